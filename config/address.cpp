@@ -1,0 +1,111 @@
+#include "config/address.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/text.hpp"
+
+namespace baton::config {
+namespace {
+
+constexpr std::string_view unix_prefix = "unix:";
+constexpr std::size_t host_bytes_max = 253;
+constexpr std::size_t label_bytes_max = 63;
+constexpr std::size_t zone_bytes_max = 15;  // IFNAMSIZ without the final zero
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_host_character(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+bool is_v4(const std::string& host) {
+  in_addr address{};
+  return inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+// With an optional zone: `fe80::1%eth0`.
+bool is_v6(const std::string& host) {
+  const std::size_t percent = host.find('%');
+  if (percent != std::string::npos) {
+    const std::string_view zone = std::string_view(host).substr(percent + 1);
+    const auto is_zone_character = [](char c) { return is_host_character(c) || c == '.'; };
+    if (zone.empty() || zone.size() > zone_bytes_max || !std::ranges::all_of(zone, is_zone_character)) return false;
+  }
+  in6_addr address{};
+  return inet_pton(AF_INET6, host.substr(0, percent).c_str(), &address) == 1;
+}
+
+// A name of DNS or an IPv4 address; what ends in a number can only be the latter.
+bool is_host(const std::string& host) {
+  if (host.empty() || host.size() > host_bytes_max) return false;
+  std::string_view label;
+  for (std::size_t begin = 0; begin <= host.size(); begin += label.size() + 1) {
+    label = std::string_view(host).substr(begin, host.find('.', begin) - begin);
+    if (label.empty() || label.size() > label_bytes_max || !std::ranges::all_of(label, is_host_character)) return false;
+    if (label.front() == '-' || label.back() == '-') return false;
+  }
+  return !std::ranges::all_of(label, is_digit) || is_v4(host);
+}
+
+Parsed<Address> parse_unix(std::string_view path) {
+  auto checked = parse_socket_path(path);
+  if (!checked) return std::unexpected(checked.error());
+  return Address{.unix_path = *std::move(checked)};
+}
+
+Parsed<std::string> parse_host(std::string_view text, std::string_view host) {
+  if (host.empty()) return std::string();
+  if (host.starts_with('[') && host.ends_with(']')) {
+    std::string inner(host.substr(1, host.size() - 2));
+    if (is_v6(inner)) return inner;
+    return std::unexpected(quoted(inner) + " is no IPv6 address");
+  }
+  if (host.find(':') != std::string_view::npos) {
+    return std::unexpected(quoted(text) + ": an IPv6 address must stand in brackets, as in [::1]:8080");
+  }
+  std::string result(host);
+  if (!is_host(result)) return std::unexpected(quoted(host) + " is neither a host name nor an IPv4 address");
+  return result;
+}
+
+}  // namespace
+
+Parsed<std::string> parse_socket_path(std::string_view path) {
+  if (!path.starts_with('/')) {
+    return std::unexpected(fmt::format("the path of a Unix socket must be absolute, not {}", quoted(path)));
+  }
+  if (path.ends_with('/')) return std::unexpected(quoted(path) + " is a directory, not the path of a Unix socket");
+  if (path.size() > unix_path_bytes_max) {
+    return std::unexpected(fmt::format("the path of a Unix socket must not be longer than {} bytes, this one has {}",
+                                       unix_path_bytes_max, path.size()));
+  }
+  return std::string(path);
+}
+
+Parsed<Address> parse_address(std::string_view text) {
+  if (text.starts_with(unix_prefix)) return parse_unix(text.substr(unix_prefix.size()));
+  constexpr std::string_view forms = "write host:port, [v6]:port, :port or unix:/path";
+  if (text.empty()) return std::unexpected(fmt::format("an address is missing; {}", forms));
+  if (text.find("://") != std::string_view::npos) {
+    return std::unexpected(fmt::format("{} must be an address, not a URL; {}", quoted(text), forms));
+  }
+  if (text.find('/') != std::string_view::npos) {
+    return std::unexpected(fmt::format("{} is no address; {}", quoted(text), forms));
+  }
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.ends_with(']')) {
+    return std::unexpected(fmt::format("{} has no port; {}", quoted(text), forms));
+  }
+  auto host = parse_host(text, text.substr(0, colon));
+  if (!host) return std::unexpected(host.error());
+  const auto port = parse_count(text.substr(colon + 1), {.least = 1, .most = 65535});
+  if (!port) return std::unexpected("the port " + port.error());
+  return Address{.host = *std::move(host), .port = static_cast<std::uint16_t>(*port)};
+}
+
+}  // namespace baton::config

@@ -1,0 +1,21 @@
+// Addresses as written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+#include "config/scalars.hpp"
+
+namespace baton::config {
+
+// The kernel's limit: sun_path holds 108 bytes with the final zero.
+inline constexpr std::size_t unix_path_bytes_max = 107;
+
+// `host:port`, `[v6]:port`, `:port` or `unix:/path`. Looks at the form only, nothing is resolved.
+Parsed<Address> parse_address(std::string_view text);
+
+// The path of a Unix socket: absolute, of a length that the kernel takes.
+Parsed<std::string> parse_socket_path(std::string_view path);
+
+}  // namespace baton::config

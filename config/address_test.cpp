@@ -1,0 +1,86 @@
+#include "config/address.hpp"
+
+#include <gtest/gtest.h>
+
+namespace baton::config {
+namespace {
+
+TEST(Addresses, ReadsEveryForm) {
+  EXPECT_EQ(parse_address("127.0.0.1:80"), (Address{.host = "127.0.0.1", .port = 80}));
+  EXPECT_EQ(parse_address("my-host_1.example.com:65535"), (Address{.host = "my-host_1.example.com", .port = 65535}));
+  EXPECT_EQ(parse_address("[::1]:80"), (Address{.host = "::1", .port = 80}));
+  EXPECT_EQ(parse_address("[fe80::1%eth0]:80"), (Address{.host = "fe80::1%eth0", .port = 80}));
+  EXPECT_EQ(parse_address(":80"), (Address{.host = "", .port = 80}));
+  EXPECT_EQ(parse_address("unix:/run/app.sock"), (Address{.unix_path = "/run/app.sock"}));
+}
+
+TEST(Addresses, TextIsWhatWasRead) {
+  for (const char* text : {"127.0.0.1:80", "localhost:8080", "[::1]:80", "[fe80::1%eth0]:80", ":80", "unix:/a:b"}) {
+    EXPECT_EQ(parse_address(text)->text(), text);
+  }
+}
+
+TEST(Addresses, RefusesWhatIsNone) {
+  for (const char* text : {"",
+                           ":",
+                           "80",
+                           "host",
+                           "host:",
+                           "host:x",
+                           "host:-1",
+                           "host:+1",
+                           "host:0",
+                           "host:65536",
+                           "host:80 ",
+                           " host:80",
+                           "::1:80",
+                           "[::1]",
+                           "[::1]80",
+                           "[]:80",
+                           "[1.2.3.4]:80",
+                           "[::1%]:80",
+                           "[::1%a b]:80",
+                           "[g::]:80",
+                           "256.1.1.1:80",
+                           "1.2.3:80",
+                           "a..b:80",
+                           ".a:80",
+                           "-a:80",
+                           "a-:80",
+                           "a b:80",
+                           "*:80",
+                           "http://a:80",
+                           "a:80/",
+                           "/run/app.sock",
+                           "unix:",
+                           "unix:app.sock",
+                           "unix:@app",
+                           "unix:/run/"}) {
+    EXPECT_FALSE(parse_address(text)) << text;
+  }
+}
+
+TEST(Addresses, SaysWhatToWriteInstead) {
+  EXPECT_EQ(parse_address("::1:80").error(), "`::1:80`: an IPv6 address must stand in brackets, as in [::1]:8080");
+  EXPECT_EQ(parse_address("8080").error(), "`8080` has no port; write host:port, [v6]:port, :port or unix:/path");
+  EXPECT_EQ(parse_address("a:70000").error(), "the port `70000` must be from 1 to 65535");
+  EXPECT_EQ(parse_address("unix:app.sock").error(), "the path of a Unix socket must be absolute, not `app.sock`");
+}
+
+TEST(Addresses, AUnixPathMayFillTheKernelsStructureAndNoMore) {
+  const std::string longest = "/" + std::string(unix_path_bytes_max - 1, 'x');
+  EXPECT_TRUE(parse_address("unix:" + longest));
+  EXPECT_FALSE(parse_address("unix:" + longest + "x"));
+}
+
+TEST(Addresses, AHostNameHasTheLengthsOfDns) {
+  EXPECT_TRUE(parse_address(std::string(63, 'a') + ":80"));
+  EXPECT_FALSE(parse_address(std::string(64, 'a') + ":80"));
+  std::string name = "a";
+  while (name.size() < 253) name += ".a";
+  EXPECT_TRUE(parse_address(name + ":80"));
+  EXPECT_FALSE(parse_address(name + "b.c:80"));
+}
+
+}  // namespace
+}  // namespace baton::config

@@ -1,0 +1,126 @@
+// What the operator may say, as plain values. `config/load.hpp` makes it from YAML; nobody changes it afterwards.
+//
+// Durations are milliseconds, sizes are bytes; a limit of 0 means "no limit", a duration of 0 means "at once".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace baton::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// Where a key stood in a file; line and column count from 1, line 0 means "not from a file" (a default).
+struct Position {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  bool operator==(const Position&) const = default;
+};
+
+// An address as written: `host:port`, `[v6]:port`, `:port` or `unix:/path`. Checked for form, not yet looked up.
+struct Address {
+  std::string host;  // empty for `:port`: every address of both families
+  std::uint16_t port = 0;
+  std::string unix_path;  // not empty: a Unix socket, and host and port mean nothing
+  bool operator==(const Address&) const = default;
+
+  // As the operator would write it: the name of the address in logs, errors and the handover.
+  std::string text() const;
+};
+
+enum class Protocol { http, tcp };
+
+struct Listener {
+  std::string name;
+  std::vector<Address> bind;
+  Protocol protocol = Protocol::http;
+  Position where;
+
+  // The same listener wherever it was written.
+  bool operator==(const Listener& other) const {
+    return name == other.name && bind == other.bind && protocol == other.protocol;
+  }
+};
+
+struct Server {
+  Address address;
+  unsigned weight = 1;  // 1 to 256
+  bool operator==(const Server&) const = default;
+};
+
+struct Upstream {
+  std::string name;
+  std::vector<Server> servers;
+  bool operator==(const Upstream&) const = default;
+};
+
+struct Timeouts {
+  Milliseconds handshake{10'000};
+  Milliseconds head{15'000};
+  Milliseconds body{60'000};
+  Milliseconds send{60'000};
+  Milliseconds idle{75'000};
+  Milliseconds connect{5'000};
+  Milliseconds response{60'000};
+  Milliseconds upstream_idle{55'000};
+  Milliseconds tunnel_idle{3'600'000};
+  Milliseconds shutdown{30'000};
+  bool operator==(const Timeouts&) const = default;
+};
+
+struct Limits {
+  std::uint64_t head_bytes = 32 * 1024;
+  std::uint64_t uri_bytes = 8 * 1024;
+  std::uint64_t fields = 100;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t requests_per_connection = 0;
+  std::optional<std::uint64_t> connections;  // nothing: auto, from RLIMIT_NOFILE
+  std::uint64_t buffer_bytes = 32 * 1024;
+  bool operator==(const Limits&) const = default;
+};
+
+struct Handoff {
+  std::optional<std::string> socket;  // nothing: <runtime directory>/handoff.sock
+  Milliseconds ready_timeout{10'000};
+  Milliseconds step_timeout{2'000};
+  Milliseconds finish_timeout{2'000};
+  Milliseconds drain_timeout{30'000};
+  bool operator==(const Handoff&) const = default;
+};
+
+enum class LogLevel { debug, info, warning, error };
+enum class AccessFormat { combined, json };
+
+struct AccessLog {
+  std::string path;  // "-" is standard output
+  AccessFormat format = AccessFormat::combined;
+  bool operator==(const AccessLog&) const = default;
+};
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  std::optional<AccessLog> access;  // nothing: off
+  bool operator==(const Log&) const = default;
+};
+
+struct Config {
+  std::vector<Listener> listeners;  // at least one
+  std::vector<Upstream> upstreams;  // at least one
+  std::string default_upstream;     // the upstream of the route without `match`; names one of `upstreams`
+  Timeouts timeouts;
+  Limits limits;
+  Handoff handoff;
+  std::optional<Address> admin;         // nothing: unix:<runtime directory>/admin.sock
+  std::optional<std::string> pid_file;  // nothing: <runtime directory>/baton.pid
+  std::optional<unsigned> workers;      // nothing: auto, one for each CPU we may use
+  Log log;
+  bool operator==(const Config&) const = default;
+
+  const Upstream* find_upstream(const std::string& name) const;
+};
+
+}  // namespace baton::config

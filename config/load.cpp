@@ -1,0 +1,137 @@
+#include "config/load.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <expected>
+#include <system_error>
+#include <tuple>
+
+#include "config/claims.hpp"
+#include "config/reader.hpp"
+#include "config/schema.hpp"
+#include "config/suggest.hpp"
+#include "config/tree.hpp"
+
+namespace baton::config {
+namespace {
+
+constexpr std::size_t file_bytes_max = 1 * mebi;
+
+const Node* find(const Node& root, std::string_view section, std::string_view key) {
+  const Node* node = root.find(section);
+  return node ? node->find(key) : nullptr;
+}
+
+// Everything that binds an address, in the order of the file.
+std::vector<Claim> all_claims(const Reader& reader, const Node& root, const Draft& draft) {
+  std::vector<Claim> claims = draft.claims;
+  const Node* admin = find(root, "admin", "bind");
+  if (admin && draft.config.admin) claims.push_back({*draft.config.admin, reader.position(*admin), "`admin`"});
+  const Node* socket = find(root, "handoff", "socket");
+  if (socket && draft.config.handoff.socket) {
+    claims.push_back({{.unix_path = *draft.config.handoff.socket}, reader.position(*socket), "`handoff.socket`"});
+  }
+  std::ranges::sort(claims, {}, [](const Claim& claim) { return std::tie(claim.where.line, claim.where.column); });
+  return claims;
+}
+
+void check_claims(Reader& reader, const Node& root, const Draft& draft) {
+  Claims taken;
+  for (const Claim& claim : all_claims(reader, root, draft)) {
+    const Claim* rival = taken.add(claim);
+    if (!rival) continue;
+    reader.report(claim.where, fmt::format("`{}` cannot be bound beside `{}` of {} in line {}", claim.address.text(),
+                                           rival->address.text(), rival->who, rival->where.line));
+  }
+}
+
+// Without `routes` there must be exactly one upstream.
+void check_routes(Reader& reader, const Node& root, Config& config) {
+  const Node* upstreams = root.find("upstreams");
+  if (!upstreams || config.upstreams.empty()) return;
+  const Node* routes = root.find("routes");
+  if (!routes) {
+    config.default_upstream = config.upstreams.front().name;
+    if (config.upstreams.size() == 1) return;
+    reader.refuse(*upstreams, "there are several upstreams; `routes: [ { upstream: NAME } ]` must name one of them");
+    return;
+  }
+  const auto* entries = std::get_if<Node::List>(&routes->value);
+  if (!entries || entries->size() != 1 || config.default_upstream.empty()) return;
+  if (config.find_upstream(config.default_upstream)) return;
+  std::vector<std::string_view> names;
+  for (const Upstream& upstream : config.upstreams) names.push_back(upstream.name);
+  reader.refuse(*entries->front().find("upstream"), fmt::format("there is no upstream `{}`{}", config.default_upstream,
+                                                                did_you_mean(config.default_upstream, names)));
+}
+
+// A request line is part of its head. The default gives way to a smaller head, a number in the file does not.
+void check_limits(Reader& reader, const Node& root, Limits& limits) {
+  if (limits.uri_bytes <= limits.head_bytes) return;
+  const Node* written = find(root, "limits", "uri_bytes");
+  if (!written) {
+    limits.uri_bytes = limits.head_bytes;
+    return;
+  }
+  reader.refuse(*written, fmt::format("`uri_bytes` {} is more than `head_bytes` {}", size_text(limits.uri_bytes),
+                                      size_text(limits.head_bytes)));
+}
+
+Problems refused_whole(const std::string& name, std::string message) {
+  Problems problems;
+  problems.push_back({{.file = name}, std::move(message)});
+  return problems;
+}
+
+std::expected<std::string, std::string> read_file(const std::string& path) {
+  const auto failed = [] { return std::unexpected("cannot be read: " + std::generic_category().message(errno)); };
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return failed();
+  std::string text;
+  ssize_t got = 0;
+  do {
+    char part[16 * kibi];
+    got = read(descriptor, part, sizeof part);
+    if (got > 0) text.append(part, static_cast<std::size_t>(got));
+  } while (got > 0 ? text.size() <= file_bytes_max : got < 0 && errno == EINTR);
+  const auto outcome = got < 0 ? failed() : std::expected<std::string, std::string>(std::move(text));
+  close(descriptor);
+  return outcome;
+}
+
+}  // namespace
+
+std::string Problem::text() const {
+  if (where.line == 0) return fmt::format("{}: {}", where.file, message);
+  return fmt::format("{}:{}:{}: {}", where.file, where.line, where.column, message);
+}
+
+std::variant<Config, Problems> load_file(const std::string& path, Environment environment) {
+  const auto text = read_file(path);
+  if (!text) return refused_whole(path, text.error());
+  return load_text(*text, path, environment);
+}
+
+std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment) {
+  if (yaml.size() > file_bytes_max) return refused_whole(name, "is larger than 1 MiB, which is no configuration");
+  Tree tree = parse_tree(yaml, name);
+  if (!tree.root) return std::move(tree.problems);
+  Reader reader(name, environment);
+  Draft draft = read_draft(reader, *tree.root);
+  check_claims(reader, *tree.root, draft);
+  check_routes(reader, *tree.root, draft.config);
+  check_limits(reader, *tree.root, draft.config.limits);
+  Problems problems = std::move(tree.problems);
+  std::ranges::move(reader.take_problems(), std::back_inserter(problems));
+  if (problems.empty()) return std::move(draft.config);
+  std::ranges::sort(problems, {}, [](const Problem& problem) {
+    return std::tie(problem.where.line, problem.where.column, problem.message);
+  });
+  return problems;
+}
+
+}  // namespace baton::config

@@ -1,0 +1,139 @@
+// What loads, and to what.
+#include "config/load.hpp"
+
+#include <gmock/gmock.h>
+
+#include "config/test_load.hpp"
+
+namespace baton::config {
+namespace {
+
+TEST(Load, TheMinimalFileHasADefaultForEverythingElse) {
+  Config expected;
+  expected.listeners = {{.name = "web", .bind = {{.host = "127.0.0.1", .port = 8080}}}};
+  expected.upstreams = {{.name = "app", .servers = {{.address = {.host = "127.0.0.1", .port = 9000}}}}};
+  expected.default_upstream = "app";
+  EXPECT_EQ(config_of(minimal), expected);
+}
+
+TEST(Load, EverySettingArrivesWhereItBelongs) {
+  const Config config = config_of(minimal +
+                                  "timeouts: { handshake: 1s, head: 2s, body: 3s, send: 4s, idle: 5s, connect: 6s,\n"
+                                  "  response: 7s, upstream_idle: 8s, tunnel_idle: 9s, shutdown: 0 }\n"
+                                  "limits: { head_bytes: 16k, uri_bytes: 4k, fields: 10, body_bytes: 1g,\n"
+                                  "  requests_per_connection: 7, connections: 500, buffer_bytes: 4k }\n"
+                                  "handoff: { socket: /run/h.sock, ready_timeout: 1s, step_timeout: 2s,\n"
+                                  "  finish_timeout: 0, drain_timeout: 4s, probation: 0 }\n"
+                                  "admin: { bind: unix:/run/a.sock }\n"
+                                  "pid_file: /run/b.pid\n"
+                                  "workers: 3\n"
+                                  "log: { level: error, access: { path: \"-\", format: json } }\n"
+                                  "via: false\n");
+  const auto seconds = [](int count) { return Milliseconds(1000 * count); };
+  EXPECT_EQ(config.timeouts, (Timeouts{seconds(1), seconds(2), seconds(3), seconds(4), seconds(5), seconds(6),
+                                       seconds(7), seconds(8), seconds(9), seconds(0)}));
+  EXPECT_EQ(config.limits, (Limits{16 * 1024, 4 * 1024, 10, 1 << 30, 7, 500, 4096}));
+  EXPECT_EQ(config.handoff, (Handoff{"/run/h.sock", seconds(1), seconds(2), seconds(0), seconds(4)}));
+  EXPECT_EQ(config.admin, (Address{.unix_path = "/run/a.sock"}));
+  EXPECT_EQ(config.pid_file, "/run/b.pid");
+  EXPECT_EQ(config.workers, 3u);
+  EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{"-", AccessFormat::json}}));
+}
+
+TEST(Load, AListenerBindsOneAddressOrAList) {
+  const Config config = config_of(
+      "version: 1\n"
+      "listeners: [ { name: a, bind: [ \":80\", \"[::1]:81\" ] }, { name: b, bind: unix:/b } ]\n"
+      "upstreams: [ { name: app, servers: [ { address: unix:/app, weight: 256 } ] } ]\n");
+  ASSERT_EQ(config.listeners.size(), 2u);
+  EXPECT_EQ(config.listeners[0].bind, (std::vector<Address>{{.port = 80}, {.host = "::1", .port = 81}}));
+  EXPECT_EQ(config.listeners[1].bind, (std::vector<Address>{{.unix_path = "/b"}}));
+  EXPECT_EQ(config.upstreams[0].servers, (std::vector<Server>{{{.unix_path = "/app"}, 256}}));
+}
+
+TEST(Load, AListenerKnowsWhereItStood) {
+  const Config config = config_of(minimal);
+  EXPECT_EQ(config.listeners.front().where, (Position{"f", 3, 5}));
+}
+
+TEST(Load, TheRouteChoosesAmongUpstreams) {
+  const Config config = config_of(minimal +
+                                  "  - name: other\n"
+                                  "    servers: [ { address: \"127.0.0.1:9001\" } ]\n"
+                                  "routes: [ { upstream: other } ]\n");
+  EXPECT_EQ(config.default_upstream, "other");
+  ASSERT_NE(config.find_upstream("other"), nullptr);
+  EXPECT_EQ(config.find_upstream("other")->servers.front().address.port, 9001);
+  EXPECT_EQ(config.find_upstream("third"), nullptr);
+}
+
+TEST(Load, ValuesComeFromTheEnvironment) {
+  const Config config = config_of(minimal +
+                                  "pid_file: /run/${HOST}.pid\n"
+                                  "workers: ${WORKERS:-4}\n"
+                                  "timeouts: { idle: \"${IDLE:-9s}\" }\n"
+                                  "log: { access: { path: \"${ACCESS:-}\" } }\n");
+  EXPECT_EQ(config.pid_file, "/run/10.1.2.3.pid");
+  EXPECT_EQ(config.workers, 4u);
+  EXPECT_EQ(config.timeouts.idle, Milliseconds(9000));
+  EXPECT_EQ(config.log.access, std::nullopt);
+}
+
+TEST(Load, AnAccessLogWithoutAPathIsOff) {
+  EXPECT_EQ(config_of(minimal + "log: { access: { format: json } }\n").log, Log{});
+}
+
+TEST(Load, AutoIsTheDefault) {
+  EXPECT_EQ(config_of(minimal + "workers: auto\n"
+                                "pid_file: auto\n"
+                                "limits: { connections: auto }\n"
+                                "handoff: { socket: auto }\n"
+                                "admin: { bind: auto }\n"),
+            config_of(minimal));
+}
+
+TEST(Load, AnEmptySectionIsItsDefaults) {
+  EXPECT_EQ(config_of(minimal + "timeouts:\nlimits: {}\nlog:\n  # nothing yet\n"), config_of(minimal));
+}
+
+TEST(Load, ZeroIsNoLimit) {
+  const Config config = config_of(minimal +
+                                  "limits: { uri_bytes: 0, fields: 0, body_bytes: 0, requests_per_connection: 0,\n"
+                                  "  connections: 0 }\n");
+  EXPECT_EQ(config.limits.uri_bytes, 0u);
+  EXPECT_EQ(config.limits.fields, 0u);
+  EXPECT_EQ(config.limits.connections, 0u);
+}
+
+TEST(Load, TheDefaultOfUriBytesGivesWayToASmallerHead) {
+  const Config config = config_of(minimal + "limits: { head_bytes: 4k }\n");
+  EXPECT_EQ(config.limits.uri_bytes, 4096u);
+}
+
+TEST(Load, AnchorsAndAliasesAreCopies) {
+  const Config config = config_of(
+      "version: 1\n"
+      "listeners: [ { name: &name web, bind: \"127.0.0.1:8080\" } ]\n"
+      "upstreams: [ { name: *name, servers: &servers [ { address: \"127.0.0.1:9000\" } ] },\n"
+      "             { name: b, servers: *servers } ]\n"
+      "routes: [ { upstream: *name } ]\n");
+  EXPECT_EQ(config.default_upstream, "web");
+  EXPECT_EQ(config.upstreams[1].servers, config.upstreams[0].servers);
+}
+
+TEST(Load, TakesWindowsLineEndsAndAByteOrderMark) {
+  std::string text = "\xef\xbb\xbf";
+  for (const char c : minimal) text += c == '\n' ? "\r\n" : std::string(1, c);
+  EXPECT_EQ(config_of(text), config_of(minimal));
+}
+
+TEST(Load, TakesAnyOrderOfKeys) {
+  EXPECT_EQ(config_of("routes: [ { upstream: app } ]\n"
+                      "upstreams: [ { servers: [ { address: \"127.0.0.1:9000\" } ], name: app } ]\n"
+                      "listeners: [ { bind: \"127.0.0.1:8080\", name: web } ]\n"
+                      "version: 1\n"),
+            config_of(minimal));
+}
+
+}  // namespace
+}  // namespace baton::config

@@ -1,0 +1,88 @@
+// Whatever is written, the loader answers: with a configuration that prints and loads back, or with problems.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "config/load.hpp"
+#include "config/test_load.hpp"
+
+namespace baton::config {
+namespace {
+
+using Random = std::mt19937;
+
+std::size_t below(Random& random, std::size_t end) {
+  return random() % end;
+}
+
+// Small edits of the kind that a tired operator or a broken disk makes.
+std::string mutated(std::string text, Random& random) {
+  static const std::string pieces[] = {"\n",          "  ",
+                                       ": ",          "- ",
+                                       "[",           "]",
+                                       "{",           "}",
+                                       "\"",          "'",
+                                       "#",           "&a ",
+                                       "*a",          "!!x ",
+                                       "${HOST}",     "${A:-",
+                                       "<<: ",        "|\n",
+                                       ">-\n",        "---\n",
+                                       "\t",          "? ",
+                                       "~",           "0",
+                                       "-1",          "99999999999999999999",
+                                       "\\",          "\xff",
+                                       "\xc3\xa9",    std::string(1, '\0'),
+                                       "%YAML 1.2\n", "name: a\n"};
+  for (std::size_t edits = 1 + below(random, 4); edits > 0; --edits) {
+    const std::size_t at = below(random, text.size() + 1);
+    const std::size_t bytes = below(random, std::min<std::size_t>(text.size() - at + 1, 80));
+    switch (below(random, 4)) {
+      case 0:
+        text.erase(at, bytes);
+        break;
+      case 1:
+        text.insert(at, pieces[below(random, std::size(pieces))]);
+        break;
+      case 2:
+        text.insert(below(random, text.size() + 1), text.substr(at, bytes));
+        break;
+      default:
+        if (at < text.size()) text[at] = static_cast<char>(below(random, 256));
+    }
+  }
+  return text;
+}
+
+void expect_answer(const std::string& yaml) {
+  const auto loaded = load_text(yaml, "f", test_environment);
+  if (const auto* config = std::get_if<Config>(&loaded)) {
+    EXPECT_EQ(config_of(print(*config)), *config) << yaml;
+    return;
+  }
+  for (const Problem& problem : std::get<Problems>(loaded)) {
+    EXPECT_GE(problem.where.line, 1) << yaml;
+    EXPECT_GE(problem.where.column, 1) << yaml;
+    EXPECT_EQ(problem.text().find('\n'), std::string::npos) << problem.text();
+  }
+}
+
+TEST(Mutations, OfTheExampleAlwaysGetAnAnswer) {
+  std::stringstream example;
+  example << std::ifstream(BATON_EXAMPLE_YAML).rdbuf();
+  Random random(1);
+  for (int round = 0; round < 2'000; ++round) expect_answer(mutated(example.str(), random));
+}
+
+TEST(Mutations, OfTheMinimalFileAlwaysGetAnAnswer) {
+  Random random(2);
+  for (int round = 0; round < 20'000; ++round) expect_answer(mutated(minimal, random));
+}
+
+TEST(Mutations, EveryTruncationGetsAnAnswer) {
+  for (std::size_t bytes = 0; bytes <= minimal.size(); ++bytes) expect_answer(minimal.substr(0, bytes));
+}
+
+}  // namespace
+}  // namespace baton::config

@@ -1,0 +1,32 @@
+// The words for values of a closed set, in the order in which they are offered.
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+#include "config/config.hpp"
+
+namespace baton::config {
+
+template <class Value>
+struct Name {
+  std::string_view text;
+  Value value;
+};
+
+inline constexpr Name<Protocol> protocols[] = {{"http", Protocol::http}, {"tcp", Protocol::tcp}};
+
+inline constexpr Name<LogLevel> log_levels[] = {
+    {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
+
+inline constexpr Name<AccessFormat> access_formats[] = {{"combined", AccessFormat::combined},
+                                                        {"json", AccessFormat::json}};
+
+// Of a value that stands in the table, as every value of these types does.
+template <class Value, std::size_t size>
+constexpr std::string_view name_of(Value value, const Name<Value> (&names)[size]) {
+  return std::ranges::find(names, value, &Name<Value>::value)->text;
+}
+
+}  // namespace baton::config

@@ -1,0 +1,138 @@
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "config/environment.hpp"
+#include "config/load.hpp"
+#include "config/names.hpp"
+#include "config/scalars.hpp"
+
+namespace baton::config {
+namespace {
+
+// Text in double quotes, so that nothing in it means anything to YAML or to the environment.
+std::string in_quotes(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : escape_dollars(text)) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + "\"";
+}
+
+std::string or_auto(const std::optional<std::string>& text) {
+  return text ? in_quotes(*text) : "auto";
+}
+
+template <class Number>
+std::string or_auto(const std::optional<Number>& number) {
+  return number ? std::to_string(*number) : "auto";
+}
+
+std::string bind_text(const std::vector<Address>& addresses) {
+  std::string result;
+  for (const Address& address : addresses) result += (result.empty() ? "" : ", ") + in_quotes(address.text());
+  return "[" + result + "]";
+}
+
+// Lines of YAML, two spaces for each level.
+class Printer {
+ public:
+  template <class... Values>
+  void line(int level, fmt::format_string<Values...> format, Values&&... values) {
+    text_.append(static_cast<std::size_t>(2 * level), ' ');
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
+    text_ += '\n';
+  }
+  void duration(std::string_view key, Milliseconds value) { line(1, "{}: {}", key, duration_text(value)); }
+  void size(std::string_view key, std::uint64_t value) { line(1, "{}: {}", key, size_text(value)); }
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+void print_services(Printer& out, const Config& config) {
+  out.line(0, "listeners:");
+  for (const Listener& listener : config.listeners) {
+    out.line(1, "- name: {}", in_quotes(listener.name));
+    out.line(2, "bind: {}", bind_text(listener.bind));
+    out.line(2, "protocol: {}", name_of(listener.protocol, protocols));
+  }
+  out.line(0, "routes:");
+  out.line(1, "- upstream: {}", in_quotes(config.default_upstream));
+  out.line(0, "upstreams:");
+  for (const Upstream& upstream : config.upstreams) {
+    out.line(1, "- name: {}", in_quotes(upstream.name));
+    out.line(2, "balance: round_robin");
+    out.line(2, "servers:");
+    for (const Server& server : upstream.servers) {
+      out.line(3, "- {{ address: {}, weight: {} }}", in_quotes(server.address.text()), server.weight);
+    }
+  }
+}
+
+void print_timeouts(Printer& out, const Timeouts& timeouts) {
+  out.line(0, "timeouts:");
+  out.duration("handshake", timeouts.handshake);
+  out.duration("head", timeouts.head);
+  out.duration("body", timeouts.body);
+  out.duration("send", timeouts.send);
+  out.duration("idle", timeouts.idle);
+  out.duration("connect", timeouts.connect);
+  out.duration("response", timeouts.response);
+  out.duration("upstream_idle", timeouts.upstream_idle);
+  out.duration("tunnel_idle", timeouts.tunnel_idle);
+  out.duration("shutdown", timeouts.shutdown);
+}
+
+void print_limits(Printer& out, const Limits& limits) {
+  out.line(0, "limits:");
+  out.size("head_bytes", limits.head_bytes);
+  out.size("uri_bytes", limits.uri_bytes);
+  out.line(1, "fields: {}", limits.fields);
+  out.size("body_bytes", limits.body_bytes);
+  out.line(1, "requests_per_connection: {}", limits.requests_per_connection);
+  out.line(1, "connections: {}", or_auto(limits.connections));
+  out.size("buffer_bytes", limits.buffer_bytes);
+}
+
+void print_handoff(Printer& out, const Handoff& handoff) {
+  out.line(0, "handoff:");
+  out.line(1, "socket: {}", or_auto(handoff.socket));
+  out.duration("ready_timeout", handoff.ready_timeout);
+  out.duration("step_timeout", handoff.step_timeout);
+  out.duration("finish_timeout", handoff.finish_timeout);
+  out.duration("drain_timeout", handoff.drain_timeout);
+  out.line(1, "probation: 0s");
+}
+
+void print_log(Printer& out, const Log& log) {
+  const AccessLog access = log.access.value_or(AccessLog{});
+  out.line(0, "log:");
+  out.line(1, "level: {}", name_of(log.level, log_levels));
+  out.line(1, "access:");
+  out.line(2, "path: {}", in_quotes(access.path));
+  out.line(2, "format: {}", name_of(access.format, access_formats));
+}
+
+}  // namespace
+
+std::string print(const Config& config) {
+  Printer out;
+  out.line(0, "version: 1");
+  print_services(out, config);
+  print_timeouts(out, config.timeouts);
+  print_limits(out, config.limits);
+  print_handoff(out, config.handoff);
+  out.line(0, "admin:");
+  out.line(1, "bind: {}", config.admin ? in_quotes(config.admin->text()) : "auto");
+  out.line(0, "pid_file: {}", or_auto(config.pid_file));
+  out.line(0, "workers: {}", or_auto(config.workers));
+  print_log(out, config.log);
+  out.line(0, "via: false");
+  return out.take();
+}
+
+}  // namespace baton::config

@@ -1,0 +1,105 @@
+#include "config/reader.hpp"
+
+#include <fmt/format.h>
+
+#include "config/environment.hpp"
+#include "config/suggest.hpp"
+#include "config/text.hpp"
+
+namespace baton::config {
+namespace {
+
+std::string joined(std::span<const std::string_view> words) {
+  std::string result;
+  for (const std::string_view word : words) {
+    if (!result.empty()) result += ", ";
+    result += word;
+  }
+  return result;
+}
+
+}  // namespace
+
+void Reader::refuse(const Node& node, const std::string& message) {
+  report(position(node), key_.empty() ? message : fmt::format("`{}`: {}", key_, message));
+}
+
+void Reader::refuse_unknown_key(const Entry& entry, std::string_view place, std::span<const std::string_view> known) {
+  report({file_, entry.line, entry.column}, fmt::format("unknown key {} {}{} (expected: {})", quoted(entry.key), place,
+                                                        did_you_mean(entry.key, known), joined(known)));
+}
+
+void Reader::refuse_unsupported_key(const Entry& entry, std::string_view place) {
+  report({file_, entry.line, entry.column},
+         fmt::format("`{}` {} is not supported by this version yet", entry.key, place));
+}
+
+void Reader::refuse_unsupported_value(const Node& node, std::string_view value) {
+  report(position(node), fmt::format("`{}: {}` is not supported by this version yet", key_, value));
+}
+
+void Reader::refuse_missing_key(const Node& node, std::string_view place, std::string_view key) {
+  report(position(node), fmt::format("`{}` is missing {}", key, place));
+}
+
+const Node::Map* Reader::map(const Node& node) {
+  static const Node::Map empty;
+  if (std::holds_alternative<std::monostate>(node.value)) return &empty;
+  const auto* map = std::get_if<Node::Map>(&node.value);
+  if (!map) refuse(node, "expected keys with values");
+  return map;
+}
+
+std::optional<std::span<const Node>> Reader::list(const Node& node, std::string_view example) {
+  const auto* list = std::get_if<Node::List>(&node.value);
+  if (list && !list->empty()) return *list;
+  refuse(node, fmt::format("expected a list with at least one entry, as in {}", example));
+  return std::nullopt;
+}
+
+std::span<const Node> Reader::one_or_list(const Node& node) {
+  const auto* list = std::get_if<Node::List>(&node.value);
+  if (!list) return {&node, 1};
+  if (list->empty()) refuse(node, "the list is empty");
+  return *list;
+}
+
+std::optional<std::string> Reader::text(const Node& node) {
+  if (std::holds_alternative<std::monostate>(node.value)) {
+    refuse(node, "a value is missing");
+    return std::nullopt;
+  }
+  const auto* written = std::get_if<std::string>(&node.value);
+  if (!written) {
+    refuse(node, "expected one value, not a list or keys");
+    return std::nullopt;
+  }
+  auto expanded = expand(*written, environment_);
+  if (!expanded) {
+    refuse(node, expanded.error());
+    return std::nullopt;
+  }
+  if (find_unprintable(*expanded, true) != std::string::npos) {
+    refuse(node, quoted(*expanded) + " must be one line of UTF-8 without control characters");
+    return std::nullopt;
+  }
+  return *std::move(expanded);
+}
+
+std::optional<std::string> Reader::text_unless_auto(const Node& node) {
+  auto value = text(node);
+  if (value == "auto") value.reset();
+  return value;
+}
+
+std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std::string_view> words) {
+  const auto word = text(node);
+  if (!word) return std::nullopt;
+  const auto found = std::ranges::find(words, *word);
+  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+  refuse(node,
+         fmt::format("unknown value {}{} (expected: {})", quoted(*word), did_you_mean(*word, words), joined(words)));
+  return std::nullopt;
+}
+
+}  // namespace baton::config

@@ -1,0 +1,89 @@
+// Turns the nodes of a tree into values and gathers what is wrong with them. Reading goes on after a problem.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "config/load.hpp"
+#include "config/names.hpp"
+#include "config/scalars.hpp"
+#include "config/tree.hpp"
+
+namespace baton::config {
+
+class Reader {
+ public:
+  Reader(std::string file, Environment environment) : file_(std::move(file)), environment_(environment) {}
+
+  // Problems from now until the end of the scope begin with this key.
+  class UnderKey {
+   public:
+    UnderKey(Reader& reader, std::string_view key) : reader_(reader), outer_(std::exchange(reader.key_, key)) {}
+    ~UnderKey() { reader_.key_ = outer_; }
+    UnderKey(const UnderKey&) = delete;
+    UnderKey& operator=(const UnderKey&) = delete;
+
+   private:
+    Reader& reader_;  // outlives the scope
+    std::string_view outer_;
+  };
+
+  Position position(const Node& node) const { return {file_, node.line, node.column}; }
+
+  // A problem with the value of the current key, and one whose message stands for itself.
+  void refuse(const Node& node, const std::string& message);
+  void report(Position where, std::string message) { problems_.push_back({std::move(where), std::move(message)}); }
+
+  void refuse_unknown_key(const Entry& entry, std::string_view place, std::span<const std::string_view> known);
+  void refuse_unsupported_key(const Entry& entry, std::string_view place);
+  void refuse_unsupported_value(const Node& node, std::string_view value);
+  void refuse_missing_key(const Node& node, std::string_view place, std::string_view key);
+
+  // Nothing means that the node is something else, which is then a problem. An absent value is an empty mapping.
+  const Node::Map* map(const Node& node);
+  std::optional<std::span<const Node>> list(const Node& node, std::string_view example);
+  std::span<const Node> one_or_list(const Node& node);
+
+  // The text of a value with the environment put in.
+  std::optional<std::string> text(const Node& node);
+  // The same for a value that may be `auto`, which leaves `to` as it is and gives nothing.
+  std::optional<std::string> text_unless_auto(const Node& node);
+
+  // One of the words of a table.
+  template <class Value, std::size_t size>
+  std::optional<Value> choice(const Node& node, const Name<Value> (&names)[size]);
+
+  // Puts a parsed value where it belongs, or reports why there is none.
+  template <class To, class From>
+  void assign(To& to, const Node& node, Parsed<From> parsed) {
+    if (parsed) {
+      to = *std::move(parsed);
+    } else {
+      refuse(node, parsed.error());
+    }
+  }
+
+  Problems take_problems() { return std::move(problems_); }
+
+ private:
+  std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words);
+
+  std::string file_;
+  Environment environment_;
+  std::string_view key_;
+  Problems problems_;
+};
+
+template <class Value, std::size_t size>
+std::optional<Value> Reader::choice(const Node& node, const Name<Value> (&names)[size]) {
+  std::string_view words[size];
+  std::ranges::transform(names, words, &Name<Value>::text);
+  const auto chosen = choose(node, words);
+  if (!chosen) return std::nullopt;
+  return names[*chosen].value;
+}
+
+}  // namespace baton::config

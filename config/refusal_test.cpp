@@ -1,0 +1,298 @@
+// What is refused, where, and in which words. Each case appends to the minimal file or replaces it.
+#include <gmock/gmock.h>
+
+#include "config/load.hpp"
+#include "config/test_load.hpp"
+
+namespace baton::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+struct Refusal {
+  const char* title;
+  std::string yaml;
+  std::vector<std::string> problems;  // how each of them begins, all of them in order
+};
+
+void PrintTo(const Refusal& refusal, std::ostream* out) {
+  *out << refusal.title;
+}
+
+class Refusals : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Refusals, NamePlaceAndReason) {
+  const auto problems = problems_of(GetParam().yaml);
+  std::vector<testing::Matcher<std::string>> expected;
+  for (const std::string& problem : GetParam().problems) expected.push_back(StartsWith(problem));
+  EXPECT_THAT(problems, testing::ElementsAreArray(expected)) << GetParam().yaml;
+}
+
+// A file with the given listeners, one entry for each line from line 3 on.
+std::string with_listeners(const std::string& entries) {
+  return "version: 1\nlisteners:\n" + entries +
+         "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
+}
+
+// The same for upstreams.
+std::string with_upstreams(const std::string& entries) {
+  return "version: 1\nupstreams:\n" + entries + "listeners: [ { name: web, bind: \"127.0.0.1:8080\" } ]\n";
+}
+
+const Refusal shapes[] = {
+    {"EmptyFile",
+     "",
+     {"f:1:1: `listeners` is missing at the top level", "f:1:1: `upstreams` is missing",
+      "f:1:1: `version` is missing"}},
+    {"OnlyComments", "# x\n", {"f:1:1: `listeners`", "f:1:1: `upstreams`", "f:1:1: `version`"}},
+    {"TopLevelList", "- version: 1\n", {"f:1:1: expected keys with values"}},
+    {"TwoDocuments", minimal + "---\nversion: 1\n", {"f:8:1: a second YAML document"}},
+    {"SyntaxError", "version: 1\nlisteners: [\n  a\n", {"f:4:1: YAML: end of sequence flow not found"}},
+    {"TabIndentation", "version: 1\nlimits:\n\tfields: 1\n", {"f:3:8: YAML: illegal map value; YAML is indented by"}},
+    {"UnquotedReferenceInBraces",
+     minimal + "log: { level: ${LEVEL} }\n",
+     {"f:8:16: YAML: end of map flow not found; inside of braces or brackets ${NAME} must be in quotes"}},
+    {"UnquotedV6",
+     "version: 1\nlisteners:\n  - bind: [::1]:80\n",
+     {"f:3:16: YAML: end of map not found; an IPv6 address must be in quotes"}},
+    {"ControlCharacter", "version: 1\nlog: \x04\n", {"f:2:6: the byte 0x04 is no text"}},
+    {"NotUtf8", "version: 1\n# \xff\n", {"f:2:3: the byte 0xff is no text"}},
+    {"Utf16", std::string("v\0e\0", 4), {"f:1:2: the byte 0x00 is no text"}},
+    {"UnknownAnchor", "version: *one\n", {"f:1:10: YAML: the referenced anchor is not defined"}},
+    {"AliasOfItself", "version: 1\nlisteners: &a [ *a ]\n", {"f:2:17: an alias must not stand inside"}},
+    {"MergeKey", minimal + "limits:\n  <<: { fields: 1 }\n", {"f:9:3: merge keys (`<<`) are not supported"}},
+    {"Tag", minimal + "workers: !!int 1\n", {"f:8:10: tags are not supported: `tag:yaml.org,2002:int`"}},
+    {"KeyIsAList", minimal + "? [a]\n: 1\n", {"f:8:3: a key must be text"}},
+    {"NestedTooDeep",
+     "version: " + std::string(40, '[') + std::string(40, ']'),
+     {"f:1:41: nested more than 32 levels deep"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfShape, Refusals, testing::ValuesIn(shapes), [](const auto& i) { return i.param.title; });
+
+const Refusal keys[] = {
+    {"UnknownTopLevelKey",
+     minimal + "worker: 2\n",
+     {"f:8:1: unknown key `worker` at the top level; did you mean `workers`? (expected: version, listeners, routes, "
+      "upstreams, timeouts, limits, handoff, admin, pid_file, workers, log, via)"}},
+    {"UnknownKeyWithoutAGuess", minimal + "user: www\n", {"f:8:1: unknown key `user` at the top level (expected: "}},
+    {"UnknownTimeout",
+     minimal + "timeouts:\n  idel: 5s\n",
+     {"f:9:3: unknown key `idel` in `timeouts`; did you mean `idle`?"}},
+    {"UnknownListenerKey",
+     with_listeners("  - name: web\n    bind: :80\n    listen: x\n"),
+     {"f:5:5: unknown key `listen` on a listener (expected: name, bind, protocol)"}},
+    {"UnknownServerKey",
+     with_upstreams("  - { name: app, servers: [ { adress: \"a:1\" } ] }\n"),
+     {"f:3:29: `address` is missing on a server", "f:3:31: unknown key `adress` on a server; did you mean `address`?"}},
+    {"DuplicateAtTheTop", minimal + "version: 1\n", {"f:8:1: duplicate key `version` in line 8, first in line 1"}},
+    {"DuplicateBelow",
+     minimal + "log:\n  level: info\n  \"level\": error\n",
+     {"f:10:3: duplicate key `level` in line 10, first in line 9"}},
+    {"DuplicateInAnUnknownPlace",
+     minimal + "x:\n  a: 1\n  a: 2\n",
+     {"f:8:1: unknown key `x`", "f:10:3: duplicate key `a` in line 10, first in line 9"}},
+    {"DuplicateInBraces",
+     with_listeners("  - { name: a, bind: \":80\", bind: \":81\" }\n"),
+     {"f:3:29: duplicate key `bind` in line 3, first in line 3"}},
+    {"MissingVersion", minimal.substr(minimal.find('\n') + 1), {"f:1:1: `version` is missing at the top level"}},
+    {"OtherVersion", "version: 2" + minimal.substr(10), {"f:1:10: `version`: `2` is not known"}},
+    {"SectionIsText", minimal + "limits: none\n", {"f:8:9: `limits`: expected keys with values"}},
+    {"SectionIsAList", minimal + "timeouts: [ 5s ]\n", {"f:8:11: `timeouts`: expected keys with values"}},
+    {"ValueIsMissing", minimal + "limits:\n  fields:\n", {"f:9:3: `fields`: a value is missing"}},
+    {"ValueIsAList", minimal + "workers: [ 1 ]\n", {"f:8:10: `workers`: expected one value, not a list or keys"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfKeys, Refusals, testing::ValuesIn(keys), [](const auto& i) { return i.param.title; });
+
+const Refusal values[] = {
+    {"DurationWithoutUnit",
+     minimal + "timeouts: { idle: 75 }\n",
+     {"f:8:19: `idle`: `75` needs a unit: 500ms, 5s, 1m or 1h"}},
+    {"NegativeDuration", minimal + "timeouts: { idle: -5s }\n", {"f:8:19: `idle`: `-5s` must not be negative"}},
+    {"FractionOfADuration", minimal + "timeouts: { idle: 1.5s }\n", {"f:8:19: `idle`: `1.5s` must be a whole number"}},
+    {"ZeroTimeout", minimal + "timeouts: { head: 0 }\n", {"f:8:19: `head`: `0` must be from 1ms to 8760h"}},
+    {"TooLongATimeout", minimal + "timeouts: { idle: 8761h }\n", {"f:8:19: `idle`: `8761h` must be from 1ms to 8760h"}},
+    {"OverflowingTimeout",
+     minimal + "timeouts: { idle: 99999999999999999999h }\n",
+     {"f:8:19: `idle`: `99999999999999999999h` is too large"}},
+    {"SmallBuffer",
+     minimal + "limits: { buffer_bytes: 4095 }\n",
+     {"f:8:25: `buffer_bytes`: `4095` must be from 4k to 16m"}},
+    {"NoBuffer", minimal + "limits: { buffer_bytes: 0 }\n", {"f:8:25: `buffer_bytes`: `0` must be from 4k to 16m"}},
+    {"NoHead", minimal + "limits: { head_bytes: 0 }\n", {"f:8:23: `head_bytes`: `0` must be from 1k to 1m"}},
+    {"LargeHead", minimal + "limits: { head_bytes: 2m }\n", {"f:8:23: `head_bytes`: `2m` must be from 1k to 1m"}},
+    {"UriBeyondHead",
+     minimal + "limits:\n  uri_bytes: 16k\n  head_bytes: 8k\n",
+     {"f:9:14: `uri_bytes` 16k is more than `head_bytes` 8k"}},
+    {"ManyFields",
+     minimal + "limits: { fields: 10001 }\n",
+     {"f:8:19: `fields`: `10001` must be from 1 to 10000, or 0 for no limit"}},
+    {"UnknownSizeUnit",
+     minimal + "limits: { body_bytes: 1kb }\n",
+     {"f:8:23: `body_bytes`: `1kb` is no size: write bytes, or 64k, 1m, 1g"}},
+    {"NoWorkers", minimal + "workers: 0\n", {"f:8:10: `workers`: `0` must be from 1 to 256"}},
+    {"ManyWorkers", minimal + "workers: 257\n", {"f:8:10: `workers`: `257` must be from 1 to 256"}},
+    {"RelativePidFile",
+     minimal + "pid_file: baton.pid\n",
+     {"f:8:11: `pid_file`: `baton.pid` must be the absolute path of a file"}},
+    {"RelativeHandoffSocket",
+     minimal + "handoff: { socket: h.sock }\n",
+     {"f:8:20: `socket`: the path of a Unix socket must be absolute"}},
+    {"BadAdminAddress",
+     minimal + "admin: { bind: unix:a.sock }\n",
+     {"f:8:16: `bind`: the path of a Unix socket must be absolute"}},
+    {"UnknownLevel",
+     minimal + "log: { level: warn }\n",
+     {"f:8:15: `level`: unknown value `warn`; did you mean `warning`? (expected: debug, info, warning, error)"}},
+    {"UnknownFormat",
+     minimal + "log: { access: { path: \"-\", format: xml } }\n",
+     {"f:8:37: `format`: unknown value `xml` (expected: combined, json)"}},
+    {"AccessIsText", minimal + "log: { access: off }\n", {"f:8:16: `access`: expected keys with values"}},
+    {"UnsetVariable",
+     minimal + "workers: ${ABSENT}\n",
+     {"f:8:10: `workers`: the environment variable `ABSENT` is not set"}},
+    {"EmptyVariable", minimal + "workers: ${EMPTY}\n", {"f:8:10: `workers`: a number is missing"}},
+    {"LineFeedFromTheEnvironment",
+     minimal + "pid_file: /run/${TWO_LINES}\n",
+     {"f:8:11: `pid_file`: `/run/a?b` must be one line of UTF-8"}},
+    {"EscapedControlCharacter",
+     minimal + "pid_file: \"/run/\\0\"\n",
+     {"f:8:11: `pid_file`: `/run/?` must be one line of UTF-8"}},
+    {"ViaIsNotAFlag", minimal + "via: no\n", {"f:8:6: `via`: unknown value `no` (expected: false, true)"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfValues, Refusals, testing::ValuesIn(values), [](const auto& i) { return i.param.title; });
+
+const Refusal services[] = {
+    {"NoListeners", with_listeners("  []\n"), {"f:3:3: `listeners`: expected a list with at least one entry"}},
+    {"ListenersAreAMap", with_listeners("  web: x\n"), {"f:3:3: `listeners`: expected a list"}},
+    {"ListenerIsText", with_listeners("  - web\n"), {"f:3:5: `listeners`: expected keys with values"}},
+    {"ListenerWithoutName", with_listeners("  - bind: :80\n"), {"f:3:5: `name` is missing on a listener"}},
+    {"ListenerWithoutBind", with_listeners("  - name: a\n"), {"f:3:5: `bind` is missing on a listener"}},
+    {"EmptyBindList", with_listeners("  - { name: a, bind: [] }\n"), {"f:3:22: `bind`: the list is empty"}},
+    {"BadName",
+     with_listeners("  - { name: \"a b\", bind: \":80\" }\n"),
+     {"f:3:13: `name`: `a b` must be 1 to 64 letters, digits"}},
+    {"PortOutOfRange",
+     with_listeners("  - { name: a, bind: \":65536\" }\n"),
+     {"f:3:22: `bind`: the port `65536` must be from 1 to 65535"}},
+    {"PortZero",
+     with_listeners("  - { name: a, bind: \":0\" }\n"),
+     {"f:3:22: `bind`: the port `0` must be from 1 to 65535"}},
+    {"V6WithoutBrackets",
+     with_listeners("  - { name: a, bind: \"::1:80\" }\n"),
+     {"f:3:22: `bind`: `::1:80`: an IPv6 address must stand in brackets"}},
+    {"EveryBadBind",
+     with_listeners("  - { name: a, bind: [ x, \":80\", y ] }\n"),
+     {"f:3:24: `bind`: `x` has no port", "f:3:34: `bind`: `y` has no port"}},
+    {"TwoListenersOfOneName",
+     with_listeners("  - { name: a, bind: \":80\" }\n  - { name: a, bind: \":81\" }\n"),
+     {"f:4:13: the name `a` is already taken in line 3"}},
+    {"TwoListenersOnOneAddress",
+     with_listeners("  - { name: a, bind: \"0.0.0.0:80\" }\n  - { name: b, bind: \":80\" }\n"),
+     {"f:4:22: `:80` cannot be bound beside `0.0.0.0:80` of listener `a` in line 3"}},
+    {"TwoBindsOnOneAddress",
+     with_listeners("  - { name: a, bind: [ \"h:80\", \"h:80\" ] }\n"),
+     {"f:3:32: `h:80` cannot be bound beside `h:80` of listener `a` in line 3"}},
+    {"AdminOnAListener",
+     minimal + "admin: { bind: \":8080\" }\n",
+     {"f:8:16: `:8080` cannot be bound beside `127.0.0.1:8080` of listener `web` in line 4"}},
+    {"HandoffOnAdmin",
+     minimal + "handoff: { socket: /s }\nadmin: { bind: unix:/s }\n",
+     {"f:9:16: `unix:/s` cannot be bound beside `unix:/s` of `handoff.socket` in line 8"}},
+    {"NoServers",
+     with_upstreams("  - { name: app, servers: [] }\n"),
+     {"f:3:27: `servers`: expected a list with at least one entry"}},
+    {"UpstreamWithoutServers", with_upstreams("  - name: app\n"), {"f:3:5: `servers` is missing on an upstream"}},
+    {"ServerIsText",
+     with_upstreams("  - { name: app, servers: [ \"a:1\" ] }\n"),
+     {"f:3:29: `servers`: expected keys with values"}},
+    {"ServerWithoutHost",
+     with_upstreams("  - { name: app, servers: [ { address: \":1\" } ] }\n"),
+     {"f:3:40: `address`: `:1` names no host to connect to"}},
+    {"WeightOfNothing",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\", weight: 0 } ] }\n"),
+     {"f:3:55: `weight`: `0` must be from 1 to 256"}},
+    {"TwoUpstreamsOfOneName",
+     with_upstreams("  - { name: a, servers: [ { address: \"a:1\" } ] }\n  - { name: a, servers: [ { address: \"a:1\" "
+                    "} ] }\nroutes: [ { upstream: a } ]\n"),
+     {"f:4:13: the name `a` is already taken in line 3"}},
+    {"SeveralUpstreamsAndNoRoute",
+     with_upstreams(
+         "  - { name: a, servers: [ { address: \"a:1\" } ] }\n  - { name: b, servers: [ { address: \"a:1\" } ] }\n"),
+     {"f:3:3: there are several upstreams; `routes: [ { upstream: NAME } ]` must name one"}},
+    {"DanglingRoute",
+     minimal + "routes:\n  - upstream: apq\n",
+     {"f:9:15: there is no upstream `apq`; did you mean `app`?"}},
+    {"RouteWithoutUpstream", minimal + "routes: [ {} ]\n", {"f:8:11: `upstream` is missing on a route"}},
+    {"NoRoutes", minimal + "routes: []\n", {"f:8:9: `routes`: expected a list with at least one entry"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfServices, Refusals, testing::ValuesIn(services),
+                         [](const auto& i) { return i.param.title; });
+
+// What a later version will know is refused by name, never ignored and never called unknown.
+const Refusal later[] = {
+    {"ListenerTls",
+     with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [] } }\n"),
+     {"f:3:29: `tls` on a listener is not supported by this version yet"}},
+    {"ListenerTcp",
+     with_listeners("  - { name: a, bind: \":80\", protocol: tcp, upstream: app }\n"),
+     {"f:3:39: `protocol: tcp` is not supported by this version yet",
+      "f:3:44: `upstream` on a listener is not supported by this version yet"}},
+    {"RouteMatch",
+     minimal + "routes: [ { match: { host: a }, upstream: app } ]\n",
+     {"f:8:13: `match` on a route is not supported by this version yet"}},
+    {"TwoRoutes",
+     minimal + "routes: [ { upstream: app }, { upstream: app } ]\n",
+     {"f:8:30: more than one route is not supported by this version yet"}},
+    {"UpstreamTls",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], tls: {} }\n"),
+     {"f:3:51: `tls` on an upstream is not supported by this version yet"}},
+    {"LeastConnections",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], balance: least_connections }\n"),
+     {"f:3:60: `balance: least_connections` is not supported by this version yet"}},
+    {"HealthChecks",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], health_check: {} }\n"),
+     {"f:3:51: `health_check` on an upstream is not supported by this version yet"}},
+    {"Include",
+     minimal + "include: [ conf.d/*.yaml ]\n",
+     {"f:8:1: `include` at the top level is not supported by this version yet"}},
+    {"TrustedProxies",
+     minimal + "trusted_proxies: [ 10.0.0.0/8 ]\n",
+     {"f:8:1: `trusted_proxies` at the top level is not supported by this version yet"}},
+    {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
+    {"Watch", minimal + "watch: true\n", {"f:8:1: `watch` at the top level is not supported by this version yet"}},
+    {"Probation",
+     minimal + "handoff: { probation: 5s }\n",
+     {"f:8:23: `probation`: other than 0s is not supported by this version yet"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfLaterVersions, Refusals, testing::ValuesIn(later),
+                         [](const auto& i) { return i.param.title; });
+
+TEST(Refusals, ReportEveryProblemInTheOrderOfTheFile) {
+  EXPECT_THAT(problems_of("version: 3\n"
+                          "limits: { fields: x }\n"
+                          "listeners:\n"
+                          "  - { name: a, bind: \":80\", tls: {} }\n"
+                          "  - { name: a, bind: \":80\" }\n"
+                          "limits: { fields: 1 }\n"
+                          "upstreams: [ { name: u, servers: [ { address: \"h\" } ] } ]\n"
+                          "routes: [ { upstream: v } ]\n"
+                          "workres: 1\n"),
+              ElementsAre(HasSubstr("f:1:10: "), HasSubstr("f:2:19: "), HasSubstr("f:4:29: "), HasSubstr("f:5:13: "),
+                          HasSubstr("f:5:22: "), HasSubstr("f:6:1: "), HasSubstr("f:7:47: "), HasSubstr("f:8:23: "),
+                          HasSubstr("f:9:1: ")));
+}
+
+TEST(Refusals, StayOnOneLineWhateverTheKeyIs) {
+  EXPECT_THAT(problems_of(minimal + "\"a\\nb\\e[31m" + std::string(1000, 'x') + "\": 1\n"),
+              ElementsAre(StartsWith("f:8:1: unknown key `a?b?[31m" + std::string(56, 'x') + "...` at the top level")));
+}
+
+TEST(Refusals, TheMinimalFileIsNotAmongThem) {
+  EXPECT_THAT(problems_of(minimal), IsEmpty());
+}
+
+}  // namespace
+}  // namespace baton::config

@@ -1,0 +1,215 @@
+#include "config/tree.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <unordered_map>
+
+#include "config/text.hpp"
+
+namespace baton::config {
+namespace {
+
+// A text that cannot be read to its end.
+struct Unreadable {
+  YAML::Mark mark;
+  std::string message;
+};
+
+// Builds the tree from the parser's events, which, unlike its nodes, still show duplicate keys.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(std::string file) : file_(std::move(file)) {}
+
+  Tree take() { return {root_ ? std::move(*root_) : Node{}, std::move(problems_)}; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (has_document_) throw Unreadable{mark, "a second YAML document; a configuration is one document"};
+    has_document_ = true;
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(node_at(mark), anchor, 1); }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    check_tag(mark, tag);
+    Node node = node_at(mark);
+    node.value = value;
+    add(std::move(node), anchor, 1);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchored_.find(anchor);
+    if (found == anchored_.end()) throw Unreadable{mark, "an alias must not stand inside of what it refers to"};
+    count(mark, found->second.nodes);
+    Node copy = found->second.node;
+    copy.line = mark.line + 1;
+    copy.column = mark.column + 1;
+    add(std::move(copy), 0, 0);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, Node::List());
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, Node::Map());
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  // A list or mapping whose end has not come yet.
+  struct Open {
+    Node node;
+    YAML::anchor_t anchor;
+    std::size_t nodes_before;
+    std::optional<Node> key;                     // of a mapping: its value comes next
+    std::unordered_map<std::string, int> lines;  // of a mapping: where each key stood
+  };
+  struct Anchored {
+    Node node;
+    std::size_t nodes;
+  };
+
+  Node node_at(const YAML::Mark& mark) {
+    count(mark, 1);
+    return {.line = mark.line + 1, .column = mark.column + 1};
+  }
+
+  void count(const YAML::Mark& mark, std::size_t nodes) {
+    nodes_ += nodes;
+    if (nodes_ > nodes_max) throw Unreadable{mark, fmt::format("more than {} values", nodes_max)};
+  }
+
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, auto value) {
+    check_tag(mark, tag);
+    if (open_.size() == depth_max) throw Unreadable{mark, fmt::format("nested more than {} levels deep", depth_max)};
+    const std::size_t nodes_before = nodes_;
+    Node node = node_at(mark);
+    node.value = std::move(value);
+    open_.push_back({std::move(node), anchor, nodes_before, {}, {}});
+  }
+
+  void close() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    add(std::move(done.node), done.anchor, nodes_ - done.nodes_before);
+  }
+
+  void add(Node node, YAML::anchor_t anchor, std::size_t nodes) {
+    if (anchor != 0) anchored_[anchor] = {node, nodes};
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (auto* list = std::get_if<Node::List>(&parent.node.value)) {
+      list->push_back(std::move(node));
+    } else if (!parent.key) {
+      parent.key = std::move(node);
+    } else {
+      add_entry(parent, *std::exchange(parent.key, std::nullopt), std::move(node));
+    }
+  }
+
+  // What is refused here is left out, so that it is reported once.
+  void add_entry(Open& parent, const Node& key, Node value) {
+    const auto* text = std::get_if<std::string>(&key.value);
+    if (!text) return problem(key, "a key must be text");
+    if (*text == "<<") return problem(key, "merge keys (`<<`) are not supported; write the keys out");
+    const auto [seen, is_new] = parent.lines.emplace(*text, key.line);
+    if (!is_new) {
+      return problem(key, fmt::format("duplicate key {} in line {}, first in line {}; keep one of them", quoted(*text),
+                                      key.line, seen->second));
+    }
+    // The parser puts an absent value where the next token stands, maybe lines below.
+    if (std::holds_alternative<std::monostate>(value.value)) {
+      value.line = key.line;
+      value.column = key.column;
+    }
+    std::get<Node::Map>(parent.node.value).push_back({*text, key.line, key.column, std::move(value)});
+  }
+
+  // The parser itself gives "?" to a plain and "!" to a quoted value.
+  void check_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (tag.empty() || tag == "?" || tag == "!") return;
+    problem({.line = mark.line + 1, .column = mark.column + 1}, fmt::format("tags are not supported: {}", quoted(tag)));
+  }
+
+  void problem(const Node& at, std::string message) {
+    problems_.push_back({{file_, at.line, at.column}, std::move(message)});
+  }
+
+  std::string file_;
+  std::optional<Node> root_;
+  Problems problems_;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Anchored> anchored_;
+  std::size_t nodes_ = 0;
+  bool has_document_ = false;
+};
+
+Tree refused(const std::string& name, int line, int column, std::string message) {
+  return {std::nullopt, {{{name, std::max(line, 1), std::max(column, 1)}, std::move(message)}}};
+}
+
+Tree refused_byte(std::string_view yaml, const std::string& name, std::size_t at) {
+  const std::string_view before = yaml.substr(0, at);
+  const auto line = 1 + std::ranges::count(before, '\n');
+  const auto column = at - (before.rfind('\n') + 1) + 1;
+  return refused(name, static_cast<int>(line), static_cast<int>(column),
+                 fmt::format("the byte 0x{:02x} is no text; a configuration is UTF-8 without control characters",
+                             static_cast<unsigned char>(yaml[at])));
+}
+
+std::string_view line_of(std::string_view yaml, int line) {
+  for (; line > 0; --line) yaml.remove_prefix(std::min(yaml.find('\n'), yaml.size() - 1) + 1);
+  return yaml.substr(0, yaml.find('\n'));
+}
+
+// What the parser cannot know: which mistake of a configuration looks like this to it.
+std::string hint(std::string_view line) {
+  const std::size_t content = line.find_first_not_of(' ');
+  if (content != std::string_view::npos && line[content] == '\t') return "; YAML is indented by spaces, never by tabs";
+  if (line.find("${") != std::string_view::npos) return "; inside of braces or brackets ${NAME} must be in quotes";
+  if (line.find("]:") != std::string_view::npos) return "; an IPv6 address must be in quotes";
+  return "";
+}
+
+}  // namespace
+
+const Node* Node::find(std::string_view key) const {
+  const auto* map = std::get_if<Map>(&value);
+  if (!map) return nullptr;
+  const auto found = std::ranges::find(*map, key, &Entry::key);
+  return found == map->end() ? nullptr : &found->value;
+}
+
+Tree parse_tree(std::string_view yaml, const std::string& name) {
+  const std::size_t bad = find_unprintable(yaml, false);
+  if (bad != std::string_view::npos) return refused_byte(yaml, name, bad);
+  TreeBuilder builder(name);
+  try {
+    std::istringstream stream{std::string(yaml)};
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+    return builder.take();
+  } catch (const Unreadable& error) {
+    return refused(name, error.mark.line + 1, error.mark.column + 1, error.message);
+  } catch (const YAML::Exception& error) {
+    return refused(name, error.mark.line + 1, error.mark.column + 1,
+                   "YAML: " + error.msg + hint(line_of(yaml, error.mark.line)));
+  }
+}
+
+}  // namespace baton::config

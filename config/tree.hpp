@@ -1,0 +1,49 @@
+// YAML as a tree of values that know where they stood. Takes less than YAML allows, so that a mistake is not read as
+// something else: no duplicate keys, no merge keys, no tags, one document.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/load.hpp"
+
+namespace baton::config {
+
+struct Entry;
+
+// Line and column count from 1; columns are bytes. An alias stands for a copy of its anchor.
+struct Node {
+  using List = std::vector<Node>;
+  using Map = std::vector<Entry>;
+
+  std::variant<std::monostate, std::string, List, Map> value;  // nothing: no value, `~` or `null`
+  int line = 1;
+  int column = 1;
+
+  // The value under a key; nullptr if there is none or this is no mapping.
+  const Node* find(std::string_view key) const;
+};
+
+struct Entry {
+  std::string key;
+  int line = 1;
+  int column = 1;
+  Node value;
+};
+
+// How much of a file is looked at before it is refused as no configuration.
+inline constexpr std::size_t depth_max = 32;
+inline constexpr std::size_t nodes_max = 500'000;
+
+struct Tree {
+  std::optional<Node> root;  // nothing: the text is no YAML
+  Problems problems;
+};
+
+// `name` stands for the file in problems. An empty text is an empty node.
+Tree parse_tree(std::string_view yaml, const std::string& name);
+
+}  // namespace baton::config

@@ -1,0 +1,178 @@
+// The clients against the built-in origin directly: what they accept, and that they notice everything else.
+#include <gmock/gmock.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/write.hpp>
+#include <memory>
+#include <set>
+
+#include "demo/dialogue.hpp"
+#include "demo/load.hpp"
+#include "demo/origin.hpp"
+#include "demo/patience.hpp"
+#include "demo/proxy.hpp"
+
+namespace baton::demo {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::ip::tcp;
+
+constexpr Microseconds short_pause{1000};
+constexpr auto limit = 20s;
+
+// One steady client whose third request gets another reply than the right one.
+std::unique_ptr<Origin> lying_origin(std::function<Reply(std::string_view)> lie) {
+  return std::make_unique<Origin>(
+      [lie, count = 0](std::string_view target) mutable { return ++count == 3 ? lie(target) : honest_reply(target); });
+}
+
+class Clients : public testing::Test {
+ protected:
+  void await(Trouble kind, std::uint64_t count) {
+    EXPECT_TRUE(patience_.wait_until([&] { return tally_.totals().of(kind) == count; }, limit))
+        << testing::PrintToString(tally_.complaints());
+  }
+
+  // Returns when the load, of one steady client, has met the lie; nothing else may have gone wrong.
+  void expect_noticed(Trouble kind, std::function<Reply(std::string_view)> lie) {
+    const auto origin = lying_origin(std::move(lie));
+    Load load(origin->endpoint(), {.steady = 1, .pause = short_pause}, tally_);
+    await(kind, 1);
+    EXPECT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, limit));
+    const Totals totals = tally_.totals();
+    EXPECT_EQ(totals.closes() + totals.errors(), 1u);
+    EXPECT_EQ(totals.proven, 0u);
+    EXPECT_EQ(tally_.complaints().size(), 1u);
+  }
+
+  Patience patience_;
+  Tally tally_;
+};
+
+TEST_F(Clients, AreContentWithAnHonestOrigin) {
+  Origin origin;
+  Load load(origin.endpoint(), {.steady = 4, .idle = 3, .half_head = 2, .pause = short_pause}, tally_);
+  ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().answered > 100; }, limit));
+  load.finish();
+  ASSERT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, limit));
+
+  const Totals totals = tally_.totals();
+  EXPECT_EQ(totals.opened, 9u);
+  EXPECT_EQ(totals.proven, 9u);
+  EXPECT_EQ(totals.errors() + totals.closes(), 0u) << testing::PrintToString(tally_.complaints());
+  EXPECT_EQ(tally_.latency().count(), totals.answered);
+}
+
+TEST_F(Clients, HoldHalfAHeadUntilAnUpgradeHasPassed) {
+  Origin origin;
+  Load load(origin.endpoint(), {.half_head = 5}, tally_);
+  ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().opened == 5; }, limit));
+  for (std::uint64_t upgrades = 1; upgrades <= 3; ++upgrades) {
+    EXPECT_EQ(tally_.totals().answered, 5 * (upgrades - 1));
+    load.upgrade_passed();
+    EXPECT_TRUE(patience_.wait_until([&] { return tally_.totals().answered == 5 * upgrades; }, limit));
+  }
+  EXPECT_EQ(tally_.totals().errors() + tally_.totals().closes(), 0u);
+}
+
+TEST_F(Clients, NoticeOneWrongByte) {
+  expect_noticed(Trouble::wrong_answer, [](std::string_view target) {
+    Reply reply = honest_reply(target);
+    reply.body.back() = ' ';
+    return reply;
+  });
+}
+
+TEST_F(Clients, NoticeABodyThatIsCut) {
+  expect_noticed(Trouble::wrong_answer, [](std::string_view target) {
+    Reply reply = honest_reply(target);
+    reply.body.pop_back();
+    return reply;
+  });
+}
+
+TEST_F(Clients, NoticeTheAnswerToAnotherRequest) {
+  expect_noticed(Trouble::wrong_answer, [](std::string_view) { return honest_reply(request_target(1, 2)); });
+}
+
+TEST_F(Clients, NoticeAnErrorStatus) {
+  expect_noticed(Trouble::wrong_answer, [](std::string_view target) {
+    Reply reply = honest_reply(target);
+    reply.status = 502;
+    return reply;
+  });
+}
+
+TEST_F(Clients, NoticeACloseInsteadOfAnAnswer) {
+  expect_noticed(Trouble::closed_in_request,
+                 [](std::string_view) { return Reply{.body = {}, .then = Reply::Then::close_without_answer}; });
+}
+
+TEST_F(Clients, NoticeAnAnnouncedClose) {
+  expect_noticed(Trouble::closed_between, [](std::string_view target) {
+    Reply reply = honest_reply(target);
+    reply.then = Reply::Then::close;
+    return reply;
+  });
+  EXPECT_THAT(tally_.complaints(), testing::ElementsAre(testing::HasSubstr("told that")));
+}
+
+TEST_F(Clients, NoticeThatNoAnswerComes) {
+  expect_noticed(Trouble::no_answer,
+                 [](std::string_view) { return Reply{.body = {}, .then = Reply::Then::stay_silent}; });
+}
+
+TEST_F(Clients, NoticeThatAnIdleConnectionIsClosed) {
+  auto origin = std::make_unique<Origin>();
+  Load load(origin->endpoint(), {.idle = 4}, tally_);
+  ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().answered == 2; }, limit));
+  origin.reset();
+  await(Trouble::closed_between, 4);
+}
+
+TEST_F(Clients, NoticeACloseWithHalfAHeadUnderWay) {
+  auto origin = std::make_unique<Origin>();
+  Load load(origin->endpoint(), {.half_head = 4}, tally_);
+  ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().opened == 4; }, limit));
+  origin.reset();
+  await(Trouble::closed_in_request, 4);
+}
+
+TEST_F(Clients, NoticeBytesThatNobodyAskedFor) {
+  boost::asio::io_context context{1};
+  tcp::acceptor acceptor(context, {boost::asio::ip::address_v4::loopback(), 0});
+  Load load(acceptor.local_endpoint(), {.idle = 1}, tally_);  // client 1 says nothing before the end
+  tcp::socket socket = acceptor.accept();
+  boost::asio::write(socket, boost::asio::buffer("HTTP/1.1 408 Request Timeout\r\n\r\n", 32));
+  await(Trouble::wrong_answer, 1);
+  EXPECT_THAT(tally_.complaints(), testing::ElementsAre(testing::HasSubstr("bytes that nobody asked for")));
+}
+
+TEST_F(Clients, NoticeThatNobodyListens) {
+  Load load(free_endpoint(), {.steady = 1, .idle = 1, .half_head = 1}, tally_);
+  await(Trouble::not_connected, 3);
+  EXPECT_EQ(tally_.totals().opened, 0u);
+}
+
+TEST(Dialogue, BodiesDifferForAllRequestsAndStaySmall) {
+  std::set<std::string> bodies;
+  for (unsigned client = 1; client <= 20; ++client) {
+    for (unsigned serial = 1; serial <= 50; ++serial) {
+      const std::string body = expected_body(request_target(client, serial));
+      EXPECT_LE(body.size(), 4096u);
+      EXPECT_TRUE(bodies.insert(body).second);
+    }
+  }
+}
+
+TEST(Mix, HasClientsOfEveryKindThatTogetherAskAtTheRate) {
+  const Mix mix = Mix::of(300, 3000);
+  EXPECT_EQ(mix.clients(), 300u);
+  EXPECT_EQ(mix.steady, 240u);
+  EXPECT_EQ(mix.pause, Microseconds{80'000});
+  EXPECT_EQ(Mix::of(0, 0).clients(), 3u);
+}
+
+}  // namespace
+}  // namespace baton::demo

@@ -1,0 +1,32 @@
+// What the same clients see of a reload of nginx, started by hand with a configuration of its own.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "demo/load.hpp"
+#include "demo/patience.hpp"
+#include "demo/temp_dir.hpp"
+
+namespace baton::demo {
+
+struct Contrast {
+  std::string version;  // "nginx/1.22.1"
+  Totals before;        // at the moment of the reload
+  Totals after;         // a little later
+};
+
+// The nginx in PATH or the usual places.
+std::optional<std::string> find_nginx();
+
+// Starts nginx before `origin`, lets `mix` run on it, reloads it once by SIGHUP, and stops it. Throws
+// std::runtime_error when nginx cannot be brought to serve: nothing is shown then, and nothing is proven.
+Contrast reload_nginx(const std::string& nginx, boost::asio::ip::tcp::endpoint origin, const Mix& mix,
+                      const TempDir& dir, Patience& patience);
+
+// The comparison in plain words, one line each.
+std::vector<std::string> describe(const Contrast& contrast);
+
+}  // namespace baton::demo

@@ -1,0 +1,221 @@
+#include "demo/demo.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <system_error>
+
+#include "demo/contrast.hpp"
+#include "demo/http_client.hpp"
+#include "demo/load.hpp"
+#include "demo/origin.hpp"
+#include "demo/patience.hpp"
+#include "demo/process.hpp"
+#include "demo/proxy.hpp"
+#include "demo/scoreboard.hpp"
+#include "demo/temp_dir.hpp"
+#include "demo/verdict.hpp"
+
+namespace baton::demo {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::chrono::milliseconds from_seconds(double seconds) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(std::max(0.0, seconds)));
+}
+
+std::string own_binary() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) throw std::system_error(error, "cannot find the path of this binary");
+  return path;
+}
+
+// The whole show. Members are destroyed from the last to the first: clients, origin, every process, every file.
+class Demo {
+ public:
+  Demo(const Options& options, std::ostream& out, bool in_place);
+  int run();
+
+ private:
+  void play();
+  void upgrade_once(unsigned number);
+  void finish();
+  void contrast();
+  int judge();
+  void refresh();
+  View view() const;
+  unsigned clients() const { return mix_.clients(); }
+
+  Options options_;
+  Mix mix_;
+  Scoreboard scoreboard_;
+  Patience patience_;
+  TempDir dir_;
+  Household household_;
+  Origin origin_;
+  Tally tally_;
+  std::unique_ptr<Proxy> proxy_;
+  std::unique_ptr<Load> load_;
+
+  Evidence evidence_;
+  std::string doing_ = "starting";
+  LastSecond last_second_;
+  Clock::time_point next_show_{};
+};
+
+Demo::Demo(const Options& options, std::ostream& out, bool in_place)
+    : options_(options), mix_(Mix::of(options.clients, options.requests_per_second)), scoreboard_(out, in_place) {
+  // Both ends of each client's connection to nginx or to the origin may be ours.
+  allow_open_files(4 * std::size_t{mix_.clients()} + 256);
+  if (options_.binary.empty()) options_.binary = own_binary();
+  evidence_.clients = mix_.clients();
+  evidence_.upgrades_wanted = options.upgrades;
+}
+
+int Demo::run() {
+  scoreboard_.say(fmt::format("baton demo: {} clients, one connection each, none ever reconnects; {} live upgrades",
+                              clients(), options_.upgrades));
+  scoreboard_.say(fmt::format("of {}", options_.binary));
+  try {
+    play();
+  } catch (const ProxyFailed& failure) {
+    evidence_.broken_off = std::string("The demo was broken off: ") + failure.what() + ".";
+  }
+  evidence_.totals = tally_.totals();
+  if (proxy_) evidence_.accepted = proxy_->accepted();
+  const int code = judge();
+  if (code == 0 && !options_.no_nginx) contrast();
+  return code;
+}
+
+void Demo::play() {
+  proxy_ = std::make_unique<Proxy>(options_.binary, origin_.endpoint(), dir_, patience_);
+  proxy_->await_ready(10s);
+  scoreboard_.say(fmt::format("http://127.0.0.1:{} leads to a built-in origin; every answer is verified byte for byte",
+                              proxy_->endpoint().port()));
+  load_ = std::make_unique<Load>(proxy_->endpoint(), mix_, tally_);
+  last_second_.sample(Clock::now(), 0, {});
+  next_show_ = Clock::now() + scoreboard_.interval();
+  patience_.while_waiting([this] { refresh(); });
+  doing_ = "warming up";
+  patience_.wait_until([this] { return tally_.totals().opened == clients(); }, 5s);
+  patience_.wait(std::min(from_seconds(options_.seconds_between_upgrades), 1000ms));
+
+  for (unsigned number = 1; number <= options_.upgrades; ++number) {
+    upgrade_once(number);
+    if (!evidence_.upgrades.back().failure.empty()) break;
+    doing_ = fmt::format("{} of {} upgrades done", number, options_.upgrades);
+    patience_.wait(from_seconds(options_.seconds_between_upgrades));
+  }
+  finish();
+}
+
+void Demo::upgrade_once(unsigned number) {
+  doing_ = fmt::format("upgrade {} of {} is running", number, options_.upgrades);
+  const LatencySpread before = tally_.latency();
+  Upgrade upgrade = proxy_->upgrade(from_seconds(options_.upgrade_timeout_seconds));
+  upgrade.latency = tally_.latency().since(before);
+  load_->upgrade_passed();
+  evidence_.upgrades.push_back(std::move(upgrade));
+}
+
+void Demo::finish() {
+  doing_ = "every client asks once more";
+  load_->finish();
+  // Clients that get no answer say so themselves, within their patience.
+  patience_.wait_until([this] { return load_->unfinished() == 0; }, HttpClient::patience + 1s);
+  doing_ = "every client has ended";
+  if (!evidence_.upgrades.empty() && !evidence_.upgrades.back().failure.empty()) return;
+  proxy_->status();
+  evidence_.bad_end = proxy_->stop(5s);
+}
+
+int Demo::judge() {
+  patience_.while_waiting({});
+  if (load_) scoreboard_.settle(view());
+  scoreboard_.say("");
+  const auto against = objections(evidence_);
+  if (against.empty()) {
+    scoreboard_.say_good("PASSED: no client saw an error, a close or a reconnect.");
+    scoreboard_.say(fmt::format("  {} live upgrades; {} connections lived through all of them; {} answers verified.",
+                                evidence_.upgrades.size(), evidence_.totals.proven, evidence_.totals.answered));
+    return 0;
+  }
+  scoreboard_.say_bad("FAILED:");
+  for (const std::string& objection : against) scoreboard_.say("  " + objection);
+  for (const std::string& complaint : tally_.complaints()) scoreboard_.say("    " + complaint);
+  if (proxy_) {
+    scoreboard_.say("");
+    scoreboard_.say("The proxy's last log lines:");
+    for (const std::string& line : tail(proxy_->log(), 20)) scoreboard_.say("    " + line);
+  }
+  return 1;
+}
+
+void Demo::contrast() {
+  const auto nginx = find_nginx();
+  if (!nginx) return;
+  load_.reset();
+  scoreboard_.say("");
+  try {
+    for (const std::string& line : describe(reload_nginx(*nginx, origin_.endpoint(), mix_, dir_, patience_))) {
+      scoreboard_.say(line);
+    }
+  } catch (const std::runtime_error& error) {
+    scoreboard_.say(fmt::format("No contrast with nginx: {}.", error.what()));
+  }
+}
+
+void Demo::refresh() {
+  const auto now = Clock::now();
+  if (now < next_show_) return;
+  next_show_ = now + scoreboard_.interval();
+  last_second_.sample(now, tally_.totals().answered, tally_.latency());
+  scoreboard_.show(view());
+}
+
+View Demo::view() const {
+  View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation(), .clients = clients()};
+  view.totals = tally_.totals();
+  // A client cannot reconnect; what the proxy accepted beyond what they opened would be somebody who did.
+  view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), view.totals.opened);
+  view.requests_per_second = last_second_.requests_per_second();
+  view.latency = last_second_.latency();
+  view.upgrades = evidence_.upgrades;
+  return view;
+}
+
+bool wants_plain_lines(const Options& options) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  return options.plain || ::isatty(STDOUT_FILENO) == 0 || (no_colour != nullptr && *no_colour != '\0') ||
+         terminal == nullptr || std::string_view(terminal) == "dumb";
+}
+
+}  // namespace
+
+int run(const Options& options) {
+  return run(options, std::cout, !wants_plain_lines(options));
+}
+
+int run(const Options& options, std::ostream& out, bool in_place) {
+  try {
+    return Demo(options, out, in_place).run();
+  } catch (const Interrupted& interrupted) {
+    out << "\nEnded by a signal; every process and file of the demo is gone.\n" << std::flush;
+    return 128 + interrupted.signal;
+  } catch (const std::exception& error) {
+    out << "The demo cannot run: " << error.what() << ".\n" << std::flush;
+    return 1;
+  }
+}
+
+}  // namespace baton::demo

@@ -1,0 +1,163 @@
+// The whole demo across a stand-in for baton that does everything right, or one thing wrong.
+#include "demo/demo.hpp"
+
+#include <gmock/gmock.h>
+#include <pthread.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "demo/contrast.hpp"
+#include "demo/origin.hpp"
+#include "demo/process.hpp"
+#include "demo/temp_dir.hpp"
+
+namespace baton::demo {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Demo : public testing::Test {
+ protected:
+  Demo() {
+    options_ = {.upgrades = 2,
+                .clients = 40,
+                .requests_per_second = 1000,
+                .seconds_between_upgrades = 0.1,
+                .upgrade_timeout_seconds = 10,
+                .binary = FAKE_BATON,
+                .no_nginx = true};
+    ::setenv("TMPDIR", scratch_.path().c_str(), 1);
+  }
+  ~Demo() override {
+    ::unsetenv("FAKE_BATON_FAULT");
+    ::unsetenv("TMPDIR");
+    EXPECT_TRUE(std::filesystem::is_empty(scratch_.path())) << "files are left";
+    EXPECT_FALSE(has_children()) << "processes are left";
+  }
+
+  int run(const char* fault) {
+    ::setenv("FAKE_BATON_FAULT", fault, 1);
+    const int code = demo::run(options_, output_, false);
+    EXPECT_EQ(code == 0, output_.str().find("PASSED") != std::string::npos) << output_.str();
+    return code;
+  }
+
+  static bool has_children() {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      pid_t child = 0;
+      if (std::ifstream(task.path() / "children") >> child) return true;
+    }
+    return false;
+  }
+
+  TempDir scratch_;
+  Options options_;
+  std::ostringstream output_;
+};
+
+TEST_F(Demo, PassesWhenNothingGoesWrong) {
+  EXPECT_EQ(run(""), 0) << output_.str();
+  EXPECT_THAT(output_.str(), HasSubstr("2 live upgrades; 40 connections lived through all of them"));
+  EXPECT_THAT(output_.str(), HasSubstr("2 -> 3"));
+}
+
+TEST_F(Demo, PassesWhenCountersGoOnFromTheirPredecessor) {
+  EXPECT_EQ(run("carries_counters_on"), 0) << output_.str();
+}
+
+TEST_F(Demo, FailsWhenOneConnectionIsClosed) {
+  EXPECT_EQ(run("drops_one"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("saw their connection closed"));
+}
+
+TEST_F(Demo, FailsWhenOneByteIsAltered) {
+  options_.upgrades = 1;
+  EXPECT_EQ(run("corrupts_a_byte"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("1 of 40 clients got a wrong answer"));
+}
+
+TEST_F(Demo, FailsWhenMoreConnectionsWereAcceptedThanOpened) {
+  EXPECT_EQ(run("miscounts"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("The proxy accepted 41 connections, but the clients opened 40"));
+}
+
+TEST_F(Demo, FailsWhenAnUpgradeIsRolledBack) {
+  EXPECT_EQ(run("rolls_back"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("the old process reports: rolled_back"));
+  EXPECT_THAT(output_.str(), Not(HasSubstr("saw their connection closed")));
+}
+
+TEST_F(Demo, FailsWhenTheOldProcessLingers) {
+  options_.upgrade_timeout_seconds = 1;
+  EXPECT_EQ(run("lingers"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("the old process did not end within 1 s"));
+}
+
+TEST_F(Demo, FailsWhenTheOldProcessEndsBadly) {
+  EXPECT_EQ(run("ends_with_3"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("the old process ended with exit code 3"));
+}
+
+TEST_F(Demo, FailsWhenTheGenerationStays) {
+  options_.upgrade_timeout_seconds = 1;
+  EXPECT_EQ(run("keeps_generation"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("the generation is 1 after 1"));
+}
+
+TEST_F(Demo, FailsWhenThePidFileNamesTheOldProcess) {
+  options_.upgrade_timeout_seconds = 1;
+  EXPECT_EQ(run("keeps_pid_file"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("the PID file names"));
+}
+
+TEST_F(Demo, ShowsTheLogWhenTheProxyDoesNotStart) {
+  EXPECT_EQ(run("does_not_start"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("the proxy ended before it was ready: exit code 1"));
+  EXPECT_THAT(output_.str(), HasSubstr("fake baton: listeners.yaml:1:1: nothing here is right"));
+}
+
+TEST_F(Demo, SaysThatABinaryIsMissing) {
+  options_.binary = "/nonexistent/baton";
+  EXPECT_EQ(run(""), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("cannot start /nonexistent/baton"));
+}
+
+TEST_F(Demo, FailsWithoutAnUpgrade) {
+  options_.upgrades = 0;
+  EXPECT_EQ(run(""), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("Without an upgrade nothing is shown"));
+}
+
+TEST_F(Demo, CountsWhatAReloadOfNginxCloses) {
+  const auto nginx = find_nginx();
+  if (!nginx) GTEST_SKIP() << "nginx is not installed";
+  Patience patience;
+  TempDir dir;
+  Household household;
+  Origin origin;
+  const Contrast contrast = reload_nginx(*nginx, origin.endpoint(), Mix::of(30, 300), dir, patience);
+  EXPECT_EQ(contrast.before.opened, 30u);
+  EXPECT_EQ(contrast.before.closes() + contrast.before.errors(), 0u);
+  EXPECT_GE(contrast.after.closes(), 20u);
+  EXPECT_THAT(contrast.version, HasSubstr("nginx/"));
+}
+
+// The signal is pending before the demo begins, blocked as the demo itself blocks it; so it comes in its first wait.
+TEST_F(Demo, EndsAtASignalAndLeavesNothingBehind) {
+  sigset_t interrupt;
+  sigset_t before;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &interrupt, &before);
+  pthread_kill(pthread_self(), SIGINT);
+  EXPECT_EQ(run(""), 128 + SIGINT);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace
+}  // namespace baton::demo

@@ -1,0 +1,23 @@
+#include "demo/dialogue.hpp"
+
+#include <fmt/format.h>
+
+namespace baton::demo {
+
+std::string request_target(unsigned client, std::uint64_t serial) {
+  return fmt::format("/client/{}/request/{}", client, serial);
+}
+
+std::string expected_body(std::string_view target) {
+  std::uint32_t hash = 2166136261u;  // FNV-1a: the same in every build
+  for (const char byte : target) hash = (hash ^ static_cast<unsigned char>(byte)) * 16777619u;
+  const unsigned lines = 1 + hash % 48;
+
+  std::string body;
+  for (unsigned line = 1; line <= lines; ++line) {
+    fmt::format_to(std::back_inserter(body), "line {} of {} for {}\n", line, lines, target);
+  }
+  return body;
+}
+
+}  // namespace baton::demo

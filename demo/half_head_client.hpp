@@ -1,0 +1,18 @@
+// Sends half a request head and holds the rest back until an upgrade has passed; then the next one.
+#pragma once
+
+#include "demo/http_client.hpp"
+
+namespace baton::demo {
+
+class HalfHeadClient final : public HttpClient {
+ public:
+  using HttpClient::HttpClient;
+  void upgrade_passed() override;
+
+ private:
+  void on_open() override { ask_half(); }
+  void on_answer() override { ask_half(); }
+};
+
+}  // namespace baton::demo

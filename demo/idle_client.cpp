@@ -1,0 +1,9 @@
+#include "demo/idle_client.hpp"
+
+namespace baton::demo {
+
+void IdleClient::on_open() {
+  if (number() % 2 == 0) ask();
+}
+
+}  // namespace baton::demo

@@ -1,0 +1,18 @@
+// Sits idle through all upgrades, as most connections of a real server do. Every other one asks once at the beginning;
+// the rest send their first byte at the very end.
+#pragma once
+
+#include "demo/http_client.hpp"
+
+namespace baton::demo {
+
+class IdleClient final : public HttpClient {
+ public:
+  using HttpClient::HttpClient;
+
+ private:
+  void on_open() override;
+  void on_answer() override {}
+};
+
+}  // namespace baton::demo

@@ -1,0 +1,43 @@
+// The built-in origin: a small HTTP/1.1 server on a free loopback port, on a thread of its own.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace baton::demo {
+
+// What the origin does with a request.
+struct Reply {
+  enum class Then { keep, close, close_without_answer, stay_silent };
+  unsigned status = 200;
+  std::string body;
+  Then then = Then::keep;
+};
+using Replier = std::function<Reply(std::string_view target)>;
+
+// The right answer (dialogue.hpp), on a connection that stays open.
+Reply honest_reply(std::string_view target);
+
+class Origin {
+ public:
+  // Tests give repliers that lie. `reply` is called on the origin's thread.
+  explicit Origin(Replier reply = honest_reply);
+  ~Origin();
+  Origin(const Origin&) = delete;
+  Origin& operator=(const Origin&) = delete;
+
+  boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+
+ private:
+  boost::asio::io_context context_{1};
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::ip::tcp::endpoint endpoint_;
+  Replier reply_;
+  std::thread thread_;
+};
+
+}  // namespace baton::demo

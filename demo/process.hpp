@@ -1,0 +1,39 @@
+// Starting processes, and leaving none behind.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace baton::demo {
+
+// While it lives, processes whose parent ends become our children, so a successor's successor can still be reaped.
+// At its end every process that descends from us is killed and reaped; so only a program that has no other children
+// may use it.
+class Household {
+ public:
+  Household();
+  ~Household();
+  Household(const Household&) = delete;
+  Household& operator=(const Household&) = delete;
+};
+
+// Starts `arguments[0]`, a path, in a session of its own (a terminal's Ctrl-C is for us alone), its output appended to
+// the file `log`. It gets SIGTERM should the calling thread die. Throws std::system_error when it cannot be started.
+pid_t start_process(const std::vector<std::string>& arguments, const std::string& log);
+
+// How a child of ours ended, in its wait status; nothing while it runs or is not (yet) our child.
+std::optional<int> reap(pid_t pid);
+
+// "exit code 0", "signal 9 (Killed)"
+std::string describe_end(int wait_status);
+
+// The last `lines` lines of a file, fewer if it has fewer; empty when it cannot be read.
+std::vector<std::string> tail(const std::string& path, std::size_t lines);
+
+// Raises the soft limit of open files to the hard one if it is lower than `files`.
+void allow_open_files(std::size_t files);
+
+}  // namespace baton::demo

@@ -1,0 +1,172 @@
+#include "demo/proxy.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/io_context.hpp>
+#include <csignal>
+#include <fstream>
+#include <utility>
+
+#include "demo/process.hpp"
+
+namespace baton::demo {
+
+using boost::asio::ip::tcp;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto admin_limit = 1s;
+
+std::string configuration(const tcp::endpoint& listen, const tcp::endpoint& origin, const TempDir& dir) {
+  // The timeouts leave the idle and the half-head clients alone for as long as any demo lasts.
+  return fmt::format(
+      "version: 1\n"
+      "listeners:\n"
+      "  - name: demo\n"
+      "    bind: 127.0.0.1:{}\n"
+      "    protocol: http\n"
+      "upstreams:\n"
+      "  - name: origin\n"
+      "    servers:\n"
+      "      - address: 127.0.0.1:{}\n"
+      "timeouts:\n"
+      "  head: 60m\n"
+      "  idle: 60m\n"
+      "handoff:\n"
+      "  socket: {}\n"
+      "admin:\n"
+      "  bind: unix:{}\n"
+      "pid_file: {}\n",
+      listen.port(), origin.port(), dir.file("handoff.sock"), dir.file("admin.sock"), dir.file("baton.pid"));
+}
+
+}  // namespace
+
+tcp::endpoint free_endpoint() {
+  boost::asio::io_context context{1};
+  return tcp::acceptor(context, {boost::asio::ip::address_v4::loopback(), 0}).local_endpoint();
+}
+
+Proxy::Proxy(std::string binary, tcp::endpoint origin, const TempDir& dir, Patience& patience)
+    : dir_(dir), patience_(patience), endpoint_(free_endpoint()) {
+  const std::string file = dir.file("baton.yaml");
+  std::ofstream(file) << configuration(endpoint_, origin, dir);
+  pid_ = start_process({std::move(binary), "run", "-c", file}, log());
+}
+
+void Proxy::await_ready(std::chrono::milliseconds limit) {
+  const bool ready = patience_.wait_until(
+      [this] {
+        if (const auto ended = reap(pid_)) {
+          throw ProxyFailed("the proxy ended before it was ready: " + describe_end(*ended));
+        }
+        const auto answer = admin_get(dir_.file("admin.sock"), "/readyz", admin_limit);
+        return answer && answer->status == 200;
+      },
+      limit);
+  if (!ready) throw ProxyFailed("the proxy is not ready: no 200 from /readyz on its admin socket");
+  if (const auto named = read_pid_file(); named != pid_) {
+    throw ProxyFailed(fmt::format("the PID file names {}, but {} was started", named.value_or(0), pid_));
+  }
+  status();
+}
+
+Status Proxy::status() {
+  std::optional<Status> found;
+  patience_.wait_until([&] { return (found = try_status()).has_value(); }, 2s);
+  if (!found) throw ProxyFailed("the proxy does not answer /status on its admin socket");
+  note(*found);
+  return *found;
+}
+
+Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
+  const Status before = status();
+  Upgrade upgrade{.from_generation = before.generation, .from_pid = before.pid};
+  if (const auto named = read_pid_file(); named != before.pid || before.pid != pid_) {
+    upgrade.failure =
+        fmt::format("the PID file names {} and /status {}, but {} should serve", named.value_or(0), before.pid, pid_);
+    return upgrade;
+  }
+
+  ::kill(pid_, SIGUSR2);
+  std::string missing = "the old process did not end";
+  std::optional<int> end;
+  const auto settled = [&] {
+    if (!end) end = reap(upgrade.from_pid);
+    if (end && *end != 0) return true;
+    const std::optional<Status> now = try_status();
+    if (!end) {
+      // It reports an upgrade of its own making only when that came to nothing.
+      if (!now || now->pid != upgrade.from_pid || !now->last_upgrade) return false;
+      if (now->last_upgrade->from_pid != upgrade.from_pid || now->last_upgrade->result == "completed") return false;
+      upgrade.report = *now->last_upgrade;
+      return true;
+    }
+    missing = "the successor does not answer on the admin socket";
+    if (!now) return false;
+    note(*now);
+    upgrade.to_pid = now->pid;
+    upgrade.report = now->last_upgrade.value_or(UpgradeReport{});
+    missing = complaint_about_successor(upgrade);
+    return missing.empty();
+  };
+  if (!patience_.wait_until(settled, limit)) {
+    upgrade.failure = missing + fmt::format(" within {} s", std::chrono::duration<double>(limit).count());
+  } else if (!end) {
+    upgrade.failure = "the old process reports: " + upgrade.report.result;
+  } else if (*end != 0) {
+    upgrade.failure = "the old process ended with " + describe_end(*end);
+  }
+  return upgrade;
+}
+
+std::string Proxy::complaint_about_successor(const Upgrade& upgrade) const {
+  if (upgrade.to_pid == upgrade.from_pid) return "the admin socket still names the old process";
+  if (const auto named = read_pid_file(); named != upgrade.to_pid) {
+    return fmt::format("the PID file names {}, but {} serves", named.value_or(0), upgrade.to_pid);
+  }
+  if (generation_ != upgrade.from_generation + 1) {
+    return fmt::format("the generation is {} after {}", generation_, upgrade.from_generation);
+  }
+  const UpgradeReport& report = upgrade.report;
+  if (report.result != "completed" || report.from_pid != upgrade.from_pid || report.to_pid != upgrade.to_pid) {
+    return fmt::format("the successor does not report a completed upgrade from {} to {}", upgrade.from_pid,
+                       upgrade.to_pid);
+  }
+  return {};
+}
+
+std::string Proxy::stop(std::chrono::milliseconds limit) {
+  ::kill(pid_, SIGTERM);
+  std::optional<int> end;
+  if (!patience_.wait_until([&] { return (end = reap(pid_)).has_value(); }, limit)) {
+    return "the proxy did not end after SIGTERM";
+  }
+  return *end == 0 ? std::string() : "the proxy ended after SIGTERM with " + describe_end(*end);
+}
+
+std::optional<Status> Proxy::try_status() const {
+  const auto answer = admin_get(dir_.file("admin.sock"), "/status", admin_limit);
+  if (!answer || answer->status != 200) return std::nullopt;
+  try {
+    return parse_status(answer->body);
+  } catch (const std::runtime_error& error) {
+    throw ProxyFailed(error.what());
+  }
+}
+
+std::optional<pid_t> Proxy::read_pid_file() const {
+  std::ifstream file(dir_.file("baton.pid"));
+  pid_t pid = 0;
+  if (!(file >> pid) || pid <= 1) return std::nullopt;
+  return pid;
+}
+
+void Proxy::note(const Status& status) {
+  pid_ = status.pid;
+  generation_ = status.generation;
+  accepted_.read(status.accepted_total);
+}
+
+}  // namespace baton::demo

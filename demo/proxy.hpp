@@ -1,0 +1,83 @@
+// The proxy under test: a baton of its own configuration, started as a child and upgraded as an operator would do it,
+// by SIGUSR2 to the process that the PID file names. Nothing of it is known but its files and its admin socket.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "demo/patience.hpp"
+#include "demo/status.hpp"
+#include "demo/temp_dir.hpp"
+#include "demo/upgrade.hpp"
+
+namespace baton::demo {
+
+// The proxy did not do what it has to; what() is one sentence for people.
+class ProxyFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// The sum of a counter over processes, each of which may go on from its predecessor's value or begin anew: a reading
+// below the last one is a new beginning.
+class SummedCounter {
+ public:
+  void read(std::uint64_t value) {
+    sum_ += value >= last_ ? value - last_ : value;
+    last_ = value;
+  }
+  std::uint64_t sum() const { return sum_; }
+
+ private:
+  std::uint64_t sum_ = 0;
+  std::uint64_t last_ = 0;
+};
+
+class Proxy {
+ public:
+  // Writes the configuration into `dir` and starts `binary`. `dir` and `patience` must outlive it.
+  Proxy(std::string binary, boost::asio::ip::tcp::endpoint origin, const TempDir& dir, Patience& patience);
+
+  boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+  std::string log() const { return dir_.file("baton.log"); }
+
+  // Returns when the proxy says that it is ready; throws ProxyFailed.
+  void await_ready(std::chrono::milliseconds limit);
+
+  // Asks the running process; throws ProxyFailed when it does not answer.
+  Status status();
+
+  // One live upgrade. A failure is told in the result, with no successor or with one that is not as it should be.
+  Upgrade upgrade(std::chrono::milliseconds limit);
+
+  // Ends the running process by SIGTERM; says what was wrong with its end, or nothing.
+  std::string stop(std::chrono::milliseconds limit);
+
+  // The process that served last, as far as we know, and its generation.
+  pid_t pid() const { return pid_; }
+  std::uint64_t generation() const { return generation_; }
+
+  // Connections that all processes together have accepted.
+  std::uint64_t accepted() const { return accepted_.sum(); }
+
+ private:
+  std::optional<Status> try_status() const;
+  std::optional<pid_t> read_pid_file() const;
+  std::string complaint_about_successor(const Upgrade& upgrade) const;
+  void note(const Status& status);
+
+  const TempDir& dir_;  // outlives the proxy
+  Patience& patience_;  // outlives the proxy
+  boost::asio::ip::tcp::endpoint endpoint_;
+  pid_t pid_ = 0;
+  std::uint64_t generation_ = 0;
+  SummedCounter accepted_;
+};
+
+// A loopback port that nobody listens on just now.
+boost::asio::ip::tcp::endpoint free_endpoint();
+
+}  // namespace baton::demo

@@ -1,0 +1,127 @@
+#include "demo/scoreboard.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <ostream>
+
+namespace baton::demo {
+namespace {
+
+std::size_t terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::string milliseconds(double microseconds) {
+  return fmt::format("{:.2f} ms", microseconds / 1000);
+}
+
+std::string milliseconds(const LatencySpread& latency, double quantile) {
+  return latency.count() == 0 ? "-" : milliseconds(static_cast<double>(latency.at(quantile).count()));
+}
+
+std::string clients_line(const View& view) {
+  return fmt::format("{} connected, {} errors, {} closed, {} reconnects", view.totals.opened, view.totals.errors(),
+                     view.totals.closes(), view.reconnects);
+}
+
+}  // namespace
+
+std::vector<std::string> board_lines(const View& view) {
+  std::vector<std::string> lines{
+      "",
+      fmt::format("  now       {}", view.doing),
+      fmt::format("  serving   PID {}, generation {}", view.pid, view.generation),
+      fmt::format("  requests  {} verified, {:.0f}/s", view.totals.answered, view.requests_per_second),
+      fmt::format("  latency   p50 {}, p99 {} in the last second", milliseconds(view.latency, 0.5),
+                  milliseconds(view.latency, 0.99)),
+      fmt::format("  clients   {}", clients_line(view)),
+      "",
+  };
+  for (std::string& row : upgrade_table(view.upgrades)) lines.push_back(std::move(row));
+  return lines;
+}
+
+std::vector<std::string> upgrade_table(const std::vector<Upgrade>& upgrades) {
+  if (upgrades.empty()) return {};
+  constexpr auto row = "  {:<11}{:<17}{:>8}{:>7}{:>11}{:>11}{:>12}";  // 79 columns
+  std::vector<std::string> lines{
+      fmt::format(row, "generation", "PID", "took", "moved", "pause p99", "pause max", "client p99")};
+  for (const Upgrade& upgrade : upgrades) {
+    const std::string generations = fmt::format("{} -> {}", upgrade.from_generation, upgrade.from_generation + 1);
+    if (!upgrade.failure.empty()) {
+      lines.push_back(fmt::format("  {:<11}{:<17}FAILED: {}", generations, upgrade.from_pid, upgrade.failure));
+      continue;
+    }
+    const UpgradeReport& report = upgrade.report;
+    lines.push_back(fmt::format(row, generations, fmt::format("{} -> {}", upgrade.from_pid, upgrade.to_pid),
+                                fmt::format("{:.0f} ms", report.duration_ms), report.moved_total,
+                                milliseconds(report.pause_us.p99), milliseconds(report.pause_us.max),
+                                milliseconds(upgrade.latency, 0.99)));
+    if (report.taken_back + report.refused != 0) {
+      lines.push_back(fmt::format("  {:<11}{} taken back, {} refused", "", report.taken_back, report.refused));
+    }
+  }
+  return lines;
+}
+
+void LastSecond::sample(Clock::time_point now, std::uint64_t answered, const LatencySpread& latency) {
+  samples_.push_back({now, answered, latency});
+  while (samples_.size() > 2 && now - samples_[1].time >= std::chrono::seconds{1}) samples_.pop_front();
+}
+
+double LastSecond::requests_per_second() const {
+  if (samples_.size() < 2) return 0;
+  const std::chrono::duration<double> time = samples_.back().time - samples_.front().time;
+  return static_cast<double>(samples_.back().answered - samples_.front().answered) / time.count();
+}
+
+LatencySpread LastSecond::latency() const {
+  return samples_.empty() ? LatencySpread{} : samples_.back().latency.since(samples_.front().latency);
+}
+
+void Scoreboard::show(const View& view) {
+  if (!in_place_) {
+    out_ << fmt::format("PID {} generation {}: {:.0f} requests/s, p99 {}, {}\n", view.pid, view.generation,
+                        view.requests_per_second, milliseconds(view.latency, 0.99), clients_line(view))
+         << std::flush;
+    return;
+  }
+  erase();
+  const std::size_t columns = terminal_columns();
+  for (const std::string& line : board_lines(view)) {
+    out_ << std::string_view(line).substr(0, columns - 1) << '\n';  // a wrapped line would be drawn over wrongly
+    ++drawn_;
+  }
+  out_ << std::flush;
+}
+
+void Scoreboard::settle(const View& view) {
+  show(view);
+  if (!in_place_) {
+    for (const std::string& row : upgrade_table(view.upgrades)) say(row);
+  }
+  drawn_ = 0;
+}
+
+void Scoreboard::say(std::string_view line) {
+  erase();
+  out_ << line << '\n' << std::flush;
+}
+
+void Scoreboard::say_in(std::string_view line, std::string_view colour) {
+  if (in_place_) {
+    say(fmt::format("{}{}\x1b[0m", colour, line));
+  } else {
+    say(line);
+  }
+}
+
+void Scoreboard::erase() {
+  if (drawn_ != 0) out_ << "\x1b[" << drawn_ << "A\x1b[J";
+  drawn_ = 0;
+}
+
+}  // namespace baton::demo

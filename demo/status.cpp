@@ -1,0 +1,110 @@
+#include "demo/status.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/json.hpp>
+#include <stdexcept>
+
+namespace baton::demo {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+namespace json = boost::json;
+
+namespace {
+
+template <class Number>
+Number number_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_number()) {
+    throw std::runtime_error("/status has no number \"" + std::string(key) + "\"");
+  }
+  return value->to_number<Number>();
+}
+
+std::string text_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_string()) {
+    throw std::runtime_error("/status has no text \"" + std::string(key) + "\"");
+  }
+  return std::string(value->get_string());
+}
+
+const json::object& object_at(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_object()) {
+    throw std::runtime_error("/status has no object \"" + std::string(key) + "\"");
+  }
+  return value->get_object();
+}
+
+UpgradeReport parse_report(const json::object& object) {
+  UpgradeReport report;
+  report.result = text_at(object, "result");
+  report.from_pid = number_at<pid_t>(object, "from_pid");
+  report.to_pid = number_at<pid_t>(object, "to_pid");
+  report.duration_ms = number_at<double>(object, "duration_ms");
+  for (const auto& [state, count] : object_at(object, "moved")) {
+    if (state != "total") report.moved[std::string(state)] = count.to_number<std::uint64_t>();
+  }
+  report.moved_total = number_at<std::uint64_t>(object, "moved_total");
+  report.taken_back = number_at<std::uint64_t>(object, "taken_back");
+  report.refused = number_at<std::uint64_t>(object, "refused");
+  const json::object& pause = object_at(object, "pause_us");
+  report.pause_us = {number_at<double>(pause, "p50"), number_at<double>(pause, "p99"), number_at<double>(pause, "max")};
+  return report;
+}
+
+asio::awaitable<void> get(std::string socket_path, std::string target, std::optional<AdminAnswer>& answer) {
+  asio::local::stream_protocol::socket socket(co_await asio::this_coro::executor);
+  co_await socket.async_connect(socket_path, asio::use_awaitable);
+
+  http::request<http::empty_body> request{http::verb::get, target, 11};
+  request.set(http::field::host, "localhost");
+  request.keep_alive(false);
+  co_await http::async_write(socket, request, asio::use_awaitable);
+
+  boost::beast::flat_buffer received;
+  http::response<http::string_body> response;
+  co_await http::async_read(socket, received, response, asio::use_awaitable);
+  answer = AdminAnswer{response.result_int(), std::move(response.body())};
+}
+
+}  // namespace
+
+Status parse_status(std::string_view text) {
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  if (error || !value.is_object()) throw std::runtime_error("/status is no JSON object");
+  const json::object& object = value.get_object();
+
+  Status status;
+  status.generation = number_at<std::uint64_t>(object, "generation");
+  status.pid = number_at<pid_t>(object, "pid");
+  status.version = text_at(object, "version");
+  status.connections = number_at<std::uint64_t>(object_at(object, "connections"), "total");
+  status.accepted_total = number_at<std::uint64_t>(object, "accepted_total");
+  status.requests_total = number_at<std::uint64_t>(object, "requests_total");
+  if (const json::value* report = object.if_contains("last_upgrade"); report != nullptr && report->is_object()) {
+    status.last_upgrade = parse_report(report->get_object());
+  }
+  return status;
+}
+
+std::optional<AdminAnswer> admin_get(const std::string& socket_path, const std::string& target,
+                                     std::chrono::milliseconds limit) {
+  std::optional<AdminAnswer> answer;  // outlives the coroutine: it goes with `context`, which goes first
+  asio::io_context context{1};
+  // An error is that of a process which is not there yet, or not any more: no answer.
+  asio::co_spawn(context, get(socket_path, target, answer), asio::detached);
+  context.run_for(limit);
+  return answer;
+}
+
+}  // namespace baton::demo

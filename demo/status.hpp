@@ -1,0 +1,56 @@
+// What a running baton says of itself on its admin socket.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace baton::demo {
+
+// The pause of moved connections, from freeze to resume.
+struct PauseUs {
+  double p50 = 0;
+  double p99 = 0;
+  double max = 0;
+};
+
+struct UpgradeReport {
+  std::string result;  // "completed", "rolled_back" or "failed"
+  pid_t from_pid = 0;
+  pid_t to_pid = 0;
+  double duration_ms = 0;
+  std::map<std::string, std::uint64_t> moved;  // connections by state
+  std::uint64_t moved_total = 0;
+  std::uint64_t taken_back = 0;
+  std::uint64_t refused = 0;
+  PauseUs pause_us;
+};
+
+struct Status {
+  std::uint64_t generation = 0;
+  pid_t pid = 0;
+  std::string version;
+  std::uint64_t connections = 0;  // open now
+  std::uint64_t accepted_total = 0;
+  std::uint64_t requests_total = 0;
+  std::optional<UpgradeReport> last_upgrade;
+};
+
+// Reads the body of `GET /status`. Throws std::runtime_error that names what is missing or of another type.
+Status parse_status(std::string_view json);
+
+struct AdminAnswer {
+  unsigned status = 0;
+  std::string body;
+};
+
+// One GET over a Unix socket; nothing when nobody answers whole within `limit`.
+std::optional<AdminAnswer> admin_get(const std::string& socket_path, const std::string& target,
+                                     std::chrono::milliseconds limit);
+
+}  // namespace baton::demo

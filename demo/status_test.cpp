@@ -1,0 +1,71 @@
+#include "demo/status.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "demo/proxy.hpp"
+
+namespace baton::demo {
+namespace {
+
+constexpr std::string_view whole = R"({"generation":2,"pid":123,"version":"0.1.0",
+  "connections":{"idle":3,"head":1,"exchange":2,"tunnel":0,"closing":0,"total":6},
+  "accepted_total":7,"requests_total":99,
+  "last_upgrade":{"result":"completed","from_pid":100,"to_pid":123,"duration_ms":41,
+    "moved":{"idle":3,"head":1},"moved_total":4,"taken_back":1,"refused":2,
+    "pause_us":{"p50":10,"p99":20.5,"max":30}}})";
+
+TEST(Status, ReadsEveryKey) {
+  const Status status = parse_status(whole);
+  EXPECT_EQ(status.generation, 2u);
+  EXPECT_EQ(status.pid, 123);
+  EXPECT_EQ(status.version, "0.1.0");
+  EXPECT_EQ(status.connections, 6u);
+  EXPECT_EQ(status.accepted_total, 7u);
+  EXPECT_EQ(status.requests_total, 99u);
+  ASSERT_TRUE(status.last_upgrade);
+  EXPECT_EQ(status.last_upgrade->result, "completed");
+  EXPECT_EQ(status.last_upgrade->from_pid, 100);
+  EXPECT_EQ(status.last_upgrade->to_pid, 123);
+  EXPECT_EQ(status.last_upgrade->duration_ms, 41);
+  EXPECT_EQ(status.last_upgrade->moved.at("head"), 1u);
+  EXPECT_EQ(status.last_upgrade->moved_total, 4u);
+  EXPECT_EQ(status.last_upgrade->taken_back, 1u);
+  EXPECT_EQ(status.last_upgrade->refused, 2u);
+  EXPECT_EQ(status.last_upgrade->pause_us.p99, 20.5);
+}
+
+TEST(Status, HasNoReportBeforeTheFirstUpgrade) {
+  EXPECT_FALSE(parse_status(R"({"generation":1,"pid":1,"version":"","connections":{"total":0},"accepted_total":0,
+    "requests_total":0,"last_upgrade":null})")
+                   .last_upgrade);
+}
+
+TEST(Status, RefusesEveryTruncation) {
+  for (std::size_t bytes = 0; bytes < whole.size(); ++bytes) {
+    EXPECT_THROW(parse_status(whole.substr(0, bytes)), std::runtime_error);
+  }
+}
+
+TEST(Status, NamesWhatIsMissing) {
+  try {
+    parse_status(R"({"generation":1,"version":"0.1.0"})");
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "/status has no number \"pid\"");
+  }
+}
+
+TEST(SummedCounter, AddsUpOverProcessesThatBeginAnewOrGoOn) {
+  SummedCounter anew;
+  for (const std::uint64_t value : {10, 300, 0, 5, 2}) anew.read(value);
+  EXPECT_EQ(anew.sum(), 307u);
+
+  SummedCounter going_on;
+  for (const std::uint64_t value : {10, 300, 300, 305}) going_on.read(value);
+  EXPECT_EQ(going_on.sum(), 305u);
+}
+
+}  // namespace
+}  // namespace baton::demo

@@ -1,0 +1,26 @@
+// Asks, waits a little, asks again: most of the load.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "demo/http_client.hpp"
+
+namespace baton::demo {
+
+class SteadyClient final : public HttpClient {
+ public:
+  // `pause`: from an answer to the next request, give or take half of it.
+  SteadyClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number, Tally& tally,
+               Microseconds pause);
+
+ private:
+  void on_open() override;
+  void on_answer() override;
+  void ask_later(Microseconds wait);
+
+  Microseconds pause_;
+  boost::asio::steady_timer timer_;
+  std::uint32_t varied_;  // a small generator's state, so that the clients do not march in step
+};
+
+}  // namespace baton::demo

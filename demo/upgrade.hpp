@@ -1,0 +1,23 @@
+// One live upgrade as seen from outside, with what the successor reported of it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "demo/latency.hpp"
+#include "demo/status.hpp"
+
+namespace baton::demo {
+
+struct Upgrade {
+  std::uint64_t from_generation = 0;
+  pid_t from_pid = 0;
+  pid_t to_pid = 0;       // 0: no successor took over
+  UpgradeReport report;   // means nothing after a failure
+  LatencySpread latency;  // of the clients, from the signal until the old process was gone
+  std::string failure;    // empty: the old process ended with 0 and the successor serves
+};
+
+}  // namespace baton::demo

@@ -1,0 +1,25 @@
+// From what was counted to a yes or a no. Pure, so that every way to fail can be tested.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "demo/tally.hpp"
+#include "demo/upgrade.hpp"
+
+namespace baton::demo {
+
+struct Evidence {
+  unsigned clients = 0;
+  unsigned upgrades_wanted = 0;
+  std::vector<Upgrade> upgrades;
+  Totals totals;               // after every client has ended
+  std::uint64_t accepted = 0;  // connections, by all the proxy's processes together
+  std::string broken_off;      // why the demo ended early; empty: it did not
+  std::string bad_end;         // what was wrong with the proxy's end; empty: nothing
+};
+
+// Everything that speaks against the proxy, a sentence each. Empty: it has passed.
+std::vector<std::string> objections(const Evidence& evidence);
+
+}  // namespace baton::demo

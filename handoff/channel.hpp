@@ -1,0 +1,86 @@
+// One frame together with its descriptors over a Unix stream socket. Blocking with deadlines; whoever waits for room
+// to write reads meanwhile, so two sides that write at once never lock each other out.
+//
+// A frame: magic u32, header version u16, kind u16, record bytes u32, secret bytes u32, descriptor count u16, zero u16
+// (all big-endian), then the record, then the secrets. The descriptors ride on the frame's first byte.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "handoff/result.hpp"
+#include "handoff/secret_bytes.hpp"
+#include "handoff/unique_fd.hpp"
+
+namespace baton::handoff {
+
+using Clock = std::chrono::steady_clock;
+using Deadline = Clock::time_point;
+inline constexpr Deadline no_deadline = Deadline::max();
+
+enum class Kind : std::uint16_t {
+  hello = 1, inherit = 2, ready = 3, listen = 4, listening = 5, offer = 6, adopted = 7, done = 8, bye = 9, abort = 10,
+};
+const char* kind_name(Kind kind);
+
+struct Frame {
+  Kind kind{};
+  std::string record;
+  SecretBytes secrets;
+  std::vector<UniqueFd> descriptors;
+  bool descriptors_lost = false;   // fewer came than were sent: this process has no room for more (MSG_CTRUNC)
+};
+
+class Channel {
+ public:
+  explicit Channel(UniqueFd socket);
+
+  // Returns when the whole frame is in the channel. Any error means that it is not, and the channel is of no use for
+  // sending any more. `descriptors` stay the caller's.
+  Result<void> send(Kind kind, const std::string& record, std::span<const int> descriptors, const SecretBytes& secrets,
+                    Deadline deadline);
+
+  // The next frame. Fault::closed: end-of-file between two frames or inside one.
+  Result<Frame> receive(Deadline deadline);
+
+  // The same without waiting; nothing: no whole frame is here yet.
+  Result<std::optional<Frame>> try_receive();
+
+  // Waits until a frame, or the channel's end, can be received or one of `others` is readable; false: the deadline came.
+  bool wait(std::span<const int> others, Deadline deadline);
+
+  // Ends both directions: from here on no frame of the other side can get in, and what is in can still be received.
+  void shut_down();
+
+  int descriptor() const { return socket_.get(); }
+
+ private:
+  // Reads what is there without waiting. False: nothing was there.
+  Result<bool> read_some();
+  Result<void> take_descriptors(msghdr& message, bool at_frame_start);
+  Result<void> header_complete();
+  void frame_complete();
+
+  static constexpr std::size_t header_bytes = 20;
+
+  UniqueFd socket_;
+  std::deque<Frame> received_;
+  std::optional<Error> broken_;          // why nothing more can be received
+
+  // The frame that is arriving.
+  char header_[header_bytes];
+  std::size_t header_filled_ = 0;
+  Frame arriving_;
+  std::size_t record_bytes_ = 0;
+  std::size_t secrets_filled_ = 0;
+  std::size_t descriptors_expected_ = 0;
+};
+
+}  // namespace baton::handoff

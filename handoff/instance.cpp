@@ -1,0 +1,113 @@
+#include "handoff/instance.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <utility>
+
+namespace baton::handoff {
+
+namespace {
+
+std::unexpected<Error> failed(const std::string& what) {
+  return fail(Fault::system, what + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+Result<InstanceLock> InstanceLock::on_file(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return failed("cannot open the lock " + path);
+  return InstanceLock(std::move(fd));
+}
+
+Result<InstanceLock> InstanceLock::on_memory() {
+  UniqueFd fd(::memfd_create("baton-instance-lock", MFD_CLOEXEC));
+  if (!fd) return failed("cannot make a lock in memory");
+  return InstanceLock(std::move(fd));
+}
+
+Result<InstanceLock> InstanceLock::reopened(const UniqueFd& passed) {
+  const std::string path = "/proc/self/fd/" + std::to_string(passed.get());
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd) return failed("cannot open the predecessor's lock anew");
+  return InstanceLock(std::move(fd));
+}
+
+bool InstanceLock::try_take() {
+  if (!held_) held_ = fd_ && ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0;
+  return held_;
+}
+
+bool InstanceLock::take_within(std::chrono::milliseconds limit) {
+  // flock has no time limit of its own, and a blocked one could not be called off; the holder is about to let go.
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!try_take()) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    ::poll(nullptr, 0, 1);
+  }
+  return true;
+}
+
+void InstanceLock::release() {
+  if (held_) ::flock(fd_.get(), LOCK_UN);
+  held_ = false;
+}
+
+Result<PidFile> PidFile::prepare(const std::string& path, pid_t pid) {
+  PidFile file;
+  file.path_ = path;
+  file.pid_ = pid;
+  const std::string temporary = path + "." + std::to_string(pid) + ".tmp";
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd) return failed("cannot write the PID file " + temporary);
+  file.temporary_ = temporary;
+  const std::string text = std::to_string(pid) + "\n";
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return failed("cannot write the PID file " + temporary);
+  }
+  return file;
+}
+
+PidFile::PidFile(PidFile&& other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})), pid_(std::exchange(other.pid_, 0)) {}
+
+PidFile& PidFile::operator=(PidFile&& other) noexcept {
+  discard();
+  path_ = std::move(other.path_);
+  temporary_ = std::exchange(other.temporary_, {});
+  pid_ = std::exchange(other.pid_, 0);
+  return *this;
+}
+
+PidFile::~PidFile() { discard(); }
+
+Result<void> PidFile::publish() {
+  if (temporary_.empty()) return {};
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("cannot write the PID file " + path_);
+  temporary_.clear();
+  return {};
+}
+
+void PidFile::withdraw() {
+  discard();
+  if (pid_ == 0) return;
+  std::ifstream in(path_);
+  pid_t named = 0;
+  if (in >> named && named == pid_) ::unlink(path_.c_str());
+}
+
+void PidFile::discard() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  temporary_.clear();
+}
+
+}  // namespace baton::handoff

@@ -1,0 +1,62 @@
+// The one process that is the instance: it holds the lock, and it alone names itself in the PID file.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+
+#include "handoff/result.hpp"
+#include "handoff/unique_fd.hpp"
+
+namespace baton::handoff {
+
+// A flock that the kernel frees when its process dies. The descriptor is never passed on.
+class InstanceLock {
+ public:
+  InstanceLock() = default;
+
+  // Opens the file (mode 0600, made if needed), and does not take the lock yet.
+  static Result<InstanceLock> on_file(const std::string& path);
+  // Where no directory can be written: a lock on memory, which a successor opens anew from `descriptor()`.
+  static Result<InstanceLock> on_memory();
+  // The same file through a descriptor that was passed to us: an open file description, and so a lock, of our own.
+  static Result<InstanceLock> reopened(const UniqueFd& passed);
+
+  // True: we hold it.
+  bool try_take();
+  // Waits for it, at most until `limit` has passed.
+  bool take_within(std::chrono::milliseconds limit);
+  void release();
+  bool held() const { return held_; }
+  int descriptor() const { return fd_.get(); }
+
+ private:
+  explicit InstanceLock(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
+  bool held_ = false;
+};
+
+// Prepared beforehand, so that naming ourselves is one rename that cannot find the disk full.
+class PidFile {
+ public:
+  PidFile() = default;
+  static Result<PidFile> prepare(const std::string& path, pid_t pid);
+  PidFile(PidFile&& other) noexcept;
+  PidFile& operator=(PidFile&& other) noexcept;
+  ~PidFile();                       // removes a temporary that was not published
+
+  Result<void> publish();
+  // Removes the file if it still names us; only the instance may call it.
+  void withdraw();
+
+ private:
+  void discard();
+
+  std::string path_;
+  std::string temporary_;           // empty once published
+  pid_t pid_ = 0;
+};
+
+}  // namespace baton::handoff

@@ -1,0 +1,33 @@
+// Every maximum of the wire in one place. Later versions may raise them and never lower them: a neighbour of another
+// version must be able to read what this one sends.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace baton::handoff::limits {
+
+inline constexpr std::uint32_t magic = 0x4241544e;            // "BATN"
+inline constexpr std::uint16_t frame_version = 1;             // of the frame's header; does not change
+inline constexpr std::uint32_t protocol_min = 1;              // the range of conversations we speak
+inline constexpr std::uint32_t protocol_max = 1;
+
+inline constexpr std::size_t descriptors_per_frame_max = 250; // the kernel takes 253
+inline constexpr std::size_t record_bytes_max = 32u << 20;
+inline constexpr std::size_t secret_bytes_max = 1u << 20;
+inline constexpr std::size_t parcel_bytes_max = 24u << 20;    // one connection with everything it has buffered
+inline constexpr std::size_t frames_waiting_max = 1024;       // received and not yet looked at
+
+inline constexpr std::size_t batch_connections_max = 64;      // a batch ends at whichever comes first
+inline constexpr std::size_t batch_descriptors_max = 250;
+inline constexpr std::size_t batch_bytes = 256u << 10;
+inline constexpr std::size_t descriptors_in_flight_max = 512; // and never more than half of RLIMIT_NOFILE
+
+inline constexpr std::size_t sockets_inherited_max = 4096;
+inline constexpr std::size_t text_bytes_max = 4096;           // of a reason, a name, a version
+
+// The largest a configuration may ask for; a connection with four such buffers is still a parcel.
+inline constexpr std::size_t buffer_bytes_ceiling = 4u << 20;
+inline constexpr std::size_t head_bytes_ceiling = 1u << 20;
+
+}  // namespace baton::handoff::limits

@@ -1,0 +1,116 @@
+// The two roles a server plays in a handover, both without fields. Every call comes from the thread that runs the
+// conversation (predecessor.hpp, successor.hpp); the server passes it on to whoever owns its connections.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "handoff/parcel.hpp"
+#include "handoff/report.hpp"
+#include "handoff/result.hpp"
+
+namespace baton::handoff {
+
+// A listening socket and its name; "@" begins the names of sockets that are no listeners of the service.
+struct OfferedSocket {
+  std::string name;
+  std::string address;
+  int descriptor = -1;            // stays the donor's
+};
+struct InheritedSocket {
+  std::string name;
+  std::string address;
+  UniqueFd descriptor;
+};
+
+struct Estate {
+  std::vector<OfferedSocket> sockets;
+  std::string application;        // the server's own bytes: counters, balancer state
+  std::string configuration;      // the text it runs with, for a rollback
+  int executable = -1;            // a descriptor of the running executable, or -1; stays the donor's
+};
+struct Inheritance {
+  std::vector<InheritedSocket> sockets;
+  std::string application;
+  std::string configuration;
+  UniqueFd executable;
+  std::uint64_t generation = 0;   // the predecessor's
+  std::int64_t clock_offset_us = 0;   // our CLOCK_MONOTONIC minus the predecessor's; 0 in the same time namespace
+};
+
+// How much of a batch there is room for.
+struct Room {
+  std::size_t connections = 0;
+  std::size_t descriptors = 0;
+  std::size_t bytes = 0;
+};
+
+struct Batch {
+  std::vector<Parcel> parcels;    // may be empty: nothing can be frozen now
+  bool finished = false;          // nothing more will come
+};
+
+// The predecessor's server.
+class Donor {
+ public:
+  virtual ~Donor() = default;
+
+  virtual Estate estate() = 0;
+
+  // Returns when no thread accepts on any listening socket and nothing that was accepted is without an owner.
+  // `taken` are the addresses that the successor goes on with; the others are the donor's to empty and close.
+  virtual void stop_accepting(const std::vector<std::string>& taken) = 0;
+  virtual void accept_again() = 0;
+
+  // Freezes what fits into `room`. Does not wait for connections to become ready: `wake_descriptor` turns readable
+  // when there may be more. A frozen connection is touched by nobody until `adopted`, `refused` or `take_back`.
+  virtual Batch freeze_next(const Room& room) = 0;
+  virtual int wake_descriptor() = 0;
+
+  // The successor owns these now: close the copies, wipe the secrets.
+  virtual void adopted(std::span<const ParcelId> ids) = 0;
+  // These are served here to their end and not offered again.
+  virtual void refused(std::span<const ParcelId> ids) = 0;
+  // These go on here as if nothing had been.
+  virtual void take_back(std::span<const ParcelId> ids) = 0;
+
+  // Everything is handed over: stop being the instance (release the lock). The bytes go to the successor with `Done`.
+  virtual std::string resign() = 0;
+  // The successor failed after `Done`: be the instance again. False: somebody else is.
+  virtual bool reclaim() = 0;
+
+  // A reason to call the upgrade off, asked before anything was adopted; `wake_descriptor` turns readable with it.
+  virtual std::optional<std::string> called_off() { return std::nullopt; }
+};
+
+// The successor's answer for one parcel: nothing, or why it is refused.
+using Verdict = std::optional<std::string>;
+
+// The successor's server.
+class Adopter {
+ public:
+  virtual ~Adopter() = default;
+
+  // Everything that can fail before service: configuration, threads, new addresses. Answers the addresses of the
+  // sockets it takes. An error's text is what the operator of the predecessor reads.
+  virtual Result<std::vector<std::string>> inherit(Inheritance inheritance) = 0;
+
+  // The predecessor accepts no more: begin.
+  virtual void accept() = 0;
+
+  // Does everything that can fail, for each parcel, and touches no socket. One verdict for each.
+  virtual std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) = 0;
+  // They are ours: begin to read and write.
+  virtual void start(std::span<const ParcelId> ids) = 0;
+  // They never became ours: deregister, then close. Never shut a socket down here: the predecessor goes on with it.
+  virtual void drop(std::span<const ParcelId> ids) = 0;
+
+  // Be the instance: take the lock (waiting for it as long as the server's settings say), name us in the PID file,
+  // answer on every path. `application` are the bytes of the predecessor's `resign`.
+  virtual Result<void> take_over(const std::string& application, const Report& report) = 0;
+};
+
+}  // namespace baton::handoff

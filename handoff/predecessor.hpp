@@ -1,0 +1,38 @@
+// The predecessor's side of the conversation (PROTOCOL.md): offers everything its Donor freezes, and takes back what
+// was not adopted, whatever goes wrong.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "handoff/channel.hpp"
+#include "handoff/parties.hpp"
+#include "handoff/report.hpp"
+
+namespace baton::handoff {
+
+struct PredecessorTerms {
+  Side self;
+  std::vector<std::string> features;             // that our decoder understands
+  std::chrono::milliseconds ready_timeout{10'000};
+  std::chrono::milliseconds step_timeout{2'000};
+};
+
+enum class Ending {
+  completed,      // the successor is the instance; what it refused is still here
+  rolled_back,    // we are the instance and serve everything that was not adopted
+  superseded,     // the successor is the instance although the conversation broke after Done
+};
+
+struct HandoverOutcome {
+  Ending ending = Ending::rolled_back;
+  std::string reason;             // why it did not complete
+  bool adopted_any = false;       // the successor owns connections, so it must not be killed at once
+  Report report;
+};
+
+// Runs the whole conversation in the calling thread. Never throws for what the other side does.
+HandoverOutcome hand_over(UniqueFd channel, Donor& donor, const PredecessorTerms& terms);
+
+}  // namespace baton::handoff

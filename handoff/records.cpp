@@ -1,0 +1,101 @@
+#include "handoff/records.hpp"
+
+#include <algorithm>
+
+#include "handoff/limits.hpp"
+
+namespace baton::handoff {
+
+std::int64_t monotonic_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count();
+}
+
+Result<void> send_record(Channel& channel, Kind kind, const google::protobuf::MessageLite& record, Deadline deadline,
+                         std::span<const int> descriptors, const SecretBytes& secrets) {
+  return channel.send(kind, record.SerializeAsString(), descriptors, secrets, deadline);
+}
+
+Error unexpected_frame(const Frame& frame, Kind expected) {
+  if (frame.kind == Kind::abort) {
+    wire::Abort abort;
+    std::string text = "for a reason that cannot be read";
+    if (abort.ParseFromString(frame.record)) text = abort.text().substr(0, limits::text_bytes_max);
+    return {Fault::refused, text};
+  }
+  return {Fault::malformed, std::string("the other side sent ") + kind_name(frame.kind) + " where " +
+                                kind_name(expected) + " belongs"};
+}
+
+Result<Frame> receive_kind(Channel& channel, Kind kind, Deadline deadline) {
+  auto frame = channel.receive(deadline);
+  if (!frame) {
+    std::string text = frame.error().text + " (waiting for " + kind_name(kind) + ")";
+    return fail(frame.error().fault, std::move(text));
+  }
+  if (frame->kind != kind) return std::unexpected(unexpected_frame(*frame, kind));
+  return frame;
+}
+
+wire::Hello make_hello(const Side& self, const std::vector<std::string>& features) {
+  wire::Hello hello;
+  hello.set_protocol_min(limits::protocol_min);
+  hello.set_protocol_max(limits::protocol_max);
+  hello.set_version(self.version);
+  hello.set_generation(self.generation);
+  hello.set_pid(self.pid);
+  for (const auto& feature : features) hello.add_features(feature);
+  hello.set_monotonic_us(monotonic_us());
+  return hello;
+}
+
+Result<void> check_hello(const wire::Hello& hello) {
+  if (hello.protocol_min() <= limits::protocol_max && hello.protocol_max() >= limits::protocol_min &&
+      hello.protocol_min() <= hello.protocol_max()) {
+    return {};
+  }
+  return fail(Fault::refused, "no common handoff protocol: the other side speaks " +
+                                  std::to_string(hello.protocol_min()) + " to " +
+                                  std::to_string(hello.protocol_max()) + ", we speak " +
+                                  std::to_string(limits::protocol_min) + " to " +
+                                  std::to_string(limits::protocol_max));
+}
+
+wire::Report to_wire(const Report& report) {
+  wire::Report record;
+  for (const auto& [label, number] : report.moved) {
+    auto& count = *record.add_moved();
+    count.set_label(label);
+    count.set_number(number);
+  }
+  for (const auto& [reason, number] : report.refused) {
+    auto& count = *record.add_refused();
+    count.set_label(reason);
+    count.set_number(number);
+  }
+  record.set_taken_back(report.taken_back);
+  record.set_pause_p50_us(report.pauses.p50_us);
+  record.set_pause_p99_us(report.pauses.p99_us);
+  record.set_pause_max_us(report.pauses.max_us);
+  record.set_duration_us(report.duration_us);
+  record.set_from_generation(report.from.generation);
+  record.set_from_pid(report.from.pid);
+  record.set_from_version(report.from.version);
+  record.set_to_generation(report.to.generation);
+  record.set_to_pid(report.to.pid);
+  record.set_to_version(report.to.version);
+  return record;
+}
+
+Report from_wire(const wire::Report& record) {
+  Report report;
+  for (const auto& count : record.moved()) report.moved[count.label()] += count.number();
+  for (const auto& count : record.refused()) report.refused[count.label()] += count.number();
+  report.taken_back = record.taken_back();
+  report.pauses = {record.pause_p50_us(), record.pause_p99_us(), record.pause_max_us()};
+  report.duration_us = record.duration_us();
+  report.from = {record.from_generation(), record.from_pid(), record.from_version()};
+  report.to = {record.to_generation(), record.to_pid(), record.to_version()};
+  return report;
+}
+
+}  // namespace baton::handoff

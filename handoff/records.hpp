@@ -1,0 +1,41 @@
+// What both sides of the conversation do with records: send one, read one, say Hello.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <string>
+
+#include "handoff/channel.hpp"
+#include "handoff/handoff.pb.h"
+#include "handoff/report.hpp"
+
+namespace baton::handoff {
+
+std::int64_t monotonic_us();
+
+Result<void> send_record(Channel& channel, Kind kind, const google::protobuf::MessageLite& record, Deadline deadline,
+                         std::span<const int> descriptors = {}, const SecretBytes& secrets = {});
+
+// The next frame, which must be of `kind`. An Abort becomes Fault::refused with its text.
+Result<Frame> receive_kind(Channel& channel, Kind kind, Deadline deadline);
+
+// Why `frame` cannot stand here: an Abort's own text, or that it was not expected.
+Error unexpected_frame(const Frame& frame, Kind expected);
+
+template <class Record>
+Result<Record> parse(const Frame& frame) {
+  Record record;
+  if (!record.ParseFromString(frame.record)) {
+    return fail(Fault::malformed, std::string(kind_name(frame.kind)) + " cannot be read");
+  }
+  return record;
+}
+
+wire::Hello make_hello(const Side& self, const std::vector<std::string>& features);
+// Checks that we speak a common protocol; names the ranges if not.
+Result<void> check_hello(const wire::Hello& hello);
+
+wire::Report to_wire(const Report& report);
+Report from_wire(const wire::Report& record);
+
+}  // namespace baton::handoff

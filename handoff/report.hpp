@@ -1,0 +1,38 @@
+// What an upgrade did, counted by the predecessor: one log line, `status` and the answer to `ctl upgrade`.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace baton::handoff {
+
+struct Pauses {
+  std::uint64_t p50_us = 0;
+  std::uint64_t p99_us = 0;
+  std::uint64_t max_us = 0;
+};
+
+struct Side {
+  std::uint64_t generation = 0;
+  std::int64_t pid = 0;
+  std::string version;
+};
+
+struct Report {
+  Side from;
+  Side to;                                       // pid 0: the successor never said who it is
+  std::map<std::string, std::uint64_t> moved;    // by the parcels' labels
+  std::map<std::string, std::uint64_t> refused;  // by reason; these stayed
+  std::uint64_t taken_back = 0;
+  Pauses pauses;                                 // from freeze to resume, as seen by the predecessor
+  std::uint64_t duration_us = 0;
+
+  std::uint64_t moved_total() const {
+    std::uint64_t total = 0;
+    for (const auto& [label, number] : moved) total += number;
+    return total;
+  }
+};
+
+}  // namespace baton::handoff

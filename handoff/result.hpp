@@ -1,0 +1,29 @@
+// What may fail, and how: the errors of a conversation.
+#pragma once
+
+#include <expected>
+#include <string>
+
+namespace baton::handoff {
+
+enum class Fault {
+  closed,       // the other side closed the channel, or died
+  timed_out,
+  malformed,    // bytes that are no frame, or a message that cannot stand here
+  refused,      // the other side, or our own role, said no; `text` is its reason
+  system,       // the kernel said no
+};
+
+struct Error {
+  Fault fault = Fault::system;
+  std::string text;    // for people: what happened and, where it helps, what to do
+};
+
+template <class T>
+using Result = std::expected<T, Error>;
+
+inline std::unexpected<Error> fail(Fault fault, std::string text) {
+  return std::unexpected(Error{fault, std::move(text)});
+}
+
+}  // namespace baton::handoff

@@ -1,0 +1,48 @@
+// Where a socket listens or connects to, and the few ways the tests make one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "harness/fd.hpp"
+
+namespace baton::harness {
+
+struct Address {
+  std::string host;  // an IPv4 or IPv6 literal; empty for a Unix socket
+  std::uint16_t port = 0;
+  std::string unix_path;
+
+  // As the proxy's configuration writes it.
+  std::string text() const;
+};
+
+Address loopback(std::uint16_t port);
+Address loopback_v6(std::uint16_t port);
+Address unix_socket(std::string path);
+
+// A port that nobody listens on now and that no other call in this process got. Bound only for the moment.
+std::uint16_t free_port();
+
+// Port 0 is replaced by the one the kernel chose.
+Fd listen_on(Address& address, int backlog = 511);
+
+// Connects, or throws Failure with the reason.
+Fd connect_to(const Address& address);
+
+// Whether somebody accepts connections there now.
+bool is_listening(const Address& address);
+
+// A listening socket whose queue is full: a connect to it is neither accepted nor refused.
+class FullBacklog {
+ public:
+  FullBacklog();
+  std::uint16_t port() const { return address_.port; }
+
+ private:
+  Address address_;
+  Fd listener_;
+  Fd waiting_[8];
+};
+
+}  // namespace baton::harness

@@ -1,0 +1,130 @@
+#include "harness/baton.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "harness/log_lines.hpp"
+
+#ifndef BATON_BINARY
+#define BATON_BINARY ""
+#endif
+
+namespace baton::harness {
+
+std::string baton_binary() {
+  const std::string path = BATON_BINARY;
+  if (path.empty()) throw Failure("this tree was configured without the target `baton`");
+  return path;
+}
+
+Outcome run_baton(std::vector<std::string> arguments, std::vector<std::string> environment) {
+  arguments.insert(arguments.begin(), baton_binary());
+  return run({std::move(arguments), std::move(environment)});
+}
+
+Baton::Baton(Settings settings) : settings_(std::move(settings)) {
+  if (settings_.binds.empty()) settings_.binds = {loopback(free_port())};
+  replace_file(config_path(), to_yaml(settings_, directory_));
+  start();
+  await_ready();
+}
+
+void Baton::start() {
+  std::string binary = baton_binary();
+  if (settings_.own_binary) {
+    std::filesystem::copy_file(binary, binary_path());
+    binary = binary_path();
+  }
+  process_ = std::make_unique<Process>(Command{{binary, "run", "-c", config_path()}});
+  pid_ = process_->pid();
+}
+
+void Baton::await_ready() {
+  try {
+    await(
+        [this] {
+          if (!is_alive(pid_)) throw Failure("Baton has ended: " + to_string(process_->await_exit()));
+          return is_listening(unix_socket(directory_ / "admin.sock")) && readyz() == 200 && pid_in_file() == pid_;
+        },
+        "Baton to be ready");
+  } catch (const Failure& failure) {
+    throw Failure(std::string(failure.what()) + "\n" + read_file(config_path()) + log());
+  }
+}
+
+void Baton::signal(int number) const {
+  if (::kill(pid_, number) != 0) throw Failure("Baton is gone\n" + log());
+}
+
+std::string Baton::upgrade() {
+  begin_upgrade();
+  return finish_upgrade();
+}
+
+void Baton::begin_upgrade() const {
+  signal(SIGUSR2);
+}
+
+std::string Baton::finish_upgrade() {
+  const std::string report = await_log(log_lines::upgrade_report);
+  if (Ended ended = await_exit(); ended != Ended{0, 0})
+    throw Failure("the predecessor ended with " + to_string(ended) + "\n" + log());
+  const pid_t before = pid_;
+  pid_ = pid_in_file();
+  if (pid_ == before || !is_alive(pid_)) throw Failure("the PID file names no successor\n" + log());
+  return report;
+}
+
+std::string Baton::failed_upgrade() {
+  begin_upgrade();
+  const std::string line = await_log(log_lines::upgrade_failed);
+  if (!is_alive(pid_) || pid_in_file() != pid_) throw Failure("the predecessor is not the instance any more\n" + log());
+  await([this] { return children_of(pid_).empty(); }, "the failed successor to be gone");
+  return line;
+}
+
+boost::json::object Baton::status() const {
+  Client admin(unix_socket(directory_ / "admin.sock"));
+  return boost::json::parse(admin.get("/status").body).as_object();
+}
+
+std::int64_t Baton::number(const std::string& path) const {
+  boost::json::value at = status();
+  std::istringstream names(path);
+  for (std::string name; std::getline(names, name, '.');) {
+    const auto* object = at.if_object();
+    const auto* found = object == nullptr ? nullptr : object->if_contains(name);
+    if (found == nullptr) throw Failure("/status has no " + path);
+    boost::json::value next = *found;
+    at = std::move(next);
+  }
+  return at.to_number<std::int64_t>();
+}
+
+void Baton::await_number(const std::string& path, std::int64_t value) const {
+  try {
+    await([&] { return number(path) == value; }, path + " to be " + std::to_string(value));
+  } catch (const Failure& failure) {
+    throw Failure(std::string(failure.what()) + "\n" + boost::json::serialize(status()) + "\n" + log());
+  }
+}
+
+int Baton::readyz() const {
+  return Client(unix_socket(directory_ / "admin.sock")).get("/readyz").status();
+}
+
+std::size_t Baton::count_log_lines(const std::regex& line) const {
+  std::istringstream lines(log());
+  std::size_t count = 0;
+  for (std::string one; std::getline(lines, one);) count += std::regex_search(one, line) ? 1 : 0;
+  return count;
+}
+
+pid_t Baton::pid_in_file() const {
+  return std::atoi(read_file(pid_file_path()).c_str());
+}
+
+}  // namespace baton::harness

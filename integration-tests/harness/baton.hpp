@@ -1,0 +1,75 @@
+// A running Baton: its configuration and sockets in a directory of its own, its generations followed through upgrades.
+#pragma once
+
+#include <boost/json.hpp>
+#include <memory>
+#include <regex>
+#include <string>
+
+#include "harness/client.hpp"
+#include "harness/process.hpp"
+#include "harness/settings.hpp"
+#include "harness/temp_dir.hpp"
+
+namespace baton::harness {
+
+// The path of the program under test; throws Failure when this tree was built without it.
+std::string baton_binary();
+
+// The arguments of `baton ARGUMENTS…`, to be run to its end.
+Outcome run_baton(std::vector<std::string> arguments, std::vector<std::string> environment = {});
+
+class Baton {
+ public:
+  // Starts it and waits until it is ready.
+  explicit Baton(Settings settings);
+
+  const Address& address() const { return settings_.binds.front(); }
+  Client connect() const { return Client(address()); }
+
+  // The process that is the instance now.
+  pid_t pid() const { return pid_; }
+  void signal(int number) const;
+
+  // Sends USR2 and sees it through: the report in the log, the predecessor's exit with 0, the PID file that names the
+  // successor. Gives the report's line.
+  std::string upgrade();
+  void begin_upgrade() const;
+  std::string finish_upgrade();
+
+  // Sends USR2, waits for the line that says why it came to nothing, and checks that this process is still the
+  // instance. Gives the line.
+  std::string failed_upgrade();
+
+  // The instance's end, after a signal that asks for it.
+  Ended await_exit(Milliseconds limit = wait_max) { return harness::await_exit(pid_, limit); }
+
+  boost::json::object status() const;
+  // A number of /status by its path, as in number("connections.idle").
+  std::int64_t number(const std::string& path) const;
+  void await_number(const std::string& path, std::int64_t value) const;
+  int readyz() const;
+
+  std::string await_log(const std::regex& line) { return process_->await_line(Process::Stream::err, line); }
+  std::string await_access_log(const std::regex& line) { return process_->await_line(Process::Stream::out, line); }
+  std::string log() const { return process_->err(); }
+  std::size_t count_log_lines(const std::regex& line) const;
+
+  const TempDir& directory() const { return directory_; }
+  std::string config_path() const { return directory_ / "baton.yaml"; }
+  std::string pid_file_path() const { return directory_ / "baton.pid"; }
+  pid_t pid_in_file() const;
+  // The copy of the program, with Settings::own_binary.
+  std::string binary_path() const { return directory_ / "baton"; }
+
+ private:
+  void start();
+  void await_ready();
+
+  Settings settings_;
+  TempDir directory_;
+  std::unique_ptr<Process> process_;  // the first generation; the later ones write into the same pipes
+  pid_t pid_ = -1;
+};
+
+}  // namespace baton::harness

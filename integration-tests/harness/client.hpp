@@ -1,0 +1,34 @@
+// A blocking client on one connection. It never reconnects, so a connection that was not kept is a failed test.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "harness/address.hpp"
+#include "harness/message.hpp"
+#include "harness/stream.hpp"
+
+namespace baton::harness {
+
+class Client : public Stream {
+ public:
+  explicit Client(const Address& to) : Stream(connect_to(to)) {}
+
+  // One request and its whole answer. `fields` are more lines, each with its CRLF.
+  Response get(std::string_view path, std::string_view fields = "");
+  Response post(std::string_view path, std::string_view body, std::string_view fields = "");
+
+  Response response(BodyIs body = BodyIs::as_framed) { return read_response(*this, body); }
+
+  // The other side ends the connection in order, and nothing came before that.
+  void expect_fin();
+
+  // Our side of the connection: what X-Forwarded-For and the log show.
+  std::uint16_t local_port() const;
+};
+
+// "GET /path HTTP/1.1" with a Host; `fields` are more lines, each with its CRLF.
+std::string get_request(std::string_view path, std::string_view fields = "");
+std::string post_request(std::string_view path, std::string_view body, std::string_view fields = "");
+
+}  // namespace baton::harness

@@ -1,0 +1,17 @@
+// The lines of Baton's log that tests wait for; all in one place, for they are a promise to operators too.
+#pragma once
+
+#include <regex>
+
+namespace baton::harness::log_lines {
+
+// The report of a finished upgrade.
+inline const std::regex upgrade_report{R"(upgrade: .*moved=\d+)"};
+// An upgrade that came to nothing; the old process serves on.
+inline const std::regex upgrade_failed{R"(upgrade: .*(failed|rolled back|rolled_back))"};
+// A signal that asks for an upgrade while one is going on.
+inline const std::regex upgrade_refused{R"(upgrade: .*(refused|already))"};
+// Why a second process on the same configuration does not start.
+inline const std::regex lock_held{R"(lock|another (process|instance)|already)"};
+
+}  // namespace baton::harness::log_lines

@@ -1,0 +1,44 @@
+#include "harness/nginx.hpp"
+
+#include <unistd.h>
+
+#include "harness/message.hpp"
+
+namespace baton::harness {
+
+namespace {
+
+constexpr const char* program = "/usr/sbin/nginx";
+
+}  // namespace
+
+Nginx::Nginx() {
+  const std::string dir = directory_.path();
+  replace_file(directory_ / "small", pattern(10));
+  replace_file(directory_ / "large", pattern(1 << 20));
+  replace_file(directory_ / "nginx.conf", "daemon off; master_process off; pid " + dir +
+                                              "/nginx.pid; error_log stderr;\n"
+                                              "events { worker_connections 1024; }\n"
+                                              "http { access_log off; keepalive_requests 1000000000;\n"
+                                              "  client_body_temp_path " +
+                                              dir + "/body; proxy_temp_path " + dir +
+                                              "/proxy;\n"
+                                              "  fastcgi_temp_path " +
+                                              dir + "/fastcgi; uwsgi_temp_path " + dir + "/uwsgi; scgi_temp_path " +
+                                              dir +
+                                              "/scgi;\n"
+                                              "  server { listen " +
+                                              address_.text() + "; root " + dir + "; } }\n");
+  process_ = std::make_unique<Process>(Command{{program, "-p", dir, "-e", "stderr", "-c", directory_ / "nginx.conf"}});
+  try {
+    await([this] { return is_alive(process_->pid()) && is_listening(address_); }, "nginx to listen");
+  } catch (const Failure& failure) {
+    throw Failure(std::string(failure.what()) + "\n" + process_->err());
+  }
+}
+
+bool Nginx::installed() {
+  return ::access(program, X_OK) == 0;
+}
+
+}  // namespace baton::harness

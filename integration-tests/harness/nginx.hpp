@@ -1,0 +1,27 @@
+// A real nginx as the origin, started by hand with everything in a directory of its own. It serves /small (10 bytes of
+// `pattern`) and /large (1 MiB of it).
+#pragma once
+
+#include <memory>
+
+#include "harness/address.hpp"
+#include "harness/process.hpp"
+#include "harness/temp_dir.hpp"
+
+namespace baton::harness {
+
+class Nginx {
+ public:
+  Nginx();
+
+  const Address& address() const { return address_; }
+
+  static bool installed();
+
+ private:
+  TempDir directory_;
+  Address address_ = loopback(free_port());
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace baton::harness

@@ -1,0 +1,87 @@
+#include "harness/pids.hpp"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <sstream>
+
+#include "harness/fd.hpp"
+#include "harness/temp_dir.hpp"
+
+namespace baton::harness {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string proc(pid_t pid, const std::string& name) {
+  return "/proc/" + std::to_string(pid) + "/" + name;
+}
+
+// The value of a "Name:   value" line of /proc/PID/status.
+std::string status_field(pid_t pid, const std::string& name) {
+  std::istringstream lines(read_file(proc(pid, "status")));
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(name + ":")) return line.substr(line.find_first_not_of(" \t", name.size() + 1));
+  return {};
+}
+
+}  // namespace
+
+std::string to_string(const Ended& ended) {
+  return ended.signal != 0 ? "killed by signal " + std::to_string(ended.signal)
+                           : "exit code " + std::to_string(ended.code);
+}
+
+void PrintTo(const Ended& ended, std::ostream* out) {
+  *out << to_string(ended);
+}
+
+Ended await_exit(pid_t pid, Milliseconds limit) {
+  Deadline deadline(limit);
+  const std::string what = "process " + std::to_string(pid) + " to exit";
+  Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!handle) throw Failure("there is no process " + std::to_string(pid));
+  pollfd ended{handle.get(), POLLIN, 0};
+  if (::poll(&ended, 1, deadline.poll_ms()) == 0) throw Failure("waited in vain for " + what);
+  int status = 0;
+  await([&] { return ::waitpid(pid, &status, WNOHANG) == pid; }, what + " and become our child",
+        Milliseconds(deadline.poll_ms() + 1000));
+  if (WIFSIGNALED(status)) return {-1, WTERMSIG(status)};
+  return {WEXITSTATUS(status), 0};
+}
+
+bool is_alive(pid_t pid) {
+  const std::string state = status_field(pid, "State");
+  return !state.empty() && state[0] != 'Z' && state[0] != 'X';
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::vector<pid_t> children;
+  std::error_code gone;
+  for (const auto& task : fs::directory_iterator(proc(pid, "task"), gone)) {
+    std::ifstream in(task.path() / "children");
+    for (pid_t child = 0; in >> child;) children.push_back(child);
+  }
+  return children;
+}
+
+std::size_t descriptor_count(pid_t pid) {
+  std::error_code gone;
+  std::size_t count = 0;
+  for (auto it = fs::directory_iterator(proc(pid, "fd"), gone); it != fs::directory_iterator(); ++it) ++count;
+  if (gone) throw Failure("there is no process " + std::to_string(pid));
+  return count;
+}
+
+std::size_t resident_bytes(pid_t pid) {
+  return std::strtoull(status_field(pid, "VmRSS").c_str(), nullptr, 10) * 1024;
+}
+
+}  // namespace baton::harness

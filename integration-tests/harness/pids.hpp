@@ -1,0 +1,35 @@
+// What /proc and the kernel tell about processes, also about those that this test did not start itself: the test's
+// main is a subreaper, so a successor becomes its child when the predecessor exits.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "harness/deadline.hpp"
+
+namespace baton::harness {
+
+// How a process ended: an exit code, or the signal that killed it (then code is -1).
+struct Ended {
+  int code = -1;
+  int signal = 0;
+  bool operator==(const Ended&) const = default;
+};
+std::string to_string(const Ended& ended);
+void PrintTo(const Ended& ended, std::ostream* out);
+
+// Waits for a child of ours, or for one that becomes ours while we wait, and reaps it.
+Ended await_exit(pid_t pid, Milliseconds limit = wait_max);
+
+// Running or waiting; not a zombie.
+bool is_alive(pid_t pid);
+
+std::vector<pid_t> children_of(pid_t pid);
+std::size_t descriptor_count(pid_t pid);
+std::size_t resident_bytes(pid_t pid);
+
+}  // namespace baton::harness

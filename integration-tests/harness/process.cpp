@@ -1,0 +1,180 @@
+#include "harness/process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace baton::harness {
+
+namespace {
+
+struct Pipe {
+  Fd read, write;
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw Failure("no pipe");
+    read = Fd(ends[0]);
+    write = Fd(ends[1]);
+  }
+};
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  for (std::string& text : texts) out.push_back(text.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+// In a process group of its own, with a clean signal mask and no signal ignored.
+pid_t spawn(Command command, const Pipe& out, const Pipe& err) {
+  for (char** have = environ; *have != nullptr; ++have) command.environment.emplace_back(*have);
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&files, out.write.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&files, err.write.get(), STDERR_FILENO);
+  if (!command.directory.empty()) posix_spawn_file_actions_addchdir_np(&files, command.directory.c_str());
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  pid_t pid = -1;
+  int error = ::posix_spawnp(&pid, command.argv.at(0).c_str(), &files, &attributes, pointers(command.argv).data(),
+                             pointers(command.environment).data());
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  if (error != 0) throw Failure("cannot start " + command.argv[0] + ": " + std::strerror(error));
+  return pid;
+}
+
+// Our children in that group, grandchildren included once their parents are gone; never a stranger.
+void kill_group(pid_t group) {
+  await(
+      [group] {
+        bool none = true;
+        for (pid_t child : children_of(::getpid())) {
+          if (::getpgid(child) != group) continue;
+          none = false;
+          ::kill(child, SIGKILL);
+          ::waitpid(child, nullptr, 0);
+        }
+        return none;
+      },
+      "the processes of group " + std::to_string(group) + " to die");
+}
+
+}  // namespace
+
+Process::Process(const Command& command) {
+  Pipe out, err;
+  pid_ = spawn(command, out, err);
+  captures_[0].pipe = std::move(out.read);
+  captures_[1].pipe = std::move(err.read);
+  stop_reading_ = Fd(::eventfd(0, EFD_CLOEXEC));
+  reader_ = std::thread([this] { read_pipes(); });
+}
+
+Process::~Process() {
+  try {
+    kill_group(pid_);
+  } catch (const Failure&) {
+    // A destructor reports nothing; what does not die is seen by the tests that count processes.
+  }
+  ::eventfd_write(stop_reading_.get(), 1);
+  reader_.join();
+}
+
+std::string Process::captured(Stream stream) const {
+  std::lock_guard lock(mutex_);
+  return captures_[stream == Stream::out ? 0 : 1].text;
+}
+
+std::string Process::await_line(Stream stream, const std::regex& pattern, Milliseconds limit) {
+  const auto until = Clock::now() + limit;
+  std::unique_lock lock(mutex_);
+  Capture& from = capture(stream);
+  while (true) {
+    for (std::size_t end; (end = from.text.find('\n', from.looked)) != std::string::npos;) {
+      std::string line = from.text.substr(from.looked, end - from.looked);
+      from.looked = end + 1;
+      if (std::regex_search(line, pattern)) return line;
+    }
+    if (from.ended || (more_.wait_until(lock, until) == std::cv_status::timeout && Clock::now() >= until)) {
+      const std::string why = from.ended ? "output ended" : "waited in vain";
+      lock.unlock();
+      throw Failure(why + " before the line that was expected.\n" + logs());
+    }
+  }
+}
+
+void Process::signal(int number) const {
+  if (::kill(pid_, number) != 0) throw Failure("process " + std::to_string(pid_) + " is gone.\n" + logs());
+}
+
+Ended Process::await_exit(Milliseconds limit) {
+  if (reaped_) return ended_;
+  try {
+    ended_ = harness::await_exit(pid_, limit);
+  } catch (const Failure& failure) {
+    throw Failure(std::string(failure.what()) + "\n" + logs());
+  }
+  reaped_ = true;
+  return ended_;
+}
+
+void Process::await_end_of_output() {
+  std::unique_lock lock(mutex_);
+  auto ended = [this] { return captures_[0].ended && captures_[1].ended; };
+  if (more_.wait_for(lock, wait_max, ended)) return;
+  lock.unlock();
+  throw Failure("somebody still holds the output of process " + std::to_string(pid_) + ".\n" + logs());
+}
+
+void Process::read_pipes() {
+  pollfd waits[3];
+  for (int i = 0; i < 2; ++i) waits[i] = {captures_[i].pipe.get(), POLLIN, 0};
+  waits[2] = {stop_reading_.get(), POLLIN, 0};
+  std::string piece(64 * 1024, '\0');
+  while (waits[0].fd >= 0 || waits[1].fd >= 0) {
+    ::poll(waits, 3, -1);
+    if (waits[2].revents != 0) return;
+    for (int i = 0; i < 2; ++i) {
+      if (waits[i].fd < 0 || waits[i].revents == 0) continue;
+      const ssize_t got = ::read(waits[i].fd, piece.data(), piece.size());
+      std::lock_guard lock(mutex_);
+      if (got > 0) {
+        captures_[i].text.append(piece, 0, static_cast<std::size_t>(got));
+      } else {
+        captures_[i].ended = true;
+        waits[i].fd = -1;
+      }
+      more_.notify_all();
+    }
+  }
+}
+
+std::string Process::logs() const {
+  auto tail = [](const std::string& text) { return text.size() > 8000 ? "…" + text.substr(text.size() - 8000) : text; };
+  return "--- standard output of " + std::to_string(pid_) + "\n" + tail(out()) + "\n--- standard error\n" +
+         tail(err()) + "\n---";
+}
+
+Outcome run(const Command& command) {
+  Process process(command);
+  Ended ended = process.await_exit();
+  process.await_end_of_output();
+  return {ended.code, process.out(), process.err()};
+}
+
+}  // namespace baton::harness

@@ -1,0 +1,36 @@
+// What a test says about Baton's configuration; the rest keeps the defaults of the product.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/address.hpp"
+#include "harness/temp_dir.hpp"
+
+namespace baton::harness {
+
+struct Server {
+  Address address;
+  unsigned weight = 1;
+};
+
+struct Settings {
+  std::vector<Server> servers = {};
+  std::vector<Address> binds = {};  // empty: one free port of 127.0.0.1
+  std::string protocol = "http";
+  std::string timeouts = {};  // "head: 300ms, idle: 1s"; likewise the next three
+  std::string limits = {};
+  std::string handoff = {};
+  std::string log = {};
+  unsigned workers = 2;
+  bool own_binary = false;  // run a copy in the test's directory, which can then be replaced
+
+  Settings() = default;
+  explicit Settings(const Address& server) : servers{{server}} {}
+};
+
+// The configuration as YAML, with its handoff socket, admin socket and PID file in `directory`.
+std::string to_yaml(const Settings& settings, const TempDir& directory);
+
+}  // namespace baton::harness

@@ -1,0 +1,154 @@
+// Every timeout of the configuration, short here: what the client then sees, and that it does not come early.
+#include <gtest/gtest.h>
+
+#include <signal.h>
+
+#include "harness/baton.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+namespace {
+
+constexpr Milliseconds short_time{300};
+
+class Timeouts : public testing::Test {
+ protected:
+  Settings with(const std::string& timeouts) const {
+    Settings settings(origin.address());
+    settings.timeouts = timeouts;
+    return settings;
+  }
+  void expect_not_early() const { EXPECT_GE(Clock::now() - begin, short_time * 9 / 10); }
+  void start_clock() { begin = Clock::now(); }
+
+  Origin origin;
+  Clock::time_point begin = Clock::now();
+};
+
+TEST_F(Timeouts, AHeadThatStopsIs408) {
+  Baton baton(with("head: 300ms"));
+  Client client = baton.connect();
+  start_clock();
+  client.send("GET / HTTP/1.1\r\nHos");
+  EXPECT_EQ(client.response().status(), 408);
+  expect_not_early();
+  client.expect_fin();
+}
+
+TEST_F(Timeouts, AHeadThatDripsIs408TooForTheLimitIsInTotal) {
+  Baton baton(with("head: 300ms"));
+  Client client = baton.connect();
+  start_clock();
+  client.send("GET / HTTP/1.1\r\nX: ");
+  await(
+      [&] {
+        try {
+          client.send_what_goes("x");
+          client.expect_silence(Milliseconds(20));
+          return false;
+        } catch (const Failure&) {
+          return true;
+        }
+      },
+      "the proxy to lose patience");
+  expect_not_early();
+  EXPECT_EQ(client.response().status(), 408);
+}
+
+TEST_F(Timeouts, ABodyThatStopsIs408) {
+  Baton baton(with("body: 300ms"));
+  Client client = baton.connect();
+  start_clock();
+  client.send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_EQ(client.response().status(), 408);
+  expect_not_early();
+}
+
+TEST_F(Timeouts, AnIdleConnectionEndsInSilence) {
+  Baton baton(with("idle: 300ms"));
+  Client fresh = baton.connect(), used = baton.connect();
+  used.get("/bytes/1");
+  start_clock();
+  used.expect_fin();
+  expect_not_early();
+  fresh.expect_fin();
+}
+
+TEST_F(Timeouts, AClientThatTakesNothingIsGivenUp) {
+  Baton baton(with("send: 300ms"));
+  Client client = baton.connect();
+  client.send(get_request("/bytes/100000000"));
+  origin.await_requests(1);
+  baton.await_number("connections.total", 0);
+  expect_not_early();
+  std::string rest;
+  client.read_to_end(rest);
+  EXPECT_LT(rest.size(), 100'000'000u);
+}
+
+TEST_F(Timeouts, AConnectThatHangsIs504) {
+  FullBacklog full;
+  Settings settings(loopback(full.port()));
+  settings.timeouts = "connect: 300ms";
+  Baton baton(settings);
+  Client client = baton.connect();
+  start_clock();
+  EXPECT_EQ(client.get("/").status(), 504);
+  expect_not_early();
+}
+
+TEST_F(Timeouts, AnOriginThatDoesNotAnswerIs504) {
+  Baton baton(with("response: 300ms"));
+  Client client = baton.connect();
+  start_clock();
+  EXPECT_EQ(client.get("/held").status(), 504);
+  expect_not_early();
+  origin.gate().open();
+}
+
+TEST_F(Timeouts, AResponseBodyThatStopsIsNeverAWholeOne) {
+  Baton baton(with("response: 300ms"));
+  Client client = baton.connect();
+  client.send(get_request("/half/1000"));
+  read_head(client);
+  client.read_exactly(500);
+  std::string rest;
+  EXPECT_EQ(client.read_to_end(rest), End::reset);
+  EXPECT_EQ(rest, "");
+}
+
+TEST_F(Timeouts, APooledUpstreamConnectionIsClosedAfterItsTime) {
+  Baton baton(with("upstream_idle: 300ms"));
+  Client client = baton.connect();
+  client.get("/bytes/1");
+  start_clock();
+  origin.await_open_connections(0);
+  expect_not_early();
+  EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+}
+
+TEST_F(Timeouts, ATunnelWithoutTrafficEnds) {
+  Baton baton(with("tunnel_idle: 300ms"));
+  Client client = baton.connect();
+  client.send(get_request("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  EXPECT_EQ(client.response().status(), 101);
+  start_clock();
+  std::string rest;
+  client.read_to_end(rest);
+  expect_not_early();
+  origin.await_open_connections(0);
+}
+
+TEST_F(Timeouts, ShutdownIsTheLimitOfAGracefulStop) {
+  Baton baton(with("shutdown: 300ms"));
+  Client client = baton.connect();
+  client.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  start_clock();
+  baton.signal(SIGTERM);
+  EXPECT_EQ(baton.await_exit().signal, 0);
+  expect_not_early();
+}
+
+}  // namespace
+}  // namespace baton::harness

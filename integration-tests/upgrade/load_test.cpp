@@ -1,0 +1,62 @@
+// Upgrades under full load by wrk, which never says that it reconnected: so the accepted connections are counted too.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "harness/baton.hpp"
+#include "harness/nginx.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+namespace {
+
+constexpr const char* wrk = "/usr/bin/wrk";
+constexpr int connections = 50;
+constexpr int upgrades = 20;
+// wrk tries the address once before it opens the connections of its load.
+constexpr int connections_before_the_load = 1;
+
+// Load until every upgrade is done; the interrupt makes wrk print its counts.
+void expect_undisturbed_load(Baton& baton, const std::string& path) {
+  if (::access(wrk, X_OK) != 0) GTEST_SKIP() << "wrk is not installed";
+  Process load({{wrk, "-t2", "-c" + std::to_string(connections), "-d600s", "--latency",
+                 "http://" + baton.address().text() + path}});
+  baton.await_number("connections.total", connections);
+  std::int64_t requests_before = 0;
+  for (int i = 0; i < upgrades; ++i) {
+    await([&] { return baton.number("requests_total") > requests_before + 100; }, "load between two upgrades");
+    requests_before = baton.number("requests_total");
+    baton.upgrade();
+  }
+  EXPECT_EQ(baton.number("connections.total"), connections);
+  EXPECT_EQ(baton.number("accepted_total"), connections + connections_before_the_load) << "wrk has reconnected";
+  load.signal(SIGINT);
+  EXPECT_EQ(load.await_exit(), (Ended{0, 0}));
+  load.await_end_of_output();
+  EXPECT_EQ(load.out().find("Socket errors"), std::string::npos) << load.out() << baton.log();
+  EXPECT_EQ(load.out().find("Non-2xx"), std::string::npos) << load.out() << baton.log();
+  EXPECT_NE(load.out().find("requests in"), std::string::npos) << load.out();
+}
+
+TEST(UpgradeUnderLoad, WithOurOrigin) {
+  Origin origin;
+  Baton baton{Settings(origin.address())};
+  expect_undisturbed_load(baton, "/bytes/1000");
+}
+
+TEST(UpgradeUnderLoad, WithNginxAndSmallAnswers) {
+  if (!Nginx::installed()) GTEST_SKIP() << "nginx is not installed";
+  Nginx origin;
+  Baton baton{Settings(origin.address())};
+  expect_undisturbed_load(baton, "/small");
+}
+
+TEST(UpgradeUnderLoad, WithNginxAndLargeAnswers) {
+  if (!Nginx::installed()) GTEST_SKIP() << "nginx is not installed";
+  Nginx origin;
+  Baton baton{Settings(origin.address())};
+  expect_undisturbed_load(baton, "/large");
+}
+
+}  // namespace
+}  // namespace baton::harness

@@ -1,0 +1,131 @@
+// Every signal but USR2: how the process stops, and the log that is opened again.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "harness/baton.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+namespace {
+
+class Signals : public testing::Test {
+ protected:
+  static Settings settings(const Origin& origin) {
+    Settings settings(origin.address());
+    settings.timeouts = "shutdown: 20s";
+    return settings;
+  }
+  void await_not_accepting() {
+    await([this] { return !is_listening(baton.address()); }, "the listener to be closed");
+  }
+
+  Origin origin;
+  Baton baton{settings(origin)};
+};
+
+class GracefulStop : public Signals, public testing::WithParamInterface<int> {};
+
+TEST_P(GracefulStop, FinishesWhatIsInFlightAndClosesWhatIsIdle) {
+  Client idle = baton.connect(), busy = baton.connect();
+  idle.get("/bytes/1");
+  busy.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  baton.signal(GetParam());
+  idle.expect_fin();
+  await_not_accepting();
+  busy.expect_silence(Milliseconds(100));
+  origin.gate().open();
+  Response response = busy.response();
+  EXPECT_EQ(response.body, "held");
+  EXPECT_EQ(response.field("Connection"), "close");
+  busy.expect_fin();
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+}
+
+TEST_P(GracefulStop, RemovesItsPathsAndFreesTheLock) {
+  baton.signal(GetParam());
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  EXPECT_FALSE(std::filesystem::exists(baton.pid_file_path()));
+  EXPECT_FALSE(std::filesystem::exists(baton.directory() / "admin.sock"));
+  EXPECT_FALSE(std::filesystem::exists(baton.directory() / "handoff.sock"));
+}
+
+TEST_P(GracefulStop, WorksTheSameAfterAnUpgrade) {
+  Client idle = baton.connect();
+  idle.get("/bytes/1");
+  baton.upgrade();
+  baton.signal(GetParam());
+  idle.expect_fin();
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+}
+
+INSTANTIATE_TEST_SUITE_P(By, GracefulStop, testing::Values(SIGTERM, SIGINT, SIGQUIT),
+                         [](const auto& stop) { return std::string(::sigabbrev_np(stop.param)); });
+
+TEST_F(Signals, ASecondTermStopsAtOnce) {
+  Client busy = baton.connect();
+  busy.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  baton.signal(SIGTERM);
+  await_not_accepting();
+  const auto begin = Clock::now();
+  baton.signal(SIGTERM);
+  baton.await_exit();
+  EXPECT_LT(Clock::now() - begin, Milliseconds(5000)) << "the first alone would have waited for 20 s";
+}
+
+TEST_F(Signals, QuitKnowsNoLimit) {
+  Settings settings(origin.address());
+  settings.timeouts = "shutdown: 100ms";
+  Baton patient(settings);
+  Client busy = patient.connect();
+  busy.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  patient.signal(SIGQUIT);
+  busy.expect_silence(Milliseconds(500));
+  EXPECT_TRUE(is_alive(patient.pid()));
+  origin.gate().open();
+  EXPECT_EQ(busy.response().body, "held");
+  EXPECT_EQ(patient.await_exit(), (Ended{0, 0}));
+}
+
+TEST_F(Signals, Usr1OpensTheAccessLogAgain) {
+  TempDir logs;
+  const std::string path = logs / "access.log", rotated = logs / "access.log.1";
+  Settings settings(origin.address());
+  settings.log = "access: { path: " + path + " }";
+  Baton logging(settings);
+  auto has = [](const std::string& file, const std::string& text) {
+    return read_file(file).find(text) != std::string::npos;
+  };
+  Client client = logging.connect();
+  client.get("/bytes/11");
+  await([&] { return has(path, "/bytes/11"); }, "the first line");
+  std::filesystem::rename(path, rotated);
+  logging.signal(SIGUSR1);
+  await([&] { return std::filesystem::exists(path); }, "a new file");
+  client.get("/bytes/12");
+  await([&] { return has(path, "/bytes/12"); }, "the second line in the new file");
+  EXPECT_FALSE(has(rotated, "/bytes/12"));
+  logging.upgrade();
+  client.get("/bytes/13");
+  await([&] { return has(path, "/bytes/13"); }, "the successor's line in the same file");
+  EXPECT_TRUE(has(path, "/bytes/12"));
+}
+
+TEST_F(Signals, ATermWhileASuccessorIsStartedStopsEverything) {
+  Client busy = baton.connect();
+  busy.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  baton.begin_upgrade();
+  baton.signal(SIGTERM);
+  await_not_accepting();
+  origin.gate().open();
+  EXPECT_EQ(busy.response().body, "held");
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+}
+
+}  // namespace
+}  // namespace baton::harness

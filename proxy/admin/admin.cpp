@@ -1,0 +1,214 @@
+#include "proxy/admin/admin.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <list>
+#include <system_error>
+#include <utility>
+
+#include "proxy/admin/session.hpp"
+#include "proxy/runtime/log.hpp"
+
+namespace baton::admin {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using handoff::UniqueFd;
+
+namespace {
+
+// After an error that will not go away by itself, and while every place is taken.
+constexpr std::chrono::milliseconds retry_interval{100};
+
+int family_of(int socket) {
+  int family = AF_UNSPEC;
+  socklen_t length = sizeof family;
+  ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length);
+  return family;
+}
+
+void set_nonblocking(int socket) {
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) {
+    throw std::system_error(errno, std::generic_category(), "admin socket");
+  }
+}
+
+}  // namespace
+
+// Accepting is on while `watched_` holds the listening socket, or while `retry_` runs to watch it again.
+class Admin::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(asio::io_context& context, Source source, const Limits& limits)
+      : context_(context), watched_(context), retry_(context) {
+    service_->source = std::move(source);
+    service_->limits = limits;
+  }
+  ~Impl() { unwatch(); }
+
+  void listen(UniqueFd socket);
+  int listener() const { return socket_.get(); }
+  void pause();
+  void resume();
+  void close();
+
+ private:
+  void watch();
+  void unwatch();
+  void await_client();
+  void accept_client();
+  void await_later(const char* what, const std::string& why);
+  void serve(UniqueFd client);
+  void end(const std::shared_ptr<Session>& session, std::exception_ptr failure);
+  bool make_room();
+
+  asio::io_context& context_;                       // outlives the Admin
+  std::shared_ptr<Service> service_ = std::make_shared<Service>();
+  UniqueFd socket_;
+  // Its descriptor is socket_'s: it is released, never closed, so that no other process gets or misses an event.
+  asio::posix::stream_descriptor watched_;
+  asio::steady_timer retry_;
+  std::list<std::shared_ptr<Session>> sessions_;
+  std::uint64_t turn_ = 0;                          // one more each time: handlers of an earlier one do nothing
+  bool in_trouble_ = false;                         // accepting fails, and that has been logged
+};
+
+Admin::Admin(asio::io_context& context, Source source, Limits limits)
+    : impl_(std::make_shared<Impl>(context, std::move(source), limits)) {}
+
+Admin::~Admin() { impl_->close(); }
+
+void Admin::listen(UniqueFd socket) { impl_->listen(std::move(socket)); }
+
+int Admin::listener() const { return impl_->listener(); }
+
+void Admin::pause() { impl_->pause(); }
+
+void Admin::resume() { impl_->resume(); }
+
+void Admin::Impl::listen(UniqueFd socket) {
+  unwatch();
+  set_nonblocking(socket.get());
+  socket_ = std::move(socket);
+  watch();
+}
+
+void Admin::Impl::pause() {
+  service_->pausing = true;
+  unwatch();
+}
+
+void Admin::Impl::resume() {
+  service_->pausing = false;
+  unwatch();
+  if (socket_) watch();
+}
+
+void Admin::Impl::close() {
+  unwatch();
+  socket_.reset();
+  for (const auto& session : std::exchange(sessions_, {})) session->close();
+}
+
+void Admin::Impl::watch() {
+  error_code error;
+  watched_.assign(socket_.get(), error);
+  if (error) return await_later("epoll", error.message());
+  await_client();
+}
+
+void Admin::Impl::unwatch() {
+  ++turn_;
+  retry_.cancel();
+  if (watched_.is_open()) watched_.release();
+}
+
+void Admin::Impl::await_client() {
+  if (sessions_.size() >= service_->limits.connections && !make_room()) return await_later("", "");
+  watched_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this(), turn = turn_](const error_code& error) {
+                        if (error || turn != self->turn_) return;
+                        self->accept_client();
+                      });
+}
+
+// One at a time: the clients that are here already get their turn in between.
+void Admin::Impl::accept_client() {
+  UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (client) {
+    in_trouble_ = false;
+    serve(std::move(client));
+  } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+    return await_later("accept", std::generic_category().message(errno));
+  }
+  await_client();
+}
+
+// Waiting for readiness would return at once, again and again, for as long as the trouble lasts.
+void Admin::Impl::await_later(const char* what, const std::string& why) {
+  if (!why.empty() && !std::exchange(in_trouble_, true)) runtime::log::error("admin: {}: {}", what, why);
+  retry_.expires_after(retry_interval);
+  retry_.async_wait([self = shared_from_this(), turn = turn_](const error_code&) {
+    if (turn != self->turn_) return;
+    if (self->watched_.is_open()) {
+      self->await_client();
+    } else {
+      self->watch();
+    }
+  });
+}
+
+void Admin::Impl::serve(UniqueFd client) {
+  const int family = family_of(client.get());
+  if (family != AF_UNIX) {
+    const int on = 1;
+    ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  Session::Socket socket(context_);
+  error_code error;
+  socket.assign(asio::generic::stream_protocol(family, 0), client.get(), error);
+  if (error) return;                                // the kernel has no room to watch it
+  client.release();
+  const auto session = std::make_shared<Session>(std::move(socket), service_);
+  sessions_.push_back(session);
+  asio::co_spawn(context_, Session::serve(session), [weak = weak_from_this(), session](std::exception_ptr failure) {
+    session->close();
+    if (const auto self = weak.lock()) self->end(session, std::move(failure));
+  });
+}
+
+void Admin::Impl::end(const std::shared_ptr<Session>& session, std::exception_ptr failure) {
+  try {
+    if (failure) std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    runtime::log::error("admin: a connection was dropped: {}", error.what());
+  }
+  const bool was_full = sessions_.size() >= service_->limits.connections;
+  sessions_.remove(session);
+  if (was_full) retry_.cancel();                    // whoever waits for a place does so on this timer
+}
+
+bool Admin::Impl::make_room() {
+  const auto idle_longer = [](const auto& left, const auto& right) {
+    if (!left->idle_since() || !right->idle_since()) return left->idle_since().has_value();
+    return *left->idle_since() < *right->idle_since();
+  };
+  const auto longest = std::min_element(sessions_.begin(), sessions_.end(), idle_longer);
+  const auto& since = (*longest)->idle_since();
+  if (!since || Session::Clock::now() - *since < service_->limits.spared) return false;
+  (*longest)->close();
+  sessions_.erase(longest);
+  return true;
+}
+
+}  // namespace baton::admin

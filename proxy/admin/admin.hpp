@@ -1,0 +1,55 @@
+// The admin interface: a small HTTP server on the main thread, apart from the data path.
+//
+//   GET, HEAD  /healthz  200 "ok"
+//              /readyz   200 "ready", or 503 "draining"
+//              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "handoff/unique_fd.hpp"
+#include "proxy/admin/status.hpp"
+
+namespace baton::admin {
+
+// What the server behind it can tell. Called in the io_context's thread.
+struct Source {
+  std::function<bool()> ready;                                          // false while draining
+  std::function<void(std::function<void(const Status&)>)> status;       // answers later, in the same thread
+};
+
+struct Limits {
+  std::size_t connections = 64;                    // at most; a new one may take the place of the longest idle one
+  std::chrono::milliseconds spared{1000};          // which must have been idle so long; until then the new one waits
+  std::chrono::milliseconds idle{15'000};          // until the first byte of a request
+  std::chrono::milliseconds exchange{5'000};       // from there the whole request; then each: status, response, close
+  std::uint32_t head_bytes = 8 * 1024;             // 431
+  std::uint64_t body_bytes = 16 * 1024;            // 413
+};
+
+class Admin {
+ public:
+  Admin(boost::asio::io_context& context, Source source, Limits limits = {});
+  ~Admin();                       // closes everything at once
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+
+  // Serves on a listening socket, a Unix or a TCP one, which it owns from now on. `listener()` is its descriptor.
+  void listen(handoff::UniqueFd socket);
+  int listener() const;
+  // Stops to accept; requests that are being answered are finished. The socket stays open: a successor may have it.
+  // Further answers meanwhile, on connections that are open, are the last on theirs.
+  void pause();
+  void resume();
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace baton::admin

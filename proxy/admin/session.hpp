@@ -1,0 +1,66 @@
+// One connection to the admin interface.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "proxy/admin/admin.hpp"
+
+namespace baton::admin {
+
+// What all sessions share.
+struct Service {
+  Source source;
+  Limits limits;
+  bool pausing = false;          // each answer is the last on its connection
+};
+
+class Session {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Socket = boost::asio::generic::stream_protocol::socket;
+
+  Session(Socket socket, std::shared_ptr<const Service> service);
+
+  // Answers request after request. Ends when the connection has ended, or when somebody closes it.
+  static boost::asio::awaitable<void> serve(std::shared_ptr<Session> session);
+  void close();
+
+  // Nothing while a request is here; otherwise since when none is.
+  const std::optional<Clock::time_point>& idle_since() const { return idle_since_; }
+
+ private:
+  using Request = boost::beast::http::request<boost::beast::http::string_body>;
+  using Response = boost::beast::http::response<boost::beast::http::string_body>;
+  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+
+  // A status that is on its way. The timer ends the wait: by its time, or cancelled by the answer or by close().
+  struct PendingStatus;
+
+  boost::asio::awaitable<bool> receive_first_byte();
+  boost::asio::awaitable<boost::beast::error_code> receive(Parser& parser);
+  boost::asio::awaitable<Response> answer(const Request& request);
+  boost::asio::awaitable<void> answer_with_status(Response& response);
+  boost::asio::awaitable<bool> send(Response& response, bool head_only);
+  boost::asio::awaitable<void> refuse(boost::beast::http::status status);
+  boost::asio::awaitable<void> linger();
+
+  boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream_;
+  boost::beast::flat_buffer received_;
+  std::shared_ptr<const Service> service_;
+  std::optional<Clock::time_point> idle_since_ = Clock::now();
+  std::shared_ptr<PendingStatus> pending_status_;
+};
+
+}  // namespace baton::admin

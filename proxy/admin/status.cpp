@@ -1,0 +1,75 @@
+#include "proxy/admin/status.hpp"
+
+#include <boost/json.hpp>
+
+#include <map>
+
+#include "proxy/runtime/text.hpp"
+
+namespace baton::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+// Labels, reasons and versions come from another process; they may be anything.
+json::string text_of(const std::string& text) { return json::string(runtime::valid_utf8(text)); }
+
+json::object counts_of(const std::map<std::string, std::uint64_t>& counts) {
+  json::object object;
+  for (const auto& [name, count] : counts) {
+    // Two names may become one when what is wrong with them is replaced.
+    json::value& sum = object.emplace(runtime::valid_utf8(name), std::uint64_t{0}).first->value();
+    sum = sum.as_uint64() + count;
+  }
+  return object;
+}
+
+std::uint64_t total_of(const std::map<std::string, std::uint64_t>& counts) {
+  std::uint64_t total = 0;
+  for (const auto& [name, count] : counts) total += count;
+  return total;
+}
+
+json::object connections_of(const Connections& connections) {
+  return {{"idle", connections.idle},       {"head", connections.head},       {"exchange", connections.exchange},
+          {"tunnel", connections.tunnel},   {"closing", connections.closing}, {"total", connections.total()}};
+}
+
+json::object upgrade_of(const LastUpgrade& upgrade) {
+  const handoff::Report& report = upgrade.report;
+  return {{"result", text_of(upgrade.result)},
+          {"reason", text_of(upgrade.reason)},
+          {"from_generation", report.from.generation},
+          {"to_generation", report.to.generation},
+          {"from_pid", report.from.pid},
+          {"to_pid", report.to.pid},
+          {"from_version", text_of(report.from.version)},
+          {"to_version", text_of(report.to.version)},
+          {"duration_ms", static_cast<double>(report.duration_us) / 1000.0},
+          {"moved", counts_of(report.moved)},
+          {"moved_total", report.moved_total()},
+          {"taken_back", report.taken_back},
+          {"refused", counts_of(report.refused)},
+          {"refused_total", total_of(report.refused)},
+          {"pause_us",
+           {{"p50", report.pauses.p50_us}, {"p99", report.pauses.p99_us}, {"max", report.pauses.max_us}}}};
+}
+
+}  // namespace
+
+std::string to_json(const Status& status) {
+  json::object object{{"generation", status.generation},
+                      {"pid", status.pid},
+                      {"version", text_of(status.version)},
+                      {"state", status.draining ? "draining" : "serving"},
+                      {"connections", connections_of(status.connections)},
+                      {"upstream_idle", status.connections.upstream_idle},
+                      {"accepted_total", status.accepted_total},
+                      {"requests_total", status.requests_total},
+                      {"last_upgrade", nullptr}};
+  if (status.last_upgrade) object["last_upgrade"] = upgrade_of(*status.last_upgrade);
+  return json::serialize(object);
+}
+
+}  // namespace baton::admin

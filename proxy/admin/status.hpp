@@ -1,0 +1,43 @@
+// What `GET /status` says: one instance's numbers at one moment, as a value.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "handoff/report.hpp"
+
+namespace baton::admin {
+
+struct Connections {
+  std::uint64_t idle = 0;        // keep-alive, between two requests
+  std::uint64_t head = 0;        // part of a request head is here
+  std::uint64_t exchange = 0;
+  std::uint64_t tunnel = 0;
+  std::uint64_t closing = 0;     // an answer of our own is going out, or the client is given time to read it
+  std::uint64_t upstream_idle = 0;
+
+  std::uint64_t total() const { return idle + head + exchange + tunnel + closing; }
+};
+
+struct LastUpgrade {
+  std::string result;            // completed, rolled_back, failed
+  std::string reason;            // why it did not complete
+  handoff::Report report;
+};
+
+struct Status {
+  std::uint64_t generation = 1;
+  std::int64_t pid = 0;
+  std::string version;
+  bool draining = false;
+  Connections connections;
+  std::uint64_t accepted_total = 0;   // over all generations
+  std::uint64_t requests_total = 0;
+  std::optional<LastUpgrade> last_upgrade;
+};
+
+// As JSON, one line.
+std::string to_json(const Status& status);
+
+}  // namespace baton::admin

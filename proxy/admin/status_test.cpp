@@ -1,0 +1,83 @@
+#include "proxy/admin/status.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include <limits>
+
+namespace baton::admin {
+namespace {
+
+namespace json = boost::json;
+
+Status with_upgrade() {
+  Status status;
+  status.generation = 2;
+  status.pid = 4712;
+  status.version = "0.1.0";
+  status.draining = true;
+  status.connections = {.idle = 1, .head = 2, .exchange = 3, .tunnel = 4, .closing = 5, .upstream_idle = 6};
+  status.accepted_total = 7;
+  status.requests_total = 8;
+  handoff::Report report;
+  report.from = {1, 4711, "0.0.9"};
+  report.to = {2, 4712, "0.1.0"};
+  report.moved = {{"idle", 3}, {"tunnel", 1}};
+  report.refused = {{"too large", 2}, {"unknown", 1}};
+  report.taken_back = 9;
+  report.pauses = {10, 20, 30};
+  report.duration_us = 12'500;
+  status.last_upgrade = LastUpgrade{"completed", "", report};
+  return status;
+}
+
+TEST(Status, HoldsEveryKeyInOneLine) {
+  EXPECT_EQ(to_json(with_upgrade()),
+            R"({"generation":2,"pid":4712,"version":"0.1.0","state":"draining",)"
+            R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
+            R"("accepted_total":7,"requests_total":8,"last_upgrade":{"result":"completed","reason":"",)"
+            R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
+            R"("to_version":"0.1.0","duration_ms":1.25E1,"moved":{"idle":3,"tunnel":1},"moved_total":4,)"
+            R"("taken_back":9,"refused":{"too large":2,"unknown":1},"refused_total":3,)"
+            R"("pause_us":{"p50":10,"p99":20,"max":30}}})");
+}
+
+TEST(Status, WithoutAnUpgradeIsNull) {
+  const json::object object = json::parse(to_json(Status{})).as_object();
+  EXPECT_TRUE(object.at("last_upgrade").is_null());
+  EXPECT_EQ(object.at("state").as_string(), "serving");
+}
+
+TEST(Status, TextOfAnotherProcessIsAlwaysValidJson) {
+  for (int byte = 0; byte < 256; ++byte) {
+    Status status = with_upgrade();
+    const std::string text = "a" + std::string(1, static_cast<char>(byte)) + "\"\\z";
+    LastUpgrade& upgrade = *status.last_upgrade;
+    status.version = upgrade.result = upgrade.reason = upgrade.report.to.version = text;
+    upgrade.report.refused = {{text, 1}};
+    upgrade.report.moved = {{text, 1}};
+    const std::string written = to_json(status);
+    EXPECT_EQ(written.find('\n'), std::string::npos);
+    const json::object parsed = json::parse(written).as_object();      // refuses what is not UTF-8
+    const std::string expected = byte < 0x80 ? text : "a\uFFFD\"\\z";
+    EXPECT_EQ(parsed.at("last_upgrade").at("reason").as_string(), expected);
+    EXPECT_EQ(parsed.at("last_upgrade").at("refused").at(expected).to_number<int>(), 1);
+  }
+}
+
+TEST(Status, ReasonsThatBecomeOneAreCountedTogether) {
+  Status status = with_upgrade();
+  status.last_upgrade->report.refused = {{"\xFE", 1}, {"\xFF", 2}};
+  const json::value parsed = json::parse(to_json(status));
+  EXPECT_EQ(parsed.at("last_upgrade").at("refused").at("\uFFFD").to_number<int>(), 3);
+}
+
+TEST(Status, TheLargestNumbersSurvive) {
+  Status status;
+  status.accepted_total = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(json::parse(to_json(status)).at("accepted_total").as_uint64(), status.accepted_total);
+}
+
+}  // namespace
+}  // namespace baton::admin

@@ -1,0 +1,73 @@
+#include "proxy/adopter.hpp"
+
+#include "proxy/state/codec.hpp"
+
+namespace baton::proxy {
+
+handoff::Result<std::vector<std::string>> WorkersAdopter::inherit(handoff::Inheritance inheritance) {
+  clock_offset_ms_ = inheritance.clock_offset_us / 1000;
+  return duties_.inherit(std::move(inheritance));
+}
+
+std::vector<handoff::Verdict> WorkersAdopter::prepare(std::vector<handoff::ReceivedParcel> parcels) {
+  Workers& workers = duties_.workers();
+  struct Prepared {
+    std::size_t place;               // in `verdicts`
+    handoff::ParcelId id;
+    state::Moved moved;
+    std::vector<handoff::UniqueFd> descriptors;
+  };
+  std::vector<handoff::Verdict> verdicts(parcels.size());
+  std::vector<std::vector<Prepared>> by_worker(workers.size());
+  for (std::size_t i = 0; i < parcels.size(); ++i) {
+    auto moved = state::decode(parcels[i].payload, clock_offset_ms_);
+    if (!moved) {
+      verdicts[i] = "the successor cannot read the connection's state";
+      continue;
+    }
+    const std::size_t index = turn_++ % workers.size();
+    worker_of_[parcels[i].id] = index;
+    by_worker[index].push_back({i, parcels[i].id, std::move(*moved), std::move(parcels[i].descriptors)});
+  }
+  for (std::size_t index = 0; index < by_worker.size(); ++index) {
+    if (by_worker[index].empty()) continue;
+    Worker& worker = workers.at(index);
+    worker.loop().call([&] {
+      for (Prepared& one : by_worker[index]) {
+        if (!worker.prepare(one.id, std::move(one.moved), std::move(one.descriptors))) {
+          verdicts[one.place] = "the successor cannot register the connection";
+        }
+      }
+    });
+  }
+  return verdicts;
+}
+
+template <class Task>
+void WorkersAdopter::in_their_workers(std::span<const handoff::ParcelId> ids, Task task) {
+  Workers& workers = duties_.workers();
+  std::vector<std::vector<handoff::ParcelId>> by_worker(workers.size());
+  for (const handoff::ParcelId id : ids) by_worker[worker_of_.at(id)].push_back(id);
+  worker_of_.clear();                // an Offer is answered before the next one is read
+  for (std::size_t index = 0; index < by_worker.size(); ++index) {
+    if (by_worker[index].empty()) continue;
+    Worker& worker = workers.at(index);
+    worker.loop().call([&] {
+      for (const handoff::ParcelId id : by_worker[index]) task(worker, id);
+    });
+  }
+}
+
+void WorkersAdopter::start(std::span<const handoff::ParcelId> ids) {
+  in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.start(id); });
+}
+
+void WorkersAdopter::drop(std::span<const handoff::ParcelId> ids) {
+  in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.drop(id); });
+}
+
+handoff::Result<void> WorkersAdopter::take_over(const std::string& application, const handoff::Report& report) {
+  return duties_.take_over(application, report);
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,336 @@
+#include "proxy/connection.hpp"
+
+#include <algorithm>
+
+#include "proxy/upstream/connector.hpp"
+#include "proxy/worker.hpp"
+
+namespace baton::proxy {
+
+using http1::Ask;
+using runtime::Io;
+
+namespace {
+
+// So many passes, each of a buffer at most, before others get their turn.
+constexpr int passes_max = 32;
+// A request that must not be sent twice goes only on a pooled connection that was used this lately.
+constexpr std::int64_t quiet_within_ms = 1'000;
+
+}  // namespace
+
+Connection::Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client,
+                       handoff::UniqueFd upstream)
+    : worker_(worker),
+      state_(std::move(state)),
+      client_text_(state_.client_address.host_text()),
+      listener_gone_(!worker.has_listener(state_.listener)),
+      client_(worker.loop(), std::move(client), *this) {
+  if (upstream) upstream_ = std::make_unique<runtime::Socket>(worker.loop(), std::move(upstream), *this);
+  if (state_.upstream) {
+    if (auto* servers = worker.pool().find(state_.upstream->upstream)) server_ = servers->find(state_.upstream->server);
+  }
+}
+
+bool Connection::watch() { return client_.watch() && (!upstream_ || upstream_->watch()); }
+
+void Connection::resume() {
+  if (!watch()) return close(true);
+  run();
+}
+
+void Connection::note_shared() {
+  client_.note_shared();
+  if (upstream_) upstream_->note_shared();
+}
+
+void Connection::freeze() {
+  if (connect_deadline_ms_ != 0) drop_upstream();
+  client_.unwatch();
+  if (upstream_) upstream_->unwatch();
+  worker_.deadlines().clear(*this);
+  frozen_ = true;
+  frozen_at_us_ = runtime::monotonic_us();
+}
+
+void Connection::let_go() {
+  client_.release();
+  if (upstream_) upstream_->release();
+  closed_ = true;
+  worker_.remove(*this);
+}
+
+// ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Connection::on_events(std::uint32_t) {
+  if (!frozen_ && !closed_) run();
+}
+
+void Connection::on_ready(runtime::Socket& socket) {
+  if (frozen_ || closed_) return;
+  if (connect_deadline_ms_ != 0 && &socket == upstream_.get()) {
+    if (!socket.writable()) return;
+    if (!obey(connect_ended())) return;
+  }
+  run();
+}
+
+void Connection::on_deadline() {
+  if (frozen_ || closed_) return;
+  Ask ask;
+  if (connect_deadline_ms_ != 0) {
+    server_->note_failure(worker_.now_ms());
+    drop_upstream();
+    ask = http1::upstream_lost(state_, http1::Loss::connect_timed_out, context());
+  } else {
+    ask = http1::expire(state_, context());
+  }
+  if (obey(ask)) run();
+}
+
+// ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+http1::Context Connection::context() {
+  return worker_.context(client_text_, listener_gone_);
+}
+
+void Connection::run() {
+  if (closed_) return;
+  frozen_ = false;
+  for (int pass = 0;; ++pass) {
+    if (pass == passes_max) {
+      worker_.loop().again(*this);
+      break;
+    }
+    const bool read = read_legs();
+    if (closed_) return;
+    const Ask ask = connect_deadline_ms_ != 0 ? Ask::wait : http1::advance(state_, context());
+    if (!obey(ask)) return;
+    const bool wrote = write_legs();
+    if (closed_) return;
+    if (ask == Ask::wait && !read && !wrote) break;
+  }
+  set_deadline();
+}
+
+bool Connection::read_legs() {
+  bool progress = false;
+  const http1::Rules& rules = worker_.rules();
+  if (client_.readable()) {
+    if (const std::size_t bytes = http1::wanted_from_client(state_, rules); bytes != 0) {
+      switch (client_.receive(state_.client.unread, bytes)) {
+        case Io::done:
+          state_.client.read_at_ms = worker_.now_ms();
+          progress = true;
+          break;
+        case Io::ended:
+          state_.client.read_ended = progress = true;
+          break;
+        case Io::failed:
+          close(false);
+          return true;
+        case Io::would_block:
+          break;
+      }
+    } else if (client_.hung_up() && !state_.client.write_ended) {
+      // The client has reset the connection: nobody is left to answer.
+      close(false);
+      return true;
+    }
+  }
+  if (upstream_ && connect_deadline_ms_ == 0 && upstream_->readable()) {
+    if (const std::size_t bytes = http1::wanted_from_upstream(state_, rules); bytes != 0) {
+      switch (upstream_->receive(state_.upstream->unread, bytes)) {
+        case Io::done:
+          state_.upstream->read_at_ms = worker_.now_ms();
+          progress = true;
+          break;
+        case Io::ended:
+          state_.upstream->read_ended = progress = true;
+          break;
+        case Io::failed:
+          obey(http1::upstream_lost(state_, http1::Loss::reset, context()));
+          return true;
+        case Io::would_block:
+          break;
+      }
+    }
+  }
+  return progress;
+}
+
+bool Connection::write_legs() {
+  bool progress = false;
+  if (state_.upstream && upstream_ && connect_deadline_ms_ == 0 && !state_.upstream->unsent.empty() &&
+      upstream_->writable()) {
+    switch (upstream_->send(state_.upstream->unsent)) {
+      case Io::done:
+        state_.upstream->write_at_ms = worker_.now_ms();
+        progress = true;
+        break;
+      case Io::failed:
+        http1::upstream_write_failed(state_);
+        progress = true;
+        break;
+      default:
+        break;
+    }
+  }
+  if (!state_.client.unsent.empty() && client_.writable()) {
+    switch (client_.send(state_.client.unsent)) {
+      case Io::done:
+        state_.client.write_at_ms = worker_.now_ms();
+        progress = true;
+        break;
+      case Io::failed:
+        close(false);
+        return true;
+      default:
+        break;
+    }
+  }
+  return progress;
+}
+
+bool Connection::obey(Ask ask) {
+  // The engine drops an upstream leg by forgetting it.
+  if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) drop_upstream();
+  while (ask == Ask::connect) ask = find_upstream();
+  switch (ask) {
+    case Ask::wait:
+    case Ask::connect:
+      return true;
+    case Ask::park:
+      park_upstream();
+      return true;
+    case Ask::exchange_ended:
+      log_exchange();
+      if (worker_.stopping() && http1::is_idle(state_)) {
+        close(false);
+        return false;
+      }
+      return !worker_.boundary(*this);
+    case Ask::end_client_writing:
+      client_.end_writing();
+      state_.client.write_ended = true;
+      return true;
+    case Ask::end_upstream_writing:
+      upstream_->end_writing();
+      state_.upstream->write_ended = true;
+      return true;
+    case Ask::close:
+      close(false);
+      return false;
+    case Ask::reset:
+      close(true);
+      return false;
+  }
+  return true;
+}
+
+// ── The upstream leg ──────────────────────────────────────────────────────────────────────────────────────────────
+
+Ask Connection::find_upstream() {
+  const auto& connecting = std::get<state::Connecting>(std::get<state::Http1>(state_.protocol).phase);
+  upstream::Upstream& upstream = worker_.route(state_);
+  return try_server(upstream.choose(worker_.now_ms()), connecting.fresh, connecting.request.idempotent);
+}
+
+Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent) {
+  server_ = &server;
+  if (!fresh) {
+    upstream_ = worker_.pool().take(server, worker_.now_ms(), idempotent ? 0 : quiet_within_ms);
+    if (upstream_) {
+      upstream_->set_owner(*this);
+      attach(true);
+      return Ask::wait;
+    }
+  }
+  upstream::Connecting attempt = upstream::begin_connect(server.address);
+  if (attempt.socket) {
+    upstream_ = std::make_unique<runtime::Socket>(worker_.loop(), std::move(attempt.socket), *this);
+    if (upstream_->watch()) {
+      if (attempt.established) {
+        attach(false);
+      } else {
+        upstream_->note_writable(false);
+        connect_deadline_ms_ = worker_.now_ms() + worker_.settings().connect_ms;
+      }
+      return Ask::wait;
+    }
+  }
+  drop_upstream();
+  server.note_failure(worker_.now_ms());
+  worker_.note_connect_failure(server.address, attempt.error);
+  return http1::upstream_lost(state_, http1::Loss::connect_failed, context());
+}
+
+Ask Connection::connect_ended() {
+  const int error = upstream_->take_error();
+  if (error == 0) {
+    connect_deadline_ms_ = 0;
+    server_->note_success();
+    attach(false);
+    return Ask::wait;
+  }
+  server_->note_failure(worker_.now_ms());
+  worker_.note_connect_failure(server_->address, error);
+  drop_upstream();
+  return http1::upstream_lost(state_, http1::Loss::connect_failed, context());
+}
+
+void Connection::attach(bool reused) {
+  state::UpstreamLeg& leg = state_.upstream.emplace();
+  leg.upstream = worker_.route(state_).name();
+  leg.server = server_->address;
+  leg.reused = reused;
+}
+
+void Connection::park_upstream() {
+  state_.upstream.reset();
+  // A FIN may have come with the last bytes.
+  if (server_ == nullptr || worker_.stopping() || (upstream_->readable() && !upstream_->is_quiet())) {
+    return drop_upstream();
+  }
+  worker_.pool().give(*server_, std::move(upstream_), worker_.now_ms());
+  server_ = nullptr;
+}
+
+void Connection::drop_upstream() {
+  connect_deadline_ms_ = 0;
+  server_ = nullptr;
+  if (!upstream_) return;
+  upstream_->close();
+  worker_.loop().dispose(std::move(upstream_));
+}
+
+// ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Connection::log_exchange() {
+  auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  state::AccessRecord& access = http1 != nullptr ? http1->access : std::get<state::Tunnel>(state_.protocol).access;
+  if (access.started_ms == 0) return;
+  worker_.log_access(state_, access);
+  access.started_ms = 0;
+}
+
+void Connection::close(bool with_reset) {
+  log_exchange();
+  drop_upstream();
+  if (with_reset) {
+    client_.close_with_reset();
+  } else {
+    client_.close();
+  }
+  worker_.deadlines().clear(*this);
+  closed_ = true;
+  worker_.remove(*this);
+}
+
+void Connection::set_deadline() {
+  std::int64_t at = connect_deadline_ms_;
+  if (at == 0) at = http1::deadline_ms(state_, worker_.rules());
+  worker_.deadlines().set(*this, at);
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,89 @@
+// One client connection: its state, its sockets, and the loop that reads, lets the engine advance, and writes.
+// The state is whole between any two events, so freezing is nothing but leaving the loop.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "proxy/http1/exchange.hpp"
+#include "proxy/runtime/deadlines.hpp"
+#include "proxy/runtime/socket.hpp"
+#include "proxy/state/state.hpp"
+#include "proxy/upstream/pool.hpp"
+
+namespace baton::proxy {
+
+class Worker;
+
+class Connection final : public runtime::EventHandler, public runtime::SocketOwner, public runtime::DeadlineEntry {
+ public:
+  // `upstream` is open if the state has an upstream leg. Nothing is touched yet.
+  Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client, handoff::UniqueFd upstream = {});
+
+  // Registers the sockets; false: the kernel has no room. Nothing is read before `run`.
+  bool watch();
+  // Reads, advances and writes until there is nothing to do. The connection may be closed (and disposed of) by it.
+  void run();
+
+  // Stops touching the sockets; the state is whole and can be encoded. A connect that is not finished is given up.
+  void freeze();
+  bool frozen() const { return frozen_; }
+  // Goes on from the state as it is.
+  void resume();
+
+  // Ends it now: in good order, or by a reset.
+  void end() { close(false); }
+  void cut() { close(true); }
+  // The descriptors belong to another process now: ours are closed without ending anything.
+  void let_go();
+  // Another process may hold copies of the descriptors.
+  void note_shared();
+
+  const state::ConnectionState& state() const { return state_; }
+  int client_descriptor() const { return client_.descriptor(); }
+  int upstream_descriptor() const { return upstream_ ? upstream_->descriptor() : -1; }
+  std::int64_t frozen_at_us() const { return frozen_at_us_; }
+
+  // Refused by a successor: it is served here to its end.
+  bool stays = false;
+
+  void on_ready(runtime::Socket& socket) override;
+  void on_events(std::uint32_t events) override;
+  void on_deadline() override;
+
+ private:
+  friend class Worker;            // its place in the worker's list
+
+  http1::Context context();
+  bool read_legs();
+  bool write_legs();
+  // False: the connection is closed, frozen, or has to wait for a connect.
+  bool obey(http1::Ask ask);
+  http1::Ask find_upstream();
+  http1::Ask try_server(upstream::Server& server, bool fresh, bool idempotent);
+  http1::Ask connect_ended();
+  void attach(bool reused);
+  void park_upstream();
+  void drop_upstream();
+  void log_exchange();
+  void close(bool with_reset);
+  void set_deadline();
+
+  Worker& worker_;                // outlives its connections
+  state::ConnectionState state_;
+  std::string client_text_;       // the client's address, as forwarded
+  bool listener_gone_;            // this configuration has it no more: the next response is the last
+  runtime::Socket client_;
+  std::unique_ptr<runtime::Socket> upstream_;
+  upstream::Server* server_ = nullptr;   // of upstream_, if this configuration has it; the pool outlives us
+  std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected
+  std::int64_t frozen_at_us_ = 0;
+  bool frozen_ = true;            // until `run`
+  bool closed_ = false;
+
+  Connection* previous_ = nullptr;   // in the worker's list
+  Connection* next_ = nullptr;
+  bool listed_ = false;
+};
+
+}  // namespace baton::proxy

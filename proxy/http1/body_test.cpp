@@ -1,0 +1,217 @@
+#include "proxy/http1/body.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace baton::http1 {
+namespace {
+
+using state::BodyFraming;
+using state::ByChunks;
+using state::ByLength;
+using state::NoBody;
+using state::UntilClose;
+
+// All that can be told of a body after some input, piece by piece.
+struct Outcome {
+  BodyFraming framing;
+  std::string payload;
+  std::string kinds;  // 'p' for each byte of payload, 'f' for each of framing
+  BodyStatus status = BodyStatus::more;
+  bool operator==(const Outcome&) const = default;
+
+  // False: the body is over or malformed.
+  bool feed(std::string_view input) {
+    for (;;) {
+      const BodyPiece piece = consume_body(framing, input);
+      kinds.append(piece.bytes, piece.payload ? 'p' : 'f');
+      if (piece.payload) payload += input.substr(0, piece.bytes);
+      input.remove_prefix(piece.bytes);
+      status = piece.status;
+      if (status != BodyStatus::more) return false;
+      if (piece.bytes == 0) {
+        EXPECT_TRUE(input.empty());
+        return true;
+      }
+    }
+  }
+};
+
+Outcome read_chunked(std::string_view input) {
+  Outcome outcome{.framing = ByChunks{}};
+  outcome.feed(input);
+  return outcome;
+}
+
+// How many bytes were good, where the body is malformed.
+std::size_t malformed_at(std::string_view input) {
+  const Outcome outcome = read_chunked(input);
+  EXPECT_EQ(outcome.status, BodyStatus::malformed) << input;
+  return outcome.kinds.size();
+}
+
+TEST(Body, ThatIsNotThereHasEnded) {
+  BodyFraming framing = NoBody{};
+  const BodyPiece piece = consume_body(framing, "next request");
+  EXPECT_EQ(piece.bytes, 0U);
+  EXPECT_FALSE(piece.payload);
+  EXPECT_EQ(piece.status, BodyStatus::ended);
+}
+
+TEST(Body, ByLengthEndsWithItsLastByte) {
+  BodyFraming framing = ByLength{10};
+  BodyPiece piece = consume_body(framing, "1234");
+  EXPECT_EQ(piece.bytes, 4U);
+  EXPECT_TRUE(piece.payload);
+  EXPECT_EQ(piece.status, BodyStatus::more);
+  EXPECT_EQ(framing, BodyFraming{ByLength{6}});
+  piece = consume_body(framing, "567890GET /");
+  EXPECT_EQ(piece.bytes, 6U);
+  EXPECT_EQ(piece.status, BodyStatus::ended);
+  EXPECT_EQ(framing, BodyFraming{NoBody{}});
+}
+
+TEST(Body, UntilCloseNeverEndsByItself) {
+  BodyFraming framing = UntilClose{};
+  const BodyPiece piece = consume_body(framing, "0\r\n\r\n");
+  EXPECT_EQ(piece.bytes, 5U);
+  EXPECT_TRUE(piece.payload);
+  EXPECT_EQ(piece.status, BodyStatus::more);
+  EXPECT_EQ(framing, BodyFraming{UntilClose{}});
+}
+
+TEST(Body, AnEmptyInputIsUsedUp) {
+  for (const BodyFraming& whole : {BodyFraming{ByLength{1}}, BodyFraming{ByChunks{}}, BodyFraming{UntilClose{}}}) {
+    BodyFraming framing = whole;
+    const BodyPiece piece = consume_body(framing, {});
+    EXPECT_EQ(piece.bytes, 0U);
+    EXPECT_EQ(piece.status, BodyStatus::more);
+    EXPECT_EQ(framing, whole);
+  }
+}
+
+TEST(ChunkedBody, TellsPayloadFromFraming) {
+  const Outcome outcome = read_chunked("4\r\nabcd\r\n2;x=\"y\"\r\nef\r\n0\r\n");
+  EXPECT_EQ(outcome.payload, "abcdef");
+  EXPECT_EQ(outcome.kinds, "fffppppfffffffffffppfffff");
+  EXPECT_EQ(outcome.status, BodyStatus::trailers);
+}
+
+TEST(ChunkedBody, LeavesTheTrailersToTheCaller) {
+  BodyFraming framing = ByChunks{};
+  BodyPiece piece = consume_body(framing, "0\r\nA: b\r\n\r\n");
+  EXPECT_EQ(piece.bytes, 3U);
+  EXPECT_EQ(piece.status, BodyStatus::trailers);
+  piece = consume_body(framing, "A: b\r\n\r\n");
+  EXPECT_EQ(piece.bytes, 0U);
+  EXPECT_EQ(piece.status, BodyStatus::trailers);
+}
+
+TEST(ChunkedBody, CutAtAnyByteIsReadAsTheWhole) {
+  const std::vector<std::string> bodies = {
+      "4\r\nabcd\r\n00000a;ext=\"1;2\";b\r\n0123456789\r\nFf\r\n" + std::string(255, '\r') +
+          "\r\n000;last\r\nT: 1\r\n\r\n",
+      "5\r\nabcdeX",
+      "5 \r\n",
+      "g\r\n",
+      "1\r\na\r\n;\r\n",
+      "1;a\x01\r\n",
+      "1\n",
+      "1\ra",
+  };
+  for (const std::string& body : bodies) {
+    const Outcome whole = read_chunked(body);
+    for (std::size_t cut = 0; cut <= body.size(); ++cut) {
+      Outcome outcome{.framing = ByChunks{}};
+      if (outcome.feed(std::string_view{body}.substr(0, cut))) outcome.feed(std::string_view{body}.substr(cut));
+      EXPECT_EQ(outcome, whole) << body << " cut at " << cut;
+    }
+    Outcome byte_by_byte{.framing = ByChunks{}};
+    for (const char c : body) {
+      if (!byte_by_byte.feed({&c, 1})) break;
+    }
+    EXPECT_EQ(byte_by_byte, whole) << body;
+  }
+}
+
+TEST(ChunkedBody, RefusesSizesThatAreNotHexDigitsOnly) {
+  EXPECT_EQ(malformed_at("\r\n"), 0U);
+  EXPECT_EQ(malformed_at(";x\r\n"), 0U);
+  EXPECT_EQ(malformed_at("+1\r\n"), 0U);
+  EXPECT_EQ(malformed_at("-1\r\n"), 0U);
+  EXPECT_EQ(malformed_at(" 1\r\n"), 0U);
+  EXPECT_EQ(malformed_at("0x1\r\n"), 1U);
+  EXPECT_EQ(malformed_at("1_0\r\n"), 1U);
+  EXPECT_EQ(malformed_at("5,5\r\n"), 1U);
+}
+
+TEST(ChunkedBody, RefusesWhitespaceAfterTheSize) {
+  EXPECT_EQ(malformed_at("5 \r\n"), 1U);
+  EXPECT_EQ(malformed_at("5\t;x\r\n"), 1U);
+}
+
+TEST(ChunkedBody, RefusesSizesOfMoreThanSixteenDigits) {
+  EXPECT_EQ(read_chunked("0000000000000001\r\n").status, BodyStatus::more);
+  EXPECT_EQ(malformed_at("00000000000000001\r\n"), 16U);
+}
+
+TEST(ChunkedBody, RefusesSizesThatOverflowASignedNumber) {
+  const Outcome outcome = read_chunked("7fffffffffffffff\r\n");
+  EXPECT_EQ(std::get<ByChunks>(outcome.framing).remaining, 0x7fffffffffffffffU);
+  EXPECT_EQ(malformed_at("8000000000000000\r\n"), 15U);
+  EXPECT_EQ(malformed_at("ffffffffffffffff\r\n"), 15U);
+}
+
+TEST(ChunkedBody, RefusesBareLineFeedsAndCarriageReturns) {
+  EXPECT_EQ(malformed_at("1\na"), 1U);
+  EXPECT_EQ(malformed_at("1\ra"), 2U);
+  EXPECT_EQ(malformed_at("1;x\na"), 3U);
+  EXPECT_EQ(malformed_at("1;x\ra"), 4U);
+  EXPECT_EQ(malformed_at("1\r\na\n"), 4U);
+  EXPECT_EQ(malformed_at("1\r\na\rx"), 5U);
+}
+
+TEST(ChunkedBody, RefusesDataLongerThanItsSize) {
+  EXPECT_EQ(malformed_at("3\r\nabcd\r\n"), 6U);
+}
+
+TEST(ChunkedBody, RefusesControlsInExtensions) {
+  for (int c = 0; c < 256; ++c) {
+    if (c == '\r') continue;
+    const bool control = (c < 0x20 && c != '\t') || c == 0x7f;
+    const Outcome outcome = read_chunked(std::string{"1;a"} + static_cast<char>(c) + "b\r\n");
+    EXPECT_EQ(outcome.status, control ? BodyStatus::malformed : BodyStatus::more) << c;
+  }
+}
+
+TEST(ChunkedBody, BoundsTheSizeLine) {
+  const std::string longest = "1;" + std::string(chunk_line_bytes_max - 4, 'x') + "\r\n";
+  EXPECT_EQ(longest.size(), chunk_line_bytes_max);
+  EXPECT_EQ(read_chunked(longest + "a\r\n" + longest + "b").payload, "ab");
+  EXPECT_EQ(malformed_at("1;" + std::string(chunk_line_bytes_max, 'x')), chunk_line_bytes_max);
+  EXPECT_EQ(malformed_at("1;" + std::string(chunk_line_bytes_max - 3, 'x') + "\r\n"), chunk_line_bytes_max);
+}
+
+TEST(TrailersEnd, IsFoundAtTheEmptyLine) {
+  EXPECT_EQ(find_trailers_end("\r\nnext"), 2U);
+  EXPECT_EQ(find_trailers_end("A: b\r\n\r\n"), 8U);
+  EXPECT_EQ(find_trailers_end("A: b\r\nC: d\r\n\r\nnext\r\n\r\n"), 14U);
+}
+
+TEST(TrailersEnd, IsNotThereYetInAnyTruncation) {
+  const std::string_view whole = "A: b\r\nC: d\r\n\r\n";
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_EQ(find_trailers_end(whole.substr(0, size)), 0U) << size;
+}
+
+TEST(TrailersEnd, RefusesBareLineFeedsAndCarriageReturns) {
+  for (const char* raw : {"\n", "A: b\n", "A: b\r\n\n", "A: b\rC", "\rA", "A: b\r\nC: \nd", "A\nb\r\n\r\n"}) {
+    EXPECT_EQ(find_trailers_end(raw), std::string_view::npos) << raw;
+  }
+}
+
+}  // namespace
+}  // namespace baton::http1

@@ -1,0 +1,349 @@
+#include "proxy/http1/forward.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstring>
+
+#include "proxy/http1/grammar.hpp"
+
+namespace baton::http1 {
+
+namespace {
+
+// A set of field names.
+class Names {
+ public:
+  constexpr Names(std::initializer_list<FieldName> names) {
+    for (const FieldName name : names) bits_ |= bit(name);
+  }
+  constexpr bool has(FieldName name) const { return (bits_ & bit(name)) != 0; }
+  constexpr void add(const Names& names) { bits_ |= names.bits_; }
+  constexpr void remove(const Names& names) { bits_ &= ~names.bits_; }
+
+ private:
+  static constexpr std::uint64_t bit(FieldName name) { return std::uint64_t{1} << static_cast<unsigned>(name); }
+  std::uint64_t bits_ = 0;
+};
+
+using enum FieldName;
+constexpr Names hop_by_hop{connection, keep_alive, proxy_connection, te, upgrade, http2_settings};
+constexpr Names written_anew{x_forwarded_for, x_forwarded_proto, x_forwarded_host};
+constexpr Names never_removed_by_name{host, content_length, transfer_encoding, upgrade};  // see hop_by_hop
+constexpr Names harmless_in_trailers{other, date, server, user_agent, referer, via};
+
+// Writes into memory that is long enough. Pieces that lie side by side in the source are copied in one go.
+class Writer {
+ public:
+  explicit Writer(char* to) : begin_(to), to_(to) {}
+
+  void copy(std::string_view piece) {
+    if (piece.data() != run_end_) {
+      flush();
+      run_begin_ = piece.data();
+    }
+    run_end_ = piece.data() + piece.size();
+  }
+
+  // For short literals, whose copy the compiler writes out.
+  template <std::size_t size_with_nul>
+  void literal(const char (&text)[size_with_nul]) {
+    flush();
+    std::memcpy(to_, text, size_with_nul - 1);
+    to_ += size_with_nul - 1;
+  }
+
+  // Three digits.
+  void status(std::uint16_t status) {
+    flush();
+    *to_++ = static_cast<char>('0' + status / 100 % 10);
+    *to_++ = static_cast<char>('0' + status / 10 % 10);
+    *to_++ = static_cast<char>('0' + status % 10);
+  }
+
+  std::size_t finish() {
+    flush();
+    return static_cast<std::size_t>(to_ - begin_);
+  }
+
+ private:
+  void flush() {
+    if (run_begin_ == run_end_) return;
+    const auto bytes = static_cast<std::size_t>(run_end_ - run_begin_);
+    std::memcpy(to_, run_begin_, bytes);
+    to_ += bytes;
+    run_begin_ = run_end_ = nullptr;
+  }
+
+  char* begin_;
+  char* to_;
+  const char* run_begin_ = nullptr;
+  const char* run_end_ = nullptr;
+};
+
+// What one look over the fields tells before they are written.
+struct Survey {
+  std::size_t line_bytes = 0;
+  bool has_host = false;
+  ConnectionOptions options;
+};
+
+Survey survey(const std::vector<Field>& fields) {
+  Survey result;
+  for (const Field& field : fields) {
+    result.line_bytes += field.line.size();
+    if (field.id == host) result.has_host = true;
+    if (field.id == connection) add_connection_options(field.value, result.options);
+  }
+  return result;
+}
+
+// Few heads name fields in Connection, so their options are simply read again for each field.
+bool named_by_connection(const std::vector<Field>& fields, std::string_view name) {
+  for (const Field& field : fields) {
+    if (field.id != connection) continue;
+    std::string_view options = field.value;
+    std::string_view option;
+    while (next_token(options, option)) {
+      if (equals_ignoring_case(option, name)) return true;
+    }
+  }
+  return false;
+}
+
+void copy_fields(const std::vector<Field>& fields, const Names& dropped, bool options_name_fields, Writer& writer) {
+  for (const Field& field : fields) {
+    if (dropped.has(field.id)) continue;
+    if (options_name_fields && !never_removed_by_name.has(field.id) && named_by_connection(fields, field.name))
+      continue;
+    writer.copy(field.line);
+  }
+}
+
+// All that is written here beside a head's own lines and views.
+constexpr std::size_t own_bytes_max = 256;
+
+// What an origin-form target is written as; empty: as it came.
+std::string_view target_before_path(const RequestHead& head, const TargetParts& parts) {
+  if (parts.authority.empty() || parts.path.starts_with('/')) return {};
+  return head.method == Method::options && parts.path.empty() ? "*" : "/";
+}
+
+// IMF-fixdate (RFC 9110 §5.6.7), always 29 bytes.
+std::array<char, 29> http_date(std::int64_t unix_time_s) {
+  using namespace std::chrono;
+  constexpr std::string_view days = "SunMonTueWedThuFriSat";
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const sys_seconds time{seconds{unix_time_s}};
+  const sys_days day = floor<std::chrono::days>(time);
+  const year_month_day calendar{day};
+  const hh_mm_ss clock{time - day};
+
+  std::array<char, 29> text;
+  std::memcpy(text.data(), "Day, 00 Mon 0000 00:00:00 GMT", text.size());
+  const auto number = [&text](std::size_t at, std::size_t digits, std::int64_t value) {
+    for (; digits != 0; value /= 10) text[at + --digits] = static_cast<char>('0' + value % 10);
+  };
+  std::memcpy(text.data(), days.data() + 3 * weekday{day}.c_encoding(), 3);
+  number(5, 2, unsigned{calendar.day()});
+  std::memcpy(text.data() + 8, months.data() + 3 * (unsigned{calendar.month()} - 1), 3);
+  number(12, 4, int{calendar.year()});
+  number(17, 2, clock.hours().count());
+  number(20, 2, clock.minutes().count());
+  number(23, 2, clock.seconds().count());
+  return text;
+}
+
+}  // namespace
+
+void write_request_head(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
+                        state::Buffer& out) {
+  const TargetParts parts = split_target(head.target);
+  const Survey fields = survey(head.fields);
+  const bool own_host = !parts.authority.empty() || !fields.has_host;
+  const std::size_t bytes_max = head.method_text.size() + head.target.size() + fields.line_bytes +
+                                by.client_address.size() + by.proto.size() + 2 * meaning.host.size() + own_bytes_max;
+
+  Names dropped = hop_by_hop;
+  dropped.add(written_anew);
+  if (own_host) dropped.add({host});
+  if (head.minor_version == 0) dropped.add({expect});
+  if (meaning.upgrade_websocket) dropped.remove({upgrade});
+
+  Writer writer(out.prepare(bytes_max));
+  if (parts.authority.empty() && head.start_line.ends_with(" HTTP/1.1\r\n")) {
+    writer.copy(head.start_line);
+  } else {
+    writer.copy(head.method_text);
+    writer.literal(" ");
+    writer.copy(target_before_path(head, parts));
+    writer.copy(parts.path);
+    writer.literal(" HTTP/1.1\r\n");
+  }
+  if (own_host) {
+    writer.literal("Host: ");
+    writer.copy(meaning.host);
+    writer.literal("\r\n");
+  }
+  copy_fields(head.fields, dropped, fields.options.names_fields, writer);
+  if (meaning.upgrade_websocket) writer.literal("Connection: upgrade\r\n");
+  writer.literal("X-Forwarded-For: ");
+  writer.copy(by.client_address);
+  writer.literal("\r\nX-Forwarded-Proto: ");
+  writer.copy(by.proto);
+  if (!meaning.host.empty()) {
+    writer.literal("\r\nX-Forwarded-Host: ");
+    writer.copy(meaning.host);
+  }
+  writer.literal("\r\n\r\n");
+  out.commit(writer.finish());
+}
+
+void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
+  const Survey fields = survey(head.fields);
+
+  Names dropped = hop_by_hop;
+  if (rules.client_http10) dropped.add({transfer_encoding, trailer});
+  if (head.status < 200 || head.status == 204) dropped.add({content_length, transfer_encoding});
+  if (rules.switching_protocols) dropped.remove({upgrade});
+
+  Writer writer(out.prepare(head.reason.size() + fields.line_bytes + own_bytes_max));
+  if (head.start_line.starts_with("HTTP/1.1 ") &&
+      head.start_line.size() > std::string_view{"HTTP/1.1 200\r\n"}.size()) {
+    writer.copy(head.start_line);
+  } else {
+    writer.literal("HTTP/1.1 ");
+    writer.status(head.status);
+    writer.literal(" ");
+    writer.copy(head.reason);
+    writer.literal("\r\n");
+  }
+  copy_fields(head.fields, dropped, fields.options.names_fields, writer);
+  if (rules.switching_protocols) {
+    writer.literal("Connection: upgrade\r\n");
+  } else if (rules.close) {
+    writer.literal("Connection: close\r\n");
+  } else if (rules.announce_keep_alive) {
+    writer.literal("Connection: keep-alive\r\n");
+  }
+  writer.literal("\r\n");
+  out.commit(writer.finish());
+}
+
+void write_trailers(const std::vector<Field>& fields, state::Buffer& out) {
+  Writer writer(out.prepare(survey(fields).line_bytes + own_bytes_max));
+  for (const Field& field : fields) {
+    if (harmless_in_trailers.has(field.id)) writer.copy(field.line);
+  }
+  writer.literal("\r\n");
+  out.commit(writer.finish());
+}
+
+void write_own_response(const OwnResponse& response, state::Buffer& out) {
+  const std::string_view reason = reason_phrase(response.status);
+  const std::array<char, 29> date = http_date(response.unix_time_s);
+  const std::size_t body_bytes = 3 + 1 + reason.size() + 1;  // under 100, so its length has two digits
+  const std::array<char, 2> length{static_cast<char>('0' + body_bytes / 10), static_cast<char>('0' + body_bytes % 10)};
+
+  Writer writer(out.prepare(2 * reason.size() + date.size() + own_bytes_max));
+  writer.literal("HTTP/1.1 ");
+  writer.status(response.status);
+  writer.literal(" ");
+  writer.copy(reason);
+  writer.literal("\r\nDate: ");
+  writer.copy({date.data(), date.size()});
+  writer.literal("\r\nContent-Type: text/plain\r\nContent-Length: ");
+  writer.copy(std::string_view{length.data(), length.size()}.substr(body_bytes < 10 ? 1 : 0));
+  if (response.status == 405) writer.literal("\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
+  if (response.close) writer.literal("\r\nConnection: close");
+  writer.literal("\r\n\r\n");
+  if (!response.head_only) {
+    writer.status(response.status);
+    writer.literal(" ");
+    writer.copy(reason);
+    writer.literal("\n");
+  }
+  out.commit(writer.finish());
+}
+
+std::string_view reason_phrase(std::uint16_t status) {
+  switch (status) {
+    case 100:
+      return "Continue";
+    case 101:
+      return "Switching Protocols";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 411:
+      return "Length Required";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 426:
+      return "Upgrade Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Unknown";
+  }
+}
+
+}  // namespace baton::http1

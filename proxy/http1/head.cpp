@@ -1,0 +1,249 @@
+#include "proxy/http1/head.hpp"
+
+#include <cstring>
+
+#include "proxy/http1/grammar.hpp"
+#include "proxy/http1/scan.hpp"
+
+namespace baton::http1 {
+
+namespace {
+
+std::string_view between(const char* first, const char* last) {
+  return {first, static_cast<std::size_t>(last - first)};
+}
+
+Method method_of(std::string_view text) {
+  switch (text.size()) {
+    case 3:
+      if (text == "GET") return Method::get;
+      if (text == "PUT") return Method::put;
+      break;
+    case 4:
+      if (text == "POST") return Method::post;
+      if (text == "HEAD") return Method::head;
+      break;
+    case 5:
+      if (text == "PATCH") return Method::patch;
+      if (text == "TRACE") return Method::trace;
+      break;
+    case 6:
+      if (text == "DELETE") return Method::delete_;
+      break;
+    case 7:
+      if (text == "OPTIONS") return Method::options;
+      if (text == "CONNECT") return Method::connect;
+      break;
+    default:
+      break;
+  }
+  return Method::other;
+}
+
+// Every loop below relies on this: a CR, which no part of a line may hold, and an LF after it are still to come.
+bool ends_with_empty_line(std::string_view raw) {
+  return raw.ends_with("\r\n\r\n");
+}
+
+// The eight bytes of an HTTP-version at `p`, which moves behind them.
+HeadError read_version(const char*& p, const char* end, std::uint8_t& minor) {
+  constexpr HeadError malformed{400, "malformed HTTP version"};
+  if (end - p < 8 || std::memcmp(p, "HTTP/", 5) != 0) return malformed;
+  if (!is_digit(p[5]) || p[6] != '.' || !is_digit(p[7])) return malformed;
+  if (p[5] != '1') return {505, "an HTTP version other than 1.x"};
+  minor = p[7] == '0' ? 0 : 1;
+  p += 8;
+  return {};
+}
+
+// The field lines at `p`, inside a head that starts at `begin`, up to the empty line, which must be the last.
+HeadError read_fields(const char* begin, const char* p, const char* end, const HeadLimits& limits,
+                      std::vector<Field>& fields) {
+  std::uint64_t fields_left = limits.fields == 0 ? UINT64_MAX : limits.fields;
+  while (*p != '\r') {
+    const char* const first = p;
+    p = skip_word(p, end);
+    while (is_token_char(*p)) ++p;
+    if (*p != ':') return {400, "a character that a field name cannot hold, or a folded line"};
+    if (p == first) return {400, "a field without a name"};
+    const std::string_view name = between(first, p);
+
+    if (*++p == ' ') ++p;  // the usual one
+    while (is_blank(*p)) ++p;
+    const char* const value = p;
+    p = find_control(begin, p, end);
+    if (p[0] != '\r') return {400, "a control character in a field"};
+    if (p[1] != '\n') return {400, "a CR that ends no line"};
+    const char* value_end = p;
+    while (value_end != value && is_blank(value_end[-1])) --value_end;
+    p += 2;
+
+    if (fields_left-- == 0) return {431, "too many fields"};
+    fields.emplace_back(name, between(value, value_end), between(first, p), field_name(name));
+  }
+  if (p + 2 != end) return {400, "an empty line, or a CR that ends no line, inside the head"};
+  return {};
+}
+
+HeadError read_request(std::string_view raw, const HeadLimits& limits, RequestHead& head) {
+  if (!ends_with_empty_line(raw)) return {400, "the head does not end with an empty line"};
+  const char* p = raw.data();
+  const char* const end = p + raw.size();
+
+  while (is_token_char(*p)) ++p;
+  if (*p != ' ' || p == raw.data()) return {400, "malformed method"};
+  head.method_text = between(raw.data(), p);
+  head.method = method_of(head.method_text);
+
+  const char* const target = ++p;
+  p = find_control_or_space(raw.data(), p, end);
+  head.target = between(target, p);
+  if (limits.uri_bytes != 0 && head.target.size() > limits.uri_bytes) return {414, "the target is too long"};
+  if (*p != ' ' || p == target) return {400, "malformed target, or no HTTP version"};
+  ++p;
+
+  if (const HeadError error = read_version(p, end, head.minor_version)) return error;
+  if (p[0] != '\r' || p[1] != '\n') return {400, "something after the HTTP version"};
+  p += 2;
+  head.start_line = between(raw.data(), p);
+  return read_fields(raw.data(), p, end, limits, head.fields);
+}
+
+HeadError read_response(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
+  if (!ends_with_empty_line(raw)) return {502, "the head does not end with an empty line"};
+  const char* p = raw.data();
+  const char* const end = p + raw.size();
+
+  if (const HeadError error = read_version(p, end, head.minor_version)) return error;
+  if (p[0] != ' ' || p[1] < '1' || p[1] > '9' || !is_digit(p[2]) || !is_digit(p[3])) return {502, "malformed status"};
+  head.status = static_cast<std::uint16_t>((p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0'));
+  p += 4;
+
+  // The space before an empty reason is missing from some servers' status lines.
+  if (*p == ' ') {
+    const char* const reason = ++p;
+    p = find_control(raw.data(), p, end);
+    head.reason = between(reason, p);
+  } else {
+    head.reason = {};
+  }
+  if (p[0] != '\r' || p[1] != '\n') return {502, "malformed status or reason"};
+  p += 2;
+  head.start_line = between(raw.data(), p);
+  return read_fields(raw.data(), p, end, limits, head.fields);
+}
+
+// Whether the LF at `lf` ends just another line of the head that starts at `begin`.
+bool ends_inner_line(const char* begin, const char* lf) {
+  return lf - begin >= 2 && lf[-1] == '\r' && lf[-2] != '\n';
+}
+
+// What an LF tells that does not.
+HeadEnd last_lf(const char* begin, const char* lf) {
+  if (lf == begin || lf[-1] != '\r') return {HeadEnd::Found::malformed, 0};
+  return {HeadEnd::Found::yes, static_cast<std::size_t>(lf + 1 - begin)};
+}
+
+}  // namespace
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+FieldName field_name(std::string_view name) {
+  using enum FieldName;
+  const char* const p = name.data();
+  switch (name.size()) {
+    case 2:
+      return same_token<"te">(p) ? te : other;
+    case 3:
+      return same_token<"via">(p) ? via : other;
+    case 4:
+      return same_token<"host">(p) ? host : same_token<"date">(p) ? date : other;
+    case 6:
+      if (same_token<"cookie">(p)) return cookie;
+      if (same_token<"server">(p)) return server;
+      return same_token<"expect">(p) ? expect : other;
+    case 7:
+      if (same_token<"referer">(p)) return referer;
+      if (same_token<"upgrade">(p)) return upgrade;
+      return same_token<"trailer">(p) ? trailer : other;
+    case 9:
+      return same_token<"forwarded">(p) ? forwarded : other;
+    case 10:
+      if (same_token<"connection">(p)) return connection;
+      if (same_token<"user-agent">(p)) return user_agent;
+      if (same_token<"set-cookie">(p)) return set_cookie;
+      return same_token<"keep-alive">(p) ? keep_alive : other;
+    case 12:
+      if (same_token<"content-type">(p)) return content_type;
+      return same_token<"max-forwards">(p) ? max_forwards : other;
+    case 13:
+      if (same_token<"cache-control">(p)) return cache_control;
+      if (same_token<"authorization">(p)) return authorization;
+      return same_token<"content-range">(p) ? content_range : other;
+    case 14:
+      if (same_token<"content-length">(p)) return content_length;
+      return same_token<"http2-settings">(p) ? http2_settings : other;
+    case 15:
+      return same_token<"x-forwarded-for">(p) ? x_forwarded_for : other;
+    case 16:
+      if (same_token<"content-encoding">(p)) return content_encoding;
+      if (same_token<"x-forwarded-host">(p)) return x_forwarded_host;
+      if (same_token<"proxy-connection">(p)) return proxy_connection;
+      return same_token<"www-authenticate">(p) ? www_authenticate : other;
+    case 17:
+      if (same_token<"transfer-encoding">(p)) return transfer_encoding;
+      if (same_token<"x-forwarded-proto">(p)) return x_forwarded_proto;
+      return same_token<"sec-websocket-key">(p) ? sec_websocket_key : other;
+    case 18:
+      return same_token<"proxy-authenticate">(p) ? proxy_authenticate : other;
+    case 19:
+      return same_token<"proxy-authorization">(p) ? proxy_authorization : other;
+    default:
+      return other;
+  }
+}
+
+HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned) {
+  const char* const begin = input.data();
+  const char* const end = begin + input.size();
+  const char* p = begin + scanned;
+  while (end - p >= Block::bytes) {
+    for (auto match = Block{p}.match_equal('\n'); match != 0; match &= match - 1) {
+      const char* const lf = p + Block::first(match);
+      if (!ends_inner_line(begin, lf)) return last_lf(begin, lf);
+    }
+    p += Block::bytes;
+  }
+  for (; p != end; ++p) {
+    if (*p == '\n' && !ends_inner_line(begin, p)) return last_lf(begin, p);
+  }
+  scanned = static_cast<std::uint32_t>(input.size());
+  return {HeadEnd::Found::no, 0};
+}
+
+HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head) {
+  head.fields.clear();
+  return read_request(raw, limits, head);
+}
+
+HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
+  head.fields.clear();
+  HeadError error = read_response(raw, limits, head);
+  if (error) error.status = 502;
+  return error;
+}
+
+HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, std::vector<Field>& fields) {
+  fields.clear();
+  if (raw != "\r\n" && !ends_with_empty_line(raw)) return {400, "the trailers do not end with an empty line"};
+  return read_fields(raw.data(), raw.data(), raw.data() + raw.size(), limits, fields);
+}
+
+}  // namespace baton::http1

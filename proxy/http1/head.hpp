@@ -1,0 +1,85 @@
+// Our strict tokeniser for request and response heads (RFC 9112 §2 to §5): a pure function from the raw head to a
+// table of views into it, built and dropped within one pass. Whatever it accepts, Boost.Beast's parser accepts with
+// the same fields (tests and a fuzz target check that).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace baton::http1 {
+
+// The fields whose meaning we need; all others are `other` and pass as they came.
+enum class FieldName : std::uint8_t {
+  other, connection, content_length, expect, host, keep_alive, proxy_authenticate, proxy_authorization,
+  proxy_connection, te, trailer, transfer_encoding, upgrade, x_forwarded_for, x_forwarded_host, x_forwarded_proto,
+  http2_settings, user_agent, referer, date, server, via, authorization, cookie, set_cookie, cache_control,
+  content_encoding, content_type, content_range, max_forwards, www_authenticate, forwarded, sec_websocket_key,
+};
+
+struct Field {
+  std::string_view name;     // as it came, case kept
+  std::string_view value;    // without the whitespace around it
+  std::string_view line;     // the whole line with its CRLF
+  FieldName id = FieldName::other;
+};
+
+// Case-insensitive, as field names are (RFC 9110 §5.1). `name` is a token.
+FieldName field_name(std::string_view name);
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+// 0 = none.
+struct HeadLimits {
+  std::uint64_t uri_bytes = 0;
+  std::uint64_t fields = 0;
+};
+
+enum class Method : std::uint8_t { other, get, head, post, put, delete_, options, trace, connect, patch };
+
+// A reused table keeps its capacity: nothing is allocated per request in the steady state. The views point into the
+// raw head and live as long as it does.
+struct RequestHead {
+  std::string_view method_text;
+  Method method = Method::other;
+  std::string_view target;
+  std::uint8_t minor_version = 1;      // HTTP/1.0 or 1.1; an HTTP/1.x above is read as 1.1
+  std::string_view start_line;         // the whole line with its CRLF
+  std::vector<Field> fields;
+};
+
+struct ResponseHead {
+  std::uint16_t status = 0;            // 100 to 999
+  std::string_view reason;
+  std::uint8_t minor_version = 1;
+  std::string_view start_line;         // the whole line with its CRLF
+  std::vector<Field> fields;
+};
+
+// Why a head is refused: the status that a client gets for it (an upstream's bad head becomes 502), and a short
+// sentence for the log. status 0: it is good.
+struct HeadError {
+  std::uint16_t status = 0;
+  std::string_view text;
+  explicit operator bool() const { return status != 0; }
+};
+
+// Looks for the empty line that ends a head, linearly however the bytes drip in: `scanned` is where the last call
+// stopped (0 at first) and is only a cache. A line that ends in a bare LF is malformed at once. An empty line that
+// comes first is found as a head of 2 bytes, which no parser takes: before a request a caller may pass over it
+// (RFC 9112 §2.2).
+struct HeadEnd {
+  enum class Found : std::uint8_t { no, yes, malformed } found = Found::no;
+  std::size_t bytes = 0;               // of the head with its empty line, when found
+};
+HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned);
+
+// `raw` is a whole head, its empty line included. Refused: bare CR or LF, NUL and other controls, whitespace before a
+// colon, obs-fold, empty names, targets with characters below 0x21 or 0x7f, versions other than HTTP/1.x (505).
+HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head);
+HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head);
+
+// The trailer section of a chunked body, its empty line included: fields only.
+HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, std::vector<Field>& fields);
+
+}  // namespace baton::http1

@@ -1,0 +1,66 @@
+// What a head means for the connection it came on: how the body is framed, whether the connection goes on, what was
+// asked of us. Strict: what could be read in two ways is refused, not repaired (RFC 9112 §6, §9, §11).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/http1/head.hpp"
+#include "proxy/state/framing.hpp"
+
+namespace baton::http1 {
+
+// More options than this in the Connection fields of one head are malformed; each may name a field to be removed.
+inline constexpr unsigned connection_options_max = 32;
+
+struct ConnectionOptions {
+  bool close = false;
+  bool keep_alive = false;
+  bool upgrade = false;
+  bool names_fields = false;       // another option: the name of a field that goes no further (RFC 9110 §7.6.1)
+  bool malformed = false;
+  unsigned count = 0;
+};
+
+// Adds the options of one more Connection field.
+void add_connection_options(std::string_view value, ConnectionOptions& options);
+
+// An absolute-form target taken apart; any other has no authority and is its own path. The path of an absolute-form
+// target may be empty or begin with '?'.
+struct TargetParts {
+  std::string_view authority;
+  std::string_view path;
+};
+TargetParts split_target(std::string_view target);
+
+// uri-host [":" port] (RFC 9110 §7.2): a registered name or address without commas, or an IPv6 address in brackets.
+bool is_host_and_port(std::string_view text);
+
+struct RequestMeaning {
+  HeadError error;                 // when set, the rest means nothing
+  state::BodyFraming body;
+  bool keep_alive = true;          // the client wants the connection to go on (RFC 9112 §9.3)
+  bool expects_continue = false;   // Expect: 100-continue from an HTTP/1.1 client that has a body to send; another
+                                   // expectation is 417
+  bool upgrade_websocket = false;  // Connection: upgrade and Upgrade: websocket, a GET without a body
+  bool idempotent = false;         // RFC 9110 §9.2.2
+  std::string_view host;           // from Host, or from an absolute-form target, which wins (RFC 9112 §3.2.2)
+};
+
+// Refuses, among others: Content-Length with Transfer-Encoding, several lengths (also equal ones), lengths that are
+// not digits only or over 2^63-1, Transfer-Encoding in HTTP/1.0 (400) and codings other than chunked (501), two Hosts,
+// none in HTTP/1.1, an invalid one (an empty one is valid, RFC 9112 §3.2), a Connection field that is no list of
+// tokens, CONNECT (405), a target that is no origin-form, absolute-form (http, https) or `*` with OPTIONS.
+RequestMeaning request_meaning(const RequestHead& head);
+
+struct ResponseMeaning {
+  HeadError error;                 // status 502
+  state::BodyFraming body;         // NoBody for 1xx, 204, 304 and answers to HEAD (RFC 9112 §6.3)
+  bool keep_alive = true;          // the upstream connection can be used again; also false when a 1xx or 204, which
+                                   // has no body, announces one
+};
+
+// `request_method` is that of the request which is answered.
+ResponseMeaning response_meaning(const ResponseHead& head, Method request_method);
+
+}  // namespace baton::http1

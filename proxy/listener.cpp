@@ -1,0 +1,110 @@
+#include "proxy/listener.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "proxy/settings.hpp"
+
+namespace baton::proxy {
+
+namespace {
+
+constexpr int backlog = 4096;        // the kernel takes the smaller of this and net.core.somaxconn
+
+[[noreturn]] void fail(const state::SocketAddress& address, const std::string& what) {
+  throw std::runtime_error("cannot listen on " + address.text() + ": " + what);
+}
+
+std::string advice(int error) {
+  if (error == EADDRINUSE) return " (another program listens there)";
+  if (error == EACCES) return " (ports below 1024 need CAP_NET_BIND_SERVICE; a Unix path needs a writable folder)";
+  if (error == EADDRNOTAVAIL) return " (this machine does not have the address)";
+  return {};
+}
+
+// Does anybody accept on the path? What nobody accepts on was left behind by a process that is gone.
+bool is_abandoned(const state::SocketAddress& address) {
+  struct stat info{};
+  if (::lstat(address.path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
+  sockaddr_storage storage;
+  const socklen_t length = address.to_sockaddr(storage);
+  const handoff::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0 && errno == ECONNREFUSED;
+}
+
+// `:port` means every address of both families; without IPv6 in the kernel, of one.
+std::vector<state::SocketAddress> addresses_of(const config::Address& address) {
+  if (!address.host.empty() || !address.unix_path.empty()) return look_up(address);
+  std::vector<state::SocketAddress> both(1);
+  both[0].family = state::Family::ipv4;
+  both[0].port = address.port;
+  if (handoff::UniqueFd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)); probe) {
+    both.push_back(both[0]);
+    both[1].family = state::Family::ipv6;
+  }
+  return both;
+}
+
+}  // namespace
+
+handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode) {
+  sockaddr_storage storage;
+  const socklen_t length = address.to_sockaddr(storage);
+  handoff::UniqueFd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) fail(address, std::strerror(errno));
+  const int on = 1;
+  if (address.family == state::Family::unix_path) {
+    if (is_abandoned(address)) ::unlink(address.path.c_str());
+  } else {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  }
+  if (address.family == state::Family::ipv6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  const mode_t before = ::umask(0777 & ~mode);
+  const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length);
+  const int error = errno;
+  ::umask(before);
+  if (bound != 0) fail(address, std::strerror(error) + advice(error));
+  if (::listen(socket.get(), backlog) != 0) fail(address, std::strerror(errno) + advice(errno));
+  return socket;
+}
+
+std::vector<BoundSocket> bind_listeners(const config::Config& config,
+                                        std::vector<handoff::InheritedSocket>& inherited) {
+  std::vector<BoundSocket> sockets;
+  for (const config::Listener& listener : config.listeners) {
+    for (const config::Address& bind : listener.bind) {
+      for (const state::SocketAddress& address : addresses_of(bind)) {
+        const auto found = std::find_if(inherited.begin(), inherited.end(), [&](const auto& socket) {
+          return socket.descriptor && !socket.name.starts_with('@') && socket.address == address.text();
+        });
+        if (found != inherited.end()) {
+          sockets.push_back({listener.name, address, std::move(found->descriptor), false});
+        } else {
+          sockets.push_back({listener.name, address, bind_socket(address, 0666), true});
+        }
+      }
+    }
+  }
+  return sockets;
+}
+
+void unlink_path(const BoundSocket& socket) {
+  if (socket.address.family != state::Family::unix_path) return;
+  // Only if the path is still ours: a process that came after us may have bound it anew.
+  sockaddr_storage own{};
+  socklen_t length = sizeof own;
+  if (::getsockname(socket.socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0) return;
+  if (state::SocketAddress::from_sockaddr(own, length).path == socket.address.path) {
+    ::unlink(socket.address.path.c_str());
+  }
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,198 @@
+// The command line. Everything it starts is wired together here.
+#include <google/protobuf/stubs/common.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/version.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+#include "config/load.hpp"
+#include "demo/demo.hpp"
+#include "handoff/limits.hpp"
+#include "handoff/successor.hpp"
+#include "proxy/process/signals.hpp"
+#include "proxy/process/spawn.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/server.hpp"
+
+namespace {
+
+namespace log = baton::runtime::log;
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+const char* environment(const char* name) { return std::getenv(name); }
+
+struct RunOptions {
+  std::string config;
+  std::string pid_file;
+  std::string log_level;
+};
+
+std::string find_config(const std::string& given) {
+  if (!given.empty()) return given;
+  for (const char* path : {"./baton.yaml", "/etc/baton/baton.yaml"}) {
+    if (::access(path, F_OK) == 0) return path;
+  }
+  return "./baton.yaml";
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string in_lines(const baton::config::Problems& problems) {
+  std::string text;
+  for (const auto& problem : problems) text += problem.text() + "\n";
+  return text;
+}
+
+log::Level log_level(baton::config::LogLevel level) {
+  switch (level) {
+    case baton::config::LogLevel::debug: return log::Level::debug;
+    case baton::config::LogLevel::info: return log::Level::info;
+    case baton::config::LogLevel::warning: return log::Level::warning;
+    case baton::config::LogLevel::error: return log::Level::error;
+  }
+  return log::Level::info;
+}
+
+// A successor that cannot even begin tells its predecessor why: that is where the operator looks.
+class Refuser final : public baton::handoff::Adopter {
+ public:
+  explicit Refuser(std::string why) : why_(std::move(why)) {}
+  baton::handoff::Result<std::vector<std::string>> inherit(baton::handoff::Inheritance) override {
+    return baton::handoff::fail(baton::handoff::Fault::refused, why_);
+  }
+  void accept() override {}
+  std::vector<baton::handoff::Verdict> prepare(std::vector<baton::handoff::ReceivedParcel> parcels) override {
+    return std::vector<baton::handoff::Verdict>(parcels.size(), why_);
+  }
+  void start(std::span<const baton::handoff::ParcelId>) override {}
+  void drop(std::span<const baton::handoff::ParcelId>) override {}
+  baton::handoff::Result<void> take_over(const std::string&, const baton::handoff::Report&) override {
+    return baton::handoff::fail(baton::handoff::Fault::refused, why_);
+  }
+
+ private:
+  std::string why_;
+};
+
+int cannot_start(const std::string& why, baton::handoff::UniqueFd channel) {
+  std::cerr << why << (why.ends_with('\n') ? "" : "\n") << std::flush;
+  if (channel) {
+    Refuser refuser(why.substr(0, why.find_last_not_of('\n') + 1));
+    baton::handoff::succeed(std::move(channel), refuser, {.version = BATON_VERSION, .features = {}});
+  }
+  return exit_failed;
+}
+
+int run(const RunOptions& options, std::vector<std::string> arguments) {
+  baton::handoff::UniqueFd channel = baton::process::take_inherited_channel();
+  const std::string path = find_config(options.config);
+  auto loaded = baton::config::load_file(path, environment);
+  if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) {
+    return cannot_start("the configuration is invalid:\n" + in_lines(*problems), std::move(channel));
+  }
+  auto& config = std::get<baton::config::Config>(loaded);
+  if (!options.pid_file.empty()) config.pid_file = options.pid_file;
+  static const std::map<std::string, baton::config::LogLevel> levels{
+      {"debug", baton::config::LogLevel::debug},
+      {"info", baton::config::LogLevel::info},
+      {"warning", baton::config::LogLevel::warning},
+      {"error", baton::config::LogLevel::error}};
+  if (!options.log_level.empty()) config.log.level = levels.at(options.log_level);
+
+  log::start(log_level(config.log.level));
+  log::set_tag("g? " + std::to_string(::getpid()));
+  int code = exit_failed;
+  try {
+    baton::proxy::Server server(
+        baton::proxy::make_settings(std::move(config)),
+        {.arguments = std::move(arguments), .configuration_text = read_file(path), .version = BATON_VERSION});
+    code = channel ? server.run_as_successor(std::move(channel)) : server.run();
+  } catch (const std::exception& error) {
+    log::stop();
+    return cannot_start(std::string("baton: ") + error.what(), std::move(channel));
+  }
+  log::stop();
+  return code;
+}
+
+int check(const std::string& file, bool print) {
+  const std::string path = find_config(file);
+  auto loaded = baton::config::load_file(path, environment);
+  if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) {
+    std::cerr << in_lines(*problems);
+    return exit_failed;
+  }
+  if (print) {
+    std::cout << baton::config::print(std::get<baton::config::Config>(loaded));
+  } else {
+    std::cout << path << ": ok\n";
+  }
+  return 0;
+}
+
+int version() {
+  std::cout << "baton " << BATON_VERSION << "\nhandoff protocol " << baton::handoff::limits::protocol_min << " to "
+            << baton::handoff::limits::protocol_max << "\n"
+            << "Boost " << BOOST_VERSION / 100000 << "."
+            << BOOST_VERSION / 100 % 1000 << "." << BOOST_VERSION % 100 << "\nprotobuf "
+            << google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION) << "\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Before anything else: a SIGUSR2 that comes before somebody reads it would kill. What is no server gets them back.
+  baton::process::block_signals();
+  std::vector<std::string> arguments(argv, argv + argc);
+  CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without one client noticing"};
+  app.require_subcommand(1);
+
+  RunOptions run_options;
+  CLI::App& run_command = *app.add_subcommand("run", "run in the foreground; SIGUSR2 upgrades, SIGTERM stops");
+  run_command.add_option("-c,--config", run_options.config,
+                         "configuration file (default: ./baton.yaml, then /etc/baton/baton.yaml)");
+  run_command.add_option("--pid-file", run_options.pid_file, "instead of pid_file in the configuration");
+  run_command.add_option("--log-level", run_options.log_level, "instead of log.level in the configuration")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+
+  std::string check_file;
+  bool print = false;
+  CLI::App& check_command = *app.add_subcommand("check", "validate the configuration and exit");
+  check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)");
+  check_command.add_flag("--print", print, "print the whole effective configuration");
+
+  baton::demo::Options demo;
+  CLI::App& demo_command = *app.add_subcommand("demo", "live upgrades under load on this machine, and a verdict");
+  demo_command.add_option("--upgrades", demo.upgrades, "live upgrades, one after another")->capture_default_str();
+  demo_command.add_option("--clients", demo.clients, "client connections, each opened once")->capture_default_str();
+  demo_command.add_option("--rate", demo.requests_per_second, "requests per second in all")->capture_default_str();
+  demo_command.add_option("--between", demo.seconds_between_upgrades, "seconds between upgrades")->capture_default_str();
+  demo_command.add_option("--binary", demo.binary, "the baton to start and upgrade to (default: this one)");
+  demo_command.add_flag("--no-nginx", demo.no_nginx, "leave out the contrast with nginx, where it is installed");
+  demo_command.add_flag("--plain", demo.plain, "plain lines, also on a terminal");
+
+  CLI::App& version_command = *app.add_subcommand("version", "versions of baton, its handoff protocol and libraries");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_usage;
+  }
+  if (!run_command.parsed()) baton::process::unblock_signals();
+  if (check_command.parsed()) return check(check_file, print);
+  if (version_command.parsed()) return version();
+  if (demo_command.parsed()) return baton::demo::run(demo);
+  return run(run_options, std::move(arguments));
+}

@@ -1,0 +1,23 @@
+// Where an instance keeps its files.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "config/config.hpp"
+
+namespace baton::process {
+
+struct Paths {
+  std::optional<std::string> handoff_socket;
+  std::optional<std::string> lock;              // <handoff_socket>.lock
+  std::optional<std::string> pid_file;
+  std::optional<config::Address> admin;
+  std::string warning;                          // not empty: some of it is missing, and why
+};
+
+// What the configuration says; for the rest /run/baton as root, else $XDG_RUNTIME_DIR/baton, which is made with mode
+// 0700. Where that cannot be written they stay empty, with a warning.
+Paths resolve_paths(const config::Config& config);
+
+}  // namespace baton::process

@@ -1,0 +1,115 @@
+// A line of the access log, as a value.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "proxy/runtime/access_log.hpp"
+
+namespace baton::runtime {
+namespace {
+
+class AccessLine : public testing::Test {
+ protected:
+  AccessLine() {
+    connection.listener = "web";
+    connection.client_address.family = state::Family::ipv4;
+    connection.client_address.ip = {192, 0, 2, 7};
+    connection.client_address.port = 4711;
+    record.started_ms = 5000;
+    record.started_unix_us = 1'795'339'293'877'000;      // 2026-11-22T09:21:33.877Z
+    record.request_line = "GET /a?b HTTP/1.1";
+    record.referer = "http://from/";
+    record.user_agent = "tester/1.0";
+    record.status = 200;
+    record.response_bytes = 123;
+    set_zone("UTC");
+  }
+  ~AccessLine() override { set_zone("UTC"); }
+
+  static void set_zone(const char* zone) {
+    ::setenv("TZ", zone, 1);
+    ::tzset();
+  }
+
+  std::string line(AccessFormat format) const {
+    std::string lines;
+    append_access_line(format, connection, record, 5246, lines);
+    return lines;
+  }
+  std::string combined() const { return line(AccessFormat::combined); }
+  std::string json() const { return line(AccessFormat::json); }
+
+  state::ConnectionState connection;
+  state::AccessRecord record;
+};
+
+TEST_F(AccessLine, CombinedIsAsNginxWritesItWithTheTimeOfTheEnd) {
+  EXPECT_EQ(combined(),
+            "192.0.2.7 - - [22/Nov/2026:09:21:34 +0000] \"GET /a?b HTTP/1.1\" 200 123 \"http://from/\" "
+            "\"tester/1.0\"\n");
+}
+
+TEST_F(AccessLine, TimeIsLocal) {
+  set_zone("XXX-5:30");
+  record.started_unix_us += 60'000'000;                  // another second than the one that is remembered
+  EXPECT_NE(combined().find("[22/Nov/2026:14:52:34 +0530]"), std::string::npos) << combined();
+  EXPECT_NE(json().find("\"2026-11-22T14:52:34.123+05:30\""), std::string::npos) << json();
+  set_zone("XXX3:30");
+  record.started_unix_us += 60'000'000;
+  EXPECT_NE(combined().find("[22/Nov/2026:05:53:34 -0330]"), std::string::npos) << combined();
+}
+
+TEST_F(AccessLine, WhatIsMissingIsADash) {
+  record = {.started_ms = 5000, .started_unix_us = record.started_unix_us};
+  EXPECT_EQ(combined(), "192.0.2.7 - - [22/Nov/2026:09:21:34 +0000] \"-\" 000 0 \"-\" \"-\"\n");
+}
+
+TEST_F(AccessLine, EscapesAsNginxDoes) {
+  record.user_agent = "a\" \"b\\c\n\x01\x7F\xC3\xA4";
+  EXPECT_NE(combined().find("\"a\\x22 \\x22b\\x5Cc\\x0A\\x01\\x7F\\xC3\\xA4\"\n"), std::string::npos) << combined();
+}
+
+TEST_F(AccessLine, IsOneLineOfPrintableCharactersWhateverAClientSends) {
+  for (int byte = 0; byte < 256; ++byte) {
+    for (std::string* text : {&record.request_line, &record.referer, &record.user_agent}) {
+      *text = std::string(3, static_cast<char>(byte));
+    }
+    const std::string line = combined();
+    for (const char character : line.substr(0, line.size() - 1)) {
+      EXPECT_TRUE(character >= ' ' && character <= '~') << line;
+    }
+    EXPECT_EQ(std::count(line.begin(), line.end(), '"'), 6) << line;
+    EXPECT_EQ(json().find_first_of('\n'), json().size() - 1) << json();
+  }
+}
+
+TEST_F(AccessLine, AClientOnAUnixSocketHasNoPathInIt) {
+  connection.client_address = {.family = state::Family::unix_path, .path = "/tmp/a - - [x"};
+  EXPECT_TRUE(combined().starts_with("unix: - - [")) << combined();
+}
+
+TEST_F(AccessLine, JsonHoldsEveryKey) {
+  connection.upstream.emplace().server = connection.client_address;
+  EXPECT_EQ(json(),
+            "{\"time\":\"2026-11-22T09:21:34.123+00:00\",\"client\":\"192.0.2.7\",\"listener\":\"web\","
+            "\"request\":\"GET /a?b HTTP/1.1\",\"status\":200,\"bytes\":123,\"duration_ms\":246,"
+            "\"referer\":\"http://from/\",\"user_agent\":\"tester/1.0\",\"upstream\":\"192.0.2.7:4711\"}\n");
+}
+
+TEST_F(AccessLine, JsonHasNullForWhatIsMissingAndIsAlwaysUtf8) {
+  record.referer.clear();
+  record.user_agent = "\xFF\"";
+  EXPECT_NE(json().find("\"referer\":null,\"user_agent\":\"\uFFFD\\\"\",\"upstream\":null}\n"), std::string::npos)
+      << json();
+}
+
+TEST_F(AccessLine, LinesAreAppended) {
+  std::string lines = "before\n";
+  append_access_line(AccessFormat::combined, connection, record, 5246, lines);
+  EXPECT_EQ(lines, "before\n" + combined());
+}
+
+}  // namespace
+}  // namespace baton::runtime

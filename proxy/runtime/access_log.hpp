@@ -1,0 +1,37 @@
+// The access log: each worker gathers lines, a thread of its own writes them, so that a full disk or a slow pipe
+// never holds the data path up; what does not fit meanwhile is dropped and counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proxy/state/state.hpp"
+
+namespace baton::runtime {
+
+enum class AccessFormat { combined, json };
+
+// Appends one line for an exchange that has ended. Whatever a client sent is escaped: a line is always one line.
+// combined: `ADDRESS - - [22/Nov/2026:09:21:34 +0000] "REQUEST LINE" STATUS BYTES "REFERER" "USER AGENT"`, as nginx.
+void append_access_line(AccessFormat format, const state::ConnectionState& connection,
+                        const state::AccessRecord& record, std::int64_t now_ms, std::string& lines);
+
+class AccessLog {
+ public:
+  // "-" is standard output. Throws std::system_error when the file cannot be opened.
+  explicit AccessLog(const std::string& path);
+  ~AccessLog();                    // writes out what is waiting, within two seconds
+
+  // Takes the lines and returns at once. From any thread.
+  void write(std::string lines);
+  // Opens the path anew (SIGUSR1); on failure the old file goes on. From any thread.
+  void reopen();
+  std::uint64_t lines_dropped() const;
+
+ private:
+  class Writer;
+  std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace baton::runtime

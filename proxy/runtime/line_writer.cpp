@@ -1,0 +1,224 @@
+#include "proxy/runtime/line_writer.hpp"
+
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string_view>
+
+namespace baton::runtime {
+
+using handoff::UniqueFd;
+
+namespace {
+
+constexpr std::chrono::milliseconds stop_limit{2000};
+constexpr int abandoned_check_ms = 100;
+constexpr std::size_t piece_bytes_max = 64 * 1024;
+
+std::uint64_t count_lines(std::string_view text) {
+  return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+bool is_pipe(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+// A write to a broken pipe is an error like another; and signals are for other threads.
+void block_signals() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace
+
+class LineWriter::Queue {
+ public:
+  Queue(UniqueFd descriptor, Options options) : options_(std::move(options)), descriptor_(std::move(descriptor)) {
+    look_at_descriptor();
+  }
+
+  void add(std::string lines);
+  void replace(UniqueFd descriptor);
+  // True: all is written. Otherwise the thread is to end as soon as it can.
+  bool finish(std::chrono::milliseconds limit);
+  std::uint64_t lines_dropped() const { return dropped_; }
+
+  // The thread.
+  void run();
+
+ private:
+  bool take(std::string& piece);
+  void put(std::string_view piece);
+  std::size_t atomic_part(std::string_view piece) const;
+  bool await_room() const;
+  void fail(int error, std::string_view lost);
+  void look_at_descriptor();
+
+  const Options options_;
+  std::atomic<std::uint64_t> dropped_ = 0;
+  std::atomic<bool> abandoned_ = false;
+
+  std::mutex mutex_;               // for what follows, up to the thread's own
+  std::condition_variable changed_;
+  std::deque<std::string> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::uint64_t gap_lines_ = 0;
+  UniqueFd replacement_;
+  bool finishing_ = false;
+  bool finished_ = false;
+
+  // The thread's own.
+  UniqueFd descriptor_;
+  bool pipe_ = false;
+  bool failing_ = false;
+  bool torn_ = false;              // a line was written in part, and its rest was dropped
+};
+
+LineWriter::LineWriter(UniqueFd descriptor, Options options)
+    : queue_(std::make_shared<Queue>(std::move(descriptor), std::move(options))),
+      thread_([queue = queue_] { queue->run(); }) {}
+
+LineWriter::~LineWriter() { stop(stop_limit); }
+
+void LineWriter::write(std::string lines) { queue_->add(std::move(lines)); }
+
+void LineWriter::replace(UniqueFd descriptor) { queue_->replace(std::move(descriptor)); }
+
+bool LineWriter::stop(std::chrono::milliseconds limit) {
+  if (!thread_.joinable()) return true;
+  const bool finished = queue_->finish(limit);
+  if (finished) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
+  return finished;
+}
+
+std::uint64_t LineWriter::lines_dropped() const { return queue_->lines_dropped(); }
+
+void LineWriter::Queue::add(std::string lines) {
+  if (lines.empty()) return;
+  const std::lock_guard lock(mutex_);
+  const auto lose = [this](std::string_view lost) {
+    const std::uint64_t count = count_lines(lost);
+    gap_lines_ += count;
+    dropped_ += count;
+  };
+  const std::size_t bytes_max = options_.queue_bytes_max;
+  if (options_.when_full == WhenFull::drop_oldest) {
+    while (!waiting_.empty() && waiting_bytes_ + lines.size() > bytes_max) {
+      lose(waiting_.front());
+      waiting_bytes_ -= waiting_.front().size();
+      waiting_.pop_front();
+    }
+  }
+  if (finishing_ || waiting_bytes_ + lines.size() > bytes_max) return lose(lines);
+  waiting_bytes_ += lines.size();
+  waiting_.push_back(std::move(lines));
+  changed_.notify_all();
+}
+
+void LineWriter::Queue::replace(UniqueFd descriptor) {
+  const std::lock_guard lock(mutex_);
+  replacement_ = std::move(descriptor);
+  changed_.notify_all();
+}
+
+bool LineWriter::Queue::finish(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  finishing_ = true;
+  changed_.notify_all();
+  if (changed_.wait_for(lock, limit, [this] { return finished_; })) return true;
+  abandoned_ = true;
+  return false;
+}
+
+void LineWriter::Queue::run() {
+  block_signals();
+  std::string piece;
+  while (take(piece)) put(piece);
+  const std::lock_guard lock(mutex_);
+  finished_ = true;
+  changed_.notify_all();
+}
+
+bool LineWriter::Queue::take(std::string& piece) {
+  piece.clear();
+  UniqueFd next;                   // closing the old one may take time, so not under the lock
+  std::uint64_t gap = 0;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !waiting_.empty() || gap_lines_ > 0 || replacement_ || finishing_; });
+    next = std::move(replacement_);
+    gap = std::exchange(gap_lines_, 0);
+    if (abandoned_ || (finishing_ && waiting_.empty() && gap == 0)) return false;
+    while (!waiting_.empty() && (piece.empty() || piece.size() + waiting_.front().size() <= piece_bytes_max)) {
+      waiting_bytes_ -= waiting_.front().size();
+      piece += waiting_.front();
+      waiting_.pop_front();
+    }
+  }
+  if (next) {
+    descriptor_ = std::move(next);
+    look_at_descriptor();
+  }
+  if (gap > 0 && options_.on_gap) piece.insert(0, options_.on_gap(gap));
+  if (torn_ && !piece.empty()) piece.insert(piece.begin(), '\n');
+  return true;
+}
+
+void LineWriter::Queue::put(std::string_view piece) {
+  while (!piece.empty()) {
+    const ssize_t written = ::write(descriptor_.get(), piece.data(), atomic_part(piece));
+    if (written > 0) {
+      torn_ = piece[static_cast<std::size_t>(written) - 1] != '\n';
+      failing_ = false;
+      piece.remove_prefix(static_cast<std::size_t>(written));
+      continue;
+    }
+    const int error = written == 0 ? EIO : errno;
+    if (error == EINTR) continue;
+    if (error == EAGAIN && await_room()) continue;
+    return fail(error, piece);
+  }
+}
+
+// What one write may hold: for a pipe whole lines up to PIPE_BUF, which the kernel writes in one go (pipe(7)).
+std::size_t LineWriter::Queue::atomic_part(std::string_view piece) const {
+  if (!pipe_ || piece.size() <= PIPE_BUF) return piece.size();
+  const std::size_t last_end = piece.substr(0, PIPE_BUF).rfind('\n');
+  return last_end == std::string_view::npos ? PIPE_BUF : last_end + 1;
+}
+
+// A descriptor that somebody made non-blocking is full. False: nobody waits for it any more.
+bool LineWriter::Queue::await_room() const {
+  pollfd polled{descriptor_.get(), POLLOUT, 0};
+  while (!abandoned_) {
+    if (::poll(&polled, 1, abandoned_check_ms) > 0) return true;
+  }
+  return false;
+}
+
+void LineWriter::Queue::fail(int error, std::string_view lost) {
+  dropped_ += count_lines(lost);
+  if (!std::exchange(failing_, true) && options_.on_failure) options_.on_failure(error);
+}
+
+void LineWriter::Queue::look_at_descriptor() {
+  pipe_ = is_pipe(descriptor_.get());
+  torn_ = false;
+}
+
+}  // namespace baton::runtime

@@ -1,0 +1,147 @@
+#include "proxy/runtime/log.hpp"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <mutex>
+
+#include "proxy/runtime/line_writer.hpp"
+#include "proxy/runtime/text.hpp"
+
+namespace baton::runtime::log {
+
+namespace {
+
+constexpr std::chrono::milliseconds stop_limit{1000};
+constexpr std::size_t queue_bytes_max = 1024 * 1024;
+constexpr int off = static_cast<int>(Level::error) + 1;
+
+struct Log {
+  std::mutex mutex;
+  std::string tag;
+  std::unique_ptr<LineWriter> writer;    // nothing: not started, or stopped
+};
+
+std::atomic<int> threshold = off;
+
+// Never destroyed: a thread may still log while the process exits.
+Log& the_log() {
+  static Log& log = *new Log;
+  return log;
+}
+
+std::string_view name_of(Level level) {
+  switch (level) {
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info ";
+    case Level::warning:
+      return "warn ";
+    case Level::error:
+      return "error";
+  }
+  return "?????";
+}
+
+// 2026-11-22T09:21:34.123Z
+void append_time(std::string& line) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm utc{};
+  ::gmtime_r(&now.tv_sec, &utc);
+  fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000);
+}
+
+// Control characters, those of C1 (U+0080 to U+009F) included, cannot end a line or steer a terminal. What would make
+// the line longer than `bytes_max` is cut off, so that a line is always one atomic write to a pipe.
+void append_escaped(std::string& line, std::string_view text, std::size_t bytes_max) {
+  static constexpr std::string_view cut = "...";
+  while (!text.empty()) {
+    const std::size_t length = utf8_character_bytes(text);
+    const std::string_view character = text.substr(0, length == 0 ? 1 : length);
+    const auto first = static_cast<std::uint8_t>(character.front());
+    const bool is_c1 = first == 0xC2 && length == 2 && static_cast<std::uint8_t>(character[1]) < 0xA0;
+    std::string escaped(character);
+    if (first == '\n') {
+      escaped = "\\n";
+    } else if (first < 0x20 || first == 0x7F || length == 0) {
+      escaped = fmt::format("\\x{:02X}", first);
+    } else if (is_c1) {
+      escaped = fmt::format("\\x{:02X}\\x{:02X}", first, static_cast<std::uint8_t>(character[1]));
+    }
+    if (line.size() + escaped.size() + cut.size() > bytes_max) {
+      line += cut;
+      return;
+    }
+    line += escaped;
+    text.remove_prefix(character.size());
+  }
+}
+
+std::string make_line(Level level, std::string_view tag, std::string_view text) {
+  std::string line;
+  append_time(line);
+  line += ' ';
+  line += name_of(level);
+  line += ' ';
+  if (!tag.empty()) fmt::format_to(std::back_inserter(line), "[{}] ", tag);
+  append_escaped(line, text, PIPE_BUF - 1);
+  line += '\n';
+  return line;
+}
+
+std::string gap_line(std::uint64_t lines) {
+  Log& log = the_log();
+  const std::lock_guard lock(log.mutex);
+  return make_line(Level::warning, log.tag, fmt::format("log: {} lines lost, standard error was too slow", lines));
+}
+
+}  // namespace
+
+void start(Level level) {
+  Log& log = the_log();
+  const std::lock_guard lock(log.mutex);
+  if (!log.writer) {
+    handoff::UniqueFd copy(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    log.writer = std::make_unique<LineWriter>(
+        std::move(copy), LineWriter::Options{queue_bytes_max, LineWriter::WhenFull::drop_oldest, gap_line, {}});
+  }
+  threshold = static_cast<int>(level);
+}
+
+void set_tag(const std::string& tag) {
+  Log& log = the_log();
+  const std::lock_guard lock(log.mutex);
+  log.tag = tag;
+}
+
+void stop() {
+  threshold = off;
+  std::unique_ptr<LineWriter> writer;
+  {
+    Log& log = the_log();
+    const std::lock_guard lock(log.mutex);
+    writer = std::move(log.writer);
+  }
+  if (writer) writer->stop(stop_limit);
+}
+
+bool enabled(Level level) { return static_cast<int>(level) >= threshold.load(std::memory_order_relaxed); }
+
+void write(Level level, std::string_view text) {
+  if (!enabled(level)) return;
+  Log& log = the_log();
+  const std::lock_guard lock(log.mutex);
+  if (log.writer) log.writer->write(make_line(level, log.tag, text));
+}
+
+}  // namespace baton::runtime::log

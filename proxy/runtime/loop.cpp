@@ -1,0 +1,160 @@
+#include "proxy/runtime/loop.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <system_error>
+
+namespace baton::runtime {
+
+namespace {
+
+constexpr std::size_t events_per_round = 256;
+
+std::int64_t read_clock_us(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000 + time.tv_nsec / 1000;
+}
+
+}  // namespace
+
+std::int64_t monotonic_ms() { return read_clock_us(CLOCK_MONOTONIC) / 1000; }
+std::int64_t monotonic_us() { return read_clock_us(CLOCK_MONOTONIC); }
+std::int64_t unix_us() { return read_clock_us(CLOCK_REALTIME); }
+
+// Where other threads leave tasks; an eventfd wakes the loop.
+class Loop::Mailbox : public EventHandler {
+ public:
+  Mailbox() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  }
+
+  int descriptor() const { return wake_.get(); }
+
+  void leave(std::function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+  }
+
+  void on_events(std::uint32_t) override {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
+    std::vector<std::function<void()>> tasks;
+    {
+      const std::lock_guard lock(mutex_);
+      tasks.swap(tasks_);
+    }
+    for (auto& task : tasks) task();
+  }
+
+ private:
+  handoff::UniqueFd wake_;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> tasks_;
+};
+
+Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), mailbox_(std::make_unique<Mailbox>()), events_(events_per_round) {
+  if (!epoll_ || !add(mailbox_->descriptor(), EPOLLIN, *mailbox_)) {
+    throw std::system_error(errno, std::generic_category(), "epoll");
+  }
+  now_ms_ = monotonic_ms();
+}
+
+Loop::~Loop() = default;
+
+bool Loop::add(int fd, std::uint32_t events, EventHandler& handler) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &handler;
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void Loop::remove(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+void Loop::post(std::function<void()> task) { mailbox_->leave(std::move(task)); }
+
+void Loop::call(const std::function<void()>& task) {
+  std::mutex mutex;
+  std::condition_variable condition;
+  bool done = false;
+  post([&] {
+    task();
+    const std::lock_guard lock(mutex);
+    done = true;
+    condition.notify_one();      // under the lock: the waiter's stack is gone as soon as it sees `done`
+  });
+  std::unique_lock lock(mutex);
+  condition.wait(lock, [&] { return done; });
+}
+
+void Loop::stop() {
+  post([this] { stopped_ = true; });
+}
+
+void Loop::run() {
+  while (!stopped_) {
+    wait(again_.empty() ? tick_ms : 0);
+    while (step()) {
+    }
+    end_round();
+  }
+}
+
+bool Loop::run_one(int timeout_ms) {
+  if (next_event_ == event_count_ && again_now_.empty()) {
+    end_round();
+    wait(again_.empty() ? timeout_ms : 0);
+  }
+  return step();
+}
+
+void Loop::wait(std::int64_t timeout_ms) {
+  const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
+                                 static_cast<int>(timeout_ms));
+  next_event_ = 0;
+  event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  again_now_.swap(again_);
+  now_ms_ = monotonic_ms();
+}
+
+bool Loop::step() {
+  if (next_event_ < event_count_) {
+    const epoll_event& event = events_[next_event_++];
+    static_cast<EventHandler*>(event.data.ptr)->on_events(event.events);
+    return true;
+  }
+  if (!again_now_.empty()) {
+    EventHandler* handler = again_now_.back();
+    again_now_.pop_back();
+    handler->on_events(0);
+    return true;
+  }
+  return false;
+}
+
+void Loop::end_round() {
+  if (now_ms_ >= next_tick_ms_) {
+    next_tick_ms_ = now_ms_ + tick_ms;
+    if (on_tick) on_tick(now_ms_);
+  }
+  // Destroying one may dispose of another.
+  while (!disposed_.empty()) {
+    std::vector<std::unique_ptr<Disposable>> gone;
+    gone.swap(disposed_);
+    if (!again_.empty()) {
+      std::erase_if(again_, [&](EventHandler* handler) {
+        return std::any_of(gone.begin(), gone.end(), [&](const auto& one) { return one.get() == handler; });
+      });
+    }
+  }
+}
+
+}  // namespace baton::runtime

@@ -1,0 +1,88 @@
+// One thread's event loop: epoll, edge-triggered, and nothing between a readiness event and the engine that uses it.
+//
+// There is never an operation in flight: bytes are read straight into a connection's state when the kernel has said
+// that there are some, so between two events every state is whole and can be frozen.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "handoff/unique_fd.hpp"
+
+struct epoll_event;
+
+namespace baton::runtime {
+
+std::int64_t monotonic_ms();
+std::int64_t monotonic_us();
+std::int64_t unix_us();
+
+// What lives until the end of the current round of events, so that an event which is already here finds it.
+class Disposable {
+ public:
+  virtual ~Disposable() = default;
+};
+
+class EventHandler : public Disposable {
+ public:
+  // `events` as epoll gives them; 0: called again because it asked for that (Loop::again).
+  virtual void on_events(std::uint32_t events) = 0;
+};
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Registers a descriptor; false and errno if the kernel has no room. `remove` before it is closed or sent away: the
+  // registration belongs to the open file, which a successor shares.
+  bool add(int fd, std::uint32_t events, EventHandler& handler);
+  void remove(int fd);
+
+  // Runs `task` in this thread, soon. From any thread.
+  void post(std::function<void()> task);
+  // The same, and waits until it has run. Not from this thread.
+  void call(const std::function<void()>& task);
+
+  // Calls the handler again after the events that are here: others get their turn first.
+  void again(EventHandler& handler) { again_.push_back(&handler); }
+  void dispose(std::unique_ptr<Disposable> what) { disposed_.push_back(std::move(what)); }
+
+  // Called about every `tick_ms`.
+  static constexpr std::int64_t tick_ms = 50;
+  std::function<void(std::int64_t now_ms)> on_tick;
+
+  // CLOCK_MONOTONIC at the beginning of this round of events.
+  std::int64_t now_ms() const { return now_ms_; }
+
+  void run();                        // until stop()
+  void stop();                       // from any thread
+  // Handles one event, or one thing of those that were posted or asked for again. False: nothing came within the time.
+  bool run_one(int timeout_ms);
+
+ private:
+  class Mailbox;
+
+  void wait(std::int64_t timeout_ms);
+  bool step();                       // one event of this round; false: the round is over
+  void end_round();
+
+  handoff::UniqueFd epoll_;
+  std::unique_ptr<Mailbox> mailbox_;
+  std::vector<epoll_event> events_;
+  std::size_t next_event_ = 0;
+  std::size_t event_count_ = 0;
+  std::vector<EventHandler*> again_;
+  std::vector<EventHandler*> again_now_;
+  std::vector<std::unique_ptr<Disposable>> disposed_;
+  std::int64_t now_ms_ = 0;
+  std::int64_t next_tick_ms_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace baton::runtime

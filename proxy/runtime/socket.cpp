@@ -1,0 +1,102 @@
+#include "proxy/runtime/socket.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace baton::runtime {
+
+bool Socket::watch() {
+  if (!watched_) watched_ = loop_.add(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, *this);
+  return watched_;
+}
+
+void Socket::unwatch() {
+  if (watched_) loop_.remove(fd_.get());
+  watched_ = readable_ = peer_ended_ = hung_up_ = false;
+  writable_ = true;
+}
+
+void Socket::close() {
+  unwatch();
+  if (shared_ && fd_) ::shutdown(fd_.get(), SHUT_RDWR);
+  fd_.reset();
+}
+
+handoff::UniqueFd Socket::release() {
+  unwatch();
+  return std::move(fd_);
+}
+
+void Socket::close_with_reset() {
+  const linger at_once{1, 0};
+  if (fd_) ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  if (fd_ && shared_) {
+    // With a copy elsewhere close() resets nothing; dissolving the association does (connect(2), AF_UNSPEC).
+    sockaddr nobody{};
+    nobody.sa_family = AF_UNSPEC;
+    ::connect(fd_.get(), &nobody, sizeof nobody);
+  }
+  close();
+}
+
+void Socket::end_writing() { ::shutdown(fd_.get(), SHUT_WR); }
+
+Io Socket::receive(state::Buffer& into, std::size_t bytes) {
+  char* const at = into.prepare(1);
+  const std::size_t room = std::min(bytes, into.room());
+  ssize_t got;
+  do {
+    got = ::recv(fd_.get(), at, room, 0);
+  } while (got < 0 && errno == EINTR);
+  into.commit(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  if (got > 0) {
+    // A short read has emptied the socket, and a later byte is a new event; but a FIN may be there already.
+    if (static_cast<std::size_t>(got) < room && !peer_ended_ && !hung_up_) readable_ = false;
+    return Io::done;
+  }
+  readable_ = false;
+  if (got == 0) return Io::ended;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
+}
+
+Io Socket::send(state::Buffer& from) {
+  ssize_t put;
+  do {
+    put = ::send(fd_.get(), from.data(), from.size(), MSG_NOSIGNAL);
+  } while (put < 0 && errno == EINTR);
+  if (put < 0) {
+    writable_ = false;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
+  }
+  if (static_cast<std::size_t>(put) < from.size()) writable_ = false;
+  from.consume(static_cast<std::size_t>(put));
+  return Io::done;
+}
+
+int Socket::take_error() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  return error;
+}
+
+bool Socket::is_quiet() {
+  char byte;
+  const bool quiet = ::recv(fd_.get(), &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  if (quiet) readable_ = false;
+  return quiet;
+}
+
+void Socket::on_events(std::uint32_t events) {
+  if (!fd_ || !watched_) return;       // closed, or frozen, by an earlier event of this round
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) readable_ = true;
+  if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable_ = true;
+  if ((events & EPOLLRDHUP) != 0) peer_ended_ = true;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) hung_up_ = true;
+  owner_->on_ready(*this);
+}
+
+}  // namespace baton::runtime

@@ -1,0 +1,84 @@
+// A connected socket in a loop: what the kernel has said of it, and non-blocking reads and writes straight into and
+// out of a leg's buffers.
+#pragma once
+
+#include <cstdint>
+
+#include "handoff/unique_fd.hpp"
+#include "proxy/runtime/loop.hpp"
+#include "proxy/state/buffer.hpp"
+
+namespace baton::runtime {
+
+class Socket;
+
+class SocketOwner {
+ public:
+  virtual void on_ready(Socket& socket) = 0;
+
+ protected:
+  ~SocketOwner() = default;
+};
+
+enum class Io {
+  done,          // some bytes moved
+  would_block,
+  ended,         // reading: the other side has sent its FIN
+  failed,        // the connection is broken
+};
+
+class Socket final : public EventHandler {
+ public:
+  Socket(Loop& loop, handoff::UniqueFd fd, SocketOwner& owner) : loop_(loop), fd_(std::move(fd)), owner_(&owner) {}
+  ~Socket() override { close(); }
+
+  // Registers it, edge-triggered for all events; false: the kernel has no room.
+  bool watch();
+  bool watched() const { return watched_; }
+  // Leaves the loop; it is still open. What was known of its readiness is forgotten.
+  void unwatch();
+  // Ends the connection. (To drop a descriptor that is another process's, `unwatch` and `release`.)
+  void close();
+  handoff::UniqueFd release();
+  // Closes by RST: the other side sees an error, not an end.
+  void close_with_reset();
+  // shutdown(SHUT_WR)
+  void end_writing();
+
+  // Another process may hold a copy of this descriptor, so closing ours alone would end nothing.
+  void note_shared() { shared_ = true; }
+
+  void set_owner(SocketOwner& owner) { owner_ = &owner; }
+  int descriptor() const { return fd_.get(); }
+  bool is_open() const { return static_cast<bool>(fd_); }
+
+  bool readable() const { return readable_; }
+  bool writable() const { return writable_; }
+  // EPOLLERR or EPOLLHUP was seen: both directions are over, or the connection is broken.
+  bool hung_up() const { return hung_up_; }
+  void note_writable(bool writable) { writable_ = writable; }
+
+  // Reads once, at most `bytes`.
+  Io receive(state::Buffer& into, std::size_t bytes);
+  // Writes once.
+  Io send(state::Buffer& from);
+  // SO_ERROR, for a connect that has ended.
+  int take_error();
+  // Looks without reading: is an idle connection still open, with nothing come in?
+  bool is_quiet();
+
+  void on_events(std::uint32_t events) override;
+
+ private:
+  Loop& loop_;                 // outlives every socket in it
+  handoff::UniqueFd fd_;
+  SocketOwner* owner_;         // outlives the socket, or hands it on (set_owner)
+  bool watched_ = false;
+  bool readable_ = false;
+  bool writable_ = true;
+  bool peer_ended_ = false;    // EPOLLRDHUP was seen: a short read does not mean that nothing is left
+  bool hung_up_ = false;
+  bool shared_ = false;
+};
+
+}  // namespace baton::runtime

@@ -1,0 +1,19 @@
+// Text from outside, made safe for what it is written into.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace baton::runtime {
+
+// The length of the UTF-8 character (RFC 3629) at the front of `bytes`; 0 if there is none.
+std::size_t utf8_character_bytes(std::string_view bytes);
+
+// The same text with U+FFFD for each byte that is not part of a UTF-8 character.
+std::string valid_utf8(std::string_view bytes);
+
+// Appends a JSON string (RFC 8259 §7), quotes included; what is not UTF-8 becomes U+FFFD.
+void append_json_string(std::string& out, std::string_view bytes);
+
+}  // namespace baton::runtime

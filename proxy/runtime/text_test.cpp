@@ -1,0 +1,40 @@
+#include "proxy/runtime/text.hpp"
+
+#include <gtest/gtest.h>
+
+namespace baton::runtime {
+namespace {
+
+TEST(Text, KeepsWhatIsUtf8) {
+  for (const std::string text : {"", "plain", "\u00e4\u20ac\U0001f600", "\u07ff\u0800\uffff\U00010000\U0010ffff"}) {
+    EXPECT_EQ(valid_utf8(text), text);
+  }
+}
+
+TEST(Text, ReplacesEachByteThatIsNotPartOfACharacter) {
+  const std::string mark = "\uFFFD";
+  EXPECT_EQ(valid_utf8("a\xFFz"), "a" + mark + "z");
+  EXPECT_EQ(valid_utf8("\x80"), mark);
+  EXPECT_EQ(valid_utf8("\xC0\xAF"), mark + mark) << "overlong";
+  EXPECT_EQ(valid_utf8("\xE0\x9F\xBF"), mark + mark + mark) << "overlong";
+  EXPECT_EQ(valid_utf8("\xED\xA0\x80"), mark + mark + mark) << "a surrogate";
+  EXPECT_EQ(valid_utf8("\xF4\x90\x80\x80"), mark + mark + mark + mark) << "beyond U+10FFFF";
+}
+
+TEST(Text, EveryTruncationOfACharacterIsReplaced) {
+  const std::string character = "\U0001f600";
+  for (std::size_t bytes = 1; bytes < character.size(); ++bytes) {
+    EXPECT_EQ(utf8_character_bytes(std::string_view(character).substr(0, bytes)), 0u);
+  }
+  EXPECT_EQ(utf8_character_bytes(character), character.size());
+  EXPECT_EQ(utf8_character_bytes(""), 0u);
+}
+
+TEST(Text, JsonStringsEscapeWhatJsonWants) {
+  std::string out = "x";
+  append_json_string(out, std::string_view("a\"b\\c\n\0\x7F\xFF\u20ac", 13));
+  EXPECT_EQ(out, "x\"a\\\"b\\\\c\\u000a\\u0000\\u007f\uFFFD\u20ac\"");
+}
+
+}  // namespace
+}  // namespace baton::runtime

@@ -1,0 +1,300 @@
+#include "proxy/server.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+
+#include "proxy/in_main.hpp"
+#include "proxy/process/signals.hpp"
+#include "proxy/runtime/log.hpp"
+
+namespace baton::proxy {
+
+namespace asio = boost::asio;
+namespace log = runtime::log;
+
+namespace {
+
+constexpr std::chrono::milliseconds drain_look_every{20};
+// Not for connections: listening sockets, epoll, logs, channels, admin.
+constexpr std::uint64_t descriptors_reserved = 256;
+
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+unsigned usable_cpus() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
+  return std::max(1u, static_cast<unsigned>(CPU_COUNT(&cpus)));
+}
+
+std::string holder_of(const std::optional<std::string>& pid_file) {
+  if (!pid_file) return {};
+  std::ifstream in(*pid_file);
+  long pid = 0;
+  return in >> pid ? ", PID " + std::to_string(pid) : std::string();
+}
+
+}  // namespace
+
+Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
+    : settings_(std::move(settings)),
+      options_(std::move(options)),
+      paths_(process::resolve_paths(settings_->config)),
+      context_(1),
+      signals_(context_, process::signal_descriptor().release()),
+      drain_timer_(context_),
+      kill_timer_(context_) {
+  prepare_process();
+}
+
+Server::~Server() {
+  if (conversation_.joinable()) conversation_.join();
+}
+
+void Server::prepare_process() {
+  // Connections' bytes, and later keys, are in our memory: no core dump of ours is anybody's.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  const auto& wanted = settings_->config.limits.connections;
+  if (wanted) {
+    shared_.connections_max = *wanted;
+  } else {
+    // A connection needs two: the client's and the upstream's.
+    shared_.connections_max = descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : 64;
+  }
+  executable_ = handoff::UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  if (const auto& access = settings_->config.log.access) {
+    access_log_ = std::make_unique<runtime::AccessLog>(access->path);
+    shared_.access_log = access_log_.get();
+  }
+  if (!paths_.warning.empty()) log::warning("{}", paths_.warning);
+}
+
+void Server::become_first() {
+  auto lock = paths_.lock ? handoff::InstanceLock::on_file(*paths_.lock) : handoff::InstanceLock::on_memory();
+  if (!lock) throw std::runtime_error(lock.error().text + " (handoff.socket must be in a folder we can write)");
+  lock_ = std::move(*lock);
+  if (!lock_.try_take()) {
+    throw std::runtime_error("another instance runs already (it holds " + *paths_.lock +
+                             holder_of(paths_.pid_file) +
+                             "); to replace it, send it SIGUSR2; to run beside it, give handoff.socket, pid_file and "
+                             "admin.bind other paths");
+  }
+  std::vector<handoff::InheritedSocket> none;
+  sockets_ = bind_listeners(settings_->config, none);
+  if (paths_.pid_file) {
+    auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid());
+    if (!file) throw std::runtime_error(file.error().text);
+    pid_file_ = std::move(*file);
+  }
+}
+
+void Server::start_workers(std::uint64_t generation) {
+  shared_.generation = generation;
+  workers_ = std::make_unique<Workers>(settings_, shared_, settings_->config.workers.value_or(usable_cpus()));
+  log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
+}
+
+int Server::run() {
+  become_first();
+  start_workers(1);
+  open_admin({});
+  if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
+  instance_ = true;
+  accept();
+  log::info("serving: baton {}, generation 1, PID {}, {} workers", options_.version, ::getpid(), workers_->size());
+  return loop();
+}
+
+int Server::loop() {
+  read_signals();
+  context_.run();
+  if (instance_) {
+    pid_file_.withdraw();
+    if (admin_path_) unlink_path(*admin_path_);
+    for (const BoundSocket& socket : sockets_) unlink_path(socket);
+  }
+  log::info("ended");
+  if (!conversation_over_) {
+    // Stopped in the middle of a handover: to end is what the other side is prepared for.
+    log::stop();
+    ::_exit(exit_code_);
+  }
+  if (conversation_.joinable()) conversation_.join();
+  admin_.reset();
+  workers_.reset();
+  access_log_.reset();
+  return exit_code_;
+}
+
+void Server::exit_with(int code) {
+  exit_code_ = code;
+  context_.stop();
+}
+
+// ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+std::vector<ListeningSocket> Server::listening_sockets() const {
+  std::vector<ListeningSocket> listening;
+  for (const BoundSocket& socket : sockets_) {
+    listening.push_back({socket.listener, socket.socket.get(), socket.address.family == state::Family::unix_path});
+  }
+  return listening;
+}
+
+void Server::accept() {
+  const auto listening = listening_sockets();
+  workers_->each([&](Worker& worker) { worker.accept_on(listening); });
+  for (const BoundSocket& socket : sockets_) log::info("listening on {} ({})", socket.address.text(), socket.listener);
+}
+
+void Server::open_admin(handoff::UniqueFd inherited) {
+  if (!paths_.admin) return;
+  admin_ = std::make_unique<admin::Admin>(
+      context_, admin::Source{.ready = [this] { return instance_ && !stopping_; },
+                              .status = [this](auto answer) { answer_status(std::move(answer)); }});
+  BoundSocket path{"@admin", look_up(*paths_.admin).front(), {}, false};
+  if (!inherited) inherited = bind_socket(path.address, 0600);
+  path.socket = handoff::UniqueFd(::fcntl(inherited.get(), F_DUPFD_CLOEXEC, 3));
+  admin_path_ = std::move(path);
+  admin_->listen(std::move(inherited));
+}
+
+// ── Signals ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Server::read_signals() {
+  signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+    if (error) return;
+    signalfd_siginfo info;
+    while (::read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      on_signal(static_cast<int>(info.ssi_signo));
+    }
+    read_signals();
+  });
+}
+
+void Server::on_signal(int signal) {
+  switch (signal) {
+    case SIGUSR2:
+      begin_upgrade();
+      return;
+    case SIGUSR1:
+      reopen_logs();
+      if (upgrading_) remembered_signals_.push_back(signal);
+      return;
+    case SIGHUP:
+      log::warning("SIGHUP: this version cannot reload; SIGUSR2 starts a successor with the configuration on disk");
+      return;
+    case SIGTERM:
+    case SIGINT:
+      if (upgrading_ && !stopping_) {
+        // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
+        remembered_signals_.push_back(signal);
+        donor_->call_off("a signal to stop came");
+        stopping_ = true;
+        return;
+      }
+      if (stopping_) {
+        log::info("second signal: stopping at once");
+        return exit_with(0);
+      }
+      return begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT", settings_->config.timeouts.shutdown);
+    case SIGQUIT:
+      if (upgrading_) {
+        remembered_signals_.push_back(signal);
+        return;
+      }
+      if (!stopping_) begin_stop("SIGQUIT", std::nullopt);
+      return;
+    case SIGCHLD:
+      reap();
+      return;
+    default:
+      return;
+  }
+}
+
+void Server::reap() {
+  int status = 0;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid != successor_pid_) continue;
+    successor_status_ = status;
+    successor_pid_ = 0;
+  }
+}
+
+void Server::reopen_logs() {
+  if (access_log_) access_log_->reopen();
+  log::info("log files reopened");
+}
+
+// ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
+  stopping_ = true;
+  log::info("stopping ({}): {} connections are served to their end{}", why, shared_.connections.load(),
+            limit ? fmt::format(", at most {} s", limit->count() / 1000) : "");
+  const auto listening = listening_sockets();
+  workers_->each([](Worker& worker) { worker.stop_accepting(); });
+  workers_->at(0).loop().call([&] {
+    for (const auto& socket : listening) workers_->at(0).empty_queue(socket);
+  });
+  if (instance_) {
+    for (const BoundSocket& socket : sockets_) unlink_path(socket);
+  }
+  sockets_.clear();
+  workers_->each([](Worker& worker) { worker.begin_stop(); });
+  watch_drain(limit ? std::optional(std::chrono::steady_clock::now() + *limit) : std::nullopt);
+}
+
+void Server::watch_drain(std::optional<std::chrono::steady_clock::time_point> deadline) {
+  if (shared_.connections.load() == 0) return exit_with(exit_code_);
+  if (deadline && std::chrono::steady_clock::now() >= *deadline) {
+    log::warning("time is over: {} connections are cut", shared_.connections.load());
+    workers_->each([](Worker& worker) { worker.cut_all(); });
+    return exit_with(exit_code_);
+  }
+  drain_timer_.expires_after(drain_look_every);
+  drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
+    if (!error) watch_drain(deadline);
+  });
+}
+
+// ── Status ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Server::answer_status(std::function<void(const admin::Status&)> answer) {
+  admin::Status status;
+  status.generation = shared_.generation;
+  status.pid = ::getpid();
+  status.version = options_.version;
+  status.draining = stopping_;
+  status.last_upgrade = last_upgrade_;
+  Counters counters;
+  workers_->each([&](Worker& worker) {
+    counters.accepted += worker.counters.accepted;
+    counters.requests += worker.counters.requests;
+    worker.count(status.connections);
+  });
+  status.accepted_total = inherited_accepted_ + counters.accepted;
+  status.requests_total = inherited_requests_ + counters.requests;
+  answer(status);
+}
+
+}  // namespace baton::proxy

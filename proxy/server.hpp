@@ -1,0 +1,116 @@
+// One process that serves: listening sockets, workers, admin, signals, and its part in upgrades. Everything here
+// happens in the main thread; a conversation has a thread of its own and comes here for what only the server can do.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "handoff/instance.hpp"
+#include "handoff/predecessor.hpp"
+#include "handoff/successor.hpp"
+#include "proxy/admin/admin.hpp"
+#include "proxy/donor.hpp"
+#include "proxy/listener.hpp"
+#include "proxy/process/paths.hpp"
+#include "proxy/settings.hpp"
+#include "proxy/state/instance_record.hpp"
+#include "proxy/workers.hpp"
+
+namespace baton::proxy {
+
+struct LaunchOptions {
+  std::vector<std::string> arguments;        // our own, whole: a successor is started with the same
+  std::string configuration_text;
+  std::string version;
+};
+
+class Server {
+ public:
+  // Throws std::runtime_error for what the operator must mend.
+  Server(std::shared_ptr<const Settings> settings, LaunchOptions options);
+  ~Server();
+
+  // Serves as the first of its line, until a signal ends it. Returns the exit code.
+  int run();
+  // The same as the successor at the other end of `channel`.
+  int run_as_successor(handoff::UniqueFd channel);
+
+ private:
+  // ── Start and end (server.cpp) ────────────────────────────────────────────────────────────────────────────────
+  void prepare_process();
+  void become_first();
+  void start_workers(std::uint64_t generation);
+  std::vector<ListeningSocket> listening_sockets() const;
+  void accept();
+  void open_admin(handoff::UniqueFd inherited);
+  int loop();
+  void read_signals();
+  void on_signal(int signal);
+  void reap();
+  void reopen_logs();
+  void begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit);
+  // Ends the process once no connection is left, or at the deadline.
+  void watch_drain(std::optional<std::chrono::steady_clock::time_point> deadline);
+  void exit_with(int code);
+  void answer_status(std::function<void(const admin::Status&)> answer);
+  template <class Task>
+  auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
+
+  // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
+  void begin_upgrade();
+  handoff::Estate estate();
+  void stop_accepting(const std::vector<std::string>& taken);
+  std::string resign();
+  bool reclaim();
+  void upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor);
+  std::string explain_failure(const handoff::HandoverOutcome& outcome, pid_t successor);
+
+  // ── Being the successor (server_succession.cpp) ───────────────────────────────────────────────────────────────
+  handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
+  handoff::Result<void> take_over(const std::string& application, const handoff::Report& report);
+  void succession_ended(handoff::SuccessionOutcome outcome);
+  handoff::Result<void> become_instance();
+
+  std::shared_ptr<const Settings> settings_;
+  const LaunchOptions options_;
+  process::Paths paths_;
+  boost::asio::io_context context_;
+  boost::asio::posix::stream_descriptor signals_;
+  boost::asio::steady_timer drain_timer_;
+  boost::asio::steady_timer kill_timer_;
+  handoff::UniqueFd executable_;             // of this process, for a rollback
+  std::unique_ptr<runtime::AccessLog> access_log_;
+  handoff::InstanceLock lock_;
+  handoff::PidFile pid_file_;
+  std::vector<BoundSocket> sockets_;
+  std::unique_ptr<admin::Admin> admin_;
+  std::optional<BoundSocket> admin_path_;    // its address, to remove a Unix path at the end
+  Shared shared_;
+  std::unique_ptr<Workers> workers_;
+
+  std::uint64_t inherited_accepted_ = 0;     // of the generations before us
+  std::uint64_t inherited_requests_ = 0;
+  std::optional<admin::LastUpgrade> last_upgrade_;
+
+  std::unique_ptr<WorkersDonor> donor_;      // during an upgrade
+  std::thread conversation_;
+  bool upgrading_ = false;
+  bool conversation_over_ = true;
+  std::vector<int> remembered_signals_;      // that came during it
+  std::size_t signals_passed_on_ = 0;        // of those: they went with Done
+  pid_t successor_pid_ = 0;                  // our child, while it has not been reaped
+  std::optional<int> successor_status_;
+
+  bool instance_ = false;
+  bool stopping_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace baton::proxy

@@ -1,0 +1,143 @@
+// The server as the successor: what it inherits, when it becomes the instance, and what it does when the predecessor
+// is suddenly gone, or is not.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "proxy/adopter.hpp"
+#include "proxy/in_main.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/server.hpp"
+
+namespace baton::proxy {
+
+namespace asio = boost::asio;
+namespace log = runtime::log;
+
+namespace {
+
+std::unexpected<handoff::Error> refuse(std::string text) {
+  return handoff::fail(handoff::Fault::refused, std::move(text));
+}
+
+// The running instance's paths cannot change under it: everybody who knows them would look in the wrong place.
+std::optional<std::string> changed_path(const state::InstanceRecord& theirs, const process::Paths& ours) {
+  const auto differs = [](const char* key, const std::string& running, const std::string& wanted) {
+    return running == wanted ? std::optional<std::string>()
+                             : fmt::format("an upgrade cannot change {} (the running instance has '{}', the "
+                                           "configuration says '{}'); stop and start to change it",
+                                           key, running, wanted);
+  };
+  if (auto text = differs("handoff.socket", theirs.handoff_socket, ours.handoff_socket.value_or(""))) return text;
+  if (auto text = differs("pid_file", theirs.pid_file, ours.pid_file.value_or(""))) return text;
+  return differs("admin.bind", theirs.admin, ours.admin ? ours.admin->text() : "");
+}
+
+}  // namespace
+
+int Server::run_as_successor(handoff::UniqueFd channel) {
+  conversation_over_ = false;
+  conversation_ = std::thread([this, channel = std::move(channel)]() mutable {
+    WorkersAdopter adopter(AdopterDuties{
+        .inherit = [this](handoff::Inheritance inheritance) {
+          return in_main([&] { return inherit(std::move(inheritance)); });
+        },
+        .workers = [this]() -> Workers& { return *workers_; },
+        .accept = [this] { in_main([this] { accept(); }); },
+        .take_over = [this](const std::string& application, const handoff::Report& report) {
+          return in_main([&] { return take_over(application, report); });
+        },
+    });
+    auto outcome = handoff::succeed(std::move(channel), adopter, {.version = options_.version, .features = {}});
+    asio::post(context_, [this, outcome = std::move(outcome)]() mutable { succession_ended(std::move(outcome)); });
+  });
+  return loop();
+}
+
+handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance inheritance) {
+  const auto record = state::decode_instance_record(inheritance.application);
+  if (!record) return refuse("what the predecessor says of itself cannot be read");
+  if (auto text = changed_path(*record, paths_)) return refuse(std::move(*text));
+
+  handoff::UniqueFd admin;
+  handoff::UniqueFd lock;
+  for (auto& socket : inheritance.sockets) {
+    if (socket.name == "@admin") admin = std::move(socket.descriptor);
+    if (socket.name == "@lock") lock = std::move(socket.descriptor);
+  }
+  auto opened = paths_.lock ? handoff::InstanceLock::on_file(*paths_.lock)
+                            : lock ? handoff::InstanceLock::reopened(lock) : handoff::InstanceLock::on_memory();
+  if (!opened) return std::unexpected(opened.error());
+  lock_ = std::move(*opened);
+  if (paths_.pid_file) {
+    auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid());
+    if (!file) return std::unexpected(file.error());
+    pid_file_ = std::move(*file);
+  }
+  try {
+    sockets_ = bind_listeners(settings_->config, inheritance.sockets);
+    start_workers(inheritance.generation + 1);
+    if (paths_.admin) {
+      open_admin(std::move(admin));
+      admin_->pause();
+    }
+  } catch (const std::exception& error) {
+    return refuse(error.what());
+  }
+  std::vector<std::string> addresses;
+  for (const BoundSocket& socket : sockets_) {
+    if (!socket.bound_here) addresses.push_back(socket.address.text());
+  }
+  return addresses;
+}
+
+handoff::Result<void> Server::become_instance() {
+  if (!lock_.take_within(settings_->config.handoff.step_timeout)) {
+    return handoff::fail(handoff::Fault::timed_out, "the predecessor holds the instance lock");
+  }
+  instance_ = true;
+  if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
+  if (admin_) admin_->resume();
+  return {};
+}
+
+handoff::Result<void> Server::take_over(const std::string& application, const handoff::Report& report) {
+  const auto record = state::decode_instance_record(application);
+  if (record) {
+    inherited_accepted_ = record->accepted_total;
+    inherited_requests_ = record->requests_total;
+  }
+  last_upgrade_ = admin::LastUpgrade{"completed", "", report};
+  if (auto become = become_instance(); !become) return become;
+  log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
+            ::getpid(), report.moved_total());
+  if (record) {
+    for (const int signal : record->signals) asio::post(context_, [this, signal] { on_signal(signal); });
+  }
+  return {};
+}
+
+void Server::succession_ended(handoff::SuccessionOutcome outcome) {
+  conversation_over_ = true;
+  if (outcome.ending == handoff::Succession::completed) return;
+  if (outcome.ending == handoff::Succession::failed) {
+    log::error("cannot succeed: {}", outcome.reason);
+    return exit_with(1);
+  }
+  // The channel ended. Whoever gets the lock is the instance; meanwhile nothing is accepted.
+  workers_->each([](Worker& worker) { worker.stop_accepting(); });
+  if (!instance_ && become_instance()) {
+    log::warning("the predecessor is gone ({}); this process is the instance now, generation {}", outcome.reason,
+                 shared_.generation);
+  }
+  if (instance_) return accept();
+  log::error("the predecessor took the service back ({}); {} connections are served here to their end", outcome.reason,
+             shared_.connections.load());
+  exit_code_ = 1;
+  stopping_ = true;
+  sockets_.clear();
+  workers_->each([](Worker& worker) { worker.begin_stop(); });
+  watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
+}
+
+}  // namespace baton::proxy

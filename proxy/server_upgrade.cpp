@@ -1,0 +1,198 @@
+// The server as the predecessor: it starts the successor, lends the conversation what only it can do, and either ends
+// or goes on as if nothing had been.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "handoff/records.hpp"
+#include "proxy/in_main.hpp"
+#include "proxy/process/spawn.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/server.hpp"
+
+namespace baton::proxy {
+
+namespace asio = boost::asio;
+namespace log = runtime::log;
+
+namespace {
+
+// The one line that says what an upgrade did.
+std::string report_line(const handoff::Report& report) {
+  const auto counts = [](const std::map<std::string, std::uint64_t>& numbers) {
+    std::string text;
+    for (const auto& [label, number] : numbers) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", label, number);
+    return text.empty() ? std::string("none") : text;
+  };
+  std::uint64_t refused = 0;
+  for (const auto& [reason, number] : report.refused) refused += number;
+  return fmt::format(
+      "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, refused={}{}; "
+      "pause p50={} us p99={} us max={} us",
+      report.from.generation, report.to.generation, report.from.pid, report.to.pid, report.from.version,
+      report.to.version, static_cast<double>(report.duration_us) / 1000.0, report.moved_total(), counts(report.moved),
+      report.taken_back, refused, refused != 0 ? " (" + counts(report.refused) + ")" : "", report.pauses.p50_us,
+      report.pauses.p99_us, report.pauses.max_us);
+}
+
+}  // namespace
+
+void Server::begin_upgrade() {
+  if (upgrading_) {
+    log::warning("upgrade: SIGUSR2 refused: one is under way already; send it again when that has ended");
+    return;
+  }
+  if (stopping_ || !instance_) {
+    log::warning("upgrade: SIGUSR2 refused: this process is {}", stopping_ ? "stopping" : "not the instance");
+    return;
+  }
+  if (conversation_.joinable()) conversation_.join();
+  auto spawned = process::spawn_successor(options_.arguments);
+  if (!spawned) {
+    last_upgrade_ = admin::LastUpgrade{"rolled_back", spawned.error(), {}};
+    log::error("upgrade: failed: {}; this process goes on", spawned.error());
+    return;
+  }
+  upgrading_ = true;
+  conversation_over_ = false;
+  signals_passed_on_ = 0;
+  remembered_signals_.clear();
+  successor_pid_ = spawned->pid;
+  successor_status_.reset();
+  kill_timer_.cancel();
+  log::info("upgrade begins: started {} as PID {}", options_.arguments[0], spawned->pid);
+
+  const config::Handoff& handoff = settings_->config.handoff;
+  donor_ = std::make_unique<WorkersDonor>(
+      *workers_, handoff.finish_timeout,
+      DonorDuties{.estate = [this] { return in_main([this] { return estate(); }); },
+                  .stop_accepting = [this](const auto& taken) { in_main([&] { stop_accepting(taken); }); },
+                  .accept_again = [this] { in_main([this] { accept(); }); },
+                  .resign = [this] { return in_main([this] { return resign(); }); },
+                  .reclaim = [this] { return in_main([this] { return reclaim(); }); }});
+  conversation_ = std::thread([this, pid = spawned->pid, channel = std::move(spawned->channel), handoff]() mutable {
+    const handoff::PredecessorTerms terms{
+        .self = {shared_.generation, ::getpid(), options_.version},
+        .features = {},
+        .ready_timeout = handoff.ready_timeout,
+        .step_timeout = handoff.step_timeout,
+    };
+    auto outcome = handoff::hand_over(std::move(channel), *donor_, terms);
+    asio::post(context_, [this, pid, outcome = std::move(outcome)]() mutable { upgrade_ended(std::move(outcome), pid); });
+  });
+}
+
+handoff::Estate Server::estate() {
+  handoff::Estate estate;
+  for (const BoundSocket& socket : sockets_) {
+    estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
+  }
+  if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
+  if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.descriptor()});
+  estate.application = state::encode(state::InstanceRecord{
+      .handoff_socket = paths_.handoff_socket.value_or(""),
+      .pid_file = paths_.pid_file.value_or(""),
+      .admin = paths_.admin ? paths_.admin->text() : "",
+  });
+  estate.configuration = options_.configuration_text;
+  estate.executable = executable_.get();
+  return estate;
+}
+
+void Server::stop_accepting(const std::vector<std::string>& taken) {
+  workers_->each([](Worker& worker) { worker.stop_accepting(); });
+  // What nobody goes on with: its queue is emptied here, and the socket closes with us.
+  Worker& worker = workers_->at(0);
+  for (const auto& socket : sockets_) {
+    if (std::find(taken.begin(), taken.end(), socket.address.text()) != taken.end()) continue;
+    worker.loop().call([&] {
+      worker.empty_queue({socket.listener, socket.socket.get(), socket.address.family == state::Family::unix_path});
+    });
+  }
+}
+
+std::string Server::resign() {
+  const Counters counters = workers_->counters();
+  const std::string record = state::encode(state::InstanceRecord{
+      .accepted_total = inherited_accepted_ + counters.accepted,
+      .requests_total = inherited_requests_ + counters.requests,
+      .signals = remembered_signals_,
+  });
+  signals_passed_on_ = remembered_signals_.size();
+  if (admin_) admin_->pause();
+  instance_ = false;
+  lock_.release();
+  return record;
+}
+
+bool Server::reclaim() {
+  if (!lock_.try_take()) return false;
+  instance_ = true;
+  if (admin_) admin_->resume();
+  if (paths_.pid_file) {
+    // The successor may have named itself already.
+    if (auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid())) {
+      pid_file_ = std::move(*file);
+      (void)pid_file_.publish();
+    }
+  }
+  return true;
+}
+
+std::string Server::explain_failure(const handoff::HandoverOutcome& outcome, pid_t successor) {
+  // The channel usually ends because the successor did; how, helps more than that it did.
+  for (int i = 0; i < 100 && successor_pid_ == successor && !successor_status_; ++i) {
+    reap();
+    if (!successor_status_) ::usleep(1000);
+  }
+  if (!successor_status_) return outcome.reason;
+  return outcome.reason + "; the successor " + process::describe_exit(*successor_status_);
+}
+
+void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
+  upgrading_ = false;
+  conversation_over_ = true;
+  donor_.reset();
+  if (outcome.ending == handoff::Ending::completed) {
+    log::info("upgrade: {}", report_line(outcome.report));
+  } else if (outcome.ending == handoff::Ending::superseded) {
+    log::error("upgrade: the successor is the instance although the conversation broke ({}); {}", outcome.reason,
+               report_line(outcome.report));
+  }
+  if (outcome.ending != handoff::Ending::rolled_back) {
+    // Signals that came too late to go with Done.
+    for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) {
+      ::kill(static_cast<pid_t>(outcome.report.to.pid), remembered_signals_[i]);
+    }
+    stopping_ = true;
+    const std::uint64_t left = shared_.connections.load();
+    if (left != 0) log::warning("{} connections could not be moved and are served here to their end", left);
+    workers_->each([](Worker& worker) { worker.begin_stop(); });
+    sockets_.clear();
+    watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
+    return;
+  }
+
+  // A successor that owns nothing is of no use to anybody. One that has adopted connections serves them to their end
+  // and ends by itself; if it hangs, it is killed when that end must have come.
+  if (successor_pid_ == successor && !outcome.adopted_any) {
+    ::kill(successor, SIGKILL);
+  } else if (successor_pid_ == successor) {
+    kill_timer_.expires_after(settings_->config.handoff.drain_timeout + settings_->config.handoff.step_timeout * 2);
+    kill_timer_.async_wait([this, successor](boost::system::error_code error) {
+      if (!error && successor_pid_ == successor) ::kill(successor, SIGKILL);
+    });
+  }
+  last_upgrade_ = admin::LastUpgrade{"rolled_back", outcome.reason, outcome.report};
+  log::error("upgrade: failed: {}; this process goes on; {}", explain_failure(outcome, successor),
+             report_line(outcome.report));
+  stopping_ = false;
+  const std::vector<int> signals = std::exchange(remembered_signals_, {});
+  for (const int signal : signals) {
+    if (signal != SIGUSR1) on_signal(signal);
+  }
+}
+
+}  // namespace baton::proxy

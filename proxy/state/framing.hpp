@@ -1,0 +1,46 @@
+// Where a message body ends (RFC 9112 §6.3). Relaying advances it (proxy/http1/body.hpp); a handover copies it.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+namespace baton::state {
+
+// Nothing follows the head, or all that followed it has been seen.
+struct NoBody {
+  bool operator==(const NoBody&) const = default;
+};
+
+// Content-Length: so many bytes are still to come; never 0 (that is NoBody).
+struct ByLength {
+  std::uint64_t remaining = 0;
+  bool operator==(const ByLength&) const = default;
+};
+
+// What the next byte of a chunked body (RFC 9112 §7.1) must be.
+enum class ChunkPosition : std::uint8_t {
+  size_first,    // the first digit of a chunk's size
+  size,          // a further digit, an extension, or CR
+  extension,     // inside a chunk extension
+  size_lf,       // the LF that ends the size line
+  data,          // `remaining` bytes of the chunk
+  data_cr,       // the CR after a chunk's data
+  data_lf,       // the LF after it
+  trailers,      // the last chunk's size line is over; the trailer section, maybe empty, comes as a whole
+};
+
+struct ByChunks {
+  ChunkPosition position = ChunkPosition::size_first;
+  std::uint64_t remaining = 0;         // of this chunk: its size as far as it was read, then its bytes to come
+  std::uint32_t line_bytes = 0;        // so many bytes of this size line have been seen, to bound it
+  bool operator==(const ByChunks&) const = default;
+};
+
+// The body ends with the connection; only a response can be framed so.
+struct UntilClose {
+  bool operator==(const UntilClose&) const = default;
+};
+
+using BodyFraming = std::variant<NoBody, ByLength, ByChunks, UntilClose>;
+
+}  // namespace baton::state

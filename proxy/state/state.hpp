@@ -1,0 +1,151 @@
+// THE value: everything a successor needs to go on with a connection, and nothing else. A connection runs on this
+// very struct; a handover sends it (codec.hpp). What touches the kernel (sockets, timers, pools) is not in it.
+//
+// Times are milliseconds of CLOCK_MONOTONIC.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "proxy/state/address.hpp"
+#include "proxy/state/buffer.hpp"
+#include "proxy/state/framing.hpp"
+
+namespace baton::state {
+
+// One socket of a connection.
+struct Leg {
+  Buffer unread;                      // received and not yet consumed
+  Buffer unsent;                      // accepted for sending and not yet written
+  bool read_ended = false;            // the other side has sent its FIN
+  bool write_ended = false;           // we have sent ours, or the other side takes no more
+  std::int64_t read_at_ms = 0;        // when a byte last came in
+  std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` got its first
+  bool operator==(const Leg&) const = default;
+};
+
+// The leg to a server of an upstream.
+struct UpstreamLeg : Leg {
+  std::string upstream;               // the upstream's name in the configuration
+  SocketAddress server;
+  bool reused = false;                // it has served an exchange before, so it may turn out to be stale
+  bool operator==(const UpstreamLeg&) const = default;
+};
+
+// What must be known of a request for as long as its exchange lasts.
+struct Request {
+  BodyFraming body;                   // what is still to be read of it
+  std::uint64_t body_bytes = 0;       // of its content, read so far
+  bool head_only = false;             // HEAD: the response has no body
+  bool idempotent = false;            // RFC 9110 §9.2.2
+  bool http10 = false;                // the client speaks HTTP/1.0
+  bool asked_close = false;           // the client said that this is its last request
+  bool keep_alive = true;             // the connection will serve another request after this one
+  bool expects_continue = false;      // and no 1xx was passed on and no body byte came since
+  bool wants_websocket = false;
+  bool operator==(const Request&) const = default;
+};
+
+// ── Phases of an HTTP/1 connection ────────────────────────────────────────────────────────────────────────────────
+
+// Idle, or a head is arriving: it is simply what is in client.unread.
+struct AwaitingRequest {
+  std::int64_t since_ms = 0;          // idle since then; or the first byte of the head came then
+  std::uint32_t scanned = 0;          // a cache of how far the search for the head's end has come
+  bool operator==(const AwaitingRequest&) const = default;
+};
+
+// A whole head stands at the front of client.unread; a server for it is chosen and connected. Nothing of an
+// unfinished attempt is state: a successor begins the attempt anew.
+struct Connecting {
+  Request request;
+  std::uint32_t head_bytes = 0;
+  std::uint8_t attempts = 0;          // that have failed so far
+  bool fresh = false;                 // no pooled connection: the last one was stale
+  bool operator==(const Connecting&) const = default;
+};
+
+// No byte of the final response has been passed on.
+struct ResponseAwaited {
+  std::uint32_t scanned = 0;
+  std::uint8_t interim = 0;           // 1xx responses seen
+  bool operator==(const ResponseAwaited&) const = default;
+};
+
+// The response's head has been passed on, its body follows (NoBody: it has ended).
+struct ResponseRelayed {
+  BodyFraming body;
+  bool dechunk = false;               // the client gets the content only (RFC 9112 §7.1.3), and then a close
+  bool upstream_keep_alive = false;   // the upstream connection can be used again afterwards
+  bool operator==(const ResponseRelayed&) const = default;
+};
+
+// The request went, or goes, to the upstream leg; the response comes from there.
+struct Relaying {
+  Request request;
+  std::uint32_t head_bytes = 0;       // of the request as it came
+  std::uint32_t held = 0;             // bytes at the front of client.unread, head first, that were passed on already and
+                                      // are kept for another attempt; 0: there will be none
+  std::uint8_t attempts = 0;
+  bool upload_abandoned = false;      // the upstream takes no more of the body; what comes of it is thrown away
+  std::variant<ResponseAwaited, ResponseRelayed> response;
+  bool operator==(const Relaying&) const = default;
+};
+
+// A response of our own is in client.unsent; then a lingering close.
+struct Answering {
+  bool operator==(const Answering&) const = default;
+};
+
+// Our side is ended; what the client still sends is thrown away, so that it can read our answer (RFC 9112 §9.6).
+struct Lingering {
+  std::int64_t since_ms = 0;
+  bool operator==(const Lingering&) const = default;
+};
+
+// What the access log says of an exchange. Text is kept only while an access log is written.
+struct AccessRecord {
+  std::int64_t started_ms = 0;
+  std::int64_t started_unix_us = 0;
+  std::string request_line;
+  std::string referer;
+  std::string user_agent;
+  std::uint16_t status = 0;           // 0: no response has begun
+  std::uint64_t response_bytes = 0;   // of content, as passed to the client
+  bool operator==(const AccessRecord&) const = default;
+};
+
+struct Http1 {
+  std::variant<AwaitingRequest, Connecting, Relaying, Answering, Lingering> phase;
+  std::uint64_t requests = 0;         // begun on this connection
+  AccessRecord access;
+  bool operator==(const Http1&) const = default;
+};
+
+// Two legs relayed without looking: a WebSocket after its 101.
+struct Tunnel {
+  AccessRecord access;
+  bool operator==(const Tunnel&) const = default;
+};
+
+struct ConnectionState {
+  std::uint64_t id = 0;               // unique within an instance, kept across generations
+  std::string listener;
+  SocketAddress client_address;
+  Leg client;
+  std::optional<UpstreamLeg> upstream;
+  std::variant<Http1, Tunnel> protocol;
+  bool operator==(const ConnectionState&) const = default;
+};
+
+// An idle connection to a server that moves without a client: an offer with one leg.
+struct IdleUpstream {
+  std::string upstream;
+  SocketAddress server;
+  std::int64_t idle_since_ms = 0;
+  bool operator==(const IdleUpstream&) const = default;
+};
+
+}  // namespace baton::state

@@ -1,0 +1,46 @@
+#include "proxy/tunnel/tunnel.hpp"
+
+#include <algorithm>
+
+namespace baton::tunnel {
+
+namespace {
+
+// One direction, as far as there is room for it.
+void pass(state::Leg& from, state::Leg& to, std::uint64_t buffer_bytes, std::int64_t now_ms) {
+  if (from.unread.empty() || to.write_ended) {
+    if (to.write_ended) from.unread.clear();       // nobody takes them any more
+    return;
+  }
+  if (to.unsent.empty()) {
+    to.write_at_ms = now_ms;
+    from.unread.move_to(to.unsent, from.unread.size());
+  } else if (to.unsent.size() < buffer_bytes) {
+    from.unread.move_to(to.unsent, std::min<std::size_t>(from.unread.size(), buffer_bytes - to.unsent.size()));
+  }
+}
+
+// The source has ended, and everything it sent has gone out.
+bool must_end(const state::Leg& from, const state::Leg& to) {
+  return from.read_ended && from.unread.empty() && to.unsent.empty() && !to.write_ended;
+}
+
+}  // namespace
+
+Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int64_t now_ms) {
+  state::Leg& client = state.client;
+  state::Leg& upstream = *state.upstream;
+  pass(client, upstream, buffer_bytes, now_ms);
+  pass(upstream, client, buffer_bytes, now_ms);
+  if (must_end(upstream, client)) return Need::end_client_writing;
+  if (must_end(client, upstream)) return Need::end_upstream_writing;
+  if (client.write_ended && upstream.write_ended && client.read_ended && upstream.read_ended) return Need::close;
+  return Need::nothing;
+}
+
+std::int64_t last_progress_ms(const state::ConnectionState& state) {
+  return std::max({state.client.read_at_ms, state.client.write_at_ms, state.upstream->read_at_ms,
+                   state.upstream->write_at_ms});
+}
+
+}  // namespace baton::tunnel

@@ -1,0 +1,275 @@
+#include "proxy/worker.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "proxy/runtime/log.hpp"
+#include "proxy/state/codec.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+constexpr int accepts_per_event = 16;
+constexpr std::size_t access_bytes_max = 64 * 1024;
+constexpr std::int64_t failure_line_every_ms = 1'000;
+constexpr std::int64_t expiry_every_ms = 250;
+
+}  // namespace
+
+// A listening socket in this worker's loop. Level-triggered and exclusive: one worker is woken for one connection.
+class Worker::Acceptor final : public runtime::EventHandler {
+ public:
+  Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) { resume(); }
+  ~Acceptor() override { pause(); }
+
+  void resume() {
+    if (!watching_) watching_ = worker_.loop_.add(socket_.descriptor, EPOLLIN | EPOLLEXCLUSIVE, *this);
+  }
+  void pause() {
+    if (watching_) worker_.loop_.remove(socket_.descriptor);
+    watching_ = false;
+  }
+
+  void on_events(std::uint32_t) override {
+    for (int i = 0; i < accepts_per_event && watching_ && accept_one(); ++i) {
+    }
+  }
+
+  // False: there is nothing to accept, or no room.
+  bool accept_one() {
+    Shared& shared = worker_.shared_;
+    if (shared.connections_max != 0 && shared.connections.load(std::memory_order_relaxed) >= shared.connections_max) {
+      return pause_all("the limit of connections is reached");
+    }
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    handoff::UniqueFd socket(::accept4(socket_.descriptor, reinterpret_cast<sockaddr*>(&address), &length,
+                                       SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        return pause_all(std::strerror(errno));
+      }
+      return errno == EINTR || errno == ECONNABORTED;
+    }
+    if (!socket_.unix_path) {
+      const int on = 1;
+      ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    ++worker_.counters.accepted;
+    worker_.take(std::move(socket), socket_.listener, state::SocketAddress::from_sockaddr(address, length));
+    return true;
+  }
+
+ private:
+  bool pause_all(const char* why) {
+    log::warning("accepting pauses: {}", why);
+    for (auto& acceptor : worker_.acceptors_) acceptor->pause();
+    worker_.accepting_paused_ = true;
+    return false;
+  }
+
+  Worker& worker_;               // owns this
+  ListeningSocket socket_;
+  bool watching_ = false;
+};
+
+Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, unsigned number)
+    : settings_(std::move(settings)),
+      shared_(shared),
+      deadlines_(loop_.now_ms()),
+      pool_(loop_, settings_->upstreams),
+      default_upstream_(pool_.find(settings_->config.default_upstream)),
+      id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
+  unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
+  loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
+}
+
+Worker::~Worker() {
+  for (Connection* connection = first_; connection != nullptr;) delete std::exchange(connection, connection->next_);
+  for (Connection* connection : at_boundary_) delete connection;
+  for (auto& [id, connection] : offered_) delete connection;
+}
+
+void Worker::run() {
+  loop_.run();
+  flush_access();
+}
+
+http1::Context Worker::context(std::string_view client_address, bool last_response) {
+  return {.rules = settings_->rules,
+          .scratch = scratch_,
+          .client_address = client_address,
+          .now_ms = loop_.now_ms(),
+          .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
+          .servers = default_upstream_->servers(),
+          .closing = stopping_ || last_response};
+}
+
+upstream::Upstream& Worker::route(const state::ConnectionState&) { return *default_upstream_; }
+
+void Worker::tick(std::int64_t now_ms) {
+  unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
+  deadlines_.advance(now_ms);
+  if (now_ms >= next_expiry_ms_) {
+    next_expiry_ms_ = now_ms + expiry_every_ms;
+    pool_.expire(now_ms, settings_->upstream_idle_ms);
+  }
+  flush_access();
+  if (accepting_paused_) accepting_may_go_on();
+  if (wake_ && !finish_announced_ && now_ms >= finish_at_ms_) {
+    finish_announced_ = true;
+    wake_();
+  }
+}
+
+// ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Worker::take(handoff::UniqueFd socket, const std::string& listener, const state::SocketAddress& client) {
+  state::ConnectionState state;
+  state.id = next_id();
+  state.listener = listener;
+  state.client_address = client;
+  auto& http1 = std::get<state::Http1>(state.protocol);
+  std::get<state::AwaitingRequest>(http1.phase).since_ms = now_ms();
+  auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
+  if (!connection->watch()) return;
+  Connection& added = *connection.release();
+  shared_.connections.fetch_add(1, std::memory_order_relaxed);
+  ++count_;
+  list(added);
+  added.run();
+}
+
+void Worker::list(Connection& connection) {
+  connection.next_ = first_;
+  connection.previous_ = nullptr;
+  if (first_ != nullptr) first_->previous_ = &connection;
+  first_ = &connection;
+  connection.listed_ = true;
+  ++listed_;
+  if (connection.stays) ++staying_;
+}
+
+void Worker::unlist(Connection& connection) {
+  if (!connection.listed_) return;
+  if (sweep_ == &connection) sweep_ = connection.next_;
+  if (connection.previous_ != nullptr) connection.previous_->next_ = connection.next_;
+  if (connection.next_ != nullptr) connection.next_->previous_ = connection.previous_;
+  if (first_ == &connection) first_ = connection.next_;
+  connection.previous_ = connection.next_ = nullptr;
+  connection.listed_ = false;
+  --listed_;
+  if (connection.stays) --staying_;
+}
+
+void Worker::remove(Connection& connection) {
+  unlist(connection);
+  --count_;
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  loop_.dispose(std::unique_ptr<runtime::Disposable>(&connection));
+  if (wake_ && listed_ == staying_) wake_();
+}
+
+bool Worker::boundary(Connection& connection) {
+  if (http1::at_boundary(connection.state())) ++counters.requests;
+  if (!wake_ || connection.stays || !http1::at_boundary(connection.state())) return false;
+  connection.freeze();
+  unlist(connection);
+  at_boundary_.push_back(&connection);
+  wake_();
+  return true;
+}
+
+void Worker::log_access(const state::ConnectionState& state, const state::AccessRecord& record) {
+  if (!settings_->access_format || shared_.access_log == nullptr) return;
+  runtime::append_access_line(*settings_->access_format, state, record, now_ms(), access_lines_);
+  if (access_lines_.size() >= access_bytes_max) flush_access();
+}
+
+void Worker::flush_access() {
+  if (access_lines_.empty()) return;
+  shared_.access_log->write(std::exchange(access_lines_, {}));
+}
+
+void Worker::note_connect_failure(const state::SocketAddress& server, int error) {
+  if (now_ms() < next_failure_line_ms_) return;       // one line a second says it
+  next_failure_line_ms_ = now_ms() + failure_line_every_ms;
+  log::warning("server {} cannot be connected: {}", server.text(), std::strerror(error));
+}
+
+void Worker::count(admin::Connections& into) const {
+  const auto note = [&](const Connection& connection) {
+    const std::string_view name = state::phase_name(connection.state());
+    ++(name == "idle" ? into.idle : name == "head" ? into.head : name == "exchange" ? into.exchange
+       : name == "tunnel" ? into.tunnel : into.closing);
+  };
+  for (const Connection* one = first_; one != nullptr; one = one->next_) note(*one);
+  into.upstream_idle += pool_.idle();
+}
+
+// ── Accepting and stopping ────────────────────────────────────────────────────────────────────────────────────────
+
+void Worker::accept_on(const std::vector<ListeningSocket>& sockets) {
+  stop_accepting();
+  for (const auto& socket : sockets) acceptors_.push_back(std::make_unique<Acceptor>(*this, socket));
+}
+
+void Worker::stop_accepting() {
+  accepting_paused_ = false;
+  for (auto& acceptor : acceptors_) {
+    acceptor->pause();
+    loop_.dispose(std::move(acceptor));
+  }
+  acceptors_.clear();
+}
+
+void Worker::accepting_may_go_on() {
+  if (shared_.connections_max != 0 && shared_.connections.load(std::memory_order_relaxed) >= shared_.connections_max) {
+    return;
+  }
+  accepting_paused_ = false;
+  for (auto& acceptor : acceptors_) acceptor->resume();
+}
+
+void Worker::empty_queue(const ListeningSocket& socket) {
+  auto acceptor = std::make_unique<Acceptor>(*this, socket);
+  while (acceptor->accept_one()) {
+  }
+  acceptor->pause();
+  loop_.dispose(std::move(acceptor));
+}
+
+void Worker::begin_stop() {
+  stopping_ = true;
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    if (http1::is_idle(connection->state())) connection->end();
+    connection = next;
+  }
+  pool_.expire(now_ms(), 0);
+}
+
+bool Worker::has_listener(const std::string& name) const {
+  const auto& listeners = settings_->config.listeners;
+  return std::any_of(listeners.begin(), listeners.end(), [&](const auto& listener) { return listener.name == name; });
+}
+
+void Worker::cut_all() {
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    connection->cut();
+    connection = next;
+  }
+}
+
+}  // namespace baton::proxy

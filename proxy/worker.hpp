@@ -1,0 +1,166 @@
+// One worker thread's world: its loop, its connections, its pools and its counters. Everything here is called in that
+// thread, but for `loop().post` and `loop().call`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "handoff/parties.hpp"
+#include "proxy/admin/status.hpp"
+#include "proxy/connection.hpp"
+#include "proxy/runtime/deadlines.hpp"
+#include "proxy/runtime/loop.hpp"
+#include "proxy/settings.hpp"
+#include "proxy/state/codec.hpp"
+#include "proxy/upstream/pool.hpp"
+
+namespace baton::proxy {
+
+// What the workers of a process have in common.
+struct Shared {
+  std::atomic<std::uint64_t> connections{0};
+  std::uint64_t connections_max = 0;        // 0: no limit
+  std::uint64_t generation = 1;
+  runtime::AccessLog* access_log = nullptr; // outlives the workers
+};
+
+// A listening socket as the workers see it; the descriptor belongs to the server.
+struct ListeningSocket {
+  std::string listener;
+  int descriptor = -1;
+  bool unix_path = false;
+};
+
+struct Counters {
+  std::uint64_t accepted = 0;
+  std::uint64_t requests = 0;
+};
+
+class Worker {
+ public:
+  Worker(std::shared_ptr<const Settings> settings, Shared& shared, unsigned number);
+  ~Worker();
+
+  void run();                                // until loop().stop()
+
+  // ── For connections ───────────────────────────────────────────────────────────────────────────────────────────
+  runtime::Loop& loop() { return loop_; }
+  runtime::Deadlines& deadlines() { return deadlines_; }
+  upstream::Pool& pool() { return pool_; }
+  const Settings& settings() const { return *settings_; }
+  const http1::Rules& rules() const { return settings_->rules; }
+  std::int64_t now_ms() const { return loop_.now_ms(); }
+  http1::Context context(std::string_view client_address, bool last_response);
+  bool has_listener(const std::string& name) const;
+  upstream::Upstream& route(const state::ConnectionState& state);
+  // An exchange has ended. True: the connection has been frozen for a handover.
+  bool boundary(Connection& connection);
+  void log_access(const state::ConnectionState& state, const state::AccessRecord& record);
+  void note_connect_failure(const state::SocketAddress& server, int error);
+  // It is closed: forget it, and free it after this round of events.
+  void remove(Connection& connection);
+
+  // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────
+  void accept_on(const std::vector<ListeningSocket>& sockets);
+  void stop_accepting();
+  // Accepts what is in the queue of a socket that nobody goes on with.
+  void empty_queue(const ListeningSocket& socket);
+  // An accepted socket, also from tests.
+  void take(handoff::UniqueFd socket, const std::string& listener, const state::SocketAddress& client);
+
+  // ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────
+  // Each connection ends at its boundary, idle ones at once, tunnels at their own end.
+  void begin_stop();
+  void cut_all();
+  // Connections still here, frozen ones included.
+  std::size_t connections() const { return count_; }
+  bool stopping() const { return stopping_; }
+
+  // ── Handing over ──────────────────────────────────────────────────────────────────────────────────────────────
+  // From now on connections freeze at their boundaries; after `finish_at_ms` wherever they are. `wake` is called when
+  // `freeze_next` may have more to give.
+  void begin_handover(std::int64_t finish_at_ms, std::function<void()> wake);
+  // Adds to `batch` what fits; false: nothing movable is left.
+  bool freeze_next(handoff::Room& room, handoff::Batch& batch);
+  void adopted(handoff::ParcelId id);
+  void refused(handoff::ParcelId id);
+  void take_back(handoff::ParcelId id);
+  // The handover is over, one way or the other; what is frozen and was never offered goes on.
+  void end_handover();
+
+  // ── Adopting ──────────────────────────────────────────────────────────────────────────────────────────────────
+  // Registers it and touches nothing. False: the kernel has no room.
+  bool prepare(handoff::ParcelId id, state::Moved moved, std::vector<handoff::UniqueFd> descriptors);
+  void start(handoff::ParcelId id);
+  void drop(handoff::ParcelId id);
+
+  // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────
+  Counters counters;
+  void count(admin::Connections& into) const;
+
+ private:
+  class Acceptor;
+
+  struct FrozenUpstream {
+    state::IdleUpstream idle;
+    std::unique_ptr<runtime::Socket> socket;
+  };
+
+  void tick(std::int64_t now_ms);
+  void accepting_may_go_on();
+  std::uint64_t next_id() { return id_base_ | ++last_id_; }
+  void flush_access();
+
+  void list(Connection& connection);
+  void unlist(Connection& connection);
+  // Puts a frozen connection into the batch; one that cannot move at all goes on here.
+  void give(Connection& connection, handoff::Room& room, handoff::Batch& batch);
+  void give_idle_upstream(handoff::Room& room, handoff::Batch& batch);
+  void stay(Connection& connection);
+  void pool_idle_upstream(FrozenUpstream frozen);
+
+  std::shared_ptr<const Settings> settings_;
+  Shared& shared_;                           // outlives the workers
+  runtime::Loop loop_;
+  runtime::Deadlines deadlines_;
+  upstream::Pool pool_;
+  upstream::Upstream* default_upstream_;
+  http1::Scratch scratch_;
+  std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, read anew at each tick
+  std::string access_lines_;
+  std::int64_t next_expiry_ms_ = 0;
+  std::int64_t next_failure_line_ms_ = 0;
+  const std::uint64_t id_base_;
+  std::uint64_t last_id_ = 0;
+  bool stopping_ = false;
+
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  bool accepting_paused_ = false;
+
+  Connection* first_ = nullptr;              // the connections that are not frozen, the newest first
+  std::size_t listed_ = 0;                   // in that list
+  std::size_t staying_ = 0;                  // of those: refused by a successor, served here to their end
+  std::size_t count_ = 0;                    // all of them
+
+  // A handover's side of the predecessor.
+  std::function<void()> wake_;               // empty: no handover
+  std::int64_t finish_at_ms_ = 0;
+  bool finish_announced_ = false;
+  bool final_sweep_ = false;
+  Connection* sweep_ = nullptr;              // the next in the list to look at
+  std::deque<Connection*> at_boundary_;      // frozen there and not yet offered
+  std::unordered_map<handoff::ParcelId, Connection*> offered_;
+  std::unordered_map<handoff::ParcelId, FrozenUpstream> offered_upstreams_;
+
+  // A handover's side of the successor.
+  std::unordered_map<handoff::ParcelId, std::unique_ptr<Connection>> prepared_;
+  std::unordered_map<handoff::ParcelId, FrozenUpstream> prepared_upstreams_;
+};
+
+}  // namespace baton::proxy

@@ -1,0 +1,215 @@
+// What a worker does in a handover: as the predecessor's it freezes and takes back, as the successor's it prepares
+// and starts.
+//
+// A connection that is served is in the worker's list. A frozen one is in exactly one other place: `at_boundary_`
+// (not offered yet), `offered_`, or `prepared_` (the successor's, until its Adopted is in the channel).
+#include <algorithm>
+
+#include "handoff/limits.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/state/codec.hpp"
+#include "proxy/worker.hpp"
+
+namespace baton::proxy {
+
+namespace {
+
+constexpr std::size_t descriptors_of_one = 2;
+
+bool has_room(const handoff::Room& room) {
+  return room.connections != 0 && room.descriptors >= descriptors_of_one && room.bytes != 0;
+}
+
+void take_room(handoff::Room& room, const handoff::Parcel& parcel) {
+  --room.connections;
+  room.descriptors -= parcel.descriptors.size();
+  room.bytes -= std::min(room.bytes, parcel.payload.size());
+}
+
+}  // namespace
+
+// ── The predecessor's side ────────────────────────────────────────────────────────────────────────────────────────
+
+void Worker::begin_handover(std::int64_t finish_at_ms, std::function<void()> wake) {
+  wake_ = std::move(wake);
+  finish_at_ms_ = finish_at_ms;
+  finish_announced_ = false;
+  final_sweep_ = false;
+  sweep_ = first_;
+}
+
+bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
+  while (!at_boundary_.empty()) {
+    if (!has_room(room)) return true;
+    Connection& connection = *at_boundary_.front();
+    at_boundary_.pop_front();
+    give(connection, room, batch);
+  }
+  // Two sweeps over the list: first those that can move now, and once the time is over all others, wherever they are.
+  // In between connections come by themselves, at their boundaries.
+  if (!final_sweep_ && runtime::monotonic_ms() >= finish_at_ms_) {
+    final_sweep_ = true;
+    sweep_ = first_;
+  }
+  while (sweep_ != nullptr) {
+    if (!has_room(room)) return true;
+    Connection& connection = *sweep_;
+    sweep_ = connection.next_;
+    const bool is_tunnel = std::holds_alternative<state::Tunnel>(connection.state().protocol);
+    if (connection.stays || !(final_sweep_ || is_tunnel || http1::at_boundary(connection.state()))) continue;
+    connection.freeze();
+    unlist(connection);
+    give(connection, room, batch);
+  }
+  if (listed_ > staying_) return true;
+  while (pool_.idle() != 0) {
+    if (!has_room(room)) return true;
+    give_idle_upstream(room, batch);
+  }
+  return false;
+}
+
+void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& batch) {
+  handoff::Parcel parcel;
+  parcel.id = connection.state().id;
+  parcel.label = state::phase_name(connection.state());
+  parcel.frozen_at_us = connection.frozen_at_us();
+  parcel.payload = state::encode(connection.state());
+  parcel.descriptors.push_back(connection.client_descriptor());
+  if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
+  if (parcel.payload.size() > handoff::limits::parcel_bytes_max) {
+    // More is buffered than any successor must take: it is served here to its end.
+    stay(connection);
+    return;
+  }
+  take_room(room, parcel);
+  offered_.emplace(parcel.id, &connection);
+  batch.parcels.push_back(std::move(parcel));
+}
+
+void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
+  upstream::Pool::Leaving leaving;
+  if (!pool_.leave_one(leaving)) return;
+  handoff::Parcel parcel;
+  parcel.id = next_id();
+  parcel.label = "upstream_idle";
+  parcel.frozen_at_us = runtime::monotonic_us();
+  leaving.socket->unwatch();
+  parcel.descriptors.push_back(leaving.socket->descriptor());
+  FrozenUpstream frozen{{leaving.upstream, leaving.server, leaving.since_ms}, std::move(leaving.socket)};
+  parcel.payload = state::encode(frozen.idle);
+  take_room(room, parcel);
+  offered_upstreams_.emplace(parcel.id, std::move(frozen));
+  batch.parcels.push_back(std::move(parcel));
+}
+
+void Worker::adopted(handoff::ParcelId id) {
+  if (const auto found = offered_.find(id); found != offered_.end()) {
+    Connection& connection = *found->second;
+    offered_.erase(found);
+    connection.let_go();
+  } else if (const auto upstream = offered_upstreams_.find(id); upstream != offered_upstreams_.end()) {
+    upstream->second.socket->release();
+    offered_upstreams_.erase(upstream);
+  }
+}
+
+void Worker::refused(handoff::ParcelId id) {
+  if (const auto found = offered_.find(id); found != offered_.end()) {
+    Connection& connection = *found->second;
+    offered_.erase(found);
+    connection.note_shared();
+    stay(connection);
+  } else {
+    adopted(id);      // nobody will need it here any more
+  }
+}
+
+void Worker::take_back(handoff::ParcelId id) {
+  if (const auto found = offered_.find(id); found != offered_.end()) {
+    Connection& connection = *found->second;
+    offered_.erase(found);
+    connection.note_shared();
+    list(connection);
+    connection.resume();
+  } else if (const auto upstream = offered_upstreams_.find(id); upstream != offered_upstreams_.end()) {
+    FrozenUpstream frozen = std::move(upstream->second);
+    offered_upstreams_.erase(upstream);
+    frozen.socket->note_shared();
+    pool_idle_upstream(std::move(frozen));
+  }
+}
+
+void Worker::end_handover() {
+  wake_ = nullptr;
+  sweep_ = nullptr;
+  while (!at_boundary_.empty()) {
+    Connection& connection = *at_boundary_.front();
+    at_boundary_.pop_front();
+    list(connection);
+    connection.resume();
+  }
+}
+
+void Worker::stay(Connection& connection) {
+  connection.stays = true;
+  list(connection);
+  connection.resume();
+}
+
+void Worker::pool_idle_upstream(FrozenUpstream frozen) {
+  upstream::Upstream* upstream = pool_.find(frozen.idle.upstream);
+  upstream::Server* server = upstream != nullptr ? upstream->find(frozen.idle.server) : nullptr;
+  if (server == nullptr || stopping_ || !frozen.socket->watch()) {
+    frozen.socket->close();
+    loop_.dispose(std::move(frozen.socket));
+    return;
+  }
+  pool_.give(*server, std::move(frozen.socket), frozen.idle.idle_since_ms);
+}
+
+// ── The successor's side ──────────────────────────────────────────────────────────────────────────────────────────
+
+bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<handoff::UniqueFd> descriptors) {
+  if (auto* idle = std::get_if<state::IdleUpstream>(&moved)) {
+    if (descriptors.size() != 1) return false;
+    auto socket = std::make_unique<runtime::Socket>(loop_, std::move(descriptors[0]), pool_);
+    return prepared_upstreams_.emplace(id, FrozenUpstream{std::move(*idle), std::move(socket)}).second;
+  }
+  auto& state = std::get<state::ConnectionState>(moved);
+  if (descriptors.size() != (state.upstream ? 2u : 1u)) return false;
+  handoff::UniqueFd upstream = state.upstream ? std::move(descriptors[1]) : handoff::UniqueFd{};
+  auto connection =
+      std::make_unique<Connection>(*this, std::move(state), std::move(descriptors[0]), std::move(upstream));
+  if (!connection->watch()) return false;
+  return prepared_.emplace(id, std::move(connection)).second;
+}
+
+void Worker::start(handoff::ParcelId id) {
+  if (const auto found = prepared_.find(id); found != prepared_.end()) {
+    std::unique_ptr<Connection> owned = std::move(found->second);
+    prepared_.erase(found);
+    Connection& connection = *owned;
+    shared_.connections.fetch_add(1, std::memory_order_relaxed);
+    ++count_;
+    list(*owned.release());
+    connection.note_shared();       // until the predecessor has read Adopted and closed its copies
+    connection.run();
+  } else if (const auto upstream = prepared_upstreams_.find(id); upstream != prepared_upstreams_.end()) {
+    FrozenUpstream frozen = std::move(upstream->second);
+    prepared_upstreams_.erase(upstream);
+    frozen.socket->note_shared();
+    pool_idle_upstream(std::move(frozen));
+  }
+}
+
+void Worker::drop(handoff::ParcelId id) {
+  // Destroying them deregisters and closes, and ends nothing: the predecessor goes on with these sockets.
+  if (const auto found = prepared_.find(id); found != prepared_.end()) {
+    loop_.dispose(std::move(found->second));
+    prepared_.erase(found);
+  }
+  prepared_upstreams_.erase(id);
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,35 @@
+#include "proxy/workers.hpp"
+
+#include <pthread.h>
+
+namespace baton::proxy {
+
+Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, unsigned number) {
+  for (unsigned i = 0; i < number; ++i) workers_.push_back(std::make_unique<Worker>(settings, shared, i));
+  for (auto& worker : workers_) {
+    threads_.emplace_back([&worker = *worker] { worker.run(); });
+    ::pthread_setname_np(threads_.back().native_handle(), ("worker " + std::to_string(threads_.size())).c_str());
+  }
+}
+
+Workers::~Workers() {
+  for (auto& worker : workers_) worker->loop().stop();
+  for (auto& thread : threads_) thread.join();
+}
+
+std::size_t Workers::connections() {
+  std::size_t total = 0;
+  each([&](Worker& worker) { total += worker.connections(); });
+  return total;
+}
+
+Counters Workers::counters() {
+  Counters total;
+  each([&](Worker& worker) {
+    total.accepted += worker.counters.accepted;
+    total.requests += worker.counters.requests;
+  });
+  return total;
+}
+
+}  // namespace baton::proxy

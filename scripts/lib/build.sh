@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# Configuring and building a preset, and the surroundings a build needs. Sourced, after steps.sh.
+
+: "${root:?}"
+
+# `sudo scripts/demo` in a user's checkout would leave a build folder that the user cannot write to. Goes on as that
+# user instead; packages get their own sudo.
+run_as_owner() {
+  if ((EUID == 0)) && [[ ${SUDO_UID:-0} != 0 && $(stat -c %u "$root") == "$SUDO_UID" ]]; then
+    exec sudo -H -u "#$SUDO_UID" -- "$0" "$@"
+  fi
+}
+
+# ccache keeps to its own default folder; only where there is no home to write to does it go into the build folder.
+prepare_environment() {
+  if [[ -z ${HOME:-} ]]; then
+    HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
+    export HOME=${HOME:-/tmp}
+  fi
+  if [[ ! -w $HOME && -z ${CCACHE_DIR:-} ]]; then export CCACHE_DIR=$root/build/ccache; fi
+  cd "$root" || exit
+}
+
+# One job for each core we may use, and 1.5 GiB of memory for each job; containers are asked for their limits too.
+job_count() {
+  local jobs memory_kib limit quota period
+  jobs=$(nproc)
+  memory_kib=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+  if read -r limit 2>/dev/null </sys/fs/cgroup/memory.max && [[ $limit != max ]]; then
+    if ((limit / 1024 < memory_kib)); then memory_kib=$((limit / 1024)); fi
+  fi
+  if read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max && [[ $quota != max ]]; then
+    if (((quota + period - 1) / period < jobs)); then jobs=$(((quota + period - 1) / period)); fi
+  fi
+  if ((memory_kib / 1572864 < jobs)); then jobs=$((memory_kib / 1572864)); fi
+  echo $((jobs > 0 ? jobs : 1))
+}
+
+# configure PRESET [-DNAME=VALUE...]. Warnings are errors where BATON_WERROR=ON asks for it (CI does); a compiler that
+# we have not met may warn where ours do not, and that must not stop anybody's build.
+configure() {
+  local preset=$1 cache=$root/build/$1/CMakeCache.txt options=()
+  shift
+  if [[ ! -e $cache ]]; then
+    options+=("-DBATON_WERROR=${BATON_WERROR:-OFF}")
+  elif [[ -n ${BATON_WERROR:-} ]]; then
+    options+=("-DBATON_WERROR=$BATON_WERROR")
+  fi
+  # The checkout may have been moved, or be mounted elsewhere in a container.
+  if [[ -e $cache ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then options+=(--fresh); fi
+  step "Configure $preset" env CXX=g++ cmake --preset "$preset" "${options[@]}" "$@"
+}
+
+# build PRESET [TARGET...]
+build() {
+  local preset=$1 targets=()
+  shift
+  if (($#)); then targets=(--target "$@"); fi
+  step "Build $preset" cmake --build --preset "$preset" -j "$(job_count)" "${targets[@]}"
+}

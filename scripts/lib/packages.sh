@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # The groups are for those who source this.
+# Which packages Baton needs, in groups, and how the missing ones get installed. Sourced, after steps.sh.
+
+: "${root:?}"
+
+# `boost` stands for Boost's headers, 1.81 or later, under whatever name the distribution gives them.
+packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boost libssl-dev libyaml-cpp-dev
+  libprotobuf-dev protobuf-compiler libcli11-dev libspdlog-dev libfmt-dev)
+packages_test=(libgtest-dev libgmock-dev)
+packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
+  llvm-19)  # llvm-19 has the symbolizer that gives the sanitizers' stack traces their names.
+packages_peers=(nginx libnginx-mod-stream haproxy curl wrk openssl valgrind strace procps iproute2
+  python3 python3-h11 python3-websockets)
+
+# Prints those of its arguments that are not installed. Asks dpkg only, so it takes no time when nothing is missing.
+missing_packages() {
+  local package installed
+  # shellcheck disable=SC2016  # The fields are dpkg's to expand.
+  installed=" $(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${@/#boost/libboost1.*-dev}" 2>/dev/null |
+    sed -n 's/^installed //p' | tr '\n' ' ') "
+  if [[ $installed =~ \ libboost1\.(8[1-9]|9[0-9]|[1-9][0-9][0-9])-dev\  ]]; then installed+="boost "; fi
+  for package in "$@"; do
+    if [[ $installed != *" $package "* ]]; then echo "$package"; fi
+  done
+}
+
+# Installs what is missing of its arguments, as one numbered step. Only apt ever runs as root.
+# BATON_INSTALL=no leaves the machine as it is and goes on.
+ensure_packages() {
+  local as_root=() missing=()
+  if [[ ${BATON_INSTALL:-yes} == no ]]; then
+    step_skipped "Packages" "not looked at (BATON_INSTALL=no)"
+    return
+  fi
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    fail "This script installs packages with apt, on Debian 12, Ubuntu 24.04 or later. Elsewhere install the" \
+      "counterparts of these and run it again with BATON_INSTALL=no:" "  $*"
+  fi
+  mapfile -t missing < <(missing_packages "$@")
+  if ((${#missing[@]} == 0)); then
+    step_skipped "Packages" "all installed"
+    return
+  fi
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+      fail "Packages are missing, and installing them needs root or sudo. As root run:" \
+        "  $root/scripts/lib/install-packages ${missing[*]}"
+    fi
+    echo "Installing packages needs root; everything else runs as $(id -un)."
+    sudo -v || fail "sudo refused. As root run:" "  $root/scripts/lib/install-packages ${missing[*]}"
+    as_root=(sudo)
+  fi
+  echo "Missing: ${missing[*]}"
+  step "Install ${#missing[@]} packages" "${as_root[@]}" bash "$root/scripts/lib/install-packages" "${missing[@]}"
+}
