@@ -13,6 +13,11 @@ namespace baton::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
+// The most that these two limits may be. They are also the most that a handover carries, so whoever raises them raises
+// that first.
+inline constexpr std::uint64_t head_bytes_max = 1024 * 1024;
+inline constexpr std::uint64_t buffer_bytes_max = 4 * 1024 * 1024;
+
 // Where a key stood in a file; line and column count from 1, line 0 means "not from a file" (a default).
 struct Position {
   std::string file;
@@ -38,11 +43,12 @@ struct Listener {
   std::string name;
   std::vector<Address> bind;
   Protocol protocol = Protocol::http;
+  std::string upstream;  // of a tcp listener, names one of `upstreams`; empty for http, where routes choose
   Position where;
 
   // The same listener wherever it was written.
   bool operator==(const Listener& other) const {
-    return name == other.name && bind == other.bind && protocol == other.protocol;
+    return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream;
   }
 };
 
@@ -110,7 +116,9 @@ struct Log {
 struct Config {
   std::vector<Listener> listeners;  // at least one
   std::vector<Upstream> upstreams;  // at least one
-  std::string default_upstream;     // the upstream of the route without `match`; names one of `upstreams`
+  // The upstream of the route without `match`: names one of `upstreams`. Empty only where every listener is tcp and
+  // there are several upstreams and no route.
+  std::string default_upstream;
   Timeouts timeouts;
   Limits limits;
   Handoff handoff;

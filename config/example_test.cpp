@@ -18,6 +18,17 @@ std::string example() {
   return text.str();
 }
 
+// The same with what it shows in comments, each line of which begins with "  # ".
+std::string uncommented_example() {
+  std::istringstream lines(example());
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("  # ")) line.erase(2, 2);
+    text += line + "\n";
+  }
+  return text;
+}
+
 TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   const Config config = config_of(example());
   const Config defaults;
@@ -30,24 +41,32 @@ TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   EXPECT_EQ(config.log, defaults.log);
   ASSERT_EQ(config.listeners.size(), 1u);
   EXPECT_EQ(config.listeners.front().protocol, Listener().protocol);
+  EXPECT_EQ(config.listeners.front().upstream, Listener().upstream);
   ASSERT_EQ(config.upstreams.size(), 1u);
   ASSERT_EQ(config.upstreams.front().servers.size(), 1u);
   EXPECT_EQ(config.upstreams.front().servers.front().weight, Server().weight);
 }
 
+TEST(Example, LoadsWithItsCommentsTakenAway) {
+  const Config config = config_of(uncommented_example());
+  ASSERT_EQ(config.listeners.size(), 2u);
+  EXPECT_EQ(config.listeners.back().protocol, Protocol::tcp);
+  EXPECT_EQ(config.listeners.back().upstream, config.upstreams.front().name);
+}
+
 TEST(Example, ShowsEveryKeyTheLoaderKnows) {
-  const auto shown = paths_of(example());
+  const auto shown = paths_of(uncommented_example());
   for (const KnownKey& key : known_keys()) EXPECT_EQ(shown.contains(key.path), key.supported) << key.path;
 }
 
 TEST(Example, ShowsNothingElse) {
   std::set<std::string> known;
   for (const KnownKey& key : known_keys()) known.insert(key.path);
-  for (const std::string& path : paths_of(example())) EXPECT_TRUE(known.contains(path)) << path;
+  for (const std::string& path : paths_of(uncommented_example())) EXPECT_TRUE(known.contains(path)) << path;
 }
 
 TEST(Example, GivesAReasonForEveryKey) {
-  std::istringstream lines(example());
+  std::istringstream lines(uncommented_example());
   for (std::string line; std::getline(lines, line);) {
     const bool is_value = line.find(": ") < line.find('#');
     if (is_value) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <expected>
+#include <iterator>
 #include <system_error>
 #include <tuple>
 
@@ -28,7 +29,8 @@ const Node* find(const Node& root, std::string_view section, std::string_view ke
 
 // Everything that binds an address, in the order of the file.
 std::vector<Claim> all_claims(const Reader& reader, const Node& root, const Draft& draft) {
-  std::vector<Claim> claims = draft.claims;
+  std::vector<Claim> claims;
+  for (const ListenerDraft& listener : draft.listeners) std::ranges::copy(listener.claims, std::back_inserter(claims));
   const Node* admin = find(root, "admin", "bind");
   if (admin && draft.config.admin) claims.push_back({*draft.config.admin, reader.position(*admin), "`admin`"});
   const Node* socket = find(root, "handoff", "socket");
@@ -49,24 +51,48 @@ void check_claims(Reader& reader, const Node& root, const Draft& draft) {
   }
 }
 
-// Without `routes` there must be exactly one upstream.
-void check_routes(Reader& reader, const Node& root, Config& config) {
+void check_upstream_exists(Reader& reader, const Config& config, const std::string& name, const Position& where) {
+  if (name.empty() || config.find_upstream(name)) return;
+  std::vector<std::string_view> names;
+  for (const Upstream& upstream : config.upstreams) names.push_back(upstream.name);
+  reader.report(where, fmt::format("there is no upstream `{}`{}", name, did_you_mean(name, names)));
+}
+
+// A tcp listener names its upstream, or has the only one there is. On an http listener the routes choose.
+void check_listener_upstream(Reader& reader, const Config& config, ListenerDraft& draft) {
+  if (draft.protocol == Protocol::http && draft.upstream) {
+    reader.report(*draft.upstream, "`upstream` is for tcp listeners; on an http listener `routes` choose the upstream");
+  }
+  if (draft.protocol != Protocol::tcp || config.upstreams.empty()) return;
+  if (draft.upstream) {
+    check_upstream_exists(reader, config, draft.listener.upstream, *draft.upstream);
+  } else if (config.upstreams.size() == 1) {
+    draft.listener.upstream = config.upstreams.front().name;
+  } else {
+    reader.report(draft.listener.where,
+                  "`upstream` is missing on a tcp listener; there are several upstreams and it must name one of them");
+  }
+}
+
+// Without `routes` there must be exactly one upstream, unless there is no http listener to need a route.
+void check_routes(Reader& reader, const Node& root, Draft& draft) {
+  Config& config = draft.config;
   const Node* upstreams = root.find("upstreams");
   if (!upstreams || config.upstreams.empty()) return;
   const Node* routes = root.find("routes");
   if (!routes) {
-    config.default_upstream = config.upstreams.front().name;
-    if (config.upstreams.size() == 1) return;
+    if (config.upstreams.size() == 1) {
+      config.default_upstream = config.upstreams.front().name;
+      return;
+    }
+    const auto is_http = [](const ListenerDraft& listener) { return listener.protocol == Protocol::http; };
+    if (std::ranges::none_of(draft.listeners, is_http)) return;
     reader.refuse(*upstreams, "there are several upstreams; `routes: [ { upstream: NAME } ]` must name one of them");
     return;
   }
   const auto* entries = std::get_if<Node::List>(&routes->value);
   if (!entries || entries->size() != 1 || config.default_upstream.empty()) return;
-  if (config.find_upstream(config.default_upstream)) return;
-  std::vector<std::string_view> names;
-  for (const Upstream& upstream : config.upstreams) names.push_back(upstream.name);
-  reader.refuse(*entries->front().find("upstream"), fmt::format("there is no upstream `{}`{}", config.default_upstream,
-                                                                did_you_mean(config.default_upstream, names)));
+  check_upstream_exists(reader, config, config.default_upstream, reader.position(*entries->front().find("upstream")));
 }
 
 // A request line is part of its head. The default gives way to a smaller head, a number in the file does not.
@@ -79,6 +105,11 @@ void check_limits(Reader& reader, const Node& root, Limits& limits) {
   }
   reader.refuse(*written, fmt::format("`uri_bytes` {} is more than `head_bytes` {}", size_text(limits.uri_bytes),
                                       size_text(limits.head_bytes)));
+}
+
+Config finished(Draft draft) {
+  for (ListenerDraft& one : draft.listeners) draft.config.listeners.push_back(std::move(one.listener));
+  return std::move(draft.config);
 }
 
 Problems refused_whole(const std::string& name, std::string message) {
@@ -123,11 +154,12 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
   Reader reader(name, environment);
   Draft draft = read_draft(reader, *tree.root);
   check_claims(reader, *tree.root, draft);
-  check_routes(reader, *tree.root, draft.config);
+  for (ListenerDraft& listener : draft.listeners) check_listener_upstream(reader, draft.config, listener);
+  check_routes(reader, *tree.root, draft);
   check_limits(reader, *tree.root, draft.config.limits);
   Problems problems = std::move(tree.problems);
   std::ranges::move(reader.take_problems(), std::back_inserter(problems));
-  if (problems.empty()) return std::move(draft.config);
+  if (problems.empty()) return finished(std::move(draft));
   std::ranges::sort(problems, {}, [](const Problem& problem) {
     return std::tie(problem.where.line, problem.where.column, problem.message);
   });

@@ -67,6 +67,57 @@ TEST(Load, TheRouteChoosesAmongUpstreams) {
   EXPECT_EQ(config.find_upstream("third"), nullptr);
 }
 
+// Two upstreams and the given listeners.
+std::string with_two_upstreams(const std::string& listeners) {
+  return "version: 1\nlisteners: [ " + listeners +
+         " ]\n"
+         "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] },\n"
+         "             { name: db, servers: [ { address: \"127.0.0.1:5432\" } ] } ]\n";
+}
+
+TEST(Load, ATcpListenerNamesItsUpstreamAndHttpHasNone) {
+  const Config config = config_of(with_two_upstreams("{ name: web, bind: \":80\" },\n"
+                                                     "{ name: db, bind: \":81\", protocol: tcp, upstream: db }") +
+                                  "routes: [ { upstream: app } ]\n");
+  ASSERT_EQ(config.listeners.size(), 2u);
+  EXPECT_EQ(config.listeners[0].protocol, Protocol::http);
+  EXPECT_EQ(config.listeners[0].upstream, "");
+  EXPECT_EQ(config.listeners[1].protocol, Protocol::tcp);
+  EXPECT_EQ(config.listeners[1].upstream, "db");
+  EXPECT_EQ(config.default_upstream, "app");
+}
+
+TEST(Load, ATcpListenerTakesTheOnlyUpstream) {
+  const Config config = config_of(
+      "version: 1\n"
+      "listeners: [ { name: db, bind: \":81\", protocol: tcp } ]\n"
+      "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n");
+  EXPECT_EQ(config.listeners.front().upstream, "app");
+  EXPECT_EQ(config.default_upstream, "app");
+}
+
+TEST(Load, TcpListenersAloneNeedNoRoute) {
+  const std::string yaml = with_two_upstreams("{ name: db, bind: \":81\", protocol: tcp, upstream: db }");
+  EXPECT_EQ(config_of(yaml).default_upstream, "");
+  EXPECT_EQ(config_of(yaml + "routes: [ { upstream: app } ]\n").default_upstream, "app");
+}
+
+TEST(Load, ListenersOfDifferentUpstreamsDiffer) {
+  const Listener one{.name = "a", .protocol = Protocol::tcp, .upstream = "app"};
+  Listener other = one;
+  other.where = {"f", 1, 1};
+  EXPECT_EQ(one, other);
+  other.upstream = "db";
+  EXPECT_NE(one, other);
+}
+
+TEST(Load, TheLargestBuffersAndHeadsAreTaken) {
+  const Config config = config_of(minimal + "limits: { head_bytes: 1m, uri_bytes: 1m, buffer_bytes: 4m }\n");
+  EXPECT_EQ(config.limits.head_bytes, head_bytes_max);
+  EXPECT_EQ(config.limits.uri_bytes, head_bytes_max);
+  EXPECT_EQ(config.limits.buffer_bytes, buffer_bytes_max);
+}
+
 TEST(Load, ValuesComeFromTheEnvironment) {
   const Config config = config_of(minimal +
                                   "pid_file: /run/${HOST}.pid\n"

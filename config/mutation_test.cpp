@@ -80,6 +80,18 @@ TEST(Mutations, OfTheMinimalFileAlwaysGetAnAnswer) {
   for (int round = 0; round < 20'000; ++round) expect_answer(mutated(minimal, random));
 }
 
+TEST(Mutations, OfTcpListenersAlwaysGetAnAnswer) {
+  const std::string tcp =
+      "version: 1\n"
+      "listeners:\n"
+      "  - { name: a, bind: \":81\", protocol: tcp, upstream: db }\n"
+      "upstreams:\n"
+      "  - { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] }\n"
+      "  - { name: db, servers: [ { address: \"127.0.0.1:5432\" } ] }\n";
+  Random random(3);
+  for (int round = 0; round < 10'000; ++round) expect_answer(mutated(tcp, random));
+}
+
 TEST(Mutations, EveryTruncationGetsAnAnswer) {
   for (std::size_t bytes = 0; bytes <= minimal.size(); ++bytes) expect_answer(minimal.substr(0, bytes));
 }

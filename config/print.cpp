@@ -59,9 +59,12 @@ void print_services(Printer& out, const Config& config) {
     out.line(1, "- name: {}", in_quotes(listener.name));
     out.line(2, "bind: {}", bind_text(listener.bind));
     out.line(2, "protocol: {}", name_of(listener.protocol, protocols));
+    if (!listener.upstream.empty()) out.line(2, "upstream: {}", in_quotes(listener.upstream));
   }
-  out.line(0, "routes:");
-  out.line(1, "- upstream: {}", in_quotes(config.default_upstream));
+  if (!config.default_upstream.empty()) {
+    out.line(0, "routes:");
+    out.line(1, "- upstream: {}", in_quotes(config.default_upstream));
+  }
   out.line(0, "upstreams:");
   for (const Upstream& upstream : config.upstreams) {
     out.line(1, "- name: {}", in_quotes(upstream.name));

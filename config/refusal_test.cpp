@@ -37,6 +37,13 @@ std::string with_listeners(const std::string& entries) {
          "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
 }
 
+// The same with a second upstream.
+std::string with_listeners_of_two(const std::string& entries) {
+  return "version: 1\nlisteners:\n" + entries +
+         "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] },\n"
+         "             { name: db, servers: [ { address: \"127.0.0.1:5432\" } ] } ]\n";
+}
+
 // The same for upstreams.
 std::string with_upstreams(const std::string& entries) {
   return "version: 1\nupstreams:\n" + entries + "listeners: [ { name: web, bind: \"127.0.0.1:8080\" } ]\n";
@@ -83,7 +90,7 @@ const Refusal keys[] = {
      {"f:9:3: unknown key `idel` in `timeouts`; did you mean `idle`?"}},
     {"UnknownListenerKey",
      with_listeners("  - name: web\n    bind: :80\n    listen: x\n"),
-     {"f:5:5: unknown key `listen` on a listener (expected: name, bind, protocol)"}},
+     {"f:5:5: unknown key `listen` on a listener (expected: name, bind, protocol, upstream)"}},
     {"UnknownServerKey",
      with_upstreams("  - { name: app, servers: [ { adress: \"a:1\" } ] }\n"),
      {"f:3:29: `address` is missing on a server", "f:3:31: unknown key `adress` on a server; did you mean `address`?"}},
@@ -119,8 +126,11 @@ const Refusal values[] = {
      {"f:8:19: `idle`: `99999999999999999999h` is too large"}},
     {"SmallBuffer",
      minimal + "limits: { buffer_bytes: 4095 }\n",
-     {"f:8:25: `buffer_bytes`: `4095` must be from 4k to 16m"}},
-    {"NoBuffer", minimal + "limits: { buffer_bytes: 0 }\n", {"f:8:25: `buffer_bytes`: `0` must be from 4k to 16m"}},
+     {"f:8:25: `buffer_bytes`: `4095` must be from 4k to 4m"}},
+    {"NoBuffer", minimal + "limits: { buffer_bytes: 0 }\n", {"f:8:25: `buffer_bytes`: `0` must be from 4k to 4m"}},
+    {"LargeBuffer",
+     minimal + "limits: { buffer_bytes: 4097k }\n",
+     {"f:8:25: `buffer_bytes`: `4097k` must be from 4k to 4m"}},
     {"NoHead", minimal + "limits: { head_bytes: 0 }\n", {"f:8:23: `head_bytes`: `0` must be from 1k to 1m"}},
     {"LargeHead", minimal + "limits: { head_bytes: 2m }\n", {"f:8:23: `head_bytes`: `2m` must be from 1k to 1m"}},
     {"UriBeyondHead",
@@ -231,15 +241,56 @@ const Refusal services[] = {
 INSTANTIATE_TEST_SUITE_P(OfServices, Refusals, testing::ValuesIn(services),
                          [](const auto& i) { return i.param.title; });
 
+const Refusal listener_upstreams[] = {
+    {"UnknownProtocolAndNothingBecauseOfIt",
+     with_listeners_of_two("  - { name: a, bind: \":80\", protocol: tpc, upstream: dbb }\n"),
+     {"f:3:39: `protocol`: unknown value `tpc`; did you mean `tcp`? (expected: http, tcp)"}},
+    {"Dangling",
+     with_listeners("  - { name: a, bind: \":80\", protocol: tcp, upstream: apq }\n"),
+     {"f:3:54: there is no upstream `apq`; did you mean `app`?"}},
+    {"DanglingBeforeItsProtocol",
+     with_listeners_of_two("  - { name: a, bind: \":80\", upstream: bd, protocol: tcp }\n"),
+     {"f:3:39: there is no upstream `bd`; did you mean `db`?"}},
+    {"DanglingWithoutAGuess",
+     with_listeners_of_two("  - { name: a, bind: \":80\", protocol: tcp, upstream: postgres }\n"),
+     {"f:3:54: there is no upstream `postgres`"}},
+    {"BadName",
+     with_listeners("  - { name: a, bind: \":80\", protocol: tcp, upstream: \"a b\" }\n"),
+     {"f:3:54: `upstream`: `a b` must be 1 to 64 letters, digits"}},
+    {"WithoutAValue",
+     with_listeners("  - { name: a, bind: \":80\", protocol: tcp, upstream: ~ }\n"),
+     {"f:3:44: `upstream`: a value is missing"}},
+    {"OnHttp",
+     with_listeners("  - { name: a, bind: \":80\", protocol: http, upstream: app }\n"),
+     {"f:3:55: `upstream` is for tcp listeners; on an http listener `routes` choose the upstream"}},
+    {"OnHttpByDefault",
+     with_listeners("  - { name: a, bind: \":80\", upstream: app }\n"),
+     {"f:3:39: `upstream` is for tcp listeners; on an http listener `routes` choose the upstream"}},
+    {"MissingAmongSeveral",
+     with_listeners_of_two("  - { name: a, bind: \":80\", protocol: tcp }\n"),
+     {"f:3:5: `upstream` is missing on a tcp listener; there are several upstreams and it must name one of them"}},
+    {"MissingBesideARoute",
+     with_listeners_of_two("  - { name: a, bind: \":80\", protocol: tcp }\n") + "routes: [ { upstream: app } ]\n",
+     {"f:3:5: `upstream` is missing on a tcp listener"}},
+    {"MissingWhileThereIsNone",
+     "version: 1\nlisteners: [ { name: a, bind: \":80\", protocol: tcp } ]\n",
+     {"f:1:1: `upstreams` is missing at the top level"}},
+    {"OneHttpListenerNeedsARoute",
+     with_listeners_of_two("  - { name: a, bind: \":80\", protocol: tcp, upstream: db }\n"
+                           "  - { name: b, bind: \":81\" }\n"),
+     {"f:5:12: there are several upstreams; `routes: [ { upstream: NAME } ]` must name one"}},
+    {"DanglingRouteThatNobodyNeeds",
+     with_listeners("  - { name: a, bind: \":80\", protocol: tcp }\n") + "routes: [ { upstream: apq } ]\n",
+     {"f:5:23: there is no upstream `apq`; did you mean `app`?"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfListenerUpstreams, Refusals, testing::ValuesIn(listener_upstreams),
+                         [](const auto& i) { return i.param.title; });
+
 // What a later version will know is refused by name, never ignored and never called unknown.
 const Refusal later[] = {
     {"ListenerTls",
      with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [] } }\n"),
      {"f:3:29: `tls` on a listener is not supported by this version yet"}},
-    {"ListenerTcp",
-     with_listeners("  - { name: a, bind: \":80\", protocol: tcp, upstream: app }\n"),
-     {"f:3:39: `protocol: tcp` is not supported by this version yet",
-      "f:3:44: `upstream` on a listener is not supported by this version yet"}},
     {"RouteMatch",
      minimal + "routes: [ { match: { host: a }, upstream: app } ]\n",
      {"f:8:13: `match` on a route is not supported by this version yet"}},

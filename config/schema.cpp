@@ -104,11 +104,6 @@ void check_unique(Reader& reader, const Node& entry, const std::string& name, st
 
 // Listeners.
 
-struct ListenerDraft {
-  Listener listener;
-  std::vector<Claim> claims;
-};
-
 void read_listener_name(Reader& reader, const Node& node, ListenerDraft& draft) {
   read_name<&Listener::name>(reader, node, draft.listener);
 }
@@ -126,12 +121,21 @@ void read_bind(Reader& reader, const Node& node, ListenerDraft& draft) {
   }
 }
 
-void read_protocol(Reader& reader, const Node& node, ListenerDraft&) {
-  if (reader.choice(node, protocols) == Protocol::tcp) reader.refuse_unsupported_value(node, "tcp");
+void read_protocol(Reader& reader, const Node& node, ListenerDraft& draft) {
+  draft.protocol = reader.choice(node, protocols);
+}
+
+void read_listener_upstream(Reader& reader, const Node& node, ListenerDraft& draft) {
+  read_name<&Listener::upstream>(reader, node, draft.listener);
+  draft.upstream = reader.position(node);
 }
 
 constexpr Key<ListenerDraft> listener_keys[] = {
-    {"name", read_listener_name, true}, {"bind", read_bind, true}, {"protocol", read_protocol}, {"tls"}, {"upstream"},
+    {"name", read_listener_name, true},
+    {"bind", read_bind, true},
+    {"protocol", read_protocol},
+    {"upstream", read_listener_upstream},
+    {"tls"},
 };
 constexpr Section<ListenerDraft> listener_section{"listeners", "on a listener", listener_keys};
 
@@ -140,14 +144,12 @@ void read_listeners(Reader& reader, const Node& node, Draft& draft) {
   if (!entries) return;
   std::map<std::string, int> lines;
   for (const Node& entry : *entries) {
-    ListenerDraft one{.listener = {.where = reader.position(entry)}};
+    ListenerDraft& one = draft.listeners.emplace_back();
+    one.listener.where = reader.position(entry);
     read_section(reader, entry, listener_section, one);
     check_unique(reader, entry, one.listener.name, lines);
-    for (Claim& claim : one.claims) {
-      claim.who = fmt::format("listener {}", quoted(one.listener.name));
-      draft.claims.push_back(std::move(claim));
-    }
-    draft.config.listeners.push_back(std::move(one.listener));
+    one.listener.protocol = one.protocol.value_or(Protocol::http);
+    for (Claim& claim : one.claims) claim.who = fmt::format("listener {}", quoted(one.listener.name));
   }
 }
 
@@ -239,13 +241,13 @@ constexpr Key<Timeouts> timeout_keys[] = {
 constexpr Section<Timeouts> timeouts_section{"timeouts", "in `timeouts`", timeout_keys};
 
 constexpr Key<Limits> limit_keys[] = {
-    {"head_bytes", read_size<&Limits::head_bytes, Bounds{1 * kibi, 1 * mebi}>},
-    {"uri_bytes", read_size<&Limits::uri_bytes, Bounds{1, 1 * mebi, true}>},
+    {"head_bytes", read_size<&Limits::head_bytes, Bounds{1 * kibi, head_bytes_max}>},
+    {"uri_bytes", read_size<&Limits::uri_bytes, Bounds{1, head_bytes_max, true}>},
     {"fields", read_count<&Limits::fields, Bounds{1, 10'000, true}>},
     {"body_bytes", read_size<&Limits::body_bytes, Bounds{1, 1024 * 1024 * gibi, true}>},
     {"requests_per_connection", read_count<&Limits::requests_per_connection, Bounds{1, 1'000'000'000, true}>},
     {"connections", read_count_or_auto<&Limits::connections, Bounds{1, 10'000'000, true}>},
-    {"buffer_bytes", read_size<&Limits::buffer_bytes, Bounds{4 * kibi, 16 * mebi}>},
+    {"buffer_bytes", read_size<&Limits::buffer_bytes, Bounds{4 * kibi, buffer_bytes_max}>},
 };
 constexpr Section<Limits> limits_section{"limits", "in `limits`", limit_keys};
 

@@ -2,6 +2,7 @@
 // them at once is `load.cpp`'s.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,18 @@
 
 namespace baton::config {
 
-// A configuration that is still to be checked as a whole.
+// A listener that is still to be checked beside the other listeners and the upstreams.
+struct ListenerDraft {
+  Listener listener;
+  std::vector<Claim> claims;                          // what it binds, in the order of the file
+  std::optional<Protocol> protocol = Protocol::http;  // nothing: unknown, and reported as such
+  std::optional<Position> upstream;                   // where its upstream is named; nothing: nowhere
+};
+
+// A configuration that is still to be checked as a whole. Its listeners are not yet part of `config`.
 struct Draft {
   Config config;
-  std::vector<Claim> claims;  // what the listeners bind, in the order of the file
+  std::vector<ListenerDraft> listeners;
 };
 
 Draft read_draft(Reader& reader, const Node& root);

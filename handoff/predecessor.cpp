@@ -198,7 +198,8 @@ class Conversation {
     answer_deadline_ = in_step();
     std::vector<ParcelId> taken;
     std::vector<ParcelId> refused;
-    bool lied = false;
+    // An answer for nothing would only buy time, while the clients of what is in flight wait.
+    bool lied = record->taken().empty() && record->refused().empty();
     for (ParcelId id : record->taken()) {
       const auto found = in_flight_.find(id);
       if (found == in_flight_.end()) {

@@ -34,7 +34,7 @@ class SecretBytes {
 
  private:
   void cleanse() {
-    if (size_ != 0) ::explicit_bzero(bytes_.get(), size_);
+    if (bytes_) ::explicit_bzero(bytes_.get(), size_);
   }
 
   std::unique_ptr<char[]> bytes_;

@@ -1,6 +1,7 @@
 #include "proxy/connection.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "proxy/upstream/connector.hpp"
 #include "proxy/worker.hpp"
@@ -24,12 +25,22 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
     : worker_(worker),
       state_(std::move(state)),
       client_text_(state_.client_address.host_text()),
-      listener_gone_(!worker.has_listener(state_.listener)),
       client_(worker.loop(), std::move(client), *this) {
   if (upstream) upstream_ = std::make_unique<runtime::Socket>(worker.loop(), std::move(upstream), *this);
+  reconfigured();
+}
+
+void Connection::reconfigured() {
+  route_ = worker_.route(state_);
+  listener_gone_ = !worker_.has_listener(state_.listener);
+  server_ = nullptr;
   if (state_.upstream) {
-    if (auto* servers = worker.pool().find(state_.upstream->upstream)) server_ = servers->find(state_.upstream->server);
+    if (auto* servers = worker_.pool().find(state_.upstream->upstream)) server_ = servers->find(state_.upstream->server);
   }
+  // A connect that is under way goes to a server that may be gone: it is begun anew.
+  if (connect_deadline_ms_ == 0) return;
+  drop_upstream();
+  run();
 }
 
 bool Connection::watch() { return client_.watch() && (!upstream_ || upstream_->watch()); }
@@ -79,9 +90,7 @@ void Connection::on_deadline() {
   if (frozen_ || closed_) return;
   Ask ask;
   if (connect_deadline_ms_ != 0) {
-    server_->note_failure(worker_.now_ms());
-    drop_upstream();
-    ask = http1::upstream_lost(state_, http1::Loss::connect_timed_out, context());
+    ask = not_connected(ETIMEDOUT, http1::Loss::connect_timed_out);
   } else {
     ask = http1::expire(state_, context());
   }
@@ -91,7 +100,7 @@ void Connection::on_deadline() {
 // ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 http1::Context Connection::context() {
-  return worker_.context(client_text_, listener_gone_);
+  return worker_.context(client_text_, route_ != nullptr ? route_->servers() : 0, listener_gone_);
 }
 
 void Connection::run() {
@@ -194,8 +203,14 @@ bool Connection::write_legs() {
 
 bool Connection::obey(Ask ask) {
   // The engine drops an upstream leg by forgetting it.
-  if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) drop_upstream();
-  while (ask == Ask::connect) ask = find_upstream();
+  const auto follow = [this] {
+    if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) drop_upstream();
+  };
+  follow();
+  while (ask == Ask::connect) {
+    ask = find_upstream();
+    follow();
+  }
   switch (ask) {
     case Ask::wait:
     case Ask::connect:
@@ -231,9 +246,12 @@ bool Connection::obey(Ask ask) {
 // ── The upstream leg ──────────────────────────────────────────────────────────────────────────────────────────────
 
 Ask Connection::find_upstream() {
-  const auto& connecting = std::get<state::Connecting>(std::get<state::Http1>(state_.protocol).phase);
-  upstream::Upstream& upstream = worker_.route(state_);
-  return try_server(upstream.choose(worker_.now_ms()), connecting.fresh, connecting.request.idempotent);
+  if (route_ == nullptr) return http1::upstream_lost(state_, http1::Loss::unreachable, context());
+  upstream::Server& server = route_->choose(worker_.now_ms());
+  const auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  if (http1 == nullptr) return try_server(server, true, false);
+  const auto& connecting = std::get<state::Connecting>(http1->phase);
+  return try_server(server, connecting.fresh, connecting.request.idempotent);
 }
 
 Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent) {
@@ -242,27 +260,27 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
     upstream_ = worker_.pool().take(server, worker_.now_ms(), idempotent ? 0 : quiet_within_ms);
     if (upstream_) {
       upstream_->set_owner(*this);
-      attach(true);
-      return Ask::wait;
+      return attach(true);
     }
   }
   upstream::Connecting attempt = upstream::begin_connect(server.address);
   if (attempt.socket) {
     upstream_ = std::make_unique<runtime::Socket>(worker_.loop(), std::move(attempt.socket), *this);
     if (upstream_->watch()) {
-      if (attempt.established) {
-        attach(false);
-      } else {
-        upstream_->note_writable(false);
-        connect_deadline_ms_ = worker_.now_ms() + worker_.settings().connect_ms;
-      }
+      if (attempt.established) return attach(false);
+      upstream_->note_writable(false);
+      connect_deadline_ms_ = worker_.now_ms() + worker_.settings().connect_ms;
       return Ask::wait;
     }
   }
+  return not_connected(attempt.error, http1::Loss::connect_failed);
+}
+
+Ask Connection::not_connected(int error, http1::Loss loss) {
+  server_->note_failure(worker_.now_ms());
+  worker_.note_connect_failure(server_->address, error);
   drop_upstream();
-  server.note_failure(worker_.now_ms());
-  worker_.note_connect_failure(server.address, attempt.error);
-  return http1::upstream_lost(state_, http1::Loss::connect_failed, context());
+  return http1::upstream_lost(state_, loss, context());
 }
 
 Ask Connection::connect_ended() {
@@ -270,20 +288,19 @@ Ask Connection::connect_ended() {
   if (error == 0) {
     connect_deadline_ms_ = 0;
     server_->note_success();
-    attach(false);
-    return Ask::wait;
+    return attach(false);
   }
-  server_->note_failure(worker_.now_ms());
-  worker_.note_connect_failure(server_->address, error);
-  drop_upstream();
-  return http1::upstream_lost(state_, http1::Loss::connect_failed, context());
+  return not_connected(error, http1::Loss::connect_failed);
 }
 
-void Connection::attach(bool reused) {
+// The engine takes the leg at once: one that stands beside a request that is not on it is no state to be frozen in.
+Ask Connection::attach(bool reused) {
   state::UpstreamLeg& leg = state_.upstream.emplace();
-  leg.upstream = worker_.route(state_).name();
+  leg.upstream = route_->name();
+  leg.write_at_ms = worker_.now_ms();
   leg.server = server_->address;
   leg.reused = reused;
+  return http1::advance(state_, context());
 }
 
 void Connection::park_upstream() {
@@ -310,6 +327,7 @@ void Connection::log_exchange() {
   auto* http1 = std::get_if<state::Http1>(&state_.protocol);
   state::AccessRecord& access = http1 != nullptr ? http1->access : std::get<state::Tunnel>(state_.protocol).access;
   if (access.started_ms == 0) return;
+  ++worker_.counters.requests;
   worker_.log_access(state_, access);
   access.started_ms = 0;
 }

@@ -31,6 +31,8 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   // Goes on from the state as it is.
   void resume();
 
+  // The configuration has changed: it finishes what it began, and looks up anew where it belongs.
+  void reconfigured();
   // Ends it now: in good order, or by a reset.
   void end() { close(false); }
   void cut() { close(true); }
@@ -61,8 +63,9 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   bool obey(http1::Ask ask);
   http1::Ask find_upstream();
   http1::Ask try_server(upstream::Server& server, bool fresh, bool idempotent);
+  http1::Ask not_connected(int error, http1::Loss loss);
   http1::Ask connect_ended();
-  void attach(bool reused);
+  http1::Ask attach(bool reused);
   void park_upstream();
   void drop_upstream();
   void log_exchange();
@@ -72,9 +75,10 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   Worker& worker_;                // outlives its connections
   state::ConnectionState state_;
   std::string client_text_;       // the client's address, as forwarded
-  bool listener_gone_;            // this configuration has it no more: the next response is the last
+  bool listener_gone_ = false;    // this configuration has it no more: the next response is the last
   runtime::Socket client_;
   std::unique_ptr<runtime::Socket> upstream_;
+  upstream::Upstream* route_ = nullptr;  // where servers come from; none: this configuration has no such upstream
   upstream::Server* server_ = nullptr;   // of upstream_, if this configuration has it; the pool outlives us
   std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected
   std::int64_t frozen_at_us_ = 0;

@@ -54,16 +54,6 @@ std::string in_lines(const baton::config::Problems& problems) {
   return text;
 }
 
-log::Level log_level(baton::config::LogLevel level) {
-  switch (level) {
-    case baton::config::LogLevel::debug: return log::Level::debug;
-    case baton::config::LogLevel::info: return log::Level::info;
-    case baton::config::LogLevel::warning: return log::Level::warning;
-    case baton::config::LogLevel::error: return log::Level::error;
-  }
-  return log::Level::info;
-}
-
 // A successor that cannot even begin tells its predecessor why: that is where the operator looks.
 class Refuser final : public baton::handoff::Adopter {
  public:
@@ -94,13 +84,11 @@ int cannot_start(const std::string& why, baton::handoff::UniqueFd channel) {
   return exit_failed;
 }
 
-int run(const RunOptions& options, std::vector<std::string> arguments) {
-  baton::handoff::UniqueFd channel = baton::process::take_inherited_channel();
+// The file, with what the command line says instead.
+std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options) {
   const std::string path = find_config(options.config);
   auto loaded = baton::config::load_file(path, environment);
-  if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) {
-    return cannot_start("the configuration is invalid:\n" + in_lines(*problems), std::move(channel));
-  }
+  if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
   static const std::map<std::string, baton::config::LogLevel> levels{
@@ -109,14 +97,23 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
       {"warning", baton::config::LogLevel::warning},
       {"error", baton::config::LogLevel::error}};
   if (!options.log_level.empty()) config.log.level = levels.at(options.log_level);
+  return baton::proxy::LoadedConfiguration{std::move(config), read_file(path)};
+}
 
-  log::start(log_level(config.log.level));
+int run(const RunOptions& options, std::vector<std::string> arguments) {
+  baton::handoff::UniqueFd channel = baton::process::take_inherited_channel();
+  auto loaded = load(options);
+  if (!loaded) return cannot_start("the configuration is invalid:\n" + loaded.error(), std::move(channel));
+
+  log::start(baton::proxy::log_level(loaded->config));
   log::set_tag("g? " + std::to_string(::getpid()));
   int code = exit_failed;
   try {
-    baton::proxy::Server server(
-        baton::proxy::make_settings(std::move(config)),
-        {.arguments = std::move(arguments), .configuration_text = read_file(path), .version = BATON_VERSION});
+    baton::proxy::Server server(baton::proxy::make_settings(std::move(loaded->config)),
+                                {.arguments = std::move(arguments),
+                                 .configuration_text = std::move(loaded->text),
+                                 .version = BATON_VERSION,
+                                 .load = [&options] { return load(options); }});
     code = channel ? server.run_as_successor(std::move(channel)) : server.run();
   } catch (const std::exception& error) {
     log::stop();

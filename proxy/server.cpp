@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -68,21 +67,19 @@ Server::~Server() {
   if (conversation_.joinable()) conversation_.join();
 }
 
-void Server::prepare_process() {
-  // Connections' bytes, and later keys, are in our memory: no core dump of ours is anybody's.
-  ::prctl(PR_SET_DUMPABLE, 0);
+void Server::set_connection_limit() {
   const std::uint64_t descriptors = raise_descriptor_limit();
-  const auto& wanted = settings_->config.limits.connections;
-  if (wanted) {
-    shared_.connections_max = *wanted;
-  } else {
-    // A connection needs two: the client's and the upstream's.
-    shared_.connections_max = descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : 64;
-  }
+  // A connection needs two: the client's and the upstream's.
+  const std::uint64_t fitting =
+      descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : std::max<std::uint64_t>(descriptors / 4, 1);
+  shared_.connections_max = settings_->config.limits.connections.value_or(fitting);
+}
+
+void Server::prepare_process() {
+  set_connection_limit();
   executable_ = handoff::UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   if (const auto& access = settings_->config.log.access) {
     access_log_ = std::make_unique<runtime::AccessLog>(access->path);
-    shared_.access_log = access_log_.get();
   }
   if (!paths_.warning.empty()) log::warning("{}", paths_.warning);
 }
@@ -108,7 +105,8 @@ void Server::become_first() {
 
 void Server::start_workers(std::uint64_t generation) {
   shared_.generation = generation;
-  workers_ = std::make_unique<Workers>(settings_, shared_, settings_->config.workers.value_or(usable_cpus()));
+  workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(),
+                                       settings_->config.workers.value_or(usable_cpus()));
   log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
 }
 
@@ -151,11 +149,20 @@ void Server::exit_with(int code) {
 
 // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+ListeningSocket Server::as_workers_see_it(const BoundSocket& socket) const {
+  ListeningSocket seen{.listener = socket.listener,
+                       .tunnel_to = {},
+                       .descriptor = socket.socket.get(),
+                       .unix_path = socket.address.family == state::Family::unix_path};
+  for (const config::Listener& listener : settings_->config.listeners) {
+    if (listener.name == socket.listener && listener.protocol == config::Protocol::tcp) seen.tunnel_to = listener.upstream;
+  }
+  return seen;
+}
+
 std::vector<ListeningSocket> Server::listening_sockets() const {
   std::vector<ListeningSocket> listening;
-  for (const BoundSocket& socket : sockets_) {
-    listening.push_back({socket.listener, socket.socket.get(), socket.address.family == state::Family::unix_path});
-  }
+  for (const BoundSocket& socket : sockets_) listening.push_back(as_workers_see_it(socket));
   return listening;
 }
 
@@ -200,8 +207,11 @@ void Server::on_signal(int signal) {
       if (upgrading_) remembered_signals_.push_back(signal);
       return;
     case SIGHUP:
-      log::warning("SIGHUP: this version cannot reload; SIGUSR2 starts a successor with the configuration on disk");
-      return;
+      if (upgrading_) {
+        remembered_signals_.push_back(signal);
+        return;
+      }
+      return reload();
     case SIGTERM:
     case SIGINT:
       if (upgrading_ && !stopping_) {

@@ -6,6 +6,8 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,10 +27,18 @@
 
 namespace baton::proxy {
 
+// A configuration as it was read: checked, and as text.
+struct LoadedConfiguration {
+  config::Config config;
+  std::string text;
+};
+
 struct LaunchOptions {
   std::vector<std::string> arguments;        // our own, whole: a successor is started with the same
   std::string configuration_text;
   std::string version;
+  // Reads it anew; an error is a text for people, one line for each problem.
+  std::function<std::expected<LoadedConfiguration, std::string>()> load;
 };
 
 class Server {
@@ -45,8 +55,10 @@ class Server {
  private:
   // ── Start and end (server.cpp) ────────────────────────────────────────────────────────────────────────────────
   void prepare_process();
+  void set_connection_limit();
   void become_first();
   void start_workers(std::uint64_t generation);
+  ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
   std::vector<ListeningSocket> listening_sockets() const;
   void accept();
   void open_admin(handoff::UniqueFd inherited);
@@ -62,6 +74,10 @@ class Server {
   void answer_status(std::function<void(const admin::Status&)> answer);
   template <class Task>
   auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
+
+  // ── Reloading (server_reload.cpp) ─────────────────────────────────────────────────────────────────────────────
+  void reload();
+  void apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets);
 
   // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
   void begin_upgrade();
@@ -79,7 +95,7 @@ class Server {
   handoff::Result<void> become_instance();
 
   std::shared_ptr<const Settings> settings_;
-  const LaunchOptions options_;
+  LaunchOptions options_;
   process::Paths paths_;
   boost::asio::io_context context_;
   boost::asio::posix::stream_descriptor signals_;

@@ -110,7 +110,7 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
   last_upgrade_ = admin::LastUpgrade{"completed", "", report};
   if (auto become = become_instance(); !become) return become;
   log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
-            ::getpid(), report.moved_total());
+            ::getpid(), admin::moved_of(report).clients_total);
   if (record) {
     for (const int signal : record->signals) asio::post(context_, [this, signal] { on_signal(signal); });
   }

@@ -26,14 +26,15 @@ std::string report_line(const handoff::Report& report) {
     for (const auto& [label, number] : numbers) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", label, number);
     return text.empty() ? std::string("none") : text;
   };
+  const admin::Moved moved = admin::moved_of(report);
   std::uint64_t refused = 0;
   for (const auto& [reason, number] : report.refused) refused += number;
   return fmt::format(
-      "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, refused={}{}; "
+      "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, refused={}{}, upstream_idle={}; "
       "pause p50={} us p99={} us max={} us",
       report.from.generation, report.to.generation, report.from.pid, report.to.pid, report.from.version,
-      report.to.version, static_cast<double>(report.duration_us) / 1000.0, report.moved_total(), counts(report.moved),
-      report.taken_back, refused, refused != 0 ? " (" + counts(report.refused) + ")" : "", report.pauses.p50_us,
+      report.to.version, static_cast<double>(report.duration_us) / 1000.0, moved.clients_total, counts(moved.clients),
+      report.taken_back, refused, refused != 0 ? " (" + counts(report.refused) + ")" : "", moved.upstream_idle, report.pauses.p50_us,
       report.pauses.p99_us, report.pauses.max_us);
 }
 
@@ -107,9 +108,7 @@ void Server::stop_accepting(const std::vector<std::string>& taken) {
   Worker& worker = workers_->at(0);
   for (const auto& socket : sockets_) {
     if (std::find(taken.begin(), taken.end(), socket.address.text()) != taken.end()) continue;
-    worker.loop().call([&] {
-      worker.empty_queue({socket.listener, socket.socket.get(), socket.address.family == state::Family::unix_path});
-    });
+    worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); });
   }
 }
 
@@ -128,7 +127,8 @@ std::string Server::resign() {
 }
 
 bool Server::reclaim() {
-  if (!lock_.try_take()) return false;
+  // A successor that has died lets go of the lock a moment after it lets go of the channel.
+  if (!lock_.take_within(settings_->config.handoff.step_timeout)) return false;
   instance_ = true;
   if (admin_) admin_->resume();
   if (paths_.pid_file) {

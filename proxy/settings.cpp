@@ -4,7 +4,13 @@
 
 #include <stdexcept>
 
+#include "handoff/limits.hpp"
+
 namespace baton::proxy {
+
+// Whatever a configuration allows a connection to hold, a successor takes.
+static_assert(config::buffer_bytes_max == handoff::limits::buffer_bytes_ceiling);
+static_assert(config::head_bytes_max == handoff::limits::head_bytes_ceiling);
 
 std::vector<state::SocketAddress> look_up(const config::Address& address) {
   if (!address.unix_path.empty()) {
@@ -30,6 +36,17 @@ std::vector<state::SocketAddress> look_up(const config::Address& address) {
   }
   ::freeaddrinfo(found);
   return addresses;
+}
+
+runtime::log::Level log_level(const config::Config& config) {
+  using runtime::log::Level;
+  switch (config.log.level) {
+    case config::LogLevel::debug: return Level::debug;
+    case config::LogLevel::info: return Level::info;
+    case config::LogLevel::warning: return Level::warning;
+    case config::LogLevel::error: return Level::error;
+  }
+  return Level::info;
 }
 
 std::shared_ptr<const Settings> make_settings(config::Config config) {

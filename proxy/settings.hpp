@@ -10,6 +10,7 @@
 #include "config/config.hpp"
 #include "proxy/http1/exchange.hpp"
 #include "proxy/runtime/access_log.hpp"
+#include "proxy/runtime/log.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace baton::proxy {
@@ -25,6 +26,9 @@ struct Settings {
 
 // Looks the servers' names up. Throws std::runtime_error naming the server that has no address.
 std::shared_ptr<const Settings> make_settings(config::Config config);
+
+// The level that the configuration asks for.
+runtime::log::Level log_level(const config::Config& config);
 
 // Every address of `address`: one for an IP address or a Unix path, several for a name. Throws as above.
 std::vector<state::SocketAddress> look_up(const config::Address& address);

@@ -48,7 +48,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
   // False: there is nothing to accept, or no room.
   bool accept_one() {
     Shared& shared = worker_.shared_;
-    if (shared.connections_max != 0 && shared.connections.load(std::memory_order_relaxed) >= shared.connections_max) {
+    if (shared.is_full()) {
       return pause_all("the limit of connections is reached");
     }
     sockaddr_storage address{};
@@ -66,7 +66,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
       ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     ++worker_.counters.accepted;
-    worker_.take(std::move(socket), socket_.listener, state::SocketAddress::from_sockaddr(address, length));
+    worker_.take(std::move(socket), socket_, state::SocketAddress::from_sockaddr(address, length));
     return true;
   }
 
@@ -83,12 +83,14 @@ class Worker::Acceptor final : public runtime::EventHandler {
   bool watching_ = false;
 };
 
-Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, unsigned number)
+Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
+               unsigned number)
     : settings_(std::move(settings)),
       shared_(shared),
       deadlines_(loop_.now_ms()),
       pool_(loop_, settings_->upstreams),
       default_upstream_(pool_.find(settings_->config.default_upstream)),
+      access_log_(access_log),
       id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
   loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
@@ -105,17 +107,20 @@ void Worker::run() {
   flush_access();
 }
 
-http1::Context Worker::context(std::string_view client_address, bool last_response) {
+http1::Context Worker::context(std::string_view client_address, unsigned servers, bool last_response) {
   return {.rules = settings_->rules,
           .scratch = scratch_,
           .client_address = client_address,
           .now_ms = loop_.now_ms(),
           .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
-          .servers = default_upstream_->servers(),
+          .servers = servers,
           .closing = stopping_ || last_response};
 }
 
-upstream::Upstream& Worker::route(const state::ConnectionState&) { return *default_upstream_; }
+upstream::Upstream* Worker::route(const state::ConnectionState& state) {
+  const auto* tunnel = std::get_if<state::Tunnel>(&state.protocol);
+  return tunnel != nullptr ? pool_.find(tunnel->upstream) : default_upstream_;
+}
 
 void Worker::tick(std::int64_t now_ms) {
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
@@ -134,13 +139,17 @@ void Worker::tick(std::int64_t now_ms) {
 
 // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-void Worker::take(handoff::UniqueFd socket, const std::string& listener, const state::SocketAddress& client) {
+void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const state::SocketAddress& client) {
   state::ConnectionState state;
   state.id = next_id();
-  state.listener = listener;
+  state.listener = from.listener;
   state.client_address = client;
-  auto& http1 = std::get<state::Http1>(state.protocol);
-  std::get<state::AwaitingRequest>(http1.phase).since_ms = now_ms();
+  if (from.tunnel_to.empty()) {
+    auto& http1 = std::get<state::Http1>(state.protocol);
+    std::get<state::AwaitingRequest>(http1.phase).since_ms = now_ms();
+  } else {
+    state.protocol = state::Tunnel{.upstream = from.tunnel_to, .attempts = 0, .access = {}};
+  }
   auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
   if (!connection->watch()) return;
   Connection& added = *connection.release();
@@ -181,7 +190,6 @@ void Worker::remove(Connection& connection) {
 }
 
 bool Worker::boundary(Connection& connection) {
-  if (http1::at_boundary(connection.state())) ++counters.requests;
   if (!wake_ || connection.stays || !http1::at_boundary(connection.state())) return false;
   connection.freeze();
   unlist(connection);
@@ -191,14 +199,14 @@ bool Worker::boundary(Connection& connection) {
 }
 
 void Worker::log_access(const state::ConnectionState& state, const state::AccessRecord& record) {
-  if (!settings_->access_format || shared_.access_log == nullptr) return;
+  if (!settings_->access_format || access_log_ == nullptr) return;
   runtime::append_access_line(*settings_->access_format, state, record, now_ms(), access_lines_);
   if (access_lines_.size() >= access_bytes_max) flush_access();
 }
 
 void Worker::flush_access() {
   if (access_lines_.empty()) return;
-  shared_.access_log->write(std::exchange(access_lines_, {}));
+  access_log_->write(std::exchange(access_lines_, {}));
 }
 
 void Worker::note_connect_failure(const state::SocketAddress& server, int error) {
@@ -234,11 +242,24 @@ void Worker::stop_accepting() {
 }
 
 void Worker::accepting_may_go_on() {
-  if (shared_.connections_max != 0 && shared_.connections.load(std::memory_order_relaxed) >= shared_.connections_max) {
+  if (shared_.is_full()) {
     return;
   }
   accepting_paused_ = false;
   for (auto& acceptor : acceptors_) acceptor->resume();
+}
+
+void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log) {
+  flush_access();
+  access_log_ = access_log;
+  settings_ = std::move(settings);
+  pool_.update(settings_->upstreams);
+  default_upstream_ = pool_.find(settings_->config.default_upstream);
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    connection->reconfigured();
+    connection = next;
+  }
 }
 
 void Worker::empty_queue(const ListeningSocket& socket) {

@@ -25,14 +25,19 @@ namespace baton::proxy {
 // What the workers of a process have in common.
 struct Shared {
   std::atomic<std::uint64_t> connections{0};
-  std::uint64_t connections_max = 0;        // 0: no limit
+  std::atomic<std::uint64_t> connections_max{0};   // 0: no limit
   std::uint64_t generation = 1;
-  runtime::AccessLog* access_log = nullptr; // outlives the workers
+
+  bool is_full() const {
+    const std::uint64_t most = connections_max.load(std::memory_order_relaxed);
+    return most != 0 && connections.load(std::memory_order_relaxed) >= most;
+  }
 };
 
 // A listening socket as the workers see it; the descriptor belongs to the server.
 struct ListeningSocket {
   std::string listener;
+  std::string tunnel_to;                    // the upstream of a tcp listener; empty: http
   int descriptor = -1;
   bool unix_path = false;
 };
@@ -44,7 +49,8 @@ struct Counters {
 
 class Worker {
  public:
-  Worker(std::shared_ptr<const Settings> settings, Shared& shared, unsigned number);
+  // `access_log` may be none; it outlives the worker, or a `reconfigure` that gives another.
+  Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log, unsigned number);
   ~Worker();
 
   void run();                                // until loop().stop()
@@ -56,9 +62,10 @@ class Worker {
   const Settings& settings() const { return *settings_; }
   const http1::Rules& rules() const { return settings_->rules; }
   std::int64_t now_ms() const { return loop_.now_ms(); }
-  http1::Context context(std::string_view client_address, bool last_response);
+  http1::Context context(std::string_view client_address, unsigned servers, bool last_response);
   bool has_listener(const std::string& name) const;
-  upstream::Upstream& route(const state::ConnectionState& state);
+  // Where the connection's servers come from; nullptr: this configuration has no such upstream.
+  upstream::Upstream* route(const state::ConnectionState& state);
   // An exchange has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
   void log_access(const state::ConnectionState& state, const state::AccessRecord& record);
@@ -66,13 +73,17 @@ class Worker {
   // It is closed: forget it, and free it after this round of events.
   void remove(Connection& connection);
 
+  // ── Reloading ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // From now on this configuration; exchanges that have begun go on. Not during a handover.
+  void reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log);
+
   // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────
   void accept_on(const std::vector<ListeningSocket>& sockets);
   void stop_accepting();
   // Accepts what is in the queue of a socket that nobody goes on with.
   void empty_queue(const ListeningSocket& socket);
   // An accepted socket, also from tests.
-  void take(handoff::UniqueFd socket, const std::string& listener, const state::SocketAddress& client);
+  void take(handoff::UniqueFd socket, const ListeningSocket& from, const state::SocketAddress& client);
 
   // ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────
   // Each connection ends at its boundary, idle ones at once, tunnels at their own end.
@@ -133,6 +144,7 @@ class Worker {
   upstream::Upstream* default_upstream_;
   http1::Scratch scratch_;
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, read anew at each tick
+  runtime::AccessLog* access_log_;
   std::string access_lines_;
   std::int64_t next_expiry_ms_ = 0;
   std::int64_t next_failure_line_ms_ = 0;

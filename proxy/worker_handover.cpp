@@ -45,6 +45,11 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     at_boundary_.pop_front();
     give(connection, room, batch);
   }
+  // No exchange begins here any more, so the idle upstream connections go ahead: the clients find them there.
+  while (pool_.idle() != 0) {
+    if (!has_room(room)) return true;
+    give_idle_upstream(room, batch);
+  }
   // Two sweeps over the list: first those that can move now, and once the time is over all others, wherever they are.
   // In between connections come by themselves, at their boundaries.
   if (!final_sweep_ && runtime::monotonic_ms() >= finish_at_ms_) {
@@ -61,12 +66,7 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     unlist(connection);
     give(connection, room, batch);
   }
-  if (listed_ > staying_) return true;
-  while (pool_.idle() != 0) {
-    if (!has_room(room)) return true;
-    give_idle_upstream(room, batch);
-  }
-  return false;
+  return listed_ > staying_;
 }
 
 void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& batch) {
@@ -92,7 +92,7 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   if (!pool_.leave_one(leaving)) return;
   handoff::Parcel parcel;
   parcel.id = next_id();
-  parcel.label = "upstream_idle";
+  parcel.label = admin::upstream_idle_label;
   parcel.frozen_at_us = runtime::monotonic_us();
   leaving.socket->unwatch();
   parcel.descriptors.push_back(leaving.socket->descriptor());
@@ -110,6 +110,7 @@ void Worker::adopted(handoff::ParcelId id) {
     connection.let_go();
   } else if (const auto upstream = offered_upstreams_.find(id); upstream != offered_upstreams_.end()) {
     upstream->second.socket->release();
+    loop_.dispose(std::move(upstream->second.socket));
     offered_upstreams_.erase(upstream);
   }
 }

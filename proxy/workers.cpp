@@ -4,8 +4,9 @@
 
 namespace baton::proxy {
 
-Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, unsigned number) {
-  for (unsigned i = 0; i < number; ++i) workers_.push_back(std::make_unique<Worker>(settings, shared, i));
+Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
+                 unsigned number) {
+  for (unsigned i = 0; i < number; ++i) workers_.push_back(std::make_unique<Worker>(settings, shared, access_log, i));
   for (auto& worker : workers_) {
     threads_.emplace_back([&worker = *worker] { worker.run(); });
     ::pthread_setname_np(threads_.back().native_handle(), ("worker " + std::to_string(threads_.size())).c_str());

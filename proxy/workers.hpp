@@ -12,7 +12,7 @@ namespace baton::proxy {
 
 class Workers {
  public:
-  Workers(std::shared_ptr<const Settings> settings, Shared& shared, unsigned number);
+  Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log, unsigned number);
   ~Workers();                                // ends the threads; what is still open is closed
 
   std::size_t size() const { return workers_.size(); }

@@ -32,6 +32,10 @@ std::string status_field(pid_t pid, const std::string& name) {
   return {};
 }
 
+Fd pidfd_of(pid_t pid) {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
 }  // namespace
 
 std::string to_string(const Ended& ended) {
@@ -46,7 +50,7 @@ void PrintTo(const Ended& ended, std::ostream* out) {
 Ended await_exit(pid_t pid, Milliseconds limit) {
   Deadline deadline(limit);
   const std::string what = "process " + std::to_string(pid) + " to exit";
-  Fd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const Fd handle = pidfd_of(pid);
   if (!handle) throw Failure("there is no process " + std::to_string(pid));
   pollfd ended{handle.get(), POLLIN, 0};
   if (::poll(&ended, 1, deadline.poll_ms()) == 0) throw Failure("waited in vain for " + what);
@@ -58,8 +62,10 @@ Ended await_exit(pid_t pid, Milliseconds limit) {
 }
 
 bool is_alive(pid_t pid) {
-  const std::string state = status_field(pid, "State");
-  return !state.empty() && state[0] != 'Z' && state[0] != 'X';
+  const Fd handle = pidfd_of(pid);
+  if (!handle) return false;
+  pollfd ended{handle.get(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) == 0;
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

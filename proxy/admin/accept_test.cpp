@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <boost/asio/executor_work_guard.hpp>
+
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -44,14 +46,21 @@ class Accepting : public testing::Test {
   }
   Client connect() const { return Client(admin->listener()); }
 
+  // Returns when nothing waits any more.
+  void run_out() {
+    guard.reset();
+    context.run();
+  }
   // Runs the server until it has answered.
   Client::Response receive(Client& client) {
     while (!client.is_readable()) context.run_one_for(10ms);
     return client.receive();
   }
 
-  std::vector<std::function<void(const Status&)>> asked;     // for the status, and not answered yet
+  std::vector<std::function<void(const Status&)>> asked;  // for the status, and not answered yet
   boost::asio::io_context context{1};
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guard{
+      boost::asio::make_work_guard(context)};  // without it, a context that had nothing to do stays stopped
   std::optional<Admin> admin{std::in_place, context, source()};
 
  private:
@@ -124,7 +133,7 @@ TEST_F(Accepting, AStatusMayComeWhenTheAdminIsGone) {
   while (asked.empty()) context.run_one();
   admin.reset();
   asked.front()(Status{});
-  context.run();
+  run_out();
   EXPECT_TRUE(client.has_ended());
 }
 
@@ -137,7 +146,7 @@ TEST_F(Accepting, TheAdminsEndClosesEverythingAtOnce) {
   admin.reset();
   EXPECT_EQ(::fcntl(listener, F_GETFD), -1);
   EXPECT_TRUE(idle.has_ended());
-  context.run();                                 // returns: nothing waits any more
+  run_out();
 }
 
 TEST_F(Accepting, OneTooManyTakesThePlaceOfTheLongestIdle) {

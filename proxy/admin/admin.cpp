@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <exception>
 #include <list>
 #include <system_error>
@@ -72,29 +73,39 @@ class Admin::Impl : public std::enable_shared_from_this<Impl> {
   void end(const std::shared_ptr<Session>& session, std::exception_ptr failure);
   bool make_room();
 
-  asio::io_context& context_;                       // outlives the Admin
+  asio::io_context& context_;  // outlives the Admin
   std::shared_ptr<Service> service_ = std::make_shared<Service>();
   UniqueFd socket_;
   // Its descriptor is socket_'s: it is released, never closed, so that no other process gets or misses an event.
   asio::posix::stream_descriptor watched_;
   asio::steady_timer retry_;
   std::list<std::shared_ptr<Session>> sessions_;
-  std::uint64_t turn_ = 0;                          // one more each time: handlers of an earlier one do nothing
-  bool in_trouble_ = false;                         // accepting fails, and that has been logged
+  std::uint64_t turn_ = 0;   // one more each time: handlers of an earlier one do nothing
+  bool in_trouble_ = false;  // accepting fails, and that has been logged
 };
 
 Admin::Admin(asio::io_context& context, Source source, Limits limits)
     : impl_(std::make_shared<Impl>(context, std::move(source), limits)) {}
 
-Admin::~Admin() { impl_->close(); }
+Admin::~Admin() {
+  impl_->close();
+}
 
-void Admin::listen(UniqueFd socket) { impl_->listen(std::move(socket)); }
+void Admin::listen(UniqueFd socket) {
+  impl_->listen(std::move(socket));
+}
 
-int Admin::listener() const { return impl_->listener(); }
+int Admin::listener() const {
+  return impl_->listener();
+}
 
-void Admin::pause() { impl_->pause(); }
+void Admin::pause() {
+  impl_->pause();
+}
 
-void Admin::resume() { impl_->resume(); }
+void Admin::resume() {
+  impl_->resume();
+}
 
 void Admin::Impl::listen(UniqueFd socket) {
   unwatch();
@@ -134,7 +145,6 @@ void Admin::Impl::unwatch() {
 }
 
 void Admin::Impl::await_client() {
-  if (sessions_.size() >= service_->limits.connections && !make_room()) return await_later("", "");
   watched_.async_wait(asio::posix::stream_descriptor::wait_read,
                       [self = shared_from_this(), turn = turn_](const error_code& error) {
                         if (error || turn != self->turn_) return;
@@ -144,12 +154,13 @@ void Admin::Impl::await_client() {
 
 // One at a time: the clients that are here already get their turn in between.
 void Admin::Impl::accept_client() {
+  if (sessions_.size() >= service_->limits.connections && !make_room()) return await_later("", "");
   UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (client) {
     in_trouble_ = false;
     serve(std::move(client));
   } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-    return await_later("accept", std::generic_category().message(errno));
+    return await_later("accept", std::strerror(errno));
   }
   await_client();
 }
@@ -177,7 +188,7 @@ void Admin::Impl::serve(UniqueFd client) {
   Session::Socket socket(context_);
   error_code error;
   socket.assign(asio::generic::stream_protocol(family, 0), client.get(), error);
-  if (error) return;                                // the kernel has no room to watch it
+  if (error) return;  // the kernel has no room to watch it
   client.release();
   const auto session = std::make_shared<Session>(std::move(socket), service_);
   sessions_.push_back(session);
@@ -195,7 +206,7 @@ void Admin::Impl::end(const std::shared_ptr<Session>& session, std::exception_pt
   }
   const bool was_full = sessions_.size() >= service_->limits.connections;
   sessions_.remove(session);
-  if (was_full) retry_.cancel();                    // whoever waits for a place does so on this timer
+  if (was_full) retry_.cancel();  // whoever waits for a place does so on this timer
 }
 
 bool Admin::Impl::make_room() {

@@ -19,23 +19,23 @@ namespace baton::admin {
 
 // What the server behind it can tell. Called in the io_context's thread.
 struct Source {
-  std::function<bool()> ready;                                          // false while draining
-  std::function<void(std::function<void(const Status&)>)> status;       // answers later, in the same thread
+  std::function<bool()> ready;                                     // false while draining
+  std::function<void(std::function<void(const Status&)>)> status;  // answers later, in the same thread
 };
 
 struct Limits {
-  std::size_t connections = 64;                    // at most; a new one may take the place of the longest idle one
-  std::chrono::milliseconds spared{1000};          // which must have been idle so long; until then the new one waits
-  std::chrono::milliseconds idle{15'000};          // until the first byte of a request
-  std::chrono::milliseconds exchange{5'000};       // from there the whole request; then each: status, response, close
-  std::uint32_t head_bytes = 8 * 1024;             // 431
-  std::uint64_t body_bytes = 16 * 1024;            // 413
+  std::size_t connections = 64;               // at most; a new one may take the place of the longest idle one
+  std::chrono::milliseconds spared{1000};     // which must have been idle so long; until then the new one waits
+  std::chrono::milliseconds idle{15'000};     // until the first byte of a request
+  std::chrono::milliseconds exchange{5'000};  // from there the whole request; then each: status, response, close
+  std::uint32_t head_bytes = 8 * 1024;        // 431
+  std::uint64_t body_bytes = 16 * 1024;       // 413
 };
 
 class Admin {
  public:
   Admin(boost::asio::io_context& context, Source source, Limits limits = {});
-  ~Admin();                       // closes everything at once
+  ~Admin();  // closes everything at once
   Admin(const Admin&) = delete;
   Admin& operator=(const Admin&) = delete;
 

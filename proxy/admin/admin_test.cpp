@@ -28,12 +28,13 @@ class Clients : public testing::TestWithParam<int> {
   void start(const Limits& limits) {
     context_.emplace(1);
     guard_.emplace(boost::asio::make_work_guard(*context_));
-    admin_.emplace(*context_, Source{[this] { return ready.load(); },
-                                     [](const auto& answer) {
-                                       Status status;
-                                       status.generation = 3;
-                                       answer(status);
-                                     }},
+    admin_.emplace(*context_,
+                   Source{[this] { return ready.load(); },
+                          [](const auto& answer) {
+                            Status status;
+                            status.generation = 3;
+                            answer(status);
+                          }},
                    limits);
     admin_->listen(make_listener(GetParam()));
     thread_ = std::thread([this] { context_->run(); });
@@ -41,7 +42,7 @@ class Clients : public testing::TestWithParam<int> {
   void stop() {
     boost::asio::post(*context_, [this] { admin_.reset(); });
     guard_.reset();
-    thread_.join();                // comes to an end: nothing of the server waits any more
+    thread_.join();  // comes to an end: nothing of the server waits any more
   }
   void restart(const Limits& limits) {
     stop();
@@ -176,13 +177,16 @@ TEST_P(Clients, ThatSendTooMuchAreTold) {
 }
 
 TEST_P(Clients, ThatLeaveInTheMiddleAreForgotten) {
-  for (const auto* begun : {"", "GET", "GET /status HTTP/1.1\r\nHost", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"}) {
+  for (const auto* begun :
+       {"", "GET", "GET /status HTTP/1.1\r\nHost", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"}) {
     Client leaving = connect();
     leaving.send(begun);
     leaving.end_sending();
     EXPECT_TRUE(leaving.has_ended()) << begun;
   }
-  { connect().send("GET /status HTTP/1.1\r\nHost: a\r\n\r\n"); }
+  {
+    connect().send("GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
   EXPECT_EQ(connect().get("/healthz").result_int(), 200u);
 }
 

@@ -53,8 +53,8 @@ Session::Session(Socket socket, std::shared_ptr<const Service> service)
       service_(std::move(service)) {}
 
 asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
-  bool keep_alive = true;
-  while (keep_alive && co_await session->receive_first_byte()) {
+  // On g++ 12 a co_await on the right of && is awaited whatever stands on the left.
+  while (co_await session->receive_first_byte()) {
     Parser parser;
     if (const beast::error_code error = co_await session->receive(parser)) {
       if (const auto status = refusal_of(error)) co_await session->refuse(*status);
@@ -64,7 +64,8 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
     Response response = co_await session->answer(request);
     response.version(request.version());
     response.keep_alive(request.keep_alive() && !session->service_->pausing);
-    keep_alive = co_await session->send(response, request.method() == http::verb::head);
+    const bool goes_on = co_await session->send(response, request.method() == http::verb::head);
+    if (!goes_on) break;
   }
   session->close();
 }

@@ -23,7 +23,7 @@ namespace baton::admin {
 struct Service {
   Source source;
   Limits limits;
-  bool pausing = false;          // each answer is the last on its connection
+  bool pausing = false;  // each answer is the last on its connection
 };
 
 class Session {

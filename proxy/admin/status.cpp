@@ -13,7 +13,9 @@ namespace json = boost::json;
 namespace {
 
 // Labels, reasons and versions come from another process; they may be anything.
-json::string text_of(const std::string& text) { return json::string(runtime::valid_utf8(text)); }
+json::string text_of(const std::string& text) {
+  return json::string(runtime::valid_utf8(text));
+}
 
 json::object counts_of(const std::map<std::string, std::uint64_t>& counts) {
   json::object object;
@@ -32,12 +34,13 @@ std::uint64_t total_of(const std::map<std::string, std::uint64_t>& counts) {
 }
 
 json::object connections_of(const Connections& connections) {
-  return {{"idle", connections.idle},       {"head", connections.head},       {"exchange", connections.exchange},
-          {"tunnel", connections.tunnel},   {"closing", connections.closing}, {"total", connections.total()}};
+  return {{"idle", connections.idle},     {"head", connections.head},       {"exchange", connections.exchange},
+          {"tunnel", connections.tunnel}, {"closing", connections.closing}, {"total", connections.total()}};
 }
 
 json::object upgrade_of(const LastUpgrade& upgrade) {
   const handoff::Report& report = upgrade.report;
+  const Moved moved = moved_of(report);
   return {{"result", text_of(upgrade.result)},
           {"reason", text_of(upgrade.reason)},
           {"from_generation", report.from.generation},
@@ -47,16 +50,29 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
           {"from_version", text_of(report.from.version)},
           {"to_version", text_of(report.to.version)},
           {"duration_ms", static_cast<double>(report.duration_us) / 1000.0},
-          {"moved", counts_of(report.moved)},
-          {"moved_total", report.moved_total()},
+          {"moved", counts_of(moved.clients)},
+          {"moved_total", moved.clients_total},
+          {"upstream_idle_moved", moved.upstream_idle},
           {"taken_back", report.taken_back},
-          {"refused", counts_of(report.refused)},
-          {"refused_total", total_of(report.refused)},
-          {"pause_us",
-           {{"p50", report.pauses.p50_us}, {"p99", report.pauses.p99_us}, {"max", report.pauses.max_us}}}};
+          {"refused", total_of(report.refused)},
+          {"refused_by_reason", counts_of(report.refused)},
+          {"pause_us", {{"p50", report.pauses.p50_us}, {"p99", report.pauses.p99_us}, {"max", report.pauses.max_us}}}};
 }
 
 }  // namespace
+
+Moved moved_of(const handoff::Report& report) {
+  Moved moved;
+  for (const auto& [label, number] : report.moved) {
+    if (label == upstream_idle_label) {
+      moved.upstream_idle += number;
+    } else {
+      moved.clients[label] += number;
+      moved.clients_total += number;
+    }
+  }
+  return moved;
+}
 
 std::string to_json(const Status& status) {
   json::object object{{"generation", status.generation},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -36,6 +37,15 @@ struct Status {
   std::uint64_t requests_total = 0;
   std::optional<LastUpgrade> last_upgrade;
 };
+
+// Idle upstream connections move as parcels of their own; what people count are the clients'.
+inline constexpr const char* upstream_idle_label = "upstream_idle";
+struct Moved {
+  std::map<std::string, std::uint64_t> clients;    // by state
+  std::uint64_t clients_total = 0;
+  std::uint64_t upstream_idle = 0;
+};
+Moved moved_of(const handoff::Report& report);
 
 // As JSON, one line.
 std::string to_json(const Status& status);

@@ -23,7 +23,7 @@ Status with_upgrade() {
   handoff::Report report;
   report.from = {1, 4711, "0.0.9"};
   report.to = {2, 4712, "0.1.0"};
-  report.moved = {{"idle", 3}, {"tunnel", 1}};
+  report.moved = {{"idle", 3}, {"tunnel", 1}, {"upstream_idle", 5}};
   report.refused = {{"too large", 2}, {"unknown", 1}};
   report.taken_back = 9;
   report.pauses = {10, 20, 30};
@@ -38,8 +38,8 @@ TEST(Status, HoldsEveryKeyInOneLine) {
             R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
             R"("accepted_total":7,"requests_total":8,"last_upgrade":{"result":"completed","reason":"",)"
             R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
-            R"("to_version":"0.1.0","duration_ms":1.25E1,"moved":{"idle":3,"tunnel":1},"moved_total":4,)"
-            R"("taken_back":9,"refused":{"too large":2,"unknown":1},"refused_total":3,)"
+            R"("to_version":"0.1.0","duration_ms":1.25E1,"moved":{"idle":3,"tunnel":1},"moved_total":4,"upstream_idle_moved":5,)"
+            R"("taken_back":9,"refused":3,"refused_by_reason":{"too large":2,"unknown":1},)"
             R"("pause_us":{"p50":10,"p99":20,"max":30}}})");
 }
 
@@ -59,10 +59,10 @@ TEST(Status, TextOfAnotherProcessIsAlwaysValidJson) {
     upgrade.report.moved = {{text, 1}};
     const std::string written = to_json(status);
     EXPECT_EQ(written.find('\n'), std::string::npos);
-    const json::object parsed = json::parse(written).as_object();      // refuses what is not UTF-8
+    const json::object parsed = json::parse(written).as_object();  // refuses what is not UTF-8
     const std::string expected = byte < 0x80 ? text : "a\uFFFD\"\\z";
     EXPECT_EQ(parsed.at("last_upgrade").at("reason").as_string(), expected);
-    EXPECT_EQ(parsed.at("last_upgrade").at("refused").at(expected).to_number<int>(), 1);
+    EXPECT_EQ(parsed.at("last_upgrade").at("refused_by_reason").at(expected).to_number<int>(), 1);
   }
 }
 
@@ -70,7 +70,7 @@ TEST(Status, ReasonsThatBecomeOneAreCountedTogether) {
   Status status = with_upgrade();
   status.last_upgrade->report.refused = {{"\xFE", 1}, {"\xFF", 2}};
   const json::value parsed = json::parse(to_json(status));
-  EXPECT_EQ(parsed.at("last_upgrade").at("refused").at("\uFFFD").to_number<int>(), 3);
+  EXPECT_EQ(parsed.at("last_upgrade").at("refused_by_reason").at("\uFFFD").to_number<int>(), 3);
 }
 
 TEST(Status, TheLargestNumbersSurvive) {

@@ -54,7 +54,8 @@ class Client {
   explicit Client(int listener) {
     Address address;
     address.length = sizeof address.storage;
-    require(::getsockname(listener, reinterpret_cast<sockaddr*>(&address.storage), &address.length) == 0, "getsockname");
+    require(::getsockname(listener, reinterpret_cast<sockaddr*>(&address.storage), &address.length) == 0,
+            "getsockname");
     socket_ = handoff::UniqueFd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const timeval limit{30, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);

@@ -14,6 +14,7 @@ using namespace state;
 namespace {
 
 constexpr unsigned interim_max = 10;
+constexpr unsigned attempts_max = 255;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 Http1& http1_of(ConnectionState& state) { return std::get<Http1>(state.protocol); }
@@ -106,6 +107,14 @@ Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t h
   return Ask::connect;
 }
 
+// Only as far as a head may reach: what came with it must not change how it is judged. (`scanned` may be beyond that
+// where a configuration with a larger limit began.)
+HeadEnd find_head_within(const Buffer& unread, const Rules& rules, std::uint32_t& scanned) {
+  const std::string_view raw = unread.view().substr(0, rules.head_bytes);
+  scanned = std::min(scanned, static_cast<std::uint32_t>(raw.size()));
+  return find_head_end(raw, scanned);
+}
+
 Ask await_request(ConnectionState& state, AwaitingRequest& phase, const Context& context) {
   Buffer& unread = state.client.unread;
   if (phase.scanned == 0) {
@@ -116,22 +125,19 @@ Ask await_request(ConnectionState& state, AwaitingRequest& phase, const Context&
   }
   if (unread.empty()) return state.client.read_ended ? Ask::close : Ask::wait;
 
-  const Rules& rules = context.rules;
-  const HeadEnd end = find_head_end(unread.view(), phase.scanned);
+  const HeadEnd end = find_head_within(unread, context.rules, phase.scanned);
   phase.scanned = std::max(phase.scanned, 1u);       // a head has begun
   if (end.found == HeadEnd::Found::malformed) {
     note_access(http1_of(state), context, nullptr, unread.view());
     return answer(state, context, 400, false);
   }
-  const bool too_long = end.found == HeadEnd::Found::yes ? end.bytes > rules.head_bytes
-                                                         : unread.size() >= rules.head_bytes;
-  if (too_long) {
+  if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
+  if (unread.size() >= context.rules.head_bytes) {
     note_access(http1_of(state), context, nullptr, unread.view());
-    const bool in_request_line = unread.view().find('\n') == std::string_view::npos;
+    const bool in_request_line = unread.view().substr(0, context.rules.head_bytes).find('\n') == std::string_view::npos;
     return answer(state, context, in_request_line ? 414 : 431, false);
   }
-  if (end.found == HeadEnd::Found::no) return state.client.read_ended ? Ask::close : Ask::wait;
-  return begin_exchange(state, context, end.bytes);
+  return state.client.read_ended ? Ask::close : Ask::wait;
 }
 
 // ── The request on its way to the upstream ────────────────────────────────────────────────────────────────────────
@@ -185,7 +191,7 @@ void pass_body(ConnectionState& state, Relaying& relaying, std::size_t bytes, co
 enum class Upload { going_on, ended, too_large, malformed };
 
 Upload trailers_of_request(ConnectionState& state, Relaying& relaying, const Context& context) {
-  const std::string_view input = state.client.unread.view().substr(relaying.held);
+  const std::string_view input = state.client.unread.view().substr(relaying.held, context.rules.head_bytes);
   const std::size_t bytes = find_trailers_end(input);
   if (bytes == std::string_view::npos) return Upload::malformed;
   if (bytes == 0) return input.size() >= context.rules.head_bytes ? Upload::malformed : Upload::going_on;
@@ -237,7 +243,7 @@ Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& c
 // ── The response on its way to the client ─────────────────────────────────────────────────────────────────────────
 
 Ask become_tunnel(ConnectionState& state) {
-  Tunnel tunnel{.access = std::move(http1_of(state).access)};
+  Tunnel tunnel{.upstream = state.upstream->upstream, .access = std::move(http1_of(state).access)};
   state.protocol = std::move(tunnel);
   return Ask::wait;
 }
@@ -255,7 +261,7 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
       return state.upstream->read_ended ? upstream_lost(state, Loss::reset, context) : Ask::wait;
     }
     let_go_of_held(state, relaying);
-    const HeadEnd end = find_head_end(unread.view(), awaited.scanned);
+    const HeadEnd end = find_head_within(unread, context.rules, awaited.scanned);
     if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) {
       return Ask::wait;
     }
@@ -301,7 +307,7 @@ enum class Download { going_on, ended, broken };
 
 Download trailers_of_response(ConnectionState& state, ResponseRelayed& response, const Context& context) {
   Buffer& unread = state.upstream->unread;
-  const std::size_t bytes = find_trailers_end(unread.view());
+  const std::size_t bytes = find_trailers_end(unread.view().substr(0, context.rules.head_bytes));
   if (bytes == 0 && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) return Download::going_on;
   if (bytes == 0 || bytes == std::string_view::npos) return Download::broken;
   auto& trailers = context.scratch.trailers;
@@ -404,6 +410,7 @@ Ask relay(ConnectionState& state, const Context& context) {
 
 Ask tunnelled(ConnectionState& state, const Context& context) {
   switch (tunnel::advance(state, context.rules.buffer_bytes, context.now_ms)) {
+    case tunnel::Need::connect: return Ask::connect;
     case tunnel::Need::nothing: return Ask::wait;
     case tunnel::Need::end_client_writing: return Ask::end_client_writing;
     case tunnel::Need::end_upstream_writing: return Ask::end_upstream_writing;
@@ -424,7 +431,8 @@ std::int64_t relaying_deadline(const ConnectionState& state, const Relaying& rel
   const bool body_awaited = awaits_body(state, relaying);
   const bool continue_awaited = relaying.request.expects_continue;
   if (body_awaited && !continue_awaited) {
-    const std::int64_t since = std::max(state.client.read_at_ms, state.client.write_at_ms);
+    std::int64_t since = std::max(state.client.read_at_ms, state.client.write_at_ms);
+    if (state.upstream) since = std::max(since, state.upstream->write_at_ms);     // then it became the client's turn
     deadline = std::min(deadline, since + rules.body_ms);
   }
   const auto* relayed = std::get_if<ResponseRelayed>(&relaying.response);
@@ -440,7 +448,8 @@ std::int64_t relaying_deadline(const ConnectionState& state, const Relaying& rel
 Ask retry_or_answer(ConnectionState& state, std::uint16_t status, const Context& context) {
   Http1& http1 = http1_of(state);
   if (auto* connecting = std::get_if<Connecting>(&http1.phase)) {
-    if (++connecting->attempts < context.servers) return Ask::connect;
+    if (connecting->attempts < attempts_max) ++connecting->attempts;
+    if (connecting->attempts < std::min(context.servers, attempts_max)) return Ask::connect;
     return answer(state, context, status, connecting->request.head_only);
   }
   const Relaying relaying = std::get<Relaying>(http1.phase);
@@ -451,7 +460,7 @@ Ask retry_or_answer(ConnectionState& state, std::uint16_t status, const Context&
   state.upstream.reset();
   http1.phase = Connecting{.request = relaying.request,
                            .head_bytes = relaying.head_bytes,
-                           .attempts = static_cast<std::uint8_t>(std::min(attempts, 255u)),
+                           .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                            .fresh = true};
   return Ask::connect;
 }
@@ -478,10 +487,15 @@ Ask advance(ConnectionState& state, const Context& context) {
 
 Ask upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
   auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return Ask::reset;
+  if (http1 == nullptr) {
+    Tunnel& tunnel = std::get<Tunnel>(state.protocol);
+    if (state.upstream || loss == Loss::unreachable) return Ask::reset;
+    if (tunnel.attempts < attempts_max) ++tunnel.attempts;
+    return tunnel.attempts < std::min(context.servers, attempts_max) ? Ask::connect : Ask::reset;
+  }
   switch (loss) {
     case Loss::unreachable:
-      if (auto* connecting = std::get_if<Connecting>(&http1->phase)) connecting->attempts = 254;
+      if (auto* connecting = std::get_if<Connecting>(&http1->phase)) connecting->attempts = attempts_max;
       return retry_or_answer(state, 502, context);
     case Loss::connect_failed: return retry_or_answer(state, 502, context);
     case Loss::connect_timed_out: return retry_or_answer(state, 504, context);
@@ -519,7 +533,7 @@ Ask expire(ConnectionState& state, const Context& context) {
 
 std::int64_t deadline_ms(const ConnectionState& state, const Rules& rules) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return tunnel::last_progress_ms(state) + rules.tunnel_idle_ms;
+  if (http1 == nullptr) return state.upstream ? tunnel::last_progress_ms(state) + rules.tunnel_idle_ms : never;
   if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
     return awaiting->since_ms + (state.client.unread.empty() ? rules.idle_ms : rules.head_ms);
   }

@@ -18,7 +18,7 @@ class AccessLine : public testing::Test {
     connection.client_address.ip = {192, 0, 2, 7};
     connection.client_address.port = 4711;
     record.started_ms = 5000;
-    record.started_unix_us = 1'795'339'293'877'000;      // 2026-11-22T09:21:33.877Z
+    record.started_unix_us = 1'795'339'293'877'000;  // 2026-11-22T09:21:33.877Z
     record.request_line = "GET /a?b HTTP/1.1";
     record.referer = "http://from/";
     record.user_agent = "tester/1.0";
@@ -53,7 +53,7 @@ TEST_F(AccessLine, CombinedIsAsNginxWritesItWithTheTimeOfTheEnd) {
 
 TEST_F(AccessLine, TimeIsLocal) {
   set_zone("XXX-5:30");
-  record.started_unix_us += 60'000'000;                  // another second than the one that is remembered
+  record.started_unix_us += 60'000'000;  // another second than the one that is remembered
   EXPECT_NE(combined().find("[22/Nov/2026:14:52:34 +0530]"), std::string::npos) << combined();
   EXPECT_NE(json().find("\"2026-11-22T14:52:34.123+05:30\""), std::string::npos) << json();
   set_zone("XXX3:30");

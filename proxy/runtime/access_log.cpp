@@ -29,9 +29,9 @@ constexpr std::size_t queue_bytes_max = 8 * 1024 * 1024;
 // A second of local time in both formats. Most lines fall into the second of the line before.
 struct LocalSecond {
   std::int64_t unix_s = std::numeric_limits<std::int64_t>::min();
-  std::string common;        // 22/Nov/2026:09:21:34 +0000
-  std::string iso_time;      // 2026-11-22T09:21:34
-  std::string iso_offset;    // +00:00
+  std::string common;      // 22/Nov/2026:09:21:34 +0000
+  std::string iso_time;    // 2026-11-22T09:21:34
+  std::string iso_offset;  // +00:00
 };
 
 const LocalSecond& local_second(std::int64_t unix_s) {
@@ -46,9 +46,9 @@ const LocalSecond& local_second(std::int64_t unix_s) {
   const long offset_minutes = (local.tm_gmtoff < 0 ? -local.tm_gmtoff : local.tm_gmtoff) / 60;
   const auto clock = fmt::format("{:02}:{:02}:{:02}", local.tm_hour, local.tm_min, local.tm_sec);
   last.unix_s = unix_s;
-  last.common = fmt::format("{:02}/{}/{}:{} {}{:02}{:02}", local.tm_mday,
-                            months.at(static_cast<std::size_t>(local.tm_mon)), local.tm_year + 1900, clock, sign,
-                            offset_minutes / 60, offset_minutes % 60);
+  last.common =
+      fmt::format("{:02}/{}/{}:{} {}{:02}{:02}", local.tm_mday, months.at(static_cast<std::size_t>(local.tm_mon)),
+                  local.tm_year + 1900, clock, sign, offset_minutes / 60, offset_minutes % 60);
   last.iso_time = fmt::format("{:04}-{:02}-{:02}T{}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, clock);
   last.iso_offset = fmt::format("{}{:02}:{:02}", sign, offset_minutes / 60, offset_minutes % 60);
   return last;
@@ -169,10 +169,16 @@ AccessLog::AccessLog(const std::string& path) : writer_(std::make_unique<Writer>
 
 AccessLog::~AccessLog() = default;
 
-void AccessLog::write(std::string lines) { writer_->lines().write(std::move(lines)); }
+void AccessLog::write(std::string lines) {
+  writer_->lines().write(std::move(lines));
+}
 
-void AccessLog::reopen() { writer_->reopen(); }
+void AccessLog::reopen() {
+  writer_->reopen();
+}
 
-std::uint64_t AccessLog::lines_dropped() const { return writer_->lines().lines_dropped(); }
+std::uint64_t AccessLog::lines_dropped() const {
+  return writer_->lines().lines_dropped();
+}
 
 }  // namespace baton::runtime

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <thread>
 #include <system_error>
+#include <thread>
 
 #include "proxy/runtime/test_pipe.hpp"
 
@@ -45,8 +45,12 @@ TEST_F(AccessLogFile, HoldsEveryLineWhenTheLogIsGone) {
 }
 
 TEST_F(AccessLogFile, IsAppendedTo) {
-  { AccessLog(path).write("one\n"); }
-  { AccessLog(path).write("two\n"); }
+  {
+    AccessLog(path).write("one\n");
+  }
+  {
+    AccessLog(path).write("two\n");
+  }
   EXPECT_EQ(content(path), "one\ntwo\n");
 }
 
@@ -92,10 +96,10 @@ TEST_F(AccessLogFile, AStuckReaderHoldsUpNobodyAndWhatDoesNotFitIsCounted) {
   AccessLog log(path);
   const std::string megabyte = std::string(1024 * 1024 - 1, 'x') + "\n";
   constexpr int lines = 64;
-  for (int i = 0; i < lines; ++i) log.write(megabyte);     // nobody reads: more than the pipe and the queue hold
+  for (int i = 0; i < lines; ++i) log.write(megabyte);  // nobody reads: more than the pipe and the queue hold
   EXPECT_GE(log.lines_dropped(), lines - 10u);
   EXPECT_LE(log.lines_dropped(), lines - 8u);
-  reader.reset();                                          // what is left fails at once
+  reader.reset();  // what is left fails at once
 }
 
 TEST_F(AccessLogFile, AFullDiskIsCountedAndNotWaitedFor) {

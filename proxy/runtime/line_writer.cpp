@@ -29,7 +29,7 @@ std::uint64_t count_lines(std::string_view text) {
 }
 
 bool is_pipe(int fd) {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
@@ -69,7 +69,7 @@ class LineWriter::Queue {
   std::atomic<std::uint64_t> dropped_ = 0;
   std::atomic<bool> abandoned_ = false;
 
-  std::mutex mutex_;               // for what follows, up to the thread's own
+  std::mutex mutex_;  // for what follows, up to the thread's own
   std::condition_variable changed_;
   std::deque<std::string> waiting_;
   std::size_t waiting_bytes_ = 0;
@@ -82,18 +82,24 @@ class LineWriter::Queue {
   UniqueFd descriptor_;
   bool pipe_ = false;
   bool failing_ = false;
-  bool torn_ = false;              // a line was written in part, and its rest was dropped
+  bool torn_ = false;  // a line was written in part, and its rest was dropped
 };
 
 LineWriter::LineWriter(UniqueFd descriptor, Options options)
     : queue_(std::make_shared<Queue>(std::move(descriptor), std::move(options))),
       thread_([queue = queue_] { queue->run(); }) {}
 
-LineWriter::~LineWriter() { stop(stop_limit); }
+LineWriter::~LineWriter() {
+  stop(stop_limit);
+}
 
-void LineWriter::write(std::string lines) { queue_->add(std::move(lines)); }
+void LineWriter::write(std::string lines) {
+  queue_->add(std::move(lines));
+}
 
-void LineWriter::replace(UniqueFd descriptor) { queue_->replace(std::move(descriptor)); }
+void LineWriter::replace(UniqueFd descriptor) {
+  queue_->replace(std::move(descriptor));
+}
 
 bool LineWriter::stop(std::chrono::milliseconds limit) {
   if (!thread_.joinable()) return true;
@@ -106,7 +112,9 @@ bool LineWriter::stop(std::chrono::milliseconds limit) {
   return finished;
 }
 
-std::uint64_t LineWriter::lines_dropped() const { return queue_->lines_dropped(); }
+std::uint64_t LineWriter::lines_dropped() const {
+  return queue_->lines_dropped();
+}
 
 void LineWriter::Queue::add(std::string lines) {
   if (lines.empty()) return;
@@ -156,7 +164,7 @@ void LineWriter::Queue::run() {
 
 bool LineWriter::Queue::take(std::string& piece) {
   piece.clear();
-  UniqueFd next;                   // closing the old one may take time, so not under the lock
+  UniqueFd next;  // closing the old one may take time, so not under the lock
   std::uint64_t gap = 0;
   {
     std::unique_lock lock(mutex_);

@@ -47,7 +47,7 @@ class LineWriter {
  private:
   class Queue;
 
-  std::shared_ptr<Queue> queue_;   // shared with the thread, which may outlive us
+  std::shared_ptr<Queue> queue_;  // shared with the thread, which may outlive us
   std::thread thread_;
 };
 

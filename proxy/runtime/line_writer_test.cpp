@@ -61,7 +61,9 @@ void get_stuck(LineWriter& writer, TestPipe& pipe) {
 }
 
 // A hundred of these fit into 5000 bytes.
-std::string numbered(int number) { return fmt::format("line {:044}\n", number); }
+std::string numbered(int number) {
+  return fmt::format("line {:044}\n", number);
+}
 
 TEST(LineWriter, AStuckPipeHoldsUpNobodyAndTheOldestAreLost) {
   TestPipe pipe;

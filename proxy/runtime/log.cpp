@@ -26,7 +26,7 @@ constexpr int off = static_cast<int>(Level::error) + 1;
 struct Log {
   std::mutex mutex;
   std::string tag;
-  std::unique_ptr<LineWriter> writer;    // nothing: not started, or stopped
+  std::unique_ptr<LineWriter> writer;  // nothing: not started, or stopped
 };
 
 std::atomic<int> threshold = off;
@@ -118,6 +118,10 @@ void start(Level level) {
   threshold = static_cast<int>(level);
 }
 
+void set_level(Level level) {
+  if (threshold != off) threshold = static_cast<int>(level);
+}
+
 void set_tag(const std::string& tag) {
   Log& log = the_log();
   const std::lock_guard lock(log.mutex);
@@ -135,7 +139,9 @@ void stop() {
   if (writer) writer->stop(stop_limit);
 }
 
-bool enabled(Level level) { return static_cast<int>(level) >= threshold.load(std::memory_order_relaxed); }
+bool enabled(Level level) {
+  return static_cast<int>(level) >= threshold.load(std::memory_order_relaxed);
+}
 
 void write(Level level, std::string_view text) {
   if (!enabled(level)) return;

@@ -14,6 +14,7 @@ enum class Level { debug, info, warning, error };
 
 // Once, at the start of the process. `tag` stands in every line: the generation and PID.
 void start(Level level);
+void set_level(Level level);
 void set_tag(const std::string& tag);
 // Writes out what is waiting, within a bounded time. Logging goes on to be safe afterwards and does nothing.
 void stop();

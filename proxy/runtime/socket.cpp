@@ -58,7 +58,7 @@ Io Socket::receive(state::Buffer& into, std::size_t bytes) {
     return Io::done;
   }
   readable_ = false;
-  if (got == 0) return Io::ended;
+  if (got == 0) return reset_ ? Io::failed : Io::ended;
   return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
 }
 
@@ -69,7 +69,12 @@ Io Socket::send(state::Buffer& from) {
   } while (put < 0 && errno == EINTR);
   if (put < 0) {
     writable_ = false;
-    return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return Io::would_block;
+    // The kernel tells of a reset once, and has told it here: reading must not take it for an end in good order. What
+    // came before it can still be read, and now is the time.
+    reset_ = errno == ECONNRESET;
+    readable_ = true;
+    return Io::failed;
   }
   if (static_cast<std::size_t>(put) < from.size()) writable_ = false;
   from.consume(static_cast<std::size_t>(put));

@@ -79,6 +79,7 @@ class Socket final : public EventHandler {
   bool peer_ended_ = false;    // EPOLLRDHUP was seen: a short read does not mean that nothing is left
   bool hung_up_ = false;
   bool shared_ = false;
+  bool reset_ = false;         // sending has found that the other side has reset the connection
 };
 
 }  // namespace baton::runtime

@@ -32,7 +32,7 @@ TEST(Text, EveryTruncationOfACharacterIsReplaced) {
 
 TEST(Text, JsonStringsEscapeWhatJsonWants) {
   std::string out = "x";
-  append_json_string(out, std::string_view("a\"b\\c\n\0\x7F\xFF\u20ac", 13));
+  append_json_string(out, std::string_view("a\"b\\c\n\0\x7F\xFF\u20ac", 12));
   EXPECT_EQ(out, "x\"a\\\"b\\\\c\\u000a\\u0000\\u007f\uFFFD\u20ac\"");
 }
 

@@ -131,8 +131,13 @@ struct Reader {
     return true;
   }
 
-  // 0 stands for "never" and stays so.
-  std::int64_t time(std::int64_t there) const { return there == 0 ? 0 : there + clock_offset_ms; }
+  // 0 stands for "never" and stays so. Nobody's clock has come far enough that adding a timeout could overflow.
+  bool time(std::int64_t there, std::int64_t& here) const {
+    constexpr std::int64_t time_max = std::int64_t{1} << 53;
+    if (there < -time_max || there > time_max) return false;
+    here = there == 0 ? 0 : there + clock_offset_ms;
+    return true;
+  }
 
   bool read(const wire::Address& in, SocketAddress& out) const {
     if (in.family() > static_cast<std::uint32_t>(Family::unix_path)) return false;
@@ -150,9 +155,7 @@ struct Reader {
     out.unsent.append(in.unsent());
     out.read_ended = in.read_ended();
     out.write_ended = in.write_ended();
-    out.read_at_ms = time(in.read_at_ms());
-    out.write_at_ms = time(in.write_at_ms());
-    return true;
+    return time(in.read_at_ms(), out.read_at_ms) && time(in.write_at_ms(), out.write_at_ms);
   }
 
   bool read(const wire::Framing& in, BodyFraming& out) const {
@@ -191,13 +194,12 @@ struct Reader {
   }
 
   bool read(const wire::Access& in, AccessRecord& out) const {
-    out.started_ms = time(in.started_ms());
     out.started_unix_us = in.started_unix_us();
     out.request_line = in.request_line();
     out.referer = in.referer();
     out.user_agent = in.user_agent();
     out.response_bytes = in.response_bytes();
-    return fits(in.status(), out.status);
+    return time(in.started_ms(), out.started_ms) && fits(in.status(), out.status);
   }
 
   bool read(const wire::Relaying& in, Relaying& out) const {
@@ -227,9 +229,11 @@ struct Reader {
     out.requests = in.requests();
     if (in.has_access() && !read(in.access(), out.access)) return false;
     switch (in.phase_case()) {
-      case wire::Http1::kAwaiting:
-        out.phase = AwaitingRequest{time(in.awaiting().since_ms()), in.awaiting().scanned()};
-        return true;
+      case wire::Http1::kAwaiting: {
+        auto& phase = out.phase.emplace<AwaitingRequest>();
+        phase.scanned = in.awaiting().scanned();
+        return time(in.awaiting().since_ms(), phase.since_ms);
+      }
       case wire::Http1::kConnecting: {
         auto& phase = out.phase.emplace<Connecting>();
         phase.head_bytes = in.connecting().head_bytes();
@@ -243,8 +247,7 @@ struct Reader {
         out.phase = Answering{};
         return true;
       case wire::Http1::kLingering:
-        out.phase = Lingering{time(in.lingering().since_ms())};
-        return true;
+        return time(in.lingering().since_ms(), out.phase.emplace<Lingering>().since_ms);
       case wire::Http1::PHASE_NOT_SET:
         break;
     }
@@ -268,7 +271,9 @@ struct Reader {
         return read(in.http1(), out.protocol.emplace<Http1>());
       case wire::Connection::kTunnel: {
         auto& tunnel = out.protocol.emplace<Tunnel>();
-        return !in.tunnel().has_access() || read(in.tunnel().access(), tunnel.access);
+        tunnel.upstream = in.tunnel().upstream();
+        return fits(in.tunnel().attempts(), tunnel.attempts) &&
+               (!in.tunnel().has_access() || read(in.tunnel().access(), tunnel.access));
       }
       case wire::Connection::PROTOCOL_NOT_SET:
         break;
@@ -280,13 +285,14 @@ struct Reader {
 // What the engines take for granted of a state, checked where it comes from outside.
 bool holds_together(const ConnectionState& state) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return state.upstream.has_value();
+  if (http1 == nullptr) return true;
   if (const auto* connecting = std::get_if<Connecting>(&http1->phase)) {
     return !state.upstream && connecting->head_bytes != 0 && connecting->head_bytes <= state.client.unread.size();
   }
   if (const auto* relaying = std::get_if<Relaying>(&http1->phase)) {
     const bool held_fits = relaying->held <= state.client.unread.size() &&
-                           (relaying->held == 0 || relaying->head_bytes <= relaying->held);
+                           (relaying->held == 0 ||
+                            (relaying->head_bytes != 0 && relaying->head_bytes <= relaying->held));
     const auto* awaited = std::get_if<ResponseAwaited>(&relaying->response);
     if (awaited != nullptr && state.upstream && awaited->scanned > state.upstream->unread.size()) return false;
     const auto* relayed = std::get_if<ResponseRelayed>(&relaying->response);
@@ -315,7 +321,11 @@ std::string encode(const ConnectionState& state) {
   }
   std::visit(Overloaded{
                  [&](const Http1& http1) { write(http1, *out.mutable_http1()); },
-                 [&](const Tunnel& tunnel) { write(tunnel.access, *out.mutable_tunnel()->mutable_access()); },
+                 [&](const Tunnel& tunnel) {
+                   write(tunnel.access, *out.mutable_tunnel()->mutable_access());
+                   out.mutable_tunnel()->set_upstream(tunnel.upstream);
+                   out.mutable_tunnel()->set_attempts(tunnel.attempts);
+                 },
              },
              state.protocol);
   return finish(moved);
@@ -345,8 +355,10 @@ std::optional<Moved> decode(std::string_view bytes, std::int64_t clock_offset_ms
   if (moved.has_idle_upstream()) {
     IdleUpstream idle;
     idle.upstream = moved.idle_upstream().upstream();
-    idle.idle_since_ms = reader.time(moved.idle_upstream().idle_since_ms());
-    if (!reader.read(moved.idle_upstream().server(), idle.server)) return std::nullopt;
+    if (!reader.time(moved.idle_upstream().idle_since_ms(), idle.idle_since_ms) ||
+        !reader.read(moved.idle_upstream().server(), idle.server)) {
+      return std::nullopt;
+    }
     return idle;
   }
   return std::nullopt;

@@ -124,8 +124,11 @@ struct Http1 {
   bool operator==(const Http1&) const = default;
 };
 
-// Two legs relayed without looking: a WebSocket after its 101.
+// Two legs relayed without looking: raw TCP, or a WebSocket after its 101. Without an upstream leg a server is still
+// being chosen and connected.
 struct Tunnel {
+  std::string upstream;               // where its server comes from
+  std::uint8_t attempts = 0;          // to connect one that have failed so far
   AccessRecord access;
   bool operator==(const Tunnel&) const = default;
 };

@@ -28,6 +28,7 @@ bool must_end(const state::Leg& from, const state::Leg& to) {
 }  // namespace
 
 Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int64_t now_ms) {
+  if (!state.upstream) return Need::connect;
   state::Leg& client = state.client;
   state::Leg& upstream = *state.upstream;
   pass(client, upstream, buffer_bytes, now_ms);

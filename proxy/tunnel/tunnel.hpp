@@ -7,6 +7,7 @@
 namespace baton::tunnel {
 
 enum class Need {
+  connect,                // there is no upstream leg
   nothing,                // wait for bytes or room
   end_client_writing,     // the upstream has ended and all of it is sent: shutdown(SHUT_WR) of the client leg
   end_upstream_writing,   // the other way round
@@ -15,7 +16,7 @@ enum class Need {
 
 Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int64_t now_ms);
 
-// The last time a byte moved on either leg.
+// The last time a byte moved on either leg; there are two.
 std::int64_t last_progress_ms(const state::ConnectionState& state);
 
 }  // namespace baton::tunnel

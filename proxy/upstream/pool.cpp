@@ -1,6 +1,7 @@
 #include "proxy/upstream/pool.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace baton::upstream {
 
@@ -13,8 +14,18 @@ constexpr std::size_t idle_per_server_max = 1024;
 
 void Server::note_failure(std::int64_t now_ms) { failed_until_ms_ = now_ms + failure_ms; }
 
-Upstream::Upstream(const UpstreamServers& from) : name_(from.name) {
-  for (const ServerAddress& server : from.servers) servers_.push_back(std::make_unique<Server>(server));
+std::vector<std::unique_ptr<Server>> Upstream::update(const UpstreamServers& from) {
+  std::vector<std::unique_ptr<Server>> before = std::exchange(servers_, {});
+  for (const ServerAddress& wanted : from.servers) {
+    const auto kept = std::find_if(before.begin(), before.end(), [&](const auto& server) {
+      return server != nullptr && server->address == wanted.address;
+    });
+    servers_.push_back(kept == before.end() ? std::make_unique<Server>(wanted) : std::move(*kept));
+    servers_.back()->weight = static_cast<int>(wanted.weight);
+    servers_.back()->turn_ = 0;
+  }
+  std::erase(before, nullptr);
+  return before;
 }
 
 Server& Upstream::choose(std::int64_t now_ms) {
@@ -41,6 +52,30 @@ Server* Upstream::find(const state::SocketAddress& address) {
 
 Pool::Pool(runtime::Loop& loop, const std::vector<UpstreamServers>& upstreams) : loop_(loop) {
   for (const auto& upstream : upstreams) upstreams_.emplace(upstream.name, upstream);
+}
+
+void Pool::update(const std::vector<UpstreamServers>& upstreams) {
+  std::vector<std::unique_ptr<Server>> gone;
+  std::map<std::string, Upstream, std::less<>> before = std::exchange(upstreams_, {});
+  for (const auto& wanted : upstreams) {
+    const auto kept = before.extract(wanted.name);
+    if (kept.empty()) {
+      upstreams_.emplace(wanted.name, wanted);
+      continue;
+    }
+    for (auto& server : kept.mapped().update(wanted)) gone.push_back(std::move(server));
+    upstreams_.emplace(wanted.name, std::move(kept.mapped()));
+  }
+  for (auto& [name, upstream] : before) {
+    for (auto& server : upstream.servers_) gone.push_back(std::move(server));
+  }
+  for (const auto& server : gone) {
+    for (auto& idle : server->idle_) {
+      idle.socket->close();
+      loop_.dispose(std::move(idle.socket));
+      --idle_;
+    }
+  }
 }
 
 Upstream* Pool::find(const std::string& name) {

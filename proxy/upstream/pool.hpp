@@ -54,7 +54,7 @@ class Server {
 
 class Upstream {
  public:
-  explicit Upstream(const UpstreamServers& from);
+  explicit Upstream(const UpstreamServers& from) : name_(from.name) { update(from); }
 
   const std::string& name() const { return name_; }
   unsigned servers() const { return static_cast<unsigned>(servers_.size()); }
@@ -64,6 +64,9 @@ class Upstream {
 
  private:
   friend class Pool;
+  // Returns the servers that are in it no more.
+  std::vector<std::unique_ptr<Server>> update(const UpstreamServers& from);
+
   std::string name_;
   std::vector<std::unique_ptr<Server>> servers_;
 };
@@ -72,6 +75,10 @@ class Upstream {
 class Pool final : public runtime::SocketOwner {
  public:
   Pool(runtime::Loop& loop, const std::vector<UpstreamServers>& upstreams);
+
+  // A new configuration: servers that are still in it keep their idle connections and what is known of them; those of
+  // the others are closed. Pointers to what is gone are not valid any more.
+  void update(const std::vector<UpstreamServers>& upstreams);
 
   Upstream* find(const std::string& name);
 

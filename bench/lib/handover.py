@@ -1,0 +1,72 @@
+"""What moving idle connections to a successor costs: SIGUSR2 to a Baton that holds them, CPU time of both sides."""
+
+import os
+import re
+import signal
+import statistics
+import time
+
+from .load import BenchError
+from .proxies import Proxy, cpu_clock_ns, end
+
+# Baton's own line about it; `idle` are the client connections, beside pooled upstream connections.
+REPORT = re.compile(r"upgrade: .*PID \d+ to (?P<successor>\d+).* (?P<duration_ms>[\d.]+) ms; "
+                    r"moved=\d+ \((?:none|.*?\bidle: (?P<idle>\d+)).*"
+                    r"pause p50=(?P<p50>\d+) us p99=(?P<p99>\d+) us max=(?P<max>\d+) us")
+
+
+class Move:
+    def __init__(self, report, predecessor_ns, successor_ns):
+        self.duration_ms = float(report["duration_ms"])
+        self.pause_us = [int(report[name]) for name in ("p50", "p99", "max")]
+        self.predecessor_ns = predecessor_ns
+        self.successor_ns = successor_ns
+
+
+class Handover:
+    """A process that starts, loads its configuration and ends costs something too: moving nothing is subtracted."""
+
+    def __init__(self, kind, load, connections, rounds):
+        empty, full = [], []
+        for _ in range(rounds):
+            empty.append(_move(kind, load, 0))
+            full.append(_move(kind, load, connections))
+
+        def each_us(side):
+            return (statistics.median(getattr(move, side) for move in full) -
+                    statistics.median(getattr(move, side) for move in empty)) / connections / 1000
+
+        self.connections = connections
+        self.predecessor_us = each_us("predecessor_ns")
+        self.successor_us = each_us("successor_ns")
+        self.start_ms = statistics.median(move.predecessor_ns + move.successor_ns for move in empty) / 1e6
+        self.duration_ms = statistics.median(move.duration_ms for move in full)
+        self.pause_us = [statistics.median(move.pause_us[i] for move in full) for i in range(3)]
+
+
+def _move(kind, load, connections):
+    proxy = Proxy(kind, load.origin_port)
+    load.open("moving", proxy.port, connections)
+    before_ns = cpu_clock_ns(proxy.pid)
+    os.kill(proxy.pid, signal.SIGUSR2)
+    _, status, usage = os.wait4(proxy.pid, 0)
+    proxy.process.returncode = os.waitstatus_to_exitcode(status)
+    predecessor_ns = round((usage.ru_utime + usage.ru_stime) * 1e9) - before_ns
+    report = REPORT.search(proxy.log_text())
+    if report is None or int(report["idle"] or 0) != connections:
+        raise BenchError(f"the handover of {connections} connections went wrong:\n{proxy.log_text()}")
+    successor = int(report["successor"])
+    successor_ns = _cpu_when_quiet(successor)
+    load.each("moving", connections)      # every one of them is alive, in the new process
+    load.close("moving")
+    end(successor)
+    return Move(report, predecessor_ns, successor_ns)
+
+
+def _cpu_when_quiet(pid):
+    quiet_ns = 200_000
+    before, now = 0, cpu_clock_ns(pid)
+    while now - before > quiet_ns:
+        time.sleep(0.05)
+        before, now = now, cpu_clock_ns(pid)
+    return now

@@ -1,0 +1,49 @@
+"""User-space instructions per request under callgrind: two runs with different counts, and their difference."""
+
+import collections
+import glob
+import os
+import re
+import subprocess
+
+from .load import BenchError
+from .proxies import Proxy, find_program
+
+CONNECTIONS = 64
+EARLY_REQUESTS = 640      # every pool and cache of a proxy has been filled by then
+
+
+def instructions_per_request(kind, load, requests):
+    """The number, and how it is spread over the functions (exclusive)."""
+    few = _run(kind, load, EARLY_REQUESTS)
+    many = _run(kind, load, EARLY_REQUESTS + requests)
+    many.subtract(few)
+    per_request = {function: count / requests for function, count in many.items()}
+    return sum(per_request.values()), per_request
+
+
+def _run(kind, load, requests):
+    out = os.path.join(kind.directory, f"callgrind.{kind.name}.{requests}")
+    valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}.%p"]
+    proxy = Proxy(kind, load.origin_port, valgrind)
+    load.open(kind.name, proxy.port, CONNECTIONS)
+    load.ask(kind.name, requests)
+    load.close(kind.name)
+    proxy.stop()
+    functions = collections.Counter()
+    for path in glob.glob(out + ".*"):
+        functions.update(_functions(path))
+    return functions
+
+
+def _functions(path):
+    annotate = [find_program("callgrind_annotate"), "--threshold=100", "--show-percs=no", "--auto=no", path]
+    text = subprocess.run(annotate, check=True, text=True, capture_output=True).stdout
+    found = collections.Counter()
+    for count, name in re.findall(r"^ *([\d,]+) +([^\s:]\S*:.+)$", text, re.MULTILINE):
+        function = re.sub(r"^.*?:", "", re.sub(r" \[[^]]*\]$", "", name))
+        found[re.sub(r"'\d+$", "", function)] += int(count.replace(",", ""))
+    total = int(re.search(r"^ *([\d,]+) +PROGRAM TOTALS$", text, re.MULTILINE)[1].replace(",", ""))
+    if abs(total - found.total()) > total / 1000:
+        raise BenchError(f"callgrind counted {total:,} instructions, its functions have {found.total():,}")
+    return found

@@ -1,0 +1,49 @@
+"""The load generator (load.cpp): builds it, starts it, gives it commands."""
+
+import os
+import subprocess
+
+
+class BenchError(Exception):
+    """What the operator must know; the run ends with it."""
+
+
+class Load:
+    def __init__(self, source, directory, cpu):
+        program = os.path.join(directory, "load")
+        subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", program, source], check=True)
+        self._process = subprocess.Popen(["taskset", "-c", str(cpu), program], text=True, bufsize=1,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.origin_port = int(self._read("start")["origin"])
+
+    def open(self, group, port, count):
+        self._command(f"open {group} {port} {count}", count)
+
+    def ask(self, group, count, path="/"):
+        self._command(f"ask {group} {count} {path}", count)
+
+    def each(self, group, count):
+        self._command(f"each {group}", count)
+
+    def fresh(self, port, count):
+        self._command(f"fresh {port} {count}", count)
+
+    def close(self, group):
+        self._command(f"close {group}", 0)
+
+    def stop(self):
+        self._process.stdin.close()
+        self._process.wait()
+
+    # Every request must have its whole response: a proxy that drops some would seem cheap.
+    def _command(self, line, answers):
+        self._process.stdin.write(line + "\n")
+        answer = self._read(line)
+        if int(answer["answered"]) != answers:
+            raise BenchError(f"'{line}': {answer['answered']} answered, {answer['lost']} lost")
+
+    def _read(self, command):
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise BenchError(f"the load generator has ended at '{command}': a proxy hangs, or refuses connections")
+        return dict(word.split("=") for word in answer.split())

@@ -1,0 +1,159 @@
+"""Baton, nginx and HAProxy as processes: started from their templates, looked at through /proc, ended by PID."""
+
+import ctypes
+import grp
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from .load import BenchError
+
+PACKAGES = {"taskset": "util-linux", "callgrind_annotate": "valgrind"}      # others are named like their program
+LOG_LINES_SHOWN = 15
+START_PATIENCE_S = 300      # under valgrind on a busy machine
+
+
+def find_program(name):
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin")
+    if path is None:
+        package = PACKAGES.get(name, name)
+        raise BenchError(f"{name} is missing; install the package {package} (scripts/test --quick installs them all)")
+    return path
+
+
+class Proxy:
+    """One running proxy. `prefix` is a command to run it under, such as valgrind."""
+
+    def __init__(self, kind, origin_port, prefix=()):
+        self.name = kind.name
+        self.port = free_port()
+        self.directory = tempfile.mkdtemp(dir=kind.directory)
+        self.log = os.path.join(self.directory, "log")
+        config = os.path.join(self.directory, os.path.basename(kind.template))
+        write_config(kind.template, config, {"PORT": self.port, "ORIGIN": origin_port, "DIR": self.directory,
+                                             "USER": pwd.getpwuid(os.geteuid()).pw_name,
+                                             "GROUP": grp.getgrgid(os.getegid()).gr_name})
+        command = [*prefix, *(word.replace("@CONFIG@", config) for word in kind.command)]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(["taskset", "-c", str(kind.cpu), *command], cwd=self.directory,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.pid = self.process.pid
+        self._wait_until_it_accepts()
+
+    def pids(self):
+        return [self.pid, *children(self.pid)]
+
+    def cpu_ns(self):
+        return sum(cpu_clock_ns(pid) for pid in self.pids())
+
+    def anonymous_bytes(self):
+        total = 0
+        for pid in self.pids():
+            with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                total += sum(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon:"))
+        return total
+
+    def log_text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def stop(self):
+        end(self.pid, self.process)
+
+    def _wait_until_it_accepts(self):
+        deadline = time.monotonic() + START_PATIENCE_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=START_PATIENCE_S).close()
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+        self.stop()
+        last_lines = "\n".join(self.log_text().splitlines()[-LOG_LINES_SHOWN:])
+        raise BenchError(f"{self.name} does not start:\n{last_lines}")
+
+
+class Kind:
+    """How to start one of the three."""
+
+    def __init__(self, name, template, command, directory, cpu):
+        self.name = name
+        self.template = template
+        self.command = command
+        self.directory = directory
+        self.cpu = cpu
+
+
+def write_config(template, path, values):
+    with open(template, encoding="utf-8") as source:
+        text = source.read()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    with open(path, "w", encoding="utf-8") as target:
+        target.write(text)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def children(pid):
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        pass
+    return found
+
+
+def cpu_clock_ns(pid):
+    """User and system time of all threads of a process so far, as its own CPU clock has it (clock_getcpuclockid)."""
+    scheduler_clock = 2
+    return time.clock_gettime_ns(~pid << 3 | scheduler_clock)
+
+
+def end(pid, process=None):
+    """Ends one process that is ours, in order if it can."""
+    for number, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        if process is not None and process.poll() is not None:
+            return
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            if process is not None:
+                if process.poll() is not None:
+                    return
+            elif reaped(pid):
+                return
+            time.sleep(0.01)
+
+
+def reaped(pid):
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return not os.path.exists(f"/proc/{pid}")
+
+
+def adopt_orphans():
+    """What our children leave behind becomes our child: a successor whose predecessor has gone can be ended by us."""
+    set_child_subreaper = 36
+    if ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0) != 0:
+        raise BenchError("prctl(PR_SET_CHILD_SUBREAPER) failed")
+
+
+def end_all_children():
+    for pid in children(os.getpid()):
+        end(pid)

@@ -1,0 +1,267 @@
+// Our predecessor and our successor talk to each other, and all goes well: everything moves, exactly once.
+#include <sys/resource.h>
+
+#include <thread>
+
+#include "handoff/predecessor.hpp"
+#include "handoff/successor.hpp"
+#include "handoff/test_parties.hpp"
+
+namespace baton::handoff {
+namespace {
+
+using namespace test;
+using std::chrono::milliseconds;
+
+class ConversationTest : public ::testing::Test {
+ protected:
+  struct Outcomes {
+    HandoverOutcome predecessor;
+    SuccessionOutcome successor;
+  };
+
+  Outcomes talk(FakeDonor& donor, FakeAdopter& adopter) {
+    Pair pair = socket_pair();
+    Outcomes outcomes;
+    {
+      std::jthread successor([&] { outcomes.successor = succeed(std::move(pair.other), adopter, successor_terms); });
+      outcomes.predecessor = hand_over(std::move(pair.one), donor, predecessor_terms);
+    }
+    donor.expect_one_answer_each();
+    adopter.expect_one_end_each();
+    EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
+    for (const auto& [id, fate] : donor.fates) expect_on_far_end(donor, id, fate.adopted == 1);
+    return outcomes;
+  }
+
+  void expect_completed(const Outcomes& outcomes) {
+    EXPECT_EQ(outcomes.predecessor.ending, Ending::completed) << outcomes.predecessor.reason;
+    EXPECT_EQ(outcomes.successor.ending, Succession::completed) << outcomes.successor.reason;
+  }
+
+  PredecessorTerms predecessor_terms{.self = {7, 4242, "1.2.3"}, .features = {}, .ready_timeout = milliseconds(20'000),
+                                     .step_timeout = milliseconds(20'000)};
+  SuccessorTerms successor_terms{.version = "1.2.4", .features = {"known"}, .hello_timeout = milliseconds(20'000)};
+};
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+TEST_F(ConversationTest, EverythingMovesExactlyOnce) {
+  FakeDonor donor(100);
+  FakeAdopter adopter;
+  for (int i = 0; i < 3; ++i) donor.listening.push_back(new_file());
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted).size(), 100u);
+  EXPECT_EQ(donor.calls, (std::vector<std::string>{"stop_accepting", "resign"}));
+  EXPECT_EQ(adopter.calls, (std::vector<std::string>{"inherit", "accept", "take_over"}));
+  EXPECT_EQ(donor.taken_addresses, (std::vector<std::string>{"127.0.0.1:0", "127.0.0.1:1", "127.0.0.1:2"}));
+
+  EXPECT_EQ(adopter.inherited.generation, 7u);
+  EXPECT_EQ(adopter.inherited.application, "counters");
+  EXPECT_EQ(adopter.inherited.configuration, "version: 1");
+  EXPECT_EQ(adopter.inherited.clock_offset_us, 0);
+  EXPECT_TRUE(same_file(adopter.inherited.executable.get(), donor.estate().executable));
+  ASSERT_EQ(adopter.inherited.sockets.size(), 3u);
+  EXPECT_EQ(adopter.inherited.sockets[1].name, "web");
+  EXPECT_TRUE(same_file(adopter.inherited.sockets[1].descriptor.get(), donor.listening[1].get()));
+}
+
+TEST_F(ConversationTest, BothSidesKnowTheReport) {
+  FakeDonor donor(10);
+  FakeAdopter adopter;
+  adopter.judge = [](ParcelId id) { return id == 105 ? Verdict("no thanks") : std::nullopt; };
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+  EXPECT_TRUE(outcomes.predecessor.adopted_any);
+  EXPECT_EQ(adopter.application, "last counters");
+  for (const Report& report : {outcomes.predecessor.report, adopter.report}) {
+    EXPECT_EQ(report.from.generation, 7u);
+    EXPECT_EQ(report.from.pid, 4242);
+    EXPECT_EQ(report.from.version, "1.2.3");
+    EXPECT_EQ(report.to.generation, 8u);
+    EXPECT_EQ(report.to.pid, ::getpid());
+    EXPECT_EQ(report.to.version, "1.2.4");
+    EXPECT_EQ(report.moved, (std::map<std::string, std::uint64_t>{{"idle", 5}, {"tunnel", 4}}));
+    EXPECT_EQ(report.refused, (std::map<std::string, std::uint64_t>{{"no thanks", 1}}));
+    EXPECT_EQ(report.taken_back, 0u);
+    EXPECT_GE(report.pauses.max_us, report.pauses.p50_us);
+  }
+}
+
+TEST_F(ConversationTest, WhatTheSuccessorRefusesStaysAndHurtsNothingElse) {
+  FakeDonor donor(200);
+  FakeAdopter adopter;
+  adopter.judge = [](ParcelId id) { return id % 3 == 0 ? Verdict("no memory") : std::nullopt; };
+  expect_completed(talk(donor, adopter));
+  for (const auto& [id, fate] : donor.fates) EXPECT_EQ(fate.refused, id % 3 == 0 ? 1 : 0);
+}
+
+TEST_F(ConversationTest, ASuccessorThatRefusesEveryParcelStillSucceeds) {
+  FakeDonor donor(70);
+  FakeAdopter adopter;
+  adopter.judge = [](ParcelId) { return Verdict("none at all"); };
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+  EXPECT_FALSE(outcomes.predecessor.adopted_any);
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::refused).size(), 70u);
+}
+
+TEST_F(ConversationTest, AParcelWithAnUnknownRequiredFeatureIsRefusedAlone) {
+  FakeDonor donor(5);
+  donor.with_unknown_feature = {101, 104};
+  FakeAdopter adopter;
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::refused), (std::set<ParcelId>{101, 104}));
+  EXPECT_EQ(adopter.fates.size(), 3u) << "the adopter never sees them";
+  EXPECT_NE(outcomes.predecessor.report.refused.begin()->first.find("from-the-future"), std::string::npos);
+}
+
+TEST_F(ConversationTest, AParcelMovesWhenAllItsFeaturesAreKnown) {
+  successor_terms.features = {"known", "from-the-future"};
+  FakeDonor donor(5);
+  donor.with_unknown_feature = {101, 104};
+  FakeAdopter adopter;
+  expect_completed(talk(donor, adopter));
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted).size(), 5u);
+}
+
+TEST_F(ConversationTest, FiveThousandParcelsMove) {
+  raise_descriptor_limit();
+  FakeDonor donor(5000);
+  FakeAdopter adopter;
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+  EXPECT_EQ(outcomes.predecessor.report.moved_total(), 5000u);
+  EXPECT_LE(donor.most_in_flight, limits::descriptors_in_flight_max);
+}
+
+TEST_F(ConversationTest, ManyListeningSocketsTakeSeveralFrames) {
+  raise_descriptor_limit();
+  for (const std::size_t sockets : {249u, 250u, 498u, 600u}) {
+    FakeDonor donor(1);
+    FakeAdopter adopter;
+    for (std::size_t i = 0; i < sockets; ++i) donor.listening.push_back(new_file());
+    expect_completed(talk(donor, adopter));
+    ASSERT_EQ(adopter.inherited.sockets.size(), sockets);
+    for (std::size_t i = 0; i < sockets; ++i) {
+      EXPECT_TRUE(same_file(adopter.inherited.sockets[i].descriptor.get(), donor.listening[i].get())) << i;
+    }
+    EXPECT_TRUE(same_file(adopter.inherited.executable.get(), donor.estate().executable));
+  }
+}
+
+TEST_F(ConversationTest, NothingToMoveIsACompleteHandover) {
+  FakeDonor donor(0);
+  FakeAdopter adopter;
+  expect_completed(talk(donor, adopter));
+}
+
+// A connection becomes free long after all others: the donor says so by its wake descriptor.
+TEST_F(ConversationTest, TheDonorIsAskedAgainWhenItWakes) {
+  class SlowDonor : public FakeDonor {
+   public:
+    using FakeDonor::FakeDonor;
+    Batch freeze_next(const Room& room) override {
+      eventfd_t woken = 0;
+      ::eventfd_read(wake.get(), &woken);
+      if (turn_++ % 2 == 0) {
+        waker_ = std::jthread([this] { ::eventfd_write(wake.get(), 1); });
+        return {};
+      }
+      return FakeDonor::freeze_next(room);
+    }
+
+   private:
+    int turn_ = 0;
+    std::jthread waker_;
+  };
+  SlowDonor donor(20, 4);
+  FakeAdopter adopter;
+  expect_completed(talk(donor, adopter));
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted).size(), 20u);
+}
+
+TEST_F(ConversationTest, WhatIsCalledOffBeforeAnythingIsAdoptedIsRolledBack) {
+  FakeDonor donor(3);
+  donor.call_off = [] { return std::optional<std::string>("a signal to stop came"); };
+  FakeAdopter adopter;
+  const auto outcomes = talk(donor, adopter);
+  EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
+  EXPECT_EQ(outcomes.predecessor.reason, "a signal to stop came");
+  EXPECT_EQ(outcomes.successor.ending, Succession::failed);
+  EXPECT_EQ(donor.calls.size(), 0u);
+}
+
+TEST_F(ConversationTest, ALaterCallIsTooLate) {
+  FakeDonor donor(30, 5);
+  donor.call_off = [&]() -> std::optional<std::string> {
+    return donor.with(&FakeDonor::Fate::adopted).empty() ? std::nullopt : std::optional<std::string>("too late");
+  };
+  FakeAdopter adopter;
+  expect_completed(talk(donor, adopter));
+}
+
+TEST_F(ConversationTest, WhyTheSuccessorRefusesIsThePredecessorsReason) {
+  FakeDonor donor(3);
+  FakeAdopter adopter;
+  adopter.refusal = Error{Fault::refused, "baton.yaml:3:5: unknown key"};
+  const auto outcomes = talk(donor, adopter);
+  EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
+  EXPECT_NE(outcomes.predecessor.reason.find("baton.yaml:3:5: unknown key"), std::string::npos);
+  EXPECT_EQ(outcomes.successor.ending, Succession::failed);
+  EXPECT_EQ(donor.count("stop_accepting"), 0);
+  EXPECT_EQ(adopter.count("accept"), 0);
+}
+
+TEST_F(ConversationTest, ASuccessorThatCannotGetTheLockGivesTheRoleBack) {
+  FakeDonor donor(10);
+  FakeAdopter adopter;
+  adopter.lock_is_free = false;
+  const auto outcomes = talk(donor, adopter);
+  EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
+  EXPECT_EQ(outcomes.successor.ending, Succession::orphaned);
+  EXPECT_EQ(donor.calls, (std::vector<std::string>{"stop_accepting", "resign", "reclaim", "accept_again"}));
+  EXPECT_TRUE(outcomes.predecessor.adopted_any) << "what was adopted stays the successor's";
+}
+
+// The successor has no room for the descriptors: it refuses what it could not receive, and adopts what comes later.
+TEST_F(ConversationTest, ParcelsWhoseDescriptorsWereLostAreRefused) {
+  // Both sides are this process, so the limit falls when the parcels' own sockets are open.
+  class CrowdedDonor : public FakeDonor {
+   public:
+    using FakeDonor::FakeDonor;
+    Batch freeze_next(const Room& room) override {
+      if (few_) return {};
+      Batch batch = FakeDonor::freeze_next(room);
+      if (std::exchange(first_, false)) few_.emplace(3);
+      return batch;
+    }
+    void refused(std::span<const ParcelId> ids) override {
+      few_.reset();
+      FakeDonor::refused(ids);
+    }
+
+   private:
+    bool first_ = true;
+    std::optional<FewDescriptors> few_;
+  };
+  CrowdedDonor donor(60, 30);
+  FakeAdopter adopter;
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::refused).size(), 30u);
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted).size(), 30u);
+  EXPECT_EQ(adopter.fates.size(), 30u);
+  EXPECT_NE(outcomes.predecessor.report.refused.begin()->first.find("ulimit -n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace baton::handoff

@@ -1,0 +1,180 @@
+// At most one process holds the lock, whatever becomes of the others; and a PID file names only its own process.
+#include "handoff/instance.hpp"
+
+#include <signal.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "handoff/test_channel.hpp"
+
+namespace baton::handoff {
+namespace {
+
+using namespace test;
+
+class Directory {
+ public:
+  Directory() {
+    char name[] = "/tmp/baton-instance-XXXXXX";
+    path_ = ::mkdtemp(name);
+  }
+  ~Directory() { std::filesystem::remove_all(path_); }
+  std::string operator/(const char* name) const { return (path_ / name).string(); }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string content(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// A child that holds the lock until it is killed.
+class Holder {
+ public:
+  explicit Holder(const std::string& path) {
+    Pair pair = socket_pair();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      auto lock = InstanceLock::on_file(path);
+      const char said = lock && lock->try_take() ? 'y' : 'n';
+      (void)!::write(pair.other.get(), &said, 1);
+      for (;;) ::pause();
+    }
+    char said = 'n';
+    (void)!::read(pair.one.get(), &said, 1);
+    holds_ = said == 'y';
+  }
+  ~Holder() { kill(); }
+  bool holds() const { return holds_; }
+  void kill() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+
+ private:
+  pid_t pid_ = 0;
+  bool holds_ = false;
+};
+
+TEST(InstanceLock, BelongsToOneProcessAtATime) {
+  const Directory directory;
+  auto lock = InstanceLock::on_file(directory / "lock");
+  ASSERT_TRUE(lock) << lock.error().text;
+  EXPECT_FALSE(lock->held());
+  EXPECT_TRUE(lock->try_take());
+  EXPECT_TRUE(lock->try_take()) << "it is ours already";
+  EXPECT_TRUE(lock->held());
+  EXPECT_TRUE(in_child([&]() -> std::string {
+    auto second = InstanceLock::on_file(directory / "lock");
+    if (!second) return second.error().text;
+    return second->try_take() ? "two processes hold it" : "";
+  }));
+  lock->release();
+  EXPECT_FALSE(lock->held());
+  EXPECT_TRUE(in_child([&]() -> std::string {
+    return InstanceLock::on_file(directory / "lock")->try_take() ? "" : "it was not released";
+  }));
+}
+
+TEST(InstanceLock, IsFreeOnceItsHolderIsDead) {
+  const Directory directory;
+  Holder holder(directory / "lock");
+  ASSERT_TRUE(holder.holds());
+  auto lock = InstanceLock::on_file(directory / "lock");
+  EXPECT_FALSE(lock->try_take());
+  EXPECT_FALSE(lock->take_within(std::chrono::milliseconds(10)));
+  holder.kill();
+  EXPECT_TRUE(lock->take_within(std::chrono::seconds(5)));
+}
+
+TEST(InstanceLock, IsNotPassedOnToOtherPrograms) {
+  const Directory directory;
+  const auto lock = InstanceLock::on_file(directory / "lock");
+  EXPECT_NE(::fcntl(lock->descriptor(), F_GETFD) & FD_CLOEXEC, 0);
+  struct stat file{};
+  ::stat((directory / "lock").c_str(), &file);
+  EXPECT_EQ(file.st_mode & 0777, 0600u);
+}
+
+TEST(InstanceLock, FollowsNoSymbolicLinkAndNeedsAFolder) {
+  const Directory directory;
+  std::filesystem::create_symlink("/etc/passwd", directory / "lock");
+  EXPECT_FALSE(InstanceLock::on_file(directory / "lock"));
+  EXPECT_FALSE(InstanceLock::on_file(directory / "no/such/folder"));
+}
+
+TEST(InstanceLock, OnMemoryIsALockOfItsOwnForWhoeverOpensItAnew) {
+  auto lock = InstanceLock::on_memory();
+  ASSERT_TRUE(lock) << lock.error().text;
+  ASSERT_TRUE(lock->try_take());
+  // A passed descriptor is the same open file, so it alone would hold the lock as well.
+  UniqueFd passed(::dup(lock->descriptor()));
+  auto successor = InstanceLock::reopened(passed);
+  passed.reset();
+  ASSERT_TRUE(successor) << successor.error().text;
+  EXPECT_FALSE(successor->try_take());
+  lock->release();
+  EXPECT_TRUE(successor->try_take());
+  EXPECT_FALSE(lock->try_take());
+  *successor = InstanceLock();
+  EXPECT_TRUE(lock->try_take()) << "closing it frees it";
+}
+
+TEST(PidFile, NamesNobodyUntilItIsPublished) {
+  const Directory directory;
+  auto file = PidFile::prepare(directory / "pid", 1234);
+  ASSERT_TRUE(file) << file.error().text;
+  EXPECT_FALSE(std::filesystem::exists(directory / "pid"));
+  EXPECT_TRUE(file->publish());
+  EXPECT_EQ(content(directory / "pid"), "1234\n");
+  EXPECT_EQ(directory.files(), 1u) << "no temporary is left";
+  EXPECT_TRUE(file->publish()) << "a second time changes nothing";
+  file->withdraw();
+  EXPECT_EQ(directory.files(), 0u);
+}
+
+TEST(PidFile, LeavesNothingWhenItIsNeverPublished) {
+  const Directory directory;
+  {
+    auto file = PidFile::prepare(directory / "pid", 1234);
+    PidFile moved = std::move(*file);
+    EXPECT_EQ(directory.files(), 1u);
+  }
+  EXPECT_EQ(directory.files(), 0u);
+}
+
+TEST(PidFile, IsWithdrawnOnlyWhileItNamesItsOwnProcess) {
+  const Directory directory;
+  auto before = PidFile::prepare(directory / "pid", 1);
+  ASSERT_TRUE(before->publish());
+  auto after = PidFile::prepare(directory / "pid", 2);
+  ASSERT_TRUE(after->publish());
+  before->withdraw();
+  EXPECT_EQ(content(directory / "pid"), "2\n") << "it names the successor";
+  after->withdraw();
+  EXPECT_FALSE(std::filesystem::exists(directory / "pid"));
+}
+
+TEST(PidFile, ADefaultOneWithdrawsNothing) {
+  PidFile none;
+  none.withdraw();
+  EXPECT_TRUE(none.publish());
+}
+
+TEST(PidFile, SaysWhereItCannotBeWritten) {
+  const auto file = PidFile::prepare("/no/such/folder/pid", 1);
+  ASSERT_FALSE(file);
+  EXPECT_NE(file.error().text.find("/no/such/folder/pid"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace baton::handoff

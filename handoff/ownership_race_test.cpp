@@ -1,0 +1,157 @@
+// The predecessor gives up at about the moment in which the successor writes Adopted, thousands of times: each parcel is
+// owned by exactly one of them, whoever is first.
+#include <sys/timerfd.h>
+
+#include <random>
+#include <thread>
+
+#include "handoff/predecessor.hpp"
+#include "handoff/successor.hpp"
+#include "handoff/test_parties.hpp"
+
+namespace baton::handoff {
+namespace {
+
+using namespace test;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr int races = 3000;
+
+// Both sides' moments are drawn from here; the lengths follow whoever wins too often, so that both win about equally.
+class Balance {
+ public:
+  explicit Balance(microseconds typical) : typical_(typical) {}
+  microseconds give_up_after() { return draw(typical_); }
+  microseconds answer_after() { return draw(microseconds(100)); }
+  void adopted(bool all) {
+    typical_ = std::clamp(typical_ * (all ? 97 : 103) / 100, microseconds(2), microseconds(20'000));
+  }
+
+ private:
+  microseconds draw(microseconds most) {
+    return microseconds(std::uniform_int_distribution<std::int64_t>(0, 2 * most.count())(random_));
+  }
+  std::mt19937 random_{20260101};
+  microseconds typical_;
+};
+
+void spin(microseconds time) {
+  const auto until = Clock::now() + time;
+  while (Clock::now() < until) {}
+}
+
+struct Tally {
+  int adopted = 0;
+  int taken_back = 0;
+};
+
+// Owned twice or by nobody: the far end of each parcel, and both sides' books, would show it.
+void judge(const FakeDonor& donor, const FakeAdopter& adopter, Tally& tally) {
+  donor.expect_one_answer_each();
+  adopter.expect_one_end_each();
+  EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
+  for (const auto& [id, fate] : donor.fates) {
+    expect_on_far_end(donor, id, fate.adopted == 1);
+    ++(fate.adopted == 1 ? tally.adopted : tally.taken_back);
+  }
+}
+
+// Gives up a while after it has offered: TERM calls the upgrade off.
+class HastyDonor : public FakeDonor {
+ public:
+  HastyDonor(std::size_t parcels, microseconds patience) : FakeDonor(parcels), patience_(patience) {
+    wake.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    ever_finished = false;
+    call_off = [this]() -> std::optional<std::string> {
+      if (offered_at_ == Clock::time_point() || Clock::now() < offered_at_ + patience_) return std::nullopt;
+      return "a signal to stop came";
+    };
+  }
+  Batch freeze_next(const Room& room) override {
+    Batch batch = FakeDonor::freeze_next(room);
+    if (!batch.parcels.empty()) {
+      offered_at_ = Clock::now();
+      const itimerspec at{{}, {0, std::max<long>(1, patience_.count()) * 1000}};
+      ::timerfd_settime(wake.get(), 0, &at, nullptr);
+    } else if (!with(&Fate::adopted).empty()) {
+      batch.finished = true;
+    }
+    return batch;
+  }
+
+ private:
+  const microseconds patience_;
+  Clock::time_point offered_at_;
+};
+
+TEST(OwnershipRace, CallingOffAgainstAdopted) {
+  Balance balance(microseconds(100));
+  Tally tally;
+  for (int race = 0; race < races && !::testing::Test::HasFailure(); ++race) {
+    HastyDonor donor(3, balance.give_up_after());
+    FakeAdopter adopter;
+    const auto answer_after = balance.answer_after();
+    adopter.while_preparing = [=] { spin(answer_after); };
+    Pair pair = socket_pair();
+    std::jthread successor([&] { (void)succeed(std::move(pair.other), adopter, {.version = "s", .features = {}}); });
+    (void)hand_over(std::move(pair.one), donor, {.self = {}, .features = {}, .ready_timeout = milliseconds(20'000),
+                                                  .step_timeout = milliseconds(20'000)});
+    successor.join();
+    judge(donor, adopter, tally);
+    balance.adopted(!adopter.with(&FakeAdopter::Fate::started).empty());
+  }
+  EXPECT_GT(tally.adopted, races / 4) << "too few were adopted for this to be a race";
+  EXPECT_GT(tally.taken_back, races / 4) << "too few were taken back for this to be a race";
+}
+
+TEST(OwnershipRace, TheStepTimeoutAgainstAdopted) {
+  constexpr milliseconds step_timeout(3);
+  Tally tally;
+  std::mt19937 random(7);
+  for (int race = 0; race < races / 10 && !::testing::Test::HasFailure(); ++race) {
+    FakeDonor donor(3);
+    FakeAdopter adopter;
+    const microseconds answer_after(std::uniform_int_distribution<int>(2'500, 3'300)(random));
+    adopter.while_preparing = [=] { spin(answer_after); };
+    Pair pair = socket_pair();
+    std::jthread successor([&] { (void)succeed(std::move(pair.other), adopter, {.version = "s", .features = {}}); });
+    (void)hand_over(std::move(pair.one), donor,
+                    {.self = {}, .features = {}, .ready_timeout = milliseconds(20'000), .step_timeout = step_timeout});
+    successor.join();
+    judge(donor, adopter, tally);
+  }
+  EXPECT_GT(tally.taken_back, 0);
+}
+
+// The successor dies, or gives up itself, somewhere around its answer.
+TEST(OwnershipRace, TheSuccessorsDeathAgainstItsOwnAdopted) {
+  std::mt19937 random(11);
+  Tally tally;
+  for (int race = 0; race < races / 2 && !::testing::Test::HasFailure(); ++race) {
+    FakeDonor donor(3);
+    FakeAdopter adopter;
+    Pair pair = socket_pair();
+    const int channel = pair.other.get();
+    const microseconds dies_after(std::uniform_int_distribution<int>(0, 60)(random));
+    std::jthread killer;
+    adopter.while_preparing = [&] {
+      killer = std::jthread([=] {
+        spin(dies_after);
+        ::shutdown(channel, SHUT_RDWR);
+      });
+    };
+    std::jthread successor([&] {
+      (void)succeed(UniqueFd(::dup(channel)), adopter, {.version = "s", .features = {}});
+    });
+    (void)hand_over(std::move(pair.one), donor, {.self = {}, .features = {}, .ready_timeout = milliseconds(20'000),
+                                                  .step_timeout = milliseconds(20'000)});
+    successor.join();
+    if (killer.joinable()) killer.join();
+    judge(donor, adopter, tally);
+  }
+  EXPECT_GT(tally.adopted + tally.taken_back, 0);
+}
+
+}  // namespace
+}  // namespace baton::handoff

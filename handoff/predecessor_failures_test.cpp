@@ -1,0 +1,332 @@
+// A successor that fails at each step in every way: the predecessor owns exactly what was not adopted, accepts again
+// iff it had stopped, and says why.
+#include <thread>
+
+#include "handoff/predecessor.hpp"
+#include "handoff/test_parties.hpp"
+#include "handoff/test_script.hpp"
+
+namespace baton::handoff {
+namespace {
+
+using namespace test;
+using std::chrono::milliseconds;
+using Fate = FakeDonor::Fate;
+
+// The successor as a script: it talks properly up to a step.
+class Script {
+ public:
+  explicit Script(UniqueFd socket) : channel(std::move(socket)) {}
+
+  void hello() {
+    expect_frame(channel, Kind::hello);
+    send(Kind::hello, make_hello({8, 4711, "script"}, {}));
+  }
+  void ready() {
+    while (!expect_record<wire::Inherit>(channel, Kind::inherit).last()) {}
+    send(Kind::ready, wire::Ready{});
+  }
+  void listening() {
+    expect_frame(channel, Kind::listen);
+    send(Kind::listening, wire::Listening{});
+  }
+  wire::Offer offer() { return expect_record<wire::Offer>(channel, Kind::offer); }
+  void adopt(const wire::Offer& offer) {
+    wire::Adopted adopted;
+    for (const auto& parcel : offer.parcels()) adopted.add_taken(parcel.id());
+    send(Kind::adopted, adopted);
+  }
+  void send(Kind kind, const google::protobuf::MessageLite& record) {
+    (void)send_record(channel, kind, record, soon());
+  }
+  // Until the predecessor has ended the channel.
+  void listen_to_the_end() {
+    while (channel.receive(soon())) {}
+  }
+
+  Channel channel;
+};
+
+enum class Step { hello, ready, listening, adopted, bye };
+constexpr Kind kinds[] = {Kind::hello, Kind::ready, Kind::listening, Kind::adopted, Kind::bye};
+
+struct Row {
+  Step step;
+  Way way;
+  bool reads(Step other) const { return step > other || (step == other && way != Way::closes_without_reading); }
+};
+
+// Ten parcels in two batches. At `adopted` the first batch is adopted, and the second is where it goes wrong.
+void fail_at(Row row, UniqueFd socket) {
+  Script script(std::move(socket));
+  Channel& channel = script.channel;
+  if (row.step > Step::hello) {
+    script.hello();
+  } else if (row.reads(Step::hello)) {
+    expect_frame(channel, Kind::hello);
+  }
+  if (row.step > Step::ready) {
+    script.ready();
+  } else if (row.step == Step::ready && row.reads(Step::ready)) {
+    expect_frame(channel, Kind::inherit);
+  }
+  if (row.step > Step::listening) {
+    script.listening();
+  } else if (row.step == Step::listening && row.reads(Step::listening)) {
+    expect_frame(channel, Kind::listen);
+  }
+  if (row.step >= Step::adopted) {
+    script.adopt(script.offer());
+    if (row.step > Step::adopted) {
+      script.adopt(script.offer());
+    } else if (row.reads(Step::adopted)) {
+      script.offer();
+    }
+  }
+  if (row.step == Step::bye && row.reads(Step::bye)) expect_frame(channel, Kind::done);
+  misbehave(std::move(channel), kinds[static_cast<int>(row.step)], row.way);
+}
+
+PredecessorTerms terms_for(Row row) {
+  const bool hangs = row.way == Way::hangs;
+  const milliseconds patient(20'000), impatient(300);
+  return {.self = {7, 1, "p"},
+          .features = {},
+          .ready_timeout = hangs && row.step <= Step::ready ? impatient : patient,
+          .step_timeout = hangs && row.step > Step::ready ? impatient : patient};
+}
+
+class SuccessorThat : public ::testing::TestWithParam<Row> {};
+
+TEST_P(SuccessorThat, LeavesThePredecessorWithAllThatWasNotAdopted) {
+  const Row row = GetParam();
+  const std::size_t before = open_descriptors();
+  for (const bool lock_is_free : {true, false}) {
+    if (!lock_is_free && row.step != Step::bye) continue;
+    FakeDonor donor(10, 5);
+    donor.lock_is_free = lock_is_free;
+    Pair pair = socket_pair();
+    std::jthread script([&] { fail_at(row, std::move(pair.other)); });
+    const HandoverOutcome outcome = hand_over(std::move(pair.one), donor, terms_for(row));
+    script.join();
+
+    EXPECT_EQ(outcome.ending, lock_is_free ? Ending::rolled_back : Ending::superseded) << outcome.reason;
+    EXPECT_FALSE(outcome.reason.empty());
+    if (row.way == Way::aborts) {
+      EXPECT_NE(outcome.reason.find("I do not like this"), std::string::npos);
+    }
+
+    donor.expect_one_answer_each();
+    const std::size_t adopted = row.step < Step::adopted ? 0 : row.step == Step::adopted ? 5 : 10;
+    EXPECT_EQ(donor.with(&Fate::adopted).size(), adopted);
+    EXPECT_EQ(donor.with(&Fate::taken_back).size(), donor.fates.size() - adopted);
+    EXPECT_EQ(outcome.report.taken_back, donor.fates.size() - adopted);
+    EXPECT_EQ(outcome.report.moved_total(), adopted);
+    EXPECT_EQ(outcome.adopted_any, adopted != 0);
+
+    const int stopped = row.step > Step::ready ? 1 : 0;
+    const int resigned = row.step == Step::bye ? 1 : 0;
+    EXPECT_EQ(donor.count("stop_accepting"), stopped);
+    EXPECT_EQ(donor.count("accept_again"), lock_is_free ? stopped : 0);
+    EXPECT_EQ(donor.count("resign"), resigned);
+    EXPECT_EQ(donor.count("reclaim"), resigned);
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+std::vector<Row> rows() {
+  std::vector<Row> all;
+  for (const Step step : {Step::hello, Step::ready, Step::listening, Step::adopted, Step::bye}) {
+    for (const Way way : all_ways) {
+      // Listening and Bye say nothing but that they came.
+      if (way == Way::unreadable && (step == Step::listening || step == Step::bye)) continue;
+      all.push_back({step, way});
+    }
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, SuccessorThat, ::testing::ValuesIn(rows()), [](const auto& row) {
+  return std::string(name_of(row.param.way)) + "InsteadOf" + kind_name(kinds[static_cast<int>(row.param.step)]);
+});
+
+// ── Successors that answer, but not what they should ──────────────────────────────────────────────────────────────
+
+class LyingSuccessor : public ::testing::Test {
+ protected:
+  // Everything up to the first Offer goes well; `from_there` is the rest.
+  HandoverOutcome hand_over_to(const std::function<void(Script&)>& from_there) {
+    Pair pair = socket_pair();
+    std::jthread running([&] {
+      Script script(std::move(pair.other));
+      script.hello();
+      script.ready();
+      script.listening();
+      from_there(script);
+    });
+    return hand_over(std::move(pair.one), donor, terms);
+  }
+
+  FakeDonor donor{10, 5};
+  PredecessorTerms terms{.self = {7, 1, "p"}, .features = {}, .ready_timeout = milliseconds(20'000),
+                         .step_timeout = milliseconds(20'000)};
+};
+
+TEST_F(LyingSuccessor, AnswersForAConnectionThatWasNeverOffered) {
+  const auto outcome = hand_over_to([&](Script& script) {
+    wire::Adopted lie;
+    lie.add_taken(999);
+    lie.add_taken(script.offer().parcels(0).id());
+    script.send(Kind::adopted, lie);
+    script.listen_to_the_end();
+  });
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
+  donor.expect_one_answer_each();
+  EXPECT_EQ(donor.with(&Fate::adopted), (std::set<ParcelId>{100})) << "what it says truly counts";
+}
+
+TEST_F(LyingSuccessor, RefusesAConnectionThatWasNeverOffered) {
+  const auto outcome = hand_over_to([&](Script& script) {
+    script.offer();
+    wire::Adopted lie;
+    lie.add_refused()->set_id(999);
+    script.send(Kind::adopted, lie);
+    script.listen_to_the_end();
+  });
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
+  donor.expect_one_answer_each();
+}
+
+TEST_F(LyingSuccessor, TakesAConnectionTwice) {
+  const auto outcome = hand_over_to([](Script& script) {
+    wire::Adopted lie;
+    const ParcelId id = script.offer().parcels(0).id();
+    lie.add_taken(id);
+    lie.add_taken(id);
+    script.send(Kind::adopted, lie);
+    script.listen_to_the_end();
+  });
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
+  donor.expect_one_answer_each();
+}
+
+TEST_F(LyingSuccessor, TakesAndRefusesAConnection) {
+  const auto outcome = hand_over_to([](Script& script) {
+    wire::Adopted lie;
+    const ParcelId id = script.offer().parcels(0).id();
+    lie.add_taken(id);
+    lie.add_refused()->set_id(id);
+    script.send(Kind::adopted, lie);
+    script.listen_to_the_end();
+  });
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
+  donor.expect_one_answer_each();
+  EXPECT_EQ(donor.with(&Fate::adopted).size(), 1u);
+}
+
+TEST_F(LyingSuccessor, AnswersBeforeAnythingWasOffered) {
+  FakeDonor slow(0);
+  slow.ever_finished = false;
+  Pair pair = socket_pair();
+  std::jthread running([&] {
+    Script script(std::move(pair.other));
+    script.hello();
+    script.ready();
+    script.listening();
+    wire::Adopted early;
+    early.add_taken(100);
+    script.send(Kind::adopted, early);
+    script.listen_to_the_end();
+  });
+  EXPECT_EQ(hand_over(std::move(pair.one), slow, terms).ending, Ending::rolled_back);
+}
+
+// An Adopted that names nothing must not buy time for ever: the clients of what is in flight wait.
+TEST_F(LyingSuccessor, AnswersForNothingAgainAndAgain) {
+  terms.step_timeout = milliseconds(200);
+  const auto outcome = hand_over_to([](Script& script) {
+    while (send_record(script.channel, Kind::adopted, wire::Adopted{}, soon())) script.channel.wait({}, Clock::now());
+  });
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
+  donor.expect_one_answer_each();
+  EXPECT_EQ(donor.with(&Fate::taken_back).size(), donor.fates.size());
+}
+
+TEST_F(LyingSuccessor, AdoptsEverythingAndIsGoneBeforeItIsHeard) {
+  const auto outcome = hand_over_to([](Script& script) {
+    const wire::Offer first = script.offer(), second = script.offer();
+    script.adopt(first);
+    script.adopt(second);
+  });
+  EXPECT_EQ(outcome.ending, Ending::rolled_back) << "the lock is free again";
+  EXPECT_EQ(donor.with(&Fate::adopted).size(), 10u) << "the channel decides, not who is alive";
+}
+
+TEST_F(LyingSuccessor, SpeaksNoProtocolThatWeSpeak) {
+  for (const auto& [least, most] : {std::pair{2u, 9u}, std::pair{0u, 0u}, std::pair{9u, 1u}}) {
+    FakeDonor untouched(10);
+    Pair pair = socket_pair();
+    std::jthread running([&] {
+      Script script(std::move(pair.other));
+      auto hello = make_hello({8, 4711, "script"}, {});
+      hello.set_protocol_min(least);
+      hello.set_protocol_max(most);
+      script.send(Kind::hello, hello);
+      script.listen_to_the_end();
+    });
+    const auto outcome = hand_over(std::move(pair.one), untouched, terms);
+    EXPECT_EQ(outcome.ending, Ending::rolled_back);
+    EXPECT_NE(outcome.reason.find(std::to_string(least) + " to " + std::to_string(most)), std::string::npos);
+    EXPECT_TRUE(untouched.calls.empty());
+  }
+}
+
+// ── The window ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class WindowOf : public ::testing::TestWithParam<std::pair<rlim_t, std::size_t>> {};
+
+TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
+  const rlim_t descriptor_limit = GetParam().first;
+  const std::size_t parcels = GetParam().second;
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit changed{std::min(descriptor_limit, before.rlim_max), before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &changed);
+  const std::size_t most = std::min<std::size_t>(limits::descriptors_in_flight_max, changed.rlim_cur / 2);
+
+  FakeDonor donor(parcels);
+  Pair pair = socket_pair();
+  std::jthread running([&] {
+    Script script(std::move(pair.other));
+    script.hello();
+    script.ready();
+    script.listening();
+    // Nothing is answered until less than a quarter of the window is free: up to there offers must come.
+    std::vector<wire::Offer> offers;
+    std::size_t under_way = 0;
+    for (std::size_t offered = 0; offered < parcels;) {
+      offers.push_back(script.offer());
+      for (const auto& parcel : offers.back().parcels()) under_way += parcel.descriptors();
+      offered += static_cast<std::size_t>(offers.back().parcels_size());
+      if (under_way + most / 4 <= most && offered < parcels) continue;
+      for (const wire::Offer& offer : offers) script.adopt(offer);
+      offers.clear();
+      under_way = 0;
+    }
+    expect_frame(script.channel, Kind::done);
+    script.send(Kind::bye, wire::Bye{});
+  });
+  const milliseconds patient(20'000);
+  const auto outcome = hand_over(std::move(pair.one), donor,
+                                 {.self = {}, .features = {}, .ready_timeout = patient, .step_timeout = patient});
+  running.join();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
+  EXPECT_LE(donor.most_in_flight, most);
+  EXPECT_GT(donor.most_in_flight, most / 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, WindowOf, ::testing::Values(std::pair{rlim_t{600}, 200}, std::pair{rlim_t{4000}, 800}));
+
+}  // namespace
+}  // namespace baton::handoff

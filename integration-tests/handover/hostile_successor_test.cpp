@@ -1,0 +1,145 @@
+// A real predecessor and a successor that fails at each step, in each way: the clients of the predecessor see nothing,
+// one line says why, and the next signal works.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "harness/baton.hpp"
+#include "harness/log_lines.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+namespace {
+
+struct Row {
+  std::string step;
+  std::string way;
+};
+
+Settings settings_for(const Origin& origin, const Row& row) {
+  Settings settings(origin.address());
+  settings.own_binary = true;
+  // Only who hangs must be waited for.
+  const bool hangs = row.way == "hang";
+  settings.handoff = "finish_timeout: 200ms, drain_timeout: 500ms, ";
+  settings.handoff += hangs ? "ready_timeout: 2s, step_timeout: 700ms" : "ready_timeout: 15s, step_timeout: 15s";
+  return settings;
+}
+
+class HostileSuccessor : public testing::TestWithParam<Row> {
+ protected:
+  void put_in_place(const Row& row) {
+    replace_file(baton.directory() / "behaviour", row.step + " " + row.way);
+    replace_file(baton.binary_path(), read_file(HOSTILE_SUCCESSOR), true);
+  }
+  void restore() { replace_file(baton.binary_path(), read_file(baton_binary()), true); }
+
+  Origin origin;
+  Baton baton{settings_for(origin, GetParam())};
+  Client idle = baton.connect();
+  Client partial = baton.connect();
+  Client held = baton.connect();
+};
+
+using SuccessorThatFails = HostileSuccessor;
+
+TEST_P(SuccessorThatFails, IsNothingThatAClientSees) {
+  idle.get("/bytes/1");
+  partial.send("GET /bytes/3 HTTP/1.1\r\n");
+  held.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  put_in_place(GetParam());
+
+  baton.failed_upgrade();
+  EXPECT_EQ(baton.count_log_lines(log_lines::upgrade_failed), 1u) << baton.log();
+  const std::size_t descriptors = descriptor_count(baton.pid());
+  baton.failed_upgrade();
+  EXPECT_EQ(descriptor_count(baton.pid()), descriptors) << "a failure leaves no descriptor behind";
+
+  origin.gate().open();
+  EXPECT_EQ(held.response().body, "held");
+  EXPECT_EQ(idle.get("/bytes/2").body, pattern(2));
+  EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << "it accepts again";
+
+  restore();
+  baton.upgrade();
+  partial.send("Host: a\r\n\r\n");
+  EXPECT_EQ(partial.response().body, pattern(3));
+  EXPECT_EQ(idle.get("/bytes/5").body, pattern(5));
+  EXPECT_EQ(held.get("/bytes/6").body, pattern(6));
+  EXPECT_EQ(baton.number("accepted_total"), 4) << "nobody has had to connect again";
+}
+
+// Everything is adopted already: what a dying successor owns dies with it, and nothing else.
+using SuccessorThatFailsAfterDone = HostileSuccessor;
+
+TEST_P(SuccessorThatFailsAfterDone, GivesTheRoleBackToThePredecessor) {
+  idle.get("/bytes/1");
+  put_in_place(GetParam());
+  baton.failed_upgrade();
+  EXPECT_EQ(baton.pid_in_file(), baton.pid());
+  EXPECT_EQ(baton.readyz(), 200);
+  EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4));
+  Client fresh = baton.connect();
+  fresh.get("/bytes/1");
+  restore();
+  baton.upgrade();
+  EXPECT_EQ(fresh.get("/bytes/5").body, pattern(5));
+}
+
+using SuccessorThatAdoptsOne = HostileSuccessor;
+
+TEST_P(SuccessorThatAdoptsOne, TakesOnlyThatOneDown) {
+  for (Client* client : {&idle, &partial, &held}) client->get("/bytes/1");
+  put_in_place(GetParam());
+  const std::string line = baton.failed_upgrade();
+  EXPECT_NE(line.find("moved=1 "), std::string::npos) << line;
+  int lost = 0;
+  for (Client* client : {&idle, &partial, &held}) {
+    client->send_what_goes(get_request("/bytes/7"));
+    try {
+      EXPECT_EQ(client->response().body, pattern(7));
+    } catch (const Failure&) {
+      ++lost;
+    }
+  }
+  EXPECT_EQ(lost, 1);
+}
+
+using SuccessorThatRefusesAll = HostileSuccessor;
+
+TEST_P(SuccessorThatRefusesAll, LeavesWhatItRefusedToItsEnd) {
+  held.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  put_in_place(GetParam());
+  baton.begin_upgrade();
+  const std::string report = baton.await_log(log_lines::upgrade_report);
+  EXPECT_NE(report.find("moved=0 "), std::string::npos) << report;
+  EXPECT_NE(report.find("on principle"), std::string::npos) << report;
+  origin.gate().open();
+  EXPECT_EQ(held.response().body, "held");
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+}
+
+std::vector<Row> rows(const std::vector<std::string>& steps) {
+  std::vector<Row> all;
+  for (const std::string& step : steps) {
+    for (const char* way : {"exit", "kill", "hang", "garbage", "another-kind", "half-a-frame"}) all.push_back({step, way});
+  }
+  return all;
+}
+
+std::string name_of(const testing::TestParamInfo<Row>& row) {
+  std::string name = row.param.step + "_" + row.param.way;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(At, SuccessorThatFails,
+                         testing::ValuesIn(rows({"Hello", "Ready", "Listening", "Adopted"})), name_of);
+INSTANTIATE_TEST_SUITE_P(At, SuccessorThatFailsAfterDone, testing::ValuesIn(rows({"Bye"})), name_of);
+INSTANTIATE_TEST_SUITE_P(At, SuccessorThatAdoptsOne, testing::Values(Row{"-", "adopt-one-and-die"}), name_of);
+INSTANTIATE_TEST_SUITE_P(At, SuccessorThatRefusesAll, testing::Values(Row{"-", "refuse-all"}), name_of);
+
+}  // namespace
+}  // namespace baton::harness

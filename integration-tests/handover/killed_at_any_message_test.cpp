@@ -1,0 +1,137 @@
+// One side is killed at its first message, its second, its third, until the upgrade passes without: with strace, which
+// sends the signal at the n-th call. Whoever is left serves what it owns, rightly.
+#include <gtest/gtest.h>
+
+#include <list>
+
+#include "harness/baton.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+namespace {
+
+const std::regex upgrade_over{R"(upgrade: (failed|generation))"};
+
+std::int64_t moved_in(const std::string& line) {
+  std::smatch found;
+  return std::regex_search(line, found, std::regex(R"(moved=(\d+))")) ? std::stoll(found[1]) : -1;
+}
+
+bool can_trace() {
+  try {
+    return run({{"strace", "-f", "-qq", "-o", "/dev/null", "true"}}).code == 0;
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
+std::string injection(const std::string& call, int n) {
+  return "-e trace=" + call + " -e inject=" + call + ":signal=KILL:when=" + std::to_string(n);
+}
+
+class KilledAtAnyMessage : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!can_trace()) GTEST_SKIP() << "strace is not installed, or may not trace here";
+  }
+
+  struct Scene {
+    explicit Scene(const Origin& origin) : baton(settings(origin)) {
+      for (int i = 0; i < 5; ++i) idle.emplace_back(baton.address()).get("/bytes/1");
+      partial.send("GET /bytes/3 HTTP/1.1\r\n");
+    }
+    static Settings settings(const Origin& origin) {
+      Settings settings(origin.address());
+      settings.own_binary = true;
+      settings.handoff = "ready_timeout: 15s, step_timeout: 5s, drain_timeout: 300ms";
+      return settings;
+    }
+    // An answer, if it comes, is whole and right. Gives how many clients have lost their connection.
+    std::int64_t lost() {
+      std::int64_t count = 0;
+      for (Client& client : idle) {
+        client.send_what_goes(get_request("/bytes/7"));
+        count += answered(client, pattern(7)) ? 0 : 1;
+      }
+      partial.send_what_goes("Host: a\r\n\r\n");
+      return count + (answered(partial, pattern(3)) ? 0 : 1);
+    }
+    static bool answered(Client& client, const std::string& body) {
+      std::string head;
+      try {
+        head = client.read_exactly(1);
+      } catch (const Failure&) {
+        return false;
+      }
+      client.read_through("\r\n\r\n");
+      EXPECT_EQ(client.read_exactly(body.size()), body);
+      return true;
+    }
+
+    Baton baton;
+    std::list<Client> idle;
+    Client partial = baton.connect();
+  };
+
+  Origin origin;
+};
+
+TEST_P(KilledAtAnyMessage, ASuccessorCostsOnlyWhatItHadAdopted) {
+  bool killed_before_adopting = false;
+  bool passed = false;
+  for (int n = 1; !passed && n < 60; ++n) {
+    SCOPED_TRACE("killed at " + GetParam() + " number " + std::to_string(n));
+    Scene scene(origin);
+    replace_file(scene.baton.binary_path(),
+                 "#!/bin/sh\nexec strace -D -f --seccomp-bpf -qq -o /dev/null " + injection(GetParam(), n) + " " +
+                     baton_binary() + " \"$@\"\n",
+                 true);
+    scene.baton.begin_upgrade();
+    const std::string line = scene.baton.await_log(upgrade_over);
+    const std::int64_t moved = moved_in(line);
+    passed = line.find("failed") == std::string::npos;
+    EXPECT_EQ(scene.lost(), passed ? 0 : moved) << line << "\n" << scene.baton.log();
+    if (passed) break;
+    killed_before_adopting = killed_before_adopting || moved == 0;
+    EXPECT_EQ(scene.baton.pid_in_file(), scene.baton.pid());
+    EXPECT_EQ(scene.baton.connect().get("/bytes/4").body, pattern(4));
+    replace_file(scene.baton.binary_path(), read_file(baton_binary()), true);
+    scene.baton.upgrade();
+  }
+  EXPECT_TRUE(killed_before_adopting);
+  EXPECT_TRUE(passed);
+}
+
+TEST_P(KilledAtAnyMessage, APredecessorLeavesTheServiceToAReadySuccessor) {
+  bool succeeded_after_death = false;
+  bool passed = false;
+  for (int n = 1; !passed && n < 60; ++n) {
+    SCOPED_TRACE("killed at " + GetParam() + " number " + std::to_string(n));
+    Scene scene(origin);
+    const pid_t predecessor = scene.baton.pid();
+    // The successor is let go of as soon as it runs a program of its own.
+    Process tracer({{"sh", "-c", "exec strace -f -b execve -o /dev/null " + injection(GetParam(), n) + " -p " +
+                                     std::to_string(predecessor)}});
+    tracer.await_line(Process::Stream::err, std::regex("attached"));
+    scene.baton.begin_upgrade();
+    const Ended ended = scene.baton.await_exit();
+    passed = ended == Ended{0, 0};
+    ASSERT_TRUE(passed || ended == (Ended{-1, SIGKILL})) << to_string(ended) << scene.baton.log();
+    // Either a successor names itself, or none was ready, and then none is left.
+    await([&] { return scene.baton.pid_in_file() != predecessor || children_of(::getpid()).size() <= 1; },
+          "a successor to be the instance, or to end");
+    if (scene.baton.pid_in_file() == predecessor) continue;
+    succeeded_after_death = succeeded_after_death || !passed;
+    EXPECT_EQ(scene.baton.connect().get("/bytes/4").body, pattern(4)) << scene.baton.log();
+    const std::int64_t lost = scene.lost();
+    if (passed) EXPECT_EQ(lost, 0);
+  }
+  EXPECT_TRUE(succeeded_after_death);
+  EXPECT_TRUE(passed);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, KilledAtAnyMessage, testing::Values("sendmsg", "recvmsg"),
+                         [](const auto& row) { return row.param; });
+
+}  // namespace
+}  // namespace baton::harness

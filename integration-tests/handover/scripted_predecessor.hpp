@@ -1,0 +1,75 @@
+// The test as the predecessor of a real successor: it holds the lock, the listening socket and live clients, and it can
+// fail, lie, or give up and take back at any step.
+#pragma once
+
+#include <signal.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "handoff/instance.hpp"
+#include "handoff/records.hpp"
+#include "harness/client.hpp"
+#include "harness/origin.hpp"
+#include "harness/process.hpp"
+#include "harness/settings.hpp"
+#include "harness/temp_dir.hpp"
+
+namespace baton::harness {
+
+// A client and our side of its connection, as the predecessor has it.
+struct LiveClient {
+  Client client;
+  Stream served;       // the accepted socket
+  std::uint64_t id;
+
+  // Nobody but us has touched the connection: what we write comes, and nothing else; what it says, we read.
+  void expect_untouched();
+};
+
+class ScriptedPredecessor {
+ public:
+  explicit ScriptedPredecessor(const Origin& origin, std::size_t clients = 2);
+
+  // ── The conversation; each sends our frame, and awaits the answer if the successor is not stopped ──────────────────
+  void send_hello();
+  void send_inherit();
+  void send_listen();
+  void send_offer();                       // of all clients, idle
+  void send_done();
+  void await(handoff::Kind kind);          // a frame of the successor's
+  // Up to and including the named step and its answer: "Hello", "Inherit", "Listen", "Offer".
+  void converse_through(const std::string& step);
+
+  // ── Failing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  void die();                              // the channel ends, the lock is free, our copies are closed
+  void give_up();                          // as a predecessor that lives: it keeps the lock
+  void write_raw(std::string_view bytes);
+
+  // ── The successor ─────────────────────────────────────────────────────────────────────────────────────────────────
+  void stop_successor();                   // SIGSTOP, and waits until it has stopped
+  void continue_successor();
+  Process& successor() { return *successor_; }
+  // It ends with 1, having left the paths of the instance alone.
+  void expect_it_ends_and_leaves_us_alone();
+  // It is the instance: named in the PID file, serving new connections.
+  void expect_it_is_the_instance();
+
+  std::vector<LiveClient>& clients() { return clients_; }
+  const Address& address() const { return settings_.binds.front(); }
+
+ private:
+  void start_successor();
+
+  TempDir directory_;
+  Settings settings_;
+  Address listening_at_;
+  Fd listener_;
+  handoff::InstanceLock lock_;
+  std::vector<LiveClient> clients_;
+  std::unique_ptr<handoff::Channel> channel_;
+  std::unique_ptr<Process> successor_;
+};
+
+}  // namespace baton::harness

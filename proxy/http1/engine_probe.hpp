@@ -1,0 +1,112 @@
+// Runs a state that came from outside through everything the engine does with one, for tests and the fuzz target:
+// nothing may crash, hang, or make a state that does not hold together.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <variant>
+
+#include "proxy/http1/exchange.hpp"
+#include "proxy/state/codec.hpp"
+
+namespace baton::http1 {
+
+class EngineProbe {
+ public:
+  explicit EngineProbe(const state::ConnectionState& state) : original_(state) {}
+
+  void run() {
+    check_round_trip(original_);
+    static constexpr std::string_view inputs[] = {
+        "", "0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+        "5\r\nhello\r\n0\r\nA: 1\r\n\r\n", "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"};
+    for (const std::string_view from_client : inputs) {
+      for (const std::string_view from_upstream : inputs) {
+        play(from_client, from_upstream, Then::nothing);
+        play(from_client, from_upstream, Then::both_end);
+        play(from_client, from_upstream, Then::upstream_is_lost);
+        play(from_client, from_upstream, Then::time_is_over);
+      }
+    }
+  }
+
+ private:
+  enum class Then { nothing, both_end, upstream_is_lost, time_is_over };
+
+  static void require(bool holds, const char* what) {
+    if (holds) return;
+    std::fprintf(stderr, "%s\n", what);
+    std::abort();
+  }
+
+  static void check_round_trip(const state::ConnectionState& state) {
+    const auto again = state::decode(state::encode(state), 0);
+    require(again && std::get<state::ConnectionState>(*again) == state, "a state is not the same once decoded");
+  }
+
+  Context context() {
+    return {.rules = rules_, .scratch = scratch_, .client_address = "192.0.2.1", .now_ms = 1000, .servers = 2};
+  }
+
+  void play(std::string_view from_client, std::string_view from_upstream, Then then) {
+    scratch_ = {};
+    state_ = original_;
+    over_ = false;
+    settle();
+    if (over_) return;
+    if (wanted_from_client(state_, rules_) != 0) state_.client.unread.append(from_client);
+    if (wanted_from_upstream(state_, rules_) != 0) state_.upstream->unread.append(from_upstream);
+    settle();
+    if (over_) return;
+    if (then == Then::both_end) {
+      state_.client.read_ended = true;
+      if (state_.upstream) state_.upstream->read_ended = true;
+    }
+    if (then == Then::upstream_is_lost && state_.upstream) {
+      upstream_write_failed(state_);
+      settle();
+      if (over_ || !state_.upstream) return;
+      obey(upstream_lost(state_, Loss::reset, context()));
+    }
+    if (then == Then::time_is_over && deadline_ms(state_, rules_) != INT64_MAX) obey(expire(state_, context()));
+    settle();
+  }
+
+  void settle() {
+    for (int pass = 0; !over_; ++pass) {
+      require(pass < 1000, "the engine does not come to rest");
+      state_.client.unsent.clear();
+      if (state_.upstream) state_.upstream->unsent.clear();
+      const Ask ask = advance(state_, context());
+      obey(ask);
+      if (over_) return;
+      check_round_trip(state_);
+      const bool sent = state_.client.unsent.empty() && (!state_.upstream || state_.upstream->unsent.empty());
+      if (ask == Ask::wait && sent) return;
+    }
+  }
+
+  void obey(Ask ask) {
+    if (ask == Ask::connect) {
+      state_.upstream.emplace();
+      obey(advance(state_, context()));
+    } else if (ask == Ask::park) {
+      state_.upstream.reset();
+    } else if (ask == Ask::end_client_writing) {
+      state_.client.write_ended = true;
+    } else if (ask == Ask::end_upstream_writing) {
+      state_.upstream->write_ended = true;
+    } else if (ask == Ask::close || ask == Ask::reset) {
+      over_ = true;
+    }
+  }
+
+  const state::ConnectionState& original_;
+  const Rules rules_{.head_bytes = 1024, .body_bytes = 100'000, .buffer_bytes = 4096};
+  Scratch scratch_;
+  state::ConnectionState state_;
+  bool over_ = false;
+};
+
+}  // namespace baton::http1

@@ -1,0 +1,214 @@
+#include "proxy/http1/exchange.hpp"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "proxy/http1/exchange_cases.hpp"
+
+namespace baton::http1 {
+
+// How GoogleTest shows what was seen.
+void PrintTo(const Seen& seen, std::ostream* out) {
+  *out << "client: " << testing::PrintToString(seen.client) << (seen.client_ended ? ", then FIN" : "")
+       << (seen.end == Seen::End::open ? ", open" : seen.end == Seen::End::closed ? ", closed" : ", reset");
+  for (const auto& upstream : seen.upstreams) {
+    *out << "\nupstream: " << testing::PrintToString(upstream.received) << ", fate "
+         << static_cast<int>(upstream.fate);
+  }
+  *out << "\nstatuses: " << testing::PrintToString(seen.statuses);
+}
+
+namespace {
+
+Seen play(const Case& one, const Script& script, Freezing freezing) {
+  Dialogue dialogue(freezing);
+  one.prepare(dialogue);
+  Seen seen = dialogue.play(script);
+  if (one.given_up) {
+    for (auto& upstream : seen.upstreams) upstream.received.clear();
+  }
+  return seen;
+}
+
+bool sends(const Step& step) {
+  return step.what == Step::What::client_sends || step.what == Step::What::upstream_sends;
+}
+
+// The script with one of its steps in two.
+Script cut(const Script& script, std::size_t step, std::size_t at) {
+  Script pieces(script.begin(), script.begin() + static_cast<std::ptrdiff_t>(step) + 1);
+  pieces.back().bytes.resize(at);
+  pieces.push_back({script[step].what, script[step].bytes.substr(at)});
+  pieces.insert(pieces.end(), script.begin() + static_cast<std::ptrdiff_t>(step) + 1, script.end());
+  return pieces;
+}
+
+Script in_single_bytes(const Script& script) {
+  Script bytes;
+  for (const Step& step : script) {
+    if (!sends(step)) bytes.push_back(step);
+    for (const char c : step.bytes) bytes.push_back({step.what, std::string(1, c)});
+  }
+  return bytes;
+}
+
+TEST(Exchange, EachSideSeesWhatItMust) {
+  for (const Case& one : all_cases()) EXPECT_EQ(play(one, one.script, Freezing::never), one.expected) << one.name;
+}
+
+TEST(Exchange, FreezingAnywhereChangesNothing) {
+  for (const Case& one : all_cases()) EXPECT_EQ(play(one, one.script, Freezing::always), one.expected) << one.name;
+}
+
+TEST(Exchange, BytesInTwoPiecesAreTheSameBytes) {
+  for (const Case& one : all_cases()) {
+    for (std::size_t step = 0; step < one.script.size(); ++step) {
+      for (std::size_t at = 1; at < one.script[step].bytes.size(); ++at) {
+        ASSERT_EQ(play(one, cut(one.script, step, at), Freezing::never), one.expected)
+            << one.name << ", step " << step << " cut at " << at;
+      }
+    }
+  }
+}
+
+TEST(Exchange, FreezingAtAnyByteLosesNothing) {
+  for (const Case& one : all_cases()) {
+    const Script script = in_single_bytes(one.script);
+    ASSERT_EQ(play(one, script, Freezing::never), one.expected) << one.name << ", byte by byte";
+    ASSERT_EQ(play(one, script, Freezing::always), one.expected) << one.name << ", byte by byte and frozen";
+  }
+}
+
+// ── Room ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TEST(Exchange, HoldsNoMoreOfAResponseThanItsBuffersForASlowClient) {
+  Dialogue dialogue;
+  dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.client_reads = false;
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+  const std::string body(100'000, 'b');
+  dialogue.take(upstream(head + body));
+  EXPECT_LE(dialogue.state().client.unsent.size(), 2048U);
+  EXPECT_LE(dialogue.state().upstream->unread.size(), 1024U);
+  EXPECT_EQ(wanted_from_upstream(dialogue.state(), dialogue.rules), 0U);
+  dialogue.client_reads = true;
+  dialogue.take(upstream(""));
+  EXPECT_EQ(dialogue.seen().client, head + body);
+}
+
+TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
+  Dialogue dialogue;
+  dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
+  dialogue.upstream_reads = false;
+  const std::string body(100'000, 'b');
+  dialogue.take(client(request("PUT / HTTP/1.1", "Content-Length: 100000\r\n") + body));
+  EXPECT_LE(dialogue.state().client.unread.size(), 2 * 1024U);
+  EXPECT_LE(dialogue.state().upstream->unsent.size(), 2 * 1024U);
+  dialogue.upstream_reads = true;
+  dialogue.take(client(""));
+  EXPECT_EQ(dialogue.seen().upstreams.at(0).received,
+            forwarded("PUT / HTTP/1.1", "Content-Length: 100000\r\n") + body);
+}
+
+// ── Deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TEST(Exchange, AHeadIsTimedFromItsFirstByteAndIdlenessFromTheLastResponse) {
+  Dialogue dialogue;
+  const std::int64_t begin = dialogue.now_ms;
+  EXPECT_EQ(dialogue.deadline_ms(), begin + dialogue.rules.idle_ms);
+  dialogue.now_ms += 10;
+  dialogue.take(client("GET "));
+  dialogue.now_ms += 10;
+  dialogue.take(client("/ HT"));
+  EXPECT_EQ(dialogue.deadline_ms(), begin + 10 + dialogue.rules.head_ms);
+}
+
+TEST(Exchange, AResponseIsTimedFromTheLastProgressOfItsUpstream) {
+  Dialogue dialogue;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms);
+  dialogue.now_ms += 1000;
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms);
+}
+
+TEST(Exchange, AClientIsTimedWhileItHasToReadOrToSend) {
+  Dialogue dialogue;
+  dialogue.rules.send_ms = 7;
+  dialogue.rules.body_ms = 9;
+  dialogue.take(client(request("PUT / HTTP/1.1", "Content-Length: 9\r\n")));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + 9);
+  dialogue.client_reads = false;
+  dialogue.take(upstream("HTTP/1.1 102 Processing\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + 7);
+}
+
+TEST(Exchange, AClientWhoseBodyWasHeldUpByTheUpstreamHasItsWholeTimeAfterwards) {
+  Dialogue dialogue;
+  dialogue.upstream_reads = false;
+  dialogue.take(client(request("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms) << "it is the upstream's turn";
+  dialogue.now_ms += dialogue.rules.response_ms - 1;
+  dialogue.upstream_reads = true;
+  dialogue.take(client(""));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.body_ms);
+}
+
+TEST(Exchange, AnExpectedContinueIsTheUpstreamsToSend) {
+  Dialogue dialogue;
+  dialogue.rules.body_ms = 9;
+  dialogue.take(client(request("PUT / HTTP/1.1", "Content-Length: 9\r\nExpect: 100-continue\r\n")));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms);
+  dialogue.take(deadline);
+  EXPECT_EQ(dialogue.seen().client, own(504));
+}
+
+TEST(Exchange, LingeringIsBoundedInAllAndWhileNothingComes) {
+  Dialogue dialogue;
+  dialogue.take(client("nonsense\r\n\r\n"));
+  const std::int64_t begin = dialogue.now_ms;
+  EXPECT_EQ(dialogue.deadline_ms(), begin + linger_quiet_ms);
+  while (dialogue.deadline_ms() < begin + linger_ms) {
+    dialogue.now_ms += linger_quiet_ms - 1;
+    dialogue.take(client("still sending"));
+  }
+  EXPECT_EQ(dialogue.deadline_ms(), begin + linger_ms);
+  EXPECT_EQ(dialogue.state().client.unread.size(), 0U) << "what comes is thrown away";
+}
+
+// ── Counts and limits that only a successor with another configuration meets ──────────────────────────────────────
+
+TEST(Exchange, AHeadBegunUnderALargerLimitIsJudgedByTheSmallerOne) {
+  Dialogue dialogue;
+  dialogue.take(client("GET / HTTP/1.1\r\nA: " + std::string(5000, 'a')));
+  dialogue.rules.head_bytes = 1024;
+  dialogue.take(client("a"));
+  EXPECT_EQ(dialogue.seen().client, own(431));
+}
+
+TEST(Exchange, GivesUpAfterOneAttemptForEachOfVeryManyServers) {
+  Dialogue dialogue;
+  dialogue.servers = 100'000;
+  dialogue.attempts.assign(1000, Attempt::refused);
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  EXPECT_EQ(dialogue.seen().client, own(502));
+}
+
+TEST(Exchange, KeepsForTheAccessLogWhatARequestSaid) {
+  Dialogue dialogue;
+  dialogue.rules.keep_access = true;
+  dialogue.take(client(request("GET /x HTTP/1.1", "User-Agent: u\r\nReferer: r\r\n")));
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
+  const auto& access = std::get<state::Http1>(dialogue.state().protocol).access;
+  EXPECT_EQ(access.request_line, "GET /x HTTP/1.1");
+  EXPECT_EQ(access.user_agent, "u");
+  EXPECT_EQ(access.referer, "r");
+  EXPECT_EQ(access.response_bytes, 5U) << "of content, not of chunks";
+}
+
+}  // namespace
+}  // namespace baton::http1

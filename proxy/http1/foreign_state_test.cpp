@@ -1,0 +1,33 @@
+// States that another process sent: the engine goes on from whatever was decoded.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "proxy/http1/engine_probe.hpp"
+#include "proxy/state/random_state.hpp"
+
+namespace baton::http1 {
+namespace {
+
+TEST(ForeignState, OfAnyKindIsGoneOnFrom) {
+  state::RandomState random(11);
+  for (int i = 0; i < 1000; ++i) EngineProbe(random.connection()).run();
+}
+
+TEST(ForeignState, WithAnyFlippedByteIsRefusedOrGoneOnFrom) {
+  state::RandomState random(12);
+  for (int i = 0; i < 12; ++i) {
+    const std::string bytes = state::encode(random.connection());
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      std::string flipped = bytes;
+      flipped[at] = static_cast<char>(flipped[at] ^ (1 << random.below(8)));
+      const auto moved = state::decode(flipped, 0);
+      if (moved && std::holds_alternative<state::ConnectionState>(*moved)) {
+        EngineProbe(std::get<state::ConnectionState>(*moved)).run();
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace baton::http1

@@ -1,0 +1,111 @@
+// Scripted peers around a real worker, for tests: everything in one thread and with real sockets, driven event by
+// event, so that a connection can be moved after any of them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "handoff/unique_fd.hpp"
+#include "proxy/worker.hpp"
+
+namespace baton::proxy {
+
+// A peer waits until it has received `until` (after what it waited for before), then sends, then may end its side.
+struct Line {
+  std::string until;
+  std::string send;
+  bool then_end = false;
+};
+using Lines = std::vector<Line>;
+
+struct Play {
+  std::string name;
+  Lines client;
+  Lines origin;
+  std::size_t client_reads = 1 << 20;      // at most so many bytes for each event of the worker
+  std::size_t origin_reads = 1 << 20;
+  bool closes = false;                     // the proxy ends the connection by itself
+};
+
+// What each side received.
+struct Witnessed {
+  std::string client;
+  std::string origin;
+  bool client_saw_end = false;
+  bool finished = false;
+  bool operator==(const Witnessed&) const = default;
+};
+
+class TestListener {
+ public:
+  TestListener();                          // TCP on a free port of 127.0.0.1
+  const state::SocketAddress& address() const { return address_; }
+  handoff::UniqueFd connect() const;       // non-blocking afterwards
+  handoff::UniqueFd accept() const;        // nothing: nobody waits
+  int descriptor() const { return socket_.get(); }
+
+ private:
+  handoff::UniqueFd socket_;
+  state::SocketAddress address_;
+};
+
+std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& server);
+
+// One of the two workers of a move, of a process of its own.
+struct Process {
+  Process(std::shared_ptr<const Settings> settings, std::uint64_t generation)
+      : shared{.generation = generation}, worker(std::move(settings), shared, nullptr, 0) {}
+  Shared shared;
+  Worker worker;
+};
+
+enum class Outcome { adopted, taken_back };
+
+// Freezes what is in `from`, wherever it is, and gives it to `to`; or, taken back, lets it go on where it was.
+// Descriptors are copied and states encoded, as when they go through a channel.
+void move_all(Worker& from, Worker& to, Outcome outcome);
+
+class Stage {
+ public:
+  Stage(const Play& play, const TestListener& front, const TestListener& origin);
+
+  // Runs the play to its end; `after_event` is called after each event of a worker with their number so far.
+  Witnessed run(const std::function<void(std::size_t events, Stage&)>& after_event);
+
+  void move(Outcome outcome);              // between the worker that serves and the other one
+  void move_between_start_and_adopted();   // the new worker runs on while the old one still holds its copies
+
+ private:
+  struct Peer {
+    handoff::UniqueFd socket;
+    std::size_t line = 0;
+    std::size_t searched = 0;              // of what was received
+    std::string sending;
+    bool ends = false;
+    bool ended = false;
+  };
+
+  void turn_client();
+  void turn_origin();
+  // One read and one write.
+  void turn(Peer& peer, const Lines& lines, std::string& received, std::size_t bytes_max, bool& saw_end);
+  static void next_line(Peer& peer, const Lines& lines, const std::string& received);
+  bool finished() const;
+
+  const Play& play_;
+  const TestListener& origin_;
+  Process first_;
+  Process second_;
+  Worker* serving_ = &first_.worker;
+  Worker* other_ = &second_.worker;
+  Peer client_;
+  Peer origin_peer_;                       // the connection that was used last
+  std::vector<handoff::UniqueFd> origin_connections_;
+  Witnessed witnessed_;
+};
+
+}  // namespace baton::proxy

@@ -1,0 +1,218 @@
+#include "proxy/state/codec.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "proxy/state/random_state.hpp"
+#include "proxy/state/state.pb.h"
+
+namespace baton::state {
+namespace {
+
+constexpr int states = 300;
+
+ConnectionState decoded(const std::string& bytes, std::int64_t clock_offset_ms = 0) {
+  auto moved = decode(bytes, clock_offset_ms);
+  if (!moved || !std::holds_alternative<ConnectionState>(*moved)) {
+    ADD_FAILURE() << "no connection was decoded";
+    return {};
+  }
+  return std::get<ConnectionState>(std::move(*moved));
+}
+
+Http1& http1_of(ConnectionState& state) { return std::get<Http1>(state.protocol); }
+
+// A state in the phase, with both legs' buffers filled.
+template <class Phase>
+ConnectionState in_phase(Phase phase, bool with_upstream) {
+  ConnectionState state;
+  state.id = 7;
+  state.listener = "web";
+  state.client.unread.append("0123456789");
+  state.client.unsent.append("abc");
+  if (with_upstream) {
+    state.upstream.emplace().upstream = "app";
+    state.upstream->unread.append("0123456789");
+  }
+  http1_of(state).phase = std::move(phase);
+  return state;
+}
+
+bool holds_together(const ConnectionState& state) { return decode(encode(state), 0).has_value(); }
+
+TEST(Codec, GivesEveryStateBackAsItWas) {
+  RandomState random(1);
+  for (int i = 0; i < 10 * states; ++i) {
+    const ConnectionState state = random.connection();
+    ASSERT_EQ(decoded(encode(state)), state) << "state " << i << ", " << phase_name(state);
+    const IdleUpstream idle = random.idle_upstream();
+    ASSERT_EQ(decode(encode(idle), 0), Moved(idle)) << "idle upstream " << i;
+  }
+}
+
+TEST(Codec, RefusesEveryTruncation) {
+  RandomState random(2);
+  for (int i = 0; i < states; ++i) {
+    const std::string bytes = i % 8 == 0 ? encode(random.idle_upstream()) : encode(random.connection());
+    for (std::size_t kept = 0; kept < bytes.size(); ++kept) {
+      ASSERT_FALSE(decode(std::string_view(bytes).substr(0, kept), 0)) << "state " << i << " cut to " << kept;
+    }
+  }
+}
+
+TEST(Codec, AFlippedByteIsRefusedOrIsAnotherWholeState) {
+  RandomState random(3);
+  for (int i = 0; i < states / 10; ++i) {
+    const std::string bytes = encode(random.connection());
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      for (const int flip : {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff}) {
+        std::string flipped = bytes;
+        flipped[at] = static_cast<char>(flipped[at] ^ flip);
+        const auto moved = decode(flipped, 0);
+        if (!moved) continue;
+        const auto* state = std::get_if<ConnectionState>(&*moved);
+        const std::string again = state != nullptr ? encode(*state) : encode(std::get<IdleUpstream>(*moved));
+        ASSERT_EQ(decode(again, 0), *moved) << "state " << i << ", byte " << at;
+      }
+    }
+  }
+}
+
+// A field of the wire format that holds others. A message that occurs twice is merged.
+std::string message(int field, const std::string& content) {
+  return std::string{static_cast<char>(field << 3 | 2), static_cast<char>(content.size())} + content;
+}
+
+TEST(Codec, PassesOverWhatANewerVersionAdded) {
+  const std::string added = "\xc2\x3e\x04more";      // field 1000
+  RandomState random(4);
+  for (int i = 0; i < states; ++i) {
+    const ConnectionState state = random.connection();
+    const auto* http1 = std::get_if<Http1>(&state.protocol);
+    std::string in_protocol = added;
+    if (http1 != nullptr) in_protocol += message(static_cast<int>(http1->phase.index()) + 1, added);
+    const std::string in_connection = added + message(wire::Connection::kClientFieldNumber, added) +
+                                      message(wire::Connection::kClientAddressFieldNumber, added) +
+                                      message(http1 != nullptr ? 6 : 7, in_protocol);
+    ASSERT_EQ(decoded(encode(state) + added + message(1, in_connection)), state) << "state " << i;
+  }
+}
+
+TEST(Codec, AddsTheClocksDifferenceToEveryTimeButNever) {
+  ConnectionState state = in_phase(AwaitingRequest{.since_ms = 100, .scanned = 3}, false);
+  state.client.read_at_ms = 200;
+  state.client.write_at_ms = 0;
+  http1_of(state).access.started_ms = 300;
+  http1_of(state).access.started_unix_us = 400;
+  const ConnectionState there = decoded(encode(state), 5000);
+  EXPECT_EQ(there.client.read_at_ms, 5200);
+  EXPECT_EQ(there.client.write_at_ms, 0);
+  const Http1& http1 = std::get<Http1>(there.protocol);
+  EXPECT_EQ(std::get<AwaitingRequest>(http1.phase).since_ms, 5100);
+  EXPECT_EQ(http1.access.started_ms, 5300);
+  EXPECT_EQ(http1.access.started_unix_us, 400) << "the date is the same for both";
+
+  state = in_phase(Lingering{.since_ms = 100}, false);
+  EXPECT_EQ(std::get<Lingering>(std::get<Http1>(decoded(encode(state), -40).protocol).phase).since_ms, 60);
+
+  state.protocol = Tunnel{.access = {.started_ms = 900}};
+  state.upstream.emplace().read_at_ms = 100;
+  state.upstream->write_at_ms = 200;
+  const ConnectionState tunnel = decoded(encode(state), 5000);
+  EXPECT_EQ(tunnel.upstream->read_at_ms, 5100);
+  EXPECT_EQ(tunnel.upstream->write_at_ms, 5200);
+  EXPECT_EQ(std::get<Tunnel>(tunnel.protocol).access.started_ms, 5900);
+
+  const auto idle = decode(encode(IdleUpstream{.upstream = "app", .idle_since_ms = 100}), 5000);
+  ASSERT_TRUE(idle);
+  EXPECT_EQ(std::get<IdleUpstream>(*idle).idle_since_ms, 5100);
+}
+
+TEST(Codec, RefusesTimesThatNoClockShows) {
+  for (const std::int64_t time : {std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
+    ConnectionState state = in_phase(AwaitingRequest{.since_ms = time}, false);
+    EXPECT_FALSE(holds_together(state));
+    state = in_phase(Lingering{.since_ms = time}, false);
+    EXPECT_FALSE(holds_together(state));
+    state = in_phase(AwaitingRequest{}, false);
+    state.client.read_at_ms = time;
+    EXPECT_FALSE(holds_together(state));
+    state = in_phase(AwaitingRequest{}, false);
+    http1_of(state).access.started_ms = time;
+    EXPECT_FALSE(holds_together(state));
+    EXPECT_FALSE(decode(encode(IdleUpstream{.idle_since_ms = time}), 0));
+  }
+}
+
+TEST(Codec, RefusesPositionsBeyondWhatIsThere) {
+  EXPECT_TRUE(holds_together(in_phase(AwaitingRequest{.scanned = 10}, false)));
+  EXPECT_FALSE(holds_together(in_phase(AwaitingRequest{.scanned = 11}, false)));
+  EXPECT_TRUE(holds_together(in_phase(Connecting{.head_bytes = 10}, false)));
+  EXPECT_FALSE(holds_together(in_phase(Connecting{.head_bytes = 11}, false)));
+  EXPECT_FALSE(holds_together(in_phase(Connecting{.head_bytes = 0}, false)));
+  EXPECT_TRUE(holds_together(in_phase(Relaying{.head_bytes = 4, .held = 10}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Relaying{.head_bytes = 4, .held = 11}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Relaying{.head_bytes = 9, .held = 8}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Relaying{.head_bytes = 0, .held = 8}, true)));
+  EXPECT_TRUE(holds_together(in_phase(Relaying{.response = ResponseAwaited{.scanned = 10}}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Relaying{.response = ResponseAwaited{.scanned = 11}}, true)));
+}
+
+TEST(Codec, RefusesAnUpstreamLegTooManyOrTooFew) {
+  EXPECT_FALSE(holds_together(in_phase(AwaitingRequest{}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Connecting{.head_bytes = 1}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Answering{}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Lingering{}, true)));
+  EXPECT_FALSE(holds_together(in_phase(Relaying{.response = ResponseAwaited{}}, false)));
+  EXPECT_FALSE(holds_together(in_phase(Relaying{.response = ResponseRelayed{.body = UntilClose{}}}, false)));
+  EXPECT_TRUE(holds_together(in_phase(Relaying{.response = ResponseRelayed{.body = NoBody{}}}, false)));
+}
+
+TEST(Codec, RefusesFramingsThatCannotBe) {
+  EXPECT_FALSE(holds_together(in_phase(Connecting{.request = {.body = UntilClose{}}, .head_bytes = 1}, false)));
+  EXPECT_FALSE(holds_together(in_phase(Connecting{.request = {.body = ByLength{0}}, .head_bytes = 1}, false)));
+  const auto position = static_cast<ChunkPosition>(8);
+  EXPECT_FALSE(holds_together(in_phase(Connecting{.request = {.body = ByChunks{position}}, .head_bytes = 1}, false)));
+}
+
+// What is on the wire but has no place here.
+TEST(Codec, RefusesNumbersOutOfTheirRange) {
+  const std::string whole = encode(in_phase(Connecting{.head_bytes = 1}, false));
+  const std::vector<std::function<void(wire::Connection&)>> changes{
+      [](wire::Connection& in) { in.mutable_http1()->mutable_connecting()->set_attempts(256); },
+      [](wire::Connection& in) { in.mutable_http1()->mutable_connecting()->clear_request(); },
+      [](wire::Connection& in) { in.mutable_http1()->mutable_connecting()->mutable_request()->clear_body(); },
+      [](wire::Connection& in) { in.mutable_http1()->mutable_access()->set_status(65536); },
+      [](wire::Connection& in) { in.mutable_http1()->clear_phase(); },
+      [](wire::Connection& in) { in.mutable_client_address()->set_family(4); },
+      [](wire::Connection& in) { in.mutable_client_address()->set_port(65536); },
+      [](wire::Connection& in) { in.mutable_client_address()->set_ip("12345"); },
+      [](wire::Connection& in) { in.clear_client(); },
+      [](wire::Connection& in) { in.clear_protocol(); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    wire::Moved moved;
+    ASSERT_TRUE(moved.ParseFromString(whole));
+    changes[i](*moved.mutable_connection());
+    EXPECT_FALSE(decode(moved.SerializeAsString(), 0)) << "change " << i;
+  }
+}
+
+TEST(Codec, NamesThePhases) {
+  EXPECT_EQ(phase_name(in_phase(AwaitingRequest{}, false)), "head");
+  EXPECT_EQ(phase_name(ConnectionState{}), "idle");
+  EXPECT_EQ(phase_name(in_phase(Connecting{}, false)), "exchange");
+  EXPECT_EQ(phase_name(in_phase(Relaying{}, true)), "exchange");
+  EXPECT_EQ(phase_name(in_phase(Answering{}, false)), "closing");
+  EXPECT_EQ(phase_name(in_phase(Lingering{}, false)), "closing");
+  ConnectionState tunnel;
+  tunnel.protocol = Tunnel{};
+  EXPECT_EQ(phase_name(tunnel), "tunnel");
+}
+
+}  // namespace
+}  // namespace baton::state

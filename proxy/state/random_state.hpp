@@ -1,0 +1,162 @@
+// States for tests: random ones that hold together, of every phase and every kind of framing. The same seed gives the
+// same states.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+
+#include "proxy/state/state.hpp"
+
+namespace baton::state {
+
+class RandomState {
+ public:
+  explicit RandomState(std::uint64_t seed) : random_(seed) {}
+
+  ConnectionState connection() {
+    ConnectionState state;
+    state.id = random_();
+    state.listener = text(12);
+    state.client_address = address();
+    state.client = leg();
+    if (below(5) == 0) {
+      state.protocol = Tunnel{
+          .upstream = text(12), .attempts = static_cast<std::uint8_t>(random_()), .access = access()};
+      if (coin()) state.upstream = upstream();
+    } else {
+      state.protocol = http1(state);
+    }
+    return state;
+  }
+
+  IdleUpstream idle_upstream() { return {.upstream = text(12), .server = address(), .idle_since_ms = time()}; }
+
+  std::uint64_t below(std::uint64_t end) { return random_() % end; }
+
+ private:
+  bool coin() { return below(2) == 1; }
+  // 0, which stands for never, is among them.
+  std::int64_t time() { return coin() ? 0 : static_cast<std::int64_t>(below(1'000'000'000)); }
+
+  std::string text(std::size_t bytes_max) {
+    std::string text(below(bytes_max + 1), '\0');
+    for (char& c : text) c = static_cast<char>(below(256));
+    return text;
+  }
+
+  SocketAddress address() {
+    SocketAddress address;
+    address.family = static_cast<Family>(below(4));
+    if (address.family == Family::ipv4 || address.family == Family::ipv6) {
+      address.port = static_cast<std::uint16_t>(random_());
+      const std::size_t bytes = address.family == Family::ipv4 ? 4 : 16;
+      for (std::size_t i = 0; i < bytes; ++i) address.ip[i] = static_cast<std::uint8_t>(random_());
+    }
+    if (address.family == Family::ipv6) address.scope = static_cast<std::uint32_t>(below(100));
+    if (address.family == Family::unix_path) address.path = text(20);
+    return address;
+  }
+
+  Leg leg() {
+    Leg leg;
+    leg.unread.append(text(60));
+    leg.unsent.append(text(60));
+    leg.read_ended = coin();
+    leg.write_ended = coin();
+    leg.read_at_ms = time();
+    leg.write_at_ms = time();
+    return leg;
+  }
+
+  UpstreamLeg upstream() {
+    UpstreamLeg upstream;
+    static_cast<Leg&>(upstream) = leg();
+    upstream.upstream = text(12);
+    upstream.server = address();
+    upstream.reused = coin();
+    return upstream;
+  }
+
+  BodyFraming framing(bool of_request) {
+    switch (below(of_request ? 3 : 4)) {
+      case 0: return NoBody{};
+      case 1: return ByLength{1 + below(1'000'000)};
+      case 2:
+        return ByChunks{.position = static_cast<ChunkPosition>(below(8)),
+                        .remaining = below(100'000),
+                        .line_bytes = static_cast<std::uint32_t>(below(1024))};
+      default: return UntilClose{};
+    }
+  }
+
+  Request request() {
+    return {.body = framing(true),
+            .body_bytes = below(1'000'000),
+            .head_only = coin(),
+            .idempotent = coin(),
+            .http10 = coin(),
+            .asked_close = coin(),
+            .keep_alive = coin(),
+            .expects_continue = coin(),
+            .wants_websocket = coin()};
+  }
+
+  AccessRecord access() {
+    if (coin()) return {};
+    return {.started_ms = time(),
+            .started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50)),
+            .request_line = text(40),
+            .referer = text(10),
+            .user_agent = text(10),
+            .status = static_cast<std::uint16_t>(below(1000)),
+            .response_bytes = random_()};
+  }
+
+  // Up to `most`, and never more than fits.
+  std::uint32_t up_to(std::size_t most) { return static_cast<std::uint32_t>(below(most + 1)); }
+
+  Http1 http1(ConnectionState& state) {
+    Http1 http1;
+    http1.requests = below(1000);
+    http1.access = access();
+    const std::size_t unread = state.client.unread.size();
+    switch (below(5)) {
+      case 0: http1.phase = AwaitingRequest{time(), up_to(unread)}; break;
+      case 1:
+        if (unread == 0) state.client.unread.append("G");
+        http1.phase = Connecting{.request = request(),
+                                 .head_bytes = 1 + up_to(state.client.unread.size() - 1),
+                                 .attempts = static_cast<std::uint8_t>(random_()),
+                                 .fresh = coin()};
+        break;
+      case 2: http1.phase = relaying(state); break;
+      case 3: http1.phase = Answering{}; break;
+      default: http1.phase = Lingering{time()};
+    }
+    return http1;
+  }
+
+  Relaying relaying(ConnectionState& state) {
+    Relaying relaying;
+    relaying.request = request();
+    relaying.held = up_to(state.client.unread.size());
+    relaying.head_bytes = relaying.held == 0 ? static_cast<std::uint32_t>(below(1000)) : 1 + up_to(relaying.held - 1);
+    relaying.attempts = static_cast<std::uint8_t>(random_());
+    relaying.upload_abandoned = coin();
+    state.upstream = upstream();
+    if (coin()) {
+      relaying.response =
+          ResponseAwaited{up_to(state.upstream->unread.size()), static_cast<std::uint8_t>(below(11))};
+    } else {
+      const BodyFraming body = framing(false);
+      if (std::holds_alternative<NoBody>(body) && coin()) state.upstream.reset();
+      relaying.response = ResponseRelayed{body, coin(), coin()};
+    }
+    return relaying;
+  }
+
+  std::mt19937_64 random_;
+};
+
+}  // namespace baton::state
