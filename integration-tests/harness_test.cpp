@@ -5,6 +5,7 @@
 
 #include "harness/baton.hpp"
 #include "harness/client.hpp"
+#include "harness/load_origin.hpp"
 #include "harness/nginx.hpp"
 #include "harness/origin.hpp"
 #include "harness/process.hpp"
@@ -210,6 +211,20 @@ TEST(Origin, RefusesOnCommandAndListensOnAUnixSocket) {
   EXPECT_EQ(Client(origin.address()).get("/bytes/3").body, "ABC");
   origin.refuse();
   EXPECT_FALSE(is_listening(origin.address()));
+}
+
+TEST(LoadOrigins, AnswerEveryHeadHoweverItIsCut) {
+  LoadOrigin origin("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab");
+  Client client(origin.address()), other(origin.address());
+  EXPECT_EQ(other.get("/").body, "ab");
+  for (const char byte : get_request("/")) client.send({&byte, 1});
+  EXPECT_EQ(client.response().body, "ab");
+  client.send(get_request("/") + get_request("/") + "GET / HTTP/1.1\r\n\r");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(client.response().body, "ab");
+  client.expect_silence(Milliseconds(50));
+  client.send("\n");
+  EXPECT_EQ(client.response().body, "ab");
+  EXPECT_EQ(origin.requests(), 5u);
 }
 
 TEST(Message, RefusesWhatIsNotExact) {

@@ -50,6 +50,13 @@ void Connection::resume() {
   run();
 }
 
+void Connection::end_if_idle() {
+  if (closed_ || frozen_) return;
+  client_.note_readable();
+  run();
+  if (!closed_ && !frozen_ && http1::is_idle(state_)) close(false);
+}
+
 void Connection::note_shared() {
   client_.note_shared();
   if (upstream_) upstream_->note_shared();
@@ -300,6 +307,8 @@ Ask Connection::attach(bool reused) {
   leg.write_at_ms = worker_.now_ms();
   leg.server = server_->address;
   leg.reused = reused;
+  auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  if (http1 != nullptr && worker_.rules().keep_access) http1->access.upstream = server_->address.text();
   return http1::advance(state_, context());
 }
 

@@ -33,6 +33,8 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
 
   // The configuration has changed: it finishes what it began, and looks up anew where it belongs.
   void reconfigured();
+  // Ends it unless a request has begun, or is in the socket and was not seen yet.
+  void end_if_idle();
   // Ends it now: in good order, or by a reset.
   void end() { close(false); }
   void cut() { close(true); }

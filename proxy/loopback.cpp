@@ -105,8 +105,9 @@ Stage::Stage(const Play& play, const TestListener& front, const TestListener& or
 
 Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event) {
   constexpr int idle_turns_max = 2000;     // each a millisecond
+  constexpr std::size_t events_max = 20'000;
   std::size_t events = 0;
-  for (int idle_turns = 0; idle_turns < idle_turns_max && !witnessed_.finished;) {
+  for (int idle_turns = 0; idle_turns < idle_turns_max && events < events_max && !witnessed_.finished;) {
     turn_client();
     turn_origin();
     other_->loop().run_one(0);
@@ -145,7 +146,7 @@ void Stage::move_between_start_and_adopted() {
 bool Stage::finished() const {
   const bool client_is_done = client_.line == play_.client.size() && client_.sending.empty();
   return client_is_done && origin_peer_.line == play_.origin.size() && origin_peer_.sending.empty() &&
-         (witnessed_.client_saw_end || !(play_.closes || client_.ended));
+         (witnessed_.client_saw_end || !(play_.closes || client_.ends));
 }
 
 void Stage::turn_client() {

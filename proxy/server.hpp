@@ -118,6 +118,7 @@ class Server {
   std::unique_ptr<WorkersDonor> donor_;      // during an upgrade
   std::thread conversation_;
   bool upgrading_ = false;
+  std::vector<const BoundSocket*> not_taken_;   // of sockets_: the successor has no such address
   bool conversation_over_ = true;
   std::vector<int> remembered_signals_;      // that came during it
   std::size_t signals_passed_on_ = 0;        // of those: they went with Done

@@ -106,8 +106,10 @@ void Server::stop_accepting(const std::vector<std::string>& taken) {
   workers_->each([](Worker& worker) { worker.stop_accepting(); });
   // What nobody goes on with: its queue is emptied here, and the socket closes with us.
   Worker& worker = workers_->at(0);
+  not_taken_.clear();
   for (const auto& socket : sockets_) {
     if (std::find(taken.begin(), taken.end(), socket.address.text()) != taken.end()) continue;
+    not_taken_.push_back(&socket);
     worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); });
   }
 }
@@ -142,7 +144,8 @@ bool Server::reclaim() {
 }
 
 std::string Server::explain_failure(const handoff::HandoverOutcome& outcome, pid_t successor) {
-  // The channel usually ends because the successor did; how, helps more than that it did.
+  // The channel usually ends because the successor did; how, helps more than that it did. One that hangs does not
+  // answer this either.
   for (int i = 0; i < 100 && successor_pid_ == successor && !successor_status_; ++i) {
     reap();
     if (!successor_status_) ::usleep(1000);
@@ -169,12 +172,17 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
     stopping_ = true;
     const std::uint64_t left = shared_.connections.load();
     if (left != 0) log::warning("{} connections could not be moved and are served here to their end", left);
+    for (const BoundSocket* socket : not_taken_) {
+      workers_->at(0).loop().call([&] { workers_->at(0).empty_queue(as_workers_see_it(*socket)); });
+      unlink_path(*socket);
+    }
     workers_->each([](Worker& worker) { worker.begin_stop(); });
     sockets_.clear();
     watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
     return;
   }
 
+  const std::string why = explain_failure(outcome, successor);
   // A successor that owns nothing is of no use to anybody. One that has adopted connections serves them to their end
   // and ends by itself; if it hangs, it is killed when that end must have come.
   if (successor_pid_ == successor && !outcome.adopted_any) {
@@ -185,9 +193,8 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
       if (!error && successor_pid_ == successor) ::kill(successor, SIGKILL);
     });
   }
-  last_upgrade_ = admin::LastUpgrade{"rolled_back", outcome.reason, outcome.report};
-  log::error("upgrade: failed: {}; this process goes on; {}", explain_failure(outcome, successor),
-             report_line(outcome.report));
+  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
+  log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   stopping_ = false;
   const std::vector<int> signals = std::exchange(remembered_signals_, {});
   for (const int signal : signals) {

@@ -274,7 +274,7 @@ void Worker::begin_stop() {
   stopping_ = true;
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
-    if (http1::is_idle(connection->state())) connection->end();
+    if (http1::is_idle(connection->state())) connection->end_if_idle();
     connection = next;
   }
   pool_.expire(now_ms(), 0);

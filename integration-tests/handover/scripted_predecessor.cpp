@@ -29,6 +29,9 @@ std::string state_of_idle(std::uint64_t id) {
 
 }  // namespace
 
+LiveClient::LiveClient(const Address& to, int listener, std::uint64_t its_id)
+    : client(to), served(Fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))), id(its_id) {}
+
 void LiveClient::expect_untouched() {
   served.send("from the predecessor");
   EXPECT_EQ(client.read_exactly(20), "from the predecessor");
@@ -44,11 +47,7 @@ ScriptedPredecessor::ScriptedPredecessor(const Origin& origin, std::size_t clien
   replace_file(directory_ / "baton.pid", our_pid_file);
   lock_ = std::move(*handoff::InstanceLock::on_file(directory_ / "handoff.sock.lock"));
   if (!lock_.try_take()) throw Failure("the lock is not free");
-  for (std::size_t i = 0; i < clients; ++i) {
-    Client client(address());
-    Stream served{Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))};
-    clients_.push_back({std::move(client), std::move(served), 100 + i});
-  }
+  for (std::size_t i = 0; i < clients; ++i) clients_.emplace_back(address(), listener_.get(), 100 + i);
   start_successor();
 }
 
@@ -119,20 +118,20 @@ void ScriptedPredecessor::await(handoff::Kind kind) {
 
 void ScriptedPredecessor::converse_through(const std::string& step) {
   using handoff::Kind;
-  struct Exchange {
+  struct Turn {
     const char* step;
     void (ScriptedPredecessor::*send)();
     Kind answer;
   };
-  const Exchange exchanges[] = {{"Hello", &ScriptedPredecessor::send_hello, Kind::hello},
+  const Turn turns[] = {{"Hello", &ScriptedPredecessor::send_hello, Kind::hello},
                                 {"Inherit", &ScriptedPredecessor::send_inherit, Kind::ready},
                                 {"Listen", &ScriptedPredecessor::send_listen, Kind::listening},
                                 {"Offer", &ScriptedPredecessor::send_offer, Kind::adopted}};
   if (step.empty()) return;
-  for (const Exchange& exchange : exchanges) {
-    (this->*exchange.send)();
-    await(exchange.answer);
-    if (step == exchange.step) return;
+  for (const Turn& turn : turns) {
+    (this->*turn.send)();
+    await(turn.answer);
+    if (step == turn.step) return;
   }
   throw Failure("there is no step " + step);
 }

@@ -4,9 +4,9 @@
 
 #include <signal.h>
 
+#include <list>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "handoff/instance.hpp"
 #include "handoff/records.hpp"
@@ -20,6 +20,8 @@ namespace baton::harness {
 
 // A client and our side of its connection, as the predecessor has it.
 struct LiveClient {
+  LiveClient(const Address& to, int listener, std::uint64_t its_id);
+
   Client client;
   Stream served;       // the accepted socket
   std::uint64_t id;
@@ -56,7 +58,7 @@ class ScriptedPredecessor {
   // It is the instance: named in the PID file, serving new connections.
   void expect_it_is_the_instance();
 
-  std::vector<LiveClient>& clients() { return clients_; }
+  std::list<LiveClient>& clients() { return clients_; }
   const Address& address() const { return settings_.binds.front(); }
 
  private:
@@ -67,7 +69,7 @@ class ScriptedPredecessor {
   Address listening_at_;
   Fd listener_;
   handoff::InstanceLock lock_;
-  std::vector<LiveClient> clients_;
+  std::list<LiveClient> clients_;
   std::unique_ptr<handoff::Channel> channel_;
   std::unique_ptr<Process> successor_;
 };

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -57,6 +58,15 @@ std::uint16_t bound_port(int fd) {
   return 0;
 }
 
+bool can_listen_on(Address address) {
+  try {
+    listen_on(address, 1);
+    return true;
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
 Fd try_connect(const Address& address) {
   SocketAddress to = socket_address(address);
   Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -85,10 +95,11 @@ std::uint16_t free_port() {
   static std::mutex mutex;
   static std::set<std::uint16_t> given;
   std::lock_guard lock(mutex);
+  static std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<int> ports(10'000, 32'000);
   while (true) {
-    Address any = loopback(0);
-    Fd fd = listen_on(any, 1);
-    if (given.insert(any.port).second) return any.port;
+    Address address = loopback(static_cast<std::uint16_t>(ports(random)));
+    if (can_listen_on(address) && given.insert(address.port).second) return address.port;
   }
 }
 

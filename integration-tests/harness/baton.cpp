@@ -1,6 +1,8 @@
 #include "harness/baton.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -38,7 +40,12 @@ void Baton::start() {
     std::filesystem::copy_file(binary, binary_path());
     binary = binary_path();
   }
-  process_ = std::make_unique<Process>(Command{{binary, "run", "-c", config_path()}});
+  Command command{{binary, "run", "-c", config_path()}};
+  if (settings_.descriptors_max != 0) {
+    const std::string limit = "ulimit -n " + std::to_string(settings_.descriptors_max) + "; exec \"$0\" \"$@\"";
+    command.argv.insert(command.argv.begin(), {"/bin/sh", "-c", limit});
+  }
+  process_ = std::make_unique<Process>(command);
   pid_ = process_->pid();
 }
 
@@ -121,6 +128,13 @@ std::size_t Baton::count_log_lines(const std::regex& line) const {
   std::size_t count = 0;
   for (std::string one; std::getline(lines, one);) count += std::regex_search(one, line) ? 1 : 0;
   return count;
+}
+
+bool Baton::lock_is_held() const {
+  const std::string path = directory_ / "handoff.sock.lock";
+  const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file) throw Failure("there is no " + path);
+  return ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
 pid_t Baton::pid_in_file() const {

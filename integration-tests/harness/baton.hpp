@@ -59,6 +59,8 @@ class Baton {
   std::string config_path() const { return directory_ / "baton.yaml"; }
   std::string pid_file_path() const { return directory_ / "baton.pid"; }
   pid_t pid_in_file() const;
+  // Whether some process is the instance, as the kernel knows it.
+  bool lock_is_held() const;
   // The copy of the program, with Settings::own_binary.
   std::string binary_path() const { return directory_ / "baton"; }
 

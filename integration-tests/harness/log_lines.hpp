@@ -14,4 +14,12 @@ inline const std::regex upgrade_refused{R"(upgrade: .*(refused|already))"};
 // Why a second process on the same configuration does not start.
 inline const std::regex lock_held{R"(lock|another (process|instance)|already)"};
 
+// SIGHUP, answered by exactly one of these.
+inline const std::regex reload_done{R"(reload: done)"};
+inline const std::regex reload_failed{R"(reload: failed)"};
+// SIGUSR1.
+inline const std::regex logs_reopened{R"(log files reopened)"};
+// A worker leaves the queue alone; the reason follows.
+inline const std::regex accepting_pauses{R"(accepting pauses: )"};
+
 }  // namespace baton::harness::log_lines

@@ -19,12 +19,14 @@ struct Settings {
   std::vector<Server> servers = {};
   std::vector<Address> binds = {};  // empty: one free port of 127.0.0.1
   std::string protocol = "http";
-  std::string timeouts = {};  // "head: 300ms, idle: 1s"; likewise the next three
+  std::string timeouts = {};  // "head: 300ms, idle: 1s"; likewise limits and log
   std::string limits = {};
-  std::string handoff = {};
+  // A busy machine must not fail a test, so what is short is added where it is the subject.
+  std::string handoff = "ready_timeout: 15s, step_timeout: 15s";
   std::string log = {};
   unsigned workers = 2;
   bool own_binary = false;  // run a copy in the test's directory, which can then be replaced
+  unsigned descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
 
   Settings() = default;
   explicit Settings(const Address& server) : servers{{server}} {}

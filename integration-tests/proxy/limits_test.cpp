@@ -87,7 +87,7 @@ TEST_F(Limits, ConnectionsBeyondTheLimitWaitForAFreePlace) {
 }
 
 TEST_F(Limits, ZeroMeansNone) {
-  Baton baton(with("head_bytes: 0, uri_bytes: 0, fields: 0"));
+  Baton baton(with("head_bytes: 64k, uri_bytes: 0, fields: 0"));
   EXPECT_EQ(baton.connect().get("/bytes/1?" + std::string(20'000, 'q'), many_fields(300)).status(), 200);
 }
 

@@ -13,11 +13,12 @@ namespace {
 
 class FailedUpgrade : public testing::Test {
  protected:
-  static Settings settings(const Origin& origin) {
-    Settings settings(origin.address());
-    settings.own_binary = true;
-    settings.handoff = "ready_timeout: 1s, step_timeout: 500ms";
-    return settings;
+  explicit FailedUpgrade(Settings more = {}) : baton(settings(std::move(more))) {}
+
+  Settings settings(Settings more) const {
+    more.servers = {{origin.address()}};
+    more.own_binary = true;
+    return more;
   }
 
   // The connections of before are served by the process of before, and so is a new one.
@@ -44,7 +45,7 @@ class FailedUpgrade : public testing::Test {
   void restore_binary() { replace_file(baton.binary_path(), read_file(baton_binary()), true); }
 
   Origin origin;
-  Baton baton{settings(origin)};
+  Baton baton;
   Client idle = baton.connect();
   Client partial = baton.connect();
 };
@@ -55,7 +56,18 @@ TEST_F(FailedUpgrade, ASuccessorThatExitsAtOnce) {
 TEST_F(FailedUpgrade, ASuccessorThatExitsWithSuccessButSaidNothing) {
   expect_failure_with("#!/bin/sh\nexit 0\n");
 }
-TEST_F(FailedUpgrade, ASuccessorThatHangs) {
+
+class HangingSuccessor : public FailedUpgrade {
+ protected:
+  HangingSuccessor() : FailedUpgrade(short_ready_timeout()) {}
+  static Settings short_ready_timeout() {
+    Settings settings;
+    settings.handoff = "ready_timeout: 3s, step_timeout: 15s";  // for the upgrade after the repair too
+    return settings;
+  }
+};
+
+TEST_F(HangingSuccessor, IsKilled) {
   expect_failure_with("#!/bin/sh\nexec /bin/sleep 1000\n");
 }
 TEST_F(FailedUpgrade, ASuccessorThatIsKilled) {

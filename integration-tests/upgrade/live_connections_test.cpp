@@ -16,7 +16,7 @@ class LiveUpgrade : public testing::Test {
  protected:
   static Settings settings(const Origin& origin) {
     Settings settings(origin.address());
-    settings.handoff = "finish_timeout: 200ms";  // what has not finished by then moves in the middle
+    settings.handoff += ", finish_timeout: 200ms";  // what has not finished by then moves in the middle
     return settings;
   }
   Origin origin;

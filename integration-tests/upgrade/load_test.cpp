@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "harness/baton.hpp"
+#include "harness/load_origin.hpp"
 #include "harness/nginx.hpp"
-#include "harness/origin.hpp"
 
 namespace baton::harness {
 namespace {
@@ -26,7 +26,9 @@ void expect_undisturbed_load(Baton& baton, const std::string& path) {
   for (int i = 0; i < upgrades; ++i) {
     await([&] { return baton.number("requests_total") > requests_before + 100; }, "load between two upgrades");
     requests_before = baton.number("requests_total");
-    baton.upgrade();
+    const std::string report = baton.upgrade();
+    EXPECT_NE(report.find("moved=" + std::to_string(connections) + " "), std::string::npos) << report;
+    EXPECT_NE(report.find("taken_back=0, refused=0,"), std::string::npos) << report;
   }
   EXPECT_EQ(baton.number("connections.total"), connections);
   EXPECT_EQ(baton.number("accepted_total"), connections + connections_before_the_load) << "wrk has reconnected";
@@ -38,10 +40,17 @@ void expect_undisturbed_load(Baton& baton, const std::string& path) {
   EXPECT_NE(load.out().find("requests in"), std::string::npos) << load.out();
 }
 
-TEST(UpgradeUnderLoad, WithOurOrigin) {
-  Origin origin;
+TEST(UpgradeUnderLoad, WithAnswersByLength) {
+  LoadOrigin origin("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + pattern(1000));
   Baton baton{Settings(origin.address())};
-  expect_undisturbed_load(baton, "/bytes/1000");
+  expect_undisturbed_load(baton, "/");
+}
+
+TEST(UpgradeUnderLoad, WithAnswersInChunks) {
+  LoadOrigin origin("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(pattern(600)) +
+                    chunk(pattern(400)) + std::string(last_chunk));
+  Baton baton{Settings(origin.address())};
+  expect_undisturbed_load(baton, "/");
 }
 
 TEST(UpgradeUnderLoad, WithNginxAndSmallAnswers) {

@@ -49,7 +49,7 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
           {"to_pid", report.to.pid},
           {"from_version", text_of(report.from.version)},
           {"to_version", text_of(report.to.version)},
-          {"duration_ms", static_cast<double>(report.duration_us) / 1000.0},
+          {"duration_ms", (report.duration_us + 500) / 1000},
           {"moved", counts_of(moved.clients)},
           {"moved_total", moved.clients_total},
           {"upstream_idle_moved", moved.upstream_idle},

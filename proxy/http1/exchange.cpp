@@ -51,6 +51,7 @@ void note_access(Http1& http1, const Context& context, const RequestHead* head, 
   access.request_line.assign(first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192));
   access.referer.clear();
   access.user_agent.clear();
+  access.upstream.clear();
   if (head == nullptr) return;
   for (const Field& field : head->fields) {
     if (field.id == FieldName::referer) access.referer.assign(field.value);

@@ -91,7 +91,7 @@ TEST_F(AccessLine, AClientOnAUnixSocketHasNoPathInIt) {
 }
 
 TEST_F(AccessLine, JsonHoldsEveryKey) {
-  connection.upstream.emplace().server = connection.client_address;
+  record.upstream = connection.client_address.text();
   EXPECT_EQ(json(),
             "{\"time\":\"2026-11-22T09:21:34.123+00:00\",\"client\":\"192.0.2.7\",\"listener\":\"web\","
             "\"request\":\"GET /a?b HTTP/1.1\",\"status\":200,\"bytes\":123,\"duration_ms\":246,"

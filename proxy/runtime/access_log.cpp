@@ -105,7 +105,7 @@ void append_json(const ConnectionState& connection, const AccessRecord& record, 
                  record.response_bytes, duration_ms);
   append_json_text(line, "referer", record.referer);
   append_json_text(line, "user_agent", record.user_agent);
-  append_json_text(line, "upstream", connection.upstream ? connection.upstream->server.text() : std::string());
+  append_json_text(line, "upstream", record.upstream);
   line += "}\n";
 }
 

@@ -57,6 +57,7 @@ class Socket final : public EventHandler {
   // EPOLLERR or EPOLLHUP was seen: both directions are over, or the connection is broken.
   bool hung_up() const { return hung_up_; }
   void note_writable(bool writable) { writable_ = writable; }
+  void note_readable() { readable_ = true; }
 
   // Reads once, at most `bytes`.
   Io receive(state::Buffer& into, std::size_t bytes);

@@ -68,6 +68,7 @@ void write(const AccessRecord& access, wire::Access& out) {
   out.set_request_line(access.request_line);
   out.set_referer(access.referer);
   out.set_user_agent(access.user_agent);
+  out.set_upstream(access.upstream);
   out.set_status(access.status);
   out.set_response_bytes(access.response_bytes);
 }
@@ -198,6 +199,7 @@ struct Reader {
     out.request_line = in.request_line();
     out.referer = in.referer();
     out.user_agent = in.user_agent();
+    out.upstream = in.upstream();
     out.response_bytes = in.response_bytes();
     return time(in.started_ms(), out.started_ms) && fits(in.status(), out.status);
   }

@@ -112,6 +112,7 @@ struct AccessRecord {
   std::string request_line;
   std::string referer;
   std::string user_agent;
+  std::string upstream;               // the address of the server that it went to last
   std::uint16_t status = 0;           // 0: no response has begun
   std::uint64_t response_bytes = 0;   // of content, as passed to the client
   bool operator==(const AccessRecord&) const = default;

@@ -5,8 +5,8 @@
 : "${root:?}"
 
 # `boost` stands for Boost's headers, 1.81 or later, under whatever name the distribution gives them.
-packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boost libssl-dev libyaml-cpp-dev
-  libprotobuf-dev protobuf-compiler libcli11-dev libspdlog-dev libfmt-dev)
+packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boost libyaml-cpp-dev
+  libprotobuf-dev protobuf-compiler libcli11-dev libfmt-dev)
 packages_test=(libgtest-dev libgmock-dev)
 packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   llvm-19)  # llvm-19 has the symbolizer that gives the sanitizers' stack traces their names.

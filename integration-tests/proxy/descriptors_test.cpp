@@ -1,0 +1,74 @@
+// A process that may open few files: it lets clients wait in the queue, and goes on when there is room.
+#include <gtest/gtest.h>
+
+#include <list>
+
+#include "harness/baton.hpp"
+#include "harness/log_lines.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+namespace {
+
+constexpr unsigned descriptors = 64;
+
+class FewDescriptors : public testing::Test {
+ protected:
+  Settings with_limits(const std::string& limits) const {
+    Settings settings(origin.address());
+    settings.descriptors_max = descriptors;
+    settings.limits = limits;
+    return settings;
+  }
+  // More than fit connect and are silent; some are accepted, the others wait.
+  static std::list<Client> exhaust(Baton& baton) {
+    std::list<Client> clients;
+    for (unsigned i = 0; i < 2 * descriptors; ++i) clients.emplace_back(baton.address());
+    baton.await_log(std::regex("accepting pauses: Too many open files"));
+    return clients;
+  }
+
+  Origin origin;
+};
+
+TEST_F(FewDescriptors, LimitTheConnectionsByThemselves) {
+  Baton baton(with_limits(""));
+  std::list<Client> clients;
+  for (unsigned i = 0; i < descriptors; ++i) clients.emplace_back(baton.address()).send(get_request("/bytes/2"));
+  // Each leaves when it has its answer, and so makes room for one that waits.
+  for (; !clients.empty(); clients.pop_front()) EXPECT_EQ(clients.front().response().body, pattern(2));
+  EXPECT_GE(baton.count_log_lines(log_lines::accepting_pauses), 1u) << baton.log();
+  EXPECT_EQ(baton.number("accepted_total"), descriptors);
+}
+
+TEST_F(FewDescriptors, MoveLikeMany) {
+  Baton baton(with_limits(""));
+  std::list<Client> clients;
+  for (int i = 0; i < 8; ++i) clients.emplace_back(baton.address()).get("/bytes/1");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NE(baton.upgrade().find("moved=8 "), std::string::npos);
+    for (Client& one : clients) EXPECT_EQ(one.get("/bytes/2").body, pattern(2));
+  }
+}
+
+TEST_F(FewDescriptors, WhenAllAreUsedAcceptingPausesAndRecovers) {
+  Baton baton(with_limits("connections: 1000"));
+  std::list<Client> clients = exhaust(baton);
+  EXPECT_LE(descriptor_count(baton.pid()), descriptors);
+  while (clients.size() > 10) clients.pop_front();
+  for (Client& one : clients) EXPECT_EQ(one.get("/bytes/2").body, pattern(2));
+  EXPECT_EQ(baton.readyz(), 200);
+}
+
+TEST_F(FewDescriptors, WhenAllAreUsedAnUpgradeFailsAndTheNextWorks) {
+  Baton baton(with_limits("connections: 1000"));
+  std::list<Client> clients = exhaust(baton);
+  baton.failed_upgrade();
+  while (clients.size() > 10) clients.pop_front();
+  await([&] { return descriptor_count(baton.pid()) < descriptors / 2; }, "the proxy to notice that clients have left");
+  EXPECT_NE(baton.upgrade().find("moved=10 "), std::string::npos) << baton.log();
+  for (Client& one : clients) EXPECT_EQ(one.get("/bytes/2").body, pattern(2));
+}
+
+}  // namespace
+}  // namespace baton::harness
