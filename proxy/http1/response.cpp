@@ -1,0 +1,119 @@
+// The response: heads until the final one, then the body on its way to the client.
+#include <algorithm>
+
+#include "proxy/http1/body.hpp"
+#include "proxy/http1/forward.hpp"
+#include "proxy/http1/phases.hpp"
+
+namespace baton::http1 {
+
+using namespace state;
+
+namespace {
+
+constexpr unsigned interim_max = 10;
+
+Ask become_tunnel(ConnectionState& state) {
+  Tunnel tunnel{.upstream = state.upstream->upstream, .access = std::move(http1_of(state).access)};
+  state.protocol = std::move(tunnel);
+  return Ask::wait;
+}
+
+Download trailers_of_response(ConnectionState& state, ResponseRelayed& response, const Context& context) {
+  Buffer& unread = state.upstream->unread;
+  const std::size_t bytes = find_trailers_end(unread.view().substr(0, context.rules.head_bytes));
+  if (bytes == 0 && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) return Download::going_on;
+  if (bytes == 0 || bytes == std::string_view::npos) return Download::broken;
+  auto& trailers = context.scratch.trailers;
+  if (parse_trailers(unread.view().substr(0, bytes), {0, context.rules.fields}, trailers)) return Download::broken;
+  if (!response.dechunk) write_trailers(trailers, state.client.unsent);
+  unread.consume(bytes);
+  response.body = NoBody{};
+  return Download::ended;
+}
+
+}  // namespace
+
+Ask relay_response_head(ConnectionState& state, const Context& context) {
+  Http1& http1 = http1_of(state);
+  Leg& client = state.client;
+  for (;;) {
+    Relaying& relaying = std::get<Relaying>(http1.phase);
+    ResponseAwaited& awaited = std::get<ResponseAwaited>(relaying.response);
+    Request& request = relaying.request;
+    Buffer& unread = state.upstream->unread;
+    if (unread.empty()) {
+      return state.upstream->read_ended ? upstream_lost(state, Loss::reset, context) : Ask::wait;
+    }
+    let_go_of_held(state, relaying);
+    const HeadEnd end = find_head_within(unread, context.rules, awaited.scanned);
+    if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) {
+      return Ask::wait;
+    }
+    if (end.found != HeadEnd::Found::yes) return answer(state, context, 502, request.head_only);
+
+    ResponseHead& head = context.scratch.response;
+    if (parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules.fields}, head)) {
+      return answer(state, context, 502, request.head_only);
+    }
+    if (client.unsent.empty()) client.write_at_ms = context.now_ms;
+    if (head.status == 101) {
+      if (!request.wants_websocket) return answer(state, context, 502, request.head_only);
+      write_response_head(head, {.switching_protocols = true}, client.unsent);
+      unread.consume(end.bytes);
+      http1.access.status = 101;
+      return become_tunnel(state);
+    }
+    if (head.status < 200) {
+      if (++awaited.interim > interim_max) return answer(state, context, 502, request.head_only);
+      if (!request.http10) write_response_head(head, {}, client.unsent);
+      request.expects_continue = false;
+      unread.consume(end.bytes);
+      awaited.scanned = 0;
+      continue;
+    }
+    const ResponseMeaning meaning = response_meaning(head, request.head_only ? Method::head : Method::other);
+    if (meaning.error) return answer(state, context, 502, request.head_only);
+    const bool dechunk = request.http10 && std::holds_alternative<ByChunks>(meaning.body);
+    // What still comes of the request's body after a final response could not be told from a next request.
+    if (!has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body)) {
+      request.keep_alive = false;
+    }
+    write_response_head(head, {.client_http10 = request.http10, .close = !request.keep_alive,
+                               .announce_keep_alive = request.http10 && request.keep_alive}, client.unsent);
+    http1.access.status = head.status;
+    unread.consume(end.bytes);
+    relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive};
+    return Ask::wait;
+  }
+}
+
+Download relay_download(ConnectionState& state, ResponseRelayed& response, const Context& context) {
+  Leg& client = state.client;
+  while (!has_ended(response.body)) {
+    Leg& upstream = *state.upstream;
+    if (upstream.unread.empty()) {
+      if (!upstream.read_ended) return Download::going_on;
+      if (!std::holds_alternative<UntilClose>(response.body)) return Download::broken;
+      response.body = NoBody{};
+      return Download::ended;
+    }
+    std::string_view input = upstream.unread.view();
+    const std::size_t waiting = client.unsent.size();
+    if (waiting >= context.rules.buffer_bytes) return Download::going_on;
+    if (waiting != 0) input = input.substr(0, context.rules.buffer_bytes - waiting);
+    if (waiting == 0) client.write_at_ms = context.now_ms;
+    const BodyPiece piece = consume_body(response.body, input);
+    if (piece.status == BodyStatus::malformed) return Download::broken;
+    if (piece.payload) http1_of(state).access.response_bytes += piece.bytes;
+    if (response.dechunk && !piece.payload) {
+      upstream.unread.consume(piece.bytes);
+    } else if (piece.bytes != 0) {
+      upstream.unread.move_to(client.unsent, piece.bytes);
+    }
+    if (piece.status == BodyStatus::trailers) return trailers_of_response(state, response, context);
+  }
+  return Download::ended;
+}
+
+}  // namespace baton::http1
