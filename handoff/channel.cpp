@@ -207,7 +207,8 @@ Result<bool> Channel::read_some() {
   }
   if (got < 0) {
     if (error == EAGAIN || error == EWOULDBLOCK) return false;
-    return fail(error == ECONNRESET ? Fault::closed : Fault::system, errno_text("recvmsg", error));
+    if (error == ECONNRESET) return fail(Fault::closed, "the other side closed the channel");   // with something unread
+    return fail(Fault::system, errno_text("recvmsg", error));
   }
   if (auto taken = take_descriptors(message, in_header && header_filled_ == 0); !taken) {
     return std::unexpected(taken.error());

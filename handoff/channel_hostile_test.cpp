@@ -144,7 +144,7 @@ TEST(HostileChannel, AnUnprivilegedSenderWaitsWhileTooManyDescriptorsAreUnderWay
   if (::geteuid() != 0) GTEST_SKIP() << "must be root to become somebody else";
   EXPECT_TRUE(in_child([]() -> std::string {
     const rlimit small{64, 64};
-    constexpr uid_t somebody = 54321;   // of nobody's: what others have under way does not count
+    constexpr uid_t somebody = 54321;  // of nobody's: what others have under way does not count
     if (::setrlimit(RLIMIT_NOFILE, &small) != 0 || ::setgroups(0, nullptr) != 0 || ::setgid(somebody) != 0 ||
         ::setuid(somebody) != 0) {
       return "cannot become an ordinary user";
@@ -166,7 +166,8 @@ TEST(HostileChannel, AnUnprivilegedSenderWaitsWhileTooManyDescriptorsAreUnderWay
     std::jthread reading([&] {
       for (std::size_t i = 0; i < under_way + 1; ++i) {
         const auto got = wire.reader.receive(soon());
-        if (!got || got->descriptors_lost || got->descriptors.size() != numbers.size()) complaint = "a frame is missing";
+        if (!got || got->descriptors_lost || got->descriptors.size() != numbers.size())
+          complaint = "a frame is missing";
       }
     });
     if (auto late = sender.send(Kind::bye, "", numbers, {}, soon()); !late) return late.error().text;

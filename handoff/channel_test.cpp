@@ -27,9 +27,13 @@ TEST_F(ChannelTest, CarriesFramesOfAllSizesWithDescriptorsAndSecrets) {
   struct Size {
     std::size_t record, secrets, descriptors;
   };
-  const Size sizes[] = {{0, 0, 0},   {1, 0, 0},    {0, 1, 0},         {0, 0, 1},           {19, 20, 21},
-                        {20, 0, 2},  {4096, 0, 0}, {65537, 300, 250}, {1 << 20, 77, 3},    {0, limits::secret_bytes_max, 1},
-                        {256 << 10, 1, 0}, {limits::record_bytes_max, limits::secret_bytes_max, limits::descriptors_per_frame_max}};
+  const Size sizes[] = {
+      {0, 0, 0},         {1, 0, 0},
+      {0, 1, 0},         {0, 0, 1},
+      {19, 20, 21},      {20, 0, 2},
+      {4096, 0, 0},      {65537, 300, 250},
+      {1 << 20, 77, 3},  {0, limits::secret_bytes_max, 1},
+      {256 << 10, 1, 0}, {limits::record_bytes_max, limits::secret_bytes_max, limits::descriptors_per_frame_max}};
   std::vector<UniqueFd> files;
   std::vector<int> numbers;
   for (std::size_t i = 0; i < limits::descriptors_per_frame_max; ++i) {
@@ -38,9 +42,9 @@ TEST_F(ChannelTest, CarriesFramesOfAllSizesWithDescriptorsAndSecrets) {
   std::jthread sender([&] {
     std::size_t seed = 0;
     for (const Size& size : sizes) {
-      const auto sent = near.send(static_cast<Kind>(1 + seed % 10), pattern(size.record, seed),
-                                  std::span(numbers).first(size.descriptors),
-                                  SecretBytes(pattern(size.secrets, seed + 1)), soon());
+      const auto sent =
+          near.send(static_cast<Kind>(1 + seed % 10), pattern(size.record, seed),
+                    std::span(numbers).first(size.descriptors), SecretBytes(pattern(size.secrets, seed + 1)), soon());
       EXPECT_TRUE(sent) << sent.error().text;
       ++seed;
     }
@@ -131,7 +135,8 @@ TEST_F(ChannelTest, WaitingForAFrameEndsAtTheDeadline) {
 }
 
 TEST_F(ChannelTest, SendingEndsAtTheDeadlineWhenNobodyReads) {
-  const auto sent = near.send(Kind::offer, std::string(4 << 20, 'x'), {}, {}, Clock::now() + std::chrono::milliseconds(20));
+  const auto sent =
+      near.send(Kind::offer, std::string(4 << 20, 'x'), {}, {}, Clock::now() + std::chrono::milliseconds(20));
   EXPECT_EQ(sent.error().fault, Fault::timed_out);
 }
 

@@ -1,5 +1,6 @@
 #include "handoff/predecessor.hpp"
 
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -17,6 +18,11 @@ std::size_t descriptors_in_flight_max() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return std::min<std::size_t>(limits::descriptors_in_flight_max, limit.rlim_cur / 2);
+}
+
+bool is_readable(int descriptor) {
+  pollfd polled{descriptor, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0;
 }
 
 // Pauses in microseconds, one for each connection that moved.
@@ -144,9 +150,8 @@ class Conversation {
       const int wake = donor_.wake_descriptor();
       const bool await_donor = !finished && has_room();
       const Deadline deadline = in_flight_.empty() ? no_deadline : answer_deadline_;
-      if (!channel_.wait(await_donor ? std::span(&wake, 1) : std::span<const int>{}, deadline)) {
-        return fail(Fault::timed_out, "no answer in time (waiting for Adopted)");
-      }
+      if (Clock::now() >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Adopted)");
+      channel_.wait(await_donor ? std::span(&wake, 1) : std::span<const int>{}, deadline);
     }
     return {};
   }
@@ -166,6 +171,8 @@ class Conversation {
     wire::Offer record;
     std::vector<int> descriptors;
     std::size_t secret_bytes = 0;
+    // The time runs from the first offer that is not answered for.
+    if (in_flight_.empty()) answer_deadline_ = in_step();
     for (Parcel& parcel : batch.parcels) {
       // From here on a failure must take it back, so it is in flight before anything can fail.
       in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, parcel.descriptors.size()};
@@ -186,8 +193,7 @@ class Conversation {
       std::memcpy(secrets.data() + at, parcel.secrets.data(), parcel.secrets.size());
       at += parcel.secrets.size();
     }
-    answer_deadline_ = in_step();
-    return send_record(channel_, Kind::offer, record, answer_deadline_, descriptors, secrets);
+    return send_record(channel_, Kind::offer, record, in_step(), descriptors, secrets);
   }
 
   Result<void> hear_adopted(const Frame& frame) {
@@ -257,9 +263,16 @@ class Conversation {
         if ((*frame)->kind != kind) return std::unexpected(unexpected_frame(**frame, kind));
         return std::move(**frame);
       }
-      const int wake = donor_.wake_descriptor();
-      if (!channel_.wait({&wake, 1}, deadline)) {
+      if (Clock::now() >= deadline) {
         return fail(Fault::timed_out, std::string("no answer in time (waiting for ") + kind_name(kind) + ")");
+      }
+      // Once connections freeze the donor stays awake until it is asked for them, which is not now. Then the channel is
+      // watched alone, and the donor is asked now and then whether to go on.
+      const int wake = donor_.wake_descriptor();
+      if (is_readable(wake)) {
+        channel_.wait({}, std::min(deadline, Clock::now() + std::chrono::milliseconds(10)));
+      } else {
+        channel_.wait({&wake, 1}, deadline);
       }
     }
   }

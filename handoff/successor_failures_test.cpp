@@ -116,7 +116,8 @@ TEST_P(PredecessorThat, LeavesTheSuccessorWithWhatItHasAdopted) {
     adopter.expect_one_end_each();
     EXPECT_EQ(adopter.with(&Fate::started).size(), row.step > Step::listen ? 3u : 0u);
     EXPECT_EQ(adopter.with(&Fate::dropped).size(), 0u);
-    for (const auto& [id, fate] : script.donor.fates) expect_on_far_end(script.donor, id, adopter.fates[id].started == 1);
+    for (const auto& [id, fate] : script.donor.fates)
+      expect_on_far_end(script.donor, id, adopter.fates[id].started == 1);
   }
   EXPECT_EQ(open_descriptors(), before);
 }
@@ -206,8 +207,8 @@ TEST_F(GivingUp, AfterDoneWithTheLockTakenBackIsTheEndOfTheSuccession) {
 struct LyingOffer {
   const char* name;
   std::vector<ParcelId> ids;
-  std::uint32_t descriptors_named;    // by each parcel; one came for each
-  std::uint32_t secret_bytes_named;   // by each parcel; one byte came for each
+  std::uint32_t descriptors_named;   // by each parcel; one came for each
+  std::uint32_t secret_bytes_named;  // by each parcel; one byte came for each
   std::size_t payload_bytes = 1;
 };
 
@@ -246,7 +247,8 @@ TEST_P(OfferThat, IsBelievedInNothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, OfferThat,
-    ::testing::Values(LyingOffer{"NamesTooManyDescriptors", {1, 2}, 2, 1}, LyingOffer{"NamesTooFewDescriptors", {1, 2}, 0, 1},
+    ::testing::Values(LyingOffer{"NamesTooManyDescriptors", {1, 2}, 2, 1},
+                      LyingOffer{"NamesTooFewDescriptors", {1, 2}, 0, 1},
                       LyingOffer{"NamesAlmostEndlessDescriptors", {1, 2}, UINT32_MAX, 1},
                       LyingOffer{"NamesTooManySecrets", {1, 2}, 1, 2}, LyingOffer{"NamesTooFewSecrets", {1, 2}, 1, 0},
                       LyingOffer{"NamesAlmostEndlessSecrets", {1, 2}, 1, UINT32_MAX},
@@ -257,7 +259,7 @@ INSTANTIATE_TEST_SUITE_P(
 class LyingInheritance : public ::testing::TestWithParam<std::pair<int, bool>> {};
 
 TEST_P(LyingInheritance, IsRefused) {
-  const int sockets = GetParam().first;              // as named; one descriptor comes
+  const int sockets = GetParam().first;  // as named; one descriptor comes
   const bool executable = GetParam().second;
   FakeAdopter adopter;
   Pair pair = socket_pair();

@@ -25,7 +25,9 @@
 namespace baton::handoff::test {
 
 // Only ever used up by a test that fails.
-inline Deadline soon() { return Clock::now() + std::chrono::seconds(20); }
+inline Deadline soon() {
+  return Clock::now() + std::chrono::seconds(20);
+}
 
 struct Pair {
   UniqueFd one;
@@ -39,7 +41,9 @@ inline Pair socket_pair() {
 }
 
 // A descriptor whose file no other has.
-inline UniqueFd new_file() { return UniqueFd(::memfd_create("test", MFD_CLOEXEC)); }
+inline UniqueFd new_file() {
+  return UniqueFd(::memfd_create("test", MFD_CLOEXEC));
+}
 
 inline bool same_file(int one, int other) {
   struct stat first{};
@@ -58,7 +62,8 @@ struct RawFrame {
   std::uint16_t descriptors = 0;
   std::string body = {};
 
-  static RawFrame honest(Kind kind, std::string_view record, std::string_view secrets = {}, std::size_t descriptors = 0) {
+  static RawFrame honest(Kind kind, std::string_view record, std::string_view secrets = {},
+                         std::size_t descriptors = 0) {
     return {.kind = kind,
             .record_bytes = static_cast<std::uint32_t>(record.size()),
             .secret_bytes = static_cast<std::uint32_t>(secrets.size()),

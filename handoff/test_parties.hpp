@@ -14,8 +14,12 @@
 
 namespace baton::handoff::test {
 
-inline std::string payload_of(ParcelId id) { return "payload of " + std::to_string(id) + std::string(id % 97, '.'); }
-inline std::string secret_of(ParcelId id) { return id % 2 == 0 ? "" : "secret of " + std::to_string(id); }
+inline std::string payload_of(ParcelId id) {
+  return "payload of " + std::to_string(id) + std::string(id % 97, '.');
+}
+inline std::string secret_of(ParcelId id) {
+  return id % 2 == 0 ? "" : "secret of " + std::to_string(id);
+}
 
 // The predecessor's server. Odd parcels have secrets and a second descriptor.
 class FakeDonor : public Donor {
@@ -30,17 +34,17 @@ class FakeDonor : public Donor {
   // ── What a test sets ──────────────────────────────────────────────────────────────────────────────────────────
   std::vector<UniqueFd> listening;
   std::set<ParcelId> with_unknown_feature;
-  bool lock_is_free = true;                 // what reclaim finds
+  bool lock_is_free = true;  // what reclaim finds
   bool ever_finished = true;
   std::function<std::optional<std::string>()> call_off = [] { return std::nullopt; };
   UniqueFd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
   // ── What it saw ───────────────────────────────────────────────────────────────────────────────────────────────
-  std::map<ParcelId, Fate> fates;           // of those that were frozen
+  std::map<ParcelId, Fate> fates;  // of those that were frozen
   std::map<ParcelId, UniqueFd> far_ends;
-  std::vector<std::string> calls;           // all but those for single parcels
+  std::vector<std::string> calls;  // all but those for single parcels
   std::vector<std::string> taken_addresses;
-  std::size_t most_in_flight = 0;           // descriptors
+  std::size_t most_in_flight = 0;  // descriptors
 
   int count(std::string_view call) const { return static_cast<int>(std::count(calls.begin(), calls.end(), call)); }
   std::set<ParcelId> with(int Fate::* fate) const {
@@ -73,10 +77,13 @@ class FakeDonor : public Donor {
   void stop_accepting(const std::vector<std::string>& taken) override {
     calls.push_back("stop_accepting");
     taken_addresses = taken;
+    ::eventfd_write(wake.get(), 1);  // there is something to freeze, long before anybody asks
   }
   void accept_again() override { calls.push_back("accept_again"); }
 
   Batch freeze_next(const Room& room) override {
+    std::uint64_t woken = 0;
+    (void)!::read(wake.get(), &woken, sizeof woken);
     Batch batch;
     std::size_t descriptors = 0, bytes = 0;
     while (frozen_ < parcels_ && batch.parcels.size() < std::min(room.connections, per_batch_) && bytes < room.bytes) {
@@ -149,7 +156,7 @@ class FakeDonor : public Donor {
 class FakeAdopter : public Adopter {
  public:
   // ── What a test sets ──────────────────────────────────────────────────────────────────────────────────────────
-  std::optional<Error> refusal;                       // of the whole inheritance
+  std::optional<Error> refusal;  // of the whole inheritance
   std::function<Verdict(ParcelId)> judge = [](ParcelId) { return std::nullopt; };
   std::function<void()> while_preparing = [] {};
   std::function<void()> when_accepting = [] {};
@@ -162,7 +169,7 @@ class FakeAdopter : public Adopter {
   std::map<ParcelId, Fate> fates;
   std::vector<std::string> calls;
   Inheritance inherited;
-  std::string application;                            // that came with Done
+  std::string application;  // that came with Done
   Report report;
 
   int count(std::string_view call) const { return static_cast<int>(std::count(calls.begin(), calls.end(), call)); }

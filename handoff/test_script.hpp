@@ -14,30 +14,46 @@ enum class Way {
   closes_without_reading,  // the other side's last frame is never read
   hangs,                   // until the other side gives up
   garbage,
-  other_kind,              // a whole frame, but not the one that belongs here
-  truncated,               // half a frame, then end-of-file
-  unreadable,              // the frame's record is no record
-  descriptors_missing,     // the header names one that did not come
-  descriptors_too_many,    // one came that the header does not name
+  other_kind,            // a whole frame, but not the one that belongs here
+  truncated,             // half a frame, then end-of-file
+  unreadable,            // the frame's record is no record
+  descriptors_missing,   // the header names one that did not come
+  descriptors_too_many,  // one came that the header does not name
   aborts,
 };
-inline constexpr Way all_ways[] = {Way::closes,    Way::closes_without_reading, Way::hangs,
-                                   Way::garbage,   Way::other_kind,             Way::truncated,
-                                   Way::unreadable, Way::descriptors_missing,   Way::descriptors_too_many,
+inline constexpr Way all_ways[] = {Way::closes,
+                                   Way::closes_without_reading,
+                                   Way::hangs,
+                                   Way::garbage,
+                                   Way::other_kind,
+                                   Way::truncated,
+                                   Way::unreadable,
+                                   Way::descriptors_missing,
+                                   Way::descriptors_too_many,
                                    Way::aborts};
 
 inline const char* name_of(Way way) {
   switch (way) {
-    case Way::closes: return "Closes";
-    case Way::closes_without_reading: return "ClosesWithoutReading";
-    case Way::hangs: return "Hangs";
-    case Way::garbage: return "SendsGarbage";
-    case Way::other_kind: return "SendsAnotherKind";
-    case Way::truncated: return "SendsHalfAFrame";
-    case Way::unreadable: return "SendsAnUnreadableRecord";
-    case Way::descriptors_missing: return "NamesADescriptorThatDidNotCome";
-    case Way::descriptors_too_many: return "SendsADescriptorThatItDoesNotName";
-    case Way::aborts: return "Aborts";
+    case Way::closes:
+      return "Closes";
+    case Way::closes_without_reading:
+      return "ClosesWithoutReading";
+    case Way::hangs:
+      return "Hangs";
+    case Way::garbage:
+      return "SendsGarbage";
+    case Way::other_kind:
+      return "SendsAnotherKind";
+    case Way::truncated:
+      return "SendsHalfAFrame";
+    case Way::unreadable:
+      return "SendsAnUnreadableRecord";
+    case Way::descriptors_missing:
+      return "NamesADescriptorThatDidNotCome";
+    case Way::descriptors_too_many:
+      return "SendsADescriptorThatItDoesNotName";
+    case Way::aborts:
+      return "Aborts";
   }
   return "";
 }
@@ -82,7 +98,8 @@ inline void misbehave(Channel channel, Kind kind, Way way) {
       break;
     }
   }
-  while (channel.receive(soon())) {}
+  while (channel.receive(soon())) {
+  }
 }
 
 // The next frame, which must be of that kind. Only ever fails in a failing test.

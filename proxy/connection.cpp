@@ -148,7 +148,7 @@ bool Connection::read_legs() {
         case Io::would_block:
           break;
       }
-    } else if (client_.hung_up() && !state_.client.write_ended) {
+    } else if (client_.broken()) {
       // The client has reset the connection: nobody is left to answer.
       close(false);
       return true;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -27,23 +28,50 @@ std::vector<handoff::UniqueFd> copies_of(const std::vector<int>& descriptors) {
   return copies;
 }
 
+using Task = std::function<void()>;
+using InWorker = std::function<void(Worker&, const Task&)>;
+
+void here(Worker&, const Task& task) { task(); }
+void in_its_thread(Worker& worker, const Task& task) { worker.loop().call(task); }
+
 // Freezes everything and calls `each` with what was frozen.
-void freeze_all(Worker& worker, const std::function<void(const handoff::Parcel&)>& each) {
-  worker.begin_handover(0, [] {});
-  for (;;) {
+void freeze_all(Worker& worker, const InWorker& in, const std::function<void(const handoff::Parcel&)>& each) {
+  in(worker, [&] { worker.begin_handover(0, [] {}); });
+  for (bool more = true; more;) {
     handoff::Room room{.connections = 4, .descriptors = 8, .bytes = 64 * 1024};
     handoff::Batch batch;
-    const bool more = worker.freeze_next(room, batch);
+    in(worker, [&] { more = worker.freeze_next(room, batch); });
     for (const handoff::Parcel& parcel : batch.parcels) each(parcel);
-    if (!more || batch.parcels.empty()) break;
+    if (batch.parcels.empty()) break;
   }
-  worker.end_handover();
 }
 
-bool prepare_copy(Worker& worker, const handoff::Parcel& parcel) {
+bool prepare_copy(Worker& worker, const InWorker& in, const handoff::Parcel& parcel) {
   auto moved = state::decode(parcel.payload, 0);
   EXPECT_TRUE(moved) << "a state cannot be read by a successor";
-  return moved && worker.prepare(parcel.id, std::move(*moved), copies_of(parcel.descriptors));
+  bool prepared = false;
+  if (moved) {
+    in(worker, [&] { prepared = worker.prepare(parcel.id, std::move(*moved), copies_of(parcel.descriptors)); });
+  }
+  return prepared;
+}
+
+void move_all(Worker& from, Worker& to, Outcome outcome, const InWorker& in) {
+  std::vector<handoff::ParcelId> not_adopted;
+  freeze_all(from, in, [&](const handoff::Parcel& parcel) {
+    const bool prepared = prepare_copy(to, in, parcel);
+    if (prepared && outcome == Outcome::adopted) {
+      in(to, [&] { to.start(parcel.id); });
+      in(from, [&] { from.adopted(parcel.id); });
+    } else {
+      not_adopted.push_back(parcel.id);
+    }
+  });
+  for (const handoff::ParcelId id : not_adopted) {
+    in(to, [&] { to.drop(id); });
+    in(from, [&] { from.take_back(id); });
+  }
+  in(from, [&] { from.end_handover(); });
 }
 
 }  // namespace
@@ -81,17 +109,15 @@ std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& se
   return settings;
 }
 
-void move_all(Worker& from, Worker& to, Outcome outcome) {
-  freeze_all(from, [&](const handoff::Parcel& parcel) {
-    const bool prepared = prepare_copy(to, parcel);
-    if (prepared && outcome == Outcome::adopted) {
-      to.start(parcel.id);
-      from.adopted(parcel.id);
-    } else {
-      to.drop(parcel.id);
-      from.take_back(parcel.id);
-    }
-  });
+void move_all(Worker& from, Worker& to, Outcome outcome) { move_all(from, to, outcome, here); }
+
+void move_between_threads(Worker& from, Worker& to, Outcome outcome) { move_all(from, to, outcome, in_its_thread); }
+
+void make_waiting(int descriptor) { ::fcntl(descriptor, F_SETFL, 0); }
+
+bool wait_readable(int descriptor, int timeout_ms) {
+  pollfd one{.fd = descriptor, .events = POLLIN, .revents = 0};
+  return ::poll(&one, 1, timeout_ms) > 0;
 }
 
 Stage::Stage(const Play& play, const TestListener& front, const TestListener& origin)
@@ -100,7 +126,7 @@ Stage::Stage(const Play& play, const TestListener& front, const TestListener& or
       first_(loopback_settings(origin.address()), 1),
       second_(loopback_settings(origin.address()), 2) {
   client_.socket = front.connect();
-  first_.worker.take(front.accept(), {.listener = "web"}, {});
+  first_.worker.take(front.accept(), {.listener = "web", .tunnel_to = play.raw ? "app" : ""}, {});
 }
 
 Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event) {
@@ -129,8 +155,8 @@ void Stage::move(Outcome outcome) {
 
 void Stage::move_between_start_and_adopted() {
   std::vector<handoff::ParcelId> offered;
-  freeze_all(*serving_, [&](const handoff::Parcel& parcel) {
-    if (prepare_copy(*other_, parcel)) offered.push_back(parcel.id);
+  freeze_all(*serving_, here, [&](const handoff::Parcel& parcel) {
+    if (prepare_copy(*other_, here, parcel)) offered.push_back(parcel.id);
   });
   for (const handoff::ParcelId id : offered) other_->start(id);
   for (int event = 0; event < 5; ++event) {
@@ -140,6 +166,7 @@ void Stage::move_between_start_and_adopted() {
     serving_->loop().run_one(0);
   }
   for (const handoff::ParcelId id : offered) serving_->adopted(id);
+  serving_->end_handover();
   std::swap(serving_, other_);
 }
 
@@ -154,13 +181,19 @@ void Stage::turn_client() {
 }
 
 void Stage::turn_origin() {
-  if (auto socket = origin_.accept()) origin_connections_.push_back(std::move(socket));
+  if (auto socket = origin_.accept()) {
+    if (play_.raw) {
+      // An attempt to connect that was given up may have been accepted, and spoken to; it is another connection's turn.
+      origin_peer_ = {.socket = std::move(socket)};
+    } else {
+      origin_connections_.push_back(std::move(socket));
+    }
+  }
   // Whichever connection has something to say is the one that the script goes on with.
   for (auto& connection : origin_connections_) {
     char byte;
-    if (::recv(connection.get(), &byte, 1, MSG_PEEK) <= 0) continue;
+    if (!connection || ::recv(connection.get(), &byte, 1, MSG_PEEK) <= 0) continue;
     std::swap(connection, origin_peer_.socket);
-    if (!connection) std::swap(connection, origin_connections_.back()), origin_connections_.pop_back();
     break;
   }
   bool saw_end = false;
@@ -182,7 +215,7 @@ void Stage::turn(Peer& peer, const Lines& lines, std::string& received, std::siz
   const ssize_t got = ::recv(peer.socket.get(), received.data() + before, received.size() - before, 0);
   received.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   if (got == 0) saw_end = true;
-  EXPECT_TRUE(got >= 0 || errno == EAGAIN) << "a connection broke";
+  EXPECT_TRUE(got >= 0 || errno == EAGAIN || (play_.raw && &peer == &origin_peer_)) << "a connection broke";
   next_line(peer, lines, received);
 }
 

@@ -29,6 +29,7 @@ struct Play {
   std::size_t client_reads = 1 << 20;      // at most so many bytes for each event of the worker
   std::size_t origin_reads = 1 << 20;
   bool closes = false;                     // the proxy ends the connection by itself
+  bool raw = false;                        // the listener is a tcp one
 };
 
 // What each side received.
@@ -68,6 +69,13 @@ enum class Outcome { adopted, taken_back };
 // Freezes what is in `from`, wherever it is, and gives it to `to`; or, taken back, lets it go on where it was.
 // Descriptors are copied and states encoded, as when they go through a channel.
 void move_all(Worker& from, Worker& to, Outcome outcome);
+
+// The same for workers that run in threads.
+void move_between_threads(Worker& from, Worker& to, Outcome outcome);
+
+// A descriptor's calls wait from now on.
+void make_waiting(int descriptor);
+bool wait_readable(int descriptor, int timeout_ms);
 
 class Stage {
  public:

@@ -53,9 +53,13 @@ TEST_F(DyingPredecessor, AfterDoneIsWhatItIsMeantToDo) {
 // ── The predecessor lives, and the conversation breaks ────────────────────────────────────────────────────────────
 
 struct Row {
-  std::string after;       // the last step that goes well; empty: none
+  std::string after;  // the last step that goes well; empty: none
   std::string way;
 };
+
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.way << " after " << row.after;
+}
 
 class LivingPredecessor : public testing::TestWithParam<Row> {
  protected:
@@ -90,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(BreaksOff, LivingPredecessor, testing::ValuesIn([] {
                            return rows;
                          }()),
                          [](const auto& row) {
-                           return row.param.way + "_" + (row.param.after.empty() ? "at_once" : "after_" + row.param.after);
+                           return row.param.way + "_" +
+                                  (row.param.after.empty() ? "at_once" : "after_" + row.param.after);
                          });
 
 class GivingUp : public testing::Test {
@@ -126,7 +131,10 @@ class StoppedSuccessor : public testing::TestWithParam<std::string> {
 
 TEST_P(StoppedSuccessor, TouchesNothingWhenItWakesAfterTheTakeBack) {
   const std::string step = GetParam();
-  const std::string before = step == "Hello" ? "" : step == "Inherit" ? "Hello" : step == "Listen" ? "Inherit" : "Listen";
+  const std::string before = step == "Hello"     ? ""
+                             : step == "Inherit" ? "Hello"
+                             : step == "Listen"  ? "Inherit"
+                                                 : "Listen";
   predecessor.converse_through(before);
   predecessor.stop_successor();
   if (step == "Hello") predecessor.send_hello();

@@ -1,5 +1,5 @@
-// A successor that talks properly up to a step and then fails in one of many ways. It is started in the program's place;
-// which step and which way, a file named `behaviour` beside it says ("Adopted hang").
+// A successor that talks properly up to a step and then fails in one of many ways. It is started in the program's
+// place; which step and which way, a file named `behaviour` beside it says ("Adopted hang").
 #include <signal.h>
 #include <unistd.h>
 
@@ -32,7 +32,8 @@ Behaviour behaviour_beside(const std::string& program) {
 
 class HostileSuccessor {
  public:
-  HostileSuccessor(UniqueFd socket, Behaviour behaviour) : channel_(std::move(socket)), behaviour_(std::move(behaviour)) {}
+  HostileSuccessor(UniqueFd socket, Behaviour behaviour)
+      : channel_(std::move(socket)), behaviour_(std::move(behaviour)) {}
 
   void run() {
     auto hello = parse<wire::Hello>(next());

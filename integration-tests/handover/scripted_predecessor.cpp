@@ -1,6 +1,8 @@
 #include "scripted_predecessor.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <filesystem>
@@ -13,9 +15,11 @@ namespace baton::harness {
 
 namespace {
 
-constexpr std::string_view our_pid_file = "4194000\n";    // whoever that is; it must only stay as it is
+constexpr std::string_view our_pid_file = "4194000\n";  // whoever that is; it must only stay as it is
 
-handoff::Deadline soon() { return handoff::Clock::now() + wait_max; }
+handoff::Deadline soon() {
+  return handoff::Clock::now() + wait_max;
+}
 
 std::string state_of_idle(std::uint64_t id) {
   state::ConnectionState state;
@@ -42,6 +46,7 @@ void LiveClient::expect_untouched() {
 ScriptedPredecessor::ScriptedPredecessor(const Origin& origin, std::size_t clients) : settings_(origin.address()) {
   settings_.binds = {loopback(0)};
   listener_ = listen_on(settings_.binds.front());
+  ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);  // as a predecessor's sockets are
   settings_.handoff = "step_timeout: 300ms, drain_timeout: 5s";
   replace_file(directory_ / "baton.yaml", to_yaml(settings_, directory_));
   replace_file(directory_ / "baton.pid", our_pid_file);
@@ -55,7 +60,7 @@ void ScriptedPredecessor::start_successor() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw Failure("no channel");
   channel_ = std::make_unique<handoff::Channel>(handoff::UniqueFd(ends[0]));
-  const Fd passed(::dup(ends[1]));      // the copy is not closed at exec
+  const Fd passed(::dup(ends[1]));  // the copy is not closed at exec
   ::close(ends[1]);
   successor_ = std::make_unique<Process>(Command{{baton_binary(), "run", "-c", directory_ / "baton.yaml"},
                                                  {"BATON_HANDOFF=" + std::to_string(passed.get())}});
@@ -64,7 +69,8 @@ void ScriptedPredecessor::start_successor() {
 // ── The conversation ──────────────────────────────────────────────────────────────────────────────────────────────
 
 void ScriptedPredecessor::send_hello() {
-  (void)handoff::send_record(*channel_, handoff::Kind::hello, handoff::make_hello({7, ::getpid(), "script"}, {}), soon());
+  (void)handoff::send_record(*channel_, handoff::Kind::hello, handoff::make_hello({7, ::getpid(), "script"}, {}),
+                             soon());
 }
 
 void ScriptedPredecessor::send_inherit() {
@@ -124,9 +130,9 @@ void ScriptedPredecessor::converse_through(const std::string& step) {
     Kind answer;
   };
   const Turn turns[] = {{"Hello", &ScriptedPredecessor::send_hello, Kind::hello},
-                                {"Inherit", &ScriptedPredecessor::send_inherit, Kind::ready},
-                                {"Listen", &ScriptedPredecessor::send_listen, Kind::listening},
-                                {"Offer", &ScriptedPredecessor::send_offer, Kind::adopted}};
+                        {"Inherit", &ScriptedPredecessor::send_inherit, Kind::ready},
+                        {"Listen", &ScriptedPredecessor::send_listen, Kind::listening},
+                        {"Offer", &ScriptedPredecessor::send_offer, Kind::adopted}};
   if (step.empty()) return;
   for (const Turn& turn : turns) {
     (this->*turn.send)();
@@ -145,10 +151,13 @@ void ScriptedPredecessor::die() {
   channel_.reset();
 }
 
-void ScriptedPredecessor::give_up() { channel_->shut_down(); }
+void ScriptedPredecessor::give_up() {
+  channel_->shut_down();
+}
 
 void ScriptedPredecessor::write_raw(std::string_view bytes) {
-  if (::send(channel_->descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) throw Failure("the channel is closed");
+  if (::send(channel_->descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0)
+    throw Failure("the channel is closed");
 }
 
 // ── The successor ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +173,9 @@ void ScriptedPredecessor::stop_successor() {
       "the successor to stop");
 }
 
-void ScriptedPredecessor::continue_successor() { successor_->signal(SIGCONT); }
+void ScriptedPredecessor::continue_successor() {
+  successor_->signal(SIGCONT);
+}
 
 void ScriptedPredecessor::expect_it_ends_and_leaves_us_alone() {
   EXPECT_EQ(successor_->await_exit(), (Ended{1, 0})) << successor_->err();
@@ -176,6 +187,8 @@ void ScriptedPredecessor::expect_it_ends_and_leaves_us_alone() {
   EXPECT_EQ(temporaries, 0u);
   // Whoever connects now is ours: nobody else takes from the queue.
   Client late(address());
+  pollfd queue{listener_.get(), POLLIN, 0};
+  ::poll(&queue, 1, Deadline().poll_ms());
   const Fd accepted(::accept(listener_.get(), nullptr, nullptr));
   EXPECT_TRUE(accepted);
 }

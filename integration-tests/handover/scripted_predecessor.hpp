@@ -23,7 +23,7 @@ struct LiveClient {
   LiveClient(const Address& to, int listener, std::uint64_t its_id);
 
   Client client;
-  Stream served;       // the accepted socket
+  Stream served;  // the accepted socket
   std::uint64_t id;
 
   // Nobody but us has touched the connection: what we write comes, and nothing else; what it says, we read.
@@ -38,19 +38,19 @@ class ScriptedPredecessor {
   void send_hello();
   void send_inherit();
   void send_listen();
-  void send_offer();                       // of all clients, idle
+  void send_offer();  // of all clients, idle
   void send_done();
-  void await(handoff::Kind kind);          // a frame of the successor's
+  void await(handoff::Kind kind);  // a frame of the successor's
   // Up to and including the named step and its answer: "Hello", "Inherit", "Listen", "Offer".
   void converse_through(const std::string& step);
 
   // ── Failing ───────────────────────────────────────────────────────────────────────────────────────────────────────
-  void die();                              // the channel ends, the lock is free, our copies are closed
-  void give_up();                          // as a predecessor that lives: it keeps the lock
+  void die();      // the channel ends, the lock is free, our copies are closed
+  void give_up();  // as a predecessor that lives: it keeps the lock
   void write_raw(std::string_view bytes);
 
   // ── The successor ─────────────────────────────────────────────────────────────────────────────────────────────────
-  void stop_successor();                   // SIGSTOP, and waits until it has stopped
+  void stop_successor();  // SIGSTOP, and waits until it has stopped
   void continue_successor();
   Process& successor() { return *successor_; }
   // It ends with 1, having left the paths of the instance alone.

@@ -15,6 +15,7 @@ class Gate {
   void pass() {
     std::unique_lock lock(mutex_);
     ++arrived_;
+    if (!open_) ++waiting_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return open_; });
   }
@@ -23,11 +24,16 @@ class Gate {
   void open() {
     std::lock_guard lock(mutex_);
     open_ = true;
+    waiting_ = 0;
     changed_.notify_all();
   }
   void shut() {
     std::lock_guard lock(mutex_);
     open_ = false;
+  }
+  int waiting() {
+    std::lock_guard lock(mutex_);
+    return waiting_;
   }
   // So many have come to the gate since the origin was made.
   void await_arrivals(int count) {
@@ -41,6 +47,7 @@ class Gate {
   std::condition_variable changed_;
   bool open_ = false;
   int arrived_ = 0;
+  int waiting_ = 0;
 };
 
 }  // namespace baton::harness

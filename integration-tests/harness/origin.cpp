@@ -81,6 +81,13 @@ std::size_t Origin::bytes_sent() const {
 }
 
 void Origin::close_idle_connections() {
+  // A client may have its answer before this side has noted that it is complete.
+  await(
+      [this] {
+        std::lock_guard lock(mutex_);
+        return std::ranges::count_if(connections_, [](const auto& c) { return !c.idle && !c.ended; }) == gate_.waiting();
+      },
+      "the origin's answers to be complete");
   std::lock_guard lock(mutex_);
   for (Connection& connection : connections_)
     if (connection.idle && !connection.ended) connection.stream.shut_down();

@@ -61,7 +61,8 @@ class Origin {
   std::size_t open_connections() const;
   std::size_t bytes_sent() const;
 
-  // Ends (FIN) every connection on which no request is being answered.
+  // Ends (FIN) every connection on which no request is being answered. Answers that are on their way are completed
+  // first, but for those that wait at the gate; an upgraded connection must not be there.
   void close_idle_connections();
   // Stops listening: further connects are refused. Connections go on.
   void refuse();

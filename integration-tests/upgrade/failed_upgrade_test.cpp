@@ -115,6 +115,7 @@ TEST_F(FailedUpgrade, AnAddedAddressThatIsTaken) {
 TEST_F(FailedUpgrade, FailuresInARowLeaveNothingBehind) {
   idle.get("/bytes/1");
   origin.close_idle_connections();
+  baton.await_number("upstream_idle", 0);
   replace_file(baton.binary_path(), "#!/bin/sh\nexit 1\n", true);
   baton.failed_upgrade();
   const std::size_t descriptors = descriptor_count(baton.pid());

@@ -60,6 +60,7 @@ TEST_F(AfterUpgrade, TenInARowLeaveAsManyDescriptorsEachTime) {
   std::list<Client> clients;
   for (int i = 0; i < 20; ++i) clients.emplace_back(baton.address()).get("/bytes/1");
   origin.close_idle_connections();  // pooled connections would make the count a matter of luck
+  baton.await_number("upstream_idle", 0);
   baton.upgrade();
   const std::size_t descriptors = descriptor_count(baton.pid());
   for (int i = 0; i < 10; ++i) {

@@ -41,6 +41,7 @@ TEST_P(GracefulStop, FinishesWhatIsInFlightAndClosesWhatIsIdle) {
   EXPECT_EQ(response.body, "held");
   EXPECT_EQ(response.field("Connection"), "close");
   busy.expect_fin();
+  busy.close();  // the proxy waits for that, for a while
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
 }
 
@@ -88,6 +89,7 @@ TEST_F(Signals, QuitKnowsNoLimit) {
   EXPECT_TRUE(is_alive(patient.pid()));
   origin.gate().open();
   EXPECT_EQ(busy.response().body, "held");
+  busy.close();
   EXPECT_EQ(patient.await_exit(), (Ended{0, 0}));
 }
 
@@ -124,6 +126,7 @@ TEST_F(Signals, ATermWhileASuccessorIsStartedStopsEverything) {
   await_not_accepting();
   origin.gate().open();
   EXPECT_EQ(busy.response().body, "held");
+  busy.close();
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
 }
 

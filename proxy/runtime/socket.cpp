@@ -15,7 +15,7 @@ bool Socket::watch() {
 
 void Socket::unwatch() {
   if (watched_) loop_.remove(fd_.get());
-  watched_ = readable_ = peer_ended_ = hung_up_ = false;
+  watched_ = readable_ = peer_ended_ = hung_up_ = broken_ = false;
   writable_ = true;
 }
 
@@ -101,6 +101,7 @@ void Socket::on_events(std::uint32_t events) {
   if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable_ = true;
   if ((events & EPOLLRDHUP) != 0) peer_ended_ = true;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) hung_up_ = true;
+  if ((events & EPOLLERR) != 0) broken_ = true;
   owner_->on_ready(*this);
 }
 

@@ -54,8 +54,9 @@ class Socket final : public EventHandler {
 
   bool readable() const { return readable_; }
   bool writable() const { return writable_; }
-  // EPOLLERR or EPOLLHUP was seen: both directions are over, or the connection is broken.
-  bool hung_up() const { return hung_up_; }
+  // EPOLLERR was seen: the other side has reset the connection. (EPOLLHUP alone is no reset: both directions have
+  // ended, and what came before may still be unread.)
+  bool broken() const { return broken_; }
   void note_writable(bool writable) { writable_ = writable; }
   void note_readable() { readable_ = true; }
 
@@ -78,7 +79,8 @@ class Socket final : public EventHandler {
   bool readable_ = false;
   bool writable_ = true;
   bool peer_ended_ = false;    // EPOLLRDHUP was seen: a short read does not mean that nothing is left
-  bool hung_up_ = false;
+  bool hung_up_ = false;       // EPOLLHUP or EPOLLERR was seen
+  bool broken_ = false;
   bool shared_ = false;
   bool reset_ = false;         // sending has found that the other side has reset the connection
 };
