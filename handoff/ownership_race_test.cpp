@@ -6,6 +6,7 @@
 #include "handoff/predecessor.hpp"
 #include "handoff/successor.hpp"
 #include "handoff/test_parties.hpp"
+#include "handoff/test_script.hpp"
 
 namespace baton::handoff {
 namespace {
@@ -14,7 +15,7 @@ using namespace test;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr int races = 5000;
+constexpr int races = 3000;
 
 // Both sides' moments: the predecessor's stays, the successor's follows whoever won last. So the two meet at the edge,
 // where the race is, whatever this machine is busy with.
@@ -147,6 +148,46 @@ TEST(OwnershipRace, TheSuccessorsDeathAgainstItsOwnAdopted) {
     judge(donor, adopter, tally);
   }
   EXPECT_GT(tally.adopted + tally.taken_back, 0);
+}
+
+// One Adopted after the other, as fast as they can be written, while the predecessor gives up: those that could be
+// written are the successor's, and the first that could not, and all after it, are not.
+TEST(OwnershipRace, AStreamOfAdoptedAgainstGivingUp) {
+  constexpr std::size_t parcels = 200;
+  std::mt19937 random(13);
+  std::size_t cut_short = 0;
+  for (int race = 0; race < races / 20 && !::testing::Test::HasFailure(); ++race) {
+    FakeDonor donor(parcels);
+    const std::size_t abort_after = std::uniform_int_distribution<std::size_t>(0, 20)(random);
+    std::set<ParcelId> written;
+    Pair pair = socket_pair();
+    std::jthread successor([&] {
+      SuccessorScript script(std::move(pair.other));
+      script.hello();
+      script.ready();
+      script.listening();
+      std::vector<ParcelId> ids;
+      while (ids.size() < parcels) {
+        const wire::Offer offer = script.offer();
+        for (const auto& parcel : offer.parcels()) ids.push_back(parcel.id());
+      }
+      for (const ParcelId id : ids) {
+        if (id == ids[abort_after]) script.send(Kind::abort, wire::Abort{});
+        wire::Adopted adopted;
+        adopted.add_taken(id);
+        if (!send_record(script.channel, Kind::adopted, adopted, soon())) break;
+        written.insert(id);
+      }
+    });
+    (void)hand_over(
+        std::move(pair.one), donor,
+        {.self = {}, .features = {}, .ready_timeout = milliseconds(20'000), .step_timeout = milliseconds(20'000)});
+    successor.join();
+    EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted), written);
+    donor.expect_one_answer_each();
+    cut_short += written.size() < parcels ? 1 : 0;
+  }
+  EXPECT_GT(cut_short, 0u) << "the predecessor was never in time for this to be a race";
 }
 
 }  // namespace

@@ -16,42 +16,6 @@ using namespace test;
 using std::chrono::milliseconds;
 using Fate = FakeDonor::Fate;
 
-// The successor as a script: it talks properly up to a step.
-class Script {
- public:
-  explicit Script(UniqueFd socket) : channel(std::move(socket)) {}
-
-  void hello() {
-    expect_frame(channel, Kind::hello);
-    send(Kind::hello, make_hello({8, 4711, "script"}, {}));
-  }
-  void ready() {
-    while (!expect_record<wire::Inherit>(channel, Kind::inherit).last()) {
-    }
-    send(Kind::ready, wire::Ready{});
-  }
-  void listening() {
-    expect_frame(channel, Kind::listen);
-    send(Kind::listening, wire::Listening{});
-  }
-  wire::Offer offer() { return expect_record<wire::Offer>(channel, Kind::offer); }
-  void adopt(const wire::Offer& offer) {
-    wire::Adopted adopted;
-    for (const auto& parcel : offer.parcels()) adopted.add_taken(parcel.id());
-    send(Kind::adopted, adopted);
-  }
-  void send(Kind kind, const google::protobuf::MessageLite& record) {
-    (void)send_record(channel, kind, record, soon());
-  }
-  // Until the predecessor has ended the channel.
-  void listen_to_the_end() {
-    while (channel.receive(soon())) {
-    }
-  }
-
-  Channel channel;
-};
-
 enum class Step { hello, ready, listening, adopted, bye };
 constexpr Kind kinds[] = {Kind::hello, Kind::ready, Kind::listening, Kind::adopted, Kind::bye};
 
@@ -63,7 +27,7 @@ struct Row {
 
 // Ten parcels in two batches. At `adopted` the first batch is adopted, and the second is where it goes wrong.
 void fail_at(Row row, UniqueFd socket) {
-  Script script(std::move(socket));
+  SuccessorScript script(std::move(socket));
   Channel& channel = script.channel;
   if (row.step > Step::hello) {
     script.hello();
@@ -160,10 +124,10 @@ INSTANTIATE_TEST_SUITE_P(Each, SuccessorThat, ::testing::ValuesIn(rows()), [](co
 class LyingSuccessor : public ::testing::Test {
  protected:
   // Everything up to the first Offer goes well; `from_there` is the rest.
-  HandoverOutcome hand_over_to(const std::function<void(Script&)>& from_there) {
+  HandoverOutcome hand_over_to(const std::function<void(SuccessorScript&)>& from_there) {
     Pair pair = socket_pair();
     std::jthread running([&] {
-      Script script(std::move(pair.other));
+      SuccessorScript script(std::move(pair.other));
       script.hello();
       script.ready();
       script.listening();
@@ -178,7 +142,7 @@ class LyingSuccessor : public ::testing::Test {
 };
 
 TEST_F(LyingSuccessor, AnswersForAConnectionThatWasNeverOffered) {
-  const auto outcome = hand_over_to([&](Script& script) {
+  const auto outcome = hand_over_to([&](SuccessorScript& script) {
     wire::Adopted lie;
     lie.add_taken(999);
     lie.add_taken(script.offer().parcels(0).id());
@@ -191,7 +155,7 @@ TEST_F(LyingSuccessor, AnswersForAConnectionThatWasNeverOffered) {
 }
 
 TEST_F(LyingSuccessor, RefusesAConnectionThatWasNeverOffered) {
-  const auto outcome = hand_over_to([&](Script& script) {
+  const auto outcome = hand_over_to([&](SuccessorScript& script) {
     script.offer();
     wire::Adopted lie;
     lie.add_refused()->set_id(999);
@@ -203,7 +167,7 @@ TEST_F(LyingSuccessor, RefusesAConnectionThatWasNeverOffered) {
 }
 
 TEST_F(LyingSuccessor, TakesAConnectionTwice) {
-  const auto outcome = hand_over_to([](Script& script) {
+  const auto outcome = hand_over_to([](SuccessorScript& script) {
     wire::Adopted lie;
     const ParcelId id = script.offer().parcels(0).id();
     lie.add_taken(id);
@@ -216,7 +180,7 @@ TEST_F(LyingSuccessor, TakesAConnectionTwice) {
 }
 
 TEST_F(LyingSuccessor, TakesAndRefusesAConnection) {
-  const auto outcome = hand_over_to([](Script& script) {
+  const auto outcome = hand_over_to([](SuccessorScript& script) {
     wire::Adopted lie;
     const ParcelId id = script.offer().parcels(0).id();
     lie.add_taken(id);
@@ -234,7 +198,7 @@ TEST_F(LyingSuccessor, AnswersBeforeAnythingWasOffered) {
   slow.ever_finished = false;
   Pair pair = socket_pair();
   std::jthread running([&] {
-    Script script(std::move(pair.other));
+    SuccessorScript script(std::move(pair.other));
     script.hello();
     script.ready();
     script.listening();
@@ -249,7 +213,7 @@ TEST_F(LyingSuccessor, AnswersBeforeAnythingWasOffered) {
 // An Adopted that names nothing must not buy time for ever: the clients of what is in flight wait.
 TEST_F(LyingSuccessor, AnswersForNothingAgainAndAgain) {
   terms.step_timeout = milliseconds(200);
-  const auto outcome = hand_over_to([](Script& script) {
+  const auto outcome = hand_over_to([](SuccessorScript& script) {
     while (send_record(script.channel, Kind::adopted, wire::Adopted{}, soon())) script.channel.wait({}, Clock::now());
   });
   EXPECT_EQ(outcome.ending, Ending::rolled_back);
@@ -278,7 +242,7 @@ TEST_F(LyingSuccessor, AnswersForNothingWhileConnectionsKeepComing) {
   terms.step_timeout = milliseconds(300);
   Pair pair = socket_pair();
   std::jthread running([&] {
-    Script script(std::move(pair.other));
+    SuccessorScript script(std::move(pair.other));
     script.hello();
     script.ready();
     script.listening();
@@ -291,7 +255,7 @@ TEST_F(LyingSuccessor, AnswersForNothingWhileConnectionsKeepComing) {
 }
 
 TEST_F(LyingSuccessor, AdoptsEverythingAndIsGoneBeforeItIsHeard) {
-  const auto outcome = hand_over_to([](Script& script) {
+  const auto outcome = hand_over_to([](SuccessorScript& script) {
     const wire::Offer first = script.offer(), second = script.offer();
     script.adopt(first);
     script.adopt(second);
@@ -309,7 +273,7 @@ TEST_F(LyingSuccessor, AdoptsWhileThePredecessorGivesUp) {
     adopted.get_future().wait();
     return "a signal to stop came";
   };
-  const auto outcome = hand_over_to([&](Script& script) {
+  const auto outcome = hand_over_to([&](SuccessorScript& script) {
     const wire::Offer first = script.offer();
     script.offer();
     giving_up.get_future().wait();
@@ -328,7 +292,7 @@ TEST_F(LyingSuccessor, SpeaksNoProtocolThatWeSpeak) {
     FakeDonor untouched(10);
     Pair pair = socket_pair();
     std::jthread running([&] {
-      Script script(std::move(pair.other));
+      SuccessorScript script(std::move(pair.other));
       auto hello = make_hello({8, 4711, "script"}, {});
       hello.set_protocol_min(least);
       hello.set_protocol_max(most);
@@ -358,7 +322,7 @@ TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
   FakeDonor donor(parcels);
   Pair pair = socket_pair();
   std::jthread running([&] {
-    Script script(std::move(pair.other));
+    SuccessorScript script(std::move(pair.other));
     script.hello();
     script.ready();
     script.listening();

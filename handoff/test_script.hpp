@@ -116,4 +116,40 @@ Record expect_record(Channel& channel, Kind kind) {
   return record ? std::move(*record) : Record{};
 }
 
+// The successor as a script: it talks properly up to a step.
+class SuccessorScript {
+ public:
+  explicit SuccessorScript(UniqueFd socket) : channel(std::move(socket)) {}
+
+  void hello() {
+    expect_frame(channel, Kind::hello);
+    send(Kind::hello, make_hello({8, 4711, "script"}, {}));
+  }
+  void ready() {
+    while (!expect_record<wire::Inherit>(channel, Kind::inherit).last()) {
+    }
+    send(Kind::ready, wire::Ready{});
+  }
+  void listening() {
+    expect_frame(channel, Kind::listen);
+    send(Kind::listening, wire::Listening{});
+  }
+  wire::Offer offer() { return expect_record<wire::Offer>(channel, Kind::offer); }
+  void adopt(const wire::Offer& offer) {
+    wire::Adopted adopted;
+    for (const auto& parcel : offer.parcels()) adopted.add_taken(parcel.id());
+    send(Kind::adopted, adopted);
+  }
+  void send(Kind kind, const google::protobuf::MessageLite& record) {
+    (void)send_record(channel, kind, record, soon());
+  }
+  // Until the predecessor has ended the channel.
+  void listen_to_the_end() {
+    while (channel.receive(soon())) {
+    }
+  }
+
+  Channel channel;
+};
+
 }  // namespace baton::handoff::test

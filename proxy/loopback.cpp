@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -56,22 +57,31 @@ bool prepare_copy(Worker& worker, const InWorker& in, const handoff::Parcel& par
   return prepared;
 }
 
+bool is_adopted(Outcome outcome) { return outcome <= Outcome::adopted_and_copies_kept; }
+
 void move_all(Worker& from, Worker& to, Outcome outcome, const InWorker& in) {
   std::vector<handoff::ParcelId> not_adopted;
   freeze_all(from, in, [&](const handoff::Parcel& parcel) {
     const bool prepared = prepare_copy(to, in, parcel);
-    if (prepared && outcome == Outcome::adopted) {
-      in(to, [&] { to.start(parcel.id); });
-      in(from, [&] { from.adopted(parcel.id); });
-    } else {
-      not_adopted.push_back(parcel.id);
-    }
+    if (!prepared || !is_adopted(outcome)) return not_adopted.push_back(parcel.id);
+    in(to, [&] { to.start(parcel.id); });
+    if (outcome == Outcome::adopted) in(from, [&] { from.adopted(parcel.id); });
   });
   for (const handoff::ParcelId id : not_adopted) {
-    in(to, [&] { to.drop(id); });
+    if (outcome != Outcome::taken_back_and_copies_kept) in(to, [&] { to.drop(id); });
     in(from, [&] { from.take_back(id); });
   }
   in(from, [&] { from.end_handover(); });
+}
+
+// Of a listening socket, and so of those that it accepts, or of one before it is connected. Segments are small, so
+// that small windows move on at once.
+void make_room_scarce(int socket) {
+  const int room = 8 * 1024;
+  const int segment = 1024;
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
 }
 
 }  // namespace
@@ -80,6 +90,7 @@ TestListener::TestListener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONB
   sockaddr_in any{};
   any.sin_family = AF_INET;
   any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  make_room_scarce(socket_.get());
   require(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0, "bind");
   require(::listen(socket_.get(), 64) == 0, "listen");
   sockaddr_storage bound{};
@@ -90,6 +101,7 @@ TestListener::TestListener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONB
 
 handoff::UniqueFd TestListener::connect() const {
   handoff::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  make_room_scarce(socket.get());
   sockaddr_storage storage;
   const socklen_t length = address_.to_sockaddr(storage);
   require(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0, "connect");
@@ -150,24 +162,7 @@ Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event
 
 void Stage::move(Outcome outcome) {
   move_all(*serving_, *other_, outcome);
-  if (outcome == Outcome::adopted) std::swap(serving_, other_);
-}
-
-void Stage::move_between_start_and_adopted() {
-  std::vector<handoff::ParcelId> offered;
-  freeze_all(*serving_, here, [&](const handoff::Parcel& parcel) {
-    if (prepare_copy(*other_, here, parcel)) offered.push_back(parcel.id);
-  });
-  for (const handoff::ParcelId id : offered) other_->start(id);
-  for (int event = 0; event < 5; ++event) {
-    turn_client();
-    turn_origin();
-    other_->loop().run_one(0);
-    serving_->loop().run_one(0);
-  }
-  for (const handoff::ParcelId id : offered) serving_->adopted(id);
-  serving_->end_handover();
-  std::swap(serving_, other_);
+  if (is_adopted(outcome)) std::swap(serving_, other_);
 }
 
 bool Stage::finished() const {

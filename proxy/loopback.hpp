@@ -41,9 +41,10 @@ struct Witnessed {
   bool operator==(const Witnessed&) const = default;
 };
 
+// TCP on a free port of 127.0.0.1, with little room in the kernel, so that bytes wait in the proxy's own buffers.
 class TestListener {
  public:
-  TestListener();                          // TCP on a free port of 127.0.0.1
+  TestListener();
   const state::SocketAddress& address() const { return address_; }
   handoff::UniqueFd connect() const;       // non-blocking afterwards
   handoff::UniqueFd accept() const;        // nothing: nobody waits
@@ -64,7 +65,12 @@ struct Process {
   Worker worker;
 };
 
-enum class Outcome { adopted, taken_back };
+enum class Outcome {
+  adopted,
+  adopted_and_copies_kept,       // the old worker never hears of it, so it never closes its copies
+  taken_back,
+  taken_back_and_copies_kept,    // the new worker hangs, so it never closes its copies
+};
 
 // Freezes what is in `from`, wherever it is, and gives it to `to`; or, taken back, lets it go on where it was.
 // Descriptors are copied and states encoded, as when they go through a channel.
@@ -85,7 +91,6 @@ class Stage {
   Witnessed run(const std::function<void(std::size_t events, Stage&)>& after_event);
 
   void move(Outcome outcome);              // between the worker that serves and the other one
-  void move_between_start_and_adopted();   // the new worker runs on while the old one still holds its copies
 
  private:
   struct Peer {
