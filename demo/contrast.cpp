@@ -99,8 +99,8 @@ Contrast reload_nginx(const std::string& nginx, tcp::endpoint origin, const Mix&
 
   Tally tally;
   {
-    Load load(endpoint, mix, tally);
-    const auto all_asked = [&] { return tally.totals().answered >= mix.steady + mix.idle / 2; };
+    Load load({.http = endpoint, .tcp = {}}, mix.requests_only(), tally);
+    const auto all_asked = [&] { return tally.totals().answered >= mix.keep_alive + mix.idle / 2; };
     if (!patience.wait_until(all_asked, 3s)) give_up("the clients get no answers through nginx", log);
     patience.wait(500ms);
     contrast.before = tally.totals();
@@ -117,7 +117,8 @@ std::vector<std::string> describe(const Contrast& contrast) {
   const auto lost = contrast.after.closes() - contrast.before.closes();
   const auto cut = contrast.after.of(Trouble::closed_in_request) - contrast.before.of(Trouble::closed_in_request);
   return {
-      fmt::format("For contrast, one reload (SIGHUP) of {} under the same clients:", contrast.version),
+      fmt::format("For contrast, one reload (SIGHUP) of {} under the same clients, streams and tunnels left out:",
+                  contrast.version),
       fmt::format("  {} of {} connections closed within 1.5 s, {} of them with a request under way.", lost,
                   contrast.before.opened, cut),
       "  nginx ran with its defaults and worked as designed: it goes on accepting, and a browser connects again. But",

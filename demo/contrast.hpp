@@ -21,8 +21,9 @@ struct Contrast {
 // The nginx in PATH or the usual places.
 std::optional<std::string> find_nginx();
 
-// Starts nginx before `origin`, lets `mix` run on it, reloads it once by SIGHUP, and stops it. Throws
-// std::runtime_error when nginx cannot be brought to serve: nothing is shown then, and nothing is proven.
+// Starts nginx before `origin`, lets the `mix`'s clients that ask and answer run on it, reloads it once by SIGHUP, and
+// stops it. Throws std::runtime_error when nginx cannot be brought to serve: nothing is shown then, and nothing is
+// proven.
 Contrast reload_nginx(const std::string& nginx, boost::asio::ip::tcp::endpoint origin, const Mix& mix,
                       const TempDir& dir, Patience& patience);
 

@@ -11,13 +11,13 @@
 #include <system_error>
 
 #include "demo/contrast.hpp"
-#include "demo/http_client.hpp"
 #include "demo/load.hpp"
 #include "demo/origin.hpp"
 #include "demo/patience.hpp"
 #include "demo/process.hpp"
 #include "demo/proxy.hpp"
 #include "demo/scoreboard.hpp"
+#include "demo/socket_client.hpp"
 #include "demo/temp_dir.hpp"
 #include "demo/verdict.hpp"
 
@@ -74,22 +74,23 @@ class Demo {
 Demo::Demo(const Options& options, std::ostream& out, bool in_place)
     : options_(options), mix_(Mix::of(options.clients, options.requests_per_second)), scoreboard_(out, in_place) {
   // Both ends of each client's connection to nginx or to the origin may be ours.
-  allow_open_files(4 * std::size_t{mix_.clients()} + 256);
+  allow_open_files(4 * (std::size_t{mix_.clients()} + mix_.newcomers_per_second) + 256);
   if (options_.binary.empty()) options_.binary = own_binary();
-  evidence_.clients = mix_.clients();
   evidence_.upgrades_wanted = options.upgrades;
 }
 
 int Demo::run() {
-  scoreboard_.say(fmt::format("baton demo: {} clients, one connection each, none ever reconnects; {} live upgrades",
-                              clients(), options_.upgrades));
-  scoreboard_.say(fmt::format("of {}", options_.binary));
+  scoreboard_.say(fmt::format("baton demo: {} clients of {} kinds, one connection each, none ever reconnects;",
+                              clients(), kinds - 1));
+  scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades of",
+                              mix_.newcomers_per_second, options_.upgrades));
+  scoreboard_.say(fmt::format("  {}", options_.binary));
   try {
     play();
   } catch (const ProxyFailed& failure) {
     evidence_.broken_off = std::string("The demo was broken off: ") + failure.what() + ".";
   }
-  evidence_.totals = tally_.totals();
+  evidence_.kinds = tally_.by_kind();
   if (proxy_) evidence_.accepted = proxy_->accepted();
   const int code = judge();
   if (code == 0 && !options_.no_nginx) contrast();
@@ -97,16 +98,16 @@ int Demo::run() {
 }
 
 void Demo::play() {
-  proxy_ = std::make_unique<Proxy>(options_.binary, origin_.endpoint(), dir_, patience_);
+  proxy_ = std::make_unique<Proxy>(options_.binary, origin_.entrances(), dir_, patience_);
   proxy_->await_ready(10s);
-  scoreboard_.say(fmt::format("http://127.0.0.1:{} leads to a built-in origin; every answer is verified byte for byte",
-                              proxy_->endpoint().port()));
-  load_ = std::make_unique<Load>(proxy_->endpoint(), mix_, tally_);
-  last_second_.sample(Clock::now(), 0, {});
+  scoreboard_.say(fmt::format("127.0.0.1:{} (HTTP) and :{} (TCP) lead to a built-in origin; every byte is verified",
+                              proxy_->entrances().http.port(), proxy_->entrances().tcp.port()));
+  load_ = std::make_unique<Load>(proxy_->entrances(), mix_, tally_);
+  last_second_.sample(Clock::now(), {});
   next_show_ = Clock::now() + scoreboard_.interval();
   patience_.while_waiting([this] { refresh(); });
   doing_ = "warming up";
-  patience_.wait_until([this] { return tally_.totals().opened == clients(); }, 5s);
+  patience_.wait_until([this] { return tally_.totals().opened >= clients(); }, 5s);
   patience_.wait(std::min(from_seconds(options_.seconds_between_upgrades), 1000ms));
 
   for (unsigned number = 1; number <= options_.upgrades; ++number) {
@@ -131,7 +132,7 @@ void Demo::finish() {
   doing_ = "every client asks once more";
   load_->finish();
   // Clients that get no answer say so themselves, within their patience.
-  patience_.wait_until([this] { return load_->unfinished() == 0; }, HttpClient::patience + 1s);
+  patience_.wait_until([this] { return load_->unfinished() == 0; }, SocketClient::patience + 1s);
   doing_ = "every client has ended";
   if (!evidence_.upgrades.empty() && !evidence_.upgrades.back().failure.empty()) return;
   proxy_->status();
@@ -145,13 +146,16 @@ int Demo::judge() {
   const auto against = objections(evidence_);
   if (against.empty()) {
     scoreboard_.say_good("PASSED: no client saw an error, a close or a reconnect.");
-    scoreboard_.say(fmt::format("  {} live upgrades; {} connections lived through all of them; {} answers verified.",
-                                evidence_.upgrades.size(), evidence_.totals.proven, evidence_.totals.answered));
+    const std::uint64_t newcomers = of(evidence_.kinds, Kind::newcomer).proven;
+    scoreboard_.say(fmt::format("  {} live upgrades; {} connections lived through all of them, {} came meanwhile.",
+                                evidence_.upgrades.size(), sum(evidence_.kinds).proven - newcomers, newcomers));
+    for (const std::string& row : kinds_table(evidence_.kinds)) scoreboard_.say(row);
     return 0;
   }
   scoreboard_.say_bad("FAILED:");
   for (const std::string& objection : against) scoreboard_.say("  " + objection);
   for (const std::string& complaint : tally_.complaints()) scoreboard_.say("    " + complaint);
+  for (const std::string& row : kinds_table(evidence_.kinds)) scoreboard_.say(row);
   if (proxy_) {
     scoreboard_.say("");
     scoreboard_.say("The proxy's last log lines:");
@@ -166,7 +170,7 @@ void Demo::contrast() {
   load_.reset();
   scoreboard_.say("");
   try {
-    for (const std::string& line : describe(reload_nginx(*nginx, origin_.endpoint(), mix_, dir_, patience_))) {
+    for (const std::string& line : describe(reload_nginx(*nginx, origin_.entrances().http, mix_, dir_, patience_))) {
       scoreboard_.say(line);
     }
   } catch (const std::runtime_error& error) {
@@ -178,15 +182,16 @@ void Demo::refresh() {
   const auto now = Clock::now();
   if (now < next_show_) return;
   next_show_ = now + scoreboard_.interval();
-  last_second_.sample(now, tally_.totals().answered, tally_.latency());
+  last_second_.sample(now, tally_.latency());
   scoreboard_.show(view());
 }
 
 View Demo::view() const {
-  View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation(), .clients = clients()};
-  view.totals = tally_.totals();
+  View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation()};
+  view.kinds = tally_.by_kind();
   // A client cannot reconnect; what the proxy accepted beyond what they opened would be somebody who did.
-  view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), view.totals.opened);
+  const std::uint64_t opened = sum(view.kinds).opened;
+  view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), opened);
   view.requests_per_second = last_second_.requests_per_second();
   view.latency = last_second_.latency();
   view.upgrades = evidence_.upgrades;

@@ -1,5 +1,6 @@
 // `baton demo`: live upgrades under load on this machine alone, and a verdict. It starts a built-in origin, the very
-// binary that people run in front of it, and a few hundred clients that verify every answer and never reconnect.
+// binary that people run in front of it, and a few hundred clients of all kinds that verify every byte and never
+// reconnect.
 #pragma once
 
 #include <iosfwd>
@@ -11,7 +12,7 @@ struct Options {
   // Live upgrades, one after another.
   unsigned upgrades = 5;
 
-  // Client connections, each opened once for the whole demo; at least 3, one of each kind.
+  // Client connections, each opened once for the whole demo; at least 9, one of each kind.
   unsigned clients = 300;
 
   // Requests per second that all clients together aim at.

@@ -20,4 +20,14 @@ std::string expected_body(std::string_view target) {
   return body;
 }
 
+std::string expected_event(std::string_view target, std::uint64_t serial) {
+  return fmt::format("id: {}\nevent: beat\ndata: this is event {} of {}\n\n", serial, serial, target);
+}
+
+std::string request_head(std::string_view target, const boost::asio::ip::tcp::endpoint& server, std::string_view method,
+                         std::string_view fields) {
+  return fmt::format("{} {} HTTP/1.1\r\nHost: {}:{}\r\nUser-Agent: baton-demo\r\nAccept: */*\r\n{}\r\n", method, target,
+                     server.address().to_string(), server.port(), fields);
+}
+
 }  // namespace baton::demo

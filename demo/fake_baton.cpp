@@ -1,13 +1,18 @@
 // A stand-in for baton in the demo's tests: a byte relay with baton's files and admin socket whose live upgrade is a
-// fork, which leaves every connection to the successor. FAKE_BATON_FAULT names one thing that it does wrong.
+// fork, which leaves every connection to the successor. FAKE_BATON_FAULT names one thing that it does wrong;
+// "corrupts", "loses", "doubles" (a byte) and "drops" (a connection) are followed by the connection's kind, which is
+// the beginning of its first request's target, or "tcp".
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -20,27 +25,40 @@ namespace {
 volatile std::sig_atomic_t upgrade_wanted = 0;
 volatile std::sig_atomic_t stop_wanted = 0;
 
-struct Pair {
-  int client;
-  int upstream;
+// One direction of a connection: what `to` has not taken yet is kept, and `from` is not read meanwhile.
+struct Direction {
+  int from;
+  int to;
+  std::string pending;
+};
+
+struct Connection {
+  Direction up;    // from the client
+  Direction down;  // to the client
+  std::string kind;
 };
 
 struct Settings {
-  std::uint16_t listen_port = 0;
-  std::uint16_t origin_port = 0;
+  std::vector<std::uint16_t> listen_ports;  // HTTP, TCP
+  std::vector<std::uint16_t> origin_ports;
   std::string admin_path;
   std::string pid_path;
 };
 
+struct Fault {
+  std::string name;
+  std::string kind;
+};
+
 struct Fake {
-  std::string fault;
+  Fault fault;
   Settings settings;
-  int listener = -1;
+  std::vector<int> listeners;
   int admin = -1;
-  std::vector<Pair> pairs;
+  std::vector<Connection> connections;
   unsigned generation = 1;
   unsigned accepted = 0;
-  bool corrupting = false;
+  bool spoiling = false;
   std::string last_upgrade = "null";
 };
 
@@ -59,8 +77,8 @@ Settings read_settings(const std::string& path) {
       return at == std::string::npos ? std::string() : line.substr(at + key.size());
     };
     const auto port = [](const std::string& text) { return static_cast<std::uint16_t>(std::stoi(text)); };
-    if (const auto text = after("bind: 127.0.0.1:"); !text.empty()) settings.listen_port = port(text);
-    if (const auto text = after("address: 127.0.0.1:"); !text.empty()) settings.origin_port = port(text);
+    if (const auto text = after("bind: 127.0.0.1:"); !text.empty()) settings.listen_ports.push_back(port(text));
+    if (const auto text = after("address: 127.0.0.1:"); !text.empty()) settings.origin_ports.push_back(port(text));
     if (const auto text = after("bind: unix:"); !text.empty()) settings.admin_path = text;
     if (const auto text = after("pid_file: "); !text.empty()) settings.pid_path = text;
   }
@@ -76,10 +94,13 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 void listen_on(Fake& fake) {
-  const sockaddr_in address = loopback(fake.settings.listen_port);
-  fake.listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  if (::bind(fake.listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) die("bind");
-  ::listen(fake.listener, 1024);
+  for (const std::uint16_t port : fake.settings.listen_ports) {
+    const sockaddr_in address = loopback(port);
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) die("bind");
+    ::listen(listener, 1024);
+    fake.listeners.push_back(listener);
+  }
 
   sockaddr_un admin{};
   admin.sun_family = AF_UNIX;
@@ -96,16 +117,18 @@ void write_pid_file(const Fake& fake) {
 std::string status_json(const Fake& fake) {
   std::ostringstream json;
   json << R"({"generation":)" << fake.generation << R"(,"pid":)" << ::getpid()
-       << R"(,"version":"0.1.0","connections":{"idle":0,"total":)" << fake.pairs.size() << R"(},"accepted_total":)"
-       << fake.accepted << R"(,"requests_total":0,"last_upgrade":)" << fake.last_upgrade << "}";
+       << R"(,"version":"0.1.0","connections":{"idle":0,"total":)" << fake.connections.size()
+       << R"(},"accepted_total":)" << fake.accepted << R"(,"requests_total":0,"last_upgrade":)" << fake.last_upgrade
+       << "}";
   return json.str();
 }
 
 std::string report_json(const std::string& result, pid_t from, pid_t to, std::size_t moved) {
   std::ostringstream json;
-  json << R"({"result":")" << result << R"(","from_pid":)" << from << R"(,"to_pid":)" << to
-       << R"(,"duration_ms":1.5,"moved":{"idle":)" << moved << R"(},"moved_total":)" << moved
-       << R"(,"taken_back":0,"refused":0,"pause_us":{"p50":1,"p99":2,"max":3}})";
+  json
+      << R"({"result":")" << result << R"(","from_pid":)" << from << R"(,"to_pid":)" << to
+      << R"(,"duration_ms":1.5,"moved":{"idle":)" << moved << R"(},"moved_total":)" << moved
+      << R"(,"upstream_idle_moved":0,"taken_back":0,"refused":0,"refused_by_reason":{},"pause_us":{"p50":1,"p99":2,"max":3}})";
   return json.str();
 }
 
@@ -125,88 +148,141 @@ void answer_admin(const Fake& fake) {
   ::close(socket);
 }
 
-void accept_client(Fake& fake) {
-  const sockaddr_in origin = loopback(fake.settings.origin_port);
-  const Pair pair{::accept(fake.listener, nullptr, nullptr), ::socket(AF_INET, SOCK_STREAM, 0)};
-  if (::connect(pair.upstream, reinterpret_cast<const sockaddr*>(&origin), sizeof origin) != 0) die("connect");
-  fake.pairs.push_back(pair);
+void accept_client(Fake& fake, std::size_t entrance) {
+  const sockaddr_in origin = loopback(fake.settings.origin_ports[entrance]);
+  const int client = ::accept4(fake.listeners[entrance], nullptr, nullptr, SOCK_NONBLOCK);
+  const int upstream = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (::connect(upstream, reinterpret_cast<const sockaddr*>(&origin), sizeof origin) != 0) die("connect");
+  ::fcntl(upstream, F_SETFL, O_NONBLOCK);
+  fake.connections.push_back({{client, upstream, {}}, {upstream, client, {}}, entrance == 0 ? "" : "tcp"});
   ++fake.accepted;
 }
 
-// False: the connection has ended.
-bool relay(Fake& fake, int from, int to, bool answer) {
-  char bytes[16384];
-  const ssize_t count = ::recv(from, bytes, sizeof bytes, 0);
-  if (count <= 0) return false;
-  if (answer && fake.corrupting) {
-    bytes[count - 2] = '?';
-    fake.corrupting = false;
-  }
-  return ::send(to, bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL) == count;
+void close_connection(const Connection& connection) {
+  ::close(connection.up.from);
+  ::close(connection.up.to);
 }
 
-void close_pair(const Pair& pair) {
-  ::close(pair.client);
-  ::close(pair.upstream);
+bool matches(const Fault& fault, const Connection& connection) {
+  return !connection.kind.empty() && connection.kind.starts_with(fault.kind);
+}
+
+// Once after each upgrade, in the direction whose bytes are verified.
+void spoil(Fake& fake, const Connection& connection, bool answer, std::string& bytes) {
+  const bool verified = connection.kind.starts_with("/upload/") != answer;
+  if (!fake.spoiling || !verified || !matches(fake.fault, connection)) return;
+  fake.spoiling = false;
+  const std::size_t at = bytes.size() - bytes.size() / 3 - 1;
+  if (fake.fault.name == "corrupts") bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  if (fake.fault.name == "loses") bytes.erase(at, 1);
+  if (fake.fault.name == "doubles") bytes.insert(at, 1, bytes[at]);
+}
+
+// False: the connection has ended.
+bool send_pending(Direction& direction) {
+  const ssize_t count = ::send(direction.to, direction.pending.data(), direction.pending.size(), MSG_NOSIGNAL);
+  if (count < 0) return errno == EAGAIN;
+  direction.pending.erase(0, static_cast<std::size_t>(count));
+  return true;
+}
+
+bool relay(Fake& fake, Connection& connection, bool answer) {
+  Direction& direction = answer ? connection.down : connection.up;
+  char bytes[16384];
+  const ssize_t count = ::recv(direction.from, bytes, sizeof bytes, 0);
+  if (count <= 0) return count < 0 && errno == EAGAIN;
+  direction.pending.assign(bytes, static_cast<std::size_t>(count));
+  if (connection.kind.empty()) {
+    std::istringstream line(direction.pending);
+    std::string method;
+    line >> method >> connection.kind;
+  }
+  spoil(fake, connection, answer, direction.pending);
+  return send_pending(direction);
 }
 
 void succeed(Fake& fake, pid_t predecessor) {
   ++fake.generation;
-  if (fake.fault != "carries_counters_on") fake.accepted = 0;
-  if (fake.fault == "miscounts") ++fake.accepted;
-  if (fake.fault == "keeps_generation") --fake.generation;
-  if (fake.fault != "keeps_pid_file") write_pid_file(fake);
-  fake.last_upgrade = report_json("completed", predecessor, ::getpid(), fake.pairs.size());
-  if (fake.fault == "corrupts_a_byte") fake.corrupting = true;
-  if (fake.fault == "drops_one") {
-    close_pair(fake.pairs.back());
-    fake.pairs.pop_back();
-  }
+  if (fake.fault.name == "miscounts") ++fake.accepted;
+  if (fake.fault.name == "keeps_generation") --fake.generation;
+  if (fake.fault.name != "keeps_pid_file") write_pid_file(fake);
+  fake.last_upgrade = report_json("completed", predecessor, ::getpid(), fake.connections.size());
+  fake.spoiling = true;
+  if (fake.fault.name != "drops") return;
+  const auto dropped = std::ranges::find_if(fake.connections, [&](const auto& c) { return matches(fake.fault, c); });
+  if (dropped == fake.connections.end()) return;
+  close_connection(*dropped);
+  fake.connections.erase(dropped);
 }
 
 void upgrade(Fake& fake) {
   upgrade_wanted = 0;
   const pid_t predecessor = ::getpid();
   std::cerr << "fake baton: upgrading " << predecessor << '\n';
-  if (fake.fault == "rolls_back") {
+  if (fake.fault.name == "rolls_back") {
     fake.last_upgrade = report_json("rolled_back", predecessor, 0, 0);
     return;
   }
   const pid_t successor = ::fork();
   if (successor == 0) return succeed(fake, predecessor);
-  while (fake.fault == "lingers") ::pause();
-  std::_Exit(fake.fault == "ends_with_3" ? 3 : 0);
+  while (fake.fault.name == "lingers") ::pause();
+  std::_Exit(fake.fault.name == "ends_with_3" ? 3 : 0);
+}
+
+// Waits for a socket to be read only when its bytes have somewhere to go.
+short wanted(const Direction& in, const Direction& out) {
+  return static_cast<short>((in.pending.empty() ? POLLIN : 0) | (out.pending.empty() ? 0 : POLLOUT));
+}
+
+// False: the connection has ended.
+bool serve_connection(Fake& fake, Connection& connection, short client, short upstream) {
+  if ((client & POLLOUT) != 0 && !send_pending(connection.down)) return false;
+  if ((upstream & POLLOUT) != 0 && !send_pending(connection.up)) return false;
+  constexpr short readable = POLLIN | POLLHUP | POLLERR;
+  if ((client & readable) != 0 && connection.up.pending.empty() && !relay(fake, connection, false)) return false;
+  return (upstream & readable) == 0 || !connection.down.pending.empty() || relay(fake, connection, true);
 }
 
 void serve(Fake& fake, const sigset_t& awake) {
   while (stop_wanted == 0) {
     if (upgrade_wanted != 0) upgrade(fake);
-    std::vector<pollfd> polled{{fake.admin, POLLIN, 0}, {fake.listener, POLLIN, 0}};
-    for (const Pair& pair : fake.pairs) {
-      polled.push_back({pair.client, POLLIN, 0});
-      polled.push_back({pair.upstream, POLLIN, 0});
+    std::vector<pollfd> polled{{fake.admin, POLLIN, 0}};
+    for (const int listener : fake.listeners) polled.push_back({listener, POLLIN, 0});
+    const std::size_t first = polled.size();
+    for (const Connection& connection : fake.connections) {
+      polled.push_back({connection.up.from, wanted(connection.up, connection.down), 0});
+      polled.push_back({connection.down.from, wanted(connection.down, connection.up), 0});
     }
     if (::ppoll(polled.data(), polled.size(), nullptr, &awake) < 0) continue;
-    for (std::size_t i = fake.pairs.size(); i-- > 0;) {
-      const Pair pair = fake.pairs[i];
-      const bool open = (polled[2 + 2 * i].revents == 0 || relay(fake, pair.client, pair.upstream, false)) &&
-                        (polled[3 + 2 * i].revents == 0 || relay(fake, pair.upstream, pair.client, true));
+    for (std::size_t i = fake.connections.size(); i-- > 0;) {
+      Connection& connection = fake.connections[i];
+      const bool open =
+          serve_connection(fake, connection, polled[first + 2 * i].revents, polled[first + 2 * i + 1].revents);
       if (open) continue;
-      close_pair(pair);
-      fake.pairs.erase(fake.pairs.begin() + static_cast<std::ptrdiff_t>(i));
+      close_connection(connection);
+      fake.connections.erase(fake.connections.begin() + static_cast<std::ptrdiff_t>(i));
     }
     if (polled[0].revents != 0) answer_admin(fake);
-    if (polled[1].revents != 0) accept_client(fake);
+    for (std::size_t i = 0; i < fake.listeners.size(); ++i) {
+      if (polled[1 + i].revents != 0) accept_client(fake, i);
+    }
   }
+}
+
+Fault read_fault() {
+  const char* text = std::getenv("FAKE_BATON_FAULT");
+  std::istringstream words(text == nullptr ? "" : text);
+  Fault fault;
+  words >> fault.name >> fault.kind;
+  return fault;
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count != 4) die("usage: fake_baton run -c FILE");
-  const char* fault = std::getenv("FAKE_BATON_FAULT");
-  Fake fake{.fault = fault == nullptr ? "" : fault, .settings = read_settings(arguments[3])};
-  if (fake.fault == "does_not_start") die("listeners.yaml:1:1: nothing here is right");
+  Fake fake{.fault = read_fault(), .settings = read_settings(arguments[3])};
+  if (fake.fault.name == "does_not_start") die("listeners.yaml:1:1: nothing here is right");
 
   // Signals come only while we wait, so none is missed between a look at the flags and the wait.
   sigset_t blocked;

@@ -2,10 +2,17 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <type_traits>
 
+#include "demo/download_client.hpp"
+#include "demo/events_client.hpp"
 #include "demo/half_head_client.hpp"
 #include "demo/idle_client.hpp"
+#include "demo/newcomers.hpp"
 #include "demo/steady_client.hpp"
+#include "demo/tcp_client.hpp"
+#include "demo/upload_client.hpp"
+#include "demo/websocket_client.hpp"
 
 namespace baton::demo {
 
@@ -16,24 +23,41 @@ constexpr std::chrono::milliseconds watch_interval{25};
 }
 
 Mix Mix::of(unsigned clients, unsigned requests_per_second) {
-  Mix mix;
-  mix.idle = std::max(1u, clients / 10);
-  mix.half_head = std::max(1u, clients / 10);
-  mix.steady = std::max(clients, 3u) - mix.idle - mix.half_head;
-  mix.pause = Microseconds{std::uint64_t{mix.steady} * 1'000'000 / std::max(1u, requests_per_second)};
+  const unsigned handful = std::clamp(clients / 60, 1u, 5u);
+  Mix mix{.idle = std::max(1u, clients / 10), .half_head = std::max(1u, clients / 10)};
+  for (unsigned* kind : {&mix.download, &mix.slow_reader, &mix.events, &mix.upload, &mix.websocket, &mix.raw_tcp}) {
+    *kind = handful;
+  }
+  mix.keep_alive = std::max(clients, mix.clients() + 1) - mix.clients();
+  mix.newcomers_per_second = std::max(10u, requests_per_second / 60);
+  mix.pause = Microseconds{std::uint64_t{mix.keep_alive} * 1'000'000 / std::max(1u, requests_per_second)};
   return mix;
 }
 
-Load::Load(asio::ip::tcp::endpoint server, const Mix& mix, Tally& tally) : unfinished_(mix.clients()) {
+Mix Mix::requests_only() const {
+  return {.keep_alive = keep_alive, .idle = idle, .half_head = half_head, .pause = pause};
+}
+
+Load::Load(const Entrances& server, const Mix& mix, Tally& tally) {
   unsigned number = 0;
-  for (unsigned i = 0; i < mix.steady; ++i) {
-    clients_.push_back(std::make_unique<SteadyClient>(context_, server, ++number, tally, mix.pause));
-  }
-  for (unsigned i = 0; i < mix.idle; ++i) {
-    clients_.push_back(std::make_unique<IdleClient>(context_, server, ++number, tally));
-  }
-  for (unsigned i = 0; i < mix.half_head; ++i) {
-    clients_.push_back(std::make_unique<HalfHeadClient>(context_, server, ++number, tally));
+  const auto add_some = [&]<class SomeClient>(std::type_identity<SomeClient>, unsigned count, Kind kind,
+                                              const asio::ip::tcp::endpoint& entrance, auto... habits) {
+    for (unsigned i = 0; i < count; ++i) {
+      clients_.push_back(std::make_unique<SomeClient>(context_, entrance, ++number, tally.account(kind), habits...));
+    }
+  };
+  add_some(std::type_identity<SteadyClient>(), mix.keep_alive, Kind::keep_alive, server.http, mix.pause);
+  add_some(std::type_identity<IdleClient>(), mix.idle, Kind::idle, server.http);
+  add_some(std::type_identity<HalfHeadClient>(), mix.half_head, Kind::half_head, server.http);
+  add_some(std::type_identity<DownloadClient>(), mix.download, Kind::download, server.http);
+  add_some(std::type_identity<SlowReader>(), mix.slow_reader, Kind::slow_reader, server.http);
+  add_some(std::type_identity<EventsClient>(), mix.events, Kind::events, server.http);
+  add_some(std::type_identity<UploadClient>(), mix.upload, Kind::upload, server.http);
+  add_some(std::type_identity<WebSocketClient>(), mix.websocket, Kind::websocket, server.http);
+  add_some(std::type_identity<TcpClient>(), mix.raw_tcp, Kind::raw_tcp, server.tcp);
+  if (mix.newcomers_per_second != 0) {
+    clients_.push_back(
+        std::make_unique<Newcomers>(context_, server.http, mix.newcomers_per_second, tally.account(Kind::newcomer)));
   }
   for (const auto& client : clients_) client->start();
   watch();

@@ -1,4 +1,4 @@
-// The built-in origin: a small HTTP/1.1 server on a free loopback port, on a thread of its own.
+// The built-in origin: a small HTTP/1.1 server and a TCP echo on free loopback ports, on a thread of their own.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -8,9 +8,11 @@
 #include <string_view>
 #include <thread>
 
+#include "demo/entrances.hpp"
+
 namespace baton::demo {
 
-// What the origin does with a request.
+// What the origin does with a request that is answered at once.
 struct Reply {
   enum class Then { keep, close, close_without_answer, stay_silent };
   unsigned status = 200;
@@ -30,12 +32,13 @@ class Origin {
   Origin(const Origin&) = delete;
   Origin& operator=(const Origin&) = delete;
 
-  boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+  const Entrances& entrances() const { return entrances_; }
 
  private:
   boost::asio::io_context context_{1};
-  boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::ip::tcp::endpoint endpoint_;
+  boost::asio::ip::tcp::acceptor http_acceptor_;
+  boost::asio::ip::tcp::acceptor tcp_acceptor_;
+  Entrances entrances_;
   Replier reply_;
   std::thread thread_;
 };

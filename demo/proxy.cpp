@@ -18,40 +18,62 @@ namespace {
 
 constexpr auto admin_limit = 1s;
 
-std::string configuration(const tcp::endpoint& listen, const tcp::endpoint& origin, const TempDir& dir) {
-  // The timeouts leave the idle and the half-head clients alone for as long as any demo lasts.
+std::string configuration(const Entrances& listen, const Entrances& origin, const TempDir& dir) {
+  // The timeouts leave idle clients, half heads and streams alone for as long as any demo lasts; streams and tunnels
+  // are moved as they are, soon after the signal.
   return fmt::format(
       "version: 1\n"
       "listeners:\n"
       "  - name: demo\n"
       "    bind: 127.0.0.1:{}\n"
       "    protocol: http\n"
+      "  - name: tcp\n"
+      "    bind: 127.0.0.1:{}\n"
+      "    protocol: tcp\n"
+      "    upstream: echo\n"
+      "routes:\n"
+      "  - upstream: origin\n"
       "upstreams:\n"
       "  - name: origin\n"
       "    servers:\n"
       "      - address: 127.0.0.1:{}\n"
+      "  - name: echo\n"
+      "    servers:\n"
+      "      - address: 127.0.0.1:{}\n"
       "timeouts:\n"
       "  head: 60m\n"
+      "  body: 60m\n"
+      "  send: 60m\n"
       "  idle: 60m\n"
+      "  response: 60m\n"
       "handoff:\n"
       "  socket: {}\n"
+      "  finish_timeout: 300ms\n"
       "admin:\n"
       "  bind: unix:{}\n"
       "pid_file: {}\n",
-      listen.port(), origin.port(), dir.file("handoff.sock"), dir.file("admin.sock"), dir.file("baton.pid"));
+      listen.http.port(), listen.tcp.port(), origin.http.port(), origin.tcp.port(), dir.file("handoff.sock"),
+      dir.file("admin.sock"), dir.file("baton.pid"));
 }
 
 }  // namespace
 
 tcp::endpoint free_endpoint() {
-  boost::asio::io_context context{1};
-  return tcp::acceptor(context, {boost::asio::ip::address_v4::loopback(), 0}).local_endpoint();
+  return free_entrances().http;
 }
 
-Proxy::Proxy(std::string binary, tcp::endpoint origin, const TempDir& dir, Patience& patience)
-    : dir_(dir), patience_(patience), endpoint_(free_endpoint()) {
+Entrances free_entrances() {
+  boost::asio::io_context context{1};
+  const tcp::endpoint anywhere(boost::asio::ip::address_v4::loopback(), 0);
+  const tcp::acceptor http(context, anywhere);
+  const tcp::acceptor raw(context, anywhere);
+  return {http.local_endpoint(), raw.local_endpoint()};
+}
+
+Proxy::Proxy(std::string binary, const Entrances& origin, const TempDir& dir, Patience& patience)
+    : dir_(dir), patience_(patience), entrances_(free_entrances()) {
   const std::string file = dir.file("baton.yaml");
-  std::ofstream(file) << configuration(endpoint_, origin, dir);
+  std::ofstream(file) << configuration(entrances_, origin, dir);
   pid_ = start_process({std::move(binary), "run", "-c", file}, log());
 }
 
@@ -166,7 +188,7 @@ std::optional<pid_t> Proxy::read_pid_file() const {
 void Proxy::note(const Status& status) {
   pid_ = status.pid;
   generation_ = status.generation;
-  accepted_.read(status.accepted_total);
+  accepted_ = status.accepted_total;
 }
 
 }  // namespace baton::demo

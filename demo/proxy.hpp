@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "demo/entrances.hpp"
 #include "demo/patience.hpp"
 #include "demo/status.hpp"
 #include "demo/temp_dir.hpp"
@@ -21,27 +22,12 @@ class ProxyFailed : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The sum of a counter over processes, each of which may go on from its predecessor's value or begin anew: a reading
-// below the last one is a new beginning.
-class SummedCounter {
- public:
-  void read(std::uint64_t value) {
-    sum_ += value >= last_ ? value - last_ : value;
-    last_ = value;
-  }
-  std::uint64_t sum() const { return sum_; }
-
- private:
-  std::uint64_t sum_ = 0;
-  std::uint64_t last_ = 0;
-};
-
 class Proxy {
  public:
   // Writes the configuration into `dir` and starts `binary`. `dir` and `patience` must outlive it.
-  Proxy(std::string binary, boost::asio::ip::tcp::endpoint origin, const TempDir& dir, Patience& patience);
+  Proxy(std::string binary, const Entrances& origin, const TempDir& dir, Patience& patience);
 
-  boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+  const Entrances& entrances() const { return entrances_; }
   std::string log() const { return dir_.file("baton.log"); }
 
   // Returns when the proxy says that it is ready; throws ProxyFailed.
@@ -60,8 +46,9 @@ class Proxy {
   pid_t pid() const { return pid_; }
   std::uint64_t generation() const { return generation_; }
 
-  // Connections that all processes together have accepted.
-  std::uint64_t accepted() const { return accepted_.sum(); }
+  // Connections that all processes together had accepted when the last one was asked: each goes on counting from its
+  // predecessor's number.
+  std::uint64_t accepted() const { return accepted_; }
 
  private:
   std::optional<Status> try_status() const;
@@ -71,13 +58,14 @@ class Proxy {
 
   const TempDir& dir_;  // outlives the proxy
   Patience& patience_;  // outlives the proxy
-  boost::asio::ip::tcp::endpoint endpoint_;
+  Entrances entrances_;
   pid_t pid_ = 0;
   std::uint64_t generation_ = 0;
-  SummedCounter accepted_;
+  std::uint64_t accepted_ = 0;
 };
 
-// A loopback port that nobody listens on just now.
+// Loopback ports that nobody listens on just now.
 boost::asio::ip::tcp::endpoint free_endpoint();
+Entrances free_entrances();
 
 }  // namespace baton::demo

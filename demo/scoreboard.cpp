@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ostream>
 
 namespace baton::demo {
@@ -23,8 +24,31 @@ std::string milliseconds(const LatencySpread& latency, double quantile) {
 }
 
 std::string clients_line(const View& view) {
-  return fmt::format("{} connected, {} errors, {} closed, {} reconnects", view.totals.opened, view.totals.errors(),
-                     view.totals.closes(), view.reconnects);
+  const Totals totals = sum(view.kinds);
+  return fmt::format("{} connected, {} errors, {} closed, {} reconnects", totals.opened, totals.errors(),
+                     totals.closes(), view.reconnects);
+}
+
+std::string verified(const Totals& totals, Kind kind) {
+  if (const auto unit = name_of(kind).unit; !unit.empty()) return fmt::format("{} {}", totals.answered, unit);
+  return fmt::format("{:.1f} MB", static_cast<double>(totals.bytes) / 1e6);
+}
+
+// Connections that are open, or have proven at their end that they were.
+std::uint64_t intact(const Totals& totals) {
+  return totals.opened - std::min(totals.opened, totals.errors() + totals.closes());
+}
+
+// Two kinds side by side: "  keep-alive     205    41234 answers"
+std::vector<std::string> kinds_in_columns(const TotalsByKind& kinds_seen) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < kinds; ++i) {
+    if (i % 2 == 0) lines.emplace_back(" ");
+    const Totals& totals = kinds_seen[i];
+    lines.back() += fmt::format(" {:<13}{:>5}{:>17}  ", name_of(static_cast<Kind>(i)).name, intact(totals),
+                                verified(totals, static_cast<Kind>(i)));
+  }
+  return lines;
 }
 
 }  // namespace
@@ -34,13 +58,45 @@ std::vector<std::string> board_lines(const View& view) {
       "",
       fmt::format("  now       {}", view.doing),
       fmt::format("  serving   PID {}, generation {}", view.pid, view.generation),
-      fmt::format("  requests  {} verified, {:.0f}/s", view.totals.answered, view.requests_per_second),
-      fmt::format("  latency   p50 {}, p99 {} in the last second", milliseconds(view.latency, 0.5),
-                  milliseconds(view.latency, 0.99)),
+      fmt::format("  requests  {:.0f}/s, p50 {}, p99 {} in the last second", view.requests_per_second,
+                  milliseconds(view.latency, 0.5), milliseconds(view.latency, 0.99)),
       fmt::format("  clients   {}", clients_line(view)),
       "",
   };
+  for (std::string& row : kinds_in_columns(view.kinds)) lines.push_back(std::move(row));
+  if (!view.upgrades.empty()) lines.emplace_back();
   for (std::string& row : upgrade_table(view.upgrades)) lines.push_back(std::move(row));
+  return lines;
+}
+
+std::vector<std::string> kinds_table(const TotalsByKind& kinds_seen) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < kinds; ++i) {
+    const auto kind = static_cast<Kind>(i);
+    const Totals& totals = kinds_seen[i];
+    const auto good = fmt::format("{} of {} {}", totals.proven, totals.started,
+                                  kind == Kind::newcomer ? "served and closed" : "from first to last");
+    lines.push_back(fmt::format("  {:<13}{:<30}{:>17} verified", name_of(kind).name, good, verified(totals, kind)));
+  }
+  return lines;
+}
+
+std::vector<std::string> moved_table(const std::vector<Upgrade>& upgrades) {
+  if (upgrades.empty()) return {};
+  constexpr auto row = "  {:<11}{:>6}{:>7}{:>10}{:>8}{:>9}{:>14}{:>12}";  // 79 columns
+  std::vector<std::string> lines{
+      fmt::format(row, "moved", "idle", "head", "exchange", "tunnel", "closing", "idle upstream", "left behind")};
+  for (const Upgrade& upgrade : upgrades) {
+    if (!upgrade.failure.empty()) continue;
+    const UpgradeReport& report = upgrade.report;
+    const auto moved = [&](const char* state) {
+      const auto found = report.moved.find(state);
+      return found == report.moved.end() ? 0 : found->second;
+    };
+    lines.push_back(fmt::format(row, fmt::format("{} -> {}", upgrade.from_generation, upgrade.from_generation + 1),
+                                moved("idle"), moved("head"), moved("exchange"), moved("tunnel"), moved("closing"),
+                                report.upstream_idle_moved, report.taken_back + report.refused));
+  }
   return lines;
 }
 
@@ -63,19 +119,22 @@ std::vector<std::string> upgrade_table(const std::vector<Upgrade>& upgrades) {
     if (report.taken_back + report.refused != 0) {
       lines.push_back(fmt::format("  {:<11}{} taken back, {} refused", "", report.taken_back, report.refused));
     }
+    for (const auto& [reason, count] : report.refused_by_reason) {
+      lines.push_back(fmt::format("  {:<11}{}: {}", "", count, reason));
+    }
   }
   return lines;
 }
 
-void LastSecond::sample(Clock::time_point now, std::uint64_t answered, const LatencySpread& latency) {
-  samples_.push_back({now, answered, latency});
+void LastSecond::sample(Clock::time_point now, const LatencySpread& latency) {
+  samples_.push_back({now, latency});
   while (samples_.size() > 2 && now - samples_[1].time >= std::chrono::seconds{1}) samples_.pop_front();
 }
 
 double LastSecond::requests_per_second() const {
   if (samples_.size() < 2) return 0;
   const std::chrono::duration<double> time = samples_.back().time - samples_.front().time;
-  return static_cast<double>(samples_.back().answered - samples_.front().answered) / time.count();
+  return static_cast<double>(latency().count()) / time.count();
 }
 
 LatencySpread LastSecond::latency() const {
@@ -104,6 +163,8 @@ void Scoreboard::settle(const View& view) {
     for (const std::string& row : upgrade_table(view.upgrades)) say(row);
   }
   drawn_ = 0;
+  if (!view.upgrades.empty()) say("");
+  for (const std::string& row : moved_table(view.upgrades)) say(row);
 }
 
 void Scoreboard::say(std::string_view line) {

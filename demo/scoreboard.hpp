@@ -19,29 +19,33 @@ struct View {
   std::string doing;  // "upgrade 2 of 5 is running"
   pid_t pid = 0;
   std::uint64_t generation = 0;
-  unsigned clients = 0;
-  Totals totals;
+  TotalsByKind kinds;
   std::uint64_t reconnects = 0;
   double requests_per_second = 0;
   LatencySpread latency;  // of the last second
   std::vector<Upgrade> upgrades;
 };
 
-// The board's lines without colour; the table has a row for each upgrade and is absent before the first.
+// The board's lines without colour; the tables have a row for each upgrade and are absent before the first.
 std::vector<std::string> board_lines(const View& view);
 std::vector<std::string> upgrade_table(const std::vector<Upgrade>& upgrades);
+
+// What moved in which state.
+std::vector<std::string> moved_table(const std::vector<Upgrade>& upgrades);
+
+// A line for each kind: its connections, and what was verified on them.
+std::vector<std::string> kinds_table(const TotalsByKind& kinds);
 
 // Rate and latency over the last second, from samples that are added as time goes by.
 class LastSecond {
  public:
-  void sample(Clock::time_point now, std::uint64_t answered, const LatencySpread& latency);
+  void sample(Clock::time_point now, const LatencySpread& latency);
   double requests_per_second() const;
   LatencySpread latency() const;
 
  private:
   struct Sample {
     Clock::time_point time;
-    std::uint64_t answered;
     LatencySpread latency;
   };
   std::deque<Sample> samples_;
@@ -67,7 +71,7 @@ class Scoreboard {
   void say_good(std::string_view line) { say_in(line, "\x1b[1;32m"); }
   void say_bad(std::string_view line) { say_in(line, "\x1b[1;31m"); }
 
-  // Shows the view for the last time, with the table of the upgrades; what is said then comes below.
+  // Shows the view for the last time, with all tables; what is said then comes below.
   void settle(const View& view);
 
  private:

@@ -13,9 +13,10 @@ using testing::HasSubstr;
 using testing::Not;
 
 View some_view() {
-  View view{.doing = "upgrade 2 of 5 is running", .pid = 4321, .generation = 2, .clients = 300};
-  view.totals.opened = 300;
-  view.totals.answered = 12345;
+  View view{.doing = "upgrade 2 of 5 is running", .pid = 4321, .generation = 2};
+  for (Totals& totals : view.kinds) {
+    totals = {.started = 30000, .opened = 30000, .answered = 1234567, .bytes = 123'456'789'012, .proven = 30000};
+  }
   view.requests_per_second = 2998.6;
   Upgrade upgrade{.from_generation = 1, .from_pid = 4000, .to_pid = 4321};
   upgrade.report.duration_ms = 41;
@@ -63,7 +64,33 @@ TEST(Scoreboard, TellsWhatCouldNotBeMoved) {
 }
 
 TEST(Scoreboard, FitsIntoEightyColumns) {
-  for (const std::string& line : board_lines(some_view())) EXPECT_LT(line.size(), 80u) << line;
+  const View view = some_view();
+  for (const auto& lines : {board_lines(view), moved_table(view.upgrades), kinds_table(view.kinds)}) {
+    for (const std::string& line : lines) EXPECT_LT(line.size(), 80u) << line;
+  }
+}
+
+TEST(Scoreboard, FitsIntoTwentyFourLinesWithFiveUpgrades) {
+  View view = some_view();
+  view.upgrades.resize(5, view.upgrades[0]);
+  EXPECT_LT(board_lines(view).size(), 24u);
+}
+
+TEST(Scoreboard, TellsWhatMovedInWhichState) {
+  Upgrade upgrade{.from_generation = 4};
+  upgrade.report.moved = {{"idle", 11}, {"head", 12}, {"exchange", 13}, {"tunnel", 14}};
+  upgrade.report.upstream_idle_moved = 15;
+  EXPECT_EQ(moved_table({upgrade}).back(),
+            "  4 -> 5         11     12        13      14        0            15           0");
+}
+
+TEST(Scoreboard, NamesEveryKind) {
+  const auto lines = kinds_table(some_view().kinds);
+  ASSERT_EQ(lines.size(), kinds);
+  for (std::size_t i = 0; i < kinds; ++i) {
+    EXPECT_THAT(lines[i], HasSubstr(std::string(name_of(static_cast<Kind>(i)).name)));
+    EXPECT_THAT(lines[i], HasSubstr("30000 of 30000"));
+  }
 }
 
 TEST(Scoreboard, ShowsWhyAnUpgradeFailed) {
@@ -78,9 +105,9 @@ TEST(LastSecond, ForgetsWhatIsOlder) {
   LatencyRecorder recorder;
   EXPECT_EQ(last.requests_per_second(), 0);
   for (unsigned tenth = 0; tenth <= 50; ++tenth) {
-    // A hundred at once in the first tenth, then one in each.
-    last.sample(start + tenth * 100ms, tenth == 0 ? 0 : 100 + tenth, recorder.spread());
-    recorder.add(Microseconds{tenth < 20 ? 900'000 : 10});
+    // A hundred slow ones at once in the first tenth, then a fast one in each.
+    last.sample(start + tenth * 100ms, recorder.spread());
+    for (unsigned i = 0; i < (tenth == 0 ? 100 : 1); ++i) recorder.add(Microseconds{tenth < 20 ? 900'000 : 10});
   }
   EXPECT_DOUBLE_EQ(last.requests_per_second(), 10);
   EXPECT_EQ(last.latency().at(1), Microseconds{10});

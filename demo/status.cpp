@@ -44,18 +44,27 @@ const json::object& object_at(const json::object& object, std::string_view key) 
   return value->get_object();
 }
 
+std::map<std::string, std::uint64_t> counts_at(const json::object& object, std::string_view key) {
+  std::map<std::string, std::uint64_t> counts;
+  for (const auto& [name, count] : object_at(object, key)) {
+    if (!count.is_number()) throw std::runtime_error("/status has no number \"" + std::string(name) + "\"");
+    counts[std::string(name)] = count.to_number<std::uint64_t>();
+  }
+  return counts;
+}
+
 UpgradeReport parse_report(const json::object& object) {
   UpgradeReport report;
   report.result = text_at(object, "result");
   report.from_pid = number_at<pid_t>(object, "from_pid");
   report.to_pid = number_at<pid_t>(object, "to_pid");
   report.duration_ms = number_at<double>(object, "duration_ms");
-  for (const auto& [state, count] : object_at(object, "moved")) {
-    if (state != "total") report.moved[std::string(state)] = count.to_number<std::uint64_t>();
-  }
+  report.moved = counts_at(object, "moved");
   report.moved_total = number_at<std::uint64_t>(object, "moved_total");
+  report.upstream_idle_moved = number_at<std::uint64_t>(object, "upstream_idle_moved");
   report.taken_back = number_at<std::uint64_t>(object, "taken_back");
   report.refused = number_at<std::uint64_t>(object, "refused");
+  report.refused_by_reason = counts_at(object, "refused_by_reason");
   const json::object& pause = object_at(object, "pause_us");
   report.pause_us = {number_at<double>(pause, "p50"), number_at<double>(pause, "p99"), number_at<double>(pause, "max")};
   return report;

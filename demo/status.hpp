@@ -24,10 +24,12 @@ struct UpgradeReport {
   pid_t from_pid = 0;
   pid_t to_pid = 0;
   double duration_ms = 0;
-  std::map<std::string, std::uint64_t> moved;  // connections by state
+  std::map<std::string, std::uint64_t> moved;  // clients by state: idle, head, exchange, tunnel, closing
   std::uint64_t moved_total = 0;
+  std::uint64_t upstream_idle_moved = 0;
   std::uint64_t taken_back = 0;
   std::uint64_t refused = 0;
+  std::map<std::string, std::uint64_t> refused_by_reason;
   PauseUs pause_us;
 };
 

@@ -4,8 +4,6 @@
 
 #include <stdexcept>
 
-#include "demo/proxy.hpp"
-
 namespace baton::demo {
 namespace {
 
@@ -13,7 +11,8 @@ constexpr std::string_view whole = R"({"generation":2,"pid":123,"version":"0.1.0
   "connections":{"idle":3,"head":1,"exchange":2,"tunnel":0,"closing":0,"total":6},
   "accepted_total":7,"requests_total":99,
   "last_upgrade":{"result":"completed","from_pid":100,"to_pid":123,"duration_ms":41,
-    "moved":{"idle":3,"head":1},"moved_total":4,"taken_back":1,"refused":2,
+    "moved":{"idle":3,"head":1},"moved_total":4,"upstream_idle_moved":5,"taken_back":1,"refused":2,
+    "refused_by_reason":{"too old":2},
     "pause_us":{"p50":10,"p99":20.5,"max":30}}})";
 
 TEST(Status, ReadsEveryKey) {
@@ -33,6 +32,8 @@ TEST(Status, ReadsEveryKey) {
   EXPECT_EQ(status.last_upgrade->moved_total, 4u);
   EXPECT_EQ(status.last_upgrade->taken_back, 1u);
   EXPECT_EQ(status.last_upgrade->refused, 2u);
+  EXPECT_EQ(status.last_upgrade->refused_by_reason.at("too old"), 2u);
+  EXPECT_EQ(status.last_upgrade->upstream_idle_moved, 5u);
   EXPECT_EQ(status.last_upgrade->pause_us.p99, 20.5);
 }
 
@@ -55,16 +56,6 @@ TEST(Status, NamesWhatIsMissing) {
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "/status has no number \"pid\"");
   }
-}
-
-TEST(SummedCounter, AddsUpOverProcessesThatBeginAnewOrGoOn) {
-  SummedCounter anew;
-  for (const std::uint64_t value : {10, 300, 0, 5, 2}) anew.read(value);
-  EXPECT_EQ(anew.sum(), 307u);
-
-  SummedCounter going_on;
-  for (const std::uint64_t value : {10, 300, 300, 305}) going_on.read(value);
-  EXPECT_EQ(going_on.sum(), 305u);
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 namespace baton::demo {
 
 SteadyClient::SteadyClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-                           Tally& tally, Microseconds pause)
-    : HttpClient(context, std::move(server), number, tally),
+                           Account& account, Microseconds pause)
+    : HttpClient(context, std::move(server), number, account),
       pause_(pause),
       timer_(context),
       varied_(number * 2654435761u + 1) {}

@@ -1,21 +1,60 @@
 #include "demo/tally.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace baton::demo {
 namespace {
+
 constexpr std::size_t complaints_kept = 10;
+
+template <std::size_t... kind>
+std::array<Account, kinds> open_accounts(Tally& tally, std::index_sequence<kind...>) {
+  return {Account(tally, static_cast<Kind>(kind))...};
 }
 
-void Tally::add_trouble(Trouble kind, std::string what) {
-  ++trouble_[static_cast<std::size_t>(kind)];
-  const std::lock_guard lock(complaints_mutex_);
-  if (complaints_.size() < complaints_kept) complaints_.push_back(std::move(what));
+}  // namespace
+
+Totals& Totals::operator+=(const Totals& other) {
+  started += other.started;
+  opened += other.opened;
+  answered += other.answered;
+  bytes += other.bytes;
+  proven += other.proven;
+  for (std::size_t i = 0; i < troubles; ++i) trouble[i] += other.trouble[i];
+  return *this;
 }
 
-Totals Tally::totals() const {
-  Totals totals{.opened = opened_, .answered = answered_, .proven = proven_};
+Totals sum(const TotalsByKind& totals) {
+  Totals all;
+  for (const Totals& one : totals) all += one;
+  return all;
+}
+
+void Account::add_answered(Microseconds latency) {
+  ++answered_;
+  tally_.latency_.add(latency);
+}
+
+void Account::add_trouble(Trouble trouble, std::string_view what) {
+  ++trouble_[static_cast<std::size_t>(trouble)];
+  const std::lock_guard lock(tally_.complaints_mutex_);
+  auto& complaints = tally_.complaints_;
+  if (complaints.size() < complaints_kept) complaints.push_back(fmt::format("{} {}", name_of(kind_).name, what));
+}
+
+Totals Account::totals() const {
+  Totals totals{.started = started_, .opened = opened_, .answered = answered_, .bytes = bytes_, .proven = proven_};
   for (std::size_t i = 0; i < troubles; ++i) totals.trouble[i] = trouble_[i];
+  return totals;
+}
+
+Tally::Tally() : accounts_(open_accounts(*this, std::make_index_sequence<kinds>())) {}
+
+TotalsByKind Tally::by_kind() const {
+  TotalsByKind totals;
+  for (std::size_t i = 0; i < kinds; ++i) totals[i] = accounts_[i].totals();
   return totals;
 }
 

@@ -10,10 +10,9 @@
 namespace baton::demo {
 
 struct Evidence {
-  unsigned clients = 0;
   unsigned upgrades_wanted = 0;
   std::vector<Upgrade> upgrades;
-  Totals totals;               // after every client has ended
+  TotalsByKind kinds;          // after every client has ended
   std::uint64_t accepted = 0;  // connections, by all the proxy's processes together
   std::string broken_off;      // why the demo ended early; empty: it did not
   std::string bad_end;         // what was wrong with the proxy's end; empty: nothing

@@ -1,5 +1,6 @@
 #include "demo/verdict.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace baton::demo {
@@ -10,11 +11,9 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 Evidence good() {
-  Evidence evidence{.clients = 300, .upgrades_wanted = 2, .accepted = 300};
+  Evidence evidence{.upgrades_wanted = 2, .accepted = kinds * 30};
   evidence.upgrades.resize(2);
-  evidence.totals.opened = 300;
-  evidence.totals.proven = 300;
-  evidence.totals.answered = 9000;
+  evidence.kinds.fill({.started = 30, .opened = 30, .answered = 9000, .proven = 30});
   return evidence;
 }
 
@@ -23,9 +22,21 @@ TEST(Verdict, HasNoObjectionWhenAllIsWell) {
 }
 
 TEST(Verdict, ObjectsToEveryKindOfTrouble) {
-  for (std::size_t kind = 0; kind < troubles; ++kind) {
+  for (std::size_t kind = 0; kind < kinds; ++kind) {
+    for (std::size_t trouble = 0; trouble < troubles; ++trouble) {
+      Evidence evidence = good();
+      evidence.kinds[kind].trouble[trouble] = 1;
+      const std::string who = fmt::format("1 of 30 {} clients", name_of(static_cast<Kind>(kind)).name);
+      EXPECT_THAT(objections(evidence), ElementsAre(HasSubstr(who)));
+    }
+  }
+}
+
+TEST(Verdict, ObjectsToAKindThatIsMissing) {
+  for (std::size_t kind = 0; kind < kinds; ++kind) {
     Evidence evidence = good();
-    evidence.totals.trouble[kind] = 1;
+    evidence.kinds[kind] = {};
+    evidence.accepted -= 30;
     EXPECT_THAT(objections(evidence), SizeIs(1));
   }
 }
@@ -38,17 +49,19 @@ TEST(Verdict, ObjectsToEachThingAlone) {
   };
   EXPECT_TRUE(objects_to([](Evidence& e) { e.upgrades[1].failure = "rolled back"; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.upgrades.pop_back(); }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { e.upgrades[0].report.refused = 1; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { e.upgrades[0].report.taken_back = 1; }));
   EXPECT_TRUE(objects_to([](Evidence& e) {
     e.upgrades.clear();
     e.upgrades_wanted = 0;
   }));
   EXPECT_TRUE(objects_to([](Evidence& e) {
-    e.totals.opened = 299;
-    e.accepted = 299;
+    --e.kinds[0].opened;
+    --e.accepted;
   }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { e.totals.proven = 299; }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { e.accepted = 301; }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { e.accepted = 299; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { --e.kinds[0].proven; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { ++e.accepted; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { --e.accepted; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.broken_off = "The proxy is gone."; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.bad_end = "The proxy did not end."; }));
 }

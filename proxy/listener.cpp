@@ -1,5 +1,6 @@
 #include "proxy/listener.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -86,6 +87,9 @@ std::vector<BoundSocket> bind_listeners(const config::Config& config,
           return socket.descriptor && !socket.name.starts_with('@') && socket.address == address.text();
         });
         if (found != inherited.end()) {
+          // Whoever made it may have wanted to block; a worker never does.
+          const int fd = found->descriptor.get();
+          ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
           sockets.push_back({listener.name, address, std::move(found->descriptor), false});
         } else {
           sockets.push_back({listener.name, address, bind_socket(address, 0666), true});

@@ -38,8 +38,10 @@ void cases_of_requests(std::vector<Case>& cases) {
   cases.push_back(refused("a bare line feed", "GET / HTTP/1.1\nHost: a\n\n", 400));
   cases.push_back(refused("no host", "GET / HTTP/1.1\r\n\r\n", 400));
   cases.push_back(refused("CONNECT", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 405));
-  cases.push_back(refused("an expectation that nobody knows", request("PUT / HTTP/1.1", "Content-Length: 1\r\nExpect: x\r\n"), 417));
-  cases.push_back(refused("a transfer coding that nobody knows", request("PUT / HTTP/1.1", "Transfer-Encoding: gzip\r\n"), 501));
+  cases.push_back(refused("an expectation that nobody knows",
+                          request("PUT / HTTP/1.1", "Content-Length: 1\r\nExpect: x\r\n"), 417));
+  cases.push_back(refused("a transfer coding that nobody knows",
+                          request("PUT / HTTP/1.1", "Transfer-Encoding: gzip\r\n"), 501));
   cases.push_back(refused("a version that is none of ours", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505));
   cases.push_back(refused("a bad HEAD is answered without a body", "HEAD / HTTP/1.1\r\n\r\n", 400, true));
 

@@ -22,7 +22,8 @@ const std::string switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: webs
 std::vector<Case> cases_of_switching() {
   std::vector<Case> cases;
   cases.push_back({"interim responses come before the final one",
-                   {client(get), upstream("HTTP/1.1 103 Early Hints\r\nLink: </s>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"),
+                   {client(get),
+                    upstream("HTTP/1.1 103 Early Hints\r\nLink: </s>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"),
                     upstream(ok)},
                    {.client = "HTTP/1.1 103 Early Hints\r\nLink: </s>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + ok,
                     .upstreams = {{get_forwarded, Fate::parked}},

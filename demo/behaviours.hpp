@@ -1,0 +1,38 @@
+// What the built-in origin does beyond plain answers, one file each. All run on the origin's thread; each ends with its
+// connection, or when the client does anything that it should not do.
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace baton::demo {
+
+inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+// A body by length: `piece_bytes` at a time with `pause` in between, or without any as fast as it is taken.
+struct Pace {
+  std::size_t piece_bytes;
+  std::chrono::milliseconds pause;
+};
+boost::asio::awaitable<void> send_download(boost::asio::ip::tcp::socket& socket, std::string target, Pace pace);
+
+// A chunked body of server-sent events; it always stops in the middle of a chunk.
+boost::asio::awaitable<void> send_events(boost::asio::ip::tcp::socket& socket, std::string target);
+
+// Receives a body, by `length` or chunked without one, and confirms it. `begun` is what is here of it already.
+boost::asio::awaitable<void> take_upload(boost::asio::ip::tcp::socket& socket, std::string target,
+                                         std::optional<std::uint64_t> length, std::string begun);
+
+// Accepts a WebSocket and sends every frame back.
+boost::asio::awaitable<void> echo_frames(boost::asio::ip::tcp::socket& socket, std::string target, std::string begun);
+
+// Sends every byte back.
+boost::asio::awaitable<void> echo_bytes(boost::asio::ip::tcp::socket socket);
+
+}  // namespace baton::demo

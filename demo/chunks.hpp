@@ -1,0 +1,31 @@
+// The chunked transfer coding (RFC 9112 §7.1), as far as both ends of the demo use it: no extensions, no trailers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace baton::demo {
+
+std::string encode_chunk(std::string_view data);
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+// Decodes a body that comes in pieces of any size.
+class ChunkReader {
+ public:
+  // Appends the data within `bytes` to `data`; false once anything but the grammar has come.
+  bool read(std::string_view bytes, std::string& data);
+
+  // The last chunk is in.
+  bool ended() const { return position_ == Position::end; }
+
+ private:
+  enum class Position { first_digit, size, size_lf, data, data_cr, data_lf, last_cr, last_lf, end };
+
+  bool step(char byte);
+
+  Position position_ = Position::first_digit;
+  std::uint64_t remaining_ = 0;
+};
+
+}  // namespace baton::demo

@@ -1,0 +1,60 @@
+#include "demo/download_client.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "demo/dialogue.hpp"
+
+namespace baton::demo {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::size_t slow_read_bytes = 4 * 1024;
+constexpr std::chrono::milliseconds slow_pause{40};
+
+// More than the kernels' buffers and the proxy's together keep on the way.
+constexpr std::uint64_t beyond_all_buffers = 12u << 20;
+
+}  // namespace
+
+DownloadClient::DownloadClient(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
+    : DownloadClient(context, std::move(server), number, account, fmt::format("{}{}", download_prefix, number), 1) {}
+
+DownloadClient::DownloadClient(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account,
+                               std::string target, std::uint64_t last_bytes)
+    : StreamClient(context, std::move(server), number, account, target), content_(target), last_bytes_(last_bytes) {}
+
+std::string DownloadClient::judge(const Head& head) {
+  if (head["Content-Length"] != std::to_string(download_bytes)) return "another length";
+  return judge_status(head.result_int(), 200);
+}
+
+void DownloadClient::on_body(std::string_view bytes) {
+  if (!content_.matches(received_bytes_, bytes)) {
+    return fail(Trouble::wrong_answer, fmt::format("wrong bytes after the first {}", received_bytes_));
+  }
+  received_bytes_ += bytes.size();
+  account().add_bytes(bytes.size());
+  be_patient();
+  if (finishing() && received_bytes_ >= enough_) prove();
+}
+
+SlowReader::SlowReader(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
+    : DownloadClient(context, std::move(server), number, account, fmt::format("{}{}", flood_prefix, number),
+                     beyond_all_buffers),
+      timer_(context) {}
+
+void SlowReader::read_on() {
+  if (finishing()) return receive(4 * read_bytes);
+  timer_.expires_after(slow_pause);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !over()) receive(slow_read_bytes);
+  });
+}
+
+}  // namespace baton::demo

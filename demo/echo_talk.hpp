@@ -1,0 +1,45 @@
+// A conversation with an echo: messages go out at an even pace without waiting for the answers, so that some are always
+// under way; each must come back byte for byte and in order.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "demo/content.hpp"
+
+namespace baton::demo {
+
+class EchoTalk {
+ public:
+  explicit EchoTalk(std::string_view name) : content_(name) {}
+
+  // The next message, unlike all others; empty when too much is outstanding already. Some are longer than any buffer
+  // of the proxy.
+  std::string next();
+
+  // What will come back for it.
+  void expect(std::string_view echo);
+
+  // False: something else has come.
+  bool take(std::string_view bytes);
+
+  // Messages that have come back whole since the last call.
+  std::uint64_t collect() { return std::exchange(returned_, 0); }
+
+  bool all_returned() const { return outstanding_.empty(); }
+
+ private:
+  Content content_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t serial_ = 0;
+  std::string outstanding_;
+  std::deque<std::uint64_t> ends_;  // of the outstanding messages, as positions in all that comes back
+  std::uint64_t expected_bytes_ = 0;
+  std::uint64_t taken_bytes_ = 0;
+  std::uint64_t returned_ = 0;
+};
+
+}  // namespace baton::demo

@@ -1,0 +1,24 @@
+// Listens to server-sent events on a chunked answer without end: numbered, so that none can be missing or come twice.
+#pragma once
+
+#include "demo/chunks.hpp"
+#include "demo/stream_client.hpp"
+
+namespace baton::demo {
+
+class EventsClient final : public StreamClient {
+ public:
+  EventsClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
+               Account& account);
+
+ private:
+  std::string judge(const Head& head) override;
+  void on_body(std::string_view bytes) override;
+  void on_finish() override {}  // the next event is the last
+
+  ChunkReader chunks_;
+  std::string unread_;        // the beginning of an event
+  std::uint64_t serial_ = 1;  // of the next event
+};
+
+}  // namespace baton::demo

@@ -1,0 +1,30 @@
+// WebSocket frames (RFC 6455 §5), unfragmented, and the opening handshake's one variable part.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace baton::demo {
+
+enum class Opcode : std::uint8_t { binary = 2, close = 8 };
+
+struct Frame {
+  Opcode opcode = Opcode::binary;
+  bool masked = false;
+  std::string payload;  // unmasked
+};
+
+// A frame as clients send it, with a mask, or as servers do, without.
+std::string encode_frame(Opcode opcode, std::string_view payload, std::optional<std::uint32_t> mask = std::nullopt);
+
+// Takes a whole frame away from the beginning of `bytes`; nothing while it is not whole. Throws std::runtime_error at
+// what `encode_frame` cannot have made.
+std::optional<Frame> take_frame(std::string& bytes);
+
+// The key that RFC 6455 §1.3 gives as its example, and the accept value that belongs to it.
+inline constexpr std::string_view websocket_key = "dGhlIHNhbXBsZSBub25jZQ==";
+inline constexpr std::string_view websocket_accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+}  // namespace baton::demo

@@ -1,0 +1,108 @@
+#include "demo/socket_client.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <utility>
+
+namespace baton::demo {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+SocketClient::SocketClient(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
+    : socket_(context), server_(std::move(server)), number_(number), account_(account) {}
+
+void SocketClient::start() {
+  account_.add_started();
+  be_patient();
+  error_code error;
+  socket_.open(server_.protocol(), error);
+  if (error) return fail(Trouble::not_connected, error.message());
+  if (const auto bytes = receive_buffer_bytes()) socket_.set_option(tcp::socket::receive_buffer_size(*bytes));
+  socket_.async_connect(server_, [this](const error_code& refused) {
+    if (over_) return;
+    if (refused) return fail(Trouble::not_connected, refused.message());
+    opened();
+  });
+}
+
+void SocketClient::opened() {
+  socket_.set_option(tcp::no_delay(true));
+  account_.add_opened();
+  connected_ = true;
+  be_content();
+  read_on();
+  on_open();
+  if (finishing_ && !over_) on_finish();
+}
+
+void SocketClient::check(Clock::time_point now) {
+  if (over_ || !waiting_since_ || now - *waiting_since_ < patience) return;
+  if (!connected_) return fail(Trouble::not_connected, "not connected in time");
+  fail(Trouble::no_answer, "nothing came in time");
+}
+
+void SocketClient::finish() {
+  if (finishing_) return;
+  finishing_ = true;
+  if (connected_ && !over_) on_finish();
+}
+
+std::string SocketClient::describe() const {
+  return fmt::format("client {}", number_);
+}
+
+void SocketClient::send(std::string_view bytes) {
+  queued_ += bytes;
+  if (sending_.empty()) send_more();
+}
+
+void SocketClient::send_more() {
+  if (sent_ == sending_.size()) {
+    sending_ = std::exchange(queued_, {});
+    sent_ = 0;
+    if (sending_.empty()) return;
+  }
+  socket_.async_write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
+                           [this](const error_code& error, std::size_t bytes) {
+                             if (over_) return;
+                             sent_ += bytes;
+                             if (error) return fail(Trouble::closed_in_request, error.message());
+                             send_more();
+                           });
+}
+
+void SocketClient::receive(std::size_t bytes_max) {
+  received_.resize(bytes_max);
+  socket_.async_read_some(asio::buffer(received_), [this](const error_code& error, std::size_t bytes) {
+    if (over_) return;
+    if (bytes != 0) on_bytes({received_.data(), bytes});
+    if (over_) return;
+    if (error) {
+      return fail(under_way() ? Trouble::closed_in_request : Trouble::closed_between,
+                  error == asio::error::eof ? "closed by the server" : error.message());
+    }
+    read_on();
+  });
+}
+
+void SocketClient::prove() {
+  account_.add_proven();
+  end();
+}
+
+void SocketClient::fail(Trouble trouble, std::string_view what) {
+  account_.add_trouble(trouble, fmt::format("{}: {}", describe(), what));
+  end();
+}
+
+void SocketClient::end() {
+  over_ = true;
+  error_code ignored;  // the socket is ours, and nothing can be done about an error of close
+  socket_.close(ignored);
+}
+
+}  // namespace baton::demo

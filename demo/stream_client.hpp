@@ -1,0 +1,57 @@
+// One HTTP request whose body, or whose answer's body, lasts as long as the demo does. The kinds that derive from it
+// verify what comes after the answer's head.
+#pragma once
+
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <string>
+#include <string_view>
+
+#include "demo/socket_client.hpp"
+
+namespace baton::demo {
+
+class StreamClient : public SocketClient {
+ public:
+  // `target` names the stream; both sides compute from it what has to come.
+  StreamClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
+               Account& account, std::string target);
+
+ protected:
+  struct Request {
+    std::string_view method = "GET";
+    std::string fields;  // beyond the usual ones, each with its line's end
+  };
+  using Head = boost::beast::http::response_header<>;
+
+  virtual Request request() const { return {}; }
+
+  // The request's head is on its way.
+  virtual void on_asked() {}
+
+  // The answer's head is here and repeats the target; says what is wrong with it otherwise, or nothing.
+  virtual std::string judge(const Head& head) = 0;
+
+  // The head is as it should be.
+  virtual void on_head() {}
+
+  // What comes after the head.
+  virtual void on_body(std::string_view bytes) = 0;
+
+  bool head_is_here() const { return head_is_here_; }
+  const std::string& target() const { return target_; }
+
+ private:
+  void on_open() final;
+  void on_bytes(std::string_view bytes) final;
+
+  std::string target_;
+  std::string unread_;
+  boost::beast::http::response_parser<boost::beast::http::empty_body> head_;
+  bool head_is_here_ = false;
+};
+
+// "status 404" if it is not `wanted`.
+std::string judge_status(unsigned status, unsigned wanted);
+
+}  // namespace baton::demo

@@ -1,0 +1,24 @@
+// Talks with an echo over the proxy's raw TCP listener.
+#pragma once
+
+#include "demo/echo_talk.hpp"
+#include "demo/socket_client.hpp"
+#include "demo/ticker.hpp"
+
+namespace baton::demo {
+
+class TcpClient final : public SocketClient {
+ public:
+  TcpClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number, Account& account);
+
+ private:
+  void on_open() override;
+  void on_bytes(std::string_view bytes) override;
+  void on_finish() override;
+  void say_more();
+
+  EchoTalk talk_;
+  Ticker ticker_;
+};
+
+}  // namespace baton::demo

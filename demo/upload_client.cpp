@@ -1,0 +1,82 @@
+#include "demo/upload_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "demo/chunks.hpp"
+#include "demo/dialogue.hpp"
+
+namespace baton::demo {
+
+using boost::asio::ip::tcp;
+
+namespace {
+
+constexpr std::uint64_t upload_bytes = 8u << 20;  // of an upload by length
+constexpr std::size_t piece_bytes = 8 * 1024;
+constexpr Microseconds piece_interval{20'000};
+constexpr std::size_t unsent_bytes_max = 256 * 1024;
+
+}  // namespace
+
+UploadClient::UploadClient(boost::asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
+    : StreamClient(context, std::move(server), number, account, fmt::format("{}{}", upload_prefix, number)),
+      content_(target()),
+      ticker_(context) {}
+
+StreamClient::Request UploadClient::request() const {
+  if (chunked()) return {.method = "POST", .fields = "Transfer-Encoding: chunked\r\n"};
+  return {.method = "POST", .fields = fmt::format("Content-Length: {}\r\n", upload_bytes)};
+}
+
+void UploadClient::on_asked() {
+  be_content();  // with the answer's absence
+  ticker_.start(piece_interval, [this] { send_piece(); });
+}
+
+void UploadClient::send_piece() {
+  if (over()) return ticker_.stop();
+  if (unsent() > unsent_bytes_max) return;  // somebody does not take it; it is noticed at the end, if not before
+  // By length ever less of what is left, so that something is left however long the demo lasts.
+  const std::uint64_t some =
+      chunked() ? piece_bytes : std::min<std::uint64_t>(piece_bytes, (upload_bytes - sent_bytes_) / 512);
+  send_content(some);
+}
+
+void UploadClient::send_content(std::size_t bytes) {
+  if (bytes == 0) return;
+  const std::string content = content_.at(sent_bytes_, bytes);
+  digest_.add(content);
+  sent_bytes_ += bytes;
+  account().add_bytes(bytes);
+  send(chunked() ? encode_chunk(content) : content);
+}
+
+void UploadClient::on_finish() {
+  ticker_.stop();
+  complete_ = true;
+  if (chunked()) {
+    send(last_chunk);
+  } else {
+    send_content(upload_bytes - sent_bytes_);
+  }
+  be_patient();
+}
+
+std::string UploadClient::judge(const Head& head) {
+  if (const std::string wrong = judge_status(head.result_int(), 200); !wrong.empty()) return wrong;
+  if (!complete_) return "an answer before the end of the upload";
+  if (head["Content-Length"] != std::to_string(upload_receipt(sent_bytes_, digest_).size())) return "another length";
+  return {};
+}
+
+void UploadClient::on_body(std::string_view bytes) {
+  const std::string expected = upload_receipt(sent_bytes_, digest_);
+  receipt_ += bytes;
+  if (!expected.starts_with(receipt_)) return fail(Trouble::wrong_answer, "the origin received something else");
+  if (receipt_.size() == expected.size()) prove();
+}
+
+}  // namespace baton::demo

@@ -1,0 +1,35 @@
+// An upload that lasts as long as the demo, chunked or by length, and is confirmed by the origin's digest of it.
+#pragma once
+
+#include "demo/content.hpp"
+#include "demo/stream_client.hpp"
+#include "demo/ticker.hpp"
+
+namespace baton::demo {
+
+class UploadClient final : public StreamClient {
+ public:
+  // Every other number uploads in chunks.
+  UploadClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
+               Account& account);
+
+ private:
+  Request request() const override;
+  void on_asked() override;
+  std::string judge(const Head& head) override;
+  void on_body(std::string_view bytes) override;
+  void on_finish() override;
+
+  bool chunked() const { return number() % 2 == 0; }
+  void send_piece();
+  void send_content(std::size_t bytes);
+
+  Content content_;
+  Digest digest_;
+  std::uint64_t sent_bytes_ = 0;
+  bool complete_ = false;
+  std::string receipt_;  // what is here of it
+  Ticker ticker_;
+};
+
+}  // namespace baton::demo
