@@ -271,6 +271,11 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
     }
   }
   upstream::Connecting attempt = upstream::begin_connect(server.address);
+  if (!attempt.socket && (attempt.error == EMFILE || attempt.error == ENFILE) && worker_.pool().idle() != 0) {
+    // A descriptor that waits for work is worth less than one that is needed now.
+    worker_.pool().trim(worker_.pool().idle() - 1);
+    attempt = upstream::begin_connect(server.address);
+  }
   if (attempt.socket) {
     upstream_ = std::make_unique<runtime::Socket>(worker_.loop(), std::move(attempt.socket), *this);
     if (upstream_->watch()) {

@@ -175,7 +175,7 @@ void Server::accept() {
 void Server::open_admin(handoff::UniqueFd inherited) {
   if (!paths_.admin) return;
   admin_ = std::make_unique<admin::Admin>(
-      context_, admin::Source{.ready = [this] { return instance_ && !stopping_; },
+      context_, admin::Source{.ready = [this] { return resigned_ || (instance_ && !stopping_); },
                               .status = [this](auto answer) { answer_status(std::move(answer)); }});
   BoundSocket path{"@admin", look_up(*paths_.admin).front(), {}, false};
   if (!inherited) inherited = bind_socket(path.address, 0600);

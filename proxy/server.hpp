@@ -126,6 +126,7 @@ class Server {
   std::optional<int> successor_status_;
 
   bool instance_ = false;
+  bool resigned_ = false;                    // the successor is, or is about to be: the service is ready all the time
   bool stopping_ = false;
   int exit_code_ = 0;
 };

@@ -123,6 +123,7 @@ std::string Server::resign() {
   });
   signals_passed_on_ = remembered_signals_.size();
   if (admin_) admin_->pause();
+  resigned_ = true;
   instance_ = false;
   lock_.release();
   return record;
@@ -132,6 +133,7 @@ bool Server::reclaim() {
   // A successor that has died lets go of the lock a moment after it lets go of the channel.
   if (!lock_.take_within(settings_->config.handoff.step_timeout)) return false;
   instance_ = true;
+  resigned_ = false;
   if (admin_) admin_->resume();
   if (paths_.pid_file) {
     // The successor may have named itself already.

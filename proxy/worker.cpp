@@ -23,6 +23,8 @@ constexpr int accepts_per_event = 16;
 constexpr std::size_t access_bytes_max = 64 * 1024;
 constexpr std::int64_t failure_line_every_ms = 1'000;
 constexpr std::int64_t expiry_every_ms = 250;
+constexpr std::int64_t pause_line_every_ms = 10'000;
+constexpr std::size_t idle_upstreams_kept = 64;
 
 }  // namespace
 
@@ -72,7 +74,10 @@ class Worker::Acceptor final : public runtime::EventHandler {
 
  private:
   bool pause_all(const char* why) {
-    log::warning("accepting pauses: {}", why);
+    if (worker_.now_ms() >= worker_.next_pause_line_ms_) {      // one line now and then says it
+      worker_.next_pause_line_ms_ = worker_.now_ms() + pause_line_every_ms;
+      log::warning("accepting pauses: {}", why);
+    }
     for (auto& acceptor : worker_.acceptors_) acceptor->pause();
     worker_.accepting_paused_ = true;
     return false;
@@ -128,6 +133,8 @@ void Worker::tick(std::int64_t now_ms) {
   if (now_ms >= next_expiry_ms_) {
     next_expiry_ms_ = now_ms + expiry_every_ms;
     pool_.expire(now_ms, settings_->upstream_idle_ms);
+    // More than there are clients cannot be used at once; a few are kept for the next burst.
+    pool_.trim(std::max<std::size_t>(count_, idle_upstreams_kept));
   }
   flush_access();
   if (accepting_paused_) accepting_may_go_on();

@@ -148,6 +148,7 @@ class Worker {
   std::string access_lines_;
   std::int64_t next_expiry_ms_ = 0;
   std::int64_t next_failure_line_ms_ = 0;
+  std::int64_t next_pause_line_ms_ = 0;
   const std::uint64_t id_base_;
   std::uint64_t last_id_ = 0;
   bool stopping_ = false;

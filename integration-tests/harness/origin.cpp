@@ -85,7 +85,8 @@ void Origin::close_idle_connections() {
   await(
       [this] {
         std::lock_guard lock(mutex_);
-        return std::ranges::count_if(connections_, [](const auto& c) { return !c.idle && !c.ended; }) == gate_.waiting();
+        return std::ranges::count_if(connections_, [](const auto& c) { return !c.idle && !c.ended; }) ==
+               gate_.waiting();
       },
       "the origin's answers to be complete");
   std::lock_guard lock(mutex_);

@@ -25,7 +25,7 @@ struct Settings {
   std::string handoff = "ready_timeout: 15s, step_timeout: 15s";
   std::string log = {};
   unsigned workers = 2;
-  bool own_binary = false;  // run a copy in the test's directory, which can then be replaced
+  bool own_binary = false;       // run a copy in the test's directory, which can then be replaced
   unsigned descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
 
   Settings() = default;

@@ -121,6 +121,22 @@ void Pool::expire(std::int64_t now_ms, std::int64_t idle_ms) {
   }
 }
 
+bool Pool::trim(std::size_t most) {
+  const std::size_t before = idle_;
+  while (idle_ > most) {
+    for (auto& [name, upstream] : upstreams_) {
+      for (const auto& server : upstream.servers_) {
+        if (server->idle_.empty() || idle_ <= most) continue;
+        server->idle_.front().socket->close();
+        loop_.dispose(std::move(server->idle_.front().socket));
+        server->idle_.erase(server->idle_.begin());
+        --idle_;
+      }
+    }
+  }
+  return idle_ != before;
+}
+
 bool Pool::leave_one(Leaving& leaving) {
   for (auto& [name, upstream] : upstreams_) {
     for (const auto& server : upstream.servers_) {

@@ -88,6 +88,8 @@ class Pool final : public runtime::SocketOwner {
   void give(Server& server, std::unique_ptr<runtime::Socket> socket, std::int64_t since_ms);
 
   void expire(std::int64_t now_ms, std::int64_t idle_ms);
+  // Closes the oldest of each server in turn until at most `most` are left. True: some were closed.
+  bool trim(std::size_t most);
   std::size_t idle() const { return idle_; }
 
   // Takes one out, for a handover.
