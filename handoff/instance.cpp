@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,6 +21,8 @@ namespace {
 std::unexpected<Error> failed(const std::string& what) {
   return fail(Fault::system, what + ": " + std::strerror(errno));
 }
+
+std::string temporary_of(const std::string& path, pid_t pid) { return path + "." + std::to_string(pid) + ".tmp"; }
 
 }  // namespace
 
@@ -57,6 +60,13 @@ bool InstanceLock::take_within(std::chrono::milliseconds limit) {
   return true;
 }
 
+bool InstanceLock::is_at(const std::string& path) const {
+  struct stat ours{};
+  struct stat there{};
+  return ::fstat(fd_.get(), &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_dev == there.st_dev &&
+         ours.st_ino == there.st_ino;
+}
+
 void InstanceLock::release() {
   if (held_) ::flock(fd_.get(), LOCK_UN);
   held_ = false;
@@ -66,7 +76,7 @@ Result<PidFile> PidFile::prepare(const std::string& path, pid_t pid) {
   PidFile file;
   file.path_ = path;
   file.pid_ = pid;
-  const std::string temporary = path + "." + std::to_string(pid) + ".tmp";
+  const std::string temporary = temporary_of(path, pid);
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) return failed("cannot write the PID file " + temporary);
   file.temporary_ = temporary;
@@ -89,6 +99,8 @@ PidFile& PidFile::operator=(PidFile&& other) noexcept {
 }
 
 PidFile::~PidFile() { discard(); }
+
+void PidFile::discard_temporary(const std::string& path, pid_t pid) { ::unlink(temporary_of(path, pid).c_str()); }
 
 Result<void> PidFile::publish() {
   if (temporary_.empty()) return {};

@@ -29,6 +29,8 @@ class InstanceLock {
   bool take_within(std::chrono::milliseconds limit);
   void release();
   bool held() const { return held_; }
+  // Whether `path` is the file that this lock is on.
+  bool is_at(const std::string& path) const;
   int descriptor() const { return fd_.get(); }
 
  private:
@@ -45,6 +47,8 @@ class PidFile {
   static Result<PidFile> prepare(const std::string& path, pid_t pid);
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&& other) noexcept;
+  // Removes the temporary of a process that was killed before it could publish or remove it.
+  static void discard_temporary(const std::string& path, pid_t pid);
   ~PidFile();                       // removes a temporary that was not published
 
   Result<void> publish();

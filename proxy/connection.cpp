@@ -279,6 +279,7 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
   if (attempt.socket) {
     upstream_ = std::make_unique<runtime::Socket>(worker_.loop(), std::move(attempt.socket), *this);
     if (upstream_->watch()) {
+      if (attempt.established) server.note_success();
       if (attempt.established) return attach(false);
       upstream_->note_writable(false);
       connect_deadline_ms_ = worker_.now_ms() + worker_.settings().connect_ms;

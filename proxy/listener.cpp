@@ -77,9 +77,10 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
   return socket;
 }
 
-std::vector<BoundSocket> bind_listeners(const config::Config& config,
-                                        std::vector<handoff::InheritedSocket>& inherited) {
-  std::vector<BoundSocket> sockets;
+namespace {
+
+void bind_each(const config::Config& config, std::vector<handoff::InheritedSocket>& inherited,
+               std::vector<BoundSocket>& sockets) {
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
       for (const state::SocketAddress& address : addresses_of(bind)) {
@@ -96,6 +97,21 @@ std::vector<BoundSocket> bind_listeners(const config::Config& config,
         }
       }
     }
+  }
+}
+
+}  // namespace
+
+std::vector<BoundSocket> bind_listeners(const config::Config& config,
+                                        std::vector<handoff::InheritedSocket>& inherited) {
+  std::vector<BoundSocket> sockets;
+  try {
+    bind_each(config, inherited, sockets);
+  } catch (...) {
+    for (const BoundSocket& socket : sockets) {
+      if (socket.bound_here) unlink_path(socket);
+    }
+    throw;
   }
   return sockets;
 }

@@ -1,5 +1,6 @@
 // The command line. Everything it starts is wired together here.
 #include <google/protobuf/stubs/common.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -149,7 +150,17 @@ int version() {
 
 }  // namespace
 
+// Nothing of ours may land on a standard descriptor that was closed at our start, where logs go.
+static void fill_standard_descriptors() {
+  int fd;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
 int main(int argc, char** argv) {
+  fill_standard_descriptors();
   // Before anything else: a SIGUSR2 that comes before somebody reads it would kill. What is no server gets them back.
   baton::process::block_signals();
   std::vector<std::string> arguments(argv, argv + argc);

@@ -59,7 +59,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       context_(1),
       signals_(context_, process::signal_descriptor().release()),
       drain_timer_(context_),
-      kill_timer_(context_) {
+      leftovers_timer_(context_) {
   prepare_process();
 }
 
@@ -129,6 +129,7 @@ int Server::loop() {
     if (admin_path_) unlink_path(*admin_path_);
     for (const BoundSocket& socket : sockets_) unlink_path(socket);
   }
+  for (const Leftover& leftover : leftovers_) ::kill(leftover.pid, SIGKILL);
   log::info("ended");
   if (!conversation_over_) {
     // Stopped in the middle of a handover: to end is what the other side is prepared for.
@@ -197,7 +198,25 @@ void Server::read_signals() {
   });
 }
 
+// What came while a conversation kept us busy: each kind is obeyed once, a stop last.
+void Server::obey_remembered_signals() {
+  const std::vector<int> signals = std::exchange(remembered_signals_, {});
+  const auto came = [&](int signal) { return std::find(signals.begin(), signals.end(), signal) != signals.end(); };
+  for (const int signal : {SIGUSR1, SIGHUP}) {
+    if (came(signal)) on_signal(signal);
+  }
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGUSR2}) {
+    if (came(signal)) return on_signal(signal);
+  }
+}
+
 void Server::on_signal(int signal) {
+  if (succeeding_ && signal != SIGCHLD) {
+    // Until it is settled who serves, a successor obeys nobody; a whole process group may have been told to stop, and
+    // the predecessor tells us too.
+    remembered_signals_.push_back(signal);
+    return;
+  }
   switch (signal) {
     case SIGUSR2:
       begin_upgrade();
@@ -223,6 +242,7 @@ void Server::on_signal(int signal) {
       }
       if (stopping_) {
         log::info("second signal: stopping at once");
+        if (upgrading_ && successor_pid_ != 0) ::kill(successor_pid_, SIGKILL);
         return exit_with(0);
       }
       return begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT", settings_->config.timeouts.shutdown);
@@ -244,6 +264,7 @@ void Server::on_signal(int signal) {
 void Server::reap() {
   int status = 0;
   for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    std::erase_if(leftovers_, [pid](const Leftover& leftover) { return leftover.pid == pid; });
     if (pid != successor_pid_) continue;
     successor_status_ = status;
     successor_pid_ = 0;
@@ -275,7 +296,8 @@ void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds
 }
 
 void Server::watch_drain(std::optional<std::chrono::steady_clock::time_point> deadline) {
-  if (shared_.connections.load() == 0) return exit_with(exit_code_);
+  reap();
+  if (shared_.connections.load() == 0 && leftovers_.empty()) return exit_with(exit_code_);
   if (deadline && std::chrono::steady_clock::now() >= *deadline) {
     log::warning("time is over: {} connections are cut", shared_.connections.load());
     workers_->each([](Worker& worker) { worker.cut_all(); });

@@ -65,6 +65,7 @@ class Server {
   int loop();
   void read_signals();
   void on_signal(int signal);
+  void obey_remembered_signals();
   void reap();
   void reopen_logs();
   void begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit);
@@ -85,6 +86,8 @@ class Server {
   void stop_accepting(const std::vector<std::string>& taken);
   std::string resign();
   bool reclaim();
+  bool lock_path_is_ours();
+  void watch_leftovers();
   void upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor);
   std::string explain_failure(const handoff::HandoverOutcome& outcome, pid_t successor);
 
@@ -100,7 +103,7 @@ class Server {
   boost::asio::io_context context_;
   boost::asio::posix::stream_descriptor signals_;
   boost::asio::steady_timer drain_timer_;
-  boost::asio::steady_timer kill_timer_;
+  boost::asio::steady_timer leftovers_timer_;
   handoff::UniqueFd executable_;             // of this process, for a rollback
   std::unique_ptr<runtime::AccessLog> access_log_;
   handoff::InstanceLock lock_;
@@ -122,6 +125,13 @@ class Server {
   bool conversation_over_ = true;
   std::vector<int> remembered_signals_;      // that came during it
   std::size_t signals_passed_on_ = 0;        // of those: they went with Done
+  // A successor that failed after it had adopted connections serves them to their end; if it hangs it is killed.
+  struct Leftover {
+    pid_t pid = 0;
+    std::chrono::steady_clock::time_point deadline;
+  };
+  std::vector<Leftover> leftovers_;
+  bool succeeding_ = false;                  // we are a successor, and the conversation is not over
   pid_t successor_pid_ = 0;                  // our child, while it has not been reaped
   std::optional<int> successor_status_;
 

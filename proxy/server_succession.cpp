@@ -37,6 +37,7 @@ std::optional<std::string> changed_path(const state::InstanceRecord& theirs, con
 
 int Server::run_as_successor(handoff::UniqueFd channel) {
   conversation_over_ = false;
+  succeeding_ = true;
   conversation_ = std::thread([this, channel = std::move(channel)]() mutable {
     WorkersAdopter adopter(AdopterDuties{
         .inherit = [this](handoff::Inheritance inheritance) {
@@ -111,16 +112,21 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
   if (auto become = become_instance(); !become) return become;
   log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
             ::getpid(), admin::moved_of(report).clients_total);
-  if (record) {
-    for (const int signal : record->signals) asio::post(context_, [this, signal] { on_signal(signal); });
-  }
+  if (record) remembered_signals_.insert(remembered_signals_.end(), record->signals.begin(), record->signals.end());
   return {};
 }
 
 void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   conversation_over_ = true;
-  if (outcome.ending == handoff::Succession::completed) return;
+  succeeding_ = false;
+  if (outcome.ending == handoff::Succession::completed) return obey_remembered_signals();
+  const auto unlink_what_we_bound = [this] {
+    for (const BoundSocket& socket : sockets_) {
+      if (socket.bound_here) unlink_path(socket);
+    }
+  };
   if (outcome.ending == handoff::Succession::failed) {
+    unlink_what_we_bound();
     log::error("cannot succeed: {}", outcome.reason);
     return exit_with(1);
   }
@@ -130,7 +136,11 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
     log::warning("the predecessor is gone ({}); this process is the instance now, generation {}", outcome.reason,
                  shared_.generation);
   }
-  if (instance_) return accept();
+  if (instance_) {
+    accept();
+    return obey_remembered_signals();
+  }
+  unlink_what_we_bound();
   log::error("the predecessor took the service back ({}); {} connections are served here to their end", outcome.reason,
              shared_.connections.load());
   exit_code_ = 1;

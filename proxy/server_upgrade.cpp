@@ -49,6 +49,7 @@ void Server::begin_upgrade() {
     log::warning("upgrade: SIGUSR2 refused: this process is {}", stopping_ ? "stopping" : "not the instance");
     return;
   }
+  if (!lock_path_is_ours()) return;
   if (conversation_.joinable()) conversation_.join();
   auto spawned = process::spawn_successor(options_.arguments);
   if (!spawned) {
@@ -62,7 +63,6 @@ void Server::begin_upgrade() {
   remembered_signals_.clear();
   successor_pid_ = spawned->pid;
   successor_status_.reset();
-  kill_timer_.cancel();
   log::info("upgrade begins: started {} as PID {}", options_.arguments[0], spawned->pid);
 
   const config::Handoff& handoff = settings_->config.handoff;
@@ -190,18 +190,45 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
   if (successor_pid_ == successor && !outcome.adopted_any) {
     ::kill(successor, SIGKILL);
   } else if (successor_pid_ == successor) {
-    kill_timer_.expires_after(settings_->config.handoff.drain_timeout + settings_->config.handoff.step_timeout * 2);
-    kill_timer_.async_wait([this, successor](boost::system::error_code error) {
-      if (!error && successor_pid_ == successor) ::kill(successor, SIGKILL);
-    });
+    const config::Handoff& handoff = settings_->config.handoff;
+    leftovers_.push_back({successor, std::chrono::steady_clock::now() + handoff.drain_timeout + handoff.step_timeout * 2});
+    watch_leftovers();
   }
+  if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor);
   last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   stopping_ = false;
-  const std::vector<int> signals = std::exchange(remembered_signals_, {});
-  for (const int signal : signals) {
-    if (signal != SIGUSR1) on_signal(signal);
+  std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
+  obey_remembered_signals();
+}
+
+void Server::watch_leftovers() {
+  leftovers_timer_.expires_after(std::chrono::milliseconds(200));
+  leftovers_timer_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    reap();
+    for (const Leftover& leftover : leftovers_) {
+      if (std::chrono::steady_clock::now() >= leftover.deadline) ::kill(leftover.pid, SIGKILL);
+    }
+    if (!leftovers_.empty()) watch_leftovers();
+  });
+}
+
+// A successor takes the lock by its path. If somebody has removed the file, we hold a lock that nobody else can see:
+// it is made anew before anything depends on it.
+bool Server::lock_path_is_ours() {
+  if (!paths_.lock || lock_.is_at(*paths_.lock)) return true;
+  auto anew = handoff::InstanceLock::on_file(*paths_.lock);
+  if (anew && anew->try_take()) {
+    lock_ = std::move(*anew);
+    log::warning("the lock {} had been removed; it is there again", *paths_.lock);
+    return true;
   }
+  const std::string why = "the lock " + *paths_.lock + " has been removed, and " +
+                          (anew ? "another instance holds the new one" : anew.error().text);
+  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, {}};
+  log::error("upgrade: failed: {}; this process goes on", why);
+  return false;
 }
 
 }  // namespace baton::proxy
