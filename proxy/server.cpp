@@ -213,7 +213,9 @@ void Server::obey_remembered_signals() {
 void Server::on_signal(int signal) {
   if (succeeding_ && signal != SIGCHLD) {
     // Until it is settled who serves, a successor obeys nobody; a whole process group may have been told to stop, and
-    // the predecessor tells us too.
+    // the predecessor tells us too. One that has nothing yet simply ends.
+    const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+    if (is_stop && !workers_) return exit_with(1);
     remembered_signals_.push_back(signal);
     return;
   }
