@@ -25,6 +25,13 @@ class Signals : public testing::Test {
   Baton baton{settings(origin)};
 };
 
+TEST_F(Signals, AnUpgradePutsARemovedLockFileBackFirst) {
+  std::filesystem::remove(baton.directory() / "handoff.sock.lock");
+  baton.upgrade();
+  EXPECT_EQ(baton.count_log_lines(std::regex("the lock .* had been removed; it is there again")), 1u) << baton.log();
+  EXPECT_TRUE(baton.lock_is_held());
+}
+
 class GracefulStop : public Signals, public testing::WithParamInterface<int> {};
 
 TEST_P(GracefulStop, FinishesWhatIsInFlightAndClosesWhatIsIdle) {
