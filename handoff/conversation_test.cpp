@@ -1,6 +1,8 @@
 // Our predecessor and our successor talk to each other, and all goes well: everything moves, exactly once.
 #include <sys/resource.h>
 
+#include <bit>
+#include <numeric>
 #include <thread>
 
 #include "handoff/predecessor.hpp"
@@ -94,6 +96,9 @@ TEST_F(ConversationTest, BothSidesKnowTheReport) {
     EXPECT_EQ(report.refused, (std::map<std::string, std::uint64_t>{{"no thanks", 1}}));
     EXPECT_EQ(report.taken_back, 0u);
     EXPECT_GE(report.pauses.max_us, report.pauses.p50_us);
+    const auto& by_log2 = report.pauses.by_log2;
+    EXPECT_EQ(std::accumulate(by_log2.begin(), by_log2.end(), std::uint64_t{0}), report.moved_total());
+    EXPECT_EQ(by_log2.size(), static_cast<std::size_t>(std::bit_width(report.pauses.max_us)) + 1);
   }
 }
 

@@ -25,6 +25,7 @@ inline constexpr std::size_t descriptors_in_flight_max = 512; // and never more 
 
 inline constexpr std::size_t sockets_inherited_max = 4096;
 inline constexpr std::size_t text_bytes_max = 4096;           // of a reason, a name, a version
+inline constexpr int pause_magnitudes_max = 65;               // of a report: powers of two of a 64-bit number, and 0
 
 // The largest a configuration may ask for; a connection with four such buffers is still a parcel.
 inline constexpr std::size_t buffer_bytes_ceiling = 4u << 20;

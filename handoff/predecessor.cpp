@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <unordered_map>
 
@@ -32,7 +33,10 @@ Pauses summarise(std::vector<std::uint64_t>& pauses) {
   const auto at = [&](double share) {
     return pauses[static_cast<std::size_t>(share * static_cast<double>(pauses.size() - 1))];
   };
-  return {at(0.5), at(0.99), pauses.back()};
+  Pauses summary{at(0.5), at(0.99), pauses.back(), {}};
+  summary.by_log2.resize(static_cast<std::size_t>(std::bit_width(pauses.back())) + 1);
+  for (const std::uint64_t pause : pauses) ++summary.by_log2[static_cast<std::size_t>(std::bit_width(pause))];
+  return summary;
 }
 
 class Conversation {

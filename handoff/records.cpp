@@ -76,6 +76,7 @@ wire::Report to_wire(const Report& report) {
   record.set_pause_p50_us(report.pauses.p50_us);
   record.set_pause_p99_us(report.pauses.p99_us);
   record.set_pause_max_us(report.pauses.max_us);
+  for (const std::uint64_t number : report.pauses.by_log2) record.add_pause_us_log2(number);
   record.set_duration_us(report.duration_us);
   record.set_from_generation(report.from.generation);
   record.set_from_pid(report.from.pid);
@@ -91,7 +92,11 @@ Report from_wire(const wire::Report& record) {
   for (const auto& count : record.moved()) report.moved[count.label()] += count.number();
   for (const auto& count : record.refused()) report.refused[count.label()] += count.number();
   report.taken_back = record.taken_back();
-  report.pauses = {record.pause_p50_us(), record.pause_p99_us(), record.pause_max_us()};
+  const auto& by_log2 = record.pause_us_log2();
+  report.pauses = {record.pause_p50_us(),
+                   record.pause_p99_us(),
+                   record.pause_max_us(),
+                   {by_log2.begin(), by_log2.begin() + std::min(by_log2.size(), limits::pause_magnitudes_max)}};
   report.duration_us = record.duration_us();
   report.from = {record.from_generation(), record.from_pid(), record.from_version()};
   report.to = {record.to_generation(), record.to_pid(), record.to_version()};

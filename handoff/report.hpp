@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace baton::handoff {
 
@@ -11,6 +12,8 @@ struct Pauses {
   std::uint64_t p50_us = 0;
   std::uint64_t p99_us = 0;
   std::uint64_t max_us = 0;
+  // How many there were of each magnitude: [i] counts those from 2^(i-1) to 2^i - 1 µs, [0] those below 1 µs.
+  std::vector<std::uint64_t> by_log2;
 };
 
 struct Side {

@@ -59,8 +59,8 @@ class Conversation {
 
     Inheritance inheritance;
     inheritance.generation = hello->generation();
-    // What the message took to arrive is no difference of clocks.
-    const std::int64_t offset_us = monotonic_us() - hello->monotonic_us();
+    // What the message took to arrive is no difference of clocks. A predecessor that does not name its clock has ours.
+    const std::int64_t offset_us = hello->monotonic_us() == 0 ? 0 : monotonic_us() - hello->monotonic_us();
     inheritance.clock_offset_us = offset_us >= 0 && offset_us < 5'000'000 ? 0 : offset_us;
     if (auto read = read_estate(inheritance, deadline); !read) return read;
 

@@ -27,20 +27,36 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
       client_text_(state_.client_address.host_text()),
       client_(worker.loop(), std::move(client), *this) {
   if (upstream) upstream_ = std::make_unique<runtime::Socket>(worker.loop(), std::move(upstream), *this);
-  reconfigured();
+  look_up_place();
 }
 
-void Connection::reconfigured() {
+void Connection::look_up_place() {
   route_ = worker_.route(state_);
   listener_gone_ = !worker_.has_listener(state_.listener);
   server_ = nullptr;
   if (state_.upstream) {
     if (auto* servers = worker_.pool().find(state_.upstream->upstream)) server_ = servers->find(state_.upstream->server);
   }
+  received_since_ = 0;
+  stretched_rules_.reset();
+  const std::size_t here = state_.client.unread.size();
+  if (here < worker_.rules().head_bytes) return;
+  stretched_rules_ = std::make_unique<http1::Rules>(worker_.rules());
+  stretched_rules_->head_bytes += here;
+}
+
+void Connection::reconfigured() {
+  look_up_place();
+  if (connect_deadline_ms_ == 0) return set_deadline();
   // A connect that is under way goes to a server that may be gone: it is begun anew.
-  if (connect_deadline_ms_ == 0) return;
   drop_upstream();
   run();
+}
+
+// A limit on heads that has become smaller holds for what comes in addition, until all that was here before is consumed.
+const http1::Rules& Connection::rules() {
+  if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
+  return stretched_rules_ ? *stretched_rules_ : worker_.rules();
 }
 
 bool Connection::watch() { return client_.watch() && (!upstream_ || upstream_->watch()); }
@@ -107,7 +123,7 @@ void Connection::on_deadline() {
 // ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 http1::Context Connection::context() {
-  return worker_.context(client_text_, route_ != nullptr ? route_->servers() : 0, listener_gone_);
+  return worker_.context(rules(), client_text_, route_ != nullptr ? route_->servers() : 0, listener_gone_);
 }
 
 void Connection::run() {
@@ -131,12 +147,14 @@ void Connection::run() {
 
 bool Connection::read_legs() {
   bool progress = false;
-  const http1::Rules& rules = worker_.rules();
+  const http1::Rules& rules = this->rules();
   if (client_.readable()) {
     if (const std::size_t bytes = http1::wanted_from_client(state_, rules); bytes != 0) {
+      const std::size_t before = state_.client.unread.size();
       switch (client_.receive(state_.client.unread, bytes)) {
         case Io::done:
           state_.client.read_at_ms = worker_.now_ms();
+          received_since_ += state_.client.unread.size() - before;
           progress = true;
           break;
         case Io::ended:
@@ -362,7 +380,7 @@ void Connection::close(bool with_reset) {
 
 void Connection::set_deadline() {
   std::int64_t at = connect_deadline_ms_;
-  if (at == 0) at = http1::deadline_ms(state_, worker_.rules());
+  if (at == 0) at = http1::deadline_ms(state_, rules());
   worker_.deadlines().set(*this, at);
 }
 

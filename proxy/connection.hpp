@@ -58,6 +58,8 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
  private:
   friend class Worker;            // its place in the worker's list
 
+  void look_up_place();
+  const http1::Rules& rules();
   http1::Context context();
   bool read_legs();
   bool write_legs();
@@ -83,6 +85,8 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   upstream::Upstream* route_ = nullptr;  // where servers come from; none: this configuration has no such upstream
   upstream::Server* server_ = nullptr;   // of upstream_, if this configuration has it; the pool outlives us
   std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected
+  std::unique_ptr<http1::Rules> stretched_rules_;  // for bytes that are more than the rules allow, and were here before them
+  std::size_t received_since_ = 0;       // from the client since the rules are what they are
   std::int64_t frozen_at_us_ = 0;
   bool frozen_ = true;            // until `run`
   bool closed_ = false;

@@ -244,7 +244,11 @@ void Server::on_signal(int signal) {
       }
       if (stopping_) {
         log::info("second signal: stopping at once");
-        if (upgrading_ && successor_pid_ != 0) ::kill(successor_pid_, SIGKILL);
+        if (upgrading_ && successor_pid_ != 0) {
+          ::kill(successor_pid_, SIGKILL);
+          if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor_pid_);
+        }
+        if (upgrading_ && resigned_) reclaim();      // nobody else is left to remove the paths of the instance
         return exit_with(0);
       }
       return begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT", settings_->config.timeouts.shutdown);

@@ -112,8 +112,9 @@ void Worker::run() {
   flush_access();
 }
 
-http1::Context Worker::context(std::string_view client_address, unsigned servers, bool last_response) {
-  return {.rules = settings_->rules,
+http1::Context Worker::context(const http1::Rules& rules, std::string_view client_address, unsigned servers,
+                               bool last_response) {
+  return {.rules = rules,
           .scratch = scratch_,
           .client_address = client_address,
           .now_ms = loop_.now_ms(),

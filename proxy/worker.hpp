@@ -62,7 +62,7 @@ class Worker {
   const Settings& settings() const { return *settings_; }
   const http1::Rules& rules() const { return settings_->rules; }
   std::int64_t now_ms() const { return loop_.now_ms(); }
-  http1::Context context(std::string_view client_address, unsigned servers, bool last_response);
+  http1::Context context(const http1::Rules& rules, std::string_view client_address, unsigned servers, bool last_response);
   bool has_listener(const std::string& name) const;
   // Where the connection's servers come from; nullptr: this configuration has no such upstream.
   upstream::Upstream* route(const state::ConnectionState& state);

@@ -1,10 +1,11 @@
 // A real predecessor and a successor that fails at each step, in each way: the clients of the predecessor see nothing,
 // one line says why, and the next signal works.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 
-#include "harness/baton.hpp"
+#include "harness/aftermath.hpp"
 #include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
 
@@ -62,7 +63,7 @@ TEST_P(SuccessorThatFails, IsNothingThatAClientSees) {
   origin.gate().open();
   EXPECT_EQ(held.response().body, "held");
   EXPECT_EQ(idle.get("/bytes/2").body, pattern(2));
-  EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << "it accepts again";
+  expect_one_instance(baton);
 
   restore();
   baton.upgrade();
@@ -71,6 +72,7 @@ TEST_P(SuccessorThatFails, IsNothingThatAClientSees) {
   EXPECT_EQ(idle.get("/bytes/5").body, pattern(5));
   EXPECT_EQ(held.get("/bytes/6").body, pattern(6));
   EXPECT_EQ(baton.number("accepted_total"), 4) << "nobody has had to connect again";
+  expect_one_instance(baton);
 }
 
 // Everything is adopted already: what a dying successor owns dies with it, and nothing else.
@@ -81,13 +83,27 @@ TEST_P(SuccessorThatFailsAfterDone, GivesTheRoleBackToThePredecessor) {
   put_in_place(GetParam());
   baton.failed_upgrade();
   EXPECT_EQ(baton.pid_in_file(), baton.pid());
-  EXPECT_EQ(baton.readyz(), 200);
-  EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4));
+  expect_one_instance(baton);
   Client fresh = baton.connect();
   fresh.get("/bytes/1");
   restore();
   baton.upgrade();
   EXPECT_EQ(fresh.get("/bytes/5").body, pattern(5));
+  expect_one_instance(baton);
+}
+
+// Nobody is the instance while its Bye is awaited. Who stops the service then stops both.
+using SuccessorThatHangsAfterDone = HostileSuccessor;
+
+TEST_P(SuccessorThatHangsAfterDone, IsKilledByASecondSignalAndNothingIsLeft) {
+  put_in_place(GetParam());
+  const pid_t predecessor = baton.pid();
+  baton.begin_upgrade();
+  await([this] { return !baton.lock_is_held(); }, "the predecessor to resign");
+  baton.signal(SIGTERM);
+  baton.signal(SIGINT);
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  expect_nothing_left(baton, predecessor);
 }
 
 using SuccessorThatAdoptsOne = HostileSuccessor;
@@ -107,6 +123,13 @@ TEST_P(SuccessorThatAdoptsOne, TakesOnlyThatOneDown) {
     }
   }
   EXPECT_EQ(lost, 1);
+  expect_one_instance(baton);
+  Client fresh = baton.connect();
+  fresh.get("/bytes/1");
+  restore();
+  baton.upgrade();
+  EXPECT_EQ(fresh.get("/bytes/5").body, pattern(5));
+  expect_one_instance(baton);
 }
 
 using SuccessorThatRefusesAll = HostileSuccessor;
@@ -142,6 +165,7 @@ std::string name_of(const testing::TestParamInfo<Row>& row) {
 INSTANTIATE_TEST_SUITE_P(At, SuccessorThatFails, testing::ValuesIn(rows({"Hello", "Ready", "Listening", "Adopted"})),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(At, SuccessorThatFailsAfterDone, testing::ValuesIn(rows({"Bye"})), name_of);
+INSTANTIATE_TEST_SUITE_P(At, SuccessorThatHangsAfterDone, testing::Values(Row{"Bye", "hang"}), name_of);
 INSTANTIATE_TEST_SUITE_P(At, SuccessorThatAdoptsOne, testing::Values(Row{"-", "adopt-one-and-die"}), name_of);
 INSTANTIATE_TEST_SUITE_P(At, SuccessorThatRefusesAll, testing::Values(Row{"-", "refuse-all"}), name_of);
 

@@ -21,14 +21,6 @@ std::int64_t moved_in(const std::string& line) {
   return std::regex_search(line, found, std::regex(R"(moved=(\d+))")) ? std::stoll(found[1]) : -1;
 }
 
-bool can_trace() {
-  try {
-    return run({{"strace", "-f", "-qq", "-o", "/dev/null", "true"}}).code == 0;
-  } catch (const Failure&) {
-    return false;
-  }
-}
-
 std::string injection(const std::string& call, int n) {
   return "-e trace=" + call + " -e inject=" + call + ":signal=KILL:when=" + std::to_string(n);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -15,6 +16,12 @@
 #endif
 
 namespace baton::harness {
+
+namespace {
+
+constexpr unsigned nobody = 65534;
+
+}  // namespace
 
 std::string baton_binary() {
   const std::string path = BATON_BINARY;
@@ -41,10 +48,14 @@ void Baton::start() {
     binary = binary_path();
   }
   Command command{{binary, "run", "-c", config_path()}};
-  if (settings_.descriptors_max != 0) {
-    const std::string limit = "ulimit -n " + std::to_string(settings_.descriptors_max) + "; exec \"$0\" \"$@\"";
-    command.argv.insert(command.argv.begin(), {"/bin/sh", "-c", limit});
+  if (settings_.unprivileged && ::geteuid() == 0) {
+    if (::chown(directory_.path().c_str(), nobody, nobody) != 0) throw Failure("cannot give the directory away");
+    const std::string id = std::to_string(nobody);
+    command.argv.insert(command.argv.begin(), {"setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups"});
   }
+  std::string shell = settings_.shell.empty() ? "" : settings_.shell + "; ";
+  if (settings_.descriptors_max != 0) shell += "ulimit -n " + std::to_string(settings_.descriptors_max) + "; ";
+  if (!shell.empty()) command.argv.insert(command.argv.begin(), {"/bin/sh", "-c", shell + "exec \"$0\" \"$@\""});
   process_ = std::make_unique<Process>(command);
   pid_ = process_->pid();
 }
@@ -75,9 +86,9 @@ void Baton::begin_upgrade() const {
   signal(SIGUSR2);
 }
 
-std::string Baton::finish_upgrade() {
-  const std::string report = await_log(log_lines::upgrade_report);
-  if (Ended ended = await_exit(); ended != Ended{0, 0})
+std::string Baton::finish_upgrade(Milliseconds limit) {
+  const std::string report = process_->await_line(Process::Stream::err, log_lines::upgrade_report, limit);
+  if (Ended ended = await_exit(limit); ended != Ended{0, 0})
     throw Failure("the predecessor ended with " + to_string(ended) + "\n" + log());
   const pid_t before = pid_;
   pid_ = pid_in_file();
@@ -135,6 +146,10 @@ bool Baton::lock_is_held() const {
   const Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!file) throw Failure("there is no " + path);
   return ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;
+}
+
+void Baton::follow_pid_file() {
+  pid_ = pid_in_file();
 }
 
 pid_t Baton::pid_in_file() const {

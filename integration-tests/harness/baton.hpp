@@ -35,7 +35,7 @@ class Baton {
   // successor. Gives the report's line.
   std::string upgrade();
   void begin_upgrade() const;
-  std::string finish_upgrade();
+  std::string finish_upgrade(Milliseconds limit = wait_max);
 
   // Sends USR2, waits for the line that says why it came to nothing, and checks that this process is still the
   // instance. Gives the line.
@@ -53,12 +53,15 @@ class Baton {
   std::string await_log(const std::regex& line) { return process_->await_line(Process::Stream::err, line); }
   std::string await_access_log(const std::regex& line) { return process_->await_line(Process::Stream::out, line); }
   std::string log() const { return process_->err(); }
+  std::string access_log() const { return process_->out(); }  // of all generations, where its path is "-"
   std::size_t count_log_lines(const std::regex& line) const;
 
   const TempDir& directory() const { return directory_; }
   std::string config_path() const { return directory_ / "baton.yaml"; }
   std::string pid_file_path() const { return directory_ / "baton.pid"; }
   pid_t pid_in_file() const;
+  // After an upgrade that had another end than `upgrade` expects: the instance is whom the PID file names now.
+  void follow_pid_file();
   // Whether some process is the instance, as the kernel knows it.
   bool lock_is_held() const;
   // The copy of the program, with Settings::own_binary.

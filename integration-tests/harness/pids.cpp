@@ -1,6 +1,7 @@
 #include "harness/pids.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,23 @@ std::vector<pid_t> children_of(pid_t pid) {
   return children;
 }
 
+std::vector<pid_t> living_in_group(pid_t group) {
+  std::vector<pid_t> living;
+  std::vector<pid_t> to_see = children_of(::getpid());
+  while (!to_see.empty()) {
+    const pid_t pid = to_see.back();
+    to_see.pop_back();
+    for (const pid_t child : children_of(pid)) to_see.push_back(child);
+    if (::getpgid(pid) == group && is_alive(pid)) living.push_back(pid);
+  }
+  return living;
+}
+
+void stop_and_await(pid_t pid) {
+  ::kill(pid, SIGSTOP);
+  await([pid] { return status_field(pid, "State").starts_with('T'); }, "process " + std::to_string(pid) + " to stop");
+}
+
 std::size_t descriptor_count(pid_t pid) {
   std::error_code gone;
   std::size_t count = 0;
@@ -88,6 +106,10 @@ std::size_t descriptor_count(pid_t pid) {
 
 std::size_t resident_bytes(pid_t pid) {
   return std::strtoull(status_field(pid, "VmRSS").c_str(), nullptr, 10) * 1024;
+}
+
+std::size_t peak_resident_bytes(pid_t pid) {
+  return std::strtoull(status_field(pid, "VmHWM").c_str(), nullptr, 10) * 1024;
 }
 
 }  // namespace baton::harness

@@ -29,7 +29,12 @@ Ended await_exit(pid_t pid, Milliseconds limit = wait_max);
 bool is_alive(pid_t pid);
 
 std::vector<pid_t> children_of(pid_t pid);
+// The living descendants of the test in that process group; a predecessor and its successors are in one.
+std::vector<pid_t> living_in_group(pid_t group);
+// Stops it with SIGSTOP, and waits until it stands still.
+void stop_and_await(pid_t pid);
 std::size_t descriptor_count(pid_t pid);
 std::size_t resident_bytes(pid_t pid);
+std::size_t peak_resident_bytes(pid_t pid);  // 0 for one that has ended
 
 }  // namespace baton::harness

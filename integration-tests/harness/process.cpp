@@ -177,4 +177,12 @@ Outcome run(const Command& command) {
   return {ended.code, process.out(), process.err()};
 }
 
+bool can_trace() {
+  try {
+    return run({{"strace", "-f", "-qq", "-o", "/dev/null", "true"}}).code == 0;
+  } catch (const Failure&) {
+    return false;
+  }
+}
+
 }  // namespace baton::harness

@@ -81,4 +81,7 @@ struct Outcome {
 };
 Outcome run(const Command& command);
 
+// Whether strace is installed and may trace here.
+bool can_trace();
+
 }  // namespace baton::harness

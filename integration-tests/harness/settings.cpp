@@ -3,24 +3,33 @@
 namespace baton::harness {
 
 std::string to_yaml(const Settings& settings, const TempDir& directory) {
-  std::string binds, servers;
-  for (const Address& bind : settings.binds) binds += (binds.empty() ? "\"" : ", \"") + bind.text() + "\"";
+  const auto list = [](const std::vector<Address>& addresses) {
+    std::string texts;
+    for (const Address& address : addresses) texts += (texts.empty() ? "\"" : ", \"") + address.text() + "\"";
+    return texts;
+  };
+  const std::string tcp =
+      "  - { name: tcp, bind: [" + list(settings.tcp_binds) + "], protocol: tcp, upstream: web }\n";
+  std::string servers;
   for (const Server& server : settings.servers)
     servers +=
         "      - { address: \"" + server.address.text() + "\", weight: " + std::to_string(server.weight) + " }\n";
-  std::string yaml =
-      "version: 1\n"
+  const std::string one_of_each =
       "listeners:\n"
       "  - name: web\n"
       "    bind: [" +
-      binds +
+      list(settings.binds) +
       "]\n"
       "    protocol: " +
       settings.protocol + "\n" + (settings.protocol == "tcp" ? "    upstream: web\n" : "") +
+      (settings.tcp_binds.empty() ? "" : tcp) +
       "upstreams:\n"
       "  - name: web\n"
       "    servers:\n" +
-      servers + "handoff: { socket: " + directory / "handoff.sock" +
+      servers;
+  std::string yaml =
+      "version: 1\n" + (settings.topology.empty() ? one_of_each : settings.topology) +
+      "handoff: { socket: " + directory / "handoff.sock" +
       (settings.handoff.empty() ? "" : ", " + settings.handoff) +
       " }\n"
       "admin: { bind: \"unix:" +

@@ -19,6 +19,8 @@ struct Settings {
   std::vector<Server> servers = {};
   std::vector<Address> binds = {};  // empty: one free port of 127.0.0.1
   std::string protocol = "http";
+  std::vector<Address> tcp_binds = {};  // a second listener, raw TCP, to the same servers; empty: none
+  std::string topology = {};  // listeners and upstreams as YAML, instead of those made from what is above
   std::string timeouts = {};  // "head: 300ms, idle: 1s"; likewise limits and log
   std::string limits = {};
   // A busy machine must not fail a test, so what is short is added where it is the subject.
@@ -27,6 +29,8 @@ struct Settings {
   unsigned workers = 2;
   bool own_binary = false;       // run a copy in the test's directory, which can then be replaced
   unsigned descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
+  std::string shell = {};        // what a shell does before it becomes the program: "exec 2>&-"
+  bool unprivileged = false;     // where the tests run as root: as nobody, who then owns the directory
 
   Settings() = default;
   explicit Settings(const Address& server) : servers{{server}} {}

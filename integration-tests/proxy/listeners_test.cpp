@@ -1,7 +1,11 @@
 // The kinds of socket on both sides, raw TCP, and what the status counts.
 #include <gtest/gtest.h>
+#include <signal.h>
 
-#include "harness/baton.hpp"
+#include <filesystem>
+
+#include "harness/aftermath.hpp"
+#include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
 
 namespace baton::harness {
@@ -33,6 +37,55 @@ TEST(Listeners, SeveralAddressesOfOne) {
   settings.binds = {loopback(free_port()), loopback(free_port())};
   Baton baton(settings);
   for (const Address& address : settings.binds) EXPECT_EQ(Client(address).get("/bytes/3").body, pattern(3));
+}
+
+// Of several new addresses the last one is taken: those before it were bound already.
+class AFailingBind : public testing::Test {
+ protected:
+  void add_addresses(const std::vector<Address>& addresses) {
+    std::string yaml = good;
+    const std::string own = "\"" + baton.address().text() + "\"";
+    std::string list = own;
+    for (const Address& address : addresses) list += ", \"" + address.text() + "\"";
+    yaml.replace(yaml.find(own), own.size(), list);
+    replace_file(baton.config_path(), yaml);
+  }
+  void expect_no_trace() {
+    EXPECT_FALSE(std::filesystem::exists(added.unix_path));
+    EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+    expect_one_instance(baton);
+  }
+
+  Origin origin;
+  Baton baton{Settings(origin.address())};
+  const std::string good = read_file(baton.config_path());
+  const TempDir directory;
+  const Address added = unix_socket(directory / "added.sock");
+  Client client = baton.connect();
+};
+
+TEST_F(AFailingBind, InAReloadLeavesNoPathBehind) {
+  client.get("/bytes/1");
+  add_addresses({added, origin.address()});
+  baton.signal(SIGHUP);
+  baton.await_log(log_lines::reload_failed);
+  expect_no_trace();
+  add_addresses({added});
+  baton.signal(SIGHUP);
+  baton.await_log(log_lines::reload_done);
+  EXPECT_EQ(Client(added).get("/bytes/3").body, pattern(3));
+}
+
+TEST_F(AFailingBind, InAnUpgradeLeavesNoPathBehind) {
+  client.get("/bytes/1");
+  add_addresses({added, origin.address()});
+  baton.failed_upgrade();
+  expect_no_trace();
+  add_addresses({added});
+  baton.upgrade();
+  EXPECT_EQ(Client(added).get("/bytes/3").body, pattern(3));
+  EXPECT_EQ(client.get("/bytes/4").body, pattern(4));
+  expect_one_instance(baton);
 }
 
 class RawTcp : public testing::Test {

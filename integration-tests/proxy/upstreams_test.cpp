@@ -1,6 +1,8 @@
 // Which server a request goes to, over which connection, and what happens when servers fail.
 #include <gtest/gtest.h>
 
+#include <list>
+
 #include "harness/baton.hpp"
 #include "harness/origin.hpp"
 
@@ -61,6 +63,24 @@ TEST_F(Pool, IsSharedByTheClientsOfAThread) {
   Client other = baton.connect();
   other.get("/bytes/1");
   EXPECT_EQ(origin.accepted(), 1u);
+}
+
+TEST_F(Pool, KeepsAsManyIdleConnectionsAsThereAreClientsAndSomeForABurst) {
+  constexpr int many = 100, some = 80, kept_for_a_burst = 64;
+  std::list<Client> clients;
+  for (int i = 0; i < many; ++i) clients.emplace_back(baton.address()).send(get_request("/held"));
+  origin.gate().await_arrivals(many);
+  origin.gate().open();
+  for (Client& one : clients) EXPECT_EQ(one.response().body, "held");
+  baton.await_number("upstream_idle", many);
+  client.close();
+  for (const int left : {some, 1}) {
+    while (clients.size() > static_cast<std::size_t>(left)) clients.pop_back();
+    const int kept = std::max(left, kept_for_a_burst);
+    baton.await_number("upstream_idle", kept);
+    origin.await_open_connections(static_cast<std::size_t>(kept));
+  }
+  EXPECT_EQ(clients.front().get("/bytes/1").body, pattern(1));
 }
 
 TEST_F(Pool, AStaleConnectionIsNoticedOrRetried) {

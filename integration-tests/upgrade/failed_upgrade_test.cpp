@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "harness/baton.hpp"
+#include "harness/aftermath.hpp"
 #include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
 
@@ -31,12 +31,14 @@ class FailedUpgrade : public testing::Test {
     EXPECT_EQ(idle.get("/bytes/2").body, pattern(2));
     EXPECT_EQ(baton.connect().get("/bytes/2").body, pattern(2));
     EXPECT_NE(baton.status().at("last_upgrade").as_object().at("result").as_string(), "completed");
+    expect_one_instance(baton);
     repair();
     baton.upgrade();
     partial.send("Host: a\r\n\r\n");
     EXPECT_EQ(partial.response().body, pattern(3));
     EXPECT_EQ(idle.get("/bytes/4").body, pattern(4));
     EXPECT_EQ(baton.number("last_upgrade.from_pid"), before);
+    expect_one_instance(baton);
   }
   void expect_failure_with(const std::string& script) {
     replace_file(baton.binary_path(), script, true);

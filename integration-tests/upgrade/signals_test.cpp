@@ -4,7 +4,8 @@
 
 #include <filesystem>
 
-#include "harness/baton.hpp"
+#include "harness/aftermath.hpp"
+#include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
 
 namespace baton::harness {
@@ -30,6 +31,34 @@ TEST_F(Signals, AnUpgradePutsARemovedLockFileBackFirst) {
   baton.upgrade();
   EXPECT_EQ(baton.count_log_lines(std::regex("the lock .* had been removed; it is there again")), 1u) << baton.log();
   EXPECT_TRUE(baton.lock_is_held());
+}
+
+// A successor that fails takes none of them with it.
+TEST_F(Signals, SeveralHupsDuringAnUpgradeThatFailsAreOneReloadAfterwards) {
+  Settings patient(origin.address());
+  patient.handoff += ", finish_timeout: 15s";  // the held request holds the upgrade up until the gate opens
+  Baton other(patient);
+  Client idle = other.connect(), held = other.connect();
+  held.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  idle.get("/bytes/1");
+  other.begin_upgrade();
+  other.await_number("connections.total", 1);
+  replace_file(other.config_path(), read_file(other.config_path()) + "limits: { requests_per_connection: 1 }\n");
+  for (int i = 0; i < 3; ++i) {
+    other.signal(SIGHUP);
+    other.signal(SIGUSR1);  // answered at once, so the one before it has been read as well
+    other.await_log(log_lines::logs_reopened);
+  }
+  ::kill(children_of(other.pid()).at(0), SIGKILL);
+  other.await_log(log_lines::upgrade_failed);
+  other.await_log(log_lines::reload_done);
+  origin.gate().open();
+  EXPECT_EQ(held.response().body, "held");
+  EXPECT_EQ(other.connect().get("/bytes/1").field("Connection"), "close");
+  other.upgrade();
+  EXPECT_EQ(other.count_log_lines(log_lines::reload_done), 1u) << other.log();
+  expect_one_instance(other);
 }
 
 class GracefulStop : public Signals, public testing::WithParamInterface<int> {};

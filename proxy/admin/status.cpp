@@ -38,6 +38,13 @@ json::object connections_of(const Connections& connections) {
           {"tunnel", connections.tunnel}, {"closing", connections.closing}, {"total", connections.total()}};
 }
 
+json::object pauses_of(const handoff::Pauses& pauses) {
+  return {{"p50", pauses.p50_us},
+          {"p99", pauses.p99_us},
+          {"max", pauses.max_us},
+          {"log2", json::array(pauses.by_log2.begin(), pauses.by_log2.end())}};
+}
+
 json::object upgrade_of(const LastUpgrade& upgrade) {
   const handoff::Report& report = upgrade.report;
   const Moved moved = moved_of(report);
@@ -56,7 +63,7 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
           {"taken_back", report.taken_back},
           {"refused", total_of(report.refused)},
           {"refused_by_reason", counts_of(report.refused)},
-          {"pause_us", {{"p50", report.pauses.p50_us}, {"p99", report.pauses.p99_us}, {"max", report.pauses.max_us}}}};
+          {"pause_us", pauses_of(report.pauses)}};
 }
 
 }  // namespace

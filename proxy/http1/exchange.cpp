@@ -42,8 +42,9 @@ Ask relay(ConnectionState& state, const Context& context);
 Ask connected(ConnectionState& state, const Context& context) {
   Http1& http1 = http1_of(state);
   const Connecting connecting = std::get<Connecting>(http1.phase);
-  if (const HeadError error = read_request_head(state, connecting.head_bytes, context)) {
-    // It was good once: this version, or this configuration, is stricter than the one that accepted it.
+  // Limits have judged it when it came; those of now may be smaller.
+  if (const HeadError error = read_request_head(state, connecting.head_bytes, {}, context)) {
+    // It was good once: this version is stricter than the one that accepted it.
     return answer(state, context, error.status, connecting.request.head_only);
   }
   Buffer& out = state.upstream->unsent;

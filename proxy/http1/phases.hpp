@@ -26,7 +26,8 @@ Ask await_request(state::ConnectionState& state, state::AwaitingRequest& phase, 
 void note_access(state::Http1& http1, const Context& context, const RequestHead* head, std::string_view first_line);
 
 // Parses the head at the front of client.unread into the scratch tables, unless they hold it already.
-HeadError read_request_head(const state::ConnectionState& state, std::size_t head_bytes, const Context& context);
+HeadError read_request_head(const state::ConnectionState& state, std::size_t head_bytes, const HeadLimits& limits,
+                            const Context& context);
 
 // No further attempt is possible, or needed.
 void let_go_of_held(state::ConnectionState& state, state::Relaying& relaying);

@@ -27,15 +27,15 @@ void note_access(Http1& http1, const Context& context, const RequestHead* head, 
   }
 }
 
-HeadError read_request_head(const ConnectionState& state, std::size_t head_bytes, const Context& context) {
+HeadError read_request_head(const ConnectionState& state, std::size_t head_bytes, const HeadLimits& limits,
+                            const Context& context) {
   Scratch& scratch = context.scratch;
   const std::string_view raw = state.client.unread.view().substr(0, head_bytes);
   const std::uint64_t request = std::get<Http1>(state.protocol).requests;
   if (scratch.parsed_at == raw.data() && scratch.parsed_for == state.id && scratch.parsed_request == request) return {};
   scratch.parsed_at = nullptr;
   scratch.request.method = Method::other;      // whatever was parsed before
-  const HeadError error =
-      parse_request_head(raw, {context.rules.uri_bytes, context.rules.fields}, scratch.request);
+  const HeadError error = parse_request_head(raw, limits, scratch.request);
   if (error) return error;
   scratch.meaning = request_meaning(scratch.request);
   if (scratch.meaning.error) return scratch.meaning.error;
@@ -51,7 +51,7 @@ Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t h
   Http1& http1 = http1_of(state);
   const Rules& rules = context.rules;
   ++http1.requests;
-  const HeadError error = read_request_head(state, head_bytes, context);
+  const HeadError error = read_request_head(state, head_bytes, {rules.uri_bytes, rules.fields}, context);
   const RequestHead& head = context.scratch.request;
   note_access(http1, context, error ? nullptr : &head, state.client.unread.view());
   if (error) return answer(state, context, error.status, head.method == Method::head);
@@ -64,6 +64,7 @@ Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t h
   }
   Request request{
       .body = meaning.body,
+      .body_bytes_max = rules.body_bytes,
       .head_only = head_only,
       .idempotent = meaning.idempotent,
       .http10 = head.minor_version == 0,
@@ -166,7 +167,7 @@ Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& c
     request.expects_continue = false;
     const BodyPiece piece = consume_body(request.body, input);
     if (piece.payload) request.body_bytes += piece.bytes;
-    if (context.rules.body_bytes != 0 && request.body_bytes > context.rules.body_bytes) return Upload::too_large;
+    if (request.body_bytes_max != 0 && request.body_bytes > request.body_bytes_max) return Upload::too_large;
     if (piece.status == BodyStatus::malformed) return Upload::malformed;
     if (relaying.upload_abandoned) {
       let_go_of_held(state, relaying);

@@ -53,6 +53,7 @@ void write(const BodyFraming& framing, wire::Framing& out) {
 void write(const Request& request, wire::Request& out) {
   write(request.body, *out.mutable_body());
   out.set_body_bytes(request.body_bytes);
+  out.set_body_bytes_max(request.body_bytes_max);
   out.set_head_only(request.head_only);
   out.set_idempotent(request.idempotent);
   out.set_http10(request.http10);
@@ -184,6 +185,7 @@ struct Reader {
 
   bool read(const wire::Request& in, Request& out) const {
     out.body_bytes = in.body_bytes();
+    out.body_bytes_max = in.body_bytes_max();
     out.head_only = in.head_only();
     out.idempotent = in.idempotent();
     out.http10 = in.http10();

@@ -93,6 +93,7 @@ class RandomState {
   Request request() {
     return {.body = framing(true),
             .body_bytes = below(1'000'000),
+            .body_bytes_max = below(2'000'000),
             .head_only = coin(),
             .idempotent = coin(),
             .http10 = coin(),

@@ -38,6 +38,7 @@ struct UpstreamLeg : Leg {
 struct Request {
   BodyFraming body;                   // what is still to be read of it
   std::uint64_t body_bytes = 0;       // of its content, read so far
+  std::uint64_t body_bytes_max = 0;   // the limit that it began under; 0: none
   bool head_only = false;             // HEAD: the response has no body
   bool idempotent = false;            // RFC 9110 §9.2.2
   bool http10 = false;                // the client speaks HTTP/1.0

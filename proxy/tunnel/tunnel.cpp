@@ -6,18 +6,21 @@ namespace baton::tunnel {
 
 namespace {
 
-// One direction, as far as there is room for it.
-void pass(state::Leg& from, state::Leg& to, std::uint64_t buffer_bytes, std::int64_t now_ms) {
+// One direction, as far as there is room for it. Gives how many bytes went.
+std::size_t pass(state::Leg& from, state::Leg& to, std::uint64_t buffer_bytes, std::int64_t now_ms) {
   if (from.unread.empty() || to.write_ended) {
     if (to.write_ended) from.unread.clear();       // nobody takes them any more
-    return;
+    return 0;
   }
+  std::size_t bytes = from.unread.size();
   if (to.unsent.empty()) {
     to.write_at_ms = now_ms;
-    from.unread.move_to(to.unsent, from.unread.size());
-  } else if (to.unsent.size() < buffer_bytes) {
-    from.unread.move_to(to.unsent, std::min<std::size_t>(from.unread.size(), buffer_bytes - to.unsent.size()));
+  } else {
+    if (to.unsent.size() >= buffer_bytes) return 0;
+    bytes = std::min<std::size_t>(bytes, buffer_bytes - to.unsent.size());
   }
+  from.unread.move_to(to.unsent, bytes);
+  return bytes;
 }
 
 // The source has ended, and everything it sent has gone out.
@@ -32,7 +35,8 @@ Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int
   state::Leg& client = state.client;
   state::Leg& upstream = *state.upstream;
   pass(client, upstream, buffer_bytes, now_ms);
-  pass(upstream, client, buffer_bytes, now_ms);
+  const std::size_t to_client = pass(upstream, client, buffer_bytes, now_ms);
+  if (auto* tunnel = std::get_if<state::Tunnel>(&state.protocol)) tunnel->access.response_bytes += to_client;
   if (must_end(upstream, client)) return Need::end_client_writing;
   if (must_end(client, upstream)) return Need::end_upstream_writing;
   if (client.write_ended && upstream.write_ended && client.read_ended && upstream.read_ended) return Need::close;

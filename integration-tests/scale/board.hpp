@@ -1,0 +1,50 @@
+// What the scale test's three processes (the test, the clients, the origin) tell each other: one page of shared memory.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace baton::harness {
+
+// What the clients do, besides what always goes on: the steady ones ask, streams flow, tunnels talk.
+enum class Task : std::uint32_t {
+  none,
+  open,        // every connection; each is opened when it has proven that it works
+  ask_idle,    // one request on every idle connection
+  move_bytes,  // until some have come on every stream and tunnel
+  finish,      // steady clients stop, all that was said into tunnels comes back, streams come to their end
+  leave,
+};
+
+struct Board {
+  // The test's orders, carried out one after another. `orders` is written last, `carried_out` follows it.
+  std::atomic<Task> task = Task::none;
+  std::atomic<std::uint32_t> orders = 0;
+  std::atomic<std::uint32_t> carried_out = 0;
+  std::atomic<std::uint16_t> http_port = 0;
+  std::atomic<std::uint16_t> tcp_port = 0;
+
+  // The clients' counts.
+  std::atomic<std::uint64_t> opened = 0;  // sockets, each connected once
+  std::atomic<std::uint64_t> idle_answers = 0;
+  std::atomic<std::uint64_t> steady_answers = 0;
+  std::atomic<std::uint64_t> stream_bytes = 0;  // received and right
+  std::atomic<std::uint64_t> tunnel_bytes = 0;
+  std::atomic<std::uint64_t> lost = 0;  // connections that ended, or brought anything wrong
+  char first_loss[200] = {};            // written before `lost`
+
+  // The origin's.
+  std::atomic<std::uint64_t> streamed_bytes = 0;  // sent on streams, framing and last chunks included
+};
+
+// How many of each there are.
+struct Crowd {
+  std::size_t idle;    // keep-alive
+  std::size_t active;  // a third each streams, WebSockets and raw TCP; each has its upstream connection
+  std::size_t steady;  // keep-alive, asking without a pause
+
+  constexpr std::size_t connections() const { return idle + active + steady; }
+};
+
+}  // namespace baton::harness

@@ -1,0 +1,253 @@
+#include "scale/scale_clients.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <string>
+
+#include "harness/client.hpp"
+#include "scale/loop.hpp"
+#include "scale/turns.hpp"
+#include "scale/units.hpp"
+
+namespace baton::harness {
+
+namespace {
+
+constexpr std::size_t at_once_max = 64;  // connections that are being opened, or idle ones that ask
+constexpr std::size_t piece_bytes = 100;
+constexpr std::uint64_t bytes_to_move = 2 * unit_bytes;
+constexpr std::string_view end_of_stream = "0\r\n\r\n";
+
+Fd connected(std::uint16_t port) {
+  Fd socket = connect_to(loopback(port));
+  const int on = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return socket;
+}
+
+class ScaleClient : public Peer {
+ public:
+  ScaleClient(std::uint16_t port, Board& board, std::uint32_t id) : Peer(connected(port)), id_(id), board_(board) {
+    ++board_.opened;
+  }
+
+  // What was wanted of it has come, or never will.
+  bool is_settled() const { return is_lost_ || has_what_it_wants(); }
+
+  virtual void move_bytes() {}
+  virtual void finish() {}
+
+ protected:
+  virtual bool has_what_it_wants() const = 0;
+
+  void lose(const std::string& why) {
+    if (std::exchange(is_lost_, true)) return;
+    if (board_.lost == 0) {
+      const std::string text = "connection " + std::to_string(id_) + ": " + why;
+      text.copy(board_.first_loss, sizeof board_.first_loss - 1);
+    }
+    ++board_.lost;
+  }
+
+  void on_end() override { lose("ended by the other side"); }
+
+  const std::uint32_t id_;
+  Board& board_;
+
+ private:
+  bool is_lost_ = false;
+};
+
+// One request after another on a keep-alive connection, each answer the one to its question.
+class Asker final : public ScaleClient {
+ public:
+  // `always`: asks again as soon as it has an answer.
+  Asker(Board& board, std::uint32_t id, bool always) : ScaleClient(board.http_port, board, id), always_(always) {
+    ask();
+  }
+
+  void ask() {
+    asks_ = true;
+    target_ = "/answer/" + std::to_string(id_) + "/" + std::to_string(++serial_);
+    send(get_request(target_));
+  }
+  void finish() override { always_ = false; }
+
+ private:
+  bool has_what_it_wants() const override { return always_ ? serial_ > 1 : !asks_; }
+
+  void on_bytes(std::string_view bytes) override {
+    answer_ += bytes;
+    if (!asks_) return lose("bytes that nobody asked for: " + answer_);
+    const std::size_t end = answer_.find("\r\n\r\n");
+    if (end == std::string::npos || answer_.size() < end + 4 + target_.size()) return;
+    if (!answer_.starts_with("HTTP/1.1 200 OK\r\n") || answer_.substr(end + 4) != target_) {
+      return lose("for " + target_ + " came " + answer_);
+    }
+    answer_.clear();
+    asks_ = false;
+    ++(is_steady_ ? board_.steady_answers : board_.idle_answers);
+    if (always_) ask();
+  }
+
+  bool always_;
+  const bool is_steady_ = always_;
+  bool asks_ = false;
+  std::uint64_t serial_ = 0;
+  std::string target_;
+  std::string answer_;
+};
+
+// Receives the row of units that belongs to it: from the origin, or, in a tunnel, its own that comes back.
+class Rower final : public ScaleClient {
+ public:
+  enum class Kind { stream, websocket, raw_tunnel };
+
+  Rower(Board& board, std::uint32_t id, Kind kind)
+      : ScaleClient(kind == Kind::raw_tunnel ? board.tcp_port : board.http_port, board, id),
+        is_stream_(kind == Kind::stream) {
+    send(is_stream_ ? get_request("/stream/" + std::to_string(id))
+                    : get_request("/tunnel", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  }
+
+  // A tunnel says one more piece when the last one has come back.
+  void talk() {
+    if (is_stream_ || is_finishing_ || !head_is_here_ || has_ended() || received_ < said_) return;
+    send(row_of_units(id_, said_, piece_bytes));
+    said_ += piece_bytes;
+  }
+  void move_bytes() override { wanted_ = received_ + bytes_to_move; }
+  void finish() override { is_finishing_ = true; }
+
+ private:
+  bool has_what_it_wants() const override {
+    if (is_finishing_) return is_stream_ ? last_chunk_bytes_ == end_of_stream.size() : received_ == said_;
+    return received_ >= wanted_;
+  }
+
+  void on_bytes(std::string_view bytes) override {
+    if (head_is_here_) return take(bytes);
+    head_ += bytes;
+    const std::size_t end = head_.find("\r\n\r\n");
+    if (end == std::string::npos) return;
+    if (!head_.starts_with(is_stream_ ? "HTTP/1.1 200 " : "HTTP/1.1 101 ")) return lose("answered by " + head_);
+    head_is_here_ = true;
+    const std::string rest = head_.substr(end + 4);
+    head_ = {};
+    if (!rest.empty()) take(rest);
+    talk();
+  }
+
+  void take(std::string_view bytes) {
+    // At the end of a unit a stream may end: its last chunk begins otherwise than a unit.
+    std::size_t boundary = (unit_bytes - received_ % unit_bytes) % unit_bytes;
+    while (boundary < bytes.size() && bytes[boundary] != '0') boundary += unit_bytes;
+    const std::string_view units = bytes.substr(0, last_chunk_bytes_ == 0 ? boundary : 0);
+    const std::string_view last = bytes.substr(units.size());
+    if (units != row_of_units(id_, received_, units.size())) return lose("wrong after " + std::to_string(received_));
+    if (!is_stream_ && received_ + bytes.size() > said_) return lose("more than was said");
+    if (!end_of_stream.substr(last_chunk_bytes_).starts_with(last)) return lose("a wrong end of the stream");
+    received_ += units.size();
+    last_chunk_bytes_ += last.size();
+    (is_stream_ ? board_.stream_bytes : board_.tunnel_bytes) += bytes.size();
+  }
+
+  const bool is_stream_;
+  bool head_is_here_ = false;
+  bool is_finishing_ = false;
+  std::string head_;
+  std::uint64_t said_ = 0;
+  std::uint64_t received_ = 0;
+  std::uint64_t wanted_ = 1;
+  std::size_t last_chunk_bytes_ = 0;
+};
+
+class ScaleClients {
+ public:
+  ScaleClients(Board& board, const Crowd& crowd) : board_(board), crowd_(crowd) {}
+
+  void run() {
+    while (board_.task != Task::leave) {
+      loop_.run_once();
+      tunnels_.tick([](Rower& tunnel) { tunnel.talk(); });
+      carry_on();
+    }
+  }
+
+ private:
+  void carry_on() {
+    if (board_.orders == board_.carried_out) return;
+    if (!under_way_) begin();
+    std::erase_if(unsettled_, [](const ScaleClient* client) { return client->is_settled(); });
+    while (begun_ < to_begin_ && unsettled_.size() < at_once_max) {
+      unsettled_.push_back(&(board_.task == Task::open ? open(begun_) : ask(begun_)));
+      ++begun_;
+    }
+    if (!unsettled_.empty() || begun_ < to_begin_) return;
+    under_way_ = false;
+    ++board_.carried_out;
+  }
+
+  void begin() {
+    under_way_ = true;
+    begun_ = 0;
+    to_begin_ = board_.task == Task::open ? crowd_.connections() : board_.task == Task::ask_idle ? idle_.size() : 0;
+    if (to_begin_ != 0) return;
+    unsettled_ = all_;
+    for (ScaleClient* client : all_) board_.task == Task::finish ? client->finish() : client->move_bytes();
+  }
+
+  // Idle and active ones come mixed, as clients do; the steady ones first.
+  ScaleClient& open(std::size_t number) {
+    const auto id = static_cast<std::uint32_t>(number);
+    if (number < crowd_.steady) return added(std::make_unique<Asker>(board_, id, true));
+    const std::size_t every = (crowd_.idle + crowd_.active) / crowd_.active;
+    const std::size_t active = (number - crowd_.steady) / every;
+    if ((number - crowd_.steady) % every != 0 || active >= crowd_.active) {
+      Asker& asker = added(std::make_unique<Asker>(board_, id, false));
+      idle_.push_back(&asker);
+      return asker;
+    }
+    const auto kind = active % 3 == 0   ? Rower::Kind::stream
+                      : active % 3 == 1 ? Rower::Kind::websocket
+                                        : Rower::Kind::raw_tunnel;
+    Rower& rower = added(std::make_unique<Rower>(board_, id, kind));
+    if (kind != Rower::Kind::stream) tunnels_.add(rower);
+    return rower;
+  }
+
+  ScaleClient& ask(std::size_t number) {
+    idle_[number]->ask();
+    return *idle_[number];
+  }
+
+  template <class SomeClient>
+  SomeClient& added(std::unique_ptr<SomeClient> client) {
+    SomeClient& one = loop_.add(std::move(client));
+    all_.push_back(&one);
+    return one;
+  }
+
+  Board& board_;
+  const Crowd crowd_;
+  Loop loop_;
+  std::vector<ScaleClient*> all_;
+  std::vector<Asker*> idle_;
+  Turns<Rower> tunnels_;
+
+  bool under_way_ = false;
+  std::vector<ScaleClient*> unsettled_;
+  std::size_t begun_ = 0;
+  std::size_t to_begin_ = 0;
+};
+
+}  // namespace
+
+void run_scale_clients(Board& board, const Crowd& crowd) {
+  ScaleClients(board, crowd).run();
+}
+
+}  // namespace baton::harness

@@ -1,0 +1,12 @@
+// The clients of the scale test: a process of its own, all connections in one loop, each connected once and compared
+// byte by byte. They carry out the board's orders; the steady ones ask all the time, streams and tunnels never rest.
+#pragma once
+
+#include "scale/board.hpp"
+
+namespace baton::harness {
+
+// Returns when the task is `leave`.
+void run_scale_clients(Board& board, const Crowd& crowd);
+
+}  // namespace baton::harness

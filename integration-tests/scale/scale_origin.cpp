@@ -1,0 +1,107 @@
+#include "scale/scale_origin.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "harness/deadline.hpp"
+#include "scale/loop.hpp"
+#include "scale/turns.hpp"
+#include "scale/units.hpp"
+
+namespace baton::harness {
+
+namespace {
+
+constexpr std::size_t piece_bytes = 100;  // no multiple of a unit: streams are always cut somewhere
+
+class Connection final : public Peer {
+ public:
+  Connection(Fd socket, Board& board, Turns<Connection>& streams)
+      : Peer(std::move(socket)), board_(board), streams_(streams) {}
+
+  // One more piece of the stream, or its end.
+  void flow(bool finish) {
+    if (!is_stream_ || has_ended() || is_blocked()) return;
+    std::string bytes = row_of_units(id_, sent_bytes_, finish ? unit_bytes - sent_bytes_ % unit_bytes : piece_bytes);
+    if (finish) bytes += "0\r\n\r\n";
+    is_stream_ = !finish;
+    sent_bytes_ += bytes.size();
+    board_.streamed_bytes += bytes.size();
+    send(bytes);
+  }
+
+ private:
+  void on_bytes(std::string_view bytes) override {
+    if (is_tunnel_) return send(bytes);
+    unread_ += bytes;
+    for (std::size_t end; !is_tunnel_ && (end = unread_.find("\r\n\r\n")) != std::string::npos;) {
+      const std::string head = unread_.substr(0, end);
+      unread_.erase(0, end + 4);
+      answer(head.substr(4, head.find(' ', 4) - 4));
+    }
+    if (is_tunnel_ && !unread_.empty()) send(std::exchange(unread_, {}));
+  }
+
+  void answer(const std::string& target) {
+    if (target.starts_with("/answer/")) {
+      send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) + "\r\n\r\n" + target);
+    } else if (target.starts_with("/stream/")) {
+      is_stream_ = true;
+      id_ = static_cast<std::uint32_t>(std::stoul(target.substr(8)));
+      send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      flow(false);
+      streams_.add(*this);
+    } else {
+      is_tunnel_ = true;
+      send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    }
+  }
+
+  Board& board_;
+  Turns<Connection>& streams_;
+  std::string unread_;
+  bool is_stream_ = false;
+  bool is_tunnel_ = false;
+  std::uint32_t id_ = 0;
+  std::uint64_t sent_bytes_ = 0;
+};
+
+class Entrance final : public Peer {
+ public:
+  Entrance(Fd listener, Board& board, Loop& loop, Turns<Connection>& streams)
+      : Peer(std::move(listener)), board_(board), loop_(loop), streams_(streams) {
+    ::fcntl(fd(), F_SETFL, O_NONBLOCK);
+  }
+
+  void on_readable() override {
+    for (Fd socket; (socket = Fd(::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC)));) {
+      const int on = 1;
+      ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      loop_.add(std::make_unique<Connection>(std::move(socket), board_, streams_));
+    }
+  }
+
+ private:
+  Board& board_;
+  Loop& loop_;
+  Turns<Connection>& streams_;
+};
+
+}  // namespace
+
+void run_scale_origin(Board& board, Fd listener) {
+  Loop loop;
+  Turns<Connection> streams;
+  loop.add(std::make_unique<Entrance>(std::move(listener), board, loop, streams));
+  while (board.task != Task::leave) {
+    loop.run_once();
+    streams.tick([](Connection& stream) { stream.flow(false); });
+    if (board.task == Task::finish) streams.each([](Connection& stream) { stream.flow(true); });
+  }
+}
+
+}  // namespace baton::harness

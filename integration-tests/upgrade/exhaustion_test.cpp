@@ -1,0 +1,238 @@
+// Upgrades while something has run out: the disk, the successor's descriptors, the descriptors that a user may have
+// under way between processes.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <list>
+
+#include "harness/aftermath.hpp"
+#include "harness/log_lines.hpp"
+#include "harness/origin.hpp"
+#include "harness/strace.hpp"
+
+namespace baton::harness {
+namespace {
+
+class Exhaustion : public testing::Test {
+ protected:
+  static Settings settings(const Origin& origin) {
+    Settings settings(origin.address());
+    settings.own_binary = true;
+    settings.workers = 1;
+    return settings;
+  }
+  // What the shell does with $$ it does for the successor, which keeps its PID.
+  static void put_before_the_successor(const Baton& baton, const std::string& shell) {
+    replace_file(baton.binary_path(), "#!/bin/sh\n" + shell + "\nexec " + baton_binary() + " \"$@\"\n", true);
+  }
+  static void restore_binary(const Baton& baton) { replace_file(baton.binary_path(), read_file(baton_binary()), true); }
+
+  Origin origin;
+};
+
+TEST_F(Exhaustion, AFullDiskStopsAnUpgradeBeforeAnythingHasMoved) {
+  Baton baton(settings(origin));
+  Client idle = baton.connect(), partial = baton.connect();
+  idle.get("/bytes/1");
+  partial.send("GET /bytes/3 HTTP/1.1\r\n");
+  put_before_the_successor(baton, "ln -s /dev/full " + baton.pid_file_path() + ".$$.tmp");
+  const std::string line = baton.failed_upgrade();
+  EXPECT_NE(line.find(std::string("PID file")), std::string::npos) << line;
+  EXPECT_NE(line.find(std::strerror(ENOSPC)), std::string::npos) << line;
+  EXPECT_NE(line.find("moved=0 "), std::string::npos) << line;
+  EXPECT_EQ(idle.get("/bytes/2").body, pattern(2));
+  expect_one_instance(baton);
+  restore_binary(baton);
+  baton.upgrade();
+  partial.send("Host: a\r\n\r\n");
+  EXPECT_EQ(partial.response().body, pattern(3));
+  EXPECT_EQ(idle.get("/bytes/4").body, pattern(4));
+  expect_one_instance(baton);
+}
+
+// The kernel leaves out the descriptors that do not fit, and marks the message (MSG_CTRUNC).
+TEST_F(Exhaustion, WhatASuccessorWithFewDescriptorsCannotTakeStaysAndIsServedToItsEnd) {
+  constexpr int moving = 5, staying = 30;
+  constexpr std::size_t free_descriptors = 20;  // for the five and a few of its own; not for thirty with two each
+  Settings few = settings(origin);
+  few.handoff += ", finish_timeout: 200ms";
+  Baton baton(few);
+  const std::size_t limit = descriptor_count(baton.pid()) + free_descriptors;
+  std::list<Client> idle, busy;
+  for (int i = 0; i < moving; ++i) idle.emplace_back(baton.address()).get("/bytes/1");
+  for (int i = 0; i < staying; ++i) busy.emplace_back(baton.address()).send(get_request("/half/1000"));
+  origin.gate().await_arrivals(staying);
+
+  put_before_the_successor(baton, "ulimit -n " + std::to_string(limit));
+  baton.begin_upgrade();
+  const std::string report = baton.await_log(log_lines::upgrade_report);
+  EXPECT_NE(report.find("moved=" + std::to_string(moving) + " "), std::string::npos) << report;
+  EXPECT_NE(report.find("refused=" + std::to_string(staying) + " (too few descriptors"), std::string::npos) << report;
+  for (Client& client : idle) EXPECT_EQ(client.get("/bytes/2").body, pattern(2)) << "by the successor";
+
+  origin.gate().open();
+  for (Client& client : busy) {
+    EXPECT_EQ(client.response().body, pattern(1000)) << "by the predecessor";
+    client.expect_fin();
+  }
+  busy.clear();
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  baton.follow_pid_file();
+  expect_one_instance(baton);
+  baton.upgrade();
+  for (Client& client : idle) EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
+  expect_one_instance(baton);
+}
+
+// ── Too many descriptors under way ────────────────────────────────────────────────────────────────────────────────
+
+// As the user that Baton runs as, keeps so many descriptors between two sockets that any process with that limit, or a
+// lower one, can send no more (ETOOMANYREFS). Root always can.
+class CrowdedUser {
+ public:
+  explicit CrowdedUser(rlim_t descriptors_max) {
+    int full[2];
+    if (::pipe2(full, O_CLOEXEC) != 0) throw Failure("no pipe");
+    const Fd reading(full[0]);
+    Fd writing(full[1]);
+    child_ = ::fork();
+    if (child_ == 0) crowd(writing.get(), descriptors_max);
+    writing.close();
+    char done = 0;
+    if (::read(reading.get(), &done, 1) != 1) throw Failure("the user's descriptors under way could not be used up");
+  }
+  ~CrowdedUser() { end(); }
+  void end() {
+    if (child_ <= 0) return;
+    ::kill(child_, SIGKILL);
+    ::waitpid(std::exchange(child_, 0), nullptr, 0);
+  }
+
+ private:
+  // In the child of a process with threads: system calls only.
+  [[noreturn]] static void crowd(int full, rlim_t descriptors_max) {
+    constexpr int at_once = 250;
+    constexpr long nobody = 65534;
+    const rlimit limit{descriptors_max, descriptors_max};
+    int ends[2];
+    int copies[at_once];
+    for (int& copy : copies) copy = full;
+    if (::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0) ::_exit(1);
+    if (::geteuid() == 0 && ::syscall(SYS_setresuid, nobody, nobody, nobody) != 0) ::_exit(1);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    for (;;) {
+      char byte = 0;
+      iovec piece{&byte, 1};
+      alignas(cmsghdr) char control[CMSG_SPACE(sizeof copies)] = {};
+      msghdr message{};
+      message.msg_iov = &piece;
+      message.msg_iovlen = 1;
+      message.msg_control = control;
+      message.msg_controllen = sizeof control;
+      cmsghdr& rights = *CMSG_FIRSTHDR(&message);
+      rights.cmsg_level = SOL_SOCKET;
+      rights.cmsg_type = SCM_RIGHTS;
+      rights.cmsg_len = CMSG_LEN(sizeof copies);
+      std::memcpy(CMSG_DATA(&rights), copies, sizeof copies);
+      if (::sendmsg(ends[0], &message, MSG_DONTWAIT) >= 0) continue;
+      if (errno != ETOOMANYREFS) ::_exit(1);
+      (void)!::write(full, "", 1);
+      for (;;) ::pause();
+    }
+  }
+
+  pid_t child_ = 0;
+};
+
+class TooManyUnderWay : public Exhaustion {
+ protected:
+  static constexpr unsigned descriptors = 256;
+  static constexpr int idle_clients = 20, held_clients = 40;
+
+  explicit TooManyUnderWay(const std::string& step_timeout = "15s") : baton(unprivileged(origin, step_timeout)) {}
+
+  static Settings unprivileged(const Origin& origin, const std::string& step_timeout) {
+    Settings settings = Exhaustion::settings(origin);
+    settings.unprivileged = true;
+    settings.descriptors_max = descriptors;
+    settings.limits = "connections: 100";
+    settings.handoff = "ready_timeout: 15s, finish_timeout: 15s, step_timeout: " + step_timeout;
+    return settings;
+  }
+  void SetUp() override {
+    if (!can_attach()) GTEST_SKIP() << "strace is not installed, or may not attach here";
+    for (int i = 0; i < idle_clients; ++i) idle.emplace_back(baton.address()).get("/bytes/1");
+    for (int i = 0; i < held_clients; ++i) held.emplace_back(baton.address()).send(get_request("/held"));
+    origin.gate().await_arrivals(held_clients);
+  }
+
+  // Everything but what is held has moved, and then the user's descriptors are used up.
+  void begin_and_crowd() {
+    const std::string pid = std::to_string(baton.pid());
+    tracer = std::make_unique<Process>(
+        Command{{"strace", "-f", "-b", "execve", "-e", "trace=sendmsg", "-o", trace, "-p", pid}});
+    tracer->await_line(Process::Stream::err, std::regex("attached"));
+    baton.begin_upgrade();
+    baton.await_number("connections.total", held_clients);
+    for (Client& client : idle) EXPECT_EQ(client.get("/bytes/1").body, pattern(1)) << "by the successor";
+    crowd = std::make_unique<CrowdedUser>(descriptors);
+    origin.gate().open();
+    for (Client& client : held) EXPECT_EQ(client.response().body, "held");
+    await([this] { return read_file(trace).find("ETOOMANYREFS") != std::string::npos; }, "an Offer to be refused");
+  }
+  void expect_all_clients_live() {
+    for (Client& client : idle) EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+    for (Client& client : held) EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
+  }
+
+  Baton baton;
+  const TempDir traces;
+  const std::string trace = traces / "trace";
+  std::unique_ptr<Process> tracer;
+  std::unique_ptr<CrowdedUser> crowd;
+  std::list<Client> idle, held;
+};
+
+TEST_F(TooManyUnderWay, AreWaitedFor) {
+  begin_and_crowd();
+  crowd->end();
+  EXPECT_NE(baton.finish_upgrade().find("moved=60 "), std::string::npos) << baton.log();
+  expect_all_clients_live();
+  expect_one_instance(baton);
+  baton.upgrade();
+  expect_all_clients_live();
+  expect_one_instance(baton);
+}
+
+class TooManyUnderWayForTooLong : public TooManyUnderWay {
+ protected:
+  TooManyUnderWayForTooLong() : TooManyUnderWay("2s") {}
+};
+
+TEST_F(TooManyUnderWayForTooLong, EndTheUpgradeAndNothingElse) {
+  begin_and_crowd();
+  const std::string line = baton.await_log(log_lines::upgrade_failed);
+  EXPECT_NE(line.find("could not be sent in time"), std::string::npos) << line;
+  EXPECT_NE(line.find("moved=20 "), std::string::npos) << line;
+  crowd->end();
+  // What the successor had adopted, it ends in order.
+  for (Client& client : idle) client.expect_fin();
+  idle.clear();
+  expect_one_instance(baton);
+  expect_all_clients_live();
+  end_tracing(baton.pid());
+  baton.upgrade();
+  expect_all_clients_live();
+  expect_one_instance(baton);
+}
+
+}  // namespace
+}  // namespace baton::harness

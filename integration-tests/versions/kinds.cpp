@@ -1,0 +1,178 @@
+#include "kinds.hpp"
+
+#include <gtest/gtest.h>
+
+namespace baton::versions {
+
+using namespace harness;
+
+namespace {
+
+// A body of which 400 bytes have gone by.
+const std::string body = pattern(1000);
+const std::string first_part = body.substr(0, 400);
+const std::string second_part = body.substr(400);
+const std::string upload = post_request("/upload", body);
+const std::string events_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+
+std::vector<ConnectionKind> make_kinds() {
+  std::vector<ConnectionKind> all;
+  all.push_back({.name = "head", .said = "GET /bytes/30 HTTP/1.1\r\nHo", .go_on = [](Client& client) {
+                   client.send("st: a\r\n\r\n");
+                   EXPECT_EQ(client.response().body, pattern(30));
+                 }});
+  all.push_back(
+      {.name = "upload", .said = upload.substr(0, upload.size() - second_part.size()), .go_on = [](Client& client) {
+         client.send(second_part);
+         EXPECT_EQ(client.response().body, "as sent");
+         EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
+       }});
+  all.push_back({.name = "download",
+                 .said = get_request("/download"),
+                 .heard_through = first_part.substr(300),
+                 .go_on = [](Client& client) {
+                   const std::string rest = second_part + "\r\n" + std::string(last_chunk);
+                   EXPECT_EQ(client.read_exactly(rest.size()), rest);
+                   EXPECT_EQ(client.get("/bytes/6").body, pattern(6));
+                 }});
+  all.push_back(
+      {.name = "events", .said = get_request("/events"), .heard_through = "data: 1\n\n", .go_on = [](Client& client) {
+         EXPECT_EQ(client.read_to_fin(), "data: 2\n\n");
+       }});
+  all.push_back({.name = "websocket",
+                 .said = get_request("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+                 .heard_through = "\r\n\r\n",
+                 .go_on = [](Client& client) {
+                   client.send("ping");
+                   EXPECT_EQ(client.read_exactly(4), "ping");
+                   client.half_close();
+                   client.expect_fin();
+                 }});
+  all.push_back({.name = "raw",
+                 .raw = true,
+                 .said = get_request("/bytes/10"),
+                 .heard_through = pattern(10),
+                 .go_on = [](Client& client) { EXPECT_EQ(client.get("/bytes/7").body, pattern(7)); }});
+  all.push_back({.name = "half_closed",
+                 .raw = true,
+                 .half_closed = true,
+                 .said = get_request("/until-fin") + "last words",
+                 .go_on = [](Client& client) {
+                   EXPECT_EQ(client.response().body, "last words");
+                   client.expect_fin();
+                 }});
+  // The last one, so that its upstream connection stays in the pool.
+  all.push_back(
+      {.name = "idle", .said = get_request("/bytes/10"), .heard_through = pattern(10), .go_on = [](Client& client) {
+         EXPECT_EQ(client.get("/bytes/20").body, pattern(20));
+       }});
+  return all;
+}
+
+void take_upload(Exchange& exchange) {
+  std::string got = exchange.stream.read_exactly(first_part.size());
+  exchange.origin.gate().pass();
+  got += exchange.stream.read_exactly(second_part.size());
+  exchange.body_read = true;
+  exchange.respond(got == body ? "as sent" : "changed");
+}
+
+void give_download(Exchange& exchange) {
+  exchange.stream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + first_part);
+  exchange.origin.gate().pass();
+  exchange.stream.send(second_part + "\r\n" + std::string(last_chunk));
+}
+
+void give_events(Exchange& exchange) {
+  exchange.stream.send(events_head + "data: 1\n\n");
+  exchange.origin.gate().pass();
+  exchange.stream.send("data: 2\n\n");
+  exchange.close = true;
+}
+
+void answer_after_fin(Exchange& exchange) {
+  const std::string said = exchange.stream.read_to_fin();
+  exchange.origin.gate().pass();
+  exchange.respond(said);
+  exchange.close = true;
+}
+
+}  // namespace
+
+const std::vector<ConnectionKind>& kinds() {
+  static const std::vector<ConnectionKind> all = make_kinds();
+  return all;
+}
+
+std::string kind_of(const state::ConnectionState& state) {
+  if (state.listener == "raw") return state.client.read_ended ? "half_closed" : "raw";
+  const auto* http1 = std::get_if<state::Http1>(&state.protocol);
+  if (http1 == nullptr) return "websocket";
+  if (std::holds_alternative<state::AwaitingRequest>(http1->phase)) {
+    return state.client.unread.empty() ? "idle" : "head";
+  }
+  const auto* relaying = std::get_if<state::Relaying>(&http1->phase);
+  if (relaying == nullptr) throw Failure("a state of no kind");
+  if (!std::holds_alternative<state::NoBody>(relaying->request.body)) return "upload";
+  const auto* relayed = std::get_if<state::ResponseRelayed>(&relaying->response);
+  if (relayed == nullptr) throw Failure("an exchange of no kind");
+  return std::holds_alternative<state::UntilClose>(relayed->body) ? "events" : "download";
+}
+
+void answer_every_kind(Origin& origin) {
+  origin.on("/upload", take_upload);
+  origin.on("/download", give_download);
+  origin.on("/events", give_events);
+  origin.on("/until-fin", answer_after_fin);
+}
+
+Settings settings_for_every_kind(const Origin& origin, const Address& web, const Address& raw) {
+  Settings settings(origin.address());
+  settings.binds = {web};
+  settings.topology =
+      "listeners:\n"
+      "  - { name: web, bind: \"" +
+      web.text() +
+      "\" }\n"
+      "  - { name: raw, bind: \"" +
+      raw.text() +
+      "\", protocol: tcp, upstream: app }\n"
+      "upstreams:\n"
+      "  - { name: app, servers: [ { address: \"" +
+      origin.address().text() + "\" } ] }\n";
+  settings.own_binary = true;
+  settings.log = "access: { path: \"-\", format: json }";  // what it says of a connection moves too
+  settings.workers = 1;
+  settings.handoff += ", finish_timeout: 100ms";
+  return settings;
+}
+
+EveryKind::EveryKind(Origin& origin, const Address& web, const Address& raw, const Serve& serve) : origin_(origin) {
+  for (const ConnectionKind& kind : kinds()) {
+    Client& client = clients_.emplace_back(kind.raw ? raw : web);
+    client.send(kind.said);
+    if (kind.half_closed) client.half_close();
+    if (serve) serve(kind, client);
+    if (!kind.heard_through.empty()) client.read_through(kind.heard_through);
+  }
+  origin.gate().await_arrivals(arrivals_at_gate);
+}
+
+void EveryKind::go_on() {
+  origin_.gate().open();
+  for (const ConnectionKind& kind : kinds()) {
+    SCOPED_TRACE(kind.name);
+    kind.go_on(client(kind.name));
+  }
+}
+
+Client& EveryKind::client(const std::string& name) {
+  auto at = clients_.begin();
+  for (const ConnectionKind& kind : kinds()) {
+    if (kind.name == name) return *at;
+    ++at;
+  }
+  throw Failure("there is no kind " + name);
+}
+
+}  // namespace baton::versions

@@ -1,0 +1,204 @@
+// Handovers between real processes are recorded, and what was recorded of released versions is replayed to this one: by
+// a recorded predecessor to the real successor, and by a recorded successor to the real predecessor.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "handoff/records.hpp"
+#include "harness/log_lines.hpp"
+#include "proxy/state/codec.hpp"
+#include "proxy/state/instance_record.hpp"
+#include "recording.hpp"
+#include "replayed_predecessor.hpp"
+#include "serving_every_kind.hpp"
+
+namespace baton::versions {
+namespace {
+
+using namespace harness;
+
+std::vector<std::string> payloads_of(const std::vector<RecordedFrame>& recording) {
+  std::vector<std::string> payloads;
+  for (const RecordedFrame& frame : recording) {
+    if (frame.kind != handoff::Kind::offer) continue;
+    handoff::wire::Offer offer;
+    EXPECT_TRUE(offer.ParseFromString(frame.record));
+    for (const auto& parcel : offer.parcels()) payloads.push_back(parcel.payload());
+  }
+  return payloads;
+}
+
+std::multiset<std::string> kinds_in(const std::vector<RecordedFrame>& recording) {
+  std::multiset<std::string> names;
+  for (const std::string& payload : payloads_of(recording)) {
+    const auto moved = state::decode(payload, 0);
+    if (!moved) {
+      ADD_FAILURE() << "a payload that cannot be decoded";
+      continue;
+    }
+    const auto* connection = std::get_if<state::ConnectionState>(&*moved);
+    names.insert(connection == nullptr ? "idle upstream" : kind_of(*connection));
+  }
+  return names;
+}
+
+std::multiset<std::string> every_kind() {
+  std::multiset<std::string> names{"idle upstream"};
+  for (const ConnectionKind& kind : kinds()) names.insert(kind.name);
+  return names;
+}
+
+// The order of the conversation, with batches of any number.
+std::string order_of(const std::vector<RecordedFrame>& recording) {
+  std::string order;
+  for (const RecordedFrame& frame : recording) {
+    if (frame.kind == handoff::Kind::offer || frame.kind == handoff::Kind::adopted) continue;
+    order += (frame.from == From::predecessor ? " P:" : " S:") + std::string(handoff::kind_name(frame.kind));
+  }
+  return order;
+}
+
+void expect_whole_conversation(const std::vector<RecordedFrame>& recording) {
+  EXPECT_EQ(order_of(recording), " P:Hello S:Hello P:Inherit S:Ready P:Listen S:Listening P:Done S:Bye");
+  EXPECT_EQ(kinds_in(recording), every_kind());
+}
+
+// ── Recording ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TEST(Recording, IsMadeBetweenTwoProcessesThatNoticeNothing) {
+  ServingEveryKind serving;
+  serving.put_in_place(RELAY, "relay", "record");
+  const std::string report = serving.baton.upgrade();
+  EXPECT_NE(report.find("moved=8 (exchange: 3, head: 1, idle: 1, tunnel: 3), taken_back=0, refused=0"),
+            std::string::npos)
+      << report;
+  serving.clients.go_on();
+  const std::string made = serving.baton.directory() / "recording";
+  expect_whole_conversation(read_recording(made));
+  if (const char* folder = std::getenv("BATON_RECORD_INTO")) {
+    std::filesystem::create_directories(folder);
+    std::filesystem::copy_file(made, std::string(folder) + "/conversation.txt");
+  }
+}
+
+// ── Replaying ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class Recorded : public testing::TestWithParam<std::string> {
+ protected:
+  std::string path = std::string(RECORDINGS) + "/" + GetParam() + "/conversation.txt";
+  std::vector<RecordedFrame> recording = read_recording(path);
+};
+
+TEST_P(Recorded, ConversationIsWhole) {
+  expect_whole_conversation(recording);
+}
+
+// The first record of that kind from that side.
+template <class Record>
+Record record_of(const std::vector<RecordedFrame>& recording, From from, handoff::Kind kind) {
+  Record record;
+  const auto found =
+      std::ranges::find_if(recording, [&](const auto& frame) { return frame.from == from && frame.kind == kind; });
+  EXPECT_TRUE(found != recording.end() && record.ParseFromString(found->record)) << handoff::kind_name(kind);
+  return record;
+}
+
+TEST_P(Recorded, RecordsMeanToUsWhatTheyMeantThen) {
+  namespace wire = handoff::wire;
+  using handoff::Kind;
+  for (const From from : {From::predecessor, From::successor}) {
+    const auto hello = record_of<wire::Hello>(recording, from, Kind::hello);
+    EXPECT_TRUE(handoff::check_hello(hello));
+    EXPECT_EQ(hello.version(), GetParam());
+    EXPECT_EQ(hello.generation(), from == From::predecessor ? 1u : 2u);
+    EXPECT_GT(hello.pid(), 0);
+    EXPECT_GT(hello.monotonic_us(), 0);
+  }
+  const auto inherit = record_of<wire::Inherit>(recording, From::predecessor, Kind::inherit);
+  std::multiset<std::string> names, addresses;
+  for (const auto& socket : inherit.sockets()) {
+    names.insert(socket.name());
+    if (socket.name() != "@admin") addresses.insert(socket.address());
+  }
+  EXPECT_EQ(names, (std::multiset<std::string>{"@admin", "raw", "web"}));
+  const auto ready = record_of<wire::Ready>(recording, From::successor, Kind::ready);
+  EXPECT_EQ(addresses, (std::multiset<std::string>{ready.addresses().begin(), ready.addresses().end()}));
+
+  std::multiset<std::uint64_t> offered, taken;
+  for (const RecordedFrame& frame : recording) {
+    wire::Offer offer;
+    wire::Adopted adopted;
+    EXPECT_TRUE(frame.kind != Kind::offer || offer.ParseFromString(frame.record));
+    EXPECT_TRUE(frame.kind != Kind::adopted || adopted.ParseFromString(frame.record));
+    for (const auto& parcel : offer.parcels()) offered.insert(parcel.id());
+    taken.insert(adopted.taken().begin(), adopted.taken().end());
+  }
+  EXPECT_EQ(offered.size(), every_kind().size());
+  EXPECT_EQ(taken, offered);
+
+  const auto done = record_of<wire::Done>(recording, From::predecessor, Kind::done);
+  const handoff::Report report = handoff::from_wire(done.report());
+  EXPECT_EQ(report.moved_total(), offered.size());
+  EXPECT_EQ(report.to.version, GetParam());
+  const auto instance = state::decode_instance_record(done.application());
+  ASSERT_TRUE(instance);
+  EXPECT_EQ(instance->accepted_total, kinds().size());
+}
+
+// Proto3 writes nothing for a field that has its default, so fields that this version has added do not show.
+TEST_P(Recorded, PayloadsLoseNothingByBeingDecodedAndEncodedAgain) {
+  for (const std::string& payload : payloads_of(recording)) {
+    const auto moved = state::decode(payload, 0);
+    ASSERT_TRUE(moved);
+    const std::string again = std::visit([](const auto& one) { return state::encode(one); }, *moved);
+    EXPECT_EQ(state::decode(again, 0), moved);
+    EXPECT_EQ(again, payload);
+  }
+}
+
+TEST_P(Recorded, PredecessorIsSucceededAndEveryConnectionGoesOn) {
+  Origin origin;
+  answer_every_kind(origin);
+  ReplayedPredecessor predecessor(recording, origin);
+  predecessor.hand_over();
+  const std::string named = std::to_string(predecessor.successor().pid()) + "\n";
+  EXPECT_EQ(read_file(predecessor.pid_file()), named) << predecessor.successor().err();
+  const std::size_t accepted = origin.accepted();
+  EXPECT_EQ(predecessor.clients().client("idle").get("/bytes/8").body, pattern(8));
+  EXPECT_EQ(origin.accepted(), accepted) << "the idle upstream connection is used";
+  predecessor.clients().go_on();
+  EXPECT_EQ(Client(predecessor.web()).get("/bytes/9").body, pattern(9)) << "it accepts on what it inherited";
+}
+
+TEST_P(Recorded, SuccessorIsHandedEverythingOver) {
+  ServingEveryKind serving;
+  serving.put_in_place(REPLAYING_SUCCESSOR, "recording", read_file(path));
+  serving.baton.begin_upgrade();
+  const std::string report = serving.baton.await_log(log_lines::upgrade_report);
+  EXPECT_NE(report.find("moved=8 (exchange: 3, head: 1, idle: 1, tunnel: 3), taken_back=0, refused=0"),
+            std::string::npos)
+      << report;
+  EXPECT_EQ(serving.baton.await_exit(), (Ended{0, 0}));
+  EXPECT_FALSE(serving.baton.lock_is_held()) << "the recorded one takes no lock, and the real one has let go of it";
+}
+
+std::vector<std::string> recorded_versions() {
+  std::vector<std::string> versions;
+  for (const auto& entry : std::filesystem::directory_iterator(RECORDINGS)) {
+    if (entry.is_directory()) versions.push_back(entry.path().filename());
+  }
+  std::sort(versions.begin(), versions.end());
+  return versions;
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Recorded, testing::ValuesIn(recorded_versions()), [](const auto& row) {
+  std::string name = "Version_" + row.param;
+  std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace baton::versions
