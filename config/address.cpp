@@ -75,6 +75,13 @@ Parsed<std::string> parse_host(std::string_view text, std::string_view host) {
 
 }  // namespace
 
+Parsed<std::string> parse_host_name(std::string_view text) {
+  std::string name(text);
+  if (is_v4(name) || is_v6(name)) return std::unexpected(quoted(text) + " is an IP address, not the name of a host");
+  if (!is_host(name)) return std::unexpected(quoted(text) + " is no name of a host; write one as api.example.com");
+  return name;
+}
+
 Parsed<std::string> parse_socket_path(std::string_view path) {
   if (!path.starts_with('/')) {
     return std::unexpected(fmt::format("the path of a Unix socket must be absolute, not {}", quoted(path)));

@@ -1,4 +1,4 @@
-// Addresses as written.
+// Addresses and names of hosts as written.
 #pragma once
 
 #include <string>
@@ -14,6 +14,9 @@ inline constexpr std::size_t unix_path_bytes_max = 107;
 
 // `host:port`, `[v6]:port`, `:port` or `unix:/path`. Looks at the form only, nothing is resolved.
 Parsed<Address> parse_address(std::string_view text);
+
+// The name of a host in DNS, which an IP address is not.
+Parsed<std::string> parse_host_name(std::string_view text);
 
 // The path of a Unix socket: absolute, of a length that the kernel takes.
 Parsed<std::string> parse_socket_path(std::string_view path);

@@ -82,5 +82,20 @@ TEST(Addresses, AHostNameHasTheLengthsOfDns) {
   EXPECT_FALSE(parse_address(name + "b.c:80"));
 }
 
+TEST(HostNames, AreThoseOfDns) {
+  for (const char* text : {"localhost", "my-host_1.Example.com", "xn--bcher-kva.example", "1.example"}) {
+    EXPECT_EQ(parse_host_name(text), text);
+  }
+  for (const char* text : {"", ".", "a.", "*.a", "a b", "-a", "a:80", "https://a", "b\u00fccher.example", "1.2.3"}) {
+    EXPECT_FALSE(parse_host_name(text)) << text;
+  }
+}
+
+TEST(HostNames, AreNoIpAddresses) {
+  for (const char* text : {"127.0.0.1", "::1", "fe80::1%eth0"}) {
+    EXPECT_EQ(parse_host_name(text).error(), "`" + std::string(text) + "` is an IP address, not the name of a host");
+  }
+}
+
 }  // namespace
 }  // namespace baton::config

@@ -37,18 +37,58 @@ struct Address {
   std::string text() const;
 };
 
+// A file that a key names. Nobody has opened it yet; who does and fails says so with its place.
+struct File {
+  std::string path;  // absolute
+  Position where;
+
+  // The same file wherever it was written.
+  bool operator==(const File& other) const { return path == other.path; }
+};
+
+// Who we are to the other side of TLS, in PEM.
+struct Certificate {
+  File cert;  // the chain, the leaf first
+  File key;
+  bool operator==(const Certificate&) const = default;
+};
+
+enum class TlsMinimum { tls12, tls13 };
+enum class ClientAuth { off, optional, required };
+
+struct ListenerTls {
+  std::vector<Certificate> certificates;  // at least one; the first is for clients that name no host, or an unknown one
+  TlsMinimum min_version = TlsMinimum::tls12;
+  std::vector<std::string> alpn;  // what may be agreed on, in order of preference; empty: nothing is
+  ClientAuth client_auth = ClientAuth::off;
+  std::optional<File> client_ca;  // if and only if client_auth is not off
+  bool session_tickets = true;
+  bool operator==(const ListenerTls&) const = default;
+};
+
+struct UpstreamTls {
+  bool verify = true;
+  std::optional<File> ca;   // nothing: the system's
+  std::string server_name;  // empty: the host of the server's address, or none if that is an IP address or a Unix path
+  std::optional<Certificate> certificate;  // ours, for a server that asks
+  TlsMinimum min_version = TlsMinimum::tls12;
+  bool operator==(const UpstreamTls&) const = default;
+};
+
 enum class Protocol { http, tcp };
 
 struct Listener {
   std::string name;
   std::vector<Address> bind;
   Protocol protocol = Protocol::http;
-  std::string upstream;  // of a tcp listener, names one of `upstreams`; empty for http, where routes choose
+  std::string upstream;            // of a tcp listener, names one of `upstreams`; empty for http, where routes choose
+  std::optional<ListenerTls> tls;  // nothing: clients come in plain
   Position where;
 
   // The same listener wherever it was written.
   bool operator==(const Listener& other) const {
-    return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream;
+    return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream &&
+           tls == other.tls;
   }
 };
 
@@ -61,6 +101,7 @@ struct Server {
 struct Upstream {
   std::string name;
   std::vector<Server> servers;
+  std::optional<UpstreamTls> tls;  // nothing: its servers are spoken to plainly
   bool operator==(const Upstream&) const = default;
 };
 
@@ -126,6 +167,7 @@ struct Config {
   std::optional<std::string> pid_file;  // nothing: <runtime directory>/baton.pid
   std::optional<unsigned> workers;      // nothing: auto, one for each CPU we may use
   Log log;
+  bool watch = false;  // certificates are loaded anew when their files change
   bool operator==(const Config&) const = default;
 
   const Upstream* find_upstream(const std::string& name) const;

@@ -18,15 +18,21 @@ std::string example() {
   return text.str();
 }
 
-// The same with what it shows in comments, each line of which begins with "  # ".
-std::string uncommented_example() {
-  std::istringstream lines(example());
+// The same with what stands in comments below the top level, each line of which begins with "# ". What is still a
+// comment then stood in two of them.
+std::string uncommented(const std::string& yaml) {
+  std::istringstream lines(yaml);
   std::string text;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("  # ")) line.erase(2, 2);
+    const std::size_t content = line.find_first_not_of(' ');
+    if (content != 0 && content != std::string::npos && line.compare(content, 2, "# ") == 0) line.erase(content, 2);
     text += line + "\n";
   }
   return text;
+}
+
+std::string with_every_key() {
+  return uncommented(uncommented(example()));
 }
 
 TEST(Example, LoadsAndItsValuesAreTheDefaults) {
@@ -39,34 +45,61 @@ TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   EXPECT_EQ(config.pid_file, defaults.pid_file);
   EXPECT_EQ(config.workers, defaults.workers);
   EXPECT_EQ(config.log, defaults.log);
+  EXPECT_EQ(config.watch, defaults.watch);
   ASSERT_EQ(config.listeners.size(), 1u);
   EXPECT_EQ(config.listeners.front().protocol, Listener().protocol);
   EXPECT_EQ(config.listeners.front().upstream, Listener().upstream);
+  EXPECT_EQ(config.listeners.front().tls, std::nullopt);
   ASSERT_EQ(config.upstreams.size(), 1u);
   ASSERT_EQ(config.upstreams.front().servers.size(), 1u);
   EXPECT_EQ(config.upstreams.front().servers.front().weight, Server().weight);
+  EXPECT_EQ(config.upstreams.front().tls, std::nullopt);
 }
 
 TEST(Example, LoadsWithItsCommentsTakenAway) {
-  const Config config = config_of(uncommented_example());
-  ASSERT_EQ(config.listeners.size(), 2u);
-  EXPECT_EQ(config.listeners.back().protocol, Protocol::tcp);
-  EXPECT_EQ(config.listeners.back().upstream, config.upstreams.front().name);
+  const Config config = config_of(uncommented(example()));
+  ASSERT_EQ(config.listeners.size(), 3u);
+  EXPECT_EQ(config.listeners[1].protocol, Protocol::tcp);
+  EXPECT_EQ(config.listeners[1].upstream, config.upstreams.front().name);
+  EXPECT_TRUE(config.listeners[2].tls);
+  ASSERT_EQ(config.upstreams.size(), 2u);
+  EXPECT_TRUE(config.upstreams[1].tls);
+}
+
+TEST(Example, ItsValuesOfTlsAreTheDefaults) {
+  Config config = config_of(uncommented(example()));
+  Config least = config_of(
+      "version: 1\n"
+      "listeners: [ { name: a, bind: \":80\", tls: { certificates: [ { cert: /c, key: /k } ] } } ]\n"
+      "upstreams: [ { name: b, servers: [ { address: \"a:1\" } ], tls: {} } ]\n");
+  ListenerTls& client = config.listeners.at(2).tls.value();
+  client.certificates = {{{"/c"}, {"/k"}}};
+  EXPECT_EQ(client, least.listeners.at(0).tls);
+  EXPECT_EQ(config.upstreams.at(1).tls, least.upstreams.at(0).tls);
+}
+
+TEST(Example, LoadsWithEveryKeyOnceClientsAreAsked) {
+  std::string every = with_every_key();
+  const std::string off = "client_auth: off     ";
+  every.replace(every.find(off), off.size(), "client_auth: required");
+  const Config config = config_of(every);
+  EXPECT_TRUE(config.listeners.at(2).tls.value().client_ca);
+  EXPECT_TRUE(config.upstreams.at(1).tls.value().certificate);
 }
 
 TEST(Example, ShowsEveryKeyTheLoaderKnows) {
-  const auto shown = paths_of(uncommented_example());
+  const auto shown = paths_of(with_every_key());
   for (const KnownKey& key : known_keys()) EXPECT_EQ(shown.contains(key.path), key.supported) << key.path;
 }
 
 TEST(Example, ShowsNothingElse) {
   std::set<std::string> known;
   for (const KnownKey& key : known_keys()) known.insert(key.path);
-  for (const std::string& path : paths_of(uncommented_example())) EXPECT_TRUE(known.contains(path)) << path;
+  for (const std::string& path : paths_of(with_every_key())) EXPECT_TRUE(known.contains(path)) << path;
 }
 
 TEST(Example, GivesAReasonForEveryKey) {
-  std::istringstream lines(uncommented_example());
+  std::istringstream lines(with_every_key());
   for (std::string line; std::getline(lines, line);) {
     const bool is_value = line.find(": ") < line.find('#');
     if (is_value) {

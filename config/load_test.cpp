@@ -28,6 +28,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
                                   "pid_file: /run/b.pid\n"
                                   "workers: 3\n"
                                   "log: { level: error, access: { path: \"-\", format: json } }\n"
+                                  "watch: true\n"
                                   "via: false\n");
   const auto seconds = [](int count) { return Milliseconds(1000 * count); };
   EXPECT_EQ(config.timeouts, (Timeouts{seconds(1), seconds(2), seconds(3), seconds(4), seconds(5), seconds(6),
@@ -38,6 +39,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
   EXPECT_EQ(config.pid_file, "/run/b.pid");
   EXPECT_EQ(config.workers, 3u);
   EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{"-", AccessFormat::json}}));
+  EXPECT_TRUE(config.watch);
 }
 
 TEST(Load, AListenerBindsOneAddressOrAList) {

@@ -92,6 +92,30 @@ TEST(Mutations, OfTcpListenersAlwaysGetAnAnswer) {
   for (int round = 0; round < 10'000; ++round) expect_answer(mutated(tcp, random));
 }
 
+TEST(Mutations, OfTlsAlwaysGetAnAnswer) {
+  const std::string tls =
+      "version: 1\n"
+      "listeners:\n"
+      "  - name: a\n"
+      "    bind: \":81\"\n"
+      "    tls:\n"
+      "      certificates: [ { cert: /a, key: /b } ]\n"
+      "      min_version: 1.3\n"
+      "      alpn: [ http/1.1 ]\n"
+      "      client_auth: optional\n"
+      "      client_ca: /c\n"
+      "      session_tickets: false\n"
+      "  - { name: b, bind: \":82\", protocol: tcp, tls: { certificates: [ { cert: /a, key: /b } ], alpn: [ x ] } }\n"
+      "upstreams:\n"
+      "  - name: app\n"
+      "    servers: [ { address: unix:/u } ]\n"
+      "    tls: { ca: /c, server_name: u, certificate: { cert: /d, key: /e }, min_version: 1.3 }\n"
+      "watch: true\n";
+  EXPECT_TRUE(problems_of(tls).empty());
+  Random random(4);
+  for (int round = 0; round < 10'000; ++round) expect_answer(mutated(tls, random));
+}
+
 TEST(Mutations, EveryTruncationGetsAnAnswer) {
   for (std::size_t bytes = 0; bytes <= minimal.size(); ++bytes) expect_answer(minimal.substr(0, bytes));
 }

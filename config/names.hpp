@@ -17,11 +17,18 @@ struct Name {
 
 inline constexpr Name<Protocol> protocols[] = {{"http", Protocol::http}, {"tcp", Protocol::tcp}};
 
+inline constexpr Name<TlsMinimum> tls_minimums[] = {{"1.2", TlsMinimum::tls12}, {"1.3", TlsMinimum::tls13}};
+
+inline constexpr Name<ClientAuth> client_auths[] = {
+    {"off", ClientAuth::off}, {"optional", ClientAuth::optional}, {"required", ClientAuth::required}};
+
 inline constexpr Name<LogLevel> log_levels[] = {
     {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
 
 inline constexpr Name<AccessFormat> access_formats[] = {{"combined", AccessFormat::combined},
                                                         {"json", AccessFormat::json}};
+
+inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};
 
 // Of a value that stands in the table, as every value of these types does.
 template <class Value, std::size_t size>

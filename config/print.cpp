@@ -29,10 +29,20 @@ std::string or_auto(const std::optional<Number>& number) {
   return number ? std::to_string(*number) : "auto";
 }
 
-std::string bind_text(const std::vector<Address>& addresses) {
+std::string list_of(const std::vector<std::string>& texts) {
   std::string result;
-  for (const Address& address : addresses) result += (result.empty() ? "" : ", ") + in_quotes(address.text());
+  for (const std::string& text : texts) result += (result.empty() ? "" : ", ") + in_quotes(text);
   return "[" + result + "]";
+}
+
+std::string bind_text(const std::vector<Address>& addresses) {
+  std::vector<std::string> texts;
+  for (const Address& address : addresses) texts.push_back(address.text());
+  return list_of(texts);
+}
+
+std::string certificate_text(const Certificate& certificate) {
+  return fmt::format("{{ cert: {}, key: {} }}", in_quotes(certificate.cert.path), in_quotes(certificate.key.path));
 }
 
 // Lines of YAML, two spaces for each level.
@@ -53,6 +63,26 @@ class Printer {
   std::string text_;
 };
 
+void print_tls(Printer& out, const ListenerTls& tls) {
+  out.line(2, "tls:");
+  out.line(3, "certificates:");
+  for (const Certificate& certificate : tls.certificates) out.line(4, "- {}", certificate_text(certificate));
+  out.line(3, "min_version: {}", in_quotes(name_of(tls.min_version, tls_minimums)));
+  out.line(3, "alpn: {}", list_of(tls.alpn));
+  out.line(3, "client_auth: {}", in_quotes(name_of(tls.client_auth, client_auths)));
+  if (tls.client_ca) out.line(3, "client_ca: {}", in_quotes(tls.client_ca->path));
+  out.line(3, "session_tickets: {}", name_of(tls.session_tickets, flags));
+}
+
+void print_tls(Printer& out, const UpstreamTls& tls) {
+  out.line(2, "tls:");
+  out.line(3, "verify: {}", name_of(tls.verify, flags));
+  out.line(3, "ca: {}", tls.ca ? in_quotes(tls.ca->path) : "auto");
+  out.line(3, "server_name: {}", tls.server_name.empty() ? "auto" : in_quotes(tls.server_name));
+  if (tls.certificate) out.line(3, "certificate: {}", certificate_text(*tls.certificate));
+  out.line(3, "min_version: {}", in_quotes(name_of(tls.min_version, tls_minimums)));
+}
+
 void print_services(Printer& out, const Config& config) {
   out.line(0, "listeners:");
   for (const Listener& listener : config.listeners) {
@@ -60,6 +90,7 @@ void print_services(Printer& out, const Config& config) {
     out.line(2, "bind: {}", bind_text(listener.bind));
     out.line(2, "protocol: {}", name_of(listener.protocol, protocols));
     if (!listener.upstream.empty()) out.line(2, "upstream: {}", in_quotes(listener.upstream));
+    if (listener.tls) print_tls(out, *listener.tls);
   }
   if (!config.default_upstream.empty()) {
     out.line(0, "routes:");
@@ -73,6 +104,7 @@ void print_services(Printer& out, const Config& config) {
     for (const Server& server : upstream.servers) {
       out.line(3, "- {{ address: {}, weight: {} }}", in_quotes(server.address.text()), server.weight);
     }
+    if (upstream.tls) print_tls(out, *upstream.tls);
   }
 }
 
@@ -134,6 +166,7 @@ std::string print(const Config& config) {
   out.line(0, "pid_file: {}", or_auto(config.pid_file));
   out.line(0, "workers: {}", or_auto(config.workers));
   print_log(out, config.log);
+  out.line(0, "watch: {}", name_of(config.watch, flags));
   out.line(0, "via: false");
   return out.take();
 }

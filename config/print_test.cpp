@@ -15,8 +15,19 @@ Config unusual() {
   config.listeners = {{"a", {{.port = 80}, {.host = "::1", .port = 81}}},
                       {"b", {{.unix_path = "/b \"$\\ ${HOST} é"}}},
                       {"c", {{.port = 82}}, Protocol::tcp, "null"}};
+  config.listeners[0].tls = {{{{"/c: {1}"}, {"/k \"1\""}}, {{"/$2"}, {"/2"}}},
+                             TlsMinimum::tls13,
+                             {},
+                             ClientAuth::optional,
+                             File{"/ca's"},
+                             false};
+  config.listeners[2].tls = {{{{"/c"}, {"/k"}}}, TlsMinimum::tls13, {"h2", "a, ] \"b\""}};
+  config.listeners[2].tls->client_auth = ClientAuth::required;
+  config.listeners[2].tls->client_ca = File{"/null"};
   config.upstreams = {{"null", {{{.host = "x.example", .port = 1}, 7}, {{.unix_path = "/u"}, 1}}},
                       {"1.5", {{{.host = "10.0.0.1", .port = 65535}, 256}}}};
+  config.upstreams[0].tls = {false, File{"/auto"}, "x.example", Certificate{{"/c"}, {"/k"}}, TlsMinimum::tls13};
+  config.upstreams[1].tls = UpstreamTls{};
   config.default_upstream = "1.5";
   config.timeouts = {ms(1), ms(20), ms(3'000), ms(4'001), ms(60'000), ms(3'600'000), ms(7), ms(8), ms(9), ms(0)};
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024};
@@ -25,6 +36,7 @@ Config unusual() {
   config.pid_file = "/run/'b'.pid # no comment";
   config.workers = 256;
   config.log = {LogLevel::debug, AccessLog{"access: {log}", AccessFormat::json}};
+  config.watch = true;
   return config;
 }
 
@@ -39,6 +51,34 @@ TEST(Print, ShowsNoRouteWhereThereIsNone) {
   config.default_upstream.clear();
   EXPECT_EQ(config_of(print(config)), config);
   EXPECT_FALSE(paths_of(print(config)).contains("routes"));
+}
+
+TEST(Print, ShowsNoTlsWhereThereIsNone) {
+  const auto shown = paths_of(print(config_of(minimal)));
+  EXPECT_FALSE(shown.contains("listeners.tls"));
+  EXPECT_FALSE(shown.contains("upstreams.tls"));
+  EXPECT_TRUE(shown.contains("watch"));
+}
+
+TEST(Print, ShowsTheDefaultsOfTls) {
+  const std::string shown =
+      print(config_of("version: 1\n"
+                      "listeners: [ { name: web, bind: \":443\", tls: { certificates: [ { cert: /c, key: /k } ] } } ]\n"
+                      "upstreams: [ { name: app, servers: [ { address: \"a:1\" } ], tls: {} } ]\n"));
+  EXPECT_THAT(shown, testing::HasSubstr("    tls:\n"
+                                        "      certificates:\n"
+                                        "        - { cert: \"/c\", key: \"/k\" }\n"
+                                        "      min_version: \"1.2\"\n"
+                                        "      alpn: [\"http/1.1\"]\n"
+                                        "      client_auth: \"off\"\n"
+                                        "      session_tickets: true\n"
+                                        "routes:\n"));
+  EXPECT_THAT(shown, testing::HasSubstr("    tls:\n"
+                                        "      verify: true\n"
+                                        "      ca: auto\n"
+                                        "      server_name: auto\n"
+                                        "      min_version: \"1.2\"\n"
+                                        "timeouts:\n"));
 }
 
 TEST(Print, IsStable) {

@@ -59,9 +59,7 @@ std::optional<std::span<const Node>> Reader::list(const Node& node, std::string_
 
 std::span<const Node> Reader::one_or_list(const Node& node) {
   const auto* list = std::get_if<Node::List>(&node.value);
-  if (!list) return {&node, 1};
-  if (list->empty()) refuse(node, "the list is empty");
-  return *list;
+  return list ? std::span(*list) : std::span(&node, 1);
 }
 
 std::optional<std::string> Reader::text(const Node& node) {
@@ -90,6 +88,13 @@ std::optional<std::string> Reader::text_unless_auto(const Node& node) {
   auto value = text(node);
   if (value == "auto") value.reset();
   return value;
+}
+
+std::optional<File> Reader::file_at(const Node& node, const std::optional<std::string>& path) {
+  if (!path) return std::nullopt;
+  if (path->starts_with('/') && !path->ends_with('/')) return File{*path, position(node)};
+  refuse(node, quoted(*path) + " must be the absolute path of a file");
+  return std::nullopt;
 }
 
 std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std::string_view> words) {

@@ -45,12 +45,17 @@ class Reader {
   // Nothing means that the node is something else, which is then a problem. An absent value is an empty mapping.
   const Node::Map* map(const Node& node);
   std::optional<std::span<const Node>> list(const Node& node, std::string_view example);
+  // What is no list is a list of one.
   std::span<const Node> one_or_list(const Node& node);
 
   // The text of a value with the environment put in.
   std::optional<std::string> text(const Node& node);
   // The same for a value that may be `auto`, which leaves `to` as it is and gives nothing.
   std::optional<std::string> text_unless_auto(const Node& node);
+
+  // The absolute path of a file, and the same for a value that may be `auto`.
+  std::optional<File> file(const Node& node) { return file_at(node, text(node)); }
+  std::optional<File> file_unless_auto(const Node& node) { return file_at(node, text_unless_auto(node)); }
 
   // One of the words of a table.
   template <class Value, std::size_t size>
@@ -66,9 +71,11 @@ class Reader {
     }
   }
 
+  std::size_t problem_count() const { return problems_.size(); }
   Problems take_problems() { return std::move(problems_); }
 
  private:
+  std::optional<File> file_at(const Node& node, const std::optional<std::string>& path);
   std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words);
 
   std::string file_;

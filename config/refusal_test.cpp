@@ -3,6 +3,7 @@
 
 #include "config/load.hpp"
 #include "config/test_load.hpp"
+#include "config/test_refusals.hpp"
 
 namespace baton::config {
 namespace {
@@ -12,41 +13,17 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-struct Refusal {
-  const char* title;
-  std::string yaml;
-  std::vector<std::string> problems;  // how each of them begins, all of them in order
-};
-
-void PrintTo(const Refusal& refusal, std::ostream* out) {
-  *out << refusal.title;
-}
-
 class Refusals : public testing::TestWithParam<Refusal> {};
 
 TEST_P(Refusals, NamePlaceAndReason) {
-  const auto problems = problems_of(GetParam().yaml);
-  std::vector<testing::Matcher<std::string>> expected;
-  for (const std::string& problem : GetParam().problems) expected.push_back(StartsWith(problem));
-  EXPECT_THAT(problems, testing::ElementsAreArray(expected)) << GetParam().yaml;
+  expect_refused(GetParam());
 }
 
-// A file with the given listeners, one entry for each line from line 3 on.
-std::string with_listeners(const std::string& entries) {
-  return "version: 1\nlisteners:\n" + entries +
-         "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
-}
-
-// The same with a second upstream.
+// As `with_listeners`, with a second upstream.
 std::string with_listeners_of_two(const std::string& entries) {
   return "version: 1\nlisteners:\n" + entries +
          "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] },\n"
          "             { name: db, servers: [ { address: \"127.0.0.1:5432\" } ] } ]\n";
-}
-
-// The same for upstreams.
-std::string with_upstreams(const std::string& entries) {
-  return "version: 1\nupstreams:\n" + entries + "listeners: [ { name: web, bind: \"127.0.0.1:8080\" } ]\n";
 }
 
 const Refusal shapes[] = {
@@ -83,14 +60,14 @@ const Refusal keys[] = {
     {"UnknownTopLevelKey",
      minimal + "worker: 2\n",
      {"f:8:1: unknown key `worker` at the top level; did you mean `workers`? (expected: version, listeners, routes, "
-      "upstreams, timeouts, limits, handoff, admin, pid_file, workers, log, via)"}},
+      "upstreams, timeouts, limits, handoff, admin, pid_file, workers, log, watch, via)"}},
     {"UnknownKeyWithoutAGuess", minimal + "user: www\n", {"f:8:1: unknown key `user` at the top level (expected: "}},
     {"UnknownTimeout",
      minimal + "timeouts:\n  idel: 5s\n",
      {"f:9:3: unknown key `idel` in `timeouts`; did you mean `idle`?"}},
     {"UnknownListenerKey",
      with_listeners("  - name: web\n    bind: :80\n    listen: x\n"),
-     {"f:5:5: unknown key `listen` on a listener (expected: name, bind, protocol, upstream)"}},
+     {"f:5:5: unknown key `listen` on a listener (expected: name, bind, protocol, upstream, tls)"}},
     {"UnknownServerKey",
      with_upstreams("  - { name: app, servers: [ { adress: \"a:1\" } ] }\n"),
      {"f:3:29: `address` is missing on a server", "f:3:31: unknown key `adress` on a server; did you mean `address`?"}},
@@ -171,6 +148,7 @@ const Refusal values[] = {
      minimal + "pid_file: \"/run/\\0\"\n",
      {"f:8:11: `pid_file`: `/run/?` must be one line of UTF-8"}},
     {"ViaIsNotAFlag", minimal + "via: no\n", {"f:8:6: `via`: unknown value `no` (expected: false, true)"}},
+    {"WatchIsNotAFlag", minimal + "watch: on\n", {"f:8:8: `watch`: unknown value `on` (expected: false, true)"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfValues, Refusals, testing::ValuesIn(values), [](const auto& i) { return i.param.title; });
 
@@ -288,18 +266,12 @@ INSTANTIATE_TEST_SUITE_P(OfListenerUpstreams, Refusals, testing::ValuesIn(listen
 
 // What a later version will know is refused by name, never ignored and never called unknown.
 const Refusal later[] = {
-    {"ListenerTls",
-     with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [] } }\n"),
-     {"f:3:29: `tls` on a listener is not supported by this version yet"}},
     {"RouteMatch",
      minimal + "routes: [ { match: { host: a }, upstream: app } ]\n",
      {"f:8:13: `match` on a route is not supported by this version yet"}},
     {"TwoRoutes",
      minimal + "routes: [ { upstream: app }, { upstream: app } ]\n",
      {"f:8:30: more than one route is not supported by this version yet"}},
-    {"UpstreamTls",
-     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], tls: {} }\n"),
-     {"f:3:51: `tls` on an upstream is not supported by this version yet"}},
     {"LeastConnections",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], balance: least_connections }\n"),
      {"f:3:60: `balance: least_connections` is not supported by this version yet"}},
@@ -313,7 +285,6 @@ const Refusal later[] = {
      minimal + "trusted_proxies: [ 10.0.0.0/8 ]\n",
      {"f:8:1: `trusted_proxies` at the top level is not supported by this version yet"}},
     {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
-    {"Watch", minimal + "watch: true\n", {"f:8:1: `watch` at the top level is not supported by this version yet"}},
     {"Probation",
      minimal + "handoff: { probation: 5s }\n",
      {"f:8:23: `probation`: other than 0s is not supported by this version yet"}},
@@ -331,7 +302,7 @@ TEST(Refusals, ReportEveryProblemInTheOrderOfTheFile) {
                           "upstreams: [ { name: u, servers: [ { address: \"h\" } ] } ]\n"
                           "routes: [ { upstream: v } ]\n"
                           "workres: 1\n"),
-              ElementsAre(HasSubstr("f:1:10: "), HasSubstr("f:2:19: "), HasSubstr("f:4:29: "), HasSubstr("f:5:13: "),
+              ElementsAre(HasSubstr("f:1:10: "), HasSubstr("f:2:19: "), HasSubstr("f:4:34: "), HasSubstr("f:5:13: "),
                           HasSubstr("f:5:22: "), HasSubstr("f:6:1: "), HasSubstr("f:7:47: "), HasSubstr("f:8:23: "),
                           HasSubstr("f:9:1: ")));
 }

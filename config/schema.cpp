@@ -4,78 +4,17 @@
 
 #include <algorithm>
 #include <map>
-#include <span>
 
 #include "config/address.hpp"
 #include "config/text.hpp"
+#include "config/tls_schema.hpp"
 
 namespace baton::config {
 namespace {
 
-template <class Target>
-struct Key {
-  std::string_view name;
-  void (*read)(Reader&, const Node&, Target&) = nullptr;  // nullptr: of a later version
-  bool required = false;
-};
-
-// One kind of mapping: where it stands in the file, how a message says that, and its keys.
-template <class Target>
-struct Section {
-  std::string_view path;
-  std::string_view place;
-  std::span<const Key<Target>> keys;
-};
-
-template <class Target>
-void read_section(Reader& reader, const Node& node, const Section<Target>& section, Target& target) {
-  const Node::Map* map = reader.map(node);
-  if (!map) return;
-  for (const Entry& entry : *map) {
-    const auto key = std::ranges::find(section.keys, entry.key, &Key<Target>::name);
-    if (key == section.keys.end()) {
-      std::vector<std::string_view> known;
-      for (const Key<Target>& other : section.keys) {
-        if (other.read) known.push_back(other.name);
-      }
-      reader.refuse_unknown_key(entry, section.place, known);
-    } else if (!key->read) {
-      reader.refuse_unsupported_key(entry, section.place);
-    } else {
-      const Reader::UnderKey under_key(reader, key->name);
-      key->read(reader, entry.value, target);
-    }
-  }
-  for (const Key<Target>& key : section.keys) {
-    if (key.required && !node.find(key.name)) reader.refuse_missing_key(node, section.place, key.name);
-  }
-}
-
-// Readers for one member each.
-
 constexpr std::uint64_t longest_ms = 365ULL * 24 * 3600 * 1000;
 constexpr Bounds any_time{.least = 0, .most = longest_ms};
 constexpr Bounds some_time{.least = 1, .most = longest_ms};
-
-template <auto member, Bounds bounds, class Target>
-void read_duration(Reader& reader, const Node& node, Target& target) {
-  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_duration(*text, bounds));
-}
-
-template <auto member, Bounds bounds, class Target>
-void read_size(Reader& reader, const Node& node, Target& target) {
-  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_size(*text, bounds));
-}
-
-template <auto member, Bounds bounds, class Target>
-void read_count(Reader& reader, const Node& node, Target& target) {
-  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_count(*text, bounds));
-}
-
-template <auto member, Bounds bounds, class Target>
-void read_count_or_auto(Reader& reader, const Node& node, Target& target) {
-  if (const auto text = reader.text_unless_auto(node)) reader.assign(target.*member, node, parse_count(*text, bounds));
-}
 
 // Names go into logs, metrics and the handover, so they are kept simple.
 Parsed<std::string> parse_name(const std::string& text) {
@@ -109,7 +48,9 @@ void read_listener_name(Reader& reader, const Node& node, ListenerDraft& draft) 
 }
 
 void read_bind(Reader& reader, const Node& node, ListenerDraft& draft) {
-  for (const Node& item : reader.one_or_list(node)) {
+  const auto items = reader.one_or_list(node);
+  if (items.empty()) reader.refuse(node, "the list is empty");
+  for (const Node& item : items) {
     const auto text = reader.text(item);
     if (!text) continue;
     Address address;
@@ -130,12 +71,17 @@ void read_listener_upstream(Reader& reader, const Node& node, ListenerDraft& dra
   draft.upstream = reader.position(node);
 }
 
+void read_tls(Reader& reader, const Node& node, ListenerDraft& draft) {
+  draft.listener.tls = read_listener_tls(reader, node, draft.protocol);
+}
+
 constexpr Key<ListenerDraft> listener_keys[] = {
     {"name", read_listener_name, true},
     {"bind", read_bind, true},
     {"protocol", read_protocol},
     {"upstream", read_listener_upstream},
-    {"tls"},
+    // Looks at the protocol.
+    {"tls", read_tls},
 };
 constexpr Section<ListenerDraft> listener_section{"listeners", "on a listener", listener_keys};
 
@@ -189,7 +135,8 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"name", read_name<&Upstream::name>, true},
     {"balance", read_balance},
     {"servers", read_servers, true},
-    {"tls"},
+    // Looks at the servers.
+    {"tls", read_upstream_tls},
     {"health"},
     {"health_check"},
     {"health_checks"},
@@ -284,16 +231,9 @@ void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
   if (auto text = reader.text(node)) access.path = *std::move(text);
 }
 
-void read_access_format(Reader& reader, const Node& node, AccessLog& access) {
-  if (const auto format = reader.choice(node, access_formats)) access.format = *format;
-}
-
-constexpr Key<AccessLog> access_keys[] = {{"path", read_access_path}, {"format", read_access_format}};
+constexpr Key<AccessLog> access_keys[] = {{"path", read_access_path},
+                                          {"format", read_choice<&AccessLog::format, access_formats>}};
 constexpr Section<AccessLog> access_section{"log.access", "in `access`", access_keys};
-
-void read_level(Reader& reader, const Node& node, Log& log) {
-  if (const auto level = reader.choice(node, log_levels)) log.level = *level;
-}
 
 void read_access(Reader& reader, const Node& node, Log& log) {
   AccessLog access;
@@ -301,7 +241,7 @@ void read_access(Reader& reader, const Node& node, Log& log) {
   if (!access.path.empty()) log.access = std::move(access);
 }
 
-constexpr Key<Log> log_keys[] = {{"level", read_level}, {"access", read_access}};
+constexpr Key<Log> log_keys[] = {{"level", read_choice<&Log::level, log_levels>}, {"access", read_access}};
 constexpr Section<Log> log_section{"log", "in `log`", log_keys};
 
 // The top level.
@@ -321,24 +261,19 @@ void read_admin(Reader& reader, const Node& node, Draft& draft) {
 }
 
 void read_pid_file(Reader& reader, const Node& node, Draft& draft) {
-  const auto text = reader.text_unless_auto(node);
-  if (!text) return;
-  if (text->starts_with('/') && !text->ends_with('/')) {
-    draft.config.pid_file = *text;
-  } else {
-    reader.refuse(node, quoted(*text) + " must be the absolute path of a file");
-  }
+  if (const auto file = reader.file_unless_auto(node)) draft.config.pid_file = file->path;
 }
 
 void read_workers(Reader& reader, const Node& node, Draft& draft) {
   read_count_or_auto<&Config::workers, Bounds{.least = 1, .most = 256}>(reader, node, draft.config);
 }
 
-enum class Flag { no, yes };
-constexpr Name<Flag> flags[] = {{"false", Flag::no}, {"true", Flag::yes}};
-
 void read_via(Reader& reader, const Node& node, Draft&) {
-  if (reader.choice(node, flags) == Flag::yes) reader.refuse_unsupported_value(node, "true");
+  if (reader.choice(node, flags) == true) reader.refuse_unsupported_value(node, "true");
+}
+
+void read_watch(Reader& reader, const Node& node, Draft& draft) {
+  read_choice<&Config::watch, flags>(reader, node, draft.config);
 }
 
 constexpr Key<Draft> top_keys[] = {
@@ -354,9 +289,9 @@ constexpr Key<Draft> top_keys[] = {
     {"pid_file", read_pid_file},
     {"workers", read_workers},
     {"log", read_member<&Config::log, log_section>},
+    {"watch", read_watch},
     {"via", read_via},
     {"trusted_proxies"},
-    {"watch"},
 };
 constexpr Section<Draft> top_section{"", "at the top level", top_keys};
 
@@ -370,14 +305,10 @@ Draft read_draft(Reader& reader, const Node& root) {
 
 std::vector<KnownKey> known_keys() {
   std::vector<KnownKey> known;
-  const auto add = [&known](const auto& section) {
-    for (const auto& key : section.keys) {
-      known.push_back({fmt::format("{}{}{}", section.path, section.path.empty() ? "" : ".", key.name), !!key.read});
-    }
-  };
-  const auto add_all = [&add](const auto&... sections) { (add(sections), ...); };
+  const auto add_all = [&known](const auto&... sections) { (add_keys(known, sections), ...); };
   add_all(top_section, listener_section, route_section, upstream_section, server_section, timeouts_section,
           limits_section, handoff_section, admin_section, log_section, access_section);
+  add_tls_keys(known);
   return known;
 }
 

@@ -1,4 +1,4 @@
-// Every key of a configuration and what may stand under it. Values are checked alone here; what concerns several of
+// Every key of a configuration and what may stand under it. An entry is checked alone here; what concerns several of
 // them at once is `load.cpp`'s.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "config/claims.hpp"
 #include "config/config.hpp"
 #include "config/reader.hpp"
+#include "config/section.hpp"
 
 namespace baton::config {
 
@@ -27,11 +28,6 @@ struct Draft {
 };
 
 Draft read_draft(Reader& reader, const Node& root);
-
-struct KnownKey {
-  std::string path;  // "listeners.bind"
-  bool supported;    // false: of a later version, refused by name
-};
 
 // All that `read_draft` knows, so that the example can be held against it.
 std::vector<KnownKey> known_keys();

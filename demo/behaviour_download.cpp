@@ -11,15 +11,15 @@ namespace baton::demo {
 
 namespace asio = boost::asio;
 
-asio::awaitable<void> send_download(asio::ip::tcp::socket& socket, std::string target, Pace pace) {
+asio::awaitable<void> send_download(Wire& client, std::string target, Pace pace) {
   std::string bytes =
       fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n{}: {}\r\n\r\n",
                   download_bytes, echo_field, target);
   const Content content(target);
-  asio::steady_timer timer(socket.get_executor(), std::chrono::steady_clock::now());
+  asio::steady_timer timer(client.get_executor(), std::chrono::steady_clock::now());
   for (std::uint64_t sent = 0; sent < download_bytes; sent += pace.piece_bytes) {
     bytes += content.at(sent, pace.piece_bytes);
-    const auto [error, written] = co_await asio::async_write(socket, asio::buffer(bytes), as_result);
+    const auto [error, written] = co_await asio::async_write(client, asio::buffer(bytes), as_result);
     if (error) co_return;
     bytes.clear();
     if (pace.pause.count() == 0) continue;

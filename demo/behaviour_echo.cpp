@@ -7,13 +7,13 @@ namespace baton::demo {
 
 namespace asio = boost::asio;
 
-asio::awaitable<void> echo_bytes(asio::ip::tcp::socket socket) {
+asio::awaitable<void> echo_bytes(Wire client) {
   std::array<char, 16 * 1024> bytes;
   for (;;) {
-    const auto [read_error, count] = co_await socket.async_read_some(asio::buffer(bytes), as_result);
+    const auto [read_error, count] = co_await client.async_read_some(asio::buffer(bytes), as_result);
     if (read_error) co_return;
     const auto [write_error, written] =
-        co_await asio::async_write(socket, asio::buffer(bytes.data(), count), as_result);
+        co_await asio::async_write(client, asio::buffer(bytes.data(), count), as_result);
     if (write_error) co_return;
   }
 }

@@ -46,13 +46,13 @@ class Upload {
 
 }  // namespace
 
-asio::awaitable<void> take_upload(asio::ip::tcp::socket& socket, std::string target,
-                                  std::optional<std::uint64_t> length, std::string begun) {
+asio::awaitable<void> take_upload(Wire& client, std::string target, std::optional<std::uint64_t> length,
+                                  std::string begun) {
   Upload upload(target, length);
   std::string wrong = upload.take(begun);
   std::array<char, 32 * 1024> bytes;
   while (wrong.empty() && !upload.complete()) {
-    const auto [error, count] = co_await socket.async_read_some(asio::buffer(bytes), as_result);
+    const auto [error, count] = co_await client.async_read_some(asio::buffer(bytes), as_result);
     if (error) co_return;
     wrong = upload.take({bytes.data(), count});
   }
@@ -60,7 +60,7 @@ asio::awaitable<void> take_upload(asio::ip::tcp::socket& socket, std::string tar
   const std::string answer = fmt::format(
       "HTTP/1.1 {}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}: {}\r\n\r\n{}",
       wrong.empty() ? "200 OK" : "422 Unprocessable Content", text.size(), echo_field, target, text);
-  co_await asio::async_write(socket, asio::buffer(answer), as_result);
+  co_await asio::async_write(client, asio::buffer(answer), as_result);
 }
 
 }  // namespace baton::demo

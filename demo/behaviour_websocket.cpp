@@ -26,7 +26,7 @@ bool answer_frames(std::string& received, std::string& answer) {
 
 }  // namespace
 
-asio::awaitable<void> echo_frames(asio::ip::tcp::socket& socket, std::string target, std::string begun) {
+asio::awaitable<void> echo_frames(Wire& client, std::string target, std::string begun) {
   std::string received = std::move(begun);
   std::string answer = fmt::format(
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -39,10 +39,10 @@ asio::awaitable<void> echo_frames(asio::ip::tcp::socket& socket, std::string tar
     } catch (const std::runtime_error&) {
       co_return;  // the client sees a close that it did not ask for
     }
-    const auto [write_error, written] = co_await asio::async_write(socket, asio::buffer(answer), as_result);
+    const auto [write_error, written] = co_await asio::async_write(client, asio::buffer(answer), as_result);
     answer.clear();
     if (write_error || !open) co_return;
-    const auto [read_error, count] = co_await socket.async_read_some(asio::buffer(bytes), as_result);
+    const auto [read_error, count] = co_await client.async_read_some(asio::buffer(bytes), as_result);
     if (read_error) co_return;
     received.append(bytes.data(), count);
   }

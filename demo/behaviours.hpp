@@ -4,12 +4,13 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "demo/wire.hpp"
 
 namespace baton::demo {
 
@@ -20,19 +21,19 @@ struct Pace {
   std::size_t piece_bytes;
   std::chrono::milliseconds pause;
 };
-boost::asio::awaitable<void> send_download(boost::asio::ip::tcp::socket& socket, std::string target, Pace pace);
+boost::asio::awaitable<void> send_download(Wire& client, std::string target, Pace pace);
 
 // A chunked body of server-sent events; it always stops in the middle of a chunk.
-boost::asio::awaitable<void> send_events(boost::asio::ip::tcp::socket& socket, std::string target);
+boost::asio::awaitable<void> send_events(Wire& client, std::string target);
 
 // Receives a body, by `length` or chunked without one, and confirms it. `begun` is what is here of it already.
-boost::asio::awaitable<void> take_upload(boost::asio::ip::tcp::socket& socket, std::string target,
-                                         std::optional<std::uint64_t> length, std::string begun);
+boost::asio::awaitable<void> take_upload(Wire& client, std::string target, std::optional<std::uint64_t> length,
+                                         std::string begun);
 
 // Accepts a WebSocket and sends every frame back.
-boost::asio::awaitable<void> echo_frames(boost::asio::ip::tcp::socket& socket, std::string target, std::string begun);
+boost::asio::awaitable<void> echo_frames(Wire& client, std::string target, std::string begun);
 
 // Sends every byte back.
-boost::asio::awaitable<void> echo_bytes(boost::asio::ip::tcp::socket socket);
+boost::asio::awaitable<void> echo_bytes(Wire client);
 
 }  // namespace baton::demo

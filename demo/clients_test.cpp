@@ -1,6 +1,7 @@
 // The clients against the built-in origin directly: what they accept, and that they notice everything else.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/write.hpp>
 #include <memory>
@@ -37,7 +38,7 @@ class Clients : public testing::Test {
   // Returns when the load, of one steady client, has met the lie; nothing else may have gone wrong.
   void expect_noticed(Trouble kind, std::function<Reply(std::string_view)> lie) {
     const auto origin = lying_origin(std::move(lie));
-    Load load(origin->entrances(), {.keep_alive = 1, .pause = short_pause}, tally_);
+    Load load({{.server = origin->entrances(), .mix = {.keep_alive = 1, .pause = short_pause}}}, tally_);
     await(kind, 1);
     EXPECT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, limit));
     const Totals totals = tally_.totals();
@@ -52,7 +53,8 @@ class Clients : public testing::Test {
 
 TEST_F(Clients, AreContentWithAnHonestOrigin) {
   Origin origin;
-  Load load(origin.entrances(), {.keep_alive = 4, .idle = 3, .half_head = 2, .pause = short_pause}, tally_);
+  Load load({{.server = origin.entrances(), .mix = {.keep_alive = 4, .idle = 3, .half_head = 2, .pause = short_pause}}},
+            tally_);
   ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().answered > 100; }, limit));
   load.finish();
   ASSERT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, limit));
@@ -66,7 +68,7 @@ TEST_F(Clients, AreContentWithAnHonestOrigin) {
 
 TEST_F(Clients, HoldHalfAHeadUntilAnUpgradeHasPassed) {
   Origin origin;
-  Load load(origin.entrances(), {.half_head = 5}, tally_);
+  Load load({{.server = origin.entrances(), .mix = {.half_head = 5}}}, tally_);
   ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().opened == 5; }, limit));
   for (std::uint64_t upgrades = 1; upgrades <= 3; ++upgrades) {
     EXPECT_EQ(tally_.totals().answered, 5 * (upgrades - 1));
@@ -125,7 +127,7 @@ TEST_F(Clients, NoticeThatNoAnswerComes) {
 
 TEST_F(Clients, NoticeThatAnIdleConnectionIsClosed) {
   auto origin = std::make_unique<Origin>();
-  Load load(origin->entrances(), {.idle = 4}, tally_);
+  Load load({{.server = origin->entrances(), .mix = {.idle = 4}}}, tally_);
   ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().answered == 2; }, limit));
   origin.reset();
   await(Trouble::closed_between, 4);
@@ -133,7 +135,7 @@ TEST_F(Clients, NoticeThatAnIdleConnectionIsClosed) {
 
 TEST_F(Clients, NoticeACloseWithHalfAHeadUnderWay) {
   auto origin = std::make_unique<Origin>();
-  Load load(origin->entrances(), {.half_head = 4}, tally_);
+  Load load({{.server = origin->entrances(), .mix = {.half_head = 4}}}, tally_);
   ASSERT_TRUE(patience_.wait_until([&] { return tally_.totals().opened == 4; }, limit));
   origin.reset();
   await(Trouble::closed_in_request, 4);
@@ -142,7 +144,7 @@ TEST_F(Clients, NoticeACloseWithHalfAHeadUnderWay) {
 TEST_F(Clients, NoticeBytesThatNobodyAskedFor) {
   boost::asio::io_context context{1};
   tcp::acceptor acceptor(context, {boost::asio::ip::address_v4::loopback(), 0});
-  Load load({.http = acceptor.local_endpoint(), .tcp = {}}, {.idle = 1},
+  Load load({{.server = {.http = {acceptor.local_endpoint(), nullptr}, .tcp = {}}, .mix = {.idle = 1}}},
             tally_);  // client 1 says nothing before the end
   tcp::socket socket = acceptor.accept();
   boost::asio::write(socket, boost::asio::buffer("HTTP/1.1 408 Request Timeout\r\n\r\n", 32));
@@ -151,7 +153,8 @@ TEST_F(Clients, NoticeBytesThatNobodyAskedFor) {
 }
 
 TEST_F(Clients, NoticeThatNobodyListens) {
-  Load load(free_entrances(), {.keep_alive = 1, .idle = 1, .half_head = 1}, tally_);
+  const auto nobody = make_entrances(free_endpoints(), make_certificate());
+  Load load({{.server = of(nobody, Transport::plain), .mix = {.keep_alive = 1, .idle = 1, .half_head = 1}}}, tally_);
   await(Trouble::not_connected, 3);
   EXPECT_EQ(tally_.totals().opened, 0u);
 }
@@ -175,6 +178,20 @@ TEST(Mix, HasClientsOfEveryKindThatTogetherAskAtTheRate) {
   EXPECT_EQ(mix.upload, 5u);
   EXPECT_EQ(mix.newcomers_per_second, 50u);
   EXPECT_EQ(Mix::of(0, 0).clients(), 9u);
+}
+
+TEST(Mix, HasEveryKindOverEveryTransport) {
+  for (const unsigned clients : {0u, 40u, 300u, 5000u}) {
+    unsigned sum = 0;
+    for (const Mix& mix : mix_by_transport(clients, 3000)) {
+      sum += mix.clients();
+      for (const unsigned some : {mix.keep_alive, mix.idle, mix.half_head, mix.download, mix.slow_reader, mix.events,
+                                  mix.upload, mix.websocket, mix.raw_tcp, mix.newcomers_per_second}) {
+        EXPECT_GE(some, 1u);
+      }
+    }
+    EXPECT_EQ(sum, std::max(clients, 27u));
+  }
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ std::optional<std::string> find_nginx() {
 Contrast reload_nginx(const std::string& nginx, tcp::endpoint origin, const Mix& mix, const TempDir& dir,
                       Patience& patience) {
   Contrast contrast{.version = ask_version(nginx, dir, patience), .before = {}, .after = {}};
-  const tcp::endpoint endpoint = free_endpoint();
+  const tcp::endpoint endpoint = free_endpoints().http;
   const std::string file = dir.file("nginx.conf");
   const std::string log = dir.file("nginx.log");
   std::ofstream(file) << configuration(endpoint, origin, dir);
@@ -99,7 +99,7 @@ Contrast reload_nginx(const std::string& nginx, tcp::endpoint origin, const Mix&
 
   Tally tally;
   {
-    Load load({.http = endpoint, .tcp = {}}, mix.requests_only(), tally);
+    Load load({{.server = {.http = {endpoint, nullptr}, .tcp = {}}, .mix = mix.requests_only()}}, tally);
     const auto all_asked = [&] { return tally.totals().answered >= mix.keep_alive + mix.idle / 2; };
     if (!patience.wait_until(all_asked, 3s)) give_up("the clients get no answers through nginx", log);
     patience.wait(500ms);
@@ -117,7 +117,7 @@ std::vector<std::string> describe(const Contrast& contrast) {
   const auto lost = contrast.after.closes() - contrast.before.closes();
   const auto cut = contrast.after.of(Trouble::closed_in_request) - contrast.before.of(Trouble::closed_in_request);
   return {
-      fmt::format("For contrast, one reload (SIGHUP) of {} under the same clients, streams and tunnels left out:",
+      fmt::format("For contrast, one reload (SIGHUP) of {} under as many plain clients, streams and tunnels left out:",
                   contrast.version),
       fmt::format("  {} of {} connections closed within 1.5 s, {} of them with a request under way.", lost,
                   contrast.before.opened, cut),

@@ -4,12 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <system_error>
+#include <vector>
 
+#include "demo/certificate.hpp"
 #include "demo/contrast.hpp"
 #include "demo/load.hpp"
 #include "demo/origin.hpp"
@@ -46,16 +50,18 @@ class Demo {
 
  private:
   void play();
+  std::vector<Crowd> crowds() const;
   void upgrade_once(unsigned number);
   void finish();
   void contrast();
   int judge();
   void refresh();
   View view() const;
-  unsigned clients() const { return mix_.clients(); }
+  unsigned clients() const;
+  unsigned newcomers_per_second() const;
 
   Options options_;
-  Mix mix_;
+  std::array<Mix, transports> mix_;
   Scoreboard scoreboard_;
   Patience patience_;
   TempDir dir_;
@@ -72,25 +78,27 @@ class Demo {
 };
 
 Demo::Demo(const Options& options, std::ostream& out, bool in_place)
-    : options_(options), mix_(Mix::of(options.clients, options.requests_per_second)), scoreboard_(out, in_place) {
+    : options_(options),
+      mix_(mix_by_transport(options.clients, options.requests_per_second)),
+      scoreboard_(out, in_place) {
   // Both ends of each client's connection to nginx or to the origin may be ours.
-  allow_open_files(4 * (std::size_t{mix_.clients()} + mix_.newcomers_per_second) + 256);
+  allow_open_files(4 * (std::size_t{clients()} + newcomers_per_second()) + 256);
   if (options_.binary.empty()) options_.binary = own_binary();
   evidence_.upgrades_wanted = options.upgrades;
 }
 
 int Demo::run() {
-  scoreboard_.say(fmt::format("baton demo: {} clients of {} kinds, one connection each, none ever reconnects;",
+  scoreboard_.say(fmt::format("baton demo: {} clients of {} kinds, plain and over TLS, none ever reconnects;",
                               clients(), kinds - 1));
-  scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades of",
-                              mix_.newcomers_per_second, options_.upgrades));
+  scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades of", newcomers_per_second(),
+                              options_.upgrades));
   scoreboard_.say(fmt::format("  {}", options_.binary));
   try {
     play();
   } catch (const ProxyFailed& failure) {
     evidence_.broken_off = std::string("The demo was broken off: ") + failure.what() + ".";
   }
-  evidence_.kinds = tally_.by_kind();
+  evidence_.clients = tally_.by_group();
   if (proxy_) evidence_.accepted = proxy_->accepted();
   const int code = judge();
   if (code == 0 && !options_.no_nginx) contrast();
@@ -98,11 +106,13 @@ int Demo::run() {
 }
 
 void Demo::play() {
-  proxy_ = std::make_unique<Proxy>(options_.binary, origin_.entrances(), dir_, patience_);
+  proxy_ = std::make_unique<Proxy>(options_.binary, origin_, dir_, patience_);
   proxy_->await_ready(10s);
-  scoreboard_.say(fmt::format("127.0.0.1:{} (HTTP) and :{} (TCP) lead to a built-in origin; every byte is verified",
-                              proxy_->entrances().http.port(), proxy_->entrances().tcp.port()));
-  load_ = std::make_unique<Load>(proxy_->entrances(), mix_, tally_);
+  const Endpoints& doors = proxy_->endpoints();
+  scoreboard_.say(fmt::format("127.0.0.1:{} (HTTP), :{} (TCP), and with TLS :{} (HTTP), :{} (TCP) lead to a",
+                              doors.http.port(), doors.tcp.port(), doors.tls_http.port(), doors.tls_tcp.port()));
+  scoreboard_.say("built-in origin; every byte is verified");
+  load_ = std::make_unique<Load>(crowds(), tally_);
   last_second_.sample(Clock::now(), {});
   next_show_ = Clock::now() + scoreboard_.interval();
   patience_.while_waiting([this] { refresh(); });
@@ -117,6 +127,15 @@ void Demo::play() {
     patience_.wait(from_seconds(options_.seconds_between_upgrades));
   }
   finish();
+}
+
+std::vector<Crowd> Demo::crowds() const {
+  const auto entrances = make_entrances(proxy_->endpoints(), origin_.certificate());
+  std::vector<Crowd> crowds;
+  for (const Transport transport : all_transports) {
+    crowds.push_back({transport, of(entrances, transport), mix_[static_cast<std::size_t>(transport)]});
+  }
+  return crowds;
 }
 
 void Demo::upgrade_once(unsigned number) {
@@ -146,16 +165,16 @@ int Demo::judge() {
   const auto against = objections(evidence_);
   if (against.empty()) {
     scoreboard_.say_good("PASSED: no client saw an error, a close or a reconnect.");
-    const std::uint64_t newcomers = of(evidence_.kinds, Kind::newcomer).proven;
+    const std::uint64_t newcomers = sum(evidence_.clients, Kind::newcomer).proven;
     scoreboard_.say(fmt::format("  {} live upgrades; {} connections lived through all of them, {} came meanwhile.",
-                                evidence_.upgrades.size(), sum(evidence_.kinds).proven - newcomers, newcomers));
-    for (const std::string& row : kinds_table(evidence_.kinds)) scoreboard_.say(row);
+                                evidence_.upgrades.size(), sum(evidence_.clients).proven - newcomers, newcomers));
+    for (const std::string& row : kinds_table(evidence_.clients)) scoreboard_.say(row);
     return 0;
   }
   scoreboard_.say_bad("FAILED:");
   for (const std::string& objection : against) scoreboard_.say("  " + objection);
   for (const std::string& complaint : tally_.complaints()) scoreboard_.say("    " + complaint);
-  for (const std::string& row : kinds_table(evidence_.kinds)) scoreboard_.say(row);
+  for (const std::string& row : kinds_table(evidence_.clients)) scoreboard_.say(row);
   if (proxy_) {
     scoreboard_.say("");
     scoreboard_.say("The proxy's last log lines:");
@@ -169,8 +188,9 @@ void Demo::contrast() {
   if (!nginx) return;
   load_.reset();
   scoreboard_.say("");
+  const Mix mix = Mix::of(options_.clients, options_.requests_per_second);
   try {
-    for (const std::string& line : describe(reload_nginx(*nginx, origin_.entrances().http, mix_, dir_, patience_))) {
+    for (const std::string& line : describe(reload_nginx(*nginx, origin_.endpoints().http, mix, dir_, patience_))) {
       scoreboard_.say(line);
     }
   } catch (const std::runtime_error& error) {
@@ -186,11 +206,21 @@ void Demo::refresh() {
   scoreboard_.show(view());
 }
 
+unsigned Demo::clients() const {
+  return std::accumulate(mix_.begin(), mix_.end(), 0u,
+                         [](unsigned sum, const Mix& mix) { return sum + mix.clients(); });
+}
+
+unsigned Demo::newcomers_per_second() const {
+  return std::accumulate(mix_.begin(), mix_.end(), 0u,
+                         [](unsigned sum, const Mix& mix) { return sum + mix.newcomers_per_second; });
+}
+
 View Demo::view() const {
   View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation()};
-  view.kinds = tally_.by_kind();
+  view.clients = tally_.by_group();
   // A client cannot reconnect; what the proxy accepted beyond what they opened would be somebody who did.
-  const std::uint64_t opened = sum(view.kinds).opened;
+  const std::uint64_t opened = sum(view.clients).opened;
   view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), opened);
   view.requests_per_second = last_second_.requests_per_second();
   view.latency = last_second_.latency();

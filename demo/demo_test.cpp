@@ -75,7 +75,7 @@ TEST_F(Demo, FailsWhenMoreConnectionsWereAcceptedThanOpened) {
 // What a stand-in does wrong to one connection of a kind, right after the upgrade.
 struct Wrong {
   const char* name;
-  Kind kind;
+  Group group;
   const char* connection;  // as the stand-in knows it
 };
 
@@ -84,7 +84,7 @@ class DemoOfAKind : public Demo, public testing::WithParamInterface<Wrong> {
   void expect_noticed(const std::string& fault) {
     options_.upgrades = 1;
     EXPECT_EQ(run((fault + " " + GetParam().connection).c_str()), 1);
-    const std::string name(name_of(GetParam().kind).name);
+    const std::string name = name_of(GetParam().group);
     EXPECT_THAT(output_.str(), testing::ContainsRegex("  1 of [0-9]+ " + name + " clients (saw|got) "))
         << output_.str();
   }
@@ -108,10 +108,16 @@ TEST_P(DemoOfAKind, FailsWhenOneConnectionIsClosed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, DemoOfAKind,
-    testing::Values(Wrong{"KeepAlive", Kind::keep_alive, "/client/1/"}, Wrong{"Download", Kind::download, "/download/"},
-                    Wrong{"SlowReader", Kind::slow_reader, "/flood/"}, Wrong{"Events", Kind::events, "/events/"},
-                    Wrong{"Upload", Kind::upload, "/upload/"}, Wrong{"WebSocket", Kind::websocket, "/websocket/"},
-                    Wrong{"RawTcp", Kind::raw_tcp, "tcp"}),
+    testing::Values(Wrong{"KeepAlive", {Kind::keep_alive}, "/client/1/ plain"},
+                    Wrong{"Download", {Kind::download}, "/download/ plain"},
+                    Wrong{"SlowReader", {Kind::slow_reader}, "/flood/ plain"},
+                    Wrong{"Events", {Kind::events}, "/events/ plain"},
+                    Wrong{"Upload", {Kind::upload}, "/upload/ plain"},
+                    Wrong{"WebSocket", {Kind::websocket}, "/websocket/ plain"},
+                    Wrong{"RawTcp", {Kind::raw_tcp}, "tcp plain"},
+                    Wrong{"UploadOverTls13", {Kind::upload, Transport::tls13}, "/upload/ TLSv1.3"},
+                    Wrong{"WebSocketOverTls12", {Kind::websocket, Transport::tls12}, "/websocket/ TLSv1.2"},
+                    Wrong{"RawTcpOverTls13", {Kind::raw_tcp, Transport::tls13}, "tcp TLSv1.3"}),
     [](const auto& one) { return std::string(one.param.name); });
 
 TEST_F(Demo, FailsWhenAnUpgradeIsRolledBack) {
@@ -169,7 +175,7 @@ TEST_F(Demo, CountsWhatAReloadOfNginxCloses) {
   Household household;
   Origin origin;
   const Mix mix{.keep_alive = 24, .idle = 3, .half_head = 3, .pause = Microseconds{80'000}};
-  const Contrast contrast = reload_nginx(*nginx, origin.entrances().http, mix, dir, patience);
+  const Contrast contrast = reload_nginx(*nginx, origin.endpoints().http, mix, dir, patience);
   EXPECT_EQ(contrast.before.opened, 30u);
   EXPECT_EQ(contrast.before.closes() + contrast.before.errors(), 0u);
   EXPECT_GE(contrast.after.closes(), 20u);

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <utility>
 
 #include "demo/dialogue.hpp"
 
 namespace baton::demo {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 namespace {
 
@@ -22,12 +20,12 @@ constexpr std::uint64_t beyond_all_buffers = 12u << 20;
 
 }  // namespace
 
-DownloadClient::DownloadClient(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
-    : DownloadClient(context, std::move(server), number, account, fmt::format("{}{}", download_prefix, number), 1) {}
+DownloadClient::DownloadClient(asio::io_context& context, const Entrance& server, unsigned number, Account& account)
+    : DownloadClient(context, server, number, account, fmt::format("{}{}", download_prefix, number), 1) {}
 
-DownloadClient::DownloadClient(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account,
+DownloadClient::DownloadClient(asio::io_context& context, const Entrance& server, unsigned number, Account& account,
                                std::string target, std::uint64_t last_bytes)
-    : StreamClient(context, std::move(server), number, account, target), content_(target), last_bytes_(last_bytes) {}
+    : StreamClient(context, server, number, account, target), content_(target), last_bytes_(last_bytes) {}
 
 std::string DownloadClient::judge(const Head& head) {
   if (head["Content-Length"] != std::to_string(download_bytes)) return "another length";
@@ -44,9 +42,8 @@ void DownloadClient::on_body(std::string_view bytes) {
   if (finishing() && received_bytes_ >= enough_) prove();
 }
 
-SlowReader::SlowReader(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
-    : DownloadClient(context, std::move(server), number, account, fmt::format("{}{}", flood_prefix, number),
-                     beyond_all_buffers),
+SlowReader::SlowReader(asio::io_context& context, const Entrance& server, unsigned number, Account& account)
+    : DownloadClient(context, server, number, account, fmt::format("{}{}", flood_prefix, number), beyond_all_buffers),
       timer_(context) {}
 
 void SlowReader::read_on() {

@@ -11,13 +11,12 @@ namespace baton::demo {
 
 class DownloadClient : public StreamClient {
  public:
-  DownloadClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-                 Account& account);
+  DownloadClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
  protected:
   // `last_bytes`: verified after `finish` to prove that bytes from the origin still arrive.
-  DownloadClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-                 Account& account, std::string target, std::uint64_t last_bytes);
+  DownloadClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
+                 std::string target, std::uint64_t last_bytes);
 
  private:
   std::string judge(const Head& head) final;
@@ -32,8 +31,7 @@ class DownloadClient : public StreamClient {
 
 class SlowReader final : public DownloadClient {
  public:
-  SlowReader(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-             Account& account);
+  SlowReader(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
  private:
   void read_on() override;

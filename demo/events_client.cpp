@@ -2,16 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "demo/dialogue.hpp"
 
 namespace baton::demo {
 
-using boost::asio::ip::tcp;
-
-EventsClient::EventsClient(boost::asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
-    : StreamClient(context, std::move(server), number, account, fmt::format("{}{}", events_prefix, number)) {}
+EventsClient::EventsClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account)
+    : StreamClient(context, server, number, account, fmt::format("{}{}", events_prefix, number)) {}
 
 std::string EventsClient::judge(const Head& head) {
   if (head["Content-Type"] != "text/event-stream") return "another content type";

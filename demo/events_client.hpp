@@ -8,8 +8,7 @@ namespace baton::demo {
 
 class EventsClient final : public StreamClient {
  public:
-  EventsClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-               Account& account);
+  EventsClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
  private:
   std::string judge(const Head& head) override;

@@ -1,9 +1,12 @@
 // A stand-in for baton in the demo's tests: a byte relay with baton's files and admin socket whose live upgrade is a
-// fork, which leaves every connection to the successor. FAKE_BATON_FAULT names one thing that it does wrong;
-// "corrupts", "loses", "doubles" (a byte) and "drops" (a connection) are followed by the connection's kind, which is
-// the beginning of its first request's target, or "tcp".
+// fork, which leaves every connection to the successor, with all that OpenSSL knows of it. FAKE_BATON_FAULT names one
+// thing that it does wrong; "corrupts", "loses", "doubles" (a byte) and "drops" (a connection) are followed by the
+// connection's kind, which is the beginning of its first request's target, or "tcp", and by its transport: "plain", or
+// TLS's version as OpenSSL writes it.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,6 +19,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -25,10 +29,15 @@ namespace {
 volatile std::sig_atomic_t upgrade_wanted = 0;
 volatile std::sig_atomic_t stop_wanted = 0;
 
+struct Socket {
+  int fd = -1;
+  std::shared_ptr<SSL> tls;  // none: plain
+};
+
 // One direction of a connection: what `to` has not taken yet is kept, and `from` is not read meanwhile.
 struct Direction {
-  int from;
-  int to;
+  Socket from;
+  Socket to;
   std::string pending;
 };
 
@@ -36,11 +45,23 @@ struct Connection {
   Direction up;    // from the client
   Direction down;  // to the client
   std::string kind;
+  std::string transport;
+};
+
+// A listener or an upstream.
+struct Place {
+  std::string name;
+  std::uint16_t port = 0;
+  std::string upstream;  // of a tcp listener
+  bool has_tls = false;
 };
 
 struct Settings {
-  std::vector<std::uint16_t> listen_ports;  // HTTP, TCP
-  std::vector<std::uint16_t> origin_ports;
+  std::vector<Place> listeners;
+  std::vector<Place> upstreams;
+  std::string route;
+  std::string certificate_path;
+  std::string key_path;
   std::string admin_path;
   std::string pid_path;
 };
@@ -48,11 +69,14 @@ struct Settings {
 struct Fault {
   std::string name;
   std::string kind;
+  std::string transport;
 };
 
 struct Fake {
   Fault fault;
   Settings settings;
+  std::shared_ptr<SSL_CTX> server;  // before clients
+  std::shared_ptr<SSL_CTX> client;  // before upstreams
   std::vector<int> listeners;
   int admin = -1;
   std::vector<Connection> connections;
@@ -70,19 +94,63 @@ struct Fake {
 // Reads just the lines that the demo writes.
 Settings read_settings(const std::string& path) {
   Settings settings;
+  std::vector<Place>* places = &settings.listeners;
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     const auto after = [&line](const std::string& key) {
       const auto at = line.find(key);
       return at == std::string::npos ? std::string() : line.substr(at + key.size());
     };
+    const auto first_word = [](const std::string& text) { return text.substr(0, text.find_first_of(", ")); };
     const auto port = [](const std::string& text) { return static_cast<std::uint16_t>(std::stoi(text)); };
-    if (const auto text = after("bind: 127.0.0.1:"); !text.empty()) settings.listen_ports.push_back(port(text));
-    if (const auto text = after("address: 127.0.0.1:"); !text.empty()) settings.origin_ports.push_back(port(text));
+    if (line == "upstreams:") places = &settings.upstreams;
+    if (const auto text = after("  - name: "); !text.empty()) places->push_back({.name = text});
+    if (const auto text = after("bind: 127.0.0.1:"); !text.empty()) places->back().port = port(text);
+    if (const auto text = after("address: 127.0.0.1:"); !text.empty()) places->back().port = port(text);
+    if (const auto text = after("    upstream: "); !text.empty()) places->back().upstream = text;
+    if (line.starts_with("    tls:")) places->back().has_tls = true;
+    if (const auto text = after("cert: "); !text.empty()) settings.certificate_path = first_word(text);
+    if (const auto text = after("key: "); !text.empty()) settings.key_path = first_word(text);
+    if (const auto text = after("  - upstream: "); !text.empty()) settings.route = text;
     if (const auto text = after("bind: unix:"); !text.empty()) settings.admin_path = text;
     if (const auto text = after("pid_file: "); !text.empty()) settings.pid_path = text;
   }
   return settings;
+}
+
+void prepare_tls(Fake& fake) {
+  fake.server = {SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
+  fake.client = {SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+  const Settings& settings = fake.settings;
+  if (SSL_CTX_use_certificate_file(fake.server.get(), settings.certificate_path.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_use_PrivateKey_file(fake.server.get(), settings.key_path.c_str(), SSL_FILETYPE_PEM) != 1) {
+    die("no certificate, or no key to it");
+  }
+  for (SSL_CTX* const side : {fake.server.get(), fake.client.get()}) {
+    SSL_CTX_set_mode(side, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  }
+}
+
+// What recv or send would say.
+ssize_t result_of(const Socket& socket, int result) {
+  if (result > 0) return result;
+  const int why = SSL_get_error(socket.tls.get(), result);
+  errno = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+  return why == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+// At most one record of TLS, so none is left where poll does not see it.
+ssize_t receive(const Socket& socket, char* bytes, std::size_t count) {
+  if (!socket.tls) return ::recv(socket.fd, bytes, count, 0);
+  ERR_clear_error();
+  return result_of(socket, SSL_read(socket.tls.get(), bytes, static_cast<int>(count)));
+}
+
+ssize_t transmit(const Socket& socket, const std::string& bytes) {
+  if (!socket.tls) return ::send(socket.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (bytes.empty()) return 0;
+  ERR_clear_error();
+  return result_of(socket, SSL_write(socket.tls.get(), bytes.data(), static_cast<int>(bytes.size())));
 }
 
 sockaddr_in loopback(std::uint16_t port) {
@@ -94,8 +162,8 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 void listen_on(Fake& fake) {
-  for (const std::uint16_t port : fake.settings.listen_ports) {
-    const sockaddr_in address = loopback(port);
+  for (const Place& place : fake.settings.listeners) {
+    const sockaddr_in address = loopback(place.port);
     const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
     if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) die("bind");
     ::listen(listener, 1024);
@@ -148,23 +216,46 @@ void answer_admin(const Fake& fake) {
   ::close(socket);
 }
 
+// Handshakes wait: the other side is a thread or two away.
+Socket open_socket(int fd, const std::shared_ptr<SSL_CTX>& context) {
+  Socket socket{.fd = fd, .tls = {}};
+  if (context) {
+    SSL* const tls = SSL_new(context.get());
+    socket.tls = {tls, SSL_free};
+    SSL_set_fd(tls, fd);
+    if ((SSL_is_server(tls) == 1 ? SSL_accept(tls) : SSL_connect(tls)) != 1) die("handshake");
+  }
+  ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  return socket;
+}
+
 void accept_client(Fake& fake, std::size_t entrance) {
-  const sockaddr_in origin = loopback(fake.settings.origin_ports[entrance]);
-  const int client = ::accept4(fake.listeners[entrance], nullptr, nullptr, SOCK_NONBLOCK);
-  const int upstream = ::socket(AF_INET, SOCK_STREAM, 0);
-  if (::connect(upstream, reinterpret_cast<const sockaddr*>(&origin), sizeof origin) != 0) die("connect");
-  ::fcntl(upstream, F_SETFL, O_NONBLOCK);
-  fake.connections.push_back({{client, upstream, {}}, {upstream, client, {}}, entrance == 0 ? "" : "tcp"});
+  const Place& listener = fake.settings.listeners[entrance];
+  const bool is_tcp = !listener.upstream.empty();
+  const auto upstream =
+      std::ranges::find(fake.settings.upstreams, is_tcp ? listener.upstream : fake.settings.route, &Place::name);
+  if (upstream == fake.settings.upstreams.end()) die("no such upstream");
+
+  const int accepted = ::accept(fake.listeners[entrance], nullptr, nullptr);
+  const Socket client = open_socket(accepted, listener.has_tls ? fake.server : nullptr);
+  const sockaddr_in origin = loopback(upstream->port);
+  const int connected = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (::connect(connected, reinterpret_cast<const sockaddr*>(&origin), sizeof origin) != 0) die("connect");
+  const Socket server = open_socket(connected, upstream->has_tls ? fake.client : nullptr);
+  fake.connections.push_back({.up = {client, server, {}},
+                              .down = {server, client, {}},
+                              .kind = is_tcp ? "tcp" : "",
+                              .transport = client.tls ? SSL_get_version(client.tls.get()) : "plain"});
   ++fake.accepted;
 }
 
 void close_connection(const Connection& connection) {
-  ::close(connection.up.from);
-  ::close(connection.up.to);
+  ::close(connection.up.from.fd);
+  ::close(connection.up.to.fd);
 }
 
 bool matches(const Fault& fault, const Connection& connection) {
-  return !connection.kind.empty() && connection.kind.starts_with(fault.kind);
+  return !connection.kind.empty() && connection.kind.starts_with(fault.kind) && connection.transport == fault.transport;
 }
 
 // Once after each upgrade, in the direction whose bytes are verified.
@@ -180,7 +271,7 @@ void spoil(Fake& fake, const Connection& connection, bool answer, std::string& b
 
 // False: the connection has ended.
 bool send_pending(Direction& direction) {
-  const ssize_t count = ::send(direction.to, direction.pending.data(), direction.pending.size(), MSG_NOSIGNAL);
+  const ssize_t count = transmit(direction.to, direction.pending);
   if (count < 0) return errno == EAGAIN;
   direction.pending.erase(0, static_cast<std::size_t>(count));
   return true;
@@ -189,7 +280,7 @@ bool send_pending(Direction& direction) {
 bool relay(Fake& fake, Connection& connection, bool answer) {
   Direction& direction = answer ? connection.down : connection.up;
   char bytes[16384];
-  const ssize_t count = ::recv(direction.from, bytes, sizeof bytes, 0);
+  const ssize_t count = receive(direction.from, bytes, sizeof bytes);
   if (count <= 0) return count < 0 && errno == EAGAIN;
   direction.pending.assign(bytes, static_cast<std::size_t>(count));
   if (connection.kind.empty()) {
@@ -250,8 +341,8 @@ void serve(Fake& fake, const sigset_t& awake) {
     for (const int listener : fake.listeners) polled.push_back({listener, POLLIN, 0});
     const std::size_t first = polled.size();
     for (const Connection& connection : fake.connections) {
-      polled.push_back({connection.up.from, wanted(connection.up, connection.down), 0});
-      polled.push_back({connection.down.from, wanted(connection.down, connection.up), 0});
+      polled.push_back({connection.up.from.fd, wanted(connection.up, connection.down), 0});
+      polled.push_back({connection.down.from.fd, wanted(connection.down, connection.up), 0});
     }
     if (::ppoll(polled.data(), polled.size(), nullptr, &awake) < 0) continue;
     for (std::size_t i = fake.connections.size(); i-- > 0;) {
@@ -273,7 +364,7 @@ Fault read_fault() {
   const char* text = std::getenv("FAKE_BATON_FAULT");
   std::istringstream words(text == nullptr ? "" : text);
   Fault fault;
-  words >> fault.name >> fault.kind;
+  words >> fault.name >> fault.kind >> fault.transport;
   return fault;
 }
 
@@ -292,7 +383,9 @@ int main(int count, char** arguments) {
   sigprocmask(SIG_BLOCK, &blocked, &awake);
   std::signal(SIGUSR2, [](int) { upgrade_wanted = 1; });
   std::signal(SIGTERM, [](int) { stop_wanted = 1; });
+  std::signal(SIGPIPE, SIG_IGN);
 
+  prepare_tls(fake);
   listen_on(fake);
   write_pid_file(fake);
   serve(fake, awake);

@@ -1,9 +1,10 @@
-// The kinds of clients, for counting and naming.
+// The kinds of clients and what they speak, for counting and naming.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace baton::demo {
@@ -39,6 +40,37 @@ constexpr KindName name_of(Kind kind) {
                                                {"raw TCP", "messages"},
                                                {"newcomer", "answers"}}};
   return names[static_cast<std::size_t>(kind)];
+}
+
+enum class Transport : std::uint8_t { plain, tls13, tls12 };
+inline constexpr std::size_t transports = 3;
+inline constexpr std::array<Transport, transports> all_transports{Transport::plain, Transport::tls13, Transport::tls12};
+
+constexpr std::string_view name_of(Transport transport) {
+  constexpr std::array<std::string_view, transports> names{"plain", "TLS 1.3", "TLS 1.2"};
+  return names[static_cast<std::size_t>(transport)];
+}
+
+// Clients that are counted together.
+struct Group {
+  Kind kind;
+  Transport transport = Transport::plain;
+};
+inline constexpr std::size_t groups = kinds * transports;
+
+constexpr std::size_t index_of(Group group) {
+  return static_cast<std::size_t>(group.transport) * kinds + static_cast<std::size_t>(group.kind);
+}
+
+constexpr Group group_at(std::size_t index) {
+  return {static_cast<Kind>(index % kinds), static_cast<Transport>(index / kinds)};
+}
+
+// "keep-alive", "TLS 1.3 keep-alive"
+inline std::string name_of(Group group) {
+  std::string name(name_of(group.kind).name);
+  if (group.transport == Transport::plain) return name;
+  return std::string(name_of(group.transport)) + ' ' + name;
 }
 
 }  // namespace baton::demo

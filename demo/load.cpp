@@ -19,11 +19,14 @@ namespace baton::demo {
 namespace asio = boost::asio;
 
 namespace {
+
 constexpr std::chrono::milliseconds watch_interval{25};
-}
+constexpr unsigned newcomers_begin = 1'000'000;  // each transport's with the next million
+
+}  // namespace
 
 Mix Mix::of(unsigned clients, unsigned requests_per_second) {
-  const unsigned handful = std::clamp(clients / 60, 1u, 5u);
+  const unsigned handful = std::clamp(clients / 36, 1u, 5u);
   Mix mix{.idle = std::max(1u, clients / 10), .half_head = std::max(1u, clients / 10)};
   for (unsigned* kind : {&mix.download, &mix.slow_reader, &mix.events, &mix.upload, &mix.websocket, &mix.raw_tcp}) {
     *kind = handful;
@@ -38,12 +41,35 @@ Mix Mix::requests_only() const {
   return {.keep_alive = keep_alive, .idle = idle, .half_head = half_head, .pause = pause};
 }
 
-Load::Load(const Entrances& server, const Mix& mix, Tally& tally) {
-  unsigned number = 0;
+std::array<Mix, transports> mix_by_transport(unsigned clients, unsigned requests_per_second) {
+  const Mix tls13 = Mix::of(clients / 4, requests_per_second / 4);
+  const Mix tls12 = Mix::of(clients / 8, requests_per_second / 8);
+  const unsigned with_tls = tls13.clients() + tls12.clients();
+  const Mix plain = Mix::of(std::max(clients, with_tls) - with_tls,
+                            requests_per_second - requests_per_second / 4 - requests_per_second / 8);
+  return {plain, tls13, tls12};
+}
+
+Load::Load(const std::vector<Crowd>& crowds, Tally& tally) {
+  for (const Crowd& crowd : crowds) add(crowd, tally);
+  for (const auto& client : clients_) client->start();
+  watch();
+  thread_ = std::thread([this] { context_.run(); });
+}
+
+Load::~Load() {
+  context_.stop();
+  thread_.join();
+}
+
+void Load::add(const Crowd& crowd, Tally& tally) {
+  const auto& [transport, server, mix] = crowd;
+  auto number = static_cast<unsigned>(clients_.size());
   const auto add_some = [&]<class SomeClient>(std::type_identity<SomeClient>, unsigned count, Kind kind,
-                                              const asio::ip::tcp::endpoint& entrance, auto... habits) {
+                                              const Entrance& entrance, auto... habits) {
     for (unsigned i = 0; i < count; ++i) {
-      clients_.push_back(std::make_unique<SomeClient>(context_, entrance, ++number, tally.account(kind), habits...));
+      Account& account = tally.account({kind, crowd.transport});
+      clients_.push_back(std::make_unique<SomeClient>(context_, entrance, ++number, account, habits...));
     }
   };
   add_some(std::type_identity<SteadyClient>(), mix.keep_alive, Kind::keep_alive, server.http, mix.pause);
@@ -55,18 +81,10 @@ Load::Load(const Entrances& server, const Mix& mix, Tally& tally) {
   add_some(std::type_identity<UploadClient>(), mix.upload, Kind::upload, server.http);
   add_some(std::type_identity<WebSocketClient>(), mix.websocket, Kind::websocket, server.http);
   add_some(std::type_identity<TcpClient>(), mix.raw_tcp, Kind::raw_tcp, server.tcp);
-  if (mix.newcomers_per_second != 0) {
-    clients_.push_back(
-        std::make_unique<Newcomers>(context_, server.http, mix.newcomers_per_second, tally.account(Kind::newcomer)));
-  }
-  for (const auto& client : clients_) client->start();
-  watch();
-  thread_ = std::thread([this] { context_.run(); });
-}
-
-Load::~Load() {
-  context_.stop();
-  thread_.join();
+  if (mix.newcomers_per_second == 0) return;
+  const unsigned begin = newcomers_begin * (1 + static_cast<unsigned>(transport));
+  Account& account = tally.account({Kind::newcomer, transport});
+  clients_.push_back(std::make_unique<Newcomers>(context_, server.http, begin, account, mix.newcomers_per_second));
 }
 
 void Load::upgrade_passed() {

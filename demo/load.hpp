@@ -1,6 +1,7 @@
 // All clients on one thread of their own.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -41,10 +42,20 @@ struct Mix {
   Mix requests_only() const;
 };
 
+// The clients of one transport, and where they connect.
+struct Crowd {
+  Transport transport = Transport::plain;
+  Entrances server;
+  Mix mix;
+};
+
+// A quarter of the clients over TLS 1.3, an eighth over TLS 1.2, the rest plain; clients of every kind in each.
+std::array<Mix, transports> mix_by_transport(unsigned clients, unsigned requests_per_second);
+
 class Load {
  public:
-  // Opens all connections to `server` at once. `tally` must outlive it.
-  Load(const Entrances& server, const Mix& mix, Tally& tally);
+  // Opens all connections at once. `tally` must outlive it.
+  Load(const std::vector<Crowd>& crowds, Tally& tally);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -60,6 +71,7 @@ class Load {
   std::size_t unfinished() const { return unfinished_; }
 
  private:
+  void add(const Crowd& crowd, Tally& tally);
   void watch();
 
   boost::asio::io_context context_{1};

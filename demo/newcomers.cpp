@@ -1,8 +1,6 @@
 #include "demo/newcomers.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <utility>
 
 namespace baton::demo {
 namespace {
@@ -19,12 +17,13 @@ class Newcomer final : public HttpClient {
 
 }  // namespace
 
-Newcomers::Newcomers(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned per_second,
-                     Account& account)
+Newcomers::Newcomers(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
+                     unsigned per_second)
     : context_(context),
-      server_(std::move(server)),
-      interval_(Microseconds{1'000'000 / std::max(1u, per_second)}),
+      server_(server),
+      number_(number),
       account_(account),
+      interval_(Microseconds{1'000'000 / std::max(1u, per_second)}),
       ticker_(context) {}
 
 void Newcomers::start() {
@@ -34,18 +33,14 @@ void Newcomers::start() {
 
 void Newcomers::welcome() {
   // Its numbers are its own; as every client's do, they make its requests unlike all others.
-  here_.push_back(std::make_unique<Newcomer>(context_, server_, 1'000'000 + ++number_, account_));
+  here_.push_back(std::make_unique<Newcomer>(context_, server_, ++number_, account_));
   here_.back()->start();
   here_.back()->finish();
 }
 
 void Newcomers::check(Clock::time_point now) {
-  gone_.clear();
   for (const auto& newcomer : here_) newcomer->check(now);
-  const auto first_gone =
-      std::partition(here_.begin(), here_.end(), [](const auto& client) { return !client->over(); });
-  std::move(first_gone, here_.end(), std::back_inserter(gone_));
-  here_.erase(first_gone, here_.end());
+  std::erase_if(here_, [](const auto& newcomer) { return newcomer->over(); });
 }
 
 void Newcomers::finish() {

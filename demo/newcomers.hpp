@@ -1,5 +1,5 @@
-// Opens a new connection again and again, also in the middle of upgrades. Each asks once, verifies the answer and
-// closes; not one may be refused, reset or forgotten in a queue.
+// Opens a new connection again and again, also in the middle of upgrades: with TLS each begins with a handshake. Each
+// asks once, verifies the answer and closes; not one may be refused, reset or forgotten in a queue.
 #pragma once
 
 #include <memory>
@@ -12,9 +12,9 @@ namespace baton::demo {
 
 class Newcomers final : public Client {
  public:
-  // `context` and `account` must outlive it.
-  Newcomers(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned per_second,
-            Account& account);
+  // Their numbers begin after `number`. `context` and `account` must outlive it.
+  Newcomers(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
+            unsigned per_second);
 
   void start() override;
   void check(Clock::time_point now) override;
@@ -25,14 +25,13 @@ class Newcomers final : public Client {
   void welcome();
 
   boost::asio::io_context& context_;  // outlives it
-  boost::asio::ip::tcp::endpoint server_;
-  Microseconds interval_;
+  Entrance server_;
+  unsigned number_;
   Account& account_;  // outlives it
+  Microseconds interval_;
   Ticker ticker_;
-  unsigned number_ = 0;
   bool finished_ = false;
   std::vector<std::unique_ptr<HttpClient>> here_;
-  std::vector<std::unique_ptr<HttpClient>> gone_;  // kept for one more round: handlers may still name them
 };
 
 }  // namespace baton::demo

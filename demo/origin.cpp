@@ -1,10 +1,16 @@
 #include "demo/origin.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/status.hpp>
 #include <optional>
 #include <utility>
 
@@ -24,15 +30,12 @@ constexpr Pace flood_pace{.piece_bytes = 64 * 1024, .pause = {}};
 
 using RequestParser = http::request_parser<http::empty_body>;
 
-http::response<http::string_body> make_answer(const std::string& target, Reply& reply) {
-  http::response<http::string_body> answer{static_cast<http::status>(reply.status), 11};
-  answer.set(http::field::server, "baton-demo-origin");
-  answer.set(http::field::content_type, "text/plain");
-  answer.set(std::string(echo_field), target);
-  answer.keep_alive(reply.then == Reply::Then::keep);
-  answer.body() = std::move(reply.body);
-  answer.prepare_payload();
-  return answer;
+std::string make_answer(const std::string& target, const Reply& reply) {
+  return fmt::format(
+      "HTTP/1.1 {} {}\r\nServer: baton-demo-origin\r\nContent-Type: text/plain\r\n{}: {}\r\n{}"
+      "Content-Length: {}\r\n\r\n{}",
+      reply.status, std::string(http::obsolete_reason(static_cast<http::status>(reply.status))), echo_field, target,
+      reply.then == Reply::Then::close ? "Connection: close\r\n" : "", reply.body.size(), reply.body);
 }
 
 std::optional<std::uint64_t> announced_length(const RequestParser& request) {
@@ -41,41 +44,46 @@ std::optional<std::uint64_t> announced_length(const RequestParser& request) {
 }
 
 // One connection, until either side ends it. `reply` outlives the io_context that runs this.
-asio::awaitable<void> serve(tcp::socket socket, const Replier& reply) {
-  socket.set_option(tcp::no_delay(true));
+asio::awaitable<void> serve(Wire client, const Replier& reply) {
   boost::beast::flat_buffer received;
   for (;;) {
     RequestParser request;
     request.body_limit(boost::none);
-    const auto [read_error, read_bytes] = co_await http::async_read_header(socket, received, request, as_result);
+    const auto [read_error, read_bytes] = co_await http::async_read_header(client, received, request, as_result);
     if (read_error) co_return;
 
     const std::string target(request.get().target());
     std::string rest = boost::beast::buffers_to_string(received.data());
-    if (target.starts_with(download_prefix)) co_return co_await send_download(socket, target, download_pace);
-    if (target.starts_with(flood_prefix)) co_return co_await send_download(socket, target, flood_pace);
-    if (target.starts_with(events_prefix)) co_return co_await send_events(socket, target);
-    if (target.starts_with(websocket_prefix)) co_return co_await echo_frames(socket, target, std::move(rest));
+    if (target.starts_with(download_prefix)) co_return co_await send_download(client, target, download_pace);
+    if (target.starts_with(flood_prefix)) co_return co_await send_download(client, target, flood_pace);
+    if (target.starts_with(events_prefix)) co_return co_await send_events(client, target);
+    if (target.starts_with(websocket_prefix)) co_return co_await echo_frames(client, target, std::move(rest));
     if (target.starts_with(upload_prefix)) {
-      co_return co_await take_upload(socket, target, announced_length(request), std::move(rest));
+      co_return co_await take_upload(client, target, announced_length(request), std::move(rest));
     }
 
-    Reply said = reply(target);
+    const Reply said = reply(target);
     if (said.then == Reply::Then::close_without_answer) co_return;
     if (said.then == Reply::Then::stay_silent) continue;
 
-    const auto answer = make_answer(target, said);
-    const auto [write_error, written_bytes] = co_await http::async_write(socket, answer, as_result);
+    const std::string answer = make_answer(target, said);
+    const auto [write_error, written_bytes] = co_await asio::async_write(client, asio::buffer(answer), as_result);
     if (write_error || said.then == Reply::Then::close) co_return;
   }
 }
 
-// `behaviour` serves one connection.
-asio::awaitable<void> listen(tcp::acceptor& acceptor, std::function<asio::awaitable<void>(tcp::socket)> behaviour) {
+// `behaviour` has the connection once it is open.
+asio::awaitable<void> welcome(Wire client, std::function<asio::awaitable<void>(Wire)> behaviour) {
+  const auto [error] = co_await client.async_welcome(as_result);
+  if (!error) co_await behaviour(std::move(client));
+}
+
+asio::awaitable<void> accept_all(tcp::acceptor acceptor, TlsContext tls,
+                                 std::function<asio::awaitable<void>(Wire)> behaviour) {
   for (;;) {
     auto [error, socket] = co_await acceptor.async_accept(as_result);
     if (error) continue;  // the client of that one connection is gone already
-    asio::co_spawn(acceptor.get_executor(), behaviour(std::move(socket)), asio::detached);
+    asio::co_spawn(acceptor.get_executor(), welcome(Wire(std::move(socket), tls), behaviour), asio::detached);
   }
 }
 
@@ -85,20 +93,32 @@ Reply honest_reply(std::string_view target) {
   return {.body = expected_body(target)};
 }
 
-Origin::Origin(Replier reply)
-    : http_acceptor_(context_, {asio::ip::address_v4::loopback(), 0}),
-      tcp_acceptor_(context_, {asio::ip::address_v4::loopback(), 0}),
-      entrances_{http_acceptor_.local_endpoint(), tcp_acceptor_.local_endpoint()},
-      reply_(std::move(reply)) {
-  const auto serve_http = [this](tcp::socket socket) { return serve(std::move(socket), reply_); };
-  asio::co_spawn(context_, listen(http_acceptor_, serve_http), asio::detached);
-  asio::co_spawn(context_, listen(tcp_acceptor_, echo_bytes), asio::detached);
+Origin::Origin(Replier reply) : reply_(std::move(reply)) {
+  const auto serve_http = [this](Wire client) { return serve(std::move(client), reply_); };
+  const TlsContext tls = server_context(certificate_);
+  endpoints_ = {
+      .http = listen(nullptr, serve_http),
+      .tcp = listen(nullptr, echo_bytes),
+      .tls_http = listen(tls, serve_http),
+      .tls_tcp = listen(tls, echo_bytes),
+  };
   thread_ = std::thread([this] { context_.run(); });
 }
 
 Origin::~Origin() {
   context_.stop();
   thread_.join();
+}
+
+Entrances Origin::entrances(Transport transport) const {
+  return of(make_entrances(endpoints_, certificate_), transport);
+}
+
+tcp::endpoint Origin::listen(const TlsContext& tls, const Behaviour& behaviour) {
+  tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
+  const tcp::endpoint endpoint = acceptor.local_endpoint();
+  asio::co_spawn(context_, accept_all(std::move(acceptor), tls, behaviour), asio::detached);
+  return endpoint;
 }
 
 }  // namespace baton::demo

@@ -1,6 +1,8 @@
-// The built-in origin: a small HTTP/1.1 server and a TCP echo on free loopback ports, on a thread of their own.
+// The built-in origin: a small HTTP/1.1 server and a TCP echo on free loopback ports, both plain and with TLS, on a
+// thread of their own.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <functional>
@@ -8,7 +10,9 @@
 #include <string_view>
 #include <thread>
 
+#include "demo/certificate.hpp"
 #include "demo/entrances.hpp"
+#include "demo/wire.hpp"
 
 namespace baton::demo {
 
@@ -32,14 +36,20 @@ class Origin {
   Origin(const Origin&) = delete;
   Origin& operator=(const Origin&) = delete;
 
-  const Entrances& entrances() const { return entrances_; }
+  const Endpoints& endpoints() const { return endpoints_; }
+  const Certificate& certificate() const { return certificate_; }
+  Entrances entrances(Transport transport = Transport::plain) const;
 
  private:
+  using Behaviour = std::function<boost::asio::awaitable<void>(Wire client)>;  // with one connection
+
+  // Every connection that is accepted gets the behaviour. With `tls` null it is plain.
+  boost::asio::ip::tcp::endpoint listen(const TlsContext& tls, const Behaviour& behaviour);
+
   boost::asio::io_context context_{1};
-  boost::asio::ip::tcp::acceptor http_acceptor_;
-  boost::asio::ip::tcp::acceptor tcp_acceptor_;
-  Entrances entrances_;
+  Certificate certificate_ = make_certificate();
   Replier reply_;
+  Endpoints endpoints_;
   std::thread thread_;
 };
 

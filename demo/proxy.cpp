@@ -18,9 +18,11 @@ namespace {
 
 constexpr auto admin_limit = 1s;
 
-std::string configuration(const Entrances& listen, const Entrances& origin, const TempDir& dir) {
+std::string configuration(const Endpoints& listen, const Endpoints& origin, const CertificateFiles& files,
+                          const TempDir& dir) {
   // The timeouts leave idle clients, half heads and streams alone for as long as any demo lasts; streams and tunnels
-  // are moved as they are, soon after the signal.
+  // are moved as they are, soon after the signal. Raw TCP with TLS has it on both sides, HTTP with TLS before a plain
+  // origin.
   return fmt::format(
       "version: 1\n"
       "listeners:\n"
@@ -31,6 +33,15 @@ std::string configuration(const Entrances& listen, const Entrances& origin, cons
       "    bind: 127.0.0.1:{}\n"
       "    protocol: tcp\n"
       "    upstream: echo\n"
+      "  - name: demo_tls\n"
+      "    bind: 127.0.0.1:{}\n"
+      "    protocol: http\n"
+      "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ] }}\n"
+      "  - name: tcp_tls\n"
+      "    bind: 127.0.0.1:{}\n"
+      "    protocol: tcp\n"
+      "    upstream: echo_tls\n"
+      "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ] }}\n"
       "routes:\n"
       "  - upstream: origin\n"
       "upstreams:\n"
@@ -40,6 +51,10 @@ std::string configuration(const Entrances& listen, const Entrances& origin, cons
       "  - name: echo\n"
       "    servers:\n"
       "      - address: 127.0.0.1:{}\n"
+      "  - name: echo_tls\n"
+      "    servers:\n"
+      "      - address: 127.0.0.1:{}\n"
+      "    tls: {{ ca: {} }}\n"
       "timeouts:\n"
       "  head: 60m\n"
       "  body: 60m\n"
@@ -52,28 +67,27 @@ std::string configuration(const Entrances& listen, const Entrances& origin, cons
       "admin:\n"
       "  bind: unix:{}\n"
       "pid_file: {}\n",
-      listen.http.port(), listen.tcp.port(), origin.http.port(), origin.tcp.port(), dir.file("handoff.sock"),
-      dir.file("admin.sock"), dir.file("baton.pid"));
+      listen.http.port(), listen.tcp.port(), listen.tls_http.port(), files.certificate, files.key,
+      listen.tls_tcp.port(), files.certificate, files.key, origin.http.port(), origin.tcp.port(), origin.tls_tcp.port(),
+      files.certificate, dir.file("handoff.sock"), dir.file("admin.sock"), dir.file("baton.pid"));
 }
 
 }  // namespace
 
-tcp::endpoint free_endpoint() {
-  return free_entrances().http;
-}
-
-Entrances free_entrances() {
+Endpoints free_endpoints() {
   boost::asio::io_context context{1};
   const tcp::endpoint anywhere(boost::asio::ip::address_v4::loopback(), 0);
   const tcp::acceptor http(context, anywhere);
   const tcp::acceptor raw(context, anywhere);
-  return {http.local_endpoint(), raw.local_endpoint()};
+  const tcp::acceptor tls_http(context, anywhere);
+  const tcp::acceptor tls_raw(context, anywhere);
+  return {http.local_endpoint(), raw.local_endpoint(), tls_http.local_endpoint(), tls_raw.local_endpoint()};
 }
 
-Proxy::Proxy(std::string binary, const Entrances& origin, const TempDir& dir, Patience& patience)
-    : dir_(dir), patience_(patience), entrances_(free_entrances()) {
+Proxy::Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience)
+    : dir_(dir), patience_(patience), endpoints_(free_endpoints()) {
   const std::string file = dir.file("baton.yaml");
-  std::ofstream(file) << configuration(entrances_, origin, dir);
+  std::ofstream(file) << configuration(endpoints_, origin.endpoints(), store(origin.certificate(), dir), dir);
   pid_ = start_process({std::move(binary), "run", "-c", file}, log());
 }
 

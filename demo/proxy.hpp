@@ -8,7 +8,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "demo/certificate.hpp"
 #include "demo/entrances.hpp"
+#include "demo/origin.hpp"
 #include "demo/patience.hpp"
 #include "demo/status.hpp"
 #include "demo/temp_dir.hpp"
@@ -24,10 +26,11 @@ class ProxyFailed : public std::runtime_error {
 
 class Proxy {
  public:
-  // Writes the configuration into `dir` and starts `binary`. `dir` and `patience` must outlive it.
-  Proxy(std::string binary, const Entrances& origin, const TempDir& dir, Patience& patience);
+  // Writes the configuration and the origin's certificate, which is the proxy's too, into `dir` and starts `binary`.
+  // `dir` and `patience` must outlive it.
+  Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience);
 
-  const Entrances& entrances() const { return entrances_; }
+  const Endpoints& endpoints() const { return endpoints_; }
   std::string log() const { return dir_.file("baton.log"); }
 
   // Returns when the proxy says that it is ready; throws ProxyFailed.
@@ -58,14 +61,13 @@ class Proxy {
 
   const TempDir& dir_;  // outlives the proxy
   Patience& patience_;  // outlives the proxy
-  Entrances entrances_;
+  Endpoints endpoints_;
   pid_t pid_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t accepted_ = 0;
 };
 
 // Loopback ports that nobody listens on just now.
-boost::asio::ip::tcp::endpoint free_endpoint();
-Entrances free_entrances();
+Endpoints free_endpoints();
 
 }  // namespace baton::demo

@@ -24,7 +24,7 @@ std::string milliseconds(const LatencySpread& latency, double quantile) {
 }
 
 std::string clients_line(const View& view) {
-  const Totals totals = sum(view.kinds);
+  const Totals totals = sum(view.clients);
   return fmt::format("{} connected, {} errors, {} closed, {} reconnects", totals.opened, totals.errors(),
                      totals.closes(), view.reconnects);
 }
@@ -39,14 +39,20 @@ std::uint64_t intact(const Totals& totals) {
   return totals.opened - std::min(totals.opened, totals.errors() + totals.closes());
 }
 
-// Two kinds side by side: "  keep-alive     205    41234 answers"
-std::vector<std::string> kinds_in_columns(const TotalsByKind& kinds_seen) {
-  std::vector<std::string> lines;
+// "  keep-alive       125    41234 answers       52       31    20123 answers"
+std::vector<std::string> kinds_now(const TotalsByGroup& clients) {
+  constexpr auto row = "  {:<13}{:>6}{:>17}{:>9}{:>9}{:>17}";  // 73 columns
+  std::vector<std::string> lines{fmt::format(row, "", name_of(Transport::plain), "verified", name_of(Transport::tls13),
+                                             name_of(Transport::tls12), "verified")};
   for (std::size_t i = 0; i < kinds; ++i) {
-    if (i % 2 == 0) lines.emplace_back(" ");
-    const Totals& totals = kinds_seen[i];
-    lines.back() += fmt::format(" {:<13}{:>5}{:>17}  ", name_of(static_cast<Kind>(i)).name, intact(totals),
-                                verified(totals, static_cast<Kind>(i)));
+    const auto kind = static_cast<Kind>(i);
+    const Totals& plain = of(clients, {kind, Transport::plain});
+    const Totals& tls13 = of(clients, {kind, Transport::tls13});
+    const Totals& tls12 = of(clients, {kind, Transport::tls12});
+    Totals tls = tls13;
+    tls += tls12;
+    lines.push_back(fmt::format(row, name_of(kind).name, intact(plain), verified(plain, kind), intact(tls13),
+                                intact(tls12), verified(tls, kind)));
   }
   return lines;
 }
@@ -61,22 +67,25 @@ std::vector<std::string> board_lines(const View& view) {
       fmt::format("  requests  {:.0f}/s, p50 {}, p99 {} in the last second", view.requests_per_second,
                   milliseconds(view.latency, 0.5), milliseconds(view.latency, 0.99)),
       fmt::format("  clients   {}", clients_line(view)),
-      "",
   };
-  for (std::string& row : kinds_in_columns(view.kinds)) lines.push_back(std::move(row));
+  for (std::string& row : kinds_now(view.clients)) lines.push_back(std::move(row));
   if (!view.upgrades.empty()) lines.emplace_back();
   for (std::string& row : upgrade_table(view.upgrades)) lines.push_back(std::move(row));
   return lines;
 }
 
-std::vector<std::string> kinds_table(const TotalsByKind& kinds_seen) {
-  std::vector<std::string> lines;
+std::vector<std::string> kinds_table(const TotalsByGroup& clients) {
+  constexpr auto row = "  {:<12}{:>16}{:>16}{:>16}{:>17}";  // 79 columns
+  std::vector<std::string> lines{fmt::format(row, "to the end", name_of(Transport::plain), name_of(Transport::tls13),
+                                             name_of(Transport::tls12), "verified")};
   for (std::size_t i = 0; i < kinds; ++i) {
     const auto kind = static_cast<Kind>(i);
-    const Totals& totals = kinds_seen[i];
-    const auto good = fmt::format("{} of {} {}", totals.proven, totals.started,
-                                  kind == Kind::newcomer ? "served and closed" : "from first to last");
-    lines.push_back(fmt::format("  {:<13}{:<30}{:>17} verified", name_of(kind).name, good, verified(totals, kind)));
+    const auto kept = [&](Transport transport) {
+      const Totals& totals = of(clients, {kind, transport});
+      return fmt::format("{} of {}", totals.proven, totals.started);
+    };
+    lines.push_back(fmt::format(row, name_of(kind).name, kept(Transport::plain), kept(Transport::tls13),
+                                kept(Transport::tls12), verified(sum(clients, kind), kind)));
   }
   return lines;
 }

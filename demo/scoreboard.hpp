@@ -19,7 +19,7 @@ struct View {
   std::string doing;  // "upgrade 2 of 5 is running"
   pid_t pid = 0;
   std::uint64_t generation = 0;
-  TotalsByKind kinds;
+  TotalsByGroup clients;
   std::uint64_t reconnects = 0;
   double requests_per_second = 0;
   LatencySpread latency;  // of the last second
@@ -33,8 +33,8 @@ std::vector<std::string> upgrade_table(const std::vector<Upgrade>& upgrades);
 // What moved in which state.
 std::vector<std::string> moved_table(const std::vector<Upgrade>& upgrades);
 
-// A line for each kind: its connections, and what was verified on them.
-std::vector<std::string> kinds_table(const TotalsByKind& kinds);
+// A line for each kind: how many of its connections were alive and right to their end, and what was verified on them.
+std::vector<std::string> kinds_table(const TotalsByGroup& clients);
 
 // Rate and latency over the last second, from samples that are added as time goes by.
 class LastSecond {

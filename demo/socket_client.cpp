@@ -3,34 +3,26 @@
 #include <fmt/format.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
 #include <utility>
 
 namespace baton::demo {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
-SocketClient::SocketClient(asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
-    : socket_(context), server_(std::move(server)), number_(number), account_(account) {}
+SocketClient::SocketClient(asio::io_context& context, const Entrance& server, unsigned number, Account& account)
+    : wire_(context, server.tls), server_(server.endpoint), number_(number), account_(account) {}
 
 void SocketClient::start() {
   account_.add_started();
   be_patient();
-  error_code error;
-  socket_.open(server_.protocol(), error);
-  if (error) return fail(Trouble::not_connected, error.message());
-  if (const auto bytes = receive_buffer_bytes()) socket_.set_option(tcp::socket::receive_buffer_size(*bytes));
-  socket_.async_connect(server_, [this](const error_code& refused) {
-    if (over_) return;
-    if (refused) return fail(Trouble::not_connected, refused.message());
+  wire_.connect(server_, receive_buffer_bytes(), [this](const error_code& error) {
+    if (error) return fail(Trouble::not_connected, error.message());
     opened();
   });
 }
 
 void SocketClient::opened() {
-  socket_.set_option(tcp::no_delay(true));
   account_.add_opened();
   connected_ = true;
   be_content();
@@ -66,27 +58,27 @@ void SocketClient::send_more() {
     sent_ = 0;
     if (sending_.empty()) return;
   }
-  socket_.async_write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
-                           [this](const error_code& error, std::size_t bytes) {
-                             if (over_) return;
-                             sent_ += bytes;
-                             if (error) return fail(Trouble::closed_in_request, error.message());
-                             send_more();
-                           });
+  wire_.async_write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
+                         [this](const error_code& error, std::size_t bytes) {
+                           sent_ += bytes;
+                           if (error) return fail(trouble_of(error), error.message());
+                           send_more();
+                         });
 }
 
 void SocketClient::receive(std::size_t bytes_max) {
   received_.resize(bytes_max);
-  socket_.async_read_some(asio::buffer(received_), [this](const error_code& error, std::size_t bytes) {
-    if (over_) return;
+  wire_.async_read_some(asio::buffer(received_), [this](const error_code& error, std::size_t bytes) {
     if (bytes != 0) on_bytes({received_.data(), bytes});
     if (over_) return;
-    if (error) {
-      return fail(under_way() ? Trouble::closed_in_request : Trouble::closed_between,
-                  error == asio::error::eof ? "closed by the server" : error.message());
-    }
+    if (error) return fail(trouble_of(error), is_end(error) ? "closed by the server" : error.message());
     read_on();
   });
+}
+
+Trouble SocketClient::trouble_of(const error_code& error) const {
+  if (is_forged(error)) return Trouble::wrong_answer;
+  return under_way() || !sending_.empty() ? Trouble::closed_in_request : Trouble::closed_between;
 }
 
 void SocketClient::prove() {
@@ -101,8 +93,7 @@ void SocketClient::fail(Trouble trouble, std::string_view what) {
 
 void SocketClient::end() {
   over_ = true;
-  error_code ignored;  // the socket is ours, and nothing can be done about an error of close
-  socket_.close(ignored);
+  wire_.close();
 }
 
 }  // namespace baton::demo

@@ -1,25 +1,25 @@
-// What all kinds have in common: one TCP connection, opened once, on which a read is always pending, so that a close or
-// a byte that nobody asked for is noticed when it comes. The kinds that derive from it say what to send and judge what
-// arrives.
+// What all kinds have in common: one TCP connection, plain or with TLS, opened once, on which a read is always pending,
+// so that a close or a byte that nobody asked for is noticed when it comes. The kinds that derive from it say what to
+// send and judge what arrives.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "demo/client.hpp"
+#include "demo/entrances.hpp"
 #include "demo/tally.hpp"
+#include "demo/wire.hpp"
 
 namespace baton::demo {
 
 class SocketClient : public Client {
  public:
   // `number` names the client. `context` and `account` must outlive it.
-  SocketClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-               Account& account);
+  SocketClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
   void start() final;
   void check(Clock::time_point now) final;
@@ -30,7 +30,7 @@ class SocketClient : public Client {
   static constexpr std::chrono::seconds patience{5};
 
  protected:
-  // Connected: the first thing to do.
+  // Connected, in TLS with a server that is the right one: the first thing to do.
   virtual void on_open() = 0;
 
   // Something has come; never called with nothing.
@@ -76,9 +76,10 @@ class SocketClient : public Client {
  private:
   void opened();
   void send_more();
+  Trouble trouble_of(const boost::system::error_code& error) const;
   void end();
 
-  boost::asio::ip::tcp::socket socket_;
+  Wire wire_;
   boost::asio::ip::tcp::endpoint server_;
   unsigned number_;
   Account& account_;  // outlives the client

@@ -1,15 +1,10 @@
 #include "demo/steady_client.hpp"
 
-#include <utility>
-
 namespace baton::demo {
 
-SteadyClient::SteadyClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-                           Account& account, Microseconds pause)
-    : HttpClient(context, std::move(server), number, account),
-      pause_(pause),
-      timer_(context),
-      varied_(number * 2654435761u + 1) {}
+SteadyClient::SteadyClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
+                           Microseconds pause)
+    : HttpClient(context, server, number, account), pause_(pause), timer_(context), varied_(number * 2654435761u + 1) {}
 
 void SteadyClient::on_open() {
   ask();

@@ -10,8 +10,8 @@ namespace baton::demo {
 class SteadyClient final : public HttpClient {
  public:
   // `pause`: from an answer to the next request, give or take half of it.
-  SteadyClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-               Account& account, Microseconds pause);
+  SteadyClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
+               Microseconds pause);
 
  private:
   void on_open() override;

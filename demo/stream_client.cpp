@@ -12,9 +12,9 @@ namespace baton::demo {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
-StreamClient::StreamClient(asio::io_context& context, asio::ip::tcp::endpoint server, unsigned number, Account& account,
+StreamClient::StreamClient(asio::io_context& context, const Entrance& server, unsigned number, Account& account,
                            std::string target)
-    : SocketClient(context, std::move(server), number, account), target_(std::move(target)) {
+    : SocketClient(context, server, number, account), target_(std::move(target)) {
   head_.skip(true);  // the body is ours to read
 }
 

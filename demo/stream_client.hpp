@@ -14,8 +14,8 @@ namespace baton::demo {
 class StreamClient : public SocketClient {
  public:
   // `target` names the stream; both sides compute from it what has to come.
-  StreamClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-               Account& account, std::string target);
+  StreamClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
+               std::string target);
 
  protected:
   struct Request {

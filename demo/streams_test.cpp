@@ -2,8 +2,12 @@
 // notice when the origin goes away. What a proxy does wrong to their bytes is in demo_test.cpp.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <memory>
+#include <string>
+#include <tuple>
 
+#include "demo/certificate.hpp"
 #include "demo/load.hpp"
 #include "demo/origin.hpp"
 #include "demo/patience.hpp"
@@ -21,10 +25,13 @@ struct Case {
   Mix mix;
 };
 
-class Streams : public testing::TestWithParam<Case> {
+class Streams : public testing::TestWithParam<std::tuple<Case, Transport>> {
  protected:
-  Kind kind() const { return GetParam().kind; }
-  Totals totals() const { return tally_.totals(kind()); }
+  Kind kind() const { return std::get<Case>(GetParam()).kind; }
+  Transport transport() const { return std::get<Transport>(GetParam()); }
+  Crowd crowd(const Entrances& server) const { return {transport(), server, std::get<Case>(GetParam()).mix}; }
+  Crowd crowd(const Origin& origin) const { return crowd(origin.entrances(transport())); }
+  Totals totals() const { return tally_.totals({kind(), transport()}); }
 
   bool flows(std::uint64_t pieces) {
     return patience_.wait_until([&] { return totals().answered >= pieces || totals().bytes >= 8192 * pieces; }, limit);
@@ -36,7 +43,7 @@ class Streams : public testing::TestWithParam<Case> {
 
 TEST_P(Streams, FlowUntilTheyAreAskedToFinish) {
   Origin origin;
-  Load load(origin.entrances(), GetParam().mix, tally_);
+  Load load({crowd(origin)}, tally_);
   ASSERT_TRUE(flows(10)) << testing::PrintToString(tally_.complaints());
   EXPECT_NE(load.unfinished(), 0u);
   load.finish();
@@ -48,7 +55,7 @@ TEST_P(Streams, FlowUntilTheyAreAskedToFinish) {
 
 TEST_P(Streams, FinishAlsoWhenAskedAtOnce) {
   Origin origin;
-  Load load(origin.entrances(), GetParam().mix, tally_);
+  Load load({crowd(origin)}, tally_);
   load.finish();
   ASSERT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, limit));
   EXPECT_GE(totals().proven, 1u) << testing::PrintToString(tally_.complaints());
@@ -57,7 +64,7 @@ TEST_P(Streams, FinishAlsoWhenAskedAtOnce) {
 
 TEST_P(Streams, NoticeThatTheOriginIsGone) {
   auto origin = std::make_unique<Origin>();
-  Load load(origin->entrances(), GetParam().mix, tally_);
+  Load load({crowd(*origin)}, tally_);
   ASSERT_TRUE(flows(3));
   origin.reset();
   if (kind() == Kind::slow_reader) load.finish();  // or it would take its time with what is still on the way
@@ -65,20 +72,26 @@ TEST_P(Streams, NoticeThatTheOriginIsGone) {
 }
 
 TEST_P(Streams, NoticeThatNobodyListens) {
-  Load load(free_entrances(), GetParam().mix, tally_);
+  const auto nobody = make_entrances(free_endpoints(), make_certificate());
+  Load load({crowd(of(nobody, transport()))}, tally_);
   EXPECT_TRUE(patience_.wait_until([&] { return totals().of(Trouble::not_connected) != 0; }, limit));
   EXPECT_EQ(totals().opened, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Streams,
-                         testing::Values(Case{"Download", Kind::download, {.download = 2}},
-                                         Case{"SlowReader", Kind::slow_reader, {.slow_reader = 2}},
-                                         Case{"Events", Kind::events, {.events = 2}},
-                                         Case{"Upload", Kind::upload, {.upload = 2}},
-                                         Case{"WebSocket", Kind::websocket, {.websocket = 2}},
-                                         Case{"RawTcp", Kind::raw_tcp, {.raw_tcp = 2}},
-                                         Case{"Newcomers", Kind::newcomer, {.newcomers_per_second = 100}}),
-                         [](const auto& one) { return std::string(one.param.name); });
+std::string title(const testing::TestParamInfo<std::tuple<Case, Transport>>& one) {
+  constexpr std::array<const char*, transports> over{"", "OverTls13", "OverTls12"};
+  return std::string(std::get<Case>(one.param).name) + over[static_cast<std::size_t>(std::get<Transport>(one.param))];
+}
+
+constexpr Case cases[] = {{"Download", Kind::download, {.download = 2}},
+                          {"SlowReader", Kind::slow_reader, {.slow_reader = 2}},
+                          {"Events", Kind::events, {.events = 2}},
+                          {"Upload", Kind::upload, {.upload = 2}},
+                          {"WebSocket", Kind::websocket, {.websocket = 2}},
+                          {"RawTcp", Kind::raw_tcp, {.raw_tcp = 2}},
+                          {"Newcomers", Kind::newcomer, {.newcomers_per_second = 100}}};
+INSTANTIATE_TEST_SUITE_P(Each, Streams, testing::Combine(testing::ValuesIn(cases), testing::ValuesIn(all_transports)),
+                         title);
 
 }  // namespace
 }  // namespace baton::demo

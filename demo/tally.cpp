@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::size_t complaints_kept = 10;
 
-template <std::size_t... kind>
-std::array<Account, kinds> open_accounts(Tally& tally, std::index_sequence<kind...>) {
-  return {Account(tally, static_cast<Kind>(kind))...};
+template <std::size_t... index>
+std::array<Account, groups> open_accounts(Tally& tally, std::index_sequence<index...>) {
+  return {Account(tally, group_at(index))...};
 }
 
 }  // namespace
@@ -26,9 +26,15 @@ Totals& Totals::operator+=(const Totals& other) {
   return *this;
 }
 
-Totals sum(const TotalsByKind& totals) {
+Totals sum(const TotalsByGroup& totals) {
   Totals all;
   for (const Totals& one : totals) all += one;
+  return all;
+}
+
+Totals sum(const TotalsByGroup& totals, Kind kind) {
+  Totals all;
+  for (const Transport transport : all_transports) all += of(totals, {kind, transport});
   return all;
 }
 
@@ -41,7 +47,7 @@ void Account::add_trouble(Trouble trouble, std::string_view what) {
   ++trouble_[static_cast<std::size_t>(trouble)];
   const std::lock_guard lock(tally_.complaints_mutex_);
   auto& complaints = tally_.complaints_;
-  if (complaints.size() < complaints_kept) complaints.push_back(fmt::format("{} {}", name_of(kind_).name, what));
+  if (complaints.size() < complaints_kept) complaints.push_back(fmt::format("{} {}", name_of(group_), what));
 }
 
 Totals Account::totals() const {
@@ -50,11 +56,11 @@ Totals Account::totals() const {
   return totals;
 }
 
-Tally::Tally() : accounts_(open_accounts(*this, std::make_index_sequence<kinds>())) {}
+Tally::Tally() : accounts_(open_accounts(*this, std::make_index_sequence<groups>())) {}
 
-TotalsByKind Tally::by_kind() const {
-  TotalsByKind totals;
-  for (std::size_t i = 0; i < kinds; ++i) totals[i] = accounts_[i].totals();
+TotalsByGroup Tally::by_group() const {
+  TotalsByGroup totals;
+  for (std::size_t i = 0; i < groups; ++i) totals[i] = accounts_[i].totals();
   return totals;
 }
 

@@ -1,4 +1,4 @@
-// What the clients have seen, kind by kind. They write to it from the load's thread; the scoreboard and the verdict
+// What the clients have seen, group by group. They write to it from the load's thread; the scoreboard and the verdict
 // read it from theirs.
 #pragma once
 
@@ -42,20 +42,21 @@ struct Totals {
   Totals& operator+=(const Totals& other);
 };
 
-using TotalsByKind = std::array<Totals, kinds>;
-inline const Totals& of(const TotalsByKind& totals, Kind kind) {
-  return totals[static_cast<std::size_t>(kind)];
+using TotalsByGroup = std::array<Totals, groups>;
+inline const Totals& of(const TotalsByGroup& totals, Group group) {
+  return totals[index_of(group)];
 }
 
-// All kinds together.
-Totals sum(const TotalsByKind& totals);
+// All groups together; all of a kind.
+Totals sum(const TotalsByGroup& totals);
+Totals sum(const TotalsByGroup& totals, Kind kind);
 
 class Tally;
 
-// One kind's part of the tally.
+// One group's part of the tally.
 class Account {
  public:
-  Account(Tally& tally, Kind kind) : tally_(tally), kind_(kind) {}
+  Account(Tally& tally, Group group) : tally_(tally), group_(group) {}
 
   void add_started() { ++started_; }
   void add_opened() { ++opened_; }
@@ -64,14 +65,14 @@ class Account {
   void add_bytes(std::uint64_t bytes) { bytes_ += bytes; }
   void add_proven() { ++proven_; }
 
-  // `what` is one line for people; the first few of all kinds are kept.
+  // `what` is one line for people; the first few of all are kept.
   void add_trouble(Trouble trouble, std::string_view what);
 
   Totals totals() const;
 
  private:
   Tally& tally_;  // holds this account
-  Kind kind_;
+  Group group_;
   std::atomic<std::uint64_t> started_ = 0;
   std::atomic<std::uint64_t> opened_ = 0;
   std::atomic<std::uint64_t> answered_ = 0;
@@ -86,11 +87,11 @@ class Tally {
   Tally(const Tally&) = delete;
   Tally& operator=(const Tally&) = delete;
 
-  Account& account(Kind kind) { return accounts_[static_cast<std::size_t>(kind)]; }
+  Account& account(Group group) { return accounts_[index_of(group)]; }
 
-  TotalsByKind by_kind() const;
-  Totals totals() const { return sum(by_kind()); }
-  Totals totals(Kind kind) const { return accounts_[static_cast<std::size_t>(kind)].totals(); }
+  TotalsByGroup by_group() const;
+  Totals totals() const { return sum(by_group()); }
+  Totals totals(Group group) const { return accounts_[index_of(group)].totals(); }
 
   // Of requests that are answered at once.
   LatencySpread latency() const { return latency_.spread(); }
@@ -98,7 +99,7 @@ class Tally {
 
  private:
   friend class Account;
-  std::array<Account, kinds> accounts_;
+  std::array<Account, groups> accounts_;
   LatencyRecorder latency_;
   mutable std::mutex complaints_mutex_;
   std::vector<std::string> complaints_;

@@ -2,20 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 namespace baton::demo {
-
-using boost::asio::ip::tcp;
 
 namespace {
 constexpr Microseconds message_interval{10'000};
 }
 
-TcpClient::TcpClient(boost::asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
-    : SocketClient(context, std::move(server), number, account),
-      talk_(fmt::format("tcp client {}", number)),
-      ticker_(context) {}
+TcpClient::TcpClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account)
+    : SocketClient(context, server, number, account), talk_(fmt::format("tcp client {}", number)), ticker_(context) {}
 
 void TcpClient::on_open() {
   say_more();

@@ -9,7 +9,7 @@ namespace baton::demo {
 
 class TcpClient final : public SocketClient {
  public:
-  TcpClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number, Account& account);
+  TcpClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
  private:
   void on_open() override;

@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "demo/chunks.hpp"
 #include "demo/dialogue.hpp"
 
 namespace baton::demo {
-
-using boost::asio::ip::tcp;
 
 namespace {
 
@@ -21,8 +18,8 @@ constexpr std::size_t unsent_bytes_max = 256 * 1024;
 
 }  // namespace
 
-UploadClient::UploadClient(boost::asio::io_context& context, tcp::endpoint server, unsigned number, Account& account)
-    : StreamClient(context, std::move(server), number, account, fmt::format("{}{}", upload_prefix, number)),
+UploadClient::UploadClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account)
+    : StreamClient(context, server, number, account, fmt::format("{}{}", upload_prefix, number)),
       content_(target()),
       ticker_(context) {}
 

@@ -10,8 +10,7 @@ namespace baton::demo {
 class UploadClient final : public StreamClient {
  public:
   // Every other number uploads in chunks.
-  UploadClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-               Account& account);
+  UploadClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
  private:
   Request request() const override;

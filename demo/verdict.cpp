@@ -21,8 +21,8 @@ const char* sentence(Trouble kind) {
   return "";
 }
 
-void object_to_kind(Kind kind, const Totals& totals, std::vector<std::string>& found) {
-  const std::string_view name = name_of(kind).name;
+void object_to_group(Group group, const Totals& totals, std::vector<std::string>& found) {
+  const std::string name = name_of(group);
   if (totals.started == 0) found.push_back(fmt::format("No {} client took part.", name));
   for (std::size_t i = 0; i < troubles; ++i) {
     if (totals.trouble[i] != 0) {
@@ -63,8 +63,8 @@ std::vector<std::string> objections(const Evidence& evidence) {
   }
   if (evidence.upgrades_wanted == 0) found.push_back("Without an upgrade nothing is shown.");
 
-  for (std::size_t i = 0; i < kinds; ++i) object_to_kind(static_cast<Kind>(i), evidence.kinds[i], found);
-  if (const auto opened = sum(evidence.kinds).opened; evidence.accepted != opened) {
+  for (std::size_t i = 0; i < groups; ++i) object_to_group(group_at(i), evidence.clients[i], found);
+  if (const auto opened = sum(evidence.clients).opened; evidence.accepted != opened) {
     found.push_back(
         fmt::format("The proxy accepted {} connections, but the clients opened {}.", evidence.accepted, opened));
   }

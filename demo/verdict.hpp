@@ -12,7 +12,7 @@ namespace baton::demo {
 struct Evidence {
   unsigned upgrades_wanted = 0;
   std::vector<Upgrade> upgrades;
-  TotalsByKind kinds;          // after every client has ended
+  TotalsByGroup clients;       // after every client has ended
   std::uint64_t accepted = 0;  // connections, by all the proxy's processes together
   std::string broken_off;      // why the demo ended early; empty: it did not
   std::string bad_end;         // what was wrong with the proxy's end; empty: nothing

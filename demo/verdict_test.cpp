@@ -11,9 +11,9 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 Evidence good() {
-  Evidence evidence{.upgrades_wanted = 2, .accepted = kinds * 30};
+  Evidence evidence{.upgrades_wanted = 2, .accepted = groups * 30};
   evidence.upgrades.resize(2);
-  evidence.kinds.fill({.started = 30, .opened = 30, .answered = 9000, .proven = 30});
+  evidence.clients.fill({.started = 30, .opened = 30, .answered = 9000, .proven = 30});
   return evidence;
 }
 
@@ -22,20 +22,20 @@ TEST(Verdict, HasNoObjectionWhenAllIsWell) {
 }
 
 TEST(Verdict, ObjectsToEveryKindOfTrouble) {
-  for (std::size_t kind = 0; kind < kinds; ++kind) {
+  for (std::size_t group = 0; group < groups; ++group) {
     for (std::size_t trouble = 0; trouble < troubles; ++trouble) {
       Evidence evidence = good();
-      evidence.kinds[kind].trouble[trouble] = 1;
-      const std::string who = fmt::format("1 of 30 {} clients", name_of(static_cast<Kind>(kind)).name);
+      evidence.clients[group].trouble[trouble] = 1;
+      const std::string who = fmt::format("1 of 30 {} clients", name_of(group_at(group)));
       EXPECT_THAT(objections(evidence), ElementsAre(HasSubstr(who)));
     }
   }
 }
 
-TEST(Verdict, ObjectsToAKindThatIsMissing) {
-  for (std::size_t kind = 0; kind < kinds; ++kind) {
+TEST(Verdict, ObjectsToAGroupThatIsMissing) {
+  for (std::size_t group = 0; group < groups; ++group) {
     Evidence evidence = good();
-    evidence.kinds[kind] = {};
+    evidence.clients[group] = {};
     evidence.accepted -= 30;
     EXPECT_THAT(objections(evidence), SizeIs(1));
   }
@@ -56,10 +56,10 @@ TEST(Verdict, ObjectsToEachThingAlone) {
     e.upgrades_wanted = 0;
   }));
   EXPECT_TRUE(objects_to([](Evidence& e) {
-    --e.kinds[0].opened;
+    --e.clients[0].opened;
     --e.accepted;
   }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { --e.kinds[0].proven; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { --e.clients[0].proven; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { ++e.accepted; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { --e.accepted; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.broken_off = "The proxy is gone."; }));

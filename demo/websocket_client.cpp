@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "demo/dialogue.hpp"
 
 namespace baton::demo {
-
-using boost::asio::ip::tcp;
 
 namespace {
 
@@ -17,9 +13,9 @@ constexpr std::string_view normal_closure = "\x03\xe8";  // 1000
 
 }  // namespace
 
-WebSocketClient::WebSocketClient(boost::asio::io_context& context, tcp::endpoint server, unsigned number,
+WebSocketClient::WebSocketClient(boost::asio::io_context& context, const Entrance& server, unsigned number,
                                  Account& account)
-    : StreamClient(context, std::move(server), number, account, fmt::format("{}{}", websocket_prefix, number)),
+    : StreamClient(context, server, number, account, fmt::format("{}{}", websocket_prefix, number)),
       talk_(target()),
       ticker_(context),
       mask_(number * 2654435761u) {}

@@ -10,8 +10,7 @@ namespace baton::demo {
 
 class WebSocketClient final : public StreamClient {
  public:
-  WebSocketClient(boost::asio::io_context& context, boost::asio::ip::tcp::endpoint server, unsigned number,
-                  Account& account);
+  WebSocketClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
  private:
   Request request() const override;

@@ -29,12 +29,14 @@ struct InheritedSocket {
 struct Estate {
   std::vector<OfferedSocket> sockets;
   std::string application;        // the server's own bytes: counters, balancer state
+  SecretBytes secrets;            // the same, for nobody else: ticket keys
   std::string configuration;      // the text it runs with, for a rollback
   int executable = -1;            // a descriptor of the running executable, or -1; stays the donor's
 };
 struct Inheritance {
   std::vector<InheritedSocket> sockets;
   std::string application;
+  SecretBytes secrets;
   std::string configuration;
   UniqueFd executable;
   std::uint64_t generation = 0;   // the predecessor's

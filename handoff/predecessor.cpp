@@ -125,7 +125,8 @@ class Conversation {
           descriptors.push_back(estate.executable);
         }
       }
-      auto sent = send_record(channel_, Kind::inherit, inherit, ready_deadline_, descriptors);
+      const SecretBytes none;
+      auto sent = send_record(channel_, Kind::inherit, inherit, ready_deadline_, descriptors, last ? estate.secrets : none);
       if (!sent) return sent;
     }
     return {};

@@ -94,6 +94,7 @@ class Conversation {
       if (last) {
         if (record->executable()) inheritance.executable = std::move(frame->descriptors.back());
         inheritance.application = record->application();
+        inheritance.secrets = std::move(frame->secrets);
         inheritance.configuration = record->configuration();
       }
     }

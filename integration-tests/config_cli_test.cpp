@@ -11,6 +11,21 @@ const std::string good =
     "listeners: [ { name: web, bind: \"127.0.0.1:8080\", protocol: http } ]\n"
     "upstreams: [ { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
 
+// A server that is spoken to in TLS, with `tls` in line 3.
+std::string with_upstream_tls(const std::string& tls) {
+  return "version: 1\n"
+         "listeners: [ { name: web, bind: \"127.0.0.1:8080\" } ]\n"
+         "upstreams: [ { name: web, tls: " +
+         tls + ", servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
+}
+
+// A listener that speaks TLS, with `tls` in line 2.
+std::string with_listener_tls(const std::string& tls) {
+  return "version: 1\n"
+         "listeners: [ { name: web, bind: \"127.0.0.1:8080\", tls: " +
+         tls + " } ]\n" + "upstreams: [ { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
+}
+
 class Check : public testing::Test {
  protected:
   Outcome check(const std::string& yaml, std::vector<std::string> more = {}) {
@@ -50,22 +65,28 @@ TEST_P(BadFiles, NameTheirPlace) {
 
 INSTANTIATE_TEST_SUITE_P(
     Of, BadFiles,
-    testing::Values(BadFile{"UnknownKey", good + "no_such_key: 1\n", 4, 1},
-                    BadFile{"UnknownNestedKey", good + "timeouts:\n  hed: 1s\n", 5, 3},
-                    BadFile{"DuplicateKey", good + "workers: 1\nworkers: 2\n", 5, 1},
-                    BadFile{"BadDuration", good + "timeouts:\n  head: soon\n", 5, 9},
-                    BadFile{"DurationWithoutUnit", good + "timeouts:\n  head: 5\n", 5, 9},
-                    BadFile{"BadSize", good + "limits:\n  head_bytes: 4parsecs\n", 5, 15},
-                    BadFile{"NoHeadBytes", good + "limits:\n  head_bytes: 0\n", 5, 15},
-                    BadFile{"BadSyntax", good + "timeouts: [\n", 0, 0},
-                    BadFile{
-                        "BadAddress",
-                        "version: 1\nlisteners:\n  - name: web\n    bind: nowhere\nupstreams: [ { name: web, servers: "
-                        "[ { address: \"127.0.0.1:9000\" } ] } ]\n",
-                        4, 11},
-                    BadFile{"BadPort", good + "admin: { bind: \"127.0.0.1:70000\" }\n", 4, 0},
-                    BadFile{"WrongVersion", "version: 2\n" + good.substr(11), 1, 10},
-                    BadFile{"BadProtocol", good + "log: { level: loud }\n", 4, 15}),
+    testing::Values(
+        BadFile{"UnknownKey", good + "no_such_key: 1\n", 4, 1},
+        BadFile{"UnknownNestedKey", good + "timeouts:\n  hed: 1s\n", 5, 3},
+        BadFile{"DuplicateKey", good + "workers: 1\nworkers: 2\n", 5, 1},
+        BadFile{"BadDuration", good + "timeouts:\n  head: soon\n", 5, 9},
+        BadFile{"DurationWithoutUnit", good + "timeouts:\n  head: 5\n", 5, 9},
+        BadFile{"BadSize", good + "limits:\n  head_bytes: 4parsecs\n", 5, 15},
+        BadFile{"NoHeadBytes", good + "limits:\n  head_bytes: 0\n", 5, 15},
+        BadFile{"BadSyntax", good + "timeouts: [\n", 0, 0},
+        BadFile{"BadAddress",
+                "version: 1\nlisteners:\n  - name: web\n    bind: nowhere\nupstreams: [ { name: web, servers: "
+                "[ { address: \"127.0.0.1:9000\" } ] } ]\n",
+                4, 11},
+        BadFile{"BadPort", good + "admin: { bind: \"127.0.0.1:70000\" }\n", 4, 0},
+        BadFile{"WrongVersion", "version: 2\n" + good.substr(11), 1, 10},
+        BadFile{"BadProtocol", good + "log: { level: loud }\n", 4, 15},
+        BadFile{"BadWatch", good + "watch: yes\n", 4, 8},
+        BadFile{"ListenerTlsWithoutCertificates", with_listener_tls("{}"), 2, 56},
+        BadFile{"RelativeCertificate", with_listener_tls("{ certificates: [ { cert: a, key: /k } ] }"), 2, 82},
+        BadFile{"Http2", with_listener_tls("{ certificates: [ { cert: /c, key: /k } ], alpn: h2 }"), 2, 105},
+        BadFile{"EmptyUpstreamTls", with_upstream_tls(""), 3, 27},
+        BadFile{"BadServerName", with_upstream_tls("{ server_name: 10.0.0.1 }"), 3, 47}),
     [](const auto& file) { return std::string(file.param.what); });
 
 TEST_F(Check, AllProblemsAreNamedAtOnceWithASuggestion) {
@@ -88,6 +109,16 @@ TEST_F(Check, PrintShowsEveryKeyAndCanBeReadAgain) {
   EXPECT_EQ(first.code, 0) << first.err;
   for (const char* key : {"upstream_idle", "head_bytes", "ready_timeout", "weight", "pid_file", "workers"})
     EXPECT_NE(first.out.find(key), std::string::npos) << key;
+  Outcome second = check(first.out, {"--print"});
+  EXPECT_EQ(second.code, 0) << second.out << second.err;
+  EXPECT_EQ(second.out, first.out);
+}
+
+TEST_F(Check, PrintShowsTlsAndCanBeReadAgain) {
+  Outcome first = check(with_upstream_tls("{}") + "watch: true\n", {"--print"});
+  EXPECT_EQ(first.code, 0) << first.err;
+  for (const char* line : {"verify: true", "ca: auto", "server_name: auto", "min_version: \"1.2\"", "watch: true"})
+    EXPECT_NE(first.out.find(line), std::string::npos) << line;
   Outcome second = check(first.out, {"--print"});
   EXPECT_EQ(second.code, 0) << second.out << second.err;
   EXPECT_EQ(second.out, first.out);

@@ -1,8 +1,24 @@
 #include "proxy/adopter.hpp"
 
+#include "proxy/process/secrecy.hpp"
 #include "proxy/state/codec.hpp"
+#include "proxy/tls/suites.hpp"
 
 namespace baton::proxy {
+
+namespace {
+
+bool speaks(const state::Leg& leg) {
+  return !leg.tls || leg.tls->stage != state::TlsStage::records || tls::find_suite(leg.tls->version, leg.tls->suite);
+}
+
+bool speaks(const state::Moved& moved) {
+  if (const auto* idle = std::get_if<state::IdleUpstream>(&moved)) return speaks(idle->leg);
+  const auto& state = std::get<state::ConnectionState>(moved);
+  return speaks(state.client) && (!state.upstream || speaks(*state.upstream));
+}
+
+}  // namespace
 
 handoff::Result<std::vector<std::string>> WorkersAdopter::inherit(handoff::Inheritance inheritance) {
   clock_offset_ms_ = inheritance.clock_offset_us / 1000;
@@ -20,9 +36,15 @@ std::vector<handoff::Verdict> WorkersAdopter::prepare(std::vector<handoff::Recei
   std::vector<handoff::Verdict> verdicts(parcels.size());
   std::vector<std::vector<Prepared>> by_worker(workers.size());
   for (std::size_t i = 0; i < parcels.size(); ++i) {
-    auto moved = state::decode(parcels[i].payload, clock_offset_ms_);
+    // Our own configuration may have no TLS any more; what we adopt has.
+    if (!parcels[i].secrets.empty()) process::keep_memory_private();
+    auto moved = state::decode(parcels[i].payload, parcels[i].secrets.view(), clock_offset_ms_);
     if (!moved) {
       verdicts[i] = "the successor cannot read the connection's state";
+      continue;
+    }
+    if (!speaks(*moved)) {
+      verdicts[i] = "the successor does not speak the connection's cipher suite";
       continue;
     }
     const std::size_t index = turn_++ % workers.size();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "proxy/upstream/connector.hpp"
 #include "proxy/worker.hpp"
@@ -26,7 +27,7 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
       state_(std::move(state)),
       client_text_(state_.client_address.host_text()),
       client_(worker.loop(), std::move(client), *this) {
-  if (upstream) upstream_ = std::make_unique<runtime::Socket>(worker.loop(), std::move(upstream), *this);
+  if (upstream) upstream_ = std::make_unique<tls::Stream>(worker.loop(), std::move(upstream), *this);
   look_up_place();
 }
 
@@ -35,7 +36,13 @@ void Connection::look_up_place() {
   listener_gone_ = !worker_.has_listener(state_.listener);
   server_ = nullptr;
   if (state_.upstream) {
-    if (auto* servers = worker_.pool().find(state_.upstream->upstream)) server_ = servers->find(state_.upstream->server);
+    auto* servers = worker_.pool().find(state_.upstream->upstream);
+    if (servers != nullptr) server_ = servers->find(state_.upstream->server, state::terms_of(*state_.upstream));
+    if (upstream_) upstream_->set_sessions(server_);
+  }
+  // A handshake that has begun goes on with the certificates it began with.
+  if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
+    server_context_ = worker_.server_context(state_.listener);
   }
   received_since_ = 0;
   stretched_rules_.reset();
@@ -61,6 +68,19 @@ const http1::Rules& Connection::rules() {
 
 bool Connection::watch() { return client_.watch() && (!upstream_ || upstream_->watch()); }
 
+bool Connection::at_boundary() const {
+  return std::holds_alternative<state::Tunnel>(state_.protocol) || http1::at_boundary(state_);
+}
+
+bool Connection::is_movable() const {
+  return (!state_.client.tls || state_.client.tls->stage != state::TlsStage::handshake) && !is_kept();
+}
+
+bool Connection::is_kept() const {
+  const auto kept = [](const state::Leg& leg) { return leg.tls && leg.tls->stage == state::TlsStage::kept; };
+  return kept(state_.client) || (state_.upstream && kept(*state_.upstream));
+}
+
 void Connection::resume() {
   if (!watch()) return close(true);
   run();
@@ -68,28 +88,28 @@ void Connection::resume() {
 
 void Connection::end_if_idle() {
   if (closed_ || frozen_) return;
-  client_.note_readable();
+  client_.socket().note_readable();
   run();
   if (!closed_ && !frozen_ && http1::is_idle(state_)) close(false);
 }
 
 void Connection::note_shared() {
-  client_.note_shared();
-  if (upstream_) upstream_->note_shared();
+  client_.socket().note_shared();
+  if (upstream_) upstream_->socket().note_shared();
 }
 
 void Connection::freeze() {
   if (connect_deadline_ms_ != 0) drop_upstream();
-  client_.unwatch();
-  if (upstream_) upstream_->unwatch();
+  client_.freeze();
+  if (upstream_) upstream_->freeze();
   worker_.deadlines().clear(*this);
   frozen_ = true;
   frozen_at_us_ = runtime::monotonic_us();
 }
 
 void Connection::let_go() {
-  client_.release();
-  if (upstream_) upstream_->release();
+  client_.socket().release();
+  if (upstream_) upstream_->socket().release();
   closed_ = true;
   worker_.remove(*this);
 }
@@ -102,9 +122,9 @@ void Connection::on_events(std::uint32_t) {
 
 void Connection::on_ready(runtime::Socket& socket) {
   if (frozen_ || closed_) return;
-  if (connect_deadline_ms_ != 0 && &socket == upstream_.get()) {
-    if (!socket.writable()) return;
-    if (!obey(connect_ended())) return;
+  if (connect_deadline_ms_ != 0 && &socket == &upstream_->socket()) {
+    if (!shaking_ && !socket.writable()) return;
+    if (!obey(shaking_ ? shake_upstream() : connect_ended())) return;
   }
   run();
 }
@@ -112,8 +132,13 @@ void Connection::on_ready(runtime::Socket& socket) {
 void Connection::on_deadline() {
   if (frozen_ || closed_) return;
   Ask ask;
+  if (shakes_hands()) {
+    worker_.note_tls_failure(state_, "the handshake took too long");
+    return close(false);
+  }
   if (connect_deadline_ms_ != 0) {
-    ask = not_connected(ETIMEDOUT, http1::Loss::connect_timed_out);
+    ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
+                        http1::Loss::connect_timed_out);
   } else {
     ask = http1::expire(state_, context());
   }
@@ -123,12 +148,47 @@ void Connection::on_deadline() {
 // ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 http1::Context Connection::context() {
-  return worker_.context(rules(), client_text_, route_ != nullptr ? route_->servers() : 0, listener_gone_);
+  http1::Context context =
+      worker_.context(rules(), client_text_, route_ != nullptr ? route_->servers() : 0, listener_gone_);
+  if (const auto* tls = state_.client.tls.get()) {
+    context.proto = "https";
+    context.client_subject = tls->facts.client_subject;
+  }
+  return context;
+}
+
+bool Connection::shakes_hands() const {
+  const auto* tls = state_.client.tls.get();
+  return tls != nullptr && (tls->stage == state::TlsStage::hello || tls->stage == state::TlsStage::handshake);
+}
+
+bool Connection::shake_hands() {
+  if (!server_context_) {                // this configuration has no certificate for it (any more)
+    close(true);
+    return false;
+  }
+  switch (client_.shake(state_.client, server_context_->get())) {
+    case tls::Stream::Shake::waiting:
+      set_deadline();
+      return false;
+    case tls::Stream::Shake::failed:
+      worker_.note_tls_failure(state_, client_.failure());
+      close(false);
+      return false;
+    case tls::Stream::Shake::done:
+      break;
+  }
+  server_context_.reset();
+  state_.client.read_at_ms = worker_.now_ms();
+  auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  if (http1 != nullptr) std::get<state::AwaitingRequest>(http1->phase).since_ms = worker_.now_ms();
+  return !worker_.boundary(*this);
 }
 
 void Connection::run() {
   if (closed_) return;
   frozen_ = false;
+  if (shakes_hands() && !shake_hands()) return;
   for (int pass = 0;; ++pass) {
     if (pass == passes_max) {
       worker_.loop().again(*this);
@@ -148,10 +208,10 @@ void Connection::run() {
 bool Connection::read_legs() {
   bool progress = false;
   const http1::Rules& rules = this->rules();
-  if (client_.readable()) {
+  if (client_.readable(state_.client)) {
     if (const std::size_t bytes = http1::wanted_from_client(state_, rules); bytes != 0) {
       const std::size_t before = state_.client.unread.size();
-      switch (client_.receive(state_.client.unread, bytes)) {
+      switch (client_.receive(state_.client, bytes)) {
         case Io::done:
           state_.client.read_at_ms = worker_.now_ms();
           received_since_ += state_.client.unread.size() - before;
@@ -161,20 +221,21 @@ bool Connection::read_legs() {
           state_.client.read_ended = progress = true;
           break;
         case Io::failed:
+          if (!client_.failure().empty()) worker_.note_tls_failure(state_, client_.failure());
           close(false);
           return true;
         case Io::would_block:
           break;
       }
-    } else if (client_.broken()) {
+    } else if (client_.socket().broken()) {
       // The client has reset the connection: nobody is left to answer.
       close(false);
       return true;
     }
   }
-  if (upstream_ && connect_deadline_ms_ == 0 && upstream_->readable()) {
+  if (upstream_ && connect_deadline_ms_ == 0 && upstream_->readable(*state_.upstream)) {
     if (const std::size_t bytes = http1::wanted_from_upstream(state_, rules); bytes != 0) {
-      switch (upstream_->receive(state_.upstream->unread, bytes)) {
+      switch (upstream_->receive(*state_.upstream, bytes)) {
         case Io::done:
           state_.upstream->read_at_ms = worker_.now_ms();
           progress = true;
@@ -183,6 +244,9 @@ bool Connection::read_legs() {
           state_.upstream->read_ended = progress = true;
           break;
         case Io::failed:
+          if (!upstream_->failure().empty()) {
+            worker_.note_connect_failure(state_.upstream->server, "TLS: " + upstream_->failure());
+          }
           obey(http1::upstream_lost(state_, http1::Loss::reset, context()));
           return true;
         case Io::would_block:
@@ -195,9 +259,9 @@ bool Connection::read_legs() {
 
 bool Connection::write_legs() {
   bool progress = false;
-  if (state_.upstream && upstream_ && connect_deadline_ms_ == 0 && !state_.upstream->unsent.empty() &&
-      upstream_->writable()) {
-    switch (upstream_->send(state_.upstream->unsent)) {
+  if (state_.upstream && upstream_ && connect_deadline_ms_ == 0 && upstream_->has_to_send(*state_.upstream) &&
+      upstream_->socket().writable()) {
+    switch (upstream_->send(*state_.upstream, worker_.now_ms())) {
       case Io::done:
         state_.upstream->write_at_ms = worker_.now_ms();
         progress = true;
@@ -210,8 +274,8 @@ bool Connection::write_legs() {
         break;
     }
   }
-  if (!state_.client.unsent.empty() && client_.writable()) {
-    switch (client_.send(state_.client.unsent)) {
+  if (client_.has_to_send(state_.client) && client_.socket().writable()) {
+    switch (client_.send(state_.client, worker_.now_ms())) {
       case Io::done:
         state_.client.write_at_ms = worker_.now_ms();
         progress = true;
@@ -251,12 +315,10 @@ bool Connection::obey(Ask ask) {
       }
       return !worker_.boundary(*this);
     case Ask::end_client_writing:
-      client_.end_writing();
-      state_.client.write_ended = true;
+      client_.end_writing(state_.client);
       return true;
     case Ask::end_upstream_writing:
-      upstream_->end_writing();
-      state_.upstream->write_ended = true;
+      upstream_->end_writing(*state_.upstream);
       return true;
     case Ask::close:
       close(false);
@@ -282,10 +344,11 @@ Ask Connection::find_upstream() {
 Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent) {
   server_ = &server;
   if (!fresh) {
-    upstream_ = worker_.pool().take(server, worker_.now_ms(), idempotent ? 0 : quiet_within_ms);
-    if (upstream_) {
-      upstream_->set_owner(*this);
-      return attach(true);
+    upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), idempotent ? 0 : quiet_within_ms);
+    if (idle.stream) {
+      upstream_ = std::move(idle.stream);
+      upstream_->socket().set_owner(*this);
+      return attach(std::move(idle.leg), true);
     }
   }
   upstream::Connecting attempt = upstream::begin_connect(server.address);
@@ -295,38 +358,67 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
     attempt = upstream::begin_connect(server.address);
   }
   if (attempt.socket) {
-    upstream_ = std::make_unique<runtime::Socket>(worker_.loop(), std::move(attempt.socket), *this);
+    upstream_ = std::make_unique<tls::Stream>(worker_.loop(), std::move(attempt.socket), *this);
     if (upstream_->watch()) {
-      if (attempt.established) server.note_success();
-      if (attempt.established) return attach(false);
-      upstream_->note_writable(false);
+      if (attempt.established) return connected();
+      upstream_->socket().note_writable(false);
       connect_deadline_ms_ = worker_.now_ms() + worker_.settings().connect_ms;
       return Ask::wait;
     }
   }
-  return not_connected(attempt.error, http1::Loss::connect_failed);
+  return not_connected(std::strerror(attempt.error), http1::Loss::connect_failed);
 }
 
-Ask Connection::not_connected(int error, http1::Loss loss) {
+Ask Connection::not_connected(std::string_view why, http1::Loss loss) {
   server_->note_failure(worker_.now_ms());
-  worker_.note_connect_failure(server_->address, error);
+  worker_.note_connect_failure(server_->address, why);
   drop_upstream();
   return http1::upstream_lost(state_, loss, context());
 }
 
 Ask Connection::connect_ended() {
-  const int error = upstream_->take_error();
-  if (error == 0) {
-    connect_deadline_ms_ = 0;
+  const int error = upstream_->socket().take_error();
+  return error == 0 ? connected() : not_connected(std::strerror(error), http1::Loss::connect_failed);
+}
+
+Ask Connection::connected() {
+  connect_deadline_ms_ = 0;
+  const tls::ClientContext* const context = route_->tls();
+  if (context == nullptr) {
     server_->note_success();
-    return attach(false);
+    return attach({}, false);
   }
-  return not_connected(error, http1::Loss::connect_failed);
+  connect_deadline_ms_ = worker_.now_ms() + worker_.settings().handshake_ms;
+  tls::SslPtr ssl = context->make(server_->host);
+  if (!ssl) return not_connected("TLS: the server has no name that a certificate could bear", http1::Loss::connect_failed);
+  const tls::SessionPtr session = server_->take_session();
+  upstream_->connect(std::move(ssl), session.get(), server_);
+  shaking_ = std::make_unique<state::Leg>();
+  shaking_->tls.emplace().since_ms = worker_.now_ms();
+  return shake_upstream();
+}
+
+Ask Connection::shake_upstream() {
+  switch (upstream_->shake(*shaking_, nullptr)) {
+    case tls::Stream::Shake::waiting:
+      return Ask::wait;
+    case tls::Stream::Shake::failed:
+      return not_connected("TLS: " + upstream_->failure(), http1::Loss::connect_failed);
+    case tls::Stream::Shake::done:
+      break;
+  }
+  connect_deadline_ms_ = 0;
+  server_->note_success();
+  shaking_->tls->facts.terms = server_->terms;
+  state::Leg leg = std::move(*shaking_);
+  shaking_.reset();
+  return attach(std::move(leg), false);
 }
 
 // The engine takes the leg at once: one that stands beside a request that is not on it is no state to be frozen in.
-Ask Connection::attach(bool reused) {
+Ask Connection::attach(state::Leg from, bool reused) {
   state::UpstreamLeg& leg = state_.upstream.emplace();
+  static_cast<state::Leg&>(leg) = std::move(from);
   leg.upstream = route_->name();
   leg.write_at_ms = worker_.now_ms();
   leg.server = server_->address;
@@ -337,20 +429,21 @@ Ask Connection::attach(bool reused) {
 }
 
 void Connection::park_upstream() {
+  state::Leg leg = std::move(*state_.upstream);
   state_.upstream.reset();
   // A FIN may have come with the last bytes.
-  if (server_ == nullptr || worker_.stopping() || (upstream_->readable() && !upstream_->is_quiet())) {
-    return drop_upstream();
-  }
-  worker_.pool().give(*server_, std::move(upstream_), worker_.now_ms());
+  const bool is_quiet = !upstream_->readable(leg) || upstream_->is_quiet(leg, worker_.now_ms());
+  if (server_ == nullptr || worker_.stopping() || !is_quiet) return drop_upstream();
+  worker_.pool().give(*server_, {std::move(upstream_), std::move(leg), worker_.now_ms()});
   server_ = nullptr;
 }
 
 void Connection::drop_upstream() {
   connect_deadline_ms_ = 0;
   server_ = nullptr;
+  shaking_.reset();
   if (!upstream_) return;
-  upstream_->close();
+  upstream_->socket().close();
   worker_.loop().dispose(std::move(upstream_));
 }
 
@@ -369,9 +462,10 @@ void Connection::close(bool with_reset) {
   log_exchange();
   drop_upstream();
   if (with_reset) {
-    client_.close_with_reset();
+    client_.socket().close_with_reset();
   } else {
-    client_.close();
+    client_.say_goodbye(state_.client);
+    client_.socket().close();
   }
   worker_.deadlines().clear(*this);
   closed_ = true;
@@ -380,6 +474,7 @@ void Connection::close(bool with_reset) {
 
 void Connection::set_deadline() {
   std::int64_t at = connect_deadline_ms_;
+  if (at == 0 && shakes_hands()) at = state_.client.tls->since_ms + worker_.settings().handshake_ms;
   if (at == 0) at = http1::deadline_ms(state_, rules());
   worker_.deadlines().set(*this, at);
 }

@@ -9,6 +9,8 @@
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/socket.hpp"
 #include "proxy/state/state.hpp"
+#include "proxy/tls/server_context.hpp"
+#include "proxy/tls/stream.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace baton::proxy {
@@ -44,8 +46,15 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   void note_shared();
 
   const state::ConnectionState& state() const { return state_; }
-  int client_descriptor() const { return client_.descriptor(); }
-  int upstream_descriptor() const { return upstream_ ? upstream_->descriptor() : -1; }
+  int client_descriptor() const { return client_.socket().descriptor(); }
+  int upstream_descriptor() const { return upstream_ ? upstream_->socket().descriptor() : -1; }
+
+  // Where a connection leaves first: between two requests, in the middle of a ClientHello, or at any time in a tunnel.
+  bool at_boundary() const;
+  // Not in the middle of a handshake, and not `is_kept`.
+  bool is_movable() const;
+  // OpenSSL keeps the TLS of a leg (tls/self_test.hpp): it can never move.
+  bool is_kept() const;
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
 
   // Refused by a successor: it is served here to its end.
@@ -58,6 +67,9 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
  private:
   friend class Worker;            // its place in the worker's list
 
+  bool shakes_hands() const;
+  // Goes on with the client's handshake. True: it is over, and the connection is to be served.
+  bool shake_hands();
   void look_up_place();
   const http1::Rules& rules();
   http1::Context context();
@@ -67,9 +79,12 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   bool obey(http1::Ask ask);
   http1::Ask find_upstream();
   http1::Ask try_server(upstream::Server& server, bool fresh, bool idempotent);
-  http1::Ask not_connected(int error, http1::Loss loss);
+  http1::Ask not_connected(std::string_view why, http1::Loss loss);
   http1::Ask connect_ended();
-  http1::Ask attach(bool reused);
+  // There is a connection: TLS comes next, if the upstream has it.
+  http1::Ask connected();
+  http1::Ask shake_upstream();
+  http1::Ask attach(state::Leg leg, bool reused);
   void park_upstream();
   void drop_upstream();
   void log_exchange();
@@ -80,11 +95,13 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   state::ConnectionState state_;
   std::string client_text_;       // the client's address, as forwarded
   bool listener_gone_ = false;    // this configuration has it no more: the next response is the last
-  runtime::Socket client_;
-  std::unique_ptr<runtime::Socket> upstream_;
+  tls::Stream client_;
+  std::shared_ptr<const tls::ServerContext> server_context_;   // while the client's handshake goes on
+  std::unique_ptr<tls::Stream> upstream_;
+  std::unique_ptr<state::Leg> shaking_;  // upstream_'s, while its handshake goes on: no state yet, as the connect
   upstream::Upstream* route_ = nullptr;  // where servers come from; none: this configuration has no such upstream
   upstream::Server* server_ = nullptr;   // of upstream_, if this configuration has it; the pool outlives us
-  std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected
+  std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected, or in its handshake
   std::unique_ptr<http1::Rules> stretched_rules_;  // for bytes that are more than the rules allow, and were here before them
   std::size_t received_since_ = 0;       // from the client since the rules are what they are
   std::int64_t frozen_at_us_ = 0;

@@ -48,7 +48,7 @@ void freeze_all(Worker& worker, const InWorker& in, const std::function<void(con
 }
 
 bool prepare_copy(Worker& worker, const InWorker& in, const handoff::Parcel& parcel) {
-  auto moved = state::decode(parcel.payload, 0);
+  auto moved = state::decode(parcel.payload, parcel.secrets.view(), 0);
   EXPECT_TRUE(moved) << "a state cannot be read by a successor";
   bool prepared = false;
   if (moved) {
@@ -113,15 +113,14 @@ handoff::UniqueFd TestListener::accept() const {
   return handoff::UniqueFd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& server) {
-  auto settings = std::make_shared<Settings>();
-  settings->config.listeners.push_back({.name = "web"});
-  settings->config.default_upstream = "app";
-  settings->upstreams.push_back({.name = "app", .servers = {{.address = server}}});
-  return settings;
-}
-
 void move_all(Worker& from, Worker& to, Outcome outcome) { move_all(from, to, outcome, here); }
+
+bool move_one(Worker& from, Worker& to, const handoff::Parcel& parcel) {
+  if (!prepare_copy(to, here, parcel)) return false;
+  to.start(parcel.id);
+  from.adopted(parcel.id);
+  return true;
+}
 
 void move_between_threads(Worker& from, Worker& to, Outcome outcome) { move_all(from, to, outcome, in_its_thread); }
 
@@ -132,13 +131,11 @@ bool wait_readable(int descriptor, int timeout_ms) {
   return ::poll(&one, 1, timeout_ms) > 0;
 }
 
-Stage::Stage(const Play& play, const TestListener& front, const TestListener& origin)
-    : play_(play),
-      origin_(origin),
-      first_(loopback_settings(origin.address()), 1),
-      second_(loopback_settings(origin.address()), 2) {
-  client_.socket = front.connect();
-  first_.worker.take(front.accept(), {.listener = "web", .tunnel_to = play.raw ? "app" : ""}, {});
+Stage::Stage(const Play& play, const Scene& scene)
+    : play_(play), scene_(scene), first_(scene.settings, 1), second_(scene.settings, 2) {
+  client_.wire = Wire(scene.front.connect(), peer_context(scene.legs, true));
+  const ListeningSocket from{.listener = "web", .tunnel_to = play.raw ? "app" : "", .tls = scene.legs.client != 0};
+  first_.worker.take(scene.front.accept(), from, {});
 }
 
 Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event) {
@@ -146,10 +143,11 @@ Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event
   constexpr std::size_t events_max = 20'000;
   std::size_t events = 0;
   for (int idle_turns = 0; idle_turns < idle_turns_max && events < events_max && !witnessed_.finished;) {
-    turn_client();
-    turn_origin();
+    const bool client_moved = turn_client();
+    const bool origin_moved = turn_origin();
     other_->loop().run_one(0);
-    if (serving_->loop().run_one(idle_turns == 0 ? 0 : 1)) {
+    const bool is_idle = idle_turns != 0 && !client_moved && !origin_moved;
+    if (serving_->loop().run_one(is_idle ? 1 : 0)) {
       idle_turns = 0;
       after_event(++events, *this);
     } else {
@@ -160,68 +158,71 @@ Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event
   return witnessed_;
 }
 
-void Stage::move(Outcome outcome) {
+bool Stage::move(Outcome outcome) {
+  const bool is_there = serving_->connections() != 0;
   move_all(*serving_, *other_, outcome);
-  if (is_adopted(outcome)) std::swap(serving_, other_);
+  if (!is_adopted(outcome)) return true;
+  if (is_there && other_->connections() == 0) return false;      // in its handshake it stays until that is over
+  std::swap(serving_, other_);
+  return true;
 }
+
+std::size_t Stage::idle_upstreams() const { return serving_->pool().idle(); }
 
 bool Stage::finished() const {
-  const bool client_is_done = client_.line == play_.client.size() && client_.sending.empty();
-  return client_is_done && origin_peer_.line == play_.origin.size() && origin_peer_.sending.empty() &&
-         (witnessed_.client_saw_end || !(play_.closes || client_.ends));
+  const bool all_played = client_.line == play_.client.size() && origin_.line == play_.origin.size();
+  const bool all_said = client_.wire.all_said() && origin_.wire.all_said();
+  if (play_.breaks) return witnessed_.client_was_reset || witnessed_.client_saw_end;
+  const bool ends = play_.closes || (!play_.client.empty() && play_.client.back().then_end);
+  return all_played && all_said && (witnessed_.client_saw_end || !ends);
 }
 
-void Stage::turn_client() {
-  turn(client_, play_.client, witnessed_.client, play_.client_reads, witnessed_.client_saw_end);
+bool Stage::turn_client() {
+  const bool moved = turn(client_, play_.client, witnessed_.client, play_.client_reads, play_.client_writes);
+  witnessed_.client_saw_end = client_.wire.saw_end();
+  witnessed_.client_saw_good_end = client_.wire.saw_good_end();
+  witnessed_.client_was_reset = client_.wire.broke();
+  EXPECT_TRUE(play_.breaks || !client_.wire.broke()) << "the client's connection broke";
+  return moved;
 }
 
-void Stage::turn_origin() {
-  if (auto socket = origin_.accept()) {
+bool Stage::turn_origin() {
+  bool moved = false;
+  if (auto socket = scene_.origin.accept()) {
+    Wire wire(std::move(socket), peer_context(scene_.legs, false));
     if (play_.raw) {
       // An attempt to connect that was given up may have been accepted, and spoken to; it is another connection's turn.
-      origin_peer_ = {.socket = std::move(socket)};
+      origin_ = Peer{.wire = std::move(wire)};
     } else {
-      origin_connections_.push_back(std::move(socket));
+      origin_wires_.push_back(std::move(wire));
     }
   }
   // Whichever connection has something to say is the one that the script goes on with.
-  for (auto& connection : origin_connections_) {
-    char byte;
-    if (!connection || ::recv(connection.get(), &byte, 1, MSG_PEEK) <= 0) continue;
-    std::swap(connection, origin_peer_.socket);
-    break;
+  for (Wire& wire : origin_wires_) {
+    if (wire.is_open()) moved |= wire.turn(play_.origin_reads, 1 << 20);
+    if (wire.has_heard()) std::swap(wire, origin_.wire);
   }
-  bool saw_end = false;
-  if (origin_peer_.socket) turn(origin_peer_, play_.origin, witnessed_.origin, play_.origin_reads, saw_end);
+  if (origin_.wire.is_open()) moved |= turn(origin_, play_.origin, witnessed_.origin, play_.origin_reads, 1 << 20);
+  EXPECT_TRUE(play_.raw || play_.breaks || !origin_.wire.broke()) << "the origin's connection broke";
+  return moved;
 }
 
-void Stage::turn(Peer& peer, const Lines& lines, std::string& received, std::size_t bytes_max, bool& saw_end) {
+bool Stage::turn(Peer& peer, const Lines& lines, std::string& received, std::size_t reads_max, std::size_t writes_max) {
   next_line(peer, lines, received);
-  if (!peer.sending.empty()) {
-    const ssize_t put = ::send(peer.socket.get(), peer.sending.data(), peer.sending.size(), MSG_NOSIGNAL);
-    if (put > 0) peer.sending.erase(0, static_cast<std::size_t>(put));
-  }
-  if (peer.sending.empty() && peer.ends && !peer.ended) {
-    ::shutdown(peer.socket.get(), SHUT_WR);
-    peer.ended = true;
-  }
-  const std::size_t before = received.size();
-  received.resize(before + std::min(bytes_max, std::size_t{1} << 16));
-  const ssize_t got = ::recv(peer.socket.get(), received.data() + before, received.size() - before, 0);
-  received.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  if (got == 0) saw_end = true;
-  EXPECT_TRUE(got >= 0 || errno == EAGAIN || (play_.raw && &peer == &origin_peer_)) << "a connection broke";
+  const bool moved = peer.wire.turn(reads_max, writes_max);
+  received += peer.wire.take_heard();
   next_line(peer, lines, received);
+  return moved;
 }
 
 void Stage::next_line(Peer& peer, const Lines& lines, const std::string& received) {
-  if (peer.line == lines.size() || !peer.sending.empty()) return;
+  if (peer.line == lines.size() || !peer.wire.all_said()) return;
   const Line& line = lines[peer.line];
   const std::size_t found = received.find(line.until, peer.searched);
   if (found == std::string::npos) return;
   peer.searched = found + line.until.size();
-  peer.sending = line.send;
-  peer.ends = peer.ends || line.then_end;
+  peer.wire.say(line.send, line.keys);
+  if (line.then_end) peer.wire.end(line.bluntly);
   ++peer.line;
 }
 

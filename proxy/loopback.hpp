@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "handoff/unique_fd.hpp"
+#include "proxy/loopback_wire.hpp"
 #include "proxy/worker.hpp"
 
 namespace baton::proxy {
@@ -19,6 +20,8 @@ struct Line {
   std::string until;
   std::string send;
   bool then_end = false;
+  bool bluntly = false;                    // it ends without the close_notify of TLS
+  KeyUpdate keys = KeyUpdate::none;        // before it sends, if it speaks TLS 1.3
 };
 using Lines = std::vector<Line>;
 
@@ -28,7 +31,9 @@ struct Play {
   Lines origin;
   std::size_t client_reads = 1 << 20;      // at most so many bytes for each event of the worker
   std::size_t origin_reads = 1 << 20;
+  std::size_t client_writes = 1 << 20;
   bool closes = false;                     // the proxy ends the connection by itself
+  bool breaks = false;                     // it resets the client's connection
   bool raw = false;                        // the listener is a tcp one
 };
 
@@ -37,6 +42,8 @@ struct Witnessed {
   std::string client;
   std::string origin;
   bool client_saw_end = false;
+  bool client_saw_good_end = false;        // with the close_notify of TLS
+  bool client_was_reset = false;
   bool finished = false;
   bool operator==(const Witnessed&) const = default;
 };
@@ -55,7 +62,14 @@ class TestListener {
   state::SocketAddress address_;
 };
 
-std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& server);
+// Where plays are staged.
+struct Scene {
+  explicit Scene(Legs with = {}) : legs(with), settings(loopback_settings(origin.address(), legs)) {}
+  const Legs legs;
+  const TestListener front;
+  const TestListener origin;
+  const std::shared_ptr<const Settings> settings;
+};
 
 // One of the two workers of a move, of a process of its own.
 struct Process {
@@ -76,7 +90,10 @@ enum class Outcome {
 // Descriptors are copied and states encoded, as when they go through a channel.
 void move_all(Worker& from, Worker& to, Outcome outcome);
 
-// The same for workers that run in threads.
+// One parcel, adopted. False: it was refused.
+bool move_one(Worker& from, Worker& to, const handoff::Parcel& parcel);
+
+// As `move_all`, for workers that run in threads.
 void move_between_threads(Worker& from, Worker& to, Outcome outcome);
 
 // A descriptor's calls wait from now on.
@@ -85,39 +102,38 @@ bool wait_readable(int descriptor, int timeout_ms);
 
 class Stage {
  public:
-  Stage(const Play& play, const TestListener& front, const TestListener& origin);
+  Stage(const Play& play, const Scene& scene);
 
   // Runs the play to its end; `after_event` is called after each event of a worker with their number so far.
   Witnessed run(const std::function<void(std::size_t events, Stage&)>& after_event);
 
-  void move(Outcome outcome);              // between the worker that serves and the other one
+  // Between the worker that serves and the other one. False: the connection could not move.
+  bool move(Outcome outcome);
+  std::size_t idle_upstreams() const;
 
  private:
   struct Peer {
-    handoff::UniqueFd socket;
+    Wire wire;
     std::size_t line = 0;
     std::size_t searched = 0;              // of what was received
-    std::string sending;
-    bool ends = false;
-    bool ended = false;
   };
 
-  void turn_client();
-  void turn_origin();
-  // One read and one write.
-  void turn(Peer& peer, const Lines& lines, std::string& received, std::size_t bytes_max, bool& saw_end);
+  // True: bytes moved.
+  bool turn_client();
+  bool turn_origin();
+  bool turn(Peer& peer, const Lines& lines, std::string& received, std::size_t reads_max, std::size_t writes_max);
   static void next_line(Peer& peer, const Lines& lines, const std::string& received);
   bool finished() const;
 
   const Play& play_;
-  const TestListener& origin_;
+  const Scene& scene_;
   Process first_;
   Process second_;
   Worker* serving_ = &first_.worker;
   Worker* other_ = &second_.worker;
   Peer client_;
-  Peer origin_peer_;                       // the connection that was used last
-  std::vector<handoff::UniqueFd> origin_connections_;
+  Peer origin_;                            // its wire is the one that was used last
+  std::vector<Wire> origin_wires_;         // the others
   Witnessed witnessed_;
 };
 

@@ -1,6 +1,7 @@
 // The command line. Everything it starts is wired together here.
 #include <google/protobuf/stubs/common.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -131,6 +132,12 @@ int check(const std::string& file, bool print) {
     std::cerr << in_lines(*problems);
     return exit_failed;
   }
+  try {
+    baton::proxy::read_certificates(std::get<baton::config::Config>(loaded));
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    return exit_failed;
+  }
   if (print) {
     std::cout << baton::config::print(std::get<baton::config::Config>(loaded));
   } else {
@@ -144,7 +151,8 @@ int version() {
             << baton::handoff::limits::protocol_max << "\n"
             << "Boost " << BOOST_VERSION / 100000 << "."
             << BOOST_VERSION / 100 % 1000 << "." << BOOST_VERSION % 100 << "\nprotobuf "
-            << google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION) << "\n";
+            << google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION) << "\n"
+            << OpenSSL_version(OPENSSL_VERSION) << "\n";
   return 0;
 }
 

@@ -59,7 +59,8 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       context_(1),
       signals_(context_, process::signal_descriptor().release()),
       drain_timer_(context_),
-      leftovers_timer_(context_) {
+      leftovers_timer_(context_),
+      certificates_timer_(context_) {
   prepare_process();
 }
 
@@ -123,6 +124,7 @@ int Server::run() {
 
 int Server::loop() {
   read_signals();
+  watch_certificates();
   context_.run();
   if (instance_) {
     pid_file_.withdraw();
@@ -156,7 +158,9 @@ ListeningSocket Server::as_workers_see_it(const BoundSocket& socket) const {
                        .descriptor = socket.socket.get(),
                        .unix_path = socket.address.family == state::Family::unix_path};
   for (const config::Listener& listener : settings_->config.listeners) {
-    if (listener.name == socket.listener && listener.protocol == config::Protocol::tcp) seen.tunnel_to = listener.upstream;
+    if (listener.name != socket.listener) continue;
+    if (listener.protocol == config::Protocol::tcp) seen.tunnel_to = listener.upstream;
+    seen.tls = listener.tls.has_value();
   }
   return seen;
 }

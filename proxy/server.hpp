@@ -20,6 +20,7 @@
 #include "proxy/admin/admin.hpp"
 #include "proxy/donor.hpp"
 #include "proxy/listener.hpp"
+#include "proxy/process/file_stamps.hpp"
 #include "proxy/process/paths.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/state/instance_record.hpp"
@@ -80,6 +81,11 @@ class Server {
   void reload();
   void apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets);
 
+  // ── Watching certificates (server_certificates.cpp) ───────────────────────────────────────────────────────────
+  void watch_certificates();                 // those of the settings of now
+  void look_at_certificates_later();
+  void look_at_certificates();
+
   // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
   void begin_upgrade();
   handoff::Estate estate();
@@ -104,6 +110,10 @@ class Server {
   boost::asio::posix::stream_descriptor signals_;
   boost::asio::steady_timer drain_timer_;
   boost::asio::steady_timer leftovers_timer_;
+  boost::asio::steady_timer certificates_timer_;
+  std::vector<std::string> watched_files_;
+  std::vector<process::FileStamp> loaded_stamps_;
+  std::vector<process::FileStamp> seen_stamps_;   // a moment ago
   handoff::UniqueFd executable_;             // of this process, for a rollback
   std::unique_ptr<runtime::AccessLog> access_log_;
   handoff::InstanceLock lock_;

@@ -54,7 +54,7 @@ void Server::reload() {
     return failed("SIGHUP cannot change " + keys + "; SIGUSR2 can change workers, and stop and start the paths");
   }
   try {
-    auto settings = make_settings(std::move(loaded->config));
+    auto settings = make_settings(std::move(loaded->config), settings_->ticket_keys);
     std::vector<handoff::InheritedSocket> kept = copies_of(sockets_);
     std::vector<BoundSocket> sockets = bind_listeners(settings->config, kept);
     std::unique_ptr<runtime::AccessLog> access_log;
@@ -74,6 +74,7 @@ void Server::apply(std::shared_ptr<const Settings> settings, std::vector<BoundSo
   set_connection_limit();
   log::set_level(log_level(settings_->config));
   std::vector<BoundSocket> before = std::exchange(sockets_, std::move(sockets));
+  watch_certificates();
   const auto listening = listening_sockets();
   workers_->each([&](Worker& worker) {
     worker.reconfigure(settings_, access_log_.get());

@@ -49,7 +49,7 @@ int Server::run_as_successor(handoff::UniqueFd channel) {
           return in_main([&] { return take_over(application, report); });
         },
     });
-    auto outcome = handoff::succeed(std::move(channel), adopter, {.version = options_.version, .features = {}});
+    auto outcome = handoff::succeed(std::move(channel), adopter, {.version = options_.version, .features = {state::tls_feature}});
     asio::post(context_, [this, outcome = std::move(outcome)]() mutable { succession_ended(std::move(outcome)); });
   });
   return loop();
@@ -75,6 +75,8 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
     if (!file) return std::unexpected(file.error());
     pid_file_ = std::move(*file);
   }
+  // A predecessor that knows no TLS has none.
+  settings_->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
   try {
     sockets_ = bind_listeners(settings_->config, inheritance.sockets);
     start_workers(inheritance.generation + 1);

@@ -76,7 +76,7 @@ void Server::begin_upgrade() {
   conversation_ = std::thread([this, pid = spawned->pid, channel = std::move(spawned->channel), handoff]() mutable {
     const handoff::PredecessorTerms terms{
         .self = {shared_.generation, ::getpid(), options_.version},
-        .features = {},
+        .features = {state::tls_feature},
         .ready_timeout = handoff.ready_timeout,
         .step_timeout = handoff.step_timeout,
     };
@@ -97,6 +97,7 @@ handoff::Estate Server::estate() {
       .pid_file = paths_.pid_file.value_or(""),
       .admin = paths_.admin ? paths_.admin->text() : "",
   });
+  if (!settings_->tls.empty()) estate.secrets = settings_->ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = options_.configuration_text;
   estate.executable = executable_.get();
   return estate;
@@ -168,8 +169,9 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
   }
   if (outcome.ending != handoff::Ending::rolled_back) {
     // Signals that came too late to go with Done.
+    const auto instance = static_cast<pid_t>(outcome.report.to.pid);      // not always our child: that may be a wrapper
     for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) {
-      ::kill(static_cast<pid_t>(outcome.report.to.pid), remembered_signals_[i]);
+      ::kill(instance > 0 ? instance : successor, remembered_signals_[i]);
     }
     stopping_ = true;
     const std::uint64_t left = shared_.connections.load();

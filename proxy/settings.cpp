@@ -1,10 +1,14 @@
 #include "proxy/settings.hpp"
 
 #include <netdb.h>
+#include <openssl/crypto.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "handoff/limits.hpp"
+#include "proxy/process/secrecy.hpp"
+#include "proxy/tls/self_test.hpp"
 
 namespace baton::proxy {
 
@@ -49,7 +53,72 @@ runtime::log::Level log_level(const config::Config& config) {
   return Level::info;
 }
 
-std::shared_ptr<const Settings> make_settings(config::Config config) {
+namespace {
+
+std::vector<std::string> files_of_tls(const config::Config& config) {
+  std::vector<std::string> paths;
+  const auto add = [&](const config::Certificate& certificate) {
+    paths.push_back(certificate.cert.path);
+    paths.push_back(certificate.key.path);
+  };
+  for (const auto& listener : config.listeners) {
+    if (!listener.tls) continue;
+    for (const auto& certificate : listener.tls->certificates) add(certificate);
+    if (listener.tls->client_ca) paths.push_back(listener.tls->client_ca->path);
+  }
+  for (const auto& upstream : config.upstreams) {
+    if (!upstream.tls) continue;
+    if (upstream.tls->certificate) add(*upstream.tls->certificate);
+    if (upstream.tls->ca) paths.push_back(upstream.tls->ca->path);
+  }
+  return paths;
+}
+
+// Of all listeners and upstreams of `settings.config`; `settings.upstreams` are in the same order.
+void read_certificates(Settings& settings) {
+  // Before the files are read: what changes meanwhile is seen as changed.
+  settings.tls_files = process::stamps_of(files_of_tls(settings.config));
+  settings.tls.clear();
+  for (const config::Listener& listener : settings.config.listeners) {
+    if (!listener.tls) continue;
+    settings.tls[listener.name] =
+        std::make_shared<tls::ServerContext>(*listener.tls, listener.name, *settings.ticket_keys);
+  }
+  for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+    const auto& upstream_tls = settings.config.upstreams[i].tls;
+    settings.upstreams[i].tls = upstream_tls ? std::make_shared<tls::ClientContext>(*upstream_tls) : nullptr;
+  }
+}
+
+// Before anything is served with TLS. (A reload may bring the first listener that has it.)
+void prepare_tls(const Settings& settings) {
+  const bool has_tls = !settings.tls.empty() || std::any_of(settings.upstreams.begin(), settings.upstreams.end(),
+                                                            [](const auto& upstream) { return upstream.tls != nullptr; });
+  if (!has_tls) return;
+  process::keep_memory_private();
+  for (const auto& failure : tls::run_self_test()) {
+    runtime::log::warning("TLS with {} works, but its connections cannot move and will drain in an upgrade: {} ({})",
+                          failure.suite, failure.why, OpenSSL_version(OPENSSL_VERSION));
+  }
+}
+
+}  // namespace
+
+void read_certificates(const config::Config& config) {
+  Settings settings;
+  settings.ticket_keys = std::make_shared<tls::TicketKeys>();
+  settings.config = config;
+  for (const auto& upstream : config.upstreams) settings.upstreams.push_back({.name = upstream.name, .servers = {}});
+  read_certificates(settings);
+}
+
+std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) {
+  auto renewed = std::make_shared<Settings>(settings);
+  read_certificates(*renewed);
+  return renewed;
+}
+
+std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys) {
   auto settings = std::make_shared<Settings>();
   const config::Limits& limits = config.limits;
   const config::Timeouts& timeouts = config.timeouts;
@@ -69,6 +138,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config) {
       .keep_access = config.log.access.has_value(),
   };
   settings->connect_ms = timeouts.connect.count();
+  settings->handshake_ms = timeouts.handshake.count();
   settings->upstream_idle_ms = timeouts.upstream_idle.count();
   if (config.log.access) {
     settings->access_format = config.log.access->format == config::AccessFormat::json ? runtime::AccessFormat::json
@@ -77,11 +147,16 @@ std::shared_ptr<const Settings> make_settings(config::Config config) {
   for (const config::Upstream& upstream : config.upstreams) {
     upstream::UpstreamServers servers{.name = upstream.name, .servers = {}};
     for (const config::Server& server : upstream.servers) {
-      for (auto& address : look_up(server.address)) servers.servers.push_back({std::move(address), server.weight});
+      for (auto& address : look_up(server.address)) {
+        servers.servers.push_back({std::move(address), server.weight, server.address.host});
+      }
     }
     settings->upstreams.push_back(std::move(servers));
   }
+  settings->ticket_keys = std::move(ticket_keys);
   settings->config = std::move(config);
+  read_certificates(*settings);
+  prepare_tls(*settings);
   return settings;
 }
 

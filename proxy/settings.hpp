@@ -2,6 +2,7 @@
 // swapped whole.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,8 +10,10 @@
 
 #include "config/config.hpp"
 #include "proxy/http1/exchange.hpp"
+#include "proxy/process/file_stamps.hpp"
 #include "proxy/runtime/access_log.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/tls/server_context.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace baton::proxy {
@@ -20,12 +23,24 @@ struct Settings {
   http1::Rules rules;
   std::int64_t connect_ms = 5'000;
   std::int64_t upstream_idle_ms = 55'000;
+  std::int64_t handshake_ms = 10'000;
   std::vector<upstream::UpstreamServers> upstreams;
+  std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all settings it ever has
+  std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners that have it
+  std::vector<process::FileStamp> tls_files;         // certificates, keys and CAs as they were when they were read
   std::optional<runtime::AccessFormat> access_format;
 };
 
-// Looks the servers' names up. Throws std::runtime_error naming the server that has no address.
-std::shared_ptr<const Settings> make_settings(config::Config config);
+// Looks the servers' names up and reads certificates. Throws std::runtime_error naming the server that has no address,
+// or the file. A new configuration of a running process goes on with its ticket keys.
+std::shared_ptr<const Settings> make_settings(
+    config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>());
+
+// The same settings with certificates, keys and CAs read again. Throws as above.
+std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);
+
+// Reads every certificate, key and CA that the configuration names, and throws as above.
+void read_certificates(const config::Config& config);
 
 // The level that the configuration asks for.
 runtime::log::Level log_level(const config::Config& config);

@@ -133,6 +133,7 @@ void Worker::tick(std::int64_t now_ms) {
   deadlines_.advance(now_ms);
   if (now_ms >= next_expiry_ms_) {
     next_expiry_ms_ = now_ms + expiry_every_ms;
+    if (settings_->ticket_keys) settings_->ticket_keys->rotate_if_due(now_ms);
     pool_.expire(now_ms, settings_->upstream_idle_ms);
     // More than there are clients cannot be used at once; a few are kept for the next burst.
     pool_.trim(std::max<std::size_t>(count_, idle_upstreams_kept));
@@ -158,6 +159,7 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   } else {
     state.protocol = state::Tunnel{.upstream = from.tunnel_to, .attempts = 0, .access = {}};
   }
+  if (from.tls) state.client.tls.emplace().since_ms = now_ms();
   auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
   if (!connection->watch()) return;
   Connection& added = *connection.release();
@@ -198,7 +200,12 @@ void Worker::remove(Connection& connection) {
 }
 
 bool Worker::boundary(Connection& connection) {
-  if (!wake_ || connection.stays || !http1::at_boundary(connection.state())) return false;
+  if (!wake_ || connection.stays) return false;
+  if (connection.is_kept()) {
+    stay_where_it_is(connection);
+    return false;
+  }
+  if (!connection.at_boundary()) return false;
   connection.freeze();
   unlist(connection);
   at_boundary_.push_back(&connection);
@@ -217,10 +224,21 @@ void Worker::flush_access() {
   access_log_->write(std::exchange(access_lines_, {}));
 }
 
-void Worker::note_connect_failure(const state::SocketAddress& server, int error) {
+void Worker::note_connect_failure(const state::SocketAddress& server, std::string_view why) {
   if (now_ms() < next_failure_line_ms_) return;       // one line a second says it
   next_failure_line_ms_ = now_ms() + failure_line_every_ms;
-  log::warning("server {} cannot be connected: {}", server.text(), std::strerror(error));
+  log::warning("server {} cannot be connected: {}", server.text(), why);
+}
+
+void Worker::note_tls_failure(const state::ConnectionState& state, std::string_view why) {
+  if (now_ms() < next_tls_line_ms_) return;
+  next_tls_line_ms_ = now_ms() + failure_line_every_ms;
+  log::info("TLS with {} on {} failed: {}", state.client_address.text(), state.listener, why);
+}
+
+std::shared_ptr<const tls::ServerContext> Worker::server_context(const std::string& listener) const {
+  const auto found = settings_->tls.find(listener);
+  return found == settings_->tls.end() ? nullptr : found->second;
 }
 
 void Worker::count(admin::Connections& into) const {

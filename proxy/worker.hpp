@@ -38,6 +38,7 @@ struct Shared {
 struct ListeningSocket {
   std::string listener;
   std::string tunnel_to;                    // the upstream of a tcp listener; empty: http
+  bool tls = false;
   int descriptor = -1;
   bool unix_path = false;
 };
@@ -66,10 +67,13 @@ class Worker {
   bool has_listener(const std::string& name) const;
   // Where the connection's servers come from; nullptr: this configuration has no such upstream.
   upstream::Upstream* route(const state::ConnectionState& state);
-  // An exchange has ended. True: the connection has been frozen for a handover.
+  // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
   void log_access(const state::ConnectionState& state, const state::AccessRecord& record);
-  void note_connect_failure(const state::SocketAddress& server, int error);
+  void note_connect_failure(const state::SocketAddress& server, std::string_view why);
+  void note_tls_failure(const state::ConnectionState& state, std::string_view why);
+  // For new handshakes on the listener; none: it has no TLS (any more).
+  std::shared_ptr<const tls::ServerContext> server_context(const std::string& listener) const;
   // It is closed: forget it, and free it after this round of events.
   void remove(Connection& connection);
 
@@ -120,7 +124,7 @@ class Worker {
 
   struct FrozenUpstream {
     state::IdleUpstream idle;
-    std::unique_ptr<runtime::Socket> socket;
+    std::unique_ptr<tls::Stream> stream;
   };
 
   void tick(std::int64_t now_ms);
@@ -134,6 +138,8 @@ class Worker {
   void give(Connection& connection, handoff::Room& room, handoff::Batch& batch);
   void give_idle_upstream(handoff::Room& room, handoff::Batch& batch);
   void stay(Connection& connection);
+  // OpenSSL keeps its TLS, so it cannot move.
+  void stay_where_it_is(Connection& connection);
   void pool_idle_upstream(FrozenUpstream frozen);
 
   std::shared_ptr<const Settings> settings_;
@@ -148,6 +154,7 @@ class Worker {
   std::string access_lines_;
   std::int64_t next_expiry_ms_ = 0;
   std::int64_t next_failure_line_ms_ = 0;
+  std::int64_t next_tls_line_ms_ = 0;
   std::int64_t next_pause_line_ms_ = 0;
   const std::uint64_t id_base_;
   std::uint64_t last_id_ = 0;

@@ -60,8 +60,9 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     if (!has_room(room)) return true;
     Connection& connection = *sweep_;
     sweep_ = connection.next_;
-    const bool is_tunnel = std::holds_alternative<state::Tunnel>(connection.state().protocol);
-    if (connection.stays || !(final_sweep_ || is_tunnel || http1::at_boundary(connection.state()))) continue;
+    if (connection.is_kept()) stay_where_it_is(connection);
+    // One in its handshake comes by itself when that is over.
+    if (connection.stays || !connection.is_movable() || !(final_sweep_ || connection.at_boundary())) continue;
     connection.freeze();
     unlist(connection);
     give(connection, room, batch);
@@ -75,6 +76,8 @@ void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& b
   parcel.label = state::phase_name(connection.state());
   parcel.frozen_at_us = connection.frozen_at_us();
   parcel.payload = state::encode(connection.state());
+  parcel.secrets = state::encode_secrets(connection.state());
+  if (state::has_tls(connection.state())) parcel.required_features.push_back(state::tls_feature);
   parcel.descriptors.push_back(connection.client_descriptor());
   if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
   if (parcel.payload.size() > handoff::limits::parcel_bytes_max) {
@@ -90,14 +93,23 @@ void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& b
 void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   upstream::Pool::Leaving leaving;
   if (!pool_.leave_one(leaving)) return;
+  upstream::IdleConnection& connection = leaving.connection;
+  if (connection.leg.tls && connection.leg.tls->stage == state::TlsStage::kept) {
+    connection.stream->socket().close();
+    loop_.dispose(std::move(connection.stream));
+    return;
+  }
   handoff::Parcel parcel;
   parcel.id = next_id();
   parcel.label = admin::upstream_idle_label;
   parcel.frozen_at_us = runtime::monotonic_us();
-  leaving.socket->unwatch();
-  parcel.descriptors.push_back(leaving.socket->descriptor());
-  FrozenUpstream frozen{{leaving.upstream, leaving.server, leaving.since_ms}, std::move(leaving.socket)};
+  connection.stream->freeze();
+  parcel.descriptors.push_back(connection.stream->socket().descriptor());
+  FrozenUpstream frozen{{leaving.upstream, leaving.server, connection.since_ms, std::move(connection.leg)},
+                        std::move(connection.stream)};
   parcel.payload = state::encode(frozen.idle);
+  parcel.secrets = state::encode_secrets(frozen.idle);
+  if (frozen.idle.leg.tls) parcel.required_features.push_back(state::tls_feature);
   take_room(room, parcel);
   offered_upstreams_.emplace(parcel.id, std::move(frozen));
   batch.parcels.push_back(std::move(parcel));
@@ -109,8 +121,8 @@ void Worker::adopted(handoff::ParcelId id) {
     offered_.erase(found);
     connection.let_go();
   } else if (const auto upstream = offered_upstreams_.find(id); upstream != offered_upstreams_.end()) {
-    upstream->second.socket->release();
-    loop_.dispose(std::move(upstream->second.socket));
+    upstream->second.stream->socket().release();
+    loop_.dispose(std::move(upstream->second.stream));
     offered_upstreams_.erase(upstream);
   }
 }
@@ -136,7 +148,7 @@ void Worker::take_back(handoff::ParcelId id) {
   } else if (const auto upstream = offered_upstreams_.find(id); upstream != offered_upstreams_.end()) {
     FrozenUpstream frozen = std::move(upstream->second);
     offered_upstreams_.erase(upstream);
-    frozen.socket->note_shared();
+    frozen.stream->socket().note_shared();
     pool_idle_upstream(std::move(frozen));
   }
 }
@@ -158,15 +170,24 @@ void Worker::stay(Connection& connection) {
   connection.resume();
 }
 
+void Worker::stay_where_it_is(Connection& connection) {
+  if (connection.stays) return;
+  connection.stays = true;
+  if (connection.listed_) ++staying_;
+  if (wake_ && listed_ == staying_) wake_();
+}
+
 void Worker::pool_idle_upstream(FrozenUpstream frozen) {
   upstream::Upstream* upstream = pool_.find(frozen.idle.upstream);
-  upstream::Server* server = upstream != nullptr ? upstream->find(frozen.idle.server) : nullptr;
-  if (server == nullptr || stopping_ || !frozen.socket->watch()) {
-    frozen.socket->close();
-    loop_.dispose(std::move(frozen.socket));
+  upstream::Server* server =
+      upstream != nullptr ? upstream->find(frozen.idle.server, state::terms_of(frozen.idle.leg)) : nullptr;
+  const bool is_wanted = server != nullptr && !stopping_;
+  if (!is_wanted || !frozen.stream->watch()) {
+    frozen.stream->socket().close();
+    loop_.dispose(std::move(frozen.stream));
     return;
   }
-  pool_.give(*server, std::move(frozen.socket), frozen.idle.idle_since_ms);
+  pool_.give(*server, {std::move(frozen.stream), std::move(frozen.idle.leg), frozen.idle.idle_since_ms});
 }
 
 // ── The successor's side ──────────────────────────────────────────────────────────────────────────────────────────
@@ -174,8 +195,8 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
 bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<handoff::UniqueFd> descriptors) {
   if (auto* idle = std::get_if<state::IdleUpstream>(&moved)) {
     if (descriptors.size() != 1) return false;
-    auto socket = std::make_unique<runtime::Socket>(loop_, std::move(descriptors[0]), pool_);
-    return prepared_upstreams_.emplace(id, FrozenUpstream{std::move(*idle), std::move(socket)}).second;
+    auto stream = std::make_unique<tls::Stream>(loop_, std::move(descriptors[0]), pool_);
+    return prepared_upstreams_.emplace(id, FrozenUpstream{std::move(*idle), std::move(stream)}).second;
   }
   auto& state = std::get<state::ConnectionState>(moved);
   if (descriptors.size() != (state.upstream ? 2u : 1u)) return false;
@@ -199,7 +220,7 @@ void Worker::start(handoff::ParcelId id) {
   } else if (const auto upstream = prepared_upstreams_.find(id); upstream != prepared_upstreams_.end()) {
     FrozenUpstream frozen = std::move(upstream->second);
     prepared_upstreams_.erase(upstream);
-    frozen.socket->note_shared();
+    frozen.stream->socket().note_shared();
     pool_idle_upstream(std::move(frozen));
   }
 }

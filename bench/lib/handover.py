@@ -26,11 +26,11 @@ class Move:
 class Handover:
     """A process that starts, loads its configuration and ends costs something too: moving nothing is subtracted."""
 
-    def __init__(self, kind, load, connections, rounds):
+    def __init__(self, kind, service, load, connections, rounds):
         empty, full = [], []
         for _ in range(rounds):
-            empty.append(_move(kind, load, 0))
-            full.append(_move(kind, load, connections))
+            empty.append(_move(kind, service, load, 0))
+            full.append(_move(kind, service, load, connections))
 
         def each_us(side):
             return (statistics.median(getattr(move, side) for move in full) -
@@ -44,9 +44,9 @@ class Handover:
         self.pause_us = [statistics.median(move.pause_us[i] for move in full) for i in range(3)]
 
 
-def _move(kind, load, connections):
-    proxy = Proxy(kind, load.origin_port)
-    load.open("moving", proxy.port, connections)
+def _move(kind, service, load, connections):
+    proxy = Proxy(kind, service, load.origin_port)
+    load.open("moving", proxy, connections)
     before_ns = cpu_clock_ns(proxy.pid)
     os.kill(proxy.pid, signal.SIGUSR2)
     _, status, usage = os.wait4(proxy.pid, 0)

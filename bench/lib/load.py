@@ -1,5 +1,6 @@
-"""The load generator (load.cpp): builds it, starts it, gives it commands."""
+"""The load generator (load/): builds it, starts it, gives it commands."""
 
+import glob
 import os
 import subprocess
 
@@ -9,15 +10,16 @@ class BenchError(Exception):
 
 
 class Load:
-    def __init__(self, source, directory, cpu):
+    def __init__(self, sources, directory, cpu):
         program = os.path.join(directory, "load")
-        subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", program, source], check=True)
+        subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", program,
+                        *glob.glob(os.path.join(sources, "*.cpp")), "-lssl", "-lcrypto"], check=True)
         self._process = subprocess.Popen(["taskset", "-c", str(cpu), program], text=True, bufsize=1,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.origin_port = int(self._read("start")["origin"])
 
-    def open(self, group, port, count):
-        self._command(f"open {group} {port} {count}", count)
+    def open(self, group, proxy, count):
+        self._command(f"open {group} {proxy.port} {count} {proxy.speaks}", count)
 
     def ask(self, group, count, path="/"):
         self._command(f"ask {group} {count} {path}", count)
@@ -25,8 +27,12 @@ class Load:
     def each(self, group, count):
         self._command(f"each {group}", count)
 
-    def fresh(self, port, count):
-        self._command(f"fresh {port} {count}", count)
+    def fresh(self, proxy, count):
+        self._command(f"fresh {proxy.port} {count} {proxy.speaks}", count)
+
+    def resumed(self, proxy, count):
+        """As `fresh`, with handshakes that resume the newest session from this proxy; there must be one."""
+        self._command(f"fresh {proxy.port} {count} resumed", count)
 
     def close(self, group):
         self._command(f"close {group}", 0)

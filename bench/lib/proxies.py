@@ -4,6 +4,7 @@ import ctypes
 import grp
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 from .load import BenchError
 
 PACKAGES = {"taskset": "util-linux", "callgrind_annotate": "valgrind"}      # others are named like their program
+CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "configs")
 LOG_LINES_SHOWN = 15
 START_PATIENCE_S = 300      # under valgrind on a busy machine
 
@@ -27,17 +29,21 @@ def find_program(name):
 
 
 class Proxy:
-    """One running proxy. `prefix` is a command to run it under, such as valgrind."""
+    """One running proxy. `service` is what it does: "plain" or "tls" for HTTP, or "tunnel". `prefix` is a command to
+    run it under, such as valgrind."""
 
-    def __init__(self, kind, origin_port, prefix=()):
+    def __init__(self, kind, service, origin_port, prefix=()):
         self.name = kind.name
+        self.speaks = "tls" if service == "tls" else "plain"
         self.port = free_port()
         self.directory = tempfile.mkdtemp(dir=kind.directory)
         self.log = os.path.join(self.directory, "log")
-        config = os.path.join(self.directory, os.path.basename(kind.template))
-        write_config(kind.template, config, {"PORT": self.port, "ORIGIN": origin_port, "DIR": self.directory,
-                                             "USER": pwd.getpwuid(os.geteuid()).pw_name,
-                                             "GROUP": grp.getgrgid(os.getegid()).gr_name})
+        config = os.path.join(self.directory, kind.template)
+        write_config(service, kind.template, config,
+                     {"PORT": self.port, "ORIGIN": origin_port, "DIR": self.directory,
+                      "CERTIFICATE": certificate_in(kind.directory),
+                      "USER": pwd.getpwuid(os.geteuid()).pw_name,
+                      "GROUP": grp.getgrgid(os.getegid()).gr_name})
         command = [*prefix, *(word.replace("@CONFIG@", config) for word in kind.command)]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["taskset", "-c", str(kind.cpu), *command], cwd=self.directory,
@@ -89,13 +95,29 @@ class Kind:
         self.cpu = cpu
 
 
-def write_config(template, path, values):
-    with open(template, encoding="utf-8") as source:
-        text = source.read()
+def write_config(service, template, path, values):
+    """A line that ends with "# only SERVICE" is for that service only."""
+    folder = os.path.join(CONFIGS, "tunnel" if service == "tunnel" else "")
+    with open(os.path.join(folder, template), encoding="utf-8") as source:
+        text = re.sub(rf"^.* # only (?!{service}$)\w+\n", "", source.read(), flags=re.MULTILINE)
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     with open(path, "w", encoding="utf-8") as target:
         target.write(text)
+
+
+def certificate_in(directory):
+    """An ECDSA certificate on P-256 with its key, in one file that all three take; made once."""
+    path = os.path.join(directory, "certificate.pem")
+    if not os.path.exists(path):
+        key = path + ".key"
+        made = subprocess.run([find_program("openssl"), "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt",
+                               "ec_paramgen_curve:P-256", "-keyout", key, "-subj", "/CN=localhost", "-days", "2",
+                               "-addext", "subjectAltName=DNS:localhost"],
+                              check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with open(key, "rb") as source, open(path, "wb") as target:
+            target.write(made.stdout + source.read())
+    return path
 
 
 def free_port():

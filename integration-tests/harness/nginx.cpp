@@ -12,7 +12,7 @@ constexpr const char* program = "/usr/sbin/nginx";
 
 }  // namespace
 
-Nginx::Nginx() {
+Nginx::Nginx(const std::string& listen_options, const std::string& lines) {
   const std::string dir = directory_.path();
   replace_file(directory_ / "small", pattern(10));
   replace_file(directory_ / "large", pattern(1 << 20));
@@ -28,7 +28,8 @@ Nginx::Nginx() {
                                               dir +
                                               "/scgi;\n"
                                               "  server { listen " +
-                                              address_.text() + "; root " + dir + "; } }\n");
+                                              address_.text() + " " + listen_options + "; root " + dir + "; " + lines +
+                                              " } }\n");
   process_ = std::make_unique<Process>(Command{{program, "-p", dir, "-e", "stderr", "-c", directory_ / "nginx.conf"}});
   try {
     await([this] { return is_alive(process_->pid()) && is_listening(address_); }, "nginx to listen");

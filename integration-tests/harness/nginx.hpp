@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "harness/address.hpp"
 #include "harness/process.hpp"
@@ -12,7 +13,9 @@ namespace baton::harness {
 
 class Nginx {
  public:
-  Nginx();
+  Nginx() : Nginx("", "") {}
+  // `listen_options` as "ssl"; `lines` of its configuration, within the server.
+  Nginx(const std::string& listen_options, const std::string& lines);
 
   const Address& address() const { return address_; }
 

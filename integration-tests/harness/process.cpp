@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <optional>
 
 namespace baton::harness {
 
@@ -32,11 +33,15 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 // In a process group of its own, with a clean signal mask and no signal ignored.
-pid_t spawn(Command command, const Pipe& out, const Pipe& err) {
+pid_t spawn(Command command, const Pipe* in, const Pipe& out, const Pipe& err) {
   for (char** have = environ; *have != nullptr; ++have) command.environment.emplace_back(*have);
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  if (in != nullptr) {
+    posix_spawn_file_actions_adddup2(&files, in->read.get(), STDIN_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
   posix_spawn_file_actions_adddup2(&files, out.write.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&files, err.write.get(), STDERR_FILENO);
   if (!command.directory.empty()) posix_spawn_file_actions_addchdir_np(&files, command.directory.c_str());
@@ -78,7 +83,10 @@ void kill_group(pid_t group) {
 
 Process::Process(const Command& command) {
   Pipe out, err;
-  pid_ = spawn(command, out, err);
+  std::optional<Pipe> in;
+  if (command.has_input) in.emplace();
+  pid_ = spawn(command, in ? &*in : nullptr, out, err);
+  if (in) input_ = std::move(in->write);
   captures_[0].pipe = std::move(out.read);
   captures_[1].pipe = std::move(err.read);
   stop_reading_ = Fd(::eventfd(0, EFD_CLOEXEC));
@@ -115,6 +123,14 @@ std::string Process::await_line(Stream stream, const std::regex& pattern, Millis
       lock.unlock();
       throw Failure(why + " before the line that was expected.\n" + logs());
     }
+  }
+}
+
+void Process::type(std::string_view text) const {
+  while (!text.empty()) {
+    const ssize_t taken = ::write(input_.get(), text.data(), text.size());
+    if (taken < 0) throw Failure("process " + std::to_string(pid_) + " reads no more.\n" + logs());
+    text.remove_prefix(static_cast<std::size_t>(taken));
   }
 }
 
@@ -172,7 +188,7 @@ std::string Process::logs() const {
 
 Outcome run(const Command& command) {
   Process process(command);
-  Ended ended = process.await_exit();
+  Ended ended = process.await_exit(command.patience);
   process.await_end_of_output();
   return {ended.code, process.out(), process.err()};
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <regex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Command {
   std::vector<std::string> argv;              // argv[0] is looked up in PATH
   std::vector<std::string> environment = {};  // "NAME=value", beside what we have ourselves
   std::string directory = {};                 // empty: ours
+  Milliseconds patience = wait_max;           // of `run`, for its end
+  bool has_input = false;                     // what `type` gives it; else its standard input is empty
 };
 
 class Process {
@@ -44,6 +47,10 @@ class Process {
 
   void signal(int number) const;
 
+  // Into its standard input, as somebody at a keyboard would; and the end of that.
+  void type(std::string_view text) const;
+  void end_input() { input_.close(); }
+
   // Waits for the process itself, not for what it started; afterwards its output is complete if nothing else holds
   // the pipes. May be called again.
   Ended await_exit(Milliseconds limit = wait_max);
@@ -64,6 +71,7 @@ class Process {
   std::string logs() const;
 
   pid_t pid_ = -1;
+  Fd input_;
   Ended ended_;
   bool reaped_ = false;
   mutable std::mutex mutex_;  // guards the captures' text, looked and ended

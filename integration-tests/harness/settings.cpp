@@ -22,11 +22,12 @@ std::string to_yaml(const Settings& settings, const TempDir& directory) {
       "]\n"
       "    protocol: " +
       settings.protocol + "\n" + (settings.protocol == "tcp" ? "    upstream: web\n" : "") +
-      (settings.tcp_binds.empty() ? "" : tcp) +
+      (settings.tls.empty() ? "" : "    tls: { " + settings.tls + " }\n") + (settings.tcp_binds.empty() ? "" : tcp) +
+      settings.more_listeners +
       "upstreams:\n"
       "  - name: web\n"
       "    servers:\n" +
-      servers;
+      servers + (settings.upstream_tls.empty() ? "" : "    tls: " + settings.upstream_tls + "\n");
   std::string yaml =
       "version: 1\n" + (settings.topology.empty() ? one_of_each : settings.topology) +
       "handoff: { socket: " + directory / "handoff.sock" +
@@ -43,7 +44,7 @@ std::string to_yaml(const Settings& settings, const TempDir& directory) {
   if (!settings.timeouts.empty()) yaml += "timeouts: { " + settings.timeouts + " }\n";
   if (!settings.limits.empty()) yaml += "limits: { " + settings.limits + " }\n";
   if (!settings.log.empty()) yaml += "log: { " + settings.log + " }\n";
-  return yaml;
+  return yaml + settings.more;
 }
 
 }  // namespace baton::harness

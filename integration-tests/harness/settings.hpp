@@ -19,6 +19,10 @@ struct Settings {
   std::vector<Server> servers = {};
   std::vector<Address> binds = {};  // empty: one free port of 127.0.0.1
   std::string protocol = "http";
+  std::string tls = {};             // of the listener: "certificates: [ … ], min_version: "1.3""; empty: plain
+  std::string more_listeners = {};  // lines of YAML: "  - { name: raw, … }\n"
+  std::string upstream_tls = {};    // of the upstream: "{ ca: /path }"; empty: plain
+  std::string more = {};            // lines of YAML at the end
   std::vector<Address> tcp_binds = {};  // a second listener, raw TCP, to the same servers; empty: none
   std::string topology = {};  // listeners and upstreams as YAML, instead of those made from what is above
   std::string timeouts = {};  // "head: 300ms, idle: 1s"; likewise limits and log

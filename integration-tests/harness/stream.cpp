@@ -79,13 +79,13 @@ bool Stream::await_bytes_forever() {
   if (!unread_.empty()) return true;
   pollfd wait{fd(), POLLIN, 0};
   ::poll(&wait, 1, -1);
-  return receive_now() == Got::bytes;
+  return receive_now(unread_) == Got::bytes;
 }
 
 void Stream::expect_silence(Milliseconds for_so_long) {
   if (!unread_.empty()) throw Failure("silence was expected" + shown(unread_));
   if (!wait_for(fd(), POLLIN, Deadline(for_so_long))) return;
-  const Got got = receive_now();
+  const Got got = receive_now(unread_);
   throw Failure(got == Got::bytes ? "silence was expected" + shown(unread_)
                                   : "an open connection was expected, it has ended");
 }
@@ -106,15 +106,15 @@ void Stream::shut_down() {
 
 Stream::Got Stream::receive(Deadline deadline) {
   if (!wait_for(fd(), POLLIN, deadline)) throw Failure("nothing more came from the other side" + shown(unread_));
-  return receive_now();
+  return receive_now(unread_);
 }
 
-Stream::Got Stream::receive_now() {
+Stream::Got Stream::receive_now(std::string& into) {
   char piece[64 * 1024];
   ssize_t n = ::recv(fd(), piece, sizeof piece, 0);
   if (n == 0) return Got::fin;
   if (n < 0) return Got::reset;
-  unread_.append(piece, static_cast<std::size_t>(n));
+  into.append(piece, static_cast<std::size_t>(n));
   return Got::bytes;
 }
 

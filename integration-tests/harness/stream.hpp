@@ -23,13 +23,16 @@ inline void PrintTo(End end, std::ostream* out) {
 class Stream {
  public:
   explicit Stream(Fd socket) : socket_(std::move(socket)) {}
+  virtual ~Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   int fd() const { return socket_.get(); }
 
   // Sends all of it, or throws: the other side went away, or took nothing until the deadline.
   void send(std::string_view bytes);
   // As `send`, but a lost connection is no failure: how many bytes the kernel took.
-  std::size_t send_what_goes(std::string_view bytes);
+  virtual std::size_t send_what_goes(std::string_view bytes);
 
   // These throw when the connection ends before they have what they want.
   std::string read_exactly(std::size_t bytes);
@@ -49,7 +52,7 @@ class Stream {
   void expect_silence(Milliseconds for_so_long);
 
   // Our side has no more to say (FIN), the other may go on.
-  void half_close();
+  virtual void half_close();
   // Ends with RST, throwing away what is in the buffers.
   void reset();
   void close() { socket_.close(); }
@@ -58,10 +61,13 @@ class Stream {
 
   std::size_t bytes_sent() const { return bytes_sent_; }
 
- private:
+ protected:
   enum class Got { bytes, fin, reset };
+  // One read, into `into`; it waits if nothing is there.
+  virtual Got receive_now(std::string& into);
+
+ private:
   Got receive(Deadline deadline);
-  Got receive_now();
   void await_more(const std::string& what);
   std::string take(std::size_t bytes);
 

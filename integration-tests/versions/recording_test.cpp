@@ -34,7 +34,7 @@ std::vector<std::string> payloads_of(const std::vector<RecordedFrame>& recording
 std::multiset<std::string> kinds_in(const std::vector<RecordedFrame>& recording) {
   std::multiset<std::string> names;
   for (const std::string& payload : payloads_of(recording)) {
-    const auto moved = state::decode(payload, 0);
+    const auto moved = state::decode(payload, {}, 0);
     if (!moved) {
       ADD_FAILURE() << "a payload that cannot be decoded";
       continue;
@@ -151,10 +151,10 @@ TEST_P(Recorded, RecordsMeanToUsWhatTheyMeantThen) {
 // Proto3 writes nothing for a field that has its default, so fields that this version has added do not show.
 TEST_P(Recorded, PayloadsLoseNothingByBeingDecodedAndEncodedAgain) {
   for (const std::string& payload : payloads_of(recording)) {
-    const auto moved = state::decode(payload, 0);
+    const auto moved = state::decode(payload, {}, 0);
     ASSERT_TRUE(moved);
     const std::string again = std::visit([](const auto& one) { return state::encode(one); }, *moved);
-    EXPECT_EQ(state::decode(again, 0), moved);
+    EXPECT_EQ(state::decode(again, {}, 0), moved);
     EXPECT_EQ(again, payload);
   }
 }

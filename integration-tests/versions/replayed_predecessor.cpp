@@ -158,7 +158,7 @@ void ReplayedPredecessor::send_offer(const RecordedFrame& frame) {
 }
 
 void ReplayedPredecessor::take_off(handoff::wire::Offer::Parcel& parcel) {
-  const auto moved = state::decode(parcel.payload(), 0);
+  const auto moved = state::decode(parcel.payload(), {}, 0);
   if (!moved) throw Failure("a recorded payload cannot be decoded");
   if (const auto* connection = std::get_if<state::ConnectionState>(&*moved)) {
     Legs& legs = legs_.at(kind_of(*connection));

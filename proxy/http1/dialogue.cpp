@@ -56,7 +56,7 @@ Context Dialogue::context() {
 
 void Dialogue::freeze() {
   if (freezing_ == Freezing::never || over()) return;
-  auto moved = state::decode(state::encode(state_), 0);
+  auto moved = state::decode(state::encode(state_), state::encode_secrets(state_).view(), 0);
   ASSERT_TRUE(moved) << "a state of the engine's does not hold together";
   auto& there = std::get<ConnectionState>(*moved);
   ASSERT_EQ(there, state_);

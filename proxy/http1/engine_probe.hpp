@@ -41,7 +41,7 @@ class EngineProbe {
   }
 
   static void check_round_trip(const state::ConnectionState& state) {
-    const auto again = state::decode(state::encode(state), 0);
+    const auto again = state::decode(state::encode(state), state::encode_secrets(state).view(), 0);
     require(again && std::get<state::ConnectionState>(*again) == state, "a state is not the same once decoded");
   }
 

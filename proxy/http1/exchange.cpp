@@ -48,7 +48,8 @@ Ask connected(ConnectionState& state, const Context& context) {
     return answer(state, context, error.status, connecting.request.head_only);
   }
   Buffer& out = state.upstream->unsent;
-  write_request_head(context.scratch.request, context.scratch.meaning, {context.client_address, context.proto}, out);
+  write_request_head(context.scratch.request, context.scratch.meaning,
+                     {context.client_address, context.proto, context.client_subject}, out);
   state.upstream->write_at_ms = context.now_ms;
   Relaying& relaying = http1.phase.emplace<Relaying>();
   relaying.request = connecting.request;
@@ -74,11 +75,11 @@ Ask end_exchange(ConnectionState& state, const Context& context) {
     const UpstreamLeg& upstream = *state.upstream;
     const bool reusable = response.upstream_keep_alive && has_ended(relaying.request.body) &&
                           !relaying.upload_abandoned && !upstream.read_ended && !upstream.write_ended &&
-                          upstream.unread.empty() && upstream.unsent.empty();
+                          upstream.unread.empty() && upstream.all_sent();
     if (reusable) return Ask::park;
     state.upstream.reset();
   }
-  if (!state.client.unsent.empty()) {
+  if (!state.client.all_sent()) {
     if (!has_ended(relaying.request.body)) relaying.upload_abandoned = true;   // nobody is left to take the rest
     return Ask::wait;
   }
@@ -140,12 +141,12 @@ Ask tunnelled(ConnectionState& state, const Context& context) {
 // The upload's turn: bytes of the body are to come and there is room for them.
 bool awaits_body(const ConnectionState& state, const Relaying& relaying) {
   return !has_ended(relaying.request.body) && !state.client.read_ended &&
-         (relaying.upload_abandoned || (state.upstream && state.upstream->unsent.empty()));
+         (relaying.upload_abandoned || (state.upstream && state.upstream->all_sent()));
 }
 
 std::int64_t relaying_deadline(const ConnectionState& state, const Relaying& relaying, const Rules& rules) {
   std::int64_t deadline = never;
-  if (!state.client.unsent.empty()) deadline = std::min(deadline, state.client.write_at_ms + rules.send_ms);
+  if (!state.client.all_sent()) deadline = std::min(deadline, state.client.write_at_ms + rules.send_ms);
   const bool body_awaited = awaits_body(state, relaying);
   const bool continue_awaited = relaying.request.expects_continue;
   if (body_awaited && !continue_awaited) {
@@ -194,13 +195,13 @@ Ask advance(ConnectionState& state, const Context& context) {
   }
   if (std::holds_alternative<Relaying>(http1.phase)) return relay(state, context);
   if (std::holds_alternative<Answering>(http1.phase)) {
-    if (!state.client.unsent.empty()) return Ask::wait;
+    if (!state.client.all_sent()) return Ask::wait;
     http1.phase = Lingering{context.now_ms};
     return Ask::exchange_ended;
   }
   state.client.unread.clear();
   if (!state.client.write_ended) return Ask::end_client_writing;
-  return state.client.read_ended ? Ask::close : Ask::wait;
+  return state.client.read_ended && state.client.all_sent() ? Ask::close : Ask::wait;
 }
 
 Ask upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
@@ -226,8 +227,7 @@ Ask upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
 }
 
 void upstream_write_failed(ConnectionState& state) {
-  state.upstream->unsent.clear();
-  state.upstream->write_ended = true;
+  state.upstream->drop_unsent();
   if (auto* http1 = std::get_if<Http1>(&state.protocol)) {
     if (auto* relaying = std::get_if<Relaying>(&http1->phase)) relaying->upload_abandoned = true;
   }
@@ -290,6 +290,9 @@ bool at_boundary(const ConnectionState& state) {
   return http1 != nullptr && std::holds_alternative<AwaitingRequest>(http1->phase);
 }
 
-bool is_idle(const ConnectionState& state) { return at_boundary(state) && state.client.unread.empty(); }
+bool is_idle(const ConnectionState& state) {
+  const bool has_half_a_record = state.client.tls && !state.client.tls->received.empty();
+  return at_boundary(state) && state.client.unread.empty() && !has_half_a_record;
+}
 
 }  // namespace baton::http1

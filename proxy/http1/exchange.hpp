@@ -56,6 +56,7 @@ struct Context {
   Scratch& scratch;
   std::string_view client_address;     // for X-Forwarded-For
   std::string_view proto = "http";
+  std::string_view client_subject;     // of the client's certificate; empty: there is none
   std::int64_t now_ms = 0;             // CLOCK_MONOTONIC
   std::int64_t unix_us = 0;            // since 1970
   unsigned servers = 1;                // of the upstream: how many there are to try

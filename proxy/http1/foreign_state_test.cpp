@@ -21,7 +21,7 @@ TEST(ForeignState, WithAnyFlippedByteIsRefusedOrGoneOnFrom) {
     for (std::size_t at = 0; at < bytes.size(); ++at) {
       std::string flipped = bytes;
       flipped[at] = static_cast<char>(flipped[at] ^ (1 << random.below(8)));
-      const auto moved = state::decode(flipped, 0);
+      const auto moved = state::decode(flipped, {}, 0);
       if (moved && std::holds_alternative<state::ConnectionState>(*moved)) {
         EngineProbe(std::get<state::ConnectionState>(*moved)).run();
       }

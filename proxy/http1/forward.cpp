@@ -27,7 +27,7 @@ class Names {
 
 using enum FieldName;
 constexpr Names hop_by_hop{connection, keep_alive, proxy_connection, te, upgrade, http2_settings};
-constexpr Names written_anew{x_forwarded_for, x_forwarded_proto, x_forwarded_host};
+constexpr Names written_anew{x_forwarded_for, x_forwarded_proto, x_forwarded_host, x_forwarded_client_subject};
 constexpr Names never_removed_by_name{host, content_length, transfer_encoding, upgrade};  // see hop_by_hop
 constexpr Names harmless_in_trailers{other, date, server, user_agent, referer, via};
 
@@ -161,7 +161,8 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
   const Survey fields = survey(head.fields);
   const bool own_host = !parts.authority.empty() || !fields.has_host;
   const std::size_t bytes_max = head.method_text.size() + head.target.size() + fields.line_bytes +
-                                by.client_address.size() + by.proto.size() + 2 * meaning.host.size() + own_bytes_max;
+                                by.client_address.size() + by.proto.size() + by.client_subject.size() +
+                                2 * meaning.host.size() + own_bytes_max;
 
   Names dropped = hop_by_hop;
   dropped.add(written_anew);
@@ -193,6 +194,10 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
   if (!meaning.host.empty()) {
     writer.literal("\r\nX-Forwarded-Host: ");
     writer.copy(meaning.host);
+  }
+  if (!by.client_subject.empty()) {
+    writer.literal("\r\nX-Forwarded-Client-Subject: ");
+    writer.copy(by.client_subject);
   }
   writer.literal("\r\n\r\n");
   out.commit(writer.finish());

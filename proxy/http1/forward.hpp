@@ -15,6 +15,7 @@ namespace baton::http1 {
 struct ForwardedBy {
   std::string_view client_address;   // for X-Forwarded-For: the address without port; "unix:" for a Unix socket
   std::string_view proto;            // "http" or "https"
+  std::string_view client_subject{}; // of its verified certificate, for X-Forwarded-Client-Subject; empty: no such field
 };
 
 // Appends the request head as the upstream gets it: same method; the target in origin-form (an absolute-form one is
@@ -22,7 +23,8 @@ struct ForwardedBy {
 // The upstream connection is kept alive by default, so no Connection field but for an upgrade (`Connection: upgrade`
 // with the Upgrade field as it came). Removed: Connection and all that it names, Keep-Alive, Proxy-Connection, TE,
 // Upgrade, HTTP2-Settings, Trailer stays; a Connection field can never remove Host, Content-Length, Transfer-Encoding
-// or the X-Forwarded-* that we write. `X-Forwarded-For`, `-Proto`, `-Host` of the client are overwritten with ours.
+// or the X-Forwarded-* that we write. `X-Forwarded-For`, `-Proto`, `-Host`, `-Client-Subject` of the client are
+// overwritten with ours, the last one also with `_` for `-`.
 // An HTTP/1.0 request without Host gets none in X-Forwarded-Host, and an empty Host field; its Expect is removed.
 void write_request_head(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
                         state::Buffer& out);

@@ -80,13 +80,14 @@ template <Lowercase word>
 bool same_token(const char* token) {
   using Word = std::conditional_t<(word.size >= 8), std::uint64_t,
                                   std::conditional_t<(word.size >= 4), std::uint32_t, std::uint16_t>>;
-  static_assert(word.size >= sizeof(Word) && word.size <= 3 * sizeof(Word));
+  static_assert(word.size >= sizeof(Word) && word.size <= 4 * sizeof(Word));
   constexpr Word bit_0x20 = static_cast<Word>(0x2020202020202020U);
   const auto difference = [token](std::size_t at) {
     return static_cast<Word>((load<Word>(token + at) | bit_0x20) ^ load<Word>(word.text + at));
   };
   Word differences = difference(0);
   if constexpr (word.size > 2 * sizeof(Word)) differences |= difference(sizeof(Word));
+  if constexpr (word.size > 3 * sizeof(Word)) differences |= difference(2 * sizeof(Word));
   if constexpr (word.size > sizeof(Word)) differences |= difference(word.size - sizeof(Word));
   return differences == 0;
 }

@@ -1,6 +1,8 @@
 #include "proxy/http1/head.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "proxy/http1/grammar.hpp"
 #include "proxy/http1/scan.hpp"
@@ -146,6 +148,17 @@ HeadEnd last_lf(const char* begin, const char* lf) {
 
 }  // namespace
 
+namespace {
+
+// Many applications see `_` where `-` was sent (RFC 3875 §4.1.18), so both spellings are ours.
+bool names_client_subject(std::string_view name) {
+  std::string spelled(name);
+  std::replace(spelled.begin(), spelled.end(), '_', '-');
+  return same_token<"x-forwarded-client-subject">(spelled.data());
+}
+
+}  // namespace
+
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
@@ -205,6 +218,8 @@ FieldName field_name(std::string_view name) {
       return same_token<"proxy-authenticate">(p) ? proxy_authenticate : other;
     case 19:
       return same_token<"proxy-authorization">(p) ? proxy_authorization : other;
+    case 26:
+      return names_client_subject(name) ? x_forwarded_client_subject : other;
     default:
       return other;
   }

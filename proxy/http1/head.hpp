@@ -16,6 +16,7 @@ enum class FieldName : std::uint8_t {
   proxy_connection, te, trailer, transfer_encoding, upgrade, x_forwarded_for, x_forwarded_host, x_forwarded_proto,
   http2_settings, user_agent, referer, date, server, via, authorization, cookie, set_cookie, cache_control,
   content_encoding, content_type, content_range, max_forwards, www_authenticate, forwarded, sec_websocket_key,
+  x_forwarded_client_subject,
 };
 
 struct Field {

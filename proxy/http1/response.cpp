@@ -94,7 +94,8 @@ Download relay_download(ConnectionState& state, ResponseRelayed& response, const
     Leg& upstream = *state.upstream;
     if (upstream.unread.empty()) {
       if (!upstream.read_ended) return Download::going_on;
-      if (!std::holds_alternative<UntilClose>(response.body)) return Download::broken;
+      const bool is_whole = std::holds_alternative<UntilClose>(response.body) && !upstream.is_truncated();
+      if (!is_whole) return Download::broken;
       response.body = NoBody{};
       return Download::ended;
     }

@@ -2,18 +2,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "proxy/http1/engine_probe.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace baton;
-  const auto moved = state::decode({reinterpret_cast<const char*>(data), size}, 0);
-  if (!moved) return 0;
-  if (const auto* state = std::get_if<state::ConnectionState>(&*moved)) {
-    http1::EngineProbe(*state).run();
-  } else if (state::decode(state::encode(std::get<state::IdleUpstream>(*moved)), 0) != moved) {
-    std::abort();
+  // Secrets are bytes of no meaning: only how many there are, for no leg, one or two, decides.
+  static const std::string secrets(2 * 184, 's');
+  for (const std::size_t bytes : {std::size_t{0}, secrets.size() / 2, secrets.size()}) {
+    const auto moved = state::decode({reinterpret_cast<const char*>(data), size}, secrets.substr(0, bytes), 0);
+    if (!moved) continue;
+    if (const auto* state = std::get_if<state::ConnectionState>(&*moved)) {
+      http1::EngineProbe(*state).run();
+      continue;
+    }
+    const auto& idle = std::get<state::IdleUpstream>(*moved);
+    if (state::decode(state::encode(idle), state::encode_secrets(idle).view(), 0) != moved) std::abort();
   }
   return 0;
 }

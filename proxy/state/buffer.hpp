@@ -13,8 +13,9 @@ namespace baton::state {
 
 class Buffer {
  public:
-  // The usual size of a block; larger ones are made only for what does not fit.
-  static constexpr std::size_t block_bytes = 32 * 1024;
+  // The usual size of a block: 32 KiB, and what two full TLS records take beyond that. Larger ones are made only for
+  // what does not fit.
+  static constexpr std::size_t block_bytes = 32 * 1024 + 128;
 
   Buffer() = default;
   Buffer(const Buffer& other) { append(other.view()); }

@@ -8,18 +8,28 @@
 #include <string_view>
 #include <variant>
 
+#include "handoff/secret_bytes.hpp"
 #include "proxy/state/state.hpp"
 
 namespace baton::state {
 
 using Moved = std::variant<ConnectionState, IdleUpstream>;
 
+// What a parcel requires that has a leg with TLS.
+inline constexpr const char* tls_feature = "tls";
+
 // `now` of the two processes differs between time namespaces: decoding adds `clock_offset_ms` to each time.
 std::string encode(const ConnectionState& state);
 std::string encode(const IdleUpstream& idle);
+// The keys of its TLS legs, which are in no payload; empty: it has none.
+handoff::SecretBytes encode_secrets(const ConnectionState& state);
+handoff::SecretBytes encode_secrets(const IdleUpstream& idle);
 
-// Nothing: these bytes are no whole valid state (cut short, unknown phase, a number out of its range).
-std::optional<Moved> decode(std::string_view bytes, std::int64_t clock_offset_ms);
+bool has_tls(const ConnectionState& state);
+
+// Nothing: these bytes are no whole valid state (cut short, unknown phase, a number out of its range), or the secrets are
+// not those of its legs.
+std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, std::int64_t clock_offset_ms);
 
 // How a state is called in reports and status: idle, head, exchange, tunnel, closing.
 std::string_view phase_name(const ConnectionState& state);

@@ -15,8 +15,15 @@ namespace {
 
 constexpr int states = 300;
 
-ConnectionState decoded(const std::string& bytes, std::int64_t clock_offset_ms = 0) {
-  auto moved = decode(bytes, clock_offset_ms);
+// There and back.
+template <class Value>
+std::optional<Moved> again(const Value& value, std::int64_t clock_offset_ms = 0) {
+  return decode(encode(value), encode_secrets(value).view(), clock_offset_ms);
+}
+
+// The state with `added` after its bytes.
+ConnectionState decoded(const ConnectionState& there, std::int64_t clock_offset_ms = 0, const std::string& added = {}) {
+  auto moved = decode(encode(there) + added, encode_secrets(there).view(), clock_offset_ms);
   if (!moved || !std::holds_alternative<ConnectionState>(*moved)) {
     ADD_FAILURE() << "no connection was decoded";
     return {};
@@ -42,24 +49,36 @@ ConnectionState in_phase(Phase phase, bool with_upstream) {
   return state;
 }
 
-bool holds_together(const ConnectionState& state) { return decode(encode(state), 0).has_value(); }
+bool holds_together(const ConnectionState& state) { return again(state).has_value(); }
 
 TEST(Codec, GivesEveryStateBackAsItWas) {
   RandomState random(1);
   for (int i = 0; i < 10 * states; ++i) {
     const ConnectionState state = random.connection();
-    ASSERT_EQ(decoded(encode(state)), state) << "state " << i << ", " << phase_name(state);
+    ASSERT_EQ(decoded(state), state) << "state " << i << ", " << phase_name(state);
     const IdleUpstream idle = random.idle_upstream();
-    ASSERT_EQ(decode(encode(idle), 0), Moved(idle)) << "idle upstream " << i;
+    ASSERT_EQ(again(idle), Moved(idle)) << "idle upstream " << i;
   }
 }
 
 TEST(Codec, RefusesEveryTruncation) {
   RandomState random(2);
   for (int i = 0; i < states; ++i) {
-    const std::string bytes = i % 8 == 0 ? encode(random.idle_upstream()) : encode(random.connection());
-    for (std::size_t kept = 0; kept < bytes.size(); ++kept) {
-      ASSERT_FALSE(decode(std::string_view(bytes).substr(0, kept), 0)) << "state " << i << " cut to " << kept;
+    const auto refuses_truncations = [&](const auto& value) {
+      const std::string bytes = encode(value);
+      const handoff::SecretBytes secrets = encode_secrets(value);
+      for (std::size_t kept = 0; kept < bytes.size(); ++kept) {
+        ASSERT_FALSE(decode(std::string_view(bytes).substr(0, kept), secrets.view(), 0)) << i << " cut to " << kept;
+      }
+      if (secrets.empty()) return;
+      ASSERT_FALSE(decode(bytes, secrets.view().substr(1), 0)) << i << ", a secret too short";
+      ASSERT_FALSE(decode(bytes, std::string(secrets.view()) + "x", 0)) << i << ", a secret too long";
+      ASSERT_FALSE(decode(bytes, {}, 0)) << i << ", no secret";
+    };
+    if (i % 8 == 0) {
+      refuses_truncations(random.idle_upstream());
+    } else {
+      refuses_truncations(random.connection());
     }
   }
 }
@@ -67,16 +86,16 @@ TEST(Codec, RefusesEveryTruncation) {
 TEST(Codec, AFlippedByteIsRefusedOrIsAnotherWholeState) {
   RandomState random(3);
   for (int i = 0; i < states / 10; ++i) {
-    const std::string bytes = encode(random.connection());
+    const ConnectionState original = random.connection();
+    const std::string bytes = encode(original);
+    const handoff::SecretBytes secrets = encode_secrets(original);
     for (std::size_t at = 0; at < bytes.size(); ++at) {
       for (const int flip : {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff}) {
         std::string flipped = bytes;
         flipped[at] = static_cast<char>(flipped[at] ^ flip);
-        const auto moved = decode(flipped, 0);
+        const auto moved = decode(flipped, secrets.view(), 0);
         if (!moved) continue;
-        const auto* state = std::get_if<ConnectionState>(&*moved);
-        const std::string again = state != nullptr ? encode(*state) : encode(std::get<IdleUpstream>(*moved));
-        ASSERT_EQ(decode(again, 0), *moved) << "state " << i << ", byte " << at;
+        std::visit([&](const auto& value) { ASSERT_EQ(again(value), *moved) << "state " << i << ", byte " << at; }, *moved);
       }
     }
   }
@@ -98,7 +117,7 @@ TEST(Codec, PassesOverWhatANewerVersionAdded) {
     const std::string in_connection = added + message(wire::Connection::kClientFieldNumber, added) +
                                       message(wire::Connection::kClientAddressFieldNumber, added) +
                                       message(http1 != nullptr ? 6 : 7, in_protocol);
-    ASSERT_EQ(decoded(encode(state) + added + message(1, in_connection)), state) << "state " << i;
+    ASSERT_EQ(decoded(state, 0, added + message(1, in_connection)), state) << "state " << i;
   }
 }
 
@@ -108,7 +127,7 @@ TEST(Codec, AddsTheClocksDifferenceToEveryTimeButNever) {
   state.client.write_at_ms = 0;
   http1_of(state).access.started_ms = 300;
   http1_of(state).access.started_unix_us = 400;
-  const ConnectionState there = decoded(encode(state), 5000);
+  const ConnectionState there = decoded(state, 5000);
   EXPECT_EQ(there.client.read_at_ms, 5200);
   EXPECT_EQ(there.client.write_at_ms, 0);
   const Http1& http1 = std::get<Http1>(there.protocol);
@@ -117,17 +136,17 @@ TEST(Codec, AddsTheClocksDifferenceToEveryTimeButNever) {
   EXPECT_EQ(http1.access.started_unix_us, 400) << "the date is the same for both";
 
   state = in_phase(Lingering{.since_ms = 100}, false);
-  EXPECT_EQ(std::get<Lingering>(std::get<Http1>(decoded(encode(state), -40).protocol).phase).since_ms, 60);
+  EXPECT_EQ(std::get<Lingering>(std::get<Http1>(decoded(state, -40).protocol).phase).since_ms, 60);
 
   state.protocol = Tunnel{.access = {.started_ms = 900}};
   state.upstream.emplace().read_at_ms = 100;
   state.upstream->write_at_ms = 200;
-  const ConnectionState tunnel = decoded(encode(state), 5000);
+  const ConnectionState tunnel = decoded(state, 5000);
   EXPECT_EQ(tunnel.upstream->read_at_ms, 5100);
   EXPECT_EQ(tunnel.upstream->write_at_ms, 5200);
   EXPECT_EQ(std::get<Tunnel>(tunnel.protocol).access.started_ms, 5900);
 
-  const auto idle = decode(encode(IdleUpstream{.upstream = "app", .idle_since_ms = 100}), 5000);
+  const auto idle = again(IdleUpstream{.upstream = "app", .idle_since_ms = 100}, 5000);
   ASSERT_TRUE(idle);
   EXPECT_EQ(std::get<IdleUpstream>(*idle).idle_since_ms, 5100);
 }
@@ -144,7 +163,7 @@ TEST(Codec, RefusesTimesThatNoClockShows) {
     state = in_phase(AwaitingRequest{}, false);
     http1_of(state).access.started_ms = time;
     EXPECT_FALSE(holds_together(state));
-    EXPECT_FALSE(decode(encode(IdleUpstream{.idle_since_ms = time}), 0));
+    EXPECT_FALSE(again(IdleUpstream{.idle_since_ms = time}));
   }
 }
 
@@ -198,7 +217,30 @@ TEST(Codec, RefusesNumbersOutOfTheirRange) {
     wire::Moved moved;
     ASSERT_TRUE(moved.ParseFromString(whole));
     changes[i](*moved.mutable_connection());
-    EXPECT_FALSE(decode(moved.SerializeAsString(), 0)) << "change " << i;
+    EXPECT_FALSE(decode(moved.SerializeAsString(), {}, 0)) << "change " << i;
+  }
+}
+
+// Keys travel beside the payload and nowhere else; a leg without keys has none.
+TEST(Codec, KeepsSecretsOutOfThePayload) {
+  ConnectionState state = in_phase(AwaitingRequest{}, false);
+  EXPECT_TRUE(encode_secrets(state).empty());
+  Tls& tls = state.client.tls.emplace();
+  EXPECT_TRUE(encode_secrets(state).empty()) << "a ClientHello that has not fully come";
+  tls.stage = TlsStage::records;
+  state.client.unread.clear();
+  tls.read.secrets.traffic.fill('T');
+  tls.read.secrets.key.fill('K');
+  tls.write.secrets.iv.fill('I');
+  const std::string secrets(encode_secrets(state).view());
+  for (const char* part : {"TTTTTTTT", "KKKKKKKK", "IIIIIIII"}) {
+    EXPECT_NE(secrets.find(part), std::string::npos);
+    EXPECT_EQ(encode(state).find(part), std::string::npos);
+  }
+  EXPECT_TRUE(holds_together(state));
+  for (const TlsStage stage : {TlsStage::handshake, TlsStage::kept}) {
+    tls.stage = stage;
+    EXPECT_FALSE(holds_together(state)) << "such a leg cannot move";
   }
 }
 

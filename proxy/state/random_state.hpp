@@ -2,6 +2,7 @@
 // same states.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -20,6 +21,7 @@ class RandomState {
     state.listener = text(12);
     state.client_address = address();
     state.client = leg();
+    if (below(8) == 0) return in_hello(std::move(state));
     if (below(5) == 0) {
       state.protocol = Tunnel{
           .upstream = text(12), .attempts = static_cast<std::uint8_t>(random_()), .access = access()};
@@ -30,7 +32,7 @@ class RandomState {
     return state;
   }
 
-  IdleUpstream idle_upstream() { return {.upstream = text(12), .server = address(), .idle_since_ms = time()}; }
+  IdleUpstream idle_upstream() { return {.upstream = text(12), .server = address(), .idle_since_ms = time(), .leg = leg()}; }
 
   std::uint64_t below(std::uint64_t end) { return random_() % end; }
 
@@ -66,7 +68,58 @@ class RandomState {
     leg.write_ended = coin();
     leg.read_at_ms = time();
     leg.write_at_ms = time();
+    if (below(3) == 0) leg.tls = tls();
     return leg;
+  }
+
+  // A part of a ClientHello has come, and nothing else.
+  ConnectionState in_hello(ConnectionState state) {
+    state.client = {};
+    Tls& tls = state.client.tls.emplace();
+    tls.since_ms = time();
+    tls.received.append(text(40));
+    if (coin()) {
+      state.protocol = Tunnel{.upstream = text(12)};
+    } else {
+      std::get<Http1>(state.protocol).phase = AwaitingRequest{time(), 0};
+    }
+    return state;
+  }
+
+  template <std::size_t bytes>
+  void fill(std::array<unsigned char, bytes>& out) {
+    for (unsigned char& one : out) one = static_cast<unsigned char>(random_());
+  }
+
+  Tls tls() {
+    Tls tls;
+    tls.since_ms = time();
+    tls.received.append(text(40));
+    tls.stage = TlsStage::records;
+    tls.sealed.append(text(40));
+    tls.is_client = coin();
+    tls.version = coin() ? 0x0303 : 0x0304;
+    tls.suite = static_cast<std::uint16_t>(random_());
+    tls.fragment_bytes = static_cast<std::uint16_t>(1 + below(16384));
+    for (TlsDirection* direction : {&tls.read, &tls.write}) {
+      fill(direction->secrets.traffic);
+      fill(direction->secrets.key);
+      fill(direction->secrets.iv);
+      direction->sequence = random_();
+    }
+    tls.explicit_nonce = random_();
+    (tls.version == 0x0304 ? tls.key_update_owed : tls.no_renegotiation_owed) = coin();
+    tls.close_received = coin();
+    tls.alert = static_cast<std::uint8_t>(random_());
+    tls.end = static_cast<TlsEnd>(below(3));
+    tls.idle_records = static_cast<std::uint8_t>(random_());
+    tls.message_left = static_cast<std::uint32_t>(random_());
+    tls.message_head_bytes = static_cast<std::uint8_t>(below(5));
+    for (std::size_t i = 0; i < tls.message_head_bytes; ++i) tls.message_head[i] = static_cast<unsigned char>(random_());
+    tls.sealed_at_ms = time();
+    tls.burst_bytes = static_cast<std::uint32_t>(random_());
+    tls.facts = {text(12), text(8), text(20), coin(), text(10)};
+    return tls;
   }
 
   UpstreamLeg upstream() {

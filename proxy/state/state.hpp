@@ -10,21 +10,42 @@
 #include <variant>
 
 #include "proxy/state/address.hpp"
+#include "proxy/state/boxed.hpp"
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/framing.hpp"
+#include "proxy/state/tls.hpp"
 
 namespace baton::state {
 
 // One socket of a connection.
 struct Leg {
-  Buffer unread;                      // received and not yet consumed
-  Buffer unsent;                      // accepted for sending and not yet written
+  Buffer unread;                      // received (and decrypted) and not yet consumed
+  Buffer unsent;                      // accepted for sending and not yet written (or encrypted)
   bool read_ended = false;            // the other side has sent its FIN
   bool write_ended = false;           // we have sent ours, or the other side takes no more
   std::int64_t read_at_ms = 0;        // when a byte last came in
   std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` got its first
+  Boxed<Tls> tls;                     // none: plain bytes
+
+  // Nothing waits to be written, and an end that was to be sent is.
+  bool all_sent() const {
+    return unsent.empty() && (!tls || (tls->sealed.empty() && (!write_ended || tls->end == TlsEnd::shut)));
+  }
+  // It ended without the close_notify that tells an end from an interruption (RFC 8446 §6.1).
+  bool is_truncated() const { return read_ended && tls && !tls->close_received; }
+  // The other side takes no more: what waits for it is thrown away.
+  void drop_unsent() {
+    unsent.clear();
+    write_ended = true;
+    if (!tls) return;
+    tls->sealed.clear();
+    tls->end = TlsEnd::shut;
+  }
   bool operator==(const Leg&) const = default;
 };
+
+// Under which settings a leg to a server was made: "" for a plain one.
+inline std::string terms_of(const Leg& leg) { return leg.tls ? leg.tls->facts.terms : std::string(); }
 
 // The leg to a server of an upstream.
 struct UpstreamLeg : Leg {
@@ -150,6 +171,7 @@ struct IdleUpstream {
   std::string upstream;
   SocketAddress server;
   std::int64_t idle_since_ms = 0;
+  Leg leg;                            // of TLS something may wait in it
   bool operator==(const IdleUpstream&) const = default;
 };
 

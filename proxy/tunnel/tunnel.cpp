@@ -39,7 +39,8 @@ Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int
   if (auto* tunnel = std::get_if<state::Tunnel>(&state.protocol)) tunnel->access.response_bytes += to_client;
   if (must_end(upstream, client)) return Need::end_client_writing;
   if (must_end(client, upstream)) return Need::end_upstream_writing;
-  if (client.write_ended && upstream.write_ended && client.read_ended && upstream.read_ended) return Need::close;
+  const bool both_ended = client.write_ended && upstream.write_ended && client.read_ended && upstream.read_ended;
+  if (both_ended && client.all_sent() && upstream.all_sent()) return Need::close;
   return Need::nothing;
 }
 

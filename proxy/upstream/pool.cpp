@@ -9,18 +9,32 @@ namespace {
 
 constexpr std::int64_t failure_ms = 5'000;
 constexpr std::size_t idle_per_server_max = 1024;
+constexpr std::size_t sessions_kept = 4;
 
 }  // namespace
 
 void Server::note_failure(std::int64_t now_ms) { failed_until_ms_ = now_ms + failure_ms; }
 
+void Server::keep(tls::SessionPtr session) {
+  if (sessions_.size() >= sessions_kept) sessions_.erase(sessions_.begin());
+  sessions_.push_back(std::move(session));
+}
+
+tls::SessionPtr Server::take_session() {
+  if (sessions_.empty()) return nullptr;
+  tls::SessionPtr session = std::move(sessions_.back());
+  sessions_.pop_back();
+  return session;
+}
+
 std::vector<std::unique_ptr<Server>> Upstream::update(const UpstreamServers& from) {
   std::vector<std::unique_ptr<Server>> before = std::exchange(servers_, {});
+  tls_ = from.tls;
   for (const ServerAddress& wanted : from.servers) {
     const auto kept = std::find_if(before.begin(), before.end(), [&](const auto& server) {
-      return server != nullptr && server->address == wanted.address;
+      return server != nullptr && server->address == wanted.address && server->terms == from.terms(wanted);
     });
-    servers_.push_back(kept == before.end() ? std::make_unique<Server>(wanted) : std::move(*kept));
+    servers_.push_back(kept == before.end() ? std::make_unique<Server>(wanted, from.terms(wanted)) : std::move(*kept));
     servers_.back()->weight = static_cast<int>(wanted.weight);
     servers_.back()->turn_ = 0;
   }
@@ -44,9 +58,9 @@ Server& Upstream::choose(std::int64_t now_ms) {
   return *best;
 }
 
-Server* Upstream::find(const state::SocketAddress& address) {
+Server* Upstream::find(const state::SocketAddress& address, std::string_view terms) {
   const auto found = std::find_if(servers_.begin(), servers_.end(),
-                                  [&](const auto& server) { return server->address == address; });
+                                  [&](const auto& server) { return server->address == address && server->terms == terms; });
   return found == servers_.end() ? nullptr : found->get();
 }
 
@@ -70,11 +84,7 @@ void Pool::update(const std::vector<UpstreamServers>& upstreams) {
     for (auto& server : upstream.servers_) gone.push_back(std::move(server));
   }
   for (const auto& server : gone) {
-    for (auto& idle : server->idle_) {
-      idle.socket->close();
-      loop_.dispose(std::move(idle.socket));
-      --idle_;
-    }
+    for (auto& idle : server->idle_) close(idle);
   }
 }
 
@@ -83,38 +93,40 @@ Upstream* Pool::find(const std::string& name) {
   return found == upstreams_.end() ? nullptr : &found->second;
 }
 
-std::unique_ptr<runtime::Socket> Pool::take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms) {
-  while (!server.idle_.empty()) {
-    if (quiet_within_ms != 0 && server.idle_.back().since_ms + quiet_within_ms <= now_ms) return nullptr;
-    auto socket = std::move(server.idle_.back().socket);
-    server.idle_.pop_back();
-    --idle_;
-    if (quiet_within_ms == 0 || socket->is_quiet()) return socket;
-    socket->close();
-    loop_.dispose(std::move(socket));
-  }
-  return nullptr;
+void Pool::close(IdleConnection& idle) {
+  idle.stream->say_goodbye(idle.leg);
+  idle.stream->socket().close();
+  loop_.dispose(std::move(idle.stream));
+  --idle_;
 }
 
-void Pool::give(Server& server, std::unique_ptr<runtime::Socket> socket, std::int64_t since_ms) {
-  socket->set_owner(*this);
-  if (server.idle_.size() >= idle_per_server_max) {
-    socket->close();
-    loop_.dispose(std::move(socket));
-    return;
+IdleConnection Pool::take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms) {
+  while (!server.idle_.empty()) {
+    if (quiet_within_ms != 0 && server.idle_.back().since_ms + quiet_within_ms <= now_ms) return {};
+    IdleConnection idle = std::move(server.idle_.back());
+    server.idle_.pop_back();
+    if (quiet_within_ms == 0 || idle.stream->is_quiet(idle.leg, now_ms)) {
+      --idle_;
+      return idle;
+    }
+    close(idle);
   }
-  server.idle_.push_back({std::move(socket), since_ms});
+  return {};
+}
+
+void Pool::give(Server& server, IdleConnection idle) {
+  idle.stream->socket().set_owner(*this);
   ++idle_;
+  if (server.idle_.size() >= idle_per_server_max) return close(idle);
+  server.idle_.push_back(std::move(idle));
 }
 
 void Pool::expire(std::int64_t now_ms, std::int64_t idle_ms) {
   for (auto& [name, upstream] : upstreams_) {
     for (const auto& server : upstream.servers_) {
-      std::erase_if(server->idle_, [&](Server::Idle& idle) {
+      std::erase_if(server->idle_, [&](IdleConnection& idle) {
         if (idle.since_ms + idle_ms > now_ms) return false;
-        idle.socket->close();
-        loop_.dispose(std::move(idle.socket));
-        --idle_;
+        close(idle);
         return true;
       });
     }
@@ -127,10 +139,8 @@ bool Pool::trim(std::size_t most) {
     for (auto& [name, upstream] : upstreams_) {
       for (const auto& server : upstream.servers_) {
         if (server->idle_.empty() || idle_ <= most) continue;
-        server->idle_.front().socket->close();
-        loop_.dispose(std::move(server->idle_.front().socket));
+        close(server->idle_.front());
         server->idle_.erase(server->idle_.begin());
-        --idle_;
       }
     }
   }
@@ -141,7 +151,7 @@ bool Pool::leave_one(Leaving& leaving) {
   for (auto& [name, upstream] : upstreams_) {
     for (const auto& server : upstream.servers_) {
       if (server->idle_.empty()) continue;
-      leaving = {name, server->address, server->idle_.back().since_ms, std::move(server->idle_.back().socket)};
+      leaving = {name, server->address, std::move(server->idle_.back())};
       server->idle_.pop_back();
       --idle_;
       return true;
@@ -150,18 +160,18 @@ bool Pool::leave_one(Leaving& leaving) {
   return false;
 }
 
-// An idle connection has nothing to say: what is readable is an end, an error, or bytes that nobody asked for.
+// An idle connection has nothing to say: what is readable is an end, an error, or bytes that nobody asked for; with TLS
+// also tickets and the like, which mean nothing here.
 void Pool::on_ready(runtime::Socket& socket) {
   if (!socket.readable()) return;
   for (auto& [name, upstream] : upstreams_) {
     for (const auto& server : upstream.servers_) {
       const auto found = std::find_if(server->idle_.begin(), server->idle_.end(),
-                                      [&](const auto& idle) { return idle.socket.get() == &socket; });
+                                      [&](const auto& idle) { return &idle.stream->socket() == &socket; });
       if (found == server->idle_.end()) continue;
-      socket.close();
-      loop_.dispose(std::move(found->socket));
+      if (found->leg.tls && found->stream->is_quiet(found->leg, loop_.now_ms())) return;
+      close(*found);
       server->idle_.erase(found);
-      --idle_;
       return;
     }
   }

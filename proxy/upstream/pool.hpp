@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "proxy/runtime/socket.hpp"
 #include "proxy/state/address.hpp"
+#include "proxy/tls/client_context.hpp"
+#include "proxy/tls/stream.hpp"
 
 namespace baton::upstream {
 
@@ -17,39 +18,53 @@ namespace baton::upstream {
 struct ServerAddress {
   state::SocketAddress address;
   unsigned weight = 1;
+  std::string host{};                  // as the configuration has it: what a certificate must name
   bool operator==(const ServerAddress&) const = default;
 };
 struct UpstreamServers {
   std::string name;
   std::vector<ServerAddress> servers;
-  bool operator==(const UpstreamServers&) const = default;
+  std::shared_ptr<const tls::ClientContext> tls{};   // none: plain
+
+  // Under which settings connections to one of them are made: "" for plain ones.
+  std::string terms(const ServerAddress& server) const { return tls ? tls->terms() + " host=" + server.host : ""; }
 };
 
 class Pool;
 
-class Server {
+// A connection to a server that has no client now.
+struct IdleConnection {
+  std::unique_ptr<tls::Stream> stream;
+  state::Leg leg;
+  std::int64_t since_ms = 0;
+};
+
+class Server final : public tls::SessionSink {
  public:
-  Server(const ServerAddress& from) : address(from.address), weight(static_cast<int>(from.weight)) {}
+  Server(const ServerAddress& from, std::string made_under)
+      : address(from.address), host(from.host), terms(std::move(made_under)), weight(static_cast<int>(from.weight)) {}
 
   const state::SocketAddress address;
+  const std::string host;
+  const std::string terms;             // a connection made under others is not used (state::terms_of)
 
   // A connect has failed: others are preferred for a while.
   void note_failure(std::int64_t now_ms);
   void note_success() { failed_until_ms_ = 0; }
 
+  // TLS sessions to resume; each is taken once (RFC 8446 §C.4).
+  void keep(tls::SessionPtr session) override;
+  tls::SessionPtr take_session();
+
  private:
   friend class Upstream;
   friend class Pool;
 
-  struct Idle {
-    std::unique_ptr<runtime::Socket> socket;
-    std::int64_t since_ms = 0;
-  };
-
   int weight;
   int turn_ = 0;                       // smooth weighted round robin: who has the most goes next
   std::int64_t failed_until_ms_ = 0;
-  std::vector<Idle> idle_;             // the one used last is taken first
+  std::vector<IdleConnection> idle_;   // the one used last is taken first
+  std::vector<tls::SessionPtr> sessions_;
 };
 
 class Upstream {
@@ -57,10 +72,13 @@ class Upstream {
   explicit Upstream(const UpstreamServers& from) : name_(from.name) { update(from); }
 
   const std::string& name() const { return name_; }
+  // nullptr: its servers speak no TLS.
+  const tls::ClientContext* tls() const { return tls_.get(); }
   unsigned servers() const { return static_cast<unsigned>(servers_.size()); }
   // The server whose turn it is; one that failed lately only if all did.
   Server& choose(std::int64_t now_ms);
-  Server* find(const state::SocketAddress& address);
+  // nullptr: it has no such server, or has it under other terms.
+  Server* find(const state::SocketAddress& address, std::string_view terms = {});
 
  private:
   friend class Pool;
@@ -68,6 +86,7 @@ class Upstream {
   std::vector<std::unique_ptr<Server>> update(const UpstreamServers& from);
 
   std::string name_;
+  std::shared_ptr<const tls::ClientContext> tls_;
   std::vector<std::unique_ptr<Server>> servers_;
 };
 
@@ -82,10 +101,10 @@ class Pool final : public runtime::SocketOwner {
 
   Upstream* find(const std::string& name);
 
-  // An idle connection to the server, or nothing. With `quiet_within_ms` only one that has been idle for less, and
+  // An idle connection to the server, or none (no stream). With `quiet_within_ms` only one that has been idle for less, and
   // that a look has just shown open: for requests that must not be sent twice.
-  std::unique_ptr<runtime::Socket> take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms);
-  void give(Server& server, std::unique_ptr<runtime::Socket> socket, std::int64_t since_ms);
+  IdleConnection take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms);
+  void give(Server& server, IdleConnection idle);
 
   void expire(std::int64_t now_ms, std::int64_t idle_ms);
   // Closes the oldest of each server in turn until at most `most` are left. True: some were closed.
@@ -96,14 +115,15 @@ class Pool final : public runtime::SocketOwner {
   struct Leaving {
     std::string upstream;
     state::SocketAddress server;
-    std::int64_t since_ms = 0;
-    std::unique_ptr<runtime::Socket> socket;
+    IdleConnection connection;
   };
   bool leave_one(Leaving& leaving);
 
   void on_ready(runtime::Socket& socket) override;
 
  private:
+  void close(IdleConnection& idle);
+
   runtime::Loop& loop_;                // outlives the pool
   std::map<std::string, Upstream, std::less<>> upstreams_;
   std::size_t idle_ = 0;

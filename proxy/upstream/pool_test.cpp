@@ -62,13 +62,13 @@ class PoolTest : public testing::Test, public runtime::SocketOwner {
   void on_ready(runtime::Socket&) override {}
 
   // An idle connection, and the server's end of it.
-  std::unique_ptr<runtime::Socket> connection(handoff::UniqueFd& theirs) {
+  IdleConnection connection(handoff::UniqueFd& theirs, std::int64_t since_ms) {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     theirs = handoff::UniqueFd(ends[1]);
-    auto socket = std::make_unique<runtime::Socket>(loop, handoff::UniqueFd(ends[0]), *this);
-    EXPECT_TRUE(socket->watch());
-    return socket;
+    IdleConnection idle{std::make_unique<tls::Stream>(loop, handoff::UniqueFd(ends[0]), *this), {}, since_ms};
+    EXPECT_TRUE(idle.stream->watch());
+    return idle;
   }
   void run_events() {
     while (loop.run_one(0)) {
@@ -82,36 +82,36 @@ class PoolTest : public testing::Test, public runtime::SocketOwner {
 
 TEST_F(PoolTest, GivesTheOneThatWasUsedLast) {
   handoff::UniqueFd theirs[2];
-  for (int i = 0; i < 2; ++i) pool.give(server, connection(theirs[i]), 100 * i);
+  for (int i = 0; i < 2; ++i) pool.give(server, connection(theirs[i], 100 * i));
   EXPECT_EQ(pool.idle(), 2U);
-  const auto taken = pool.take(server, 200, 0);
-  ASSERT_NE(taken, nullptr);
+  const IdleConnection taken = pool.take(server, 200, 0);
+  ASSERT_NE(taken.stream, nullptr);
   ASSERT_EQ(::send(theirs[1].get(), "x", 1, MSG_NOSIGNAL), 1);
   state::Buffer received;
-  EXPECT_EQ(taken->receive(received, 1), runtime::Io::done);
-  EXPECT_EQ(pool.take(*pool.find("app")->find(address(2)), 200, 0), nullptr) << "each server has its own";
-  EXPECT_NE(pool.take(server, 200, 0), nullptr);
-  EXPECT_EQ(pool.take(server, 200, 0), nullptr);
+  EXPECT_EQ(taken.stream->socket().receive(received, 1), runtime::Io::done);
+  EXPECT_EQ(pool.take(*pool.find("app")->find(address(2)), 200, 0).stream, nullptr) << "each server has its own";
+  EXPECT_NE(pool.take(server, 200, 0).stream, nullptr);
+  EXPECT_EQ(pool.take(server, 200, 0).stream, nullptr);
   EXPECT_EQ(pool.idle(), 0U);
 }
 
 TEST_F(PoolTest, GivesForWhatMustNotBeSentTwiceOnlyOneThatIsOpenAndWasUsedLately) {
   handoff::UniqueFd theirs[3];
-  pool.give(server, connection(theirs[0]), 0);
-  EXPECT_EQ(pool.take(server, 1'000, 1'000), nullptr) << "idle for too long";
+  pool.give(server, connection(theirs[0], 0));
+  EXPECT_EQ(pool.take(server, 1'000, 1'000).stream, nullptr) << "idle for too long";
   EXPECT_EQ(pool.idle(), 1U);
-  pool.give(server, connection(theirs[1]), 900);
-  pool.give(server, connection(theirs[2]), 950);
+  pool.give(server, connection(theirs[1], 900));
+  pool.give(server, connection(theirs[2], 950));
   theirs[2].reset();
-  const auto taken = pool.take(server, 1'000, 1'000);
-  ASSERT_NE(taken, nullptr) << "the one that has ended is passed over";
-  EXPECT_TRUE(taken->is_quiet());
+  const IdleConnection taken = pool.take(server, 1'000, 1'000);
+  ASSERT_NE(taken.stream, nullptr) << "the one that has ended is passed over";
+  EXPECT_TRUE(taken.stream->socket().is_quiet());
   EXPECT_EQ(pool.idle(), 1U);
 }
 
 TEST_F(PoolTest, ClosesWhatEndsOrSpeaksOutOfTurn) {
   handoff::UniqueFd theirs[3];
-  for (auto& end : theirs) pool.give(server, connection(end), 0);
+  for (auto& end : theirs) pool.give(server, connection(end, 0));
   run_events();
   EXPECT_EQ(pool.idle(), 3U);
   theirs[0].reset();
@@ -124,8 +124,8 @@ TEST_F(PoolTest, ClosesWhatEndsOrSpeaksOutOfTurn) {
 
 TEST_F(PoolTest, ClosesWhatGrowsOld) {
   handoff::UniqueFd theirs[2];
-  pool.give(server, connection(theirs[0]), 0);
-  pool.give(server, connection(theirs[1]), 500);
+  pool.give(server, connection(theirs[0], 0));
+  pool.give(server, connection(theirs[1], 500));
   pool.expire(1'000, 1'000);
   EXPECT_EQ(pool.idle(), 1U);
   char byte;
@@ -134,13 +134,13 @@ TEST_F(PoolTest, ClosesWhatGrowsOld) {
 
 TEST_F(PoolTest, LetsEachLeaveOnceForAHandover) {
   handoff::UniqueFd theirs[2];
-  pool.give(server, connection(theirs[0]), 7);
-  pool.give(*pool.find("app")->find(address(2)), connection(theirs[1]), 8);
+  pool.give(server, connection(theirs[0], 7));
+  pool.give(*pool.find("app")->find(address(2)), connection(theirs[1], 8));
   std::map<int, std::int64_t> left;
   for (Pool::Leaving leaving; pool.leave_one(leaving);) {
     EXPECT_EQ(leaving.upstream, "app");
-    EXPECT_TRUE(leaving.socket->is_open());
-    left[leaving.server.ip[3]] = leaving.since_ms;
+    EXPECT_TRUE(leaving.connection.stream->socket().is_open());
+    left[leaving.server.ip[3]] = leaving.connection.since_ms;
   }
   EXPECT_EQ(left, (std::map<int, std::int64_t>{{1, 7}, {2, 8}}));
   EXPECT_EQ(pool.idle(), 0U);
@@ -148,11 +148,11 @@ TEST_F(PoolTest, LetsEachLeaveOnceForAHandover) {
 
 TEST_F(PoolTest, KeepsThroughANewConfigurationWhatIsStillInIt) {
   handoff::UniqueFd theirs[2];
-  pool.give(server, connection(theirs[0]), 0);
-  pool.give(*pool.find("app")->find(address(2)), connection(theirs[1]), 0);
+  pool.give(server, connection(theirs[0], 0));
+  pool.give(*pool.find("app")->find(address(2)), connection(theirs[1], 0));
   pool.update({servers({1})});
   EXPECT_EQ(pool.idle(), 1U);
-  EXPECT_NE(pool.take(*pool.find("app")->find(address(1)), 0, 0), nullptr);
+  EXPECT_NE(pool.take(*pool.find("app")->find(address(1)), 0, 0).stream, nullptr);
   EXPECT_EQ(pool.find("app")->find(address(2)), nullptr);
   char byte;
   EXPECT_EQ(::recv(theirs[1].get(), &byte, 1, 0), 0) << "nobody would use it any more";

@@ -6,12 +6,14 @@
 
 # `boost` stands for Boost's headers, 1.81 or later, under whatever name the distribution gives them.
 packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boost libyaml-cpp-dev
-  libprotobuf-dev protobuf-compiler libcli11-dev libfmt-dev)
+  libprotobuf-dev protobuf-compiler libcli11-dev libfmt-dev libssl-dev)
 packages_test=(libgtest-dev libgmock-dev)
 packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   llvm-19)  # llvm-19 has the symbolizer that gives the sanitizers' stack traces their names.
 packages_peers=(nginx libnginx-mod-stream haproxy curl wrk openssl valgrind strace procps iproute2
-  python3 python3-h11 python3-websockets)
+  python3 python3-h11 python3-websockets gnutls-bin wget testssl.sh)
+# Whoever has Node's npm from elsewhere keeps that: the distribution's would not go beside it.
+if ! command -v npm >/dev/null; then packages_peers+=(npm); fi
 
 # Prints those of its arguments that are not installed. Asks dpkg only, so it takes no time when nothing is missing.
 missing_packages() {

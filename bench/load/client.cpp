@@ -1,0 +1,87 @@
+#include "client.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+void Client::ask(std::string_view request, bool close, Batch& batch) {
+  batch_ = &batch;
+  closes_ = close;
+  unsent_ = request;
+  head_.clear();
+  body_left_ = 0;
+  done_ = false;
+  send();
+}
+
+void Client::send() {
+  const ssize_t put = tls_ ? tls_->send(unsent_) : ::send(fd(), unsent_.data(), unsent_.size(), at_once);
+  if (put == static_cast<ssize_t>(unsent_.size())) {
+    unsent_ = {};
+  } else if (!tls_ || put >= 0 || errno != EAGAIN) {
+    batch_->lost(*this);
+  }
+}
+
+void Client::on_events(std::uint32_t) {
+  if (!unsent_.empty()) {  // in the middle of a handshake
+    send();
+  } else if (!receive()) {
+    return;
+  }
+  while (fd() >= 0 && unsent_.empty() && tls_ && tls_->has_more() && receive()) {
+  }
+}
+
+bool Client::receive() {
+  const bool in_body = body_left_ != 0;
+  char bytes[16 * 1024];
+  const ssize_t got = in_body ? receive_body()
+                      : tls_  ? tls_->receive(bytes, sizeof bytes)
+                              : ::recv(fd(), bytes, sizeof bytes, at_once);
+  if (got < 0 && errno == EAGAIN) return false;
+  if (batch_ == nullptr) {
+    end();  // idle: closed by the proxy, and lost at the next request
+  } else if (got == 0 && done_ && closes_) {
+    finish();
+  } else if (got <= 0 || done_) {
+    batch_->lost(*this);
+  } else if (in_body) {
+    count_body(static_cast<std::size_t>(got));
+  } else {
+    head_.append(bytes, static_cast<std::size_t>(got));
+    look_at_head();
+  }
+  return true;
+}
+
+void Client::look_at_head() {
+  const std::size_t end = head_.find("\r\n\r\n");
+  if (end == head_.npos) return;
+  const char* length = ::strcasestr(head_.c_str(), "\r\ncontent-length:");
+  if (!head_.starts_with("HTTP/1.1 200 ") || length == nullptr || length > head_.c_str() + end) {
+    return batch_->lost(*this);
+  }
+  body_left_ = std::strtoul(length + 17, nullptr, 10);
+  count_body(head_.size() - end - 4);
+}
+
+// A body is counted and dropped, in the kernel if it is plain: copying it is the proxy's affair, not ours.
+ssize_t Client::receive_body() {
+  if (!tls_) return ::recv(fd(), nullptr, body_left_, at_once | MSG_TRUNC);
+  char dropped[16 * 1024];
+  return tls_->receive(dropped, std::min(sizeof dropped, body_left_));
+}
+
+void Client::count_body(std::size_t bytes) {
+  if (bytes > body_left_) return batch_->lost(*this);
+  body_left_ -= bytes;
+  done_ = body_left_ == 0;
+  if (done_ && !closes_) finish();
+}
+
+void Client::finish() {
+  std::exchange(batch_, nullptr)->answered(*this);
+}

@@ -1,0 +1,199 @@
+// The bench's clients and its origin, in one epoll loop on one CPU, so that the proxy between them is what takes time.
+// Commands come line by line on standard input and run one after another; each is answered by one line.
+//
+//   open GROUP PORT COUNT SPEAKS   opens COUNT connections, each for one request; they stay open and idle
+//   ask GROUP COUNT PATH           COUNT requests on the group's connections, each sending again at once
+//   each GROUP                     one request on every connection of the group, `in_flight_max` at a time
+//   fresh PORT COUNT SPEAKS        COUNT requests, each on a connection of its own, which the proxy is asked to close
+//   close GROUP                    closes the group's connections
+//
+// SPEAKS is "plain", "tls" (with whole handshakes) or "resumed" (TLS whose handshake resumes the newest session from
+// that port). The answer is "answered=N lost=M": lost is what ended without a whole 200 response, or was not resumed.
+// The first line written is "origin=PORT". A command that takes longer than `patience_s` ends the program: the proxy
+// hangs.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include "client.hpp"
+#include "origin.hpp"
+
+void give_up(const char* what) {
+  std::perror(what);
+  std::exit(1);
+}
+
+namespace {
+
+constexpr std::size_t in_flight_max = 64;
+constexpr unsigned patience_s = 300;
+
+std::string request_text(std::string_view path, bool close) {
+  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
+         (close ? "Connection: close\r\n" : "") + "\r\n";
+}
+
+using Group = std::vector<std::unique_ptr<Client>>;
+
+// A proxy, and how to speak to it.
+struct Target {
+  std::uint16_t port = 0;
+  bool tls = false;
+  bool resumes = false;
+};
+
+std::istream& operator>>(std::istream& words, Target& target) {
+  std::string speaks;
+  words >> speaks;
+  target.resumes = speaks == "resumed";
+  target.tls = target.resumes || speaks == "tls";
+  if (!target.tls && speaks != "plain") words.setstate(std::ios::failbit);
+  return words;
+}
+
+// A number of requests, and where each is sent.
+class Requests final : public Batch {
+ public:
+  enum class On { same_connection, next_connection, new_kept_connection, new_connection };
+
+  Requests(Loop& loop, TlsClients& tls_clients) : loop_(loop), tls_clients_(tls_clients) {}
+
+  void run(On on, Group& group, const Target& target, std::size_t count, std::string_view path) {
+    on_ = on;
+    group_ = &group;
+    target_ = target;
+    count_ = count;
+    request_ = request_text(path, on == On::new_connection);
+    const std::size_t first = on_ == On::same_connection ? group.size() : in_flight_max;
+    for (std::size_t i = 0; i < first && begun_ < count_; ++i) {
+      begin(on_ == On::same_connection ? group[i].get() : nullptr);
+    }
+    while (answered_ + lost_ < begun_) loop_.run_once();
+    std::cout << "answered=" << answered_ << " lost=" << lost_ + (count_ - begun_) << std::endl;
+  }
+
+  void answered(Client& client) override {
+    if (target_.resumes && !client.resumed()) return lost(client);
+    ++answered_;
+    if (on_ == On::new_connection) drop(client);
+    if (begun_ < count_) begin(on_ == On::same_connection ? &client : nullptr);
+  }
+
+  void lost(Client& client) override {
+    ++lost_;
+    if (on_ == On::new_connection) {
+      drop(client);
+    } else {
+      client.end();
+    }
+    if (begun_ < count_ && on_ != On::same_connection) begin(nullptr);
+  }
+
+ private:
+  void begin(Client* client) {
+    const std::size_t number = begun_++;
+    if (on_ == On::next_connection) {
+      client = (*group_)[number].get();
+    } else if (on_ != On::same_connection) {
+      auto made = connect();
+      client = made.get();
+      if (on_ == On::new_connection) {
+        made.release();  // dropped when it is done
+      } else {
+        group_->push_back(std::move(made));
+      }
+    }
+    client->ask(request_, on_ == On::new_connection, *this);
+  }
+
+  std::unique_ptr<Client> connect() {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) give_up("socket");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(target_.port);
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) give_up("connect");
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    auto tls = target_.tls ? tls_clients_.make(fd, target_.port, target_.resumes) : nullptr;
+    return std::make_unique<Client>(loop_, fd, std::move(tls));
+  }
+
+  void drop(Client& client) { loop_.dispose(std::unique_ptr<Peer>(&client)); }
+
+  Loop& loop_;
+  TlsClients& tls_clients_;
+  On on_{};
+  Group* group_ = nullptr;
+  Target target_;
+  std::size_t count_ = 0;
+  std::string request_;
+  std::size_t begun_ = 0;
+  std::size_t answered_ = 0;
+  std::size_t lost_ = 0;
+};
+
+// Standard input. Between two commands the loop goes on, so that what the proxies end is ended here, too.
+class Commands final : public Peer {
+ public:
+  explicit Commands(Loop& loop) : Peer(STDIN_FILENO), loop_(loop) { loop_.add(*this); }
+
+  // False: there are no more. Whoever writes them waits for the answer to each.
+  bool next(std::string& line) {
+    while (!there_is_one_) loop_.wait_and_run_once();
+    there_is_one_ = false;
+    return static_cast<bool>(std::getline(std::cin, line));
+  }
+
+  void on_events(std::uint32_t) override { there_is_one_ = true; }
+
+ private:
+  Loop& loop_;
+  bool there_is_one_ = false;
+};
+
+}  // namespace
+
+int main() {
+  using On = Requests::On;
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  Loop loop;
+  TlsClients tls_clients;
+  const Origin origin(loop);
+  std::cout << "origin=" << origin.port() << std::endl;
+  std::map<std::string, Group> groups;
+  Commands commands(loop);
+  for (std::string line; commands.next(line);) {
+    std::istringstream words(line);
+    std::string command, name, path = "/";
+    Target target;
+    std::size_t count = 0;
+    words >> command;
+    ::alarm(patience_s);
+    Requests requests(loop, tls_clients);
+    if (command == "open" && words >> name >> target.port >> count >> target) {
+      requests.run(On::new_kept_connection, groups[name], target, count, path);
+    } else if (command == "ask" && words >> name >> count >> path) {
+      requests.run(On::same_connection, groups[name], target, count, path);
+    } else if (command == "each" && words >> name) {
+      requests.run(On::next_connection, groups[name], target, groups[name].size(), path);
+    } else if (command == "fresh" && words >> target.port >> count >> target) {
+      requests.run(On::new_connection, groups[name], target, count, path);
+    } else if (command == "close" && words >> name) {
+      groups.erase(name);
+      std::cout << "answered=0 lost=0" << std::endl;
+    } else {
+      std::cerr << "load: what is '" << line << "'?\n";
+      return 2;
+    }
+    ::alarm(0);
+  }
+}

@@ -1,0 +1,58 @@
+// TLS 1.3 with AES-128-GCM as a client. Nothing is verified: every proxy shows the same certificate of the bench.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string_view>
+
+template <auto free>
+struct Free {
+  template <typename T>
+  void operator()(T* object) const {
+    free(object);
+  }
+};
+using SslCtxPtr = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, Free<SSL_free>>;
+using SessionPtr = std::unique_ptr<SSL_SESSION, Free<SSL_SESSION_free>>;
+
+// On one socket, which does not block and is not its own. Its functions answer as send(2) and recv(2) do.
+class Tls {
+ public:
+  explicit Tls(SslPtr ssl) : ssl_(std::move(ssl)) {}
+  Tls(const Tls&) = delete;
+  Tls& operator=(const Tls&) = delete;
+  ~Tls();
+
+  // All or nothing. Shakes hands first: until that is over there is nothing to send, and it is to be tried again, with
+  // the same bytes, when the socket is readable.
+  ssize_t send(std::string_view bytes);
+  ssize_t receive(char* into, std::size_t bytes);
+  // Something was taken from the socket that nobody has received yet: no event will tell of it.
+  bool has_more() const { return SSL_has_pending(ssl_.get()) == 1; }
+  bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+ private:
+  ssize_t answer(int result);
+
+  SslPtr ssl_;
+};
+
+// Makes them, and remembers the newest session of each proxy. Must outlive them.
+class TlsClients {
+ public:
+  TlsClients();
+
+  // With a handshake that is resumed, if that is wished for and there is a session from that port.
+  std::unique_ptr<Tls> make(int fd, std::uint16_t port, bool resumes);
+
+ private:
+  static int on_session(SSL* ssl, SSL_SESSION* session);
+
+  SslCtxPtr context_;
+  std::map<std::uint16_t, SessionPtr> sessions_;
+};

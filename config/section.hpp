@@ -1,0 +1,114 @@
+// A mapping as a table of its keys, and the readers that most keys need.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/reader.hpp"
+
+namespace baton::config {
+
+template <class Target>
+struct Key {
+  std::string_view name;
+  void (*read)(Reader&, const Node&, Target&) = nullptr;  // nullptr: of a later version
+  bool required = false;
+};
+
+// One kind of mapping: where it stands in the file, how a message says that, and its keys.
+template <class Target>
+struct Section {
+  std::string_view path;
+  std::string_view place;
+  std::span<const Key<Target>> keys;
+};
+
+struct KnownKey {
+  std::string path;  // "listeners.bind"
+  bool supported;    // false: of a later version, refused by name
+};
+
+template <class Target>
+void add_keys(std::vector<KnownKey>& known, const Section<Target>& section) {
+  for (const Key<Target>& key : section.keys) {
+    known.push_back({fmt::format("{}{}{}", section.path, section.path.empty() ? "" : ".", key.name), !!key.read});
+  }
+}
+
+template <class Target>
+void refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section<Target>& section) {
+  std::vector<std::string_view> known;
+  for (const Key<Target>& key : section.keys) {
+    if (key.read) known.push_back(key.name);
+  }
+  for (const Entry& entry : map) {
+    const bool is_known = std::ranges::find(section.keys, entry.key, &Key<Target>::name) != section.keys.end();
+    if (!is_known) reader.refuse_unknown_key(entry, section.place, known);
+  }
+}
+
+// Reads the keys in the order of the table, whatever that of the file is, so a reader may look at what stands before it
+// in the table. Answers whether the whole mapping was free of problems.
+template <class Target>
+bool read_section(Reader& reader, const Node& node, const Section<Target>& section, Target& target) {
+  const std::size_t problems_before = reader.problem_count();
+  const Node::Map* map = reader.map(node);
+  if (!map) return false;
+  refuse_unknown_keys(reader, *map, section);
+  for (const Key<Target>& key : section.keys) {
+    const auto entry = std::ranges::find(*map, key.name, &Entry::key);
+    if (entry == map->end()) {
+      if (key.required) reader.refuse_missing_key(node, section.place, key.name);
+    } else if (!key.read) {
+      reader.refuse_unsupported_key(*entry, section.place);
+    } else {
+      const Reader::UnderKey under_key(reader, key.name);
+      key.read(reader, entry->value, target);
+    }
+  }
+  return reader.problem_count() == problems_before;
+}
+
+// Readers for one member each.
+
+template <auto member, Bounds bounds, class Target>
+void read_duration(Reader& reader, const Node& node, Target& target) {
+  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_duration(*text, bounds));
+}
+
+template <auto member, Bounds bounds, class Target>
+void read_size(Reader& reader, const Node& node, Target& target) {
+  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_size(*text, bounds));
+}
+
+template <auto member, Bounds bounds, class Target>
+void read_count(Reader& reader, const Node& node, Target& target) {
+  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_count(*text, bounds));
+}
+
+template <auto member, Bounds bounds, class Target>
+void read_count_or_auto(Reader& reader, const Node& node, Target& target) {
+  if (const auto text = reader.text_unless_auto(node)) reader.assign(target.*member, node, parse_count(*text, bounds));
+}
+
+template <auto member, const auto& names, class Target>
+void read_choice(Reader& reader, const Node& node, Target& target) {
+  if (const auto chosen = reader.choice(node, names)) target.*member = *chosen;
+}
+
+template <auto member, class Target>
+void read_file(Reader& reader, const Node& node, Target& target) {
+  if (auto file = reader.file(node)) target.*member = *std::move(file);
+}
+
+template <auto member, class Target>
+void read_file_or_auto(Reader& reader, const Node& node, Target& target) {
+  if (auto file = reader.file_unless_auto(node)) target.*member = *std::move(file);
+}
+
+}  // namespace baton::config

@@ -1,0 +1,148 @@
+#include "config/tls_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/address.hpp"
+#include "config/names.hpp"
+#include "config/text.hpp"
+
+namespace baton::config {
+namespace {
+
+// Certificates of both sides.
+
+constexpr Key<Certificate> certificate_keys[] = {
+    {"cert", read_file<&Certificate::cert>, true},
+    {"key", read_file<&Certificate::key>, true},
+};
+constexpr Section<Certificate> listener_certificate_section{"listeners.tls.certificates", "on a certificate",
+                                                            certificate_keys};
+constexpr Section<Certificate> upstream_certificate_section{"upstreams.tls.certificate", "in `certificate`",
+                                                            certificate_keys};
+
+// Listeners.
+
+constexpr std::string_view http1 = "http/1.1";  // RFC 7301 §6
+constexpr std::string_view http2 = "h2";        // RFC 9113 §3.2
+constexpr std::size_t alpn_bytes_max = 255;     // RFC 7301 §3.1
+
+struct ListenerTlsDraft : ListenerTls {
+  std::optional<Protocol> protocol;  // of the listener
+};
+
+void read_certificates(Reader& reader, const Node& node, ListenerTlsDraft& draft) {
+  const auto entries = reader.list(node, "`- { cert: /etc/baton/tls/site.pem, key: /etc/baton/tls/site.key }`");
+  if (!entries) return;
+  for (const Node& entry : *entries) {
+    read_section(reader, entry, listener_certificate_section, draft.certificates.emplace_back());
+  }
+}
+
+// An http listener speaks HTTP/1.1 and nothing else. What goes through a tcp listener is for both ends to know.
+void check_alpn(Reader& reader, const Node& node, const std::string& name, std::optional<Protocol> protocol) {
+  if (name.empty() || name.size() > alpn_bytes_max) {
+    reader.refuse(node, fmt::format("{} must have 1 to {} bytes", quoted(name), alpn_bytes_max));
+  } else if (protocol == Protocol::http && name == http2) {
+    reader.refuse_unsupported_value(node, http2);
+  } else if (protocol == Protocol::http && name != http1) {
+    reader.refuse(node, fmt::format("{} is not what an http listener speaks; write {}", quoted(name), quoted(http1)));
+  }
+}
+
+void read_alpn(Reader& reader, const Node& node, ListenerTlsDraft& draft) {
+  draft.alpn.clear();
+  for (const Node& item : reader.one_or_list(node)) {
+    auto name = reader.text(item);
+    if (!name) continue;
+    check_alpn(reader, item, *name, draft.protocol);
+    draft.alpn.push_back(*std::move(name));
+  }
+}
+
+constexpr Key<ListenerTlsDraft> listener_tls_keys[] = {
+    {"certificates", read_certificates, true},
+    {"min_version", read_choice<&ListenerTls::min_version, tls_minimums>},
+    {"alpn", read_alpn},
+    {"client_auth", read_choice<&ListenerTls::client_auth, client_auths>},
+    {"client_ca", read_file<&ListenerTls::client_ca>},
+    {"session_tickets", read_choice<&ListenerTls::session_tickets, flags>},
+};
+constexpr Section<ListenerTlsDraft> listener_tls_section{"listeners.tls", "in `tls` of a listener", listener_tls_keys};
+
+// A CA that nobody is held against looks like safety that is not there.
+void check_client_ca(Reader& reader, const Node& node, const ListenerTls& tls) {
+  const bool is_needed = tls.client_auth != ClientAuth::off;
+  if (is_needed && !tls.client_ca) {
+    reader.report(reader.position(*node.find("client_auth")),
+                  fmt::format("`client_auth: {}` needs a `client_ca` that clients are verified with",
+                              name_of(tls.client_auth, client_auths)));
+  } else if (!is_needed && tls.client_ca) {
+    reader.report(tls.client_ca->where,
+                  "`client_ca` verifies nobody while `client_auth` is off; make that `optional` or `required`");
+  }
+}
+
+// Upstreams.
+
+void read_server_name(Reader& reader, const Node& node, UpstreamTls& tls) {
+  if (const auto text = reader.text_unless_auto(node)) reader.assign(tls.server_name, node, parse_host_name(*text));
+}
+
+void read_certificate(Reader& reader, const Node& node, UpstreamTls& tls) {
+  read_section(reader, node, upstream_certificate_section, tls.certificate.emplace());
+}
+
+constexpr Key<UpstreamTls> upstream_tls_keys[] = {
+    {"verify", read_choice<&UpstreamTls::verify, flags>},
+    {"ca", read_file_or_auto<&UpstreamTls::ca>},
+    {"server_name", read_server_name},
+    {"certificate", read_certificate},
+    {"min_version", read_choice<&UpstreamTls::min_version, tls_minimums>},
+};
+constexpr Section<UpstreamTls> upstream_tls_section{"upstreams.tls", "in `tls` of an upstream", upstream_tls_keys};
+
+// A certificate is verified for a host, which a Unix path has not.
+void check_server_name(Reader& reader, const Node& node, const Upstream& upstream) {
+  if (!upstream.tls->verify || !upstream.tls->server_name.empty()) return;
+  const auto server =
+      std::ranges::find_if(upstream.servers, [](const Server& one) { return !one.address.unix_path.empty(); });
+  if (server == upstream.servers.end()) return;
+  reader.refuse(node, fmt::format("{} has no host to verify a certificate for; write its `server_name`",
+                                  quoted(server->address.text())));
+}
+
+// An empty `tls:` is rather something forgotten than the wish for all its defaults.
+bool is_map(Reader& reader, const Node& node, std::string_view example) {
+  if (std::holds_alternative<Node::Map>(node.value)) return true;
+  reader.refuse(node, fmt::format("expected keys with values, as in {}", example));
+  return false;
+}
+
+}  // namespace
+
+std::optional<ListenerTls> read_listener_tls(Reader& reader, const Node& node, std::optional<Protocol> protocol) {
+  if (!is_map(reader, node, "`tls: { certificates: [ { cert: /PATH, key: /PATH } ] }`")) return std::nullopt;
+  ListenerTlsDraft draft{{}, protocol};
+  if (protocol == Protocol::http) draft.alpn.emplace_back(http1);
+  if (!read_section(reader, node, listener_tls_section, draft)) return std::nullopt;
+  check_client_ca(reader, node, draft);
+  return ListenerTls(std::move(draft));
+}
+
+void read_upstream_tls(Reader& reader, const Node& node, Upstream& upstream) {
+  if (!is_map(reader, node, "`tls: {}`, which is TLS with all its defaults")) return;
+  if (read_section(reader, node, upstream_tls_section, upstream.tls.emplace())) {
+    check_server_name(reader, node, upstream);
+  }
+}
+
+void add_tls_keys(std::vector<KnownKey>& known) {
+  add_keys(known, listener_tls_section);
+  add_keys(known, listener_certificate_section);
+  add_keys(known, upstream_tls_section);
+  add_keys(known, upstream_certificate_section);
+}
+
+}  // namespace baton::config

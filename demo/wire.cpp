@@ -1,0 +1,109 @@
+#include "demo/wire.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
+
+namespace baton::demo {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+struct Wire::Stream {
+  tcp::socket socket;
+  std::optional<ssl::stream<tcp::socket&>> tls;
+  bool closed = false;
+
+  Stream(tcp::socket on, const TlsContext& context) : socket(std::move(on)) {
+    if (context) tls.emplace(socket, *context);
+  }
+
+  // Calls `opened` when both sides have proven what TLS wants proven.
+  static void shake_hands(const std::shared_ptr<Stream>& stream, ssl::stream_base::handshake_type side, Opened opened);
+};
+
+namespace {
+
+// `handler`, which keeps the stream as long as it may be called, and is not called after `close`.
+template <class Stream, class Handler>
+auto while_open(std::shared_ptr<Stream> stream, Handler handler) {
+  return [stream = std::move(stream), handler = std::move(handler)](const error_code& error, auto... bytes) mutable {
+    if (!stream->closed) handler(error, bytes...);
+  };
+}
+
+}  // namespace
+
+Wire::Wire(asio::io_context& context, const TlsContext& tls)
+    : stream_(std::make_shared<Stream>(tcp::socket(context), tls)) {}
+
+Wire::Wire(tcp::socket accepted, const TlsContext& tls) : stream_(std::make_shared<Stream>(std::move(accepted), tls)) {
+  error_code ignored;  // a client that is gone already is noticed by the first read
+  stream_->socket.set_option(tcp::no_delay(true), ignored);
+}
+
+Wire::executor_type Wire::get_executor() {
+  return stream_->socket.get_executor();
+}
+
+void Wire::connect(const tcp::endpoint& server, std::optional<int> receive_buffer_bytes, Opened opened) {
+  tcp::socket& socket = stream_->socket;
+  error_code error;
+  socket.open(server.protocol(), error);
+  if (!error) socket.set_option(tcp::no_delay(true), error);
+  if (!error && receive_buffer_bytes) {
+    socket.set_option(tcp::socket::receive_buffer_size(*receive_buffer_bytes), error);
+  }
+  if (error) return opened(error);
+  auto connected = [stream = stream_, opened = std::move(opened)](const error_code& refused) mutable {
+    if (refused) return opened(refused);
+    Stream::shake_hands(stream, ssl::stream_base::client, std::move(opened));
+  };
+  socket.async_connect(server, while_open(stream_, std::move(connected)));
+}
+
+void Wire::welcome(Opened opened) {
+  Stream::shake_hands(stream_, ssl::stream_base::server, std::move(opened));
+}
+
+void Wire::Stream::shake_hands(const std::shared_ptr<Stream>& stream, ssl::stream_base::handshake_type side,
+                               Opened opened) {
+  if (stream->tls) {
+    stream->tls->async_handshake(side, while_open(stream, std::move(opened)));
+  } else {
+    asio::post(stream->socket.get_executor(),
+               [handler = while_open(stream, std::move(opened))]() mutable { handler(error_code()); });
+  }
+}
+
+void Wire::read(asio::mutable_buffer into, Moved moved) {
+  auto handler = while_open(stream_, std::move(moved));
+  if (stream_->tls) return stream_->tls->async_read_some(into, std::move(handler));
+  stream_->socket.async_read_some(into, std::move(handler));
+}
+
+void Wire::write(asio::const_buffer from, Moved moved) {
+  auto handler = while_open(stream_, std::move(moved));
+  if (stream_->tls) return stream_->tls->async_write_some(from, std::move(handler));
+  stream_->socket.async_write_some(from, std::move(handler));
+}
+
+void Wire::close() {
+  if (!stream_) return;
+  stream_->closed = true;
+  error_code ignored;  // the socket is ours, and nothing can be done about an error of close
+  stream_->socket.close(ignored);
+}
+
+bool is_forged(const error_code& error) {
+  return error.category() == asio::error::get_ssl_category();
+}
+
+bool is_end(const error_code& error) {
+  return error == asio::error::eof || error == ssl::error::stream_truncated;
+}
+
+}  // namespace baton::demo

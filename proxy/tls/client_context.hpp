@@ -1,0 +1,30 @@
+// What an upstream with TLS needs for handshakes: whom to trust, which name to expect. Immutable, and shared by the
+// workers.
+#pragma once
+
+#include <string>
+
+#include "config/config.hpp"
+#include "proxy/tls/openssl.hpp"
+
+namespace baton::tls {
+
+class ClientContext {
+ public:
+  // Throws std::runtime_error naming the file.
+  explicit ClientContext(const config::UpstreamTls& tls);
+
+  // A new client of the server at `host` (a name or an IP address), which its certificate must name.
+  SslPtr make(const std::string& host) const;
+
+  // Under which settings connections are made: idle ones are used only under the same.
+  const std::string& terms() const { return terms_; }
+
+ private:
+  SslCtxPtr context_;
+  bool verify_;
+  std::string server_name_;
+  std::string terms_;
+};
+
+}  // namespace baton::tls

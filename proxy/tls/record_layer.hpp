@@ -1,0 +1,79 @@
+// The record layer: opens and seals the records of one leg from its state (state/tls.hpp) after the handshake
+// (RFC 8446 §5 and §4.6, RFC 5246 §6.2). No I/O. It holds nothing but cipher contexts, which are made from the state, so
+// it can be thrown away and made anew at any moment.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "proxy/state/state.hpp"
+
+namespace baton::tls {
+
+enum class Alert : std::uint8_t;
+enum class ContentType : std::uint8_t;
+struct Suite;
+
+// Hears of the records that come before the first application data: as a client, tickets are among them.
+class EarlyRecords {
+ public:
+  virtual void take(std::string_view record) = 0;     // a whole one, as it came, valid during the call
+  virtual void over() = 0;                            // the first application data has come
+ protected:
+  ~EarlyRecords() = default;
+};
+
+enum class Opened {
+  nothing,               // no whole record is there, or it is not the time for one
+  some,                  // `unread` has grown, or something else of the state has changed
+  failed,                // `tls.alert` is owed (`seal` writes it), or the other side sent one (then it stays 0 and
+                         // `read_ended` is set without `close_received`): nothing more is read. What came before is
+                         // in `unread`
+};
+
+class RecordLayer {
+ public:
+  // Of an established state whose suite is one of ours, else none.
+  static std::unique_ptr<RecordLayer> make(const state::Tls& tls);
+  ~RecordLayer();
+
+  // Opens whole records from `tls.received` into `unread` until it has `bytes` more, at most a record more than that.
+  // close_notify sets `read_ended`. What comes after it, or after a failure, is dropped.
+  Opened open(state::Leg& leg, std::size_t bytes);
+  // Why it failed, for the log; empty if it has not, or before this record layer was made.
+  std::string_view failure() const { return failure_; }
+
+  // Seals into `tls.sealed` what is owed and then what is in `unsent`, while `sealed` holds less than a block; after all
+  // of it, with `write_ended`, close_notify. `since_ms` is how long the leg has been silent: small records come first
+  // then. True: there is something new to write.
+  bool seal(state::Leg& leg, std::int64_t since_ms);
+
+  void set_early_records(EarlyRecords* early) { early_ = early; }
+
+ private:
+  struct Contexts;
+  struct Record;
+  RecordLayer(const Suite& suite, std::unique_ptr<Contexts> contexts);
+
+  bool has_failed(const state::Tls& tls) const { return tls.alert != 0 || !failure_.empty(); }
+  void fail(state::Tls& tls, Alert alert, std::string_view why);
+
+  Record open_record(state::Leg& leg);
+  void take(state::Leg& leg, const Record& record);
+  void take_other(state::Leg& leg, const Record& record);
+
+  void seal_data(state::Leg& leg);
+  void seal_alert(state::Tls& tls, Alert alert);
+  bool seal_key_update(state::Tls& tls);
+  void seal_record(state::Tls& tls, ContentType type, std::string_view data);
+  bool has_room(const state::Tls& tls, std::size_t data_bytes) const;
+
+  const Suite& suite_;
+  std::unique_ptr<Contexts> contexts_;
+  EarlyRecords* early_ = nullptr;      // outlives this, or is taken away before
+  std::string_view failure_;
+};
+
+}  // namespace baton::tls

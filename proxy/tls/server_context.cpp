@@ -1,0 +1,248 @@
+#include "proxy/tls/server_context.hpp"
+
+#include <fmt/format.h>
+#include <openssl/core_names.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include "proxy/tls/handshake.hpp"
+
+namespace baton::tls {
+
+namespace {
+
+[[noreturn]] void fail(const config::File& file, const std::string& why) {
+  const std::string place =
+      file.where.line == 0 ? "" : fmt::format("{}:{}:{}: ", file.where.file, file.where.line, file.where.column);
+  throw std::runtime_error(fmt::format("{}{}: {}", place, file.path, why));
+}
+
+std::string read(const config::File& file) {
+  std::ifstream in(file.path, std::ios::binary);
+  if (!in) fail(file, std::strerror(errno));
+  in.peek();                                  // a folder can be opened, and not read
+  if (in.bad()) fail(file, std::strerror(errno));
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (in.bad()) fail(file, "cannot be read");
+  return text;
+}
+
+BioPtr over(const std::string& text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+
+// A key that wants a passphrase is refused: there is nobody to ask.
+int no_passphrase(char*, int, int, void*) { return -1; }
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return result;
+}
+
+std::vector<std::string> names_of(X509* certificate) {
+  std::vector<std::string> names;
+  auto* alternative =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  const std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>> owner(alternative);
+  for (int i = 0; i < sk_GENERAL_NAME_num(alternative); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternative, i);
+    if (name->type != GEN_DNS) continue;
+    const auto* data = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
+    names.push_back(lower({data, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}));
+  }
+  if (!names.empty()) return names;
+  char common[256];
+  const int bytes =
+      X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common, sizeof common);
+  if (bytes > 0) names.push_back(lower({common, static_cast<std::size_t>(bytes)}));
+  return names;
+}
+
+bool use(SSL* ssl, const Identity& identity) {
+  return SSL_use_cert_and_key(ssl, identity.certificate.get(), identity.key.get(), identity.chain.get(), 1) == 1;
+}
+
+void add_unless_type_is_there(std::vector<const Identity*>& identities, const Identity& identity) {
+  const int type = EVP_PKEY_get_base_id(identity.key.get());
+  const bool is_there = std::any_of(identities.begin(), identities.end(), [&](const Identity* other) {
+    return EVP_PKEY_get_base_id(other->key.get()) == type;
+  });
+  if (!is_there) identities.push_back(&identity);
+}
+
+}  // namespace
+
+Identity load_identity(const config::Certificate& certificate) {
+  ERR_clear_error();
+  Identity identity{nullptr, nullptr, {sk_X509_new_null(), [](STACK_OF(X509)* chain) { sk_X509_pop_free(chain, X509_free); }}, {}};
+  const std::string chain = read(certificate.cert);
+  const BioPtr chain_in = over(chain);
+  identity.certificate.reset(PEM_read_bio_X509_AUX(chain_in.get(), nullptr, no_passphrase, nullptr));
+  if (!identity.certificate) fail(certificate.cert, "no certificate in PEM: " + last_error());
+  while (X509* issuer = PEM_read_bio_X509(chain_in.get(), nullptr, no_passphrase, nullptr)) {
+    sk_X509_push(identity.chain.get(), issuer);
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+    fail(certificate.cert, "a certificate of the chain cannot be read: " + last_error());
+  }
+  ERR_clear_error();
+  std::string key = read(certificate.key);
+  identity.key.reset(PEM_read_bio_PrivateKey(over(key).get(), nullptr, no_passphrase, nullptr));
+  OPENSSL_cleanse(key.data(), key.size());
+  if (!identity.key) fail(certificate.key, "no private key in PEM (without a passphrase): " + last_error());
+  if (X509_check_private_key(identity.certificate.get(), identity.key.get()) != 1) {
+    ERR_clear_error();
+    fail(certificate.key, "this key does not belong to the certificate in " + certificate.cert.path);
+  }
+  identity.names = names_of(identity.certificate.get());
+  return identity;
+}
+
+SslCtxPtr make_context(const SSL_METHOD* method, config::TlsMinimum minimum) {
+  SslCtxPtr context(SSL_CTX_new(method));
+  if (!context) throw std::runtime_error("OpenSSL: " + last_error());
+  SSL_CTX* const ctx = context.get();
+  SSL_CTX_set_min_proto_version(ctx, minimum == config::TlsMinimum::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION);
+  // Only what our record layer speaks: AEAD, and forward secrecy with it.
+  if (SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
+      SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") != 1) {
+    throw std::runtime_error("OpenSSL lacks the cipher suites that Baton speaks: " + last_error());
+  }
+  SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_clear_options(ctx, SSL_OP_ENABLE_KTLS);
+  SSL_CTX_set_read_ahead(ctx, 0);
+  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+  Handshake::listen_in(ctx);
+  return context;
+}
+
+ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& listener, const TicketKeys& tickets)
+    : context_(make_context(TLS_server_method(), tls.min_version)), tickets_(tickets) {
+  SSL_CTX* const ctx = context_.get();
+  identities_.reserve(tls.certificates.size());
+  for (const auto& certificate : tls.certificates) {
+    identities_.push_back(load_identity(certificate));
+    // Better now than in each handshake.
+    const SslPtr trial(SSL_new(ctx));
+    if (!use(trial.get(), identities_.back())) fail(certificate.cert, "cannot be used: " + last_error());
+  }
+  for (const Identity& identity : identities_) {
+    for (const std::string& name : identity.names) add_unless_type_is_there(by_name_[name], identity);
+  }
+  const Identity& first = identities_.front();
+  default_.push_back(&first);
+  if (!first.names.empty()) {
+    for (const Identity* identity : by_name_[first.names.front()]) add_unless_type_is_there(default_, *identity);
+  }
+
+  SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  SSL_CTX_set_cert_cb(ctx, &ServerContext::on_certificate, this);
+  for (const std::string& protocol : tls.alpn) alpn_ += static_cast<char>(protocol.size()) + protocol;
+  if (!alpn_.empty()) SSL_CTX_set_alpn_select_cb(ctx, &ServerContext::on_alpn, this);
+
+  if (tls.session_tickets) {
+    SSL_CTX_set_timeout(ctx, session_lifetime_s);
+    SSL_CTX_set_app_data(ctx, this);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, &ServerContext::on_ticket);
+  } else {
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(ctx, 0);
+  }
+  if (tls.client_auth != config::ClientAuth::off) load_client_ca(tls);
+  set_session_context(tls, listener);
+}
+
+void ServerContext::load_client_ca(const config::ListenerTls& tls) {
+  const std::string pem = read(*tls.client_ca);
+  const BioPtr in = over(pem);
+  X509_STORE* const store = SSL_CTX_get_cert_store(context_.get());
+  int count = 0;
+  while (true) {
+    const X509Ptr ca(PEM_read_bio_X509(in.get(), nullptr, no_passphrase, nullptr));
+    if (!ca) break;
+    X509_STORE_add_cert(store, ca.get());
+    SSL_CTX_add_client_CA(context_.get(), ca.get());
+    ++count;
+  }
+  const bool ended_well = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (count == 0 || !ended_well) fail(*tls.client_ca, "no certificates in PEM: " + last_error());
+  ERR_clear_error();
+  const int required = tls.client_auth == config::ClientAuth::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+  SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | required, nullptr);
+}
+
+// A session is resumed only where a full handshake would have come to the same: on the same listener, with the same
+// clients allowed. It carries over an upgrade, since nothing in it belongs to a process.
+void ServerContext::set_session_context(const config::ListenerTls& tls, const std::string& listener) {
+  std::string terms = listener + '\n' + std::to_string(static_cast<int>(tls.client_auth)) + '\n';
+  if (tls.client_auth != config::ClientAuth::off) terms += read(*tls.client_ca);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int bytes = 0;
+  EVP_Digest(terms.data(), terms.size(), digest, &bytes, EVP_sha256(), nullptr);
+  SSL_CTX_set_session_id_context(context_.get(), digest, std::min<unsigned>(bytes, SSL_MAX_SID_CTX_LENGTH));
+}
+
+const std::vector<const Identity*>& ServerContext::choose(std::string_view server_name) const {
+  const std::string name = lower(server_name);
+  if (const auto exact = by_name_.find(name); exact != by_name_.end()) return exact->second;
+  if (const auto dot = name.find('.'); dot != std::string::npos) {
+    const auto wildcard = by_name_.find("*" + name.substr(dot));
+    if (wildcard != by_name_.end()) return wildcard->second;
+  }
+  return default_;
+}
+
+int ServerContext::on_certificate(SSL* ssl, void* self) {
+  const auto& context = *static_cast<const ServerContext*>(self);
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  SSL_certs_clear(ssl);
+  for (const Identity* identity : context.choose(name != nullptr ? name : "")) {
+    if (!use(ssl, *identity)) return 0;
+  }
+  return 1;
+}
+
+int ServerContext::on_alpn(SSL*, const unsigned char** chosen, unsigned char* chosen_bytes,
+                           const unsigned char* offered, unsigned int offered_bytes, void* self) {
+  const std::string& ours = static_cast<const ServerContext*>(self)->alpn_;
+  unsigned char* selected = nullptr;
+  const int result = SSL_select_next_proto(&selected, chosen_bytes, reinterpret_cast<const unsigned char*>(ours.data()),
+                                           static_cast<unsigned>(ours.size()), offered, offered_bytes);
+  *chosen = selected;
+  return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;   // RFC 7301 §3.2
+}
+
+int ServerContext::on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
+                             int sealing) {
+  const auto& context = *static_cast<const ServerContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  TicketKey key;
+  bool renews = false;
+  if (sealing != 0) {
+    key = context.tickets_.current();
+    std::copy(key.name.begin(), key.name.end(), name);
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+    if (EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv) != 1) return -1;
+  } else {
+    const auto found = context.tickets_.find(name);
+    if (!found) return 0;                     // a full handshake
+    key = found->first;
+    renews = !found->second || SSL_version(ssl) == TLS1_3_VERSION;   // one of TLS 1.3 is shown only once (RFC 8446 §C.4)
+    if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv) != 1) return -1;
+  }
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(), key.mac.size()),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>("SHA256"), 0), OSSL_PARAM_END};
+  if (EVP_MAC_CTX_set_params(mac, parameters) != 1) return -1;
+  return renews ? 2 : 1;                      // 2: resumed, and a ticket under the current key comes with it
+}
+
+}  // namespace baton::tls

@@ -1,0 +1,332 @@
+// What a listener's TLS does by its configuration: certificates by name, files that are wrong, sessions, ALPN.
+#include "proxy/tls/server_context.hpp"
+
+#include <gmock/gmock.h>
+
+#include <memory>
+#include <string>
+
+#include "proxy/tls/self_test.hpp"
+#include "proxy/tls/suites.hpp"
+#include "proxy/tls/test_leg.hpp"
+
+namespace baton::tls {
+namespace {
+
+using config::ClientAuth;
+using test::KeyType;
+using test::Ours;
+using test::Peer;
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const test::Issued& some_certificate() {
+  static const test::Issued issued = test::issue({.names = "DNS:a.example"}, &test::authority());
+  return issued;
+}
+
+class ServerContextTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { EXPECT_TRUE(run_self_test().empty()); }
+
+  ServerContextTest() { listener.certificates.push_back(files.write("some", some_certificate())); }
+
+  void require_clients() {
+    listener.client_auth = ClientAuth::required;
+    listener.client_ca = files.write("ca.pem", test::authority().certificate_pem());
+  }
+
+  test::Files files;
+  config::ListenerTls listener;
+  TicketKeys tickets;
+};
+
+// ── Certificates by name ──────────────────────────────────────────────────────────────────────────────────────────
+
+// The common name and key of the certificate that a client gets who asks for `name`.
+std::string given(const ServerContext& context, const char* name, const char* algorithms, int version) {
+  const SslCtxPtr theirs = test::context_of(TLS_client_method(), version);
+  if (algorithms != nullptr) test::allow_signatures(theirs.get(), algorithms);
+  if (algorithms != nullptr && version == TLS1_2_VERSION) {
+    SSL_CTX_set_cipher_list(theirs.get(), std::string_view(algorithms).starts_with("RSA") ? "aRSA" : "aECDSA");
+  }
+  Ours ours(context.get());
+  Peer peer(theirs.get());
+  if (name != nullptr) SSL_ctrl(peer.ssl(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name));
+  test::shake_hands(ours, peer);
+  if (!ours.is_done()) return "failed: " + ours.handshake.failure();
+  EXPECT_EQ(ours.tls().facts.server_name, name != nullptr ? name : "");
+  EXPECT_TRUE(test::understand(ours, peer));
+  const X509Ptr certificate(SSL_get1_peer_certificate(peer.ssl()));
+  char common[64] = "";
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, common, sizeof common);
+  return common;
+}
+
+TEST_F(ServerContextTest, ChoosesTheCertificateByName) {
+  const auto add = [&](const std::string& common_name, const std::string& names, KeyType key = KeyType::ecdsa) {
+    listener.certificates.push_back(
+        files.write(common_name, test::issue({.common_name = common_name, .names = names, .key = key}, &test::authority())));
+  };
+  listener.certificates.clear();
+  add("first", "DNS:first.example,DNS:www.first.example");
+  add("first-rsa", "DNS:first.example", KeyType::rsa);
+  add("wild", "DNS:*.wild.example");
+  add("exact", "DNS:Exact.Wild.example");
+  add("both", "DNS:both.example");
+  add("both-rsa", "DNS:both.example", KeyType::rsa);
+  add("too-late", "DNS:both.example");
+  add("common.example", "");
+  const ServerContext context(listener, "web", tickets);
+
+  constexpr const char* rsa_only = "RSA-PSS+SHA256:RSA+SHA256";
+  constexpr const char* ecdsa_only = "ECDSA+SHA256";
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto get = [&](const char* name, const char* algorithms = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256") {
+      if (version == TLS1_2_VERSION && std::string_view(algorithms).starts_with("ECDSA+SHA256:")) algorithms = nullptr;
+      return given(context, name, algorithms, version);
+    };
+    EXPECT_EQ(get("first.example"), "first");
+    EXPECT_EQ(get("www.first.example"), "first");
+    EXPECT_EQ(get("A.Wild.EXAMPLE"), "wild") << "names have no case";
+    EXPECT_EQ(get("a.wild.example"), "wild");
+    EXPECT_EQ(get("exact.wild.example"), "exact") << "rather than the wildcard";
+    EXPECT_EQ(get("common.example"), "common.example") << "no alternative names";
+    EXPECT_EQ(get("a.b.wild.example"), "first") << "a wildcard stands for one label";
+    EXPECT_EQ(get("wild.example"), "first") << "and not for none";
+    EXPECT_EQ(get("unknown.example"), "first");
+    EXPECT_EQ(get(nullptr), "first") << "no name";
+    EXPECT_EQ(get("both.example", rsa_only), "both-rsa");
+    EXPECT_EQ(get("both.example", ecdsa_only), "both");
+    EXPECT_EQ(get(nullptr, rsa_only), "first-rsa") << "the default has both types too";
+    EXPECT_THAT(get("exact.wild.example", rsa_only), StartsWith("failed: no s")) << "no shared cipher or algorithm";
+  }
+}
+
+// ── Files that are wrong ──────────────────────────────────────────────────────────────────────────────────────────
+
+class BadFiles : public ServerContextTest {
+ protected:
+  std::string refusal() {
+    try {
+      const ServerContext context(listener, "web", tickets);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "nothing is wrong with it";
+  }
+  // The place in the configuration, the file, and what is wrong.
+  auto says(const config::File& file, const std::string& what) const {
+    return AllOf(StartsWith("baton.yaml:" + std::to_string(file.where.line) + ":5: " + file.path + ": "), HasSubstr(what));
+  }
+  config::Certificate& certificate() { return listener.certificates.front(); }
+};
+
+TEST_F(BadFiles, ThatAreMissingAreNamed) {
+  certificate().cert = files.missing("nowhere.pem", 7);
+  EXPECT_THAT(refusal(), says(certificate().cert, "No such file"));
+  certificate() = files.write("some", some_certificate());
+  certificate().key = files.missing("nowhere.key", 8);
+  EXPECT_THAT(refusal(), says(certificate().key, "No such file"));
+  certificate().key = files.missing(".", 9);
+  EXPECT_THAT(refusal(), says(certificate().key, "Is a directory"));
+}
+
+TEST_F(BadFiles, ThatHoldNoPemAreNamed) {
+  certificate().cert = files.write("text.pem", "not at all", 7);
+  EXPECT_THAT(refusal(), says(certificate().cert, "no certificate in PEM"));
+  certificate() = files.write("some", some_certificate());
+  certificate().key = files.write("text.key", "", 8);
+  EXPECT_THAT(refusal(), says(certificate().key, "no private key in PEM"));
+  certificate().key = files.write("other.key", some_certificate().certificate_pem(), 8);
+  EXPECT_THAT(refusal(), says(certificate().key, "no private key in PEM"));
+}
+
+TEST_F(BadFiles, AKeyOfAnotherCertificateIsNamed) {
+  certificate().key = files.write("other.key", test::authority().key_pem(), 9);
+  EXPECT_THAT(refusal(), says(certificate().key, "does not belong to the certificate in " + certificate().cert.path));
+}
+
+TEST_F(BadFiles, AKeyThatWantsAPassphraseIsNamedAndNobodyIsAsked) {
+  certificate().key = files.write("secret.key", some_certificate().key_pem("passphrase"), 9);
+  EXPECT_THAT(refusal(), says(certificate().key, "without a passphrase"));
+}
+
+TEST_F(BadFiles, AChainThatCannotBeReadIsNamed) {
+  const std::string leaf = some_certificate().certificate_pem();
+  const std::string issuer = test::authority().certificate_pem();
+  certificate().cert = files.write("chain.pem", leaf + issuer, 7);
+  EXPECT_EQ(refusal(), "nothing is wrong with it");
+  std::string broken = issuer;
+  broken.replace(broken.size() / 2, 4, "!!!!");
+  for (const std::string& rest : {issuer.substr(0, issuer.size() / 2), broken}) {
+    certificate().cert = files.write("chain.pem", leaf + rest, 7);
+    EXPECT_THAT(refusal(), says(certificate().cert, "a certificate of the chain cannot be read"));
+  }
+}
+
+TEST_F(BadFiles, AKeyThatOpenSslFindsTooWeakIsNamedBeforeAnybodyConnects) {
+  certificate() = files.write("weak", test::issue({.names = "DNS:a.example", .key = KeyType::rsa, .rsa_bits = 1024}), 7);
+  EXPECT_THAT(refusal(), says(certificate().cert, "too small"));
+}
+
+TEST_F(BadFiles, AnAuthorityWithoutCertificatesIsNamed) {
+  require_clients();
+  EXPECT_EQ(refusal(), "nothing is wrong with it");
+  for (const std::string& text : {std::string("text"), std::string(), test::authority().certificate_pem().substr(0, 200)}) {
+    listener.client_ca = files.write("text.pem", text, 11);
+    EXPECT_THAT(refusal(), says(*listener.client_ca, "no certificates in PEM"));
+  }
+  listener.client_ca = files.missing("nowhere.pem", 12);
+  EXPECT_THAT(refusal(), says(*listener.client_ca, "No such file"));
+}
+
+// ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class ServerSessions : public ServerContextTest, public testing::WithParamInterface<int> {
+ protected:
+  ServerSessions() {
+    theirs = test::context_of(TLS_client_method(), GetParam());
+    test::identify(theirs.get(), client);
+  }
+
+  // Connects, with the last session if there is one, and keeps the one that it gets. True: it was resumed.
+  bool connect(const ServerContext& context) {
+    Ours ours(context.get());
+    Peer peer(theirs.get());
+    if (session) SSL_set_session(peer.ssl(), session.get());
+    test::shake_hands(ours, peer);
+    EXPECT_TRUE(ours.is_done()) << ours.handshake.failure() << peer.failure();
+    EXPECT_TRUE(test::understand(ours, peer));
+    EXPECT_EQ(ours.tls().facts.resumed, SSL_session_reused(peer.ssl()) == 1);
+    subject = ours.tls().facts.client_subject;
+    got_another = SSL_get0_session(peer.ssl()) != session.get();
+    session.reset(SSL_get1_session(peer.ssl()));
+    return ours.tls().facts.resumed;
+  }
+  bool resumed_by(const ServerContext& context, SSL_SESSION* with) {
+    SSL_SESSION_up_ref(with);
+    session.reset(with);
+    return connect(context);
+  }
+
+  const test::Issued client = test::issue({.common_name = "bob"}, &test::authority());
+  SslCtxPtr theirs;
+  SessionPtr session;
+  std::string subject;
+  bool got_another = false;            // ticket than the one that was shown
+};
+INSTANTIATE_TEST_SUITE_P(TLS, ServerSessions, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
+                         [](const auto& from) { return from.param == TLS1_2_VERSION ? "1_2" : "1_3"; });
+
+TEST_P(ServerSessions, AreResumedAgainAndAgain) {
+  const ServerContext context(listener, "web", tickets);
+  EXPECT_FALSE(connect(context));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(connect(context));
+    // Each ticket of TLS 1.3 is shown once (RFC 8446 §C.4), so another one comes with each resumption.
+    EXPECT_EQ(got_another, GetParam() == TLS1_3_VERSION);
+  }
+}
+
+TEST_P(ServerSessions, AreResumedOnlyWhereAFullHandshakeWouldComeToTheSame) {
+  const ServerContext web(listener, "web", tickets);
+  const ServerContext other(listener, "other", tickets);
+  require_clients();
+  const ServerContext closed(listener, "web", tickets);
+  listener.client_auth = ClientAuth::optional;
+  const ServerContext half_closed(listener, "web", tickets);
+  listener.client_auth = ClientAuth::required;
+  listener.client_ca =
+      files.write("ca2.pem", test::authority().certificate_pem() + test::issue({.is_authority = true}).certificate_pem());
+  const ServerContext closed_by_another(listener, "web", tickets);
+
+  const ServerContext* const all[] = {&web, &other, &closed, &half_closed, &closed_by_another};
+  for (const ServerContext* made : all) {
+    session.reset();
+    EXPECT_FALSE(connect(*made));
+    const SessionPtr first = std::move(session);
+    for (const ServerContext* shown : all) {
+      EXPECT_EQ(resumed_by(*shown, first.get()), made == shown);
+      EXPECT_EQ(subject, shown == &web || shown == &other ? "" : "CN=bob") << "resumed or not";
+    }
+  }
+}
+
+TEST_P(ServerSessions, AreResumedByASuccessorThatHasTheKeys) {
+  {
+    const ServerContext context(listener, "web", tickets);
+    EXPECT_FALSE(connect(context));
+  }
+  TicketKeys inherited;
+  {
+    const ServerContext stranger(listener, "web", inherited);
+    const SessionPtr before = SessionPtr(SSL_SESSION_dup(session.get()));
+    EXPECT_FALSE(connect(stranger)) << "it has keys of its own";
+    ASSERT_TRUE(inherited.restore(tickets.save(0).view(), 0));
+    EXPECT_TRUE(resumed_by(stranger, before.get()));
+  }
+}
+
+TEST_P(ServerSessions, AreResumedForALifetimeAfterTheKeyHasChanged) {
+  const ServerContext context(listener, "web", tickets);
+  EXPECT_FALSE(connect(context));
+  const SessionPtr first(SSL_SESSION_dup(session.get()));
+  tickets.rotate_if_due(1);
+  tickets.rotate_if_due(1 + session_lifetime_s * 1000);
+  EXPECT_TRUE(resumed_by(context, first.get()));
+  EXPECT_TRUE(got_another) << "under the new key";
+  const SessionPtr second(SSL_SESSION_dup(session.get()));
+  tickets.rotate_if_due(1 + 2 * session_lifetime_s * 1000);
+  EXPECT_TRUE(resumed_by(context, second.get()));
+  EXPECT_FALSE(resumed_by(context, first.get()));
+}
+
+TEST_P(ServerSessions, AreNotKeptWithoutTickets) {
+  listener.session_tickets = false;
+  const ServerContext context(listener, "web", tickets);
+  EXPECT_FALSE(connect(context));
+  EXPECT_FALSE(connect(context));
+}
+
+// ── Rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TEST_F(ServerContextTest, AgreesOnTheProtocolThatItLikesBestOrOnNoConnection) {
+  listener.alpn = {"http/1.1", "acme"};
+  const ServerContext context(listener, "web", tickets);
+  const auto agree = [&](std::string_view offered) {
+    const SslCtxPtr theirs = test::context_of(TLS_client_method());
+    Ours ours(context.get());
+    Peer peer(theirs.get());
+    SSL_set_alpn_protos(peer.ssl(), reinterpret_cast<const unsigned char*>(offered.data()), static_cast<unsigned>(offered.size()));
+    test::shake_hands(ours, peer);
+    return ours.is_done() ? ours.tls().facts.alpn : ours.handshake.failure() + "; " + peer.failure();
+  };
+  EXPECT_EQ(agree("\4acme\x8http/1.1"), "http/1.1");
+  EXPECT_EQ(agree("\4acme\2h2"), "acme");
+  EXPECT_EQ(agree(""), "") << "a client that knows of none";
+  EXPECT_THAT(agree("\2h2"), AllOf(HasSubstr("no application protocol"), EndsWith("no application protocol")));
+}
+
+TEST_F(ServerContextTest, NegotiatesNothingThatTheRecordLayerDoesNotSpeak) {
+  for (const auto minimum : {config::TlsMinimum::tls12, config::TlsMinimum::tls13}) {
+    for (const SSL_METHOD* method : {TLS_server_method(), TLS_client_method()}) {
+      const SslCtxPtr context = make_context(method, minimum);
+      const STACK_OF(SSL_CIPHER)* const ciphers = SSL_CTX_get_ciphers(context.get());
+      ASSERT_EQ(static_cast<std::size_t>(sk_SSL_CIPHER_num(ciphers)), suites().size());
+      for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+        const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(ciphers, i);
+        const Suite* const suite =
+            find_suite(std::string_view(SSL_CIPHER_get_version(cipher)) == "TLSv1.3" ? tls13 : tls12, SSL_CIPHER_get_protocol_id(cipher));
+        ASSERT_NE(suite, nullptr) << SSL_CIPHER_get_name(cipher);
+        EXPECT_EQ(suite->name, SSL_CIPHER_get_name(cipher));
+        EXPECT_TRUE(is_proved(*suite));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace baton::tls
