@@ -2,14 +2,14 @@
 
 #include "proxy/process/secrecy.hpp"
 #include "proxy/state/codec.hpp"
-#include "proxy/tls/suites.hpp"
+#include "proxy/tls/record_layer.hpp"
 
 namespace baton::proxy {
 
 namespace {
 
 bool speaks(const state::Leg& leg) {
-  return !leg.tls || leg.tls->stage != state::TlsStage::records || tls::find_suite(leg.tls->version, leg.tls->suite);
+  return !leg.tls || leg.tls->stage != state::TlsStage::records || tls::RecordLayer::can_speak(*leg.tls);
 }
 
 bool speaks(const state::Moved& moved) {

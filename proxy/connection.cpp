@@ -163,7 +163,8 @@ bool Connection::shakes_hands() const {
 }
 
 bool Connection::shake_hands() {
-  if (!server_context_) {                // this configuration has no certificate for it (any more)
+  if (!server_context_) {
+    worker_.note_tls_failure(state_, "its listener has no TLS any more");
     close(true);
     return false;
   }

@@ -6,6 +6,7 @@
 
 #include <stdexcept>
 
+#include "proxy/tls/files.hpp"
 #include "proxy/tls/server_context.hpp"
 
 namespace baton::tls {
@@ -17,26 +18,33 @@ bool is_ip_address(const std::string& host) {
   return ::inet_pton(AF_INET, host.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
+std::string digest_of_terms(const config::UpstreamTls& tls) {
+  std::string terms = fmt::format("verify={}\nname={}\nmin={}\n", tls.verify, tls.server_name,
+                                  static_cast<int>(tls.min_version));
+  if (tls.ca) terms += read_file(*tls.ca).view();
+  if (tls.certificate) terms += read_file(tls.certificate->cert).view();      // the key's public half is in it
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int bytes = 0;
+  EVP_Digest(terms.data(), terms.size(), digest, &bytes, EVP_sha256(), nullptr);
+  std::string text;
+  for (unsigned int i = 0; i < 16; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
+
 }  // namespace
 
 ClientContext::ClientContext(const config::UpstreamTls& tls)
     : context_(make_context(TLS_client_method(), tls.min_version)),
       verify_(tls.verify),
       server_name_(tls.server_name),
-      terms_(fmt::format("verify={} ca={} name={} certificate={} key={} min={}", tls.verify, tls.ca ? tls.ca->path : "",
-                         tls.server_name, tls.certificate ? tls.certificate->cert.path : "",
-                         tls.certificate ? tls.certificate->key.path : "",
-                         static_cast<int>(tls.min_version))) {
+      terms_(digest_of_terms(tls)) {
   SSL_CTX* const ctx = context_.get();
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   if (verify_) {
     const int loaded =
         tls.ca ? SSL_CTX_load_verify_file(ctx, tls.ca->path.c_str()) : SSL_CTX_set_default_verify_paths(ctx);
     if (loaded != 1) {
-      const config::File file = tls.ca.value_or(config::File{"the system's certificates", {}});
-      const std::string place =
-          file.where.line == 0 ? "" : fmt::format("{}:{}:{}: ", file.where.file, file.where.line, file.where.column);
-      throw std::runtime_error(fmt::format("{}{}: no certificates can be read: {}", place, file.path, last_error()));
+      refuse(tls.ca.value_or(config::File{"the system's certificates", {}}), "no certificates in PEM: " + last_error());
     }
   }
   if (tls.certificate) {

@@ -17,7 +17,8 @@ class ClientContext {
   // A new client of the server at `host` (a name or an IP address), which its certificate must name.
   SslPtr make(const std::string& host) const;
 
-  // Under which settings connections are made: idle ones are used only under the same.
+  // Under which settings connections are made, the contents of all files among them, as a digest: connections and sessions
+  // are used only under the same. (A resumption verifies nothing and shows no certificate.)
   const std::string& terms() const { return terms_; }
 
  private:

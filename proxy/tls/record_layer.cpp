@@ -47,9 +47,14 @@ struct RecordLayer::Record {
   std::string_view content;           // lies where `unread` would go on
 };
 
-std::unique_ptr<RecordLayer> RecordLayer::make(const state::Tls& tls) {
+bool RecordLayer::can_speak(const state::Tls& tls) {
   const Suite* const suite = find_suite(tls.version, tls.suite);
-  if (tls.stage != state::TlsStage::records || suite == nullptr || find_cipher(suite->aead) == nullptr) return nullptr;
+  return suite != nullptr && find_cipher(suite->aead) != nullptr;
+}
+
+std::unique_ptr<RecordLayer> RecordLayer::make(const state::Tls& tls) {
+  if (tls.stage != state::TlsStage::records || !can_speak(tls)) return nullptr;
+  const Suite* const suite = find_suite(tls.version, tls.suite);
   auto contexts = std::make_unique<Contexts>(RecordCipher{*suite, RecordCipher::Use::opens, tls.read.secrets},
                                              RecordCipher{*suite, RecordCipher::Use::seals, tls.write.secrets});
   return std::unique_ptr<RecordLayer>{new RecordLayer{*suite, std::move(contexts)}};

@@ -35,6 +35,8 @@ enum class Opened {
 
 class RecordLayer {
  public:
+  // Whether `make` would: the suite is one of ours, and this OpenSSL has its cipher.
+  static bool can_speak(const state::Tls& tls);
   // Of an established state whose suite is one of ours, else none.
   static std::unique_ptr<RecordLayer> make(const state::Tls& tls);
   ~RecordLayer();

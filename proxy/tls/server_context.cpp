@@ -7,35 +7,18 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
+#include "proxy/tls/files.hpp"
 #include "proxy/tls/handshake.hpp"
 
 namespace baton::tls {
 
 namespace {
 
-[[noreturn]] void fail(const config::File& file, const std::string& why) {
-  const std::string place =
-      file.where.line == 0 ? "" : fmt::format("{}:{}:{}: ", file.where.file, file.where.line, file.where.column);
-  throw std::runtime_error(fmt::format("{}{}: {}", place, file.path, why));
+BioPtr over(const handoff::SecretBytes& text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
-
-std::string read(const config::File& file) {
-  std::ifstream in(file.path, std::ios::binary);
-  if (!in) fail(file, std::strerror(errno));
-  in.peek();                                  // a folder can be opened, and not read
-  if (in.bad()) fail(file, std::strerror(errno));
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad()) fail(file, "cannot be read");
-  return text;
-}
-
-BioPtr over(const std::string& text) { return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
 // A key that wants a passphrase is refused: there is nobody to ask.
 int no_passphrase(char*, int, int, void*) { return -1; }
@@ -82,24 +65,23 @@ void add_unless_type_is_there(std::vector<const Identity*>& identities, const Id
 Identity load_identity(const config::Certificate& certificate) {
   ERR_clear_error();
   Identity identity{nullptr, nullptr, {sk_X509_new_null(), [](STACK_OF(X509)* chain) { sk_X509_pop_free(chain, X509_free); }}, {}};
-  const std::string chain = read(certificate.cert);
+  const handoff::SecretBytes chain = read_file(certificate.cert);
   const BioPtr chain_in = over(chain);
   identity.certificate.reset(PEM_read_bio_X509_AUX(chain_in.get(), nullptr, no_passphrase, nullptr));
-  if (!identity.certificate) fail(certificate.cert, "no certificate in PEM: " + last_error());
+  if (!identity.certificate) refuse(certificate.cert, "no certificate in PEM (it begins with -----BEGIN CERTIFICATE-----): " + last_error());
   while (X509* issuer = PEM_read_bio_X509(chain_in.get(), nullptr, no_passphrase, nullptr)) {
     sk_X509_push(identity.chain.get(), issuer);
   }
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-    fail(certificate.cert, "a certificate of the chain cannot be read: " + last_error());
+    refuse(certificate.cert, "a certificate of the chain cannot be read: " + last_error());
   }
   ERR_clear_error();
-  std::string key = read(certificate.key);
+  const handoff::SecretBytes key = read_file(certificate.key);
   identity.key.reset(PEM_read_bio_PrivateKey(over(key).get(), nullptr, no_passphrase, nullptr));
-  OPENSSL_cleanse(key.data(), key.size());
-  if (!identity.key) fail(certificate.key, "no private key in PEM (without a passphrase): " + last_error());
+  if (!identity.key) refuse(certificate.key, "no private key in PEM, or one with a passphrase (store it without one): " + last_error());
   if (X509_check_private_key(identity.certificate.get(), identity.key.get()) != 1) {
     ERR_clear_error();
-    fail(certificate.key, "this key does not belong to the certificate in " + certificate.cert.path);
+    refuse(certificate.key, "this key does not belong to the certificate in " + certificate.cert.path);
   }
   identity.names = names_of(identity.certificate.get());
   return identity;
@@ -133,7 +115,7 @@ ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& 
     identities_.push_back(load_identity(certificate));
     // Better now than in each handshake.
     const SslPtr trial(SSL_new(ctx));
-    if (!use(trial.get(), identities_.back())) fail(certificate.cert, "cannot be used: " + last_error());
+    if (!use(trial.get(), identities_.back())) refuse(certificate.cert, "cannot be used: " + last_error());
   }
   for (const Identity& identity : identities_) {
     for (const std::string& name : identity.names) add_unless_type_is_there(by_name_[name], identity);
@@ -162,7 +144,7 @@ ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& 
 }
 
 void ServerContext::load_client_ca(const config::ListenerTls& tls) {
-  const std::string pem = read(*tls.client_ca);
+  const handoff::SecretBytes pem = read_file(*tls.client_ca);
   const BioPtr in = over(pem);
   X509_STORE* const store = SSL_CTX_get_cert_store(context_.get());
   int count = 0;
@@ -174,7 +156,7 @@ void ServerContext::load_client_ca(const config::ListenerTls& tls) {
     ++count;
   }
   const bool ended_well = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  if (count == 0 || !ended_well) fail(*tls.client_ca, "no certificates in PEM: " + last_error());
+  if (count == 0 || !ended_well) refuse(*tls.client_ca, "no certificates in PEM: " + last_error());
   ERR_clear_error();
   const int required = tls.client_auth == config::ClientAuth::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | required, nullptr);
@@ -184,7 +166,7 @@ void ServerContext::load_client_ca(const config::ListenerTls& tls) {
 // clients allowed. It carries over an upgrade, since nothing in it belongs to a process.
 void ServerContext::set_session_context(const config::ListenerTls& tls, const std::string& listener) {
   std::string terms = listener + '\n' + std::to_string(static_cast<int>(tls.client_auth)) + '\n';
-  if (tls.client_auth != config::ClientAuth::off) terms += read(*tls.client_ca);
+  if (tls.client_auth != config::ClientAuth::off) terms += read_file(*tls.client_ca).view();
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int bytes = 0;
   EVP_Digest(terms.data(), terms.size(), digest, &bytes, EVP_sha256(), nullptr);

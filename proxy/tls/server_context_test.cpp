@@ -151,7 +151,7 @@ TEST_F(BadFiles, AKeyOfAnotherCertificateIsNamed) {
 
 TEST_F(BadFiles, AKeyThatWantsAPassphraseIsNamedAndNobodyIsAsked) {
   certificate().key = files.write("secret.key", some_certificate().key_pem("passphrase"), 9);
-  EXPECT_THAT(refusal(), says(certificate().key, "without a passphrase"));
+  EXPECT_THAT(refusal(), says(certificate().key, "store it without one"));
 }
 
 TEST_F(BadFiles, AChainThatCannotBeReadIsNamed) {

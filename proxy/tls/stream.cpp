@@ -90,7 +90,7 @@ Opened Stream::open(state::Leg& leg, std::size_t bytes) {
 Io Stream::receive(state::Leg& leg, std::size_t bytes) {
   if (!leg.tls) return socket_.receive(leg.unread, bytes);
   state::Tls& tls = *leg.tls;
-  for (;;) {
+  for (bool has_come = false;; has_come = true) {
     if (unopened_) {
       const Opened opened = open(leg, bytes);
       unopened_ = opened == Opened::some && !tls.received.empty();
@@ -101,9 +101,12 @@ Io Stream::receive(state::Leg& leg, std::size_t bytes) {
         return Io::failed;
       }
     }
-    if (!socket_.readable()) return Io::would_block;
+    // A part of a record is no plain byte yet, and progress all the same: a slow link takes its time for a full one.
+    const Io nothing_new = has_come ? Io::done : Io::would_block;
+    if (!socket_.readable()) return nothing_new;
     tls.received.prepare(room_least);
-    if (const Io io = socket_.receive(tls.received, read_most); io != Io::done) return io;
+    const Io io = socket_.receive(tls.received, read_most);
+    if (io != Io::done) return io == Io::would_block ? nothing_new : io;
     unopened_ = true;
   }
 }

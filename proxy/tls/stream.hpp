@@ -35,7 +35,7 @@ class Stream final : public runtime::Disposable {
 
   // ── Plain bytes ───────────────────────────────────────────────────────────────────────────────────────────────────
   bool readable(const state::Leg& leg) const { return socket_.readable() || (unopened_ && leg.tls); }
-  // Adds to `unread` what one read gives, about `bytes`. An end is `done` with `read_ended` set, where TLS told of it.
+  // Adds to `unread` what one read gives, about `bytes`; nothing yet, and `done`, if that was a part of a record. An end is `done` with `read_ended` set, where TLS told of it.
   runtime::Io receive(state::Leg& leg, std::size_t bytes);
   bool has_to_send(const state::Leg& leg) const { return leg.tls ? has_to_seal_or_send(leg) : !leg.unsent.empty(); }
   runtime::Io send(state::Leg& leg, std::int64_t now_ms);

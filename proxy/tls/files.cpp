@@ -1,0 +1,46 @@
+#include "proxy/tls/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "handoff/unique_fd.hpp"
+
+namespace baton::tls {
+
+namespace {
+
+constexpr off_t bytes_max = 16 << 20;
+
+}  // namespace
+
+void refuse(const config::File& file, const std::string& why) {
+  const std::string place =
+      file.where.line == 0 ? "" : fmt::format("{}:{}:{}: ", file.where.file, file.where.line, file.where.column);
+  throw std::runtime_error(fmt::format("{}{}: {}", place, file.path, why));
+}
+
+handoff::SecretBytes read_file(const config::File& file) {
+  const handoff::UniqueFd descriptor(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status{};
+  if (!descriptor || ::fstat(descriptor.get(), &status) != 0) refuse(file, std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) refuse(file, std::strerror(EISDIR));
+  if (status.st_size > bytes_max) refuse(file, "too large for a file of certificates or a key");
+  handoff::SecretBytes bytes(static_cast<std::size_t>(status.st_size));
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const ssize_t got = ::read(descriptor.get(), bytes.data() + filled, bytes.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) refuse(file, std::strerror(errno));
+    if (got == 0) refuse(file, "it has become shorter while it was read");
+    filled += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
+}  // namespace baton::tls
