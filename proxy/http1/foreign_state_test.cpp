@@ -17,11 +17,13 @@ TEST(ForeignState, OfAnyKindIsGoneOnFrom) {
 TEST(ForeignState, WithAnyFlippedByteIsRefusedOrGoneOnFrom) {
   state::RandomState random(12);
   for (int i = 0; i < 12; ++i) {
-    const std::string bytes = state::encode(random.connection());
+    const state::ConnectionState original = random.connection();
+    const std::string bytes = state::encode(original);
+    const handoff::SecretBytes secrets = state::encode_secrets(original);
     for (std::size_t at = 0; at < bytes.size(); ++at) {
       std::string flipped = bytes;
       flipped[at] = static_cast<char>(flipped[at] ^ (1 << random.below(8)));
-      const auto moved = state::decode(flipped, {}, 0);
+      const auto moved = state::decode(flipped, secrets.view(), 0);
       if (moved && std::holds_alternative<state::ConnectionState>(*moved)) {
         EngineProbe(std::get<state::ConnectionState>(*moved)).run();
       }
