@@ -73,7 +73,7 @@ Certificate Authority::write(const std::string& common_name, const std::string& 
 }
 
 Authority::Key Authority::new_key(KeyType type) {
-  EVP_PKEY* key = type == KeyType::rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+  EVP_PKEY* key = type == KeyType::rsa ? EVP_RSA_gen(2048) : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
   if (key == nullptr) throw Failure("no key could be made");
   return Key(key);
 }
