@@ -79,8 +79,26 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
 
 namespace {
 
+// A service manager's socket on [::] often accepts IPv4 as well, which leaves nothing to bind on 0.0.0.0.
+bool serves_both_families(int fd) {
+  int v6_only = 1;
+  socklen_t length = sizeof v6_only;
+  return ::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &length) == 0 && v6_only == 0;
+}
+
+// `:port` asks for both families, and one inherited socket may be both.
+bool is_covered(const state::SocketAddress& address, const config::Address& bind,
+                const std::vector<handoff::InheritedSocket>& inherited) {
+  if (address.family != state::Family::ipv4 || !bind.host.empty()) return false;
+  state::SocketAddress both = address;
+  both.family = state::Family::ipv6;
+  return std::any_of(inherited.begin(), inherited.end(), [&](const auto& socket) {
+    return socket.descriptor && socket.address == both.text() && serves_both_families(socket.descriptor.get());
+  });
+}
+
 void bind_each(const config::Config& config, std::vector<handoff::InheritedSocket>& inherited,
-               std::vector<BoundSocket>& sockets) {
+               const std::vector<std::string>& lent, std::vector<BoundSocket>& sockets) {
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
       for (const state::SocketAddress& address : addresses_of(bind)) {
@@ -91,8 +109,9 @@ void bind_each(const config::Config& config, std::vector<handoff::InheritedSocke
           // Whoever made it may have wanted to block; a worker never does.
           const int fd = found->descriptor.get();
           ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-          sockets.push_back({listener.name, address, std::move(found->descriptor), false});
-        } else {
+          const bool is_lent = std::find(lent.begin(), lent.end(), address.text()) != lent.end();
+          sockets.push_back({listener.name, address, std::move(found->descriptor), false, is_lent});
+        } else if (!is_covered(address, bind, inherited)) {
           sockets.push_back({listener.name, address, bind_socket(address, 0666), true});
         }
       }
@@ -103,10 +122,11 @@ void bind_each(const config::Config& config, std::vector<handoff::InheritedSocke
 }  // namespace
 
 std::vector<BoundSocket> bind_listeners(const config::Config& config,
-                                        std::vector<handoff::InheritedSocket>& inherited) {
+                                        std::vector<handoff::InheritedSocket>& inherited,
+                                        const std::vector<std::string>& lent) {
   std::vector<BoundSocket> sockets;
   try {
-    bind_each(config, inherited, sockets);
+    bind_each(config, inherited, lent, sockets);
   } catch (...) {
     for (const BoundSocket& socket : sockets) {
       if (socket.bound_here) unlink_path(socket);
@@ -116,8 +136,16 @@ std::vector<BoundSocket> bind_listeners(const config::Config& config,
   return sockets;
 }
 
+std::vector<std::string> lent_addresses(const std::vector<BoundSocket>& sockets) {
+  std::vector<std::string> addresses;
+  for (const BoundSocket& socket : sockets) {
+    if (socket.lent) addresses.push_back(socket.address.text());
+  }
+  return addresses;
+}
+
 void unlink_path(const BoundSocket& socket) {
-  if (socket.address.family != state::Family::unix_path) return;
+  if (socket.lent || socket.address.family != state::Family::unix_path) return;
   // Only if the path is still ours: a process that came after us may have bound it anew.
   sockaddr_storage own{};
   socklen_t length = sizeof own;

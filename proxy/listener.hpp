@@ -17,17 +17,23 @@ struct BoundSocket {
   state::SocketAddress address;      // as asked for, port 0 included
   handoff::UniqueFd socket;
   bool bound_here = false;           // not inherited
+  bool lent = false;                 // bound by the service manager, whose affair its path is
 };
 
 // Every socket that the listeners ask for; `:port` is one for each family. Taken from `inherited` where the address is
-// the same, bound otherwise. Throws std::runtime_error naming the address. A Unix path that nobody listens on any more
-// is replaced.
-std::vector<BoundSocket> bind_listeners(const config::Config& config, std::vector<handoff::InheritedSocket>& inherited);
+// the same, bound otherwise; what stays in `inherited` was not asked for. Throws std::runtime_error naming the address.
+// A Unix path that nobody listens on any more is replaced. `lent` are the addresses of sockets that the service manager
+// bound, for us or for a predecessor.
+std::vector<BoundSocket> bind_listeners(const config::Config& config, std::vector<handoff::InheritedSocket>& inherited,
+                                        const std::vector<std::string>& lent = {});
+
+// Of those that are lent.
+std::vector<std::string> lent_addresses(const std::vector<BoundSocket>& sockets);
 
 // One address, for listening. `mode` of a Unix socket's file.
 handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode);
 
-// Removes the paths of Unix sockets that are bound to what we hold.
+// Removes the path of a Unix socket if it is bound to what we hold, and not lent.
 void unlink_path(const BoundSocket& socket);
 
 }  // namespace baton::proxy

@@ -17,6 +17,8 @@
 #include "demo/demo.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/successor.hpp"
+#include "proxy/ctl/command_line.hpp"
+#include "proxy/ctl/ctl.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/process/spawn.hpp"
 #include "proxy/runtime/log.hpp"
@@ -104,6 +106,7 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOpti
 
 int run(const RunOptions& options, std::vector<std::string> arguments) {
   baton::handoff::UniqueFd channel = baton::process::take_inherited_channel();
+  auto passed = baton::process::take_passed_sockets();
   auto loaded = load(options);
   if (!loaded) return cannot_start("the configuration is invalid:\n" + loaded.error(), std::move(channel));
 
@@ -115,7 +118,9 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                 {.arguments = std::move(arguments),
                                  .configuration_text = std::move(loaded->text),
                                  .version = BATON_VERSION,
-                                 .load = [&options] { return load(options); }});
+                                 .load = [&options] { return load(options); },
+                                 .notifier = baton::process::Notifier::from_environment(),
+                                 .passed = std::move(passed)});
     code = channel ? server.run_as_successor(std::move(channel)) : server.run();
   } catch (const std::exception& error) {
     log::stop();
@@ -199,6 +204,9 @@ int main(int argc, char** argv) {
   demo_command.add_flag("--no-nginx", demo.no_nginx, "leave out the contrast with nginx, where it is installed");
   demo_command.add_flag("--plain", demo.plain, "plain lines, also on a terminal");
 
+  baton::ctl::Options ctl;
+  CLI::App& ctl_command = baton::ctl::add_command(app, ctl);
+
   CLI::App& version_command = *app.add_subcommand("version", "versions of baton, its handoff protocol and libraries");
 
   try {
@@ -210,5 +218,6 @@ int main(int argc, char** argv) {
   if (check_command.parsed()) return check(check_file, print);
   if (version_command.parsed()) return version();
   if (demo_command.parsed()) return baton::demo::run(demo);
+  if (ctl_command.parsed()) return baton::ctl::run(ctl, find_config({}), environment);
   return run(run_options, std::move(arguments));
 }

@@ -24,6 +24,8 @@ namespace log = runtime::log;
 namespace {
 
 constexpr std::chrono::milliseconds drain_look_every{20};
+// For whoever asked us something and reads slowly, when all else is over.
+constexpr std::chrono::seconds last_answers{5};
 // Not for connections: listening sockets, epoll, logs, channels, admin.
 constexpr std::uint64_t descriptors_reserved = 256;
 
@@ -60,7 +62,9 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       signals_(context_, process::signal_descriptor().release()),
       drain_timer_(context_),
       leftovers_timer_(context_),
-      certificates_timer_(context_) {
+      certificates_timer_(context_),
+      manager_(context_, std::move(options_.notifier)),
+      progress_timer_(context_) {
   prepare_process();
 }
 
@@ -95,8 +99,7 @@ void Server::become_first() {
                              "); to replace it, send it SIGUSR2; to run beside it, give handoff.socket, pid_file and "
                              "admin.bind other paths");
   }
-  std::vector<handoff::InheritedSocket> none;
-  sockets_ = bind_listeners(settings_->config, none);
+  sockets_ = bind_or_take(settings_->config, std::move(options_.passed));
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid());
     if (!file) throw std::runtime_error(file.error().text);
@@ -118,8 +121,14 @@ int Server::run() {
   if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   instance_ = true;
   accept();
-  log::info("serving: baton {}, generation 1, PID {}, {} workers", options_.version, ::getpid(), workers_->size());
+  log::info("{}", serving_status());
+  manager_.serving(*workers_, serving_status());
   return loop();
+}
+
+std::string Server::serving_status() const {
+  return fmt::format("serving: baton {}, generation {}, PID {}, {} workers", options_.version, shared_.generation, ::getpid(),
+                     workers_->size());
 }
 
 int Server::loop() {
@@ -179,9 +188,7 @@ void Server::accept() {
 
 void Server::open_admin(handoff::UniqueFd inherited) {
   if (!paths_.admin) return;
-  admin_ = std::make_unique<admin::Admin>(
-      context_, admin::Source{.ready = [this] { return resigned_ || (instance_ && !stopping_); },
-                              .status = [this](auto answer) { answer_status(std::move(answer)); }});
+  admin_ = std::make_unique<admin::Admin>(context_, admin_source());
   BoundSocket path{"@admin", look_up(*paths_.admin).front(), {}, false};
   if (!inherited) inherited = bind_socket(path.address, 0600);
   path.socket = handoff::UniqueFd(::fcntl(inherited.get(), F_DUPFD_CLOEXEC, 3));
@@ -225,7 +232,7 @@ void Server::on_signal(int signal) {
   }
   switch (signal) {
     case SIGUSR2:
-      begin_upgrade();
+      if (const auto why_not = begin_upgrade()) log::warning("upgrade: SIGUSR2 refused: {}", *why_not);
       return;
     case SIGUSR1:
       reopen_logs();
@@ -236,7 +243,8 @@ void Server::on_signal(int signal) {
         remembered_signals_.push_back(signal);
         return;
       }
-      return reload();
+      (void)reload();      // the log says what came of it
+      return;
     case SIGTERM:
     case SIGINT:
       if (upgrading_ && !stopping_) {
@@ -290,6 +298,7 @@ void Server::reopen_logs() {
 
 void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
   stopping_ = true;
+  if (instance_) manager_.stopping(std::string("stopping: ") + why);
   log::info("stopping ({}): {} connections are served to their end{}", why, shared_.connections.load(),
             limit ? fmt::format(", at most {} s", limit->count() / 1000) : "");
   const auto listening = listening_sockets();
@@ -307,15 +316,27 @@ void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds
 
 void Server::watch_drain(std::optional<std::chrono::steady_clock::time_point> deadline) {
   reap();
-  if (shared_.connections.load() == 0 && leftovers_.empty()) return exit_with(exit_code_);
-  if (deadline && std::chrono::steady_clock::now() >= *deadline) {
+  const auto now = std::chrono::steady_clock::now();
+  if (shared_.connections.load() == 0 && leftovers_.empty()) return exit_when_answered(now + last_answers);
+  if (deadline && now >= *deadline) {
     log::warning("time is over: {} connections are cut", shared_.connections.load());
     workers_->each([](Worker& worker) { worker.cut_all(); });
-    return exit_with(exit_code_);
+    return exit_when_answered(now + last_answers);
   }
+  if (instance_) manager_.ask_for_time(shared_.connections.load());
   drain_timer_.expires_after(drain_look_every);
   drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
     if (!error) watch_drain(deadline);
+  });
+}
+
+// Somebody may be waiting for the report of the upgrade that ends us.
+void Server::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
+  if (admin_) admin_->pause();
+  if (!admin_ || !admin_->is_answering() || std::chrono::steady_clock::now() >= deadline) return exit_with(exit_code_);
+  drain_timer_.expires_after(drain_look_every);
+  drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
+    if (!error) exit_when_answered(deadline);
   });
 }
 
@@ -326,7 +347,11 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
   status.generation = shared_.generation;
   status.pid = ::getpid();
   status.version = options_.version;
-  status.draining = stopping_;
+  status.state = stopping_ ? admin::State::stopping : draining_ ? admin::State::draining : admin::State::serving;
+  status.ready = is_ready();
+  status.started_at_us = started_at_us_;
+  status.connections_max = shared_.connections_max.load();
+  status.last_reload_ok = last_reload_ok_;
   status.last_upgrade = last_upgrade_;
   Counters counters;
   workers_->each([&](Worker& worker) {

@@ -22,6 +22,7 @@
 #include "proxy/listener.hpp"
 #include "proxy/process/file_stamps.hpp"
 #include "proxy/process/paths.hpp"
+#include "proxy/service_manager.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/state/instance_record.hpp"
 #include "proxy/workers.hpp"
@@ -40,6 +41,8 @@ struct LaunchOptions {
   std::string version;
   // Reads it anew; an error is a text for people, one line for each problem.
   std::function<std::expected<LoadedConfiguration, std::string>()> load;
+  process::Notifier notifier;                // of the service manager
+  process::PassedSockets passed;
 };
 
 class Server {
@@ -73,12 +76,26 @@ class Server {
   // Ends the process once no connection is left, or at the deadline.
   void watch_drain(std::optional<std::chrono::steady_clock::time_point> deadline);
   void exit_with(int code);
+  std::string serving_status() const;
+  void exit_when_answered(std::chrono::steady_clock::time_point deadline);
   void answer_status(std::function<void(const admin::Status&)> answer);
   template <class Task>
   auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
 
+  // ── Commands of the admin interface (server_commands.cpp) ─────────────────────────────────────────────────────
+  bool is_ready() const;
+  admin::Source admin_source();
+  admin::Reply obey(admin::Command command);
+  admin::Reply drain(bool on);
+  std::optional<admin::Reply> upgrade_on_command(const std::string& binary, admin::LineSink lines);
+  // To whoever commanded the upgrade that is going on; nobody may have.
+  void tell(const std::string& line);
+  void tell_progress();                      // now, and again and again
+  void tell_result(const admin::LastUpgrade& result);
+
   // ── Reloading (server_reload.cpp) ─────────────────────────────────────────────────────────────────────────────
-  void reload();
+  // What was done, or why nothing was: a text for people, which is in the log as well.
+  std::expected<std::string, std::string> reload();
   void apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets);
 
   // ── Watching certificates (server_certificates.cpp) ───────────────────────────────────────────────────────────
@@ -87,7 +104,10 @@ class Server {
   void look_at_certificates();
 
   // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
-  void begin_upgrade();
+  // Starts `binary`; if that is empty, what this process was started from. A text says why there is no upgrade now;
+  // without one it has begun, or has failed already.
+  std::optional<std::string> begin_upgrade(const std::string& binary = {});
+  void upgrade_failed_to_start(const std::string& why);
   handoff::Estate estate();
   void stop_accepting(const std::vector<std::string>& taken);
   std::string resign();
@@ -111,6 +131,8 @@ class Server {
   boost::asio::steady_timer drain_timer_;
   boost::asio::steady_timer leftovers_timer_;
   boost::asio::steady_timer certificates_timer_;
+  ServiceManager manager_;
+  boost::asio::steady_timer progress_timer_;
   std::vector<std::string> watched_files_;
   std::vector<process::FileStamp> loaded_stamps_;
   std::vector<process::FileStamp> seen_stamps_;   // a moment ago
@@ -127,6 +149,11 @@ class Server {
   std::uint64_t inherited_accepted_ = 0;     // of the generations before us
   std::uint64_t inherited_requests_ = 0;
   std::optional<admin::LastUpgrade> last_upgrade_;
+  std::int64_t started_at_us_ = runtime::unix_us();
+  bool draining_ = false;                    // by command: served on, but not ready
+  bool last_reload_ok_ = true;
+  admin::LineSink upgrade_lines_;            // of whoever commanded the upgrade that is going on
+  std::optional<std::uint64_t> connections_to_move_;   // how many there were when they began to
 
   std::unique_ptr<WorkersDonor> donor_;      // during an upgrade
   std::thread conversation_;

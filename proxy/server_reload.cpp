@@ -1,4 +1,5 @@
-// SIGHUP: the configuration is replaced whole or not at all. Everything that can fail is done before anything changes.
+// SIGHUP and `ctl reload`: the configuration is replaced whole or not at all. Everything that can fail is done before
+// anything changes.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -40,23 +41,29 @@ std::vector<handoff::InheritedSocket> copies_of(const std::vector<BoundSocket>& 
 
 }  // namespace
 
-void Server::reload() {
+std::expected<std::string, std::string> Server::reload() {
   if (stopping_ || !instance_) {
-    log::warning("reload: refused: this process is {}", stopping_ ? "stopping" : "not the instance");
-    return;
+    const std::string why = stopping_ ? "this process is stopping" : "this process is not the instance";
+    log::warning("reload: refused: {}", why);
+    return std::unexpected(why);
   }
-  const auto failed = [](const std::string& why) {
+  manager_.reloading();
+  const auto failed = [this](const std::string& why) {
+    manager_.reload_failed(why);
+    last_reload_ok_ = false;
     log::error("reload: failed, the configuration stays as it was: {}", why);
+    return std::unexpected(why);
   };
   auto loaded = options_.load();
   if (!loaded) return failed(loaded.error());
   if (const std::string keys = unchangeable(settings_->config, loaded->config); !keys.empty()) {
-    return failed("SIGHUP cannot change " + keys + "; SIGUSR2 can change workers, and stop and start the paths");
+    return failed("a reload cannot change " + keys +
+                  "; an upgrade (SIGUSR2) can change workers, and stop and start the paths");
   }
   try {
     auto settings = make_settings(std::move(loaded->config), settings_->ticket_keys);
     std::vector<handoff::InheritedSocket> kept = copies_of(sockets_);
-    std::vector<BoundSocket> sockets = bind_listeners(settings->config, kept);
+    std::vector<BoundSocket> sockets = bind_listeners(settings->config, kept, lent_addresses(sockets_));
     std::unique_ptr<runtime::AccessLog> access_log;
     if (const auto& access = settings->config.log.access) access_log = std::make_unique<runtime::AccessLog>(access->path);
     options_.configuration_text = std::move(loaded->text);
@@ -65,8 +72,12 @@ void Server::reload() {
   } catch (const std::exception& error) {
     return failed(error.what());
   }
-  log::info("reload: done, {} listeners, {} upstreams", settings_->config.listeners.size(),
-            settings_->config.upstreams.size());
+  last_reload_ok_ = true;
+  const std::string done = fmt::format("done, {} listeners, {} upstreams", settings_->config.listeners.size(),
+                                       settings_->config.upstreams.size());
+  log::info("reload: {}", done);
+  manager_.reloaded();
+  return done;
 }
 
 void Server::apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets) {

@@ -75,10 +75,11 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
     if (!file) return std::unexpected(file.error());
     pid_file_ = std::move(*file);
   }
+  draining_ = record->draining;
   // A predecessor that knows no TLS has none.
   settings_->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
   try {
-    sockets_ = bind_listeners(settings_->config, inheritance.sockets);
+    sockets_ = bind_listeners(settings_->config, inheritance.sockets, record->lent);
     start_workers(inheritance.generation + 1);
     if (paths_.admin) {
       open_admin(std::move(admin));
@@ -109,9 +110,12 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
   if (record) {
     inherited_accepted_ = record->accepted_total;
     inherited_requests_ = record->requests_total;
+    draining_ = record->draining;            // somebody may have changed it since it was inherited
   }
   last_upgrade_ = admin::LastUpgrade{"completed", "", report};
   if (auto become = become_instance(); !become) return become;
+  // The predecessor will say it too; but it may die before it has, and then nobody else would.
+  manager_.serving(*workers_, serving_status(), ::getpid());
   log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
             ::getpid(), admin::moved_of(report).clients_total);
   if (record) remembered_signals_.insert(remembered_signals_.end(), record->signals.begin(), record->signals.end());
@@ -140,6 +144,7 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   }
   if (instance_) {
     accept();
+    manager_.serving(*workers_, serving_status(), ::getpid());
     return obey_remembered_signals();
   }
   unlink_what_we_bound();

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "handoff/records.hpp"
+#include "proxy/admin/upgrade_events.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/process/spawn.hpp"
 #include "proxy/runtime/log.hpp"
@@ -40,22 +41,19 @@ std::string report_line(const handoff::Report& report) {
 
 }  // namespace
 
-void Server::begin_upgrade() {
-  if (upgrading_) {
-    log::warning("upgrade: SIGUSR2 refused: one is under way already; send it again when that has ended");
-    return;
-  }
-  if (stopping_ || !instance_) {
-    log::warning("upgrade: SIGUSR2 refused: this process is {}", stopping_ ? "stopping" : "not the instance");
-    return;
-  }
-  if (!lock_path_is_ours()) return;
+std::optional<std::string> Server::begin_upgrade(const std::string& binary) {
+  if (upgrading_) return "one is under way already; ask again when that has ended";
+  if (stopping_) return "this process is stopping";
+  if (!instance_) return "this process is not the instance";
+  if (!lock_path_is_ours()) return std::nullopt;
   if (conversation_.joinable()) conversation_.join();
-  auto spawned = process::spawn_successor(options_.arguments);
+  // The path that a successor is started from is its own: it starts the next one from there.
+  std::vector<std::string> arguments = options_.arguments;
+  if (!binary.empty()) arguments[0] = binary;
+  auto spawned = process::spawn_successor(arguments);
   if (!spawned) {
-    last_upgrade_ = admin::LastUpgrade{"rolled_back", spawned.error(), {}};
-    log::error("upgrade: failed: {}; this process goes on", spawned.error());
-    return;
+    upgrade_failed_to_start(spawned.error());
+    return std::nullopt;
   }
   upgrading_ = true;
   conversation_over_ = false;
@@ -63,7 +61,10 @@ void Server::begin_upgrade() {
   remembered_signals_.clear();
   successor_pid_ = spawned->pid;
   successor_status_.reset();
-  log::info("upgrade begins: started {} as PID {}", options_.arguments[0], spawned->pid);
+  log::info("upgrade begins: started {} as PID {}", arguments[0], spawned->pid);
+  tell(admin::started_event(spawned->pid, arguments[0]));
+  connections_to_move_.reset();
+  tell_progress();
 
   const config::Handoff& handoff = settings_->config.handoff;
   donor_ = std::make_unique<WorkersDonor>(
@@ -83,6 +84,13 @@ void Server::begin_upgrade() {
     auto outcome = handoff::hand_over(std::move(channel), *donor_, terms);
     asio::post(context_, [this, pid, outcome = std::move(outcome)]() mutable { upgrade_ended(std::move(outcome), pid); });
   });
+  return std::nullopt;
+}
+
+void Server::upgrade_failed_to_start(const std::string& why) {
+  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, {}};
+  log::error("upgrade: failed: {}; this process goes on", why);
+  tell_result(*last_upgrade_);
 }
 
 handoff::Estate Server::estate() {
@@ -96,6 +104,8 @@ handoff::Estate Server::estate() {
       .handoff_socket = paths_.handoff_socket.value_or(""),
       .pid_file = paths_.pid_file.value_or(""),
       .admin = paths_.admin ? paths_.admin->text() : "",
+      .draining = draining_,
+      .lent = lent_addresses(sockets_),
   });
   if (!settings_->tls.empty()) estate.secrets = settings_->ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = options_.configuration_text;
@@ -104,6 +114,9 @@ handoff::Estate Server::estate() {
 }
 
 void Server::stop_accepting(const std::vector<std::string>& taken) {
+  tell(admin::ready_event());
+  connections_to_move_ = shared_.connections.load();
+  tell_progress();
   workers_->each([](Worker& worker) { worker.stop_accepting(); });
   // What nobody goes on with: its queue is emptied here, and the socket closes with us.
   Worker& worker = workers_->at(0);
@@ -121,8 +134,10 @@ std::string Server::resign() {
       .accepted_total = inherited_accepted_ + counters.accepted,
       .requests_total = inherited_requests_ + counters.requests,
       .signals = remembered_signals_,
+      .draining = draining_,
   });
   signals_passed_on_ = remembered_signals_.size();
+  manager_.rest();
   if (admin_) admin_->pause();
   resigned_ = true;
   instance_ = false;
@@ -135,6 +150,7 @@ bool Server::reclaim() {
   if (!lock_.take_within(settings_->config.handoff.step_timeout)) return false;
   instance_ = true;
   resigned_ = false;
+  manager_.serving(*workers_, serving_status(), ::getpid());      // the successor may have named itself already
   if (admin_) admin_->resume();
   if (paths_.pid_file) {
     // The successor may have named itself already.
@@ -168,8 +184,10 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
                report_line(outcome.report));
   }
   if (outcome.ending != handoff::Ending::rolled_back) {
-    // Signals that came too late to go with Done.
+    tell_result({"completed", outcome.reason, outcome.report});
     const auto instance = static_cast<pid_t>(outcome.report.to.pid);      // not always our child: that may be a wrapper
+    manager_.succeeded_by(instance > 0 ? instance : successor);
+    // Signals that came too late to go with Done.
     for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) {
       ::kill(instance > 0 ? instance : successor, remembered_signals_[i]);
     }
@@ -199,6 +217,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
   if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor);
   last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
+  tell_result(*last_upgrade_);
   stopping_ = false;
   std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
   obey_remembered_signals();
@@ -228,8 +247,7 @@ bool Server::lock_path_is_ours() {
   }
   const std::string why = "the lock " + *paths_.lock + " has been removed, and " +
                           (anew ? "another instance holds the new one" : anew.error().text);
-  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, {}};
-  log::error("upgrade: failed: {}; this process goes on", why);
+  upgrade_failed_to_start(why);
   return false;
 }
 

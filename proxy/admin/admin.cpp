@@ -61,6 +61,7 @@ class Admin::Impl : public std::enable_shared_from_this<Impl> {
   int listener() const { return socket_.get(); }
   void pause();
   void resume();
+  bool is_answering() const { return service_->answering != 0; }
   void close();
 
  private:
@@ -105,6 +106,10 @@ void Admin::pause() {
 
 void Admin::resume() {
   impl_->resume();
+}
+
+bool Admin::is_answering() const {
+  return impl_->is_answering();
 }
 
 void Admin::Impl::listen(UniqueFd socket) {
@@ -190,7 +195,7 @@ void Admin::Impl::serve(UniqueFd client) {
   socket.assign(asio::generic::stream_protocol(family, 0), client.get(), error);
   if (error) return;  // the kernel has no room to watch it
   client.release();
-  const auto session = std::make_shared<Session>(std::move(socket), service_);
+  const auto session = std::make_shared<Session>(std::move(socket), service_, family == AF_UNIX);
   sessions_.push_back(session);
   asio::co_spawn(context_, Session::serve(session), [weak = weak_from_this(), session](std::exception_ptr failure) {
     session->close();

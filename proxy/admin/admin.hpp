@@ -3,6 +3,11 @@
 //   GET, HEAD  /healthz  200 "ok"
 //              /readyz   200 "ready", or 503 "draining"
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
+//              /metrics  the same numbers in Prometheus' text format
+//   POST       /reload /rollback /stop /reopen-logs /drain, DELETE /drain: a reply, a text for people
+//              /upgrade  the lines of upgrade_events.hpp as it goes on; {"binary": "/path"} names what to start
+//
+// Commands are for who can open a Unix socket, which has an owner and a mode. Over TCP each is a 403.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -11,16 +16,33 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "handoff/unique_fd.hpp"
 #include "proxy/admin/status.hpp"
 
 namespace baton::admin {
 
-// What the server behind it can tell. Called in the io_context's thread.
+enum class Command { reload, rollback, drain, undo_drain, stop, reopen_logs };
+
+// What came of a command: an HTTP status, and a text for people.
+struct Reply {
+  unsigned status = 200;
+  std::string text;
+};
+
+// Takes the lines of an upgrade, in the io_context's thread; the last one ends the answer. Whoever asked may be gone.
+using LineSink = std::function<void(std::string_view line, bool last)>;
+
+// What the server behind it can tell and do. Called in the io_context's thread.
 struct Source {
   std::function<bool()> ready;                                     // false while draining
   std::function<void(std::function<void(const Status&)>)> status;  // answers later, in the same thread
+  std::function<Reply(Command)> command;
+  // Starts `binary`, or what the server itself was started from if that is empty. A reply says why it does not; without
+  // one the lines come, perhaps at once.
+  std::function<std::optional<Reply>(const std::string& binary, LineSink lines)> upgrade;
 };
 
 struct Limits {
@@ -46,6 +68,8 @@ class Admin {
   // Further answers meanwhile, on connections that are open, are the last on theirs.
   void pause();
   void resume();
+  // A request is here whose answer has not been written whole.
+  bool is_answering() const;
 
  private:
   class Impl;

@@ -95,7 +95,7 @@ TEST_P(Clients, LearnWhatIsNotThereAndWhatIsNotAllowed) {
   Client client = connect();
   EXPECT_EQ(client.get("/").result_int(), 404u);
   EXPECT_EQ(client.get("/status/").result_int(), 404u);
-  EXPECT_EQ(client.ask("POST", "/upgrade").result_int(), 404u);
+  EXPECT_EQ(client.ask("POST", "/downgrade").result_int(), 404u);
   EXPECT_EQ(client.ask("DELETE", "*").result_int(), 404u);
   for (const auto* method : {"POST", "PUT", "DELETE", "OPTIONS", "BREW"}) {
     const auto response = client.ask(method, "/status");

@@ -2,14 +2,23 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <boost/json.hpp>
+
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <string_view>
 #include <utility>
+
+#include "proxy/admin/metrics.hpp"
 
 namespace baton::admin {
 
@@ -22,6 +31,55 @@ namespace {
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t first_read_bytes = 2048;
 constexpr std::size_t linger_bytes_max = 256 * 1024;
+// Of an upgrade, for a client that reads slowly; further lines are left out, but for the last one.
+constexpr std::size_t lines_bytes_max = 64 * 1024;
+
+struct Resource {
+  std::string_view path;
+  std::string_view allowed;
+};
+constexpr std::string_view reading = "GET, HEAD";
+constexpr Resource resources[] = {{"/healthz", reading},   {"/readyz", reading},       {"/status", reading},
+                                  {"/metrics", reading},   {"/upgrade", "POST"},       {"/reload", "POST"},
+                                  {"/rollback", "POST"},   {"/drain", "POST, DELETE"}, {"/stop", "POST"},
+                                  {"/reopen-logs", "POST"}};
+
+bool is_allowed(const Resource& resource, http::verb method) {
+  switch (method) {
+    case http::verb::get:
+    case http::verb::head:
+      return resource.allowed == reading;
+    case http::verb::post:
+      return resource.allowed != reading;
+    case http::verb::delete_:
+      return resource.allowed.ends_with("DELETE");
+    default:
+      return false;
+  }
+}
+
+Command command_of(std::string_view path, http::verb method) {
+  if (path == "/reload") return Command::reload;
+  if (path == "/rollback") return Command::rollback;
+  if (path == "/stop") return Command::stop;
+  if (path == "/reopen-logs") return Command::reopen_logs;
+  return method == http::verb::delete_ ? Command::undo_drain : Command::drain;
+}
+
+// The path in an upgrade's request; empty: none is named. Nothing: the body is something else.
+std::optional<std::string> binary_of(const std::string& body) {
+  if (body.empty()) return "";
+  boost::system::error_code error;
+  const boost::json::value parsed = boost::json::parse(body, error);
+  const auto* object = error ? nullptr : parsed.if_object();
+  if (object == nullptr) return std::nullopt;
+  if (object->empty()) return "";
+  const auto* binary = object->if_contains("binary");
+  if (object->size() != 1 || binary == nullptr || !binary->is_string()) return std::nullopt;
+  std::string path(binary->as_string());
+  if (!path.starts_with('/') || path.find('\0') != std::string::npos) return std::nullopt;
+  return path;
+}
 
 // How to refuse what was received; nothing if there is nobody to tell.
 std::optional<http::status> refusal_of(const beast::error_code& error) {
@@ -47,10 +105,33 @@ struct Session::PendingStatus {
   std::optional<Status> status;
 };
 
-Session::Session(Socket socket, std::shared_ptr<const Service> service)
+struct Session::PendingLines {
+  asio::steady_timer timer;
+  std::string text;
+  bool ended = false;
+};
+
+namespace {
+
+// Counts an answer for as long as it is owed.
+class Owed {
+ public:
+  explicit Owed(Service& service) : service_(service) { ++service_.answering; }
+  ~Owed() { --service_.answering; }
+  Owed(const Owed&) = delete;
+  Owed& operator=(const Owed&) = delete;
+
+ private:
+  Service& service_;  // outlives it: the session holds it
+};
+
+}  // namespace
+
+Session::Session(Socket socket, std::shared_ptr<Service> service, bool takes_commands)
     : stream_(std::move(socket)),
       received_(service->limits.head_bytes + service->limits.body_bytes),
-      service_(std::move(service)) {}
+      service_(std::move(service)),
+      takes_commands_(takes_commands) {}
 
 asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
   // On g++ 12 a co_await on the right of && is awaited whatever stands on the left.
@@ -60,10 +141,15 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
       if (const auto status = refusal_of(error)) co_await session->refuse(*status);
       break;
     }
+    const Owed owed(*session->service_);
     const Request request = parser.release();
     Response response = co_await session->answer(request);
     response.version(request.version());
     response.keep_alive(request.keep_alive() && !session->service_->pausing);
+    if (session->pending_lines_) {
+      co_await session->send_lines(response);
+      break;
+    }
     const bool goes_on = co_await session->send(response, request.method() == http::verb::head);
     if (!goes_on) break;
   }
@@ -73,6 +159,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
 void Session::close() {
   stream_.close();
   if (pending_status_) pending_status_->timer.cancel();
+  if (const auto lines = std::exchange(pending_lines_, nullptr)) lines->timer.cancel();
 }
 
 // A pipelined request may have come with the one before.
@@ -99,13 +186,18 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
   const std::string_view path = target.substr(0, target.find('?'));
   Response response;
   response.set(http::field::cache_control, "no-store");
-  if (path != "/healthz" && path != "/readyz" && path != "/status") {
+  const auto* resource = std::ranges::find(resources, path, &Resource::path);
+  if (resource == std::end(resources)) {
     set_text(response, http::status::not_found, "not found");
-  } else if (request.method() != http::verb::get && request.method() != http::verb::head) {
+  } else if (!is_allowed(*resource, request.method())) {
     set_text(response, http::status::method_not_allowed, "method not allowed");
-    response.set(http::field::allow, "GET, HEAD");
+    response.set(http::field::allow, beast::string_view(resource->allowed.data(), resource->allowed.size()));
+  } else if (resource->allowed != reading) {
+    answer_command(response, request, path);
   } else if (path == "/status") {
-    co_await answer_with_status(response);
+    co_await answer_with_status(response, to_json, "application/json");
+  } else if (path == "/metrics") {
+    co_await answer_with_status(response, to_metrics, metrics_content_type);
   } else if (path == "/healthz") {
     set_text(response, http::status::ok, "ok");
   } else if (service_->source.ready()) {
@@ -116,7 +208,46 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
   co_return response;
 }
 
-asio::awaitable<void> Session::answer_with_status(Response& response) {
+void Session::answer_command(Response& response, const Request& request, std::string_view path) {
+  if (!takes_commands_) {
+    set_text(response, http::status::forbidden,
+             "commands are taken on a Unix socket only (admin.bind); this one can be read");
+  } else if (path == "/upgrade") {
+    answer_upgrade(response, request);
+  } else {
+    const Reply reply = service_->source.command(command_of(path, request.method()));
+    set_text(response, http::int_to_status(reply.status), reply.text);
+  }
+}
+
+// The lines, if they come, are sent afterwards.
+void Session::answer_upgrade(Response& response, const Request& request) {
+  const auto binary = binary_of(request.body());
+  if (!binary) {
+    set_text(response, http::status::bad_request, "the body may be {\"binary\": \"/absolute/path\"} and nothing else");
+    return;
+  }
+  if (request.version() < 11) {
+    set_text(response, http::status::http_version_not_supported,
+             "the answer to an upgrade comes in chunks; ask in HTTP/1.1");
+    return;
+  }
+  pending_lines_ = std::make_shared<PendingLines>(asio::steady_timer(stream_.get_executor()));
+  const auto take = [weak = std::weak_ptr(pending_lines_)](std::string_view line, bool last) {
+    const auto pending = weak.lock();
+    if (!pending || pending->ended) return;
+    pending->ended = last;
+    if (last || pending->text.size() < lines_bytes_max) pending->text.append(line).append("\n");
+    pending->timer.cancel();
+  };
+  if (const auto refusal = service_->source.upgrade(*binary, take)) {
+    pending_lines_.reset();
+    set_text(response, http::int_to_status(refusal->status), refusal->text);
+  }
+}
+
+asio::awaitable<void> Session::answer_with_status(Response& response, std::string (*write)(const Status&),
+                                                  std::string_view content_type) {
   pending_status_ = std::make_shared<PendingStatus>(asio::steady_timer(stream_.get_executor()));
   pending_status_->timer.expires_after(service_->limits.exchange);
   // The answer may come at once, after our patience has ended, or after this session has.
@@ -131,8 +262,8 @@ asio::awaitable<void> Session::answer_with_status(Response& response) {
   if (!pending->status) {
     set_text(response, http::status::service_unavailable, "no status in time");
   } else {
-    response.set(http::field::content_type, "application/json");
-    response.body() = to_json(*pending->status);
+    response.set(http::field::content_type, beast::string_view(content_type.data(), content_type.size()));
+    response.body() = write(*pending->status);
   }
 }
 
@@ -151,6 +282,32 @@ asio::awaitable<bool> Session::send(Response& response, bool head_only) {
     failure = error;
   }
   co_return !failure && keep_alive;
+}
+
+// Lines as they come, until the last one or until close().
+asio::awaitable<void> Session::send_lines(Response& head) {
+  const auto lines = pending_lines_;
+  head.set(http::field::content_type, "application/x-ndjson");
+  head.keep_alive(false);
+  head.chunked(true);
+  http::response_serializer<http::string_body> serializer(head);
+  stream_.expires_after(service_->limits.exchange);
+  const auto [failure, head_bytes] = co_await http::async_write_header(stream_, serializer, as_result);
+  if (failure) co_return;
+  while (pending_lines_) {
+    if (lines->text.empty()) {
+      lines->timer.expires_at(Clock::time_point::max());
+      co_await lines->timer.async_wait(as_result);
+      continue;
+    }
+    const bool is_last = lines->ended;
+    const std::string text = std::exchange(lines->text, {});
+    stream_.expires_after(service_->limits.exchange);
+    const auto [error, bytes] = co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)), as_result);
+    if (error) co_return;
+    if (is_last) break;
+  }
+  co_await asio::async_write(stream_, http::make_chunk_last(), as_result);
 }
 
 asio::awaitable<void> Session::refuse(http::status status) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "proxy/admin/admin.hpp"
 
@@ -23,7 +24,8 @@ namespace baton::admin {
 struct Service {
   Source source;
   Limits limits;
-  bool pausing = false;  // each answer is the last on its connection
+  bool pausing = false;       // each answer is the last on its connection
+  std::size_t answering = 0;  // sessions that have a whole request and have not written its whole answer
 };
 
 class Session {
@@ -31,7 +33,7 @@ class Session {
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::generic::stream_protocol::socket;
 
-  Session(Socket socket, std::shared_ptr<const Service> service);
+  Session(Socket socket, std::shared_ptr<Service> service, bool takes_commands);
 
   // Answers request after request. Ends when the connection has ended, or when somebody closes it.
   static boost::asio::awaitable<void> serve(std::shared_ptr<Session> session);
@@ -47,20 +49,28 @@ class Session {
 
   // A status that is on its way. The timer ends the wait: by its time, or cancelled by the answer or by close().
   struct PendingStatus;
+  // The lines of an upgrade that have not been written yet. The timer ends the wait for more, likewise.
+  struct PendingLines;
 
   boost::asio::awaitable<bool> receive_first_byte();
   boost::asio::awaitable<boost::beast::error_code> receive(Parser& parser);
   boost::asio::awaitable<Response> answer(const Request& request);
-  boost::asio::awaitable<void> answer_with_status(Response& response);
+  boost::asio::awaitable<void> answer_with_status(Response& response, std::string (*write)(const Status&),
+                                                  std::string_view content_type);
+  void answer_command(Response& response, const Request& request, std::string_view path);
+  void answer_upgrade(Response& response, const Request& request);
   boost::asio::awaitable<bool> send(Response& response, bool head_only);
+  boost::asio::awaitable<void> send_lines(Response& head);
   boost::asio::awaitable<void> refuse(boost::beast::http::status status);
   boost::asio::awaitable<void> linger();
 
   boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream_;
   boost::beast::flat_buffer received_;
-  std::shared_ptr<const Service> service_;
+  std::shared_ptr<Service> service_;
+  const bool takes_commands_;
   std::optional<Clock::time_point> idle_since_ = Clock::now();
   std::shared_ptr<PendingStatus> pending_status_;
+  std::shared_ptr<PendingLines> pending_lines_;
 };
 
 }  // namespace baton::admin

@@ -66,6 +66,15 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
           {"pause_us", pauses_of(report.pauses)}};
 }
 
+const char* name_of(State state) {
+  switch (state) {
+    case State::serving: return "serving";
+    case State::draining: return "draining";
+    case State::stopping: return "stopping";
+  }
+  return "";
+}
+
 }  // namespace
 
 Moved moved_of(const handoff::Report& report) {
@@ -85,7 +94,7 @@ std::string to_json(const Status& status) {
   json::object object{{"generation", status.generation},
                       {"pid", status.pid},
                       {"version", text_of(status.version)},
-                      {"state", status.draining ? "draining" : "serving"},
+                      {"state", name_of(status.state)},
                       {"connections", connections_of(status.connections)},
                       {"upstream_idle", status.connections.upstream_idle},
                       {"accepted_total", status.accepted_total},
@@ -93,6 +102,10 @@ std::string to_json(const Status& status) {
                       {"last_upgrade", nullptr}};
   if (status.last_upgrade) object["last_upgrade"] = upgrade_of(*status.last_upgrade);
   return json::serialize(object);
+}
+
+std::string to_json(const LastUpgrade& upgrade) {
+  return json::serialize(upgrade_of(upgrade));
 }
 
 }  // namespace baton::admin

@@ -1,4 +1,4 @@
-// What `GET /status` says: one instance's numbers at one moment, as a value.
+// What `GET /status` and `GET /metrics` say: one instance's numbers at one moment, as a value.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +27,21 @@ struct LastUpgrade {
   handoff::Report report;
 };
 
+enum class State {
+  serving,
+  draining,    // told to send load balancers away, and serving all the same
+  stopping,
+};
+
 struct Status {
   std::uint64_t generation = 1;
   std::int64_t pid = 0;
   std::string version;
-  bool draining = false;
+  State state = State::serving;
+  bool ready = true;                  // as /readyz says
+  std::int64_t started_at_us = 0;     // the process, since 1970
+  std::uint64_t connections_max = 0;  // 0: no limit
+  bool last_reload_ok = true;         // of this process; also if there was none
   Connections connections;
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;
@@ -49,5 +59,6 @@ Moved moved_of(const handoff::Report& report);
 
 // As JSON, one line.
 std::string to_json(const Status& status);
+std::string to_json(const LastUpgrade& upgrade);
 
 }  // namespace baton::admin

@@ -16,7 +16,7 @@ Status with_upgrade() {
   status.generation = 2;
   status.pid = 4712;
   status.version = "0.1.0";
-  status.draining = true;
+  status.state = State::draining;
   status.connections = {.idle = 1, .head = 2, .exchange = 3, .tunnel = 4, .closing = 5, .upstream_idle = 6};
   status.accepted_total = 7;
   status.requests_total = 8;

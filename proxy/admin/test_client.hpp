@@ -96,6 +96,15 @@ class Client {
     pollfd polled{socket_.get(), POLLIN, 0};
     return ::poll(&polled, 1, 0) > 0;
   }
+  // Bytes, as they came; none if none are here.
+  std::string take_what_is_here() {
+    std::string bytes;
+    char piece[16 * 1024];
+    for (ssize_t count; (count = ::recv(socket_.get(), piece, sizeof piece, MSG_DONTWAIT)) > 0;) {
+      bytes.append(piece, static_cast<std::size_t>(count));
+    }
+    return bytes;
+  }
   // True once the server has closed, with no byte before that.
   bool has_ended() { return received_.size() == 0 && !receive_some(); }
 

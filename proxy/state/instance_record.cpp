@@ -12,6 +12,8 @@ std::string encode(const InstanceRecord& record) {
   out.set_accepted_total(record.accepted_total);
   out.set_requests_total(record.requests_total);
   for (const int signal : record.signals) out.add_signals(static_cast<std::uint32_t>(signal));
+  out.set_draining(record.draining);
+  for (const std::string& address : record.lent) out.add_lent(address);
   return out.SerializeAsString();
 }
 
@@ -23,7 +25,9 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .admin = in.admin(),
                         .accepted_total = in.accepted_total(),
                         .requests_total = in.requests_total(),
-                        .signals = {}};
+                        .signals = {},
+                        .draining = in.draining(),
+                        .lent = {in.lent().begin(), in.lent().end()}};
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
   return record;
 }

@@ -16,6 +16,8 @@ struct InstanceRecord {
   std::uint64_t accepted_total = 0;    // over all generations so far
   std::uint64_t requests_total = 0;
   std::vector<int> signals;
+  bool draining = false;               // load balancers are told to take the traffic away
+  std::vector<std::string> lent;       // addresses of listening sockets that the service manager bound
   bool operator==(const InstanceRecord&) const = default;
 };
 

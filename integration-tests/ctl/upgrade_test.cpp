@@ -1,0 +1,228 @@
+// `baton ctl upgrade`: progress while it goes on, the report although the answering process ends, and every other end.
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <list>
+
+#include "ctl/ctl.hpp"
+#include "harness/log_lines.hpp"
+
+namespace baton::harness {
+namespace {
+
+namespace json = boost::json;
+
+class CtlUpgrade : public Ctl {
+ protected:
+  // Its request holds the next upgrade up until the gate opens.
+  void hold(Client& client) {
+    client.send(get_request("/held"));
+    origin.gate().await_arrivals(1);
+  }
+  void expect_still_serving(const std::string& why) {
+    EXPECT_EQ(baton.number("generation"), 1);
+    const json::object upgrade = baton.status().at("last_upgrade").as_object();
+    EXPECT_EQ(upgrade.at("result").as_string(), "rolled_back");
+    EXPECT_TRUE(contains(std::string(upgrade.at("reason").as_string()), why)) << json::serialize(upgrade);
+    EXPECT_EQ(baton.connect().get("/bytes/2").body, pattern(2));
+  }
+  void install(const std::string& script) { replace_file(baton.binary_path(), script, true); }
+};
+
+TEST_F(CtlUpgrade, MovesLiveConnectionsAndReportsWhatStatusSays) {
+  std::list<Client> clients;
+  for (int i = 0; i < 20; ++i) clients.emplace_back(baton.address()).get("/bytes/1");
+  const Outcome outcome = ctl({"upgrade", "--json"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err << baton.log();
+  baton.finish_upgrade();
+  json::object report = json::parse(outcome.out).as_object();
+  EXPECT_EQ(report.at("moved_total").to_number<int>(), 20);
+  EXPECT_EQ(report.at("result").as_string(), "completed");
+  json::object status = baton.status().at("last_upgrade").as_object();
+  report.erase("duration_ms");  // the successor's knows nothing of the last answer's time
+  status.erase("duration_ms");
+  EXPECT_EQ(report, status);
+  EXPECT_EQ(status.at("to_pid").to_number<pid_t>(), baton.pid());
+  for (Client& client : clients) EXPECT_EQ(client.get("/bytes/9").body, pattern(9));
+  EXPECT_EQ(baton.number("accepted_total"), 20) << "nobody reconnected";
+}
+
+TEST_F(CtlUpgrade, TellsPeopleHowItGoesOn) {
+  Client held = baton.connect();
+  hold(held);
+  std::list<Client> idle;
+  for (int i = 0; i < 3; ++i) idle.emplace_back(baton.address()).get("/bytes/1");
+  Process process(ctl_command({"upgrade"}));
+  const auto await_line = [&](const char* line) { process.await_line(Process::Stream::out, std::regex(line)); };
+  await_line("^started .*/baton as PID [0-9]+$");
+  await_line("^the successor is ready; connections move$");
+  await_line("3 of 4 connections have left$");
+  origin.gate().open();
+  await_line("^result         completed$");
+  await_line("^generation     1 to 2$");
+  await_line("^moved          4 \\(");
+  EXPECT_EQ(process.await_exit(), (Ended{0, 0}));
+  EXPECT_EQ(process.err(), "");
+  EXPECT_FALSE(contains(process.out(), "\r"));
+  baton.finish_upgrade();
+  EXPECT_EQ(held.response().body, "held");
+}
+
+TEST_F(CtlUpgrade, DrawsABarInPlaceOnATerminal) {
+  Client client = baton.connect();
+  client.get("/bytes/1");
+  std::string line;
+  for (const auto& word : ctl_command({"upgrade"}).argv) line += " '" + word + "'";
+  const Outcome outcome = run({{"script", "--quiet", "--return", "--command", line, "/dev/null"}});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "\r[")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, "connections have left\r\n"))
+      << "the report begins on a line of its own" << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, "result         completed")) << outcome.out;
+  baton.finish_upgrade();
+}
+
+TEST_F(CtlUpgrade, AgainAndAgainGoesOnWithTheSameConnection) {
+  Client client = baton.connect();
+  for (int generation = 2; generation <= 5; ++generation) {
+    const Outcome outcome = ctl({"upgrade"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    baton.finish_upgrade();
+    EXPECT_EQ(baton.number("generation"), generation);
+    EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
+  }
+}
+
+TEST_F(CtlUpgrade, StartsAnotherBinaryAndTheNextOneStartsThatAgain) {
+  const std::string other = baton.directory() / "other";
+  std::filesystem::copy_file(baton.binary_path(), other);
+  Command command = ctl_command({"upgrade", "--binary", "other"});
+  command.directory = baton.directory().path();  // a relative path is one of ours, not of the server's
+  const Outcome first = run(command);
+  EXPECT_EQ(first.code, 0) << first.err;
+  baton.finish_upgrade();
+  const auto running = [this] {
+    return std::filesystem::read_symlink("/proc/" + std::to_string(baton.pid()) + "/exe").string();
+  };
+  EXPECT_EQ(running(), other);
+  EXPECT_EQ(read_file("/proc/" + std::to_string(baton.pid()) + "/cmdline").substr(0, other.size() + 1), other + '\0');
+  install("#!/bin/sh\nexit 1\n");  // at the first path, which nobody starts any more
+  EXPECT_EQ(ctl({"upgrade"}).code, 0);
+  baton.finish_upgrade();
+  EXPECT_EQ(running(), other);
+}
+
+TEST_F(CtlUpgrade, ToABinaryThatIsNotThereIsRolledBackAndTheNextWorks) {
+  const Outcome outcome = ctl({"upgrade", "--binary", "/no/such/binary"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_TRUE(contains(outcome.out, "rolled_back: cannot start /no/such/binary: No such file")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.err, "rolled back")) << outcome.err;
+  expect_still_serving("cannot start /no/such/binary");
+  EXPECT_EQ(ctl({"upgrade"}).code, 0) << "and it starts from its own path again";
+  baton.finish_upgrade();
+}
+
+TEST_F(CtlUpgrade, WithABadConfigurationSaysWhereItIsWrong) {
+  Client client = baton.connect();
+  client.get("/bytes/1");
+  replace_file(baton.config_path(), read_file(baton.config_path()) + "no_such_key: 1\n");
+  const Outcome outcome = ctl({"upgrade", "--json"});
+  EXPECT_EQ(outcome.code, 1);
+  const std::string reason(json::parse(outcome.out).at("reason").as_string());
+  EXPECT_TRUE(contains(reason, baton.config_path() + ":")) << reason;
+  expect_still_serving("no_such_key");
+  EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
+}
+
+TEST_F(CtlUpgrade, ToAProgramThatDiesIsRolledBackWithItsExitCode) {
+  install("#!/bin/sh\nexit 7\n");
+  const Outcome outcome = ctl({"upgrade"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_TRUE(contains(outcome.out, "the successor exited with code 7")) << outcome.out;
+  expect_still_serving("exited with code 7");
+}
+
+TEST_F(CtlUpgrade, ASecondOneMeanwhileIsRefusedAndSoIsAReload) {
+  Client held = baton.connect();
+  hold(held);
+  Process first(ctl_command({"upgrade"}));
+  first.await_line(Process::Stream::out, std::regex("connections move"));
+  expect_failure(ctl({"upgrade"}), "under way already");
+  expect_failure(ctl({"reload"}), "an upgrade is under way");
+  EXPECT_EQ(ctl({"status"}).code, 0);
+  baton.begin_upgrade();
+  baton.await_log(log_lines::upgrade_refused);
+  origin.gate().open();
+  EXPECT_EQ(first.await_exit(), (Ended{0, 0})) << first.err();
+  baton.finish_upgrade();
+  EXPECT_EQ(held.response().body, "held");
+}
+
+TEST_F(CtlUpgrade, ByASignalRefusesOneByCommand) {
+  Client held = baton.connect();
+  hold(held);
+  baton.begin_upgrade();
+  baton.await_log(std::regex("upgrade begins"));
+  expect_failure(ctl({"upgrade"}), "under way already");
+  origin.gate().open();
+  baton.finish_upgrade();
+}
+
+TEST_F(CtlUpgrade, IsCalledOffByAStopAndSaysSo) {
+  Client held = baton.connect();
+  hold(held);
+  Process upgrade(ctl_command({"upgrade"}));
+  upgrade.await_line(Process::Stream::out, std::regex("connections move"));
+  EXPECT_EQ(ctl({"stop"}).code, 0);
+  upgrade.await_line(Process::Stream::out, std::regex("rolled_back: a signal to stop came"));
+  EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0}));
+  origin.gate().open();
+  EXPECT_EQ(held.response().body, "held");
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+}
+
+TEST_F(CtlUpgrade, GoesOnWithoutWhoeverCommandedIt) {
+  Client held = baton.connect();
+  hold(held);
+  {
+    Process leaving(ctl_command({"upgrade"}));
+    leaving.await_line(Process::Stream::out, std::regex("connections move"));
+    leaving.signal(SIGKILL);
+    leaving.await_exit();
+  }
+  origin.gate().open();
+  baton.finish_upgrade();
+  EXPECT_EQ(held.response().body, "held");
+  EXPECT_EQ(baton.number("generation"), 2);
+}
+
+TEST_F(CtlUpgrade, WhoseServerIsKilledInTheMiddleHasNoKnownEnd) {
+  Client held = baton.connect();
+  hold(held);
+  Process upgrade(ctl_command({"upgrade"}));
+  upgrade.await_line(Process::Stream::out, std::regex("connections move"));
+  baton.signal(SIGKILL);
+  upgrade.await_line(Process::Stream::err, std::regex("how the upgrade ended is not known"));
+  EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0}));
+}
+
+class CtlUpgradeThatCuts : public Ctl {
+ protected:
+  CtlUpgradeThatCuts()
+      : Ctl([](Settings& settings) { settings.handoff = "ready_timeout: 15s, step_timeout: 15s, drain_timeout: 0s"; }) {
+  }
+};
+
+// The predecessor ends as soon as it may; the report goes out first.
+TEST_F(CtlUpgradeThatCuts, IsReportedHoweverSoonTheOldProcessEnds) {
+  for (int i = 0; i < 3; ++i) {
+    const Outcome outcome = ctl({"upgrade", "--json"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    baton.finish_upgrade();
+    EXPECT_EQ(json::parse(outcome.out).at("to_pid").to_number<pid_t>(), baton.pid());
+  }
+}
+
+}  // namespace
+}  // namespace baton::harness

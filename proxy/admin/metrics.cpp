@@ -1,0 +1,124 @@
+#include "proxy/admin/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "proxy/runtime/text.hpp"
+
+namespace baton::admin {
+
+namespace {
+
+// A label's value: the format knows these three escapes and wants UTF-8.
+std::string escaped(std::string_view value) {
+  std::string out;
+  for (const char byte : runtime::valid_utf8(value)) {
+    switch (byte) {
+      case '\\':
+        out += "\\\\";
+        break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      default:
+        out += byte;
+    }
+  }
+  return out;
+}
+
+class Exposition {
+ public:
+  // What the samples after it belong to.
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    fmt::format_to(std::back_inserter(text_), "# HELP baton_{} {}\n# TYPE baton_{} {}\n", name, help, name, type);
+  }
+  template <class Number>
+  void sample(Number value) {
+    fmt::format_to(std::back_inserter(text_), "baton_{} {}\n", name_, value);
+  }
+  template <class Number>
+  void sample(std::string_view label, std::string_view value, Number number) {
+    fmt::format_to(std::back_inserter(text_), "baton_{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value), number);
+  }
+  // Two values may become one when what is wrong with them is replaced, and a series must not be named twice.
+  void samples(std::string_view label, const std::map<std::string, std::uint64_t>& numbers) {
+    std::map<std::string, std::uint64_t> sums;
+    for (const auto& [value, number] : numbers) sums[runtime::valid_utf8(value)] += number;
+    for (const auto& [value, number] : sums) sample(label, value, number);
+  }
+  template <class Number>
+  void only(std::string_view name, std::string_view type, std::string_view help, Number value) {
+    family(name, type, help);
+    sample(value);
+  }
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string_view name_;
+  std::string text_;
+};
+
+double seconds(std::uint64_t microseconds) {
+  return static_cast<double>(microseconds) / 1e6;
+}
+
+void add_connections(Exposition& out, const Status& status) {
+  const Connections& now = status.connections;
+  out.family("connections", "gauge", "Client connections, by state.");
+  out.sample("state", "idle", now.idle);
+  out.sample("state", "head", now.head);
+  out.sample("state", "exchange", now.exchange);
+  out.sample("state", "tunnel", now.tunnel);
+  out.sample("state", "closing", now.closing);
+  out.only("connections_max", "gauge", "The limit of client connections; 0: none.", status.connections_max);
+  out.only("upstream_idle_connections", "gauge", "Idle connections to servers.", now.upstream_idle);
+  out.only("connections_accepted_total", "counter", "Client connections accepted, over all generations.",
+           status.accepted_total);
+  out.only("requests_total", "counter", "Exchanges that have ended, over all generations.", status.requests_total);
+}
+
+void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
+  const handoff::Report& report = upgrade.report;
+  const Moved moved = moved_of(report);
+  out.only("last_upgrade_success", "gauge", "1 if the last upgrade completed, 0 if it was rolled back.",
+           upgrade.result == "completed" ? 1 : 0);
+  out.only("last_upgrade_duration_seconds", "gauge", "From its start to its end.", seconds(report.duration_us));
+  out.family("last_upgrade_moved_connections", "gauge", "Client connections that the successor adopted, by state.");
+  out.samples("state", moved.clients);
+  out.family("last_upgrade_refused_connections", "gauge", "Client connections that the successor refused, by reason.");
+  out.samples("reason", report.refused);
+  out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered, not adopted and served on.",
+           report.taken_back);
+  out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection was touched by nobody.");
+  out.sample("quantile", "0.5", seconds(report.pauses.p50_us));
+  out.sample("quantile", "0.99", seconds(report.pauses.p99_us));
+  out.sample("quantile", "1", seconds(report.pauses.max_us));
+}
+
+}  // namespace
+
+std::string to_metrics(const Status& status) {
+  Exposition out;
+  out.family("build_info", "gauge", "The version that answers.");
+  out.sample("version", status.version, 1);
+  out.only("start_time_seconds", "gauge", "When this process was started, since 1970.",
+           static_cast<double>(status.started_at_us) / 1e6);
+  out.only("generation", "gauge", "One more at each upgrade.", status.generation);
+  out.only("ready", "gauge", "1 if /readyz answers 200.", status.ready ? 1 : 0);
+  out.only("last_reload_success", "gauge", "0 if the last reload of this process failed.",
+           status.last_reload_ok ? 1 : 0);
+  add_connections(out, status);
+  if (status.last_upgrade) add_last_upgrade(out, *status.last_upgrade);
+  return out.take();
+}
+
+}  // namespace baton::admin

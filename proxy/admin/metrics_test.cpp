@@ -1,0 +1,100 @@
+#include "proxy/admin/metrics.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace baton::admin {
+namespace {
+
+Status after_an_upgrade() {
+  Status status;
+  status.generation = 2;
+  status.version = "0.1.0";
+  status.started_at_us = 1'700'000'000'500'000;
+  status.connections = {.idle = 1, .head = 2, .exchange = 3, .tunnel = 4, .closing = 5, .upstream_idle = 6};
+  status.accepted_total = 7;
+  status.requests_total = 8;
+  status.connections_max = 9;
+  handoff::Report report;
+  report.moved = {{"idle", 3}, {"upstream_idle", 5}};
+  report.refused = {{"too large", 2}};
+  report.taken_back = 1;
+  report.pauses = {1'000, 2'000, 3'000, {}};
+  report.duration_us = 12'500;
+  status.last_upgrade = LastUpgrade{"completed", "", report};
+  return status;
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
+  const std::string text = to_metrics(after_an_upgrade());
+  for (const auto* line :
+       {"baton_build_info{version=\"0.1.0\"} 1", "baton_start_time_seconds 1700000000.5", "baton_generation 2",
+        "baton_ready 1", "baton_last_reload_success 1", "baton_connections{state=\"idle\"} 1",
+        "baton_connections{state=\"closing\"} 5", "baton_connections_max 9", "baton_upstream_idle_connections 6",
+        "# TYPE baton_connections_accepted_total counter", "baton_connections_accepted_total 7",
+        "baton_requests_total 8", "baton_last_upgrade_success 1", "baton_last_upgrade_duration_seconds 0.0125",
+        "baton_last_upgrade_moved_connections{state=\"idle\"} 3",
+        "baton_last_upgrade_refused_connections{reason=\"too large\"} 2", "baton_last_upgrade_taken_back_connections 1",
+        "baton_last_upgrade_pause_seconds{quantile=\"0.99\"} 0.002"}) {
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+  }
+  EXPECT_EQ(text.find("upstream_idle\""), std::string::npos) << "moved connections are clients";
+}
+
+TEST(Metrics, OfAFailureSaySo) {
+  Status status = after_an_upgrade();
+  status.ready = status.last_reload_ok = false;
+  status.last_upgrade->result = "rolled_back";
+  const std::string text = to_metrics(status);
+  for (const auto* line : {"baton_ready 0", "baton_last_reload_success 0", "baton_last_upgrade_success 0"}) {
+    EXPECT_TRUE(has_line(text, line)) << text;
+  }
+}
+
+// The format, as its specification has it, with text of another process in every label.
+TEST(Metrics, AreWellFormedWhateverTextStandsInALabel) {
+  const std::regex sample(R"(baton_[a-z_]+(\{[a-z]+="([^"\\]|\\["\\n])*"\})? -?[0-9][0-9.e+-]*)");
+  const std::regex comment(R"(# (HELP|TYPE) baton_[a-z_]+ [^\n]+)");
+  for (int byte = 0; byte < 256; ++byte) {
+    Status status = after_an_upgrade();
+    const std::string text = "a" + std::string(1, static_cast<char>(byte)) + "\"\\z";
+    status.version = text;
+    status.last_upgrade->report.refused = {{text, 1}};
+    status.last_upgrade->report.moved = {{text, 1}};
+    std::istringstream lines(to_metrics(status));
+    std::set<std::string> series;
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_TRUE(std::regex_match(line, line.starts_with('#') ? comment : sample)) << byte << ": " << line;
+      if (line.starts_with('#')) continue;
+      EXPECT_TRUE(series.insert(line.substr(0, line.rfind(' '))).second) << line;
+    }
+    EXPECT_GT(series.size(), 20u);
+  }
+}
+
+TEST(Metrics, LabelsThatBecomeOneAreOneSeries) {
+  Status status = after_an_upgrade();
+  status.last_upgrade->report.refused = {{"\xFE", 1}, {"\xFF", 2}};
+  EXPECT_TRUE(has_line(to_metrics(status), "baton_last_upgrade_refused_connections{reason=\"\uFFFD\"} 3"));
+}
+
+TEST(Metrics, TheLargestCounterIsExact) {
+  Status status;
+  status.requests_total = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_TRUE(has_line(to_metrics(status), "baton_requests_total 18446744073709551615"));
+}
+
+TEST(Metrics, EndWithALineEnd) {
+  EXPECT_TRUE(to_metrics(Status{}).ends_with('\n'));
+}
+
+}  // namespace
+}  // namespace baton::admin

@@ -1,0 +1,31 @@
+#include "proxy/admin/upgrade_events.hpp"
+
+#include <fmt/format.h>
+
+#include "proxy/runtime/text.hpp"
+
+namespace baton::admin {
+
+std::string started_event(std::int64_t pid, const std::string& binary) {
+  std::string line = fmt::format(R"({{"event":"started","pid":{},"binary":)", pid);
+  runtime::append_json_string(line, binary);
+  return line + "}";
+}
+
+std::string waiting_event() {
+  return R"({"event":"waiting"})";
+}
+
+std::string ready_event() {
+  return R"({"event":"ready"})";
+}
+
+std::string moving_event(std::uint64_t left, std::uint64_t of) {
+  return fmt::format(R"({{"event":"moving","left":{},"of":{}}})", left, of);
+}
+
+std::string result_event(const LastUpgrade& upgrade) {
+  return R"({"event":"result","upgrade":)" + to_json(upgrade) + "}";
+}
+
+}  // namespace baton::admin

@@ -1,0 +1,24 @@
+// What `POST /upgrade` tells while the upgrade goes on: one JSON object a line, with the name of what happened as
+// `event`. Readers pass over events that they do not know. `waiting` and `moving` come again every 200 ms.
+//
+//   {"event":"started","pid":4712,"binary":"/usr/bin/baton"}
+//   {"event":"waiting"}                                   the successor is getting ready
+//   {"event":"ready"}                                     the successor can serve; connections begin to move
+//   {"event":"moving","left":12,"of":300}                 connections that are still here, and were at the beginning
+//   {"event":"result","upgrade":{…}}                      always the last: `last_upgrade` as /status shows it
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "proxy/admin/status.hpp"
+
+namespace baton::admin {
+
+std::string started_event(std::int64_t pid, const std::string& binary);
+std::string waiting_event();
+std::string ready_event();
+std::string moving_event(std::uint64_t left, std::uint64_t of);
+std::string result_event(const LastUpgrade& upgrade);
+
+}  // namespace baton::admin

@@ -1,0 +1,205 @@
+#include "proxy/ctl/conversation.hpp"
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "handoff/unique_fd.hpp"
+#include "proxy/state/address.hpp"
+
+namespace baton::ctl {
+
+namespace http = boost::beast::http;
+using Clock = std::chrono::steady_clock;
+using handoff::UniqueFd;
+
+namespace {
+
+constexpr std::uint32_t head_bytes_max = 16 * 1024;
+constexpr std::uint64_t body_bytes_max = 1024 * 1024;
+
+std::unexpected<std::string> nobody_at(const config::Address& address, int error) {
+  std::string text = "cannot reach the admin interface at " + address.text() + ": " + std::strerror(error);
+  if (error == ENOENT || error == ECONNREFUSED) text += "; is Baton running? (--admin or -c say where)";
+  if (error == EACCES || error == EPERM) text += "; it is for the user that Baton runs as";
+  return std::unexpected(std::move(text));
+}
+
+std::expected<std::vector<state::SocketAddress>, std::string> look_up(const config::Address& address) {
+  if (!address.unix_path.empty()) {
+    state::SocketAddress path;
+    path.family = state::Family::unix_path;
+    path.path = address.unix_path;
+    return std::vector{path};
+  }
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  // Every address of this machine, as in `bind: ":9901"`, is reached on loopback.
+  const char* host = address.host.empty() ? nullptr : address.host.c_str();
+  if (const int error = ::getaddrinfo(host, std::to_string(address.port).c_str(), &hints, &found); error != 0) {
+    return std::unexpected("cannot look up " + address.text() + ": " + ::gai_strerror(error));
+  }
+  std::vector<state::SocketAddress> addresses;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    sockaddr_storage storage{};
+    std::copy_n(reinterpret_cast<const char*>(one->ai_addr), one->ai_addrlen, reinterpret_cast<char*>(&storage));
+    addresses.push_back(state::SocketAddress::from_sockaddr(storage, one->ai_addrlen));
+  }
+  ::freeaddrinfo(found);
+  return addresses;
+}
+
+// False: the time is over.
+bool await(int socket, short events, Clock::time_point deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd polled{socket, events, 0};
+    const int ready = ::poll(&polled, 1, static_cast<int>(std::max<long long>(left, 0)));
+    if (ready > 0) return true;
+    if (ready == 0 || errno != EINTR) return false;
+  }
+}
+
+// 0, or the error.
+int connect_to(const state::SocketAddress& address, Clock::time_point deadline, UniqueFd& socket) {
+  sockaddr_storage storage{};
+  const socklen_t length = address.to_sockaddr(storage);
+  socket = UniqueFd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return errno;
+  // A Unix socket whose queue is full answers EAGAIN, and cannot be waited for.
+  for (;;) {
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0) return 0;
+    if (errno != EAGAIN || Clock::now() >= deadline) break;
+    ::poll(nullptr, 0, 20);
+  }
+  if (errno != EINPROGRESS) return errno;
+  if (!await(socket.get(), POLLOUT, deadline)) return ETIMEDOUT;
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+std::string head_of(const Request& request) {
+  std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: baton\r\nConnection: close\r\n";
+  if (!request.body.empty()) head += "Content-Type: application/json\r\n";
+  if (request.method != "GET") head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  return head + "\r\n" + request.body;
+}
+
+class Exchange {
+ public:
+  Exchange(UniqueFd socket, const config::Address& address, const Request& request, Clock::time_point deadline)
+      : socket_(std::move(socket)), address_(address), request_(request), deadline_(deadline) {
+    parser_.header_limit(head_bytes_max);
+    parser_.body_limit(request.on_line ? boost::optional<std::uint64_t>() : body_bytes_max);
+    parser_.eager(true);
+  }
+
+  std::expected<Answer, std::string> run() {
+    // What comes is read also if not all could be sent: it may be a refusal.
+    send();
+    std::string received;
+    while (!parser_.is_done()) {
+      boost::system::error_code error;
+      received.erase(0, parser_.put(boost::asio::buffer(received), error));
+      if (auto lines = pass_lines_on(); !lines) return std::unexpected(lines.error());
+      if (error && error != http::error::need_more) return no_http(error.message());
+      if (parser_.is_done()) break;
+      if (!error && !received.empty()) continue;
+      if (auto more = receive(received); !more) return std::unexpected(more.error());
+      if (!ended_) continue;
+      if (!parser_.got_some()) return broken("the connection ended without an answer");
+      parser_.put_eof(error);
+      if (error) return broken("the connection ended in the middle of the answer");
+    }
+    const auto type = parser_.get()[http::field::content_type];
+    return Answer{parser_.get().result_int(), std::string(type), std::move(parser_.get().body())};
+  }
+
+ private:
+  std::unexpected<std::string> broken(const std::string& why) const {
+    return std::unexpected("the admin interface at " + address_.text() + ": " + why);
+  }
+  std::unexpected<std::string> no_http(const std::string& why) const {
+    return broken("this is no answer of Baton's (" + why + ")");
+  }
+
+  void send() {
+    const std::string bytes = head_of(request_);
+    for (std::size_t sent = 0; sent < bytes.size();) {
+      const ssize_t count = ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (count > 0) {
+        sent += static_cast<std::size_t>(count);
+      } else if (errno == EAGAIN) {
+        if (!await(socket_.get(), POLLOUT, deadline_)) return;
+      } else if (errno != EINTR) {
+        return;
+      }
+    }
+  }
+
+  std::expected<void, std::string> receive(std::string& into) {
+    char piece[16 * 1024];
+    for (;;) {
+      if (!await(socket_.get(), POLLIN, deadline_)) return broken("no answer in time");
+      const ssize_t count = ::recv(socket_.get(), piece, sizeof piece, 0);
+      if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (count < 0 && errno != ECONNRESET) return broken(std::strerror(errno));
+      ended_ = count <= 0;
+      if (count > 0) into.append(piece, static_cast<std::size_t>(count));
+      if (request_.on_line) deadline_ = Clock::now() + request_.patience;
+      return {};
+    }
+  }
+
+  std::expected<void, std::string> pass_lines_on() {
+    if (!request_.on_line || !parser_.is_header_done()) return {};
+    std::string& body = parser_.get().body();
+    if (parser_.get().result_int() == 200) {
+      for (std::size_t end; (end = body.find('\n')) != std::string::npos; body.erase(0, end + 1)) {
+        request_.on_line(std::string_view(body).substr(0, end));
+      }
+    }
+    if (body.size() > body_bytes_max) return no_http("a line without an end");
+    return {};
+  }
+
+  UniqueFd socket_;
+  const config::Address& address_;
+  const Request& request_;
+  Clock::time_point deadline_;
+  http::response_parser<http::string_body> parser_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+std::expected<Answer, std::string> ask(const config::Address& address, const Request& request) {
+  const auto deadline = Clock::now() + request.patience;
+  const auto addresses = look_up(address);
+  if (!addresses) return std::unexpected(addresses.error());
+  int error = ECONNREFUSED;
+  for (const state::SocketAddress& one : *addresses) {
+    UniqueFd socket;
+    error = connect_to(one, deadline, socket);
+    if (error == 0) return Exchange(std::move(socket), address, request, deadline).run();
+  }
+  return nobody_at(address, error);
+}
+
+}  // namespace baton::ctl

@@ -1,0 +1,34 @@
+// One request to an admin interface, which may be anything: a server that is not there, no Baton, or hostile. Every
+// wait and every length is bounded.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+
+namespace baton::ctl {
+
+struct Request {
+  std::string method = "GET";
+  std::string target = "/";
+  std::string body = {};
+  // For the whole exchange; for lines, from one byte to the next.
+  std::chrono::milliseconds patience{10'000};
+  // Gets each line of a 200's body as it comes, without its end.
+  std::function<void(std::string_view line)> on_line = {};
+};
+
+struct Answer {
+  unsigned status = 0;
+  std::string content_type;
+  std::string body;  // empty if lines were taken
+};
+
+// An error is a text for people: why there is no whole answer.
+std::expected<Answer, std::string> ask(const config::Address& address, const Request& request);
+
+}  // namespace baton::ctl

@@ -1,0 +1,185 @@
+#include "proxy/ctl/ctl.hpp"
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include <chrono>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include "proxy/ctl/admin_address.hpp"
+#include "proxy/ctl/conversation.hpp"
+#include "proxy/ctl/show.hpp"
+
+namespace baton::ctl {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+// A reload looks names up, which may take its time; of an upgrade something is heard five times a second.
+constexpr std::chrono::milliseconds usual_patience = 10s;
+constexpr std::chrono::milliseconds healthcheck_patience = 5s;
+constexpr std::chrono::milliseconds reload_patience = 120s;
+constexpr std::chrono::milliseconds upgrade_patience = 30s;
+
+constexpr const char* nonsense = "the admin interface answered something that is no answer of Baton's";
+
+int fail(const Options& options, const std::string& why) {
+  std::cerr << "baton ctl " << options.command << ": " << printable(why, true) << (why.ends_with('\n') ? "" : "\n");
+  if (options.json) std::cout << json::object{{"result", "failed"}, {"text", printable(why, true)}} << "\n";
+  return exit_failed;
+}
+
+// Why an answer that is not 200 is none.
+std::string refusal(const Options& options, const Answer& answer) {
+  if (answer.status == 404 || answer.status == 405) {
+    std::string text = "the running version is older and knows no command " + options.command;
+    if (options.command == "upgrade") text += "; send it SIGUSR2";
+    if (options.command == "reload") text += "; send it SIGHUP";
+    if (options.command == "stop") text += "; send it SIGTERM";
+    if (options.command == "reopen-logs") text += "; send it SIGUSR1";
+    return text;
+  }
+  if (answer.body.empty()) return "refused with status " + std::to_string(answer.status);
+  return answer.body;
+}
+
+int succeed(const Options& options, const std::string& text) {
+  if (options.json) {
+    std::cout << json::object{{"result", "ok"}, {"text", printable(text, true)}} << "\n";
+  } else {
+    std::cout << printable(text, true) << "\n";
+  }
+  return 0;
+}
+
+int status(const Options& options, const config::Address& admin) {
+  const auto answer = ask(admin, {.target = "/status"});
+  if (!answer) return fail(options, answer.error());
+  if (answer->status != 200) return fail(options, refusal(options, *answer));
+  try {
+    const json::object status = json::parse(answer->body).as_object();
+    const std::string table = status_table(status);
+    std::cout << (options.json ? answer->body + "\n" : table);
+    return 0;
+  } catch (const std::exception&) {
+    return fail(options, nonsense);
+  }
+}
+
+// What `POST /upgrade` tells, as it comes.
+class UpgradeShow {
+ public:
+  explicit UpgradeShow(const Options& options)
+      : quiet_(options.json), in_place_(!options.json && ::isatty(STDOUT_FILENO) == 1) {}
+
+  void take(std::string_view line) {
+    if (result_ || broken_) return;
+    try {
+      show(json::parse({line.data(), line.size()}).as_object());
+    } catch (const std::exception&) {
+      broken_ = true;
+    }
+  }
+  void end_bar() {
+    if (std::exchange(bar_is_open_, false)) std::cout << "\n";
+    std::cout << std::flush;
+  }
+
+  const std::optional<json::object>& result() const { return result_; }
+  bool is_broken() const { return broken_; }
+
+ private:
+  void show(const json::object& event) {
+    const json::string& name = event.at("event").as_string();
+    if (name == "result") {
+      result_ = event.at("upgrade").as_object();
+      (void)upgrade_report(*result_);  // throws if it is none
+    } else if (name == "started") {
+      say(fmt::format("started {} as PID {}", printable(event.at("binary").as_string()),
+                      event.at("pid").to_number<std::int64_t>()));
+    } else if (name == "ready") {
+      say("the successor is ready; connections move");
+    } else if (name == "moving") {
+      move(event.at("left").to_number<std::uint64_t>(), event.at("of").to_number<std::uint64_t>());
+    }
+  }
+  void say(const std::string& text) const {
+    if (!quiet_) std::cout << text << std::endl;
+  }
+  void move(std::uint64_t left, std::uint64_t of) {
+    const std::string bar = progress_bar(of - std::min(left, of), of);
+    if (quiet_ || bar == std::exchange(shown_, bar)) return;
+    bar_is_open_ = in_place_;
+    std::cout << (in_place_ ? "\r" + bar : bar + "\n") << std::flush;
+  }
+
+  const bool quiet_;
+  const bool in_place_;
+  std::string shown_;
+  bool bar_is_open_ = false;
+  bool broken_ = false;
+  std::optional<json::object> result_;
+};
+
+int upgrade(const Options& options, const config::Address& admin) {
+  Request request{.method = "POST", .target = "/upgrade", .patience = upgrade_patience};
+  if (!options.binary.empty()) {
+    request.body = json::serialize(json::object{{"binary", std::filesystem::absolute(options.binary).string()}});
+  }
+  UpgradeShow show(options);
+  request.on_line = [&](std::string_view line) { show.take(line); };
+  const auto answer = ask(admin, request);
+  show.end_bar();
+  if (answer && answer->status != 200) return fail(options, refusal(options, *answer));
+  if (show.is_broken()) return fail(options, nonsense);
+  if (!show.result()) {
+    return fail(options, (answer ? nonsense : answer.error()) +
+                             std::string("; how the upgrade ended is not known: look at `baton ctl status`"));
+  }
+  const json::object& result = *show.result();
+  const bool completed = result.at("result").as_string() == "completed";
+  std::cout << (options.json ? json::serialize(result) + "\n" : upgrade_report(result)) << std::flush;
+  if (!completed) std::cerr << "baton ctl upgrade: it was rolled back: the process that ran before goes on\n";
+  return completed ? 0 : exit_failed;
+}
+
+int command(const Options& options, const config::Address& admin, Request request) {
+  const auto answer = ask(admin, request);
+  if (!answer) return fail(options, answer.error());
+  if (!answer->content_type.starts_with("text/plain")) return fail(options, nonsense);
+  if (answer->status != 200) return fail(options, refusal(options, *answer));
+  return succeed(options, answer->body);
+}
+
+}  // namespace
+
+int run(const Options& options, const std::string& default_config, config::Environment environment) {
+  const auto admin = find_admin({options.admin, options.config, default_config}, environment);
+  if (!admin) {
+    const int failed = fail(options, admin.error());
+    return options.admin.empty() ? failed : exit_usage;
+  }
+  if (options.command == "status") return status(options, *admin);
+  if (options.command == "upgrade") return upgrade(options, *admin);
+  if (options.command == "healthcheck") {
+    return command(options, *admin, {.target = "/healthz", .patience = healthcheck_patience});
+  }
+  const bool is_undo = options.command == "drain" && options.undo;
+  return command(options, *admin,
+                 {.method = is_undo ? "DELETE" : "POST",
+                  .target = "/" + options.command,
+                  .patience = options.command == "reload" ? reload_patience : usual_patience});
+}
+
+}  // namespace baton::ctl

@@ -1,0 +1,114 @@
+#include "proxy/ctl/show.hpp"
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+#include "proxy/runtime/text.hpp"
+
+namespace baton::ctl {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t bar_width = 30;
+
+std::uint64_t number(const json::object& object, std::string_view key) {
+  return object.at(key).to_number<std::uint64_t>();
+}
+
+std::string text(const json::object& object, std::string_view key) {
+  return printable(object.at(key).as_string());
+}
+
+// " (idle 10, head 0)"; nothing for an empty object.
+std::string in_parentheses(const json::object& counts) {
+  std::string out;
+  for (const auto& [name, count] : counts) {
+    if (name == "total") continue;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", printable(name), count.to_number<std::uint64_t>());
+  }
+  return out.empty() ? out : " (" + out + ")";
+}
+
+std::string milliseconds(std::uint64_t microseconds) {
+  return fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000.0);
+}
+
+void add(std::string& table, std::string_view name, const std::string& value) {
+  table += fmt::format("{:<14} {}\n", name, value);
+}
+
+bool is_control(std::string_view character) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
+  return character.size() == 2 && byte(0) == 0xc2 && byte(1) < 0xa0;  // C1: some terminals obey them
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, bool lines) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t bytes = runtime::utf8_character_bytes(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(bytes, 1));
+    const bool stays = bytes != 0 && (!is_control(character) || (lines && character == "\n"));
+    out += stays ? character : std::string_view("\uFFFD");
+    text.remove_prefix(character.size());
+  }
+  return out;
+}
+
+std::string status_table(const json::object& status) {
+  const json::object& connections = status.at("connections").as_object();
+  std::string table;
+  add(table, "baton", text(status, "version"));
+  add(table, "state", text(status, "state"));
+  add(table, "generation", std::to_string(number(status, "generation")));
+  add(table, "PID", std::to_string(number(status, "pid")));
+  add(table, "connections", std::to_string(number(connections, "total")) + in_parentheses(connections));
+  add(table, "upstream idle", std::to_string(number(status, "upstream_idle")));
+  add(table, "accepted", std::to_string(number(status, "accepted_total")));
+  add(table, "requests", std::to_string(number(status, "requests_total")));
+  const json::value& upgrade = status.at("last_upgrade");
+  if (upgrade.is_null()) {
+    add(table, "last upgrade", "none");
+  } else {
+    table += "\nlast upgrade\n" + upgrade_report(upgrade.as_object());
+  }
+  return table;
+}
+
+std::string upgrade_report(const json::object& upgrade) {
+  const json::object& pause = upgrade.at("pause_us").as_object();
+  std::string table;
+  const std::string reason = text(upgrade, "reason");
+  add(table, "result", text(upgrade, "result") + (reason.empty() ? "" : ": " + reason));
+  add(table, "generation",
+      fmt::format("{} to {}", number(upgrade, "from_generation"), number(upgrade, "to_generation")));
+  add(table, "PID", fmt::format("{} to {}", number(upgrade, "from_pid"), number(upgrade, "to_pid")));
+  add(table, "version", text(upgrade, "from_version") + " to " + text(upgrade, "to_version"));
+  add(table, "duration", fmt::format("{} ms", number(upgrade, "duration_ms")));
+  add(table, "moved",
+      std::to_string(number(upgrade, "moved_total")) + in_parentheses(upgrade.at("moved").as_object()) +
+          fmt::format(", and {} idle upstream connections", number(upgrade, "upstream_idle_moved")));
+  add(table, "taken back", std::to_string(number(upgrade, "taken_back")));
+  add(table, "refused",
+      std::to_string(number(upgrade, "refused")) + in_parentheses(upgrade.at("refused_by_reason").as_object()));
+  add(table, "pause",
+      fmt::format("p50 {}, p99 {}, max {}", milliseconds(number(pause, "p50")), milliseconds(number(pause, "p99")),
+                  milliseconds(number(pause, "max"))));
+  return table;
+}
+
+std::string progress_bar(std::uint64_t done, std::uint64_t of) {
+  done = std::min(done, of);
+  const double share = of == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(of);
+  const auto filled = static_cast<std::size_t>(share * bar_width);
+  return fmt::format("[{}{}] {} of {} connections have left", std::string(filled, '#'),
+                     std::string(bar_width - filled, '-'), done, of);
+}
+
+}  // namespace baton::ctl

@@ -1,0 +1,99 @@
+#include "proxy/ctl/show.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include <exception>
+
+namespace baton::ctl {
+namespace {
+
+namespace json = boost::json;
+
+const char* const upgrade =
+    R"({"result":"completed","reason":"","from_generation":1,"to_generation":2,"from_pid":10,"to_pid":11,)"
+    R"("from_version":"0.1.0","to_version":"0.2.0","duration_ms":12,"moved":{"idle":3,"tunnel":1},"moved_total":4,)"
+    R"("upstream_idle_moved":5,"taken_back":6,"refused":2,"refused_by_reason":{"too large":2},)"
+    R"("pause_us":{"p50":1000,"p99":2000,"max":3500,"log2":[]}})";
+
+json::object status(const std::string& last_upgrade) {
+  return json::parse(R"({"generation":2,"pid":11,"version":"0.2.0","state":"serving","connections":{"idle":1,"head":2,)"
+                     R"("total":3},"upstream_idle":4,"accepted_total":5,"requests_total":6,"last_upgrade":)" +
+                     last_upgrade + "}")
+      .as_object();
+}
+
+TEST(Show, AStatusIsATable) {
+  EXPECT_EQ(status_table(status("null")),
+            "baton          0.2.0\n"
+            "state          serving\n"
+            "generation     2\n"
+            "PID            11\n"
+            "connections    3 (idle 1, head 2)\n"
+            "upstream idle  4\n"
+            "accepted       5\n"
+            "requests       6\n"
+            "last upgrade   none\n");
+}
+
+TEST(Show, AReportHasALineForEachQuestion) {
+  EXPECT_EQ(upgrade_report(json::parse(upgrade).as_object()),
+            "result         completed\n"
+            "generation     1 to 2\n"
+            "PID            10 to 11\n"
+            "version        0.1.0 to 0.2.0\n"
+            "duration       12 ms\n"
+            "moved          4 (idle 3, tunnel 1), and 5 idle upstream connections\n"
+            "taken back     6\n"
+            "refused        2 (too large 2)\n"
+            "pause          p50 1.0 ms, p99 2.0 ms, max 3.5 ms\n");
+  EXPECT_NE(status_table(status(upgrade)).find("\nlast upgrade\nresult         completed\n"), std::string::npos);
+}
+
+TEST(Show, WhatIsNoStatusOfBatonsIsRefusedWhicheverKeyIsMissingOrWrong) {
+  const json::object good = status(upgrade);
+  for (const auto& [key, value] : good) {
+    json::object less = good;
+    less.erase(key);
+    EXPECT_THROW(status_table(less), std::exception) << key;
+    json::object wrong = good;
+    wrong[key] = json::array{1};
+    EXPECT_THROW(status_table(wrong), std::exception) << key;
+  }
+  const json::object report = json::parse(upgrade).as_object();
+  for (const auto& [key, value] : report) {
+    json::object less = report;
+    less.erase(key);
+    EXPECT_THROW(upgrade_report(less), std::exception) << key;
+  }
+}
+
+TEST(Show, NoControlCharacterReachesTheTerminal) {
+  for (int code = 0; code < 256; ++code) {
+    const std::string out = printable("a" + std::string(1, static_cast<char>(code)) + "b");
+    for (const char byte : out) {
+      EXPECT_FALSE(static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) << code;
+    }
+  }
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\uFFFD31m")
+      << "C1 escapes are obeyed by some terminals";
+  EXPECT_EQ(printable("grün\n"), "grün\uFFFD");
+  EXPECT_EQ(printable("grün\n\x1b", true), "grün\n\uFFFD");
+  json::object hostile = status("null");
+  hostile["version"] = "\x1b[2J";
+  EXPECT_EQ(status_table(hostile).find('\x1b'), std::string::npos);
+}
+
+TEST(Show, ABarIsFullExactlyAtTheEnd) {
+  EXPECT_EQ(progress_bar(0, 4), "[------------------------------] 0 of 4 connections have left");
+  EXPECT_EQ(progress_bar(2, 4), "[###############---------------] 2 of 4 connections have left");
+  EXPECT_EQ(progress_bar(4, 4), "[##############################] 4 of 4 connections have left");
+  EXPECT_EQ(progress_bar(0, 0), "[##############################] 0 of 0 connections have left");
+  EXPECT_EQ(progress_bar(9, 4), progress_bar(4, 4));
+}
+
+}  // namespace
+}  // namespace baton::ctl

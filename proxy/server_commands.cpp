@@ -1,0 +1,109 @@
+// What the admin interface may ask of the server and tell it to do.
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "proxy/admin/upgrade_events.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/server.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+// How often whoever commanded an upgrade hears of it. Nobody need ever think that the other side is dead.
+constexpr std::chrono::milliseconds progress_every{200};
+
+constexpr unsigned ok = 200;
+constexpr unsigned conflict = 409;
+constexpr unsigned cannot_be_done = 422;
+constexpr unsigned not_implemented = 501;
+
+}  // namespace
+
+bool Server::is_ready() const {
+  return !draining_ && (resigned_ || (instance_ && !stopping_));
+}
+
+admin::Source Server::admin_source() {
+  return {.ready = [this] { return is_ready(); },
+          .status = [this](auto answer) { answer_status(std::move(answer)); },
+          .command = [this](admin::Command command) { return obey(command); },
+          .upgrade = [this](const std::string& binary,
+                            admin::LineSink lines) { return upgrade_on_command(binary, std::move(lines)); }};
+}
+
+admin::Reply Server::obey(admin::Command command) {
+  // After the successor has become the instance, on a connection that was open before.
+  if (!instance_) return {conflict, "another process is the instance now; ask again"};
+  switch (command) {
+    case admin::Command::reload: {
+      if (upgrading_) return {conflict, "an upgrade is under way; ask again when that has ended"};
+      if (stopping_) return {conflict, "this process is stopping"};
+      const auto done = reload();
+      return done ? admin::Reply{ok, *done} : admin::Reply{cannot_be_done, done.error()};
+    }
+    case admin::Command::rollback:
+      return {not_implemented, "rollback is not supported by this version yet"};
+    case admin::Command::drain:
+      return drain(true);
+    case admin::Command::undo_drain:
+      return drain(false);
+    case admin::Command::stop: {
+      if (stopping_) return {ok, "stopping already"};
+      const std::uint64_t left = shared_.connections.load();
+      on_signal(SIGTERM);
+      return {ok, fmt::format("stopping: {} connections are served to their end, at most {} s", left,
+                              settings_->config.timeouts.shutdown.count() / 1000)};
+    }
+    case admin::Command::reopen_logs:
+      on_signal(SIGUSR1);
+      return {ok, "log files reopened"};
+  }
+  return {not_implemented, "unknown command"};
+}
+
+admin::Reply Server::drain(bool on) {
+  if (stopping_) return {conflict, "this process is stopping"};
+  draining_ = on;
+  const char* text = on ? "draining: /readyz answers 503, the service goes on" : "serving: /readyz answers 200";
+  log::info("{}", text);
+  return {ok, text};
+}
+
+std::optional<admin::Reply> Server::upgrade_on_command(const std::string& binary, admin::LineSink lines) {
+  if (upgrading_) return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
+  upgrade_lines_ = std::move(lines);
+  const auto why_not = begin_upgrade(binary);
+  if (!why_not) return std::nullopt;
+  upgrade_lines_ = nullptr;
+  log::warning("upgrade: refused: {}", *why_not);
+  return admin::Reply{conflict, *why_not};
+}
+
+void Server::tell(const std::string& line) {
+  if (upgrade_lines_) upgrade_lines_(line, false);
+}
+
+void Server::tell_progress() {
+  if (!upgrade_lines_) return;
+  if (connections_to_move_) {
+    const std::uint64_t left = std::min(shared_.connections.load(), *connections_to_move_);
+    tell(admin::moving_event(left, *connections_to_move_));
+  } else {
+    tell(admin::waiting_event());
+  }
+  progress_timer_.expires_after(progress_every);
+  progress_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) tell_progress();
+  });
+}
+
+void Server::tell_result(const admin::LastUpgrade& result) {
+  progress_timer_.cancel();
+  if (const auto lines = std::exchange(upgrade_lines_, nullptr)) lines(admin::result_event(result), true);
+}
+
+}  // namespace baton::proxy
