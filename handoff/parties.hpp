@@ -39,7 +39,9 @@ struct Inheritance {
   SecretBytes secrets;
   std::string configuration;
   UniqueFd executable;
-  std::uint64_t generation = 0;   // the predecessor's
+  std::uint64_t generation = 0;   // the predecessor's, as the next two
+  std::string version;
+  std::vector<std::string> features;
   std::int64_t clock_offset_us = 0;   // our CLOCK_MONOTONIC minus the predecessor's; 0 in the same time namespace
 };
 

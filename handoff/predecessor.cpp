@@ -8,6 +8,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "handoff/estate.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/records.hpp"
 
@@ -74,7 +75,7 @@ class Conversation {
   Result<void> talk() {
     ready_deadline_ = Clock::now() + terms_.ready_timeout;
     if (auto met = say_hello(); !met) return met;
-    if (auto sent = send_estate(); !sent) return sent;
+    if (auto sent = send_estate(channel_, donor_.estate(), ready_deadline_); !sent) return sent;
     auto ready = await(Kind::ready, ready_deadline_);
     if (!ready) return std::unexpected(ready.error());
     auto record = parse<wire::Ready>(*ready);
@@ -98,38 +99,6 @@ class Conversation {
     if (!hello) return std::unexpected(hello.error());
     outcome_.report.to = {terms_.self.generation + 1, hello->pid(), hello->version()};
     return check_hello(*hello);
-  }
-
-  Result<void> send_estate() {
-    const Estate estate = donor_.estate();
-    // One place is kept free in each frame, for the executable in the last one.
-    constexpr std::size_t sockets_per_frame = limits::descriptors_per_frame_max - 1;
-    std::size_t next = 0;
-    bool last = false;
-    while (!last) {
-      wire::Inherit inherit;
-      std::vector<int> descriptors;
-      for (; next < estate.sockets.size() && descriptors.size() < sockets_per_frame; ++next) {
-        auto& socket = *inherit.add_sockets();
-        socket.set_name(estate.sockets[next].name);
-        socket.set_address(estate.sockets[next].address);
-        descriptors.push_back(estate.sockets[next].descriptor);
-      }
-      last = next == estate.sockets.size();
-      if (last) {
-        inherit.set_last(true);
-        inherit.set_application(estate.application);
-        inherit.set_configuration(estate.configuration);
-        if (estate.executable >= 0) {
-          inherit.set_executable(true);
-          descriptors.push_back(estate.executable);
-        }
-      }
-      const SecretBytes none;
-      auto sent = send_record(channel_, Kind::inherit, inherit, ready_deadline_, descriptors, last ? estate.secrets : none);
-      if (!sent) return sent;
-    }
-    return {};
   }
 
   Result<void> move_everything() {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "handoff/estate.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/records.hpp"
 
@@ -59,46 +60,18 @@ class Conversation {
 
     Inheritance inheritance;
     inheritance.generation = hello->generation();
+    inheritance.version = hello->version();
+    inheritance.features.assign(hello->features().begin(), hello->features().end());
     // What the message took to arrive is no difference of clocks. A predecessor that does not name its clock has ours.
     const std::int64_t offset_us = hello->monotonic_us() == 0 ? 0 : monotonic_us() - hello->monotonic_us();
     inheritance.clock_offset_us = offset_us >= 0 && offset_us < 5'000'000 ? 0 : offset_us;
-    if (auto read = read_estate(inheritance, deadline); !read) return read;
+    if (auto received = receive_estate(channel_, inheritance, deadline); !received) return received;
 
     auto addresses = adopter_.inherit(std::move(inheritance));
     if (!addresses) return std::unexpected(addresses.error());
     wire::Ready ready;
     for (const auto& address : *addresses) ready.add_addresses(address);
     return send_record(channel_, Kind::ready, ready, Clock::now() + terms_.hello_timeout);
-  }
-
-  Result<void> read_estate(Inheritance& inheritance, Deadline deadline) {
-    for (bool last = false; !last;) {
-      auto frame = receive_kind(channel_, Kind::inherit, deadline);
-      if (!frame) return std::unexpected(frame.error());
-      auto record = parse<wire::Inherit>(*frame);
-      if (!record) return std::unexpected(record.error());
-      if (frame->descriptors_lost) {
-        return fail(Fault::system, "listening sockets were lost on the way: too few descriptors are free here (ulimit -n)");
-      }
-      const auto sockets = static_cast<std::size_t>(record->sockets_size());
-      const std::size_t expected = sockets + (record->executable() ? 1 : 0);
-      if (frame->descriptors.size() != expected ||
-          inheritance.sockets.size() + sockets > limits::sockets_inherited_max) {
-        return fail(Fault::malformed, "Inherit names other descriptors than came with it");
-      }
-      for (std::size_t i = 0; i < sockets; ++i) {
-        const auto& socket = record->sockets(static_cast<int>(i));
-        inheritance.sockets.push_back({socket.name(), socket.address(), std::move(frame->descriptors[i])});
-      }
-      last = record->last();
-      if (last) {
-        if (record->executable()) inheritance.executable = std::move(frame->descriptors.back());
-        inheritance.application = record->application();
-        inheritance.secrets = std::move(frame->secrets);
-        inheritance.configuration = record->configuration();
-      }
-    }
-    return {};
   }
 
   Result<void> adopt_everything() {

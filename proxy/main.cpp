@@ -2,25 +2,24 @@
 #include <google/protobuf/stubs/common.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/version.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <sstream>
 
 #include "config/load.hpp"
 #include "demo/demo.hpp"
 #include "handoff/limits.hpp"
+#include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 #include "proxy/ctl/command_line.hpp"
 #include "proxy/ctl/ctl.hpp"
 #include "proxy/process/signals.hpp"
-#include "proxy/process/spawn.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server.hpp"
 
@@ -45,11 +44,6 @@ std::string find_config(const std::string& given) {
     if (::access(path, F_OK) == 0) return path;
   }
   return "./baton.yaml";
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 std::string in_lines(const baton::config::Problems& problems) {
@@ -88,10 +82,11 @@ int cannot_start(const std::string& why, baton::handoff::UniqueFd channel) {
   return exit_failed;
 }
 
-// The file, with what the command line says instead.
-std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options) {
-  const std::string path = find_config(options.config);
-  auto loaded = baton::config::load_file(path, environment);
+// The file, or `given` in its place, with what the command line says instead.
+std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options,
+                                                                   const std::optional<std::string>& given = {}) {
+  auto loaded = given ? baton::config::load_text(*given, "the configuration of before", environment)
+                      : baton::config::load_file(find_config(options.config), environment);
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
@@ -101,13 +96,15 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOpti
       {"warning", baton::config::LogLevel::warning},
       {"error", baton::config::LogLevel::error}};
   if (!options.log_level.empty()) config.log.level = levels.at(options.log_level);
-  return baton::proxy::LoadedConfiguration{std::move(config), read_file(path)};
+  std::string text = baton::config::print(config);
+  return baton::proxy::LoadedConfiguration{std::move(config), std::move(text)};
 }
 
 int run(const RunOptions& options, std::vector<std::string> arguments) {
-  baton::handoff::UniqueFd channel = baton::process::take_inherited_channel();
+  baton::handoff::UniqueFd channel = baton::handoff::take_channel();
+  const auto given = baton::handoff::take_configuration();
   auto passed = baton::process::take_passed_sockets();
-  auto loaded = load(options);
+  auto loaded = load(options, given);
   if (!loaded) return cannot_start("the configuration is invalid:\n" + loaded.error(), std::move(channel));
 
   log::start(baton::proxy::log_level(loaded->config));
@@ -174,6 +171,7 @@ static void fill_standard_descriptors() {
 
 int main(int argc, char** argv) {
   fill_standard_descriptors();
+  ::prctl(PR_SET_NAME, "baton");      // also where we were started through a descriptor, whose number would be the name
   // Before anything else: a SIGUSR2 that comes before somebody reads it would kill. What is no server gets them back.
   baton::process::block_signals();
   std::vector<std::string> arguments(argv, argv + argc);

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "handoff/executable.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
@@ -82,7 +83,7 @@ void Server::set_connection_limit() {
 
 void Server::prepare_process() {
   set_connection_limit();
-  executable_ = handoff::UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  executable_ = handoff::own_executable();
   if (const auto& access = settings_->config.log.access) {
     access_log_ = std::make_unique<runtime::AccessLog>(access->path);
   }
@@ -353,6 +354,7 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
   status.connections_max = shared_.connections_max.load();
   status.last_reload_ok = last_reload_ok_;
   status.last_upgrade = last_upgrade_;
+  if (previous_) status.rollback = admin::Rollback{previous_->program.version, unknown_to_previous()};
   Counters counters;
   workers_->each([&](Worker& worker) {
     counters.accepted += worker.counters.accepted;

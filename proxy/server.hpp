@@ -16,6 +16,7 @@
 
 #include "handoff/instance.hpp"
 #include "handoff/predecessor.hpp"
+#include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 #include "proxy/admin/admin.hpp"
 #include "proxy/donor.hpp"
@@ -29,10 +30,16 @@
 
 namespace baton::proxy {
 
-// A configuration as it was read: checked, and as text.
+// A configuration as it was read: checked, and as one text that says all of it.
 struct LoadedConfiguration {
   config::Config config;
   std::string text;
+};
+
+// What ran before this process, for a rollback.
+struct Previous {
+  state::Program program;
+  handoff::UniqueFd executable;
 };
 
 struct LaunchOptions {
@@ -87,7 +94,7 @@ class Server {
   admin::Source admin_source();
   admin::Reply obey(admin::Command command);
   admin::Reply drain(bool on);
-  std::optional<admin::Reply> upgrade_on_command(const std::string& binary, admin::LineSink lines);
+  std::optional<admin::Reply> upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines);
   // To whoever commanded the upgrade that is going on; nobody may have.
   void tell(const std::string& line);
   void tell_progress();                      // now, and again and again
@@ -104,9 +111,14 @@ class Server {
   void look_at_certificates();
 
   // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
-  // Starts `binary`; if that is empty, what this process was started from. A text says why there is no upgrade now;
-  // without one it has begun, or has failed already.
+  // Starts what is on disk: `binary`; if that is empty, what this process was started from. A text says why there is no
+  // upgrade now; without one it has begun, or has failed already.
   std::optional<std::string> begin_upgrade(const std::string& binary = {});
+  // The same with what ran before, as it was.
+  std::optional<std::string> begin_rollback();
+  std::optional<std::string> hand_over_to(const handoff::Program& program);
+  // Connections that what ran before could not serve: they would stay here to their end.
+  std::uint64_t unknown_to_previous();
   void upgrade_failed_to_start(const std::string& why);
   handoff::Estate estate();
   void stop_accepting(const std::vector<std::string>& taken);
@@ -136,7 +148,8 @@ class Server {
   std::vector<std::string> watched_files_;
   std::vector<process::FileStamp> loaded_stamps_;
   std::vector<process::FileStamp> seen_stamps_;   // a moment ago
-  handoff::UniqueFd executable_;             // of this process, for a rollback
+  handoff::UniqueFd executable_;             // of this process
+  std::optional<Previous> previous_;
   std::unique_ptr<runtime::AccessLog> access_log_;
   handoff::InstanceLock lock_;
   handoff::PidFile pid_file_;

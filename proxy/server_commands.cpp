@@ -31,8 +31,8 @@ admin::Source Server::admin_source() {
   return {.ready = [this] { return is_ready(); },
           .status = [this](auto answer) { answer_status(std::move(answer)); },
           .command = [this](admin::Command command) { return obey(command); },
-          .upgrade = [this](const std::string& binary,
-                            admin::LineSink lines) { return upgrade_on_command(binary, std::move(lines)); }};
+          .upgrade = [this](const admin::UpgradeCommand& command,
+                            admin::LineSink lines) { return upgrade_on_command(command, std::move(lines)); }};
 }
 
 admin::Reply Server::obey(admin::Command command) {
@@ -45,8 +45,6 @@ admin::Reply Server::obey(admin::Command command) {
       const auto done = reload();
       return done ? admin::Reply{ok, *done} : admin::Reply{cannot_be_done, done.error()};
     }
-    case admin::Command::rollback:
-      return {not_implemented, "rollback is not supported by this version yet"};
     case admin::Command::drain:
       return drain(true);
     case admin::Command::undo_drain:
@@ -73,13 +71,13 @@ admin::Reply Server::drain(bool on) {
   return {ok, text};
 }
 
-std::optional<admin::Reply> Server::upgrade_on_command(const std::string& binary, admin::LineSink lines) {
+std::optional<admin::Reply> Server::upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines) {
   if (upgrading_) return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
   upgrade_lines_ = std::move(lines);
-  const auto why_not = begin_upgrade(binary);
+  const auto why_not = command.rollback ? begin_rollback() : begin_upgrade(command.binary);
   if (!why_not) return std::nullopt;
   upgrade_lines_ = nullptr;
-  log::warning("upgrade: refused: {}", *why_not);
+  log::warning("{}: refused: {}", command.rollback ? "rollback" : "upgrade", *why_not);
   return admin::Reply{conflict, *why_not};
 }
 

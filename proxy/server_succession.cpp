@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "handoff/executable.hpp"
 #include "proxy/adopter.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/runtime/log.hpp"
@@ -33,6 +34,22 @@ std::optional<std::string> changed_path(const state::InstanceRecord& theirs, con
   return differs("admin.bind", theirs.admin, ours.admin ? ours.admin->text() : "");
 }
 
+// The sender itself; but what replaces a crashed process goes back to what ran before that one.
+std::optional<Previous> what_ran_before(const state::InstanceRecord& record, handoff::Inheritance& inheritance,
+                                        const LaunchOptions& ours) {
+  if (record.after_crash) {
+    const auto found = std::ranges::find(inheritance.sockets, "@previous", &handoff::InheritedSocket::name);
+    if (!record.previous || found == inheritance.sockets.end()) return std::nullopt;
+    return Previous{*record.previous, std::move(found->descriptor)};
+  }
+  if (!inheritance.executable) return std::nullopt;
+  return Previous{.program = {.arguments = record.arguments.empty() ? ours.arguments : record.arguments,
+                              .configuration = std::move(inheritance.configuration),
+                              .version = inheritance.version,
+                              .features = inheritance.features},
+                  .executable = handoff::keep_executable(std::move(inheritance.executable))};
+}
+
 }  // namespace
 
 int Server::run_as_successor(handoff::UniqueFd channel) {
@@ -49,7 +66,7 @@ int Server::run_as_successor(handoff::UniqueFd channel) {
           return in_main([&] { return take_over(application, report); });
         },
     });
-    auto outcome = handoff::succeed(std::move(channel), adopter, {.version = options_.version, .features = {state::tls_feature}});
+    auto outcome = handoff::succeed(std::move(channel), adopter, {.version = options_.version, .features = state::features()});
     asio::post(context_, [this, outcome = std::move(outcome)]() mutable { succession_ended(std::move(outcome)); });
   });
   return loop();
@@ -76,6 +93,7 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
     pid_file_ = std::move(*file);
   }
   draining_ = record->draining;
+  previous_ = what_ran_before(*record, inheritance, options_);
   // A predecessor that knows no TLS has none.
   settings_->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
   try {

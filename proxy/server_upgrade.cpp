@@ -7,9 +7,9 @@
 #include <csignal>
 
 #include "handoff/records.hpp"
+#include "handoff/start.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/in_main.hpp"
-#include "proxy/process/spawn.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server.hpp"
 
@@ -42,27 +42,52 @@ std::string report_line(const handoff::Report& report) {
 }  // namespace
 
 std::optional<std::string> Server::begin_upgrade(const std::string& binary) {
+  handoff::Program program{.arguments = options_.arguments, .configuration = {}, .descriptors = {}};
+  // The path that a successor is started from is its own: it starts the next one from there.
+  if (!binary.empty()) program.arguments[0] = binary;
+  return hand_over_to(program);
+}
+
+std::optional<std::string> Server::begin_rollback() {
+  if (!previous_) return "nothing is known that ran before this process";
+  const state::Program& before = previous_->program;
+  const std::uint64_t unknown = unknown_to_previous();
+  if (unknown != 0) {
+    log::warning("rollback: {} connections cannot move to baton {}; they are served here to their end, at most {} s", unknown,
+                 before.version, settings_->config.handoff.drain_timeout.count() / 1000);
+  }
+  tell(admin::rollback_event(before.version, unknown));
+  return hand_over_to({.arguments = before.arguments,
+                       .executable = previous_->executable.get(),
+                       .configuration = before.configuration,
+                       .descriptors = {}});
+}
+
+std::uint64_t Server::unknown_to_previous() {
+  std::uint64_t unknown = 0;
+  workers_->each([&](Worker& worker) { unknown += worker.count_unknown_to(previous_->program.features); });
+  return unknown;
+}
+
+std::optional<std::string> Server::hand_over_to(const handoff::Program& program) {
   if (upgrading_) return "one is under way already; ask again when that has ended";
   if (stopping_) return "this process is stopping";
   if (!instance_) return "this process is not the instance";
   if (!lock_path_is_ours()) return std::nullopt;
   if (conversation_.joinable()) conversation_.join();
-  // The path that a successor is started from is its own: it starts the next one from there.
-  std::vector<std::string> arguments = options_.arguments;
-  if (!binary.empty()) arguments[0] = binary;
-  auto spawned = process::spawn_successor(arguments);
-  if (!spawned) {
-    upgrade_failed_to_start(spawned.error());
+  auto started = handoff::start_successor(program);
+  if (!started) {
+    upgrade_failed_to_start(started.error().text);
     return std::nullopt;
   }
   upgrading_ = true;
   conversation_over_ = false;
   signals_passed_on_ = 0;
   remembered_signals_.clear();
-  successor_pid_ = spawned->pid;
+  successor_pid_ = started->pid;
   successor_status_.reset();
-  log::info("upgrade begins: started {} as PID {}", arguments[0], spawned->pid);
-  tell(admin::started_event(spawned->pid, arguments[0]));
+  log::info("upgrade begins: started {} as PID {}", program.arguments[0], started->pid);
+  tell(admin::started_event(started->pid, program.arguments[0]));
   connections_to_move_.reset();
   tell_progress();
 
@@ -74,10 +99,10 @@ std::optional<std::string> Server::begin_upgrade(const std::string& binary) {
                   .accept_again = [this] { in_main([this] { accept(); }); },
                   .resign = [this] { return in_main([this] { return resign(); }); },
                   .reclaim = [this] { return in_main([this] { return reclaim(); }); }});
-  conversation_ = std::thread([this, pid = spawned->pid, channel = std::move(spawned->channel), handoff]() mutable {
+  conversation_ = std::thread([this, pid = started->pid, channel = std::move(started->channel), handoff]() mutable {
     const handoff::PredecessorTerms terms{
         .self = {shared_.generation, ::getpid(), options_.version},
-        .features = {state::tls_feature},
+        .features = state::features(),
         .ready_timeout = handoff.ready_timeout,
         .step_timeout = handoff.step_timeout,
     };
@@ -106,6 +131,8 @@ handoff::Estate Server::estate() {
       .admin = paths_.admin ? paths_.admin->text() : "",
       .draining = draining_,
       .lent = lent_addresses(sockets_),
+      .arguments = options_.arguments,
+      .previous = {},
   });
   if (!settings_->tls.empty()) estate.secrets = settings_->ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = options_.configuration_text;
@@ -170,7 +197,7 @@ std::string Server::explain_failure(const handoff::HandoverOutcome& outcome, pid
     if (!successor_status_) ::usleep(1000);
   }
   if (!successor_status_) return outcome.reason;
-  return outcome.reason + "; the successor " + process::describe_exit(*successor_status_);
+  return outcome.reason + "; the successor " + handoff::describe_exit(*successor_status_);
 }
 
 void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {

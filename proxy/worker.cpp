@@ -251,6 +251,16 @@ void Worker::count(admin::Connections& into) const {
   into.upstream_idle += pool_.idle();
 }
 
+std::uint64_t Worker::count_unknown_to(const std::vector<std::string>& features) const {
+  std::uint64_t unknown = 0;
+  for (const Connection* one = first_; one != nullptr; one = one->next_) {
+    const auto required = state::required_features(one->state());
+    const auto is_known = [&](const std::string& name) { return std::ranges::find(features, name) != features.end(); };
+    if (!std::ranges::all_of(required, is_known)) ++unknown;
+  }
+  return unknown;
+}
+
 // ── Accepting and stopping ────────────────────────────────────────────────────────────────────────────────────────
 
 void Worker::accept_on(const std::vector<ListeningSocket>& sockets) {

@@ -118,6 +118,8 @@ class Worker {
   // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────
   Counters counters;
   void count(admin::Connections& into) const;
+  // Those that require more than `features`.
+  std::uint64_t count_unknown_to(const std::vector<std::string>& features) const;
 
  private:
   class Acceptor;

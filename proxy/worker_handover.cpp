@@ -77,7 +77,7 @@ void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& b
   parcel.frozen_at_us = connection.frozen_at_us();
   parcel.payload = state::encode(connection.state());
   parcel.secrets = state::encode_secrets(connection.state());
-  if (state::has_tls(connection.state())) parcel.required_features.push_back(state::tls_feature);
+  parcel.required_features = state::required_features(connection.state());
   parcel.descriptors.push_back(connection.client_descriptor());
   if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
   if (parcel.payload.size() > handoff::limits::parcel_bytes_max) {
@@ -109,7 +109,7 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
                         std::move(connection.stream)};
   parcel.payload = state::encode(frozen.idle);
   parcel.secrets = state::encode_secrets(frozen.idle);
-  if (frozen.idle.leg.tls) parcel.required_features.push_back(state::tls_feature);
+  parcel.required_features = state::required_features(frozen.idle);
   take_room(room, parcel);
   offered_upstreams_.emplace(parcel.id, std::move(frozen));
   batch.parcels.push_back(std::move(parcel));

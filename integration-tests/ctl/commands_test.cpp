@@ -168,10 +168,6 @@ TEST_F(CtlCommands, StopOfAnIdleProcessIsAnsweredBeforeTheEnd) {
   expect_failure(ctl({"stop"}), "is Baton running?");
 }
 
-TEST_F(CtlCommands, RollbackIsRefusedInWords) {
-  expect_failure(ctl({"rollback"}), "not supported by this version yet");
-}
-
 class CtlWithAnAccessLog : public Ctl {
  protected:
   CtlWithAnAccessLog() : Ctl([](Settings& settings) { settings.log = "access: { path: /dev/null }"; }) {}

@@ -3,6 +3,7 @@
 //   record     writes each frame to a file named `recording` beside it
 //   newer      each side sees a neighbour of a later version
 //   older      each side sees a neighbour of an earlier version
+//   before_tls the successor sees a predecessor that knows no TLS
 //   demanding  WebSockets need a feature that the successor does not know
 #include <sys/socket.h>
 #include <unistd.h>
@@ -57,6 +58,13 @@ std::string demanding(const std::string& record) {
   return offer.SerializeAsString();
 }
 
+std::string before_tls(const std::string& record) {
+  wire::Hello hello;
+  if (!hello.ParseFromString(record)) die("a Hello that cannot be read");
+  hello.clear_features();
+  return hello.SerializeAsString();
+}
+
 class Relay {
  public:
   Relay(Channel predecessor, Channel successor, const std::string& folder)
@@ -88,14 +96,15 @@ class Relay {
     std::vector<int> descriptors;
     for (const UniqueFd& descriptor : frame.descriptors) descriptors.push_back(descriptor.get());
     record(frame, from);
-    std::string changed = change(frame);
+    std::string changed = change(frame, from);
     // The executable goes with the field that says so.
     if (mode_ == "older" && frame.kind == Kind::inherit && was_executable(frame.record)) descriptors.pop_back();
     if (!out.send(frame.kind, changed, descriptors, frame.secrets, no_deadline)) ended_ = true;
     return true;
   }
 
-  std::string change(const Frame& frame) const {
+  std::string change(const Frame& frame, From from) const {
+    if (mode_ == "before_tls" && frame.kind == Kind::hello && from == From::predecessor) return before_tls(frame.record);
     if (mode_ == "newer") return baton::versions::as_newer(frame.kind, frame.record);
     if (mode_ == "older") return baton::versions::as_older(frame.kind, frame.record);
     if (mode_ == "demanding" && frame.kind == Kind::offer) return demanding(frame.record);

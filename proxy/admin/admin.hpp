@@ -4,8 +4,9 @@
 //              /readyz   200 "ready", or 503 "draining"
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
 //              /metrics  the same numbers in Prometheus' text format
-//   POST       /reload /rollback /stop /reopen-logs /drain, DELETE /drain: a reply, a text for people
+//   POST       /reload /stop /reopen-logs /drain, DELETE /drain: a reply, a text for people
 //              /upgrade  the lines of upgrade_events.hpp as it goes on; {"binary": "/path"} names what to start
+//              /rollback the same, back to what ran before
 //
 // Commands are for who can open a Unix socket, which has an owner and a mode. Over TCP each is a 403.
 #pragma once
@@ -24,12 +25,17 @@
 
 namespace baton::admin {
 
-enum class Command { reload, rollback, drain, undo_drain, stop, reopen_logs };
+enum class Command { reload, drain, undo_drain, stop, reopen_logs };
 
 // What came of a command: an HTTP status, and a text for people.
 struct Reply {
   unsigned status = 200;
   std::string text;
+};
+
+struct UpgradeCommand {
+  std::string binary;            // empty: what the server itself was started from
+  bool rollback = false;         // to what ran before, as it was
 };
 
 // Takes the lines of an upgrade, in the io_context's thread; the last one ends the answer. Whoever asked may be gone.
@@ -40,9 +46,8 @@ struct Source {
   std::function<bool()> ready;                                     // false while draining
   std::function<void(std::function<void(const Status&)>)> status;  // answers later, in the same thread
   std::function<Reply(Command)> command;
-  // Starts `binary`, or what the server itself was started from if that is empty. A reply says why it does not; without
-  // one the lines come, perhaps at once.
-  std::function<std::optional<Reply>(const std::string& binary, LineSink lines)> upgrade;
+  // A reply says why it does not begin; without one the lines come, perhaps at once.
+  std::function<std::optional<Reply>(const UpgradeCommand& command, LineSink lines)> upgrade;
 };
 
 struct Limits {

@@ -33,8 +33,8 @@ class Commands : public testing::Test {
                                obeyed.push_back(command);
                                return reply;
                              },
-                         .upgrade = [this](const std::string& binary, LineSink sink) -> std::optional<Reply> {
-                           upgrades.push_back(binary);
+                         .upgrade = [this](const UpgradeCommand& command, LineSink sink) -> std::optional<Reply> {
+                           upgrades.push_back(command.rollback ? "what ran before" : command.binary);
                            if (reply.status != 200) return reply;
                            lines = std::move(sink);
                            return std::nullopt;
@@ -60,9 +60,9 @@ class Commands : public testing::Test {
     client.send(request(method, target, body));
     return receive(client);
   }
-  Client::Response ask_upgrade(const std::string& body) {
+  Client::Response ask_upgrade(const std::string& body, const std::string& target = "/upgrade") {
     Client client = connect();
-    client.send(request("POST", "/upgrade", body));
+    client.send(request("POST", target, body));
     run_until([&] { return lines || client.is_readable(); });
     if (const auto begun = std::exchange(lines, nullptr)) begun("done", true);
     return receive(client);
@@ -90,16 +90,20 @@ class Commands : public testing::Test {
 };
 
 TEST_F(Commands, AreObeyedOnceEachAndAnsweredWithTheReply) {
-  const std::vector<std::pair<const char*, const char*>> asked{{"POST", "/reload"}, {"POST", "/rollback"},
-                                                               {"POST", "/drain"},  {"DELETE", "/drain"},
-                                                               {"POST", "/stop"},   {"POST", "/reopen-logs"}};
+  const std::vector<std::pair<const char*, const char*>> asked{{"POST", "/reload"},   {"POST", "/drain"},
+                                                               {"DELETE", "/drain"},  {"POST", "/stop"},
+                                                               {"POST", "/reopen-logs"}};
   for (const auto& [method, target] : asked) {
     const auto response = ask(method, target);
     EXPECT_EQ(response.result_int(), 200u) << target;
     EXPECT_EQ(response.body(), "done");
   }
-  EXPECT_EQ(obeyed, (std::vector{Command::reload, Command::rollback, Command::drain, Command::undo_drain, Command::stop,
-                                 Command::reopen_logs}));
+  EXPECT_EQ(obeyed, (std::vector{Command::reload, Command::drain, Command::undo_drain, Command::stop, Command::reopen_logs}));
+}
+
+TEST_F(Commands, ARollbackIsAnUpgradeToWhatRanBefore) {
+  EXPECT_EQ(ask_upgrade("", "/rollback").body(), "done\n");
+  EXPECT_EQ(upgrades, std::vector<std::string>{"what ran before"});
 }
 
 TEST_F(Commands, TheStatusAndTextOfARefusalGoThrough) {

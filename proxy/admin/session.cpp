@@ -60,7 +60,6 @@ bool is_allowed(const Resource& resource, http::verb method) {
 
 Command command_of(std::string_view path, http::verb method) {
   if (path == "/reload") return Command::reload;
-  if (path == "/rollback") return Command::rollback;
   if (path == "/stop") return Command::stop;
   if (path == "/reopen-logs") return Command::reopen_logs;
   return method == http::verb::delete_ ? Command::undo_drain : Command::drain;
@@ -214,19 +213,25 @@ void Session::answer_command(Response& response, const Request& request, std::st
              "commands are taken on a Unix socket only (admin.bind); this one can be read");
   } else if (path == "/upgrade") {
     answer_upgrade(response, request);
+  } else if (path == "/rollback") {
+    begin_upgrade(response, request, {.binary = "", .rollback = true});
   } else {
     const Reply reply = service_->source.command(command_of(path, request.method()));
     set_text(response, http::int_to_status(reply.status), reply.text);
   }
 }
 
-// The lines, if they come, are sent afterwards.
 void Session::answer_upgrade(Response& response, const Request& request) {
   const auto binary = binary_of(request.body());
   if (!binary) {
     set_text(response, http::status::bad_request, "the body may be {\"binary\": \"/absolute/path\"} and nothing else");
     return;
   }
+  begin_upgrade(response, request, {.binary = *binary});
+}
+
+// The lines, if they come, are sent afterwards.
+void Session::begin_upgrade(Response& response, const Request& request, const UpgradeCommand& command) {
   if (request.version() < 11) {
     set_text(response, http::status::http_version_not_supported,
              "the answer to an upgrade comes in chunks; ask in HTTP/1.1");
@@ -240,7 +245,7 @@ void Session::answer_upgrade(Response& response, const Request& request) {
     if (last || pending->text.size() < lines_bytes_max) pending->text.append(line).append("\n");
     pending->timer.cancel();
   };
-  if (const auto refusal = service_->source.upgrade(*binary, take)) {
+  if (const auto refusal = service_->source.upgrade(command, take)) {
     pending_lines_.reset();
     set_text(response, http::int_to_status(refusal->status), refusal->text);
   }

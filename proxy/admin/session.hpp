@@ -59,6 +59,7 @@ class Session {
                                                   std::string_view content_type);
   void answer_command(Response& response, const Request& request, std::string_view path);
   void answer_upgrade(Response& response, const Request& request);
+  void begin_upgrade(Response& response, const Request& request, const UpgradeCommand& command);
   boost::asio::awaitable<bool> send(Response& response, bool head_only);
   boost::asio::awaitable<void> send_lines(Response& head);
   boost::asio::awaitable<void> refuse(boost::beast::http::status status);

@@ -99,8 +99,12 @@ std::string to_json(const Status& status) {
                       {"upstream_idle", status.connections.upstream_idle},
                       {"accepted_total", status.accepted_total},
                       {"requests_total", status.requests_total},
-                      {"last_upgrade", nullptr}};
+                      {"last_upgrade", nullptr},
+                      {"rollback", nullptr}};
   if (status.last_upgrade) object["last_upgrade"] = upgrade_of(*status.last_upgrade);
+  if (status.rollback) {
+    object["rollback"] = {{"version", text_of(status.rollback->version)}, {"unknown", status.rollback->unknown}};
+  }
   return json::serialize(object);
 }
 

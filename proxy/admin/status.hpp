@@ -27,6 +27,12 @@ struct LastUpgrade {
   handoff::Report report;
 };
 
+// What a rollback would go back to.
+struct Rollback {
+  std::string version;
+  std::uint64_t unknown = 0;     // connections that it could not serve
+};
+
 enum class State {
   serving,
   draining,    // told to send load balancers away, and serving all the same
@@ -46,6 +52,7 @@ struct Status {
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;
   std::optional<LastUpgrade> last_upgrade;
+  std::optional<Rollback> rollback;   // nothing: nothing is known that ran before
 };
 
 // Idle upstream connections move as parcels of their own; what people count are the clients'.

@@ -29,6 +29,7 @@ Status with_upgrade() {
   report.pauses = {10, 20, 30, {0, 0, 0, 0, 1, 3}};
   report.duration_us = 12'500;
   status.last_upgrade = LastUpgrade{"completed", "", report};
+  status.rollback = Rollback{"0.0.9", 2};
   return status;
 }
 
@@ -40,7 +41,7 @@ TEST(Status, HoldsEveryKeyInOneLine) {
             R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
             R"("to_version":"0.1.0","duration_ms":13,"moved":{"idle":3,"tunnel":1},"moved_total":4,"upstream_idle_moved":5,)"
             R"("taken_back":9,"refused":3,"refused_by_reason":{"too large":2,"unknown":1},)"
-            R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]}}})");
+            R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]}},"rollback":{"version":"0.0.9","unknown":2}})");
 }
 
 TEST(Status, WithoutAnUpgradeIsNull) {

@@ -12,6 +12,12 @@ std::string started_event(std::int64_t pid, const std::string& binary) {
   return line + "}";
 }
 
+std::string rollback_event(const std::string& version, std::uint64_t unknown) {
+  std::string line = R"({"event":"rollback","version":)";
+  runtime::append_json_string(line, version);
+  return line + fmt::format(R"(,"unknown":{}}})", unknown);
+}
+
 std::string waiting_event() {
   return R"({"event":"waiting"})";
 }

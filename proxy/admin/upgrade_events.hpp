@@ -1,6 +1,8 @@
-// What `POST /upgrade` tells while the upgrade goes on: one JSON object a line, with the name of what happened as
+// What `POST /upgrade` and `POST /rollback` tell while the upgrade goes on: one JSON object a line, with the name of what happened as
 // `event`. Readers pass over events that they do not know. `waiting` and `moving` come again every 200 ms.
 //
+//   {"event":"rollback","version":"0.1.0","unknown":3}    what is gone back to, and connections that it could not serve:
+//                                                         these stay here to their end, at most for drain_timeout
 //   {"event":"started","pid":4712,"binary":"/usr/bin/baton"}
 //   {"event":"waiting"}                                   the successor is getting ready
 //   {"event":"ready"}                                     the successor can serve; connections begin to move
@@ -16,6 +18,7 @@
 namespace baton::admin {
 
 std::string started_event(std::int64_t pid, const std::string& binary);
+std::string rollback_event(const std::string& version, std::uint64_t unknown);
 std::string waiting_event();
 std::string ready_event();
 std::string moving_event(std::uint64_t left, std::uint64_t of);

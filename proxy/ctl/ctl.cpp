@@ -105,6 +105,8 @@ class UpgradeShow {
     if (name == "result") {
       result_ = event.at("upgrade").as_object();
       (void)upgrade_report(*result_);  // throws if it is none
+    } else if (name == "rollback") {
+      say("rollback " + rollback_text(event));
     } else if (name == "started") {
       say(fmt::format("started {} as PID {}", printable(event.at("binary").as_string()),
                       event.at("pid").to_number<std::int64_t>()));
@@ -133,7 +135,7 @@ class UpgradeShow {
 };
 
 int upgrade(const Options& options, const config::Address& admin) {
-  Request request{.method = "POST", .target = "/upgrade", .patience = upgrade_patience};
+  Request request{.method = "POST", .target = "/" + options.command, .patience = upgrade_patience};
   if (!options.binary.empty()) {
     request.body = json::serialize(json::object{{"binary", std::filesystem::absolute(options.binary).string()}});
   }
@@ -144,13 +146,17 @@ int upgrade(const Options& options, const config::Address& admin) {
   if (answer && answer->status != 200) return fail(options, refusal(options, *answer));
   if (show.is_broken()) return fail(options, nonsense);
   if (!show.result()) {
-    return fail(options, (answer ? nonsense : answer.error()) +
-                             std::string("; how the upgrade ended is not known: look at `baton ctl status`"));
+    return fail(options, std::string(answer ? nonsense : answer.error()) + "; how the " + options.command +
+                             " ended is not known: look at `baton ctl status`");
   }
   const json::object& result = *show.result();
   const bool completed = result.at("result").as_string() == "completed";
   std::cout << (options.json ? json::serialize(result) + "\n" : upgrade_report(result)) << std::flush;
-  if (!completed) std::cerr << "baton ctl upgrade: it was rolled back: the process that ran before goes on\n";
+  if (!completed) {
+    std::cerr << "baton ctl " << options.command << ": "
+              << (options.command == "upgrade" ? "it was rolled back" : "it failed")
+              << ": the process that was asked goes on\n";
+  }
   return completed ? 0 : exit_failed;
 }
 
@@ -171,7 +177,7 @@ int run(const Options& options, const std::string& default_config, config::Envir
     return options.admin.empty() ? failed : exit_usage;
   }
   if (options.command == "status") return status(options, *admin);
-  if (options.command == "upgrade") return upgrade(options, *admin);
+  if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, *admin);
   if (options.command == "healthcheck") {
     return command(options, *admin, {.target = "/healthz", .patience = healthcheck_patience});
   }

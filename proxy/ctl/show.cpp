@@ -72,6 +72,9 @@ std::string status_table(const json::object& status) {
   add(table, "upstream idle", std::to_string(number(status, "upstream_idle")));
   add(table, "accepted", std::to_string(number(status, "accepted_total")));
   add(table, "requests", std::to_string(number(status, "requests_total")));
+  // An older version says nothing of it.
+  const json::value* rollback = status.if_contains("rollback");
+  if (rollback != nullptr && !rollback->is_null()) add(table, "rollback", rollback_text(rollback->as_object()));
   const json::value& upgrade = status.at("last_upgrade");
   if (upgrade.is_null()) {
     add(table, "last upgrade", "none");
@@ -79,6 +82,14 @@ std::string status_table(const json::object& status) {
     table += "\nlast upgrade\n" + upgrade_report(upgrade.as_object());
   }
   return table;
+}
+
+std::string rollback_text(const json::object& rollback) {
+  const std::uint64_t unknown = number(rollback, "unknown");
+  return fmt::format("to baton {}{}", text(rollback, "version"),
+                     unknown == 0 ? std::string(", with all connections")
+                                  : fmt::format("; {} connections could not move and would be served to their end, at most "
+                                                "for handoff.drain_timeout", unknown));
 }
 
 std::string upgrade_report(const json::object& upgrade) {

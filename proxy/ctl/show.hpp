@@ -20,6 +20,9 @@ std::string status_table(const boost::json::object& status);
 // An upgrade's report, one line each.
 std::string upgrade_report(const boost::json::object& upgrade);
 
+// "to baton 0.1.0, with all connections": `rollback` of the status, and of an upgrade's events.
+std::string rollback_text(const boost::json::object& rollback);
+
 // "[######------] 6 of 12 connections have left", `done` of `of`.
 std::string progress_bar(std::uint64_t done, std::uint64_t of);
 

@@ -86,7 +86,15 @@ handoff::SecretBytes encode_secrets(const ConnectionState& state) {
 
 handoff::SecretBytes encode_secrets(const IdleUpstream& idle) { return secrets_of({&idle.leg}); }
 
-bool has_tls(const ConnectionState& state) { return state.client.tls || (state.upstream && state.upstream->tls); }
+std::vector<std::string> required_features(const ConnectionState& state) {
+  if (state.client.tls || (state.upstream && state.upstream->tls)) return {tls_feature};
+  return {};
+}
+
+std::vector<std::string> required_features(const IdleUpstream& idle) {
+  if (idle.leg.tls) return {tls_feature};
+  return {};
+}
 
 std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, std::int64_t clock_offset_ms) {
   wire::Moved moved;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "handoff/secret_bytes.hpp"
 #include "proxy/state/state.hpp"
@@ -17,6 +18,8 @@ using Moved = std::variant<ConnectionState, IdleUpstream>;
 
 // What a parcel requires that has a leg with TLS.
 inline constexpr const char* tls_feature = "tls";
+// All that our decoder understands.
+inline std::vector<std::string> features() { return {tls_feature}; }
 
 // `now` of the two processes differs between time namespaces: decoding adds `clock_offset_ms` to each time.
 std::string encode(const ConnectionState& state);
@@ -25,7 +28,9 @@ std::string encode(const IdleUpstream& idle);
 handoff::SecretBytes encode_secrets(const ConnectionState& state);
 handoff::SecretBytes encode_secrets(const IdleUpstream& idle);
 
-bool has_tls(const ConnectionState& state);
+// What a decoder must understand to serve it.
+std::vector<std::string> required_features(const ConnectionState& state);
+std::vector<std::string> required_features(const IdleUpstream& idle);
 
 // Nothing: these bytes are no whole valid state (cut short, unknown phase, a number out of its range), or the secrets are
 // not those of its legs.

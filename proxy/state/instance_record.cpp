@@ -14,6 +14,15 @@ std::string encode(const InstanceRecord& record) {
   for (const int signal : record.signals) out.add_signals(static_cast<std::uint32_t>(signal));
   out.set_draining(record.draining);
   for (const std::string& address : record.lent) out.add_lent(address);
+  for (const std::string& argument : record.arguments) out.add_arguments(argument);
+  out.set_after_crash(record.after_crash);
+  if (record.previous) {
+    auto& previous = *out.mutable_previous();
+    for (const std::string& argument : record.previous->arguments) previous.add_arguments(argument);
+    previous.set_configuration(record.previous->configuration);
+    previous.set_version(record.previous->version);
+    for (const std::string& feature : record.previous->features) previous.add_features(feature);
+  }
   return out.SerializeAsString();
 }
 
@@ -27,8 +36,18 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .requests_total = in.requests_total(),
                         .signals = {},
                         .draining = in.draining(),
-                        .lent = {in.lent().begin(), in.lent().end()}};
+                        .lent = {in.lent().begin(), in.lent().end()},
+                        .arguments = {in.arguments().begin(), in.arguments().end()},
+                        .after_crash = in.after_crash(),
+                        .previous = {}};
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
+  if (in.has_previous()) {
+    const wire::Program& previous = in.previous();
+    record.previous = Program{.arguments = {previous.arguments().begin(), previous.arguments().end()},
+                              .configuration = previous.configuration(),
+                              .version = previous.version(),
+                              .features = {previous.features().begin(), previous.features().end()}};
+  }
   return record;
 }
 

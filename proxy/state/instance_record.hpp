@@ -9,6 +9,15 @@
 
 namespace baton::state {
 
+// What a rollback starts again; its executable is a descriptor and travels beside it.
+struct Program {
+  std::vector<std::string> arguments;
+  std::string configuration;           // whole, includes and environment resolved
+  std::string version;
+  std::vector<std::string> features;   // that its decoder understands
+  bool operator==(const Program&) const = default;
+};
+
 struct InstanceRecord {
   std::string handoff_socket;          // empty: none
   std::string pid_file;
@@ -18,6 +27,9 @@ struct InstanceRecord {
   std::vector<int> signals;
   bool draining = false;               // load balancers are told to take the traffic away
   std::vector<std::string> lent;       // addresses of listening sockets that the service manager bound
+  std::vector<std::string> arguments;  // that the sender was started with; empty: it does not say
+  bool after_crash = false;            // the sender ran nothing itself: it replaces what crashed
+  std::optional<Program> previous;     // with after_crash: what had run before that
   bool operator==(const InstanceRecord&) const = default;
 };
 
