@@ -61,6 +61,10 @@ const char* kind_name(Kind kind) {
     case Kind::done: return "Done";
     case Kind::bye: return "Bye";
     case Kind::abort: return "Abort";
+    case Kind::trial: return "Trial";
+    case Kind::recall: return "Recall";
+    case Kind::returning: return "Returning";
+    case Kind::returned: return "Returned";
   }
   return "unknown";
 }

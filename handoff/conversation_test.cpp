@@ -83,7 +83,7 @@ TEST_F(ConversationTest, BothSidesKnowTheReport) {
   adopter.judge = [](ParcelId id) { return id == 105 ? Verdict("no thanks") : std::nullopt; };
   const auto outcomes = talk(donor, adopter);
   expect_completed(outcomes);
-  EXPECT_TRUE(outcomes.predecessor.adopted_any);
+  EXPECT_TRUE(outcomes.predecessor.successor_serves);
   EXPECT_EQ(adopter.application, "last counters");
   for (const Report& report : {outcomes.predecessor.report, adopter.report}) {
     EXPECT_EQ(report.from.generation, 7u);
@@ -116,7 +116,7 @@ TEST_F(ConversationTest, ASuccessorThatRefusesEveryParcelStillSucceeds) {
   adopter.judge = [](ParcelId) { return Verdict("none at all"); };
   const auto outcomes = talk(donor, adopter);
   expect_completed(outcomes);
-  EXPECT_FALSE(outcomes.predecessor.adopted_any);
+  EXPECT_EQ(outcomes.predecessor.report.moved_total(), 0u);
   EXPECT_EQ(donor.with(&FakeDonor::Fate::refused).size(), 70u);
 }
 
@@ -235,7 +235,7 @@ TEST_F(ConversationTest, ASuccessorThatCannotGetTheLockGivesTheRoleBack) {
   EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
   EXPECT_EQ(outcomes.successor.ending, Succession::orphaned);
   EXPECT_EQ(donor.calls, (std::vector<std::string>{"stop_accepting", "resign", "reclaim", "accept_again"}));
-  EXPECT_TRUE(outcomes.predecessor.adopted_any) << "what was adopted stays the successor's";
+  EXPECT_TRUE(outcomes.predecessor.successor_serves) << "what was adopted stays the successor's";
 }
 
 // The successor has no room for the descriptors: it refuses what it could not receive, and adopts what comes later.

@@ -57,7 +57,15 @@ struct Batch {
   bool finished = false;          // nothing more will come
 };
 
-// The predecessor's server.
+// How a successor on probation has served so far.
+struct Conduct {
+  std::uint64_t accepted = 0;     // connections
+  std::uint64_t served = 0;       // requests, tunnels: what the server counts
+  std::uint64_t failed = 0;       // of those
+  std::optional<std::string> failing;   // why it should give back what it has; nothing: so far so good
+};
+
+// The predecessor's server; also the successor's when it gives back what it has.
 class Donor {
  public:
   virtual ~Donor() = default;
@@ -68,6 +76,9 @@ class Donor {
   // `taken` are the addresses that the successor goes on with; the others are the donor's to empty and close.
   virtual void stop_accepting(const std::vector<std::string>& taken) = 0;
   virtual void accept_again() = 0;
+
+  // The successor serves new connections, and is still to prove that it can; this comes several times a second.
+  virtual void on_probation(const Conduct&) {}
 
   // Freezes what fits into `room`. Does not wait for connections to become ready: `wake_descriptor` turns readable
   // when there may be more. A frozen connection is touched by nobody until `adopted`, `refused` or `take_back`.
@@ -93,7 +104,7 @@ class Donor {
 // The successor's answer for one parcel: nothing, or why it is refused.
 using Verdict = std::optional<std::string>;
 
-// The successor's server.
+// The successor's server; also the predecessor's when the successor gives back, and then only for parcels.
 class Adopter {
  public:
   virtual ~Adopter() = default;

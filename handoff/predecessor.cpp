@@ -1,74 +1,52 @@
 #include "handoff/predecessor.hpp"
 
 #include <poll.h>
-#include <sys/resource.h>
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
-#include <unordered_map>
+#include <optional>
 
+#include "handoff/adopting.hpp"
 #include "handoff/estate.hpp"
 #include "handoff/limits.hpp"
+#include "handoff/offering.hpp"
 #include "handoff/records.hpp"
 
 namespace baton::handoff {
 
 namespace {
 
-std::size_t descriptors_in_flight_max() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return std::min<std::size_t>(limits::descriptors_in_flight_max, limit.rlim_cur / 2);
-}
-
 bool is_readable(int descriptor) {
   pollfd polled{descriptor, POLLIN, 0};
   return ::poll(&polled, 1, 0) > 0;
 }
 
-// Pauses in microseconds, one for each connection that moved.
-Pauses summarise(std::vector<std::uint64_t>& pauses) {
-  if (pauses.empty()) return {};
-  std::sort(pauses.begin(), pauses.end());
-  const auto at = [&](double share) {
-    return pauses[static_cast<std::size_t>(share * static_cast<double>(pauses.size() - 1))];
-  };
-  Pauses summary{at(0.5), at(0.99), pauses.back(), {}};
-  summary.by_log2.resize(static_cast<std::size_t>(std::bit_width(pauses.back())) + 1);
-  for (const std::uint64_t pause : pauses) ++summary.by_log2[static_cast<std::size_t>(std::bit_width(pause))];
-  return summary;
-}
-
 class Conversation {
  public:
-  Conversation(UniqueFd socket, Donor& donor, const PredecessorTerms& terms)
-      : channel_(std::move(socket)), donor_(donor), terms_(terms), started_us_(monotonic_us()) {
+  Conversation(UniqueFd socket, Donor& donor, const PredecessorTerms& terms, Adopter* returns)
+      : channel_(std::move(socket)),
+        donor_(donor),
+        terms_(terms),
+        offering_(channel_, donor, terms.step_timeout),
+        started_us_(monotonic_us()) {
     outcome_.report.from = terms.self;
+    if (returns != nullptr) adopting_.emplace(channel_, *returns, terms.features, terms.step_timeout);
   }
 
   HandoverOutcome run() {
     auto finished = talk();
-    outcome_.report.duration_us = static_cast<std::uint64_t>(monotonic_us() - started_us_);
+    note_time();
     if (finished) {
       outcome_.ending = Ending::completed;
     } else {
       give_up(finished.error());
     }
-    outcome_.adopted_any = outcome_.report.moved_total() != 0;
-    outcome_.report.pauses = summarise(pauses_);
-    outcome_.report.duration_us = static_cast<std::uint64_t>(monotonic_us() - started_us_);
+    offering_.write_into(outcome_.report);
+    note_time();
     return std::move(outcome_);
   }
 
  private:
-  struct InFlight {
-    std::string label;
-    std::int64_t frozen_at_us;
-    std::size_t descriptors;
-  };
-
   Deadline in_step() const { return Clock::now() + terms_.step_timeout; }
+  void note_time() { outcome_.report.duration_us = static_cast<std::uint64_t>(monotonic_us() - started_us_); }
 
   // ── The conversation when all goes well; any error is answered by give_up ───────────────────────────────────────
 
@@ -81,143 +59,42 @@ class Conversation {
     auto record = parse<wire::Ready>(*ready);
     if (!record) return std::unexpected(record.error());
 
-    accepting_ = false;
+    const bool on_probation = can_return_ && terms_.probation.count() > 0;
+    listen_said_ = true;
     donor_.stop_accepting({record->addresses().begin(), record->addresses().end()});
-    if (auto sent = send_record(channel_, Kind::listen, wire::Listen{}, in_step()); !sent) return sent;
+    wire::Listen listen;
+    if (on_probation) listen.set_probation_ms(static_cast<std::uint64_t>(terms_.probation.count()));
+    if (auto sent = send_record(channel_, Kind::listen, listen, in_step()); !sent) return sent;
     if (auto listening = await(Kind::listening, in_step()); !listening) return std::unexpected(listening.error());
+    outcome_.successor_serves = true;
 
-    if (auto moved = move_everything(); !moved) return moved;
+    auto moved = on_probation ? watch_trial() : Result<void>();
+    if (moved) moved = offering_.run([this] { return heed_call(); });
+    if (!moved && recalled_) return take_returns();
+    if (!moved) return moved;
     return say_done();
   }
 
   Result<void> say_hello() {
-    auto sent = send_record(channel_, Kind::hello, make_hello(terms_.self, terms_.features), ready_deadline_);
+    wire::Hello ours = make_hello(terms_.self, terms_.features);
+    ours.set_returns(adopting_.has_value());
+    auto sent = send_record(channel_, Kind::hello, ours, ready_deadline_);
     if (!sent) return sent;
     auto frame = await(Kind::hello, ready_deadline_);
     if (!frame) return std::unexpected(frame.error());
     auto hello = parse<wire::Hello>(*frame);
     if (!hello) return std::unexpected(hello.error());
     outcome_.report.to = {terms_.self.generation + 1, hello->pid(), hello->version()};
+    can_return_ = adopting_ && hello->returns();
     return check_hello(*hello);
-  }
-
-  Result<void> move_everything() {
-    bool finished = false;
-    while (!finished || !in_flight_.empty()) {
-      bool offered = false;
-      if (!finished && has_room()) {
-        Batch batch = donor_.freeze_next(room());
-        finished = batch.finished;
-        offered = !batch.parcels.empty();
-        if (offered) {
-          if (auto sent = offer(batch); !sent) return sent;
-        }
-      }
-      auto frame = channel_.try_receive();
-      if (!frame) return std::unexpected(frame.error());
-      if (*frame) {
-        if (auto heard = hear_adopted(**frame); !heard) return heard;
-        continue;
-      }
-      if (offered || (finished && in_flight_.empty())) continue;
-      if (auto off = called_off(); off) return std::unexpected(*off);
-      const int wake = donor_.wake_descriptor();
-      const bool await_donor = !finished && has_room();
-      const Deadline deadline = in_flight_.empty() ? no_deadline : answer_deadline_;
-      if (Clock::now() >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Adopted)");
-      channel_.wait(await_donor ? std::span(&wake, 1) : std::span<const int>{}, deadline);
-    }
-    return {};
-  }
-
-  // At least a quarter of the window is free: batches do not shrink to single connections.
-  bool has_room() const {
-    return in_flight_descriptors_ + descriptors_in_flight_max() / 4 <= descriptors_in_flight_max();
-  }
-
-  Room room() const {
-    return {limits::batch_connections_max,
-            std::min(limits::batch_descriptors_max, descriptors_in_flight_max() - in_flight_descriptors_),
-            limits::batch_bytes};
-  }
-
-  Result<void> offer(Batch& batch) {
-    wire::Offer record;
-    std::vector<int> descriptors;
-    std::size_t secret_bytes = 0;
-    // The time runs from the first offer that is not answered for.
-    if (in_flight_.empty()) answer_deadline_ = in_step();
-    for (Parcel& parcel : batch.parcels) {
-      // From here on a failure must take it back, so it is in flight before anything can fail.
-      in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, parcel.descriptors.size()};
-      in_flight_descriptors_ += parcel.descriptors.size();
-      auto& wire_parcel = *record.add_parcels();
-      wire_parcel.set_id(parcel.id);
-      for (const auto& feature : parcel.required_features) wire_parcel.add_required_features(feature);
-      wire_parcel.set_descriptors(static_cast<std::uint32_t>(parcel.descriptors.size()));
-      wire_parcel.set_secret_bytes(static_cast<std::uint32_t>(parcel.secrets.size()));
-      wire_parcel.set_payload(std::move(parcel.payload));
-      descriptors.insert(descriptors.end(), parcel.descriptors.begin(), parcel.descriptors.end());
-      secret_bytes += parcel.secrets.size();
-    }
-    SecretBytes secrets(secret_bytes);
-    std::size_t at = 0;
-    for (const Parcel& parcel : batch.parcels) {
-      if (parcel.secrets.empty()) continue;
-      std::memcpy(secrets.data() + at, parcel.secrets.data(), parcel.secrets.size());
-      at += parcel.secrets.size();
-    }
-    return send_record(channel_, Kind::offer, record, in_step(), descriptors, secrets);
-  }
-
-  Result<void> hear_adopted(const Frame& frame) {
-    if (frame.kind != Kind::adopted) return std::unexpected(unexpected_frame(frame, Kind::adopted));
-    auto record = parse<wire::Adopted>(frame);
-    if (!record) return std::unexpected(record.error());
-    const std::int64_t now_us = monotonic_us();
-    answer_deadline_ = in_step();
-    std::vector<ParcelId> taken;
-    std::vector<ParcelId> refused;
-    // An answer for nothing would only buy time, while the clients of what is in flight wait.
-    bool lied = record->taken().empty() && record->refused().empty();
-    for (ParcelId id : record->taken()) {
-      const auto found = in_flight_.find(id);
-      if (found == in_flight_.end()) {
-        lied = true;
-        continue;
-      }
-      ++outcome_.report.moved[found->second.label];
-      pauses_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - found->second.frozen_at_us)));
-      land(found);
-      taken.push_back(id);
-    }
-    for (const auto& refusal : record->refused()) {
-      const auto found = in_flight_.find(refusal.id());
-      if (found == in_flight_.end()) {
-        lied = true;
-        continue;
-      }
-      ++outcome_.report.refused[refusal.reason().substr(0, limits::text_bytes_max)];
-      land(found);
-      refused.push_back(refusal.id());
-    }
-    if (!taken.empty()) donor_.adopted(taken);
-    if (!refused.empty()) donor_.refused(refused);
-    if (lied) return fail(Fault::malformed, "the successor answered for a connection that was not offered");
-    return {};
-  }
-
-  void land(std::unordered_map<ParcelId, InFlight>::iterator found) {
-    in_flight_descriptors_ -= found->second.descriptors;
-    in_flight_.erase(found);
   }
 
   Result<void> say_done() {
     resigned_ = true;
     wire::Done done;
     done.set_application(donor_.resign());
-    outcome_.report.pauses = summarise(pauses_);
-    outcome_.report.duration_us = static_cast<std::uint64_t>(monotonic_us() - started_us_);
+    offering_.write_into(outcome_.report);
+    note_time();
     *done.mutable_report() = to_wire(outcome_.report);
     if (auto sent = send_record(channel_, Kind::done, done, in_step()); !sent) return sent;
     auto bye = receive_kind(channel_, Kind::bye, in_step());
@@ -227,16 +104,19 @@ class Conversation {
 
   // Waits for one frame, and for somebody who calls the upgrade off.
   Result<Frame> await(Kind kind, Deadline deadline) {
+    auto frame = next_frame(kind, deadline);
+    if (frame && frame->kind != kind) return std::unexpected(unexpected_frame(*frame, kind));
+    return frame;
+  }
+
+  Result<Frame> next_frame(Kind kind, Deadline deadline) {
     for (;;) {
-      if (auto off = called_off(); off) return std::unexpected(*off);
+      if (auto goes_on = heed_call(); !goes_on) return std::unexpected(goes_on.error());
       auto frame = channel_.try_receive();
       if (!frame) {
         return fail(frame.error().fault, frame.error().text + " (waiting for " + kind_name(kind) + ")");
       }
-      if (*frame) {
-        if ((*frame)->kind != kind) return std::unexpected(unexpected_frame(**frame, kind));
-        return std::move(**frame);
-      }
+      if (*frame) return std::move(**frame);
       if (Clock::now() >= deadline) {
         return fail(Fault::timed_out, std::string("no answer in time (waiting for ") + kind_name(kind) + ")");
       }
@@ -251,13 +131,65 @@ class Conversation {
     }
   }
 
-  std::optional<Error> called_off() {
-    if (outcome_.report.moved_total() != 0) return std::nullopt;
-    if (auto reason = donor_.called_off()) {
-      tell_abort(*reason);
-      return Error{Fault::refused, *reason};
+  // ── Probation, and everything that comes back ───────────────────────────────────────────────────────────────────
+
+  // The successor says several times a second how it fares; silence is failure.
+  Result<void> watch_trial() {
+    for (;;) {
+      auto frame = next_frame(Kind::trial, in_step());
+      if (!frame) return std::unexpected(frame.error());
+      if (frame->kind == Kind::returning) {
+        if (auto begun = begin_returns(*frame); !begun) return begun;
+        return fail(Fault::refused, *recalled_);
+      }
+      if (frame->kind != Kind::trial) return std::unexpected(unexpected_frame(*frame, Kind::trial));
+      auto trial = parse<wire::Trial>(*frame);
+      if (!trial) return std::unexpected(trial.error());
+      if (trial->passed()) return {};
+      donor_.on_probation({trial->accepted(), trial->served(), trial->failed(), {}});
     }
-    return std::nullopt;
+  }
+
+  // Somebody calls the upgrade off. Until the successor serves that is simply its end. After that it is asked to give
+  // back what it has; once connections have moved, the call is too late.
+  Result<void> heed_call() {
+    const auto reason = donor_.called_off();
+    if (!reason || recalled_ || offering_.moved_total() != 0) return {};
+    if (can_return_ && listen_said_) {
+      if (!outcome_.successor_serves) return {};      // in a moment
+      recalled_ = *reason;
+      if (auto sent = send_record(channel_, Kind::recall, wire::Recall{}, in_step()); !sent) return sent;
+    } else {
+      tell_abort(*reason);
+    }
+    return fail(Fault::refused, *reason);
+  }
+
+  // Always an error: why the upgrade was called off, or what went wrong on the way back.
+  Result<void> take_returns() {
+    for (;;) {
+      auto frame = channel_.receive(Clock::now() + terms_.return_timeout);
+      if (!frame) return fail(frame.error().fault, *recalled_ + "; then " + frame.error().text + " (waiting for Returned)");
+      if (frame->kind == Kind::returned && is_returning_) return fail(Fault::refused, *recalled_);
+      if (auto heard = hear_return(*frame); !heard) return heard;
+    }
+  }
+
+  Result<void> hear_return(Frame& frame) {
+    if (frame.kind == Kind::adopted) return offering_.hear_adopted(frame);     // of what was offered before the recall
+    if (frame.kind == Kind::trial) return {};
+    if (frame.kind == Kind::returning && !is_returning_) return begin_returns(frame);
+    if (frame.kind == Kind::offer && is_returning_) return adopting_->answer(frame);
+    return std::unexpected(unexpected_frame(frame, Kind::returned));
+  }
+
+  Result<void> begin_returns(const Frame& frame) {
+    auto returning = parse<wire::Returning>(frame);
+    if (!returning) return std::unexpected(returning.error());
+    if (!recalled_) recalled_ = "the successor gave back what it had: " + returning->text().substr(0, limits::text_bytes_max);
+    is_returning_ = true;
+    donor_.accept_again();
+    return {};
   }
 
   void tell_abort(const std::string& text) {
@@ -269,26 +201,19 @@ class Conversation {
 
   // ── The one way to give up ──────────────────────────────────────────────────────────────────────────────────────
 
-  // After shut_down no Adopted can get in any more; what is in by then is the successor's, all the rest is ours.
+  // What stands in an Adopted by now is the successor's, all the rest is ours.
   void give_up(const Error& error) {
     outcome_.reason = error.text;
-    channel_.shut_down();
-    for (;;) {
-      auto frame = channel_.receive(no_deadline);
-      if (!frame) break;
-      if (frame->kind == Kind::adopted) (void)hear_adopted(*frame);
-    }
-    std::vector<ParcelId> ours;
-    ours.reserve(in_flight_.size());
-    for (const auto& [id, parcel] : in_flight_) ours.push_back(id);
-    in_flight_.clear();
-    in_flight_descriptors_ = 0;
+    const std::vector<ParcelId> ours = offering_.give_up();
     outcome_.report.taken_back = ours.size();
+    // One that is silent is stopped, unless connections are known to be with it.
+    if (error.fault == Fault::timed_out) outcome_.successor_serves = false;
+    if (offering_.moved_total() != 0) outcome_.successor_serves = true;
 
     outcome_.ending = Ending::rolled_back;
     if (resigned_ && !donor_.reclaim()) {
       outcome_.ending = Ending::superseded;
-    } else if (!accepting_) {
+    } else if (listen_said_ && !is_returning_) {
       donor_.accept_again();
     }
     donor_.take_back(ours);
@@ -297,21 +222,22 @@ class Conversation {
   Channel channel_;
   Donor& donor_;                  // outlives the conversation
   const PredecessorTerms& terms_;
+  Offering offering_;
+  std::optional<Adopting> adopting_;
   const std::int64_t started_us_;
   HandoverOutcome outcome_;
-  std::unordered_map<ParcelId, InFlight> in_flight_;   // offered, or about to be, and not answered for
-  std::size_t in_flight_descriptors_ = 0;
-  std::vector<std::uint64_t> pauses_;
   Deadline ready_deadline_;
-  Deadline answer_deadline_ = no_deadline;
-  bool accepting_ = true;
+  bool can_return_ = false;       // both sides can
+  bool listen_said_ = false;      // we accept no more
+  bool is_returning_ = false;     // but for this
+  std::optional<std::string> recalled_;   // why everything comes back
   bool resigned_ = false;
 };
 
 }  // namespace
 
-HandoverOutcome hand_over(UniqueFd channel, Donor& donor, const PredecessorTerms& terms) {
-  return Conversation(std::move(channel), donor, terms).run();
+HandoverOutcome hand_over(UniqueFd channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns) {
+  return Conversation(std::move(channel), donor, terms, returns).run();
 }
 
 }  // namespace baton::handoff

@@ -17,6 +17,9 @@ struct PredecessorTerms {
   std::vector<std::string> features;             // that our decoder understands
   std::chrono::milliseconds ready_timeout{10'000};
   std::chrono::milliseconds step_timeout{2'000};
+  std::chrono::milliseconds probation{0};        // so long the successor serves new connections before live ones move
+  // Of a successor that gives back: between two of its messages. It waits there for its requests to end.
+  std::chrono::milliseconds return_timeout{10'000};
 };
 
 enum class Ending {
@@ -28,11 +31,13 @@ enum class Ending {
 struct HandoverOutcome {
   Ending ending = Ending::rolled_back;
   std::string reason;             // why it did not complete
-  bool adopted_any = false;       // the successor owns connections, so it must not be killed at once
+  // The successor may own connections and lives, as far as is known: it must not be killed at once.
+  bool successor_serves = false;
   Report report;
 };
 
-// Runs the whole conversation in the calling thread. Never throws for what the other side does.
-HandoverOutcome hand_over(UniqueFd channel, Donor& donor, const PredecessorTerms& terms);
+// Runs the whole conversation in the calling thread. Never throws for what the other side does. `returns` takes what the
+// successor gives back when it fails its probation or the upgrade is called off; without it there is no probation.
+HandoverOutcome hand_over(UniqueFd channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns = nullptr);
 
 }  // namespace baton::handoff

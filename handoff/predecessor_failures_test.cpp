@@ -91,7 +91,7 @@ TEST_P(SuccessorThat, LeavesThePredecessorWithAllThatWasNotAdopted) {
     EXPECT_EQ(donor.with(&Fate::taken_back).size(), donor.fates.size() - adopted);
     EXPECT_EQ(outcome.report.taken_back, donor.fates.size() - adopted);
     EXPECT_EQ(outcome.report.moved_total(), adopted);
-    EXPECT_EQ(outcome.adopted_any, adopted != 0);
+    EXPECT_EQ(outcome.successor_serves, adopted != 0);
 
     const int stopped = row.step > Step::ready ? 1 : 0;
     const int resigned = row.step == Step::bye ? 1 : 0;

@@ -2,23 +2,29 @@
 
 #include <unistd.h>
 
-#include <cstring>
-#include <unordered_set>
+#include <optional>
 
+#include "handoff/adopting.hpp"
 #include "handoff/estate.hpp"
 #include "handoff/limits.hpp"
+#include "handoff/offering.hpp"
 #include "handoff/records.hpp"
 
 namespace baton::handoff {
 
 namespace {
 
+// How often one on probation tells how it fares.
+constexpr std::chrono::milliseconds trial_every{100};
+
 class Conversation {
  public:
-  Conversation(UniqueFd socket, Adopter& adopter, const SuccessorTerms& terms)
-      : channel_(std::move(socket)), adopter_(adopter), terms_(terms) {
-    known_features_.insert(terms.features.begin(), terms.features.end());
-  }
+  Conversation(UniqueFd socket, Adopter& adopter, const SuccessorTerms& terms, const Probation* probation)
+      : channel_(std::move(socket)),
+        adopter_(adopter),
+        terms_(terms),
+        probation_(probation),
+        adopting_(channel_, adopter, terms.features) {}
 
   SuccessionOutcome run() {
     auto begun = begin();
@@ -37,12 +43,12 @@ class Conversation {
       return {frame ? Succession::failed : Succession::orphaned, error.text};
     }
     adopter_.accept();
-    auto finished = adopt_everything();
-    if (!finished) {
-      tell_abort(finished.error());
-      return {Succession::orphaned, finished.error().text};
-    }
-    return {Succession::completed, {}};
+    auto finished = serve(*frame);
+    if (finished && !returning_because_) return {Succession::completed, {}};
+    if (finished) finished = give_back();
+    if (finished) return {Succession::returned, *returning_because_};
+    tell_abort(finished.error());
+    return {Succession::orphaned, finished.error().text};
   }
 
  private:
@@ -53,8 +59,9 @@ class Conversation {
     if (!frame) return std::unexpected(frame.error());
     auto hello = parse<wire::Hello>(*frame);
     if (!hello) return std::unexpected(hello.error());
-    const Side self{hello->generation() + 1, ::getpid(), terms_.version};
-    auto sent = send_record(channel_, Kind::hello, make_hello(self, terms_.features), deadline);
+    wire::Hello ours = make_hello({hello->generation() + 1, ::getpid(), terms_.version}, terms_.features);
+    ours.set_returns(probation_ != nullptr);
+    auto sent = send_record(channel_, Kind::hello, ours, deadline);
     if (!sent) return sent;
     if (auto common = check_hello(*hello); !common) return common;
 
@@ -69,98 +76,77 @@ class Conversation {
 
     auto addresses = adopter_.inherit(std::move(inheritance));
     if (!addresses) return std::unexpected(addresses.error());
+    shared_addresses_ = std::move(*addresses);
     wire::Ready ready;
-    for (const auto& address : *addresses) ready.add_addresses(address);
+    for (const auto& address : shared_addresses_) ready.add_addresses(address);
     return send_record(channel_, Kind::ready, ready, Clock::now() + terms_.hello_timeout);
   }
 
-  Result<void> adopt_everything() {
+  // Until we are the instance, or have a reason to give back what we have.
+  Result<void> serve(const Frame& said) {
+    auto listen = parse<wire::Listen>(said);
+    if (!listen) return std::unexpected(listen.error());
     if (auto sent = send_record(channel_, Kind::listening, wire::Listening{}, no_deadline); !sent) return sent;
-    for (;;) {
+    if (listen->probation_ms() != 0 && probation_ != nullptr) {
+      if (auto tried = be_tried(std::chrono::milliseconds(listen->probation_ms())); !tried) return tried;
+    }
+    while (!returning_because_) {
       auto frame = channel_.receive(no_deadline);
       if (!frame) return std::unexpected(frame.error());
       if (frame->kind == Kind::done) return take_over(*frame);
-      if (frame->kind != Kind::offer) return std::unexpected(unexpected_frame(*frame, Kind::offer));
-      if (auto adopted = adopt(*frame); !adopted) return adopted;
-    }
-  }
-
-  Result<void> adopt(Frame& frame) {
-    auto offer = parse<wire::Offer>(frame);
-    if (!offer) return std::unexpected(offer.error());
-    wire::Adopted answer;
-    std::vector<ParcelId> taken;
-    if (frame.descriptors_lost) {
-      for (const auto& parcel : offer->parcels()) {
-        refuse(answer, parcel.id(), "too few descriptors are free in the successor (ulimit -n)");
-      }
-    } else {
-      auto parcels = unpack(*offer, frame, answer);
-      if (!parcels) return std::unexpected(parcels.error());
-      std::vector<ParcelId> ids;
-      for (const auto& parcel : *parcels) ids.push_back(parcel.id);
-      const std::vector<Verdict> verdicts = adopter_.prepare(std::move(*parcels));
-      for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (verdicts[i]) {
-          refuse(answer, ids[i], *verdicts[i]);
-        } else {
-          answer.add_taken(ids[i]);
-          taken.push_back(ids[i]);
-        }
+      if (frame->kind == Kind::recall && probation_ != nullptr) {
+        returning_because_ = "the predecessor called it off";
+      } else if (frame->kind != Kind::offer) {
+        return std::unexpected(unexpected_frame(*frame, Kind::offer));
+      } else if (auto adopted = adopting_.answer(*frame); !adopted) {
+        return adopted;
       }
     }
-    // Nothing is read or written before Adopted is in the channel, so exactly one process touches these sockets.
-    auto sent = send_record(channel_, Kind::adopted, answer, no_deadline);
-    if (!sent) {
-      adopter_.drop(taken);
-      return sent;
-    }
-    adopter_.start(taken);
     return {};
   }
 
-  Result<std::vector<ReceivedParcel>> unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) {
-    std::vector<ReceivedParcel> parcels;
-    std::size_t descriptor = 0;
-    std::size_t secret = 0;
-    std::unordered_set<ParcelId> ids;
-    for (auto& in : *offer.mutable_parcels()) {
-      if (in.descriptors() > frame.descriptors.size() - descriptor ||
-          in.secret_bytes() > frame.secrets.size() - secret || in.payload().size() > limits::parcel_bytes_max ||
-          !ids.insert(in.id()).second) {
-        return fail(Fault::malformed, "Offer names other descriptors or secrets than came with it");
+  // ── Probation ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  Result<void> be_tried(std::chrono::milliseconds probation) {
+    const Deadline end = Clock::now() + probation;
+    for (;;) {
+      const bool at_end = Clock::now() >= end;
+      const Conduct conduct = probation_->conduct(at_end);
+      if (conduct.failing) {
+        returning_because_ = *conduct.failing;
+        return {};
       }
-      ReceivedParcel parcel;
-      parcel.id = in.id();
-      for (std::uint32_t i = 0; i < in.descriptors(); ++i) {
-        parcel.descriptors.push_back(std::move(frame.descriptors[descriptor++]));
-      }
-      if (in.secret_bytes() != 0) parcel.secrets = SecretBytes(frame.secrets.view().substr(secret, in.secret_bytes()));
-      secret += in.secret_bytes();
-      parcel.payload = std::move(*in.mutable_payload());
-      if (const std::string* unknown = first_unknown(in); unknown != nullptr) {
-        refuse(answer, in.id(), "the successor does not know the feature " + *unknown);
-        continue;
-      }
-      parcels.push_back(std::move(parcel));
+      wire::Trial trial;
+      trial.set_passed(at_end);
+      trial.set_accepted(conduct.accepted);
+      trial.set_served(conduct.served);
+      trial.set_failed(conduct.failed);
+      if (auto sent = send_record(channel_, Kind::trial, trial, no_deadline); !sent) return sent;
+      if (at_end) return {};
+      channel_.wait({}, std::min(end, Clock::now() + trial_every));
+      auto frame = channel_.try_receive();
+      if (!frame) return std::unexpected(frame.error());
+      if (!*frame) continue;
+      if ((*frame)->kind != Kind::recall) return std::unexpected(unexpected_frame(**frame, Kind::recall));
+      returning_because_ = "the predecessor called it off";
+      return {};
     }
-    if (descriptor != frame.descriptors.size() || secret != frame.secrets.size()) {
-      return fail(Fault::malformed, "Offer came with descriptors or secrets that it does not name");
-    }
-    return parcels;
   }
 
-  const std::string* first_unknown(const wire::Offer::Parcel& parcel) const {
-    for (const auto& feature : parcel.required_features()) {
-      if (!known_features_.contains(feature)) return &feature;
-    }
-    return nullptr;
-  }
-
-  static void refuse(wire::Adopted& answer, ParcelId id, const std::string& reason) {
-    auto& refusal = *answer.add_refused();
-    refusal.set_id(id);
-    refusal.set_reason(reason);
+  // Everything we have goes back by the same two messages; what the predecessor refuses stays.
+  Result<void> give_back() {
+    wire::Returning returning;
+    returning.set_text(returning_because_->substr(0, limits::text_bytes_max));
+    if (auto sent = send_record(channel_, Kind::returning, returning, no_deadline); !sent) return sent;
+    Donor& donor = probation_->donor();
+    donor.stop_accepting(shared_addresses_);
+    Offering offering(channel_, donor, terms_.step_timeout);
+    auto offered = offering.run([] { return Result<void>(); });
+    if (offered) return send_record(channel_, Kind::returned, wire::Returned{}, no_deadline);
+    const std::vector<ParcelId> ours = offering.give_up();
+    donor.accept_again();
+    donor.take_back(ours);
+    return offered;
   }
 
   Result<void> take_over(const Frame& frame) {
@@ -184,13 +170,16 @@ class Conversation {
   Channel channel_;
   Adopter& adopter_;              // outlives the conversation
   const SuccessorTerms& terms_;
-  std::unordered_set<std::string> known_features_;
+  const Probation* probation_;    // the same; may be none
+  Adopting adopting_;
+  std::vector<std::string> shared_addresses_;          // the predecessor listens there too
+  std::optional<std::string> returning_because_;
 };
 
 }  // namespace
 
-SuccessionOutcome succeed(UniqueFd channel, Adopter& adopter, const SuccessorTerms& terms) {
-  return Conversation(std::move(channel), adopter, terms).run();
+SuccessionOutcome succeed(UniqueFd channel, Adopter& adopter, const SuccessorTerms& terms, const Probation* probation) {
+  return Conversation(std::move(channel), adopter, terms, probation).run();
 }
 
 }  // namespace baton::handoff

@@ -1,6 +1,8 @@
 // The successor's side of the conversation (PROTOCOL.md).
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,12 +16,21 @@ struct SuccessorTerms {
   std::string version;
   std::vector<std::string> features;             // that our decoder understands
   std::chrono::milliseconds hello_timeout{10'000};
+  std::chrono::milliseconds step_timeout{2'000};     // of the predecessor's answers when we give back
+};
+
+// What a successor needs that can give back what it has. Called in the conversation's thread.
+struct Probation {
+  std::function<Donor&()> donor;                 // of all that it serves; outlives the conversation
+  // How it has served since it listens. `at_end`: nothing more will come, so it is time to judge.
+  std::function<Conduct(bool at_end)> conduct;
 };
 
 enum class Succession {
   completed,      // we are the instance
   orphaned,       // the channel ended without `Done` after we had begun to accept: whoever gets the lock is the instance
   failed,         // before we accepted anything: end, and touch nothing
+  returned,       // the predecessor has everything back that it did not refuse, and is the instance: end
 };
 
 struct SuccessionOutcome {
@@ -27,7 +38,7 @@ struct SuccessionOutcome {
   std::string reason;
 };
 
-// Runs the whole conversation in the calling thread.
-SuccessionOutcome succeed(UniqueFd channel, Adopter& adopter, const SuccessorTerms& terms);
+// Runs the whole conversation in the calling thread. Without a `probation` there is none, and nothing is given back.
+SuccessionOutcome succeed(UniqueFd channel, Adopter& adopter, const SuccessorTerms& terms, const Probation* probation = nullptr);
 
 }  // namespace baton::handoff

@@ -1,0 +1,96 @@
+#include "handoff/adopting.hpp"
+
+#include "handoff/limits.hpp"
+#include "handoff/records.hpp"
+
+namespace baton::handoff {
+
+namespace {
+
+void refuse(wire::Adopted& answer, ParcelId id, const std::string& reason) {
+  auto& refusal = *answer.add_refused();
+  refusal.set_id(id);
+  refusal.set_reason(reason);
+}
+
+}  // namespace
+
+Adopting::Adopting(Channel& channel, Adopter& adopter, const std::vector<std::string>& features,
+                   std::optional<std::chrono::milliseconds> answer_timeout)
+    : channel_(channel),
+      adopter_(adopter),
+      known_features_(features.begin(), features.end()),
+      answer_timeout_(answer_timeout) {}
+
+Result<void> Adopting::answer(Frame& frame) {
+  auto offer = parse<wire::Offer>(frame);
+  if (!offer) return std::unexpected(offer.error());
+  wire::Adopted answer;
+  std::vector<ParcelId> taken;
+  if (frame.descriptors_lost) {
+    for (const auto& parcel : offer->parcels()) {
+      refuse(answer, parcel.id(), "too few descriptors are free in the successor (ulimit -n)");
+    }
+  } else {
+    auto parcels = unpack(*offer, frame, answer);
+    if (!parcels) return std::unexpected(parcels.error());
+    std::vector<ParcelId> ids;
+    for (const auto& parcel : *parcels) ids.push_back(parcel.id);
+    const std::vector<Verdict> verdicts = adopter_.prepare(std::move(*parcels));
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (verdicts[i]) {
+        refuse(answer, ids[i], *verdicts[i]);
+      } else {
+        answer.add_taken(ids[i]);
+        taken.push_back(ids[i]);
+      }
+    }
+  }
+  // Nothing is read or written before Adopted is in the channel, so exactly one process touches these sockets.
+  auto sent = send_record(channel_, Kind::adopted, answer, answer_timeout_ ? Clock::now() + *answer_timeout_ : no_deadline);
+  if (!sent) {
+    adopter_.drop(taken);
+    return sent;
+  }
+  adopter_.start(taken);
+  return {};
+}
+
+Result<std::vector<ReceivedParcel>> Adopting::unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const {
+  std::vector<ReceivedParcel> parcels;
+  std::size_t descriptor = 0;
+  std::size_t secret = 0;
+  std::unordered_set<ParcelId> ids;
+  for (auto& in : *offer.mutable_parcels()) {
+    if (in.descriptors() > frame.descriptors.size() - descriptor || in.secret_bytes() > frame.secrets.size() - secret ||
+        in.payload().size() > limits::parcel_bytes_max || !ids.insert(in.id()).second) {
+      return fail(Fault::malformed, "Offer names other descriptors or secrets than came with it");
+    }
+    ReceivedParcel parcel;
+    parcel.id = in.id();
+    for (std::uint32_t i = 0; i < in.descriptors(); ++i) {
+      parcel.descriptors.push_back(std::move(frame.descriptors[descriptor++]));
+    }
+    if (in.secret_bytes() != 0) parcel.secrets = SecretBytes(frame.secrets.view().substr(secret, in.secret_bytes()));
+    secret += in.secret_bytes();
+    parcel.payload = std::move(*in.mutable_payload());
+    if (const std::string* unknown = first_unknown(in); unknown != nullptr) {
+      refuse(answer, in.id(), "the successor does not know the feature " + *unknown);
+      continue;
+    }
+    parcels.push_back(std::move(parcel));
+  }
+  if (descriptor != frame.descriptors.size() || secret != frame.secrets.size()) {
+    return fail(Fault::malformed, "Offer came with descriptors or secrets that it does not name");
+  }
+  return parcels;
+}
+
+const std::string* Adopting::first_unknown(const wire::Offer::Parcel& parcel) const {
+  for (const auto& feature : parcel.required_features()) {
+    if (!known_features_.contains(feature)) return &feature;
+  }
+  return nullptr;
+}
+
+}  // namespace baton::handoff

@@ -1,0 +1,37 @@
+// The other direction: takes in what is offered. A successor does it, and so does a predecessor that is given back
+// what its successor had.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "handoff/channel.hpp"
+#include "handoff/handoff.pb.h"
+#include "handoff/parties.hpp"
+
+namespace baton::handoff {
+
+class Adopting {
+ public:
+  // Both outlive it. `features` are what our decoder understands. `answer_timeout` is for a full channel; nothing: an
+  // answer is waited for until it is written or the channel ends.
+  Adopting(Channel& channel, Adopter& adopter, const std::vector<std::string>& features,
+           std::optional<std::chrono::milliseconds> answer_timeout = {});
+
+  // One Offer: prepares, answers, and starts what was taken; or drops it, if the answer cannot be written whole.
+  Result<void> answer(Frame& offer);
+
+ private:
+  Result<std::vector<ReceivedParcel>> unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const;
+  const std::string* first_unknown(const wire::Offer::Parcel& parcel) const;
+
+  Channel& channel_;
+  Adopter& adopter_;
+  const std::unordered_set<std::string> known_features_;
+  const std::optional<std::chrono::milliseconds> answer_timeout_;
+};
+
+}  // namespace baton::handoff

@@ -1,0 +1,173 @@
+#include "handoff/offering.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "handoff/limits.hpp"
+#include "handoff/records.hpp"
+
+namespace baton::handoff {
+
+namespace {
+
+std::size_t descriptors_in_flight_max() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return std::min<std::size_t>(limits::descriptors_in_flight_max, limit.rlim_cur / 2);
+}
+
+// Pauses in microseconds, one for each connection that moved.
+Pauses summarise(std::vector<std::uint64_t>& pauses) {
+  if (pauses.empty()) return {};
+  std::sort(pauses.begin(), pauses.end());
+  const auto at = [&](double share) {
+    return pauses[static_cast<std::size_t>(share * static_cast<double>(pauses.size() - 1))];
+  };
+  Pauses summary{at(0.5), at(0.99), pauses.back(), {}};
+  summary.by_log2.resize(static_cast<std::size_t>(std::bit_width(pauses.back())) + 1);
+  for (const std::uint64_t pause : pauses) ++summary.by_log2[static_cast<std::size_t>(std::bit_width(pause))];
+  return summary;
+}
+
+}  // namespace
+
+Offering::Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout)
+    : channel_(channel), donor_(donor), step_timeout_(step_timeout) {}
+
+Result<void> Offering::run(const std::function<Result<void>()>& go_on) {
+  bool finished = false;
+  while (!finished || !in_flight_.empty()) {
+    bool offered = false;
+    if (!finished && has_room()) {
+      Batch batch = donor_.freeze_next(room());
+      finished = batch.finished;
+      offered = !batch.parcels.empty();
+      if (offered) {
+        if (auto sent = offer(batch); !sent) return sent;
+      }
+    }
+    auto frame = channel_.try_receive();
+    if (!frame) return std::unexpected(frame.error());
+    if (*frame) {
+      if (auto heard = hear_adopted(**frame); !heard) return heard;
+      continue;
+    }
+    if (offered || (finished && in_flight_.empty())) continue;
+    if (auto goes_on = go_on(); !goes_on) return goes_on;
+    const int wake = donor_.wake_descriptor();
+    const bool await_donor = !finished && has_room();
+    const Deadline deadline = in_flight_.empty() ? no_deadline : answer_deadline_;
+    if (Clock::now() >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Adopted)");
+    channel_.wait(await_donor ? std::span(&wake, 1) : std::span<const int>{}, deadline);
+  }
+  return {};
+}
+
+// At least a quarter of the window is free: batches do not shrink to single connections.
+bool Offering::has_room() const {
+  return in_flight_descriptors_ + descriptors_in_flight_max() / 4 <= descriptors_in_flight_max();
+}
+
+Room Offering::room() const {
+  return {limits::batch_connections_max,
+          std::min(limits::batch_descriptors_max, descriptors_in_flight_max() - in_flight_descriptors_),
+          limits::batch_bytes};
+}
+
+Result<void> Offering::offer(Batch& batch) {
+  wire::Offer record;
+  std::vector<int> descriptors;
+  std::size_t secret_bytes = 0;
+  // The time runs from the first offer that is not answered for.
+  if (in_flight_.empty()) answer_deadline_ = in_step();
+  for (Parcel& parcel : batch.parcels) {
+    // From here on a failure must take it back, so it is in flight before anything can fail.
+    in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, parcel.descriptors.size()};
+    in_flight_descriptors_ += parcel.descriptors.size();
+    auto& wire_parcel = *record.add_parcels();
+    wire_parcel.set_id(parcel.id);
+    for (const auto& feature : parcel.required_features) wire_parcel.add_required_features(feature);
+    wire_parcel.set_descriptors(static_cast<std::uint32_t>(parcel.descriptors.size()));
+    wire_parcel.set_secret_bytes(static_cast<std::uint32_t>(parcel.secrets.size()));
+    wire_parcel.set_payload(std::move(parcel.payload));
+    descriptors.insert(descriptors.end(), parcel.descriptors.begin(), parcel.descriptors.end());
+    secret_bytes += parcel.secrets.size();
+  }
+  SecretBytes secrets(secret_bytes);
+  std::size_t at = 0;
+  for (const Parcel& parcel : batch.parcels) {
+    if (parcel.secrets.empty()) continue;
+    std::memcpy(secrets.data() + at, parcel.secrets.data(), parcel.secrets.size());
+    at += parcel.secrets.size();
+  }
+  return send_record(channel_, Kind::offer, record, in_step(), descriptors, secrets);
+}
+
+Result<void> Offering::hear_adopted(const Frame& frame) {
+  if (frame.kind != Kind::adopted) return std::unexpected(unexpected_frame(frame, Kind::adopted));
+  auto record = parse<wire::Adopted>(frame);
+  if (!record) return std::unexpected(record.error());
+  const std::int64_t now_us = monotonic_us();
+  answer_deadline_ = in_step();
+  std::vector<ParcelId> taken;
+  std::vector<ParcelId> refused;
+  // An answer for nothing would only buy time, while the clients of what is in flight wait.
+  bool lied = record->taken().empty() && record->refused().empty();
+  for (ParcelId id : record->taken()) {
+    const auto found = in_flight_.find(id);
+    if (found == in_flight_.end()) {
+      lied = true;
+      continue;
+    }
+    ++moved_[found->second.label];
+    ++moved_total_;
+    pauses_us_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - found->second.frozen_at_us)));
+    land(found);
+    taken.push_back(id);
+  }
+  for (const auto& refusal : record->refused()) {
+    const auto found = in_flight_.find(refusal.id());
+    if (found == in_flight_.end()) {
+      lied = true;
+      continue;
+    }
+    ++refused_[refusal.reason().substr(0, limits::text_bytes_max)];
+    land(found);
+    refused.push_back(refusal.id());
+  }
+  if (!taken.empty()) donor_.adopted(taken);
+  if (!refused.empty()) donor_.refused(refused);
+  if (lied) return fail(Fault::malformed, "the other side answered for a connection that was not offered");
+  return {};
+}
+
+void Offering::land(std::unordered_map<ParcelId, InFlight>::iterator found) {
+  in_flight_descriptors_ -= found->second.descriptors;
+  in_flight_.erase(found);
+}
+
+std::vector<ParcelId> Offering::give_up() {
+  channel_.shut_down();
+  for (;;) {
+    auto frame = channel_.receive(no_deadline);
+    if (!frame) break;
+    if (frame->kind == Kind::adopted) (void)hear_adopted(*frame);
+  }
+  std::vector<ParcelId> left;
+  left.reserve(in_flight_.size());
+  for (const auto& [id, parcel] : in_flight_) left.push_back(id);
+  in_flight_.clear();
+  in_flight_descriptors_ = 0;
+  return left;
+}
+
+void Offering::write_into(Report& report) {
+  report.moved = moved_;
+  report.refused = refused_;
+  report.pauses = summarise(pauses_us_);
+}
+
+}  // namespace baton::handoff

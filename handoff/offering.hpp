@@ -1,0 +1,62 @@
+// One direction of moving connections: offers what a donor freezes, and knows what is in flight. A predecessor does it,
+// and so does a successor that gives back what it has.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "handoff/channel.hpp"
+#include "handoff/parties.hpp"
+#include "handoff/report.hpp"
+
+namespace baton::handoff {
+
+class Offering {
+ public:
+  // Both outlive it.
+  Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout);
+
+  // Until the donor has nothing left and everything is answered for. `go_on` is asked between two steps; an error of its
+  // ends the run, and what is in flight stays so.
+  Result<void> run(const std::function<Result<void>()>& go_on);
+
+  // An answer that came. Fault::malformed: it names what was not offered, or nothing.
+  Result<void> hear_adopted(const Frame& frame);
+
+  // The one way to give up: no Adopted can get into the channel any more, and those that are in it are heard. What is left
+  // is the donor's, to be taken back.
+  std::vector<ParcelId> give_up();
+
+  std::uint64_t moved_total() const { return moved_total_; }
+  void write_into(Report& report);
+
+ private:
+  struct InFlight {
+    std::string label;
+    std::int64_t frozen_at_us;
+    std::size_t descriptors;
+  };
+
+  bool has_room() const;
+  Room room() const;
+  Deadline in_step() const { return Clock::now() + step_timeout_; }
+  Result<void> offer(Batch& batch);
+  void land(std::unordered_map<ParcelId, InFlight>::iterator found);
+
+  Channel& channel_;
+  Donor& donor_;
+  const std::chrono::milliseconds step_timeout_;
+  std::unordered_map<ParcelId, InFlight> in_flight_;   // offered, or about to be, and not answered for
+  std::size_t in_flight_descriptors_ = 0;
+  Deadline answer_deadline_ = no_deadline;
+  std::uint64_t moved_total_ = 0;
+  std::map<std::string, std::uint64_t> moved_;         // by label
+  std::map<std::string, std::uint64_t> refused_;       // by reason
+  std::vector<std::uint64_t> pauses_us_;
+};
+
+}  // namespace baton::handoff
