@@ -136,6 +136,7 @@ struct Handoff {
   Milliseconds step_timeout{2'000};
   Milliseconds finish_timeout{2'000};
   Milliseconds drain_timeout{30'000};
+  Milliseconds probation{0};
   bool operator==(const Handoff&) const = default;
 };
 

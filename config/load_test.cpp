@@ -23,7 +23,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
                                   "limits: { head_bytes: 16k, uri_bytes: 4k, fields: 10, body_bytes: 1g,\n"
                                   "  requests_per_connection: 7, connections: 500, buffer_bytes: 4k }\n"
                                   "handoff: { socket: /run/h.sock, ready_timeout: 1s, step_timeout: 2s,\n"
-                                  "  finish_timeout: 0, drain_timeout: 4s, probation: 0 }\n"
+                                  "  finish_timeout: 0, drain_timeout: 4s, probation: 5s }\n"
                                   "admin: { bind: unix:/run/a.sock }\n"
                                   "pid_file: /run/b.pid\n"
                                   "workers: 3\n"
@@ -34,7 +34,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
   EXPECT_EQ(config.timeouts, (Timeouts{seconds(1), seconds(2), seconds(3), seconds(4), seconds(5), seconds(6),
                                        seconds(7), seconds(8), seconds(9), seconds(0)}));
   EXPECT_EQ(config.limits, (Limits{16 * 1024, 4 * 1024, 10, 1 << 30, 7, 500, 4096}));
-  EXPECT_EQ(config.handoff, (Handoff{"/run/h.sock", seconds(1), seconds(2), seconds(0), seconds(4)}));
+  EXPECT_EQ(config.handoff, (Handoff{"/run/h.sock", seconds(1), seconds(2), seconds(0), seconds(4), seconds(5)}));
   EXPECT_EQ(config.admin, (Address{.unix_path = "/run/a.sock"}));
   EXPECT_EQ(config.pid_file, "/run/b.pid");
   EXPECT_EQ(config.workers, 3u);

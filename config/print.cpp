@@ -140,7 +140,7 @@ void print_handoff(Printer& out, const Handoff& handoff) {
   out.duration("step_timeout", handoff.step_timeout);
   out.duration("finish_timeout", handoff.finish_timeout);
   out.duration("drain_timeout", handoff.drain_timeout);
-  out.line(1, "probation: 0s");
+  out.duration("probation", handoff.probation);
 }
 
 void print_log(Printer& out, const Log& log) {

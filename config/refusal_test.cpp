@@ -285,9 +285,6 @@ const Refusal later[] = {
      minimal + "trusted_proxies: [ 10.0.0.0/8 ]\n",
      {"f:8:1: `trusted_proxies` at the top level is not supported by this version yet"}},
     {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
-    {"Probation",
-     minimal + "handoff: { probation: 5s }\n",
-     {"f:8:23: `probation`: other than 0s is not supported by this version yet"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfLaterVersions, Refusals, testing::ValuesIn(later),
                          [](const auto& i) { return i.param.title; });

@@ -202,21 +202,13 @@ void read_handoff_socket(Reader& reader, const Node& node, Handoff& handoff) {
   if (const auto text = reader.text_unless_auto(node)) reader.assign(handoff.socket, node, parse_socket_path(*text));
 }
 
-void read_probation(Reader& reader, const Node& node, Handoff&) {
-  Milliseconds probation{0};
-  const auto text = reader.text(node);
-  if (!text) return;
-  reader.assign(probation, node, parse_duration(*text, any_time));
-  if (probation != Milliseconds{0}) reader.refuse(node, "other than 0s is not supported by this version yet");
-}
-
 constexpr Key<Handoff> handoff_keys[] = {
     {"socket", read_handoff_socket},
     {"ready_timeout", read_duration<&Handoff::ready_timeout, some_time>},
     {"step_timeout", read_duration<&Handoff::step_timeout, some_time>},
     {"finish_timeout", read_duration<&Handoff::finish_timeout, any_time>},
     {"drain_timeout", read_duration<&Handoff::drain_timeout, any_time>},
-    {"probation", read_probation},
+    {"probation", read_duration<&Handoff::probation, any_time>},
 };
 constexpr Section<Handoff> handoff_section{"handoff", "in `handoff`", handoff_keys};
 

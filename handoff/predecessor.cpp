@@ -206,8 +206,9 @@ class Conversation {
     outcome_.reason = error.text;
     const std::vector<ParcelId> ours = offering_.give_up();
     outcome_.report.taken_back = ours.size();
-    // One that is silent is stopped, unless connections are known to be with it.
-    if (error.fault == Fault::timed_out) outcome_.successor_serves = false;
+    // One that is silent or talks nonsense is stopped, unless connections are known to be with it.
+    const bool is_sane = error.fault == Fault::closed || error.fault == Fault::refused;
+    outcome_.successor_serves = outcome_.successor_serves && is_sane;
     if (offering_.moved_total() != 0) outcome_.successor_serves = true;
 
     outcome_.ending = Ending::rolled_back;

@@ -425,6 +425,7 @@ Ask Connection::attach(state::Leg from, bool reused) {
   leg.server = server_->address;
   leg.reused = reused;
   auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  if (http1 == nullptr) ++worker_.counters.tunnels;
   if (http1 != nullptr && worker_.rules().keep_access) http1->access.upstream = server_->address.text();
   return http1::advance(state_, context());
 }
@@ -455,12 +456,14 @@ void Connection::log_exchange() {
   state::AccessRecord& access = http1 != nullptr ? http1->access : std::get<state::Tunnel>(state_.protocol).access;
   if (access.started_ms == 0) return;
   ++worker_.counters.requests;
+  if (access.status >= 500) ++worker_.counters.failures;
   worker_.log_access(state_, access);
   access.started_ms = 0;
 }
 
 void Connection::close(bool with_reset) {
   log_exchange();
+  if (std::holds_alternative<state::Tunnel>(state_.protocol) && !state_.upstream) ++worker_.counters.tunnels_unreached;
   drop_upstream();
   if (with_reset) {
     client_.socket().close_with_reset();

@@ -34,6 +34,10 @@ void WorkersDonor::wake() {
 
 void WorkersDonor::stop_accepting(const std::vector<std::string>& taken) {
   duties_.stop_accepting(taken);
+}
+
+void WorkersDonor::begin_handover() {
+  duties_.begin_moving();
   handing_over_ = true;
   const std::int64_t finish_at_ms = runtime::monotonic_ms() + finish_timeout_.count();
   workers_.each([&](Worker& worker) { worker.begin_handover(finish_at_ms, [this] { wake(); }); });
@@ -46,6 +50,7 @@ void WorkersDonor::accept_again() {
 }
 
 handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
+  if (!handing_over_) begin_handover();
   // Whoever wakes us from here on has something that this call may not see.
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);

@@ -15,6 +15,9 @@ namespace baton::proxy {
 struct DonorDuties {
   std::function<handoff::Estate()> estate;
   std::function<void(const std::vector<std::string>& taken)> stop_accepting;
+  std::function<void(const handoff::Conduct&)> on_probation;
+  // Live connections begin to move.
+  std::function<void()> begin_moving;
   std::function<void()> accept_again;
   std::function<std::string()> resign;
   std::function<bool()> reclaim;
@@ -30,6 +33,7 @@ class WorkersDonor final : public handoff::Donor {
   handoff::Estate estate() override { return duties_.estate(); }
   void stop_accepting(const std::vector<std::string>& taken) override;
   void accept_again() override;
+  void on_probation(const handoff::Conduct& conduct) override { duties_.on_probation(conduct); }
   handoff::Batch freeze_next(const handoff::Room& room) override;
   int wake_descriptor() override { return wake_.get(); }
   void adopted(std::span<const handoff::ParcelId> ids) override;
@@ -40,6 +44,7 @@ class WorkersDonor final : public handoff::Donor {
   std::optional<std::string> called_off() override;
 
  private:
+  void begin_handover();
   void wake();
   // Groups the ids by the worker they came from, and calls `task(worker, id)` for each in its thread.
   template <class Task>

@@ -357,8 +357,7 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
   if (previous_) status.rollback = admin::Rollback{previous_->program.version, unknown_to_previous()};
   Counters counters;
   workers_->each([&](Worker& worker) {
-    counters.accepted += worker.counters.accepted;
-    counters.requests += worker.counters.requests;
+    counters += worker.counters;
     worker.count(status.connections);
   });
   status.accepted_total = inherited_accepted_ + counters.accepted;

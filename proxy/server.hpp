@@ -19,6 +19,7 @@
 #include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 #include "proxy/admin/admin.hpp"
+#include "proxy/adopter.hpp"
 #include "proxy/donor.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/process/file_stamps.hpp"
@@ -94,8 +95,9 @@ class Server {
   admin::Source admin_source();
   admin::Reply obey(admin::Command command);
   admin::Reply drain(bool on);
+  std::optional<admin::Reply> call_off_on_command(admin::LineSink lines);
   std::optional<admin::Reply> upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines);
-  // To whoever commanded the upgrade that is going on; nobody may have.
+  // To those who commanded the upgrade that is going on, or its end; nobody may have.
   void tell(const std::string& line);
   void tell_progress();                      // now, and again and again
   void tell_result(const admin::LastUpgrade& result);
@@ -122,6 +124,8 @@ class Server {
   void upgrade_failed_to_start(const std::string& why);
   handoff::Estate estate();
   void stop_accepting(const std::vector<std::string>& taken);
+  void note_conduct(const handoff::Conduct& conduct);
+  void begin_moving();
   std::string resign();
   bool reclaim();
   bool lock_path_is_ours();
@@ -134,6 +138,10 @@ class Server {
   handoff::Result<void> take_over(const std::string& application, const handoff::Report& report);
   void succession_ended(handoff::SuccessionOutcome outcome);
   handoff::Result<void> become_instance();
+  // On probation: how we have served, and giving everything back.
+  handoff::Conduct conduct(bool at_end);
+  handoff::Donor& returning_donor();
+  void stop_accepting_for_return(const std::vector<std::string>& shared);
 
   std::shared_ptr<const Settings> settings_;
   LaunchOptions options_;
@@ -165,10 +173,12 @@ class Server {
   std::int64_t started_at_us_ = runtime::unix_us();
   bool draining_ = false;                    // by command: served on, but not ready
   bool last_reload_ok_ = true;
-  admin::LineSink upgrade_lines_;            // of whoever commanded the upgrade that is going on
+  std::vector<admin::LineSink> upgrade_lines_;   // of those who commanded the upgrade that is going on, or its end
   std::optional<std::uint64_t> connections_to_move_;   // how many there were when they began to
+  std::optional<std::chrono::steady_clock::time_point> probation_ends_;   // the successor is on probation
 
-  std::unique_ptr<WorkersDonor> donor_;      // during an upgrade
+  std::unique_ptr<WorkersDonor> donor_;      // during an upgrade; of a successor: when it gives back
+  std::unique_ptr<WorkersAdopter> returns_;  // during an upgrade: takes what the successor gives back
   std::thread conversation_;
   bool upgrading_ = false;
   std::vector<const BoundSocket*> not_taken_;   // of sockets_: the successor has no such address

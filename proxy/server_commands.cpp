@@ -72,21 +72,31 @@ admin::Reply Server::drain(bool on) {
 }
 
 std::optional<admin::Reply> Server::upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines) {
+  if (upgrading_ && command.rollback && probation_ends_) return call_off_on_command(std::move(lines));
   if (upgrading_) return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
-  upgrade_lines_ = std::move(lines);
+  upgrade_lines_ = {std::move(lines)};
   const auto why_not = command.rollback ? begin_rollback() : begin_upgrade(command.binary);
   if (!why_not) return std::nullopt;
-  upgrade_lines_ = nullptr;
+  upgrade_lines_.clear();
   log::warning("{}: refused: {}", command.rollback ? "rollback" : "upgrade", *why_not);
   return admin::Reply{conflict, *why_not};
 }
 
+// While the successor is on probation the way back is to call the upgrade off.
+std::optional<admin::Reply> Server::call_off_on_command(admin::LineSink lines) {
+  upgrade_lines_.push_back(std::move(lines));
+  log::info("upgrade: called off by command");
+  tell(admin::recalled_event());
+  donor_->call_off("called off by command");
+  return std::nullopt;
+}
+
 void Server::tell(const std::string& line) {
-  if (upgrade_lines_) upgrade_lines_(line, false);
+  for (const admin::LineSink& lines : upgrade_lines_) lines(line, false);
 }
 
 void Server::tell_progress() {
-  if (!upgrade_lines_) return;
+  if (upgrade_lines_.empty()) return;
   if (connections_to_move_) {
     const std::uint64_t left = std::min(shared_.connections.load(), *connections_to_move_);
     tell(admin::moving_event(left, *connections_to_move_));
@@ -101,7 +111,7 @@ void Server::tell_progress() {
 
 void Server::tell_result(const admin::LastUpgrade& result) {
   progress_timer_.cancel();
-  if (const auto lines = std::exchange(upgrade_lines_, nullptr)) lines(admin::result_event(result), true);
+  for (const auto& lines : std::exchange(upgrade_lines_, {})) lines(admin::result_event(result), true);
 }
 
 }  // namespace baton::proxy

@@ -17,6 +17,9 @@ namespace log = runtime::log;
 
 namespace {
 
+// On probation: as many failures are enough to judge before the time is over.
+constexpr std::uint64_t failures_enough = 3;
+
 std::unexpected<handoff::Error> refuse(std::string text) {
   return handoff::fail(handoff::Fault::refused, std::move(text));
 }
@@ -66,7 +69,13 @@ int Server::run_as_successor(handoff::UniqueFd channel) {
           return in_main([&] { return take_over(application, report); });
         },
     });
-    auto outcome = handoff::succeed(std::move(channel), adopter, {.version = options_.version, .features = state::features()});
+    const handoff::Probation probation{.donor = [this]() -> handoff::Donor& { return returning_donor(); },
+                                       .conduct = [this](bool at_end) { return conduct(at_end); }};
+    auto outcome = handoff::succeed(std::move(channel), adopter,
+                                    {.version = options_.version,
+                                     .features = state::features(),
+                                     .step_timeout = settings_->config.handoff.step_timeout},
+                                    &probation);
     asio::post(context_, [this, outcome = std::move(outcome)]() mutable { succession_ended(std::move(outcome)); });
   });
   return loop();
@@ -154,9 +163,9 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
     log::error("cannot succeed: {}", outcome.reason);
     return exit_with(1);
   }
-  // The channel ended. Whoever gets the lock is the instance; meanwhile nothing is accepted.
+  // Nothing is accepted from here on. If the channel ended, whoever gets the lock is the instance.
   workers_->each([](Worker& worker) { worker.stop_accepting(); });
-  if (!instance_ && become_instance()) {
+  if (outcome.ending == handoff::Succession::orphaned && !instance_ && become_instance()) {
     log::warning("the predecessor is gone ({}); this process is the instance now, generation {}", outcome.reason,
                  shared_.generation);
   }
@@ -166,13 +175,54 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
     return obey_remembered_signals();
   }
   unlink_what_we_bound();
-  log::error("the predecessor took the service back ({}); {} connections are served here to their end", outcome.reason,
+  log::error("the predecessor {} ({}); {} connections are served here to their end",
+             outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back", outcome.reason,
              shared_.connections.load());
   exit_code_ = 1;
   stopping_ = true;
   sockets_.clear();
   workers_->each([](Worker& worker) { worker.begin_stop(); });
   watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
+}
+
+// ── On probation ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Called in the conversation's thread. That every worker answers is part of the answer: one that hangs keeps us silent,
+// and silence fails.
+handoff::Conduct Server::conduct(bool at_end) {
+  const Counters counters = workers_->counters();
+  handoff::Conduct conduct{.accepted = counters.accepted,
+                           .served = counters.requests + counters.tunnels + counters.tunnels_unreached,
+                           .failed = counters.failures + counters.tunnels_unreached,
+                           .failing = {}};
+  // A few may fail whoever serves them; more than half, and the fault is ours or our configuration's.
+  const bool enough_seen = at_end || conduct.failed >= failures_enough;
+  if (enough_seen && 2 * conduct.failed > conduct.served) {
+    conduct.failing = fmt::format("{} of {} exchanges failed (5xx, or no server was reached)", conduct.failed, conduct.served);
+  }
+  return conduct;
+}
+
+handoff::Donor& Server::returning_donor() {
+  donor_ = std::make_unique<WorkersDonor>(
+      *workers_, settings_->config.handoff.finish_timeout,
+      DonorDuties{.estate = {},
+                  .stop_accepting = [this](const auto& shared) { in_main([&] { stop_accepting_for_return(shared); }); },
+                  .on_probation = {},
+                  .begin_moving = [] {},
+                  .accept_again = [] {},      // whether we do is decided when the conversation is over
+                  .resign = {},
+                  .reclaim = {}});
+  return *donor_;
+}
+
+void Server::stop_accepting_for_return(const std::vector<std::string>& shared) {
+  workers_->each([](Worker& worker) { worker.stop_accepting(); });
+  Worker& worker = workers_->at(0);
+  for (const BoundSocket& socket : sockets_) {
+    if (std::ranges::find(shared, socket.address.text()) != shared.end()) continue;
+    worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); });
+  }
 }
 
 }  // namespace baton::proxy

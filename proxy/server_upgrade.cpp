@@ -96,17 +96,23 @@ std::optional<std::string> Server::hand_over_to(const handoff::Program& program)
       *workers_, handoff.finish_timeout,
       DonorDuties{.estate = [this] { return in_main([this] { return estate(); }); },
                   .stop_accepting = [this](const auto& taken) { in_main([&] { stop_accepting(taken); }); },
+                  .on_probation = [this](const auto& conduct) { in_main([&] { note_conduct(conduct); }); },
+                  .begin_moving = [this] { in_main([this] { begin_moving(); }); },
                   .accept_again = [this] { in_main([this] { accept(); }); },
                   .resign = [this] { return in_main([this] { return resign(); }); },
                   .reclaim = [this] { return in_main([this] { return reclaim(); }); }});
+  returns_ = std::make_unique<WorkersAdopter>(
+      AdopterDuties{.inherit = {}, .workers = [this]() -> Workers& { return *workers_; }, .accept = {}, .take_over = {}});
   conversation_ = std::thread([this, pid = started->pid, channel = std::move(started->channel), handoff]() mutable {
     const handoff::PredecessorTerms terms{
         .self = {shared_.generation, ::getpid(), options_.version},
         .features = state::features(),
         .ready_timeout = handoff.ready_timeout,
         .step_timeout = handoff.step_timeout,
+        .probation = handoff.probation,
+        .return_timeout = handoff.finish_timeout + 2 * handoff.step_timeout,
     };
-    auto outcome = handoff::hand_over(std::move(channel), *donor_, terms);
+    auto outcome = handoff::hand_over(std::move(channel), *donor_, terms, returns_.get());
     asio::post(context_, [this, pid, outcome = std::move(outcome)]() mutable { upgrade_ended(std::move(outcome), pid); });
   });
   return std::nullopt;
@@ -142,16 +148,37 @@ handoff::Estate Server::estate() {
 
 void Server::stop_accepting(const std::vector<std::string>& taken) {
   tell(admin::ready_event());
-  connections_to_move_ = shared_.connections.load();
-  tell_progress();
-  workers_->each([](Worker& worker) { worker.stop_accepting(); });
-  // What nobody goes on with: its queue is emptied here, and the socket closes with us.
-  Worker& worker = workers_->at(0);
+  // What nobody goes on with is served here as long as live connections stay.
   not_taken_.clear();
+  std::vector<ListeningSocket> ours;
   for (const auto& socket : sockets_) {
     if (std::find(taken.begin(), taken.end(), socket.address.text()) != taken.end()) continue;
     not_taken_.push_back(&socket);
-    worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); });
+    ours.push_back(as_workers_see_it(socket));
+  }
+  workers_->each([&](Worker& worker) { worker.accept_on(ours); });
+  const config::Handoff& handoff = settings_->config.handoff;
+  if (handoff.probation.count() == 0) return;
+  probation_ends_ = std::chrono::steady_clock::now() + handoff.probation;
+  log::info("upgrade: the successor is on probation for {} ms", handoff.probation.count());
+}
+
+void Server::note_conduct(const handoff::Conduct& conduct) {
+  if (!probation_ends_) return;
+  using std::chrono::milliseconds;
+  const auto left = std::chrono::duration_cast<milliseconds>(*probation_ends_ - std::chrono::steady_clock::now());
+  tell(admin::probation_event(static_cast<std::uint64_t>(std::max(left, milliseconds(0)).count()), conduct));
+}
+
+void Server::begin_moving() {
+  probation_ends_.reset();
+  connections_to_move_ = shared_.connections.load();
+  tell_progress();
+  workers_->each([](Worker& worker) { worker.stop_accepting(); });
+  // The queues are emptied here, and again at the end, when the sockets close with us.
+  Worker& worker = workers_->at(0);
+  for (const BoundSocket* socket : not_taken_) {
+    worker.loop().call([&] { worker.empty_queue(as_workers_see_it(*socket)); });
   }
 }
 
@@ -204,6 +231,8 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
   upgrading_ = false;
   conversation_over_ = true;
   donor_.reset();
+  returns_.reset();
+  probation_ends_.reset();
   if (outcome.ending == handoff::Ending::completed) {
     log::info("upgrade: {}", report_line(outcome.report));
   } else if (outcome.ending == handoff::Ending::superseded) {
@@ -232,9 +261,9 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
   }
 
   const std::string why = explain_failure(outcome, successor);
-  // A successor that owns nothing is of no use to anybody. One that has adopted connections serves them to their end
-  // and ends by itself; if it hangs, it is killed when that end must have come.
-  if (successor_pid_ == successor && !outcome.adopted_any) {
+  // A successor that owns nothing is of no use to anybody. One that may own connections serves them to their end and ends
+  // by itself; if it hangs, it is killed when that end must have come.
+  if (successor_pid_ == successor && !outcome.successor_serves) {
     ::kill(successor, SIGKILL);
   } else if (successor_pid_ == successor) {
     const config::Handoff& handoff = settings_->config.handoff;

@@ -46,6 +46,18 @@ struct ListeningSocket {
 struct Counters {
   std::uint64_t accepted = 0;
   std::uint64_t requests = 0;
+  std::uint64_t failures = 0;               // of those: ended with a 5xx
+  std::uint64_t tunnels = 0;                // of TCP listeners, that reached a server
+  std::uint64_t tunnels_unreached = 0;      // and that ended without
+
+  Counters& operator+=(const Counters& other) {
+    accepted += other.accepted;
+    requests += other.requests;
+    failures += other.failures;
+    tunnels += other.tunnels;
+    tunnels_unreached += other.tunnels_unreached;
+    return *this;
+  }
 };
 
 class Worker {
@@ -132,6 +144,7 @@ class Worker {
   void tick(std::int64_t now_ms);
   void accepting_may_go_on();
   std::uint64_t next_id() { return id_base_ | ++last_id_; }
+  bool is_from_successor(std::uint64_t id) const;
   void flush_access();
 
   void list(Connection& connection);

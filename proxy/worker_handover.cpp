@@ -199,6 +199,7 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
     return prepared_upstreams_.emplace(id, FrozenUpstream{std::move(*idle), std::move(stream)}).second;
   }
   auto& state = std::get<state::ConnectionState>(moved);
+  if (is_from_successor(state.id)) state.id = next_id();
   if (descriptors.size() != (state.upstream ? 2u : 1u)) return false;
   handoff::UniqueFd upstream = state.upstream ? std::move(descriptors[1]) : handoff::UniqueFd{};
   auto connection =
@@ -206,6 +207,9 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
   if (!connection->watch()) return false;
   return prepared_.emplace(id, std::move(connection)).second;
 }
+
+// What a successor gives back that fails. The next one will be of the same generation, and give the same numbers.
+bool Worker::is_from_successor(std::uint64_t id) const { return id >> 48 == ((shared_.generation + 1) & 0xffff); }
 
 void Worker::start(handoff::ParcelId id) {
   if (const auto found = prepared_.find(id); found != prepared_.end()) {

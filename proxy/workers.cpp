@@ -26,10 +26,7 @@ std::size_t Workers::connections() {
 
 Counters Workers::counters() {
   Counters total;
-  each([&](Worker& worker) {
-    total.accepted += worker.counters.accepted;
-    total.requests += worker.counters.requests;
-  });
+  each([&](Worker& worker) { total += worker.counters; });
   return total;
 }
 

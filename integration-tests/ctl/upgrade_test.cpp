@@ -56,7 +56,8 @@ TEST_F(CtlUpgrade, TellsPeopleHowItGoesOn) {
   Process process(ctl_command({"upgrade"}));
   const auto await_line = [&](const char* line) { process.await_line(Process::Stream::out, std::regex(line)); };
   await_line("^started .*/baton as PID [0-9]+$");
-  await_line("^the successor is ready; connections move$");
+  await_line("^the successor is ready$");
+  await_line("^connections move$");
   await_line("3 of 4 connections have left$");
   origin.gate().open();
   await_line("^result         completed$");

@@ -26,6 +26,15 @@ std::string ready_event() {
   return R"({"event":"ready"})";
 }
 
+std::string probation_event(std::uint64_t left_ms, const handoff::Conduct& conduct) {
+  return fmt::format(R"({{"event":"probation","left_ms":{},"accepted":{},"served":{},"failed":{}}})", left_ms, conduct.accepted,
+                     conduct.served, conduct.failed);
+}
+
+std::string recalled_event() {
+  return R"({"event":"recalled"})";
+}
+
 std::string moving_event(std::uint64_t left, std::uint64_t of) {
   return fmt::format(R"({{"event":"moving","left":{},"of":{}}})", left, of);
 }

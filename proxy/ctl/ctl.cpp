@@ -93,11 +93,13 @@ class UpgradeShow {
   }
   void end_bar() {
     if (std::exchange(bar_is_open_, false)) std::cout << "\n";
+    shown_.clear();
     std::cout << std::flush;
   }
 
   const std::optional<json::object>& result() const { return result_; }
   bool is_broken() const { return broken_; }
+  bool was_recalled() const { return recalled_; }
 
  private:
   void show(const json::object& event) {
@@ -111,7 +113,13 @@ class UpgradeShow {
       say(fmt::format("started {} as PID {}", printable(event.at("binary").as_string()),
                       event.at("pid").to_number<std::int64_t>()));
     } else if (name == "ready") {
-      say("the successor is ready; connections move");
+      say("the successor is ready");
+    } else if (name == "probation") {
+      show_probation(event);
+    } else if (name == "recalled") {
+      end_bar();
+      say("the successor gives back what it has");
+      recalled_ = true;
     } else if (name == "moving") {
       move(event.at("left").to_number<std::uint64_t>(), event.at("of").to_number<std::uint64_t>());
     }
@@ -119,17 +127,34 @@ class UpgradeShow {
   void say(const std::string& text) const {
     if (!quiet_) std::cout << text << std::endl;
   }
+  void show_probation(const json::object& event) {
+    const auto number = [&](const char* key) { return event.at(key).to_number<std::uint64_t>(); };
+    const std::uint64_t seconds = (number("left_ms") + 999) / 1000;
+    show_in_place(fmt::format("on probation for {} s more: {} new connections, {} requests, {} of them failed", seconds,
+                              number("accepted"), number("served"), number("failed")));
+  }
   void move(std::uint64_t left, std::uint64_t of) {
-    const std::string bar = progress_bar(of - std::min(left, of), of);
-    if (quiet_ || bar == std::exchange(shown_, bar)) return;
+    if (std::exchange(moves_, true) == false) {
+      end_bar();
+      say("connections move");
+    }
+    show_in_place(progress_bar(of - std::min(left, of), of));
+  }
+  // On a terminal each takes the place of the one before, and of all its characters.
+  void show_in_place(const std::string& text) {
+    if (quiet_ || text == shown_) return;
+    const std::string blanks(shown_.size() > text.size() ? shown_.size() - text.size() : 0, ' ');
+    shown_ = text;
     bar_is_open_ = in_place_;
-    std::cout << (in_place_ ? "\r" + bar : bar + "\n") << std::flush;
+    std::cout << (in_place_ ? "\r" + text + blanks : text + "\n") << std::flush;
   }
 
   const bool quiet_;
   const bool in_place_;
   std::string shown_;
   bool bar_is_open_ = false;
+  bool moves_ = false;
+  bool recalled_ = false;
   bool broken_ = false;
   std::optional<json::object> result_;
 };
@@ -150,7 +175,8 @@ int upgrade(const Options& options, const config::Address& admin) {
                              " ended is not known: look at `baton ctl status`");
   }
   const json::object& result = *show.result();
-  const bool completed = result.at("result").as_string() == "completed";
+  // A rollback while the successor is on probation ends that upgrade, which is what was asked for.
+  const bool completed = result.at("result").as_string() == "completed" || (options.command == "rollback" && show.was_recalled());
   std::cout << (options.json ? json::serialize(result) + "\n" : upgrade_report(result)) << std::flush;
   if (!completed) {
     std::cerr << "baton ctl " << options.command << ": "
