@@ -122,6 +122,30 @@ TEST_F(CtlRollback, ThatCannotBeLeavesEverythingAsItIs) {
   baton.finish_upgrade();
 }
 
+// The commands of docs/coming-from-nginx.md, word for word but for the paths.
+TEST_F(CtlRollback, TheChoreographyThatPeopleKnowFromNginxWorksAsWritten) {
+  const std::string document = read_file(DOCUMENTS "/coming-from-nginx.md");
+  const std::size_t begin = document.find("```sh\n") + 6;
+  std::string commands = document.substr(begin, document.find("```", begin) - begin);
+  commands = std::regex_replace(commands, std::regex("/usr/sbin/"), baton.directory() / "");
+  commands = std::regex_replace(commands, std::regex("/etc/baton/"), baton.directory() / "");
+  std::filesystem::copy_file(BATON_OTHER_VERSION, baton.directory() / "baton.new");
+  Client client = baton.connect();
+  client.get("/bytes/1");
+  const Outcome outcome = run({{"/bin/sh", "-e", "-c", commands}});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err << baton.log();
+  EXPECT_TRUE(contains(outcome.out, "baton          0.0.9-other")) << "the look" << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, "rollback to baton " + first_version)) << outcome.out;
+  baton.follow_pid_file();
+  EXPECT_EQ(version(), first_version);
+  EXPECT_EQ(baton.number("generation"), 3);
+  EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
+  EXPECT_EQ(baton.number("accepted_total"), 1);
+  EXPECT_EQ(ctl({"upgrade"}).code, 0);
+  baton.finish_upgrade();
+  EXPECT_EQ(version(), first_version) << "the file is the old one again";
+}
+
 class CtlRollbackWithTls : public Ctl {
  protected:
   CtlRollbackWithTls()
