@@ -58,7 +58,7 @@ Io Socket::receive(state::Buffer& into, std::size_t bytes) {
     return Io::done;
   }
   readable_ = false;
-  if (got == 0) return reset_ ? Io::failed : Io::ended;
+  if (got == 0) return Io::ended;
   return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
 }
 
@@ -70,9 +70,9 @@ Io Socket::send(state::Buffer& from) {
   if (put < 0) {
     writable_ = false;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Io::would_block;
-    // The kernel tells of a reset once, and has told it here: reading must not take it for an end in good order. What
-    // came before it can still be read, and now is the time.
-    reset_ = errno == ECONNRESET;
+    // The kernel tells of a reset once, and has told it here: reading will find an end. What came before it can still be
+    // read, and now is the time.
+    was_reset_ = errno == ECONNRESET;
     readable_ = true;
     return Io::failed;
   }

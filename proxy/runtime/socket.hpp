@@ -64,6 +64,8 @@ class Socket final : public EventHandler {
   Io receive(state::Buffer& into, std::size_t bytes);
   // Writes once.
   Io send(state::Buffer& from);
+  // Sending has found that the other side has reset the connection: the end that is read now is none in good order.
+  bool was_reset() const { return was_reset_; }
   // SO_ERROR, for a connect that has ended.
   int take_error();
   // Looks without reading: is an idle connection still open, with nothing come in?
@@ -82,7 +84,7 @@ class Socket final : public EventHandler {
   bool hung_up_ = false;       // EPOLLHUP or EPOLLERR was seen
   bool broken_ = false;
   bool shared_ = false;
-  bool reset_ = false;         // sending has found that the other side has reset the connection
+  bool was_reset_ = false;
 };
 
 }  // namespace baton::runtime

@@ -87,6 +87,7 @@ struct Reader {
     out.unsent.append(in.unsent());
     out.read_ended = in.read_ended();
     out.write_ended = in.write_ended();
+    out.was_reset = in.was_reset();
     return time(in.read_at_ms(), out.read_at_ms) && time(in.write_at_ms(), out.write_at_ms);
   }
 

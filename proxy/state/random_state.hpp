@@ -66,6 +66,7 @@ class RandomState {
     leg.unsent.append(text(60));
     leg.read_ended = coin();
     leg.write_ended = coin();
+    leg.was_reset = coin();
     leg.read_at_ms = time();
     leg.write_at_ms = time();
     if (below(3) == 0) leg.tls = tls();

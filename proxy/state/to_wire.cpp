@@ -52,6 +52,7 @@ void write(const Leg& leg, wire::Leg& out) {
   out.set_unsent(leg.unsent.data(), leg.unsent.size());
   out.set_read_ended(leg.read_ended);
   out.set_write_ended(leg.write_ended);
+  out.set_was_reset(leg.was_reset);
   out.set_read_at_ms(leg.read_at_ms);
   out.set_write_at_ms(leg.write_at_ms);
   if (leg.tls) write(*leg.tls, *out.mutable_tls());

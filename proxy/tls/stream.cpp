@@ -88,7 +88,7 @@ Opened Stream::open(state::Leg& leg, std::size_t bytes) {
 }
 
 Io Stream::receive(state::Leg& leg, std::size_t bytes) {
-  if (!leg.tls) return socket_.receive(leg.unread, bytes);
+  if (!leg.tls) return as_it_ended(leg, socket_.receive(leg.unread, bytes));
   state::Tls& tls = *leg.tls;
   for (bool has_come = false;; has_come = true) {
     if (unopened_) {
@@ -106,7 +106,7 @@ Io Stream::receive(state::Leg& leg, std::size_t bytes) {
     if (!socket_.readable()) return nothing_new;
     tls.received.prepare(room_least);
     const Io io = socket_.receive(tls.received, read_most);
-    if (io != Io::done) return io == Io::would_block ? nothing_new : io;
+    if (io != Io::done) return io == Io::would_block ? nothing_new : as_it_ended(leg, io);
     unopened_ = true;
   }
 }
@@ -119,7 +119,7 @@ bool Stream::has_to_seal_or_send(const state::Leg& leg) const {
 }
 
 Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
-  if (!leg.tls) return socket_.send(leg.unsent);
+  if (!leg.tls) return noting_reset(leg, socket_.send(leg.unsent));
   state::Tls& tls = *leg.tls;
   bool progress = false;
   for (;;) {
@@ -138,10 +138,20 @@ Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
       return progress ? Io::done : Io::would_block;
     }
     if (!socket_.writable()) return progress ? Io::done : Io::would_block;
-    const Io io = socket_.send(tls.sealed);
+    const Io io = noting_reset(leg, socket_.send(tls.sealed));
     if (io == Io::failed) return io;
     progress = progress || io == Io::done;
   }
+}
+
+// The leg remembers what the kernel tells once: whoever goes on with it reads the rest.
+Io Stream::noting_reset(state::Leg& leg, Io sent) const {
+  if (sent == Io::failed) leg.was_reset = leg.was_reset || socket_.was_reset();
+  return sent;
+}
+
+Io Stream::as_it_ended(const state::Leg& leg, Io received) {
+  return received == Io::ended && leg.was_reset ? Io::failed : received;
 }
 
 void Stream::flush(state::Buffer& sealed) {

@@ -35,7 +35,8 @@ class Stream final : public runtime::Disposable {
 
   // ── Plain bytes ───────────────────────────────────────────────────────────────────────────────────────────────────
   bool readable(const state::Leg& leg) const { return socket_.readable() || (unopened_ && leg.tls); }
-  // Adds to `unread` what one read gives, about `bytes`; nothing yet, and `done`, if that was a part of a record. An end is `done` with `read_ended` set, where TLS told of it.
+  // Adds to `unread` what one read gives, about `bytes`; nothing yet, and `done`, if that was a part of a record. An end is
+  // `done` with `read_ended` set, where TLS told of it; one after a reset that sending has found is `failed`.
   runtime::Io receive(state::Leg& leg, std::size_t bytes);
   bool has_to_send(const state::Leg& leg) const { return leg.tls ? has_to_seal_or_send(leg) : !leg.unsent.empty(); }
   runtime::Io send(state::Leg& leg, std::int64_t now_ms);
@@ -58,6 +59,8 @@ class Stream final : public runtime::Disposable {
   RecordLayer& records(const state::Leg& leg);
   Opened open(state::Leg& leg, std::size_t bytes);
   void flush(state::Buffer& sealed);
+  runtime::Io noting_reset(state::Leg& leg, runtime::Io sent) const;
+  static runtime::Io as_it_ended(const state::Leg& leg, runtime::Io received);
 
   runtime::Socket socket_;
   std::unique_ptr<Handshake> handshake_;    // while it goes on; of a client until its first data; of a kept leg always

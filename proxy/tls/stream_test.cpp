@@ -2,6 +2,8 @@
 #include "proxy/tls/stream.hpp"
 
 #include <gtest/gtest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -252,6 +254,31 @@ TEST_P(StreamDeathTest, NothingIsSealedOrOpenedWhileFrozen) {
   EXPECT_DEATH((void)stream->shake(leg, ours.get()), "a frozen TLS leg is being used");
   stream->say_goodbye(leg);
   EXPECT_TRUE(leg.tls->sealed.empty()) << "closing is no use of it";
+}
+
+// The kernel tells of a reset once; the next process would take what it reads then for an end in good order.
+TEST_P(StreamTest, AResetThatSendingHasFoundIsKnownWhereverTheLegGoesOn) {
+  const handoff::UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  handoff::UniqueFd ours_end(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(ours_end.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  const int theirs_end = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(theirs_end, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ::close(theirs_end);
+
+  state::Leg plain;
+  plain.unsent.append("x");
+  Stream predecessor(loop, handoff::UniqueFd(::fcntl(ours_end.get(), F_DUPFD_CLOEXEC, 3)), *this);
+  EXPECT_EQ(predecessor.send(plain, 0), Io::failed);
+  predecessor.freeze();
+  Stream successor(loop, std::move(ours_end), *this);
+  ASSERT_TRUE(successor.watch());
+  EXPECT_EQ(successor.receive(plain, 100), Io::failed);
 }
 
 }  // namespace
