@@ -73,6 +73,18 @@ Parsed<std::string> parse_host(std::string_view text, std::string_view host) {
   return result;
 }
 
+Parsed<std::string> socket_path(std::string_view path, std::size_t bytes_max) {
+  if (!path.starts_with('/')) {
+    return std::unexpected(fmt::format("the path of a Unix socket must be absolute, not {}", quoted(path)));
+  }
+  if (path.ends_with('/')) return std::unexpected(quoted(path) + " is a directory, not the path of a Unix socket");
+  if (path.size() > bytes_max) {
+    return std::unexpected(fmt::format("the path of a Unix socket must not be longer than {} bytes, this one has {}",
+                                       bytes_max, path.size()));
+  }
+  return std::string(path);
+}
+
 }  // namespace
 
 Parsed<std::string> parse_host_name(std::string_view text) {
@@ -82,16 +94,15 @@ Parsed<std::string> parse_host_name(std::string_view text) {
   return name;
 }
 
-Parsed<std::string> parse_socket_path(std::string_view path) {
-  if (!path.starts_with('/')) {
-    return std::unexpected(fmt::format("the path of a Unix socket must be absolute, not {}", quoted(path)));
+Parsed<std::string> parse_socket_path(std::string_view path) { return socket_path(path, unix_path_bytes_max); }
+
+Parsed<std::string> parse_handoff_path(std::string_view path) {
+  const std::size_t name_bytes = path.size() - (path.rfind('/') + 1);
+  if (path.starts_with('/') && name_bytes > handoff_name_bytes_max) {
+    return std::unexpected(fmt::format("the name of a handoff socket must not be longer than {} bytes, this one has {}",
+                                       handoff_name_bytes_max, name_bytes));
   }
-  if (path.ends_with('/')) return std::unexpected(quoted(path) + " is a directory, not the path of a Unix socket");
-  if (path.size() > unix_path_bytes_max) {
-    return std::unexpected(fmt::format("the path of a Unix socket must not be longer than {} bytes, this one has {}",
-                                       unix_path_bytes_max, path.size()));
-  }
-  return std::string(path);
+  return socket_path(path, handoff_path_bytes_max);
 }
 
 Parsed<Address> parse_address(std::string_view text) {

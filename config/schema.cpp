@@ -199,7 +199,7 @@ constexpr Key<Limits> limit_keys[] = {
 constexpr Section<Limits> limits_section{"limits", "in `limits`", limit_keys};
 
 void read_handoff_socket(Reader& reader, const Node& node, Handoff& handoff) {
-  if (const auto text = reader.text_unless_auto(node)) reader.assign(handoff.socket, node, parse_socket_path(*text));
+  if (const auto text = reader.text_unless_auto(node)) reader.assign(handoff.socket, node, parse_handoff_path(*text));
 }
 
 constexpr Key<Handoff> handoff_keys[] = {

@@ -149,16 +149,23 @@ Result<Frame> Channel::receive(Deadline deadline) {
   }
 }
 
-Result<std::optional<Frame>> Channel::try_receive() {
+Result<const Frame*> Channel::look() {
   while (received_.empty() && !broken_) {
     auto read = read_some();
     if (!read) {
       broken_ = read.error();
     } else if (!*read) {
-      return std::nullopt;
+      return nullptr;
     }
   }
   if (received_.empty()) return std::unexpected(*broken_);
+  return &received_.front();
+}
+
+Result<std::optional<Frame>> Channel::try_receive() {
+  const auto next = look();
+  if (!next) return std::unexpected(next.error());
+  if (*next == nullptr) return std::nullopt;
   std::optional<Frame> frame(std::move(received_.front()));
   received_.pop_front();
   return frame;

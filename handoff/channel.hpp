@@ -41,7 +41,7 @@ struct Frame {
 
 class Channel {
  public:
-  explicit Channel(UniqueFd socket);
+  Channel(UniqueFd socket);       // implicitly: a connected socket is a channel
 
   // Returns when the whole frame is in the channel. Any error means that it is not, and the channel is of no use for
   // sending any more. `descriptors` stay the caller's.
@@ -53,6 +53,8 @@ class Channel {
 
   // The same without waiting; nothing: no whole frame is here yet.
   Result<std::optional<Frame>> try_receive();
+  // The same, and the frame stays the next one; null: no whole frame is here yet.
+  Result<const Frame*> look();
 
   // Waits until a frame, or the channel's end, can be received or one of `others` is readable; false: the deadline came.
   bool wait(std::span<const int> others, Deadline deadline);

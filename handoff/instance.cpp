@@ -61,10 +61,13 @@ bool InstanceLock::take_within(std::chrono::milliseconds limit) {
 }
 
 bool InstanceLock::is_at(const std::string& path) const {
-  struct stat ours{};
   struct stat there{};
-  return ::fstat(fd_.get(), &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_dev == there.st_dev &&
-         ours.st_ino == there.st_ino;
+  return ::stat(path.c_str(), &there) == 0 && identity() == FileIdentity{there.st_dev, there.st_ino};
+}
+
+FileIdentity InstanceLock::identity() const {
+  struct stat ours{};
+  return ::fstat(fd_.get(), &ours) == 0 ? FileIdentity{ours.st_dev, ours.st_ino} : FileIdentity{};
 }
 
 void InstanceLock::release() {

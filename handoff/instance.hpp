@@ -4,12 +4,20 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "handoff/result.hpp"
 #include "handoff/unique_fd.hpp"
 
 namespace baton::handoff {
+
+// Tells one file from another, in whatever mount namespace.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
 
 // A flock that the kernel frees when its process dies. The descriptor is never passed on.
 class InstanceLock {
@@ -31,6 +39,7 @@ class InstanceLock {
   bool held() const { return held_; }
   // Whether `path` is the file that this lock is on.
   bool is_at(const std::string& path) const;
+  FileIdentity identity() const;
   int descriptor() const { return fd_.get(); }
 
  private:

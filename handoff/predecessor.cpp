@@ -21,8 +21,8 @@ bool is_readable(int descriptor) {
 
 class Conversation {
  public:
-  Conversation(UniqueFd socket, Donor& donor, const PredecessorTerms& terms, Adopter* returns)
-      : channel_(std::move(socket)),
+  Conversation(Channel channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns)
+      : channel_(std::move(channel)),
         donor_(donor),
         terms_(terms),
         offering_(channel_, donor, terms.step_timeout),
@@ -193,10 +193,7 @@ class Conversation {
   }
 
   void tell_abort(const std::string& text) {
-    wire::Abort abort;
-    abort.set_text(text);
-    // Best effort: the end of the channel says the same.
-    (void)send_record(channel_, Kind::abort, abort, Clock::now());
+    send_abort(channel_, {Fault::refused, text}, Clock::now());
   }
 
   // ── The one way to give up ──────────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +234,7 @@ class Conversation {
 
 }  // namespace
 
-HandoverOutcome hand_over(UniqueFd channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns) {
+HandoverOutcome hand_over(Channel channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns) {
   return Conversation(std::move(channel), donor, terms, returns).run();
 }
 

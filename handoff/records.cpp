@@ -15,6 +15,13 @@ Result<void> send_record(Channel& channel, Kind kind, const google::protobuf::Me
   return channel.send(kind, record.SerializeAsString(), descriptors, secrets, deadline);
 }
 
+void send_abort(Channel& channel, const Error& error, Deadline deadline) {
+  wire::Abort abort;
+  abort.set_code(static_cast<std::uint32_t>(error.fault));
+  abort.set_text(error.text.substr(0, limits::text_bytes_max));
+  (void)send_record(channel, Kind::abort, abort, deadline);
+}
+
 Error unexpected_frame(const Frame& frame, Kind expected) {
   if (frame.kind == Kind::abort) {
     wire::Abort abort;

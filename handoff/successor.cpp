@@ -55,14 +55,15 @@ class Conversation {
   // Hello, Inherit, Ready.
   Result<void> begin() {
     const Deadline deadline = Clock::now() + terms_.hello_timeout;
+    // If it cannot be sent, what the other side said before it hung up is still to be read.
+    if (terms_.speaks_first) (void)say_hello(0, deadline);
     auto frame = receive_kind(channel_, Kind::hello, deadline);
     if (!frame) return std::unexpected(frame.error());
     auto hello = parse<wire::Hello>(*frame);
     if (!hello) return std::unexpected(hello.error());
-    wire::Hello ours = make_hello({hello->generation() + 1, ::getpid(), terms_.version}, terms_.features);
-    ours.set_returns(probation_ != nullptr);
-    auto sent = send_record(channel_, Kind::hello, ours, deadline);
-    if (!sent) return sent;
+    if (!terms_.speaks_first) {
+      if (auto sent = say_hello(hello->generation() + 1, deadline); !sent) return sent;
+    }
     if (auto common = check_hello(*hello); !common) return common;
 
     Inheritance inheritance;
@@ -80,6 +81,12 @@ class Conversation {
     wire::Ready ready;
     for (const auto& address : shared_addresses_) ready.add_addresses(address);
     return send_record(channel_, Kind::ready, ready, Clock::now() + terms_.hello_timeout);
+  }
+
+  Result<void> say_hello(std::uint64_t generation, Deadline deadline) {
+    wire::Hello hello = make_hello({generation, ::getpid(), terms_.version}, terms_.features);
+    hello.set_returns(probation_ != nullptr);
+    return send_record(channel_, Kind::hello, hello, deadline);
   }
 
   // Until we are the instance, or have a reason to give back what we have.
@@ -161,10 +168,7 @@ class Conversation {
 
   void tell_abort(const Error& error) {
     if (error.fault == Fault::closed) return;
-    wire::Abort abort;
-    abort.set_code(static_cast<std::uint32_t>(error.fault));
-    abort.set_text(error.text.substr(0, limits::text_bytes_max));
-    (void)send_record(channel_, Kind::abort, abort, Clock::now() + std::chrono::milliseconds(100));
+    send_abort(channel_, error, Clock::now() + std::chrono::milliseconds(100));
   }
 
   Channel channel_;

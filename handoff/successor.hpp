@@ -15,6 +15,7 @@ namespace baton::handoff {
 struct SuccessorTerms {
   std::string version;
   std::vector<std::string> features;             // that our decoder understands
+  bool speaks_first = false;                     // we came to the meeting point; nobody there expects us
   std::chrono::milliseconds hello_timeout{10'000};
   std::chrono::milliseconds step_timeout{2'000};     // of the predecessor's answers when we give back
 };

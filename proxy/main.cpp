@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/version.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -15,10 +16,12 @@
 #include "config/load.hpp"
 #include "demo/demo.hpp"
 #include "handoff/limits.hpp"
+#include "handoff/meeting_point.hpp"
 #include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 #include "proxy/ctl/command_line.hpp"
 #include "proxy/ctl/ctl.hpp"
+#include "proxy/process/paths.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server.hpp"
@@ -29,6 +32,8 @@ namespace log = baton::runtime::log;
 
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
+constexpr std::string_view takeover_auto = "auto";
+constexpr std::chrono::seconds meeting_timeout{10};
 
 const char* environment(const char* name) { return std::getenv(name); }
 
@@ -36,6 +41,7 @@ struct RunOptions {
   std::string config;
   std::string pid_file;
   std::string log_level;
+  std::string takeover;                  // the path of a handoff socket; "auto": the configuration's; empty: none
 };
 
 std::string find_config(const std::string& given) {
@@ -73,11 +79,18 @@ class Refuser final : public baton::handoff::Adopter {
   std::string why_;
 };
 
-int cannot_start(const std::string& why, baton::handoff::UniqueFd channel) {
+// To whom we succeed, if to anybody.
+struct Predecessor {
+  baton::handoff::UniqueFd channel;
+  bool is_met = false;                   // at its handoff socket, where nobody expects us; else it has started us
+};
+
+int cannot_start(const std::string& why, Predecessor predecessor) {
   std::cerr << why << (why.ends_with('\n') ? "" : "\n") << std::flush;
-  if (channel) {
+  if (predecessor.channel) {
     Refuser refuser(why.substr(0, why.find_last_not_of('\n') + 1));
-    baton::handoff::succeed(std::move(channel), refuser, {.version = BATON_VERSION, .features = {}});
+    baton::handoff::succeed(std::move(predecessor.channel), refuser,
+                            {.version = BATON_VERSION, .features = {}, .speaks_first = predecessor.is_met});
   }
   return exit_failed;
 }
@@ -100,17 +113,49 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOpti
   return baton::proxy::LoadedConfiguration{std::move(config), std::move(text)};
 }
 
+std::string handoff_socket(const RunOptions& options, const baton::config::Config& config) {
+  if (options.takeover != takeover_auto) return options.takeover;
+  const auto paths = baton::process::resolve_paths(config);
+  if (!paths.handoff_socket) throw std::runtime_error("--takeover: there is no handoff socket: " + paths.warning);
+  return *paths.handoff_socket;
+}
+
+// The running instance at its handoff socket; no channel: nobody listens there. Throws std::runtime_error.
+Predecessor meet_predecessor(const std::string& socket) {
+  auto channel = baton::handoff::connect_to(socket, meeting_timeout);
+  if (channel) return {.channel = std::move(*channel), .is_met = true};
+  if (channel.error().fault != baton::handoff::Fault::closed) throw std::runtime_error(channel.error().text);
+  log::warning("takeover: nobody listens on {} ({}); this process starts as the first", socket, channel.error().text);
+  return {};
+}
+
+// Before the configuration is known to be valid, a path on the command line is the only one there is.
+Predecessor meet_predecessor_if_named(const RunOptions& options) {
+  if (options.takeover == takeover_auto) return {};
+  auto channel = baton::handoff::connect_to(options.takeover, meeting_timeout);
+  return {.channel = channel ? std::move(*channel) : baton::handoff::UniqueFd(), .is_met = true};
+}
+
+// A process that was started as a successor is no taker, whatever its arguments say: they are its predecessor's.
+bool is_taker(const RunOptions& options, const Predecessor& predecessor) {
+  return !predecessor.channel && !options.takeover.empty();
+}
+
 int run(const RunOptions& options, std::vector<std::string> arguments) {
-  baton::handoff::UniqueFd channel = baton::handoff::take_channel();
+  Predecessor predecessor{.channel = baton::handoff::take_channel()};
   const auto given = baton::handoff::take_configuration();
   auto passed = baton::process::take_passed_sockets();
   auto loaded = load(options, given);
-  if (!loaded) return cannot_start("the configuration is invalid:\n" + loaded.error(), std::move(channel));
+  if (!loaded) {
+    if (is_taker(options, predecessor)) predecessor = meet_predecessor_if_named(options);
+    return cannot_start("the configuration is invalid:\n" + loaded.error(), std::move(predecessor));
+  }
 
   log::start(baton::proxy::log_level(loaded->config));
   log::set_tag("g? " + std::to_string(::getpid()));
   int code = exit_failed;
   try {
+    if (is_taker(options, predecessor)) predecessor = meet_predecessor(handoff_socket(options, loaded->config));
     baton::proxy::Server server(baton::proxy::make_settings(std::move(loaded->config)),
                                 {.arguments = std::move(arguments),
                                  .configuration_text = std::move(loaded->text),
@@ -118,10 +163,10 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                  .load = [&options] { return load(options); },
                                  .notifier = baton::process::Notifier::from_environment(),
                                  .passed = std::move(passed)});
-    code = channel ? server.run_as_successor(std::move(channel)) : server.run();
+    code = predecessor.channel ? server.run_as_successor(std::move(predecessor.channel), predecessor.is_met) : server.run();
   } catch (const std::exception& error) {
     log::stop();
-    return cannot_start(std::string("baton: ") + error.what(), std::move(channel));
+    return cannot_start(std::string("baton: ") + error.what(), std::move(predecessor));
   }
   log::stop();
   return code;
@@ -183,6 +228,10 @@ int main(int argc, char** argv) {
   run_command.add_option("-c,--config", run_options.config,
                          "configuration file (default: ./baton.yaml, then /etc/baton/baton.yaml)");
   run_command.add_option("--pid-file", run_options.pid_file, "instead of pid_file in the configuration");
+  // A flag, so that it never swallows the next argument.
+  run_command.add_flag("--takeover{auto}", run_options.takeover,
+                       "succeed the instance that runs already, live, at its handoff socket (--takeover=SOCKET, else "
+                       "handoff.socket of the configuration); if none runs, start as usual");
   run_command.add_option("--log-level", run_options.log_level, "instead of log.level in the configuration")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 

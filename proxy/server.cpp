@@ -65,7 +65,8 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       leftovers_timer_(context_),
       certificates_timer_(context_),
       manager_(context_, std::move(options_.notifier)),
-      progress_timer_(context_) {
+      progress_timer_(context_),
+      takers_(context_, [this](Taker taker) { taken_over_by(std::move(taker)); }) {
   prepare_process();
 }
 
@@ -119,6 +120,7 @@ int Server::run() {
   become_first();
   start_workers(1);
   open_admin({});
+  if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
   if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   instance_ = true;
   accept();
@@ -139,6 +141,7 @@ int Server::loop() {
   if (instance_) {
     pid_file_.withdraw();
     if (admin_path_) unlink_path(*admin_path_);
+    takers_.withdraw();
     for (const BoundSocket& socket : sockets_) unlink_path(socket);
   }
   for (const Leftover& leftover : leftovers_) ::kill(leftover.pid, SIGKILL);

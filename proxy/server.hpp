@@ -27,6 +27,7 @@
 #include "proxy/service_manager.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/state/instance_record.hpp"
+#include "proxy/takers.hpp"
 #include "proxy/workers.hpp"
 
 namespace baton::proxy {
@@ -61,8 +62,8 @@ class Server {
 
   // Serves as the first of its line, until a signal ends it. Returns the exit code.
   int run();
-  // The same as the successor at the other end of `channel`.
-  int run_as_successor(handoff::UniqueFd channel);
+  // The same as the successor at the other end of `channel`. `speaks_first`: we came there by ourselves, as a taker.
+  int run_as_successor(handoff::UniqueFd channel, bool speaks_first = false);
 
  private:
   // ── Start and end (server.cpp) ────────────────────────────────────────────────────────────────────────────────
@@ -119,6 +120,9 @@ class Server {
   // The same with what ran before, as it was.
   std::optional<std::string> begin_rollback();
   std::optional<std::string> hand_over_to(const handoff::Program& program);
+  std::optional<std::string> why_no_handover() const;
+  // With a successor that is our child, or with one that is not: then `child` is 0, and nobody signals or awaits it.
+  void converse(handoff::Channel channel, pid_t child);
   // Connections that what ran before could not serve: they would stay here to their end.
   std::uint64_t unknown_to_previous();
   void upgrade_failed_to_start(const std::string& why);
@@ -130,8 +134,13 @@ class Server {
   bool reclaim();
   bool lock_path_is_ours();
   void watch_leftovers();
-  void upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor);
-  std::string explain_failure(const handoff::HandoverOutcome& outcome, pid_t successor);
+  void upgrade_ended(handoff::HandoverOutcome outcome, pid_t child);
+  void retire(const handoff::Report& report, pid_t child);
+  std::string explain_failure(const handoff::HandoverOutcome& outcome, pid_t child);
+
+  // ── Takers (server_takeover.cpp) ──────────────────────────────────────────────────────────────────────────────────
+  handoff::Result<void> open_meeting_point();
+  void taken_over_by(Taker taker);
 
   // ── Being the successor (server_succession.cpp) ───────────────────────────────────────────────────────────────
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
@@ -164,6 +173,7 @@ class Server {
   std::vector<BoundSocket> sockets_;
   std::unique_ptr<admin::Admin> admin_;
   std::optional<BoundSocket> admin_path_;    // its address, to remove a Unix path at the end
+  Takers takers_;
   Shared shared_;
   std::unique_ptr<Workers> workers_;
 
@@ -180,6 +190,7 @@ class Server {
   std::unique_ptr<WorkersDonor> donor_;      // during an upgrade; of a successor: when it gives back
   std::unique_ptr<WorkersAdopter> returns_;  // during an upgrade: takes what the successor gives back
   std::thread conversation_;
+  std::string taker_;                        // the successor, if it is not our child
   bool upgrading_ = false;
   std::vector<const BoundSocket*> not_taken_;   // of sockets_: the successor has no such address
   bool conversation_over_ = true;
@@ -191,6 +202,7 @@ class Server {
     std::chrono::steady_clock::time_point deadline;
   };
   std::vector<Leftover> leftovers_;
+  bool predecessor_is_trusted_ = false;
   bool succeeding_ = false;                  // we are a successor, and the conversation is not over
   pid_t successor_pid_ = 0;                  // our child, while it has not been reaped
   std::optional<int> successor_status_;

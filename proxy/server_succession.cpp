@@ -37,6 +37,16 @@ std::optional<std::string> changed_path(const state::InstanceRecord& theirs, con
   return differs("admin.bind", theirs.admin, ours.admin ? ours.admin->text() : "");
 }
 
+// In another mount namespace the same path may be another file: with two locks there would be two instances.
+std::optional<std::string> other_lock(const state::InstanceRecord& theirs, const handoff::InstanceLock& ours,
+                                      const std::string& path) {
+  if (theirs.lock_inode == 0 || ours.identity() == handoff::FileIdentity{theirs.lock_device, theirs.lock_inode}) {
+    return std::nullopt;
+  }
+  return path + " is another file here than for the running instance; the two processes must share the folder of "
+                "handoff.socket, under the same path";
+}
+
 // The sender itself; but what replaces a crashed process goes back to what ran before that one.
 std::optional<Previous> what_ran_before(const state::InstanceRecord& record, handoff::Inheritance& inheritance,
                                         const LaunchOptions& ours) {
@@ -55,10 +65,12 @@ std::optional<Previous> what_ran_before(const state::InstanceRecord& record, han
 
 }  // namespace
 
-int Server::run_as_successor(handoff::UniqueFd channel) {
+int Server::run_as_successor(handoff::UniqueFd channel, bool speaks_first) {
   conversation_over_ = false;
   succeeding_ = true;
-  conversation_ = std::thread([this, channel = std::move(channel)]() mutable {
+  const auto peer = handoff::peer_of(channel.get());
+  predecessor_is_trusted_ = peer && handoff::is_trusted(*peer);
+  conversation_ = std::thread([this, speaks_first, channel = std::move(channel)]() mutable {
     WorkersAdopter adopter(AdopterDuties{
         .inherit = [this](handoff::Inheritance inheritance) {
           return in_main([&] { return inherit(std::move(inheritance)); });
@@ -74,6 +86,7 @@ int Server::run_as_successor(handoff::UniqueFd channel) {
     auto outcome = handoff::succeed(std::move(channel), adopter,
                                     {.version = options_.version,
                                      .features = state::features(),
+                                     .speaks_first = speaks_first,
                                      .step_timeout = settings_->config.handoff.step_timeout},
                                     &probation);
     asio::post(context_, [this, outcome = std::move(outcome)]() mutable { succession_ended(std::move(outcome)); });
@@ -91,22 +104,30 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   for (auto& socket : inheritance.sockets) {
     if (socket.name == "@admin") admin = std::move(socket.descriptor);
     if (socket.name == "@lock") lock = std::move(socket.descriptor);
+    if (socket.name == "@handoff" && paths_.handoff_socket) {
+      takers_.meet_at(handoff::MeetingPoint::inherited(std::move(socket.descriptor), *paths_.handoff_socket));
+    }
   }
   auto opened = paths_.lock ? handoff::InstanceLock::on_file(*paths_.lock)
                             : lock ? handoff::InstanceLock::reopened(lock) : handoff::InstanceLock::on_memory();
   if (!opened) return std::unexpected(opened.error());
   lock_ = std::move(*opened);
+  if (paths_.lock) {
+    if (auto text = other_lock(*record, lock_, *paths_.lock)) return refuse(std::move(*text));
+  }
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid());
     if (!file) return std::unexpected(file.error());
     pid_file_ = std::move(*file);
   }
   draining_ = record->draining;
-  previous_ = what_ran_before(*record, inheritance, options_);
+  // Root that takes over from another user never runs that user's program.
+  if (predecessor_is_trusted_) previous_ = what_ran_before(*record, inheritance, options_);
   // A predecessor that knows no TLS has none.
   settings_->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
   try {
-    sockets_ = bind_listeners(settings_->config, inheritance.sockets, record->lent);
+    // A taker's own service manager may have passed some as well.
+    sockets_ = bind_or_take(settings_->config, std::move(options_.passed), std::move(inheritance.sockets), record->lent);
     start_workers(inheritance.generation + 1);
     if (paths_.admin) {
       open_admin(std::move(admin));
@@ -129,6 +150,7 @@ handoff::Result<void> Server::become_instance() {
   instance_ = true;
   if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
   if (admin_) admin_->resume();
+  if (auto opened = open_meeting_point(); !opened) log::error("takeover: nobody can take over: {}", opened.error().text);
   return {};
 }
 
@@ -178,6 +200,7 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   log::error("the predecessor {} ({}); {} connections are served here to their end",
              outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back", outcome.reason,
              shared_.connections.load());
+  takers_.close();
   exit_code_ = 1;
   stopping_ = true;
   sockets_.clear();

@@ -69,25 +69,35 @@ std::uint64_t Server::unknown_to_previous() {
   return unknown;
 }
 
-std::optional<std::string> Server::hand_over_to(const handoff::Program& program) {
+std::optional<std::string> Server::why_no_handover() const {
   if (upgrading_) return "one is under way already; ask again when that has ended";
   if (stopping_) return "this process is stopping";
   if (!instance_) return "this process is not the instance";
+  return std::nullopt;
+}
+
+std::optional<std::string> Server::hand_over_to(const handoff::Program& program) {
+  if (auto why_not = why_no_handover()) return why_not;
   if (!lock_path_is_ours()) return std::nullopt;
-  if (conversation_.joinable()) conversation_.join();
   auto started = handoff::start_successor(program);
   if (!started) {
     upgrade_failed_to_start(started.error().text);
     return std::nullopt;
   }
+  log::info("upgrade begins: started {} as PID {}", program.arguments[0], started->pid);
+  tell(admin::started_event(started->pid, program.arguments[0]));
+  converse(std::move(started->channel), started->pid);
+  return std::nullopt;
+}
+
+void Server::converse(handoff::Channel channel, pid_t child) {
+  if (conversation_.joinable()) conversation_.join();
   upgrading_ = true;
   conversation_over_ = false;
   signals_passed_on_ = 0;
   remembered_signals_.clear();
-  successor_pid_ = started->pid;
+  successor_pid_ = child;
   successor_status_.reset();
-  log::info("upgrade begins: started {} as PID {}", program.arguments[0], started->pid);
-  tell(admin::started_event(started->pid, program.arguments[0]));
   connections_to_move_.reset();
   tell_progress();
 
@@ -103,7 +113,7 @@ std::optional<std::string> Server::hand_over_to(const handoff::Program& program)
                   .reclaim = [this] { return in_main([this] { return reclaim(); }); }});
   returns_ = std::make_unique<WorkersAdopter>(
       AdopterDuties{.inherit = {}, .workers = [this]() -> Workers& { return *workers_; }, .accept = {}, .take_over = {}});
-  conversation_ = std::thread([this, pid = started->pid, channel = std::move(started->channel), handoff]() mutable {
+  conversation_ = std::thread([this, child, channel = std::move(channel), handoff]() mutable {
     const handoff::PredecessorTerms terms{
         .self = {shared_.generation, ::getpid(), options_.version},
         .features = state::features(),
@@ -113,9 +123,8 @@ std::optional<std::string> Server::hand_over_to(const handoff::Program& program)
         .return_timeout = handoff.finish_timeout + 2 * handoff.step_timeout,
     };
     auto outcome = handoff::hand_over(std::move(channel), *donor_, terms, returns_.get());
-    asio::post(context_, [this, pid, outcome = std::move(outcome)]() mutable { upgrade_ended(std::move(outcome), pid); });
+    asio::post(context_, [this, child, outcome = std::move(outcome)]() mutable { upgrade_ended(std::move(outcome), child); });
   });
-  return std::nullopt;
 }
 
 void Server::upgrade_failed_to_start(const std::string& why) {
@@ -130,6 +139,7 @@ handoff::Estate Server::estate() {
     estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
   }
   if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
+  if (takers_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, takers_.descriptor()});
   if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.descriptor()});
   estate.application = state::encode(state::InstanceRecord{
       .handoff_socket = paths_.handoff_socket.value_or(""),
@@ -139,6 +149,8 @@ handoff::Estate Server::estate() {
       .lent = lent_addresses(sockets_),
       .arguments = options_.arguments,
       .previous = {},
+      .lock_device = lock_.identity().device,
+      .lock_inode = lock_.identity().inode,
   });
   if (!settings_->tls.empty()) estate.secrets = settings_->ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = options_.configuration_text;
@@ -193,6 +205,7 @@ std::string Server::resign() {
   signals_passed_on_ = remembered_signals_.size();
   manager_.rest();
   if (admin_) admin_->pause();
+  takers_.pause();
   resigned_ = true;
   instance_ = false;
   lock_.release();
@@ -206,6 +219,7 @@ bool Server::reclaim() {
   resigned_ = false;
   manager_.serving(*workers_, serving_status(), ::getpid());      // the successor may have named itself already
   if (admin_) admin_->resume();
+  takers_.resume();
   if (paths_.pid_file) {
     // The successor may have named itself already.
     if (auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid())) {
@@ -216,10 +230,10 @@ bool Server::reclaim() {
   return true;
 }
 
-std::string Server::explain_failure(const handoff::HandoverOutcome& outcome, pid_t successor) {
+std::string Server::explain_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
   // The channel usually ends because the successor did; how, helps more than that it did. One that hangs does not
   // answer this either.
-  for (int i = 0; i < 100 && successor_pid_ == successor && !successor_status_; ++i) {
+  for (int i = 0; i < 100 && child != 0 && successor_pid_ == child && !successor_status_; ++i) {
     reap();
     if (!successor_status_) ::usleep(1000);
   }
@@ -227,7 +241,7 @@ std::string Server::explain_failure(const handoff::HandoverOutcome& outcome, pid
   return outcome.reason + "; the successor " + handoff::describe_exit(*successor_status_);
 }
 
-void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
+void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
   upgrading_ = false;
   conversation_over_ = true;
   donor_.reset();
@@ -241,42 +255,53 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
   }
   if (outcome.ending != handoff::Ending::rolled_back) {
     tell_result({"completed", outcome.reason, outcome.report});
-    const auto instance = static_cast<pid_t>(outcome.report.to.pid);      // not always our child: that may be a wrapper
-    manager_.succeeded_by(instance > 0 ? instance : successor);
-    // Signals that came too late to go with Done.
-    for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) {
-      ::kill(instance > 0 ? instance : successor, remembered_signals_[i]);
-    }
-    stopping_ = true;
-    const std::uint64_t left = shared_.connections.load();
-    if (left != 0) log::warning("{} connections could not be moved and are served here to their end", left);
-    for (const BoundSocket* socket : not_taken_) {
-      workers_->at(0).loop().call([&] { workers_->at(0).empty_queue(as_workers_see_it(*socket)); });
-      unlink_path(*socket);
-    }
-    workers_->each([](Worker& worker) { worker.begin_stop(); });
-    sockets_.clear();
-    watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
-    return;
+    return retire(outcome.report, child);
   }
 
-  const std::string why = explain_failure(outcome, successor);
-  // A successor that owns nothing is of no use to anybody. One that may own connections serves them to their end and ends
-  // by itself; if it hangs, it is killed when that end must have come.
-  if (successor_pid_ == successor && !outcome.successor_serves) {
-    ::kill(successor, SIGKILL);
-  } else if (successor_pid_ == successor) {
+  const std::string why = explain_failure(outcome, child);
+  // A child that owns nothing is of no use to anybody. One that may own connections serves them to their end and ends by
+  // itself; if it hangs, it is killed when that end must have come. A taker is not ours to kill.
+  if (child != 0 && successor_pid_ == child && !outcome.successor_serves) {
+    ::kill(child, SIGKILL);
+  } else if (child != 0 && successor_pid_ == child) {
     const config::Handoff& handoff = settings_->config.handoff;
-    leftovers_.push_back({successor, std::chrono::steady_clock::now() + handoff.drain_timeout + handoff.step_timeout * 2});
+    leftovers_.push_back({child, std::chrono::steady_clock::now() + handoff.drain_timeout + handoff.step_timeout * 2});
     watch_leftovers();
   }
-  if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor);
+  const pid_t named = child != 0 ? child : static_cast<pid_t>(outcome.report.to.pid);     // as it calls itself
+  if (paths_.pid_file && named != 0) handoff::PidFile::discard_temporary(*paths_.pid_file, named);
   last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   tell_result(*last_upgrade_);
   stopping_ = false;
   std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
   obey_remembered_signals();
+}
+
+// The successor is the instance.
+void Server::retire(const handoff::Report& report, pid_t child) {
+  if (child != 0) {
+    const pid_t instance = report.to.pid > 0 ? static_cast<pid_t>(report.to.pid) : child;   // the child may be a wrapper
+    manager_.succeeded_by(instance);
+    // Signals that came too late to go with Done.
+    for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) ::kill(instance, remembered_signals_[i]);
+  } else {
+    // It belongs to another service, and its PID means nothing to our service manager. What was asked of us too late
+    // ends with us.
+    log::info("taken over by {}", taker_);
+    manager_.stopping("taken over by " + taker_);
+  }
+  stopping_ = true;
+  takers_.close();
+  const std::uint64_t left = shared_.connections.load();
+  if (left != 0) log::warning("{} connections could not be moved and are served here to their end", left);
+  for (const BoundSocket* socket : not_taken_) {
+    workers_->at(0).loop().call([&] { workers_->at(0).empty_queue(as_workers_see_it(*socket)); });
+    unlink_path(*socket);
+  }
+  workers_->each([](Worker& worker) { worker.begin_stop(); });
+  sockets_.clear();
+  watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
 }
 
 void Server::watch_leftovers() {

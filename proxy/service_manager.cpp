@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 #include "proxy/runtime/log.hpp"
@@ -107,27 +108,33 @@ void ServiceManager::ask_workers() {
 
 // ── What was passed ───────────────────────────────────────────────────────────────────────────────────────────────
 
-std::vector<BoundSocket> bind_or_take(const config::Config& config, process::PassedSockets passed) {
+std::vector<BoundSocket> bind_or_take(const config::Config& config, process::PassedSockets passed,
+                                      std::vector<handoff::InheritedSocket> inherited, std::vector<std::string> lent) {
   for (const std::string& why : passed.refused) log::error("passed by the service manager, and closed: {}", why);
-  std::vector<std::string> lent;
   for (const auto& socket : passed.sockets) lent.push_back(socket.address);
-  const auto not_asked_for = [&passed] {
-    std::string all;
-    for (const auto& socket : passed.sockets) {
-      if (socket.descriptor) all += (all.empty() ? "" : ", ") + process::describe(socket);
+  // The first with an address is taken.
+  std::vector<handoff::InheritedSocket> all = std::move(inherited);
+  const std::size_t first_passed = all.size();
+  std::ranges::move(passed.sockets, std::back_inserter(all));
+  const auto not_taken = [&] {
+    std::string texts;
+    for (std::size_t i = first_passed; i < all.size(); ++i) {
+      if (all[i].descriptor) texts += (texts.empty() ? "" : ", ") + process::describe(all[i]);
     }
-    return all;
+    return texts;
   };
   std::vector<BoundSocket> sockets;
   try {
-    sockets = bind_listeners(config, passed.sockets, lent);
+    sockets = bind_listeners(config, all, lent);
   } catch (const std::runtime_error& error) {
-    const std::string others = not_asked_for();
+    const std::string others = not_taken();
     if (others.empty()) throw;
     throw std::runtime_error(std::string(error.what()) + "; the service manager passed others: " + others);
   }
-  if (const std::string others = not_asked_for(); !others.empty()) {
-    log::warning("passed by the service manager, and closed, since no listener has the address: {}", others);
+  if (const std::string others = not_taken(); !others.empty()) {
+    log::warning("passed by the service manager, and closed, since {}: {}",
+                 first_passed == 0 ? "no listener has the address" : "no listener has the address or its socket is inherited",
+                 others);
   }
   return sockets;
 }

@@ -54,8 +54,11 @@ class ServiceManager {
   std::size_t unanswered_ = 0;               // workers that were asked and are silent yet
 };
 
-// The listening sockets of a process that has no predecessor: those that were passed, where a listener asks for them.
-// What nobody asks for is reported and closed. Throws as bind_listeners does.
-std::vector<BoundSocket> bind_or_take(const config::Config& config, process::PassedSockets passed);
+// The listening sockets of a process: those of a predecessor, and those that were passed, where a listener asks for them.
+// Of two with one address the predecessor's is taken: clients wait in its queue. What was passed and is not taken is
+// reported and closed. `lent` are addresses of what a service manager passed to a predecessor. Throws as bind_listeners does.
+std::vector<BoundSocket> bind_or_take(const config::Config& config, process::PassedSockets passed,
+                                      std::vector<handoff::InheritedSocket> inherited = {},
+                                      std::vector<std::string> lent = {});
 
 }  // namespace baton::proxy

@@ -1,5 +1,6 @@
 // A successor that talks properly up to a step and then fails in one of many ways. It is started in the program's
-// place; which step and which way, a file named `behaviour` beside it says ("Adopted hang").
+// place; which step and which way, a file named `behaviour` beside it says ("Adopted hang"). Or it comes by itself, as a
+// taker: hostile_successor SOCKET STEP WAY
 #include <signal.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "handoff/meeting_point.hpp"
 #include "handoff/records.hpp"
 
 namespace {
@@ -32,13 +34,14 @@ Behaviour behaviour_beside(const std::string& program) {
 
 class HostileSuccessor {
  public:
-  HostileSuccessor(UniqueFd socket, Behaviour behaviour)
-      : channel_(std::move(socket)), behaviour_(std::move(behaviour)) {}
+  HostileSuccessor(UniqueFd socket, Behaviour behaviour, bool speaks_first)
+      : channel_(std::move(socket)), behaviour_(std::move(behaviour)), speaks_first_(speaks_first) {}
 
   void run() {
+    if (speaks_first_) answer(Kind::hello, make_hello({0, ::getpid(), "hostile"}, {}));
     auto hello = parse<wire::Hello>(next());
     if (!hello) die(hello.error().text);
-    answer(Kind::hello, make_hello({hello->generation() + 1, ::getpid(), "hostile"}, {}));
+    if (!speaks_first_) answer(Kind::hello, make_hello({hello->generation() + 1, ::getpid(), "hostile"}, {}));
 
     wire::Ready ready;
     for (bool last = false; !last;) {
@@ -120,13 +123,19 @@ class HostileSuccessor {
 
   Channel channel_;
   const Behaviour behaviour_;
+  const bool speaks_first_;
   std::vector<UniqueFd> kept_;
 };
 
 }  // namespace
 
-int main(int, char** argv) {
+int main(int argc, char** argv) {
+  if (argc == 4) {
+    auto socket = connect_to(argv[1], std::chrono::seconds(10));
+    if (!socket) die(socket.error().text);
+    HostileSuccessor(std::move(*socket), {argv[2], argv[3]}, true).run();
+  }
   const char* channel = std::getenv("BATON_HANDOFF");
   if (channel == nullptr) die("there is no BATON_HANDOFF");
-  HostileSuccessor(UniqueFd(std::atoi(channel)), behaviour_beside(argv[0])).run();
+  HostileSuccessor(UniqueFd(std::atoi(channel)), behaviour_beside(argv[0]), false).run();
 }

@@ -33,7 +33,7 @@ void expect_one_instance(const Baton& baton) {
   EXPECT_EQ(baton.readyz(), 200);
   EXPECT_EQ(baton.connect().get("/bytes/100").body, pattern(100)) << "a new connection is served";
   std::vector<std::string> paths = paths_of_an_instance(baton);
-  EXPECT_EQ(paths, (std::vector<std::string>{"admin.sock", "baton.pid"})) << baton.log();
+  EXPECT_EQ(paths, (std::vector<std::string>{"admin.sock", "baton.pid", "handoff.sock"})) << baton.log();
 }
 
 void expect_nothing_left(const Baton& baton, pid_t group) {

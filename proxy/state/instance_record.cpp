@@ -16,6 +16,8 @@ std::string encode(const InstanceRecord& record) {
   for (const std::string& address : record.lent) out.add_lent(address);
   for (const std::string& argument : record.arguments) out.add_arguments(argument);
   out.set_after_crash(record.after_crash);
+  out.set_lock_device(record.lock_device);
+  out.set_lock_inode(record.lock_inode);
   if (record.previous) {
     auto& previous = *out.mutable_previous();
     for (const std::string& argument : record.previous->arguments) previous.add_arguments(argument);
@@ -39,7 +41,9 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .lent = {in.lent().begin(), in.lent().end()},
                         .arguments = {in.arguments().begin(), in.arguments().end()},
                         .after_crash = in.after_crash(),
-                        .previous = {}};
+                        .previous = {},
+                        .lock_device = in.lock_device(),
+                        .lock_inode = in.lock_inode()};
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
   if (in.has_previous()) {
     const wire::Program& previous = in.previous();

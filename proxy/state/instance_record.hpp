@@ -30,6 +30,8 @@ struct InstanceRecord {
   std::vector<std::string> arguments;  // that the sender was started with; empty: it does not say
   bool after_crash = false;            // the sender ran nothing itself: it replaces what crashed
   std::optional<Program> previous;     // with after_crash: what had run before that
+  std::uint64_t lock_device = 0;       // the file that the sender's lock is on; 0: it does not say
+  std::uint64_t lock_inode = 0;
   bool operator==(const InstanceRecord&) const = default;
 };
 
