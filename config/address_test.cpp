@@ -73,6 +73,16 @@ TEST(Addresses, AUnixPathMayFillTheKernelsStructureAndNoMore) {
   EXPECT_FALSE(parse_address("unix:" + longest + "x"));
 }
 
+TEST(Addresses, AHandoffSocketMayLieAsDeepAsTheFileSystemAllowsUnderAShortName) {
+  const std::string folder = "/" + std::string(200, 'd') + "/";
+  EXPECT_TRUE(parse_handoff_path(folder + std::string(handoff_name_bytes_max, 'n')));
+  EXPECT_FALSE(parse_handoff_path(folder + std::string(handoff_name_bytes_max + 1, 'n')));
+  EXPECT_TRUE(parse_handoff_path("/" + std::string(handoff_path_bytes_max - 3, 'd') + "/n"));
+  EXPECT_FALSE(parse_handoff_path("/" + std::string(handoff_path_bytes_max - 2, 'd') + "/n"));
+  EXPECT_EQ(parse_handoff_path("h.sock").error(), "the path of a Unix socket must be absolute, not `h.sock`");
+  EXPECT_FALSE(parse_handoff_path("/run/"));
+}
+
 TEST(Addresses, AHostNameHasTheLengthsOfDns) {
   EXPECT_TRUE(parse_address(std::string(63, 'a') + ":80"));
   EXPECT_FALSE(parse_address(std::string(64, 'a') + ":80"));

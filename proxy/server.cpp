@@ -260,6 +260,10 @@ void Server::on_signal(int signal) {
       }
       if (stopping_) {
         log::info("second signal: stopping at once");
+        if (upgrading_ && !taker_.empty()) {
+          instance_ = false;      // a taker lives on, and may need the paths of the instance
+          return exit_with(0);
+        }
         if (upgrading_ && successor_pid_ != 0) {
           ::kill(successor_pid_, SIGKILL);
           if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor_pid_);

@@ -84,6 +84,7 @@ std::optional<std::string> Server::hand_over_to(const handoff::Program& program)
     upgrade_failed_to_start(started.error().text);
     return std::nullopt;
   }
+  taker_.clear();
   log::info("upgrade begins: started {} as PID {}", program.arguments[0], started->pid);
   tell(admin::started_event(started->pid, program.arguments[0]));
   converse(std::move(started->channel), started->pid);

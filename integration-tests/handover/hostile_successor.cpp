@@ -130,12 +130,12 @@ class HostileSuccessor {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 4) {
+  const char* channel = std::getenv("BATON_HANDOFF");
+  if (channel == nullptr && argc == 4) {
     auto socket = connect_to(argv[1], std::chrono::seconds(10));
     if (!socket) die(socket.error().text);
     HostileSuccessor(std::move(*socket), {argv[2], argv[3]}, true).run();
   }
-  const char* channel = std::getenv("BATON_HANDOFF");
   if (channel == nullptr) die("there is no BATON_HANDOFF");
   HostileSuccessor(UniqueFd(std::atoi(channel)), behaviour_beside(argv[0]), false).run();
 }

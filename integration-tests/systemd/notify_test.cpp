@@ -215,7 +215,9 @@ void expect_a_whole_life(Baton& baton, const std::string& complaint) {
   const pid_t group = baton.pid();
   Client client = baton.connect();
   EXPECT_EQ(client.get("/bytes/1").body, pattern(1));
-  EXPECT_EQ(baton.count_log_lines(std::regex("the service manager cannot be told anything.*" + complaint)), 1u) << baton.log();
+  const std::regex line("the service manager cannot be told anything.*" + complaint);
+  baton.await_log(line);
+  EXPECT_EQ(baton.count_log_lines(line), 1u) << baton.log();
   baton.signal(SIGHUP);
   baton.await_log(log_lines::reload_done);
   baton.upgrade();

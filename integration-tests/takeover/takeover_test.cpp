@@ -185,6 +185,37 @@ TEST_F(Takeover, ASignalThatComesMeanwhileIsObeyedByTheTaker) {
   EXPECT_EQ(client.response().body, "held");
 }
 
+class LongTakeover : public testing::Test {
+ protected:
+  Settings settings() const {
+    Settings settings(origin.address());
+    settings.handoff += ", finish_timeout: 15s";   // a held request holds the takeover up
+    return settings;
+  }
+  Origin origin;
+  Baton baton{settings()};
+  Client idle = baton.connect();
+  Client held = baton.connect();
+};
+
+TEST_F(LongTakeover, ASecondTermEndsThePredecessorAndLeavesThePathsToTheTaker) {
+  idle.get("/bytes/1");
+  held.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  Taker taker(baton);
+  baton.await_log(std::regex("upgrade begins: .* takes over"));
+  baton.await_number("connections.idle", 0);
+  baton.signal(SIGTERM);
+  baton.signal(SIGINT);
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  taker.await_log(std::regex("this process is the instance now"));
+  baton.follow_pid_file();
+  EXPECT_EQ(baton.pid(), taker.pid());
+  EXPECT_EQ(idle.get("/bytes/9").body, pattern(9));
+  origin.gate().open();
+  expect_one_instance(baton);
+}
+
 // A predecessor that hears its Hello and hangs.
 TEST_F(Takeover, ATermToATakerThatHasNothingYetEndsItAlone) {
   const TempDir directory;

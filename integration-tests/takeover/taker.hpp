@@ -43,6 +43,7 @@ class Taker : public Process {
   // It gives up, says why, and exits with 1.
   void await_failure(const std::string& why) {
     EXPECT_EQ(await_exit(), (Ended{1, 0})) << err();
+    await_end_of_output();
     EXPECT_NE(err().find(why), std::string::npos) << err();
   }
 
