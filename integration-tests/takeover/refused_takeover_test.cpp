@@ -199,13 +199,14 @@ TEST_F(Visitors, WhoSayNothingKeepNoTakerWaiting) {
 }
 
 TEST_F(Visitors, WhoComeInFloodsCostFewDescriptors) {
+  client.get("/bytes/1");                          // it has been accepted
   const std::size_t before = descriptor_count(baton.pid());
   std::list<Stream> visitors = silent_ones(500);
   visitors.back().send("no Hello at all, but more than a header");
   baton.await_log(std::regex("is no taker: it did not say Hello"));
   EXPECT_LE(descriptor_count(baton.pid()), before + 17);
   visitors.clear();
-  await([&] { return descriptor_count(baton.pid()) == before; }, "the visitors to be gone");
+  await([&] { return descriptor_count(baton.pid()) <= before; }, "the visitors to be gone");
   expect_untouched();
 }
 
