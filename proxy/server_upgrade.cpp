@@ -69,12 +69,13 @@ std::uint64_t Server::unknown_to_previous() {
   return unknown;
 }
 
-std::optional<std::string> Server::hand_over_to(const handoff::Program& program) {
+std::optional<std::string> Server::hand_over_to(handoff::Program program) {
   if (upgrading_) return "one is under way already; ask again when that has ended";
   if (stopping_) return "this process is stopping";
   if (!instance_) return "this process is not the instance";
   if (!lock_path_is_ours()) return std::nullopt;
   if (conversation_.joinable()) conversation_.join();
+  if (options_.supervisor) program.descriptors.push_back(options_.supervisor->door());
   auto started = handoff::start_successor(program);
   if (!started) {
     upgrade_failed_to_start(started.error().text);
@@ -124,14 +125,8 @@ void Server::upgrade_failed_to_start(const std::string& why) {
   tell_result(*last_upgrade_);
 }
 
-handoff::Estate Server::estate() {
-  handoff::Estate estate;
-  for (const BoundSocket& socket : sockets_) {
-    estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
-  }
-  if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
-  if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.descriptor()});
-  estate.application = state::encode(state::InstanceRecord{
+state::InstanceRecord Server::record() const {
+  return {
       .handoff_socket = paths_.handoff_socket.value_or(""),
       .pid_file = paths_.pid_file.value_or(""),
       .admin = paths_.admin ? paths_.admin->text() : "",
@@ -139,7 +134,17 @@ handoff::Estate Server::estate() {
       .lent = lent_addresses(sockets_),
       .arguments = options_.arguments,
       .previous = {},
-  });
+  };
+}
+
+handoff::Estate Server::estate() {
+  handoff::Estate estate;
+  for (const BoundSocket& socket : sockets_) {
+    estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
+  }
+  if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
+  if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.descriptor()});
+  estate.application = state::encode(record());
   if (!settings_->tls.empty()) estate.secrets = settings_->ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = options_.configuration_text;
   estate.executable = executable_.get();
@@ -208,11 +213,12 @@ bool Server::reclaim() {
   if (admin_) admin_->resume();
   if (paths_.pid_file) {
     // The successor may have named itself already.
-    if (auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid())) {
+    if (auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid())) {
       pid_file_ = std::move(*file);
       (void)pid_file_.publish();
     }
   }
+  announce();
   return true;
 }
 
@@ -243,6 +249,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
     tell_result({"completed", outcome.reason, outcome.report});
     const auto instance = static_cast<pid_t>(outcome.report.to.pid);      // not always our child: that may be a wrapper
     manager_.succeeded_by(instance > 0 ? instance : successor);
+    if (options_.supervisor) options_.supervisor->succeeded_by(instance > 0 ? instance : successor, successor == 0);
     // Signals that came too late to go with Done.
     for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) {
       ::kill(instance > 0 ? instance : successor, remembered_signals_[i]);
@@ -275,6 +282,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t successor) {
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   tell_result(*last_upgrade_);
   stopping_ = false;
+  if (supervisor_gone_) return supervisor_gone();
   std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
   obey_remembered_signals();
 }
