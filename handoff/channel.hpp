@@ -64,6 +64,12 @@ class Channel {
 
   int descriptor() const { return socket_.get(); }
 
+  // Nothing of what has come is in here, so that somebody else can go on with the socket.
+  bool is_between_frames() const { return received_.empty() && header_filled_ == 0 && arriving_.descriptors.empty() && !broken_; }
+
+  // The socket itself, for that; the channel is of no use afterwards.
+  UniqueFd release() { return std::move(socket_); }
+
  private:
   // Reads what is there without waiting. False: nothing was there.
   Result<bool> read_some();

@@ -22,6 +22,7 @@ std::unexpected<Error> failed(const std::string& what) {
   return fail(Fault::system, what + ": " + std::strerror(errno));
 }
 
+// Of the process that writes it: two of them may be about to name the same supervisor.
 std::string temporary_of(const std::string& path, pid_t pid) { return path + "." + std::to_string(pid) + ".tmp"; }
 
 }  // namespace
@@ -79,7 +80,7 @@ Result<PidFile> PidFile::prepare(const std::string& path, pid_t pid) {
   PidFile file;
   file.path_ = path;
   file.pid_ = pid;
-  const std::string temporary = temporary_of(path, pid);
+  const std::string temporary = temporary_of(path, ::getpid());
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) return failed("cannot write the PID file " + temporary);
   file.temporary_ = temporary;
@@ -114,10 +115,13 @@ Result<void> PidFile::publish() {
 
 void PidFile::withdraw() {
   discard();
-  if (pid_ == 0) return;
-  std::ifstream in(path_);
+  if (pid_ != 0) remove_if_it_names(path_, pid_);
+}
+
+void PidFile::remove_if_it_names(const std::string& path, pid_t pid) {
+  std::ifstream in(path);
   pid_t named = 0;
-  if (in >> named && named == pid_) ::unlink(path_.c_str());
+  if (in >> named && named == pid) ::unlink(path.c_str());
 }
 
 void PidFile::discard() {

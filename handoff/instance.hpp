@@ -53,6 +53,7 @@ class InstanceLock {
 class PidFile {
  public:
   PidFile() = default;
+  // `pid` is whom the file will name: this process, or the one that supervises it.
   static Result<PidFile> prepare(const std::string& path, pid_t pid);
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&& other) noexcept;
@@ -61,8 +62,10 @@ class PidFile {
   ~PidFile();                       // removes a temporary that was not published
 
   Result<void> publish();
-  // Removes the file if it still names us; only the instance may call it.
+  // Removes the file if it still names whom we named; only the instance may call it.
   void withdraw();
+  // The same for a process that is gone.
+  static void remove_if_it_names(const std::string& path, pid_t pid);
 
  private:
   void discard();

@@ -164,6 +164,15 @@ TEST(PidFile, IsWithdrawnOnlyWhileItNamesItsOwnProcess) {
   EXPECT_FALSE(std::filesystem::exists(directory / "pid"));
 }
 
+TEST(PidFile, ItsTemporaryIsTheWritersWhoeverItNames) {
+  const Directory directory;
+  const auto file = PidFile::prepare(directory / "pid", 1234);
+  PidFile::discard_temporary(directory / "pid", 1234);
+  EXPECT_EQ(directory.files(), 1u);
+  PidFile::discard_temporary(directory / "pid", ::getpid());
+  EXPECT_EQ(directory.files(), 0u);
+}
+
 TEST(PidFile, ADefaultOneWithdrawsNothing) {
   PidFile none;
   none.withdraw();

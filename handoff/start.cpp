@@ -21,8 +21,8 @@ namespace baton::handoff {
 namespace {
 
 // What belongs to this process and to no child of it.
-constexpr std::string_view ours_alone[] = {channel_variable, configuration_variable, "LISTEN_PID", "LISTEN_FDS",
-                                           "LISTEN_FDNAMES", "WATCHDOG_PID"};
+constexpr std::string_view ours_alone[] = {channel_variable, configuration_variable, supervisor_variable, "LISTEN_PID",
+                                           "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"};
 
 std::unexpected<Error> failed(const std::string& what, int error) {
   return fail(Fault::system, what + ": " + std::strerror(error));
@@ -40,7 +40,8 @@ UniqueFd in_memory(const std::string& text) {
   return file;
 }
 
-std::vector<std::string> environment_with(const std::vector<LeftDescriptor>& descriptors) {
+std::vector<std::string> environment_with(const std::vector<LeftDescriptor>& descriptors,
+                                          const std::vector<std::string>& more) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view name = std::string_view(*variable).substr(0, std::string_view(*variable).find('='));
@@ -49,6 +50,7 @@ std::vector<std::string> environment_with(const std::vector<LeftDescriptor>& des
     if (!is_ours) variables.emplace_back(*variable);
   }
   for (const auto& left : descriptors) variables.push_back(left.variable + "=" + std::to_string(left.descriptor));
+  variables.insert(variables.end(), more.begin(), more.end());
   return variables;
 }
 
@@ -57,6 +59,11 @@ std::vector<char*> as_pointers(std::vector<std::string>& texts) {
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
+}
+
+// A descriptor's link leads to the open file, whatever has become of its name.
+std::string path_of(const Program& program) {
+  return program.executable >= 0 ? "/proc/self/fd/" + std::to_string(program.executable) : program.arguments[0];
 }
 
 }  // namespace
@@ -74,6 +81,7 @@ Result<pid_t> start(const Program& program) {
   for (const auto& left : descriptors) {
     ::posix_spawn_file_actions_adddup2(&actions, left.descriptor, left.descriptor);    // the child's copy survives exec
   }
+  for (const int kept : program.kept) ::posix_spawn_file_actions_adddup2(&actions, kept, kept);
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -82,11 +90,12 @@ Result<pid_t> start(const Program& program) {
   ::sigfillset(&all);
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                             (program.own_group ? POSIX_SPAWN_SETPGROUP : 0)));
   std::vector<std::string> arguments = program.arguments;
-  std::vector<std::string> environment = environment_with(descriptors);
-  // The link leads to the open file, whatever has become of its name.
-  const std::string path = program.executable >= 0 ? "/proc/self/fd/" + std::to_string(program.executable) : arguments[0];
+  std::vector<std::string> environment = environment_with(descriptors, program.environment);
+  const std::string path = path_of(program);
   pid_t pid = 0;
   const int error = ::posix_spawnp(&pid, path.c_str(), &actions, &attributes, as_pointers(arguments).data(),
                                    as_pointers(environment).data());
@@ -94,6 +103,18 @@ Result<pid_t> start(const Program& program) {
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return failed("cannot start " + program.arguments[0], error);
   return pid;
+}
+
+Error become(const Program& program) {
+  std::vector<int> surviving = program.kept;
+  for (const auto& left : program.descriptors) surviving.push_back(left.descriptor);
+  for (const int descriptor : surviving) ::fcntl(descriptor, F_SETFD, 0);
+  std::vector<std::string> arguments = program.arguments;
+  std::vector<std::string> environment = environment_with(program.descriptors, program.environment);
+  ::execvpe(path_of(program).c_str(), as_pointers(arguments).data(), as_pointers(environment).data());
+  const int error = errno;
+  for (const int descriptor : surviving) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  return failed("cannot become " + program.arguments[0], error).error();
 }
 
 Result<Started> start_successor(Program program) {

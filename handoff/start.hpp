@@ -15,6 +15,7 @@ namespace baton::handoff {
 
 // The environment variables that name a descriptor. Part of the wire format: names and meanings never change.
 inline constexpr const char* channel_variable = "BATON_HANDOFF";
+inline constexpr const char* supervisor_variable = "BATON_SUPERVISOR";         // the door of the parent that supervises us
 inline constexpr const char* configuration_variable = "BATON_CONFIGURATION";   // a configuration instead of the file
 
 // A descriptor that the program gets, and the variable that tells it which.
@@ -28,10 +29,16 @@ struct Program {
   int executable = -1;                             // a descriptor to execute instead; stays the caller's
   std::optional<std::string> configuration;        // the text, instead of the file that the arguments name
   std::vector<LeftDescriptor> descriptors;
+  std::vector<int> kept = {};                      // more descriptors that it gets, under the same numbers
+  std::vector<std::string> environment = {};       // "NAME=value", beside ours
+  bool own_group = false;                          // it leads a process group of its own
 };
 
 // A path is resolved anew: what is on disk now is what starts. Signals are unblocked and have their usual effects.
 Result<pid_t> start(const Program& program);
+
+// This process becomes the program, with its PID, its children and its blocked signals. Returns only why it did not.
+Error become(const Program& program);
 
 struct Started {
   pid_t pid = 0;

@@ -25,6 +25,8 @@
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server.hpp"
+#include "proxy/supervisor/renewal.hpp"
+#include "proxy/supervisor/supervisor.hpp"
 
 namespace {
 
@@ -37,11 +39,17 @@ constexpr std::chrono::seconds meeting_timeout{10};
 
 const char* environment(const char* name) { return std::getenv(name); }
 
+const std::map<std::string, baton::config::LogLevel> log_levels{{"debug", baton::config::LogLevel::debug},
+                                                                {"info", baton::config::LogLevel::info},
+                                                                {"warning", baton::config::LogLevel::warning},
+                                                                {"error", baton::config::LogLevel::error}};
+
 struct RunOptions {
   std::string config;
   std::string pid_file;
   std::string log_level;
   std::string takeover;                  // the path of a handoff socket; "auto": the configuration's; empty: none
+  bool supervise = false;
 };
 
 std::string find_config(const std::string& given) {
@@ -103,12 +111,7 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOpti
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
-  static const std::map<std::string, baton::config::LogLevel> levels{
-      {"debug", baton::config::LogLevel::debug},
-      {"info", baton::config::LogLevel::info},
-      {"warning", baton::config::LogLevel::warning},
-      {"error", baton::config::LogLevel::error}};
-  if (!options.log_level.empty()) config.log.level = levels.at(options.log_level);
+  if (!options.log_level.empty()) config.log.level = log_levels.at(options.log_level);
   std::string text = baton::config::print(config);
   return baton::proxy::LoadedConfiguration{std::move(config), std::move(text)};
 }
@@ -141,10 +144,35 @@ bool is_taker(const RunOptions& options, const Predecessor& predecessor) {
   return !predecessor.channel && !options.takeover.empty();
 }
 
+// `state` is what the version before left in this process; without it, the first worker is started.
+int supervise(const RunOptions& options, std::vector<std::string> arguments, const std::optional<std::string>& state) {
+  baton::config::Config own;
+  if (!options.log_level.empty()) own.log.level = log_levels.at(options.log_level);
+  log::start(baton::proxy::log_level(own));
+  log::set_tag(std::to_string(::getpid()));
+  (void)baton::process::Notifier::from_environment();      // a watchdog that is meant for another process is no worker's
+  int code = exit_failed;
+  try {
+    auto supervisor = state ? baton::supervisor::Supervisor(std::move(arguments), *state)
+                            : baton::supervisor::Supervisor(std::move(arguments));
+    code = supervisor.run();
+  } catch (const std::exception& error) {
+    log::error("supervisor: {}", error.what());
+  }
+  log::stop();
+  return code;
+}
+
 int run(const RunOptions& options, std::vector<std::string> arguments) {
+  const auto state = baton::supervisor::take_state();
+  if (const auto code = baton::supervisor::answer_dry_run(state)) return *code;
+  auto line = baton::supervisor::WorkerLine::from_environment();
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
+  const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
+  if (is_parent) return supervise(options, std::move(arguments), state);
+
   const auto given = baton::handoff::take_configuration();
-  auto passed = baton::process::take_passed_sockets();
+  auto passed = baton::process::take_passed_sockets(line ? line->supervisor() : ::getpid());
   auto loaded = load(options, given);
   if (!loaded) {
     if (is_taker(options, predecessor)) predecessor = meet_predecessor_if_named(options);
@@ -162,7 +190,8 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                  .version = BATON_VERSION,
                                  .load = [&options] { return load(options); },
                                  .notifier = baton::process::Notifier::from_environment(),
-                                 .passed = std::move(passed)});
+                                 .passed = std::move(passed),
+                                 .supervisor = std::move(line)});
     code = predecessor.channel ? server.run_as_successor(std::move(predecessor.channel), predecessor.is_met) : server.run();
   } catch (const std::exception& error) {
     log::stop();
@@ -234,6 +263,9 @@ int main(int argc, char** argv) {
                        "handoff.socket of the configuration); if none runs, start as usual");
   run_command.add_option("--log-level", run_options.log_level, "instead of log.level in the configuration")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+
+  run_command.add_flag("--supervise", run_options.supervise,
+                       "a small parent keeps the PID and replaces what crashes (implied as PID 1)");
 
   std::string check_file;
   bool print = false;

@@ -61,10 +61,11 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       paths_(process::resolve_paths(settings_->config)),
       context_(1),
       signals_(context_, process::signal_descriptor().release()),
+      supervisor_(context_),
       drain_timer_(context_),
       leftovers_timer_(context_),
       certificates_timer_(context_),
-      manager_(context_, std::move(options_.notifier)),
+      manager_(context_, std::move(options_.notifier), options_.supervisor != nullptr),
       progress_timer_(context_),
       takers_(context_, [this](Taker taker) { taken_over_by(std::move(taker)); }) {
   prepare_process();
@@ -103,7 +104,7 @@ void Server::become_first() {
   }
   sockets_ = bind_or_take(settings_->config, std::move(options_.passed));
   if (paths_.pid_file) {
-    auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid());
+    auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
     if (!file) throw std::runtime_error(file.error().text);
     pid_file_ = std::move(*file);
   }
@@ -126,6 +127,7 @@ int Server::run() {
   accept();
   log::info("{}", serving_status());
   manager_.serving(*workers_, serving_status());
+  announce();
   return loop();
 }
 
@@ -136,6 +138,7 @@ std::string Server::serving_status() const {
 
 int Server::loop() {
   read_signals();
+  watch_supervisor();
   watch_certificates();
   context_.run();
   if (instance_) {
@@ -143,7 +146,9 @@ int Server::loop() {
     if (admin_path_) unlink_path(*admin_path_);
     takers_.withdraw();
     for (const BoundSocket& socket : sockets_) unlink_path(socket);
+    leave_supervisor();
   }
+  if (options_.supervisor) options_.supervisor->end();
   for (const Leftover& leftover : leftovers_) ::kill(leftover.pid, SIGKILL);
   log::info("ended");
   if (!conversation_over_) {
@@ -307,6 +312,7 @@ void Server::reopen_logs() {
 void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
   stopping_ = true;
   if (instance_) manager_.stopping(std::string("stopping: ") + why);
+  leave_supervisor();
   log::info("stopping ({}): {} connections are served to their end{}", why, shared_.connections.load(),
             limit ? fmt::format(", at most {} s", limit->count() / 1000) : "");
   const auto listening = listening_sockets();
@@ -354,6 +360,7 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
   admin::Status status;
   status.generation = shared_.generation;
   status.pid = ::getpid();
+  if (options_.supervisor) status.supervisor = options_.supervisor->supervisor();
   status.version = options_.version;
   status.state = stopping_ ? admin::State::stopping : draining_ ? admin::State::draining : admin::State::serving;
   status.ready = is_ready();

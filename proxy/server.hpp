@@ -26,6 +26,7 @@
 #include "proxy/process/paths.hpp"
 #include "proxy/service_manager.hpp"
 #include "proxy/settings.hpp"
+#include "proxy/supervisor/worker_line.hpp"
 #include "proxy/state/instance_record.hpp"
 #include "proxy/takers.hpp"
 #include "proxy/workers.hpp"
@@ -52,6 +53,7 @@ struct LaunchOptions {
   std::function<std::expected<LoadedConfiguration, std::string>()> load;
   process::Notifier notifier;                // of the service manager
   process::PassedSockets passed;
+  std::unique_ptr<supervisor::WorkerLine> supervisor;   // empty: this process is nobody's worker
 };
 
 class Server {
@@ -91,6 +93,14 @@ class Server {
   template <class Task>
   auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
 
+  // ── Being somebody's worker (server_supervision.cpp) ──────────────────────────────────────────────────────────
+  pid_t lasting_pid() const;                 // whom the PID file names
+  void watch_supervisor();
+  void supervisor_gone();
+  // What a replacement would need, whenever it has changed; nothing where nobody listens.
+  void announce();
+  void leave_supervisor();
+
   // ── Commands of the admin interface (server_commands.cpp) ─────────────────────────────────────────────────────
   bool is_ready() const;
   admin::Source admin_source();
@@ -119,13 +129,14 @@ class Server {
   std::optional<std::string> begin_upgrade(const std::string& binary = {});
   // The same with what ran before, as it was.
   std::optional<std::string> begin_rollback();
-  std::optional<std::string> hand_over_to(const handoff::Program& program);
+  std::optional<std::string> hand_over_to(handoff::Program program);
   std::optional<std::string> why_no_handover() const;
   // With a successor that is our child, or with one that is not: then `child` is 0, and nobody signals or awaits it.
   void converse(handoff::Channel channel, pid_t child);
   // Connections that what ran before could not serve: they would stay here to their end.
   std::uint64_t unknown_to_previous();
   void upgrade_failed_to_start(const std::string& why);
+  state::InstanceRecord record() const;
   handoff::Estate estate();
   void stop_accepting(const std::vector<std::string>& taken);
   void note_conduct(const handoff::Conduct& conduct);
@@ -157,6 +168,7 @@ class Server {
   process::Paths paths_;
   boost::asio::io_context context_;
   boost::asio::posix::stream_descriptor signals_;
+  boost::asio::posix::stream_descriptor supervisor_;   // readable when it is gone
   boost::asio::steady_timer drain_timer_;
   boost::asio::steady_timer leftovers_timer_;
   boost::asio::steady_timer certificates_timer_;
@@ -181,6 +193,8 @@ class Server {
   std::uint64_t inherited_requests_ = 0;
   std::optional<admin::LastUpgrade> last_upgrade_;
   std::int64_t started_at_us_ = runtime::unix_us();
+  bool after_crash_ = false;                 // we replace a process that crashed
+  bool supervisor_gone_ = false;
   bool draining_ = false;                    // by command: served on, but not ready
   bool last_reload_ok_ = true;
   std::vector<admin::LineSink> upgrade_lines_;   // of those who commanded the upgrade that is going on, or its end

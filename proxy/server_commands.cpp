@@ -66,6 +66,7 @@ admin::Reply Server::obey(admin::Command command) {
 admin::Reply Server::drain(bool on) {
   if (stopping_) return {conflict, "this process is stopping"};
   draining_ = on;
+  announce();
   const char* text = on ? "draining: /readyz answers 503, the service goes on" : "serving: /readyz answers 200";
   log::info("{}", text);
   return {ok, text};

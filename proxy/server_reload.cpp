@@ -77,6 +77,7 @@ std::expected<std::string, std::string> Server::reload() {
                                        settings_->config.upstreams.size());
   log::info("reload: {}", done);
   manager_.reloaded();
+  announce();
   return done;
 }
 

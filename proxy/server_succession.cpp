@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "handoff/executable.hpp"
 #include "proxy/adopter.hpp"
@@ -116,11 +117,14 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
     if (auto text = other_lock(*record, lock_, *paths_.lock)) return refuse(std::move(*text));
   }
   if (paths_.pid_file) {
-    auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid());
+    auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
     if (!file) return std::unexpected(file.error());
     pid_file_ = std::move(*file);
   }
   draining_ = record->draining;
+  after_crash_ = record->after_crash;
+  inherited_accepted_ = record->accepted_total;
+  inherited_requests_ = record->requests_total;
   // Root that takes over from another user never runs that user's program.
   if (predecessor_is_trusted_) previous_ = what_ran_before(*record, inheritance, options_);
   // A predecessor that knows no TLS has none.
@@ -151,22 +155,29 @@ handoff::Result<void> Server::become_instance() {
   if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
   if (admin_) admin_->resume();
   if (auto opened = open_meeting_point(); !opened) log::error("takeover: nobody can take over: {}", opened.error().text);
+  announce();
   return {};
 }
 
 handoff::Result<void> Server::take_over(const std::string& application, const handoff::Report& report) {
   const auto record = state::decode_instance_record(application);
-  if (record) {
+  // Who replaces a crashed process has heard all that is known with what it inherited.
+  if (record && !after_crash_) {
     inherited_accepted_ = record->accepted_total;
     inherited_requests_ = record->requests_total;
     draining_ = record->draining;            // somebody may have changed it since it was inherited
   }
-  last_upgrade_ = admin::LastUpgrade{"completed", "", report};
+  if (!after_crash_) last_upgrade_ = admin::LastUpgrade{"completed", "", report};
   if (auto become = become_instance(); !become) return become;
   // The predecessor will say it too; but it may die before it has, and then nobody else would.
   manager_.serving(*workers_, serving_status(), ::getpid());
-  log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
-            ::getpid(), admin::moved_of(report).clients_total);
+  if (after_crash_) {
+    log::info("serving: baton {}, generation {}, PID {}, in the place of a process that crashed", options_.version,
+              shared_.generation, ::getpid());
+  } else {
+    log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
+              ::getpid(), admin::moved_of(report).clients_total);
+  }
   if (record) remembered_signals_.insert(remembered_signals_.end(), record->signals.begin(), record->signals.end());
   return {};
 }
@@ -174,6 +185,7 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
 void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   conversation_over_ = true;
   succeeding_ = false;
+  if (supervisor_gone_) remembered_signals_.push_back(SIGTERM);
   if (outcome.ending == handoff::Succession::completed) return obey_remembered_signals();
   const auto unlink_what_we_bound = [this] {
     for (const BoundSocket& socket : sockets_) {
@@ -197,6 +209,7 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
     return obey_remembered_signals();
   }
   unlink_what_we_bound();
+  if (options_.supervisor) options_.supervisor->leave();
   log::error("the predecessor {} ({}); {} connections are served here to their end",
              outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back", outcome.reason,
              shared_.connections.load());

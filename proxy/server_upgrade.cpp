@@ -76,9 +76,10 @@ std::optional<std::string> Server::why_no_handover() const {
   return std::nullopt;
 }
 
-std::optional<std::string> Server::hand_over_to(const handoff::Program& program) {
+std::optional<std::string> Server::hand_over_to(handoff::Program program) {
   if (auto why_not = why_no_handover()) return why_not;
   if (!lock_path_is_ours()) return std::nullopt;
+  if (options_.supervisor) program.descriptors.push_back(options_.supervisor->door());
   auto started = handoff::start_successor(program);
   if (!started) {
     upgrade_failed_to_start(started.error().text);
@@ -134,15 +135,8 @@ void Server::upgrade_failed_to_start(const std::string& why) {
   tell_result(*last_upgrade_);
 }
 
-handoff::Estate Server::estate() {
-  handoff::Estate estate;
-  for (const BoundSocket& socket : sockets_) {
-    estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
-  }
-  if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
-  if (takers_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, takers_.descriptor()});
-  if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.descriptor()});
-  estate.application = state::encode(state::InstanceRecord{
+state::InstanceRecord Server::record() const {
+  return {
       .handoff_socket = paths_.handoff_socket.value_or(""),
       .pid_file = paths_.pid_file.value_or(""),
       .admin = paths_.admin ? paths_.admin->text() : "",
@@ -152,7 +146,18 @@ handoff::Estate Server::estate() {
       .previous = {},
       .lock_device = lock_.identity().device,
       .lock_inode = lock_.identity().inode,
-  });
+  };
+}
+
+handoff::Estate Server::estate() {
+  handoff::Estate estate;
+  for (const BoundSocket& socket : sockets_) {
+    estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
+  }
+  if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
+  if (takers_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, takers_.descriptor()});
+  if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.descriptor()});
+  estate.application = state::encode(record());
   if (!settings_->tls.empty()) estate.secrets = settings_->ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = options_.configuration_text;
   estate.executable = executable_.get();
@@ -223,11 +228,12 @@ bool Server::reclaim() {
   takers_.resume();
   if (paths_.pid_file) {
     // The successor may have named itself already.
-    if (auto file = handoff::PidFile::prepare(*paths_.pid_file, ::getpid())) {
+    if (auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid())) {
       pid_file_ = std::move(*file);
       (void)pid_file_.publish();
     }
   }
+  announce();
   return true;
 }
 
@@ -275,6 +281,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   tell_result(*last_upgrade_);
   stopping_ = false;
+  if (supervisor_gone_) return supervisor_gone();
   std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
   obey_remembered_signals();
 }
@@ -284,6 +291,7 @@ void Server::retire(const handoff::Report& report, pid_t child) {
   if (child != 0) {
     const pid_t instance = report.to.pid > 0 ? static_cast<pid_t>(report.to.pid) : child;   // the child may be a wrapper
     manager_.succeeded_by(instance);
+    if (options_.supervisor) options_.supervisor->succeeded_by(instance, false);
     // Signals that came too late to go with Done.
     for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) ::kill(instance, remembered_signals_[i]);
   } else {
@@ -291,6 +299,7 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     // ends with us.
     log::info("taken over by {}", taker_);
     manager_.stopping("taken over by " + taker_);
+    if (options_.supervisor) options_.supervisor->succeeded_by(static_cast<pid_t>(report.to.pid), true);
   }
   stopping_ = true;
   takers_.close();

@@ -23,8 +23,8 @@ constexpr std::chrono::seconds ask_for_time_every{2};
 
 }  // namespace
 
-ServiceManager::ServiceManager(asio::io_context& context, process::Notifier notifier)
-    : context_(context), notifier_(std::move(notifier)), watchdog_timer_(context) {}
+ServiceManager::ServiceManager(asio::io_context& context, process::Notifier notifier, bool supervised)
+    : context_(context), notifier_(std::move(notifier)), supervised_(supervised), watchdog_timer_(context) {}
 
 // A manager that cannot be reached is no reason to end, and one line about it is enough.
 void ServiceManager::tell(const std::string& message) {
@@ -37,7 +37,7 @@ void ServiceManager::tell(const std::string& message) {
 
 void ServiceManager::serving(Workers& workers, const std::string& status, std::optional<pid_t> main_pid) {
   status_ = process::status_assignment(status);
-  tell((main_pid ? fmt::format("MAINPID={}\n", *main_pid) : std::string()) + "READY=1\n" + status_);
+  tell((main_pid && !supervised_ ? fmt::format("MAINPID={}\n", *main_pid) : std::string()) + "READY=1\n" + status_);
   const bool is_fed = workers_ != nullptr;
   workers_ = &workers;
   if (is_fed || notifier_.watchdog().count() == 0) return;
@@ -51,7 +51,7 @@ void ServiceManager::rest() {
 }
 
 void ServiceManager::succeeded_by(pid_t successor) {
-  tell(fmt::format("MAINPID={}\nREADY=1", successor));
+  if (!supervised_) tell(fmt::format("MAINPID={}\nREADY=1", successor));
 }
 
 // ── Reloading ─────────────────────────────────────────────────────────────────────────────────────────────────────

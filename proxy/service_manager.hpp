@@ -21,7 +21,8 @@ namespace baton::proxy {
 class ServiceManager {
  public:
   // `context` runs the main thread's events. It, and the workers of `serving`, outlive this.
-  ServiceManager(boost::asio::io_context& context, process::Notifier notifier);
+  // `supervised`: the main process is another one, and stays it.
+  ServiceManager(boost::asio::io_context& context, process::Notifier notifier, bool supervised);
 
   // We are the instance: ready, and the watchdog is fed from now on. `main_pid` when we were not the one before.
   void serving(Workers& workers, const std::string& status, std::optional<pid_t> main_pid = {});
@@ -45,6 +46,7 @@ class ServiceManager {
 
   boost::asio::io_context& context_;
   process::Notifier notifier_;
+  const bool supervised_;
   std::error_code last_error_;               // of the message before
   std::string status_;
   std::chrono::steady_clock::time_point next_request_for_time_;

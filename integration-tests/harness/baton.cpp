@@ -48,6 +48,7 @@ void Baton::start() {
     binary = binary_path();
   }
   Command command{{binary, "run", "-c", config_path()}};
+  command.argv.insert(command.argv.end(), settings_.arguments.begin(), settings_.arguments.end());
   if (settings_.unprivileged && ::geteuid() == 0) {
     if (::chown(directory_.path().c_str(), nobody, nobody) != 0) throw Failure("cannot give the directory away");
     const std::string id = std::to_string(nobody);

@@ -32,6 +32,7 @@ struct Settings {
   std::string log = {};
   unsigned workers = 2;
   bool own_binary = false;       // run a copy in the test's directory, which can then be replaced
+  std::vector<std::string> arguments = {};  // more of `baton run`
   unsigned descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
   std::string shell = {};        // what a shell does before it becomes the program: "exec 2>&-"
   bool unprivileged = false;     // where the tests run as root: as nobody, who then owns the directory

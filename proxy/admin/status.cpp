@@ -93,6 +93,7 @@ Moved moved_of(const handoff::Report& report) {
 std::string to_json(const Status& status) {
   json::object object{{"generation", status.generation},
                       {"pid", status.pid},
+                      {"supervisor", nullptr},
                       {"version", text_of(status.version)},
                       {"state", name_of(status.state)},
                       {"connections", connections_of(status.connections)},
@@ -101,6 +102,7 @@ std::string to_json(const Status& status) {
                       {"requests_total", status.requests_total},
                       {"last_upgrade", nullptr},
                       {"rollback", nullptr}};
+  if (status.supervisor) object["supervisor"] = *status.supervisor;
   if (status.last_upgrade) object["last_upgrade"] = upgrade_of(*status.last_upgrade);
   if (status.rollback) {
     object["rollback"] = {{"version", text_of(status.rollback->version)}, {"unknown", status.rollback->unknown}};

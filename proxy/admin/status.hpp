@@ -42,6 +42,7 @@ enum class State {
 struct Status {
   std::uint64_t generation = 1;
   std::int64_t pid = 0;
+  std::optional<std::int64_t> supervisor;   // the PID that stays
   std::string version;
   State state = State::serving;
   bool ready = true;                  // as /readyz says

@@ -15,6 +15,7 @@ Status with_upgrade() {
   Status status;
   status.generation = 2;
   status.pid = 4712;
+  status.supervisor = 4700;
   status.version = "0.1.0";
   status.state = State::draining;
   status.connections = {.idle = 1, .head = 2, .exchange = 3, .tunnel = 4, .closing = 5, .upstream_idle = 6};
@@ -35,7 +36,7 @@ Status with_upgrade() {
 
 TEST(Status, HoldsEveryKeyInOneLine) {
   EXPECT_EQ(to_json(with_upgrade()),
-            R"({"generation":2,"pid":4712,"version":"0.1.0","state":"draining",)"
+            R"({"generation":2,"pid":4712,"supervisor":4700,"version":"0.1.0","state":"draining",)"
             R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
             R"("accepted_total":7,"requests_total":8,"last_upgrade":{"result":"completed","reason":"",)"
             R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
@@ -47,6 +48,7 @@ TEST(Status, HoldsEveryKeyInOneLine) {
 TEST(Status, WithoutAnUpgradeIsNull) {
   const json::object object = json::parse(to_json(Status{})).as_object();
   EXPECT_TRUE(object.at("last_upgrade").is_null());
+  EXPECT_TRUE(object.at("supervisor").is_null());
   EXPECT_EQ(object.at("state").as_string(), "serving");
 }
 

@@ -68,11 +68,13 @@ std::string status_table(const json::object& status) {
   add(table, "state", text(status, "state"));
   add(table, "generation", std::to_string(number(status, "generation")));
   add(table, "PID", std::to_string(number(status, "pid")));
+  // An older version says nothing of it, nor of what a rollback would do.
+  const json::value* supervisor = status.if_contains("supervisor");
+  if (supervisor != nullptr && !supervisor->is_null()) add(table, "supervisor", "PID " + std::to_string(number(status, "supervisor")));
   add(table, "connections", std::to_string(number(connections, "total")) + in_parentheses(connections));
   add(table, "upstream idle", std::to_string(number(status, "upstream_idle")));
   add(table, "accepted", std::to_string(number(status, "accepted_total")));
   add(table, "requests", std::to_string(number(status, "requests_total")));
-  // An older version says nothing of it.
   const json::value* rollback = status.if_contains("rollback");
   if (rollback != nullptr && !rollback->is_null()) add(table, "rollback", rollback_text(rollback->as_object()));
   const json::value& upgrade = status.at("last_upgrade");

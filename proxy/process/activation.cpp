@@ -73,11 +73,11 @@ std::string address_of(int fd) {
 
 }  // namespace
 
-PassedSockets take_passed_sockets() {
+PassedSockets take_passed_sockets(pid_t meant_for) {
   const auto count_text = take_variable("LISTEN_FDS");
   const auto pid_text = take_variable("LISTEN_PID");
   const auto names = split_names(take_variable("LISTEN_FDNAMES").value_or(""));
-  if (!count_text || !pid_text || number_in(*pid_text) != ::getpid()) return {};
+  if (!count_text || !pid_text || number_in(*pid_text) != meant_for) return {};
 
   PassedSockets passed;
   const std::optional<long> count = number_in(*count_text);

@@ -2,6 +2,8 @@
 // sd_listen_fds(3) describes.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -15,8 +17,8 @@ struct PassedSockets {
 };
 
 // Once, before this process opens anything: the numbers are believed. Each descriptor is closed at exec afterwards, and
-// the variables are gone. What is meant for another process (LISTEN_PID) is left alone.
-PassedSockets take_passed_sockets();
+// the variables are gone. What is meant for another process (LISTEN_PID) than `meant_for` is left alone.
+PassedSockets take_passed_sockets(pid_t meant_for);
 
 // "[::]:80 (http.socket)"
 std::string describe(const handoff::InheritedSocket& passed);

@@ -25,7 +25,7 @@ class PassedByEnvironment : public testing::Test {
 
 TEST_F(PassedByEnvironment, IsTakenOutOfIt) {
   pass("0");
-  const PassedSockets passed = take_passed_sockets();
+  const PassedSockets passed = take_passed_sockets(::getpid());
   EXPECT_TRUE(passed.sockets.empty());
   EXPECT_TRUE(passed.refused.empty());
   expect_clean();
@@ -34,7 +34,7 @@ TEST_F(PassedByEnvironment, IsTakenOutOfIt) {
 TEST_F(PassedByEnvironment, IsNotReadByAnotherProcess) {
   for (const std::string pid : {"1", "", "x", "-1"}) {
     pass("nonsense", pid);
-    EXPECT_TRUE(take_passed_sockets().refused.empty()) << pid;
+    EXPECT_TRUE(take_passed_sockets(::getpid()).refused.empty()) << pid;
     expect_clean();
   }
 }
@@ -42,7 +42,7 @@ TEST_F(PassedByEnvironment, IsNotReadByAnotherProcess) {
 TEST_F(PassedByEnvironment, MayBeNonsense) {
   for (const std::string count : {"", "x", "3x", "-1", "1000000000", "99999999999999999999"}) {
     pass(count);
-    const PassedSockets passed = take_passed_sockets();
+    const PassedSockets passed = take_passed_sockets(::getpid());
     ASSERT_EQ(passed.refused.size(), 1u) << count;
     EXPECT_EQ(passed.refused[0], "LISTEN_FDS is '" + count + "', and that is no number of sockets");
   }
@@ -52,7 +52,7 @@ TEST_F(PassedByEnvironment, MayNameWhatIsNotOpen) {
   const auto in_a_process_without_descriptors = [] {
     ::close_range(3, ~0u, 0);
     pass("3");
-    const PassedSockets passed = take_passed_sockets();
+    const PassedSockets passed = take_passed_sockets(::getpid());
     const std::vector<std::string> expected{"descriptor 3 (web) is not open", "descriptor 4 (more) is not open",
                                             "descriptor 5 (unknown) is not open"};
     ::_exit(passed.sockets.empty() && passed.refused == expected ? 0 : 1);

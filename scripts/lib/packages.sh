@@ -10,7 +10,7 @@ packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boos
 packages_test=(libgtest-dev libgmock-dev)
 packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   llvm-19)  # llvm-19 has the symbolizer that gives the sanitizers' stack traces their names.
-packages_peers=(nginx libnginx-mod-stream haproxy curl wrk openssl valgrind strace procps iproute2
+packages_peers=(nginx libnginx-mod-stream haproxy curl wrk openssl valgrind strace procps iproute2 supervisor
   python3 python3-h11 python3-websockets gnutls-bin wget testssl.sh)
 # Whoever has Node's npm from elsewhere keeps that: the distribution's would not go beside it.
 if ! command -v npm >/dev/null; then packages_peers+=(npm); fi

@@ -1,0 +1,167 @@
+// A worker that crashes is replaced by one of the same kind, on the same sockets.
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <list>
+#include <regex>
+
+#include "harness/log_lines.hpp"
+#include "harness/strace.hpp"
+#include "supervise/supervised.hpp"
+
+namespace baton::harness {
+namespace {
+
+class SupervisedCrash : public Supervised {
+ protected:
+  SupervisedCrash() : Supervised([](Settings& settings) { settings.limits = "uri_bytes: 4k"; }) {}
+
+  // As limits.uri_bytes of the first configuration says.
+  bool takes_a_long_uri() { return baton.connect().get("/bytes/1?" + std::string(2000, 'x')).status() == 200; }
+};
+
+TEST_F(SupervisedCrash, LosesNoConnectionThatWaitedInTheQueue) {
+  const pid_t first = worker();
+  await_known(first);
+  stop_and_await(first);
+  std::list<Client> waiting;
+  for (int i = 0; i < 50; ++i) waiting.emplace_back(baton.address()).send(get_request("/bytes/77"));
+  // What is on disk is no Baton any more, and no configuration.
+  replace_file(baton.config_path(), "no configuration at all\n");
+  install("/bin/false");
+  ::kill(first, SIGKILL);
+  for (Client& client : waiting) EXPECT_EQ(client.response().body, pattern(77)) << baton.log();
+  EXPECT_NE(worker(), first);
+  EXPECT_TRUE(takes_a_long_uri());
+  EXPECT_EQ(baton.number("generation"), 2);
+  EXPECT_TRUE(baton.status().at("last_upgrade").is_null());
+  EXPECT_EQ(baton.pid_in_file(), parent);
+  EXPECT_EQ(baton.count_log_lines(std::regex("in the place of a process that crashed")), 1u);
+  EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
+  expect_nothing_left();
+}
+
+TEST_F(SupervisedCrash, BySegmentationFaultIsReplacedAsWellAndTheNextUpgradeWorks) {
+  crash(SIGSEGV);
+  EXPECT_EQ(baton.connect().get("/bytes/5").body, pattern(5));
+  Client client = baton.connect();
+  client.get("/bytes/1");
+  upgrade();
+  EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
+  EXPECT_EQ(baton.number("generation"), 3);
+}
+
+TEST_F(SupervisedCrash, AfterAReloadKeepsWhatThatAdded) {
+  const Address added = loopback(free_port());
+  const std::string before = read_file(baton.config_path());
+  replace_file(baton.config_path(), std::regex_replace(before, std::regex(R"(listeners:\n)"),
+                                                       "listeners:\n  - { name: added, bind: \"" + added.text() + "\" }\n"));
+  baton.signal(SIGHUP);
+  baton.await_log(std::regex("reload: done"));
+  EXPECT_EQ(Client(added).get("/bytes/3").body, pattern(3));
+  const pid_t first = worker();
+  await_known(first);
+  stop_and_await(first);
+  Client waiting(added);
+  waiting.send(get_request("/bytes/4"));
+  ::kill(first, SIGKILL);
+  EXPECT_EQ(waiting.response().body, pattern(4)) << baton.log();
+}
+
+TEST_F(SupervisedCrash, AgainAndAgainIsGivenUpWithAClearLine) {
+  std::vector<Clock::time_point> at;
+  pid_t now = worker();
+  for (int i = 0; i < 4; ++i) {
+    now = crash();
+    at.push_back(Clock::now());
+  }
+  for (std::size_t i = 1; i < at.size(); ++i) EXPECT_GE(at[i] - at[i - 1], Milliseconds(900 << (i - 1))) << "it backs off";
+  await_known(now);
+  ::kill(now, SIGKILL);
+  EXPECT_EQ(baton.await_exit(), (Ended{1, 0})) << baton.log();
+  EXPECT_EQ(baton.count_log_lines(std::regex("gives up after 5 crashes in a row")), 1u) << baton.log();
+  expect_nothing_left();
+}
+
+TEST_F(SupervisedCrash, AStopWhileNobodyServesEndsInOrder) {
+  crash();
+  const pid_t second = worker();
+  await_known(second);
+  ::kill(second, SIGKILL);
+  baton.await_log(std::regex("the next replacement starts in 1 s"));
+  EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
+  expect_nothing_left();
+}
+
+TEST_F(SupervisedCrash, DoesNotMakeARollbackForgetWhatRanBefore) {
+  const std::string first_version = version();
+  install(BATON_OTHER_VERSION);
+  upgrade();
+  ASSERT_EQ(version(), "0.0.9-other");
+  const auto descriptors_of = [](pid_t pid) {
+    return await_standstill([pid] { return descriptor_count(pid); }, "the worker's descriptors");
+  };
+  const std::size_t descriptors = descriptors_of(worker());
+  const pid_t before = crash();
+  ASSERT_EQ(version(), "0.0.9-other");
+  EXPECT_EQ(descriptors_of(before), descriptors) << "it got nothing of the parent's";
+  install("/bin/false");
+  const Outcome outcome = ctl({"rollback"});
+  EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err << baton.log();
+  await_another_worker(before);
+  EXPECT_EQ(version(), first_version);
+  EXPECT_EQ(stop(), (Ended{0, 0}));
+}
+
+// Whoever is killed at whichever of its messages: somebody serves afterwards, and the next upgrade works.
+class SupervisedUpgrade : public Supervised, public testing::WithParamInterface<int> {
+ protected:
+  void SetUp() override {
+    if (!can_attach()) GTEST_SKIP() << "strace is not installed, or may not trace here";
+  }
+};
+
+TEST_P(SupervisedUpgrade, WhosePredecessorIsKilledLeavesAnInstance) {
+  const pid_t predecessor = worker();
+  await_known(predecessor);
+  Process tracer({{"sh", "-c", "exec strace -f -b execve -o /dev/null " +
+                                   injection("recvmsg", "signal=KILL", GetParam()) + " -p " + std::to_string(predecessor)}});
+  tracer.await_line(Process::Stream::err, std::regex("attached"));
+  baton.begin_upgrade();
+  await_another_worker(predecessor);
+  await([&] { return !is_alive(predecessor); }, "the predecessor to end");
+  EXPECT_TRUE(is_alive(parent));
+  EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
+  EXPECT_EQ(baton.pid_in_file(), parent);
+  await_known(worker());
+  upgrade();
+  EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
+  expect_nothing_left();
+}
+
+TEST_P(SupervisedUpgrade, WhoseSuccessorIsKilledLeavesAnInstance) {
+  const pid_t predecessor = worker();
+  replace_file(baton.binary_path(),
+               "#!/bin/sh\nexec strace -D -f -qq -o /dev/null " + injection("recvmsg", "signal=KILL", GetParam()) + " " +
+                   baton_binary() + " \"$@\"\n",
+               true);
+  baton.begin_upgrade();
+  baton.await_log(std::regex("upgrade: (failed|generation)"));
+  install(baton_binary());
+  await([&] { return baton.readyz() == 200; }, "somebody to serve");
+  const pid_t now = worker();
+  if (now == predecessor) {
+    EXPECT_EQ(baton.count_log_lines(std::regex("replaces the one")), 0u) << "the predecessor took everything back";
+  }
+  end_tracing(now);
+  await_known(now);
+  upgrade();
+  EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4));
+  EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
+}
+
+INSTANTIATE_TEST_SUITE_P(At, SupervisedUpgrade, testing::Values(2, 5, 8, 10));
+
+}  // namespace
+}  // namespace baton::harness

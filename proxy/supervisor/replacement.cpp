@@ -1,0 +1,70 @@
+#include "proxy/supervisor/replacement.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "handoff/start.hpp"
+#include "proxy/state/instance_record.hpp"
+
+namespace baton::supervisor {
+
+handoff::Result<handoff::Started> start_again(const Heritage& heritage, const std::vector<std::string>& arguments, int door) {
+  handoff::Program program{.arguments = arguments,
+                           .executable = heritage.executable.get(),
+                           .configuration = heritage.configuration,
+                           .descriptors = {{handoff::supervisor_variable, door}},
+                           .own_group = true};
+  // As its own command line was: an upgrade may have named another path.
+  const auto record = state::decode_instance_record(heritage.application);
+  if (record && !record->arguments.empty()) program.arguments = record->arguments;
+  return handoff::start_successor(std::move(program));
+}
+
+Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage)
+    : heritage_(std::move(heritage)),
+      pid_(started.pid),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      over_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  conversation_ = std::thread([this, channel = std::move(started.channel)]() mutable {
+    const handoff::PredecessorTerms terms{.self = {heritage_->generation, ::getpid(), heritage_->version}, .features = {}};
+    outcome_ = handoff::hand_over(std::move(channel), *this, terms);
+    ::eventfd_write(over_.get(), 1);
+  });
+}
+
+Replacement::~Replacement() {
+  call_off("the supervisor goes on without it");
+  if (conversation_.joinable()) conversation_.join();
+}
+
+const handoff::HandoverOutcome& Replacement::outcome() {
+  if (conversation_.joinable()) conversation_.join();
+  return outcome_;
+}
+
+void Replacement::call_off(const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  if (!called_off_) called_off_ = why;
+  ::eventfd_write(wake_.get(), 1);
+}
+
+handoff::Estate Replacement::estate() {
+  handoff::Estate estate{.sockets = {},
+                         .application = heritage_->application,
+                         .secrets = {},
+                         .configuration = heritage_->configuration,
+                         .executable = heritage_->executable.get()};
+  for (const handoff::InheritedSocket& socket : heritage_->sockets) {
+    estate.sockets.push_back({socket.name, socket.address, socket.descriptor.get()});
+  }
+  return estate;
+}
+
+std::string Replacement::resign() { return state::encode(state::InstanceRecord{}); }
+
+std::optional<std::string> Replacement::called_off() {
+  const std::lock_guard lock(mutex_);
+  return called_off_;
+}
+
+}  // namespace baton::supervisor

@@ -1,0 +1,62 @@
+// A process that takes the place of one that crashed. The supervisor plays its predecessor, who has an estate and no
+// connection: the conversation is the ordinary one, in a thread of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "handoff/parties.hpp"
+#include "handoff/predecessor.hpp"
+#include "handoff/start.hpp"
+
+namespace baton::supervisor {
+
+// What is known of an instance: what it announced, whole.
+using Heritage = handoff::Inheritance;
+
+// The program that the instance ran, with its configuration; `door` is what it is left.
+handoff::Result<handoff::Started> start_again(const Heritage& heritage, const std::vector<std::string>& arguments, int door);
+
+class Replacement final : private handoff::Donor {
+ public:
+  Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage);
+  ~Replacement() override;
+
+  pid_t pid() const { return pid_; }
+  // Readable when the conversation is over; then `outcome` may be asked.
+  int over_descriptor() const { return over_.get(); }
+  const handoff::HandoverOutcome& outcome();
+  // Somebody else is the instance, or nobody shall be.
+  void call_off(const std::string& why);
+
+ private:
+  handoff::Estate estate() override;
+  void stop_accepting(const std::vector<std::string>&) override {}
+  void accept_again() override {}
+  handoff::Batch freeze_next(const handoff::Room&) override { return {.parcels = {}, .finished = true}; }
+  int wake_descriptor() override { return wake_.get(); }
+  void adopted(std::span<const handoff::ParcelId>) override {}
+  void refused(std::span<const handoff::ParcelId>) override {}
+  void take_back(std::span<const handoff::ParcelId>) override {}
+  std::string resign() override;
+  // There is nothing to take back: whoever holds the lock is the instance.
+  bool reclaim() override { return true; }
+  std::optional<std::string> called_off() override;
+
+  std::shared_ptr<const Heritage> heritage_;
+  pid_t pid_ = 0;
+  handoff::UniqueFd wake_;
+  handoff::UniqueFd over_;
+  std::mutex mutex_;                         // guards the next one
+  std::optional<std::string> called_off_;
+  handoff::HandoverOutcome outcome_;
+  std::thread conversation_;
+};
+
+}  // namespace baton::supervisor

@@ -1,0 +1,348 @@
+#include "proxy/supervisor/supervisor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "handoff/estate.hpp"
+#include "handoff/limits.hpp"
+#include "handoff/records.hpp"
+#include "proxy/process/signals.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/supervisor/terms.hpp"
+
+namespace baton::supervisor {
+
+namespace log = runtime::log;
+
+namespace {
+
+constexpr int first_passed_descriptor = 3;
+
+bool is_stop(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
+
+// As many listening sockets come here as workers have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void log_version_as(const std::string& what) { log::info("supervisor: {}, PID {}", what, ::getpid()); }
+
+}  // namespace
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+PassedOn take_what_is_passed_on() {
+  const char* meant_for = std::getenv("LISTEN_PID");
+  const char* count_text = std::getenv("LISTEN_FDS");
+  if (meant_for == nullptr || count_text == nullptr || std::to_string(::getpid()) != meant_for) return {};
+  const long count = std::clamp(std::strtol(count_text, nullptr, 10), 0L, static_cast<long>(handoff::limits::sockets_inherited_max));
+  PassedOn passed{.descriptors = {}, .environment = {std::string("LISTEN_PID=") + meant_for, "LISTEN_FDS=" + std::to_string(count)}};
+  if (const char* names = std::getenv("LISTEN_FDNAMES")) passed.environment.push_back(std::string("LISTEN_FDNAMES=") + names);
+  for (int number = first_passed_descriptor; number < first_passed_descriptor + count; ++number) {
+    if (::fcntl(number, F_SETFD, FD_CLOEXEC) == 0) passed.descriptors.push_back(number);
+  }
+  return passed;
+}
+
+Supervisor::Supervisor(std::vector<std::string> arguments)
+    : arguments_(std::move(arguments)), signals_(process::signal_descriptor()), passed_on_(take_what_is_passed_on()) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  raise_descriptor_limit();
+  state_.door = make_door();
+  start_first();
+}
+
+Supervisor::Supervisor(std::vector<std::string> arguments, const std::string& state)
+    : arguments_(std::move(arguments)), signals_(process::signal_descriptor()) {
+  if (const auto wrong = what_is_wrong_with(state)) throw std::runtime_error("the state of the supervisor before: " + *wrong);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  state_ = decode_parent_state(state);
+  log_version_as("this version goes on");
+  reap();                                    // whose end was told to the version before
+}
+
+void Supervisor::start_first() {
+  const auto pid = handoff::start({.arguments = arguments_,
+                                   .configuration = {},
+                                   .descriptors = {{handoff::supervisor_variable, state_.door.theirs.get()}},
+                                   .kept = passed_on_.descriptors,
+                                   .environment = passed_on_.environment,
+                                   .own_group = true});
+  for (const int passed : passed_on_.descriptors) ::close(passed);
+  passed_on_ = {};
+  if (!pid) throw std::runtime_error(pid.error().text);
+  state_.instance = known(*pid).pid;
+  log_version_as("started PID " + std::to_string(*pid));
+}
+
+int Supervisor::run() {
+  while (!exit_code_ || !state_.workers.empty()) watch_once();
+  replacement_.reset();
+  return *exit_code_;
+}
+
+// ── Watching ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Supervisor::watch_once() {
+  std::vector<pollfd> polled{{signals_.get(), POLLIN, 0}, {state_.door.ours.get(), POLLIN, 0}};
+  polled.push_back({replacement_ ? replacement_->over_descriptor() : -1, POLLIN, 0});
+  std::vector<pid_t> lines;
+  for (const Worker& worker : state_.workers) {
+    if (!worker.line) continue;
+    polled.push_back({worker.line->descriptor(), POLLIN, 0});
+    lines.push_back(worker.pid);
+  }
+  auto until = Clock::time_point::max();
+  if (replace_at_ && !replacement_) until = *replace_at_;
+  if (dry_run_) until = std::min(until, dry_run_->deadline());
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  ::poll(polled.data(), polled.size(), until == Clock::time_point::max() ? -1 : static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+
+  if (polled[1].revents != 0) let_newcomers_in();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (polled[i + 3].revents != 0) read_line(lines[i]);
+  }
+  if (polled[0].revents != 0) read_signals();
+  if (polled[2].revents != 0) replacement_over();
+  if (dry_run_ && Clock::now() >= dry_run_->deadline()) ::kill(dry_run_->pid(), SIGKILL);
+  settle();
+  renew_if_quiet();
+}
+
+void Supervisor::read_signals() {
+  signalfd_siginfo info;
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    on_signal(static_cast<int>(info.ssi_signo));
+  }
+}
+
+void Supervisor::on_signal(int signal) {
+  if (signal == SIGCHLD) return reap();
+  if (is_stop(signal)) return stop(signal);
+  if (!exit_code_) forward(signal);
+}
+
+// A program that has not come in yet may not know what to do with a signal, and end.
+void Supervisor::forward(int signal) {
+  const Worker* instance = find(state_.instance);
+  if (instance != nullptr && (instance->line || instance->served)) {
+    ::kill(instance->pid, signal);
+  } else if (std::ranges::find(state_.signals, signal) == state_.signals.end()) {
+    state_.signals.push_back(signal);
+  }
+}
+
+void Supervisor::stop(int signal) {
+  if (exit_code_) {
+    for (const Worker& worker : state_.workers) ::kill(worker.pid, SIGKILL);
+    return;
+  }
+  state_.stopping = true;
+  if (state_.instance != 0) {
+    ::kill(state_.instance, signal);
+  } else if (replacement_) {
+    replacement_->call_off("a signal to stop came");
+    state_.signals.push_back(signal);
+  } else {
+    state_.signals.push_back(signal);        // for a candidate, if there is one
+  }
+}
+
+void Supervisor::reap() {
+  siginfo_t dead{};
+  while (::waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid != 0) {
+    const pid_t pid = std::exchange(dead.si_pid, 0);
+    read_line(pid);                          // its last words; it may be reaped with them
+    int status = 0;
+    if (::waitpid(pid, &status, WNOHANG) != pid) continue;
+    if (dry_run_ && dry_run_->pid() == pid) {
+      dry_run_ended(status);
+    } else {
+      worker_ended(pid, status);
+    }
+  }
+  // Those that have no line and were not our children.
+  std::vector<pid_t> gone;
+  for (const Worker& worker : state_.workers) {
+    if (!worker.line && ::kill(worker.pid, 0) != 0 && errno == ESRCH) gone.push_back(worker.pid);
+  }
+  for (const pid_t pid : gone) worker_ended(pid, std::nullopt);
+}
+
+// ── Lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Supervisor::let_newcomers_in() {
+  while (auto newcomer = let_in(state_.door.ours.get())) {
+    if (newcomer->pid <= 0) continue;
+    Worker& worker = known(newcomer->pid);
+    worker.line = std::make_unique<handoff::Channel>(std::move(newcomer->line));
+    if (worker.pid == state_.instance) {
+      for (const int signal : std::exchange(state_.signals, {})) forward(signal);
+    }
+  }
+}
+
+void Supervisor::read_line(pid_t pid) {
+  for (Worker* worker; (worker = find(pid)) != nullptr && worker->line;) {
+    auto frame = worker->line->try_receive();
+    if (frame && !*frame) return;
+    if (frame) {
+      hear(*worker, **frame);
+      continue;
+    }
+    worker->line.reset();
+    if (frame.error().fault != handoff::Fault::closed) {
+      log::error("supervisor: the line of PID {} is of no use any more: {}", pid, frame.error().text);
+      return;
+    }
+    // Its own child if it has one that started it; ours is reaped when the kernel is done with it.
+    int status = 0;
+    const pid_t reaped = ::waitpid(pid, &status, WNOHANG);
+    if (reaped == pid) worker_ended(pid, status);
+    if (reaped < 0) worker_ended(pid, std::nullopt);
+  }
+}
+
+void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
+  switch (frame.kind) {
+    case handoff::Kind::hello: {
+      handoff::wire::Hello hello;
+      hello.ParseFromString(frame.record);
+      worker.arriving = {};
+      worker.arriving.generation = hello.generation();
+      worker.arriving.version = hello.version();
+      worker.arriving.features.assign(hello.features().begin(), hello.features().end());
+      return;
+    }
+    case handoff::Kind::inherit: {
+      const auto last = handoff::take_inherit(frame, worker.arriving);
+      if (!last) log::error("supervisor: what PID {} says of itself is of no use: {}", worker.pid, last.error().text);
+      if (last && *last) announced(worker);
+      return;
+    }
+    case handoff::Kind::done:
+      return succeeded(worker, frame);
+    case handoff::Kind::bye:
+      worker.leaving = true;
+      return;
+    default:
+      return;                                // of a later version
+  }
+}
+
+void Supervisor::announced(Worker& worker) {
+  const bool is_new = !state_.heritage || state_.heritage->generation != worker.arriving.generation;
+  state_.heritage = std::make_shared<const Heritage>(std::exchange(worker.arriving, {}));
+  worker.served = true;
+  state_.instance = worker.pid;
+  replace_at_.reset();
+  if (replacement_ && replacement_->pid() != worker.pid) replacement_->call_off("another process is the instance");
+  if (is_new) log::info("supervisor: PID {} is the instance, generation {}", worker.pid, state_.heritage->generation);
+  for (const int signal : std::exchange(state_.signals, {})) forward(signal);
+  consider_renewal();
+}
+
+void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
+  handoff::wire::Done done;
+  done.ParseFromString(frame.record);
+  worker.resigned = true;
+  if (state_.instance != worker.pid) return;           // the successor has said so itself
+  if (done.foreign() || done.report().to_pid() <= 0) {
+    log::info("supervisor: a process from elsewhere is the instance; this one ends with its last worker");
+    state_.instance = 0;
+    foreign_ = true;
+    return;
+  }
+  Worker& successor = known(static_cast<pid_t>(done.report().to_pid()));
+  successor.served = true;
+  state_.instance = successor.pid;
+}
+
+// ── Ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Supervisor::worker_ended(pid_t pid, std::optional<int> status) {
+  const auto found = std::ranges::find(state_.workers, pid, &Worker::pid);
+  if (found == state_.workers.end()) return;           // an orphan, or nobody we know
+  const Worker worker = std::move(*found);
+  state_.workers.erase(found);
+  if (pid != state_.instance) {
+    if (!somebody_may_become_instance() && replace_at_) replace_at_ = replace_at_once_;
+    return;
+  }
+  state_.instance = 0;
+  instance_lost(worker, status);
+}
+
+void Supervisor::finish(int code) {
+  if (!exit_code_) exit_code_ = code;
+  replace_at_.reset();
+}
+
+Worker* Supervisor::find(pid_t pid) {
+  const auto found = std::ranges::find(state_.workers, pid, &Worker::pid);
+  return found == state_.workers.end() ? nullptr : &*found;
+}
+
+Worker& Supervisor::known(pid_t pid) {
+  if (Worker* worker = find(pid)) return *worker;
+  state_.workers.push_back({.pid = pid, .line = {}, .started_ms = now_ms()});
+  return state_.workers.back();
+}
+
+// ── Becoming another version ──────────────────────────────────────────────────────────────────────────────────────
+
+void Supervisor::consider_renewal() {
+  const handoff::UniqueFd own(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  const auto ours = identity_of(own.get());
+  const auto theirs = identity_of(state_.heritage->executable.get());
+  may_renew_ = false;
+  if (dry_run_ || !ours || !theirs || *theirs == *ours || theirs == refused_) return;
+  auto run = DryRun::begin(state_);
+  if (!run) {
+    refused_ = theirs;
+    return log::warning("supervisor: stays as it is: {}", run.error().text);
+  }
+  dry_run_ = std::move(*run);
+}
+
+void Supervisor::dry_run_ended(int status) {
+  const DryRun run = *std::exchange(dry_run_, std::nullopt);
+  if (const auto objection = run.objection(status)) {
+    refused_ = run.of();
+    return log::warning("supervisor: stays as it is, and goes on with baton {}: {}", state_.heritage->version, *objection);
+  }
+  may_renew_ = run.of() == identity_of(state_.heritage->executable.get());
+  if (!may_renew_) consider_renewal();       // there has been another upgrade meanwhile
+}
+
+void Supervisor::renew_if_quiet() {
+  if (!may_renew_ || state_.instance == 0 || replacement_ || exit_code_) return;
+  for (const Worker& worker : state_.workers) {
+    if (worker.line && !worker.line->is_between_frames()) return;
+  }
+  may_renew_ = false;
+  log::info("supervisor: becomes baton {}", state_.heritage->version);
+  log::stop();
+  const handoff::Error error = become(state_, arguments_);
+  log::start(log::Level::info);
+  refused_ = identity_of(state_.heritage->executable.get());
+  log::warning("supervisor: stays as it is: {}", error.text);
+}
+
+}  // namespace baton::supervisor

@@ -1,0 +1,138 @@
+// What a supervisor does when nobody is the instance any more.
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "handoff/instance.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/state/address.hpp"
+#include "proxy/state/instance_record.hpp"
+#include "proxy/supervisor/supervisor.hpp"
+#include "proxy/supervisor/terms.hpp"
+
+namespace baton::supervisor {
+
+namespace log = runtime::log;
+
+namespace {
+
+constexpr int exit_failed = 1;
+
+bool ended_well(std::optional<int> status) { return status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0; }
+
+// Whoever was killed has failed; who was not our child and ended in order has not.
+int exit_code_of(std::optional<int> status) {
+  if (!status) return 0;
+  return WIFEXITED(*status) ? WEXITSTATUS(*status) : exit_failed;
+}
+
+std::string in_words(std::optional<int> status) { return status ? handoff::describe_exit(*status) : "is gone"; }
+
+}  // namespace
+
+bool Supervisor::somebody_may_become_instance() const {
+  return std::ranges::any_of(state_.workers, &Worker::may_become_instance);
+}
+
+void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) {
+  if (worker.leaving || ended_well(status)) return finish(exit_code_of(status));
+  if (!worker.served) {
+    log::error("supervisor: PID {} {} before it served", worker.pid, in_words(status));
+    return finish(exit_code_of(status));
+  }
+  if (now_ms() - worker.started_ms >= std::chrono::milliseconds(lives_well).count()) state_.crashes = 0;
+  log::error("supervisor: the instance, PID {}, {}", worker.pid, in_words(status));
+  if (state_.stopping && !somebody_may_become_instance()) {
+    remove_what_it_left();
+    return finish(exit_failed);
+  }
+  plan_replacement();
+}
+
+void Supervisor::plan_replacement() {
+  if (++state_.crashes >= crashes_in_a_row_max && !somebody_may_become_instance()) {
+    log::error("supervisor: gives up after {} crashes in a row", state_.crashes);
+    remove_what_it_left();
+    return finish(exit_failed);
+  }
+  const auto pause = state_.crashes == 1 ? std::chrono::milliseconds(0) : first_pause * (1 << (state_.crashes - 2));
+  replace_at_once_ = Clock::now() + pause;
+  replace_at_ = somebody_may_become_instance() ? std::max(replace_at_once_, Clock::now() + candidate_grace) : replace_at_once_;
+  if (pause.count() != 0) log::info("supervisor: the next replacement starts in {} s", pause.count() / 1000);
+}
+
+void Supervisor::settle() {
+  if (exit_code_ || state_.instance != 0 || replacement_) return;
+  if (foreign_) {
+    if (state_.workers.empty()) finish(0);
+    return;
+  }
+  if (state_.stopping && (!somebody_may_become_instance() || !replace_at_ || Clock::now() >= *replace_at_)) {
+    log::info("supervisor: stops; nobody serves");
+    remove_what_it_left();
+    return finish(0);
+  }
+  if (replace_at_ && Clock::now() >= *replace_at_) replace();
+}
+
+void Supervisor::replace() {
+  replace_at_.reset();
+  if (!state_.heritage || !state_.heritage->executable) {
+    // Nothing is known of what crashed, so it is a start like the first one.
+    return start_first();
+  }
+  auto started = start_again(*state_.heritage, arguments_, state_.door.theirs.get());
+  if (!started) return replacement_failed(started.error().text);
+  log::info("supervisor: PID {} replaces the one that is gone, baton {}", started->pid, state_.heritage->version);
+  known(started->pid);
+  replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
+}
+
+void Supervisor::replacement_over() {
+  const std::unique_ptr<Replacement> over = std::move(replacement_);
+  const handoff::HandoverOutcome& outcome = over->outcome();
+  if (outcome.ending == handoff::Ending::completed) {
+    // It says all of itself in a moment; until then it is the instance all the same.
+    if (state_.instance != 0) return;
+    if (Worker* worker = find(static_cast<pid_t>(outcome.report.to.pid))) {
+      state_.instance = worker->pid;
+      worker->served = true;
+      return;
+    }
+    return replacement_failed("it is gone");
+  }
+  if (find(over->pid()) != nullptr && state_.instance != over->pid()) ::kill(over->pid(), SIGKILL);
+  const auto record = state::decode_instance_record(state_.heritage->application);
+  if (record && !record->pid_file.empty()) handoff::PidFile::discard_temporary(record->pid_file, over->pid());
+  const bool is_settled = state_.instance != 0 || state_.stopping || replace_at_;
+  if (!is_settled) replacement_failed(outcome.reason);
+}
+
+void Supervisor::replacement_failed(const std::string& why) {
+  log::error("supervisor: the replacement failed: {}", why);
+  plan_replacement();
+}
+
+// A crashed instance could not; but where another one serves now, everything there is its own.
+void Supervisor::remove_what_it_left() {
+  if (!state_.heritage) return;
+  const auto record = state::decode_instance_record(state_.heritage->application);
+  if (!record) return;
+  handoff::Result<handoff::InstanceLock> lock = handoff::InstanceLock::on_memory();
+  if (!record->handoff_socket.empty()) lock = handoff::InstanceLock::on_file(record->handoff_socket + ".lock");
+  if (!lock || !lock->try_take()) return;
+  if (!record->pid_file.empty()) handoff::PidFile::remove_if_it_names(record->pid_file, ::getpid());
+  for (const handoff::InheritedSocket& socket : state_.heritage->sockets) {
+    if (std::ranges::find(record->lent, socket.address) != record->lent.end()) continue;
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    if (::getsockname(socket.descriptor.get(), reinterpret_cast<sockaddr*>(&name), &length) != 0) continue;
+    const auto address = state::SocketAddress::from_sockaddr(name, length);
+    if (address.family == state::Family::unix_path && !address.path.empty()) ::unlink(address.path.c_str());
+  }
+}
+
+}  // namespace baton::supervisor

@@ -1,0 +1,124 @@
+#include "proxy/supervisor/worker_line.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "handoff/estate.hpp"
+#include "handoff/records.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/supervisor/door.hpp"
+
+namespace baton::supervisor {
+
+namespace log = runtime::log;
+
+namespace {
+
+// What our end may cost when the supervisor does not read.
+constexpr std::chrono::seconds last_words_limit{1};
+
+handoff::UniqueFd copy_of(int descriptor) { return handoff::UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3)); }
+
+}  // namespace
+
+std::unique_ptr<WorkerLine> WorkerLine::from_environment() {
+  const auto number = handoff::take_left_descriptor(handoff::supervisor_variable);
+  if (!number || !is_unix_socket(*number, SOCK_SEQPACKET)) return nullptr;
+  ::fcntl(*number, F_SETFD, FD_CLOEXEC);
+  handoff::UniqueFd door(*number);
+  const pid_t supervisor = maker_of(door.get());
+  handoff::UniqueFd line = bring_line(door.get());
+  if (!line) return nullptr;
+  return std::make_unique<WorkerLine>(std::move(door), std::move(line), supervisor);
+}
+
+WorkerLine::WorkerLine(handoff::UniqueFd door, handoff::UniqueFd line, pid_t supervisor)
+    : door_(std::move(door)), line_(std::move(line)), supervisor_(supervisor) {
+  sender_ = std::thread([this] { send_all(); });
+}
+
+WorkerLine::~WorkerLine() { end(); }
+
+void WorkerLine::announce(Announcement announcement) {
+  Sending sending{std::move(announcement), {}};
+  handoff::Estate& estate = sending.announcement.estate;
+  for (handoff::OfferedSocket& socket : estate.sockets) {
+    sending.copies.push_back(copy_of(socket.descriptor));
+    socket.descriptor = sending.copies.back().get();
+  }
+  if (estate.executable >= 0) {
+    sending.copies.push_back(copy_of(estate.executable));
+    estate.executable = sending.copies.back().get();
+  }
+  if (!std::ranges::all_of(sending.copies, [](const handoff::UniqueFd& copy) { return bool(copy); })) {
+    log::error("the supervisor is not told what to keep for a crash: no descriptor is free");
+    return;
+  }
+  queue(std::move(sending));
+}
+
+void WorkerLine::succeeded_by(pid_t successor, bool foreign) { queue(Successor{successor, foreign}); }
+
+void WorkerLine::leave() { queue(Leaving{}); }
+
+void WorkerLine::end() {
+  if (!sender_.joinable()) return;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, last_words_limit, [this] { return queue_.empty() && !sending_; });
+    ending_ = true;
+  }
+  changed_.notify_all();
+  line_.shut_down();                         // wakes a sender that waits for room
+  sender_.join();
+}
+
+void WorkerLine::queue(Message message) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ending_) return;
+    if (std::holds_alternative<Sending>(message)) {
+      std::erase_if(queue_, [](const Message& waiting) { return std::holds_alternative<Sending>(waiting); });
+    }
+    queue_.push_back(std::move(message));
+  }
+  changed_.notify_all();
+}
+
+void WorkerLine::send_all() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+    if (ending_) return;
+    const Message message = std::move(queue_.front());
+    queue_.pop_front();
+    sending_ = true;
+    lock.unlock();
+    const auto sent = send(message);
+    if (!sent && sent.error().fault != handoff::Fault::closed) log::error("the supervisor cannot be told: {}", sent.error().text);
+    lock.lock();
+    sending_ = false;
+    changed_.notify_all();
+  }
+}
+
+handoff::Result<void> WorkerLine::send(const Message& message) {
+  const auto forever = handoff::no_deadline;
+  if (const auto* sending = std::get_if<Sending>(&message)) {
+    const Announcement& said = sending->announcement;
+    auto hello = handoff::send_record(line_, handoff::Kind::hello, handoff::make_hello(said.self, said.features), forever);
+    return hello ? handoff::send_estate(line_, said.estate, forever) : hello;
+  }
+  if (const auto* successor = std::get_if<Successor>(&message)) {
+    handoff::wire::Done done;
+    done.mutable_report()->set_to_pid(successor->pid);
+    done.set_foreign(successor->foreign);
+    return handoff::send_record(line_, handoff::Kind::done, done, forever);
+  }
+  return handoff::send_record(line_, handoff::Kind::bye, handoff::wire::Bye{}, forever);
+}
+
+}  // namespace baton::supervisor

@@ -1,0 +1,80 @@
+// A worker's line to the process that supervises it: what a replacement would need, and how this worker means to end.
+// A thread sends, so that a supervisor that hangs holds nobody up; the supervisor itself says nothing on it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "handoff/channel.hpp"
+#include "handoff/parties.hpp"
+#include "handoff/report.hpp"
+#include "handoff/start.hpp"
+
+namespace baton::supervisor {
+
+// What an instance says of itself.
+struct Announcement {
+  handoff::Side self;
+  std::vector<std::string> features;
+  handoff::Estate estate;
+};
+
+class WorkerLine {
+ public:
+  // Comes in through the door that we were left, if we were: call it once, before there is another thread. Nothing:
+  // nobody supervises us.
+  static std::unique_ptr<WorkerLine> from_environment();
+  WorkerLine(handoff::UniqueFd door, handoff::UniqueFd line, pid_t supervisor);
+  ~WorkerLine();
+
+  pid_t supervisor() const { return supervisor_; }
+  handoff::LeftDescriptor door() const { return {handoff::supervisor_variable, door_.get()}; }
+  // Readable once the supervisor is gone.
+  int descriptor() const { return line_.descriptor(); }
+
+  // This process is the instance, and this is all of it. One that was not sent yet is replaced.
+  void announce(Announcement announcement);
+  // Another process is the instance. `foreign`: it is not our child, and so no descendant of the supervisor.
+  void succeeded_by(pid_t successor, bool foreign);
+  // This process ends of its own accord and is not to be replaced, or never will be the instance.
+  void leave();
+  // Sends what waits, within a bounded time. Nothing can be said afterwards.
+  void end();
+
+ private:
+  struct Sending {
+    Announcement announcement;
+    std::vector<handoff::UniqueFd> copies;   // of the estate's descriptors
+  };
+  struct Successor {
+    pid_t pid = 0;
+    bool foreign = false;
+  };
+  struct Leaving {};
+  using Message = std::variant<Sending, Successor, Leaving>;
+
+  void queue(Message message);
+  void send_all();
+  handoff::Result<void> send(const Message& message);
+
+  handoff::UniqueFd door_;
+  handoff::Channel line_;
+  pid_t supervisor_ = 0;
+  std::mutex mutex_;                         // guards the next three
+  std::condition_variable changed_;
+  std::deque<Message> queue_;                // the front one may be under way
+  bool sending_ = false;
+  bool ending_ = false;
+  std::thread sender_;
+};
+
+}  // namespace baton::supervisor
