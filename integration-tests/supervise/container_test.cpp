@@ -39,7 +39,7 @@ class Container : public testing::Test {
         Command{{"unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script, baton_binary()}});
     await([&] { return !children_of(process->pid()).empty(); }, "the namespace");
     init = children_of(process->pid()).front();
-    await([&] { return is_listening(settings.binds.front()); }, "Baton to serve\n" + process->err());
+    await([&] { return is_listening(unix_socket(directory / "admin.sock")) && is_listening(settings.binds.front()); }, "Baton to serve\n" + process->err());
   }
   boost::json::object status() const {
     return boost::json::parse(Client(unix_socket(directory / "admin.sock")).get("/status").body).as_object();

@@ -46,12 +46,18 @@ Address& passed() {
   return address;
 }
 
+std::string passed_path() {
+  static const TempDir directory;
+  return directory / "web.sock";
+}
+
 class SupervisedActivation : public Supervised {
  protected:
   SupervisedActivation()
       : Supervised([](Settings& settings) {
-          settings.binds = {passed()};
-          settings.shell = "exec " + std::string(LAUNCHER) + " --names web.socket tcp:" + passed().text() + " -- \"$0\" \"$@\"";
+          settings.binds = {passed(), unix_socket(passed_path())};
+          settings.shell = "exec " + std::string(LAUNCHER) + " --names web.socket:path.socket tcp:" + passed().text() + " unix:" +
+                           passed_path() + " -- \"$0\" \"$@\"";
         }) {}
 };
 
@@ -63,6 +69,7 @@ TEST_F(SupervisedActivation, WhatIsPassedGoesToTheFirstWorkerAndOutlivesACrash) 
   upgrade();
   EXPECT_EQ(baton.connect().get("/bytes/5").body, pattern(5));
   EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
+  EXPECT_TRUE(exists(passed_path())) << "it is the service manager's";
 }
 
 }  // namespace

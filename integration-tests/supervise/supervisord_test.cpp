@@ -39,7 +39,7 @@ class Supervisord : public testing::Test {
                      "\nstopsignal=TERM\nautorestart=unexpected\nexitcodes=0\nstdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0\n"
                      "stderr_logfile=/dev/fd/2\nstderr_logfile_maxbytes=0\n");
     process = std::make_unique<Process>(Command{{"supervisord", "-c", directory / "supervisord.conf"}});
-    await([&] { return is_listening(settings.binds.front()); }, "Baton to serve\n" + process->err() + process->out());
+    await([&] { return is_listening(unix_socket(directory / "admin.sock")) && is_listening(settings.binds.front()); }, "Baton to serve\n" + process->err() + process->out());
   }
   std::string control(std::vector<std::string> words) const {
     words.insert(words.begin(), {"supervisorctl", "-c", directory / "supervisord.conf"});
