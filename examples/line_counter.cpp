@@ -25,7 +25,7 @@
 namespace handoff = baton::handoff;
 
 #ifndef VERSION
-#define VERSION "1.0"
+#define VERSION "1.0"                                  // another build, to upgrade to: -DVERSION='"1.1"'
 #endif
 
 constexpr std::size_t unsent_bytes_max = 64 * 1024;    // a client that does not read is not read from either
@@ -102,6 +102,7 @@ class Connection final : public handoff::Movable {
     poller_.watch(socket_.get(), in | out, this);
   }
 
+  // False: the client has gone, or has said that it is done; what it did not read by then it does not get.
   bool read() {
     if (state_.unsent.size() >= unsent_bytes_max) return true;
     char piece[4096];
@@ -186,10 +187,7 @@ int main(int argc, char** argv) try {
   // (handover) First of all: from here on no SIGUSR2 kills, and a successor has what it inherits.
   handoff::Upgradable process({.arguments = {argv, argv + argc},
                                .version = VERSION,
-                               .features = {},
-                               .lock = {},
-                               .pid_file = argc > 2 ? argv[2] : "",
-                               .log = {}});
+                               .pid_file = argc > 2 ? argv[2] : ""});
   const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   const Poller poller;
   LineCounter service(process.listener("lines", [port] { return listen_on(port); }), poller, process.fleet());

@@ -26,12 +26,12 @@
 namespace baton::handoff {
 
 struct UpgradableTerms {
-  std::vector<std::string> arguments;            // our own, whole: a successor is started with the same
-  std::string version;                           // for people
-  std::vector<std::string> features;             // that our `adopt` understands, as parcels name them
+  std::vector<std::string> arguments = {};       // our own, whole: a successor is started with the same
+  std::string version = {};                      // for people
+  std::vector<std::string> features = {};        // that our `adopt` understands, as parcels name them
 
-  std::string lock;                              // a path: one process at a time serves. Empty: nobody checks
-  std::string pid_file;                          // a path, or empty
+  std::string lock = {};                         // a path: one process at a time serves. Empty: nobody checks
+  std::string pid_file = {};                     // a path, or empty
 
   std::chrono::milliseconds ready_timeout{10'000};   // from its start until the successor serves
   std::chrono::milliseconds step_timeout{2'000};     // each later answer of it
@@ -39,7 +39,7 @@ struct UpgradableTerms {
   std::chrono::milliseconds drain_timeout{30'000};   // and so long for its end, if it stays here then
   std::chrono::milliseconds stop_timeout{10'000};    // connections may take so long to end when the process stops
 
-  std::function<void(const std::string& line)> log;  // what an operator wants to know; empty: to standard error
+  std::function<void(const std::string& line)> log = {};   // what an operator wants to know; empty: to standard error
 };
 
 class Upgradable {
