@@ -1,7 +1,9 @@
 // The examples as real processes, upgraded while their clients are in the middle of something.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
+#include <future>
 #include <set>
 
 #include "examples/example.hpp"
@@ -55,6 +57,31 @@ TEST_P(ExampleServer, MovesItsClientsToANewerBuildAndBackAgain) {
   EXPECT_EQ(pids.size(), 7u);
   EXPECT_EQ(server.process().await_exit(), (Ended{0, 0}));
   await([&] { return living_in_group(server.process().pid()) == std::vector{server.pid()}; }, "one process to be left");
+}
+
+// Every client at its own pace: the upgrades come at any moment of what it does.
+TEST_P(ExampleServer, MovesItsClientsAtAnyMoment) {
+  std::atomic<bool> finished = false;
+  std::atomic<int> turns = 0;
+  std::vector<std::future<void>> clients;
+  for (const auto& talk : talks) {
+    clients.push_back(std::async(std::launch::async, [&finished, &turns, talk = talk.get()] {
+      while (!finished) {
+        talk->begin_turn();
+        talk->end_turn();
+        ++turns;
+      }
+    }));
+  }
+  const std::string count = "moved=" + std::to_string(talks.size()) + ",";
+  for (int i = 0; i < 20; ++i) {
+    const int before = turns;
+    const std::string outcome = server.upgrade_to(i % 2 == 0 ? GetParam().newer : GetParam().program);
+    EXPECT_NE(outcome.find(count), std::string::npos) << outcome;
+    await([&] { return turns > before; }, "the clients to go on");
+  }
+  finished = true;
+  for (auto& client : clients) client.get();
 }
 
 TEST_P(ExampleServer, KeepsItsClientsWhenTheSuccessorFails) {

@@ -107,14 +107,13 @@ class Pipelined final : public Talk {
   int requests_ = 0;
 };
 
-// The first `before` bytes of a frame before the upgrade, the rest after it; and a ping, answered at once, between two.
+// A ping and, right behind it, the first `before` bytes of a frame before the upgrade; the rest after it.
 class PartOfAFrame final : public Talk {
  public:
   PartOfAFrame(const Address& server, std::size_t before) : client_(open_web_socket(server)), before_(before) {}
   void begin_turn() override {
-    client_->send(frame(0x89, "ping"));
+    client_->send(frame(0x89, "ping") + message_.substr(0, before_));
     expect(*client_, std::string("\x8a\x04ping"));
-    client_->send(message_.substr(0, before_));
   }
   void end_turn() override {
     client_->send(message_.substr(before_));
