@@ -1,5 +1,6 @@
 #include "handoff/upgradable.hpp"
 
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -270,6 +271,8 @@ void Upgradable::begin_upgrade() {
     // Another process could take it in the middle of the upgrade.
     return say("upgrade: failed: the lock " + terms_.lock + " has been removed; this process goes on");
   }
+  // Not everybody who opened something here thought of it (Asio does not): only the channel and the standard streams go on.
+  ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   auto started = start_successor({.arguments = terms_.arguments, .configuration = {}, .descriptors = {}});
   if (!started) return say("upgrade: failed: " + started.error().text + "; this process goes on");
   state_ = State::upgrading;
@@ -299,7 +302,7 @@ void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
   // One that has adopted connections serves them to their end and ends by itself; if it hangs, it is killed when that end
   // must have come.
   const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;
-  leftovers_.push_back({successor, Clock::now() + patience});
+  leftovers_.push_back({successor, outcome.successor_serves, Clock::now() + patience});
   begin_ticking();
   if (!terms_.pid_file.empty()) PidFile::discard_temporary(terms_.pid_file, successor);
   state_ = State::serving;
@@ -313,7 +316,7 @@ void Upgradable::drain(std::chrono::milliseconds limit) {
   drain_deadline_ = Clock::now() + limit;
   listeners_.clear();
   service_->stop();
-  if (fleet_.size() == 0) return end(exit_code_);
+  if (fleet_.size() == 0 && leftovers_.empty()) return end(exit_code_);
   say(std::to_string(fleet_.size()) + " connections are served here to their end, at most " +
       std::to_string(limit.count()) + " ms");
   begin_ticking();
@@ -322,6 +325,9 @@ void Upgradable::drain(std::chrono::milliseconds limit) {
 void Upgradable::end(int exit_code) {
   state_ = State::ended;
   exit_code_ = exit_code;
+  for (const Leftover& leftover : leftovers_) {
+    if (!leftover.owns_connections) ::kill(leftover.pid, SIGKILL);
+  }
 }
 
 void Upgradable::begin_ticking() {
@@ -341,7 +347,8 @@ void Upgradable::tick() {
     say("the successor that failed, PID " + std::to_string(leftover.pid) + ", " + describe_exit(status));
     return true;
   });
-  if (state_ == State::draining && (fleet_.size() == 0 || Clock::now() >= drain_deadline_)) {
+  const bool is_empty = fleet_.size() == 0 && leftovers_.empty();
+  if (state_ == State::draining && (is_empty || Clock::now() >= drain_deadline_)) {
     if (fleet_.size() != 0) say("time is over: " + std::to_string(fleet_.size()) + " connections are cut");
     end(exit_code_);
   }

@@ -45,7 +45,7 @@ struct UpgradableTerms {
 class Upgradable {
  public:
   // First thing in main: it blocks USR2, TERM, INT and QUIT, and ignores PIPE; threads that begin later have the same
-  // mask, and programs that it starts a clean one. As a successor it waits for what it inherits. Throws std::runtime_error:
+  // mask. A successor starts with a clean one, and with no descriptor of ours but the standard ones. As a successor it waits for what it inherits. Throws std::runtime_error:
   // another process holds the lock, a path cannot be written, or the predecessor is gone.
   explicit Upgradable(UpgradableTerms terms);
   // Only before `serve` or when `has_ended`.
@@ -92,6 +92,7 @@ class Upgradable {
   };
   struct Leftover {                  // a successor that failed
     pid_t pid;
+    bool owns_connections;
     std::chrono::steady_clock::time_point deadline;
   };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <system_error>
 
 namespace baton::handoff {
@@ -128,7 +129,12 @@ std::vector<Verdict> Upgradable::Roles::prepare(std::vector<ReceivedParcel> parc
     std::vector<Verdict> verdicts;
     for (ReceivedParcel& parcel : parcels) {
       const ParcelId id = parcel.id;
-      auto connection = process_.service_->adopt(std::move(parcel));
+      Result<std::shared_ptr<Movable>> connection;
+      try {
+        connection = process_.service_->adopt(std::move(parcel));
+      } catch (const std::exception& error) {
+        connection = fail(Fault::refused, error.what());
+      }
       if (connection) process_.fleet_.prepare(id, std::move(*connection));
       verdicts.push_back(connection ? Verdict() : Verdict(connection.error().text));
     }
