@@ -198,6 +198,7 @@ class HttpSession final : public handoff::Movable, public std::enable_shared_fro
       response.body() = "request " + std::to_string(++state_.requests) + " of this connection, body of " +
                         std::to_string(parser.get().body().size()) + " bytes\n";
     }
+    response.set(http::field::server, "web_beast/" VERSION);
     response.keep_alive(!error && parser.get().keep_alive());
     response.prepare_payload();
     state_.is_last = !response.keep_alive();
