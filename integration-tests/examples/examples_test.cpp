@@ -54,7 +54,8 @@ TEST_P(ExampleServer, MovesItsClientsToANewerBuildAndBackAgain) {
     expect_moved(back);
     EXPECT_NE(back.find("version 1.1 to 1.0"), std::string::npos) << back;
     pids.insert(server.pid());
-    descriptors.insert(descriptor_count(server.pid()));
+    const auto count = [this] { return descriptor_count(server.pid()); };
+    descriptors.insert(await_standstill(count, "the descriptors to be closed"));
   }
   EXPECT_EQ(pids.size(), 7u);
   EXPECT_EQ(descriptors.size(), 1u) << testing::PrintToString(descriptors);
