@@ -92,4 +92,7 @@ class Channel {
   std::size_t descriptors_expected_ = 0;
 };
 
+// An Abort with the error's text. Best effort: the end of the channel says the same, without the reason.
+void send_abort(Channel& channel, const Error& error, Deadline deadline);
+
 }  // namespace baton::handoff

@@ -21,6 +21,7 @@ inline constexpr std::size_t frames_waiting_max = 1024;       // received and no
 inline constexpr std::size_t batch_connections_max = 64;      // a batch ends at whichever comes first
 inline constexpr std::size_t batch_descriptors_max = 250;
 inline constexpr std::size_t batch_bytes = 256u << 10;
+inline constexpr std::size_t movable_descriptors_max = 4;     // of one connection in a Fleet
 inline constexpr std::size_t descriptors_in_flight_max = 512; // and never more than half of RLIMIT_NOFILE
 
 inline constexpr std::size_t sockets_inherited_max = 4096;

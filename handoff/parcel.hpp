@@ -15,12 +15,12 @@ using ParcelId = std::uint64_t;
 // On its way out. The descriptors stay the donor's: they are borrowed until it hears `adopted` or `take_back`.
 struct Parcel {
   ParcelId id = 0;
-  std::string label;                    // what the report counts it under: "idle", "tunnel"
+  std::string label = {};               // what the report counts it under: "idle", "tunnel"
   std::int64_t frozen_at_us = 0;        // CLOCK_MONOTONIC, for the report's pauses
-  std::vector<std::string> required_features;   // the successor must know all of them, or it refuses this parcel
-  std::vector<int> descriptors;
-  std::string payload;
-  SecretBytes secrets;
+  std::vector<std::string> required_features = {};   // the successor must know all of them, or it refuses this parcel
+  std::vector<int> descriptors = {};
+  std::string payload = {};
+  SecretBytes secrets = {};
 };
 
 // Come in. The descriptors are the adopter's to close or to keep.

@@ -19,9 +19,6 @@ Result<void> send_record(Channel& channel, Kind kind, const google::protobuf::Me
 // The next frame, which must be of `kind`. An Abort becomes Fault::refused with its text.
 Result<Frame> receive_kind(Channel& channel, Kind kind, Deadline deadline);
 
-// Best effort: the end of the channel says the same, without the reason.
-void send_abort(Channel& channel, const Error& error, Deadline deadline);
-
 // Why `frame` cannot stand here: an Abort's own text, or that it was not expected.
 Error unexpected_frame(const Frame& frame, Kind expected);
 

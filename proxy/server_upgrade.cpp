@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <csignal>
 
-#include "handoff/records.hpp"
 #include "handoff/start.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/in_main.hpp"

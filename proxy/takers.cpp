@@ -6,7 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include "handoff/records.hpp"
 #include "proxy/runtime/log.hpp"
 
 namespace baton::proxy {

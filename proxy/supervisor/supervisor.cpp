@@ -14,9 +14,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "handoff/estate.hpp"
 #include "handoff/limits.hpp"
-#include "handoff/records.hpp"
+#include "handoff/supervision.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/supervisor/terms.hpp"
@@ -221,17 +220,9 @@ void Supervisor::read_line(pid_t pid) {
 
 void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
   switch (frame.kind) {
-    case handoff::Kind::hello: {
-      handoff::wire::Hello hello;
-      hello.ParseFromString(frame.record);
-      worker.arriving = {};
-      worker.arriving.generation = hello.generation();
-      worker.arriving.version = hello.version();
-      worker.arriving.features.assign(hello.features().begin(), hello.features().end());
-      return;
-    }
+    case handoff::Kind::hello:
     case handoff::Kind::inherit: {
-      const auto last = handoff::take_inherit(frame, worker.arriving);
+      const auto last = handoff::hear_estate(frame, worker.arriving);
       if (!last) log::error("supervisor: what PID {} says of itself is of no use: {}", worker.pid, last.error().text);
       if (last && *last) announced(worker);
       return;
@@ -259,17 +250,16 @@ void Supervisor::announced(Worker& worker) {
 }
 
 void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
-  handoff::wire::Done done;
-  done.ParseFromString(frame.record);
+  const auto succession = handoff::hear_succession(frame);
   worker.resigned = true;
   if (state_.instance != worker.pid) return;           // the successor has said so itself
-  if (done.foreign() || done.report().to_pid() <= 0) {
+  if (!succession || succession->foreign || succession->pid <= 0) {
     log::info("supervisor: a process from elsewhere is the instance; this one ends with its last worker");
     state_.instance = 0;
     foreign_ = true;
     return;
   }
-  Worker& successor = known(static_cast<pid_t>(done.report().to_pid()));
+  Worker& successor = known(static_cast<pid_t>(succession->pid));
   successor.served = true;
   state_.instance = successor.pid;
 }

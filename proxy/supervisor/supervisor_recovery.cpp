@@ -1,4 +1,5 @@
 // What a supervisor does when nobody is the instance any more.
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <csignal>
 
 #include "handoff/instance.hpp"
+#include "handoff/meeting_point.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/state/instance_record.hpp"
@@ -126,6 +128,11 @@ void Supervisor::remove_what_it_left() {
   if (!lock || !lock->try_take()) return;
   if (!record->pid_file.empty()) handoff::PidFile::remove_if_it_names(record->pid_file, ::getpid());
   for (const handoff::InheritedSocket& socket : state_.heritage->sockets) {
+    if (socket.name == "@handoff") {
+      handoff::UniqueFd copy(::fcntl(socket.descriptor.get(), F_DUPFD_CLOEXEC, 3));
+      handoff::MeetingPoint::inherited(std::move(copy), record->handoff_socket).withdraw();
+      continue;
+    }
     if (std::ranges::find(record->lent, socket.address) != record->lent.end()) continue;
     sockaddr_storage name{};
     socklen_t length = sizeof name;

@@ -6,8 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "handoff/estate.hpp"
-#include "handoff/records.hpp"
+#include "handoff/supervision.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/supervisor/door.hpp"
 
@@ -109,16 +108,12 @@ handoff::Result<void> WorkerLine::send(const Message& message) {
   const auto forever = handoff::no_deadline;
   if (const auto* sending = std::get_if<Sending>(&message)) {
     const Announcement& said = sending->announcement;
-    auto hello = handoff::send_record(line_, handoff::Kind::hello, handoff::make_hello(said.self, said.features), forever);
-    return hello ? handoff::send_estate(line_, said.estate, forever) : hello;
+    return handoff::tell_estate(line_, said.self, said.features, said.estate, forever);
   }
   if (const auto* successor = std::get_if<Successor>(&message)) {
-    handoff::wire::Done done;
-    done.mutable_report()->set_to_pid(successor->pid);
-    done.set_foreign(successor->foreign);
-    return handoff::send_record(line_, handoff::Kind::done, done, forever);
+    return handoff::tell_succession(line_, {successor->pid, successor->foreign}, forever);
   }
-  return handoff::send_record(line_, handoff::Kind::bye, handoff::wire::Bye{}, forever);
+  return handoff::tell_end(line_, forever);
 }
 
 }  // namespace baton::supervisor

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "handoff/estate.hpp"
+#include "handoff/estate.hpp"
 #include "handoff/records.hpp"
 #include "proxy/supervisor/door.hpp"
 

@@ -1,0 +1,120 @@
+#include "handoff/fleet.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "handoff/limits.hpp"
+
+namespace baton::handoff {
+
+namespace {
+
+std::int64_t now_us() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+}
+
+}  // namespace
+
+void Fleet::add(std::shared_ptr<Movable> connection) {
+  const Serial serial = ++last_serial_;
+  serials_[connection.get()] = serial;
+  running_[serial] = std::move(connection);
+}
+
+void Fleet::remove(const Movable& connection) {
+  const auto found = serials_.find(&connection);
+  if (found == serials_.end()) return;
+  // Out of both tables before it is destroyed: what it does then may come back here.
+  const auto ended = running_.extract(found->second);
+  serials_.erase(found);
+  if (wake_ && running_.empty()) wake_();
+}
+
+void Fleet::look_again(const Movable& connection) {
+  if (!wake_) return;
+  const auto found = serials_.find(&connection);
+  if (found == serials_.end() || found->second > asked_up_to_ || found->second > ask_up_to_) return;
+  look_again_.push_back(found->second);
+  wake_();
+}
+
+void Fleet::begin_handover(std::function<void()> wake) {
+  wake_ = std::move(wake);
+  asked_up_to_ = 0;
+  ask_up_to_ = last_serial_;
+  look_again_.clear();
+}
+
+void Fleet::end_handover() { wake_ = nullptr; }
+
+Batch Fleet::freeze_next(const Room& room) {
+  Batch batch;
+  Room left = room;
+  while (left.connections > 0 && left.descriptors >= limits::movable_descriptors_max && left.bytes > 0) {
+    const auto serial = next_to_ask();
+    if (!serial) {
+      // Only those that may still say look_again are waited for.
+      batch.finished = running_.empty() || running_.begin()->first > ask_up_to_;
+      break;
+    }
+    ask(*serial, left, batch);
+  }
+  return batch;
+}
+
+std::optional<Fleet::Serial> Fleet::next_to_ask() {
+  const auto next = running_.upper_bound(asked_up_to_);
+  if (next != running_.end() && next->first <= ask_up_to_) return asked_up_to_ = next->first;
+  while (!look_again_.empty()) {
+    const Serial serial = look_again_.front();
+    look_again_.pop_front();
+    if (running_.contains(serial)) return serial;
+  }
+  return std::nullopt;
+}
+
+void Fleet::ask(Serial serial, Room& left, Batch& batch) {
+  const auto connection = running_.at(serial);
+  auto parcel = connection->freeze();
+  if (!parcel) return;
+  serials_.erase(connection.get());
+  running_.erase(serial);
+  parcel->id = serial;
+  parcel->frozen_at_us = now_us();
+  frozen_[serial] = connection;
+  // More than any successor takes: it stays.
+  if (parcel->payload.size() > limits::parcel_bytes_max ||
+      parcel->descriptors.size() > limits::movable_descriptors_max) {
+    return take_back(serial);
+  }
+  --left.connections;
+  left.descriptors -= parcel->descriptors.size();
+  left.bytes -= std::min(left.bytes, parcel->payload.size());
+  batch.parcels.push_back(std::move(*parcel));
+}
+
+void Fleet::adopted(ParcelId id) { take_frozen(id); }
+
+void Fleet::take_back(ParcelId id) {
+  if (const auto connection = take_frozen(id)) {
+    add(connection);
+    connection->resume();
+  }
+}
+
+void Fleet::prepare(ParcelId id, std::shared_ptr<Movable> frozen) { frozen_[id] = std::move(frozen); }
+
+void Fleet::start(ParcelId id) { take_back(id); }
+
+void Fleet::drop(ParcelId id) { take_frozen(id); }
+
+std::shared_ptr<Movable> Fleet::take_frozen(ParcelId id) {
+  const auto found = frozen_.extract(id);
+  return found ? std::move(found.mapped()) : nullptr;
+}
+
+}  // namespace baton::handoff

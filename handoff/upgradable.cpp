@@ -1,0 +1,370 @@
+#include "handoff/upgradable.hpp"
+
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "handoff/start.hpp"
+#include "handoff/upgradable_roles.hpp"
+
+namespace baton::handoff {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// What is looked at again and again: connections that end, children that die.
+constexpr long look_every_ns = 50'000'000;
+// A successor that owns nothing may end by itself, which says more than that we killed it.
+constexpr std::chrono::milliseconds last_words{100};
+
+sigset_t obeyed_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int one : {SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) ::sigaddset(&signals, one);
+  return signals;
+}
+
+UniqueFd checked(int descriptor, const char* what) {
+  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
+  return UniqueFd(descriptor);
+}
+
+void watch(const UniqueFd& poller, const UniqueFd& watched) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (::epoll_ctl(poller.get(), EPOLL_CTL_ADD, watched.get(), &event) != 0) {
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  }
+}
+
+template <class T>
+T or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().text);
+  return std::move(*result);
+}
+
+std::string in_words(const Report& report) {
+  std::uint64_t refused = 0;
+  for (const auto& [reason, number] : report.refused) refused += number;
+  return "generation " + std::to_string(report.from.generation) + " to " + std::to_string(report.to.generation) +
+         ", PID " + std::to_string(report.from.pid) + " to " + std::to_string(report.to.pid) + ", version " +
+         report.from.version + " to " + report.to.version + ", " + std::to_string(report.duration_us / 1000) +
+         " ms; moved=" + std::to_string(report.moved_total()) + ", taken_back=" + std::to_string(report.taken_back) +
+         ", refused=" + std::to_string(refused) + "; longest pause " + std::to_string(report.pauses.max_us) + " us";
+}
+
+}  // namespace
+
+Upgradable::Upgradable(UpgradableTerms terms) : terms_(std::move(terms)) {
+  const sigset_t signals = obeyed_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  poller_ = checked(::epoll_create1(EPOLL_CLOEXEC), "epoll");
+  posted_ = checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+  signals_ = checked(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd");
+  ticks_ = checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd");
+  watch(poller_, posted_);
+  watch(poller_, ticks_);
+  UniqueFd channel = take_channel();
+  is_successor_ = static_cast<bool>(channel);
+  if (is_successor_) {
+    begin_succession(std::move(channel));
+  } else {
+    become_first();
+  }
+}
+
+Upgradable::~Upgradable() {
+  refuse("the successor ended before it was ready");
+  if (lock_.held()) pid_file_.withdraw();
+}
+
+// ── Before it serves ──────────────────────────────────────────────────────────────────────────────────────────────
+
+void Upgradable::become_first() {
+  lock_ = or_throw(terms_.lock.empty() ? InstanceLock::on_memory() : InstanceLock::on_file(terms_.lock));
+  if (!lock_.try_take()) {
+    throw std::runtime_error("another process holds the lock " + terms_.lock + "; send it SIGUSR2 to upgrade it");
+  }
+  if (!terms_.pid_file.empty()) pid_file_ = or_throw(PidFile::prepare(terms_.pid_file, ::getpid()));
+}
+
+void Upgradable::begin_succession(UniqueFd channel) {
+  roles_ = std::make_unique<Roles>(*this);
+  conversation_ = std::thread([this, channel = std::move(channel)]() mutable {
+    const auto outcome = succeed(std::move(channel), *roles_, {.version = terms_.version, .features = terms_.features});
+    roles_->no_inheritance(outcome.reason);
+    bool instance = lock_.held();
+    if (outcome.ending == Succession::orphaned) {
+      // Whoever gets the lock is the instance; meanwhile nothing is accepted.
+      roles_->in_server([this] { service_->stop_accepting(); });
+      instance = instance || roles_->take_lock();
+    }
+    post([this, outcome, instance] { succession_ended(outcome, instance); });
+  });
+  try {
+    auto inheritance = or_throw(roles_->await_inheritance());
+    generation_ = inheritance.generation + 1;
+    UniqueFd lock;
+    for (auto& socket : inheritance.sockets) {
+      if (socket.name == "@lock") {
+        lock = std::move(socket.descriptor);
+      } else if (!socket.name.starts_with('@')) {
+        inherited_.push_back({std::move(socket.name), std::move(socket.descriptor)});
+      }
+    }
+    lock_ = or_throw(!terms_.lock.empty() ? InstanceLock::on_file(terms_.lock)
+                                          : lock ? InstanceLock::reopened(lock) : InstanceLock::on_memory());
+    if (!terms_.pid_file.empty()) pid_file_ = or_throw(PidFile::prepare(terms_.pid_file, ::getpid()));
+  } catch (const std::exception& error) {
+    refuse(error.what());
+    if (conversation_.joinable()) conversation_.join();
+    throw;
+  }
+}
+
+int Upgradable::listener(const std::string& name, const std::function<UniqueFd()>& make) {
+  const auto found = std::ranges::find(inherited_, name, &Listener::name);
+  if (found == inherited_.end()) {
+    listeners_.push_back({name, make()});
+  } else {
+    listeners_.push_back(std::move(*found));
+    inherited_.erase(found);
+  }
+  return listeners_.back().socket.get();
+}
+
+void Upgradable::refuse(const std::string& why) {
+  if (state_ != State::preparing || !conversation_.joinable()) return;
+  state_ = State::ended;
+  exit_code_ = 1;
+  roles_->answer_ready(fail(Fault::refused, why));
+  conversation_.join();
+}
+
+void Upgradable::serve(Service& service) {
+  service_ = &service;
+  if (!is_successor_) {
+    publish_pid();
+    service.accept();
+    return serve_from_now_on();
+  }
+  state_ = State::succeeding;
+  inherited_.clear();
+  std::vector<std::string> names;
+  for (const Listener& listener : listeners_) names.push_back(listener.name);
+  roles_->answer_ready(std::move(names));
+}
+
+void Upgradable::succession_ended(const SuccessionOutcome& outcome, bool instance) {
+  conversation_.join();
+  if (outcome.ending == Succession::failed) {
+    say("cannot succeed: " + outcome.reason);
+    return end(1);
+  }
+  if (outcome.ending == Succession::completed) {
+    say("serving: version " + terms_.version + ", generation " + std::to_string(generation_) + ", " +
+        std::to_string(fleet_.size()) + " connections");
+    return serve_from_now_on();
+  }
+  if (!instance) {
+    say("the predecessor took the service back (" + outcome.reason + ")");
+    exit_code_ = 1;
+    return drain(terms_.drain_timeout);
+  }
+  say("the predecessor is gone (" + outcome.reason + "); this process serves now");
+  publish_pid();
+  service_->accept();
+  serve_from_now_on();
+}
+
+// ── While it serves ───────────────────────────────────────────────────────────────────────────────────────────────
+
+// Until here signals waited in the kernel: a successor obeys nobody before it is settled who serves.
+void Upgradable::serve_from_now_on() {
+  state_ = State::serving;
+  watch(poller_, signals_);
+}
+
+void Upgradable::attend() {
+  eventfd_t count = 0;
+  (void)::eventfd_read(posted_.get(), &count);
+  for (;;) {
+    std::function<void()> task;
+    {
+      const std::lock_guard guard(mutex_);
+      if (tasks_.empty()) break;
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+  }
+  obey_signals();
+  tick();
+}
+
+void Upgradable::attend_to_the_end() {
+  while (!has_ended()) {
+    pollfd polled{descriptor(), POLLIN, 0};
+    ::poll(&polled, 1, -1);
+    attend();
+  }
+}
+
+void Upgradable::post(std::function<void()> task) {
+  const std::lock_guard guard(mutex_);
+  tasks_.push_back(std::move(task));
+  (void)::eventfd_write(posted_.get(), 1);
+}
+
+void Upgradable::obey_signals() {
+  if (state_ == State::preparing || state_ == State::succeeding) return;
+  signalfd_siginfo info;
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    obey(static_cast<int>(info.ssi_signo));
+  }
+}
+
+void Upgradable::obey(int signal) {
+  const bool is_stop = signal != SIGUSR2;
+  switch (state_) {
+    case State::serving:
+      if (!is_stop) return begin_upgrade();
+      say("stopping");
+      service_->stop_accepting();
+      return drain(terms_.stop_timeout);
+    case State::upgrading:
+      if (!is_stop) return say("upgrade: SIGUSR2 refused: one is under way");
+      // The first one calls the upgrade off as long as nothing was adopted, and is the successor's later.
+      if (!stop_signals_.empty()) ::kill(successor_, SIGKILL);
+      stop_signals_.push_back(signal);
+      return roles_->call_off();
+    case State::draining:
+      if (is_stop) end(exit_code_);
+      return;
+    case State::preparing:
+    case State::succeeding:
+    case State::ended:
+      return;
+  }
+}
+
+void Upgradable::upgrade() { obey(SIGUSR2); }
+void Upgradable::stop() { obey(SIGTERM); }
+
+void Upgradable::begin_upgrade() {
+  if (!terms_.lock.empty() && !lock_.is_at(terms_.lock)) {
+    // Another process could take it in the middle of the upgrade.
+    return say("upgrade: failed: the lock " + terms_.lock + " has been removed; this process goes on");
+  }
+  // Not everybody who opened something here thought of it (Asio does not): only the channel and the standard streams go on.
+  ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+  auto started = start_successor({.arguments = terms_.arguments, .configuration = {}, .descriptors = {}});
+  if (!started) return say("upgrade: failed: " + started.error().text + "; this process goes on");
+  state_ = State::upgrading;
+  successor_ = started->pid;
+  say("upgrade begins: started " + terms_.arguments[0] + " as PID " + std::to_string(successor_));
+  roles_ = std::make_unique<Roles>(*this);
+  conversation_ = std::thread([this, channel = std::move(started->channel)]() mutable {
+    const auto outcome = hand_over(std::move(channel), *roles_,
+                                   {.self = {generation_, ::getpid(), terms_.version},
+                                    .features = terms_.features,
+                                    .ready_timeout = terms_.ready_timeout,
+                                    .step_timeout = terms_.step_timeout});
+    post([this, outcome] { upgrade_ended(outcome); });
+  });
+}
+
+void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
+  conversation_.join();
+  const pid_t successor = std::exchange(successor_, 0);
+  const std::vector<int> signals = std::exchange(stop_signals_, {});
+  if (outcome.ending != Ending::rolled_back) {
+    say("upgrade: " + in_words(outcome.report));
+    for (const int signal : signals) ::kill(successor, signal);
+    return drain(terms_.drain_timeout);
+  }
+  say("upgrade: failed: " + outcome.reason + "; this process goes on; " + in_words(outcome.report));
+  // One that has adopted connections serves them to their end and ends by itself; if it hangs, it is killed when that end
+  // must have come.
+  const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;
+  leftovers_.push_back({successor, outcome.successor_serves, Clock::now() + patience});
+  begin_ticking();
+  if (!terms_.pid_file.empty()) PidFile::discard_temporary(terms_.pid_file, successor);
+  state_ = State::serving;
+  for (const int signal : signals) obey(signal);
+}
+
+// ── Its end ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Upgradable::drain(std::chrono::milliseconds limit) {
+  state_ = State::draining;
+  drain_deadline_ = Clock::now() + limit;
+  listeners_.clear();
+  service_->stop();
+  if (fleet_.size() == 0 && leftovers_.empty()) return end(exit_code_);
+  say(std::to_string(fleet_.size()) + " connections are served here to their end, at most " +
+      std::to_string(limit.count()) + " ms");
+  begin_ticking();
+}
+
+void Upgradable::end(int exit_code) {
+  state_ = State::ended;
+  exit_code_ = exit_code;
+  for (const Leftover& leftover : leftovers_) {
+    if (!leftover.owns_connections) ::kill(leftover.pid, SIGKILL);
+  }
+}
+
+void Upgradable::begin_ticking() {
+  const itimerspec every{.it_interval = {0, look_every_ns}, .it_value = {0, look_every_ns}};
+  ::timerfd_settime(ticks_.get(), 0, &every, nullptr);
+}
+
+void Upgradable::tick() {
+  std::uint64_t ticks = 0;
+  if (::read(ticks_.get(), &ticks, sizeof ticks) < 0) return;
+  std::erase_if(leftovers_, [this](const Leftover& leftover) {
+    int status = 0;
+    if (::waitpid(leftover.pid, &status, WNOHANG) == 0) {
+      if (Clock::now() >= leftover.deadline) ::kill(leftover.pid, SIGKILL);
+      return false;
+    }
+    say("the successor that failed, PID " + std::to_string(leftover.pid) + ", " + describe_exit(status));
+    return true;
+  });
+  const bool is_empty = fleet_.size() == 0 && leftovers_.empty();
+  if (state_ == State::draining && (is_empty || Clock::now() >= drain_deadline_)) {
+    if (fleet_.size() != 0) say("time is over: " + std::to_string(fleet_.size()) + " connections are cut");
+    end(exit_code_);
+  }
+  if (leftovers_.empty() && state_ != State::draining) {
+    const itimerspec never{};
+    ::timerfd_settime(ticks_.get(), 0, &never, nullptr);
+  }
+}
+
+void Upgradable::publish_pid() {
+  if (auto published = pid_file_.publish(); !published) say(published.error().text);
+}
+
+void Upgradable::say(const std::string& line) const {
+  if (terms_.log) return terms_.log(line);
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+}  // namespace baton::handoff

@@ -1,0 +1,71 @@
+// The two roles of an Upgradable, as the thread of a conversation calls them: what touches connections is done in the
+// server's thread, and waited for; what may wait for the lock is done here.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <map>
+#include <utility>
+
+#include "handoff/upgradable.hpp"
+
+namespace baton::handoff {
+
+class Upgradable::Roles final : public Donor, public Adopter {
+ public:
+  explicit Roles(Upgradable& process);
+
+  // ── From the server's thread ──────────────────────────────────────────────────────────────────────────────────
+  void call_off();
+  Result<Inheritance> await_inheritance();
+  void answer_ready(Result<std::vector<std::string>> names) { ready_.set_value(std::move(names)); }
+
+  // ── From the conversation's ───────────────────────────────────────────────────────────────────────────────────
+  void no_inheritance(const std::string& why);       // does nothing if there was one
+  Result<void> take_lock();
+
+  Estate estate() override;
+  void stop_accepting(const std::vector<std::string>& taken) override;
+  void accept_again() override;
+  Batch freeze_next(const Room& room) override;
+  int wake_descriptor() override { return wake_.get(); }
+  void adopted(std::span<const ParcelId> ids) override;
+  void refused(std::span<const ParcelId> ids) override { take_back(ids); }
+  void take_back(std::span<const ParcelId> ids) override;
+  std::string resign() override;
+  bool reclaim() override;
+  std::optional<std::string> called_off() override;
+
+  Result<std::vector<std::string>> inherit(Inheritance inheritance) override;
+  void accept() override;
+  std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) override;
+  void start(std::span<const ParcelId> ids) override;
+  void drop(std::span<const ParcelId> ids) override;
+  Result<void> take_over(const std::string& application, const Report& report) override;
+
+  // Runs it in the server's thread, and waits for its answer.
+  template <class Task>
+  auto in_server(Task task) {
+    std::packaged_task<decltype(task())()> job(std::move(task));
+    auto answer = job.get_future();
+    process_.post([&job] { job(); });
+    return answer.get();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Makes `wake_` readable at `at`, and not before.
+  void wake_at(Clock::time_point at) const;
+
+  Upgradable& process_;              // outlives the conversation
+  UniqueFd wake_;                    // a timer
+  Clock::time_point finish_at_ = Clock::time_point::max();
+  std::atomic<bool> called_off_ = false;
+
+  bool has_inherited_ = false;
+  std::promise<Result<Inheritance>> inheritance_;
+  std::promise<Result<std::vector<std::string>>> ready_;
+};
+
+}  // namespace baton::handoff

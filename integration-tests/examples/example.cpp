@@ -1,0 +1,50 @@
+#include "examples/example.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <regex>
+
+namespace baton::harness {
+
+namespace {
+
+const std::regex outcome{"upgrade: (generation|failed)"};
+
+}  // namespace
+
+Example::Example(const std::string& program)
+    : address_(loopback(free_port())),
+      process_({{put(program), std::to_string(address_.port), directory_ / "pid"}}) {
+  await([this] { return is_listening(address_) && !read_file(directory_ / "pid").empty(); }, program + " to listen");
+}
+
+pid_t Example::pid() const { return static_cast<pid_t>(std::stol(read_file(directory_ / "pid"))); }
+
+std::string Example::upgrade_to(const std::string& program) {
+  begin_upgrade_to(program);
+  return await_outcome();
+}
+
+std::string Example::upgrade_to_file(const std::string& content) {
+  const std::string path = directory_ / "server";
+  std::filesystem::remove(path);
+  if (!content.empty()) replace_file(path, content, true);
+  ::kill(pid(), SIGUSR2);
+  return await_outcome();
+}
+
+void Example::begin_upgrade_to(const std::string& program) {
+  put(program);
+  ::kill(pid(), SIGUSR2);
+}
+
+std::string Example::put(const std::string& program) {
+  const std::string path = directory_ / "server";
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(program, path);
+  return path;
+}
+
+std::string Example::await_outcome() { return process_.await_line(Process::Stream::err, outcome); }
+
+}  // namespace baton::harness
