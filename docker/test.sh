@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Usage, as root: docker/test.sh BATON OTHER
+# Plays docker/demo.sh on a Docker engine of its own (engine.sh), with images of two programs that have been built
+# already, of different versions. Exit code 77: no engine can run here, and it says why.
+#
+# Base image: what the cache in build/ holds, else what the registry gives, else what debootstrap makes.
+set -euo pipefail
+docker=$(dirname "$(readlink -f "$0")")
+root=$(dirname "$docker")
+cache=$root/build/containers
+export DEBIAN=debian:bookworm-slim
+
+main() {
+  if [[ ${1:-} != --inside ]]; then
+    mkdir -p "$cache"
+    exec "$docker/engine.sh" "$cache/engine" "$docker/test.sh" --inside "$@"
+  fi
+  base_image
+  build blue "$2"
+  build green "$3"
+  "$docker/demo.sh"
+}
+
+base_image() {
+  local made=$cache/bookworm.tar
+  if [[ ! -e $made ]] && docker pull -q "$DEBIAN"; then return; fi
+  if [[ ! -e $made ]]; then
+    if ! command -v debootstrap >/dev/null; then
+      echo "SKIPPED: no registry can be reached, and there is no debootstrap to make a base image with."
+      exit 77
+    fi
+    debootstrap --variant=minbase bookworm "$cache/engine/bookworm" >"$cache/debootstrap.log" 2>&1 ||
+      { tail "$cache/debootstrap.log" && exit 1; }
+    tar -C "$cache/engine/bookworm" -c . >"$made.part" && mv "$made.part" "$made"
+    rm -rf "$cache/engine/bookworm"
+  fi
+  docker import "$made" "$DEBIAN"
+}
+
+# build COLOUR PROGRAM. Debug information is half of a program, and of no use here.
+build() {
+  install --strip "$2" "$cache/$1"
+  DOCKER_BUILDKIT=1 docker build -q -f "$docker/Dockerfile" -t "baton:$1" --build-arg BINARY=provided \
+    --build-arg BATON="build/containers/$1" "$root"
+}
+
+main "$@"
