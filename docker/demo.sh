@@ -5,10 +5,13 @@
 # and ports 8080, 8443 and 9000.
 #
 # BATON_BLUE and BATON_GREEN name the two images, which are built where they are missing (compiling takes minutes).
+# BATON_HOSTS are this machine's addresses that clients connect to: to loopback Docker relays in a process of its own, to
+# any other it translates addresses in the kernel.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 export BATON_BLUE=${BATON_BLUE:-baton:blue} BATON_GREEN=${BATON_GREEN:-baton:green}
 export COMPOSE_PROJECT_NAME=baton-demo
+read -ra hosts <<<"${BATON_HOSTS:-127.0.0.1}"
 limit_s=90  # for anything that is waited for
 work=$(mktemp -d)
 clients=""
@@ -135,7 +138,7 @@ expect_process() {
 # The clients: a coprocess that answers a line with a line, when every client has received something more.
 
 start_clients() {
-  coproc CLIENTS { exec python3 demo/clients.py 127.0.0.1 --ca "$work/ca.pem"; }
+  coproc CLIENTS { exec python3 demo/clients.py "${hosts[@]}" --ca "$work/ca.pem"; }
   clients=$CLIENTS_PID
   exec {answers}<&"${CLIENTS[0]}" {questions}>&"${CLIENTS[1]}"
   exec {CLIENTS[0]}<&- {CLIENTS[1]}>&-

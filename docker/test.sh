@@ -18,7 +18,7 @@ main() {
   base_image
   build blue "$2"
   build green "$3"
-  "$docker/demo.sh"
+  BATON_HOSTS="127.0.0.1 $(ip -4 -br address show dev tap0 | awk '{ sub("/.*", "", $3); print $3 }')" "$docker/demo.sh"
 }
 
 base_image() {

@@ -209,7 +209,7 @@ def tls(ca, version):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("host")
+    parser.add_argument("host", nargs="+", help="the proxy; with several addresses, each has clients of every kind")
     parser.add_argument("--ca", required=True, help="PEM: who signed the proxy's certificate")
     return parser.parse_args()
 
@@ -217,12 +217,14 @@ def arguments():
 def main():
     given = arguments()
     gathering = Gathering()
-    entrances = [Entrance("HTTP", given.host, 8080),
-                 Entrance("TLS 1.2", given.host, 8443, tls(given.ca, ssl.TLSVersion.TLSv1_2)),
-                 Entrance("TLS 1.3", given.host, 8443, tls(given.ca, ssl.TLSVersion.TLSv1_3))]
     kinds = [busy_keep_alive, idle_keep_alive, long_download, long_upload, event_stream, web_socket]
-    clients = [Client(gathering, kind, entrance) for kind in kinds for entrance in entrances]
-    clients.append(Client(gathering, raw_tcp, Entrance("TCP", given.host, 9000)))
+    clients = []
+    for host in given.host:
+        entrances = [Entrance("HTTP", host, 8080),
+                     Entrance("TLS 1.2", host, 8443, tls(given.ca, ssl.TLSVersion.TLSv1_2)),
+                     Entrance("TLS 1.3", host, 8443, tls(given.ca, ssl.TLSVersion.TLSv1_3))]
+        clients += [Client(gathering, kind, entrance) for kind in kinds for entrance in entrances]
+        clients.append(Client(gathering, raw_tcp, Entrance("TCP", host, 9000)))
 
     for client in clients:
         client.start()
