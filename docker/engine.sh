@@ -24,7 +24,7 @@ main() {
   unshare --mount --net --pid --fork true 2>/dev/null || cannot "unshare is not permitted"
   mkdir -p "$1"
   exec 8<"$1"
-  flock -n 8 || cannot "another one works in $1"
+  flock 8  # whoever works in the same folder goes first
   # Whatever happens to us, with the first process of the namespaces all others end.
   BATON_ENGINE_INSIDE=yes exec unshare --mount --net --pid --fork --kill-child --mount-proc "$(readlink -f "$0")" "$@" \
     9</proc/self/ns/net
