@@ -141,6 +141,8 @@ start_clients() {
   coproc CLIENTS { exec python3 demo/clients.py "${hosts[@]}" --ca "$work/ca.pem"; }
   clients=$CLIENTS_PID
   exec {answers}<&"${CLIENTS[0]}" {questions}>&"${CLIENTS[1]}"
+  # The coprocess's own descriptors would keep its input open.
+  # shellcheck disable=SC1083,SC2093
   exec {CLIENTS[0]}<&- {CLIENTS[1]}>&-
   expect_answer ready
 }

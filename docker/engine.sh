@@ -44,7 +44,7 @@ inside() {
 
 # A tap device, whose other end is a process with the machine's own network.
 connect() {
-  local resolver ready
+  local resolver
   resolver=$(readlink -f /etc/resolv.conf)
   mount -t tmpfs tmpfs /run
   mkdir -p "$(dirname "$resolver")" && touch "$resolver"
@@ -73,7 +73,8 @@ start_engine() {
 }
 
 stop_engine() {
-  kill "$engine" && wait "$engine" || true
+  kill "$engine"
+  wait "$engine" || true
   umount -R "$folder/data" 2>/dev/null || true
   rm -rf "${folder:?}"/*
   find /sys/fs/cgroup -depth -type d -path '*/baton-engine*' -exec rmdir {} + 2>/dev/null || true

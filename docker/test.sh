@@ -15,20 +15,24 @@ main() {
     mkdir -p "$cache"
     exec "$docker/engine.sh" "$cache/engine" "$docker/test.sh" --inside "$@"
   fi
+  DOCKER_BUILDKIT=1 docker build --help >/dev/null 2>&1 || cannot "docker build is without BuildKit (package docker-buildx)"
+  command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || cannot "there is no docker-compose"
   base_image
   build blue "$2"
   build green "$3"
   BATON_HOSTS="127.0.0.1 $(ip -4 -br address show dev tap0 | awk '{ sub("/.*", "", $3); print $3 }')" "$docker/demo.sh"
 }
 
+cannot() {
+  echo "SKIPPED: $*"
+  exit 77
+}
+
 base_image() {
   local made=$cache/bookworm.tar
   if [[ ! -e $made ]] && docker pull -q "$DEBIAN"; then return; fi
   if [[ ! -e $made ]]; then
-    if ! command -v debootstrap >/dev/null; then
-      echo "SKIPPED: no registry can be reached, and there is no debootstrap to make a base image with."
-      exit 77
-    fi
+    command -v debootstrap >/dev/null || cannot "no registry can be reached, and there is no debootstrap"
     debootstrap --variant=minbase bookworm "$cache/engine/bookworm" >"$cache/debootstrap.log" 2>&1 ||
       { tail "$cache/debootstrap.log" && exit 1; }
     tar -C "$cache/engine/bookworm" -c . >"$made.part" && mv "$made.part" "$made"

@@ -19,7 +19,12 @@ if ! command -v npm >/dev/null; then packages_peers+=(npm); fi
 packages_containers=()
 if ((EUID == 0)); then
   packages_containers=(iptables slirp4netns debootstrap)
-  if ! command -v dockerd >/dev/null; then packages_containers+=(docker.io); fi
+  if ! command -v dockerd >/dev/null; then
+    packages_containers+=(docker.io)
+    for package in docker-cli docker-buildx; do  # parts of docker.io itself in Debian 12
+      if apt-cache show "$package" >/dev/null 2>&1; then packages_containers+=("$package"); fi
+    done
+  fi
   if ! docker compose version >/dev/null 2>&1; then packages_containers+=(docker-compose); fi
 fi
 
