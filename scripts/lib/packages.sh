@@ -14,6 +14,19 @@ packages_peers=(nginx libnginx-mod-stream haproxy curl wrk openssl valgrind stra
   python3 python3-h11 python3-websockets gnutls-bin wget testssl.sh)
 # Whoever has Node's npm from elsewhere keeps that: the distribution's would not go beside it.
 if ! command -v npm >/dev/null; then packages_peers+=(npm); fi
+# A Docker engine, for the test that starts one of its own. Only root can run that, so nobody else gets one installed; and
+# whoever has an engine from elsewhere keeps that: the distribution's would not go beside it.
+packages_containers=()
+if ((EUID == 0)); then
+  packages_containers=(iptables slirp4netns debootstrap)
+  if ! command -v dockerd >/dev/null; then
+    packages_containers+=(docker.io)
+    for package in docker-cli docker-buildx; do  # parts of docker.io itself in Debian 12
+      if apt-cache show "$package" >/dev/null 2>&1; then packages_containers+=("$package"); fi
+    done
+  fi
+  if ! docker compose version >/dev/null 2>&1; then packages_containers+=(docker-compose); fi
+fi
 
 # Prints those of its arguments that are not installed. Asks dpkg only, so it takes no time when nothing is missing.
 missing_packages() {

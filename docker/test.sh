@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Usage, as root: docker/test.sh BATON OTHER
+# Plays docker/demo.sh on a Docker engine of its own (engine.sh), with images of two programs that have been built
+# already, of different versions. Exit code 77: no engine can run here, and it says why.
+#
+# Base image: what the cache in build/ holds, else what the registry gives, else what debootstrap makes.
+set -euo pipefail
+docker=$(dirname "$(readlink -f "$0")")
+root=$(dirname "$docker")
+cache=$root/build/containers
+export DEBIAN=debian:bookworm-slim
+
+main() {
+  if [[ ${1:-} != --inside ]]; then
+    mkdir -p "$cache"
+    exec "$docker/engine.sh" "$cache/engine" "$docker/test.sh" --inside "$@"
+  fi
+  DOCKER_BUILDKIT=1 docker build --help >/dev/null 2>&1 || cannot "docker build is without BuildKit (package docker-buildx)"
+  command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || cannot "there is no docker-compose"
+  base_image
+  build blue "$2"
+  build green "$3"
+  BATON_HOSTS="127.0.0.1 $(ip -4 -br address show dev tap0 | awk '{ sub("/.*", "", $3); print $3 }')" "$docker/demo.sh"
+}
+
+cannot() {
+  echo "SKIPPED: $*"
+  exit 77
+}
+
+base_image() {
+  local made=$cache/bookworm.tar
+  if [[ ! -e $made ]] && docker pull -q "$DEBIAN"; then return; fi
+  if [[ ! -e $made ]]; then
+    command -v debootstrap >/dev/null || cannot "no registry can be reached, and there is no debootstrap"
+    debootstrap --variant=minbase bookworm "$cache/engine/bookworm" >"$cache/debootstrap.log" 2>&1 ||
+      { tail "$cache/debootstrap.log" && exit 1; }
+    tar -C "$cache/engine/bookworm" -c . >"$made.part" && mv "$made.part" "$made"
+    rm -rf "$cache/engine/bookworm"
+  fi
+  docker import "$made" "$DEBIAN"
+}
+
+# build COLOUR PROGRAM. Debug information is half of a program, and of no use here.
+build() {
+  install --strip "$2" "$cache/$1"
+  DOCKER_BUILDKIT=1 docker build -q -f "$docker/Dockerfile" -t "baton:$1" --build-arg BINARY=provided \
+    --build-arg BATON="build/containers/$1" "$root"
+}
+
+main "$@"
