@@ -82,7 +82,7 @@ TEST_P(Secrets, AreNeitherInLogsNorOnDisk) {
   for (const std::string& secret : secrets) EXPECT_FALSE(holds(written, secret));
   std::set<std::string> names;
   for (const auto& file : fs::directory_iterator(baton.directory().path())) names.insert(file.path().filename());
-  EXPECT_EQ(names, (std::set<std::string>{"admin.sock", "baton.pid", "baton.yaml", "handoff.sock.lock"}));
+  EXPECT_EQ(names, (std::set<std::string>{"admin.sock", "baton.pid", "baton.yaml", "handoff.sock", "handoff.sock.lock"}));
 }
 
 // As root may: what is in the process's memory, in whatever it can write to.

@@ -179,7 +179,7 @@ TEST_P(ProbationOf, ASuccessorThatDiesOrHangsCostsWhatItAcceptedAndNothingElse) 
   Client fresh(other);
   EXPECT_EQ(fresh.get("/bytes/5").body, pattern(5));
   ::kill(static_cast<pid_t>(std::stol(started.substr(started.rfind(' ')))), GetParam());
-  expect_still_the_predecessor(GetParam() == SIGKILL ? "killed by signal 9" : "waiting for Trial");
+  expect_still_the_predecessor(GetParam() == SIGKILL ? "killed by signal 9" : "no answer in time");
   EXPECT_EQ(old.get("/bytes/5").body, pattern(5));
   std::string rest;
   fresh.read_to_end(rest);
