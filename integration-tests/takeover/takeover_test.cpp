@@ -232,5 +232,49 @@ TEST_F(Takeover, ATermToATakerThatHasNothingYetEndsItAlone) {
   expect_one_instance(baton);
 }
 
+// ── On probation ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+class TakeoverOnProbation : public testing::Test {
+ protected:
+  void start(const std::string& probation) {
+    Settings settings(origin.address());
+    settings.handoff += ", finish_timeout: 100ms, probation: " + probation;
+    baton = std::make_unique<Baton>(settings);
+  }
+  Origin origin;
+  std::unique_ptr<Baton> baton;
+};
+
+TEST_F(TakeoverOnProbation, ThatIsPassedIsLikeAnyOther) {
+  start("500ms");
+  Client old = baton->connect();
+  old.get("/bytes/1");
+  Taker taker(*baton);
+  baton->await_log(std::regex("on probation"));
+  Client fresh = baton->connect();
+  EXPECT_EQ(fresh.get("/bytes/3").body, pattern(3));
+  taker.await_succession(*baton);
+  EXPECT_EQ(old.get("/bytes/9").body, pattern(9));
+  EXPECT_EQ(fresh.get("/bytes/9").body, pattern(9));
+}
+
+TEST_F(TakeoverOnProbation, ThatIsCalledOffGivesBackWhatTheTakerHas) {
+  start("30s");
+  Client old = baton->connect();
+  old.get("/bytes/1");
+  Taker taker(*baton);
+  baton->await_log(std::regex("on probation"));
+  Client fresh = baton->connect();
+  EXPECT_EQ(fresh.get("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n").status(), 101);
+  const Outcome outcome = run_baton({"ctl", "rollback", "-c", baton->config_path()});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  taker.await_failure("the predecessor has everything back (the predecessor called it off)");
+  fresh.send("still here");
+  EXPECT_EQ(fresh.read_exactly(10), "still here");
+  EXPECT_EQ(old.get("/bytes/9").body, pattern(9));
+  EXPECT_EQ(baton->number("generation"), 1);
+  EXPECT_EQ(baton->number("connections.total"), 2);
+}
+
 }  // namespace
 }  // namespace baton::harness
