@@ -37,16 +37,18 @@ Outcome run_baton(std::vector<std::string> arguments, std::vector<std::string> e
 Baton::Baton(Settings settings) : settings_(std::move(settings)) {
   if (settings_.binds.empty()) settings_.binds = {loopback(free_port())};
   replace_file(config_path(), to_yaml(settings_, directory_));
+  if (settings_.own_binary) std::filesystem::copy_file(baton_binary(), binary_path());
+  start();
+  await_ready();
+}
+
+void Baton::start_again() {
   start();
   await_ready();
 }
 
 void Baton::start() {
-  std::string binary = baton_binary();
-  if (settings_.own_binary) {
-    std::filesystem::copy_file(binary, binary_path());
-    binary = binary_path();
-  }
+  const std::string binary = settings_.own_binary ? binary_path() : baton_binary();
   Command command{{binary, "run", "-c", config_path()}};
   command.argv.insert(command.argv.end(), settings_.arguments.begin(), settings_.arguments.end());
   if (settings_.unprivileged && ::geteuid() == 0) {

@@ -27,6 +27,9 @@ class Baton {
   const Address& address() const { return settings_.binds.front(); }
   Client connect() const { return Client(address()); }
 
+  // After a crash, on the paths that this left: the same command once more. The log begins anew.
+  void start_again();
+
   // The process that is the instance now.
   pid_t pid() const { return pid_; }
   void signal(int number) const;

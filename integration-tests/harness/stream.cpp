@@ -25,8 +25,8 @@ bool wait_for(int fd, short event, const Deadline& deadline) {
 
 void Stream::send(std::string_view bytes) {
   if (std::size_t sent = send_what_goes(bytes); sent != bytes.size())
-    throw Failure("the connection ended after " + std::to_string(sent) + " of " + std::to_string(bytes.size()) +
-                  " bytes were sent");
+    throw ConnectionEnded("the connection ended after " + std::to_string(sent) + " of " +
+                          std::to_string(bytes.size()) + " bytes were sent");
 }
 
 std::size_t Stream::send_what_goes(std::string_view bytes) {
@@ -62,7 +62,7 @@ std::string Stream::read_through(std::string_view mark) {
 
 std::string Stream::read_to_fin() {
   std::string bytes;
-  if (read_to_end(bytes) == End::reset) throw Failure("connection reset where FIN was expected" + shown(bytes));
+  if (read_to_end(bytes) == End::reset) throw ConnectionEnded("connection reset where FIN was expected" + shown(bytes));
   return bytes;
 }
 
@@ -120,8 +120,8 @@ Stream::Got Stream::receive_now(std::string& into) {
 
 void Stream::await_more(const std::string& what) {
   const Got got = receive(Deadline());
-  if (got == Got::fin) throw Failure("the connection ended before " + what + " came" + shown(unread_));
-  if (got == Got::reset) throw Failure("the connection was reset before " + what + " came" + shown(unread_));
+  if (got == Got::fin) throw ConnectionEnded("the connection ended before " + what + " came" + shown(unread_));
+  if (got == Got::reset) throw ConnectionEnded("the connection was reset before " + what + " came" + shown(unread_));
 }
 
 std::string Stream::take(std::size_t bytes) {

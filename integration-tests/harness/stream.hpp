@@ -20,6 +20,11 @@ inline void PrintTo(End end, std::ostream* out) {
   *out << (end == End::fin ? "FIN" : "reset");
 }
 
+// The connection is over, where more of it was wanted.
+struct ConnectionEnded : Failure {
+  using Failure::Failure;
+};
+
 class Stream {
  public:
   explicit Stream(Fd socket) : socket_(std::move(socket)) {}
@@ -29,12 +34,12 @@ class Stream {
 
   int fd() const { return socket_.get(); }
 
-  // Sends all of it, or throws: the other side went away, or took nothing until the deadline.
+  // Sends all of it, or throws: ConnectionEnded, or a Failure where the other side took nothing until the deadline.
   void send(std::string_view bytes);
   // As `send`, but a lost connection is no failure: how many bytes the kernel took.
   virtual std::size_t send_what_goes(std::string_view bytes);
 
-  // These throw when the connection ends before they have what they want.
+  // These throw ConnectionEnded when that comes before what they want.
   std::string read_exactly(std::size_t bytes);
   std::string read_through(std::string_view mark);  // the mark is part of the answer
 

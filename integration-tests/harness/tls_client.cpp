@@ -131,7 +131,7 @@ std::string TlsClient::seal(std::string_view plain) {
 
 void TlsClient::send_raw(std::string_view ciphertext) {
   if (Stream::send_what_goes(ciphertext) != ciphertext.size())
-    throw Failure("the connection ended while records were sent");
+    throw ConnectionEnded("the connection ended while records were sent");
 }
 
 void TlsClient::update_keys(bool requested) {

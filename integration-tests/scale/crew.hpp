@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/client.hpp"
+#include "harness/tls_client.hpp"
 #include "scale/course.hpp"
 
 namespace baton::harness {
@@ -25,6 +26,10 @@ class Life {
   Client connect() {
     ++opened_;
     return Client(address_);
+  }
+  TlsClient connect(const TlsOptions& options) {
+    ++opened_;
+    return TlsClient(address_, options);
   }
 
   // From 0 to `below` - 1, all alike.

@@ -169,6 +169,16 @@ void comes_and_goes(Life& life) {
   }
 }
 
+Habit asks_over_tls(int version) {
+  return [version](Life& life) {
+    TlsClient client = life.connect({.version = version});
+    for (bool goes_on = true; goes_on; goes_on = life.course().goes_on()) {
+      ask(client, life);
+      life.linger_at_most(20);
+    }
+  };
+}
+
 void reads_slowly(Life& life) {
   Client client = life.connect();
   client.send(get_request("/bytes/" + std::to_string(everything_bytes)));

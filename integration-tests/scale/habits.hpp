@@ -13,6 +13,9 @@ void pipelines(Life& life);              // a few requests at once, bodies by le
 void asks_for_much(Life& life);          // bodies of some megabytes, both ways
 void comes_and_goes(Life& life);         // one connection after another, one request on each
 
+// The same over TLS of this version, always asking.
+Habit asks_over_tls(int version);
+
 // One exchange that lasts, then another on the same connection:
 void reads_slowly(Life& life);
 void uploads_by_length(Life& life);
