@@ -37,7 +37,8 @@ Pauses summarise(std::vector<std::uint64_t>& pauses) {
 Offering::Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout)
     : channel_(channel), donor_(donor), step_timeout_(step_timeout) {}
 
-Result<void> Offering::run(const std::function<Result<void>()>& go_on) {
+Result<void> Offering::run(const std::function<Result<void>()>& go_on,
+                           const std::function<Result<void>(const Frame&)>& other) {
   bool finished = false;
   while (!finished || !in_flight_.empty()) {
     bool offered = false;
@@ -52,7 +53,8 @@ Result<void> Offering::run(const std::function<Result<void>()>& go_on) {
     auto frame = channel_.try_receive();
     if (!frame) return std::unexpected(frame.error());
     if (*frame) {
-      if (auto heard = hear_adopted(**frame); !heard) return heard;
+      const bool is_answer = (*frame)->kind == Kind::adopted;
+      if (auto heard = is_answer ? hear_adopted(**frame) : other(**frame); !heard) return heard;
       continue;
     }
     if (offered || (finished && in_flight_.empty())) continue;
@@ -156,6 +158,10 @@ std::vector<ParcelId> Offering::give_up() {
     if (!frame) break;
     if (frame->kind == Kind::adopted) (void)hear_adopted(*frame);
   }
+  return let_go();
+}
+
+std::vector<ParcelId> Offering::let_go() {
   std::vector<ParcelId> left;
   left.reserve(in_flight_.size());
   for (const auto& [id, parcel] : in_flight_) left.push_back(id);

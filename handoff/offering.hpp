@@ -20,9 +20,9 @@ class Offering {
   // Both outlive it.
   Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout);
 
-  // Until the donor has nothing left and everything is answered for. `go_on` is asked between two steps; an error of its
-  // ends the run, and what is in flight stays so.
-  Result<void> run(const std::function<Result<void>()>& go_on);
+  // Until the donor has nothing left and everything is answered for. `go_on` is asked between two steps, and `other` is
+  // given what is no answer; an error of theirs ends the run, and what is in flight stays so.
+  Result<void> run(const std::function<Result<void>()>& go_on, const std::function<Result<void>(const Frame&)>& other);
 
   // An answer that came. Fault::malformed: it names what was not offered, or nothing.
   Result<void> hear_adopted(const Frame& frame);
@@ -30,6 +30,8 @@ class Offering {
   // The one way to give up: no Adopted can get into the channel any more, and those that are in it are heard. What is left
   // is the donor's, to be taken back.
   std::vector<ParcelId> give_up();
+  // The other side has said that it answers for nothing more: what is left is the donor's, to be taken back.
+  std::vector<ParcelId> let_go();
 
   std::uint64_t moved_total() const { return moved_total_; }
   void write_into(Report& report);

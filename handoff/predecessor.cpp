@@ -69,7 +69,7 @@ class Conversation {
     outcome_.successor_serves = true;
 
     auto moved = on_probation ? watch_trial() : Result<void>();
-    if (moved) moved = offering_.run([this] { return heed_call(); });
+    if (moved) moved = offering_.run([this] { return heed_call(); }, [this](const Frame& frame) { return hear_other(frame); });
     if (!moved && recalled_) return take_returns();
     if (!moved) return moved;
     return say_done();
@@ -97,9 +97,13 @@ class Conversation {
     note_time();
     *done.mutable_report() = to_wire(outcome_.report);
     if (auto sent = send_record(channel_, Kind::done, done, in_step()); !sent) return sent;
-    auto bye = receive_kind(channel_, Kind::bye, in_step());
-    if (!bye) return std::unexpected(bye.error());
-    return {};
+    auto frame = channel_.receive(in_step());
+    if (!frame) return fail(frame.error().fault, frame.error().text + " (waiting for Bye)");
+    if (frame->kind == Kind::bye) return {};
+    if (frame->kind != Kind::returning || !can_return_ || !donor_.reclaim()) return std::unexpected(unexpected_frame(*frame, Kind::bye));
+    resigned_ = false;                            // it had thought better of it before it read Done
+    if (auto begun = begin_returns(*frame); !begun) return begun;
+    return take_returns();
   }
 
   // Waits for one frame, and for somebody who calls the upgrade off.
@@ -189,7 +193,17 @@ class Conversation {
     if (!recalled_) recalled_ = "the successor gave back what it had: " + returning->text().substr(0, limits::text_bytes_max);
     is_returning_ = true;
     donor_.accept_again();
+    const std::vector<ParcelId> ours = offering_.let_go();      // it answers for no offer any more
+    outcome_.report.taken_back += ours.size();
+    donor_.take_back(ours);
     return {};
+  }
+
+  // While connections move: the successor may give everything back at any time.
+  Result<void> hear_other(const Frame& frame) {
+    if (frame.kind != Kind::returning || !can_return_) return std::unexpected(unexpected_frame(frame, Kind::adopted));
+    if (auto begun = begin_returns(frame); !begun) return begun;
+    return fail(Fault::refused, *recalled_);
   }
 
   void tell_abort(const std::string& text) {
@@ -202,7 +216,7 @@ class Conversation {
   void give_up(const Error& error) {
     outcome_.reason = error.text;
     const std::vector<ParcelId> ours = offering_.give_up();
-    outcome_.report.taken_back = ours.size();
+    outcome_.report.taken_back += ours.size();
     // One that is silent or talks nonsense is stopped, unless connections are known to be with it.
     const bool is_sane = error.fault == Fault::closed || error.fault == Fault::refused;
     outcome_.successor_serves = outcome_.successor_serves && is_sane;

@@ -30,7 +30,8 @@ class ProbationTest : public ::testing::Test {
  protected:
   void run() {
     Pair pair = socket_pair();
-    const Probation probation{[this]() -> Donor& { return theirs; }, [this](bool at_end) { return conduct(at_end); }};
+    const Probation probation{[this]() -> Donor& { return theirs; }, [this](bool at_end) { return conduct(at_end); },
+                              [this] { return called_off(); }, wake_descriptor};
     {
       std::jthread successor([&] {
         succession = succeed(std::move(pair.other), adopter, {.version = "2", .features = {"known"}}, can_return ? &probation : nullptr);
@@ -58,6 +59,9 @@ class ProbationTest : public ::testing::Test {
   FakeDonor theirs{70, 30};        // what the successor has accepted meanwhile
   FakeAdopter returns;             // the predecessor's part when that comes back
   std::function<Conduct(bool)> conduct = [](bool) { return Conduct{3, 2, 1, {}}; };
+  std::function<std::optional<std::string>()> called_off = [] { return std::nullopt; };
+  bool theirs_listens() const { return adopter.count("accept") != 0; }
+  int wake_descriptor = -1;
   bool can_return = true;
   PredecessorTerms terms{.self = {7, 4242, "1"},
                          .features = {"known"},
@@ -162,6 +166,31 @@ TEST_F(ProbationTest, ACallWhileAnOfferIsUnderWayIsTheSame) {
   EXPECT_EQ(handover.reason, "stop");
   EXPECT_EQ(succession.ending, Succession::returned);
   EXPECT_EQ(ours.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
+}
+
+// Somebody stops the successor: the service is not its own yet, and goes back, wherever the handover stands.
+TEST_F(ProbationTest, ASuccessorThatIsCalledOffGivesEverythingBack) {
+  terms.probation = milliseconds(20'000);
+  called_off = [this] { return theirs_listens() ? std::optional<std::string>("a signal to stop came") : std::nullopt; };
+  run();
+  expect_rolled_back("the successor gave back what it had: a signal to stop came");
+}
+
+TEST_F(ProbationTest, ASuccessorThatIsCalledOffWhileConnectionsMoveGivesThoseBackToo) {
+  terms.probation = milliseconds(0);
+  ours.ever_finished = false;
+  UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  wake_descriptor = wake.get();
+  std::atomic<bool> has_adopted = false;
+  adopter.while_preparing = [&] {
+    has_adopted = true;
+    ::eventfd_write(wake.get(), 1);
+  };
+  called_off = [&] { return has_adopted ? std::optional<std::string>("a signal to stop came") : std::nullopt; };
+  run();
+  expect_rolled_back("the successor gave back what it had: a signal to stop came");
+  EXPECT_EQ(ours.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
+  EXPECT_EQ(returns.with(&FakeAdopter::Fate::started).size(), 70u);
 }
 
 TEST_F(ProbationTest, IsNotForASuccessorThatCannotGiveBack) {
@@ -282,7 +311,7 @@ TEST_P(PredecessorToldOfReturns, LeavesTheSuccessorWithWhatItDidNotAdopt) {
   Pair pair = socket_pair();
   SuccessionOutcome outcome;
   {
-    const Probation probation{[&]() -> Donor& { return theirs; }, [](bool) { return Conduct{1, 1, 1, "no good"}; }};
+    const Probation probation{.donor = [&]() -> Donor& { return theirs; }, .conduct = [](bool) { return Conduct{1, 1, 1, "no good"}; }};
     std::jthread successor([&] {
       outcome = succeed(std::move(pair.other), adopter,
                         {.version = "2", .features = {}, .step_timeout = milliseconds(way == Way::hangs ? 300 : 20'000)}, &probation);

@@ -34,7 +34,11 @@ class Conversation {
     }
     // There is no time limit from here on: a predecessor that lives is the instance, however long it waits for
     // requests to finish, and one that dies ends the channel.
-    auto frame = channel_.receive(no_deadline);
+    auto frame = next_frame();
+    if (returning_because_) {
+      tell_abort({Fault::refused, *returning_because_});
+      return {Succession::failed, *returning_because_};
+    }
     if (frame && frame->kind == Kind::abort) return {Succession::failed, unexpected_frame(*frame, Kind::listen).text};
     if (!frame || frame->kind != Kind::listen) {
       // The predecessor may have died before it said Listen; the listening sockets are here all the same.
@@ -65,6 +69,7 @@ class Conversation {
       if (auto sent = say_hello(hello->generation() + 1, deadline); !sent) return sent;
     }
     if (auto common = check_hello(*hello); !common) return common;
+    predecessor_takes_back_ = hello->returns();
 
     Inheritance inheritance;
     inheritance.generation = hello->generation();
@@ -98,7 +103,8 @@ class Conversation {
       if (auto tried = be_tried(std::chrono::milliseconds(listen->probation_ms())); !tried) return tried;
     }
     while (!returning_because_) {
-      auto frame = channel_.receive(no_deadline);
+      auto frame = next_frame();
+      if (returning_because_) break;
       if (!frame) return std::unexpected(frame.error());
       if (frame->kind == Kind::done) return take_over(*frame);
       if (frame->kind == Kind::recall && probation_ != nullptr) {
@@ -112,6 +118,19 @@ class Conversation {
     return {};
   }
 
+  // What the predecessor has said goes before who calls us off; then `returning_because_` is set, and there is no frame.
+  Result<Frame> next_frame() {
+    for (;;) {
+      auto frame = channel_.try_receive();
+      if (!frame) return std::unexpected(frame.error());
+      if (*frame) return std::move(**frame);
+      if (probation_ != nullptr && predecessor_takes_back_) returning_because_ = probation_->called_off();
+      if (returning_because_) return fail(Fault::refused, *returning_because_);
+      const int wake = probation_ != nullptr && predecessor_takes_back_ ? probation_->wake_descriptor : -1;
+      channel_.wait(wake >= 0 ? std::span(&wake, 1) : std::span<const int>{}, no_deadline);
+    }
+  }
+
   // ── Probation ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   Result<void> be_tried(std::chrono::milliseconds probation) {
@@ -119,10 +138,9 @@ class Conversation {
     for (;;) {
       const bool at_end = Clock::now() >= end;
       const Conduct conduct = probation_->conduct(at_end);
-      if (conduct.failing) {
-        returning_because_ = *conduct.failing;
-        return {};
-      }
+      returning_because_ = probation_->called_off();
+      if (!returning_because_) returning_because_ = conduct.failing;
+      if (returning_because_) return {};
       wire::Trial trial;
       trial.set_passed(at_end);
       trial.set_accepted(conduct.accepted);
@@ -148,7 +166,12 @@ class Conversation {
     Donor& donor = probation_->donor();
     donor.stop_accepting(shared_addresses_);
     Offering offering(channel_, donor, terms_.step_timeout);
-    auto offered = offering.run([] { return Result<void>(); });
+    // What the predecessor said before it heard of this: whatever it offered is its own.
+    const auto ignore_earlier = [](const Frame& frame) -> Result<void> {
+      if (frame.kind == Kind::offer || frame.kind == Kind::recall || frame.kind == Kind::done) return {};
+      return std::unexpected(unexpected_frame(frame, Kind::adopted));
+    };
+    auto offered = offering.run([] { return Result<void>(); }, ignore_earlier);
     if (offered) return send_record(channel_, Kind::returned, wire::Returned{}, no_deadline);
     const std::vector<ParcelId> ours = offering.give_up();
     donor.accept_again();
@@ -177,6 +200,7 @@ class Conversation {
   const Probation* probation_;    // the same; may be none
   Adopting adopting_;
   std::vector<std::string> shared_addresses_;          // the predecessor listens there too
+  bool predecessor_takes_back_ = false;
   std::optional<std::string> returning_because_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct Probation {
   std::function<Donor&()> donor;                 // of all that it serves; outlives the conversation
   // How it has served since it listens. `at_end`: nothing more will come, so it is time to judge.
   std::function<Conduct(bool at_end)> conduct;
+  // At any time until it is the instance: why it shall not go on. `wake_descriptor` turns readable with it; -1: never.
+  std::function<std::optional<std::string>()> called_off = [] { return std::nullopt; };
+  int wake_descriptor = -1;
 };
 
 enum class Succession {

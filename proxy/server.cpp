@@ -236,6 +236,7 @@ void Server::on_signal(int signal) {
     // the predecessor tells us too. One that has nothing yet simply ends.
     const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
     if (is_stop && !workers_) return exit_with(1);
+    if (is_stop && is_taker_) call_off_succession("a signal to stop came");
     remembered_signals_.push_back(signal);
     return;
   }

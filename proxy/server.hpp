@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -157,6 +158,8 @@ class Server {
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
   handoff::Result<void> take_over(const std::string& application, const handoff::Report& report);
   void succession_ended(handoff::SuccessionOutcome outcome);
+  // A taker that is told to stop before the service is its own: it goes back.
+  void call_off_succession(const char* why);
   handoff::Result<void> become_instance();
   // On probation: how we have served, and giving everything back.
   handoff::Conduct conduct(bool at_end);
@@ -218,6 +221,9 @@ class Server {
   std::vector<Leftover> leftovers_;
   bool predecessor_is_trusted_ = false;
   bool succeeding_ = false;                  // we are a successor, and the conversation is not over
+  bool is_taker_ = false;                    // and nobody's child: a stop is meant for us alone
+  std::atomic<const char*> call_off_succession_{nullptr};
+  handoff::UniqueFd call_off_wake_;          // eventfd
   pid_t successor_pid_ = 0;                  // our child, while it has not been reaped
   std::optional<int> successor_status_;
 

@@ -1,5 +1,6 @@
 // The server as the successor: what it inherits, when it becomes the instance, and what it does when the predecessor
 // is suddenly gone, or is not.
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,6 +70,8 @@ std::optional<Previous> what_ran_before(const state::InstanceRecord& record, han
 int Server::run_as_successor(handoff::UniqueFd channel, bool speaks_first) {
   conversation_over_ = false;
   succeeding_ = true;
+  is_taker_ = speaks_first;
+  call_off_wake_ = handoff::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const auto peer = handoff::peer_of(channel.get());
   predecessor_is_trusted_ = peer && handoff::is_trusted(*peer);
   conversation_ = std::thread([this, speaks_first, channel = std::move(channel)]() mutable {
@@ -83,7 +86,12 @@ int Server::run_as_successor(handoff::UniqueFd channel, bool speaks_first) {
         },
     });
     const handoff::Probation probation{.donor = [this]() -> handoff::Donor& { return returning_donor(); },
-                                       .conduct = [this](bool at_end) { return conduct(at_end); }};
+                                       .conduct = [this](bool at_end) { return conduct(at_end); },
+                                       .called_off = [this]() -> std::optional<std::string> {
+                                         const char* why = call_off_succession_;
+                                         return why != nullptr ? std::optional<std::string>(why) : std::nullopt;
+                                       },
+                                       .wake_descriptor = call_off_wake_.get()};
     auto outcome = handoff::succeed(std::move(channel), adopter,
                                     {.version = options_.version,
                                      .features = state::features(),
@@ -115,6 +123,10 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   lock_ = std::move(*opened);
   if (paths_.lock) {
     if (auto text = other_lock(*record, lock_, *paths_.lock)) return refuse(std::move(*text));
+  }
+  // Nobody holds it for us: if it is taken, somebody else is the instance, and nothing here may be accepted.
+  if (record->after_crash && !lock_.take_within(settings_->config.handoff.step_timeout)) {
+    return refuse("another process holds the instance lock");
   }
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
@@ -182,6 +194,11 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
   return {};
 }
 
+void Server::call_off_succession(const char* why) {
+  call_off_succession_ = why;
+  [[maybe_unused]] const auto woken = ::eventfd_write(call_off_wake_.get(), 1);
+}
+
 void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   conversation_over_ = true;
   succeeding_ = false;
@@ -195,7 +212,7 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   if (outcome.ending == handoff::Succession::failed) {
     unlink_what_we_bound();
     log::error("cannot succeed: {}", outcome.reason);
-    return exit_with(1);
+    return exit_with(call_off_succession_ != nullptr ? 0 : 1);
   }
   // Nothing is accepted from here on. If the channel ended, whoever gets the lock is the instance.
   workers_->each([](Worker& worker) { worker.stop_accepting(); });
@@ -214,7 +231,7 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
              outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back", outcome.reason,
              shared_.connections.load());
   takers_.close();
-  exit_code_ = 1;
+  exit_code_ = call_off_succession_ != nullptr ? 0 : 1;      // to stop was what it was told
   stopping_ = true;
   sockets_.clear();
   workers_->each([](Worker& worker) { worker.begin_stop(); });

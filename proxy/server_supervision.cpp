@@ -26,6 +26,7 @@ void Server::watch_supervisor() {
 void Server::supervisor_gone() {
   supervisor_gone_ = true;
   if (succeeding_ && !workers_) return exit_with(1);
+  if (succeeding_ && is_taker_) call_off_succession("the supervisor is gone");
   // In the middle of an upgrade both have seen it: whoever is the instance afterwards stops.
   if (succeeding_ || upgrading_ || stopping_) return;
   log::error("the supervisor, PID {}, is gone", lasting_pid());

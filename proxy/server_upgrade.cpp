@@ -48,6 +48,7 @@ std::optional<std::string> Server::begin_upgrade(const std::string& binary) {
 }
 
 std::optional<std::string> Server::begin_rollback() {
+  if (auto why_not = why_no_handover()) return why_not;
   if (!previous_) return "nothing is known that ran before this process";
   const state::Program& before = previous_->program;
   const std::uint64_t unknown = unknown_to_previous();

@@ -163,5 +163,56 @@ TEST_P(SupervisedUpgrade, WhoseSuccessorIsKilledLeavesAnInstance) {
 
 INSTANTIATE_TEST_SUITE_P(At, SupervisedUpgrade, testing::Values(2, 5, 7));
 
+// ── Told to stop ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+class SupervisedStop : public Supervised {
+ protected:
+  SupervisedStop() : Supervised([](Settings& settings) { settings.handoff = "ready_timeout: 15s, step_timeout: 15s, finish_timeout: 15s"; }) {}
+  void hold(Client& client) {
+    client.send(get_request("/held"));
+    origin.gate().await_arrivals(1);
+  }
+};
+
+TEST_F(SupervisedStop, AWorkerThatIsKilledWhileItStopsLeavesNothingBehind) {
+  const pid_t before = worker();
+  await_known(before);
+  Client client = baton.connect();
+  hold(client);
+  EXPECT_EQ(ctl({"stop"}).code, 0);
+  ::kill(before, SIGKILL);
+  EXPECT_EQ(baton.await_exit(), (Ended{1, 0}));
+  EXPECT_NE(baton.log().find("was killed by signal 9"), std::string::npos) << baton.log();
+  expect_nothing_left();
+}
+
+// The predecessor was told, and dies with it in the middle of the upgrade.
+TEST_F(SupervisedStop, IsNotForgottenWithTheWorkerThatWasTold) {
+  const pid_t before = worker();
+  await_known(before);
+  Client idle = baton.connect();
+  idle.get("/bytes/1");
+  Client client = baton.connect();
+  hold(client);
+  ::kill(parent, SIGUSR2);
+  baton.await_number("connections.total", 1);      // the idle one has moved: too late to call it off
+  ::kill(parent, SIGTERM);
+  await([&] { return baton.status().at("state") == "stopping"; }, "the worker to have been told\n" + baton.log());
+  ::kill(before, SIGKILL);
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+  expect_nothing_left();
+}
+
+TEST_F(SupervisedStop, OfAWorkerThatHangsIsAMatterOfTheSecondSignal) {
+  const pid_t before = worker();
+  await_known(before);
+  ::kill(before, SIGSTOP);
+  ::kill(parent, SIGTERM);
+  ::kill(parent, SIGINT);
+  baton.await_log(std::regex("told to stop twice"));
+  EXPECT_EQ(baton.await_exit(), (Ended{1, 0})) << baton.log();
+  expect_nothing_left();
+}
+
 }  // namespace
 }  // namespace baton::harness

@@ -52,5 +52,26 @@ TEST_F(SupervisedTakeover, ByASupervisedProcessPutsTheServiceUnderThatOne) {
   expect_nothing_left();
 }
 
+// The worker dies while a foreign process takes it over: that one is the instance, and nothing here comes back to life.
+class SupervisedProbation : public Supervised {
+ protected:
+  SupervisedProbation() : Supervised([](Settings& settings) { settings.handoff = "step_timeout: 1s, probation: 30s"; }) {}
+};
+
+TEST_F(SupervisedProbation, AWorkerThatDiesMeanwhileLeavesTheServiceToTheTaker) {
+  const pid_t before = worker();
+  await_known(before);
+  Taker taker(baton);
+  baton.await_log(std::regex("on probation"));
+  ::kill(before, SIGKILL);
+  taker.await_log(std::regex("this process is the instance now"));
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+  EXPECT_EQ(baton.log().find("in the place of a process that crashed"), std::string::npos) << "nobody else ever listened";
+  EXPECT_EQ(baton.connect().get("/bytes/9").body, pattern(9));
+  ::kill(taker.pid(), SIGTERM);
+  EXPECT_EQ(taker.await_exit(), (Ended{0, 0}));
+  expect_nothing_left();
+}
+
 }  // namespace
 }  // namespace baton::harness

@@ -276,5 +276,44 @@ TEST_F(TakeoverOnProbation, ThatIsCalledOffGivesBackWhatTheTakerHas) {
   EXPECT_EQ(baton->number("connections.total"), 2);
 }
 
+TEST_F(TakeoverOnProbation, ATakerThatIsStoppedGivesTheServiceBack) {
+  start("30s");
+  Taker taker(*baton);
+  baton->await_log(std::regex("on probation"));
+  Client fresh = baton->connect();
+  EXPECT_EQ(fresh.get("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n").status(), 101);
+  ::kill(taker.pid(), SIGTERM);
+  EXPECT_EQ(taker.await_exit(), (Ended{0, 0})) << "to stop was what it was told";
+  baton->await_log(std::regex("upgrade: failed: the successor gave back what it had: a signal to stop came"));
+  fresh.send("still here");
+  EXPECT_EQ(fresh.read_exactly(10), "still here");
+  EXPECT_EQ(baton->connect().get("/bytes/9").body, pattern(9));
+}
+
+// The connections that have moved already come back too.
+TEST(TakeoverThatIsStopped, WhileConnectionsMoveGivesThemBack) {
+  Origin origin;
+  Settings settings(origin.address());
+  settings.handoff += ", finish_timeout: 15s";
+  Baton baton(settings);
+  Client idle = baton.connect();
+  idle.get("/bytes/1");
+  Client held = baton.connect();
+  held.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  Taker taker(baton);
+  baton.await_log(std::regex("upgrade begins"));
+  EXPECT_EQ(idle.get("/bytes/7").body, pattern(7));
+  baton.await_number("connections.total", 1);      // the idle one is with the taker
+  ::kill(taker.pid(), SIGTERM);
+  EXPECT_EQ(taker.await_exit(), (Ended{0, 0})) << taker.err();
+  baton.await_number("connections.total", 2);
+  EXPECT_EQ(idle.get("/bytes/8").body, pattern(8));
+  origin.gate().open();
+  EXPECT_EQ(held.response().body, "held");
+  baton.begin_upgrade();
+  baton.await_log(std::regex("upgrade: generation 1 to 2, .* moved=2 "));
+}
+
 }  // namespace
 }  // namespace baton::harness

@@ -110,6 +110,7 @@ void Supervisor::watch_once() {
   auto until = Clock::time_point::max();
   if (replace_at_ && !replacement_) until = *replace_at_;
   if (dry_run_) until = std::min(until, dry_run_->deadline());
+  if (kill_at_) until = std::min(until, *kill_at_);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
   ::poll(polled.data(), polled.size(), until == Clock::time_point::max() ? -1 : static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
 
@@ -120,6 +121,11 @@ void Supervisor::watch_once() {
   if (polled[0].revents != 0) read_signals();
   if (polled[2].revents != 0) replacement_over();
   if (dry_run_ && Clock::now() >= dry_run_->deadline()) ::kill(dry_run_->pid(), SIGKILL);
+  if (kill_at_ && Clock::now() >= *kill_at_) {
+    log::error("supervisor: told to stop twice, and somebody is still here: killed");
+    for (const Worker& worker : state_.workers) ::kill(worker.pid, SIGKILL);
+    kill_at_.reset();
+  }
   settle();
   renew_if_quiet();
 }
@@ -152,7 +158,9 @@ void Supervisor::stop(int signal) {
     for (const Worker& worker : state_.workers) ::kill(worker.pid, SIGKILL);
     return;
   }
+  if (state_.stopping && signal != SIGQUIT && !kill_at_) kill_at_ = Clock::now() + last_patience;
   state_.stopping = true;
+  stop_signal_ = signal;
   if (state_.instance != 0) {
     ::kill(state_.instance, signal);
   } else if (replacement_) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,7 @@ class Supervisor {
   void replacement_over();
   void replacement_failed(const std::string& why);
   bool somebody_may_become_instance() const;
+  bool somebody_else_is_the_instance() const;
   void remove_what_it_left();
   void finish(int code);
 
@@ -80,6 +82,8 @@ class Supervisor {
   std::unique_ptr<Replacement> replacement_;
   std::optional<Clock::time_point> replace_at_;    // nobody is the instance; then a replacement starts
   Clock::time_point replace_at_once_;              // the same if no candidate is left
+  int stop_signal_ = SIGTERM;                      // the last one that we were told to stop by
+  std::optional<Clock::time_point> kill_at_;       // told to stop twice: whoever is still here then
   bool foreign_ = false;                           // the instance is no descendant of ours
   std::optional<int> exit_code_;                   // set: only the end of the last workers is waited for
 

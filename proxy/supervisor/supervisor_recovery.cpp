@@ -35,22 +35,35 @@ std::string in_words(std::optional<int> status) { return status ? handoff::descr
 
 }  // namespace
 
+// Nobody of ours serves, and still the lock is taken: by a process that somebody else started.
+bool Supervisor::somebody_else_is_the_instance() const {
+  if (!state_.heritage || somebody_may_become_instance()) return false;
+  const auto record = state::decode_instance_record(state_.heritage->application);
+  if (!record || record->handoff_socket.empty()) return false;
+  auto lock = handoff::InstanceLock::on_file(record->handoff_socket + ".lock");
+  return lock && !lock->try_take();
+}
+
 bool Supervisor::somebody_may_become_instance() const {
   return std::ranges::any_of(state_.workers, &Worker::may_become_instance);
 }
 
 void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) {
-  if (worker.leaving || ended_well(status)) return finish(exit_code_of(status));
+  if (ended_well(status) || (worker.leaving && (!status || WIFEXITED(*status)))) return finish(exit_code_of(status));
   if (!worker.served) {
+    const bool was_told = state_.stopping && status && WIFSIGNALED(*status) && WTERMSIG(*status) != SIGKILL;
+    if (was_told) return finish(0);
     log::error("supervisor: PID {} {} before it served", worker.pid, in_words(status));
     return finish(exit_code_of(status));
   }
   if (now_ms() - worker.started_ms >= std::chrono::milliseconds(lives_well).count()) state_.crashes = 0;
   log::error("supervisor: the instance, PID {}, {}", worker.pid, in_words(status));
-  if (state_.stopping && !somebody_may_become_instance()) {
+  if ((state_.stopping || worker.leaving) && !somebody_may_become_instance()) {
     remove_what_it_left();
     return finish(exit_failed);
   }
+  // What it was told last went with it.
+  if (state_.stopping) state_.signals.push_back(stop_signal_);
   plan_replacement();
 }
 
@@ -60,7 +73,8 @@ void Supervisor::plan_replacement() {
     remove_what_it_left();
     return finish(exit_failed);
   }
-  const auto pause = state_.crashes == 1 ? std::chrono::milliseconds(0) : first_pause * (1 << (state_.crashes - 2));
+  const unsigned doublings = std::clamp(state_.crashes, 2u, crashes_in_a_row_max) - 2;
+  const auto pause = state_.crashes == 1 ? std::chrono::milliseconds(0) : first_pause * (1 << doublings);
   replace_at_once_ = Clock::now() + pause;
   replace_at_ = somebody_may_become_instance() ? std::max(replace_at_once_, Clock::now() + candidate_grace) : replace_at_once_;
   if (pause.count() != 0) log::info("supervisor: the next replacement starts in {} s", pause.count() / 1000);
@@ -106,7 +120,10 @@ void Supervisor::replacement_over() {
     }
     return replacement_failed("it is gone");
   }
-  if (find(over->pid()) != nullptr && state_.instance != over->pid()) ::kill(over->pid(), SIGKILL);
+  if (Worker* worker = find(over->pid()); worker != nullptr && state_.instance != over->pid()) {
+    ::kill(over->pid(), SIGKILL);
+    worker->leaving = true;                  // never the instance
+  }
   const auto record = state::decode_instance_record(state_.heritage->application);
   if (record && !record->pid_file.empty()) handoff::PidFile::discard_temporary(record->pid_file, over->pid());
   const bool is_settled = state_.instance != 0 || state_.stopping || replace_at_;
@@ -115,6 +132,11 @@ void Supervisor::replacement_over() {
 
 void Supervisor::replacement_failed(const std::string& why) {
   log::error("supervisor: the replacement failed: {}", why);
+  if (somebody_else_is_the_instance()) {
+    log::info("supervisor: a process from elsewhere is the instance; this one ends");
+    foreign_ = true;
+    return;
+  }
   plan_replacement();
 }
 

@@ -16,6 +16,9 @@ inline constexpr std::chrono::milliseconds first_pause{1000};
 // Who dies in the middle of an upgrade may leave a successor that goes on, or a predecessor that takes the service back.
 inline constexpr std::chrono::milliseconds candidate_grace{3000};
 
+// Told to stop a second time, a worker ends at once; one that has not by then is killed.
+inline constexpr std::chrono::seconds last_patience{5};
+
 // CLOCK_MONOTONIC
 std::int64_t now_ms();
 
