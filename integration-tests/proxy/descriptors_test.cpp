@@ -84,6 +84,11 @@ TEST_F(FewDescriptors, AConnectThatNeedsOneGetsThatOfAnIdleUpstreamConnection) {
   for (Client& client : clients) EXPECT_EQ(client.response().body, "held");
   other.close_idle_connections();
   baton.await_number("upstream_idle", idle_of_each);
+  // Whoever asked for that is gone too: a descriptor that comes free later would do instead of an idle connection's.
+  Client last(unix_socket(baton.directory() / "admin.sock"));
+  last.get("/healthz");
+  last.half_close();
+  last.expect_fin();
 
   const std::list<Client> silent = exhaust(baton);
   for (int i = 0; i < 2; ++i) EXPECT_EQ(clients.front().get("/bytes/2").body, pattern(2));
