@@ -61,11 +61,13 @@ TEST_F(Container, Pid1IsASupervisorThatUpgradesReplacesAndStops) {
   Client client(settings.binds.front());
   client.get("/bytes/1");
   const std::int64_t first = worker();
+  const std::vector<pid_t> predecessor = children_of(init);
   ::kill(init, SIGUSR2);
   await([&] { return worker() != first; }, "the successor to serve");
   EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
 
-  await([&] { return children_of(init).size() == 1; }, "the old one to be reaped");
+  // The successor is a child of its predecessor until that has ended.
+  await([&] { return children_of(init).size() == 1 && children_of(init) != predecessor; }, "the old one to be reaped");
   await([&] { return process->err().find("is the instance, generation 2") != std::string::npos; }, "the parent to know");
   ::kill(children_of(init).front(), SIGKILL);
   process->await_line(Process::Stream::err, std::regex("in the place of a process that crashed"));
