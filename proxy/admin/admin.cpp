@@ -61,7 +61,9 @@ class Admin::Impl : public std::enable_shared_from_this<Impl> {
   int listener() const { return socket_.get(); }
   void pause();
   void resume();
-  bool is_answering() const { return service_->answering != 0; }
+  bool is_answering() const {
+    return std::ranges::any_of(sessions_, [](const auto& session) { return session->owes_answer(); });
+  }
   void close();
 
  private:

@@ -73,7 +73,7 @@ class Admin {
   // Further answers meanwhile, on connections that are open, are the last on theirs.
   void pause();
   void resume();
-  // A request is here whose answer has not been written whole.
+  // Of any client, Session::owes_answer(): to end now would break a promise.
   bool is_answering() const;
 
  private:

@@ -225,7 +225,7 @@ TEST_F(Commands, AnswersAreOwedUntilTheyAreWrittenWhole) {
   Client client = connect();
   client.send("POST /upg");
   settle();
-  EXPECT_FALSE(admin->is_answering()) << "half a request is none";
+  EXPECT_TRUE(admin->is_answering()) << "half a request";
   client.send("rade HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
   await_upgrade();
   settle();
@@ -237,6 +237,29 @@ TEST_F(Commands, AnswersAreOwedUntilTheyAreWrittenWhole) {
   settle();
   EXPECT_FALSE(admin->is_answering());
   EXPECT_EQ(client.receive().body(), "done\n");
+}
+
+TEST_F(Commands, ANewClientIsOwedAnAnswerBeforeItHasAsked) {
+  Client client = connect();
+  settle();
+  EXPECT_TRUE(admin->is_answering());
+  admin->pause();
+  client.send(request("POST", "/drain"));
+  EXPECT_EQ(receive(client).result_int(), 200u);
+  EXPECT_FALSE(admin->is_answering());
+}
+
+TEST_F(Commands, ASilentClientIsOwedNothing) {
+  replace_admin({.spared = 0ms});
+  const Client new_one = connect();
+  settle();
+  EXPECT_FALSE(admin->is_answering());
+  replace_admin({});
+  Client client = connect();
+  client.send(request("POST", "/drain"));
+  receive(client);
+  settle();
+  EXPECT_FALSE(admin->is_answering()) << "it had its answer";
 }
 
 TEST_F(Commands, WhoNeverReadsAnUpgradesLinesIsGivenUp) {

@@ -110,22 +110,6 @@ struct Session::PendingLines {
   bool ended = false;
 };
 
-namespace {
-
-// Counts an answer for as long as it is owed.
-class Owed {
- public:
-  explicit Owed(Service& service) : service_(service) { ++service_.answering; }
-  ~Owed() { --service_.answering; }
-  Owed(const Owed&) = delete;
-  Owed& operator=(const Owed&) = delete;
-
- private:
-  Service& service_;  // outlives it: the session holds it
-};
-
-}  // namespace
-
 Session::Session(Socket socket, std::shared_ptr<Service> service, bool takes_commands)
     : stream_(std::move(socket)),
       received_(service->limits.head_bytes + service->limits.body_bytes),
@@ -140,7 +124,6 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
       if (const auto status = refusal_of(error)) co_await session->refuse(*status);
       break;
     }
-    const Owed owed(*session->service_);
     const Request request = parser.release();
     Response response = co_await session->answer(request);
     response.version(request.version());
@@ -150,9 +133,14 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
       break;
     }
     const bool goes_on = co_await session->send(response, request.method() == http::verb::head);
+    session->owes_answer_ = false;
     if (!goes_on) break;
   }
   session->close();
+}
+
+bool Session::owes_answer() const {
+  return owes_answer_ && (!idle_since_ || Clock::now() - *idle_since_ < service_->limits.spared);
 }
 
 void Session::close() {
@@ -163,13 +151,13 @@ void Session::close() {
 
 // A pipelined request may have come with the one before.
 asio::awaitable<bool> Session::receive_first_byte() {
-  if (received_.size() > 0) co_return true;
+  if (received_.size() > 0) co_return owes_answer_ = true;
   idle_since_ = Clock::now();
   stream_.expires_after(service_->limits.idle);
   const auto [error, bytes] = co_await stream_.async_read_some(received_.prepare(first_read_bytes), as_result);
   received_.commit(bytes);
   idle_since_.reset();
-  co_return bytes > 0;
+  co_return owes_answer_ = bytes > 0;
 }
 
 asio::awaitable<beast::error_code> Session::receive(Parser& parser) {
@@ -322,6 +310,7 @@ asio::awaitable<void> Session::refuse(http::status status) {
   response.version(11);
   response.keep_alive(false);
   co_await send(response, false);
+  owes_answer_ = false;
   co_await linger();
 }
 

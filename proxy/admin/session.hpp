@@ -24,8 +24,7 @@ namespace baton::admin {
 struct Service {
   Source source;
   Limits limits;
-  bool pausing = false;       // each answer is the last on its connection
-  std::size_t answering = 0;  // sessions that have a whole request and have not written its whole answer
+  bool pausing = false;  // each answer is the last on its connection
 };
 
 class Session {
@@ -41,6 +40,9 @@ class Session {
 
   // Nothing while a request is here; otherwise since when none is.
   const std::optional<Clock::time_point>& idle_since() const { return idle_since_; }
+  // A request is here, or its first bytes are, whose answer has not been written whole. A new client's first request
+  // counts before it has come, for as long as an idle client is spared: who connects is about to ask.
+  bool owes_answer() const;
 
  private:
   using Request = boost::beast::http::request<boost::beast::http::string_body>;
@@ -70,6 +72,7 @@ class Session {
   std::shared_ptr<Service> service_;
   const bool takes_commands_;
   std::optional<Clock::time_point> idle_since_ = Clock::now();
+  bool owes_answer_ = true;
   std::shared_ptr<PendingStatus> pending_status_;
   std::shared_ptr<PendingLines> pending_lines_;
 };
