@@ -93,6 +93,16 @@ TEST(Process, CountsDescriptorsAndChildren) {
   EXPECT_GT(resident_bytes(process.pid()), 100'000u);
 }
 
+TEST(Process, AwaitsLinesInTheOrderOfEachWriter) {
+  Process process({{"/bin/sh", "-c", "for line in '[1] a' '[1] b' '[2] a' '[1] c' '[2] b'; do echo \"$line\" >&2; done"}});
+  const auto awaited = [&](const char* pattern) { return process.await_line(Process::Stream::err, std::regex(pattern)); };
+  EXPECT_EQ(awaited("c"), "[1] c");
+  EXPECT_EQ(awaited("a|c"), "[2] a") << "the first writer's are over, the second's came before";
+  EXPECT_EQ(awaited("a|b"), "[2] b");
+  process.await_end_of_output();
+  EXPECT_THROW(awaited("a|b"), Failure);
+}
+
 TEST(Process, SaysWhenTheProgramIsMissing) {
   EXPECT_THROW(Process({{"/no/such/program"}}), Failure);
 }

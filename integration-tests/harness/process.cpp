@@ -32,6 +32,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
+// "2026-01-31T12:00:00.000Z info  [g2 4711] serving": what stands in the brackets; lines of other forms have one writer.
+std::string writer_of(const std::string& line) {
+  constexpr std::size_t tag_begins_before = 40;
+  const std::size_t begin = line.find('[');
+  return begin < tag_begins_before ? line.substr(begin, line.find(']', begin) - begin) : "";
+}
+
 // In a process group of its own, with a clean signal mask and no signal ignored.
 pid_t spawn(Command command, const Pipe* in, const Pipe& out, const Pipe& err) {
   for (char** have = environ; *have != nullptr; ++have) command.environment.emplace_back(*have);
@@ -112,11 +119,14 @@ std::string Process::await_line(Stream stream, const std::regex& pattern, Millis
   const auto until = Clock::now() + limit;
   std::unique_lock lock(mutex_);
   Capture& from = capture(stream);
+  std::size_t at = 0;
   while (true) {
-    for (std::size_t end; (end = from.text.find('\n', from.looked)) != std::string::npos;) {
-      std::string line = from.text.substr(from.looked, end - from.looked);
-      from.looked = end + 1;
-      if (std::regex_search(line, pattern)) return line;
+    for (std::size_t end; (end = from.text.find('\n', at)) != std::string::npos; at = end + 1) {
+      std::string line = from.text.substr(at, end - at);
+      std::size_t& looked = from.looked[stream == Stream::err ? writer_of(line) : ""];
+      if (at < looked || !std::regex_search(line, pattern)) continue;
+      looked = end + 1;
+      return line;
     }
     if (from.ended || (more_.wait_until(lock, until) == std::cv_status::timeout && Clock::now() >= until)) {
       const std::string why = from.ended ? "output ended" : "waited in vain";

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <regex>
 #include <string>
@@ -41,8 +42,9 @@ class Process {
   std::string out() const { return captured(Stream::out); }
   std::string err() const { return captured(Stream::err); }
 
-  // Waits for a whole line that contains a match and gives it; the next call looks behind that line. Fails when the
-  // deadline passes or everybody who could write has gone.
+  // Waits for a whole line that contains a match and gives it; the next call looks behind that line, among the lines of
+  // that writer: those of others may have come earlier than what they follow. Fails when the deadline passes or everybody
+  // who could write has gone.
   std::string await_line(Stream stream, const std::regex& pattern, Milliseconds limit = wait_max);
 
   void signal(int number) const;
@@ -62,7 +64,7 @@ class Process {
   struct Capture {
     Fd pipe;
     std::string text;
-    std::size_t looked = 0;  // await_line goes on from here
+    std::map<std::string, std::size_t> looked;  // await_line goes on from here, by the log's tag of the writer
     bool ended = false;
   };
 

@@ -46,7 +46,7 @@ void ReplayedPredecessor::open_clients() {
 // The proxy, played by hand: everything is passed on as it is.
 void ReplayedPredecessor::serve(const ConnectionKind& kind) {
   Stream client(Fd(::accept4(kind.raw ? raw_listener_.get() : web_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
-  Stream upstream(connect_to(origin_.address()));
+  Stream upstream(connect_to_origin());
   upstream.send(client.read_exactly(kind.said.size()));
   if (kind.half_closed) {
     client.read_to_fin();
@@ -54,6 +54,13 @@ void ReplayedPredecessor::serve(const ConnectionKind& kind) {
   }
   if (!kind.heard_through.empty()) client.send(upstream.read_through(kind.heard_through));
   legs_[kind.name] = {Fd(::fcntl(client.fd(), F_DUPFD_CLOEXEC, 3)), Fd(::fcntl(upstream.fd(), F_DUPFD_CLOEXEC, 3))};
+}
+
+Fd ReplayedPredecessor::connect_to_origin() {
+  Fd upstream = connect_to(origin_.address());
+  ++connected_;
+  harness::await([this] { return origin_.accepted() == connected_; }, "the origin to accept");
+  return upstream;
 }
 
 void ReplayedPredecessor::start_successor() {
@@ -170,7 +177,7 @@ void ReplayedPredecessor::take_off(handoff::wire::Offer::Parcel& parcel) {
   payload.ParseFromString(parcel.payload());
   payload.mutable_idle_upstream()->mutable_server()->set_port(origin_.address().port);
   parcel.set_payload(payload.SerializeAsString());
-  in_flight_.push_back(connect_to(origin_.address()));
+  in_flight_.push_back(connect_to_origin());
 }
 
 handoff::Frame ReplayedPredecessor::await(Kind kind) {

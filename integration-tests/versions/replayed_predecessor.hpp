@@ -39,6 +39,7 @@ class ReplayedPredecessor {
 
   void open_clients();
   void serve(const ConnectionKind& kind);
+  harness::Fd connect_to_origin();
   void start_successor();
   void send(const RecordedFrame& frame);
   void send_inherit(const RecordedFrame& frame);
@@ -59,6 +60,7 @@ class ReplayedPredecessor {
   handoff::InstanceLock lock_;
   std::map<std::string, Legs> legs_;  // by the kind's name, until they are offered
   std::unique_ptr<EveryKind> clients_;
+  std::size_t connected_ = 0;  // to the origin
   std::size_t offered_ = 0;             // parcels in flight
   std::vector<harness::Fd> in_flight_;  // with their descriptors
   std::unique_ptr<handoff::Channel> channel_;
