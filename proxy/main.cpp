@@ -34,7 +34,16 @@ namespace log = baton::runtime::log;
 
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
-constexpr std::string_view takeover_auto = "auto";
+constexpr std::string_view takeover_auto = "true";       // what a flag without a value reads as
+constexpr const char* exit_codes = "Exit codes: 0 done; 1 failed, unhealthy, rolled back or nobody there; 2 wrong usage.";
+constexpr const char* signals =
+    "Signals:\n"
+    "  USR2       live upgrade: start the binary on disk, hand every connection over to it, exit\n"
+    "  HUP        read the configuration and the certificates anew; a bad file changes nothing\n"
+    "  USR1       open the log files anew\n"
+    "  TERM, INT  stop gracefully, within timeouts.shutdown; a second one stops at once\n"
+    "  QUIT       stop gracefully, without a limit\n\n"
+    "Exit codes: 0 stopped as asked, or succeeded by another process; 1 could not start, or failed; 2 wrong usage.";
 constexpr std::chrono::seconds meeting_timeout{10};
 
 const char* environment(const char* name) { return std::getenv(name); }
@@ -48,7 +57,7 @@ struct RunOptions {
   std::string config;
   std::string pid_file;
   std::string log_level;
-  std::string takeover;                  // the path of a handoff socket; "auto": the configuration's; empty: none
+  std::string takeover;                  // the path of a handoff socket; takeover_auto: the configuration's; empty: none
   bool supervise = false;
 };
 
@@ -222,14 +231,14 @@ int check(const std::string& file, bool print) {
   return 0;
 }
 
-int version() {
-  std::cout << "baton " << BATON_VERSION << "\nhandoff protocol " << baton::handoff::limits::protocol_min << " to "
-            << baton::handoff::limits::protocol_max << "\n"
-            << "Boost " << BOOST_VERSION / 100000 << "."
-            << BOOST_VERSION / 100 % 1000 << "." << BOOST_VERSION % 100 << "\nprotobuf "
-            << google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION) << "\n"
-            << OpenSSL_version(OPENSSL_VERSION) << "\n";
-  return 0;
+std::string versions() {
+  std::ostringstream text;
+  text << "baton " << BATON_VERSION << "\nhandoff protocol " << baton::handoff::limits::protocol_min << " to "
+       << baton::handoff::limits::protocol_max << "\n"
+       << "Boost " << BOOST_VERSION / 100000 << "." << BOOST_VERSION / 100 % 1000 << "." << BOOST_VERSION % 100
+       << "\nprotobuf " << google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION) << "\n"
+       << OpenSSL_version(OPENSSL_VERSION);
+  return text.str();
 }
 
 }  // namespace
@@ -251,26 +260,33 @@ int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv, argv + argc);
   CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without one client noticing"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", versions);
+  app.footer(exit_codes);      // of the subcommands too
 
   RunOptions run_options;
   CLI::App& run_command = *app.add_subcommand("run", "run in the foreground; SIGUSR2 upgrades, SIGTERM stops");
+  run_command.footer(signals);
   run_command.add_option("-c,--config", run_options.config,
-                         "configuration file (default: ./baton.yaml, then /etc/baton/baton.yaml)");
-  run_command.add_option("--pid-file", run_options.pid_file, "instead of pid_file in the configuration");
+                         "configuration file (default: ./baton.yaml, then /etc/baton/baton.yaml)")
+      ->option_text("FILE");
+  run_command.add_option("--pid-file", run_options.pid_file, "instead of pid_file in the configuration")
+      ->option_text("FILE");
   // A flag, so that it never swallows the next argument.
-  run_command.add_flag("--takeover{auto}", run_options.takeover,
-                       "succeed the instance that runs already, live, at its handoff socket (--takeover=SOCKET, else "
-                       "handoff.socket of the configuration); if none runs, start as usual");
-  run_command.add_option("--log-level", run_options.log_level, "instead of log.level in the configuration")
+  run_command.add_flag("--takeover", run_options.takeover,
+                       "succeed the instance that runs already, live, at its handoff socket (else handoff.socket of the "
+                       "configuration); if none runs, start as usual")
+      ->option_text("[=SOCKET]");
+  run_command.add_option("--log-level", run_options.log_level, "debug, info, warning or error, instead of log.level in "
+                         "the configuration")
+      ->option_text("LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-
   run_command.add_flag("--supervise", run_options.supervise,
                        "a small parent keeps the PID and replaces what crashes (implied as PID 1)");
 
   std::string check_file;
   bool print = false;
   CLI::App& check_command = *app.add_subcommand("check", "validate the configuration and exit");
-  check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)");
+  check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
   check_command.add_flag("--print", print, "print the whole effective configuration");
 
   baton::demo::Options demo;
@@ -279,7 +295,8 @@ int main(int argc, char** argv) {
   demo_command.add_option("--clients", demo.clients, "client connections, each opened once")->capture_default_str();
   demo_command.add_option("--rate", demo.requests_per_second, "requests per second in all")->capture_default_str();
   demo_command.add_option("--between", demo.seconds_between_upgrades, "seconds between upgrades")->capture_default_str();
-  demo_command.add_option("--binary", demo.binary, "the baton to start and upgrade to (default: this one)");
+  demo_command.add_option("--binary", demo.binary, "the baton to start and upgrade to (default: this one)")
+      ->option_text("FILE");
   demo_command.add_flag("--no-nginx", demo.no_nginx, "leave out the contrast with nginx, where it is installed");
   demo_command.add_flag("--plain", demo.plain, "plain lines, also on a terminal");
 
@@ -295,7 +312,10 @@ int main(int argc, char** argv) {
   }
   if (!run_command.parsed()) baton::process::unblock_signals();
   if (check_command.parsed()) return check(check_file, print);
-  if (version_command.parsed()) return version();
+  if (version_command.parsed()) {
+    std::cout << versions() << "\n";
+    return 0;
+  }
   if (demo_command.parsed()) return baton::demo::run(demo);
   if (ctl_command.parsed()) return baton::ctl::run(ctl, find_config({}), environment);
   return run(run_options, std::move(arguments));

@@ -153,5 +153,16 @@ TEST(SupervisedStart, ThatFailsEndsTheParentWithTheSameCode) {
   EXPECT_EQ(outcome.err.find("replaces"), std::string::npos) << outcome.err;
 }
 
+TEST(SupervisedStart, AStopBeforeTheWorkerServesIsNoFailure) {
+  const TempDir directory;
+  const std::string never_serves = directory / "never-serves";
+  replace_file(never_serves, "#!/bin/sh\nexec sleep 1000\n", true);
+  // The parent starts what it was called by.
+  Process process({{"bash", "-c", "exec -a \"$1\" \"$0\" run --supervise", baton_binary(), never_serves}});
+  process.await_line(Process::Stream::err, std::regex("supervisor: started PID"));
+  process.signal(SIGTERM);
+  EXPECT_EQ(process.await_exit(), (Ended{0, 0})) << process.err();
+}
+
 }  // namespace
 }  // namespace baton::harness
