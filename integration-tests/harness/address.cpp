@@ -6,11 +6,12 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <mutex>
 #include <random>
-#include <set>
 #include <utility>
+#include <vector>
 
 #include "harness/deadline.hpp"
 
@@ -67,6 +68,17 @@ bool can_listen_on(Address address) {
   }
 }
 
+// An abstract name that one process can have at a time, until it ends. Nothing if another has it.
+Fd reserve(std::uint16_t port) {
+  const std::string name = '\0' + std::string("baton-test-port-") + std::to_string(port);
+  sockaddr_un at{.sun_family = AF_UNIX, .sun_path = {}};
+  std::memcpy(at.sun_path, name.data(), name.size());
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), length) != 0) fd.close();
+  return fd;
+}
+
 Fd try_connect(const Address& address) {
   SocketAddress to = socket_address(address);
   Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -93,13 +105,16 @@ Address unix_socket(std::string path) {
 
 std::uint16_t free_port() {
   static std::mutex mutex;
-  static std::set<std::uint16_t> given;
+  static std::vector<Fd> reservations;
   std::lock_guard lock(mutex);
   static std::mt19937 random{std::random_device{}()};
   std::uniform_int_distribution<int> ports(10'000, 32'000);
   while (true) {
     Address address = loopback(static_cast<std::uint16_t>(ports(random)));
-    if (can_listen_on(address) && given.insert(address.port).second) return address.port;
+    Fd reservation = reserve(address.port);
+    if (!reservation || !can_listen_on(address)) continue;
+    reservations.push_back(std::move(reservation));
+    return address.port;
   }
 }
 

@@ -21,8 +21,8 @@ Address loopback(std::uint16_t port);
 Address loopback_v6(std::uint16_t port);
 Address unix_socket(std::string path);
 
-// A port that nobody listens on now and that no other call in this process got. Not one of those that the kernel gives
-// to connections: under load it would be gone before the program under test binds it.
+// A port that nobody listens on now and that no other call got, in this process or in another that lives. Not one of
+// those that the kernel gives to connections: under load it would be gone before the program under test binds it.
 std::uint16_t free_port();
 
 // Port 0 is replaced by the one the kernel chose.

@@ -25,9 +25,9 @@ struct Settings {
   std::string more = {};            // lines of YAML at the end
   std::vector<Address> tcp_binds = {};  // a second listener, raw TCP, to the same servers; empty: none
   std::string topology = {};  // listeners and upstreams as YAML, instead of those made from what is above
-  std::string timeouts = {};  // "head: 300ms, idle: 1s"; likewise limits and log
-  std::string limits = {};
+  std::string limits = {};    // "head_bytes: 1k"; likewise log
   // A busy machine must not fail a test, so what is short is added where it is the subject.
+  std::string timeouts = "handshake: 60s, head: 60s";
   std::string handoff = "ready_timeout: 15s, step_timeout: 15s";
   std::string log = {};
   unsigned workers = 2;
