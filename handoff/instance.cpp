@@ -36,14 +36,14 @@ Result<InstanceLock> InstanceLock::on_file(const std::string& path) {
 Result<InstanceLock> InstanceLock::on_memory() {
   UniqueFd fd(::memfd_create("baton-instance-lock", MFD_CLOEXEC));
   if (!fd) return failed("cannot make a lock in memory");
-  return InstanceLock(std::move(fd));
+  return reopened(std::move(fd));
 }
 
-Result<InstanceLock> InstanceLock::reopened(const UniqueFd& passed) {
+Result<InstanceLock> InstanceLock::reopened(UniqueFd passed) {
   const std::string path = "/proc/self/fd/" + std::to_string(passed.get());
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd) return failed("cannot open the predecessor's lock anew");
-  return InstanceLock(std::move(fd));
+  if (!fd) return failed("cannot open the lock in memory, " + path + ", anew");
+  return InstanceLock(std::move(fd), std::move(passed));
 }
 
 bool InstanceLock::try_take() {

@@ -19,17 +19,18 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
-// A flock that the kernel frees when its process dies. The descriptor is never passed on.
+// A flock that the kernel frees when its process dies. It belongs to the open file description, so the descriptor that
+// has it is never passed on: whoever had a copy would hold it as well.
 class InstanceLock {
  public:
   InstanceLock() = default;
 
   // Opens the file (mode 0600, made if needed), and does not take the lock yet.
   static Result<InstanceLock> on_file(const std::string& path);
-  // Where no directory can be written: a lock on memory, which a successor opens anew from `descriptor()`.
+  // Where no directory can be written: a lock on memory, which others open anew from `to_pass_on()`.
   static Result<InstanceLock> on_memory();
   // The same file through a descriptor that was passed to us: an open file description, and so a lock, of our own.
-  static Result<InstanceLock> reopened(const UniqueFd& passed);
+  static Result<InstanceLock> reopened(UniqueFd passed);
 
   // True: we hold it.
   bool try_take();
@@ -40,12 +41,14 @@ class InstanceLock {
   // Whether `path` is the file that this lock is on.
   bool is_at(const std::string& path) const;
   FileIdentity identity() const;
-  int descriptor() const { return fd_.get(); }
+  // Of a lock on memory: a descriptor that opens it, and never has it.
+  int to_pass_on() const { return to_pass_on_.get(); }
 
  private:
-  explicit InstanceLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit InstanceLock(UniqueFd fd, UniqueFd to_pass_on = {}) : fd_(std::move(fd)), to_pass_on_(std::move(to_pass_on)) {}
 
   UniqueFd fd_;
+  UniqueFd to_pass_on_;
   bool held_ = false;
 };
 

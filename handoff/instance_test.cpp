@@ -98,8 +98,16 @@ TEST(InstanceLock, IsFreeOnceItsHolderIsDead) {
 
 TEST(InstanceLock, IsNotPassedOnToOtherPrograms) {
   const Directory directory;
-  const auto lock = InstanceLock::on_file(directory / "lock");
-  EXPECT_NE(::fcntl(lock->descriptor(), F_GETFD) & FD_CLOEXEC, 0);
+  auto lock = InstanceLock::on_file(directory / "lock");
+  ASSERT_TRUE(lock->try_take());
+  const pid_t child = ::fork();
+  if (child == 0) ::execlp("sleep", "sleep", "1000", nullptr);
+  *lock = InstanceLock();
+  auto other = InstanceLock::on_file(directory / "lock");
+  EXPECT_TRUE(other->take_within(std::chrono::seconds(5)));
+  EXPECT_EQ(lock->to_pass_on(), -1);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
   struct stat file{};
   ::stat((directory / "lock").c_str(), &file);
   EXPECT_EQ(file.st_mode & 0777, 0600u);
@@ -116,10 +124,9 @@ TEST(InstanceLock, OnMemoryIsALockOfItsOwnForWhoeverOpensItAnew) {
   auto lock = InstanceLock::on_memory();
   ASSERT_TRUE(lock) << lock.error().text;
   ASSERT_TRUE(lock->try_take());
-  // A passed descriptor is the same open file, so it alone would hold the lock as well.
-  UniqueFd passed(::dup(lock->descriptor()));
-  auto successor = InstanceLock::reopened(passed);
-  passed.reset();
+  // Somebody has it for good, as a supervisor does.
+  const UniqueFd kept(::dup(lock->to_pass_on()));
+  auto successor = InstanceLock::reopened(UniqueFd(::dup(kept.get())));
   ASSERT_TRUE(successor) << successor.error().text;
   EXPECT_FALSE(successor->try_take());
   lock->release();
@@ -127,6 +134,9 @@ TEST(InstanceLock, OnMemoryIsALockOfItsOwnForWhoeverOpensItAnew) {
   EXPECT_FALSE(lock->try_take());
   *successor = InstanceLock();
   EXPECT_TRUE(lock->try_take()) << "closing it frees it";
+  *lock = InstanceLock();
+  auto replacement = InstanceLock::reopened(UniqueFd(::dup(kept.get())));
+  EXPECT_TRUE(replacement->try_take());
 }
 
 TEST(PidFile, NamesNobodyUntilItIsPublished) {

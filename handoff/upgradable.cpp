@@ -128,7 +128,7 @@ void Upgradable::begin_succession(UniqueFd channel) {
       }
     }
     lock_ = or_throw(!terms_.lock.empty() ? InstanceLock::on_file(terms_.lock)
-                                          : lock ? InstanceLock::reopened(lock) : InstanceLock::on_memory());
+                                          : lock ? InstanceLock::reopened(std::move(lock)) : InstanceLock::on_memory());
     if (!terms_.pid_file.empty()) pid_file_ = or_throw(PidFile::prepare(terms_.pid_file, ::getpid()));
   } catch (const std::exception& error) {
     refuse(error.what());

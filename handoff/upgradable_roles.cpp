@@ -39,7 +39,7 @@ Estate Upgradable::Roles::estate() {
   return in_server([this] {
     Estate estate;
     for (const auto& [name, socket] : process_.listeners_) estate.sockets.push_back({name, name, socket.get()});
-    if (process_.terms_.lock.empty()) estate.sockets.push_back({"@lock", "", process_.lock_.descriptor()});
+    if (process_.terms_.lock.empty()) estate.sockets.push_back({"@lock", "", process_.lock_.to_pass_on()});
     return estate;
   });
 }

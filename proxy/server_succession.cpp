@@ -118,7 +118,7 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
     }
   }
   auto opened = paths_.lock ? handoff::InstanceLock::on_file(*paths_.lock)
-                            : lock ? handoff::InstanceLock::reopened(lock) : handoff::InstanceLock::on_memory();
+                            : lock ? handoff::InstanceLock::reopened(std::move(lock)) : handoff::InstanceLock::on_memory();
   if (!opened) return std::unexpected(opened.error());
   lock_ = std::move(*opened);
   if (paths_.lock) {

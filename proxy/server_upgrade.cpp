@@ -156,7 +156,7 @@ handoff::Estate Server::estate() {
   }
   if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
   if (takers_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, takers_.descriptor()});
-  if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.descriptor()});
+  if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.to_pass_on()});
   estate.application = state::encode(record());
   if (!settings_->tls.empty()) estate.secrets = settings_->ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = options_.configuration_text;

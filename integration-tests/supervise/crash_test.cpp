@@ -52,6 +52,35 @@ TEST_F(SupervisedCrash, BySegmentationFaultIsReplacedAsWellAndTheNextUpgradeWork
   EXPECT_EQ(baton.number("generation"), 3);
 }
 
+// An ordinary user who is given no place for files: the lock is in memory, and the parent has that too.
+TEST(SupervisedWithoutFiles, IsReplacedAsWellAndUpgraded) {
+  const Origin origin;
+  const TempDir directory;
+  const Address web = loopback(free_port());
+  const std::string config = directory / "baton.yaml";
+  replace_file(config, "version: 1\nlisteners: [ { name: web, bind: \"" + web.text() + "\" } ]\n" +
+                           "upstreams: [ { name: web, servers: [ { address: \"" + origin.address().text() + "\" } ] } ]\n");
+  Command command{{"env", "-u", "XDG_RUNTIME_DIR", baton_binary(), "run", "--supervise", "-c", config}};
+  if (::geteuid() == 0) {
+    std::filesystem::permissions(directory.path(), std::filesystem::perms::others_exec, std::filesystem::perm_options::add);
+    command.argv.insert(command.argv.begin(), {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"});
+  }
+  Process parent(command);
+  for (const int served : {1, 2}) {
+    const std::regex known("supervisor: PID [0-9]+ is the instance, generation " + std::to_string(2 * served - 1));
+    const std::string line = parent.await_line(Process::Stream::err, known);
+    EXPECT_EQ(Client(web).get("/bytes/3").body, pattern(3));
+    const pid_t worker = std::stoi(line.substr(line.find("PID ") + 4));
+    ::kill(worker, SIGKILL);
+    parent.await_line(Process::Stream::err, std::regex("in the place of a process that crashed"));
+    EXPECT_EQ(Client(web).get("/bytes/5").body, pattern(5));
+    parent.signal(SIGUSR2);
+    parent.await_line(Process::Stream::err, log_lines::upgrade_report);
+  }
+  parent.signal(SIGTERM);
+  EXPECT_EQ(parent.await_exit(), (Ended{0, 0})) << parent.err();
+}
+
 TEST_F(SupervisedCrash, AfterAReloadKeepsWhatThatAdded) {
   const Address added = loopback(free_port());
   const std::string before = read_file(baton.config_path());

@@ -89,11 +89,11 @@ std::string encode(const ParentState& state) {
     to.set_resigned(worker.resigned);
     to.set_leaving(worker.leaving);
     to.set_served(worker.served);
-    to.set_started_ms(worker.started_ms);
   }
   out.set_instance(state.instance);
   if (state.heritage) write_down(*state.heritage, *out.mutable_heritage());
-  out.set_crashes(state.crashes);
+  out.set_crashes(state.streak.crashes);
+  out.set_served_since_ms(state.streak.served_since_ms);
   out.set_stopping(state.stopping);
   for (const int signal : state.signals) out.add_signals(static_cast<std::uint32_t>(signal));
   return out.SerializeAsString();
@@ -128,7 +128,7 @@ ParentState decode_parent_state(std::string_view bytes) {
                     .workers = {},
                     .instance = static_cast<pid_t>(in.instance()),
                     .heritage = {},
-                    .crashes = in.crashes(),
+                    .streak = {in.crashes(), in.served_since_ms()},
                     .stopping = in.stopping(),
                     .signals = {}};
   for (const auto& from : in.workers()) {
@@ -136,8 +136,7 @@ ParentState decode_parent_state(std::string_view bytes) {
                   .line = {},
                   .resigned = from.resigned(),
                   .leaving = from.leaving(),
-                  .served = from.served(),
-                  .started_ms = from.started_ms()};
+                  .served = from.served()};
     if (from.line() != 0) worker.line = std::make_unique<handoff::Channel>(taken(from.line()));
     state.workers.push_back(std::move(worker));
   }

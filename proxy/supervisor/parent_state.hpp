@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "handoff/channel.hpp"
+#include "proxy/supervisor/crash_streak.hpp"
 #include "proxy/supervisor/door.hpp"
 #include "proxy/supervisor/replacement.hpp"
 
@@ -24,7 +25,6 @@ struct Worker {
   bool resigned = false;                     // another process is the instance
   bool leaving = false;                      // it ends of its own accord
   bool served = false;                       // it is the instance, or was
-  std::int64_t started_ms = 0;               // CLOCK_MONOTONIC, when it became known
 
   bool may_become_instance() const { return line && !resigned && !leaving; }
 };
@@ -34,7 +34,7 @@ struct ParentState {
   std::vector<Worker> workers;
   pid_t instance = 0;                        // the first one also before it serves; 0: there is none
   std::shared_ptr<const Heritage> heritage;  // of the last instance that announced itself; empty: none did
-  unsigned crashes = 0;                      // in a row
+  CrashStreak streak;
   bool stopping = false;
   std::vector<int> signals;                  // that wait for an instance
 };

@@ -19,11 +19,11 @@ handoff::UniqueFd listening_socket() {
 handoff::UniqueFd file() { return handoff::UniqueFd(::memfd_create("file", MFD_CLOEXEC)); }
 
 ParentState whole_state() {
-  ParentState state{.door = make_door(), .workers = {}, .instance = 12, .heritage = {}, .crashes = 3, .stopping = true, .signals = {1, 10}};
+  ParentState state{.door = make_door(), .workers = {}, .instance = 12, .heritage = {}, .streak = {3, 5}, .stopping = true, .signals = {1, 10}};
   int line[2];
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line), 0);
   ::close(line[1]);
-  state.workers.push_back({.pid = 11, .line = {}, .resigned = true, .leaving = true, .started_ms = 5});
+  state.workers.push_back({.pid = 11, .line = {}, .resigned = true, .leaving = true});
   state.workers.push_back({.pid = 12, .line = std::make_unique<handoff::Channel>(handoff::UniqueFd(line[0])), .served = true});
   Heritage heritage;
   heritage.sockets.push_back({"web", "127.0.0.1:80", listening_socket()});

@@ -87,6 +87,7 @@ void Supervisor::start_first() {
   passed_on_ = {};
   if (!pid) throw std::runtime_error(pid.error().text);
   state_.instance = known(*pid).pid;
+  state_.streak.service_begins(now_ms());
   log_version_as("started PID " + std::to_string(*pid));
 }
 
@@ -299,7 +300,7 @@ Worker* Supervisor::find(pid_t pid) {
 
 Worker& Supervisor::known(pid_t pid) {
   if (Worker* worker = find(pid)) return *worker;
-  state_.workers.push_back({.pid = pid, .line = {}, .started_ms = now_ms()});
+  state_.workers.push_back({.pid = pid, .line = {}});
   return state_.workers.back();
 }
 

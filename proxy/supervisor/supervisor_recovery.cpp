@@ -56,7 +56,7 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
     log::error("supervisor: PID {} {} before it served", worker.pid, in_words(status));
     return finish(exit_code_of(status));
   }
-  if (now_ms() - worker.started_ms >= std::chrono::milliseconds(lives_well).count()) state_.crashes = 0;
+  state_.streak.service_ends(now_ms());
   log::error("supervisor: the instance, PID {}, {}", worker.pid, in_words(status));
   if ((state_.stopping || worker.leaving) && !somebody_may_become_instance()) {
     remove_what_it_left();
@@ -68,13 +68,13 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
 }
 
 void Supervisor::plan_replacement() {
-  if (++state_.crashes >= crashes_in_a_row_max && !somebody_may_become_instance()) {
-    log::error("supervisor: gives up after {} crashes in a row", state_.crashes);
+  state_.streak.add();
+  if (state_.streak.is_too_long() && !somebody_may_become_instance()) {
+    log::error("supervisor: gives up after {} crashes in a row", state_.streak.crashes);
     remove_what_it_left();
     return finish(exit_failed);
   }
-  const unsigned doublings = std::clamp(state_.crashes, 2u, crashes_in_a_row_max) - 2;
-  const auto pause = state_.crashes == 1 ? std::chrono::milliseconds(0) : first_pause * (1 << doublings);
+  const auto pause = state_.streak.pause();
   replace_at_once_ = Clock::now() + pause;
   replace_at_ = somebody_may_become_instance() ? std::max(replace_at_once_, Clock::now() + candidate_grace) : replace_at_once_;
   if (pause.count() != 0) log::info("supervisor: the next replacement starts in {} s", pause.count() / 1000);
@@ -104,6 +104,7 @@ void Supervisor::replace() {
   if (!started) return replacement_failed(started.error().text);
   log::info("supervisor: PID {} replaces the one that is gone, baton {}", started->pid, state_.heritage->version);
   known(started->pid);
+  state_.streak.service_begins(now_ms());
   replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
 }
 

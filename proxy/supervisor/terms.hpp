@@ -6,7 +6,7 @@
 
 namespace baton::supervisor {
 
-// So many crashes in a row, each of a process that lived for less than `lives_well`, and it gives up.
+// So many crashes in a row, each less than `lives_well` after the service had begun anew, and it gives up.
 inline constexpr unsigned crashes_in_a_row_max = 5;
 inline constexpr std::chrono::seconds lives_well{10};
 
