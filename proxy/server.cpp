@@ -257,27 +257,25 @@ void Server::on_signal(int signal) {
       return;
     case SIGTERM:
     case SIGINT:
-      if (upgrading_ && !stopping_) {
+      if (!std::exchange(told_to_stop_, true)) {
+        if (!upgrading_) return stop_within_limit(signal == SIGTERM ? "SIGTERM" : "SIGINT");
         // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
         remembered_signals_.push_back(signal);
         donor_->call_off("a signal to stop came");
         stopping_ = true;
         return;
       }
-      if (stopping_) {
-        log::info("second signal: stopping at once");
-        if (upgrading_ && !taker_.empty()) {
-          instance_ = false;      // a taker lives on, and may need the paths of the instance
-          return exit_with(0);
-        }
-        if (upgrading_ && successor_pid_ != 0) {
-          ::kill(successor_pid_, SIGKILL);
-          if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor_pid_);
-        }
-        if (upgrading_ && resigned_) reclaim();      // nobody else is left to remove the paths of the instance
+      log::info("second signal: stopping at once");
+      if (upgrading_ && !taker_.empty()) {
+        instance_ = false;      // a taker lives on, and may need the paths of the instance
         return exit_with(0);
       }
-      return begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT", settings_->config.timeouts.shutdown);
+      if (upgrading_ && successor_pid_ != 0) {
+        ::kill(successor_pid_, SIGKILL);
+        if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor_pid_);
+      }
+      if (upgrading_ && resigned_) reclaim();      // nobody else is left to remove the paths of the instance
+      return exit_with(0);
     case SIGQUIT:
       if (upgrading_) {
         remembered_signals_.push_back(signal);
@@ -326,22 +324,48 @@ void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds
   }
   sockets_.clear();
   workers_->each([](Worker& worker) { worker.begin_stop(); });
-  watch_drain(limit ? std::optional(std::chrono::steady_clock::now() + *limit) : std::nullopt);
+  drain_deadline_.reset();
+  if (limit) drain_deadline_ = std::chrono::steady_clock::now() + *limit;
+  watch_drain();
 }
 
-void Server::watch_drain(std::optional<std::chrono::steady_clock::time_point> deadline) {
+void Server::stop_within_limit(const char* why) {
+  const auto limit = settings_->config.timeouts.shutdown;
+  if (!stopping_) return begin_stop(why, limit);
+  workers_->each([](Worker& worker) { worker.begin_stop(); });
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  if (drain_deadline_ && *drain_deadline_ <= deadline) return;
+  log::info("stopping ({}): {} connections are served to their end, now at most {} s", why, shared_.connections.load(),
+            limit.count() / 1000);
+  drain_deadline_ = deadline;
+}
+
+void Server::drain_what_stays() {
+  stopping_ = true;
+  takers_.close();
+  sockets_.clear();
+  workers_->each([](Worker& worker) { worker.begin_drain(); });
+  drain_deadline_ = std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout;
+  watch_drain();
+}
+
+void Server::watch_drain() {
   reap();
   const auto now = std::chrono::steady_clock::now();
   if (shared_.connections.load() == 0 && leftovers_.empty()) return exit_when_answered(now + last_answers);
-  if (deadline && now >= *deadline) {
-    log::warning("time is over: {} connections are cut", shared_.connections.load());
-    workers_->each([](Worker& worker) { worker.cut_all(); });
+  if (drain_deadline_ && now >= *drain_deadline_) {
+    std::size_t cut = 0;
+    workers_->each([&cut](Worker& worker) {
+      worker.begin_stop();
+      cut += worker.cut_all();
+    });
+    if (cut != 0) log::warning("time is over: {} connections are cut", cut);
     return exit_when_answered(now + last_answers);
   }
   if (instance_) manager_.ask_for_time(shared_.connections.load());
   drain_timer_.expires_after(drain_look_every);
-  drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
-    if (!error) watch_drain(deadline);
+  drain_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) watch_drain();
   });
 }
 

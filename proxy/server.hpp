@@ -85,8 +85,12 @@ class Server {
   void reap();
   void reopen_logs();
   void begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit);
+  // Told to by a signal or a command; also when it ends already, but has more time for that.
+  void stop_within_limit(const char* why);
+  // Nothing is accepted any more: serves what is here, and could not move, to its end, at most for drain_timeout.
+  void drain_what_stays();
   // Ends the process once no connection is left, or at the deadline.
-  void watch_drain(std::optional<std::chrono::steady_clock::time_point> deadline);
+  void watch_drain();
   void exit_with(int code);
   std::string serving_status() const;
   void exit_when_answered(std::chrono::steady_clock::time_point deadline);
@@ -229,7 +233,9 @@ class Server {
 
   bool instance_ = false;
   bool resigned_ = false;                    // the successor is, or is about to be: the service is ready all the time
-  bool stopping_ = false;
+  bool stopping_ = false;                    // it ends, or will if the upgrade under way does not come to nothing
+  bool told_to_stop_ = false;                // within timeouts.shutdown; told again, at once
+  std::optional<std::chrono::steady_clock::time_point> drain_deadline_;
   int exit_code_ = 0;
 };
 

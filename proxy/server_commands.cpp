@@ -50,7 +50,7 @@ admin::Reply Server::obey(admin::Command command) {
     case admin::Command::undo_drain:
       return drain(false);
     case admin::Command::stop: {
-      if (stopping_) return {ok, "stopping already"};
+      if (told_to_stop_) return {ok, "stopping already"};
       const std::uint64_t left = shared_.connections.load();
       on_signal(SIGTERM);
       return {ok, fmt::format("stopping: {} connections are served to their end, at most {} s", left,

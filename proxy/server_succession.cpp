@@ -230,12 +230,8 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   log::error("the predecessor {} ({}); {} connections are served here to their end",
              outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back", outcome.reason,
              shared_.connections.load());
-  takers_.close();
   exit_code_ = call_off_succession_ != nullptr ? 0 : 1;      // to stop was what it was told
-  stopping_ = true;
-  sockets_.clear();
-  workers_->each([](Worker& worker) { worker.begin_stop(); });
-  watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
+  drain_what_stays();
 }
 
 // ── On probation ──────────────────────────────────────────────────────────────────────────────────────────────────

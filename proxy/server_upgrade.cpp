@@ -281,6 +281,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   tell_result(*last_upgrade_);
   stopping_ = false;
+  told_to_stop_ = false;
   if (supervisor_gone_) return supervisor_gone();
   std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
   obey_remembered_signals();
@@ -301,17 +302,13 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     manager_.stopping("taken over by " + taker_);
     if (options_.supervisor) options_.supervisor->succeeded_by(static_cast<pid_t>(report.to.pid), true);
   }
-  stopping_ = true;
-  takers_.close();
   const std::uint64_t left = shared_.connections.load();
   if (left != 0) log::warning("{} connections could not be moved and are served here to their end", left);
   for (const BoundSocket* socket : not_taken_) {
     workers_->at(0).loop().call([&] { workers_->at(0).empty_queue(as_workers_see_it(*socket)); });
     unlink_path(*socket);
   }
-  workers_->each([](Worker& worker) { worker.begin_stop(); });
-  sockets_.clear();
-  watch_drain(std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout);
+  drain_what_stays();
 }
 
 void Server::watch_leftovers() {

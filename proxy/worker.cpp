@@ -306,14 +306,18 @@ void Worker::empty_queue(const ListeningSocket& socket) {
   loop_.dispose(std::move(acceptor));
 }
 
-void Worker::begin_stop() {
+void Worker::begin_drain() {
   stopping_ = true;
+  pool_.expire(now_ms(), 0);
+}
+
+void Worker::begin_stop() {
+  begin_drain();
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
     if (http1::is_idle(connection->state())) connection->end_if_idle();
     connection = next;
   }
-  pool_.expire(now_ms(), 0);
 }
 
 bool Worker::has_listener(const std::string& name) const {
@@ -321,12 +325,14 @@ bool Worker::has_listener(const std::string& name) const {
   return std::any_of(listeners.begin(), listeners.end(), [&](const auto& listener) { return listener.name == name; });
 }
 
-void Worker::cut_all() {
-  for (Connection* connection = first_; connection != nullptr;) {
+std::size_t Worker::cut_all() {
+  std::size_t cut = 0;
+  for (Connection* connection = first_; connection != nullptr; ++cut) {
     Connection* next = connection->next_;
     connection->cut();
     connection = next;
   }
+  return cut;
 }
 
 }  // namespace baton::proxy

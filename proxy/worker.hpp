@@ -102,9 +102,12 @@ class Worker {
   void take(handoff::UniqueFd socket, const ListeningSocket& from, const state::SocketAddress& client);
 
   // ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────
-  // Each connection ends at its boundary, idle ones at once, tunnels at their own end.
+  // Each connection ends at its boundary, which its last response says, and tunnels at their own end. A request may be on
+  // its way on an idle one, so that stays until it has come.
+  void begin_drain();
+  // The same, but idle ones end at once.
   void begin_stop();
-  void cut_all();
+  std::size_t cut_all();                     // how many that was
   // Connections still here, frozen ones included.
   std::size_t connections() const { return count_; }
   bool stopping() const { return stopping_; }

@@ -64,6 +64,21 @@ TEST_F(SupervisedLife, AQuitWaitsForWhatIsInFlight) {
   expect_nothing_left();
 }
 
+TEST_F(SupervisedLife, AFirstTermAfterAQuitStillWaitsForWhatIsInFlight) {
+  Client waiting = baton.connect();
+  waiting.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  baton.signal(SIGQUIT);
+  baton.await_log(std::regex(R"(stopping \(SIGQUIT\))"));
+  baton.signal(SIGTERM);
+  baton.await_log(std::regex(R"(stopping \(SIGTERM\))"));
+  origin.gate().open();
+  EXPECT_EQ(waiting.response().body, "held");
+  waiting.close();
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  EXPECT_EQ(baton.count_log_lines(std::regex("told to stop twice")), 0u) << baton.log();
+}
+
 TEST_F(SupervisedLife, ASecondTermStopsAtOnce) {
   Client waiting = baton.connect();
   waiting.send(get_request("/held"));

@@ -92,6 +92,34 @@ TEST_F(Exhaustion, WhatASuccessorWithFewDescriptorsCannotTakeStaysAndIsServedToI
   expect_one_instance(baton);
 }
 
+// A request may be on its way to who cannot know that it was refused.
+TEST_F(Exhaustion, AnIdleConnectionThatStaysIsAnsweredOnceMore) {
+  constexpr int all = 30;
+  Settings few = settings(origin);
+  few.handoff += ", finish_timeout: 200ms";
+  Baton baton(few);
+  const std::size_t limit = descriptor_count(baton.pid()) + 20;
+  std::list<Client> idle;
+  for (int i = 0; i < all; ++i) idle.emplace_back(baton.address()).get("/bytes/1");
+  put_before_the_successor(baton, "ulimit -n " + std::to_string(limit));
+  baton.begin_upgrade();
+  const std::string report = baton.await_log(log_lines::upgrade_report);
+  int last_responses = 0;
+  for (Client& client : idle) {
+    const Response response = client.get("/bytes/2");
+    EXPECT_EQ(response.body, pattern(2));
+    if (response.field("Connection") != "close") continue;
+    ++last_responses;
+    client.expect_fin();
+    client.close();
+  }
+  EXPECT_GT(last_responses, 0) << report;
+  EXPECT_NE(report.find("moved=" + std::to_string(all - last_responses) + " "), std::string::npos) << report;
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << "nobody is left";
+  baton.follow_pid_file();
+  expect_one_instance(baton);
+}
+
 // ── Too many descriptors under way ────────────────────────────────────────────────────────────────────────────────
 
 // As the user that Baton runs as, keeps so many descriptors between two sockets that any process with that limit, or a
@@ -224,7 +252,11 @@ TEST_F(TooManyUnderWayForTooLong, EndTheUpgradeAndNothingElse) {
   EXPECT_NE(line.find("moved=20 "), std::string::npos) << line;
   crowd->end();
   // What the successor had adopted, it ends in order.
-  for (Client& client : idle) client.expect_fin();
+  baton.await_log(std::regex("20 connections are served here to their end"));
+  for (Client& client : idle) {
+    EXPECT_EQ(client.get("/bytes/4").field("Connection"), "close");
+    client.expect_fin();
+  }
   idle.clear();
   expect_one_instance(baton);
   expect_all_clients_live();

@@ -129,6 +129,34 @@ TEST_F(Signals, QuitKnowsNoLimit) {
   EXPECT_EQ(patient.await_exit(), (Ended{0, 0}));
 }
 
+TEST_F(Signals, AFirstTermAfterAQuitStillWaitsForWhatIsInFlight) {
+  Client busy = baton.connect();
+  busy.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  baton.signal(SIGQUIT);
+  await_not_accepting();
+  baton.signal(SIGTERM);
+  baton.await_log(std::regex(R"(stopping \(SIGTERM\): 1 connections .* now at most 20 s)"));
+  origin.gate().open();
+  EXPECT_EQ(busy.response().body, "held");
+  busy.close();
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+}
+
+TEST_F(Signals, ATermAfterAQuitSetsTheLimit) {
+  Settings settings(origin.address());
+  settings.timeouts = "shutdown: 100ms";
+  Baton hasty(settings);
+  Client busy = hasty.connect();
+  busy.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  hasty.signal(SIGQUIT);
+  hasty.await_log(std::regex("stopping .SIGQUIT"));
+  hasty.signal(SIGTERM);
+  hasty.await_log(std::regex("time is over: 1 connections are cut"));
+  EXPECT_EQ(hasty.await_exit(), (Ended{0, 0}));
+}
+
 TEST_F(Signals, Usr1OpensTheAccessLogAgain) {
   TempDir logs;
   const std::string path = logs / "access.log", rotated = logs / "access.log.1";

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
+
 #include "proxy/supervisor/parent_state.pb.h"
 
 namespace baton::supervisor {
@@ -94,7 +96,8 @@ std::string encode(const ParentState& state) {
   if (state.heritage) write_down(*state.heritage, *out.mutable_heritage());
   out.set_crashes(state.streak.crashes);
   out.set_served_since_ms(state.streak.served_since_ms);
-  out.set_stopping(state.stopping);
+  out.set_stopping(state.is_stopping());
+  out.set_stop_signal(state.stop_signal);
   for (const int signal : state.signals) out.add_signals(static_cast<std::uint32_t>(signal));
   return out.SerializeAsString();
 }
@@ -129,7 +132,7 @@ ParentState decode_parent_state(std::string_view bytes) {
                     .instance = static_cast<pid_t>(in.instance()),
                     .heritage = {},
                     .streak = {in.crashes(), in.served_since_ms()},
-                    .stopping = in.stopping(),
+                    .stop_signal = in.stop_signal() == 0 && in.stopping() ? SIGTERM : in.stop_signal(),
                     .signals = {}};
   for (const auto& from : in.workers()) {
     Worker worker{.pid = static_cast<pid_t>(from.pid()),

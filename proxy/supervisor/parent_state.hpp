@@ -35,8 +35,10 @@ struct ParentState {
   pid_t instance = 0;                        // the first one also before it serves; 0: there is none
   std::shared_ptr<const Heritage> heritage;  // of the last instance that announced itself; empty: none did
   CrashStreak streak;
-  bool stopping = false;
+  int stop_signal = 0;                       // that we were told to stop by; TERM or INT go before QUIT
   std::vector<int> signals;                  // that wait for an instance
+
+  bool is_stopping() const { return stop_signal != 0; }
 };
 
 // Every descriptor that `encode` names.

@@ -155,21 +155,20 @@ void Supervisor::forward(int signal) {
 }
 
 void Supervisor::stop(int signal) {
-  if (exit_code_) {
-    for (const Worker& worker : state_.workers) ::kill(worker.pid, SIGKILL);
-    return;
-  }
-  if (state_.stopping && signal != SIGQUIT && !kill_at_) kill_at_ = Clock::now() + last_patience;
-  state_.stopping = true;
-  stop_signal_ = signal;
+  const bool is_told_again = signal != SIGQUIT && state_.is_stopping() && state_.stop_signal != SIGQUIT;
+  if (is_told_again && !kill_at_) kill_at_ = Clock::now() + last_patience;
+  if (signal != SIGQUIT || !state_.is_stopping()) state_.stop_signal = signal;
   if (state_.instance != 0) {
     ::kill(state_.instance, signal);
-  } else if (replacement_) {
-    replacement_->call_off("a signal to stop came");
-    state_.signals.push_back(signal);
-  } else {
-    state_.signals.push_back(signal);        // for a candidate, if there is one
+    return;
   }
+  // None of those that are left may become the instance: they serve what they have to its end.
+  if (exit_code_ || foreign_) {
+    for (const Worker& worker : state_.workers) ::kill(worker.pid, signal);
+    return;
+  }
+  if (replacement_) replacement_->call_off("a signal to stop came");
+  state_.signals.push_back(signal);          // for a candidate, if there is one
 }
 
 void Supervisor::reap() {

@@ -82,7 +82,6 @@ class Supervisor {
   std::unique_ptr<Replacement> replacement_;
   std::optional<Clock::time_point> replace_at_;    // nobody is the instance; then a replacement starts
   Clock::time_point replace_at_once_;              // the same if no candidate is left
-  int stop_signal_ = SIGTERM;                      // the last one that we were told to stop by
   std::optional<Clock::time_point> kill_at_;       // told to stop twice: whoever is still here then
   bool foreign_ = false;                           // the instance is no descendant of ours
   std::optional<int> exit_code_;                   // set: only the end of the last workers is waited for

@@ -51,19 +51,19 @@ bool Supervisor::somebody_may_become_instance() const {
 void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) {
   if (ended_well(status) || (worker.leaving && (!status || WIFEXITED(*status)))) return finish(exit_code_of(status));
   if (!worker.served) {
-    const bool was_told = state_.stopping && status && WIFSIGNALED(*status) && WTERMSIG(*status) != SIGKILL;
+    const bool was_told = state_.is_stopping() && status && WIFSIGNALED(*status) && WTERMSIG(*status) != SIGKILL;
     if (was_told) return finish(0);
     log::error("supervisor: PID {} {} before it served", worker.pid, in_words(status));
     return finish(exit_code_of(status));
   }
   state_.streak.service_ends(now_ms());
   log::error("supervisor: the instance, PID {}, {}", worker.pid, in_words(status));
-  if ((state_.stopping || worker.leaving) && !somebody_may_become_instance()) {
+  if ((state_.is_stopping() || worker.leaving) && !somebody_may_become_instance()) {
     remove_what_it_left();
     return finish(exit_failed);
   }
   // What it was told last went with it.
-  if (state_.stopping) state_.signals.push_back(stop_signal_);
+  if (state_.is_stopping()) state_.signals.push_back(state_.stop_signal);
   plan_replacement();
 }
 
@@ -86,7 +86,7 @@ void Supervisor::settle() {
     if (state_.workers.empty()) finish(0);
     return;
   }
-  if (state_.stopping && (!somebody_may_become_instance() || !replace_at_ || Clock::now() >= *replace_at_)) {
+  if (state_.is_stopping() && (!somebody_may_become_instance() || !replace_at_ || Clock::now() >= *replace_at_)) {
     log::info("supervisor: stops; nobody serves");
     remove_what_it_left();
     return finish(0);
@@ -127,7 +127,7 @@ void Supervisor::replacement_over() {
   }
   const auto record = state::decode_instance_record(state_.heritage->application);
   if (record && !record->pid_file.empty()) handoff::PidFile::discard_temporary(record->pid_file, over->pid());
-  const bool is_settled = state_.instance != 0 || state_.stopping || replace_at_;
+  const bool is_settled = state_.instance != 0 || state_.is_stopping() || replace_at_;
   if (!is_settled) replacement_failed(outcome.reason);
 }
 
