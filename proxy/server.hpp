@@ -77,13 +77,19 @@ class Server {
   ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
   std::vector<ListeningSocket> listening_sockets() const;
   void accept();
-  void open_admin(handoff::UniqueFd inherited);
   int loop();
   void read_signals();
   void on_signal(int signal);
   void obey_remembered_signals();
   void reap();
   void reopen_logs();
+  void exit_with(int code);
+  std::string serving_status() const;
+  void answer_status(std::function<void(const admin::Status&)> answer);
+  template <class Task>
+  auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
+
+  // ── Stopping (server_stop.cpp) ────────────────────────────────────────────────────────────────────────────────
   void begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit);
   // Told to by a signal or a command; also when it ends already, but has more time for that.
   void stop_within_limit(const char* why);
@@ -91,12 +97,14 @@ class Server {
   void drain_what_stays();
   // Ends the process once no connection is left, or at the deadline.
   void watch_drain();
-  void exit_with(int code);
-  std::string serving_status() const;
   void exit_when_answered(std::chrono::steady_clock::time_point deadline);
-  void answer_status(std::function<void(const admin::Status&)> answer);
-  template <class Task>
-  auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
+
+  // ── Paths (server_paths.cpp) ──────────────────────────────────────────────────────────────────────────────────
+  void open_admin(handoff::UniqueFd inherited);
+  handoff::Result<void> open_meeting_point();
+  // Admin socket and handoff socket, if somebody has removed them.
+  void put_sockets_back();
+  bool lock_path_is_ours();
 
   // ── Being somebody's worker (server_supervision.cpp) ──────────────────────────────────────────────────────────
   pid_t lasting_pid() const;                 // whom the PID file names
@@ -148,14 +156,12 @@ class Server {
   void begin_moving();
   std::string resign();
   bool reclaim();
-  bool lock_path_is_ours();
   void watch_leftovers();
   void upgrade_ended(handoff::HandoverOutcome outcome, pid_t child);
   void retire(const handoff::Report& report, pid_t child);
   std::string explain_failure(const handoff::HandoverOutcome& outcome, pid_t child);
 
-  // ── Takers (server_takeover.cpp) ──────────────────────────────────────────────────────────────────────────────────
-  handoff::Result<void> open_meeting_point();
+  // ── Takers (server_takeover.cpp) ──────────────────────────────────────────────────────────────────────────────
   void taken_over_by(Taker taker);
 
   // ── Being the successor (server_succession.cpp) ───────────────────────────────────────────────────────────────

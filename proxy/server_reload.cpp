@@ -47,6 +47,7 @@ std::expected<std::string, std::string> Server::reload() {
     log::warning("reload: refused: {}", why);
     return std::unexpected(why);
   }
+  put_sockets_back();
   manager_.reloading();
   const auto failed = [this](const std::string& why) {
     manager_.reload_failed(why);

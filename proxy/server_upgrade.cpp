@@ -79,6 +79,7 @@ std::optional<std::string> Server::why_no_handover() const {
 std::optional<std::string> Server::hand_over_to(handoff::Program program) {
   if (auto why_not = why_no_handover()) return why_not;
   if (!lock_path_is_ours()) return std::nullopt;
+  put_sockets_back();
   if (options_.supervisor) program.descriptors.push_back(options_.supervisor->door());
   auto started = handoff::start_successor(program);
   if (!started) {
@@ -321,22 +322,6 @@ void Server::watch_leftovers() {
     }
     if (!leftovers_.empty()) watch_leftovers();
   });
-}
-
-// A successor takes the lock by its path. If somebody has removed the file, we hold a lock that nobody else can see:
-// it is made anew before anything depends on it.
-bool Server::lock_path_is_ours() {
-  if (!paths_.lock || lock_.is_at(*paths_.lock)) return true;
-  auto anew = handoff::InstanceLock::on_file(*paths_.lock);
-  if (anew && anew->try_take()) {
-    lock_ = std::move(*anew);
-    log::warning("the lock {} had been removed; it is there again", *paths_.lock);
-    return true;
-  }
-  const std::string why = "the lock " + *paths_.lock + " has been removed, and " +
-                          (anew ? "another instance holds the new one" : anew.error().text);
-  upgrade_failed_to_start(why);
-  return false;
 }
 
 }  // namespace baton::proxy

@@ -33,6 +33,25 @@ TEST_F(Signals, AnUpgradePutsARemovedLockFileBackFirst) {
   EXPECT_TRUE(baton.lock_is_held());
 }
 
+TEST_F(Signals, AHupAndAnUpgradePutRemovedSocketsBack) {
+  const auto remove_and_await = [this](int signal, const std::regex& done) {
+    for (const char* name : {"admin.sock", "handoff.sock"}) std::filesystem::remove(baton.directory() / name);
+    baton.signal(signal);
+    baton.await_log(done);
+    EXPECT_TRUE(is_listening(unix_socket(baton.directory() / "admin.sock")));
+    EXPECT_TRUE(is_listening(unix_socket(baton.directory() / "handoff.sock")));
+  };
+  remove_and_await(SIGHUP, log_lines::reload_done);
+  remove_and_await(SIGUSR2, log_lines::upgrade_report);
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  baton.follow_pid_file();
+  EXPECT_EQ(baton.count_log_lines(std::regex("sock had been removed; it is there again")), 4u) << baton.log();
+  expect_one_instance(baton);
+  baton.signal(SIGTERM);
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  EXPECT_EQ(paths_of_an_instance(baton), std::vector<std::string>{});
+}
+
 // A successor that fails takes none of them with it.
 TEST_F(Signals, SeveralHupsDuringAnUpgradeThatFailsAreOneReloadAfterwards) {
   Settings patient(origin.address());

@@ -30,11 +30,11 @@ namespace {
 constexpr std::uint32_t head_bytes_max = 16 * 1024;
 constexpr std::uint64_t body_bytes_max = 1024 * 1024;
 
-std::unexpected<std::string> nobody_at(const config::Address& address, int error) {
+std::string nobody_at(const config::Address& address, int error) {
   std::string text = "cannot reach the admin interface at " + address.text() + ": " + std::strerror(error);
   if (error == ENOENT || error == ECONNREFUSED) text += "; is Baton running? (--admin or -c say where)";
   if (error == EACCES || error == EPERM) text += "; it is for the user that Baton runs as";
-  return std::unexpected(std::move(text));
+  return text;
 }
 
 std::expected<std::vector<state::SocketAddress>, std::string> look_up(const config::Address& address) {
@@ -189,17 +189,20 @@ class Exchange {
 
 }  // namespace
 
-std::expected<Answer, std::string> ask(const config::Address& address, const Request& request) {
+std::expected<Answer, NoAnswer> ask(const config::Address& address, const Request& request) {
   const auto deadline = Clock::now() + request.patience;
   const auto addresses = look_up(address);
-  if (!addresses) return std::unexpected(addresses.error());
+  if (!addresses) return std::unexpected(NoAnswer{addresses.error()});
   int error = ECONNREFUSED;
   for (const state::SocketAddress& one : *addresses) {
     UniqueFd socket;
     error = connect_to(one, deadline, socket);
-    if (error == 0) return Exchange(std::move(socket), address, request, deadline).run();
+    if (error != 0) continue;
+    auto answer = Exchange(std::move(socket), address, request, deadline).run();
+    if (!answer) return std::unexpected(NoAnswer{std::move(answer.error()), true});
+    return std::move(*answer);
   }
-  return nobody_at(address, error);
+  return std::unexpected(NoAnswer{nobody_at(address, error)});
 }
 
 }  // namespace baton::ctl

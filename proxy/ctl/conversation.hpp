@@ -28,7 +28,12 @@ struct Answer {
   std::string body;  // empty if lines were taken
 };
 
-// An error is a text for people: why there is no whole answer.
-std::expected<Answer, std::string> ask(const config::Address& address, const Request& request);
+// Why there is no whole answer.
+struct NoAnswer {
+  std::string text;      // for people
+  bool asked = false;    // the request may have been obeyed
+};
+
+std::expected<Answer, NoAnswer> ask(const config::Address& address, const Request& request);
 
 }  // namespace baton::ctl

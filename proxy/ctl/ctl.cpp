@@ -32,7 +32,7 @@ constexpr std::chrono::milliseconds healthcheck_patience = 5s;
 constexpr std::chrono::milliseconds reload_patience = 120s;
 constexpr std::chrono::milliseconds upgrade_patience = 30s;
 
-constexpr const char* nonsense = "the admin interface answered something that is no answer of Baton's";
+const std::string nonsense = "the admin interface answered something that is no answer of Baton's";
 
 int fail(const Options& options, const std::string& why) {
   std::cerr << "baton ctl " << options.command << ": " << printable(why, true) << (why.ends_with('\n') ? "" : "\n");
@@ -42,6 +42,7 @@ int fail(const Options& options, const std::string& why) {
 
 // Why an answer that is not 200 is none.
 std::string refusal(const Options& options, const Answer& answer) {
+  if (!answer.content_type.starts_with("text/plain")) return nonsense;
   if (answer.status == 404 || answer.status == 405) {
     std::string text = "the running version is older and knows no command " + options.command;
     if (options.command == "upgrade") text += "; send it SIGUSR2";
@@ -65,7 +66,7 @@ int succeed(const Options& options, const std::string& text) {
 
 int status(const Options& options, const config::Address& admin) {
   const auto answer = ask(admin, {.target = "/status"});
-  if (!answer) return fail(options, answer.error());
+  if (!answer) return fail(options, answer.error().text);
   if (answer->status != 200) return fail(options, refusal(options, *answer));
   try {
     const json::object status = json::parse(answer->body).as_object();
@@ -169,9 +170,10 @@ int upgrade(const Options& options, const config::Address& admin) {
   const auto answer = ask(admin, request);
   show.end_bar();
   if (answer && answer->status != 200) return fail(options, refusal(options, *answer));
+  if (!answer && !answer.error().asked) return fail(options, answer.error().text);
   if (show.is_broken()) return fail(options, nonsense);
   if (!show.result()) {
-    return fail(options, std::string(answer ? nonsense : answer.error()) + "; how the " + options.command +
+    return fail(options, (answer ? nonsense : answer.error().text) + "; how the " + options.command +
                              " ended is not known: look at `baton ctl status`");
   }
   const json::object& result = *show.result();
@@ -188,9 +190,9 @@ int upgrade(const Options& options, const config::Address& admin) {
 
 int command(const Options& options, const config::Address& admin, Request request) {
   const auto answer = ask(admin, request);
-  if (!answer) return fail(options, answer.error());
-  if (!answer->content_type.starts_with("text/plain")) return fail(options, nonsense);
+  if (!answer) return fail(options, answer.error().text);
   if (answer->status != 200) return fail(options, refusal(options, *answer));
+  if (!answer->content_type.starts_with("text/plain")) return fail(options, nonsense);
   return succeed(options, answer->body);
 }
 

@@ -1,0 +1,93 @@
+// Where others find the running instance: its lock, its admin socket, its handoff socket. Somebody may remove a path (a
+// cleaner, another unit's RuntimeDirectory). That takes nothing from any connection, and is mended by the next reload or
+// upgrade.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "proxy/runtime/log.hpp"
+#include "proxy/server.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+bool is_gone(const std::string& path) {
+  struct stat file{};
+  return ::lstat(path.c_str(), &file) != 0 && errno == ENOENT;
+}
+
+}  // namespace
+
+void Server::open_admin(handoff::UniqueFd inherited) {
+  if (!paths_.admin) return;
+  admin_ = std::make_unique<admin::Admin>(context_, admin_source());
+  BoundSocket path{"@admin", look_up(*paths_.admin).front(), {}, false};
+  if (!inherited) inherited = bind_socket(path.address, 0600);
+  path.socket = handoff::UniqueFd(::fcntl(inherited.get(), F_DUPFD_CLOEXEC, 3));
+  admin_path_ = std::move(path);
+  admin_->listen(std::move(inherited));
+}
+
+// As the holder of the lock. A predecessor that has the socket passes it on with its queue; others have none.
+handoff::Result<void> Server::open_meeting_point() {
+  if (!paths_.handoff_socket) return {};
+  if (!takers_.has_meeting_point()) {
+    auto point = handoff::MeetingPoint::open(*paths_.handoff_socket);
+    if (!point) return std::unexpected(point.error());
+    takers_.meet_at(std::move(*point));
+  }
+  takers_.resume();
+  return {};
+}
+
+void Server::put_sockets_back() {
+  bool changed = false;
+  const auto anew = [&changed](const std::string& path, auto make) {
+    try {
+      make();
+      changed = true;
+      log::warning("{} had been removed; it is there again", path);
+    } catch (const std::exception& error) {
+      log::warning("{} has been removed and cannot be made anew: {}", path, error.what());
+    }
+  };
+  if (admin_path_ && admin_path_->address.path.starts_with('/') && is_gone(admin_path_->address.path)) {
+    anew(admin_path_->address.path, [this] {
+      handoff::UniqueFd socket = bind_socket(admin_path_->address, 0600);
+      admin_path_->socket = handoff::UniqueFd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3));
+      admin_->listen(std::move(socket));
+    });
+  }
+  if (takers_.has_meeting_point() && is_gone(*paths_.handoff_socket)) {
+    anew(*paths_.handoff_socket, [this] {
+      auto point = handoff::MeetingPoint::open(*paths_.handoff_socket);
+      if (!point) throw std::runtime_error(point.error().text);
+      takers_.close();
+      takers_.meet_at(std::move(*point));
+      takers_.resume();
+    });
+  }
+  if (changed) announce();
+}
+
+// A successor takes the lock by its path. If somebody has removed the file, we hold a lock that nobody else can see:
+// it is made anew before anything depends on it.
+bool Server::lock_path_is_ours() {
+  if (!paths_.lock || lock_.is_at(*paths_.lock)) return true;
+  auto anew = handoff::InstanceLock::on_file(*paths_.lock);
+  if (anew && anew->try_take()) {
+    lock_ = std::move(*anew);
+    log::warning("the lock {} had been removed; it is there again", *paths_.lock);
+    return true;
+  }
+  const std::string why = "the lock " + *paths_.lock + " has been removed, and " +
+                          (anew ? "another instance holds the new one" : anew.error().text);
+  upgrade_failed_to_start(why);
+  return false;
+}
+
+}  // namespace baton::proxy
