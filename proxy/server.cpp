@@ -197,12 +197,23 @@ void Server::accept() {
 void Server::read_signals() {
   signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
-    signalfd_siginfo info;
-    while (::read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-      on_signal(static_cast<int>(info.ssi_signo));
-    }
+    hear_signals();
     read_signals();
   });
+}
+
+void Server::hear_signals() {
+  signalfd_siginfo info;
+  while (::read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const auto signal = static_cast<int>(info.ssi_signo);
+    // The supervisor took us for the instance when it sent that.
+    const bool is_for_heir = heir_ != 0 && signal != SIGCHLD && static_cast<pid_t>(info.ssi_pid) == options_.supervisor->supervisor();
+    if (is_for_heir) {
+      ::kill(heir_, signal);
+    } else {
+      on_signal(signal);
+    }
+  }
 }
 
 // What came while a conversation kept us busy: each kind is obeyed once, a stop last.

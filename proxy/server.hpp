@@ -79,6 +79,7 @@ class Server {
   void accept();
   int loop();
   void read_signals();
+  void hear_signals();
   void on_signal(int signal);
   void obey_remembered_signals();
   void reap();
@@ -207,7 +208,8 @@ class Server {
   std::optional<admin::LastUpgrade> last_upgrade_;
   std::int64_t started_at_us_ = runtime::unix_us();
   bool after_crash_ = false;                 // we replace a process that crashed
-  bool supervisor_gone_ = false;
+  bool supervisor_gone_ = false;             // or has heard that another process is the instance
+  pid_t heir_ = 0;                           // who that is, if the supervisor must hear of it from us
   bool draining_ = false;                    // by command: served on, but not ready
   bool last_reload_ok_ = true;
   std::vector<admin::LineSink> upgrade_lines_;   // of those who commanded the upgrade that is going on, or its end

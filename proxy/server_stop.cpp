@@ -75,10 +75,15 @@ void Server::watch_drain() {
   });
 }
 
-// Somebody may be waiting for the report of the upgrade that ends us.
+// Somebody may be waiting for the report of the upgrade that ends us, and a supervisor that has not heard of it yet may
+// send us what is meant for the instance.
 void Server::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
   if (admin_) admin_->pause();
-  if (!admin_ || !admin_->is_answering() || std::chrono::steady_clock::now() >= deadline) return exit_with(exit_code_);
+  const bool is_needed = (admin_ && admin_->is_answering()) || (heir_ != 0 && !supervisor_gone_);
+  if (!is_needed || std::chrono::steady_clock::now() >= deadline) {
+    if (heir_ != 0) hear_signals();
+    return exit_with(exit_code_);
+  }
   drain_timer_.expires_after(drain_look_every);
   drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
     if (!error) exit_when_answered(deadline);

@@ -293,7 +293,10 @@ void Server::retire(const handoff::Report& report, pid_t child) {
   if (child != 0) {
     const pid_t instance = report.to.pid > 0 ? static_cast<pid_t>(report.to.pid) : child;   // the child may be a wrapper
     manager_.succeeded_by(instance);
-    if (options_.supervisor) options_.supervisor->succeeded_by(instance, false);
+    if (options_.supervisor) {
+      options_.supervisor->succeeded_by(instance, false);
+      heir_ = instance;
+    }
     // Signals that came too late to go with Done.
     for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) ::kill(instance, remembered_signals_[i]);
   } else {

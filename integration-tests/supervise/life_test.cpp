@@ -5,6 +5,7 @@
 #include <list>
 #include <regex>
 
+#include "harness/log_lines.hpp"
 #include "supervise/supervised.hpp"
 
 namespace baton::harness {
@@ -120,6 +121,20 @@ TEST_F(SupervisedLife, ATermDuringAnUpgradeStopsEverything) {
   baton.await_log(std::regex("upgrade begins"));
   EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
   expect_nothing_left();
+}
+
+// The parent may not know yet who the instance is, and signals the one before.
+TEST(SupervisedStop, IsNotLostAroundAnUpgrade) {
+  const Origin origin;
+  for (int i = 0; i < 20; ++i) {
+    Settings settings(origin.address());
+    settings.arguments = {"--supervise"};
+    Baton baton(settings);
+    baton.begin_upgrade();
+    baton.await_log(log_lines::upgrade_report);
+    baton.signal(SIGTERM);
+    ASSERT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+  }
 }
 
 TEST_F(SupervisedLife, TheWorkerDoesNotOutliveTheParent) {

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -260,6 +261,7 @@ void Supervisor::announced(Worker& worker) {
 void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
   const auto succession = handoff::hear_succession(frame);
   worker.resigned = true;
+  ::shutdown(worker.line->descriptor(), SHUT_WR);      // nothing that is meant for the instance goes there any more
   if (state_.instance != worker.pid) return;           // the successor has said so itself
   if (!succession || succession->foreign || succession->pid <= 0) {
     log::info("supervisor: a process from elsewhere is the instance; this one ends with its last worker");

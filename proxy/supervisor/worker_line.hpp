@@ -38,7 +38,7 @@ class WorkerLine {
 
   pid_t supervisor() const { return supervisor_; }
   handoff::LeftDescriptor door() const { return {handoff::supervisor_variable, door_.get()}; }
-  // Readable once the supervisor is gone.
+  // Readable once the supervisor is gone, or has heard `succeeded_by`: it sends this process no signal any more.
   int descriptor() const { return line_.descriptor(); }
 
   // This process is the instance, and this is all of it. One that was not sent yet is replaced.
