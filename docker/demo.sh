@@ -37,7 +37,7 @@ finish() {
     compose logs --no-color --tail 40 2>/dev/null || true
   fi
   if [[ -n $clients ]]; then kill "$clients" 2>/dev/null || true; fi
-  compose --profile green --profile single down --volumes --timeout 2 >/dev/null 2>&1 || true
+  compose --profile blue --profile green --profile single down --volumes --timeout 2 >/dev/null 2>&1 || true
   rm -rf "$work"
   exit "$status"
 }
@@ -47,7 +47,7 @@ build_images() {
   have_image "$BATON_BLUE" || build "$BATON_BLUE"
   # The same program makes a fine successor; another image makes it visible which one runs.
   have_image "$BATON_GREEN" || build "$BATON_GREEN" --label colour=green
-  logged compose build origin
+  logged compose build holder
 }
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -60,7 +60,7 @@ build() {
 # play TITLE SCENE: the scene, with nothing left of the one before.
 play() {
   say "" "$1"
-  compose --profile green --profile single down --volumes --timeout 2 >/dev/null 2>&1
+  compose --profile blue --profile green --profile single down --volumes --timeout 2 >/dev/null 2>&1
   "$2"
 }
 
@@ -105,7 +105,7 @@ begin_with() {
 
 # succeed_in_another_container OLD NEW: NEW takes over from OLD, which ends by itself and is removed.
 succeed_in_another_container() {
-  local old new code generation
+  local old new code generation begun
   old=$(container_of "$1")
   generation=$(status_in "$old" generation)
   logged compose up -d "$2"
@@ -115,6 +115,9 @@ succeed_in_another_container() {
   wait_until "$2 serves" serves "$new" $((generation + 1))
   say "  $2 has taken over: $(version_in "$new"); $1 ended with 0"
   ask_clients
+  begun=$(begin_of "$old")
+  logged compose up -d
+  [[ $(begin_of "$old") == "$begun" ]] || fail "\`up -d\`, which names nobody, started $1"
   docker rm -v "$old" >/dev/null || fail "$1 did not stay ended"
   say "  $1 is removed"
   ask_clients
@@ -174,6 +177,7 @@ expect_answer() {
 
 compose() { "${compose[@]}" -f compose.yaml "$@"; }
 container_of() { compose ps -aq "$1" 2>/dev/null; }
+begin_of() { docker inspect -f '{{.State.StartedAt}}' "$1"; }
 healthy() { [[ $(docker inspect -f '{{.State.Health.Status}}' "$1") == healthy ]]; }
 
 # status_in CONTAINER KEY: of the instance that this container can reach.

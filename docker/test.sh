@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage, as root: docker/test.sh BATON OTHER
-# Plays docker/demo.sh on a Docker engine of its own (engine.sh), with images of two programs that have been built
-# already, of different versions. Exit code 77: no engine can run here, and it says why.
+# Plays docker/demo.sh and kubernetes/play.sh on a Docker engine of its own (engine.sh), with images of two programs that
+# have been built already, of different versions. Exit code 77: no engine can run here, and it says why.
 #
 # Base image: what the cache in build/ holds, else what the registry gives, else what debootstrap makes.
 set -euo pipefail
@@ -17,9 +17,11 @@ main() {
   fi
   DOCKER_BUILDKIT=1 docker build --help >/dev/null 2>&1 || cannot "docker build is without BuildKit (package docker-buildx)"
   command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || cannot "there is no docker-compose"
+  python3 -c 'import yaml' 2>/dev/null || cannot "python3 has no yaml (package python3-yaml)"
   base_image
   build blue "$2"
   build green "$3"
+  "$docker/kubernetes/play.sh"
   BATON_HOSTS="127.0.0.1 $(ip -4 -br address show dev tap0 | awk '{ sub("/.*", "", $3); print $3 }')" "$docker/demo.sh"
 }
 

@@ -3,7 +3,8 @@
 //
 //   web_beast PORT [FILE_FOR_THE_PID]
 //
-// GET answers how many requests the connection has made. A WebSocket gets its messages back, each with its number.
+// GET answers how many requests the connection has made, HEAD the same without the body. A WebSocket gets its messages
+// back, each with its number.
 //
 // Neither a parser nor a websocket::stream of Beast can be frozen: what they are in the middle of is nobody's to read. So
 // there are two rules.
@@ -203,7 +204,11 @@ class HttpSession final : public handoff::Movable, public std::enable_shared_fro
     response.prepare_payload();
     state_.is_last = !response.keep_alive();
     std::ostringstream text;
-    text << response;
+    if (!error && parser.get().method() == http::verb::head) {
+      text << response.base();         // with the length of the body that GET would have got
+    } else {
+      text << response;
+    }
     state_.unsent = text.str();
   }
 

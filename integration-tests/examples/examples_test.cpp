@@ -129,6 +129,18 @@ INSTANTIATE_TEST_SUITE_P(
                     Server{"web_beast", examples + "/web_beast", examples + "/web_beast_newer", talk_to_the_web}),
     [](const auto& each) { return std::string(each.param.name); });
 
+TEST(AnswerToHead, HasTheHeadOfGetAndNothingElse) {
+  Example server(examples + "/web_beast");
+  Client client(server.address());
+  const auto head = "HEAD" + get_request("/").substr(std::string_view("GET").size());
+  client.send(head + get_request("/"));
+  const Response response = client.response(BodyIs::absent);
+  EXPECT_EQ(response.status(), 200);
+  const Response next = client.response();       // on the same connection: any byte of a body would be in its way
+  EXPECT_EQ(next.body, "request 2 of this connection, body of 0 bytes\n");
+  EXPECT_EQ(response.field("Content-Length"), std::to_string(next.body.size()));
+}
+
 // A websocket::stream in the middle of a message has state that nobody can read.
 TEST(WebSocketInFragments, MovesWhenItsMessageIsWhole) {
   Example server(examples + "/web_beast");
