@@ -42,8 +42,10 @@ Result<InstanceLock> InstanceLock::on_memory() {
 Result<InstanceLock> InstanceLock::reopened(UniqueFd passed) {
   const std::string path = "/proc/self/fd/" + std::to_string(passed.get());
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd) return failed("cannot open the lock in memory, " + path + ", anew");
-  return InstanceLock(std::move(fd), std::move(passed));
+  // Not `passed` itself: an older predecessor passes the one that has its lock.
+  UniqueFd to_pass_on(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd || !to_pass_on) return failed("cannot open the lock in memory, " + path + ", anew");
+  return InstanceLock(std::move(fd), std::move(to_pass_on));
 }
 
 bool InstanceLock::try_take() {

@@ -2,6 +2,8 @@
 #include "handoff/instance.hpp"
 
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 
 #include <fstream>
 #include <sstream>
@@ -137,6 +139,16 @@ TEST(InstanceLock, OnMemoryIsALockOfItsOwnForWhoeverOpensItAnew) {
   *lock = InstanceLock();
   auto replacement = InstanceLock::reopened(UniqueFd(::dup(kept.get())));
   EXPECT_TRUE(replacement->try_take());
+}
+
+// As older versions do.
+TEST(InstanceLock, OnMemoryThatWasPassedOnWithItsLockIsNotKept) {
+  UniqueFd holder(::memfd_create("lock", MFD_CLOEXEC));
+  ASSERT_EQ(::flock(holder.get(), LOCK_EX | LOCK_NB), 0);
+  auto successor = InstanceLock::reopened(UniqueFd(::dup(holder.get())));
+  EXPECT_FALSE(successor->try_take());
+  holder.reset();
+  EXPECT_TRUE(successor->try_take());
 }
 
 TEST(PidFile, NamesNobodyUntilItIsPublished) {

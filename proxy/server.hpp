@@ -111,6 +111,7 @@ class Server {
   pid_t lasting_pid() const;                 // whom the PID file names
   void watch_supervisor();
   void supervisor_gone();
+  void heir_is_known();
   // What a replacement would need, whenever it has changed; nothing where nobody listens.
   void announce();
   void leave_supervisor();
@@ -208,8 +209,8 @@ class Server {
   std::optional<admin::LastUpgrade> last_upgrade_;
   std::int64_t started_at_us_ = runtime::unix_us();
   bool after_crash_ = false;                 // we replace a process that crashed
-  bool supervisor_gone_ = false;             // or has heard that another process is the instance
-  pid_t heir_ = 0;                           // who that is, if the supervisor must hear of it from us
+  bool supervisor_gone_ = false;
+  pid_t heir_ = 0;                           // the instance, while our supervisor may take us for it
   bool draining_ = false;                    // by command: served on, but not ready
   bool last_reload_ok_ = true;
   std::vector<admin::LineSink> upgrade_lines_;   // of those who commanded the upgrade that is going on, or its end

@@ -79,9 +79,9 @@ void Server::watch_drain() {
 // send us what is meant for the instance.
 void Server::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
   if (admin_) admin_->pause();
-  const bool is_needed = (admin_ && admin_->is_answering()) || (heir_ != 0 && !supervisor_gone_);
+  const bool is_needed = (admin_ && admin_->is_answering()) || heir_ != 0;
   if (!is_needed || std::chrono::steady_clock::now() >= deadline) {
-    if (heir_ != 0) hear_signals();
+    if (heir_ != 0) heir_is_known();
     return exit_with(exit_code_);
   }
   drain_timer_.expires_after(drain_look_every);

@@ -18,8 +18,16 @@ void Server::watch_supervisor() {
   if (!options_.supervisor) return;
   supervisor_.assign(::fcntl(options_.supervisor->descriptor(), F_DUPFD_CLOEXEC, 3));
   supervisor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-    if (!error) supervisor_gone();
+    if (error) return;
+    if (heir_ != 0) return heir_is_known();
+    supervisor_gone();
   });
+}
+
+// What the supervisor sends us from now on is meant for us.
+void Server::heir_is_known() {
+  hear_signals();
+  heir_ = 0;
 }
 
 // Nobody would start anything anew, and the next start would find the lock taken.

@@ -9,6 +9,7 @@
 #include "handoff/start.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/in_main.hpp"
+#include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server.hpp"
 
@@ -295,10 +296,10 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     manager_.succeeded_by(instance);
     if (options_.supervisor) {
       options_.supervisor->succeeded_by(instance, false);
-      heir_ = instance;
+      if (!supervisor_gone_) heir_ = instance;
     }
     // Signals that came too late to go with Done.
-    for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) ::kill(instance, remembered_signals_[i]);
+    for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) process::pass_on(remembered_signals_[i], instance);
   } else {
     // It belongs to another service, and its PID means nothing to our service manager. What was asked of us too late
     // ends with us.
@@ -313,6 +314,7 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     unlink_path(*socket);
   }
   drain_what_stays();
+  if (std::exchange(told_to_stop_, false)) stop_within_limit("told to during the upgrade");
 }
 
 void Server::watch_leftovers() {

@@ -132,6 +132,23 @@ TEST_F(Signals, ASecondTermStopsAtOnce) {
   EXPECT_LT(Clock::now() - begin, Milliseconds(5000)) << "the first alone would have waited for 20 s";
 }
 
+// A whole process group was told to stop in the middle of an upgrade: the successor hears it twice.
+TEST_F(Signals, AStopThatIsPassedOnIsNoSecondOne) {
+  Client busy = baton.connect();
+  busy.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  baton.signal(SIGTERM);
+  await_not_accepting();
+  ASSERT_EQ(::sigqueue(baton.pid(), SIGTERM, {}), 0);
+  baton.signal(SIGUSR1);
+  baton.await_log(log_lines::logs_reopened);  // so the one before it has been read
+  origin.gate().open();
+  EXPECT_EQ(busy.response().body, "held");
+  busy.close();
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
+  EXPECT_EQ(baton.count_log_lines(std::regex("stopping at once")), 0u) << baton.log();
+}
+
 TEST_F(Signals, QuitKnowsNoLimit) {
   Settings settings(origin.address());
   settings.timeouts = "shutdown: 100ms";

@@ -251,9 +251,12 @@ TEST_F(Commands, ANewClientIsOwedAnAnswerBeforeItHasAsked) {
 
 TEST_F(Commands, ASilentClientIsOwedNothing) {
   replace_admin({.spared = 0ms});
-  const Client new_one = connect();
+  Client new_one = connect();
   settle();
   EXPECT_FALSE(admin->is_answering());
+  new_one.send("POST /dr");
+  settle();
+  EXPECT_FALSE(admin->is_answering()) << "half a request";
   replace_admin({});
   Client client = connect();
   client.send(request("POST", "/drain"));

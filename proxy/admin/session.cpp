@@ -124,6 +124,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
       if (const auto status = refusal_of(error)) co_await session->refuse(*status);
       break;
     }
+    session->answering_ = true;
     const Request request = parser.release();
     Response response = co_await session->answer(request);
     response.version(request.version());
@@ -133,14 +134,15 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
       break;
     }
     const bool goes_on = co_await session->send(response, request.method() == http::verb::head);
-    session->owes_answer_ = false;
+    session->answering_ = false;
+    session->expected_since_.reset();
     if (!goes_on) break;
   }
   session->close();
 }
 
 bool Session::owes_answer() const {
-  return owes_answer_ && (!idle_since_ || Clock::now() - *idle_since_ < service_->limits.spared);
+  return answering_ || (expected_since_ && Clock::now() - *expected_since_ < service_->limits.spared);
 }
 
 void Session::close() {
@@ -151,13 +153,17 @@ void Session::close() {
 
 // A pipelined request may have come with the one before.
 asio::awaitable<bool> Session::receive_first_byte() {
-  if (received_.size() > 0) co_return owes_answer_ = true;
+  if (received_.size() > 0) {
+    expected_since_ = Clock::now();
+    co_return true;
+  }
   idle_since_ = Clock::now();
   stream_.expires_after(service_->limits.idle);
   const auto [error, bytes] = co_await stream_.async_read_some(received_.prepare(first_read_bytes), as_result);
   received_.commit(bytes);
   idle_since_.reset();
-  co_return owes_answer_ = bytes > 0;
+  expected_since_ = Clock::now();
+  co_return bytes > 0;
 }
 
 asio::awaitable<beast::error_code> Session::receive(Parser& parser) {
@@ -310,7 +316,7 @@ asio::awaitable<void> Session::refuse(http::status status) {
   response.version(11);
   response.keep_alive(false);
   co_await send(response, false);
-  owes_answer_ = false;
+  expected_since_.reset();
   co_await linger();
 }
 

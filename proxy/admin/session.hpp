@@ -40,8 +40,8 @@ class Session {
 
   // Nothing while a request is here; otherwise since when none is.
   const std::optional<Clock::time_point>& idle_since() const { return idle_since_; }
-  // A request is here, or its first bytes are, whose answer has not been written whole. A new client's first request
-  // counts before it has come, for as long as an idle client is spared: who connects is about to ask.
+  // A request is here whose answer has not been written whole. It counts before it has come whole, for as long as an idle
+  // client is spared: from the client's connecting, or its first byte.
   bool owes_answer() const;
 
  private:
@@ -72,7 +72,8 @@ class Session {
   std::shared_ptr<Service> service_;
   const bool takes_commands_;
   std::optional<Clock::time_point> idle_since_ = Clock::now();
-  bool owes_answer_ = true;
+  bool answering_ = false;
+  std::optional<Clock::time_point> expected_since_ = Clock::now();  // a request that is not here, or not whole
   std::shared_ptr<PendingStatus> pending_status_;
   std::shared_ptr<PendingLines> pending_lines_;
 };

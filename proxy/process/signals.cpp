@@ -1,7 +1,5 @@
 #include "proxy/process/signals.hpp"
 
-#include <sys/signalfd.h>
-
 #include <cerrno>
 #include <system_error>
 
@@ -32,5 +30,9 @@ handoff::UniqueFd signal_descriptor() {
   if (!fd) throw std::system_error(errno, std::generic_category(), "signalfd");
   return fd;
 }
+
+void pass_on(int signal, pid_t to) { ::sigqueue(to, signal, {}); }
+
+bool was_passed_on(const signalfd_siginfo& info) { return info.ssi_code == SI_QUEUE; }
 
 }  // namespace baton::process

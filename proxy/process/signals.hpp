@@ -2,6 +2,9 @@
 // no handler ever runs, and none that comes early kills.
 #pragma once
 
+#include <sys/signalfd.h>
+#include <sys/types.h>
+
 #include <csignal>
 
 #include "handoff/unique_fd.hpp"
@@ -17,5 +20,9 @@ void unblock_signals();
 
 // Readable when one of them came; read signalfd_siginfo from it.
 handoff::UniqueFd signal_descriptor();
+
+// To another process, which can tell that it is none that was sent to itself.
+void pass_on(int signal, pid_t to);
+bool was_passed_on(const signalfd_siginfo& info);
 
 }  // namespace baton::process

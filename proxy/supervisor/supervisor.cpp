@@ -291,6 +291,10 @@ void Supervisor::worker_ended(pid_t pid, std::optional<int> status) {
 
 void Supervisor::finish(int code) {
   if (!exit_code_) exit_code_ = code;
+  // Those that only serve what they have to its end have not been told.
+  if (state_.is_stopping() && state_.stop_signal != SIGQUIT) {
+    for (const Worker& worker : state_.workers) ::kill(worker.pid, state_.stop_signal);
+  }
   replace_at_.reset();
 }
 
