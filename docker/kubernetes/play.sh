@@ -174,7 +174,12 @@ create() {
 
 restart() { docker start "baton-play-$1" >/dev/null; }
 wake() { docker exec "baton-play-$1" sh -c 'kill -USR2 1'; }
-crash() { docker kill "baton-play-$1" >/dev/null && end_of "$1" >/dev/null; }
+# Between its parent's end and its own a worker may stop in order, and remove its PID file. That it does not is what is played.
+crash() {
+  docker kill "baton-play-$1" >/dev/null
+  end_of "$1" >/dev/null
+  docker run --rm --network none -v "baton-play-tmp-$1:/tmp" --entrypoint touch baton:blue /tmp/baton.pid
+}
 stop() { docker stop -t "$limit_s" "baton-play-$1" >/dev/null && expect_end "$1"; }
 end_of() { timeout "$limit_s" docker wait "baton-play-$1" || fail "$1 does not end"; }
 
