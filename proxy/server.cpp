@@ -207,7 +207,8 @@ void Server::hear_signals() {
   while (::read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const auto signal = static_cast<int>(info.ssi_signo);
     // The supervisor took us for the instance when it sent that.
-    const bool is_for_heir = heir_ != 0 && signal != SIGCHLD && static_cast<pid_t>(info.ssi_pid) == options_.supervisor->supervisor();
+    const bool is_for_heir = heir_ != 0 && signal != SIGCHLD &&
+                             static_cast<pid_t>(info.ssi_pid) == options_.supervisor->supervisor();
     // A whole process group may have been told to stop; what our predecessor was told then is no second time.
     const bool is_known = told_to_stop_ && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
     if (is_for_heir) {

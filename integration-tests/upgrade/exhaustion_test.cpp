@@ -120,6 +120,28 @@ TEST_F(Exhaustion, AnIdleConnectionThatStaysIsAnsweredOnceMore) {
   expect_one_instance(baton);
 }
 
+// The stop goes to the successor; its limit holds for what that could not take as well.
+TEST_F(Exhaustion, AStopDuringTheUpgradeLimitsWhatStays) {
+  constexpr int moving = 5, staying = 30;
+  Settings few = settings(origin);
+  few.timeouts = "shutdown: 100ms";
+  few.handoff += ", finish_timeout: 3s, drain_timeout: 10m";
+  Baton baton(few);
+  const std::size_t limit = descriptor_count(baton.pid()) + 20;
+  std::list<Client> idle, busy;
+  for (int i = 0; i < moving; ++i) idle.emplace_back(baton.address()).get("/bytes/1");
+  for (int i = 0; i < staying; ++i) busy.emplace_back(baton.address()).send(get_request("/half/1000"));
+  origin.gate().await_arrivals(staying);
+  put_before_the_successor(baton, "ulimit -n " + std::to_string(limit));
+  baton.begin_upgrade();
+  baton.await_number("connections.total", staying);
+  baton.signal(SIGTERM);
+  baton.await_log(log_lines::upgrade_report);
+  baton.await_log(std::regex("told to during the upgrade"));
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+  EXPECT_EQ(baton.count_log_lines(std::regex("time is over: 30 connections are cut")), 1u) << baton.log();
+}
+
 TEST_F(Exhaustion, AStopOfTheSupervisorEndsAlsoAPredecessorThatOnlyDrains) {
   Settings supervised = settings(origin);
   supervised.arguments = {"--supervise"};

@@ -20,7 +20,13 @@ handoff::UniqueFd listening_socket() {
 handoff::UniqueFd file() { return handoff::UniqueFd(::memfd_create("file", MFD_CLOEXEC)); }
 
 ParentState whole_state() {
-  ParentState state{.door = make_door(), .workers = {}, .instance = 12, .heritage = {}, .streak = {3, 5}, .stop_signal = SIGQUIT, .signals = {1, 10}};
+  ParentState state{.door = make_door(),
+                    .workers = {},
+                    .instance = 12,
+                    .heritage = {},
+                    .streak = {3, 5},
+                    .stop_signal = SIGQUIT,
+                    .signals = {1, 10}};
   int line[2];
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line), 0);
   ::close(line[1]);
