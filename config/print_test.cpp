@@ -69,7 +69,7 @@ TEST(Print, ShowsTheDefaultsOfTls) {
                                         "      certificates:\n"
                                         "        - { cert: \"/c\", key: \"/k\" }\n"
                                         "      min_version: \"1.2\"\n"
-                                        "      alpn: [\"http/1.1\"]\n"
+                                        "      alpn: [\"http/1.1\", \"http/1.0\"]\n"
                                         "      client_auth: \"off\"\n"
                                         "      session_tickets: true\n"
                                         "routes:\n"));

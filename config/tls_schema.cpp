@@ -24,7 +24,7 @@ constexpr Section<Certificate> upstream_certificate_section{"upstreams.tls.certi
 
 // Listeners.
 
-constexpr std::string_view http1 = "http/1.1";  // RFC 7301 §6
+constexpr std::string_view http1[] = {"http/1.1", "http/1.0"};  // RFC 7301 §6
 constexpr std::string_view http2 = "h2";        // RFC 9113 §3.2
 constexpr std::size_t alpn_bytes_max = 255;     // RFC 7301 §3.1
 
@@ -40,14 +40,16 @@ void read_certificates(Reader& reader, const Node& node, ListenerTlsDraft& draft
   }
 }
 
-// An http listener speaks HTTP/1.1 and nothing else. What goes through a tcp listener is for both ends to know.
+// An http listener speaks HTTP/1.1 and, to those who ask for no more, HTTP/1.0. What goes through a tcp listener is for
+// both ends to know.
 void check_alpn(Reader& reader, const Node& node, const std::string& name, std::optional<Protocol> protocol) {
   if (name.empty() || name.size() > alpn_bytes_max) {
     reader.refuse(node, fmt::format("{} must have 1 to {} bytes", quoted(name), alpn_bytes_max));
   } else if (protocol == Protocol::http && name == http2) {
     reader.refuse_unsupported_value(node, http2);
-  } else if (protocol == Protocol::http && name != http1) {
-    reader.refuse(node, fmt::format("{} is not what an http listener speaks; write {}", quoted(name), quoted(http1)));
+  } else if (protocol == Protocol::http && std::ranges::find(http1, name) == std::end(http1)) {
+    reader.refuse(node, fmt::format("{} is not what an http listener speaks; write {} or {}", quoted(name),
+                                    quoted(http1[0]), quoted(http1[1])));
   }
 }
 
@@ -125,7 +127,7 @@ bool is_map(Reader& reader, const Node& node, std::string_view example) {
 std::optional<ListenerTls> read_listener_tls(Reader& reader, const Node& node, std::optional<Protocol> protocol) {
   if (!is_map(reader, node, "`tls: { certificates: [ { cert: /PATH, key: /PATH } ] }`")) return std::nullopt;
   ListenerTlsDraft draft{{}, protocol};
-  if (protocol == Protocol::http) draft.alpn.emplace_back(http1);
+  if (protocol == Protocol::http) draft.alpn.assign(std::begin(http1), std::end(http1));
   if (!read_section(reader, node, listener_tls_section, draft)) return std::nullopt;
   check_client_ca(reader, node, draft);
   return ListenerTls(std::move(draft));

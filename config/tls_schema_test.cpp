@@ -41,7 +41,7 @@ TEST(ListenerTls, NeedsOneCertificateAndHasADefaultForEverythingElse) {
       with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cert: /c, key: /k } ] } }\n");
   EXPECT_EQ(listener_tls_of(yaml), (ListenerTls{.certificates = {{{"/c"}, {"/k"}}},
                                                 .min_version = TlsMinimum::tls12,
-                                                .alpn = {"http/1.1"},
+                                                .alpn = {"http/1.1", "http/1.0"},
                                                 .client_auth = ClientAuth::off,
                                                 .client_ca = std::nullopt,
                                                 .session_tickets = true}));
@@ -90,6 +90,7 @@ TEST(ListenerTls, WordsMayStandInQuotesOrComeFromTheEnvironment) {
 
 TEST(ListenerTls, AnHttpListenerMayAgreeOnNothing) {
   EXPECT_THAT(listener_tls_of(listener_with("alpn: []")).alpn, ElementsAre());
+  EXPECT_THAT(listener_tls_of(listener_with("alpn: http/1.0")).alpn, ElementsAre("http/1.0"));
 }
 
 TEST(ListenerTls, ATcpListenerAgreesOnWhatItIsTold) {
@@ -231,9 +232,9 @@ INSTANTIATE_TEST_SUITE_P(OfListeners, TlsRefusals, testing::ValuesIn(of_listener
 const Refusal of_alpn[] = {
     {"Http2", listener_with("alpn: [ h2, http/1.1 ]"), {"f:3:44: `alpn: h2` is not supported by this version yet"}},
     {"SomethingElseOnHttp",
-     listener_with("alpn: [ http/1.1, http/1.0, spdy ]"),
-     {"f:3:54: `alpn`: `http/1.0` is not what an http listener speaks; write `http/1.1`",
-      "f:3:64: `alpn`: `spdy` is not what an http listener speaks; write `http/1.1`"}},
+     listener_with("alpn: [ http/0.9, http/1.0, spdy ]"),
+     {"f:3:44: `alpn`: `http/0.9` is not what an http listener speaks; write `http/1.1` or `http/1.0`",
+      "f:3:64: `alpn`: `spdy` is not what an http listener speaks; write `http/1.1` or `http/1.0`"}},
     {"UnknownProtocolAndNothingBecauseOfIt",
      with_listeners(
          "  - { name: a, bind: \":80\", protocol: tpc, tls: { alpn: [ x ], certificates: [ { cert: /c, key: /k "

@@ -91,6 +91,9 @@ TEST_F(Agreement, ApplicationProtocols) {
                         both_types() + ", alpn: [ imap, pop3 ] } }\n";
   Baton baton(both);
   EXPECT_EQ(TlsClient(baton.address(), {.alpn = "http/1.1"}).alpn(), "http/1.1");
+  TlsClient modest(baton.address(), {.alpn = "http/1.0"});
+  EXPECT_EQ(modest.alpn(), "http/1.0");
+  EXPECT_EQ(modest.get("/bytes/5").body, pattern(5));
   EXPECT_EQ(TlsClient(baton.address()).alpn(), "") << "who asks for nothing gets none";
   EXPECT_EQ(refusal_of(baton, {.alpn = "h2"}), alert_no_application_protocol);
   EXPECT_EQ(TlsClient(raw, {.alpn = "pop3"}).alpn(), "pop3");
