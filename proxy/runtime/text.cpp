@@ -52,11 +52,16 @@ void append_json_string(std::string& out, std::string_view bytes) {
   out += '"';
   for_each_character(bytes, [&](std::string_view character) {
     const auto first = static_cast<std::uint8_t>(character.front());
+    const auto second = static_cast<std::uint8_t>(character.size() > 1 ? character[1] : 0);
     if (first == '"' || first == '\\') {
       out += '\\';
       out += character;
     } else if (first < 0x20 || first == 0x7F) {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", first);
+    } else if (first == 0xC2 && second < 0xA0) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", second);
+    } else if (character == "\u2028" || character == "\u2029") {
+      out += character == "\u2028" ? "\\u2028" : "\\u2029";
     } else {
       out += character;
     }

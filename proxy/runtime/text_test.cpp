@@ -34,6 +34,9 @@ TEST(Text, JsonStringsEscapeWhatJsonWants) {
   std::string out = "x";
   append_json_string(out, std::string_view("a\"b\\c\n\0\x7F\xFF\u20ac", 12));
   EXPECT_EQ(out, "x\"a\\\"b\\\\c\\u000a\\u0000\\u007f\uFFFD\u20ac\"");
+  out.clear();
+  append_json_string(out, "\xC2\x80\xC2\x85\xC2\x9F\xC2\xA0\u2027\u2028\u2029\u202a");
+  EXPECT_EQ(out, "\"\\u0080\\u0085\\u009f\xC2\xA0\u2027\\u2028\\u2029\u202a\"");
 }
 
 }  // namespace
