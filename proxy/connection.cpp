@@ -289,6 +289,7 @@ bool Connection::write_legs() {
 }
 
 bool Connection::obey(Ask ask) {
+  worker_.note_refusal(state_);
   // The engine drops an upstream leg by forgetting it.
   const auto follow = [this] {
     if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) drop_upstream();

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/http1/forward.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/codec.hpp"
 
@@ -234,6 +235,13 @@ void Worker::note_tls_failure(const state::ConnectionState& state, std::string_v
   if (now_ms() < next_tls_line_ms_) return;
   next_tls_line_ms_ = now_ms() + failure_line_every_ms;
   log::info("TLS with {} on {} failed: {}", state.client_address.text(), state.listener, why);
+}
+
+void Worker::log_refusal(const state::ConnectionState& state) {
+  const auto [status, why] = std::exchange(scratch_.refusal, {});
+  if (!log::enabled(log::Level::debug)) return;
+  log::debug("{} on {} gets {}: {}", state.client_address.text(), state.listener, status,
+             why.empty() ? http1::reason_phrase(status) : why);
 }
 
 std::shared_ptr<const tls::ServerContext> Worker::server_context(const std::string& listener) const {

@@ -84,6 +84,10 @@ class Worker {
   void log_access(const state::ConnectionState& state, const state::AccessRecord& record);
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
+  // After each step of the engine: why it answered by itself, if it did.
+  void note_refusal(const state::ConnectionState& state) {
+    if (scratch_.refusal.status != 0) log_refusal(state);
+  }
   // For new handshakes on the listener; none: it has no TLS (any more).
   std::shared_ptr<const tls::ServerContext> server_context(const std::string& listener) const;
   // It is closed: forget it, and free it after this round of events.
@@ -149,6 +153,7 @@ class Worker {
   std::uint64_t next_id() { return id_base_ | ++last_id_; }
   bool is_from_successor(std::uint64_t id) const;
   void flush_access();
+  void log_refusal(const state::ConnectionState& state);
 
   void list(Connection& connection);
   void unlist(Connection& connection);

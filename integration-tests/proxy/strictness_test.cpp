@@ -84,6 +84,37 @@ INSTANTIATE_TEST_SUITE_P(Heads, Strictness, testing::ValuesIn(bad_heads), [](con
   return name;
 });
 
+TEST(Refusals, SayWhyAtDebugLevel) {
+  Origin origin;
+  Settings settings(origin.address());
+  settings.log = "level: debug";
+  settings.limits = "head_bytes: 2k, uri_bytes: 100, fields: 3, body_bytes: 10";
+  Baton baton(settings);
+  const std::pair<std::string, const char*> refusals[] = {
+      {"GET / HTTP/1.1\r\n\r\n", "400: no Host field"},
+      {get_with("A : b\r\n"), "400: a character that a field name cannot hold, or a folded line"},
+      {"GET / HTTP/1.1\nHost: a\r\n\r\n", "400: a line of the head does not end in CR LF"},
+      {post_with("Transfer-Encoding: gzip\r\n"), "501: a transfer coding other than chunked"},
+      {get_with("Expect: x\r\n"), "417: an expectation other than 100-continue"},
+      {"GET / HTTP/2.0\r\n\r\n", "505: an HTTP version other than 1\\.x"},
+      {"GET /" + std::string(100, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n", "414: the target is too long"},
+      {get_with("A: 1\r\nB: 2\r\nC: 3\r\n"), "431: too many fields"},
+      {get_with("A: " + std::string(3000, 'x') + "\r\n"), "431: limits\\.head_bytes: the head is longer"},
+      {post_with("Content-Length: 11\r\n"), "413: limits\\.body_bytes: the body is longer"},
+      {post_with("Transfer-Encoding: chunked\r\n") + "x\r\n", "400: malformed chunks or trailers"},
+  };
+  for (const auto& [bytes, why] : refusals) {
+    Client client = baton.connect();
+    client.send(bytes);
+    client.response();
+    const std::string port = std::to_string(client.local_port());
+    baton.await_log(std::regex(R"( debug .* 127\.0\.0\.1:)" + port + " on web gets " + why + "$"));
+  }
+  origin.on_raw("/nonsense", "HTTP/1.1 200 OK\r\n folded\r\n\r\n");
+  EXPECT_EQ(baton.connect().get("/nonsense").status(), 502);
+  baton.await_log(std::regex(" on web gets 502: a character that a field name cannot hold, or a folded line$"));
+}
+
 class StrictBodies : public testing::Test {
  protected:
   Origin origin;

@@ -17,8 +17,9 @@ HeadEnd find_head_within(const Buffer& unread, const Rules& rules, std::uint32_t
   return find_head_end(raw, scanned);
 }
 
-Ask answer(ConnectionState& state, const Context& context, std::uint16_t status, bool head_only) {
+Ask answer(ConnectionState& state, const Context& context, std::uint16_t status, bool head_only, std::string_view why) {
   Http1& http1 = http1_of(state);
+  context.scratch.refusal = {status, why};
   state.upstream.reset();
   if (state.client.unsent.empty()) state.client.write_at_ms = context.now_ms;
   write_own_response({.status = status, .close = true, .head_only = head_only,
@@ -45,7 +46,7 @@ Ask connected(ConnectionState& state, const Context& context) {
   // Limits have judged it when it came; those of now may be smaller.
   if (const HeadError error = read_request_head(state, connecting.head_bytes, {}, context)) {
     // It was good once: this version is stricter than the one that accepted it.
-    return answer(state, context, error.status, connecting.request.head_only);
+    return answer(state, context, error.status, connecting.request.head_only, error.text);
   }
   Buffer& out = state.upstream->unsent;
   write_request_head(context.scratch.request, context.scratch.meaning,
@@ -102,12 +103,14 @@ Ask relay(ConnectionState& state, const Context& context) {
   if (state.upstream || relaying.upload_abandoned) upload = relay_upload(state, relaying, context);
   if (upload == Upload::malformed || upload == Upload::too_large) {
     if (!awaited) return Ask::reset;
-    return answer(state, context, upload == Upload::too_large ? 413 : 400, relaying.request.head_only);
+    const bool head_only = relaying.request.head_only;
+    if (upload == Upload::too_large) return answer(state, context, 413, head_only, body_too_large);
+    return answer(state, context, 400, head_only, "malformed chunks or trailers");
   }
   const bool cut_short = upload == Upload::going_on && !has_ended(relaying.request.body) && state.client.read_ended &&
                          (!state.upstream || state.upstream->unsent.empty());
   if (awaited) {
-    if (cut_short) return answer(state, context, 400, relaying.request.head_only);
+    if (cut_short) return answer(state, context, 400, relaying.request.head_only, "the body is cut short");
     if (const Ask ask = relay_response_head(state, context); ask != Ask::wait) return ask;
     // An answer of our own, a tunnel, or still no response: nothing to relay.
     const auto* now = std::get_if<Http1>(&state.protocol);
@@ -169,13 +172,13 @@ Ask retry_or_answer(ConnectionState& state, std::uint16_t status, const Context&
   if (auto* connecting = std::get_if<Connecting>(&http1.phase)) {
     if (connecting->attempts < attempts_max) ++connecting->attempts;
     if (connecting->attempts < std::min(context.servers, attempts_max)) return Ask::connect;
-    return answer(state, context, status, connecting->request.head_only);
+    return answer(state, context, status, connecting->request.head_only, "no server could be connected");
   }
   const Relaying relaying = std::get<Relaying>(http1.phase);
   const bool stale = state.upstream && state.upstream->reused;
   const unsigned attempts = relaying.attempts + (stale ? 0u : 1u);
   const bool again = relaying.held != 0 && state.upstream->unread.empty() && (stale || attempts < context.servers);
-  if (!again) return answer(state, context, status, relaying.request.head_only);
+  if (!again) return answer(state, context, status, relaying.request.head_only, "the server ended the connection");
   state.upstream.reset();
   http1.phase = Connecting{.request = relaying.request,
                            .head_bytes = relaying.head_bytes,
@@ -239,14 +242,16 @@ Ask expire(ConnectionState& state, const Context& context) {
   if (std::holds_alternative<AwaitingRequest>(http1->phase)) {
     if (state.client.unread.empty()) return Ask::close;
     note_access(*http1, context, nullptr, state.client.unread.view());
-    return answer(state, context, 408, false);
+    return answer(state, context, 408, false, "timeouts.head: the head is not whole");
   }
   if (std::holds_alternative<Lingering>(http1->phase)) return Ask::close;
   const auto* relaying = std::get_if<Relaying>(&http1->phase);
   if (relaying == nullptr) return Ask::reset;
   if (!std::holds_alternative<ResponseAwaited>(relaying->response)) return Ask::reset;
   const bool client_is_late = awaits_body(state, *relaying) && !relaying->request.expects_continue;
-  return answer(state, context, client_is_late ? 408 : 504, relaying->request.head_only);
+  const bool head_only = relaying->request.head_only;
+  if (client_is_late) return answer(state, context, 408, head_only, "timeouts.body: nothing came of the body");
+  return answer(state, context, 504, head_only, "timeouts.response: the server has not answered");
 }
 
 std::int64_t deadline_ms(const ConnectionState& state, const Rules& rules) {

@@ -39,8 +39,14 @@ struct Rules {
 inline constexpr std::int64_t linger_ms = 30'000;       // in all
 inline constexpr std::int64_t linger_quiet_ms = 5'000;  // without sending anything
 
+// An answer of our own, and why, for the log.
+struct Refusal {
+  std::uint16_t status = 0;            // 0: there was none
+  std::string_view why;                // a literal
+};
+
 // The tables of the head that was parsed last in this thread; a cache, so that a head is not parsed twice within one
-// pass. Belongs to a worker.
+// pass. Belongs to a worker, who also reads here what the engine has noticed.
 struct Scratch {
   RequestHead request;
   RequestMeaning meaning;
@@ -49,6 +55,7 @@ struct Scratch {
   const char* parsed_at = nullptr;
   std::uint64_t parsed_for = 0;
   std::uint64_t parsed_request = 0;
+  Refusal refusal;                     // of the last step of the engine; whoever reads it clears it
 };
 
 struct Context {

@@ -10,12 +10,15 @@ inline state::Http1& http1_of(state::ConnectionState& state) { return std::get<s
 
 inline bool has_ended(const state::BodyFraming& body) { return std::holds_alternative<state::NoBody>(body); }
 
+inline constexpr std::string_view body_too_large = "limits.body_bytes: the body is longer";
+
 // Searches only as far as a head may reach: what came with it must not change how it is judged. (`scanned` may be
 // beyond that where a configuration with a larger limit began.)
 HeadEnd find_head_within(const state::Buffer& unread, const Rules& rules, std::uint32_t& scanned);
 
-// An answer of our own; only before a byte of the final response has been passed on.
-Ask answer(state::ConnectionState& state, const Context& context, std::uint16_t status, bool head_only);
+// An answer of our own; only before a byte of the final response has been passed on. `why` is a literal, for the log.
+Ask answer(state::ConnectionState& state, const Context& context, std::uint16_t status, bool head_only,
+           std::string_view why = {});
 
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -54,13 +54,13 @@ Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t h
   const HeadError error = read_request_head(state, head_bytes, {rules.uri_bytes, rules.fields}, context);
   const RequestHead& head = context.scratch.request;
   note_access(http1, context, error ? nullptr : &head, state.client.unread.view());
-  if (error) return answer(state, context, error.status, head.method == Method::head);
+  if (error) return answer(state, context, error.status, head.method == Method::head, error.text);
 
   const RequestMeaning& meaning = context.scratch.meaning;
   const bool head_only = head.method == Method::head;
   const auto* length = std::get_if<ByLength>(&meaning.body);
   if (rules.body_bytes != 0 && length != nullptr && length->remaining > rules.body_bytes) {
-    return answer(state, context, 413, head_only);
+    return answer(state, context, 413, head_only, body_too_large);
   }
   Request request{
       .body = meaning.body,
@@ -94,13 +94,13 @@ Ask await_request(ConnectionState& state, AwaitingRequest& phase, const Context&
   phase.scanned = std::max(phase.scanned, 1u);       // a head has begun
   if (end.found == HeadEnd::Found::malformed) {
     note_access(http1_of(state), context, nullptr, unread.view());
-    return answer(state, context, 400, false);
+    return answer(state, context, 400, false, "a line of the head does not end in CR LF");
   }
   if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
   if (unread.size() >= context.rules.head_bytes) {
     note_access(http1_of(state), context, nullptr, unread.view());
     const bool in_request_line = unread.view().substr(0, context.rules.head_bytes).find('\n') == std::string_view::npos;
-    return answer(state, context, in_request_line ? 414 : 431, false);
+    return answer(state, context, in_request_line ? 414 : 431, false, "limits.head_bytes: the head is longer");
   }
   return state.client.read_ended ? Ask::close : Ask::wait;
 }

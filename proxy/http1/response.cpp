@@ -50,15 +50,16 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
     if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) {
       return Ask::wait;
     }
-    if (end.found != HeadEnd::Found::yes) return answer(state, context, 502, request.head_only);
+    if (end.found != HeadEnd::Found::yes) {
+      return answer(state, context, 502, request.head_only, "the server's head is cut short, too long or malformed");
+    }
 
     ResponseHead& head = context.scratch.response;
-    if (parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules.fields}, head)) {
-      return answer(state, context, 502, request.head_only);
-    }
+    const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules.fields}, head);
+    if (error) return answer(state, context, 502, request.head_only, error.text);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
     if (head.status == 101) {
-      if (!request.wants_websocket) return answer(state, context, 502, request.head_only);
+      if (!request.wants_websocket) return answer(state, context, 502, request.head_only, "a 101 nobody asked for");
       write_response_head(head, {.switching_protocols = true}, client.unsent);
       unread.consume(end.bytes);
       http1.access.status = 101;
@@ -73,7 +74,7 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
       continue;
     }
     const ResponseMeaning meaning = response_meaning(head, request.head_only ? Method::head : Method::other);
-    if (meaning.error) return answer(state, context, 502, request.head_only);
+    if (meaning.error) return answer(state, context, 502, request.head_only, meaning.error.text);
     const bool dechunk = request.http10 && std::holds_alternative<ByChunks>(meaning.body);
     // What still comes of the request's body after a final response could not be told from a next request.
     if (!has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body)) {
