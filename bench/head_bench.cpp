@@ -53,7 +53,7 @@ struct Pair {
   std::size_t write() const {
     baton::state::Buffer to_upstream;
     baton::state::Buffer to_client;
-    write_request_head(request, request_meaning, {.client_address = "127.0.0.1", .proto = "http"}, to_upstream);
+    write_request_head(request, request_meaning, {.client_address = "127.0.0.1"}, to_upstream);
     write_response_head(response, {}, to_client);
     return to_upstream.size() + to_client.size();
   }

@@ -155,6 +155,9 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+// Fields of requests whose names have an underscore: many applications take it for a hyphen.
+enum class Underscores { drop, pass };
+
 struct Config {
   std::vector<Listener> listeners;  // at least one
   std::vector<Upstream> upstreams;  // at least one
@@ -168,6 +171,7 @@ struct Config {
   std::optional<std::string> pid_file;  // nothing: <runtime directory>/baton.pid
   std::optional<unsigned> workers;      // nothing: auto, one for each CPU we may use
   Log log;
+  Underscores underscores = Underscores::drop;
   bool watch = false;  // certificates are loaded anew when their files change
   bool operator==(const Config&) const = default;
 

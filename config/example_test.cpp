@@ -45,6 +45,7 @@ TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   EXPECT_EQ(config.pid_file, defaults.pid_file);
   EXPECT_EQ(config.workers, defaults.workers);
   EXPECT_EQ(config.log, defaults.log);
+  EXPECT_EQ(config.underscores, defaults.underscores);
   EXPECT_EQ(config.watch, defaults.watch);
   ASSERT_EQ(config.listeners.size(), 1u);
   EXPECT_EQ(config.listeners.front().protocol, Listener().protocol);

@@ -28,6 +28,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
                                   "pid_file: /run/b.pid\n"
                                   "workers: 3\n"
                                   "log: { level: error, access: { path: \"-\", format: json } }\n"
+                                  "underscores: pass\n"
                                   "watch: true\n"
                                   "via: false\n");
   const auto seconds = [](int count) { return Milliseconds(1000 * count); };
@@ -39,6 +40,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
   EXPECT_EQ(config.pid_file, "/run/b.pid");
   EXPECT_EQ(config.workers, 3u);
   EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{"-", AccessFormat::json}}));
+  EXPECT_EQ(config.underscores, Underscores::pass);
   EXPECT_TRUE(config.watch);
 }
 

@@ -110,6 +110,7 @@ TEST(Mutations, OfTlsAlwaysGetAnAnswer) {
       "  - name: app\n"
       "    servers: [ { address: unix:/u } ]\n"
       "    tls: { ca: /c, server_name: u, certificate: { cert: /d, key: /e }, min_version: 1.3 }\n"
+      "underscores: pass\n"
       "watch: true\n";
   EXPECT_TRUE(problems_of(tls).empty());
   Random random(4);

@@ -28,6 +28,8 @@ inline constexpr Name<LogLevel> log_levels[] = {
 inline constexpr Name<AccessFormat> access_formats[] = {{"combined", AccessFormat::combined},
                                                         {"json", AccessFormat::json}};
 
+inline constexpr Name<Underscores> underscore_rules[] = {{"drop", Underscores::drop}, {"pass", Underscores::pass}};
+
 inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};
 
 // Of a value that stands in the table, as every value of these types does.

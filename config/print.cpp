@@ -166,6 +166,7 @@ std::string print(const Config& config) {
   out.line(0, "pid_file: {}", or_auto(config.pid_file));
   out.line(0, "workers: {}", or_auto(config.workers));
   print_log(out, config.log);
+  out.line(0, "underscores: {}", name_of(config.underscores, underscore_rules));
   out.line(0, "watch: {}", name_of(config.watch, flags));
   out.line(0, "via: false");
   return out.take();

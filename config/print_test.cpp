@@ -36,6 +36,7 @@ Config unusual() {
   config.pid_file = "/run/'b'.pid # no comment";
   config.workers = 256;
   config.log = {LogLevel::debug, AccessLog{"access: {log}", AccessFormat::json}};
+  config.underscores = Underscores::pass;
   config.watch = true;
   return config;
 }

@@ -60,7 +60,7 @@ const Refusal keys[] = {
     {"UnknownTopLevelKey",
      minimal + "worker: 2\n",
      {"f:8:1: unknown key `worker` at the top level; did you mean `workers`? (expected: version, listeners, routes, "
-      "upstreams, timeouts, limits, handoff, admin, pid_file, workers, log, watch, via)"}},
+      "upstreams, timeouts, limits, handoff, admin, pid_file, workers, log, underscores, watch, via)"}},
     {"UnknownKeyWithoutAGuess", minimal + "user: www\n", {"f:8:1: unknown key `user` at the top level (expected: "}},
     {"UnknownTimeout",
      minimal + "timeouts:\n  idel: 5s\n",
@@ -148,6 +148,9 @@ const Refusal values[] = {
      minimal + "pid_file: \"/run/\\0\"\n",
      {"f:8:11: `pid_file`: `/run/?` must be one line of UTF-8"}},
     {"ViaIsNotAFlag", minimal + "via: no\n", {"f:8:6: `via`: unknown value `no` (expected: false, true)"}},
+    {"UnderscoresAreNeither",
+     minimal + "underscores: allow\n",
+     {"f:8:14: `underscores`: unknown value `allow` (expected: drop, pass)"}},
     {"WatchIsNotAFlag", minimal + "watch: on\n", {"f:8:8: `watch`: unknown value `on` (expected: false, true)"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfValues, Refusals, testing::ValuesIn(values), [](const auto& i) { return i.param.title; });

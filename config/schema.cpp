@@ -264,6 +264,10 @@ void read_via(Reader& reader, const Node& node, Draft&) {
   if (reader.choice(node, flags) == true) reader.refuse_unsupported_value(node, "true");
 }
 
+void read_underscores(Reader& reader, const Node& node, Draft& draft) {
+  read_choice<&Config::underscores, underscore_rules>(reader, node, draft.config);
+}
+
 void read_watch(Reader& reader, const Node& node, Draft& draft) {
   read_choice<&Config::watch, flags>(reader, node, draft.config);
 }
@@ -281,6 +285,7 @@ constexpr Key<Draft> top_keys[] = {
     {"pid_file", read_pid_file},
     {"workers", read_workers},
     {"log", read_member<&Config::log, log_section>},
+    {"underscores", read_underscores},
     {"watch", read_watch},
     {"via", read_via},
     {"trusted_proxies"},

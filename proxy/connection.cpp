@@ -22,7 +22,7 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
                        handoff::UniqueFd upstream)
     : worker_(worker),
       state_(std::move(state)),
-      client_text_(state_.client_address.host_text()),
+      client_text_(state_.client_address.node_text()),
       client_(worker.loop(), std::move(client), *this) {
   if (upstream) upstream_ = std::make_unique<tls::Stream>(worker.loop(), std::move(upstream), *this);
   look_up_place();
@@ -148,7 +148,7 @@ http1::Context Connection::context() {
   http1::Context context =
       worker_.context(rules(), client_text_, route_ != nullptr ? route_->servers() : 0, listener_gone_);
   if (const auto* tls = state_.client.tls.get()) {
-    context.proto = "https";
+    context.https = true;
     context.client_subject = tls->facts.client_subject;
   }
   return context;
@@ -336,6 +336,7 @@ void Connection::log_exchange() {
   state::AccessRecord& access = http1 != nullptr ? http1->access : std::get<state::Tunnel>(state_.protocol).access;
   if (access.started_ms == 0) return;
   ++worker_.counters.requests;
+  worker_.count_fields_dropped();
   if (access.status >= 500) ++worker_.counters.failures;
   worker_.log_access(state_, access);
   access.started_ms = 0;

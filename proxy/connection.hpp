@@ -93,7 +93,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
 
   Worker& worker_;                // outlives its connections
   state::ConnectionState state_;
-  std::string client_text_;       // the client's address, as forwarded
+  std::string client_text_;       // who the client is, as forwarded
   bool listener_gone_ = false;    // this configuration has it no more: the next response is the last
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // while the client's handshake goes on

@@ -30,7 +30,7 @@ std::string request(const std::string& line, const std::string& fields) {
 }
 
 std::string response(const std::string& body, const std::string& fields) {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + fields + "\r\n" + body;
+  return ok + "Content-Length: " + std::to_string(body.size()) + "\r\n" + fields + "\r\n" + body;
 }
 
 std::vector<Play> plays(std::size_t body_bytes) {
@@ -57,7 +57,7 @@ std::vector<Play> plays(std::size_t body_bytes) {
                    .client = {{"", request("POST /", chunked) + in_chunks(numbered(body_bytes * 2 / 5), 7'001)},
                               {"X-Sum: 1\r\n\r\n", "", true}},
                    .origin = {{"X-Sum: 1\r\n\r\n",
-                               "HTTP/1.1 200 OK\r\n" + chunked + "\r\n" + in_chunks(numbered(body_bytes * 2 / 5), 5'003)}},
+                               ok + chunked + "\r\n" + in_chunks(numbered(body_bytes * 2 / 5), 5'003)}},
                    .client_reads = 8 * 1024});
   plays.push_back({.name = "a large response and a slow reader",
                    .client = {{"", request("GET /")}, {large.substr(large.size() - 30), request("GET /2")},
@@ -66,7 +66,7 @@ std::vector<Play> plays(std::size_t body_bytes) {
                    .client_reads = 16 * 1024});
   plays.push_back({.name = "a response until close",
                    .client = {{"", request("GET /")}, {"the end", "", true}},
-                   .origin = {{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n" + numbered(body_bytes / 3)}, {"", "the end", true}},
+                   .origin = {{"\r\n\r\n", ok + "\r\n" + numbered(body_bytes / 3)}, {"", "the end", true}},
                    .client_reads = 8 * 1024,
                    .closes = true});
   const std::string upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";

@@ -135,7 +135,7 @@ void at_any_event(const Play& play, Legs legs, const std::function<void(const Wi
 Play until_close(bool bluntly) {
   return {.name = "a response until close",
           .client = {{"", request("GET /")}},
-          .origin = {{"\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n" + numbered(3'000), true, bluntly}},
+          .origin = {{"\r\n\r\n", ok + "\r\n" + numbered(3'000), true, bluntly}},
           .closes = true,
           .breaks = true};
 }

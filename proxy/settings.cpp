@@ -136,6 +136,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
       .response_ms = timeouts.response.count(),
       .tunnel_idle_ms = timeouts.tunnel_idle.count(),
       .keep_access = config.log.access.has_value(),
+      .underscores = config.underscores == config::Underscores::pass,
   };
   settings->connect_ms = timeouts.connect.count();
   settings->handshake_ms = timeouts.handshake.count();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "handoff/parties.hpp"
@@ -49,6 +50,7 @@ struct Counters {
   std::uint64_t failures = 0;               // of those: ended with a 5xx
   std::uint64_t tunnels = 0;                // of TCP listeners, that reached a server
   std::uint64_t tunnels_unreached = 0;      // and that ended without
+  std::uint64_t fields_dropped = 0;         // of requests, for the underscores in their names
 
   Counters& operator+=(const Counters& other) {
     accepted += other.accepted;
@@ -56,6 +58,7 @@ struct Counters {
     failures += other.failures;
     tunnels += other.tunnels;
     tunnels_unreached += other.tunnels_unreached;
+    fields_dropped += other.fields_dropped;
     return *this;
   }
 };
@@ -88,6 +91,8 @@ class Worker {
   void note_refusal(const state::ConnectionState& state) {
     if (scratch_.refusal.status != 0) log_refusal(state);
   }
+  // After each exchange: what the engine has counted since.
+  void count_fields_dropped() { counters.fields_dropped += std::exchange(scratch_.fields_dropped, 0); }
   // For new handshakes on the listener; none: it has no TLS (any more).
   std::shared_ptr<const tls::ServerContext> server_context(const std::string& listener) const;
   // It is closed: forget it, and free it after this round of events.

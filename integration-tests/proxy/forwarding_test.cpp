@@ -1,6 +1,8 @@
 // What goes through the proxy unchanged, and what it must change: framing of bodies, fields, forms of the target.
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "harness/baton.hpp"
 #include "harness/origin.hpp"
 
@@ -143,12 +145,57 @@ TEST_F(Forwarding, TheTargetIsPassedInOriginForm) {
 TEST_F(Forwarding, HopByHopFieldsOfTheRequestEndHere) {
   client.get("/echo",
              "Connection: keep-alive, X-Private, Host\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\n"
-             "Proxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\nX-Kept: Yes\r\n");
+             "Proxy-Connection: keep-alive\r\nTE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\nX-Kept: Yes\r\n");
   const Request seen = origin.last_request();
   for (const char* gone : {"X-Private", "Keep-Alive", "Proxy-Connection", "Upgrade", "HTTP2-Settings", "TE"})
     EXPECT_FALSE(seen.field(gone)) << gone << " in\n" << seen.raw_head;
   EXPECT_EQ(seen.field("X-Kept"), "Yes");
   EXPECT_EQ(seen.field("Host"), "test.example");
+}
+
+TEST_F(Forwarding, TheOriginLearnsWhoTakesTrailers) {
+  client.get("/echo", "Connection: TE\r\nTE: gzip;q=0.5, trailers\r\n");
+  const Request seen = origin.last_request();
+  EXPECT_EQ(seen.field("TE"), "trailers");
+  EXPECT_EQ(seen.field("Connection"), "TE");
+  EXPECT_EQ(client.get("/bytes/1").body, "A") << "and the connection is kept";
+  EXPECT_EQ(origin.accepted(), 1u);
+}
+
+TEST_F(Forwarding, WhatFramesAMessageGoesOnInOneForm) {
+  const auto head_of = [this](const std::string& fields, const std::string& body) {
+    client.send("POST /count HTTP/1.1\r\nHost:a\t\r\n" + fields + "\r\n" + body);
+    client.response();
+    return origin.last_request().raw_head;
+  };
+  const std::string by_chunks = head_of("Transfer-Encoding: CHUNKED\t \r\n", "0\r\n\r\n");
+  EXPECT_NE(by_chunks.find("\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-"), std::string::npos) << by_chunks;
+  const std::string by_length = head_of("Content-Length:05\t\r\nExpect: ,\r\n", "hello");
+  EXPECT_NE(by_length.find("\r\nHost: a\r\nContent-Length: 5\r\nX-"), std::string::npos) << by_length;
+  origin.on_raw("/blanks", "HTTP/1.1 200 OK\r\nServer : x\r\nContent-Length\t:\t05 \r\n\r\nhello");
+  const Response response = client.get("/blanks");
+  EXPECT_EQ(response.body, "hello");
+  EXPECT_TRUE(response.raw_head.starts_with("HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\nDate: "))
+      << response.raw_head;
+}
+
+TEST_F(Forwarding, AListMayHaveEmptyElements) {
+  client.send(
+      "POST /continue HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: , 100-continue\r\n"
+      "Connection: ,\r\n\r\n");
+  EXPECT_EQ(read_head(client).start_line.substr(0, 12), "HTTP/1.1 100");
+  client.send("hello");
+  EXPECT_EQ(client.response().body, "5");
+  EXPECT_EQ(client.post("/count", "x", "Expect:\r\n").body, "1 changed");
+}
+
+TEST_F(Forwarding, AFinalResponseHasADate) {
+  const std::regex date(R"(^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z][a-z] 20\d\d \d\d:\d\d:\d\d GMT$)");
+  const Response without = client.get("/interim");
+  EXPECT_TRUE(std::regex_match(without.field("Date").value_or(""), date)) << without.raw_head;
+  EXPECT_FALSE(without.interim.at(0).field("Date"));
+  origin.on("/dated", [](Exchange& exchange) { exchange.respond("x", "200 OK", "Date: its own\r\n"); });
+  EXPECT_EQ(client.get("/dated").field("Date"), "its own");
 }
 
 TEST_F(Forwarding, HopByHopFieldsOfTheResponseEndHere) {

@@ -84,6 +84,8 @@ void add_connections(Exposition& out, const Status& status) {
   out.only("connections_accepted_total", "counter", "Client connections accepted, over all generations.",
            status.accepted_total);
   out.only("requests_total", "counter", "Exchanges that have ended, over all generations.", status.requests_total);
+  out.only("request_fields_dropped_total", "counter",
+           "Fields of requests dropped for the underscores in their names, by this process.", status.fields_dropped);
 }
 
 void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {

@@ -52,6 +52,7 @@ struct Status {
   Connections connections;
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;
+  std::uint64_t fields_dropped = 0;   // of requests, for the underscores in their names; by this process
   std::optional<LastUpgrade> last_upgrade;
   std::optional<Rollback> rollback;   // nothing: nothing is known that ran before
 };

@@ -49,7 +49,7 @@ Context Dialogue::context() {
           .scratch = scratch_,
           .client_address = "192.0.2.1",
           .now_ms = now_ms,
-          .unix_us = 0,
+          .unix_us = unix_us,
           .servers = servers,
           .closing = closing};
 }

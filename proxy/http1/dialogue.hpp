@@ -65,6 +65,7 @@ class Dialogue {
   bool closing = false;
   std::deque<Attempt> attempts;
   std::int64_t now_ms = 1'000'000;
+  std::int64_t unix_us = 0;                  // no clock: no Date in what is passed on
 
   // Lets it happen and runs the connection until nothing is left to do.
   void take(const Step& step);
@@ -72,6 +73,7 @@ class Dialogue {
 
   const Seen& seen() const { return seen_; }
   const state::ConnectionState& state() const { return state_; }
+  std::uint64_t fields_dropped() const { return scratch_.fields_dropped; }
   std::int64_t deadline_ms() const { return http1::deadline_ms(state_, rules); }
   // The client reads nothing any more, or goes on with it.
   bool client_reads = true;

@@ -50,7 +50,7 @@ Ask connected(ConnectionState& state, const Context& context) {
   }
   Buffer& out = state.upstream->unsent;
   write_request_head(context.scratch.request, context.scratch.meaning,
-                     {context.client_address, context.proto, context.client_subject}, out);
+                     {context.client_address, context.https, context.client_subject, context.rules.underscores}, out);
   state.upstream->write_at_ms = context.now_ms;
   Relaying& relaying = http1.phase.emplace<Relaying>();
   relaying.request = connecting.request;

@@ -33,6 +33,7 @@ struct Rules {
   std::int64_t response_ms = 60'000;
   std::int64_t tunnel_idle_ms = 3'600'000;
   bool keep_access = false;            // fill AccessRecord's texts
+  bool underscores = false;            // fields of requests whose names have one are passed on
 };
 
 // A client that we have answered and are done with gets this long to read it.
@@ -55,6 +56,7 @@ struct Scratch {
   const char* parsed_at = nullptr;
   std::uint64_t parsed_for = 0;
   std::uint64_t parsed_request = 0;
+  std::uint64_t fields_dropped = 0;    // for the underscores in their names, in all
   Refusal refusal;                     // of the last step of the engine; whoever reads it clears it
 };
 
@@ -62,7 +64,7 @@ struct Context {
   const Rules& rules;
   Scratch& scratch;
   std::string_view client_address;     // for X-Forwarded-For
-  std::string_view proto = "http";
+  bool https = false;                  // how the client speaks to us
   std::string_view client_subject;     // of the client's certificate; empty: there is none
   std::int64_t now_ms = 0;             // CLOCK_MONOTONIC
   std::int64_t unix_us = 0;            // since 1970

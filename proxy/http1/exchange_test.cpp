@@ -198,6 +198,33 @@ TEST(Exchange, GivesUpAfterOneAttemptForEachOfVeryManyServers) {
   EXPECT_EQ(dialogue.seen().client, own(502));
 }
 
+TEST(Exchange, GivesAFinalResponseTheDateOfItsArrival) {
+  Dialogue dialogue;
+  dialogue.unix_us = 784'111'777'999'999;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.take(upstream("HTTP/1.1 103 E\r\n\r\n"));
+  dialogue.unix_us += 1;
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(dialogue.seen().client, "HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+                                    "Date: Sun, 06 Nov 1994 08:49:38 GMT\r\n\r\n");
+}
+
+TEST(Exchange, PassesUnderscoresAsItsRulesSay) {
+  const Step upload =
+      client(request("POST / HTTP/1.1", "A_b: 1\r\nTransfer-Encoding: chunked\r\n") + "0\r\nC_d: 2\r\n\r\n");
+  Dialogue strict;
+  strict.take(upload);
+  EXPECT_TRUE(strict.seen().upstreams.at(0).received.ends_with("\r\n\r\n0\r\n\r\n"));
+  EXPECT_EQ(strict.seen().upstreams.at(0).received.find("A_b"), std::string::npos);
+  EXPECT_EQ(strict.fields_dropped(), 1u) << "trailers are not counted";
+  Dialogue lenient;
+  lenient.rules.underscores = true;
+  lenient.take(upload);
+  EXPECT_TRUE(lenient.seen().upstreams.at(0).received.ends_with("\r\n\r\n0\r\nC_d: 2\r\n\r\n"));
+  EXPECT_NE(lenient.seen().upstreams.at(0).received.find("\r\nA_b: 1\r\n"), std::string::npos);
+  EXPECT_EQ(lenient.fields_dropped(), 0u);
+}
+
 TEST(Exchange, KeepsForTheAccessLogWhatARequestSaid) {
   Dialogue dialogue;
   dialogue.rules.keep_access = true;

@@ -1,10 +1,12 @@
 #include "proxy/http1/forward.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
 
 #include "proxy/http1/grammar.hpp"
+#include "proxy/http1/scan.hpp"
 
 namespace baton::http1 {
 
@@ -17,6 +19,7 @@ class Names {
     for (const FieldName name : names) bits_ |= bit(name);
   }
   constexpr bool has(FieldName name) const { return (bits_ & bit(name)) != 0; }
+  constexpr void add(FieldName name) { bits_ |= bit(name); }
   constexpr void add(const Names& names) { bits_ |= names.bits_; }
   constexpr void remove(const Names& names) { bits_ &= ~names.bits_; }
 
@@ -27,8 +30,9 @@ class Names {
 
 using enum FieldName;
 constexpr Names hop_by_hop{connection, keep_alive, proxy_connection, te, upgrade, http2_settings};
-constexpr Names written_anew{x_forwarded_for, x_forwarded_proto, x_forwarded_host, x_forwarded_client_subject};
-constexpr Names never_removed_by_name{host, content_length, transfer_encoding, upgrade};  // see hop_by_hop
+// What frames or routes a message, or asks for something: a blank or a case that neighbours read in two ways ends here.
+constexpr Names canonical{host, content_length, transfer_encoding, upgrade, expect};
+constexpr Names never_removed_by_name{host, content_length, transfer_encoding, upgrade, expect, date};
 constexpr Names harmless_in_trailers{other, date, server, user_agent, referer, via};
 
 // Writes into memory that is long enough. Pieces that lie side by side in the source are copied in one go.
@@ -42,6 +46,41 @@ class Writer {
       run_begin_ = piece.data();
     }
     run_end_ = piece.data() + piece.size();
+  }
+
+  // What comes from outside a head. Nothing else vouches for it: a control character, which could end the field,
+  // becomes a question mark.
+  void foreign(std::string_view text) {
+    if (text.empty()) return;
+    flush();
+    std::memcpy(to_, text.data(), text.size());
+    char* const end = to_ + text.size();
+    // There is room for a whole block behind it.
+    for (; to_ < end; to_ += Block::bytes) {
+      const auto control = Block{to_}.match_below_or_del(' ');
+      if (control == 0 || Block::first(control) >= end - to_) continue;
+      std::replace_if(to_, end, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    }
+    to_ = end;
+  }
+
+  // A field's line as it came.
+  void line(const Field& field) {
+    if (field.blank_before_colon) return this->field(field, field.value);
+    copy(field.line);
+  }
+
+  // `Name: value`, also where it came otherwise. `value` is the field's own or another.
+  void field(const Field& field, std::string_view value) {
+    const char* const name_end = field.name.data() + field.name.size();
+    const char* const line_end = field.line.data() + field.line.size();
+    const bool is_so_already =
+        value.data() == name_end + 2 && name_end[1] == ' ' && value.data() + value.size() + 2 == line_end;
+    if (is_so_already) return copy(field.line);
+    copy(field.name);
+    literal(": ");
+    copy(value);
+    literal("\r\n");
   }
 
   // For short literals, whose copy the compiler writes out.
@@ -82,16 +121,16 @@ class Writer {
 
 // What one look over the fields tells before they are written.
 struct Survey {
-  std::size_t line_bytes = 0;
-  bool has_host = false;
+  std::size_t bytes_max = 0;      // of the lines, with a blank more in each
+  bool has_wanted = false;
   ConnectionOptions options;
 };
 
-Survey survey(const std::vector<Field>& fields) {
+Survey survey(const std::vector<Field>& fields, FieldName wanted) {
   Survey result;
   for (const Field& field : fields) {
-    result.line_bytes += field.line.size();
-    if (field.id == host) result.has_host = true;
+    result.bytes_max += field.line.size() + 1;
+    if (field.id == wanted) result.has_wanted = true;
     if (field.id == connection) add_connection_options(field.value, result.options);
   }
   return result;
@@ -110,12 +149,42 @@ bool named_by_connection(const std::vector<Field>& fields, std::string_view name
   return false;
 }
 
+// The value of one of the `canonical` fields of a message that has been found good: the field's own where that will do.
+// Empty: it asks for nothing.
+std::string_view canonical_value(const Field& field) {
+  const auto own_or = [&field](std::string_view value) { return field.value == value ? field.value : value; };
+  std::string_view list = field.value;
+  std::string_view element;
+  switch (field.id) {
+    case content_length:
+      // Zeros at the front make a number octal for some.
+      while (list.size() > 1 && list.front() == '0') list.remove_prefix(1);
+      return list;
+    case transfer_encoding:
+      return own_or("chunked");
+    case expect:
+      return next_element(list, element) ? own_or("100-continue") : "";
+    case upgrade:
+      if (!next_element(list, element)) return "";
+      return is_token<"websocket">(element) && !next_element(list, element) ? own_or("websocket") : field.value;
+    default:
+      return field.value;
+  }
+}
+
 void copy_fields(const std::vector<Field>& fields, const Names& dropped, bool options_name_fields, Writer& writer) {
+  Names looked_at = dropped;
+  looked_at.add(canonical);
   for (const Field& field : fields) {
-    if (dropped.has(field.id)) continue;
+    if (looked_at.has(field.id)) {
+      if (dropped.has(field.id)) continue;
+      const std::string_view value = canonical_value(field);
+      if (!value.empty() || field.id == host) writer.field(field, value);
+      continue;
+    }
     if (options_name_fields && !never_removed_by_name.has(field.id) && named_by_connection(fields, field.name))
       continue;
-    writer.copy(field.line);
+    writer.line(field);
   }
 }
 
@@ -129,7 +198,7 @@ std::string_view target_before_path(const RequestHead& head, const TargetParts& 
 }
 
 // IMF-fixdate (RFC 9110 §5.6.7), always 29 bytes.
-std::array<char, 29> http_date(std::int64_t unix_time_s) {
+std::array<char, 29> make_http_date(std::int64_t unix_time_s) {
   using namespace std::chrono;
   constexpr std::string_view days = "SunMonTueWedThuFriSat";
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -153,21 +222,33 @@ std::array<char, 29> http_date(std::int64_t unix_time_s) {
   return text;
 }
 
+// Most responses fall into the second of the response before.
+std::string_view http_date(std::int64_t unix_time_s) {
+  thread_local std::int64_t last_s = 0;
+  thread_local std::array<char, 29> text = make_http_date(0);
+  if (last_s != unix_time_s) {
+    text = make_http_date(unix_time_s);
+    last_s = unix_time_s;
+  }
+  return {text.data(), text.size()};
+}
+
 }  // namespace
 
 void write_request_head(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
                         state::Buffer& out) {
   const TargetParts parts = split_target(head.target);
-  const Survey fields = survey(head.fields);
-  const bool own_host = !parts.authority.empty() || !fields.has_host;
-  const std::size_t bytes_max = head.method_text.size() + head.target.size() + fields.line_bytes +
-                                by.client_address.size() + by.proto.size() + by.client_subject.size() +
-                                2 * meaning.host.size() + own_bytes_max;
+  const Survey fields = survey(head.fields, host);
+  const bool own_host = !parts.authority.empty() || !fields.has_wanted;
+  const std::size_t bytes_max = head.method_text.size() + head.target.size() + fields.bytes_max +
+                                by.client_address.size() + by.client_subject.size() + 2 * meaning.host.size() +
+                                own_bytes_max;
 
   Names dropped = hop_by_hop;
-  dropped.add(written_anew);
-  if (own_host) dropped.add({host});
-  if (head.minor_version == 0) dropped.add({expect});
+  dropped.add(client_identity);
+  if (!by.underscores) dropped.add(with_underscore);
+  if (own_host) dropped.add(host);
+  if (head.minor_version == 0) dropped.add(expect);
   if (meaning.upgrade_websocket) dropped.remove({upgrade});
 
   Writer writer(out.prepare(bytes_max));
@@ -186,32 +267,41 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
     writer.literal("\r\n");
   }
   copy_fields(head.fields, dropped, fields.options.names_fields, writer);
-  if (meaning.upgrade_websocket) writer.literal("Connection: upgrade\r\n");
+  if (meaning.takes_trailers) {
+    writer.literal("TE: trailers\r\nConnection: TE");
+    if (meaning.upgrade_websocket) writer.literal(", upgrade");
+    writer.literal("\r\n");
+  } else if (meaning.upgrade_websocket) {
+    writer.literal("Connection: upgrade\r\n");
+  }
   writer.literal("X-Forwarded-For: ");
-  writer.copy(by.client_address);
-  writer.literal("\r\nX-Forwarded-Proto: ");
-  writer.copy(by.proto);
+  writer.foreign(by.client_address);
+  if (by.https) {
+    writer.literal("\r\nX-Forwarded-Proto: https");
+  } else {
+    writer.literal("\r\nX-Forwarded-Proto: http");
+  }
   if (!meaning.host.empty()) {
     writer.literal("\r\nX-Forwarded-Host: ");
     writer.copy(meaning.host);
   }
   if (!by.client_subject.empty()) {
     writer.literal("\r\nX-Forwarded-Client-Subject: ");
-    writer.copy(by.client_subject);
+    writer.foreign(by.client_subject);
   }
   writer.literal("\r\n\r\n");
   out.commit(writer.finish());
 }
 
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
-  const Survey fields = survey(head.fields);
+  const Survey fields = survey(head.fields, date);
 
   Names dropped = hop_by_hop;
   if (rules.client_http10) dropped.add({transfer_encoding, trailer});
   if (head.status < 200 || head.status == 204) dropped.add({content_length, transfer_encoding});
   if (rules.switching_protocols) dropped.remove({upgrade});
 
-  Writer writer(out.prepare(head.reason.size() + fields.line_bytes + own_bytes_max));
+  Writer writer(out.prepare(head.reason.size() + fields.bytes_max + own_bytes_max));
   if (head.start_line.starts_with("HTTP/1.1 ") &&
       head.start_line.size() > std::string_view{"HTTP/1.1 200\r\n"}.size()) {
     writer.copy(head.start_line);
@@ -223,6 +313,11 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
     writer.literal("\r\n");
   }
   copy_fields(head.fields, dropped, fields.options.names_fields, writer);
+  if (rules.unix_time_s != 0 && head.status >= 200 && !fields.has_wanted) {
+    writer.literal("Date: ");
+    writer.copy(http_date(rules.unix_time_s));
+    writer.literal("\r\n");
+  }
   if (rules.switching_protocols) {
     writer.literal("Connection: upgrade\r\n");
   } else if (rules.close) {
@@ -234,10 +329,14 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
   out.commit(writer.finish());
 }
 
-void write_trailers(const std::vector<Field>& fields, state::Buffer& out) {
-  Writer writer(out.prepare(survey(fields).line_bytes + own_bytes_max));
+void write_trailers(const std::vector<Field>& fields, bool underscores, state::Buffer& out) {
+  Names kept = harmless_in_trailers;
+  if (underscores) kept.add(with_underscore);
+  std::size_t bytes_max = own_bytes_max;
+  for (const Field& field : fields) bytes_max += field.line.size();
+  Writer writer(out.prepare(bytes_max));
   for (const Field& field : fields) {
-    if (harmless_in_trailers.has(field.id)) writer.copy(field.line);
+    if (kept.has(field.id)) writer.line(field);
   }
   writer.literal("\r\n");
   out.commit(writer.finish());
@@ -245,7 +344,7 @@ void write_trailers(const std::vector<Field>& fields, state::Buffer& out) {
 
 void write_own_response(const OwnResponse& response, state::Buffer& out) {
   const std::string_view reason = reason_phrase(response.status);
-  const std::array<char, 29> date = http_date(response.unix_time_s);
+  const std::string_view date = http_date(response.unix_time_s);
   const std::size_t body_bytes = 3 + 1 + reason.size() + 1;  // under 100, so its length has two digits
   const std::array<char, 2> length{static_cast<char>('0' + body_bytes / 10), static_cast<char>('0' + body_bytes % 10)};
 
@@ -255,7 +354,7 @@ void write_own_response(const OwnResponse& response, state::Buffer& out) {
   writer.literal(" ");
   writer.copy(reason);
   writer.literal("\r\nDate: ");
-  writer.copy({date.data(), date.size()});
+  writer.copy(date);
   writer.literal("\r\nContent-Type: text/plain\r\nContent-Length: ");
   writer.copy(std::string_view{length.data(), length.size()}.substr(body_bytes < 10 ? 1 : 0));
   if (response.status == 405) writer.literal("\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");

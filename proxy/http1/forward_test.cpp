@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <string>
 #include <string_view>
 
@@ -12,14 +14,14 @@ using namespace std::string_literals;
 
 const std::string forwarded = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n";
 
-std::string request(const std::string& lines) {
+std::string request(const std::string& lines, const ForwardedBy& by = {.client_address = "192.0.2.1"}) {
   const std::string raw = lines + "\r\n";
   RequestHead head;
   EXPECT_FALSE(parse_request_head(raw, {}, head)) << raw;
   const RequestMeaning meaning = request_meaning(head);
   EXPECT_FALSE(meaning.error) << raw;
   state::Buffer out;
-  write_request_head(head, meaning, {.client_address = "192.0.2.1", .proto = "http"}, out);
+  write_request_head(head, meaning, by, out);
   return std::string{out.view()};
 }
 
@@ -43,11 +45,11 @@ std::string ok(const std::string& lines) {
   return "HTTP/1.1 200 OK\r\n" + lines;
 }
 
-std::string trailers(const std::string& raw) {
+std::string trailers(const std::string& raw, bool underscores = true) {
   std::vector<Field> fields;
-  EXPECT_FALSE(parse_trailers(raw, {}, fields));
+  EXPECT_FALSE(parse_trailers(raw, {}, Sender::server, fields));
   state::Buffer out;
-  write_trailers(fields, out);
+  write_trailers(fields, underscores, out);
   return std::string{out.view()};
 }
 
@@ -62,7 +64,7 @@ TEST(WriteRequestHead, AppendsToWhatIsThere) {
   ASSERT_FALSE(parse_request_head("GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, head));
   state::Buffer out;
   out.append("before ");
-  write_request_head(head, request_meaning(head), {.client_address = "192.0.2.1", .proto = "http"}, out);
+  write_request_head(head, request_meaning(head), {.client_address = "192.0.2.1"}, out);
   EXPECT_EQ(out.view(), "before " + get_forwarded(""));
 }
 
@@ -73,7 +75,7 @@ TEST(WriteRequestHead, KeepsOrderCaseAndSpacing) {
 
 TEST(WriteRequestHead, RemovesHopByHopFields) {
   for (const char* line :
-       {"Connection: close\r\n", "Keep-Alive: timeout=5\r\n", "Proxy-Connection: keep-alive\r\n", "TE: trailers\r\n",
+       {"Connection: close\r\n", "Keep-Alive: timeout=5\r\n", "Proxy-Connection: keep-alive\r\n", "TE: gzip\r\n",
         "Upgrade: h2c\r\n", "HTTP2-Settings: AAMAAABkAAQAAP__\r\n", "connection:keep-alive\r\n"}) {
     EXPECT_EQ(request(get("A: 1\r\n"s + line + "B: 2\r\n")), get_forwarded("A: 1\r\nB: 2\r\n")) << line;
   }
@@ -100,8 +102,107 @@ TEST(WriteRequestHead, KeepsTrailer) {
 
 TEST(WriteRequestHead, OverwritesForwardedFieldsOfTheClient) {
   EXPECT_EQ(request(get("X-Forwarded-For: 1.2.3.4\r\nx-forwarded-host: evil\r\nX-Forwarded-Proto: https\r\n"
-                        "X-FORWARDED-FOR: 5.6.7.8\r\nX-Forwarded-Port: 1\r\n")),
-            get_forwarded("X-Forwarded-Port: 1\r\n"));
+                        "X-FORWARDED-FOR: 5.6.7.8\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Client-Subject: CN=r\r\n")),
+            get_forwarded(""));
+}
+
+TEST(WriteRequestHead, DropsEverySpellingOfWhoTheClientIs) {
+  for (const std::string name :
+       {"X-Forwarded-For", "X-Forwarded-Ssl", "X-Forwarded-Whatever", "X-Forwarded", "Forwarded", "Forwarded-For",
+        "X-Real-IP", "X-Client-IP", "Client-IP", "True-Client-IP", "X-Cluster-Client-IP", "X-Url-Scheme", "X-Scheme",
+        "Front-End-Https"}) {
+    for (const char separator : {'-', '_', '.', '~', '!', '|'}) {
+      std::string spelled = name;
+      std::replace(spelled.begin(), spelled.end(), '-', separator);
+      for (const bool underscores : {false, true}) {
+        const ForwardedBy by{.client_address = "192.0.2.1", .underscores = underscores};
+        EXPECT_EQ(request(get(spelled + ": 6.6.6.6\r\nA: 1\r\n"), by), get_forwarded("A: 1\r\n")) << spelled;
+        for (char& c : spelled) c = static_cast<char>(std::toupper(c));
+        EXPECT_EQ(request(get("A: 1\r\n" + spelled + ": 6.6.6.6\r\n"), by), get_forwarded("A: 1\r\n")) << spelled;
+      }
+      EXPECT_EQ(trailers(spelled + ": 6.6.6.6\r\nA: 1\r\n\r\n"), "A: 1\r\n\r\n") << spelled;
+    }
+  }
+  const std::string others =
+      "X-Forward: 1\r\nReal-IP: 2\r\nX-Forwarding: 3\r\nCF-Connecting-IP: 4\r\nX-Request.Id: 5\r\n";
+  EXPECT_EQ(request(get(others)), get_forwarded(others));
+}
+
+TEST(WriteRequestHead, DropsNamesWithUnderscoresUnlessTheyMayPass) {
+  const std::string lines = "X_Api_Key: 1\r\nA: 2\r\n_: 3\r\n";
+  EXPECT_EQ(request(get(lines)), get_forwarded("A: 2\r\n"));
+  EXPECT_EQ(request(get(lines), {.client_address = "192.0.2.1", .underscores = true}), get_forwarded(lines));
+}
+
+TEST(WriteRequestHead, LetsNothingFromOutsideEndAField) {
+  for (int c = 0; c < 256; ++c) {
+    const char byte = static_cast<char>(c);
+    const bool ends = c < 0x20 || c == 0x7f;
+    for (const std::size_t at : {0u, 3u, 15u, 16u, 40u}) {
+      std::string text(41, 'x');
+      text[at] = byte;
+      std::string written = text;
+      if (ends) written[at] = '?';
+      EXPECT_EQ(request("GET / HTTP/1.0\r\n", {.client_address = text, .https = true, .client_subject = text}),
+                "GET / HTTP/1.1\r\nHost: \r\nX-Forwarded-For: " + written +
+                    "\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Client-Subject: " + written + "\r\n\r\n")
+          << c << " at " << at;
+    }
+  }
+  EXPECT_EQ(request(get(""), {.client_address = "a\r\nX-Admin: 1\r\n\r\nGET /"}).find("\nX-Admin"), std::string::npos);
+}
+
+// A neighbour may read blanks, zeros and cases in another way than we do.
+TEST(WriteRequestHead, WritesWhatFramesAndRoutesInItsCanonicalForm) {
+  for (const char* line : {"Content-Length: 5", "Content-Length:5", "Content-Length:  5", "Content-Length:\t5",
+                           "Content-Length: 5 ", "Content-Length:5 ", "Content-Length: 5\t \t",
+                           "Content-Length: 005"}) {
+    EXPECT_EQ(request(get("A: 1\r\n"s + line + "\r\nB:  2 \r\n")),
+              get_forwarded("A: 1\r\nContent-Length: 5\r\nB:  2 \r\n"))
+        << line;
+  }
+  EXPECT_EQ(request(get("Content-Length: 000\r\n")), get_forwarded("Content-Length: 0\r\n"));
+  for (const char* line : {"Transfer-Encoding: chunked", "Transfer-Encoding:chunked", "Transfer-Encoding: chunked\t",
+                           "Transfer-Encoding: ChunKED", "Transfer-Encoding:\tchunked "}) {
+    EXPECT_EQ(request(get(line + "\r\n"s)), get_forwarded("Transfer-Encoding: chunked\r\n")) << line;
+  }
+  for (const char* line : {"Host: a", "Host:a", "Host: a ", "Host:a ", "Host:\t a\t"}) {
+    EXPECT_EQ(request("GET / HTTP/1.1\r\n"s + line + "\r\n"), get_forwarded("")) << line;
+  }
+  EXPECT_EQ(request("GET / HTTP/1.1\r\nHost:\r\n"), "GET / HTTP/1.1\r\nHost: \r\n" + forwarded + "\r\n");
+  for (const char* line : {"Expect: 100-Continue\t", "Expect:, 100-continue", "Expect: 100-continue , ,"}) {
+    EXPECT_EQ(request(get(line + "\r\nContent-Length: 1\r\n"s)),
+              get_forwarded("Expect: 100-continue\r\nContent-Length: 1\r\n"))
+        << line;
+  }
+  EXPECT_EQ(request(get("Expect:\r\nExpect: ,\r\n")), get_forwarded("")) << "it asks for nothing";
+}
+
+TEST(WriteRequestHead, HasRoomForABlankMoreInEveryLine) {
+  std::string lines;
+  std::string written;
+  for (int i = 0; i < 2000; ++i) {
+    lines += "Expect:100-continue\r\n";
+    written += "Expect: 100-continue\r\n";
+  }
+  EXPECT_EQ(request(get(lines)), get_forwarded(written));
+}
+
+TEST(WriteRequestHead, PassesOnThatTheClientTakesTrailers) {
+  const std::string end = "TE: trailers\r\nConnection: TE\r\n" + forwarded + "X-Forwarded-Host: a\r\n\r\n";
+  for (const char* line : {"TE: trailers", "te:Trailers", "TE: gzip;q=\"1,trailers\", trailers",
+                           "TE: , deflate;q=0.5 ,trailers ,"}) {
+    EXPECT_EQ(request(get(line + "\r\nConnection: TE\r\nA: 1\r\n"s)), get("A: 1\r\n") + end) << line;
+    EXPECT_EQ(request(get(line + "\r\nA: 1\r\n"s)), get("A: 1\r\n") + end) << line;
+  }
+  EXPECT_EQ(request(get("TE: gzip\r\nTE: trailers\r\n")), get("") + end);
+  for (const char* line : {"TE:", "TE: ,", "TE: gzip", "TE: x;y=\"trailers\"", "TE: gzip;q=\", trailers"}) {
+    EXPECT_EQ(request(get(line + "\r\n"s)), get_forwarded("")) << line;
+  }
+  EXPECT_EQ(request("GET / HTTP/1.0\r\nHost: a\r\nTE: trailers\r\n"), get_forwarded("")) << "no chunks, no trailers";
+  EXPECT_EQ(request(get("Connection: Upgrade, TE\r\nUpgrade: websocket\r\nTE: trailers\r\n")),
+            get("Upgrade: websocket\r\nTE: trailers\r\nConnection: TE, upgrade\r\n") + forwarded +
+                "X-Forwarded-Host: a\r\n\r\n");
 }
 
 TEST(WriteRequestHead, CutsAnAbsoluteTargetToItsPathAndNamesItsHost) {
@@ -137,8 +238,13 @@ TEST(WriteRequestHead, RemovesAnExpectationOfHttp10) {
 }
 
 TEST(WriteRequestHead, PassesAnUpgradeToWebSocketOn) {
-  EXPECT_EQ(request(get("Connection: keep-alive, Upgrade, X-Hop\r\nUpgrade: WebSocket\r\nX-Hop: 1\r\n")),
-            get("Upgrade: WebSocket\r\nConnection: upgrade\r\n") + forwarded + "X-Forwarded-Host: a\r\n\r\n");
+  const std::string end = "Connection: upgrade\r\n" + forwarded + "X-Forwarded-Host: a\r\n\r\n";
+  for (const char* line : {"Upgrade: websocket", "Upgrade: WebSocket", "Upgrade:websocket\t", "Upgrade: , websocket ,",
+                           "Upgrade:\r\nUpgrade: websocket"}) {
+    EXPECT_EQ(request(get("Connection: keep-alive, Upgrade, X-Hop\r\n"s + line + "\r\nX-Hop: 1\r\n")),
+              get("Upgrade: websocket\r\n") + end)
+        << line;
+  }
 }
 
 TEST(WriteRequestHead, DropsOtherUpgrades) {
@@ -180,6 +286,43 @@ TEST(WriteResponseHead, LetsConnectionRemoveNothingThatFrames) {
             ok("Transfer-Encoding: chunked\r\n\r\n"));
 }
 
+TEST(WriteResponseHead, WritesWhatFramesInItsCanonicalForm) {
+  for (const char* line : {"Content-Length:5", "Content-Length: 5\t ", "Content-Length:\t05", "Content-Length : 5",
+                           "Content-Length :5 "}) {
+    EXPECT_EQ(response(ok("A:  1 \r\n"s + line + "\r\n")), ok("A:  1 \r\nContent-Length: 5\r\n\r\n")) << line;
+  }
+  for (const char* line :
+       {"Transfer-Encoding:chunked", "Transfer-Encoding: Chunked\t", "Transfer-Encoding\t: chunked"}) {
+    EXPECT_EQ(response(ok(line + "\r\n"s)), ok("Transfer-Encoding: chunked\r\n\r\n")) << line;
+  }
+}
+
+TEST(WriteResponseHead, RemovesBlanksBeforeAColon) {
+  EXPECT_EQ(response(ok("A: 1\r\nName \t:  value \r\nSet-Cookie :x\r\nEmpty :\r\nB:2\r\n")),
+            ok("A: 1\r\nName: value\r\nSet-Cookie: x\r\nEmpty: \r\nB:2\r\n\r\n"));
+  EXPECT_EQ(response(ok("Connection : x-hop\r\nX-Hop : 1\r\nKeep-Alive : 2\r\n")), ok("\r\n"));
+  EXPECT_EQ(trailers("Name \t: value\r\nB: 2\r\n\r\n"), "Name: value\r\nB: 2\r\n\r\n");
+}
+
+TEST(WriteResponseHead, AddsADateWhereThereIsNone) {
+  const ResponseRules at{.unix_time_s = 784111777};
+  EXPECT_EQ(response(ok("A: 1\r\n"), at), ok("A: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"));
+  EXPECT_EQ(response(ok("A: 1\r\n"), {.unix_time_s = 951782400}),
+            ok("A: 1\r\nDate: Tue, 29 Feb 2000 00:00:00 GMT\r\n\r\n"));
+  EXPECT_EQ(response(ok("date: then\r\nA: 1\r\n"), at), ok("date: then\r\nA: 1\r\n\r\n"));
+  EXPECT_EQ(response(ok("Connection: date\r\nDate: then\r\n"), at), ok("Date: then\r\n\r\n"));
+  EXPECT_EQ(response(ok("A: 1\r\n")), ok("A: 1\r\n\r\n")) << "without a clock";
+  EXPECT_EQ(response("HTTP/1.1 103 Early Hints\r\nLink: x\r\n", at), "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+  const ResponseRules switching{.switching_protocols = true, .unix_time_s = 784111777};
+  EXPECT_EQ(response("HTTP/1.1 101 S\r\nUpgrade: websocket\t\r\n", switching),
+            "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
+}
+
+TEST(WriteResponseHead, PassesNamesThatAreForServersToJudge) {
+  const std::string lines = ok("X_Y: 1\r\nX-Forwarded-For: 2\r\nContent_Length: 3\r\n");
+  EXPECT_EQ(response(lines), lines + "\r\n");
+}
+
 TEST(WriteResponseHead, TakesChunkingOffForHttp10) {
   EXPECT_EQ(
       response(ok("Transfer-Encoding: chunked\r\nTrailer: X\r\nA: 1\r\n"), {.client_http10 = true, .close = true}),
@@ -212,8 +355,15 @@ TEST(WriteTrailers, PassesThoseThatChangeNothing) {
             "Checksum: 1\r\ngrpc-status: 0\r\nDate: now\r\n\r\n");
 }
 
+TEST(WriteTrailers, PassesUnderscoresWhereTheyMayPass) {
+  EXPECT_EQ(trailers("a_b: 1\r\nC: 2\r\n\r\n", true), "a_b: 1\r\nC: 2\r\n\r\n");
+  EXPECT_EQ(trailers("a_b: 1\r\nC: 2\r\n\r\n", false), "C: 2\r\n\r\n");
+}
+
 TEST(WriteTrailers, RemovesThoseThatFrameRouteAuthenticateOrChangeTheContent) {
   for (const char* name : {"Content-Length",
+                           "Content_Length",
+                           "Transfer.Encoding",
                            "Transfer-Encoding",
                            "Trailer",
                            "Host",

@@ -13,7 +13,8 @@ namespace baton::http1 {
 // Above this, peers that count in a signed 64-bit integer would read another length than we do.
 inline constexpr std::uint64_t length_max = INT64_MAX;
 
-enum CharClass : std::uint8_t { token_class = 1, host_class = 2 };
+// plain: letters, digits and the hyphen, of which the names of nearly all fields are made.
+enum CharClass : std::uint8_t { token_class = 1, host_class = 2, plain_class = 4 };
 
 inline constexpr auto char_classes = [] {
   std::array<std::uint8_t, 256> classes{};
@@ -27,6 +28,8 @@ inline constexpr auto char_classes = [] {
   // percent sign is read together with its digits.
   add(alphanumeric, host_class);
   add("-._~!$&'()*+;=", host_class);
+  add(alphanumeric, plain_class);
+  add("-", plain_class);
   return classes;
 }();
 
@@ -35,6 +38,9 @@ inline bool is_token_char(char c) {
 }
 inline bool is_host_char(char c) {
   return (char_classes[static_cast<unsigned char>(c)] & host_class) != 0;
+}
+inline bool is_plain_char(char c) {
+  return (char_classes[static_cast<unsigned char>(c)] & plain_class) != 0;
 }
 inline bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -97,20 +103,33 @@ bool is_token(std::string_view token) {
   return token.size() == word.size && same_token<word>(token.data());
 }
 
-// Takes the next token from the front of a comma-separated list. Empty elements are passed over (RFC 9110 §5.6.1.2).
-// False: the list is over, and empty; or what is left of it is not well-formed.
-inline bool next_token(std::string_view& list, std::string_view& token) {
+// Takes the next element from the front of a comma-separated list, without the blanks around it. Empty elements are
+// passed over (RFC 9110 §5.6.1.2); a comma inside a quoted string (§5.6.4) separates nothing. False: the list is over.
+inline bool next_element(std::string_view& list, std::string_view& element) {
   const char* p = list.data();
   const char* const end = p + list.size();
   while (p != end && (*p == ',' || is_blank(*p))) ++p;
   const char* const first = p;
-  while (p != end && is_token_char(*p)) ++p;
-  token = {first, static_cast<std::size_t>(p - first)};
-  while (p != end && is_blank(*p)) ++p;
-  const bool whole = p == end || *p == ',';
-  const char* const rest = whole ? p : first;
-  list = {rest, static_cast<std::size_t>(end - rest)};
-  return whole && !token.empty();
+  for (bool quoted = false; p != end && (quoted || *p != ','); ++p) {
+    if (*p == '"') quoted = !quoted;
+    if (quoted && *p == '\\' && p + 1 != end) ++p;
+  }
+  const char* last = p;
+  while (last != first && is_blank(last[-1])) --last;
+  element = {first, static_cast<std::size_t>(last - first)};
+  list = {p, static_cast<std::size_t>(end - p)};
+  return !element.empty();
+}
+
+// The same of a list of tokens. False: the list is over, and empty; or an element is no token, and it is still there.
+inline bool next_token(std::string_view& list, std::string_view& token) {
+  std::string_view rest = list;
+  const bool found = next_element(rest, token);
+  for (const char c : token) {
+    if (!is_token_char(c)) return false;
+  }
+  list = rest;
+  return found;
 }
 
 }  // namespace baton::http1

@@ -42,6 +42,116 @@ Method method_of(std::string_view text) {
   return Method::other;
 }
 
+// Names that begin with "X-" and tell of the client. What a single vendor writes, such as CF-Connecting-IP, passes:
+// only those behind that vendor believe it.
+FieldName extension_name(std::string_view name) {
+  using enum FieldName;
+  const char* const p = name.data();
+  if (name.size() >= 12 && same_token<"x-forwarded-">(p)) return client_identity;
+  switch (name.size()) {
+    case 8:
+      return same_token<"x-scheme">(p) ? client_identity : other;
+    case 9:
+      return same_token<"x-real-ip">(p) ? client_identity : other;
+    case 11:
+      return same_token<"x-client-ip">(p) || same_token<"x-forwarded">(p) ? client_identity : other;
+    case 12:
+      return same_token<"x-url-scheme">(p) ? client_identity : other;
+    case 19:
+      return same_token<"x-cluster-client-ip">(p) ? client_identity : other;
+    default:
+      return other;
+  }
+}
+
+// Of a name of letters, digits and hyphens.
+FieldName plain_name(std::string_view name) {
+  using enum FieldName;
+  const char* const p = name.data();
+  switch (name.size()) {
+    case 2:
+      if (same_token<"te">(p)) return te;
+      break;
+    case 3:
+      if (same_token<"via">(p)) return via;
+      break;
+    case 4:
+      if (same_token<"host">(p)) return host;
+      if (same_token<"date">(p)) return date;
+      break;
+    case 6:
+      if (same_token<"cookie">(p)) return cookie;
+      if (same_token<"server">(p)) return server;
+      if (same_token<"expect">(p)) return expect;
+      break;
+    case 7:
+      if (same_token<"referer">(p)) return referer;
+      if (same_token<"upgrade">(p)) return upgrade;
+      if (same_token<"trailer">(p)) return trailer;
+      break;
+    case 9:
+      if (same_token<"forwarded">(p) || same_token<"client-ip">(p)) return client_identity;
+      break;
+    case 10:
+      if (same_token<"connection">(p)) return connection;
+      if (same_token<"user-agent">(p)) return user_agent;
+      if (same_token<"set-cookie">(p)) return set_cookie;
+      if (same_token<"keep-alive">(p)) return keep_alive;
+      break;
+    case 12:
+      if (same_token<"content-type">(p)) return content_type;
+      if (same_token<"max-forwards">(p)) return max_forwards;
+      break;
+    case 13:
+      if (same_token<"cache-control">(p)) return cache_control;
+      if (same_token<"authorization">(p)) return authorization;
+      if (same_token<"content-range">(p)) return content_range;
+      if (same_token<"forwarded-for">(p)) return client_identity;
+      break;
+    case 14:
+      if (same_token<"content-length">(p)) return content_length;
+      if (same_token<"http2-settings">(p)) return http2_settings;
+      if (same_token<"true-client-ip">(p)) return client_identity;
+      break;
+    case 15:
+      if (same_token<"front-end-https">(p)) return client_identity;
+      break;
+    case 16:
+      if (same_token<"content-encoding">(p)) return content_encoding;
+      if (same_token<"proxy-connection">(p)) return proxy_connection;
+      if (same_token<"www-authenticate">(p)) return www_authenticate;
+      break;
+    case 17:
+      if (same_token<"transfer-encoding">(p)) return transfer_encoding;
+      if (same_token<"sec-websocket-key">(p)) return sec_websocket_key;
+      break;
+    case 18:
+      if (same_token<"proxy-authenticate">(p)) return proxy_authenticate;
+      break;
+    case 19:
+      if (same_token<"proxy-authorization">(p)) return proxy_authorization;
+      break;
+    default:
+      break;
+  }
+  return !name.empty() && (*p | 0x20) == 'x' ? extension_name(name) : other;
+}
+
+// Of a name with another character, which stands where those whom it might deceive see the same as for a hyphen.
+FieldName odd_name(std::string_view name) {
+  std::string folded(name);
+  std::replace_if(folded.begin(), folded.end(), [](char c) { return !is_plain_char(c); }, '-');
+  switch (plain_name(folded)) {
+    case FieldName::content_length:
+    case FieldName::transfer_encoding:
+      return FieldName::misspelt_framing;
+    case FieldName::client_identity:
+      return FieldName::client_identity;
+    default:
+      return name.find('_') != std::string_view::npos ? FieldName::with_underscore : FieldName::other;
+  }
+}
+
 // Every loop below relies on this: a CR, which no part of a line may hold, and an LF after it are still to come.
 bool ends_with_empty_line(std::string_view raw) {
   return raw.ends_with("\r\n\r\n");
@@ -58,17 +168,32 @@ HeadError read_version(const char*& p, const char* end, std::uint8_t& minor) {
   return {};
 }
 
+// The end of the field name at `p`; `plain` if it has letters, digits and hyphens only.
+const char* read_name(const char* p, const char* end, bool& plain) {
+  p = skip_word(p, end);
+  unsigned common = plain_class;
+  for (; *p != ':' && is_token_char(*p); ++p) common &= char_classes[static_cast<unsigned char>(*p)];
+  plain = common != 0;
+  return p;
+}
+
 // The field lines at `p`, inside a head that starts at `begin`, up to the empty line, which must be the last.
-HeadError read_fields(const char* begin, const char* p, const char* end, const HeadLimits& limits,
+HeadError read_fields(const char* begin, const char* p, const char* end, const HeadLimits& limits, Sender from,
                       std::vector<Field>& fields) {
   std::uint64_t fields_left = limits.fields == 0 ? UINT64_MAX : limits.fields;
   while (*p != '\r') {
     const char* const first = p;
-    p = skip_word(p, end);
-    while (is_token_char(*p)) ++p;
-    if (*p != ':') return {400, "a character that a field name cannot hold, or a folded line"};
-    if (p == first) return {400, "a field without a name"};
+    bool plain;
+    p = read_name(p, end, plain);
+    if (p == first) return {400, "a field without a name, or a folded line"};
     const std::string_view name = between(first, p);
+    if (*p != ':') {
+      if (from == Sender::server) {
+        while (is_blank(*p)) ++p;
+      }
+      if (*p != ':') return {400, "a character that a field name cannot hold"};
+    }
+    const bool blank_before_colon = p != name.data() + name.size();
 
     if (*++p == ' ') ++p;  // the usual one
     while (is_blank(*p)) ++p;
@@ -81,7 +206,8 @@ HeadError read_fields(const char* begin, const char* p, const char* end, const H
     p += 2;
 
     if (fields_left-- == 0) return {431, "too many fields"};
-    fields.emplace_back(name, between(value, value_end), between(first, p), field_name(name));
+    fields.emplace_back(name, between(value, value_end), between(first, p), plain ? plain_name(name) : odd_name(name),
+                        blank_before_colon);
   }
   if (p + 2 != end) return {400, "an empty line, or a CR that ends no line, inside the head"};
   return {};
@@ -98,7 +224,7 @@ HeadError read_request(std::string_view raw, const HeadLimits& limits, RequestHe
   head.method = method_of(head.method_text);
 
   const char* const target = ++p;
-  p = find_control_or_space(raw.data(), p, end);
+  p = find_no_target_char(raw.data(), p, end);
   head.target = between(target, p);
   if (limits.uri_bytes != 0 && head.target.size() > limits.uri_bytes) return {414, "the target is too long"};
   if (*p != ' ' || p == target) return {400, "malformed target, or no HTTP version"};
@@ -108,7 +234,7 @@ HeadError read_request(std::string_view raw, const HeadLimits& limits, RequestHe
   if (p[0] != '\r' || p[1] != '\n') return {400, "something after the HTTP version"};
   p += 2;
   head.start_line = between(raw.data(), p);
-  return read_fields(raw.data(), p, end, limits, head.fields);
+  return read_fields(raw.data(), p, end, limits, Sender::client, head.fields);
 }
 
 HeadError read_response(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
@@ -132,7 +258,7 @@ HeadError read_response(std::string_view raw, const HeadLimits& limits, Response
   if (p[0] != '\r' || p[1] != '\n') return {502, "malformed status or reason"};
   p += 2;
   head.start_line = between(raw.data(), p);
-  return read_fields(raw.data(), p, end, limits, head.fields);
+  return read_fields(raw.data(), p, end, limits, Sender::server, head.fields);
 }
 
 // Whether the LF at `lf` ends just another line of the head that starts at `begin`.
@@ -148,17 +274,6 @@ HeadEnd last_lf(const char* begin, const char* lf) {
 
 }  // namespace
 
-namespace {
-
-// Many applications see `_` where `-` was sent (RFC 3875 §4.1.18), so both spellings are ours.
-bool names_client_subject(std::string_view name) {
-  std::string spelled(name);
-  std::replace(spelled.begin(), spelled.end(), '_', '-');
-  return same_token<"x-forwarded-client-subject">(spelled.data());
-}
-
-}  // namespace
-
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
@@ -169,60 +284,7 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 FieldName field_name(std::string_view name) {
-  using enum FieldName;
-  const char* const p = name.data();
-  switch (name.size()) {
-    case 2:
-      return same_token<"te">(p) ? te : other;
-    case 3:
-      return same_token<"via">(p) ? via : other;
-    case 4:
-      return same_token<"host">(p) ? host : same_token<"date">(p) ? date : other;
-    case 6:
-      if (same_token<"cookie">(p)) return cookie;
-      if (same_token<"server">(p)) return server;
-      return same_token<"expect">(p) ? expect : other;
-    case 7:
-      if (same_token<"referer">(p)) return referer;
-      if (same_token<"upgrade">(p)) return upgrade;
-      return same_token<"trailer">(p) ? trailer : other;
-    case 9:
-      return same_token<"forwarded">(p) ? forwarded : other;
-    case 10:
-      if (same_token<"connection">(p)) return connection;
-      if (same_token<"user-agent">(p)) return user_agent;
-      if (same_token<"set-cookie">(p)) return set_cookie;
-      return same_token<"keep-alive">(p) ? keep_alive : other;
-    case 12:
-      if (same_token<"content-type">(p)) return content_type;
-      return same_token<"max-forwards">(p) ? max_forwards : other;
-    case 13:
-      if (same_token<"cache-control">(p)) return cache_control;
-      if (same_token<"authorization">(p)) return authorization;
-      return same_token<"content-range">(p) ? content_range : other;
-    case 14:
-      if (same_token<"content-length">(p)) return content_length;
-      return same_token<"http2-settings">(p) ? http2_settings : other;
-    case 15:
-      return same_token<"x-forwarded-for">(p) ? x_forwarded_for : other;
-    case 16:
-      if (same_token<"content-encoding">(p)) return content_encoding;
-      if (same_token<"x-forwarded-host">(p)) return x_forwarded_host;
-      if (same_token<"proxy-connection">(p)) return proxy_connection;
-      return same_token<"www-authenticate">(p) ? www_authenticate : other;
-    case 17:
-      if (same_token<"transfer-encoding">(p)) return transfer_encoding;
-      if (same_token<"x-forwarded-proto">(p)) return x_forwarded_proto;
-      return same_token<"sec-websocket-key">(p) ? sec_websocket_key : other;
-    case 18:
-      return same_token<"proxy-authenticate">(p) ? proxy_authenticate : other;
-    case 19:
-      return same_token<"proxy-authorization">(p) ? proxy_authorization : other;
-    case 26:
-      return names_client_subject(name) ? x_forwarded_client_subject : other;
-    default:
-      return other;
-  }
+  return std::all_of(name.begin(), name.end(), is_plain_char) ? plain_name(name) : odd_name(name);
 }
 
 HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned) {
@@ -255,10 +317,10 @@ HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, Re
   return error;
 }
 
-HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, std::vector<Field>& fields) {
+HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, Sender from, std::vector<Field>& fields) {
   fields.clear();
   if (raw != "\r\n" && !ends_with_empty_line(raw)) return {400, "the trailers do not end with an empty line"};
-  return read_fields(raw.data(), raw.data(), raw.data() + raw.size(), limits, fields);
+  return read_fields(raw.data(), raw.data(), raw.data() + raw.size(), limits, from, fields);
 }
 
 }  // namespace baton::http1

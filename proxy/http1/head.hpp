@@ -10,13 +10,18 @@
 
 namespace baton::http1 {
 
-// The fields whose meaning we need; all others are `other` and pass as they came.
+// The fields whose meaning we need; all others are `other` and pass as they came. The last three are kinds of names.
+// Many servers make every character of a name that is neither a letter nor a digit an underscore (RFC 3875 §4.1.18), so
+// names that differ in such characters only are one name to the applications behind them.
 enum class FieldName : std::uint8_t {
   other, connection, content_length, expect, host, keep_alive, proxy_authenticate, proxy_authorization,
-  proxy_connection, te, trailer, transfer_encoding, upgrade, x_forwarded_for, x_forwarded_host, x_forwarded_proto,
-  http2_settings, user_agent, referer, date, server, via, authorization, cookie, set_cookie, cache_control,
-  content_encoding, content_type, content_range, max_forwards, www_authenticate, forwarded, sec_websocket_key,
-  x_forwarded_client_subject,
+  proxy_connection, te, trailer, transfer_encoding, upgrade, http2_settings, user_agent, referer, date, server, via,
+  authorization, cookie, set_cookie, cache_control, content_encoding, content_type, content_range, max_forwards,
+  www_authenticate, sec_websocket_key,
+  client_identity,           // from which applications learn who the client is and how it came, in any such spelling:
+                             // X-Forwarded-*, Forwarded, X-Real-IP and the like
+  misspelt_framing,          // such a spelling of Content-Length or Transfer-Encoding, other than the right one
+  with_underscore,           // any other name with an underscore
 };
 
 struct Field {
@@ -24,6 +29,7 @@ struct Field {
   std::string_view value;    // without the whitespace around it
   std::string_view line;     // the whole line with its CRLF
   FieldName id = FieldName::other;
+  bool blank_before_colon = false;   // from a server; `line` must not go on as it is (RFC 9112 §5.1)
 };
 
 // Case-insensitive, as field names are (RFC 9110 §5.1). `name` is a token.
@@ -76,11 +82,13 @@ struct HeadEnd {
 HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned);
 
 // `raw` is a whole head, its empty line included. Refused: bare CR or LF, NUL and other controls, whitespace before a
-// colon, obs-fold, empty names, targets with characters below 0x21 or 0x7f, versions other than HTTP/1.x (505).
+// colon of a request, obs-fold, empty names, targets with characters below 0x21 or above 0x7e, versions other than
+// HTTP/1.x (505).
 HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head);
 HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head);
 
-// The trailer section of a chunked body, its empty line included: fields only.
-HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, std::vector<Field>& fields);
+// The trailer section of a chunked body, its empty line included: fields only, as strict as in a head of that sender.
+enum class Sender : std::uint8_t { client, server };
+HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, Sender from, std::vector<Field>& fields);
 
 }  // namespace baton::http1

@@ -22,13 +22,23 @@ void require(bool holds, const std::string& what) {
   std::abort();
 }
 
+// What frames or routes goes on in one form only.
+void check_canonical(const std::vector<Field>& fields) {
+  for (const Field& field : fields) {
+    const bool framing = field.id == FieldName::content_length || field.id == FieldName::transfer_encoding;
+    if (!framing && field.id != FieldName::host) continue;
+    require(field.line == std::string{field.name} + ": " + std::string{field.value} + "\r\n", "stray blanks go on");
+    require(!framing || field.value == "chunked" || field.value == "0" || field.value.front() != '0', "zeros go on");
+  }
+}
+
 void check_written_request(std::string_view raw) {
   RequestHead head;
   if (parse_request_head(raw, {}, head)) return;
   const RequestMeaning meaning = request_meaning(head);
   if (meaning.error) return;
   baton::state::Buffer written;
-  write_request_head(head, meaning, {.client_address = "192.0.2.1", .proto = "http"}, written);
+  write_request_head(head, meaning, {.client_address = "192.0.2.1"}, written);
 
   RequestHead again;
   require(!parse_request_head(written.view(), {}, again), "the written request is refused");
@@ -37,6 +47,8 @@ void check_written_request(std::string_view raw) {
   require(again.method_text == head.method_text && meaning_again.host == meaning.host, "another method or host");
   require(meaning_again.body == meaning.body, "another request body");
   require(meaning_again.upgrade_websocket == meaning.upgrade_websocket, "another upgrade");
+  require(meaning_again.takes_trailers == meaning.takes_trailers, "another TE");
+  check_canonical(again.fields);
   require(meaning_again.keep_alive && again.minor_version == 1, "the upstream connection would not be kept");
   require(judge::disagreement_on_request(written.view()).empty(), "Beast disagrees on the written request");
 }
@@ -54,15 +66,17 @@ void check_written_response(std::string_view raw) {
   const ResponseMeaning meaning_again = response_meaning(again, Method::get);
   require(!meaning_again.error && again.status == head.status, "the written response means something else");
   require(meaning_again.body == meaning.body, "another response body");
+  check_canonical(again.fields);
   require(judge::disagreement_on_response(written.view()).empty(), "Beast disagrees on the written response");
 }
 
 void check_written_trailers(std::string_view raw) {
   std::vector<Field> fields;
-  if (parse_trailers(raw, {}, fields)) return;
+  if (parse_trailers(raw, {}, Sender::server, fields)) return;
   baton::state::Buffer written;
-  write_trailers(fields, written);
-  require(!parse_trailers(written.view(), {}, fields), "the written trailers are refused");
+  write_trailers(fields, true, written);
+  // What goes on is good enough for any sender.
+  require(!parse_trailers(written.view(), {}, Sender::client, fields), "the written trailers are refused");
 }
 
 }  // namespace

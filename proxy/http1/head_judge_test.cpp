@@ -50,7 +50,7 @@ std::uint16_t our_status(const Example& example) {
     return response_meaning(head, Method::get).error.status;
   }
   std::vector<Field> fields;
-  return parse_trailers(example.raw, {}, fields).status;
+  return parse_trailers(example.raw, {}, Sender::client, fields).status;
 }
 
 std::string disagreement(const std::string& kind, std::string_view raw) {

@@ -68,13 +68,19 @@ class Parser : public beast::http::basic_parser<is_request> {
   }
 };
 
-// Two things we read that Beast does not: HTTP/1.2 and above, as 1.1 (RFC 9112 §2.3), and a status line without the
-// space before its empty reason. Beast is shown what we take them for.
+// Three things we read that Beast does not: HTTP/1.2 and above, as 1.1 (RFC 9112 §2.3), a status line without the space
+// before its empty reason, and blanks before the colons of a response. Beast is shown what we take them for.
 inline std::string with_known_version(std::string_view raw, std::size_t version_at) {
   std::string shown{raw};
   char& minor = shown.at(version_at + 7);
   if (minor > '1') minor = '1';
   return shown;
+}
+
+inline std::string without_blanks_before_colons(const ResponseHead& head) {
+  std::string shown{head.start_line};
+  for (const Field& field : head.fields) shown.append(field.name).append(field.line.substr(field.line.find(':')));
+  return shown + "\r\n";
 }
 
 inline std::string compare_fields(const std::vector<Field>& ours,
@@ -116,7 +122,7 @@ inline std::string disagreement_on_response(std::string_view raw) {
   if (parse_response_head(raw, {}, head)) return {};
   const ResponseMeaning meaning = response_meaning(head, Method::get);
   if (meaning.error) return {};
-  std::string shown = with_known_version(raw, 0);
+  std::string shown = with_known_version(without_blanks_before_colons(head), 0);
   if (shown[12] == '\r') shown.insert(12, 1, ' ');
   const Parser<false> beast{shown};
   if (beast.error) return "refused: " + beast.error.message();
@@ -132,7 +138,7 @@ inline std::string disagreement_on_response(std::string_view raw) {
 // that we drop, and is not asked about those.
 inline std::string disagreement_on_trailers(std::string_view raw) {
   std::vector<Field> fields;
-  if (parse_trailers(raw, {}, fields)) return {};
+  if (parse_trailers(raw, {}, Sender::client, fields)) return {};
   for (const Field& field : fields) {
     if (field.id != FieldName::other) return {};
   }

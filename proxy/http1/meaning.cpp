@@ -119,6 +119,31 @@ bool is_ipv6(std::string_view text) {
   return inet_pton(AF_INET6, terminated, &address) == 1;
 }
 
+// What a request asks for in fields that few requests have: a set of these.
+enum Asked : unsigned {
+  websocket = 1,
+  other_upgrade = 2,
+  continues = 4,
+  other_expectation = 8,
+  trailers = 16,
+  misspelt_framing = 32,
+};
+
+// The same with what one more field asks for; `field` is Upgrade, Expect or TE.
+unsigned with_list(unsigned asked, const Field& field) {
+  std::string_view list = field.value;
+  for (std::string_view element; next_element(list, element);) {
+    if (field.id == FieldName::upgrade) {
+      asked |= is_token<"websocket">(element) && (asked & websocket) == 0 ? websocket : other_upgrade;
+    } else if (field.id == FieldName::expect) {
+      asked |= is_token<"100-continue">(element) ? continues : other_expectation;
+    } else if (is_token<"trailers">(element)) {
+      asked |= trailers;
+    }
+  }
+  return asked;
+}
+
 // The target's form (RFC 9112 §3.2); an absolute-form one names the host.
 HeadError read_target(const RequestHead& head, std::string_view& host) {
   constexpr HeadError malformed{400, "malformed target"};
@@ -195,10 +220,8 @@ RequestMeaning request_meaning(const RequestHead& head) {
   FramingFields framing;
   ConnectionOptions options;
   ConnectionOptions ignored;
+  unsigned asked = 0;
   unsigned hosts = 0;
-  unsigned upgrades = 0;
-  bool websocket = false;
-  bool unknown_expectation = false;
   for (const Field& field : head.fields) {
     switch (field.id) {
       case FieldName::host:
@@ -216,12 +239,15 @@ RequestMeaning request_meaning(const RequestHead& head) {
         add_connection_options(field.value, ignored);
         break;
       case FieldName::upgrade:
-        ++upgrades;
-        websocket = is_token<"websocket">(field.value);
-        break;
       case FieldName::expect:
-        if (head.minor_version == 0) break;  // ignored, RFC 9110 §10.1.1
-        (is_token<"100-continue">(field.value) ? meaning.expects_continue : unknown_expectation) = true;
+      case FieldName::te:
+        asked = with_list(asked, field);
+        break;
+      case FieldName::misspelt_framing:
+        asked |= misspelt_framing;
+        break;
+      case FieldName::with_underscore:
+        ++meaning.underscored_fields;
         break;
       default:
         break;
@@ -234,14 +260,19 @@ RequestMeaning request_meaning(const RequestHead& head) {
   if (!meaning.host.empty() && !is_host_and_port(meaning.host)) return refuse({400, "malformed Host"});
   if (const HeadError error = read_target(head, meaning.host)) return refuse(error);
   if (options.malformed || ignored.malformed) return refuse({400, "malformed Connection field"});
+  if ((asked & misspelt_framing) != 0) return refuse({400, "another spelling of Content-Length or Transfer-Encoding"});
   if (const HeadError error = frame(framing, head.minor_version, state::NoBody{}, meaning.body)) return refuse(error);
-  if (unknown_expectation) return refuse({417, "an expectation other than 100-continue"});
+  if (head.minor_version == 0) asked = 0;       // what came later, it cannot ask for (RFC 9110 §10.1.1, §7.8)
+  if ((asked & other_expectation) != 0) return refuse({417, "an expectation other than 100-continue"});
 
   const bool body = !std::holds_alternative<state::NoBody>(meaning.body);
   meaning.keep_alive = !options.close && (head.minor_version != 0 || options.keep_alive);
-  meaning.expects_continue = meaning.expects_continue && body;
-  meaning.upgrade_websocket =
-      options.upgrade && websocket && upgrades == 1 && head.minor_version != 0 && head.method == Method::get && !body;
+  if (asked != 0) {
+    meaning.expects_continue = (asked & continues) != 0 && body;
+    meaning.upgrade_websocket =
+        options.upgrade && (asked & (websocket | other_upgrade)) == websocket && head.method == Method::get && !body;
+    meaning.takes_trailers = (asked & trailers) != 0;
+  }
   meaning.idempotent = is_idempotent(head.method);
   return meaning;
 }

@@ -43,14 +43,17 @@ struct RequestMeaning {
   bool expects_continue = false;   // Expect: 100-continue from an HTTP/1.1 client that has a body to send; another
                                    // expectation is 417
   bool upgrade_websocket = false;  // Connection: upgrade and Upgrade: websocket, a GET without a body
+  bool takes_trailers = false;     // TE: trailers from an HTTP/1.1 client (RFC 9110 §10.1.4)
   bool idempotent = false;         // RFC 9110 §9.2.2
+  unsigned underscored_fields = 0; // FieldName::with_underscore
   std::string_view host;           // from Host, or from an absolute-form target, which wins (RFC 9112 §3.2.2)
 };
 
 // Refuses, among others: Content-Length with Transfer-Encoding, several lengths (also equal ones), lengths that are
 // not digits only or over 2^63-1, Transfer-Encoding in HTTP/1.0 (400) and codings other than chunked (501), two Hosts,
 // none in HTTP/1.1, an invalid one (an empty one is valid, RFC 9112 §3.2), a Connection field that is no list of
-// tokens, CONNECT (405), a target that is no origin-form, absolute-form (http, https) or `*` with OPTIONS.
+// tokens, another spelling of a framing field's name, CONNECT (405), a target that is no origin-form, absolute-form
+// (http, https) or `*` with OPTIONS.
 RequestMeaning request_meaning(const RequestHead& head);
 
 struct ResponseMeaning {

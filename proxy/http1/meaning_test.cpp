@@ -100,6 +100,22 @@ TEST(RequestMeaning, FramesTheBodyByChunks) {
   EXPECT_EQ(Request{"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: Chunked"}.meaning.body, BodyFraming{ByChunks{}});
 }
 
+TEST(RequestMeaning, RefusesEveryOtherSpellingOfAFramingField) {
+  for (const char* name : {"Content_Length", "content_length", "CONTENT.LENGTH", "Content~Length", "Transfer_Encoding",
+                           "transfer!encoding", "Transfer|Encoding"}) {
+    EXPECT_EQ(refused_with_field(name + ": 5"s), 400) << name;
+    EXPECT_EQ(refused_with_field("Content-Length: 5\r\n"s + name + ": 5"), 400) << name;
+  }
+  for (const char* name : {"ContentLength", "Content--Length", "Content_Lengths", "Content_Type"}) {
+    EXPECT_EQ(refused_with_field(name + ": 5"s), 0) << name;
+  }
+}
+
+TEST(RequestMeaning, CountsFieldsWithUnderscores) {
+  const Request request{"GET / HTTP/1.1\r\nHost: a\r\nA_b: 1\r\nX_Forwarded_For: 2\r\n_: 3"};
+  EXPECT_EQ(request.meaning.underscored_fields, 2u);
+}
+
 TEST(RequestMeaning, RefusesTransferEncodingInHttp10) {
   EXPECT_EQ(refused_with("POST / HTTP/1.0\r\nTransfer-Encoding: chunked"), 400);
 }
@@ -218,10 +234,36 @@ TEST(RequestMeaning, BoundsTheConnectionOptions) {
 }
 
 TEST(RequestMeaning, RefusesOtherExpectations) {
-  for (const char* value : {"", "200-ok", "100-continue, x", "100-continue=1", "100"}) {
+  for (const char* value : {"200-ok", "100-continue, x", "x, 100-continue", "100-continue=1", "100-continue=\", \"",
+                            "100", "\"100-continue\"", "100-continue;q=1"}) {
     EXPECT_EQ(refused_with_field("Content-Length: 1\r\nExpect: "s + value), 417) << value;
   }
+  EXPECT_EQ(refused_with_field("Expect: 100-continue\r\nContent-Length: 1\r\nExpect: x"), 417);
   EXPECT_EQ(refused_with_field("Content-Length: x\r\nExpect: other"), 400);
+}
+
+TEST(RequestMeaning, PassesOverEmptyElementsOfLists) {
+  const std::string put = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n";
+  for (const char* value : {"", ",", " , ,"}) {
+    const Request nothing{put + "Expect: " + value + "\r\nTE: " + value};
+    EXPECT_FALSE(nothing.meaning.error) << value;
+    EXPECT_FALSE(nothing.meaning.expects_continue) << value;
+    EXPECT_FALSE(nothing.meaning.takes_trailers) << value;
+  }
+  for (const char* value : {", 100-continue", "100-continue,", "100-continue, 100-continue", ",\t, 100-continue ,, "}) {
+    EXPECT_TRUE((Request{put + "Expect: " + value}.meaning.expects_continue)) << value;
+  }
+  EXPECT_TRUE((Request{put + "Expect:\r\nExpect: 100-continue\r\nExpect:"}.meaning.expects_continue));
+}
+
+TEST(RequestMeaning, KnowsWhoTakesTrailers) {
+  const std::string get = "GET / HTTP/1.1\r\nHost: a\r\nTE: ";
+  EXPECT_TRUE(Request{get + "trailers"}.meaning.takes_trailers);
+  EXPECT_TRUE(Request{get + "gzip;q=0.5, Trailers"}.meaning.takes_trailers);
+  EXPECT_FALSE(Request{get + "gzip"}.meaning.takes_trailers);
+  EXPECT_FALSE(Request{get + "x;y=\"a, trailers, b\""}.meaning.takes_trailers) << "in quotes it is none of the list";
+  EXPECT_FALSE(Request{get + "x;y=\"a\\\", trailers"}.meaning.takes_trailers);
+  EXPECT_FALSE(Request{"GET / HTTP/1.0\r\nTE: trailers"}.meaning.takes_trailers);
 }
 
 TEST(RequestMeaning, ExpectsContinueOfABodyFromHttp11Only) {
@@ -241,6 +283,8 @@ TEST(RequestMeaning, UpgradesToWebSocketOnly) {
   };
   EXPECT_TRUE(upgrades(get + "Connection: Upgrade\r\nUpgrade: websocket"));
   EXPECT_TRUE(upgrades(get + "Upgrade: WebSocket\r\nConnection: keep-alive, upgrade"));
+  EXPECT_TRUE(upgrades(get + "Upgrade: , websocket,\r\nConnection: , upgrade"));
+  EXPECT_TRUE(upgrades(get + "Upgrade: websocket\r\nConnection: upgrade\r\nUpgrade:"));
   EXPECT_FALSE(upgrades(get + "Upgrade: websocket"));
   EXPECT_FALSE(upgrades(get + "Connection: upgrade"));
   EXPECT_FALSE(upgrades(get + "Connection: upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA"));

@@ -57,6 +57,7 @@ Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t h
   if (error) return answer(state, context, error.status, head.method == Method::head, error.text);
 
   const RequestMeaning& meaning = context.scratch.meaning;
+  if (!rules.underscores) context.scratch.fields_dropped += meaning.underscored_fields;
   const bool head_only = head.method == Method::head;
   const auto* length = std::get_if<ByLength>(&meaning.body);
   if (rules.body_bytes != 0 && length != nullptr && length->remaining > rules.body_bytes) {
@@ -133,13 +134,13 @@ Upload trailers_of_request(ConnectionState& state, Relaying& relaying, const Con
   const std::size_t bytes = find_trailers_end(input);
   if (bytes == std::string_view::npos) return Upload::malformed;
   if (bytes == 0) return input.size() >= context.rules.head_bytes ? Upload::malformed : Upload::going_on;
-  if (parse_trailers(input.substr(0, bytes), {0, context.rules.fields}, context.scratch.trailers)) {
+  if (parse_trailers(input.substr(0, bytes), {0, context.rules.fields}, Sender::client, context.scratch.trailers)) {
     return Upload::malformed;
   }
   if (!relaying.upload_abandoned) {
     Leg& upstream = *state.upstream;
     if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-    write_trailers(context.scratch.trailers, upstream.unsent);
+    write_trailers(context.scratch.trailers, context.rules.underscores, upstream.unsent);
   }
   if (relaying.held == 0) {
     state.client.unread.consume(bytes);

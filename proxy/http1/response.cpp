@@ -25,8 +25,9 @@ Download trailers_of_response(ConnectionState& state, ResponseRelayed& response,
   if (bytes == 0 && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) return Download::going_on;
   if (bytes == 0 || bytes == std::string_view::npos) return Download::broken;
   auto& trailers = context.scratch.trailers;
-  if (parse_trailers(unread.view().substr(0, bytes), {0, context.rules.fields}, trailers)) return Download::broken;
-  if (!response.dechunk) write_trailers(trailers, state.client.unsent);
+  const std::string_view raw = unread.view().substr(0, bytes);
+  if (parse_trailers(raw, {0, context.rules.fields}, Sender::server, trailers)) return Download::broken;
+  if (!response.dechunk) write_trailers(trailers, true, state.client.unsent);
   unread.consume(bytes);
   response.body = NoBody{};
   return Download::ended;
@@ -81,7 +82,8 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
       request.keep_alive = false;
     }
     write_response_head(head, {.client_http10 = request.http10, .close = !request.keep_alive,
-                               .announce_keep_alive = request.http10 && request.keep_alive}, client.unsent);
+                               .announce_keep_alive = request.http10 && request.keep_alive,
+                               .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
     http1.access.status = head.status;
     unread.consume(end.bytes);
     relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive};

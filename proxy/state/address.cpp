@@ -28,6 +28,10 @@ std::string SocketAddress::host_text() const {
   return {};
 }
 
+std::string SocketAddress::node_text() const {
+  return family == Family::unix_path ? "unknown" : host_text();
+}
+
 std::string SocketAddress::text() const {
   const std::string host = host_text();
   if (family == Family::none || family == Family::unix_path) return host;

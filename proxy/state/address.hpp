@@ -22,6 +22,9 @@ struct SocketAddress {
   // Without the port: "192.0.2.1", "2001:db8::1", or "unix:" and the path. An IPv4 address that came in an IPv6 one
   // (::ffff:192.0.2.1) is shown as IPv4.
   std::string host_text() const;
+  // The same for those who want an IP address: "unknown" where it is none (RFC 7239 §6). Who connects to a Unix socket
+  // chooses the path of his own freely.
+  std::string node_text() const;
   // "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/app.sock".
   std::string text() const;
 

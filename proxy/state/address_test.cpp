@@ -44,6 +44,9 @@ TEST(SocketAddress, IsShownAsPeopleWriteIt) {
 
 TEST(SocketAddress, ShowsAnIPv4ClientOfAnIPv6SocketAsIPv4) {
   EXPECT_EQ(ip(Family::ipv6, "::ffff:192.0.2.1", 80).host_text(), "192.0.2.1");
+  EXPECT_EQ(ip(Family::ipv6, "2001:db8::1", 80).node_text(), "2001:db8::1");
+  EXPECT_EQ((SocketAddress{.family = Family::unix_path, .path = "/a\r\nX: 1"}.node_text()), "unknown");
+  EXPECT_EQ(SocketAddress{}.node_text(), "unknown");
   EXPECT_EQ(ip(Family::ipv6, "::ffff:192.0.2.1", 80).text(), "192.0.2.1:80");
 }
 
