@@ -47,7 +47,9 @@ std::vector<handoff::Verdict> WorkersAdopter::prepare(std::vector<handoff::Recei
       verdicts[i] = "the successor does not speak the connection's cipher suite";
       continue;
     }
-    const std::size_t index = turn_++ % workers.size();
+    const bool is_client = std::holds_alternative<state::ConnectionState>(*moved);
+    if (is_client) ++prepared_.connections;
+    const std::size_t index = (is_client ? turn_++ : idle_turn_++) % workers.size();
     worker_of_[parcels[i].id] = index;
     by_worker[index].push_back({i, parcels[i].id, std::move(*moved), std::move(parcels[i].descriptors)});
   }

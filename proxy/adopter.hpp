@@ -36,7 +36,10 @@ class WorkersAdopter final : public handoff::Adopter {
 
   AdopterDuties duties_;
   std::int64_t clock_offset_ms_ = 0;
-  std::size_t turn_ = 0;
+  std::size_t turn_ = 0;             // the worker to give the next connection to
+  std::size_t idle_turn_ = 0;        // and the next idle upstream connection: each worker needs its share of both
+  handoff::Remaining expected_;      // what the donor still has
+  handoff::Remaining prepared_;      // of that: prepared, not yet started
   std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;     // prepared, not yet started
 };
 

@@ -265,6 +265,7 @@ std::uint64_t Worker::count_unknown_to(const std::vector<std::string>& features)
 
 void Worker::accept_on(const std::vector<ListeningSocket>& sockets) {
   stop_accepting();
+  pool_.begin_adopting();
   for (const auto& socket : sockets) acceptors_.push_back(std::make_unique<Acceptor>(*this, socket));
 }
 

@@ -39,16 +39,17 @@ void Worker::begin_handover(std::int64_t finish_at_ms, std::function<void()> wak
 }
 
 bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
+  // No exchange begins here any more, so the idle upstream connections go ahead, also that of an exchange that has just
+  // ended: the clients find them there.
+  while (pool_.idle() != 0) {
+    if (!has_room(room)) return true;
+    give_idle_upstream(room, batch);
+  }
   while (!at_boundary_.empty()) {
     if (!has_room(room)) return true;
     Connection& connection = *at_boundary_.front();
     at_boundary_.pop_front();
     give(connection, room, batch);
-  }
-  // No exchange begins here any more, so the idle upstream connections go ahead: the clients find them there.
-  while (pool_.idle() != 0) {
-    if (!has_room(room)) return true;
-    give_idle_upstream(room, batch);
   }
   // Two sweeps over the list: first those that can move now, and once the time is over all others, wherever they are.
   // In between connections come by themselves, at their boundaries.
@@ -187,7 +188,7 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
     loop_.dispose(std::move(frozen.stream));
     return;
   }
-  pool_.give(*server, {std::move(frozen.stream), std::move(frozen.idle.leg), frozen.idle.idle_since_ms});
+  pool_.adopt(*server, {std::move(frozen.stream), std::move(frozen.idle.leg), frozen.idle.idle_since_ms});
 }
 
 // ── The successor's side ──────────────────────────────────────────────────────────────────────────────────────────
