@@ -165,6 +165,22 @@ TEST_F(ConversationTest, ManyListeningSocketsTakeSeveralFrames) {
   }
 }
 
+// Places are kept for what is still to come, and the report says what did not come.
+TEST_F(ConversationTest, TheSuccessorKnowsHowMuchIsStillToComeAndThePredecessorHowMuchDidNot) {
+  FakeDonor donor(10);
+  donor.still_there = {.connections = 10, .descriptors = 15};
+  donor.stays = {.connections = 2, .at_most = milliseconds(1500)};
+  FakeAdopter adopter;
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+  EXPECT_EQ(adopter.expectations, (std::vector<Remaining>{{10, 15}, {}, {}})) << "nothing after Done, and at the end";
+  EXPECT_EQ(adopter.calls_before_first_expectation, 1u) << "inherit, but not accept";
+  for (const Report& report : {outcomes.predecessor.report, adopter.report}) {
+    EXPECT_EQ(report.left_behind, 2u);
+    EXPECT_EQ(report.left_behind_ms, 1500u);
+  }
+}
+
 TEST_F(ConversationTest, NothingToMoveIsACompleteHandover) {
   FakeDonor donor(0);
   FakeAdopter adopter;

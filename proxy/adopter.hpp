@@ -16,6 +16,7 @@ struct AdopterDuties {
   std::function<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
   std::function<Workers&()> workers;
   std::function<void()> accept;
+  std::function<void(const handoff::Remaining&)> expect;
   std::function<handoff::Result<void>(const std::string& application, const handoff::Report& report)> take_over;
 };
 
@@ -25,12 +26,14 @@ class WorkersAdopter final : public handoff::Adopter {
 
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance) override;
   void accept() override { duties_.accept(); }
+  void expect(const handoff::Remaining& remaining) override;
   std::vector<handoff::Verdict> prepare(std::vector<handoff::ReceivedParcel> parcels) override;
   void start(std::span<const handoff::ParcelId> ids) override;
   void drop(std::span<const handoff::ParcelId> ids) override;
   handoff::Result<void> take_over(const std::string& application, const handoff::Report& report) override;
 
  private:
+  void no_longer_expect(const handoff::Remaining& here);
   template <class Task>
   void in_their_workers(std::span<const handoff::ParcelId> ids, Task task);
 

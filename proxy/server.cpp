@@ -77,6 +77,7 @@ void Server::set_connection_limit() {
   // A connection needs two: the client's and the upstream's.
   const std::uint64_t fitting =
       descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : std::max<std::uint64_t>(descriptors / 4, 1);
+  shared_.sockets_max = 2 * fitting;
   shared_.connections_max = settings_->config.limits.connections.value_or(fitting);
 }
 

@@ -71,6 +71,18 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
   return listed_ > staying_;
 }
 
+handoff::Remaining Worker::remaining() const {
+  handoff::Remaining remaining{.connections = 0, .descriptors = pool_.idle()};
+  const auto add = [&](const Connection& connection) {
+    if (connection.stays || connection.is_kept()) return;
+    ++remaining.connections;
+    remaining.descriptors += connection.upstream_descriptor() >= 0 ? 2 : 1;
+  };
+  for (const Connection* one = first_; one != nullptr; one = one->next_) add(*one);
+  for (const Connection* one : at_boundary_) add(*one);
+  return remaining;
+}
+
 void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& batch) {
   handoff::Parcel parcel;
   parcel.id = connection.state().id;
@@ -182,7 +194,7 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
   upstream::Upstream* upstream = pool_.find(frozen.idle.upstream);
   upstream::Server* server =
       upstream != nullptr ? upstream->find(frozen.idle.server, state::terms_of(frozen.idle.leg)) : nullptr;
-  const bool is_wanted = server != nullptr && !stopping_;
+  const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for(0);
   if (!is_wanted || !frozen.stream->watch()) {
     frozen.stream->socket().close();
     loop_.dispose(std::move(frozen.stream));
@@ -218,6 +230,7 @@ void Worker::start(handoff::ParcelId id) {
     prepared_.erase(found);
     Connection& connection = *owned;
     shared_.connections.fetch_add(1, std::memory_order_relaxed);
+    shared_.adopted.fetch_add(1, std::memory_order_relaxed);
     ++count_;
     list(*owned.release());
     connection.note_shared();       // until the predecessor has read Adopted and closed its copies
