@@ -59,7 +59,14 @@ class Conversation {
   Result<void> talk() {
     ready_deadline_ = Clock::now() + terms_.ready_timeout;
     if (auto met = say_hello(); !met) return met;
-    if (auto sent = send_estate(channel_, donor_.estate(), ready_deadline_); !sent) return sent;
+    const Estate estate = donor_.estate();
+    if (estate.sockets.size() > successor_sockets_max_) {
+      const std::string text = "the successor takes at most " + std::to_string(successor_sockets_max_) +
+                               " listening sockets, and there are " + std::to_string(estate.sockets.size());
+      tell_abort(text);
+      return fail(Fault::refused, text);
+    }
+    if (auto sent = send_estate(channel_, estate, ready_deadline_); !sent) return sent;
     auto ready = await(Kind::ready, ready_deadline_);
     if (!ready) return std::unexpected(ready.error());
     auto record = parse<wire::Ready>(*ready);
@@ -98,6 +105,7 @@ class Conversation {
     outcome_.report.to = {terms_.self.generation + 1, hello->pid(), hello->version()};
     can_return_ = adopting_ && hello->returns();
     successor_keeps_places_ = hello->keeps_places();
+    if (hello->sockets_max() != 0) successor_sockets_max_ = hello->sockets_max();
     return check_hello(*hello);
   }
 
@@ -273,6 +281,7 @@ class Conversation {
   Deadline ready_deadline_;
   bool can_return_ = false;       // both sides can
   bool successor_keeps_places_ = false;   // it reads Remaining
+  std::size_t successor_sockets_max_ = limits::sockets_inherited_of_old;
   Remaining told_;                // last
   Deadline next_told_ = Clock::now();     // not before
   bool listen_said_ = false;      // we accept no more

@@ -52,6 +52,7 @@ wire::Hello make_hello(const Side& self, const std::vector<std::string>& feature
   hello.set_pid(self.pid);
   for (const auto& feature : features) hello.add_features(feature);
   hello.set_monotonic_us(monotonic_us());
+  hello.set_sockets_max(limits::sockets_inherited_max);
   return hello;
 }
 

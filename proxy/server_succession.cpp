@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <unordered_set>
 
 #include "handoff/executable.hpp"
 #include "proxy/adopter.hpp"
@@ -272,8 +273,9 @@ handoff::Donor& Server::returning_donor() {
 void Server::stop_accepting_for_return(const std::vector<std::string>& shared) {
   workers_->each([](Worker& worker) { worker.stop_accepting(); });
   Worker& worker = workers_->at(0);
+  const std::unordered_set<std::string> goes_on(shared.begin(), shared.end());
   for (const BoundSocket& socket : sockets_) {
-    if (std::ranges::find(shared, socket.address.text()) != shared.end()) continue;
+    if (goes_on.contains(socket.address.text())) continue;
     worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); });
   }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <unordered_set>
 
 #include "handoff/start.hpp"
 #include "proxy/admin/upgrade_events.hpp"
@@ -178,8 +179,9 @@ void Server::stop_accepting(const std::vector<std::string>& taken) {
   // What nobody goes on with is served here as long as live connections stay.
   not_taken_.clear();
   std::vector<ListeningSocket> ours;
+  const std::unordered_set<std::string> goes_on(taken.begin(), taken.end());
   for (const auto& socket : sockets_) {
-    if (std::find(taken.begin(), taken.end(), socket.address.text()) != taken.end()) continue;
+    if (goes_on.contains(socket.address.text())) continue;
     not_taken_.push_back(&socket);
     ours.push_back(as_workers_see_it(socket));
   }

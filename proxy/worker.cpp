@@ -328,8 +328,7 @@ void Worker::begin_stop() {
 }
 
 bool Worker::has_listener(const std::string& name) const {
-  const auto& listeners = settings_->config.listeners;
-  return std::any_of(listeners.begin(), listeners.end(), [&](const auto& listener) { return listener.name == name; });
+  return settings_->find_listener(name) != nullptr;
 }
 
 std::size_t Worker::cut_all() {

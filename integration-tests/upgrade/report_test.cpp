@@ -152,6 +152,42 @@ TEST_F(AfterUpgrade, TheConnectionToAServerThatWasUsedLastIsUsedNext) {
   }
 }
 
+// More than one message can carry, and more than older versions took.
+TEST(ThousandsOfListeningSockets, MoveWithTheConnectionsThatWaitInTheirQueues) {
+  constexpr int sockets = 5000;
+  Origin origin;
+  const std::uint16_t port = free_port();
+  const auto address = [port](int number) {
+    const std::string host = "127.1." + std::to_string(number / 250) + "." + std::to_string(number % 250 + 1);
+    return Address{.host = host, .port = port};
+  };
+  std::string binds;
+  for (int i = 0; i < sockets; ++i) binds += "      - " + address(i).text() + "\n";
+  Settings settings;
+  settings.binds = {address(0)};
+  settings.topology = "listeners:\n  - name: web\n    bind:\n" + binds +
+                      "upstreams: [ { name: app, servers: [ { address: \"" + origin.address().text() + "\" } ] } ]\n";
+  settings.arguments = {"--supervise"};
+  Baton baton(settings);
+  std::list<Client> clients;
+  for (const int number : {0, 249, 4095, 4096, sockets - 1}) {
+    clients.emplace_back(address(number)).get("/bytes/1");
+  }
+  for (int i = 0; i < 2; ++i) {
+    baton.begin_upgrade();
+    baton.await_log(log_lines::upgrade_report);
+    for (Client& client : clients) EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+    for (const int number : {0, 4096, sockets - 1}) {
+      EXPECT_EQ(Client(address(number)).get("/bytes/3").body, pattern(3));
+    }
+  }
+  EXPECT_EQ(baton.number("generation"), 3);
+  // The parent has them all, too.
+  ASSERT_EQ(::kill(static_cast<pid_t>(baton.number("pid")), SIGKILL), 0);
+  baton.await_log(std::regex("in the place of a process that crashed"));
+  EXPECT_EQ(Client(address(sockets - 1)).get("/bytes/3").body, pattern(3));
+}
+
 TEST_F(AfterUpgrade, ASecondSignalMeanwhileIsRefusedWithALine) {
   Client client = baton.connect();
   client.send(get_request("/held"));  // keeps the upgrade going for the finish timeout
