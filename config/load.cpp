@@ -20,8 +20,6 @@
 namespace baton::config {
 namespace {
 
-constexpr std::size_t file_bytes_max = 1 * mebi;
-
 const Node* find(const Node& root, std::string_view section, std::string_view key) {
   const Node* node = root.find(section);
   return node ? node->find(key) : nullptr;
@@ -48,6 +46,22 @@ void check_claims(Reader& reader, const Node& root, const Draft& draft) {
     if (!rival) continue;
     reader.report(claim.where, fmt::format("`{}` cannot be bound beside `{}` of {} in line {}", claim.address.text(),
                                            rival->address.text(), rival->who, rival->where.line));
+  }
+}
+
+// An upgrade passes all of them on.
+void check_sockets(Reader& reader, const Draft& draft) {
+  std::size_t sockets = 0;
+  for (const ListenerDraft& listener : draft.listeners) {
+    for (const Claim& claim : listener.claims) {
+      const bool is_of_both_families = claim.address.host.empty() && claim.address.unix_path.empty();
+      sockets += is_of_both_families ? 2 : 1;
+      if (sockets <= listening_sockets_max) continue;
+      reader.report(claim.where, fmt::format("these are more than {} addresses to listen on (`:port` is two), and an "
+                                             "upgrade could not pass them on",
+                                             listening_sockets_max));
+      return;
+    }
   }
 }
 
@@ -147,19 +161,25 @@ std::variant<Config, Problems> load_file(const std::string& path, Environment en
   return load_text(*text, path, environment);
 }
 
-std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment) {
-  if (yaml.size() > file_bytes_max) return refused_whole(name, "is larger than 1 MiB, which is no configuration");
+std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment,
+                                         std::size_t bytes_max) {
+  if (yaml.size() > bytes_max) return refused_whole(name, "is larger than 1 MiB, which is no configuration");
   Tree tree = parse_tree(yaml, name);
   if (!tree.root) return std::move(tree.problems);
   Reader reader(name, environment);
   Draft draft = read_draft(reader, *tree.root);
   check_claims(reader, *tree.root, draft);
+  check_sockets(reader, draft);
   for (ListenerDraft& listener : draft.listeners) check_listener_upstream(reader, draft.config, listener);
   check_routes(reader, *tree.root, draft);
   check_limits(reader, *tree.root, draft.config.limits);
   Problems problems = std::move(tree.problems);
   std::ranges::move(reader.take_problems(), std::back_inserter(problems));
-  if (problems.empty()) return finished(std::move(draft));
+  if (problems.empty()) {
+    Config config = finished(std::move(draft));
+    if (print(config).size() <= written_bytes_max) return config;
+    return refused_whole(name, "is larger than 8 MiB when everything is written out, which no upgrade could pass on");
+  }
   std::ranges::sort(problems, {}, [](const Problem& problem) {
     return std::tie(problem.where.line, problem.where.column, problem.message);
   });

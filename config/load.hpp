@@ -27,8 +27,10 @@ using Environment = const char* (*)(const char* name);
 // Reads and checks a file. A file that cannot be read is one Problem with line 0.
 std::variant<Config, Problems> load_file(const std::string& path, Environment environment);
 
-// The same from memory; `name` stands for the file in problems.
-std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment);
+// The same from memory; `name` stands for the file in problems. What `print` has written may be longer than a file.
+inline constexpr std::size_t file_bytes_max = 1024 * 1024;
+std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment,
+                                         std::size_t bytes_max = file_bytes_max);
 
 // The whole effective configuration as YAML that load_text reads back to an equal Config.
 std::string print(const Config& config);

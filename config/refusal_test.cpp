@@ -15,6 +15,37 @@ using testing::StartsWith;
 
 class Refusals : public testing::TestWithParam<Refusal> {};
 
+// A socket of each family for each port.
+std::string with_ports(std::size_t number) {
+  std::string binds;
+  for (std::size_t port = 1; port <= number; ++port) {
+    binds += (port == 1 ? "\":" : ", \":") + std::to_string(port) + "\"";
+  }
+  return with_listeners("  - { name: web, bind: [" + binds + "] }\n");
+}
+
+TEST(TooManySockets, AreRefusedWhereTheyBegin) {
+  EXPECT_THAT(problems_of(with_ports(listening_sockets_max / 2)), IsEmpty());
+  const std::string too_many = with_ports(listening_sockets_max / 2 + 2);
+  const std::size_t column = too_many.find("\":32501\"") - std::string("version: 1\nlisteners:\n").size() + 1;
+  EXPECT_THAT(problems_of(too_many),
+              ElementsAre(StartsWith("f:3:" + std::to_string(column) + ": these are more than 65000 addresses")));
+}
+
+// What `print` writes is longer than what was read, and is read again for a rollback.
+TEST(AConfiguration, ThatIsLongerWrittenOutIsReadFromMemory) {
+  std::string listeners;
+  for (int port = 1; port <= 20'000; ++port) {
+    const std::string number = std::to_string(port);
+    listeners += "  - {name: l" + number + ",protocol: tcp,bind: \":" + number + "\"}\n";
+  }
+  const std::string file = with_listeners(listeners);
+  const Config config = config_of(file);
+  const std::string written = print(config);
+  EXPECT_GT(written.size(), file_bytes_max);
+  EXPECT_EQ(std::get<Config>(load_text(written, "f", test_environment, written_bytes_max)), config);
+}
+
 TEST_P(Refusals, NamePlaceAndReason) {
   expect_refused(GetParam());
 }

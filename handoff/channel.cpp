@@ -65,6 +65,7 @@ const char* kind_name(Kind kind) {
     case Kind::recall: return "Recall";
     case Kind::returning: return "Returning";
     case Kind::returned: return "Returned";
+    case Kind::remaining: return "Remaining";
   }
   return "unknown";
 }

@@ -27,7 +27,7 @@ inline constexpr Deadline no_deadline = Deadline::max();
 
 enum class Kind : std::uint16_t {
   hello = 1, inherit = 2, ready = 3, listen = 4, listening = 5, offer = 6, adopted = 7, done = 8, bye = 9, abort = 10,
-  trial = 11, recall = 12, returning = 13, returned = 14,
+  trial = 11, recall = 12, returning = 13, returned = 14, remaining = 15,
 };
 const char* kind_name(Kind kind);
 

@@ -1,11 +1,14 @@
 // Our predecessor and our successor talk to each other, and all goes well: everything moves, exactly once.
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <bit>
 #include <numeric>
 #include <thread>
 
+#include "handoff/limits.hpp"
 #include "handoff/predecessor.hpp"
+#include "handoff/records.hpp"
 #include "handoff/successor.hpp"
 #include "handoff/test_parties.hpp"
 
@@ -162,6 +165,62 @@ TEST_F(ConversationTest, ManyListeningSocketsTakeSeveralFrames) {
       EXPECT_TRUE(same_file(adopter.inherited.sockets[i].descriptor.get(), donor.listening[i].get())) << i;
     }
     EXPECT_TRUE(same_file(adopter.inherited.executable.get(), donor.estate().executable));
+  }
+}
+
+// Beyond 4096 only a successor takes that says so; one of before is told in words, and nothing has happened.
+TEST_F(ConversationTest, MoreListeningSocketsThanOlderVersionsTakeMoveToOneThatTakesThem) {
+  raise_descriptor_limit();
+  FakeDonor donor(3);
+  FakeAdopter adopter;
+  const UniqueFd file = new_file();
+  for (std::size_t i = 0; i < limits::sockets_inherited_of_old + 900; ++i) {
+    donor.listening.emplace_back(::fcntl(file.get(), F_DUPFD_CLOEXEC, 3));
+    ASSERT_TRUE(donor.listening.back());
+  }
+  expect_completed(talk(donor, adopter));
+  ASSERT_EQ(adopter.inherited.sockets.size(), donor.listening.size());
+  EXPECT_EQ(adopter.inherited.sockets.back().address, "127.0.0.1:" + std::to_string(donor.listening.size() - 1));
+}
+
+TEST_F(ConversationTest, ASuccessorOfBeforeIsToldThatThereAreTooManyListeningSockets) {
+  raise_descriptor_limit();
+  FakeDonor donor(3);
+  const UniqueFd file = new_file();
+  for (std::size_t i = 0; i <= limits::sockets_inherited_of_old; ++i) {
+    donor.listening.emplace_back(::fcntl(file.get(), F_DUPFD_CLOEXEC, 3));
+  }
+  Pair pair = socket_pair();
+  std::string told;
+  std::jthread successor([&] {
+    Channel channel(std::move(pair.other));
+    (void)channel.receive(soon());
+    wire::Hello hello = make_hello({8, 4243, "0.1.0"}, {});
+    hello.clear_sockets_max();
+    (void)send_record(channel, Kind::hello, hello, soon());
+    if (auto frame = channel.receive(soon())) told = unexpected_frame(*frame, Kind::inherit).text;
+  });
+  const HandoverOutcome outcome = hand_over(std::move(pair.one), donor, predecessor_terms);
+  successor.join();
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
+  EXPECT_EQ(outcome.reason, "the successor takes at most 4096 listening sockets, and there are 4097");
+  EXPECT_EQ(told, outcome.reason);
+  EXPECT_EQ(donor.calls, std::vector<std::string>());
+}
+
+// Places are kept for what is still to come, and the report says what did not come.
+TEST_F(ConversationTest, TheSuccessorKnowsHowMuchIsStillToComeAndThePredecessorHowMuchDidNot) {
+  FakeDonor donor(10);
+  donor.still_there = {.connections = 10, .descriptors = 15};
+  donor.stays = {.connections = 2, .at_most = milliseconds(1500)};
+  FakeAdopter adopter;
+  const auto outcomes = talk(donor, adopter);
+  expect_completed(outcomes);
+  EXPECT_EQ(adopter.expectations, (std::vector<Remaining>{{10, 15}, {}, {}})) << "nothing after Done, and at the end";
+  EXPECT_EQ(adopter.calls_before_first_expectation, 1u) << "inherit, but not accept";
+  for (const Report& report : {outcomes.predecessor.report, adopter.report}) {
+    EXPECT_EQ(report.left_behind, 2u);
+    EXPECT_EQ(report.left_behind_ms, 1500u);
   }
 }
 

@@ -44,8 +44,11 @@ Result<bool> take_inherit(Frame& frame, Inheritance& inheritance) {
   }
   const auto sockets = static_cast<std::size_t>(record->sockets_size());
   const std::size_t expected = sockets + (record->executable() ? 1 : 0);
-  if (frame.descriptors.size() != expected ||
-      inheritance.sockets.size() + sockets > limits::sockets_inherited_max) {
+  if (inheritance.sockets.size() + sockets > limits::sockets_inherited_max) {
+    return fail(Fault::malformed,
+                "Inherit brings more than " + std::to_string(limits::sockets_inherited_max) + " sockets");
+  }
+  if (frame.descriptors.size() != expected) {
     return fail(Fault::malformed, "Inherit names other descriptors than came with it");
   }
   for (std::size_t i = 0; i < sockets; ++i) {

@@ -24,7 +24,8 @@ inline constexpr std::size_t batch_bytes = 256u << 10;
 inline constexpr std::size_t movable_descriptors_max = 4;     // of one connection in a Fleet
 inline constexpr std::size_t descriptors_in_flight_max = 512; // and never more than half of RLIMIT_NOFILE
 
-inline constexpr std::size_t sockets_inherited_max = 4096;
+inline constexpr std::size_t sockets_inherited_max = 65'536;
+inline constexpr std::size_t sockets_inherited_of_old = 4096; // by a version whose Hello does not say how many it takes
 inline constexpr std::size_t text_bytes_max = 4096;           // of a reason, a name, a version
 inline constexpr int pause_magnitudes_max = 65;               // of a report: powers of two of a 64-bit number, and 0
 

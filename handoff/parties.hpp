@@ -2,7 +2,9 @@
 // conversation (predecessor.hpp, successor.hpp); the server passes it on to whoever owns its connections.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -57,6 +59,19 @@ struct Batch {
   bool finished = false;          // nothing more will come
 };
 
+// What a donor still has and expects to offer, besides what it has offered already.
+struct Remaining {
+  std::uint64_t connections = 0;
+  std::uint64_t descriptors = 0;  // of these connections, and of what else will be offered
+  bool operator==(const Remaining&) const = default;
+};
+
+// What stays with a donor when everything else has moved, and for how long at most.
+struct LeftBehind {
+  std::uint64_t connections = 0;
+  std::chrono::milliseconds at_most{0};
+};
+
 // How a successor on probation has served so far.
 struct Conduct {
   std::uint64_t accepted = 0;     // connections
@@ -80,6 +95,9 @@ class Donor {
   // The successor serves new connections, and is still to prove that it can; this comes several times a second.
   virtual void on_probation(const Conduct&) {}
 
+  // The adopter keeps places for this. Asked when nothing is accepted any more, and about once a second after that.
+  virtual Remaining remaining() { return {}; }
+
   // Freezes what fits into `room`. Does not wait for connections to become ready: `wake_descriptor` turns readable
   // when there may be more. A frozen connection is touched by nobody until `adopted`, `refused` or `take_back`.
   virtual Batch freeze_next(const Room& room) = 0;
@@ -91,6 +109,9 @@ class Donor {
   virtual void refused(std::span<const ParcelId> ids) = 0;
   // These go on here as if nothing had been.
   virtual void take_back(std::span<const ParcelId> ids) = 0;
+
+  // Of those that were refused, and those that could not even be offered. Asked once, after `resign`.
+  virtual LeftBehind left_behind() { return {}; }
 
   // Everything is handed over: stop being the instance (release the lock). The bytes go to the successor with `Done`.
   virtual std::string resign() = 0;
@@ -112,6 +133,10 @@ class Adopter {
   // Everything that can fail before service: configuration, threads, new addresses. Answers the addresses of the
   // sockets it takes. An error's text is what the operator of the predecessor reads.
   virtual Result<std::vector<std::string>> inherit(Inheritance inheritance) = 0;
+
+  // So much is still to come, which must find room: newcomers get no place of it. Comes before `accept`, and again when
+  // the donor has less; it counts nothing that was prepared. The adopter subtracts what it then prepares.
+  virtual void expect(const Remaining&) {}
 
   // The predecessor accepts no more: begin.
   virtual void accept() = 0;

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <optional>
+#include <utility>
 
 #include "handoff/adopting.hpp"
 #include "handoff/estate.hpp"
@@ -13,6 +14,9 @@
 namespace baton::handoff {
 
 namespace {
+
+// How often the successor hears what is still to come, if that has changed.
+constexpr std::chrono::seconds remaining_every{1};
 
 bool is_readable(int descriptor) {
   pollfd polled{descriptor, POLLIN, 0};
@@ -26,6 +30,7 @@ class Conversation {
         donor_(donor),
         terms_(terms),
         offering_(channel_, donor, terms.step_timeout),
+        returns_(returns),
         started_us_(monotonic_us()) {
     outcome_.report.from = terms.self;
     if (returns != nullptr) adopting_.emplace(channel_, *returns, terms.features, terms.step_timeout);
@@ -39,6 +44,7 @@ class Conversation {
     } else {
       give_up(finished.error());
     }
+    if (returns_ != nullptr) returns_->expect({});
     offering_.write_into(outcome_.report);
     note_time();
     return std::move(outcome_);
@@ -53,7 +59,14 @@ class Conversation {
   Result<void> talk() {
     ready_deadline_ = Clock::now() + terms_.ready_timeout;
     if (auto met = say_hello(); !met) return met;
-    if (auto sent = send_estate(channel_, donor_.estate(), ready_deadline_); !sent) return sent;
+    const Estate estate = donor_.estate();
+    if (estate.sockets.size() > successor_sockets_max_) {
+      const std::string text = "the successor takes at most " + std::to_string(successor_sockets_max_) +
+                               " listening sockets, and there are " + std::to_string(estate.sockets.size());
+      tell_abort(text);
+      return fail(Fault::refused, text);
+    }
+    if (auto sent = send_estate(channel_, estate, ready_deadline_); !sent) return sent;
     auto ready = await(Kind::ready, ready_deadline_);
     if (!ready) return std::unexpected(ready.error());
     auto record = parse<wire::Ready>(*ready);
@@ -64,12 +77,17 @@ class Conversation {
     donor_.stop_accepting({record->addresses().begin(), record->addresses().end()});
     wire::Listen listen;
     if (on_probation) listen.set_probation_ms(static_cast<std::uint64_t>(terms_.probation.count()));
+    told_ = donor_.remaining();
+    next_told_ = Clock::now() + remaining_every;
+    *listen.mutable_remaining() = to_wire(told_);
     if (auto sent = send_record(channel_, Kind::listen, listen, in_step()); !sent) return sent;
     if (auto listening = await(Kind::listening, in_step()); !listening) return std::unexpected(listening.error());
     outcome_.successor_serves = true;
 
     auto moved = on_probation ? watch_trial() : Result<void>();
-    if (moved) moved = offering_.run([this] { return heed_call(); }, [this](const Frame& frame) { return hear_other(frame); });
+    if (moved) {
+      moved = offering_.run([this] { return go_on(); }, [this](const Frame& frame) { return hear_other(frame); });
+    }
     if (!moved && recalled_) return take_returns();
     if (!moved) return moved;
     return say_done();
@@ -86,6 +104,8 @@ class Conversation {
     if (!hello) return std::unexpected(hello.error());
     outcome_.report.to = {terms_.self.generation + 1, hello->pid(), hello->version()};
     can_return_ = adopting_ && hello->returns();
+    successor_keeps_places_ = hello->keeps_places();
+    if (hello->sockets_max() != 0) successor_sockets_max_ = hello->sockets_max();
     return check_hello(*hello);
   }
 
@@ -93,6 +113,9 @@ class Conversation {
     resigned_ = true;
     wire::Done done;
     done.set_application(donor_.resign());
+    const LeftBehind left = donor_.left_behind();
+    outcome_.report.left_behind = left.connections;
+    outcome_.report.left_behind_ms = left.connections != 0 ? static_cast<std::uint64_t>(left.at_most.count()) : 0;
     offering_.write_into(outcome_.report);
     note_time();
     *done.mutable_report() = to_wire(outcome_.report);
@@ -151,7 +174,22 @@ class Conversation {
       if (!trial) return std::unexpected(trial.error());
       if (trial->passed()) return {};
       donor_.on_probation({trial->accepted(), trial->served(), trial->failed(), {}});
+      if (auto told = tell_remaining(); !told) return told;
     }
+  }
+
+  Result<void> go_on() {
+    if (auto goes_on = heed_call(); !goes_on) return goes_on;
+    return tell_remaining();
+  }
+
+  // Connections end here too, and the places that are kept for them are free then.
+  Result<void> tell_remaining() {
+    if (!successor_keeps_places_ || Clock::now() < next_told_) return {};
+    next_told_ = Clock::now() + remaining_every;
+    const Remaining now = donor_.remaining();
+    if (now == std::exchange(told_, now)) return {};
+    return send_record(channel_, Kind::remaining, to_wire(now), in_step());
   }
 
   // Somebody calls the upgrade off. Until the successor serves that is simply its end. After that it is asked to give
@@ -192,6 +230,7 @@ class Conversation {
     if (!returning) return std::unexpected(returning.error());
     if (!recalled_) recalled_ = "the successor gave back what it had: " + returning->text().substr(0, limits::text_bytes_max);
     is_returning_ = true;
+    returns_->expect(from_wire(returning->remaining()));
     donor_.accept_again();
     const std::vector<ParcelId> ours = offering_.let_go();      // it answers for no offer any more
     outcome_.report.taken_back += ours.size();
@@ -236,10 +275,15 @@ class Conversation {
   const PredecessorTerms& terms_;
   Offering offering_;
   std::optional<Adopting> adopting_;
+  Adopter* const returns_;        // outlives the conversation; may be none
   const std::int64_t started_us_;
   HandoverOutcome outcome_;
   Deadline ready_deadline_;
   bool can_return_ = false;       // both sides can
+  bool successor_keeps_places_ = false;   // it reads Remaining
+  std::size_t successor_sockets_max_ = limits::sockets_inherited_of_old;
+  Remaining told_;                // last
+  Deadline next_told_ = Clock::now();     // not before
   bool listen_said_ = false;      // we accept no more
   bool is_returning_ = false;     // but for this
   std::optional<std::string> recalled_;   // why everything comes back

@@ -52,6 +52,7 @@ wire::Hello make_hello(const Side& self, const std::vector<std::string>& feature
   hello.set_pid(self.pid);
   for (const auto& feature : features) hello.add_features(feature);
   hello.set_monotonic_us(monotonic_us());
+  hello.set_sockets_max(limits::sockets_inherited_max);
   return hello;
 }
 
@@ -67,6 +68,15 @@ Result<void> check_hello(const wire::Hello& hello) {
                                   std::to_string(limits::protocol_max));
 }
 
+wire::Remaining to_wire(const Remaining& remaining) {
+  wire::Remaining record;
+  record.set_connections(remaining.connections);
+  record.set_descriptors(remaining.descriptors);
+  return record;
+}
+
+Remaining from_wire(const wire::Remaining& record) { return {record.connections(), record.descriptors()}; }
+
 wire::Report to_wire(const Report& report) {
   wire::Report record;
   for (const auto& [label, number] : report.moved) {
@@ -80,6 +90,8 @@ wire::Report to_wire(const Report& report) {
     count.set_number(number);
   }
   record.set_taken_back(report.taken_back);
+  record.set_left_behind(report.left_behind);
+  record.set_left_behind_ms(report.left_behind_ms);
   record.set_pause_p50_us(report.pauses.p50_us);
   record.set_pause_p99_us(report.pauses.p99_us);
   record.set_pause_max_us(report.pauses.max_us);
@@ -99,6 +111,8 @@ Report from_wire(const wire::Report& record) {
   for (const auto& count : record.moved()) report.moved[count.label()] += count.number();
   for (const auto& count : record.refused()) report.refused[count.label()] += count.number();
   report.taken_back = record.taken_back();
+  report.left_behind = record.left_behind();
+  report.left_behind_ms = record.left_behind_ms();
   const auto& by_log2 = record.pause_us_log2();
   report.pauses = {record.pause_p50_us(),
                    record.pause_p99_us(),

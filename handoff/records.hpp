@@ -7,6 +7,7 @@
 
 #include "handoff/channel.hpp"
 #include "handoff/handoff.pb.h"
+#include "handoff/parties.hpp"
 #include "handoff/report.hpp"
 
 namespace baton::handoff {
@@ -35,6 +36,8 @@ wire::Hello make_hello(const Side& self, const std::vector<std::string>& feature
 // Checks that we speak a common protocol; names the ranges if not.
 Result<void> check_hello(const wire::Hello& hello);
 
+wire::Remaining to_wire(const Remaining& remaining);
+Remaining from_wire(const wire::Remaining& record);
 wire::Report to_wire(const Report& report);
 Report from_wire(const wire::Report& record);
 

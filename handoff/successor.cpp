@@ -27,6 +27,13 @@ class Conversation {
         adopting_(channel_, adopter, terms.features) {}
 
   SuccessionOutcome run() {
+    auto outcome = talk();
+    adopter_.expect({});
+    return outcome;
+  }
+
+ private:
+  SuccessionOutcome talk() {
     auto begun = begin();
     if (!begun) {
       tell_abort(begun.error());
@@ -46,7 +53,6 @@ class Conversation {
       if (frame) tell_abort(error);
       return {frame ? Succession::failed : Succession::orphaned, error.text};
     }
-    adopter_.accept();
     auto finished = serve(*frame);
     if (finished && !returning_because_) return {Succession::completed, {}};
     if (finished) finished = give_back();
@@ -55,7 +61,6 @@ class Conversation {
     return {Succession::orphaned, finished.error().text};
   }
 
- private:
   // Hello, Inherit, Ready.
   Result<void> begin() {
     const Deadline deadline = Clock::now() + terms_.hello_timeout;
@@ -91,12 +96,15 @@ class Conversation {
   Result<void> say_hello(std::uint64_t generation, Deadline deadline) {
     wire::Hello hello = make_hello({generation, ::getpid(), terms_.version}, terms_.features);
     hello.set_returns(probation_ != nullptr);
+    hello.set_keeps_places(true);
     return send_record(channel_, Kind::hello, hello, deadline);
   }
 
   // Until we are the instance, or have a reason to give back what we have.
   Result<void> serve(const Frame& said) {
     auto listen = parse<wire::Listen>(said);
+    if (listen) adopter_.expect(from_wire(listen->remaining()));
+    adopter_.accept();
     if (!listen) return std::unexpected(listen.error());
     if (auto sent = send_record(channel_, Kind::listening, wire::Listening{}, no_deadline); !sent) return sent;
     if (listen->probation_ms() != 0 && probation_ != nullptr) {
@@ -109,12 +117,21 @@ class Conversation {
       if (frame->kind == Kind::done) return take_over(*frame);
       if (frame->kind == Kind::recall && probation_ != nullptr) {
         returning_because_ = "the predecessor called it off";
+      } else if (frame->kind == Kind::remaining) {
+        if (auto heard = hear_remaining(*frame); !heard) return heard;
       } else if (frame->kind != Kind::offer) {
         return std::unexpected(unexpected_frame(*frame, Kind::offer));
       } else if (auto adopted = adopting_.answer(*frame); !adopted) {
         return adopted;
       }
     }
+    return {};
+  }
+
+  Result<void> hear_remaining(const Frame& frame) {
+    auto remaining = parse<wire::Remaining>(frame);
+    if (!remaining) return std::unexpected(remaining.error());
+    adopter_.expect(from_wire(*remaining));
     return {};
   }
 
@@ -152,6 +169,10 @@ class Conversation {
       auto frame = channel_.try_receive();
       if (!frame) return std::unexpected(frame.error());
       if (!*frame) continue;
+      if ((*frame)->kind == Kind::remaining) {
+        if (auto heard = hear_remaining(**frame); !heard) return heard;
+        continue;
+      }
       if ((*frame)->kind != Kind::recall) return std::unexpected(unexpected_frame(**frame, Kind::recall));
       returning_because_ = "the predecessor called it off";
       return {};
@@ -162,13 +183,16 @@ class Conversation {
   Result<void> give_back() {
     wire::Returning returning;
     returning.set_text(returning_because_->substr(0, limits::text_bytes_max));
-    if (auto sent = send_record(channel_, Kind::returning, returning, no_deadline); !sent) return sent;
     Donor& donor = probation_->donor();
     donor.stop_accepting(shared_addresses_);
+    *returning.mutable_remaining() = to_wire(donor.remaining());
+    if (auto sent = send_record(channel_, Kind::returning, returning, no_deadline); !sent) return sent;
     Offering offering(channel_, donor, terms_.step_timeout);
     // What the predecessor said before it heard of this: whatever it offered is its own.
     const auto ignore_earlier = [](const Frame& frame) -> Result<void> {
-      if (frame.kind == Kind::offer || frame.kind == Kind::recall || frame.kind == Kind::done) return {};
+      const bool is_earlier = frame.kind == Kind::offer || frame.kind == Kind::remaining ||
+                              frame.kind == Kind::recall || frame.kind == Kind::done;
+      if (is_earlier) return {};
       return std::unexpected(unexpected_frame(frame, Kind::adopted));
     };
     auto offered = offering.run([] { return Result<void>(); }, ignore_earlier);
@@ -182,6 +206,7 @@ class Conversation {
   Result<void> take_over(const Frame& frame) {
     auto done = parse<wire::Done>(frame);
     if (!done) return std::unexpected(done.error());
+    adopter_.expect({});          // all that was to come is here
     auto taken = adopter_.take_over(done->application(), from_wire(done->report()));
     if (!taken) return taken;
     // Whether the predecessor hears it or not: we hold the lock.

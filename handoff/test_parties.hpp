@@ -36,6 +36,8 @@ class FakeDonor : public Donor {
   std::set<ParcelId> with_unknown_feature;
   bool lock_is_free = true;  // what reclaim finds
   bool ever_finished = true;
+  Remaining still_there;
+  LeftBehind stays;
   std::function<std::optional<std::string>()> call_off = [] { return std::nullopt; };
   UniqueFd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
@@ -80,6 +82,8 @@ class FakeDonor : public Donor {
     ::eventfd_write(wake.get(), 1);  // there is something to freeze, long before anybody asks
   }
   void accept_again() override { calls.push_back("accept_again"); }
+  Remaining remaining() override { return still_there; }
+  LeftBehind left_behind() override { return stays; }
 
   Batch freeze_next(const Room& room) override {
     std::uint64_t woken = 0;
@@ -168,6 +172,8 @@ class FakeAdopter : public Adopter {
   };
   std::map<ParcelId, Fate> fates;
   std::vector<std::string> calls;
+  std::vector<Remaining> expectations;
+  std::size_t calls_before_first_expectation = 0;
   Inheritance inherited;
   std::string application;  // that came with Done
   Report report;
@@ -197,6 +203,10 @@ class FakeAdopter : public Adopter {
     std::vector<std::string> addresses;
     for (const auto& socket : inherited.sockets) addresses.push_back(socket.address);
     return addresses;
+  }
+  void expect(const Remaining& remaining) override {
+    if (expectations.empty()) calls_before_first_expectation = calls.size();
+    expectations.push_back(remaining);
   }
   void accept() override {
     calls.push_back("accept");

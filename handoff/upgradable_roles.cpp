@@ -88,6 +88,11 @@ std::string Upgradable::Roles::resign() {
   });
 }
 
+// How long they stay is the server's affair.
+LeftBehind Upgradable::Roles::left_behind() {
+  return in_server([this] { return LeftBehind{.connections = process_.fleet_.size(), .at_most = {}}; });
+}
+
 bool Upgradable::Roles::reclaim() {
   // A successor that has died lets go of the lock a moment after it lets go of the channel.
   if (!take_lock()) return false;

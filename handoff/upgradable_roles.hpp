@@ -33,6 +33,7 @@ class Upgradable::Roles final : public Donor, public Adopter {
   void refused(std::span<const ParcelId> ids) override { take_back(ids); }
   void take_back(std::span<const ParcelId> ids) override;
   std::string resign() override;
+  LeftBehind left_behind() override;
   bool reclaim() override;
   std::optional<std::string> called_off() override;
 

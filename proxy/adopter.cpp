@@ -1,5 +1,7 @@
 #include "proxy/adopter.hpp"
 
+#include <algorithm>
+
 #include "proxy/process/secrecy.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/tls/record_layer.hpp"
@@ -25,7 +27,20 @@ handoff::Result<std::vector<std::string>> WorkersAdopter::inherit(handoff::Inher
   return duties_.inherit(std::move(inheritance));
 }
 
+void WorkersAdopter::expect(const handoff::Remaining& remaining) {
+  expected_ = remaining;
+  duties_.expect(expected_);
+}
+
+void WorkersAdopter::no_longer_expect(const handoff::Remaining& here) {
+  expected_.connections -= std::min(expected_.connections, here.connections);
+  expected_.descriptors -= std::min(expected_.descriptors, here.descriptors);
+  duties_.expect(expected_);
+}
+
 std::vector<handoff::Verdict> WorkersAdopter::prepare(std::vector<handoff::ReceivedParcel> parcels) {
+  prepared_ = {};
+  for (const auto& parcel : parcels) prepared_.descriptors += parcel.descriptors.size();
   Workers& workers = duties_.workers();
   struct Prepared {
     std::size_t place;               // in `verdicts`
@@ -47,7 +62,9 @@ std::vector<handoff::Verdict> WorkersAdopter::prepare(std::vector<handoff::Recei
       verdicts[i] = "the successor does not speak the connection's cipher suite";
       continue;
     }
-    const std::size_t index = turn_++ % workers.size();
+    const bool is_client = std::holds_alternative<state::ConnectionState>(*moved);
+    if (is_client) ++prepared_.connections;
+    const std::size_t index = (is_client ? turn_++ : idle_turn_++) % workers.size();
     worker_of_[parcels[i].id] = index;
     by_worker[index].push_back({i, parcels[i].id, std::move(*moved), std::move(parcels[i].descriptors)});
   }
@@ -80,8 +97,11 @@ void WorkersAdopter::in_their_workers(std::span<const handoff::ParcelId> ids, Ta
   }
 }
 
+// They are expected until they are counted. (What was refused is not expected any more, either.)
 void WorkersAdopter::start(std::span<const handoff::ParcelId> ids) {
+  no_longer_expect({.connections = 0, .descriptors = prepared_.descriptors});
   in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.start(id); });
+  no_longer_expect({.connections = prepared_.connections, .descriptors = 0});
 }
 
 void WorkersAdopter::drop(std::span<const handoff::ParcelId> ids) {

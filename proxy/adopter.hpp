@@ -16,6 +16,7 @@ struct AdopterDuties {
   std::function<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
   std::function<Workers&()> workers;
   std::function<void()> accept;
+  std::function<void(const handoff::Remaining&)> expect;
   std::function<handoff::Result<void>(const std::string& application, const handoff::Report& report)> take_over;
 };
 
@@ -25,18 +26,23 @@ class WorkersAdopter final : public handoff::Adopter {
 
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance) override;
   void accept() override { duties_.accept(); }
+  void expect(const handoff::Remaining& remaining) override;
   std::vector<handoff::Verdict> prepare(std::vector<handoff::ReceivedParcel> parcels) override;
   void start(std::span<const handoff::ParcelId> ids) override;
   void drop(std::span<const handoff::ParcelId> ids) override;
   handoff::Result<void> take_over(const std::string& application, const handoff::Report& report) override;
 
  private:
+  void no_longer_expect(const handoff::Remaining& here);
   template <class Task>
   void in_their_workers(std::span<const handoff::ParcelId> ids, Task task);
 
   AdopterDuties duties_;
   std::int64_t clock_offset_ms_ = 0;
-  std::size_t turn_ = 0;
+  std::size_t turn_ = 0;             // the worker to give the next connection to
+  std::size_t idle_turn_ = 0;        // and the next idle upstream connection: each worker needs its share of both
+  handoff::Remaining expected_;      // what the donor still has
+  handoff::Remaining prepared_;      // of that: prepared, not yet started
   std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;     // prepared, not yet started
 };
 

@@ -49,6 +49,16 @@ void WorkersDonor::accept_again() {
   duties_.accept_again();
 }
 
+handoff::Remaining WorkersDonor::remaining() {
+  handoff::Remaining total;
+  workers_.each([&](Worker& worker) {
+    const handoff::Remaining part = worker.remaining();
+    total.connections += part.connections;
+    total.descriptors += part.descriptors;
+  });
+  return total;
+}
+
 handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
   if (!handing_over_) begin_handover();
   // Whoever wakes us from here on has something that this call may not see.

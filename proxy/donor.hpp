@@ -21,6 +21,7 @@ struct DonorDuties {
   std::function<void()> accept_again;
   std::function<std::string()> resign;
   std::function<bool()> reclaim;
+  std::function<handoff::LeftBehind()> left_behind;
 };
 
 class WorkersDonor final : public handoff::Donor {
@@ -33,6 +34,8 @@ class WorkersDonor final : public handoff::Donor {
   handoff::Estate estate() override { return duties_.estate(); }
   void stop_accepting(const std::vector<std::string>& taken) override;
   void accept_again() override;
+  handoff::Remaining remaining() override;
+  handoff::LeftBehind left_behind() override { return duties_.left_behind(); }
   void on_probation(const handoff::Conduct& conduct) override { duties_.on_probation(conduct); }
   handoff::Batch freeze_next(const handoff::Room& room) override;
   int wake_descriptor() override { return wake_.get(); }

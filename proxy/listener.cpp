@@ -102,14 +102,16 @@ void bind_each(const config::Config& config, std::vector<handoff::InheritedSocke
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
       for (const state::SocketAddress& address : addresses_of(bind)) {
+        if (sockets.size() == config::listening_sockets_max) fail(address, "an upgrade could not pass on so many sockets");
+        const std::string text = address.text();
         const auto found = std::find_if(inherited.begin(), inherited.end(), [&](const auto& socket) {
-          return socket.descriptor && !socket.name.starts_with('@') && socket.address == address.text();
+          return socket.descriptor && !socket.name.starts_with('@') && socket.address == text;
         });
         if (found != inherited.end()) {
           // Whoever made it may have wanted to block; a worker never does.
           const int fd = found->descriptor.get();
           ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-          const bool is_lent = std::find(lent.begin(), lent.end(), address.text()) != lent.end();
+          const bool is_lent = std::find(lent.begin(), lent.end(), text) != lent.end();
           sockets.push_back({listener.name, address, std::move(found->descriptor), false, is_lent});
         } else if (!is_covered(address, bind, inherited)) {
           sockets.push_back({listener.name, address, bind_socket(address, 0666), true});

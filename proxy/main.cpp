@@ -115,7 +115,8 @@ int cannot_start(const std::string& why, Predecessor predecessor) {
 // The file, or `given` in its place, with what the command line says instead.
 std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options,
                                                                    const std::optional<std::string>& given = {}) {
-  auto loaded = given ? baton::config::load_text(*given, "the configuration of before", environment)
+  auto loaded = given ? baton::config::load_text(*given, "the configuration of before", environment,
+                                                 baton::config::written_bytes_max)
                       : baton::config::load_file(find_config(options.config), environment);
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);

@@ -24,8 +24,18 @@ namespace log = runtime::log;
 
 namespace {
 
-// Not for connections: listening sockets, epoll, logs, channels, admin.
+// Not for connections: epoll, logs, channels, admin, and as many listening sockets as most have.
 constexpr std::uint64_t descriptors_reserved = 256;
+constexpr std::uint64_t listening_sockets_reserved = 64;
+
+// `:port` is one for each family.
+std::uint64_t listening_sockets_of(const config::Config& config) {
+  std::uint64_t count = 0;
+  for (const config::Listener& listener : config.listeners) {
+    for (const config::Address& bind : listener.bind) count += bind.host.empty() && bind.unix_path.empty() ? 2 : 1;
+  }
+  return count;
+}
 
 std::uint64_t raise_descriptor_limit() {
   rlimit limit{};
@@ -73,10 +83,15 @@ Server::~Server() {
 }
 
 void Server::set_connection_limit() {
-  const std::uint64_t descriptors = raise_descriptor_limit();
+  std::uint64_t descriptors = raise_descriptor_limit();
+  const std::uint64_t listening = listening_sockets_of(settings_->config);
+  // A reload has each of them twice for a moment.
+  const std::uint64_t beyond = listening - std::min(listening, listening_sockets_reserved);
+  descriptors -= std::min(descriptors, 2 * beyond);
   // A connection needs two: the client's and the upstream's.
   const std::uint64_t fitting =
       descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : std::max<std::uint64_t>(descriptors / 4, 1);
+  shared_.sockets_max = 2 * fitting;
   shared_.connections_max = settings_->config.limits.connections.value_or(fitting);
 }
 
@@ -172,10 +187,9 @@ ListeningSocket Server::as_workers_see_it(const BoundSocket& socket) const {
                        .tunnel_to = {},
                        .descriptor = socket.socket.get(),
                        .unix_path = socket.address.family == state::Family::unix_path};
-  for (const config::Listener& listener : settings_->config.listeners) {
-    if (listener.name != socket.listener) continue;
-    if (listener.protocol == config::Protocol::tcp) seen.tunnel_to = listener.upstream;
-    seen.tls = listener.tls.has_value();
+  if (const config::Listener* listener = settings_->find_listener(socket.listener)) {
+    if (listener->protocol == config::Protocol::tcp) seen.tunnel_to = listener->upstream;
+    seen.tls = listener->tls.has_value();
   }
   return seen;
 }

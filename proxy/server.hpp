@@ -158,6 +158,7 @@ class Server {
   void begin_moving();
   std::string resign();
   bool reclaim();
+  handoff::LeftBehind left_behind() const;
   void watch_leftovers();
   void upgrade_ended(handoff::HandoverOutcome outcome, pid_t child);
   void retire(const handoff::Report& report, pid_t child);
@@ -243,6 +244,7 @@ class Server {
   bool instance_ = false;
   bool resigned_ = false;                    // the successor is, or is about to be: the service is ready all the time
   bool stopping_ = false;                    // it ends, or will if the upgrade under way does not come to nothing
+  bool drains_leftovers_ = false;            // of an upgrade: connections that could not move
   bool told_to_stop_ = false;                // within timeouts.shutdown; told again, at once
   std::optional<std::chrono::steady_clock::time_point> drain_deadline_;
   int exit_code_ = 0;

@@ -12,6 +12,21 @@ constexpr std::chrono::milliseconds drain_look_every{20};
 // For whoever asked us something and reads slowly, when all else is over.
 constexpr std::chrono::seconds last_answers{5};
 
+// Who stops a service has said how long it may take; who upgrades one was promised that nothing is cut.
+void log_cut(std::size_t cut, const admin::Connections& kinds, bool in_an_upgrade) {
+  const std::pair<const char*, std::uint64_t> counts[] = {{"idle", kinds.idle},
+                                                          {"head", kinds.head},
+                                                          {"exchange", kinds.exchange},
+                                                          {"tunnel", kinds.tunnel},
+                                                          {"closing", kinds.closing}};
+  std::string text;
+  for (const auto& [name, count] : counts) {
+    if (count != 0) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", name, count);
+  }
+  const auto line = fmt::format("time is over: {} connections are cut ({})", cut, text);
+  in_an_upgrade ? log::error("{}", line) : log::warning("{}", line);
+}
+
 }  // namespace
 
 void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
@@ -48,6 +63,7 @@ void Server::stop_within_limit(const char* why) {
 
 void Server::drain_what_stays() {
   stopping_ = true;
+  drains_leftovers_ = true;
   takers_.close();
   sockets_.clear();
   workers_->each([](Worker& worker) { worker.begin_drain(); });
@@ -61,11 +77,13 @@ void Server::watch_drain() {
   if (shared_.connections.load() == 0 && leftovers_.empty()) return exit_when_answered(now + last_answers);
   if (drain_deadline_ && now >= *drain_deadline_) {
     std::size_t cut = 0;
-    workers_->each([&cut](Worker& worker) {
+    admin::Connections kinds;
+    workers_->each([&](Worker& worker) {
       worker.begin_stop();
+      worker.count(kinds);
       cut += worker.cut_all();
     });
-    if (cut != 0) log::warning("time is over: {} connections are cut", cut);
+    if (cut != 0) log_cut(cut, kinds, drains_leftovers_);
     return exit_when_answered(now + last_answers);
   }
   if (instance_) manager_.ask_for_time(shared_.connections.load());

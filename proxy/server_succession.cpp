@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <unordered_set>
 
 #include "handoff/executable.hpp"
 #include "proxy/adopter.hpp"
@@ -81,6 +82,7 @@ int Server::run_as_successor(handoff::UniqueFd channel, bool speaks_first) {
         },
         .workers = [this]() -> Workers& { return *workers_; },
         .accept = [this] { in_main([this] { accept(); }); },
+        .expect = [this](const auto& remaining) { shared_.expect(remaining); },
         .take_over = [this](const std::string& application, const handoff::Report& report) {
           return in_main([&] { return take_over(application, report); });
         },
@@ -179,7 +181,7 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
     inherited_requests_ = record->requests_total;
     draining_ = record->draining;            // somebody may have changed it since it was inherited
   }
-  if (!after_crash_) last_upgrade_ = admin::LastUpgrade{"completed", "", report};
+  if (!after_crash_) last_upgrade_ = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
   if (auto become = become_instance(); !become) return become;
   // The predecessor will say it too; but it may die before it has, and then nobody else would.
   manager_.serving(*workers_, serving_status(), ::getpid());
@@ -189,6 +191,7 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
   } else {
     log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
               ::getpid(), admin::moved_of(report).clients_total);
+    if (report.left_behind != 0) log::warning("upgrade: {}", admin::what_stayed(report));
   }
   if (record) remembered_signals_.insert(remembered_signals_.end(), record->signals.begin(), record->signals.end());
   return {};
@@ -227,11 +230,12 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   }
   unlink_what_we_bound();
   if (options_.supervisor) options_.supervisor->leave();
-  log::error("the predecessor {} ({}); {} connections are served here to their end",
-             outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back", outcome.reason,
-             shared_.connections.load());
+  const std::uint64_t here = shared_.connections;
   exit_code_ = call_off_succession_ != nullptr ? 0 : 1;      // to stop was what it was told
   drain_what_stays();
+  log::error("the predecessor {} ({}); {} connections are served here to their end",
+             outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back", outcome.reason,
+             here);
 }
 
 // ── On probation ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -261,15 +265,17 @@ handoff::Donor& Server::returning_donor() {
                   .begin_moving = [] {},
                   .accept_again = [] {},      // whether we do is decided when the conversation is over
                   .resign = {},
-                  .reclaim = {}});
+                  .reclaim = {},
+                  .left_behind = {}});
   return *donor_;
 }
 
 void Server::stop_accepting_for_return(const std::vector<std::string>& shared) {
   workers_->each([](Worker& worker) { worker.stop_accepting(); });
   Worker& worker = workers_->at(0);
+  const std::unordered_set<std::string> goes_on(shared.begin(), shared.end());
   for (const BoundSocket& socket : sockets_) {
-    if (std::ranges::find(shared, socket.address.text()) != shared.end()) continue;
+    if (goes_on.contains(socket.address.text())) continue;
     worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); });
   }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <unordered_set>
 
 #include "handoff/start.hpp"
 #include "proxy/admin/upgrade_events.hpp"
@@ -31,12 +32,14 @@ std::string report_line(const handoff::Report& report) {
   std::uint64_t refused = 0;
   for (const auto& [reason, number] : report.refused) refused += number;
   return fmt::format(
-      "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, refused={}{}, upstream_idle={}; "
+      "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, "
+      "refused={}{}{}, upstream_idle={}; "
       "pause p50={} us p99={} us max={} us",
       report.from.generation, report.to.generation, report.from.pid, report.to.pid, report.from.version,
       report.to.version, static_cast<double>(report.duration_us) / 1000.0, moved.clients_total, counts(moved.clients),
-      report.taken_back, refused, refused != 0 ? " (" + counts(report.refused) + ")" : "", moved.upstream_idle, report.pauses.p50_us,
-      report.pauses.p99_us, report.pauses.max_us);
+      report.taken_back, refused, refused != 0 ? " (" + counts(report.refused) + ")" : "",
+      report.left_behind != 0 ? fmt::format(", left_behind={}", report.left_behind) : "", moved.upstream_idle,
+      report.pauses.p50_us, report.pauses.p99_us, report.pauses.max_us);
 }
 
 }  // namespace
@@ -114,9 +117,14 @@ void Server::converse(handoff::Channel channel, pid_t child) {
                   .begin_moving = [this] { in_main([this] { begin_moving(); }); },
                   .accept_again = [this] { in_main([this] { accept(); }); },
                   .resign = [this] { return in_main([this] { return resign(); }); },
-                  .reclaim = [this] { return in_main([this] { return reclaim(); }); }});
+                  .reclaim = [this] { return in_main([this] { return reclaim(); }); },
+                  .left_behind = [this] { return left_behind(); }});
   returns_ = std::make_unique<WorkersAdopter>(
-      AdopterDuties{.inherit = {}, .workers = [this]() -> Workers& { return *workers_; }, .accept = {}, .take_over = {}});
+      AdopterDuties{.inherit = {},
+                    .workers = [this]() -> Workers& { return *workers_; },
+                    .accept = {},
+                    .expect = [this](const auto& remaining) { shared_.expect(remaining); },
+                    .take_over = {}});
   conversation_ = std::thread([this, child, channel = std::move(channel), handoff]() mutable {
     const handoff::PredecessorTerms terms{
         .self = {shared_.generation, ::getpid(), options_.version},
@@ -171,8 +179,9 @@ void Server::stop_accepting(const std::vector<std::string>& taken) {
   // What nobody goes on with is served here as long as live connections stay.
   not_taken_.clear();
   std::vector<ListeningSocket> ours;
+  const std::unordered_set<std::string> goes_on(taken.begin(), taken.end());
   for (const auto& socket : sockets_) {
-    if (std::find(taken.begin(), taken.end(), socket.address.text()) != taken.end()) continue;
+    if (goes_on.contains(socket.address.text())) continue;
     not_taken_.push_back(&socket);
     ours.push_back(as_workers_see_it(socket));
   }
@@ -220,6 +229,10 @@ std::string Server::resign() {
   return record;
 }
 
+handoff::LeftBehind Server::left_behind() const {
+  return {.connections = shared_.connections, .at_most = settings_->config.handoff.drain_timeout};
+}
+
 bool Server::reclaim() {
   // A successor that has died lets go of the lock a moment after it lets go of the channel.
   if (!lock_.take_within(settings_->config.handoff.step_timeout)) return false;
@@ -263,7 +276,8 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
                report_line(outcome.report));
   }
   if (outcome.ending != handoff::Ending::rolled_back) {
-    tell_result({"completed", outcome.reason, outcome.report});
+    const std::string reason = outcome.reason.empty() ? admin::what_stayed(outcome.report) : outcome.reason;
+    tell_result({"completed", reason, outcome.report});
     return retire(outcome.report, child);
   }
 
@@ -308,12 +322,15 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     if (options_.supervisor) options_.supervisor->succeeded_by(static_cast<pid_t>(report.to.pid), true);
   }
   const std::uint64_t left = shared_.connections.load();
-  if (left != 0) log::warning("{} connections could not be moved and are served here to their end", left);
   for (const BoundSocket* socket : not_taken_) {
     workers_->at(0).loop().call([&] { workers_->at(0).empty_queue(as_workers_see_it(*socket)); });
     unlink_path(*socket);
   }
   drain_what_stays();
+  if (left != 0) {
+    log::warning("{} connections could not be moved and are served here to their end, at most {} s", left,
+                 settings_->config.handoff.drain_timeout.count() / 1000);
+  }
   if (std::exchange(told_to_stop_, false)) stop_within_limit("told to during the upgrade");
 }
 

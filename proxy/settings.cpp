@@ -15,6 +15,9 @@ namespace baton::proxy {
 // Whatever a configuration allows a connection to hold, a successor takes.
 static_assert(config::buffer_bytes_max == handoff::limits::buffer_bytes_ceiling);
 static_assert(config::head_bytes_max == handoff::limits::head_bytes_ceiling);
+// Beside the listeners' there are those of admin, handoff and lock; beside the configuration, that of before.
+static_assert(config::listening_sockets_max + 16 <= handoff::limits::sockets_inherited_max);
+static_assert(3 * config::written_bytes_max <= handoff::limits::record_bytes_max);
 
 std::vector<state::SocketAddress> look_up(const config::Address& address) {
   if (!address.unix_path.empty()) {
@@ -156,6 +159,9 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
   }
   settings->ticket_keys = std::move(ticket_keys);
   settings->config = std::move(config);
+  for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
+    settings->listeners.emplace(settings->config.listeners[i].name, i);
+  }
   read_certificates(*settings);
   prepare_tls(*settings);
   return settings;

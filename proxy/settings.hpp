@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
@@ -19,11 +20,18 @@
 namespace baton::proxy {
 
 struct Settings {
+  // nullptr: there is none of that name.
+  const config::Listener* find_listener(std::string_view name) const {
+    const auto found = listeners.find(name);
+    return found == listeners.end() ? nullptr : &config.listeners[found->second];
+  }
+
   config::Config config;
   http1::Rules rules;
   std::int64_t connect_ms = 5'000;
   std::int64_t upstream_idle_ms = 55'000;
   std::int64_t handshake_ms = 10'000;
+  std::map<std::string, std::size_t, std::less<>> listeners;   // each one's place in config.listeners
   std::vector<upstream::UpstreamServers> upstreams;
   std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all settings it ever has
   std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners that have it

@@ -52,7 +52,10 @@ class Worker::Acceptor final : public runtime::EventHandler {
   bool accept_one() {
     Shared& shared = worker_.shared_;
     if (shared.is_full()) {
-      return pause_all("the limit of connections is reached");
+      const std::uint64_t most = shared.connections_max;
+      const bool is_limit = most != 0 && shared.connections >= most;
+      return pause_all(is_limit ? "the limit of connections is reached"
+                                : "the places that are left are kept for what is still to move");
     }
     sockaddr_storage address{};
     socklen_t length = sizeof address;
@@ -99,6 +102,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
       access_log_(access_log),
       id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
+  loop_.count_sockets_in(shared_.sockets);
   loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
 }
 
@@ -139,6 +143,8 @@ void Worker::tick(std::int64_t now_ms) {
     // More than there are clients cannot be used at once; a few are kept for the next burst.
     pool_.trim(std::max<std::size_t>(count_, idle_upstreams_kept));
   }
+  // What waits for work makes room for what is still to come.
+  if (!shared_.has_sockets_for(0)) pool_.trim(0);
   flush_access();
   if (accepting_paused_) accepting_may_go_on();
   if (wake_ && !finish_announced_ && now_ms >= finish_at_ms_) {
@@ -273,6 +279,7 @@ std::uint64_t Worker::count_unknown_to(const std::vector<std::string>& features)
 
 void Worker::accept_on(const std::vector<ListeningSocket>& sockets) {
   stop_accepting();
+  pool_.begin_adopting();
   for (const auto& socket : sockets) acceptors_.push_back(std::make_unique<Acceptor>(*this, socket));
 }
 
@@ -329,8 +336,7 @@ void Worker::begin_stop() {
 }
 
 bool Worker::has_listener(const std::string& name) const {
-  const auto& listeners = settings_->config.listeners;
-  return std::any_of(listeners.begin(), listeners.end(), [&](const auto& listener) { return listener.name == name; });
+  return settings_->find_listener(name) != nullptr;
 }
 
 std::size_t Worker::cut_all() {

@@ -2,6 +2,7 @@
 // thread, but for `loop().post` and `loop().call`.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -27,12 +28,37 @@ namespace baton::proxy {
 struct Shared {
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> connections_max{0};   // 0: no limit
+  std::atomic<std::uint64_t> sockets{0};           // of connections, and idle ones to servers
+  std::atomic<std::uint64_t> sockets_max{0};       // how many of those the process may have
   std::uint64_t generation = 1;
 
+  std::atomic<std::uint64_t> adopted{0};           // connections, in the handover that is on
+
+  // In a handover newcomers get no place of what is still to come.
+  void expect(const handoff::Remaining& remaining) {
+    if (remaining == handoff::Remaining{}) adopted = 0;
+    expected_connections_ = remaining.connections;
+    expected_sockets_ = remaining.descriptors;
+  }
   bool is_full() const {
     const std::uint64_t most = connections_max.load(std::memory_order_relaxed);
-    return most != 0 && connections.load(std::memory_order_relaxed) >= most;
+    const std::uint64_t here = connections.load(std::memory_order_relaxed);
+    return (most != 0 && here + expected_connections_.load(std::memory_order_relaxed) >= most) || !has_sockets_for(2);
   }
+  // Whether so many more leave enough for what is still to come; if nothing is, the kernel decides. A newcomer may yet
+  // need a second one, for a server.
+  bool has_sockets_for(std::uint64_t more) const {
+    const std::uint64_t expected = expected_sockets_.load(std::memory_order_relaxed);
+    if (expected == 0) return true;
+    const std::uint64_t here = connections.load(std::memory_order_relaxed);
+    const std::uint64_t newcomers = here - std::min(here, adopted.load(std::memory_order_relaxed));
+    const std::uint64_t needed = std::max(sockets.load(std::memory_order_relaxed), here + newcomers);
+    return needed + expected + more <= sockets_max.load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t> expected_connections_{0};
+  std::atomic<std::uint64_t> expected_sockets_{0};
 };
 
 // A listening socket as the workers see it; the descriptor belongs to the server.
@@ -142,6 +168,8 @@ class Worker {
   // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────
   Counters counters;
   void count(admin::Connections& into) const;
+  // What a handover has not offered yet, and is going to.
+  handoff::Remaining remaining() const;
   // Those that require more than `features`.
   std::uint64_t count_unknown_to(const std::vector<std::string>& features) const;
 

@@ -39,16 +39,17 @@ void Worker::begin_handover(std::int64_t finish_at_ms, std::function<void()> wak
 }
 
 bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
+  // No exchange begins here any more, so the idle upstream connections go ahead, also that of an exchange that has just
+  // ended: the clients find them there.
+  while (pool_.idle() != 0) {
+    if (!has_room(room)) return true;
+    give_idle_upstream(room, batch);
+  }
   while (!at_boundary_.empty()) {
     if (!has_room(room)) return true;
     Connection& connection = *at_boundary_.front();
     at_boundary_.pop_front();
     give(connection, room, batch);
-  }
-  // No exchange begins here any more, so the idle upstream connections go ahead: the clients find them there.
-  while (pool_.idle() != 0) {
-    if (!has_room(room)) return true;
-    give_idle_upstream(room, batch);
   }
   // Two sweeps over the list: first those that can move now, and once the time is over all others, wherever they are.
   // In between connections come by themselves, at their boundaries.
@@ -68,6 +69,18 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     give(connection, room, batch);
   }
   return listed_ > staying_;
+}
+
+handoff::Remaining Worker::remaining() const {
+  handoff::Remaining remaining{.connections = 0, .descriptors = pool_.idle()};
+  const auto add = [&](const Connection& connection) {
+    if (connection.stays || connection.is_kept()) return;
+    ++remaining.connections;
+    remaining.descriptors += connection.upstream_descriptor() >= 0 ? 2 : 1;
+  };
+  for (const Connection* one = first_; one != nullptr; one = one->next_) add(*one);
+  for (const Connection* one : at_boundary_) add(*one);
+  return remaining;
 }
 
 void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& batch) {
@@ -181,13 +194,13 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
   upstream::Upstream* upstream = pool_.find(frozen.idle.upstream);
   upstream::Server* server =
       upstream != nullptr ? upstream->find(frozen.idle.server, state::terms_of(frozen.idle.leg)) : nullptr;
-  const bool is_wanted = server != nullptr && !stopping_;
+  const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for(0);
   if (!is_wanted || !frozen.stream->watch()) {
     frozen.stream->socket().close();
     loop_.dispose(std::move(frozen.stream));
     return;
   }
-  pool_.give(*server, {std::move(frozen.stream), std::move(frozen.idle.leg), frozen.idle.idle_since_ms});
+  pool_.adopt(*server, {std::move(frozen.stream), std::move(frozen.idle.leg), frozen.idle.idle_since_ms});
 }
 
 // ── The successor's side ──────────────────────────────────────────────────────────────────────────────────────────
@@ -217,6 +230,7 @@ void Worker::start(handoff::ParcelId id) {
     prepared_.erase(found);
     Connection& connection = *owned;
     shared_.connections.fetch_add(1, std::memory_order_relaxed);
+    shared_.adopted.fetch_add(1, std::memory_order_relaxed);
     ++count_;
     list(*owned.release());
     connection.note_shared();       // until the predecessor has read Adopted and closed its copies

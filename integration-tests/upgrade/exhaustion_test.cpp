@@ -77,6 +77,16 @@ TEST_F(Exhaustion, WhatASuccessorWithFewDescriptorsCannotTakeStaysAndIsServedToI
   EXPECT_NE(report.find("moved=" + std::to_string(moving) + " "), std::string::npos) << report;
   EXPECT_NE(report.find("refused=" + std::to_string(staying) + " (too few descriptors"), std::string::npos) << report;
   for (Client& client : idle) EXPECT_EQ(client.get("/bytes/2").body, pattern(2)) << "by the successor";
+  // It is complete, and nobody reads of it as of one that moved all.
+  const std::string left = "30 connections could not move and were left with PID " + std::to_string(baton.pid()) +
+                           " for at most 30 s";
+  EXPECT_NE(report.find(", left_behind=30,"), std::string::npos) << report;
+  baton.await_log(std::regex("30 connections could not be moved and are served here to their end, at most 30 s"));
+  const boost::json::object last = baton.status().at("last_upgrade").as_object();
+  EXPECT_EQ(last.at("result").as_string(), "completed");
+  EXPECT_EQ(last.at("reason").as_string(), left);
+  EXPECT_EQ(baton.number("last_upgrade.left_behind"), staying);
+  EXPECT_EQ(baton.count_log_lines(std::regex("warn .*upgrade: " + left)), 1u) << baton.log();
 
   origin.gate().open();
   for (Client& client : busy) {
@@ -92,6 +102,21 @@ TEST_F(Exhaustion, WhatASuccessorWithFewDescriptorsCannotTakeStaysAndIsServedToI
   expect_one_instance(baton);
 }
 
+TEST_F(Exhaustion, WhatIsCutAtTheEndOfTheDrainIsAnErrorThatSaysWhatItWas) {
+  constexpr int staying = 30;
+  Settings few = settings(origin);
+  few.handoff += ", finish_timeout: 100ms, drain_timeout: 100ms";
+  Baton baton(few);
+  const std::size_t limit = descriptor_count(baton.pid()) + 20;
+  std::list<Client> busy;
+  for (int i = 0; i < staying; ++i) busy.emplace_back(baton.address()).send(get_request("/half/1000"));
+  origin.gate().await_arrivals(staying);
+  put_before_the_successor(baton, "ulimit -n " + std::to_string(limit));
+  baton.begin_upgrade();
+  baton.await_log(std::regex("error.*time is over: 30 connections are cut \\(exchange: 30\\)"));
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+}
+
 // A request may be on its way to who cannot know that it was refused.
 TEST_F(Exhaustion, AnIdleConnectionThatStaysIsAnsweredOnceMore) {
   constexpr int all = 30;
@@ -104,6 +129,7 @@ TEST_F(Exhaustion, AnIdleConnectionThatStaysIsAnsweredOnceMore) {
   put_before_the_successor(baton, "ulimit -n " + std::to_string(limit));
   baton.begin_upgrade();
   const std::string report = baton.await_log(log_lines::upgrade_report);
+  baton.await_log(std::regex("could not be moved and are served here"));
   int last_responses = 0;
   for (Client& client : idle) {
     const Response response = client.get("/bytes/2");
@@ -161,6 +187,79 @@ TEST_F(Exhaustion, AStopOfTheSupervisorEndsAlsoAPredecessorThatOnlyDrains) {
   for (Client& client : idle) client.expect_fin();
   idle.clear();
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+}
+
+// ── Newcomers beside what moves ───────────────────────────────────────────────────────────────────────────────────
+
+// So many descriptors are places for 256 connections with two legs each. More newcomers than that press on a successor
+// while tunnels, which need two descriptors each, are still to come to it.
+class Newcomers : public Exhaustion {
+ protected:
+  static constexpr unsigned descriptors = 768;
+  static constexpr std::size_t places = (descriptors - 256) / 2;
+  static constexpr std::size_t tunnels_moving = 150;
+  static constexpr std::size_t newcomers_pressing = 300;
+
+  static Settings crowded(const Origin& origin, const std::string& handoff) {
+    Settings settings(origin.address());
+    settings.descriptors_max = descriptors;
+    settings.tcp_binds = {loopback(free_port())};
+    settings.handoff += handoff;
+    return settings;
+  }
+  void open_tunnels(const Address& to) {
+    for (std::size_t i = 0; i < tunnels_moving; ++i) {
+      tunnels.emplace_back(to).get("/bytes/1");
+      tunnels.back().send("GET /bytes/1000 HTTP/1.1\r\nHost:");
+    }
+  }
+  void press(const Address& to) {
+    for (std::size_t i = 0; i < newcomers_pressing; ++i) newcomers.emplace_back(to).send(get_request("/bytes/2"));
+  }
+  void expect_tunnels_whole() {
+    for (Client& tunnel : tunnels) {
+      tunnel.send(" a\r\n\r\n");
+      EXPECT_EQ(tunnel.response().body, pattern(1000));
+      EXPECT_EQ(tunnel.get("/bytes/3").body, pattern(3));
+    }
+  }
+
+  std::list<Client> tunnels, newcomers;
+};
+
+TEST_F(Newcomers, WaitInTheQueueWhileTunnelsMove) {
+  const Settings settings = crowded(origin, "");
+  const Address& tcp = settings.tcp_binds.front();
+  Baton baton(settings);
+  open_tunnels(tcp);
+  std::list<Client> fillers;                     // until the predecessor is full, so that all newcomers wait
+  for (std::size_t i = tunnels_moving; i < places; ++i) fillers.emplace_back(tcp).get("/bytes/1");
+  press(tcp);
+  baton.await_log(log_lines::accepting_pauses);
+  const std::string report = baton.upgrade();
+  EXPECT_NE(report.find("refused=0,"), std::string::npos) << report;
+  expect_tunnels_whole();
+  fillers.clear();
+  // Each newcomer that leaves makes room for one that waits.
+  for (; !newcomers.empty(); newcomers.pop_front()) EXPECT_EQ(newcomers.front().response().body, pattern(2));
+  expect_one_instance(baton);
+}
+
+TEST_F(Newcomers, AreServedOnProbationButGetNoPlaceOfWhatIsStillToMove) {
+  const Settings settings = crowded(origin, ", probation: 2s");
+  const Address& tcp = settings.tcp_binds.front();
+  Baton baton(settings);
+  open_tunnels(tcp);
+  baton.begin_upgrade();
+  baton.await_log(std::regex("the successor is on probation"));
+  press(tcp);
+  EXPECT_EQ(newcomers.front().response().body, pattern(2)) << "by the successor";
+  const std::string report = baton.finish_upgrade();
+  EXPECT_NE(report.find("refused=0,"), std::string::npos) << report;
+  newcomers.pop_front();
+  expect_tunnels_whole();
+  for (; !newcomers.empty(); newcomers.pop_front()) EXPECT_EQ(newcomers.front().response().body, pattern(2));
+  expect_one_instance(baton);
 }
 
 // ── Too many descriptors under way ────────────────────────────────────────────────────────────────────────────────

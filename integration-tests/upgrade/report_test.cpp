@@ -74,6 +74,120 @@ TEST_F(AfterUpgrade, TenInARowLeaveAsManyDescriptorsEachTime) {
   EXPECT_EQ(baton.number("accepted_total"), 20);
 }
 
+// Each worker has its own; what moves must be there for the clients that move with it, however mixed the two come.
+TEST_F(AfterUpgrade, NoUpgradeAddsConnectionsToServersForTheSameRequestsAtOnce) {
+  constexpr int at_once = 8;
+  std::list<Client> clients;
+  for (int i = 0; i < at_once; ++i) clients.emplace_back(baton.address());
+  int arrivals = 0;
+  const auto send_all = [&] {
+    for (Client& client : clients) client.send(get_request("/held"));
+    origin.gate().await_arrivals(arrivals += at_once);
+  };
+  const auto receive_all = [&] {
+    origin.gate().open();
+    for (Client& client : clients) EXPECT_EQ(client.response().body, "held");
+    origin.gate().shut();
+  };
+  const std::regex listening("listening on");
+  for (int i = 0; i < 5; ++i) {
+    send_all();
+    receive_all();
+    baton.upgrade();
+    send_all();
+    const std::size_t processes = baton.count_log_lines(listening);
+    baton.begin_upgrade();
+    await([&] { return baton.count_log_lines(listening) > processes; }, "the successor to listen");
+    receive_all();
+    baton.finish_upgrade();
+  }
+  EXPECT_EQ(origin.accepted(), static_cast<std::size_t>(at_once));
+}
+
+// On probation the successor must connect for its clients although the predecessor has idle connections enough.
+TEST(ConnectionsToServers, AreNoMoreAfterAnUpgradeAlthoughNewcomersNeededSomeBeforeTheIdleOnesCame) {
+  constexpr int at_once = 8, newcomers = 4, upgrades = 3;
+  Origin origin;
+  Settings settings(origin.address());
+  settings.handoff += ", probation: 1s";
+  Baton baton(settings);
+  int arrivals = 0;
+  const auto ask_at_once = [&](std::list<Client>& clients) {
+    for (Client& client : clients) client.send(get_request("/held"));
+    origin.gate().await_arrivals(arrivals += static_cast<int>(clients.size()));
+    origin.gate().open();
+    for (Client& client : clients) EXPECT_EQ(client.response().body, "held");
+    origin.gate().shut();
+  };
+  std::list<Client> clients;
+  for (int i = 0; i < at_once; ++i) clients.emplace_back(baton.address());
+  ask_at_once(clients);
+  EXPECT_EQ(origin.accepted(), static_cast<std::size_t>(at_once));
+  for (int i = 1; i <= upgrades; ++i) {
+    baton.begin_upgrade();
+    baton.await_log(std::regex("on probation"));
+    std::list<Client> late;
+    for (int j = 0; j < newcomers; ++j) late.emplace_back(baton.address());
+    ask_at_once(late);
+    baton.finish_upgrade();
+    origin.await_open_connections(at_once);
+    EXPECT_EQ(baton.number("upstream_idle"), at_once);
+  }
+}
+
+TEST_F(AfterUpgrade, TheConnectionToAServerThatWasUsedLastIsUsedNext) {
+  origin.on("/which", [](Exchange& exchange) { exchange.respond(std::to_string(exchange.stream.fd())); });
+  Settings one_worker = settings(origin);
+  one_worker.workers = 1;
+  Baton one(one_worker);
+  std::list<Client> clients;
+  for (int i = 0; i < 5; ++i) clients.emplace_back(one.address()).send(get_request("/held"));
+  origin.gate().await_arrivals(5);
+  origin.gate().open();
+  for (Client& client : clients) EXPECT_EQ(client.response().body, "held");
+  const std::string used_last = clients.front().get("/which").body;
+  for (int i = 0; i < 3; ++i) {
+    one.upgrade();
+    EXPECT_EQ(clients.front().get("/which").body, used_last);
+  }
+}
+
+// More than one message can carry, and more than older versions took.
+TEST(ThousandsOfListeningSockets, MoveWithTheConnectionsThatWaitInTheirQueues) {
+  constexpr int sockets = 5000;
+  Origin origin;
+  const std::uint16_t port = free_port();
+  const auto address = [port](int number) {
+    const std::string host = "127.1." + std::to_string(number / 250) + "." + std::to_string(number % 250 + 1);
+    return Address{.host = host, .port = port};
+  };
+  std::string binds;
+  for (int i = 0; i < sockets; ++i) binds += "      - " + address(i).text() + "\n";
+  Settings settings;
+  settings.binds = {address(0)};
+  settings.topology = "listeners:\n  - name: web\n    bind:\n" + binds +
+                      "upstreams: [ { name: app, servers: [ { address: \"" + origin.address().text() + "\" } ] } ]\n";
+  settings.arguments = {"--supervise"};
+  Baton baton(settings);
+  std::list<Client> clients;
+  for (const int number : {0, 249, 4095, 4096, sockets - 1}) {
+    clients.emplace_back(address(number)).get("/bytes/1");
+  }
+  for (int i = 0; i < 2; ++i) {
+    baton.begin_upgrade();
+    baton.await_log(log_lines::upgrade_report);
+    for (Client& client : clients) EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+    for (const int number : {0, 4096, sockets - 1}) {
+      EXPECT_EQ(Client(address(number)).get("/bytes/3").body, pattern(3));
+    }
+  }
+  EXPECT_EQ(baton.number("generation"), 3);
+  // The parent has them all, too.
+  ASSERT_EQ(::kill(static_cast<pid_t>(baton.number("pid")), SIGKILL), 0);
+  baton.await_log(std::regex("in the place of a process that crashed"));
+  EXPECT_EQ(Client(address(sockets - 1)).get("/bytes/3").body, pattern(3));
+}
+
 TEST_F(AfterUpgrade, ASecondSignalMeanwhileIsRefusedWithALine) {
   Client client = baton.connect();
   client.send(get_request("/held"));  // keeps the upgrade going for the finish timeout

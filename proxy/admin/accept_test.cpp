@@ -45,6 +45,11 @@ class Accepting : public testing::Test {
     admin->listen(make_listener(AF_UNIX));
   }
   Client connect() const { return Client(admin->listener()); }
+  // Until nothing is left to do at once; whoever waits for a timer goes on waiting.
+  void settle() {
+    while (context.poll() > 0) {
+    }
+  }
 
   // Returns when nothing waits any more.
   void run_out() {
@@ -150,7 +155,7 @@ TEST_F(Accepting, TheAdminsEndClosesEverythingAtOnce) {
 }
 
 TEST_F(Accepting, OneTooManyTakesThePlaceOfTheLongestIdle) {
-  replace_admin({.connections = 2, .spared = 0ms});
+  replace_admin({.connections = 2});
   Client first = connect();
   first.send(health);
   EXPECT_EQ(receive(first).result_int(), 200u);
@@ -166,7 +171,7 @@ TEST_F(Accepting, OneTooManyTakesThePlaceOfTheLongestIdle) {
 }
 
 TEST_F(Accepting, OneTooManyWaitsWhileNobodyIsIdle) {
-  replace_admin({.connections = 2, .spared = 0ms});
+  replace_admin({.connections = 2});
   Client first = connect();
   Client second = connect();
   first.send("GET /status HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -182,6 +187,64 @@ TEST_F(Accepting, OneTooManyWaitsWhileNobodyIsIdle) {
   asked.back()(Status{});
   EXPECT_EQ(receive(first).result_int(), 200u);
   EXPECT_EQ(receive(second).result_int(), 200u);
+}
+
+// A health check must not depend on whether others talk.
+TEST_F(Accepting, SilentOnesMakeRoomAtOnce) {
+  admin->listen(make_listener(AF_INET));
+  Client asking = connect();
+  asking.send("GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
+  while (asked.empty()) context.run_one();
+  std::vector<Client> silent;
+  for (int i = 0; i < 400; ++i) {
+    silent.push_back(connect());
+    if (i % 2 == 0) silent.back().send("GET /healthz HTTP/1.1\r\n");
+    settle();
+  }
+  Client client = connect();
+  client.send(health);
+  settle();
+  ASSERT_TRUE(client.is_readable());
+  EXPECT_EQ(client.receive().result_int(), 200u);
+  asked.front()(Status{});
+  EXPECT_EQ(receive(asking).result_int(), 200u) << "who is being answered is no silent one";
+}
+
+TEST_F(Accepting, WhoDoesNotReadItsAnswersMakesRoomToo) {
+  replace_admin({.connections = 1, .expected = 0ms});
+  Client deaf = connect();
+  const std::string many = [] {
+    std::string requests;
+    for (int i = 0; i < 1000; ++i) requests += health;
+    return requests;
+  }();
+  deaf.shorten_reading();
+  for (int i = 0; i < 100; ++i) {
+    if (!deaf.send_what_goes(many)) break;
+    settle();
+  }
+  Client client = connect();
+  client.send(health);
+  settle();
+  ASSERT_TRUE(client.is_readable());
+  EXPECT_EQ(client.receive().result_int(), 200u);
+}
+
+TEST_F(Accepting, WhoCrowdsATcpAddressLeavesThePlacesOfTheUnixSocketFree) {
+  replace_admin({.connections = 2});
+  admin->listen(make_listener(AF_INET));
+  std::vector<Client> crowd;
+  for (std::size_t i = 0; i < 2; ++i) {
+    crowd.push_back(connect());
+    crowd.back().send("GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (asked.size() <= i) context.run_one();
+  }
+  admin->listen(make_listener(AF_UNIX));
+  Client client = connect();
+  client.send(health);
+  settle();
+  ASSERT_TRUE(client.is_readable());
+  EXPECT_EQ(client.receive().result_int(), 200u);
 }
 
 TEST_F(Accepting, ManyAtOnceAreAllServedThoughTheyAreMoreThanThePlaces) {

@@ -74,11 +74,15 @@ class Admin::Impl : public std::enable_shared_from_this<Impl> {
   void await_later(const char* what, const std::string& why);
   void serve(UniqueFd client);
   void end(const std::shared_ptr<Session>& session, std::exception_ptr failure);
+  bool is_full() const { return places_taken() >= service_->limits.connections; }
+  std::size_t places_taken() const;
+  bool is_of_our_kind(const Session& session) const;
   bool make_room();
 
   asio::io_context& context_;  // outlives the Admin
   std::shared_ptr<Service> service_ = std::make_shared<Service>();
   UniqueFd socket_;
+  bool is_unix_ = false;     // of socket_
   // Its descriptor is socket_'s: it is released, never closed, so that no other process gets or misses an event.
   asio::posix::stream_descriptor watched_;
   asio::steady_timer retry_;
@@ -117,6 +121,7 @@ bool Admin::is_answering() const {
 void Admin::Impl::listen(UniqueFd socket) {
   unwatch();
   set_nonblocking(socket.get());
+  is_unix_ = family_of(socket.get()) == AF_UNIX;
   socket_ = std::move(socket);
   watch();
 }
@@ -161,7 +166,7 @@ void Admin::Impl::await_client() {
 
 // One at a time: the clients that are here already get their turn in between.
 void Admin::Impl::accept_client() {
-  if (sessions_.size() >= service_->limits.connections && !make_room()) return await_later("", "");
+  if (is_full() && !make_room()) return await_later("", "");
   UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (client) {
     in_trouble_ = false;
@@ -211,19 +216,28 @@ void Admin::Impl::end(const std::shared_ptr<Session>& session, std::exception_pt
   } catch (const std::exception& error) {
     runtime::log::error("admin: a connection was dropped: {}", error.what());
   }
-  const bool was_full = sessions_.size() >= service_->limits.connections;
+  const bool was_full = is_full();
   sessions_.remove(session);
   if (was_full) retry_.cancel();  // whoever waits for a place does so on this timer
 }
 
+// Whoever crowds a TCP address does not get into the places of the Unix socket, or the other way round.
+bool Admin::Impl::is_of_our_kind(const Session& session) const {
+  return session.takes_commands() == is_unix_;
+}
+
+std::size_t Admin::Impl::places_taken() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(sessions_, [this](const auto& session) { return is_of_our_kind(*session); }));
+}
+
 bool Admin::Impl::make_room() {
-  const auto idle_longer = [](const auto& left, const auto& right) {
-    if (!left->idle_since() || !right->idle_since()) return left->idle_since().has_value();
-    return *left->idle_since() < *right->idle_since();
-  };
-  const auto longest = std::min_element(sessions_.begin(), sessions_.end(), idle_longer);
-  const auto& since = (*longest)->idle_since();
-  if (!since || Session::Clock::now() - *since < service_->limits.spared) return false;
+  auto longest = sessions_.end();
+  for (auto one = sessions_.begin(); one != sessions_.end(); ++one) {
+    if (!is_of_our_kind(**one) || !(*one)->waits_since()) continue;
+    if (longest == sessions_.end() || *(*one)->waits_since() < *(*longest)->waits_since()) longest = one;
+  }
+  if (longest == sessions_.end()) return false;
   (*longest)->close();
   sessions_.erase(longest);
   return true;

@@ -51,8 +51,12 @@ struct Source {
 };
 
 struct Limits {
-  std::size_t connections = 64;               // at most; a new one may take the place of the longest idle one
-  std::chrono::milliseconds spared{1000};     // which must have been idle so long; until then the new one waits
+  // At most, of each kind, Unix and TCP. One more takes the place of the one that has been without a whole request
+  // longest; it waits only if all of them are being answered.
+  std::size_t connections = 64;
+  // For so long a request that has begun, or not even that, counts as here, and an answer that is not read as one that
+  // is.
+  std::chrono::milliseconds expected{1000};
   std::chrono::milliseconds idle{15'000};     // until the first byte of a request
   std::chrono::milliseconds exchange{5'000};  // from there the whole request; then each: status, response, close
   std::uint32_t head_bytes = 8 * 1024;        // 431

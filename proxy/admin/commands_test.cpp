@@ -250,7 +250,7 @@ TEST_F(Commands, ANewClientIsOwedAnAnswerBeforeItHasAsked) {
 }
 
 TEST_F(Commands, ASilentClientIsOwedNothing) {
-  replace_admin({.spared = 0ms});
+  replace_admin({.expected = 0ms});
   Client new_one = connect();
   settle();
   EXPECT_FALSE(admin->is_answering());

@@ -98,6 +98,9 @@ void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
   out.samples("state", moved.clients);
   out.family("last_upgrade_refused_connections", "gauge", "Client connections that the successor refused, by reason.");
   out.samples("reason", report.refused);
+  out.only("last_upgrade_left_connections", "gauge",
+           "Client connections that could not move and stayed with the predecessor, refused or not even offered.",
+           report.left_behind);
   out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered, not adopted and served on.",
            report.taken_back);
   out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection was touched by nobody.");

@@ -24,6 +24,7 @@ Status after_an_upgrade() {
   report.moved = {{"idle", 3}, {"upstream_idle", 5}};
   report.refused = {{"too large", 2}};
   report.taken_back = 1;
+  report.left_behind = 3;
   report.pauses = {1'000, 2'000, 3'000, {}};
   report.duration_us = 12'500;
   status.last_upgrade = LastUpgrade{"completed", "", report};
@@ -45,6 +46,7 @@ TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
         "baton_last_upgrade_duration_seconds 0.0125",
         "baton_last_upgrade_moved_connections{state=\"idle\"} 3",
         "baton_last_upgrade_refused_connections{reason=\"too large\"} 2", "baton_last_upgrade_taken_back_connections 1",
+        "baton_last_upgrade_left_connections 3",
         "baton_last_upgrade_pause_seconds{quantile=\"0.99\"} 0.002"}) {
     EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
   }

@@ -135,14 +135,21 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
     }
     const bool goes_on = co_await session->send(response, request.method() == http::verb::head);
     session->answering_ = false;
+    session->waits_since_ = Clock::now();
     session->expected_since_.reset();
     if (!goes_on) break;
   }
   session->close();
 }
 
+std::optional<Session::Clock::time_point> Session::waits_since() const {
+  if (!answering_) return waits_since_;
+  if (writing_since_ && Clock::now() - *writing_since_ >= service_->limits.expected) return writing_since_;
+  return std::nullopt;
+}
+
 bool Session::owes_answer() const {
-  return answering_ || (expected_since_ && Clock::now() - *expected_since_ < service_->limits.spared);
+  return answering_ || (expected_since_ && Clock::now() - *expected_since_ < service_->limits.expected);
 }
 
 void Session::close() {
@@ -157,11 +164,9 @@ asio::awaitable<bool> Session::receive_first_byte() {
     expected_since_ = Clock::now();
     co_return true;
   }
-  idle_since_ = Clock::now();
   stream_.expires_after(service_->limits.idle);
   const auto [error, bytes] = co_await stream_.async_read_some(received_.prepare(first_read_bytes), as_result);
   received_.commit(bytes);
-  idle_since_.reset();
   expected_since_ = Clock::now();
   co_return bytes > 0;
 }
@@ -272,6 +277,7 @@ asio::awaitable<bool> Session::send(Response& response, bool head_only) {
   const bool keep_alive = response.keep_alive();
   http::response_serializer<http::string_body> serializer(response);
   beast::error_code failure;
+  writing_since_ = Clock::now();
   stream_.expires_after(service_->limits.exchange);
   if (head_only) {
     const auto [error, bytes] = co_await http::async_write_header(stream_, serializer, as_result);
@@ -280,6 +286,7 @@ asio::awaitable<bool> Session::send(Response& response, bool head_only) {
     const auto [error, bytes] = co_await http::async_write(stream_, serializer, as_result);
     failure = error;
   }
+  writing_since_.reset();
   co_return !failure && keep_alive;
 }
 
@@ -301,8 +308,10 @@ asio::awaitable<void> Session::send_lines(Response& head) {
     }
     const bool is_last = lines->ended;
     const std::string text = std::exchange(lines->text, {});
+    writing_since_ = Clock::now();
     stream_.expires_after(service_->limits.exchange);
     const auto [error, bytes] = co_await asio::async_write(stream_, http::make_chunk(asio::buffer(text)), as_result);
+    writing_since_.reset();
     if (error) co_return;
     if (is_last) break;
   }

@@ -38,10 +38,13 @@ class Session {
   static boost::asio::awaitable<void> serve(std::shared_ptr<Session> session);
   void close();
 
-  // Nothing while a request is here; otherwise since when none is.
-  const std::optional<Clock::time_point>& idle_since() const { return idle_since_; }
-  // A request is here whose answer has not been written whole. It counts before it has come whole, for as long as an idle
-  // client is spared: from the client's connecting, or its first byte.
+  // Since when it has been the client's turn: no whole request is here, whatever may have come of one, or the client
+  // has not read its answer for longer than anybody needs. Nothing while it is ours.
+  std::optional<Clock::time_point> waits_since() const;
+  // On a Unix socket.
+  bool takes_commands() const { return takes_commands_; }
+  // A request is here whose answer has not been written whole. It counts before it has come whole, for as long as it is
+  // expected (Limits): from the client's connecting, or its first byte.
   bool owes_answer() const;
 
  private:
@@ -71,8 +74,9 @@ class Session {
   boost::beast::flat_buffer received_;
   std::shared_ptr<Service> service_;
   const bool takes_commands_;
-  std::optional<Clock::time_point> idle_since_ = Clock::now();
+  Clock::time_point waits_since_ = Clock::now();
   bool answering_ = false;
+  std::optional<Clock::time_point> writing_since_;
   std::optional<Clock::time_point> expected_since_ = Clock::now();  // a request that is not here, or not whole
   std::shared_ptr<PendingStatus> pending_status_;
   std::shared_ptr<PendingLines> pending_lines_;

@@ -1,5 +1,6 @@
 #include "proxy/admin/status.hpp"
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include <map>
@@ -63,6 +64,7 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
           {"taken_back", report.taken_back},
           {"refused", total_of(report.refused)},
           {"refused_by_reason", counts_of(report.refused)},
+          {"left_behind", report.left_behind},
           {"pause_us", pauses_of(report.pauses)}};
 }
 
@@ -88,6 +90,12 @@ Moved moved_of(const handoff::Report& report) {
     }
   }
   return moved;
+}
+
+std::string what_stayed(const handoff::Report& report) {
+  if (report.left_behind == 0) return {};
+  return fmt::format("{} connections could not move and were left with PID {} for at most {} s", report.left_behind,
+                     report.from.pid, (report.left_behind_ms + 999) / 1000);
 }
 
 std::string to_json(const Status& status) {

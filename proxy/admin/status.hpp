@@ -23,7 +23,7 @@ struct Connections {
 
 struct LastUpgrade {
   std::string result;            // completed, rolled_back, failed
-  std::string reason;            // why it did not complete
+  std::string reason;            // why it did not complete, or what did not move with it
   handoff::Report report;
 };
 
@@ -65,6 +65,9 @@ struct Moved {
   std::uint64_t upstream_idle = 0;
 };
 Moved moved_of(const handoff::Report& report);
+
+// Connections that did not move with a completed upgrade, in words; "" if all did.
+std::string what_stayed(const handoff::Report& report);
 
 // As JSON, one line.
 std::string to_json(const Status& status);

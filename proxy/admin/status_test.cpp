@@ -27,6 +27,7 @@ Status with_upgrade() {
   report.moved = {{"idle", 3}, {"tunnel", 1}, {"upstream_idle", 5}};
   report.refused = {{"too large", 2}, {"unknown", 1}};
   report.taken_back = 9;
+  report.left_behind = 4;
   report.pauses = {10, 20, 30, {0, 0, 0, 0, 1, 3}};
   report.duration_us = 12'500;
   status.last_upgrade = LastUpgrade{"completed", "", report};
@@ -41,8 +42,17 @@ TEST(Status, HoldsEveryKeyInOneLine) {
             R"("accepted_total":7,"requests_total":8,"last_upgrade":{"result":"completed","reason":"",)"
             R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
             R"("to_version":"0.1.0","duration_ms":13,"moved":{"idle":3,"tunnel":1},"moved_total":4,"upstream_idle_moved":5,)"
-            R"("taken_back":9,"refused":3,"refused_by_reason":{"too large":2,"unknown":1},)"
+            R"("taken_back":9,"refused":3,"refused_by_reason":{"too large":2,"unknown":1},"left_behind":4,)"
             R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]}},"rollback":{"version":"0.0.9","unknown":2}})");
+}
+
+TEST(Status, SaysInWordsWhatDidNotMove) {
+  handoff::Report report;
+  report.from.pid = 4711;
+  EXPECT_EQ(what_stayed(report), "");
+  report.left_behind = 4;
+  report.left_behind_ms = 1'500;
+  EXPECT_EQ(what_stayed(report), "4 connections could not move and were left with PID 4711 for at most 2 s");
 }
 
 TEST(Status, WithoutAnUpgradeIsNull) {

@@ -43,7 +43,7 @@ inline handoff::UniqueFd make_listener(int family) {
     address.length = sizeof(sockaddr_in);
   }
   require(::bind(socket.get(), address.get(), address.length) == 0, "bind");
-  require(::listen(socket.get(), 128) == 0, "listen");
+  require(::listen(socket.get(), 1024) == 0, "listen");
   return socket;
 }
 
@@ -65,6 +65,16 @@ class Client {
   void send(std::string_view bytes) {
     require(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()),
             "send");
+  }
+  // False: the other side does not take all of it now, or has ended.
+  bool send_what_goes(std::string_view bytes) {
+    const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent == static_cast<ssize_t>(bytes.size());
+  }
+  // The kernel takes little of what is not read.
+  void shorten_reading() {
+    const int bytes = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   }
   void end_sending() { ::shutdown(socket_.get(), SHUT_WR); }
 

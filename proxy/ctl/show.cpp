@@ -98,7 +98,8 @@ std::string upgrade_report(const json::object& upgrade) {
   const json::object& pause = upgrade.at("pause_us").as_object();
   std::string table;
   const std::string reason = text(upgrade, "reason");
-  add(table, "result", text(upgrade, "result") + (reason.empty() ? "" : ": " + reason));
+  const std::string result = text(upgrade, "result");
+  add(table, "result", result + (reason.empty() ? "" : (result == "completed" ? ", but " : ": ") + reason));
   add(table, "generation",
       fmt::format("{} to {}", number(upgrade, "from_generation"), number(upgrade, "to_generation")));
   add(table, "PID", fmt::format("{} to {}", number(upgrade, "from_pid"), number(upgrade, "to_pid")));

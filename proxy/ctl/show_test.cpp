@@ -48,6 +48,10 @@ TEST(Show, AReportHasALineForEachQuestion) {
             "taken back     6\n"
             "refused        2 (too large 2)\n"
             "pause          p50 1.0 ms, p99 2.0 ms, max 3.5 ms\n");
+  std::string partly = upgrade;
+  partly.replace(partly.find(R"("reason":"")"), 11, R"("reason":"3 connections could not move")");
+  const std::string report = upgrade_report(json::parse(partly).as_object());
+  EXPECT_EQ(report.find("result         completed, but 3 connections could not move\n"), 0u) << report;
   EXPECT_NE(status_table(status(upgrade)).find("\nlast upgrade\nresult         completed\n"), std::string::npos);
 }
 

@@ -4,6 +4,7 @@
 // that there are some, so between two events every state is whole and can be frozen.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -57,6 +58,15 @@ class Loop {
   static constexpr std::int64_t tick_ms = 50;
   std::function<void(std::int64_t now_ms)> on_tick;
 
+  // How many sockets there are in all loops that are given the same counter, which outlives them.
+  void count_sockets_in(std::atomic<std::uint64_t>& counter) { sockets_ = &counter; }
+  void socket_opened() {
+    if (sockets_ != nullptr) sockets_->fetch_add(1, std::memory_order_relaxed);
+  }
+  void socket_closed() {
+    if (sockets_ != nullptr) sockets_->fetch_sub(1, std::memory_order_relaxed);
+  }
+
   // CLOCK_MONOTONIC at the beginning of this round of events.
   std::int64_t now_ms() const { return now_ms_; }
 
@@ -83,6 +93,7 @@ class Loop {
   std::int64_t now_ms_ = 0;
   std::int64_t next_tick_ms_ = 0;
   bool stopped_ = false;
+  std::atomic<std::uint64_t>* sockets_ = nullptr;
 };
 
 }  // namespace baton::runtime

@@ -21,12 +21,15 @@ void Socket::unwatch() {
 
 void Socket::close() {
   unwatch();
-  if (shared_ && fd_) ::shutdown(fd_.get(), SHUT_RDWR);
+  if (!fd_) return;
+  if (shared_) ::shutdown(fd_.get(), SHUT_RDWR);
   fd_.reset();
+  loop_.socket_closed();
 }
 
 handoff::UniqueFd Socket::release() {
   unwatch();
+  if (fd_) loop_.socket_closed();
   return std::move(fd_);
 }
 

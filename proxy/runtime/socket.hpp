@@ -29,7 +29,9 @@ enum class Io {
 
 class Socket final : public EventHandler {
  public:
-  Socket(Loop& loop, handoff::UniqueFd fd, SocketOwner& owner) : loop_(loop), fd_(std::move(fd)), owner_(&owner) {}
+  Socket(Loop& loop, handoff::UniqueFd fd, SocketOwner& owner) : loop_(loop), fd_(std::move(fd)), owner_(&owner) {
+    if (fd_) loop_.socket_opened();
+  }
   ~Socket() override { close(); }
 
   // Registers it, edge-triggered for all events; false: the kernel has no room.

@@ -1,6 +1,7 @@
 #include "proxy/upstream/pool.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace baton::upstream {
@@ -102,7 +103,7 @@ void Pool::close(IdleConnection& idle) {
 
 IdleConnection Pool::take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms) {
   while (!server.idle_.empty()) {
-    if (quiet_within_ms != 0 && server.idle_.back().since_ms + quiet_within_ms <= now_ms) return {};
+    if (quiet_within_ms != 0 && server.idle_.back().since_ms + quiet_within_ms <= now_ms) break;
     IdleConnection idle = std::move(server.idle_.back());
     server.idle_.pop_back();
     if (quiet_within_ms == 0 || idle.stream->is_quiet(idle.leg, now_ms)) {
@@ -111,14 +112,30 @@ IdleConnection Pool::take(Server& server, std::int64_t now_ms, std::int64_t quie
     }
     close(idle);
   }
+  ++server.missed_;
   return {};
+}
+
+void Pool::begin_adopting() {
+  for (auto& [name, upstream] : upstreams_) {
+    for (const auto& server : upstream.servers_) server->missed_ = 0;
+  }
+}
+
+void Pool::adopt(Server& server, IdleConnection idle) {
+  if (server.missed_ == 0) return give(server, std::move(idle));
+  --server.missed_;
+  ++idle_;
+  close(idle);
 }
 
 void Pool::give(Server& server, IdleConnection idle) {
   idle.stream->socket().set_owner(*this);
   ++idle_;
   if (server.idle_.size() >= idle_per_server_max) return close(idle);
-  server.idle_.push_back(std::move(idle));
+  auto place = server.idle_.end();
+  while (place != server.idle_.begin() && std::prev(place)->since_ms > idle.since_ms) --place;
+  server.idle_.insert(place, std::move(idle));
 }
 
 void Pool::expire(std::int64_t now_ms, std::int64_t idle_ms) {
@@ -140,7 +157,7 @@ bool Pool::trim(std::size_t most) {
       for (const auto& server : upstream.servers_) {
         if (server->idle_.empty() || idle_ <= most) continue;
         close(server->idle_.front());
-        server->idle_.erase(server->idle_.begin());
+        server->idle_.pop_front();
       }
     }
   }
@@ -151,8 +168,8 @@ bool Pool::leave_one(Leaving& leaving) {
   for (auto& [name, upstream] : upstreams_) {
     for (const auto& server : upstream.servers_) {
       if (server->idle_.empty()) continue;
-      leaving = {name, server->address, std::move(server->idle_.back())};
-      server->idle_.pop_back();
+      leaving = {name, server->address, std::move(server->idle_.front())};
+      server->idle_.pop_front();
       --idle_;
       return true;
     }

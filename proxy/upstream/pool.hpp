@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,7 +64,8 @@ class Server final : public tls::SessionSink {
   int weight;
   int turn_ = 0;                       // smooth weighted round robin: who has the most goes next
   std::int64_t failed_until_ms_ = 0;
-  std::vector<IdleConnection> idle_;   // the one used last is taken first
+  unsigned missed_ = 0;                // Pool::adopt
+  std::deque<IdleConnection> idle_;    // by their time; the one used last is taken first, so that the others grow old
   std::vector<tls::SessionPtr> sessions_;
 };
 
@@ -104,14 +106,20 @@ class Pool final : public runtime::SocketOwner {
   // An idle connection to the server, or none (no stream). With `quiet_within_ms` only one that has been idle for less, and
   // that a look has just shown open: for requests that must not be sent twice.
   IdleConnection take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms);
+  // It takes its place by `since_ms`: what comes from another process may be older than what is here.
   void give(Server& server, IdleConnection idle);
+
+  // One that another process had. Where a connection was asked for since `begin_adopting` and there was none, somebody
+  // had to connect, and one that comes now would be one too many: it is closed.
+  void adopt(Server& server, IdleConnection idle);
+  void begin_adopting();
 
   void expire(std::int64_t now_ms, std::int64_t idle_ms);
   // Closes the oldest of each server in turn until at most `most` are left. True: some were closed.
   bool trim(std::size_t most);
   std::size_t idle() const { return idle_; }
 
-  // Takes one out, for a handover.
+  // Takes one out, for a handover: of a server's the oldest.
   struct Leaving {
     std::string upstream;
     state::SocketAddress server;

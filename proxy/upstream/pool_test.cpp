@@ -146,6 +146,29 @@ TEST_F(PoolTest, LetsEachLeaveOnceForAHandover) {
   EXPECT_EQ(pool.idle(), 0U);
 }
 
+TEST_F(PoolTest, KeepsTheOrderThroughAHandoverWhateverComesFirst) {
+  handoff::UniqueFd theirs[4];
+  Pool next{loop, {servers({1, 1})}};
+  Server& there = *next.find("app")->find(address(1));
+  for (int i = 0; i < 3; ++i) pool.give(server, connection(theirs[i], 100 * i));
+  next.give(there, connection(theirs[3], 150));        // used there before the others came
+  for (Pool::Leaving leaving; pool.leave_one(leaving);) next.give(there, std::move(leaving.connection));
+  std::vector<std::int64_t> order;
+  for (IdleConnection taken; (taken = next.take(there, 200, 0)).stream;) order.push_back(taken.since_ms);
+  EXPECT_EQ(order, (std::vector<std::int64_t>{200, 150, 100, 0})) << "the others grow old";
+}
+
+TEST_F(PoolTest, AdoptsOnlyAsManyAsNobodyHadToConnectForMeanwhile) {
+  handoff::UniqueFd theirs[3];
+  EXPECT_EQ(pool.take(server, 0, 0).stream, nullptr);
+  pool.begin_adopting();
+  EXPECT_EQ(pool.take(server, 0, 0).stream, nullptr) << "which is connected";
+  for (int i = 0; i < 3; ++i) pool.adopt(server, connection(theirs[i], i));
+  EXPECT_EQ(pool.idle(), 2U);
+  char byte;
+  EXPECT_EQ(::recv(theirs[0].get(), &byte, 1, 0), 0) << "the one too many is closed";
+}
+
 TEST_F(PoolTest, KeepsThroughANewConfigurationWhatIsStillInIt) {
   handoff::UniqueFd theirs[2];
   pool.give(server, connection(theirs[0], 0));
