@@ -53,7 +53,7 @@ void Connection::reconfigured() {
   look_up_place();
   if (connect_deadline_ms_ == 0) return set_deadline();
   // A connect that is under way goes to a server that may be gone: it is begun anew.
-  drop_upstream();
+  close_upstream();
   run();
 }
 
@@ -96,7 +96,7 @@ void Connection::note_shared() {
 }
 
 void Connection::freeze() {
-  if (connect_deadline_ms_ != 0) drop_upstream();
+  if (connect_deadline_ms_ != 0) close_upstream();
   client_.freeze();
   if (upstream_) upstream_->freeze();
   worker_.deadlines().clear(*this);
@@ -219,15 +219,19 @@ bool Connection::read_legs() {
           state_.client.read_ended = progress = true;
           break;
         case Io::failed:
-          if (!client_.failure().empty()) worker_.note_tls_failure(state_, client_.failure());
-          close(false);
+          if (client_.failure().empty()) {
+            obey(http1::client_lost(state_));
+          } else {
+            worker_.note_tls_failure(state_, client_.failure());
+            close(false);                    // not by a reset, which could overtake the alert
+          }
           return true;
         case Io::would_block:
           break;
       }
-    } else if (client_.socket().broken()) {
+    } else if (client_.socket().broken() && !state_.client.was_reset) {
       // The client has reset the connection: nobody is left to answer.
-      close(false);
+      obey(http1::client_write_failed(state_));
       return true;
     }
   }
@@ -250,6 +254,10 @@ bool Connection::read_legs() {
         case Io::would_block:
           break;
       }
+    } else if (upstream_->socket().broken() && !state_.upstream->was_reset &&
+               std::holds_alternative<state::Tunnel>(state_.protocol)) {
+      http1::upstream_write_failed(state_);
+      progress = true;
     }
   }
   return progress;
@@ -279,7 +287,7 @@ bool Connection::write_legs() {
         progress = true;
         break;
       case Io::failed:
-        close(false);
+        obey(http1::client_write_failed(state_));
         return true;
       default:
         break;
@@ -289,9 +297,9 @@ bool Connection::write_legs() {
 }
 
 bool Connection::obey(Ask ask) {
-  // The engine drops an upstream leg by forgetting it.
+  // The engine gives an upstream leg up by forgetting it.
   const auto follow = [this] {
-    if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) drop_upstream();
+    if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) cut_upstream();
   };
   follow();
   while (ask == Ask::connect) {
@@ -304,6 +312,10 @@ bool Connection::obey(Ask ask) {
       return true;
     case Ask::park:
       park_upstream();
+      return true;
+    case Ask::close_upstream:
+      state_.upstream.reset();
+      close_upstream();
       return true;
     case Ask::exchange_ended:
       log_exchange();
@@ -343,7 +355,7 @@ void Connection::log_exchange() {
 void Connection::close(bool with_reset) {
   log_exchange();
   if (std::holds_alternative<state::Tunnel>(state_.protocol) && !state_.upstream) ++worker_.counters.tunnels_unreached;
-  drop_upstream();
+  drop_upstream(!state_.upstream || !state_.upstream->is_over());
   if (with_reset) {
     client_.socket().close_with_reset();
   } else {

@@ -57,7 +57,7 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
 Ask Connection::not_connected(std::string_view why, http1::Loss loss) {
   server_->note_failure(worker_.now_ms());
   worker_.note_connect_failure(server_->address, why);
-  drop_upstream();
+  close_upstream();
   return http1::upstream_lost(state_, loss, context());
 }
 
@@ -119,17 +119,25 @@ void Connection::park_upstream() {
   state_.upstream.reset();
   // A FIN may have come with the last bytes.
   const bool is_quiet = !upstream_->readable(leg) || upstream_->is_quiet(leg, worker_.now_ms());
-  if (server_ == nullptr || worker_.stopping() || !is_quiet) return drop_upstream();
+  if (server_ == nullptr || worker_.stopping() || !is_quiet) return close_upstream();
   worker_.pool().give(*server_, {std::move(upstream_), std::move(leg), worker_.now_ms()});
   server_ = nullptr;
 }
 
-void Connection::drop_upstream() {
+void Connection::close_upstream() { drop_upstream(false); }
+
+void Connection::cut_upstream() { drop_upstream(true); }
+
+void Connection::drop_upstream(bool with_reset) {
   connect_deadline_ms_ = 0;
   server_ = nullptr;
   shaking_.reset();
   if (!upstream_) return;
-  upstream_->socket().close();
+  if (with_reset) {
+    upstream_->socket().close_with_reset();
+  } else {
+    upstream_->socket().close();
+  }
   worker_.loop().dispose(std::move(upstream_));
 }
 

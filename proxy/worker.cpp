@@ -101,9 +101,13 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
   loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
 }
 
+// What is served here yet is cut: an end in good order would make it look complete. What was offered may have become
+// another process's.
 Worker::~Worker() {
-  for (Connection* connection = first_; connection != nullptr;) delete std::exchange(connection, connection->next_);
-  for (Connection* connection : at_boundary_) delete connection;
+  wake_ = nullptr;
+  for (Connection* connection : at_boundary_) list(*connection);
+  cut_all();
+  flush_access();
   for (auto& [id, connection] : offered_) delete connection;
 }
 

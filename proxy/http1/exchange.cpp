@@ -73,10 +73,11 @@ Ask end_exchange(ConnectionState& state, const Context& context) {
   const auto& response = std::get<ResponseRelayed>(relaying.response);
   if (state.upstream) {
     const UpstreamLeg& upstream = *state.upstream;
-    const bool reusable = response.upstream_keep_alive && has_ended(relaying.request.body) &&
-                          !relaying.upload_abandoned && !upstream.read_ended && !upstream.write_ended &&
-                          upstream.unread.empty() && upstream.all_sent();
+    const bool is_whole = has_ended(relaying.request.body) && !relaying.upload_abandoned && upstream.all_sent();
+    const bool reusable = is_whole && response.upstream_keep_alive && !upstream.read_ended && !upstream.write_ended &&
+                          upstream.unread.empty();
     if (reusable) return Ask::park;
+    if (is_whole) return Ask::close_upstream;
     state.upstream.reset();
   }
   if (!state.client.all_sent()) {
@@ -118,7 +119,7 @@ Ask relay(ConnectionState& state, const Context& context) {
   auto& response = std::get<ResponseRelayed>(relaying.response);
   switch (relay_download(state, response, context)) {
     case Download::broken:
-      return Ask::reset;
+      return state.client.all_sent() ? Ask::reset : Ask::wait;      // what came before it is the client's
     case Download::going_on:
       return cut_short ? Ask::reset : Ask::wait;
     case Download::ended:
@@ -134,6 +135,7 @@ Ask tunnelled(ConnectionState& state, const Context& context) {
     case tunnel::Need::end_client_writing: return Ask::end_client_writing;
     case tunnel::Need::end_upstream_writing: return Ask::end_upstream_writing;
     case tunnel::Need::close: return Ask::close;
+    case tunnel::Need::reset: return Ask::reset;
   }
   return Ask::wait;
 }
@@ -208,7 +210,11 @@ Ask upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
   auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) {
     Tunnel& tunnel = std::get<Tunnel>(state.protocol);
-    if (state.upstream || loss == Loss::unreachable) return Ask::reset;
+    if (state.upstream) {
+      tunnel::note_lost(*state.upstream);
+      return Ask::wait;
+    }
+    if (loss == Loss::unreachable) return Ask::reset;
     if (tunnel.attempts < attempts_max) ++tunnel.attempts;
     return tunnel.attempts < std::min(context.servers, attempts_max) ? Ask::connect : Ask::reset;
   }
@@ -223,19 +229,35 @@ Ask upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
   auto* relaying = std::get_if<Relaying>(&http1->phase);
   if (relaying == nullptr) return Ask::close;
   if (std::holds_alternative<ResponseAwaited>(relaying->response)) return retry_or_answer(state, 502, context);
-  return Ask::reset;
+  // What came of the response goes on before the client is reset; it may even be all of it.
+  if (!state.upstream) return Ask::reset;
+  state.upstream->read_ended = state.upstream->was_reset = true;
+  upstream_write_failed(state);
+  return Ask::wait;
 }
 
 void upstream_write_failed(ConnectionState& state) {
+  auto* http1 = std::get_if<Http1>(&state.protocol);
+  if (http1 == nullptr) return tunnel::note_write_failed(*state.upstream);
   state.upstream->drop_unsent();
-  if (auto* http1 = std::get_if<Http1>(&state.protocol)) {
-    if (auto* relaying = std::get_if<Relaying>(&http1->phase)) relaying->upload_abandoned = true;
-  }
+  if (auto* relaying = std::get_if<Relaying>(&http1->phase)) relaying->upload_abandoned = true;
+}
+
+Ask client_lost(ConnectionState& state) {
+  if (!std::holds_alternative<Tunnel>(state.protocol) || !state.upstream) return Ask::reset;
+  tunnel::note_lost(state.client);
+  return Ask::wait;
+}
+
+Ask client_write_failed(ConnectionState& state) {
+  if (!std::holds_alternative<Tunnel>(state.protocol) || !state.upstream) return Ask::reset;
+  tunnel::note_write_failed(state.client);
+  return Ask::wait;
 }
 
 Ask expire(ConnectionState& state, const Context& context) {
   auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return Ask::close;
+  if (http1 == nullptr) return Ask::reset;      // neither side has said that it has ended
   if (std::holds_alternative<AwaitingRequest>(http1->phase)) {
     if (state.client.unread.empty()) return Ask::close;
     note_access(*http1, context, nullptr, state.client.unread.view());
@@ -251,7 +273,9 @@ Ask expire(ConnectionState& state, const Context& context) {
 
 std::int64_t deadline_ms(const ConnectionState& state, const Rules& rules) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return state.upstream ? tunnel::last_progress_ms(state) + rules.tunnel_idle_ms : never;
+  if (http1 == nullptr) {
+    return state.upstream ? tunnel::deadline_ms(state, rules.tunnel_idle_ms, rules.send_ms) : never;
+  }
   if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
     return awaiting->since_ms + (state.client.unread.empty() ? rules.idle_ms : rules.head_ms);
   }

@@ -68,14 +68,16 @@ enum class Ask {
   wait,                   // for bytes, room, or the deadline
   connect,                // an upstream leg for the request in Connecting; then set state.upstream
   park,                   // the upstream leg is idle and reusable: take it out of the state
+  close_upstream,         // it has served its exchange and cannot be used again: the same, and end it in good order
   exchange_ended,         // log `access`; the connection is at a boundary, or lingers
   end_client_writing,     // shutdown(SHUT_WR) of the client leg
   end_upstream_writing,   // the same of the upstream leg
   close,                  // the connection is over
-  reset,                  // over, and the client must not take what it has for the whole: end it by RST
+  reset,                  // over, and nobody must take what it has for the whole: end both legs by RST
 };
 
-// The engine drops an upstream leg by clearing state.upstream: whoever runs it then closes that socket.
+// The engine gives an upstream leg up by clearing state.upstream: whoever runs it then resets that socket, so that the
+// server does not take a part for the whole.
 Ask advance(state::ConnectionState& state, const Context& context);
 
 // Why there is no upstream leg, or no more.
@@ -89,6 +91,10 @@ Ask upstream_lost(state::ConnectionState& state, Loss loss, const Context& conte
 
 // The upstream takes no more bytes. Its response may still be read.
 void upstream_write_failed(state::ConnectionState& state);
+
+// The same of the client: reading failed, or it takes no more bytes.
+Ask client_lost(state::ConnectionState& state);
+Ask client_write_failed(state::ConnectionState& state);
 
 // The deadline has come.
 Ask expire(state::ConnectionState& state, const Context& context);

@@ -100,6 +100,31 @@ TEST(Exchange, HoldsNoMoreOfAResponseThanItsBuffersForASlowClient) {
   EXPECT_EQ(dialogue.seen().client, head + body);
 }
 
+TEST(Exchange, AResponseThatWasWholeBeforeItsServerResetIsPassedOnWhole) {
+  Dialogue dialogue;
+  dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.client_reads = false;
+  const std::string response = "HTTP/1.1 200 OK\r\nContent-Length: 1500\r\n\r\n" + std::string(1500, 'b');
+  dialogue.take(upstream(response));
+  dialogue.take(upstream_resets);
+  EXPECT_LT(dialogue.state().client.unsent.size(), response.size()) << "some of it waits behind";
+  dialogue.client_reads = true;
+  dialogue.take(upstream(""));
+  EXPECT_EQ(dialogue.seen().client, response);
+  EXPECT_EQ(dialogue.seen().end, Seen::End::open);
+}
+
+TEST(Exchange, ATunnelWhoseClientWasResetWaitsForItsServerNoLongerThanForAnyReader) {
+  Dialogue dialogue;
+  dialogue.take(client(request("GET / HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n")));
+  dialogue.take(upstream("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"));
+  dialogue.upstream_reads = false;
+  dialogue.take(client("unread"));
+  dialogue.take(client_resets);
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.send_ms);
+}
+
 TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
   Dialogue dialogue;
   dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
