@@ -21,13 +21,15 @@ Ask answer(ConnectionState& state, const Context& context, std::uint16_t status,
   Http1& http1 = http1_of(state);
   state.upstream.reset();
   if (state.client.unsent.empty()) state.client.write_at_ms = context.now_ms;
-  write_own_response({.status = status, .close = true, .head_only = head_only,
-                      .unix_time_s = context.unix_us / 1'000'000}, state.client.unsent);
+  const std::size_t content_bytes =
+      write_own_response({.status = status, .close = true, .head_only = head_only,
+                          .unix_time_s = context.unix_us / 1'000'000}, state.client.unsent);
   if (http1.access.started_ms == 0) {
     http1.access.started_ms = context.now_ms;
     http1.access.started_unix_us = context.unix_us;
   }
   http1.access.status = status;
+  http1.access.response_bytes = content_bytes;
   http1.phase = Answering{};
   return advance(state, context);
 }
@@ -176,7 +178,10 @@ Ask retry_or_answer(ConnectionState& state, std::uint16_t status, const Context&
   const Relaying relaying = std::get<Relaying>(http1.phase);
   const bool stale = state.upstream && state.upstream->reused;
   const unsigned attempts = relaying.attempts + (stale ? 0u : 1u);
-  const bool again = relaying.held != 0 && state.upstream->unread.empty() && (stale || attempts < context.servers);
+  // What is no response, on a connection that has served before, belongs to an exchange before this one.
+  const std::string_view came = state.upstream->unread.view();
+  const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
+  const bool again = relaying.held != 0 && is_unanswered && (stale || attempts < context.servers);
   if (!again) return answer(state, context, status, relaying.request.head_only);
   state.upstream.reset();
   http1.phase = Connecting{.request = relaying.request,
@@ -258,9 +263,9 @@ Ask client_write_failed(ConnectionState& state) {
 Ask expire(ConnectionState& state, const Context& context) {
   auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) return Ask::reset;      // neither side has said that it has ended
-  if (std::holds_alternative<AwaitingRequest>(http1->phase)) {
+  if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
     if (state.client.unread.empty()) return Ask::close;
-    note_access(*http1, context, nullptr, state.client.unread.view());
+    note_access(*http1, awaiting->since_ms, context, nullptr, state.client.unread.view());
     return answer(state, context, 408, false);
   }
   if (std::holds_alternative<Lingering>(http1->phase)) return Ask::close;

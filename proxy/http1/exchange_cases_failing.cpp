@@ -183,6 +183,27 @@ void cases_of_attempts(std::vector<Case>& cases) {
                    {.client = own(502), .client_ended = true, .end = End::closed,
                     .upstreams = {{get_forwarded, Fate::cut}, {get_forwarded, Fate::cut}}, .statuses = {502}},
                    attempts({}, 2)});
+  cases.push_back({"a connection on which something else came first is stale: the request goes again",
+                   {client(get), upstream("<"), upstream(ok)},
+                   {.client = ok, .upstreams = {{get_forwarded, Fate::cut}, {get_forwarded, Fate::parked}},
+                    .statuses = {200}},
+                   attempts({Attempt::pooled, Attempt::fresh})});
+  cases.push_back({"a connection on which something else came first, and what must not be sent twice",
+                   {client(request("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x"), upstream("<"), client_ends},
+                   {.client = own(502), .client_ended = true, .end = End::closed,
+                    .upstreams = {{forwarded("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x", Fate::cut}},
+                    .statuses = {502}},
+                   attempts({Attempt::pooled, Attempt::fresh})});
+  cases.push_back({"a server that answers nonsense on a fresh connection is not stale",
+                   {client(get), upstream("<"), client_ends},
+                   {.client = own(502), .client_ended = true, .end = End::closed,
+                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
+                   attempts({}, 2)});
+  cases.push_back({"a connection that breaks within a response head was not stale",
+                   {client(get), upstream("HTTP/1.1 2"), upstream_resets, client_ends},
+                   {.client = own(502), .client_ended = true, .end = End::closed,
+                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
+                   attempts({Attempt::pooled, Attempt::fresh})});
   cases.push_back({"after an interim response nothing goes again",
                    {client(get), upstream("HTTP/1.1 102 Processing\r\n\r\n"), upstream_resets, client_ends},
                    {.client = "HTTP/1.1 102 Processing\r\n\r\n" + own(502), .client_ended = true, .end = End::closed,

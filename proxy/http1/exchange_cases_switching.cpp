@@ -30,14 +30,9 @@ std::vector<Case> cases_of_switching() {
                     .statuses = {200}}});
   std::string eleven;
   for (int i = 0; i < 11; ++i) eleven += "HTTP/1.1 102 Processing\r\n\r\n";
-  const std::string ten = eleven.substr(0, eleven.size() / 11 * 10);
-  cases.push_back({"too many interim responses",
-                   {client(get), upstream(eleven), client_ends},
-                   {.client = ten + own(502),
-                    .client_ended = true,
-                    .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::cut}},
-                    .statuses = {502}}});
+  cases.push_back({"many interim responses are none too many",
+                   {client(get), upstream(eleven), upstream(ok)},
+                   {.client = eleven + ok, .upstreams = {{get_forwarded, Fate::parked}}, .statuses = {200}}});
   const std::string expects = "Content-Length: 5\r\nExpect: 100-continue\r\n";
   cases.push_back({"a client waits for 100 before it sends its body",
                    {client(request("POST / HTTP/1.1", expects)), upstream("HTTP/1.1 100 Continue\r\n\r\n"),

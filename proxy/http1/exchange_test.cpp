@@ -139,6 +139,54 @@ TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
             forwarded("PUT / HTTP/1.1", "Content-Length: 100000\r\n") + body);
 }
 
+// ── What interim responses may cost ───────────────────────────────────────────────────────────────────────────────
+
+std::string interim_responses(std::size_t count) {
+  std::string all;
+  for (std::size_t i = 0; i < count; ++i) all += "HTTP/1.1 102 Processing\r\n\r\n";
+  return all;
+}
+
+TEST(Exchange, PassesOnAsManyInterimResponsesAsProgressReportsNeed) {
+  Dialogue dialogue;
+  dialogue.take(client(request("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello"));
+  dialogue.take(upstream(interim_responses(1'000)));
+  dialogue.take(client("more"));
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(dialogue.seen().client, interim_responses(1'000) + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+TEST(Exchange, AnEndlessStreamOfInterimResponsesIs502) {
+  Dialogue dialogue;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.take(upstream(interim_responses(20'000)));
+  EXPECT_TRUE(dialogue.seen().client.ends_with(own(502)));
+  EXPECT_LT(dialogue.seen().client.size(), interim_responses(20'000).size());
+}
+
+TEST(Exchange, InterimResponsesMayGoOnForEverIfTheyAreSlow) {
+  Dialogue dialogue;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  for (int i = 0; i < 20'000; ++i) {
+    dialogue.now_ms += 10;
+    dialogue.take(upstream(interim_responses(1)));
+  }
+  EXPECT_EQ(dialogue.seen().client, interim_responses(20'000));
+}
+
+TEST(Exchange, HoldsNoMoreOfInterimResponsesThanItsBuffersForASlowClient) {
+  Dialogue dialogue;
+  dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.client_reads = false;
+  dialogue.take(upstream(interim_responses(1'000)));
+  EXPECT_LE(dialogue.state().client.unsent.size(), 2048U);
+  EXPECT_LE(dialogue.state().upstream->unread.size(), 1024U);
+  dialogue.client_reads = true;
+  dialogue.take(upstream(""));
+  EXPECT_EQ(dialogue.seen().client, interim_responses(1'000));
+}
+
 // ── Deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 TEST(Exchange, AHeadIsTimedFromItsFirstByteAndIdlenessFromTheLastResponse) {
@@ -233,6 +281,26 @@ TEST(Exchange, KeepsForTheAccessLogWhatARequestSaid) {
   EXPECT_EQ(access.user_agent, "u");
   EXPECT_EQ(access.referer, "r");
   EXPECT_EQ(access.response_bytes, 5U) << "of content, not of chunks";
+}
+
+TEST(Exchange, TheAccessLogKnowsTheBytesOfOurOwnAnswers) {
+  Dialogue dialogue;
+  dialogue.take(client("nonsense\r\n\r\n"));
+  EXPECT_EQ(std::get<state::Http1>(dialogue.state().protocol).access.response_bytes, 16U) << "400 Bad Request";
+  Dialogue head;
+  head.take(client("HEAD / HTTP/1.1\r\n\r\n"));
+  EXPECT_EQ(std::get<state::Http1>(head.state().protocol).access.response_bytes, 0U);
+}
+
+TEST(Exchange, LastsSinceTheFirstByteOfItsHead) {
+  Dialogue dialogue;
+  const std::int64_t begin = dialogue.now_ms;
+  dialogue.take(client("GET / HTTP/1.1\r\nHos"));
+  dialogue.now_ms += 7'000;
+  dialogue.take(client("t: a\r\n\r\n"));
+  const auto& access = std::get<state::Http1>(dialogue.state().protocol).access;
+  EXPECT_EQ(access.started_ms, begin);
+  EXPECT_EQ(access.started_unix_us, -7'000'000) << "the clock of this test stands at 0";
 }
 
 }  // namespace

@@ -9,10 +9,11 @@ namespace baton::http1 {
 
 using namespace state;
 
-void note_access(Http1& http1, const Context& context, const RequestHead* head, std::string_view first_line) {
+void note_access(Http1& http1, std::int64_t since_ms, const Context& context, const RequestHead* head,
+                 std::string_view first_line) {
   AccessRecord& access = http1.access;
-  access.started_ms = context.now_ms;
-  access.started_unix_us = context.unix_us;
+  access.started_ms = since_ms;
+  access.started_unix_us = context.unix_us - (context.now_ms - since_ms) * 1000;
   access.status = 0;
   access.response_bytes = 0;
   if (!context.rules.keep_access) return;
@@ -53,7 +54,8 @@ Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t h
   ++http1.requests;
   const HeadError error = read_request_head(state, head_bytes, {rules.uri_bytes, rules.fields}, context);
   const RequestHead& head = context.scratch.request;
-  note_access(http1, context, error ? nullptr : &head, state.client.unread.view());
+  const std::int64_t since_ms = std::get<AwaitingRequest>(http1.phase).since_ms;
+  note_access(http1, since_ms, context, error ? nullptr : &head, state.client.unread.view());
   if (error) return answer(state, context, error.status, head.method == Method::head);
 
   const RequestMeaning& meaning = context.scratch.meaning;
@@ -93,12 +95,12 @@ Ask await_request(ConnectionState& state, AwaitingRequest& phase, const Context&
   const HeadEnd end = find_head_within(unread, context.rules, phase.scanned);
   phase.scanned = std::max(phase.scanned, 1u);       // a head has begun
   if (end.found == HeadEnd::Found::malformed) {
-    note_access(http1_of(state), context, nullptr, unread.view());
+    note_access(http1_of(state), phase.since_ms, context, nullptr, unread.view());
     return answer(state, context, 400, false);
   }
   if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
   if (unread.size() >= context.rules.head_bytes) {
-    note_access(http1_of(state), context, nullptr, unread.view());
+    note_access(http1_of(state), phase.since_ms, context, nullptr, unread.view());
     const bool in_request_line = unread.view().substr(0, context.rules.head_bytes).find('\n') == std::string_view::npos;
     return answer(state, context, in_request_line ? 414 : 431, false);
   }

@@ -146,7 +146,8 @@ struct Reader {
       case wire::Relaying::kAwaited: {
         auto& awaited = out.response.emplace<ResponseAwaited>();
         awaited.scanned = in.awaited().scanned();
-        return fits(in.awaited().interim(), awaited.interim);
+        awaited.interim_bytes = in.awaited().interim_bytes();
+        return true;
       }
       case wire::Relaying::kRelayed: {
         auto& relayed = out.response.emplace<ResponseRelayed>();

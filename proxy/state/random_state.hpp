@@ -202,7 +202,7 @@ class RandomState {
     state.upstream = upstream();
     if (coin()) {
       relaying.response =
-          ResponseAwaited{up_to(state.upstream->unread.size()), static_cast<std::uint8_t>(below(11))};
+          ResponseAwaited{up_to(state.upstream->unread.size()), below(1'000'000)};
     } else {
       const BodyFraming body = framing(false);
       if (std::holds_alternative<NoBody>(body) && coin()) state.upstream.reset();

@@ -96,7 +96,7 @@ struct Connecting {
 // No byte of the final response has been passed on.
 struct ResponseAwaited {
   std::uint32_t scanned = 0;
-  std::uint8_t interim = 0;           // 1xx responses seen
+  std::uint64_t interim_bytes = 0;    // of the 1xx responses seen
   bool operator==(const ResponseAwaited&) const = default;
 };
 

@@ -106,7 +106,7 @@ void write(const Relaying& relaying, wire::Relaying& out) {
   std::visit(Overloaded{
                  [&](const ResponseAwaited& awaited) {
                    out.mutable_awaited()->set_scanned(awaited.scanned);
-                   out.mutable_awaited()->set_interim(awaited.interim);
+                   out.mutable_awaited()->set_interim_bytes(awaited.interim_bytes);
                  },
                  [&](const ResponseRelayed& relayed) {
                    write(relayed.body, *out.mutable_relayed()->mutable_body());
