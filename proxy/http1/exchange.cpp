@@ -150,20 +150,24 @@ bool awaits_body(const ConnectionState& state, const Relaying& relaying) {
 
 std::int64_t relaying_deadline(const ConnectionState& state, const Relaying& relaying, const Rules& rules) {
   std::int64_t deadline = never;
+  const auto* relayed = std::get_if<ResponseRelayed>(&relaying.response);
+  const bool may_be_quiet = relayed != nullptr && relayed->may_be_quiet;
   if (!state.client.all_sent()) deadline = std::min(deadline, state.client.write_at_ms + rules.send_ms);
   const bool body_awaited = awaits_body(state, relaying);
   const bool continue_awaited = relaying.request.expects_continue;
   if (body_awaited && !continue_awaited) {
     std::int64_t since = std::max(state.client.read_at_ms, state.client.write_at_ms);
     if (state.upstream) since = std::max(since, state.upstream->write_at_ms);     // then it became the client's turn
-    deadline = std::min(deadline, since + rules.body_ms);
+    // Beside a stream of responses comes a stream of requests.
+    deadline = std::min(deadline, since + (may_be_quiet ? rules.tunnel_idle_ms : rules.body_ms));
   }
-  const auto* relayed = std::get_if<ResponseRelayed>(&relaying.response);
   const bool response_ended = relayed != nullptr && has_ended(relayed->body);
   const bool client_is_slow = state.client.unsent.size() >= rules.buffer_bytes;
   if (state.upstream && !response_ended && !client_is_slow && (!body_awaited || continue_awaited)) {
     const std::int64_t since = std::max(state.upstream->read_at_ms, state.upstream->write_at_ms);
-    deadline = std::min(deadline, since + rules.response_ms);
+    deadline = std::min(deadline, since + (relayed == nullptr ? rules.response_ms
+                                           : may_be_quiet     ? rules.tunnel_idle_ms
+                                                              : rules.response_body_ms));
   }
   return deadline;
 }

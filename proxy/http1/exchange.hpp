@@ -31,6 +31,7 @@ struct Rules {
   std::int64_t send_ms = 60'000;
   std::int64_t idle_ms = 75'000;
   std::int64_t response_ms = 60'000;
+  std::int64_t response_body_ms = 300'000;
   std::int64_t tunnel_idle_ms = 3'600'000;
   bool keep_access = false;            // fill AccessRecord's texts
 };

@@ -205,8 +205,37 @@ TEST(Exchange, AResponseIsTimedFromTheLastProgressOfItsUpstream) {
   dialogue.take(client(request("GET / HTTP/1.1")));
   EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms);
   dialogue.now_ms += 1000;
-  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
+  dialogue.take(upstream("HTTP/1.1 102 Processing\r\n\r\n"));
   EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms);
+  dialogue.now_ms += 1000;
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_body_ms);
+}
+
+TEST(Exchange, AStreamMayBeSilentForAsLongAsATunnel) {
+  const auto deadline_after = [](const std::string& type) {
+    Dialogue dialogue(Freezing::always);
+    dialogue.take(client(request("GET / HTTP/1.1")));
+    dialogue.take(upstream("HTTP/1.1 200 OK\r\n" + type + "\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    return dialogue.deadline_ms() - dialogue.now_ms;
+  };
+  const Rules rules;
+  for (const char* type : {"Content-Type: text/event-stream", "content-type: Text/Event-Stream; charset=utf-8",
+                           "Content-Type: application/grpc", "Content-Type: application/grpc-web+proto"}) {
+    EXPECT_EQ(deadline_after(type), rules.tunnel_idle_ms) << type;
+  }
+  for (const char* type : {"Content-Type: text/event-streams", "Content-Type: text/plain", "Content-Type: ",
+                           "X-Content-Type: text/event-stream", "Content-Type: application/grp"}) {
+    EXPECT_EQ(deadline_after(type), rules.response_body_ms) << type;
+  }
+}
+
+TEST(Exchange, BesideAStreamOfResponsesTheRequestMayBeSilentToo) {
+  Dialogue dialogue;
+  dialogue.take(client(request("POST / HTTP/1.1", "Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.body_ms);
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.tunnel_idle_ms);
 }
 
 TEST(Exchange, AClientIsTimedWhileItHasToReadOrToSend) {

@@ -23,6 +23,17 @@ bool is_too_much(const Http1& http1, std::int64_t now_ms) {
          interim_bytes_free + elapsed_ms * interim_bytes_for_each_ms + relaying.request.body_bytes;
 }
 
+// Of a kind whose messages come whenever there is something to say.
+bool is_stream(const ResponseHead& head) {
+  constexpr std::string_view grpc = "application/grpc";         // also -web, +proto and so on
+  for (const Field& field : head.fields) {
+    if (field.id != FieldName::content_type) continue;
+    const std::string_view type = field.value.substr(0, field.value.find_first_of("; \t"));
+    return equals_ignoring_case(type, "text/event-stream") || equals_ignoring_case(type.substr(0, grpc.size()), grpc);
+  }
+  return false;
+}
+
 Ask become_tunnel(ConnectionState& state) {
   Tunnel tunnel{.upstream = state.upstream->upstream, .access = std::move(http1_of(state).access)};
   state.protocol = std::move(tunnel);
@@ -102,7 +113,7 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
                                .announce_keep_alive = request.http10 && request.keep_alive}, client.unsent);
     http1.access.status = head.status;
     unread.consume(end.bytes);
-    relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive};
+    relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};
     return Ask::wait;
   }
 }

@@ -153,6 +153,7 @@ struct Reader {
         auto& relayed = out.response.emplace<ResponseRelayed>();
         relayed.dechunk = in.relayed().dechunk();
         relayed.upstream_keep_alive = in.relayed().upstream_keep_alive();
+        relayed.may_be_quiet = in.relayed().may_be_quiet();
         return read(in.relayed().body(), relayed.body);
       }
       case wire::Relaying::RESPONSE_NOT_SET:

@@ -206,7 +206,7 @@ class RandomState {
     } else {
       const BodyFraming body = framing(false);
       if (std::holds_alternative<NoBody>(body) && coin()) state.upstream.reset();
-      relaying.response = ResponseRelayed{body, coin(), coin()};
+      relaying.response = ResponseRelayed{body, coin(), coin(), coin()};
     }
     return relaying;
   }

@@ -105,6 +105,7 @@ struct ResponseRelayed {
   BodyFraming body;
   bool dechunk = false;               // the client gets the content only (RFC 9112 §7.1.3), and then a close
   bool upstream_keep_alive = false;   // the upstream connection can be used again afterwards
+  bool may_be_quiet = false;          // an event stream, or gRPC: it may be silent for as long as a tunnel
   bool operator==(const ResponseRelayed&) const = default;
 };
 

@@ -112,6 +112,7 @@ void write(const Relaying& relaying, wire::Relaying& out) {
                    write(relayed.body, *out.mutable_relayed()->mutable_body());
                    out.mutable_relayed()->set_dechunk(relayed.dechunk);
                    out.mutable_relayed()->set_upstream_keep_alive(relayed.upstream_keep_alive);
+                   out.mutable_relayed()->set_may_be_quiet(relayed.may_be_quiet);
                  },
              },
              relaying.response);
