@@ -314,6 +314,7 @@ bool Connection::obey(Ask ask) {
       park_upstream();
       return true;
     case Ask::close_upstream:
+      upstream_->say_goodbye(*state_.upstream);
       state_.upstream.reset();
       close_upstream();
       return true;

@@ -74,6 +74,24 @@ void cases_of_requests(std::vector<Case>& cases) {
                     .statuses = {400}},
                    [](Dialogue&) {},
                    true});
+  for (const char* line : {"5;", "5;bad[=x", "5;a=\"x", "5 "}) {
+    cases.push_back({std::string("a chunk line that is none: ") + line,
+                     {client(chunked + line + "\r\nhello\r\n0\r\n\r\n"), client_ends},
+                     {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::cut}},
+                      .statuses = {400}},
+                     [](Dialogue&) {},
+                     true});
+  }
+  cases.push_back({"blanks and an extension of a stale attempt go again",
+                   {client(request("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n") + "5 ;a\r\nhello\r\n0\r\n\r\n"),
+                    upstream_resets, upstream(ok)},
+                   {.client = ok,
+                    .upstreams = {{forwarded("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n") +
+                                       "5;a\r\nhello\r\n0\r\n\r\n", Fate::cut},
+                                  {forwarded("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n") +
+                                       "5;a\r\nhello\r\n0\r\n\r\n", Fate::parked}},
+                    .statuses = {200}},
+                   [](Dialogue& dialogue) { dialogue.attempts = {Attempt::pooled, Attempt::fresh}; }});
   cases.push_back({"trailers that are none",
                    {client(chunked + "0\r\nbad trailer\r\n\r\n"), client_ends},
                    {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::cut}},

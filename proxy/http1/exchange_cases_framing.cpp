@@ -62,6 +62,13 @@ std::vector<Case> cases_of_framing() {
                                    Fate::parked},
                                   {get_forwarded, Fate::parked}},
                     .statuses = {200, 200}}});
+  cases.push_back({"blanks in the size lines of chunks go no further",
+                   {client(request("POST / HTTP/1.1", chunked_fields) + "5 ; a = b\r\nhello\r\n0\r\n\r\n"),
+                    upstream("HTTP/1.1 200 OK\r\n" + chunked_fields + "\r\n5 \r\nhello\r\n0\t ;x\r\n\r\n")},
+                   {.client = "HTTP/1.1 200 OK\r\n" + chunked_fields + "\r\n5\r\nhello\r\n0;x\r\n\r\n",
+                    .upstreams = {{forwarded("POST / HTTP/1.1", chunked_fields) + "5;a=b\r\nhello\r\n0\r\n\r\n",
+                                   Fate::parked}},
+                    .statuses = {200}}});
   cases.push_back({"a response until close ends the connection",
                    {client(get), upstream("HTTP/1.1 200 OK\r\n\r\nall of it"), upstream_ends, client_ends},
                    {.client = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it",

@@ -117,16 +117,19 @@ void let_go_of_held(ConnectionState& state, Relaying& relaying) {
 
 namespace {
 
-// Hands `bytes` of the body on. What is held for another attempt stays, as long as it fits.
-void pass_body(ConnectionState& state, Relaying& relaying, std::size_t bytes, const Context& context) {
+// Hands a piece of the body on. What is held for another attempt stays, as long as it fits.
+void pass_body(ConnectionState& state, Relaying& relaying, const BodyPiece& piece, const Context& context) {
   Leg& upstream = *state.upstream;
+  Buffer& unread = state.client.unread;
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  if (relaying.held != 0 && relaying.held + bytes > context.rules.buffer_bytes) let_go_of_held(state, relaying);
-  if (relaying.held == 0) {
-    state.client.unread.move_to(upstream.unsent, bytes);
+  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules.buffer_bytes) let_go_of_held(state, relaying);
+  if (relaying.held != 0) {
+    if (!piece.blank) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
+    relaying.held += static_cast<std::uint32_t>(piece.bytes);
+  } else if (piece.blank) {
+    unread.consume(piece.bytes);
   } else {
-    upstream.unsent.append(state.client.unread.view().substr(relaying.held, bytes));
-    relaying.held += static_cast<std::uint32_t>(bytes);
+    unread.move_to(upstream.unsent, piece.bytes);
   }
 }
 
@@ -167,7 +170,7 @@ Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& c
       if (waiting != 0) input = input.substr(0, buffer_bytes - waiting);
     }
     request.expects_continue = false;
-    const BodyPiece piece = consume_body(request.body, input);
+    const BodyPiece piece = consume_body(request.body, input, Sender::client);
     if (piece.payload) request.body_bytes += piece.bytes;
     if (request.body_bytes_max != 0 && request.body_bytes > request.body_bytes_max) return Upload::too_large;
     if (piece.status == BodyStatus::malformed) return Upload::malformed;
@@ -175,7 +178,7 @@ Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& c
       let_go_of_held(state, relaying);
       state.client.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
-      pass_body(state, relaying, piece.bytes, context);
+      pass_body(state, relaying, piece, context);
     }
     if (piece.status == BodyStatus::trailers) return trailers_of_request(state, relaying, context);
   }

@@ -134,14 +134,14 @@ Download relay_download(ConnectionState& state, ResponseRelayed& response, const
     if (waiting >= context.rules.buffer_bytes) return Download::going_on;
     if (waiting != 0) input = input.substr(0, context.rules.buffer_bytes - waiting);
     if (waiting == 0) client.write_at_ms = context.now_ms;
-    const BodyPiece piece = consume_body(response.body, input);
-    if (piece.status == BodyStatus::malformed) return Download::broken;
+    const BodyPiece piece = consume_body(response.body, input, Sender::server);
     if (piece.payload) http1_of(state).access.response_bytes += piece.bytes;
-    if (response.dechunk && !piece.payload) {
+    if (piece.blank || (response.dechunk && !piece.payload)) {
       upstream.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
       upstream.unread.move_to(client.unsent, piece.bytes);
     }
+    if (piece.status == BodyStatus::malformed) return Download::broken;
     if (piece.status == BodyStatus::trailers) return trailers_of_response(state, response, context);
   }
   return Download::ended;

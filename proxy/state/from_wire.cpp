@@ -102,7 +102,14 @@ struct Reader {
       case wire::Framing::kByChunks: {
         const auto& chunks = in.by_chunks();
         if (chunks.position() > static_cast<std::uint32_t>(ChunkPosition::trailers)) return false;
-        out = ByChunks{static_cast<ChunkPosition>(chunks.position()), chunks.remaining(), chunks.line_bytes()};
+        auto position = static_cast<ChunkPosition>(chunks.position());
+        if (const std::uint32_t within = chunks.within_extension(); within != 0) {
+          const bool is_one = within > static_cast<std::uint32_t>(ChunkPosition::trailers) &&
+                              within <= static_cast<std::uint32_t>(last_chunk_position);
+          if (!is_one || position != ChunkPosition::extension) return false;
+          position = static_cast<ChunkPosition>(within);
+        }
+        out = ByChunks{position, chunks.remaining(), chunks.line_bytes()};
         return true;
       }
       case wire::Framing::kUntilClose:

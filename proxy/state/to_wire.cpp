@@ -64,7 +64,9 @@ void write(const BodyFraming& framing, wire::Framing& out) {
                  [&](const ByLength& body) { out.mutable_by_length()->set_remaining(body.remaining); },
                  [&](const ByChunks& body) {
                    auto& chunks = *out.mutable_by_chunks();
-                   chunks.set_position(static_cast<std::uint32_t>(body.position));
+                   const bool is_within = body.position > ChunkPosition::trailers;
+                   chunks.set_position(static_cast<std::uint32_t>(is_within ? ChunkPosition::extension : body.position));
+                   if (is_within) chunks.set_within_extension(static_cast<std::uint32_t>(body.position));
                    chunks.set_remaining(body.remaining);
                    chunks.set_line_bytes(body.line_bytes);
                  },
