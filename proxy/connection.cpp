@@ -133,10 +133,11 @@ void Connection::on_deadline() {
     worker_.note_tls_failure(state_, "the handshake took too long");
     return close(false);
   }
-  if (connect_deadline_ms_ != 0) {
+  if (connect_deadline_ms_ != 0 && worker_.now_ms() >= connect_deadline_ms_) {
     ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
                         http1::Loss::connect_timed_out);
   } else {
+    if (connect_deadline_ms_ != 0) close_upstream();         // the exchange has no time for this attempt
     ask = http1::expire(state_, context());
   }
   if (obey(ask)) run();
@@ -369,9 +370,11 @@ void Connection::close(bool with_reset) {
 }
 
 void Connection::set_deadline() {
-  std::int64_t at = connect_deadline_ms_;
-  if (at == 0 && shakes_hands()) at = state_.client.tls->since_ms + worker_.settings().handshake_ms;
-  if (at == 0) at = http1::deadline_ms(state_, rules());
+  if (shakes_hands()) {
+    return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
+  }
+  std::int64_t at = http1::deadline_ms(state_, rules());
+  if (connect_deadline_ms_ != 0) at = std::min(at, connect_deadline_ms_);
   worker_.deadlines().set(*this, at);
 }
 

@@ -135,6 +135,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
       .idle_ms = timeouts.idle.count(),
       .response_ms = timeouts.response.count(),
       .response_body_ms = timeouts.response_body.count(),
+      .total_ms = timeouts.total.count(),
       .tunnel_idle_ms = timeouts.tunnel_idle.count(),
       .keep_access = config.log.access.has_value(),
   };

@@ -153,6 +153,29 @@ TEST_F(Timeouts, AnEventStreamMayBeQuietForLongerThanOtherBodiesAlsoWhereItWentO
   EXPECT_EQ(events.read_to_fin(), "data: 2\n\n");
 }
 
+TEST_F(Timeouts, AnExchangeThatTakesTooLongInAllIsOverWhereverItStands) {
+  FullBacklog full;
+  Settings settings(loopback(full.port()));
+  settings.timeouts = "connect: 60s, total: 300ms";
+  Baton hangs(settings);
+  Client connecting = hangs.connect();
+  start_clock();
+  EXPECT_EQ(connecting.get("/").status(), 504);
+  expect_not_early();
+
+  Baton baton(with("total: 300ms"));
+  Client waiting = baton.connect(), halfway = baton.connect(), quick = baton.connect();
+  waiting.send(get_request("/held"));
+  EXPECT_EQ(waiting.response().status(), 504);
+  halfway.send(get_request("/half/1000"));
+  read_head(halfway);
+  std::string rest;
+  EXPECT_EQ(halfway.read_to_end(rest), End::reset);
+  EXPECT_EQ(rest, pattern(1000).substr(0, 500));
+  EXPECT_EQ(quick.get("/bytes/1").body, pattern(1));
+  origin.gate().open();
+}
+
 TEST_F(Timeouts, APooledUpstreamConnectionIsClosedAfterItsTime) {
   Baton baton(with("upstream_idle: 300ms"));
   Client client = baton.connect();

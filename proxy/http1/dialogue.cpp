@@ -39,6 +39,7 @@ void Dialogue::take(const Step& step) {
       break;
     case deadline:
       now_ms = deadline_ms();
+      connecting_ = false;               // whatever attempt goes on is given up
       obey(expire(state_, context()));
       break;
   }

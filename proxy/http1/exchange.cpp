@@ -148,6 +148,11 @@ bool awaits_body(const ConnectionState& state, const Relaying& relaying) {
          (relaying.upload_abandoned || (state.upstream && state.upstream->all_sent()));
 }
 
+// When an exchange is over, wherever it stands.
+std::int64_t total_deadline(std::int64_t since_ms, const Rules& rules) {
+  return rules.total_ms == 0 ? never : since_ms + rules.total_ms;
+}
+
 std::int64_t relaying_deadline(const ConnectionState& state, const Relaying& relaying, const Rules& rules) {
   std::int64_t deadline = never;
   const auto* relayed = std::get_if<ResponseRelayed>(&relaying.response);
@@ -273,6 +278,9 @@ Ask expire(ConnectionState& state, const Context& context) {
     return answer(state, context, 408, false);
   }
   if (std::holds_alternative<Lingering>(http1->phase)) return Ask::close;
+  if (const auto* connecting = std::get_if<Connecting>(&http1->phase)) {
+    return answer(state, context, 504, connecting->request.head_only);
+  }
   const auto* relaying = std::get_if<Relaying>(&http1->phase);
   if (relaying == nullptr) return Ask::reset;
   if (!std::holds_alternative<ResponseAwaited>(relaying->response)) return Ask::reset;
@@ -286,9 +294,14 @@ std::int64_t deadline_ms(const ConnectionState& state, const Rules& rules) {
     return state.upstream ? tunnel::deadline_ms(state, rules.tunnel_idle_ms, rules.send_ms) : never;
   }
   if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
-    return awaiting->since_ms + (state.client.unread.empty() ? rules.idle_ms : rules.head_ms);
+    if (state.client.unread.empty()) return awaiting->since_ms + rules.idle_ms;
+    return std::min(awaiting->since_ms + rules.head_ms, total_deadline(awaiting->since_ms, rules));
   }
-  if (const auto* relaying = std::get_if<Relaying>(&http1->phase)) return relaying_deadline(state, *relaying, rules);
+  const std::int64_t total = total_deadline(http1->access.started_ms, rules);
+  if (std::holds_alternative<Connecting>(http1->phase)) return total;
+  if (const auto* relaying = std::get_if<Relaying>(&http1->phase)) {
+    return std::min(relaying_deadline(state, *relaying, rules), total);
+  }
   if (std::holds_alternative<Answering>(http1->phase)) return state.client.write_at_ms + rules.send_ms;
   if (const auto* lingering = std::get_if<Lingering>(&http1->phase)) {
     const std::int64_t quiet_since = std::max(lingering->since_ms, state.client.read_at_ms);

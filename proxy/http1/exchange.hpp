@@ -32,6 +32,7 @@ struct Rules {
   std::int64_t idle_ms = 75'000;
   std::int64_t response_ms = 60'000;
   std::int64_t response_body_ms = 300'000;
+  std::int64_t total_ms = 0;
   std::int64_t tunnel_idle_ms = 3'600'000;
   bool keep_access = false;            // fill AccessRecord's texts
 };
@@ -100,7 +101,8 @@ Ask client_write_failed(state::ConnectionState& state);
 // The deadline has come.
 Ask expire(state::ConnectionState& state, const Context& context);
 
-// When to call `expire`, CLOCK_MONOTONIC; INT64_MAX: never. Connecting has none of its own.
+// When to call `expire`, CLOCK_MONOTONIC; INT64_MAX: never. In Connecting this is the limit of the whole exchange; an
+// attempt to connect has one of its own, which is not the engine's.
 std::int64_t deadline_ms(const state::ConnectionState& state, const Rules& rules);
 
 // How many bytes may be read into the leg's `unread` now; 0: none.

@@ -238,6 +238,50 @@ TEST(Exchange, BesideAStreamOfResponsesTheRequestMayBeSilentToo) {
   EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.tunnel_idle_ms);
 }
 
+TEST(Exchange, MayHaveALimitInAllFromTheFirstByteOfItsHead) {
+  Dialogue dialogue(Freezing::always);
+  dialogue.rules.total_ms = 10'000;
+  const std::int64_t end = dialogue.now_ms + 10'000;
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+  dialogue.attempts = {Attempt::late};
+  dialogue.take(client("GET / HTTP/1.1\r\nHos"));
+  EXPECT_EQ(dialogue.deadline_ms(), end);
+  dialogue.now_ms += 4'000;
+  dialogue.take(client("t: a\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), end) << "also while a server is being connected";
+  dialogue.take(connected);
+  dialogue.take(upstream(head));
+  EXPECT_EQ(dialogue.deadline_ms(), end);
+  dialogue.take(deadline);
+  EXPECT_EQ(dialogue.seen().client, head);
+  EXPECT_EQ(dialogue.seen().end, Seen::End::reset);
+}
+
+TEST(Exchange, WhoseTimeIsOverBeforeAResponseIsAnsweredByUs) {
+  for (const Script& script : {Script{}, Script{connected}}) {
+    Dialogue dialogue;
+    dialogue.rules.total_ms = 10'000;
+    dialogue.attempts = {Attempt::late};
+    dialogue.take(client(request("GET / HTTP/1.1")));
+    dialogue.play(script);
+    dialogue.take(deadline);
+    EXPECT_EQ(dialogue.seen().client, own(504));
+  }
+}
+
+TEST(Exchange, ItsLimitIsNotThatOfTheNextOneNorOfATunnel) {
+  Dialogue dialogue;
+  dialogue.rules.total_ms = 10'000;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.idle_ms);
+  dialogue.now_ms += 9'000;
+  dialogue.take(client(request("GET / HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n")));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + 10'000);
+  dialogue.take(upstream("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.tunnel_idle_ms);
+}
+
 TEST(Exchange, AClientIsTimedWhileItHasToReadOrToSend) {
   Dialogue dialogue;
   dialogue.rules.send_ms = 7;
