@@ -116,6 +116,8 @@ struct Timeouts {
   Milliseconds idle{75'000};
   Milliseconds connect{5'000};
   Milliseconds response{60'000};
+  Milliseconds response_body{300'000};
+  Milliseconds total{0};  // 0: no limit
   Milliseconds upstream_idle{55'000};
   Milliseconds tunnel_idle{3'600'000};
   Milliseconds shutdown{30'000};

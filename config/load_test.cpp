@@ -19,7 +19,8 @@ TEST(Load, TheMinimalFileHasADefaultForEverythingElse) {
 TEST(Load, EverySettingArrivesWhereItBelongs) {
   const Config config = config_of(minimal +
                                   "timeouts: { handshake: 1s, head: 2s, body: 3s, send: 4s, idle: 5s, connect: 6s,\n"
-                                  "  response: 7s, upstream_idle: 8s, tunnel_idle: 9s, shutdown: 0 }\n"
+                                  "  response: 7s, response_body: 10s, total: 11s, upstream_idle: 8s, tunnel_idle: 9s,\n"
+                                  "  shutdown: 0 }\n"
                                   "limits: { head_bytes: 16k, uri_bytes: 4k, fields: 10, body_bytes: 1g,\n"
                                   "  requests_per_connection: 7, connections: 500, buffer_bytes: 4k }\n"
                                   "handoff: { socket: /run/h.sock, ready_timeout: 1s, step_timeout: 2s,\n"
@@ -33,7 +34,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
                                   "via: false\n");
   const auto seconds = [](int count) { return Milliseconds(1000 * count); };
   EXPECT_EQ(config.timeouts, (Timeouts{seconds(1), seconds(2), seconds(3), seconds(4), seconds(5), seconds(6),
-                                       seconds(7), seconds(8), seconds(9), seconds(0)}));
+                                       seconds(7), seconds(10), seconds(11), seconds(8), seconds(9), seconds(0)}));
   EXPECT_EQ(config.limits, (Limits{16 * 1024, 4 * 1024, 10, 1 << 30, 7, 500, 4096}));
   EXPECT_EQ(config.handoff, (Handoff{"/run/h.sock", seconds(1), seconds(2), seconds(0), seconds(4), seconds(5)}));
   EXPECT_EQ(config.admin, (Address{.unix_path = "/run/a.sock"}));

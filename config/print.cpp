@@ -117,6 +117,8 @@ void print_timeouts(Printer& out, const Timeouts& timeouts) {
   out.duration("idle", timeouts.idle);
   out.duration("connect", timeouts.connect);
   out.duration("response", timeouts.response);
+  out.duration("response_body", timeouts.response_body);
+  out.duration("total", timeouts.total);
   out.duration("upstream_idle", timeouts.upstream_idle);
   out.duration("tunnel_idle", timeouts.tunnel_idle);
   out.duration("shutdown", timeouts.shutdown);

@@ -181,6 +181,8 @@ constexpr Key<Timeouts> timeout_keys[] = {
     {"idle", read_duration<&Timeouts::idle, some_time>},
     {"connect", read_duration<&Timeouts::connect, some_time>},
     {"response", read_duration<&Timeouts::response, some_time>},
+    {"response_body", read_duration<&Timeouts::response_body, some_time>},
+    {"total", read_duration<&Timeouts::total, any_time>},
     {"upstream_idle", read_duration<&Timeouts::upstream_idle, some_time>},
     {"tunnel_idle", read_duration<&Timeouts::tunnel_idle, some_time>},
     {"shutdown", read_duration<&Timeouts::shutdown, any_time>},

@@ -53,7 +53,7 @@ void Connection::reconfigured() {
   look_up_place();
   if (connect_deadline_ms_ == 0) return set_deadline();
   // A connect that is under way goes to a server that may be gone: it is begun anew.
-  drop_upstream();
+  close_upstream();
   run();
 }
 
@@ -96,7 +96,7 @@ void Connection::note_shared() {
 }
 
 void Connection::freeze() {
-  if (connect_deadline_ms_ != 0) drop_upstream();
+  if (connect_deadline_ms_ != 0) close_upstream();
   client_.freeze();
   if (upstream_) upstream_->freeze();
   worker_.deadlines().clear(*this);
@@ -133,10 +133,11 @@ void Connection::on_deadline() {
     worker_.note_tls_failure(state_, "the handshake took too long");
     return close(false);
   }
-  if (connect_deadline_ms_ != 0) {
+  if (connect_deadline_ms_ != 0 && worker_.now_ms() >= connect_deadline_ms_) {
     ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
                         http1::Loss::connect_timed_out);
   } else {
+    if (connect_deadline_ms_ != 0) close_upstream();         // the exchange has no time for this attempt
     ask = http1::expire(state_, context());
   }
   if (obey(ask)) run();
@@ -219,15 +220,19 @@ bool Connection::read_legs() {
           state_.client.read_ended = progress = true;
           break;
         case Io::failed:
-          if (!client_.failure().empty()) worker_.note_tls_failure(state_, client_.failure());
-          close(false);
+          if (client_.failure().empty()) {
+            obey(http1::client_lost(state_));
+          } else {
+            worker_.note_tls_failure(state_, client_.failure());
+            close(false);                    // not by a reset, which could overtake the alert
+          }
           return true;
         case Io::would_block:
           break;
       }
-    } else if (client_.socket().broken()) {
+    } else if (client_.socket().broken() && !state_.client.was_reset) {
       // The client has reset the connection: nobody is left to answer.
-      close(false);
+      obey(http1::client_write_failed(state_));
       return true;
     }
   }
@@ -250,6 +255,10 @@ bool Connection::read_legs() {
         case Io::would_block:
           break;
       }
+    } else if (upstream_->socket().broken() && !state_.upstream->was_reset &&
+               std::holds_alternative<state::Tunnel>(state_.protocol)) {
+      http1::upstream_write_failed(state_);
+      progress = true;
     }
   }
   return progress;
@@ -279,7 +288,7 @@ bool Connection::write_legs() {
         progress = true;
         break;
       case Io::failed:
-        close(false);
+        obey(http1::client_write_failed(state_));
         return true;
       default:
         break;
@@ -290,9 +299,9 @@ bool Connection::write_legs() {
 
 bool Connection::obey(Ask ask) {
   worker_.note_refusal(state_);
-  // The engine drops an upstream leg by forgetting it.
+  // The engine gives an upstream leg up by forgetting it.
   const auto follow = [this] {
-    if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) drop_upstream();
+    if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) cut_upstream();
   };
   follow();
   while (ask == Ask::connect) {
@@ -305,6 +314,11 @@ bool Connection::obey(Ask ask) {
       return true;
     case Ask::park:
       park_upstream();
+      return true;
+    case Ask::close_upstream:
+      upstream_->say_goodbye(*state_.upstream);
+      state_.upstream.reset();
+      close_upstream();
       return true;
     case Ask::exchange_ended:
       log_exchange();
@@ -345,7 +359,7 @@ void Connection::log_exchange() {
 void Connection::close(bool with_reset) {
   log_exchange();
   if (std::holds_alternative<state::Tunnel>(state_.protocol) && !state_.upstream) ++worker_.counters.tunnels_unreached;
-  drop_upstream();
+  drop_upstream(!state_.upstream || !state_.upstream->is_over());
   if (with_reset) {
     client_.socket().close_with_reset();
   } else {
@@ -358,9 +372,11 @@ void Connection::close(bool with_reset) {
 }
 
 void Connection::set_deadline() {
-  std::int64_t at = connect_deadline_ms_;
-  if (at == 0 && shakes_hands()) at = state_.client.tls->since_ms + worker_.settings().handshake_ms;
-  if (at == 0) at = http1::deadline_ms(state_, rules());
+  if (shakes_hands()) {
+    return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
+  }
+  std::int64_t at = http1::deadline_ms(state_, rules());
+  if (connect_deadline_ms_ != 0) at = std::min(at, connect_deadline_ms_);
   worker_.deadlines().set(*this, at);
 }
 

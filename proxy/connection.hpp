@@ -37,7 +37,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   void reconfigured();
   // Ends it unless a request has begun, or is in the socket and was not seen yet.
   void end_if_idle();
-  // Ends it now: in good order, or by a reset.
+  // Ends it now: in good order, or by a reset. A leg to a server that has not ended is reset in both cases.
   void end() { close(false); }
   void cut() { close(true); }
   // The descriptors belong to another process now: ours are closed without ending anything.
@@ -86,7 +86,10 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   http1::Ask shake_upstream();
   http1::Ask attach(state::Leg leg, bool reused);
   void park_upstream();
-  void drop_upstream();
+  // In good order, or by a reset: the server must not take what it has got for the whole.
+  void close_upstream();
+  void cut_upstream();
+  void drop_upstream(bool with_reset);
   void log_exchange();
   void close(bool with_reset);
   void set_deadline();

@@ -28,6 +28,10 @@ Ask Connection::find_upstream() {
 
 Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent) {
   server_ = &server;
+  // Also one that refuses: the log names whom the exchange went to last.
+  if (auto* http1 = std::get_if<state::Http1>(&state_.protocol); http1 != nullptr && worker_.rules().keep_access) {
+    http1->access.upstream = server.address.text();
+  }
   if (!fresh) {
     upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), idempotent ? 0 : quiet_within_ms);
     if (idle.stream) {
@@ -57,7 +61,7 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
 Ask Connection::not_connected(std::string_view why, http1::Loss loss) {
   server_->note_failure(worker_.now_ms());
   worker_.note_connect_failure(server_->address, why);
-  drop_upstream();
+  close_upstream();
   return http1::upstream_lost(state_, loss, context());
 }
 
@@ -108,9 +112,7 @@ Ask Connection::attach(state::Leg from, bool reused) {
   leg.write_at_ms = worker_.now_ms();
   leg.server = server_->address;
   leg.reused = reused;
-  auto* http1 = std::get_if<state::Http1>(&state_.protocol);
-  if (http1 == nullptr) ++worker_.counters.tunnels;
-  if (http1 != nullptr && worker_.rules().keep_access) http1->access.upstream = server_->address.text();
+  if (!std::holds_alternative<state::Http1>(state_.protocol)) ++worker_.counters.tunnels;
   return http1::advance(state_, context());
 }
 
@@ -119,17 +121,28 @@ void Connection::park_upstream() {
   state_.upstream.reset();
   // A FIN may have come with the last bytes.
   const bool is_quiet = !upstream_->readable(leg) || upstream_->is_quiet(leg, worker_.now_ms());
-  if (server_ == nullptr || worker_.stopping() || !is_quiet) return drop_upstream();
+  if (server_ == nullptr || worker_.stopping() || !is_quiet) {
+    upstream_->say_goodbye(leg);
+    return close_upstream();
+  }
   worker_.pool().give(*server_, {std::move(upstream_), std::move(leg), worker_.now_ms()});
   server_ = nullptr;
 }
 
-void Connection::drop_upstream() {
+void Connection::close_upstream() { drop_upstream(false); }
+
+void Connection::cut_upstream() { drop_upstream(true); }
+
+void Connection::drop_upstream(bool with_reset) {
   connect_deadline_ms_ = 0;
   server_ = nullptr;
   shaking_.reset();
   if (!upstream_) return;
-  upstream_->socket().close();
+  if (with_reset) {
+    upstream_->socket().close_with_reset();
+  } else {
+    upstream_->socket().close();
+  }
   worker_.loop().dispose(std::move(upstream_));
 }
 

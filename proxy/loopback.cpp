@@ -172,12 +172,14 @@ std::size_t Stage::idle_upstreams() const { return serving_->pool().idle(); }
 bool Stage::finished() const {
   const bool all_played = client_.line == play_.client.size() && origin_.line == play_.origin.size();
   const bool all_said = client_.wire.all_said() && origin_.wire.all_said();
+  if (play_.breaks_origin) return witnessed_.origin_was_reset || witnessed_.origin_saw_end;
   if (play_.breaks) return witnessed_.client_was_reset || witnessed_.client_saw_end;
   const bool ends = play_.closes || (!play_.client.empty() && play_.client.back().then_end);
   return all_played && all_said && (witnessed_.client_saw_end || !ends);
 }
 
 bool Stage::turn_client() {
+  if (!client_.wire.is_open()) return false;
   const bool moved = turn(client_, play_.client, witnessed_.client, play_.client_reads, play_.client_writes);
   witnessed_.client_saw_end = client_.wire.saw_end();
   witnessed_.client_saw_good_end = client_.wire.saw_good_end();
@@ -203,7 +205,12 @@ bool Stage::turn_origin() {
     if (wire.has_heard()) std::swap(wire, origin_.wire);
   }
   if (origin_.wire.is_open()) moved |= turn(origin_, play_.origin, witnessed_.origin, play_.origin_reads, 1 << 20);
-  EXPECT_TRUE(play_.raw || play_.breaks || !origin_.wire.broke()) << "the origin's connection broke";
+  if (play_.breaks_origin && !witnessed_.origin.empty()) {       // not an attempt that was given up
+    witnessed_.origin_saw_end = origin_.wire.saw_end();
+    witnessed_.origin_was_reset = origin_.wire.broke();
+  }
+  EXPECT_TRUE(play_.raw || play_.breaks || play_.breaks_origin || !origin_.wire.broke())
+      << "the origin's connection broke";
   return moved;
 }
 
@@ -223,6 +230,7 @@ void Stage::next_line(Peer& peer, const Lines& lines, const std::string& receive
   peer.searched = found + line.until.size();
   peer.wire.say(line.send, line.keys);
   if (line.then_end) peer.wire.end(line.bluntly);
+  if (line.then_reset) peer.wire.reset();
   ++peer.line;
 }
 

@@ -22,6 +22,7 @@ struct Line {
   bool then_end = false;
   bool bluntly = false;                    // it ends without the close_notify of TLS
   KeyUpdate keys = KeyUpdate::none;        // before it sends, if it speaks TLS 1.3
+  bool then_reset = false;
 };
 using Lines = std::vector<Line>;
 
@@ -34,6 +35,7 @@ struct Play {
   std::size_t client_writes = 1 << 20;
   bool closes = false;                     // the proxy ends the connection by itself
   bool breaks = false;                     // it resets the client's connection
+  bool breaks_origin = false;              // it resets the origin's
   bool raw = false;                        // the listener is a tcp one
 };
 
@@ -44,6 +46,8 @@ struct Witnessed {
   bool client_saw_end = false;
   bool client_saw_good_end = false;        // with the close_notify of TLS
   bool client_was_reset = false;
+  bool origin_saw_end = false;
+  bool origin_was_reset = false;
   bool finished = false;
   bool operator==(const Witnessed&) const = default;
 };

@@ -115,6 +115,12 @@ bool Wire::turn(std::size_t reads_max, std::size_t writes_max) {
     ::shutdown(socket_.get(), SHUT_WR);
     end_ = End::sent;
   }
+  if (shaken && all_said() && end_ == End::reset) {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    socket_.reset();
+    return true;
+  }
   std::string bytes(std::min(reads_max, std::size_t{1} << 16), '\0');
   const ssize_t got = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
   if (got == 0) saw_end_ = true;

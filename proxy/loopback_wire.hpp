@@ -37,6 +37,8 @@ class Wire {
   void say(const std::string& words, KeyUpdate keys = KeyUpdate::none);
   // When all is said; bluntly: without the close_notify of TLS.
   void end(bool bluntly);
+  // When all is said: by RST, and the wire is open no longer.
+  void reset() { end_ = End::reset; }
   // Writes once and reads once. True: bytes moved.
   bool turn(std::size_t reads_max, std::size_t writes_max);
 
@@ -51,7 +53,7 @@ class Wire {
   tls::test::Peer* tls() const { return tls_.get(); }
 
  private:
-  enum class End { none, good, blunt, sent };
+  enum class End { none, good, blunt, reset, sent };
   void seal();
 
   handoff::UniqueFd socket_;

@@ -137,6 +137,8 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
       .send_ms = timeouts.send.count(),
       .idle_ms = timeouts.idle.count(),
       .response_ms = timeouts.response.count(),
+      .response_body_ms = timeouts.response_body.count(),
+      .total_ms = timeouts.total.count(),
       .tunnel_idle_ms = timeouts.tunnel_idle.count(),
       .keep_access = config.log.access.has_value(),
       .underscores = config.underscores == config::Underscores::pass,

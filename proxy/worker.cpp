@@ -106,9 +106,21 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
   loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
 }
 
+// What is still served here is cut, unless it is idle: an end in good order would make it look complete. What was offered
+// may belong to another process by now.
 Worker::~Worker() {
-  for (Connection* connection = first_; connection != nullptr;) delete std::exchange(connection, connection->next_);
-  for (Connection* connection : at_boundary_) delete connection;
+  wake_ = nullptr;
+  for (Connection* connection : at_boundary_) list(*connection);
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    if (http1::is_idle(connection->state())) {
+      connection->end();
+    } else {
+      connection->cut();
+    }
+    connection = next;
+  }
+  flush_access();
   for (auto& [id, connection] : offered_) delete connection;
 }
 
@@ -232,9 +244,11 @@ void Worker::flush_access() {
 }
 
 void Worker::note_connect_failure(const state::SocketAddress& server, std::string_view why) {
-  if (now_ms() < next_failure_line_ms_) return;       // one line a second says it
-  next_failure_line_ms_ = now_ms() + failure_line_every_ms;
-  log::warning("server {} cannot be connected: {}", server.text(), why);
+  const std::string name = server.text();
+  std::int64_t& next_line_ms = next_failure_line_ms_[name];     // one line a second for each server says it
+  if (now_ms() < next_line_ms) return;
+  next_line_ms = now_ms() + failure_line_every_ms;
+  log::warning("server {} cannot be connected: {}", name, why);
 }
 
 void Worker::note_tls_failure(const state::ConnectionState& state, std::string_view why) {
@@ -304,6 +318,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
   flush_access();
   access_log_ = access_log;
   settings_ = std::move(settings);
+  next_failure_line_ms_.clear();
   pool_.update(settings_->upstreams);
   default_upstream_ = pool_.find(settings_->config.default_upstream);
   for (Connection* connection = first_; connection != nullptr;) {

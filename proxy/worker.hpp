@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -209,7 +210,7 @@ class Worker {
   runtime::AccessLog* access_log_;
   std::string access_lines_;
   std::int64_t next_expiry_ms_ = 0;
-  std::int64_t next_failure_line_ms_ = 0;
+  std::map<std::string, std::int64_t> next_failure_line_ms_;   // by the server's address
   std::int64_t next_tls_line_ms_ = 0;
   std::int64_t next_pause_line_ms_ = 0;
   const std::uint64_t id_base_;

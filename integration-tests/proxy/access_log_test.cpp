@@ -52,6 +52,28 @@ TEST_F(AccessLog, JsonIsOneObjectALine) {
   EXPECT_TRUE(boost::json::parse(baton.await_access_log(std::regex("bytes"))).is_object());
 }
 
+TEST_F(AccessLog, OurOwnAnswersHaveTheirBytesAndTheServerThatRefused) {
+  Settings settings = with("access: { path: \"-\", format: json }");
+  Baton baton(settings);
+  origin.refuse();
+  EXPECT_EQ(baton.connect().get("/refused").status(), 502);
+  const auto line = boost::json::parse(baton.await_access_log(std::regex("refused"))).as_object();
+  EXPECT_EQ(line.at("bytes").as_int64(), 16) << "502 Bad Gateway";
+  EXPECT_EQ(line.at("upstream").as_string(), origin.address().text());
+  baton.await_log(std::regex("server " + origin.address().text() + " cannot be connected"));
+}
+
+TEST_F(AccessLog, ASlowHeadLastsFromItsFirstByte) {
+  Settings settings = with("access: { path: \"-\", format: json }");
+  settings.timeouts = "head: 300ms";
+  Baton baton(settings);
+  Client client = baton.connect();
+  client.send("GET /slow HTTP/1.1\r\nHos");
+  EXPECT_EQ(client.response().status(), 408);
+  const auto line = boost::json::parse(baton.await_access_log(std::regex("408"))).as_object();
+  EXPECT_GE(line.at("duration_ms").as_int64(), 270);
+}
+
 TEST_F(AccessLog, IsOffByDefault) {
   Baton baton(with(""));
   baton.connect().get("/bytes/5");

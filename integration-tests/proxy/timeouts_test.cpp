@@ -109,7 +109,7 @@ TEST_F(Timeouts, AnOriginThatDoesNotAnswerIs504) {
 }
 
 TEST_F(Timeouts, AResponseBodyThatStopsIsNeverAWholeOne) {
-  Baton baton(with("response: 300ms"));
+  Baton baton(with("response_body: 300ms"));
   Client client = baton.connect();
   client.send(get_request("/half/1000"));
   read_head(client);
@@ -117,6 +117,63 @@ TEST_F(Timeouts, AResponseBodyThatStopsIsNeverAWholeOne) {
   std::string rest;
   EXPECT_EQ(client.read_to_end(rest), End::reset);
   EXPECT_EQ(rest, "");
+}
+
+// The other request begins later, and its time is over while the first one's response is silent.
+TEST_F(Timeouts, AResponseThatHasBegunIsNotTimedByTheLimitOfItsHead) {
+  Baton baton(with("response: 300ms"));
+  Client quiet = baton.connect(), other = baton.connect();
+  quiet.send(get_request("/half/1000"));
+  read_head(quiet);
+  quiet.read_exactly(500);
+  origin.on("/never", [](Exchange& exchange) { exchange.stream.await_bytes_forever(); });
+  EXPECT_EQ(other.get("/never").status(), 504) << "begun later, and over";
+  origin.gate().open();
+  EXPECT_EQ(quiet.read_exactly(500), pattern(1000).substr(500));
+}
+
+TEST_F(Timeouts, AnEventStreamMayBeQuietForLongerThanOtherBodiesAlsoWhereItWentOn) {
+  Settings settings = with("response_body: 300ms");
+  settings.handoff += ", finish_timeout: 0s";
+  Baton baton(settings);
+  origin.on("/events", [](Exchange& exchange) {
+    exchange.stream.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n");
+    exchange.origin.gate().pass();
+    exchange.stream.send("data: 2\n\n");
+    exchange.close = true;
+  });
+  Client events = baton.connect(), other = baton.connect();
+  events.send(get_request("/events"));
+  events.read_through("data: 1\n\n");
+  baton.upgrade();
+  other.send(get_request("/half/1000"));
+  std::string rest;
+  EXPECT_EQ(other.read_to_end(rest), End::reset) << "begun later, and over";
+  origin.gate().open();
+  EXPECT_EQ(events.read_to_fin(), "data: 2\n\n");
+}
+
+TEST_F(Timeouts, AnExchangeThatTakesTooLongInAllIsOverWhereverItStands) {
+  FullBacklog full;
+  Settings settings(loopback(full.port()));
+  settings.timeouts = "connect: 60s, total: 300ms";
+  Baton hangs(settings);
+  Client connecting = hangs.connect();
+  start_clock();
+  EXPECT_EQ(connecting.get("/").status(), 504);
+  expect_not_early();
+
+  Baton baton(with("total: 300ms"));
+  Client waiting = baton.connect(), halfway = baton.connect(), quick = baton.connect();
+  waiting.send(get_request("/held"));
+  EXPECT_EQ(waiting.response().status(), 504);
+  halfway.send(get_request("/half/1000"));
+  read_head(halfway);
+  std::string rest;
+  EXPECT_EQ(halfway.read_to_end(rest), End::reset);
+  EXPECT_EQ(rest, pattern(1000).substr(0, 500));
+  EXPECT_EQ(quick.get("/bytes/1").body, pattern(1));
+  origin.gate().open();
 }
 
 TEST_F(Timeouts, APooledUpstreamConnectionIsClosedAfterItsTime) {

@@ -19,10 +19,84 @@ using state::UntilClose;
 
 constexpr std::uint32_t size_digits_max = 16;
 
-// Steps over one byte of chunk framing; false: it cannot stand here, and nothing has changed.
-bool step(ByChunks& chunk, char c) {
+bool is_in_size_line(ChunkPosition position) {
+  return position <= ChunkPosition::size_lf || position > ChunkPosition::trailers;
+}
+
+// A blank that means nothing, if it may stand here at all.
+bool is_bad_whitespace(ChunkPosition position, char c) {
   using enum ChunkPosition;
-  const bool in_size_line = chunk.position <= size_lf;
+  return is_blank(c) && position != extension && position != quoted && position != escaped;
+}
+
+// What comes after a chunk's size, or after an extension: another extension, or the end of the line.
+bool step_over_end(ByChunks& chunk, char c, Sender sender, bool may_end) {
+  using enum ChunkPosition;
+  if (c == ';') {
+    chunk.position = sender == Sender::client ? name_first : extension;
+    return true;
+  }
+  if (c != '\r' || !may_end) return false;
+  chunk.position = size_lf;
+  return true;
+}
+
+// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), the value a token or a quoted-string
+// (RFC 9112 §7.1.1); after the first ";".
+bool step_in_extension(ByChunks& chunk, char c) {
+  using enum ChunkPosition;
+  const bool is_text = c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f);
+  switch (chunk.position) {
+    case name_first:
+    case name:
+      if (is_token_char(c)) {
+        chunk.position = name;
+        return true;
+      }
+      if (chunk.position == name_first) return is_blank(c);
+      [[fallthrough]];
+    case after_name:
+      if (c == '=') {
+        chunk.position = value_first;
+        return true;
+      }
+      if (is_blank(c)) {
+        chunk.position = after_name;
+        return true;
+      }
+      return step_over_end(chunk, c, Sender::client, chunk.position == name);
+    case value_first:
+      if (is_blank(c)) return true;
+      if (c != '"' && !is_token_char(c)) return false;
+      chunk.position = c == '"' ? quoted : value;
+      return true;
+    case quoted:
+      if (!is_text) return false;
+      if (c == '"') chunk.position = quoted_end;
+      if (c == '\\') chunk.position = escaped;
+      return true;
+    case escaped:
+      if (is_text) chunk.position = quoted;
+      return is_text;
+    case value:
+      if (is_token_char(c)) return true;
+      [[fallthrough]];
+    case quoted_end:
+    case after_value:
+      if (is_blank(c)) {
+        chunk.position = after_value;
+        return true;
+      }
+      return step_over_end(chunk, c, Sender::client, chunk.position != after_value);
+    default:
+      return false;
+  }
+}
+
+// Steps over one byte of chunk framing; false: it cannot stand here, and nothing has changed.
+bool step(ByChunks& chunk, char c, Sender sender) {
+  using enum ChunkPosition;
+  const bool in_size_line = is_in_size_line(chunk.position);
   if (in_size_line && chunk.line_bytes == chunk_line_bytes_max) return false;
   switch (chunk.position) {
     case size_first:
@@ -32,13 +106,18 @@ bool step(ByChunks& chunk, char c) {
         if (chunk.line_bytes == size_digits_max || chunk.remaining > (length_max >> 4)) return false;
         chunk.remaining = chunk.remaining << 4 | static_cast<std::uint64_t>(digit);
         chunk.position = size;
-      } else if (chunk.position == size_first || (c != ';' && c != '\r')) {
+      } else if (chunk.position == size_first) {
         return false;
-      } else {
-        chunk.position = c == ';' ? extension : size_lf;
+      } else if (is_blank(c)) {
+        chunk.position = after_size;
+      } else if (!step_over_end(chunk, c, sender, true)) {
+        return false;
       }
       break;
     }
+    case after_size:
+      if (!is_blank(c) && !step_over_end(chunk, c, sender, sender == Sender::server)) return false;
+      break;
     case extension:
       if (c == '\r') {
         chunk.position = size_lf;
@@ -62,31 +141,41 @@ bool step(ByChunks& chunk, char c) {
     case data:
     case trailers:
       return false;
+    default:
+      if (!step_in_extension(chunk, c)) return false;
   }
   if (in_size_line) ++chunk.line_bytes;
   return true;
 }
 
-BodyPiece consume_chunks(ByChunks& chunk, std::string_view input) {
+BodyPiece consume_chunks(ByChunks& chunk, std::string_view input, Sender sender) {
   if (chunk.position == ChunkPosition::data) {
     const std::size_t bytes = std::min<std::uint64_t>(chunk.remaining, input.size());
     chunk.remaining -= bytes;
     if (chunk.remaining == 0) chunk.position = ChunkPosition::data_cr;
     return {bytes, true, BodyStatus::more};
   }
-  std::size_t bytes = 0;
+  BodyPiece piece;
   while (chunk.position != ChunkPosition::data && chunk.position != ChunkPosition::trailers) {
-    if (bytes == input.size()) return {bytes, false, BodyStatus::more};
-    if (!step(chunk, input[bytes])) return {bytes, false, BodyStatus::malformed};
-    ++bytes;
+    if (piece.bytes == input.size()) return piece;
+    const char c = input[piece.bytes];
+    const bool blank = is_bad_whitespace(chunk.position, c);
+    if (piece.bytes != 0 && blank != piece.blank) return piece;
+    if (!step(chunk, c, sender)) {
+      piece.status = BodyStatus::malformed;
+      return piece;
+    }
+    piece.blank = blank;
+    ++piece.bytes;
   }
-  return {bytes, false, chunk.position == ChunkPosition::trailers ? BodyStatus::trailers : BodyStatus::more};
+  if (chunk.position == ChunkPosition::trailers) piece.status = BodyStatus::trailers;
+  return piece;
 }
 
 }  // namespace
 
-BodyPiece consume_body(BodyFraming& framing, std::string_view input) {
-  if (auto* const chunk = std::get_if<ByChunks>(&framing)) return consume_chunks(*chunk, input);
+BodyPiece consume_body(BodyFraming& framing, std::string_view input, Sender sender) {
+  if (auto* const chunk = std::get_if<ByChunks>(&framing)) return consume_chunks(*chunk, input, sender);
   if (auto* const length = std::get_if<ByLength>(&framing)) {
     const std::size_t bytes = std::min<std::uint64_t>(length->remaining, input.size());
     length->remaining -= bytes;

@@ -18,16 +18,21 @@ enum class BodyStatus {
   malformed,   // the next byte cannot stand here; `bytes` says how many before it were good
 };
 
+// From a client nothing is accepted that the grammar of chunks does not allow; from a server also blanks after a
+// chunk's size, which some send, and any chunk extension.
+enum class Sender { client, server };
+
 // A run of bytes at the front of the input that are of one kind.
 struct BodyPiece {
   std::size_t bytes = 0;
   bool payload = false;      // content, not chunk framing
   BodyStatus status = BodyStatus::more;
+  bool blank = false;        // blanks in a chunk's size line, which go no further (RFC 9112 §7.1.1)
 };
 
 // Advances `framing` over the next run in `input`. An empty piece with `more` means: the input is used up.
 // With NoBody it answers {0, false, ended}; with UntilClose everything is payload and it never ends by itself.
-BodyPiece consume_body(state::BodyFraming& framing, std::string_view input);
+BodyPiece consume_body(state::BodyFraming& framing, std::string_view input, Sender sender);
 
 // The length of a whole trailer section at the front of `input`, its empty line included: 2 for none.
 // 0: not all of it is here yet. npos: malformed (a bare LF or CR, see head.hpp).

@@ -21,8 +21,10 @@ void require(bool holds, const char* what) {
 }
 
 struct Outcome {
+  http1::Sender sender;
   state::BodyFraming framing = state::ByChunks{};
   std::string payload;
+  std::string passed_on;                // without blanks that mean nothing
   std::string without_extensions;
   std::string kinds;  // one letter for each byte
   std::size_t bytes = 0;
@@ -33,9 +35,9 @@ struct Outcome {
   // False: the body is over or malformed.
   bool feed(std::string_view input) {
     for (;;) {
-      const http1::BodyPiece piece = http1::consume_body(framing, input);
+      const http1::BodyPiece piece = http1::consume_body(framing, input, sender);
       require(piece.bytes <= input.size(), "more was consumed than there was");
-      for (const char c : input.substr(0, piece.bytes)) note(c, piece.payload);
+      for (const char c : input.substr(0, piece.bytes)) note(c, piece);
       bytes += piece.bytes;
       input.remove_prefix(piece.bytes);
       status = piece.status;
@@ -50,8 +52,11 @@ struct Outcome {
  private:
   bool in_extension_ = false;
 
-  void note(char c, bool is_payload) {
-    kinds += is_payload ? 'p' : 'f';
+  void note(char c, const http1::BodyPiece& piece) {
+    const bool is_payload = piece.payload;
+    kinds += is_payload ? 'p' : piece.blank ? 'b' : 'f';
+    if (piece.blank) return;
+    passed_on += c;
     if (is_payload) payload += c;
     if (!is_payload && c == ';') in_extension_ = true;
     if (c == '\r') in_extension_ = false;
@@ -61,22 +66,23 @@ struct Outcome {
 
 }  // namespace
 
-// The first byte is the distance between cuts; the rest is the body.
+// The first byte is the distance between cuts, and who sends it; the rest is the body.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::size_t step = 1 + data[0] % 16;
   const std::string_view body{reinterpret_cast<const char*>(data) + 1, size - 1};
 
-  Outcome whole;
+  const auto sender = data[0] / 16 % 2 == 0 ? http1::Sender::client : http1::Sender::server;
+  Outcome whole{.sender = sender};
   whole.feed(body);
-  Outcome cut;
+  Outcome cut{.sender = sender};
   for (std::size_t at = 0; at < body.size() && cut.feed(body.substr(at, step)); at += step) {
   }
   require(whole == cut, "cuts change the outcome");
   if (whole.status != BodyStatus::trailers) return 0;
 
   // Beast wants a grammar inside extensions, which mean nothing to us; such bodies are shown to it without them.
-  auto theirs = http1::judge::decode_chunked(std::string{body.substr(0, whole.bytes)} + "\r\n");
+  auto theirs = http1::judge::decode_chunked(whole.passed_on + "\r\n");
   if (!theirs) theirs = http1::judge::decode_chunked(whole.without_extensions + "\r\n");
   require(theirs.has_value(), "Beast refuses a body that we accept");
   require(*theirs == whole.payload, "Beast decodes another payload");

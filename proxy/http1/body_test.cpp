@@ -19,15 +19,16 @@ using state::UntilClose;
 struct Outcome {
   BodyFraming framing;
   std::string payload;
-  std::string kinds;  // 'p' for each byte of payload, 'f' for each of framing
+  std::string kinds;  // 'p' for each byte of payload, 'f' for each of framing, 'b' for each blank that goes no further
+  Sender sender = Sender::client;
   BodyStatus status = BodyStatus::more;
   bool operator==(const Outcome&) const = default;
 
   // False: the body is over or malformed.
   bool feed(std::string_view input) {
     for (;;) {
-      const BodyPiece piece = consume_body(framing, input);
-      kinds.append(piece.bytes, piece.payload ? 'p' : 'f');
+      const BodyPiece piece = consume_body(framing, input, sender);
+      kinds.append(piece.bytes, piece.payload ? 'p' : piece.blank ? 'b' : 'f');
       if (piece.payload) payload += input.substr(0, piece.bytes);
       input.remove_prefix(piece.bytes);
       status = piece.status;
@@ -40,22 +41,22 @@ struct Outcome {
   }
 };
 
-Outcome read_chunked(std::string_view input) {
-  Outcome outcome{.framing = ByChunks{}};
+Outcome read_chunked(std::string_view input, Sender sender = Sender::client) {
+  Outcome outcome{.framing = ByChunks{}, .sender = sender};
   outcome.feed(input);
   return outcome;
 }
 
 // How many bytes were good, where the body is malformed.
-std::size_t malformed_at(std::string_view input) {
-  const Outcome outcome = read_chunked(input);
+std::size_t malformed_at(std::string_view input, Sender sender = Sender::client) {
+  const Outcome outcome = read_chunked(input, sender);
   EXPECT_EQ(outcome.status, BodyStatus::malformed) << input;
   return outcome.kinds.size();
 }
 
 TEST(Body, ThatIsNotThereHasEnded) {
   BodyFraming framing = NoBody{};
-  const BodyPiece piece = consume_body(framing, "next request");
+  const BodyPiece piece = consume_body(framing, "next request", Sender::client);
   EXPECT_EQ(piece.bytes, 0U);
   EXPECT_FALSE(piece.payload);
   EXPECT_EQ(piece.status, BodyStatus::ended);
@@ -63,12 +64,12 @@ TEST(Body, ThatIsNotThereHasEnded) {
 
 TEST(Body, ByLengthEndsWithItsLastByte) {
   BodyFraming framing = ByLength{10};
-  BodyPiece piece = consume_body(framing, "1234");
+  BodyPiece piece = consume_body(framing, "1234", Sender::client);
   EXPECT_EQ(piece.bytes, 4U);
   EXPECT_TRUE(piece.payload);
   EXPECT_EQ(piece.status, BodyStatus::more);
   EXPECT_EQ(framing, BodyFraming{ByLength{6}});
-  piece = consume_body(framing, "567890GET /");
+  piece = consume_body(framing, "567890GET /", Sender::client);
   EXPECT_EQ(piece.bytes, 6U);
   EXPECT_EQ(piece.status, BodyStatus::ended);
   EXPECT_EQ(framing, BodyFraming{NoBody{}});
@@ -76,7 +77,7 @@ TEST(Body, ByLengthEndsWithItsLastByte) {
 
 TEST(Body, UntilCloseNeverEndsByItself) {
   BodyFraming framing = UntilClose{};
-  const BodyPiece piece = consume_body(framing, "0\r\n\r\n");
+  const BodyPiece piece = consume_body(framing, "0\r\n\r\n", Sender::client);
   EXPECT_EQ(piece.bytes, 5U);
   EXPECT_TRUE(piece.payload);
   EXPECT_EQ(piece.status, BodyStatus::more);
@@ -86,7 +87,7 @@ TEST(Body, UntilCloseNeverEndsByItself) {
 TEST(Body, AnEmptyInputIsUsedUp) {
   for (const BodyFraming& whole : {BodyFraming{ByLength{1}}, BodyFraming{ByChunks{}}, BodyFraming{UntilClose{}}}) {
     BodyFraming framing = whole;
-    const BodyPiece piece = consume_body(framing, {});
+    const BodyPiece piece = consume_body(framing, {}, Sender::client);
     EXPECT_EQ(piece.bytes, 0U);
     EXPECT_EQ(piece.status, BodyStatus::more);
     EXPECT_EQ(framing, whole);
@@ -102,10 +103,10 @@ TEST(ChunkedBody, TellsPayloadFromFraming) {
 
 TEST(ChunkedBody, LeavesTheTrailersToTheCaller) {
   BodyFraming framing = ByChunks{};
-  BodyPiece piece = consume_body(framing, "0\r\nA: b\r\n\r\n");
+  BodyPiece piece = consume_body(framing, "0\r\nA: b\r\n\r\n", Sender::client);
   EXPECT_EQ(piece.bytes, 3U);
   EXPECT_EQ(piece.status, BodyStatus::trailers);
-  piece = consume_body(framing, "A: b\r\n\r\n");
+  piece = consume_body(framing, "A: b\r\n\r\n", Sender::client);
   EXPECT_EQ(piece.bytes, 0U);
   EXPECT_EQ(piece.status, BodyStatus::trailers);
 }
@@ -116,24 +117,28 @@ TEST(ChunkedBody, CutAtAnyByteIsReadAsTheWhole) {
           "\r\n000;last\r\nT: 1\r\n\r\n",
       "5\r\nabcdeX",
       "5 \r\n",
+      "5 \t; a = \"x\\\"; y\" ;b=c\r\nhello\r\n0 \r\n",
+      "5;a=\"x\r\n",
       "g\r\n",
       "1\r\na\r\n;\r\n",
       "1;a\x01\r\n",
       "1\n",
       "1\ra",
   };
-  for (const std::string& body : bodies) {
-    const Outcome whole = read_chunked(body);
-    for (std::size_t cut = 0; cut <= body.size(); ++cut) {
-      Outcome outcome{.framing = ByChunks{}};
-      if (outcome.feed(std::string_view{body}.substr(0, cut))) outcome.feed(std::string_view{body}.substr(cut));
-      EXPECT_EQ(outcome, whole) << body << " cut at " << cut;
+  for (const Sender sender : {Sender::client, Sender::server}) {
+    for (const std::string& body : bodies) {
+      const Outcome whole = read_chunked(body, sender);
+      for (std::size_t cut = 0; cut <= body.size(); ++cut) {
+        Outcome outcome{.framing = ByChunks{}, .sender = sender};
+        if (outcome.feed(std::string_view{body}.substr(0, cut))) outcome.feed(std::string_view{body}.substr(cut));
+        EXPECT_EQ(outcome, whole) << body << " cut at " << cut;
+      }
+      Outcome byte_by_byte{.framing = ByChunks{}, .sender = sender};
+      for (const char c : body) {
+        if (!byte_by_byte.feed({&c, 1})) break;
+      }
+      EXPECT_EQ(byte_by_byte, whole) << body;
     }
-    Outcome byte_by_byte{.framing = ByChunks{}};
-    for (const char c : body) {
-      if (!byte_by_byte.feed({&c, 1})) break;
-    }
-    EXPECT_EQ(byte_by_byte, whole) << body;
   }
 }
 
@@ -148,9 +153,46 @@ TEST(ChunkedBody, RefusesSizesThatAreNotHexDigitsOnly) {
   EXPECT_EQ(malformed_at("5,5\r\n"), 1U);
 }
 
-TEST(ChunkedBody, RefusesWhitespaceAfterTheSize) {
-  EXPECT_EQ(malformed_at("5 \r\n"), 1U);
-  EXPECT_EQ(malformed_at("5\t;x\r\n"), 1U);
+TEST(ChunkedBody, BlanksBeforeAnExtensionAndAroundItsSignGoNoFurther) {
+  for (const Sender sender : {Sender::client, Sender::server}) {
+    const Outcome outcome = read_chunked("2 \t;x\r\nab\r\n", sender);
+    EXPECT_EQ(outcome.status, BodyStatus::more);
+    EXPECT_EQ(outcome.kinds, "fbbffffppff");
+  }
+  EXPECT_EQ(read_chunked("2; a\t= b ;c=\"d e\"\r\n").kinds, "ffbfbfbfbffffffffff");
+}
+
+TEST(ChunkedBody, AcceptsBlanksAtTheEndOfASizeLineFromServersOnly) {
+  EXPECT_EQ(read_chunked("2  \r\nab\r\n0\t\r\n", Sender::server).kinds, "fbbffppfffbff");
+  EXPECT_EQ(read_chunked("2  \r\nab\r\n0\t\r\n", Sender::server).status, BodyStatus::trailers);
+  EXPECT_EQ(malformed_at("2 \r\n"), 2U);
+  EXPECT_EQ(malformed_at("2;a \r\n"), 4U);
+  EXPECT_EQ(malformed_at("2;a=b \r\n"), 6U);
+  EXPECT_EQ(malformed_at("2;a=\"b\" \r\n"), 8U);
+  const std::string endless = "2" + std::string(chunk_line_bytes_max, ' ');
+  EXPECT_EQ(malformed_at(endless, Sender::server), chunk_line_bytes_max);
+}
+
+TEST(ChunkedBody, RefusesOtherCharactersAfterABlank) {
+  for (const Sender sender : {Sender::client, Sender::server}) {
+    EXPECT_EQ(malformed_at("2 2\r\n", sender), 2U);
+    EXPECT_EQ(malformed_at("2 \n", sender), 2U);
+    EXPECT_EQ(malformed_at("2 x;a\r\n", sender), 2U);
+  }
+}
+
+TEST(ChunkedBody, HoldsTheExtensionsOfClientsToTheirGrammar) {
+  for (const char* line : {"5;a", "5;a=b", "5;a=\"\"", "5;a=\"x;y\\\"\t\x80\"", "5;a;b;c=d", "5;!#$%&'*+-.^_`|~"}) {
+    EXPECT_EQ(read_chunked(line + std::string("\r\n")).status, BodyStatus::more) << line;
+  }
+  for (const char* line : {"5;", "5;;a", "5;=b", "5;a=", "5;a==b", "5;bad[=x", "5;a b", "5;a=b c", "5;a=\"x",
+                           "5;a=\"x\"y", "5;a=x\"y\"", "5;a=\"\x01\"", "5;a=\"\\\x7f\"", "5;a\x80", "5;a=[", "5; ", "5;a= "}) {
+    EXPECT_EQ(read_chunked(line + std::string("\r\n")).status, BodyStatus::malformed) << line;
+    EXPECT_EQ(read_chunked(line + std::string("\r\n"), Sender::server).status,
+              std::string_view(line).find_first_of("\x01\x7f") == std::string_view::npos ? BodyStatus::more
+                                                                                        : BodyStatus::malformed)
+        << line;
+  }
 }
 
 TEST(ChunkedBody, RefusesSizesOfMoreThanSixteenDigits) {
@@ -182,7 +224,7 @@ TEST(ChunkedBody, RefusesControlsInExtensions) {
   for (int c = 0; c < 256; ++c) {
     if (c == '\r') continue;
     const bool control = (c < 0x20 && c != '\t') || c == 0x7f;
-    const Outcome outcome = read_chunked(std::string{"1;a"} + static_cast<char>(c) + "b\r\n");
+    const Outcome outcome = read_chunked(std::string{"1;a"} + static_cast<char>(c) + "b\r\n", Sender::server);
     EXPECT_EQ(outcome.status, control ? BodyStatus::malformed : BodyStatus::more) << c;
   }
 }

@@ -27,6 +27,7 @@ void Dialogue::take(const Step& step) {
   switch (step.what) {
     case client_sends: from_client_ += step.bytes; break;
     case client_ends: client_has_ended_ = true; break;
+    case client_resets: client_has_reset_ = true; break;
     case upstream_sends: from_upstream_ += step.bytes; break;
     case upstream_ends: upstream_has_ended_ = true; break;
     case upstream_resets: upstream_has_reset_ = true; break;
@@ -38,6 +39,7 @@ void Dialogue::take(const Step& step) {
       break;
     case deadline:
       now_ms = deadline_ms();
+      connecting_ = false;               // whatever attempt goes on is given up
       obey(expire(state_, context()));
       break;
   }
@@ -88,10 +90,16 @@ bool Dialogue::read() {
     from_client_.erase(0, bytes);
     state_.client.read_at_ms = now_ms;
     progress = true;
+  } else if (wanted != 0 && client_has_reset_) {
+    obey(client_lost(state_));
+    progress = true;
+  } else if (client_has_reset_ && !state_.client.was_reset) {
+    obey(client_write_failed(state_));
+    progress = true;
   } else if (wanted != 0 && client_has_ended_) {
     state_.client.read_ended = progress = true;
   }
-  if (!state_.upstream) return progress;
+  if (over() || !state_.upstream) return progress;
   const std::size_t wanted_of_upstream = wanted_from_upstream(state_, rules);
   if (const std::size_t bytes = std::min(wanted_of_upstream, from_upstream_.size()); bytes != 0) {
     state_.upstream->unread.append(std::string_view(from_upstream_).substr(0, bytes));
@@ -125,11 +133,11 @@ bool Dialogue::write() {
 }
 
 void Dialogue::obey(Ask ask) {
-  note_dropped_upstream();
+  note_cut_upstream();
   while (ask == Ask::connect) {
     freeze();
     ask = connect();
-    note_dropped_upstream();
+    note_cut_upstream();
   }
   using Fate = Seen::Upstream::Fate;
   switch (ask) {
@@ -139,6 +147,10 @@ void Dialogue::obey(Ask ask) {
     case Ask::park:
       state_.upstream.reset();
       seen_.upstreams.back().fate = Fate::parked;
+      break;
+    case Ask::close_upstream:
+      state_.upstream.reset();
+      seen_.upstreams.back().fate = Fate::closed;
       break;
     case Ask::exchange_ended:
       log();
@@ -158,10 +170,10 @@ void Dialogue::obey(Ask ask) {
   }
 }
 
-void Dialogue::note_dropped_upstream() {
+void Dialogue::note_cut_upstream() {
   if (state_.upstream || seen_.upstreams.empty() || connecting_) return;
   auto& last = seen_.upstreams.back();
-  if (last.fate == Seen::Upstream::Fate::open) last.fate = Seen::Upstream::Fate::dropped;
+  if (last.fate == Seen::Upstream::Fate::open) last.fate = Seen::Upstream::Fate::cut;
 }
 
 Ask Dialogue::connect() {

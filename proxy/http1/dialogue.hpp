@@ -16,8 +16,8 @@ namespace baton::http1 {
 // One thing that happens outside.
 struct Step {
   enum class What {
-    client_sends, client_ends, upstream_sends, upstream_ends, upstream_resets, upstream_takes_no_more, connected,
-    deadline,
+    client_sends, client_ends, client_resets, upstream_sends, upstream_ends, upstream_resets, upstream_takes_no_more,
+    connected, deadline,
   } what;
   std::string bytes;
 };
@@ -26,6 +26,7 @@ using Script = std::vector<Step>;
 inline Step client(std::string bytes) { return {Step::What::client_sends, std::move(bytes)}; }
 inline Step upstream(std::string bytes) { return {Step::What::upstream_sends, std::move(bytes)}; }
 inline const Step client_ends{Step::What::client_ends, {}};
+inline const Step client_resets{Step::What::client_resets, {}};
 inline const Step upstream_ends{Step::What::upstream_ends, {}};
 inline const Step upstream_resets{Step::What::upstream_resets, {}};
 inline const Step upstream_takes_no_more{Step::What::upstream_takes_no_more, {}};
@@ -41,7 +42,7 @@ struct Seen {
 
   struct Upstream {
     std::string received;
-    enum class Fate { open, ended, parked, dropped } fate = Fate::open;
+    enum class Fate { open, ended, parked, closed, cut } fate = Fate::open;    // closed: in good order
     bool operator==(const Upstream&) const = default;
   };
 
@@ -90,7 +91,7 @@ class Dialogue {
   Ask connect();
   Ask attach(bool reused);
   void log();
-  void note_dropped_upstream();
+  void note_cut_upstream();
 
   const Freezing freezing_;
   Scratch scratch_;
@@ -99,6 +100,7 @@ class Dialogue {
   bool connecting_ = false;
   std::string from_client_;                  // sent and not yet read
   bool client_has_ended_ = false;
+  bool client_has_reset_ = false;
   std::string from_upstream_;
   bool upstream_has_ended_ = false;
   bool upstream_has_reset_ = false;

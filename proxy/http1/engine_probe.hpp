@@ -101,7 +101,7 @@ class EngineProbe {
     if (ask == Ask::connect) {
       state_.upstream.emplace();
       obey(advance(state_, context()));
-    } else if (ask == Ask::park) {
+    } else if (ask == Ask::park || ask == Ask::close_upstream) {
       state_.upstream.reset();
     } else if (ask == Ask::end_client_writing) {
       state_.client.write_ended = true;

@@ -22,13 +22,15 @@ Ask answer(ConnectionState& state, const Context& context, std::uint16_t status,
   context.scratch.refusal = {status, why};
   state.upstream.reset();
   if (state.client.unsent.empty()) state.client.write_at_ms = context.now_ms;
-  write_own_response({.status = status, .close = true, .head_only = head_only,
-                      .unix_time_s = context.unix_us / 1'000'000}, state.client.unsent);
+  const std::size_t content_bytes =
+      write_own_response({.status = status, .close = true, .head_only = head_only,
+                          .unix_time_s = context.unix_us / 1'000'000}, state.client.unsent);
   if (http1.access.started_ms == 0) {
     http1.access.started_ms = context.now_ms;
     http1.access.started_unix_us = context.unix_us;
   }
   http1.access.status = status;
+  http1.access.response_bytes = content_bytes;
   http1.phase = Answering{};
   return advance(state, context);
 }
@@ -74,10 +76,11 @@ Ask end_exchange(ConnectionState& state, const Context& context) {
   const auto& response = std::get<ResponseRelayed>(relaying.response);
   if (state.upstream) {
     const UpstreamLeg& upstream = *state.upstream;
-    const bool reusable = response.upstream_keep_alive && has_ended(relaying.request.body) &&
-                          !relaying.upload_abandoned && !upstream.read_ended && !upstream.write_ended &&
-                          upstream.unread.empty() && upstream.all_sent();
+    const bool is_whole = has_ended(relaying.request.body) && !relaying.upload_abandoned && upstream.all_sent();
+    const bool reusable = is_whole && response.upstream_keep_alive && !upstream.read_ended && !upstream.write_ended &&
+                          upstream.unread.empty();
     if (reusable) return Ask::park;
+    if (is_whole) return Ask::close_upstream;
     state.upstream.reset();
   }
   if (!state.client.all_sent()) {
@@ -121,7 +124,7 @@ Ask relay(ConnectionState& state, const Context& context) {
   auto& response = std::get<ResponseRelayed>(relaying.response);
   switch (relay_download(state, response, context)) {
     case Download::broken:
-      return Ask::reset;
+      return state.client.all_sent() ? Ask::reset : Ask::wait;      // what came before it is the client's
     case Download::going_on:
       return cut_short ? Ask::reset : Ask::wait;
     case Download::ended:
@@ -137,6 +140,7 @@ Ask tunnelled(ConnectionState& state, const Context& context) {
     case tunnel::Need::end_client_writing: return Ask::end_client_writing;
     case tunnel::Need::end_upstream_writing: return Ask::end_upstream_writing;
     case tunnel::Need::close: return Ask::close;
+    case tunnel::Need::reset: return Ask::reset;
   }
   return Ask::wait;
 }
@@ -147,22 +151,31 @@ bool awaits_body(const ConnectionState& state, const Relaying& relaying) {
          (relaying.upload_abandoned || (state.upstream && state.upstream->all_sent()));
 }
 
+// When an exchange is over, wherever it stands.
+std::int64_t total_deadline(std::int64_t since_ms, const Rules& rules) {
+  return rules.total_ms == 0 ? never : since_ms + rules.total_ms;
+}
+
 std::int64_t relaying_deadline(const ConnectionState& state, const Relaying& relaying, const Rules& rules) {
   std::int64_t deadline = never;
+  const auto* relayed = std::get_if<ResponseRelayed>(&relaying.response);
+  const bool may_be_quiet = relayed != nullptr && relayed->may_be_quiet;
   if (!state.client.all_sent()) deadline = std::min(deadline, state.client.write_at_ms + rules.send_ms);
   const bool body_awaited = awaits_body(state, relaying);
   const bool continue_awaited = relaying.request.expects_continue;
   if (body_awaited && !continue_awaited) {
     std::int64_t since = std::max(state.client.read_at_ms, state.client.write_at_ms);
     if (state.upstream) since = std::max(since, state.upstream->write_at_ms);     // then it became the client's turn
-    deadline = std::min(deadline, since + rules.body_ms);
+    // Beside a stream of responses comes a stream of requests.
+    deadline = std::min(deadline, since + (may_be_quiet ? rules.tunnel_idle_ms : rules.body_ms));
   }
-  const auto* relayed = std::get_if<ResponseRelayed>(&relaying.response);
   const bool response_ended = relayed != nullptr && has_ended(relayed->body);
   const bool client_is_slow = state.client.unsent.size() >= rules.buffer_bytes;
   if (state.upstream && !response_ended && !client_is_slow && (!body_awaited || continue_awaited)) {
     const std::int64_t since = std::max(state.upstream->read_at_ms, state.upstream->write_at_ms);
-    deadline = std::min(deadline, since + rules.response_ms);
+    deadline = std::min(deadline, since + (relayed == nullptr ? rules.response_ms
+                                           : may_be_quiet     ? rules.tunnel_idle_ms
+                                                              : rules.response_body_ms));
   }
   return deadline;
 }
@@ -177,7 +190,10 @@ Ask retry_or_answer(ConnectionState& state, std::uint16_t status, const Context&
   const Relaying relaying = std::get<Relaying>(http1.phase);
   const bool stale = state.upstream && state.upstream->reused;
   const unsigned attempts = relaying.attempts + (stale ? 0u : 1u);
-  const bool again = relaying.held != 0 && state.upstream->unread.empty() && (stale || attempts < context.servers);
+  // What is no response, on a connection that has served before, belongs to an exchange before this one.
+  const std::string_view came = state.upstream->unread.view();
+  const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
+  const bool again = relaying.held != 0 && is_unanswered && (stale || attempts < context.servers);
   if (!again) return answer(state, context, status, relaying.request.head_only, "the server ended the connection");
   state.upstream.reset();
   http1.phase = Connecting{.request = relaying.request,
@@ -211,7 +227,11 @@ Ask upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
   auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) {
     Tunnel& tunnel = std::get<Tunnel>(state.protocol);
-    if (state.upstream || loss == Loss::unreachable) return Ask::reset;
+    if (state.upstream) {
+      tunnel::note_lost(*state.upstream);
+      return Ask::wait;
+    }
+    if (loss == Loss::unreachable) return Ask::reset;
     if (tunnel.attempts < attempts_max) ++tunnel.attempts;
     return tunnel.attempts < std::min(context.servers, attempts_max) ? Ask::connect : Ask::reset;
   }
@@ -226,25 +246,44 @@ Ask upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
   auto* relaying = std::get_if<Relaying>(&http1->phase);
   if (relaying == nullptr) return Ask::close;
   if (std::holds_alternative<ResponseAwaited>(relaying->response)) return retry_or_answer(state, 502, context);
-  return Ask::reset;
+  // What came of the response goes on before the client is reset; it may even be all of it.
+  if (!state.upstream) return Ask::reset;
+  state.upstream->read_ended = state.upstream->was_reset = true;
+  upstream_write_failed(state);
+  return Ask::wait;
 }
 
 void upstream_write_failed(ConnectionState& state) {
+  auto* http1 = std::get_if<Http1>(&state.protocol);
+  if (http1 == nullptr) return tunnel::note_write_failed(*state.upstream);
   state.upstream->drop_unsent();
-  if (auto* http1 = std::get_if<Http1>(&state.protocol)) {
-    if (auto* relaying = std::get_if<Relaying>(&http1->phase)) relaying->upload_abandoned = true;
-  }
+  if (auto* relaying = std::get_if<Relaying>(&http1->phase)) relaying->upload_abandoned = true;
+}
+
+Ask client_lost(ConnectionState& state) {
+  if (!std::holds_alternative<Tunnel>(state.protocol) || !state.upstream) return Ask::reset;
+  tunnel::note_lost(state.client);
+  return Ask::wait;
+}
+
+Ask client_write_failed(ConnectionState& state) {
+  if (!std::holds_alternative<Tunnel>(state.protocol) || !state.upstream) return Ask::reset;
+  tunnel::note_write_failed(state.client);
+  return Ask::wait;
 }
 
 Ask expire(ConnectionState& state, const Context& context) {
   auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return Ask::close;
-  if (std::holds_alternative<AwaitingRequest>(http1->phase)) {
+  if (http1 == nullptr) return Ask::reset;      // neither side has said that it has ended
+  if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
     if (state.client.unread.empty()) return Ask::close;
-    note_access(*http1, context, nullptr, state.client.unread.view());
+    note_access(*http1, awaiting->since_ms, context, nullptr, state.client.unread.view());
     return answer(state, context, 408, false, "timeouts.head: the head is not whole");
   }
   if (std::holds_alternative<Lingering>(http1->phase)) return Ask::close;
+  if (const auto* connecting = std::get_if<Connecting>(&http1->phase)) {
+    return answer(state, context, 504, connecting->request.head_only, "timeouts.total: no server was reached");
+  }
   const auto* relaying = std::get_if<Relaying>(&http1->phase);
   if (relaying == nullptr) return Ask::reset;
   if (!std::holds_alternative<ResponseAwaited>(relaying->response)) return Ask::reset;
@@ -256,11 +295,18 @@ Ask expire(ConnectionState& state, const Context& context) {
 
 std::int64_t deadline_ms(const ConnectionState& state, const Rules& rules) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return state.upstream ? tunnel::last_progress_ms(state) + rules.tunnel_idle_ms : never;
-  if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
-    return awaiting->since_ms + (state.client.unread.empty() ? rules.idle_ms : rules.head_ms);
+  if (http1 == nullptr) {
+    return state.upstream ? tunnel::deadline_ms(state, rules.tunnel_idle_ms, rules.send_ms) : never;
   }
-  if (const auto* relaying = std::get_if<Relaying>(&http1->phase)) return relaying_deadline(state, *relaying, rules);
+  if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
+    if (state.client.unread.empty()) return awaiting->since_ms + rules.idle_ms;
+    return std::min(awaiting->since_ms + rules.head_ms, total_deadline(awaiting->since_ms, rules));
+  }
+  const std::int64_t total = total_deadline(http1->access.started_ms, rules);
+  if (std::holds_alternative<Connecting>(http1->phase)) return total;
+  if (const auto* relaying = std::get_if<Relaying>(&http1->phase)) {
+    return std::min(relaying_deadline(state, *relaying, rules), total);
+  }
   if (std::holds_alternative<Answering>(http1->phase)) return state.client.write_at_ms + rules.send_ms;
   if (const auto* lingering = std::get_if<Lingering>(&http1->phase)) {
     const std::int64_t quiet_since = std::max(lingering->since_ms, state.client.read_at_ms);

@@ -31,6 +31,8 @@ struct Rules {
   std::int64_t send_ms = 60'000;
   std::int64_t idle_ms = 75'000;
   std::int64_t response_ms = 60'000;
+  std::int64_t response_body_ms = 300'000;
+  std::int64_t total_ms = 0;
   std::int64_t tunnel_idle_ms = 3'600'000;
   bool keep_access = false;            // fill AccessRecord's texts
   bool underscores = false;            // fields of requests whose names have one are passed on
@@ -77,14 +79,16 @@ enum class Ask {
   wait,                   // for bytes, room, or the deadline
   connect,                // an upstream leg for the request in Connecting; then set state.upstream
   park,                   // the upstream leg is idle and reusable: take it out of the state
+  close_upstream,         // it has served its exchange and cannot be used again: the same, and end it in good order
   exchange_ended,         // log `access`; the connection is at a boundary, or lingers
   end_client_writing,     // shutdown(SHUT_WR) of the client leg
   end_upstream_writing,   // the same of the upstream leg
   close,                  // the connection is over
-  reset,                  // over, and the client must not take what it has for the whole: end it by RST
+  reset,                  // over, and nobody must take what it has for the whole: end both legs by RST
 };
 
-// The engine drops an upstream leg by clearing state.upstream: whoever runs it then closes that socket.
+// The engine gives an upstream leg up by clearing state.upstream: whoever runs it then resets that socket, so that the
+// server does not take a part for the whole.
 Ask advance(state::ConnectionState& state, const Context& context);
 
 // Why there is no upstream leg, or no more.
@@ -99,10 +103,15 @@ Ask upstream_lost(state::ConnectionState& state, Loss loss, const Context& conte
 // The upstream takes no more bytes. Its response may still be read.
 void upstream_write_failed(state::ConnectionState& state);
 
+// The same of the client: reading failed, or it takes no more bytes.
+Ask client_lost(state::ConnectionState& state);
+Ask client_write_failed(state::ConnectionState& state);
+
 // The deadline has come.
 Ask expire(state::ConnectionState& state, const Context& context);
 
-// When to call `expire`, CLOCK_MONOTONIC; INT64_MAX: never. Connecting has none of its own.
+// When to call `expire`, CLOCK_MONOTONIC; INT64_MAX: never. In Connecting this is the limit of the whole exchange; an
+// attempt to connect has one of its own, which is not the engine's.
 std::int64_t deadline_ms(const state::ConnectionState& state, const Rules& rules);
 
 // How many bytes may be read into the leg's `unread` now; 0: none.

@@ -26,7 +26,7 @@ Case bad_response(std::string name, Script upstream_steps) {
            {.client = own(502),
             .client_ended = true,
             .end = End::closed,
-            .upstreams = {{get_forwarded, Fate::dropped}},
+            .upstreams = {{get_forwarded, Fate::cut}},
             .statuses = {502}}};
   bad.script.insert(bad.script.end(), upstream_steps.begin(), upstream_steps.end());
   bad.script.push_back(client_ends);
@@ -64,26 +64,49 @@ void cases_of_requests(std::vector<Case>& cases) {
   const std::string chunked = request("POST / HTTP/1.1", "Transfer-Encoding: chunked\r\n");
   cases.push_back({"a body that grows too large",
                    {client(chunked + "5\r\nhello\r\n4\r\nmore\r\n0\r\n\r\n"), client_ends},
-                   {.client = own(413), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::dropped}},
+                   {.client = own(413), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::cut}},
                     .statuses = {413}},
                    [](Dialogue& dialogue) { dialogue.rules.body_bytes = 8; },
                    true});
   cases.push_back({"chunks that are none",
                    {client(chunked + "5\r\nhello\r\nx\r\n\r\n"), client_ends},
-                   {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::dropped}},
+                   {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::cut}},
                     .statuses = {400}},
                    [](Dialogue&) {},
                    true});
+  for (const char* line : {"5;", "5;bad[=x", "5;a=\"x", "5 "}) {
+    cases.push_back({std::string("a chunk line that is none: ") + line,
+                     {client(chunked + line + "\r\nhello\r\n0\r\n\r\n"), client_ends},
+                     {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::cut}},
+                      .statuses = {400}},
+                     [](Dialogue&) {},
+                     true});
+  }
+  cases.push_back({"blanks and an extension of a stale attempt go again",
+                   {client(request("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n") + "5 ;a\r\nhello\r\n0\r\n\r\n"),
+                    upstream_resets, upstream(ok)},
+                   {.client = ok,
+                    .upstreams = {{forwarded("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n") +
+                                       "5;a\r\nhello\r\n0\r\n\r\n", Fate::cut},
+                                  {forwarded("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n") +
+                                       "5;a\r\nhello\r\n0\r\n\r\n", Fate::parked}},
+                    .statuses = {200}},
+                   [](Dialogue& dialogue) { dialogue.attempts = {Attempt::pooled, Attempt::fresh}; }});
   cases.push_back({"trailers that are none",
                    {client(chunked + "0\r\nbad trailer\r\n\r\n"), client_ends},
-                   {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::dropped}},
+                   {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::cut}},
                     .statuses = {400}},
                    [](Dialogue&) {},
                    true});
+  cases.push_back({"a body whose client resets",
+                   {client(request("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello"), client_resets},
+                   {.end = End::reset,
+                    .upstreams = {{forwarded("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello", Fate::open}},
+                    .statuses = {0}}});
   cases.push_back({"a body that ends too early",
                    {client(request("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello"), client_ends},
                    {.client = own(400), .client_ended = true, .end = End::closed,
-                    .upstreams = {{forwarded("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello", Fate::dropped}},
+                    .upstreams = {{forwarded("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello", Fate::cut}},
                     .statuses = {400}}});
 }
 
@@ -134,7 +157,7 @@ void cases_of_attempts(std::vector<Case>& cases) {
                    attempts({Attempt::late})});
   for (const Step& end : {upstream_ends, upstream_resets}) {
     cases.push_back({"a stale connection: the request goes again", {client(get), end, upstream(ok)},
-                     {.client = ok, .upstreams = {{get_forwarded, Fate::dropped}, {get_forwarded, Fate::parked}},
+                     {.client = ok, .upstreams = {{get_forwarded, Fate::cut}, {get_forwarded, Fate::parked}},
                       .statuses = {200}},
                      attempts({Attempt::pooled, Attempt::fresh})});
   }
@@ -143,7 +166,7 @@ void cases_of_attempts(std::vector<Case>& cases) {
   cases.push_back({"a stale connection: what was sent of the body goes again",
                    {client(put + "hello"), upstream_resets, client("more" + get), upstream(ok), upstream(ok)},
                    {.client = ok + ok,
-                    .upstreams = {{put_forwarded + "hello", Fate::dropped},
+                    .upstreams = {{put_forwarded + "hello", Fate::cut},
                                   {put_forwarded + "hellomore", Fate::parked},
                                   {get_forwarded, Fate::parked}},
                     .statuses = {200, 200}},
@@ -154,7 +177,7 @@ void cases_of_attempts(std::vector<Case>& cases) {
                     upstream(ok)},
                    {.client = ok,
                     .upstreams = {{forwarded("PUT / HTTP/1.1", chunked) + "5\r\nhello\r\n0\r\nA: 1\r\n\r\n",
-                                   Fate::dropped},
+                                   Fate::cut},
                                   {forwarded("PUT / HTTP/1.1", chunked) + "5\r\nhello\r\n0\r\nA: 1\r\n\r\n",
                                    Fate::parked}},
                     .statuses = {200}},
@@ -162,7 +185,7 @@ void cases_of_attempts(std::vector<Case>& cases) {
   cases.push_back({"more of a body than is kept: it does not go again",
                    {client(put + "hellomore"), upstream_resets, client_ends},
                    {.client = own(502), .client_ended = true, .end = End::closed,
-                    .upstreams = {{put_forwarded + "hellomore", Fate::dropped}}, .statuses = {502}},
+                    .upstreams = {{put_forwarded + "hellomore", Fate::cut}}, .statuses = {502}},
                    [](Dialogue& dialogue) {
                      dialogue.attempts = {Attempt::pooled};
                      dialogue.rules.buffer_bytes = 50;
@@ -170,18 +193,39 @@ void cases_of_attempts(std::vector<Case>& cases) {
   cases.push_back({"what must not be sent twice is not",
                    {client(request("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x"), upstream_resets, client_ends},
                    {.client = own(502), .client_ended = true, .end = End::closed,
-                    .upstreams = {{forwarded("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x", Fate::dropped}},
+                    .upstreams = {{forwarded("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x", Fate::cut}},
                     .statuses = {502}},
                    attempts({Attempt::pooled, Attempt::fresh})});
   cases.push_back({"a fresh connection that is lost: one attempt for each server",
                    {client(get), upstream_resets, upstream_ends, client_ends},
                    {.client = own(502), .client_ended = true, .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::dropped}, {get_forwarded, Fate::dropped}}, .statuses = {502}},
+                    .upstreams = {{get_forwarded, Fate::cut}, {get_forwarded, Fate::cut}}, .statuses = {502}},
                    attempts({}, 2)});
+  cases.push_back({"a connection on which something else came first is stale: the request goes again",
+                   {client(get), upstream("<"), upstream(ok)},
+                   {.client = ok, .upstreams = {{get_forwarded, Fate::cut}, {get_forwarded, Fate::parked}},
+                    .statuses = {200}},
+                   attempts({Attempt::pooled, Attempt::fresh})});
+  cases.push_back({"a connection on which something else came first, and what must not be sent twice",
+                   {client(request("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x"), upstream("<"), client_ends},
+                   {.client = own(502), .client_ended = true, .end = End::closed,
+                    .upstreams = {{forwarded("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x", Fate::cut}},
+                    .statuses = {502}},
+                   attempts({Attempt::pooled, Attempt::fresh})});
+  cases.push_back({"a server that answers nonsense on a fresh connection is not stale",
+                   {client(get), upstream("<"), client_ends},
+                   {.client = own(502), .client_ended = true, .end = End::closed,
+                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
+                   attempts({}, 2)});
+  cases.push_back({"a connection that breaks within a response head was not stale",
+                   {client(get), upstream("HTTP/1.1 2"), upstream_resets, client_ends},
+                   {.client = own(502), .client_ended = true, .end = End::closed,
+                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
+                   attempts({Attempt::pooled, Attempt::fresh})});
   cases.push_back({"after an interim response nothing goes again",
                    {client(get), upstream("HTTP/1.1 102 Processing\r\n\r\n"), upstream_resets, client_ends},
                    {.client = "HTTP/1.1 102 Processing\r\n\r\n" + own(502), .client_ended = true, .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::dropped}}, .statuses = {502}},
+                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
                    attempts({Attempt::pooled, Attempt::fresh})});
 }
 
@@ -194,11 +238,11 @@ void cases_of_lateness(std::vector<Case>& cases) {
   const std::string put = request("PUT / HTTP/1.1", "Content-Length: 9\r\n");
   cases.push_back({"half a body, and no more", {client(put + "hello"), deadline, client_ends},
                    {.client = own(408), .client_ended = true, .end = End::closed,
-                    .upstreams = {{forwarded("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello", Fate::dropped}},
+                    .upstreams = {{forwarded("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello", Fate::cut}},
                     .statuses = {408}}});
   cases.push_back({"no response in time", {client(get), deadline, client_ends},
                    {.client = own(504), .client_ended = true, .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::dropped}}, .statuses = {504}}});
+                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {504}}});
   cases.push_back({"half a response, and no more",
                    {client(get), upstream("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"), deadline},
                    {.client = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", .end = End::reset,

@@ -62,12 +62,19 @@ std::vector<Case> cases_of_framing() {
                                    Fate::parked},
                                   {get_forwarded, Fate::parked}},
                     .statuses = {200, 200}}});
+  cases.push_back({"blanks in the size lines of chunks go no further",
+                   {client(request("POST / HTTP/1.1", chunked_fields) + "5 ; a = b\r\nhello\r\n0\r\n\r\n"),
+                    upstream("HTTP/1.1 200 OK\r\n" + chunked_fields + "\r\n5 \r\nhello\r\n0\t ;x\r\n\r\n")},
+                   {.client = "HTTP/1.1 200 OK\r\n" + chunked_fields + "\r\n5\r\nhello\r\n0;x\r\n\r\n",
+                    .upstreams = {{forwarded("POST / HTTP/1.1", chunked_fields) + "5;a=b\r\nhello\r\n0\r\n\r\n",
+                                   Fate::parked}},
+                    .statuses = {200}}});
   cases.push_back({"a response until close ends the connection",
                    {client(get), upstream("HTTP/1.1 200 OK\r\n\r\nall of it"), upstream_ends, client_ends},
                    {.client = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it",
                     .client_ended = true,
                     .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::dropped}},
+                    .upstreams = {{get_forwarded, Fate::closed}},
                     .statuses = {200}}});
   cases.push_back({"HEAD, 204 and 304 have no body",
                    {client(request("HEAD / HTTP/1.1") + get + get + get),
@@ -106,7 +113,7 @@ std::vector<Case> cases_of_framing() {
                    {client(get), upstream("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"),
                     client(get), upstream(ok)},
                    {.client = ok + ok,
-                    .upstreams = {{get_forwarded, Fate::dropped}, {get_forwarded, Fate::parked}},
+                    .upstreams = {{get_forwarded, Fate::closed}, {get_forwarded, Fate::parked}},
                     .statuses = {200, 200}}});
   cases.push_back({"a server that stops says so, lingers, and takes no further request",
                    {client(get + get), upstream(ok), client("what comes late"), client_ends},

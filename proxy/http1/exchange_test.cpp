@@ -100,6 +100,31 @@ TEST(Exchange, HoldsNoMoreOfAResponseThanItsBuffersForASlowClient) {
   EXPECT_EQ(dialogue.seen().client, head + body);
 }
 
+TEST(Exchange, AResponseThatWasWholeBeforeItsServerResetIsPassedOnWhole) {
+  Dialogue dialogue;
+  dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.client_reads = false;
+  const std::string response = "HTTP/1.1 200 OK\r\nContent-Length: 1500\r\n\r\n" + std::string(1500, 'b');
+  dialogue.take(upstream(response));
+  dialogue.take(upstream_resets);
+  EXPECT_LT(dialogue.state().client.unsent.size(), response.size()) << "some of it waits behind";
+  dialogue.client_reads = true;
+  dialogue.take(upstream(""));
+  EXPECT_EQ(dialogue.seen().client, response);
+  EXPECT_EQ(dialogue.seen().end, Seen::End::open);
+}
+
+TEST(Exchange, ATunnelWhoseClientWasResetWaitsForItsServerNoLongerThanForAnyReader) {
+  Dialogue dialogue;
+  dialogue.take(client(request("GET / HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n")));
+  dialogue.take(upstream("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"));
+  dialogue.upstream_reads = false;
+  dialogue.take(client("unread"));
+  dialogue.take(client_resets);
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.send_ms);
+}
+
 TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
   Dialogue dialogue;
   dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
@@ -112,6 +137,54 @@ TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
   dialogue.take(client(""));
   EXPECT_EQ(dialogue.seen().upstreams.at(0).received,
             forwarded("PUT / HTTP/1.1", "Content-Length: 100000\r\n") + body);
+}
+
+// ── What interim responses may cost ───────────────────────────────────────────────────────────────────────────────
+
+std::string interim_responses(std::size_t count) {
+  std::string all;
+  for (std::size_t i = 0; i < count; ++i) all += "HTTP/1.1 102 Processing\r\n\r\n";
+  return all;
+}
+
+TEST(Exchange, PassesOnAsManyInterimResponsesAsProgressReportsNeed) {
+  Dialogue dialogue;
+  dialogue.take(client(request("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello"));
+  dialogue.take(upstream(interim_responses(1'000)));
+  dialogue.take(client("more"));
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(dialogue.seen().client, interim_responses(1'000) + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+}
+
+TEST(Exchange, AnEndlessStreamOfInterimResponsesIs502) {
+  Dialogue dialogue;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.take(upstream(interim_responses(20'000)));
+  EXPECT_TRUE(dialogue.seen().client.ends_with(own(502)));
+  EXPECT_LT(dialogue.seen().client.size(), interim_responses(20'000).size());
+}
+
+TEST(Exchange, InterimResponsesMayGoOnForEverIfTheyAreSlow) {
+  Dialogue dialogue;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  for (int i = 0; i < 20'000; ++i) {
+    dialogue.now_ms += 10;
+    dialogue.take(upstream(interim_responses(1)));
+  }
+  EXPECT_EQ(dialogue.seen().client, interim_responses(20'000));
+}
+
+TEST(Exchange, HoldsNoMoreOfInterimResponsesThanItsBuffersForASlowClient) {
+  Dialogue dialogue;
+  dialogue.rules.buffer_bytes = dialogue.rules.head_bytes = 1024;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.client_reads = false;
+  dialogue.take(upstream(interim_responses(1'000)));
+  EXPECT_LE(dialogue.state().client.unsent.size(), 2048U);
+  EXPECT_LE(dialogue.state().upstream->unread.size(), 1024U);
+  dialogue.client_reads = true;
+  dialogue.take(upstream(""));
+  EXPECT_EQ(dialogue.seen().client, interim_responses(1'000));
 }
 
 // ── Deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,8 +205,81 @@ TEST(Exchange, AResponseIsTimedFromTheLastProgressOfItsUpstream) {
   dialogue.take(client(request("GET / HTTP/1.1")));
   EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms);
   dialogue.now_ms += 1000;
-  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
+  dialogue.take(upstream("HTTP/1.1 102 Processing\r\n\r\n"));
   EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_ms);
+  dialogue.now_ms += 1000;
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.response_body_ms);
+}
+
+TEST(Exchange, AStreamMayBeSilentForAsLongAsATunnel) {
+  const auto deadline_after = [](const std::string& type) {
+    Dialogue dialogue(Freezing::always);
+    dialogue.take(client(request("GET / HTTP/1.1")));
+    dialogue.take(upstream("HTTP/1.1 200 OK\r\n" + type + "\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    return dialogue.deadline_ms() - dialogue.now_ms;
+  };
+  const Rules rules;
+  for (const char* type : {"Content-Type: text/event-stream", "content-type: Text/Event-Stream; charset=utf-8",
+                           "Content-Type: application/grpc", "Content-Type: application/grpc-web+proto"}) {
+    EXPECT_EQ(deadline_after(type), rules.tunnel_idle_ms) << type;
+  }
+  for (const char* type : {"Content-Type: text/event-streams", "Content-Type: text/plain", "Content-Type: ",
+                           "X-Content-Type: text/event-stream", "Content-Type: application/grp"}) {
+    EXPECT_EQ(deadline_after(type), rules.response_body_ms) << type;
+  }
+}
+
+TEST(Exchange, BesideAStreamOfResponsesTheRequestMayBeSilentToo) {
+  Dialogue dialogue;
+  dialogue.take(client(request("POST / HTTP/1.1", "Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.body_ms);
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.tunnel_idle_ms);
+}
+
+TEST(Exchange, MayHaveALimitInAllFromTheFirstByteOfItsHead) {
+  Dialogue dialogue(Freezing::always);
+  dialogue.rules.total_ms = 10'000;
+  const std::int64_t end = dialogue.now_ms + 10'000;
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+  dialogue.attempts = {Attempt::late};
+  dialogue.take(client("GET / HTTP/1.1\r\nHos"));
+  EXPECT_EQ(dialogue.deadline_ms(), end);
+  dialogue.now_ms += 4'000;
+  dialogue.take(client("t: a\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), end) << "also while a server is being connected";
+  dialogue.take(connected);
+  dialogue.take(upstream(head));
+  EXPECT_EQ(dialogue.deadline_ms(), end);
+  dialogue.take(deadline);
+  EXPECT_EQ(dialogue.seen().client, head);
+  EXPECT_EQ(dialogue.seen().end, Seen::End::reset);
+}
+
+TEST(Exchange, WhoseTimeIsOverBeforeAResponseIsAnsweredByUs) {
+  for (const Script& script : {Script{}, Script{connected}}) {
+    Dialogue dialogue;
+    dialogue.rules.total_ms = 10'000;
+    dialogue.attempts = {Attempt::late};
+    dialogue.take(client(request("GET / HTTP/1.1")));
+    dialogue.play(script);
+    dialogue.take(deadline);
+    EXPECT_EQ(dialogue.seen().client, own(504));
+  }
+}
+
+TEST(Exchange, ItsLimitIsNotThatOfTheNextOneNorOfATunnel) {
+  Dialogue dialogue;
+  dialogue.rules.total_ms = 10'000;
+  dialogue.take(client(request("GET / HTTP/1.1")));
+  dialogue.take(upstream("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.idle_ms);
+  dialogue.now_ms += 9'000;
+  dialogue.take(client(request("GET / HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n")));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + 10'000);
+  dialogue.take(upstream("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"));
+  EXPECT_EQ(dialogue.deadline_ms(), dialogue.now_ms + dialogue.rules.tunnel_idle_ms);
 }
 
 TEST(Exchange, AClientIsTimedWhileItHasToReadOrToSend) {
@@ -235,6 +381,26 @@ TEST(Exchange, KeepsForTheAccessLogWhatARequestSaid) {
   EXPECT_EQ(access.user_agent, "u");
   EXPECT_EQ(access.referer, "r");
   EXPECT_EQ(access.response_bytes, 5U) << "of content, not of chunks";
+}
+
+TEST(Exchange, TheAccessLogKnowsTheBytesOfOurOwnAnswers) {
+  Dialogue dialogue;
+  dialogue.take(client("nonsense\r\n\r\n"));
+  EXPECT_EQ(std::get<state::Http1>(dialogue.state().protocol).access.response_bytes, 16U) << "400 Bad Request";
+  Dialogue head;
+  head.take(client("HEAD / HTTP/1.1\r\n\r\n"));
+  EXPECT_EQ(std::get<state::Http1>(head.state().protocol).access.response_bytes, 0U);
+}
+
+TEST(Exchange, LastsSinceTheFirstByteOfItsHead) {
+  Dialogue dialogue;
+  const std::int64_t begin = dialogue.now_ms;
+  dialogue.take(client("GET / HTTP/1.1\r\nHos"));
+  dialogue.now_ms += 7'000;
+  dialogue.take(client("t: a\r\n\r\n"));
+  const auto& access = std::get<state::Http1>(dialogue.state().protocol).access;
+  EXPECT_EQ(access.started_ms, begin);
+  EXPECT_EQ(access.started_unix_us, -7'000'000) << "the clock of this test stands at 0";
 }
 
 }  // namespace

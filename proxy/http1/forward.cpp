@@ -342,7 +342,7 @@ void write_trailers(const std::vector<Field>& fields, bool underscores, state::B
   out.commit(writer.finish());
 }
 
-void write_own_response(const OwnResponse& response, state::Buffer& out) {
+std::size_t write_own_response(const OwnResponse& response, state::Buffer& out) {
   const std::string_view reason = reason_phrase(response.status);
   const std::string_view date = http_date(response.unix_time_s);
   const std::size_t body_bytes = 3 + 1 + reason.size() + 1;  // under 100, so its length has two digits
@@ -367,6 +367,7 @@ void write_own_response(const OwnResponse& response, state::Buffer& out) {
     writer.literal("\n");
   }
   out.commit(writer.finish());
+  return response.head_only ? 0 : body_bytes;
 }
 
 std::string_view reason_phrase(std::uint16_t status) {

@@ -58,7 +58,8 @@ struct OwnResponse {
   bool head_only = false;
   std::int64_t unix_time_s = 0;    // for Date
 };
-void write_own_response(const OwnResponse& response, state::Buffer& out);
+// Gives the bytes of its content.
+std::size_t write_own_response(const OwnResponse& response, state::Buffer& out);
 
 // "Not Found" for 404; "Unknown" for what has no name.
 std::string_view reason_phrase(std::uint16_t status);

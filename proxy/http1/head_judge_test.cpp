@@ -109,16 +109,18 @@ TEST(Judge, BeastDecodesTheSamePayload) {
     const std::string body = contents(entry.path()).substr(1);  // the first byte is for the fuzz target
     state::BodyFraming framing = state::ByChunks{};
     std::string payload;
+    std::string passed_on;
     std::size_t bytes = 0;
     BodyPiece piece;
     do {
-      piece = consume_body(framing, std::string_view{body}.substr(bytes));
+      piece = consume_body(framing, std::string_view{body}.substr(bytes), Sender::server);
       if (piece.payload) payload += body.substr(bytes, piece.bytes);
+      if (!piece.blank) passed_on += body.substr(bytes, piece.bytes);
       bytes += piece.bytes;
     } while (piece.status == BodyStatus::more && piece.bytes != 0);
     const bool beast_knows_its_extensions = body.find(";;") == body.npos && body.find("=\"a\r") == body.npos;
     if (piece.status != BodyStatus::trailers || !beast_knows_its_extensions) continue;
-    EXPECT_EQ(judge::decode_chunked(body.substr(0, bytes) + "\r\n"), payload) << entry.path();
+    EXPECT_EQ(judge::decode_chunked(passed_on + "\r\n"), payload) << entry.path();
   }
 }
 

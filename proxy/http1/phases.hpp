@@ -25,8 +25,9 @@ Ask answer(state::ConnectionState& state, const Context& context, std::uint16_t 
 // AwaitingRequest: until a whole head is here and is good.
 Ask await_request(state::ConnectionState& state, state::AwaitingRequest& phase, const Context& context);
 
-// Begins the access record of a request. `head`: nullptr if it could not be parsed.
-void note_access(state::Http1& http1, const Context& context, const RequestHead* head, std::string_view first_line);
+// Begins the access record of a request whose first byte came at `since_ms`. `head`: nullptr if it could not be parsed.
+void note_access(state::Http1& http1, std::int64_t since_ms, const Context& context, const RequestHead* head,
+                 std::string_view first_line);
 
 // Parses the head at the front of client.unread into the scratch tables, unless they hold it already.
 HeadError read_request_head(const state::ConnectionState& state, std::size_t head_bytes, const HeadLimits& limits,
@@ -39,6 +40,9 @@ enum class Upload { going_on, ended, too_large, malformed };
 Upload relay_upload(state::ConnectionState& state, state::Relaying& relaying, const Context& context);
 
 // ── response.cpp ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Whether a response can begin with these bytes, as far as they go.
+bool can_begin_a_response(std::string_view bytes);
 
 // Reads heads until the final one has been passed on; `wait`: more must come first, or the phase is another now.
 Ask relay_response_head(state::ConnectionState& state, const Context& context);

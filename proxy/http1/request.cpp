@@ -9,10 +9,11 @@ namespace baton::http1 {
 
 using namespace state;
 
-void note_access(Http1& http1, const Context& context, const RequestHead* head, std::string_view first_line) {
+void note_access(Http1& http1, std::int64_t since_ms, const Context& context, const RequestHead* head,
+                 std::string_view first_line) {
   AccessRecord& access = http1.access;
-  access.started_ms = context.now_ms;
-  access.started_unix_us = context.unix_us;
+  access.started_ms = since_ms;
+  access.started_unix_us = context.unix_us - (context.now_ms - since_ms) * 1000;
   access.status = 0;
   access.response_bytes = 0;
   if (!context.rules.keep_access) return;
@@ -53,7 +54,8 @@ Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t h
   ++http1.requests;
   const HeadError error = read_request_head(state, head_bytes, {rules.uri_bytes, rules.fields}, context);
   const RequestHead& head = context.scratch.request;
-  note_access(http1, context, error ? nullptr : &head, state.client.unread.view());
+  const std::int64_t since_ms = std::get<AwaitingRequest>(http1.phase).since_ms;
+  note_access(http1, since_ms, context, error ? nullptr : &head, state.client.unread.view());
   if (error) return answer(state, context, error.status, head.method == Method::head, error.text);
 
   const RequestMeaning& meaning = context.scratch.meaning;
@@ -94,12 +96,12 @@ Ask await_request(ConnectionState& state, AwaitingRequest& phase, const Context&
   const HeadEnd end = find_head_within(unread, context.rules, phase.scanned);
   phase.scanned = std::max(phase.scanned, 1u);       // a head has begun
   if (end.found == HeadEnd::Found::malformed) {
-    note_access(http1_of(state), context, nullptr, unread.view());
+    note_access(http1_of(state), phase.since_ms, context, nullptr, unread.view());
     return answer(state, context, 400, false, "a line of the head does not end in CR LF");
   }
   if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
   if (unread.size() >= context.rules.head_bytes) {
-    note_access(http1_of(state), context, nullptr, unread.view());
+    note_access(http1_of(state), phase.since_ms, context, nullptr, unread.view());
     const bool in_request_line = unread.view().substr(0, context.rules.head_bytes).find('\n') == std::string_view::npos;
     return answer(state, context, in_request_line ? 414 : 431, false, "limits.head_bytes: the head is longer");
   }
@@ -116,16 +118,19 @@ void let_go_of_held(ConnectionState& state, Relaying& relaying) {
 
 namespace {
 
-// Hands `bytes` of the body on. What is held for another attempt stays, as long as it fits.
-void pass_body(ConnectionState& state, Relaying& relaying, std::size_t bytes, const Context& context) {
+// Hands a piece of the body on. What is held for another attempt stays, as long as it fits.
+void pass_body(ConnectionState& state, Relaying& relaying, const BodyPiece& piece, const Context& context) {
   Leg& upstream = *state.upstream;
+  Buffer& unread = state.client.unread;
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  if (relaying.held != 0 && relaying.held + bytes > context.rules.buffer_bytes) let_go_of_held(state, relaying);
-  if (relaying.held == 0) {
-    state.client.unread.move_to(upstream.unsent, bytes);
+  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules.buffer_bytes) let_go_of_held(state, relaying);
+  if (relaying.held != 0) {
+    if (!piece.blank) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
+    relaying.held += static_cast<std::uint32_t>(piece.bytes);
+  } else if (piece.blank) {
+    unread.consume(piece.bytes);
   } else {
-    upstream.unsent.append(state.client.unread.view().substr(relaying.held, bytes));
-    relaying.held += static_cast<std::uint32_t>(bytes);
+    unread.move_to(upstream.unsent, piece.bytes);
   }
 }
 
@@ -166,7 +171,7 @@ Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& c
       if (waiting != 0) input = input.substr(0, buffer_bytes - waiting);
     }
     request.expects_continue = false;
-    const BodyPiece piece = consume_body(request.body, input);
+    const BodyPiece piece = consume_body(request.body, input, Sender::client);
     if (piece.payload) request.body_bytes += piece.bytes;
     if (request.body_bytes_max != 0 && request.body_bytes > request.body_bytes_max) return Upload::too_large;
     if (piece.status == BodyStatus::malformed) return Upload::malformed;
@@ -174,7 +179,7 @@ Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& c
       let_go_of_held(state, relaying);
       state.client.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
-      pass_body(state, relaying, piece.bytes, context);
+      pass_body(state, relaying, piece, context);
     }
     if (piece.status == BodyStatus::trailers) return trailers_of_request(state, relaying, context);
   }

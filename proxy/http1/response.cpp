@@ -11,7 +11,28 @@ using namespace state;
 
 namespace {
 
-constexpr unsigned interim_max = 10;
+// Interim responses may bring this much, more as time passes, and as much as the request's body. So many small ones are
+// normal (progress reports), and an endless stream of them costs no more than a slow response body.
+constexpr std::uint64_t interim_bytes_free = 256 * 1024;
+constexpr std::uint64_t interim_bytes_for_each_ms = 16;
+
+bool is_too_much(const Http1& http1, std::int64_t now_ms) {
+  const auto& relaying = std::get<Relaying>(http1.phase);
+  const auto elapsed_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms - http1.access.started_ms, 0));
+  return std::get<ResponseAwaited>(relaying.response).interim_bytes >
+         interim_bytes_free + elapsed_ms * interim_bytes_for_each_ms + relaying.request.body_bytes;
+}
+
+// Of a kind whose messages come whenever there is something to say.
+bool is_stream(const ResponseHead& head) {
+  constexpr std::string_view grpc = "application/grpc";         // also -web, +proto and so on
+  for (const Field& field : head.fields) {
+    if (field.id != FieldName::content_type) continue;
+    const std::string_view type = field.value.substr(0, field.value.find_first_of("; \t"));
+    return equals_ignoring_case(type, "text/event-stream") || equals_ignoring_case(type.substr(0, grpc.size()), grpc);
+  }
+  return false;
+}
 
 Ask become_tunnel(ConnectionState& state) {
   Tunnel tunnel{.upstream = state.upstream->upstream, .access = std::move(http1_of(state).access)};
@@ -35,6 +56,11 @@ Download trailers_of_response(ConnectionState& state, ResponseRelayed& response,
 
 }  // namespace
 
+bool can_begin_a_response(std::string_view bytes) {
+  constexpr std::string_view begin = "HTTP/1.";
+  return begin.starts_with(bytes.substr(0, begin.size()));
+}
+
 Ask relay_response_head(ConnectionState& state, const Context& context) {
   Http1& http1 = http1_of(state);
   Leg& client = state.client;
@@ -46,7 +72,9 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
     if (unread.empty()) {
       return state.upstream->read_ended ? upstream_lost(state, Loss::reset, context) : Ask::wait;
     }
-    let_go_of_held(state, relaying);
+    if (!can_begin_a_response(unread.view())) return upstream_lost(state, Loss::reset, context);
+    // A client that reads slowly is waited for, also where only interim responses come.
+    if (client.unsent.size() >= context.rules.buffer_bytes) return Ask::wait;
     const HeadEnd end = find_head_within(unread, context.rules, awaited.scanned);
     if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) {
       return Ask::wait;
@@ -58,6 +86,7 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
     ResponseHead& head = context.scratch.response;
     const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules.fields}, head);
     if (error) return answer(state, context, 502, request.head_only, error.text);
+    let_go_of_held(state, relaying);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
     if (head.status == 101) {
       if (!request.wants_websocket) return answer(state, context, 502, request.head_only, "a 101 nobody asked for");
@@ -67,7 +96,10 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
       return become_tunnel(state);
     }
     if (head.status < 200) {
-      if (++awaited.interim > interim_max) return answer(state, context, 502, request.head_only);
+      awaited.interim_bytes += end.bytes;
+      if (is_too_much(http1, context.now_ms)) {
+        return answer(state, context, 502, request.head_only, "too many interim responses");
+      }
       if (!request.http10) write_response_head(head, {}, client.unsent);
       request.expects_continue = false;
       unread.consume(end.bytes);
@@ -86,7 +118,7 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
     http1.access.status = head.status;
     unread.consume(end.bytes);
-    relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive};
+    relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};
     return Ask::wait;
   }
 }
@@ -107,14 +139,14 @@ Download relay_download(ConnectionState& state, ResponseRelayed& response, const
     if (waiting >= context.rules.buffer_bytes) return Download::going_on;
     if (waiting != 0) input = input.substr(0, context.rules.buffer_bytes - waiting);
     if (waiting == 0) client.write_at_ms = context.now_ms;
-    const BodyPiece piece = consume_body(response.body, input);
-    if (piece.status == BodyStatus::malformed) return Download::broken;
+    const BodyPiece piece = consume_body(response.body, input, Sender::server);
     if (piece.payload) http1_of(state).access.response_bytes += piece.bytes;
-    if (response.dechunk && !piece.payload) {
+    if (piece.blank || (response.dechunk && !piece.payload)) {
       upstream.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
       upstream.unread.move_to(client.unsent, piece.bytes);
     }
+    if (piece.status == BodyStatus::malformed) return Download::broken;
     if (piece.status == BodyStatus::trailers) return trailers_of_response(state, response, context);
   }
   return Download::ended;

@@ -75,7 +75,7 @@ Io Socket::send(state::Buffer& from) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Io::would_block;
     // The kernel tells of a reset once, and has told it here: reading will find an end. What came before it can still be
     // read, and now is the time.
-    was_reset_ = errno == ECONNRESET;
+    was_reset_ = was_reset_ || errno != EPIPE;
     readable_ = true;
     return Io::failed;
   }

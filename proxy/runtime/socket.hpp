@@ -66,7 +66,8 @@ class Socket final : public EventHandler {
   Io receive(state::Buffer& into, std::size_t bytes);
   // Writes once.
   Io send(state::Buffer& from);
-  // Sending has found that the other side has reset the connection: the end that is read now is none in good order.
+  // Sending has found the connection broken, by a reset or for want of an answer: the end that is read now is none in
+  // good order. (EPIPE alone does not say so: then the other side had sent its FIN before it reset the connection.)
   bool was_reset() const { return was_reset_; }
   // SO_ERROR, for a connect that has ended.
   int take_error();

@@ -21,13 +21,25 @@ struct ByLength {
 enum class ChunkPosition : std::uint8_t {
   size_first,    // the first digit of a chunk's size
   size,          // a further digit, an extension, or CR
-  extension,     // inside a chunk extension
+  extension,     // inside a chunk extension of a server's, whose grammar is not looked at
   size_lf,       // the LF that ends the size line
   data,          // `remaining` bytes of the chunk
   data_cr,       // the CR after a chunk's data
   data_lf,       // the LF after it
   trailers,      // the last chunk's size line is over; the trailer section, maybe empty, comes as a whole
+  // Inside a size line, and on the wire `extension` to those who do not know them.
+  after_size,    // blanks after the size
+  name_first,    // of a client's chunk extension: blanks, or the first character of its name
+  name,
+  after_name,    // blanks after it
+  value_first,   // blanks, or the first character of its value
+  value,
+  quoted,        // inside a quoted-string
+  escaped,       // after a backslash in it
+  quoted_end,    // after its closing quote
+  after_value,   // blanks after a value
 };
+inline constexpr ChunkPosition last_chunk_position = ChunkPosition::after_value;
 
 struct ByChunks {
   ChunkPosition position = ChunkPosition::size_first;

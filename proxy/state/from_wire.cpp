@@ -102,7 +102,14 @@ struct Reader {
       case wire::Framing::kByChunks: {
         const auto& chunks = in.by_chunks();
         if (chunks.position() > static_cast<std::uint32_t>(ChunkPosition::trailers)) return false;
-        out = ByChunks{static_cast<ChunkPosition>(chunks.position()), chunks.remaining(), chunks.line_bytes()};
+        auto position = static_cast<ChunkPosition>(chunks.position());
+        if (const std::uint32_t within = chunks.within_extension(); within != 0) {
+          const bool is_one = within > static_cast<std::uint32_t>(ChunkPosition::trailers) &&
+                              within <= static_cast<std::uint32_t>(last_chunk_position);
+          if (!is_one || position != ChunkPosition::extension) return false;
+          position = static_cast<ChunkPosition>(within);
+        }
+        out = ByChunks{position, chunks.remaining(), chunks.line_bytes()};
         return true;
       }
       case wire::Framing::kUntilClose:
@@ -146,12 +153,14 @@ struct Reader {
       case wire::Relaying::kAwaited: {
         auto& awaited = out.response.emplace<ResponseAwaited>();
         awaited.scanned = in.awaited().scanned();
-        return fits(in.awaited().interim(), awaited.interim);
+        awaited.interim_bytes = in.awaited().interim_bytes();
+        return true;
       }
       case wire::Relaying::kRelayed: {
         auto& relayed = out.response.emplace<ResponseRelayed>();
         relayed.dechunk = in.relayed().dechunk();
         relayed.upstream_keep_alive = in.relayed().upstream_keep_alive();
+        relayed.may_be_quiet = in.relayed().may_be_quiet();
         return read(in.relayed().body(), relayed.body);
       }
       case wire::Relaying::RESPONSE_NOT_SET:

@@ -137,7 +137,7 @@ class RandomState {
       case 0: return NoBody{};
       case 1: return ByLength{1 + below(1'000'000)};
       case 2:
-        return ByChunks{.position = static_cast<ChunkPosition>(below(8)),
+        return ByChunks{.position = static_cast<ChunkPosition>(below(static_cast<std::uint64_t>(last_chunk_position) + 1)),
                         .remaining = below(100'000),
                         .line_bytes = static_cast<std::uint32_t>(below(1024))};
       default: return UntilClose{};
@@ -202,11 +202,11 @@ class RandomState {
     state.upstream = upstream();
     if (coin()) {
       relaying.response =
-          ResponseAwaited{up_to(state.upstream->unread.size()), static_cast<std::uint8_t>(below(11))};
+          ResponseAwaited{up_to(state.upstream->unread.size()), below(1'000'000)};
     } else {
       const BodyFraming body = framing(false);
       if (std::holds_alternative<NoBody>(body) && coin()) state.upstream.reset();
-      relaying.response = ResponseRelayed{body, coin(), coin()};
+      relaying.response = ResponseRelayed{body, coin(), coin(), coin()};
     }
     return relaying;
   }

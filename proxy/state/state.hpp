@@ -23,7 +23,7 @@ struct Leg {
   Buffer unsent;                      // accepted for sending and not yet written (or encrypted)
   bool read_ended = false;            // the other side has sent its FIN
   bool write_ended = false;           // we have sent ours, or the other side takes no more
-  bool was_reset = false;             // sending has found it so; what can still be read is all, and no end in good order
+  bool was_reset = false;             // by the other side: what can still be read is all, and no end in good order
   std::int64_t read_at_ms = 0;        // when a byte last came in
   std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` got its first
   Boxed<Tls> tls;                     // none: plain bytes
@@ -32,14 +32,17 @@ struct Leg {
   bool all_sent() const {
     return unsent.empty() && (!tls || (tls->sealed.empty() && (!write_ended || tls->end == TlsEnd::shut)));
   }
-  // It ended without the close_notify that tells an end from an interruption (RFC 8446 §6.1).
-  bool is_truncated() const { return read_ended && tls && !tls->close_received; }
+  // Both directions have ended in good order, so nothing is cut by closing it.
+  bool is_over() const { return read_ended && write_ended && !was_reset && all_sent(); }
+  // It ended by a reset, or without the close_notify that tells an end from an interruption (RFC 8446 §6.1).
+  bool is_truncated() const { return read_ended && (tls ? !tls->close_received : was_reset); }
   // The other side takes no more: what waits for it is thrown away.
   void drop_unsent() {
     unsent.clear();
     write_ended = true;
     if (!tls) return;
     tls->sealed.clear();
+    tls->key_update_owed = tls->no_renegotiation_owed = false;
     tls->end = TlsEnd::shut;
   }
   bool operator==(const Leg&) const = default;
@@ -93,7 +96,7 @@ struct Connecting {
 // No byte of the final response has been passed on.
 struct ResponseAwaited {
   std::uint32_t scanned = 0;
-  std::uint8_t interim = 0;           // 1xx responses seen
+  std::uint64_t interim_bytes = 0;    // of the 1xx responses seen
   bool operator==(const ResponseAwaited&) const = default;
 };
 
@@ -102,6 +105,7 @@ struct ResponseRelayed {
   BodyFraming body;
   bool dechunk = false;               // the client gets the content only (RFC 9112 §7.1.3), and then a close
   bool upstream_keep_alive = false;   // the upstream connection can be used again afterwards
+  bool may_be_quiet = false;          // an event stream, or gRPC: it may be silent for as long as a tunnel
   bool operator==(const ResponseRelayed&) const = default;
 };
 

@@ -64,7 +64,9 @@ void write(const BodyFraming& framing, wire::Framing& out) {
                  [&](const ByLength& body) { out.mutable_by_length()->set_remaining(body.remaining); },
                  [&](const ByChunks& body) {
                    auto& chunks = *out.mutable_by_chunks();
-                   chunks.set_position(static_cast<std::uint32_t>(body.position));
+                   const bool is_within = body.position > ChunkPosition::trailers;
+                   chunks.set_position(static_cast<std::uint32_t>(is_within ? ChunkPosition::extension : body.position));
+                   if (is_within) chunks.set_within_extension(static_cast<std::uint32_t>(body.position));
                    chunks.set_remaining(body.remaining);
                    chunks.set_line_bytes(body.line_bytes);
                  },
@@ -106,12 +108,13 @@ void write(const Relaying& relaying, wire::Relaying& out) {
   std::visit(Overloaded{
                  [&](const ResponseAwaited& awaited) {
                    out.mutable_awaited()->set_scanned(awaited.scanned);
-                   out.mutable_awaited()->set_interim(awaited.interim);
+                   out.mutable_awaited()->set_interim_bytes(awaited.interim_bytes);
                  },
                  [&](const ResponseRelayed& relayed) {
                    write(relayed.body, *out.mutable_relayed()->mutable_body());
                    out.mutable_relayed()->set_dechunk(relayed.dechunk);
                    out.mutable_relayed()->set_upstream_keep_alive(relayed.upstream_keep_alive);
+                   out.mutable_relayed()->set_may_be_quiet(relayed.may_be_quiet);
                  },
              },
              relaying.response);

@@ -35,7 +35,7 @@ Stream::Shake Stream::shake(state::Leg& leg, SSL_CTX* context) {
     }
     if (handshake_) {
       const Handshake::Progress progress = handshake_->advance(tls);
-      flush(tls.sealed);
+      flush(leg);
       if (progress == Handshake::Progress::failed) failure_ = handshake_->failure();
       if (progress == Handshake::Progress::done && tls.stage == TlsStage::records && !tls.is_client) handshake_.reset();
       if (progress != Handshake::Progress::waiting) {
@@ -97,7 +97,7 @@ Io Stream::receive(state::Leg& leg, std::size_t bytes) {
       if (opened == Opened::some) return Io::done;
       if (opened == Opened::failed) {
         if (tls.stage == TlsStage::records) records(leg).seal(leg, 0);
-        flush(tls.sealed);                  // the alert, as far as it goes at once
+        flush(leg);                  // the alert, as far as it goes at once
         return Io::failed;
       }
     }
@@ -154,8 +154,9 @@ Io Stream::as_it_ended(const state::Leg& leg, Io received) {
   return received == Io::ended && leg.was_reset ? Io::failed : received;
 }
 
-void Stream::flush(state::Buffer& sealed) {
-  while (!sealed.empty() && socket_.writable() && socket_.send(sealed) == Io::done) {
+void Stream::flush(state::Leg& leg) {
+  state::Buffer& sealed = leg.tls->sealed;
+  while (!sealed.empty() && socket_.writable() && noting_reset(leg, socket_.send(sealed)) == Io::done) {
   }
 }
 

@@ -58,7 +58,7 @@ class Stream final : public runtime::Disposable {
   void must_not_be_frozen() const;
   RecordLayer& records(const state::Leg& leg);
   Opened open(state::Leg& leg, std::size_t bytes);
-  void flush(state::Buffer& sealed);
+  void flush(state::Leg& leg);
   runtime::Io noting_reset(state::Leg& leg, runtime::Io sent) const;
   static runtime::Io as_it_ended(const state::Leg& leg, runtime::Io received);
 

@@ -25,7 +25,12 @@ std::size_t pass(state::Leg& from, state::Leg& to, std::uint64_t buffer_bytes, s
 
 // The source has ended, and everything it sent has gone out.
 bool must_end(const state::Leg& from, const state::Leg& to) {
-  return from.read_ended && from.unread.empty() && to.unsent.empty() && !to.write_ended;
+  return from.read_ended && !from.was_reset && from.unread.empty() && to.unsent.empty() && !to.write_ended;
+}
+
+// The same where it was reset: that goes on as a reset, never as an end in good order.
+bool must_reset(const state::Leg& from, const state::Leg& to) {
+  return from.was_reset && from.read_ended && from.unread.empty() && to.all_sent();
 }
 
 }  // namespace
@@ -37,6 +42,7 @@ Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int
   pass(client, upstream, buffer_bytes, now_ms);
   const std::size_t to_client = pass(upstream, client, buffer_bytes, now_ms);
   if (auto* tunnel = std::get_if<state::Tunnel>(&state.protocol)) tunnel->access.response_bytes += to_client;
+  if (must_reset(upstream, client) || must_reset(client, upstream)) return Need::reset;
   if (must_end(upstream, client)) return Need::end_client_writing;
   if (must_end(client, upstream)) return Need::end_upstream_writing;
   const bool both_ended = client.write_ended && upstream.write_ended && client.read_ended && upstream.read_ended;
@@ -44,9 +50,29 @@ Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int
   return Need::nothing;
 }
 
+void note_lost(state::Leg& leg) {
+  leg.read_ended = true;
+  note_write_failed(leg);
+}
+
+void note_write_failed(state::Leg& leg) {
+  leg.was_reset = true;
+  leg.drop_unsent();
+}
+
 std::int64_t last_progress_ms(const state::ConnectionState& state) {
   return std::max({state.client.read_at_ms, state.client.write_at_ms, state.upstream->read_at_ms,
                    state.upstream->write_at_ms});
+}
+
+std::int64_t deadline_ms(const state::ConnectionState& state, std::int64_t idle_ms, std::int64_t send_ms) {
+  std::int64_t deadline = last_progress_ms(state) + idle_ms;
+  const auto cut = [&](const state::Leg& from, const state::Leg& to) {
+    if (from.was_reset) deadline = std::min(deadline, std::max(from.read_at_ms, to.write_at_ms) + send_ms);
+  };
+  cut(state.client, *state.upstream);
+  cut(*state.upstream, state.client);
+  return deadline;
 }
 
 }  // namespace baton::tunnel

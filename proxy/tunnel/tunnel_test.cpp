@@ -70,6 +70,39 @@ TEST(Tunnel, ThrowsAwayWhatNobodyTakesAnyMore) {
   EXPECT_TRUE(state.upstream->unsent.empty());
 }
 
+TEST(Tunnel, PassesAResetOnBehindTheBytesThatCameBeforeIt) {
+  state::ConnectionState state = connected();
+  state.client.unread.append("last");
+  state.client.unsent.append("unheard");
+  note_lost(state.client);
+  EXPECT_EQ(advance(state, buffer_bytes, 0), Need::nothing) << "they must be sent first";
+  EXPECT_EQ(state.upstream->unsent.view(), "last");
+  EXPECT_TRUE(state.client.unsent.empty()) << "nobody takes it any more";
+  state.upstream->unsent.clear();
+  EXPECT_EQ(advance(state, buffer_bytes, 0), Need::reset);
+}
+
+TEST(Tunnel, ReadsOnAfterAResetThatSendingHasFound) {
+  state::ConnectionState state = connected();
+  note_write_failed(*state.upstream);
+  EXPECT_EQ(advance(state, buffer_bytes, 0), Need::nothing) << "what came before the reset may be in the socket yet";
+  state.upstream->unread.append("answer");
+  EXPECT_EQ(advance(state, buffer_bytes, 0), Need::nothing);
+  state.client.unsent.clear();
+  note_lost(*state.upstream);
+  EXPECT_EQ(advance(state, buffer_bytes, 0), Need::reset);
+}
+
+TEST(Tunnel, IsCutWhenTheOtherSideTakesNothingOfWhatCameBeforeAReset) {
+  state::ConnectionState state = connected();
+  state.client.read_at_ms = 1'000;
+  state.upstream->write_at_ms = 2'000;
+  EXPECT_EQ(deadline_ms(state, 500'000, 60'000), 502'000);
+  note_lost(state.client);
+  state.upstream->read_at_ms = 3'000;
+  EXPECT_EQ(deadline_ms(state, 500'000, 60'000), 62'000) << "what it says itself is no progress";
+}
+
 TEST(Tunnel, IsIdleSinceAByteLastMovedOnEitherLeg) {
   state::ConnectionState state = connected();
   state.client.read_at_ms = 1;
