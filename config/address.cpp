@@ -63,21 +63,21 @@ Parsed<std::string> parse_host(std::string_view text, std::string_view host) {
   if (host.starts_with('[') && host.ends_with(']')) {
     std::string inner(host.substr(1, host.size() - 2));
     if (is_v6(inner)) return inner;
-    return std::unexpected(quoted(inner) + " is no IPv6 address");
+    return std::unexpected(quote(inner) + " is no IPv6 address");
   }
   if (host.find(':') != std::string_view::npos) {
-    return std::unexpected(quoted(text) + ": an IPv6 address must stand in brackets, as in [::1]:8080");
+    return std::unexpected(quote(text) + ": an IPv6 address must stand in brackets, as in [::1]:8080");
   }
   std::string result(host);
-  if (!is_host(result)) return std::unexpected(quoted(host) + " is neither a host name nor an IPv4 address");
+  if (!is_host(result)) return std::unexpected(quote(host) + " is neither a host name nor an IPv4 address");
   return result;
 }
 
 Parsed<std::string> socket_path(std::string_view path, std::size_t bytes_max) {
   if (!path.starts_with('/')) {
-    return std::unexpected(fmt::format("the path of a Unix socket must be absolute, not {}", quoted(path)));
+    return std::unexpected(fmt::format("the path of a Unix socket must be absolute, not {}", quote(path)));
   }
-  if (path.ends_with('/')) return std::unexpected(quoted(path) + " is a directory, not the path of a Unix socket");
+  if (path.ends_with('/')) return std::unexpected(quote(path) + " is a directory, not the path of a Unix socket");
   if (path.size() > bytes_max) {
     return std::unexpected(fmt::format("the path of a Unix socket must not be longer than {} bytes, this one has {}",
                                        bytes_max, path.size()));
@@ -89,8 +89,8 @@ Parsed<std::string> socket_path(std::string_view path, std::size_t bytes_max) {
 
 Parsed<std::string> parse_host_name(std::string_view text) {
   std::string name(text);
-  if (is_v4(name) || is_v6(name)) return std::unexpected(quoted(text) + " is an IP address, not the name of a host");
-  if (!is_host(name)) return std::unexpected(quoted(text) + " is no name of a host; write one as api.example.com");
+  if (is_v4(name) || is_v6(name)) return std::unexpected(quote(text) + " is an IP address, not the name of a host");
+  if (!is_host(name)) return std::unexpected(quote(text) + " is no name of a host; write one as api.example.com");
   return name;
 }
 
@@ -110,14 +110,14 @@ Parsed<Address> parse_address(std::string_view text) {
   constexpr std::string_view forms = "write host:port, [v6]:port, :port or unix:/path";
   if (text.empty()) return std::unexpected(fmt::format("an address is missing; {}", forms));
   if (text.find("://") != std::string_view::npos) {
-    return std::unexpected(fmt::format("{} must be an address, not a URL; {}", quoted(text), forms));
+    return std::unexpected(fmt::format("{} must be an address, not a URL; {}", quote(text), forms));
   }
   if (text.find('/') != std::string_view::npos) {
-    return std::unexpected(fmt::format("{} is no address; {}", quoted(text), forms));
+    return std::unexpected(fmt::format("{} is no address; {}", quote(text), forms));
   }
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || text.ends_with(']')) {
-    return std::unexpected(fmt::format("{} has no port; {}", quoted(text), forms));
+    return std::unexpected(fmt::format("{} has no port; {}", quote(text), forms));
   }
   auto host = parse_host(text, text.substr(0, colon));
   if (!host) return std::unexpected(host.error());

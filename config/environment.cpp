@@ -24,7 +24,7 @@ Parsed<std::string> value_of(std::string_view reference, Environment environment
     return std::unexpected(
         fmt::format("{} names no environment variable; write ${{NAME}} or ${{NAME:-default}}, and "
                     "$$ for a dollar",
-                    quoted(fmt::format("${{{}}}", reference))));
+                    quote(fmt::format("${{{}}}", reference))));
   }
   const char* value = environment(name.c_str());
   if (separator != std::string_view::npos) {
@@ -51,7 +51,7 @@ Parsed<std::string> expand(std::string_view text, Environment environment) {
     text.remove_prefix(plain_bytes);
     if (text.starts_with("${")) {
       const std::size_t end = text.find('}');
-      if (end == std::string_view::npos) return std::unexpected(quoted(text) + " has no closing brace");
+      if (end == std::string_view::npos) return std::unexpected(quote(text) + " has no closing brace");
       const auto value = value_of(text.substr(2, end - 2), environment);
       if (!value) return value;
       result += *value;

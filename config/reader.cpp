@@ -25,7 +25,7 @@ void Reader::refuse(const Node& node, const std::string& message) {
 }
 
 void Reader::refuse_unknown_key(const Entry& entry, std::string_view place, std::span<const std::string_view> known) {
-  report({file_, entry.line, entry.column}, fmt::format("unknown key {} {}{} (expected: {})", quoted(entry.key), place,
+  report({file_, entry.line, entry.column}, fmt::format("unknown key {} {}{} (expected: {})", quote(entry.key), place,
                                                         did_you_mean(entry.key, known), joined(known)));
 }
 
@@ -78,7 +78,7 @@ std::optional<std::string> Reader::text(const Node& node) {
     return std::nullopt;
   }
   if (find_unprintable(*expanded, true) != std::string::npos) {
-    refuse(node, quoted(*expanded) + " must be one line of UTF-8 without control characters");
+    refuse(node, quote(*expanded) + " must be one line of UTF-8 without control characters");
     return std::nullopt;
   }
   return *std::move(expanded);
@@ -93,7 +93,7 @@ std::optional<std::string> Reader::text_unless_auto(const Node& node) {
 std::optional<File> Reader::file_at(const Node& node, const std::optional<std::string>& path) {
   if (!path) return std::nullopt;
   if (path->starts_with('/') && !path->ends_with('/')) return File{*path, position(node)};
-  refuse(node, quoted(*path) + " must be the absolute path of a file");
+  refuse(node, quote(*path) + " must be the absolute path of a file");
   return std::nullopt;
 }
 
@@ -103,7 +103,7 @@ std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std:
   const auto found = std::ranges::find(words, *word);
   if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
   refuse(node,
-         fmt::format("unknown value {}{} (expected: {})", quoted(*word), did_you_mean(*word, words), joined(words)));
+         fmt::format("unknown value {}{} (expected: {})", quote(*word), did_you_mean(*word, words), joined(words)));
   return std::nullopt;
 }
 

@@ -31,14 +31,14 @@ struct Number {
 // Digits and whatever follows them.
 Parsed<Number> split(std::string_view text) {
   if (text.empty()) return std::unexpected("a number is missing");
-  if (text.front() == '-') return std::unexpected(quoted(text) + " must not be negative");
+  if (text.front() == '-') return std::unexpected(quote(text) + " must not be negative");
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc::invalid_argument) return std::unexpected(quoted(text) + " is not a number");
-  if (error == std::errc::result_out_of_range) return std::unexpected(quoted(text) + " is too large");
+  if (error == std::errc::invalid_argument) return std::unexpected(quote(text) + " is not a number");
+  if (error == std::errc::result_out_of_range) return std::unexpected(quote(text) + " is too large");
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   if (unit.starts_with('.') || unit.starts_with(',')) {
-    return std::unexpected(quoted(text) + " must be a whole number");
+    return std::unexpected(quote(text) + " must be a whole number");
   }
   return Number{value, unit};
 }
@@ -54,7 +54,7 @@ Parsed<std::uint64_t> within(std::string_view text, std::uint64_t value, std::ui
   if (value == 0 && bounds.zero_is_none) return 0;
   const bool fits = value <= std::numeric_limits<std::uint64_t>::max() / factor;
   if (fits && value * factor >= bounds.least && value * factor <= bounds.most) return value * factor;
-  return std::unexpected(fmt::format("{} must be from {} to {}{}", quoted(text), text_of(bounds.least),
+  return std::unexpected(fmt::format("{} must be from {} to {}{}", quote(text), text_of(bounds.least),
                                      text_of(bounds.most), bounds.zero_is_none ? ", or 0 for no limit" : ""));
 }
 
@@ -74,7 +74,7 @@ std::string milliseconds_text(std::uint64_t milliseconds) {
 Parsed<std::uint64_t> parse_count(std::string_view text, Bounds bounds) {
   const auto number = split(text);
   if (!number) return std::unexpected(number.error());
-  if (!number->unit.empty()) return std::unexpected(quoted(text) + " must be a plain number without a unit");
+  if (!number->unit.empty()) return std::unexpected(quote(text) + " must be a plain number without a unit");
   return within(text, number->value, 1, bounds, [](std::uint64_t value) { return std::to_string(value); });
 }
 
@@ -85,7 +85,7 @@ Parsed<std::uint64_t> parse_size(std::string_view text, Bounds bounds) {
   if (!number->unit.empty()) {
     const Unit* unit = find_unit(size_units, number->unit);
     if (!unit) unit = find_unit(upper_case_size_units, number->unit);
-    if (!unit) return std::unexpected(quoted(text) + " is no size: write bytes, or 64k, 1m, 1g");
+    if (!unit) return std::unexpected(quote(text) + " is no size: write bytes, or 64k, 1m, 1g");
     factor = unit->factor;
   }
   return within(text, number->value, factor, bounds, size_text);
@@ -96,10 +96,10 @@ Parsed<Milliseconds> parse_duration(std::string_view text, Bounds bounds) {
   if (!number) return std::unexpected(number.error());
   std::uint64_t factor = 1;
   if (number->unit.empty()) {
-    if (number->value != 0) return std::unexpected(quoted(text) + " needs a unit: 500ms, 5s, 1m or 1h");
+    if (number->value != 0) return std::unexpected(quote(text) + " needs a unit: 500ms, 5s, 1m or 1h");
   } else {
     const Unit* unit = find_unit(duration_units, number->unit);
-    if (!unit) return std::unexpected(quoted(text) + " is no duration: write 500ms, 5s, 1m or 1h");
+    if (!unit) return std::unexpected(quote(text) + " is no duration: write 500ms, 5s, 1m or 1h");
     factor = unit->factor;
   }
   const auto milliseconds = within(text, number->value, factor, bounds, milliseconds_text);

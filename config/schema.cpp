@@ -24,7 +24,7 @@ Parsed<std::string> parse_name(const std::string& text) {
            c == '.';
   };
   if (!text.empty() && text.size() <= name_bytes_max && std::ranges::all_of(text, is_allowed)) return text;
-  return std::unexpected(quoted(text) + " must be 1 to 64 letters, digits, `_`, `-` or `.`");
+  return std::unexpected(quote(text) + " must be 1 to 64 letters, digits, `_`, `-` or `.`");
 }
 
 template <auto member, class Target>
@@ -95,7 +95,7 @@ void read_listeners(Reader& reader, const Node& node, Draft& draft) {
     read_section(reader, entry, listener_section, one);
     check_unique(reader, entry, one.listener.name, lines);
     one.listener.protocol = one.protocol.value_or(Protocol::http);
-    for (Claim& claim : one.claims) claim.who = fmt::format("listener {}", quoted(one.listener.name));
+    for (Claim& claim : one.claims) claim.who = fmt::format("listener {}", quote(one.listener.name));
   }
 }
 
@@ -106,7 +106,7 @@ void read_server_address(Reader& reader, const Node& node, Server& server) {
   if (!text) return;
   reader.assign(server.address, node, parse_address(*text));
   const bool is_missing_host = server.address.port != 0 && server.address.host.empty();
-  if (is_missing_host) reader.refuse(node, quoted(*text) + " names no host to connect to");
+  if (is_missing_host) reader.refuse(node, quote(*text) + " names no host to connect to");
 }
 
 constexpr Key<Server> server_keys[] = {
@@ -247,7 +247,7 @@ void read_member(Reader& reader, const Node& node, Draft& draft) {
 
 void read_version(Reader& reader, const Node& node, Draft&) {
   const auto text = reader.text(node);
-  if (text && *text != "1") reader.refuse(node, quoted(*text) + " is not known; this program reads `version: 1`");
+  if (text && *text != "1") reader.refuse(node, quote(*text) + " is not known; this program reads `version: 1`");
 }
 
 void read_admin(Reader& reader, const Node& node, Draft& draft) {

@@ -58,7 +58,7 @@ std::optional<std::string_view> suggest(std::string_view word, std::span<const s
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known) {
   const auto meant = suggest(word, known);
-  return meant ? "; did you mean " + quoted(*meant) + "?" : "";
+  return meant ? "; did you mean " + quote(*meant) + "?" : "";
 }
 
 }  // namespace baton::config

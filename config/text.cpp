@@ -49,7 +49,7 @@ std::size_t find_unprintable(std::string_view text, bool one_line) {
   return std::string_view::npos;
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string result = "`";
   std::size_t at = 0;
   while (at < text.size() && at < quoted_bytes_max) {

@@ -12,6 +12,6 @@ namespace baton::config {
 std::size_t find_unprintable(std::string_view text, bool one_line);
 
 // A word of the operator in backticks, fit for one line of a terminal: cut when long, without control characters.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 }  // namespace baton::config

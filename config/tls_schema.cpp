@@ -44,12 +44,12 @@ void read_certificates(Reader& reader, const Node& node, ListenerTlsDraft& draft
 // both ends to know.
 void check_alpn(Reader& reader, const Node& node, const std::string& name, std::optional<Protocol> protocol) {
   if (name.empty() || name.size() > alpn_bytes_max) {
-    reader.refuse(node, fmt::format("{} must have 1 to {} bytes", quoted(name), alpn_bytes_max));
+    reader.refuse(node, fmt::format("{} must have 1 to {} bytes", quote(name), alpn_bytes_max));
   } else if (protocol == Protocol::http && name == http2) {
     reader.refuse_unsupported_value(node, http2);
   } else if (protocol == Protocol::http && std::ranges::find(http1, name) == std::end(http1)) {
-    reader.refuse(node, fmt::format("{} is not what an http listener speaks; write {} or {}", quoted(name),
-                                    quoted(http1[0]), quoted(http1[1])));
+    reader.refuse(node, fmt::format("{} is not what an http listener speaks; write {} or {}", quote(name),
+                                    quote(http1[0]), quote(http1[1])));
   }
 }
 
@@ -112,7 +112,7 @@ void check_server_name(Reader& reader, const Node& node, const Upstream& upstrea
       std::ranges::find_if(upstream.servers, [](const Server& one) { return !one.address.unix_path.empty(); });
   if (server == upstream.servers.end()) return;
   reader.refuse(node, fmt::format("{} has no host to verify a certificate for; write its `server_name`",
-                                  quoted(server->address.text())));
+                                  quote(server->address.text())));
 }
 
 // An empty `tls:` is rather something forgotten than the wish for all its defaults.

@@ -128,7 +128,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (*text == "<<") return problem(key, "merge keys (`<<`) are not supported; write the keys out");
     const auto [seen, is_new] = parent.lines.emplace(*text, key.line);
     if (!is_new) {
-      return problem(key, fmt::format("duplicate key {} in line {}, first in line {}; keep one of them", quoted(*text),
+      return problem(key, fmt::format("duplicate key {} in line {}, first in line {}; keep one of them", quote(*text),
                                       key.line, seen->second));
     }
     // The parser puts an absent value where the next token stands, maybe lines below.
@@ -142,7 +142,7 @@ class TreeBuilder : public YAML::EventHandler {
   // The parser itself gives "?" to a plain and "!" to a quoted value.
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    problem({.line = mark.line + 1, .column = mark.column + 1}, fmt::format("tags are not supported: {}", quoted(tag)));
+    problem({.line = mark.line + 1, .column = mark.column + 1}, fmt::format("tags are not supported: {}", quote(tag)));
   }
 
   void problem(const Node& at, std::string message) {

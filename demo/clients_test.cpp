@@ -16,11 +16,10 @@
 namespace baton::demo {
 namespace {
 
-using namespace std::chrono_literals;
 using boost::asio::ip::tcp;
 
 constexpr Microseconds short_pause{1000};
-constexpr auto limit = 20s;
+constexpr auto limit = 3 * hung_after;  // a client that gets no answer says so after `hung_after`
 
 // One steady client whose third request gets another reply than the right one.
 std::unique_ptr<Origin> lying_origin(std::function<Reply(std::string_view)> lie) {

@@ -59,7 +59,7 @@ bool accepts_connections(const tcp::endpoint& endpoint) {
 // "nginx version: nginx/1.22.1" is what -v prints, to standard error.
 std::string ask_version(const std::string& nginx, const TempDir& dir, Patience& patience) {
   const pid_t pid = start_process({nginx, "-v"}, dir.file("nginx_version"));
-  patience.wait_until([&] { return reap(pid).has_value(); }, 2s);
+  patience.wait_until([&] { return reap(pid).has_value(); }, hung_after);
   const auto lines = tail(dir.file("nginx_version"), 1);
   const auto colon = lines.empty() ? std::string::npos : lines[0].find(": ");
   return colon == std::string::npos ? "nginx" : lines[0].substr(colon + 2);
@@ -84,8 +84,8 @@ std::optional<std::string> find_nginx() {
 }
 
 Contrast reload_nginx(const std::string& nginx, tcp::endpoint origin, const Mix& mix, const TempDir& dir,
-                      Patience& patience) {
-  Contrast contrast{.version = ask_version(nginx, dir, patience), .before = {}, .after = {}};
+                      Patience& patience, std::chrono::milliseconds watched) {
+  Contrast contrast{.version = ask_version(nginx, dir, patience), .before = {}, .after = {}, .watched = watched};
   const tcp::endpoint endpoint = free_endpoints().http;
   const std::string file = dir.file("nginx.conf");
   const std::string log = dir.file("nginx.log");
@@ -95,21 +95,22 @@ Contrast reload_nginx(const std::string& nginx, tcp::endpoint origin, const Mix&
     if (const auto end = reap(pid)) give_up("nginx ended with " + describe_end(*end), log);
     return accepts_connections(endpoint);
   };
-  if (!patience.wait_until(serves, 3s)) give_up("nginx does not accept connections", log);
+  if (!patience.wait_until(serves, hung_after)) give_up("nginx does not accept connections", log);
 
   Tally tally;
   {
     Load load({{.server = {.http = {endpoint, nullptr}, .tcp = {}}, .mix = mix.requests_only()}}, tally);
     const auto all_asked = [&] { return tally.totals().answered >= mix.keep_alive + mix.idle / 2; };
-    if (!patience.wait_until(all_asked, 3s)) give_up("the clients get no answers through nginx", log);
+    if (!patience.wait_until(all_asked, hung_after)) give_up("the clients get no answers through nginx", log);
     patience.wait(500ms);
     contrast.before = tally.totals();
     ::kill(pid, SIGHUP);
-    patience.wait(1500ms);
+    const auto all_closed = [&] { return tally.totals().closes() >= mix.keep_alive + mix.idle / 2; };
+    patience.wait_until(all_closed, watched);
     contrast.after = tally.totals();
   }
   ::kill(pid, SIGTERM);
-  patience.wait_until([&] { return reap(pid).has_value(); }, 2s);
+  patience.wait_until([&] { return reap(pid).has_value(); }, hung_after);
   return contrast;
 }
 
@@ -119,8 +120,8 @@ std::vector<std::string> describe(const Contrast& contrast) {
   return {
       fmt::format("For contrast, one reload (SIGHUP) of {} under as many plain clients, streams and tunnels left out:",
                   contrast.version),
-      fmt::format("  {} of {} connections closed within 1.5 s, {} of them with a request under way.", lost,
-                  contrast.before.opened, cut),
+      fmt::format("  {} of {} connections closed within {:g} s, {} of them with a request under way.", lost,
+                  contrast.before.opened, std::chrono::duration<double>(contrast.watched).count(), cut),
       "  nginx ran with its defaults and worked as designed: it goes on accepting, and a browser connects again. But",
       "  live connections stay with its old worker, which closes idle ones at once and others after their next answer.",
   };

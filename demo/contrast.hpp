@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ namespace baton::demo {
 struct Contrast {
   std::string version;  // "nginx/1.22.1"
   Totals before;        // at the moment of the reload
-  Totals after;         // a little later
+  Totals after;         // when all that had asked were closed, or `watched` later
+  std::chrono::milliseconds watched{};
 };
 
 // The nginx in PATH or the usual places.
@@ -25,7 +27,7 @@ std::optional<std::string> find_nginx();
 // stops it. Throws std::runtime_error when nginx cannot be brought to serve: nothing is shown then, and nothing is
 // proven.
 Contrast reload_nginx(const std::string& nginx, boost::asio::ip::tcp::endpoint origin, const Mix& mix,
-                      const TempDir& dir, Patience& patience);
+                      const TempDir& dir, Patience& patience, std::chrono::milliseconds watched);
 
 // The comparison in plain words, one line each.
 std::vector<std::string> describe(const Contrast& contrast);

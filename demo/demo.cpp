@@ -107,7 +107,7 @@ int Demo::run() {
 
 void Demo::play() {
   proxy_ = std::make_unique<Proxy>(options_.binary, origin_, dir_, patience_);
-  proxy_->await_ready(10s);
+  proxy_->await_ready(hung_after);
   const Endpoints& doors = proxy_->endpoints();
   scoreboard_.say(fmt::format("127.0.0.1:{} (HTTP), :{} (TCP), and with TLS :{} (HTTP), :{} (TCP) lead to a",
                               doors.http.port(), doors.tcp.port(), doors.tls_http.port(), doors.tls_tcp.port()));
@@ -117,7 +117,7 @@ void Demo::play() {
   next_show_ = Clock::now() + scoreboard_.interval();
   patience_.while_waiting([this] { refresh(); });
   doing_ = "warming up";
-  patience_.wait_until([this] { return tally_.totals().opened >= clients(); }, 5s);
+  patience_.wait_until([this] { return tally_.totals().opened >= clients(); }, hung_after);
   patience_.wait(std::min(from_seconds(options_.seconds_between_upgrades), 1000ms));
 
   for (unsigned number = 1; number <= options_.upgrades; ++number) {
@@ -150,12 +150,12 @@ void Demo::upgrade_once(unsigned number) {
 void Demo::finish() {
   doing_ = "every client asks once more";
   load_->finish();
-  // Clients that get no answer say so themselves, within their patience.
-  patience_.wait_until([this] { return load_->unfinished() == 0; }, SocketClient::patience + 1s);
+  // Clients that get no answer say so themselves after `hung_after`.
+  patience_.wait_until([this] { return load_->unfinished() == 0; }, 2 * hung_after);
   doing_ = "every client has ended";
   if (!evidence_.upgrades.empty() && !evidence_.upgrades.back().failure.empty()) return;
   proxy_->status();
-  evidence_.bad_end = proxy_->stop(5s);
+  evidence_.bad_end = proxy_->stop(hung_after);
 }
 
 int Demo::judge() {
@@ -190,9 +190,8 @@ void Demo::contrast() {
   scoreboard_.say("");
   const Mix mix = Mix::of(options_.clients, options_.requests_per_second);
   try {
-    for (const std::string& line : describe(reload_nginx(*nginx, origin_.endpoints().http, mix, dir_, patience_))) {
-      scoreboard_.say(line);
-    }
+    const Contrast contrast = reload_nginx(*nginx, origin_.endpoints().http, mix, dir_, patience_, 1500ms);
+    for (const std::string& line : describe(contrast)) scoreboard_.say(line);
   } catch (const std::runtime_error& error) {
     scoreboard_.say(fmt::format("No contrast with nginx: {}.", error.what()));
   }

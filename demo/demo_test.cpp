@@ -29,7 +29,6 @@ class Demo : public testing::Test {
                 .clients = 40,
                 .requests_per_second = 1000,
                 .seconds_between_upgrades = 0.1,
-                .upgrade_timeout_seconds = 10,
                 .binary = FAKE_BATON,
                 .no_nginx = true};
     ::setenv("TMPDIR", scratch_.path().c_str(), 1);
@@ -138,13 +137,11 @@ TEST_F(Demo, FailsWhenTheOldProcessEndsBadly) {
 }
 
 TEST_F(Demo, FailsWhenTheGenerationStays) {
-  options_.upgrade_timeout_seconds = 1;
   EXPECT_EQ(run("keeps_generation"), 1);
   EXPECT_THAT(output_.str(), HasSubstr("the generation is 1 after 1"));
 }
 
 TEST_F(Demo, FailsWhenThePidFileNamesTheOldProcess) {
-  options_.upgrade_timeout_seconds = 1;
   EXPECT_EQ(run("keeps_pid_file"), 1);
   EXPECT_THAT(output_.str(), HasSubstr("the PID file names"));
 }
@@ -175,7 +172,7 @@ TEST_F(Demo, CountsWhatAReloadOfNginxCloses) {
   Household household;
   Origin origin;
   const Mix mix{.keep_alive = 24, .idle = 3, .half_head = 3, .pause = Microseconds{80'000}};
-  const Contrast contrast = reload_nginx(*nginx, origin.endpoints().http, mix, dir, patience);
+  const Contrast contrast = reload_nginx(*nginx, origin.endpoints().http, mix, dir, patience, hung_after);
   EXPECT_EQ(contrast.before.opened, 30u);
   EXPECT_EQ(contrast.before.closes() + contrast.before.errors(), 0u);
   EXPECT_GE(contrast.after.closes(), 20u);

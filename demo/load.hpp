@@ -64,7 +64,7 @@ class Load {
   void upgrade_passed();
 
   // Asks every client for its last exchange; `unfinished` falls to 0 as they end; one that hears nothing
-  // ends after SocketClient::patience.
+  // ends after `hung_after`.
   void finish();
 
   // Clients that are not over, as of a few dozen milliseconds ago.

@@ -7,6 +7,9 @@
 
 namespace baton::demo {
 
+// What is not there by then hangs. Generous, since the machine may be busy: only a demo that fails waits so long.
+inline constexpr std::chrono::seconds hung_after{20};
+
 // The user, a terminal or a supervisor wants the demo to end.
 struct Interrupted {
   int signal;

@@ -110,7 +110,7 @@ void Proxy::await_ready(std::chrono::milliseconds limit) {
 
 Status Proxy::status() {
   std::optional<Status> found;
-  patience_.wait_until([&] { return (found = try_status()).has_value(); }, 2s);
+  patience_.wait_until([&] { return (found = try_status()).has_value(); }, hung_after);
   if (!found) throw ProxyFailed("the proxy does not answer /status on its admin socket");
   note(*found);
   return *found;
@@ -144,8 +144,7 @@ Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
     note(*now);
     upgrade.to_pid = now->pid;
     upgrade.report = now->last_upgrade.value_or(UpgradeReport{});
-    missing = complaint_about_successor(upgrade);
-    return missing.empty();
+    return true;
   };
   if (!patience_.wait_until(settled, limit)) {
     upgrade.failure = missing + fmt::format(" within {} s", std::chrono::duration<double>(limit).count());
@@ -153,6 +152,9 @@ Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
     upgrade.failure = "the old process reports: " + upgrade.report.result;
   } else if (*end != 0) {
     upgrade.failure = "the old process ended with " + describe_end(*end);
+  } else {
+    // The old process ends last, so its successor has done everything by now.
+    upgrade.failure = complaint_about_successor(upgrade);
   }
   return upgrade;
 }

@@ -5,6 +5,8 @@
 #include <boost/asio/buffer.hpp>
 #include <utility>
 
+#include "demo/patience.hpp"
+
 namespace baton::demo {
 
 namespace asio = boost::asio;
@@ -32,7 +34,7 @@ void SocketClient::opened() {
 }
 
 void SocketClient::check(Clock::time_point now) {
-  if (over_ || !waiting_since_ || now - *waiting_since_ < patience) return;
+  if (over_ || !waiting_since_ || now - *waiting_since_ < hung_after) return;
   if (!connected_) return fail(Trouble::not_connected, "not connected in time");
   fail(Trouble::no_answer, "nothing came in time");
 }

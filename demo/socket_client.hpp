@@ -26,9 +26,6 @@ class SocketClient : public Client {
   void finish() final;
   bool over() const final { return over_; }
 
-  // How long the connection's opening may take, and what a client waits for after that.
-  static constexpr std::chrono::seconds patience{5};
-
  protected:
   // Connected, in TLS with a server that is the right one: the first thing to do.
   virtual void on_open() = 0;

@@ -16,8 +16,7 @@
 namespace baton::demo {
 namespace {
 
-using namespace std::chrono_literals;
-constexpr auto limit = 20s;
+constexpr auto limit = 3 * hung_after;  // a client that gets no answer says so after `hung_after`
 
 struct Case {
   const char* name;

@@ -13,12 +13,12 @@
 #include <string>
 
 #include "demo/certificate.hpp"
+#include "demo/patience.hpp"
 #include "demo/temp_dir.hpp"
 
 namespace baton::demo {
 namespace {
 
-using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
@@ -49,7 +49,7 @@ class Wires : public testing::TestWithParam<Transport> {
   // Until nothing is under way any more.
   void run() {
     context_.restart();
-    context_.run_for(20s);
+    context_.run_for(hung_after);
   }
 
   error_code read_one() {

@@ -23,6 +23,7 @@ main() {
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+  provide_configuration
   build_images
   play "Two containers, in a network that a third one holds" from_container_to_container
   play "One container, where Baton is PID 1" within_one_container
@@ -40,6 +41,13 @@ finish() {
   compose --profile blue --profile green --profile single down --volumes --timeout 2 >/dev/null 2>&1 || true
   rm -rf "$work"
   exit "$status"
+}
+
+# The proxies run as another user, and the umask with which this was checked out may keep the configuration from it.
+provide_configuration() {
+  export BATON_DEMO_CONFIG=$work/baton
+  cp -R demo/baton "$BATON_DEMO_CONFIG"
+  chmod -R a+rX "$BATON_DEMO_CONFIG"
 }
 
 build_images() {

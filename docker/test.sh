@@ -35,7 +35,7 @@ base_image() {
   if [[ ! -e $made ]] && docker pull -q "$DEBIAN"; then return; fi
   if [[ ! -e $made ]]; then
     command -v debootstrap >/dev/null || cannot "no registry can be reached, and there is no debootstrap"
-    debootstrap --variant=minbase bookworm "$cache/engine/bookworm" >"$cache/debootstrap.log" 2>&1 ||
+    "$root/scripts/lib/make-tree" bookworm "$cache/engine/bookworm" >"$cache/debootstrap.log" 2>&1 ||
       { tail "$cache/debootstrap.log" && exit 1; }
     tar -C "$cache/engine/bookworm" -c . >"$made.part" && mv "$made.part" "$made"
     rm -rf "$cache/engine/bookworm"

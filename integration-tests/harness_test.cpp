@@ -16,6 +16,16 @@ namespace {
 
 constexpr auto out = Process::Stream::out;
 
+// Whoever has awaited its exit sees all that it has said, however busy the machine is.
+TEST(Process, GivesAllOutputThatWasWrittenBefore) {
+  for (int i = 0; i < 100; ++i) {
+    Process process({{"/bin/sh", "-c", "echo said; echo complained >&2"}});
+    process.await_exit();
+    EXPECT_EQ(process.out(), "said\n");
+    EXPECT_EQ(process.err(), "complained\n");
+  }
+}
+
 TEST(Process, CapturesBothStreamsAndTheExitCode) {
   Outcome outcome = run({{"/bin/sh", "-c", "echo to out; echo to err >&2; exit 7"}});
   EXPECT_EQ(outcome.code, 7);

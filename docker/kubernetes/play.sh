@@ -8,6 +8,7 @@
 # outlives it, as an emptyDir does. A service that was interrupted begins anew with generation 1, so the generation tells.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
+umask 022   # the containers run as another user, who reads what is mounted
 limit_s=60  # for anything that is waited for
 work=$(mktemp -d)
 started=$SECONDS

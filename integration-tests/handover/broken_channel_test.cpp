@@ -113,7 +113,7 @@ TEST_F(BrokenChannel, AtAnyMessageOfTheSuccessorLeavesOneInstance) {
                      " -p $$) &\n"
                      "until grep -q 'TracerPid:.*[1-9]' /proc/$$/status; do :; done\n"
                      "exec " +
-                     baton_binary() + " \"$@\"\n",
+                     baton_in_shell() + " \"$@\"\n",
                  true);
     scene.baton.begin_upgrade();
     scene.await_ending();

@@ -79,7 +79,7 @@ TEST_P(KilledAtAnyMessage, ASuccessorCostsOnlyWhatItHadAdopted) {
     SCOPED_TRACE("killed at " + GetParam() + " number " + std::to_string(n));
     Scene scene(origin);
     replace_file(scene.baton.binary_path(),
-                 "#!/bin/sh\nexec strace -D -f -qq -o /dev/null " + injection(GetParam(), n) + " " + baton_binary() +
+                 "#!/bin/sh\nexec strace -D -f -qq -o /dev/null " + injection(GetParam(), n) + " " + baton_in_shell() +
                      " \"$@\"\n",
                  true);
     scene.baton.begin_upgrade();

@@ -47,7 +47,7 @@ ScriptedPredecessor::ScriptedPredecessor(const Origin& origin, std::size_t clien
   settings_.binds = {loopback(0)};
   listener_ = listen_on(settings_.binds.front());
   ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);  // as a predecessor's sockets are
-  settings_.handoff = "step_timeout: 300ms, drain_timeout: 5s";
+  settings_.handoff = "step_timeout: 1s, drain_timeout: 5s";
   replace_file(directory_ / "baton.yaml", to_yaml(settings_, directory_));
   replace_file(directory_ / "baton.pid", our_pid_file);
   lock_ = std::move(*handoff::InstanceLock::on_file(directory_ / "handoff.sock.lock"));

@@ -17,9 +17,12 @@
 
 namespace baton::harness {
 
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr unsigned nobody = 65534;
+constexpr fs::perms everyone_may_execute{0755};
 
 }  // namespace
 
@@ -27,6 +30,32 @@ std::string baton_binary() {
   const std::string path = BATON_BINARY;
   if (path.empty()) throw Failure("this tree was configured without the target `baton`");
   return path;
+}
+
+std::string baton_in_shell() {
+  std::string quoted = "'";
+  for (const char c : baton_binary()) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string baton_binary_for_everyone() {
+  struct Copy {
+    Copy() {
+      fs::permissions(directory.path(), everyone_may_execute);
+      fs::copy_file(baton_binary(), path);
+      fs::permissions(path, everyone_may_execute);
+    }
+    TempDir directory;
+    const std::string path = directory / "baton";
+  };
+  static const Copy copy;
+  return copy.path;
+}
+
+Command as_nobody(Command command) {
+  const std::string id = std::to_string(nobody);
+  command.argv.insert(command.argv.begin(), {"setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups"});
+  return command;
 }
 
 Outcome run_baton(std::vector<std::string> arguments, std::vector<std::string> environment) {
@@ -37,7 +66,10 @@ Outcome run_baton(std::vector<std::string> arguments, std::vector<std::string> e
 Baton::Baton(Settings settings) : settings_(std::move(settings)) {
   if (settings_.binds.empty()) settings_.binds = {loopback(free_port())};
   replace_file(config_path(), to_yaml(settings_, directory_));
-  if (settings_.own_binary) std::filesystem::copy_file(baton_binary(), binary_path());
+  if (settings_.own_binary) {
+    fs::copy_file(baton_binary(), binary_path());
+    fs::permissions(binary_path(), everyone_may_execute);
+  }
   start();
   await_ready();
 }
@@ -48,13 +80,15 @@ void Baton::start_again() {
 }
 
 void Baton::start() {
-  const std::string binary = settings_.own_binary ? binary_path() : baton_binary();
+  const bool runs_as_nobody = settings_.unprivileged && ::geteuid() == 0;
+  const std::string binary = settings_.own_binary ? binary_path()
+                             : runs_as_nobody     ? baton_binary_for_everyone()
+                                                  : baton_binary();
   Command command{{binary, "run", "-c", config_path()}};
   command.argv.insert(command.argv.end(), settings_.arguments.begin(), settings_.arguments.end());
-  if (settings_.unprivileged && ::geteuid() == 0) {
+  if (runs_as_nobody) {
     if (::chown(directory_.path().c_str(), nobody, nobody) != 0) throw Failure("cannot give the directory away");
-    const std::string id = std::to_string(nobody);
-    command.argv.insert(command.argv.begin(), {"setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups"});
+    command = as_nobody(std::move(command));
   }
   std::string shell = settings_.shell.empty() ? "" : settings_.shell + "; ";
   if (settings_.descriptors_max != 0) shell += "ulimit -n " + std::to_string(settings_.descriptors_max) + "; ";
@@ -105,6 +139,12 @@ std::string Baton::failed_upgrade() {
   if (!is_alive(pid_) || pid_in_file() != pid_) throw Failure("the predecessor is not the instance any more\n" + log());
   await([this] { return children_of(pid_).empty(); }, "the failed successor to be gone");
   return line;
+}
+
+void Baton::reload(const Settings& settings) {
+  replace_file(config_path(), to_yaml(settings, directory_));
+  signal(SIGHUP);
+  await_log(log_lines::reload_done);
 }
 
 boost::json::object Baton::status() const {

@@ -16,6 +16,15 @@ namespace baton::harness {
 // The path of the program under test; throws Failure when this tree was built without it.
 std::string baton_binary();
 
+// The same for a shell's command line, which would split a path with a blank.
+std::string baton_in_shell();
+
+// The same program where every user can execute it: a folder above the checkout may be closed to others.
+std::string baton_binary_for_everyone();
+
+// Runs the command as nobody, which only root can.
+Command as_nobody(Command command);
+
 // The arguments of `baton ARGUMENTS…`, to be run to its end.
 Outcome run_baton(std::vector<std::string> arguments, std::vector<std::string> environment = {});
 
@@ -46,6 +55,9 @@ class Baton {
 
   // The instance's end, after a signal that asks for it.
   Ended await_exit(Milliseconds limit = wait_max) { return harness::await_exit(pid_, limit); }
+
+  // Replaces the configuration, and waits until it holds.
+  void reload(const Settings& settings);
 
   boost::json::object status() const;
   // A number of /status by its path, as in number("connections.idle").

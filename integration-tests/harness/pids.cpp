@@ -104,6 +104,15 @@ std::size_t descriptor_count(pid_t pid) {
   return count;
 }
 
+void await_descriptors_at_most(std::size_t most, pid_t pid) {
+  std::size_t count = 0;
+  try {
+    await([&] { return (count = descriptor_count(pid)) <= most; }, "descriptors to be closed");
+  } catch (const Failure& failure) {
+    throw Failure(std::string(failure.what()) + ": " + std::to_string(count) + ", not at most " + std::to_string(most));
+  }
+}
+
 std::size_t resident_bytes(pid_t pid) {
   return std::strtoull(status_field(pid, "VmRSS").c_str(), nullptr, 10) * 1024;
 }

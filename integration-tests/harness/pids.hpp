@@ -34,6 +34,8 @@ std::vector<pid_t> living_in_group(pid_t group);
 // Stops it with SIGSTOP, and waits until it stands still.
 void stop_and_await(pid_t pid);
 std::size_t descriptor_count(pid_t pid);
+// Waits until it holds no more than that: what an upgrade needs is closed only a moment after it has been reported.
+void await_descriptors_at_most(std::size_t most, pid_t pid);
 std::size_t resident_bytes(pid_t pid);
 std::size_t peak_resident_bytes(pid_t pid);  // 0 for one that has ended
 

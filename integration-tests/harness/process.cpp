@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <optional>
 
@@ -96,6 +97,7 @@ Process::Process(const Command& command) {
   if (in) input_ = std::move(in->write);
   captures_[0].pipe = std::move(out.read);
   captures_[1].pipe = std::move(err.read);
+  for (const Capture& capture : captures_) ::fcntl(capture.pipe.get(), F_SETFL, O_NONBLOCK);
   stop_reading_ = Fd(::eventfd(0, EFD_CLOEXEC));
   reader_ = std::thread([this] { read_pipes(); });
 }
@@ -112,7 +114,9 @@ Process::~Process() {
 
 std::string Process::captured(Stream stream) const {
   std::lock_guard lock(mutex_);
-  return captures_[stream == Stream::out ? 0 : 1].text;
+  Capture& from = captures_[stream == Stream::out ? 0 : 1];
+  if (!from.ended) take(from);
+  return from.text;
 }
 
 std::string Process::await_line(Stream stream, const std::regex& pattern, Milliseconds limit) {
@@ -171,23 +175,27 @@ void Process::read_pipes() {
   pollfd waits[3];
   for (int i = 0; i < 2; ++i) waits[i] = {captures_[i].pipe.get(), POLLIN, 0};
   waits[2] = {stop_reading_.get(), POLLIN, 0};
-  std::string piece(64 * 1024, '\0');
   while (waits[0].fd >= 0 || waits[1].fd >= 0) {
     ::poll(waits, 3, -1);
     if (waits[2].revents != 0) return;
     for (int i = 0; i < 2; ++i) {
       if (waits[i].fd < 0 || waits[i].revents == 0) continue;
-      const ssize_t got = ::read(waits[i].fd, piece.data(), piece.size());
       std::lock_guard lock(mutex_);
-      if (got > 0) {
-        captures_[i].text.append(piece, 0, static_cast<std::size_t>(got));
-      } else {
-        captures_[i].ended = true;
-        waits[i].fd = -1;
-      }
-      more_.notify_all();
+      take(captures_[i]);
+      if (captures_[i].ended) waits[i].fd = -1;
     }
   }
+}
+
+void Process::take(Capture& from) const {
+  char piece[64 * 1024];  // as much as a pipe holds
+  const ssize_t got = ::read(from.pipe.get(), piece, sizeof piece);
+  if (got > 0) {
+    from.text.append(piece, static_cast<std::size_t>(got));
+  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    from.ended = true;
+  }
+  more_.notify_all();
 }
 
 std::string Process::logs() const {

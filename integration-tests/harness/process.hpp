@@ -37,7 +37,7 @@ class Process {
 
   pid_t pid() const { return pid_; }
 
-  // All that came so far; successors inherit the pipes, so their lines are here too.
+  // All that was written before the call; successors inherit the pipes, so their lines are here too.
   std::string captured(Stream stream) const;
   std::string out() const { return captured(Stream::out); }
   std::string err() const { return captured(Stream::err); }
@@ -70,6 +70,7 @@ class Process {
 
   Capture& capture(Stream stream) { return captures_[stream == Stream::out ? 0 : 1]; }
   void read_pipes();
+  void take(Capture& from) const;  // under the lock: what is in the pipe now
   std::string logs() const;
 
   pid_t pid_ = -1;
@@ -77,8 +78,8 @@ class Process {
   Ended ended_;
   bool reaped_ = false;
   mutable std::mutex mutex_;  // guards the captures' text, looked and ended
-  std::condition_variable more_;
-  Capture captures_[2];
+  mutable std::condition_variable more_;
+  mutable Capture captures_[2];
   Fd stop_reading_;  // an eventfd: even if somebody escaped and still holds the pipes
   std::thread reader_;
 };

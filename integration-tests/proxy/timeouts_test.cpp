@@ -9,7 +9,7 @@
 namespace baton::harness {
 namespace {
 
-constexpr Milliseconds short_time{300};
+constexpr Milliseconds short_time{1000};
 
 class Timeouts : public testing::Test {
  protected:
@@ -27,7 +27,7 @@ class Timeouts : public testing::Test {
 };
 
 TEST_F(Timeouts, AHeadThatStopsIs408) {
-  Baton baton(with("head: 300ms"));
+  Baton baton(with("head: 1s"));
   Client client = baton.connect();
   start_clock();
   client.send("GET / HTTP/1.1\r\nHos");
@@ -37,7 +37,7 @@ TEST_F(Timeouts, AHeadThatStopsIs408) {
 }
 
 TEST_F(Timeouts, AHeadThatDripsIs408TooForTheLimitIsInTotal) {
-  Baton baton(with("head: 300ms"));
+  Baton baton(with("head: 1s"));
   Client client = baton.connect();
   start_clock();
   client.send("GET / HTTP/1.1\r\nX: ");
@@ -57,7 +57,7 @@ TEST_F(Timeouts, AHeadThatDripsIs408TooForTheLimitIsInTotal) {
 }
 
 TEST_F(Timeouts, ABodyThatStopsIs408) {
-  Baton baton(with("body: 300ms"));
+  Baton baton(with("body: 1s"));
   Client client = baton.connect();
   start_clock();
   client.send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
@@ -66,7 +66,7 @@ TEST_F(Timeouts, ABodyThatStopsIs408) {
 }
 
 TEST_F(Timeouts, AnIdleConnectionEndsInSilence) {
-  Baton baton(with("idle: 300ms"));
+  Baton baton(with("idle: 1s"));
   Client fresh = baton.connect(), used = baton.connect();
   start_clock();
   used.get("/bytes/1");
@@ -76,7 +76,7 @@ TEST_F(Timeouts, AnIdleConnectionEndsInSilence) {
 }
 
 TEST_F(Timeouts, AClientThatTakesNothingIsGivenUp) {
-  Baton baton(with("send: 300ms"));
+  Baton baton(with("send: 1s"));
   Client client = baton.connect();
   start_clock();
   client.send(get_request("/bytes/100000000"));
@@ -91,7 +91,7 @@ TEST_F(Timeouts, AClientThatTakesNothingIsGivenUp) {
 TEST_F(Timeouts, AConnectThatHangsIs504) {
   FullBacklog full;
   Settings settings(loopback(full.port()));
-  settings.timeouts = "connect: 300ms";
+  settings.timeouts = "connect: 1s";
   Baton baton(settings);
   Client client = baton.connect();
   start_clock();
@@ -100,7 +100,7 @@ TEST_F(Timeouts, AConnectThatHangsIs504) {
 }
 
 TEST_F(Timeouts, AnOriginThatDoesNotAnswerIs504) {
-  Baton baton(with("response: 300ms"));
+  Baton baton(with("response: 1s"));
   Client client = baton.connect();
   start_clock();
   EXPECT_EQ(client.get("/held").status(), 504);
@@ -109,7 +109,7 @@ TEST_F(Timeouts, AnOriginThatDoesNotAnswerIs504) {
 }
 
 TEST_F(Timeouts, AResponseBodyThatStopsIsNeverAWholeOne) {
-  Baton baton(with("response_body: 300ms"));
+  Baton baton(with("response_body: 1s"));
   Client client = baton.connect();
   client.send(get_request("/half/1000"));
   read_head(client);
@@ -121,7 +121,7 @@ TEST_F(Timeouts, AResponseBodyThatStopsIsNeverAWholeOne) {
 
 // The other request begins later, and its time is over while the first one's response is silent.
 TEST_F(Timeouts, AResponseThatHasBegunIsNotTimedByTheLimitOfItsHead) {
-  Baton baton(with("response: 300ms"));
+  Baton baton(with("response: 1s"));
   Client quiet = baton.connect(), other = baton.connect();
   quiet.send(get_request("/half/1000"));
   read_head(quiet);
@@ -177,7 +177,7 @@ TEST_F(Timeouts, AnExchangeThatTakesTooLongInAllIsOverWhereverItStands) {
 }
 
 TEST_F(Timeouts, APooledUpstreamConnectionIsClosedAfterItsTime) {
-  Baton baton(with("upstream_idle: 300ms"));
+  Baton baton(with("upstream_idle: 1s"));
   Client client = baton.connect();
   start_clock();
   client.get("/bytes/1");
@@ -187,7 +187,7 @@ TEST_F(Timeouts, APooledUpstreamConnectionIsClosedAfterItsTime) {
 }
 
 TEST_F(Timeouts, ATunnelWithoutTrafficEnds) {
-  Baton baton(with("tunnel_idle: 300ms"));
+  Baton baton(with("tunnel_idle: 1s"));
   Client client = baton.connect();
   start_clock();
   client.send(get_request("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
@@ -199,7 +199,7 @@ TEST_F(Timeouts, ATunnelWithoutTrafficEnds) {
 }
 
 TEST_F(Timeouts, ShutdownIsTheLimitOfAGracefulStop) {
-  Baton baton(with("shutdown: 300ms"));
+  Baton baton(with("shutdown: 1s"));
   Client client = baton.connect();
   client.send(get_request("/held"));
   origin.gate().await_arrivals(1);

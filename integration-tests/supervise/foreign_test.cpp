@@ -55,7 +55,7 @@ TEST_F(SupervisedTakeover, ByASupervisedProcessPutsTheServiceUnderThatOne) {
 // The worker dies while a foreign process takes it over: that one is the instance, and nothing here comes back to life.
 class SupervisedProbation : public Supervised {
  protected:
-  SupervisedProbation() : Supervised([](Settings& settings) { settings.handoff = "step_timeout: 1s, probation: 30s"; }) {}
+  SupervisedProbation() : Supervised([](Settings& settings) { settings.handoff = "step_timeout: 3s, probation: 30s"; }) {}
 };
 
 TEST_F(SupervisedProbation, AWorkerThatDiesMeanwhileLeavesTheServiceToTheTaker) {

@@ -77,7 +77,7 @@ TEST_F(SupervisorRenewal, IsNotReachedByAnOlderBinaryThatKnowsNoSupervising) {
   const pid_t first = worker();
   replace_file(baton.binary_path() + ".old",
                "#!/bin/sh\ncase \" $* \" in *\" --supervise \"*) echo 'unknown --supervise' >&2; exit 2;; esac\nexec " +
-                   baton_binary() + " \"$@\"\n",
+                   baton_in_shell() + " \"$@\"\n",
                true);
   install(baton.binary_path() + ".old");
   std::filesystem::remove(baton.binary_path() + ".old");

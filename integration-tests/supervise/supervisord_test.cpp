@@ -35,7 +35,7 @@ class Supervisord : public testing::Test {
                      "\n[rpcinterface:supervisor]\n"
                      "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
                      "[supervisorctl]\nserverurl=unix://" + directory / "supervisor.sock" +
-                     "\n[program:baton]\ncommand=" + baton_binary() + " run --supervise -c " + directory / "baton.yaml" +
+                     "\n[program:baton]\ncommand=" + baton_in_shell() + " run --supervise -c " + directory / "baton.yaml" +
                      "\nstopsignal=TERM\nautorestart=unexpected\nexitcodes=0\nstdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0\n"
                      "stderr_logfile=/dev/fd/2\nstderr_logfile_maxbytes=0\n");
     process = std::make_unique<Process>(Command{{"supervisord", "-c", directory / "supervisord.conf"}});

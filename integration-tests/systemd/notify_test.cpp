@@ -134,7 +134,7 @@ TEST_F(Notify, ASuccessorThatDiesAfterItNamedItselfIsTakenBack) {
   // It stands still when it has said its first words to the service manager, before it says them to its predecessor.
   replace_file(baton.binary_path(),
                "#!/bin/sh\nexec strace -D -f -qq -o /dev/null " + injection("sendto", "signal=STOP", 1) + " " +
-                   baton_binary() + " \"$@\"\n",
+                   baton_in_shell() + " \"$@\"\n",
                true);
   baton.begin_upgrade();
   const Notification taken = manager.next();

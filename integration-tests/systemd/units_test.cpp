@@ -23,13 +23,13 @@ class Units : public testing::Test {
     if (run({{"sh", "-c", "command -v systemd-analyze"}}).code != 0) {
       GTEST_SKIP() << "systemd-analyze is not installed (Debian's package systemd)";
     }
-    // As installed, but for the program's place: verify wants it to be there.
+    // As installed, but for the program's place: verify wants it to be there, and without a blank.
     for (const char* name : {"baton.service", "baton.socket"}) {
       std::string text = read_file(std::string(PACKAGING) + "/" + name);
       ASSERT_NE(text, "");
       const std::string installed = "/usr/bin/baton ";
       for (std::size_t at; (at = text.find(installed)) != std::string::npos;)
-        text.replace(at, installed.size(), baton_binary() + " ");
+        text.replace(at, installed.size(), baton_binary_for_everyone() + " ");
       replace_file(directory / name, text);
     }
   }

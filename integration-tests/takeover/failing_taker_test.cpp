@@ -20,10 +20,9 @@ void PrintTo(const Row& row, std::ostream* out) { *out << row.step << ' ' << row
 
 class TakerThatFails : public testing::TestWithParam<Row> {
  protected:
-  Settings settings() const {
+  Settings settings(bool hangs = GetParam().way == "hang" || GetParam().step == "Bye") const {
     Settings settings(origin.address());
     settings.own_binary = true;
-    const bool hangs = GetParam().way == "hang" || GetParam().step == "Bye";
     settings.handoff = "finish_timeout: 200ms, drain_timeout: 500ms, ";
     settings.handoff += hangs ? "ready_timeout: 2s, step_timeout: 700ms" : "ready_timeout: 15s, step_timeout: 15s";
     return settings;
@@ -34,6 +33,13 @@ class TakerThatFails : public testing::TestWithParam<Row> {
     if (!is_alive(taker.pid())) return;
     taker.signal(SIGKILL);
     taker.await_exit();
+  }
+
+  // The next one has all the time that it needs.
+  void be_patient() {
+    Settings patient = settings(false);
+    patient.binds = {baton.address()};
+    baton.reload(patient);
   }
 
   Origin origin;
@@ -58,6 +64,7 @@ TEST_P(TakerThatFails, IsNothingThatAClientSees) {
   EXPECT_EQ(held.response().body, "held");
   EXPECT_EQ(idle.get("/bytes/2").body, pattern(2));
   expect_one_instance(baton);
+  be_patient();
   Taker good(baton);
   good.await_succession(baton);
   EXPECT_EQ(idle.get("/bytes/5").body, pattern(5));
@@ -73,6 +80,7 @@ TEST_P(TakerThatFailsBeforeHello, KeepsNobodyWaiting) {
   idle.get("/bytes/1");
   Process taker(hostile());
   await([&] { return !is_alive(taker.pid()) || descriptor_count(taker.pid()) > 3; }, "the taker to have connected");
+  be_patient();
   baton.upgrade();
   end_it(taker);
   EXPECT_EQ(baton.count_log_lines(log_lines::upgrade_failed), 0u) << baton.log();
@@ -91,6 +99,7 @@ TEST_P(TakerThatFailsAfterDone, GivesTheRoleBack) {
   expect_one_instance(baton);
   Client fresh = baton.connect();
   fresh.get("/bytes/1");
+  be_patient();
   Taker good(baton);
   good.await_succession(baton);
   EXPECT_EQ(fresh.get("/bytes/5").body, pattern(5));

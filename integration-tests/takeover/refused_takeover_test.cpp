@@ -29,21 +29,14 @@ class RefusedTakeover : public testing::Test {
     EXPECT_EQ(client.get("/bytes/7").body, pattern(7));
     expect_one_instance(baton);
   }
-  // The program where nobody may execute it.
-  Command as_nobody() const {
-    std::filesystem::permissions(elsewhere.path(), std::filesystem::perms::all);
-    const std::string binary = elsewhere / "baton";
-    std::filesystem::copy_file(baton_binary(), binary);
-    Command command = taker_command(baton, "--takeover", {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"});
-    command.argv[4] = binary;
-    return command;
+  Command takeover_as_nobody() const {
+    return as_nobody({{baton_binary_for_everyone(), "run", "--takeover", "-c", baton.config_path()}});
   }
   void await_refusal(const std::string& why) { baton.await_log(std::regex("takeover: .* is refused: " + why)); }
 
   Origin origin;
   Baton baton{settings()};
   Client client = baton.connect();
-  TempDir elsewhere;
   const Address socket = unix_socket(handoff_path(baton));
 };
 
@@ -52,7 +45,7 @@ TEST_F(RefusedTakeover, APeerOfAnotherUserIsToldSo) {
   // What the modes of socket and folder keep away already.
   std::filesystem::permissions(baton.directory().path(), std::filesystem::perms::all);
   std::filesystem::permissions(socket.unix_path, std::filesystem::perms::all);
-  Taker taker(as_nobody());
+  Taker taker(takeover_as_nobody());
   taker.await_failure("only the running instance's user and root may take over");
   await_refusal("only our own user and root");
   expect_untouched();
@@ -61,7 +54,7 @@ TEST_F(RefusedTakeover, APeerOfAnotherUserIsToldSo) {
 TEST_F(RefusedTakeover, AnotherUserCannotEvenConnect) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be another user";
   std::filesystem::permissions(baton.directory().path(), std::filesystem::perms::all);
-  Taker taker(as_nobody());
+  Taker taker(takeover_as_nobody());
   taker.await_failure("Permission denied");
   expect_untouched();
 }
@@ -160,7 +153,7 @@ TEST_F(RefusedTakeover, AnotherLockFileUnderTheSamePathIsSaidOnBothSides) {
   const std::string folder = baton.directory().path();
   Taker taker(Command{{"unshare", "--mount", "sh", "-ec",
                        "mount --bind " + socket.unix_path + " " + met + "; mount -t tmpfs none " + folder + "; exec " +
-                           baton_binary() + " run --takeover=" + met + " -c " + config}});
+                           baton_in_shell() + " run --takeover=" + met + " -c " + config}});
   taker.await_failure("another file here than for the running instance");
   baton.await_log(log_lines::upgrade_failed);
   expect_untouched();
@@ -206,7 +199,7 @@ TEST_F(Visitors, WhoComeInFloodsCostFewDescriptors) {
   baton.await_log(std::regex("is no taker: it did not say Hello"));
   EXPECT_LE(descriptor_count(baton.pid()), before + 17);
   visitors.clear();
-  await([&] { return descriptor_count(baton.pid()) <= before; }, "the visitors to be gone");
+  await_descriptors_at_most(before, baton.pid());
   expect_untouched();
 }
 

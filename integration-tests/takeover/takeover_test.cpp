@@ -71,7 +71,7 @@ TEST_F(Takeover, TenTimesBackAndForthLeavesEveryClientOnItsSocketAndNoDescriptor
     origin.close_idle_connections();
     baton.await_number("upstream_idle", 0);
     if (i == 1) descriptors = descriptor_count(baton.pid());
-    await([&] { return descriptor_count(baton.pid()) <= descriptors; }, "no more descriptors than after the first takeover");
+    await_descriptors_at_most(descriptors, baton.pid());
   }
   EXPECT_EQ(baton.number("accepted_total"), 21) << "nobody has had to connect again";
   EXPECT_EQ(baton.number("generation"), 11);

@@ -90,7 +90,7 @@ TEST_F(HostileClients, GarbageAtAnyByteOfTheHelloHarmsNobody) {
   const std::size_t descriptors = descriptor_count(baton.pid()), memory = resident_bytes(baton.pid());
   round(0x01);
   round(0x80);
-  await([&] { return descriptor_count(baton.pid()) <= descriptors; }, "the descriptors to be closed");
+  await_descriptors_at_most(descriptors, baton.pid());
   EXPECT_LT(resident_bytes(baton.pid()), memory + 2'000'000) << "more than a kilobyte of each";
 }
 
@@ -259,7 +259,7 @@ class StallingClients : public HostileClients {};
 
 TEST_F(StallingClients, LoseTheirConnectionAtTheHandshakeTimeout) {
   Settings hasty = settings();
-  hasty.timeouts = "handshake: 300ms";
+  hasty.timeouts = "handshake: 1s";
   Baton proxy(hasty);
   TlsClient beside(proxy.address());
   TlsClient half(proxy.address(), {}, TlsClient::Handshake::later),

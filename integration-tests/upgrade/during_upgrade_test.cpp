@@ -53,7 +53,8 @@ class DuringUpgrade : public testing::Test {
  protected:
   Settings settings() const {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 15s";  // a held request holds the upgrade up until the gate opens
+    // A held request holds the upgrade up until the gate opens. Nobody waits for a successor that is never ready.
+    settings.handoff = "ready_timeout: 10m, step_timeout: 15s, finish_timeout: 15s";
     settings.log = "access: { path: " + logs / "access.log" + " }";
     settings.own_binary = true;
     return settings;
@@ -201,10 +202,8 @@ TEST_F(DuringUpgrade, ATermBeforeAnythingIsAdoptedStopsTheOldOneAndKillsTheNewOn
   baton.begin_upgrade();
   await([this] { return children_of(baton.pid()).size() == 1; }, "the successor to be started");
   const pid_t successor = children_of(baton.pid()).front();
-  const auto begin = Clock::now();
   baton.signal(SIGTERM);
   idle.expect_fin();
-  EXPECT_LT(Clock::now() - begin, Milliseconds(10'000)) << "nobody waits for the ready_timeout of 15 s";
   await([&] { return !is_alive(successor); }, "the successor to be killed");
   let_go();
   held.expect_fin();

@@ -31,7 +31,7 @@ class Exhaustion : public testing::Test {
   }
   // What the shell does with $$ it does for the successor, which keeps its PID.
   static void put_before_the_successor(const Baton& baton, const std::string& shell) {
-    replace_file(baton.binary_path(), "#!/bin/sh\n" + shell + "\nexec " + baton_binary() + " \"$@\"\n", true);
+    replace_file(baton.binary_path(), "#!/bin/sh\n" + shell + "\nexec " + baton_in_shell() + " \"$@\"\n", true);
   }
   static void restore_binary(const Baton& baton) { replace_file(baton.binary_path(), read_file(baton_binary()), true); }
 
@@ -151,7 +151,7 @@ TEST_F(Exhaustion, AStopDuringTheUpgradeLimitsWhatStays) {
   constexpr int moving = 5, staying = 30;
   Settings few = settings(origin);
   few.timeouts = "shutdown: 100ms";
-  few.handoff += ", finish_timeout: 3s, drain_timeout: 10m";
+  few.handoff += ", finish_timeout: 6s, drain_timeout: 10m";
   Baton baton(few);
   const std::size_t limit = descriptor_count(baton.pid()) + 20;
   std::list<Client> idle, busy;

@@ -122,7 +122,7 @@ TEST_F(FailedUpgrade, FailuresInARowLeaveNothingBehind) {
   baton.failed_upgrade();
   const std::size_t descriptors = descriptor_count(baton.pid());
   for (int i = 0; i < 5; ++i) baton.failed_upgrade();
-  await([&] { return descriptor_count(baton.pid()) == descriptors; }, "as many descriptors as after the first failure");
+  await_descriptors_at_most(descriptors, baton.pid());
   restore_binary();
   baton.upgrade();
   EXPECT_EQ(idle.get("/bytes/2").body, pattern(2));

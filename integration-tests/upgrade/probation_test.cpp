@@ -75,7 +75,7 @@ class Probation : public testing::Test {
 };
 
 TEST_F(Probation, ThatGoesWellIsServedByTheSuccessorAndThenTheLiveOnesFollow) {
-  start("700ms");
+  start("5s");  // all that follows happens meanwhile
   Client old(other);
   old.get("/bytes/1");
   Client download(other);
@@ -169,7 +169,7 @@ class ProbationOf : public Probation, public testing::WithParamInterface<int> {}
 // Killed, what it had accepted is lost with it; stopped, it is silent for step_timeout, and killed then.
 TEST_P(ProbationOf, ASuccessorThatDiesOrHangsCostsWhatItAcceptedAndNothingElse) {
   Settings impatient = before("30s");
-  impatient.handoff = "step_timeout: 1s, finish_timeout: 100ms, probation: 30s";
+  impatient.handoff = "step_timeout: 3s, finish_timeout: 100ms, probation: 30s";
   baton = std::make_unique<Baton>(impatient);
   Client old(other);
   old.get("/bytes/1");
@@ -194,9 +194,9 @@ INSTANTIATE_TEST_SUITE_P(By, ProbationOf, testing::Values(SIGKILL, SIGSTOP),
 TEST_F(Probation, KeepsServingAListenerThatIsGone) {
   const Address gone = loopback(free_port());
   more_listeners = "  - { name: gone, bind: \"" + gone.text() + "\" }\n";
-  baton = std::make_unique<Baton>(before("1s"));
+  baton = std::make_unique<Baton>(before("5s"));
   more_listeners = "";
-  configure(with("1s", "1k", origin.address()));
+  configure(with("5s", "1k", origin.address()));
   begin();
   Client client(gone);
   EXPECT_EQ(long_request(client).status(), 200);

@@ -15,7 +15,7 @@ class Signals : public testing::Test {
  protected:
   static Settings settings(const Origin& origin) {
     Settings settings(origin.address());
-    settings.timeouts = "shutdown: 20s";
+    settings.timeouts = "shutdown: 10m";  // beyond all patience of a test
     return settings;
   }
   void await_not_accepting() {
@@ -126,10 +126,8 @@ TEST_F(Signals, ASecondTermStopsAtOnce) {
   origin.gate().await_arrivals(1);
   baton.signal(SIGTERM);
   await_not_accepting();
-  const auto begin = Clock::now();
   baton.signal(SIGTERM);
   baton.await_exit();
-  EXPECT_LT(Clock::now() - begin, Milliseconds(5000)) << "the first alone would have waited for 20 s";
 }
 
 // A whole process group was told to stop in the middle of an upgrade: the successor hears it twice.
@@ -172,7 +170,7 @@ TEST_F(Signals, AFirstTermAfterAQuitStillWaitsForWhatIsInFlight) {
   baton.signal(SIGQUIT);
   await_not_accepting();
   baton.signal(SIGTERM);
-  baton.await_log(std::regex(R"(stopping \(SIGTERM\): 1 connections .* now at most 20 s)"));
+  baton.await_log(std::regex(R"(stopping \(SIGTERM\): 1 connections .* now at most 600 s)"));
   origin.gate().open();
   EXPECT_EQ(busy.response().body, "held");
   busy.close();

@@ -122,7 +122,7 @@ TEST_F(StopDuringUpgrade, ATermToTheWholeGroupCutsNothing) {
 TEST_F(StopDuringUpgrade, ATermToASuccessorThatHasNothingYetEndsItAlone) {
   idle.get("/bytes/1");
   // Its predecessor sleeps, so it gets no Inherit.
-  replace_file(baton.binary_path(), "#!/bin/sh\nkill -STOP $PPID\nexec " + baton_binary() + " \"$@\"\n", true);
+  replace_file(baton.binary_path(), "#!/bin/sh\nkill -STOP $PPID\nexec " + baton_in_shell() + " \"$@\"\n", true);
   baton.begin_upgrade();
   await([this] { return children_of(baton.pid()).size() == 1; }, "the successor to be started");
   successor = children_of(baton.pid()).front();

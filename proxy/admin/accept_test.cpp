@@ -123,7 +123,7 @@ TEST_F(Accepting, ARequestThatIsBeingAnsweredIsFinishedDuringAPause) {
 }
 
 TEST_F(Accepting, AStatusThatDoesNotComeIsA503AndMayComeLater) {
-  replace_admin({.exchange = 20ms});
+  replace_admin({.exchange = 300ms});
   Client client = connect();
   client.send("GET /status HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(receive(client).result_int(), 503u);

@@ -198,7 +198,7 @@ TEST_P(Clients, AreClosedWhenTheirHeadTakesTooLong) {
 }
 
 TEST_P(Clients, AreClosedWhenTheyAreIdleForTooLong) {
-  restart({.idle = 20ms});
+  restart({.idle = 300ms});
   Client client = connect();
   EXPECT_TRUE(client.has_ended()) << "without a first request";
   Client second = connect();

@@ -14,7 +14,7 @@
 namespace baton::supervisor {
 namespace {
 
-constexpr std::chrono::seconds patience{10};
+constexpr std::chrono::seconds patience{20};
 
 class Lines : public testing::Test {
  protected:

@@ -18,7 +18,7 @@ if ! command -v npm >/dev/null; then packages_peers+=(npm); fi
 # whoever has an engine from elsewhere keeps that: the distribution's would not go beside it.
 packages_containers=()
 if ((EUID == 0)); then
-  packages_containers=(iptables slirp4netns debootstrap python3-yaml)
+  packages_containers=(iptables slirp4netns debootstrap debian-archive-keyring python3-yaml)
   if ! command -v dockerd >/dev/null; then
     packages_containers+=(docker.io)
     for package in docker-cli docker-buildx; do  # parts of docker.io itself in Debian 12
