@@ -38,6 +38,18 @@ sigset_t obeyed_signals() {
   return signals;
 }
 
+// A signal that is ignored never gets to the descriptor, and where SIGCHLD is, the kernel reaps children, and nobody
+// hears how they ended. Whoever started us may have left it so. A handler of the server's own stays.
+void own_signals() {
+  const sigset_t signals = obeyed_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (const int obeyed : {SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) ::signal(obeyed, SIG_DFL);
+  struct sigaction of_children{};
+  ::sigaction(SIGCHLD, nullptr, &of_children);
+  if (of_children.sa_handler == SIG_IGN || (of_children.sa_flags & SA_NOCLDWAIT) != 0) ::signal(SIGCHLD, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
 UniqueFd checked(int descriptor, const char* what) {
   if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
   return UniqueFd(descriptor);
@@ -70,9 +82,8 @@ std::string in_words(const Report& report) {
 }  // namespace
 
 Upgradable::Upgradable(UpgradableTerms terms) : terms_(std::move(terms)) {
+  own_signals();
   const sigset_t signals = obeyed_signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
   poller_ = checked(::epoll_create1(EPOLL_CLOEXEC), "epoll");
   posted_ = checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
   signals_ = checked(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd");

@@ -135,6 +135,17 @@ TEST_F(UpgradableTest, GoesOnWhenItsSuccessorExitsAndSaysHow) {
   EXPECT_EQ(service.calls, "accept ");           // nothing had gone so far that it stopped
 }
 
+// As the user's shell, or whoever started it, may have left them.
+TEST_F(UpgradableTest, HearsSignalsAndOfItsChildrenAlsoWhereTheyWereIgnored) {
+  for (const int ignored : {SIGUSR2, SIGTERM, SIGCHLD}) ::signal(ignored, SIG_IGN);
+  Upgradable process(terms());
+  process.serve(service);
+  ::kill(::getpid(), SIGUSR2);
+  attend_until(process, "exited with code 1");
+  ::kill(::getpid(), SIGTERM);
+  process.attend_to_the_end();
+}
+
 TEST_F(UpgradableTest, ATermCallsAnUpgradeOffAndIsObeyed) {
   Upgradable process(terms({"/bin/sleep", "1000"}));         // says nothing
   process.serve(service);

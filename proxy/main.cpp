@@ -253,10 +253,10 @@ static void fill_standard_descriptors() {
 }
 
 int main(int argc, char** argv) {
+  // A SIGUSR2 that comes before somebody reads it would kill.
+  const auto inherited_signals = baton::process::own_signals();
   fill_standard_descriptors();
   ::prctl(PR_SET_NAME, "baton");      // also where we were started through a descriptor, whose number would be the name
-  // Before anything else: a SIGUSR2 that comes before somebody reads it would kill. What is no server gets them back.
-  baton::process::block_signals();
   std::vector<std::string> arguments(argv, argv + argc);
   CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without one client noticing"};
   app.require_subcommand(1);
@@ -310,7 +310,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
-  if (!run_command.parsed()) baton::process::unblock_signals();
+  if (!run_command.parsed()) baton::process::give_back(inherited_signals);
   if (check_command.parsed()) return check(check_file, print);
   if (version_command.parsed()) {
     std::cout << versions() << "\n";
