@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "handoff/result.hpp"
@@ -60,15 +61,16 @@ class PidFile {
   static Result<PidFile> prepare(const std::string& path, pid_t pid);
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&& other) noexcept;
-  // Removes the temporary of a process that was killed before it could publish or remove it.
-  static void discard_temporary(const std::string& path, pid_t pid);
   ~PidFile();                       // removes a temporary that was not published
 
+  // These two are for the instance only: they also remove what processes that were killed have left beside the file.
   Result<void> publish();
-  // Removes the file if it still names whom we named; only the instance may call it.
+  // Removes the file if it still names whom we named.
   void withdraw();
   // The same for a process that is gone.
   static void remove_if_it_names(const std::string& path, pid_t pid);
+  // Whom the file names.
+  static std::optional<pid_t> named_in(const std::string& path);
 
  private:
   void discard();

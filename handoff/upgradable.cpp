@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "handoff/start.hpp"
+#include "handoff/temporary.hpp"
 #include "handoff/upgradable_roles.hpp"
 
 namespace baton::handoff {
@@ -315,7 +316,7 @@ void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
   const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;
   leftovers_.push_back({successor, outcome.successor_serves, Clock::now() + patience});
   begin_ticking();
-  if (!terms_.pid_file.empty()) PidFile::discard_temporary(terms_.pid_file, successor);
+  if (!terms_.pid_file.empty()) discard_temporaries_beside(terms_.pid_file, successor);
   state_ = State::serving;
   for (const int signal : signals) obey(signal);
 }

@@ -54,6 +54,15 @@ std::vector<state::SocketAddress> addresses_of(const config::Address& address) {
   return both;
 }
 
+// The file of a Unix socket gets the socket's mode less what our umask takes away, which is given back here. Another umask
+// meanwhile would be that of every thread, and of the files that they make.
+void give_mode(const std::string& path, unsigned mode) {
+  const handoff::UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info{};
+  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || (info.st_mode & 0777) == mode) return;
+  ::chmod(("/proc/self/fd/" + std::to_string(file.get())).c_str(), mode);
+}
+
 }  // namespace
 
 handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode) {
@@ -64,15 +73,15 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
   const int on = 1;
   if (address.family == state::Family::unix_path) {
     if (is_abandoned(address)) ::unlink(address.path.c_str());
+    ::fchmod(socket.get(), mode);
   } else {
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   }
   if (address.family == state::Family::ipv6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  const mode_t before = ::umask(0777 & ~mode);
-  const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length);
-  const int error = errno;
-  ::umask(before);
-  if (bound != 0) fail(address, std::strerror(error) + advice(error));
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
+    fail(address, std::strerror(errno) + advice(errno));
+  }
+  if (address.family == state::Family::unix_path) give_mode(address.path, mode);
   if (::listen(socket.get(), backlog) != 0) fail(address, std::strerror(errno) + advice(errno));
   return socket;
 }

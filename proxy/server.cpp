@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <stdexcept>
 
 #include "handoff/executable.hpp"
+#include "handoff/temporary.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
@@ -44,10 +44,8 @@ unsigned usable_cpus() {
 }
 
 std::string holder_of(const std::optional<std::string>& pid_file) {
-  if (!pid_file) return {};
-  std::ifstream in(*pid_file);
-  long pid = 0;
-  return in >> pid ? ", PID " + std::to_string(pid) : std::string();
+  const auto pid = pid_file ? handoff::PidFile::named_in(*pid_file) : std::nullopt;
+  return pid ? ", PID " + std::to_string(*pid) : std::string();
 }
 
 }  // namespace
@@ -273,7 +271,7 @@ void Server::on_signal(int signal) {
       }
       if (upgrading_ && successor_pid_ != 0) {
         ::kill(successor_pid_, SIGKILL);
-        if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor_pid_);
+        if (paths_.pid_file) handoff::discard_temporaries_beside(*paths_.pid_file, successor_pid_);
       }
       if (upgrading_ && resigned_) reclaim();      // nobody else is left to remove the paths of the instance
       return exit_with(0);

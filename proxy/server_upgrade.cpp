@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "handoff/start.hpp"
+#include "handoff/temporary.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/process/signals.hpp"
@@ -278,7 +279,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
     watch_leftovers();
   }
   const pid_t named = child != 0 ? child : static_cast<pid_t>(outcome.report.to.pid);     // as it calls itself
-  if (paths_.pid_file && named != 0) handoff::PidFile::discard_temporary(*paths_.pid_file, named);
+  if (paths_.pid_file && named != 0) handoff::discard_temporaries_beside(*paths_.pid_file, named);
   last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   tell_result(*last_upgrade_);

@@ -9,6 +9,7 @@
 
 #include "handoff/instance.hpp"
 #include "handoff/meeting_point.hpp"
+#include "handoff/temporary.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/state/instance_record.hpp"
@@ -126,7 +127,7 @@ void Supervisor::replacement_over() {
     worker->leaving = true;                  // never the instance
   }
   const auto record = state::decode_instance_record(state_.heritage->application);
-  if (record && !record->pid_file.empty()) handoff::PidFile::discard_temporary(record->pid_file, over->pid());
+  if (record && !record->pid_file.empty()) handoff::discard_temporaries_beside(record->pid_file, over->pid());
   const bool is_settled = state_.instance != 0 || state_.is_stopping() || replace_at_;
   if (!is_settled) replacement_failed(outcome.reason);
 }
@@ -149,7 +150,10 @@ void Supervisor::remove_what_it_left() {
   handoff::Result<handoff::InstanceLock> lock = handoff::InstanceLock::on_memory();
   if (!record->handoff_socket.empty()) lock = handoff::InstanceLock::on_file(record->handoff_socket + ".lock");
   if (!lock || !lock->try_take()) return;
-  if (!record->pid_file.empty()) handoff::PidFile::remove_if_it_names(record->pid_file, ::getpid());
+  if (!record->pid_file.empty()) {
+    handoff::PidFile::remove_if_it_names(record->pid_file, ::getpid());
+    handoff::discard_temporaries_beside(record->pid_file);
+  }
   for (const handoff::InheritedSocket& socket : state_.heritage->sockets) {
     if (socket.name == "@handoff") {
       handoff::UniqueFd copy(::fcntl(socket.descriptor.get(), F_DUPFD_CLOEXEC, 3));
