@@ -47,6 +47,16 @@ Result<InstanceLock> InstanceLock::reopened(UniqueFd passed) {
   return InstanceLock(std::move(fd), std::move(to_pass_on));
 }
 
+InstanceLock::InstanceLock(InstanceLock&& other) noexcept
+    : fd_(std::move(other.fd_)), to_pass_on_(std::move(other.to_pass_on_)), held_(other.held_.exchange(false)) {}
+
+InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
+  fd_ = std::move(other.fd_);
+  to_pass_on_ = std::move(other.to_pass_on_);
+  held_ = other.held_.exchange(false);
+  return *this;
+}
+
 bool InstanceLock::try_take() {
   if (!held_) held_ = fd_ && ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0;
   return held_;

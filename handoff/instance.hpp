@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,8 @@ struct FileIdentity {
 class InstanceLock {
  public:
   InstanceLock() = default;
+  InstanceLock(InstanceLock&& other) noexcept;
+  InstanceLock& operator=(InstanceLock&& other) noexcept;
 
   // Opens the file (mode 0600, made if needed), and does not take the lock yet.
   static Result<InstanceLock> on_file(const std::string& path);
@@ -33,7 +36,7 @@ class InstanceLock {
   // The same file through a descriptor that was passed to us: an open file description, and so a lock, of our own.
   static Result<InstanceLock> reopened(UniqueFd passed);
 
-  // True: we hold it.
+  // True: we hold it. These may be called by several threads at once.
   bool try_take();
   // Waits for it, at most until `limit` has passed.
   bool take_within(std::chrono::milliseconds limit);
@@ -50,7 +53,7 @@ class InstanceLock {
 
   UniqueFd fd_;
   UniqueFd to_pass_on_;
-  bool held_ = false;
+  std::atomic<bool> held_ = false;
 };
 
 // Prepared beforehand, so that naming ourselves is one rename that cannot find the disk full.

@@ -21,6 +21,7 @@
 #include "handoff/instance.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/service.hpp"
+#include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 
 namespace baton::handoff {
@@ -101,6 +102,8 @@ class Upgradable {
   void begin_succession(UniqueFd channel);
   void succession_ended(const SuccessionOutcome& outcome, bool instance);
   void begin_upgrade();
+  Result<void> converse(Started& started);
+  void leave_to_its_end(Leftover leftover);
   void upgrade_ended(const HandoverOutcome& outcome);
   void post(std::function<void()> task);
   void obey(int signal);
