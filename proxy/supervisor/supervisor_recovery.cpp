@@ -97,16 +97,37 @@ void Supervisor::settle() {
 
 void Supervisor::replace() {
   replace_at_.reset();
+  const auto replaced = handoff::as_result([this] { return start_replacement(); });
+  if (!replaced) replacement_failed(replaced.error().text);
+}
+
+handoff::Result<void> Supervisor::start_replacement() {
   if (!state_.heritage || !state_.heritage->executable) {
     // Nothing is known of what crashed, so it is a start like the first one.
-    return start_first();
+    start_first();
+    return {};
   }
   auto started = start_again(*state_.heritage, arguments_, state_.door.theirs.get());
-  if (!started) return replacement_failed(started.error().text);
+  if (!started) return std::unexpected(started.error());
   log::info("supervisor: PID {} replaces the one that is gone, baton {}", started->pid, state_.heritage->version);
-  known(started->pid);
+  const pid_t pid = started->pid;
+  known(pid);
   state_.streak.service_begins(now_ms());
-  replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
+  try {
+    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
+  } catch (const std::exception& error) {
+    give_up_candidate(pid);
+    return handoff::fail(handoff::Fault::system, error.what());      // no thread or no descriptor is free
+  }
+  return {};
+}
+
+// It will never be the instance.
+void Supervisor::give_up_candidate(pid_t pid) {
+  Worker* worker = find(pid);
+  if (worker == nullptr || state_.instance == pid) return;
+  ::kill(pid, SIGKILL);
+  worker->leaving = true;
 }
 
 void Supervisor::replacement_over() {
@@ -122,10 +143,7 @@ void Supervisor::replacement_over() {
     }
     return replacement_failed("it is gone");
   }
-  if (Worker* worker = find(over->pid()); worker != nullptr && state_.instance != over->pid()) {
-    ::kill(over->pid(), SIGKILL);
-    worker->leaving = true;                  // never the instance
-  }
+  give_up_candidate(over->pid());
   const auto record = state::decode_instance_record(state_.heritage->application);
   if (record && !record->pid_file.empty()) handoff::discard_temporaries_beside(record->pid_file, over->pid());
   const bool is_settled = state_.instance != 0 || state_.is_stopping() || replace_at_;
