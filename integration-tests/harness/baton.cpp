@@ -51,9 +51,10 @@ void Baton::start() {
   const std::string binary = settings_.own_binary ? binary_path() : baton_binary();
   Command command{{binary, "run", "-c", config_path()}};
   command.argv.insert(command.argv.end(), settings_.arguments.begin(), settings_.arguments.end());
-  if (settings_.unprivileged && ::geteuid() == 0) {
-    if (::chown(directory_.path().c_str(), nobody, nobody) != 0) throw Failure("cannot give the directory away");
-    const std::string id = std::to_string(nobody);
+  if ((settings_.unprivileged || settings_.user != 0) && ::geteuid() == 0) {
+    const unsigned user = settings_.user != 0 ? settings_.user : nobody;
+    if (::chown(directory_.path().c_str(), user, user) != 0) throw Failure("cannot give the directory away");
+    const std::string id = std::to_string(user);
     command.argv.insert(command.argv.begin(), {"setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups"});
   }
   std::string shell = settings_.shell.empty() ? "" : settings_.shell + "; ";

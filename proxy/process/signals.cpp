@@ -34,6 +34,28 @@ void give_back(const InheritedSignals& inherited) {
   ::sigprocmask(SIG_SETMASK, &inherited.blocked, nullptr);
 }
 
+namespace {
+
+sigset_t stops() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+StopsEndUs::StopsEndUs() {
+  const sigset_t signals = stops();
+  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+StopsEndUs::~StopsEndUs() {
+  const sigset_t signals = stops();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 handoff::UniqueFd signal_descriptor() {
   const sigset_t signals = handled_signals();
   handoff::UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));

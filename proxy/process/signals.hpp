@@ -28,6 +28,16 @@ InheritedSignals own_signals();
 // children could not be waited for.
 void give_back(const InheritedSignals& inherited);
 
+// While this lives, TERM and INT end the process as they end any other: it serves nothing yet, and waits for names and
+// files, perhaps for long.
+class StopsEndUs {
+ public:
+  StopsEndUs();
+  ~StopsEndUs();
+  StopsEndUs(const StopsEndUs&) = delete;
+  StopsEndUs& operator=(const StopsEndUs&) = delete;
+};
+
 // Readable when one of them came; read signalfd_siginfo from it.
 handoff::UniqueFd signal_descriptor();
 
