@@ -332,10 +332,15 @@ void Server::reopen_logs(std::function<void()> then) {
     if (then) then();
   };
   if (!access_log_) return reopened();
-  background_.run([access_log = access_log_, reopened]() -> Background::Rest {
-    access_log->reopen();
-    return reopened;
-  });
+  try {
+    background_.run([access_log = access_log_, reopened]() -> Background::Rest {
+      access_log->reopen();
+      return reopened;
+    });
+  } catch (const std::exception&) {
+    access_log_->reopen();      // no thread is free: then here, however long it takes
+    reopened();
+  }
 }
 
 }  // namespace baton::proxy
