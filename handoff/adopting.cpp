@@ -37,7 +37,7 @@ Result<void> Adopting::answer(Frame& frame) {
     if (!parcels) return std::unexpected(parcels.error());
     std::vector<ParcelId> ids;
     for (const auto& parcel : *parcels) ids.push_back(parcel.id);
-    taken = ids;                     // whatever is thrown from here on, all that was prepared is dropped
+    taken = ids;  // whatever is thrown from here on, all that was prepared is dropped
     auto judged = as_result([&] { return judge(std::move(*parcels), ids, answer); });
     if (!judged) {
       insist([&] { adopter_.drop(taken); });
@@ -47,7 +47,8 @@ Result<void> Adopting::answer(Frame& frame) {
   }
   // Nothing is read or written before Adopted is in the channel, so exactly one process touches these sockets.
   auto sent = as_result([&] {
-    return send_record(channel_, Kind::adopted, answer, answer_timeout_ ? Clock::now() + *answer_timeout_ : no_deadline);
+    return send_record(channel_, Kind::adopted, answer,
+                       answer_timeout_ ? Clock::now() + *answer_timeout_ : no_deadline);
   });
   if (!sent) {
     insist([&] { adopter_.drop(taken); });

@@ -339,7 +339,8 @@ TEST_F(ConversationTest, WhatTheDonorThrowsEndsTheAttemptAndNothingElse) {
     EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
     EXPECT_EQ(outcomes.predecessor.reason, std::bad_alloc().what());
     EXPECT_NE(outcomes.successor.ending, Succession::completed);
-    EXPECT_EQ(outcomes.predecessor.successor_serves, at != std::string("estate") && at != std::string("stop_accepting"));
+    EXPECT_EQ(outcomes.predecessor.successor_serves,
+              at != std::string("estate") && at != std::string("stop_accepting"));
   }
 }
 

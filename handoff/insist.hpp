@@ -1,5 +1,5 @@
-// For the few steps that must not be left out because memory is short at the moment: what is frozen must be taken back, the
-// end of a conversation must be told.
+// For the few steps that must not be left out because memory is short at the moment: what is frozen must be taken back,
+// the end of a conversation must be told.
 #pragma once
 
 #include <poll.h>

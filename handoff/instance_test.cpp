@@ -224,9 +224,11 @@ TEST(PidFile, NobodyIsInTheWayOfItsTemporary) {
 
 TEST(PidFile, ItsPublicationRemovesTheTemporariesOfProcessesThatAreGone) {
   const Directory directory;
-  for (const char* left : {"pid.17.tmp", "pid.17.0123abcd.tmp", "pid.18.ffffffff.tmp"}) std::ofstream(directory / left) << "17";
-  const std::vector<const char*> others{"pid.tmp",           "pid.x.tmp",           "pid.17.0123abc.tmp", "pid.17.0123abcg.tmp",
-                                        "pid.17.0123abcd.t", "pid2.17.0123abcd.tmp", "pid..tmp",           "other"};
+  for (const char* left : {"pid.17.tmp", "pid.17.0123abcd.tmp", "pid.18.ffffffff.tmp"})
+    std::ofstream(directory / left) << "17";
+  const std::vector<const char*> others{
+      "pid.tmp",  "pid.x.tmp", "pid.17.0123abc.tmp", "pid.17.0123abcg.tmp", "pid.17.0123abcd.t", "pid2.17.0123abcd.tmp",
+      "pid..tmp", "other"};
   for (const char* name : others) std::ofstream(directory / name) << "somebody's";
   auto file = PidFile::prepare(directory / "pid", 1234);
   ASSERT_TRUE(file->publish());

@@ -37,8 +37,8 @@ struct HandoverOutcome {
 };
 
 // Runs the whole conversation in the calling thread; a taker's Hello may be in the channel already. Never throws: what
-// its own side throws ends the attempt as an error does. `returns` takes what the successor gives back when it fails its probation or the upgrade is called
-// off; without it there is no probation.
+// its own side throws ends the attempt as an error does. `returns` takes what the successor gives back when it fails
+// its probation or the upgrade is called off; without it there is no probation.
 HandoverOutcome hand_over(Channel channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns = nullptr);
 
 }  // namespace baton::handoff

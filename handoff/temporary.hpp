@@ -14,7 +14,8 @@ namespace baton::handoff {
 // is written elsewhere nor to be in the way.
 std::string temporary_beside(const std::string& path);
 
-// A new, empty file under such a name, open for writing. It never follows a link, and never opens what is there already.
+// A new, empty file under such a name, open for writing. It never follows a link, and never opens what is there
+// already.
 struct TemporaryFile {
   UniqueFd descriptor;
   std::string path;

@@ -47,7 +47,8 @@ class Upgradable {
  public:
   // First thing in main: it blocks USR2, TERM, INT and QUIT, and ignores PIPE; threads that begin later have the same
   // mask. Where whoever started us had one of those four or CHLD ignored, it is no longer; all other signals are the
-  // server's to set, and what it inherited is still in force. A successor starts with a clean one, and with no descriptor of ours but the standard ones. As a successor it waits for what it inherits. Throws std::runtime_error:
+  // server's to set, and what it inherited is still in force. A successor starts with a clean one, and with no
+  // descriptor of ours but the standard ones. As a successor it waits for what it inherits. Throws std::runtime_error:
   // another process holds the lock, a path cannot be written, or the predecessor is gone.
   explicit Upgradable(UpgradableTerms terms);
   // Only before `serve` or when `has_ended`.

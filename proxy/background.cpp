@@ -16,11 +16,13 @@ namespace asio = boost::asio;
 
 struct Background::State {
   std::mutex mutex;
-  asio::io_context* context;         // nothing: nobody wants to know any more
+  asio::io_context* context;  // nothing: nobody wants to know any more
   std::size_t running = 0;
 };
 
-Background::Background(asio::io_context& context) : state_(std::make_shared<State>()) { state_->context = &context; }
+Background::Background(asio::io_context& context) : state_(std::make_shared<State>()) {
+  state_->context = &context;
+}
 
 Background::~Background() {
   const std::lock_guard lock(state_->mutex);
@@ -43,7 +45,7 @@ void Background::run(Work work) {
   try {
     std::thread thread([state = state_, work = std::move(work), end]() mutable {
       Rest rest = work();
-      work = nullptr;                // what it owns ends here
+      work = nullptr;  // what it owns ends here
       end(*state, std::move(rest));
     });
     ::pthread_setname_np(thread.native_handle(), "background");

@@ -1,5 +1,5 @@
-// Work that may take long (names, files on slow disks), apart from the main thread, which must hear signals, the watchdog
-// and the admin interface at any time.
+// Work that may take long (names, files on slow disks), apart from the main thread, which must hear signals, the
+// watchdog and the admin interface at any time.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -54,11 +54,11 @@ std::vector<state::SocketAddress> addresses_of(const config::Address& address) {
   return both;
 }
 
-// The file of a Unix socket gets the socket's mode less what our umask takes away, which is given back here. Another umask
-// meanwhile would be that of every thread, and of the files that they make.
+// The file of a Unix socket gets the socket's mode less what our umask takes away, which is given back here. Another
+// umask meanwhile would be that of every thread, and of the files that they make.
 void give_mode(const std::string& path, unsigned mode) {
   const handoff::UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  struct stat info{};
+  struct stat info {};
   if (!file || ::fstat(file.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || (info.st_mode & 0777) == mode) return;
   ::chmod(("/proc/self/fd/" + std::to_string(file.get())).c_str(), mode);
 }

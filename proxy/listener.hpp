@@ -24,7 +24,7 @@ struct BoundSocket {
 struct WantedSocket {
   std::string listener;
   state::SocketAddress address;
-  bool either_family = false;        // one of the two that `:port` asks for
+  bool either_family = false;  // one of the two that `:port` asks for
 };
 
 // All that the listeners ask for; `:port` is one for each family. Looks names up, which may take long. Throws

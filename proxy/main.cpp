@@ -214,22 +214,21 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   }
 
   int code = exit_failed;
-  std::string meeting_socket;              // where we are still to meet whom we succeed
+  std::string meeting_socket;  // where we are still to meet whom we succeed
   try {
     log::start(baton::proxy::log_level(loaded->config));
     log::set_tag("g? " + std::to_string(::getpid()));
     if (is_taker(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
     auto ready = make_ready(std::move(loaded->config));
     if (!meeting_socket.empty()) predecessor = meet_predecessor(std::exchange(meeting_socket, {}));
-    baton::proxy::Server server(std::move(ready.settings),
-                                {.arguments = std::move(arguments),
-                                 .configuration_text = std::move(loaded->text),
-                                 .version = BATON_VERSION,
-                                 .load = [&options] { return load(options); },
-                                 .notifier = baton::process::Notifier::from_environment(),
-                                 .passed = std::move(passed),
-                                 .listeners = std::move(ready.listeners),
-                                 .supervisor = std::move(line)});
+    baton::proxy::Server server(std::move(ready.settings), {.arguments = std::move(arguments),
+                                                            .configuration_text = std::move(loaded->text),
+                                                            .version = BATON_VERSION,
+                                                            .load = [&options] { return load(options); },
+                                                            .notifier = baton::process::Notifier::from_environment(),
+                                                            .passed = std::move(passed),
+                                                            .listeners = std::move(ready.listeners),
+                                                            .supervisor = std::move(line)});
     code = predecessor.channel ? server.run_as_successor(predecessor.channel, predecessor.is_met) : server.run();
   } catch (const std::exception& error) {
     log::stop();
@@ -286,7 +285,7 @@ int main(int argc, char** argv) {
   // A SIGUSR2 that comes before somebody reads it would kill.
   const auto inherited_signals = baton::process::own_signals();
   fill_standard_descriptors();
-  ::prctl(PR_SET_NAME, "baton");      // also where we were started through a descriptor, whose number would be the name
+  ::prctl(PR_SET_NAME, "baton");  // also where we were started through a descriptor, whose number would be the name
   std::vector<std::string> arguments(argv, argv + argc);
   CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without one client noticing"};
   app.require_subcommand(1);

@@ -218,7 +218,7 @@ void Server::accept() {
 void Server::read_signals() {
   signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
-    read_signals();      // first: whatever these come to, the next ones are heard
+    read_signals();  // first: whatever these come to, the next ones are heard
     hear_signals();
   });
 }
@@ -235,7 +235,8 @@ void Server::hear_signals() {
     if (is_for_heir) {
       process::pass_on(signal, heir_);
     } else if (!is_known) {
-      const auto obeyed = handoff::as_result([&]() -> handoff::Result<void> { return on_signal(signal), handoff::Result<void>(); });
+      const auto obeyed =
+          handoff::as_result([&]() -> handoff::Result<void> { return on_signal(signal), handoff::Result<void>(); });
       if (!obeyed) log::error("signal {}: {}", signal, obeyed.error().text);
     }
   }
@@ -276,7 +277,7 @@ void Server::on_signal(int signal) {
         remembered_signals_.push_back(signal);
         return;
       }
-      reload();      // the log says what comes of it
+      reload();  // the log says what comes of it
       return;
     case SIGTERM:
     case SIGINT:
@@ -338,7 +339,7 @@ void Server::reopen_logs(std::function<void()> then) {
       return reopened;
     });
   } catch (const std::exception&) {
-    access_log_->reopen();      // no thread is free: then here, however long it takes
+    access_log_->reopen();  // no thread is free: then here, however long it takes
     reopened();
   }
 }

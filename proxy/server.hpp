@@ -28,8 +28,8 @@
 #include "proxy/process/paths.hpp"
 #include "proxy/service_manager.hpp"
 #include "proxy/settings.hpp"
-#include "proxy/supervisor/worker_line.hpp"
 #include "proxy/state/instance_record.hpp"
+#include "proxy/supervisor/worker_line.hpp"
 #include "proxy/takers.hpp"
 #include "proxy/workers.hpp"
 
@@ -55,7 +55,7 @@ struct LaunchOptions {
   std::function<std::expected<LoadedConfiguration, std::string>()> load;
   process::Notifier notifier;                // of the service manager
   process::PassedSockets passed;
-  std::vector<WantedSocket> listeners;       // of the settings, their names looked up
+  std::vector<WantedSocket> listeners;                  // of the settings, their names looked up
   std::unique_ptr<supervisor::WorkerLine> supervisor;   // empty: this process is nobody's worker
 };
 
@@ -177,8 +177,8 @@ class Server {
   std::optional<std::string> hand_over_to(handoff::Program program);
   handoff::Result<void> start_handover(handoff::Program program);
   std::optional<std::string> why_no_handover() const;
-  // With a successor that is our child, or with one that is not: then `child` is 0, and nobody signals or awaits it. After
-  // an error nothing of the attempt is left, and the channel is the caller's as before.
+  // With a successor that is our child, or with one that is not: then `child` is 0, and nobody signals or awaits it.
+  // After an error nothing of the attempt is left, and the channel is the caller's as before.
   handoff::Result<void> converse(handoff::Channel& channel, pid_t child);
   void make_conversation(const std::shared_ptr<handoff::Channel>& channel, pid_t child);
   // Connections that what ran before could not serve: they would stay here to their end.
@@ -224,11 +224,11 @@ class Server {
   ServiceManager manager_;
   boost::asio::steady_timer progress_timer_;
   std::vector<std::string> watched_files_;
-  std::shared_ptr<Reload> reload_;           // nothing: none goes on
-  bool reload_was_dropped_ = false;          // by the upgrade that goes on
+  std::shared_ptr<Reload> reload_;   // nothing: none goes on
+  bool reload_was_dropped_ = false;  // by the upgrade that goes on
   std::vector<process::FileStamp> loaded_stamps_;
   std::vector<process::FileStamp> seen_stamps_;   // a moment ago
-  bool looking_at_certificates_ = false;     // in the background
+  bool looking_at_certificates_ = false;          // in the background
   handoff::UniqueFd executable_;             // of this process
   std::optional<Previous> previous_;
   std::shared_ptr<runtime::AccessLog> access_log_;
@@ -283,7 +283,7 @@ class Server {
   bool told_to_stop_ = false;                // within timeouts.shutdown; told again, at once
   std::optional<std::chrono::steady_clock::time_point> drain_deadline_;
   int exit_code_ = 0;
-  Background background_;                    // the last: what it does ends first
+  Background background_;  // the last: what it does ends first
 };
 
 }  // namespace baton::proxy

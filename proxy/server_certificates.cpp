@@ -66,8 +66,9 @@ void Server::certificates_seen(std::vector<process::FileStamp> stamps) {
 }
 
 void Server::certificates_loaded(const std::expected<std::shared_ptr<const Settings>, std::string>& renewed) {
-  loaded_stamps_ = seen_stamps_;             // of those that cannot be used, too: until they change again
-  if (!renewed) return log::error("certificates have changed and cannot be used, those loaded before stay: {}", renewed.error());
+  loaded_stamps_ = seen_stamps_;  // of those that cannot be used, too: until they change again
+  if (!renewed)
+    return log::error("certificates have changed and cannot be used, those loaded before stay: {}", renewed.error());
   settings_ = *renewed;
   loaded_stamps_ = settings_->tls_files;
   workers_->each([&](Worker& worker) { worker.reconfigure(settings_, access_log_.get()); });

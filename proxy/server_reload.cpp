@@ -42,7 +42,8 @@ std::vector<handoff::InheritedSocket> copies_of(const std::vector<BoundSocket>& 
 }  // namespace
 
 // Apart from the main thread: a name or a disk may take as long as it likes.
-std::expected<Server::Prepared, std::string> Server::prepare(const decltype(LaunchOptions::load)& load, const Settings& now) {
+std::expected<Server::Prepared, std::string> Server::prepare(const decltype(LaunchOptions::load)& load,
+                                                             const Settings& now) {
   try {
     auto loaded = load();
     if (!loaded) return std::unexpected(loaded.error());
@@ -118,7 +119,8 @@ Server::ReloadOutcome Server::take(const Prepared& prepared) {
   } catch (const std::exception& error) {
     return std::unexpected(error.what());
   }
-  return fmt::format("done, {} listeners, {} upstreams", settings_->config.listeners.size(), settings_->config.upstreams.size());
+  return fmt::format("done, {} listeners, {} upstreams", settings_->config.listeners.size(),
+                     settings_->config.upstreams.size());
 }
 
 // No worker has it any more. What it has not written yet it writes in its own time.

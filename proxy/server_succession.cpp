@@ -83,13 +83,14 @@ int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
   conversation_ = std::thread([this, speaks_first, lock_patience, given = channel.get()] {
     handoff::UniqueFd ours(given);
     WorkersAdopter adopter(AdopterDuties{
-        .inherit = [this](handoff::Inheritance inheritance) {
-          return in_main([&] { return inherit(std::move(inheritance)); });
-        },
+        .inherit =
+            [this](handoff::Inheritance inheritance) {
+              return in_main([&] { return inherit(std::move(inheritance)); });
+            },
         .workers = [this]() -> Workers& { return *workers_; },
         .accept = [this] { in_main([this] { accept(); }); },
-        .take_over =
-            [this, lock_patience](const std::string& application, const handoff::Report& report) -> handoff::Result<void> {
+        .take_over = [this, lock_patience](const std::string& application,
+                                           const handoff::Report& report) -> handoff::Result<void> {
           if (!lock_.take_within(lock_patience)) {
             return handoff::fail(handoff::Fault::timed_out, "the predecessor holds the instance lock");
           }
@@ -104,11 +105,11 @@ int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
                                        },
                                        .wake_descriptor = call_off_wake_.get()};
     const auto outcome = handoff::succeed(std::move(ours), adopter,
-                                    {.version = options_.version,
-                                     .features = state::features(),
-                                     .speaks_first = speaks_first,
-                                     .step_timeout = settings_->config.handoff.step_timeout},
-                                    &probation);
+                                          {.version = options_.version,
+                                           .features = state::features(),
+                                           .speaks_first = speaks_first,
+                                           .step_timeout = settings_->config.handoff.step_timeout},
+                                          &probation);
     if (outcome.ending == handoff::Succession::orphaned && !lock_.held()) {
       // Whoever gets the lock is the instance; meanwhile nothing is accepted.
       handoff::insist([this] { in_main([this] { accept_no_more(); }); });
@@ -161,7 +162,8 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   settings_->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
   try {
     // A taker's own service manager may have passed some as well.
-    sockets_ = bind_or_take(options_.listeners, std::move(options_.passed), std::move(inheritance.sockets), record->lent);
+    sockets_ =
+        bind_or_take(options_.listeners, std::move(options_.passed), std::move(inheritance.sockets), record->lent);
     start_workers(inheritance.generation + 1);
     if (paths_.admin) {
       open_admin(std::move(admin));

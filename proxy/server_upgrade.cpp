@@ -49,7 +49,8 @@ void await_last_words(pid_t child) {
   siginfo_t dead{};
   for (int i = 0; i < patience_ms && child != 0; ++i) {
     // An error: it has been reaped.
-    if (::waitid(P_PID, static_cast<id_t>(child), &dead, WEXITED | WNOHANG | WNOWAIT) != 0 || dead.si_pid == child) return;
+    if (::waitid(P_PID, static_cast<id_t>(child), &dead, WEXITED | WNOHANG | WNOWAIT) != 0 || dead.si_pid == child)
+      return;
     ::poll(nullptr, 0, 1);
   }
 }
@@ -110,7 +111,7 @@ handoff::Result<void> Server::start_handover(handoff::Program program) {
   tell(admin::started_event(started->pid, program.arguments[0]));
   handoff::Channel channel(std::move(started->channel));
   auto begun = converse(channel, started->pid);
-  if (!begun) ::kill(started->pid, SIGKILL);      // it is reaped as every child is
+  if (!begun) ::kill(started->pid, SIGKILL);  // it is reaped as every child is
   return begun;
 }
 

@@ -16,9 +16,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string proc(pid_t pid, const char* what) { return "/proc/" + std::to_string(pid) + "/" + what; }
+std::string proc(pid_t pid, const char* what) {
+  return "/proc/" + std::to_string(pid) + "/" + what;
+}
 
-// The soft limit, as /proc/PID/limits tells it: "Max processes             96365                96365                processes".
+// The soft limit, as /proc/PID/limits tells it: "Max processes             96365                96365 processes".
 unsigned long soft_limit(pid_t pid, const std::string& name) {
   std::ifstream lines(proc(pid, "limits"));
   for (std::string line; std::getline(lines, line);) {
@@ -32,12 +34,13 @@ unsigned long soft_limit(pid_t pid, const std::string& name) {
 
 // As the process's own user: even root may not do it to another user's where it lacks a capability.
 bool set_soft_limit(pid_t pid, const std::string& resource, unsigned long soft) {
-  struct stat owner{};
-  if (::stat(proc(pid, "task").c_str(), &owner) != 0) return false;      // it has ended
+  struct stat owner {};
+  if (::stat(proc(pid, "task").c_str(), &owner) != 0) return false;  // it has ended
   const std::string value = soft == RLIM_INFINITY ? "unlimited" : std::to_string(soft);
   const std::string user = std::to_string(owner.st_uid);
   std::vector<std::string> command{"prlimit", "--pid", std::to_string(pid), "--" + resource + "=" + value + ":"};
-  if (owner.st_uid != ::geteuid()) command.insert(command.begin(), {"setpriv", "--reuid=" + user, "--regid=" + user, "--clear-groups"});
+  if (owner.st_uid != ::geteuid())
+    command.insert(command.begin(), {"setpriv", "--reuid=" + user, "--regid=" + user, "--clear-groups"});
   return run({command}).code == 0;
 }
 
@@ -63,7 +66,8 @@ Shortage Shortage::of_tasks(pid_t pid, std::size_t tasks_max) {
 
 Shortage Shortage::of_descriptors(pid_t pid, std::size_t free) {
   std::set<unsigned long> used;
-  for (const auto& entry : fs::directory_iterator(proc(pid, "fd"))) used.insert(std::stoul(entry.path().filename().string()));
+  for (const auto& entry : fs::directory_iterator(proc(pid, "fd")))
+    used.insert(std::stoul(entry.path().filename().string()));
   std::size_t limit = 0;
   for (std::size_t seen = 0; seen < free || used.contains(limit); ++limit) seen += used.contains(limit) ? 0 : 1;
   return {pid, "nofile", limit, soft_limit(pid, "Max open files")};
@@ -74,6 +78,8 @@ Shortage::Shortage(pid_t pid, const std::string& resource, std::size_t soft, uns
   if (!set_soft_limit(pid, resource, soft)) throw Failure("the limits of the process cannot be changed");
 }
 
-Shortage::~Shortage() { (void)set_soft_limit(pid_, resource_, before_); }
+Shortage::~Shortage() {
+  (void)set_soft_limit(pid_, resource_, before_);
+}
 
 }  // namespace baton::harness

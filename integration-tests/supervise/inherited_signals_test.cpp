@@ -69,7 +69,8 @@ TEST_F(SupervisedDeaf, ReplacesEachWorkerThatCrashesAndStops) {
 
 // What serves nobody leaves `nohup` its effect.
 TEST(StartedByNohup, ADemoIsNotEndedByAHangup) {
-  Process nohup(Command{{"sh", "-c", "trap '' HUP CHLD; exec \"$0\" demo --upgrades 0 --clients 10 --plain --no-nginx", baton_binary()}});
+  Process nohup(Command{
+      {"sh", "-c", "trap '' HUP CHLD; exec \"$0\" demo --upgrades 0 --clients 10 --plain --no-nginx", baton_binary()}});
   await([&] { return !children_of(nohup.pid()).empty(); }, "the demo to start something");
   const std::string signals = signals_of(nohup.pid());
   const std::uint64_t ignored = std::stoull(signals.substr(signals.find("SigIgn:") + 7), nullptr, 16);
@@ -83,7 +84,7 @@ TEST(StartedWithALimitOfItsFiles, LosesLinesAndNothingElse) {
   const TempDir logs;
   Settings settings(origin.address());
   settings.log = "access: { path: " + logs / "access.log" + " }";
-  settings.shell = "ulimit -f 1";      // 512 or 1024 bytes
+  settings.shell = "ulimit -f 1";  // 512 or 1024 bytes
   Baton baton(settings);
   Client client = baton.connect();
   for (int i = 0; i < 50; ++i) EXPECT_EQ(client.get("/bytes/5").body, pattern(5));

@@ -23,7 +23,11 @@ constexpr const char* no_descriptor = "Too many open files";
 class Clients {
  public:
   Clients(const Baton& baton, Origin& origin)
-      : origin_(origin), idle_(baton.connect()), head_(baton.connect()), held_(baton.connect()), tunnel_(baton.connect()) {
+      : origin_(origin),
+        idle_(baton.connect()),
+        head_(baton.connect()),
+        held_(baton.connect()),
+        tunnel_(baton.connect()) {
     idle_.get("/bytes/1");
     head_.send("GET /bytes/3 HTTP/1.1\r\n");
     held_.send(get_request("/held"));
@@ -94,7 +98,8 @@ TEST_F(AShortage, OfTasksFailsTheUpgradeAndNothingElse) {
 
 // It could not run without threads, and says so.
 TEST_F(AShortage, OfTasksInTheSuccessorIsItsReason) {
-  replace_file(baton->binary_path(), "#!/bin/sh\nprlimit --pid $$ --nproc=1\nexec " + baton_binary() + " \"$@\"\n", true);
+  replace_file(baton->binary_path(), "#!/bin/sh\nprlimit --pid $$ --nproc=1\nexec " + baton_binary() + " \"$@\"\n",
+               true);
   std::filesystem::permissions(baton->binary_path(), std::filesystem::perms(0755));
   const std::string line = baton->failed_upgrade();
   EXPECT_NE(line.find(no_thread), std::string::npos) << line;

@@ -222,7 +222,8 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
 
 // However long it takes: a reload waits for names and disks.
 asio::awaitable<void> Session::answer_with_reply(Response& response, Command command) {
-  const auto pending = std::make_shared<PendingReply>(asio::steady_timer(stream_.get_executor(), Clock::time_point::max()));
+  const auto pending =
+      std::make_shared<PendingReply>(asio::steady_timer(stream_.get_executor(), Clock::time_point::max()));
   pending_reply_ = pending;
   service_->source.command(command, [weak = std::weak_ptr(pending)](Reply reply) {
     const auto waiting = weak.lock();

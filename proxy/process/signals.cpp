@@ -17,7 +17,7 @@ InheritedSignals own_signals() {
   const sigset_t signals = handled_signals();
   ::sigprocmask(SIG_SETMASK, &signals, &inherited.blocked);
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
-    struct sigaction before{};
+    struct sigaction before {};
     if (::sigaction(signal, nullptr, &before) != 0) continue;
     // Not only ignored ones: SIGCHLD may have a flag that children are not to be waited for.
     if (before.sa_handler == SIG_IGN) inherited.ignored.push_back(signal);

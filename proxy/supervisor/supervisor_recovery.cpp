@@ -117,7 +117,7 @@ handoff::Result<void> Supervisor::start_replacement() {
     replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
   } catch (const std::exception& error) {
     give_up_candidate(pid);
-    return handoff::fail(handoff::Fault::system, error.what());      // no thread or no descriptor is free
+    return handoff::fail(handoff::Fault::system, error.what());  // no thread or no descriptor is free
   }
   return {};
 }
