@@ -1,5 +1,6 @@
 #include "handoff/adopting.hpp"
 
+#include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/records.hpp"
 
@@ -36,24 +37,41 @@ Result<void> Adopting::answer(Frame& frame) {
     if (!parcels) return std::unexpected(parcels.error());
     std::vector<ParcelId> ids;
     for (const auto& parcel : *parcels) ids.push_back(parcel.id);
-    const std::vector<Verdict> verdicts = adopter_.prepare(std::move(*parcels));
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (verdicts[i]) {
-        refuse(answer, ids[i], *verdicts[i]);
-      } else {
-        answer.add_taken(ids[i]);
-        taken.push_back(ids[i]);
-      }
+    taken = ids;  // whatever is thrown from here on, all that was prepared is dropped
+    auto judged = as_result([&] { return judge(std::move(*parcels), ids, answer); });
+    if (!judged) {
+      insist([&] { adopter_.drop(taken); });
+      return std::unexpected(judged.error());
     }
+    taken = std::move(*judged);
   }
   // Nothing is read or written before Adopted is in the channel, so exactly one process touches these sockets.
-  auto sent = send_record(channel_, Kind::adopted, answer, answer_timeout_ ? Clock::now() + *answer_timeout_ : no_deadline);
+  auto sent = as_result([&] {
+    return send_record(channel_, Kind::adopted, answer,
+                       answer_timeout_ ? Clock::now() + *answer_timeout_ : no_deadline);
+  });
   if (!sent) {
-    adopter_.drop(taken);
+    insist([&] { adopter_.drop(taken); });
     return sent;
   }
-  adopter_.start(taken);
+  insist([&] { adopter_.start(taken); });
   return {};
+}
+
+// Those that are taken. `ids` are those of `parcels`.
+Result<std::vector<ParcelId>> Adopting::judge(std::vector<ReceivedParcel> parcels, const std::vector<ParcelId>& ids,
+                                              wire::Adopted& answer) {
+  std::vector<ParcelId> taken;
+  const std::vector<Verdict> verdicts = adopter_.prepare(std::move(parcels));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (verdicts[i]) {
+      refuse(answer, ids[i], *verdicts[i]);
+    } else {
+      answer.add_taken(ids[i]);
+      taken.push_back(ids[i]);
+    }
+  }
+  return taken;
 }
 
 Result<std::vector<ReceivedParcel>> Adopting::unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const {

@@ -26,6 +26,8 @@ class Adopting {
 
  private:
   Result<std::vector<ReceivedParcel>> unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const;
+  Result<std::vector<ParcelId>> judge(std::vector<ReceivedParcel> parcels, const std::vector<ParcelId>& ids,
+                                      wire::Adopted& answer);
   const std::string* first_unknown(const wire::Offer::Parcel& parcel) const;
 
   Channel& channel_;

@@ -1,9 +1,12 @@
 // Our predecessor and our successor talk to each other, and all goes well: everything moves, exactly once.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/resource.h>
 
 #include <bit>
+#include <new>
 #include <numeric>
+#include <stdexcept>
 #include <thread>
 
 #include "handoff/limits.hpp"
@@ -326,6 +329,109 @@ TEST_F(ConversationTest, ParcelsWhoseDescriptorsWereLostAreRefused) {
   EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted).size(), 30u);
   EXPECT_EQ(adopter.fates.size(), 30u);
   EXPECT_NE(outcomes.predecessor.report.refused.begin()->first.find("ulimit -n"), std::string::npos);
+}
+
+// ── Whatever the parties throw ────────────────────────────────────────────────────────────────────────────────────
+
+// Where memory, a thread or a descriptor is wanting, once.
+class Shortage {
+ public:
+  explicit Shortage(std::string at) : at_(std::move(at)) {}
+  void come_to(const char* call) {
+    if (at_ != call) return;
+    at_.clear();
+    throw std::bad_alloc();
+  }
+
+ private:
+  std::string at_;
+};
+
+class ThrowingDonor final : public FakeDonor {
+ public:
+  explicit ThrowingDonor(std::string at) : FakeDonor(20, 5), shortage_(std::move(at)) {}
+  Estate estate() override { return shortage_.come_to("estate"), FakeDonor::estate(); }
+  void stop_accepting(const std::vector<std::string>& taken) override {
+    shortage_.come_to("stop_accepting");
+    FakeDonor::stop_accepting(taken);
+  }
+  Batch freeze_next(const Room& room) override {
+    if (!fates.empty()) shortage_.come_to("freeze_next");
+    return FakeDonor::freeze_next(room);
+  }
+  void adopted(std::span<const ParcelId> ids) override { shortage_.come_to("adopted"), FakeDonor::adopted(ids); }
+  void take_back(std::span<const ParcelId> ids) override { shortage_.come_to("take_back"), FakeDonor::take_back(ids); }
+  void accept_again() override { shortage_.come_to("accept_again"), FakeDonor::accept_again(); }
+  std::string resign() override { return shortage_.come_to("resign"), FakeDonor::resign(); }
+
+ private:
+  Shortage shortage_;
+};
+
+class ThrowingAdopter final : public FakeAdopter {
+ public:
+  explicit ThrowingAdopter(std::string at) : shortage_(std::move(at)) {}
+  Result<std::vector<std::string>> inherit(Inheritance inheritance) override {
+    return shortage_.come_to("inherit"), FakeAdopter::inherit(std::move(inheritance));
+  }
+  void accept() override { shortage_.come_to("accept"), FakeAdopter::accept(); }
+  std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) override {
+    auto verdicts = FakeAdopter::prepare(std::move(parcels));
+    return shortage_.come_to("prepare"), verdicts;
+  }
+  void start(std::span<const ParcelId> ids) override { shortage_.come_to("start"), FakeAdopter::start(ids); }
+  void drop(std::span<const ParcelId> ids) override { shortage_.come_to("drop"), FakeAdopter::drop(ids); }
+  Result<void> take_over(const std::string& bytes, const Report& what) override {
+    return shortage_.come_to("take_over"), FakeAdopter::take_over(bytes, what);
+  }
+
+ private:
+  Shortage shortage_;
+};
+
+TEST_F(ConversationTest, WhatTheDonorThrowsEndsTheAttemptAndNothingElse) {
+  for (const char* at : {"estate", "stop_accepting", "freeze_next", "resign"}) {
+    SCOPED_TRACE(at);
+    ThrowingDonor donor(at);
+    FakeAdopter adopter;
+    const Outcomes outcomes = talk(donor, adopter);
+    EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
+    EXPECT_EQ(outcomes.predecessor.reason, std::bad_alloc().what());
+    EXPECT_NE(outcomes.successor.ending, Succession::completed);
+    EXPECT_EQ(outcomes.predecessor.successor_serves,
+              at != std::string("estate") && at != std::string("stop_accepting"));
+  }
+}
+
+TEST_F(ConversationTest, WhatTheAdopterThrowsEndsTheAttemptAndNothingElse) {
+  for (const char* at : {"inherit", "accept", "prepare", "take_over"}) {
+    SCOPED_TRACE(at);
+    FakeDonor donor(20, 5);
+    ThrowingAdopter adopter(at);
+    const Outcomes outcomes = talk(donor, adopter);
+    EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
+    EXPECT_THAT(outcomes.predecessor.reason, testing::HasSubstr(std::bad_alloc().what()));
+    EXPECT_NE(outcomes.successor.ending, Succession::completed);
+  }
+}
+
+// What is frozen, adopted or prepared when memory is short for a moment is not forgotten.
+TEST_F(ConversationTest, WhatMustBeDoneIsDoneOnceThereIsMemoryAgain) {
+  for (const char* at : {"adopted", "start"}) {
+    SCOPED_TRACE(at);
+    ThrowingDonor donor(at);
+    ThrowingAdopter adopter(at);
+    expect_completed(talk(donor, adopter));
+  }
+  for (const char* at : {"take_back", "accept_again", "drop"}) {
+    SCOPED_TRACE(at);
+    ThrowingDonor donor(at);
+    ThrowingAdopter adopter(at);
+    adopter.while_preparing = [] { throw std::runtime_error("no thread"); };
+    const Outcomes outcomes = talk(donor, adopter);
+    EXPECT_EQ(donor.with(&FakeDonor::Fate::taken_back).size(), donor.fates.size());
+    EXPECT_EQ(donor.count("accept_again"), 1);
+  }
 }
 
 }  // namespace

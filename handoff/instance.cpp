@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <utility>
+
+#include "handoff/temporary.hpp"
 
 namespace baton::handoff {
 
@@ -21,9 +23,6 @@ namespace {
 std::unexpected<Error> failed(const std::string& what) {
   return fail(Fault::system, what + ": " + std::strerror(errno));
 }
-
-// Of the process that writes it: two of them may be about to name the same supervisor.
-std::string temporary_of(const std::string& path, pid_t pid) { return path + "." + std::to_string(pid) + ".tmp"; }
 
 }  // namespace
 
@@ -46,6 +45,16 @@ Result<InstanceLock> InstanceLock::reopened(UniqueFd passed) {
   UniqueFd to_pass_on(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!fd || !to_pass_on) return failed("cannot open the lock in memory, " + path + ", anew");
   return InstanceLock(std::move(fd), std::move(to_pass_on));
+}
+
+InstanceLock::InstanceLock(InstanceLock&& other) noexcept
+    : fd_(std::move(other.fd_)), to_pass_on_(std::move(other.to_pass_on_)), held_(other.held_.exchange(false)) {}
+
+InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
+  fd_ = std::move(other.fd_);
+  to_pass_on_ = std::move(other.to_pass_on_);
+  held_ = other.held_.exchange(false);
+  return *this;
 }
 
 bool InstanceLock::try_take() {
@@ -82,13 +91,12 @@ Result<PidFile> PidFile::prepare(const std::string& path, pid_t pid) {
   PidFile file;
   file.path_ = path;
   file.pid_ = pid;
-  const std::string temporary = temporary_of(path, ::getpid());
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd) return failed("cannot write the PID file " + temporary);
-  file.temporary_ = temporary;
+  auto temporary = make_temporary_beside(path, 0644);
+  if (!temporary) return fail(Fault::system, "cannot write the PID file " + temporary.error().text);
+  file.temporary_ = temporary->path;
   const std::string text = std::to_string(pid) + "\n";
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return failed("cannot write the PID file " + temporary);
+  if (::write(temporary->descriptor.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return failed("cannot write the PID file " + temporary->path);
   }
   return file;
 }
@@ -106,24 +114,33 @@ PidFile& PidFile::operator=(PidFile&& other) noexcept {
 
 PidFile::~PidFile() { discard(); }
 
-void PidFile::discard_temporary(const std::string& path, pid_t pid) { ::unlink(temporary_of(path, pid).c_str()); }
-
 Result<void> PidFile::publish() {
   if (temporary_.empty()) return {};
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("cannot write the PID file " + path_);
   temporary_.clear();
+  discard_temporaries_beside(path_);
   return {};
 }
 
 void PidFile::withdraw() {
   discard();
-  if (pid_ != 0) remove_if_it_names(path_, pid_);
+  if (pid_ == 0) return;
+  remove_if_it_names(path_, pid_);
+  discard_temporaries_beside(path_);
 }
 
 void PidFile::remove_if_it_names(const std::string& path, pid_t pid) {
-  std::ifstream in(path);
+  if (named_in(path) == pid) ::unlink(path.c_str());
+}
+
+// What is no regular file is not waited for: a FIFO in a folder that others can write would never answer.
+std::optional<pid_t> PidFile::named_in(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  char text[32];
+  const ssize_t length = file ? ::read(file.get(), text, sizeof text) : -1;
   pid_t named = 0;
-  if (in >> named && named == pid) ::unlink(path.c_str());
+  if (length <= 0 || std::from_chars(text, text + length, named).ec != std::errc()) return std::nullopt;
+  return named;
 }
 
 void PidFile::discard() {

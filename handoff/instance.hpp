@@ -3,8 +3,10 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "handoff/result.hpp"
@@ -24,6 +26,8 @@ struct FileIdentity {
 class InstanceLock {
  public:
   InstanceLock() = default;
+  InstanceLock(InstanceLock&& other) noexcept;
+  InstanceLock& operator=(InstanceLock&& other) noexcept;
 
   // Opens the file (mode 0600, made if needed), and does not take the lock yet.
   static Result<InstanceLock> on_file(const std::string& path);
@@ -32,7 +36,7 @@ class InstanceLock {
   // The same file through a descriptor that was passed to us: an open file description, and so a lock, of our own.
   static Result<InstanceLock> reopened(UniqueFd passed);
 
-  // True: we hold it.
+  // True: we hold it. These may be called by several threads at once.
   bool try_take();
   // Waits for it, at most until `limit` has passed.
   bool take_within(std::chrono::milliseconds limit);
@@ -49,7 +53,7 @@ class InstanceLock {
 
   UniqueFd fd_;
   UniqueFd to_pass_on_;
-  bool held_ = false;
+  std::atomic<bool> held_ = false;
 };
 
 // Prepared beforehand, so that naming ourselves is one rename that cannot find the disk full.
@@ -60,15 +64,16 @@ class PidFile {
   static Result<PidFile> prepare(const std::string& path, pid_t pid);
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&& other) noexcept;
-  // Removes the temporary of a process that was killed before it could publish or remove it.
-  static void discard_temporary(const std::string& path, pid_t pid);
   ~PidFile();                       // removes a temporary that was not published
 
+  // These two are for the instance only: they also remove what processes that were killed have left beside the file.
   Result<void> publish();
-  // Removes the file if it still names whom we named; only the instance may call it.
+  // Removes the file if it still names whom we named.
   void withdraw();
   // The same for a process that is gone.
   static void remove_if_it_names(const std::string& path, pid_t pid);
+  // Whom the file names.
+  static std::optional<pid_t> named_in(const std::string& path);
 
  private:
   void discard();

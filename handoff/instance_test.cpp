@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <sstream>
 
+#include "handoff/temporary.hpp"
 #include "handoff/test_channel.hpp"
 
 namespace baton::handoff {
@@ -189,10 +191,57 @@ TEST(PidFile, IsWithdrawnOnlyWhileItNamesItsOwnProcess) {
 TEST(PidFile, ItsTemporaryIsTheWritersWhoeverItNames) {
   const Directory directory;
   const auto file = PidFile::prepare(directory / "pid", 1234);
-  PidFile::discard_temporary(directory / "pid", 1234);
+  discard_temporaries_beside(directory / "pid", 1234);
   EXPECT_EQ(directory.files(), 1u);
-  PidFile::discard_temporary(directory / "pid", ::getpid());
+  discard_temporaries_beside(directory / "pid", ::getpid());
   EXPECT_EQ(directory.files(), 0u);
+}
+
+// Whoever may write to the folder can make files there, under the names of temporaries too.
+TEST(PidFile, IsNeverWrittenThroughALinkThatSomebodyElseMade) {
+  const Directory directory;
+  std::ofstream(directory / "victim") << "precious";
+  const std::string foreseeable = "pid." + std::to_string(::getpid()) + ".tmp";
+  std::filesystem::create_symlink("victim", directory / foreseeable.c_str());
+  std::filesystem::create_symlink("victim", directory / "pid");
+  auto file = PidFile::prepare(directory / "pid", 1234);
+  ASSERT_TRUE(file) << file.error().text;
+  ASSERT_TRUE(file->publish());
+  EXPECT_EQ(content(directory / "victim"), "precious");
+  EXPECT_FALSE(std::filesystem::is_symlink(directory / "pid"));
+  EXPECT_EQ(content(directory / "pid"), "1234\n");
+}
+
+TEST(PidFile, NobodyIsInTheWayOfItsTemporary) {
+  const Directory directory;
+  const std::string foreseeable = "pid." + std::to_string(::getpid()) + ".tmp";
+  std::filesystem::create_directories(std::filesystem::path(directory / foreseeable.c_str()) / "not_empty");
+  auto file = PidFile::prepare(directory / "pid", 1234);
+  ASSERT_TRUE(file) << file.error().text;
+  EXPECT_TRUE(file->publish());
+  EXPECT_NE(temporary_beside(directory / "pid"), temporary_beside(directory / "pid"));
+}
+
+TEST(PidFile, ItsPublicationRemovesTheTemporariesOfProcessesThatAreGone) {
+  const Directory directory;
+  for (const char* left : {"pid.17.tmp", "pid.17.0123abcd.tmp", "pid.18.ffffffff.tmp"})
+    std::ofstream(directory / left) << "17";
+  const std::vector<const char*> others{
+      "pid.tmp",  "pid.x.tmp", "pid.17.0123abc.tmp", "pid.17.0123abcg.tmp", "pid.17.0123abcd.t", "pid2.17.0123abcd.tmp",
+      "pid..tmp", "other"};
+  for (const char* name : others) std::ofstream(directory / name) << "somebody's";
+  auto file = PidFile::prepare(directory / "pid", 1234);
+  ASSERT_TRUE(file->publish());
+  EXPECT_EQ(directory.files(), 1 + others.size());
+  for (const char* name : others) EXPECT_TRUE(std::filesystem::exists(directory / name)) << name;
+}
+
+TEST(PidFile, AFifoInItsPlaceHoldsNobodyUp) {
+  const Directory directory;
+  ASSERT_EQ(::mkfifo((directory / "pid").c_str(), 0600), 0);
+  EXPECT_EQ(PidFile::named_in(directory / "pid"), std::nullopt);
+  PidFile::remove_if_it_names(directory / "pid", 1234);
+  EXPECT_EQ(directory.files(), 1u);
 }
 
 TEST(PidFile, ADefaultOneWithdrawsNothing) {

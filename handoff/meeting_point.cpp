@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "handoff/temporary.hpp"
+
 namespace baton::handoff {
 
 namespace {
@@ -82,11 +84,10 @@ Result<MeetingPoint> MeetingPoint::open(const std::string& path) {
     return cannot({Fault::system, "something that is no socket is there; remove it, or give handoff.socket another path"});
   }
   // Made under another name, which takes the path's place once it listens: nobody meets a socket that is half made.
-  const std::string unfinished = place->name + ".new";
+  const std::string unfinished = temporary_beside(place->name);
   const auto address = address_of(*place, unfinished);
   if (!address) return cannot(address.error());
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  ::unlinkat(folder, unfinished.c_str(), 0);
   // The file gets the socket's mode.
   if (!socket || ::fchmod(socket.get(), 0600) != 0 || ::bind(socket.get(), generic(*address), sizeof *address) != 0 ||
       ::listen(socket.get(), backlog) != 0 || ::fstatat(folder, unfinished.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 ||
@@ -95,6 +96,7 @@ Result<MeetingPoint> MeetingPoint::open(const std::string& path) {
     ::unlinkat(folder, unfinished.c_str(), 0);
     return cannot({Fault::system, std::strerror(error)});
   }
+  discard_temporaries_beside(path);
   MeetingPoint point(std::move(socket), path);
   point.remember_file(there);
   return point;

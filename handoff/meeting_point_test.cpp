@@ -111,6 +111,17 @@ TEST_F(MeetingPointTest, RefusesWhatIsNoSocketAndLeavesIt) {
   EXPECT_EQ(std::filesystem::file_size(path), 8u);
 }
 
+TEST_F(MeetingPointTest, NobodyIsInTheWayOfItsTemporary) {
+  std::filesystem::create_directories(path + ".new/not_empty");
+  EXPECT_TRUE(leads_to(path, opened(path)));
+}
+
+TEST_F(MeetingPointTest, RemovesTheTemporariesOfProcessesThatAreGone) {
+  std::ofstream(path + ".17.0123abcd.tmp") << "left by a crash";
+  const MeetingPoint point = opened(path);
+  EXPECT_EQ(files(), 1u);
+}
+
 TEST_F(MeetingPointTest, NeverLetsAnybodyMeetItHalfMade) {
   std::vector<MeetingPoint> points;
   points.push_back(opened(path));

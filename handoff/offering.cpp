@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 
+#include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/records.hpp"
 
@@ -116,6 +117,10 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
   answer_deadline_ = in_step();
   std::vector<ParcelId> taken;
   std::vector<ParcelId> refused;
+  // Nothing below may throw between what is noted and what the donor hears.
+  taken.reserve(in_flight_.size());
+  refused.reserve(in_flight_.size());
+  pauses_us_.reserve(pauses_us_.size() + in_flight_.size());
   // An answer for nothing would only buy time, while the clients of what is in flight wait.
   bool lied = record->taken().empty() && record->refused().empty();
   for (ParcelId id : record->taken()) {
@@ -124,7 +129,7 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
       lied = true;
       continue;
     }
-    ++moved_[found->second.label];
+    insist([&] { ++moved_[found->second.label]; });
     ++moved_total_;
     pauses_us_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - found->second.frozen_at_us)));
     land(found);
@@ -136,12 +141,12 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
       lied = true;
       continue;
     }
-    ++refused_[refusal.reason().substr(0, limits::text_bytes_max)];
+    insist([&] { ++refused_[refusal.reason().substr(0, limits::text_bytes_max)]; });
     land(found);
     refused.push_back(refusal.id());
   }
-  if (!taken.empty()) donor_.adopted(taken);
-  if (!refused.empty()) donor_.refused(refused);
+  if (!taken.empty()) insist([&] { donor_.adopted(taken); });
+  if (!refused.empty()) insist([&] { donor_.refused(refused); });
   if (lied) return fail(Fault::malformed, "the other side answered for a connection that was not offered");
   return {};
 }

@@ -145,7 +145,8 @@ class Adopter {
   virtual std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) = 0;
   // They are ours: begin to read and write.
   virtual void start(std::span<const ParcelId> ids) = 0;
-  // They never became ours: deregister, then close. Never shut a socket down here: the predecessor goes on with it.
+  // They never became ours: deregister, then close. Where `prepare` has thrown these are all that it was given. Never
+  // shut a socket down here: the predecessor goes on with it.
   virtual void drop(std::span<const ParcelId> ids) = 0;
 
   // Be the instance: take the lock (waiting for it as long as the server's settings say), name us in the PID file,

@@ -7,6 +7,7 @@
 
 #include "handoff/adopting.hpp"
 #include "handoff/estate.hpp"
+#include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/offering.hpp"
 #include "handoff/records.hpp"
@@ -37,15 +38,19 @@ class Conversation {
   }
 
   HandoverOutcome run() {
-    auto finished = talk();
+    auto finished = as_result([this]() -> Result<void> {
+      auto talked = talk();
+      is_talk_over_ = true;
+      return talked;
+    });
     note_time();
     if (finished) {
       outcome_.ending = Ending::completed;
     } else {
-      give_up(finished.error());
+      insist([&] { give_up(finished.error()); });
     }
     if (returns_ != nullptr) returns_->expect({});
-    offering_.write_into(outcome_.report);
+    insist([this] { offering_.write_into(outcome_.report); });
     note_time();
     return std::move(outcome_);
   }
@@ -252,22 +257,24 @@ class Conversation {
   // ── The one way to give up ──────────────────────────────────────────────────────────────────────────────────────
 
   // What stands in an Adopted by now is the successor's, all the rest is ours.
+  // Each step may be begun again: none is left out because memory is short.
   void give_up(const Error& error) {
     outcome_.reason = error.text;
-    const std::vector<ParcelId> ours = offering_.give_up();
+    const std::vector<ParcelId> ours = insist([this] { return offering_.give_up(); });
     outcome_.report.taken_back += ours.size();
-    // One that is silent or talks nonsense is stopped, unless connections are known to be with it.
-    const bool is_sane = error.fault == Fault::closed || error.fault == Fault::refused;
+    // One that is silent or talks nonsense is stopped, unless connections are known to be with it. Where the talk was
+    // broken off by what was thrown here, the fault is ours.
+    const bool is_sane = error.fault == Fault::closed || error.fault == Fault::refused || !is_talk_over_;
     outcome_.successor_serves = outcome_.successor_serves && is_sane;
     if (offering_.moved_total() != 0) outcome_.successor_serves = true;
 
     outcome_.ending = Ending::rolled_back;
-    if (resigned_ && !donor_.reclaim()) {
+    if (resigned_ && !insist([this] { return donor_.reclaim(); })) {
       outcome_.ending = Ending::superseded;
     } else if (listen_said_ && !is_returning_) {
-      donor_.accept_again();
+      insist([this] { donor_.accept_again(); });
     }
-    donor_.take_back(ours);
+    insist([&] { donor_.take_back(ours); });
   }
 
   Channel channel_;
@@ -279,6 +286,7 @@ class Conversation {
   const std::int64_t started_us_;
   HandoverOutcome outcome_;
   Deadline ready_deadline_;
+  bool is_talk_over_ = false;     // it has a result; else something was thrown
   bool can_return_ = false;       // both sides can
   bool successor_keeps_places_ = false;   // it reads Remaining
   std::size_t successor_sockets_max_ = limits::sockets_inherited_of_old;

@@ -36,9 +36,9 @@ struct HandoverOutcome {
   Report report;
 };
 
-// Runs the whole conversation in the calling thread; a taker's Hello may be in the channel already. Never throws for what
-// the other side does. `returns` takes what the successor gives back when it fails its probation or the upgrade is called
-// off; without it there is no probation.
+// Runs the whole conversation in the calling thread; a taker's Hello may be in the channel already. Never throws: what
+// its own side throws ends the attempt as an error does. `returns` takes what the successor gives back when it fails
+// its probation or the upgrade is called off; without it there is no probation.
 HandoverOutcome hand_over(Channel channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns = nullptr);
 
 }  // namespace baton::handoff

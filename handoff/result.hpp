@@ -1,6 +1,7 @@
 // What may fail, and how: the errors of a conversation.
 #pragma once
 
+#include <exception>
 #include <expected>
 #include <string>
 
@@ -24,6 +25,16 @@ using Result = std::expected<T, Error>;
 
 inline std::unexpected<Error> fail(Fault fault, std::string text) {
   return std::unexpected(Error{fault, std::move(text)});
+}
+
+// What is thrown on the way (memory, threads and descriptors run out) is an error like any other.
+template <class Step>
+auto as_result(Step step) -> decltype(step()) {
+  try {
+    return step();
+  } catch (const std::exception& error) {
+    return fail(Fault::system, error.what());
+  }
 }
 
 }  // namespace baton::handoff

@@ -6,6 +6,7 @@
 
 #include "handoff/adopting.hpp"
 #include "handoff/estate.hpp"
+#include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/offering.hpp"
 #include "handoff/records.hpp"
@@ -34,14 +35,14 @@ class Conversation {
 
  private:
   SuccessionOutcome talk() {
-    auto begun = begin();
+    auto begun = as_result([this] { return begin(); });
     if (!begun) {
       tell_abort(begun.error());
       return {Succession::failed, begun.error().text};
     }
     // There is no time limit from here on: a predecessor that lives is the instance, however long it waits for
     // requests to finish, and one that dies ends the channel.
-    auto frame = next_frame();
+    auto frame = as_result([this] { return next_frame(); });
     if (returning_because_) {
       tell_abort({Fault::refused, *returning_because_});
       return {Succession::failed, *returning_because_};
@@ -53,9 +54,9 @@ class Conversation {
       if (frame) tell_abort(error);
       return {frame ? Succession::failed : Succession::orphaned, error.text};
     }
-    auto finished = serve(*frame);
+    auto finished = as_result([&] { return serve(*frame); });
     if (finished && !returning_because_) return {Succession::completed, {}};
-    if (finished) finished = give_back();
+    if (finished) finished = as_result([this] { return give_back(); });
     if (finished) return {Succession::returned, *returning_because_};
     tell_abort(finished.error());
     return {Succession::orphaned, finished.error().text};
@@ -195,11 +196,11 @@ class Conversation {
       if (is_earlier) return {};
       return std::unexpected(unexpected_frame(frame, Kind::adopted));
     };
-    auto offered = offering.run([] { return Result<void>(); }, ignore_earlier);
+    auto offered = as_result([&] { return offering.run([] { return Result<void>(); }, ignore_earlier); });
     if (offered) return send_record(channel_, Kind::returned, wire::Returned{}, no_deadline);
-    const std::vector<ParcelId> ours = offering.give_up();
-    donor.accept_again();
-    donor.take_back(ours);
+    const std::vector<ParcelId> ours = insist([&] { return offering.give_up(); });
+    insist([&] { donor.accept_again(); });
+    insist([&] { donor.take_back(ours); });
     return offered;
   }
 

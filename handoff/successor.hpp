@@ -43,7 +43,8 @@ struct SuccessionOutcome {
   std::string reason;
 };
 
-// Runs the whole conversation in the calling thread. Without a `probation` there is none, and nothing is given back.
+// Runs the whole conversation in the calling thread. Never throws: what its own side throws ends the attempt as an
+// error does. Without a `probation` there is none, and nothing is given back.
 SuccessionOutcome succeed(UniqueFd channel, Adopter& adopter, const SuccessorTerms& terms, const Probation* probation = nullptr);
 
 }  // namespace baton::handoff

@@ -17,7 +17,9 @@
 #include <system_error>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "handoff/start.hpp"
+#include "handoff/temporary.hpp"
 #include "handoff/upgradable_roles.hpp"
 
 namespace baton::handoff {
@@ -36,6 +38,18 @@ sigset_t obeyed_signals() {
   ::sigemptyset(&signals);
   for (const int one : {SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) ::sigaddset(&signals, one);
   return signals;
+}
+
+// A signal that is ignored never gets to the descriptor, and where SIGCHLD is, the kernel reaps children, and nobody
+// hears how they ended. Whoever started us may have left it so. A handler of the server's own stays.
+void own_signals() {
+  const sigset_t signals = obeyed_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (const int obeyed : {SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) ::signal(obeyed, SIG_DFL);
+  struct sigaction of_children {};
+  ::sigaction(SIGCHLD, nullptr, &of_children);
+  if (of_children.sa_handler == SIG_IGN || (of_children.sa_flags & SA_NOCLDWAIT) != 0) ::signal(SIGCHLD, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
 }
 
 UniqueFd checked(int descriptor, const char* what) {
@@ -70,9 +84,8 @@ std::string in_words(const Report& report) {
 }  // namespace
 
 Upgradable::Upgradable(UpgradableTerms terms) : terms_(std::move(terms)) {
+  own_signals();
   const sigset_t signals = obeyed_signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
   poller_ = checked(::epoll_create1(EPOLL_CLOEXEC), "epoll");
   posted_ = checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
   signals_ = checked(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd");
@@ -111,10 +124,10 @@ void Upgradable::begin_succession(UniqueFd channel) {
     bool instance = lock_.held();
     if (outcome.ending == Succession::orphaned) {
       // Whoever gets the lock is the instance; meanwhile nothing is accepted.
-      roles_->in_server([this] { service_->stop_accepting(); });
+      insist([this] { roles_->in_server([this] { service_->stop_accepting(); }); });
       instance = instance || roles_->take_lock();
     }
-    post([this, outcome, instance] { succession_ended(outcome, instance); });
+    insist([&] { post([this, outcome, instance] { succession_ended(outcome, instance); }); });
   });
   try {
     auto inheritance = or_throw(roles_->await_inheritance());
@@ -243,7 +256,12 @@ void Upgradable::obey(int signal) {
   const bool is_stop = signal != SIGUSR2;
   switch (state_) {
     case State::serving:
-      if (!is_stop) return begin_upgrade();
+      if (!is_stop) {
+        // Whatever runs out, it ends this attempt alone.
+        const auto tried = as_result([this]() -> Result<void> { return begin_upgrade(), Result<void>(); });
+        if (!tried) say("upgrade: failed: " + tried.error().text + "; this process goes on");
+        return;
+      }
       say("stopping");
       service_->stop_accepting();
       return drain(terms_.stop_timeout);
@@ -275,18 +293,35 @@ void Upgradable::begin_upgrade() {
   ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   auto started = start_successor({.arguments = terms_.arguments, .configuration = {}, .descriptors = {}});
   if (!started) return say("upgrade: failed: " + started.error().text + "; this process goes on");
-  state_ = State::upgrading;
-  successor_ = started->pid;
-  say("upgrade begins: started " + terms_.arguments[0] + " as PID " + std::to_string(successor_));
-  roles_ = std::make_unique<Roles>(*this);
-  conversation_ = std::thread([this, channel = std::move(started->channel)]() mutable {
-    const auto outcome = hand_over(std::move(channel), *roles_,
-                                   {.self = {generation_, ::getpid(), terms_.version},
-                                    .features = terms_.features,
-                                    .ready_timeout = terms_.ready_timeout,
-                                    .step_timeout = terms_.step_timeout});
-    post([this, outcome] { upgrade_ended(outcome); });
+  say("upgrade begins: started " + terms_.arguments[0] + " as PID " + std::to_string(started->pid));
+  if (auto begun = converse(*started); !begun) {
+    ::kill(started->pid, SIGKILL);
+    leave_to_its_end({started->pid, false, Clock::now()});
+    say("upgrade: failed: " + begun.error().text + "; this process goes on");
+  }
+}
+
+// An error is all of the attempt: nothing of it is left but the child.
+Result<void> Upgradable::converse(Started& started) {
+  return as_result([&]() -> Result<void> {
+    roles_ = std::make_unique<Roles>(*this);
+    conversation_ = std::thread([this, channel = std::move(started.channel)]() mutable {
+      const auto outcome = hand_over(std::move(channel), *roles_,
+                                     {.self = {generation_, ::getpid(), terms_.version},
+                                      .features = terms_.features,
+                                      .ready_timeout = terms_.ready_timeout,
+                                      .step_timeout = terms_.step_timeout});
+      insist([&] { post([this, outcome] { upgrade_ended(outcome); }); });
+    });
+    state_ = State::upgrading;
+    successor_ = started.pid;
+    return {};
   });
+}
+
+void Upgradable::leave_to_its_end(Leftover leftover) {
+  leftovers_.push_back(leftover);
+  begin_ticking();
 }
 
 void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
@@ -302,9 +337,8 @@ void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
   // One that has adopted connections serves them to their end and ends by itself; if it hangs, it is killed when that end
   // must have come.
   const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;
-  leftovers_.push_back({successor, outcome.successor_serves, Clock::now() + patience});
-  begin_ticking();
-  if (!terms_.pid_file.empty()) PidFile::discard_temporary(terms_.pid_file, successor);
+  leave_to_its_end({successor, outcome.successor_serves, Clock::now() + patience});
+  if (!terms_.pid_file.empty()) discard_temporaries_beside(terms_.pid_file, successor);
   state_ = State::serving;
   for (const int signal : signals) obey(signal);
 }

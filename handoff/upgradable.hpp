@@ -21,6 +21,7 @@
 #include "handoff/instance.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/service.hpp"
+#include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 
 namespace baton::handoff {
@@ -45,7 +46,9 @@ struct UpgradableTerms {
 class Upgradable {
  public:
   // First thing in main: it blocks USR2, TERM, INT and QUIT, and ignores PIPE; threads that begin later have the same
-  // mask. A successor starts with a clean one, and with no descriptor of ours but the standard ones. As a successor it waits for what it inherits. Throws std::runtime_error:
+  // mask. Where whoever started us had one of those four or CHLD ignored, it is no longer; all other signals are the
+  // server's to set, and what it inherited is still in force. A successor starts with a clean one, and with no
+  // descriptor of ours but the standard ones. As a successor it waits for what it inherits. Throws std::runtime_error:
   // another process holds the lock, a path cannot be written, or the predecessor is gone.
   explicit Upgradable(UpgradableTerms terms);
   // Only before `serve` or when `has_ended`.
@@ -100,6 +103,8 @@ class Upgradable {
   void begin_succession(UniqueFd channel);
   void succession_ended(const SuccessionOutcome& outcome, bool instance);
   void begin_upgrade();
+  Result<void> converse(Started& started);
+  void leave_to_its_end(Leftover leftover);
   void upgrade_ended(const HandoverOutcome& outcome);
   void post(std::function<void()> task);
   void obey(int signal);

@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -133,6 +135,40 @@ TEST_F(UpgradableTest, GoesOnWhenItsSuccessorExitsAndSaysHow) {
   }
   EXPECT_FALSE(process.has_ended());
   EXPECT_EQ(service.calls, "accept ");           // nothing had gone so far that it stopped
+}
+
+// As a user of its own, who may have two tasks: the process and its successor.
+TEST_F(UpgradableTest, GoesOnWhenNoThreadCanBeStartedForAnUpgrade) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be a user with no other task";
+  const auto user = static_cast<uid_t>(1'500'000'000 + ::getpid());
+  const auto as_that_user = [&] {
+    if (::chown(directory.c_str(), user, user) != 0 || ::setresuid(user, user, user) != 0) ::_exit(2);
+    Upgradable process(terms());
+    process.serve(service);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NPROC, &limit);
+    const rlimit two{2, limit.rlim_max};
+    ::setrlimit(RLIMIT_NPROC, &two);
+    process.upgrade();
+    const bool failed = lines.back().contains("upgrade: failed: ") && lines.back().contains("this process goes on");
+    attend_until(process, "the successor that failed");
+    ::setrlimit(RLIMIT_NPROC, &limit);
+    process.upgrade();
+    attend_until(process, "exited with code 1");
+    ::_exit(failed && !process.has_ended() ? 0 : 1);
+  };
+  EXPECT_EXIT(as_that_user(), testing::ExitedWithCode(0), "");
+}
+
+// As the user's shell, or whoever started it, may have left them.
+TEST_F(UpgradableTest, HearsSignalsAndOfItsChildrenAlsoWhereTheyWereIgnored) {
+  for (const int ignored : {SIGUSR2, SIGTERM, SIGCHLD}) ::signal(ignored, SIG_IGN);
+  Upgradable process(terms());
+  process.serve(service);
+  ::kill(::getpid(), SIGUSR2);
+  attend_until(process, "exited with code 1");
+  ::kill(::getpid(), SIGTERM);
+  process.attend_to_the_end();
 }
 
 TEST_F(UpgradableTest, ATermCallsAnUpgradeOffAndIsObeyed) {

@@ -86,8 +86,10 @@ template <class Task>
 void WorkersAdopter::in_their_workers(std::span<const handoff::ParcelId> ids, Task task) {
   Workers& workers = duties_.workers();
   std::vector<std::vector<handoff::ParcelId>> by_worker(workers.size());
-  for (const handoff::ParcelId id : ids) by_worker[worker_of_.at(id)].push_back(id);
-  worker_of_.clear();                // an Offer is answered before the next one is read
+  for (const handoff::ParcelId id : ids) {
+    // One that was refused or never looked at has none.
+    if (const auto found = worker_of_.find(id); found != worker_of_.end()) by_worker[found->second].push_back(id);
+  }
   for (std::size_t index = 0; index < by_worker.size(); ++index) {
     if (by_worker[index].empty()) continue;
     Worker& worker = workers.at(index);
@@ -95,6 +97,8 @@ void WorkersAdopter::in_their_workers(std::span<const handoff::ParcelId> ids, Ta
       for (const handoff::ParcelId id : by_worker[index]) task(worker, id);
     });
   }
+  // An Offer is answered before the next one is read. Last, so that all of it can be begun again when memory is short.
+  worker_of_.clear();
 }
 
 // They are expected until they are counted. (What was refused is not expected any more, either.)

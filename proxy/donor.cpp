@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "handoff/insist.hpp"
+
 namespace baton::proxy {
 
 WorkersDonor::WorkersDonor(Workers& workers, std::chrono::milliseconds finish_timeout, DonorDuties duties)
@@ -68,10 +70,21 @@ handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
   handoff::Room left = room;
   for (std::size_t asked = 0; asked < workers_.size() && batch.parcels.empty(); ++asked) {
     const std::size_t index = turn_++ % workers_.size();
+    Worker& worker = workers_.at(index);
     bool more = false;
-    workers_.at(index).loop().call([&] { more = workers_.at(index).freeze_next(left, batch); });
+    try {
+      worker.loop().call([&] { more = worker.freeze_next(left, batch); });
+      for (const auto& parcel : batch.parcels) worker_of_[parcel.id] = index;
+    } catch (...) {
+      // Nobody has heard of these yet.
+      handoff::insist([&] {
+        worker.loop().call([&] {
+          for (const auto& parcel : batch.parcels) worker.take_back(parcel.id);
+        });
+      });
+      throw;
+    }
     empty_[index] = !more;
-    for (const auto& parcel : batch.parcels) worker_of_[parcel.id] = index;
   }
   batch.finished = true;
   for (const bool empty : empty_) batch.finished = batch.finished && empty;
@@ -83,9 +96,7 @@ void WorkersDonor::in_their_workers(std::span<const handoff::ParcelId> ids, Task
   std::vector<std::vector<handoff::ParcelId>> by_worker(workers_.size());
   for (const handoff::ParcelId id : ids) {
     const auto found = worker_of_.find(id);
-    if (found == worker_of_.end()) continue;
-    by_worker[found->second].push_back(id);
-    worker_of_.erase(found);
+    if (found != worker_of_.end()) by_worker[found->second].push_back(id);
   }
   for (std::size_t index = 0; index < by_worker.size(); ++index) {
     if (by_worker[index].empty()) continue;
@@ -94,6 +105,8 @@ void WorkersDonor::in_their_workers(std::span<const handoff::ParcelId> ids, Task
       for (const handoff::ParcelId id : by_worker[index]) task(worker, id);
     });
   }
+  // Last, so that all of it can be begun again when memory is short.
+  for (const handoff::ParcelId id : ids) worker_of_.erase(id);
 }
 
 void WorkersDonor::adopted(std::span<const handoff::ParcelId> ids) {

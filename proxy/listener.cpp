@@ -54,6 +54,15 @@ std::vector<state::SocketAddress> addresses_of(const config::Address& address) {
   return both;
 }
 
+// The file of a Unix socket gets the socket's mode less what our umask takes away, which is given back here. Another
+// umask meanwhile would be that of every thread, and of the files that they make.
+void give_mode(const std::string& path, unsigned mode) {
+  const handoff::UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || (info.st_mode & 0777) == mode) return;
+  ::chmod(("/proc/self/fd/" + std::to_string(file.get())).c_str(), mode);
+}
+
 }  // namespace
 
 handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode) {
@@ -64,15 +73,15 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
   const int on = 1;
   if (address.family == state::Family::unix_path) {
     if (is_abandoned(address)) ::unlink(address.path.c_str());
+    ::fchmod(socket.get(), mode);
   } else {
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   }
   if (address.family == state::Family::ipv6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  const mode_t before = ::umask(0777 & ~mode);
-  const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length);
-  const int error = errno;
-  ::umask(before);
-  if (bound != 0) fail(address, std::strerror(error) + advice(error));
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
+    fail(address, std::strerror(errno) + advice(errno));
+  }
+  if (address.family == state::Family::unix_path) give_mode(address.path, mode);
   if (::listen(socket.get(), backlog) != 0) fail(address, std::strerror(errno) + advice(errno));
   return socket;
 }
@@ -87,48 +96,55 @@ bool serves_both_families(int fd) {
 }
 
 // `:port` asks for both families, and one inherited socket may be both.
-bool is_covered(const state::SocketAddress& address, const config::Address& bind,
-                const std::vector<handoff::InheritedSocket>& inherited) {
-  if (address.family != state::Family::ipv4 || !bind.host.empty()) return false;
-  state::SocketAddress both = address;
+bool is_covered(const WantedSocket& wanted, const std::vector<handoff::InheritedSocket>& inherited) {
+  if (wanted.address.family != state::Family::ipv4 || !wanted.either_family) return false;
+  state::SocketAddress both = wanted.address;
   both.family = state::Family::ipv6;
   return std::any_of(inherited.begin(), inherited.end(), [&](const auto& socket) {
     return socket.descriptor && socket.address == both.text() && serves_both_families(socket.descriptor.get());
   });
 }
 
-void bind_each(const config::Config& config, std::vector<handoff::InheritedSocket>& inherited,
+void bind_each(const std::vector<WantedSocket>& wanted, std::vector<handoff::InheritedSocket>& inherited,
                const std::vector<std::string>& lent, std::vector<BoundSocket>& sockets) {
-  for (const config::Listener& listener : config.listeners) {
-    for (const config::Address& bind : listener.bind) {
-      for (const state::SocketAddress& address : addresses_of(bind)) {
-        if (sockets.size() == config::listening_sockets_max) fail(address, "an upgrade could not pass on so many sockets");
-        const std::string text = address.text();
-        const auto found = std::find_if(inherited.begin(), inherited.end(), [&](const auto& socket) {
-          return socket.descriptor && !socket.name.starts_with('@') && socket.address == text;
-        });
-        if (found != inherited.end()) {
-          // Whoever made it may have wanted to block; a worker never does.
-          const int fd = found->descriptor.get();
-          ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-          const bool is_lent = std::find(lent.begin(), lent.end(), text) != lent.end();
-          sockets.push_back({listener.name, address, std::move(found->descriptor), false, is_lent});
-        } else if (!is_covered(address, bind, inherited)) {
-          sockets.push_back({listener.name, address, bind_socket(address, 0666), true});
-        }
-      }
+  for (const WantedSocket& one : wanted) {
+    const state::SocketAddress& address = one.address;
+    if (sockets.size() == config::listening_sockets_max) fail(address, "an upgrade could not pass on so many sockets");
+    const std::string text = address.text();
+    const auto found = std::find_if(inherited.begin(), inherited.end(), [&](const auto& socket) {
+      return socket.descriptor && !socket.name.starts_with('@') && socket.address == text;
+    });
+    if (found != inherited.end()) {
+      // Whoever made it may have wanted to block; a worker never does.
+      const int fd = found->descriptor.get();
+      ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+      const bool is_lent = std::find(lent.begin(), lent.end(), text) != lent.end();
+      sockets.push_back({one.listener, address, std::move(found->descriptor), false, is_lent});
+    } else if (!is_covered(one, inherited)) {
+      sockets.push_back({one.listener, address, bind_socket(address, 0666), true});
     }
   }
 }
 
 }  // namespace
 
-std::vector<BoundSocket> bind_listeners(const config::Config& config,
+std::vector<WantedSocket> look_up_listeners(const config::Config& config) {
+  std::vector<WantedSocket> wanted;
+  for (const config::Listener& listener : config.listeners) {
+    for (const config::Address& bind : listener.bind) {
+      const bool either_family = bind.host.empty() && bind.unix_path.empty();
+      for (auto& address : addresses_of(bind)) wanted.push_back({listener.name, std::move(address), either_family});
+    }
+  }
+  return wanted;
+}
+
+std::vector<BoundSocket> bind_listeners(const std::vector<WantedSocket>& wanted,
                                         std::vector<handoff::InheritedSocket>& inherited,
                                         const std::vector<std::string>& lent) {
   std::vector<BoundSocket> sockets;
   try {
-    bind_each(config, inherited, lent, sockets);
+    bind_each(wanted, inherited, lent, sockets);
   } catch (...) {
     for (const BoundSocket& socket : sockets) {
       if (socket.bound_here) unlink_path(socket);

@@ -20,11 +20,23 @@ struct BoundSocket {
   bool lent = false;                 // bound by the service manager, whose affair its path is
 };
 
-// Every socket that the listeners ask for; `:port` is one for each family. Taken from `inherited` where the address is
+// What a listener asks for.
+struct WantedSocket {
+  std::string listener;
+  state::SocketAddress address;
+  bool either_family = false;  // one of the two that `:port` asks for
+};
+
+// All that the listeners ask for; `:port` is one for each family. Looks names up, which may take long. Throws
+// std::runtime_error naming what has no address.
+std::vector<WantedSocket> look_up_listeners(const config::Config& config);
+
+// A socket for each. Taken from `inherited` where the address is
 // the same, bound otherwise; what stays in `inherited` was not asked for. Throws std::runtime_error naming the address.
 // A Unix path that nobody listens on any more is replaced. `lent` are the addresses of sockets that the service manager
 // bound, for us or for a predecessor.
-std::vector<BoundSocket> bind_listeners(const config::Config& config, std::vector<handoff::InheritedSocket>& inherited,
+std::vector<BoundSocket> bind_listeners(const std::vector<WantedSocket>& wanted,
+                                        std::vector<handoff::InheritedSocket>& inherited,
                                         const std::vector<std::string>& lent = {});
 
 // Of those that are lent.

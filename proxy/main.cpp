@@ -142,11 +142,28 @@ Predecessor meet_predecessor(const std::string& socket) {
   return {};
 }
 
+// Only to say why it is not succeeded; if nobody is there, nobody need hear it.
+Predecessor meet_to_refuse(const std::string& socket) {
+  auto channel = baton::handoff::connect_to(socket, meeting_timeout);
+  return {.channel = channel ? std::move(*channel) : baton::handoff::UniqueFd(), .is_met = true};
+}
+
 // Before the configuration is known to be valid, a path on the command line is the only one there is.
 Predecessor meet_predecessor_if_named(const RunOptions& options) {
-  if (options.takeover == takeover_auto) return {};
-  auto channel = baton::handoff::connect_to(options.takeover, meeting_timeout);
-  return {.channel = channel ? std::move(*channel) : baton::handoff::UniqueFd(), .is_met = true};
+  return options.takeover == takeover_auto ? Predecessor() : meet_to_refuse(options.takeover);
+}
+
+// What names and files are asked for, before anybody is met who would wait for us.
+struct Ready {
+  std::shared_ptr<const baton::proxy::Settings> settings;
+  std::vector<baton::proxy::WantedSocket> listeners;
+};
+
+Ready make_ready(baton::config::Config config) {
+  const baton::process::StopsEndUs meanwhile;
+  Ready ready{.settings = baton::proxy::make_settings(std::move(config)), .listeners = {}};
+  ready.listeners = baton::proxy::look_up_listeners(ready.settings->config);
+  return ready;
 }
 
 // A process that was started as a successor is no taker, whatever its arguments say: they are its predecessor's.
@@ -176,35 +193,47 @@ int supervise(const RunOptions& options, std::vector<std::string> arguments, con
 int run(const RunOptions& options, std::vector<std::string> arguments) {
   const auto state = baton::supervisor::take_state();
   if (const auto code = baton::supervisor::answer_dry_run(state)) return *code;
-  auto line = baton::supervisor::WorkerLine::from_environment();
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
+  std::unique_ptr<baton::supervisor::WorkerLine> line;
+  try {
+    line = baton::supervisor::WorkerLine::from_environment();
+  } catch (const std::exception& error) {
+    return cannot_start(std::string("baton: ") + error.what(), std::move(predecessor));
+  }
   const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
   if (is_parent) return supervise(options, std::move(arguments), state);
 
   const auto given = baton::handoff::take_configuration();
   auto passed = baton::process::take_passed_sockets(line ? line->supervisor() : ::getpid());
-  auto loaded = load(options, given);
+  auto loaded = [&] {
+    const baton::process::StopsEndUs meanwhile;
+    return load(options, given);
+  }();
   if (!loaded) {
     if (is_taker(options, predecessor)) predecessor = meet_predecessor_if_named(options);
     return cannot_start("the configuration is invalid:\n" + loaded.error(), std::move(predecessor));
   }
 
-  log::start(baton::proxy::log_level(loaded->config));
-  log::set_tag("g? " + std::to_string(::getpid()));
   int code = exit_failed;
+  std::string meeting_socket;  // where we are still to meet whom we succeed
   try {
-    if (is_taker(options, predecessor)) predecessor = meet_predecessor(handoff_socket(options, loaded->config));
-    baton::proxy::Server server(baton::proxy::make_settings(std::move(loaded->config)),
-                                {.arguments = std::move(arguments),
-                                 .configuration_text = std::move(loaded->text),
-                                 .version = BATON_VERSION,
-                                 .load = [&options] { return load(options); },
-                                 .notifier = baton::process::Notifier::from_environment(),
-                                 .passed = std::move(passed),
-                                 .supervisor = std::move(line)});
-    code = predecessor.channel ? server.run_as_successor(std::move(predecessor.channel), predecessor.is_met) : server.run();
+    log::start(baton::proxy::log_level(loaded->config));
+    log::set_tag("g? " + std::to_string(::getpid()));
+    if (is_taker(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
+    auto ready = make_ready(std::move(loaded->config));
+    if (!meeting_socket.empty()) predecessor = meet_predecessor(std::exchange(meeting_socket, {}));
+    baton::proxy::Server server(std::move(ready.settings), {.arguments = std::move(arguments),
+                                                            .configuration_text = std::move(loaded->text),
+                                                            .version = BATON_VERSION,
+                                                            .load = [&options] { return load(options); },
+                                                            .notifier = baton::process::Notifier::from_environment(),
+                                                            .passed = std::move(passed),
+                                                            .listeners = std::move(ready.listeners),
+                                                            .supervisor = std::move(line)});
+    code = predecessor.channel ? server.run_as_successor(predecessor.channel, predecessor.is_met) : server.run();
   } catch (const std::exception& error) {
     log::stop();
+    if (!meeting_socket.empty()) predecessor = meet_to_refuse(meeting_socket);
     return cannot_start(std::string("baton: ") + error.what(), std::move(predecessor));
   }
   log::stop();
@@ -254,10 +283,10 @@ static void fill_standard_descriptors() {
 }
 
 int main(int argc, char** argv) {
+  // A SIGUSR2 that comes before somebody reads it would kill.
+  const auto inherited_signals = baton::process::own_signals();
   fill_standard_descriptors();
-  ::prctl(PR_SET_NAME, "baton");      // also where we were started through a descriptor, whose number would be the name
-  // Before anything else: a SIGUSR2 that comes before somebody reads it would kill. What is no server gets them back.
-  baton::process::block_signals();
+  ::prctl(PR_SET_NAME, "baton");  // also where we were started through a descriptor, whose number would be the name
   std::vector<std::string> arguments(argv, argv + argc);
   CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without one client noticing"};
   app.require_subcommand(1);
@@ -311,7 +340,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
-  if (!run_command.parsed()) baton::process::unblock_signals();
+  if (!run_command.parsed()) baton::process::give_back(inherited_signals);
   if (check_command.parsed()) return check(check_file, print);
   if (version_command.parsed()) {
     std::cout << versions() << "\n";

@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <stdexcept>
 
 #include "handoff/executable.hpp"
+#include "handoff/temporary.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
@@ -54,10 +54,8 @@ unsigned usable_cpus() {
 }
 
 std::string holder_of(const std::optional<std::string>& pid_file) {
-  if (!pid_file) return {};
-  std::ifstream in(*pid_file);
-  long pid = 0;
-  return in >> pid ? ", PID " + std::to_string(pid) : std::string();
+  const auto pid = pid_file ? handoff::PidFile::named_in(*pid_file) : std::nullopt;
+  return pid ? ", PID " + std::to_string(*pid) : std::string();
 }
 
 }  // namespace
@@ -74,7 +72,8 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       certificates_timer_(context_),
       manager_(context_, std::move(options_.notifier), options_.supervisor != nullptr),
       progress_timer_(context_),
-      takers_(context_, [this](Taker taker) { taken_over_by(std::move(taker)); }) {
+      takers_(context_, [this](Taker taker) { taken_over_by(std::move(taker)); }),
+      background_(context_) {
   prepare_process();
 }
 
@@ -99,7 +98,7 @@ void Server::prepare_process() {
   set_connection_limit();
   executable_ = handoff::own_executable();
   if (const auto& access = settings_->config.log.access) {
-    access_log_ = std::make_unique<runtime::AccessLog>(access->path);
+    access_log_ = std::make_shared<runtime::AccessLog>(access->path);
   }
   if (!paths_.warning.empty()) log::warning("{}", paths_.warning);
 }
@@ -114,7 +113,7 @@ void Server::become_first() {
                              "); to replace it, send it SIGUSR2; to run beside it, give handoff.socket, pid_file and "
                              "admin.bind other paths");
   }
-  sockets_ = bind_or_take(settings_->config, std::move(options_.passed));
+  sockets_ = bind_or_take(options_.listeners, std::move(options_.passed));
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
     if (!file) throw std::runtime_error(file.error().text);
@@ -140,6 +139,7 @@ int Server::run() {
   log::info("{}", serving_status());
   manager_.serving(*workers_, serving_status());
   announce();
+  watch();
   return loop();
 }
 
@@ -148,11 +148,27 @@ std::string Server::serving_status() const {
                      workers_->size());
 }
 
-int Server::loop() {
+void Server::watch() {
   read_signals();
   watch_supervisor();
   watch_certificates();
-  context_.run();
+}
+
+// What a handler throws (no memory, no thread, no descriptor) ends what that handler was about. It must never end the
+// process and with it every connection.
+void Server::run_events() {
+  for (;;) {
+    try {
+      context_.run();
+      return;
+    } catch (const std::exception& error) {
+      log::error("{}; this process goes on", error.what());
+    }
+  }
+}
+
+int Server::loop() {
+  run_events();
   if (instance_) {
     pid_file_.withdraw();
     if (admin_path_) unlink_path(*admin_path_);
@@ -172,6 +188,11 @@ int Server::loop() {
   admin_.reset();
   workers_.reset();
   access_log_.reset();
+  if (background_.is_busy()) {
+    // A name that is still being looked up must not hold the end up; and what the end destroys, that thread may use.
+    log::stop();
+    ::_exit(exit_code_);
+  }
   return exit_code_;
 }
 
@@ -211,8 +232,8 @@ void Server::accept() {
 void Server::read_signals() {
   signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
+    read_signals();  // first: whatever these come to, the next ones are heard
     hear_signals();
-    read_signals();
   });
 }
 
@@ -228,7 +249,9 @@ void Server::hear_signals() {
     if (is_for_heir) {
       process::pass_on(signal, heir_);
     } else if (!is_known) {
-      on_signal(signal);
+      const auto obeyed =
+          handoff::as_result([&]() -> handoff::Result<void> { return on_signal(signal), handoff::Result<void>(); });
+      if (!obeyed) log::error("signal {}: {}", signal, obeyed.error().text);
     }
   }
 }
@@ -268,7 +291,7 @@ void Server::on_signal(int signal) {
         remembered_signals_.push_back(signal);
         return;
       }
-      (void)reload();      // the log says what came of it
+      reload();  // the log says what comes of it
       return;
     case SIGTERM:
     case SIGINT:
@@ -287,9 +310,10 @@ void Server::on_signal(int signal) {
       }
       if (upgrading_ && successor_pid_ != 0) {
         ::kill(successor_pid_, SIGKILL);
-        if (paths_.pid_file) handoff::PidFile::discard_temporary(*paths_.pid_file, successor_pid_);
+        if (paths_.pid_file) handoff::discard_temporaries_beside(*paths_.pid_file, successor_pid_);
       }
-      if (upgrading_ && resigned_) reclaim();      // nobody else is left to remove the paths of the instance
+      // Nobody else is left to remove the paths of the instance.
+      if (upgrading_ && resigned_ && lock_.take_within(settings_->config.handoff.step_timeout)) reclaim();
       return exit_with(0);
     case SIGQUIT:
       if (upgrading_) {
@@ -316,35 +340,22 @@ void Server::reap() {
   }
 }
 
-void Server::reopen_logs() {
-  if (access_log_) access_log_->reopen();
-  log::info("log files reopened");
-}
-
-// ── Status ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-void Server::answer_status(std::function<void(const admin::Status&)> answer) {
-  admin::Status status;
-  status.generation = shared_.generation;
-  status.pid = ::getpid();
-  if (options_.supervisor) status.supervisor = options_.supervisor->supervisor();
-  status.version = options_.version;
-  status.state = stopping_ ? admin::State::stopping : draining_ ? admin::State::draining : admin::State::serving;
-  status.ready = is_ready();
-  status.started_at_us = started_at_us_;
-  status.connections_max = shared_.connections_max.load();
-  status.last_reload_ok = last_reload_ok_;
-  status.last_upgrade = last_upgrade_;
-  if (previous_) status.rollback = admin::Rollback{previous_->program.version, unknown_to_previous()};
-  Counters counters;
-  workers_->each([&](Worker& worker) {
-    counters += worker.counters;
-    worker.count(status.connections);
-  });
-  status.accepted_total = inherited_accepted_ + counters.accepted;
-  status.requests_total = inherited_requests_ + counters.requests;
-  status.fields_dropped = counters.fields_dropped;
-  answer(status);
+// `then` comes when they are. A disk may take long to open a file.
+void Server::reopen_logs(std::function<void()> then) {
+  const auto reopened = [then = std::move(then)] {
+    log::info("log files reopened");
+    if (then) then();
+  };
+  if (!access_log_) return reopened();
+  try {
+    background_.run([access_log = access_log_, reopened]() -> Background::Rest {
+      access_log->reopen();
+      return reopened;
+    });
+  } catch (const std::exception&) {
+    access_log_->reopen();  // no thread is free: then here, however long it takes
+    reopened();
+  }
 }
 
 }  // namespace baton::proxy

@@ -21,14 +21,15 @@
 #include "handoff/successor.hpp"
 #include "proxy/admin/admin.hpp"
 #include "proxy/adopter.hpp"
+#include "proxy/background.hpp"
 #include "proxy/donor.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/process/file_stamps.hpp"
 #include "proxy/process/paths.hpp"
 #include "proxy/service_manager.hpp"
 #include "proxy/settings.hpp"
-#include "proxy/supervisor/worker_line.hpp"
 #include "proxy/state/instance_record.hpp"
+#include "proxy/supervisor/worker_line.hpp"
 #include "proxy/takers.hpp"
 #include "proxy/workers.hpp"
 
@@ -54,6 +55,7 @@ struct LaunchOptions {
   std::function<std::expected<LoadedConfiguration, std::string>()> load;
   process::Notifier notifier;                // of the service manager
   process::PassedSockets passed;
+  std::vector<WantedSocket> listeners;                  // of the settings, their names looked up
   std::unique_ptr<supervisor::WorkerLine> supervisor;   // empty: this process is nobody's worker
 };
 
@@ -66,7 +68,8 @@ class Server {
   // Serves as the first of its line, until a signal ends it. Returns the exit code.
   int run();
   // The same as the successor at the other end of `channel`. `speaks_first`: we came there by ourselves, as a taker.
-  int run_as_successor(handoff::UniqueFd channel, bool speaks_first = false);
+  // What it throws it throws before it has taken the channel.
+  int run_as_successor(handoff::UniqueFd& channel, bool speaks_first = false);
 
  private:
   // ── Start and end (server.cpp) ────────────────────────────────────────────────────────────────────────────────
@@ -77,16 +80,17 @@ class Server {
   ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
   std::vector<ListeningSocket> listening_sockets() const;
   void accept();
+  void watch();
   int loop();
+  void run_events();
   void read_signals();
   void hear_signals();
   void on_signal(int signal);
   void obey_remembered_signals();
   void reap();
-  void reopen_logs();
+  void reopen_logs(std::function<void()> then = {});
   void exit_with(int code);
   std::string serving_status() const;
-  void answer_status(std::function<void(const admin::Status&)> answer);
   template <class Task>
   auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
 
@@ -105,7 +109,7 @@ class Server {
   handoff::Result<void> open_meeting_point();
   // Admin socket and handoff socket, if somebody has removed them.
   void put_sockets_back();
-  bool lock_path_is_ours();
+  handoff::Result<void> check_lock_path();
 
   // ── Being somebody's worker (server_supervision.cpp) ──────────────────────────────────────────────────────────
   pid_t lasting_pid() const;                 // whom the PID file names
@@ -116,10 +120,13 @@ class Server {
   void announce();
   void leave_supervisor();
 
+  // ── Status (server_status.cpp) ────────────────────────────────────────────────────────────────────────────────
+  void answer_status(std::function<void(const admin::Status&)> answer);
+
   // ── Commands of the admin interface (server_commands.cpp) ─────────────────────────────────────────────────────
   bool is_ready() const;
   admin::Source admin_source();
-  admin::Reply obey(admin::Command command);
+  void obey(admin::Command command, admin::ReplySink answer);
   admin::Reply drain(bool on);
   std::optional<admin::Reply> call_off_on_command(admin::LineSink lines);
   std::optional<admin::Reply> upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines);
@@ -130,13 +137,36 @@ class Server {
 
   // ── Reloading (server_reload.cpp) ─────────────────────────────────────────────────────────────────────────────
   // What was done, or why nothing was: a text for people, which is in the log as well.
-  std::expected<std::string, std::string> reload();
+  using ReloadOutcome = std::expected<std::string, std::string>;
+  using ReloadAnswer = std::function<void(const ReloadOutcome&)>;
+  // While one goes on: who has asked for it, and who has asked since, when the file may have been read already.
+  struct Reload {
+    std::vector<ReloadAnswer> asked;
+    std::vector<ReloadAnswer> asked_since;
+  };
+  // Everything a reload needs that may take long.
+  struct Prepared {
+    std::shared_ptr<const Settings> settings;
+    std::vector<WantedSocket> listeners;
+    std::shared_ptr<runtime::AccessLog> access_log;
+    std::string text;
+  };
+  static std::expected<Prepared, std::string> prepare(const decltype(LaunchOptions::load)& load, const Settings& now);
+  void reload(ReloadAnswer answer = [](const ReloadOutcome&) {});
+  void begin_reload(std::vector<ReloadAnswer> asked);
+  void end_reload(const std::expected<Prepared, std::string>& prepared);
+  ReloadOutcome take(const Prepared& prepared);
+  void retire(std::shared_ptr<runtime::AccessLog> access_log);
+  // Something goes on that settles what is served, and by whom. True: one was under way.
+  bool drop_reload(const std::string& why);
   void apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets);
 
   // ── Watching certificates (server_certificates.cpp) ───────────────────────────────────────────────────────────
   void watch_certificates();                 // those of the settings of now
   void look_at_certificates_later();
   void look_at_certificates();
+  void certificates_seen(std::vector<process::FileStamp> stamps);
+  void certificates_loaded(const std::expected<std::shared_ptr<const Settings>, std::string>& renewed);
 
   // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
   // Starts what is on disk: `binary`; if that is empty, what this process was started from. A text says why there is no
@@ -145,9 +175,12 @@ class Server {
   // The same with what ran before, as it was.
   std::optional<std::string> begin_rollback();
   std::optional<std::string> hand_over_to(handoff::Program program);
+  handoff::Result<void> start_handover(handoff::Program program);
   std::optional<std::string> why_no_handover() const;
   // With a successor that is our child, or with one that is not: then `child` is 0, and nobody signals or awaits it.
-  void converse(handoff::Channel channel, pid_t child);
+  // After an error nothing of the attempt is left, and the channel is the caller's as before.
+  handoff::Result<void> converse(handoff::Channel& channel, pid_t child);
+  void make_conversation(const std::shared_ptr<handoff::Channel>& channel, pid_t child);
   // Connections that what ran before could not serve: they would stay here to their end.
   std::uint64_t unknown_to_previous();
   void upgrade_failed_to_start(const std::string& why);
@@ -162,7 +195,7 @@ class Server {
   void watch_leftovers();
   void upgrade_ended(handoff::HandoverOutcome outcome, pid_t child);
   void retire(const handoff::Report& report, pid_t child);
-  std::string explain_failure(const handoff::HandoverOutcome& outcome, pid_t child);
+  std::string explain_failure(const handoff::HandoverOutcome& outcome);
 
   // ── Takers (server_takeover.cpp) ──────────────────────────────────────────────────────────────────────────────
   void taken_over_by(Taker taker);
@@ -173,7 +206,8 @@ class Server {
   void succession_ended(handoff::SuccessionOutcome outcome);
   // A taker that is told to stop before the service is its own: it goes back.
   void call_off_succession(const char* why);
-  handoff::Result<void> become_instance();
+  void become_instance();
+  void accept_no_more();
   // On probation: how we have served, and giving everything back.
   handoff::Conduct conduct(bool at_end);
   handoff::Donor& returning_donor();
@@ -191,11 +225,14 @@ class Server {
   ServiceManager manager_;
   boost::asio::steady_timer progress_timer_;
   std::vector<std::string> watched_files_;
+  std::shared_ptr<Reload> reload_;   // nothing: none goes on
+  bool reload_was_dropped_ = false;  // by the upgrade that goes on
   std::vector<process::FileStamp> loaded_stamps_;
   std::vector<process::FileStamp> seen_stamps_;   // a moment ago
+  bool looking_at_certificates_ = false;          // in the background
   handoff::UniqueFd executable_;             // of this process
   std::optional<Previous> previous_;
-  std::unique_ptr<runtime::AccessLog> access_log_;
+  std::shared_ptr<runtime::AccessLog> access_log_;
   handoff::InstanceLock lock_;
   handoff::PidFile pid_file_;
   std::vector<BoundSocket> sockets_;
@@ -248,6 +285,7 @@ class Server {
   bool told_to_stop_ = false;                // within timeouts.shutdown; told again, at once
   std::optional<std::chrono::steady_clock::time_point> drain_deadline_;
   int exit_code_ = 0;
+  Background background_;  // the last: what it does ends first
 };
 
 }  // namespace baton::proxy

@@ -30,37 +30,39 @@ bool Server::is_ready() const {
 admin::Source Server::admin_source() {
   return {.ready = [this] { return is_ready(); },
           .status = [this](auto answer) { answer_status(std::move(answer)); },
-          .command = [this](admin::Command command) { return obey(command); },
+          .command = [this](admin::Command command, admin::ReplySink answer) { obey(command, std::move(answer)); },
           .upgrade = [this](const admin::UpgradeCommand& command,
                             admin::LineSink lines) { return upgrade_on_command(command, std::move(lines)); }};
 }
 
-admin::Reply Server::obey(admin::Command command) {
+void Server::obey(admin::Command command, admin::ReplySink answer) {
   // After the successor has become the instance, on a connection that was open before.
-  if (!instance_) return {conflict, "another process is the instance now; ask again"};
+  if (!instance_) return answer({conflict, "another process is the instance now; ask again"});
   switch (command) {
-    case admin::Command::reload: {
-      if (upgrading_) return {conflict, "an upgrade is under way; ask again when that has ended"};
-      if (stopping_) return {conflict, "this process is stopping"};
-      const auto done = reload();
-      return done ? admin::Reply{ok, *done} : admin::Reply{cannot_be_done, done.error()};
-    }
+    case admin::Command::reload:
+      if (upgrading_) return answer({conflict, "an upgrade is under way; ask again when that has ended"});
+      if (stopping_) return answer({conflict, "this process is stopping"});
+      return reload([this, answer = std::move(answer)](const ReloadOutcome& outcome) {
+        const unsigned why_not = upgrading_ || stopping_ ? conflict : cannot_be_done;
+        answer(outcome ? admin::Reply{ok, *outcome} : admin::Reply{why_not, outcome.error()});
+      });
     case admin::Command::drain:
-      return drain(true);
+      return answer(drain(true));
     case admin::Command::undo_drain:
-      return drain(false);
+      return answer(drain(false));
     case admin::Command::stop: {
-      if (told_to_stop_) return {ok, "stopping already"};
+      if (told_to_stop_) return answer({ok, "stopping already"});
       const std::uint64_t left = shared_.connections.load();
       on_signal(SIGTERM);
-      return {ok, fmt::format("stopping: {} connections are served to their end, at most {} s", left,
-                              settings_->config.timeouts.shutdown.count() / 1000)};
+      return answer({ok, fmt::format("stopping: {} connections are served to their end, at most {} s", left,
+                                     settings_->config.timeouts.shutdown.count() / 1000)});
     }
     case admin::Command::reopen_logs:
-      on_signal(SIGUSR1);
-      return {ok, "log files reopened"};
+      reopen_logs([answer = std::move(answer)] { answer({ok, "log files reopened"}); });
+      if (upgrading_) remembered_signals_.push_back(SIGUSR1);
+      return;
   }
-  return {not_implemented, "unknown command"};
+  answer({not_implemented, "unknown command"});
 }
 
 admin::Reply Server::drain(bool on) {
@@ -76,7 +78,12 @@ std::optional<admin::Reply> Server::upgrade_on_command(const admin::UpgradeComma
   if (upgrading_ && command.rollback && probation_ends_) return call_off_on_command(std::move(lines));
   if (upgrading_) return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
   upgrade_lines_ = {std::move(lines)};
-  const auto why_not = command.rollback ? begin_rollback() : begin_upgrade(command.binary);
+  std::optional<std::string> why_not;
+  try {
+    why_not = command.rollback ? begin_rollback() : begin_upgrade(command.binary);
+  } catch (const std::exception& error) {
+    why_not = error.what();
+  }
   if (!why_not) return std::nullopt;
   upgrade_lines_.clear();
   log::warning("{}: refused: {}", command.rollback ? "rollback" : "upgrade", *why_not);

@@ -76,18 +76,16 @@ void Server::put_sockets_back() {
 
 // A successor takes the lock by its path. If somebody has removed the file, we hold a lock that nobody else can see:
 // it is made anew before anything depends on it.
-bool Server::lock_path_is_ours() {
-  if (!paths_.lock || lock_.is_at(*paths_.lock)) return true;
+handoff::Result<void> Server::check_lock_path() {
+  if (!paths_.lock || lock_.is_at(*paths_.lock)) return {};
   auto anew = handoff::InstanceLock::on_file(*paths_.lock);
   if (anew && anew->try_take()) {
     lock_ = std::move(*anew);
     log::warning("the lock {} had been removed; it is there again", *paths_.lock);
-    return true;
+    return {};
   }
-  const std::string why = "the lock " + *paths_.lock + " has been removed, and " +
-                          (anew ? "another instance holds the new one" : anew.error().text);
-  upgrade_failed_to_start(why);
-  return false;
+  return handoff::fail(handoff::Fault::system, "the lock " + *paths_.lock + " has been removed, and " +
+                                                   (anew ? "another instance holds the new one" : anew.error().text));
 }
 
 }  // namespace baton::proxy

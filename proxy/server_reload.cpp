@@ -41,45 +41,110 @@ std::vector<handoff::InheritedSocket> copies_of(const std::vector<BoundSocket>& 
 
 }  // namespace
 
-std::expected<std::string, std::string> Server::reload() {
+// Apart from the main thread: a name or a disk may take as long as it likes.
+std::expected<Server::Prepared, std::string> Server::prepare(const decltype(LaunchOptions::load)& load,
+                                                             const Settings& now) {
+  try {
+    auto loaded = load();
+    if (!loaded) return std::unexpected(loaded.error());
+    if (const std::string keys = unchangeable(now.config, loaded->config); !keys.empty()) {
+      return std::unexpected("a reload cannot change " + keys +
+                             "; an upgrade (SIGUSR2) can change workers, and stop and start the paths");
+    }
+    Prepared prepared{.settings = make_settings(std::move(loaded->config), now.ticket_keys),
+                      .listeners = {},
+                      .access_log = {},
+                      .text = std::move(loaded->text)};
+    prepared.listeners = look_up_listeners(prepared.settings->config);
+    if (const auto& access = prepared.settings->config.log.access) {
+      prepared.access_log = std::make_shared<runtime::AccessLog>(access->path);
+    }
+    return prepared;
+  } catch (const std::exception& error) {
+    return std::unexpected(error.what());
+  }
+}
+
+void Server::reload(ReloadAnswer answer) {
   if (stopping_ || !instance_) {
     const std::string why = stopping_ ? "this process is stopping" : "this process is not the instance";
     log::warning("reload: refused: {}", why);
-    return std::unexpected(why);
+    return answer(std::unexpected(why));
   }
+  // The file may have changed after it was read for the one that goes on.
+  if (reload_) return reload_->asked_since.push_back(std::move(answer));
+  begin_reload({std::move(answer)});
+}
+
+void Server::begin_reload(std::vector<ReloadAnswer> asked) {
   put_sockets_back();
   manager_.reloading();
-  const auto failed = [this](const std::string& why) {
-    manager_.reload_failed(why);
-    last_reload_ok_ = false;
-    log::error("reload: failed, the configuration stays as it was: {}", why);
-    return std::unexpected(why);
-  };
-  auto loaded = options_.load();
-  if (!loaded) return failed(loaded.error());
-  if (const std::string keys = unchangeable(settings_->config, loaded->config); !keys.empty()) {
-    return failed("a reload cannot change " + keys +
-                  "; an upgrade (SIGUSR2) can change workers, and stop and start the paths");
-  }
+  reload_ = std::make_shared<Reload>(Reload{.asked = std::move(asked), .asked_since = {}});
   try {
-    auto settings = make_settings(std::move(loaded->config), settings_->ticket_keys);
-    std::vector<handoff::InheritedSocket> kept = copies_of(sockets_);
-    std::vector<BoundSocket> sockets = bind_listeners(settings->config, kept, lent_addresses(sockets_));
-    std::unique_ptr<runtime::AccessLog> access_log;
-    if (const auto& access = settings->config.log.access) access_log = std::make_unique<runtime::AccessLog>(access->path);
-    options_.configuration_text = std::move(loaded->text);
-    std::swap(access_log_, access_log);          // the old one is closed at the end, when no worker has it any more
-    apply(std::move(settings), std::move(sockets));
+    background_.run([this, load = options_.load, now = settings_, of = std::weak_ptr(reload_)]() -> Background::Rest {
+      return [this, of, prepared = prepare(load, *now)] {
+        if (of.lock() == reload_ && reload_) end_reload(prepared);
+      };
+    });
   } catch (const std::exception& error) {
-    return failed(error.what());
+    end_reload(std::unexpected(error.what()));
   }
-  last_reload_ok_ = true;
-  const std::string done = fmt::format("done, {} listeners, {} upstreams", settings_->config.listeners.size(),
-                                       settings_->config.upstreams.size());
-  log::info("reload: {}", done);
-  manager_.reloaded();
-  announce();
-  return done;
+}
+
+void Server::end_reload(const std::expected<Prepared, std::string>& prepared) {
+  const Reload over = *std::exchange(reload_, nullptr);
+  const ReloadOutcome outcome = prepared ? take(*prepared) : std::unexpected(prepared.error());
+  last_reload_ok_ = outcome.has_value();
+  if (outcome) {
+    log::info("reload: {}", *outcome);
+    manager_.reloaded();
+    announce();
+  } else {
+    log::error("reload: failed, the configuration stays as it was: {}", outcome.error());
+    manager_.reload_failed(outcome.error());
+  }
+  for (const ReloadAnswer& answer : over.asked) answer(outcome);
+  if (!over.asked_since.empty()) begin_reload(over.asked_since);
+}
+
+// In the main thread, and quick.
+Server::ReloadOutcome Server::take(const Prepared& prepared) {
+  try {
+    std::vector<handoff::InheritedSocket> kept = copies_of(sockets_);
+    std::vector<BoundSocket> sockets = bind_listeners(prepared.listeners, kept, lent_addresses(sockets_));
+    options_.configuration_text = prepared.text;
+    auto before = std::exchange(access_log_, prepared.access_log);
+    apply(prepared.settings, std::move(sockets));
+    retire(std::move(before));
+  } catch (const std::exception& error) {
+    return std::unexpected(error.what());
+  }
+  return fmt::format("done, {} listeners, {} upstreams", settings_->config.listeners.size(),
+                     settings_->config.upstreams.size());
+}
+
+// No worker has it any more. What it has not written yet it writes in its own time.
+void Server::retire(std::shared_ptr<runtime::AccessLog> access_log) {
+  if (!access_log) return;
+  try {
+    background_.run([access_log = std::move(access_log)]() mutable {
+      access_log.reset();
+      return Background::Rest();
+    });
+  } catch (const std::exception&) {
+    // No thread is free: it has been waited for here.
+  }
+}
+
+bool Server::drop_reload(const std::string& why) {
+  if (!reload_) return false;
+  const Reload dropped = *std::exchange(reload_, nullptr);
+  log::warning("reload: given up: {}", why);
+  manager_.reload_failed(why);
+  for (const auto* asked : {&dropped.asked, &dropped.asked_since}) {
+    for (const ReloadAnswer& answer : *asked) answer(std::unexpected(why));
+  }
+  return true;
 }
 
 void Server::apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets) {

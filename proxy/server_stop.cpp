@@ -31,6 +31,7 @@ void log_cut(std::size_t cut, const admin::Connections& kinds, bool in_an_upgrad
 
 void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
   stopping_ = true;
+  drop_reload("this process is stopping");
   if (instance_) manager_.stopping(std::string("stopping: ") + why);
   leave_supervisor();
   log::info("stopping ({}): {} connections are served to their end{}", why, shared_.connections.load(),
@@ -72,6 +73,11 @@ void Server::drain_what_stays() {
 }
 
 void Server::watch_drain() {
+  // First: whatever goes wrong below, there is a next time.
+  drain_timer_.expires_after(drain_look_every);
+  drain_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) watch_drain();
+  });
   reap();
   const auto now = std::chrono::steady_clock::now();
   if (shared_.connections.load() == 0 && leftovers_.empty()) return exit_when_answered(now + last_answers);
@@ -87,25 +93,20 @@ void Server::watch_drain() {
     return exit_when_answered(now + last_answers);
   }
   if (instance_) manager_.ask_for_time(shared_.connections.load());
-  drain_timer_.expires_after(drain_look_every);
-  drain_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) watch_drain();
-  });
 }
 
 // Somebody may be waiting for the report of the upgrade that ends us, and a supervisor that has not heard of it yet may
 // send us what is meant for the instance.
 void Server::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
-  if (admin_) admin_->pause();
-  const bool is_needed = (admin_ && admin_->is_answering()) || heir_ != 0;
-  if (!is_needed || std::chrono::steady_clock::now() >= deadline) {
-    if (heir_ != 0) heir_is_known();
-    return exit_with(exit_code_);
-  }
   drain_timer_.expires_after(drain_look_every);
   drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
     if (!error) exit_when_answered(deadline);
   });
+  if (admin_) admin_->pause();
+  const bool is_needed = (admin_ && admin_->is_answering()) || heir_ != 0;
+  if (is_needed && std::chrono::steady_clock::now() < deadline) return;
+  if (heir_ != 0) heir_is_known();
+  exit_with(exit_code_);
 }
 
 }  // namespace baton::proxy

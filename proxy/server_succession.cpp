@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <system_error>
 #include <unordered_set>
 
 #include "handoff/executable.hpp"
+#include "handoff/insist.hpp"
 #include "proxy/adopter.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/runtime/log.hpp"
@@ -68,22 +71,31 @@ std::optional<Previous> what_ran_before(const state::InstanceRecord& record, han
 
 }  // namespace
 
-int Server::run_as_successor(handoff::UniqueFd channel, bool speaks_first) {
-  conversation_over_ = false;
+int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
+  watch();
   succeeding_ = true;
   is_taker_ = speaks_first;
   call_off_wake_ = handoff::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!call_off_wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
   const auto peer = handoff::peer_of(channel.get());
   predecessor_is_trusted_ = peer && handoff::is_trusted(*peer);
-  conversation_ = std::thread([this, speaks_first, channel = std::move(channel)]() mutable {
+  const auto lock_patience = settings_->config.handoff.step_timeout;
+  // Whoever could not start the thread has the channel yet, to say so.
+  conversation_ = std::thread([this, speaks_first, lock_patience, given = channel.get()] {
+    handoff::UniqueFd ours(given);
     WorkersAdopter adopter(AdopterDuties{
-        .inherit = [this](handoff::Inheritance inheritance) {
-          return in_main([&] { return inherit(std::move(inheritance)); });
-        },
+        .inherit =
+            [this](handoff::Inheritance inheritance) {
+              return in_main([&] { return inherit(std::move(inheritance)); });
+            },
         .workers = [this]() -> Workers& { return *workers_; },
         .accept = [this] { in_main([this] { accept(); }); },
-        .expect = [this](const auto& remaining) { shared_.expect(remaining); },
-        .take_over = [this](const std::string& application, const handoff::Report& report) {
+          .expect = [this](const auto& remaining) { shared_.expect(remaining); },
+        .take_over = [this, lock_patience](const std::string& application,
+                                           const handoff::Report& report) -> handoff::Result<void> {
+          if (!lock_.take_within(lock_patience)) {
+            return handoff::fail(handoff::Fault::timed_out, "the predecessor holds the instance lock");
+          }
           return in_main([&] { return take_over(application, report); });
         },
     });
@@ -94,14 +106,21 @@ int Server::run_as_successor(handoff::UniqueFd channel, bool speaks_first) {
                                          return why != nullptr ? std::optional<std::string>(why) : std::nullopt;
                                        },
                                        .wake_descriptor = call_off_wake_.get()};
-    auto outcome = handoff::succeed(std::move(channel), adopter,
-                                    {.version = options_.version,
-                                     .features = state::features(),
-                                     .speaks_first = speaks_first,
-                                     .step_timeout = settings_->config.handoff.step_timeout},
-                                    &probation);
-    asio::post(context_, [this, outcome = std::move(outcome)]() mutable { succession_ended(std::move(outcome)); });
+    const auto outcome = handoff::succeed(std::move(ours), adopter,
+                                          {.version = options_.version,
+                                           .features = state::features(),
+                                           .speaks_first = speaks_first,
+                                           .step_timeout = settings_->config.handoff.step_timeout},
+                                          &probation);
+    if (outcome.ending == handoff::Succession::orphaned && !lock_.held()) {
+      // Whoever gets the lock is the instance; meanwhile nothing is accepted.
+      handoff::insist([this] { in_main([this] { accept_no_more(); }); });
+      lock_.take_within(lock_patience);
+    }
+    handoff::insist([&] { asio::post(context_, [this, outcome] { succession_ended(outcome); }); });
   });
+  (void)channel.release();
+  conversation_over_ = false;
   return loop();
 }
 
@@ -145,7 +164,8 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   settings_->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
   try {
     // A taker's own service manager may have passed some as well.
-    sockets_ = bind_or_take(settings_->config, std::move(options_.passed), std::move(inheritance.sockets), record->lent);
+    sockets_ =
+        bind_or_take(options_.listeners, std::move(options_.passed), std::move(inheritance.sockets), record->lent);
     start_workers(inheritance.generation + 1);
     if (paths_.admin) {
       open_admin(std::move(admin));
@@ -161,16 +181,13 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   return addresses;
 }
 
-handoff::Result<void> Server::become_instance() {
-  if (!lock_.take_within(settings_->config.handoff.step_timeout)) {
-    return handoff::fail(handoff::Fault::timed_out, "the predecessor holds the instance lock");
-  }
+// The lock is ours already.
+void Server::become_instance() {
   instance_ = true;
   if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
   if (admin_) admin_->resume();
   if (auto opened = open_meeting_point(); !opened) log::error("takeover: nobody can take over: {}", opened.error().text);
   announce();
-  return {};
 }
 
 handoff::Result<void> Server::take_over(const std::string& application, const handoff::Report& report) {
@@ -182,7 +199,7 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
     draining_ = record->draining;            // somebody may have changed it since it was inherited
   }
   if (!after_crash_) last_upgrade_ = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
-  if (auto become = become_instance(); !become) return become;
+  become_instance();
   // The predecessor will say it too; but it may die before it has, and then nobody else would.
   manager_.serving(*workers_, serving_status(), ::getpid());
   if (after_crash_) {
@@ -195,6 +212,10 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
   }
   if (record) remembered_signals_.insert(remembered_signals_.end(), record->signals.begin(), record->signals.end());
   return {};
+}
+
+void Server::accept_no_more() {
+  workers_->each([](Worker& worker) { worker.stop_accepting(); });
 }
 
 void Server::call_off_succession(const char* why) {
@@ -217,9 +238,9 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
     log::error("cannot succeed: {}", outcome.reason);
     return exit_with(call_off_succession_ != nullptr ? 0 : 1);
   }
-  // Nothing is accepted from here on. If the channel ended, whoever gets the lock is the instance.
-  workers_->each([](Worker& worker) { worker.stop_accepting(); });
-  if (outcome.ending == handoff::Succession::orphaned && !instance_ && become_instance()) {
+  accept_no_more();
+  if (outcome.ending == handoff::Succession::orphaned && !instance_ && lock_.held()) {
+    become_instance();
     log::warning("the predecessor is gone ({}); this process is the instance now, generation {}", outcome.reason,
                  shared_.generation);
   }
@@ -271,7 +292,7 @@ handoff::Donor& Server::returning_donor() {
 }
 
 void Server::stop_accepting_for_return(const std::vector<std::string>& shared) {
-  workers_->each([](Worker& worker) { worker.stop_accepting(); });
+  accept_no_more();
   Worker& worker = workers_->at(0);
   const std::unordered_set<std::string> goes_on(shared.begin(), shared.end());
   for (const BoundSocket& socket : sockets_) {

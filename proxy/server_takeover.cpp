@@ -8,15 +8,19 @@ namespace log = runtime::log;
 
 // It has said Hello.
 void Server::taken_over_by(Taker taker) {
-  auto why_not = why_no_handover();
-  if (!why_not && !lock_path_is_ours()) why_not = last_upgrade_->reason;
-  if (why_not) {
+  if (const auto why_not = why_no_handover()) {
     log::warning("takeover: {} is refused: {}", taker.who.text(), *why_not);
     return Takers::refuse(std::move(taker), *why_not);
   }
-  taker_ = taker.who.text();
-  log::info("upgrade begins: {} takes over", taker_);
-  converse(std::move(taker.channel), 0);
+  const auto begun = handoff::as_result([&]() -> handoff::Result<void> {
+    if (auto ours = check_lock_path(); !ours) return ours;
+    taker_ = taker.who.text();
+    log::info("upgrade begins: {} takes over", taker_);
+    return converse(taker.channel, 0);
+  });
+  if (begun) return;
+  upgrade_failed_to_start(begun.error().text);
+  Takers::refuse(std::move(taker), begun.error().text);
 }
 
 }  // namespace baton::proxy

@@ -1,5 +1,6 @@
 // The server as the predecessor: it starts the successor, lends the conversation what only it can do, and either ends
 // or goes on as if nothing had been.
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,7 +8,9 @@
 #include <csignal>
 #include <unordered_set>
 
+#include "handoff/insist.hpp"
 #include "handoff/start.hpp"
+#include "handoff/temporary.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/in_main.hpp"
 #include "proxy/process/signals.hpp"
@@ -40,6 +43,19 @@ std::string report_line(const handoff::Report& report) {
       report.taken_back, refused, refused != 0 ? " (" + counts(report.refused) + ")" : "",
       report.left_behind != 0 ? fmt::format(", left_behind={}", report.left_behind) : "", moved.upstream_idle,
       report.pauses.p50_us, report.pauses.p99_us, report.pauses.max_us);
+}
+
+// The channel usually ends because the successor did; how, helps more than that it did. One that hangs does not answer
+// this either. In the conversation's thread: nobody else waits.
+void await_last_words(pid_t child) {
+  constexpr int patience_ms = 100;
+  siginfo_t dead{};
+  for (int i = 0; i < patience_ms && child != 0; ++i) {
+    // An error: it has been reaped.
+    if (::waitid(P_PID, static_cast<id_t>(child), &dead, WEXITED | WNOHANG | WNOWAIT) != 0 || dead.si_pid == child)
+      return;
+    ::poll(nullptr, 0, 1);
+  }
 }
 
 }  // namespace
@@ -82,23 +98,38 @@ std::optional<std::string> Server::why_no_handover() const {
 
 std::optional<std::string> Server::hand_over_to(handoff::Program program) {
   if (auto why_not = why_no_handover()) return why_not;
-  if (!lock_path_is_ours()) return std::nullopt;
-  put_sockets_back();
-  if (options_.supervisor) program.descriptors.push_back(options_.supervisor->door());
-  auto started = handoff::start_successor(program);
-  if (!started) {
-    upgrade_failed_to_start(started.error().text);
-    return std::nullopt;
-  }
-  taker_.clear();
-  log::info("upgrade begins: started {} as PID {}", program.arguments[0], started->pid);
-  tell(admin::started_event(started->pid, program.arguments[0]));
-  converse(std::move(started->channel), started->pid);
+  const auto begun = handoff::as_result([&] { return start_handover(std::move(program)); });
+  if (!begun) upgrade_failed_to_start(begun.error().text);
   return std::nullopt;
 }
 
-void Server::converse(handoff::Channel channel, pid_t child) {
+handoff::Result<void> Server::start_handover(handoff::Program program) {
+  if (auto ours = check_lock_path(); !ours) return ours;
+  put_sockets_back();
+  if (options_.supervisor) program.descriptors.push_back(options_.supervisor->door());
+  auto started = handoff::start_successor(program);
+  if (!started) return std::unexpected(started.error());
+  taker_.clear();
+  log::info("upgrade begins: started {} as PID {}", program.arguments[0], started->pid);
+  tell(admin::started_event(started->pid, program.arguments[0]));
+  handoff::Channel channel(std::move(started->channel));
+  auto begun = converse(channel, started->pid);
+  if (!begun) ::kill(started->pid, SIGKILL);  // it is reaped as every child is
+  return begun;
+}
+
+handoff::Result<void> Server::converse(handoff::Channel& channel, pid_t child) {
   if (conversation_.joinable()) conversation_.join();
+  const auto lent = std::make_shared<handoff::Channel>(std::move(channel));
+  const auto begun = handoff::as_result(
+      [&]() -> handoff::Result<void> { return make_conversation(lent, child), handoff::Result<void>(); });
+  if (!begun) {
+    channel = std::move(*lent);
+    donor_.reset();
+    returns_.reset();
+    return begun;
+  }
+  // Nothing fails from here on. What the conversation asks of this thread comes later.
   upgrading_ = true;
   conversation_over_ = false;
   signals_passed_on_ = 0;
@@ -106,8 +137,13 @@ void Server::converse(handoff::Channel channel, pid_t child) {
   successor_pid_ = child;
   successor_status_.reset();
   connections_to_move_.reset();
-  tell_progress();
+  reload_was_dropped_ = drop_reload("an upgrade has begun, which reads the configuration anew");
+  (void)handoff::as_result([this]() -> handoff::Result<void> { return tell_progress(), handoff::Result<void>(); });
+  return {};
+}
 
+// Throws when a thread, a descriptor or memory is wanting.
+void Server::make_conversation(const std::shared_ptr<handoff::Channel>& channel, pid_t child) {
   const config::Handoff& handoff = settings_->config.handoff;
   donor_ = std::make_unique<WorkersDonor>(
       *workers_, handoff.finish_timeout,
@@ -117,15 +153,18 @@ void Server::converse(handoff::Channel channel, pid_t child) {
                   .begin_moving = [this] { in_main([this] { begin_moving(); }); },
                   .accept_again = [this] { in_main([this] { accept(); }); },
                   .resign = [this] { return in_main([this] { return resign(); }); },
-                  .reclaim = [this] { return in_main([this] { return reclaim(); }); },
-                  .left_behind = [this] { return left_behind(); }});
+                  .reclaim =
+                      [this, patience = handoff.step_timeout] {
+                        // A successor that has died lets go of the lock a moment after it lets go of the channel.
+                        return lock_.take_within(patience) && in_main([this] { return reclaim(); });
+                      }});
   returns_ = std::make_unique<WorkersAdopter>(
       AdopterDuties{.inherit = {},
                     .workers = [this]() -> Workers& { return *workers_; },
                     .accept = {},
                     .expect = [this](const auto& remaining) { shared_.expect(remaining); },
                     .take_over = {}});
-  conversation_ = std::thread([this, child, channel = std::move(channel), handoff]() mutable {
+  conversation_ = std::thread([this, child, channel, handoff] {
     const handoff::PredecessorTerms terms{
         .self = {shared_.generation, ::getpid(), options_.version},
         .features = state::features(),
@@ -134,8 +173,9 @@ void Server::converse(handoff::Channel channel, pid_t child) {
         .probation = handoff.probation,
         .return_timeout = handoff.finish_timeout + 2 * handoff.step_timeout,
     };
-    auto outcome = handoff::hand_over(std::move(channel), *donor_, terms, returns_.get());
-    asio::post(context_, [this, child, outcome = std::move(outcome)]() mutable { upgrade_ended(std::move(outcome), child); });
+    const auto outcome = handoff::hand_over(std::move(*channel), *donor_, terms, returns_.get());
+    if (outcome.ending == handoff::Ending::rolled_back) await_last_words(child);
+    handoff::insist([&] { asio::post(context_, [this, child, outcome] { upgrade_ended(outcome, child); }); });
   });
 }
 
@@ -233,9 +273,8 @@ handoff::LeftBehind Server::left_behind() const {
   return {.connections = shared_.connections, .at_most = settings_->config.handoff.drain_timeout};
 }
 
+// The lock is ours already.
 bool Server::reclaim() {
-  // A successor that has died lets go of the lock a moment after it lets go of the channel.
-  if (!lock_.take_within(settings_->config.handoff.step_timeout)) return false;
   instance_ = true;
   resigned_ = false;
   manager_.serving(*workers_, serving_status(), ::getpid());      // the successor may have named itself already
@@ -252,13 +291,8 @@ bool Server::reclaim() {
   return true;
 }
 
-std::string Server::explain_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
-  // The channel usually ends because the successor did; how, helps more than that it did. One that hangs does not
-  // answer this either.
-  for (int i = 0; i < 100 && child != 0 && successor_pid_ == child && !successor_status_; ++i) {
-    reap();
-    if (!successor_status_) ::usleep(1000);
-  }
+std::string Server::explain_failure(const handoff::HandoverOutcome& outcome) {
+  reap();
   if (!successor_status_) return outcome.reason;
   return outcome.reason + "; the successor " + handoff::describe_exit(*successor_status_);
 }
@@ -281,7 +315,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
     return retire(outcome.report, child);
   }
 
-  const std::string why = explain_failure(outcome, child);
+  const std::string why = explain_failure(outcome);
   // A child that owns nothing is of no use to anybody. One that may own connections serves them to their end and ends by
   // itself; if it hangs, it is killed when that end must have come. A taker is not ours to kill.
   if (child != 0 && successor_pid_ == child && !outcome.successor_serves) {
@@ -292,7 +326,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
     watch_leftovers();
   }
   const pid_t named = child != 0 ? child : static_cast<pid_t>(outcome.report.to.pid);     // as it calls itself
-  if (paths_.pid_file && named != 0) handoff::PidFile::discard_temporary(*paths_.pid_file, named);
+  if (paths_.pid_file && named != 0) handoff::discard_temporaries_beside(*paths_.pid_file, named);
   last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
   log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
   tell_result(*last_upgrade_);
@@ -300,6 +334,7 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
   told_to_stop_ = false;
   if (supervisor_gone_) return supervisor_gone();
   std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
+  if (std::exchange(reload_was_dropped_, false)) remembered_signals_.push_back(SIGHUP);
   obey_remembered_signals();
 }
 

@@ -108,7 +108,7 @@ void ServiceManager::ask_workers() {
 
 // ── What was passed ───────────────────────────────────────────────────────────────────────────────────────────────
 
-std::vector<BoundSocket> bind_or_take(const config::Config& config, process::PassedSockets passed,
+std::vector<BoundSocket> bind_or_take(const std::vector<WantedSocket>& wanted, process::PassedSockets passed,
                                       std::vector<handoff::InheritedSocket> inherited, std::vector<std::string> lent) {
   for (const std::string& why : passed.refused) log::error("passed by the service manager, and closed: {}", why);
   for (const auto& socket : passed.sockets) lent.push_back(socket.address);
@@ -125,7 +125,7 @@ std::vector<BoundSocket> bind_or_take(const config::Config& config, process::Pas
   };
   std::vector<BoundSocket> sockets;
   try {
-    sockets = bind_listeners(config, all, lent);
+    sockets = bind_listeners(wanted, all, lent);
   } catch (const std::runtime_error& error) {
     const std::string others = not_taken();
     if (others.empty()) throw;

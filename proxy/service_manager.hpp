@@ -59,7 +59,7 @@ class ServiceManager {
 // The listening sockets of a process: those of a predecessor, and those that were passed, where a listener asks for them.
 // Of two with one address the predecessor's is taken: clients wait in its queue. What was passed and is not taken is
 // reported and closed. `lent` are addresses of what a service manager passed to a predecessor. Throws as bind_listeners does.
-std::vector<BoundSocket> bind_or_take(const config::Config& config, process::PassedSockets passed,
+std::vector<BoundSocket> bind_or_take(const std::vector<WantedSocket>& wanted, process::PassedSockets passed,
                                       std::vector<handoff::InheritedSocket> inherited = {},
                                       std::vector<std::string> lent = {});
 

@@ -72,7 +72,13 @@ void Takers::refuse(Taker taker, const std::string& why) {
 
 void Takers::await_caller() {
   watched_.async_wait(asio::posix::stream_descriptor::wait_read, [this, turn = turn_](const error_code& error) {
-    if (!error && turn == turn_) accept_caller();
+    if (error || turn != turn_) return;
+    try {
+      accept_caller();
+    } catch (const std::exception& failure) {
+      log::error("takeover: {}", failure.what());
+      accept_later();
+    }
   });
 }
 

@@ -54,9 +54,8 @@ class HungPredecessor : public testing::TestWithParam<Row> {
   }
   // What a successor can do by then, it does, however long it lasts.
   void serve_meanwhile() {
-    const std::string temporary = baton.pid_file_path() + "." + std::to_string(successor) + ".tmp";
     if (GetParam().last == inherit)
-      await([&] { return std::filesystem::exists(temporary); }, "the successor to have inherited");
+      await([&] { return !temporaries_of(baton, successor).empty(); }, "the successor to have inherited");
     const Deadline long_enough(step_timeout * 3 / 2);
     while (!long_enough.passed()) {
       if (GetParam().last < listen) continue;

@@ -94,14 +94,26 @@ TEST_F(FailingSuccessor, ThatWakesServesWhatItAdoptedAndEnds) {
 
 TEST_F(FailingSuccessor, ThatIsKilledLeavesNoTemporaryOfThePidFile) {
   begin_and_hold();
-  const std::string temporary = baton.pid_file_path() + "." + std::to_string(successor) + ".tmp";
-  ASSERT_TRUE(std::filesystem::exists(temporary));
+  ASSERT_EQ(temporaries_of(baton, successor).size(), 1u);
   ::kill(successor, SIGKILL);
   baton.await_log(log_lines::upgrade_failed);
-  EXPECT_FALSE(std::filesystem::exists(temporary));
+  EXPECT_EQ(temporaries_of(baton, successor).size(), 0u);
   expect_lost_with_its_owner(idle);
   let_go();
   expect_that_all_goes_on();
+}
+
+TEST_F(FailingSuccessor, ThatDiesTogetherWithThePredecessorLeavesItsTemporaryToTheNextStart) {
+  begin_and_hold();
+  ASSERT_EQ(temporaries_of(baton, successor).size(), 1u);
+  ::kill(baton.pid(), SIGSTOP);
+  ::kill(successor, SIGKILL);
+  baton.signal(SIGKILL);
+  EXPECT_EQ(baton.await_exit(), (Ended{-1, SIGKILL}));
+  EXPECT_EQ(temporaries_of(baton, successor).size(), 1u) << "nobody was left to remove it";
+  baton.start_again();
+  EXPECT_EQ(temporaries_of(baton, successor).size(), 0u);
+  expect_one_instance(baton);
 }
 
 }  // namespace

@@ -47,6 +47,15 @@ void expect_nothing_left(const Baton& baton, pid_t group) {
   EXPECT_FALSE(is_listening(baton.address()));
 }
 
+std::vector<std::string> temporaries_of(const Baton& baton, pid_t writer) {
+  std::vector<std::string> found;
+  const std::string begin = "baton.pid." + std::to_string(writer) + ".";
+  for (const std::string& path : paths_of_an_instance(baton)) {
+    if (path.starts_with(begin) && path.ends_with(".tmp")) found.push_back(path);
+  }
+  return found;
+}
+
 std::vector<std::string> paths_of_an_instance(const Baton& baton) {
   std::vector<std::string> paths;
   for (const auto& entry : std::filesystem::directory_iterator(baton.directory().path())) {

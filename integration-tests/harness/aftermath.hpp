@@ -17,5 +17,7 @@ void expect_nothing_left(const Baton& baton, pid_t group);
 
 // The paths in Baton's directory that a stopped Baton must not leave behind.
 std::vector<std::string> paths_of_an_instance(const Baton& baton);
+// Of those, the temporaries of the PID file that this process has made.
+std::vector<std::string> temporaries_of(const Baton& baton, pid_t writer);
 
 }  // namespace baton::harness

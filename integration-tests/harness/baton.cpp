@@ -52,11 +52,13 @@ std::string baton_binary_for_everyone() {
   return copy.path;
 }
 
-Command as_nobody(Command command) {
-  const std::string id = std::to_string(nobody);
+Command as_user(unsigned user, Command command) {
+  const std::string id = std::to_string(user);
   command.argv.insert(command.argv.begin(), {"setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups"});
   return command;
 }
+
+Command as_nobody(Command command) { return as_user(nobody, std::move(command)); }
 
 Outcome run_baton(std::vector<std::string> arguments, std::vector<std::string> environment) {
   arguments.insert(arguments.begin(), baton_binary());
@@ -80,15 +82,16 @@ void Baton::start_again() {
 }
 
 void Baton::start() {
-  const bool runs_as_nobody = settings_.unprivileged && ::geteuid() == 0;
+  const bool runs_as_other = (settings_.unprivileged || settings_.user != 0) && ::geteuid() == 0;
   const std::string binary = settings_.own_binary ? binary_path()
-                             : runs_as_nobody     ? baton_binary_for_everyone()
+                             : runs_as_other      ? baton_binary_for_everyone()
                                                   : baton_binary();
   Command command{{binary, "run", "-c", config_path()}};
   command.argv.insert(command.argv.end(), settings_.arguments.begin(), settings_.arguments.end());
-  if (runs_as_nobody) {
-    if (::chown(directory_.path().c_str(), nobody, nobody) != 0) throw Failure("cannot give the directory away");
-    command = as_nobody(std::move(command));
+  if (runs_as_other) {
+    const unsigned user = settings_.user != 0 ? settings_.user : nobody;
+    if (::chown(directory_.path().c_str(), user, user) != 0) throw Failure("cannot give the directory away");
+    command = as_user(user, std::move(command));
   }
   std::string shell = settings_.shell.empty() ? "" : settings_.shell + "; ";
   if (settings_.descriptors_max != 0) shell += "ulimit -n " + std::to_string(settings_.descriptors_max) + "; ";

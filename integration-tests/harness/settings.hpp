@@ -36,6 +36,7 @@ struct Settings {
   unsigned descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
   std::string shell = {};        // what a shell does before it becomes the program: "exec 2>&-"
   bool unprivileged = false;     // where the tests run as root: as nobody, who then owns the directory
+  unsigned user = 0;             // the same as this user; 0: as nobody, or not at all
 
   Settings() = default;
   explicit Settings(const Address& server) : servers{{server}} {}

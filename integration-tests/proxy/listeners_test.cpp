@@ -88,6 +88,20 @@ TEST_F(AFailingBind, InAnUpgradeLeavesNoPathBehind) {
   expect_one_instance(baton);
 }
 
+// The umask of whoever starts us is for files, not for who may connect.
+TEST(UnixListeners, HaveTheirModesWhateverTheUmask) {
+  Origin origin;
+  const TempDir directory;
+  Settings settings(origin.address());
+  settings.binds = {unix_socket(directory / "web.sock")};
+  settings.shell = "umask 0177";
+  const Baton baton(settings);
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(directory / "web.sock").permissions(), perms(0666));
+  for (const char* ours_alone : {"admin.sock", "handoff.sock"})
+    EXPECT_EQ(std::filesystem::status(baton.directory() / ours_alone).permissions(), perms(0600)) << ours_alone;
+}
+
 class RawTcp : public testing::Test {
  protected:
   RawTcp() {

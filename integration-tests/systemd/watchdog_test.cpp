@@ -92,6 +92,19 @@ TEST_F(Watchdog, IsNotFedWhileOneWorkerHangs) {
   }
 }
 
+TEST_F(Watchdog, AWorkerThatHangsKeepsNobodyFromTheAdminInterface) {
+  Baton baton(settings(manager));
+  const Address admin = unix_socket(baton.directory() / "admin.sock");
+  {
+    const HeldThread held(baton.pid(), "worker 2");
+    Client asking(admin);
+    asking.send(get_request("/status"));
+    EXPECT_EQ(Client(admin).get("/healthz").status(), 200);
+    EXPECT_EQ(asking.response().status(), 503);
+  }
+  EXPECT_EQ(baton.number("generation"), 1);
+}
+
 TEST_F(Watchdog, OfAnotherProcessIsNotFedNeitherByTheSuccessor) {
   Baton baton(settings(manager, "1"));
   let_pass(5);

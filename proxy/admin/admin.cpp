@@ -160,7 +160,11 @@ void Admin::Impl::await_client() {
   watched_.async_wait(asio::posix::stream_descriptor::wait_read,
                       [self = shared_from_this(), turn = turn_](const error_code& error) {
                         if (error || turn != self->turn_) return;
-                        self->accept_client();
+                        try {
+                          self->accept_client();
+                        } catch (const std::exception& failure) {
+                          self->await_later("accept", failure.what());
+                        }
                       });
 }
 

@@ -33,6 +33,9 @@ struct Reply {
   std::string text;
 };
 
+// Takes it, in the io_context's thread; whoever asked may be gone.
+using ReplySink = std::function<void(Reply)>;
+
 struct UpgradeCommand {
   std::string binary;            // empty: what the server itself was started from
   bool rollback = false;         // to what ran before, as it was
@@ -45,7 +48,7 @@ using LineSink = std::function<void(std::string_view line, bool last)>;
 struct Source {
   std::function<bool()> ready;                                     // false while draining
   std::function<void(std::function<void(const Status&)>)> status;  // answers later, in the same thread
-  std::function<Reply(Command)> command;
+  std::function<void(Command, ReplySink)> command;                 // answers at once or later, in the same thread
   // A reply says why it does not begin; without one the lines come, perhaps at once.
   std::function<std::optional<Reply>(const UpgradeCommand& command, LineSink lines)> upgrade;
 };

@@ -29,9 +29,13 @@ class Commands : public testing::Test {
                   Source{.ready = [] { return true; },
                          .status = [](const auto& answer) { answer(Status{}); },
                          .command =
-                             [this](Command command) {
+                             [this](Command command, ReplySink answer) {
                                obeyed.push_back(command);
-                               return reply;
+                               if (answers_later) {
+                                 waiting.push_back(std::move(answer));
+                               } else {
+                                 answer(reply);
+                               }
                              },
                          .upgrade = [this](const UpgradeCommand& command, LineSink sink) -> std::optional<Reply> {
                            upgrades.push_back(command.rollback ? "what ran before" : command.binary);
@@ -60,6 +64,13 @@ class Commands : public testing::Test {
     client.send(request(method, target, body));
     return receive(client);
   }
+  // The same while somebody else waits for an answer.
+  Client::Response ask_beside(const std::string& method, const std::string& target) {
+    Client client = connect();
+    client.send(request(method, target));
+    run_until([&] { return client.is_readable(); });
+    return client.receive();
+  }
   Client::Response ask_upgrade(const std::string& body, const std::string& target = "/upgrade") {
     Client client = connect();
     client.send(request("POST", target, body));
@@ -81,6 +92,8 @@ class Commands : public testing::Test {
 
   Reply reply{200, "done"};
   std::vector<Command> obeyed;
+  bool answers_later = false;
+  std::vector<ReplySink> waiting;
   std::vector<std::string> upgrades;
   LineSink lines;
   boost::asio::io_context context{1};
@@ -104,6 +117,26 @@ TEST_F(Commands, AreObeyedOnceEachAndAnsweredWithTheReply) {
 TEST_F(Commands, ARollbackIsAnUpgradeToWhatRanBefore) {
   EXPECT_EQ(ask_upgrade("", "/rollback").body(), "done\n");
   EXPECT_EQ(upgrades, std::vector<std::string>{"what ran before"});
+}
+
+TEST_F(Commands, ThatTakeLongKeepNobodyElseWaiting) {
+  answers_later = true;
+  Client asking = connect();
+  asking.send(request("POST", "/reload"));
+  run_until([&] { return waiting.size() == 1; });
+  EXPECT_EQ(ask_beside("GET", "/healthz").body(), "ok");
+  std::optional<Client> gone(connect());
+  gone->send(request("POST", "/reload"));
+  run_until([&] { return waiting.size() == 2; });
+  gone.reset();
+  settle();
+  EXPECT_FALSE(asking.is_readable());
+  EXPECT_TRUE(admin->is_answering()) << "the process may not end before";
+  for (const ReplySink& answer : waiting) answer({200, "at last"});
+  EXPECT_EQ(receive(asking).body(), "at last");
+  admin.reset();
+  for (const ReplySink& answer : waiting) answer({200, "to nobody"});
+  settle();
 }
 
 TEST_F(Commands, TheStatusAndTextOfARefusalGoThrough) {

@@ -104,6 +104,11 @@ struct Session::PendingStatus {
   std::optional<Status> status;
 };
 
+struct Session::PendingReply {
+  asio::steady_timer timer;
+  std::optional<Reply> reply;
+};
+
 struct Session::PendingLines {
   asio::steady_timer timer;
   std::string text;
@@ -155,6 +160,7 @@ bool Session::owes_answer() const {
 void Session::close() {
   stream_.close();
   if (pending_status_) pending_status_->timer.cancel();
+  if (pending_reply_) pending_reply_->timer.cancel();
   if (const auto lines = std::exchange(pending_lines_, nullptr)) lines->timer.cancel();
 }
 
@@ -191,7 +197,7 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
     set_text(response, http::status::method_not_allowed, "method not allowed");
     response.set(http::field::allow, beast::string_view(resource->allowed.data(), resource->allowed.size()));
   } else if (resource->allowed != reading) {
-    answer_command(response, request, path);
+    co_await answer_command(response, request, path);
   } else if (path == "/status") {
     co_await answer_with_status(response, to_json, "application/json");
   } else if (path == "/metrics") {
@@ -206,7 +212,7 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
   co_return response;
 }
 
-void Session::answer_command(Response& response, const Request& request, std::string_view path) {
+asio::awaitable<void> Session::answer_command(Response& response, const Request& request, std::string_view path) {
   if (!takes_commands_) {
     set_text(response, http::status::forbidden,
              "commands are taken on a Unix socket only (admin.bind); this one can be read");
@@ -215,9 +221,25 @@ void Session::answer_command(Response& response, const Request& request, std::st
   } else if (path == "/rollback") {
     begin_upgrade(response, request, {.binary = "", .rollback = true});
   } else {
-    const Reply reply = service_->source.command(command_of(path, request.method()));
-    set_text(response, http::int_to_status(reply.status), reply.text);
+    co_await answer_with_reply(response, command_of(path, request.method()));
   }
+}
+
+// However long it takes: a reload waits for names and disks.
+asio::awaitable<void> Session::answer_with_reply(Response& response, Command command) {
+  const auto pending =
+      std::make_shared<PendingReply>(asio::steady_timer(stream_.get_executor(), Clock::time_point::max()));
+  pending_reply_ = pending;
+  service_->source.command(command, [weak = std::weak_ptr(pending)](Reply reply) {
+    const auto waiting = weak.lock();
+    if (!waiting) return;
+    waiting->reply = std::move(reply);
+    waiting->timer.cancel();
+  });
+  if (!pending->reply) co_await pending->timer.async_wait(as_result);
+  pending_reply_ = nullptr;
+  const Reply reply = pending->reply.value_or(Reply{503, "no answer"});
+  set_text(response, http::int_to_status(reply.status), reply.text);
 }
 
 void Session::answer_upgrade(Response& response, const Request& request) {

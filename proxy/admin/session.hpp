@@ -54,6 +54,8 @@ class Session {
 
   // A status that is on its way. The timer ends the wait: by its time, or cancelled by the answer or by close().
   struct PendingStatus;
+  // The same for what came of a command, which may take long.
+  struct PendingReply;
   // The lines of an upgrade that have not been written yet. The timer ends the wait for more, likewise.
   struct PendingLines;
 
@@ -62,7 +64,8 @@ class Session {
   boost::asio::awaitable<Response> answer(const Request& request);
   boost::asio::awaitable<void> answer_with_status(Response& response, std::string (*write)(const Status&),
                                                   std::string_view content_type);
-  void answer_command(Response& response, const Request& request, std::string_view path);
+  boost::asio::awaitable<void> answer_command(Response& response, const Request& request, std::string_view path);
+  boost::asio::awaitable<void> answer_with_reply(Response& response, Command command);
   void answer_upgrade(Response& response, const Request& request);
   void begin_upgrade(Response& response, const Request& request, const UpgradeCommand& command);
   boost::asio::awaitable<bool> send(Response& response, bool head_only);
@@ -79,6 +82,7 @@ class Session {
   std::optional<Clock::time_point> writing_since_;
   std::optional<Clock::time_point> expected_since_ = Clock::now();  // a request that is not here, or not whole
   std::shared_ptr<PendingStatus> pending_status_;
+  std::shared_ptr<PendingReply> pending_reply_;
   std::shared_ptr<PendingLines> pending_lines_;
 };
 

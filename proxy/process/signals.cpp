@@ -12,16 +12,48 @@ sigset_t handled_signals() {
   return signals;
 }
 
-void block_signals() {
+InheritedSignals own_signals() {
+  InheritedSignals inherited;
   const sigset_t signals = handled_signals();
-  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+  ::sigprocmask(SIG_SETMASK, &signals, &inherited.blocked);
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    struct sigaction before {};
+    if (::sigaction(signal, nullptr, &before) != 0) continue;
+    // Not only ignored ones: SIGCHLD may have a flag that children are not to be waited for.
+    if (before.sa_handler == SIG_IGN) inherited.ignored.push_back(signal);
+    ::signal(signal, signal == SIGPIPE || signal == SIGXFSZ ? SIG_IGN : SIG_DFL);
+  }
+  return inherited;
 }
 
-void unblock_signals() {
-  const sigset_t signals = handled_signals();
-  ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+void give_back(const InheritedSignals& inherited) {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL);
+  for (const int signal : inherited.ignored) {
+    if (signal != SIGCHLD) ::signal(signal, SIG_IGN);
+  }
+  ::sigprocmask(SIG_SETMASK, &inherited.blocked, nullptr);
+}
+
+namespace {
+
+sigset_t stops() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+StopsEndUs::StopsEndUs() {
+  const sigset_t signals = stops();
+  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+StopsEndUs::~StopsEndUs() {
+  const sigset_t signals = stops();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 handoff::UniqueFd signal_descriptor() {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <iterator>
 #include <limits>
+#include <mutex>
 #include <string_view>
 #include <system_error>
 
@@ -153,6 +154,8 @@ class AccessLog::Writer {
 
   void reopen() {
     if (path_ == "-") return;
+    // Of several at once the last to open the file is the last to replace it.
+    const std::lock_guard lock(reopening_);
     try {
       lines_.replace(open_log(path_));
     } catch (const std::system_error& error) {
@@ -162,6 +165,7 @@ class AccessLog::Writer {
 
  private:
   const std::string path_;
+  std::mutex reopening_;
   LineWriter lines_;
 };
 

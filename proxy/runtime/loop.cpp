@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <exception>
 #include <system_error>
 
 namespace baton::runtime {
@@ -85,14 +86,20 @@ void Loop::call(const std::function<void()>& task) {
   std::mutex mutex;
   std::condition_variable condition;
   bool done = false;
+  std::exception_ptr thrown;
   post([&] {
-    task();
+    try {
+      task();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
     const std::lock_guard lock(mutex);
     done = true;
     condition.notify_one();      // under the lock: the waiter's stack is gone as soon as it sees `done`
   });
   std::unique_lock lock(mutex);
   condition.wait(lock, [&] { return done; });
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 void Loop::stop() {

@@ -47,7 +47,7 @@ class Loop {
 
   // Runs `task` in this thread, soon. From any thread.
   void post(std::function<void()> task);
-  // The same, and waits until it has run. Not from this thread.
+  // The same, and waits until it has run; what it throws is thrown here. Not from this thread.
   void call(const std::function<void()>& task);
 
   // Calls the handler again after the events that are here: others get their turn first.

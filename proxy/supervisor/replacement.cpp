@@ -3,6 +3,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <system_error>
+
 #include "handoff/start.hpp"
 #include "proxy/state/instance_record.hpp"
 
@@ -25,6 +28,7 @@ Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritag
       pid_(started.pid),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       over_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!wake_ || !over_) throw std::system_error(errno, std::generic_category(), "eventfd");
   conversation_ = std::thread([this, channel = std::move(started.channel)]() mutable {
     const handoff::PredecessorTerms terms{.self = {heritage_->generation, ::getpid(), heritage_->version}, .features = {}};
     outcome_ = handoff::hand_over(std::move(channel), *this, terms);

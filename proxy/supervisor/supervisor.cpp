@@ -29,6 +29,8 @@ namespace {
 
 constexpr int first_passed_descriptor = 3;
 
+constexpr int pause_after_failure_ms = 100;
+
 bool is_stop(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
 
 // As many listening sockets come here as workers have.
@@ -93,7 +95,15 @@ void Supervisor::start_first() {
 }
 
 int Supervisor::run() {
-  while (!exit_code_ || !state_.workers.empty()) watch_once();
+  while (!exit_code_ || !state_.workers.empty()) {
+    try {
+      watch_once();
+    } catch (const std::exception& error) {
+      // Everybody's service hangs on this process. What could not be done now may be possible later.
+      log::error("supervisor: {}; it goes on", error.what());
+      ::poll(nullptr, 0, pause_after_failure_ms);
+    }
+  }
   replacement_.reset();
   return *exit_code_;
 }

@@ -59,6 +59,8 @@ class Supervisor {
   void plan_replacement();
   void settle();
   void replace();
+  handoff::Result<void> start_replacement();
+  void give_up_candidate(pid_t pid);
   void replacement_over();
   void replacement_failed(const std::string& why);
   bool somebody_may_become_instance() const;

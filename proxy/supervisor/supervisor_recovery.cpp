@@ -9,6 +9,7 @@
 
 #include "handoff/instance.hpp"
 #include "handoff/meeting_point.hpp"
+#include "handoff/temporary.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/state/instance_record.hpp"
@@ -96,16 +97,37 @@ void Supervisor::settle() {
 
 void Supervisor::replace() {
   replace_at_.reset();
+  const auto replaced = handoff::as_result([this] { return start_replacement(); });
+  if (!replaced) replacement_failed(replaced.error().text);
+}
+
+handoff::Result<void> Supervisor::start_replacement() {
   if (!state_.heritage || !state_.heritage->executable) {
     // Nothing is known of what crashed, so it is a start like the first one.
-    return start_first();
+    start_first();
+    return {};
   }
   auto started = start_again(*state_.heritage, arguments_, state_.door.theirs.get());
-  if (!started) return replacement_failed(started.error().text);
+  if (!started) return std::unexpected(started.error());
   log::info("supervisor: PID {} replaces the one that is gone, baton {}", started->pid, state_.heritage->version);
-  known(started->pid);
+  const pid_t pid = started->pid;
+  known(pid);
   state_.streak.service_begins(now_ms());
-  replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
+  try {
+    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
+  } catch (const std::exception& error) {
+    give_up_candidate(pid);
+    return handoff::fail(handoff::Fault::system, error.what());  // no thread or no descriptor is free
+  }
+  return {};
+}
+
+// It will never be the instance.
+void Supervisor::give_up_candidate(pid_t pid) {
+  Worker* worker = find(pid);
+  if (worker == nullptr || state_.instance == pid) return;
+  ::kill(pid, SIGKILL);
+  worker->leaving = true;
 }
 
 void Supervisor::replacement_over() {
@@ -121,12 +143,9 @@ void Supervisor::replacement_over() {
     }
     return replacement_failed("it is gone");
   }
-  if (Worker* worker = find(over->pid()); worker != nullptr && state_.instance != over->pid()) {
-    ::kill(over->pid(), SIGKILL);
-    worker->leaving = true;                  // never the instance
-  }
+  give_up_candidate(over->pid());
   const auto record = state::decode_instance_record(state_.heritage->application);
-  if (record && !record->pid_file.empty()) handoff::PidFile::discard_temporary(record->pid_file, over->pid());
+  if (record && !record->pid_file.empty()) handoff::discard_temporaries_beside(record->pid_file, over->pid());
   const bool is_settled = state_.instance != 0 || state_.is_stopping() || replace_at_;
   if (!is_settled) replacement_failed(outcome.reason);
 }
@@ -149,7 +168,10 @@ void Supervisor::remove_what_it_left() {
   handoff::Result<handoff::InstanceLock> lock = handoff::InstanceLock::on_memory();
   if (!record->handoff_socket.empty()) lock = handoff::InstanceLock::on_file(record->handoff_socket + ".lock");
   if (!lock || !lock->try_take()) return;
-  if (!record->pid_file.empty()) handoff::PidFile::remove_if_it_names(record->pid_file, ::getpid());
+  if (!record->pid_file.empty()) {
+    handoff::PidFile::remove_if_it_names(record->pid_file, ::getpid());
+    handoff::discard_temporaries_beside(record->pid_file);
+  }
   for (const handoff::InheritedSocket& socket : state_.heritage->sockets) {
     if (socket.name == "@handoff") {
       handoff::UniqueFd copy(::fcntl(socket.descriptor.get(), F_DUPFD_CLOEXEC, 3));

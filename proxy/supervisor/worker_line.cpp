@@ -96,7 +96,7 @@ void WorkerLine::send_all() {
     queue_.pop_front();
     sending_ = true;
     lock.unlock();
-    const auto sent = send(message);
+    const auto sent = handoff::as_result([&] { return send(message); });
     if (!sent && sent.error().fault != handoff::Fault::closed) log::error("the supervisor cannot be told: {}", sent.error().text);
     lock.lock();
     sending_ = false;

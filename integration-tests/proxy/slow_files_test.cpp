@@ -1,0 +1,235 @@
+// Files and names that take long, for a reload or at the start: the main thread goes on meanwhile. A FIFO is as slow as
+// the test likes: whoever reads it waits until somebody writes.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "harness/aftermath.hpp"
+#include "harness/certificates.hpp"
+#include "harness/log_lines.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool can_preload = false;
+#else
+constexpr bool can_preload = true;
+#endif
+
+// Takes the place of a file, in one step.
+class SlowFile {
+ public:
+  explicit SlowFile(const std::string& path) {
+    const std::string beside = path + ".fifo";
+    if (::mkfifo(beside.c_str(), 0644) != 0) throw Failure("no FIFO " + beside);
+    std::filesystem::rename(beside, path);
+    path_ = path;
+  }
+  // Somebody reads it, and waits.
+  void await_reader() {
+    await(
+        [this] {
+          writer_ = Fd(::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+          return static_cast<bool>(writer_);
+        },
+        "somebody to read " + path_);
+  }
+  void answer(const std::string& content) {
+    if (::write(writer_.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+      throw Failure("nobody reads " + path_);
+    writer_.close();
+  }
+
+ private:
+  std::string path_;
+  Fd writer_;
+};
+
+class SlowReload : public testing::Test {
+ protected:
+  static Settings settings(const Origin& origin, const TempDir& logs) {
+    Settings settings(origin.address());
+    settings.own_binary = true;
+    settings.log = "access: { path: " + logs / "access.log" + " }";
+    return settings;
+  }
+  // A reload that waits for its file, which then is another one with `next` in it.
+  void begin_reload(const std::string& next) {
+    SlowFile file(baton.config_path());
+    baton.signal(SIGHUP);
+    file.await_reader();
+    slow.emplace(std::move(file));
+    replace_file(baton.config_path(), next);
+  }
+  std::string with(const std::string& more) const { return good + more; }
+  std::string ctl_path() const { return "unix:" + baton.directory() / "admin.sock"; }
+  Command ctl(const std::string& word) const { return {{baton_binary(), "ctl", word, "--admin", ctl_path()}}; }
+  void expect_all_goes_on() {
+    EXPECT_EQ(baton.readyz(), 200);
+    EXPECT_EQ(baton.number("generation"), 1);
+    EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+    baton.signal(SIGUSR1);
+    baton.await_log(log_lines::logs_reopened);
+    EXPECT_EQ(run(ctl("drain")).code, 0);
+    EXPECT_EQ(baton.readyz(), 503);
+    EXPECT_EQ(run({{baton_binary(), "ctl", "drain", "--undo", "--admin", ctl_path()}}).code, 0);
+  }
+  std::size_t reloads() const { return baton.count_log_lines(log_lines::reload_done); }
+
+  const Origin origin;
+  const TempDir logs;
+  Baton baton{settings(origin, logs)};
+  const std::string good = read_file(baton.config_path());
+  Client client = baton.connect();
+  std::optional<SlowFile> slow;
+};
+
+TEST_F(SlowReload, KeepsNobodyWaiting) {
+  begin_reload(good);
+  expect_all_goes_on();
+  EXPECT_EQ(reloads(), 0u);
+  slow->answer(with("limits: { requests_per_connection: 100 }\n"));
+  baton.await_log(log_lines::reload_done);
+  EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
+}
+
+// The file may have changed after it was read.
+TEST_F(SlowReload, IsFollowedByAnotherIfSomebodyAsksMeanwhile) {
+  begin_reload(with("limits: { requests_per_connection: 3 }\n"));
+  baton.signal(SIGHUP);
+  Process asking(ctl("reload"));
+  baton.signal(SIGUSR1);
+  baton.await_log(log_lines::logs_reopened);
+  slow->answer(good);
+  baton.await_log(log_lines::reload_done);
+  baton.await_log(log_lines::reload_done);
+  EXPECT_EQ(asking.await_exit(), (Ended{0, 0})) << asking.err();
+  for (int i = 0; i < 2; ++i) EXPECT_NE(client.get("/bytes/3").field("Connection"), "close");
+  EXPECT_EQ(client.get("/bytes/3").field("Connection"), "close") << "as the second one says";
+}
+
+TEST_F(SlowReload, OnCommandIsAnsweredAtItsEnd) {
+  SlowFile file(baton.config_path());
+  Process asking(ctl("reload"));
+  file.await_reader();
+  expect_all_goes_on();
+  EXPECT_TRUE(is_alive(asking.pid()));
+  file.answer("no configuration\n");
+  EXPECT_EQ(asking.await_exit(), (Ended{1, 0}));
+  asking.await_end_of_output();
+  EXPECT_NE(asking.err().find("baton.yaml:1"), std::string::npos) << asking.err();
+  baton.await_log(log_lines::reload_failed);
+}
+
+TEST_F(SlowReload, GivesWayToAnUpgrade) {
+  client.get("/bytes/1");
+  SlowFile file(baton.config_path());
+  Process asking(ctl("reload"));
+  file.await_reader();
+  replace_file(baton.config_path(), with("limits: { requests_per_connection: 2 }\n"));
+  baton.upgrade();
+  EXPECT_EQ(asking.await_exit(), (Ended{1, 0}));
+  asking.await_end_of_output();
+  EXPECT_NE(asking.err().find("an upgrade has begun"), std::string::npos) << asking.err();
+  EXPECT_EQ(client.get("/bytes/2").field("Connection"), "close") << "the successor reads the file anew";
+  EXPECT_EQ(reloads(), 0u);
+  expect_one_instance(baton);
+}
+
+TEST_F(SlowReload, ComesAfterAnUpgradeThatFails) {
+  begin_reload(with("limits: { requests_per_connection: 1 }\n"));
+  replace_file(baton.binary_path(), "#!/bin/false\n", true);
+  baton.failed_upgrade();
+  baton.await_log(log_lines::reload_done);
+  EXPECT_EQ(client.get("/bytes/2").field("Connection"), "close");
+}
+
+TEST_F(SlowReload, HoldsNoStopUp) {
+  SlowFile file(baton.config_path());
+  Process asking(ctl("reload"));
+  file.await_reader();
+  baton.signal(SIGTERM);
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+  EXPECT_EQ(paths_of_an_instance(baton), std::vector<std::string>{});
+  EXPECT_EQ(asking.await_exit(), (Ended{1, 0}));
+  asking.await_end_of_output();
+  EXPECT_NE(asking.err().find("this process is stopping"), std::string::npos) << asking.err();
+}
+
+TEST(SlowStart, IsEndedByAStop) {
+  const TempDir directory;
+  const std::string path = directory / "baton.yaml";
+  SlowFile file(path);
+  Process starting(Command{{baton_binary(), "run", "-c", path}});
+  file.await_reader();
+  starting.signal(SIGTERM);
+  EXPECT_EQ(starting.await_exit(), (Ended{-1, SIGTERM}));
+}
+
+// A thread of its own waits for a file to be opened.
+bool opens_in_background(pid_t pid) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    const bool is_ours = read_file(task.path() / "comm") == "background\n";
+    if (is_ours && read_file(task.path() / "syscall").starts_with(std::to_string(SYS_openat) + " ")) return true;
+  }
+  return false;
+}
+
+TEST(SlowCertificates, KeepNobodyWaitingWhereTheyAreWatched) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can see what a thread waits for";
+  const TempDir files;
+  Authority authority(files);
+  const Certificate certificate = authority.issue({"localhost"});
+  const Origin origin;
+  Settings settings(origin.address());
+  settings.tls = "certificates: [ " + certificate.yaml() + " ]";
+  settings.more = "watch: true\n";
+  Baton baton(settings);
+  SlowFile file(certificate.cert);
+  await([&] { return opens_in_background(baton.pid()); }, "the certificate to be read");
+  EXPECT_EQ(baton.readyz(), 200);
+  baton.signal(SIGUSR1);
+  baton.await_log(log_lines::logs_reopened);
+  EXPECT_TRUE(opens_in_background(baton.pid()));
+  file.await_reader();
+  file.answer("");
+  baton.await_log(std::regex("certificates have changed and cannot be used"));
+  EXPECT_EQ(baton.readyz(), 200);
+}
+
+// Names take long in the same way.
+TEST(SlowNames, KeepNobodyWaiting) {
+  if (!can_preload) GTEST_SKIP() << "a sanitizer wants to be loaded first";
+  const Origin origin;
+  const TempDir directory;
+  const std::string fifo = directory / "resolver";
+  SlowFile resolver(fifo);
+  Settings settings(origin.address());
+  settings.shell = std::string("export LD_PRELOAD=" SLOW_NAMES " SLOW_NAMES=") + fifo;
+  Baton baton(settings);
+  Client client = baton.connect();
+  const std::string address = origin.address().text();
+  std::string yaml = read_file(baton.config_path());
+  yaml.replace(yaml.find(address), address.size(), "slow.test:" + std::to_string(origin.address().port));
+  replace_file(baton.config_path(), yaml);
+  baton.signal(SIGHUP);
+  resolver.await_reader();
+  EXPECT_EQ(baton.readyz(), 200);
+  EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+  baton.signal(SIGUSR1);
+  baton.await_log(log_lines::logs_reopened);
+  resolver.answer("x");
+  baton.await_log(log_lines::reload_done);
+  EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
+}
+
+}  // namespace
+}  // namespace baton::harness
