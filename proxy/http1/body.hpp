@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "proxy/http1/sender.hpp"
 #include "proxy/state/framing.hpp"
 
 namespace baton::http1 {
@@ -17,10 +18,6 @@ enum class BodyStatus {
   trailers,    // the next byte belongs to the trailer section, which the caller reads as a whole (find_trailers_end)
   malformed,   // the next byte cannot stand here; `bytes` says how many before it were good
 };
-
-// From a client nothing is accepted that the grammar of chunks does not allow; from a server also blanks after a
-// chunk's size, which some send, and any chunk extension.
-enum class Sender { client, server };
 
 // A run of bytes at the front of the input that are of one kind.
 struct BodyPiece {

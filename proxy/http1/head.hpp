@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/http1/sender.hpp"
+
 namespace baton::http1 {
 
 // The fields whose meaning we need; all others are `other` and pass as they came. The last three are kinds of names.
@@ -88,7 +90,6 @@ HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, Req
 HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head);
 
 // The trailer section of a chunked body, its empty line included: fields only, as strict as in a head of that sender.
-enum class Sender : std::uint8_t { client, server };
 HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, Sender from, std::vector<Field>& fields);
 
 }  // namespace baton::http1
