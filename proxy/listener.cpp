@@ -41,8 +41,9 @@ bool is_abandoned(const state::SocketAddress& address) {
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0 && errno == ECONNREFUSED;
 }
 
-// `:port` means every address of both families; without IPv6 in the kernel, of one.
-std::vector<state::SocketAddress> addresses_of(const config::Address& address) {
+}  // namespace
+
+std::vector<state::SocketAddress> listening_addresses(const config::Address& address) {
   if (!address.host.empty() || !address.unix_path.empty()) return look_up(address);
   std::vector<state::SocketAddress> both(1);
   both[0].family = state::Family::ipv4;
@@ -53,8 +54,6 @@ std::vector<state::SocketAddress> addresses_of(const config::Address& address) {
   }
   return both;
 }
-
-}  // namespace
 
 handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode) {
   sockaddr_storage storage;
@@ -101,7 +100,7 @@ void bind_each(const config::Config& config, std::vector<handoff::InheritedSocke
                const std::vector<std::string>& lent, std::vector<BoundSocket>& sockets) {
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
-      for (const state::SocketAddress& address : addresses_of(bind)) {
+      for (const state::SocketAddress& address : listening_addresses(bind)) {
         const auto found = std::find_if(inherited.begin(), inherited.end(), [&](const auto& socket) {
           return socket.descriptor && !socket.name.starts_with('@') && socket.address == address.text();
         });

@@ -59,7 +59,7 @@ std::expected<std::string, std::string> Server::reload() {
   if (!loaded) return failed(loaded.error());
   if (const std::string keys = unchangeable(settings_->config, loaded->config); !keys.empty()) {
     return failed("a reload cannot change " + keys +
-                  "; an upgrade (SIGUSR2) can change workers, and stop and start the paths");
+                  "; an upgrade (SIGUSR2) can change workers and addresses of admin.bind, only stop and start the paths");
   }
   try {
     auto settings = make_settings(std::move(loaded->config), settings_->ticket_keys);

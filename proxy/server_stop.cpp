@@ -78,8 +78,8 @@ void Server::watch_drain() {
 // Somebody may be waiting for the report of the upgrade that ends us, and a supervisor that has not heard of it yet may
 // send us what is meant for the instance.
 void Server::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
-  if (admin_) admin_->pause();
-  const bool is_needed = (admin_ && admin_->is_answering()) || heir_ != 0;
+  admin_.pause();
+  const bool is_needed = admin_.is_answering() || heir_ != 0;
   if (!is_needed || std::chrono::steady_clock::now() >= deadline) {
     if (heir_ != 0) heir_is_known();
     return exit_with(exit_code_);
