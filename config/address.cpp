@@ -23,6 +23,10 @@ bool is_host_character(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
 }
 
+bool is_port(std::string_view text) {
+  return parse_count(text, {.least = 1, .most = 65535}).has_value();
+}
+
 bool is_v4(const std::string& host) {
   in_addr address{};
   return inet_pton(AF_INET, host.c_str(), &address) == 1;
@@ -85,6 +89,57 @@ Parsed<std::string> socket_path(std::string_view path, std::size_t bytes_max) {
   return std::string(path);
 }
 
+// An address as it is written, or what is wrong with it.
+Parsed<Address> parse_written(std::string_view text) {
+  if (text.starts_with(unix_prefix)) return parse_unix(text.substr(unix_prefix.size()));
+  if (text.empty()) return std::unexpected(std::string("an address is missing"));
+  if (text.find("://") != std::string_view::npos) return std::unexpected(quote(text) + " must be an address, not a URL");
+  if (text.find('/') != std::string_view::npos) return std::unexpected(quote(text) + " is no address");
+  if (is_port(text)) return std::unexpected(quote(text) + " is only a port");
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.ends_with(']')) return std::unexpected(quote(text) + " has no port");
+  auto host = parse_host(text, text.substr(0, colon));
+  if (!host) return std::unexpected(host.error());
+  const auto port = parse_count(text.substr(colon + 1), {.least = 1, .most = 65535});
+  if (!port) return std::unexpected("the port " + port.error());
+  return Address{.host = *std::move(host), .port = static_cast<std::uint16_t>(*port), .unix_path = {}};
+}
+
+// `http://host/` is the address `host:80`; a path cannot be part of one.
+std::string without_scheme(std::string_view url) {
+  const std::size_t scheme_bytes = url.find("://");
+  std::string_view rest = url.substr(scheme_bytes + 3);
+  rest = rest.substr(0, rest.find('/'));
+  const bool has_port = rest.rfind(':') != std::string_view::npos && !rest.ends_with(']');
+  const std::string_view scheme = url.substr(0, scheme_bytes);
+  const bool is_tls = scheme == "https" || scheme == "wss";
+  return std::string(rest) + (has_port ? "" : is_tls ? ":443" : ":80");
+}
+
+// What to write instead of an address that is none: the nearest one, or the forms that there are. Nothing is offered
+// that would be refused in its turn.
+std::string what_was_meant(std::string_view text, AddressUse use) {
+  const bool listens = use == AddressUse::listen;
+  const auto offer = [use](const std::string& meant) {
+    return parse_address(meant, use) ? fmt::format("`{}`", meant) : std::string();
+  };
+  if (is_port(text)) {
+    return listens ? fmt::format("`\":{0}\"`, or `127.0.0.1:{0}` for this machine alone", text)
+                   : fmt::format("`127.0.0.1:{}` for this machine", text);
+  }
+  std::string meant;
+  if (text.starts_with('/')) meant = offer("unix:" + std::string(text));
+  if (text.find("://") != std::string_view::npos) meant = offer(without_scheme(text));
+  if (text.starts_with("*:")) meant = offer((listens ? "" : "127.0.0.1") + std::string(text.substr(1)));
+  const bool lacks_port = text.find(':') == std::string_view::npos || text.ends_with(']');
+  if (meant.empty() && lacks_port && !text.empty()) meant = offer(std::string(text) + ":8080");
+  if (!meant.empty()) return meant;
+  // Otherwise the form is known, and what is wrong in it has been said.
+  const bool is_form_unknown = lacks_port || text.find("//") != std::string_view::npos;
+  if (!is_form_unknown || text.starts_with(unix_prefix)) return {};
+  return listens ? "host:port, [v6]:port, :port or unix:/path" : "host:port, [v6]:port or unix:/path";
+}
+
 }  // namespace
 
 Parsed<std::string> parse_host_name(std::string_view text) {
@@ -105,25 +160,17 @@ Parsed<std::string> parse_handoff_path(std::string_view path) {
   return socket_path(path, handoff_path_bytes_max);
 }
 
-Parsed<Address> parse_address(std::string_view text) {
-  if (text.starts_with(unix_prefix)) return parse_unix(text.substr(unix_prefix.size()));
-  constexpr std::string_view forms = "write host:port, [v6]:port, :port or unix:/path";
-  if (text.empty()) return std::unexpected(fmt::format("an address is missing; {}", forms));
-  if (text.find("://") != std::string_view::npos) {
-    return std::unexpected(fmt::format("{} must be an address, not a URL; {}", quote(text), forms));
+Parsed<Address> parse_address(std::string_view text, AddressUse use) {
+  auto address = parse_written(text);
+  if (!address) {
+    const std::string meant = what_was_meant(text, use);
+    return std::unexpected(address.error() + (meant.empty() ? "" : "; write " + meant));
   }
-  if (text.find('/') != std::string_view::npos) {
-    return std::unexpected(fmt::format("{} is no address; {}", quote(text), forms));
+  if (use == AddressUse::connect && address->unix_path.empty() && address->host.empty()) {
+    return std::unexpected(fmt::format("{} names no host to connect to; write `127.0.0.1{}` for this machine",
+                                       quote(text), text));
   }
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || text.ends_with(']')) {
-    return std::unexpected(fmt::format("{} has no port; {}", quote(text), forms));
-  }
-  auto host = parse_host(text, text.substr(0, colon));
-  if (!host) return std::unexpected(host.error());
-  const auto port = parse_count(text.substr(colon + 1), {.least = 1, .most = 65535});
-  if (!port) return std::unexpected("the port " + port.error());
-  return Address{.host = *std::move(host), .port = static_cast<std::uint16_t>(*port)};
+  return address;
 }
 
 }  // namespace baton::config

@@ -15,8 +15,11 @@ inline constexpr std::size_t unix_path_bytes_max = 107;
 inline constexpr std::size_t handoff_path_bytes_max = 4000;
 inline constexpr std::size_t handoff_name_bytes_max = 80;
 
+// What an address is for. `:port` can be listened on, and names no host to connect to.
+enum class AddressUse { listen, connect };
+
 // `host:port`, `[v6]:port`, `:port` or `unix:/path`. Looks at the form only, nothing is resolved.
-Parsed<Address> parse_address(std::string_view text);
+Parsed<Address> parse_address(std::string_view text, AddressUse use = AddressUse::listen);
 
 // The name of a host in DNS, which an IP address is not.
 Parsed<std::string> parse_host_name(std::string_view text);

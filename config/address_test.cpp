@@ -62,7 +62,19 @@ TEST(Addresses, RefusesWhatIsNone) {
 
 TEST(Addresses, SaysWhatToWriteInstead) {
   EXPECT_EQ(parse_address("::1:80").error(), "`::1:80`: an IPv6 address must stand in brackets, as in [::1]:8080");
-  EXPECT_EQ(parse_address("8080").error(), "`8080` has no port; write host:port, [v6]:port, :port or unix:/path");
+  const auto listen = [](const char* text) { return parse_address(text, AddressUse::listen).error(); };
+  const auto connect = [](const char* text) { return parse_address(text, AddressUse::connect).error(); };
+  EXPECT_EQ(listen("8080"), "`8080` is only a port; write `\":8080\"`, or `127.0.0.1:8080` for this machine alone");
+  EXPECT_EQ(connect("8080"), "`8080` is only a port; write `127.0.0.1:8080` for this machine");
+  EXPECT_EQ(listen("*:80"), "`*` is neither a host name nor an IPv4 address; write `:80`");
+  EXPECT_EQ(connect(":80"), "`:80` names no host to connect to; write `127.0.0.1:80` for this machine");
+  EXPECT_EQ(listen("localhost"), "`localhost` has no port; write `localhost:8080`");
+  EXPECT_EQ(listen("[::1]"), "`[::1]` has no port; write `[::1]:8080`");
+  EXPECT_EQ(connect("a b"), "`a b` has no port; write host:port, [v6]:port or unix:/path");
+  EXPECT_EQ(connect("http://app.internal/"), "`http://app.internal/` must be an address, not a URL; write `app.internal:80`");
+  EXPECT_EQ(connect("https://10.0.0.1:8443/x"), "`https://10.0.0.1:8443/x` must be an address, not a URL; write `10.0.0.1:8443`");
+  EXPECT_EQ(listen("/run/app.sock"), "`/run/app.sock` is no address; write `unix:/run/app.sock`");
+  EXPECT_EQ(listen(""), "an address is missing; write host:port, [v6]:port, :port or unix:/path");
   EXPECT_EQ(parse_address("a:70000").error(), "the port `70000` must be from 1 to 65535");
   EXPECT_EQ(parse_address("unix:app.sock").error(), "the path of a Unix socket must be absolute, not `app.sock`");
 }

@@ -34,7 +34,12 @@ struct Address {
   std::string host;  // empty for `:port`: every address of both families
   std::uint16_t port = 0;
   std::string unix_path;  // not empty: a Unix socket, and host and port mean nothing
-  bool operator==(const Address&) const = default;
+  Position where = {};
+
+  // The same address wherever it was written.
+  bool operator==(const Address& other) const {
+    return host == other.host && port == other.port && unix_path == other.unix_path;
+  }
 
   // As the operator would write it: the name of the address in logs, errors and the handover.
   std::string text() const;
@@ -163,6 +168,14 @@ struct Log {
 // Fields of requests whose names have an underscore: many applications take it for a hyphen.
 enum class Underscores { drop, pass };
 
+// Where paths stood that are kept as plain texts. Configurations are equal wherever that was.
+struct Places {
+  Position handoff_socket;
+  Position pid_file;
+  Position access_log;
+  bool operator==(const Places&) const { return true; }
+};
+
 struct Config {
   std::vector<Listener> listeners;  // at least one
   std::vector<Upstream> upstreams;  // at least one
@@ -172,12 +185,13 @@ struct Config {
   Timeouts timeouts;
   Limits limits;
   Handoff handoff;
-  std::optional<Address> admin;         // nothing: unix:<runtime directory>/admin.sock
+  std::vector<std::optional<Address>> admin{std::nullopt};  // nothing: unix:<runtime directory>/admin.sock
   std::optional<std::string> pid_file;  // nothing: <runtime directory>/baton.pid
   std::optional<unsigned> workers;      // nothing: auto, one for each CPU we may use
   Log log;
   Underscores underscores = Underscores::drop;
   bool watch = false;  // certificates are loaded anew when their files change
+  Places places;
   bool operator==(const Config&) const = default;
 
   const Upstream* find_upstream(const std::string& name) const;

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "config/claims.hpp"
+#include "config/foreign.hpp"
 #include "config/reader.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
@@ -29,8 +30,9 @@ const Node* find(const Node& root, std::string_view section, std::string_view ke
 std::vector<Claim> all_claims(const Reader& reader, const Node& root, const Draft& draft) {
   std::vector<Claim> claims;
   for (const ListenerDraft& listener : draft.listeners) std::ranges::copy(listener.claims, std::back_inserter(claims));
-  const Node* admin = find(root, "admin", "bind");
-  if (admin && draft.config.admin) claims.push_back({*draft.config.admin, reader.position(*admin), "`admin`"});
+  for (const auto& admin : draft.config.admin) {
+    if (admin) claims.push_back({*admin, admin->where, "`admin`"});
+  }
   const Node* socket = find(root, "handoff", "socket");
   if (socket && draft.config.handoff.socket) {
     claims.push_back({{.unix_path = *draft.config.handoff.socket}, reader.position(*socket), "`handoff.socket`"});
@@ -121,6 +123,15 @@ void check_limits(Reader& reader, const Node& root, Limits& limits) {
                                       size_text(limits.head_bytes)));
 }
 
+// Where the paths stand that somebody may have to be told of.
+Places places_of(const Reader& reader, const Node& root) {
+  const auto place = [&](const Node* node) { return node ? reader.position(*node) : Position{}; };
+  const Node* access = find(root, "log", "access");
+  return {.handoff_socket = place(find(root, "handoff", "socket")),
+          .pid_file = place(root.find("pid_file")),
+          .access_log = place(access ? access->find("path") : nullptr)};
+}
+
 Config finished(Draft draft) {
   for (ListenerDraft& one : draft.listeners) draft.config.listeners.push_back(std::move(one.listener));
   return std::move(draft.config);
@@ -130,6 +141,12 @@ Problems refused_whole(const std::string& name, std::string message) {
   Problems problems;
   problems.push_back({{.file = name}, std::move(message)});
   return problems;
+}
+
+// Of another program's file everything is wrong, and one thing says so.
+Problems explained(std::string_view text, const std::string& name, Problems problems) {
+  auto foreign = recognise(text, name);
+  return foreign ? Problems{*std::move(foreign)} : std::move(problems);
 }
 
 std::expected<std::string, std::string> read_file(const std::string& path) {
@@ -165,7 +182,7 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
                                          std::size_t bytes_max) {
   if (yaml.size() > bytes_max) return refused_whole(name, "is larger than 1 MiB, which is no configuration");
   Tree tree = parse_tree(yaml, name);
-  if (!tree.root) return std::move(tree.problems);
+  if (!tree.root) return explained(yaml, name, std::move(tree.problems));
   Reader reader(name, environment);
   Draft draft = read_draft(reader, *tree.root);
   check_claims(reader, *tree.root, draft);
@@ -175,6 +192,7 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
   check_limits(reader, *tree.root, draft.config.limits);
   Problems problems = std::move(tree.problems);
   std::ranges::move(reader.take_problems(), std::back_inserter(problems));
+  draft.config.places = places_of(reader, *tree.root);
   if (problems.empty()) {
     Config config = finished(std::move(draft));
     if (print(config).size() <= written_bytes_max) return config;
@@ -183,7 +201,7 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
   std::ranges::sort(problems, {}, [](const Problem& problem) {
     return std::tie(problem.where.line, problem.where.column, problem.message);
   });
-  return problems;
+  return explained(yaml, name, std::move(problems));
 }
 
 }  // namespace baton::config

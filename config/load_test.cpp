@@ -37,7 +37,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
                                        seconds(7), seconds(10), seconds(11), seconds(8), seconds(9), seconds(0)}));
   EXPECT_EQ(config.limits, (Limits{16 * 1024, 4 * 1024, 10, 1 << 30, 7, 500, 4096}));
   EXPECT_EQ(config.handoff, (Handoff{"/run/h.sock", seconds(1), seconds(2), seconds(0), seconds(4), seconds(5)}));
-  EXPECT_EQ(config.admin, (Address{.unix_path = "/run/a.sock"}));
+  EXPECT_EQ(config.admin, (std::vector<std::optional<Address>>{Address{.unix_path = "/run/a.sock"}}));
   EXPECT_EQ(config.pid_file, "/run/b.pid");
   EXPECT_EQ(config.workers, 3u);
   EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{"-", AccessFormat::json}}));
@@ -54,6 +54,29 @@ TEST(Load, AListenerBindsOneAddressOrAList) {
   EXPECT_EQ(config.listeners[0].bind, (std::vector<Address>{{.port = 80}, {.host = "::1", .port = 81}}));
   EXPECT_EQ(config.listeners[1].bind, (std::vector<Address>{{.unix_path = "/b"}}));
   EXPECT_EQ(config.upstreams[0].servers, (std::vector<Server>{{{.unix_path = "/app"}, 256}}));
+}
+
+TEST(Load, AdminBindsOneAddressOrAList) {
+  using Addresses = std::vector<std::optional<Address>>;
+  const auto admin = [](const std::string& bind) { return config_of(minimal + "admin: { bind: " + bind + " }\n").admin; };
+  EXPECT_EQ(config_of(minimal).admin, Addresses{std::nullopt});
+  EXPECT_EQ(admin("auto"), Addresses{std::nullopt});
+  EXPECT_EQ(admin("unix:/a"), Addresses{Address{.unix_path = "/a"}});
+  EXPECT_EQ(admin("[ unix:/a, \"127.0.0.1:9901\" ]"),
+            (Addresses{Address{.unix_path = "/a"}, Address{.host = "127.0.0.1", .port = 9901}}));
+  EXPECT_EQ(admin("[ auto, \":9901\" ]"), (Addresses{std::nullopt, Address{.port = 9901}}));
+}
+
+TEST(Load, AnAddressAndAPathKnowWhereTheyStood) {
+  const Config config = config_of(minimal + "admin: { bind: [ auto, unix:/a ] }\nhandoff: { socket: /h }\npid_file: /p\n"
+                                            "log: { access: { path: /a } }\n");
+  EXPECT_EQ(config.listeners[0].bind[0].where, (Position{"f", 4, 11}));
+  EXPECT_EQ(config.upstreams[0].servers[0].address.where, (Position{"f", 7, 27}));
+  EXPECT_EQ(config.admin[1]->where, (Position{"f", 8, 24}));
+  EXPECT_EQ(config.places.handoff_socket, (Position{"f", 9, 20}));
+  EXPECT_EQ(config.places.pid_file, (Position{"f", 10, 11}));
+  EXPECT_EQ(config.places.access_log, (Position{"f", 11, 24}));
+  EXPECT_EQ(config_of(minimal).places.pid_file, Position{});
 }
 
 TEST(Load, AListenerKnowsWhereItStood) {

@@ -41,6 +41,15 @@ std::string bind_text(const std::vector<Address>& addresses) {
   return list_of(texts);
 }
 
+// One stands alone, as every version reads it.
+std::string admin_text(const std::vector<std::optional<Address>>& addresses) {
+  std::string texts;
+  for (const auto& address : addresses) {
+    texts += (texts.empty() ? "" : ", ") + (address ? in_quotes(address->text()) : "auto");
+  }
+  return addresses.size() == 1 ? texts : "[" + texts + "]";
+}
+
 std::string certificate_text(const Certificate& certificate) {
   return fmt::format("{{ cert: {}, key: {} }}", in_quotes(certificate.cert.path), in_quotes(certificate.key.path));
 }
@@ -164,7 +173,7 @@ std::string print(const Config& config) {
   print_limits(out, config.limits);
   print_handoff(out, config.handoff);
   out.line(0, "admin:");
-  out.line(1, "bind: {}", config.admin ? in_quotes(config.admin->text()) : "auto");
+  out.line(1, "bind: {}", admin_text(config.admin));
   out.line(0, "pid_file: {}", or_auto(config.pid_file));
   out.line(0, "workers: {}", or_auto(config.workers));
   print_log(out, config.log);

@@ -33,7 +33,7 @@ Config unusual() {
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024};
   config.handoff = {"/run/h$$.sock", ms(1), ms(2), ms(0), ms(4)};
-  config.admin = {.host = "fe80::1%eth0", .port = 9901};
+  config.admin = {Address{.host = "fe80::1%eth0", .port = 9901}, std::nullopt, Address{.unix_path = "/run/$a"}};
   config.pid_file = "/run/'b'.pid # no comment";
   config.workers = 256;
   config.log = {LogLevel::debug, AccessLog{"access: {log}", AccessFormat::json}};

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/environment.hpp"
+#include "config/mistakes.hpp"
 #include "config/suggest.hpp"
 #include "config/text.hpp"
 
@@ -18,6 +21,10 @@ std::string joined(std::span<const std::string_view> words) {
   return result;
 }
 
+std::string missing_in(std::string_view text, std::span<const std::string_view> known) {
+  return missing_in_key(text, [&](std::string_view word) { return std::ranges::find(known, word) != known.end(); });
+}
+
 }  // namespace
 
 void Reader::refuse(const Node& node, const std::string& message) {
@@ -25,6 +32,9 @@ void Reader::refuse(const Node& node, const std::string& message) {
 }
 
 void Reader::refuse_unknown_key(const Entry& entry, std::string_view place, std::span<const std::string_view> known) {
+  if (std::string missing = missing_in(entry.key, known); !missing.empty()) {
+    return report({file_, entry.line, entry.column}, std::move(missing));
+  }
   report({file_, entry.line, entry.column}, fmt::format("unknown key {} {}{} (expected: {})", quote(entry.key), place,
                                                         did_you_mean(entry.key, known), joined(known)));
 }
@@ -39,15 +49,25 @@ void Reader::refuse_unsupported_value(const Node& node, std::string_view value) 
 }
 
 void Reader::refuse_missing_key(const Node& node, std::string_view place, std::string_view key) {
-  report(position(node), fmt::format("`{}` is missing {}", key, place));
+  report(position(node), fmt::format("`{}` is missing {}{}", key, place, key == "version" ? "; write `version: 1`" : ""));
 }
 
-const Node::Map* Reader::map(const Node& node) {
+const Node::Map* as_map(const Node& node) {
   static const Node::Map empty;
   if (std::holds_alternative<std::monostate>(node.value)) return &empty;
-  const auto* map = std::get_if<Node::Map>(&node.value);
-  if (!map) refuse(node, "expected keys with values");
-  return map;
+  return std::get_if<Node::Map>(&node.value);
+}
+
+// A text that begins with one of the keys lacks what YAML wants between a key and its value.
+void Reader::refuse_no_map(const Node& node, std::span<const std::string_view> known, const std::string& meant) {
+  if (const auto* text = std::get_if<std::string>(&node.value)) {
+    if (const std::string missing = missing_in(*text, known); !missing.empty()) return refuse(node, missing);
+    if (!meant.empty()) return refuse(node, fmt::format("expected keys with values, as in `{}`", meant));
+  } else if (const auto* list = std::get_if<Node::List>(&node.value); list && !list->empty() &&
+             std::holds_alternative<Node::Map>(list->front().value)) {
+    return refuse(node, "expected keys with values, not a list of them: leave out the `-`");
+  }
+  refuse(node, fmt::format("expected keys with values (keys: {})", joined(known)));
 }
 
 std::optional<std::span<const Node>> Reader::list(const Node& node, std::string_view example) {
@@ -97,9 +117,13 @@ std::optional<File> Reader::file_at(const Node& node, const std::optional<std::s
   return std::nullopt;
 }
 
-std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std::string_view> words) {
+std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std::string_view> words, std::string_view later) {
   const auto word = text(node);
   if (!word) return std::nullopt;
+  if (!later.empty() && *word == later) {
+    refuse_unsupported_value(node, later);
+    return std::nullopt;
+  }
   const auto found = std::ranges::find(words, *word);
   if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
   refuse(node,

@@ -14,6 +14,9 @@
 
 namespace baton::config {
 
+// nullptr: it is something else. An absent value is an empty mapping.
+const Node::Map* as_map(const Node& node);
+
 class Reader {
  public:
   Reader(std::string file, Environment environment) : file_(std::move(file)), environment_(environment) {}
@@ -42,8 +45,10 @@ class Reader {
   void refuse_unsupported_value(const Node& node, std::string_view value);
   void refuse_missing_key(const Node& node, std::string_view place, std::string_view key);
 
-  // Nothing means that the node is something else, which is then a problem. An absent value is an empty mapping.
-  const Node::Map* map(const Node& node);
+  // `meant` is the mapping that was probably meant; empty: nobody knows.
+  void refuse_no_map(const Node& node, std::span<const std::string_view> known, const std::string& meant);
+
+  // Nothing means that the node is something else, which is then a problem.
   std::optional<std::span<const Node>> list(const Node& node, std::string_view example);
   // What is no list is a list of one.
   std::span<const Node> one_or_list(const Node& node);
@@ -57,9 +62,9 @@ class Reader {
   std::optional<File> file(const Node& node) { return file_at(node, text(node)); }
   std::optional<File> file_unless_auto(const Node& node) { return file_at(node, text_unless_auto(node)); }
 
-  // One of the words of a table.
+  // One of the words of a table. `later` is one of a later version: refused as that, and never offered.
   template <class Value, std::size_t size>
-  std::optional<Value> choice(const Node& node, const Name<Value> (&names)[size]);
+  std::optional<Value> choice(const Node& node, const Name<Value> (&names)[size], std::string_view later = {});
 
   // Puts a parsed value where it belongs, or reports why there is none.
   template <class To, class From>
@@ -76,7 +81,7 @@ class Reader {
 
  private:
   std::optional<File> file_at(const Node& node, const std::optional<std::string>& path);
-  std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words);
+  std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words, std::string_view later);
 
   std::string file_;
   Environment environment_;
@@ -85,10 +90,10 @@ class Reader {
 };
 
 template <class Value, std::size_t size>
-std::optional<Value> Reader::choice(const Node& node, const Name<Value> (&names)[size]) {
+std::optional<Value> Reader::choice(const Node& node, const Name<Value> (&names)[size], std::string_view later) {
   std::string_view words[size];
   std::ranges::transform(names, words, &Name<Value>::text);
-  const auto chosen = choose(node, words);
+  const auto chosen = choose(node, words, later);
   if (!chosen) return std::nullopt;
   return names[*chosen].value;
 }

@@ -53,12 +53,14 @@ void read_bind(Reader& reader, const Node& node, ListenerDraft& draft) {
   for (const Node& item : items) {
     const auto text = reader.text(item);
     if (!text) continue;
-    Address address;
-    const auto parsed = parse_address(*text);
-    reader.assign(address, item, parsed);
-    if (!parsed) continue;
-    draft.listener.bind.push_back(address);
-    draft.claims.push_back({address, reader.position(item), ""});
+    auto address = parse_address(*text);
+    if (!address) {
+      reader.refuse(item, address.error());
+      continue;
+    }
+    address->where = reader.position(item);
+    draft.claims.push_back({*address, address->where, ""});
+    draft.listener.bind.push_back(*std::move(address));
   }
 }
 
@@ -83,7 +85,12 @@ constexpr Key<ListenerDraft> listener_keys[] = {
     // Looks at the protocol.
     {"tls", read_tls},
 };
-constexpr Section<ListenerDraft> listener_section{"listeners", "on a listener", listener_keys};
+// The entry that somebody meant who wrote the one text of it that matters most.
+std::string listener_of(std::string_view text) {
+  return fmt::format("{{ name: web, bind: \"{}\" }}", parse_address(text) ? text : "127.0.0.1:8080");
+}
+
+constexpr Section<ListenerDraft> listener_section{"listeners", "on a listener", listener_keys, listener_of};
 
 void read_listeners(Reader& reader, const Node& node, Draft& draft) {
   const auto entries = reader.list(node, "`- { name: web, bind: 127.0.0.1:8080 }`");
@@ -102,18 +109,19 @@ void read_listeners(Reader& reader, const Node& node, Draft& draft) {
 // Upstreams.
 
 void read_server_address(Reader& reader, const Node& node, Server& server) {
-  const auto text = reader.text(node);
-  if (!text) return;
-  reader.assign(server.address, node, parse_address(*text));
-  const bool is_missing_host = server.address.port != 0 && server.address.host.empty();
-  if (is_missing_host) reader.refuse(node, quote(*text) + " names no host to connect to");
+  if (const auto text = reader.text(node)) reader.assign(server.address, node, parse_address(*text, AddressUse::connect));
+  server.address.where = reader.position(node);
 }
 
 constexpr Key<Server> server_keys[] = {
     {"address", read_server_address, true},
     {"weight", read_count<&Server::weight, Bounds{.least = 1, .most = 256}>},
 };
-constexpr Section<Server> server_section{"upstreams.servers", "on a server", server_keys};
+std::string server_of(std::string_view text) {
+  return fmt::format("{{ address: \"{}\" }}", parse_address(text, AddressUse::connect) ? text : "127.0.0.1:9000");
+}
+
+constexpr Section<Server> server_section{"upstreams.servers", "on a server", server_keys, server_of};
 
 void read_servers(Reader& reader, const Node& node, Upstream& upstream) {
   const auto entries = reader.list(node, "`- address: 127.0.0.1:9000`");
@@ -121,14 +129,11 @@ void read_servers(Reader& reader, const Node& node, Upstream& upstream) {
   for (const Node& entry : *entries) read_section(reader, entry, server_section, upstream.servers.emplace_back());
 }
 
-enum class Balance { round_robin, least_connections };
-constexpr Name<Balance> balances[] = {{"round_robin", Balance::round_robin},
-                                      {"least_connections", Balance::least_connections}};
+enum class Balance { round_robin };
+constexpr Name<Balance> balances[] = {{"round_robin", Balance::round_robin}};
 
 void read_balance(Reader& reader, const Node& node, Upstream&) {
-  if (reader.choice(node, balances) == Balance::least_connections) {
-    reader.refuse_unsupported_value(node, "least_connections");
-  }
+  reader.choice(node, balances, "least_connections");
 }
 
 constexpr Key<Upstream> upstream_keys[] = {
@@ -141,7 +146,11 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"health_check"},
     {"health_checks"},
 };
-constexpr Section<Upstream> upstream_section{"upstreams", "on an upstream", upstream_keys};
+std::string upstream_of(std::string_view text) {
+  return fmt::format("{{ name: app, servers: [ {} ] }}", server_of(text));
+}
+
+constexpr Section<Upstream> upstream_section{"upstreams", "on an upstream", upstream_keys, upstream_of};
 
 void read_upstreams(Reader& reader, const Node& node, Draft& draft) {
   const auto entries = reader.list(node, "`- { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] }`");
@@ -161,7 +170,11 @@ void read_route_upstream(Reader& reader, const Node& node, Config& config) {
 }
 
 constexpr Key<Config> route_keys[] = {{"match"}, {"upstream", read_route_upstream, true}};
-constexpr Section<Config> route_section{"routes", "on a route", route_keys};
+std::string route_of(std::string_view text) {
+  return fmt::format("{{ upstream: {} }}", parse_name(std::string(text)) ? text : "app");
+}
+
+constexpr Section<Config> route_section{"routes", "on a route", route_keys, route_of};
 
 void read_routes(Reader& reader, const Node& node, Draft& draft) {
   const auto entries = reader.list(node, "`- upstream: web`");
@@ -215,11 +228,33 @@ constexpr Key<Handoff> handoff_keys[] = {
 constexpr Section<Handoff> handoff_section{"handoff", "in `handoff`", handoff_keys};
 
 void read_admin_bind(Reader& reader, const Node& node, Config& config) {
-  if (const auto text = reader.text_unless_auto(node)) reader.assign(config.admin, node, parse_address(*text));
+  const auto items = reader.one_or_list(node);
+  if (items.empty()) reader.refuse(node, "the list is empty");
+  config.admin.clear();
+  for (const Node& item : items) {
+    const auto text = reader.text(item);
+    if (!text) continue;
+    if (*text == "auto") {
+      if (std::ranges::find(config.admin, std::optional<Address>()) != config.admin.end()) reader.refuse(item, "`auto` stands here twice");
+      config.admin.emplace_back();
+      continue;
+    }
+    auto address = parse_address(*text);
+    if (!address) {
+      reader.refuse(item, address.error());
+      continue;
+    }
+    address->where = reader.position(item);
+    config.admin.emplace_back(*std::move(address));
+  }
 }
 
 constexpr Key<Config> admin_keys[] = {{"bind", read_admin_bind}};
-constexpr Section<Config> admin_section{"admin", "in `admin`", admin_keys};
+std::string admin_of(std::string_view text) {
+  return fmt::format("{{ bind: \"{}\" }}", parse_address(text) ? text : "127.0.0.1:9901");
+}
+
+constexpr Section<Config> admin_section{"admin", "in `admin`", admin_keys, admin_of};
 
 void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
   if (auto text = reader.text(node)) access.path = *std::move(text);
@@ -227,7 +262,12 @@ void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
 
 constexpr Key<AccessLog> access_keys[] = {{"path", read_access_path},
                                           {"format", read_choice<&AccessLog::format, access_formats>}};
-constexpr Section<AccessLog> access_section{"log.access", "in `access`", access_keys};
+std::string access_of(std::string_view text) {
+  const bool is_path = text == "-" || text.starts_with('/');
+  return fmt::format("{{ path: \"{}\" }}", is_path ? text : "");
+}
+
+constexpr Section<AccessLog> access_section{"log.access", "in `access`", access_keys, access_of};
 
 void read_access(Reader& reader, const Node& node, Log& log) {
   AccessLog access;
@@ -262,9 +302,9 @@ void read_workers(Reader& reader, const Node& node, Draft& draft) {
   read_count_or_auto<&Config::workers, Bounds{.least = 1, .most = 256}>(reader, node, draft.config);
 }
 
-void read_via(Reader& reader, const Node& node, Draft&) {
-  if (reader.choice(node, flags) == true) reader.refuse_unsupported_value(node, "true");
-}
+constexpr Name<bool> vias[] = {{"false", false}};
+
+void read_via(Reader& reader, const Node& node, Draft&) { reader.choice(node, vias, "true"); }
 
 void read_underscores(Reader& reader, const Node& node, Draft& draft) {
   read_choice<&Config::underscores, underscore_rules>(reader, node, draft.config);

@@ -26,6 +26,8 @@ struct Section {
   std::string_view path;
   std::string_view place;
   std::span<const Key<Target>> keys;
+  // The mapping that was probably meant by a text in its place; empty: nobody knows.
+  std::string (*meant_by)(std::string_view text) = nullptr;
 };
 
 struct KnownKey {
@@ -41,11 +43,17 @@ void add_keys(std::vector<KnownKey>& known, const Section<Target>& section) {
 }
 
 template <class Target>
-void refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section<Target>& section) {
+std::vector<std::string_view> supported_keys(const Section<Target>& section) {
   std::vector<std::string_view> known;
   for (const Key<Target>& key : section.keys) {
     if (key.read) known.push_back(key.name);
   }
+  return known;
+}
+
+template <class Target>
+void refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section<Target>& section) {
+  const auto known = supported_keys(section);
   for (const Entry& entry : map) {
     const bool is_known = std::ranges::find(section.keys, entry.key, &Key<Target>::name) != section.keys.end();
     if (!is_known) reader.refuse_unknown_key(entry, section.place, known);
@@ -57,8 +65,12 @@ void refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section<Tar
 template <class Target>
 bool read_section(Reader& reader, const Node& node, const Section<Target>& section, Target& target) {
   const std::size_t problems_before = reader.problem_count();
-  const Node::Map* map = reader.map(node);
-  if (!map) return false;
+  const Node::Map* map = as_map(node);
+  if (!map) {
+    const auto* text = std::get_if<std::string>(&node.value);
+    reader.refuse_no_map(node, supported_keys(section), text && section.meant_by ? section.meant_by(*text) : "");
+    return false;
+  }
   refuse_unknown_keys(reader, *map, section);
   for (const Key<Target>& key : section.keys) {
     const auto entry = std::ranges::find(*map, key.name, &Entry::key);

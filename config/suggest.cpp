@@ -10,6 +10,35 @@ namespace {
 
 constexpr std::size_t word_bytes_max = 64;  // nobody misspells a key by writing a page
 
+// What other proxies call it.
+struct Alias {
+  std::string_view theirs;
+  std::string_view ours;
+};
+constexpr Alias aliases[] = {{"listen", "bind"},
+                             {"port", "bind"},
+                             {"address", "bind"},
+                             {"addr", "bind"},
+                             {"ssl", "tls"},
+                             {"mode", "protocol"},
+                             {"backends", "upstreams"},
+                             {"backend", "upstream"},
+                             {"backend", "upstreams"},
+                             {"services", "upstreams"},
+                             {"clusters", "upstreams"},
+                             {"frontend", "listeners"},
+                             {"frontends", "listeners"},
+                             {"entrypoints", "listeners"},
+                             {"targets", "servers"},
+                             {"endpoints", "servers"},
+                             {"url", "address"},
+                             {"host", "address"},
+                             {"rules", "routes"},
+                             {"logging", "log"},
+                             {"pidfile", "pid_file"},
+                             {"threads", "workers"},
+                             {"worker_processes", "workers"}};
+
 std::string folded(std::string_view word) {
   std::string result(word);
   for (char& c : result) {
@@ -52,6 +81,10 @@ std::optional<std::string_view> suggest(std::string_view word, std::span<const s
     if (best && distance >= best_distance) continue;
     best = candidate;
     best_distance = distance;
+  }
+  for (const Alias& alias : aliases) {
+    if (best || meant != alias.theirs) continue;
+    if (const auto found = std::ranges::find(known, alias.ours); found != known.end()) best = *found;
   }
   return best;
 }

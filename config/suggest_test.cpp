@@ -17,6 +17,12 @@ TEST(Suggestions, FindTheWordThatWasMeant) {
   EXPECT_EQ(suggest("ilde", known), "idle");
 }
 
+TEST(Suggestions, KnowWhatOtherProxiesCallIt) {
+  EXPECT_EQ(suggest("entryPoints", known), "listeners");
+  EXPECT_EQ(suggest("threads", known), "workers");
+  EXPECT_EQ(suggest("backends", known), std::nullopt) << "there is no such key here";
+}
+
 TEST(Suggestions, SayNothingRatherThanNonsense) {
   for (const char* word : {"", "x", "certificates", "zzzzzzz", "user"}) EXPECT_EQ(suggest(word, known), std::nullopt);
   EXPECT_EQ(suggest(std::string(100'000, 'l'), known), std::nullopt);

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "config/mistakes.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -171,20 +172,6 @@ Tree refused_byte(std::string_view yaml, const std::string& name, std::size_t at
                              static_cast<unsigned char>(yaml[at])));
 }
 
-std::string_view line_of(std::string_view yaml, int line) {
-  for (; line > 0; --line) yaml.remove_prefix(std::min(yaml.find('\n'), yaml.size() - 1) + 1);
-  return yaml.substr(0, yaml.find('\n'));
-}
-
-// What the parser cannot know: which mistake of a configuration looks like this to it.
-std::string hint(std::string_view line) {
-  const std::size_t content = line.find_first_not_of(' ');
-  if (content != std::string_view::npos && line[content] == '\t') return "; YAML is indented by spaces, never by tabs";
-  if (line.find("${") != std::string_view::npos) return "; inside of braces or brackets ${NAME} must be in quotes";
-  if (line.find("]:") != std::string_view::npos) return "; an IPv6 address must be in quotes";
-  return "";
-}
-
 }  // namespace
 
 const Node* Node::find(std::string_view key) const {
@@ -203,12 +190,13 @@ Tree parse_tree(std::string_view yaml, const std::string& name) {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
+    if (auto quote = unclosed_quote(yaml)) return refused(name, quote->line, quote->column, std::move(quote->message));
     return builder.take();
   } catch (const Unreadable& error) {
     return refused(name, error.mark.line + 1, error.mark.column + 1, error.message);
   } catch (const YAML::Exception& error) {
-    return refused(name, error.mark.line + 1, error.mark.column + 1,
-                   "YAML: " + error.msg + hint(line_of(yaml, error.mark.line)));
+    Mistake mistake = explain(yaml, {error.mark.line + 1, error.mark.column + 1, error.msg});
+    return refused(name, mistake.line, mistake.column, std::move(mistake.message));
   }
 }
 

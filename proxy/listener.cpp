@@ -41,8 +41,9 @@ bool is_abandoned(const state::SocketAddress& address) {
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0 && errno == ECONNREFUSED;
 }
 
-// `:port` means every address of both families; without IPv6 in the kernel, of one.
-std::vector<state::SocketAddress> addresses_of(const config::Address& address) {
+}  // namespace
+
+std::vector<state::SocketAddress> listening_addresses(const config::Address& address) {
   if (!address.host.empty() || !address.unix_path.empty()) return look_up(address);
   std::vector<state::SocketAddress> both(1);
   both[0].family = state::Family::ipv4;
@@ -62,8 +63,6 @@ void give_mode(const std::string& path, unsigned mode) {
   if (!file || ::fstat(file.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || (info.st_mode & 0777) == mode) return;
   ::chmod(("/proc/self/fd/" + std::to_string(file.get())).c_str(), mode);
 }
-
-}  // namespace
 
 handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode) {
   sockaddr_storage storage;
@@ -133,7 +132,7 @@ std::vector<WantedSocket> look_up_listeners(const config::Config& config) {
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
       const bool either_family = bind.host.empty() && bind.unix_path.empty();
-      for (auto& address : addresses_of(bind)) wanted.push_back({listener.name, std::move(address), either_family});
+      for (auto& address : listening_addresses(bind)) wanted.push_back({listener.name, std::move(address), either_family});
     }
   }
   return wanted;

@@ -42,6 +42,10 @@ std::vector<BoundSocket> bind_listeners(const std::vector<WantedSocket>& wanted,
 // Of those that are lent.
 std::vector<std::string> lent_addresses(const std::vector<BoundSocket>& sockets);
 
+// The addresses that a configured one stands for: `:port` means every address of both families; without IPv6 in the kernel,
+// of one. Throws std::runtime_error where a name cannot be looked up.
+std::vector<state::SocketAddress> listening_addresses(const config::Address& address);
+
 // One address, for listening. `mode` of a Unix socket's file.
 handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode);
 

@@ -7,6 +7,9 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/version.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -19,6 +22,7 @@
 #include "handoff/meeting_point.hpp"
 #include "handoff/start.hpp"
 #include "handoff/successor.hpp"
+#include "proxy/check/check.hpp"
 #include "proxy/ctl/command_line.hpp"
 #include "proxy/ctl/ctl.hpp"
 #include "proxy/process/paths.hpp"
@@ -27,6 +31,7 @@
 #include "proxy/server.hpp"
 #include "proxy/supervisor/renewal.hpp"
 #include "proxy/supervisor/supervisor.hpp"
+#include "proxy/usage.hpp"
 
 namespace {
 
@@ -61,12 +66,20 @@ struct RunOptions {
   bool supervise = false;
 };
 
-std::string find_config(const std::string& given) {
+constexpr const char* default_configs[] = {"./baton.yaml", "/etc/baton/baton.yaml"};
+
+// The first of the defaults that is there; nothing: none is.
+std::optional<std::string> find_config(const std::string& given) {
   if (!given.empty()) return given;
-  for (const char* path : {"./baton.yaml", "/etc/baton/baton.yaml"}) {
+  for (const char* path : default_configs) {
     if (::access(path, F_OK) == 0) return path;
   }
-  return "./baton.yaml";
+  return std::nullopt;
+}
+
+std::string no_config() {
+  return fmt::format("there is no configuration file: neither {} nor {}; name one with -c FILE", default_configs[0],
+                     default_configs[1]);
 }
 
 std::string in_lines(const baton::config::Problems& problems) {
@@ -102,10 +115,30 @@ struct Predecessor {
   bool is_met = false;                   // at its handoff socket, where nobody expects us; else it has started us
 };
 
-int cannot_start(const std::string& why, Predecessor predecessor) {
-  std::cerr << why << (why.ends_with('\n') ? "" : "\n") << std::flush;
+// Who was started by another Baton writes into that one's event log, and in its form: a line for each line.
+void log_why(const std::string& what, const std::string& why) {
+  try {
+    log::start(log::Level::info);
+    if (log::tag().empty()) log::set_tag("g? " + std::to_string(::getpid()));
+    std::istringstream lines(why);
+    for (std::string line; std::getline(lines, line);) log::error("{}: {}", what, line);
+    log::stop();
+  } catch (const std::exception&) {          // no thread for the log
+    std::cerr << what << ": " << why << std::endl;
+  }
+}
+
+enum class Told { in_plain_lines, in_the_log };
+
+int cannot_start(const std::string& why, Predecessor predecessor, Told told) {
+  const std::string text = why.substr(0, why.find_last_not_of('\n') + 1);
+  if (told == Told::in_the_log) {
+    log_why(predecessor.channel ? "cannot succeed" : "cannot start", text);
+  } else {
+    std::cerr << text << std::endl;
+  }
   if (predecessor.channel) {
-    Refuser refuser(why.substr(0, why.find_last_not_of('\n') + 1));
+    Refuser refuser(text);
     baton::handoff::succeed(std::move(predecessor.channel), refuser,
                             {.version = BATON_VERSION, .features = {}, .speaks_first = predecessor.is_met});
   }
@@ -115,9 +148,11 @@ int cannot_start(const std::string& why, Predecessor predecessor) {
 // The file, or `given` in its place, with what the command line says instead.
 std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options,
                                                                    const std::optional<std::string>& given = {}) {
+  const auto path = find_config(options.config);
+  if (!given && !path) return std::unexpected(no_config());
   auto loaded = given ? baton::config::load_text(*given, "the configuration of before", environment,
                                                  baton::config::written_bytes_max)
-                      : baton::config::load_file(find_config(options.config), environment);
+                      : baton::config::load_file(*path, environment);
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
@@ -198,25 +233,29 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   try {
     line = baton::supervisor::WorkerLine::from_environment();
   } catch (const std::exception& error) {
-    return cannot_start(std::string("baton: ") + error.what(), std::move(predecessor));
+    const Told told = predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
+    return cannot_start(error.what(), std::move(predecessor), told);
   }
   const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
   if (is_parent) return supervise(options, std::move(arguments), state);
 
-  const auto given = baton::handoff::take_configuration();
-  auto passed = baton::process::take_passed_sockets(line ? line->supervisor() : ::getpid());
-  auto loaded = [&] {
-    const baton::process::StopsEndUs meanwhile;
-    return load(options, given);
-  }();
-  if (!loaded) {
-    if (is_taker(options, predecessor)) predecessor = meet_predecessor_if_named(options);
-    return cannot_start("the configuration is invalid:\n" + loaded.error(), std::move(predecessor));
-  }
-
-  int code = exit_failed;
+  Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
   std::string meeting_socket;  // where we are still to meet whom we succeed
   try {
+    const auto given = baton::handoff::take_configuration();
+    auto passed = baton::process::take_passed_sockets(line ? line->supervisor() : ::getpid());
+    auto loaded = [&] {
+      const baton::process::StopsEndUs meanwhile;
+      return load(options, given);
+    }();
+    if (!loaded) {
+      if (is_taker(options, predecessor)) predecessor = meet_predecessor_if_named(options);
+      const bool is_missing = !given && !find_config(options.config);
+      const std::string what = is_missing ? "" : "the configuration is invalid:\n";
+      return cannot_start(what + loaded.error(), std::move(predecessor), told);
+    }
+
+    told = Told::in_the_log;
     log::start(baton::proxy::log_level(loaded->config));
     log::set_tag("g? " + std::to_string(::getpid()));
     if (is_taker(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
@@ -230,35 +269,23 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                                             .passed = std::move(passed),
                                                             .listeners = std::move(ready.listeners),
                                                             .supervisor = std::move(line)});
-    code = predecessor.channel ? server.run_as_successor(predecessor.channel, predecessor.is_met) : server.run();
-  } catch (const std::exception& error) {
+    const int code =
+        predecessor.channel ? server.run_as_successor(predecessor.channel, predecessor.is_met) : server.run();
     log::stop();
+    return code;
+  } catch (const std::exception& error) {
     if (!meeting_socket.empty()) predecessor = meet_to_refuse(meeting_socket);
-    return cannot_start(std::string("baton: ") + error.what(), std::move(predecessor));
+    return cannot_start(error.what(), std::move(predecessor), told);
   }
-  log::stop();
-  return code;
 }
 
-int check(const std::string& file, bool print) {
-  const std::string path = find_config(file);
-  auto loaded = baton::config::load_file(path, environment);
-  if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) {
-    std::cerr << in_lines(*problems);
-    return exit_failed;
-  }
-  try {
-    baton::proxy::read_certificates(std::get<baton::config::Config>(loaded));
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return exit_failed;
-  }
-  if (print) {
-    std::cout << baton::config::print(std::get<baton::config::Config>(loaded));
-  } else {
-    std::cout << path << ": ok\n";
-  }
-  return 0;
+// A successor that does not know its predecessor's command line tells it, as it would of its configuration.
+int refuse_command_line(const std::string& why) {
+  const auto line = baton::supervisor::WorkerLine::from_environment();
+  Predecessor predecessor{.channel = baton::handoff::take_channel()};
+  const Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
+  cannot_start((told == Told::in_plain_lines ? "baton: " : "") + why, std::move(predecessor), told);
+  return exit_usage;
 }
 
 std::string versions() {
@@ -272,6 +299,32 @@ std::string versions() {
 }
 
 }  // namespace
+
+// What is wrong with a command line, and what to write instead.
+static std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  std::string words;
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    words += (words.empty() ? "" : " ") + command->get_name();
+  }
+  const std::string help = "; `baton" + (words.empty() ? "" : " " + words) + " --help` lists what there is";
+  std::vector<std::string> known;
+  for (const CLI::App* one : command->get_subcommands(nullptr)) known.push_back(one->get_name());
+  for (const CLI::Option* option : command->get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) known.push_back("-" + name);
+  }
+  // Options of `baton ctl` may stand behind its commands.
+  const std::vector<std::string> unexpected = app.remaining(true);
+  if (unexpected.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return "a command is missing" + help;
+  if (unexpected.empty()) return error.what() + help;
+  const bool is_option = unexpected.front().starts_with('-');
+  const bool is_command = words.empty() || words == "ctl";
+  const std::string hint = baton::usage::hint(words, unexpected.front(), known);
+  return fmt::format("there is no {} `{}`{}{}", is_option ? "option" : is_command ? "command" : "argument",
+                     unexpected.front(), words.empty() ? "" : " of `baton " + words + "`", hint.empty() ? help : hint);
+}
 
 // Nothing of ours may land on a standard descriptor that was closed at our start, where logs go.
 static void fill_standard_descriptors() {
@@ -314,10 +367,12 @@ int main(int argc, char** argv) {
                        "a small parent keeps the PID and replaces what crashes (implied as PID 1)");
 
   std::string check_file;
-  bool print = false;
-  CLI::App& check_command = *app.add_subcommand("check", "validate the configuration and exit");
+  baton::check::Command check;
+  CLI::App& check_command = *app.add_subcommand(
+      "check", "validate the configuration, look for what it would run into on this machine, and exit");
   check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
-  check_command.add_flag("--print", print, "print the whole effective configuration");
+  check_command.add_flag("--print", check.print, "print the whole effective configuration instead of looking around");
+  check_command.add_flag("--strict", check.strict, "a warning is a failure, too");
 
   baton::demo::Options demo;
   CLI::App& demo_command = *app.add_subcommand("demo", "live upgrades under load on this machine, and a verdict");
@@ -336,17 +391,26 @@ int main(int argc, char** argv) {
   CLI::App& version_command = *app.add_subcommand("version", "versions of baton, its handoff protocol and libraries");
 
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> meant = baton::usage::as_meant(arguments);
+    std::reverse(meant.begin(), meant.end());
+    if (!meant.empty()) meant.pop_back();
+    app.parse(std::move(meant));             // which wants the last one first
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_usage;
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return refuse_command_line(explain(app, error));
   }
   if (!run_command.parsed()) baton::process::give_back(inherited_signals);
-  if (check_command.parsed()) return check(check_file, print);
+  if (check_command.parsed()) {
+    const auto path = find_config(check_file);
+    if (path) return baton::check::run(*path, check, environment);
+    std::cerr << no_config() << "\n";
+    return exit_failed;
+  }
   if (version_command.parsed()) {
     std::cout << versions() << "\n";
     return 0;
   }
   if (demo_command.parsed()) return baton::demo::run(demo);
-  if (ctl_command.parsed()) return baton::ctl::run(ctl, find_config({}), environment);
+  if (ctl_command.parsed()) return baton::ctl::run(ctl, find_config({}).value_or(default_configs[0]), environment);
   return run(run_options, std::move(arguments));
 }

@@ -72,6 +72,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       certificates_timer_(context_),
       manager_(context_, std::move(options_.notifier), options_.supervisor != nullptr),
       progress_timer_(context_),
+      admin_(context_, [this] { return admin_source(); }),
       takers_(context_, [this](Taker taker) { taken_over_by(std::move(taker)); }),
       background_(context_) {
   prepare_process();
@@ -113,6 +114,9 @@ void Server::become_first() {
                              "); to replace it, send it SIGUSR2; to run beside it, give handoff.socket, pid_file and "
                              "admin.bind other paths");
   }
+  std::vector<std::string> lent;
+  for (const auto& socket : options_.passed.sockets) lent.push_back(socket.address);
+  admin_.claim(paths_.admin, options_.passed.sockets, lent);
   sockets_ = bind_or_take(options_.listeners, std::move(options_.passed));
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
@@ -131,7 +135,8 @@ void Server::start_workers(std::uint64_t generation) {
 int Server::run() {
   become_first();
   start_workers(1);
-  open_admin({});
+  admin_known_as_ = admin_known_as(paths_.admin);
+  admin_.open(paths_.admin);
   if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
   if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   instance_ = true;
@@ -171,7 +176,7 @@ int Server::loop() {
   run_events();
   if (instance_) {
     pid_file_.withdraw();
-    if (admin_path_) unlink_path(*admin_path_);
+    admin_.unlink();
     takers_.withdraw();
     for (const BoundSocket& socket : sockets_) unlink_path(socket);
     leave_supervisor();
@@ -185,7 +190,7 @@ int Server::loop() {
     ::_exit(exit_code_);
   }
   if (conversation_.joinable()) conversation_.join();
-  admin_.reset();
+  admin_.close();
   workers_.reset();
   access_log_.reset();
   if (background_.is_busy()) {

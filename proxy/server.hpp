@@ -20,6 +20,7 @@
 #include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 #include "proxy/admin/admin.hpp"
+#include "proxy/admin_sockets.hpp"
 #include "proxy/adopter.hpp"
 #include "proxy/background.hpp"
 #include "proxy/donor.hpp"
@@ -105,7 +106,6 @@ class Server {
   void exit_when_answered(std::chrono::steady_clock::time_point deadline);
 
   // ── Paths (server_paths.cpp) ──────────────────────────────────────────────────────────────────────────────────
-  void open_admin(handoff::UniqueFd inherited);
   handoff::Result<void> open_meeting_point();
   // Admin socket and handoff socket, if somebody has removed them.
   void put_sockets_back();
@@ -236,8 +236,8 @@ class Server {
   handoff::InstanceLock lock_;
   handoff::PidFile pid_file_;
   std::vector<BoundSocket> sockets_;
-  std::unique_ptr<admin::Admin> admin_;
-  std::optional<BoundSocket> admin_path_;    // its address, to remove a Unix path at the end
+  AdminSockets admin_;
+  std::string admin_known_as_;               // of its addresses the one by which a successor knows this instance
   Takers takers_;
   Shared shared_;
   std::unique_ptr<Workers> workers_;

@@ -1,7 +1,6 @@
 // Where others find the running instance: its lock, its admin socket, its handoff socket. Somebody may remove a path (a
 // cleaner, another unit's RuntimeDirectory). That takes nothing from any connection, and is mended by the next reload or
 // upgrade.
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -22,16 +21,6 @@ bool is_gone(const std::string& path) {
 
 }  // namespace
 
-void Server::open_admin(handoff::UniqueFd inherited) {
-  if (!paths_.admin) return;
-  admin_ = std::make_unique<admin::Admin>(context_, admin_source());
-  BoundSocket path{"@admin", look_up(*paths_.admin).front(), {}, false};
-  if (!inherited) inherited = bind_socket(path.address, 0600);
-  path.socket = handoff::UniqueFd(::fcntl(inherited.get(), F_DUPFD_CLOEXEC, 3));
-  admin_path_ = std::move(path);
-  admin_->listen(std::move(inherited));
-}
-
 // As the holder of the lock. A predecessor that has the socket passes it on with its queue; others have none.
 handoff::Result<void> Server::open_meeting_point() {
   if (!paths_.handoff_socket) return {};
@@ -46,7 +35,7 @@ handoff::Result<void> Server::open_meeting_point() {
 
 void Server::put_sockets_back() {
   bool changed = false;
-  const auto anew = [&changed](const std::string& path, auto make) {
+  const auto anew = [&changed](const std::string& path, const std::function<void()>& make) {
     try {
       make();
       changed = true;
@@ -55,13 +44,7 @@ void Server::put_sockets_back() {
       log::warning("{} has been removed and cannot be made anew: {}", path, error.what());
     }
   };
-  if (admin_path_ && admin_path_->address.path.starts_with('/') && is_gone(admin_path_->address.path)) {
-    anew(admin_path_->address.path, [this] {
-      handoff::UniqueFd socket = bind_socket(admin_path_->address, 0600);
-      admin_path_->socket = handoff::UniqueFd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3));
-      admin_->listen(std::move(socket));
-    });
-  }
+  admin_.put_back(anew);
   if (takers_.has_meeting_point() && is_gone(*paths_.handoff_socket)) {
     anew(*paths_.handoff_socket, [this] {
       auto point = handoff::MeetingPoint::open(*paths_.handoff_socket);

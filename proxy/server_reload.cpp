@@ -49,7 +49,7 @@ std::expected<Server::Prepared, std::string> Server::prepare(const decltype(Laun
     if (!loaded) return std::unexpected(loaded.error());
     if (const std::string keys = unchangeable(now.config, loaded->config); !keys.empty()) {
       return std::unexpected("a reload cannot change " + keys +
-                             "; an upgrade (SIGUSR2) can change workers, and stop and start the paths");
+                             "; an upgrade (SIGUSR2) can change workers and addresses of admin.bind, only stop and start the paths");
     }
     Prepared prepared{.settings = make_settings(std::move(loaded->config), now.ticket_keys),
                       .listeners = {},

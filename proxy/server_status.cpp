@@ -46,6 +46,8 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
   status.version = options_.version;
   status.state = stopping_ ? admin::State::stopping : draining_ ? admin::State::draining : admin::State::serving;
   status.ready = is_ready();
+  for (const BoundSocket& socket : sockets_) status.listening.push_back({socket.listener, socket.address.text()});
+  for (const std::string& address : admin_.addresses()) status.listening.push_back({"@admin", address});
   status.started_at_us = started_at_us_;
   status.connections_max = shared_.connections_max.load();
   status.last_reload_ok = last_reload_ok_;

@@ -102,8 +102,8 @@ void Server::exit_when_answered(std::chrono::steady_clock::time_point deadline) 
   drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
     if (!error) exit_when_answered(deadline);
   });
-  if (admin_) admin_->pause();
-  const bool is_needed = (admin_ && admin_->is_answering()) || heir_ != 0;
+  admin_.pause();
+  const bool is_needed = admin_.is_answering() || heir_ != 0;
   if (is_needed && std::chrono::steady_clock::now() < deadline) return;
   if (heir_ != 0) heir_is_known();
   exit_with(exit_code_);

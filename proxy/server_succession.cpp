@@ -30,7 +30,14 @@ std::unexpected<handoff::Error> refuse(std::string text) {
   return handoff::fail(handoff::Fault::refused, std::move(text));
 }
 
-// The running instance's paths cannot change under it: everybody who knows them would look in the wrong place.
+std::string in_words(const std::vector<config::Address>& addresses) {
+  std::string text;
+  for (const config::Address& address : addresses) text += (text.empty() ? "" : ", ") + address.text();
+  return text;
+}
+
+// The running instance's paths cannot change under it: everybody who knows them would look in the wrong place. Of several
+// admin addresses that is the one it is known by, if it is a path.
 std::optional<std::string> changed_path(const state::InstanceRecord& theirs, const process::Paths& ours) {
   const auto differs = [](const char* key, const std::string& running, const std::string& wanted) {
     return running == wanted ? std::optional<std::string>()
@@ -40,7 +47,8 @@ std::optional<std::string> changed_path(const state::InstanceRecord& theirs, con
   };
   if (auto text = differs("handoff.socket", theirs.handoff_socket, ours.handoff_socket.value_or(""))) return text;
   if (auto text = differs("pid_file", theirs.pid_file, ours.pid_file.value_or(""))) return text;
-  return differs("admin.bind", theirs.admin, ours.admin ? ours.admin->text() : "");
+  const bool is_kept = !theirs.admin.starts_with("unix:") || admin_known_as(ours.admin, theirs.admin) == theirs.admin;
+  return differs("admin.bind", theirs.admin, is_kept ? theirs.admin : in_words(ours.admin));
 }
 
 // In another mount namespace the same path may be another file: with two locks there would be two instances.
@@ -129,10 +137,8 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   if (!record) return refuse("what the predecessor says of itself cannot be read");
   if (auto text = changed_path(*record, paths_)) return refuse(std::move(*text));
 
-  handoff::UniqueFd admin;
   handoff::UniqueFd lock;
   for (auto& socket : inheritance.sockets) {
-    if (socket.name == "@admin") admin = std::move(socket.descriptor);
     if (socket.name == "@lock") lock = std::move(socket.descriptor);
     if (socket.name == "@handoff" && paths_.handoff_socket) {
       takers_.meet_at(handoff::MeetingPoint::inherited(std::move(socket.descriptor), *paths_.handoff_socket));
@@ -163,14 +169,17 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   // A predecessor that knows no TLS has none.
   settings_->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
   try {
+    admin_known_as_ = admin_known_as(paths_.admin, record->admin);
+    std::vector<std::string> lent = record->lent;
+    admin_.claim(paths_.admin, inheritance.sockets, lent);
+    for (const auto& socket : options_.passed.sockets) lent.push_back(socket.address);
+    admin_.claim(paths_.admin, options_.passed.sockets, lent);
     // A taker's own service manager may have passed some as well.
     sockets_ =
         bind_or_take(options_.listeners, std::move(options_.passed), std::move(inheritance.sockets), record->lent);
     start_workers(inheritance.generation + 1);
-    if (paths_.admin) {
-      open_admin(std::move(admin));
-      admin_->pause();
-    }
+    admin_.open(paths_.admin);
+    admin_.pause();
   } catch (const std::exception& error) {
     return refuse(error.what());
   }
@@ -185,7 +194,7 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
 void Server::become_instance() {
   instance_ = true;
   if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
-  if (admin_) admin_->resume();
+  admin_.become_instance();
   if (auto opened = open_meeting_point(); !opened) log::error("takeover: nobody can take over: {}", opened.error().text);
   announce();
 }
@@ -229,6 +238,7 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   if (supervisor_gone_) remembered_signals_.push_back(SIGTERM);
   if (outcome.ending == handoff::Succession::completed) return obey_remembered_signals();
   const auto unlink_what_we_bound = [this] {
+    admin_.unlink_bound_here();
     for (const BoundSocket& socket : sockets_) {
       if (socket.bound_here) unlink_path(socket);
     }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <unordered_set>
 
 #include "handoff/insist.hpp"
@@ -186,12 +187,14 @@ void Server::upgrade_failed_to_start(const std::string& why) {
 }
 
 state::InstanceRecord Server::record() const {
+  std::vector<std::string> lent = lent_addresses(sockets_);
+  std::ranges::move(admin_.lent(), std::back_inserter(lent));
   return {
       .handoff_socket = paths_.handoff_socket.value_or(""),
       .pid_file = paths_.pid_file.value_or(""),
-      .admin = paths_.admin ? paths_.admin->text() : "",
+      .admin = admin_known_as_,
       .draining = draining_,
-      .lent = lent_addresses(sockets_),
+      .lent = std::move(lent),
       .arguments = options_.arguments,
       .previous = {},
       .lock_device = lock_.identity().device,
@@ -204,7 +207,7 @@ handoff::Estate Server::estate() {
   for (const BoundSocket& socket : sockets_) {
     estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
   }
-  if (admin_ && admin_->listener() >= 0) estate.sockets.push_back({"@admin", paths_.admin->text(), admin_->listener()});
+  std::ranges::move(admin_.to_pass_on(admin_known_as_), std::back_inserter(estate.sockets));
   if (takers_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, takers_.descriptor()});
   if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.to_pass_on()});
   estate.application = state::encode(record());
@@ -261,7 +264,7 @@ std::string Server::resign() {
   });
   signals_passed_on_ = remembered_signals_.size();
   manager_.rest();
-  if (admin_) admin_->pause();
+  admin_.pause();
   takers_.pause();
   resigned_ = true;
   instance_ = false;
@@ -278,7 +281,7 @@ bool Server::reclaim() {
   instance_ = true;
   resigned_ = false;
   manager_.serving(*workers_, serving_status(), ::getpid());      // the successor may have named itself already
-  if (admin_) admin_->resume();
+  admin_.resume();
   takers_.resume();
   if (paths_.pid_file) {
     // The successor may have named itself already.
@@ -294,7 +297,8 @@ bool Server::reclaim() {
 std::string Server::explain_failure(const handoff::HandoverOutcome& outcome) {
   reap();
   if (!successor_status_) return outcome.reason;
-  return outcome.reason + "; the successor " + handoff::describe_exit(*successor_status_);
+  const char* joint = outcome.reason.find('\n') == std::string::npos ? "; the successor " : "\nthe successor ";
+  return outcome.reason + joint + handoff::describe_exit(*successor_status_);
 }
 
 void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {

@@ -107,14 +107,6 @@ void prepare_tls(const Settings& settings) {
 
 }  // namespace
 
-void read_certificates(const config::Config& config) {
-  Settings settings;
-  settings.ticket_keys = std::make_shared<tls::TicketKeys>();
-  settings.config = config;
-  for (const auto& upstream : config.upstreams) settings.upstreams.push_back({.name = upstream.name, .servers = {}});
-  read_certificates(settings);
-}
-
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) {
   auto renewed = std::make_shared<Settings>(settings);
   read_certificates(*renewed);

@@ -47,9 +47,6 @@ std::shared_ptr<const Settings> make_settings(
 // The same settings with certificates, keys and CAs read again. Throws as above.
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);
 
-// Reads every certificate, key and CA that the configuration names, and throws as above.
-void read_certificates(const config::Config& config);
-
 // The level that the configuration asks for.
 runtime::log::Level log_level(const config::Config& config);
 

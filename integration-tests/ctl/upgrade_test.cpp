@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <list>
+#include <sstream>
 
 #include "ctl/ctl.hpp"
 #include "harness/log_lines.hpp"
@@ -112,6 +113,50 @@ TEST_F(CtlUpgrade, StartsAnotherBinaryAndTheNextOneStartsThatAgain) {
   EXPECT_EQ(ctl({"upgrade"}).code, 0);
   baton.finish_upgrade();
   EXPECT_EQ(running(), other);
+}
+
+// The event log has no line that is not the log's, whoever writes: this process, its successor, or one that does not even
+// understand its command line.
+void expect_only_log_lines(const Baton& baton) {
+  static const std::regex line_of_the_log(R"(\d{4}-\d\d-\d\dT[0-9:.]+Z (debug|info |warn |error) \[g[0-9?]+ \d+\] .*)");
+  std::istringstream lines(baton.log());
+  for (std::string line; std::getline(lines, line);) EXPECT_TRUE(std::regex_match(line, line_of_the_log)) << line;
+}
+
+TEST_F(CtlUpgrade, ToABadConfigurationShowsEachProblemInALineOfItsOwn) {
+  const std::string good = read_file(baton.config_path());
+  replace_file(baton.config_path(), good + "no_such_key: 1\nnor_this: 2\n");
+  const Outcome outcome = ctl({"upgrade"});
+  EXPECT_EQ(outcome.code, 1);
+  const int lines = static_cast<int>(std::count(good.begin(), good.end(), '\n'));
+  const auto problem = [&](int line, const char* key) {
+    return "               " + baton.config_path() + ":" + std::to_string(line) + ":1: unknown key `" + key + "` at the top level";
+  };
+  EXPECT_TRUE(contains(outcome.out, "result         rolled_back: the configuration is invalid:\n" + problem(lines + 1, "no_such_key")))
+      << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, "\n" + problem(lines + 2, "nor_this"))) << outcome.out;
+  EXPECT_TRUE(contains(outcome.out, "\n               the successor exited with code 1\ngeneration     1 to ")) << outcome.out;
+  EXPECT_FALSE(contains(outcome.out, "\uFFFD"));
+  const Outcome status = ctl({"status"});
+  EXPECT_TRUE(contains(status.out, "\n" + problem(lines + 2, "nor_this"))) << status.out;
+  baton.await_log(std::regex("cannot succeed: .*no_such_key"));
+  expect_only_log_lines(baton);
+  replace_file(baton.config_path(), good);
+  EXPECT_EQ(ctl({"upgrade"}).code, 0);
+  baton.finish_upgrade();
+  expect_only_log_lines(baton);
+}
+
+TEST_F(CtlUpgrade, ToAProgramThatDoesNotKnowTheCommandLineSaysSo) {
+  // As an older version would be, which lacks an option.
+  const std::string other = baton.directory() / "other";
+  std::filesystem::copy_file(baton.binary_path(), other);
+  replace_file(baton.binary_path(), "#!/bin/sh\nexec " + other + " \"$@\" --of-a-later-version\n", true);
+  const Outcome outcome = ctl({"upgrade"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_TRUE(contains(outcome.out, "there is no option `--of-a-later-version` of `baton run`")) << outcome.out;
+  baton.await_log(std::regex("cannot succeed: there is no option"));
+  expect_only_log_lines(baton);
 }
 
 TEST_F(CtlUpgrade, ToABinaryThatIsNotThereIsRolledBackAndTheNextWorks) {

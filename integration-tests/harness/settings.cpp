@@ -28,14 +28,15 @@ std::string to_yaml(const Settings& settings, const TempDir& directory) {
       "  - name: web\n"
       "    servers:\n" +
       servers + (settings.upstream_tls.empty() ? "" : "    tls: " + settings.upstream_tls + "\n");
+  const std::string own_admin = "\"unix:" + directory / "admin.sock" + "\"";
   std::string yaml =
       "version: 1\n" + (settings.topology.empty() ? one_of_each : settings.topology) +
       "handoff: { socket: " + directory / "handoff.sock" +
       (settings.handoff.empty() ? "" : ", " + settings.handoff) +
       " }\n"
-      "admin: { bind: \"unix:" +
-      directory / "admin.sock" +
-      "\" }\n"
+      "admin: { bind: " +
+      (settings.more_admin.empty() ? own_admin : "[ " + own_admin + ", " + list(settings.more_admin) + " ]") +
+      " }\n"
       "pid_file: " +
       directory / "baton.pid" +
       "\n"

@@ -30,6 +30,7 @@ struct Settings {
   std::string timeouts = "handshake: 60s, head: 60s";
   std::string handoff = "ready_timeout: 15s, step_timeout: 15s";
   std::string log = {};
+  std::vector<Address> more_admin = {};  // addresses of the admin interface beside its Unix socket
   unsigned workers = 2;
   bool own_binary = false;       // run a copy in the test's directory, which can then be replaced
   std::vector<std::string> arguments = {};  // more of `baton run`

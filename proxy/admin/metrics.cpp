@@ -104,9 +104,10 @@ void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
   out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered, not adopted and served on.",
            report.taken_back);
   out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection was touched by nobody.");
-  out.sample("quantile", "0.5", seconds(report.pauses.p50_us));
-  out.sample("quantile", "0.99", seconds(report.pauses.p99_us));
-  out.sample("quantile", "1", seconds(report.pauses.max_us));
+  // No summary: there is no sum of them. So the label is not `quantile`, which belongs to summaries.
+  out.sample("statistic", "p50", seconds(report.pauses.p50_us));
+  out.sample("statistic", "p99", seconds(report.pauses.p99_us));
+  out.sample("statistic", "max", seconds(report.pauses.max_us));
 }
 
 }  // namespace

@@ -68,6 +68,12 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
           {"pause_us", pauses_of(report.pauses)}};
 }
 
+json::array listening_of(const std::vector<Listening>& sockets) {
+  json::array array;
+  for (const Listening& one : sockets) array.push_back({{"listener", text_of(one.listener)}, {"address", text_of(one.address)}});
+  return array;
+}
+
 const char* name_of(State state) {
   switch (state) {
     case State::serving: return "serving";
@@ -104,6 +110,7 @@ std::string to_json(const Status& status) {
                       {"supervisor", nullptr},
                       {"version", text_of(status.version)},
                       {"state", name_of(status.state)},
+                      {"listening", listening_of(status.listening)},
                       {"connections", connections_of(status.connections)},
                       {"upstream_idle", status.connections.upstream_idle},
                       {"accepted_total", status.accepted_total},

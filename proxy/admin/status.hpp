@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "handoff/report.hpp"
 
@@ -33,6 +34,12 @@ struct Rollback {
   std::uint64_t unknown = 0;     // connections that it could not serve
 };
 
+// A socket that is accepted from, for clients or (as "@admin") for the admin interface.
+struct Listening {
+  std::string listener;
+  std::string address;
+};
+
 enum class State {
   serving,
   draining,    // told to send load balancers away, and serving all the same
@@ -49,6 +56,7 @@ struct Status {
   std::int64_t started_at_us = 0;     // the process, since 1970
   std::uint64_t connections_max = 0;  // 0: no limit
   bool last_reload_ok = true;         // of this process; also if there was none
+  std::vector<Listening> listening;
   Connections connections;
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;

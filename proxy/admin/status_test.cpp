@@ -18,6 +18,7 @@ Status with_upgrade() {
   status.supervisor = 4700;
   status.version = "0.1.0";
   status.state = State::draining;
+  status.listening = {{"web", "127.0.0.1:8080"}, {"@admin", "unix:/a"}};
   status.connections = {.idle = 1, .head = 2, .exchange = 3, .tunnel = 4, .closing = 5, .upstream_idle = 6};
   status.accepted_total = 7;
   status.requests_total = 8;
@@ -38,6 +39,7 @@ Status with_upgrade() {
 TEST(Status, HoldsEveryKeyInOneLine) {
   EXPECT_EQ(to_json(with_upgrade()),
             R"({"generation":2,"pid":4712,"supervisor":4700,"version":"0.1.0","state":"draining",)"
+            R"("listening":[{"listener":"web","address":"127.0.0.1:8080"},{"listener":"@admin","address":"unix:/a"}],)"
             R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
             R"("accepted_total":7,"requests_total":8,"last_upgrade":{"result":"completed","reason":"",)"
             R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"

@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
+#include <span>
 #include <sstream>
 #include <variant>
 
@@ -32,8 +35,10 @@ std::expected<config::Address, std::string> in_runtime_directory(config::Environ
   return config::Address{.unix_path = std::string(home) + "/baton/admin.sock"};
 }
 
-// The text of `admin.bind`; empty: not written, or `auto`.
-std::expected<std::string, std::string> bind_in_file(const std::string& path, config::Environment environment) {
+bool is_unix(const config::Address& address) { return !address.unix_path.empty(); }
+
+// The texts of `admin.bind`; none: it is not written.
+std::expected<std::vector<std::string>, std::string> binds_in_file(const std::string& path, config::Environment environment) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   std::ostringstream yaml;
@@ -48,27 +53,54 @@ std::expected<std::string, std::string> bind_in_file(const std::string& path, co
   }
   const config::Node* admin = tree.root->find("admin");
   const config::Node* bind = admin != nullptr ? admin->find("bind") : nullptr;
-  if (bind == nullptr || std::holds_alternative<std::monostate>(bind->value)) return "";
-  const auto* written = std::get_if<std::string>(&bind->value);
-  if (written == nullptr) return std::unexpected(path + ": `admin.bind` is no address; say where it is with --admin");
-  auto text = config::expand(*written, environment);
-  if (!text) return std::unexpected(path + ": `admin.bind` " + text.error() + "; say where it is with --admin");
-  return *text == "auto" ? "" : *text;
+  std::vector<std::string> texts;
+  if (bind == nullptr || std::holds_alternative<std::monostate>(bind->value)) return texts;
+  const auto* list = std::get_if<config::Node::List>(&bind->value);
+  for (const config::Node& item : list != nullptr ? std::span(*list) : std::span(bind, 1)) {
+    const auto* written = std::get_if<std::string>(&item.value);
+    if (written == nullptr) return std::unexpected(path + ": `admin.bind` is no address; say where it is with --admin");
+    auto text = config::expand(*written, environment);
+    if (!text) return std::unexpected(path + ": `admin.bind` " + text.error() + "; say where it is with --admin");
+    texts.push_back(*std::move(text));
+  }
+  return texts;
 }
 
 }  // namespace
 
-std::expected<config::Address, std::string> find_admin(const Whereabouts& whereabouts,
-                                                       config::Environment environment) {
-  if (!whereabouts.admin.empty()) return parsed(whereabouts.admin, "--admin");
+std::expected<std::vector<config::Address>, std::string> find_admin(const Whereabouts& whereabouts,
+                                                                    config::Environment environment) {
+  std::vector<std::string> texts{"auto"};
+  std::string where = "--admin";
   const bool is_given = !whereabouts.config.empty();
   const std::string& path = is_given ? whereabouts.config : whereabouts.default_config;
-  if (is_given || ::access(path.c_str(), F_OK) == 0) {
-    const auto bind = bind_in_file(path, environment);
-    if (!bind) return std::unexpected(bind.error());
-    if (!bind->empty()) return parsed(*bind, path + ": `admin.bind`");
+  if (!whereabouts.admin.empty()) {
+    texts = {whereabouts.admin};
+  } else if (is_given || ::access(path.c_str(), F_OK) == 0) {
+    auto binds = binds_in_file(path, environment);
+    if (!binds) return std::unexpected(binds.error());
+    if (!binds->empty()) texts = *std::move(binds);
+    where = path + ": `admin.bind`";
   }
-  return in_runtime_directory(environment);
+  std::vector<config::Address> addresses;
+  for (const std::string& text : texts) {
+    auto address = text == "auto" && whereabouts.admin.empty() ? in_runtime_directory(environment) : parsed(text, where);
+    if (!address) return std::unexpected(address.error());
+    addresses.push_back(*std::move(address));
+  }
+  return addresses;
+}
+
+std::vector<config::Address> for_commands(const std::vector<config::Address>& addresses) {
+  std::vector<config::Address> chosen;
+  std::ranges::copy_if(addresses, std::back_inserter(chosen), is_unix);
+  if (chosen.empty()) chosen.push_back(addresses.front());
+  return chosen;
+}
+
+std::vector<config::Address> for_questions(std::vector<config::Address> addresses) {
+  std::ranges::stable_partition(addresses, is_unix);
+  return addresses;
 }
 
 }  // namespace baton::ctl

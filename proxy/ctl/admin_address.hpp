@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <string>
+#include <vector>
 
 #include "config/config.hpp"
 #include "config/load.hpp"
@@ -15,9 +16,15 @@ struct Whereabouts {
   std::string default_config;  // read if there is such a file
 };
 
-// What is given on the command line; else `admin.bind` of the configuration file; else the default in the runtime
-// directory. The rest of the file is not looked at: it may be wrong, and a running Baton may be asked about that, or
-// need an environment that is not ours. An error is a text for people.
-std::expected<config::Address, std::string> find_admin(const Whereabouts& whereabouts, config::Environment environment);
+// What is given on the command line; else the addresses in `admin.bind` of the configuration file, in its order; else the
+// default in the runtime directory. At least one. The rest of the file is not looked at: it may be wrong, and a running
+// Baton may be asked about that, or need an environment that is not ours. An error is a text for people.
+std::expected<std::vector<config::Address>, std::string> find_admin(const Whereabouts& whereabouts,
+                                                                    config::Environment environment);
+
+// Of these the ones to be tried, in this order. Commands are taken on Unix sockets only, questions anywhere; where there is
+// no Unix socket, the first address will say so.
+std::vector<config::Address> for_commands(const std::vector<config::Address>& addresses);
+std::vector<config::Address> for_questions(std::vector<config::Address> addresses);
 
 }  // namespace baton::ctl

@@ -33,8 +33,13 @@ class AdminAddress : public testing::Test {
     return directory + "/baton.yaml";
   }
   static std::string found(const Whereabouts& whereabouts, config::Environment from = environment) {
-    const auto address = find_admin(whereabouts, from);
-    return address ? address->text() : "error: " + address.error();
+    const auto addresses = find_admin(whereabouts, from);
+    return addresses ? in_words(*addresses) : "error: " + addresses.error();
+  }
+  static std::string in_words(const std::vector<config::Address>& addresses) {
+    std::string text;
+    for (const auto& address : addresses) text += (text.empty() ? "" : " ") + address.text();
+    return text;
   }
   std::string in_file(const std::string& yaml, config::Environment from = environment) const {
     return found({.config = write(yaml)}, from);
@@ -63,6 +68,18 @@ TEST_F(AdminAddress, IsFoundInAFileThatIsWrongElsewhere) {
   EXPECT_EQ(in_file("upstreams: \"${MISSING}\"\nadmin: { bind: unix:/in/file.sock }\n"), "unix:/in/file.sock");
 }
 
+TEST_F(AdminAddress, MayBeOneOfSeveral) {
+  EXPECT_EQ(in_file("admin: { bind: [ \"127.0.0.1:9901\", unix:/a, \"unix:${SOCKET}\" ] }\n"),
+            "127.0.0.1:9901 unix:/a unix:/run/from/environment.sock");
+  EXPECT_EQ(in_file("admin: { bind: [ auto, \":9901\" ] }\n"), by_default + " :9901");
+  EXPECT_EQ(in_file("admin: { bind: [] }\n"), by_default);
+  const auto all = find_admin({.config = write("admin: { bind: [ \":1\", unix:/a, \":2\", unix:/b ] }")}, environment).value();
+  EXPECT_EQ(in_words(for_commands(all)), "unix:/a unix:/b");
+  EXPECT_EQ(in_words(for_questions(all)), "unix:/a unix:/b :1 :2");
+  const auto tcp = find_admin({.config = write("admin: { bind: [ \":1\", \":2\" ] }")}, environment).value();
+  EXPECT_EQ(in_words(for_commands(tcp)), ":1") << "it says that it takes none";
+}
+
 TEST_F(AdminAddress, IsTheDefaultWhereNoneIsWritten) {
   for (const auto* yaml :
        {"version: 1\n", "", "admin:\n", "admin: { }\n", "admin: { bind: auto }\n", "admin: { bind: }\n"}) {
@@ -74,7 +91,7 @@ TEST_F(AdminAddress, IsTheDefaultWhereNoneIsWritten) {
 TEST_F(AdminAddress, ThatCannotBeFoundIsAnErrorThatSaysWhatToDo) {
   EXPECT_NE(found({.config = directory + "/missing.yaml"}).find("cannot be read: No such file"), std::string::npos);
   EXPECT_NE(found({.config = directory}).find("cannot be read: Is a directory"), std::string::npos);
-  for (const auto* yaml : {"admin: [\n", "admin: { bind: [ 1 ] }\n", "admin: { bind: \"unix:${MISSING}\" }\n"}) {
+  for (const auto* yaml : {"admin: [\n", "admin: { bind: { a: 1 } }\n", "admin: { bind: [ [ 1 ] ] }\n", "admin: { bind: \"unix:${MISSING}\" }\n"}) {
     EXPECT_EQ(in_file(yaml).find("error: " + directory), 0u) << yaml;
     EXPECT_NE(in_file(yaml).find("--admin"), std::string::npos) << in_file(yaml);
   }

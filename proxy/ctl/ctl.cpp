@@ -7,10 +7,12 @@
 
 #include <chrono>
 #include <exception>
+#include <expected>
 #include <filesystem>
 #include <iostream>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "proxy/ctl/admin_address.hpp"
 #include "proxy/ctl/conversation.hpp"
@@ -64,8 +66,20 @@ int succeed(const Options& options, const std::string& text) {
   return 0;
 }
 
-int status(const Options& options, const config::Address& admin) {
-  const auto answer = ask(admin, {.target = "/status"});
+using Addresses = std::vector<config::Address>;
+
+// The first that can be reached answers. If none can, what is said is about the first.
+std::expected<Answer, NoAnswer> ask_one(const Addresses& addresses, const Request& request) {
+  auto answer = ask(addresses.front(), request);
+  for (std::size_t i = 1; i < addresses.size() && !answer && !answer.error().asked; ++i) {
+    auto other = ask(addresses[i], request);
+    if (other || other.error().asked) return other;
+  }
+  return answer;
+}
+
+int status(const Options& options, const Addresses& admin) {
+  const auto answer = ask_one(admin, {.target = "/status"});
   if (!answer) return fail(options, answer.error().text);
   if (answer->status != 200) return fail(options, refusal(options, *answer));
   try {
@@ -160,14 +174,14 @@ class UpgradeShow {
   std::optional<json::object> result_;
 };
 
-int upgrade(const Options& options, const config::Address& admin) {
+int upgrade(const Options& options, const Addresses& admin) {
   Request request{.method = "POST", .target = "/" + options.command, .patience = upgrade_patience};
   if (!options.binary.empty()) {
     request.body = json::serialize(json::object{{"binary", std::filesystem::absolute(options.binary).string()}});
   }
   UpgradeShow show(options);
   request.on_line = [&](std::string_view line) { show.take(line); };
-  const auto answer = ask(admin, request);
+  const auto answer = ask_one(admin, request);
   show.end_bar();
   if (answer && answer->status != 200) return fail(options, refusal(options, *answer));
   if (!answer && !answer.error().asked) return fail(options, answer.error().text);
@@ -188,8 +202,8 @@ int upgrade(const Options& options, const config::Address& admin) {
   return completed ? 0 : exit_failed;
 }
 
-int command(const Options& options, const config::Address& admin, Request request) {
-  const auto answer = ask(admin, request);
+int command(const Options& options, const Addresses& admin, const Request& request) {
+  const auto answer = ask_one(admin, request);
   if (!answer) return fail(options, answer.error().text);
   if (answer->status != 200) return fail(options, refusal(options, *answer));
   if (!answer->content_type.starts_with("text/plain")) return fail(options, nonsense);
@@ -204,13 +218,14 @@ int run(const Options& options, const std::string& default_config, config::Envir
     const int failed = fail(options, admin.error());
     return options.admin.empty() ? failed : exit_usage;
   }
-  if (options.command == "status") return status(options, *admin);
-  if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, *admin);
+  if (options.command == "status") return status(options, for_questions(*admin));
   if (options.command == "healthcheck") {
-    return command(options, *admin, {.target = "/healthz", .patience = healthcheck_patience});
+    return command(options, for_questions(*admin), {.target = "/healthz", .patience = healthcheck_patience});
   }
+  const Addresses commanded = for_commands(*admin);
+  if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
   const bool is_undo = options.command == "drain" && options.undo;
-  return command(options, *admin,
+  return command(options, commanded,
                  {.method = is_undo ? "DELETE" : "POST",
                   .target = "/" + options.command,
                   .patience = options.command == "reload" ? reload_patience : usual_patience});

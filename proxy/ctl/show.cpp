@@ -14,6 +14,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t bar_width = 30;
+constexpr std::size_t name_width = 14;
 
 std::uint64_t number(const json::object& object, std::string_view key) {
   return object.at(key).to_number<std::uint64_t>();
@@ -37,8 +38,19 @@ std::string milliseconds(std::uint64_t microseconds) {
   return fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000.0);
 }
 
+// Lines after the first stand under it, so that no row can be forged.
+std::string lines(const json::object& object, std::string_view key) {
+  std::string out = printable(object.at(key).as_string(), true);
+  for (std::size_t at = 0; (at = out.find('\n', at)) != std::string::npos;) {
+    const std::string indented = "\n" + std::string(name_width + 1, ' ');
+    out.replace(at, 1, indented);
+    at += indented.size();
+  }
+  return out;
+}
+
 void add(std::string& table, std::string_view name, const std::string& value) {
-  table += fmt::format("{:<14} {}\n", name, value);
+  table += fmt::format("{:<{}} {}\n", name, name_width, value);
 }
 
 bool is_control(std::string_view character) {
@@ -97,7 +109,7 @@ std::string rollback_text(const json::object& rollback) {
 std::string upgrade_report(const json::object& upgrade) {
   const json::object& pause = upgrade.at("pause_us").as_object();
   std::string table;
-  const std::string reason = text(upgrade, "reason");
+  const std::string reason = lines(upgrade, "reason");
   const std::string result = text(upgrade, "result");
   add(table, "result", result + (reason.empty() ? "" : (result == "completed" ? ", but " : ": ") + reason));
   add(table, "generation",

@@ -55,6 +55,17 @@ TEST(Show, AReportHasALineForEachQuestion) {
   EXPECT_NE(status_table(status(upgrade)).find("\nlast upgrade\nresult         completed\n"), std::string::npos);
 }
 
+TEST(Show, AReasonOfSeveralLinesKeepsThem) {
+  json::object failed = json::parse(upgrade).as_object();
+  failed["result"] = "rolled_back";
+  failed["reason"] = "the configuration is invalid:\n./b.yaml:3:5: one\n./b.yaml:4:1: two\x1b[2J";
+  EXPECT_TRUE(upgrade_report(failed).starts_with("result         rolled_back: the configuration is invalid:\n"
+                                                 "               ./b.yaml:3:5: one\n"
+                                                 "               ./b.yaml:4:1: two\uFFFD[2J\n"
+                                                 "generation     1 to 2\n"))
+      << upgrade_report(failed);
+}
+
 TEST(Show, WhatIsNoStatusOfBatonsIsRefusedWhicheverKeyIsMissingOrWrong) {
   const json::object good = status(upgrade);
   for (const auto& [key, value] : good) {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -39,27 +40,31 @@ Paths resolve_paths(const config::Config& config) {
   Paths paths;
   paths.handoff_socket = config.handoff.socket;
   paths.pid_file = config.pid_file;
-  paths.admin = config.admin;
-  if (!paths.handoff_socket || !paths.pid_file || !paths.admin) {
+  const bool admin_is_automatic = std::ranges::find(config.admin, std::optional<config::Address>()) != config.admin.end();
+  std::optional<config::Address> automatic_admin;
+  if (!paths.handoff_socket || !paths.pid_file || admin_is_automatic) {
     std::string why_not;
     if (const auto directory = runtime_directory(why_not)) {
       if (!paths.handoff_socket) paths.handoff_socket = *directory + "/handoff.sock";
       if (!paths.pid_file) paths.pid_file = *directory + "/baton.pid";
-      if (!paths.admin) {
-        paths.admin.emplace();
-        paths.admin->unix_path = *directory + "/admin.sock";
-      }
+      automatic_admin.emplace();
+      automatic_admin->unix_path = *directory + "/admin.sock";
     } else {
       std::string missing;
       const auto add = [&](bool is_missing, const char* what) {
         if (is_missing) missing += (missing.empty() ? "" : ", ") + std::string(what);
       };
       add(!paths.handoff_socket, "handoff socket");
-      add(!paths.admin, "admin interface");
+      add(admin_is_automatic, config.admin.size() == 1 ? "admin interface" : "admin socket");
       add(!paths.pid_file, "PID file");
       paths.warning = why_not + "; so there is no " + missing +
                       " (set handoff.socket, admin.bind and pid_file to have them; SIGUSR2 works without)";
     }
+  }
+  for (const auto& written : config.admin) {
+    const auto& address = written ? written : automatic_admin;
+    // The automatic one may stand there in full as well.
+    if (address && std::ranges::find(paths.admin, *address) == paths.admin.end()) paths.admin.push_back(*address);
   }
   if (paths.handoff_socket) paths.lock = *paths.handoff_socket + ".lock";
   return paths;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/config.hpp"
 
@@ -12,7 +13,7 @@ struct Paths {
   std::optional<std::string> handoff_socket;
   std::optional<std::string> lock;              // <handoff_socket>.lock
   std::optional<std::string> pid_file;
-  std::optional<config::Address> admin;
+  std::vector<config::Address> admin;
   std::string warning;                          // not empty: some of it is missing, and why
 };
 

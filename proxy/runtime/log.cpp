@@ -128,6 +128,12 @@ void set_tag(const std::string& tag) {
   log.tag = tag;
 }
 
+std::string tag() {
+  Log& log = the_log();
+  const std::lock_guard lock(log.mutex);
+  return log.tag;
+}
+
 void stop() {
   threshold = off;
   std::unique_ptr<LineWriter> writer;

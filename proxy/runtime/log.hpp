@@ -16,6 +16,7 @@ enum class Level { debug, info, warning, error };
 void start(Level level);
 void set_level(Level level);
 void set_tag(const std::string& tag);
+std::string tag();
 // Writes out what is waiting, within a bounded time. Logging goes on to be safe afterwards and does nothing.
 void stop();
 

@@ -1,0 +1,67 @@
+#include "config/foreign.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace baton::config {
+namespace {
+
+struct Program {
+  std::string_view name;
+  std::string_view page;
+};
+constexpr Program nginx{"nginx", "docs/coming-from-nginx.md"};
+constexpr Program haproxy{"HAProxy", "docs/coming-from-haproxy.md"};
+constexpr Program caddy{"Caddy", "docs/coming-from-caddy.md"};
+
+// Before `{`, or at the beginning of a line that ends with `;`.
+constexpr std::string_view nginx_blocks[] = {"http", "events", "server", "stream", "upstream", "location"};
+constexpr std::string_view nginx_directives[] = {"listen",  "server_name", "proxy_pass", "worker_processes",
+                                                 "include", "user",        "pid"};
+constexpr std::string_view haproxy_sections[] = {"global", "defaults", "frontend", "backend", "listen"};
+constexpr std::string_view caddy_directives[] = {"reverse_proxy", "file_server", "respond",
+                                                 "encode",        "handle",      "handle_path"};
+
+template <std::size_t size>
+bool is_one_of(std::string_view word, const std::string_view (&words)[size]) {
+  return std::ranges::find(words, word) != std::end(words);
+}
+
+// `line` has no comment and no blanks around it; `indented` is what stood before.
+const Program* written_for(std::string_view line, bool indented) {
+  const std::string_view word = line.substr(0, line.find_first_of(" \t"));
+  const std::string_view rest = line.substr(word.size());
+  const bool ends_statement = line.ends_with(';') || line.ends_with('}');
+  if (is_one_of(word, nginx_blocks) && rest.find('{') != std::string_view::npos) return &nginx;
+  if (is_one_of(word, nginx_directives) && ends_statement) return &nginx;
+  if (!indented && is_one_of(word, haproxy_sections) && line.find(':') == std::string_view::npos) return &haproxy;
+  if (is_one_of(word, caddy_directives) && word.size() < line.size() && !ends_statement) return &caddy;
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<Problem> recognise(std::string_view text, const std::string& name) {
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    line = line.substr(0, line.find('#'));
+    const std::size_t begin = std::min(line.find_first_not_of(" \t"), line.size());
+    line.remove_prefix(begin);
+    line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+    if (line.empty()) continue;
+    if (const Program* program = written_for(line, begin > 0)) {
+      return Problem{
+          {name, number, static_cast<int>(begin) + 1},
+          fmt::format(
+              "this is a configuration of {}, and Baton reads YAML of its own; {} shows the one beside the other",
+              program->name, program->page)};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace baton::config

@@ -1,0 +1,50 @@
+// Files of other proxies are known for what they are.
+#include <gmock/gmock.h>
+
+#include "config/test_load.hpp"
+
+namespace baton::config {
+namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string of(const char* program, const char* page) {
+  return std::string("this is a configuration of ") + program + ", and Baton reads YAML of its own; docs/coming-from-" +
+         page + ".md shows the one beside the other";
+}
+
+TEST(ForeignFiles, OfNginxNameItsPage) {
+  EXPECT_THAT(problems_of("# edge\nworker_processes auto;\nevents { }\nhttp {\n  server { listen 80; }\n}\n"),
+              ElementsAre("f:2:1: " + of("nginx", "nginx")));
+  EXPECT_THAT(problems_of("server {\n  listen 80;\n  location / {\n    proxy_pass http://127.0.0.1:9000;\n  }\n}\n"),
+              ElementsAre("f:1:1: " + of("nginx", "nginx")));
+  EXPECT_THAT(
+      problems_of("map $http_upgrade $up {\n  default upgrade;\n}\nupstream app {\n  server 127.0.0.1:9000;\n}\n"),
+      ElementsAre("f:4:1: " + of("nginx", "nginx")));
+}
+
+TEST(ForeignFiles, OfHaproxyNameItsPage) {
+  EXPECT_THAT(problems_of("global\n    maxconn 100\n\nfrontend web\n    bind *:80\n    default_backend app\n"),
+              ElementsAre("f:1:1: " + of("HAProxy", "haproxy")));
+  EXPECT_THAT(problems_of("# x\nfrontend web\n    bind *:80\n"), ElementsAre("f:2:1: " + of("HAProxy", "haproxy")));
+}
+
+TEST(ForeignFiles, OfCaddyNameItsPage) {
+  EXPECT_THAT(problems_of("example.com {\n    reverse_proxy localhost:9000\n}\n"),
+              ElementsAre("f:2:5: " + of("Caddy", "caddy")));
+  EXPECT_THAT(problems_of(":8080\n\nreverse_proxy 127.0.0.1:9000\n"), ElementsAre("f:3:1: " + of("Caddy", "caddy")));
+}
+
+TEST(ForeignFiles, AreNotOurOwnWithMistakes) {
+  for (const std::string& yaml :
+       {minimal + "user: www\n", minimal + "listen: 80\n", std::string("listeners\n"), minimal + "global: 1\n",
+        minimal + "# server { listen 80; }\nx: 1\n", std::string("version: 1\nlisteners:\n  - server: x\n")}) {
+    EXPECT_THAT(problems_of(yaml), Each(Not(HasSubstr("this is a configuration of")))) << yaml;
+  }
+}
+
+}  // namespace
+}  // namespace baton::config

@@ -1,0 +1,51 @@
+#include "proxy/check/check.hpp"
+
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "proxy/check/certificates.hpp"
+#include "proxy/check/look_around.hpp"
+
+namespace baton::check {
+
+namespace {
+
+constexpr int exit_failed = 1;
+
+int refuse(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) std::cerr << line << "\n";
+  return exit_failed;
+}
+
+}  // namespace
+
+int run(const std::string& path, const Command& command, config::Environment environment) {
+  const auto loaded = config::load_file(path, environment);
+  if (const auto* problems = std::get_if<config::Problems>(&loaded)) {
+    std::vector<std::string> lines;
+    for (const auto& problem : *problems) lines.push_back(problem.text());
+    return refuse(lines);
+  }
+  const auto& config = std::get<config::Config>(loaded);
+  if (const auto refused = refused_certificates(config); !refused.empty()) return refuse(refused);
+  if (command.print) std::cout << config::print(config) << std::flush;
+  if (command.print && !command.strict) return 0;
+
+  Options options;
+  options.waiting = [](const std::string& what) { std::cerr << "still looking up " << what << "\n"; };
+  const config::Problems warnings = look_around(config, options);
+  for (const auto& warning : warnings) {
+    std::cerr << config::Problem{warning.where, "warning: " + warning.message}.text() << "\n";
+  }
+  if (!command.print) {
+    std::cout << path << ": ok"
+              << (warnings.empty()
+                      ? ""
+                      : fmt::format(", with {} warning{}", warnings.size(), warnings.size() == 1 ? "" : "s"))
+              << std::endl;
+  }
+  return command.strict && !warnings.empty() ? exit_failed : 0;
+}
+
+}  // namespace baton::check

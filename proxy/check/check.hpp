@@ -1,0 +1,18 @@
+// `baton check`.
+#pragma once
+
+#include <string>
+
+#include "config/load.hpp"
+
+namespace baton::check {
+
+struct Command {
+  bool print = false;   // the whole effective configuration, and nothing else
+  bool strict = false;  // a warning is a failure
+};
+
+// The exit code. What is wrong goes to standard error, a line for each problem or warning.
+int run(const std::string& path, const Command& command, config::Environment environment);
+
+}  // namespace baton::check

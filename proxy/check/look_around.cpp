@@ -1,0 +1,138 @@
+#include "proxy/check/look_around.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "proxy/check/addresses.hpp"
+#include "proxy/check/certificates.hpp"
+#include "proxy/check/names.hpp"
+#include "proxy/process/paths.hpp"
+
+namespace baton::check {
+
+namespace {
+
+// What stops somebody from making files in the folder of `path`.
+std::optional<std::string> unusable_folder(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (::faccessat(AT_FDCWD, folder.c_str(), F_OK, AT_EACCESS) != 0) {
+    return fmt::format("the folder {} cannot be reached: {}", folder, std::strerror(errno));
+  }
+  if (!std::filesystem::is_directory(folder)) return folder + " is no folder";
+  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    return fmt::format("the folder {} cannot be written by user {}: {}", folder, ::geteuid(), std::strerror(errno));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> unusable_log(const std::string& path) {
+  if (path == "-" || ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) {
+    return std::filesystem::is_directory(path) ? std::optional(path + " is a folder") : std::nullopt;
+  }
+  if (errno != ENOENT)
+    return fmt::format("{} cannot be written by user {}: {}", path, ::geteuid(), std::strerror(errno));
+  return unusable_folder(path);
+}
+
+class Findings {
+ public:
+  void add(const config::Position& where, const std::string& key, const std::optional<std::string>& what) {
+    if (what) problems_.push_back({where, key + ": " + *what});
+  }
+  config::Problems in_order() {
+    std::ranges::stable_sort(problems_, {}, [](const config::Problem& problem) {
+      return std::tie(problem.where.line, problem.where.column);
+    });
+    return std::move(problems_);
+  }
+
+ private:
+  config::Problems problems_;
+};
+
+void check_paths(Findings& findings, const config::Config& config) {
+  const auto folder = [&](const config::Position& where, const char* key, const std::optional<std::string>& path) {
+    if (path) findings.add(where, key, unusable_folder(*path));
+  };
+  folder(config.places.handoff_socket, "`handoff.socket`", config.handoff.socket);
+  folder(config.places.pid_file, "`pid_file`", config.pid_file);
+  if (config.log.access)
+    findings.add(config.places.access_log, "`log.access.path`", unusable_log(config.log.access->path));
+}
+
+// Those of the running instance, without making the runtime directory: where that is missing, nothing runs in it.
+process::Paths paths_of(const config::Config& config) {
+  const char* home = std::getenv("XDG_RUNTIME_DIR");
+  const std::string directory = ::geteuid() == 0 ? "/run/baton" : home == nullptr ? "" : std::string(home) + "/baton";
+  if (std::filesystem::exists(directory)) return process::resolve_paths(config);
+  process::Paths paths;
+  paths.handoff_socket = config.handoff.socket;
+  for (const auto& admin : config.admin) {
+    if (admin) paths.admin.push_back(*admin);
+  }
+  return paths;
+}
+
+struct Use {
+  const config::Address* address;
+  std::string key;
+  bool listens;
+};
+
+std::vector<Use> uses_of(const config::Config& config) {
+  std::vector<Use> uses;
+  for (const auto& listener : config.listeners) {
+    for (const auto& bind : listener.bind) uses.push_back({&bind, "`bind`", true});
+  }
+  for (const auto& admin : config.admin) {
+    if (admin) uses.push_back({&*admin, "`admin.bind`", true});
+  }
+  for (const auto& upstream : config.upstreams) {
+    for (const auto& server : upstream.servers) uses.push_back({&server.address, "`address`", false});
+  }
+  return uses;
+}
+
+}  // namespace
+
+config::Problems look_around(const config::Config& config, const Options& options) {
+  Findings findings;
+  check_paths(findings, config);
+  const std::vector<Use> uses = uses_of(config);
+
+  std::set<std::string> hosts;
+  for (const Use& use : uses) {
+    if (use.address->unix_path.empty() && !use.address->host.empty()) hosts.insert(use.address->host);
+  }
+  const auto unknown = look_up_all(hosts, options.names_limit, options.waiting);
+  const Occupants occupants(paths_of(config));
+  for (const Use& use : uses) {
+    const config::Address& address = *use.address;
+    if (const auto found = unknown.find(address.host); address.unix_path.empty() && found != unknown.end()) {
+      findings.add(address.where, use.key, found->second);
+      continue;  // there is nothing to be bound
+    }
+    if (!address.unix_path.empty() && use.listens) {
+      if (const auto folder = unusable_folder(address.unix_path)) {
+        findings.add(address.where, use.key, folder);
+        continue;
+      }
+    }
+    if (use.listens) findings.add(address.where, use.key, occupants.in_the_way_of(address));
+  }
+  for (const auto& [file, what] : dated_certificates(config)) findings.add(file.where, "`" + file.path + "`", what);
+  return findings.in_order();
+}
+
+}  // namespace baton::check

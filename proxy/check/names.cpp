@@ -1,0 +1,95 @@
+#include "proxy/check/names.hpp"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace baton::check {
+
+namespace {
+
+constexpr std::size_t threads_max = 16;
+constexpr std::size_t named_max = 3;
+constexpr std::chrono::seconds tell_every{1};
+
+// Shared with threads that may be left behind in the resolver.
+struct LookUps {
+  std::mutex mutex;  // guards what follows
+  std::condition_variable changed;
+  std::vector<std::string> to_do;
+  std::set<std::string> unanswered;
+  std::map<std::string, std::string> failed;
+};
+
+void work(const std::shared_ptr<LookUps>& shared, LookUp look_up) {
+  for (;;) {
+    std::string host;
+    {
+      const std::lock_guard lock(shared->mutex);
+      if (shared->to_do.empty()) return;
+      host = std::move(shared->to_do.back());
+      shared->to_do.pop_back();
+    }
+    const auto why = look_up(host);
+    const std::lock_guard lock(shared->mutex);
+    if (why) shared->failed[host] = *why;
+    shared->unanswered.erase(host);
+    shared->changed.notify_all();
+  }
+}
+
+std::string in_words(const std::set<std::string>& hosts) {
+  std::string text;
+  std::size_t named = 0;
+  for (const std::string& host : hosts) {
+    if (named++ == named_max) return text + fmt::format(" and {} more", hosts.size() - named_max);
+    text += (text.empty() ? "" : ", ") + host;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string> why_unknown(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (error != 0) return fmt::format("the host `{}` cannot be looked up: {}", host, ::gai_strerror(error));
+  ::freeaddrinfo(found);
+  return std::nullopt;
+}
+
+std::map<std::string, std::string> look_up_all(const std::set<std::string>& hosts, std::chrono::milliseconds limit,
+                                               const std::function<void(const std::string& what)>& waiting,
+                                               LookUp look_up) {
+  const auto shared = std::make_shared<LookUps>();
+  shared->to_do.assign(hosts.begin(), hosts.end());
+  shared->unanswered = hosts;
+  for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i) std::thread(work, shared, look_up).detach();
+
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  std::unique_lock lock(shared->mutex);
+  const auto is_done = [&] { return shared->unanswered.empty(); };
+  while (!is_done() && std::chrono::steady_clock::now() < deadline) {
+    const auto next = std::min(deadline, std::chrono::steady_clock::now() + tell_every);
+    if (!shared->changed.wait_until(lock, next, is_done)) waiting(in_words(shared->unanswered));
+  }
+  auto failed = shared->failed;
+  for (const std::string& host : shared->unanswered) {
+    failed[host] = fmt::format("the host `{}` could not be looked up within {} ms", host, limit.count());
+  }
+  shared->to_do.clear();
+  return failed;
+}
+
+}  // namespace baton::check
