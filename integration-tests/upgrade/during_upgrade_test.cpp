@@ -69,8 +69,9 @@ class DuringUpgrade : public testing::Test {
     origin.gate().await_arrivals(1);
     idle.get("/bytes/1");
     baton.begin_upgrade();
-    // It moves once the new one accepts, so from now on only the held request is missing.
+    // It moves once the new one accepts, and is answered once that has adopted it: only the held request is missing then.
     baton.await_number("connections.total", 1);
+    idle.get("/bytes/1");
   }
   void let_go() {
     origin.gate().open();
