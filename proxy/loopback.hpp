@@ -77,9 +77,12 @@ struct Scene {
 
 // One of the two workers of a move, of a process of its own.
 struct Process {
+  struct SharedOf : Shared {
+    explicit SharedOf(std::uint64_t number) { generation = number; }
+  };
   Process(std::shared_ptr<const Settings> settings, std::uint64_t generation)
-      : shared{.generation = generation}, worker(std::move(settings), shared, nullptr, 0) {}
-  Shared shared;
+      : shared(generation), worker(std::move(settings), shared, nullptr, 0) {}
+  SharedOf shared;
   Worker worker;
 };
 
