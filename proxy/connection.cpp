@@ -13,8 +13,9 @@ using runtime::Io;
 
 namespace {
 
-// So many passes, each of a buffer at most, before others get their turn.
+// A turn: so many passes, and about so many bytes, read and written, before others get theirs.
 constexpr int passes_max = 32;
+constexpr std::size_t turn_bytes_max = 64 * 1024;
 
 }  // namespace
 
@@ -114,6 +115,7 @@ void Connection::let_go() {
 // ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Connection::on_events(std::uint32_t) {
+  awaits_turn_ = false;
   if (!frozen_ && !closed_) run();
 }
 
@@ -123,7 +125,7 @@ void Connection::on_ready(runtime::Socket& socket) {
     if (!shaking_ && !socket.writable()) return;
     if (!obey(shaking_ ? shake_upstream() : connect_ended())) return;
   }
-  run();
+  if (!awaits_turn_) run();       // else the socket remembers the event until then
 }
 
 void Connection::on_deadline() {
@@ -187,9 +189,11 @@ void Connection::run() {
   if (closed_) return;
   frozen_ = false;
   if (shakes_hands() && !shake_hands()) return;
+  turn_bytes_ = 0;
   for (int pass = 0;; ++pass) {
-    if (pass == passes_max) {
-      worker_.loop().again(*this);
+    if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
+      if (!awaits_turn_) worker_.loop().again(*this);
+      awaits_turn_ = true;
       break;
     }
     const bool read = read_legs();
@@ -213,6 +217,7 @@ bool Connection::read_legs() {
         case Io::done:
           state_.client.read_at_ms = worker_.now_ms();
           received_since_ += state_.client.unread.size() - before;
+          turn_bytes_ += state_.client.unread.size() - before;
           progress = true;
           break;
         case Io::ended:
@@ -233,8 +238,10 @@ bool Connection::read_legs() {
   }
   if (upstream_ && connect_deadline_ms_ == 0 && upstream_->readable(*state_.upstream)) {
     if (const std::size_t bytes = http1::wanted_from_upstream(state_, rules); bytes != 0) {
+      const std::size_t before = state_.upstream->unread.size();
       switch (upstream_->receive(*state_.upstream, bytes)) {
         case Io::done:
+          turn_bytes_ += state_.upstream->unread.size() - before;
           state_.upstream->read_at_ms = worker_.now_ms();
           progress = true;
           break;
@@ -259,9 +266,11 @@ bool Connection::write_legs() {
   bool progress = false;
   if (state_.upstream && upstream_ && connect_deadline_ms_ == 0 && upstream_->has_to_send(*state_.upstream) &&
       upstream_->socket().writable()) {
+    const std::size_t before = state_.upstream->unsent.size();
     switch (upstream_->send(*state_.upstream, worker_.now_ms())) {
       case Io::done:
         state_.upstream->write_at_ms = worker_.now_ms();
+        turn_bytes_ += before - state_.upstream->unsent.size();
         progress = true;
         break;
       case Io::failed:
@@ -273,9 +282,11 @@ bool Connection::write_legs() {
     }
   }
   if (client_.has_to_send(state_.client) && client_.socket().writable()) {
+    const std::size_t before = state_.client.unsent.size();
     switch (client_.send(state_.client, worker_.now_ms())) {
       case Io::done:
         state_.client.write_at_ms = worker_.now_ms();
+        turn_bytes_ += before - state_.client.unsent.size();
         progress = true;
         break;
       case Io::failed:

@@ -73,6 +73,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   void look_up_place();
   const http1::Rules& rules();
   http1::Context context();
+  // True: there was progress. Both count what they moved in `turn_bytes_`.
   bool read_legs();
   bool write_legs();
   // False: the connection is closed, frozen, or has to wait for a connect.
@@ -104,9 +105,11 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected, or in its handshake
   std::unique_ptr<http1::Rules> stretched_rules_;  // for bytes that are more than the rules allow, and were here before them
   std::size_t received_since_ = 0;       // from the client since the rules are what they are
+  std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
+  bool awaits_turn_ = false;      // it has used its turn, and the loop calls it again
 
   Connection* previous_ = nullptr;   // in the worker's list
   Connection* next_ = nullptr;

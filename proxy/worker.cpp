@@ -25,13 +25,21 @@ constexpr std::int64_t failure_line_every_ms = 1'000;
 constexpr std::int64_t expiry_every_ms = 250;
 constexpr std::int64_t pause_line_every_ms = 10'000;
 constexpr std::size_t idle_upstreams_kept = 64;
+constexpr int unsent_bytes = 256 * 1024;
 
 }  // namespace
 
 // A listening socket in this worker's loop. Level-triggered and exclusive: one worker is woken for one connection.
 class Worker::Acceptor final : public runtime::EventHandler {
  public:
-  Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) { resume(); }
+  Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) {
+    // Accepted sockets inherit it: the kernel holds little more for a client than is on its way to it. By itself it
+    // would take megabytes for each one that reads slowly.
+    if (!socket_.unix_path) {
+      ::setsockopt(socket_.descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
+    }
+    resume();
+  }
   ~Acceptor() override { pause(); }
 
   void resume() {

@@ -109,7 +109,7 @@ void Loop::run() {
 }
 
 bool Loop::run_one(int timeout_ms) {
-  if (next_event_ == event_count_ && again_now_.empty()) {
+  if (next_event_ == event_count_ && turns_left_ == 0) {
     end_round();
     wait(again_.empty() ? timeout_ms : 0);
   }
@@ -121,7 +121,7 @@ void Loop::wait(std::int64_t timeout_ms) {
                                  static_cast<int>(timeout_ms));
   next_event_ = 0;
   event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
-  again_now_.swap(again_);
+  turns_left_ = std::min(again_.size(), turns_per_round);
   now_ms_ = monotonic_ms();
 }
 
@@ -131,9 +131,10 @@ bool Loop::step() {
     static_cast<EventHandler*>(event.data.ptr)->on_events(event.events);
     return true;
   }
-  if (!again_now_.empty()) {
-    EventHandler* handler = again_now_.back();
-    again_now_.pop_back();
+  if (turns_left_ != 0) {
+    --turns_left_;
+    EventHandler* handler = again_.front();
+    again_.pop_front();
     handler->on_events(0);
     return true;
   }

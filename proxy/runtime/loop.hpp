@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -49,9 +50,13 @@ class Loop {
   // The same, and waits until it has run. Not from this thread.
   void call(const std::function<void()>& task);
 
-  // Calls the handler again after the events that are here: others get their turn first.
+  // Calls the handler again, behind the events that are here and behind those that asked before it.
   void again(EventHandler& handler) { again_.push_back(&handler); }
   void dispose(std::unique_ptr<Disposable> what) { disposed_.push_back(std::move(what)); }
+
+  // So many of those that asked are called between two looks at the kernel: a new event waits for no more of them,
+  // however many there are.
+  static constexpr std::size_t turns_per_round = 16;
 
   // Called about every `tick_ms`.
   static constexpr std::int64_t tick_ms = 50;
@@ -77,8 +82,8 @@ class Loop {
   std::vector<epoll_event> events_;
   std::size_t next_event_ = 0;
   std::size_t event_count_ = 0;
-  std::vector<EventHandler*> again_;
-  std::vector<EventHandler*> again_now_;
+  std::deque<EventHandler*> again_;
+  std::size_t turns_left_ = 0;       // of those in again_, in this round
   std::vector<std::unique_ptr<Disposable>> disposed_;
   std::int64_t now_ms_ = 0;
   std::int64_t next_tick_ms_ = 0;

@@ -122,7 +122,7 @@ Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
   if (!leg.tls) return noting_reset(leg, socket_.send(leg.unsent));
   state::Tls& tls = *leg.tls;
   bool progress = false;
-  for (;;) {
+  for (std::size_t sent = 0; sent < runtime::Socket::io_bytes_max;) {
     const bool sealed = tls.stage == TlsStage::kept ? handshake_->seal(leg)
                                                     : records(leg).seal(leg, now_ms - tls.sealed_at_ms);
     if (sealed) {
@@ -138,10 +138,13 @@ Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
       return progress ? Io::done : Io::would_block;
     }
     if (!socket_.writable()) return progress ? Io::done : Io::would_block;
+    const std::size_t waiting = tls.sealed.size();
     const Io io = noting_reset(leg, socket_.send(tls.sealed));
     if (io == Io::failed) return io;
     progress = progress || io == Io::done;
+    sent += waiting - tls.sealed.size();
   }
+  return Io::done;
 }
 
 // The leg remembers what the kernel tells once: whoever goes on with it reads the rest.
