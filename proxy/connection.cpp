@@ -1,8 +1,11 @@
 #include "proxy/connection.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "proxy/worker.hpp"
 
@@ -50,12 +53,25 @@ void Connection::look_up_place() {
   stretched_rules_->head_bytes += here;
 }
 
+// Half-way through a step the state is not whole, so all that can be done is to end it.
+template <class Step>
+void Connection::guarded(Step step) noexcept {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    worker_.note_failure(error, &state_);
+    if (!closed_) close(true);
+  }
+}
+
 void Connection::reconfigured() {
-  look_up_place();
-  if (connect_deadline_ms_ == 0) return set_deadline();
-  // A connect that is under way goes to a server that may be gone: it is begun anew.
-  drop_upstream();
-  run();
+  guarded([this] {
+    look_up_place();
+    if (connect_deadline_ms_ == 0) return set_deadline();
+    // A connect that is under way goes to a server that may be gone: it is begun anew.
+    drop_upstream();
+    take_turn();
+  });
 }
 
 // A limit on heads that has become smaller holds for what comes in addition, until all that was here before is consumed.
@@ -121,27 +137,31 @@ void Connection::on_events(std::uint32_t) {
 
 void Connection::on_ready(runtime::Socket& socket) {
   if (frozen_ || closed_) return;
-  if (connect_deadline_ms_ != 0 && &socket == &upstream_->socket()) {
-    if (!shaking_ && !socket.writable()) return;
-    if (!obey(shaking_ ? shake_upstream() : connect_ended())) return;
-  }
-  if (!awaits_turn_) run();       // else the socket remembers the event until then
+  guarded([&] {
+    if (connect_deadline_ms_ != 0 && &socket == &upstream_->socket()) {
+      if (!shaking_ && !socket.writable()) return;
+      if (!obey(shaking_ ? shake_upstream() : connect_ended())) return;
+    }
+    if (!awaits_turn_) take_turn();       // else the socket remembers the event until then
+  });
 }
 
 void Connection::on_deadline() {
   if (frozen_ || closed_) return;
-  Ask ask;
-  if (shakes_hands()) {
-    worker_.note_tls_failure(state_, "the handshake took too long");
-    return close(false);
-  }
-  if (connect_deadline_ms_ != 0) {
-    ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
-                        http1::Loss::connect_timed_out);
-  } else {
-    ask = http1::expire(state_, context());
-  }
-  if (obey(ask)) run();
+  guarded([this] {
+    if (shakes_hands()) {
+      worker_.note_tls_failure(state_, "the handshake took too long");
+      return close(false);
+    }
+    Ask ask;
+    if (connect_deadline_ms_ != 0) {
+      ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
+                          http1::Loss::connect_timed_out);
+    } else {
+      ask = http1::expire(state_, context());
+    }
+    if (obey(ask)) take_turn();
+  });
 }
 
 // ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,6 +206,10 @@ bool Connection::shake_hands() {
 }
 
 void Connection::run() {
+  guarded([this] { take_turn(); });
+}
+
+void Connection::take_turn() {
   if (closed_) return;
   frozen_ = false;
   if (shakes_hands() && !shake_hands()) return;
@@ -250,7 +274,7 @@ bool Connection::read_legs() {
           break;
         case Io::failed:
           if (!upstream_->failure().empty()) {
-            worker_.note_connect_failure(state_.upstream->server, "TLS: " + upstream_->failure());
+            worker_.note_connect_failure(state_.upstream->server, fmt::format("TLS: {}", upstream_->failure()));
           }
           obey(http1::upstream_lost(state_, http1::Loss::reset, context()));
           return true;

@@ -25,6 +25,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   // Registers the sockets; false: the kernel has no room. Nothing is read before `run`.
   bool watch();
   // Reads, advances and writes until there is nothing to do. The connection may be closed (and disposed of) by it.
+  // Nothing that it calls throws: what fails for want of memory ends this connection, by a reset, and nothing else.
   void run();
 
   // Stops touching the sockets; the state is whole and can be encoded. A connect that is not finished is given up.
@@ -67,6 +68,9 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
  private:
   friend class Worker;            // its place in the worker's list
 
+  template <class Step>
+  void guarded(Step step) noexcept;
+  void take_turn();
   bool shakes_hands() const;
   // Goes on with the client's handshake. True: it is over, and the connection is to be served.
   bool shake_hands();

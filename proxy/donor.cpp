@@ -61,7 +61,15 @@ handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
     bool more = false;
     workers_.at(index).loop().call([&] { more = workers_.at(index).freeze_next(left, batch); });
     empty_[index] = !more;
-    for (const auto& parcel : batch.parcels) worker_of_[parcel.id] = index;
+    try {
+      for (const auto& parcel : batch.parcels) worker_of_[parcel.id] = index;
+    } catch (...) {
+      // Nobody else knows yet what was frozen.
+      workers_.at(index).loop().call([&] {
+        for (const auto& parcel : batch.parcels) workers_.at(index).take_back(parcel.id);
+      });
+      throw;
+    }
   }
   batch.finished = true;
   for (const bool empty : empty_) batch.finished = batch.finished && empty;

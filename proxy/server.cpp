@@ -329,6 +329,7 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
   });
   status.accepted_total = inherited_accepted_ + counters.accepted;
   status.requests_total = inherited_requests_ + counters.requests;
+  status.aborted_total = counters.aborted;
   answer(status);
 }
 

@@ -52,6 +52,7 @@ struct Status {
   Connections connections;
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;
+  std::uint64_t aborted_total = 0;    // of this process: connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;
   std::optional<Rollback> rollback;   // nothing: nothing is known that ran before
 };

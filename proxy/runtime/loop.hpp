@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,10 @@ std::int64_t unix_us();
 class Disposable {
  public:
   virtual ~Disposable() = default;
+
+ private:
+  friend class Loop;
+  Disposable* disposed_before_ = nullptr;   // not nullptr: disposed of; itself: as the first
 };
 
 class EventHandler : public Disposable {
@@ -47,12 +52,16 @@ class Loop {
 
   // Runs `task` in this thread, soon. From any thread.
   void post(std::function<void()> task);
-  // The same, and waits until it has run. Not from this thread.
+  // The same, and waits until it has run. Not from this thread. What the task throws is thrown here.
   void call(const std::function<void()>& task);
 
   // Calls the handler again, behind the events that are here and behind those that asked before it.
   void again(EventHandler& handler) { again_.push_back(&handler); }
-  void dispose(std::unique_ptr<Disposable> what) { disposed_.push_back(std::move(what)); }
+  // Needs no memory: whoever closes for want of it must be able to.
+  void dispose(std::unique_ptr<Disposable> what) noexcept;
+
+  // Told of what a handler, a posted task or the tick has thrown; the loop goes on.
+  std::function<void(const std::exception& error)> on_failure;
 
   // So many of those that asked are called between two looks at the kernel: a new event waits for no more of them,
   // however many there are.
@@ -76,6 +85,9 @@ class Loop {
   void wait(std::int64_t timeout_ms);
   bool step();                       // one event of this round; false: the round is over
   void end_round();
+  void destroy_disposed();
+  template <class Step>
+  void guarded(Step&& step) noexcept;
 
   handoff::UniqueFd epoll_;
   std::unique_ptr<Mailbox> mailbox_;
@@ -84,7 +96,7 @@ class Loop {
   std::size_t event_count_ = 0;
   std::deque<EventHandler*> again_;
   std::size_t turns_left_ = 0;       // of those in again_, in this round
-  std::vector<std::unique_ptr<Disposable>> disposed_;
+  Disposable* disposed_ = nullptr;   // the newest
   std::int64_t now_ms_ = 0;
   std::int64_t next_tick_ms_ = 0;
   bool stopped_ = false;
