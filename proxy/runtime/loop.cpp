@@ -126,7 +126,7 @@ void Loop::run() {
 }
 
 bool Loop::run_one(int timeout_ms) {
-  if (next_event_ == event_count_ && turns_left_ == 0) {
+  if (next_event_ == event_count_ && (turns_left_ == 0 || again_.empty())) {
     end_round();
     wait(again_.empty() ? timeout_ms : 0);
   }
@@ -138,7 +138,7 @@ void Loop::wait(std::int64_t timeout_ms) {
                                  static_cast<int>(timeout_ms));
   next_event_ = 0;
   event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
-  turns_left_ = std::min(again_.size(), turns_per_round);
+  turns_left_ = turns_per_round;
   now_ms_ = monotonic_ms();
 }
 
@@ -148,7 +148,7 @@ bool Loop::step() {
     guarded([&] { static_cast<EventHandler*>(event.data.ptr)->on_events(event.events); });
     return true;
   }
-  if (turns_left_ != 0) {
+  if (turns_left_ != 0 && !again_.empty()) {
     --turns_left_;
     EventHandler* handler = again_.front();
     again_.pop_front();

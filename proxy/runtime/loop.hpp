@@ -63,8 +63,8 @@ class Loop {
   // Told of what a handler, a posted task or the tick has thrown; the loop goes on.
   std::function<void(const std::exception& error)> on_failure;
 
-  // So many of those that asked are called between two looks at the kernel: a new event waits for no more of them,
-  // however many there are.
+  // So many calls of those that asked come between two looks at the kernel: a new event waits for no more of them,
+  // however many ask.
   static constexpr std::size_t turns_per_round = 16;
 
   // Called about every `tick_ms`.
@@ -95,7 +95,7 @@ class Loop {
   std::size_t next_event_ = 0;
   std::size_t event_count_ = 0;
   std::deque<EventHandler*> again_;
-  std::size_t turns_left_ = 0;       // of those in again_, in this round
+  std::size_t turns_left_ = 0;       // for those in again_, in this round
   Disposable* disposed_ = nullptr;   // the newest
   std::int64_t now_ms_ = 0;
   std::int64_t next_tick_ms_ = 0;
