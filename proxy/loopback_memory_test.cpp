@@ -1,5 +1,5 @@
-// Conversations through a real worker in which an allocation fails, for every allocation that there is: it costs at most
-// the connection that was being served, never another one and never the process.
+// Conversations through a real worker in which an allocation fails, for every allocation that there is: it costs at
+// most the connection that was being served, never another one and never the process.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 

@@ -49,7 +49,7 @@ struct Counters {
   std::uint64_t failures = 0;               // of those: ended with a 5xx
   std::uint64_t tunnels = 0;                // of TCP listeners, that reached a server
   std::uint64_t tunnels_unreached = 0;      // and that ended without
-  std::uint64_t aborted = 0;                // connections that were reset because serving them failed, for want of memory
+  std::uint64_t aborted = 0;                // connections reset because serving them failed, for want of memory
 
   Counters& operator+=(const Counters& other) {
     accepted += other.accepted;

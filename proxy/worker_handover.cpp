@@ -107,8 +107,9 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   parcel.id = next_id();
   parcel.frozen_at_us = runtime::monotonic_us();
   connection.stream->freeze();
-  FrozenUpstream frozen{{std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, std::move(connection.leg)},
-                        std::move(connection.stream)};
+  FrozenUpstream frozen{
+      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, std::move(connection.leg)},
+      std::move(connection.stream)};
   try {
     parcel.label = admin::upstream_idle_label;
     parcel.descriptors.push_back(frozen.stream->socket().descriptor());

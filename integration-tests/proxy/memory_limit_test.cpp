@@ -1,4 +1,4 @@
-// A process that may have little memory, and clients that ask for much: some of them are cut, and everything else goes on.
+// A process that may have little memory, and clients that ask for much: some of them are cut, and all else goes on.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 

@@ -41,7 +41,8 @@ TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
         "baton_ready 1", "baton_last_reload_success 1", "baton_connections{state=\"idle\"} 1",
         "baton_connections{state=\"closing\"} 5", "baton_connections_max 9", "baton_upstream_idle_connections 6",
         "# TYPE baton_connections_accepted_total counter", "baton_connections_accepted_total 7",
-        "baton_requests_total 8", "baton_connections_aborted_total 9", "baton_last_upgrade_success 1", "baton_last_upgrade_duration_seconds 0.0125",
+        "baton_requests_total 8", "baton_connections_aborted_total 9",
+        "baton_last_upgrade_success 1", "baton_last_upgrade_duration_seconds 0.0125",
         "baton_last_upgrade_moved_connections{state=\"idle\"} 3",
         "baton_last_upgrade_refused_connections{reason=\"too large\"} 2", "baton_last_upgrade_taken_back_connections 1",
         "baton_last_upgrade_pause_seconds{quantile=\"0.99\"} 0.002"}) {

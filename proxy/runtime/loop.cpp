@@ -63,7 +63,10 @@ class Loop::Mailbox : public EventHandler {
   std::vector<std::function<void()>> tasks_;
 };
 
-Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), mailbox_(std::make_unique<Mailbox>(*this)), events_(events_per_round) {
+Loop::Loop()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      mailbox_(std::make_unique<Mailbox>(*this)),
+      events_(events_per_round) {
   if (!epoll_ || !add(mailbox_->descriptor(), EPOLLIN, *mailbox_)) {
     throw std::system_error(errno, std::generic_category(), "epoll");
   }
