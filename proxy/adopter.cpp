@@ -1,6 +1,7 @@
 #include "proxy/adopter.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "proxy/process/secrecy.hpp"
 #include "proxy/state/codec.hpp"
@@ -73,8 +74,11 @@ std::vector<handoff::Verdict> WorkersAdopter::prepare(std::vector<handoff::Recei
     Worker& worker = workers.at(index);
     worker.loop().call([&] {
       for (Prepared& one : by_worker[index]) {
-        if (!worker.prepare(one.id, std::move(one.moved), std::move(one.descriptors))) {
+        try {
+          if (worker.prepare(one.id, std::move(one.moved), std::move(one.descriptors))) continue;
           verdicts[one.place] = "the successor cannot register the connection";
+        } catch (const std::bad_alloc&) {
+          verdicts[one.place] = "the successor has no memory for the connection";
         }
       }
     });

@@ -1,8 +1,11 @@
 #include "proxy/connection.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "proxy/worker.hpp"
 
@@ -13,8 +16,9 @@ using runtime::Io;
 
 namespace {
 
-// So many passes, each of a buffer at most, before others get their turn.
+// A turn: so many passes, and about so many bytes, read and written, before others get theirs.
 constexpr int passes_max = 32;
+constexpr std::size_t turn_bytes_max = 64 * 1024;
 
 }  // namespace
 
@@ -49,12 +53,25 @@ void Connection::look_up_place() {
   stretched_rules_->head_bytes += here;
 }
 
+// Half-way through a step the state is not whole, so all that can be done is to end it.
+template <class Step>
+void Connection::guarded(Step step) noexcept {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    worker_.note_failure(error, &state_);
+    if (!closed_) close(true);
+  }
+}
+
 void Connection::reconfigured() {
-  look_up_place();
-  if (connect_deadline_ms_ == 0) return set_deadline();
-  // A connect that is under way goes to a server that may be gone: it is begun anew.
-  close_upstream();
-  run();
+  guarded([this] {
+    look_up_place();
+    if (connect_deadline_ms_ == 0) return set_deadline();
+    // A connect that is under way goes to a server that may be gone: it is begun anew.
+    close_upstream();
+    take_turn();
+  });
 }
 
 // A limit on heads that has become smaller holds for what comes in addition, until all that was here before is consumed.
@@ -114,33 +131,38 @@ void Connection::let_go() {
 // ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Connection::on_events(std::uint32_t) {
+  awaits_turn_ = false;
   if (!frozen_ && !closed_) run();
 }
 
 void Connection::on_ready(runtime::Socket& socket) {
   if (frozen_ || closed_) return;
-  if (connect_deadline_ms_ != 0 && &socket == &upstream_->socket()) {
-    if (!shaking_ && !socket.writable()) return;
-    if (!obey(shaking_ ? shake_upstream() : connect_ended())) return;
-  }
-  run();
+  guarded([&] {
+    if (connect_deadline_ms_ != 0 && &socket == &upstream_->socket()) {
+      if (!shaking_ && !socket.writable()) return;
+      if (!obey(shaking_ ? shake_upstream() : connect_ended())) return;
+    }
+    if (!awaits_turn_) take_turn();       // else the socket remembers the event until then
+  });
 }
 
 void Connection::on_deadline() {
   if (frozen_ || closed_) return;
-  Ask ask;
-  if (shakes_hands()) {
-    worker_.note_tls_failure(state_, "the handshake took too long");
-    return close(false);
-  }
-  if (connect_deadline_ms_ != 0 && worker_.now_ms() >= connect_deadline_ms_) {
-    ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
-                        http1::Loss::connect_timed_out);
-  } else {
-    if (connect_deadline_ms_ != 0) close_upstream();         // the exchange has no time for this attempt
-    ask = http1::expire(state_, context());
-  }
-  if (obey(ask)) run();
+  guarded([this] {
+    if (shakes_hands()) {
+      worker_.note_tls_failure(state_, "the handshake took too long");
+      return close(false);
+    }
+    Ask ask;
+    if (connect_deadline_ms_ != 0 && worker_.now_ms() >= connect_deadline_ms_) {
+      ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
+                          http1::Loss::connect_timed_out);
+    } else {
+      if (connect_deadline_ms_ != 0) close_upstream();         // the exchange has no time for this attempt
+      ask = http1::expire(state_, context());
+    }
+    if (obey(ask)) take_turn();
+  });
 }
 
 // ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,12 +207,18 @@ bool Connection::shake_hands() {
 }
 
 void Connection::run() {
+  guarded([this] { take_turn(); });
+}
+
+void Connection::take_turn() {
   if (closed_) return;
   frozen_ = false;
   if (shakes_hands() && !shake_hands()) return;
+  turn_bytes_ = 0;
   for (int pass = 0;; ++pass) {
-    if (pass == passes_max) {
-      worker_.loop().again(*this);
+    if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
+      if (!awaits_turn_) worker_.loop().again(*this);
+      awaits_turn_ = true;
       break;
     }
     const bool read = read_legs();
@@ -214,6 +242,7 @@ bool Connection::read_legs() {
         case Io::done:
           state_.client.read_at_ms = worker_.now_ms();
           received_since_ += state_.client.unread.size() - before;
+          turn_bytes_ += state_.client.unread.size() - before;
           progress = true;
           break;
         case Io::ended:
@@ -238,8 +267,10 @@ bool Connection::read_legs() {
   }
   if (upstream_ && connect_deadline_ms_ == 0 && upstream_->readable(*state_.upstream)) {
     if (const std::size_t bytes = http1::wanted_from_upstream(state_, rules); bytes != 0) {
+      const std::size_t before = state_.upstream->unread.size();
       switch (upstream_->receive(*state_.upstream, bytes)) {
         case Io::done:
+          turn_bytes_ += state_.upstream->unread.size() - before;
           state_.upstream->read_at_ms = worker_.now_ms();
           progress = true;
           break;
@@ -248,7 +279,7 @@ bool Connection::read_legs() {
           break;
         case Io::failed:
           if (!upstream_->failure().empty()) {
-            worker_.note_connect_failure(state_.upstream->server, "TLS: " + upstream_->failure());
+            worker_.note_connect_failure(state_.upstream->server, fmt::format("TLS: {}", upstream_->failure()));
           }
           obey(http1::upstream_lost(state_, http1::Loss::reset, context()));
           return true;
@@ -268,9 +299,11 @@ bool Connection::write_legs() {
   bool progress = false;
   if (state_.upstream && upstream_ && connect_deadline_ms_ == 0 && upstream_->has_to_send(*state_.upstream) &&
       upstream_->socket().writable()) {
+    const std::size_t before = state_.upstream->unsent.size();
     switch (upstream_->send(*state_.upstream, worker_.now_ms())) {
       case Io::done:
         state_.upstream->write_at_ms = worker_.now_ms();
+        turn_bytes_ += before - state_.upstream->unsent.size();
         progress = true;
         break;
       case Io::failed:
@@ -282,9 +315,11 @@ bool Connection::write_legs() {
     }
   }
   if (client_.has_to_send(state_.client) && client_.socket().writable()) {
+    const std::size_t before = state_.client.unsent.size();
     switch (client_.send(state_.client, worker_.now_ms())) {
       case Io::done:
         state_.client.write_at_ms = worker_.now_ms();
+        turn_bytes_ += before - state_.client.unsent.size();
         progress = true;
         break;
       case Io::failed:

@@ -25,6 +25,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   // Registers the sockets; false: the kernel has no room. Nothing is read before `run`.
   bool watch();
   // Reads, advances and writes until there is nothing to do. The connection may be closed (and disposed of) by it.
+  // Nothing that it calls throws: what fails for want of memory ends this connection, by a reset, and nothing else.
   void run();
 
   // Stops touching the sockets; the state is whole and can be encoded. A connect that is not finished is given up.
@@ -67,12 +68,16 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
  private:
   friend class Worker;            // its place in the worker's list
 
+  template <class Step>
+  void guarded(Step step) noexcept;
+  void take_turn();
   bool shakes_hands() const;
   // Goes on with the client's handshake. True: it is over, and the connection is to be served.
   bool shake_hands();
   void look_up_place();
   const http1::Rules& rules();
   http1::Context context();
+  // True: there was progress. Both count what they moved in `turn_bytes_`.
   bool read_legs();
   bool write_legs();
   // False: the connection is closed, frozen, or has to wait for a connect.
@@ -107,9 +112,11 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected, or in its handshake
   std::unique_ptr<http1::Rules> stretched_rules_;  // for bytes that are more than the rules allow, and were here before them
   std::size_t received_since_ = 0;       // from the client since the rules are what they are
+  std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
+  bool awaits_turn_ = false;      // it has used its turn, and the loop calls it again
 
   Connection* previous_ = nullptr;   // in the worker's list
   Connection* next_ = nullptr;

@@ -1,4 +1,6 @@
 // A connection's upstream leg: how it finds a server and connects, and what becomes of the leg afterwards.
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -92,7 +94,7 @@ Ask Connection::shake_upstream() {
     case tls::Stream::Shake::waiting:
       return Ask::wait;
     case tls::Stream::Shake::failed:
-      return not_connected("TLS: " + upstream_->failure(), http1::Loss::connect_failed);
+      return not_connected(fmt::format("TLS: {}", upstream_->failure()), http1::Loss::connect_failed);
     case tls::Stream::Shake::done:
       break;
   }

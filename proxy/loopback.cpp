@@ -147,7 +147,7 @@ Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event
     const bool origin_moved = turn_origin();
     other_->loop().run_one(0);
     const bool is_idle = idle_turns != 0 && !client_moved && !origin_moved;
-    if (serving_->loop().run_one(is_idle ? 1 : 0)) {
+    if (run_one(serving_->loop(), is_idle ? 1 : 0)) {
       idle_turns = 0;
       after_event(++events, *this);
     } else {

@@ -118,6 +118,14 @@ class Stage {
   bool move(Outcome outcome);
   std::size_t idle_upstreams() const;
 
+  Worker& serving() { return *serving_; }
+  // As all workers of the two processes count them.
+  std::uint64_t connections() const { return first_.shared.connections + second_.shared.connections; }
+  // How the worker that serves handles one event.
+  std::function<bool(runtime::Loop&, int timeout_ms)> run_one = [](runtime::Loop& loop, int timeout_ms) {
+    return loop.run_one(timeout_ms);
+  };
+
  private:
   struct Peer {
     Wire wire;

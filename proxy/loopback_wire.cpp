@@ -109,6 +109,7 @@ bool Wire::turn(std::size_t reads_max, std::size_t writes_max) {
   if (!outgoing_.empty()) {
     put = ::send(socket_.get(), outgoing_.data(), std::min(writes_max, outgoing_.size()), MSG_NOSIGNAL);
     if (put > 0) outgoing_.erase(0, static_cast<std::size_t>(put));
+    if (put < 0 && errno != EAGAIN) broke_ = true;      // the kernel tells of a reset once
   }
   const bool shaken = !tls_ || tls_->is_done();
   if (shaken && all_said() && (end_ == End::blunt || (end_ == End::good && !tls_))) {

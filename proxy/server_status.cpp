@@ -70,6 +70,7 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
         admin::Status& sum = gathering->status;
         sum.accepted_total += share.counters.accepted;
         sum.requests_total += share.counters.requests;
+        sum.aborted_total += share.counters.aborted;
         sum.fields_dropped += share.counters.fields_dropped;
         sum.connections += share.connections;
         if (sum.rollback) sum.rollback->unknown += share.unknown;

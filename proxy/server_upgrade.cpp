@@ -158,7 +158,8 @@ void Server::make_conversation(const std::shared_ptr<handoff::Channel>& channel,
                       [this, patience = handoff.step_timeout] {
                         // A successor that has died lets go of the lock a moment after it lets go of the channel.
                         return lock_.take_within(patience) && in_main([this] { return reclaim(); });
-                      }});
+                      },
+                  .left_behind = [this] { return left_behind(); }});
   returns_ = std::make_unique<WorkersAdopter>(
       AdopterDuties{.inherit = {},
                     .workers = [this]() -> Workers& { return *workers_; },

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <utility>
 
 #include "proxy/http1/forward.hpp"
@@ -26,17 +28,27 @@ constexpr std::int64_t failure_line_every_ms = 1'000;
 constexpr std::int64_t expiry_every_ms = 250;
 constexpr std::int64_t pause_line_every_ms = 10'000;
 constexpr std::size_t idle_upstreams_kept = 64;
+constexpr int unsent_bytes = 256 * 1024;
 
 }  // namespace
 
 // A listening socket in this worker's loop. Level-triggered and exclusive: one worker is woken for one connection.
 class Worker::Acceptor final : public runtime::EventHandler {
  public:
-  Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) { resume(); }
+  Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) {
+    // Accepted sockets inherit it: the kernel holds little more for a client than is on its way to it. By itself it
+    // would take megabytes for each one that reads slowly.
+    if (!socket_.unix_path) {
+      ::setsockopt(socket_.descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
+    }
+    resume();
+  }
   ~Acceptor() override { pause(); }
 
-  void resume() {
+  // False: the kernel has no room.
+  bool resume() {
     if (!watching_) watching_ = worker_.loop_.add(socket_.descriptor, EPOLLIN | EPOLLEXCLUSIVE, *this);
+    return watching_;
   }
   void pause() {
     if (watching_) worker_.loop_.remove(socket_.descriptor);
@@ -82,8 +94,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
       worker_.next_pause_line_ms_ = worker_.now_ms() + pause_line_every_ms;
       log::warning("accepting pauses: {}", why);
     }
-    for (auto& acceptor : worker_.acceptors_) acceptor->pause();
-    worker_.accepting_paused_ = true;
+    worker_.pause_accepting();
     return false;
   }
 
@@ -104,6 +115,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
   loop_.count_sockets_in(shared_.sockets);
   loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
+  loop_.on_failure = [this](const std::exception& error) { note_failure(error); };
 }
 
 // What is still served here is cut, unless it is idle: an end in good order would make it look complete. What was offered
@@ -158,6 +170,8 @@ void Worker::tick(std::int64_t now_ms) {
   // What waits for work makes room for what is still to come.
   if (!shared_.has_sockets_for(0)) pool_.trim(0);
   flush_access();
+  // What waits for work is worth less than what has some.
+  if (std::exchange(short_of_memory_, false)) pool_.trim(pool_.idle() / 2);
   if (accepting_paused_) accepting_may_go_on();
   if (wake_ && !finish_announced_ && now_ms >= finish_at_ms_) {
     finish_announced_ = true;
@@ -225,16 +239,30 @@ bool Worker::boundary(Connection& connection) {
     return false;
   }
   if (!connection.at_boundary()) return false;
+  if (!put_at_boundary(connection)) return false;      // it goes on, and a sweep finds it
   connection.freeze();
   unlist(connection);
-  at_boundary_.push_back(&connection);
   wake_();
   return true;
 }
 
-void Worker::log_access(const state::ConnectionState& state, const state::AccessRecord& record) {
+bool Worker::put_at_boundary(Connection& connection) noexcept {
+  try {
+    at_boundary_.push_back(&connection);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+void Worker::log_access(const state::ConnectionState& state, const state::AccessRecord& record) noexcept {
   if (!settings_->access_format || access_log_ == nullptr) return;
-  runtime::append_access_line(*settings_->access_format, state, record, now_ms(), access_lines_);
+  const std::size_t before = access_lines_.size();
+  try {
+    runtime::append_access_line(*settings_->access_format, state, record, now_ms(), access_lines_);
+  } catch (const std::bad_alloc&) {
+    access_lines_.resize(before);            // the line is lost
+  }
   if (access_lines_.size() >= access_bytes_max) flush_access();
 }
 
@@ -262,6 +290,23 @@ void Worker::log_refusal(const state::ConnectionState& state) {
   if (!log::enabled(log::Level::debug)) return;
   log::debug("{} on {} gets {}: {}", state.client_address.text(), state.listener, status,
              why.empty() ? http1::reason_phrase(status) : why);
+}
+
+void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {
+  ++counters.aborted;
+  short_of_memory_ = true;
+  state::Buffer::free_spare_blocks();
+  pause_accepting();
+  if (now_ms() < next_abort_line_ms_) return;
+  next_abort_line_ms_ = now_ms() + failure_line_every_ms;
+  const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const char* const why = is_memory ? "there is no memory" : error.what();
+  if (state == nullptr) return log::error("a connection cannot be served: {}", why);
+  try {
+    log::error("the connection of {} is reset: {}", state->client_address.text(), why);
+  } catch (const std::bad_alloc&) {
+    log::error("a connection is reset: {}", why);
+  }
 }
 
 std::shared_ptr<const tls::ServerContext> Worker::server_context(const std::string& listener) const {
@@ -306,20 +351,25 @@ void Worker::stop_accepting() {
   acceptors_.clear();
 }
 
+void Worker::pause_accepting() {
+  for (auto& acceptor : acceptors_) acceptor->pause();
+  accepting_paused_ = true;
+}
+
 void Worker::accepting_may_go_on() {
   if (shared_.is_full()) {
     return;
   }
   accepting_paused_ = false;
-  for (auto& acceptor : acceptors_) acceptor->resume();
+  for (auto& acceptor : acceptors_) accepting_paused_ = !acceptor->resume() || accepting_paused_;
 }
 
 void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log) {
+  pool_.update(settings->upstreams);         // may throw, and then nothing has changed
   flush_access();
   access_log_ = access_log;
   settings_ = std::move(settings);
   next_failure_line_ms_.clear();
-  pool_.update(settings_->upstreams);
   default_upstream_ = pool_.find(settings_->config.default_upstream);
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;

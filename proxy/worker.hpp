@@ -78,6 +78,7 @@ struct Counters {
   std::uint64_t tunnels = 0;                // of TCP listeners, that reached a server
   std::uint64_t tunnels_unreached = 0;      // and that ended without
   std::uint64_t fields_dropped = 0;         // of requests, for the underscores in their names
+  std::uint64_t aborted = 0;                // connections reset because serving them failed, for want of memory
 
   Counters& operator+=(const Counters& other) {
     accepted += other.accepted;
@@ -86,6 +87,7 @@ struct Counters {
     tunnels += other.tunnels;
     tunnels_unreached += other.tunnels_unreached;
     fields_dropped += other.fields_dropped;
+    aborted += other.aborted;
     return *this;
   }
 };
@@ -111,7 +113,7 @@ class Worker {
   upstream::Upstream* route(const state::ConnectionState& state);
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
-  void log_access(const state::ConnectionState& state, const state::AccessRecord& record);
+  void log_access(const state::ConnectionState& state, const state::AccessRecord& record) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
   // After each step of the engine: why it answered by itself, if it did.
@@ -120,6 +122,9 @@ class Worker {
   }
   // After each exchange: what the engine has counted since.
   void count_fields_dropped() { counters.fields_dropped += std::exchange(scratch_.fields_dropped, 0); }
+  // Something has thrown: it is counted and logged, memory is given back, and accepting pauses for a moment. `state` is
+  // of the connection that ends for it.
+  void note_failure(const std::exception& error, const state::ConnectionState* state = nullptr) noexcept;
   // For new handshakes on the listener; none: it has no TLS (any more).
   std::shared_ptr<const tls::ServerContext> server_context(const std::string& listener) const;
   // It is closed: forget it, and free it after this round of events.
@@ -183,6 +188,7 @@ class Worker {
   };
 
   void tick(std::int64_t now_ms);
+  void pause_accepting();
   void accepting_may_go_on();
   std::uint64_t next_id() { return id_base_ | ++last_id_; }
   bool is_from_successor(std::uint64_t id) const;
@@ -191,9 +197,10 @@ class Worker {
 
   void list(Connection& connection);
   void unlist(Connection& connection);
-  // Puts a frozen connection into the batch; one that cannot move at all goes on here.
+  // Puts a frozen connection into the batch; one that cannot move at all, or that there is no memory for, goes on here.
   void give(Connection& connection, handoff::Room& room, handoff::Batch& batch);
   void give_idle_upstream(handoff::Room& room, handoff::Batch& batch);
+  bool put_at_boundary(Connection& connection) noexcept;
   void stay(Connection& connection);
   // OpenSSL keeps its TLS, so it cannot move.
   void stay_where_it_is(Connection& connection);
@@ -213,12 +220,14 @@ class Worker {
   std::map<std::string, std::int64_t> next_failure_line_ms_;   // by the server's address
   std::int64_t next_tls_line_ms_ = 0;
   std::int64_t next_pause_line_ms_ = 0;
+  std::int64_t next_abort_line_ms_ = 0;
   const std::uint64_t id_base_;
   std::uint64_t last_id_ = 0;
   bool stopping_ = false;
 
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   bool accepting_paused_ = false;
+  bool short_of_memory_ = false;             // since the last tick
 
   Connection* first_ = nullptr;              // the connections that are not frozen, the newest first
   std::size_t listed_ = 0;                   // in that list

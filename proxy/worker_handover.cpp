@@ -4,6 +4,7 @@
 // A connection that is served is in the worker's list. A frozen one is in exactly one other place: `at_boundary_`
 // (not offered yet), `offered_`, or `prepared_` (the successor's, until its Adopted is in the channel).
 #include <algorithm>
+#include <new>
 
 #include "handoff/limits.hpp"
 #include "proxy/runtime/log.hpp"
@@ -39,6 +40,8 @@ void Worker::begin_handover(std::int64_t finish_at_ms, std::function<void()> wak
 }
 
 bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
+  // What is frozen must find its place in the batch.
+  batch.parcels.reserve(batch.parcels.size() + room.connections);
   // No exchange begins here any more, so the idle upstream connections go ahead, also that of an exchange that has just
   // ended: the clients find them there.
   while (pool_.idle() != 0) {
@@ -85,21 +88,22 @@ handoff::Remaining Worker::remaining() const {
 
 void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& batch) {
   handoff::Parcel parcel;
-  parcel.id = connection.state().id;
-  parcel.label = state::phase_name(connection.state());
-  parcel.frozen_at_us = connection.frozen_at_us();
-  parcel.payload = state::encode(connection.state());
-  parcel.secrets = state::encode_secrets(connection.state());
-  parcel.required_features = state::required_features(connection.state());
-  parcel.descriptors.push_back(connection.client_descriptor());
-  if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
-  if (parcel.payload.size() > handoff::limits::parcel_bytes_max) {
-    // More is buffered than any successor must take: it is served here to its end.
-    stay(connection);
-    return;
+  try {
+    parcel.id = connection.state().id;
+    parcel.label = state::phase_name(connection.state());
+    parcel.frozen_at_us = connection.frozen_at_us();
+    parcel.payload = state::encode(connection.state());
+    parcel.secrets = state::encode_secrets(connection.state());
+    parcel.required_features = state::required_features(connection.state());
+    parcel.descriptors.push_back(connection.client_descriptor());
+    if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
+    // More may be buffered than any successor must take: then it is served here to its end.
+    if (parcel.payload.size() > handoff::limits::parcel_bytes_max) return stay(connection);
+    offered_.emplace(parcel.id, &connection);
+  } catch (const std::bad_alloc&) {
+    return stay(connection);
   }
   take_room(room, parcel);
-  offered_.emplace(parcel.id, &connection);
   batch.parcels.push_back(std::move(parcel));
 }
 
@@ -114,17 +118,25 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   }
   handoff::Parcel parcel;
   parcel.id = next_id();
-  parcel.label = admin::upstream_idle_label;
   parcel.frozen_at_us = runtime::monotonic_us();
   connection.stream->freeze();
-  parcel.descriptors.push_back(connection.stream->socket().descriptor());
-  FrozenUpstream frozen{{leaving.upstream, leaving.server, connection.since_ms, std::move(connection.leg)},
-                        std::move(connection.stream)};
-  parcel.payload = state::encode(frozen.idle);
-  parcel.secrets = state::encode_secrets(frozen.idle);
-  parcel.required_features = state::required_features(frozen.idle);
+  FrozenUpstream frozen{
+      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, std::move(connection.leg)},
+      std::move(connection.stream)};
+  try {
+    parcel.label = admin::upstream_idle_label;
+    parcel.descriptors.push_back(frozen.stream->socket().descriptor());
+    parcel.payload = state::encode(frozen.idle);
+    parcel.secrets = state::encode_secrets(frozen.idle);
+    parcel.required_features = state::required_features(frozen.idle);
+    offered_upstreams_.try_emplace(parcel.id).first->second = std::move(frozen);
+  } catch (const std::bad_alloc&) {
+    // An idle one is worth no more than its memory.
+    frozen.stream->socket().close();
+    loop_.dispose(std::move(frozen.stream));
+    return;
+  }
   take_room(room, parcel);
-  offered_upstreams_.emplace(parcel.id, std::move(frozen));
   batch.parcels.push_back(std::move(parcel));
 }
 

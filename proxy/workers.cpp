@@ -2,10 +2,16 @@
 
 #include <pthread.h>
 
+#include <new>
+
 namespace baton::proxy {
 
 Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
                  unsigned number) {
+  // Where memory is short, the blocks that a thread keeps for later use go first.
+  std::set_new_handler([] {
+    if (!state::Buffer::free_spare_blocks()) throw std::bad_alloc();
+  });
   for (unsigned i = 0; i < number; ++i) workers_.push_back(std::make_unique<Worker>(settings, shared, access_log, i));
   for (auto& worker : workers_) {
     threads_.emplace_back([&worker = *worker] { worker.run(); });

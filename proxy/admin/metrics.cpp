@@ -83,6 +83,9 @@ void add_connections(Exposition& out, const Status& status) {
   out.only("upstream_idle_connections", "gauge", "Idle connections to servers.", now.upstream_idle);
   out.only("connections_accepted_total", "counter", "Client connections accepted, over all generations.",
            status.accepted_total);
+  out.only("connections_aborted_total", "counter",
+           "Client connections of this process that were reset because serving them failed, for want of memory.",
+           status.aborted_total);
   out.only("requests_total", "counter", "Exchanges that have ended, over all generations.", status.requests_total);
   out.only("request_fields_dropped_total", "counter",
            "Fields of requests dropped for the underscores in their names, by this process.", status.fields_dropped);

@@ -18,6 +18,7 @@ Status after_an_upgrade() {
   status.accepted_total = 7;
   status.requests_total = 8;
   status.fields_dropped = 9;
+  status.aborted_total = 10;
   status.connections_max = 9;
   handoff::Report report;
   report.moved = {{"idle", 3}, {"upstream_idle", 5}};
@@ -41,7 +42,7 @@ TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
         "baton_ready 1", "baton_last_reload_success 1", "baton_connections{state=\"idle\"} 1",
         "baton_connections{state=\"closing\"} 5", "baton_connections_max 9", "baton_upstream_idle_connections 6",
         "# TYPE baton_connections_accepted_total counter", "baton_connections_accepted_total 7",
-        "baton_requests_total 8", "baton_request_fields_dropped_total 9", "baton_last_upgrade_success 1",
+        "baton_requests_total 8", "baton_connections_aborted_total 10", "baton_request_fields_dropped_total 9", "baton_last_upgrade_success 1",
         "baton_last_upgrade_duration_seconds 0.0125",
         "baton_last_upgrade_moved_connections{state=\"idle\"} 3",
         "baton_last_upgrade_refused_connections{reason=\"too large\"} 2", "baton_last_upgrade_taken_back_connections 1",

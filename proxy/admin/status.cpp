@@ -115,6 +115,7 @@ std::string to_json(const Status& status) {
                       {"upstream_idle", status.connections.upstream_idle},
                       {"accepted_total", status.accepted_total},
                       {"requests_total", status.requests_total},
+                      {"aborted_total", status.aborted_total},
                       {"last_upgrade", nullptr},
                       {"rollback", nullptr}};
   if (status.supervisor) object["supervisor"] = *status.supervisor;

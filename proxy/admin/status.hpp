@@ -61,6 +61,7 @@ struct Status {
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;
   std::uint64_t fields_dropped = 0;   // of requests, for the underscores in their names; by this process
+  std::uint64_t aborted_total = 0;    // of this process: connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;
   std::optional<Rollback> rollback;   // nothing: nothing is known that ran before
 };

@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <string_view>
 
 namespace baton::runtime {
@@ -93,7 +94,7 @@ LineWriter::~LineWriter() {
   stop(stop_limit);
 }
 
-void LineWriter::write(std::string lines) {
+void LineWriter::write(std::string lines) noexcept {
   queue_->add(std::move(lines));
 }
 
@@ -133,8 +134,13 @@ void LineWriter::Queue::add(std::string lines) {
     }
   }
   if (finishing_ || waiting_bytes_ + lines.size() > bytes_max) return lose(lines);
-  waiting_bytes_ += lines.size();
-  waiting_.push_back(std::move(lines));
+  const std::size_t bytes = lines.size();
+  try {
+    waiting_.push_back(std::move(lines));
+  } catch (const std::bad_alloc&) {
+    return lose(lines);             // it was not moved from
+  }
+  waiting_bytes_ += bytes;
   changed_.notify_all();
 }
 
@@ -156,7 +162,14 @@ bool LineWriter::Queue::finish(std::chrono::milliseconds limit) {
 void LineWriter::Queue::run() {
   block_signals();
   std::string piece;
-  while (take(piece)) put(piece);
+  for (bool goes_on = true; goes_on;) {
+    try {
+      goes_on = take(piece);
+      if (goes_on) put(piece);
+    } catch (const std::bad_alloc&) {
+      // What was taken is lost.
+    }
+  }
   const std::lock_guard lock(mutex_);
   finished_ = true;
   changed_.notify_all();
@@ -173,9 +186,14 @@ bool LineWriter::Queue::take(std::string& piece) {
     gap = std::exchange(gap_lines_, 0);
     if (abandoned_ || (finishing_ && waiting_.empty() && gap == 0)) return false;
     while (!waiting_.empty() && (piece.empty() || piece.size() + waiting_.front().size() <= piece_bytes_max)) {
-      waiting_bytes_ -= waiting_.front().size();
-      piece += waiting_.front();
+      std::string lines = std::move(waiting_.front());
+      waiting_bytes_ -= lines.size();
       waiting_.pop_front();
+      if (piece.empty()) {
+        piece = std::move(lines);
+      } else {
+        piece += lines;
+      }
     }
   }
   if (next) {

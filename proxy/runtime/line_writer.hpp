@@ -34,8 +34,8 @@ class LineWriter {
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
-  // Takes lines, each with its end, and returns at once. From any thread.
-  void write(std::string lines);
+  // Takes lines, each with its end, and returns at once; without memory for them they are lost. From any thread.
+  void write(std::string lines) noexcept;
   // Writes to this one from the next piece on. From any thread.
   void replace(handoff::UniqueFd descriptor);
   // Writes out what is waiting. False: that was not possible within the limit; the thread is left behind, with what it

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,21 +24,31 @@ void stop();
 bool enabled(Level level);
 void write(Level level, std::string_view text);
 
+// What cannot be written for want of memory is lost: a line must not end whoever has it.
+template <class... Arguments>
+void format_and_write(Level level, fmt::format_string<Arguments...> format, Arguments&&... arguments) noexcept {
+  if (!enabled(level)) return;
+  try {
+    write(level, fmt::format(format, std::forward<Arguments>(arguments)...));
+  } catch (const std::exception&) {
+  }
+}
+
 template <class... Arguments>
 void debug(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Arguments>(arguments)...));
+  format_and_write(Level::debug, format, std::forward<Arguments>(arguments)...);
 }
 template <class... Arguments>
 void info(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (enabled(Level::info)) write(Level::info, fmt::format(format, std::forward<Arguments>(arguments)...));
+  format_and_write(Level::info, format, std::forward<Arguments>(arguments)...);
 }
 template <class... Arguments>
 void warning(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (enabled(Level::warning)) write(Level::warning, fmt::format(format, std::forward<Arguments>(arguments)...));
+  format_and_write(Level::warning, format, std::forward<Arguments>(arguments)...);
 }
 template <class... Arguments>
 void error(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (enabled(Level::error)) write(Level::error, fmt::format(format, std::forward<Arguments>(arguments)...));
+  format_and_write(Level::error, format, std::forward<Arguments>(arguments)...);
 }
 
 }  // namespace baton::runtime::log

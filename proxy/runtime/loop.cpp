@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <exception>
 #include <system_error>
+#include <utility>
 
 namespace baton::runtime {
 
@@ -32,7 +33,7 @@ std::int64_t unix_us() { return read_clock_us(CLOCK_REALTIME); }
 // Where other threads leave tasks; an eventfd wakes the loop.
 class Loop::Mailbox : public EventHandler {
  public:
-  Mailbox() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  explicit Mailbox(Loop& loop) : loop_(loop), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
   }
 
@@ -53,23 +54,36 @@ class Loop::Mailbox : public EventHandler {
       const std::lock_guard lock(mutex_);
       tasks.swap(tasks_);
     }
-    for (auto& task : tasks) task();
+    for (auto& task : tasks) loop_.guarded(task);
   }
 
  private:
+  Loop& loop_;                       // owns this
   handoff::UniqueFd wake_;
   std::mutex mutex_;
   std::vector<std::function<void()>> tasks_;
 };
 
-Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), mailbox_(std::make_unique<Mailbox>()), events_(events_per_round) {
+Loop::Loop()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      mailbox_(std::make_unique<Mailbox>(*this)),
+      events_(events_per_round) {
   if (!epoll_ || !add(mailbox_->descriptor(), EPOLLIN, *mailbox_)) {
     throw std::system_error(errno, std::generic_category(), "epoll");
   }
   now_ms_ = monotonic_ms();
 }
 
-Loop::~Loop() = default;
+Loop::~Loop() { destroy_disposed(); }
+
+template <class Step>
+void Loop::guarded(Step&& step) noexcept {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    if (on_failure) on_failure(error);
+  }
+}
 
 bool Loop::add(int fd, std::uint32_t events, EventHandler& handler) {
   epoll_event event{};
@@ -116,7 +130,7 @@ void Loop::run() {
 }
 
 bool Loop::run_one(int timeout_ms) {
-  if (next_event_ == event_count_ && again_now_.empty()) {
+  if (next_event_ == event_count_ && (turns_left_ == 0 || again_.empty())) {
     end_round();
     wait(again_.empty() ? timeout_ms : 0);
   }
@@ -128,20 +142,21 @@ void Loop::wait(std::int64_t timeout_ms) {
                                  static_cast<int>(timeout_ms));
   next_event_ = 0;
   event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
-  again_now_.swap(again_);
+  turns_left_ = turns_per_round;
   now_ms_ = monotonic_ms();
 }
 
 bool Loop::step() {
   if (next_event_ < event_count_) {
     const epoll_event& event = events_[next_event_++];
-    static_cast<EventHandler*>(event.data.ptr)->on_events(event.events);
+    guarded([&] { static_cast<EventHandler*>(event.data.ptr)->on_events(event.events); });
     return true;
   }
-  if (!again_now_.empty()) {
-    EventHandler* handler = again_now_.back();
-    again_now_.pop_back();
-    handler->on_events(0);
+  if (turns_left_ != 0 && !again_.empty()) {
+    --turns_left_;
+    EventHandler* handler = again_.front();
+    again_.pop_front();
+    guarded([&] { handler->on_events(0); });
     return true;
   }
   return false;
@@ -150,16 +165,26 @@ bool Loop::step() {
 void Loop::end_round() {
   if (now_ms_ >= next_tick_ms_) {
     next_tick_ms_ = now_ms_ + tick_ms;
-    if (on_tick) on_tick(now_ms_);
+    if (on_tick) guarded([&] { on_tick(now_ms_); });
   }
+  destroy_disposed();
+}
+
+void Loop::dispose(std::unique_ptr<Disposable> what) noexcept {
+  if (!what) return;
+  what->disposed_before_ = disposed_ != nullptr ? disposed_ : what.get();
+  disposed_ = what.release();
+}
+
+void Loop::destroy_disposed() {
   // Destroying one may dispose of another.
-  while (!disposed_.empty()) {
-    std::vector<std::unique_ptr<Disposable>> gone;
-    gone.swap(disposed_);
+  while (disposed_ != nullptr) {
     if (!again_.empty()) {
-      std::erase_if(again_, [&](EventHandler* handler) {
-        return std::any_of(gone.begin(), gone.end(), [&](const auto& one) { return one.get() == handler; });
-      });
+      std::erase_if(again_, [](const EventHandler* handler) { return handler->disposed_before_ != nullptr; });
+    }
+    for (Disposable* one = std::exchange(disposed_, nullptr); one != nullptr;) {
+      Disposable* const before = one->disposed_before_;
+      delete std::exchange(one, before == one ? nullptr : before);
     }
   }
 }

@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -25,6 +27,10 @@ std::int64_t unix_us();
 class Disposable {
  public:
   virtual ~Disposable() = default;
+
+ private:
+  friend class Loop;
+  Disposable* disposed_before_ = nullptr;   // not nullptr: disposed of; itself: as the first
 };
 
 class EventHandler : public Disposable {
@@ -50,9 +56,17 @@ class Loop {
   // The same, and waits until it has run; what it throws is thrown here. Not from this thread.
   void call(const std::function<void()>& task);
 
-  // Calls the handler again after the events that are here: others get their turn first.
+  // Calls the handler again, behind the events that are here and behind those that asked before it.
   void again(EventHandler& handler) { again_.push_back(&handler); }
-  void dispose(std::unique_ptr<Disposable> what) { disposed_.push_back(std::move(what)); }
+  // Needs no memory: whoever closes for want of it must be able to.
+  void dispose(std::unique_ptr<Disposable> what) noexcept;
+
+  // Told of what a handler, a posted task or the tick has thrown; the loop goes on.
+  std::function<void(const std::exception& error)> on_failure;
+
+  // So many calls of those that asked come between two looks at the kernel: a new event waits for no more of them,
+  // however many ask.
+  static constexpr std::size_t turns_per_round = 16;
 
   // Called about every `tick_ms`.
   static constexpr std::int64_t tick_ms = 50;
@@ -81,15 +95,18 @@ class Loop {
   void wait(std::int64_t timeout_ms);
   bool step();                       // one event of this round; false: the round is over
   void end_round();
+  void destroy_disposed();
+  template <class Step>
+  void guarded(Step&& step) noexcept;
 
   handoff::UniqueFd epoll_;
   std::unique_ptr<Mailbox> mailbox_;
   std::vector<epoll_event> events_;
   std::size_t next_event_ = 0;
   std::size_t event_count_ = 0;
-  std::vector<EventHandler*> again_;
-  std::vector<EventHandler*> again_now_;
-  std::vector<std::unique_ptr<Disposable>> disposed_;
+  std::deque<EventHandler*> again_;
+  std::size_t turns_left_ = 0;       // for those in again_, in this round
+  Disposable* disposed_ = nullptr;   // the newest
   std::int64_t now_ms_ = 0;
   std::int64_t next_tick_ms_ = 0;
   bool stopped_ = false;

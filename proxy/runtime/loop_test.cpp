@@ -108,6 +108,42 @@ TEST(Loop, CallsAgainAfterOthersHadTheirTurn) {
   EXPECT_EQ(order, "oggggg");
 }
 
+TEST(Loop, ThoseThatAskAgainKeepTheirOrder) {
+  Loop loop;
+  std::string order;
+  Handler a([&](std::uint32_t) { order += 'a'; });
+  Handler b([&](std::uint32_t) { order += 'b'; });
+  Handler c([&](std::uint32_t) { order += 'c'; });
+  for (Handler* one : {&a, &b, &c}) loop.again(*one);
+  while (loop.run_one(0)) {
+  }
+  EXPECT_EQ(order, "abc");
+}
+
+TEST(Loop, AnEventWaitsOnlyForAFewOfThoseThatAskAgain) {
+  constexpr int many = 100;
+  Loop loop;
+  TestPipe pipe;
+  int turns = 0;
+  bool called = false;
+  std::vector<std::unique_ptr<Handler>> greedy;
+  for (int i = 0; i < many; ++i) {
+    greedy.push_back(std::make_unique<Handler>(nullptr));
+    greedy.back()->on_call = [&, self = greedy.back().get()](std::uint32_t) {
+      ++turns;
+      loop.again(*self);
+    };
+    loop.again(*greedy.back());
+  }
+  Handler newcomer([&](std::uint32_t) { called = true; });
+  ASSERT_TRUE(loop.add(pipe.reading.get(), EPOLLIN | EPOLLET, newcomer));
+  for (int i = 0; i < many + 1; ++i) loop.run_one(0);
+  ASSERT_EQ(::write(pipe.writing.get(), "x", 1), 1);
+  turns = 0;
+  while (!called && turns < 10 * many) loop.run_one(0);
+  EXPECT_LE(turns, Loop::turns_per_round);
+}
+
 TEST(Loop, DestroysAfterTheRoundSoThatAnEventWhichIsHereFindsItsHandler) {
   Loop loop;
   TestPipe first;

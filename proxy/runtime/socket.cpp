@@ -49,7 +49,7 @@ void Socket::end_writing() { ::shutdown(fd_.get(), SHUT_WR); }
 
 Io Socket::receive(state::Buffer& into, std::size_t bytes) {
   char* const at = into.prepare(1);
-  const std::size_t room = std::min(bytes, into.room());
+  const std::size_t room = std::min({bytes, into.room(), io_bytes_max});
   ssize_t got;
   do {
     got = ::recv(fd_.get(), at, room, 0);
@@ -66,9 +66,10 @@ Io Socket::receive(state::Buffer& into, std::size_t bytes) {
 }
 
 Io Socket::send(state::Buffer& from) {
+  const std::size_t bytes = std::min(from.size(), io_bytes_max);
   ssize_t put;
   do {
-    put = ::send(fd_.get(), from.data(), from.size(), MSG_NOSIGNAL);
+    put = ::send(fd_.get(), from.data(), bytes, MSG_NOSIGNAL);
   } while (put < 0 && errno == EINTR);
   if (put < 0) {
     writable_ = false;
@@ -79,7 +80,7 @@ Io Socket::send(state::Buffer& from) {
     readable_ = true;
     return Io::failed;
   }
-  if (static_cast<std::size_t>(put) < from.size()) writable_ = false;
+  if (static_cast<std::size_t>(put) < bytes) writable_ = false;
   from.consume(static_cast<std::size_t>(put));
   return Io::done;
 }

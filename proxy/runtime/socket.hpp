@@ -62,6 +62,9 @@ class Socket final : public EventHandler {
   void note_writable(bool writable) { writable_ = writable; }
   void note_readable() { readable_ = true; }
 
+  // What one read or write moves at most, however large the buffers are.
+  static constexpr std::size_t io_bytes_max = 64 * 1024;
+
   // Reads once, at most `bytes`.
   Io receive(state::Buffer& into, std::size_t bytes);
   // Writes once.

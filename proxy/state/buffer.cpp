@@ -1,8 +1,8 @@
 #include "proxy/state/buffer.hpp"
 
+#include <array>
 #include <new>
 #include <stdexcept>
-#include <vector>
 
 namespace baton::state {
 
@@ -11,41 +11,44 @@ namespace {
 // Set when the thread's list has ended: a buffer that is itself a variable of the thread may end after it.
 thread_local bool free_list_has_ended = false;
 
-// Free blocks of the usual size. Those of a thread that has ended are freed with it.
+// Free blocks of the usual size. Those of a thread that has ended are freed with it. It needs no memory of its own, for
+// a buffer may end because there is none.
 struct FreeList {
-  static constexpr std::size_t blocks_max = 256;
-  std::vector<char*> blocks;
+  std::array<char*, 256> blocks;
+  std::size_t count = 0;
 
-  FreeList() { blocks.reserve(blocks_max); }
   ~FreeList() {
-    for (char* block : blocks) ::operator delete(block);
+    free_all();
     free_list_has_ended = true;
   }
+  void free_all() {
+    while (count != 0) ::operator delete(blocks[--count]);
+  }
 };
-
-std::vector<char*>& free_blocks() {
-  thread_local FreeList list;
-  return list.blocks;
-}
+thread_local FreeList free_list;
 
 char* take_block(std::size_t bytes) {
-  if (bytes == Buffer::block_bytes && !free_list_has_ended && !free_blocks().empty()) {
-    char* block = free_blocks().back();
-    free_blocks().pop_back();
-    return block;
+  if (bytes == Buffer::block_bytes && !free_list_has_ended && free_list.count != 0) {
+    return free_list.blocks[--free_list.count];
   }
   return static_cast<char*>(::operator new(bytes));
 }
 
 void give_block(char* block, std::size_t bytes) {
-  if (bytes == Buffer::block_bytes && !free_list_has_ended && free_blocks().size() < FreeList::blocks_max) {
-    free_blocks().push_back(block);
+  if (bytes == Buffer::block_bytes && !free_list_has_ended && free_list.count < free_list.blocks.size()) {
+    free_list.blocks[free_list.count++] = block;
   } else {
     ::operator delete(block);
   }
 }
 
 }  // namespace
+
+bool Buffer::free_spare_blocks() {
+  if (free_list_has_ended || free_list.count == 0) return false;
+  free_list.free_all();
+  return true;
+}
 
 void Buffer::clear() {
   if (block_ != nullptr) give_block(block_, capacity_);

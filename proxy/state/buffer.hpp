@@ -62,6 +62,9 @@ class Buffer {
 
   void clear();
 
+  // Frees the blocks that this thread keeps for later use. False: there are none.
+  static bool free_spare_blocks();
+
   // The first `bytes` go to the end of `to`. Nothing is copied when all of it goes and `to` is empty.
   void move_to(Buffer& to, std::size_t bytes) {
     if (bytes == size() && to.empty()) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <openssl/x509v3.h>
 
+#include <new>
 #include <stdexcept>
 
 #include "proxy/tls/files.hpp"
@@ -57,7 +58,7 @@ ClientContext::ClientContext(const config::UpstreamTls& tls)
 
 SslPtr ClientContext::make(const std::string& host) const {
   SslPtr ssl(SSL_new(context_.get()));
-  if (!ssl) return ssl;
+  if (!ssl) throw std::bad_alloc();
   // The zone of an IPv6 address (RFC 4007 §11) is ours, and in no certificate.
   const std::string name = server_name_.empty() ? host.substr(0, host.find('%')) : server_name_;
   const bool is_name = !name.empty() && !is_ip_address(name);

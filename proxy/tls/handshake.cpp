@@ -37,7 +37,9 @@ int digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 std::string subject_of(X509* certificate) {
   const BioPtr out(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+  if (!out) throw std::bad_alloc();        // none would mean that the client has no certificate
+  const X509_NAME* const subject = X509_get_subject_name(certificate);
+  if (X509_NAME_print_ex(out.get(), subject, 0, XN_FLAG_RFC2253) < 0) throw std::bad_alloc();
   char* text = nullptr;
   const long bytes = BIO_get_mem_data(out.get(), &text);
   return {text, static_cast<std::size_t>(std::max(bytes, 0L))};
@@ -302,7 +304,8 @@ Opened Handshake::open(state::Leg& leg, std::size_t bytes) {
     }
     const std::size_t record = record_bytes(tls.received.view());
     if (record == 0) return fed ? Opened::some : Opened::nothing;
-    BIO_write(in_, tls.received.data(), static_cast<int>(record));
+    const int fed_bytes = BIO_write(in_, tls.received.data(), static_cast<int>(record));
+    if (fed_bytes != static_cast<int>(record)) throw std::bad_alloc();
     tls.received.consume(record);
     fed = true;
   }

@@ -115,7 +115,7 @@ ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& 
     identities_.push_back(load_identity(certificate));
     // Better now than in each handshake.
     const SslPtr trial(SSL_new(ctx));
-    if (!use(trial.get(), identities_.back())) refuse(certificate.cert, "cannot be used: " + last_error());
+    if (!trial || !use(trial.get(), identities_.back())) refuse(certificate.cert, "cannot be used: " + last_error());
   }
   for (const Identity& identity : identities_) {
     for (const std::string& name : identity.names) add_unless_type_is_there(by_name_[name], identity);
@@ -184,10 +184,18 @@ const std::vector<const Identity*>& ServerContext::choose(std::string_view serve
 }
 
 int ServerContext::on_certificate(SSL* ssl, void* self) {
-  const auto& context = *static_cast<const ServerContext*>(self);
+  // No exception may leave for OpenSSL, which is C.
+  try {
+    return static_cast<const ServerContext*>(self)->show_certificates(ssl);
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+}
+
+int ServerContext::show_certificates(SSL* ssl) const {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   SSL_certs_clear(ssl);
-  for (const Identity* identity : context.choose(name != nullptr ? name : "")) {
+  for (const Identity* identity : choose(name != nullptr ? name : "")) {
     if (!use(ssl, *identity)) return 0;
   }
   return 1;

@@ -38,6 +38,7 @@ class ServerContext {
   void load_client_ca(const config::ListenerTls& tls);
   void set_session_context(const config::ListenerTls& tls, const std::string& listener);
 
+  int show_certificates(SSL* ssl) const;
   static int on_certificate(SSL* ssl, void* self);
   static int on_alpn(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_bytes, const unsigned char* offered,
                      unsigned int offered_bytes, void* self);

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
 namespace baton::tls {
 
@@ -51,7 +52,7 @@ Stream::Shake Stream::shake(state::Leg& leg, SSL_CTX* context) {
         return Shake::waiting;
       case Io::ended:
       case Io::failed:
-        failure_ = "the other side has closed the connection";
+        failure_ = std::string("the other side has closed the connection");
         return Shake::failed;
     }
   }
@@ -82,7 +83,7 @@ Opened Stream::open(state::Leg& leg, std::size_t bytes) {
     return opened;
   }
   const Opened opened = records(leg).open(leg, bytes);
-  if (opened == Opened::failed) failure_ = records_->failure();
+  if (opened == Opened::failed) failure_ = std::string(records_->failure());
   if (handshake_ && handshake_->is_over()) handshake_.reset();
   return opened;
 }
@@ -122,7 +123,7 @@ Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
   if (!leg.tls) return noting_reset(leg, socket_.send(leg.unsent));
   state::Tls& tls = *leg.tls;
   bool progress = false;
-  for (;;) {
+  for (std::size_t sent = 0; sent < runtime::Socket::io_bytes_max;) {
     const bool sealed = tls.stage == TlsStage::kept ? handshake_->seal(leg)
                                                     : records(leg).seal(leg, now_ms - tls.sealed_at_ms);
     if (sealed) {
@@ -138,10 +139,13 @@ Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
       return progress ? Io::done : Io::would_block;
     }
     if (!socket_.writable()) return progress ? Io::done : Io::would_block;
+    const std::size_t waiting = tls.sealed.size();
     const Io io = noting_reset(leg, socket_.send(tls.sealed));
     if (io == Io::failed) return io;
     progress = progress || io == Io::done;
+    sent += waiting - tls.sealed.size();
   }
+  return Io::done;
 }
 
 // The leg remembers what the kernel tells once: whoever goes on with it reads the rest.
@@ -165,15 +169,27 @@ void Stream::end_writing(state::Leg& leg) {
   if (!leg.tls) socket_.end_writing();
 }
 
-void Stream::say_goodbye(state::Leg& leg) {
+void Stream::say_goodbye(state::Leg& leg) noexcept {
   if (!leg.tls || !socket_.is_open() || frozen_ || leg.tls->alert != 0 || !leg.unsent.empty()) return;
   if (leg.tls->stage != TlsStage::records && leg.tls->stage != TlsStage::kept) return;
   leg.write_ended = true;
-  (void)send(leg, leg.tls->sealed_at_ms);
+  try {
+    (void)send(leg, leg.tls->sealed_at_ms);
+  } catch (const std::bad_alloc&) {
+    // The connection ends all the same, only less politely.
+  }
 }
 
-bool Stream::is_quiet(state::Leg& leg, std::int64_t now_ms) {
+bool Stream::is_quiet(state::Leg& leg, std::int64_t now_ms) noexcept {
   if (!leg.tls) return socket_.is_quiet();
+  try {
+    return look_for_quiet(leg, now_ms);
+  } catch (const std::bad_alloc&) {
+    return false;                         // it cannot be used
+  }
+}
+
+bool Stream::look_for_quiet(state::Leg& leg, std::int64_t now_ms) {
   while (readable(leg)) {
     const Io io = receive(leg, 1);
     if (io == Io::would_block) break;

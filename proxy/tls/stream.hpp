@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "proxy/runtime/socket.hpp"
 #include "proxy/state/state.hpp"
@@ -31,7 +32,7 @@ class Stream final : public runtime::Disposable {
   // Reads, feeds and writes as far as it goes. `context` is for a server's leg.
   Shake shake(state::Leg& leg, SSL_CTX* context);
   // Why it, or receiving, failed; empty: not for a reason of TLS.
-  const std::string& failure() const { return failure_; }
+  std::string_view failure() const { return failure_ ? std::string_view(*failure_) : std::string_view(); }
 
   // ── Plain bytes ───────────────────────────────────────────────────────────────────────────────────────────────────
   bool readable(const state::Leg& leg) const { return socket_.readable() || (unopened_ && leg.tls); }
@@ -43,9 +44,9 @@ class Stream final : public runtime::Disposable {
   // Ends the sending direction; with TLS when all that waits is sent, close_notify first.
   void end_writing(state::Leg& leg);
   // Says close_notify if that can be said at once. Closing is the caller's.
-  void say_goodbye(state::Leg& leg);
+  void say_goodbye(state::Leg& leg) noexcept;
   // Nothing has come on an idle leg but what means nothing to its user (tickets, for example).
-  bool is_quiet(state::Leg& leg, std::int64_t now_ms);
+  bool is_quiet(state::Leg& leg, std::int64_t now_ms) noexcept;
 
   // ── Freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────
   // Leaves the loop, and forgets the ciphers: nothing can be sealed or opened before `watch`. The leg's stage is hello or
@@ -60,6 +61,7 @@ class Stream final : public runtime::Disposable {
   Opened open(state::Leg& leg, std::size_t bytes);
   void flush(state::Leg& leg);
   runtime::Io noting_reset(state::Leg& leg, runtime::Io sent) const;
+  bool look_for_quiet(state::Leg& leg, std::int64_t now_ms);
   static runtime::Io as_it_ended(const state::Leg& leg, runtime::Io received);
 
   runtime::Socket socket_;
@@ -67,7 +69,7 @@ class Stream final : public runtime::Disposable {
   std::unique_ptr<RecordLayer> records_;    // made from the state when it is needed
   bool frozen_ = false;
   bool unopened_ = true;                    // there may be a whole record in `received`
-  std::string failure_;
+  state::Boxed<std::string> failure_;
 };
 
 }  // namespace baton::tls

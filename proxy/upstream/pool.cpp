@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <utility>
 
 namespace baton::upstream {
@@ -10,7 +11,16 @@ namespace {
 
 constexpr std::int64_t failure_ms = 5'000;
 constexpr std::size_t idle_per_server_max = 1024;
-constexpr std::size_t sessions_kept = 4;
+
+bool has_room(std::vector<IdleConnection>& idle) {
+  if (idle.size() < idle.capacity()) return true;
+  try {
+    idle.reserve(std::max<std::size_t>(4, 2 * idle.size()));
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
 
 }  // namespace
 
@@ -28,19 +38,22 @@ tls::SessionPtr Server::take_session() {
   return session;
 }
 
-std::vector<std::unique_ptr<Server>> Upstream::update(const UpstreamServers& from) {
-  std::vector<std::unique_ptr<Server>> before = std::exchange(servers_, {});
-  tls_ = from.tls;
+Upstream::Upstream(const UpstreamServers& from) : name_(from.name), tls_(from.tls) {
   for (const ServerAddress& wanted : from.servers) {
-    const auto kept = std::find_if(before.begin(), before.end(), [&](const auto& server) {
-      return server != nullptr && server->address == wanted.address && server->terms == from.terms(wanted);
-    });
-    servers_.push_back(kept == before.end() ? std::make_unique<Server>(wanted, from.terms(wanted)) : std::move(*kept));
-    servers_.back()->weight = static_cast<int>(wanted.weight);
-    servers_.back()->turn_ = 0;
+    servers_.push_back(std::make_unique<Server>(wanted, from.terms(wanted)));
   }
-  std::erase(before, nullptr);
-  return before;
+}
+
+void Upstream::keep_from(Upstream& before) {
+  for (auto& server : servers_) {
+    const auto kept = std::find_if(before.servers_.begin(), before.servers_.end(), [&](const auto& one) {
+      return one->address == server->address && one->terms == server->terms;
+    });
+    if (kept == before.servers_.end()) continue;
+    std::swap(server, *kept);
+    server->weight = (*kept)->weight;
+    server->turn_ = 0;
+  }
 }
 
 Server& Upstream::choose(std::int64_t now_ms) {
@@ -70,22 +83,17 @@ Pool::Pool(runtime::Loop& loop, const std::vector<UpstreamServers>& upstreams) :
 }
 
 void Pool::update(const std::vector<UpstreamServers>& upstreams) {
-  std::vector<std::unique_ptr<Server>> gone;
-  std::map<std::string, Upstream, std::less<>> before = std::exchange(upstreams_, {});
-  for (const auto& wanted : upstreams) {
-    const auto kept = before.extract(wanted.name);
-    if (kept.empty()) {
-      upstreams_.emplace(wanted.name, wanted);
-      continue;
+  std::map<std::string, Upstream, std::less<>> next;
+  for (const auto& wanted : upstreams) next.emplace(wanted.name, wanted);
+  // From here on nothing needs memory.
+  for (auto& [name, upstream] : next) {
+    if (const auto before = upstreams_.find(name); before != upstreams_.end()) upstream.keep_from(before->second);
+  }
+  upstreams_.swap(next);
+  for (auto& [name, upstream] : next) {
+    for (const auto& server : upstream.servers_) {
+      for (auto& idle : server->idle_) close(idle);
     }
-    for (auto& server : kept.mapped().update(wanted)) gone.push_back(std::move(server));
-    upstreams_.emplace(wanted.name, std::move(kept.mapped()));
-  }
-  for (auto& [name, upstream] : before) {
-    for (auto& server : upstream.servers_) gone.push_back(std::move(server));
-  }
-  for (const auto& server : gone) {
-    for (auto& idle : server->idle_) close(idle);
   }
 }
 
@@ -132,7 +140,7 @@ void Pool::adopt(Server& server, IdleConnection idle) {
 void Pool::give(Server& server, IdleConnection idle) {
   idle.stream->socket().set_owner(*this);
   ++idle_;
-  if (server.idle_.size() >= idle_per_server_max) return close(idle);
+  if (server.idle_.size() >= idle_per_server_max || !has_room(server.idle_)) return close(idle);
   auto place = server.idle_.end();
   while (place != server.idle_.begin() && std::prev(place)->since_ms > idle.since_ms) --place;
   server.idle_.insert(place, std::move(idle));

@@ -43,7 +43,9 @@ struct IdleConnection {
 class Server final : public tls::SessionSink {
  public:
   Server(const ServerAddress& from, std::string made_under)
-      : address(from.address), host(from.host), terms(std::move(made_under)), weight(static_cast<int>(from.weight)) {}
+      : address(from.address), host(from.host), terms(std::move(made_under)), weight(static_cast<int>(from.weight)) {
+    sessions_.reserve(sessions_kept);
+  }
 
   const state::SocketAddress address;
   const std::string host;
@@ -53,13 +55,15 @@ class Server final : public tls::SessionSink {
   void note_failure(std::int64_t now_ms);
   void note_success() { failed_until_ms_ = 0; }
 
-  // TLS sessions to resume; each is taken once (RFC 8446 §C.4).
+  // TLS sessions to resume; each is taken once (RFC 8446 §C.4). OpenSSL calls `keep`, so it throws nothing.
   void keep(tls::SessionPtr session) override;
   tls::SessionPtr take_session();
 
  private:
   friend class Upstream;
   friend class Pool;
+
+  static constexpr std::size_t sessions_kept = 4;
 
   int weight;
   int turn_ = 0;                       // smooth weighted round robin: who has the most goes next
@@ -71,7 +75,7 @@ class Server final : public tls::SessionSink {
 
 class Upstream {
  public:
-  explicit Upstream(const UpstreamServers& from) : name_(from.name) { update(from); }
+  explicit Upstream(const UpstreamServers& from);
 
   const std::string& name() const { return name_; }
   // nullptr: its servers speak no TLS.
@@ -84,8 +88,8 @@ class Upstream {
 
  private:
   friend class Pool;
-  // Returns the servers that are in it no more.
-  std::vector<std::unique_ptr<Server>> update(const UpstreamServers& from);
+  // Takes over what of these servers it has itself, and leaves the others where they are. Throws nothing.
+  void keep_from(Upstream& before);
 
   std::string name_;
   std::shared_ptr<const tls::ClientContext> tls_;
@@ -98,7 +102,8 @@ class Pool final : public runtime::SocketOwner {
   Pool(runtime::Loop& loop, const std::vector<UpstreamServers>& upstreams);
 
   // A new configuration: servers that are still in it keep their idle connections and what is known of them; those of
-  // the others are closed. Pointers to what is gone are not valid any more.
+  // the others are closed. Pointers to upstreams, and to servers that are gone, are not valid any more. What throws has
+  // changed nothing.
   void update(const std::vector<UpstreamServers>& upstreams);
 
   Upstream* find(const std::string& name);
