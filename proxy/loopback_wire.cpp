@@ -45,6 +45,7 @@ tls::SslCtxPtr make_peer_context(bool is_client, int version) {
 std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& server, Legs legs) {
   auto settings = std::make_shared<Settings>();
   settings->config.listeners.push_back({.name = "web"});
+  settings->listeners["web"] = 0;
   settings->config.default_upstream = "app";
   settings->upstreams.push_back({.name = "app", .servers = {{.address = server, .host = "localhost"}}});
   if (legs.client == 0 && legs.origin == 0) return settings;

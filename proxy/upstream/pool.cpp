@@ -12,16 +12,6 @@ namespace {
 constexpr std::int64_t failure_ms = 5'000;
 constexpr std::size_t idle_per_server_max = 1024;
 
-bool has_room(std::vector<IdleConnection>& idle) {
-  if (idle.size() < idle.capacity()) return true;
-  try {
-    idle.reserve(std::max<std::size_t>(4, 2 * idle.size()));
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-}
-
 }  // namespace
 
 void Server::note_failure(std::int64_t now_ms) { failed_until_ms_ = now_ms + failure_ms; }
@@ -140,10 +130,17 @@ void Pool::adopt(Server& server, IdleConnection idle) {
 void Pool::give(Server& server, IdleConnection idle) {
   idle.stream->socket().set_owner(*this);
   ++idle_;
-  if (server.idle_.size() >= idle_per_server_max || !has_room(server.idle_)) return close(idle);
-  auto place = server.idle_.end();
-  while (place != server.idle_.begin() && std::prev(place)->since_ms > idle.since_ms) --place;
-  server.idle_.insert(place, std::move(idle));
+  if (server.idle_.size() >= idle_per_server_max) return close(idle);
+  try {
+    server.idle_.emplace_back();
+  } catch (const std::bad_alloc&) {
+    return close(idle);
+  }
+  auto place = std::prev(server.idle_.end());
+  for (; place != server.idle_.begin() && std::prev(place)->since_ms > idle.since_ms; --place) {
+    *place = std::move(*std::prev(place));
+  }
+  *place = std::move(idle);
 }
 
 void Pool::expire(std::int64_t now_ms, std::int64_t idle_ms) {
