@@ -109,13 +109,16 @@ TEST_P(AccessLogAcross, ADownloadsLineKnowsItsBeginAndAllItsBytes) {
     client.send(get_request(path, "User-Agent: tester\r\nReferer: http://from/\r\n"));
     origin.await_requests(requests + 1);
     times.after_begin = unix_ms();
-    client.read_through("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    const std::string begun = client.read_through("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
     move(baton);
     times.before_end = unix_ms();
     origin.gate().open();
-    client.read_through(std::string_view(path).find("chunked") == std::string_view::npos
-                            ? pattern(500'000).substr(499'800)
-                            : std::string(last_chunk));
+    // All of it is read: what waits for the client keeps the exchange from its end.
+    if (std::string_view(path).find("chunked") == std::string_view::npos) {
+      client.read_exactly(500'000 - (begun.size() - begun.find("\r\n\r\n") - 4));
+    } else {
+      client.read_through(last_chunk);
+    }
     const auto line = boost::json::parse(baton.await_access_log(std::regex(path))).as_object();
     times.after_end = unix_ms();
     times.expect_of(line);
