@@ -246,14 +246,14 @@ void Server::hear_signals() {
   signalfd_siginfo info;
   while (::read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const auto signal = static_cast<int>(info.ssi_signo);
-    // The supervisor took us for the instance when it sent that.
+    // The supervisor took us for the instance when it sent that. A stop is for what still drains here, too.
+    const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
     const bool is_for_heir = heir_ != 0 && signal != SIGCHLD &&
                              static_cast<pid_t>(info.ssi_pid) == options_.supervisor->supervisor();
     // A whole process group may have been told to stop; what our predecessor was told then is no second time.
     const bool is_known = told_to_stop_ && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
-    if (is_for_heir) {
-      process::pass_on(signal, heir_);
-    } else if (!is_known) {
+    if (is_for_heir) process::pass_on(signal, heir_);
+    if (is_for_heir ? is_stop : !is_known) {
       const auto obeyed =
           handoff::as_result([&]() -> handoff::Result<void> { return on_signal(signal), handoff::Result<void>(); });
       if (!obeyed) log::error("signal {}: {}", signal, obeyed.error().text);
