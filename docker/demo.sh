@@ -45,7 +45,7 @@ finish() {
 
 # The proxies run as another user, and the umask with which this was checked out may keep the configuration from it.
 provide_configuration() {
-  export BATON_DEMO_CONFIG=$work/baton
+  export BATON_DEMO_CONFIG=$work/configuration
   cp -R demo/baton "$BATON_DEMO_CONFIG"
   chmod -R a+rX "$BATON_DEMO_CONFIG"
 }

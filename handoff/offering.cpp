@@ -162,6 +162,7 @@ std::vector<ParcelId> Offering::give_up() {
     auto frame = channel_.receive(no_deadline);
     if (!frame) break;
     if (frame->kind == Kind::adopted) (void)hear_adopted(*frame);
+    if (frame->kind == Kind::abort) last_words_ = unexpected_frame(*frame, Kind::adopted).text;
   }
   return let_go();
 }

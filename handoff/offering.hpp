@@ -30,6 +30,8 @@ class Offering {
   // The one way to give up: no Adopted can get into the channel any more, and those that are in it are heard. What is left
   // is the donor's, to be taken back.
   std::vector<ParcelId> give_up();
+  // Why the other side broke off, if giving up has found that in the channel; else empty.
+  const std::string& last_words() const { return last_words_; }
   // The other side has said that it answers for nothing more: what is left is the donor's, to be taken back.
   std::vector<ParcelId> let_go();
 
@@ -59,6 +61,7 @@ class Offering {
   std::map<std::string, std::uint64_t> moved_;         // by label
   std::map<std::string, std::uint64_t> refused_;       // by reason
   std::vector<std::uint64_t> pauses_us_;
+  std::string last_words_;
 };
 
 }  // namespace baton::handoff

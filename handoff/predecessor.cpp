@@ -261,6 +261,8 @@ class Conversation {
   void give_up(const Error& error) {
     outcome_.reason = error.text;
     const std::vector<ParcelId> ours = insist([this] { return offering_.give_up(); });
+    // Sending may have found the channel closed before the reason in it was read.
+    if (error.fault == Fault::closed && !offering_.last_words().empty()) outcome_.reason = offering_.last_words();
     outcome_.report.taken_back += ours.size();
     // One that is silent or talks nonsense is stopped, unless connections are known to be with it. Where the talk was
     // broken off by what was thrown here, the fault is ours.

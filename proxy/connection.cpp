@@ -18,6 +18,9 @@ namespace {
 
 // A turn: so many passes, and about so many bytes, read and written, before others get theirs.
 constexpr int passes_max = 32;
+
+// The kernel tells of no event when the other side has taken the last byte.
+constexpr std::int64_t look_again_ms = 100;
 constexpr std::size_t turn_bytes_max = 64 * 1024;
 
 }  // namespace
@@ -153,6 +156,7 @@ void Connection::on_deadline() {
       worker_.note_tls_failure(state_, "the handshake took too long");
       return close(false);
     }
+    if (looks_again_) return take_turn();
     Ask ask;
     if (connect_deadline_ms_ != 0 && worker_.now_ms() >= connect_deadline_ms_) {
       ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
@@ -215,6 +219,7 @@ void Connection::take_turn() {
   frozen_ = false;
   if (shakes_hands() && !shake_hands()) return;
   turn_bytes_ = 0;
+  looks_again_ = false;
   for (int pass = 0;; ++pass) {
     if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
       if (!awaits_turn_) worker_.loop().again(*this);
@@ -224,12 +229,30 @@ void Connection::take_turn() {
     const bool read = read_legs();
     if (closed_) return;
     const Ask ask = connect_deadline_ms_ != 0 ? Ask::wait : http1::advance(state_, context());
+    if (ask == Ask::reset && is_delivering()) {
+      looks_again_ = true;
+      break;
+    }
     if (!obey(ask)) return;
     const bool wrote = write_legs();
     if (closed_) return;
     if (ask == Ask::wait && !read && !wrote) break;
   }
   set_deadline();
+}
+
+// One side is gone, and the kernel still has bytes for the other that came before: a reset would throw them away.
+bool Connection::is_delivering() {
+  if (!state_.upstream) return false;
+  const auto takes_all = [this](const state::Leg& gone, const state::Leg& leg, const runtime::Socket& socket) {
+    const std::int64_t send_ms = rules().send_ms;
+    const bool is_late = worker_.now_ms() >= std::max(gone.read_at_ms, leg.write_at_ms) + send_ms;
+    return gone.read_ended && gone.unread.empty() && !leg.was_reset && !socket.broken() && !is_late &&
+           socket.unacknowledged() != 0;
+  };
+  const bool is_tunnel = std::holds_alternative<state::Tunnel>(state_.protocol);
+  return takes_all(*state_.upstream, state_.client, client_.socket()) ||
+         (is_tunnel && takes_all(state_.client, *state_.upstream, upstream_->socket()));
 }
 
 bool Connection::read_legs() {
@@ -259,8 +282,9 @@ bool Connection::read_legs() {
         case Io::would_block:
           break;
       }
-    } else if (client_.socket().broken() && !state_.client.was_reset) {
-      // The client has reset the connection: nobody is left to answer.
+    } else if (client_.socket().broken() && !state_.client.was_reset && !state_.client.write_ended) {
+      // The client takes no more: nobody is left to answer.
+      state_.client.was_reset = client_.socket().finds_reset() && !state_.client.read_ended;
       obey(http1::client_write_failed(state_));
       return true;
     }
@@ -286,8 +310,9 @@ bool Connection::read_legs() {
         case Io::would_block:
           break;
       }
-    } else if (upstream_->socket().broken() && !state_.upstream->was_reset &&
+    } else if (upstream_->socket().broken() && !state_.upstream->was_reset && !state_.upstream->write_ended &&
                std::holds_alternative<state::Tunnel>(state_.protocol)) {
+      state_.upstream->was_reset = upstream_->socket().finds_reset() && !state_.upstream->read_ended;
       http1::upstream_write_failed(state_);
       progress = true;
     }
@@ -343,6 +368,7 @@ bool Connection::obey(Ask ask) {
     ask = find_upstream();
     follow();
   }
+  worker_.note_refusal(state_);
   switch (ask) {
     case Ask::wait:
     case Ask::connect:
@@ -412,6 +438,7 @@ void Connection::set_deadline() {
   }
   std::int64_t at = http1::deadline_ms(state_, rules());
   if (connect_deadline_ms_ != 0) at = std::min(at, connect_deadline_ms_);
+  if (looks_again_) at = std::min(at, worker_.now_ms() + look_again_ms);
   worker_.deadlines().set(*this, at);
 }
 

@@ -80,6 +80,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   // True: there was progress. Both count what they moved in `turn_bytes_`.
   bool read_legs();
   bool write_legs();
+  bool is_delivering();
   // False: the connection is closed, frozen, or has to wait for a connect.
   bool obey(http1::Ask ask);
   http1::Ask find_upstream();
@@ -114,6 +115,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   std::size_t received_since_ = 0;       // from the client since the rules are what they are
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
+  bool looks_again_ = false;      // it is to be reset, once everything is delivered
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
   bool awaits_turn_ = false;      // it has used its turn, and the loop calls it again

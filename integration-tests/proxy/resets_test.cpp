@@ -1,7 +1,9 @@
 // A connection that is cut on one side is cut on the other: a reset reaches the other peer as a reset, behind the bytes
 // that came before it. An end in good order (FIN) would make what was cut look complete.
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "harness/baton.hpp"
@@ -120,6 +122,84 @@ TEST_P(Resets, OfAServerReachTheClientOfAWebSocket) {
   server->send("last words");
   server->reset();
   expect_reset(*client, "last words");
+}
+
+// What the kernel holds for a peer that is slow to read came before the reset, and is the peer's.
+class SlowReaders : public Resets {
+ protected:
+  // So much fits into no buffer of ours: most of it waits in the kernel.
+  static constexpr std::size_t much = 256 << 10;
+  static void expect_all_and_reset(Stream& peer) {
+    std::string bytes;
+    EXPECT_EQ(peer.read_to_end(bytes), End::reset);
+    EXPECT_EQ(bytes.size(), much);
+    EXPECT_TRUE(bytes == pattern(much));
+  }
+  // Baton has read everything that `from` has sent, and passed on all that the kernel takes.
+  void await_taken(Stream& from) const {
+    await(
+        [&] {
+          int unacknowledged = 0;
+          return ::ioctl(from.fd(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+        },
+        "everything to be taken");
+  }
+};
+INSTANTIATE_TEST_SUITE_P(AllWays, SlowReaders,
+                         testing::Values(Way{"plain", false, false}, Way{"tls", true, false},
+                                         Way{"plain_upgraded", false, true}, Way{"tls_upgraded", true, true}),
+                         [](const auto& way) { return std::string(way.param.name); });
+
+TEST_P(SlowReaders, OfATunnelGetAllThatTheServerSentBeforeItsReset) {
+  start(true);
+  client->send("hello");
+  auto server = accept();
+  server->read_exactly(5);
+  server->send(pattern(much));
+  await_taken(*server);
+  server->reset();
+  move();
+  expect_all_and_reset(*client);
+}
+
+TEST_P(SlowReaders, OfAResponseGetAllThatCameBeforeItBroke) {
+  start(false);
+  client->send(get_request("/"));
+  auto server = accept();
+  server->read_through("\r\n\r\n");
+  server->send("HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + pattern(much));
+  await_taken(*server);
+  server->reset();
+  move();
+  client->read_through("\r\n\r\n");
+  expect_all_and_reset(*client);
+}
+
+TEST_P(SlowReaders, GetAllThatTheClientSentBeforeItsReset) {
+  start(true);
+  client->send("hello");
+  auto server = accept();
+  server->read_exactly(5);
+  client->send(pattern(much));
+  await_taken(*client);
+  client->reset();
+  move();
+  expect_all_and_reset(*server);
+}
+
+// The client has said that it is whole, and then takes no answer: what it sent is complete all the same.
+TEST_P(SlowReaders, GetAWholeUploadOfAClientThatDoesNotWaitForTheAnswer) {
+  start(true);
+  client->send("hello");
+  auto server = accept();
+  server->read_exactly(5);
+  client->send(pattern(much));
+  client->half_close();
+  await_taken(*client);
+  client->close();
+  server->send("an answer that finds the client gone");
+  move();
+  EXPECT_TRUE(server->read_to_fin() == pattern(much));
 }
 
 TEST_P(Resets, AfterAHalfCloseReachTheOtherSideToo) {

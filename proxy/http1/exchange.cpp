@@ -151,6 +151,8 @@ bool awaits_body(const ConnectionState& state, const Relaying& relaying) {
          (relaying.upload_abandoned || (state.upstream && state.upstream->all_sent()));
 }
 
+constexpr std::string_view took_too_long = "timeouts.total: the exchange takes too long";
+
 // When an exchange is over, wherever it stands.
 std::int64_t total_deadline(std::int64_t since_ms, const Rules& rules) {
   return rules.total_ms == 0 ? never : since_ms + rules.total_ms;
@@ -278,17 +280,21 @@ Ask expire(ConnectionState& state, const Context& context) {
   if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase)) {
     if (state.client.unread.empty()) return Ask::close;
     note_access(*http1, awaiting->since_ms, context, nullptr, state.client.unread.view());
-    return answer(state, context, 408, false, "timeouts.head: the head is not whole");
+    const bool in_all = total_deadline(awaiting->since_ms, context.rules) <= context.now_ms;
+    return answer(state, context, 408, false, in_all ? took_too_long : "timeouts.head: the head is not whole");
   }
   if (std::holds_alternative<Lingering>(http1->phase)) return Ask::close;
   if (const auto* connecting = std::get_if<Connecting>(&http1->phase)) {
-    return answer(state, context, 504, connecting->request.head_only, "timeouts.total: no server was reached");
+    return answer(state, context, 504, connecting->request.head_only, took_too_long);
   }
   const auto* relaying = std::get_if<Relaying>(&http1->phase);
   if (relaying == nullptr) return Ask::reset;
   if (!std::holds_alternative<ResponseAwaited>(relaying->response)) return Ask::reset;
   const bool client_is_late = awaits_body(state, *relaying) && !relaying->request.expects_continue;
   const bool head_only = relaying->request.head_only;
+  if (total_deadline(http1->access.started_ms, context.rules) <= context.now_ms) {
+    return answer(state, context, client_is_late ? 408 : 504, head_only, took_too_long);
+  }
   if (client_is_late) return answer(state, context, 408, head_only, "timeouts.body: nothing came of the body");
   return answer(state, context, 504, head_only, "timeouts.response: the server has not answered");
 }

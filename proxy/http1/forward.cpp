@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 
 #include "proxy/http1/grammar.hpp"
@@ -31,14 +32,17 @@ class Names {
 using enum FieldName;
 constexpr Names hop_by_hop{connection, keep_alive, proxy_connection, te, upgrade, http2_settings};
 // What frames or routes a message, or asks for something: a blank or a case that neighbours read in two ways ends here.
-constexpr Names canonical{host, content_length, transfer_encoding, upgrade, expect};
+constexpr Names canonical_in_request{host, content_length, transfer_encoding, upgrade, expect};
+constexpr Names canonical_in_response{content_length, transfer_encoding, upgrade};
 constexpr Names never_removed_by_name{host, content_length, transfer_encoding, upgrade, expect, date};
 constexpr Names harmless_in_trailers{other, date, server, user_agent, referer, via};
 
-// Writes into memory that is long enough. Pieces that lie side by side in the source are copied in one go.
+// Writes at most `bytes_max` bytes behind those of a buffer. Pieces that lie side by side in the source are copied in one
+// go.
 class Writer {
  public:
-  explicit Writer(char* to) : begin_(to), to_(to) {}
+  Writer(state::Buffer& out, std::size_t bytes_max)
+      : begin_(out.prepare(bytes_max)), end_(begin_ + bytes_max), to_(begin_) {}
 
   void copy(std::string_view piece) {
     if (piece.data() != run_end_) {
@@ -108,12 +112,14 @@ class Writer {
   void flush() {
     if (run_begin_ == run_end_) return;
     const auto bytes = static_cast<std::size_t>(run_end_ - run_begin_);
+    if (bytes > static_cast<std::size_t>(end_ - to_)) [[unlikely]] std::abort();      // `bytes_max` was a lie
     std::memcpy(to_, run_begin_, bytes);
     to_ += bytes;
     run_begin_ = run_end_ = nullptr;
   }
 
   char* begin_;
+  char* end_;
   char* to_;
   const char* run_begin_ = nullptr;
   const char* run_end_ = nullptr;
@@ -161,7 +167,7 @@ std::string_view canonical_value(const Field& field) {
       while (list.size() > 1 && list.front() == '0') list.remove_prefix(1);
       return list;
     case transfer_encoding:
-      return own_or("chunked");
+      return equals_ignoring_case(field.value, "chunked") ? own_or("chunked") : field.value;
     case expect:
       return next_element(list, element) ? own_or("100-continue") : "";
     case upgrade:
@@ -172,7 +178,9 @@ std::string_view canonical_value(const Field& field) {
   }
 }
 
-void copy_fields(const std::vector<Field>& fields, const Names& dropped, bool options_name_fields, Writer& writer) {
+// `canonical`: those that are written in their one form.
+void copy_fields(const std::vector<Field>& fields, Names dropped, const Names& canonical, bool options_name_fields,
+                 Writer& writer) {
   Names looked_at = dropped;
   looked_at.add(canonical);
   for (const Field& field : fields) {
@@ -180,6 +188,7 @@ void copy_fields(const std::vector<Field>& fields, const Names& dropped, bool op
       if (dropped.has(field.id)) continue;
       const std::string_view value = canonical_value(field);
       if (!value.empty() || field.id == host) writer.field(field, value);
+      if (field.id == expect && !value.empty()) dropped.add({expect});      // one says it all
       continue;
     }
     if (options_name_fields && !never_removed_by_name.has(field.id) && named_by_connection(fields, field.name))
@@ -251,7 +260,7 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
   if (head.minor_version == 0) dropped.add(expect);
   if (meaning.upgrade_websocket) dropped.remove({upgrade});
 
-  Writer writer(out.prepare(bytes_max));
+  Writer writer(out, bytes_max);
   if (parts.authority.empty() && head.start_line.ends_with(" HTTP/1.1\r\n")) {
     writer.copy(head.start_line);
   } else {
@@ -266,7 +275,7 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
     writer.copy(meaning.host);
     writer.literal("\r\n");
   }
-  copy_fields(head.fields, dropped, fields.options.names_fields, writer);
+  copy_fields(head.fields, dropped, canonical_in_request, fields.options.names_fields, writer);
   if (meaning.takes_trailers) {
     writer.literal("TE: trailers\r\nConnection: TE");
     if (meaning.upgrade_websocket) writer.literal(", upgrade");
@@ -301,7 +310,7 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
   if (head.status < 200 || head.status == 204) dropped.add({content_length, transfer_encoding});
   if (rules.switching_protocols) dropped.remove({upgrade});
 
-  Writer writer(out.prepare(head.reason.size() + fields.bytes_max + own_bytes_max));
+  Writer writer(out, head.reason.size() + fields.bytes_max + own_bytes_max);
   if (head.start_line.starts_with("HTTP/1.1 ") &&
       head.start_line.size() > std::string_view{"HTTP/1.1 200\r\n"}.size()) {
     writer.copy(head.start_line);
@@ -312,7 +321,7 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
     writer.copy(head.reason);
     writer.literal("\r\n");
   }
-  copy_fields(head.fields, dropped, fields.options.names_fields, writer);
+  copy_fields(head.fields, dropped, canonical_in_response, fields.options.names_fields, writer);
   if (rules.unix_time_s != 0 && head.status >= 200 && !fields.has_wanted) {
     writer.literal("Date: ");
     writer.copy(http_date(rules.unix_time_s));
@@ -334,7 +343,7 @@ void write_trailers(const std::vector<Field>& fields, bool underscores, state::B
   if (underscores) kept.add(with_underscore);
   std::size_t bytes_max = own_bytes_max;
   for (const Field& field : fields) bytes_max += field.line.size();
-  Writer writer(out.prepare(bytes_max));
+  Writer writer(out, bytes_max);
   for (const Field& field : fields) {
     if (kept.has(field.id)) writer.line(field);
   }
@@ -348,7 +357,7 @@ std::size_t write_own_response(const OwnResponse& response, state::Buffer& out) 
   const std::size_t body_bytes = 3 + 1 + reason.size() + 1;  // under 100, so its length has two digits
   const std::array<char, 2> length{static_cast<char>('0' + body_bytes / 10), static_cast<char>('0' + body_bytes % 10)};
 
-  Writer writer(out.prepare(2 * reason.size() + date.size() + own_bytes_max));
+  Writer writer(out, 2 * reason.size() + date.size() + own_bytes_max);
   writer.literal("HTTP/1.1 ");
   writer.status(response.status);
   writer.literal(" ");

@@ -178,14 +178,30 @@ TEST(WriteRequestHead, WritesWhatFramesAndRoutesInItsCanonicalForm) {
   EXPECT_EQ(request(get("Expect:\r\nExpect: ,\r\n")), get_forwarded("")) << "it asks for nothing";
 }
 
-TEST(WriteRequestHead, HasRoomForABlankMoreInEveryLine) {
+TEST(WriteResponseHead, HasRoomForABlankMoreInEveryLine) {
   std::string lines;
   std::string written;
   for (int i = 0; i < 2000; ++i) {
-    lines += "Expect:100-continue\r\n";
-    written += "Expect: 100-continue\r\n";
+    lines += "Upgrade:websocket\r\n";
+    written += "Upgrade: websocket\r\n";
   }
-  EXPECT_EQ(request(get(lines)), get_forwarded(written));
+  const std::string status = "HTTP/1.1 101 Switching Protocols\r\n";
+  EXPECT_EQ(response(status + lines, {.switching_protocols = true}), status + written + "Connection: upgrade\r\n\r\n");
+}
+
+TEST(WriteRequestHead, AsksToContinueOnce) {
+  EXPECT_EQ(request(get("Expect:100-continue\r\nA: 1\r\nExpect: ,100-CONTINUE\r\n")),
+            get_forwarded("Expect: 100-continue\r\nA: 1\r\n"));
+}
+
+// What asks for something in a request asks for nothing in a response, and may hold anything there.
+TEST(WriteResponseHead, LeavesFieldsOfRequestsAlone) {
+  std::string lines;
+  for (int i = 0; i < 97; ++i) lines += "Expect:x\r\n";
+  lines += "Host: a,b\r\nP: " + std::string(31'540, 'a') + "\r\nDate: now\r\n";
+  EXPECT_EQ(response(ok(lines)), ok(lines) + "\r\n");
+  EXPECT_EQ(response("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding:x\r\nDate: now\r\n"),
+            "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: x\r\nDate: now\r\n\r\n");
 }
 
 TEST(WriteRequestHead, PassesOnThatTheClientTakesTrailers) {

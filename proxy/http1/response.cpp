@@ -72,7 +72,10 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
     if (unread.empty()) {
       return state.upstream->read_ended ? upstream_lost(state, Loss::reset, context) : Ask::wait;
     }
-    if (!can_begin_a_response(unread.view())) return upstream_lost(state, Loss::reset, context);
+    if (!can_begin_a_response(unread.view())) {
+      if (state.upstream->reused) return upstream_lost(state, Loss::reset, context);
+      return answer(state, context, 502, request.head_only, "what the server sent is no HTTP/1 response");
+    }
     // A client that reads slowly is waited for, also where only interim responses come.
     if (client.unsent.size() >= context.rules.buffer_bytes) return Ask::wait;
     const HeadEnd end = find_head_within(unread, context.rules, awaited.scanned);

@@ -1,6 +1,8 @@
 #include "proxy/runtime/socket.hpp"
 
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -90,6 +92,17 @@ int Socket::take_error() {
   socklen_t length = sizeof error;
   ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
   return error;
+}
+
+bool Socket::finds_reset() {
+  const int error = take_error();
+  was_reset_ = was_reset_ || (error != 0 && error != EPIPE);
+  return was_reset_;
+}
+
+std::size_t Socket::unacknowledged() const {
+  int bytes = 0;
+  return ::ioctl(fd_.get(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(std::max(bytes, 0)) : 0;
 }
 
 bool Socket::is_quiet() {

@@ -74,6 +74,10 @@ class Socket final : public EventHandler {
   bool was_reset() const { return was_reset_; }
   // SO_ERROR, for a connect that has ended.
   int take_error();
+  // After EPOLLERR, where nothing is to be read or sent: takes the error, and tells whether it was a reset.
+  bool finds_reset();
+  // Bytes sent, an end included, of which the other side's kernel has not yet said that it has them.
+  std::size_t unacknowledged() const;
   // Looks without reading: is an idle connection still open, with nothing come in?
   bool is_quiet();
 

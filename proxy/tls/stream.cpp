@@ -148,9 +148,10 @@ Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
   return Io::done;
 }
 
-// The leg remembers what the kernel tells once: whoever goes on with it reads the rest.
+// The leg remembers what the kernel tells once: whoever goes on with it reads the rest. What has ended in good order before
+// is whole, and stays so.
 Io Stream::noting_reset(state::Leg& leg, Io sent) const {
-  if (sent == Io::failed) leg.was_reset = leg.was_reset || socket_.was_reset();
+  if (sent == Io::failed) leg.was_reset = leg.was_reset || (socket_.was_reset() && !leg.read_ended);
   return sent;
 }
 
