@@ -9,7 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <optional>
 #include <span>
 #include <string>
@@ -80,7 +80,7 @@ class Channel {
   static constexpr std::size_t header_bytes = 20;
 
   UniqueFd socket_;
-  std::deque<Frame> received_;
+  std::list<Frame> received_;
   std::optional<Error> broken_;          // why nothing more can be received
 
   // The frame that is arriving.

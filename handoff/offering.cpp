@@ -86,10 +86,14 @@ Result<void> Offering::offer(Batch& batch) {
   std::size_t secret_bytes = 0;
   // The time runs from the first offer that is not answered for.
   if (in_flight_.empty()) answer_deadline_ = in_step();
+  // From here on a failure must take them back, so all of them are in flight before anything can fail.
+  insist([&] {
+    for (const Parcel& parcel : batch.parcels) {
+      in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, parcel.descriptors.size()};
+    }
+  });
+  for (const Parcel& parcel : batch.parcels) in_flight_descriptors_ += parcel.descriptors.size();
   for (Parcel& parcel : batch.parcels) {
-    // From here on a failure must take it back, so it is in flight before anything can fail.
-    in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, parcel.descriptors.size()};
-    in_flight_descriptors_ += parcel.descriptors.size();
     auto& wire_parcel = *record.add_parcels();
     wire_parcel.set_id(parcel.id);
     for (const auto& feature : parcel.required_features) wire_parcel.add_required_features(feature);
@@ -111,16 +115,20 @@ Result<void> Offering::offer(Batch& batch) {
 
 Result<void> Offering::hear_adopted(const Frame& frame) {
   if (frame.kind != Kind::adopted) return std::unexpected(unexpected_frame(frame, Kind::adopted));
-  auto record = parse<wire::Adopted>(frame);
+  // The frame is read once: what it says must not be lost, or both processes would go on with its connections.
+  auto record = insist([&] { return parse<wire::Adopted>(frame); });
   if (!record) return std::unexpected(record.error());
   const std::int64_t now_us = monotonic_us();
   answer_deadline_ = in_step();
   std::vector<ParcelId> taken;
   std::vector<ParcelId> refused;
   // Nothing below may throw between what is noted and what the donor hears.
-  taken.reserve(in_flight_.size());
-  refused.reserve(in_flight_.size());
-  pauses_us_.reserve(pauses_us_.size() + in_flight_.size());
+  insist([&] {
+    taken.reserve(in_flight_.size());
+    refused.reserve(in_flight_.size());
+    const std::size_t pauses = pauses_us_.size() + in_flight_.size();
+    if (pauses_us_.capacity() < pauses) pauses_us_.reserve(2 * pauses);
+  });
   // An answer for nothing would only buy time, while the clients of what is in flight wait.
   bool lied = record->taken().empty() && record->refused().empty();
   for (ParcelId id : record->taken()) {

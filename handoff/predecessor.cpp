@@ -32,10 +32,7 @@ class Conversation {
         terms_(terms),
         offering_(channel_, donor, terms.step_timeout),
         returns_(returns),
-        started_us_(monotonic_us()) {
-    outcome_.report.from = terms.self;
-    if (returns != nullptr) adopting_.emplace(channel_, *returns, terms.features, terms.step_timeout);
-  }
+        started_us_(monotonic_us()) {}
 
   HandoverOutcome run() {
     auto finished = as_result([this]() -> Result<void> {
@@ -63,6 +60,8 @@ class Conversation {
 
   Result<void> talk() {
     ready_deadline_ = Clock::now() + terms_.ready_timeout;
+    outcome_.report.from = terms_.self;
+    if (returns_ != nullptr) adopting_.emplace(channel_, *returns_, terms_.features, terms_.step_timeout);
     if (auto met = say_hello(); !met) return met;
     const Estate estate = donor_.estate();
     if (estate.sockets.size() > successor_sockets_max_) {
@@ -236,10 +235,11 @@ class Conversation {
     if (!recalled_) recalled_ = "the successor gave back what it had: " + returning->text().substr(0, limits::text_bytes_max);
     is_returning_ = true;
     returns_->expect(from_wire(returning->remaining()));
-    donor_.accept_again();
-    const std::vector<ParcelId> ours = offering_.let_go();      // it answers for no offer any more
+    // Nobody does these again, should memory be short.
+    insist([this] { donor_.accept_again(); });
+    const std::vector<ParcelId> ours = insist([this] { return offering_.let_go(); });  // it answers for no offer any more
     outcome_.report.taken_back += ours.size();
-    donor_.take_back(ours);
+    insist([&] { donor_.take_back(ours); });
     return {};
   }
 
@@ -271,6 +271,7 @@ class Conversation {
     if (offering_.moved_total() != 0) outcome_.successor_serves = true;
 
     outcome_.ending = Ending::rolled_back;
+    outcome_.report.left_behind = outcome_.report.left_behind_ms = 0;      // a Done that came to nothing
     if (resigned_ && !insist([this] { return donor_.reclaim(); })) {
       outcome_.ending = Ending::superseded;
     } else if (listen_said_ && !is_returning_) {

@@ -4,6 +4,7 @@
 #include <exception>
 #include <expected>
 #include <string>
+#include <system_error>
 
 namespace baton::handoff {
 
@@ -27,13 +28,20 @@ inline std::unexpected<Error> fail(Fault fault, std::string text) {
   return std::unexpected(Error{fault, std::move(text)});
 }
 
+// What was thrown, for people. The library says of a thread that it cannot start only that something is unavailable.
+inline std::string describe(const std::exception& error) {
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  if (system == nullptr || system->code() != std::errc::resource_unavailable_try_again) return error.what();
+  return std::string("cannot start a thread: ") + error.what() + "; a limit of tasks is reached (TasksMax, ulimit -u)";
+}
+
 // What is thrown on the way (memory, threads and descriptors run out) is an error like any other.
 template <class Step>
 auto as_result(Step step) -> decltype(step()) {
   try {
     return step();
   } catch (const std::exception& error) {
-    return fail(Fault::system, error.what());
+    return fail(Fault::system, describe(error));
   }
 }
 

@@ -24,8 +24,7 @@ class Conversation {
       : channel_(std::move(socket)),
         adopter_(adopter),
         terms_(terms),
-        probation_(probation),
-        adopting_(channel_, adopter, terms.features) {}
+        probation_(probation) {}
 
   SuccessionOutcome run() {
     auto outcome = talk();
@@ -65,6 +64,7 @@ class Conversation {
   // Hello, Inherit, Ready.
   Result<void> begin() {
     const Deadline deadline = Clock::now() + terms_.hello_timeout;
+    adopting_.emplace(channel_, adopter_, terms_.features);
     // If it cannot be sent, what the other side said before it hung up is still to be read.
     if (terms_.speaks_first) (void)say_hello(0, deadline);
     auto frame = receive_kind(channel_, Kind::hello, deadline);
@@ -122,7 +122,7 @@ class Conversation {
         if (auto heard = hear_remaining(*frame); !heard) return heard;
       } else if (frame->kind != Kind::offer) {
         return std::unexpected(unexpected_frame(*frame, Kind::offer));
-      } else if (auto adopted = adopting_.answer(*frame); !adopted) {
+      } else if (auto adopted = adopting_->answer(*frame); !adopted) {
         return adopted;
       }
     }
@@ -185,6 +185,7 @@ class Conversation {
     wire::Returning returning;
     returning.set_text(returning_because_->substr(0, limits::text_bytes_max));
     Donor& donor = probation_->donor();
+    adopter_.expect({});          // nothing more will come: newcomers in our queues get its places
     donor.stop_accepting(shared_addresses_);
     *returning.mutable_remaining() = to_wire(donor.remaining());
     if (auto sent = send_record(channel_, Kind::returning, returning, no_deadline); !sent) return sent;
@@ -217,14 +218,18 @@ class Conversation {
 
   void tell_abort(const Error& error) {
     if (error.fault == Fault::closed) return;
-    send_abort(channel_, error, Clock::now() + std::chrono::milliseconds(100));
+    // Without memory for it the end of the channel says enough.
+    (void)as_result([&]() -> Result<void> {
+      send_abort(channel_, error, Clock::now() + std::chrono::milliseconds(100));
+      return {};
+    });
   }
 
   Channel channel_;
   Adopter& adopter_;              // outlives the conversation
   const SuccessorTerms& terms_;
   const Probation* probation_;    // the same; may be none
-  Adopting adopting_;
+  std::optional<Adopting> adopting_;
   std::vector<std::string> shared_addresses_;          // the predecessor listens there too
   bool predecessor_takes_back_ = false;
   std::optional<std::string> returning_because_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "proxy/process/secrecy.hpp"
 #include "proxy/state/codec.hpp"
@@ -107,7 +108,7 @@ void WorkersAdopter::in_their_workers(std::span<const handoff::ParcelId> ids, Ta
 
 // They are expected until they are counted. (What was refused is not expected any more, either.)
 void WorkersAdopter::start(std::span<const handoff::ParcelId> ids) {
-  no_longer_expect({.connections = 0, .descriptors = prepared_.descriptors});
+  no_longer_expect({.connections = 0, .descriptors = std::exchange(prepared_.descriptors, 0)});
   in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.start(id); });
   no_longer_expect({.connections = prepared_.connections, .descriptors = 0});
 }

@@ -44,7 +44,7 @@ void Background::run(Work work) {
   };
   try {
     std::thread thread([state = state_, work = std::move(work), end]() mutable {
-      Rest rest = work();
+      Rest rest = handoff::insist([&] { return work(); });
       work = nullptr;  // what it owns ends here
       end(*state, std::move(rest));
     });

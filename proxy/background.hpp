@@ -13,7 +13,7 @@ class Background {
  public:
   // What is left to do in the main thread.
   using Rest = std::move_only_function<void()>;
-  // Owns whatever it uses, and does not throw.
+  // Owns whatever it uses, and throws nothing but std::bad_alloc: then it is begun again.
   using Work = std::move_only_function<Rest()>;
 
   // `context` runs the main thread's events.

@@ -84,7 +84,7 @@ std::string no_config() {
 
 std::string in_lines(const baton::config::Problems& problems) {
   std::string text;
-  for (const auto& problem : problems) text += problem.text() + "\n";
+  for (const auto& problem : problems) text += (text.empty() ? "" : "\n") + problem.text();
   return text;
 }
 
@@ -335,7 +335,7 @@ static void fill_standard_descriptors() {
   if (fd >= 0) ::close(fd);
 }
 
-int main(int argc, char** argv) {
+static int act(int argc, char** argv) {
   // A SIGUSR2 that comes before somebody reads it would kill.
   const auto inherited_signals = baton::process::own_signals();
   fill_standard_descriptors();
@@ -413,4 +413,13 @@ int main(int argc, char** argv) {
   if (demo_command.parsed()) return baton::demo::run(demo);
   if (ctl_command.parsed()) return baton::ctl::run(ctl, find_config({}).value_or(default_configs[0]), environment);
   return run(run_options, std::move(arguments));
+}
+
+int main(int argc, char** argv) {
+  try {
+    return act(argc, argv);
+  } catch (const std::exception& error) {    // no memory, or no thread
+    std::cerr << "baton: " << error.what() << std::endl;
+    return exit_failed;
+  }
 }

@@ -92,7 +92,13 @@ void Server::set_connection_limit() {
   const std::uint64_t fitting =
       descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : std::max<std::uint64_t>(descriptors / 4, 1);
   shared_.sockets_max = 2 * fitting;
-  shared_.connections_max = settings_->config.limits.connections.value_or(fitting);
+  const std::uint64_t wanted = settings_->config.limits.connections.value_or(fitting);
+  shared_.connections_max = wanted;
+  if (wanted > fitting) {
+    log::warning("limits.connections is {}, but {} open files have room for {} connections that each have a server; raise "
+                 "the limit of open files (LimitNOFILE, ulimit -n)",
+                 wanted, raise_descriptor_limit(), fitting);
+  }
 }
 
 void Server::prepare_process() {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server.hpp"
 
@@ -87,7 +88,7 @@ void Server::begin_reload(std::vector<ReloadAnswer> asked) {
       };
     });
   } catch (const std::exception& error) {
-    end_reload(std::unexpected(error.what()));
+    end_reload(std::unexpected(handoff::describe(error)));
   }
 }
 
@@ -152,11 +153,14 @@ void Server::apply(std::shared_ptr<const Settings> settings, std::vector<BoundSo
   set_connection_limit();
   log::set_level(log_level(settings_->config));
   std::vector<BoundSocket> before = std::exchange(sockets_, std::move(sockets));
-  watch_certificates();
-  const auto listening = listening_sockets();
-  workers_->each([&](Worker& worker) {
-    worker.reconfigure(settings_, access_log_.get());
-    worker.accept_on(listening);
+  // Workers that are given all of it in part would write to a log, and accept from sockets, that are closed by then.
+  handoff::insist([this] {
+    watch_certificates();
+    const auto listening = listening_sockets();
+    workers_->each([&](Worker& worker) {
+      worker.reconfigure(settings_, access_log_.get());
+      worker.accept_on(listening);
+    });
   });
   // What the new configuration has no more: the connections that wait there are still served.
   for (const BoundSocket& socket : before) {

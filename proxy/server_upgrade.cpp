@@ -138,7 +138,11 @@ handoff::Result<void> Server::converse(handoff::Channel& channel, pid_t child) {
   successor_pid_ = child;
   successor_status_.reset();
   connections_to_move_.reset();
-  reload_was_dropped_ = drop_reload("an upgrade has begun, which reads the configuration anew");
+  reload_was_dropped_ = reload_ != nullptr;
+  const auto dropped = handoff::as_result([this]() -> handoff::Result<void> {
+    return drop_reload("an upgrade has begun, which reads the configuration anew"), handoff::Result<void>();
+  });
+  if (!dropped) log::error("reload: {}", dropped.error().text);
   (void)handoff::as_result([this]() -> handoff::Result<void> { return tell_progress(), handoff::Result<void>(); });
   return {};
 }
@@ -166,15 +170,16 @@ void Server::make_conversation(const std::shared_ptr<handoff::Channel>& channel,
                     .accept = {},
                     .expect = [this](const auto& remaining) { shared_.expect(remaining); },
                     .take_over = {}});
-  conversation_ = std::thread([this, child, channel, handoff] {
-    const handoff::PredecessorTerms terms{
-        .self = {shared_.generation, ::getpid(), options_.version},
-        .features = state::features(),
-        .ready_timeout = handoff.ready_timeout,
-        .step_timeout = handoff.step_timeout,
-        .probation = handoff.probation,
-        .return_timeout = handoff.finish_timeout + 2 * handoff.step_timeout,
-    };
+  handoff::PredecessorTerms terms{
+      .self = {shared_.generation, ::getpid(), options_.version},
+      .features = state::features(),
+      .ready_timeout = handoff.ready_timeout,
+      .step_timeout = handoff.step_timeout,
+      .probation = handoff.probation,
+      .return_timeout = handoff.finish_timeout + 2 * handoff.step_timeout,
+  };
+  // Everything that needs memory is made here: what that thread throws outside the conversation ends the process.
+  conversation_ = std::thread([this, child, channel, terms = std::move(terms)] {
     const auto outcome = handoff::hand_over(std::move(*channel), *donor_, terms, returns_.get());
     if (outcome.ending == handoff::Ending::rolled_back) await_last_words(child);
     handoff::insist([&] { asio::post(context_, [this, child, outcome] { upgrade_ended(outcome, child); }); });
@@ -315,9 +320,16 @@ void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
                report_line(outcome.report));
   }
   if (outcome.ending != handoff::Ending::rolled_back) {
-    const std::string reason = outcome.reason.empty() ? admin::what_stayed(outcome.report) : outcome.reason;
-    tell_result({"completed", reason, outcome.report});
-    return retire(outcome.report, child);
+    // Whatever cannot be told: what stays is served to its end, and then this process ends.
+    (void)handoff::as_result([&]() -> handoff::Result<void> {
+      const std::string reason = outcome.reason.empty() ? admin::what_stayed(outcome.report) : outcome.reason;
+      return tell_result({"completed", reason, outcome.report}), handoff::Result<void>();
+    });
+    const auto retired = handoff::as_result(
+        [&]() -> handoff::Result<void> { return retire(outcome.report, child), handoff::Result<void>(); });
+    if (retired) return;
+    log::error("upgrade: {}", retired.error().text);
+    return handoff::insist([this] { drain_what_stays(); });
   }
 
   const std::string why = explain_failure(outcome);

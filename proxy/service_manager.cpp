@@ -7,6 +7,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/runtime/loop.hpp"
 
@@ -87,8 +88,8 @@ void ServiceManager::watch_again() {
   watchdog_timer_.expires_after(std::max(notifier_.watchdog() / 2, std::chrono::microseconds(1000)));
   watchdog_timer_.async_wait([this](boost::system::error_code error) {
     if (error) return;
+    watch_again();  // first: whatever goes wrong below, there is a next time
     ask_workers();
-    watch_again();
   });
 }
 
@@ -96,13 +97,16 @@ void ServiceManager::watch_again() {
 // again before that.
 void ServiceManager::ask_workers() {
   if (workers_ == nullptr || unanswered_ != 0) return;
-  unanswered_ = workers_->size();
   for (std::size_t i = 0; i < workers_->size(); ++i) {
     workers_->at(i).loop().post([this] {
-      asio::post(context_, [this] {
-        if (--unanswered_ == 0 && workers_ != nullptr) tell("WATCHDOG=1");
+      // An answer that were lost would be the last.
+      handoff::insist([this] {
+        asio::post(context_, [this] {
+          if (--unanswered_ == 0 && workers_ != nullptr) tell("WATCHDOG=1");
+        });
       });
     });
+    ++unanswered_;  // of those that have been asked; answers come to this thread, later
   }
 }
 

@@ -2,7 +2,11 @@
 
 #include <pthread.h>
 
+#include <fmt/format.h>
+
 #include <new>
+#include <stdexcept>
+#include <system_error>
 
 namespace baton::proxy {
 
@@ -13,13 +17,21 @@ Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runti
     if (!state::Buffer::free_spare_blocks()) throw std::bad_alloc();
   });
   for (unsigned i = 0; i < number; ++i) workers_.push_back(std::make_unique<Worker>(settings, shared, access_log, i));
-  for (auto& worker : workers_) {
-    threads_.emplace_back([&worker = *worker] { worker.run(); });
-    ::pthread_setname_np(threads_.back().native_handle(), ("worker " + std::to_string(threads_.size())).c_str());
+  threads_.reserve(number);
+  try {
+    for (auto& worker : workers_) {
+      threads_.emplace_back([&worker = *worker] { worker.run(); });
+      ::pthread_setname_np(threads_.back().native_handle(), fmt::format("worker {}", threads_.size()).c_str());
+    }
+  } catch (const std::system_error& error) {
+    end_threads();
+    throw std::runtime_error(fmt::format("cannot start thread {} of {}: {}", threads_.size() + 1, number, error.what()));
   }
 }
 
-Workers::~Workers() {
+Workers::~Workers() { end_threads(); }
+
+void Workers::end_threads() {
   for (auto& worker : workers_) worker->loop().stop();
   for (auto& thread : threads_) thread.join();
 }

@@ -28,6 +28,8 @@ class Workers {
   Counters counters();
 
  private:
+  void end_threads();
+
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
 };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -75,7 +76,11 @@ std::map<std::string, std::string> look_up_all(const std::set<std::string>& host
   const auto shared = std::make_shared<LookUps>();
   shared->to_do.assign(hosts.begin(), hosts.end());
   shared->unanswered = hosts;
-  for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i) std::thread(work, shared, look_up).detach();
+  try {
+    for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i) std::thread(work, shared, look_up).detach();
+  } catch (const std::system_error&) {
+    // Those that run do all of it. If there is none, nothing is known of any name in time, and the result says so.
+  }
 
   const auto deadline = std::chrono::steady_clock::now() + limit;
   std::unique_lock lock(shared->mutex);
