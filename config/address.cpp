@@ -93,7 +93,9 @@ Parsed<std::string> socket_path(std::string_view path, std::size_t bytes_max) {
 Parsed<Address> parse_written(std::string_view text) {
   if (text.starts_with(unix_prefix)) return parse_unix(text.substr(unix_prefix.size()));
   if (text.empty()) return std::unexpected(std::string("an address is missing"));
-  if (text.find("://") != std::string_view::npos) return std::unexpected(quote(text) + " must be an address, not a URL");
+  if (text.find("://") != std::string_view::npos) {
+    return std::unexpected(quote(text) + " must be an address, not a URL");
+  }
   if (text.find('/') != std::string_view::npos) return std::unexpected(quote(text) + " is no address");
   if (is_port(text)) return std::unexpected(quote(text) + " is only a port");
   const std::size_t colon = text.rfind(':');

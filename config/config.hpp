@@ -13,13 +13,14 @@ namespace baton::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-// The most that these two limits may be. They are also the most that a handover carries, so whoever raises them raises
-// that first.
+// The most that `limits.head_bytes` and `limits.buffer_bytes` may be. A handover carries no more, so its limit is to be
+// raised first.
+inline constexpr std::uint64_t head_bytes_max = 1024 * 1024;
+inline constexpr std::uint64_t buffer_bytes_max = 4 * 1024 * 1024;
+
 // What a successor can inherit: listening sockets, and the whole configuration as `print` writes it.
 inline constexpr std::size_t listening_sockets_max = 65'000;
 inline constexpr std::size_t written_bytes_max = 8 * 1024 * 1024;
-inline constexpr std::uint64_t head_bytes_max = 1024 * 1024;
-inline constexpr std::uint64_t buffer_bytes_max = 4 * 1024 * 1024;
 
 // Where a key stood in a file; line and column count from 1, line 0 means "not from a file" (a default).
 struct Position {

@@ -10,7 +10,7 @@ namespace baton::config {
 namespace {
 
 constexpr std::string_view blanks = " \t";
-constexpr const char* never_closed_quote = "this quote is never closed";
+constexpr std::string_view blanks_and_breaks = " \t\r\n";
 
 std::vector<std::string_view> lines_of(std::string_view yaml) {
   std::vector<std::string_view> lines;
@@ -47,49 +47,62 @@ bool has_colon(std::string_view text) {
   return text.ends_with(':') || text.find(": ") != std::string_view::npos;
 }
 
-// Brackets and quotes that are open at an offset, the innermost last.
-struct Open {
-  std::vector<std::size_t> brackets;
-  std::optional<std::size_t> quote;
-};
+// Where the quote that opens at `open` closes; npos: it never does.
+std::size_t end_of_quote(std::string_view yaml, std::size_t open) {
+  const char quote = yaml[open];
+  for (std::size_t at = open + 1; at < yaml.size(); ++at) {
+    if (quote == '"' && yaml[at] == '\\') {
+      ++at;
+    } else if (yaml[at] == quote) {
+      if (quote == '"' || !yaml.substr(at + 1).starts_with('\'')) return at;
+      ++at;
+    }
+  }
+  return std::string_view::npos;
+}
 
-Open open_at(std::string_view yaml, std::size_t end) {
-  Open open;
+// Brackets that are open at an offset, the innermost last. What is a quote is guessed.
+std::vector<std::size_t> open_brackets(std::string_view yaml, std::size_t end) {
+  std::vector<std::size_t> brackets;
   bool begins = true;  // a value may begin here, and so a quote may open
   for (std::size_t at = 0; at < end && at < yaml.size(); ++at) {
     const char c = yaml[at];
-    if (open.quote) {
-      const char quote = yaml[*open.quote];
-      if (quote == '"' && c == '\\') {
-        ++at;
-      } else if (c == quote && quote == '\'' && yaml.substr(at + 1).starts_with('\'')) {
-        ++at;
-      } else if (c == quote) {
-        open.quote.reset();
-      }
-      continue;
-    }
     const bool after_blank = at == 0 || yaml[at - 1] == ' ' || yaml[at - 1] == '\n' || yaml[at - 1] == '\t';
     if (c == '#' && after_blank) {
       at = std::min(yaml.find('\n', at), yaml.size());
       begins = true;
     } else if ((c == '"' || c == '\'') && begins) {
-      open.quote = at;
+      at = std::min(end_of_quote(yaml, at), yaml.size());
       begins = false;
-    } else if ((c == '[' || c == '{') && (begins || !open.brackets.empty())) {
-      open.brackets.push_back(at);
+    } else if ((c == '[' || c == '{') && (begins || !brackets.empty())) {
+      brackets.push_back(at);
       begins = true;
-    } else if ((c == ']' || c == '}') && !open.brackets.empty()) {
-      open.brackets.pop_back();
+    } else if ((c == ']' || c == '}') && !brackets.empty()) {
+      brackets.pop_back();
     } else if (c == ' ' || c == '\t' || c == '\r') {
       // What stands before it decides.
     } else {
       const bool before_blank =
           at + 1 == yaml.size() || blanks.find(yaml[at + 1]) != std::string_view::npos || yaml[at + 1] == '\n';
-      begins = c == '\n' || (c == ',' && !open.brackets.empty()) || ((c == ':' || c == '-') && before_blank);
+      begins = c == '\n' || (c == ',' && !brackets.empty()) || (c == ':' && before_blank) ||
+               (c == '-' && begins && before_blank);
     }
   }
-  return open;
+  return brackets;
+}
+
+// Where a value itself begins: at `at`, or behind the anchor and tag there, which may be followed by comments and line
+// ends.
+std::size_t past_properties(std::string_view yaml, std::size_t at) {
+  while (at < yaml.size() && (yaml[at] == '&' || yaml[at] == '!')) {
+    at = std::min(yaml.find_first_of(blanks_and_breaks, at), yaml.size());
+    for (;;) {
+      at = std::min(yaml.find_first_not_of(blanks_and_breaks, at), yaml.size());
+      if (at == yaml.size() || yaml[at] != '#') break;
+      at = std::min(yaml.find('\n', at), yaml.size());
+    }
+  }
+  return at;
 }
 
 Mistake at_offset(std::string_view yaml, std::size_t at, std::string message) {
@@ -151,11 +164,10 @@ Mistake explain(std::string_view yaml, Mistake complaint) {
     if (auto mistake = missing_colon(lines, index)) return *std::move(mistake);
   }
   if (complaint.message.find("flow not found") != std::string::npos) {
-    const Open open = open_at(yaml, offset_of(yaml, complaint));
-    if (open.quote) return at_offset(yaml, *open.quote, never_closed_quote);
-    const auto begun = open.brackets.empty() ? yaml.size() : open.brackets.back();
-    if (begun < yaml.size() &&
-        yaml.substr(begun, offset_of(yaml, complaint) - begun).find('\n') != std::string_view::npos) {
+    const std::size_t end = offset_of(yaml, complaint);
+    const auto brackets = open_brackets(yaml, end);
+    const auto begun = brackets.empty() ? yaml.size() : brackets.back();
+    if (begun < yaml.size() && yaml.substr(begun, end - begun).find('\n') != std::string_view::npos) {
       return at_offset(yaml, begun, fmt::format("this `{}` is never closed", yaml[begun]));
     }
   }
@@ -163,15 +175,11 @@ Mistake explain(std::string_view yaml, Mistake complaint) {
   return complaint;
 }
 
-std::optional<Mistake> unclosed_quote(std::string_view yaml) {
-  // In a block of text (`key: |`) a quote is a character like another.
-  for (const std::string_view line : lines_of(yaml)) {
-    const std::string_view text = content_of(line).text;
-    if (text.ends_with('|') || text.ends_with('>')) return std::nullopt;
-  }
-  const Open open = open_at(yaml, yaml.size());
-  if (!open.quote) return std::nullopt;
-  return at_offset(yaml, *open.quote, never_closed_quote);
+std::optional<Mistake> unclosed_quote(std::string_view yaml, std::size_t scalar) {
+  const std::size_t begin = past_properties(yaml, scalar);
+  if (begin == yaml.size() || (yaml[begin] != '"' && yaml[begin] != '\'')) return std::nullopt;
+  if (end_of_quote(yaml, begin) != std::string_view::npos) return std::nullopt;
+  return at_offset(yaml, begin, "this quote is never closed");
 }
 
 }  // namespace baton::config

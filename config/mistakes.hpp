@@ -18,8 +18,10 @@ struct Mistake {
 // `complaint` is the parser's, at that place.
 Mistake explain(std::string_view yaml, Mistake complaint);
 
-// A quote that opens and never closes, which the parser takes for one that closes at the end of the file.
-std::optional<Mistake> unclosed_quote(std::string_view yaml);
+// The quote that the value at the offset `scalar` begins with, if it never closes: the parser takes it for one that
+// closes at the end of the file. Only the last value can be such a one. `scalar` is where the parser says that the
+// value begins, so a quote inside of a plain value is never mistaken for it.
+std::optional<Mistake> unclosed_quote(std::string_view yaml, std::size_t scalar);
 
 // What is missing in a text that begins with one of `known` but is not `key: value`; empty: it does not, or nothing.
 std::string missing_in_key(std::string_view text, auto is_known) {

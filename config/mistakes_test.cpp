@@ -59,6 +59,16 @@ const Refusal mistakes[] = {
      {"f:2:31: YAML: the referenced anchor is not defined; a `*` at the beginning of a value refers to another one"}},
     {"Quote", "version: 1\npid_file: \"/run/x\nworkers: 4\n", {"f:2:11: this quote is never closed"}},
     {"ApostropheInBrackets", "version: 1\nx: [ 'a, b ]\n", {"f:2:6: this quote is never closed"}},
+    {"QuoteBehindAPlainOne", "version: 1\nx: it - 'is\ny: 'z\n", {"f:3:4: this quote is never closed"}},
+    {"QuoteInAList", "version: 1\nx:\n  - - 'a\n", {"f:3:7: this quote is never closed"}},
+    {"QuoteOfAKey", "version: 1\n\"x: 1\n", {"f:2:1: this quote is never closed"}},
+    {"QuoteBehindAnAnchor", "version: 1\nx: &it's  \"a\n", {"f:2:11: this quote is never closed"}},
+    {"QuoteBelowAnAnchor", "version: 1\nx: &a # it's\n  'b\n", {"f:3:3: this quote is never closed"}},
+    {"QuoteBehindABlock", "version: 1\nx: |\n  a 'b\ny: 'c\n", {"f:4:4: this quote is never closed"}},
+    {"QuoteBehindAByteOrderMark", "\xEF\xBB\xBFx: 'a\n", {"f:1:4: this quote is never closed"}},
+    {"EscapedQuotes", "version: 1\nx: 'a'''\ny: 'a''\n", {"f:3:4: this quote is never closed"}},
+    {"EscapedDoubleQuotes", "version: 1\nx: \"a\\\\\"\ny: \"a\\\"\n", {"f:3:4: this quote is never closed"}},
+    {"BracketAroundAnApostrophe", "version: 1\nx: [ a - 'b, c\ny: 1\n", {"f:2:4: this `[` is never closed"}},
 };
 INSTANTIATE_TEST_SUITE_P(Of, Mistakes, testing::ValuesIn(mistakes), [](const auto& i) { return i.param.title; });
 
@@ -66,6 +76,17 @@ TEST(Quotes, ThatCloseAreNoMistake) {
   for (const std::string& value : std::initializer_list<std::string>{"\"a # \\\" b\"", "'it''s'", "it's", "a\"b",
                                                                      "\"multi\n  line\"", "\"a\" # don't"}) {
     EXPECT_THAT(problems_of(minimal + "log: { access: { path: \"\" } }\nx: " + value + "\n"),
+                testing::ElementsAre(testing::HasSubstr("unknown key `x`")))
+        << value;
+  }
+}
+
+TEST(Quotes, InsideOfAPlainValueAreCharactersLikeOthers) {
+  for (const std::string& value : std::initializer_list<std::string>{
+           "it - 'is", "it - \"is", "it :'is", "it:'is", "it -'is", "it, 'is", "it ['is", "it {\"is", "a - 'b - \"c",
+           "one\n  'two", "one\n  \"two", "one\n\n  'two\n  \"three", "one\n  - 'two", "[ a - 'b ]", "[ a\n  'b ]",
+           "{ k: a - \"b }", "&a it - 'is", "&a it\n  'is", "|\n  'a\n  \"b", ">\n  - 'a"}) {
+    EXPECT_THAT(problems_of(minimal + "x: " + value + "\n"),
                 testing::ElementsAre(testing::HasSubstr("unknown key `x`")))
         << value;
   }

@@ -49,7 +49,8 @@ void Reader::refuse_unsupported_value(const Node& node, std::string_view value) 
 }
 
 void Reader::refuse_missing_key(const Node& node, std::string_view place, std::string_view key) {
-  report(position(node), fmt::format("`{}` is missing {}{}", key, place, key == "version" ? "; write `version: 1`" : ""));
+  report(position(node),
+         fmt::format("`{}` is missing {}{}", key, place, key == "version" ? "; write `version: 1`" : ""));
 }
 
 const Node::Map* as_map(const Node& node) {
@@ -117,7 +118,8 @@ std::optional<File> Reader::file_at(const Node& node, const std::optional<std::s
   return std::nullopt;
 }
 
-std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std::string_view> words, std::string_view later) {
+std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std::string_view> words,
+                                          std::string_view later) {
   const auto word = text(node);
   if (!word) return std::nullopt;
   if (!later.empty() && *word == later) {

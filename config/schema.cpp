@@ -109,7 +109,9 @@ void read_listeners(Reader& reader, const Node& node, Draft& draft) {
 // Upstreams.
 
 void read_server_address(Reader& reader, const Node& node, Server& server) {
-  if (const auto text = reader.text(node)) reader.assign(server.address, node, parse_address(*text, AddressUse::connect));
+  if (const auto text = reader.text(node)) {
+    reader.assign(server.address, node, parse_address(*text, AddressUse::connect));
+  }
   server.address.where = reader.position(node);
 }
 
@@ -235,7 +237,9 @@ void read_admin_bind(Reader& reader, const Node& node, Config& config) {
     const auto text = reader.text(item);
     if (!text) continue;
     if (*text == "auto") {
-      if (std::ranges::find(config.admin, std::optional<Address>()) != config.admin.end()) reader.refuse(item, "`auto` stands here twice");
+      if (std::ranges::find(config.admin, std::optional<Address>()) != config.admin.end()) {
+        reader.refuse(item, "`auto` stands here twice");
+      }
       config.admin.emplace_back();
       continue;
     }

@@ -29,6 +29,9 @@ class TreeBuilder : public YAML::EventHandler {
 
   Tree take() { return {root_ ? std::move(*root_) : Node{}, std::move(problems_)}; }
 
+  // The offset of the last scalar, or of its anchor or tag.
+  std::optional<std::size_t> last_scalar() const { return last_scalar_; }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (has_document_) throw Unreadable{mark, "a second YAML document; a configuration is one document"};
     has_document_ = true;
@@ -40,6 +43,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_tag(mark, tag);
+    last_scalar_ = static_cast<std::size_t>(mark.pos);
     Node node = node_at(mark);
     node.value = value;
     add(std::move(node), anchor, 1);
@@ -152,6 +156,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   std::string file_;
   std::optional<Node> root_;
+  std::optional<std::size_t> last_scalar_;
   Problems problems_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchored_;
@@ -172,6 +177,8 @@ Tree refused_byte(std::string_view yaml, const std::string& name, std::size_t at
                              static_cast<unsigned char>(yaml[at])));
 }
 
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
 }  // namespace
 
 const Node* Node::find(std::string_view key) const {
@@ -184,18 +191,22 @@ const Node* Node::find(std::string_view key) const {
 Tree parse_tree(std::string_view yaml, const std::string& name) {
   const std::size_t bad = find_unprintable(yaml, false);
   if (bad != std::string_view::npos) return refused_byte(yaml, name, bad);
+  if (yaml.starts_with(byte_order_mark)) yaml.remove_prefix(byte_order_mark.size());  // as the parser does
   TreeBuilder builder(name);
+  const auto unclosed = [&] {
+    return builder.last_scalar() ? unclosed_quote(yaml, *builder.last_scalar()) : std::nullopt;
+  };
   try {
     std::istringstream stream{std::string(yaml)};
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
-    if (auto quote = unclosed_quote(yaml)) return refused(name, quote->line, quote->column, std::move(quote->message));
+    if (auto quote = unclosed()) return refused(name, quote->line, quote->column, std::move(quote->message));
     return builder.take();
   } catch (const Unreadable& error) {
     return refused(name, error.mark.line + 1, error.mark.column + 1, error.message);
   } catch (const YAML::Exception& error) {
-    Mistake mistake = explain(yaml, {error.mark.line + 1, error.mark.column + 1, error.msg});
+    Mistake mistake = unclosed().value_or(explain(yaml, {error.mark.line + 1, error.mark.column + 1, error.msg}));
     return refused(name, mistake.line, mistake.column, std::move(mistake.message));
   }
 }

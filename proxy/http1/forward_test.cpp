@@ -110,7 +110,8 @@ TEST(WriteRequestHead, DropsEverySpellingOfWhoTheClientIs) {
   for (const std::string name :
        {"X-Forwarded-For", "X-Forwarded-Ssl", "X-Forwarded-Whatever", "X-Forwarded", "Forwarded", "Forwarded-For",
         "X-Real-IP", "X-Client-IP", "Client-IP", "True-Client-IP", "X-Cluster-Client-IP", "X-Url-Scheme", "X-Scheme",
-        "Front-End-Https"}) {
+        "Front-End-Https", "X-Original-Forwarded-For", "X-Remote-Addr", "X-Remote-IP", "X-Originating-IP",
+        "X-ProxyUser-Ip"}) {
     for (const char separator : {'-', '_', '.', '~', '!', '|'}) {
       std::string spelled = name;
       std::replace(spelled.begin(), spelled.end(), '-', separator);

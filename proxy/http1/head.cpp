@@ -54,11 +54,21 @@ FieldName extension_name(std::string_view name) {
     case 9:
       return same_token<"x-real-ip">(p) ? client_identity : other;
     case 11:
-      return same_token<"x-client-ip">(p) || same_token<"x-forwarded">(p) ? client_identity : other;
+      return same_token<"x-client-ip">(p) || same_token<"x-remote-ip">(p) || same_token<"x-forwarded">(p)
+                 ? client_identity
+                 : other;
     case 12:
       return same_token<"x-url-scheme">(p) ? client_identity : other;
+    case 13:
+      return same_token<"x-remote-addr">(p) ? client_identity : other;
+    case 14:
+      return same_token<"x-proxyuser-ip">(p) ? client_identity : other;
+    case 16:
+      return same_token<"x-originating-ip">(p) ? client_identity : other;
     case 19:
       return same_token<"x-cluster-client-ip">(p) ? client_identity : other;
+    case 24:
+      return same_token<"x-original-forwarded-for">(p) ? client_identity : other;
     default:
       return other;
   }
@@ -137,7 +147,7 @@ FieldName plain_name(std::string_view name) {
   return !name.empty() && (*p | 0x20) == 'x' ? extension_name(name) : other;
 }
 
-// Of a name with another character, which stands where those whom it might deceive see the same as for a hyphen.
+// Of a name with another character. Servers that fold names read this character as a hyphen.
 FieldName odd_name(std::string_view name) {
   std::string folded(name);
   std::replace_if(folded.begin(), folded.end(), [](char c) { return !is_plain_char(c); }, '-');

@@ -137,9 +137,10 @@ class RandomState {
       case 0: return NoBody{};
       case 1: return ByLength{1 + below(1'000'000)};
       case 2:
-        return ByChunks{.position = static_cast<ChunkPosition>(below(static_cast<std::uint64_t>(last_chunk_position) + 1)),
-                        .remaining = below(100'000),
-                        .line_bytes = static_cast<std::uint32_t>(below(1024))};
+        return ByChunks{
+            .position = static_cast<ChunkPosition>(below(static_cast<std::uint64_t>(last_chunk_position) + 1)),
+            .remaining = below(100'000),
+            .line_bytes = static_cast<std::uint32_t>(below(1024))};
       default: return UntilClose{};
     }
   }

@@ -23,7 +23,7 @@ struct Leg {
   Buffer unsent;                      // accepted for sending and not yet written (or encrypted)
   bool read_ended = false;            // the other side has sent its FIN
   bool write_ended = false;           // we have sent ours, or the other side takes no more
-  bool was_reset = false;             // by the other side: what can still be read is all, and no end in good order
+  bool was_reset = false;             // by the other side: EOF after it means truncation
   std::int64_t read_at_ms = 0;        // when a byte last came in
   std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` got its first
   Boxed<Tls> tls;                     // none: plain bytes

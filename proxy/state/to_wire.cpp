@@ -65,7 +65,8 @@ void write(const BodyFraming& framing, wire::Framing& out) {
                  [&](const ByChunks& body) {
                    auto& chunks = *out.mutable_by_chunks();
                    const bool is_within = body.position > ChunkPosition::trailers;
-                   chunks.set_position(static_cast<std::uint32_t>(is_within ? ChunkPosition::extension : body.position));
+                   const ChunkPosition position = is_within ? ChunkPosition::extension : body.position;
+                   chunks.set_position(static_cast<std::uint32_t>(position));
                    if (is_within) chunks.set_within_extension(static_cast<std::uint32_t>(body.position));
                    chunks.set_remaining(body.remaining);
                    chunks.set_line_bytes(body.line_bytes);
