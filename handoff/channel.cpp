@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 
 namespace baton::handoff {
@@ -189,6 +190,7 @@ void Channel::shut_down() {
 
 Result<bool> Channel::read_some() {
   if (received_.size() > limits::frames_waiting_max) return fail(Fault::malformed, "too many frames at once");
+  // What has been read is read once: where memory is short, everything behind the read insists.
   // A read never goes beyond the frame that is arriving, so descriptors always belong to the frame they came with.
   const bool in_header = header_filled_ < header_bytes;
   iovec piece;
@@ -244,6 +246,7 @@ Result<void> Channel::take_descriptors(msghdr& message, bool at_frame_start) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    insist([&] { arriving_.descriptors.reserve(arriving_.descriptors.size() + count); });
     for (std::size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
@@ -266,8 +269,10 @@ Result<void> Channel::header_complete() {
   arriving_.kind = static_cast<Kind>(get16(header_ + 6));
   descriptors_expected_ = get16(header_ + 16);
   record_bytes_ = record;
-  arriving_.record.reserve(std::min<std::size_t>(record, read_bytes_max));
-  if (secrets != 0) arriving_.secrets = SecretBytes(secrets);
+  insist([&] {
+    arriving_.record.reserve(std::min<std::size_t>(record, read_bytes_max));
+    if (secrets != 0) arriving_.secrets = SecretBytes(secrets);
+  });
   if (arriving_.descriptors.size() > descriptors_expected_) {
     return fail(Fault::malformed, "more descriptors than the frame names");
   }
@@ -279,7 +284,8 @@ Result<void> Channel::header_complete() {
 }
 
 void Channel::frame_complete() {
-  received_.push_back(std::move(arriving_));
+  insist([this] { received_.emplace_back(); });
+  received_.back() = std::move(arriving_);
   arriving_ = Frame{};
   header_filled_ = 0;
   record_bytes_ = 0;
