@@ -66,9 +66,8 @@ class Worker::Acceptor final : public runtime::EventHandler {
     if (shared.is_full()) {
       const std::uint64_t most = shared.connections_max;
       const bool is_limit = most != 0 && shared.connections >= most;
-      return pause_all(is_limit                ? "the limit of connections is reached"
-                       : shared.keeps_places() ? "the places that are left are kept for what is still to move"
-                                               : "descriptors are short; raise the limit of open files");
+      return pause_all(is_limit ? "the limit of connections is reached"
+                                : "the places that are left are kept for what is still to move");
     }
     sockaddr_storage address{};
     socklen_t length = sizeof address;

@@ -46,13 +46,11 @@ struct Shared {
     const std::uint64_t here = connections.load(std::memory_order_relaxed);
     return (most != 0 && here + expected_connections_.load(std::memory_order_relaxed) >= most) || !has_sockets_for(2);
   }
-  bool keeps_places() const { return expected_sockets_.load(std::memory_order_relaxed) != 0; }
-  // Whether so many more leave enough for what is still to come, and for the rest of the process. A newcomer may yet need
-  // a second one, for a server.
+  // Whether so many more leave enough for what is still to come; if nothing is, the kernel decides. A newcomer may yet
+  // need a second one, for a server.
   bool has_sockets_for(std::uint64_t more) const {
     const std::uint64_t expected = expected_sockets_.load(std::memory_order_relaxed);
-    // The rest of the process needs some, too, however many connections the configuration allows.
-    if (expected == 0) return sockets.load(std::memory_order_relaxed) + more <= sockets_max.load(std::memory_order_relaxed);
+    if (expected == 0) return true;
     const std::uint64_t here = connections.load(std::memory_order_relaxed);
     const std::uint64_t newcomers = here - std::min(here, adopted.load(std::memory_order_relaxed));
     const std::uint64_t needed = std::max(sockets.load(std::memory_order_relaxed), here + newcomers);
