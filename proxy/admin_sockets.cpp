@@ -3,10 +3,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace baton::proxy {
@@ -27,11 +25,6 @@ bool is_path(const state::SocketAddress& address) {
   return address.family == state::Family::unix_path && address.path.starts_with('/');
 }
 
-bool is_gone(const std::string& path) {
-  struct stat file {};
-  return ::lstat(path.c_str(), &file) != 0 && errno == ENOENT;
-}
-
 // A service manager's socket on [::] often accepts IPv4 as well, which leaves nothing to bind on 0.0.0.0.
 bool serves_as_well(const BoundSocket& socket, const state::SocketAddress& wanted) {
   const state::SocketAddress every_v6{.family = state::Family::ipv6, .port = wanted.port, .path = {}};
@@ -44,11 +37,16 @@ bool serves_as_well(const BoundSocket& socket, const state::SocketAddress& wante
 
 }  // namespace
 
-void AdminSockets::claim(const std::vector<config::Address>& addresses, std::vector<handoff::InheritedSocket>& sockets,
+std::vector<WantedSocket> look_up_admin(const std::vector<config::Address>& addresses) {
+  std::vector<WantedSocket> wanted;
+  for (const config::Address& address : addresses) {
+    for (auto& bind : listening_addresses(address)) wanted.push_back({address.text(), std::move(bind), false});
+  }
+  return wanted;
+}
+
+void AdminSockets::claim(const std::vector<WantedSocket>& wanted, std::vector<handoff::InheritedSocket>& sockets,
                          const std::vector<std::string>& lent) {
-  std::vector<state::SocketAddress> wanted;
-  for (const config::Address& address : addresses)
-    std::ranges::move(listening_addresses(address), std::back_inserter(wanted));
   for (handoff::InheritedSocket& socket : sockets) {
     const bool is_predecessors = socket.name == name_in_estate;
     if (!socket.descriptor || (socket.name.starts_with('@') && !is_predecessors)) continue;
@@ -56,7 +54,8 @@ void AdminSockets::claim(const std::vector<config::Address>& addresses, std::vec
     BoundSocket bound{name_in_estate, own_address(socket.descriptor.get()), {}, false, false};
     const auto has_address = [&](const BoundSocket& other) { return other.address == bound.address; };
     const bool is_wanted =
-        std::ranges::find(wanted, bound.address) != wanted.end() && std::ranges::none_of(claimed_, has_address);
+        std::ranges::find(wanted, bound.address, &WantedSocket::address) != wanted.end() &&
+        std::ranges::none_of(claimed_, has_address);
     if (!is_wanted && !is_predecessors) continue;
     bound.lent = std::ranges::find(lent, bound.address.text()) != lent.end();
     bound.socket = std::move(socket.descriptor);
@@ -64,32 +63,30 @@ void AdminSockets::claim(const std::vector<config::Address>& addresses, std::vec
   }
 }
 
-void AdminSockets::open(const std::vector<config::Address>& addresses) {
-  for (const config::Address& address : addresses) {
-    for (state::SocketAddress& bind : listening_addresses(address)) {
-      const auto serves_too = [&](const BoundSocket& claimed) { return serves_as_well(claimed, bind); };
-      if (std::ranges::any_of(claimed_, serves_too)) continue;
-      const auto claimed = std::ranges::find(claimed_, bind, &BoundSocket::address);
-      Socket& socket = sockets_.emplace_back();
-      socket.written = address.text();
-      socket.admin = std::make_unique<admin::Admin>(context_, source_());
-      if (claimed != claimed_.end()) {
-        socket.bound = std::move(*claimed);
-        claimed_.erase(claimed);
-        listen(socket, std::move(socket.bound.socket));
-        continue;
-      }
-      handoff::UniqueFd made;
-      try {
-        made = bind_socket(bind, owner_only);
-      } catch (...) {
-        sockets_.pop_back();
-        unlink_bound_here();
-        throw;
-      }
-      socket.bound = {name_in_estate, std::move(bind), {}, true, false};
-      listen(socket, std::move(made));
+void AdminSockets::open(const std::vector<WantedSocket>& wanted) {
+  for (const auto& [written, bind, either_family] : wanted) {
+    const auto serves_too = [&, &bind = bind](const BoundSocket& claimed) { return serves_as_well(claimed, bind); };
+    if (std::ranges::any_of(claimed_, serves_too)) continue;
+    const auto claimed = std::ranges::find(claimed_, bind, &BoundSocket::address);
+    Socket& socket = sockets_.emplace_back();
+    socket.written = written;
+    socket.admin = std::make_unique<admin::Admin>(context_, source_());
+    if (claimed != claimed_.end()) {
+      socket.bound = std::move(*claimed);
+      claimed_.erase(claimed);
+      listen(socket, std::move(socket.bound.socket));
+      continue;
     }
+    handoff::UniqueFd made;
+    try {
+      made = bind_socket(bind, owner_only);
+    } catch (...) {
+      sockets_.pop_back();
+      unlink_bound_here();
+      throw;
+    }
+    socket.bound = {name_in_estate, bind, {}, true, false};
+    listen(socket, std::move(made));
   }
 }
 

@@ -1,5 +1,5 @@
-// The addresses of the admin interface. Each socket has an `Admin` with clients of its own, so whoever fills one up
-// keeps nobody from the others.
+// The addresses of the admin interface. Each socket has an `Admin` with clients of its own, so a crowd at one of them
+// does not shut out the others.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,6 +16,10 @@
 
 namespace baton::proxy {
 
+// The sockets of these addresses, names looked up: slow, so not for the main thread. Each has the address as it is
+// written in the place of a listener's name. Throws std::runtime_error for a name that is unknown.
+std::vector<WantedSocket> look_up_admin(const std::vector<config::Address>& addresses);
+
 class AdminSockets {
  public:
   AdminSockets(boost::asio::io_context& context, std::function<admin::Source()> source)
@@ -23,10 +27,10 @@ class AdminSockets {
 
   // Takes out of `sockets` those that are bound to one of the addresses: sockets named @admin of a predecessor, or what
   // a service manager passed, which is `lent`. The rest of what is named @admin is let go by `become_instance`.
-  void claim(const std::vector<config::Address>& addresses, std::vector<handoff::InheritedSocket>& sockets,
+  void claim(const std::vector<WantedSocket>& wanted, std::vector<handoff::InheritedSocket>& sockets,
              const std::vector<std::string>& lent);
   // Listens on all of them: on what was claimed, and on new sockets. Throws std::runtime_error naming the address.
-  void open(const std::vector<config::Address>& addresses);
+  void open(const std::vector<WantedSocket>& wanted);
 
   void pause();
   void resume();

@@ -106,8 +106,10 @@ void Connection::resume() {
 void Connection::end_if_idle() {
   if (closed_ || frozen_) return;
   client_.socket().note_readable();
-  run();
-  if (!closed_ && !frozen_ && http1::is_idle(state_)) close(false);
+  guarded([this] {
+    take_turn();
+    if (!closed_ && !frozen_ && http1::is_idle(state_)) close(false);
+  });
 }
 
 void Connection::note_shared() {

@@ -55,6 +55,8 @@ std::vector<state::SocketAddress> listening_addresses(const config::Address& add
   return both;
 }
 
+namespace {
+
 // The file of a Unix socket gets the socket's mode less what our umask takes away, which is given back here. Another
 // umask meanwhile would be that of every thread, and of the files that they make.
 void give_mode(const std::string& path, unsigned mode) {
@@ -63,6 +65,8 @@ void give_mode(const std::string& path, unsigned mode) {
   if (!file || ::fstat(file.get(), &info) != 0 || !S_ISSOCK(info.st_mode) || (info.st_mode & 0777) == mode) return;
   ::chmod(("/proc/self/fd/" + std::to_string(file.get())).c_str(), mode);
 }
+
+}  // namespace
 
 handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode) {
   sockaddr_storage storage;
@@ -159,6 +163,11 @@ std::vector<std::string> lent_addresses(const std::vector<BoundSocket>& sockets)
     if (socket.lent) addresses.push_back(socket.address.text());
   }
   return addresses;
+}
+
+bool is_gone(const std::string& path) {
+  struct stat file{};
+  return ::lstat(path.c_str(), &file) != 0 && errno == ENOENT;
 }
 
 void unlink_path(const BoundSocket& socket) {

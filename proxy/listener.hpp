@@ -51,5 +51,7 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
 
 // Removes the path of a Unix socket if it is bound to what we hold, and not lent.
 void unlink_path(const BoundSocket& socket);
+// Nothing has that name any more.
+bool is_gone(const std::string& path);
 
 }  // namespace baton::proxy

@@ -192,12 +192,14 @@ Predecessor meet_predecessor_if_named(const RunOptions& options) {
 struct Ready {
   std::shared_ptr<const baton::proxy::Settings> settings;
   std::vector<baton::proxy::WantedSocket> listeners;
+  std::vector<baton::proxy::WantedSocket> admin;
 };
 
 Ready make_ready(baton::config::Config config) {
   const baton::process::StopsEndUs meanwhile;
-  Ready ready{.settings = baton::proxy::make_settings(std::move(config)), .listeners = {}};
+  Ready ready{.settings = baton::proxy::make_settings(std::move(config)), .listeners = {}, .admin = {}};
   ready.listeners = baton::proxy::look_up_listeners(ready.settings->config);
+  ready.admin = baton::proxy::look_up_admin(baton::process::resolve_paths(ready.settings->config).admin);
   return ready;
 }
 
@@ -268,6 +270,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                                             .notifier = baton::process::Notifier::from_environment(),
                                                             .passed = std::move(passed),
                                                             .listeners = std::move(ready.listeners),
+                                                            .admin = std::move(ready.admin),
                                                             .supervisor = std::move(line)});
     const int code =
         predecessor.channel ? server.run_as_successor(predecessor.channel, predecessor.is_met) : server.run();

@@ -122,7 +122,7 @@ void Server::become_first() {
   }
   std::vector<std::string> lent;
   for (const auto& socket : options_.passed.sockets) lent.push_back(socket.address);
-  admin_.claim(paths_.admin, options_.passed.sockets, lent);
+  admin_.claim(options_.admin, options_.passed.sockets, lent);
   sockets_ = bind_or_take(options_.listeners, std::move(options_.passed));
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
@@ -142,7 +142,7 @@ int Server::run() {
   become_first();
   start_workers(1);
   admin_known_as_ = admin_known_as(paths_.admin);
-  admin_.open(paths_.admin);
+  admin_.open(options_.admin);
   if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
   if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   instance_ = true;

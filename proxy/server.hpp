@@ -57,6 +57,7 @@ struct LaunchOptions {
   process::Notifier notifier;                // of the service manager
   process::PassedSockets passed;
   std::vector<WantedSocket> listeners;                  // of the settings, their names looked up
+  std::vector<WantedSocket> admin;                      // the same of admin.bind
   std::unique_ptr<supervisor::WorkerLine> supervisor;   // empty: this process is nobody's worker
 };
 

@@ -14,11 +14,6 @@ namespace log = runtime::log;
 
 namespace {
 
-bool is_gone(const std::string& path) {
-  struct stat file{};
-  return ::lstat(path.c_str(), &file) != 0 && errno == ENOENT;
-}
-
 }  // namespace
 
 // As the holder of the lock. A predecessor that has the socket passes it on with its queue; others have none.

@@ -98,7 +98,7 @@ int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
             },
         .workers = [this]() -> Workers& { return *workers_; },
         .accept = [this] { in_main([this] { accept(); }); },
-          .expect = [this](const auto& remaining) { shared_.expect(remaining); },
+        .expect = [this](const auto& remaining) { shared_.expect(remaining); },
         .take_over = [this, lock_patience](const std::string& application,
                                            const handoff::Report& report) -> handoff::Result<void> {
           if (!lock_.take_within(lock_patience)) {
@@ -171,14 +171,14 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   try {
     admin_known_as_ = admin_known_as(paths_.admin, record->admin);
     std::vector<std::string> lent = record->lent;
-    admin_.claim(paths_.admin, inheritance.sockets, lent);
+    admin_.claim(options_.admin, inheritance.sockets, lent);
     for (const auto& socket : options_.passed.sockets) lent.push_back(socket.address);
-    admin_.claim(paths_.admin, options_.passed.sockets, lent);
+    admin_.claim(options_.admin, options_.passed.sockets, lent);
     // A taker's own service manager may have passed some as well.
     sockets_ =
         bind_or_take(options_.listeners, std::move(options_.passed), std::move(inheritance.sockets), record->lent);
     start_workers(inheritance.generation + 1);
-    admin_.open(paths_.admin);
+    admin_.open(options_.admin);
     admin_.pause();
   } catch (const std::exception& error) {
     return refuse(error.what());

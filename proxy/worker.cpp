@@ -339,7 +339,10 @@ std::uint64_t Worker::count_unknown_to(const std::vector<std::string>& features)
 void Worker::accept_on(const std::vector<ListeningSocket>& sockets) {
   stop_accepting();
   pool_.begin_adopting();
-  for (const auto& socket : sockets) acceptors_.push_back(std::make_unique<Acceptor>(*this, socket));
+  for (const auto& socket : sockets) {
+    auto& acceptor = acceptors_.emplace_back(std::make_unique<Acceptor>(*this, socket));
+    if (!acceptor->resume()) accepting_paused_ = true;       // the kernel has no room now: again at a tick
+  }
 }
 
 void Worker::stop_accepting() {
