@@ -106,6 +106,27 @@ TEST_F(AShortage, OfTasksInTheSuccessorIsItsReason) {
   clients->expect_all_live();
 }
 
+// Whichever of its threads is the one too many: it ends in order and says why.
+TEST_F(AShortage, OfTasksAtAnyThreadOfTheSuccessorIsItsReason) {
+  const std::size_t here = task_count({baton->pid()});
+  bool succeeded = false;
+  for (std::size_t more = 1; more < 20 && !succeeded; ++more) {
+    replace_file(baton->binary_path(),
+                 "#!/bin/sh\nprlimit --pid $$ --nproc=" + std::to_string(here + more) + ":\nexec " + baton_binary() +
+                     " \"$@\"\n",
+                 true);
+    std::filesystem::permissions(baton->binary_path(), std::filesystem::perms(0755));
+    const Outcome outcome = run_baton({"ctl", "upgrade", "-c", baton->config_path()});
+    succeeded = outcome.code == 0;
+    if (succeeded) break;
+    EXPECT_EQ(outcome.out.find("signal"), std::string::npos) << more << ": " << outcome.out << baton->log();
+    EXPECT_NE(outcome.out.find(no_thread), std::string::npos) << more << ": " << outcome.out;
+    clients->expect_idle_lives();
+  }
+  EXPECT_TRUE(succeeded);
+  clients->expect_all_live();
+}
+
 TEST_F(AShortage, OfTasksFailsAReloadAndNothingElse) {
   {
     const Shortage shortage = room_for_tasks(0);
