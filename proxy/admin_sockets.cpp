@@ -64,12 +64,12 @@ void AdminSockets::claim(const std::vector<WantedSocket>& wanted, std::vector<ha
 }
 
 void AdminSockets::open(const std::vector<WantedSocket>& wanted) {
-  for (const auto& [written, bind, either_family] : wanted) {
-    const auto serves_too = [&, &bind = bind](const BoundSocket& claimed) { return serves_as_well(claimed, bind); };
+  for (const WantedSocket& one : wanted) {
+    const auto serves_too = [&](const BoundSocket& claimed) { return serves_as_well(claimed, one.address); };
     if (std::ranges::any_of(claimed_, serves_too)) continue;
-    const auto claimed = std::ranges::find(claimed_, bind, &BoundSocket::address);
+    const auto claimed = std::ranges::find(claimed_, one.address, &BoundSocket::address);
     Socket& socket = sockets_.emplace_back();
-    socket.written = written;
+    socket.written = one.listener;
     socket.admin = std::make_unique<admin::Admin>(context_, source_());
     if (claimed != claimed_.end()) {
       socket.bound = std::move(*claimed);
@@ -79,13 +79,13 @@ void AdminSockets::open(const std::vector<WantedSocket>& wanted) {
     }
     handoff::UniqueFd made;
     try {
-      made = bind_socket(bind, owner_only);
+      made = bind_socket(one.address, owner_only);
     } catch (...) {
       sockets_.pop_back();
       unlink_bound_here();
       throw;
     }
-    socket.bound = {name_in_estate, bind, {}, true, false};
+    socket.bound = {name_in_estate, one.address, {}, true, false};
     listen(socket, std::move(made));
   }
 }

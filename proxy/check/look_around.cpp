@@ -51,8 +51,8 @@ class Findings {
     if (what) problems_.push_back({where, key + ": " + *what});
   }
   config::Problems in_order() {
-    std::ranges::stable_sort(problems_, {}, [](const config::Problem& problem) {
-      return std::tie(problem.where.line, problem.where.column);
+    std::ranges::sort(problems_, {}, [](const config::Problem& problem) {
+      return std::tie(problem.where.line, problem.where.column, problem.message);
     });
     return std::move(problems_);
   }

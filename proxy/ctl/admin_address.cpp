@@ -98,9 +98,11 @@ std::vector<config::Address> for_commands(const std::vector<config::Address>& ad
   return chosen;
 }
 
-std::vector<config::Address> for_questions(std::vector<config::Address> addresses) {
-  std::ranges::stable_partition(addresses, is_unix);
-  return addresses;
+std::vector<config::Address> for_questions(const std::vector<config::Address>& addresses) {
+  std::vector<config::Address> in_order;
+  std::ranges::copy_if(addresses, std::back_inserter(in_order), is_unix);
+  std::ranges::remove_copy_if(addresses, std::back_inserter(in_order), is_unix);
+  return in_order;
 }
 
 }  // namespace baton::ctl

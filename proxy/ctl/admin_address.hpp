@@ -25,6 +25,6 @@ std::expected<std::vector<config::Address>, std::string> find_admin(const Wherea
 // Of these the ones to be tried, in this order. Commands are taken on Unix sockets only, questions anywhere; where there is
 // no Unix socket, the first address will say so.
 std::vector<config::Address> for_commands(const std::vector<config::Address>& addresses);
-std::vector<config::Address> for_questions(std::vector<config::Address> addresses);
+std::vector<config::Address> for_questions(const std::vector<config::Address>& addresses);
 
 }  // namespace baton::ctl

@@ -21,6 +21,8 @@ void require(bool holds, const char* what) {
 }
 
 struct Outcome {
+  explicit Outcome(http1::Sender from) : sender(from) {}
+
   http1::Sender sender;
   state::BodyFraming framing = state::ByChunks{};
   std::string payload;
@@ -73,9 +75,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body{reinterpret_cast<const char*>(data) + 1, size - 1};
 
   const auto sender = data[0] / 16 % 2 == 0 ? http1::Sender::client : http1::Sender::server;
-  Outcome whole{.sender = sender};
+  Outcome whole(sender);
   whole.feed(body);
-  Outcome cut{.sender = sender};
+  Outcome cut(sender);
   for (std::size_t at = 0; at < body.size() && cut.feed(body.substr(at, step)); at += step) {
   }
   require(whole == cut, "cuts change the outcome");

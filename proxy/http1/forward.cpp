@@ -188,7 +188,7 @@ void copy_fields(const std::vector<Field>& fields, Names dropped, const Names& c
       if (dropped.has(field.id)) continue;
       const std::string_view value = canonical_value(field);
       if (!value.empty() || field.id == host) writer.field(field, value);
-      if (field.id == expect && !value.empty()) dropped.add({expect});      // one says it all
+      if (field.id == expect && !value.empty()) dropped.add(expect);      // one says it all
       continue;
     }
     if (options_name_fields && !never_removed_by_name.has(field.id) && named_by_connection(fields, field.name))
