@@ -1,5 +1,7 @@
 #include "proxy/state/codec.hpp"
 
+#include <google/protobuf/arena.h>
+
 #include <algorithm>
 #include <initializer_list>
 #include <limits>
@@ -12,6 +14,12 @@ namespace baton::state {
 namespace {
 
 constexpr std::uint32_t whole_mark = 0x4e544142;   // "BATN"
+
+// Everything in one arena: a message of its own that runs out of memory in the middle cannot be destroyed (a oneof says
+// what it has before it has it).
+wire::Moved& new_in(google::protobuf::Arena& arena) {
+  return *google::protobuf::Arena::CreateMessage<wire::Moved>(&arena);
+}
 
 std::string finish(wire::Moved& moved) {
   moved.set_whole(whole_mark);
@@ -69,13 +77,15 @@ handoff::SecretBytes secrets_of(std::initializer_list<const Leg*> legs) {
 }  // namespace
 
 std::string encode(const ConnectionState& state) {
-  wire::Moved moved;
+  google::protobuf::Arena arena;
+  wire::Moved& moved = new_in(arena);
   write(state, *moved.mutable_connection());
   return finish(moved);
 }
 
 std::string encode(const IdleUpstream& idle) {
-  wire::Moved moved;
+  google::protobuf::Arena arena;
+  wire::Moved& moved = new_in(arena);
   write(idle, *moved.mutable_idle_upstream());
   return finish(moved);
 }
@@ -97,7 +107,8 @@ std::vector<std::string> required_features(const IdleUpstream& idle) {
 }
 
 std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, std::int64_t clock_offset_ms) {
-  wire::Moved moved;
+  google::protobuf::Arena arena;
+  wire::Moved& moved = new_in(arena);
   if (bytes.size() > std::numeric_limits<int>::max()) return std::nullopt;
   if (!moved.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || moved.whole() != whole_mark) {
     return std::nullopt;
