@@ -78,7 +78,7 @@ class Origin {
     bool idle = true;  // both guarded by the origin's mutex
     bool ended = false;
     std::thread thread;
-    explicit Connection(Fd socket) : stream(std::move(socket)) {}
+    explicit Connection(Fd socket) : stream(std::move(socket)) { stream.be_patient_in_sending(); }
   };
 
   void accept_all();

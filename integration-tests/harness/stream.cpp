@@ -37,7 +37,7 @@ std::size_t Stream::send_what_goes(std::string_view bytes) {
       sent += static_cast<std::size_t>(n);
       bytes_sent_ += static_cast<std::size_t>(n);
     } else if (errno == EAGAIN) {
-      if (!wait_for(fd(), POLLOUT, Deadline()))
+      if (!wait_for(fd(), POLLOUT, Deadline(send_limit_)))
         throw Failure("the other side took no more bytes after " + std::to_string(sent));
     } else if (errno != EINTR) {
       break;

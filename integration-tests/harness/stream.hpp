@@ -43,6 +43,9 @@ class Stream {
   std::string read_exactly(std::size_t bytes);
   std::string read_through(std::string_view mark);  // the mark is part of the answer
 
+  // For a server whose client may read nothing for as long as it likes.
+  void be_patient_in_sending() { send_limit_ = std::chrono::hours(1); }
+
   // All that comes until the other side sends FIN; a reset throws.
   std::string read_to_fin();
   // All that comes, and how it ended.
@@ -77,6 +80,7 @@ class Stream {
   std::string take(std::size_t bytes);
 
   Fd socket_;
+  Milliseconds send_limit_ = wait_max;
   std::string unread_;
   std::atomic<std::size_t> bytes_sent_ = 0;
 };
