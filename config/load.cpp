@@ -123,7 +123,7 @@ void check_limits(Reader& reader, const Node& root, Limits& limits) {
                                       size_text(limits.head_bytes)));
 }
 
-// Where the paths stand that somebody may have to be told of.
+// Where the paths stand that a warning may name.
 Places places_of(const Reader& reader, const Node& root) {
   const auto place = [&](const Node* node) { return node ? reader.position(*node) : Position{}; };
   const Node* access = find(root, "log", "access");

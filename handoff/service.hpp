@@ -1,5 +1,6 @@
 // What a server does for live upgrades, beside its connections (movable.hpp). Every call comes from
-// `Upgradable::attend`, so in the server's own thread.
+// `Upgradable::attend`, so in the server's own thread. `accept` and `stop_accepting` may throw std::bad_alloc, and are then
+// called again until there is memory; on the way back from a failed upgrade any other exception would end the process.
 #pragma once
 
 #include <memory>
