@@ -59,15 +59,6 @@ std::uint16_t bound_port(int fd) {
   return 0;
 }
 
-bool can_listen_on(Address address) {
-  try {
-    listen_on(address, 1);
-    return true;
-  } catch (const Failure&) {
-    return false;
-  }
-}
-
 // An abstract name that one process can have at a time, until it ends. Nothing if another has it.
 Fd reserve(std::uint16_t port) {
   const std::string name = '\0' + std::string("baton-test-port-") + std::to_string(port);
@@ -127,6 +118,15 @@ Fd listen_on(Address& address, int backlog) {
     throw Failure("cannot listen on " + address.text() + ": " + std::strerror(errno));
   if (address.unix_path.empty()) address.port = bound_port(fd.get());
   return fd;
+}
+
+bool can_listen_on(Address address) {
+  try {
+    listen_on(address, 1);
+    return true;
+  } catch (const Failure&) {
+    return false;
+  }
 }
 
 Fd connect_to(const Address& address) {

@@ -31,6 +31,9 @@ Fd listen_on(Address& address, int backlog = 511);
 // Connects, or throws Failure with the reason.
 Fd connect_to(const Address& address);
 
+// Whether a server could listen there now. A killed process holds its sockets until the kernel has closed them.
+bool can_listen_on(Address address);
+
 // Whether somebody accepts connections there now.
 bool is_listening(const Address& address);
 

@@ -77,6 +77,9 @@ Baton::Baton(Settings settings) : settings_(std::move(settings)) {
 }
 
 void Baton::start_again() {
+  for (const auto& binds : {settings_.binds, settings_.tcp_binds})
+    for (const Address& bind : binds)
+      if (bind.unix_path.empty()) await([&] { return can_listen_on(bind); }, bind.text() + " to be free");
   start();
   await_ready();
 }
