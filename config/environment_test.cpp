@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "config/test_load.hpp"
+#include "config/testing/load.hpp"
 
 namespace baton::config {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "config/load.hpp"
 #include "config/schema.hpp"
-#include "config/test_load.hpp"
-#include "config/test_paths.hpp"
+#include "config/testing/load.hpp"
+#include "config/testing/paths.hpp"
 
 namespace baton::config {
 namespace {

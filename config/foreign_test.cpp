@@ -1,7 +1,7 @@
 // Files of other proxies are known for what they are.
 #include <gmock/gmock.h>
 
-#include "config/test_load.hpp"
+#include "config/testing/load.hpp"
 
 namespace baton::config {
 namespace {

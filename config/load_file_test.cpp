@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "config/load.hpp"
-#include "config/test_load.hpp"
+#include "config/testing/load.hpp"
 
 namespace baton::config {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "config/test_load.hpp"
+#include "config/testing/load.hpp"
 
 namespace baton::config {
 namespace {

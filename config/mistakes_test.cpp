@@ -1,8 +1,8 @@
 // A mistake is reported where it was made, by its name.
 #include <gmock/gmock.h>
 
-#include "config/test_load.hpp"
-#include "config/test_refusals.hpp"
+#include "config/testing/load.hpp"
+#include "config/testing/refusals.hpp"
 
 namespace baton::config {
 namespace {

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "config/load.hpp"
-#include "config/test_load.hpp"
+#include "config/testing/load.hpp"
 
 namespace baton::config {
 namespace {

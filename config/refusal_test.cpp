@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "config/load.hpp"
-#include "config/test_load.hpp"
-#include "config/test_refusals.hpp"
+#include "config/testing/load.hpp"
+#include "config/testing/refusals.hpp"
 
 namespace baton::config {
 namespace {

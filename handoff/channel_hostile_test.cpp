@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "handoff/channel.hpp"
-#include "handoff/test_channel.hpp"
+#include "handoff/testing/channel.hpp"
 
 namespace baton::handoff {
 namespace {

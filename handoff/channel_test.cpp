@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "handoff/test_channel.hpp"
+#include "handoff/testing/channel.hpp"
 
 namespace baton::handoff {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "handoff/predecessor.hpp"
 #include "handoff/successor.hpp"
-#include "handoff/test_parties.hpp"
+#include "handoff/testing/parties.hpp"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include "handoff/predecessor.hpp"
 #include "handoff/records.hpp"
 #include "handoff/successor.hpp"
-#include "handoff/test_parties.hpp"
+#include "handoff/testing/parties.hpp"
 
 namespace baton::handoff {
 namespace {

@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "handoff/temporary.hpp"
-#include "handoff/test_channel.hpp"
+#include "handoff/testing/channel.hpp"
 
 namespace baton::handoff {
 namespace {

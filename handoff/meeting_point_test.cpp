@@ -10,7 +10,7 @@
 #include <fstream>
 #include <thread>
 
-#include "handoff/test_channel.hpp"
+#include "handoff/testing/channel.hpp"
 
 namespace baton::handoff {
 namespace {

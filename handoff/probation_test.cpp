@@ -6,8 +6,8 @@
 
 #include "handoff/predecessor.hpp"
 #include "handoff/successor.hpp"
-#include "handoff/test_parties.hpp"
-#include "handoff/test_script.hpp"
+#include "handoff/testing/parties.hpp"
+#include "handoff/testing/script.hpp"
 
 namespace baton::handoff {
 namespace {

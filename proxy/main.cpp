@@ -28,7 +28,7 @@
 #include "proxy/process/paths.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
-#include "proxy/server.hpp"
+#include "proxy/server/server.hpp"
 #include "proxy/supervisor/renewal.hpp"
 #include "proxy/supervisor/supervisor.hpp"
 #include "proxy/usage.hpp"

@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "ctl/ctl.hpp"
-#include "proxy/admin/test_exposition.hpp"
+#include "proxy/admin/testing/exposition.hpp"
 #include "supervise/supervised.hpp"
 
 namespace baton::harness {

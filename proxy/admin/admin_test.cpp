@@ -11,7 +11,7 @@
 #include <optional>
 #include <thread>
 
-#include "proxy/admin/test_client.hpp"
+#include "proxy/admin/testing/client.hpp"
 
 namespace baton::admin {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "proxy/admin/admin.hpp"
-#include "proxy/admin/test_client.hpp"
+#include "proxy/admin/testing/client.hpp"
 
 namespace baton::admin {
 namespace {

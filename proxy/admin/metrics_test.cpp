@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "proxy/admin/test_exposition.hpp"
+#include "proxy/admin/testing/exposition.hpp"
 
 namespace baton::admin {
 namespace {

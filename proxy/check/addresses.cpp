@@ -13,7 +13,7 @@
 
 #include "handoff/meeting_point.hpp"
 #include "proxy/ctl/conversation.hpp"
-#include "proxy/listener.hpp"
+#include "proxy/server/listener.hpp"
 
 namespace baton::check {
 

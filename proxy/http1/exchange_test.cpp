@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/http1/exchange_cases.hpp"
+#include "proxy/http1/testing/exchange_cases.hpp"
 
 namespace baton::http1 {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "proxy/http1/engine_probe.hpp"
-#include "proxy/state/random_state.hpp"
+#include "proxy/http1/testing/engine_probe.hpp"
+#include "proxy/state/testing/random_state.hpp"
 
 namespace baton::http1 {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/http1/engine_probe.hpp"
+#include "proxy/http1/testing/engine_probe.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace baton;

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <thread>
 
-#include "proxy/runtime/test_pipe.hpp"
+#include "proxy/runtime/testing/pipe.hpp"
 
 namespace baton::runtime {
 namespace {

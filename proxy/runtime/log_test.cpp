@@ -8,7 +8,7 @@
 #include <sstream>
 #include <vector>
 
-#include "proxy/runtime/test_pipe.hpp"
+#include "proxy/runtime/testing/pipe.hpp"
 
 namespace baton::runtime {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/state/random_state.hpp"
+#include "proxy/state/testing/random_state.hpp"
 #include "proxy/state/state.pb.h"
 
 namespace baton::state {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "proxy/tls/test_certificates.hpp"
+#include "proxy/tls/testing/certificates.hpp"
 
 namespace baton::tls {
 namespace {

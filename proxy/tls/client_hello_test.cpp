@@ -4,7 +4,7 @@
 #include <string>
 
 #include "proxy/tls/handshake.hpp"
-#include "proxy/tls/test_peer.hpp"
+#include "proxy/tls/testing/peer.hpp"
 
 namespace baton::tls {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "proxy/tls/self_test.hpp"
-#include "proxy/tls/test_leg.hpp"
+#include "proxy/tls/testing/leg.hpp"
 
 namespace baton::tls {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "proxy/tls/record_layer.hpp"
-#include "proxy/tls/record_probe.hpp"
+#include "proxy/tls/testing/record_probe.hpp"
 
 namespace baton::tls {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "proxy/tls/alerts.hpp"
-#include "proxy/tls/record_probe.hpp"
+#include "proxy/tls/testing/record_probe.hpp"
 
 namespace baton::tls {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "proxy/tls/record_layer.hpp"
-#include "proxy/tls/record_probe.hpp"
+#include "proxy/tls/testing/record_probe.hpp"
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 #include "proxy/state/codec.hpp"
 #include "proxy/tls/self_test.hpp"
-#include "proxy/tls/test_leg.hpp"
+#include "proxy/tls/testing/leg.hpp"
 
 namespace {
 

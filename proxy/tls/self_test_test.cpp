@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-#include "proxy/tls/test_leg.hpp"
+#include "proxy/tls/testing/leg.hpp"
 
 namespace baton::tls {
 namespace {

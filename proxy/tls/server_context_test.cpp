@@ -8,7 +8,7 @@
 
 #include "proxy/tls/self_test.hpp"
 #include "proxy/tls/suites.hpp"
-#include "proxy/tls/test_leg.hpp"
+#include "proxy/tls/testing/leg.hpp"
 
 namespace baton::tls {
 namespace {

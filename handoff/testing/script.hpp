@@ -1,0 +1,155 @@
+// Ways in which one side of a conversation can fail, and the means to play them: what is written on the channel instead
+// of the frame that belongs there.
+#pragma once
+
+#include <string>
+
+#include "handoff/records.hpp"
+#include "handoff/testing/channel.hpp"
+
+namespace baton::handoff::test {
+
+enum class Way {
+  closes,                  // having read everything: end-of-file
+  closes_without_reading,  // the other side's last frame is never read
+  hangs,                   // until the other side gives up
+  garbage,
+  other_kind,            // a whole frame, but not the one that belongs here
+  truncated,             // half a frame, then end-of-file
+  unreadable,            // the frame's record is no record
+  descriptors_missing,   // the header names one that did not come
+  descriptors_too_many,  // one came that the header does not name
+  aborts,
+};
+inline constexpr Way all_ways[] = {Way::closes,
+                                   Way::closes_without_reading,
+                                   Way::hangs,
+                                   Way::garbage,
+                                   Way::other_kind,
+                                   Way::truncated,
+                                   Way::unreadable,
+                                   Way::descriptors_missing,
+                                   Way::descriptors_too_many,
+                                   Way::aborts};
+
+inline const char* name_of(Way way) {
+  switch (way) {
+    case Way::closes:
+      return "Closes";
+    case Way::closes_without_reading:
+      return "ClosesWithoutReading";
+    case Way::hangs:
+      return "Hangs";
+    case Way::garbage:
+      return "SendsGarbage";
+    case Way::other_kind:
+      return "SendsAnotherKind";
+    case Way::truncated:
+      return "SendsHalfAFrame";
+    case Way::unreadable:
+      return "SendsAnUnreadableRecord";
+    case Way::descriptors_missing:
+      return "NamesADescriptorThatDidNotCome";
+    case Way::descriptors_too_many:
+      return "SendsADescriptorThatItDoesNotName";
+    case Way::aborts:
+      return "Aborts";
+  }
+  return "";
+}
+
+// Plays `way` where a frame of `kind` belongs, then reads until the other side has ended the channel, so that what is
+// judged is its answer to this and not to our end.
+inline void misbehave(Channel channel, Kind kind, Way way) {
+  const int socket = channel.descriptor();
+  const UniqueFd file = new_file();
+  const int number = file.get();
+  const auto write = [&](const RawFrame& frame, std::span<const int> descriptors = {}) {
+    write_raw(socket, frame.bytes(), descriptors);
+  };
+  switch (way) {
+    case Way::closes:
+    case Way::closes_without_reading:
+      return;
+    case Way::hangs:
+      break;
+    case Way::garbage:
+      write_raw(socket, "HTTP/1.1 400 Bad Request\r\n\r\n");
+      break;
+    case Way::other_kind:
+      write(RawFrame::honest(kind == Kind::bye ? Kind::hello : Kind::bye, ""));
+      break;
+    case Way::truncated:
+      write_raw(socket, RawFrame::honest(kind, std::string(100, 'x')).bytes().substr(0, 60));
+      return;
+    case Way::unreadable:
+      write(RawFrame::honest(kind, "\xff\xff\xff\xff"));
+      break;
+    case Way::descriptors_missing:
+      write(RawFrame::honest(kind, "", "", 1));
+      break;
+    case Way::descriptors_too_many:
+      write(RawFrame::honest(kind, ""), {&number, 1});
+      break;
+    case Way::aborts: {
+      wire::Abort abort;
+      abort.set_text("I do not like this");
+      write(RawFrame::honest(Kind::abort, abort.SerializeAsString()));
+      break;
+    }
+  }
+  while (channel.receive(soon())) {
+  }
+}
+
+// The next frame, which must be of that kind. Only ever fails in a failing test.
+inline Frame expect_frame(Channel& channel, Kind kind) {
+  auto frame = receive_kind(channel, kind, soon());
+  EXPECT_TRUE(frame) << frame.error().text;
+  return frame ? std::move(*frame) : Frame{};
+}
+
+template <class Record>
+Record expect_record(Channel& channel, Kind kind) {
+  auto record = parse<Record>(expect_frame(channel, kind));
+  EXPECT_TRUE(record);
+  return record ? std::move(*record) : Record{};
+}
+
+// The successor as a script: it talks properly up to a step.
+class SuccessorScript {
+ public:
+  explicit SuccessorScript(UniqueFd socket) : channel(std::move(socket)) {}
+
+  void hello() {
+    expect_frame(channel, Kind::hello);
+    send(Kind::hello, make_hello({8, 4711, "script"}, {}));
+  }
+  void ready() {
+    while (!expect_record<wire::Inherit>(channel, Kind::inherit).last()) {
+    }
+    send(Kind::ready, wire::Ready{});
+  }
+  void listening() {
+    expect_frame(channel, Kind::listen);
+    send(Kind::listening, wire::Listening{});
+  }
+  wire::Offer offer() { return expect_record<wire::Offer>(channel, Kind::offer); }
+  void adopt(const wire::Offer& offer) {
+    wire::Adopted adopted;
+    for (const auto& parcel : offer.parcels()) adopted.add_taken(parcel.id());
+    send(Kind::adopted, adopted);
+  }
+  void send(Kind kind, const google::protobuf::MessageLite& record) {
+    (void)send_record(channel, kind, record, soon());
+  }
+  // Until the predecessor has ended the channel.
+  void listen_to_the_end() {
+    while (channel.receive(soon())) {
+    }
+  }
+
+  Channel channel;
+};
+
+}  // namespace baton::handoff::test

@@ -1,0 +1,211 @@
+#include "proxy/http1/testing/dialogue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/state/codec.hpp"
+
+namespace baton::http1 {
+
+using state::ConnectionState;
+
+Dialogue::Dialogue(Freezing freezing) : freezing_(freezing) {
+  state_.id = 1;
+  std::get<state::AwaitingRequest>(std::get<state::Http1>(state_.protocol).phase).since_ms = now_ms;
+}
+
+Seen Dialogue::play(const Script& script) {
+  for (const Step& step : script) take(step);
+  return seen_;
+}
+
+void Dialogue::take(const Step& step) {
+  if (over()) return;
+  using enum Step::What;
+  switch (step.what) {
+    case client_sends: from_client_ += step.bytes; break;
+    case client_ends: client_has_ended_ = true; break;
+    case client_resets: client_has_reset_ = true; break;
+    case upstream_sends: from_upstream_ += step.bytes; break;
+    case upstream_ends: upstream_has_ended_ = true; break;
+    case upstream_resets: upstream_has_reset_ = true; break;
+    case upstream_takes_no_more:
+      if (state_.upstream) upstream_write_failed(state_);
+      break;
+    case connected:
+      if (connecting_) obey(attach(false));
+      break;
+    case deadline:
+      now_ms = deadline_ms();
+      connecting_ = false;               // whatever attempt goes on is given up
+      obey(expire(state_, context()));
+      break;
+  }
+  run();
+}
+
+Context Dialogue::context() {
+  return {.rules = rules,
+          .scratch = scratch_,
+          .client_address = "192.0.2.1",
+          .now_ms = now_ms,
+          .unix_us = unix_us,
+          .servers = servers,
+          .closing = closing};
+}
+
+void Dialogue::freeze() {
+  if (freezing_ == Freezing::never || over()) return;
+  auto moved = state::decode(state::encode(state_), state::encode_secrets(state_).view(), 0);
+  ASSERT_TRUE(moved) << "a state of the engine's does not hold together";
+  auto& there = std::get<ConnectionState>(*moved);
+  ASSERT_EQ(there, state_);
+  state_ = std::move(there);
+  scratch_ = {};
+}
+
+// As Connection::run does it.
+void Dialogue::run() {
+  for (int pass = 0; !over(); ++pass) {
+    ASSERT_LT(pass, 10'000) << "the engine does not come to rest";
+    freeze();
+    const bool has_read = read();
+    if (over()) return;
+    freeze();
+    const Ask ask = connecting_ ? Ask::wait : advance(state_, context());
+    obey(ask);
+    if (over()) return;
+    freeze();
+    if (!write() && ask == Ask::wait && !has_read) return;
+  }
+}
+
+bool Dialogue::read() {
+  bool progress = false;
+  const std::size_t wanted = wanted_from_client(state_, rules);
+  if (const std::size_t bytes = std::min(wanted, from_client_.size()); bytes != 0) {
+    state_.client.unread.append(std::string_view(from_client_).substr(0, bytes));
+    from_client_.erase(0, bytes);
+    state_.client.read_at_ms = now_ms;
+    progress = true;
+  } else if (wanted != 0 && client_has_reset_) {
+    obey(client_lost(state_));
+    progress = true;
+  } else if (client_has_reset_ && !state_.client.was_reset) {
+    obey(client_write_failed(state_));
+    progress = true;
+  } else if (wanted != 0 && client_has_ended_) {
+    state_.client.read_ended = progress = true;
+  }
+  if (over() || !state_.upstream) return progress;
+  const std::size_t wanted_of_upstream = wanted_from_upstream(state_, rules);
+  if (const std::size_t bytes = std::min(wanted_of_upstream, from_upstream_.size()); bytes != 0) {
+    state_.upstream->unread.append(std::string_view(from_upstream_).substr(0, bytes));
+    from_upstream_.erase(0, bytes);
+    state_.upstream->read_at_ms = now_ms;
+    progress = true;
+  } else if (wanted_of_upstream != 0 && upstream_has_reset_) {
+    obey(upstream_lost(state_, Loss::reset, context()));
+    progress = true;
+  } else if (wanted_of_upstream != 0 && upstream_has_ended_) {
+    state_.upstream->read_ended = progress = true;
+  }
+  return progress;
+}
+
+bool Dialogue::write() {
+  bool progress = false;
+  if (state_.upstream && upstream_reads && !state_.upstream->unsent.empty()) {
+    seen_.upstreams.back().received += state_.upstream->unsent.view();
+    state_.upstream->unsent.clear();
+    state_.upstream->write_at_ms = now_ms;
+    progress = true;
+  }
+  if (client_reads && !state_.client.unsent.empty()) {
+    seen_.client += state_.client.unsent.view();
+    state_.client.unsent.clear();
+    state_.client.write_at_ms = now_ms;
+    progress = true;
+  }
+  return progress;
+}
+
+void Dialogue::obey(Ask ask) {
+  note_cut_upstream();
+  while (ask == Ask::connect) {
+    freeze();
+    ask = connect();
+    note_cut_upstream();
+  }
+  using Fate = Seen::Upstream::Fate;
+  switch (ask) {
+    case Ask::wait:
+    case Ask::connect:
+      break;
+    case Ask::park:
+      state_.upstream.reset();
+      seen_.upstreams.back().fate = Fate::parked;
+      break;
+    case Ask::close_upstream:
+      state_.upstream.reset();
+      seen_.upstreams.back().fate = Fate::closed;
+      break;
+    case Ask::exchange_ended:
+      log();
+      break;
+    case Ask::end_client_writing:
+      state_.client.write_ended = seen_.client_ended = true;
+      break;
+    case Ask::end_upstream_writing:
+      state_.upstream->write_ended = true;
+      seen_.upstreams.back().fate = Fate::ended;
+      break;
+    case Ask::close:
+    case Ask::reset:
+      log();
+      seen_.end = ask == Ask::close ? Seen::End::closed : Seen::End::reset;
+      break;
+  }
+}
+
+void Dialogue::note_cut_upstream() {
+  if (state_.upstream || seen_.upstreams.empty() || connecting_) return;
+  auto& last = seen_.upstreams.back();
+  if (last.fate == Seen::Upstream::Fate::open) last.fate = Seen::Upstream::Fate::cut;
+}
+
+Ask Dialogue::connect() {
+  Attempt attempt = Attempt::fresh;
+  if (!attempts.empty()) {
+    attempt = attempts.front();
+    attempts.pop_front();
+  }
+  switch (attempt) {
+    case Attempt::refused: return upstream_lost(state_, Loss::connect_failed, context());
+    case Attempt::timed_out: return upstream_lost(state_, Loss::connect_timed_out, context());
+    case Attempt::late: connecting_ = true; return Ask::wait;
+    case Attempt::fresh: return attach(false);
+    case Attempt::pooled: return attach(true);
+  }
+  return Ask::wait;
+}
+
+Ask Dialogue::attach(bool reused) {
+  connecting_ = false;
+  from_upstream_.clear();
+  upstream_has_ended_ = upstream_has_reset_ = false;
+  state_.upstream.emplace().reused = reused;
+  seen_.upstreams.emplace_back();
+  return advance(state_, context());
+}
+
+void Dialogue::log() {
+  auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  auto& access = http1 != nullptr ? http1->access : std::get<state::Tunnel>(state_.protocol).access;
+  if (access.started_ms != 0) seen_.statuses.push_back(access.status);
+  access.started_ms = 0;
+}
+
+}  // namespace baton::http1

@@ -1,0 +1,109 @@
+// A connection run without I/O, for tests: a scripted client and scripted upstream connections on either side of the
+// engine, run as proxy/worker/connection.cpp runs it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/http1/exchange.hpp"
+#include "proxy/state/state.hpp"
+
+namespace baton::http1 {
+
+// One thing that happens outside.
+struct Step {
+  enum class What {
+    client_sends, client_ends, client_resets, upstream_sends, upstream_ends, upstream_resets, upstream_takes_no_more,
+    connected, deadline,
+  } what;
+  std::string bytes;
+};
+using Script = std::vector<Step>;
+
+inline Step client(std::string bytes) { return {Step::What::client_sends, std::move(bytes)}; }
+inline Step upstream(std::string bytes) { return {Step::What::upstream_sends, std::move(bytes)}; }
+inline const Step client_ends{Step::What::client_ends, {}};
+inline const Step client_resets{Step::What::client_resets, {}};
+inline const Step upstream_ends{Step::What::upstream_ends, {}};
+inline const Step upstream_resets{Step::What::upstream_resets, {}};
+inline const Step upstream_takes_no_more{Step::What::upstream_takes_no_more, {}};
+inline const Step connected{Step::What::connected, {}};
+inline const Step deadline{Step::What::deadline, {}};
+
+// What becomes of an attempt to find a server; after the last, `fresh`.
+enum class Attempt { fresh, pooled, refused, timed_out, late };
+
+// What the world has seen of a connection.
+struct Seen {
+  enum class End { open, closed, reset };
+
+  struct Upstream {
+    std::string received;
+    enum class Fate { open, ended, parked, closed, cut } fate = Fate::open;    // closed: in good order
+    bool operator==(const Upstream&) const = default;
+  };
+
+  std::string client;                        // what the client has received
+  bool client_ended = false;                 // and then our FIN
+  End end = End::open;
+  std::vector<Upstream> upstreams;           // in the order in which they were connected
+  std::vector<std::uint16_t> statuses;       // of the exchanges, as they were logged
+  bool operator==(const Seen&) const = default;
+};
+
+// When the state is encoded, thrown away and decoded.
+enum class Freezing { never, always };
+
+class Dialogue {
+ public:
+  explicit Dialogue(Freezing freezing = Freezing::never);
+
+  Rules rules;
+  unsigned servers = 1;
+  bool closing = false;
+  std::deque<Attempt> attempts;
+  std::int64_t now_ms = 1'000'000;
+  std::int64_t unix_us = 0;                  // no clock: no Date in what is passed on
+
+  // Lets it happen and runs the connection until nothing is left to do.
+  void take(const Step& step);
+  Seen play(const Script& script);
+
+  const Seen& seen() const { return seen_; }
+  const state::ConnectionState& state() const { return state_; }
+  std::uint64_t fields_dropped() const { return scratch_.fields_dropped; }
+  std::int64_t deadline_ms() const { return http1::deadline_ms(state_, rules); }
+  // The client reads nothing any more, or goes on with it.
+  bool client_reads = true;
+  bool upstream_reads = true;
+
+ private:
+  Context context();
+  void freeze();
+  bool over() const { return seen_.end != Seen::End::open; }
+  void run();
+  bool read();
+  bool write();
+  void obey(Ask ask);
+  Ask connect();
+  Ask attach(bool reused);
+  void log();
+  void note_cut_upstream();
+
+  const Freezing freezing_;
+  Scratch scratch_;
+  state::ConnectionState state_;
+  Seen seen_;
+  bool connecting_ = false;
+  std::string from_client_;                  // sent and not yet read
+  bool client_has_ended_ = false;
+  bool client_has_reset_ = false;
+  std::string from_upstream_;
+  bool upstream_has_ended_ = false;
+  bool upstream_has_reset_ = false;
+};
+
+}  // namespace baton::http1

@@ -1,0 +1,39 @@
+// Conversations and what each side must see of them: a table that several tests walk along.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "proxy/http1/testing/dialogue.hpp"
+
+namespace baton::http1 {
+
+struct Case {
+  std::string name;
+  Script script;
+  Seen expected;
+  std::function<void(Dialogue&)> prepare = [](Dialogue&) {};
+  // An upstream that is given up has received what had been sent until then, and that depends on the cuts.
+  bool given_up = false;
+};
+
+std::vector<Case> cases_of_framing();
+std::vector<Case> cases_of_switching();
+std::vector<Case> cases_of_failing();
+
+inline std::vector<Case> all_cases() {
+  std::vector<Case> all = cases_of_framing();
+  for (auto cases : {cases_of_switching, cases_of_failing}) {
+    for (Case& one : cases()) all.push_back(std::move(one));
+  }
+  return all;
+}
+
+// "GET / HTTP/1.1" with Host and `fields` as the client sends it, and as the upstream gets it.
+std::string request(const std::string& line, const std::string& fields = "");
+std::string forwarded(const std::string& line, const std::string& fields = "");
+// A whole error response of our own.
+std::string own(std::uint16_t status, bool head_only = false);
+
+}  // namespace baton::http1

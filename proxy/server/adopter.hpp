@@ -1,0 +1,49 @@
+// The successor's part in a handover, played by our workers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "handoff/parties.hpp"
+#include "proxy/server/workers.hpp"
+
+namespace baton::proxy {
+
+// What only the server itself can do; each is called in the conversation's thread and returns when it is done.
+struct AdopterDuties {
+  // Everything before service. Afterwards `workers` answers.
+  std::function<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
+  std::function<Workers&()> workers;
+  std::function<void()> accept;
+  std::function<void(const handoff::Remaining&)> expect;
+  std::function<handoff::Result<void>(const std::string& application, const handoff::Report& report)> take_over;
+};
+
+class WorkersAdopter final : public handoff::Adopter {
+ public:
+  explicit WorkersAdopter(AdopterDuties duties) : duties_(std::move(duties)) {}
+
+  handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance) override;
+  void accept() override { duties_.accept(); }
+  void expect(const handoff::Remaining& remaining) override;
+  std::vector<handoff::Verdict> prepare(std::vector<handoff::ReceivedParcel> parcels) override;
+  void start(std::span<const handoff::ParcelId> ids) override;
+  void drop(std::span<const handoff::ParcelId> ids) override;
+  handoff::Result<void> take_over(const std::string& application, const handoff::Report& report) override;
+
+ private:
+  void no_longer_expect(const handoff::Remaining& here);
+  template <class Task>
+  void in_their_workers(std::span<const handoff::ParcelId> ids, Task task);
+
+  AdopterDuties duties_;
+  std::int64_t clock_offset_ms_ = 0;
+  std::size_t turn_ = 0;             // the worker to give the next connection to
+  std::size_t idle_turn_ = 0;        // and the next idle upstream connection: each worker needs its share of both
+  handoff::Remaining expected_;      // what the donor still has
+  handoff::Remaining prepared_;      // of that: prepared, not yet started
+  std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;     // prepared, not yet started
+};
+
+}  // namespace baton::proxy

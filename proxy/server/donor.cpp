@@ -1,0 +1,131 @@
+#include "proxy/server/donor.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "handoff/insist.hpp"
+
+namespace baton::proxy {
+
+WorkersDonor::WorkersDonor(Workers& workers, std::chrono::milliseconds finish_timeout, DonorDuties duties)
+    : workers_(workers),
+      finish_timeout_(finish_timeout),
+      duties_(std::move(duties)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      empty_(workers.size(), false) {
+  if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+void WorkersDonor::call_off(const char* reason) {
+  called_off_ = reason;
+  wake();
+}
+
+std::optional<std::string> WorkersDonor::called_off() {
+  if (const char* reason = called_off_) return reason;
+  return std::nullopt;
+}
+
+void WorkersDonor::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void WorkersDonor::stop_accepting(const std::vector<std::string>& taken) {
+  duties_.stop_accepting(taken);
+}
+
+void WorkersDonor::begin_handover() {
+  duties_.begin_moving();
+  handing_over_ = true;
+  const std::int64_t finish_at_ms = runtime::monotonic_ms() + finish_timeout_.count();
+  workers_.each([&](Worker& worker) { worker.begin_handover(finish_at_ms, [this] { wake(); }); });
+}
+
+void WorkersDonor::accept_again() {
+  if (handing_over_) workers_.each([](Worker& worker) { worker.end_handover(); });
+  handing_over_ = false;
+  duties_.accept_again();
+}
+
+handoff::Remaining WorkersDonor::remaining() {
+  handoff::Remaining total;
+  workers_.each([&](Worker& worker) {
+    const handoff::Remaining part = worker.remaining();
+    total.connections += part.connections;
+    total.descriptors += part.descriptors;
+  });
+  return total;
+}
+
+handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
+  if (!handing_over_) begin_handover();
+  // Whoever wakes us from here on has something that this call may not see.
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
+  handoff::Batch batch;
+  handoff::Room left = room;
+  for (std::size_t asked = 0; asked < workers_.size() && batch.parcels.empty(); ++asked) {
+    const std::size_t index = turn_++ % workers_.size();
+    Worker& worker = workers_.at(index);
+    bool more = false;
+    try {
+      worker.loop().call([&] { more = worker.freeze_next(left, batch); });
+      for (const auto& parcel : batch.parcels) worker_of_[parcel.id] = index;
+    } catch (...) {
+      // Nobody has heard of these yet.
+      handoff::insist([&] {
+        worker.loop().call([&] {
+          for (const auto& parcel : batch.parcels) worker.take_back(parcel.id);
+        });
+      });
+      throw;
+    }
+    empty_[index] = !more;
+  }
+  batch.finished = true;
+  for (const bool empty : empty_) batch.finished = batch.finished && empty;
+  return batch;
+}
+
+template <class Task>
+void WorkersDonor::in_their_workers(std::span<const handoff::ParcelId> ids, Task task) {
+  std::vector<std::vector<handoff::ParcelId>> by_worker(workers_.size());
+  for (const handoff::ParcelId id : ids) {
+    const auto found = worker_of_.find(id);
+    if (found != worker_of_.end()) by_worker[found->second].push_back(id);
+  }
+  for (std::size_t index = 0; index < by_worker.size(); ++index) {
+    if (by_worker[index].empty()) continue;
+    Worker& worker = workers_.at(index);
+    worker.loop().call([&] {
+      for (const handoff::ParcelId id : by_worker[index]) task(worker, id);
+    });
+  }
+  // Last, so that all of it can be begun again when memory is short.
+  for (const handoff::ParcelId id : ids) worker_of_.erase(id);
+}
+
+void WorkersDonor::adopted(std::span<const handoff::ParcelId> ids) {
+  in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.adopted(id); });
+}
+
+void WorkersDonor::refused(std::span<const handoff::ParcelId> ids) {
+  in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.refused(id); });
+}
+
+void WorkersDonor::take_back(std::span<const handoff::ParcelId> ids) {
+  in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.take_back(id); });
+}
+
+std::string WorkersDonor::resign() {
+  // Those that stay go on without a handover.
+  workers_.each([](Worker& worker) { worker.end_handover(); });
+  handing_over_ = false;
+  return duties_.resign();
+}
+
+}  // namespace baton::proxy

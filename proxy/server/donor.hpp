@@ -1,0 +1,67 @@
+// The predecessor's part in a handover, played by our workers.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <unordered_map>
+
+#include "handoff/parties.hpp"
+#include "handoff/unique_fd.hpp"
+#include "proxy/server/workers.hpp"
+
+namespace baton::proxy {
+
+// What only the server itself can do; each is called in the conversation's thread and returns when it is done.
+struct DonorDuties {
+  std::function<handoff::Estate()> estate;
+  std::function<void(const std::vector<std::string>& taken)> stop_accepting;
+  std::function<void(const handoff::Conduct&)> on_probation;
+  // Live connections begin to move.
+  std::function<void()> begin_moving;
+  std::function<void()> accept_again;
+  std::function<std::string()> resign;
+  std::function<bool()> reclaim;
+  std::function<handoff::LeftBehind()> left_behind;
+};
+
+class WorkersDonor final : public handoff::Donor {
+ public:
+  WorkersDonor(Workers& workers, std::chrono::milliseconds finish_timeout, DonorDuties duties);
+
+  // From any thread: why the upgrade shall not go on.
+  void call_off(const char* reason);
+
+  handoff::Estate estate() override { return duties_.estate(); }
+  void stop_accepting(const std::vector<std::string>& taken) override;
+  void accept_again() override;
+  handoff::Remaining remaining() override;
+  handoff::LeftBehind left_behind() override { return duties_.left_behind(); }
+  void on_probation(const handoff::Conduct& conduct) override { duties_.on_probation(conduct); }
+  handoff::Batch freeze_next(const handoff::Room& room) override;
+  int wake_descriptor() override { return wake_.get(); }
+  void adopted(std::span<const handoff::ParcelId> ids) override;
+  void refused(std::span<const handoff::ParcelId> ids) override;
+  void take_back(std::span<const handoff::ParcelId> ids) override;
+  std::string resign() override;
+  bool reclaim() override { return duties_.reclaim(); }
+  std::optional<std::string> called_off() override;
+
+ private:
+  void begin_handover();
+  void wake();
+  // Groups the ids by the worker they came from, and calls `task(worker, id)` for each in its thread.
+  template <class Task>
+  void in_their_workers(std::span<const handoff::ParcelId> ids, Task task);
+
+  Workers& workers_;                 // outlives the donor
+  const std::chrono::milliseconds finish_timeout_;
+  DonorDuties duties_;
+  handoff::UniqueFd wake_;           // eventfd
+  std::atomic<const char*> called_off_{nullptr};
+  std::size_t turn_ = 0;             // the worker to ask next
+  std::vector<bool> empty_;          // workers that have nothing movable left
+  std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;
+  bool handing_over_ = false;
+};
+
+}  // namespace baton::proxy

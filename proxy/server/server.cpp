@@ -1,0 +1,372 @@
+#include "proxy/server/server.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "handoff/executable.hpp"
+#include "handoff/temporary.hpp"
+#include "proxy/server/in_main.hpp"
+#include "proxy/process/signals.hpp"
+#include "proxy/runtime/log.hpp"
+
+namespace baton::proxy {
+
+namespace asio = boost::asio;
+namespace log = runtime::log;
+
+namespace {
+
+// Not for connections: epoll, logs, channels, admin, and as many listening sockets as most have.
+constexpr std::uint64_t descriptors_reserved = 256;
+constexpr std::uint64_t listening_sockets_reserved = 64;
+
+// `:port` is one for each family.
+std::uint64_t listening_sockets_of(const config::Config& config) {
+  std::uint64_t count = 0;
+  for (const config::Listener& listener : config.listeners) {
+    for (const config::Address& bind : listener.bind) count += bind.host.empty() && bind.unix_path.empty() ? 2 : 1;
+  }
+  return count;
+}
+
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+unsigned usable_cpus() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
+  return std::max(1u, static_cast<unsigned>(CPU_COUNT(&cpus)));
+}
+
+std::string holder_of(const std::optional<std::string>& pid_file) {
+  const auto pid = pid_file ? handoff::PidFile::named_in(*pid_file) : std::nullopt;
+  return pid ? ", PID " + std::to_string(*pid) : std::string();
+}
+
+}  // namespace
+
+Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
+    : settings_(std::move(settings)),
+      options_(std::move(options)),
+      paths_(process::resolve_paths(settings_->config)),
+      context_(1),
+      signals_(context_, process::signal_descriptor().release()),
+      supervisor_(context_),
+      drain_timer_(context_),
+      leftovers_timer_(context_),
+      certificates_timer_(context_),
+      manager_(context_, std::move(options_.notifier), options_.supervisor != nullptr),
+      progress_timer_(context_),
+      admin_(context_, [this] { return admin_source(); }),
+      takers_(context_, [this](Taker taker) { taken_over_by(std::move(taker)); }),
+      background_(context_) {
+  prepare_process();
+}
+
+Server::~Server() {
+  if (conversation_.joinable()) conversation_.join();
+}
+
+void Server::set_connection_limit() {
+  std::uint64_t descriptors = raise_descriptor_limit();
+  const std::uint64_t listening = listening_sockets_of(settings_->config);
+  // A reload has each of them twice for a moment.
+  const std::uint64_t beyond = listening - std::min(listening, listening_sockets_reserved);
+  descriptors -= std::min(descriptors, 2 * beyond);
+  // A connection needs two: the client's and the upstream's.
+  const std::uint64_t fitting =
+      descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : std::max<std::uint64_t>(descriptors / 4, 1);
+  shared_.sockets_max = 2 * fitting;
+  const std::uint64_t wanted = settings_->config.limits.connections.value_or(fitting);
+  shared_.connections_max = wanted;
+  if (wanted > fitting) {
+    log::warning("limits.connections is {}, but {} open files have room for {} connections that each have a server; raise "
+                 "the limit of open files (LimitNOFILE, ulimit -n)",
+                 wanted, raise_descriptor_limit(), fitting);
+  }
+}
+
+void Server::prepare_process() {
+  set_connection_limit();
+  executable_ = handoff::own_executable();
+  if (const auto& access = settings_->config.log.access) {
+    access_log_ = std::make_shared<runtime::AccessLog>(access->path);
+  }
+  if (!paths_.warning.empty()) log::warning("{}", paths_.warning);
+}
+
+void Server::become_first() {
+  auto lock = paths_.lock ? handoff::InstanceLock::on_file(*paths_.lock) : handoff::InstanceLock::on_memory();
+  if (!lock) throw std::runtime_error(lock.error().text + " (handoff.socket must be in a folder we can write)");
+  lock_ = std::move(*lock);
+  if (!lock_.try_take()) {
+    throw std::runtime_error("another instance runs already (it holds " + *paths_.lock +
+                             holder_of(paths_.pid_file) +
+                             "); to replace it, send it SIGUSR2; to run beside it, give handoff.socket, pid_file and "
+                             "admin.bind other paths");
+  }
+  std::vector<std::string> lent;
+  for (const auto& socket : options_.passed.sockets) lent.push_back(socket.address);
+  admin_.claim(options_.admin, options_.passed.sockets, lent);
+  sockets_ = bind_or_take(options_.listeners, std::move(options_.passed));
+  if (paths_.pid_file) {
+    auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
+    if (!file) throw std::runtime_error(file.error().text);
+    pid_file_ = std::move(*file);
+  }
+}
+
+void Server::start_workers(std::uint64_t generation) {
+  shared_.generation = generation;
+  workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(),
+                                       settings_->config.workers.value_or(usable_cpus()));
+  log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
+}
+
+int Server::run() {
+  become_first();
+  start_workers(1);
+  admin_known_as_ = admin_known_as(paths_.admin);
+  admin_.open(options_.admin);
+  if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
+  if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
+  instance_ = true;
+  accept();
+  log::info("{}", serving_status());
+  manager_.serving(*workers_, serving_status());
+  announce();
+  watch();
+  return loop();
+}
+
+std::string Server::serving_status() const {
+  return fmt::format("serving: baton {}, generation {}, PID {}, {} workers", options_.version, shared_.generation, ::getpid(),
+                     workers_->size());
+}
+
+void Server::watch() {
+  read_signals();
+  watch_supervisor();
+  watch_certificates();
+}
+
+// What a handler throws (no memory, no thread, no descriptor) ends what that handler was about. It must never end the
+// process and with it every connection.
+void Server::run_events() {
+  for (;;) {
+    try {
+      context_.run();
+      return;
+    } catch (const std::exception& error) {
+      log::error("{}; this process goes on", error.what());
+    }
+  }
+}
+
+int Server::loop() {
+  run_events();
+  if (instance_) {
+    pid_file_.withdraw();
+    admin_.unlink();
+    takers_.withdraw();
+    for (const BoundSocket& socket : sockets_) unlink_path(socket);
+    leave_supervisor();
+  }
+  if (options_.supervisor) options_.supervisor->end();
+  for (const Leftover& leftover : leftovers_) ::kill(leftover.pid, SIGKILL);
+  log::info("ended");
+  if (!conversation_over_) {
+    // Stopped in the middle of a handover: to end is what the other side is prepared for.
+    log::stop();
+    ::_exit(exit_code_);
+  }
+  if (conversation_.joinable()) conversation_.join();
+  admin_.close();
+  workers_.reset();
+  access_log_.reset();
+  if (background_.is_busy()) {
+    // A name that is still being looked up must not hold the end up; and what the end destroys, that thread may use.
+    log::stop();
+    ::_exit(exit_code_);
+  }
+  return exit_code_;
+}
+
+void Server::exit_with(int code) {
+  exit_code_ = code;
+  context_.stop();
+}
+
+// ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ListeningSocket Server::as_workers_see_it(const BoundSocket& socket) const {
+  ListeningSocket seen{.listener = socket.listener,
+                       .tunnel_to = {},
+                       .descriptor = socket.socket.get(),
+                       .unix_path = socket.address.family == state::Family::unix_path};
+  if (const config::Listener* listener = settings_->find_listener(socket.listener)) {
+    if (listener->protocol == config::Protocol::tcp) seen.tunnel_to = listener->upstream;
+    seen.tls = listener->tls.has_value();
+  }
+  return seen;
+}
+
+std::vector<ListeningSocket> Server::listening_sockets() const {
+  std::vector<ListeningSocket> listening;
+  for (const BoundSocket& socket : sockets_) listening.push_back(as_workers_see_it(socket));
+  return listening;
+}
+
+void Server::accept() {
+  const auto listening = listening_sockets();
+  workers_->each([&](Worker& worker) { worker.accept_on(listening); });
+  for (const BoundSocket& socket : sockets_) log::info("listening on {} ({})", socket.address.text(), socket.listener);
+}
+
+// ── Signals ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Server::read_signals() {
+  signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+    if (error) return;
+    read_signals();  // first: whatever these come to, the next ones are heard
+    hear_signals();
+  });
+}
+
+void Server::hear_signals() {
+  signalfd_siginfo info;
+  while (::read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const auto signal = static_cast<int>(info.ssi_signo);
+    // The supervisor took us for the instance when it sent that. A stop is for what still drains here, too.
+    const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+    const bool is_for_heir = heir_ != 0 && signal != SIGCHLD &&
+                             static_cast<pid_t>(info.ssi_pid) == options_.supervisor->supervisor();
+    // A whole process group may have been told to stop; what our predecessor was told then is no second time.
+    const bool is_known = told_to_stop_ && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
+    if (is_for_heir) process::pass_on(signal, heir_);
+    if (is_for_heir ? is_stop : !is_known) {
+      const auto obeyed =
+          handoff::as_result([&]() -> handoff::Result<void> { return on_signal(signal), handoff::Result<void>(); });
+      if (!obeyed) log::error("signal {}: {}", signal, obeyed.error().text);
+    }
+  }
+}
+
+// What came while a conversation kept us busy: each kind is obeyed once, a stop last.
+void Server::obey_remembered_signals() {
+  const std::vector<int> signals = std::exchange(remembered_signals_, {});
+  const auto came = [&](int signal) { return std::find(signals.begin(), signals.end(), signal) != signals.end(); };
+  for (const int signal : {SIGUSR1, SIGHUP}) {
+    if (came(signal)) on_signal(signal);
+  }
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGUSR2}) {
+    if (came(signal)) return on_signal(signal);
+  }
+}
+
+void Server::on_signal(int signal) {
+  if (succeeding_ && signal != SIGCHLD) {
+    // Until it is settled who serves, a successor obeys nobody; a whole process group may have been told to stop, and
+    // the predecessor tells us too. One that has nothing yet simply ends.
+    const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+    if (is_stop && !workers_) return exit_with(1);
+    if (is_stop && is_taker_) call_off_succession("a signal to stop came");
+    remembered_signals_.push_back(signal);
+    return;
+  }
+  switch (signal) {
+    case SIGUSR2:
+      if (const auto why_not = begin_upgrade()) log::warning("upgrade: SIGUSR2 refused: {}", *why_not);
+      return;
+    case SIGUSR1:
+      reopen_logs();
+      if (upgrading_) remembered_signals_.push_back(signal);
+      return;
+    case SIGHUP:
+      if (upgrading_) {
+        remembered_signals_.push_back(signal);
+        return;
+      }
+      reload();  // the log says what comes of it
+      return;
+    case SIGTERM:
+    case SIGINT:
+      if (!std::exchange(told_to_stop_, true)) {
+        if (!upgrading_) return stop_within_limit(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+        // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
+        remembered_signals_.push_back(signal);
+        donor_->call_off("a signal to stop came");
+        stopping_ = true;
+        return;
+      }
+      log::info("second signal: stopping at once");
+      if (upgrading_ && !taker_.empty()) {
+        instance_ = false;      // a taker lives on, and may need the paths of the instance
+        return exit_with(0);
+      }
+      if (upgrading_ && successor_pid_ != 0) {
+        ::kill(successor_pid_, SIGKILL);
+        if (paths_.pid_file) handoff::discard_temporaries_beside(*paths_.pid_file, successor_pid_);
+      }
+      // Nobody else is left to remove the paths of the instance.
+      if (upgrading_ && resigned_ && lock_.take_within(settings_->config.handoff.step_timeout)) reclaim();
+      return exit_with(0);
+    case SIGQUIT:
+      if (upgrading_) {
+        remembered_signals_.push_back(signal);
+        return;
+      }
+      if (!stopping_) begin_stop("SIGQUIT", std::nullopt);
+      return;
+    case SIGCHLD:
+      reap();
+      return;
+    default:
+      return;
+  }
+}
+
+void Server::reap() {
+  int status = 0;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    std::erase_if(leftovers_, [pid](const Leftover& leftover) { return leftover.pid == pid; });
+    if (pid != successor_pid_) continue;
+    successor_status_ = status;
+    successor_pid_ = 0;
+  }
+}
+
+// `then` comes when they are. A disk may take long to open a file.
+void Server::reopen_logs(std::function<void()> then) {
+  const auto reopened = [then = std::move(then)] {
+    log::info("log files reopened");
+    if (then) then();
+  };
+  if (!access_log_) return reopened();
+  try {
+    background_.run([access_log = access_log_, reopened]() -> Background::Rest {
+      access_log->reopen();
+      return reopened;
+    });
+  } catch (const std::exception&) {
+    access_log_->reopen();  // no thread is free: then here, however long it takes
+    reopened();
+  }
+}
+
+}  // namespace baton::proxy

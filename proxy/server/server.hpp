@@ -1,0 +1,292 @@
+// One process that serves: listening sockets, workers, admin, signals, and its part in upgrades. Everything here
+// happens in the main thread; a conversation has a thread of its own and comes here for what only the server can do.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "handoff/instance.hpp"
+#include "handoff/predecessor.hpp"
+#include "handoff/start.hpp"
+#include "handoff/successor.hpp"
+#include "proxy/admin/admin.hpp"
+#include "proxy/server/admin_sockets.hpp"
+#include "proxy/server/adopter.hpp"
+#include "proxy/server/background.hpp"
+#include "proxy/server/donor.hpp"
+#include "proxy/server/listener.hpp"
+#include "proxy/process/file_stamps.hpp"
+#include "proxy/process/paths.hpp"
+#include "proxy/server/service_manager.hpp"
+#include "proxy/worker/settings.hpp"
+#include "proxy/state/instance_record.hpp"
+#include "proxy/supervisor/worker_line.hpp"
+#include "proxy/server/takers.hpp"
+#include "proxy/server/workers.hpp"
+
+namespace baton::proxy {
+
+// A configuration as it was read: checked, and as one text that says all of it.
+struct LoadedConfiguration {
+  config::Config config;
+  std::string text;
+};
+
+// What ran before this process, for a rollback.
+struct Previous {
+  state::Program program;
+  handoff::UniqueFd executable;
+};
+
+struct LaunchOptions {
+  std::vector<std::string> arguments;        // our own, whole: a successor is started with the same
+  std::string configuration_text;
+  std::string version;
+  // Reads it anew; an error is a text for people, one line for each problem.
+  std::function<std::expected<LoadedConfiguration, std::string>()> load;
+  process::Notifier notifier;                // of the service manager
+  process::PassedSockets passed;
+  std::vector<WantedSocket> listeners;                  // of the settings, their names looked up
+  std::vector<WantedSocket> admin;                      // the same of admin.bind
+  std::unique_ptr<supervisor::WorkerLine> supervisor;   // empty: this process is nobody's worker
+};
+
+class Server {
+ public:
+  // Throws std::runtime_error for what the operator must mend.
+  Server(std::shared_ptr<const Settings> settings, LaunchOptions options);
+  ~Server();
+
+  // Serves as the first of its line, until a signal ends it. Returns the exit code.
+  int run();
+  // The same as the successor at the other end of `channel`. `speaks_first`: we came there by ourselves, as a taker.
+  // What it throws it throws before it has taken the channel.
+  int run_as_successor(handoff::UniqueFd& channel, bool speaks_first = false);
+
+ private:
+  // ── Start and end (server.cpp) ────────────────────────────────────────────────────────────────────────────────
+  void prepare_process();
+  void set_connection_limit();
+  void become_first();
+  void start_workers(std::uint64_t generation);
+  ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
+  std::vector<ListeningSocket> listening_sockets() const;
+  void accept();
+  void watch();
+  int loop();
+  void run_events();
+  void read_signals();
+  void hear_signals();
+  void on_signal(int signal);
+  void obey_remembered_signals();
+  void reap();
+  void reopen_logs(std::function<void()> then = {});
+  void exit_with(int code);
+  std::string serving_status() const;
+  template <class Task>
+  auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
+
+  // ── Stopping (server_stop.cpp) ────────────────────────────────────────────────────────────────────────────────
+  void begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit);
+  // Told to by a signal or a command; also when it ends already, but has more time for that.
+  void stop_within_limit(const char* why);
+  // Nothing is accepted any more: serves what is here, and could not move, to its end, at most for drain_timeout.
+  void drain_what_stays();
+  // Ends the process once no connection is left, or at the deadline.
+  void watch_drain();
+  void exit_when_answered(std::chrono::steady_clock::time_point deadline);
+
+  // ── Paths (server_paths.cpp) ──────────────────────────────────────────────────────────────────────────────────
+  handoff::Result<void> open_meeting_point();
+  // Admin socket and handoff socket, if somebody has removed them.
+  void put_sockets_back();
+  handoff::Result<void> check_lock_path();
+
+  // ── Being somebody's worker (server_supervision.cpp) ──────────────────────────────────────────────────────────
+  pid_t lasting_pid() const;                 // whom the PID file names
+  void watch_supervisor();
+  void supervisor_gone();
+  void heir_is_known();
+  // What a replacement would need, whenever it has changed; nothing where nobody listens.
+  void announce();
+  void leave_supervisor();
+
+  // ── Status (server_status.cpp) ────────────────────────────────────────────────────────────────────────────────
+  void answer_status(std::function<void(const admin::Status&)> answer);
+
+  // ── Commands of the admin interface (server_commands.cpp) ─────────────────────────────────────────────────────
+  bool is_ready() const;
+  admin::Source admin_source();
+  void obey(admin::Command command, admin::ReplySink answer);
+  admin::Reply drain(bool on);
+  std::optional<admin::Reply> call_off_on_command(admin::LineSink lines);
+  std::optional<admin::Reply> upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines);
+  // To those who commanded the upgrade that is going on, or its end; nobody may have.
+  void tell(const std::string& line);
+  void tell_progress();                      // now, and again and again
+  void tell_result(const admin::LastUpgrade& result);
+
+  // ── Reloading (server_reload.cpp) ─────────────────────────────────────────────────────────────────────────────
+  // What was done, or why nothing was: a text for people, which is in the log as well.
+  using ReloadOutcome = std::expected<std::string, std::string>;
+  using ReloadAnswer = std::function<void(const ReloadOutcome&)>;
+  // While one goes on: who has asked for it, and who has asked since, when the file may have been read already.
+  struct Reload {
+    std::vector<ReloadAnswer> asked;
+    std::vector<ReloadAnswer> asked_since;
+  };
+  // Everything a reload needs that may take long.
+  struct Prepared {
+    std::shared_ptr<const Settings> settings;
+    std::vector<WantedSocket> listeners;
+    std::shared_ptr<runtime::AccessLog> access_log;
+    std::string text;
+  };
+  static std::expected<Prepared, std::string> prepare(const decltype(LaunchOptions::load)& load, const Settings& now);
+  void reload(ReloadAnswer answer = [](const ReloadOutcome&) {});
+  void begin_reload(std::vector<ReloadAnswer> asked);
+  void end_reload(const std::expected<Prepared, std::string>& prepared);
+  ReloadOutcome take(const Prepared& prepared);
+  void retire(std::shared_ptr<runtime::AccessLog> access_log);
+  // Something goes on that settles what is served, and by whom. True: one was under way.
+  bool drop_reload(const std::string& why);
+  void apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets);
+
+  // ── Watching certificates (server_certificates.cpp) ───────────────────────────────────────────────────────────
+  void watch_certificates();                 // those of the settings of now
+  void look_at_certificates_later();
+  void look_at_certificates();
+  void certificates_seen(std::vector<process::FileStamp> stamps);
+  void certificates_loaded(const std::expected<std::shared_ptr<const Settings>, std::string>& renewed);
+
+  // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
+  // Starts what is on disk: `binary`; if that is empty, what this process was started from. A text says why there is no
+  // upgrade now; without one it has begun, or has failed already.
+  std::optional<std::string> begin_upgrade(const std::string& binary = {});
+  // The same with what ran before, as it was.
+  std::optional<std::string> begin_rollback();
+  std::optional<std::string> hand_over_to(handoff::Program program);
+  handoff::Result<void> start_handover(handoff::Program program);
+  std::optional<std::string> why_no_handover() const;
+  // With a successor that is our child, or with one that is not: then `child` is 0, and nobody signals or awaits it.
+  // After an error nothing of the attempt is left, and the channel is the caller's as before.
+  handoff::Result<void> converse(handoff::Channel& channel, pid_t child);
+  void make_conversation(const std::shared_ptr<handoff::Channel>& channel, pid_t child);
+  // Connections that what ran before could not serve: they would stay here to their end.
+  std::uint64_t unknown_to_previous();
+  void upgrade_failed_to_start(const std::string& why);
+  state::InstanceRecord record() const;
+  handoff::Estate estate();
+  void stop_accepting(const std::vector<std::string>& taken);
+  void note_conduct(const handoff::Conduct& conduct);
+  void begin_moving();
+  std::string resign();
+  bool reclaim();
+  handoff::LeftBehind left_behind() const;
+  void watch_leftovers();
+  void upgrade_ended(handoff::HandoverOutcome outcome, pid_t child);
+  void retire(const handoff::Report& report, pid_t child);
+  std::string explain_failure(const handoff::HandoverOutcome& outcome);
+
+  // ── Takers (server_takeover.cpp) ──────────────────────────────────────────────────────────────────────────────
+  void taken_over_by(Taker taker);
+
+  // ── Being the successor (server_succession.cpp) ───────────────────────────────────────────────────────────────
+  handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
+  handoff::Result<void> take_over(const std::string& application, const handoff::Report& report);
+  void succession_ended(handoff::SuccessionOutcome outcome);
+  // A taker that is told to stop before the service is its own: it goes back.
+  void call_off_succession(const char* why);
+  void become_instance();
+  void accept_no_more();
+  // On probation: how we have served, and giving everything back.
+  handoff::Conduct conduct(bool at_end);
+  handoff::Donor& returning_donor();
+  void stop_accepting_for_return(const std::vector<std::string>& shared);
+
+  std::shared_ptr<const Settings> settings_;
+  LaunchOptions options_;
+  process::Paths paths_;
+  boost::asio::io_context context_;
+  boost::asio::posix::stream_descriptor signals_;
+  boost::asio::posix::stream_descriptor supervisor_;   // readable when it is gone
+  boost::asio::steady_timer drain_timer_;
+  boost::asio::steady_timer leftovers_timer_;
+  boost::asio::steady_timer certificates_timer_;
+  ServiceManager manager_;
+  boost::asio::steady_timer progress_timer_;
+  std::vector<std::string> watched_files_;
+  std::shared_ptr<Reload> reload_;   // nothing: none goes on
+  bool reload_was_dropped_ = false;  // by the upgrade that goes on
+  std::vector<process::FileStamp> loaded_stamps_;
+  std::vector<process::FileStamp> seen_stamps_;   // a moment ago
+  bool looking_at_certificates_ = false;          // in the background
+  handoff::UniqueFd executable_;             // of this process
+  std::optional<Previous> previous_;
+  std::shared_ptr<runtime::AccessLog> access_log_;
+  handoff::InstanceLock lock_;
+  handoff::PidFile pid_file_;
+  std::vector<BoundSocket> sockets_;
+  AdminSockets admin_;
+  std::string admin_known_as_;               // of its addresses the one by which a successor knows this instance
+  Takers takers_;
+  Shared shared_;
+  std::unique_ptr<Workers> workers_;
+
+  std::uint64_t inherited_accepted_ = 0;     // of the generations before us
+  std::uint64_t inherited_requests_ = 0;
+  std::optional<admin::LastUpgrade> last_upgrade_;
+  std::int64_t started_at_us_ = runtime::unix_us();
+  bool after_crash_ = false;                 // we replace a process that crashed
+  bool supervisor_gone_ = false;
+  pid_t heir_ = 0;                           // the instance, while our supervisor may take us for it
+  bool draining_ = false;                    // by command: served on, but not ready
+  bool last_reload_ok_ = true;
+  std::vector<admin::LineSink> upgrade_lines_;   // of those who commanded the upgrade that is going on, or its end
+  std::optional<std::uint64_t> connections_to_move_;   // how many there were when they began to
+  std::optional<std::chrono::steady_clock::time_point> probation_ends_;   // the successor is on probation
+
+  std::unique_ptr<WorkersDonor> donor_;      // during an upgrade; of a successor: when it gives back
+  std::unique_ptr<WorkersAdopter> returns_;  // during an upgrade: takes what the successor gives back
+  std::thread conversation_;
+  std::string taker_;                        // the successor, if it is not our child
+  bool upgrading_ = false;
+  std::vector<const BoundSocket*> not_taken_;   // of sockets_: the successor has no such address
+  bool conversation_over_ = true;
+  std::vector<int> remembered_signals_;      // that came during it
+  std::size_t signals_passed_on_ = 0;        // of those: they went with Done
+  // A successor that failed after it had adopted connections serves them to their end; if it hangs it is killed.
+  struct Leftover {
+    pid_t pid = 0;
+    std::chrono::steady_clock::time_point deadline;
+  };
+  std::vector<Leftover> leftovers_;
+  bool predecessor_is_trusted_ = false;
+  bool succeeding_ = false;                  // we are a successor, and the conversation is not over
+  bool is_taker_ = false;                    // and nobody's child: a stop is meant for us alone
+  std::atomic<const char*> call_off_succession_{nullptr};
+  handoff::UniqueFd call_off_wake_;          // eventfd
+  pid_t successor_pid_ = 0;                  // our child, while it has not been reaped
+  std::optional<int> successor_status_;
+
+  bool instance_ = false;
+  bool resigned_ = false;                    // the successor is, or is about to be: the service is ready all the time
+  bool stopping_ = false;                    // it ends, or will if the upgrade under way does not come to nothing
+  bool drains_leftovers_ = false;            // of an upgrade: connections that could not move
+  bool told_to_stop_ = false;                // within timeouts.shutdown; told again, at once
+  std::optional<std::chrono::steady_clock::time_point> drain_deadline_;
+  int exit_code_ = 0;
+  Background background_;  // the last: what it does ends first
+};
+
+}  // namespace baton::proxy

@@ -1,0 +1,150 @@
+#include "proxy/server/takers.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "proxy/runtime/log.hpp"
+
+namespace baton::proxy {
+
+namespace asio = boost::asio;
+namespace log = runtime::log;
+using boost::system::error_code;
+
+namespace {
+
+// More are not let in: the one that has been silent longest makes room.
+constexpr std::size_t callers_max = 16;
+// A taker says Hello at once.
+constexpr std::chrono::seconds silence_max{10};
+constexpr std::chrono::milliseconds retry_interval{100};
+
+}  // namespace
+
+// Connected, and has not said Hello.
+struct Takers::Caller {
+  Caller(asio::io_context& context, handoff::UniqueFd socket, const handoff::Peer& peer)
+      : channel(std::move(socket)), who(peer), watched(context, channel.descriptor()), patience(context) {}
+  ~Caller() {
+    if (watched.is_open()) watched.release();
+  }
+
+  handoff::Channel channel;
+  handoff::Peer who;
+  asio::posix::stream_descriptor watched;   // its descriptor is the channel's
+  asio::steady_timer patience;
+};
+
+Takers::Takers(asio::io_context& context, std::function<void(Taker)> begin)
+    : context_(context), begin_(std::move(begin)), watched_(context), retry_(context) {}
+
+void Takers::meet_at(handoff::MeetingPoint point) { point_ = std::move(point); }
+
+void Takers::resume() {
+  if (!has_meeting_point() || watched_.is_open()) return;
+  error_code error;
+  watched_.assign(point_.descriptor(), error);
+  if (error) return log::error("takeover: nobody can take over: {}", error.message());
+  await_caller();
+}
+
+void Takers::pause() {
+  ++turn_;
+  retry_.cancel();
+  if (watched_.is_open()) watched_.release();
+  for (const auto& caller : std::exchange(callers_, {})) {
+    caller->watched.release();
+    refuse({std::move(caller->channel), caller->who}, "another process is about to be the instance; try again");
+  }
+}
+
+void Takers::close() {
+  pause();
+  point_ = {};
+}
+
+void Takers::refuse(Taker taker, const std::string& why) {
+  handoff::send_abort(taker.channel, {handoff::Fault::refused, why}, handoff::Clock::now());
+}
+
+void Takers::await_caller() {
+  watched_.async_wait(asio::posix::stream_descriptor::wait_read, [this, turn = turn_](const error_code& error) {
+    if (error || turn != turn_) return;
+    try {
+      accept_caller();
+    } catch (const std::exception& failure) {
+      log::error("takeover: {}", failure.what());
+      accept_later();
+    }
+  });
+}
+
+void Takers::accept_caller() {
+  handoff::UniqueFd socket(::accept4(point_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (socket) {
+    let_in(std::move(socket));
+  } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+    return accept_later();
+  }
+  await_caller();
+}
+
+// Without descriptors, waiting for readiness would return at once, again and again.
+void Takers::accept_later() {
+  retry_.expires_after(retry_interval);
+  retry_.async_wait([this, turn = turn_](const error_code& error) {
+    if (!error && turn == turn_) await_caller();
+  });
+}
+
+void Takers::let_in(handoff::UniqueFd socket) {
+  const auto peer = handoff::peer_of(socket.get());
+  if (!peer) return;
+  if (!handoff::is_trusted(*peer)) {
+    log::warning("takeover: {} is refused: only our own user and root may take over", peer->text());
+    return refuse({handoff::Channel(std::move(socket)), *peer}, "only the running instance's user and root may take over");
+  }
+  if (callers_.size() == callers_max) end(callers_.front());
+  const auto caller = std::make_shared<Caller>(context_, std::move(socket), *peer);
+  callers_.push_back(caller);
+  caller->patience.expires_after(silence_max);
+  caller->patience.async_wait([this, weak = std::weak_ptr(caller)](const error_code& error) {
+    const auto late = weak.lock();
+    if (!error && late) end(late);
+  });
+  listen_to(caller);
+}
+
+void Takers::listen_to(const std::shared_ptr<Caller>& caller) {
+  caller->watched.async_wait(asio::posix::stream_descriptor::wait_read,
+                             [this, weak = std::weak_ptr(caller)](const error_code& error) {
+                               const auto speaking = weak.lock();
+                               if (!error && speaking) hear(speaking);
+                             });
+}
+
+void Takers::hear(const std::shared_ptr<Caller>& caller) {
+  const auto frame = caller->channel.look();
+  if (frame && *frame == nullptr) return listen_to(caller);
+  const bool is_hello = frame && (*frame)->kind == handoff::Kind::hello;
+  if (is_hello) {
+    caller->watched.release();
+    Taker taker{std::move(caller->channel), caller->who};
+    callers_.remove(caller);
+    return begin_(std::move(taker));
+  }
+  if (frame || frame.error().fault != handoff::Fault::closed) {
+    log::warning("takeover: {} is no taker: it did not say Hello", caller->who.text());
+  }
+  end(caller);
+}
+
+void Takers::end(const std::shared_ptr<Caller>& caller) {
+  const auto kept = caller;        // `caller` may be the list's own
+  callers_.remove(kept);
+}
+
+}  // namespace baton::proxy

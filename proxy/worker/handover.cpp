@@ -1,0 +1,267 @@
+// What a worker does in a handover: as the predecessor's it freezes and takes back, as the successor's it prepares
+// and starts.
+//
+// A connection that is served is in the worker's list. A frozen one is in exactly one other place: `at_boundary_`
+// (not offered yet), `offered_`, or `prepared_` (the successor's, until its Adopted is in the channel).
+#include <algorithm>
+#include <new>
+
+#include "handoff/limits.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/state/codec.hpp"
+#include "proxy/worker/worker.hpp"
+
+namespace baton::proxy {
+
+namespace {
+
+constexpr std::size_t descriptors_of_one = 2;
+
+bool has_room(const handoff::Room& room) {
+  return room.connections != 0 && room.descriptors >= descriptors_of_one && room.bytes != 0;
+}
+
+void take_room(handoff::Room& room, const handoff::Parcel& parcel) {
+  --room.connections;
+  room.descriptors -= parcel.descriptors.size();
+  room.bytes -= std::min(room.bytes, parcel.payload.size());
+}
+
+}  // namespace
+
+// ── The predecessor's side ────────────────────────────────────────────────────────────────────────────────────────
+
+void Worker::begin_handover(std::int64_t finish_at_ms, std::function<void()> wake) {
+  wake_ = std::move(wake);
+  finish_at_ms_ = finish_at_ms;
+  finish_announced_ = false;
+  final_sweep_ = false;
+  sweep_ = first_;
+}
+
+bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
+  // What is frozen must find its place in the batch.
+  batch.parcels.reserve(batch.parcels.size() + room.connections);
+  // No exchange begins here any more, so the idle upstream connections go ahead, also that of an exchange that has just
+  // ended: the clients find them there.
+  while (pool_.idle() != 0) {
+    if (!has_room(room)) return true;
+    give_idle_upstream(room, batch);
+  }
+  while (!at_boundary_.empty()) {
+    if (!has_room(room)) return true;
+    Connection& connection = *at_boundary_.front();
+    at_boundary_.pop_front();
+    give(connection, room, batch);
+  }
+  // Two sweeps over the list: first those that can move now, and once the time is over all others, wherever they are.
+  // In between connections come by themselves, at their boundaries.
+  if (!final_sweep_ && runtime::monotonic_ms() >= finish_at_ms_) {
+    final_sweep_ = true;
+    sweep_ = first_;
+  }
+  while (sweep_ != nullptr) {
+    if (!has_room(room)) return true;
+    Connection& connection = *sweep_;
+    sweep_ = connection.next_;
+    if (connection.is_kept()) stay_where_it_is(connection);
+    // One in its handshake comes by itself when that is over.
+    if (connection.stays || !connection.is_movable() || !(final_sweep_ || connection.at_boundary())) continue;
+    connection.freeze();
+    unlist(connection);
+    give(connection, room, batch);
+  }
+  return listed_ > staying_;
+}
+
+handoff::Remaining Worker::remaining() const {
+  handoff::Remaining remaining{.connections = 0, .descriptors = pool_.idle()};
+  const auto add = [&](const Connection& connection) {
+    if (connection.stays || connection.is_kept()) return;
+    ++remaining.connections;
+    remaining.descriptors += connection.upstream_descriptor() >= 0 ? 2 : 1;
+  };
+  for (const Connection* one = first_; one != nullptr; one = one->next_) add(*one);
+  for (const Connection* one : at_boundary_) add(*one);
+  return remaining;
+}
+
+void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& batch) {
+  handoff::Parcel parcel;
+  try {
+    parcel.id = connection.state().id;
+    parcel.label = state::phase_name(connection.state());
+    parcel.frozen_at_us = connection.frozen_at_us();
+    parcel.payload = state::encode(connection.state());
+    parcel.secrets = state::encode_secrets(connection.state());
+    parcel.required_features = state::required_features(connection.state());
+    parcel.descriptors.push_back(connection.client_descriptor());
+    if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
+    // More may be buffered than any successor must take: then it is served here to its end.
+    if (parcel.payload.size() > handoff::limits::parcel_bytes_max) return stay(connection);
+    offered_.emplace(parcel.id, &connection);
+  } catch (const std::bad_alloc&) {
+    return stay(connection);
+  }
+  take_room(room, parcel);
+  batch.parcels.push_back(std::move(parcel));
+}
+
+void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
+  upstream::Pool::Leaving leaving;
+  if (!pool_.leave_one(leaving)) return;
+  upstream::IdleConnection& connection = leaving.connection;
+  if (connection.leg.tls && connection.leg.tls->stage == state::TlsStage::kept) {
+    connection.stream->socket().close();
+    loop_.dispose(std::move(connection.stream));
+    return;
+  }
+  handoff::Parcel parcel;
+  parcel.id = next_id();
+  parcel.frozen_at_us = runtime::monotonic_us();
+  connection.stream->freeze();
+  FrozenUpstream frozen{
+      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, std::move(connection.leg)},
+      std::move(connection.stream)};
+  try {
+    parcel.label = admin::upstream_idle_label;
+    parcel.descriptors.push_back(frozen.stream->socket().descriptor());
+    parcel.payload = state::encode(frozen.idle);
+    parcel.secrets = state::encode_secrets(frozen.idle);
+    parcel.required_features = state::required_features(frozen.idle);
+    offered_upstreams_.try_emplace(parcel.id).first->second = std::move(frozen);
+  } catch (const std::bad_alloc&) {
+    // An idle one is worth no more than its memory.
+    frozen.stream->socket().close();
+    loop_.dispose(std::move(frozen.stream));
+    return;
+  }
+  take_room(room, parcel);
+  batch.parcels.push_back(std::move(parcel));
+}
+
+void Worker::adopted(handoff::ParcelId id) {
+  if (const auto found = offered_.find(id); found != offered_.end()) {
+    Connection& connection = *found->second;
+    offered_.erase(found);
+    connection.let_go();
+  } else if (const auto upstream = offered_upstreams_.find(id); upstream != offered_upstreams_.end()) {
+    upstream->second.stream->socket().release();
+    loop_.dispose(std::move(upstream->second.stream));
+    offered_upstreams_.erase(upstream);
+  }
+}
+
+void Worker::refused(handoff::ParcelId id) {
+  if (const auto found = offered_.find(id); found != offered_.end()) {
+    Connection& connection = *found->second;
+    offered_.erase(found);
+    connection.note_shared();
+    stay(connection);
+  } else {
+    adopted(id);      // nobody will need it here any more
+  }
+}
+
+void Worker::take_back(handoff::ParcelId id) {
+  if (const auto found = offered_.find(id); found != offered_.end()) {
+    Connection& connection = *found->second;
+    offered_.erase(found);
+    connection.note_shared();
+    list(connection);
+    connection.resume();
+  } else if (const auto upstream = offered_upstreams_.find(id); upstream != offered_upstreams_.end()) {
+    FrozenUpstream frozen = std::move(upstream->second);
+    offered_upstreams_.erase(upstream);
+    frozen.stream->socket().note_shared();
+    pool_idle_upstream(std::move(frozen));
+  }
+}
+
+void Worker::end_handover() {
+  wake_ = nullptr;
+  sweep_ = nullptr;
+  while (!at_boundary_.empty()) {
+    Connection& connection = *at_boundary_.front();
+    at_boundary_.pop_front();
+    list(connection);
+    connection.resume();
+  }
+}
+
+void Worker::stay(Connection& connection) {
+  connection.stays = true;
+  list(connection);
+  connection.resume();
+}
+
+void Worker::stay_where_it_is(Connection& connection) {
+  if (connection.stays) return;
+  connection.stays = true;
+  if (connection.listed_) ++staying_;
+  if (wake_ && listed_ == staying_) wake_();
+}
+
+void Worker::pool_idle_upstream(FrozenUpstream frozen) {
+  upstream::Upstream* upstream = pool_.find(frozen.idle.upstream);
+  upstream::Server* server =
+      upstream != nullptr ? upstream->find(frozen.idle.server, state::terms_of(frozen.idle.leg)) : nullptr;
+  const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for(0);
+  if (!is_wanted || !frozen.stream->watch()) {
+    frozen.stream->socket().close();
+    loop_.dispose(std::move(frozen.stream));
+    return;
+  }
+  pool_.adopt(*server, {std::move(frozen.stream), std::move(frozen.idle.leg), frozen.idle.idle_since_ms});
+}
+
+// ── The successor's side ──────────────────────────────────────────────────────────────────────────────────────────
+
+bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<handoff::UniqueFd> descriptors) {
+  if (auto* idle = std::get_if<state::IdleUpstream>(&moved)) {
+    if (descriptors.size() != 1) return false;
+    auto stream = std::make_unique<tls::Stream>(loop_, std::move(descriptors[0]), pool_);
+    return prepared_upstreams_.emplace(id, FrozenUpstream{std::move(*idle), std::move(stream)}).second;
+  }
+  auto& state = std::get<state::ConnectionState>(moved);
+  if (is_from_successor(state.id)) state.id = next_id();
+  if (descriptors.size() != (state.upstream ? 2u : 1u)) return false;
+  handoff::UniqueFd upstream = state.upstream ? std::move(descriptors[1]) : handoff::UniqueFd{};
+  auto connection =
+      std::make_unique<Connection>(*this, std::move(state), std::move(descriptors[0]), std::move(upstream));
+  if (!connection->watch()) return false;
+  return prepared_.emplace(id, std::move(connection)).second;
+}
+
+// What a successor gives back that fails. The next one will be of the same generation, and give the same numbers.
+bool Worker::is_from_successor(std::uint64_t id) const { return id >> 48 == ((shared_.generation + 1) & 0xffff); }
+
+void Worker::start(handoff::ParcelId id) {
+  if (const auto found = prepared_.find(id); found != prepared_.end()) {
+    std::unique_ptr<Connection> owned = std::move(found->second);
+    prepared_.erase(found);
+    Connection& connection = *owned;
+    shared_.connections.fetch_add(1, std::memory_order_relaxed);
+    shared_.adopted.fetch_add(1, std::memory_order_relaxed);
+    ++count_;
+    list(*owned.release());
+    connection.note_shared();       // until the predecessor has read Adopted and closed its copies
+    connection.run();
+  } else if (const auto upstream = prepared_upstreams_.find(id); upstream != prepared_upstreams_.end()) {
+    FrozenUpstream frozen = std::move(upstream->second);
+    prepared_upstreams_.erase(upstream);
+    frozen.stream->socket().note_shared();
+    pool_idle_upstream(std::move(frozen));
+  }
+}
+
+void Worker::drop(handoff::ParcelId id) {
+  // Destroying them deregisters and closes, and ends nothing: the predecessor goes on with these sockets.
+  if (const auto found = prepared_.find(id); found != prepared_.end()) {
+    loop_.dispose(std::move(found->second));
+    prepared_.erase(found);
+  }
+  prepared_upstreams_.erase(id);
+}
+
+}  // namespace baton::proxy

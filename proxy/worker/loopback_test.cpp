@@ -1,0 +1,80 @@
+// Conversations through a real worker, moved to another one after any event: each side must see the same bytes.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "proxy/worker/testing/loopback_plays.hpp"
+
+namespace baton::proxy {
+namespace {
+
+constexpr std::size_t body_bytes = 150'000;
+
+// Runs every play once undisturbed, and then again for every event after which something can be done.
+void at_every_event(const std::function<void(Stage&, std::size_t since)>& act) {
+  const Scene scene;
+  for (const Play& play : plays(body_bytes)) {
+    std::size_t events = 0;
+    const Witnessed expected = Stage(play, scene).run([&](std::size_t count, Stage&) { events = count; });
+    ASSERT_TRUE(expected.finished) << play.name << " has stopped\nclient: " << expected.client.substr(0, 300)
+                                   << "\norigin: " << expected.origin.substr(0, 300);
+    ASSERT_TRUE(expected.client_saw_end) << play.name;
+    for (std::size_t at = 1; at <= events; ++at) {
+      const Witnessed seen = Stage(play, scene).run([&](std::size_t count, Stage& stage) {
+        if (count >= at) act(stage, count - at);
+      });
+      ASSERT_TRUE(seen.finished) << play.name << ", stopped after event " << at << " of " << events;
+      ASSERT_TRUE(seen == expected) << play.name << ", event " << at << " of " << events << "\nclient "
+                                    << seen.client.size() << " of " << expected.client.size() << " bytes, origin "
+                                    << seen.origin.size() << " of " << expected.origin.size();
+    }
+  }
+}
+
+TEST(Loopback, MovedAfterAnyEventNothingIsLost) {
+  at_every_event([](Stage& stage, std::size_t since) {
+    if (since == 0) stage.move(Outcome::adopted);
+  });
+}
+
+TEST(Loopback, TakenBackAfterAnyEventNothingIsLost) {
+  at_every_event([](Stage& stage, std::size_t since) {
+    if (since == 0) stage.move(Outcome::taken_back);
+  });
+}
+
+TEST(Loopback, MovedThereAndBackNothingIsLost) {
+  at_every_event([](Stage& stage, std::size_t since) {
+    if (since == 0 || since == 2) stage.move(Outcome::adopted);
+  });
+}
+
+TEST(Loopback, CopiesThatTheOldWorkerNeverClosesHoldUpNothing) {
+  at_every_event([](Stage& stage, std::size_t since) {
+    if (since == 0) stage.move(Outcome::adopted_and_copies_kept);
+  });
+}
+
+TEST(Loopback, CopiesThatAHungNewWorkerNeverClosesHoldUpNothing) {
+  at_every_event([](Stage& stage, std::size_t since) {
+    if (since == 0) stage.move(Outcome::taken_back_and_copies_kept);
+  });
+}
+
+// A move makes an event for each socket, so after every third there is progress between the moves.
+TEST(Loopback, MovedAgainAndAgainNothingIsLost) {
+  const Scene scene;
+  for (const Play& play : plays(body_bytes)) {
+    const Witnessed expected = Stage(play, scene).run([](std::size_t, Stage&) {});
+    const Witnessed seen = Stage(play, scene).run([](std::size_t events, Stage& stage) {
+      if (events % 3 == 0) stage.move(events % 2 == 0 ? Outcome::adopted : Outcome::taken_back);
+    });
+    ASSERT_TRUE(seen == expected) << play.name;
+  }
+}
+
+}  // namespace
+}  // namespace baton::proxy

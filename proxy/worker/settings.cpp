@@ -1,0 +1,164 @@
+#include "proxy/worker/settings.hpp"
+
+#include <netdb.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "handoff/limits.hpp"
+#include "proxy/process/secrecy.hpp"
+#include "proxy/tls/self_test.hpp"
+
+namespace baton::proxy {
+
+// Whatever a configuration allows a connection to hold, a successor takes.
+static_assert(config::buffer_bytes_max == handoff::limits::buffer_bytes_ceiling);
+static_assert(config::head_bytes_max == handoff::limits::head_bytes_ceiling);
+// Beside the listeners' there are those of admin, handoff and lock; beside the configuration, that of before.
+static_assert(config::listening_sockets_max + 16 <= handoff::limits::sockets_inherited_max);
+static_assert(3 * config::written_bytes_max <= handoff::limits::record_bytes_max);
+
+std::vector<state::SocketAddress> look_up(const config::Address& address) {
+  if (!address.unix_path.empty()) {
+    state::SocketAddress path;
+    path.family = state::Family::unix_path;
+    path.path = address.unix_path;
+    return {path};
+  }
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+  if (error != 0) {
+    throw std::runtime_error("cannot look up " + address.text() + ": " + ::gai_strerror(error) +
+                             "; check the name, or write an IP address");
+  }
+  std::vector<state::SocketAddress> addresses;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    sockaddr_storage storage{};
+    std::copy_n(reinterpret_cast<const char*>(one->ai_addr), one->ai_addrlen, reinterpret_cast<char*>(&storage));
+    addresses.push_back(state::SocketAddress::from_sockaddr(storage, one->ai_addrlen));
+  }
+  ::freeaddrinfo(found);
+  return addresses;
+}
+
+runtime::log::Level log_level(const config::Config& config) {
+  using runtime::log::Level;
+  switch (config.log.level) {
+    case config::LogLevel::debug: return Level::debug;
+    case config::LogLevel::info: return Level::info;
+    case config::LogLevel::warning: return Level::warning;
+    case config::LogLevel::error: return Level::error;
+  }
+  return Level::info;
+}
+
+namespace {
+
+std::vector<std::string> files_of_tls(const config::Config& config) {
+  std::vector<std::string> paths;
+  const auto add = [&](const config::Certificate& certificate) {
+    paths.push_back(certificate.cert.path);
+    paths.push_back(certificate.key.path);
+  };
+  for (const auto& listener : config.listeners) {
+    if (!listener.tls) continue;
+    for (const auto& certificate : listener.tls->certificates) add(certificate);
+    if (listener.tls->client_ca) paths.push_back(listener.tls->client_ca->path);
+  }
+  for (const auto& upstream : config.upstreams) {
+    if (!upstream.tls) continue;
+    if (upstream.tls->certificate) add(*upstream.tls->certificate);
+    if (upstream.tls->ca) paths.push_back(upstream.tls->ca->path);
+  }
+  return paths;
+}
+
+// Of all listeners and upstreams of `settings.config`; `settings.upstreams` are in the same order.
+void read_certificates(Settings& settings) {
+  // Before the files are read: what changes meanwhile is seen as changed.
+  settings.tls_files = process::stamps_of(files_of_tls(settings.config));
+  settings.tls.clear();
+  for (const config::Listener& listener : settings.config.listeners) {
+    if (!listener.tls) continue;
+    settings.tls[listener.name] =
+        std::make_shared<tls::ServerContext>(*listener.tls, listener.name, *settings.ticket_keys);
+  }
+  for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+    const auto& upstream_tls = settings.config.upstreams[i].tls;
+    settings.upstreams[i].tls = upstream_tls ? std::make_shared<tls::ClientContext>(*upstream_tls) : nullptr;
+  }
+}
+
+// Before anything is served with TLS. (A reload may bring the first listener that has it.)
+void prepare_tls(const Settings& settings) {
+  const bool has_tls = !settings.tls.empty() || std::any_of(settings.upstreams.begin(), settings.upstreams.end(),
+                                                            [](const auto& upstream) { return upstream.tls != nullptr; });
+  if (!has_tls) return;
+  process::keep_memory_private();
+  for (const auto& failure : tls::run_self_test()) {
+    runtime::log::warning("TLS with {} works, but its connections cannot move and will drain in an upgrade: {} ({})",
+                          failure.suite, failure.why, OpenSSL_version(OPENSSL_VERSION));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) {
+  auto renewed = std::make_shared<Settings>(settings);
+  read_certificates(*renewed);
+  return renewed;
+}
+
+std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys) {
+  auto settings = std::make_shared<Settings>();
+  const config::Limits& limits = config.limits;
+  const config::Timeouts& timeouts = config.timeouts;
+  settings->rules = {
+      .head_bytes = limits.head_bytes,
+      .uri_bytes = limits.uri_bytes,
+      .fields = limits.fields,
+      .body_bytes = limits.body_bytes,
+      .requests_per_connection = limits.requests_per_connection,
+      .buffer_bytes = limits.buffer_bytes,
+      .head_ms = timeouts.head.count(),
+      .body_ms = timeouts.body.count(),
+      .send_ms = timeouts.send.count(),
+      .idle_ms = timeouts.idle.count(),
+      .response_ms = timeouts.response.count(),
+      .response_body_ms = timeouts.response_body.count(),
+      .total_ms = timeouts.total.count(),
+      .tunnel_idle_ms = timeouts.tunnel_idle.count(),
+      .keep_access = config.log.access.has_value(),
+      .underscores = config.underscores == config::Underscores::pass,
+  };
+  settings->connect_ms = timeouts.connect.count();
+  settings->handshake_ms = timeouts.handshake.count();
+  settings->upstream_idle_ms = timeouts.upstream_idle.count();
+  if (config.log.access) {
+    settings->access_format = config.log.access->format == config::AccessFormat::json ? runtime::AccessFormat::json
+                                                                                      : runtime::AccessFormat::combined;
+  }
+  for (const config::Upstream& upstream : config.upstreams) {
+    upstream::UpstreamServers servers{.name = upstream.name, .servers = {}};
+    for (const config::Server& server : upstream.servers) {
+      for (auto& address : look_up(server.address)) {
+        servers.servers.push_back({std::move(address), server.weight, server.address.host});
+      }
+    }
+    settings->upstreams.push_back(std::move(servers));
+  }
+  settings->ticket_keys = std::move(ticket_keys);
+  settings->config = std::move(config);
+  for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
+    settings->listeners.emplace(settings->config.listeners[i].name, i);
+  }
+  read_certificates(*settings);
+  prepare_tls(*settings);
+  return settings;
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,420 @@
+#include "proxy/worker/worker.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "proxy/http1/forward.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/state/codec.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+constexpr int accepts_per_event = 16;
+constexpr std::size_t access_bytes_max = 64 * 1024;
+constexpr std::int64_t failure_line_every_ms = 1'000;
+constexpr std::int64_t expiry_every_ms = 250;
+constexpr std::int64_t pause_line_every_ms = 10'000;
+constexpr std::size_t idle_upstreams_kept = 64;
+constexpr int unsent_bytes = 256 * 1024;
+
+}  // namespace
+
+// A listening socket in this worker's loop. Level-triggered and exclusive: one worker is woken for one connection.
+class Worker::Acceptor final : public runtime::EventHandler {
+ public:
+  Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) {
+    // Accepted sockets inherit it: the kernel holds little more for a client than is on its way to it. By itself it
+    // would take megabytes for each one that reads slowly.
+    if (!socket_.unix_path) {
+      ::setsockopt(socket_.descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
+    }
+    resume();
+  }
+  ~Acceptor() override { pause(); }
+
+  // False: the kernel has no room.
+  bool resume() {
+    if (!watching_) watching_ = worker_.loop_.add(socket_.descriptor, EPOLLIN | EPOLLEXCLUSIVE, *this);
+    return watching_;
+  }
+  void pause() {
+    if (watching_) worker_.loop_.remove(socket_.descriptor);
+    watching_ = false;
+  }
+
+  void on_events(std::uint32_t) override {
+    for (int i = 0; i < accepts_per_event && watching_ && accept_one(); ++i) {
+    }
+  }
+
+  // False: there is nothing to accept, or no room.
+  bool accept_one() {
+    Shared& shared = worker_.shared_;
+    if (shared.is_full()) {
+      const std::uint64_t most = shared.connections_max;
+      const bool is_limit = most != 0 && shared.connections >= most;
+      return pause_all(is_limit ? "the limit of connections is reached"
+                                : "the places that are left are kept for what is still to move");
+    }
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    handoff::UniqueFd socket(::accept4(socket_.descriptor, reinterpret_cast<sockaddr*>(&address), &length,
+                                       SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        return pause_all(std::strerror(errno));
+      }
+      return errno == EINTR || errno == ECONNABORTED;
+    }
+    if (!socket_.unix_path) {
+      const int on = 1;
+      ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    ++worker_.counters.accepted;
+    worker_.take(std::move(socket), socket_, state::SocketAddress::from_sockaddr(address, length));
+    return true;
+  }
+
+ private:
+  bool pause_all(const char* why) {
+    if (worker_.now_ms() >= worker_.next_pause_line_ms_) {      // one line now and then says it
+      worker_.next_pause_line_ms_ = worker_.now_ms() + pause_line_every_ms;
+      log::warning("accepting pauses: {}", why);
+    }
+    worker_.pause_accepting();
+    return false;
+  }
+
+  Worker& worker_;               // owns this
+  ListeningSocket socket_;
+  bool watching_ = false;
+};
+
+Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
+               unsigned number)
+    : settings_(std::move(settings)),
+      shared_(shared),
+      deadlines_(loop_.now_ms()),
+      pool_(loop_, settings_->upstreams),
+      default_upstream_(pool_.find(settings_->config.default_upstream)),
+      access_log_(access_log),
+      id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
+  unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
+  loop_.count_sockets_in(shared_.sockets);
+  loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
+  loop_.on_failure = [this](const std::exception& error) { note_failure(error); };
+}
+
+// What is still served here is cut, unless it is idle: an end in good order would make it look complete. What was offered
+// may belong to another process by now.
+Worker::~Worker() {
+  wake_ = nullptr;
+  for (Connection* connection : at_boundary_) list(*connection);
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    if (http1::is_idle(connection->state())) {
+      connection->end();
+    } else {
+      connection->cut();
+    }
+    connection = next;
+  }
+  flush_access();
+  for (auto& [id, connection] : offered_) delete connection;
+}
+
+void Worker::run() {
+  loop_.run();
+  flush_access();
+}
+
+http1::Context Worker::context(const http1::Rules& rules, std::string_view client_address, unsigned servers,
+                               bool last_response) {
+  return {.rules = rules,
+          .scratch = scratch_,
+          .client_address = client_address,
+          .now_ms = loop_.now_ms(),
+          .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
+          .servers = servers,
+          .closing = stopping_ || last_response};
+}
+
+upstream::Upstream* Worker::route(const state::ConnectionState& state) {
+  const auto* tunnel = std::get_if<state::Tunnel>(&state.protocol);
+  return tunnel != nullptr ? pool_.find(tunnel->upstream) : default_upstream_;
+}
+
+void Worker::tick(std::int64_t now_ms) {
+  unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
+  deadlines_.advance(now_ms);
+  if (now_ms >= next_expiry_ms_) {
+    next_expiry_ms_ = now_ms + expiry_every_ms;
+    if (settings_->ticket_keys) settings_->ticket_keys->rotate_if_due(now_ms);
+    pool_.expire(now_ms, settings_->upstream_idle_ms);
+    // More than there are clients cannot be used at once; a few are kept for the next burst.
+    pool_.trim(std::max<std::size_t>(count_, idle_upstreams_kept));
+  }
+  // What waits for work makes room for what is still to come.
+  if (!shared_.has_sockets_for(0)) pool_.trim(0);
+  flush_access();
+  // What waits for work is worth less than what has some.
+  if (std::exchange(short_of_memory_, false)) pool_.trim(pool_.idle() / 2);
+  if (accepting_paused_) accepting_may_go_on();
+  if (wake_ && !finish_announced_ && now_ms >= finish_at_ms_) {
+    finish_announced_ = true;
+    wake_();
+  }
+}
+
+// ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const state::SocketAddress& client) {
+  state::ConnectionState state;
+  state.id = next_id();
+  state.listener = from.listener;
+  state.client_address = client;
+  if (from.tunnel_to.empty()) {
+    auto& http1 = std::get<state::Http1>(state.protocol);
+    std::get<state::AwaitingRequest>(http1.phase).since_ms = now_ms();
+  } else {
+    state.protocol = state::Tunnel{.upstream = from.tunnel_to, .attempts = 0, .access = {}};
+  }
+  if (from.tls) state.client.tls.emplace().since_ms = now_ms();
+  auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
+  if (!connection->watch()) return;
+  Connection& added = *connection.release();
+  shared_.connections.fetch_add(1, std::memory_order_relaxed);
+  ++count_;
+  list(added);
+  added.run();
+}
+
+void Worker::list(Connection& connection) {
+  connection.next_ = first_;
+  connection.previous_ = nullptr;
+  if (first_ != nullptr) first_->previous_ = &connection;
+  first_ = &connection;
+  connection.listed_ = true;
+  ++listed_;
+  if (connection.stays) ++staying_;
+}
+
+void Worker::unlist(Connection& connection) {
+  if (!connection.listed_) return;
+  if (sweep_ == &connection) sweep_ = connection.next_;
+  if (connection.previous_ != nullptr) connection.previous_->next_ = connection.next_;
+  if (connection.next_ != nullptr) connection.next_->previous_ = connection.previous_;
+  if (first_ == &connection) first_ = connection.next_;
+  connection.previous_ = connection.next_ = nullptr;
+  connection.listed_ = false;
+  --listed_;
+  if (connection.stays) --staying_;
+}
+
+void Worker::remove(Connection& connection) {
+  unlist(connection);
+  --count_;
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  loop_.dispose(std::unique_ptr<runtime::Disposable>(&connection));
+  if (wake_ && listed_ == staying_) wake_();
+}
+
+bool Worker::boundary(Connection& connection) {
+  if (!wake_ || connection.stays) return false;
+  if (connection.is_kept()) {
+    stay_where_it_is(connection);
+    return false;
+  }
+  if (!connection.at_boundary()) return false;
+  if (!put_at_boundary(connection)) return false;      // it goes on, and a sweep finds it
+  connection.freeze();
+  unlist(connection);
+  wake_();
+  return true;
+}
+
+bool Worker::put_at_boundary(Connection& connection) noexcept {
+  try {
+    at_boundary_.push_back(&connection);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+void Worker::log_access(const state::ConnectionState& state, const state::AccessRecord& record) noexcept {
+  if (!settings_->access_format || access_log_ == nullptr) return;
+  const std::size_t before = access_lines_.size();
+  try {
+    runtime::append_access_line(*settings_->access_format, state, record, now_ms(), access_lines_);
+  } catch (const std::bad_alloc&) {
+    access_lines_.resize(before);            // the line is lost
+  }
+  if (access_lines_.size() >= access_bytes_max) flush_access();
+}
+
+void Worker::flush_access() {
+  if (access_lines_.empty()) return;
+  access_log_->write(std::exchange(access_lines_, {}));
+}
+
+void Worker::note_connect_failure(const state::SocketAddress& server, std::string_view why) {
+  const std::string name = server.text();
+  std::int64_t& next_line_ms = next_failure_line_ms_[name];     // one line a second for each server says it
+  if (now_ms() < next_line_ms) return;
+  next_line_ms = now_ms() + failure_line_every_ms;
+  log::warning("server {} cannot be connected: {}", name, why);
+}
+
+void Worker::note_tls_failure(const state::ConnectionState& state, std::string_view why) {
+  if (now_ms() < next_tls_line_ms_) return;
+  next_tls_line_ms_ = now_ms() + failure_line_every_ms;
+  log::info("TLS with {} on {} failed: {}", state.client_address.text(), state.listener, why);
+}
+
+void Worker::log_refusal(const state::ConnectionState& state) {
+  const auto [status, why] = std::exchange(scratch_.refusal, {});
+  if (!log::enabled(log::Level::debug)) return;
+  log::debug("{} on {} gets {}: {}", state.client_address.text(), state.listener, status,
+             why.empty() ? http1::reason_phrase(status) : why);
+}
+
+void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {
+  ++counters.aborted;
+  short_of_memory_ = true;
+  state::Buffer::free_spare_blocks();
+  pause_accepting();
+  if (now_ms() < next_abort_line_ms_) return;
+  next_abort_line_ms_ = now_ms() + failure_line_every_ms;
+  const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const char* const why = is_memory ? "there is no memory" : error.what();
+  if (state == nullptr) return log::error("a connection cannot be served: {}", why);
+  try {
+    log::error("the connection of {} is reset: {}", state->client_address.text(), why);
+  } catch (const std::bad_alloc&) {
+    log::error("a connection is reset: {}", why);
+  }
+}
+
+std::shared_ptr<const tls::ServerContext> Worker::server_context(const std::string& listener) const {
+  const auto found = settings_->tls.find(listener);
+  return found == settings_->tls.end() ? nullptr : found->second;
+}
+
+void Worker::count(admin::Connections& into) const {
+  const auto note = [&](const Connection& connection) {
+    const std::string_view name = state::phase_name(connection.state());
+    ++(name == "idle" ? into.idle : name == "head" ? into.head : name == "exchange" ? into.exchange
+       : name == "tunnel" ? into.tunnel : into.closing);
+  };
+  for (const Connection* one = first_; one != nullptr; one = one->next_) note(*one);
+  into.upstream_idle += pool_.idle();
+}
+
+std::uint64_t Worker::count_unknown_to(const std::vector<std::string>& features) const {
+  std::uint64_t unknown = 0;
+  for (const Connection* one = first_; one != nullptr; one = one->next_) {
+    const auto required = state::required_features(one->state());
+    const auto is_known = [&](const std::string& name) { return std::ranges::find(features, name) != features.end(); };
+    if (!std::ranges::all_of(required, is_known)) ++unknown;
+  }
+  return unknown;
+}
+
+// ── Accepting and stopping ────────────────────────────────────────────────────────────────────────────────────────
+
+void Worker::accept_on(const std::vector<ListeningSocket>& sockets) {
+  stop_accepting();
+  pool_.begin_adopting();
+  for (const auto& socket : sockets) {
+    auto& acceptor = acceptors_.emplace_back(std::make_unique<Acceptor>(*this, socket));
+    if (!acceptor->resume()) accepting_paused_ = true;       // the kernel has no room now: again at a tick
+  }
+}
+
+void Worker::stop_accepting() {
+  accepting_paused_ = false;
+  for (auto& acceptor : acceptors_) {
+    acceptor->pause();
+    loop_.dispose(std::move(acceptor));
+  }
+  acceptors_.clear();
+}
+
+void Worker::pause_accepting() {
+  for (auto& acceptor : acceptors_) acceptor->pause();
+  accepting_paused_ = true;
+}
+
+void Worker::accepting_may_go_on() {
+  if (shared_.is_full()) {
+    return;
+  }
+  accepting_paused_ = false;
+  for (auto& acceptor : acceptors_) accepting_paused_ = !acceptor->resume() || accepting_paused_;
+}
+
+void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log) {
+  pool_.update(settings->upstreams);         // may throw, and then nothing has changed
+  flush_access();
+  access_log_ = access_log;
+  settings_ = std::move(settings);
+  next_failure_line_ms_.clear();
+  default_upstream_ = pool_.find(settings_->config.default_upstream);
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    connection->reconfigured();
+    connection = next;
+  }
+}
+
+void Worker::empty_queue(const ListeningSocket& socket) {
+  auto acceptor = std::make_unique<Acceptor>(*this, socket);
+  while (acceptor->accept_one()) {
+  }
+  acceptor->pause();
+  loop_.dispose(std::move(acceptor));
+}
+
+void Worker::begin_drain() {
+  stopping_ = true;
+  pool_.expire(now_ms(), 0);
+}
+
+void Worker::begin_stop() {
+  begin_drain();
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    if (http1::is_idle(connection->state())) connection->end_if_idle();
+    connection = next;
+  }
+}
+
+bool Worker::has_listener(const std::string& name) const {
+  return settings_->find_listener(name) != nullptr;
+}
+
+std::size_t Worker::cut_all() {
+  std::size_t cut = 0;
+  for (Connection* connection = first_; connection != nullptr; ++cut) {
+    Connection* next = connection->next_;
+    connection->cut();
+    connection = next;
+  }
+  return cut;
+}
+
+}  // namespace baton::proxy
