@@ -169,11 +169,12 @@ struct Log {
 // Fields of requests whose names have an underscore: many applications take it for a hyphen.
 enum class Underscores { drop, pass };
 
-// Where paths stood that are kept as plain texts. Configurations are equal wherever that was.
+// Where values stood that are kept without their places. Configurations are equal wherever that was.
 struct Places {
   Position handoff_socket;
   Position pid_file;
   Position access_log;
+  Position connections;
   bool operator==(const Places&) const { return true; }
 };
 

@@ -123,13 +123,14 @@ void check_limits(Reader& reader, const Node& root, Limits& limits) {
                                       size_text(limits.head_bytes)));
 }
 
-// Where the paths stand that a warning may name.
+// Where the values stand that a warning may name.
 Places places_of(const Reader& reader, const Node& root) {
   const auto place = [&](const Node* node) { return node ? reader.position(*node) : Position{}; };
   const Node* access = find(root, "log", "access");
   return {.handoff_socket = place(find(root, "handoff", "socket")),
           .pid_file = place(root.find("pid_file")),
-          .access_log = place(access ? access->find("path") : nullptr)};
+          .access_log = place(access ? access->find("path") : nullptr),
+          .connections = place(find(root, "limits", "connections"))};
 }
 
 Config finished(Draft draft) {

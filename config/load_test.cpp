@@ -69,13 +69,14 @@ TEST(Load, AdminBindsOneAddressOrAList) {
 
 TEST(Load, AnAddressAndAPathKnowWhereTheyStood) {
   const Config config = config_of(minimal + "admin: { bind: [ auto, unix:/a ] }\nhandoff: { socket: /h }\npid_file: /p\n"
-                                            "log: { access: { path: /a } }\n");
+                                            "log: { access: { path: /a } }\nlimits: { connections: 5 }\n");
   EXPECT_EQ(config.listeners[0].bind[0].where, (Position{"f", 4, 11}));
   EXPECT_EQ(config.upstreams[0].servers[0].address.where, (Position{"f", 7, 27}));
   EXPECT_EQ(config.admin[1]->where, (Position{"f", 8, 24}));
   EXPECT_EQ(config.places.handoff_socket, (Position{"f", 9, 20}));
   EXPECT_EQ(config.places.pid_file, (Position{"f", 10, 11}));
   EXPECT_EQ(config.places.access_log, (Position{"f", 11, 24}));
+  EXPECT_EQ(config.places.connections, (Position{"f", 12, 24}));
   EXPECT_EQ(config_of(minimal).places.pid_file, Position{});
 }
 

@@ -88,6 +88,21 @@ TEST_F(LookAround, FindsAPathThatIsNoSocket) {
   EXPECT_EQ(read_file(dir / "admin.sock"), "mine");
 }
 
+TEST_F(LookAround, FindsMoreConnectionsThanFitIntoTheOpenFiles) {
+  const auto check_with = [&](const std::string& connections, const std::string& how) {
+    replace_file(path, yaml("workers: 2\nlimits: { connections: " + connections + " }\n"));
+    return run({{"sh", "-c", "ulimit -n 1024; exec " + baton_in_shell() + " check " + how + " -c " + path}});
+  };
+  for (const char* fitting : {"auto", "0", "384"}) EXPECT_EQ(check_with(fitting, "--strict").err, "") << fitting;
+  const Outcome outcome = check_with("385", "");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_TRUE(contains(outcome.out, "ok, with 1 warning")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.err, path + ":8:24: warning: `limits.connections`: 385 is more than 1024 open files"))
+      << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "raise the limit of open files to 1026")) << outcome.err;
+  EXPECT_EQ(check_with("385", "--strict").code, 1);
+}
+
 TEST_F(LookAround, FindsCertificatesThatHaveExpired) {
   Authority authority(dir);
   const Certificate good = authority.issue({"good.test"});

@@ -17,6 +17,7 @@
 #include "proxy/check/addresses.hpp"
 #include "proxy/check/certificates.hpp"
 #include "proxy/check/names.hpp"
+#include "proxy/worker/descriptors.hpp"
 #include "proxy/process/paths.hpp"
 
 namespace baton::check {
@@ -109,6 +110,8 @@ std::vector<Use> uses_of(const config::Config& config) {
 config::Problems look_around(const config::Config& config, const Options& options) {
   Findings findings;
   check_paths(findings, config);
+  findings.add(config.places.connections, "`limits.connections`",
+               proxy::too_many_connections(config, proxy::plan_descriptors(config, proxy::open_files_max())));
   const std::vector<Use> uses = uses_of(config);
 
   std::set<std::string> hosts;

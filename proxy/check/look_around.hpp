@@ -17,7 +17,8 @@ struct Options {
 };
 
 // In the order of the file: hosts that do not resolve, folders that are missing or cannot be written, addresses that
-// others listen on (but not the running Baton of this very configuration), certificates that have expired or will soon.
+// others listen on (but not the running Baton of this very configuration), certificates that have expired or will soon,
+// more connections than the limit of open files has room for.
 // Binds addresses for a moment and connects to Unix sockets; changes nothing.
 config::Problems look_around(const config::Config& config, const Options& options = {});
 

@@ -1,7 +1,6 @@
 #include "proxy/server/server.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -16,6 +15,7 @@
 #include "proxy/server/in_main.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/worker/descriptors.hpp"
 
 namespace baton::proxy {
 
@@ -24,19 +24,6 @@ namespace log = runtime::log;
 
 namespace {
 
-// Not for connections: epoll, logs, channels, admin, and as many listening sockets as most have.
-constexpr std::uint64_t descriptors_reserved = 256;
-constexpr std::uint64_t listening_sockets_reserved = 64;
-
-// `:port` is one for each family.
-std::uint64_t listening_sockets_of(const config::Config& config) {
-  std::uint64_t count = 0;
-  for (const config::Listener& listener : config.listeners) {
-    for (const config::Address& bind : listener.bind) count += bind.host.empty() && bind.unix_path.empty() ? 2 : 1;
-  }
-  return count;
-}
-
 std::uint64_t raise_descriptor_limit() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -44,13 +31,6 @@ std::uint64_t raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
-}
-
-unsigned usable_cpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
-  return std::max(1u, static_cast<unsigned>(CPU_COUNT(&cpus)));
 }
 
 std::string holder_of(const std::optional<std::string>& pid_file) {
@@ -83,22 +63,11 @@ Server::~Server() {
 }
 
 void Server::set_connection_limit() {
-  std::uint64_t descriptors = raise_descriptor_limit();
-  const std::uint64_t listening = listening_sockets_of(settings_->config);
-  // A reload has each of them twice for a moment.
-  const std::uint64_t beyond = listening - std::min(listening, listening_sockets_reserved);
-  descriptors -= std::min(descriptors, 2 * beyond);
-  // A connection needs two: the client's and the upstream's.
-  const std::uint64_t fitting =
-      descriptors > 2 * descriptors_reserved ? (descriptors - descriptors_reserved) / 2 : std::max<std::uint64_t>(descriptors / 4, 1);
-  shared_.sockets_max = 2 * fitting;
-  const std::uint64_t wanted = settings_->config.limits.connections.value_or(fitting);
-  shared_.connections_max = wanted;
-  if (wanted > fitting) {
-    log::warning("limits.connections is {}, but {} open files have room for {} connections that each have a server; raise "
-                 "the limit of open files (LimitNOFILE, ulimit -n)",
-                 wanted, raise_descriptor_limit(), fitting);
-  }
+  const DescriptorPlan plan = plan_descriptors(settings_->config, raise_descriptor_limit());
+  shared_.sockets_max = plan.sockets;
+  shared_.connections_max = settings_->config.limits.connections.value_or(plan.connections());
+  if (const auto warning = too_many_connections(settings_->config, plan))
+    log::warning("limits.connections: {}", *warning);
 }
 
 void Server::prepare_process() {
@@ -133,8 +102,7 @@ void Server::become_first() {
 
 void Server::start_workers(std::uint64_t generation) {
   shared_.generation = generation;
-  workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(),
-                                       settings_->config.workers.value_or(usable_cpus()));
+  workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(settings_->config));
   log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
 }
 

@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <openssl/crypto.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -18,6 +19,14 @@ static_assert(config::head_bytes_max == handoff::limits::head_bytes_ceiling);
 // Beside the listeners' there are those of admin, handoff and lock; beside the configuration, that of before.
 static_assert(config::listening_sockets_max + 16 <= handoff::limits::sockets_inherited_max);
 static_assert(3 * config::written_bytes_max <= handoff::limits::record_bytes_max);
+
+unsigned worker_count(const config::Config& config) {
+  if (config.workers) return *config.workers;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
+  return std::max(1u, static_cast<unsigned>(CPU_COUNT(&cpus)));
+}
 
 std::vector<state::SocketAddress> look_up(const config::Address& address) {
   if (!address.unix_path.empty()) {

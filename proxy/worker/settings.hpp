@@ -47,6 +47,9 @@ std::shared_ptr<const Settings> make_settings(
 // The same settings with certificates, keys and CAs read again. Throws as above.
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);
 
+// How many workers the configuration asks for; by default one for each CPU that this process may use.
+unsigned worker_count(const config::Config& config);
+
 // The level that the configuration asks for.
 runtime::log::Level log_level(const config::Config& config);
 
