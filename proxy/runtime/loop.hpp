@@ -81,6 +81,18 @@ class Loop {
     if (sockets_ != nullptr) sockets_->fetch_sub(1, std::memory_order_relaxed);
   }
 
+  // Counts as a socket that is still to be opened.
+  class Promise {
+   public:
+    explicit Promise(Loop& loop) : loop_(loop) { loop_.socket_opened(); }
+    ~Promise() { loop_.socket_closed(); }
+    Promise(const Promise&) = delete;
+    Promise& operator=(const Promise&) = delete;
+
+   private:
+    Loop& loop_;
+  };
+
   // CLOCK_MONOTONIC at the beginning of this round of events.
   std::int64_t now_ms() const { return now_ms_; }
 

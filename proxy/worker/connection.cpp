@@ -19,7 +19,7 @@ namespace {
 // A turn: so many passes, and about so many bytes, read and written, before others get theirs.
 constexpr int passes_max = 32;
 
-// The kernel tells of no event when the other side has taken the last byte.
+// The kernel tells of no event when the other side has taken the last byte, or when a descriptor comes free.
 constexpr std::int64_t look_again_ms = 100;
 constexpr std::size_t turn_bytes_max = 64 * 1024;
 
@@ -31,7 +31,11 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
       state_(std::move(state)),
       client_text_(state_.client_address.node_text()),
       client_(worker.loop(), std::move(client), *this) {
-  if (upstream) upstream_ = std::make_unique<tls::Stream>(worker.loop(), std::move(upstream), *this);
+  if (upstream) {
+    upstream_ = std::make_unique<tls::Stream>(worker.loop(), std::move(upstream), *this);
+  } else if (std::holds_alternative<state::Tunnel>(state_.protocol)) {
+    promised_.emplace(worker.loop());
+  }
   look_up_place();
 }
 
@@ -121,6 +125,7 @@ void Connection::freeze() {
   if (connect_deadline_ms_ != 0) close_upstream();
   client_.freeze();
   if (upstream_) upstream_->freeze();
+  no_descriptor_since_ms_ = 0;
   worker_.deadlines().clear(*this);
   frozen_ = true;
   frozen_at_us_ = runtime::monotonic_us();
@@ -158,7 +163,9 @@ void Connection::on_deadline() {
       worker_.note_tls_failure(state_, "the handshake took too long");
       return close(false);
     }
-    if (looks_again_) return take_turn();
+    const bool has_time = no_descriptor_since_ms_ == 0 || worker_.now_ms() < http1::deadline_ms(state_, rules());
+    if (looks_again_ && has_time) return take_turn();
+    no_descriptor_since_ms_ = 0;
     Ask ask;
     if (connect_deadline_ms_ != 0 && worker_.now_ms() >= connect_deadline_ms_) {
       ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
@@ -230,7 +237,7 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
-    const Ask ask = connect_deadline_ms_ != 0 ? Ask::wait : http1::advance(state_, context());
+    const Ask ask = connect_deadline_ms_ != 0 || looks_again_ ? Ask::wait : http1::advance(state_, context());
     if (ask == Ask::reset && is_delivering()) {
       looks_again_ = true;
       break;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/http1/exchange.hpp"
@@ -85,6 +86,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   bool obey(http1::Ask ask);
   http1::Ask find_upstream();
   http1::Ask try_server(upstream::Server& server, bool fresh, bool idempotent);
+  http1::Ask await_descriptor();
   http1::Ask not_connected(std::string_view why, http1::Loss loss);
   http1::Ask connect_ended();
   // There is a connection: TLS comes next, if the upstream has it.
@@ -115,7 +117,9 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   std::size_t received_since_ = 0;       // from the client since the rules are what they are
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
-  bool looks_again_ = false;      // it is to be reset, once everything is delivered
+  std::int64_t no_descriptor_since_ms_ = 0;         // not 0: it waits for one to connect to a server
+  std::optional<runtime::Loop::Promise> promised_;  // of a tunnel without a server: its socket
+  bool looks_again_ = false;      // it is to be reset, once everything is delivered; or waits for a descriptor
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
   bool awaits_turn_ = false;      // it has used its turn, and the loop calls it again

@@ -42,12 +42,22 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
       return attach(std::move(idle.leg), true);
     }
   }
-  upstream::Connecting attempt = upstream::begin_connect(server.address);
-  if (!attempt.socket && (attempt.error == EMFILE || attempt.error == ENFILE) && worker_.pool().idle() != 0) {
+  promised_.reset();
+  const auto begin = [&]() -> upstream::Connecting {
+    if (!worker_.has_socket_for_server()) return {.error = EMFILE};
+    return upstream::begin_connect(server.address);
+  };
+  const auto lacks_descriptor = [](const upstream::Connecting& one) {
+    return !one.socket && (one.error == EMFILE || one.error == ENFILE);
+  };
+  upstream::Connecting attempt = begin();
+  if (lacks_descriptor(attempt) && worker_.pool().idle() != 0) {
     // A descriptor that waits for work is worth less than one that is needed now.
     worker_.pool().trim(worker_.pool().idle() - 1);
-    attempt = upstream::begin_connect(server.address);
+    attempt = begin();
   }
+  if (lacks_descriptor(attempt)) return await_descriptor();
+  no_descriptor_since_ms_ = 0;
   if (attempt.socket) {
     upstream_ = std::make_unique<tls::Stream>(worker_.loop(), std::move(attempt.socket), *this);
     if (upstream_->watch()) {
@@ -58,6 +68,19 @@ Ask Connection::try_server(upstream::Server& server, bool fresh, bool idempotent
     }
   }
   return not_connected(std::strerror(attempt.error), http1::Loss::connect_failed);
+}
+
+// All are in use, which is no fault of the server: it looks again, for as long as a connect may take.
+Ask Connection::await_descriptor() {
+  if (no_descriptor_since_ms_ == 0) no_descriptor_since_ms_ = worker_.now_ms();
+  if (worker_.now_ms() < no_descriptor_since_ms_ + worker_.settings().connect_ms) {
+    looks_again_ = true;
+    return Ask::wait;
+  }
+  no_descriptor_since_ms_ = 0;
+  worker_.note_connect_failure(server_->address, std::strerror(EMFILE));
+  close_upstream();
+  return http1::upstream_lost(state_, http1::Loss::unreachable, context());
 }
 
 Ask Connection::not_connected(std::string_view why, http1::Loss loss) {
@@ -108,6 +131,7 @@ Ask Connection::shake_upstream() {
 
 // The engine takes the leg at once: one that stands beside a request that is not on it is no state to be frozen in.
 Ask Connection::attach(state::Leg from, bool reused) {
+  no_descriptor_since_ms_ = 0;
   state::UpstreamLeg& leg = state_.upstream.emplace();
   static_cast<state::Leg&>(leg) = std::move(from);
   leg.upstream = route_->name();

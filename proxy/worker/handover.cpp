@@ -206,7 +206,7 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
   upstream::Upstream* upstream = pool_.find(frozen.idle.upstream);
   upstream::Server* server =
       upstream != nullptr ? upstream->find(frozen.idle.server, state::terms_of(frozen.idle.leg)) : nullptr;
-  const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for(0);
+  const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for_expected();
   if (!is_wanted || !frozen.stream->watch()) {
     frozen.stream->socket().close();
     loop_.dispose(std::move(frozen.stream));

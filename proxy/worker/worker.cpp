@@ -63,12 +63,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
   // False: there is nothing to accept, or no room.
   bool accept_one() {
     Shared& shared = worker_.shared_;
-    if (shared.is_full()) {
-      const std::uint64_t most = shared.connections_max;
-      const bool is_limit = most != 0 && shared.connections >= most;
-      return pause_all(is_limit ? "the limit of connections is reached"
-                                : "the places that are left are kept for what is still to move");
-    }
+    if (shared.is_full()) return pause_all(shared.why_full());
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     handoff::UniqueFd socket(::accept4(socket_.descriptor, reinterpret_cast<sockaddr*>(&address), &length,
@@ -94,7 +89,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
       worker_.next_pause_line_ms_ = worker_.now_ms() + pause_line_every_ms;
       log::warning("accepting pauses: {}", why);
     }
-    worker_.pause_accepting();
+    worker_.pause_accepting(Pause::until_room);
     return false;
   }
 
@@ -167,8 +162,12 @@ void Worker::tick(std::int64_t now_ms) {
     // More than there are clients cannot be used at once; a few are kept for the next burst.
     pool_.trim(std::max<std::size_t>(count_, idle_upstreams_kept));
   }
-  // What waits for work makes room for what is still to come.
-  if (!shared_.has_sockets_for(0)) pool_.trim(0);
+  // What waits for work makes room for what is still to come, and for clients.
+  if (!shared_.has_sockets_for_expected()) {
+    pool_.trim(0);
+  } else if (shared_.has_few_sockets_left()) {
+    pool_.trim(pool_.idle() / 2);
+  }
   flush_access();
   // What waits for work is worth less than what has some.
   if (std::exchange(short_of_memory_, false)) pool_.trim(pool_.idle() / 2);
@@ -230,6 +229,7 @@ void Worker::remove(Connection& connection) {
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   loop_.dispose(std::unique_ptr<runtime::Disposable>(&connection));
   if (wake_ && listed_ == staying_) wake_();
+  if (accepting_paused_ == Pause::until_room) accepting_may_go_on();
 }
 
 bool Worker::boundary(Connection& connection) {
@@ -296,7 +296,7 @@ void Worker::note_failure(const std::exception& error, const state::ConnectionSt
   ++counters.aborted;
   short_of_memory_ = true;
   state::Buffer::free_spare_blocks();
-  pause_accepting();
+  pause_accepting(Pause::a_moment);
   if (now_ms() < next_abort_line_ms_) return;
   next_abort_line_ms_ = now_ms() + failure_line_every_ms;
   const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
@@ -341,12 +341,12 @@ void Worker::accept_on(const std::vector<ListeningSocket>& sockets) {
   pool_.begin_adopting();
   for (const auto& socket : sockets) {
     auto& acceptor = acceptors_.emplace_back(std::make_unique<Acceptor>(*this, socket));
-    if (!acceptor->resume()) accepting_paused_ = true;       // the kernel has no room now: again at a tick
+    if (!acceptor->resume()) accepting_paused_ = Pause::a_moment;  // the kernel has no room now: again at a tick
   }
 }
 
 void Worker::stop_accepting() {
-  accepting_paused_ = false;
+  accepting_paused_.reset();
   for (auto& acceptor : acceptors_) {
     acceptor->pause();
     loop_.dispose(std::move(acceptor));
@@ -354,17 +354,17 @@ void Worker::stop_accepting() {
   acceptors_.clear();
 }
 
-void Worker::pause_accepting() {
+void Worker::pause_accepting(Pause pause) {
   for (auto& acceptor : acceptors_) acceptor->pause();
-  accepting_paused_ = true;
+  accepting_paused_ = pause;
 }
 
 void Worker::accepting_may_go_on() {
-  if (shared_.is_full()) {
-    return;
+  if (shared_.is_full()) return;
+  accepting_paused_.reset();
+  for (auto& acceptor : acceptors_) {
+    if (!acceptor->resume()) accepting_paused_ = Pause::a_moment;
   }
-  accepting_paused_ = false;
-  for (auto& acceptor : acceptors_) accepting_paused_ = !acceptor->resume() || accepting_paused_;
 }
 
 void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -30,7 +31,7 @@ struct Shared {
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> connections_max{0};   // 0: no limit
   std::atomic<std::uint64_t> sockets{0};           // of connections, and idle ones to servers
-  std::atomic<std::uint64_t> sockets_max{0};       // how many of those the process may have
+  std::atomic<std::uint64_t> sockets_max{0};       // how many of those the process may have; 0: no limit
   std::uint64_t generation = 1;
 
   std::atomic<std::uint64_t> adopted{0};           // connections, in the handover that is on
@@ -41,23 +42,61 @@ struct Shared {
     expected_connections_ = remaining.connections;
     expected_sockets_ = remaining.descriptors;
   }
-  bool is_full() const {
-    const std::uint64_t most = connections_max.load(std::memory_order_relaxed);
-    const std::uint64_t here = connections.load(std::memory_order_relaxed);
-    return (most != 0 && here + expected_connections_.load(std::memory_order_relaxed) >= most) || !has_sockets_for(2);
+  bool is_full() const { return has_all_connections() || !has_sockets_for_newcomer(); }
+  const char* why_full() const {
+    if (has_all_connections()) return "the limit of connections is reached";
+    if (expected_sockets_ != 0) return "the places that are left are kept for what is still to move";
+    return "the descriptors that are left are kept for what is accepted already; raise the limit of open files "
+           "(LimitNOFILE, ulimit -n)";
   }
-  // Whether so many more leave enough for what is still to come; if nothing is, the kernel decides. A newcomer may yet
-  // need a second one, for a server.
-  bool has_sockets_for(std::uint64_t more) const {
-    const std::uint64_t expected = expected_sockets_.load(std::memory_order_relaxed);
-    if (expected == 0) return true;
-    const std::uint64_t here = connections.load(std::memory_order_relaxed);
-    const std::uint64_t newcomers = here - std::min(here, adopted.load(std::memory_order_relaxed));
-    const std::uint64_t needed = std::max(sockets.load(std::memory_order_relaxed), here + newcomers);
-    return needed + expected + more <= sockets_max.load(std::memory_order_relaxed);
+  // The limit of connections is reached.
+  bool has_all_connections() const {
+    const std::uint64_t most = connections_max.load(std::memory_order_relaxed);
+    return most != 0 && counted().clients >= most;
+  }
+  // A newcomer needs a socket, and sooner or later a second one for its server. An idle client has none for a server,
+  // so there may be more clients than could all be served at once; the share keeps enough sockets for those that ask.
+  bool has_sockets_for_newcomer() const {
+    const std::uint64_t most = sockets_max.load(std::memory_order_relaxed);
+    const Counted all = counted();
+    return most == 0 || all.clients + 1 + std::max(all.upstreams + 1, most / upstream_share) <= most;
+  }
+  // So few that idle connections to servers give theirs up: for newcomers, and for clients of other workers.
+  bool has_few_sockets_left() const {
+    const std::uint64_t most = sockets_max.load(std::memory_order_relaxed);
+    return most != 0 && sockets.load(std::memory_order_relaxed) + most / last_share + 1 >= most;
+  }
+  // For a client that is here already.
+  bool has_socket_for_server() const {
+    const std::uint64_t most = sockets_max.load(std::memory_order_relaxed);
+    return most == 0 || sockets.load(std::memory_order_relaxed) < most;
+  }
+  // Whether there is room for all that is still to come.
+  bool has_sockets_for_expected() const {
+    const std::uint64_t most = sockets_max.load(std::memory_order_relaxed);
+    const Counted all = counted();
+    return most == 0 || all.clients + all.upstreams <= most;
   }
 
  private:
+  static constexpr std::uint64_t upstream_share = 4;  // one in four is kept for connections to servers,
+  static constexpr std::uint64_t last_share = 16;     // and one in sixteen is kept free of idle ones
+
+  // Sockets, and what is expected as if it were here. While something is, each newcomer counts with its second one.
+  struct Counted {
+    std::uint64_t clients;
+    std::uint64_t upstreams;
+  };
+  Counted counted() const {
+    const std::uint64_t open = sockets.load(std::memory_order_relaxed);
+    const std::uint64_t here = connections.load(std::memory_order_relaxed);
+    const std::uint64_t expected = expected_sockets_.load(std::memory_order_relaxed);
+    const std::uint64_t adopted_here = expected == 0 ? here : std::min(here, adopted.load(std::memory_order_relaxed));
+    const std::uint64_t needed = std::max(open, here + (here - adopted_here)) + expected;
+    const std::uint64_t clients = here + expected_connections_.load(std::memory_order_relaxed);
+    return {clients, needed - std::min(needed, clients)};
+  }
+
   std::atomic<std::uint64_t> expected_connections_{0};
   std::atomic<std::uint64_t> expected_sockets_{0};
 };
@@ -103,6 +142,7 @@ class Worker {
   // ── For connections ───────────────────────────────────────────────────────────────────────────────────────────
   runtime::Loop& loop() { return loop_; }
   runtime::Deadlines& deadlines() { return deadlines_; }
+  bool has_socket_for_server() const { return shared_.has_socket_for_server(); }
   upstream::Pool& pool() { return pool_; }
   const Settings& settings() const { return *settings_; }
   const http1::Rules& rules() const { return settings_->rules; }
@@ -188,7 +228,9 @@ class Worker {
   };
 
   void tick(std::int64_t now_ms);
-  void pause_accepting();
+  // Until the next tick, or until there is room, which is looked for at each tick and when a connection is removed.
+  enum class Pause { a_moment, until_room };
+  void pause_accepting(Pause pause);
   void accepting_may_go_on();
   std::uint64_t next_id() { return id_base_ | ++last_id_; }
   bool is_from_successor(std::uint64_t id) const;
@@ -226,7 +268,7 @@ class Worker {
   bool stopping_ = false;
 
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  bool accepting_paused_ = false;
+  std::optional<Pause> accepting_paused_;
   bool short_of_memory_ = false;             // since the last tick
 
   Connection* first_ = nullptr;              // the connections that are not frozen, the newest first
