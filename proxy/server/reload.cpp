@@ -99,7 +99,6 @@ void Server::end_reload(const std::expected<Prepared, std::string>& prepared) {
   if (outcome) {
     log::info("reload: {}", *outcome);
     manager_.reloaded();
-    announce();
   } else {
     log::error("reload: failed, the configuration stays as it was: {}", outcome.error());
     manager_.reload_failed(outcome.error());
@@ -153,6 +152,7 @@ void Server::apply(std::shared_ptr<const Settings> settings, std::vector<BoundSo
   set_connection_limit();
   log::set_level(log_level(settings_->config));
   std::vector<BoundSocket> before = std::exchange(sockets_, std::move(sockets));
+  handoff::insist([this] { announce(); });
   // Workers that are given all of it in part would write to a log, and accept from sockets, that are closed by then.
   handoff::insist([this] {
     watch_certificates();

@@ -144,14 +144,23 @@ int Server::run() {
   admin_known_as_ = admin_known_as(paths_.admin);
   admin_.open(options_.admin);
   if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
-  if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   instance_ = true;
+  announce();
+  try {
+    begin_to_serve();
+  } catch (...) {
+    leave_supervisor();  // what cannot start is not to be replaced
+    throw;
+  }
+  return loop();
+}
+
+void Server::begin_to_serve() {
+  if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   accept();
   log::info("{}", serving_status());
   manager_.serving(*workers_, serving_status());
-  announce();
   watch();
-  return loop();
 }
 
 std::string Server::serving_status() const {

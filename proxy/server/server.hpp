@@ -78,6 +78,7 @@ class Server {
   void prepare_process();
   void set_connection_limit();
   void become_first();
+  void begin_to_serve();
   void start_workers(std::uint64_t generation);
   ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
   std::vector<ListeningSocket> listening_sockets() const;
@@ -117,9 +118,11 @@ class Server {
   void watch_supervisor();
   void supervisor_gone();
   void heir_is_known();
-  // What a replacement would need, whenever it has changed; nothing where nobody listens.
+  // What a replacement would need, whenever it has changed; nothing where nobody listens. The supervisor has it when
+  // this returns: call it before anybody else can see the change, since whoever sees it may kill this process.
   void announce();
-  void leave_supervisor();
+  void leave_supervisor();  // the same
+  void await_telling();
 
   // ── Status (server_status.cpp) ────────────────────────────────────────────────────────────────────────────────
   void answer_status(std::function<void(const admin::Status&)> answer);

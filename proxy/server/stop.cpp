@@ -32,8 +32,8 @@ void log_cut(std::size_t cut, const admin::Connections& kinds, bool in_an_upgrad
 void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
   stopping_ = true;
   drop_reload("this process is stopping");
-  if (instance_) manager_.stopping(std::string("stopping: ") + why);
   leave_supervisor();
+  if (instance_) manager_.stopping(std::string("stopping: ") + why);
   log::info("stopping ({}): {} connections are served to their end{}", why, shared_.connections.load(),
             limit ? fmt::format(", at most {} s", limit->count() / 1000) : "");
   const auto listening = listening_sockets();

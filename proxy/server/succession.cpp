@@ -193,10 +193,10 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
 // The lock is ours already.
 void Server::become_instance() {
   instance_ = true;
-  if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
-  admin_.become_instance();
   if (auto opened = open_meeting_point(); !opened) log::error("takeover: nobody can take over: {}", opened.error().text);
   announce();
+  if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
+  admin_.become_instance();
 }
 
 handoff::Result<void> Server::take_over(const std::string& application, const handoff::Report& report) {

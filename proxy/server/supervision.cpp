@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/runtime/log.hpp"
@@ -11,6 +12,13 @@ namespace baton::proxy {
 
 namespace asio = boost::asio;
 namespace log = runtime::log;
+
+namespace {
+
+// What a supervisor that hangs may cost; less where the predecessor waits for us meanwhile.
+constexpr std::chrono::milliseconds telling_limit{1000};
+
+}  // namespace
 
 pid_t Server::lasting_pid() const { return options_.supervisor ? options_.supervisor->supervisor() : ::getpid(); }
 
@@ -57,10 +65,18 @@ void Server::announce() {
   known.application = state::encode(said);
   known.secrets = {};                        // a supervisor holds no keys
   options_.supervisor->announce({{shared_.generation, ::getpid(), options_.version}, state::features(), std::move(known)});
+  await_telling();
 }
 
 void Server::leave_supervisor() {
-  if (options_.supervisor && instance_) options_.supervisor->leave();
+  if (!options_.supervisor || !instance_) return;
+  options_.supervisor->leave();
+  await_telling();
+}
+
+void Server::await_telling() {
+  const std::chrono::milliseconds limit = std::min(telling_limit, settings_->config.handoff.step_timeout / 2);
+  if (!options_.supervisor->sent_within(limit)) log::warning("the supervisor, PID {}, does not listen", lasting_pid());
 }
 
 }  // namespace baton::proxy

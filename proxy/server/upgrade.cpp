@@ -286,6 +286,7 @@ handoff::LeftBehind Server::left_behind() const {
 bool Server::reclaim() {
   instance_ = true;
   resigned_ = false;
+  announce();
   manager_.serving(*workers_, serving_status(), ::getpid());      // the successor may have named itself already
   admin_.resume();
   takers_.resume();
@@ -296,7 +297,6 @@ bool Server::reclaim() {
       (void)pid_file_.publish();
     }
   }
-  announce();
   return true;
 }
 

@@ -183,6 +183,7 @@ void Supervisor::stop(int signal) {
 }
 
 void Supervisor::reap() {
+  let_newcomers_in();  // one may be dead already, with last words on its line
   siginfo_t dead{};
   while (::waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid != 0) {
     const pid_t pid = std::exchange(dead.si_pid, 0);

@@ -134,14 +134,16 @@ void Supervisor::replacement_over() {
   const std::unique_ptr<Replacement> over = std::move(replacement_);
   const handoff::HandoverOutcome& outcome = over->outcome();
   if (outcome.ending == handoff::Ending::completed) {
-    // It says all of itself in a moment; until then it is the instance all the same.
-    if (state_.instance != 0) return;
-    if (Worker* worker = find(static_cast<pid_t>(outcome.report.to.pid))) {
+    // An older version says all of itself only now; until then it is the instance all the same.
+    Worker* const worker = find(static_cast<pid_t>(outcome.report.to.pid));
+    if (state_.instance == 0 && worker != nullptr) {
       state_.instance = worker->pid;
       worker->served = true;
       return;
     }
-    return replacement_failed("it is gone");
+    // One that served and is gone has been counted as a crash.
+    if (state_.instance == 0 && !replace_at_ && !exit_code_) replacement_failed("it is gone");
+    return;
   }
   give_up_candidate(over->pid());
   const auto record = state::decode_instance_record(state_.heritage->application);
