@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/supervision.hpp"
 #include "proxy/process/signals.hpp"
@@ -259,7 +260,9 @@ void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
 
 void Supervisor::announced(Worker& worker) {
   const bool is_new = !state_.heritage || state_.heritage->generation != worker.arriving.generation;
-  state_.heritage = std::make_shared<const Heritage>(std::exchange(worker.arriving, {}));
+  const auto heritage = handoff::insist([] { return std::make_shared<Heritage>(); });  // it is not said again
+  *heritage = std::exchange(worker.arriving, {});
+  state_.heritage = heritage;
   worker.served = true;
   state_.instance = worker.pid;
   replace_at_.reset();
