@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/server.hpp"
 
@@ -25,10 +26,12 @@ pid_t Server::lasting_pid() const { return options_.supervisor ? options_.superv
 void Server::watch_supervisor() {
   if (!options_.supervisor) return;
   supervisor_.assign(::fcntl(options_.supervisor->descriptor(), F_DUPFD_CLOEXEC, 3));
-  supervisor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-    if (error) return;
-    if (heir_ != 0) return heir_is_known();
-    supervisor_gone();
+  handoff::insist([this] {
+    supervisor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+      if (error) return;
+      if (heir_ != 0) return heir_is_known();
+      supervisor_gone();
+    });
   });
 }
 
@@ -51,6 +54,11 @@ void Server::supervisor_gone() {
 
 void Server::announce() {
   if (!options_.supervisor || !instance_) return;
+  handoff::insist([this] { options_.supervisor->announce(announcement()); });
+  await_telling();
+}
+
+supervisor::Announcement Server::announcement() {
   state::InstanceRecord said = record();
   const Counters counters = workers_->counters();
   said.accepted_total = inherited_accepted_ + counters.accepted;
@@ -64,13 +72,12 @@ void Server::announce() {
   }
   known.application = state::encode(said);
   known.secrets = {};                        // a supervisor holds no keys
-  options_.supervisor->announce({{shared_.generation, ::getpid(), options_.version}, state::features(), std::move(known)});
-  await_telling();
+  return {{shared_.generation, ::getpid(), options_.version}, state::features(), std::move(known)};
 }
 
 void Server::leave_supervisor() {
   if (!options_.supervisor || !instance_) return;
-  options_.supervisor->leave();
+  handoff::insist([this] { options_.supervisor->leave(); });
   await_telling();
 }
 
