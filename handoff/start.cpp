@@ -76,12 +76,19 @@ Result<pid_t> start(const Program& program) {
     if (!configuration) return failed("no memory for the configuration of " + program.arguments[0], errno);
     descriptors.push_back({configuration_variable, configuration.get()});
   }
+  std::vector<std::string> arguments = program.arguments;
+  std::vector<std::string> environment = environment_with(descriptors, program.environment);
+  const std::vector<char*> argument_pointers = as_pointers(arguments);
+  const std::vector<char*> environment_pointers = as_pointers(environment);
+  const std::string path = path_of(program);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  for (const auto& left : descriptors) {
-    ::posix_spawn_file_actions_adddup2(&actions, left.descriptor, left.descriptor);    // the child's copy survives exec
-  }
-  for (const int kept : program.kept) ::posix_spawn_file_actions_adddup2(&actions, kept, kept);
+  int error = 0;
+  const auto leave = [&](int descriptor) {  // the child's copy survives exec
+    if (error == 0) error = ::posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor);
+  };
+  for (const auto& left : descriptors) leave(left.descriptor);
+  for (const int kept : program.kept) leave(kept);
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -93,12 +100,11 @@ Result<pid_t> start(const Program& program) {
   ::posix_spawnattr_setpgroup(&attributes, 0);
   ::posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                              (program.own_group ? POSIX_SPAWN_SETPGROUP : 0)));
-  std::vector<std::string> arguments = program.arguments;
-  std::vector<std::string> environment = environment_with(descriptors, program.environment);
-  const std::string path = path_of(program);
   pid_t pid = 0;
-  const int error = ::posix_spawnp(&pid, path.c_str(), &actions, &attributes, as_pointers(arguments).data(),
-                                   as_pointers(environment).data());
+  if (error == 0) {
+    error = ::posix_spawnp(&pid, path.c_str(), &actions, &attributes, argument_pointers.data(),
+                           environment_pointers.data());
+  }
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return failed("cannot start " + program.arguments[0], error);

@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/admin/session.hpp"
 #include "proxy/runtime/log.hpp"
 
@@ -73,7 +74,19 @@ class Admin::Impl : public std::enable_shared_from_this<Impl> {
   void accept_client();
   void await_later(const char* what, const std::string& why);
   void serve(UniqueFd client);
-  void end(const std::shared_ptr<Session>& session, std::exception_ptr failure);
+  // A session and its place; however it ends, the one is closed and the other free.
+  struct Guest {
+    Guest(std::weak_ptr<Impl> admin, std::shared_ptr<Session> served)
+        : weak_admin(std::move(admin)), session(std::move(served)) {}
+    ~Guest();
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
+
+    const std::weak_ptr<Impl> weak_admin;
+    const std::shared_ptr<Session> session;
+  };
+  static asio::awaitable<void> attend(std::unique_ptr<Guest> guest);
+  void end(const std::shared_ptr<Session>& session);
   bool is_full() const { return places_taken() >= service_->limits.connections; }
   std::size_t places_taken() const;
   bool is_of_our_kind(const Session& session) const;
@@ -145,7 +158,7 @@ void Admin::Impl::close() {
 
 void Admin::Impl::watch() {
   error_code error;
-  watched_.assign(socket_.get(), error);
+  handoff::insist([&] { watched_.assign(socket_.get(), error); });
   if (error) return await_later("epoll", error.message());
   await_client();
 }
@@ -157,15 +170,17 @@ void Admin::Impl::unwatch() {
 }
 
 void Admin::Impl::await_client() {
-  watched_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [self = shared_from_this(), turn = turn_](const error_code& error) {
-                        if (error || turn != self->turn_) return;
-                        try {
-                          self->accept_client();
-                        } catch (const std::exception& failure) {
-                          self->await_later("accept", failure.what());
-                        }
-                      });
+  handoff::insist([this] {
+    watched_.async_wait(asio::posix::stream_descriptor::wait_read,
+                        [self = shared_from_this(), turn = turn_](const error_code& error) {
+                          if (error || turn != self->turn_) return;
+                          try {
+                            self->accept_client();
+                          } catch (const std::exception& failure) {
+                            self->await_later("accept", failure.what());
+                          }
+                        });
+  });
 }
 
 // One at a time: the clients that are here already get their turn in between.
@@ -184,14 +199,16 @@ void Admin::Impl::accept_client() {
 // Waiting for readiness would return at once, again and again, for as long as the trouble lasts.
 void Admin::Impl::await_later(const char* what, const std::string& why) {
   if (!why.empty() && !std::exchange(in_trouble_, true)) runtime::log::error("admin: {}: {}", what, why);
-  retry_.expires_after(retry_interval);
-  retry_.async_wait([self = shared_from_this(), turn = turn_](const error_code&) {
-    if (turn != self->turn_) return;
-    if (self->watched_.is_open()) {
-      self->await_client();
-    } else {
-      self->watch();
-    }
+  handoff::insist([this] {
+    retry_.expires_after(retry_interval);
+    retry_.async_wait([self = shared_from_this(), turn = turn_](const error_code&) {
+      if (turn != self->turn_) return;
+      if (self->watched_.is_open()) {
+        self->await_client();
+      } else {
+        self->watch();
+      }
+    });
   });
 }
 
@@ -206,20 +223,29 @@ void Admin::Impl::serve(UniqueFd client) {
   socket.assign(asio::generic::stream_protocol(family, 0), client.get(), error);
   if (error) return;  // the kernel has no room to watch it
   client.release();
-  const auto session = std::make_shared<Session>(std::move(socket), service_, family == AF_UNIX);
-  sessions_.push_back(session);
-  asio::co_spawn(context_, Session::serve(session), [weak = weak_from_this(), session](std::exception_ptr failure) {
-    session->close();
-    if (const auto self = weak.lock()) self->end(session, std::move(failure));
+  auto guest = std::make_unique<Guest>(weak_from_this(),
+                                       std::make_shared<Session>(std::move(socket), service_, family == AF_UNIX));
+  sessions_.push_back(guest->session);
+  asio::co_spawn(context_, attend(std::move(guest)), [](std::exception_ptr failure) {
+    try {
+      if (failure) std::rethrow_exception(failure);
+    } catch (const std::exception& thrown) {
+      runtime::log::error("admin: a connection was dropped: {}", thrown.what());
+    }
   });
 }
 
-void Admin::Impl::end(const std::shared_ptr<Session>& session, std::exception_ptr failure) {
-  try {
-    if (failure) std::rethrow_exception(failure);
-  } catch (const std::exception& error) {
-    runtime::log::error("admin: a connection was dropped: {}", error.what());
-  }
+// A coroutine that cannot wait for want of memory is destroyed where it stands, and its completion is never told.
+asio::awaitable<void> Admin::Impl::attend(std::unique_ptr<Guest> guest) {
+  co_await Session::serve(guest->session);
+}
+
+Admin::Impl::Guest::~Guest() {
+  session->close();
+  if (const auto admin = weak_admin.lock()) admin->end(session);
+}
+
+void Admin::Impl::end(const std::shared_ptr<Session>& session) {
   const bool was_full = is_full();
   sessions_.remove(session);
   if (was_full) retry_.cancel();  // whoever waits for a place does so on this timer

@@ -47,7 +47,7 @@ using LineSink = std::function<void(std::string_view line, bool last)>;
 // What the server behind it can tell and do. Called in the io_context's thread.
 struct Source {
   std::function<bool()> ready;                                     // false while draining
-  std::function<void(std::function<void(const Status&)>)> status;  // answers later, in the same thread
+  std::function<void(std::function<void(Status)>)> status;         // answers later, in the same thread
   std::function<void(Command, ReplySink)> command;                 // answers at once or later, in the same thread
   // A reply says why it does not begin; without one the lines come, perhaps at once.
   std::function<std::optional<Reply>(const UpgradeCommand& command, LineSink lines)> upgrade;

@@ -262,8 +262,12 @@ void Session::begin_upgrade(Response& response, const Request& request, const Up
   const auto take = [weak = std::weak_ptr(pending_lines_)](std::string_view line, bool last) {
     const auto pending = weak.lock();
     if (!pending || pending->ended) return;
+    if (last || pending->text.size() < lines_bytes_max) {
+      pending->text.reserve(pending->text.size() + line.size() +
+                            1);  // it is taken whole or, without memory, not at all
+      pending->text.append(line).append("\n");
+    }
     pending->ended = last;
-    if (last || pending->text.size() < lines_bytes_max) pending->text.append(line).append("\n");
     pending->timer.cancel();
   };
   if (const auto refusal = service_->source.upgrade(command, take)) {
@@ -277,10 +281,10 @@ asio::awaitable<void> Session::answer_with_status(Response& response, std::strin
   pending_status_ = std::make_shared<PendingStatus>(asio::steady_timer(stream_.get_executor()));
   pending_status_->timer.expires_after(service_->limits.exchange);
   // The answer may come at once, after our patience has ended, or after this session has.
-  service_->source.status([weak = std::weak_ptr(pending_status_)](const Status& status) {
+  service_->source.status([weak = std::weak_ptr(pending_status_)](Status status) {
     const auto pending = weak.lock();
     if (!pending) return;
-    pending->status = status;
+    pending->status = std::move(status);
     pending->timer.cancel();
   });
   if (!pending_status_->status) co_await pending_status_->timer.async_wait(as_result);

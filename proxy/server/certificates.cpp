@@ -1,7 +1,9 @@
 // `watch: true`: certificates, keys and CAs are loaded anew when their files change.
+#include "handoff/insist.hpp"
 #include "proxy/process/file_stamps.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/server.hpp"
+#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
@@ -24,9 +26,7 @@ void Server::watch_certificates() {
 }
 
 void Server::look_at_certificates_later() {
-  certificates_timer_.expires_after(look_every);
-  certificates_timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+  call_after(certificates_timer_, look_every, [this] {
     look_at_certificates_later();
     look_at_certificates();
   });
@@ -69,9 +69,10 @@ void Server::certificates_loaded(const std::expected<std::shared_ptr<const Setti
   loaded_stamps_ = seen_stamps_;  // of those that cannot be used, too: until they change again
   if (!renewed)
     return log::error("certificates have changed and cannot be used, those loaded before stay: {}", renewed.error());
+  loaded_stamps_ = (*renewed)->tls_files;
   settings_ = *renewed;
-  loaded_stamps_ = settings_->tls_files;
-  workers_->each([&](Worker& worker) { worker.reconfigure(settings_, access_log_.get()); });
+  handoff::insist(
+      [this] { workers_->each([this](Worker& worker) { worker.reconfigure(settings_, access_log_.get()); }); });
   log::info("certificates have changed: loaded anew");
 }
 

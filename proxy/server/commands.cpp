@@ -3,9 +3,11 @@
 #include <csignal>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/server.hpp"
+#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
@@ -59,7 +61,7 @@ void Server::obey(admin::Command command, admin::ReplySink answer) {
     }
     case admin::Command::reopen_logs:
       reopen_logs([answer = std::move(answer)] { answer({ok, "log files reopened"}); });
-      if (upgrading_) remembered_signals_.push_back(SIGUSR1);
+      if (upgrading_) remember(SIGUSR1);
       return;
   }
   answer({not_implemented, "unknown command"});
@@ -105,21 +107,21 @@ void Server::tell(const std::string& line) {
 
 void Server::tell_progress() {
   if (upgrade_lines_.empty()) return;
+  // First: whatever goes wrong below, there is a next time.
+  call_after(progress_timer_, progress_every, [this] { tell_progress(); });
   if (connections_to_move_) {
     const std::uint64_t left = std::min(shared_.connections.load(), *connections_to_move_);
     tell(admin::moving_event(left, *connections_to_move_));
   } else {
     tell(admin::waiting_event());
   }
-  progress_timer_.expires_after(progress_every);
-  progress_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) tell_progress();
-  });
 }
 
 void Server::tell_result(const admin::LastUpgrade& result) {
   progress_timer_.cancel();
-  for (const auto& lines : std::exchange(upgrade_lines_, {})) lines(admin::result_event(result), true);
+  const std::vector<admin::LineSink> waiting = std::exchange(upgrade_lines_, {});
+  const std::string event = handoff::insist([&] { return admin::result_event(result); });
+  for (const admin::LineSink& lines : waiting) handoff::insist([&] { lines(event, true); });
 }
 
 }  // namespace baton::proxy

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "handoff/insist.hpp"
 #include "proxy/worker/settings.hpp"
 
 namespace baton::proxy {
@@ -176,9 +177,9 @@ void unlink_path(const BoundSocket& socket) {
   sockaddr_storage own{};
   socklen_t length = sizeof own;
   if (::getsockname(socket.socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0) return;
-  if (state::SocketAddress::from_sockaddr(own, length).path == socket.address.path) {
-    ::unlink(socket.address.path.c_str());
-  }
+  const bool is_ours =
+      handoff::insist([&] { return state::SocketAddress::from_sockaddr(own, length).path == socket.address.path; });
+  if (is_ours) ::unlink(socket.address.path.c_str());
 }
 
 }  // namespace baton::proxy

@@ -74,17 +74,20 @@ void Server::reload(ReloadAnswer answer) {
   }
   // The file may have changed after it was read for the one that goes on.
   if (reload_) return reload_->asked_since.push_back(std::move(answer));
-  begin_reload({std::move(answer)});
+  auto reload = std::make_shared<Reload>();
+  reload->asked.push_back(std::move(answer));
+  begin_reload(std::move(reload));
 }
 
-void Server::begin_reload(std::vector<ReloadAnswer> asked) {
-  put_sockets_back();
-  manager_.reloading();
-  reload_ = std::make_shared<Reload>(Reload{.asked = std::move(asked), .asked_since = {}});
+// Whoever has asked is answered, come what may.
+void Server::begin_reload(std::shared_ptr<Reload> reload) {
+  reload_ = std::move(reload);
   try {
+    put_sockets_back();
+    manager_.reloading();
     background_.run([this, load = options_.load, now = settings_, of = std::weak_ptr(reload_)]() -> Background::Rest {
-      return [this, of, prepared = prepare(load, *now)] {
-        if (of.lock() == reload_ && reload_) end_reload(prepared);
+      return [this, of, prepared = prepare(load, *now)]() mutable {
+        if (of.lock() == reload_ && reload_) end_reload(std::move(prepared));
       };
     });
   } catch (const std::exception& error) {
@@ -92,36 +95,40 @@ void Server::begin_reload(std::vector<ReloadAnswer> asked) {
   }
 }
 
-void Server::end_reload(const std::expected<Prepared, std::string>& prepared) {
-  const Reload over = *std::exchange(reload_, nullptr);
-  const ReloadOutcome outcome = prepared ? take(*prepared) : std::unexpected(prepared.error());
+void Server::end_reload(std::expected<Prepared, std::string> prepared) {
+  std::shared_ptr<Reload> over = std::exchange(reload_, nullptr);
+  const ReloadOutcome outcome = prepared ? take(std::move(*prepared)) : std::unexpected(std::move(prepared.error()));
   last_reload_ok_ = outcome.has_value();
   if (outcome) {
     log::info("reload: {}", *outcome);
     manager_.reloaded();
-    announce();
   } else {
     log::error("reload: failed, the configuration stays as it was: {}", outcome.error());
     manager_.reload_failed(outcome.error());
   }
-  for (const ReloadAnswer& answer : over.asked) answer(outcome);
-  if (!over.asked_since.empty()) begin_reload(over.asked_since);
+  for (const ReloadAnswer& answer : over->asked) handoff::insist([&] { answer(outcome); });
+  over->asked = std::exchange(over->asked_since, {});
+  if (!over->asked.empty()) begin_reload(std::move(over));
 }
 
 // In the main thread, and quick.
-Server::ReloadOutcome Server::take(const Prepared& prepared) {
+Server::ReloadOutcome Server::take(Prepared prepared) {
+  std::string done;
+  std::vector<BoundSocket> sockets;
   try {
+    const config::Config& config = prepared.settings->config;
+    done = fmt::format("done, {} listeners, {} upstreams", config.listeners.size(), config.upstreams.size());
     std::vector<handoff::InheritedSocket> kept = copies_of(sockets_);
-    std::vector<BoundSocket> sockets = bind_listeners(prepared.listeners, kept, lent_addresses(sockets_));
-    options_.configuration_text = prepared.text;
-    auto before = std::exchange(access_log_, prepared.access_log);
-    apply(prepared.settings, std::move(sockets));
-    retire(std::move(before));
+    sockets = bind_listeners(prepared.listeners, kept, lent_addresses(sockets_));
   } catch (const std::exception& error) {
     return std::unexpected(error.what());
   }
-  return fmt::format("done, {} listeners, {} upstreams", settings_->config.listeners.size(),
-                     settings_->config.upstreams.size());
+  // Nothing fails from here on.
+  options_.configuration_text = std::move(prepared.text);
+  auto before = std::exchange(access_log_, std::move(prepared.access_log));
+  apply(std::move(prepared.settings), std::move(sockets));
+  retire(std::move(before));
+  return done;
 }
 
 // No worker has it any more. What it has not written yet it writes in its own time.
@@ -139,11 +146,11 @@ void Server::retire(std::shared_ptr<runtime::AccessLog> access_log) {
 
 bool Server::drop_reload(const std::string& why) {
   if (!reload_) return false;
-  const Reload dropped = *std::exchange(reload_, nullptr);
+  const std::shared_ptr<Reload> dropped = std::exchange(reload_, nullptr);
   log::warning("reload: given up: {}", why);
   manager_.reload_failed(why);
-  for (const auto* asked : {&dropped.asked, &dropped.asked_since}) {
-    for (const ReloadAnswer& answer : *asked) answer(std::unexpected(why));
+  for (const auto* asked : {&dropped->asked, &dropped->asked_since}) {
+    for (const ReloadAnswer& answer : *asked) handoff::insist([&] { answer(std::unexpected(why)); });
   }
   return true;
 }
@@ -153,6 +160,7 @@ void Server::apply(std::shared_ptr<const Settings> settings, std::vector<BoundSo
   set_connection_limit();
   log::set_level(log_level(settings_->config));
   std::vector<BoundSocket> before = std::exchange(sockets_, std::move(sockets));
+  announce();
   // Workers that are given all of it in part would write to a log, and accept from sockets, that are closed by then.
   handoff::insist([this] {
     watch_certificates();
@@ -167,7 +175,7 @@ void Server::apply(std::shared_ptr<const Settings> settings, std::vector<BoundSo
     const bool is_kept = std::any_of(sockets_.begin(), sockets_.end(),
                                      [&](const BoundSocket& now) { return now.address == socket.address; });
     if (is_kept) continue;
-    workers_->at(0).loop().call([&] { workers_->at(0).empty_queue(as_workers_see_it(socket)); });
+    empty_queue(socket);
     unlink_path(socket);
     log::info("no longer listening on {} ({})", socket.address.text(), socket.listener);
   }

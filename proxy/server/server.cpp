@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "handoff/executable.hpp"
+#include "handoff/insist.hpp"
 #include "handoff/temporary.hpp"
 #include "proxy/server/in_main.hpp"
 #include "proxy/process/signals.hpp"
@@ -112,14 +113,23 @@ int Server::run() {
   admin_known_as_ = admin_known_as(paths_.admin);
   admin_.open(options_.admin);
   if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
-  if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   instance_ = true;
+  announce();
+  try {
+    begin_to_serve();
+  } catch (...) {
+    leave_supervisor();  // what cannot start is not to be replaced
+    throw;
+  }
+  return loop();
+}
+
+void Server::begin_to_serve() {
+  if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
   accept();
   log::info("{}", serving_status());
   manager_.serving(*workers_, serving_status());
-  announce();
   watch();
-  return loop();
 }
 
 std::string Server::serving_status() const {
@@ -201,18 +211,27 @@ std::vector<ListeningSocket> Server::listening_sockets() const {
 }
 
 void Server::accept() {
-  const auto listening = listening_sockets();
-  workers_->each([&](Worker& worker) { worker.accept_on(listening); });
+  handoff::insist([this] {
+    const auto listening = listening_sockets();
+    workers_->each([&](Worker& worker) { worker.accept_on(listening); });
+  });
   for (const BoundSocket& socket : sockets_) log::info("listening on {} ({})", socket.address.text(), socket.listener);
+}
+
+void Server::empty_queue(const BoundSocket& socket) {
+  Worker& worker = workers_->at(0);
+  handoff::insist([&] { worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); }); });
 }
 
 // ── Signals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Server::read_signals() {
-  signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-    if (error) return;
-    read_signals();  // first: whatever these come to, the next ones are heard
-    hear_signals();
+  handoff::insist([this] {
+    signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+      if (error) return;
+      read_signals();  // first: whatever these come to, the next ones are heard
+      hear_signals();
+    });
   });
 }
 
@@ -227,12 +246,20 @@ void Server::hear_signals() {
     // A whole process group may have been told to stop; what our predecessor was told then is no second time.
     const bool is_known = told_to_stop_ && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
     if (is_for_heir) process::pass_on(signal, heir_);
-    if (is_for_heir ? is_stop : !is_known) {
-      const auto obeyed =
-          handoff::as_result([&]() -> handoff::Result<void> { return on_signal(signal), handoff::Result<void>(); });
-      if (!obeyed) log::error("signal {}: {}", signal, obeyed.error().text);
-    }
+    if (is_for_heir ? is_stop : !is_known) obey_signal(signal);
   }
+}
+
+void Server::obey_signal(int signal) {
+  try {
+    on_signal(signal);
+  } catch (const std::exception& error) {
+    log::error("signal {}: {}", signal, error.what());
+  }
+}
+
+void Server::remember(int signal) {
+  handoff::insist([&] { remembered_signals_.push_back(signal); });
 }
 
 // What came while a conversation kept us busy: each kind is obeyed once, a stop last.
@@ -240,10 +267,10 @@ void Server::obey_remembered_signals() {
   const std::vector<int> signals = std::exchange(remembered_signals_, {});
   const auto came = [&](int signal) { return std::find(signals.begin(), signals.end(), signal) != signals.end(); };
   for (const int signal : {SIGUSR1, SIGHUP}) {
-    if (came(signal)) on_signal(signal);
+    if (came(signal)) obey_signal(signal);
   }
   for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGUSR2}) {
-    if (came(signal)) return on_signal(signal);
+    if (came(signal)) return obey_signal(signal);
   }
 }
 
@@ -254,7 +281,7 @@ void Server::on_signal(int signal) {
     const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
     if (is_stop && !workers_) return exit_with(1);
     if (is_stop && is_taker_) call_off_succession("a signal to stop came");
-    remembered_signals_.push_back(signal);
+    remember(signal);
     return;
   }
   switch (signal) {
@@ -263,11 +290,11 @@ void Server::on_signal(int signal) {
       return;
     case SIGUSR1:
       reopen_logs();
-      if (upgrading_) remembered_signals_.push_back(signal);
+      if (upgrading_) remember(signal);
       return;
     case SIGHUP:
       if (upgrading_) {
-        remembered_signals_.push_back(signal);
+        remember(signal);
         return;
       }
       reload();  // the log says what comes of it
@@ -277,7 +304,7 @@ void Server::on_signal(int signal) {
       if (!std::exchange(told_to_stop_, true)) {
         if (!upgrading_) return stop_within_limit(signal == SIGTERM ? "SIGTERM" : "SIGINT");
         // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
-        remembered_signals_.push_back(signal);
+        remember(signal);
         donor_->call_off("a signal to stop came");
         stopping_ = true;
         return;
@@ -296,7 +323,7 @@ void Server::on_signal(int signal) {
       return exit_with(0);
     case SIGQUIT:
       if (upgrading_) {
-        remembered_signals_.push_back(signal);
+        remember(signal);
         return;
       }
       if (!stopping_) begin_stop("SIGQUIT", std::nullopt);

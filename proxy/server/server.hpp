@@ -1,5 +1,8 @@
 // One process that serves: listening sockets, workers, admin, signals, and its part in upgrades. Everything here
 // happens in the main thread; a conversation has a thread of its own and comes here for what only the server can do.
+//
+// Memory may be short at any time. What may come to nothing throws, before it has changed anything. What must not be
+// left half done (an end, a change of roles, the answer to whoever waits) insists on each of its steps.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -78,16 +81,20 @@ class Server {
   void prepare_process();
   void set_connection_limit();
   void become_first();
+  void begin_to_serve();
   void start_workers(std::uint64_t generation);
   ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
   std::vector<ListeningSocket> listening_sockets() const;
   void accept();
+  void empty_queue(const BoundSocket& socket);  // nobody accepts from it any more
   void watch();
   int loop();
   void run_events();
   void read_signals();
   void hear_signals();
   void on_signal(int signal);
+  void obey_signal(int signal);  // and logs what that throws
+  void remember(int signal);
   void obey_remembered_signals();
   void reap();
   void reopen_logs(std::function<void()> then = {});
@@ -117,12 +124,15 @@ class Server {
   void watch_supervisor();
   void supervisor_gone();
   void heir_is_known();
-  // What a replacement would need, whenever it has changed; nothing where nobody listens.
+  // What a replacement would need, whenever it has changed; nothing where nobody listens. The supervisor has it when
+  // this returns: call it before anybody else can see the change, since whoever sees it may kill this process.
   void announce();
-  void leave_supervisor();
+  supervisor::Announcement announcement();
+  void leave_supervisor();  // the same
+  void await_telling();
 
   // ── Status (server_status.cpp) ────────────────────────────────────────────────────────────────────────────────
-  void answer_status(std::function<void(const admin::Status&)> answer);
+  void answer_status(std::function<void(admin::Status)> answer);
 
   // ── Commands of the admin interface (server_commands.cpp) ─────────────────────────────────────────────────────
   bool is_ready() const;
@@ -154,9 +164,9 @@ class Server {
   };
   static std::expected<Prepared, std::string> prepare(const decltype(LaunchOptions::load)& load, const Settings& now);
   void reload(ReloadAnswer answer = [](const ReloadOutcome&) {});
-  void begin_reload(std::vector<ReloadAnswer> asked);
-  void end_reload(const std::expected<Prepared, std::string>& prepared);
-  ReloadOutcome take(const Prepared& prepared);
+  void begin_reload(std::shared_ptr<Reload> reload);
+  void end_reload(std::expected<Prepared, std::string> prepared);
+  ReloadOutcome take(Prepared prepared);
   void retire(std::shared_ptr<runtime::AccessLog> access_log);
   // Something goes on that settles what is served, and by whom. True: one was under way.
   bool drop_reload(const std::string& why);
@@ -194,7 +204,8 @@ class Server {
   bool reclaim();
   handoff::LeftBehind left_behind() const;
   void watch_leftovers();
-  void upgrade_ended(handoff::HandoverOutcome outcome, pid_t child);
+  void upgrade_ended(const handoff::HandoverOutcome& outcome, pid_t child);
+  void note_failure(const handoff::HandoverOutcome& outcome);
   void retire(const handoff::Report& report, pid_t child);
   std::string explain_failure(const handoff::HandoverOutcome& outcome);
 
@@ -204,10 +215,11 @@ class Server {
   // ── Being the successor (server_succession.cpp) ───────────────────────────────────────────────────────────────
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
   handoff::Result<void> take_over(const std::string& application, const handoff::Report& report);
-  void succession_ended(handoff::SuccessionOutcome outcome);
+  void succession_ended(const handoff::SuccessionOutcome& outcome);
   // A taker that is told to stop before the service is its own: it goes back.
   void call_off_succession(const char* why);
   void become_instance();
+  void tell_that_we_serve();  // where another process was the main one before
   void accept_no_more();
   // On probation: how we have served, and giving everything back.
   handoff::Conduct conduct(bool at_end);

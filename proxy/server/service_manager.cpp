@@ -10,6 +10,7 @@
 #include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/runtime/loop.hpp"
+#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
@@ -42,8 +43,8 @@ void ServiceManager::serving(Workers& workers, const std::string& status, std::o
   const bool is_fed = workers_ != nullptr;
   workers_ = &workers;
   if (is_fed || notifier_.watchdog().count() == 0) return;
-  ask_workers();
   watch_again();
+  ask_workers();
 }
 
 void ServiceManager::rest() {
@@ -52,7 +53,7 @@ void ServiceManager::rest() {
 }
 
 void ServiceManager::succeeded_by(pid_t successor) {
-  if (!supervised_) tell(fmt::format("MAINPID={}\nREADY=1", successor));
+  if (!supervised_) handoff::insist([&] { tell(fmt::format("MAINPID={}\nREADY=1", successor)); });
 }
 
 // ── Reloading ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -62,10 +63,13 @@ void ServiceManager::reloading() {
                    process::status_assignment("reloading the configuration")));
 }
 
-void ServiceManager::reloaded() { tell("READY=1\n" + status_); }
+void ServiceManager::reloaded() {
+  handoff::insist([this] { tell("READY=1\n" + status_); });
+}
 
 void ServiceManager::reload_failed(const std::string& why) {
-  tell("READY=1\n" + process::status_assignment("serving as before; the reload failed: " + why));
+  handoff::insist(
+      [&] { tell("READY=1\n" + process::status_assignment("serving as before; the reload failed: " + why)); });
 }
 
 // ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -85,9 +89,7 @@ void ServiceManager::ask_for_time(std::size_t connections) {
 // ── The watchdog ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 void ServiceManager::watch_again() {
-  watchdog_timer_.expires_after(std::max(notifier_.watchdog() / 2, std::chrono::microseconds(1000)));
-  watchdog_timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+  call_after(watchdog_timer_, std::max(notifier_.watchdog() / 2, std::chrono::microseconds(1000)), [this] {
     watch_again();  // first: whatever goes wrong below, there is a next time
     ask_workers();
   });

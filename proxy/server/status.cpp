@@ -3,6 +3,9 @@
 
 #include <unistd.h>
 
+#include <utility>
+
+#include "handoff/insist.hpp"
 #include "proxy/server/server.hpp"
 
 namespace baton::proxy {
@@ -15,7 +18,7 @@ namespace {
 struct Gathering {
   admin::Status status;
   std::size_t unanswered = 0;
-  std::function<void(const admin::Status&)> answer;
+  std::function<void(admin::Status)> answer;
 };
 
 // One worker's part of it.
@@ -37,7 +40,7 @@ void operator+=(admin::Connections& sum, const admin::Connections& more) {
 }  // namespace
 
 // Each worker is asked, and none is waited for: while one hangs, this thread goes on.
-void Server::answer_status(std::function<void(const admin::Status&)> answer) {
+void Server::answer_status(std::function<void(admin::Status)> answer) {
   const auto gathering = std::make_shared<Gathering>();
   admin::Status& status = gathering->status;
   status.generation = shared_.generation;
@@ -65,16 +68,21 @@ void Server::answer_status(std::function<void(const admin::Status&)> answer) {
     workers_->at(i).loop().post([this, gathering, previous_features, &worker = workers_->at(i)] {
       Share share{.counters = worker.counters, .connections = {}, .unknown = 0};
       worker.count(share.connections);
-      if (previous_features) share.unknown = worker.count_unknown_to(*previous_features);
-      asio::post(context_, [gathering, share] {
-        admin::Status& sum = gathering->status;
-        sum.accepted_total += share.counters.accepted;
-        sum.requests_total += share.counters.requests;
-        sum.aborted_total += share.counters.aborted;
-        sum.fields_dropped += share.counters.fields_dropped;
-        sum.connections += share.connections;
-        if (sum.rollback) sum.rollback->unknown += share.unknown;
-        if (--gathering->unanswered == 0) gathering->answer(sum);
+      if (previous_features) {
+        share.unknown = handoff::insist([&] { return worker.count_unknown_to(*previous_features); });
+      }
+      // Without this share there is no answer.
+      handoff::insist([&] {
+        asio::post(context_, [gathering, share] {
+          admin::Status& sum = gathering->status;
+          sum.accepted_total += share.counters.accepted;
+          sum.requests_total += share.counters.requests;
+          sum.aborted_total += share.counters.aborted;
+          sum.fields_dropped += share.counters.fields_dropped;
+          sum.connections += share.connections;
+          if (sum.rollback) sum.rollback->unknown += share.unknown;
+          if (--gathering->unanswered == 0) gathering->answer(std::move(sum));
+        });
       });
     });
   }

@@ -1,6 +1,8 @@
 // How the server ends: what is here is served to its end, for as long as that may take.
+#include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/server.hpp"
+#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
@@ -32,20 +34,22 @@ void log_cut(std::size_t cut, const admin::Connections& kinds, bool in_an_upgrad
 void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
   stopping_ = true;
   drop_reload("this process is stopping");
-  if (instance_) manager_.stopping(std::string("stopping: ") + why);
   leave_supervisor();
+  if (instance_) handoff::insist([&] { manager_.stopping(std::string("stopping: ") + why); });
   log::info("stopping ({}): {} connections are served to their end{}", why, shared_.connections.load(),
             limit ? fmt::format(", at most {} s", limit->count() / 1000) : "");
-  const auto listening = listening_sockets();
-  workers_->each([](Worker& worker) { worker.stop_accepting(); });
-  workers_->at(0).loop().call([&] {
-    for (const auto& socket : listening) workers_->at(0).empty_queue(socket);
+  handoff::insist([this] {
+    const auto listening = listening_sockets();
+    workers_->each([](Worker& worker) { worker.stop_accepting(); });
+    workers_->at(0).loop().call([&] {
+      for (const auto& socket : listening) workers_->at(0).empty_queue(socket);
+    });
   });
   if (instance_) {
     for (const BoundSocket& socket : sockets_) unlink_path(socket);
   }
   sockets_.clear();
-  workers_->each([](Worker& worker) { worker.begin_stop(); });
+  handoff::insist([this] { workers_->each([](Worker& worker) { worker.begin_stop(); }); });
   drain_deadline_.reset();
   if (limit) drain_deadline_ = std::chrono::steady_clock::now() + *limit;
   watch_drain();
@@ -54,7 +58,7 @@ void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds
 void Server::stop_within_limit(const char* why) {
   const auto limit = settings_->config.timeouts.shutdown;
   if (!stopping_) return begin_stop(why, limit);
-  workers_->each([](Worker& worker) { worker.begin_stop(); });
+  handoff::insist([this] { workers_->each([](Worker& worker) { worker.begin_stop(); }); });
   const auto deadline = std::chrono::steady_clock::now() + limit;
   if (drain_deadline_ && *drain_deadline_ <= deadline) return;
   log::info("stopping ({}): {} connections are served to their end, now at most {} s", why, shared_.connections.load(),
@@ -67,17 +71,14 @@ void Server::drain_what_stays() {
   drains_leftovers_ = true;
   takers_.close();
   sockets_.clear();
-  workers_->each([](Worker& worker) { worker.begin_drain(); });
+  handoff::insist([this] { workers_->each([](Worker& worker) { worker.begin_drain(); }); });
   drain_deadline_ = std::chrono::steady_clock::now() + settings_->config.handoff.drain_timeout;
   watch_drain();
 }
 
 void Server::watch_drain() {
   // First: whatever goes wrong below, there is a next time.
-  drain_timer_.expires_after(drain_look_every);
-  drain_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) watch_drain();
-  });
+  call_after(drain_timer_, drain_look_every, [this] { watch_drain(); });
   reap();
   const auto now = std::chrono::steady_clock::now();
   if (shared_.connections.load() == 0 && leftovers_.empty()) return exit_when_answered(now + last_answers);
@@ -98,10 +99,7 @@ void Server::watch_drain() {
 // Somebody may be waiting for the report of the upgrade that ends us, and a supervisor that has not heard of it yet may
 // send us what is meant for the instance.
 void Server::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
-  drain_timer_.expires_after(drain_look_every);
-  drain_timer_.async_wait([this, deadline](boost::system::error_code error) {
-    if (!error) exit_when_answered(deadline);
-  });
+  call_after(drain_timer_, drain_look_every, [this, deadline] { exit_when_answered(deadline); });
   admin_.pause();
   const bool is_needed = admin_.is_answering() || heir_ != 0;
   if (is_needed && std::chrono::steady_clock::now() < deadline) return;

@@ -104,7 +104,7 @@ int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
           if (!lock_.take_within(lock_patience)) {
             return handoff::fail(handoff::Fault::timed_out, "the predecessor holds the instance lock");
           }
-          return in_main([&] { return take_over(application, report); });
+          return handoff::insist([&] { return in_main([&] { return take_over(application, report); }); });
         },
     });
     const handoff::Probation probation{.donor = [this]() -> handoff::Donor& { return returning_donor(); },
@@ -114,18 +114,21 @@ int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
                                          return why != nullptr ? std::optional<std::string>(why) : std::nullopt;
                                        },
                                        .wake_descriptor = call_off_wake_.get()};
-    const auto outcome = handoff::succeed(std::move(ours), adopter,
-                                          {.version = options_.version,
-                                           .features = state::features(),
-                                           .speaks_first = speaks_first,
-                                           .step_timeout = settings_->config.handoff.step_timeout},
-                                          &probation);
-    if (outcome.ending == handoff::Succession::orphaned && !lock_.held()) {
+    auto talked = handoff::succeed(std::move(ours), adopter,
+                                   {.version = options_.version,
+                                    .features = state::features(),
+                                    .speaks_first = speaks_first,
+                                    .step_timeout = settings_->config.handoff.step_timeout},
+                                   &probation);
+    if (talked.ending == handoff::Succession::orphaned && !lock_.held()) {
       // Whoever gets the lock is the instance; meanwhile nothing is accepted.
       handoff::insist([this] { in_main([this] { accept_no_more(); }); });
       lock_.take_within(lock_patience);
     }
-    handoff::insist([&] { asio::post(context_, [this, outcome] { succession_ended(outcome); }); });
+    // Shared, not copied: that thread must need no memory to hear of it.
+    const auto outcome =
+        handoff::insist([&] { return std::make_shared<handoff::SuccessionOutcome>(std::move(talked)); });
+    handoff::insist([&] { asio::post(context_, [this, outcome] { succession_ended(*outcome); }); });
   });
   (void)channel.release();
   conversation_over_ = false;
@@ -190,41 +193,54 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
   return addresses;
 }
 
-// The lock is ours already.
+// The lock is ours already: there is no way back.
 void Server::become_instance() {
   instance_ = true;
-  if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
-  admin_.become_instance();
-  if (auto opened = open_meeting_point(); !opened) log::error("takeover: nobody can take over: {}", opened.error().text);
+  handoff::insist([this] {
+    if (auto opened = open_meeting_point(); !opened)
+      log::error("takeover: nobody can take over: {}", opened.error().text);
+  });
   announce();
+  handoff::insist([this] {
+    if (auto published = pid_file_.publish(); !published) log::error("{}", published.error().text);
+  });
+  admin_.become_instance();
 }
 
 handoff::Result<void> Server::take_over(const std::string& application, const handoff::Report& report) {
-  const auto record = state::decode_instance_record(application);
+  auto record = state::decode_instance_record(application);
+  if (record) remembered_signals_.reserve(remembered_signals_.size() + record->signals.size());
+  std::optional<admin::LastUpgrade> upgrade;
+  if (!after_crash_) upgrade = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
+  // All that may fail has been done; whoever calls this begins it again until it has.
   // Who replaces a crashed process has heard all that is known with what it inherited.
   if (record && !after_crash_) {
     inherited_accepted_ = record->accepted_total;
     inherited_requests_ = record->requests_total;
     draining_ = record->draining;            // somebody may have changed it since it was inherited
   }
-  if (!after_crash_) last_upgrade_ = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
+  if (upgrade) last_upgrade_ = std::move(upgrade);
   become_instance();
   // The predecessor will say it too; but it may die before it has, and then nobody else would.
-  manager_.serving(*workers_, serving_status(), ::getpid());
+  tell_that_we_serve();
   if (after_crash_) {
     log::info("serving: baton {}, generation {}, PID {}, in the place of a process that crashed", options_.version,
               shared_.generation, ::getpid());
   } else {
     log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", options_.version, shared_.generation,
               ::getpid(), admin::moved_of(report).clients_total);
-    if (report.left_behind != 0) log::warning("upgrade: {}", admin::what_stayed(report));
+    if (report.left_behind != 0) log::warning("upgrade: {}", last_upgrade_->reason);
   }
   if (record) remembered_signals_.insert(remembered_signals_.end(), record->signals.begin(), record->signals.end());
   return {};
 }
 
 void Server::accept_no_more() {
-  workers_->each([](Worker& worker) { worker.stop_accepting(); });
+  handoff::insist([this] { workers_->each([](Worker& worker) { worker.stop_accepting(); }); });
+}
+
+void Server::tell_that_we_serve() {
+  handoff::insist([this] { manager_.serving(*workers_, serving_status(), ::getpid()); });
 }
 
 void Server::call_off_succession(const char* why) {
@@ -232,10 +248,10 @@ void Server::call_off_succession(const char* why) {
   [[maybe_unused]] const auto woken = ::eventfd_write(call_off_wake_.get(), 1);
 }
 
-void Server::succession_ended(handoff::SuccessionOutcome outcome) {
+void Server::succession_ended(const handoff::SuccessionOutcome& outcome) {
   conversation_over_ = true;
   succeeding_ = false;
-  if (supervisor_gone_) remembered_signals_.push_back(SIGTERM);
+  if (supervisor_gone_) remember(SIGTERM);
   if (outcome.ending == handoff::Succession::completed) return obey_remembered_signals();
   const auto unlink_what_we_bound = [this] {
     admin_.unlink_bound_here();
@@ -256,11 +272,11 @@ void Server::succession_ended(handoff::SuccessionOutcome outcome) {
   }
   if (instance_) {
     accept();
-    manager_.serving(*workers_, serving_status(), ::getpid());
+    tell_that_we_serve();
     return obey_remembered_signals();
   }
   unlink_what_we_bound();
-  if (options_.supervisor) options_.supervisor->leave();
+  if (options_.supervisor) handoff::insist([this] { options_.supervisor->leave(); });
   const std::uint64_t here = shared_.connections;
   exit_code_ = call_off_succession_ != nullptr ? 0 : 1;      // to stop was what it was told
   drain_what_stays();

@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/server.hpp"
 
@@ -12,15 +14,24 @@ namespace baton::proxy {
 namespace asio = boost::asio;
 namespace log = runtime::log;
 
+namespace {
+
+// What a supervisor that hangs may cost; less where the predecessor waits for us meanwhile.
+constexpr std::chrono::milliseconds telling_limit{1000};
+
+}  // namespace
+
 pid_t Server::lasting_pid() const { return options_.supervisor ? options_.supervisor->supervisor() : ::getpid(); }
 
 void Server::watch_supervisor() {
   if (!options_.supervisor) return;
   supervisor_.assign(::fcntl(options_.supervisor->descriptor(), F_DUPFD_CLOEXEC, 3));
-  supervisor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-    if (error) return;
-    if (heir_ != 0) return heir_is_known();
-    supervisor_gone();
+  handoff::insist([this] {
+    supervisor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+      if (error) return;
+      if (heir_ != 0) return heir_is_known();
+      supervisor_gone();
+    });
   });
 }
 
@@ -43,6 +54,11 @@ void Server::supervisor_gone() {
 
 void Server::announce() {
   if (!options_.supervisor || !instance_) return;
+  handoff::insist([this] { options_.supervisor->announce(announcement()); });
+  await_telling();
+}
+
+supervisor::Announcement Server::announcement() {
   state::InstanceRecord said = record();
   const Counters counters = workers_->counters();
   said.accepted_total = inherited_accepted_ + counters.accepted;
@@ -56,11 +72,18 @@ void Server::announce() {
   }
   known.application = state::encode(said);
   known.secrets = {};                        // a supervisor holds no keys
-  options_.supervisor->announce({{shared_.generation, ::getpid(), options_.version}, state::features(), std::move(known)});
+  return {{shared_.generation, ::getpid(), options_.version}, state::features(), std::move(known)};
 }
 
 void Server::leave_supervisor() {
-  if (options_.supervisor && instance_) options_.supervisor->leave();
+  if (!options_.supervisor || !instance_) return;
+  handoff::insist([this] { options_.supervisor->leave(); });
+  await_telling();
+}
+
+void Server::await_telling() {
+  const std::chrono::milliseconds limit = std::min(telling_limit, settings_->config.handoff.step_timeout / 2);
+  if (!options_.supervisor->sent_within(limit)) log::warning("the supervisor, PID {}, does not listen", lasting_pid());
 }
 
 }  // namespace baton::proxy

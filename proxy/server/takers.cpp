@@ -6,7 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
@@ -46,7 +48,7 @@ void Takers::meet_at(handoff::MeetingPoint point) { point_ = std::move(point); }
 void Takers::resume() {
   if (!has_meeting_point() || watched_.is_open()) return;
   error_code error;
-  watched_.assign(point_.descriptor(), error);
+  handoff::insist([&] { watched_.assign(point_.descriptor(), error); });
   if (error) return log::error("takeover: nobody can take over: {}", error.message());
   await_caller();
 }
@@ -57,7 +59,11 @@ void Takers::pause() {
   if (watched_.is_open()) watched_.release();
   for (const auto& caller : std::exchange(callers_, {})) {
     caller->watched.release();
-    refuse({std::move(caller->channel), caller->who}, "another process is about to be the instance; try again");
+    // Without memory for it the end of the channel says enough.
+    (void)handoff::as_result([&]() -> handoff::Result<void> {
+      refuse({std::move(caller->channel), caller->who}, "another process is about to be the instance; try again");
+      return {};
+    });
   }
 }
 
@@ -71,14 +77,16 @@ void Takers::refuse(Taker taker, const std::string& why) {
 }
 
 void Takers::await_caller() {
-  watched_.async_wait(asio::posix::stream_descriptor::wait_read, [this, turn = turn_](const error_code& error) {
-    if (error || turn != turn_) return;
-    try {
-      accept_caller();
-    } catch (const std::exception& failure) {
-      log::error("takeover: {}", failure.what());
-      accept_later();
-    }
+  handoff::insist([this] {
+    watched_.async_wait(asio::posix::stream_descriptor::wait_read, [this, turn = turn_](const error_code& error) {
+      if (error || turn != turn_) return;
+      try {
+        accept_caller();
+      } catch (const std::exception& failure) {
+        log::error("takeover: {}", failure.what());
+        accept_later();
+      }
+    });
   });
 }
 
@@ -94,9 +102,8 @@ void Takers::accept_caller() {
 
 // Without descriptors, waiting for readiness would return at once, again and again.
 void Takers::accept_later() {
-  retry_.expires_after(retry_interval);
-  retry_.async_wait([this, turn = turn_](const error_code& error) {
-    if (!error && turn == turn_) await_caller();
+  call_after(retry_, retry_interval, [this, turn = turn_] {
+    if (turn == turn_) await_caller();
   });
 }
 

@@ -17,6 +17,7 @@
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/server.hpp"
+#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
@@ -180,9 +181,11 @@ void Server::make_conversation(const std::shared_ptr<handoff::Channel>& channel,
   };
   // Everything that needs memory is made here: what that thread throws outside the conversation ends the process.
   conversation_ = std::thread([this, child, channel, terms = std::move(terms)] {
-    const auto outcome = handoff::hand_over(std::move(*channel), *donor_, terms, returns_.get());
-    if (outcome.ending == handoff::Ending::rolled_back) await_last_words(child);
-    handoff::insist([&] { asio::post(context_, [this, child, outcome] { upgrade_ended(outcome, child); }); });
+    auto talked = handoff::hand_over(std::move(*channel), *donor_, terms, returns_.get());
+    if (talked.ending == handoff::Ending::rolled_back) await_last_words(child);
+    // Shared, not copied: that thread must need no memory to hear of it.
+    const auto outcome = handoff::insist([&] { return std::make_shared<handoff::HandoverOutcome>(std::move(talked)); });
+    handoff::insist([&] { asio::post(context_, [this, child, outcome] { upgrade_ended(*outcome, child); }); });
   });
 }
 
@@ -254,10 +257,7 @@ void Server::begin_moving() {
   tell_progress();
   workers_->each([](Worker& worker) { worker.stop_accepting(); });
   // The queues are emptied here, and again at the end, when the sockets close with us.
-  Worker& worker = workers_->at(0);
-  for (const BoundSocket* socket : not_taken_) {
-    worker.loop().call([&] { worker.empty_queue(as_workers_see_it(*socket)); });
-  }
+  for (const BoundSocket* socket : not_taken_) empty_queue(*socket);
 }
 
 std::string Server::resign() {
@@ -286,7 +286,8 @@ handoff::LeftBehind Server::left_behind() const {
 bool Server::reclaim() {
   instance_ = true;
   resigned_ = false;
-  manager_.serving(*workers_, serving_status(), ::getpid());      // the successor may have named itself already
+  announce();
+  tell_that_we_serve();  // the successor may have named itself already
   admin_.resume();
   takers_.resume();
   if (paths_.pid_file) {
@@ -296,7 +297,6 @@ bool Server::reclaim() {
       (void)pid_file_.publish();
     }
   }
-  announce();
   return true;
 }
 
@@ -307,52 +307,56 @@ std::string Server::explain_failure(const handoff::HandoverOutcome& outcome) {
   return outcome.reason + joint + handoff::describe_exit(*successor_status_);
 }
 
-void Server::upgrade_ended(handoff::HandoverOutcome outcome, pid_t child) {
+// What cannot be told for want of memory is not: what stays is served to its end, and then this process ends.
+void Server::upgrade_ended(const handoff::HandoverOutcome& outcome, pid_t child) {
   upgrading_ = false;
   conversation_over_ = true;
   donor_.reset();
   returns_.reset();
   probation_ends_.reset();
-  if (outcome.ending == handoff::Ending::completed) {
-    log::info("upgrade: {}", report_line(outcome.report));
-  } else if (outcome.ending == handoff::Ending::superseded) {
-    log::error("upgrade: the successor is the instance although the conversation broke ({}); {}", outcome.reason,
-               report_line(outcome.report));
-  }
   if (outcome.ending != handoff::Ending::rolled_back) {
-    // Whatever cannot be told: what stays is served to its end, and then this process ends.
-    (void)handoff::as_result([&]() -> handoff::Result<void> {
+    handoff::insist([&] {
       const std::string reason = outcome.reason.empty() ? admin::what_stayed(outcome.report) : outcome.reason;
-      return tell_result({"completed", reason, outcome.report}), handoff::Result<void>();
+      const bool is_broken = outcome.ending == handoff::Ending::superseded;
+      if (is_broken) {
+        log::error("upgrade: the successor is the instance although the conversation broke ({}); {}", outcome.reason,
+                   report_line(outcome.report));
+      } else {
+        log::info("upgrade: {}", report_line(outcome.report));
+      }
+      tell_result({"completed", reason, outcome.report});
     });
-    const auto retired = handoff::as_result(
-        [&]() -> handoff::Result<void> { return retire(outcome.report, child), handoff::Result<void>(); });
-    if (retired) return;
-    log::error("upgrade: {}", retired.error().text);
-    return handoff::insist([this] { drain_what_stays(); });
+    return retire(outcome.report, child);
   }
 
-  const std::string why = explain_failure(outcome);
+  stopping_ = false;
+  told_to_stop_ = false;
+  handoff::insist([&] { note_failure(outcome); });
   // A child that owns nothing is of no use to anybody. One that may own connections serves them to their end and ends by
   // itself; if it hangs, it is killed when that end must have come. A taker is not ours to kill.
   if (child != 0 && successor_pid_ == child && !outcome.successor_serves) {
     ::kill(child, SIGKILL);
   } else if (child != 0 && successor_pid_ == child) {
     const config::Handoff& handoff = settings_->config.handoff;
-    leftovers_.push_back({child, std::chrono::steady_clock::now() + handoff.drain_timeout + handoff.step_timeout * 2});
+    const Leftover leftover{child, std::chrono::steady_clock::now() + handoff.drain_timeout + handoff.step_timeout * 2};
+    handoff::insist([&] { leftovers_.push_back(leftover); });
     watch_leftovers();
   }
   const pid_t named = child != 0 ? child : static_cast<pid_t>(outcome.report.to.pid);     // as it calls itself
-  if (paths_.pid_file && named != 0) handoff::discard_temporaries_beside(*paths_.pid_file, named);
-  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
-  log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
+  if (paths_.pid_file && named != 0) {
+    handoff::insist([&] { handoff::discard_temporaries_beside(*paths_.pid_file, named); });
+  }
   tell_result(*last_upgrade_);
-  stopping_ = false;
-  told_to_stop_ = false;
   if (supervisor_gone_) return supervisor_gone();
   std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
-  if (std::exchange(reload_was_dropped_, false)) remembered_signals_.push_back(SIGHUP);
+  if (std::exchange(reload_was_dropped_, false)) remember(SIGHUP);
   obey_remembered_signals();
+}
+
+void Server::note_failure(const handoff::HandoverOutcome& outcome) {
+  const std::string why = explain_failure(outcome);
+  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, outcome.report};
+  log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
 }
 
 // The successor is the instance.
@@ -361,7 +365,7 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     const pid_t instance = report.to.pid > 0 ? static_cast<pid_t>(report.to.pid) : child;   // the child may be a wrapper
     manager_.succeeded_by(instance);
     if (options_.supervisor) {
-      options_.supervisor->succeeded_by(instance, false);
+      handoff::insist([&] { options_.supervisor->succeeded_by(instance, false); });
       if (!supervisor_gone_) heir_ = instance;
     }
     // Signals that came too late to go with Done.
@@ -370,12 +374,14 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     // It belongs to another service, and its PID means nothing to our service manager. What was asked of us too late
     // ends with us.
     log::info("taken over by {}", taker_);
-    manager_.stopping("taken over by " + taker_);
-    if (options_.supervisor) options_.supervisor->succeeded_by(static_cast<pid_t>(report.to.pid), true);
+    handoff::insist([this] { manager_.stopping("taken over by " + taker_); });
+    if (options_.supervisor) {
+      handoff::insist([&] { options_.supervisor->succeeded_by(static_cast<pid_t>(report.to.pid), true); });
+    }
   }
   const std::uint64_t left = shared_.connections.load();
   for (const BoundSocket* socket : not_taken_) {
-    workers_->at(0).loop().call([&] { workers_->at(0).empty_queue(as_workers_see_it(*socket)); });
+    empty_queue(*socket);
     unlink_path(*socket);
   }
   drain_what_stays();
@@ -387,9 +393,7 @@ void Server::retire(const handoff::Report& report, pid_t child) {
 }
 
 void Server::watch_leftovers() {
-  leftovers_timer_.expires_after(std::chrono::milliseconds(200));
-  leftovers_timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+  call_after(leftovers_timer_, std::chrono::milliseconds(200), [this] {
     reap();
     for (const Leftover& leftover : leftovers_) {
       if (std::chrono::steady_clock::now() >= leftover.deadline) ::kill(leftover.pid, SIGKILL);

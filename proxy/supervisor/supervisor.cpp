@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/supervision.hpp"
 #include "proxy/process/signals.hpp"
@@ -183,6 +184,7 @@ void Supervisor::stop(int signal) {
 }
 
 void Supervisor::reap() {
+  let_newcomers_in();  // one may be dead already, with last words on its line
   siginfo_t dead{};
   while (::waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid != 0) {
     const pid_t pid = std::exchange(dead.si_pid, 0);
@@ -258,7 +260,9 @@ void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
 
 void Supervisor::announced(Worker& worker) {
   const bool is_new = !state_.heritage || state_.heritage->generation != worker.arriving.generation;
-  state_.heritage = std::make_shared<const Heritage>(std::exchange(worker.arriving, {}));
+  const auto heritage = handoff::insist([] { return std::make_shared<Heritage>(); });  // it is not said again
+  *heritage = std::exchange(worker.arriving, {});
+  state_.heritage = heritage;
   worker.served = true;
   state_.instance = worker.pid;
   replace_at_.reset();

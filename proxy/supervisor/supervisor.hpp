@@ -66,6 +66,7 @@ class Supervisor {
   bool somebody_may_become_instance() const;
   bool somebody_else_is_the_instance() const;
   void remove_what_it_left();
+  void remove_paths() const;
   void finish(int code);
 
   // ── Becoming another version ──────────────────────────────────────────────────────────────────────────────────

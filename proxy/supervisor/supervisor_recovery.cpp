@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "handoff/insist.hpp"
 #include "handoff/instance.hpp"
 #include "handoff/meeting_point.hpp"
 #include "handoff/temporary.hpp"
@@ -64,7 +65,7 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
     return finish(exit_failed);
   }
   // What it was told last went with it.
-  if (state_.is_stopping()) state_.signals.push_back(state_.stop_signal);
+  if (state_.is_stopping()) handoff::insist([this] { state_.signals.push_back(state_.stop_signal); });
   plan_replacement();
 }
 
@@ -134,18 +135,22 @@ void Supervisor::replacement_over() {
   const std::unique_ptr<Replacement> over = std::move(replacement_);
   const handoff::HandoverOutcome& outcome = over->outcome();
   if (outcome.ending == handoff::Ending::completed) {
-    // It says all of itself in a moment; until then it is the instance all the same.
-    if (state_.instance != 0) return;
-    if (Worker* worker = find(static_cast<pid_t>(outcome.report.to.pid))) {
+    // An older version says all of itself only now; until then it is the instance all the same.
+    Worker* const worker = find(static_cast<pid_t>(outcome.report.to.pid));
+    if (state_.instance == 0 && worker != nullptr) {
       state_.instance = worker->pid;
       worker->served = true;
       return;
     }
-    return replacement_failed("it is gone");
+    // One that served and is gone has been counted as a crash.
+    if (state_.instance == 0 && !replace_at_ && !exit_code_) replacement_failed("it is gone");
+    return;
   }
   give_up_candidate(over->pid());
-  const auto record = state::decode_instance_record(state_.heritage->application);
-  if (record && !record->pid_file.empty()) handoff::discard_temporaries_beside(record->pid_file, over->pid());
+  const auto record = handoff::insist([this] { return state::decode_instance_record(state_.heritage->application); });
+  if (record && !record->pid_file.empty()) {
+    handoff::insist([&] { handoff::discard_temporaries_beside(record->pid_file, over->pid()); });
+  }
   const bool is_settled = state_.instance != 0 || state_.is_stopping() || replace_at_;
   if (!is_settled) replacement_failed(outcome.reason);
 }
@@ -162,6 +167,10 @@ void Supervisor::replacement_failed(const std::string& why) {
 
 // A crashed instance could not; but where another one serves now, everything there is its own.
 void Supervisor::remove_what_it_left() {
+  handoff::insist([this] { remove_paths(); });
+}
+
+void Supervisor::remove_paths() const {
   if (!state_.heritage) return;
   const auto record = state::decode_instance_record(state_.heritage->application);
   if (!record) return;

@@ -63,11 +63,16 @@ void WorkerLine::succeeded_by(pid_t successor, bool foreign) { queue(Successor{s
 
 void WorkerLine::leave() { queue(Leaving{}); }
 
+bool WorkerLine::sent_within(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, limit, [this] { return queue_.empty() && !sending_; });
+}
+
 void WorkerLine::end() {
   if (!sender_.joinable()) return;
+  (void)sent_within(last_words_limit);
   {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, last_words_limit, [this] { return queue_.empty() && !sending_; });
+    const std::lock_guard lock(mutex_);
     ending_ = true;
   }
   changed_.notify_all();

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -47,6 +48,9 @@ class WorkerLine {
   void succeeded_by(pid_t successor, bool foreign);
   // This process ends of its own accord and is not to be replaced, or never will be the instance.
   void leave();
+  // Waits until all that was said has been sent: the supervisor reads it before it acts on the end of this process.
+  // False: it has not been within the time; a supervisor that hangs must not hold the service up.
+  bool sent_within(std::chrono::milliseconds limit);
   // Sends what waits, within a bounded time. Nothing can be said afterwards.
   void end();
 

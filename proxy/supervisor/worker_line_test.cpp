@@ -70,6 +70,25 @@ TEST_F(Lines, ASupervisorThatHangsHoldsNobodyUp) {
   EXPECT_LT(std::chrono::steady_clock::now() - before, patience);
 }
 
+TEST_F(Lines, WhatHasBeenSentIsReadAfterTheWorkerHasEnded) {
+  auto line = come_in();
+  handoff::Channel supervisor = take();
+  line->announce({{7, 42, "1.2"}, {}, {.sockets = {}, .application = {}, .configuration = "some"}});
+  EXPECT_TRUE(line->sent_within(patience));
+  line.reset();
+  ASSERT_TRUE(handoff::receive_kind(supervisor, handoff::Kind::hello, soon()));
+  handoff::Inheritance heard;
+  ASSERT_TRUE(handoff::receive_estate(supervisor, heard, soon()));
+  EXPECT_EQ(heard.configuration, "some");
+}
+
+TEST_F(Lines, WhatASupervisorThatHangsHasNoRoomForHasNotBeenSent) {
+  auto line = come_in();
+  const handoff::Channel nobody_reads = take();
+  line->announce({{1, 1, ""}, {}, {.sockets = {}, .application = {}, .configuration = std::string(1'000'000, 'x')}});
+  EXPECT_FALSE(line->sent_within(std::chrono::milliseconds(1)));
+}
+
 TEST_F(Lines, AWorkerThatNobodyTakesInIsAtTheEndOfItsLine) {
   door.ours.reset();
   auto line = come_in();

@@ -57,7 +57,7 @@ Handshake::Handshake(SslPtr ssl) : ssl_(std::move(ssl)) {
   }
   BIO_set_mem_eof_return(in_, -1);
   SSL_set_bio(ssl_.get(), in_, out_);
-  SSL_set_ex_data(ssl_.get(), handshake_index(), this);
+  if (SSL_set_ex_data(ssl_.get(), handshake_index(), this) != 1) throw std::bad_alloc();
   is_client_ = SSL_is_server(ssl_.get()) == 0;
   if (is_client_) {
     SSL_set_connect_state(ssl_.get());
@@ -116,7 +116,11 @@ void Handshake::on_message(int sent, int, int type, const void* bytes, std::size
 int Handshake::on_session(SSL* ssl, SSL_SESSION* session) {
   SessionSink* const sessions = of(ssl).sessions_;
   if (sessions == nullptr) return 0;
-  sessions->keep(SessionPtr(session));
+  try {
+    sessions->keep(SessionPtr(session));
+  } catch (const std::bad_alloc&) {
+    // It is not kept, and has been freed. Nothing may be thrown through OpenSSL.
+  }
   return 1;                                   // it is ours now
 }
 

@@ -1,0 +1,220 @@
+// Memory is short: each allocation of a reload, of a status, of an upgrade, of a TLS connection fails once. What was
+// asked for may fail, and that connection may be lost. Afterwards there is one instance, which serves and can do all of
+// it.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <memory>
+#include <new>
+
+#include "harness/baton.hpp"
+#include "harness/log_lines.hpp"
+#include "harness/origin.hpp"
+#include "harness/tls_client.hpp"
+#include "memory/scarcity.hpp"
+
+namespace baton::harness {
+namespace {
+
+class ShortOfMemory : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string path = directory_ / "scarcity";
+    const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    ASSERT_EQ(::ftruncate(file.get(), sizeof(Scarcity)), 0);
+    void* const shared = ::mmap(nullptr, sizeof(Scarcity), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    ASSERT_NE(shared, MAP_FAILED);
+    scarcity_ = new (shared) Scarcity();
+    settings_.own_binary = true;
+    // An orphan waits so long for the lock.
+    settings_.handoff = "ready_timeout: 15s, step_timeout: 2s";
+    settings_.shell = "export LD_PRELOAD=" SCARCE_MEMORY " SCARCITY=" + path;
+    baton_ = std::make_unique<Baton>(settings_);
+  }
+  void TearDown() override { ::munmap(scarcity_, sizeof(Scarcity)); }
+
+  Address admin() const { return unix_socket(baton_->directory() / "admin.sock"); }
+
+  // What comes on the admin socket, to its end; nothing where the connection is dropped.
+  std::string ask(const std::string& method, const std::string& path) const {
+    std::string answer;
+    try {
+      Client client(admin());
+      client.send(method + " " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      (void)client.read_to_end(answer);
+    } catch (const ConnectionEnded&) {
+    }
+    return answer;
+  }
+
+  // `step` with its first allocation failing, then with its second, and so on until it makes fewer; or with one of so
+  // many.
+  template <class Step>
+  void with_each_failing(ScarceIn in, Step step, long one_of = 1) {
+    long first = 1 - one_of;
+    for (long made = 0; made >= first && !testing::Test::HasFailure();) {
+      first += one_of;
+      SCOPED_TRACE(testing::Message() << "allocation " << first << " fails");
+      scarcity_->pid = baton_->pid();
+      scarcity_->failing = first;
+      scarcity_->count = 0;
+      scarcity_->in = in;
+      try {
+        step();
+      } catch (const std::exception& failure) {
+        ADD_FAILURE() << failure.what();
+      }
+      scarcity_->in = ScarceIn::nothing;
+      made = scarcity_->count;
+      if (!testing::Test::HasFailure()) expect_sound();
+      if (testing::Test::HasFailure())
+        ADD_FAILURE() << baton_->log().substr(baton_->log().size() > 5000 ? baton_->log().size() - 5000 : 0);
+    }
+    EXPECT_GT(first, 2) << "the shortage has not come to it";
+    RecordProperty("allocations", static_cast<int>(first));
+  }
+  void expect_sound() {
+    EXPECT_TRUE(baton_->lock_is_held());
+    EXPECT_EQ(baton_->pid_in_file(), baton_->number("pid"));
+    expect_service();
+    EXPECT_EQ(baton_->readyz(), 200);
+  }
+
+  virtual void expect_service() { EXPECT_EQ(baton_->connect().get("/bytes/7").body, pattern(7)); }
+
+  const TempDir directory_;
+  Scarcity* scarcity_ = nullptr;
+  const Origin origin_;
+  Settings settings_{origin_.address()};
+  std::unique_ptr<Baton> baton_;
+};
+
+void expect_whole_or_refused(const std::string& answer) {
+  if (answer.empty() || answer.starts_with("HTTP/1.1 503")) return;
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
+  EXPECT_EQ(answer.find("no status in time"), std::string::npos);
+}
+
+TEST_F(ShortOfMemory, AStatusIsRightOrIsNone) {
+  with_each_failing(ScarceIn::main_thread, [this] { expect_whole_or_refused(ask("GET", "/status")); });
+}
+
+TEST_F(ShortOfMemory, AStatusIsRightOrIsNoneWhereAWorkerHasNoMemory) {
+  with_each_failing(ScarceIn::workers, [this] { expect_whole_or_refused(ask("GET", "/status")); });
+}
+
+TEST_F(ShortOfMemory, AReloadIsDoneOrFails) {
+  with_each_failing(ScarceIn::main_thread, [this] { ask("POST", "/reload"); });
+  EXPECT_NE(ask("POST", "/reload").find("done"), std::string::npos);
+}
+
+TEST_F(ShortOfMemory, ADrainIsDoneOrFails) {
+  with_each_failing(ScarceIn::main_thread, [this] {
+    ask("POST", "/drain");
+    scarcity_->in = ScarceIn::nothing;
+    EXPECT_NE(ask("DELETE", "/drain").find("200"), std::string::npos);
+  });
+}
+
+class ShortOfMemoryInAnUpgrade : public ShortOfMemory {
+ protected:
+  // It may fail. Then its predecessor is the instance; whoever it is, it is alone in the end.
+  void upgrade() {
+    ask("POST", "/upgrade");
+    scarcity_->in = ScarceIn::nothing;
+    await([this] { return living_in_group(group_).size() == 1; }, "one process to be left");
+    baton_->follow_pid_file();
+    EXPECT_EQ(living_in_group(group_), std::vector{baton_->pid()});
+  }
+  // Each with a failure of its own; and then one without.
+  void expect_each_to_leave_one_instance(ScarceIn in, long one_of = 1) {
+    group_ = ::getpgid(baton_->pid());
+    with_each_failing(in, [this] { upgrade(); }, one_of);
+    if (!HasFailure()) baton_->upgrade();
+  }
+
+  // Of very many: a sample, to keep the test short. All of them pass as well.
+  static constexpr long some = 13;
+
+  pid_t group_ = 0;
+};
+
+TEST_F(ShortOfMemoryInAnUpgrade, ThePredecessorsMainThread) {
+  expect_each_to_leave_one_instance(ScarceIn::main_thread, some);
+}
+
+TEST_F(ShortOfMemoryInAnUpgrade, ThePredecessorsConversation) {
+  expect_each_to_leave_one_instance(ScarceIn::conversation, some);
+}
+
+TEST_F(ShortOfMemoryInAnUpgrade, TheSuccessorsMainThreadOnceItHasTheLock) {
+  scarcity_->is_of_others = true;
+  scarcity_->begins_with_lock = true;
+  expect_each_to_leave_one_instance(ScarceIn::main_thread);
+}
+
+TEST_F(ShortOfMemoryInAnUpgrade, TheSuccessorsConversationOnceItHasTheLock) {
+  scarcity_->is_of_others = true;
+  scarcity_->begins_with_lock = true;
+  expect_each_to_leave_one_instance(ScarceIn::conversation);
+}
+
+// ── TLS in the workers
+// ────────────────────────────────────────────────────────────────────────────────────────────────
+
+class ShortOfMemoryForTls : public ShortOfMemory {
+ protected:
+  ShortOfMemoryForTls() { settings_.tls = "certificates: [ " + authority_.issue({"site.test"}).yaml() + " ]"; }
+
+  void expect_service() override { EXPECT_EQ(TlsClient(baton_->address()).get("/bytes/7").body, pattern(7)); }
+
+  // Of those in the test one may be lost; it tells how many were.
+  template <class Exchange>
+  static int lost(Exchange exchange) {
+    try {
+      exchange();
+      return 0;
+    } catch (const Failure&) {
+      return 1;
+    }
+  }
+
+  Authority authority_{directory_};
+};
+
+TEST_F(ShortOfMemoryForTls, OnlyTheConnectionThatNeedsItIsLost) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    TlsClient other(baton_->address(), {.version = version});
+    other.get("/bytes/1");
+    with_each_failing(ScarceIn::workers, [&] {
+      (void)lost([&] { TlsClient(baton_->address(), {.version = version}).get("/bytes/70000"); });
+      scarcity_->in = ScarceIn::nothing;
+      EXPECT_EQ(other.get("/bytes/5").body, pattern(5));
+    });
+  }
+}
+
+TEST_F(ShortOfMemoryForTls, OneConnectionAtMostIsLostByAnUpgrade) {
+  for (const bool in_successor : {false, true}) {
+    scarcity_->is_of_others = in_successor;
+    with_each_failing(ScarceIn::workers, [&] {
+      scarcity_->in = ScarceIn::nothing;
+      TlsClient one(baton_->address(), {.version = TLS1_3_VERSION});
+      TlsClient other(baton_->address(), {.version = TLS1_2_VERSION});
+      one.get("/bytes/1");
+      other.get("/bytes/1");
+      scarcity_->in = ScarceIn::workers;
+      ask("POST", "/upgrade");
+      scarcity_->in = ScarceIn::nothing;
+      baton_->follow_pid_file();
+      EXPECT_LE(lost([&] { EXPECT_EQ(one.get("/bytes/5").body, pattern(5)); }) +
+                    lost([&] { EXPECT_EQ(other.get("/bytes/5").body, pattern(5)); }),
+                1);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace baton::harness
