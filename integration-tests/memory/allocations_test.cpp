@@ -135,7 +135,7 @@ class ShortOfMemoryInAnUpgrade : public ShortOfMemory {
     if (!HasFailure()) baton_->upgrade();
   }
 
-  // Of very many: a sample, to keep the test short. All of them pass as well.
+  // Of very many: a sample, to keep the test short.
   static constexpr long some = 13;
 
   pid_t group_ = 0;
