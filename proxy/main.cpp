@@ -376,7 +376,7 @@ static int act(int argc, char** argv) {
   CLI::App& check_command = *app.add_subcommand(
       "check", "validate the configuration, look for what it would run into on this machine, and exit");
   check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
-  check_command.add_flag("--print", check.print, "print the whole effective configuration instead of looking around");
+  check_command.add_flag("--print", check.print, "print the whole effective configuration and, unless warnings count, look no further");
   check_command.add_flag("--strict", check.strict, "a warning is a failure, too");
 
   baton::demo::Options demo;

@@ -56,7 +56,7 @@ void Server::announce() {
   }
   known.application = state::encode(said);
   known.secrets = {};                        // a supervisor holds no keys
-  options_.supervisor->announce({{shared_.generation, ::getpid(), options_.version}, state::features(), std::move(known)});
+  options_.supervisor->announce({self(), state::features(), std::move(known)});
 }
 
 void Server::leave_supervisor() {
