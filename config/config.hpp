@@ -18,7 +18,8 @@ using Milliseconds = std::chrono::milliseconds;
 inline constexpr std::uint64_t head_bytes_max = 1024 * 1024;
 inline constexpr std::uint64_t buffer_bytes_max = 4 * 1024 * 1024;
 
-// What a successor can inherit: listening sockets, and the whole configuration as `print` writes it.
+// What a successor can inherit: listening sockets (the handover carries somewhat more, for those of the admin interface and
+// of the instance itself), and the whole configuration as `print` writes it.
 inline constexpr std::size_t listening_sockets_max = 65'000;
 inline constexpr std::size_t written_bytes_max = 8 * 1024 * 1024;
 

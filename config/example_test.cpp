@@ -90,7 +90,7 @@ TEST(Example, LoadsWithEveryKeyOnceClientsAreAsked) {
 
 TEST(Example, ShowsEveryKeyTheLoaderKnows) {
   const auto shown = paths_of(with_every_key());
-  for (const KnownKey& key : known_keys()) EXPECT_EQ(shown.contains(key.path), key.supported) << key.path;
+  for (const KnownKey& key : known_keys()) EXPECT_TRUE(shown.contains(key.path)) << key.path;
 }
 
 TEST(Example, ShowsNothingElse) {

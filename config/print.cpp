@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include "config/environment.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
@@ -60,7 +58,7 @@ class Printer {
   template <class... Values>
   void line(int level, fmt::format_string<Values...> format, Values&&... values) {
     text_.append(static_cast<std::size_t>(2 * level), ' ');
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
+    text_ += fmt::format(format, std::forward<Values>(values)...);
     text_ += '\n';
   }
   void duration(std::string_view key, Milliseconds value) { line(1, "{}: {}", key, duration_text(value)); }

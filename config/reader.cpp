@@ -31,12 +31,15 @@ void Reader::refuse(const Node& node, const std::string& message) {
   report(position(node), key_.empty() ? message : fmt::format("`{}`: {}", key_, message));
 }
 
-void Reader::refuse_unknown_key(const Entry& entry, std::string_view place, std::span<const std::string_view> known) {
+std::optional<std::string_view> Reader::refuse_unknown_key(const Entry& entry, std::string_view place,
+                                                           std::span<const std::string_view> known) {
   if (std::string missing = missing_in(entry.key, known); !missing.empty()) {
-    return report({file_, entry.line, entry.column}, std::move(missing));
+    report({file_, entry.line, entry.column}, std::move(missing));
+    return std::nullopt;
   }
   report({file_, entry.line, entry.column}, fmt::format("unknown key {} {}{} (expected: {})", quote(entry.key), place,
                                                         did_you_mean(entry.key, known), joined(known)));
+  return suggest(entry.key, known);
 }
 
 void Reader::refuse_unsupported_key(const Entry& entry, std::string_view place) {
@@ -119,11 +122,11 @@ std::optional<File> Reader::file_at(const Node& node, const std::optional<std::s
 }
 
 std::optional<std::size_t> Reader::choose(const Node& node, std::span<const std::string_view> words,
-                                          std::string_view later) {
+                                          std::span<const std::string_view> later) {
   const auto word = text(node);
   if (!word) return std::nullopt;
-  if (!later.empty() && *word == later) {
-    refuse_unsupported_value(node, later);
+  if (std::ranges::find(later, *word) != later.end()) {
+    refuse_unsupported_value(node, *word);
     return std::nullopt;
   }
   const auto found = std::ranges::find(words, *word);

@@ -40,7 +40,9 @@ class Reader {
   void refuse(const Node& node, const std::string& message);
   void report(Position where, std::string message) { problems_.push_back({std::move(where), std::move(message)}); }
 
-  void refuse_unknown_key(const Entry& entry, std::string_view place, std::span<const std::string_view> known);
+  // Which of the known keys was probably meant; nothing: nobody knows.
+  std::optional<std::string_view> refuse_unknown_key(const Entry& entry, std::string_view place,
+                                                     std::span<const std::string_view> known);
   void refuse_unsupported_key(const Entry& entry, std::string_view place);
   void refuse_unsupported_value(const Node& node, std::string_view value);
   void refuse_missing_key(const Node& node, std::string_view place, std::string_view key);
@@ -62,9 +64,10 @@ class Reader {
   std::optional<File> file(const Node& node) { return file_at(node, text(node)); }
   std::optional<File> file_unless_auto(const Node& node) { return file_at(node, text_unless_auto(node)); }
 
-  // One of the words of a table. `later` is one of a later version: refused as that, and never offered.
+  // One of the words of a table. `later` are those of later versions: refused as that, and never offered.
   template <class Value, std::size_t size>
-  std::optional<Value> choice(const Node& node, const Name<Value> (&names)[size], std::string_view later = {});
+  std::optional<Value> choice(const Node& node, const Name<Value> (&names)[size],
+                              std::span<const std::string_view> later = {});
 
   // Puts a parsed value where it belongs, or reports why there is none.
   template <class To, class From>
@@ -81,7 +84,8 @@ class Reader {
 
  private:
   std::optional<File> file_at(const Node& node, const std::optional<std::string>& path);
-  std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words, std::string_view later);
+  std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words,
+                                    std::span<const std::string_view> later);
 
   std::string file_;
   Environment environment_;
@@ -90,7 +94,8 @@ class Reader {
 };
 
 template <class Value, std::size_t size>
-std::optional<Value> Reader::choice(const Node& node, const Name<Value> (&names)[size], std::string_view later) {
+std::optional<Value> Reader::choice(const Node& node, const Name<Value> (&names)[size],
+                                     std::span<const std::string_view> later) {
   std::string_view words[size];
   std::ranges::transform(names, words, &Name<Value>::text);
   const auto chosen = choose(node, words, later);

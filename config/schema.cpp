@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "config/address.hpp"
@@ -133,9 +134,10 @@ void read_servers(Reader& reader, const Node& node, Upstream& upstream) {
 
 enum class Balance { round_robin };
 constexpr Name<Balance> balances[] = {{"round_robin", Balance::round_robin}};
+constexpr std::string_view later_balances[] = {"least_connections", "random_two", "hash"};
 
 void read_balance(Reader& reader, const Node& node, Upstream&) {
-  reader.choice(node, balances, "least_connections");
+  reader.choice(node, balances, later_balances);
 }
 
 constexpr Key<Upstream> upstream_keys[] = {
@@ -144,9 +146,6 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"servers", read_servers, true},
     // Looks at the servers.
     {"tls", read_upstream_tls},
-    {"health"},
-    {"health_check"},
-    {"health_checks"},
 };
 std::string upstream_of(std::string_view text) {
   return fmt::format("{{ name: app, servers: [ {} ] }}", server_of(text));
@@ -171,7 +170,7 @@ void read_route_upstream(Reader& reader, const Node& node, Config& config) {
   read_name<&Config::default_upstream>(reader, node, config);
 }
 
-constexpr Key<Config> route_keys[] = {{"match"}, {"upstream", read_route_upstream, true}};
+constexpr Key<Config> route_keys[] = {{"upstream", read_route_upstream, true}};
 std::string route_of(std::string_view text) {
   return fmt::format("{{ upstream: {} }}", parse_name(std::string(text)) ? text : "app");
 }
@@ -229,6 +228,8 @@ constexpr Key<Handoff> handoff_keys[] = {
 };
 constexpr Section<Handoff> handoff_section{"handoff", "in `handoff`", handoff_keys};
 
+constexpr std::string_view words_for_none[] = {"off", "none", "no", "false", "disabled"};
+
 void read_admin_bind(Reader& reader, const Node& node, Config& config) {
   const auto items = reader.one_or_list(node);
   if (items.empty()) reader.refuse(node, "the list is empty");
@@ -241,6 +242,12 @@ void read_admin_bind(Reader& reader, const Node& node, Config& config) {
         reader.refuse(item, "`auto` stands here twice");
       }
       config.admin.emplace_back();
+      continue;
+    }
+    if (std::ranges::find(words_for_none, *text) != std::end(words_for_none)) {
+      reader.refuse(item,
+                    "the admin interface cannot be switched off; `auto` is a socket that only the user who runs Baton "
+                    "can connect to");
       continue;
     }
     auto address = parse_address(*text);
@@ -307,8 +314,9 @@ void read_workers(Reader& reader, const Node& node, Draft& draft) {
 }
 
 constexpr Name<bool> vias[] = {{"false", false}};
+constexpr std::string_view later_vias[] = {"true"};
 
-void read_via(Reader& reader, const Node& node, Draft&) { reader.choice(node, vias, "true"); }
+void read_via(Reader& reader, const Node& node, Draft&) { reader.choice(node, vias, later_vias); }
 
 void read_underscores(Reader& reader, const Node& node, Draft& draft) {
   read_choice<&Config::underscores, underscore_rules>(reader, node, draft.config);
@@ -320,7 +328,6 @@ void read_watch(Reader& reader, const Node& node, Draft& draft) {
 
 constexpr Key<Draft> top_keys[] = {
     {"version", read_version, true},
-    {"include"},
     {"listeners", read_listeners, true},
     {"routes", read_routes},
     {"upstreams", read_upstreams, true},
@@ -334,7 +341,6 @@ constexpr Key<Draft> top_keys[] = {
     {"underscores", read_underscores},
     {"watch", read_watch},
     {"via", read_via},
-    {"trusted_proxies"},
 };
 constexpr Section<Draft> top_section{"", "at the top level", top_keys};
 

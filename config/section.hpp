@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "config/later.hpp"
 #include "config/reader.hpp"
 
 namespace baton::config {
@@ -16,7 +19,7 @@ namespace baton::config {
 template <class Target>
 struct Key {
   std::string_view name;
-  void (*read)(Reader&, const Node&, Target&) = nullptr;  // nullptr: of a later version
+  void (*read)(Reader&, const Node&, Target&);
   bool required = false;
 };
 
@@ -32,55 +35,65 @@ struct Section {
 
 struct KnownKey {
   std::string path;  // "listeners.bind"
-  bool supported;    // false: of a later version, refused by name
 };
+
+inline std::string path_of(std::string_view section, std::string_view key) {
+  return fmt::format("{}{}{}", section, section.empty() ? "" : ".", key);
+}
 
 template <class Target>
 void add_keys(std::vector<KnownKey>& known, const Section<Target>& section) {
   for (const Key<Target>& key : section.keys) {
-    known.push_back({fmt::format("{}{}{}", section.path, section.path.empty() ? "" : ".", key.name), !!key.read});
+    known.push_back({path_of(section.path, key.name)});
   }
 }
 
 template <class Target>
-std::vector<std::string_view> supported_keys(const Section<Target>& section) {
-  std::vector<std::string_view> known;
-  for (const Key<Target>& key : section.keys) {
-    if (key.read) known.push_back(key.name);
-  }
-  return known;
+std::vector<std::string_view> names_of(std::span<const Key<Target>> keys) {
+  std::vector<std::string_view> names;
+  for (const Key<Target>& key : keys) names.push_back(key.name);
+  return names;
 }
 
+// What stands under a misspelt key, by the key that was probably meant.
+using Misspelt = std::map<std::string_view, const Node*>;
+
 template <class Target>
-void refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section<Target>& section) {
-  const auto known = supported_keys(section);
+Misspelt refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section<Target>& section) {
+  Misspelt misspelt;
+  const auto known = names_of(section.keys);
   for (const Entry& entry : map) {
-    const bool is_known = std::ranges::find(section.keys, entry.key, &Key<Target>::name) != section.keys.end();
-    if (!is_known) reader.refuse_unknown_key(entry, section.place, known);
+    if (std::ranges::find(known, entry.key) != known.end()) continue;
+    if (std::ranges::find(later_keys, path_of(section.path, entry.key)) != std::end(later_keys)) {
+      reader.refuse_unsupported_key(entry, section.place);
+    } else if (const auto meant = reader.refuse_unknown_key(entry, section.place, known)) {
+      misspelt.emplace(*meant, &entry.value);
+    }
   }
+  return misspelt;
 }
 
 // Reads the keys in the order of the table, whatever that of the file is, so a reader may look at what stands before it
-// in the table. Answers whether the whole mapping was free of problems.
+// in the table. What stands under a misspelt key is read as if it were spelt right, so that its mistakes are told with
+// the others. Answers whether the whole mapping was free of problems.
 template <class Target>
 bool read_section(Reader& reader, const Node& node, const Section<Target>& section, Target& target) {
   const std::size_t problems_before = reader.problem_count();
   const Node::Map* map = as_map(node);
   if (!map) {
     const auto* text = std::get_if<std::string>(&node.value);
-    reader.refuse_no_map(node, supported_keys(section), text && section.meant_by ? section.meant_by(*text) : "");
+    reader.refuse_no_map(node, names_of(section.keys), text && section.meant_by ? section.meant_by(*text) : "");
     return false;
   }
-  refuse_unknown_keys(reader, *map, section);
+  const Misspelt misspelt = refuse_unknown_keys(reader, *map, section);
   for (const Key<Target>& key : section.keys) {
     const auto entry = std::ranges::find(*map, key.name, &Entry::key);
-    if (entry == map->end()) {
+    const auto other = misspelt.find(key.name);
+    if (entry == map->end() && other == misspelt.end()) {
       if (key.required) reader.refuse_missing_key(node, section.place, key.name);
-    } else if (!key.read) {
-      reader.refuse_unsupported_key(*entry, section.place);
     } else {
       const Reader::UnderKey under_key(reader, key.name);
-      key.read(reader, entry->value, target);
+      key.read(reader, entry != map->end() ? entry->value : *other->second, target);
     }
   }
   return reader.problem_count() == problems_before;

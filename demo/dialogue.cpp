@@ -15,7 +15,7 @@ std::string expected_body(std::string_view target) {
 
   std::string body;
   for (unsigned line = 1; line <= lines; ++line) {
-    fmt::format_to(std::back_inserter(body), "line {} of {} for {}\n", line, lines, target);
+    body += fmt::format("line {} of {} for {}\n", line, lines, target);
   }
   return body;
 }

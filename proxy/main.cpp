@@ -41,6 +41,8 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr std::string_view takeover_auto = "true";       // what a flag without a value reads as
 constexpr const char* exit_codes = "Exit codes: 0 done; 1 failed, unhealthy, rolled back or nobody there; 2 wrong usage.";
+constexpr const char* short_options =
+    "As with other servers: `baton -t [-c FILE]` is `baton check`, and `baton -v` is `baton version`.\n\n";
 constexpr const char* signals =
     "Signals:\n"
     "  USR2       live upgrade: start the binary on disk, hand every connection over to it, exit\n"
@@ -374,7 +376,7 @@ static int act(int argc, char** argv) {
   CLI::App& check_command = *app.add_subcommand(
       "check", "validate the configuration, look for what it would run into on this machine, and exit");
   check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
-  check_command.add_flag("--print", check.print, "print the whole effective configuration instead of looking around");
+  check_command.add_flag("--print", check.print, "print the whole effective configuration and, unless warnings count, look no further");
   check_command.add_flag("--strict", check.strict, "a warning is a failure, too");
 
   baton::demo::Options demo;
@@ -392,6 +394,8 @@ static int act(int argc, char** argv) {
   CLI::App& ctl_command = baton::ctl::add_command(app, ctl);
 
   CLI::App& version_command = *app.add_subcommand("version", "versions of baton, its handoff protocol and libraries");
+
+  app.footer(std::string(short_options) + exit_codes);
 
   try {
     std::vector<std::string> meant = baton::usage::as_meant(arguments);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "config/suggest.hpp"
 
@@ -39,19 +40,42 @@ std::string did_you_mean(std::string_view command, std::string_view meant) {
   return text.append(meant).append("`?");
 }
 
+// Words with the options of other servers taken out: `-t`, `-v` and `-V`, which may share a word with each other and
+// with a `-c` behind them (`-tc FILE`, `-tcFILE`).
+struct Letters {
+  bool test = false;
+  bool version = false;
+  std::vector<std::string> rest;
+
+  // False: the word is something else.
+  bool take(const std::string& word) {
+    const std::size_t end = std::min(word.find_first_not_of("tvV", 1), word.size());
+    if (word.size() < 2 || word[0] != '-' || (end != word.size() && word[end] != 'c')) return false;
+    const std::string_view letters = std::string_view(word).substr(1, end - 1);
+    test |= letters.find('t') != std::string_view::npos;
+    version |= letters.find_first_of("vV") != std::string_view::npos;
+    if (end == word.size()) return true;
+    rest.emplace_back("-c");
+    if (end + 1 != word.size()) rest.push_back(word.substr(end + 1));
+    return true;
+  }
+};
+
 }  // namespace
 
 std::vector<std::string> as_meant(std::vector<std::string> arguments) {
   if (arguments.size() == 2 && arguments[1] == "help") arguments[1] = "--help";
   if (arguments.size() < 2 || !arguments[1].starts_with('-')) return arguments;
-  const auto test = std::find(arguments.begin() + 1, arguments.end(), "-t");
-  if (test != arguments.end()) {
-    arguments.erase(test);
-    arguments.insert(arguments.begin() + 1, "check");
-  } else if (arguments.size() == 2 && (arguments[1] == "-v" || arguments[1] == "-V")) {
-    arguments[1] = "version";
+  Letters letters;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    const bool is_file = !letters.rest.empty() && letters.rest.back() == "-c";
+    if (is_file || !letters.take(word)) letters.rest.push_back(word);
   }
-  return arguments;
+  if (!letters.test && !letters.version) return arguments;
+  std::vector<std::string> meant{arguments[0], letters.test ? "check" : "version"};
+  std::ranges::move(letters.rest, std::back_inserter(meant));
+  return meant;
 }
 
 std::string hint(std::string_view command, const std::string& unexpected, std::span<const std::string> known) {

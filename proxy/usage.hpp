@@ -8,8 +8,8 @@
 
 namespace baton::usage {
 
-// `baton -t …` checks and `baton -v` tells the version, as other servers do. All else stays as it is. `arguments` have
-// the program's name first.
+// `baton -t …` checks and `baton -v` tells the version, as with other servers, also in one word (`-vt`, `-tc FILE`).
+// With both it checks. All else stays as it is. `arguments` have the program's name first.
 std::vector<std::string> as_meant(std::vector<std::string> arguments);
 
 // What to write instead of a command line that is not understood, as the end of a message; empty: nobody knows.

@@ -16,10 +16,31 @@ TEST(Usage, OptionsOfOtherServersDoTheSame) {
   EXPECT_EQ(as_meant({"baton", "help"}), (Words{"baton", "--help"}));
 }
 
+TEST(Usage, TheirOptionsMayShareAWord) {
+  for (const Words& words :
+       {Words{"baton", "-tc", "f"}, Words{"baton", "-tcf"}, Words{"baton", "-t", "-cf"}, Words{"baton", "-cf", "-t"},
+        Words{"baton", "-vtc", "f"}, Words{"baton", "-v", "-c", "f", "-t"}}) {
+    EXPECT_EQ(as_meant(words), (Words{"baton", "check", "-c", "f"})) << testing::PrintToString(words);
+  }
+  EXPECT_EQ(as_meant({"baton", "-vt"}), (Words{"baton", "check"}));
+  EXPECT_EQ(as_meant({"baton", "-tV"}), (Words{"baton", "check"}));
+  EXPECT_EQ(as_meant({"baton", "-tc", "-v"}), (Words{"baton", "check", "-c", "-v"}))
+      << "the file's name is what follows";
+  EXPECT_EQ(as_meant({"baton", "-tc"}), (Words{"baton", "check", "-c"}));
+  EXPECT_EQ(as_meant({"baton", "-t", "--strict"}), (Words{"baton", "check", "--strict"}));
+}
+
+TEST(Usage, WhatTheirOptionsDoNotTakeIsLeftToTheCommandToRefuse) {
+  EXPECT_EQ(as_meant({"baton", "-v", "run"}), (Words{"baton", "version", "run"}));
+  EXPECT_EQ(as_meant({"baton", "-t", "f"}), (Words{"baton", "check", "f"}));
+}
+
 TEST(Usage, AllElseStaysAsItIs) {
   for (const Words& words :
        {Words{"baton"}, Words{}, Words{"baton", "run", "-t"}, Words{"baton", "run", "-c", "-t"},
-        Words{"baton", "-v", "run"}, Words{"baton", "--help"}, Words{"baton", "check", "-c", "f"}}) {
+        Words{"baton", "--help"}, Words{"baton", "check", "-c", "f"}, Words{"baton", "-c", "f"}, Words{"baton", "-cf"},
+        Words{"baton", "-c", "-t"}, Words{"baton", "-x"}, Words{"baton", "-tx"}, Words{"baton", "-"},
+        Words{"baton", ""}, Words{"baton", "--version"}}) {
     EXPECT_EQ(as_meant(words), words);
   }
 }

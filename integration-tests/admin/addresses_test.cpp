@@ -185,7 +185,7 @@ TEST(PassedAdmin, SocketsOfAServiceManagerAreTakenAndTheirPathStays) {
   const Address tcp = loopback(free_port());
   settings.more_admin = {path, tcp};
   settings.shell =
-      std::string("exec ") + LAUNCHER + " --names a:b tcp:" + tcp.text() + " " + path.text() + " -- \"$0\" \"$@\"";
+      "exec " + in_shell(LAUNCHER) + " --names a:b tcp:" + tcp.text() + " " + path.text() + " -- \"$0\" \"$@\"";
   Baton baton(settings);
   const auto expect_both = [&] {
     EXPECT_EQ(status_at(path), 200);

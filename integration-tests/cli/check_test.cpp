@@ -135,6 +135,16 @@ TEST_F(LookAround, PrintsTheConfigurationAndNothingElse) {
   EXPECT_TRUE(contains(outcome.out, "/no/such/folder/access.log"));
 }
 
+TEST_F(LookAround, LooksAlsoWhereItPrintsIfWarningsCount) {
+  const std::string text = yaml("log: { access: { path: /no/such/folder/access.log } }\n");
+  const Outcome printed = check(text, {"--print"});
+  const Outcome outcome = check(text, {"--print", "--strict"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out, printed.out);
+  EXPECT_TRUE(contains(outcome.err, ":7:24: warning: `log.access.path`: ")) << outcome.err;
+  EXPECT_EQ(check(yaml(), {"--print", "--strict"}).code, 0);
+}
+
 TEST(BesideARunningBaton, CheckHasNothingToSayAboutItsAddresses) {
   Origin origin;
   Settings settings(origin.address());

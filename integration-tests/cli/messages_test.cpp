@@ -35,7 +35,12 @@ TEST_F(CommandLines, OfOtherServersWork) {
   EXPECT_TRUE(contains(baton({"-t"}).out, "./baton.yaml: ok"));
   EXPECT_TRUE(contains(baton({"-t", "-c", dir / "baton.yaml"}).out, dir / "baton.yaml" + ": ok"));
   EXPECT_TRUE(contains(baton({"-c", dir / "baton.yaml", "-t"}).out, dir / "baton.yaml" + ": ok"));
+  EXPECT_TRUE(contains(baton({"-tc", dir / "baton.yaml"}).out, dir / "baton.yaml" + ": ok"));
+  EXPECT_TRUE(contains(baton({"-tc" + dir / "baton.yaml"}).out, dir / "baton.yaml" + ": ok"));
+  EXPECT_TRUE(contains(baton({"-vt"}).out, "./baton.yaml: ok"));
   EXPECT_EQ(baton({"-v"}).out, baton({"version"}).out);
+  for (const char* option : {"baton -t", "baton -v"}) EXPECT_TRUE(contains(baton({"--help"}).out, option)) << option;
+  EXPECT_FALSE(contains(baton({"check", "--help"}).out, "baton -v"));
   replace_file(dir / "baton.yaml", good + "user: www\n");
   EXPECT_EQ(baton({"-t"}).code, 1);
 }
@@ -49,6 +54,10 @@ TEST_F(CommandLines, WithMistakesAreAnsweredWithAHint) {
   expect_hint({"run", "--supervized"},
               "there is no option `--supervized` of `baton run`; did you mean `baton run --supervise`?");
   expect_hint({"check", "site.yaml"},
+              "there is no argument `site.yaml` of `baton check`; did you mean `baton check -c site.yaml`?");
+  expect_hint({"-v", "extra"},
+              "there is no argument `extra` of `baton version`; `baton version --help` lists what there is");
+  expect_hint({"-t", "site.yaml"},
               "there is no argument `site.yaml` of `baton check`; did you mean `baton check -c site.yaml`?");
   expect_hint({}, "; `baton --help` lists what there is");
   expect_hint({"ctl"}, "; `baton ctl --help` lists what there is");

@@ -1,5 +1,7 @@
 // `baton ctl upgrade`: progress while it goes on, the report although the answering process ends, and every other end.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -69,6 +71,26 @@ TEST_F(CtlUpgrade, TellsPeopleHowItGoesOn) {
   EXPECT_FALSE(contains(process.out(), "\r"));
   baton.finish_upgrade();
   EXPECT_EQ(held.response().body, "held");
+}
+
+TEST_F(CtlUpgrade, ThatCannotBeginNamesThisProcessAndNoOther) {
+  // Somebody else holds the lock at its path.
+  const std::string lock = baton.directory() / "handoff.sock.lock";
+  std::filesystem::remove(lock);
+  const Fd other(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0);
+  const Outcome outcome = ctl({"upgrade"});
+  EXPECT_EQ(outcome.code, 1);
+  const std::string version(baton.status().at("version").as_string());
+  EXPECT_TRUE(contains(outcome.out, "another instance holds the new one\n"
+                                    "generation     1 to unknown\n"
+                                    "PID            " + std::to_string(baton.pid()) + " to unknown\n" +
+                                    "version        " + version + " to unknown\n"))
+      << outcome.out;
+  EXPECT_EQ(baton.number("last_upgrade.from_generation"), 1);
+  EXPECT_EQ(baton.number("last_upgrade.from_pid"), baton.pid());
+  EXPECT_EQ(baton.number("last_upgrade.to_pid"), 0);
+  expect_still_serving("another instance holds the new one");
 }
 
 TEST_F(CtlUpgrade, DrawsABarInPlaceOnATerminal) {

@@ -32,11 +32,13 @@ std::string baton_binary() {
   return path;
 }
 
-std::string baton_in_shell() {
+std::string in_shell(const std::string& path) {
   std::string quoted = "'";
-  for (const char c : baton_binary()) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
 }
+
+std::string baton_in_shell() { return in_shell(baton_binary()); }
 
 std::string baton_binary_for_everyone() {
   struct Copy {

@@ -16,7 +16,8 @@ namespace baton::harness {
 // The path of the program under test; throws Failure when this tree was built without it.
 std::string baton_binary();
 
-// The same for a shell's command line, which would split a path with a blank.
+// A path as one word of a shell's command line: the checkout's may have a blank.
+std::string in_shell(const std::string& path);
 std::string baton_in_shell();
 
 // The same program where every user can execute it: a folder above the checkout may be closed to others.

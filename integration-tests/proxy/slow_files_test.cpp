@@ -213,7 +213,9 @@ TEST(SlowNames, KeepNobodyWaiting) {
   const std::string fifo = directory / "resolver";
   SlowFile resolver(fifo);
   Settings settings(origin.address());
-  settings.shell = std::string("export LD_PRELOAD=" SLOW_NAMES " SLOW_NAMES=") + fifo;
+  // LD_PRELOAD is a list with blanks between its elements, and the checkout's path may have one.
+  std::filesystem::copy_file(SLOW_NAMES, directory / "slow_names.so");
+  settings.shell = "export LD_PRELOAD=" + directory / "slow_names.so" + " SLOW_NAMES=" + fifo;
   Baton baton(settings);
   Client client = baton.connect();
   const std::string address = origin.address().text();

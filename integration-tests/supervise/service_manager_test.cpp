@@ -56,7 +56,7 @@ class SupervisedActivation : public Supervised {
   SupervisedActivation()
       : Supervised([](Settings& settings) {
           settings.binds = {passed(), unix_socket(passed_path())};
-          settings.shell = "exec " + std::string(LAUNCHER) + " --names web.socket:path.socket tcp:" + passed().text() + " unix:" +
+          settings.shell = "exec " + in_shell(LAUNCHER) + " --names web.socket:path.socket tcp:" + passed().text() + " unix:" +
                            passed_path() + " -- \"$0\" \"$@\"";
         }) {}
 };

@@ -18,7 +18,7 @@ const std::regex passed_and_closed{"passed by the service manager, and closed"};
 
 // What a shell does to start the program by way of another.
 std::string by_way_of(const std::string& launcher) { return "exec " + launcher + " -- \"$0\" \"$@\""; }
-std::string launcher(const std::string& arguments) { return by_way_of(std::string(LAUNCHER) + " " + arguments); }
+std::string launcher(const std::string& arguments) { return by_way_of(in_shell(LAUNCHER) + " " + arguments); }
 
 // The sockets among the descriptors of a process that would survive an exec.
 int sockets_open_at_exec(pid_t pid) {

@@ -151,7 +151,7 @@ class ProcessOfAUser : public testing::Test {
     replace_file(config, to_yaml(settings, directory));
     for (const auto& file : fs::directory_iterator(directory.path())) make_theirs(file.path());
     make_theirs(directory.path());
-    process = std::make_unique<Process>(as_nobody({baton_binary(), "run", "-c", config}));
+    process = std::make_unique<Process>(as_nobody({baton_binary_for_everyone(), "run", "-c", config}));
     process->await_line(Process::Stream::err, std::regex("serving: "));
     pid = process->pid();
   }

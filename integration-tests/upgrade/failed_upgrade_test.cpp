@@ -54,6 +54,9 @@ class FailedUpgrade : public testing::Test {
 
 TEST_F(FailedUpgrade, ASuccessorThatExitsAtOnce) {
   expect_failure_with("#!/bin/sh\nexit 1\n");
+  EXPECT_EQ(baton.count_log_lines(std::regex("generation 1 to unknown, PID [0-9]+ to unknown, version \\S+ to unknown,")),
+            1u)
+      << baton.log();
 }
 TEST_F(FailedUpgrade, ASuccessorThatExitsWithSuccessButSaidNothing) {
   expect_failure_with("#!/bin/sh\nexit 0\n");

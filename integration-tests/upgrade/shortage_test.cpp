@@ -70,6 +70,7 @@ class AShortage : public testing::Test {
     return Shortage::of_tasks(baton->pid(), task_count({baton->pid()}) + more);
   }
 
+  const std::string successor = in_shell(baton_binary_for_everyone());
   Origin origin;
   std::unique_ptr<Baton> baton;
   std::unique_ptr<Clients> clients;
@@ -98,8 +99,7 @@ TEST_F(AShortage, OfTasksFailsTheUpgradeAndNothingElse) {
 
 // It could not run without threads, and says so.
 TEST_F(AShortage, OfTasksInTheSuccessorIsItsReason) {
-  replace_file(baton->binary_path(), "#!/bin/sh\nprlimit --pid $$ --nproc=1\nexec " + baton_binary() + " \"$@\"\n",
-               true);
+  replace_file(baton->binary_path(), "#!/bin/sh\nprlimit --pid $$ --nproc=1\nexec " + successor + " \"$@\"\n", true);
   std::filesystem::permissions(baton->binary_path(), std::filesystem::perms(0755));
   const std::string line = baton->failed_upgrade();
   EXPECT_NE(line.find(no_thread), std::string::npos) << line;
@@ -112,8 +112,7 @@ TEST_F(AShortage, OfTasksAtAnyThreadOfTheSuccessorIsItsReason) {
   bool succeeded = false;
   for (std::size_t more = 1; more < 20 && !succeeded; ++more) {
     replace_file(baton->binary_path(),
-                 "#!/bin/sh\nprlimit --pid $$ --nproc=" + std::to_string(here + more) + ":\nexec " + baton_binary() +
-                     " \"$@\"\n",
+                 "#!/bin/sh\nprlimit --pid $$ --nproc=" + std::to_string(here + more) + ":\nexec " + successor + " \"$@\"\n",
                  true);
     std::filesystem::permissions(baton->binary_path(), std::filesystem::perms(0755));
     const Outcome outcome = run_baton({"ctl", "upgrade", "-c", baton->config_path()});

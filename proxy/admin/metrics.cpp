@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <map>
 #include <utility>
 
@@ -38,15 +37,15 @@ class Exposition {
   // What the samples after it belong to.
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
-    fmt::format_to(std::back_inserter(text_), "# HELP baton_{} {}\n# TYPE baton_{} {}\n", name, help, name, type);
+    text_ += fmt::format("# HELP baton_{} {}\n# TYPE baton_{} {}\n", name, help, name, type);
   }
   template <class Number>
   void sample(Number value) {
-    fmt::format_to(std::back_inserter(text_), "baton_{} {}\n", name_, value);
+    text_ += fmt::format("baton_{} {}\n", name_, value);
   }
   template <class Number>
   void sample(std::string_view label, std::string_view value, Number number) {
-    fmt::format_to(std::back_inserter(text_), "baton_{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value), number);
+    text_ += fmt::format("baton_{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value), number);
   }
   // Two values may become one when what is wrong with them is replaced, and a series must not be named twice.
   void samples(std::string_view label, const std::map<std::string, std::uint64_t>& numbers) {

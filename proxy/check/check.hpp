@@ -8,7 +8,7 @@
 namespace baton::check {
 
 struct Command {
-  bool print = false;   // the whole effective configuration, and nothing else
+  bool print = false;   // the whole effective configuration; warnings are looked for only if they count
   bool strict = false;  // a warning is a failure
 };
 

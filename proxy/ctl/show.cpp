@@ -34,6 +34,16 @@ std::string in_parentheses(const json::object& counts) {
   return out.empty() ? out : " (" + out + ")";
 }
 
+// What the predecessor has of `what` and what the successor has, as far as either said who it is.
+std::string from_to(const json::object& upgrade, const std::string& what) {
+  const auto known = [&](const std::string& key) {
+    const json::value& value = upgrade.at(key);
+    const std::string said = value.is_string() ? text(upgrade, key) : std::to_string(number(upgrade, key));
+    return said.empty() || said == "0" ? "unknown" : said;
+  };
+  return known("from_" + what) + " to " + known("to_" + what);
+}
+
 std::string milliseconds(std::uint64_t microseconds) {
   return fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000.0);
 }
@@ -112,10 +122,9 @@ std::string upgrade_report(const json::object& upgrade) {
   const std::string reason = lines(upgrade, "reason");
   const std::string result = text(upgrade, "result");
   add(table, "result", result + (reason.empty() ? "" : (result == "completed" ? ", but " : ": ") + reason));
-  add(table, "generation",
-      fmt::format("{} to {}", number(upgrade, "from_generation"), number(upgrade, "to_generation")));
-  add(table, "PID", fmt::format("{} to {}", number(upgrade, "from_pid"), number(upgrade, "to_pid")));
-  add(table, "version", text(upgrade, "from_version") + " to " + text(upgrade, "to_version"));
+  add(table, "generation", from_to(upgrade, "generation"));
+  add(table, "PID", from_to(upgrade, "pid"));
+  add(table, "version", from_to(upgrade, "version"));
   add(table, "duration", fmt::format("{} ms", number(upgrade, "duration_ms")));
   add(table, "moved",
       std::to_string(number(upgrade, "moved_total")) + in_parentheses(upgrade.at("moved").as_object()) +

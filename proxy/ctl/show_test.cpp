@@ -55,6 +55,18 @@ TEST(Show, AReportHasALineForEachQuestion) {
   EXPECT_NE(status_table(status(upgrade)).find("\nlast upgrade\nresult         completed\n"), std::string::npos);
 }
 
+TEST(Show, WhatASuccessorNeverSaidOfItselfIsUnknown) {
+  json::object failed = json::parse(upgrade).as_object();
+  failed["to_generation"] = failed["to_pid"] = 0;
+  failed["to_version"] = "";
+  const std::string report = upgrade_report(failed);
+  EXPECT_NE(report.find("\ngeneration     1 to unknown\n"
+                        "PID            10 to unknown\n"
+                        "version        0.1.0 to unknown\n"),
+            std::string::npos)
+      << report;
+}
+
 TEST(Show, AReasonOfSeveralLinesKeepsThem) {
   json::object failed = json::parse(upgrade).as_object();
   failed["result"] = "rolled_back";

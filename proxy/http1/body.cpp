@@ -23,10 +23,13 @@ bool is_in_size_line(ChunkPosition position) {
   return position <= ChunkPosition::size_lf || position > ChunkPosition::trailers;
 }
 
-// A blank that means nothing, if it may stand here at all.
-bool is_bad_whitespace(ChunkPosition position, char c) {
+// A byte of a size line that goes no further, if it may stand here at all: a blank that means nothing, and what belongs
+// to an extension of a server's.
+bool is_dropped(ChunkPosition position, char c, Sender sender) {
   using enum ChunkPosition;
-  return is_blank(c) && position != extension && position != quoted && position != escaped;
+  if (position == extension) return sender == Sender::server && c != '\r';
+  if (is_blank(c)) return position != quoted && position != escaped;
+  return c == ';' && sender == Sender::server;
 }
 
 // What comes after a chunk's size, or after an extension: another extension, or the end of the line.
@@ -159,13 +162,13 @@ BodyPiece consume_chunks(ByChunks& chunk, std::string_view input, Sender sender)
   while (chunk.position != ChunkPosition::data && chunk.position != ChunkPosition::trailers) {
     if (piece.bytes == input.size()) return piece;
     const char c = input[piece.bytes];
-    const bool blank = is_bad_whitespace(chunk.position, c);
-    if (piece.bytes != 0 && blank != piece.blank) return piece;
+    const bool dropped = is_dropped(chunk.position, c, sender);
+    if (piece.bytes != 0 && dropped != piece.dropped) return piece;
     if (!step(chunk, c, sender)) {
       piece.status = BodyStatus::malformed;
       return piece;
     }
-    piece.blank = blank;
+    piece.dropped = dropped;
     ++piece.bytes;
   }
   if (chunk.position == ChunkPosition::trailers) piece.status = BodyStatus::trailers;

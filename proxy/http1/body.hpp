@@ -24,7 +24,9 @@ struct BodyPiece {
   std::size_t bytes = 0;
   bool payload = false;      // content, not chunk framing
   BodyStatus status = BodyStatus::more;
-  bool blank = false;        // blanks in a chunk's size line, which go no further (RFC 9112 §7.1.1)
+  // Goes no further: blanks in a chunk's size line (RFC 9112 §7.1.1), and extensions of servers, which are not held to
+  // their grammar.
+  bool dropped = false;
 };
 
 // Advances `framing` over the next run in `input`. An empty piece with `more` means: the input is used up.

@@ -26,7 +26,7 @@ struct Outcome {
   http1::Sender sender;
   state::BodyFraming framing = state::ByChunks{};
   std::string payload;
-  std::string passed_on;                // without blanks that mean nothing
+  std::string passed_on;                // without what is dropped
   std::string without_extensions;
   std::string kinds;  // one letter for each byte
   std::size_t bytes = 0;
@@ -56,8 +56,8 @@ struct Outcome {
 
   void note(char c, const http1::BodyPiece& piece) {
     const bool is_payload = piece.payload;
-    kinds += is_payload ? 'p' : piece.blank ? 'b' : 'f';
-    if (piece.blank) return;
+    kinds += is_payload ? 'p' : piece.dropped ? 'b' : 'f';
+    if (piece.dropped) return;
     passed_on += c;
     if (is_payload) payload += c;
     if (!is_payload && c == ';') in_extension_ = true;

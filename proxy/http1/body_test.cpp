@@ -19,7 +19,7 @@ using state::UntilClose;
 struct Outcome {
   BodyFraming framing;
   std::string payload;
-  std::string kinds;  // 'p' for each byte of payload, 'f' for each of framing, 'b' for each blank that goes no further
+  std::string kinds;  // 'p' for each byte of payload, 'f' for each of framing, 'b' for each byte that goes no further
   Sender sender = Sender::client;
   BodyStatus status = BodyStatus::more;
   bool operator==(const Outcome&) const = default;
@@ -28,7 +28,7 @@ struct Outcome {
   bool feed(std::string_view input) {
     for (;;) {
       const BodyPiece piece = consume_body(framing, input, sender);
-      kinds.append(piece.bytes, piece.payload ? 'p' : piece.blank ? 'b' : 'f');
+      kinds.append(piece.bytes, piece.payload ? 'p' : piece.dropped ? 'b' : 'f');
       if (piece.payload) payload += input.substr(0, piece.bytes);
       input.remove_prefix(piece.bytes);
       status = piece.status;
@@ -154,12 +154,19 @@ TEST(ChunkedBody, RefusesSizesThatAreNotHexDigitsOnly) {
 }
 
 TEST(ChunkedBody, BlanksBeforeAnExtensionAndAroundItsSignGoNoFurther) {
-  for (const Sender sender : {Sender::client, Sender::server}) {
-    const Outcome outcome = read_chunked("2 \t;x\r\nab\r\n", sender);
-    EXPECT_EQ(outcome.status, BodyStatus::more);
-    EXPECT_EQ(outcome.kinds, "fbbffffppff");
-  }
+  const Outcome outcome = read_chunked("2 \t;x\r\nab\r\n");
+  EXPECT_EQ(outcome.status, BodyStatus::more);
+  EXPECT_EQ(outcome.kinds, "fbbffffppff");
   EXPECT_EQ(read_chunked("2; a\t= b ;c=\"d e\"\r\n").kinds, "ffbfbfbfbffffffffff");
+}
+
+TEST(ChunkedBody, ExtensionsOfServersGoNoFurther) {
+  for (const char* extension : {";", ";x", " \t;x", ";;a", ";=b", "; a = \"x", ";bad[=\x80", ";a b;c"}) {
+    const Outcome outcome = read_chunked(std::string("2") + extension + "\r\nab\r\n0" + extension + "\r\n", Sender::server);
+    EXPECT_EQ(outcome.status, BodyStatus::trailers) << extension;
+    const std::string dropped(std::string_view(extension).size(), 'b');
+    EXPECT_EQ(outcome.kinds, "f" + dropped + "ffppfff" + dropped + "ff") << extension;
+  }
 }
 
 TEST(ChunkedBody, AcceptsBlanksAtTheEndOfASizeLineFromServersOnly) {

@@ -197,6 +197,12 @@ void copy_fields(const std::vector<Field>& fields, Names dropped, const Names& c
   }
 }
 
+// A 426 must say to what (RFC 9110 §15.5.22).
+bool asks_for_upgrade(const std::vector<Field>& fields) {
+  return std::ranges::any_of(fields,
+                             [](const Field& field) { return field.id == upgrade && !canonical_value(field).empty(); });
+}
+
 // All that is written here beside a head's own lines and views.
 constexpr std::size_t own_bytes_max = 256;
 
@@ -308,7 +314,8 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
   Names dropped = hop_by_hop;
   if (rules.client_http10) dropped.add({transfer_encoding, trailer});
   if (head.status < 200 || head.status == 204) dropped.add({content_length, transfer_encoding});
-  if (rules.switching_protocols) dropped.remove({upgrade});
+  const bool names_upgrade = rules.switching_protocols || (head.status == 426 && asks_for_upgrade(head.fields));
+  if (names_upgrade) dropped.remove({upgrade});
 
   Writer writer(out, head.reason.size() + fields.bytes_max + own_bytes_max);
   if (head.start_line.starts_with("HTTP/1.1 ") &&
@@ -327,8 +334,14 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
     writer.copy(http_date(rules.unix_time_s));
     writer.literal("\r\n");
   }
-  if (rules.switching_protocols) {
-    writer.literal("Connection: upgrade\r\n");
+  if (names_upgrade) {
+    writer.literal("Connection: upgrade");
+    if (rules.close) {
+      writer.literal(", close");
+    } else if (rules.announce_keep_alive) {
+      writer.literal(", keep-alive");
+    }
+    writer.literal("\r\n");
   } else if (rules.close) {
     writer.literal("Connection: close\r\n");
   } else if (rules.announce_keep_alive) {

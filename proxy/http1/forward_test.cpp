@@ -351,6 +351,19 @@ TEST(WriteResponseHead, SaysHowTheConnectionGoesOn) {
   EXPECT_EQ(response(ok("Connection: close\r\n"), {.announce_keep_alive = true}), ok("Connection: keep-alive\r\n\r\n"));
 }
 
+TEST(WriteResponseHead, AnUpgradeThatIsRequiredIsNamed) {
+  const std::string required = "HTTP/1.1 426 Upgrade Required\r\n";
+  const std::string lines = "Upgrade: TLS/1.3, HTTP/2.0\r\n";
+  EXPECT_EQ(response(required + "Connection: upgrade\r\n" + lines),
+            required + lines + "Connection: upgrade\r\n\r\n");
+  EXPECT_EQ(response(required + "Upgrade:websocket\r\n", {.close = true}),
+            required + "Upgrade: websocket\r\nConnection: upgrade, close\r\n\r\n");
+  EXPECT_EQ(response(required + lines, {.announce_keep_alive = true}),
+            required + lines + "Connection: upgrade, keep-alive\r\n\r\n");
+  EXPECT_EQ(response(required + "Upgrade: ,\r\nA: 1\r\n", {.close = true}), required + "A: 1\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(response(ok("Connection: upgrade\r\n" + lines)), ok("\r\n"));
+}
+
 TEST(WriteResponseHead, PassesTheAnswerToAnUpgradeOn) {
   EXPECT_EQ(response("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nA: 1\r\n",
                      {.switching_protocols = true}),

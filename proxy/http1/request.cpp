@@ -125,9 +125,9 @@ void pass_body(ConnectionState& state, Relaying& relaying, const BodyPiece& piec
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
   if (relaying.held != 0 && relaying.held + piece.bytes > context.rules.buffer_bytes) let_go_of_held(state, relaying);
   if (relaying.held != 0) {
-    if (!piece.blank) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
+    if (!piece.dropped) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
     relaying.held += static_cast<std::uint32_t>(piece.bytes);
-  } else if (piece.blank) {
+  } else if (piece.dropped) {
     unread.consume(piece.bytes);
   } else {
     unread.move_to(upstream.unsent, piece.bytes);

@@ -144,7 +144,7 @@ Download relay_download(ConnectionState& state, ResponseRelayed& response, const
     if (waiting == 0) client.write_at_ms = context.now_ms;
     const BodyPiece piece = consume_body(response.body, input, Sender::server);
     if (piece.payload) http1_of(state).access.response_bytes += piece.bytes;
-    if (piece.blank || (response.dechunk && !piece.payload)) {
+    if (piece.dropped || (response.dechunk && !piece.payload)) {
       upstream.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
       upstream.unread.move_to(client.unsent, piece.bytes);

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <iterator>
 #include <limits>
 #include <mutex>
 #include <string_view>
@@ -55,9 +54,10 @@ const LocalSecond& local_second(std::int64_t unix_s) {
   return last;
 }
 
+constexpr std::string_view digits = "0123456789ABCDEF";
+
 // As nginx escapes: what could end the quotes, the line or the reader's character set becomes \xHH.
 void append_escaped(std::string& line, std::string_view text) {
-  static constexpr std::string_view digits = "0123456789ABCDEF";
   if (text.empty()) line += '-';
   for (const char character : text) {
     const auto byte = static_cast<std::uint8_t>(character);
@@ -71,14 +71,29 @@ void append_escaped(std::string& line, std::string_view text) {
   }
 }
 
+void append_number(std::string& line, std::uint64_t number) {
+  const fmt::format_int text(number);
+  line.append(text.data(), text.size());
+}
+
+void append_three_digits(std::string& line, std::uint64_t number) {
+  for (const std::uint64_t unit : {100u, 10u, 1u}) line += digits[number / unit % 10];
+}
+
 void append_combined(const ConnectionState& connection, const AccessRecord& record, std::int64_t unix_ms,
                      std::string& line) {
   // A client's own Unix path could hold blanks; nginx does not show it either.
   const auto& address = connection.client_address;
   append_escaped(line, address.family == state::Family::unix_path ? "unix:" : address.host_text());
-  fmt::format_to(std::back_inserter(line), " - - [{}] \"", local_second(unix_ms / 1000).common);
+  line += " - - [";
+  line += local_second(unix_ms / 1000).common;
+  line += "] \"";
   append_escaped(line, record.request_line);
-  fmt::format_to(std::back_inserter(line), "\" {:03} {} \"", record.status, record.response_bytes);
+  line += "\" ";
+  append_three_digits(line, record.status);
+  line += ' ';
+  append_number(line, record.response_bytes);
+  line += " \"";
   append_escaped(line, record.referer);
   line += "\" \"";
   append_escaped(line, record.user_agent);
@@ -86,7 +101,9 @@ void append_combined(const ConnectionState& connection, const AccessRecord& reco
 }
 
 void append_json_text(std::string& line, std::string_view key, std::string_view text) {
-  fmt::format_to(std::back_inserter(line), ",\"{}\":", key);
+  line += ",\"";
+  line += key;
+  line += "\":";
   if (text.empty()) {
     line += "null";
   } else {
@@ -97,13 +114,21 @@ void append_json_text(std::string& line, std::string_view key, std::string_view 
 void append_json(const ConnectionState& connection, const AccessRecord& record, std::int64_t unix_ms,
                  std::int64_t duration_ms, std::string& line) {
   const LocalSecond& second = local_second(unix_ms / 1000);
-  fmt::format_to(std::back_inserter(line), "{{\"time\":\"{}.{:03}{}\"", second.iso_time, unix_ms % 1000,
-                 second.iso_offset);
+  line += "{\"time\":\"";
+  line += second.iso_time;
+  line += '.';
+  append_three_digits(line, static_cast<std::uint64_t>(unix_ms % 1000));
+  line += second.iso_offset;
+  line += '"';
   append_json_text(line, "client", connection.client_address.host_text());
   append_json_text(line, "listener", connection.listener);
   append_json_text(line, "request", record.request_line);
-  fmt::format_to(std::back_inserter(line), ",\"status\":{},\"bytes\":{},\"duration_ms\":{}", record.status,
-                 record.response_bytes, duration_ms);
+  line += ",\"status\":";
+  append_number(line, record.status);
+  line += ",\"bytes\":";
+  append_number(line, record.response_bytes);
+  line += ",\"duration_ms\":";
+  append_number(line, static_cast<std::uint64_t>(duration_ms));
   append_json_text(line, "referer", record.referer);
   append_json_text(line, "user_agent", record.user_agent);
   append_json_text(line, "upstream", record.upstream);

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <mutex>
 
@@ -57,8 +56,8 @@ void append_time(std::string& line) {
   ::clock_gettime(CLOCK_REALTIME, &now);
   tm utc{};
   ::gmtime_r(&now.tv_sec, &utc);
-  fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
-                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000);
+  line += fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                      utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000);
 }
 
 // Control characters, those of C1 (U+0080 to U+009F) included, cannot end a line or steer a terminal. What would make
@@ -93,7 +92,7 @@ std::string make_line(Level level, std::string_view tag, std::string_view text) 
   line += ' ';
   line += name_of(level);
   line += ' ';
-  if (!tag.empty()) fmt::format_to(std::back_inserter(line), "[{}] ", tag);
+  if (!tag.empty()) line += fmt::format("[{}] ", tag);
   append_escaped(line, text, PIPE_BUF - 1);
   line += '\n';
   return line;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <iterator>
 
 namespace baton::runtime {
 
@@ -57,9 +56,9 @@ void append_json_string(std::string& out, std::string_view bytes) {
       out += '\\';
       out += character;
     } else if (first < 0x20 || first == 0x7F) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", first);
+      out += fmt::format("\\u{:04x}", first);
     } else if (first == 0xC2 && second < 0xA0) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", second);
+      out += fmt::format("\\u{:04x}", second);
     } else if (character == "\u2028" || character == "\u2029") {
       out += character == "\u2028" ? "\\u2028" : "\\u2029";
     } else {

@@ -1,8 +1,6 @@
 #include "proxy/server/admin_sockets.hpp"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
@@ -14,25 +12,8 @@ namespace {
 constexpr unsigned owner_only = 0600;
 constexpr const char* name_in_estate = "@admin";
 
-state::SocketAddress own_address(int socket) {
-  sockaddr_storage name{};
-  socklen_t length = sizeof name;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &length) != 0) return {};
-  return state::SocketAddress::from_sockaddr(name, length);
-}
-
 bool is_path(const state::SocketAddress& address) {
   return address.family == state::Family::unix_path && address.path.starts_with('/');
-}
-
-// A service manager's socket on [::] often accepts IPv4 as well, which leaves nothing to bind on 0.0.0.0.
-bool serves_as_well(const BoundSocket& socket, const state::SocketAddress& wanted) {
-  const state::SocketAddress every_v6{.family = state::Family::ipv6, .port = wanted.port, .path = {}};
-  const state::SocketAddress every_v4{.family = state::Family::ipv4, .port = wanted.port, .path = {}};
-  int v6_only = 1;
-  socklen_t length = sizeof v6_only;
-  return wanted == every_v4 && socket.address == every_v6 &&
-         ::getsockopt(socket.socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &length) == 0 && v6_only == 0;
 }
 
 }  // namespace
@@ -51,7 +32,7 @@ void AdminSockets::claim(const std::vector<WantedSocket>& wanted, std::vector<ha
     const bool is_predecessors = socket.name == name_in_estate;
     if (!socket.descriptor || (socket.name.starts_with('@') && !is_predecessors)) continue;
     // As it was bound: an older predecessor gives the address as its configuration has it.
-    BoundSocket bound{name_in_estate, own_address(socket.descriptor.get()), {}, false, false};
+    BoundSocket bound{name_in_estate, bound_address(socket.descriptor.get()), {}, false, false};
     const auto has_address = [&](const BoundSocket& other) { return other.address == bound.address; };
     const bool is_wanted =
         std::ranges::find(wanted, bound.address, &WantedSocket::address) != wanted.end() &&
@@ -65,7 +46,7 @@ void AdminSockets::claim(const std::vector<WantedSocket>& wanted, std::vector<ha
 
 void AdminSockets::open(const std::vector<WantedSocket>& wanted) {
   for (const WantedSocket& one : wanted) {
-    const auto serves_too = [&](const BoundSocket& claimed) { return serves_as_well(claimed, one.address); };
+    const auto serves_too = [&](const BoundSocket& claimed) { return serves_as_well(claimed.socket.get(), one.address); };
     if (std::ranges::any_of(claimed_, serves_too)) continue;
     const auto claimed = std::ranges::find(claimed_, one.address, &BoundSocket::address);
     Socket& socket = sockets_.emplace_back();

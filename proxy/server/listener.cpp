@@ -92,21 +92,11 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
 
 namespace {
 
-// A service manager's socket on [::] often accepts IPv4 as well, which leaves nothing to bind on 0.0.0.0.
-bool serves_both_families(int fd) {
-  int v6_only = 1;
-  socklen_t length = sizeof v6_only;
-  return ::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &length) == 0 && v6_only == 0;
-}
-
 // `:port` asks for both families, and one inherited socket may be both.
 bool is_covered(const WantedSocket& wanted, const std::vector<handoff::InheritedSocket>& inherited) {
-  if (wanted.address.family != state::Family::ipv4 || !wanted.either_family) return false;
-  state::SocketAddress both = wanted.address;
-  both.family = state::Family::ipv6;
-  return std::any_of(inherited.begin(), inherited.end(), [&](const auto& socket) {
-    return socket.descriptor && socket.address == both.text() && serves_both_families(socket.descriptor.get());
-  });
+  return wanted.either_family && std::any_of(inherited.begin(), inherited.end(), [&](const auto& socket) {
+           return socket.descriptor && serves_as_well(socket.descriptor.get(), wanted.address);
+         });
 }
 
 void bind_each(const std::vector<WantedSocket>& wanted, std::vector<handoff::InheritedSocket>& inherited,
@@ -131,6 +121,22 @@ void bind_each(const std::vector<WantedSocket>& wanted, std::vector<handoff::Inh
 }
 
 }  // namespace
+
+state::SocketAddress bound_address(int socket) {
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &length) != 0) return {};
+  return state::SocketAddress::from_sockaddr(name, length);
+}
+
+bool serves_as_well(int socket, const state::SocketAddress& wanted) {
+  const state::SocketAddress every_v6{.family = state::Family::ipv6, .port = wanted.port, .path = {}};
+  const state::SocketAddress every_v4{.family = state::Family::ipv4, .port = wanted.port, .path = {}};
+  int v6_only = 1;
+  socklen_t length = sizeof v6_only;
+  return wanted == every_v4 && bound_address(socket) == every_v6 &&
+         ::getsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &length) == 0 && v6_only == 0;
+}
 
 std::vector<WantedSocket> look_up_listeners(const config::Config& config) {
   std::vector<WantedSocket> wanted;
@@ -174,11 +180,8 @@ bool is_gone(const std::string& path) {
 void unlink_path(const BoundSocket& socket) {
   if (socket.lent || socket.address.family != state::Family::unix_path) return;
   // Only if the path is still ours: a process that came after us may have bound it anew.
-  sockaddr_storage own{};
-  socklen_t length = sizeof own;
-  if (::getsockname(socket.socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0) return;
   const bool is_ours =
-      handoff::insist([&] { return state::SocketAddress::from_sockaddr(own, length).path == socket.address.path; });
+      handoff::insist([&] { return bound_address(socket.socket.get()).path == socket.address.path; });
   if (is_ours) ::unlink(socket.address.path.c_str());
 }
 

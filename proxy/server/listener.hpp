@@ -27,6 +27,12 @@ struct WantedSocket {
   bool either_family = false;  // one of the two that `:port` asks for
 };
 
+// What a socket is bound to; an address of no family: it cannot be told.
+state::SocketAddress bound_address(int socket);
+
+// A service manager's socket on [::] often accepts IPv4 as well, which leaves nothing to bind on 0.0.0.0, the `wanted`.
+bool serves_as_well(int socket, const state::SocketAddress& wanted);
+
 // All that the listeners ask for; `:port` is one for each family. Looks names up, which may take long. Throws
 // std::runtime_error naming what has no address.
 std::vector<WantedSocket> look_up_listeners(const config::Config& config);

@@ -195,6 +195,7 @@ class Server {
   // Connections that what ran before could not serve: they would stay here to their end.
   std::uint64_t unknown_to_previous();
   void upgrade_failed_to_start(const std::string& why);
+  handoff::Side self() const;      // this process in a report
   state::InstanceRecord record() const;
   handoff::Estate estate();
   void stop_accepting(const std::vector<std::string>& taken);

@@ -88,4 +88,8 @@ void Server::answer_status(std::function<void(admin::Status)> answer) {
   }
 }
 
+handoff::Side Server::self() const {
+  return {.generation = shared_.generation, .pid = ::getpid(), .version = options_.version};
+}
+
 }  // namespace baton::proxy

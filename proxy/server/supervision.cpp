@@ -72,7 +72,7 @@ supervisor::Announcement Server::announcement() {
   }
   known.application = state::encode(said);
   known.secrets = {};                        // a supervisor holds no keys
-  return {{shared_.generation, ::getpid(), options_.version}, state::features(), std::move(known)};
+  return {self(), state::features(), std::move(known)};
 }
 
 void Server::leave_supervisor() {

@@ -33,6 +33,7 @@ std::string report_line(const handoff::Report& report) {
     for (const auto& [label, number] : numbers) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", label, number);
     return text.empty() ? std::string("none") : text;
   };
+  const auto known = [](const auto& number) { return number == 0 ? std::string("unknown") : std::to_string(number); };
   const admin::Moved moved = admin::moved_of(report);
   std::uint64_t refused = 0;
   for (const auto& [reason, number] : report.refused) refused += number;
@@ -40,8 +41,8 @@ std::string report_line(const handoff::Report& report) {
       "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, "
       "refused={}{}{}, upstream_idle={}; "
       "pause p50={} us p99={} us max={} us",
-      report.from.generation, report.to.generation, report.from.pid, report.to.pid, report.from.version,
-      report.to.version, static_cast<double>(report.duration_us) / 1000.0, moved.clients_total, counts(moved.clients),
+      report.from.generation, known(report.to.generation), report.from.pid, known(report.to.pid), report.from.version,
+      report.to.version.empty() ? "unknown" : report.to.version, static_cast<double>(report.duration_us) / 1000.0, moved.clients_total, counts(moved.clients),
       report.taken_back, refused, refused != 0 ? " (" + counts(report.refused) + ")" : "",
       report.left_behind != 0 ? fmt::format(", left_behind={}", report.left_behind) : "", moved.upstream_idle,
       report.pauses.p50_us, report.pauses.p99_us, report.pauses.max_us);
@@ -172,7 +173,7 @@ void Server::make_conversation(const std::shared_ptr<handoff::Channel>& channel,
                     .expect = [this](const auto& remaining) { shared_.expect(remaining); },
                     .take_over = {}});
   handoff::PredecessorTerms terms{
-      .self = {shared_.generation, ::getpid(), options_.version},
+      .self = self(),
       .features = state::features(),
       .ready_timeout = handoff.ready_timeout,
       .step_timeout = handoff.step_timeout,
@@ -190,7 +191,9 @@ void Server::make_conversation(const std::shared_ptr<handoff::Channel>& channel,
 }
 
 void Server::upgrade_failed_to_start(const std::string& why) {
-  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, {}};
+  handoff::Report report;
+  report.from = self();
+  last_upgrade_ = admin::LastUpgrade{"rolled_back", why, std::move(report)};
   log::error("upgrade: failed: {}; this process goes on", why);
   tell_result(*last_upgrade_);
 }

@@ -58,7 +58,9 @@ void Buffer::clear() {
 
 void Buffer::grow(std::size_t bytes) {
   const std::size_t held = size();
-  if (block_ != nullptr && capacity_ - held >= bytes) {      // there is room once the front is reused
+  // There is room once the front is reused. To move much for little room, again and again, would cost more than memory.
+  const bool is_worth_it = capacity_ <= block_bytes || begin_ >= held / 5;
+  if (block_ != nullptr && capacity_ - held >= bytes && is_worth_it) {
     std::memmove(block_, block_ + begin_, held);
     begin_ = 0;
     end_ = static_cast<std::uint32_t>(held);
@@ -66,8 +68,8 @@ void Buffer::grow(std::size_t bytes) {
   }
   constexpr std::size_t bytes_max = std::size_t{1} << 31;
   if (bytes > bytes_max - held) throw std::length_error("a buffer over 2 GiB");
-  std::size_t wanted = block_bytes;
-  while (wanted < held + bytes) wanted *= 2;
+  std::size_t wanted = held + bytes;
+  wanted = wanted <= block_bytes ? block_bytes : wanted + wanted / 4;
   char* block = take_block(wanted);
   if (held != 0) std::memcpy(block, block_ + begin_, held);
   if (block_ != nullptr) give_block(block_, capacity_);

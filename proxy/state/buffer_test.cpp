@@ -66,6 +66,35 @@ TEST(Buffer, UsesItsFrontAgainBeforeItGrows) {
   EXPECT_EQ(buffer.view(), std::string(10, 'a') + std::string(100, 'b'));
 }
 
+// A connection that is full the whole time, as behind a slow reader with a large limits.buffer_bytes.
+TEST(Buffer, MovesWhatItHoldsSeldomWhileAsMuchComesAsGoes) {
+  constexpr std::size_t held = std::size_t{4} << 20;
+  constexpr std::size_t piece_bytes = std::size_t{16} << 10;
+  const std::string piece(piece_bytes, 'x');
+  Buffer buffer;
+  std::size_t moved = 0;
+  std::size_t appended = 0;
+  std::size_t capacity_max = 0;
+  const auto append = [&] {
+    const char* const before = buffer.data();
+    const std::size_t size = buffer.size();
+    buffer.append(piece);
+    if (buffer.data() != before) {
+      moved += size;
+      capacity_max = std::max(capacity_max, buffer.size() + buffer.room());
+    }
+    appended += piece_bytes;
+  };
+  while (buffer.size() < held) append();
+  EXPECT_LE(moved, 8 * appended) << "while it grew";
+  for (int i = 0; i < 4096; ++i) {
+    buffer.consume(piece_bytes);
+    append();
+  }
+  EXPECT_LE(moved, 8 * appended);
+  EXPECT_LE(capacity_max, held + held / 2);
+}
+
 TEST(Buffer, CopiesAndMovesLikeAValue) {
   Buffer buffer;
   buffer.append("value");

@@ -1,0 +1,71 @@
+// Keys of versions to come. Their names are fixed, so a file that has one is told that it is too early, not that the
+// key is unknown.
+#pragma once
+
+#include <string_view>
+
+namespace baton::config {
+
+// By their section's path, as KnownKey::path. Whoever builds one takes it out here.
+inline constexpr std::string_view later_keys[] = {
+    "error_pages",
+    "forwarded",
+    "include",
+    "maintenance",
+    "request_id",
+    "tracing",
+    "trusted_proxies",
+
+    "listeners.backlog",
+    "listeners.proxy_protocol",
+    "listeners.routes",
+    "listeners.tcp_keepalive",
+    "listeners.trusted_proxies",
+    "listeners.tls.ciphers",
+    "listeners.tls.ciphersuites",
+    "listeners.tls.curves",
+    "listeners.tls.max_version",
+
+    "routes.access",
+    "routes.access_log",
+    "routes.basic_auth",
+    "routes.host",
+    "routes.limits",
+    "routes.match",
+    "routes.name",
+    "routes.path",
+    "routes.rate_limit",
+    "routes.redirect",
+    "routes.request_headers",
+    "routes.respond",
+    "routes.response_headers",
+    "routes.retries",
+    "routes.split",
+    "routes.timeouts",
+    "routes.upgrades",
+
+    "upstreams.hash",
+    "upstreams.health",
+    "upstreams.health_check",
+    "upstreams.health_checks",
+    "upstreams.keep_alive",
+    "upstreams.protocol",
+    "upstreams.proxy_protocol",
+    "upstreams.queue",
+    "upstreams.resolve",
+    "upstreams.slow_start",
+    "upstreams.sticky",
+    "upstreams.tcp_keepalive",
+    "upstreams.when_none_is_up",
+    "upstreams.servers.backup",
+    "upstreams.servers.drain",
+    "upstreams.servers.max_connections",
+
+    "limits.connections_per_client",
+    "limits.requests_per_second_per_client",
+    "limits.upstream_connections",
+
+    "handoff.survive",
+};
+
+}  // namespace baton::config

@@ -1,0 +1,101 @@
+// Keys that this version does not know: misspelt ones, and those of a later version.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "config/later.hpp"
+#include "config/schema.hpp"
+#include "config/testing/refusals.hpp"
+
+namespace baton::config {
+namespace {
+
+class UnknownKeys : public testing::TestWithParam<Refusal> {};
+
+TEST_P(UnknownKeys, NamePlaceAndReason) {
+  expect_refused(GetParam());
+}
+
+// What a later version will know is refused by name, never ignored and never called unknown.
+const Refusal later[] = {
+    {"RouteMatch",
+     minimal + "routes: [ { match: { host: a }, upstream: app } ]\n",
+     {"f:8:13: `match` on a route is not supported by this version yet"}},
+    {"TwoRoutes",
+     minimal + "routes: [ { upstream: app }, { upstream: app } ]\n",
+     {"f:8:30: more than one route is not supported by this version yet"}},
+    {"LeastConnections",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], balance: least_connections }\n"),
+     {"f:3:60: `balance: least_connections` is not supported by this version yet"}},
+    {"RandomTwo",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], balance: random_two }\n"),
+     {"f:3:60: `balance: random_two` is not supported by this version yet"}},
+    {"HealthChecks",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], health_check: {} }\n"),
+     {"f:3:51: `health_check` on an upstream is not supported by this version yet"}},
+    {"Health",
+     with_upstreams("  - { name: app, servers: [ { address: \"a:1\", backup: true } ], health: { active: {} } }\n"),
+     {"f:3:47: `backup` on a server is not supported by this version yet",
+      "f:3:65: `health` on an upstream is not supported by this version yet"}},
+    {"ListenersTls",
+     with_listeners(
+         "  - { name: a, bind: \":80\", backlog: 9, tls: { certificates: [ { cert: /c, key: /k } ], curves: x } }\n"),
+     {"f:3:29: `backlog` on a listener is not supported by this version yet",
+      "f:3:89: `curves` in `tls` of a listener is not supported by this version yet"}},
+    {"RouteActions",
+     minimal + "routes: [ { upstream: app, retries: {}, rate_limit: {} } ]\n",
+     {"f:8:28: `retries` on a route is not supported by this version yet",
+      "f:8:41: `rate_limit` on a route is not supported by this version yet"}},
+    {"Include",
+     minimal + "include: [ conf.d/*.yaml ]\n",
+     {"f:8:1: `include` at the top level is not supported by this version yet"}},
+    {"TrustedProxies",
+     minimal + "trusted_proxies: [ 10.0.0.0/8 ]\n",
+     {"f:8:1: `trusted_proxies` at the top level is not supported by this version yet"}},
+    {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfLaterVersions, UnknownKeys, testing::ValuesIn(later),
+                         [](const auto& i) { return i.param.title; });
+
+// Whoever builds one takes it out of the list.
+TEST(LaterKeys, AreNotKnownYetAndStandInSectionsThatAre) {
+  std::set<std::string_view> sections{""};
+  const auto known = known_keys();
+  for (const KnownKey& one : known)
+    sections.insert(std::string_view(one.path).substr(0, one.path.find_last_of('.') + 1));
+  for (const std::string_view key : later_keys) {
+    EXPECT_EQ(std::ranges::find(known, key, &KnownKey::path), known.end()) << key;
+    EXPECT_TRUE(sections.contains(key.substr(0, key.find_last_of('.') + 1))) << key;
+  }
+}
+
+const Refusal misspelt[] = {
+    {"TopLevelKey",
+     "version: 1\nlistener: [ { name: a, bind: \":80\", protocol: tpc } ]\nupstream: [ { name: app, servers: [ {} ] } "
+     "]\n",
+     {"f:2:1: unknown key `listener` at the top level; did you mean `listeners`?",
+      "f:2:47: `protocol`: unknown value `tpc`; did you mean `tcp`?",
+      "f:3:1: unknown key `upstream` at the top level; did you mean `upstreams`?",
+      "f:3:37: `address` is missing on a server"}},
+    {"Section",
+     minimal + "timeout:\n  idel: 5\n",
+     {"f:8:1: unknown key `timeout` at the top level; did you mean `timeouts`?",
+      "f:9:3: unknown key `idel` in `timeouts`; did you mean `idle`?", "f:9:9: `idle`: `5` needs a unit"}},
+    {"ServerKey",
+     with_upstreams("  - { name: app, servers: [ { adress: 9000 } ] }\n"),
+     {"f:3:31: unknown key `adress` on a server; did you mean `address`?",
+      "f:3:39: `address`: `9000` is only a port; write `127.0.0.1:9000` for this machine"}},
+    {"BesideTheRightOne",
+     minimal + "limits: { fields: 10 }\nlimit: { fields: none }\n",
+     {"f:9:1: unknown key `limit` at the top level; did you mean `limits`?"}},
+    {"Twice",
+     minimal + "limit: { fields: none }\nlimitz: { fields: many }\n",
+     {"f:8:1: unknown key `limit`", "f:8:18: `fields`: `none` is no", "f:9:1: unknown key `limitz`"}},
+};
+INSTANTIATE_TEST_SUITE_P(UnderMisspeltKeys, UnknownKeys, testing::ValuesIn(misspelt),
+                         [](const auto& i) { return i.param.title; });
+
+}  // namespace
+}  // namespace baton::config
