@@ -108,12 +108,12 @@ std::string kind_of(const state::ConnectionState& state) {
   if (state.listener == "raw") return state.client.read_ended ? "half_closed" : "raw";
   const auto* http1 = std::get_if<state::Http1>(&state.protocol);
   if (http1 == nullptr) return "websocket";
-  if (std::holds_alternative<state::AwaitingRequest>(http1->phase)) {
+  if (!state.exchange && std::holds_alternative<state::AwaitingRequest>(http1->phase)) {
     return state.client.unread.empty() ? "idle" : "head";
   }
-  const auto* relaying = std::get_if<state::Relaying>(&http1->phase);
+  const auto* relaying = state.exchange ? std::get_if<state::Relaying>(&state.exchange->phase) : nullptr;
   if (relaying == nullptr) throw Failure("a state of no kind");
-  if (!std::holds_alternative<state::NoBody>(relaying->request.body)) return "upload";
+  if (!std::holds_alternative<state::NoBody>(state.exchange->request.body)) return "upload";
   const auto* relayed = std::get_if<state::ResponseRelayed>(&relaying->response);
   if (relayed == nullptr) throw Failure("an exchange of no kind");
   return std::holds_alternative<state::UntilClose>(relayed->body) ? "events" : "download";

@@ -46,7 +46,7 @@ Channel start_program(char** argv) {
 bool is_websocket(const std::string& payload) {
   const auto moved = baton::state::decode(payload, {}, 0);
   const auto* state = moved ? std::get_if<baton::state::ConnectionState>(&*moved) : nullptr;
-  return state != nullptr && state->listener == "web" && std::holds_alternative<baton::state::Tunnel>(state->protocol);
+  return state != nullptr && state->listener == "web" && std::holds_alternative<baton::state::Raw>(state->protocol);
 }
 
 std::string demanding(const std::string& record) {

@@ -1,22 +1,20 @@
-// The HTTP/1 engine: one connection's exchanges as a machine over ConnectionState. No I/O and no clock: bytes that
-// came are in the legs' `unread`, bytes to send in `unsent`, time is an argument. Whoever runs it reads and writes as
-// `wants_*` say, calls `advance` until it asks for nothing, and does what it asks. Between any two calls the state is
-// whole and can be frozen.
-//
-//   AwaitingRequest ──head──▶ Connecting ──connected──▶ Relaying ──both ended──▶ AwaitingRequest
-//        │ bad, late              │ no server                │ 101 ─▶ Tunnel
-//        └────────▶ Answering ◀───┴──────lost, late──────────┘
-//                       └──sent──▶ Lingering ──client ended, or late──▶ closed
+// The HTTP/1 engine of one exchange: its request goes from the client's flow to the upstream's, its response comes back.
+// See engine/engine.hpp for how it is run, and for the connection around it.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
+#include "proxy/engine/action.hpp"
 #include "proxy/http1/head.hpp"
 #include "proxy/http1/meaning.hpp"
 #include "proxy/state/state.hpp"
 
 namespace baton::http1 {
+
+using engine::Action;
+using engine::Ends;
+using engine::Loss;
 
 // From the configuration; milliseconds and bytes, 0 = no limit.
 struct Rules {
@@ -48,16 +46,16 @@ struct Refusal {
   std::string_view why;                // a literal
 };
 
-// The tables of the head that was parsed last in this thread; a cache, so that a head is not parsed twice within one
-// pass. Belongs to a worker, who also reads here what the engine has noticed.
+// The tables of the head that was parsed last in this thread. Belongs to a worker, who also reads here what the engine has
+// noticed.
 struct Scratch {
   RequestHead request;
   RequestMeaning meaning;
   ResponseHead response;
   std::vector<Field> trailers;
-  const char* parsed_at = nullptr;
-  std::uint64_t parsed_for = 0;
-  std::uint64_t parsed_request = 0;
+  // Whose head `request` and `meaning` are, so that it is not parsed twice within a turn. Cleared before each turn: another
+  // exchange may have the same address by then.
+  const state::Exchange* parsed_for = nullptr;
   std::uint64_t fields_dropped = 0;    // for the underscores in their names, in all
   Refusal refusal;                     // of the last step of the engine; whoever reads it clears it
 };
@@ -74,54 +72,23 @@ struct Context {
   bool closing = false;                // the response says that it is the last on this connection
 };
 
-// What the engine cannot do itself. After doing it, call `advance` again (not after `wait`, `close` and `reset`).
-enum class Ask {
-  wait,                   // for bytes, room, or the deadline
-  connect,                // an upstream leg for the request in Connecting; then set state.upstream
-  park,                   // the upstream leg is idle and reusable: take it out of the state
-  close_upstream,         // it has served its exchange and cannot be used again: the same, and end it in good order
-  exchange_ended,         // log `access`; the connection is at a boundary, or lingers
-  end_client_writing,     // shutdown(SHUT_WR) of the client leg
-  end_upstream_writing,   // the same of the upstream leg
-  close,                  // the connection is over
-  reset,                  // over, and nobody must take what it has for the whole: end both legs by RST
-};
+// Without an exchange: a head that is awaited until it is whole and good, and then begins one.
+Action await_request(state::ConnectionState& state, const Context& context);
+// The deadline for that has come.
+Action expire_awaiting(state::ConnectionState& state, const Context& context);
 
-// The engine gives an upstream leg up by clearing state.upstream: whoever runs it then resets that socket, so that the
-// server does not take a part for the whole.
-Ask advance(state::ConnectionState& state, const Context& context);
+Action advance(state::Exchange& exchange, const Ends& ends, const Context& context);
 
-// Why there is no upstream leg, or no more.
-enum class Loss {
-  unreachable,            // no server could be connected, or none is left to try
-  connect_failed,
-  connect_timed_out,
-  reset,                  // reading failed
-};
-Ask upstream_lost(state::ConnectionState& state, Loss loss, const Context& context);
+// What engine.hpp says of the functions with these names.
+Action upstream_lost(state::Exchange& exchange, const Ends& ends, Loss loss, const Context& context);
+void upstream_write_failed(state::Exchange& exchange, const Ends& ends);
+Action expire(state::Exchange& exchange, const Ends& ends, const Context& context);
+std::int64_t deadline_ms(const state::Exchange& exchange, const state::Flow& client, const state::Flow* upstream,
+                         const Rules& rules);
+// When an exchange that began then is over, wherever it stands.
+std::int64_t total_deadline_ms(std::int64_t since_ms, const Rules& rules);
 
-// The upstream takes no more bytes. Its response may still be read.
-void upstream_write_failed(state::ConnectionState& state);
-
-// The same of the client: reading failed, or it takes no more bytes.
-Ask client_lost(state::ConnectionState& state);
-Ask client_write_failed(state::ConnectionState& state);
-
-// The deadline has come.
-Ask expire(state::ConnectionState& state, const Context& context);
-
-// When to call `expire`, CLOCK_MONOTONIC; INT64_MAX: never. In Connecting this is the limit of the whole exchange; an
-// attempt to connect has one of its own, which is not the engine's.
-std::int64_t deadline_ms(const state::ConnectionState& state, const Rules& rules);
-
-// How many bytes may be read into the leg's `unread` now; 0: none.
-std::size_t wanted_from_client(const state::ConnectionState& state, const Rules& rules);
-std::size_t wanted_from_upstream(const state::ConnectionState& state, const Rules& rules);
-
-// Between two requests: nothing is on its way in either direction, but part of a head, or pipelined requests, may be
-// here.
-bool at_boundary(const state::ConnectionState& state);
-// At a boundary, and nothing of a request is here.
-bool is_idle(const state::ConnectionState& state);
+// How many bytes the client's `unread` may hold.
+std::uint64_t unread_bytes_max(const state::Exchange& exchange, const Rules& rules);
 
 }  // namespace baton::http1

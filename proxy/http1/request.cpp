@@ -9,18 +9,37 @@ namespace baton::http1 {
 
 using namespace state;
 
-void note_access(Http1& http1, std::int64_t since_ms, const Context& context, const RequestHead* head,
-                 std::string_view first_line) {
-  AccessRecord& access = http1.access;
-  access.started_ms = since_ms;
-  access.started_unix_us = context.unix_us - (context.now_ms - since_ms) * 1000;
-  access.status = 0;
-  access.response_bytes = 0;
+HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std::size_t head_bytes,
+                            const HeadLimits& limits, Scratch& scratch) {
+  if (scratch.parsed_for == &exchange) return {};
+  scratch.parsed_for = nullptr;
+  scratch.request.method = Method::other;      // whatever was parsed before
+  const HeadError error = parse_request_head(unread.view().substr(0, head_bytes), limits, scratch.request);
+  if (error) return error;
+  scratch.meaning = request_meaning(scratch.request);
+  if (scratch.meaning.error) return scratch.meaning.error;
+  scratch.parsed_for = &exchange;
+  return {};
+}
+
+namespace {
+
+// An exchange for the request whose first byte came with the phase's time; that of the connection begins anew.
+Exchange& begin(ConnectionState& state, const Context& context) {
+  AwaitingRequest& awaiting = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase);
+  context.scratch.parsed_for = nullptr;
+  Exchange& exchange = state.exchange.emplace();
+  exchange.started_ms = awaiting.since_ms;
+  exchange.started_unix_us = context.unix_us - (context.now_ms - awaiting.since_ms) * 1000;
+  awaiting = {};
+  return exchange;
+}
+
+// `head`: nullptr if it could not be parsed.
+void note_access(Exchange& exchange, const Context& context, const RequestHead* head, std::string_view first_line) {
   if (!context.rules.keep_access) return;
+  AccessRecord& access = exchange.access.emplace();
   access.request_line.assign(first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192));
-  access.referer.clear();
-  access.user_agent.clear();
-  access.upstream.clear();
   if (head == nullptr) return;
   for (const Field& field : head->fields) {
     if (field.id == FieldName::referer) access.referer.assign(field.value);
@@ -28,102 +47,96 @@ void note_access(Http1& http1, std::int64_t since_ms, const Context& context, co
   }
 }
 
-HeadError read_request_head(const ConnectionState& state, std::size_t head_bytes, const HeadLimits& limits,
-                            const Context& context) {
-  Scratch& scratch = context.scratch;
-  const std::string_view raw = state.client.unread.view().substr(0, head_bytes);
-  const std::uint64_t request = std::get<Http1>(state.protocol).requests;
-  if (scratch.parsed_at == raw.data() && scratch.parsed_for == state.id && scratch.parsed_request == request) return {};
-  scratch.parsed_at = nullptr;
-  scratch.request.method = Method::other;      // whatever was parsed before
-  const HeadError error = parse_request_head(raw, limits, scratch.request);
-  if (error) return error;
-  scratch.meaning = request_meaning(scratch.request);
-  if (scratch.meaning.error) return scratch.meaning.error;
-  scratch.parsed_at = raw.data();
-  scratch.parsed_for = state.id;
-  scratch.parsed_request = request;
-  return {};
+// Whatever came of a head that will never be whole.
+Action refuse(ConnectionState& state, const Context& context, std::uint16_t status, std::string_view why) {
+  Exchange& exchange = begin(state, context);
+  note_access(exchange, context, nullptr, state.client.unread.view());
+  return answer(exchange, {state.client}, context, status, why);
 }
 
-namespace {
-
-Ask begin_exchange(ConnectionState& state, const Context& context, std::size_t head_bytes) {
-  Http1& http1 = http1_of(state);
+Action begin_exchange(ConnectionState& state, const Context& context, std::size_t head_bytes) {
+  Http1& http1 = std::get<Http1>(state.protocol);
   const Rules& rules = context.rules;
   ++http1.requests;
-  const HeadError error = read_request_head(state, head_bytes, {rules.uri_bytes, rules.fields}, context);
-  const RequestHead& head = context.scratch.request;
-  const std::int64_t since_ms = std::get<AwaitingRequest>(http1.phase).since_ms;
-  note_access(http1, since_ms, context, error ? nullptr : &head, state.client.unread.view());
-  if (error) return answer(state, context, error.status, head.method == Method::head, error.text);
+  Exchange& exchange = begin(state, context);
+  Scratch& scratch = context.scratch;
+  const HeadError error =
+      read_request_head(exchange, state.client.unread, head_bytes, {rules.uri_bytes, rules.fields}, scratch);
+  const RequestHead& head = scratch.request;
+  Request& request = exchange.request;
+  request.head_only = head.method == Method::head;
+  note_access(exchange, context, error ? nullptr : &head, state.client.unread.view());
+  if (error) return answer(exchange, {state.client}, context, error.status, error.text);
 
-  const RequestMeaning& meaning = context.scratch.meaning;
-  if (!rules.underscores) context.scratch.fields_dropped += meaning.underscored_fields;
-  const bool head_only = head.method == Method::head;
+  const RequestMeaning& meaning = scratch.meaning;
+  if (!rules.underscores) scratch.fields_dropped += meaning.underscored_fields;
   const auto* length = std::get_if<ByLength>(&meaning.body);
   if (rules.body_bytes != 0 && length != nullptr && length->remaining > rules.body_bytes) {
-    return answer(state, context, 413, head_only, body_too_large);
+    return answer(exchange, {state.client}, context, 413, body_too_large);
   }
-  Request request{
-      .body = meaning.body,
-      .body_bytes_max = rules.body_bytes,
-      .head_only = head_only,
-      .idempotent = meaning.idempotent,
-      .http10 = head.minor_version == 0,
-      .asked_close = !meaning.keep_alive,
-      .keep_alive = meaning.keep_alive && !context.closing &&
-                    (rules.requests_per_connection == 0 || http1.requests < rules.requests_per_connection),
-      .expects_continue = meaning.expects_continue,
-      .wants_websocket = meaning.upgrade_websocket,
-  };
-  http1.phase = Connecting{.request = request, .head_bytes = static_cast<std::uint32_t>(head_bytes)};
-  return Ask::connect;
+  request.body = meaning.body;
+  request.body_bytes_max = rules.body_bytes;
+  request.idempotent = meaning.idempotent;
+  request.http10 = head.minor_version == 0;
+  request.asked_close = !meaning.keep_alive;
+  request.keep_alive = meaning.keep_alive && !context.closing &&
+                       (rules.requests_per_connection == 0 || http1.requests < rules.requests_per_connection);
+  request.expects_continue = meaning.expects_continue;
+  request.wants_websocket = meaning.upgrade_websocket;
+  exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head_bytes)};
+  return Action::connect;
 }
 
 }  // namespace
 
-Ask await_request(ConnectionState& state, AwaitingRequest& phase, const Context& context) {
+Action await_request(ConnectionState& state, const Context& context) {
+  AwaitingRequest& phase = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase);
   Buffer& unread = state.client.unread;
+  const auto more = [&] { return state.client.read_ended ? Action::close : Action::wait; };
   if (phase.scanned == 0) {
     // Empty lines before a request are skipped (RFC 9112 §2.2).
     while (unread.view().starts_with("\r\n")) unread.consume(2);
     if (!unread.empty()) phase.since_ms = context.now_ms;
-    if (unread.view() == "\r") return state.client.read_ended ? Ask::close : Ask::wait;
+    if (unread.view() == "\r") return more();
   }
-  if (unread.empty()) return state.client.read_ended ? Ask::close : Ask::wait;
+  if (unread.empty()) return more();
 
   const HeadEnd end = find_head_within(unread, context.rules, phase.scanned);
   phase.scanned = std::max(phase.scanned, 1u);       // a head has begun
   if (end.found == HeadEnd::Found::malformed) {
-    note_access(http1_of(state), phase.since_ms, context, nullptr, unread.view());
-    return answer(state, context, 400, false, "a line of the head does not end in CR LF");
+    return refuse(state, context, 400, "a line of the head does not end in CR LF");
   }
   if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
   if (unread.size() >= context.rules.head_bytes) {
-    note_access(http1_of(state), phase.since_ms, context, nullptr, unread.view());
     const bool in_request_line = unread.view().substr(0, context.rules.head_bytes).find('\n') == std::string_view::npos;
-    return answer(state, context, in_request_line ? 414 : 431, false, "limits.head_bytes: the head is longer");
+    return refuse(state, context, in_request_line ? 414 : 431, "limits.head_bytes: the head is longer");
   }
-  return state.client.read_ended ? Ask::close : Ask::wait;
+  return more();
+}
+
+Action expire_awaiting(ConnectionState& state, const Context& context) {
+  if (state.client.unread.empty()) return Action::close;
+  const std::int64_t since_ms = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase).since_ms;
+  const bool in_all = total_deadline_ms(since_ms, context.rules) <= context.now_ms;
+  return refuse(state, context, 408, in_all ? took_too_long : "timeouts.head: the head is not whole");
 }
 
 // ── The body ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-void let_go_of_held(ConnectionState& state, Relaying& relaying) {
+void let_go_of_held(Flow& client, Relaying& relaying) {
   if (relaying.held == 0) return;
-  state.client.unread.consume(relaying.held);
+  client.unread.consume(relaying.held);
   relaying.held = 0;
 }
 
 namespace {
 
 // Hands a piece of the body on. What is held for another attempt stays, as long as it fits.
-void pass_body(ConnectionState& state, Relaying& relaying, const BodyPiece& piece, const Context& context) {
-  Leg& upstream = *state.upstream;
-  Buffer& unread = state.client.unread;
+void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, const Context& context) {
+  Flow& upstream = *ends.upstream;
+  Buffer& unread = ends.client.unread;
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules.buffer_bytes) let_go_of_held(state, relaying);
+  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules.buffer_bytes) let_go_of_held(ends.client, relaying);
   if (relaying.held != 0) {
     if (!piece.dropped) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
     relaying.held += static_cast<std::uint32_t>(piece.bytes);
@@ -134,8 +147,8 @@ void pass_body(ConnectionState& state, Relaying& relaying, const BodyPiece& piec
   }
 }
 
-Upload trailers_of_request(ConnectionState& state, Relaying& relaying, const Context& context) {
-  const std::string_view input = state.client.unread.view().substr(relaying.held, context.rules.head_bytes);
+Upload trailers_of_request(Exchange& exchange, const Ends& ends, Relaying& relaying, const Context& context) {
+  const std::string_view input = ends.client.unread.view().substr(relaying.held, context.rules.head_bytes);
   const std::size_t bytes = find_trailers_end(input);
   if (bytes == std::string_view::npos) return Upload::malformed;
   if (bytes == 0) return input.size() >= context.rules.head_bytes ? Upload::malformed : Upload::going_on;
@@ -143,29 +156,30 @@ Upload trailers_of_request(ConnectionState& state, Relaying& relaying, const Con
     return Upload::malformed;
   }
   if (!relaying.upload_abandoned) {
-    Leg& upstream = *state.upstream;
+    Flow& upstream = *ends.upstream;
     if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
     write_trailers(context.scratch.trailers, context.rules.underscores, upstream.unsent);
   }
   if (relaying.held == 0) {
-    state.client.unread.consume(bytes);
+    ends.client.unread.consume(bytes);
   } else {
     relaying.held += static_cast<std::uint32_t>(bytes);
   }
-  relaying.request.body = NoBody{};
+  exchange.request.body = NoBody{};
   return Upload::ended;
 }
 
 }  // namespace
 
-Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& context) {
-  Request& request = relaying.request;
+Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context) {
+  Request& request = exchange.request;
+  Relaying& relaying = std::get<Relaying>(exchange.phase);
   const std::uint64_t buffer_bytes = context.rules.buffer_bytes;
   while (!has_ended(request.body)) {
-    std::string_view input = state.client.unread.view().substr(relaying.held);
+    std::string_view input = ends.client.unread.view().substr(relaying.held);
     if (input.empty()) return Upload::going_on;
     if (!relaying.upload_abandoned) {
-      const std::size_t waiting = state.upstream->unsent.size();
+      const std::size_t waiting = ends.upstream->unsent.size();
       if (waiting >= buffer_bytes) return Upload::going_on;
       // Into an empty buffer all of it goes without a copy.
       if (waiting != 0) input = input.substr(0, buffer_bytes - waiting);
@@ -176,12 +190,12 @@ Upload relay_upload(ConnectionState& state, Relaying& relaying, const Context& c
     if (request.body_bytes_max != 0 && request.body_bytes > request.body_bytes_max) return Upload::too_large;
     if (piece.status == BodyStatus::malformed) return Upload::malformed;
     if (relaying.upload_abandoned) {
-      let_go_of_held(state, relaying);
-      state.client.unread.consume(piece.bytes);
+      let_go_of_held(ends.client, relaying);
+      ends.client.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
-      pass_body(state, relaying, piece, context);
+      pass_body(ends, relaying, piece, context);
     }
-    if (piece.status == BodyStatus::trailers) return trailers_of_request(state, relaying, context);
+    if (piece.status == BodyStatus::trailers) return trailers_of_request(exchange, ends, relaying, context);
   }
   return Upload::ended;
 }

@@ -16,11 +16,11 @@ namespace {
 constexpr std::uint64_t interim_bytes_free = 256 * 1024;
 constexpr std::uint64_t interim_bytes_for_each_ms = 16;
 
-bool is_too_much(const Http1& http1, std::int64_t now_ms) {
-  const auto& relaying = std::get<Relaying>(http1.phase);
-  const auto elapsed_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms - http1.access.started_ms, 0));
+bool is_too_much(const Exchange& exchange, std::int64_t now_ms) {
+  const auto& relaying = std::get<Relaying>(exchange.phase);
+  const auto elapsed_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms - exchange.started_ms, 0));
   return std::get<ResponseAwaited>(relaying.response).interim_bytes >
-         interim_bytes_free + elapsed_ms * interim_bytes_for_each_ms + relaying.request.body_bytes;
+         interim_bytes_free + elapsed_ms * interim_bytes_for_each_ms + exchange.request.body_bytes;
 }
 
 // Of a kind whose messages come whenever there is something to say.
@@ -34,21 +34,15 @@ bool is_stream(const ResponseHead& head) {
   return false;
 }
 
-Ask become_tunnel(ConnectionState& state) {
-  Tunnel tunnel{.upstream = state.upstream->upstream, .access = std::move(http1_of(state).access)};
-  state.protocol = std::move(tunnel);
-  return Ask::wait;
-}
-
-Download trailers_of_response(ConnectionState& state, ResponseRelayed& response, const Context& context) {
-  Buffer& unread = state.upstream->unread;
+Download trailers_of_response(const Ends& ends, ResponseRelayed& response, const Context& context) {
+  Buffer& unread = ends.upstream->unread;
   const std::size_t bytes = find_trailers_end(unread.view().substr(0, context.rules.head_bytes));
-  if (bytes == 0 && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) return Download::going_on;
+  if (bytes == 0 && unread.size() < context.rules.head_bytes && !ends.upstream->read_ended) return Download::going_on;
   if (bytes == 0 || bytes == std::string_view::npos) return Download::broken;
   auto& trailers = context.scratch.trailers;
   const std::string_view raw = unread.view().substr(0, bytes);
   if (parse_trailers(raw, {0, context.rules.fields}, Sender::server, trailers)) return Download::broken;
-  if (!response.dechunk) write_trailers(trailers, true, state.client.unsent);
+  if (!response.dechunk) write_trailers(trailers, true, ends.client.unsent);
   unread.consume(bytes);
   response.body = NoBody{};
   return Download::ended;
@@ -61,47 +55,49 @@ bool can_begin_a_response(std::string_view bytes) {
   return begin.starts_with(bytes.substr(0, begin.size()));
 }
 
-Ask relay_response_head(ConnectionState& state, const Context& context) {
-  Http1& http1 = http1_of(state);
-  Leg& client = state.client;
+Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& context) {
+  Flow& client = ends.client;
+  Flow& upstream = *ends.upstream;
+  Request& request = exchange.request;
   for (;;) {
-    Relaying& relaying = std::get<Relaying>(http1.phase);
+    Relaying& relaying = std::get<Relaying>(exchange.phase);
     ResponseAwaited& awaited = std::get<ResponseAwaited>(relaying.response);
-    Request& request = relaying.request;
-    Buffer& unread = state.upstream->unread;
+    Buffer& unread = upstream.unread;
     if (unread.empty()) {
-      return state.upstream->read_ended ? upstream_lost(state, Loss::reset, context) : Ask::wait;
+      return upstream.read_ended ? upstream_lost(exchange, ends, Loss::reset, context) : Action::wait;
     }
     if (!can_begin_a_response(unread.view())) {
-      if (state.upstream->reused) return upstream_lost(state, Loss::reset, context);
-      return answer(state, context, 502, request.head_only, "what the server sent is no HTTP/1 response");
+      if (exchange.upstream && exchange.upstream->reused) return upstream_lost(exchange, ends, Loss::reset, context);
+      return answer(exchange, ends, context, 502, "what the server sent is no HTTP/1 response");
     }
     // A client that reads slowly is waited for, also where only interim responses come.
-    if (client.unsent.size() >= context.rules.buffer_bytes) return Ask::wait;
+    if (client.unsent.size() >= context.rules.buffer_bytes) return Action::wait;
     const HeadEnd end = find_head_within(unread, context.rules, awaited.scanned);
-    if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !state.upstream->read_ended) {
-      return Ask::wait;
+    if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !upstream.read_ended) {
+      return Action::wait;
     }
     if (end.found != HeadEnd::Found::yes) {
-      return answer(state, context, 502, request.head_only, "the server's head is cut short, too long or malformed");
+      return answer(exchange, ends, context, 502, "the server's head is cut short, too long or malformed");
     }
 
     ResponseHead& head = context.scratch.response;
     const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules.fields}, head);
-    if (error) return answer(state, context, 502, request.head_only, error.text);
-    let_go_of_held(state, relaying);
+    if (error) return answer(exchange, ends, context, 502, error.text);
+    let_go_of_held(client, relaying);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
     if (head.status == 101) {
-      if (!request.wants_websocket) return answer(state, context, 502, request.head_only, "a 101 nobody asked for");
+      if (!request.wants_websocket) return answer(exchange, ends, context, 502, "a 101 nobody asked for");
       write_response_head(head, {.switching_protocols = true}, client.unsent);
       unread.consume(end.bytes);
-      http1.access.status = 101;
-      return become_tunnel(state);
+      exchange.status = 101;
+      exchange.request = {};              // of no more use
+      exchange.phase = Tunnelling{.upstream = exchange.upstream ? exchange.upstream->upstream : std::string()};
+      return Action::wait;
     }
     if (head.status < 200) {
       awaited.interim_bytes += end.bytes;
-      if (is_too_much(http1, context.now_ms)) {
-        return answer(state, context, 502, request.head_only, "too many interim responses");
+      if (is_too_much(exchange, context.now_ms)) {
+        return answer(exchange, ends, context, 502, "too many interim responses");
       }
       if (!request.http10) write_response_head(head, {}, client.unsent);
       request.expects_continue = false;
@@ -110,7 +106,7 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
       continue;
     }
     const ResponseMeaning meaning = response_meaning(head, request.head_only ? Method::head : Method::other);
-    if (meaning.error) return answer(state, context, 502, request.head_only, meaning.error.text);
+    if (meaning.error) return answer(exchange, ends, context, 502, meaning.error.text);
     const bool dechunk = request.http10 && std::holds_alternative<ByChunks>(meaning.body);
     // What still comes of the request's body after a final response could not be told from a next request.
     if (!has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body)) {
@@ -119,17 +115,18 @@ Ask relay_response_head(ConnectionState& state, const Context& context) {
     write_response_head(head, {.client_http10 = request.http10, .close = !request.keep_alive,
                                .announce_keep_alive = request.http10 && request.keep_alive,
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
-    http1.access.status = head.status;
+    exchange.status = head.status;
     unread.consume(end.bytes);
     relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};
-    return Ask::wait;
+    return Action::wait;
   }
 }
 
-Download relay_download(ConnectionState& state, ResponseRelayed& response, const Context& context) {
-  Leg& client = state.client;
+Download relay_download(Exchange& exchange, const Ends& ends, const Context& context) {
+  auto& response = std::get<ResponseRelayed>(std::get<Relaying>(exchange.phase).response);
+  Flow& client = ends.client;
   while (!has_ended(response.body)) {
-    Leg& upstream = *state.upstream;
+    Flow& upstream = *ends.upstream;
     if (upstream.unread.empty()) {
       if (!upstream.read_ended) return Download::going_on;
       const bool is_whole = std::holds_alternative<UntilClose>(response.body) && !upstream.is_truncated();
@@ -143,14 +140,14 @@ Download relay_download(ConnectionState& state, ResponseRelayed& response, const
     if (waiting != 0) input = input.substr(0, context.rules.buffer_bytes - waiting);
     if (waiting == 0) client.write_at_ms = context.now_ms;
     const BodyPiece piece = consume_body(response.body, input, Sender::server);
-    if (piece.payload) http1_of(state).access.response_bytes += piece.bytes;
+    if (piece.payload) exchange.response_bytes += piece.bytes;
     if (piece.dropped || (response.dechunk && !piece.payload)) {
       upstream.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
       upstream.unread.move_to(client.unsent, piece.bytes);
     }
     if (piece.status == BodyStatus::malformed) return Download::broken;
-    if (piece.status == BodyStatus::trailers) return trailers_of_response(state, response, context);
+    if (piece.status == BodyStatus::trailers) return trailers_of_response(ends, response, context);
   }
   return Download::ended;
 }

@@ -17,13 +17,13 @@ class AccessLine : public testing::Test {
     connection.client_address.family = state::Family::ipv4;
     connection.client_address.ip = {192, 0, 2, 7};
     connection.client_address.port = 4711;
-    record.started_ms = 5000;
-    record.started_unix_us = 1'795'339'293'877'000;  // 2026-11-22T09:21:33.877Z
+    exchange.started_ms = 5000;
+    exchange.started_unix_us = 1'795'339'293'877'000;  // 2026-11-22T09:21:33.877Z
     record.request_line = "GET /a?b HTTP/1.1";
     record.referer = "http://from/";
     record.user_agent = "tester/1.0";
-    record.status = 200;
-    record.response_bytes = 123;
+    exchange.status = 200;
+    exchange.response_bytes = 123;
     set_zone("UTC");
   }
   ~AccessLine() override { set_zone("UTC"); }
@@ -35,14 +35,15 @@ class AccessLine : public testing::Test {
 
   std::string line(AccessFormat format) const {
     std::string lines;
-    append_access_line(format, connection, record, 5246, lines);
+    append_access_line(format, connection, exchange, 5246, lines);
     return lines;
   }
   std::string combined() const { return line(AccessFormat::combined); }
   std::string json() const { return line(AccessFormat::json); }
 
   state::ConnectionState connection;
-  state::AccessRecord record;
+  state::Exchange exchange;
+  state::AccessRecord& record = exchange.access.emplace();
 };
 
 TEST_F(AccessLine, CombinedIsAsNginxWritesItWithTheTimeOfTheEnd) {
@@ -53,16 +54,18 @@ TEST_F(AccessLine, CombinedIsAsNginxWritesItWithTheTimeOfTheEnd) {
 
 TEST_F(AccessLine, TimeIsLocal) {
   set_zone("XXX-5:30");
-  record.started_unix_us += 60'000'000;  // another second than the one that is remembered
+  exchange.started_unix_us += 60'000'000;  // another second than the one that is remembered
   EXPECT_NE(combined().find("[22/Nov/2026:14:52:34 +0530]"), std::string::npos) << combined();
   EXPECT_NE(json().find("\"2026-11-22T14:52:34.123+05:30\""), std::string::npos) << json();
   set_zone("XXX3:30");
-  record.started_unix_us += 60'000'000;
+  exchange.started_unix_us += 60'000'000;
   EXPECT_NE(combined().find("[22/Nov/2026:05:53:34 -0330]"), std::string::npos) << combined();
 }
 
 TEST_F(AccessLine, WhatIsMissingIsADash) {
-  record = {.started_ms = 5000, .started_unix_us = record.started_unix_us};
+  exchange.status = 0;
+  exchange.response_bytes = 0;
+  exchange.access.reset();                         // it began before there was an access log
   EXPECT_EQ(combined(), "192.0.2.7 - - [22/Nov/2026:09:21:34 +0000] \"-\" 000 0 \"-\" \"-\"\n");
 }
 
@@ -107,7 +110,7 @@ TEST_F(AccessLine, JsonHasNullForWhatIsMissingAndIsAlwaysUtf8) {
 
 TEST_F(AccessLine, LinesAreAppended) {
   std::string lines = "before\n";
-  append_access_line(AccessFormat::combined, connection, record, 5246, lines);
+  append_access_line(AccessFormat::combined, connection, exchange, 5246, lines);
   EXPECT_EQ(lines, "before\n" + combined());
 }
 

@@ -23,6 +23,7 @@ namespace {
 
 using state::AccessRecord;
 using state::ConnectionState;
+using state::Exchange;
 
 constexpr std::size_t queue_bytes_max = 8 * 1024 * 1024;
 
@@ -80,8 +81,15 @@ void append_three_digits(std::string& line, std::uint64_t number) {
   for (const std::uint64_t unit : {100u, 10u, 1u}) line += digits[number / unit % 10];
 }
 
-void append_combined(const ConnectionState& connection, const AccessRecord& record, std::int64_t unix_ms,
+// One that began before there was an access log has none.
+const AccessRecord& record_of(const Exchange& exchange) {
+  static const AccessRecord none;
+  return exchange.access ? *exchange.access : none;
+}
+
+void append_combined(const ConnectionState& connection, const Exchange& exchange, std::int64_t unix_ms,
                      std::string& line) {
+  const AccessRecord& record = record_of(exchange);
   // A client's own Unix path could hold blanks; nginx does not show it either.
   const auto& address = connection.client_address;
   append_escaped(line, address.family == state::Family::unix_path ? "unix:" : address.host_text());
@@ -90,9 +98,9 @@ void append_combined(const ConnectionState& connection, const AccessRecord& reco
   line += "] \"";
   append_escaped(line, record.request_line);
   line += "\" ";
-  append_three_digits(line, record.status);
+  append_three_digits(line, exchange.status);
   line += ' ';
-  append_number(line, record.response_bytes);
+  append_number(line, exchange.response_bytes);
   line += " \"";
   append_escaped(line, record.referer);
   line += "\" \"";
@@ -111,8 +119,9 @@ void append_json_text(std::string& line, std::string_view key, std::string_view 
   }
 }
 
-void append_json(const ConnectionState& connection, const AccessRecord& record, std::int64_t unix_ms,
+void append_json(const ConnectionState& connection, const Exchange& exchange, std::int64_t unix_ms,
                  std::int64_t duration_ms, std::string& line) {
+  const AccessRecord& record = record_of(exchange);
   const LocalSecond& second = local_second(unix_ms / 1000);
   line += "{\"time\":\"";
   line += second.iso_time;
@@ -124,9 +133,9 @@ void append_json(const ConnectionState& connection, const AccessRecord& record, 
   append_json_text(line, "listener", connection.listener);
   append_json_text(line, "request", record.request_line);
   line += ",\"status\":";
-  append_number(line, record.status);
+  append_number(line, exchange.status);
   line += ",\"bytes\":";
-  append_number(line, record.response_bytes);
+  append_number(line, exchange.response_bytes);
   line += ",\"duration_ms\":";
   append_number(line, static_cast<std::uint64_t>(duration_ms));
   append_json_text(line, "referer", record.referer);
@@ -158,16 +167,16 @@ LineWriter::Options options_for(const std::string& path) {
 
 }  // namespace
 
-void append_access_line(AccessFormat format, const ConnectionState& connection, const AccessRecord& record,
+void append_access_line(AccessFormat format, const ConnectionState& connection, const Exchange& exchange,
                         std::int64_t now_ms, std::string& lines) {
   // The line's time is the exchange's end, as with nginx: its begin and what has passed since on the monotonic clock.
-  const std::int64_t duration_ms = std::max<std::int64_t>(now_ms - record.started_ms, 0);
-  const std::int64_t unix_ms = std::max<std::int64_t>(record.started_unix_us / 1000 + duration_ms, 0);
+  const std::int64_t duration_ms = std::max<std::int64_t>(now_ms - exchange.started_ms, 0);
+  const std::int64_t unix_ms = std::max<std::int64_t>(exchange.started_unix_us / 1000 + duration_ms, 0);
   switch (format) {
     case AccessFormat::combined:
-      return append_combined(connection, record, unix_ms, lines);
+      return append_combined(connection, exchange, unix_ms, lines);
     case AccessFormat::json:
-      return append_json(connection, record, unix_ms, duration_ms, lines);
+      return append_json(connection, exchange, unix_ms, duration_ms, lines);
   }
 }
 

@@ -15,7 +15,7 @@ enum class AccessFormat { combined, json };
 // Appends one line for an exchange that has ended. Whatever a client sent is escaped: a line is always one line.
 // combined: `ADDRESS - - [22/Nov/2026:09:21:34 +0000] "REQUEST LINE" STATUS BYTES "REFERER" "USER AGENT"`, as nginx.
 void append_access_line(AccessFormat format, const state::ConnectionState& connection,
-                        const state::AccessRecord& record, std::int64_t now_ms, std::string& lines);
+                        const state::Exchange& exchange, std::int64_t now_ms, std::string& lines);
 
 class AccessLog {
  public:

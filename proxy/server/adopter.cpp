@@ -19,7 +19,7 @@ bool speaks(const state::Leg& leg) {
 bool speaks(const state::Moved& moved) {
   if (const auto* idle = std::get_if<state::IdleUpstream>(&moved)) return speaks(idle->leg);
   const auto& state = std::get<state::ConnectionState>(moved);
-  return speaks(state.client) && (!state.upstream || speaks(*state.upstream));
+  return speaks(state.client) && (state.upstream() == nullptr || speaks(*state.upstream()));
 }
 
 }  // namespace

@@ -29,30 +29,34 @@ std::string finish(wire::Moved& moved) {
 // What the engines take for granted of a state, checked where it comes from outside.
 bool is_past_hello(const Leg& leg) { return !leg.tls || leg.tls->stage == TlsStage::records; }
 
+bool holds_together(const ConnectionState& state, const Exchange& exchange) {
+  const UpstreamLeg* const upstream = state.upstream();
+  if (upstream != nullptr && !is_past_hello(*upstream)) return false;
+  if (std::holds_alternative<Tunnelling>(exchange.phase)) return true;
+  if (const auto* connecting = std::get_if<Connecting>(&exchange.phase)) {
+    return upstream == nullptr && connecting->head_bytes != 0 && connecting->head_bytes <= state.client.unread.size();
+  }
+  const auto* relaying = std::get_if<Relaying>(&exchange.phase);
+  if (relaying == nullptr) return upstream == nullptr;
+  const bool held_fits =
+      relaying->held <= state.client.unread.size() &&
+      (relaying->held == 0 || (relaying->head_bytes != 0 && relaying->head_bytes <= relaying->held));
+  const auto* awaited = std::get_if<ResponseAwaited>(&relaying->response);
+  if (awaited != nullptr && upstream != nullptr && awaited->scanned > upstream->unread.size()) return false;
+  const auto* relayed = std::get_if<ResponseRelayed>(&relaying->response);
+  const bool response_ended = relayed != nullptr && std::holds_alternative<NoBody>(relayed->body);
+  return held_fits && (upstream != nullptr || response_ended);
+}
+
 bool holds_together(const ConnectionState& state) {
-  if (state.upstream && !is_past_hello(*state.upstream)) return false;
-  if (!is_past_hello(state.client)) {
-    const auto* first = std::get_if<Http1>(&state.protocol);
-    const bool is_at_its_beginning = first == nullptr || std::holds_alternative<AwaitingRequest>(first->phase);
-    if (!is_at_its_beginning || state.upstream || !state.client.unread.empty()) return false;
-  }
   const auto* http1 = std::get_if<Http1>(&state.protocol);
-  if (http1 == nullptr) return true;
-  if (const auto* connecting = std::get_if<Connecting>(&http1->phase)) {
-    return !state.upstream && connecting->head_bytes != 0 && connecting->head_bytes <= state.client.unread.size();
+  const auto* awaiting = http1 != nullptr ? std::get_if<AwaitingRequest>(&http1->phase) : nullptr;
+  if (!is_past_hello(state.client)) {
+    const bool is_at_its_beginning = http1 == nullptr || (awaiting != nullptr && !state.exchange);
+    if (!is_at_its_beginning || state.upstream() != nullptr || !state.client.unread.empty()) return false;
   }
-  if (const auto* relaying = std::get_if<Relaying>(&http1->phase)) {
-    const bool held_fits = relaying->held <= state.client.unread.size() &&
-                           (relaying->held == 0 ||
-                            (relaying->head_bytes != 0 && relaying->head_bytes <= relaying->held));
-    const auto* awaited = std::get_if<ResponseAwaited>(&relaying->response);
-    if (awaited != nullptr && state.upstream && awaited->scanned > state.upstream->unread.size()) return false;
-    const auto* relayed = std::get_if<ResponseRelayed>(&relaying->response);
-    const bool response_ended = relayed != nullptr && std::holds_alternative<NoBody>(relayed->body);
-    return held_fits && (state.upstream.has_value() || response_ended);
-  }
-  const auto* awaiting = std::get_if<AwaitingRequest>(&http1->phase);
-  return !state.upstream && (awaiting == nullptr || awaiting->scanned <= state.client.unread.size());
+  if (state.exchange) return holds_together(state, *state.exchange);
+  return awaiting == nullptr || awaiting->scanned <= state.client.unread.size();
 }
 
 bool has_keys(const Leg& leg) { return leg.tls && leg.tls->stage == TlsStage::records; }
@@ -91,13 +95,13 @@ std::string encode(const IdleUpstream& idle) {
 }
 
 handoff::SecretBytes encode_secrets(const ConnectionState& state) {
-  return secrets_of({&state.client, state.upstream ? &*state.upstream : nullptr});
+  return secrets_of({&state.client, state.upstream()});
 }
 
 handoff::SecretBytes encode_secrets(const IdleUpstream& idle) { return secrets_of({&idle.leg}); }
 
 std::vector<std::string> required_features(const ConnectionState& state) {
-  if (state.client.tls || (state.upstream && state.upstream->tls)) return {tls_feature};
+  if (state.client.tls || (state.upstream() != nullptr && state.upstream()->tls)) return {tls_feature};
   return {};
 }
 
@@ -129,10 +133,9 @@ std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, st
 std::string_view phase_name(const ConnectionState& state) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) return "tunnel";
-  if (std::holds_alternative<AwaitingRequest>(http1->phase)) return state.client.unread.empty() ? "idle" : "head";
-  const bool exchanging =
-      std::holds_alternative<Connecting>(http1->phase) || std::holds_alternative<Relaying>(http1->phase);
-  return exchanging ? "exchange" : "closing";
+  if (state.exchange) return std::holds_alternative<Answering>(state.exchange->phase) ? "closing" : "exchange";
+  if (std::holds_alternative<Lingering>(http1->phase)) return "closing";
+  return state.client.unread.empty() ? "idle" : "head";
 }
 
 }  // namespace baton::state

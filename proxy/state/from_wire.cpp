@@ -134,21 +134,24 @@ struct Reader {
     return read(in.body(), out.body) && !std::holds_alternative<UntilClose>(out.body);
   }
 
-  bool read(const wire::Access& in, AccessRecord& out) const {
-    out.started_unix_us = in.started_unix_us();
-    out.request_line = in.request_line();
-    out.referer = in.referer();
-    out.user_agent = in.user_agent();
-    out.upstream = in.upstream();
+  bool read(const wire::Access& in, Exchange& out) const {
     out.response_bytes = in.response_bytes();
+    out.started_unix_us = in.started_unix_us();
+    if (in.recorded() || !in.request_line().empty()) {       // older senders do not say whether they recorded it
+      AccessRecord& access = out.access.emplace();
+      access.request_line = in.request_line();
+      access.referer = in.referer();
+      access.user_agent = in.user_agent();
+      access.upstream = in.upstream();
+    }
     return time(in.started_ms(), out.started_ms) && fits(in.status(), out.status);
   }
 
-  bool read(const wire::Relaying& in, Relaying& out) const {
+  bool read(const wire::Relaying& in, Request& request, Relaying& out) const {
     out.head_bytes = in.head_bytes();
     out.held = in.held();
     out.upload_abandoned = in.upload_abandoned();
-    if (!in.has_request() || !read(in.request(), out.request) || !fits(in.attempts(), out.attempts)) return false;
+    if (!in.has_request() || !read(in.request(), request) || !fits(in.attempts(), out.attempts)) return false;
     switch (in.response_case()) {
       case wire::Relaying::kAwaited: {
         auto& awaited = out.response.emplace<ResponseAwaited>();
@@ -169,31 +172,66 @@ struct Reader {
     return false;
   }
 
-  bool read(const wire::Http1& in, Http1& out) const {
-    out.requests = in.requests();
-    if (in.has_access() && !read(in.access(), out.access)) return false;
+  // What of an exchange its phases share.
+  Exchange* begin(const wire::Http1& in, ConnectionState& out) const {
+    Exchange& exchange = out.exchange.emplace();
+    return !in.has_access() || read(in.access(), exchange) ? &exchange : nullptr;
+  }
+
+  bool read(const wire::Http1& in, ConnectionState& out) const {
+    Http1& http1 = out.protocol.emplace<Http1>();
+    http1.requests = in.requests();
     switch (in.phase_case()) {
       case wire::Http1::kAwaiting: {
-        auto& phase = out.phase.emplace<AwaitingRequest>();
+        auto& phase = http1.phase.emplace<AwaitingRequest>();
         phase.scanned = in.awaiting().scanned();
         return time(in.awaiting().since_ms(), phase.since_ms);
       }
       case wire::Http1::kConnecting: {
-        auto& phase = out.phase.emplace<Connecting>();
+        Exchange* const exchange = begin(in, out);
+        if (exchange == nullptr) return false;
+        auto& phase = exchange->phase.emplace<Connecting>();
         phase.head_bytes = in.connecting().head_bytes();
         phase.fresh = in.connecting().fresh();
-        return in.connecting().has_request() && read(in.connecting().request(), phase.request) &&
+        return in.connecting().has_request() && read(in.connecting().request(), exchange->request) &&
                fits(in.connecting().attempts(), phase.attempts);
       }
-      case wire::Http1::kRelaying:
-        return read(in.relaying(), out.phase.emplace<Relaying>());
-      case wire::Http1::kAnswering:
-        out.phase = Answering{};
-        return true;
+      case wire::Http1::kRelaying: {
+        Exchange* const exchange = begin(in, out);
+        return exchange != nullptr && read(in.relaying(), exchange->request, exchange->phase.emplace<Relaying>());
+      }
+      case wire::Http1::kAnswering: {
+        Exchange* const exchange = begin(in, out);
+        if (exchange != nullptr) exchange->phase = Answering{};
+        return exchange != nullptr;
+      }
       case wire::Http1::kLingering:
-        return time(in.lingering().since_ms(), out.phase.emplace<Lingering>().since_ms);
+        return time(in.lingering().since_ms(), http1.phase.emplace<Lingering>().since_ms);
       case wire::Http1::PHASE_NOT_SET:
         break;
+    }
+    return false;
+  }
+
+  bool read(const wire::Tunnel& in, ConnectionState& out) const {
+    out.protocol = Raw{};
+    Exchange& exchange = out.exchange.emplace();
+    auto& tunnel = exchange.phase.emplace<Tunnelling>();
+    tunnel.upstream = in.upstream();
+    return fits(in.attempts(), tunnel.attempts) && (!in.has_access() || read(in.access(), exchange));
+  }
+
+  bool read(const wire::Upstream& in, UpstreamLeg& out) const {
+    out.upstream = in.name();
+    out.reused = in.reused();
+    return read(in.server(), out.server) && read(in.leg(), static_cast<Leg&>(out));
+  }
+
+  bool read_protocol(const wire::Connection& in, ConnectionState& out) const {
+    switch (in.protocol_case()) {
+      case wire::Connection::kHttp1: return read(in.http1(), out);
+      case wire::Connection::kTunnel: return read(in.tunnel(), out);
+      case wire::Connection::PROTOCOL_NOT_SET: break;
     }
     return false;
   }
@@ -201,28 +239,12 @@ struct Reader {
   bool read(const wire::Connection& in, ConnectionState& out) const {
     out.id = in.id();
     out.listener = in.listener();
-    if (!read(in.client_address(), out.client_address) || !in.has_client() || !read(in.client(), out.client)) {
+    if (!read(in.client_address(), out.client_address) || !in.has_client() || !read(in.client(), out.client) ||
+        !read_protocol(in, out)) {
       return false;
     }
-    if (in.has_upstream()) {
-      auto& upstream = out.upstream.emplace();
-      upstream.upstream = in.upstream().name();
-      upstream.reused = in.upstream().reused();
-      if (!read(in.upstream().server(), upstream.server) || !read(in.upstream().leg(), upstream)) return false;
-    }
-    switch (in.protocol_case()) {
-      case wire::Connection::kHttp1:
-        return read(in.http1(), out.protocol.emplace<Http1>());
-      case wire::Connection::kTunnel: {
-        auto& tunnel = out.protocol.emplace<Tunnel>();
-        tunnel.upstream = in.tunnel().upstream();
-        return fits(in.tunnel().attempts(), tunnel.attempts) &&
-               (!in.tunnel().has_access() || read(in.tunnel().access(), tunnel.access));
-      }
-      case wire::Connection::PROTOCOL_NOT_SET:
-        break;
-    }
-    return false;
+    if (!in.has_upstream()) return true;
+    return out.exchange && read(in.upstream(), out.exchange->upstream.emplace());
   }
 };
 

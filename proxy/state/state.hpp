@@ -17,8 +17,9 @@
 
 namespace baton::state {
 
-// One socket of a connection.
-struct Leg {
+// One side of an exchange: bytes in, bytes out, and how each direction ends. `tls` is the layer below, for a flow that is
+// a whole socket.
+struct Flow {
   Buffer unread;                      // received (and decrypted) and not yet consumed
   Buffer unsent;                      // accepted for sending and not yet written (or encrypted)
   bool read_ended = false;            // the other side has sent its FIN
@@ -45,8 +46,11 @@ struct Leg {
     tls->key_update_owed = tls->no_renegotiation_owed = false;
     tls->end = TlsEnd::shut;
   }
-  bool operator==(const Leg&) const = default;
+  bool operator==(const Flow&) const = default;
 };
+
+// A flow that is a whole socket.
+using Leg = Flow;
 
 // Under which settings a leg to a server was made: "" for a plain one.
 inline std::string terms_of(const Leg& leg) { return leg.tls ? leg.tls->facts.terms : std::string(); }
@@ -74,19 +78,11 @@ struct Request {
   bool operator==(const Request&) const = default;
 };
 
-// ── Phases of an HTTP/1 connection ────────────────────────────────────────────────────────────────────────────────
-
-// Idle, or a head is arriving: it is simply what is in client.unread.
-struct AwaitingRequest {
-  std::int64_t since_ms = 0;          // idle since then; or the first byte of the head came then
-  std::uint32_t scanned = 0;          // a cache of how far the search for the head's end has come
-  bool operator==(const AwaitingRequest&) const = default;
-};
+// ── Phases of an exchange ─────────────────────────────────────────────────────────────────────────────────────────
 
 // A whole head stands at the front of client.unread; a server for it is chosen and connected. Nothing of an
 // unfinished attempt is state: a successor begins the attempt anew.
 struct Connecting {
-  Request request;
   std::uint32_t head_bytes = 0;
   std::uint8_t attempts = 0;          // that have failed so far
   bool fresh = false;                 // no pooled connection: the last one was stale
@@ -111,7 +107,6 @@ struct ResponseRelayed {
 
 // The request went, or goes, to the upstream leg; the response comes from there.
 struct Relaying {
-  Request request;
   std::uint32_t head_bytes = 0;       // of the request as it came
   std::uint32_t held = 0;             // bytes at the front of client.unread, head first, that were passed on already and
                                       // are kept for another attempt; 0: there will be none
@@ -126,39 +121,60 @@ struct Answering {
   bool operator==(const Answering&) const = default;
 };
 
+// Two flows relayed without looking: raw TCP, or a WebSocket after its 101. Without an upstream leg a server is still
+// being chosen and connected.
+struct Tunnelling {
+  std::string upstream;               // where its server comes from
+  std::uint8_t attempts = 0;          // to connect one that have failed so far
+  bool operator==(const Tunnelling&) const = default;
+};
+
+// What the access log says of an exchange and nothing else needs. Kept only while an access log is written.
+struct AccessRecord {
+  std::string request_line;
+  std::string referer;
+  std::string user_agent;
+  std::string upstream;               // the address of the server that it went to last
+  bool operator==(const AccessRecord&) const = default;
+};
+
+// A request and its response, from the moment that the head is whole; or a tunnel.
+struct Exchange {
+  Request request;
+  std::variant<Connecting, Relaying, Answering, Tunnelling> phase;
+  std::optional<UpstreamLeg> upstream;
+  std::int64_t started_ms = 0;        // 0: it is not counted or logged
+  std::int64_t started_unix_us = 0;
+  std::uint16_t status = 0;           // 0: no response has begun
+  std::uint64_t response_bytes = 0;   // of content, as passed to the client
+  Boxed<AccessRecord> access;
+  bool operator==(const Exchange&) const = default;
+};
+
+// ── A connection ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Idle, or a head is arriving: it is simply what is in client.unread. As it begins, while there is an exchange.
+struct AwaitingRequest {
+  std::int64_t since_ms = 0;          // idle since then; or the first byte of the head came then
+  std::uint32_t scanned = 0;          // a cache of how far the search for the head's end has come
+  bool operator==(const AwaitingRequest&) const = default;
+};
+
 // Our side is ended; what the client still sends is thrown away, so that it can read our answer (RFC 9112 §9.6).
 struct Lingering {
   std::int64_t since_ms = 0;
   bool operator==(const Lingering&) const = default;
 };
 
-// What the access log says of an exchange. Text is kept only while an access log is written.
-struct AccessRecord {
-  std::int64_t started_ms = 0;
-  std::int64_t started_unix_us = 0;
-  std::string request_line;
-  std::string referer;
-  std::string user_agent;
-  std::string upstream;               // the address of the server that it went to last
-  std::uint16_t status = 0;           // 0: no response has begun
-  std::uint64_t response_bytes = 0;   // of content, as passed to the client
-  bool operator==(const AccessRecord&) const = default;
-};
-
 struct Http1 {
-  std::variant<AwaitingRequest, Connecting, Relaying, Answering, Lingering> phase;
+  std::variant<AwaitingRequest, Lingering> phase;
   std::uint64_t requests = 0;         // begun on this connection
-  AccessRecord access;
   bool operator==(const Http1&) const = default;
 };
 
-// Two legs relayed without looking: raw TCP, or a WebSocket after its 101. Without an upstream leg a server is still
-// being chosen and connected.
-struct Tunnel {
-  std::string upstream;               // where its server comes from
-  std::uint8_t attempts = 0;          // to connect one that have failed so far
-  AccessRecord access;
-  bool operator==(const Tunnel&) const = default;
+// Its one exchange is a tunnel.
+struct Raw {
+  bool operator==(const Raw&) const = default;
 };
 
 struct ConnectionState {
@@ -166,9 +182,12 @@ struct ConnectionState {
   std::string listener;
   SocketAddress client_address;
   Leg client;
-  std::optional<UpstreamLeg> upstream;
-  std::variant<Http1, Tunnel> protocol;
+  std::variant<Http1, Raw> protocol;
+  Boxed<Exchange> exchange;           // none: between two, or none has begun
   bool operator==(const ConnectionState&) const = default;
+
+  // The leg to the server of its exchange, if there is one.
+  UpstreamLeg* upstream() const { return exchange && exchange->upstream ? &*exchange->upstream : nullptr; }
 };
 
 // An idle connection to a server that moves without a client: an offer with one leg.

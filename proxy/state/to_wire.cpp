@@ -89,19 +89,22 @@ void write(const Request& request, wire::Request& out) {
   out.set_asked_close(request.asked_close);
 }
 
-void write(const AccessRecord& access, wire::Access& out) {
-  out.set_started_ms(access.started_ms);
-  out.set_started_unix_us(access.started_unix_us);
+void write_access(const Exchange& exchange, wire::Access& out) {
+  out.set_started_ms(exchange.started_ms);
+  out.set_started_unix_us(exchange.started_unix_us);
+  out.set_status(exchange.status);
+  out.set_response_bytes(exchange.response_bytes);
+  if (!exchange.access) return;
+  const AccessRecord& access = *exchange.access;
+  out.set_recorded(true);
   out.set_request_line(access.request_line);
   out.set_referer(access.referer);
   out.set_user_agent(access.user_agent);
   out.set_upstream(access.upstream);
-  out.set_status(access.status);
-  out.set_response_bytes(access.response_bytes);
 }
 
-void write(const Relaying& relaying, wire::Relaying& out) {
-  write(relaying.request, *out.mutable_request());
+void write(const Request& request, const Relaying& relaying, wire::Relaying& out) {
+  write(request, *out.mutable_request());
   out.set_head_bytes(relaying.head_bytes);
   out.set_held(relaying.held);
   out.set_attempts(relaying.attempts);
@@ -127,20 +130,26 @@ void write(const Http1& http1, wire::Http1& out) {
                    out.mutable_awaiting()->set_since_ms(awaiting.since_ms);
                    out.mutable_awaiting()->set_scanned(awaiting.scanned);
                  },
+                 [&](const Lingering& lingering) { out.mutable_lingering()->set_since_ms(lingering.since_ms); },
+             },
+             http1.phase);
+}
+
+void write(const Exchange& exchange, wire::Http1& out) {
+  std::visit(Overloaded{
                  [&](const Connecting& connecting) {
                    auto& phase = *out.mutable_connecting();
-                   write(connecting.request, *phase.mutable_request());
+                   write(exchange.request, *phase.mutable_request());
                    phase.set_head_bytes(connecting.head_bytes);
                    phase.set_attempts(connecting.attempts);
                    phase.set_fresh(connecting.fresh);
                  },
-                 [&](const Relaying& relaying) { write(relaying, *out.mutable_relaying()); },
+                 [&](const Relaying& relaying) { write(exchange.request, relaying, *out.mutable_relaying()); },
                  [&](const Answering&) { out.mutable_answering(); },
-                 [&](const Lingering& lingering) { out.mutable_lingering()->set_since_ms(lingering.since_ms); },
+                 [&](const Tunnelling&) {},
              },
-             http1.phase);
-  out.set_requests(http1.requests);
-  if (http1.access != AccessRecord{}) write(http1.access, *out.mutable_access());
+             exchange.phase);
+  write_access(exchange, *out.mutable_access());
 }
 
 }  // namespace
@@ -150,22 +159,29 @@ void write(const ConnectionState& state, wire::Connection& out) {
   out.set_listener(state.listener);
   write(state.client_address, *out.mutable_client_address());
   write(state.client, *out.mutable_client());
-  if (state.upstream) {
+  if (const UpstreamLeg* leg = state.upstream()) {
     auto& upstream = *out.mutable_upstream();
-    write(static_cast<const Leg&>(*state.upstream), *upstream.mutable_leg());
-    upstream.set_name(state.upstream->upstream);
-    write(state.upstream->server, *upstream.mutable_server());
-    upstream.set_reused(state.upstream->reused);
+    write(static_cast<const Leg&>(*leg), *upstream.mutable_leg());
+    upstream.set_name(leg->upstream);
+    write(leg->server, *upstream.mutable_server());
+    upstream.set_reused(leg->reused);
   }
-  std::visit(Overloaded{
-                 [&](const Http1& http1) { write(http1, *out.mutable_http1()); },
-                 [&](const Tunnel& tunnel) {
-                   write(tunnel.access, *out.mutable_tunnel()->mutable_access());
-                   out.mutable_tunnel()->set_upstream(tunnel.upstream);
-                   out.mutable_tunnel()->set_attempts(tunnel.attempts);
-                 },
-             },
-             state.protocol);
+  if (const auto* http1 = std::get_if<Http1>(&state.protocol)) {
+    auto& protocol = *out.mutable_http1();
+    protocol.set_requests(http1->requests);
+    if (state.exchange) {
+      write(*state.exchange, protocol);
+    } else {
+      write(*http1, protocol);
+    }
+    return;
+  }
+  auto& tunnel = *out.mutable_tunnel();
+  if (!state.exchange) return;
+  const auto& tunnelling = std::get<Tunnelling>(state.exchange->phase);
+  write_access(*state.exchange, *tunnel.mutable_access());
+  tunnel.set_upstream(tunnelling.upstream);
+  tunnel.set_attempts(tunnelling.attempts);
 }
 
 void write(const IdleUpstream& idle, wire::IdleUpstream& out) {

@@ -4,10 +4,14 @@
 
 namespace baton::tunnel {
 
+using engine::Action;
+
 namespace {
 
+constexpr unsigned attempts_max = 255;
+
 // One direction, as far as there is room for it. Gives how many bytes went.
-std::size_t pass(state::Leg& from, state::Leg& to, std::uint64_t buffer_bytes, std::int64_t now_ms) {
+std::size_t pass(state::Flow& from, state::Flow& to, std::uint64_t buffer_bytes, std::int64_t now_ms) {
   if (from.unread.empty() || to.write_ended) {
     if (to.write_ended) from.unread.clear();       // nobody takes them any more
     return 0;
@@ -24,59 +28,68 @@ std::size_t pass(state::Leg& from, state::Leg& to, std::uint64_t buffer_bytes, s
 }
 
 // The source has ended, and everything it sent has gone out.
-bool must_end(const state::Leg& from, const state::Leg& to) {
+bool must_end(const state::Flow& from, const state::Flow& to) {
   return from.read_ended && !from.was_reset && from.unread.empty() && to.unsent.empty() && !to.write_ended;
 }
 
 // The same where it was reset: that goes on as a reset, never as an end in good order.
-bool must_reset(const state::Leg& from, const state::Leg& to) {
+bool must_reset(const state::Flow& from, const state::Flow& to) {
   return from.was_reset && from.read_ended && from.unread.empty() && to.all_sent();
 }
 
 // One side has ended and takes no more: what the other one still says is for nobody. It gets what came before, and the end.
-bool is_alone(const state::Leg& gone, const state::Leg& other) {
+bool is_alone(const state::Flow& gone, const state::Flow& other) {
   return gone.read_ended && gone.write_ended && gone.unread.empty() && other.write_ended && !other.read_ended &&
          other.all_sent();
 }
 
 }  // namespace
 
-Need advance(state::ConnectionState& state, std::uint64_t buffer_bytes, std::int64_t now_ms) {
-  if (!state.upstream) return Need::connect;
-  state::Leg& client = state.client;
-  state::Leg& upstream = *state.upstream;
+Action advance(state::Exchange& exchange, const engine::Ends& ends, std::uint64_t buffer_bytes, std::int64_t now_ms) {
+  if (ends.upstream == nullptr) return Action::connect;
+  state::Flow& client = ends.client;
+  state::Flow& upstream = *ends.upstream;
   pass(client, upstream, buffer_bytes, now_ms);
-  const std::size_t to_client = pass(upstream, client, buffer_bytes, now_ms);
-  if (auto* tunnel = std::get_if<state::Tunnel>(&state.protocol)) tunnel->access.response_bytes += to_client;
-  if (must_reset(upstream, client) || must_reset(client, upstream)) return Need::reset;
-  if (must_end(upstream, client)) return Need::end_client_writing;
-  if (must_end(client, upstream)) return Need::end_upstream_writing;
-  if (is_alone(upstream, client) || is_alone(client, upstream)) return Need::reset;
+  exchange.response_bytes += pass(upstream, client, buffer_bytes, now_ms);
+  if (must_reset(upstream, client) || must_reset(client, upstream)) return Action::reset;
+  if (must_end(upstream, client)) return Action::end_client_writing;
+  if (must_end(client, upstream)) return Action::end_upstream_writing;
+  if (is_alone(upstream, client) || is_alone(client, upstream)) return Action::reset;
   const bool both_ended = client.write_ended && upstream.write_ended && client.read_ended && upstream.read_ended;
-  if (both_ended && client.all_sent() && upstream.all_sent()) return Need::close;
-  return Need::nothing;
+  return both_ended && client.all_sent() && upstream.all_sent() ? Action::close : Action::wait;
 }
 
-void note_lost(state::Leg& leg) {
+Action upstream_lost(state::Exchange& exchange, const engine::Ends& ends, engine::Loss loss, unsigned servers) {
+  if (ends.upstream != nullptr) {
+    note_lost(*ends.upstream);
+    return Action::wait;
+  }
+  auto& tunnelling = std::get<state::Tunnelling>(exchange.phase);
+  if (loss == engine::Loss::unreachable) return Action::reset;
+  if (tunnelling.attempts < attempts_max) ++tunnelling.attempts;
+  return tunnelling.attempts < std::min(servers, attempts_max) ? Action::connect : Action::reset;
+}
+
+void note_lost(state::Flow& leg) {
   leg.read_ended = leg.was_reset = true;
   leg.drop_unsent();
 }
 
-void note_write_failed(state::Leg& leg) { leg.drop_unsent(); }
+void note_write_failed(state::Flow& leg) { leg.drop_unsent(); }
 
-std::int64_t last_progress_ms(const state::ConnectionState& state) {
-  return std::max({state.client.read_at_ms, state.client.write_at_ms, state.upstream->read_at_ms,
-                   state.upstream->write_at_ms});
+std::int64_t last_progress_ms(const state::Flow& client, const state::Flow& upstream) {
+  return std::max({client.read_at_ms, client.write_at_ms, upstream.read_at_ms, upstream.write_at_ms});
 }
 
-std::int64_t deadline_ms(const state::ConnectionState& state, std::int64_t idle_ms, std::int64_t send_ms) {
-  std::int64_t deadline = last_progress_ms(state) + idle_ms;
-  const auto cut = [&](const state::Leg& from, const state::Leg& to) {
+std::int64_t deadline_ms(const state::Flow& client, const state::Flow& upstream, std::int64_t idle_ms,
+                         std::int64_t send_ms) {
+  std::int64_t deadline = last_progress_ms(client, upstream) + idle_ms;
+  const auto cut = [&](const state::Flow& from, const state::Flow& to) {
     const bool takes_no_more = from.was_reset || (from.write_ended && !to.read_ended);
     if (takes_no_more) deadline = std::min(deadline, std::max(from.read_at_ms, to.write_at_ms) + send_ms);
   };
-  cut(state.client, *state.upstream);
-  cut(*state.upstream, state.client);
+  cut(client, upstream);
+  cut(upstream, client);
   return deadline;
 }
 

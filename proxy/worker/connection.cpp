@@ -11,7 +11,8 @@
 
 namespace baton::proxy {
 
-using http1::Ask;
+using engine::Action;
+using engine::Loss;
 using runtime::Io;
 
 namespace {
@@ -19,7 +20,7 @@ namespace {
 // A turn: so many passes, and about so many bytes, read and written, before others get theirs.
 constexpr int passes_max = 32;
 
-// The kernel tells of no event when the other side has taken the last byte, or when a descriptor comes free.
+// The kernel tells of no event when the other side has taken the last byte.
 constexpr std::int64_t look_again_ms = 100;
 constexpr std::size_t turn_bytes_max = 64 * 1024;
 
@@ -30,24 +31,19 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
     : worker_(worker),
       state_(std::move(state)),
       client_text_(state_.client_address.node_text()),
-      client_(worker.loop(), std::move(client), *this) {
+      client_(worker.loop(), std::move(client), *this),
+      upstream_(worker, *this) {
   if (upstream) {
-    upstream_ = std::make_unique<tls::Stream>(worker.loop(), std::move(upstream), *this);
-  } else if (std::holds_alternative<state::Tunnel>(state_.protocol)) {
-    promised_.emplace(worker.loop());
+    upstream_.adopt(std::move(upstream));
+  } else if (std::holds_alternative<state::Raw>(state_.protocol)) {
+    upstream_.promise();
   }
   look_up_place();
 }
 
 void Connection::look_up_place() {
-  route_ = worker_.route(state_);
+  upstream_.set_upstream(worker_.route(state_), state_.upstream());
   listener_gone_ = !worker_.has_listener(state_.listener);
-  server_ = nullptr;
-  if (state_.upstream) {
-    auto* servers = worker_.pool().find(state_.upstream->upstream);
-    if (servers != nullptr) server_ = servers->find(state_.upstream->server, state::terms_of(*state_.upstream));
-    if (upstream_) upstream_->set_sessions(server_);
-  }
   // A handshake that has begun goes on with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);
@@ -56,7 +52,7 @@ void Connection::look_up_place() {
   stretched_rules_.reset();
   const std::size_t here = state_.client.unread.size();
   if (here < worker_.rules().head_bytes) return;
-  stretched_rules_ = std::make_unique<http1::Rules>(worker_.rules());
+  stretched_rules_ = std::make_unique<engine::Rules>(worker_.rules());
   stretched_rules_->head_bytes += here;
 }
 
@@ -74,23 +70,23 @@ void Connection::guarded(Step step) noexcept {
 void Connection::reconfigured() {
   guarded([this] {
     look_up_place();
-    if (connect_deadline_ms_ == 0) return set_deadline();
+    if (!upstream_.is_connecting()) return set_deadline();
     // A connect that is under way goes to a server that may be gone: it is begun anew.
-    close_upstream();
+    upstream_.drop(false);
     take_turn();
   });
 }
 
 // A limit on heads that has become smaller holds for what comes in addition, until all that was here before is consumed.
-const http1::Rules& Connection::rules() {
+const engine::Rules& Connection::rules() {
   if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
   return stretched_rules_ ? *stretched_rules_ : worker_.rules();
 }
 
-bool Connection::watch() { return client_.watch() && (!upstream_ || upstream_->watch()); }
+bool Connection::watch() { return client_.watch() && (upstream_.connected() == nullptr || upstream_.connected()->watch()); }
 
 bool Connection::at_boundary() const {
-  return std::holds_alternative<state::Tunnel>(state_.protocol) || http1::at_boundary(state_);
+  return std::holds_alternative<state::Raw>(state_.protocol) || engine::at_boundary(state_);
 }
 
 bool Connection::is_movable() const {
@@ -99,7 +95,7 @@ bool Connection::is_movable() const {
 
 bool Connection::is_kept() const {
   const auto kept = [](const state::Leg& leg) { return leg.tls && leg.tls->stage == state::TlsStage::kept; };
-  return kept(state_.client) || (state_.upstream && kept(*state_.upstream));
+  return kept(state_.client) || (state_.upstream() != nullptr && kept(*state_.upstream()));
 }
 
 void Connection::resume() {
@@ -112,20 +108,19 @@ void Connection::end_if_idle() {
   client_.socket().note_readable();
   guarded([this] {
     take_turn();
-    if (!closed_ && !frozen_ && http1::is_idle(state_)) close(false);
+    if (!closed_ && !frozen_ && engine::is_idle(state_)) close(false);
   });
 }
 
 void Connection::note_shared() {
   client_.socket().note_shared();
-  if (upstream_) upstream_->socket().note_shared();
+  if (upstream_.connected() != nullptr) upstream_.connected()->socket().note_shared();
 }
 
 void Connection::freeze() {
-  if (connect_deadline_ms_ != 0) close_upstream();
+  if (upstream_.is_connecting()) upstream_.drop(false);
   client_.freeze();
-  if (upstream_) upstream_->freeze();
-  no_descriptor_since_ms_ = 0;
+  if (upstream_.connected() != nullptr) upstream_.connected()->freeze();
   worker_.deadlines().clear(*this);
   frozen_ = true;
   frozen_at_us_ = runtime::monotonic_us();
@@ -133,7 +128,7 @@ void Connection::freeze() {
 
 void Connection::let_go() {
   client_.socket().release();
-  if (upstream_) upstream_->socket().release();
+  if (upstream_.connected() != nullptr) upstream_.connected()->socket().release();
   closed_ = true;
   worker_.remove(*this);
 }
@@ -148,9 +143,9 @@ void Connection::on_events(std::uint32_t) {
 void Connection::on_ready(runtime::Socket& socket) {
   if (frozen_ || closed_) return;
   guarded([&] {
-    if (connect_deadline_ms_ != 0 && &socket == &upstream_->socket()) {
-      if (!shaking_ && !socket.writable()) return;
-      if (!obey(shaking_ ? shake_upstream() : connect_ended())) return;
+    if (upstream_.is_connecting() && upstream_.owns(socket)) {
+      if (!obey(after(upstream_.go_on(*state_.exchange)))) return;
+      if (upstream_.is_connecting()) return set_deadline();
     }
     if (!awaits_turn_) take_turn();       // else the socket remembers the event until then
   });
@@ -163,26 +158,22 @@ void Connection::on_deadline() {
       worker_.note_tls_failure(state_, "the handshake took too long");
       return close(false);
     }
-    const bool has_time = no_descriptor_since_ms_ == 0 || worker_.now_ms() < http1::deadline_ms(state_, rules());
-    if (looks_again_ && has_time) return take_turn();
-    no_descriptor_since_ms_ = 0;
-    Ask ask;
-    if (connect_deadline_ms_ != 0 && worker_.now_ms() >= connect_deadline_ms_) {
-      ask = not_connected(shaking_ ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT),
-                          http1::Loss::connect_timed_out);
+    if (looks_again_) return take_turn();
+    Action action;
+    if (worker_.now_ms() >= upstream_.deadline_ms()) {
+      action = after(upstream_.expire(*state_.exchange));
     } else {
-      if (connect_deadline_ms_ != 0) close_upstream();         // the exchange has no time for this attempt
-      ask = http1::expire(state_, context());
+      if (upstream_.is_connecting()) upstream_.drop(false);         // the exchange has no time for this attempt
+      action = engine::expire(state_, context());
     }
-    if (obey(ask)) take_turn();
+    if (obey(action)) take_turn();
   });
 }
 
 // ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-http1::Context Connection::context() {
-  http1::Context context =
-      worker_.context(rules(), client_text_, route_ != nullptr ? route_->servers() : 0, listener_gone_);
+engine::Context Connection::context() {
+  engine::Context context = worker_.context(rules(), client_text_, upstream_.servers(), listener_gone_);
   if (const auto* tls = state_.client.tls.get()) {
     context.https = true;
     context.client_subject = tls->facts.client_subject;
@@ -229,6 +220,7 @@ void Connection::take_turn() {
   if (shakes_hands() && !shake_hands()) return;
   turn_bytes_ = 0;
   looks_again_ = false;
+  worker_.begin_turn();
   for (int pass = 0;; ++pass) {
     if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
       if (!awaits_turn_) worker_.loop().again(*this);
@@ -237,115 +229,124 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
-    const Ask ask = connect_deadline_ms_ != 0 || looks_again_ ? Ask::wait : http1::advance(state_, context());
-    if (ask == Ask::reset && is_delivering()) {
+    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, context()).action;
+    if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
       break;
     }
-    if (!obey(ask)) return;
+    if (!obey(action)) return;
     const bool wrote = write_legs();
     if (closed_) return;
-    if (ask == Ask::wait && !read && !wrote) break;
+    if (action == Action::wait && !read && !wrote) break;
   }
   set_deadline();
 }
 
 // One side is gone, and the kernel still has bytes for the other that came before: a reset would throw them away.
 bool Connection::is_delivering() {
-  if (!state_.upstream) return false;
-  const auto takes_all = [this](const state::Leg& gone, const state::Leg& leg, const runtime::Socket& socket) {
+  const state::UpstreamLeg* const leg = state_.upstream();
+  if (leg == nullptr) return false;
+  const auto takes_all = [this](const state::Leg& gone, const state::Leg& to, const runtime::Socket& socket) {
     const std::int64_t send_ms = rules().send_ms;
-    const bool is_late = worker_.now_ms() >= std::max(gone.read_at_ms, leg.write_at_ms) + send_ms;
-    return gone.read_ended && gone.unread.empty() && !leg.was_reset && !socket.broken() && !is_late &&
+    const bool is_late = worker_.now_ms() >= std::max(gone.read_at_ms, to.write_at_ms) + send_ms;
+    return gone.read_ended && gone.unread.empty() && !to.was_reset && !socket.broken() && !is_late &&
            socket.unacknowledged() != 0;
   };
-  const bool is_tunnel = std::holds_alternative<state::Tunnel>(state_.protocol);
-  return takes_all(*state_.upstream, state_.client, client_.socket()) ||
-         (is_tunnel && takes_all(state_.client, *state_.upstream, upstream_->socket()));
+  const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
+  return takes_all(*leg, state_.client, client_.socket()) ||
+         (is_tunnel && takes_all(state_.client, *leg, upstream_.connected()->socket()));
 }
 
 bool Connection::read_legs() {
-  bool progress = false;
-  const http1::Rules& rules = this->rules();
-  if (client_.readable(state_.client)) {
-    if (const std::size_t bytes = http1::wanted_from_client(state_, rules); bytes != 0) {
-      const std::size_t before = state_.client.unread.size();
-      switch (client_.receive(state_.client, bytes)) {
-        case Io::done:
-          state_.client.read_at_ms = worker_.now_ms();
-          received_since_ += state_.client.unread.size() - before;
-          turn_bytes_ += state_.client.unread.size() - before;
-          progress = true;
-          break;
-        case Io::ended:
-          state_.client.read_ended = progress = true;
-          break;
-        case Io::failed:
-          if (client_.failure().empty()) {
-            obey(http1::client_lost(state_));
-          } else {
-            worker_.note_tls_failure(state_, client_.failure());
-            close(false);                    // not by a reset, which could overtake the alert
-          }
-          return true;
-        case Io::would_block:
-          break;
-      }
-    } else if (client_.socket().broken() && !state_.client.was_reset && !state_.client.write_ended) {
-      // The client takes no more: nobody is left to answer.
-      state_.client.was_reset = client_.socket().finds_reset() && !state_.client.read_ended;
-      obey(http1::client_write_failed(state_));
+  const bool progress = client_.readable(state_.client) && read_client();
+  if (closed_) return true;
+  const tls::Stream* const upstream = upstream_.connected();
+  return (upstream != nullptr && upstream->readable(*state_.upstream()) && read_upstream()) || progress;
+}
+
+bool Connection::read_client() {
+  state::Leg& leg = state_.client;
+  const std::size_t bytes = engine::wanted_from_client(state_, rules());
+  if (bytes == 0) {
+    if (!client_.socket().broken() || leg.was_reset || leg.write_ended) return false;
+    // The client takes no more: nobody is left to answer.
+    leg.was_reset = client_.socket().finds_reset() && !leg.read_ended;
+    obey(engine::client_write_failed(state_));
+    return true;
+  }
+  const std::size_t before = leg.unread.size();
+  switch (client_.receive(leg, bytes)) {
+    case Io::done:
+      leg.read_at_ms = worker_.now_ms();
+      received_since_ += leg.unread.size() - before;
+      turn_bytes_ += leg.unread.size() - before;
       return true;
-    }
-  }
-  if (upstream_ && connect_deadline_ms_ == 0 && upstream_->readable(*state_.upstream)) {
-    if (const std::size_t bytes = http1::wanted_from_upstream(state_, rules); bytes != 0) {
-      const std::size_t before = state_.upstream->unread.size();
-      switch (upstream_->receive(*state_.upstream, bytes)) {
-        case Io::done:
-          turn_bytes_ += state_.upstream->unread.size() - before;
-          state_.upstream->read_at_ms = worker_.now_ms();
-          progress = true;
-          break;
-        case Io::ended:
-          state_.upstream->read_ended = progress = true;
-          break;
-        case Io::failed:
-          if (!upstream_->failure().empty()) {
-            worker_.note_connect_failure(state_.upstream->server, fmt::format("TLS: {}", upstream_->failure()));
-          }
-          obey(http1::upstream_lost(state_, http1::Loss::reset, context()));
-          return true;
-        case Io::would_block:
-          break;
+    case Io::ended:
+      leg.read_ended = true;
+      return true;
+    case Io::failed:
+      if (client_.failure().empty()) {
+        obey(engine::client_lost(state_));
+      } else {
+        worker_.note_tls_failure(state_, client_.failure());
+        close(false);                    // not by a reset, which could overtake the alert
       }
-    } else if (upstream_->socket().broken() && !state_.upstream->was_reset && !state_.upstream->write_ended &&
-               std::holds_alternative<state::Tunnel>(state_.protocol)) {
-      state_.upstream->was_reset = upstream_->socket().finds_reset() && !state_.upstream->read_ended;
-      http1::upstream_write_failed(state_);
-      progress = true;
-    }
+      return true;
+    case Io::would_block:
+      break;
   }
-  return progress;
+  return false;
+}
+
+bool Connection::read_upstream() {
+  state::UpstreamLeg& leg = *state_.upstream();
+  tls::Stream& stream = *upstream_.connected();
+  const std::size_t bytes = engine::wanted_from_upstream(state_, rules());
+  if (bytes == 0) {
+    const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
+    if (!stream.socket().broken() || leg.was_reset || leg.write_ended || !is_tunnel) return false;
+    leg.was_reset = stream.socket().finds_reset() && !leg.read_ended;
+    engine::upstream_write_failed(state_);
+    return true;
+  }
+  const std::size_t before = leg.unread.size();
+  switch (stream.receive(leg, bytes)) {
+    case Io::done:
+      turn_bytes_ += leg.unread.size() - before;
+      leg.read_at_ms = worker_.now_ms();
+      return true;
+    case Io::ended:
+      leg.read_ended = true;
+      return true;
+    case Io::failed:
+      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
+      obey(engine::upstream_lost(state_, Loss::reset, context()));
+      return true;
+    case Io::would_block:
+      break;
+  }
+  return false;
 }
 
 bool Connection::write_legs() {
   bool progress = false;
-  if (state_.upstream && upstream_ && connect_deadline_ms_ == 0 && upstream_->has_to_send(*state_.upstream) &&
-      upstream_->socket().writable()) {
-    const std::size_t before = state_.upstream->unsent.size();
-    switch (upstream_->send(*state_.upstream, worker_.now_ms())) {
-      case Io::done:
-        state_.upstream->write_at_ms = worker_.now_ms();
-        turn_bytes_ += before - state_.upstream->unsent.size();
-        progress = true;
-        break;
-      case Io::failed:
-        http1::upstream_write_failed(state_);
-        progress = true;
-        break;
-      default:
-        break;
+  if (tls::Stream* const stream = upstream_.connected()) {
+    state::UpstreamLeg& leg = *state_.upstream();
+    if (stream->has_to_send(leg) && stream->socket().writable()) {
+      const std::size_t before = leg.unsent.size();
+      switch (stream->send(leg, worker_.now_ms())) {
+        case Io::done:
+          leg.write_at_ms = worker_.now_ms();
+          turn_bytes_ += before - leg.unsent.size();
+          progress = true;
+          break;
+        case Io::failed:
+          engine::upstream_write_failed(state_);
+          progress = true;
+          break;
+        default:
+          break;
+      }
     }
   }
   if (client_.has_to_send(state_.client) && client_.socket().writable()) {
@@ -357,7 +358,7 @@ bool Connection::write_legs() {
         progress = true;
         break;
       case Io::failed:
-        obey(http1::client_write_failed(state_));
+        obey(engine::client_write_failed(state_));
         return true;
       default:
         break;
@@ -366,70 +367,92 @@ bool Connection::write_legs() {
   return progress;
 }
 
-bool Connection::obey(Ask ask) {
-  worker_.note_refusal(state_);
-  // The engine gives an upstream leg up by forgetting it.
-  const auto follow = [this] {
-    if (!state_.upstream && upstream_ && connect_deadline_ms_ == 0) cut_upstream();
-  };
-  follow();
-  while (ask == Ask::connect) {
-    ask = find_upstream();
-    follow();
+// ── What the engine asks for ──────────────────────────────────────────────────────────────────────────────────────
+
+Action Connection::after(UpstreamSide::Progress progress) {
+  using enum UpstreamSide::Progress;
+  switch (progress) {
+    case waiting:
+    case connected: return Action::wait;
+    case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context());
+    case failed: return engine::upstream_lost(state_, Loss::connect_failed, context());
+    case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context());
   }
+  return Action::wait;
+}
+
+bool Connection::obey(Action action) {
   worker_.note_refusal(state_);
-  switch (ask) {
-    case Ask::wait:
-    case Ask::connect:
+  while (action == Action::connect) {
+    action = after(upstream_.connect(*state_.exchange));
+    worker_.note_refusal(state_);
+  }
+  switch (action) {
+    case Action::wait:
+    case Action::connect:
       return true;
-    case Ask::park:
-      park_upstream();
+    case Action::park:
+      upstream_.park(take_upstream_leg());
       return true;
-    case Ask::close_upstream:
-      upstream_->say_goodbye(*state_.upstream);
-      state_.upstream.reset();
-      close_upstream();
+    case Action::close_upstream:
+      upstream_.close(take_upstream_leg());
       return true;
-    case Ask::exchange_ended:
-      log_exchange();
-      if (worker_.stopping() && http1::is_idle(state_)) {
-        close(false);
-        return false;
-      }
-      return !worker_.boundary(*this);
-    case Ask::end_client_writing:
+    case Action::cut_upstream:
+      state_.exchange->upstream.reset();
+      upstream_.drop(true);
+      return true;
+    case Action::exchange_ended:
+    case Action::exchange_ended_early:
+      return end_exchange();
+    case Action::end_client_writing:
       client_.end_writing(state_.client);
       return true;
-    case Ask::end_upstream_writing:
-      upstream_->end_writing(*state_.upstream);
+    case Action::end_upstream_writing:
+      upstream_.connected()->end_writing(*state_.upstream());
       return true;
-    case Ask::close:
+    case Action::close:
       close(false);
       return false;
-    case Ask::reset:
+    case Action::reset:
       close(true);
       return false;
   }
   return true;
 }
 
+state::UpstreamLeg Connection::take_upstream_leg() {
+  state::UpstreamLeg leg = std::move(*state_.exchange->upstream);
+  state_.exchange->upstream.reset();
+  return leg;
+}
+
+bool Connection::end_exchange() {
+  log_exchange();
+  state_.exchange.reset();
+  if (worker_.stopping() && engine::is_idle(state_)) {
+    close(false);
+    return false;
+  }
+  return !worker_.boundary(*this);
+}
+
 // ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Connection::log_exchange() {
-  auto* http1 = std::get_if<state::Http1>(&state_.protocol);
-  state::AccessRecord& access = http1 != nullptr ? http1->access : std::get<state::Tunnel>(state_.protocol).access;
-  if (access.started_ms == 0) return;
+  state::Exchange* const exchange = state_.exchange.get();
+  if (exchange == nullptr || exchange->started_ms == 0) return;
   ++worker_.counters.requests;
   worker_.count_fields_dropped();
-  if (access.status >= 500) ++worker_.counters.failures;
-  worker_.log_access(state_, access);
-  access.started_ms = 0;
+  if (exchange->status >= 500) ++worker_.counters.failures;
+  worker_.log_access(state_, *exchange);
+  exchange->started_ms = 0;
 }
 
 void Connection::close(bool with_reset) {
   log_exchange();
-  if (std::holds_alternative<state::Tunnel>(state_.protocol) && !state_.upstream) ++worker_.counters.tunnels_unreached;
-  drop_upstream(!state_.upstream || !state_.upstream->is_over());
+  const state::UpstreamLeg* const leg = state_.upstream();
+  if (std::holds_alternative<state::Raw>(state_.protocol) && leg == nullptr) ++worker_.counters.tunnels_unreached;
+  upstream_.drop(leg == nullptr || !leg->is_over());
   if (with_reset) {
     client_.socket().close_with_reset();
   } else {
@@ -445,8 +468,7 @@ void Connection::set_deadline() {
   if (shakes_hands()) {
     return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
   }
-  std::int64_t at = http1::deadline_ms(state_, rules());
-  if (connect_deadline_ms_ != 0) at = std::min(at, connect_deadline_ms_);
+  std::int64_t at = std::min(engine::deadline_ms(state_, rules()), upstream_.deadline_ms());
   if (looks_again_) at = std::min(at, worker_.now_ms() + look_again_ms);
   worker_.deadlines().set(*this, at);
 }

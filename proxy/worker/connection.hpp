@@ -3,16 +3,15 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "proxy/http1/exchange.hpp"
+#include "proxy/engine/engine.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/socket.hpp"
 #include "proxy/state/state.hpp"
 #include "proxy/tls/server_context.hpp"
 #include "proxy/tls/stream.hpp"
-#include "proxy/upstream/pool.hpp"
+#include "proxy/worker/upstream_side.hpp"
 
 namespace baton::proxy {
 
@@ -49,7 +48,11 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
 
   const state::ConnectionState& state() const { return state_; }
   int client_descriptor() const { return client_.socket().descriptor(); }
-  int upstream_descriptor() const { return upstream_ ? upstream_->socket().descriptor() : -1; }
+  // -1: its exchange has no leg to a server, or there is no exchange.
+  int upstream_descriptor() const {
+    const tls::Stream* const upstream = upstream_.connected();
+    return upstream != nullptr ? upstream->socket().descriptor() : -1;
+  }
 
   // Where a connection leaves first: between two requests, in the middle of a ClientHello, or at any time in a tunnel.
   bool at_boundary() const;
@@ -76,28 +79,20 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   // Goes on with the client's handshake. True: it is over, and the connection is to be served.
   bool shake_hands();
   void look_up_place();
-  const http1::Rules& rules();
-  http1::Context context();
+  const engine::Rules& rules();
+  engine::Context context();
   // True: there was progress. Both count what they moved in `turn_bytes_`.
   bool read_legs();
+  bool read_client();
+  bool read_upstream();
   bool write_legs();
   bool is_delivering();
-  // False: the connection is closed, frozen, or has to wait for a connect.
-  bool obey(http1::Ask ask);
-  http1::Ask find_upstream();
-  http1::Ask try_server(upstream::Server& server, bool fresh, bool idempotent);
-  http1::Ask await_descriptor();
-  http1::Ask not_connected(std::string_view why, http1::Loss loss);
-  http1::Ask connect_ended();
-  // There is a connection: TLS comes next, if the upstream has it.
-  http1::Ask connected();
-  http1::Ask shake_upstream();
-  http1::Ask attach(state::Leg leg, bool reused);
-  void park_upstream();
-  // In good order, or by a reset: the server must not take what it has got for the whole.
-  void close_upstream();
-  void cut_upstream();
-  void drop_upstream(bool with_reset);
+  // False: the connection is closed or frozen.
+  bool obey(engine::Action action);
+  // What the engine says to that.
+  engine::Action after(UpstreamSide::Progress progress);
+  state::UpstreamLeg take_upstream_leg();
+  bool end_exchange();
   void log_exchange();
   void close(bool with_reset);
   void set_deadline();
@@ -108,18 +103,12 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   bool listener_gone_ = false;    // this configuration has it no more: the next response is the last
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // while the client's handshake goes on
-  std::unique_ptr<tls::Stream> upstream_;
-  std::unique_ptr<state::Leg> shaking_;  // upstream_'s, while its handshake goes on: no state yet, as the connect
-  upstream::Upstream* route_ = nullptr;  // where servers come from; none: this configuration has no such upstream
-  upstream::Server* server_ = nullptr;   // of upstream_, if this configuration has it; the pool outlives us
-  std::int64_t connect_deadline_ms_ = 0; // not 0: upstream_ is still being connected, or in its handshake
-  std::unique_ptr<http1::Rules> stretched_rules_;  // for bytes that are more than the rules allow, and were here before them
+  UpstreamSide upstream_;                // of its exchange
+  std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that are more than the rules allow, and were here before them
   std::size_t received_since_ = 0;       // from the client since the rules are what they are
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
-  std::int64_t no_descriptor_since_ms_ = 0;         // not 0: it waits for one to connect to a server
-  std::optional<runtime::Loop::Promise> promised_;  // of a tunnel without a server: its socket
-  bool looks_again_ = false;      // it is to be reset, once everything is delivered; or waits for a descriptor
+  bool looks_again_ = false;      // it is to be reset, once everything is delivered
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
   bool awaits_turn_ = false;      // it has used its turn, and the loop calls it again

@@ -225,8 +225,9 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
   }
   auto& state = std::get<state::ConnectionState>(moved);
   if (is_from_successor(state.id)) state.id = next_id();
-  if (descriptors.size() != (state.upstream ? 2u : 1u)) return false;
-  handoff::UniqueFd upstream = state.upstream ? std::move(descriptors[1]) : handoff::UniqueFd{};
+  const bool has_upstream = state.upstream() != nullptr;
+  if (descriptors.size() != (has_upstream ? 2u : 1u)) return false;
+  handoff::UniqueFd upstream = has_upstream ? std::move(descriptors[1]) : handoff::UniqueFd{};
   auto connection =
       std::make_unique<Connection>(*this, std::move(state), std::move(descriptors[0]), std::move(upstream));
   if (!connection->watch()) return false;

@@ -142,13 +142,14 @@ TEST(TlsStates, OneInWhichAHelloIsWhereNoneCanBeIsRefused) {
   state.client.unread.clear();
   state.protocol = state::Http1{.phase = state::Lingering{}};
   EXPECT_FALSE(is_read(state)) << "a phase that comes later";
-  state.protocol = state::Tunnel{.upstream = "app"};
+  state.protocol = state::Raw{};
+  state.exchange.emplace().phase = state::Tunnelling{.upstream = "app"};
   EXPECT_TRUE(is_read(state)) << "raw TCP";
-  state.upstream.emplace().upstream = "app";
+  state.exchange->upstream.emplace().upstream = "app";
   EXPECT_FALSE(is_read(state)) << "a server before the handshake";
   state.client.tls = {};
   EXPECT_TRUE(is_read(state));
-  state.upstream->tls.emplace();
+  state.upstream()->tls.emplace();
   EXPECT_FALSE(is_read(state)) << "a server without keys";
   state::IdleUpstream idle;
   idle.leg.tls.emplace();

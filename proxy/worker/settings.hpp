@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "proxy/http1/exchange.hpp"
+#include "proxy/engine/engine.hpp"
 #include "proxy/process/file_stamps.hpp"
 #include "proxy/runtime/access_log.hpp"
 #include "proxy/runtime/log.hpp"
@@ -27,7 +27,7 @@ struct Settings {
   }
 
   config::Config config;
-  http1::Rules rules;
+  engine::Rules rules;
   std::int64_t connect_ms = 5'000;
   std::int64_t upstream_idle_ms = 55'000;
   std::int64_t handshake_ms = 10'000;

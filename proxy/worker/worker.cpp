@@ -120,7 +120,7 @@ Worker::~Worker() {
   for (Connection* connection : at_boundary_) list(*connection);
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
-    if (http1::is_idle(connection->state())) {
+    if (engine::is_idle(connection->state())) {
       connection->end();
     } else {
       connection->cut();
@@ -136,8 +136,8 @@ void Worker::run() {
   flush_access();
 }
 
-http1::Context Worker::context(const http1::Rules& rules, std::string_view client_address, unsigned servers,
-                               bool last_response) {
+engine::Context Worker::context(const engine::Rules& rules, std::string_view client_address, unsigned servers,
+                                bool last_response) {
   return {.rules = rules,
           .scratch = scratch_,
           .client_address = client_address,
@@ -148,7 +148,7 @@ http1::Context Worker::context(const http1::Rules& rules, std::string_view clien
 }
 
 upstream::Upstream* Worker::route(const state::ConnectionState& state) {
-  const auto* tunnel = std::get_if<state::Tunnel>(&state.protocol);
+  const auto* tunnel = state.exchange ? std::get_if<state::Tunnelling>(&state.exchange->phase) : nullptr;
   return tunnel != nullptr ? pool_.find(tunnel->upstream) : default_upstream_;
 }
 
@@ -189,7 +189,8 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
     auto& http1 = std::get<state::Http1>(state.protocol);
     std::get<state::AwaitingRequest>(http1.phase).since_ms = now_ms();
   } else {
-    state.protocol = state::Tunnel{.upstream = from.tunnel_to, .attempts = 0, .access = {}};
+    state.protocol = state::Raw{};
+    state.exchange.emplace().phase = state::Tunnelling{.upstream = from.tunnel_to, .attempts = 0};
   }
   if (from.tls) state.client.tls.emplace().since_ms = now_ms();
   auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
@@ -255,11 +256,11 @@ bool Worker::put_at_boundary(Connection& connection) noexcept {
   }
 }
 
-void Worker::log_access(const state::ConnectionState& state, const state::AccessRecord& record) noexcept {
+void Worker::log_access(const state::ConnectionState& state, const state::Exchange& exchange) noexcept {
   if (!settings_->access_format || access_log_ == nullptr) return;
   const std::size_t before = access_lines_.size();
   try {
-    runtime::append_access_line(*settings_->access_format, state, record, now_ms(), access_lines_);
+    runtime::append_access_line(*settings_->access_format, state, exchange, now_ms(), access_lines_);
   } catch (const std::bad_alloc&) {
     access_lines_.resize(before);            // the line is lost
   }
@@ -398,7 +399,7 @@ void Worker::begin_stop() {
   begin_drain();
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
-    if (http1::is_idle(connection->state())) connection->end_if_idle();
+    if (engine::is_idle(connection->state())) connection->end_if_idle();
     connection = next;
   }
 }

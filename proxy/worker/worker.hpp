@@ -145,15 +145,17 @@ class Worker {
   bool has_socket_for_server() const { return shared_.has_socket_for_server(); }
   upstream::Pool& pool() { return pool_; }
   const Settings& settings() const { return *settings_; }
-  const http1::Rules& rules() const { return settings_->rules; }
+  const engine::Rules& rules() const { return settings_->rules; }
   std::int64_t now_ms() const { return loop_.now_ms(); }
-  http1::Context context(const http1::Rules& rules, std::string_view client_address, unsigned servers, bool last_response);
+  engine::Context context(const engine::Rules& rules, std::string_view client_address, unsigned servers, bool last_response);
   bool has_listener(const std::string& name) const;
   // Where the connection's servers come from; nullptr: this configuration has no such upstream.
   upstream::Upstream* route(const state::ConnectionState& state);
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
-  void log_access(const state::ConnectionState& state, const state::AccessRecord& record) noexcept;
+  // Heads that were parsed before are not looked up any more.
+  void begin_turn() { scratch_.parsed_for = nullptr; }
+  void log_access(const state::ConnectionState& state, const state::Exchange& exchange) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
   // After each step of the engine: why it answered by itself, if it did.

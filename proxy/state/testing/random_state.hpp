@@ -23,11 +23,12 @@ class RandomState {
     state.client = leg();
     if (below(8) == 0) return in_hello(std::move(state));
     if (below(5) == 0) {
-      state.protocol = Tunnel{
-          .upstream = text(12), .attempts = static_cast<std::uint8_t>(random_()), .access = access()};
-      if (coin()) state.upstream = upstream();
+      state.protocol = Raw{};
+      Exchange& exchange = begin(state);
+      exchange.phase = Tunnelling{.upstream = text(12), .attempts = static_cast<std::uint8_t>(random_())};
+      if (coin()) exchange.upstream = upstream();
     } else {
-      state.protocol = http1(state);
+      make_http1(state);
     }
     return state;
   }
@@ -80,7 +81,8 @@ class RandomState {
     tls.since_ms = time();
     tls.received.append(text(40));
     if (coin()) {
-      state.protocol = Tunnel{.upstream = text(12)};
+      state.protocol = Raw{};
+      state.exchange.emplace().phase = Tunnelling{.upstream = text(12)};
     } else {
       std::get<Http1>(state.protocol).phase = AwaitingRequest{time(), 0};
     }
@@ -158,58 +160,55 @@ class RandomState {
             .wants_websocket = coin()};
   }
 
-  AccessRecord access() {
-    if (coin()) return {};
-    return {.started_ms = time(),
-            .started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50)),
-            .request_line = text(40),
-            .referer = text(10),
-            .user_agent = text(10),
-            .status = static_cast<std::uint16_t>(below(1000)),
-            .response_bytes = random_()};
+  Exchange& begin(ConnectionState& state) {
+    Exchange& exchange = state.exchange.emplace();
+    if (coin()) return exchange;
+    exchange.started_ms = time();
+    exchange.started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50));
+    exchange.status = static_cast<std::uint16_t>(below(1000));
+    exchange.response_bytes = random_();
+    if (coin()) exchange.access = AccessRecord{text(40), text(10), text(10), text(20)};
+    return exchange;
   }
 
   // Up to `most`, and never more than fits.
   std::uint32_t up_to(std::size_t most) { return static_cast<std::uint32_t>(below(most + 1)); }
 
-  Http1 http1(ConnectionState& state) {
-    Http1 http1;
+  void make_http1(ConnectionState& state) {
+    Http1& http1 = std::get<Http1>(state.protocol);
     http1.requests = below(1000);
-    http1.access = access();
-    const std::size_t unread = state.client.unread.size();
     switch (below(5)) {
-      case 0: http1.phase = AwaitingRequest{time(), up_to(unread)}; break;
-      case 1:
-        if (unread == 0) state.client.unread.append("G");
-        http1.phase = Connecting{.request = request(),
-                                 .head_bytes = 1 + up_to(state.client.unread.size() - 1),
-                                 .attempts = static_cast<std::uint8_t>(random_()),
-                                 .fresh = coin()};
+      case 0: http1.phase = AwaitingRequest{time(), up_to(state.client.unread.size())}; break;
+      case 1: {
+        if (state.client.unread.empty()) state.client.unread.append("G");
+        Exchange& exchange = begin(state);
+        exchange.request = request();
+        exchange.phase = Connecting{.head_bytes = 1 + up_to(state.client.unread.size() - 1),
+                                    .attempts = static_cast<std::uint8_t>(random_()),
+                                    .fresh = coin()};
         break;
-      case 2: http1.phase = relaying(state); break;
-      case 3: http1.phase = Answering{}; break;
+      }
+      case 2: make_relaying(state, begin(state)); break;
+      case 3: begin(state).phase = Answering{}; break;
       default: http1.phase = Lingering{time()};
     }
-    return http1;
   }
 
-  Relaying relaying(ConnectionState& state) {
-    Relaying relaying;
-    relaying.request = request();
+  void make_relaying(const ConnectionState& state, Exchange& exchange) {
+    exchange.request = request();
+    Relaying& relaying = exchange.phase.emplace<Relaying>();
     relaying.held = up_to(state.client.unread.size());
     relaying.head_bytes = relaying.held == 0 ? static_cast<std::uint32_t>(below(1000)) : 1 + up_to(relaying.held - 1);
     relaying.attempts = static_cast<std::uint8_t>(random_());
     relaying.upload_abandoned = coin();
-    state.upstream = upstream();
+    exchange.upstream = upstream();
     if (coin()) {
-      relaying.response =
-          ResponseAwaited{up_to(state.upstream->unread.size()), below(1'000'000)};
+      relaying.response = ResponseAwaited{up_to(exchange.upstream->unread.size()), below(1'000'000)};
     } else {
       const BodyFraming body = framing(false);
-      if (std::holds_alternative<NoBody>(body) && coin()) state.upstream.reset();
+      if (std::holds_alternative<NoBody>(body) && coin()) exchange.upstream.reset();
       relaying.response = ResponseRelayed{body, coin(), coin(), coin()};
     }
-    return relaying;
   }
 
   std::mt19937_64 random_;

@@ -1,4 +1,4 @@
-#include "proxy/http1/exchange.hpp"
+#include "proxy/engine/engine.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "proxy/http1/testing/exchange_cases.hpp"
+#include "proxy/engine/testing/exchange_cases.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 // How GoogleTest shows what was seen.
 void PrintTo(const Seen& seen, std::ostream* out) {
@@ -93,7 +93,7 @@ TEST(Exchange, HoldsNoMoreOfAResponseThanItsBuffersForASlowClient) {
   const std::string body(100'000, 'b');
   dialogue.take(upstream(head + body));
   EXPECT_LE(dialogue.state().client.unsent.size(), 2048U);
-  EXPECT_LE(dialogue.state().upstream->unread.size(), 1024U);
+  EXPECT_LE(dialogue.state().upstream()->unread.size(), 1024U);
   EXPECT_EQ(wanted_from_upstream(dialogue.state(), dialogue.rules), 0U);
   dialogue.client_reads = true;
   dialogue.take(upstream(""));
@@ -132,7 +132,7 @@ TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
   const std::string body(100'000, 'b');
   dialogue.take(client(request("PUT / HTTP/1.1", "Content-Length: 100000\r\n") + body));
   EXPECT_LE(dialogue.state().client.unread.size(), 2 * 1024U);
-  EXPECT_LE(dialogue.state().upstream->unsent.size(), 2 * 1024U);
+  EXPECT_LE(dialogue.state().upstream()->unsent.size(), 2 * 1024U);
   dialogue.upstream_reads = true;
   dialogue.take(client(""));
   EXPECT_EQ(dialogue.seen().upstreams.at(0).received,
@@ -181,7 +181,7 @@ TEST(Exchange, HoldsNoMoreOfInterimResponsesThanItsBuffersForASlowClient) {
   dialogue.client_reads = false;
   dialogue.take(upstream(interim_responses(1'000)));
   EXPECT_LE(dialogue.state().client.unsent.size(), 2048U);
-  EXPECT_LE(dialogue.state().upstream->unread.size(), 1024U);
+  EXPECT_LE(dialogue.state().upstream()->unread.size(), 1024U);
   dialogue.client_reads = true;
   dialogue.take(upstream(""));
   EXPECT_EQ(dialogue.seen().client, interim_responses(1'000));
@@ -317,12 +317,12 @@ TEST(Exchange, LingeringIsBoundedInAllAndWhileNothingComes) {
   Dialogue dialogue;
   dialogue.take(client("nonsense\r\n\r\n"));
   const std::int64_t begin = dialogue.now_ms;
-  EXPECT_EQ(dialogue.deadline_ms(), begin + linger_quiet_ms);
-  while (dialogue.deadline_ms() < begin + linger_ms) {
-    dialogue.now_ms += linger_quiet_ms - 1;
+  EXPECT_EQ(dialogue.deadline_ms(), begin + http1::linger_quiet_ms);
+  while (dialogue.deadline_ms() < begin + http1::linger_ms) {
+    dialogue.now_ms += http1::linger_quiet_ms - 1;
     dialogue.take(client("still sending"));
   }
-  EXPECT_EQ(dialogue.deadline_ms(), begin + linger_ms);
+  EXPECT_EQ(dialogue.deadline_ms(), begin + http1::linger_ms);
   EXPECT_EQ(dialogue.state().client.unread.size(), 0U) << "what comes is thrown away";
 }
 
@@ -376,20 +376,21 @@ TEST(Exchange, KeepsForTheAccessLogWhatARequestSaid) {
   dialogue.rules.keep_access = true;
   dialogue.take(client(request("GET /x HTTP/1.1", "User-Agent: u\r\nReferer: r\r\n")));
   dialogue.take(upstream("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
-  const auto& access = std::get<state::Http1>(dialogue.state().protocol).access;
+  const state::Exchange& exchange = dialogue.logged().at(0);
+  const state::AccessRecord& access = *exchange.access;
   EXPECT_EQ(access.request_line, "GET /x HTTP/1.1");
   EXPECT_EQ(access.user_agent, "u");
   EXPECT_EQ(access.referer, "r");
-  EXPECT_EQ(access.response_bytes, 5U) << "of content, not of chunks";
+  EXPECT_EQ(exchange.response_bytes, 5U) << "of content, not of chunks";
 }
 
 TEST(Exchange, TheAccessLogKnowsTheBytesOfOurOwnAnswers) {
   Dialogue dialogue;
   dialogue.take(client("nonsense\r\n\r\n"));
-  EXPECT_EQ(std::get<state::Http1>(dialogue.state().protocol).access.response_bytes, 16U) << "400 Bad Request";
+  EXPECT_EQ(dialogue.logged().at(0).response_bytes, 16U) << "400 Bad Request";
   Dialogue head;
   head.take(client("HEAD / HTTP/1.1\r\n\r\n"));
-  EXPECT_EQ(std::get<state::Http1>(head.state().protocol).access.response_bytes, 0U);
+  EXPECT_EQ(head.logged().at(0).response_bytes, 0U);
 }
 
 TEST(Exchange, LastsSinceTheFirstByteOfItsHead) {
@@ -398,10 +399,10 @@ TEST(Exchange, LastsSinceTheFirstByteOfItsHead) {
   dialogue.take(client("GET / HTTP/1.1\r\nHos"));
   dialogue.now_ms += 7'000;
   dialogue.take(client("t: a\r\n\r\n"));
-  const auto& access = std::get<state::Http1>(dialogue.state().protocol).access;
-  EXPECT_EQ(access.started_ms, begin);
-  EXPECT_EQ(access.started_unix_us, -7'000'000) << "the clock of this test stands at 0";
+  const state::Exchange& exchange = *dialogue.state().exchange;
+  EXPECT_EQ(exchange.started_ms, begin);
+  EXPECT_EQ(exchange.started_unix_us, -7'000'000) << "the clock of this test stands at 0";
 }
 
 }  // namespace
-}  // namespace baton::http1
+}  // namespace baton::engine

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "proxy/http1/testing/engine_probe.hpp"
+#include "proxy/engine/testing/engine_probe.hpp"
 #include "proxy/state/testing/random_state.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 namespace {
 
 TEST(ForeignState, OfAnyKindIsGoneOnFrom) {
@@ -32,4 +32,4 @@ TEST(ForeignState, WithAnyFlippedByteIsRefusedOrGoneOnFrom) {
 }
 
 }  // namespace
-}  // namespace baton::http1
+}  // namespace baton::engine

@@ -1,7 +1,7 @@
 // What goes wrong, on either side, and who is told what.
-#include "proxy/http1/testing/exchange_cases.hpp"
+#include "proxy/engine/testing/exchange_cases.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 using End = Seen::End;
 using Fate = Seen::Upstream::Fate;
@@ -262,4 +262,4 @@ std::vector<Case> cases_of_failing() {
   return cases;
 }
 
-}  // namespace baton::http1
+}  // namespace baton::engine

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <variant>
 
-#include "proxy/http1/exchange.hpp"
+#include "proxy/engine/engine.hpp"
 #include "proxy/state/codec.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 class EngineProbe {
  public:
@@ -37,7 +37,7 @@ class EngineProbe {
   enum class Then { nothing, both_end, upstream_is_lost, time_is_over };
 
   // What the kernel would have taken.
-  static void flush(state::Leg& leg) {
+  static void flush(state::Flow& leg) {
     leg.unsent.clear();
     if (!leg.tls) return;
     leg.tls->sealed.clear();
@@ -66,17 +66,17 @@ class EngineProbe {
     settle();
     if (over_) return;
     if (wanted_from_client(state_, rules_) != 0) state_.client.unread.append(from_client);
-    if (wanted_from_upstream(state_, rules_) != 0) state_.upstream->unread.append(from_upstream);
+    if (wanted_from_upstream(state_, rules_) != 0) state_.upstream()->unread.append(from_upstream);
     settle();
     if (over_) return;
     if (then == Then::both_end) {
       state_.client.read_ended = true;
-      if (state_.upstream) state_.upstream->read_ended = true;
+      if (state_.upstream() != nullptr) state_.upstream()->read_ended = true;
     }
-    if (then == Then::upstream_is_lost && state_.upstream) {
+    if (then == Then::upstream_is_lost && state_.upstream() != nullptr) {
       upstream_write_failed(state_);
       settle();
-      if (over_ || !state_.upstream) return;
+      if (over_ || state_.upstream() == nullptr) return;
       obey(upstream_lost(state_, Loss::reset, context()));
     }
     if (then == Then::time_is_over && deadline_ms(state_, rules_) != INT64_MAX) obey(expire(state_, context()));
@@ -87,36 +87,40 @@ class EngineProbe {
     for (int pass = 0; !over_; ++pass) {
       require(pass < 1000, "the engine does not come to rest");
       flush(state_.client);
-      if (state_.upstream) flush(*state_.upstream);
-      const Ask ask = advance(state_, context());
-      obey(ask);
+      if (state_.upstream() != nullptr) flush(*state_.upstream());
+      scratch_.parsed_for = nullptr;
+      const Action action = advance(state_, context()).action;
+      obey(action);
       if (over_) return;
       check_round_trip(state_);
-      const bool sent = state_.client.unsent.empty() && (!state_.upstream || state_.upstream->unsent.empty());
-      if (ask == Ask::wait && sent) return;
+      const bool sent = state_.client.unsent.empty() && (state_.upstream() == nullptr || state_.upstream()->unsent.empty());
+      if (action == Action::wait && sent) return;
     }
   }
 
-  void obey(Ask ask) {
-    if (ask == Ask::connect) {
-      state_.upstream.emplace();
-      obey(advance(state_, context()));
-    } else if (ask == Ask::park || ask == Ask::close_upstream) {
-      state_.upstream.reset();
-    } else if (ask == Ask::end_client_writing) {
+  void obey(Action action) {
+    if (action == Action::connect) {
+      state_.exchange->upstream.emplace();
+      obey(advance(state_, context()).action);
+    } else if (action == Action::park || action == Action::close_upstream || action == Action::cut_upstream) {
+      state_.exchange->upstream.reset();
+    } else if (action == Action::exchange_ended || action == Action::exchange_ended_early) {
+      require(state_.upstream() == nullptr, "an exchange has ended and keeps its upstream leg");
+      state_.exchange.reset();
+    } else if (action == Action::end_client_writing) {
       state_.client.write_ended = true;
-    } else if (ask == Ask::end_upstream_writing) {
-      state_.upstream->write_ended = true;
-    } else if (ask == Ask::close || ask == Ask::reset) {
+    } else if (action == Action::end_upstream_writing) {
+      state_.upstream()->write_ended = true;
+    } else if (action == Action::close || action == Action::reset) {
       over_ = true;
     }
   }
 
   const state::ConnectionState& original_;
   const Rules rules_{.head_bytes = 1024, .body_bytes = 100'000, .buffer_bytes = 4096};
-  Scratch scratch_;
+  http1::Scratch scratch_;
   state::ConnectionState state_;
   bool over_ = false;
 };
 
-}  // namespace baton::http1
+}  // namespace baton::engine

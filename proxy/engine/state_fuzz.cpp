@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/http1/testing/engine_probe.hpp"
+#include "proxy/engine/testing/engine_probe.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace baton;
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto moved = state::decode({reinterpret_cast<const char*>(data), size}, secrets.substr(0, bytes), 0);
     if (!moved) continue;
     if (const auto* state = std::get_if<state::ConnectionState>(&*moved)) {
-      http1::EngineProbe(*state).run();
+      engine::EngineProbe(*state).run();
       continue;
     }
     const auto& idle = std::get<state::IdleUpstream>(*moved);

@@ -1,4 +1,4 @@
-#include "proxy/http1/testing/dialogue.hpp"
+#include "proxy/engine/testing/dialogue.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "proxy/state/codec.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 using state::ConnectionState;
 
@@ -32,7 +32,7 @@ void Dialogue::take(const Step& step) {
     case upstream_ends: upstream_has_ended_ = true; break;
     case upstream_resets: upstream_has_reset_ = true; break;
     case upstream_takes_no_more:
-      if (state_.upstream) upstream_write_failed(state_);
+      if (state_.upstream() != nullptr) upstream_write_failed(state_);
       break;
     case connected:
       if (connecting_) obey(attach(false));
@@ -74,11 +74,11 @@ void Dialogue::run() {
     const bool has_read = read();
     if (over()) return;
     freeze();
-    const Ask ask = connecting_ ? Ask::wait : advance(state_, context());
-    obey(ask);
+    const Action action = connecting_ ? Action::wait : advance(state_, context()).action;
+    obey(action);
     if (over()) return;
     freeze();
-    if (!write() && ask == Ask::wait && !has_read) return;
+    if (!write() && action == Action::wait && !has_read) return;
   }
 }
 
@@ -99,28 +99,29 @@ bool Dialogue::read() {
   } else if (wanted != 0 && client_has_ended_) {
     state_.client.read_ended = progress = true;
   }
-  if (over() || !state_.upstream) return progress;
+  if (over() || state_.upstream() == nullptr) return progress;
   const std::size_t wanted_of_upstream = wanted_from_upstream(state_, rules);
   if (const std::size_t bytes = std::min(wanted_of_upstream, from_upstream_.size()); bytes != 0) {
-    state_.upstream->unread.append(std::string_view(from_upstream_).substr(0, bytes));
+    state_.upstream()->unread.append(std::string_view(from_upstream_).substr(0, bytes));
     from_upstream_.erase(0, bytes);
-    state_.upstream->read_at_ms = now_ms;
+    state_.upstream()->read_at_ms = now_ms;
     progress = true;
   } else if (wanted_of_upstream != 0 && upstream_has_reset_) {
     obey(upstream_lost(state_, Loss::reset, context()));
     progress = true;
   } else if (wanted_of_upstream != 0 && upstream_has_ended_) {
-    state_.upstream->read_ended = progress = true;
+    state_.upstream()->read_ended = progress = true;
   }
   return progress;
 }
 
 bool Dialogue::write() {
   bool progress = false;
-  if (state_.upstream && upstream_reads && !state_.upstream->unsent.empty()) {
-    seen_.upstreams.back().received += state_.upstream->unsent.view();
-    state_.upstream->unsent.clear();
-    state_.upstream->write_at_ms = now_ms;
+  state::UpstreamLeg* const upstream = state_.upstream();
+  if (upstream != nullptr && upstream_reads && !upstream->unsent.empty()) {
+    seen_.upstreams.back().received += upstream->unsent.view();
+    upstream->unsent.clear();
+    upstream->write_at_ms = now_ms;
     progress = true;
   }
   if (client_reads && !state_.client.unsent.empty()) {
@@ -132,51 +133,54 @@ bool Dialogue::write() {
   return progress;
 }
 
-void Dialogue::obey(Ask ask) {
-  note_cut_upstream();
-  while (ask == Ask::connect) {
+void Dialogue::obey(Action action) {
+  while (action == Action::connect) {
     freeze();
-    ask = connect();
-    note_cut_upstream();
+    action = connect();
   }
   using Fate = Seen::Upstream::Fate;
-  switch (ask) {
-    case Ask::wait:
-    case Ask::connect:
+  switch (action) {
+    case Action::wait:
+    case Action::connect:
       break;
-    case Ask::park:
-      state_.upstream.reset();
-      seen_.upstreams.back().fate = Fate::parked;
+    case Action::park:
+      drop_upstream(Fate::parked);
       break;
-    case Ask::close_upstream:
-      state_.upstream.reset();
-      seen_.upstreams.back().fate = Fate::closed;
+    case Action::close_upstream:
+      drop_upstream(Fate::closed);
       break;
-    case Ask::exchange_ended:
+    case Action::cut_upstream:
+      drop_upstream(Fate::cut);
+      break;
+    case Action::exchange_ended:
+    case Action::exchange_ended_early:
+      ASSERT_EQ(state_.upstream(), nullptr);
       log();
+      state_.exchange.reset();
       break;
-    case Ask::end_client_writing:
+    case Action::end_client_writing:
       state_.client.write_ended = seen_.client_ended = true;
       break;
-    case Ask::end_upstream_writing:
-      state_.upstream->write_ended = true;
+    case Action::end_upstream_writing:
+      state_.upstream()->write_ended = true;
       seen_.upstreams.back().fate = Fate::ended;
       break;
-    case Ask::close:
-    case Ask::reset:
+    case Action::close:
+    case Action::reset:
       log();
-      seen_.end = ask == Ask::close ? Seen::End::closed : Seen::End::reset;
+      seen_.end = action == Action::close ? Seen::End::closed : Seen::End::reset;
       break;
   }
 }
 
-void Dialogue::note_cut_upstream() {
-  if (state_.upstream || seen_.upstreams.empty() || connecting_) return;
-  auto& last = seen_.upstreams.back();
-  if (last.fate == Seen::Upstream::Fate::open) last.fate = Seen::Upstream::Fate::cut;
+void Dialogue::drop_upstream(Seen::Upstream::Fate fate) {
+  state_.exchange->upstream.reset();
+  if (seen_.upstreams.back().fate == Seen::Upstream::Fate::open || fate != Seen::Upstream::Fate::cut) {
+    seen_.upstreams.back().fate = fate;
+  }
 }
 
-Ask Dialogue::connect() {
+Action Dialogue::connect() {
   Attempt attempt = Attempt::fresh;
   if (!attempts.empty()) {
     attempt = attempts.front();
@@ -185,27 +189,27 @@ Ask Dialogue::connect() {
   switch (attempt) {
     case Attempt::refused: return upstream_lost(state_, Loss::connect_failed, context());
     case Attempt::timed_out: return upstream_lost(state_, Loss::connect_timed_out, context());
-    case Attempt::late: connecting_ = true; return Ask::wait;
+    case Attempt::late: connecting_ = true; return Action::wait;
     case Attempt::fresh: return attach(false);
     case Attempt::pooled: return attach(true);
   }
-  return Ask::wait;
+  return Action::wait;
 }
 
-Ask Dialogue::attach(bool reused) {
+Action Dialogue::attach(bool reused) {
   connecting_ = false;
   from_upstream_.clear();
   upstream_has_ended_ = upstream_has_reset_ = false;
-  state_.upstream.emplace().reused = reused;
+  state_.exchange->upstream.emplace().reused = reused;
   seen_.upstreams.emplace_back();
-  return advance(state_, context());
+  return advance(state_, context()).action;
 }
 
 void Dialogue::log() {
-  auto* http1 = std::get_if<state::Http1>(&state_.protocol);
-  auto& access = http1 != nullptr ? http1->access : std::get<state::Tunnel>(state_.protocol).access;
-  if (access.started_ms != 0) seen_.statuses.push_back(access.status);
-  access.started_ms = 0;
+  if (!state_.exchange || state_.exchange->started_ms == 0) return;
+  seen_.statuses.push_back(state_.exchange->status);
+  logged_.push_back(*state_.exchange);
+  state_.exchange->started_ms = 0;
 }
 
-}  // namespace baton::http1
+}  // namespace baton::engine

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/http1/exchange.hpp"
+#include "proxy/engine/engine.hpp"
 #include "proxy/state/state.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 // One thing that happens outside.
 struct Step {
@@ -74,8 +74,9 @@ class Dialogue {
 
   const Seen& seen() const { return seen_; }
   const state::ConnectionState& state() const { return state_; }
+  const std::vector<state::Exchange>& logged() const { return logged_; }
   std::uint64_t fields_dropped() const { return scratch_.fields_dropped; }
-  std::int64_t deadline_ms() const { return http1::deadline_ms(state_, rules); }
+  std::int64_t deadline_ms() const { return engine::deadline_ms(state_, rules); }
   // The client reads nothing any more, or goes on with it.
   bool client_reads = true;
   bool upstream_reads = true;
@@ -87,16 +88,17 @@ class Dialogue {
   void run();
   bool read();
   bool write();
-  void obey(Ask ask);
-  Ask connect();
-  Ask attach(bool reused);
+  void obey(Action action);
+  Action connect();
+  Action attach(bool reused);
   void log();
-  void note_cut_upstream();
+  void drop_upstream(Seen::Upstream::Fate fate);
 
   const Freezing freezing_;
-  Scratch scratch_;
+  http1::Scratch scratch_;
   state::ConnectionState state_;
   Seen seen_;
+  std::vector<state::Exchange> logged_;
   bool connecting_ = false;
   std::string from_client_;                  // sent and not yet read
   bool client_has_ended_ = false;
@@ -106,4 +108,4 @@ class Dialogue {
   bool upstream_has_reset_ = false;
 };
 
-}  // namespace baton::http1
+}  // namespace baton::engine

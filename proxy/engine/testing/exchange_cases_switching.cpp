@@ -1,7 +1,7 @@
 // Interim responses, expectations, and protocols that take over; requests that are answered before they end.
-#include "proxy/http1/testing/exchange_cases.hpp"
+#include "proxy/engine/testing/exchange_cases.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 using End = Seen::End;
 using Fate = Seen::Upstream::Fate;
@@ -139,4 +139,4 @@ std::vector<Case> cases_of_switching() {
   return cases;
 }
 
-}  // namespace baton::http1
+}  // namespace baton::engine

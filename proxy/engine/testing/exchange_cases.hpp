@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "proxy/http1/testing/dialogue.hpp"
+#include "proxy/engine/testing/dialogue.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 struct Case {
   std::string name;
@@ -36,4 +36,4 @@ std::string forwarded(const std::string& line, const std::string& fields = "");
 // A whole error response of our own.
 std::string own(std::uint16_t status, bool head_only = false);
 
-}  // namespace baton::http1
+}  // namespace baton::engine

@@ -1,8 +1,8 @@
 // Where messages end, and what that means for the connection.
-#include "proxy/http1/testing/exchange_cases.hpp"
+#include "proxy/engine/testing/exchange_cases.hpp"
 #include "proxy/http1/forward.hpp"
 
-namespace baton::http1 {
+namespace baton::engine {
 
 using End = Seen::End;
 using Fate = Seen::Upstream::Fate;
@@ -18,7 +18,7 @@ std::string forwarded(const std::string& line, const std::string& fields) {
 
 std::string own(std::uint16_t status, bool head_only) {
   state::Buffer out;
-  write_own_response({.status = status, .close = true, .head_only = head_only}, out);
+  http1::write_own_response({.status = status, .close = true, .head_only = head_only}, out);
   return std::string(out.view());
 }
 
@@ -142,4 +142,4 @@ std::vector<Case> cases_of_framing() {
   return cases;
 }
 
-}  // namespace baton::http1
+}  // namespace baton::engine

@@ -1,0 +1,130 @@
+#include "proxy/engine/engine.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "proxy/tunnel/tunnel.hpp"
+
+namespace baton::engine {
+
+using namespace state;
+
+namespace {
+
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+Ends ends_of(ConnectionState& state) { return {state.client, state.upstream()}; }
+
+bool is_tunnel(const ConnectionState& state) { return std::holds_alternative<Raw>(state.protocol); }
+
+Action linger(ConnectionState& state) {
+  state.client.unread.clear();
+  if (!state.client.write_ended) return Action::end_client_writing;
+  return state.client.read_ended && state.client.all_sent() ? Action::close : Action::wait;
+}
+
+Action advance_tunnel(ConnectionState& state, const Context& context) {
+  return tunnel::advance(*state.exchange, ends_of(state), context.rules.buffer_bytes, context.now_ms);
+}
+
+// What the end of its exchange is for the connection.
+Action after(ConnectionState& state, Action action, std::int64_t now_ms) {
+  Http1& http1 = std::get<Http1>(state.protocol);
+  if (action == Action::exchange_ended) http1.phase = AwaitingRequest{.since_ms = now_ms};
+  if (action == Action::exchange_ended_early) http1.phase = Lingering{now_ms};
+  return action;
+}
+
+}  // namespace
+
+Need advance(ConnectionState& state, const Context& context) {
+  if (is_tunnel(state)) return {state.exchange.get(), advance_tunnel(state, context)};
+  if (state.exchange) {
+    Exchange& exchange = *state.exchange;
+    const Action action = http1::advance(exchange, ends_of(state), context);
+    if (!std::holds_alternative<Tunnelling>(exchange.phase)) return {&exchange, after(state, action, context.now_ms)};
+    state.protocol = Raw{};
+    return {&exchange, advance_tunnel(state, context)};
+  }
+  if (std::holds_alternative<Lingering>(std::get<Http1>(state.protocol).phase)) return {nullptr, linger(state)};
+  const Action action = http1::await_request(state, context);
+  return {state.exchange.get(), action};
+}
+
+Action upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
+  if (is_tunnel(state)) return tunnel::upstream_lost(*state.exchange, ends_of(state), loss, context.servers);
+  return http1::upstream_lost(*state.exchange, ends_of(state), loss, context);
+}
+
+void upstream_write_failed(ConnectionState& state) {
+  if (is_tunnel(state)) return tunnel::note_write_failed(*state.upstream());
+  http1::upstream_write_failed(*state.exchange, ends_of(state));
+}
+
+Action client_lost(ConnectionState& state) {
+  if (!is_tunnel(state) || state.upstream() == nullptr) return Action::reset;
+  tunnel::note_lost(state.client);
+  return Action::wait;
+}
+
+Action client_write_failed(ConnectionState& state) {
+  if (!is_tunnel(state) || state.upstream() == nullptr) return Action::reset;
+  tunnel::note_write_failed(state.client);
+  return Action::wait;
+}
+
+Action expire(ConnectionState& state, const Context& context) {
+  if (is_tunnel(state)) return Action::reset;      // neither side has said that it has ended
+  if (state.exchange) return http1::expire(*state.exchange, ends_of(state), context);
+  if (std::holds_alternative<Lingering>(std::get<Http1>(state.protocol).phase)) return Action::close;
+  return http1::expire_awaiting(state, context);
+}
+
+std::int64_t deadline_ms(const ConnectionState& state, const Rules& rules) {
+  const UpstreamLeg* const upstream = state.upstream();
+  if (is_tunnel(state)) {
+    return upstream != nullptr ? tunnel::deadline_ms(state.client, *upstream, rules.tunnel_idle_ms, rules.send_ms) : never;
+  }
+  if (state.exchange) return http1::deadline_ms(*state.exchange, state.client, upstream, rules);
+  const Http1& http1 = std::get<Http1>(state.protocol);
+  if (const auto* awaiting = std::get_if<AwaitingRequest>(&http1.phase)) {
+    if (state.client.unread.empty()) return awaiting->since_ms + rules.idle_ms;
+    return std::min(awaiting->since_ms + rules.head_ms, http1::total_deadline_ms(awaiting->since_ms, rules));
+  }
+  const auto& lingering = std::get<Lingering>(http1.phase);
+  const std::int64_t quiet_since = std::max(lingering.since_ms, state.client.read_at_ms);
+  return std::min(lingering.since_ms + http1::linger_ms, quiet_since + http1::linger_quiet_ms);
+}
+
+std::size_t wanted_from_client(const ConnectionState& state, const Rules& rules) {
+  if (state.client.read_ended) return 0;
+  const std::size_t held = state.client.unread.size();
+  const auto room = [&](std::uint64_t most) { return most > held ? static_cast<std::size_t>(most - held) : 0; };
+  if (is_tunnel(state)) return room(rules.buffer_bytes);
+  if (state.exchange) {
+    const std::uint64_t most = http1::unread_bytes_max(*state.exchange, rules);
+    return room(most);
+  }
+  const bool lingers = std::holds_alternative<Lingering>(std::get<Http1>(state.protocol).phase);
+  return room(lingers ? rules.buffer_bytes : std::max(rules.head_bytes, rules.buffer_bytes));
+}
+
+std::size_t wanted_from_upstream(const ConnectionState& state, const Rules& rules) {
+  const UpstreamLeg* const upstream = state.upstream();
+  if (upstream == nullptr || upstream->read_ended) return 0;
+  const std::uint64_t most = std::max(rules.buffer_bytes, rules.head_bytes);
+  const std::size_t held = upstream->unread.size();
+  return most > held ? static_cast<std::size_t>(most - held) : 0;
+}
+
+bool at_boundary(const ConnectionState& state) {
+  const auto* http1 = std::get_if<Http1>(&state.protocol);
+  return http1 != nullptr && !state.exchange && std::holds_alternative<AwaitingRequest>(http1->phase);
+}
+
+bool is_idle(const ConnectionState& state) {
+  const bool has_half_a_record = state.client.tls && !state.client.tls->received.empty();
+  return at_boundary(state) && state.client.unread.empty() && !has_half_a_record;
+}
+
+}  // namespace baton::engine

@@ -1,0 +1,215 @@
+#include "proxy/worker/upstream_side.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+#include "proxy/upstream/connector.hpp"
+#include "proxy/worker/worker.hpp"
+
+namespace baton::proxy {
+
+namespace {
+
+// A request that must not be sent twice goes only on a pooled connection that was used this lately.
+constexpr std::int64_t quiet_within_ms = 1'000;
+
+// The kernel tells of no event when a descriptor comes free.
+constexpr std::int64_t look_again_ms = 100;
+
+bool lacks_descriptor(const upstream::Connecting& attempt) {
+  return !attempt.socket && (attempt.error == EMFILE || attempt.error == ENFILE);
+}
+
+}  // namespace
+
+void UpstreamSide::adopt(handoff::UniqueFd socket) {
+  stands_ = Connected{std::make_unique<tls::Stream>(worker_.loop(), std::move(socket), owner_)};
+}
+
+void UpstreamSide::promise() { stands_.emplace<Promised>(worker_.loop()); }
+
+void UpstreamSide::set_upstream(upstream::Upstream* upstream, const state::UpstreamLeg* leg) {
+  upstream_ = upstream;
+  server_ = nullptr;
+  if (leg == nullptr) return;
+  upstream::Upstream* const servers = worker_.pool().find(leg->upstream);
+  if (servers != nullptr) server_ = servers->find(leg->server, state::terms_of(*leg));
+  if (connected() != nullptr) connected()->set_sessions(server_);
+}
+
+tls::Stream* UpstreamSide::stream() const {
+  if (const auto* one = std::get_if<Connected>(&stands_)) return one->stream.get();
+  if (const auto* one = std::get_if<Connecting>(&stands_)) return one->stream.get();
+  if (const auto* one = std::get_if<Handshaking>(&stands_)) return one->stream.get();
+  return nullptr;
+}
+
+std::int64_t UpstreamSide::deadline_ms() const {
+  if (const auto* one = std::get_if<AwaitingDescriptor>(&stands_)) return one->again_ms;
+  if (const auto* one = std::get_if<Connecting>(&stands_)) return one->deadline_ms;
+  if (const auto* one = std::get_if<Handshaking>(&stands_)) return one->deadline_ms;
+  return std::numeric_limits<std::int64_t>::max();
+}
+
+// ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
+
+UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange) {
+  if (upstream_ == nullptr) return Progress::unreachable;
+  upstream::Server& server = upstream_->choose(worker_.now_ms());
+  server_ = &server;
+  // Also one that refuses: the log names whom the exchange went to last.
+  if (exchange.access) exchange.access->upstream = server.address.text();
+  const auto* request = std::get_if<state::Connecting>(&exchange.phase);
+  if (request != nullptr && !request->fresh) {
+    const std::int64_t within_ms = exchange.request.idempotent ? 0 : quiet_within_ms;
+    upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), within_ms);
+    if (idle.stream) {
+      idle.stream->socket().set_owner(owner_);
+      return attach(exchange, std::move(idle.stream), std::move(idle.leg), true);
+    }
+  }
+  return connect_to(server, exchange);
+}
+
+UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state::Exchange& exchange) {
+  if (is<Promised>()) stands_ = Nothing{};
+  const auto begin = [&]() -> upstream::Connecting {
+    if (!worker_.has_socket_for_server()) return {.error = EMFILE};
+    return upstream::begin_connect(server.address);
+  };
+  upstream::Connecting attempt = begin();
+  if (lacks_descriptor(attempt) && worker_.pool().idle() != 0) {
+    // A descriptor that waits for work is worth less than one that is needed now.
+    worker_.pool().trim(worker_.pool().idle() - 1);
+    attempt = begin();
+  }
+  if (lacks_descriptor(attempt)) return await_descriptor();
+  if (!attempt.socket) return failed(std::strerror(attempt.error));
+  auto stream = std::make_unique<tls::Stream>(worker_.loop(), std::move(attempt.socket), owner_);
+  if (!stream->watch()) return failed(std::strerror(attempt.error));
+  if (attempt.established) return established(std::move(stream), exchange);
+  stream->socket().note_writable(false);
+  stands_ = Connecting{std::move(stream), worker_.now_ms() + worker_.settings().connect_ms};
+  return Progress::waiting;
+}
+
+// It looks again for as long as a connect may take.
+UpstreamSide::Progress UpstreamSide::await_descriptor() {
+  const auto* before = std::get_if<AwaitingDescriptor>(&stands_);
+  const std::int64_t now_ms = worker_.now_ms();
+  const std::int64_t until_ms = before != nullptr ? before->until_ms : now_ms + worker_.settings().connect_ms;
+  if (now_ms < until_ms) {
+    stands_ = AwaitingDescriptor{until_ms, now_ms + look_again_ms};
+    return Progress::waiting;
+  }
+  worker_.note_connect_failure(server_->address, std::strerror(EMFILE));
+  drop(false);
+  return Progress::unreachable;
+}
+
+UpstreamSide::Progress UpstreamSide::go_on(state::Exchange& exchange) {
+  if (is<Handshaking>()) return shake(exchange);
+  auto& connecting = std::get<Connecting>(stands_);
+  if (!connecting.stream->socket().writable()) return Progress::waiting;
+  if (const int error = connecting.stream->socket().take_error(); error != 0) return failed(std::strerror(error));
+  return established(std::move(connecting.stream), exchange);
+}
+
+// There is a connection: TLS comes next, if the upstream has it.
+UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> stream, state::Exchange& exchange) {
+  const tls::ClientContext* const context = upstream_->tls();
+  if (context == nullptr) {
+    server_->note_success();
+    return attach(exchange, std::move(stream), {}, false);
+  }
+  auto& handshaking = stands_.emplace<Handshaking>();
+  handshaking.stream = std::move(stream);
+  handshaking.deadline_ms = worker_.now_ms() + worker_.settings().handshake_ms;
+  tls::SslPtr ssl = context->make(server_->host);
+  if (!ssl) return failed("TLS: the server has no name that a certificate could bear");
+  const tls::SessionPtr session = server_->take_session();
+  handshaking.stream->connect(std::move(ssl), session.get(), server_);
+  handshaking.leg = std::make_unique<state::Leg>();
+  handshaking.leg->tls.emplace().since_ms = worker_.now_ms();
+  return shake(exchange);
+}
+
+UpstreamSide::Progress UpstreamSide::shake(state::Exchange& exchange) {
+  auto& handshaking = std::get<Handshaking>(stands_);
+  switch (handshaking.stream->shake(*handshaking.leg, nullptr)) {
+    case tls::Stream::Shake::waiting:
+      return Progress::waiting;
+    case tls::Stream::Shake::failed:
+      return failed(fmt::format("TLS: {}", handshaking.stream->failure()));
+    case tls::Stream::Shake::done:
+      break;
+  }
+  server_->note_success();
+  state::Leg leg = std::move(*handshaking.leg);
+  leg.tls->facts.terms = server_->terms;
+  return attach(exchange, std::move(handshaking.stream), std::move(leg), false);
+}
+
+UpstreamSide::Progress UpstreamSide::expire(state::Exchange& exchange) {
+  if (is<AwaitingDescriptor>()) return connect(exchange);
+  return failed(is<Handshaking>() ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT), Progress::timed_out);
+}
+
+UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
+  server_->note_failure(worker_.now_ms());
+  worker_.note_connect_failure(server_->address, why);
+  drop(false);
+  return how;
+}
+
+UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream,
+                                            state::Leg leg, bool reused) {
+  stands_ = Connected{std::move(stream)};
+  state::UpstreamLeg& upstream = exchange.upstream.emplace();
+  static_cast<state::Leg&>(upstream) = std::move(leg);
+  upstream.upstream = upstream_->name();
+  upstream.write_at_ms = worker_.now_ms();
+  upstream.server = server_->address;
+  upstream.reused = reused;
+  if (std::holds_alternative<state::Tunnelling>(exchange.phase)) ++worker_.counters.tunnels;
+  return Progress::connected;
+}
+
+// ── The end of its leg ────────────────────────────────────────────────────────────────────────────────────────────
+
+void UpstreamSide::park(state::UpstreamLeg leg) {
+  std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
+  // A FIN may have come with the last bytes.
+  const bool is_quiet = !stream->readable(leg) || stream->is_quiet(leg, worker_.now_ms());
+  if (server_ == nullptr || worker_.stopping() || !is_quiet) return close(std::move(leg));
+  worker_.pool().give(*server_, {std::move(stream), std::move(static_cast<state::Leg&>(leg)), worker_.now_ms()});
+  drop(false);
+}
+
+void UpstreamSide::close(state::UpstreamLeg leg) {
+  connected()->say_goodbye(leg);
+  drop(false);
+}
+
+void UpstreamSide::drop(bool with_reset) {
+  server_ = nullptr;
+  std::unique_ptr<tls::Stream> stream;
+  std::visit(
+      [&]<class Stand>(Stand& stand) {
+        if constexpr (requires { stand.stream; }) stream = std::move(stand.stream);
+      },
+      stands_);
+  stands_ = Nothing{};
+  if (!stream) return;
+  if (with_reset) {
+    stream->socket().close_with_reset();
+  } else {
+    stream->socket().close();
+  }
+  worker_.loop().dispose(std::move(stream));
+}
+
+}  // namespace baton::proxy
