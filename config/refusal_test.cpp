@@ -350,12 +350,6 @@ INSTANTIATE_TEST_SUITE_P(OfListenerUpstreams, Refusals, testing::ValuesIn(listen
 
 // What a later version will know is refused by name, never ignored and never called unknown.
 const Refusal later[] = {
-    {"RouteMatch",
-     minimal + "routes: [ { match: { host: a }, upstream: app } ]\n",
-     {"f:8:13: `match` on a route is not supported by this version yet"}},
-    {"TwoRoutes",
-     minimal + "routes: [ { upstream: app }, { upstream: app } ]\n",
-     {"f:8:30: more than one route is not supported by this version yet"}},
     {"LeastConnections",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], balance: least_connections }\n"),
      {"f:3:60: `balance: least_connections` is not supported by this version yet"}},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "config/load.hpp"
 #include "handoff/limits.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/tls/self_test.hpp"
@@ -105,6 +106,15 @@ void prepare_tls(const Settings& settings) {
   }
 }
 
+// The data path knows the default route alone. What it would not obey is refused rather than ignored.
+void refuse_unserved_routes(const config::Config& config) {
+  for (const config::Route& route : config.routes) {
+    if (route.match == config::Match{}) continue;
+    const config::Problem problem{route.where, "a route with `match` is not served by this version yet"};
+    throw std::runtime_error(problem.text());
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) {
@@ -114,6 +124,7 @@ std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) 
 }
 
 std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys) {
+  refuse_unserved_routes(config);
   auto settings = std::make_shared<Settings>();
   const config::Limits& limits = config.limits;
   const config::Timeouts& timeouts = config.timeouts;
@@ -152,6 +163,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
     settings->upstreams.push_back(std::move(servers));
   }
   settings->ticket_keys = std::move(ticket_keys);
+  settings->routes = routing::RouteTable(config);
   settings->config = std::move(config);
   for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
     settings->listeners.emplace(settings->config.listeners[i].name, i);

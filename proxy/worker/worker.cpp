@@ -30,6 +30,12 @@ constexpr std::int64_t pause_line_every_ms = 10'000;
 constexpr std::size_t idle_upstreams_kept = 64;
 constexpr int unsent_bytes = 256 * 1024;
 
+// nullptr: requests have nowhere to go.
+upstream::Upstream* default_upstream(upstream::Pool& pool, const Settings& settings) {
+  const routing::Route* route = settings.routes.default_route();
+  return route == nullptr ? nullptr : pool.find(route->upstream);
+}
+
 }  // namespace
 
 // A listening socket in this worker's loop. Level-triggered and exclusive: one worker is woken for one connection.
@@ -109,7 +115,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
       shared_(shared),
       deadlines_(loop_.now_ms()),
       pool_(loop_, settings_->upstreams),
-      default_upstream_(pool_.find(settings_->config.default_upstream)),
+      default_upstream_(default_upstream(pool_, *settings_)),
       access_log_(access_log),
       id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
@@ -373,7 +379,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
   access_log_ = access_log;
   settings_ = std::move(settings);
   next_failure_line_ms_.clear();
-  default_upstream_ = pool_.find(settings_->config.default_upstream);
+  default_upstream_ = default_upstream(pool_, *settings_);
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
     connection->reconfigured();
