@@ -1,6 +1,7 @@
 // `baton check`.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "config/load.hpp"
@@ -8,8 +9,9 @@
 namespace baton::check {
 
 struct Command {
-  bool print = false;   // the whole effective configuration, and nothing else
-  bool strict = false;  // a warning is a failure
+  bool print = false;                  // the whole effective configuration, and nothing else
+  bool strict = false;                 // a warning is a failure
+  std::optional<std::string> explain;  // which route a request for this URL takes, and nothing else
 };
 
 // The exit code. What is wrong goes to standard error, a line for each problem or warning.
