@@ -23,6 +23,9 @@ inline constexpr std::uint64_t buffer_bytes_max = 4 * 1024 * 1024;
 inline constexpr std::size_t listening_sockets_max = 65'000;
 inline constexpr std::size_t written_bytes_max = 8 * 1024 * 1024;
 
+// Of the path of a route, so that whoever looks for one knows how much of a request's path can matter.
+inline constexpr std::size_t route_path_bytes_max = 1024;
+
 // Where a key stood in a file; line and column count from 1, line 0 means "not from a file" (a default).
 struct Position {
   std::string file;
@@ -115,6 +118,37 @@ struct Upstream {
   bool operator==(const Upstream&) const = default;
 };
 
+// Which requests a route takes: those that meet each condition that is given.
+struct Match {
+  // Lowercase, without a final dot and without a port: `api.example.com`, `10.0.0.1`, `[::1]`, or `*.example.com` for
+  // every host below `example.com`. Empty: every host, and requests that name none.
+  std::vector<std::string> hosts;
+  // Without percent-encoding, repeated slashes, `.` and `..`. Both empty: every path.
+  std::string path;         // this one alone
+  std::string path_prefix;  // this one and what is below it; no slash at its end, unless it is `/`
+
+  // As one word: `api.example.com/v1/*`, or `*` for every request. Of different matches it is different.
+  std::string text() const;
+
+  bool operator==(const Match&) const = default;
+};
+
+// Where requests of http listeners go.
+struct Route {
+  std::string name;  // empty: its match as text
+  Match match;
+  std::string upstream;  // names one of `upstreams`
+  Position where;
+
+  // The name in logs and metrics.
+  std::string label() const { return name.empty() ? match.text() : name; }
+
+  // The same route wherever it was written.
+  bool operator==(const Route& other) const {
+    return name == other.name && match == other.match && upstream == other.upstream;
+  }
+};
+
 struct Timeouts {
   Milliseconds handshake{10'000};
   Milliseconds head{15'000};
@@ -182,9 +216,9 @@ struct Places {
 struct Config {
   std::vector<Listener> listeners;  // at least one
   std::vector<Upstream> upstreams;  // at least one
-  // The upstream of the route without `match`: names one of `upstreams`. Empty only where every listener is tcp and
-  // there are several upstreams and no route.
-  std::string default_upstream;
+  // In the order of the file, which decides only between routes whose hosts and paths are equally specific. Empty only
+  // where every listener is tcp and there are several upstreams.
+  std::vector<Route> routes;
   Timeouts timeouts;
   Limits limits;
   Handoff handoff;

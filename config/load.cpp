@@ -98,7 +98,7 @@ void check_routes(Reader& reader, const Node& root, Draft& draft) {
   const Node* routes = root.find("routes");
   if (!routes) {
     if (config.upstreams.size() == 1) {
-      config.default_upstream = config.upstreams.front().name;
+      config.routes.push_back({.upstream = config.upstreams.front().name, .where = reader.position(*upstreams)});
       return;
     }
     const auto is_http = [](const ListenerDraft& listener) { return listener.protocol == Protocol::http; };
@@ -107,8 +107,10 @@ void check_routes(Reader& reader, const Node& root, Draft& draft) {
     return;
   }
   const auto* entries = std::get_if<Node::List>(&routes->value);
-  if (!entries || entries->size() != 1 || config.default_upstream.empty()) return;
-  check_upstream_exists(reader, config, config.default_upstream, reader.position(*entries->front().find("upstream")));
+  for (std::size_t i = 0; i < config.routes.size(); ++i) {
+    const Node* upstream = (*entries)[i].find("upstream");
+    if (upstream) check_upstream_exists(reader, config, config.routes[i].upstream, reader.position(*upstream));
+  }
 }
 
 // A request line is part of its head. The default gives way to a smaller head, a number in the file does not.

@@ -12,7 +12,7 @@ TEST(Load, TheMinimalFileHasADefaultForEverythingElse) {
   Config expected;
   expected.listeners = {{.name = "web", .bind = {{.host = "127.0.0.1", .port = 8080}}}};
   expected.upstreams = {{.name = "app", .servers = {{.address = {.host = "127.0.0.1", .port = 9000}}}}};
-  expected.default_upstream = "app";
+  expected.routes = {{.upstream = "app"}};
   EXPECT_EQ(config_of(minimal), expected);
 }
 
@@ -90,7 +90,7 @@ TEST(Load, TheRouteChoosesAmongUpstreams) {
                                   "  - name: other\n"
                                   "    servers: [ { address: \"127.0.0.1:9001\" } ]\n"
                                   "routes: [ { upstream: other } ]\n");
-  EXPECT_EQ(config.default_upstream, "other");
+  EXPECT_EQ(config.routes, (std::vector<Route>{{.upstream = "other"}}));
   ASSERT_NE(config.find_upstream("other"), nullptr);
   EXPECT_EQ(config.find_upstream("other")->servers.front().address.port, 9001);
   EXPECT_EQ(config.find_upstream("third"), nullptr);
@@ -113,7 +113,7 @@ TEST(Load, ATcpListenerNamesItsUpstreamAndHttpHasNone) {
   EXPECT_EQ(config.listeners[0].upstream, "");
   EXPECT_EQ(config.listeners[1].protocol, Protocol::tcp);
   EXPECT_EQ(config.listeners[1].upstream, "db");
-  EXPECT_EQ(config.default_upstream, "app");
+  EXPECT_EQ(config.routes, (std::vector<Route>{{.upstream = "app"}}));
 }
 
 TEST(Load, ATcpListenerTakesTheOnlyUpstream) {
@@ -122,13 +122,13 @@ TEST(Load, ATcpListenerTakesTheOnlyUpstream) {
       "listeners: [ { name: db, bind: \":81\", protocol: tcp } ]\n"
       "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n");
   EXPECT_EQ(config.listeners.front().upstream, "app");
-  EXPECT_EQ(config.default_upstream, "app");
+  EXPECT_EQ(config.routes, (std::vector<Route>{{.upstream = "app"}}));
 }
 
 TEST(Load, TcpListenersAloneNeedNoRoute) {
   const std::string yaml = with_two_upstreams("{ name: db, bind: \":81\", protocol: tcp, upstream: db }");
-  EXPECT_EQ(config_of(yaml).default_upstream, "");
-  EXPECT_EQ(config_of(yaml + "routes: [ { upstream: app } ]\n").default_upstream, "app");
+  EXPECT_TRUE(config_of(yaml).routes.empty());
+  EXPECT_EQ(config_of(yaml + "routes: [ { upstream: app } ]\n").routes.size(), 1u);
 }
 
 TEST(Load, ListenersOfDifferentUpstreamsDiffer) {
@@ -197,7 +197,7 @@ TEST(Load, AnchorsAndAliasesAreCopies) {
       "upstreams: [ { name: *name, servers: &servers [ { address: \"127.0.0.1:9000\" } ] },\n"
       "             { name: b, servers: *servers } ]\n"
       "routes: [ { upstream: *name } ]\n");
-  EXPECT_EQ(config.default_upstream, "web");
+  EXPECT_EQ(config.routes, (std::vector<Route>{{.upstream = "web"}}));
   EXPECT_EQ(config.upstreams[1].servers, config.upstreams[0].servers);
 }
 

@@ -117,6 +117,20 @@ TEST(Mutations, OfTlsAlwaysGetAnAnswer) {
   for (int round = 0; round < 10'000; ++round) expect_answer(mutated(tls, random));
 }
 
+TEST(Mutations, OfRoutesAlwaysGetAnAnswer) {
+  const std::string routes = minimal +
+                             "routes:\n"
+                             "  - name: api\n"
+                             "    match: { host: [ api.example.com, \"*.example.com\", \"::1\" ], path_prefix: /v1/ }\n"
+                             "    upstream: app\n"
+                             "  - match: { path: /caf\xc3\xa9/%/a }\n"
+                             "    upstream: app\n"
+                             "  - upstream: app\n";
+  EXPECT_TRUE(problems_of(routes).empty());
+  Random random(5);
+  for (int round = 0; round < 10'000; ++round) expect_answer(mutated(routes, random));
+}
+
 TEST(Mutations, EveryTruncationGetsAnAnswer) {
   for (std::size_t bytes = 0; bytes <= minimal.size(); ++bytes) expect_answer(minimal.substr(0, bytes));
 }

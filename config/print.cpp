@@ -90,6 +90,25 @@ void print_tls(Printer& out, const UpstreamTls& tls) {
   out.line(3, "min_version: {}", in_quotes(name_of(tls.min_version, tls_minimums)));
 }
 
+std::string match_text(const Match& match) {
+  std::string keys;
+  const auto add = [&keys](std::string_view key, const std::string& value) {
+    keys += fmt::format("{} {}: {}", keys.empty() ? "" : ",", key, value);
+  };
+  if (!match.hosts.empty()) add("host", list_of(match.hosts));
+  if (!match.path.empty()) add("path", in_quotes(match.path));
+  if (!match.path_prefix.empty()) add("path_prefix", in_quotes(match.path_prefix));
+  return "{" + keys + " }";
+}
+
+void print_route(Printer& out, const Route& route) {
+  std::vector<std::string> keys;
+  if (!route.name.empty()) keys.push_back("name: " + in_quotes(route.name));
+  if (route.match != Match{}) keys.push_back("match: " + match_text(route.match));
+  keys.push_back("upstream: " + in_quotes(route.upstream));
+  for (std::size_t i = 0; i < keys.size(); ++i) out.line(1, "{} {}", i == 0 ? "-" : " ", keys[i]);
+}
+
 void print_services(Printer& out, const Config& config) {
   out.line(0, "listeners:");
   for (const Listener& listener : config.listeners) {
@@ -99,10 +118,8 @@ void print_services(Printer& out, const Config& config) {
     if (!listener.upstream.empty()) out.line(2, "upstream: {}", in_quotes(listener.upstream));
     if (listener.tls) print_tls(out, *listener.tls);
   }
-  if (!config.default_upstream.empty()) {
-    out.line(0, "routes:");
-    out.line(1, "- upstream: {}", in_quotes(config.default_upstream));
-  }
+  if (!config.routes.empty()) out.line(0, "routes:");
+  for (const Route& route : config.routes) print_route(out, route);
   out.line(0, "upstreams:");
   for (const Upstream& upstream : config.upstreams) {
     out.line(1, "- name: {}", in_quotes(upstream.name));

@@ -28,7 +28,9 @@ Config unusual() {
                       {"1.5", {{{.host = "10.0.0.1", .port = 65535}, 256}}}};
   config.upstreams[0].tls = {false, File{"/auto"}, "x.example", Certificate{{"/c"}, {"/k"}}, TlsMinimum::tls13};
   config.upstreams[1].tls = UpstreamTls{};
-  config.default_upstream = "1.5";
+  config.routes = {{"1", {{"a.example", "*.b.example", "[::1]"}, "/a \"$\\ ${HOST} \xc3\xa9"}, "null"},
+                   {"", {{}, "", "/: {1}, %"}, "1.5"},
+                   {"default", {}, "1.5"}};
   config.timeouts = {ms(1), ms(20), ms(3'000), ms(4'001), ms(60'000), ms(3'600'000),
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024};
@@ -50,7 +52,7 @@ TEST(Print, ReadsBackEqual) {
 TEST(Print, ShowsNoRouteWhereThereIsNone) {
   Config config = unusual();
   config.listeners.erase(config.listeners.begin(), config.listeners.end() - 1);
-  config.default_upstream.clear();
+  config.routes.clear();
   EXPECT_EQ(config_of(print(config)), config);
   EXPECT_FALSE(paths_of(print(config)).contains("routes"));
 }

@@ -7,6 +7,8 @@
 #include <map>
 
 #include "config/address.hpp"
+#include "config/entry_name.hpp"
+#include "config/route_schema.hpp"
 #include "config/text.hpp"
 #include "config/tls_schema.hpp"
 
@@ -17,29 +19,10 @@ constexpr std::uint64_t longest_ms = 365ULL * 24 * 3600 * 1000;
 constexpr Bounds any_time{.least = 0, .most = longest_ms};
 constexpr Bounds some_time{.least = 1, .most = longest_ms};
 
-// Names go into logs, metrics and the handover, so they are kept simple.
-Parsed<std::string> parse_name(const std::string& text) {
-  constexpr std::size_t name_bytes_max = 64;
-  const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.';
-  };
-  if (!text.empty() && text.size() <= name_bytes_max && std::ranges::all_of(text, is_allowed)) return text;
-  return std::unexpected(quote(text) + " must be 1 to 64 letters, digits, `_`, `-` or `.`");
-}
-
-template <auto member, class Target>
-void read_name(Reader& reader, const Node& node, Target& target) {
-  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_name(*text));
-}
-
-// Reports a name that an earlier entry of the list has already.
-void check_unique(Reader& reader, const Node& entry, const std::string& name, std::map<std::string, int>& lines) {
+// What lacks a name has been reported for that.
+void check_name(Reader& reader, const Node& entry, const std::string& name, NameLines& names) {
   const Node* node = entry.find("name");
-  if (!node || name.empty()) return;
-  const auto [seen, is_new] = lines.emplace(name, node->line);
-  if (is_new) return;
-  reader.report(reader.position(*node), fmt::format("the name `{}` is already taken in line {}", name, seen->second));
+  if (node && !name.empty()) check_unique(reader, *node, name, names);
 }
 
 // Listeners.
@@ -96,12 +79,12 @@ constexpr Section<ListenerDraft> listener_section{"listeners", "on a listener", 
 void read_listeners(Reader& reader, const Node& node, Draft& draft) {
   const auto entries = reader.list(node, "`- { name: web, bind: 127.0.0.1:8080 }`");
   if (!entries) return;
-  std::map<std::string, int> lines;
+  NameLines names;
   for (const Node& entry : *entries) {
     ListenerDraft& one = draft.listeners.emplace_back();
     one.listener.where = reader.position(entry);
     read_section(reader, entry, listener_section, one);
-    check_unique(reader, entry, one.listener.name, lines);
+    check_name(reader, entry, one.listener.name, names);
     one.listener.protocol = one.protocol.value_or(Protocol::http);
     for (Claim& claim : one.claims) claim.who = fmt::format("listener {}", quote(one.listener.name));
   }
@@ -156,33 +139,12 @@ constexpr Section<Upstream> upstream_section{"upstreams", "on an upstream", upst
 void read_upstreams(Reader& reader, const Node& node, Draft& draft) {
   const auto entries = reader.list(node, "`- { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] }`");
   if (!entries) return;
-  std::map<std::string, int> lines;
+  NameLines names;
   for (const Node& entry : *entries) {
     Upstream& upstream = draft.config.upstreams.emplace_back();
     read_section(reader, entry, upstream_section, upstream);
-    check_unique(reader, entry, upstream.name, lines);
+    check_name(reader, entry, upstream.name, names);
   }
-}
-
-// Routes: in this version the one without `match`.
-
-void read_route_upstream(Reader& reader, const Node& node, Config& config) {
-  read_name<&Config::default_upstream>(reader, node, config);
-}
-
-constexpr Key<Config> route_keys[] = {{"upstream", read_route_upstream, true}};
-std::string route_of(std::string_view text) {
-  return fmt::format("{{ upstream: {} }}", parse_name(std::string(text)) ? text : "app");
-}
-
-constexpr Section<Config> route_section{"routes", "on a route", route_keys, route_of};
-
-void read_routes(Reader& reader, const Node& node, Draft& draft) {
-  const auto entries = reader.list(node, "`- upstream: web`");
-  if (!entries) return;
-  for (const Node& entry : *entries) read_section(reader, entry, route_section, draft.config);
-  if (entries->size() == 1) return;
-  reader.report(reader.position((*entries)[1]), "more than one route is not supported by this version yet");
 }
 
 // Settings.
@@ -301,6 +263,10 @@ void read_version(Reader& reader, const Node& node, Draft&) {
   if (text && *text != "1") reader.refuse(node, quote(*text) + " is not known; this program reads `version: 1`");
 }
 
+void read_all_routes(Reader& reader, const Node& node, Draft& draft) {
+  read_routes(reader, node, draft.config.routes);
+}
+
 void read_admin(Reader& reader, const Node& node, Draft& draft) {
   read_section(reader, node, admin_section, draft.config);
 }
@@ -329,7 +295,7 @@ void read_watch(Reader& reader, const Node& node, Draft& draft) {
 constexpr Key<Draft> top_keys[] = {
     {"version", read_version, true},
     {"listeners", read_listeners, true},
-    {"routes", read_routes},
+    {"routes", read_all_routes},
     {"upstreams", read_upstreams, true},
     {"timeouts", read_member<&Config::timeouts, timeouts_section>},
     {"limits", read_member<&Config::limits, limits_section>},
@@ -355,8 +321,9 @@ Draft read_draft(Reader& reader, const Node& root) {
 std::vector<KnownKey> known_keys() {
   std::vector<KnownKey> known;
   const auto add_all = [&known](const auto&... sections) { (add_keys(known, sections), ...); };
-  add_all(top_section, listener_section, route_section, upstream_section, server_section, timeouts_section,
-          limits_section, handoff_section, admin_section, log_section, access_section);
+  add_all(top_section, listener_section, upstream_section, server_section, timeouts_section, limits_section,
+          handoff_section, admin_section, log_section, access_section);
+  add_route_keys(known);
   add_tls_keys(known);
   return known;
 }

@@ -21,11 +21,8 @@ TEST_P(UnknownKeys, NamePlaceAndReason) {
 // What a later version will know is refused by name, never ignored and never called unknown.
 const Refusal later[] = {
     {"RouteMatch",
-     minimal + "routes: [ { match: { host: a }, upstream: app } ]\n",
-     {"f:8:13: `match` on a route is not supported by this version yet"}},
-    {"TwoRoutes",
-     minimal + "routes: [ { upstream: app }, { upstream: app } ]\n",
-     {"f:8:30: more than one route is not supported by this version yet"}},
+     minimal + "routes: [ { match: { host: a, method: GET }, upstream: app } ]\n",
+     {"f:8:31: `method` in `match` is not supported by this version yet"}},
     {"LeastConnections",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], balance: least_connections }\n"),
      {"f:3:60: `balance: least_connections` is not supported by this version yet"}},

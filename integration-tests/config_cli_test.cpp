@@ -135,6 +135,33 @@ TEST_F(Check, TextValuesTakeTheEnvironment) {
   EXPECT_NE(outcome.out.find("127.0.0.1:9000"), std::string::npos) << outcome.out;
 }
 
+const std::string with_routes =
+    "version: 1\n"
+    "listeners: [ { name: web, bind: \"127.0.0.1:8080\" } ]\n"
+    "upstreams: [ { name: web, servers: [ { address: \"nobody.invalid:9000\" } ] } ]\n"
+    "routes:\n"
+    "  - { name: api, match: { host: \"*.example.com\", path_prefix: /v1 }, upstream: web }\n";
+
+TEST_F(Check, ExplainSaysWhichRouteARequestTakesAndNothingElse) {
+  const Outcome taken = check(with_routes, {"--explain", "http://a.example.com/v1/b"});
+  EXPECT_EQ(taken.code, 0);
+  EXPECT_EQ(taken.err, "");
+  EXPECT_NE(taken.out.find("route:     `api`, at " + path + ":5:5\n"), std::string::npos) << taken.out;
+  const Outcome none = check(with_routes, {"--explain", "http://example.com/v1/b"});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_NE(none.out.find("none, the answer is 404"), std::string::npos) << none.out;
+}
+
+TEST_F(Check, ExplainRefusesWhatIsNoUrlAndABadFile) {
+  const Outcome wrong = check(with_routes, {"--explain", "ftp://a"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_EQ(wrong.err, "baton: --explain: `ftp://a` is no URL of HTTP\n");
+  EXPECT_EQ(check(with_routes, {"--explain", ""}).code, 2);
+  const Outcome bad = check(with_routes + "workers: 0\n", {"--explain", "http://a"});
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_NE(bad.err.find(path + ":6:10: "), std::string::npos) << bad.err;
+}
+
 TEST_F(Check, RunRefusesABadFileWithTheSameWords) {
   replace_file(path, good + "no_such_key: 1\n");
   Outcome outcome = run_baton({"run", "-c", path});

@@ -378,6 +378,9 @@ static int act(int argc, char** argv) {
   check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
   check_command.add_flag("--print", check.print, "print the whole effective configuration and, unless warnings count, look no further");
   check_command.add_flag("--strict", check.strict, "a warning is a failure, too");
+  check_command.add_option("--explain", check.explain,
+                           "say which route a request for URL takes, and why, instead of looking around")
+      ->option_text("URL");
 
   baton::demo::Options demo;
   CLI::App& demo_command = *app.add_subcommand("demo", "live upgrades under load on this machine, and a verdict");

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "proxy/check/certificates.hpp"
+#include "proxy/check/explain.hpp"
 #include "proxy/check/look_around.hpp"
 
 namespace baton::check {
@@ -12,10 +13,21 @@ namespace baton::check {
 namespace {
 
 constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
 
 int refuse(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) std::cerr << line << "\n";
   return exit_failed;
+}
+
+int explain_request(const config::Config& config, const std::string& url) {
+  const auto explanation = explain(config, url);
+  if (!explanation) {
+    std::cerr << "baton: --explain: " << explanation.error() << "\n";
+    return exit_usage;
+  }
+  std::cout << explanation->text << std::flush;
+  return explanation->is_taken ? 0 : exit_failed;
 }
 
 }  // namespace
@@ -28,6 +40,7 @@ int run(const std::string& path, const Command& command, config::Environment env
     return refuse(lines);
   }
   const auto& config = std::get<config::Config>(loaded);
+  if (command.explain) return explain_request(config, *command.explain);
   if (const auto refused = refused_certificates(config); !refused.empty()) return refuse(refused);
   if (command.print) std::cout << config::print(config) << std::flush;
   if (command.print && !command.strict) return 0;

@@ -51,6 +51,10 @@ Need advance(ConnectionState& state, const Context& context) {
   return {state.exchange.get(), action};
 }
 
+void reconfigured(ConnectionState& state) {
+  if (state.exchange) http1::reconfigured(*state.exchange);
+}
+
 Action upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
   if (is_tunnel(state)) return tunnel::upstream_lost(*state.exchange, ends_of(state), loss, context.servers);
   return http1::upstream_lost(*state.exchange, ends_of(state), loss, context);

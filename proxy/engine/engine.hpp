@@ -30,6 +30,9 @@ struct Need {
 
 Need advance(state::ConnectionState& state, const Context& context);
 
+// The configuration has changed, or another process had the connection before.
+void reconfigured(state::ConnectionState& state);
+
 // There is no upstream leg for the exchange, or it can be read no more.
 Action upstream_lost(state::ConnectionState& state, Loss loss, const Context& context);
 

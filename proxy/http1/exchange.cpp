@@ -41,6 +41,20 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
 
+// Where the request goes is decided by its head, once.
+Action connect(Exchange& exchange, const Ends& ends, const Context& context) {
+  if (context.routes == nullptr || !exchange.route.empty()) return Action::connect;
+  const std::uint32_t head_bytes = std::get<Connecting>(exchange.phase).head_bytes;
+  Scratch& scratch = context.scratch;
+  if (const HeadError error = read_request_head(exchange, ends.client.unread, head_bytes, {}, scratch)) {
+    return answer(exchange, ends, context, error.status, error.text);
+  }
+  const routing::Route* const route = context.routes->find(scratch.meaning.host, scratch.request.target);
+  if (route == nullptr) return answer(exchange, ends, context, 404, "no route takes it");
+  exchange.route = route->name;
+  return Action::connect;
+}
+
 Action connected(Exchange& exchange, const Ends& ends, const Context& context) {
   const Connecting connecting = std::get<Connecting>(exchange.phase);
   Scratch& scratch = context.scratch;
@@ -168,6 +182,7 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   exchange.phase = Connecting{.head_bytes = relaying.head_bytes,
                               .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                               .fresh = true};
+  exchange.route.clear();              // it is sent anew
   return Action::cut_upstream;
 }
 
@@ -176,9 +191,13 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
 Action advance(Exchange& exchange, const Ends& ends, const Context& context) {
   if (std::holds_alternative<Relaying>(exchange.phase)) return relay(exchange, ends, context);
   if (std::holds_alternative<Connecting>(exchange.phase)) {
-    return ends.upstream != nullptr ? connected(exchange, ends, context) : Action::connect;
+    return ends.upstream != nullptr ? connected(exchange, ends, context) : connect(exchange, ends, context);
   }
   return ends.client.all_sent() ? Action::exchange_ended_early : Action::wait;      // Answering
+}
+
+void reconfigured(Exchange& exchange) {
+  if (std::holds_alternative<Connecting>(exchange.phase)) exchange.route.clear();
 }
 
 Action upstream_lost(Exchange& exchange, const Ends& ends, Loss loss, const Context& context) {

@@ -8,6 +8,7 @@
 #include "proxy/engine/action.hpp"
 #include "proxy/http1/head.hpp"
 #include "proxy/http1/meaning.hpp"
+#include "proxy/routing/route_table.hpp"
 #include "proxy/state/state.hpp"
 
 namespace baton::http1 {
@@ -70,6 +71,7 @@ struct Context {
   std::int64_t unix_us = 0;            // since 1970
   unsigned servers = 1;                // of the upstream: how many there are to try
   bool closing = false;                // the response says that it is the last on this connection
+  const routing::RouteTable* routes = nullptr;    // none: every request has somewhere to go
 };
 
 // Without an exchange: a head that is awaited until it is whole and good, and then begins one.
@@ -78,6 +80,8 @@ Action await_request(state::ConnectionState& state, const Context& context);
 Action expire_awaiting(state::ConnectionState& state, const Context& context);
 
 Action advance(state::Exchange& exchange, const Ends& ends, const Context& context);
+// The configuration has changed. Until a request was sent it belongs to that of now; afterwards it finishes as it began.
+void reconfigured(state::Exchange& exchange);
 
 // What engine.hpp says of the functions with these names.
 Action upstream_lost(state::Exchange& exchange, const Ends& ends, Loss loss, const Context& context);

@@ -84,7 +84,7 @@ Action begin_exchange(ConnectionState& state, const Context& context, std::size_
   request.expects_continue = meaning.expects_continue;
   request.wants_websocket = meaning.upgrade_websocket;
   exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head_bytes)};
-  return Action::connect;
+  return advance(exchange, {state.client}, context);
 }
 
 }  // namespace

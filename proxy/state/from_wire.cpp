@@ -175,6 +175,7 @@ struct Reader {
   // What of an exchange its phases share.
   Exchange* begin(const wire::Http1& in, ConnectionState& out) const {
     Exchange& exchange = out.exchange.emplace();
+    exchange.route = in.route();
     return !in.has_access() || read(in.access(), exchange) ? &exchange : nullptr;
   }
 
@@ -217,6 +218,7 @@ struct Reader {
     out.protocol = Raw{};
     Exchange& exchange = out.exchange.emplace();
     auto& tunnel = exchange.phase.emplace<Tunnelling>();
+    exchange.route = in.route();
     tunnel.upstream = in.upstream();
     return fits(in.attempts(), tunnel.attempts) && (!in.has_access() || read(in.access(), exchange));
   }

@@ -143,6 +143,7 @@ struct Exchange {
   Request request;
   std::variant<Connecting, Relaying, Answering, Tunnelling> phase;
   std::optional<UpstreamLeg> upstream;
+  std::string route;                  // whose settings it has; empty: none is chosen
   std::int64_t started_ms = 0;        // 0: it is not counted or logged
   std::int64_t started_unix_us = 0;
   std::uint16_t status = 0;           // 0: no response has begun

@@ -149,6 +149,7 @@ void write(const Exchange& exchange, wire::Http1& out) {
                  [&](const Tunnelling&) {},
              },
              exchange.phase);
+  out.set_route(exchange.route);
   write_access(exchange, *out.mutable_access());
 }
 
@@ -180,6 +181,7 @@ void write(const ConnectionState& state, wire::Connection& out) {
   if (!state.exchange) return;
   const auto& tunnelling = std::get<Tunnelling>(state.exchange->phase);
   write_access(*state.exchange, *tunnel.mutable_access());
+  tunnel.set_route(state.exchange->route);
   tunnel.set_upstream(tunnelling.upstream);
   tunnel.set_attempts(tunnelling.attempts);
 }

@@ -42,7 +42,8 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
 }
 
 void Connection::look_up_place() {
-  upstream_.set_upstream(worker_.route(state_), state_.upstream());
+  engine::reconfigured(state_);
+  upstream_.reconfigured(state_.upstream());
   listener_gone_ = !worker_.has_listener(state_.listener);
   // A handshake that has begun goes on with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {

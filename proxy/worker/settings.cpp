@@ -161,6 +161,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
     settings->upstreams.push_back(std::move(servers));
   }
   settings->ticket_keys = std::move(ticket_keys);
+  settings->routes = routing::RouteTable(config);
   settings->config = std::move(config);
   for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
     settings->listeners.emplace(settings->config.listeners[i].name, i);

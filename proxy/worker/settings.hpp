@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/process/file_stamps.hpp"
+#include "proxy/routing/route_table.hpp"
 #include "proxy/runtime/access_log.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/tls/server_context.hpp"
@@ -27,6 +28,7 @@ struct Settings {
   }
 
   config::Config config;
+  routing::RouteTable routes;                        // of http listeners
   engine::Rules rules;
   std::int64_t connect_ms = 5'000;
   std::int64_t upstream_idle_ms = 55'000;

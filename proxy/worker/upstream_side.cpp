@@ -31,12 +31,9 @@ void UpstreamSide::adopt(handoff::UniqueFd socket) {
 
 void UpstreamSide::promise() { stands_.emplace<Promised>(worker_.loop()); }
 
-void UpstreamSide::set_upstream(upstream::Upstream* upstream, const state::UpstreamLeg* leg) {
-  upstream_ = upstream;
-  server_ = nullptr;
-  if (leg == nullptr) return;
-  upstream::Upstream* const servers = worker_.pool().find(leg->upstream);
-  if (servers != nullptr) server_ = servers->find(leg->server, state::terms_of(*leg));
+void UpstreamSide::reconfigured(const state::UpstreamLeg* leg) {
+  upstream_ = leg != nullptr ? worker_.pool().find(leg->upstream) : nullptr;
+  server_ = upstream_ != nullptr ? upstream_->find(leg->server, state::terms_of(*leg)) : nullptr;
   if (connected() != nullptr) connected()->set_sessions(server_);
 }
 
@@ -57,6 +54,7 @@ std::int64_t UpstreamSide::deadline_ms() const {
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
 
 UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange) {
+  upstream_ = worker_.upstream_for(exchange);
   if (upstream_ == nullptr) return Progress::unreachable;
   upstream::Server& server = upstream_->choose(worker_.now_ms());
   server_ = &server;

@@ -26,9 +26,8 @@ class UpstreamSide {
   void adopt(handoff::UniqueFd socket);
   // It will need a socket, and does not look for a server yet.
   void promise();
-  // Where servers come from, by the configuration of now; none: it has no such upstream. `leg`: the exchange's, if it has
-  // one.
-  void set_upstream(upstream::Upstream* upstream, const state::UpstreamLeg* leg);
+  // The configuration has changed. `leg`: the exchange's, if it has one.
+  void reconfigured(const state::UpstreamLeg* leg);
   unsigned servers() const { return upstream_ != nullptr ? upstream_->servers() : 0; }
 
   // What has become of the way to a server.
@@ -101,7 +100,7 @@ class UpstreamSide {
 
   Worker& worker_;
   runtime::SocketOwner& owner_;
-  upstream::Upstream* upstream_ = nullptr;
+  upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // that it goes to, if this configuration has it; the pool outlives us
   std::variant<Nothing, Promised, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
 };

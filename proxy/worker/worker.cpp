@@ -30,6 +30,12 @@ constexpr std::int64_t pause_line_every_ms = 10'000;
 constexpr std::size_t idle_upstreams_kept = 64;
 constexpr int unsent_bytes = 256 * 1024;
 
+std::vector<upstream::Upstream*> upstreams_of(upstream::Pool& pool, const Settings& settings) {
+  std::vector<upstream::Upstream*> upstreams;
+  for (const upstream::UpstreamServers& one : settings.upstreams) upstreams.push_back(pool.find(one.name));
+  return upstreams;
+}
+
 }  // namespace
 
 // A listening socket in this worker's loop. Level-triggered and exclusive: one worker is woken for one connection.
@@ -104,7 +110,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
       shared_(shared),
       deadlines_(loop_.now_ms()),
       pool_(loop_, settings_->upstreams),
-      default_upstream_(pool_.find(settings_->config.default_upstream)),
+      upstreams_(upstreams_of(pool_, *settings_)),
       access_log_(access_log),
       id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
@@ -144,12 +150,14 @@ engine::Context Worker::context(const engine::Rules& rules, std::string_view cli
           .now_ms = loop_.now_ms(),
           .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
           .servers = servers,
-          .closing = stopping_ || last_response};
+          .closing = stopping_ || last_response,
+          .routes = &settings_->routes};
 }
 
-upstream::Upstream* Worker::route(const state::ConnectionState& state) {
-  const auto* tunnel = state.exchange ? std::get_if<state::Tunnelling>(&state.exchange->phase) : nullptr;
-  return tunnel != nullptr ? pool_.find(tunnel->upstream) : default_upstream_;
+upstream::Upstream* Worker::upstream_for(const state::Exchange& exchange) {
+  if (const auto* tunnel = std::get_if<state::Tunnelling>(&exchange.phase)) return pool_.find(tunnel->upstream);
+  const routing::Route* const route = settings_->routes.named(exchange.route);
+  return route != nullptr ? upstreams_[route->upstream_index] : nullptr;
 }
 
 void Worker::tick(std::int64_t now_ms) {
@@ -369,12 +377,14 @@ void Worker::accepting_may_go_on() {
 }
 
 void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log) {
+  std::vector<upstream::Upstream*> upstreams(settings->upstreams.size());
   pool_.update(settings->upstreams);         // may throw, and then nothing has changed
+  for (std::size_t i = 0; i < upstreams.size(); ++i) upstreams[i] = pool_.find(settings->upstreams[i].name);
+  upstreams_ = std::move(upstreams);
   flush_access();
   access_log_ = access_log;
   settings_ = std::move(settings);
   next_failure_line_ms_.clear();
-  default_upstream_ = pool_.find(settings_->config.default_upstream);
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
     connection->reconfigured();

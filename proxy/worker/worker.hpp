@@ -149,8 +149,8 @@ class Worker {
   std::int64_t now_ms() const { return loop_.now_ms(); }
   engine::Context context(const engine::Rules& rules, std::string_view client_address, unsigned servers, bool last_response);
   bool has_listener(const std::string& name) const;
-  // Where the connection's servers come from; nullptr: this configuration has no such upstream.
-  upstream::Upstream* route(const state::ConnectionState& state);
+  // Where the servers of an exchange without an upstream leg come from; nullptr: this configuration has no such upstream.
+  upstream::Upstream* upstream_for(const state::Exchange& exchange);
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
   // Heads that were parsed before are not looked up any more.
@@ -255,7 +255,7 @@ class Worker {
   runtime::Loop loop_;
   runtime::Deadlines deadlines_;
   upstream::Pool pool_;
-  upstream::Upstream* default_upstream_;
+  std::vector<upstream::Upstream*> upstreams_;  // in the order of the configuration
   http1::Scratch scratch_;
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, read anew at each tick
   runtime::AccessLog* access_log_;

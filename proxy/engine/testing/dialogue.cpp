@@ -46,6 +46,15 @@ void Dialogue::take(const Step& step) {
   run();
 }
 
+// As Connection::reconfigured does it.
+void Dialogue::reconfigure(const routing::RouteTable& to) {
+  routes = &to;
+  reconfigured(state_);
+  if (!std::exchange(connecting_, false)) return;
+  scratch_.parsed_for = nullptr;
+  run();
+}
+
 Context Dialogue::context() {
   return {.rules = rules,
           .scratch = scratch_,
@@ -53,7 +62,8 @@ Context Dialogue::context() {
           .now_ms = now_ms,
           .unix_us = unix_us,
           .servers = servers,
-          .closing = closing};
+          .closing = closing,
+          .routes = routes};
 }
 
 void Dialogue::freeze() {
@@ -201,7 +211,7 @@ Action Dialogue::attach(bool reused) {
   from_upstream_.clear();
   upstream_has_ended_ = upstream_has_reset_ = false;
   state_.exchange->upstream.emplace().reused = reused;
-  seen_.upstreams.emplace_back();
+  seen_.upstreams.emplace_back().route = state_.exchange->route;
   return advance(state_, context()).action;
 }
 

@@ -42,6 +42,7 @@ struct Seen {
 
   struct Upstream {
     std::string received;
+    std::string route{};
     enum class Fate { open, ended, parked, closed, cut } fate = Fate::open;    // closed: in good order
     bool operator==(const Upstream&) const = default;
   };
@@ -64,10 +65,13 @@ class Dialogue {
   Rules rules;
   unsigned servers = 1;
   bool closing = false;
+  const routing::RouteTable* routes = nullptr;
   std::deque<Attempt> attempts;
   std::int64_t now_ms = 1'000'000;
   std::int64_t unix_us = 0;                  // no clock: no Date in what is passed on
 
+  // A reload: from now on these routes.
+  void reconfigure(const routing::RouteTable& to);
   // Lets it happen and runs the connection until nothing is left to do.
   void take(const Step& step);
   Seen play(const Script& script);

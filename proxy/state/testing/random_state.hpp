@@ -162,6 +162,7 @@ class RandomState {
 
   Exchange& begin(ConnectionState& state) {
     Exchange& exchange = state.exchange.emplace();
+    exchange.route = text(30);
     if (coin()) return exchange;
     exchange.started_ms = time();
     exchange.started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50));

@@ -46,7 +46,8 @@ std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& se
   auto settings = std::make_shared<Settings>();
   settings->config.listeners.push_back({.name = "web"});
   settings->listeners["web"] = 0;
-  settings->config.default_upstream = "app";
+  settings->config.routes = {{.upstream = "app"}};
+  settings->routes = routing::RouteTable(settings->config);
   settings->upstreams.push_back({.name = "app", .servers = {{.address = server, .host = "localhost"}}});
   if (legs.client == 0 && legs.origin == 0) return settings;
   static const bool proved = tls::run_self_test().empty();

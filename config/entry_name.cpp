@@ -1,0 +1,27 @@
+#include "config/entry_name.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/text.hpp"
+
+namespace baton::config {
+
+Parsed<std::string> parse_name(std::string_view text) {
+  constexpr std::size_t name_bytes_max = 64;
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  };
+  if (!text.empty() && text.size() <= name_bytes_max && std::ranges::all_of(text, is_allowed)) return std::string(text);
+  return std::unexpected(quote(text) + " must be 1 to 64 letters, digits, `_`, `-` or `.`");
+}
+
+void check_unique(Reader& reader, const Node& node, const std::string& name, NameLines& lines) {
+  const auto [seen, is_new] = lines.emplace(name, node.line);
+  if (is_new) return;
+  reader.report(reader.position(node), fmt::format("the name `{}` is already taken in line {}", name, seen->second));
+}
+
+}  // namespace baton::config

@@ -1,0 +1,26 @@
+// The names of entries in a list, by which other places of the file and the logs mean them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "config/reader.hpp"
+
+namespace baton::config {
+
+// Names go into logs, metrics and the handover, so they are kept simple.
+Parsed<std::string> parse_name(std::string_view text);
+
+template <auto member, class Target>
+void read_name(Reader& reader, const Node& node, Target& target) {
+  if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_name(*text));
+}
+
+// Names and the lines of their entries.
+using NameLines = std::map<std::string, int>;
+
+// Reports a name that an earlier entry of the list has already, where it stands.
+void check_unique(Reader& reader, const Node& node, const std::string& name, NameLines& lines);
+
+}  // namespace baton::config

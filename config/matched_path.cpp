@@ -1,0 +1,123 @@
+#include "config/matched_path.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace baton::config {
+namespace {
+
+// Bytes after which a path may not be what it looks like, and the one that ends it.
+constexpr auto is_special = [] {
+  std::array<bool, 256> special{};
+  for (const char c : {'%', '/', '?'}) special[static_cast<unsigned char>(c)] = true;
+  return special;
+}();
+
+std::optional<unsigned> hex_value(char c) {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
+  return std::nullopt;
+}
+
+// Takes the next byte from the front; a percent sign without two hexadecimal digits stands for itself.
+char take_decoded(std::string_view& path) {
+  char c = path.front();
+  std::size_t bytes = 1;
+  if (c == '%' && path.size() > 2) {
+    const auto high = hex_value(path[1]);
+    const auto low = hex_value(path[2]);
+    if (high && low) {
+      c = static_cast<char>(*high * 16 + *low);
+      bytes = 3;
+    }
+  }
+  path.remove_prefix(bytes);
+  return c;
+}
+
+// Segments put together in a buffer that may be too short for all of them. Those that begin behind its end are only
+// counted.
+class Segments {
+ public:
+  explicit Segments(std::array<char, MatchedPath::bytes_max>& to) : to_(to) { to_[size_++] = '/'; }
+
+  void add(char c) {
+    segment_is_dots_ = segment_is_dots_ && c == '.';
+    ++segment_bytes_;
+    put(c);
+  }
+
+  // A segment ends, by a slash or because the path does.
+  void end(bool by_slash) {
+    const bool is_dot = segment_is_dots_ && segment_bytes_ == 1;
+    const bool is_parent = segment_is_dots_ && segment_bytes_ == 2;
+    if (is_dot || is_parent) {
+      drop_segment();
+      if (is_parent) leave_parent();
+    } else if (segment_bytes_ != 0 && by_slash) {
+      if (segment_begin_ == to_.size()) ++beyond_;
+      put('/');
+    }
+    segment_begin_ = size_;
+    segment_bytes_ = 0;
+    segment_is_dots_ = true;
+  }
+
+  std::size_t size() const { return size_; }
+
+ private:
+  void put(char c) {
+    if (size_ < to_.size()) to_[size_++] = c;
+  }
+  void drop_segment() { size_ = segment_begin_; }
+  void leave_parent() {
+    if (beyond_ != 0) {
+      --beyond_;
+      return;
+    }
+    if (size_ > 1 && to_[size_ - 1] == '/') --size_;
+    while (to_[size_ - 1] != '/') --size_;
+  }
+
+  std::array<char, MatchedPath::bytes_max>& to_;  // outlives this object
+  std::size_t size_ = 0;
+  std::size_t beyond_ = 0;  // whole segments that begin behind the end of the buffer
+  std::size_t segment_begin_ = 1;
+  std::size_t segment_bytes_ = 0;
+  bool segment_is_dots_ = true;
+};
+
+}  // namespace
+
+MatchedPath::MatchedPath(std::string_view path) {
+  std::size_t at = 0;
+  for (; at < path.size(); ++at) {
+    const char c = path[at];
+    if (!is_special[static_cast<unsigned char>(c)]) continue;
+    if (c == '?') break;
+    const char next = at + 1 < path.size() ? path[at + 1] : 'a';
+    if (c == '%' || next == '/' || next == '.') {
+      resolve(path);
+      return;
+    }
+  }
+  text_ = path.substr(0, at);
+}
+
+void MatchedPath::resolve(std::string_view path) {
+  path = path.substr(1, path.find('?') - 1);
+  Segments segments(resolved_);
+  while (!path.empty()) {
+    const char c = take_decoded(path);
+    if (c == '/') {
+      segments.end(true);
+    } else {
+      segments.add(c);
+    }
+  }
+  segments.end(false);
+  text_ = {resolved_.data(), segments.size()};
+}
+
+}  // namespace baton::config

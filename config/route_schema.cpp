@@ -1,0 +1,135 @@
+#include "config/route_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/entry_name.hpp"
+#include "config/match.hpp"
+#include "config/text.hpp"
+
+namespace baton::config {
+namespace {
+
+// What a route matches.
+
+void read_hosts(Reader& reader, const Node& node, Match& match) {
+  const auto items = reader.one_or_list(node);
+  if (items.empty()) reader.refuse(node, "the list is empty; leave out `host` for every host");
+  for (const Node& item : items) {
+    const auto text = reader.text(item);
+    if (!text) continue;
+    auto host = parse_match_host(*text);
+    if (!host) {
+      reader.refuse(item, host.error());
+    } else if (std::ranges::find(match.hosts, *host) != match.hosts.end()) {
+      reader.refuse(item, quote(*host) + " stands here twice");
+    } else {
+      match.hosts.push_back(*std::move(host));
+    }
+  }
+}
+
+void read_path(Reader& reader, const Node& node, Match& match) {
+  if (const auto text = reader.text(node)) reader.assign(match.path, node, parse_match_path(*text));
+}
+
+void read_path_prefix(Reader& reader, const Node& node, Match& match) {
+  if (!match.path.empty()) return reader.refuse(node, "stands beside `path`; a route has only one of them");
+  if (const auto text = reader.text(node)) reader.assign(match.path_prefix, node, parse_match_prefix(*text));
+}
+
+constexpr Key<Match> match_keys[] = {
+    {"host", read_hosts},
+    {"path", read_path},
+    // Looks at the path.
+    {"path_prefix", read_path_prefix},
+};
+std::string match_of(std::string_view text) {
+  if (text.starts_with('/') && parse_match_prefix(text)) return fmt::format("{{ path_prefix: {} }}", text);
+  return fmt::format("{{ host: \"{}\" }}", parse_match_host(text) ? text : "example.com");
+}
+
+constexpr Section<Match> match_section{"routes.match", "in `match`", match_keys, match_of};
+
+// Forgotten conditions would make a route the one for all other requests.
+void read_match(Reader& reader, const Node& node, Route& route) {
+  const Node::Map* map = as_map(node);
+  if (map && map->empty()) {
+    return reader.refuse(node,
+                         "expected conditions, as in `match: { host: example.com }`; leave out `match` for the "
+                         "route of all other requests");
+  }
+  read_section(reader, node, match_section, route.match);
+}
+
+// Routes.
+
+constexpr Key<Route> route_keys[] = {
+    {"name", read_name<&Route::name>},
+    {"match", read_match},
+    {"upstream", read_name<&Route::upstream>},
+};
+std::string route_of(std::string_view text) {
+  return fmt::format("{{ upstream: {} }}", parse_name(text) ? text : "app");
+}
+
+constexpr Section<Route> route_section{"routes", "on a route", route_keys, route_of};
+
+// What a route does with its requests; exactly one of them stands on each.
+constexpr std::string_view actions[] = {"upstream", "split", "redirect", "respond"};
+
+bool read_route(Reader& reader, const Node& entry, Route& route) {
+  route.where = reader.position(entry);
+  if (!read_section(reader, entry, route_section, route)) return false;
+  const bool has_action =
+      std::ranges::any_of(actions, [&](std::string_view key) { return entry.find(key) != nullptr; });
+  if (!has_action) reader.refuse_missing_key(entry, route_section.place, actions[0]);
+  return has_action;
+}
+
+// One text for all matches that take the same requests.
+std::string text_of_any_order(Match match) {
+  std::ranges::sort(match.hosts);
+  return match.text();
+}
+
+// Reports a route that takes the same requests as an earlier one, or has its name.
+class Twins {
+ public:
+  void check(Reader& reader, const Node& entry, const Route& route) {
+    const Node* match = entry.find("match");
+    const auto [seen, is_new] = matches_.emplace(text_of_any_order(route.match), entry.line);
+    if (is_new) {
+      const Node* name = entry.find("name");
+      return check_unique(reader, name ? *name : entry, route.label(), names_);
+    }
+    reader.report(reader.position(match ? *match : entry),
+                  match ? fmt::format("the route in line {} has the same `match`", seen->second)
+                        : fmt::format("the route in line {} has no `match` either; one route takes all other requests",
+                                      seen->second));
+  }
+
+ private:
+  NameLines matches_;
+  NameLines names_;
+};
+
+}  // namespace
+
+void read_routes(Reader& reader, const Node& node, std::vector<Route>& routes) {
+  const auto entries = reader.list(node, "`- upstream: web`");
+  if (!entries) return;
+  Twins twins;
+  for (const Node& entry : *entries) {
+    Route& route = routes.emplace_back();
+    if (read_route(reader, entry, route)) twins.check(reader, entry, route);
+  }
+}
+
+void add_route_keys(std::vector<KnownKey>& known) {
+  add_keys(known, route_section);
+  add_keys(known, match_section);
+}
+
+}  // namespace baton::config

@@ -1,0 +1,21 @@
+// `baton check --explain URL`: which route a request takes, and why.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+
+namespace baton::check {
+
+struct Explanation {
+  bool is_taken = false;  // by a route; otherwise a client gets 404
+  std::string text;       // whole lines
+};
+
+// `url` is one of http, https, ws or wss; the scheme may be missing, as in `example.com/a`, and the host too, as in
+// `/a` or `*`. What is none of these gives an error.
+std::expected<Explanation, std::string> explain(const config::Config& config, std::string_view url);
+
+}  // namespace baton::check

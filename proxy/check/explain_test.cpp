@@ -1,0 +1,90 @@
+#include "proxy/check/explain.hpp"
+
+#include <gtest/gtest.h>
+
+#include <variant>
+
+#include "config/load.hpp"
+
+namespace baton::check {
+namespace {
+
+config::Config config_of(const std::string& routes) {
+  auto loaded = config::load_text(
+      "version: 1\n"
+      "listeners: [ { name: web, bind: \":80\" } ]\n"
+      "upstreams:\n"
+      "  - { name: app, servers: [ { address: \"127.0.0.1:9000\" }, { address: unix:/app } ] }\n"
+      "  - { name: api, servers: [ { address: \"127.0.0.1:9001\" } ] }\n"
+      "routes:\n" +
+          routes,
+      "f", [](const char*) -> const char* { return nullptr; });
+  return std::get<config::Config>(std::move(loaded));
+}
+
+const std::string routes =
+    "  - { name: api, match: { host: \"*.example.com\", path_prefix: /v1 }, upstream: api }\n"
+    "  - { match: { host: a.example.com, path: / }, upstream: api }\n"
+    "  - upstream: app\n";
+
+std::string explained(const std::string& url, const std::string& of = routes) {
+  const auto explanation = explain(config_of(of), url);
+  return explanation ? explanation->text : "error: " + explanation.error();
+}
+
+TEST(Explain, NamesTheRouteItsPlaceAndTheReason) {
+  EXPECT_EQ(explained("https://B.A.example.com:8443/x/../%76%31/users?b=c#d"),
+            "request:   host `b.a.example.com`, path `/v1/users`\n"
+            "route:     `api`, at f:7:5\n"
+            "host:      it is below `*.example.com`\n"
+            "path:      the prefix `/v1` has it\n"
+            "upstream:  `api` (127.0.0.1:9001)\n"
+            "otherwise: `*`, at f:9:5\n");
+  EXPECT_EQ(explained("a.example.com"),
+            "request:   host `a.example.com`, path `/`\n"
+            "route:     `a.example.com/`, at f:8:5\n"
+            "host:      the route names it\n"
+            "path:      the route names it\n"
+            "upstream:  `api` (127.0.0.1:9001)\n"
+            "otherwise: `*`, at f:9:5\n");
+  EXPECT_EQ(explained("/v1"),
+            "request:   no host, path `/v1`\n"
+            "route:     `*`, at f:9:5\n"
+            "host:      the route takes every host\n"
+            "path:      the route takes every path\n"
+            "upstream:  `app` (127.0.0.1:9000, unix:/app)\n"
+            "otherwise: 404\n");
+}
+
+TEST(Explain, SaysThatNoRouteIsTaken) {
+  const auto explanation = explain(config_of("  - { match: { host: a }, upstream: app }\n"), "http://b/");
+  ASSERT_TRUE(explanation);
+  EXPECT_FALSE(explanation->is_taken);
+  EXPECT_EQ(explanation->text, "request:   host `b`, path `/`\nroute:     none, the answer is 404\n");
+}
+
+TEST(Explain, TakesWhateverAClientCouldAskFor) {
+  for (const std::string url :
+       {"http://a", "HTTPS://a/", "ws://a?b", "wss://[::1]:80/", "a:80", "/", "*", "a/://b", "/a?b=http://c"}) {
+    EXPECT_TRUE(explained(url).starts_with("request: ")) << url << ": " << explained(url);
+  }
+}
+
+TEST(Explain, RefusesWhatIsNoUrl) {
+  EXPECT_EQ(explained("ftp://a/"), "error: `ftp://a/` is no URL of HTTP");
+  EXPECT_EQ(explained("http:///a"), "error: `http:///a` names no host");
+  EXPECT_EQ(explained(""), "error: `` is no host; write a URL as https://example.com/path");
+  EXPECT_EQ(explained("https://b\xc3\xbc"
+                      "cher/"),
+            "error: `b\xc3\xbc"
+            "cher` is no host; write a URL as https://example.com/path");
+  EXPECT_EQ(explained("http://u@a/"), "error: `u@a` is no host; write a URL as https://example.com/path");
+}
+
+TEST(Explain, LetsNoControlCharacterReachTheTerminal) {
+  EXPECT_EQ(explained("/%1b[31m").find('\x1b'), std::string::npos);
+  EXPECT_EQ(explained("/\x1b[31m").find('\x1b'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace baton::check

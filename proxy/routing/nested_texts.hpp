@@ -1,0 +1,63 @@
+// Texts, each with a value, among which all that a given text begins with are found by one binary search.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace baton::routing {
+
+// In order of bytes, whatever stands between a text and one that it begins with begins with that too. So the last one
+// that is not behind the given text begins with all that are looked for, and each entry knows the next shorter one.
+template <class Value>
+class NestedTexts {
+ public:
+  NestedTexts() = default;
+  explicit NestedTexts(std::map<std::string, Value> values) {
+    entries_.reserve(values.size());
+    for (auto& [text, value] : values) {
+      const Index outer = innermost(text);
+      entries_.push_back({text, std::move(value), outer});
+    }
+  }
+
+  bool empty() const { return entries_.empty(); }
+
+  // Calls `visit(text, value)` for each text that `text` begins with, the longest first, until it answers true.
+  template <class Visit>
+  bool visit_outwards(std::string_view text, Visit visit) const {
+    for (Index i = innermost(text); i != none; i = entries_[i].outer) {
+      const Entry& entry = entries_[i];
+      if (visit(std::string_view(entry.text), entry.value)) return true;
+    }
+    return false;
+  }
+
+ private:
+  using Index = std::uint32_t;
+  static constexpr Index none = UINT32_MAX;
+
+  struct Entry {
+    std::string text;
+    Value value;
+    Index outer;  // the longest other text that this one begins with
+  };
+
+  // The longest that `text` begins with.
+  Index innermost(std::string_view text) const {
+    const auto behind = std::ranges::upper_bound(entries_, text, {}, &Entry::text);
+    if (behind == entries_.begin()) return none;
+    auto i = static_cast<Index>(behind - entries_.begin() - 1);
+    while (i != none && !text.starts_with(entries_[i].text)) i = entries_[i].outer;
+    return i;
+  }
+
+  std::vector<Entry> entries_;  // in order of their texts
+};
+
+}  // namespace baton::routing
