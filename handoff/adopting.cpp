@@ -26,6 +26,7 @@ Adopting::Adopting(Channel& channel, Adopter& adopter, const std::vector<std::st
 Result<void> Adopting::answer(Frame& frame) {
   auto offer = parse<wire::Offer>(frame);
   if (!offer) return std::unexpected(offer.error());
+  std::string().swap(frame.record);  // it may be large, and its parcels are copies
   wire::Adopted answer;
   std::vector<ParcelId> taken;
   if (frame.descriptors_lost) {

@@ -14,8 +14,9 @@ class Movable {
   // hold a copy for a moment.
   virtual ~Movable() = default;
 
-  // Stops touching the sockets, takes them out of every poller, and says all that a successor needs to go on: payload
-  // and descriptors (at most limits::movable_descriptors_max), which stay this object's; the caller fills in id and time.
+  // Stops touching the sockets, takes them out of every poller, and says all that a successor needs to go on: payload,
+  // secrets and descriptors, which stay this object's; the caller fills in id and time. What is over the limits of one
+  // frame (limits.hpp: 24 MiB, 1 MiB and 250) stays with this process.
   // Nothing: this is no moment at which the connection is whole; it goes on, and says `Fleet::look_again` when one has
   // come.
   virtual std::optional<Parcel> freeze() = 0;

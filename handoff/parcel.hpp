@@ -1,6 +1,7 @@
 // What moves: one connection, or whatever a server calls so. The handover looks at nothing but its size.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct Parcel {
   std::vector<int> descriptors = {};
   std::string payload = {};
   SecretBytes secrets = {};
+
+  std::size_t bytes() const { return payload.size() + secrets.size(); }
 };
 
 // Come in. The descriptors are the adopter's to close or to keep.

@@ -2,6 +2,7 @@
 // conversation (predecessor.hpp, successor.hpp); the server passes it on to whoever owns its connections.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -47,11 +48,22 @@ struct Inheritance {
   std::int64_t clock_offset_us = 0;   // our CLOCK_MONOTONIC minus the predecessor's; 0 in the same time namespace
 };
 
-// How much of a batch there is room for.
+// How much of a batch there is room for. A parcel's size is known only when it is frozen, so the last one of a batch
+// may need more than is left: it goes in a later Offer, and alone if it is larger than any batch.
 struct Room {
   std::size_t connections = 0;
   std::size_t descriptors = 0;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;  // payloads and secrets
+
+  bool is_used_up() const { return connections == 0 || descriptors == 0 || bytes == 0; }
+  bool fits(const Parcel& parcel) const {
+    return connections != 0 && parcel.descriptors.size() <= descriptors && parcel.bytes() <= bytes;
+  }
+  void take(const Parcel& parcel) {
+    --connections;
+    descriptors -= std::min(descriptors, parcel.descriptors.size());
+    bytes -= std::min(bytes, parcel.bytes());
+  }
 };
 
 struct Batch {
@@ -98,8 +110,10 @@ class Donor {
   // The adopter keeps places for this. Asked when nothing is accepted any more, and about once a second after that.
   virtual Remaining remaining() { return {}; }
 
-  // Freezes what fits into `room`. Does not wait for connections to become ready: `wake_descriptor` turns readable
-  // when there may be more. A frozen connection is touched by nobody until `adopted`, `refused` or `take_back`.
+  // Freezes connections until `room` is used up; the last one may need more than is left. What no frame carries
+  // (limits.hpp) is answered with `refused`. Does not wait for connections to become ready: `wake_descriptor` turns
+  // readable when there may be more. A frozen connection is touched by nobody until `adopted`, `refused` or
+  // `take_back`.
   virtual Batch freeze_next(const Room& room) = 0;
   virtual int wake_descriptor() = 0;
 

@@ -191,7 +191,10 @@ class Conversation {
   Result<void> tell_remaining() {
     if (!successor_keeps_places_ || Clock::now() < next_told_) return {};
     next_told_ = Clock::now() + remaining_every;
-    const Remaining now = donor_.remaining();
+    Remaining now = donor_.remaining();
+    const Remaining waiting = offering_.waiting();
+    now.connections += waiting.connections;
+    now.descriptors += waiting.descriptors;
     if (now == std::exchange(told_, now)) return {};
     return send_record(channel_, Kind::remaining, to_wire(now), in_step());
   }
