@@ -36,7 +36,7 @@ struct Frame {
   std::string record;
   SecretBytes secrets;
   std::vector<UniqueFd> descriptors;
-  bool descriptors_lost = false;   // fewer came than were sent: this process has no room for more (MSG_CTRUNC)
+  std::size_t descriptors_lost = 0;   // so many of the last ones found no room in this process (MSG_CTRUNC)
 };
 
 class Channel {
@@ -89,7 +89,7 @@ class Channel {
   Frame arriving_;
   std::size_t record_bytes_ = 0;
   std::size_t secrets_filled_ = 0;
-  std::size_t descriptors_expected_ = 0;
+  bool is_truncated_ = false;            // the kernel found no room for all of its descriptors
 };
 
 // An Abort with the error's text. Best effort: the end of the channel says the same, without the reason.

@@ -293,37 +293,6 @@ TEST_F(ConversationTest, ASuccessorThatCannotGetTheLockGivesTheRoleBack) {
   EXPECT_TRUE(outcomes.predecessor.successor_serves) << "what was adopted stays the successor's";
 }
 
-// The successor has no room for the descriptors: it refuses what it could not receive, and adopts what comes later.
-TEST_F(ConversationTest, ParcelsWhoseDescriptorsWereLostAreRefused) {
-  // Both sides are this process, so the limit falls when the parcels' own sockets are open.
-  class CrowdedDonor : public FakeDonor {
-   public:
-    using FakeDonor::FakeDonor;
-    Batch freeze_next(const Room& room) override {
-      if (few_) return {};
-      Batch batch = FakeDonor::freeze_next(room);
-      if (std::exchange(first_, false)) few_.emplace(3);
-      return batch;
-    }
-    void refused(std::span<const ParcelId> ids) override {
-      few_.reset();
-      FakeDonor::refused(ids);
-    }
-
-   private:
-    bool first_ = true;
-    std::optional<FewDescriptors> few_;
-  };
-  CrowdedDonor donor(60, 30);
-  FakeAdopter adopter;
-  const auto outcomes = talk(donor, adopter);
-  expect_completed(outcomes);
-  EXPECT_EQ(donor.with(&FakeDonor::Fate::refused).size(), 30u);
-  EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted).size(), 30u);
-  EXPECT_EQ(adopter.fates.size(), 30u);
-  EXPECT_NE(outcomes.predecessor.report.refused.begin()->first.find("ulimit -n"), std::string::npos);
-}
-
 // ── Whatever the parties throw ────────────────────────────────────────────────────────────────────────────────────
 
 // Where memory, a thread or a descriptor is wanting, once.

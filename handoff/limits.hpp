@@ -22,6 +22,7 @@ inline constexpr std::size_t batch_connections_max = 64;      // a batch ends at
 inline constexpr std::size_t batch_descriptors_max = descriptors_per_frame_max;
 inline constexpr std::size_t batch_bytes = 256u << 10;        // payloads and secrets; a larger parcel goes alone
 inline constexpr std::size_t descriptors_in_flight_max = 512; // and never more than half of RLIMIT_NOFILE
+inline constexpr std::size_t descriptors_spared = 16;         // stay free where a batch found too few (adopting.cpp)
 inline constexpr std::size_t step_bytes = 4u << 20;  // a larger Offer has one more step_timeout for each of these
 
 inline constexpr std::size_t sockets_inherited_max = 65'536;

@@ -205,6 +205,7 @@ class FakeAdopter : public Adopter {
   std::function<Verdict(ParcelId)> judge = [](ParcelId) { return std::nullopt; };
   std::function<void()> while_preparing = [] {};
   std::function<void()> when_accepting = [] {};
+  std::function<void(ParcelId)> when_started = [](ParcelId) {};
   bool lock_is_free = true;
 
   // ── What it saw ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -275,6 +276,7 @@ class FakeAdopter : public Adopter {
       ASSERT_TRUE(held_.contains(id)) << "parcel " << id << " was never prepared";
       ++fates[id].started;
       EXPECT_EQ(::send(held_[id].descriptors.at(0).get(), &id, sizeof id, MSG_NOSIGNAL), ssize_t{sizeof id});
+      when_started(id);
     }
   }
   void drop(std::span<const ParcelId> ids) override {
