@@ -1,5 +1,5 @@
-// One frame together with its descriptors over a Unix stream socket. Blocking with deadlines; whoever waits for room
-// to write reads meanwhile, so two sides that write at once never lock each other out.
+// One frame together with its descriptors over a Unix stream socket. Blocking with deadlines; a side that waits for room
+// to write reads meanwhile, so two sides that write at once do not block each other.
 //
 // A frame: magic u32, header version u16, kind u16, record bytes u32, secret bytes u32, descriptor count u16, zero u16
 // (all big-endian), then the record, then the secrets. The descriptors ride on the frame's first byte.
@@ -64,7 +64,7 @@ class Channel {
 
   int descriptor() const { return socket_.get(); }
 
-  // Nothing of what has come is in here, so that somebody else can go on with the socket.
+  // No received byte or descriptor is held here, so another reader can go on with the socket.
   bool is_between_frames() const { return received_.empty() && header_filled_ == 0 && arriving_.descriptors.empty() && !broken_; }
 
   // The socket itself, for that; the channel is of no use afterwards.

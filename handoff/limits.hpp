@@ -16,7 +16,7 @@ inline constexpr std::size_t descriptors_per_frame_max = 250; // the kernel take
 inline constexpr std::size_t record_bytes_max = 32u << 20;
 inline constexpr std::size_t secret_bytes_max = 1u << 20;
 inline constexpr std::size_t parcel_bytes_max = 24u << 20;    // one connection with everything it has buffered
-inline constexpr std::size_t frames_waiting_max = 1024;       // received and not yet looked at
+inline constexpr std::size_t frames_waiting_max = 1024;       // received and not yet handled
 
 inline constexpr std::size_t batch_connections_max = 64;      // a batch ends at whichever comes first
 inline constexpr std::size_t batch_descriptors_max = descriptors_per_frame_max;

@@ -10,7 +10,7 @@ namespace baton::handoff {
 class Movable {
  public:
   // Closes the sockets. Never calls shutdown: in the predecessor it is destroyed when the successor owns the connection.
-  // Whoever ends a connection for good calls shutdown first, since after an upgrade that failed another process may
+  // To end a connection for good, call shutdown first, since after an upgrade that failed another process may
   // hold a copy for a moment.
   virtual ~Movable() = default;
 

@@ -24,7 +24,7 @@ class Offering {
   Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout);
 
   // Until the donor has nothing left and everything is answered for. `go_on` is asked between two steps, and `other` is
-  // given what is no answer; an error of theirs ends the run, and what is in flight stays so.
+  // given every frame that is no answer; an error of theirs ends the run, and what is in flight stays so.
   Result<void> run(const std::function<Result<void>()>& go_on, const std::function<Result<void>(const Frame&)>& other);
 
   // An answer that came. Fault::malformed: it names what was not offered, or nothing.

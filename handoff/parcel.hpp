@@ -26,7 +26,7 @@ struct Parcel {
   std::size_t bytes() const { return payload.size() + secrets.size(); }
 };
 
-// Come in. The descriptors are the adopter's to close or to keep.
+// Received. The descriptors are the adopter's to close or to keep.
 struct ReceivedParcel {
   ParcelId id = 0;
   std::vector<std::string> required_features;

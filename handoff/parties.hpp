@@ -1,5 +1,5 @@
 // The two roles a server plays in a handover, both without fields. Every call comes from the thread that runs the
-// conversation (predecessor.hpp, successor.hpp); the server passes it on to whoever owns its connections.
+// conversation (predecessor.hpp, successor.hpp); the server passes it on to the thread that owns the connection.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ struct InheritedSocket {
 struct Estate {
   std::vector<OfferedSocket> sockets;
   std::string application;        // the server's own bytes: counters, balancer state
-  SecretBytes secrets;            // the same, for nobody else: ticket keys
+  SecretBytes secrets;            // the same, and secret: ticket keys
   std::string configuration;      // the text it runs with, for a rollback
   int executable = -1;            // a descriptor of the running executable, or -1; stays the donor's
 };
@@ -129,7 +129,7 @@ class Donor {
 
   // Everything is handed over: stop being the instance (release the lock). The bytes go to the successor with `Done`.
   virtual std::string resign() = 0;
-  // The successor failed after `Done`: be the instance again. False: somebody else is.
+  // The successor failed after `Done`: be the instance again. False: another process is.
   virtual bool reclaim() = 0;
 
   // A reason to call the upgrade off, asked before anything was adopted; `wake_descriptor` turns readable with it.
