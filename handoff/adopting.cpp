@@ -1,5 +1,7 @@
 #include "handoff/adopting.hpp"
 
+#include <algorithm>
+
 #include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/records.hpp"
@@ -26,25 +28,19 @@ Adopting::Adopting(Channel& channel, Adopter& adopter, const std::vector<std::st
 Result<void> Adopting::answer(Frame& frame) {
   auto offer = parse<wire::Offer>(frame);
   if (!offer) return std::unexpected(offer.error());
+  std::string().swap(frame.record);  // it may be large, and its parcels are copies
   wire::Adopted answer;
-  std::vector<ParcelId> taken;
-  if (frame.descriptors_lost) {
-    for (const auto& parcel : offer->parcels()) {
-      refuse(answer, parcel.id(), "too few descriptors are free in the successor (ulimit -n)");
-    }
-  } else {
-    auto parcels = unpack(*offer, frame, answer);
-    if (!parcels) return std::unexpected(parcels.error());
-    std::vector<ParcelId> ids;
-    for (const auto& parcel : *parcels) ids.push_back(parcel.id);
-    taken = ids;  // whatever is thrown from here on, all that was prepared is dropped
-    auto judged = as_result([&] { return judge(std::move(*parcels), ids, answer); });
-    if (!judged) {
-      insist([&] { adopter_.drop(taken); });
-      return std::unexpected(judged.error());
-    }
-    taken = std::move(*judged);
+  auto parcels = unpack(*offer, frame, answer);
+  if (!parcels) return std::unexpected(parcels.error());
+  std::vector<ParcelId> ids;
+  for (const auto& parcel : *parcels) ids.push_back(parcel.id);
+  std::vector<ParcelId> taken = ids;  // whatever is thrown from here on, all that was prepared is dropped
+  auto judged = as_result([&] { return judge(std::move(*parcels), ids, answer); });
+  if (!judged) {
+    insist([&] { adopter_.drop(taken); });
+    return std::unexpected(judged.error());
   }
+  taken = std::move(*judged);
   // Nothing is read or written before Adopted is in the channel, so exactly one process touches these sockets.
   auto sent = as_result([&] {
     return send_record(channel_, Kind::adopted, answer,
@@ -74,31 +70,42 @@ Result<std::vector<ParcelId>> Adopting::judge(std::vector<ReceivedParcel> parcel
   return taken;
 }
 
+// Those that arrived whole and can be judged; the others are refused in `answer`, and their descriptors are closed.
 Result<std::vector<ReceivedParcel>> Adopting::unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const {
   std::vector<ReceivedParcel> parcels;
+  const std::size_t descriptors_sent = frame.descriptors.size() + frame.descriptors_lost;
+  // A process without a free descriptor could adopt, and then neither connect to a server nor answer an operator.
+  const std::size_t spared =
+      frame.descriptors_lost == 0 ? 0 : std::min(limits::descriptors_spared, frame.descriptors.size());
+  const std::size_t room = frame.descriptors.size() - spared;
   std::size_t descriptor = 0;
   std::size_t secret = 0;
   std::unordered_set<ParcelId> ids;
   for (auto& in : *offer.mutable_parcels()) {
-    if (in.descriptors() > frame.descriptors.size() - descriptor || in.secret_bytes() > frame.secrets.size() - secret ||
+    if (in.descriptors() > descriptors_sent - descriptor || in.secret_bytes() > frame.secrets.size() - secret ||
         in.payload().size() > limits::parcel_bytes_max || !ids.insert(in.id()).second) {
       return fail(Fault::malformed, "Offer names other descriptors or secrets than came with it");
     }
     ReceivedParcel parcel;
     parcel.id = in.id();
-    for (std::uint32_t i = 0; i < in.descriptors(); ++i) {
-      parcel.descriptors.push_back(std::move(frame.descriptors[descriptor++]));
+    const std::size_t end = descriptor + in.descriptors();
+    const bool has_room = in.descriptors() == 0 || end <= room;
+    for (; descriptor < std::min(end, frame.descriptors.size()); ++descriptor) {
+      parcel.descriptors.push_back(std::move(frame.descriptors[descriptor]));
     }
+    descriptor = end;
     if (in.secret_bytes() != 0) parcel.secrets = SecretBytes(frame.secrets.view().substr(secret, in.secret_bytes()));
     secret += in.secret_bytes();
     parcel.payload = std::move(*in.mutable_payload());
     if (const std::string* unknown = first_unknown(in); unknown != nullptr) {
       refuse(answer, in.id(), "the successor does not know the feature " + *unknown);
-      continue;
+    } else if (!has_room) {
+      refuse(answer, in.id(), "too few descriptors are free in the successor (ulimit -n)");
+    } else {
+      parcels.push_back(std::move(parcel));
     }
-    parcels.push_back(std::move(parcel));
   }
-  if (descriptor != frame.descriptors.size() || secret != frame.secrets.size()) {
+  if (descriptor != descriptors_sent || secret != frame.secrets.size()) {
     return fail(Fault::malformed, "Offer came with descriptors or secrets that it does not name");
   }
   return parcels;

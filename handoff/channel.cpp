@@ -254,7 +254,7 @@ Result<void> Channel::take_descriptors(msghdr& message, bool at_frame_start) {
     }
     if (!at_frame_start) return fail(Fault::malformed, "descriptors in the middle of a frame");
   }
-  if ((message.msg_flags & MSG_CTRUNC) != 0) arriving_.descriptors_lost = true;
+  if ((message.msg_flags & MSG_CTRUNC) != 0) is_truncated_ = true;
   return {};
 }
 
@@ -267,18 +267,19 @@ Result<void> Channel::header_complete() {
     return fail(Fault::malformed, "a frame over the limits");
   }
   arriving_.kind = static_cast<Kind>(get16(header_ + 6));
-  descriptors_expected_ = get16(header_ + 16);
+  const std::size_t descriptors = get16(header_ + 16);
   record_bytes_ = record;
   insist([&] {
     arriving_.record.reserve(std::min<std::size_t>(record, read_bytes_max));
     if (secrets != 0) arriving_.secrets = SecretBytes(secrets);
   });
-  if (arriving_.descriptors.size() > descriptors_expected_) {
+  if (arriving_.descriptors.size() > descriptors) {
     return fail(Fault::malformed, "more descriptors than the frame names");
   }
-  if (arriving_.descriptors.size() < descriptors_expected_) {
-    if (!arriving_.descriptors_lost) return fail(Fault::malformed, "fewer descriptors than the frame names");
-    arriving_.descriptors.clear();    // which of them are missing cannot be known
+  // The kernel installs descriptors in order and stops at the first that finds no room, so the last ones are missing.
+  arriving_.descriptors_lost = descriptors - arriving_.descriptors.size();
+  if (arriving_.descriptors_lost != 0 && !is_truncated_) {
+    return fail(Fault::malformed, "fewer descriptors than the frame names");
   }
   return {};
 }
@@ -288,6 +289,7 @@ void Channel::frame_complete() {
   received_.back() = std::move(arriving_);
   arriving_ = Frame{};
   header_filled_ = 0;
+  is_truncated_ = false;
   record_bytes_ = 0;
   secrets_filled_ = 0;
 }

@@ -1,5 +1,5 @@
-// One frame together with its descriptors over a Unix stream socket. Blocking with deadlines; whoever waits for room
-// to write reads meanwhile, so two sides that write at once never lock each other out.
+// One frame together with its descriptors over a Unix stream socket. Blocking with deadlines; a side that waits for room
+// to write reads meanwhile, so two sides that write at once do not block each other.
 //
 // A frame: magic u32, header version u16, kind u16, record bytes u32, secret bytes u32, descriptor count u16, zero u16
 // (all big-endian), then the record, then the secrets. The descriptors ride on the frame's first byte.
@@ -36,7 +36,7 @@ struct Frame {
   std::string record;
   SecretBytes secrets;
   std::vector<UniqueFd> descriptors;
-  bool descriptors_lost = false;   // fewer came than were sent: this process has no room for more (MSG_CTRUNC)
+  std::size_t descriptors_lost = 0;   // so many of the last ones found no room in this process (MSG_CTRUNC)
 };
 
 class Channel {
@@ -64,7 +64,7 @@ class Channel {
 
   int descriptor() const { return socket_.get(); }
 
-  // Nothing of what has come is in here, so that somebody else can go on with the socket.
+  // No received byte or descriptor is held here, so another reader can go on with the socket.
   bool is_between_frames() const { return received_.empty() && header_filled_ == 0 && arriving_.descriptors.empty() && !broken_; }
 
   // The socket itself, for that; the channel is of no use afterwards.
@@ -89,7 +89,7 @@ class Channel {
   Frame arriving_;
   std::size_t record_bytes_ = 0;
   std::size_t secrets_filled_ = 0;
-  std::size_t descriptors_expected_ = 0;
+  bool is_truncated_ = false;            // the kernel found no room for all of its descriptors
 };
 
 // An Abort with the error's text. Best effort: the end of the channel says the same, without the reason.

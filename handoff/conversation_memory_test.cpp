@@ -104,6 +104,10 @@ enum class Side { predecessor, successor };
 long talk_with_shortage(Side side, long first, long many) {
   SparedDonor donor(12, 4);
   SparedAdopter adopter;
+  // One is larger than a batch, and waits until it goes alone.
+  donor.shape = adopter.shape = [](ParcelId id) {
+    return id == 106 ? Shape{.descriptors = 9, .payload_bytes_min = limits::batch_bytes + 1} : small(id);
+  };
   Pair pair = socket_pair();
   const PredecessorTerms predecessor_terms{.self = {7, 4242, "a version that is long enough to need memory"},
                                            .features = {"a feature that is long enough to need memory"},

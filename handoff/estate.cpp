@@ -39,7 +39,7 @@ Result<void> send_estate(Channel& channel, const Estate& estate, Deadline deadli
 Result<bool> take_inherit(Frame& frame, Inheritance& inheritance) {
   auto record = parse<wire::Inherit>(frame);
   if (!record) return std::unexpected(record.error());
-  if (frame.descriptors_lost) {
+  if (frame.descriptors_lost != 0) {
     return fail(Fault::system, "listening sockets were lost on the way: too few descriptors are free here (ulimit -n)");
   }
   const auto sockets = static_cast<std::size_t>(record->sockets_size());

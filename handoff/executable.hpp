@@ -8,7 +8,7 @@ namespace baton::handoff {
 // Of this process; empty if the kernel does not say (no /proc).
 UniqueFd own_executable();
 
-// For the time when nobody runs it any more. A file that has no name left cannot be changed, and the descriptor is enough;
+// Keeps it usable when no process runs it any more. A file that has no name left cannot be changed, and the descriptor is enough;
 // otherwise a copy in memory is taken, or the descriptor stays if there is no room for that.
 UniqueFd keep_executable(UniqueFd executable);
 

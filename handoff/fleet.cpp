@@ -2,10 +2,7 @@
 
 #include <time.h>
 
-#include <algorithm>
 #include <utility>
-
-#include "handoff/limits.hpp"
 
 namespace baton::handoff {
 
@@ -54,7 +51,7 @@ void Fleet::end_handover() { wake_ = nullptr; }
 Batch Fleet::freeze_next(const Room& room) {
   Batch batch;
   Room left = room;
-  while (left.connections > 0 && left.descriptors >= limits::movable_descriptors_max && left.bytes > 0) {
+  while (!left.is_used_up()) {
     const auto serial = next_to_ask();
     if (!serial) {
       // Only those that may still say look_again are waited for.
@@ -86,14 +83,7 @@ void Fleet::ask(Serial serial, Room& left, Batch& batch) {
   parcel->id = serial;
   parcel->frozen_at_us = now_us();
   frozen_[serial] = connection;
-  // More than any successor takes: it stays.
-  if (parcel->payload.size() > limits::parcel_bytes_max ||
-      parcel->descriptors.size() > limits::movable_descriptors_max) {
-    return take_back(serial);
-  }
-  --left.connections;
-  left.descriptors -= parcel->descriptors.size();
-  left.bytes -= std::min(left.bytes, parcel->payload.size());
+  left.take(*parcel);
   batch.parcels.push_back(std::move(*parcel));
 }
 

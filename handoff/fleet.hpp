@@ -24,7 +24,7 @@ class Fleet {
   // It has ended. Destroys it, unless the server holds it as well; so this is the last a connection does. Removing what
   // is not here does nothing.
   void remove(const Movable& connection);
-  // Whoever could not be frozen can be now. Costs next to nothing while no handover is on.
+  // A connection that could not be frozen can be frozen now. Costs next to nothing while no handover is on.
   void look_again(const Movable& connection);
 
   std::size_t size() const { return running_.size() + frozen_.size(); }
@@ -35,7 +35,7 @@ class Fleet {
   void begin_handover(std::function<void()> wake);
   void end_handover();
   Batch freeze_next(const Room& room);
-  // Somebody else owns it.
+  // Another process owns it.
   void adopted(ParcelId id);
   // It stays here, and is not asked again in this handover.
   void take_back(ParcelId id);
@@ -60,7 +60,7 @@ class Fleet {
   std::function<void()> wake_;
   Serial asked_up_to_ = 0;           // everyone once, in the order they came
   Serial ask_up_to_ = 0;             // who comes later is here to stay
-  std::deque<Serial> look_again_;    // then those that have said so
+  std::deque<Serial> look_again_;    // then those that called look_again
 };
 
 }  // namespace baton::handoff

@@ -5,8 +5,6 @@
 
 #include <set>
 
-#include "handoff/limits.hpp"
-
 namespace baton::handoff {
 
 namespace {
@@ -66,11 +64,21 @@ TEST_F(FleetTest, EachConnectionIsFrozenOnceAndThenItIsFinished) {
   EXPECT_EQ(fleet.size(), 100u);
 }
 
-TEST_F(FleetTest, ABatchEndsAtTheBytesAndTheDescriptorsThereIsRoomFor) {
+TEST_F(FleetTest, ABatchEndsWhereTheRoomIsUsedUp) {
   for (int i = 0; i < 10; ++i) add(1000)->descriptors = 2;
   begin();
   EXPECT_EQ(fleet.freeze_next({64, 250, 1500}).parcels.size(), 2u);
-  EXPECT_EQ(fleet.freeze_next({64, limits::movable_descriptors_max, 1 << 20}).parcels.size(), 1u);
+  EXPECT_EQ(fleet.freeze_next({64, 3, 1 << 20}).parcels.size(), 2u);
+  EXPECT_EQ(fleet.freeze_next({3, 250, 1 << 20}).parcels.size(), 3u);
+}
+
+TEST_F(FleetTest, AConnectionWithMoreThanTheRoomEndsItsBatch) {
+  add();
+  add(20 << 20)->descriptors = 101;
+  add();
+  begin();
+  EXPECT_EQ(fleet.freeze_next(large).parcels.size(), 2u);
+  EXPECT_EQ(fleet.freeze_next(large).parcels.size(), 1u);
 }
 
 TEST_F(FleetTest, WhatWasAdoptedIsDestroyedWithoutBeingResumed) {
@@ -124,17 +132,6 @@ TEST_F(FleetTest, ABusyConnectionThatEndsWakesWhoeverWaitsForIt) {
   EXPECT_EQ(notes[0].destroyed, 1);
   EXPECT_EQ(wakes, 1);
   EXPECT_TRUE(fleet.freeze_next(large).finished);
-}
-
-TEST_F(FleetTest, WhatNoSuccessorTakesGoesOnHere) {
-  add(limits::parcel_bytes_max + 1);
-  add()->descriptors = limits::movable_descriptors_max + 1;
-  begin();
-  const Batch batch = fleet.freeze_next(large);
-  EXPECT_TRUE(batch.parcels.empty());
-  EXPECT_TRUE(batch.finished);
-  EXPECT_EQ(notes[0].resumed, 1);
-  EXPECT_EQ(notes[1].resumed, 1);
 }
 
 TEST_F(FleetTest, WhatIsPreparedRunsOnlyOnceItIsStarted) {

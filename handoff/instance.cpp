@@ -133,7 +133,7 @@ void PidFile::remove_if_it_names(const std::string& path, pid_t pid) {
   if (named_in(path) == pid) ::unlink(path.c_str());
 }
 
-// What is no regular file is not waited for: a FIFO in a folder that others can write would never answer.
+// O_NONBLOCK: opening a FIFO that another user put there would block for ever.
 std::optional<pid_t> PidFile::named_in(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   char text[32];

@@ -22,7 +22,7 @@ struct FileIdentity {
 };
 
 // A flock that the kernel frees when its process dies. It belongs to the open file description, so the descriptor that
-// has it is never passed on: whoever had a copy would hold it as well.
+// has it is never passed on: a process with a copy would hold the lock as well.
 class InstanceLock {
  public:
   InstanceLock() = default;

@@ -16,13 +16,14 @@ inline constexpr std::size_t descriptors_per_frame_max = 250; // the kernel take
 inline constexpr std::size_t record_bytes_max = 32u << 20;
 inline constexpr std::size_t secret_bytes_max = 1u << 20;
 inline constexpr std::size_t parcel_bytes_max = 24u << 20;    // one connection with everything it has buffered
-inline constexpr std::size_t frames_waiting_max = 1024;       // received and not yet looked at
+inline constexpr std::size_t frames_waiting_max = 1024;       // received and not yet handled
 
 inline constexpr std::size_t batch_connections_max = 64;      // a batch ends at whichever comes first
-inline constexpr std::size_t batch_descriptors_max = 250;
-inline constexpr std::size_t batch_bytes = 256u << 10;
-inline constexpr std::size_t movable_descriptors_max = 4;     // of one connection in a Fleet
+inline constexpr std::size_t batch_descriptors_max = descriptors_per_frame_max;
+inline constexpr std::size_t batch_bytes = 256u << 10;        // payloads and secrets; a larger parcel goes alone
 inline constexpr std::size_t descriptors_in_flight_max = 512; // and never more than half of RLIMIT_NOFILE
+inline constexpr std::size_t descriptors_spared = 16;         // stay free where a batch found too few (adopting.cpp)
+inline constexpr std::size_t step_bytes = 4u << 20;  // a larger Offer has one more step_timeout for each of these
 
 inline constexpr std::size_t sockets_inherited_max = 65'536;
 inline constexpr std::size_t sockets_inherited_of_old = 4096; // by a version whose Hello does not say how many it takes

@@ -83,7 +83,7 @@ Result<MeetingPoint> MeetingPoint::open(const std::string& path) {
   if (::fstatat(folder, place->name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISSOCK(there.st_mode)) {
     return cannot({Fault::system, "something that is no socket is there; remove it, or give handoff.socket another path"});
   }
-  // Made under another name, which takes the path's place once it listens: nobody meets a socket that is half made.
+  // Made under another name, which takes the path's place once it listens: no peer finds a socket that does not listen yet.
   const std::string unfinished = temporary_beside(place->name);
   const auto address = address_of(*place, unfinished);
   if (!address) return cannot(address.error());

@@ -32,7 +32,7 @@ class MeetingPoint {
   MeetingPoint() = default;
 
   // Listens there, mode 0600. For the holder of the instance lock only: it knows that a socket which is there already was
-  // left behind, and replaces it. Whatever is no socket is refused. Nobody can connect before we listen.
+  // left behind, and replaces it. A file that is no socket is refused. No peer can connect before we listen.
   static Result<MeetingPoint> open(const std::string& path);
   // The one of a living predecessor, who passed it on.
   static MeetingPoint inherited(UniqueFd socket, const std::string& path);
@@ -51,7 +51,7 @@ class MeetingPoint {
   ino_t inode_ = 0;
 };
 
-// The other side. Fault::closed: nobody listens there, or there is no such file.
+// The connecting side. Fault::closed: no process listens there, or the file does not exist.
 Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds limit);
 
 }  // namespace baton::handoff

@@ -10,12 +10,13 @@ namespace baton::handoff {
 class Movable {
  public:
   // Closes the sockets. Never calls shutdown: in the predecessor it is destroyed when the successor owns the connection.
-  // Whoever ends a connection for good calls shutdown first, since after an upgrade that failed another process may
+  // To end a connection for good, call shutdown first, since after an upgrade that failed another process may
   // hold a copy for a moment.
   virtual ~Movable() = default;
 
-  // Stops touching the sockets, takes them out of every poller, and says all that a successor needs to go on: payload
-  // and descriptors (at most limits::movable_descriptors_max), which stay this object's; the caller fills in id and time.
+  // Stops touching the sockets, takes them out of every poller, and says all that a successor needs to go on: payload,
+  // secrets and descriptors, which stay this object's; the caller fills in id and time. What is over the limits of one
+  // frame (limits.hpp: 24 MiB, 1 MiB and 250) stays with this process.
   // Nothing: this is no moment at which the connection is whole; it goes on, and says `Fleet::look_again` when one has
   // come.
   virtual std::optional<Parcel> freeze() = 0;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
@@ -14,10 +16,18 @@ namespace baton::handoff {
 
 namespace {
 
+// Why a parcel is refused before it is offered.
+constexpr const char* larger_than_a_frame = "it is larger than one message of the handover may be";
+
 std::size_t descriptors_in_flight_max() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return std::min<std::size_t>(limits::descriptors_in_flight_max, limit.rlim_cur / 2);
+}
+
+bool fits_into_a_frame(const Parcel& parcel) {
+  return parcel.descriptors.size() <= limits::descriptors_per_frame_max &&
+         parcel.payload.size() <= limits::parcel_bytes_max && parcel.secrets.size() <= limits::secret_bytes_max;
 }
 
 // Pauses in microseconds, one for each connection that moved.
@@ -35,21 +45,28 @@ Pauses summarise(std::vector<std::uint64_t>& pauses) {
 
 }  // namespace
 
+std::chrono::milliseconds step_time(std::chrono::milliseconds step_timeout, std::size_t bytes) {
+  return step_timeout * static_cast<std::int64_t>(1 + bytes / limits::step_bytes);
+}
+
 Offering::Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout)
-    : channel_(channel), donor_(donor), step_timeout_(step_timeout) {}
+    : channel_(channel), donor_(donor), step_timeout_(step_timeout), window_(descriptors_in_flight_max()) {}
 
 Result<void> Offering::run(const std::function<Result<void>()>& go_on,
                            const std::function<Result<void>(const Frame&)>& other) {
   bool finished = false;
-  while (!finished || !in_flight_.empty()) {
-    bool offered = false;
-    if (!finished && has_room()) {
+  while (!finished || !waiting_.empty() || !in_flight_.empty()) {
+    bool has_advanced = false;
+    if (!finished && waiting_.empty() && has_room()) {
       Batch batch = donor_.freeze_next(room());
       finished = batch.finished;
-      offered = !batch.parcels.empty();
-      if (offered) {
-        if (auto sent = offer(batch); !sent) return sent;
-      }
+      waiting_ = std::move(batch.parcels);
+      has_advanced = !waiting_.empty();
+      refuse_what_no_frame_carries();
+    }
+    if (const std::size_t count = how_many_can_go(); count != 0) {
+      has_advanced = true;
+      if (auto sent = offer(count); !sent) return sent;
     }
     auto frame = channel_.try_receive();
     if (!frame) return std::unexpected(frame.error());
@@ -58,10 +75,10 @@ Result<void> Offering::run(const std::function<Result<void>()>& go_on,
       if (auto heard = is_answer ? hear_adopted(**frame) : other(**frame); !heard) return heard;
       continue;
     }
-    if (offered || (finished && in_flight_.empty())) continue;
+    if (has_advanced || (finished && waiting_.empty() && in_flight_.empty())) continue;
     if (auto goes_on = go_on(); !goes_on) return goes_on;
     const int wake = donor_.wake_descriptor();
-    const bool await_donor = !finished && has_room();
+    const bool await_donor = !finished && waiting_.empty() && has_room();
     const Deadline deadline = in_flight_.empty() ? no_deadline : answer_deadline_;
     if (Clock::now() >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Adopted)");
     channel_.wait(await_donor ? std::span(&wake, 1) : std::span<const int>{}, deadline);
@@ -71,29 +88,74 @@ Result<void> Offering::run(const std::function<Result<void>()>& go_on,
 
 // At least a quarter of the window is free: batches do not shrink to single connections.
 bool Offering::has_room() const {
-  return in_flight_descriptors_ + descriptors_in_flight_max() / 4 <= descriptors_in_flight_max();
+  return window_used_ + window_ / 4 <= window_;
 }
 
 Room Offering::room() const {
-  return {limits::batch_connections_max,
-          std::min(limits::batch_descriptors_max, descriptors_in_flight_max() - in_flight_descriptors_),
+  return {limits::batch_connections_max, std::min(limits::batch_descriptors_max, window_ - window_used_),
           limits::batch_bytes};
 }
 
-Result<void> Offering::offer(Batch& batch) {
-  wire::Offer record;
-  std::vector<int> descriptors;
-  std::size_t secret_bytes = 0;
-  // The time runs from the first offer that is not answered for.
-  if (in_flight_.empty()) answer_deadline_ = in_step();
-  // From here on a failure must take them back, so all of them are in flight before anything can fail.
+// As many of those that wait as a batch has room for; the first one alone, if nothing is in flight and it will never
+// fit.
+std::size_t Offering::how_many_can_go() const {
+  Room left = room();
+  std::size_t count = 0;
+  while (count < waiting_.size() && left.fits(waiting_[count])) left.take(waiting_[count++]);
+  return count == 0 && in_flight_.empty() ? std::min<std::size_t>(waiting_.size(), 1) : count;
+}
+
+// The other side would take it for a lie.
+void Offering::refuse_what_no_frame_carries() {
+  std::vector<ParcelId> refused;
   insist([&] {
-    for (const Parcel& parcel : batch.parcels) {
-      in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, parcel.descriptors.size()};
+    refused.clear();
+    for (const Parcel& parcel : waiting_) {
+      if (!fits_into_a_frame(parcel)) refused.push_back(parcel.id);
     }
   });
-  for (const Parcel& parcel : batch.parcels) in_flight_descriptors_ += parcel.descriptors.size();
-  for (Parcel& parcel : batch.parcels) {
+  if (refused.empty()) return;
+  std::erase_if(waiting_, [](const Parcel& parcel) { return !fits_into_a_frame(parcel); });
+  insist([&] { refused_[larger_than_a_frame] += refused.size(); });
+  insist([&] { donor_.refused(refused); });
+}
+
+std::vector<Parcel> Offering::take_waiting(std::size_t count) {
+  if (count == waiting_.size()) return std::exchange(waiting_, {});
+  std::vector<Parcel> taken;
+  insist([&] { taken.reserve(count); });
+  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::move(waiting_.begin(), end, std::back_inserter(taken));
+  waiting_.erase(waiting_.begin(), end);
+  return taken;
+}
+
+Result<void> Offering::offer(std::size_t count) {
+  const bool is_alone = !room().fits(waiting_.front());
+  // From here on a failure must take them back, so all of them are in flight before anything can fail.
+  insist([&] {
+    for (const Parcel& parcel : std::span(waiting_).first(count)) {
+      in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, is_alone ? window_ : parcel.descriptors.size()};
+    }
+  });
+  std::vector<Parcel> parcels = take_waiting(count);
+  std::size_t bytes = 0;
+  std::size_t secret_bytes = 0;
+  std::size_t descriptor_count = 0;
+  for (const Parcel& parcel : parcels) {
+    bytes += parcel.bytes();
+    secret_bytes += parcel.secrets.size();
+    descriptor_count += parcel.descriptors.size();
+  }
+  // The time runs from the first offer that is not answered for.
+  if (in_flight_.size() == count) answer_deadline_ = in_step(bytes);
+  window_used_ += is_alone ? window_ : descriptor_count;
+  wire::Offer record;
+  std::vector<int> descriptors;
+  descriptors.reserve(descriptor_count);
+  SecretBytes secrets(secret_bytes);
+  std::size_t at = 0;
+  for (Parcel& parcel : parcels) {
     auto& wire_parcel = *record.add_parcels();
     wire_parcel.set_id(parcel.id);
     for (const auto& feature : parcel.required_features) wire_parcel.add_required_features(feature);
@@ -101,16 +163,11 @@ Result<void> Offering::offer(Batch& batch) {
     wire_parcel.set_secret_bytes(static_cast<std::uint32_t>(parcel.secrets.size()));
     wire_parcel.set_payload(std::move(parcel.payload));
     descriptors.insert(descriptors.end(), parcel.descriptors.begin(), parcel.descriptors.end());
-    secret_bytes += parcel.secrets.size();
-  }
-  SecretBytes secrets(secret_bytes);
-  std::size_t at = 0;
-  for (const Parcel& parcel : batch.parcels) {
     if (parcel.secrets.empty()) continue;
     std::memcpy(secrets.data() + at, parcel.secrets.data(), parcel.secrets.size());
     at += parcel.secrets.size();
   }
-  return send_record(channel_, Kind::offer, record, in_step(), descriptors, secrets);
+  return send_record(channel_, Kind::offer, record, in_step(bytes), descriptors, secrets);
 }
 
 Result<void> Offering::hear_adopted(const Frame& frame) {
@@ -160,7 +217,7 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
 }
 
 void Offering::land(std::unordered_map<ParcelId, InFlight>::iterator found) {
-  in_flight_descriptors_ -= found->second.descriptors;
+  window_used_ -= found->second.share;
   in_flight_.erase(found);
 }
 
@@ -177,11 +234,19 @@ std::vector<ParcelId> Offering::give_up() {
 
 std::vector<ParcelId> Offering::let_go() {
   std::vector<ParcelId> left;
-  left.reserve(in_flight_.size());
+  left.reserve(in_flight_.size() + waiting_.size());
   for (const auto& [id, parcel] : in_flight_) left.push_back(id);
+  for (const Parcel& parcel : waiting_) left.push_back(parcel.id);
   in_flight_.clear();
-  in_flight_descriptors_ = 0;
+  waiting_.clear();
+  window_used_ = 0;
   return left;
+}
+
+Remaining Offering::waiting() const {
+  Remaining remaining{.connections = waiting_.size(), .descriptors = 0};
+  for (const Parcel& parcel : waiting_) remaining.descriptors += parcel.descriptors.size();
+  return remaining;
 }
 
 void Offering::write_into(Report& report) {

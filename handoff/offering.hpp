@@ -1,5 +1,5 @@
-// One direction of moving connections: offers what a donor freezes, and knows what is in flight. A predecessor does it,
-// and so does a successor that gives back what it has.
+// One direction of moving connections: offers what a donor freezes, in batches or, if it is larger than a batch, alone,
+// and knows what is in flight. A predecessor does it, and so does a successor that gives back what it has.
 #pragma once
 
 #include <chrono>
@@ -15,13 +15,16 @@
 
 namespace baton::handoff {
 
+// How long a step may take in which so many bytes move.
+std::chrono::milliseconds step_time(std::chrono::milliseconds step_timeout, std::size_t bytes);
+
 class Offering {
  public:
   // Both outlive it.
   Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout);
 
   // Until the donor has nothing left and everything is answered for. `go_on` is asked between two steps, and `other` is
-  // given what is no answer; an error of theirs ends the run, and what is in flight stays so.
+  // given every frame that is no answer; an error of theirs ends the run, and what is in flight stays so.
   Result<void> run(const std::function<Result<void>()>& go_on, const std::function<Result<void>(const Frame&)>& other);
 
   // An answer that came. Fault::malformed: it names what was not offered, or nothing.
@@ -35,6 +38,8 @@ class Offering {
   // The other side has said that it answers for nothing more: what is left is the donor's, to be taken back.
   std::vector<ParcelId> let_go();
 
+  // Frozen, and not offered yet.
+  Remaining waiting() const;
   std::uint64_t moved_total() const { return moved_total_; }
   void write_into(Report& report);
 
@@ -42,20 +47,25 @@ class Offering {
   struct InFlight {
     std::string label;
     std::int64_t frozen_at_us;
-    std::size_t descriptors;
+    std::size_t share;  // of the window
   };
 
   bool has_room() const;
   Room room() const;
-  Deadline in_step() const { return Clock::now() + step_timeout_; }
-  Result<void> offer(Batch& batch);
+  std::size_t how_many_can_go() const;
+  Deadline in_step(std::size_t bytes = 0) const { return Clock::now() + step_time(step_timeout_, bytes); }
+  Result<void> offer(std::size_t count);
+  std::vector<Parcel> take_waiting(std::size_t count);
+  void refuse_what_no_frame_carries();
   void land(std::unordered_map<ParcelId, InFlight>::iterator found);
 
   Channel& channel_;
   Donor& donor_;
   const std::chrono::milliseconds step_timeout_;
-  std::unordered_map<ParcelId, InFlight> in_flight_;   // offered, or about to be, and not answered for
-  std::size_t in_flight_descriptors_ = 0;
+  const std::size_t window_;                          // so many descriptors may be in flight
+  std::size_t window_used_ = 0;                       // all of it by a parcel that goes alone
+  std::vector<Parcel> waiting_;                       // frozen, and not offered yet
+  std::unordered_map<ParcelId, InFlight> in_flight_;  // offered, or about to be, and not answered for
   Deadline answer_deadline_ = no_deadline;
   std::uint64_t moved_total_ = 0;
   std::map<std::string, std::uint64_t> moved_;         // by label

@@ -1,6 +1,7 @@
 // What moves: one connection, or whatever a server calls so. The handover looks at nothing but its size.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,9 +22,11 @@ struct Parcel {
   std::vector<int> descriptors = {};
   std::string payload = {};
   SecretBytes secrets = {};
+
+  std::size_t bytes() const { return payload.size() + secrets.size(); }
 };
 
-// Come in. The descriptors are the adopter's to close or to keep.
+// Received. The descriptors are the adopter's to close or to keep.
 struct ReceivedParcel {
   ParcelId id = 0;
   std::vector<std::string> required_features;

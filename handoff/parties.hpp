@@ -1,7 +1,8 @@
 // The two roles a server plays in a handover, both without fields. Every call comes from the thread that runs the
-// conversation (predecessor.hpp, successor.hpp); the server passes it on to whoever owns its connections.
+// conversation (predecessor.hpp, successor.hpp); the server passes it on to the thread that owns the connection.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +32,7 @@ struct InheritedSocket {
 struct Estate {
   std::vector<OfferedSocket> sockets;
   std::string application;        // the server's own bytes: counters, balancer state
-  SecretBytes secrets;            // the same, for nobody else: ticket keys
+  SecretBytes secrets;            // the same, and secret: ticket keys
   std::string configuration;      // the text it runs with, for a rollback
   int executable = -1;            // a descriptor of the running executable, or -1; stays the donor's
 };
@@ -47,11 +48,22 @@ struct Inheritance {
   std::int64_t clock_offset_us = 0;   // our CLOCK_MONOTONIC minus the predecessor's; 0 in the same time namespace
 };
 
-// How much of a batch there is room for.
+// How much of a batch there is room for. A parcel's size is known only when it is frozen, so the last one of a batch
+// may need more than is left: it goes in a later Offer, and alone if it is larger than any batch.
 struct Room {
   std::size_t connections = 0;
   std::size_t descriptors = 0;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;  // payloads and secrets
+
+  bool is_used_up() const { return connections == 0 || descriptors == 0 || bytes == 0; }
+  bool fits(const Parcel& parcel) const {
+    return connections != 0 && parcel.descriptors.size() <= descriptors && parcel.bytes() <= bytes;
+  }
+  void take(const Parcel& parcel) {
+    --connections;
+    descriptors -= std::min(descriptors, parcel.descriptors.size());
+    bytes -= std::min(bytes, parcel.bytes());
+  }
 };
 
 struct Batch {
@@ -98,8 +110,10 @@ class Donor {
   // The adopter keeps places for this. Asked when nothing is accepted any more, and about once a second after that.
   virtual Remaining remaining() { return {}; }
 
-  // Freezes what fits into `room`. Does not wait for connections to become ready: `wake_descriptor` turns readable
-  // when there may be more. A frozen connection is touched by nobody until `adopted`, `refused` or `take_back`.
+  // Freezes connections until `room` is used up; the last one may need more than is left. What no frame carries
+  // (limits.hpp) is answered with `refused`. Does not wait for connections to become ready: `wake_descriptor` turns
+  // readable when there may be more. A frozen connection is touched by nobody until `adopted`, `refused` or
+  // `take_back`.
   virtual Batch freeze_next(const Room& room) = 0;
   virtual int wake_descriptor() = 0;
 
@@ -115,7 +129,7 @@ class Donor {
 
   // Everything is handed over: stop being the instance (release the lock). The bytes go to the successor with `Done`.
   virtual std::string resign() = 0;
-  // The successor failed after `Done`: be the instance again. False: somebody else is.
+  // The successor failed after `Done`: be the instance again. False: another process is.
   virtual bool reclaim() = 0;
 
   // A reason to call the upgrade off, asked before anything was adopted; `wake_descriptor` turns readable with it.

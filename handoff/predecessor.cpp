@@ -128,12 +128,12 @@ class Conversation {
     if (!frame) return fail(frame.error().fault, frame.error().text + " (waiting for Bye)");
     if (frame->kind == Kind::bye) return {};
     if (frame->kind != Kind::returning || !can_return_ || !donor_.reclaim()) return std::unexpected(unexpected_frame(*frame, Kind::bye));
-    resigned_ = false;                            // it had thought better of it before it read Done
+    resigned_ = false;                            // the successor cancelled before it read Done
     if (auto begun = begin_returns(*frame); !begun) return begun;
     return take_returns();
   }
 
-  // Waits for one frame, and for somebody who calls the upgrade off.
+  // Waits for one frame, and for a request to call the upgrade off.
   Result<Frame> await(Kind kind, Deadline deadline) {
     auto frame = next_frame(kind, deadline);
     if (frame && frame->kind != kind) return std::unexpected(unexpected_frame(*frame, kind));
@@ -164,7 +164,7 @@ class Conversation {
 
   // ── Probation, and everything that comes back ───────────────────────────────────────────────────────────────────
 
-  // The successor says several times a second how it fares; silence is failure.
+  // The successor says several times a second how it serves; silence is failure.
   Result<void> watch_trial() {
     for (;;) {
       auto frame = next_frame(Kind::trial, in_step());
@@ -191,12 +191,15 @@ class Conversation {
   Result<void> tell_remaining() {
     if (!successor_keeps_places_ || Clock::now() < next_told_) return {};
     next_told_ = Clock::now() + remaining_every;
-    const Remaining now = donor_.remaining();
+    Remaining now = donor_.remaining();
+    const Remaining waiting = offering_.waiting();
+    now.connections += waiting.connections;
+    now.descriptors += waiting.descriptors;
     if (now == std::exchange(told_, now)) return {};
     return send_record(channel_, Kind::remaining, to_wire(now), in_step());
   }
 
-  // Somebody calls the upgrade off. Until the successor serves that is simply its end. After that it is asked to give
+  // The upgrade is called off. Until the successor serves, that is its end. After that the successor is asked to give
   // back what it has; once connections have moved, the call is too late.
   Result<void> heed_call() {
     const auto reason = donor_.called_off();
@@ -235,7 +238,7 @@ class Conversation {
     if (!recalled_) recalled_ = "the successor gave back what it had: " + returning->text().substr(0, limits::text_bytes_max);
     is_returning_ = true;
     returns_->expect(from_wire(returning->remaining()));
-    // Nobody does these again, should memory be short.
+    // These must not be skipped where memory is short: no later step repeats them.
     insist([this] { donor_.accept_again(); });
     const std::vector<ParcelId> ours = insist([this] { return offering_.let_go(); });  // it answers for no offer any more
     outcome_.report.taken_back += ours.size();

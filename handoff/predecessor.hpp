@@ -17,7 +17,7 @@ struct PredecessorTerms {
   std::vector<std::string> features;             // that our decoder understands
   std::chrono::milliseconds ready_timeout{10'000};
   std::chrono::milliseconds step_timeout{2'000};
-  std::chrono::milliseconds probation{0};        // so long the successor serves new connections before live ones move
+  std::chrono::milliseconds probation{0};        // the successor serves new connections this long before live ones move
   // Of a successor that gives back: between two of its messages. It waits there for its requests to end.
   std::chrono::milliseconds return_timeout{10'000};
 };

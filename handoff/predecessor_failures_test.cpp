@@ -22,10 +22,12 @@ constexpr Kind kinds[] = {Kind::hello, Kind::ready, Kind::listening, Kind::adopt
 struct Row {
   Step step;
   Way way;
+  ParcelId large = 0;  // this one and the next are; the first five go with the first batch
   bool reads(Step other) const { return step > other || (step == other && way != Way::closes_without_reading); }
 };
 
-// Ten parcels in two batches. At `adopted` the first batch is adopted, and the second is where it goes wrong.
+// Ten parcels, which the donor gives in two batches. At `adopted` the first five are adopted, and the next offer is
+// where it goes wrong.
 void fail_at(Row row, UniqueFd socket) {
   SuccessorScript script(std::move(socket));
   Channel& channel = script.channel;
@@ -45,9 +47,9 @@ void fail_at(Row row, UniqueFd socket) {
     expect_frame(channel, Kind::listen);
   }
   if (row.step >= Step::adopted) {
-    script.adopt(script.offer());
+    script.adopt(5);
     if (row.step > Step::adopted) {
-      script.adopt(script.offer());
+      script.adopt(5);
     } else if (row.reads(Step::adopted)) {
       script.offer();
     }
@@ -74,6 +76,7 @@ TEST_P(SuccessorThat, LeavesThePredecessorWithAllThatWasNotAdopted) {
     if (!lock_is_free && row.step != Step::bye) continue;
     FakeDonor donor(10, 5);
     donor.lock_is_free = lock_is_free;
+    donor.shape = [&](ParcelId id) { return row.large != 0 && id - row.large < 2 ? large : small(id); };
     Pair pair = socket_pair();
     std::jthread script([&] { fail_at(row, std::move(pair.other)); });
     const HandoverOutcome outcome = hand_over(std::move(pair.one), donor, terms_for(row));
@@ -118,6 +121,23 @@ std::vector<Row> rows() {
 INSTANTIATE_TEST_SUITE_P(Each, SuccessorThat, ::testing::ValuesIn(rows()), [](const auto& row) {
   return std::string(name_of(row.param.way)) + "InsteadOf" + kind_name(kinds[static_cast<int>(row.param.step)]);
 });
+
+// The large one is in flight, or it waits for what is; and a second one waits behind it.
+std::vector<Row> rows_with_large_parcels() {
+  std::vector<Row> all;
+  for (const Row& row : rows()) {
+    if (row.step < Step::adopted) continue;
+    for (const ParcelId large : {ParcelId{105}, ParcelId{106}}) all.push_back({row.step, row.way, large});
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(WithLargeParcels, SuccessorThat, ::testing::ValuesIn(rows_with_large_parcels()),
+                         [](const auto& row) {
+                           return std::string(name_of(row.param.way)) + "InsteadOf" +
+                                  kind_name(kinds[static_cast<int>(row.param.step)]) +
+                                  (row.param.large == 105 ? "InFlight" : "Waiting");
+                         });
 
 // ── Successors that answer, but not what they should ──────────────────────────────────────────────────────────────
 
@@ -335,6 +355,7 @@ TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
       offered += static_cast<std::size_t>(offers.back().parcels_size());
       if (offered < parcels && script.channel.wait({}, Clock::now() + milliseconds(200))) continue;
       for (const wire::Offer& offer : offers) script.adopt(offer);
+      EXPECT_LE(under_way, most);
       EXPECT_TRUE(offered == parcels || under_way + most / 4 > most) << under_way << " of " << most;
       offers.clear();
       under_way = 0;
@@ -348,8 +369,7 @@ TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
   running.join();
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
-  EXPECT_LE(donor.most_in_flight, most);
-  EXPECT_GT(donor.most_in_flight, most / 2);
+  EXPECT_GT(donor.most_frozen, most / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, WindowOf, ::testing::Values(std::pair{rlim_t{560}, 200}, std::pair{rlim_t{4000}, 800}));

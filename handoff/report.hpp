@@ -29,7 +29,7 @@ struct Report {
   std::map<std::string, std::uint64_t> refused;  // by reason; these stayed
   std::uint64_t taken_back = 0;
   std::uint64_t left_behind = 0;                 // connections that stay with the predecessor, refused or not offered
-  std::uint64_t left_behind_ms = 0;              // for at most so long
+  std::uint64_t left_behind_ms = 0;              // for at most this long
   Pauses pauses;                                 // from freeze to resume, as seen by the predecessor
   std::uint64_t duration_us = 0;
 

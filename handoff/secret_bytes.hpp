@@ -1,4 +1,4 @@
-// Bytes that nobody may find afterwards: never copied by growth, cleansed before they are freed.
+// Secret bytes: never copied by growth, wiped before they are freed.
 #pragma once
 
 #include <cstddef>

@@ -50,9 +50,9 @@ Result<Started> start_successor(Program program);
 
 // The descriptor that `variable` names; the variable is removed. Empty: there is none beyond the standard ones.
 std::optional<int> take_left_descriptor(const char* variable);
-// The channel if somebody started us as a successor.
+// The channel, if this process was started as a successor.
 UniqueFd take_channel();
-// The configuration's text if somebody gave us one.
+// The configuration's text, if this process was given one.
 std::optional<std::string> take_configuration();
 
 // How the process ended, in words: "exited with code 1", "was killed by signal 9".

@@ -15,7 +15,7 @@ namespace baton::handoff {
 
 namespace {
 
-// How often one on probation tells how it fares.
+// How often a successor on probation reports.
 constexpr std::chrono::milliseconds trial_every{100};
 
 class Conversation {

@@ -16,7 +16,7 @@ namespace baton::handoff {
 struct SuccessorTerms {
   std::string version;
   std::vector<std::string> features;             // that our decoder understands
-  bool speaks_first = false;                     // we came to the meeting point; nobody there expects us
+  bool speaks_first = false;                     // we are an external successor: the predecessor waits for our Hello
   std::chrono::milliseconds hello_timeout{10'000};
   std::chrono::milliseconds step_timeout{2'000};     // of the predecessor's answers when we give back
 };
@@ -33,7 +33,7 @@ struct Probation {
 
 enum class Succession {
   completed,      // we are the instance
-  orphaned,       // the channel ended without `Done` after we had begun to accept: whoever gets the lock is the instance
+  orphaned,       // the channel ended without `Done` after we had begun to accept: the process that gets the lock is the instance
   failed,         // before we accepted anything: end, and touch nothing
   returned,       // the predecessor has everything back that it did not refuse, and is the instance: end
 };

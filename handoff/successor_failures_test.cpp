@@ -37,7 +37,7 @@ class Script {
   }
   // Offers three more parcels and does not wait for the answer.
   void offer() {
-    Batch batch = donor.freeze_next({3, 10, 10'000});
+    Batch batch = donor.freeze_next({3, limits::batch_descriptors_max, limits::parcel_bytes_max});
     wire::Offer offer;
     std::vector<int> descriptors;
     std::string secrets;
@@ -71,6 +71,7 @@ constexpr Kind kinds[] = {Kind::hello, Kind::inherit, Kind::listen, Kind::offer,
 struct Row {
   Step step;
   Way way;
+  bool with_large_parcel = false;
 };
 
 // Three parcels are adopted before `offer` and `done` go wrong.
@@ -94,6 +95,8 @@ TEST_P(PredecessorThat, LeavesTheSuccessorWithWhatItHasAdopted) {
     FakeAdopter adopter;
     Pair pair = socket_pair();
     Script script(std::move(pair.one));
+    if (row.with_large_parcel) adopter.shape = [](ParcelId id) { return id == 101 ? large : small(id); };
+    script.donor.shape = adopter.shape;
     std::jthread running([&] { fail_at(row, script); });
     const bool hangs = row.way == Way::hangs;
     const auto outcome = succeed(std::move(pair.other), adopter,
@@ -139,6 +142,21 @@ std::vector<Row> rows() {
 INSTANTIATE_TEST_SUITE_P(Each, PredecessorThat, ::testing::ValuesIn(rows()), [](const auto& row) {
   return std::string(name_of(row.param.way)) + "InsteadOf" + kind_name(kinds[static_cast<int>(row.param.step)]);
 });
+
+std::vector<Row> rows_with_a_large_parcel() {
+  std::vector<Row> all;
+  for (Row row : rows()) {
+    row.with_large_parcel = true;
+    if (row.step > Step::listen) all.push_back(row);
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(WithALargeParcel, PredecessorThat, ::testing::ValuesIn(rows_with_a_large_parcel()),
+                         [](const auto& row) {
+                           return std::string(name_of(row.param.way)) + "InsteadOf" +
+                                  kind_name(kinds[static_cast<int>(row.param.step)]);
+                         });
 
 // ── Giving up at the moment of an Adopted ─────────────────────────────────────────────────────────────────────────
 

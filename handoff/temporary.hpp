@@ -10,7 +10,7 @@
 
 namespace baton::handoff {
 
-// PATH.PID.RANDOM.tmp, with our PID: another name each time, so that nobody can make it before us, neither to lead what
+// PATH.PID.RANDOM.tmp, with our PID: another name each time, so that no other process can create it first, neither to lead what
 // is written elsewhere nor to be in the way.
 std::string temporary_beside(const std::string& path);
 

@@ -123,7 +123,7 @@ void Upgradable::begin_succession(UniqueFd channel) {
     roles_->no_inheritance(outcome.reason);
     bool instance = lock_.held();
     if (outcome.ending == Succession::orphaned) {
-      // Whoever gets the lock is the instance; meanwhile nothing is accepted.
+      // The process that gets the lock is the instance; until then nothing is accepted.
       insist([this] { roles_->in_server([this] { service_->stop_accepting(); }); });
       instance = instance || roles_->take_lock();
     }
@@ -207,7 +207,7 @@ void Upgradable::succession_ended(const SuccessionOutcome& outcome, bool instanc
 
 // ── While it serves ───────────────────────────────────────────────────────────────────────────────────────────────
 
-// Until here signals waited in the kernel: a successor obeys nobody before it is settled who serves.
+// Until here signals waited in the kernel: a successor obeys no signal before it is settled which process serves.
 void Upgradable::serve_from_now_on() {
   state_ = State::serving;
   watch(poller_, signals_);

@@ -31,14 +31,14 @@ struct UpgradableTerms {
   std::string version = {};                      // for people
   std::vector<std::string> features = {};        // that our `adopt` understands, as parcels name them
 
-  std::string lock = {};                         // a path: one process at a time serves. Empty: nobody checks
+  std::string lock = {};                         // a path: one process at a time serves. Empty: no check
   std::string pid_file = {};                     // a path, or empty
 
   std::chrono::milliseconds ready_timeout{10'000};   // from its start until the successor serves
   std::chrono::milliseconds step_timeout{2'000};     // each later answer of it
-  std::chrono::milliseconds finish_timeout{5'000};   // a connection may take so long until it can be frozen
-  std::chrono::milliseconds drain_timeout{30'000};   // and so long for its end, if it stays here then
-  std::chrono::milliseconds stop_timeout{10'000};    // connections may take so long to end when the process stops
+  std::chrono::milliseconds finish_timeout{5'000};   // a connection may take this long until it can be frozen
+  std::chrono::milliseconds drain_timeout{30'000};   // and this long to end, if it stays here
+  std::chrono::milliseconds stop_timeout{10'000};    // connections may take this long to end when the process stops
 
   std::function<void(const std::string& line)> log = {};   // what an operator wants to know; empty: to standard error
 };

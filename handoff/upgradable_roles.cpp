@@ -60,7 +60,7 @@ void Upgradable::Roles::accept_again() {
 }
 
 Batch Upgradable::Roles::freeze_next(const Room& room) {
-  // Before the fleet is asked: whoever wakes us from here on has something that this call may not see.
+  // Before the fleet is asked: a wake-up from here on may announce something that this call does not see.
   wake_at(finish_at_);
   Batch batch = in_server([&] { return process_.fleet_.freeze_next(room); });
   // Who could not be frozen by now stays here to its end.

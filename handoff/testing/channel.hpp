@@ -113,6 +113,13 @@ inline std::size_t open_descriptors() {
   return count;
 }
 
+inline void raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Leaves this process so many descriptors to open, until it is gone.
 class FewDescriptors {
  public:

@@ -1,5 +1,5 @@
 // A donor and an adopter whose parcels are socket pairs: the test holds the far end of each, and whoever owns a parcel
-// can prove it there. Both keep count of what was done with each parcel.
+// can prove it there. A parcel may have any number of further descriptors. Both keep count of what was done with each.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -14,14 +14,52 @@
 
 namespace baton::handoff::test {
 
-inline std::string payload_of(ParcelId id) {
-  return "payload of " + std::to_string(id) + std::string(id % 97, '.');
+// How large a parcel is.
+struct Shape {
+  std::size_t descriptors = 1;
+  std::size_t payload_bytes_min = 0;
+  std::size_t secret_bytes_min = 0;
+};
+inline Shape small(ParcelId id) {
+  return {.descriptors = 1 + id % 2};
 }
-inline std::string secret_of(ParcelId id) {
-  return id % 2 == 0 ? "" : "secret of " + std::to_string(id);
+// An HTTP/2 client with a hundred requests, each with a socket of its own and full buffers.
+inline constexpr Shape large{.descriptors = 101, .payload_bytes_min = 20u << 20};
+
+inline std::string payload_of(ParcelId id, const Shape& shape = {}) {
+  std::string payload = "payload of " + std::to_string(id) + std::string(id % 97, '.');
+  payload.resize(std::max(payload.size(), shape.payload_bytes_min), static_cast<char>(id));
+  return payload;
+}
+// Of odd parcels.
+inline std::string secret_of(ParcelId id, const Shape& shape = {}) {
+  std::string secret = id % 2 == 0 ? "" : "secret of " + std::to_string(id);
+  secret.resize(std::max(secret.size(), shape.secret_bytes_min), static_cast<char>(id));
+  return secret;
 }
 
-// The predecessor's server. Odd parcels have secrets and a second descriptor.
+// The files of a parcel's further descriptors, in order and round about: each has its number in it.
+class FurtherFiles {
+ public:
+  static constexpr std::size_t number_of_files = 7;
+  FurtherFiles() {
+    for (std::size_t i = 0; i < number_of_files; ++i) {
+      files_.push_back(new_file());
+      EXPECT_EQ(::pwrite(files_.back().get(), &i, sizeof i, 0), ssize_t{sizeof i});
+    }
+  }
+  int at(std::size_t place) const { return files_[place % number_of_files].get(); }
+  static bool is_at(int descriptor, std::size_t place) {
+    std::size_t number = 0;
+    return ::pread(descriptor, &number, sizeof number, 0) == ssize_t{sizeof number} &&
+           number == place % number_of_files;
+  }
+
+ private:
+  std::vector<UniqueFd> files_;
+};
+
+// The predecessor's server.
 class FakeDonor : public Donor {
  public:
   struct Fate {
@@ -34,6 +72,7 @@ class FakeDonor : public Donor {
   // ── What a test sets ──────────────────────────────────────────────────────────────────────────────────────────
   std::vector<UniqueFd> listening;
   std::set<ParcelId> with_unknown_feature;
+  std::function<Shape(ParcelId)> shape = small;
   bool lock_is_free = true;  // what reclaim finds
   bool ever_finished = true;
   Remaining still_there;
@@ -46,7 +85,7 @@ class FakeDonor : public Donor {
   std::map<ParcelId, UniqueFd> far_ends;
   std::vector<std::string> calls;  // all but those for single parcels
   std::vector<std::string> taken_addresses;
-  std::size_t most_in_flight = 0;  // descriptors
+  std::size_t most_frozen = 0;  // descriptors, of parcels that were not answered for
 
   int count(std::string_view call) const { return static_cast<int>(std::count(calls.begin(), calls.end(), call)); }
   std::set<ParcelId> with(int Fate::* fate) const {
@@ -62,7 +101,7 @@ class FakeDonor : public Donor {
       EXPECT_EQ(fate.answers(), 1) << "parcel " << id << ": adopted " << fate.adopted << ", refused " << fate.refused
                                    << ", taken back " << fate.taken_back;
     }
-    EXPECT_EQ(in_flight_, 0u);
+    EXPECT_EQ(unanswered_, 0u);
   }
 
   // ── Donor ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -89,17 +128,14 @@ class FakeDonor : public Donor {
     std::uint64_t woken = 0;
     (void)!::read(wake.get(), &woken, sizeof woken);
     Batch batch;
-    std::size_t descriptors = 0, bytes = 0;
-    while (frozen_ < parcels_ && batch.parcels.size() < std::min(room.connections, per_batch_) && bytes < room.bytes) {
-      const ParcelId id = 100 + frozen_;
-      const std::size_t needed = 1 + id % 2;
-      if (descriptors + needed > room.descriptors) break;
-      batch.parcels.push_back(freeze(id));
-      descriptors += needed;
-      bytes += batch.parcels.back().payload.size();
+    Room left = room;
+    left.connections = std::min(left.connections, per_batch_);
+    while (frozen_ < parcels_ && !left.is_used_up()) {
+      batch.parcels.push_back(freeze(100 + frozen_));
+      left.take(batch.parcels.back());
+      unanswered_ += batch.parcels.back().descriptors.size();
     }
-    in_flight_ += descriptors;
-    most_in_flight = std::max(most_in_flight, in_flight_);
+    most_frozen = std::max(most_frozen, unanswered_);
     batch.finished = ever_finished && frozen_ == parcels_;
     return batch;
   }
@@ -133,26 +169,30 @@ class FakeDonor : public Donor {
     Parcel parcel;
     parcel.id = id;
     parcel.label = id % 2 == 0 ? "idle" : "tunnel";
+    const Shape size = shape(id);
     parcel.descriptors.push_back(pair.one.get());
-    if (id % 2 != 0) parcel.descriptors.push_back(executable_.get());
+    while (parcel.descriptors.size() < size.descriptors) {
+      parcel.descriptors.push_back(further_.at(parcel.descriptors.size()));
+    }
     near_ends_[id] = std::move(pair.one);
-    parcel.payload = payload_of(id);
-    parcel.secrets = SecretBytes(secret_of(id));
+    parcel.payload = payload_of(id, size);
+    parcel.secrets = SecretBytes(secret_of(id, size));
     if (with_unknown_feature.contains(id)) parcel.required_features = {"known", "from-the-future"};
     return parcel;
   }
   void answer(ParcelId id, int Fate::* what) {
     ASSERT_TRUE(fates.contains(id)) << "parcel " << id << " was never frozen";
     ++(fates[id].*what);
-    in_flight_ -= 1 + id % 2;
+    unanswered_ -= shape(id).descriptors;
     if (what == &Fate::adopted) near_ends_.erase(id);
   }
 
   const std::size_t parcels_;
   const std::size_t per_batch_;
   std::size_t frozen_ = 0;
-  std::size_t in_flight_ = 0;
+  std::size_t unanswered_ = 0;
   std::map<ParcelId, UniqueFd> near_ends_;
+  FurtherFiles further_;
   UniqueFd executable_ = new_file();
 };
 
@@ -161,9 +201,11 @@ class FakeAdopter : public Adopter {
  public:
   // ── What a test sets ──────────────────────────────────────────────────────────────────────────────────────────
   std::optional<Error> refusal;  // of the whole inheritance
+  std::function<Shape(ParcelId)> shape = small;  // of what comes
   std::function<Verdict(ParcelId)> judge = [](ParcelId) { return std::nullopt; };
   std::function<void()> while_preparing = [] {};
   std::function<void()> when_accepting = [] {};
+  std::function<void(ParcelId)> when_started = [](ParcelId) {};
   bool lock_is_free = true;
 
   // ── What it saw ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,9 +257,13 @@ class FakeAdopter : public Adopter {
   std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) override {
     std::vector<Verdict> verdicts;
     for (ReceivedParcel& parcel : parcels) {
-      EXPECT_EQ(parcel.payload, payload_of(parcel.id));
-      EXPECT_EQ(parcel.secrets.view(), secret_of(parcel.id));
-      EXPECT_EQ(parcel.descriptors.size(), 1 + parcel.id % 2);
+      const Shape size = shape(parcel.id);
+      EXPECT_TRUE(parcel.payload == payload_of(parcel.id, size)) << "parcel " << parcel.id;
+      EXPECT_TRUE(parcel.secrets.view() == secret_of(parcel.id, size)) << "parcel " << parcel.id;
+      EXPECT_EQ(parcel.descriptors.size(), size.descriptors);
+      for (std::size_t i = 1; i < parcel.descriptors.size(); ++i) {
+        EXPECT_TRUE(FurtherFiles::is_at(parcel.descriptors[i].get(), i)) << "descriptor " << i << " of " << parcel.id;
+      }
       ++fates[parcel.id].prepared;
       verdicts.push_back(judge(parcel.id));
       if (!verdicts.back()) held_[parcel.id] = std::move(parcel);
@@ -230,6 +276,7 @@ class FakeAdopter : public Adopter {
       ASSERT_TRUE(held_.contains(id)) << "parcel " << id << " was never prepared";
       ++fates[id].started;
       EXPECT_EQ(::send(held_[id].descriptors.at(0).get(), &id, sizeof id, MSG_NOSIGNAL), ssize_t{sizeof id});
+      when_started(id);
     }
   }
   void drop(std::span<const ParcelId> ids) override {

@@ -140,6 +140,15 @@ class SuccessorScript {
     for (const auto& parcel : offer.parcels()) adopted.add_taken(parcel.id());
     send(Kind::adopted, adopted);
   }
+  // Adopts offer after offer until so many parcels are adopted.
+  void adopt(int parcels) {
+    while (parcels > 0) {
+      const wire::Offer next = offer();
+      if (next.parcels_size() == 0) return;
+      adopt(next);
+      parcels -= next.parcels_size();
+    }
+  }
   void send(Kind kind, const google::protobuf::MessageLite& record) {
     (void)send_record(channel, kind, record, soon());
   }

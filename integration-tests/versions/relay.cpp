@@ -92,7 +92,7 @@ class Relay {
     if (!received) ended_ = true;
     if (!received || !*received) return false;
     Frame& frame = **received;
-    if (frame.descriptors_lost) die("too few descriptors are free here");
+    if (frame.descriptors_lost != 0) die("too few descriptors are free here");
     std::vector<int> descriptors;
     for (const UniqueFd& descriptor : frame.descriptors) descriptors.push_back(descriptor.get());
     record(frame, from);

@@ -3,31 +3,13 @@
 //
 // A connection that is served is in the worker's list. A frozen one is in exactly one other place: `at_boundary_`
 // (not offered yet), `offered_`, or `prepared_` (the successor's, until its Adopted is in the channel).
-#include <algorithm>
 #include <new>
 
-#include "handoff/limits.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
-
-namespace {
-
-constexpr std::size_t descriptors_of_one = 2;
-
-bool has_room(const handoff::Room& room) {
-  return room.connections != 0 && room.descriptors >= descriptors_of_one && room.bytes != 0;
-}
-
-void take_room(handoff::Room& room, const handoff::Parcel& parcel) {
-  --room.connections;
-  room.descriptors -= parcel.descriptors.size();
-  room.bytes -= std::min(room.bytes, parcel.payload.size());
-}
-
-}  // namespace
 
 // ── The predecessor's side ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -45,11 +27,11 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
   // No exchange begins here any more, so the idle upstream connections go ahead, also that of an exchange that has just
   // ended: the clients find them there.
   while (pool_.idle() != 0) {
-    if (!has_room(room)) return true;
+    if (room.is_used_up()) return true;
     give_idle_upstream(room, batch);
   }
   while (!at_boundary_.empty()) {
-    if (!has_room(room)) return true;
+    if (room.is_used_up()) return true;
     Connection& connection = *at_boundary_.front();
     at_boundary_.pop_front();
     give(connection, room, batch);
@@ -61,7 +43,7 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     sweep_ = first_;
   }
   while (sweep_ != nullptr) {
-    if (!has_room(room)) return true;
+    if (room.is_used_up()) return true;
     Connection& connection = *sweep_;
     sweep_ = connection.next_;
     if (connection.is_kept()) stay_where_it_is(connection);
@@ -97,13 +79,11 @@ void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& b
     parcel.required_features = state::required_features(connection.state());
     parcel.descriptors.push_back(connection.client_descriptor());
     if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
-    // More may be buffered than any successor must take: then it is served here to its end.
-    if (parcel.payload.size() > handoff::limits::parcel_bytes_max) return stay(connection);
     offered_.emplace(parcel.id, &connection);
   } catch (const std::bad_alloc&) {
     return stay(connection);
   }
-  take_room(room, parcel);
+  room.take(parcel);
   batch.parcels.push_back(std::move(parcel));
 }
 
@@ -136,7 +116,7 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
     loop_.dispose(std::move(frozen.stream));
     return;
   }
-  take_room(room, parcel);
+  room.take(parcel);
   batch.parcels.push_back(std::move(parcel));
 }
 
