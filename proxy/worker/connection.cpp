@@ -373,8 +373,9 @@ bool Connection::write_legs() {
 Action Connection::after(UpstreamSide::Progress progress) {
   using enum UpstreamSide::Progress;
   switch (progress) {
-    case waiting:
-    case connected: return Action::wait;
+    case waiting: return Action::wait;
+    // At once: a leg beside a request that is not on it is no state to be frozen in.
+    case connected: return engine::advance(state_, context()).action;
     case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context());
     case failed: return engine::upstream_lost(state_, Loss::connect_failed, context());
     case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context());

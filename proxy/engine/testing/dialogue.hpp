@@ -42,8 +42,8 @@ struct Seen {
 
   struct Upstream {
     std::string received;
-    std::string route{};
     enum class Fate { open, ended, parked, closed, cut } fate = Fate::open;    // closed: in good order
+    std::string route{};
     bool operator==(const Upstream&) const = default;
   };
 
