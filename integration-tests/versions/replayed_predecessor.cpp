@@ -170,7 +170,7 @@ void ReplayedPredecessor::take_off(handoff::wire::Offer::Parcel& parcel) {
   if (const auto* connection = std::get_if<state::ConnectionState>(&*moved)) {
     Legs& legs = legs_.at(kind_of(*connection));
     in_flight_.push_back(std::move(legs.client));
-    if (connection->upstream) in_flight_.push_back(std::move(legs.upstream));
+    if (connection->upstream() != nullptr) in_flight_.push_back(std::move(legs.upstream));
     return;
   }
   state::wire::Moved payload;
