@@ -14,7 +14,7 @@ Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runti
                  unsigned number) {
   // Where memory is short, the blocks that a thread keeps for later use go first.
   std::set_new_handler([] {
-    if (!state::Buffer::free_spare_blocks()) throw std::bad_alloc();
+    if (!state::free_spare_memory()) throw std::bad_alloc();
   });
   for (unsigned i = 0; i < number; ++i) workers_.push_back(std::make_unique<Worker>(settings, shared, access_log, i));
   threads_.reserve(number);

@@ -1,42 +1,23 @@
 #include "proxy/state/buffer.hpp"
 
-#include <array>
 #include <new>
 #include <stdexcept>
+
+#include "proxy/state/spare_blocks.hpp"
 
 namespace baton::state {
 
 namespace {
 
-// Set when the thread's list has ended: a buffer that is itself a variable of the thread may end after it.
-thread_local bool free_list_has_ended = false;
-
-// Free blocks of the usual size. Those of a thread that has ended are freed with it. It needs no memory of its own, for
-// a buffer may end because there is none.
-struct FreeList {
-  std::array<char*, 256> blocks;
-  std::size_t count = 0;
-
-  ~FreeList() {
-    free_all();
-    free_list_has_ended = true;
-  }
-  void free_all() {
-    while (count != 0) ::operator delete(blocks[--count]);
-  }
-};
-thread_local FreeList free_list;
+using SpareBufferBlocks = SpareBlocks<Buffer::block_bytes, 256>;
 
 char* take_block(std::size_t bytes) {
-  if (bytes == Buffer::block_bytes && !free_list_has_ended && free_list.count != 0) {
-    return free_list.blocks[--free_list.count];
-  }
-  return static_cast<char*>(::operator new(bytes));
+  return static_cast<char*>(bytes == Buffer::block_bytes ? SpareBufferBlocks::take() : ::operator new(bytes));
 }
 
 void give_block(char* block, std::size_t bytes) {
-  if (bytes == Buffer::block_bytes && !free_list_has_ended && free_list.count < free_list.blocks.size()) {
-    free_list.blocks[free_list.count++] = block;
+  if (bytes == Buffer::block_bytes) {
+    SpareBufferBlocks::give(block);
   } else {
     ::operator delete(block);
   }
@@ -44,14 +25,10 @@ void give_block(char* block, std::size_t bytes) {
 
 }  // namespace
 
-bool Buffer::free_spare_blocks() {
-  if (free_list_has_ended || free_list.count == 0) return false;
-  free_list.free_all();
-  return true;
-}
+bool Buffer::free_spare_blocks() { return SpareBufferBlocks::free_all(); }
 
-void Buffer::clear() {
-  if (block_ != nullptr) give_block(block_, capacity_);
+void Buffer::let_go() {
+  give_block(block_, capacity_);
   block_ = nullptr;
   capacity_ = begin_ = end_ = 0;
 }

@@ -60,7 +60,9 @@ class Buffer {
     if (begin_ == end_) clear();
   }
 
-  void clear();
+  void clear() {
+    if (block_ != nullptr) let_go();
+  }
 
   // Frees the blocks that this thread keeps for later use. False: there are none.
   static bool free_spare_blocks();
@@ -87,6 +89,7 @@ class Buffer {
 
  private:
   void grow(std::size_t bytes);
+  void let_go();
 
   char* block_ = nullptr;
   std::uint32_t capacity_ = 0;

@@ -137,7 +137,7 @@ struct Reader {
   bool read(const wire::Access& in, Exchange& out) const {
     out.response_bytes = in.response_bytes();
     out.started_unix_us = in.started_unix_us();
-    if (in.recorded() || !in.request_line().empty()) {       // older senders do not say whether they recorded it
+    if (!in.request_line().empty()) {
       AccessRecord& access = out.access.emplace();
       access.request_line = in.request_line();
       access.referer = in.referer();

@@ -13,6 +13,7 @@
 #include "proxy/state/boxed.hpp"
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/framing.hpp"
+#include "proxy/state/spare_blocks.hpp"
 #include "proxy/state/tls.hpp"
 
 namespace baton::state {
@@ -131,7 +132,7 @@ struct Tunnelling {
 
 // What the access log says of an exchange and nothing else needs. Kept only while an access log is written.
 struct AccessRecord {
-  std::string request_line;
+  std::string request_line;           // never empty
   std::string referer;
   std::string user_agent;
   std::string upstream;               // the address of the server that it went to last
@@ -150,7 +151,21 @@ struct Exchange {
   std::uint64_t response_bytes = 0;   // of content, as passed to the client
   Boxed<AccessRecord> access;
   bool operator==(const Exchange&) const = default;
+
+  // One begins with each request.
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* block);
 };
+
+using SpareExchanges = SpareBlocks<sizeof(Exchange), 256>;
+inline void* Exchange::operator new(std::size_t) { return SpareExchanges::take(); }
+inline void Exchange::operator delete(void* block) { SpareExchanges::give(block); }
+
+// Frees what this thread keeps for later use. False: there is nothing.
+inline bool free_spare_memory() {
+  const bool had_blocks = Buffer::free_spare_blocks();
+  return SpareExchanges::free_all() || had_blocks;
+}
 
 // ── A connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 

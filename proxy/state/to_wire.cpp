@@ -96,7 +96,6 @@ void write_access(const Exchange& exchange, wire::Access& out) {
   out.set_response_bytes(exchange.response_bytes);
   if (!exchange.access) return;
   const AccessRecord& access = *exchange.access;
-  out.set_recorded(true);
   out.set_request_line(access.request_line);
   out.set_referer(access.referer);
   out.set_user_agent(access.user_agent);

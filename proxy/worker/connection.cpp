@@ -422,8 +422,8 @@ bool Connection::obey(Action action) {
   return true;
 }
 
-state::UpstreamLeg Connection::take_upstream_leg() {
-  state::UpstreamLeg leg = std::move(*state_.exchange->upstream);
+state::Leg Connection::take_upstream_leg() {
+  state::Leg leg = std::move(static_cast<state::Leg&>(*state_.exchange->upstream));
   state_.exchange->upstream.reset();
   return leg;
 }

@@ -91,7 +91,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   bool obey(engine::Action action);
   // What the engine says to that.
   engine::Action after(UpstreamSide::Progress progress);
-  state::UpstreamLeg take_upstream_leg();
+  state::Leg take_upstream_leg();
   bool end_exchange();
   void log_exchange();
   void close(bool with_reset);

@@ -90,7 +90,7 @@ void at_every_allocation(Play play, Legs legs, long many) {
       Stage stage(play, scene);
       stage.run_one = with_shortage;
       Bystander bystander(scene, stage);
-      state::Buffer::free_spare_blocks();    // so that each block is an allocation
+      state::free_spare_memory();    // so that each block is an allocation
       shortage = {.first = at, .many = many};
       const Witnessed seen = stage.run([](std::size_t, Stage&) {});
       reached = shortage.count >= at;
@@ -137,7 +137,7 @@ TEST(Memory, AConnectionThatCannotBeEncodedStays) {
         worker.begin_handover(0, [] {});
         handoff::Room room{.connections = 4, .descriptors = 8, .bytes = 1 << 20};
         handoff::Batch batch;
-        state::Buffer::free_spare_blocks();
+        state::free_spare_memory();
         shortage = {.on = true, .first = at, .many = 1};
         try {
           (void)worker.freeze_next(room, batch);

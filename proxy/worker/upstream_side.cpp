@@ -164,7 +164,7 @@ UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) 
 }
 
 UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream,
-                                            state::Leg leg, bool reused) {
+                                            state::Leg&& leg, bool reused) {
   stands_ = Connected{std::move(stream)};
   state::UpstreamLeg& upstream = exchange.upstream.emplace();
   static_cast<state::Leg&>(upstream) = std::move(leg);
@@ -178,16 +178,16 @@ UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::uniq
 
 // ── The end of its leg ────────────────────────────────────────────────────────────────────────────────────────────
 
-void UpstreamSide::park(state::UpstreamLeg leg) {
+void UpstreamSide::park(state::Leg leg) {
   std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
   // A FIN may have come with the last bytes.
   const bool is_quiet = !stream->readable(leg) || stream->is_quiet(leg, worker_.now_ms());
   if (server_ == nullptr || worker_.stopping() || !is_quiet) return close(std::move(leg));
-  worker_.pool().give(*server_, {std::move(stream), std::move(static_cast<state::Leg&>(leg)), worker_.now_ms()});
+  worker_.pool().give(*server_, {std::move(stream), std::move(leg), worker_.now_ms()});
   drop(false);
 }
 
-void UpstreamSide::close(state::UpstreamLeg leg) {
+void UpstreamSide::close(state::Leg leg) {
   connected()->say_goodbye(leg);
   drop(false);
 }

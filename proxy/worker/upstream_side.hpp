@@ -57,9 +57,9 @@ class UpstreamSide {
   }
 
   // Its leg goes to the pool, or is closed in good order if it cannot be used again.
-  void park(state::UpstreamLeg leg);
+  void park(state::Leg leg);
   // In good order, or by a reset: the server must not take what it has got for the whole.
-  void close(state::UpstreamLeg leg);
+  void close(state::Leg leg);
   void drop(bool with_reset);
 
  private:
@@ -96,7 +96,7 @@ class UpstreamSide {
   Progress established(std::unique_ptr<tls::Stream> stream, state::Exchange& exchange);
   Progress shake(state::Exchange& exchange);
   Progress failed(std::string_view why, Progress how = Progress::failed);
-  Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, state::Leg leg, bool reused);
+  Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, state::Leg&& leg, bool reused);
 
   Worker& worker_;
   runtime::SocketOwner& owner_;

@@ -304,7 +304,7 @@ void Worker::log_refusal(const state::ConnectionState& state) {
 void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {
   ++counters.aborted;
   short_of_memory_ = true;
-  state::Buffer::free_spare_blocks();
+  state::free_spare_memory();
   pause_accepting(Pause::a_moment);
   if (now_ms() < next_abort_line_ms_) return;
   next_abort_line_ms_ = now_ms() + failure_line_every_ms;
