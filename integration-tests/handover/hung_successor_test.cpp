@@ -97,7 +97,8 @@ TEST_F(FailingSuccessor, ThatIsKilledLeavesNoTemporaryOfThePidFile) {
   ASSERT_EQ(temporaries_of(baton, successor).size(), 1u);
   ::kill(successor, SIGKILL);
   baton.await_log(log_lines::upgrade_failed);
-  EXPECT_EQ(temporaries_of(baton, successor).size(), 0u);
+  // It is removed a moment after the failure has been logged.
+  await([this] { return temporaries_of(baton, successor).empty(); }, "the temporary to be removed");
   expect_lost_with_its_owner(idle);
   let_go();
   expect_that_all_goes_on();

@@ -97,10 +97,11 @@ void stop_and_await(pid_t pid) {
 }
 
 std::size_t descriptor_count(pid_t pid) {
-  std::error_code gone;
+  std::error_code failed;
   std::size_t count = 0;
-  for (auto it = fs::directory_iterator(proc(pid, "fd"), gone); it != fs::directory_iterator(); ++it) ++count;
-  if (gone) throw Failure("there is no process " + std::to_string(pid));
+  for (auto it = fs::directory_iterator(proc(pid, "fd"), failed); it != fs::directory_iterator(); ++it) ++count;
+  if (failed)
+    throw Failure("the descriptors of process " + std::to_string(pid) + " cannot be counted: " + failed.message());
   return count;
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <utility>
 
 #include "harness/process.hpp"
 
@@ -64,17 +65,23 @@ Shortage Shortage::of_tasks(pid_t pid, std::size_t tasks_max) {
   return {pid, "nproc", tasks_max, soft_limit(pid, "Max processes")};
 }
 
-Shortage Shortage::of_descriptors(pid_t pid, std::size_t free) {
+Shortage Shortage::of_descriptors(const Baton& baton, std::size_t free) {
+  // Baton reads the ends of connections in the order in which they come: once it has answered on a new one, those that
+  // ended before are closed. The new one stays open, as it would be closed after the count.
+  auto admin = std::make_unique<Client>(unix_socket(baton.directory() / "admin.sock"));
+  admin->get("/healthz");
+  const pid_t pid = baton.pid();
   std::set<unsigned long> used;
   for (const auto& entry : fs::directory_iterator(proc(pid, "fd")))
     used.insert(std::stoul(entry.path().filename().string()));
   std::size_t limit = 0;
   for (std::size_t seen = 0; seen < free || used.contains(limit); ++limit) seen += used.contains(limit) ? 0 : 1;
-  return {pid, "nofile", limit, soft_limit(pid, "Max open files")};
+  return {pid, "nofile", limit, soft_limit(pid, "Max open files"), std::move(admin)};
 }
 
-Shortage::Shortage(pid_t pid, const std::string& resource, std::size_t soft, unsigned long before)
-    : pid_(pid), resource_(resource), before_(before) {
+Shortage::Shortage(pid_t pid, const std::string& resource, std::size_t soft, unsigned long before,
+                   std::unique_ptr<Client> admin)
+    : pid_(pid), resource_(resource), before_(before), admin_(std::move(admin)) {
   if (!set_soft_limit(pid, resource, soft)) throw Failure("the limits of the process cannot be changed");
 }
 

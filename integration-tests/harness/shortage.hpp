@@ -4,8 +4,11 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "harness/baton.hpp"
 
 namespace baton::harness {
 
@@ -20,18 +23,21 @@ class Shortage {
  public:
   // No new task once its user has so many.
   static Shortage of_tasks(pid_t pid, std::size_t tasks_max);
-  // So many descriptors are free.
-  static Shortage of_descriptors(pid_t pid, std::size_t free);
+  // Exactly so many descriptors are free, until the process itself opens or closes one: what closed admin connections
+  // used in it is closed, and one admin connection stays open to the end.
+  static Shortage of_descriptors(const Baton& baton, std::size_t free);
   ~Shortage();
   Shortage(const Shortage&) = delete;
   Shortage& operator=(const Shortage&) = delete;
 
  private:
-  Shortage(pid_t pid, const std::string& resource, std::size_t soft, unsigned long before);
+  Shortage(pid_t pid, const std::string& resource, std::size_t soft, unsigned long before,
+           std::unique_ptr<Client> admin = nullptr);
 
   const pid_t pid_;
   const std::string resource_;
   const unsigned long before_;
+  std::unique_ptr<Client> admin_;
 };
 
 }  // namespace baton::harness

@@ -28,9 +28,11 @@ class Supervisord : public testing::Test {
     settings.binds = {loopback(free_port())};
     settings.handoff += ", finish_timeout: 50ms";
     replace_file(directory / "baton.yaml", to_yaml(settings, directory));
+    // Root is warned without `user`; to anybody else an empty one is an invalid name.
+    const std::string user = ::geteuid() == 0 ? "user=root\n" : "";
     replace_file(directory / "supervisord.conf",
-                 "[supervisord]\nnodaemon=true\nuser=" + std::string(::geteuid() == 0 ? "root" : "") +
-                     "\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=" + directory / "supervisord.pid" +
+                 "[supervisord]\nnodaemon=true\n" + user +
+                     "logfile=/dev/null\nlogfile_maxbytes=0\npidfile=" + directory / "supervisord.pid" +
                      "\n[unix_http_server]\nfile=" + directory / "supervisor.sock" +
                      "\n[rpcinterface:supervisor]\n"
                      "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
@@ -39,7 +41,19 @@ class Supervisord : public testing::Test {
                      "\nstopsignal=TERM\nautorestart=unexpected\nexitcodes=0\nstdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0\n"
                      "stderr_logfile=/dev/fd/2\nstderr_logfile_maxbytes=0\n");
     process = std::make_unique<Process>(Command{{"supervisord", "-c", directory / "supervisord.conf"}});
-    await([&] { return is_listening(unix_socket(directory / "admin.sock")) && is_listening(settings.binds.front()); }, "Baton to serve\n" + process->err() + process->out());
+    await_serving();
+  }
+  void await_serving() {
+    try {
+      await(
+          [this] {
+            if (!is_alive(process->pid())) throw Failure("supervisord has ended");
+            return is_listening(unix_socket(directory / "admin.sock")) && is_listening(settings.binds.front());
+          },
+          "Baton to serve");
+    } catch (const Failure& failure) {
+      throw Failure(std::string(failure.what()) + "\n" + process->err() + process->out());
+    }
   }
   std::string control(std::vector<std::string> words) const {
     words.insert(words.begin(), {"supervisorctl", "-c", directory / "supervisord.conf"});

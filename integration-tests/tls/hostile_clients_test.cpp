@@ -2,6 +2,7 @@
 // nothing of them stays behind.
 #include <gtest/gtest.h>
 #include <openssl/rand.h>
+#include <unistd.h>
 
 #include "harness/baton.hpp"
 #include "harness/origin.hpp"
@@ -74,9 +75,10 @@ TEST_F(HostileClients, OldHellosAreRefusedAsSuch) {
   await_alone();
 }
 
-TEST_F(HostileClients, GarbageAtAnyByteOfTheHelloHarmsNobody) {
-  const std::string recorded = hello({.server_name = "localhost", .alpn = "http/1.1"});
-  const auto round = [&](unsigned char change) {
+// A good hello with each byte changed in turn.
+class GarbageInTheHello : public HostileClients {
+ protected:
+  void round(unsigned char change) {
     for (std::size_t at = 0; at < recorded.size(); ++at) {
       std::string changed = recorded;
       changed[at] = static_cast<char>(changed[at] ^ change);
@@ -85,13 +87,25 @@ TEST_F(HostileClients, GarbageAtAnyByteOfTheHelloHarmsNobody) {
       if (at % 64 == 0) expect_undisturbed();
     }
     await_alone();
-  };
+  }
+
+  const std::string recorded = hello({.server_name = "localhost", .alpn = "http/1.1"});
+};
+
+TEST_F(GarbageInTheHello, HarmsNobody) {
   round(0xff);
-  const std::size_t descriptors = descriptor_count(baton.pid()), memory = resident_bytes(baton.pid());
+  const std::size_t memory = resident_bytes(baton.pid());
   round(0x01);
   round(0x80);
-  await_descriptors_at_most(descriptors, baton.pid());
   EXPECT_LT(resident_bytes(baton.pid()), memory + 2'000'000) << "more than a kilobyte of each";
+}
+
+TEST_F(GarbageInTheHello, LeavesNoDescriptorBehind) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may count the descriptors of a process with keys";
+  round(0xff);
+  const std::size_t descriptors = descriptor_count(baton.pid());
+  round(0x01);
+  await_descriptors_at_most(descriptors, baton.pid());
 }
 
 TEST_F(HostileClients, RandomFlightsHarmNobody) {

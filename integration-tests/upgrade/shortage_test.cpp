@@ -141,7 +141,7 @@ TEST_F(AShortage, OfTasksFailsAReloadAndNothingElse) {
 TEST_F(AShortage, OfDescriptorsFailsATakeoverAndNothingElse) {
   {
     // For the taker, and no more.
-    const Shortage shortage = Shortage::of_descriptors(baton->pid(), 1);
+    const Shortage shortage = Shortage::of_descriptors(*baton, 1);
     Taker taker(*baton);
     taker.await_failure(no_descriptor);
     const std::string line = baton->await_log(log_lines::upgrade_failed);
