@@ -42,8 +42,8 @@ struct ResponseRules {
 
 // Appends the response head as the client gets it: status and reason as they came, hop-by-hop fields removed, and from
 // a 1xx or 204 also Content-Length and Transfer-Encoding, which cannot be there (RFC 9110 §8.6, RFC 9112 §6.1). What
-// frames the message goes on in its canonical form; so does a name with blanks behind it. A 426 keeps its Upgrade. A final response without Date
-// gets one (RFC 9110 §6.6.1).
+// frames the message goes on in its canonical form; so does a name with blanks behind it. A 426 keeps its Upgrade. A
+// final response without Date gets one (RFC 9110 §6.6.1).
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out);
 
 // Appends a trailer section, its empty line included, without the fields that frame, route, authenticate, tell who the

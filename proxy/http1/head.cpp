@@ -187,9 +187,11 @@ const char* read_name(const char* p, const char* end, bool& plain) {
   return p;
 }
 
-// The field lines at `p`, inside a head that starts at `begin`, up to the empty line, which must be the last.
+// The field lines at `p`, inside a head that starts at `begin`, up to the empty line, which must be the last. `names`
+// is set when all are good.
 HeadError read_fields(const char* begin, const char* p, const char* end, const HeadLimits& limits, Sender from,
-                      std::vector<Field>& fields) {
+                      std::vector<Field>& fields, FieldNames& names) {
+  FieldNames found;
   std::uint64_t fields_left = limits.fields == 0 ? UINT64_MAX : limits.fields;
   while (*p != '\r') {
     const char* const first = p;
@@ -216,9 +218,11 @@ HeadError read_fields(const char* begin, const char* p, const char* end, const H
     p += 2;
 
     if (fields_left-- == 0) return {431, "too many fields"};
-    fields.emplace_back(name, between(value, value_end), between(first, p), plain ? plain_name(name) : odd_name(name),
-                        blank_before_colon);
+    const FieldName id = plain ? plain_name(name) : odd_name(name);
+    found.add(id);
+    fields.emplace_back(name, between(value, value_end), between(first, p), id, blank_before_colon);
   }
+  names = found;
   if (p + 2 != end) return {400, "an empty line, or a CR that ends no line, inside the head"};
   return {};
 }
@@ -244,7 +248,7 @@ HeadError read_request(std::string_view raw, const HeadLimits& limits, RequestHe
   if (p[0] != '\r' || p[1] != '\n') return {400, "something after the HTTP version"};
   p += 2;
   head.start_line = between(raw.data(), p);
-  return read_fields(raw.data(), p, end, limits, Sender::client, head.fields);
+  return read_fields(raw.data(), p, end, limits, Sender::client, head.fields, head.names);
 }
 
 HeadError read_response(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
@@ -268,7 +272,7 @@ HeadError read_response(std::string_view raw, const HeadLimits& limits, Response
   if (p[0] != '\r' || p[1] != '\n') return {502, "malformed status or reason"};
   p += 2;
   head.start_line = between(raw.data(), p);
-  return read_fields(raw.data(), p, end, limits, Sender::server, head.fields);
+  return read_fields(raw.data(), p, end, limits, Sender::server, head.fields, head.names);
 }
 
 // Whether the LF at `lf` ends just another line of the head that starts at `begin`.
@@ -330,7 +334,8 @@ HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, Re
 HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, Sender from, std::vector<Field>& fields) {
   fields.clear();
   if (raw != "\r\n" && !ends_with_empty_line(raw)) return {400, "the trailers do not end with an empty line"};
-  return read_fields(raw.data(), raw.data(), raw.data() + raw.size(), limits, from, fields);
+  FieldNames names;
+  return read_fields(raw.data(), raw.data(), raw.data() + raw.size(), limits, from, fields, names);
 }
 
 }  // namespace baton::http1

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,29 @@ enum class FieldName : std::uint8_t {
   with_underscore,           // any other name with an underscore
 };
 
+// A set of them.
+class FieldNames {
+ public:
+  constexpr FieldNames() = default;
+  constexpr FieldNames(std::initializer_list<FieldName> names) {
+    for (const FieldName name : names) add(name);
+  }
+  static constexpr FieldNames all() { return FieldNames{~std::uint64_t{0}}; }
+
+  constexpr bool has(FieldName name) const { return (bits_ & bit(name)) != 0; }
+  constexpr void add(FieldName name) { bits_ |= bit(name); }
+  constexpr void remove(FieldName name) { bits_ &= ~bit(name); }
+  constexpr FieldNames operator|(FieldNames other) const { return FieldNames{bits_ | other.bits_}; }
+  constexpr FieldNames operator-(FieldNames other) const { return FieldNames{bits_ & ~other.bits_}; }
+
+ private:
+  static_assert(static_cast<unsigned>(FieldName::with_underscore) < 64);
+  static constexpr std::uint64_t bit(FieldName name) { return std::uint64_t{1} << static_cast<unsigned>(name); }
+  constexpr explicit FieldNames(std::uint64_t bits) : bits_(bits) {}
+  std::uint64_t bits_ = 0;
+};
+
+// The lines of a message lie side by side, in their order.
 struct Field {
   std::string_view name;     // as it came, case kept
   std::string_view value;    // without the whitespace around it
@@ -55,6 +79,7 @@ struct RequestHead {
   std::uint8_t minor_version = 1;      // HTTP/1.0 or 1.1; an HTTP/1.x above is read as 1.1
   std::string_view start_line;         // the whole line with its CRLF
   std::vector<Field> fields;
+  FieldNames names;                    // of the fields
 };
 
 struct ResponseHead {
@@ -63,6 +88,7 @@ struct ResponseHead {
   std::uint8_t minor_version = 1;
   std::string_view start_line;         // the whole line with its CRLF
   std::vector<Field> fields;
+  FieldNames names;                    // of the fields
 };
 
 // Why a head is refused: the status that a client gets for it (an upstream's bad head becomes 502), and a short

@@ -161,9 +161,9 @@ HeadError read_target(const RequestHead& head, std::string_view& host) {
 
 void add_connection_options(std::string_view value, ConnectionOptions& options) {
   if (is_token<"keep-alive">(value)) {  // nearly always it is just this
-    ++options.count;
     options.keep_alive = true;
-    value = {};
+    if (++options.count > connection_options_max) options.malformed = true;
+    return;
   }
   std::string_view option;
   while (options.count <= connection_options_max && next_token(value, option)) {
@@ -181,8 +181,7 @@ void add_connection_options(std::string_view value, ConnectionOptions& options) 
   if (options.count > connection_options_max || !value.empty()) options.malformed = true;
 }
 
-TargetParts split_target(std::string_view target) {
-  if (target.starts_with('/')) return {{}, target};
+TargetParts split_other_target(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
     const std::string_view rest = target.substr(scheme.size());

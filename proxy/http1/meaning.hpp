@@ -31,7 +31,10 @@ struct TargetParts {
   std::string_view authority;
   std::string_view path;
 };
-TargetParts split_target(std::string_view target);
+TargetParts split_other_target(std::string_view target);  // one that is not in origin-form
+inline TargetParts split_target(std::string_view target) {
+  return target.starts_with('/') ? TargetParts{{}, target} : split_other_target(target);
+}
 
 // uri-host [":" port] (RFC 9110 §7.2): a registered name or address without commas, or an IPv6 address in brackets.
 bool is_host_and_port(std::string_view text);

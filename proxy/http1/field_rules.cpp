@@ -1,0 +1,75 @@
+#include "proxy/http1/field_rules.hpp"
+
+#include <algorithm>
+
+#include "proxy/http1/grammar.hpp"
+
+namespace baton::http1 {
+
+namespace {
+
+using enum FieldName;
+constexpr FieldNames never_removed_by_name{host, content_length, transfer_encoding, upgrade, expect, date};
+constexpr FieldNames harmless_in_trailers{other, date, server, user_agent, referer, via};
+
+// Few heads name fields in Connection, so their options are simply read again for each field.
+bool named_by_connection(const std::vector<Field>& fields, std::string_view name) {
+  for (const Field& field : fields) {
+    if (field.id != connection) continue;
+    std::string_view options = field.value;
+    std::string_view option;
+    while (next_token(options, option)) {
+      if (equals_ignoring_case(option, name)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+FieldRules trailer_rules(bool underscores) {
+  FieldRules rules{.dropped = FieldNames::all() - harmless_in_trailers};
+  if (underscores) rules.dropped.remove(with_underscore);
+  return rules;
+}
+
+bool names_fields(const std::vector<Field>& fields) {
+  ConnectionOptions options;
+  for (const Field& field : fields) {
+    if (field.id == connection) add_connection_options(field.value, options);
+  }
+  return options.names_fields;
+}
+
+bool names_upgrade(const std::vector<Field>& fields) {
+  return std::ranges::any_of(fields,
+                             [](const Field& field) { return field.id == upgrade && !canonical_value(field).empty(); });
+}
+
+std::string_view canonical_list(const Field& field) {
+  const auto own_or = [&field](std::string_view value) { return field.value == value ? field.value : value; };
+  std::string_view list = field.value;
+  std::string_view element;
+  switch (field.id) {
+    case transfer_encoding:
+      return equals_ignoring_case(field.value, "chunked") ? own_or("chunked") : field.value;
+    case expect:
+      return next_element(list, element) ? own_or("100-continue") : "";
+    case upgrade:
+      if (!next_element(list, element)) return "";
+      return is_token<"websocket">(element) && !next_element(list, element) ? own_or("websocket") : field.value;
+    default:
+      return field.value;
+  }
+}
+
+Decision decide_on_other(const Field& field, const FieldRules& rules) {
+  if (rules.named_by != nullptr && !never_removed_by_name.has(field.id) &&
+      named_by_connection(*rules.named_by, field.name)) {
+    return {Fate::dropped};
+  }
+  if (field.blank_before_colon) return {Fate::anew, field.value};
+  return {Fate::as_it_came};
+}
+
+}  // namespace baton::http1

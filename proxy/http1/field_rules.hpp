@@ -1,0 +1,108 @@
+// Whether a field goes on to the other side as it came, is dropped, or is written anew: a pure function of the field
+// and the rules of its message, whatever the message is written as there.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "proxy/http1/forward.hpp"
+#include "proxy/http1/head.hpp"
+#include "proxy/http1/meaning.hpp"
+
+namespace baton::http1 {
+
+struct FieldRules {
+  FieldNames dropped;
+  FieldNames canonical{};  // written in their one form; `dropped` comes first
+  FieldNames once{};       // dropped after one that goes on
+  // The fields of the message, where Connection names some that go no further (RFC 9110 §7.6.1).
+  const std::vector<Field>* named_by = nullptr;
+
+  // A field with another name goes on as it came, unless it has a blank before its colon.
+  FieldNames concerned() const { return named_by != nullptr ? FieldNames::all() : dropped | canonical; }
+};
+
+// `host` is dropped where we write our own, `upgrade` where none is passed on.
+FieldRules request_rules(const RequestHead& head, const TargetParts& target, const RequestMeaning& meaning,
+                         const ForwardedBy& by);
+FieldRules response_rules(const ResponseHead& head, const ResponseRules& how);
+FieldRules trailer_rules(bool underscores);
+
+enum class Fate : std::uint8_t { as_it_came, dropped, anew };
+struct Decision {
+  Fate fate;
+  std::string_view value{};  // of a field that is written anew, behind its own name
+};
+Decision decide(const Field& field, const FieldRules& rules);
+
+// ── What runs for every message is here, to be inlined ──────────────────────────────────────────────────────────────
+
+// Hop by hop (RFC 9110 §7.6.1).
+inline constexpr FieldNames of_one_hop{FieldName::connection, FieldName::keep_alive, FieldName::proxy_connection,
+                                       FieldName::te,         FieldName::upgrade,    FieldName::http2_settings};
+// What frames or routes a message, or asks for something: a blank or a case that neighbours read in two ways ends here.
+inline constexpr FieldNames canonical_in_response{FieldName::content_length, FieldName::transfer_encoding,
+                                                  FieldName::upgrade};
+inline constexpr FieldNames canonical_in_request =
+    canonical_in_response | FieldNames{FieldName::host, FieldName::expect};
+
+// Whether Connection names other fields.
+bool names_fields(const std::vector<Field>& fields);
+// Whether an Upgrade field names a protocol.
+bool names_upgrade(const std::vector<Field>& fields);
+// For fields that are neither dropped nor canonical.
+Decision decide_on_other(const Field& field, const FieldRules& rules);
+// The value of a canonical field but Host and Content-Length.
+std::string_view canonical_list(const Field& field);
+
+// The one form of the value of a field whose message has been found good: the field's own where that will do. Empty: it
+// asks for nothing.
+inline std::string_view canonical_value(const Field& field) {
+  if (field.id == FieldName::host) return field.value;
+  if (field.id != FieldName::content_length) return canonical_list(field);
+  // Zeros at the front make a number octal for some.
+  std::string_view digits = field.value;
+  while (digits.size() > 1 && digits.front() == '0') digits.remove_prefix(1);
+  return digits;
+}
+
+inline FieldRules request_rules(const RequestHead& head, const TargetParts& target, const RequestMeaning& meaning,
+                                const ForwardedBy& by) {
+  using enum FieldName;
+  FieldRules rules{
+      .dropped = of_one_hop | FieldNames{client_identity}, .canonical = canonical_in_request, .once = {expect}};
+  if (!by.underscores) rules.dropped.add(with_underscore);
+  if (!target.authority.empty() || !head.names.has(host)) rules.dropped.add(host);
+  if (head.minor_version == 0) rules.dropped.add(expect);
+  if (meaning.upgrade_websocket) rules.dropped.remove(upgrade);
+  if (head.names.has(connection) && names_fields(head.fields)) rules.named_by = &head.fields;
+  return rules;
+}
+
+inline FieldRules response_rules(const ResponseHead& head, const ResponseRules& how) {
+  using enum FieldName;
+  FieldRules rules{.dropped = of_one_hop, .canonical = canonical_in_response};
+  if (how.client_http10) rules.dropped = rules.dropped | FieldNames{transfer_encoding, trailer};
+  if (head.status < 200 || head.status == 204) {
+    rules.dropped = rules.dropped | FieldNames{content_length, transfer_encoding};
+  }
+  // A 426 must say to what (RFC 9110 §15.5.22).
+  if (how.switching_protocols || (head.status == 426 && names_upgrade(head.fields))) rules.dropped.remove(upgrade);
+  if (head.names.has(connection) && names_fields(head.fields)) rules.named_by = &head.fields;
+  return rules;
+}
+
+inline Decision decide(const Field& field, const FieldRules& rules) {
+  if (rules.dropped.has(field.id)) return {Fate::dropped};
+  if (!rules.canonical.has(field.id)) return decide_on_other(field, rules);
+  const std::string_view value = canonical_value(field);
+  if (value.empty() && field.id != FieldName::host) return {Fate::dropped};
+  const char* const name_end = field.name.data() + field.name.size();
+  const char* const line_end = field.line.data() + field.line.size();
+  const bool is_so_already =
+      value.data() == name_end + 2 && name_end[1] == ' ' && value.data() + value.size() + 2 == line_end;
+  return {is_so_already ? Fate::as_it_came : Fate::anew, value};
+}
+
+}  // namespace baton::http1
