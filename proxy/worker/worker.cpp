@@ -142,18 +142,6 @@ void Worker::run() {
   flush_access();
 }
 
-engine::Context Worker::context(const engine::Rules& rules, std::string_view client_address, unsigned servers,
-                                bool last_response) {
-  return {.rules = rules,
-          .scratch = scratch_,
-          .client_address = client_address,
-          .now_ms = loop_.now_ms(),
-          .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
-          .servers = servers,
-          .closing = stopping_ || last_response,
-          .routes = &settings_->routes};
-}
-
 upstream::Upstream* Worker::upstream_for(const state::Exchange& exchange) {
   if (const auto* tunnel = std::get_if<state::Tunnelling>(&exchange.phase)) return pool_.find(tunnel->upstream);
   const routing::Route* const route = settings_->routes.named(exchange.route);

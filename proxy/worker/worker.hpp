@@ -147,7 +147,17 @@ class Worker {
   const Settings& settings() const { return *settings_; }
   const engine::Rules& rules() const { return settings_->rules; }
   std::int64_t now_ms() const { return loop_.now_ms(); }
-  engine::Context context(const engine::Rules& rules, std::string_view client_address, unsigned servers, bool last_response);
+  engine::Context context(const engine::Rules& rules, std::string_view client_address, unsigned servers,
+                          bool last_response) {
+    return {.rules = rules,
+            .scratch = scratch_,
+            .client_address = client_address,
+            .now_ms = loop_.now_ms(),
+            .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
+            .servers = servers,
+            .closing = stopping_ || last_response,
+            .routes = &settings_->routes};
+  }
   bool has_listener(const std::string& name) const;
   // Where the servers of an exchange without an upstream leg come from; nullptr: this configuration has no such upstream.
   upstream::Upstream* upstream_for(const state::Exchange& exchange);
