@@ -11,6 +11,7 @@
 #include "harness/log_lines.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/state/instance_record.hpp"
+#include "proxy/state/state.pb.h"
 #include "recording.hpp"
 #include "replayed_predecessor.hpp"
 #include "serving_every_kind.hpp"
@@ -148,6 +149,15 @@ TEST_P(Recorded, RecordsMeanToUsWhatTheyMeantThen) {
   EXPECT_EQ(instance->accepted_total, kinds().size());
 }
 
+// Version 0.1.0 left the record of the last exchange in a connection that has none; nobody reads it.
+std::string without_ended_exchange(const std::string& payload) {
+  state::wire::Moved moved;
+  if (!moved.ParseFromString(payload)) throw Failure("a recorded payload cannot be read");
+  const bool is_awaiting = moved.has_connection() && moved.connection().http1().has_awaiting();
+  if (is_awaiting) moved.mutable_connection()->mutable_http1()->clear_access();
+  return moved.SerializeAsString();
+}
+
 // Proto3 writes nothing for a field that has its default, so fields that this version has added do not show.
 TEST_P(Recorded, PayloadsLoseNothingByBeingDecodedAndEncodedAgain) {
   for (const std::string& payload : payloads_of(recording)) {
@@ -155,7 +165,7 @@ TEST_P(Recorded, PayloadsLoseNothingByBeingDecodedAndEncodedAgain) {
     ASSERT_TRUE(moved);
     const std::string again = std::visit([](const auto& one) { return state::encode(one); }, *moved);
     EXPECT_EQ(state::decode(again, {}, 0), moved);
-    EXPECT_EQ(again, payload);
+    EXPECT_EQ(again, without_ended_exchange(payload));
   }
 }
 

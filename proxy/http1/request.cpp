@@ -37,8 +37,9 @@ Exchange& begin(ConnectionState& state, const Context& context) {
 
 // `head`: nullptr if it could not be parsed.
 void note_access(Exchange& exchange, const Context& context, const RequestHead* head, std::string_view first_line) {
+  if (!context.rules.keep_access) return;
   const std::string_view line = first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192);
-  if (!context.rules.keep_access || line.empty()) return;
+  if (line.empty()) return;
   AccessRecord& access = exchange.access.emplace();
   access.request_line.assign(line);
   if (head == nullptr) return;

@@ -154,6 +154,7 @@ RouteTable::RouteTable(const config::Config& config) {
 }
 
 const Route* RouteTable::named(std::string_view name) const {
+  if (routes_.size() == 1) return routes_.front().name == name ? routes_.data() : nullptr;
   const auto name_of = [this](Index i) -> std::string_view { return routes_[i].name; };
   const auto found = std::ranges::lower_bound(by_name_, name, {}, name_of);
   return found != by_name_.end() && name_of(*found) == name ? &routes_[*found] : nullptr;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <optional>
 
 #include "proxy/worker/worker.hpp"
 
@@ -222,15 +223,22 @@ void Connection::take_turn() {
   turn_bytes_ = 0;
   looks_again_ = false;
   worker_.begin_turn();
+  std::optional<engine::Context> context;
   for (int pass = 0;; ++pass) {
     if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
       if (!awaits_turn_) worker_.loop().again(*this);
       awaits_turn_ = true;
       break;
     }
+    const bool has_lasting_rules = !stretched_rules_;
     const bool read = read_legs();
     if (closed_) return;
-    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, context()).action;
+    if (context && has_lasting_rules) {
+      context->servers = upstream_.servers();
+    } else {
+      context.emplace(this->context());
+    }
+    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, *context).action;
     if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
       break;
