@@ -20,7 +20,7 @@ TEST(Newcomers, GetASocketOnlyBesideOneForTheirServer) {
   Shared shared;
   shared.sockets_max = 100;
   EXPECT_EQ(let_in(shared, 1), 50u);
-  EXPECT_EQ(let_in(shared, 0), 75u) << "idle: a quarter is kept for servers";
+  EXPECT_EQ(let_in(shared, 0), 80u) << "idle: a fifth is kept for servers";
   EXPECT_FALSE(shared.has_few_sockets_left());
   shared.connections_max = 60;
   EXPECT_EQ(let_in(shared, 0), 60u);
@@ -53,7 +53,7 @@ TEST(Newcomers, GetNoSocketOfWhatIsStillToCome) {
   shared.expect({.connections = 50, .descriptors = 100});
   EXPECT_FALSE(shared.has_sockets_for_expected());
   shared.expect({});
-  EXPECT_EQ(let_in(shared, 0), 75u);
+  EXPECT_EQ(let_in(shared, 0), 80u);
 }
 
 TEST(Newcomers, HaveNoLimitWhereNoneIsSet) {

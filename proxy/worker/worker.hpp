@@ -79,7 +79,7 @@ struct Shared {
   }
 
  private:
-  static constexpr std::uint64_t upstream_share = 4;  // one in four is kept for connections to servers,
+  static constexpr std::uint64_t upstream_share = 5;  // one in five is kept for connections to servers,
   static constexpr std::uint64_t last_share = 16;     // and one in sixteen is kept free of idle ones
 
   // Sockets, and what is expected as if it were here. While something is, each newcomer counts with its second one.
