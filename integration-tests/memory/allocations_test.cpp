@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include <filesystem>
 #include <memory>
 #include <new>
 
@@ -30,7 +31,10 @@ class ShortOfMemory : public testing::Test {
     settings_.own_binary = true;
     // An orphan waits so long for the lock.
     settings_.handoff = "ready_timeout: 15s, step_timeout: 2s";
-    settings_.shell = "export LD_PRELOAD=" SCARCE_MEMORY " SCARCITY=" + path;
+    // LD_PRELOAD splits at blanks, which the checkout's path may have.
+    const std::string module = directory_ / "scarce_memory.so";
+    std::filesystem::copy_file(SCARCE_MEMORY, module);
+    settings_.shell = "export LD_PRELOAD=" + module + " SCARCITY=" + path;
     baton_ = std::make_unique<Baton>(settings_);
   }
   void TearDown() override { ::munmap(scarcity_, sizeof(Scarcity)); }

@@ -18,8 +18,8 @@ namespace {
 // Half of them are for connections: for sixteen clients with a server each, or for more that have none.
 constexpr unsigned descriptors = 64;
 constexpr int clients_with_a_server = 16;
-constexpr int servers_share = 8;
-constexpr int idle_clients = 24;
+constexpr int servers_share = 6;
+constexpr int idle_clients = 26;
 
 const std::regex pauses_for_the_reserve("accepting pauses: the descriptors that are left are kept");
 
