@@ -4,11 +4,11 @@
 //              /readyz   200 "ready", or 503 "draining"
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
 //              /metrics  the same numbers in Prometheus' text format
-//   POST       /reload /stop /reopen-logs /drain, DELETE /drain: a reply, a text for people
-//              /upgrade  the lines of upgrade_events.hpp as it goes on; {"binary": "/path"} names what to start
-//              /rollback the same, back to what ran before
+//   POST       /reload /stop /reopen-logs /drain, DELETE /drain: a reply, as text for people
+//              /upgrade  the lines of upgrade_events.hpp during the upgrade; {"binary": "/path"} names what to start
+//              /rollback the same, back to the program that ran before
 //
-// Commands are for who can open a Unix socket, which has an owner and a mode. Over TCP each is a 403.
+// Commands are for clients that can open a Unix socket, which has an owner and a mode. Over TCP each gets 403.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -27,43 +27,43 @@ namespace baton::admin {
 
 enum class Command { reload, drain, undo_drain, stop, reopen_logs };
 
-// What came of a command: an HTTP status, and a text for people.
+// The outcome of a command: an HTTP status and a text for people.
 struct Reply {
   unsigned status = 200;
   std::string text;
 };
 
-// Takes it, in the io_context's thread; whoever asked may be gone.
+// Takes the reply, in the io_context's thread; the client may be gone.
 using ReplySink = std::function<void(Reply)>;
 
 struct UpgradeCommand {
   std::string binary;            // empty: what the server itself was started from
-  bool rollback = false;         // to what ran before, as it was
+  bool rollback = false;         // to the program that ran before, unchanged
 };
 
-// Takes the lines of an upgrade, in the io_context's thread; the last one ends the answer. Whoever asked may be gone.
+// Takes the lines of an upgrade, in the io_context's thread; the last one ends the answer. The client may be gone.
 using LineSink = std::function<void(std::string_view line, bool last)>;
 
-// What the server behind it can tell and do. Called in the io_context's thread.
+// What the server behind it can report and do. Called in the io_context's thread.
 struct Source {
   std::function<bool()> ready;                                     // false while draining
   std::function<void(std::function<void(Status)>)> status;         // answers later, in the same thread
   std::function<void(Command, ReplySink)> command;                 // answers at once or later, in the same thread
-  // A reply says why it does not begin; without one the lines come, perhaps at once.
+  // A reply says why the upgrade does not begin; otherwise the lines follow, perhaps at once.
   std::function<std::optional<Reply>(const UpgradeCommand& command, LineSink lines)> upgrade;
 };
 
 struct Limits {
-  // At most, of each kind, Unix and TCP. One more takes the place of the one that has been without a whole request
-  // longest; it waits only if all of them are being answered.
+  // The most connections of each kind, Unix and TCP. A new one replaces the connection that has been without a whole
+  // request longest; it waits only if all of them are being answered.
   std::size_t connections = 64;
-  // For so long a request that has begun, or not even that, counts as here, and an answer that is not read as one that
-  // is.
+  // For this long a request that has begun, or is only expected, counts as received, and an unread answer as being
+  // read.
   std::chrono::milliseconds expected{1000};
   std::chrono::milliseconds idle{15'000};     // until the first byte of a request
-  std::chrono::milliseconds exchange{5'000};  // from there the whole request; then each: status, response, close
-  std::uint32_t head_bytes = 8 * 1024;        // 431
-  std::uint64_t body_bytes = 16 * 1024;       // 413
+  std::chrono::milliseconds exchange{5'000};  // from then the whole request; then each of status, response, close
+  std::uint32_t head_bytes = 8 * 1024;        // more is a 431
+  std::uint64_t body_bytes = 16 * 1024;       // more is a 413
 };
 
 class Admin {
@@ -73,14 +73,14 @@ class Admin {
   Admin(const Admin&) = delete;
   Admin& operator=(const Admin&) = delete;
 
-  // Serves on a listening socket, a Unix or a TCP one, which it owns from now on. `listener()` is its descriptor.
+  // Serves on a listening Unix or TCP socket, which it owns from now on. `listener()` is its descriptor.
   void listen(handoff::UniqueFd socket);
   int listener() const;
-  // Stops to accept; requests that are being answered are finished. The socket stays open: a successor may have it.
-  // Further answers meanwhile, on connections that are open, are the last on theirs.
+  // Stops accepting, and finishes requests being answered. The socket stays open: a successor may have it. Further
+  // answers on open connections are the last on theirs.
   void pause();
   void resume();
-  // Of any client, Session::owes_answer(): to end now would break a promise.
+  // Whether any client's Session::owes_answer(): ending now would break a promise.
   bool is_answering() const;
 
  private:

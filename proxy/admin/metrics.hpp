@@ -1,4 +1,4 @@
-// What `GET /metrics` says: the numbers of a Status in Prometheus' text exposition format, version 0.0.4.
+// The body of `GET /metrics`: the numbers of a Status in Prometheus' text exposition format, version 0.0.4.
 #pragma once
 
 #include <string>

@@ -34,17 +34,17 @@ class Session {
 
   Session(Socket socket, std::shared_ptr<Service> service, bool takes_commands);
 
-  // Answers request after request. Ends when the connection has ended, or when somebody closes it.
+  // Answers one request after another. Ends when the connection ends or is closed by `close`.
   static boost::asio::awaitable<void> serve(std::shared_ptr<Session> session);
   void close();
 
-  // Since when it has been the client's turn: no whole request is here, whatever may have come of one, or the client
-  // has not read its answer for longer than anybody needs. Nothing while it is ours.
+  // Since when we have been waiting for the client: no whole request is here, whatever has arrived, or the client has
+  // left its answer unread longer than needed. Empty while it waits for us.
   std::optional<Clock::time_point> waits_since() const;
-  // On a Unix socket.
+  // Only on a Unix socket.
   bool takes_commands() const { return takes_commands_; }
-  // A request is here whose answer has not been written whole. It counts before it has come whole, for as long as it is
-  // expected (Limits): from the client's connecting, or its first byte.
+  // A request is here whose answer has not been written completely. An incomplete request counts for as long as it is
+  // expected (Limits), from when the client connected or from its first byte.
   bool owes_answer() const;
 
  private:
@@ -52,11 +52,11 @@ class Session {
   using Response = boost::beast::http::response<boost::beast::http::string_body>;
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
-  // A status that is on its way. The timer ends the wait: by its time, or cancelled by the answer or by close().
+  // A status on its way. The timer ends the wait: it expires, or the answer or close() cancels it.
   struct PendingStatus;
-  // The same for what came of a command, which may take long.
+  // The same for a command's reply, which may take long.
   struct PendingReply;
-  // The lines of an upgrade that have not been written yet. The timer ends the wait for more, likewise.
+  // The lines of an upgrade that have not been written yet. The timer ends the wait for more in the same way.
   struct PendingLines;
 
   boost::asio::awaitable<bool> receive_first_byte();
@@ -80,7 +80,7 @@ class Session {
   Clock::time_point waits_since_ = Clock::now();
   bool answering_ = false;
   std::optional<Clock::time_point> writing_since_;
-  std::optional<Clock::time_point> expected_since_ = Clock::now();  // a request that is not here, or not whole
+  std::optional<Clock::time_point> expected_since_ = Clock::now();  // of a request that is not here or not complete
   std::shared_ptr<PendingStatus> pending_status_;
   std::shared_ptr<PendingReply> pending_reply_;
   std::shared_ptr<PendingLines> pending_lines_;

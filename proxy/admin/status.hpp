@@ -1,4 +1,4 @@
-// What `GET /status` and `GET /metrics` say: one instance's numbers at one moment, as a value.
+// What `GET /status` and `GET /metrics` report: one instance's numbers at one moment, as a value.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@ namespace baton::admin {
 
 struct Connections {
   std::uint64_t idle = 0;        // keep-alive, between two requests
-  std::uint64_t head = 0;        // part of a request head is here
+  std::uint64_t head = 0;        // part of a request head has arrived
   std::uint64_t exchange = 0;
   std::uint64_t tunnel = 0;
-  std::uint64_t closing = 0;     // an answer of our own is going out, or the client is given time to read it
+  std::uint64_t closing = 0;     // an answer of our own is being sent, or the client is given time to read it
   std::uint64_t upstream_idle = 0;
 
   std::uint64_t total() const { return idle + head + exchange + tunnel + closing; }
@@ -24,7 +24,7 @@ struct Connections {
 
 struct LastUpgrade {
   std::string result;            // completed, rolled_back, failed
-  std::string reason;            // why it did not complete, or what did not move with it
+  std::string reason;            // why it did not complete, or what did not move
   handoff::Report report;
 };
 
@@ -34,7 +34,7 @@ struct Rollback {
   std::uint64_t unknown = 0;     // connections that it could not serve
 };
 
-// A socket that is accepted from, for clients or (as "@admin") for the admin interface.
+// A socket we accept on, for clients or (as "@admin") for the admin interface.
 struct Listening {
   std::string listener;
   std::string address;
@@ -42,31 +42,31 @@ struct Listening {
 
 enum class State {
   serving,
-  draining,    // told to send load balancers away, and serving all the same
+  draining,    // load balancers are told to go elsewhere, but everything is still served
   stopping,
 };
 
 struct Status {
   std::uint64_t generation = 1;
   std::int64_t pid = 0;
-  std::optional<std::int64_t> supervisor;   // the PID that stays
+  std::optional<std::int64_t> supervisor;   // the PID that stays the same
   std::string version;
   State state = State::serving;
   bool ready = true;                  // as /readyz says
-  std::int64_t started_at_us = 0;     // the process, since 1970
+  std::int64_t started_at_us = 0;     // of the process, microseconds since 1970
   std::uint64_t connections_max = 0;  // 0: no limit
-  bool last_reload_ok = true;         // of this process; also if there was none
+  bool last_reload_ok = true;         // in this process; true if there was none
   std::vector<Listening> listening;
   Connections connections;
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;
-  std::uint64_t fields_dropped = 0;   // of requests, for the underscores in their names; by this process
-  std::uint64_t aborted_total = 0;    // of this process: connections reset because serving them failed
+  std::uint64_t fields_dropped = 0;   // from requests, for underscores in their names; by this process
+  std::uint64_t aborted_total = 0;    // by this process: connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;
-  std::optional<Rollback> rollback;   // nothing: nothing is known that ran before
+  std::optional<Rollback> rollback;   // none: no previous program is known
 };
 
-// Idle upstream connections move as parcels of their own; what people count are the clients'.
+// Idle upstream connections move as parcels of their own; people count clients' connections.
 inline constexpr const char* upstream_idle_label = "upstream_idle";
 struct Moved {
   std::map<std::string, std::uint64_t> clients;    // by state

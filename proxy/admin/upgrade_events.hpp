@@ -1,14 +1,15 @@
-// What `POST /upgrade` and `POST /rollback` tell while the upgrade goes on: one JSON object a line, with the name of what happened as
-// `event`. Readers pass over events that they do not know. `waiting` and `moving` come again every 200 ms.
+// What `POST /upgrade` and `POST /rollback` report during the upgrade: one JSON object per line, with the kind of event
+// as `event`. Readers skip events that they do not know. `waiting` and `moving` repeat every 200 ms.
 //
-//   {"event":"rollback","version":"0.1.0","unknown":3}    what is gone back to, and connections that it could not serve:
-//                                                         these stay here to their end, at most for drain_timeout
+//   {"event":"rollback","version":"0.1.0","unknown":3}    the version it goes back to, and connections that it
+//                                                         cannot serve: these stay here until they end, for
+//                                                         drain_timeout at most
 //   {"event":"started","pid":4712,"binary":"/usr/bin/baton"}
 //   {"event":"waiting"}                                   the successor is getting ready
 //   {"event":"ready"}                                     the successor can serve; connections begin to move
 //   {"event":"probation","left_ms":9500,"accepted":12,"served":40,"failed":0}   how the successor serves new connections
-//   {"event":"recalled"}                                  the upgrade is called off; the successor gives back what it has
-//   {"event":"moving","left":12,"of":300}                 connections that are still here, and were at the beginning
+//   {"event":"recalled"}                                  the upgrade is cancelled; the successor gives everything back
+//   {"event":"moving","left":12,"of":300}                 connections still here, and here at the beginning
 //   {"event":"result","upgrade":{…}}                      always the last: `last_upgrade` as /status shows it
 #pragma once
 

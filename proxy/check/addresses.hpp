@@ -1,4 +1,4 @@
-// Who listens on an address that a configuration asks for.
+// Finds who listens on an address that a configuration asks for.
 #pragma once
 
 #include <optional>
@@ -12,16 +12,16 @@ namespace baton::check {
 
 class Occupants {
  public:
-  // Asks the Baton that runs with these paths, if one does, what it listens on.
+  // Asks the Baton running with these paths, if any, what it listens on.
   explicit Occupants(const process::Paths& paths);
 
-  // What stops a listener of this configuration from having the address; nothing, if it is free, or the running
+  // What prevents a listener of this configuration from having the address; nothing if it is free, or the running
   // Baton's.
   std::optional<std::string> in_the_way_of(const config::Address& address) const;
 
  private:
   bool is_running_ = false;                   // the Baton of these paths
-  std::optional<std::set<std::string>> own_;  // what that listens on; nothing: it does not say
+  std::optional<std::set<std::string>> own_;  // what that Baton listens on; none: it does not say
 };
 
 }  // namespace baton::check

@@ -1,4 +1,4 @@
-// Certificates that cannot be used, and those whose time is over, has not come, or is soon over.
+// Finds unusable certificates, and those that have expired, are not valid yet, or expire soon.
 #pragma once
 
 #include <string>
@@ -9,11 +9,11 @@
 
 namespace baton::check {
 
-// Of every certificate, key and CA that cannot be used: "FILE:LINE:COLUMN: /path: why". With any of these nothing
-// starts.
+// Every certificate, key and CA that cannot be used: "FILE:LINE:COLUMN: /path: why". Baton does not start with any of
+// these.
 std::vector<std::string> refused_certificates(const config::Config& config);
 
-// What is wrong with the dates in a file, for each place that names it. Of CAs one that is valid is enough.
+// What is wrong with the dates in a file, for each place that names it. One valid CA is enough.
 std::vector<std::pair<config::File, std::string>> dated_certificates(const config::Config& config);
 
 }  // namespace baton::check

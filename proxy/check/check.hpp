@@ -9,12 +9,12 @@
 namespace baton::check {
 
 struct Command {
-  bool print = false;   // the whole effective configuration; warnings are looked for only if they count
+  bool print = false;   // print the whole effective configuration; warnings are sought only if they count
   bool strict = false;  // a warning is a failure
-  std::optional<std::string> explain;  // which route a request for this URL takes, and nothing else
+  std::optional<std::string> explain;  // only tell which route a request for this URL takes
 };
 
-// The exit code. What is wrong goes to standard error, a line for each problem or warning.
+// Returns the exit code. Problems and warnings go to standard error, one per line.
 int run(const std::string& path, const Command& command, config::Environment environment);
 
 }  // namespace baton::check

@@ -10,12 +10,12 @@
 namespace baton::check {
 
 struct Explanation {
-  bool is_taken = false;  // by a route; otherwise a client gets 404
+  bool is_taken = false;  // by a route; otherwise the client gets 404
   std::string text;       // whole lines
 };
 
-// `url` is one of http, https, ws or wss; the scheme may be missing, as in `example.com/a`, and the host too, as in
-// `/a` or `*`. What is none of these gives an error.
+// `url` is http, https, ws or wss; the scheme may be missing, as in `example.com/a`, and so may the host, as in `/a` or
+// `*`. Anything else is an error.
 std::expected<Explanation, std::string> explain(const config::Config& config, std::string_view url);
 
 }  // namespace baton::check

@@ -1,4 +1,4 @@
-// What a valid configuration would run into on this machine, now: found without starting anything.
+// What a valid configuration would run into on this machine now, found without starting anything.
 #pragma once
 
 #include <chrono>
@@ -12,14 +12,14 @@ namespace baton::check {
 
 struct Options {
   std::chrono::milliseconds names_limit{5'000};  // for all host names together
-  // Called about once a second with what is waited for.
+  // Called about once a second with what it is waiting for.
   std::function<void(const std::string& what)> waiting = [](const std::string&) {};
 };
 
-// In the order of the file: hosts that do not resolve, folders that are missing or cannot be written, addresses that
-// others listen on (but not the running Baton of this very configuration), certificates that have expired or will soon,
-// more connections than the limit of open files has room for.
-// Binds addresses for a moment and connects to Unix sockets; changes nothing.
+// In file order: hosts that do not resolve, folders that are missing or not writable, addresses that others listen on
+// (but not the running Baton of this very configuration), certificates that have expired or will soon, and more
+// connections than the limit of open files allows. Binds addresses for a moment and connects to Unix sockets; changes
+// nothing.
 config::Problems look_around(const config::Config& config, const Options& options = {});
 
 }  // namespace baton::check

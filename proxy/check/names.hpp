@@ -1,4 +1,4 @@
-// Names of hosts, looked up all at once and within a limit, however long a resolver would take.
+// Looks up host names all at once and within a limit, however long a resolver would take.
 #pragma once
 
 #include <chrono>
@@ -10,11 +10,11 @@
 
 namespace baton::check {
 
-// Why a host has no address; nothing: it has one. May take its time.
+// Why a host has no address; nothing: it has one. May be slow.
 using LookUp = std::optional<std::string> (*)(const std::string& host);
 std::optional<std::string> why_unknown(const std::string& host);
 
-// Why each host that has no address has none. `waiting` is called about once a second.
+// The reason for each host without an address. `waiting` is called about once a second.
 std::map<std::string, std::string> look_up_all(const std::set<std::string>& hosts, std::chrono::milliseconds limit,
                                                const std::function<void(const std::string& what)>& waiting,
                                                LookUp look_up = why_unknown);

@@ -7,7 +7,7 @@
 
 namespace baton::ctl {
 
-// Adds `ctl` to the program's commands and gives it; parsing fills `options`, which must outlive it.
+// Adds `ctl` to the program's commands and returns it; parsing fills `options`, which must outlive it.
 CLI::App& add_command(CLI::App& program, Options& options);
 
 }  // namespace baton::ctl

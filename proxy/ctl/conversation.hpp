@@ -1,5 +1,5 @@
-// One request to an admin interface, which may be anything: a server that is not there, no Baton, or hostile. Every
-// wait and every length is bounded.
+// One request to an admin interface, whose address may have no server, something other than Baton, or a hostile one.
+// Every wait and every length is bounded.
 #pragma once
 
 #include <chrono>
@@ -16,22 +16,22 @@ struct Request {
   std::string method = "GET";
   std::string target = "/";
   std::string body = {};
-  // For the whole exchange; for lines, from one byte to the next.
+  // For the whole exchange; for lines, between one byte and the next.
   std::chrono::milliseconds patience{10'000};
-  // Gets each line of a 200's body as it comes, without its end.
+  // Gets each line of a 200's body as it arrives, without its line end.
   std::function<void(std::string_view line)> on_line = {};
 };
 
 struct Answer {
   unsigned status = 0;
   std::string content_type;
-  std::string body;  // empty if lines were taken
+  std::string body;  // empty if `on_line` took the lines
 };
 
-// Why there is no whole answer.
+// Why there is no complete answer.
 struct NoAnswer {
   std::string text;      // for people
-  bool asked = false;    // the request may have been obeyed
+  bool asked = false;    // the request may have been carried out
 };
 
 std::expected<Answer, NoAnswer> ask(const config::Address& address, const Request& request);

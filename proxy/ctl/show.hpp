@@ -1,5 +1,5 @@
-// What `baton ctl` shows to people. What comes from the other side is data of a stranger: of any form, and nothing of
-// it reaches a terminal as a control character. Functions of JSON throw std::exception where it is not what Baton
+// What `baton ctl` shows to people. What the other side sends is untrusted: it may have any form, and none of it
+// reaches a terminal as a control character. Functions that take JSON throw std::exception if it is not what Baton
 // writes.
 #pragma once
 
@@ -11,16 +11,16 @@
 
 namespace baton::ctl {
 
-// The same text with control characters and what is not UTF-8 replaced; line ends stay if `lines`.
+// The same text with control characters and invalid UTF-8 replaced; line ends stay if `lines`.
 std::string printable(std::string_view text, bool lines = false);
 
-// A table of what /status says.
+// The contents of /status as a table.
 std::string status_table(const boost::json::object& status);
 
-// An upgrade's report, one line each.
+// An upgrade's report, one line for each fact.
 std::string upgrade_report(const boost::json::object& upgrade);
 
-// "to baton 0.1.0, with all connections": `rollback` of the status, and of an upgrade's events.
+// "to baton 0.1.0, with all connections": for `rollback` in the status, and in an upgrade's events.
 std::string rollback_text(const boost::json::object& rollback);
 
 // "[######------] 6 of 12 connections have left", `done` of `of`.

@@ -1,4 +1,4 @@
-// What an engine is given and what it answers. An engine runs one exchange between two flows: no I/O and no clock.
+// What an engine is given and what it answers. An engine runs one exchange between two flows, without I/O or a clock.
 #pragma once
 
 #include "proxy/state/state.hpp"
@@ -8,26 +8,26 @@ namespace baton::engine {
 // The two ends of an exchange.
 struct Ends {
   state::Flow& client;
-  state::Flow* upstream = nullptr;     // none: there is no server yet, or no more
+  state::Flow* upstream = nullptr;     // none: no server yet, or no longer
 };
 
-// What an engine cannot do itself. Whoever runs it does so after it has returned, and then calls `advance` again (not
+// What an engine cannot do itself. Its caller does it after the engine returns, then calls `advance` again (but not
 // after `wait`, `close` and `reset`).
 enum class Action {
   wait,                   // for bytes, room, or the deadline
   connect,                // find a server: then the exchange has an upstream leg, or `upstream_lost` says why not
   park,                   // the upstream leg is idle and reusable: take it out of the exchange
-  close_upstream,         // it has served its exchange and cannot be used again: the same, and end it in good order
-  cut_upstream,           // it is given up: the same, by a reset, so that the server does not take a part for the whole
-  exchange_ended,         // log it and drop it; the connection can have another
-  exchange_ended_early,   // the same, but the client may still be sending: it is to be read to its end first
+  close_upstream,         // it has served its exchange and cannot be reused: take it out and end it cleanly
+  cut_upstream,           // it is given up: take it out and reset it, so the server does not take a part for the whole
+  exchange_ended,         // log and drop it; the connection can have another
+  exchange_ended_early,   // the same, but the client may still be sending: read it to its end first
   end_client_writing,     // shutdown(SHUT_WR) of the client's flow
-  end_upstream_writing,   // the same of the upstream's
+  end_upstream_writing,   // the same for the upstream's
   close,                  // the connection is over
-  reset,                  // over, and nobody must take what it has for the whole: end both legs by RST
+  reset,                  // over, and nobody must take a part for the whole: end both legs with RST
 };
 
-// Why there is no upstream leg, or no more.
+// Why there is no upstream leg, or no longer one.
 enum class Loss {
   unreachable,            // no server could be connected, or none is left to try
   connect_failed,

@@ -1,4 +1,4 @@
-// Walking along a message body without decoding it (RFC 9112 §6, §7.1). No I/O: bytes in, how far they go out.
+// Walks along a message body without decoding it (RFC 9112 §6, §7.1). No I/O: takes bytes, says how far they go.
 #pragma once
 
 #include <cstddef>
@@ -9,32 +9,32 @@
 
 namespace baton::http1 {
 
-// A chunk's size line, with extensions, may be at most this long; more is malformed.
+// The most bytes in a chunk's size line, including extensions; a longer one is malformed.
 inline constexpr std::size_t chunk_line_bytes_max = 1024;
 
 enum class BodyStatus {
-  more,        // the piece is not the last; more input is needed, or more of what was given can be consumed
-  ended,       // the body is over with this piece; the framing is now NoBody
+  more,        // this piece is not the last; more input is needed, or more of the given input can be consumed
+  ended,       // the body ends with this piece; the framing is now NoBody
   trailers,    // the next byte belongs to the trailer section, which the caller reads as a whole (find_trailers_end)
-  malformed,   // the next byte cannot stand here; `bytes` says how many before it were good
+  malformed,   // the next byte is not allowed here; `bytes` says how many before it were good
 };
 
-// A run of bytes at the front of the input that are of one kind.
+// A run of bytes of one kind at the front of the input.
 struct BodyPiece {
   std::size_t bytes = 0;
   bool payload = false;      // content, not chunk framing
   BodyStatus status = BodyStatus::more;
-  // Goes no further: blanks in a chunk's size line (RFC 9112 §7.1.1), and extensions of servers, which are not held to
-  // their grammar.
+  // Not forwarded: blanks in a chunk's size line (RFC 9112 §7.1.1), and extensions from servers, whose grammar is not
+  // checked.
   bool dropped = false;
 };
 
-// Advances `framing` over the next run in `input`. An empty piece with `more` means: the input is used up.
-// With NoBody it answers {0, false, ended}; with UntilClose everything is payload and it never ends by itself.
+// Advances `framing` over the next run in `input`. An empty piece with `more` means that the input is used up. With
+// NoBody it returns {0, false, ended}; with UntilClose everything is payload and the body never ends by itself.
 BodyPiece consume_body(state::BodyFraming& framing, std::string_view input, Sender sender);
 
-// The length of a whole trailer section at the front of `input`, its empty line included: 2 for none.
-// 0: not all of it is here yet. npos: malformed (a bare LF or CR, see head.hpp).
+// The length of a whole trailer section at the front of `input`, including its empty line: 2 if it has no fields. 0: it
+// is still incomplete. npos: malformed (a bare LF or CR, see head.hpp).
 std::size_t find_trailers_end(std::string_view input);
 
 }  // namespace baton::http1

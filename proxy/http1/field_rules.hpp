@@ -1,5 +1,5 @@
-// Whether a field goes on to the other side as it came, is dropped, or is written anew: a pure function of the field
-// and the rules of its message, whatever the message is written as there.
+// Whether a field is forwarded as it came, dropped, or rewritten: a pure function of the field and the rules of its
+// message, independent of how the message is written on the other side.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@ namespace baton::http1 {
 
 struct FieldRules {
   FieldNames dropped;
-  FieldNames canonical{};  // written in their one form; `dropped` comes first
-  FieldNames once{};       // dropped after one that goes on
-  // The fields of the message, where Connection names some that go no further (RFC 9110 §7.6.1).
+  FieldNames canonical{};  // written in canonical form; `dropped` takes precedence
+  FieldNames once{};       // dropped after the first one forwarded
+  // The message's fields, if Connection names some that must not be forwarded (RFC 9110 §7.6.1).
   const std::vector<Field>* named_by = nullptr;
 
-  // A field with another name goes on as it came, unless it has a blank before its colon.
+  // A field with any other name is forwarded as it came, unless it has a blank before its colon.
   FieldNames concerned() const { return named_by != nullptr ? FieldNames::all() : dropped | canonical; }
 };
 
-// `host` is dropped where we write our own, `upgrade` where none is passed on.
+// `host` is dropped if we write our own, `upgrade` if no upgrade is forwarded.
 FieldRules request_rules(const RequestHead& head, const TargetParts& target, const RequestMeaning& meaning,
                          const ForwardedBy& by);
 FieldRules response_rules(const ResponseHead& head, const ResponseRules& how);
@@ -32,16 +32,17 @@ FieldRules trailer_rules(bool underscores);
 enum class Fate : std::uint8_t { as_it_came, dropped, anew };
 struct Decision {
   Fate fate;
-  std::string_view value{};  // of a field that is written anew, behind its own name
+  std::string_view value{};  // of a rewritten field, after its own name
 };
 Decision decide(const Field& field, const FieldRules& rules);
 
-// ── What runs for every message is here, to be inlined ──────────────────────────────────────────────────────────────
+// ── What runs for every message is here, so that it can be inlined ──────────────────────────────────────────────────
 
-// Hop by hop (RFC 9110 §7.6.1).
+// Hop-by-hop fields (RFC 9110 §7.6.1).
 inline constexpr FieldNames of_one_hop{FieldName::connection, FieldName::keep_alive, FieldName::proxy_connection,
                                        FieldName::te,         FieldName::upgrade,    FieldName::http2_settings};
-// What frames or routes a message, or asks for something: a blank or a case that neighbours read in two ways ends here.
+// Fields that frame or route a message, or make a request. Their canonical form removes blanks and case that our
+// neighbours might read differently.
 inline constexpr FieldNames canonical_in_response{FieldName::content_length, FieldName::transfer_encoding,
                                                   FieldName::upgrade};
 inline constexpr FieldNames canonical_in_request =
@@ -53,15 +54,15 @@ bool names_fields(const std::vector<Field>& fields);
 bool names_upgrade(const std::vector<Field>& fields);
 // For fields that are neither dropped nor canonical.
 Decision decide_on_other(const Field& field, const FieldRules& rules);
-// The value of a canonical field but Host and Content-Length.
+// The value of a canonical field other than Host and Content-Length.
 std::string_view canonical_list(const Field& field);
 
-// The one form of the value of a field whose message has been found good: the field's own where that will do. Empty: it
-// asks for nothing.
+// The canonical value of a field in a message that was found valid: its own value where that will do. Empty: it asks
+// for nothing.
 inline std::string_view canonical_value(const Field& field) {
   if (field.id == FieldName::host) return field.value;
   if (field.id != FieldName::content_length) return canonical_list(field);
-  // Zeros at the front make a number octal for some.
+  // Leading zeros make a number octal for some recipients.
   std::string_view digits = field.value;
   while (digits.size() > 1 && digits.front() == '0') digits.remove_prefix(1);
   return digits;
@@ -87,7 +88,7 @@ inline FieldRules response_rules(const ResponseHead& head, const ResponseRules& 
   if (head.status < 200 || head.status == 204) {
     rules.dropped = rules.dropped | FieldNames{content_length, transfer_encoding};
   }
-  // A 426 must say to what (RFC 9110 §15.5.22).
+  // A 426 must say which protocol to upgrade to (RFC 9110 §15.5.22).
   if (how.switching_protocols || (head.status == 426 && names_upgrade(head.fields))) rules.dropped.remove(upgrade);
   if (head.names.has(connection) && names_fields(head.fields)) rules.named_by = &head.fields;
   return rules;

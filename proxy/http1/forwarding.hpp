@@ -1,17 +1,17 @@
-// The one walk over a head or a trailer section that goes on to the other side. It decides on each field by
-// field_rules.hpp and feeds a sink, in the order of the message. A sink is a class with
+// The single walk over a head or trailer section that is forwarded. It decides on each field by field_rules.hpp and
+// feeds a sink, in message order. A sink is a class with
 //
 //   // The target is `before_path` and `path`; the former is empty, or what the path of an absolute-form target lacks.
 //   void request_line(const RequestHead& head, std::string_view before_path, std::string_view path);
 //   void status_line(const ResponseHead& head);
-//   // At least one field; they lie side by side and go on as they came.
+//   // At least one field; they are adjacent and are forwarded as they came.
 //   void lines(const Field* first, const Field* last);
 //   void field(std::string_view name, std::string_view value);
-//   // No tokeniser has judged the value: each control character in it becomes a question mark.
+//   // No tokeniser has checked the value: each control character in it becomes a question mark.
 //   void field_from_outside(std::string_view name, std::string_view value);
 //
-// All is inlined into the function that writes one kind of message into one kind of sink: the sink's members then stay
-// in registers, which saves a fifth of the instructions.
+// Everything is inlined into the function that writes one kind of message into one kind of sink. The sink's members
+// then stay in registers, which saves a fifth of the instructions.
 #pragma once
 
 #include <string_view>
@@ -72,7 +72,7 @@ template <typename Sink>
   if (!by.client_subject.empty()) sink.field_from_outside("X-Forwarded-Client-Subject", by.client_subject);
 }
 
-// What our Connection field says to the client; empty: there is none.
+// The value of the Connection field we send to the client; empty: none.
 inline std::string_view connection_value(bool upgrade, const ResponseRules& how) {
   if (how.close) return upgrade ? "upgrade, close" : "close";
   if (how.announce_keep_alive) return upgrade ? "upgrade, keep-alive" : "keep-alive";

@@ -10,10 +10,10 @@
 
 namespace baton::http1 {
 
-// Above this, peers that count in a signed 64-bit integer would read another length than we do.
+// Above this, peers that count in a signed 64-bit integer would read a different length.
 inline constexpr std::uint64_t length_max = INT64_MAX;
 
-// plain: letters, digits and the hyphen, of which the names of nearly all fields are made.
+// plain: letters, digits and the hyphen, which make up nearly all field names.
 enum CharClass : std::uint8_t { token_class = 1, host_class = 2, plain_class = 4 };
 
 inline constexpr auto char_classes = [] {
@@ -24,8 +24,8 @@ inline constexpr auto char_classes = [] {
   constexpr std::string_view alphanumeric = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   add(alphanumeric, token_class);
   add("!#$%&'*+-.^_`|~", token_class);
-  // RFC 3986 §3.2.2 without the comma: between two of our neighbours it could become a list of two hosts. The
-  // percent sign is read together with its digits.
+  // RFC 3986 §3.2.2 without the comma, which two neighbours could take for a list of two hosts. The percent sign is
+  // read together with its digits.
   add(alphanumeric, host_class);
   add("-._~!$&'()*+;=", host_class);
   add(alphanumeric, plain_class);
@@ -64,7 +64,7 @@ Word load(const char* bytes) {
   return word;
 }
 
-// A word of lowercase letters, digits and hyphens, known when we are compiled.
+// A word of lowercase letters, digits and hyphens, known at compile time.
 template <std::size_t size_with_nul>
 struct Lowercase {
   static constexpr std::size_t size = size_with_nul - 1;
@@ -80,8 +80,9 @@ struct Lowercase {
   }
 };
 
-// Whether the token at `token`, which has the length of `word`, is `word` in any case. Setting bit 0x20 makes letters
-// lowercase and leaves digits and the hyphen alone; only a control, which no token holds, could be taken for those.
+// Whether the token at `token`, which is as long as `word`, equals it ignoring case. Setting bit 0x20 lowercases
+// letters and leaves digits and the hyphen unchanged; only a control character, which no token has, could be mistaken
+// for those.
 template <Lowercase word>
 bool same_token(const char* token) {
   using Word = std::conditional_t<(word.size >= 8), std::uint64_t,
@@ -103,8 +104,8 @@ bool is_token(std::string_view token) {
   return token.size() == word.size && same_token<word>(token.data());
 }
 
-// Takes the next element from the front of a comma-separated list, without the blanks around it. Empty elements are
-// passed over (RFC 9110 §5.6.1.2); a comma inside a quoted string (§5.6.4) separates nothing. False: the list is over.
+// Takes the next element from the front of a comma-separated list, without surrounding blanks. Skips empty elements
+// (RFC 9110 §5.6.1.2); a comma inside a quoted string (§5.6.4) does not separate. False: the list has ended.
 inline bool next_element(std::string_view& list, std::string_view& element) {
   const char* p = list.data();
   const char* const end = p + list.size();
@@ -121,7 +122,7 @@ inline bool next_element(std::string_view& list, std::string_view& element) {
   return !element.empty();
 }
 
-// The same of a list of tokens. False: the list is over, and empty; or an element is no token, and it is still there.
+// The same for a list of tokens. False: the list has ended and is empty, or the next element, still in it, is no token.
 inline bool next_token(std::string_view& list, std::string_view& token) {
   std::string_view rest = list;
   const bool found = next_element(rest, token);

@@ -1,4 +1,4 @@
-// The time as it stands in a Date field: IMF-fixdate (RFC 9110 §5.6.7), 29 bytes.
+// The time in the format of a Date field: IMF-fixdate (RFC 9110 §5.6.7), 29 bytes.
 #pragma once
 
 #include <cstdint>

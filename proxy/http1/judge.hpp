@@ -1,5 +1,5 @@
-// Boost.Beast as the judge of our own parsing: whatever we accept, it must accept and read the same. Tests and fuzz
-// targets only.
+// Boost.Beast as the judge of our own parsing: whatever we accept, it must accept and read the same way. For tests and
+// fuzz targets only.
 #pragma once
 
 #include <boost/asio/buffer.hpp>
@@ -31,7 +31,7 @@ class Parser : public beast::http::basic_parser<is_request> {
   std::string payload;
   beast::error_code error;
 
-  // Reads as much as there is: the head, or with `eager` the body too.
+  // Reads all of the input: the head, or with `eager` the body too.
   explicit Parser(std::string_view raw, bool eager = false) {
     this->header_limit(UINT32_MAX);
     this->body_limit(boost::none);
@@ -68,8 +68,8 @@ class Parser : public beast::http::basic_parser<is_request> {
   }
 };
 
-// Three things we read that Beast does not: HTTP/1.2 and above, as 1.1 (RFC 9112 §2.3), a status line without the space
-// before its empty reason, and blanks before the colons of a response. Beast is shown what we take them for.
+// Three things that we read and Beast does not: HTTP/1.2 and above, as 1.1 (RFC 9112 §2.3); a status line without the
+// space before its empty reason; blanks before the colons of a response. Beast is shown what we take them for.
 inline std::string with_known_version(std::string_view raw, std::size_t version_at) {
   std::string shown{raw};
   char& minor = shown.at(version_at + 7);
@@ -102,7 +102,7 @@ std::string compare_framing(const state::BodyFraming& ours, const Parser<is_requ
   return {};
 }
 
-// What Beast reads otherwise than we do; empty when it agrees, or when we refuse.
+// What Beast reads differently; empty if it agrees, or if we refuse.
 inline std::string disagreement_on_request(std::string_view raw) {
   RequestHead head;
   if (parse_request_head(raw, {}, head)) return {};
@@ -134,8 +134,8 @@ inline std::string disagreement_on_response(std::string_view raw) {
   return compare_framing(meaning.body, beast);
 }
 
-// Trailers are shown to Beast as the fields of a response, for it too reads both alike. It gives a meaning to some
-// that we drop, and is not asked about those.
+// Beast is shown trailers as the fields of a response, since it reads both alike. It interprets some that we drop;
+// those are left out.
 inline std::string disagreement_on_trailers(std::string_view raw) {
   std::vector<Field> fields;
   if (parse_trailers(raw, {}, Sender::client, fields)) return {};
@@ -147,7 +147,7 @@ inline std::string disagreement_on_trailers(std::string_view raw) {
   return compare_fields(fields, beast.fields);
 }
 
-// The payload of a chunked body that ends without trailers, when Beast accepts it.
+// The payload of a chunked body that ends without trailers, if Beast accepts it.
 inline std::optional<std::string> decode_chunked(std::string_view body) {
   const Parser<false> beast{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string{body}, true};
   if (beast.error || !beast.is_done()) return {};

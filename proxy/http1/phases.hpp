@@ -1,5 +1,5 @@
-// The parts of the engine (exchange.hpp): the request's side in request.cpp, the response's in response.cpp, what leads
-// from one phase to the next in exchange.cpp. For these files only.
+// The parts of the engine (exchange.hpp), for its own files only: the request's side in request.cpp, the response's in
+// response.cpp, and the transitions between phases in exchange.cpp.
 #pragma once
 
 #include "proxy/http1/exchange.hpp"
@@ -11,11 +11,12 @@ inline bool has_ended(const state::BodyFraming& body) { return std::holds_altern
 inline constexpr std::string_view body_too_large = "limits.body_bytes: the body is longer";
 inline constexpr std::string_view took_too_long = "timeouts.total: the exchange takes too long";
 
-// Searches only as far as a head may reach: what came with it must not change how it is judged. (`scanned` may be
-// beyond that where a configuration with a larger limit began.)
+// Searches only as far as a head may reach, so that bytes after the head do not change how it is judged. (`scanned` may
+// be beyond that if a configuration with a larger limit began the search.)
 HeadEnd find_head_within(const state::Buffer& unread, const Rules& rules, std::uint32_t& scanned);
 
-// An answer of our own; only before a byte of the final response has been passed on. `why` is a literal, for the log.
+// Sends an answer of our own; only before a byte of the final response has been forwarded. `why` is a literal, for the
+// log.
 Action answer(state::Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
               std::string_view why = {});
 
@@ -25,7 +26,7 @@ Action answer(state::Exchange& exchange, const Ends& ends, const Context& contex
 HeadError read_request_head(const state::Exchange& exchange, const state::Buffer& unread, std::size_t head_bytes,
                             const HeadLimits& limits, Scratch& scratch);
 
-// No further attempt is possible, or needed.
+// No further attempt is possible or needed.
 void let_go_of_held(state::Flow& client, state::Relaying& relaying);
 
 enum class Upload { going_on, ended, too_large, malformed };
@@ -33,10 +34,10 @@ Upload relay_upload(state::Exchange& exchange, const Ends& ends, const Context& 
 
 // ── response.cpp ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Whether a response can begin with these bytes, as far as they go.
+// Whether these bytes can be the beginning of a response.
 bool can_begin_a_response(std::string_view bytes);
 
-// Reads heads until the final one has been passed on; `wait`: more must come first, or the phase is another now.
+// Reads heads until the final one has been forwarded; `wait`: more must arrive first, or the phase has changed.
 Action relay_response_head(state::Exchange& exchange, const Ends& ends, const Context& context);
 
 enum class Download { going_on, ended, broken };

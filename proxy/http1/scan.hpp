@@ -1,4 +1,4 @@
-// Finding a byte that ends something, sixteen or eight at a time. Most instructions of reading a head are spent here.
+// Finds a byte that ends something, sixteen or eight at a time. Most instructions of reading a head are spent here.
 #pragma once
 
 #include <bit>
@@ -12,7 +12,7 @@
 
 namespace baton::http1 {
 
-// As many bytes as are looked at together. A match has a bit for each byte that matches, in their order.
+// The bytes that are looked at together. A match has a bit for each matching byte, in their order.
 #ifdef __SSE2__
 
 class Block {
@@ -27,7 +27,7 @@ class Block {
     const __m128i below = _mm_cmpeq_epi8(_mm_min_epu8(all_, _mm_set1_epi8(static_cast<char>(low - 1))), all_);
     return match(_mm_or_si128(below, _mm_cmpeq_epi8(all_, _mm_set1_epi8(0x7f))));
   }
-  // Below `low`, which is at most 0x7f, DEL, or above that: as a signed byte the last are negative.
+  // Below `low`, which is at most 0x7f; DEL; or above DEL: as signed bytes those are negative.
   unsigned match_below_or_above_ascii(char low) const {
     return match(_mm_or_si128(_mm_cmplt_epi8(all_, _mm_set1_epi8(low)), _mm_cmpeq_epi8(all_, _mm_set1_epi8(0x7f))));
   }
@@ -80,7 +80,7 @@ class Block {
 
  private:
   static constexpr std::uint64_t each = 0x0101010101010101U;
-  // The sums, without the highest bits, carry into no neighbour.
+  // The sums without the highest bits never carry into the next byte.
   static std::uint64_t match_below(std::uint64_t word, unsigned char low) {
     return ~(((word & each * 0x7f) + each * (0x80U - low)) | word) & each * 0x80;
   }
@@ -89,7 +89,7 @@ class Block {
 
 #endif
 
-// The end of the input, shorter than a block: a block that reaches back behind `p` does, where there is one.
+// The end of the input, shorter than a block. Uses a block that reaches back before `p`, if there is one.
 template <typename Match>
 [[gnu::noinline]] const char* find_first_in_rest(const char* begin, const char* p, const char* end, Match match) {
   const std::ptrdiff_t left = end - p;
@@ -105,7 +105,7 @@ template <typename Match>
   return found && Block::first(found) < left ? p + Block::first(found) : end;
 }
 
-// The first byte from `p` on for which `match(block)` has a bit, or `end`. The input starts at `begin`.
+// The first byte from `p` on for which `match(block)` has a bit set, or `end`. The input starts at `begin`.
 template <typename Match>
 [[gnu::always_inline]] inline const char* find_first(const char* begin, const char* p, const char* end, Match match) {
   for (; end - p >= Block::bytes; p += Block::bytes) {
@@ -114,7 +114,7 @@ template <typename Match>
   return find_first_in_rest(begin, p, end, match);
 }
 
-// The end of the letters and hyphens from `p` on, or a place before it.
+// The end of the run of letters and hyphens at `p`, or a place before that.
 inline const char* skip_word(const char* p, const char* end) {
   if (end - p < Block::bytes) return p;
   const auto found = Block{p}.match_not_word();

@@ -1,5 +1,5 @@
-// Who sent a message. Some rules bind senders and some bind recipients: a client must keep to the grammar, and from a
-// server we also take what RFC 9112 tells a proxy to repair, or what some servers are known to send.
+// Who sent a message. Some rules bind senders, some bind recipients: a client must follow the grammar, while from a
+// server we also accept what RFC 9112 tells a proxy to repair, or what some servers are known to send.
 #pragma once
 
 #include <cstdint>

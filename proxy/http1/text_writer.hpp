@@ -14,10 +14,10 @@
 
 namespace baton::http1 {
 
-// Writes behind the bytes of a buffer. Pieces that lie side by side in the source are copied in one go.
+// Appends to a buffer. Adjacent pieces of the source are copied in one go.
 class TextWriter {
  public:
-  // `foreign_bytes_max`: of all that comes from a head or from outside it. There is room for our own words beside it.
+  // `foreign_bytes_max`: the most bytes that come from a head or from outside it. Room for our own words is added.
   TextWriter(state::Buffer& out, std::size_t foreign_bytes_max)
       : out_(out),
         begin_(out.prepare(foreign_bytes_max + own_bytes_max)),
@@ -77,7 +77,8 @@ class TextWriter {
     literal("\r\n");
   }
 
-  // ── What only text has ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── Only for text
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   void status_line(std::uint16_t code, std::string_view reason) {
     literal("HTTP/1.1 ");
@@ -103,7 +104,7 @@ class TextWriter {
     run_end_ = piece.data() + piece.size();
   }
 
-  // For short literals, whose copy the compiler writes out.
+  // For short literals, whose copy the compiler inlines.
   template <std::size_t size_with_nul>
   void literal(const char (&text)[size_with_nul]) {
     flush();
@@ -123,19 +124,19 @@ class TextWriter {
     if (run_begin_ == run_end_) return;
     const auto bytes = static_cast<std::size_t>(run_end_ - run_begin_);
     if (bytes > static_cast<std::size_t>(end_ - to_)) [[unlikely]]
-      std::abort();  // `foreign_bytes_max` was a lie
+      std::abort();  // `foreign_bytes_max` was wrong
     std::memcpy(to_, run_begin_, bytes);
     to_ += bytes;
     run_begin_ = run_end_ = nullptr;
   }
 
-  // A control character, which could end the field, becomes a question mark.
+  // Turns each control character, which could end the field, into a question mark.
   void without_controls(std::string_view text) {
     if (text.empty()) return;
     flush();
     std::memcpy(to_, text.data(), text.size());
     char* const end = to_ + text.size();
-    // There is room for a whole block behind it.
+    // There is room for a whole block at `to_`.
     for (; to_ < end; to_ += Block::bytes) {
       const auto control = Block{to_}.match_below_or_del(' ');
       if (control == 0 || Block::first(control) >= end - to_) continue;

@@ -13,11 +13,12 @@ namespace baton::process {
 
 struct PassedSockets {
   std::vector<handoff::InheritedSocket> sockets;   // by address; the name is the manager's, for people
-  std::vector<std::string> refused;                // what was passed and is of no use, in words; closed already
+  std::vector<std::string> refused;                // passed but unusable, in words; already closed
 };
 
-// Once, before this process opens anything: the numbers are believed. Each descriptor is closed at exec afterwards, and
-// the variables are gone. What is meant for another process (LISTEN_PID) than `meant_for` is left alone.
+// Call once, before this process opens anything: the descriptor numbers are trusted. Afterwards each descriptor is
+// close-on-exec and the variables are unset. Descriptors for another process (LISTEN_PID) than `meant_for` are left
+// alone.
 PassedSockets take_passed_sockets(pid_t meant_for);
 
 // "[::]:80 (http.socket)"

@@ -1,4 +1,4 @@
-// How files looked, to see later whether they have changed.
+// A snapshot of files' attributes, to see later whether they have changed.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 
-// Symbolic links are followed, so a file that is replaced by turning a link has changed.
+// Symbolic links are followed, so a file that is replaced by changing a link counts as changed.
 std::vector<FileStamp> stamps_of(const std::vector<std::string>& paths);
 
 }  // namespace baton::process

@@ -1,5 +1,5 @@
-// What the service manager is told: one datagram to NOTIFY_SOCKET for each message, as sd_notify(3) describes. Nothing
-// here waits, and what cannot be sent ends nothing.
+// Messages to the service manager: one datagram to NOTIFY_SOCKET each, as sd_notify(3) describes. Nothing here waits,
+// and a message that cannot be sent ends nothing.
 #pragma once
 
 #include <chrono>
@@ -13,27 +13,27 @@ namespace baton::process {
 
 class Notifier {
  public:
-  Notifier() = default;                      // nobody is to be told
+  Notifier() = default;                      // has no service manager
   // From NOTIFY_SOCKET (a path, or an abstract address that begins with '@'), WATCHDOG_USEC and WATCHDOG_PID. They stay
-  // in the environment for a successor; only a watchdog that is meant for another process is removed from it.
+  // in the environment for a successor; only a watchdog meant for another process is removed from it.
   static Notifier from_environment();
 
   explicit operator bool() const { return !address_.empty(); }
   const std::string& address() const { return address_; }
 
-  // `message` is one assignment on each line. An error when it could not be sent at once.
+  // `message` has one assignment per line. An error if it could not be sent at once.
   std::error_code send(std::string_view message) const;
 
-  // The time within which WATCHDOG=1 must come again and again; 0: nobody waits for it.
+  // The interval within which WATCHDOG=1 must be repeated; 0: there is no watchdog.
   std::chrono::microseconds watchdog() const { return watchdog_; }
 
  private:
-  std::string address_;                      // empty: nobody is to be told
+  std::string address_;                      // empty: no service manager
   handoff::UniqueFd socket_;
   std::chrono::microseconds watchdog_{0};
 };
 
-// "STATUS=" and the text as the service manager accepts it: one line, UTF-8, not long.
+// "STATUS=" and the text in a form the service manager accepts: one line, UTF-8, not long.
 std::string status_assignment(std::string_view text);
 
 }  // namespace baton::process

@@ -14,11 +14,11 @@ struct Paths {
   std::optional<std::string> lock;              // <handoff_socket>.lock
   std::optional<std::string> pid_file;
   std::vector<config::Address> admin;
-  std::string warning;                          // not empty: some of it is missing, and why
+  std::string warning;                          // not empty: some paths are missing, and why
 };
 
-// What the configuration says; for the rest /run/baton as root, else $XDG_RUNTIME_DIR/baton, which is made with mode
-// 0700. Where that cannot be written they stay empty, with a warning.
+// The configured paths; by default in /run/baton for root, else in $XDG_RUNTIME_DIR/baton, which is created with mode
+// 0700. If that is not writable they stay empty, with a warning.
 Paths resolve_paths(const config::Config& config);
 
 }  // namespace baton::process

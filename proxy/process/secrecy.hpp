@@ -1,9 +1,10 @@
-// Keys stay in this process.
+// Keeps keys inside this process.
 #pragma once
 
 namespace baton::process {
 
-// From now on it leaves no core dump, and no debugger of the same user may look into it. Any thread, any number of times.
+// From now on there are no core dumps, and no debugger of the same user can attach. Call from any thread, any number of
+// times.
 void keep_memory_private();
 
 }  // namespace baton::process

@@ -1,4 +1,4 @@
-// Texts, each with a value, among which all that a given text begins with are found by one binary search.
+// Texts with values; one binary search finds all that are prefixes of a given text.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace baton::routing {
 
-// In order of bytes, whatever stands between a text and one that it begins with begins with that too. So the last one
-// that is not behind the given text begins with all that are looked for, and each entry knows the next shorter one.
+// In byte order, whatever lies between a prefix and a text that starts with it also starts with that prefix. So the
+// last entry not after the given text starts with all the prefixes sought, and each entry knows the next shorter one.
 template <class Value>
 class NestedTexts {
  public:
@@ -28,7 +28,7 @@ class NestedTexts {
 
   bool empty() const { return entries_.empty(); }
 
-  // Calls `visit(text, value)` for each text that `text` begins with, the longest first, until it answers true.
+  // Calls `visit(text, value)` for each prefix of `text`, longest first, until it returns true.
   template <class Visit>
   bool visit_outwards(std::string_view text, Visit visit) const {
     for (Index i = innermost(text); i != none; i = entries_[i].outer) {
@@ -45,10 +45,10 @@ class NestedTexts {
   struct Entry {
     std::string text;
     Value value;
-    Index outer;  // the longest other text that this one begins with
+    Index outer;  // the longest other text that is a prefix of this one
   };
 
-  // The longest that `text` begins with.
+  // The longest prefix of `text`.
   Index innermost(std::string_view text) const {
     const auto behind = std::ranges::upper_bound(entries_, text, {}, &Entry::text);
     if (behind == entries_.begin()) return none;
@@ -57,7 +57,7 @@ class NestedTexts {
     return i;
   }
 
-  std::vector<Entry> entries_;  // in order of their texts
+  std::vector<Entry> entries_;  // sorted by text
 };
 
 }  // namespace baton::routing

@@ -19,38 +19,37 @@ struct Route {
   config::Position where;
 };
 
-// The routes of a configuration, made ready for the data path. Immutable; may be copied. Of the routes that match, the
-// one with the most specific host is taken (named, then the longest wildcard, then none), among those the one with the
-// most specific path (itself, then the longest prefix, then none), and among those the first of the file.
+// The routes of a configuration, prepared for the data path. Immutable; may be copied. Among the routes that match, the
+// most specific host wins (named, then the longest wildcard, then none), then the most specific path (exact, then the
+// longest prefix, then none), then the first in the file.
 class RouteTable {
  public:
   RouteTable() = default;  // no route
   explicit RouteTable(const config::Config& config);
 
-  // nullptr: none takes it. `host` is that of the request, with its port if it has one; `target` is in any of the forms
-  // of RFC 9112 §3.2, and the host of an absolute one counts instead of `host` (§3.2.2). Any bytes are taken: what is
-  // no host is not named by any route, and what is no path (`*`) is taken only by routes without one. The route lives
-  // as long as the table.
+  // nullptr: no route matches. `host` is that of the request, with its port if any; `target` is in any form of RFC 9112
+  // §3.2, and the host of an absolute-form one replaces `host` (§3.2.2). Accepts any bytes: no route names an invalid
+  // host, and only routes without a path match what is no path (`*`). The route lives as long as the table.
   const Route* find(std::string_view host, std::string_view target) const {
     if (takes_all_) return routes_.data();
     return find_among_many(host, target);
   }
 
-  // nullptr: there is none of that name.
+  // nullptr: no route has that name.
   const Route* named(std::string_view name) const;
 
-  // In the order of the file.
+  // In file order.
   const std::vector<Route>& routes() const { return routes_; }
-  // That of the requests which no other takes. nullptr: there is none.
+  // The route for requests that match no other; nullptr: there is none.
   const Route* default_route() const;
 
-  // The same as `find`, and why.
+  // The same as `find`, with the reason.
   struct Reason {
     const Route* route = nullptr;
-    std::string host;       // of the request as it is matched; empty: it names none
-    std::string path;       // likewise
-    std::string host_rule;  // `Match::hosts` has it; empty: the route takes every host
-    std::string path_rule;  // `Match::path` or `path_prefix`; empty: the route takes every path
+    std::string host;       // of the request, as matched; empty: none named
+    std::string path;       // of the request, as matched
+    std::string host_rule;  // from `Match::hosts`; empty: the route takes every host
+    std::string path_rule;  // from `Match::path` or `path_prefix`; empty: the route takes every path
     bool is_prefix = false;
   };
   Reason explain(std::string_view host, std::string_view target) const;
@@ -59,12 +58,12 @@ class RouteTable {
   using Index = std::uint32_t;
   static constexpr Index none = UINT32_MAX;
 
-  // The first routes of the file that have one path, as such and as a prefix.
+  // The first routes in the file with one path, exact and as a prefix.
   struct AtPath {
     Index exact = none;
     Index prefix = none;
   };
-  // Those that have one host.
+  // The routes with one host.
   struct AtHost {
     NestedTexts<AtPath> paths;
     Index any_path = none;
@@ -73,14 +72,14 @@ class RouteTable {
   struct Found;
 
   const Route* find_among_many(std::string_view host, std::string_view target) const;
-  // `host` is written backwards, and an empty path is none.
+  // `host` is reversed; an empty path means none.
   Found search(std::string_view host, std::string_view path) const;
 
-  bool takes_all_ = false;  // the only route there is, without a match
+  bool takes_all_ = false;  // there is only one route, without a match
   bool has_paths_ = false;
   std::vector<Route> routes_;
   std::vector<Index> by_name_;
-  // By hosts written backwards: `moc.elpmaxe` and, for all below it, `moc.elpmaxe.`.
+  // By reversed host: `moc.elpmaxe` and, for all below it, `moc.elpmaxe.`.
   NestedTexts<AtHost> hosts_;
   AtHost any_host_;
 };

@@ -1,5 +1,5 @@
-// The access log: each worker gathers lines, a thread of its own writes them, so that a full disk or a slow pipe
-// never holds the data path up; what does not fit meanwhile is dropped and counted.
+// The access log: each worker collects lines and a separate thread writes them, so a full disk or a slow pipe never
+// blocks the data path. Lines that do not fit meanwhile are dropped and counted.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,20 @@ namespace baton::runtime {
 
 enum class AccessFormat { combined, json };
 
-// Appends one line for an exchange that has ended. Whatever a client sent is escaped: a line is always one line.
+// Appends one line for an exchange that has ended. Whatever a client sent is escaped, so it is always one line.
 // combined: `ADDRESS - - [22/Nov/2026:09:21:34 +0000] "REQUEST LINE" STATUS BYTES "REFERER" "USER AGENT"`, as nginx.
 void append_access_line(AccessFormat format, const state::ConnectionState& connection,
                         const state::Exchange& exchange, std::int64_t now_ms, std::string& lines);
 
 class AccessLog {
  public:
-  // "-" is standard output. Throws std::system_error when the file cannot be opened.
+  // "-" is standard output. Throws std::system_error if the file cannot be opened.
   explicit AccessLog(const std::string& path);
   ~AccessLog();                    // writes out what is waiting, within two seconds
 
   // Takes the lines and returns at once. From any thread.
   void write(std::string lines);
-  // Opens the path anew (SIGUSR1); on failure the old file goes on. From any thread.
+  // Opens the path again (SIGUSR1); on failure the old file stays in use. From any thread.
   void reopen();
   std::uint64_t lines_dropped() const;
 

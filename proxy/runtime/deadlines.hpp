@@ -1,5 +1,5 @@
-// One coarse timer wheel for each thread. Moving a deadline later costs a store: an entry is looked at when its old
-// place comes round, and moves on then. So there is no timer operation per read or write.
+// One coarse timer wheel per thread. Moving a deadline later costs one store: the entry is checked when its old slot
+// comes round, and is moved then. So reads and writes need no timer operation.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ class DeadlineEntry {
   DeadlineEntry(const DeadlineEntry&) = delete;
   DeadlineEntry& operator=(const DeadlineEntry&) = delete;
 
-  // Called once the deadline has passed, at most about a tenth of a second late; the entry is not in the wheel then.
+  // Called once the deadline has passed, about a tenth of a second late at most; the entry is no longer in the wheel.
   virtual void on_deadline() = 0;
 
  protected:
@@ -31,7 +31,7 @@ class DeadlineEntry {
   DeadlineEntry* previous_ = nullptr;
   DeadlineEntry* next_ = nullptr;
   std::int64_t at_ms_ = no_deadline;
-  std::int64_t place_ms_ = no_deadline;     // when its place in the wheel comes round
+  std::int64_t place_ms_ = no_deadline;     // when its slot in the wheel comes round
 };
 
 class Deadlines {
@@ -47,12 +47,12 @@ class Deadlines {
     entry.at_ms_ = no_deadline;
   }
 
-  // Calls everybody whose time has come.
+  // Calls every entry whose time has come.
   void advance(std::int64_t now_ms);
 
  private:
   static constexpr std::int64_t slot_ms = 64;
-  static constexpr std::int64_t slots = 512;      // half a minute; later deadlines wait in the last place and move on
+  static constexpr std::int64_t slots = 512;      // half a minute; later deadlines wait in the last slot and move on
 
   struct Slot final : DeadlineEntry {
     Slot();
@@ -61,7 +61,7 @@ class Deadlines {
   void place(DeadlineEntry& entry);
 
   std::array<Slot, slots> wheel_;
-  std::int64_t turn_;                             // the slot number, counted from 0, up to which all is done
+  std::int64_t turn_;                             // the slot number, counted from 0, up to which everything is done
 };
 
 }  // namespace baton::runtime

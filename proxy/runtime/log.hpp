@@ -1,5 +1,5 @@
-// The event log: one line each to standard error, written by a thread of its own, so that nobody waits for a slow
-// terminal or pipe; when it cannot keep up, the oldest lines are lost.
+// The event log: writes lines to standard error in a thread of its own, so that nobody waits for a slow terminal or
+// pipe. If it cannot keep up, the oldest lines are lost.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,18 +13,18 @@ namespace baton::runtime::log {
 
 enum class Level { debug, info, warning, error };
 
-// Once, at the start of the process. `tag` stands in every line: the generation and PID.
+// Call once, at process start. `tag` appears in every line: the generation and PID.
 void start(Level level);
 void set_level(Level level);
 void set_tag(const std::string& tag);
 std::string tag();
-// Writes out what is waiting, within a bounded time. Logging goes on to be safe afterwards and does nothing.
+// Writes out what is queued, within a bounded time. Logging afterwards is safe and does nothing.
 void stop();
 
 bool enabled(Level level);
 void write(Level level, std::string_view text);
 
-// What cannot be written for want of memory is lost: a line must not end whoever has it.
+// A line that cannot be written for lack of memory is lost: logging must not end its caller.
 template <class... Arguments>
 void format_and_write(Level level, fmt::format_string<Arguments...> format, Arguments&&... arguments) noexcept {
   if (!enabled(level)) return;

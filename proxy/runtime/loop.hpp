@@ -1,7 +1,8 @@
-// One thread's event loop: epoll, edge-triggered, and nothing between a readiness event and the engine that uses it.
+// The event loop of one thread: epoll, edge-triggered, with nothing between a readiness event and the engine that uses
+// it.
 //
-// There is never an operation in flight: bytes are read straight into a connection's state when the kernel has said
-// that there are some, so between two events every state is whole and can be frozen.
+// No operation is ever in flight: bytes are read straight into a connection's state after the kernel has reported them,
+// so between two events every state is consistent and can be frozen.
 #pragma once
 
 #include <atomic>
@@ -23,19 +24,19 @@ std::int64_t monotonic_ms();
 std::int64_t monotonic_us();
 std::int64_t unix_us();
 
-// What lives until the end of the current round of events, so that an event which is already here finds it.
+// Lives until the end of the current round of events, so that an event already received still finds it.
 class Disposable {
  public:
   virtual ~Disposable() = default;
 
  private:
   friend class Loop;
-  Disposable* disposed_before_ = nullptr;   // not nullptr: disposed of; itself: as the first
+  Disposable* disposed_before_ = nullptr;   // not nullptr: disposed of; itself: it was the first
 };
 
 class EventHandler : public Disposable {
  public:
-  // `events` as epoll gives them; 0: called again because it asked for that (Loop::again).
+  // `events` as from epoll; 0: called again because it asked for that (Loop::again).
   virtual void on_events(std::uint32_t events) = 0;
 };
 
@@ -46,33 +47,32 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Registers a descriptor; false and errno if the kernel has no room. `remove` before it is closed or sent away: the
-  // registration belongs to the open file, which a successor shares.
+  // Registers a descriptor; false and errno if the kernel has no room. Call `remove` before it is closed or sent away:
+  // the registration belongs to the open file, which a successor shares.
   bool add(int fd, std::uint32_t events, EventHandler& handler);
   void remove(int fd);
 
   // Runs `task` in this thread, soon. From any thread.
   void post(std::function<void()> task);
-  // The same, and waits until it has run; what it throws is thrown here. Not from this thread.
+  // The same, but waits until it has run and rethrows what it throws. Not from this thread.
   void call(const std::function<void()>& task);
 
-  // Calls the handler again, behind the events that are here and behind those that asked before it.
+  // Calls the handler again, after the pending events and the handlers that asked before it.
   void again(EventHandler& handler) { again_.push_back(&handler); }
-  // Needs no memory: whoever closes for want of it must be able to.
+  // Needs no memory, so it can close things for lack of it.
   void dispose(std::unique_ptr<Disposable> what) noexcept;
 
-  // Told of what a handler, a posted task or the tick has thrown; the loop goes on.
+  // Gets what a handler, a posted task or the tick has thrown; the loop continues.
   std::function<void(const std::exception& error)> on_failure;
 
-  // So many calls of those that asked come between two looks at the kernel: a new event waits for no more of them,
-  // however many ask.
+  // The most repeat calls (`again`) between two polls of the kernel, so a new event waits for no more than this many.
   static constexpr std::size_t turns_per_round = 16;
 
   // Called about every `tick_ms`.
   static constexpr std::int64_t tick_ms = 50;
   std::function<void(std::int64_t now_ms)> on_tick;
 
-  // How many sockets there are in all loops that are given the same counter, which outlives them.
+  // Counts the sockets of all loops that are given the same counter, which outlives them.
   void count_sockets_in(std::atomic<std::uint64_t>& counter) { sockets_ = &counter; }
   void socket_opened() {
     if (sockets_ != nullptr) sockets_->fetch_add(1, std::memory_order_relaxed);
@@ -81,7 +81,7 @@ class Loop {
     if (sockets_ != nullptr) sockets_->fetch_sub(1, std::memory_order_relaxed);
   }
 
-  // Counts as a socket that is still to be opened.
+  // Counts as a socket that has yet to be opened.
   class Promise {
    public:
     explicit Promise(Loop& loop) : loop_(loop) { loop_.socket_opened(); }
@@ -93,12 +93,12 @@ class Loop {
     Loop& loop_;
   };
 
-  // CLOCK_MONOTONIC at the beginning of this round of events.
+  // CLOCK_MONOTONIC at the start of this round of events.
   std::int64_t now_ms() const { return now_ms_; }
 
   void run();                        // until stop()
   void stop();                       // from any thread
-  // Handles one event, or one thing of those that were posted or asked for again. False: nothing came within the time.
+  // Handles one event, or one posted or repeated task. False: nothing came within the time.
   bool run_one(int timeout_ms);
 
  private:

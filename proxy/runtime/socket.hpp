@@ -1,5 +1,5 @@
-// A connected socket in a loop: what the kernel has said of it, and non-blocking reads and writes straight into and
-// out of a leg's buffers.
+// A connected socket in a loop: its readiness as reported by the kernel, and non-blocking reads and writes straight
+// into and out of a leg's buffers.
 #pragma once
 
 #include <cstdint>
@@ -37,17 +37,17 @@ class Socket final : public EventHandler {
   // Registers it, edge-triggered for all events; false: the kernel has no room.
   bool watch();
   bool watched() const { return watched_; }
-  // Leaves the loop; it is still open. What was known of its readiness is forgotten.
+  // Removes it from the loop; it stays open. What was known of its readiness is forgotten.
   void unwatch();
-  // Ends the connection. (To drop a descriptor that is another process's, `unwatch` and `release`.)
+  // Ends the connection. (To drop a descriptor that another process owns, use `unwatch` and `release`.)
   void close();
   handoff::UniqueFd release();
-  // Closes by RST: the other side sees an error, not an end.
+  // Closes with a RST: the other side sees an error, not EOF.
   void close_with_reset();
   // shutdown(SHUT_WR)
   void end_writing();
 
-  // Another process may hold a copy of this descriptor, so closing ours alone would end nothing.
+  // Another process may hold a copy of this descriptor, so closing ours alone would not end the connection.
   void note_shared() { shared_ = true; }
 
   void set_owner(SocketOwner& owner) { owner_ = &owner; }
@@ -57,28 +57,28 @@ class Socket final : public EventHandler {
   bool readable() const { return readable_; }
   bool writable() const { return writable_; }
   // EPOLLERR was seen: the other side has reset the connection. (EPOLLHUP alone is no reset: both directions have
-  // ended, and what came before may still be unread.)
+  // ended, and earlier bytes may still be unread.)
   bool broken() const { return broken_; }
   void note_writable(bool writable) { writable_ = writable; }
   void note_readable() { readable_ = true; }
 
-  // What one read or write moves at most, however large the buffers are.
+  // The most that one read or write moves, however large the buffers are.
   static constexpr std::size_t io_bytes_max = 64 * 1024;
 
   // Reads once, at most `bytes`.
   Io receive(state::Buffer& into, std::size_t bytes);
   // Writes once.
   Io send(state::Buffer& from);
-  // Sending has found the connection broken, by a reset or for want of an answer: the end that is read now is none in
-  // good order. (EPIPE alone does not say so: then the other side had sent its FIN before it reset the connection.)
+  // Sending found the connection broken, by a reset or a timeout, so EOF here means truncation. (EPIPE alone does not
+  // mean that: then the other side had sent its FIN before it reset the connection.)
   bool was_reset() const { return was_reset_; }
-  // SO_ERROR, for a connect that has ended.
+  // SO_ERROR, for a connect that has completed.
   int take_error();
-  // After EPOLLERR, where nothing is to be read or sent: takes the error, and tells whether it was a reset.
+  // After EPOLLERR with nothing to read or send: takes the error and returns whether it was a reset.
   bool finds_reset();
-  // Bytes sent, an end included, of which the other side's kernel has not yet said that it has them.
+  // Sent bytes, including a FIN, that the other side's kernel has not acknowledged yet.
   std::size_t unacknowledged() const;
-  // Looks without reading: is an idle connection still open, with nothing come in?
+  // Checks without reading: is an idle connection still open, with nothing received?
   bool is_quiet();
 
   void on_events(std::uint32_t events) override;
@@ -86,7 +86,7 @@ class Socket final : public EventHandler {
  private:
   Loop& loop_;                 // outlives every socket in it
   handoff::UniqueFd fd_;
-  SocketOwner* owner_;         // outlives the socket, or hands it on (set_owner)
+  SocketOwner* owner_;         // outlives the socket, or passes it on (set_owner)
   bool watched_ = false;
   bool readable_ = false;
   bool writable_ = true;

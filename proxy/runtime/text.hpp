@@ -10,11 +10,11 @@ namespace baton::runtime {
 // The length of the UTF-8 character (RFC 3629) at the front of `bytes`; 0 if there is none.
 std::size_t utf8_character_bytes(std::string_view bytes);
 
-// The same text with U+FFFD for each byte that is not part of a UTF-8 character.
+// The same text with U+FFFD in place of each byte that is not part of a UTF-8 character.
 std::string valid_utf8(std::string_view bytes);
 
-// Appends a JSON string (RFC 8259 §7), quotes included; what is not UTF-8 becomes U+FFFD. Control characters of any
-// kind, and what some readers take for the end of a line (U+0085, U+2028, U+2029), are escaped.
+// Appends a JSON string (RFC 8259 §7) including quotes; what is not UTF-8 becomes U+FFFD. Control characters of any
+// kind, and characters that some readers take for a line end (U+0085, U+2028, U+2029), are escaped.
 void append_json_string(std::string& out, std::string_view bytes);
 
 }  // namespace baton::runtime

@@ -1,5 +1,5 @@
-// The addresses of the admin interface. Each socket has an `Admin` with clients of its own, so a crowd at one of them
-// does not shut out the others.
+// The sockets of the admin interface. Each has an `Admin` with its own clients, so a crowd on one socket does not shut
+// out clients on the others.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,8 +16,8 @@
 
 namespace baton::proxy {
 
-// The sockets of these addresses, names looked up: slow, so not for the main thread. Each has the address as it is
-// written in the place of a listener's name. Throws std::runtime_error for a name that is unknown.
+// Resolves the addresses into sockets to open. Name lookup is slow, so do not call this in the main thread. In place of
+// a listener's name, each socket has its address as written. Throws std::runtime_error for an unknown name.
 std::vector<WantedSocket> look_up_admin(const std::vector<config::Address>& addresses);
 
 class AdminSockets {
@@ -25,11 +25,11 @@ class AdminSockets {
   AdminSockets(boost::asio::io_context& context, std::function<admin::Source()> source)
       : context_(context), source_(std::move(source)) {}
 
-  // Takes out of `sockets` those that are bound to one of the addresses: sockets named @admin of a predecessor, or what
-  // a service manager passed, which is `lent`. The rest of what is named @admin is let go by `become_instance`.
+  // Takes from `sockets` those bound to one of the addresses: a predecessor's sockets named @admin, or sockets passed
+  // by a service manager, which are `lent`. `become_instance` releases the remaining @admin sockets.
   void claim(const std::vector<WantedSocket>& wanted, std::vector<handoff::InheritedSocket>& sockets,
              const std::vector<std::string>& lent);
-  // Listens on all of them: on what was claimed, and on new sockets. Throws std::runtime_error naming the address.
+  // Listens on all of them, claimed sockets and new ones. Throws std::runtime_error naming the address.
   void open(const std::vector<WantedSocket>& wanted);
 
   void pause();
@@ -37,23 +37,23 @@ class AdminSockets {
   bool is_answering() const;
   void close();
 
-  // Removes paths of the predecessor's that the configuration has no more.
+  // Removes the predecessor's paths that are no longer in the configuration.
   void become_instance();
-  // Binds each path anew that somebody has removed; `anew(path, make)` calls `make` and tells of it.
+  // Rebinds each path that somebody has removed; `anew(path, make)` calls `make` and reports it.
   void put_back(const std::function<void(const std::string& path, const std::function<void()>& make)>& anew);
-  // The paths: all of them, or those that did not exist before this process.
+  // Remove all paths, or only those that this process created.
   void unlink() const;
   void unlink_bound_here() const;
 
-  // For a successor; the sockets of the address `known_as` are the last ones.
+  // The sockets to offer to a successor; those of the address `known_as` come last.
   std::vector<handoff::OfferedSocket> to_pass_on(const std::string& known_as) const;
   std::vector<std::string> lent() const;
   std::vector<std::string> addresses() const;
 
  private:
   struct Socket {
-    std::string written;  // the address of the configuration
-    BoundSocket bound;    // a copy of the descriptor, to know the path by
+    std::string written;  // the address as written in the configuration
+    BoundSocket bound;    // a copy of the descriptor, which identifies the path
     std::unique_ptr<admin::Admin> admin;
   };
   void listen(Socket& socket, handoff::UniqueFd descriptor);
@@ -65,8 +65,8 @@ class AdminSockets {
   std::vector<Socket> sockets_;
 };
 
-// The address that an instance is known by, from one generation to the next: empty if there is none. `before` is what
-// the predecessor is known by, if there is one.
+// The address that identifies an instance from one generation to the next; empty if there is none. `before` is the
+// address that identifies the predecessor, if any.
 std::string admin_known_as(const std::vector<config::Address>& addresses, const std::string& before = {});
 
 }  // namespace baton::proxy

@@ -1,4 +1,4 @@
-// The successor's part in a handover, played by our workers.
+// The successor's side of a handover, carried out by our workers.
 #pragma once
 
 #include <functional>
@@ -10,9 +10,9 @@
 
 namespace baton::proxy {
 
-// What only the server itself can do; each is called in the conversation's thread and returns when it is done.
+// What only the server itself can do. Each is called in the conversation's thread and returns when it is done.
 struct AdopterDuties {
-  // Everything before service. Afterwards `workers` answers.
+  // Does everything that must precede service. Afterwards `workers` can be called.
   std::function<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
   std::function<Workers&()> workers;
   std::function<void()> accept;
@@ -39,11 +39,11 @@ class WorkersAdopter final : public handoff::Adopter {
 
   AdopterDuties duties_;
   std::int64_t clock_offset_ms_ = 0;
-  std::size_t turn_ = 0;             // the worker to give the next connection to
+  std::size_t turn_ = 0;             // the worker that gets the next connection
   std::size_t idle_turn_ = 0;        // and the next idle upstream connection: each worker needs its share of both
   handoff::Remaining expected_;      // what the donor still has
-  handoff::Remaining prepared_;      // of that: prepared, not yet started
-  std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;     // prepared, not yet started
+  handoff::Remaining prepared_;      // the part of that which is prepared but not yet started
+  std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;     // prepared but not yet started
 };
 
 }  // namespace baton::proxy

@@ -1,5 +1,5 @@
-// Work that may take long (names, files on slow disks), apart from the main thread, which must hear signals, the
-// watchdog and the admin interface at any time.
+// Runs work that may take long (name lookups, files on slow disks) off the main thread, which must always be able to
+// serve signals, the watchdog and the admin interface.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -11,20 +11,20 @@ namespace baton::proxy {
 
 class Background {
  public:
-  // What is left to do in the main thread.
+  // The remainder, which runs in the main thread.
   using Rest = std::move_only_function<void()>;
-  // Owns whatever it uses, and throws nothing but std::bad_alloc: then it is begun again.
+  // Owns everything it uses. It may throw only std::bad_alloc, after which it is started again.
   using Work = std::move_only_function<Rest()>;
 
   // `context` runs the main thread's events.
   explicit Background(boost::asio::io_context& context);
-  // Waits for nothing: work that goes on is left behind, and the rest of it dropped.
+  // Does not wait: work still running is abandoned, and its `Rest` is dropped.
   ~Background();
 
-  // Each in a thread of its own. Throws std::system_error: no thread can be started.
+  // Runs each piece of work in its own thread. Throws std::system_error if no thread can be started.
   void run(Work work);
 
-  // As long as there is some, the process can end by _exit only: a thread may be anywhere in a library.
+  // While this is true, the process must end with _exit: a thread may be anywhere inside a library.
   bool is_busy() const;
 
  private:

@@ -1,4 +1,4 @@
-// The predecessor's part in a handover, played by our workers.
+// The predecessor's side of a handover, carried out by our workers.
 #pragma once
 
 #include <atomic>
@@ -11,12 +11,12 @@
 
 namespace baton::proxy {
 
-// What only the server itself can do; each is called in the conversation's thread and returns when it is done.
+// What only the server itself can do. Each is called in the conversation's thread and returns when it is done.
 struct DonorDuties {
   std::function<handoff::Estate()> estate;
   std::function<void(const std::vector<std::string>& taken)> stop_accepting;
   std::function<void(const handoff::Conduct&)> on_probation;
-  // Live connections begin to move.
+  // Live connections start to move.
   std::function<void()> begin_moving;
   std::function<void()> accept_again;
   std::function<std::string()> resign;
@@ -28,7 +28,7 @@ class WorkersDonor final : public handoff::Donor {
  public:
   WorkersDonor(Workers& workers, std::chrono::milliseconds finish_timeout, DonorDuties duties);
 
-  // From any thread: why the upgrade shall not go on.
+  // From any thread: cancels the upgrade and says why.
   void call_off(const char* reason);
 
   handoff::Estate estate() override { return duties_.estate(); }
@@ -59,7 +59,7 @@ class WorkersDonor final : public handoff::Donor {
   handoff::UniqueFd wake_;           // eventfd
   std::atomic<const char*> called_off_{nullptr};
   std::size_t turn_ = 0;             // the worker to ask next
-  std::vector<bool> empty_;          // workers that have nothing movable left
+  std::vector<bool> empty_;          // workers with nothing movable left
   std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;
   bool handing_over_ = false;
 };

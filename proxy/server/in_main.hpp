@@ -1,4 +1,4 @@
-// From a conversation's thread into the main one, and back with the result.
+// Runs a task of a conversation's thread in the main thread and returns its result.
 #pragma once
 
 #include <boost/asio/post.hpp>

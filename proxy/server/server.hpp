@@ -1,8 +1,9 @@
-// One process that serves: listening sockets, workers, admin, signals, and its part in upgrades. Everything here
-// happens in the main thread; a conversation has a thread of its own and comes here for what only the server can do.
+// One process that serves: its listening sockets, workers, admin interface, signals, and its part in upgrades.
+// Everything here runs in the main thread. A conversation has its own thread and comes here for what only the server
+// can do.
 //
-// Memory may be short at any time. What may come to nothing throws, before it has changed anything. What must not be
-// left half done (an end, a change of roles, the answer to whoever waits) insists on each of its steps.
+// Memory may run short at any time. A step that may fail throws before it has changed anything. A step that must not be
+// left half done (a shutdown, a change of roles, an answer somebody waits for) insists on each of its parts.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -39,7 +40,7 @@
 
 namespace baton::proxy {
 
-// A configuration as it was read: checked, and as one text that says all of it.
+// A configuration as read: checked, and as a single text with everything resolved.
 struct LoadedConfiguration {
   config::Config config;
   std::string text;
@@ -52,28 +53,28 @@ struct Previous {
 };
 
 struct LaunchOptions {
-  std::vector<std::string> arguments;        // our own, whole: a successor is started with the same
+  std::vector<std::string> arguments;        // our own, complete: a successor is started with the same
   std::string configuration_text;
   std::string version;
-  // Reads it anew; an error is a text for people, one line for each problem.
+  // Reads the configuration again; an error is a text for people, one line per problem.
   std::function<std::expected<LoadedConfiguration, std::string>()> load;
-  process::Notifier notifier;                // of the service manager
+  process::Notifier notifier;                // to the service manager
   process::PassedSockets passed;
-  std::vector<WantedSocket> listeners;                  // of the settings, their names looked up
-  std::vector<WantedSocket> admin;                      // the same of admin.bind
-  std::unique_ptr<supervisor::WorkerLine> supervisor;   // empty: this process is nobody's worker
+  std::vector<WantedSocket> listeners;                  // those of the settings, with names looked up
+  std::vector<WantedSocket> admin;                      // the same for admin.bind
+  std::unique_ptr<supervisor::WorkerLine> supervisor;   // empty: no supervisor
 };
 
 class Server {
  public:
-  // Throws std::runtime_error for what the operator must mend.
+  // Throws std::runtime_error for problems that the operator must fix.
   Server(std::shared_ptr<const Settings> settings, LaunchOptions options);
   ~Server();
 
-  // Serves as the first of its line, until a signal ends it. Returns the exit code.
+  // Serves as the first generation until a signal ends it. Returns the exit code.
   int run();
-  // The same as the successor at the other end of `channel`. `speaks_first`: we came there by ourselves, as a taker.
-  // What it throws it throws before it has taken the channel.
+  // The same as the successor at the other end of `channel`. `speaks_first`: we connected on our own, as a taker. If it
+  // throws, it has not taken the channel.
   int run_as_successor(handoff::UniqueFd& channel, bool speaks_first = false);
 
  private:
@@ -93,7 +94,7 @@ class Server {
   void read_signals();
   void hear_signals();
   void on_signal(int signal);
-  void obey_signal(int signal);  // and logs what that throws
+  void obey_signal(int signal);  // logs any exception
   void remember(int signal);
   void obey_remembered_signals();
   void reap();
@@ -101,61 +102,63 @@ class Server {
   void exit_with(int code);
   std::string serving_status() const;
   template <class Task>
-  auto in_main(Task task);                   // from a conversation's thread: runs it in the main thread, and waits
+  auto in_main(Task task);                   // runs it in the main thread and waits; for a conversation's thread
 
-  // ── Stopping (server_stop.cpp) ────────────────────────────────────────────────────────────────────────────────
+  // ── Stopping (stop.cpp) ───────────────────────────────────────────────────────────────────────────────────────
   void begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit);
-  // Told to by a signal or a command; also when it ends already, but has more time for that.
+  // On a signal or a command; also shortens a stop under way that has more time.
   void stop_within_limit(const char* why);
-  // Nothing is accepted any more: serves what is here, and could not move, to its end, at most for drain_timeout.
+  // Accepts nothing more and serves the connections that could not move until they end, for drain_timeout at most.
   void drain_what_stays();
-  // Ends the process once no connection is left, or at the deadline.
+  // Ends the process when no connection is left, or at the deadline.
   void watch_drain();
   void exit_when_answered(std::chrono::steady_clock::time_point deadline);
 
-  // ── Paths (server_paths.cpp) ──────────────────────────────────────────────────────────────────────────────────
+  // ── Paths (paths.cpp) ─────────────────────────────────────────────────────────────────────────────────────────
   handoff::Result<void> open_meeting_point();
-  // Admin socket and handoff socket, if somebody has removed them.
+  // Binds the admin and handoff sockets again if somebody has removed them.
   void put_sockets_back();
   handoff::Result<void> check_lock_path();
 
-  // ── Being somebody's worker (server_supervision.cpp) ──────────────────────────────────────────────────────────
-  pid_t lasting_pid() const;                 // whom the PID file names
+  // ── Being somebody's worker (supervision.cpp) ─────────────────────────────────────────────────────────────────
+  pid_t lasting_pid() const;                 // the PID that the PID file names
   void watch_supervisor();
   void supervisor_gone();
   void heir_is_known();
-  // What a replacement would need, whenever it has changed; nothing where nobody listens. The supervisor has it when
-  // this returns: call it before anybody else can see the change, since whoever sees it may kill this process.
+  // Sends the supervisor what a replacement would need, after each change; does nothing without a supervisor. The
+  // supervisor has it when this returns. Call it before anyone else can see the change, since whoever sees it may kill
+  // this process.
   void announce();
   supervisor::Announcement announcement();
-  void leave_supervisor();  // the same
+  void leave_supervisor();  // the supervisor has this, too, when it returns
   void await_telling();
 
-  // ── Status (server_status.cpp) ────────────────────────────────────────────────────────────────────────────────
+  // ── Status (status.cpp) ───────────────────────────────────────────────────────────────────────────────────────
   void answer_status(std::function<void(admin::Status)> answer);
 
-  // ── Commands of the admin interface (server_commands.cpp) ─────────────────────────────────────────────────────
+  // ── Commands of the admin interface (commands.cpp) ────────────────────────────────────────────────────────────
   bool is_ready() const;
   admin::Source admin_source();
   void obey(admin::Command command, admin::ReplySink answer);
   admin::Reply drain(bool on);
   std::optional<admin::Reply> call_off_on_command(admin::LineSink lines);
   std::optional<admin::Reply> upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines);
-  // To those who commanded the upgrade that is going on, or its end; nobody may have.
+  // Sends a line to the clients that commanded the current upgrade or its cancellation; there may be none.
   void tell(const std::string& line);
-  void tell_progress();                      // now, and again and again
+  void tell_progress();                      // now and periodically
   void tell_result(const admin::LastUpgrade& result);
 
-  // ── Reloading (server_reload.cpp) ─────────────────────────────────────────────────────────────────────────────
-  // What was done, or why nothing was: a text for people, which is in the log as well.
+  // ── Reloading (reload.cpp) ────────────────────────────────────────────────────────────────────────────────────
+  // What was done, or why nothing was: a text for people, which is also logged.
   using ReloadOutcome = std::expected<std::string, std::string>;
   using ReloadAnswer = std::function<void(const ReloadOutcome&)>;
-  // While one goes on: who has asked for it, and who has asked since, when the file may have been read already.
+  // A reload under way: the clients that asked for it, and those that asked later, when the file may already have been
+  // read.
   struct Reload {
     std::vector<ReloadAnswer> asked;
     std::vector<ReloadAnswer> asked_since;
   };
-  // Everything a reload needs that may take long.
+  // The parts of a reload that may take long.
   struct Prepared {
     std::shared_ptr<const Settings> settings;
     std::vector<WantedSocket> listeners;
@@ -168,31 +171,31 @@ class Server {
   void end_reload(std::expected<Prepared, std::string> prepared);
   ReloadOutcome take(Prepared prepared);
   void retire(std::shared_ptr<runtime::AccessLog> access_log);
-  // Something goes on that settles what is served, and by whom. True: one was under way.
+  // Called when something else under way decides what is served, and by whom. Returns true if a reload was under way.
   bool drop_reload(const std::string& why);
   void apply(std::shared_ptr<const Settings> settings, std::vector<BoundSocket> sockets);
 
-  // ── Watching certificates (server_certificates.cpp) ───────────────────────────────────────────────────────────
-  void watch_certificates();                 // those of the settings of now
+  // ── Watching certificates (certificates.cpp) ──────────────────────────────────────────────────────────────────
+  void watch_certificates();                 // those of the current settings
   void look_at_certificates_later();
   void look_at_certificates();
   void certificates_seen(std::vector<process::FileStamp> stamps);
   void certificates_loaded(const std::expected<std::shared_ptr<const Settings>, std::string>& renewed);
 
-  // ── Being the predecessor (server_upgrade.cpp) ────────────────────────────────────────────────────────────────
-  // Starts what is on disk: `binary`; if that is empty, what this process was started from. A text says why there is no
-  // upgrade now; without one it has begun, or has failed already.
+  // ── Being the predecessor (upgrade.cpp) ───────────────────────────────────────────────────────────────────────
+  // Starts `binary` from disk, or if that is empty, what this process was started from. Returns the reason if no
+  // upgrade is possible now; otherwise the upgrade has begun, or has already failed.
   std::optional<std::string> begin_upgrade(const std::string& binary = {});
-  // The same with what ran before, as it was.
+  // The same with the program that ran before, unchanged.
   std::optional<std::string> begin_rollback();
   std::optional<std::string> hand_over_to(handoff::Program program);
   handoff::Result<void> start_handover(handoff::Program program);
   std::optional<std::string> why_no_handover() const;
-  // With a successor that is our child, or with one that is not: then `child` is 0, and nobody signals or awaits it.
-  // After an error nothing of the attempt is left, and the channel is the caller's as before.
+  // Talks to a successor. `child` is 0 if it is not our child; then nobody signals it or waits for it. After an error
+  // nothing of the attempt is left, and the caller still owns the channel.
   handoff::Result<void> converse(handoff::Channel& channel, pid_t child);
   void make_conversation(const std::shared_ptr<handoff::Channel>& channel, pid_t child);
-  // Connections that what ran before could not serve: they would stay here to their end.
+  // The number of connections that the previous program could not serve: they would stay here until they end.
   std::uint64_t unknown_to_previous();
   void upgrade_failed_to_start(const std::string& why);
   handoff::Side self() const;      // this process in a report
@@ -210,19 +213,19 @@ class Server {
   void retire(const handoff::Report& report, pid_t child);
   std::string explain_failure(const handoff::HandoverOutcome& outcome);
 
-  // ── Takers (server_takeover.cpp) ──────────────────────────────────────────────────────────────────────────────
+  // ── Takers (takeover.cpp) ─────────────────────────────────────────────────────────────────────────────────────
   void taken_over_by(Taker taker);
 
-  // ── Being the successor (server_succession.cpp) ───────────────────────────────────────────────────────────────
+  // ── Being the successor (succession.cpp) ──────────────────────────────────────────────────────────────────────
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
   handoff::Result<void> take_over(const std::string& application, const handoff::Report& report);
   void succession_ended(const handoff::SuccessionOutcome& outcome);
-  // A taker that is told to stop before the service is its own: it goes back.
+  // For a taker that is told to stop before it owns the service: it cancels.
   void call_off_succession(const char* why);
   void become_instance();
-  void tell_that_we_serve();  // where another process was the main one before
+  void tell_that_we_serve();  // if another process was the main one before
   void accept_no_more();
-  // On probation: how we have served, and giving everything back.
+  // On probation: reports how we have served, and gives everything back.
   handoff::Conduct conduct(bool at_end);
   handoff::Donor& returning_donor();
   void stop_accepting_for_return(const std::vector<std::string>& shared);
@@ -239,10 +242,10 @@ class Server {
   ServiceManager manager_;
   boost::asio::steady_timer progress_timer_;
   std::vector<std::string> watched_files_;
-  std::shared_ptr<Reload> reload_;   // nothing: none goes on
-  bool reload_was_dropped_ = false;  // by the upgrade that goes on
+  std::shared_ptr<Reload> reload_;   // null: none under way
+  bool reload_was_dropped_ = false;  // by the current upgrade
   std::vector<process::FileStamp> loaded_stamps_;
-  std::vector<process::FileStamp> seen_stamps_;   // a moment ago
+  std::vector<process::FileStamp> seen_stamps_;   // at the last look
   bool looking_at_certificates_ = false;          // in the background
   handoff::UniqueFd executable_;             // of this process
   std::optional<Previous> previous_;
@@ -251,34 +254,34 @@ class Server {
   handoff::PidFile pid_file_;
   std::vector<BoundSocket> sockets_;
   AdminSockets admin_;
-  std::string admin_known_as_;               // of its addresses the one by which a successor knows this instance
+  std::string admin_known_as_;               // the admin address by which a successor identifies this instance
   Takers takers_;
   Shared shared_;
   std::unique_ptr<Workers> workers_;
 
-  std::uint64_t inherited_accepted_ = 0;     // of the generations before us
+  std::uint64_t inherited_accepted_ = 0;     // of earlier generations
   std::uint64_t inherited_requests_ = 0;
   std::optional<admin::LastUpgrade> last_upgrade_;
   std::int64_t started_at_us_ = runtime::unix_us();
   bool after_crash_ = false;                 // we replace a process that crashed
   bool supervisor_gone_ = false;
   pid_t heir_ = 0;                           // the instance, while our supervisor may take us for it
-  bool draining_ = false;                    // by command: served on, but not ready
+  bool draining_ = false;                    // by command: still serving, but not ready
   bool last_reload_ok_ = true;
-  std::vector<admin::LineSink> upgrade_lines_;   // of those who commanded the upgrade that is going on, or its end
-  std::optional<std::uint64_t> connections_to_move_;   // how many there were when they began to
-  std::optional<std::chrono::steady_clock::time_point> probation_ends_;   // the successor is on probation
+  std::vector<admin::LineSink> upgrade_lines_;   // of those who commanded the current upgrade or its cancellation
+  std::optional<std::uint64_t> connections_to_move_;   // when they began to move
+  std::optional<std::chrono::steady_clock::time_point> probation_ends_;   // set: the successor is on probation
 
-  std::unique_ptr<WorkersDonor> donor_;      // during an upgrade; of a successor: when it gives back
+  std::unique_ptr<WorkersDonor> donor_;      // during an upgrade; in a successor, while it gives back
   std::unique_ptr<WorkersAdopter> returns_;  // during an upgrade: takes what the successor gives back
   std::thread conversation_;
   std::string taker_;                        // the successor, if it is not our child
   bool upgrading_ = false;
-  std::vector<const BoundSocket*> not_taken_;   // of sockets_: the successor has no such address
+  std::vector<const BoundSocket*> not_taken_;   // of sockets_: addresses the successor does not have
   bool conversation_over_ = true;
-  std::vector<int> remembered_signals_;      // that came during it
-  std::size_t signals_passed_on_ = 0;        // of those: they went with Done
-  // A successor that failed after it had adopted connections serves them to their end; if it hangs it is killed.
+  std::vector<int> remembered_signals_;      // received during the conversation
+  std::size_t signals_passed_on_ = 0;        // of those: sent with Done
+  // A successor that failed after adopting connections serves them until they end; if it hangs it is killed.
   struct Leftover {
     pid_t pid = 0;
     std::chrono::steady_clock::time_point deadline;
@@ -289,17 +292,17 @@ class Server {
   bool is_taker_ = false;                    // and nobody's child: a stop is meant for us alone
   std::atomic<const char*> call_off_succession_{nullptr};
   handoff::UniqueFd call_off_wake_;          // eventfd
-  pid_t successor_pid_ = 0;                  // our child, while it has not been reaped
+  pid_t successor_pid_ = 0;                  // our child, until it is reaped
   std::optional<int> successor_status_;
 
   bool instance_ = false;
-  bool resigned_ = false;                    // the successor is, or is about to be: the service is ready all the time
-  bool stopping_ = false;                    // it ends, or will if the upgrade under way does not come to nothing
+  bool resigned_ = false;                    // the successor is, or soon will be, the instance: the service stays ready
+  bool stopping_ = false;                    // the process ends, or will end unless the current upgrade fails
   bool drains_leftovers_ = false;            // of an upgrade: connections that could not move
-  bool told_to_stop_ = false;                // within timeouts.shutdown; told again, at once
+  bool told_to_stop_ = false;                // within timeouts.shutdown; if told again, at once
   std::optional<std::chrono::steady_clock::time_point> drain_deadline_;
   int exit_code_ = 0;
-  Background background_;  // the last: what it does ends first
+  Background background_;  // last, so that its work ends first
 };
 
 }  // namespace baton::proxy

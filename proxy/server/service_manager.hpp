@@ -1,5 +1,5 @@
-// What systemd hears from this process, and what it gave us before our start. Only the instance speaks, and the
-// predecessor when its successor is the instance. Everything here happens in the main thread.
+// What we send to systemd, and what it gave us at startup. Only the instance sends, and the predecessor when its
+// successor becomes the instance. Everything here runs in the main thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -20,15 +20,16 @@ namespace baton::proxy {
 
 class ServiceManager {
  public:
-  // `context` runs the main thread's events. It, and the workers of `serving`, outlive this.
-  // `supervised`: the main process is another one, and stays it.
+  // `context` runs the main thread's events. It and the workers given to `serving` outlive this. `supervised`: another
+  // process is the main one and stays so.
   ServiceManager(boost::asio::io_context& context, process::Notifier notifier, bool supervised);
 
-  // We are the instance: ready, and the watchdog is fed from now on. `main_pid` when we were not the one before.
+  // We are the instance: reports readiness and feeds the watchdog from now on. `main_pid` is set if another process was
+  // the main one before.
   void serving(Workers& workers, const std::string& status, std::optional<pid_t> main_pid = {});
-  // A successor is about to be the instance, and feeds the watchdog in our place.
+  // A successor is about to become the instance and feeds the watchdog in our place.
   void rest();
-  // It is; so it may be told of, whatever becomes of us.
+  // The successor is the instance: reports its PID, whatever becomes of us.
   void succeeded_by(pid_t successor);
 
   void reloading();
@@ -36,7 +37,7 @@ class ServiceManager {
   void reload_failed(const std::string& why);
 
   void stopping(const std::string& status);
-  // Called again and again while connections are served to their end: as long as that goes on nobody shall lose patience.
+  // Called repeatedly while connections drain: asks for more time, so that the service manager does not time out.
   void ask_for_time(std::size_t connections);
 
  private:
@@ -47,18 +48,19 @@ class ServiceManager {
   boost::asio::io_context& context_;
   process::Notifier notifier_;
   const bool supervised_;
-  std::error_code last_error_;               // of the message before
+  std::error_code last_error_;               // of the previous message
   std::string status_;
   std::chrono::steady_clock::time_point next_request_for_time_;
 
   boost::asio::steady_timer watchdog_timer_;
-  Workers* workers_ = nullptr;               // while the watchdog is fed
-  std::size_t unanswered_ = 0;               // workers that were asked and are silent yet
+  Workers* workers_ = nullptr;               // set while the watchdog is fed
+  std::size_t unanswered_ = 0;               // workers that were asked and have not answered
 };
 
-// The listening sockets of a process: those of a predecessor, and those that were passed, where a listener asks for them.
-// Of two with one address the predecessor's is taken: clients wait in its queue. What was passed and is not taken is
-// reported and closed. `lent` are addresses of what a service manager passed to a predecessor. Throws as bind_listeners does.
+// The listening sockets of a process: a predecessor's, and passed ones that a listener asks for. If both have the same
+// address, the predecessor's is taken because clients wait in its queue. Passed sockets that are not taken are reported
+// and closed. `lent` are the addresses of sockets that a service manager passed to a predecessor. Throws as
+// bind_listeners does.
 std::vector<BoundSocket> bind_or_take(const std::vector<WantedSocket>& wanted, process::PassedSockets passed,
                                       std::vector<handoff::InheritedSocket> inherited = {},
                                       std::vector<std::string> lent = {});

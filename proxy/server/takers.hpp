@@ -1,5 +1,5 @@
-// Processes that somebody else started and that come to the handoff socket to succeed us. Whoever has not said its Hello
-// yet keeps nothing waiting: an upgrade begins with that. Everything here happens in the main thread.
+// Takers: external successors, started by somebody else, that connect to the handoff socket. A peer that has not sent
+// its Hello blocks nothing: an upgrade begins with the Hello. Everything here runs in the main thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,7 +16,7 @@
 
 namespace baton::proxy {
 
-// A taker that has said Hello, which is the channel's next frame.
+// A taker whose Hello has arrived and is the channel's next frame.
 struct Taker {
   handoff::Channel channel;
   handoff::Peer who;
@@ -27,20 +27,20 @@ class Takers {
   // `begin` may refuse the taker. `context` outlives this.
   Takers(boost::asio::io_context& context, std::function<void(Taker)> begin);
 
-  // Keeps the socket; nobody is let in before `resume`.
+  // Keeps the socket; nobody is admitted before `resume`.
   void meet_at(handoff::MeetingPoint point);
   bool has_meeting_point() const { return point_.descriptor() >= 0; }
   int descriptor() const { return point_.descriptor(); }
 
   void resume();
-  // Lets nobody in, and tells those who are in to try again. The socket stays open: a successor may have it.
+  // Admits nobody, and tells those already connected to try again. The socket stays open: a successor may have it.
   void pause();
-  // The same, and the socket is a successor's.
+  // The same, but the socket belongs to a successor now.
   void close();
-  // Removes the path; for the instance only.
+  // Removes the path; only the instance may do so.
   void withdraw() { point_.withdraw(); }
 
-  // Tells why not, and hangs up.
+  // Sends the reason and hangs up.
   static void refuse(Taker taker, const std::string& why);
 
  private:
@@ -57,11 +57,11 @@ class Takers {
   boost::asio::io_context& context_;
   std::function<void(Taker)> begin_;
   handoff::MeetingPoint point_;
-  // Its descriptor is point_'s: it is released, never closed.
+  // Shares point_'s descriptor: released, never closed.
   boost::asio::posix::stream_descriptor watched_;
   boost::asio::steady_timer retry_;
-  std::list<std::shared_ptr<Caller>> callers_;   // the longest here first
-  std::uint64_t turn_ = 0;   // one more at each pause: handlers of before do nothing
+  std::list<std::shared_ptr<Caller>> callers_;   // the longest connected first
+  std::uint64_t turn_ = 0;   // incremented at each pause, so that earlier handlers do nothing
 };
 
 }  // namespace baton::proxy

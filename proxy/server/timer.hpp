@@ -1,4 +1,4 @@
-// A timer of the main thread on which something depends: it is set even while memory is short.
+// A timer of the main thread that must be set: setting it succeeds even when memory is short.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -9,7 +9,7 @@
 
 namespace baton::proxy {
 
-// Calls `then` after that time, unless the timer is cancelled or set again before.
+// Calls `then` after `time`, unless the timer is cancelled or set again first.
 template <class Then>
 void call_after(boost::asio::steady_timer& timer, boost::asio::steady_timer::duration time, Then then) {
   handoff::insist([&] {

@@ -1,4 +1,4 @@
-// The worker threads of a process as one: started, asked and ended together. Called in the main thread or in the
+// All worker threads of a process together: started, asked and ended as one. Called in the main thread or the
 // conversation's, never in a worker's own.
 #pragma once
 
@@ -13,12 +13,12 @@ namespace baton::proxy {
 class Workers {
  public:
   Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log, unsigned number);
-  ~Workers();                                // ends the threads; what is still open is closed
+  ~Workers();                                // ends the threads and closes what is still open
 
   std::size_t size() const { return workers_.size(); }
   Worker& at(std::size_t index) { return *workers_[index]; }
 
-  // Runs `task` in each worker's thread, one after the other, and waits.
+  // Runs `task` in each worker's thread, one after another, and waits.
   template <class Task>
   void each(Task&& task) {
     for (auto& worker : workers_) worker->loop().call([&] { task(*worker); });

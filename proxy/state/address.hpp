@@ -19,16 +19,16 @@ struct SocketAddress {
   std::string path;                         // for unix_path; empty for an unnamed socket
   bool operator==(const SocketAddress&) const = default;
 
-  // Without the port: "192.0.2.1", "2001:db8::1", or "unix:" and the path. An IPv4 address that came in an IPv6 one
+  // Without the port: "192.0.2.1", "2001:db8::1", or "unix:" and the path. An IPv4-mapped IPv6 address
   // (::ffff:192.0.2.1) is shown as IPv4.
   std::string host_text() const;
-  // The same for those who want an IP address: "unknown" where it is none (RFC 7239 §6). Who connects to a Unix socket
-  // chooses the path of his own freely.
+  // The same where an IP address is expected: "unknown" if it is not one (RFC 7239 §6). A client of a Unix socket can
+  // choose its own path freely.
   std::string node_text() const;
   // "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/app.sock".
   std::string text() const;
 
-  // What the kernel wants; returns the length used.
+  // Fills in the kernel's form; returns the length used.
   socklen_t to_sockaddr(sockaddr_storage& out) const;
   static SocketAddress from_sockaddr(const sockaddr_storage& in, socklen_t length);
 };

@@ -1,4 +1,4 @@
-// An optional value on the heap: what most of its owners lack costs them one pointer. Copies and compares deeply.
+// An optional value on the heap: an owner without it pays only for a pointer. Copies and compares deeply.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Bytes in order: taken from the front, added at the back. An empty buffer holds no memory, so an idle connection
-// costs none; blocks come from a free list of the thread and go back to it.
+// A byte queue: taken from the front, added at the back. An empty buffer holds no memory, so an idle connection costs
+// none; blocks come from the thread's free list and return to it.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@ namespace baton::state {
 
 class Buffer {
  public:
-  // The usual size of a block: 32 KiB, and what two full TLS records take beyond that. Larger ones are made only for
-  // what does not fit.
+  // The usual block size: 32 KiB plus the overhead of two full TLS records. Larger blocks are made only for what does
+  // not fit.
   static constexpr std::size_t block_bytes = 32 * 1024 + 128;
 
   Buffer() = default;
@@ -35,17 +35,17 @@ class Buffer {
   const char* data() const { return block_ + begin_; }
   std::string_view view() const { return {data(), size()}; }
 
-  // Memory for at least `bytes` more, valid until the next call; `commit` says how many were written. With nothing
-  // held it is `room()` bytes long, at least a block.
+  // Memory for at least `bytes` more, valid until the next call; `commit` says how many were written. An empty buffer
+  // gets `room()` bytes, at least a block.
   char* prepare(std::size_t bytes) {
     if (capacity_ - end_ < bytes) grow(bytes);
     return block_ + end_;
   }
-  // How much of the memory after `prepare` can be written.
+  // How many bytes may be written after `prepare`.
   std::size_t room() const { return capacity_ - end_; }
   void commit(std::size_t bytes) {
     end_ += static_cast<std::uint32_t>(bytes);
-    if (begin_ == end_) clear();      // nothing came: nothing is held
+    if (begin_ == end_) clear();      // nothing was written: hold nothing
   }
 
   void append(std::string_view bytes) {
@@ -67,7 +67,7 @@ class Buffer {
   // Frees the blocks that this thread keeps for later use. False: there are none.
   static bool free_spare_blocks();
 
-  // The first `bytes` go to the end of `to`. Nothing is copied when all of it goes and `to` is empty.
+  // Moves the first `bytes` to the end of `to`. Nothing is copied if all of it moves and `to` is empty.
   void move_to(Buffer& to, std::size_t bytes) {
     if (bytes == size() && to.empty()) {
       to.swap(*this);

@@ -1,5 +1,5 @@
-// ConnectionState to bytes and back: what a parcel's payload means. The wire format is state.proto; it grows by
-// adding fields, and what an older version could not serve is named in the parcel's required features.
+// Converts between ConnectionState and the bytes of a parcel's payload. The wire format is state.proto. It grows by
+// adding fields; what an older version could not serve is named in the parcel's required features.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +16,15 @@ namespace baton::state {
 
 using Moved = std::variant<ConnectionState, IdleUpstream>;
 
-// What a parcel requires that has a leg with TLS.
+// Required by a parcel that has a leg with TLS.
 inline constexpr const char* tls_feature = "tls";
-// All that our decoder understands.
+// Everything our decoder understands.
 inline std::vector<std::string> features() { return {tls_feature}; }
 
-// `now` of the two processes differs between time namespaces: decoding adds `clock_offset_ms` to each time.
+// The clocks of the two processes differ between time namespaces: decoding adds `clock_offset_ms` to each time.
 std::string encode(const ConnectionState& state);
 std::string encode(const IdleUpstream& idle);
-// The keys of its TLS legs, which are in no payload; empty: it has none.
+// The keys of its TLS legs, which no payload contains; empty: it has none.
 handoff::SecretBytes encode_secrets(const ConnectionState& state);
 handoff::SecretBytes encode_secrets(const IdleUpstream& idle);
 
@@ -32,11 +32,11 @@ handoff::SecretBytes encode_secrets(const IdleUpstream& idle);
 std::vector<std::string> required_features(const ConnectionState& state);
 std::vector<std::string> required_features(const IdleUpstream& idle);
 
-// Nothing: these bytes are no whole valid state (cut short, unknown phase, a number out of its range), or the secrets are
-// not those of its legs.
+// Returns nothing if the bytes are not a whole valid state (cut short, unknown phase, number out of range), or the
+// secrets are not those of its legs.
 std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, std::int64_t clock_offset_ms);
 
-// How a state is called in reports and status: idle, head, exchange, tunnel, closing.
+// The name of a state in reports and status: idle, head, exchange, tunnel, closing.
 std::string_view phase_name(const ConnectionState& state);
 
 }  // namespace baton::state

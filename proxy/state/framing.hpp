@@ -6,12 +6,12 @@
 
 namespace baton::state {
 
-// Nothing follows the head, or all that followed it has been seen.
+// Nothing follows the head, or everything that followed it has been seen.
 struct NoBody {
   bool operator==(const NoBody&) const = default;
 };
 
-// Content-Length: so many bytes are still to come; never 0 (that is NoBody).
+// Content-Length: the number of bytes still to come; never 0 (that is NoBody).
 struct ByLength {
   std::uint64_t remaining = 0;
   bool operator==(const ByLength&) const = default;
@@ -21,13 +21,13 @@ struct ByLength {
 enum class ChunkPosition : std::uint8_t {
   size_first,    // the first digit of a chunk's size
   size,          // a further digit, an extension, or CR
-  extension,     // inside a chunk extension of a server's, whose grammar is not looked at
+  extension,     // inside a server's chunk extension, whose grammar is not checked
   size_lf,       // the LF that ends the size line
   data,          // `remaining` bytes of the chunk
   data_cr,       // the CR after a chunk's data
   data_lf,       // the LF after it
-  trailers,      // the last chunk's size line is over; the trailer section, maybe empty, comes as a whole
-  // Inside a size line, and on the wire `extension` to those who do not know them.
+  trailers,      // after the last chunk's size line; the trailer section, maybe empty, is read as a whole
+  // Inside a size line. Peers that do not know these get `extension` on the wire.
   after_size,    // blanks after the size
   name_first,    // of a client's chunk extension: blanks, or the first character of its name
   name,
@@ -43,12 +43,12 @@ inline constexpr ChunkPosition last_chunk_position = ChunkPosition::after_value;
 
 struct ByChunks {
   ChunkPosition position = ChunkPosition::size_first;
-  std::uint64_t remaining = 0;         // of this chunk: its size as far as it was read, then its bytes to come
-  std::uint32_t line_bytes = 0;        // so many bytes of this size line have been seen, to bound it
+  std::uint64_t remaining = 0;         // of this chunk: its size as far as it was read, then the bytes still to come
+  std::uint32_t line_bytes = 0;        // bytes of this size line seen so far, to bound it
   bool operator==(const ByChunks&) const = default;
 };
 
-// The body ends with the connection; only a response can be framed so.
+// The body ends with the connection; only a response can be framed this way.
 struct UntilClose {
   bool operator==(const UntilClose&) const = default;
 };

@@ -1,4 +1,4 @@
-// A record of state.proto as a state. What cannot be is refused: a number out of its range, a field that is missing.
+// Reads a state from a record of state.proto. Invalid records are refused: a number out of range, a missing field.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace baton::state {
 
-// Times get `clock_offset_ms` added, and the keys of TLS legs are taken from the front of `secrets`. False: refused.
+// Adds `clock_offset_ms` to times and takes the keys of TLS legs from the front of `secrets`. False: refused.
 bool read(const wire::Connection& in, std::int64_t clock_offset_ms, std::string_view& secrets, ConnectionState& out);
 bool read(const wire::IdleUpstream& in, std::int64_t clock_offset_ms, std::string_view& secrets, IdleUpstream& out);
 

@@ -1,4 +1,4 @@
-// What an instance passes on beside its connections: its paths, its counters, and signals that came meanwhile.
+// What an instance passes on besides its connections: its paths, its counters, and signals received meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace baton::state {
 
-// What a rollback starts again; its executable is a descriptor and travels beside it.
+// What a rollback starts again; its executable is a descriptor and travels alongside.
 struct Program {
   std::vector<std::string> arguments;
-  std::string configuration;           // whole, includes and environment resolved
+  std::string configuration;           // complete, with includes and environment resolved
   std::string version;
-  std::vector<std::string> features;   // that its decoder understands
+  std::vector<std::string> features;   // those its decoder understands
   bool operator==(const Program&) const = default;
 };
 
@@ -25,12 +25,12 @@ struct InstanceRecord {
   std::uint64_t accepted_total = 0;    // over all generations so far
   std::uint64_t requests_total = 0;
   std::vector<int> signals;
-  bool draining = false;               // load balancers are told to take the traffic away
+  bool draining = false;               // load balancers are told to send traffic elsewhere
   std::vector<std::string> lent;       // addresses of listening sockets that the service manager bound
-  std::vector<std::string> arguments;  // that the sender was started with; empty: it does not say
+  std::vector<std::string> arguments;  // the sender's command line; empty: unknown
   bool after_crash = false;            // the sender ran nothing itself: it replaces what crashed
   std::optional<Program> previous;     // with after_crash: what had run before that
-  std::uint64_t lock_device = 0;       // the file that the sender's lock is on; 0: it does not say
+  std::uint64_t lock_device = 0;       // identifies the sender's lock file; 0: unknown
   std::uint64_t lock_inode = 0;
   bool operator==(const InstanceRecord&) const = default;
 };

@@ -1,5 +1,5 @@
-// Memory of one size that this thread has given back, for the next value of that size. Those of a thread that has ended are
-// freed with it. It needs no memory of its own, for a value may end because there is none.
+// Memory of one size that this thread has freed, for the next value of that size. It is freed when the thread ends. It
+// needs no memory of its own, because a value may end for lack of it.
 #pragma once
 
 #include <array>
@@ -33,7 +33,7 @@ class SpareBlocks {
 
     ~List() {
       free_all();
-      has_ended_ = true;      // a value that is itself a variable of the thread may end later
+      has_ended_ = true;      // a thread_local value may end later
     }
   };
   static inline thread_local bool has_ended_ = false;

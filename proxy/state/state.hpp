@@ -1,5 +1,5 @@
-// THE value: everything a successor needs to go on with a connection, and nothing else. A connection runs on this
-// very struct; a handover sends it (codec.hpp). What touches the kernel (sockets, timers, pools) is not in it.
+// Everything a successor needs to continue a connection, and nothing else. A connection runs on this very struct, and a
+// handover sends it (codec.hpp). Kernel resources (sockets, timers, pools) are not part of it.
 //
 // Times are milliseconds of CLOCK_MONOTONIC.
 #pragma once
@@ -18,27 +18,27 @@
 
 namespace baton::state {
 
-// One side of an exchange: bytes in, bytes out, and how each direction ends. `tls` is the layer below, for a flow that is
-// a whole socket.
+// One side of an exchange: bytes in, bytes out, and how each direction ends. `tls` is the layer below, for a flow that
+// is a whole socket.
 struct Flow {
-  Buffer unread;                      // received (and decrypted) and not yet consumed
-  Buffer unsent;                      // accepted for sending and not yet written (or encrypted)
+  Buffer unread;                      // received (and decrypted) but not yet consumed
+  Buffer unsent;                      // accepted for sending but not yet written (or encrypted)
   bool read_ended = false;            // the other side has sent its FIN
-  bool write_ended = false;           // we have sent ours, or the other side takes no more
+  bool write_ended = false;           // we have sent our FIN, or the other side takes no more
   bool was_reset = false;             // by the other side: EOF after it means truncation
   std::int64_t read_at_ms = 0;        // when a byte last came in
-  std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` got its first
+  std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` became non-empty
   Boxed<Tls> tls;                     // none: plain bytes
 
-  // Nothing waits to be written, and an end that was to be sent is.
+  // Nothing waits to be written, and an end that was due has been sent.
   bool all_sent() const {
     return unsent.empty() && (!tls || (tls->sealed.empty() && (!write_ended || tls->end == TlsEnd::shut)));
   }
-  // Both directions have ended in good order, so nothing is cut by closing it.
+  // Both directions have ended cleanly, so closing truncates nothing.
   bool is_over() const { return read_ended && write_ended && !was_reset && all_sent(); }
-  // It ended by a reset, or without the close_notify that tells an end from an interruption (RFC 8446 §6.1).
+  // It ended with a reset, or without the close_notify that tells an end from an interruption (RFC 8446 §6.1).
   bool is_truncated() const { return read_ended && (tls ? !tls->close_received : was_reset); }
-  // The other side takes no more: what waits for it is thrown away.
+  // The other side takes no more: discards what waits for it.
   void drop_unsent() {
     unsent.clear();
     write_ended = true;
@@ -53,106 +53,106 @@ struct Flow {
 // A flow that is a whole socket.
 using Leg = Flow;
 
-// Under which settings a leg to a server was made: "" for a plain one.
+// The settings under which a leg to a server was made; "" for a plain one.
 inline std::string terms_of(const Leg& leg) { return leg.tls ? leg.tls->facts.terms : std::string(); }
 
-// The leg to a server of an upstream.
+// The leg to one server of an upstream.
 struct UpstreamLeg : Leg {
   std::string upstream;               // the upstream's name in the configuration
   SocketAddress server;
-  bool reused = false;                // it has served an exchange before, so it may turn out to be stale
+  bool reused = false;                // it has served an exchange before, so it may be stale
   bool operator==(const UpstreamLeg&) const = default;
 };
 
-// What must be known of a request for as long as its exchange lasts.
+// What must be known of a request as long as its exchange lasts.
 struct Request {
   BodyFraming body;                   // what is still to be read of it
-  std::uint64_t body_bytes = 0;       // of its content, read so far
-  std::uint64_t body_bytes_max = 0;   // the limit that it began under; 0: none
+  std::uint64_t body_bytes = 0;       // content bytes read so far
+  std::uint64_t body_bytes_max = 0;   // the limit in force when it began; 0: none
   bool head_only = false;             // HEAD: the response has no body
   bool idempotent = false;            // RFC 9110 §9.2.2
   bool http10 = false;                // the client speaks HTTP/1.0
   bool asked_close = false;           // the client said that this is its last request
   bool keep_alive = true;             // the connection will serve another request after this one
-  bool expects_continue = false;      // and no 1xx was passed on and no body byte came since
+  bool expects_continue = false;      // and neither a 1xx was forwarded nor a body byte came since
   bool wants_websocket = false;
   bool operator==(const Request&) const = default;
 };
 
 // ── Phases of an exchange ─────────────────────────────────────────────────────────────────────────────────────────
 
-// A whole head stands at the front of client.unread; a server for it is chosen and connected. Nothing of an
-// unfinished attempt is state: a successor begins the attempt anew.
+// A whole head stands at the front of client.unread; a server for it is being chosen and connected. An unfinished
+// attempt is not part of the state: a successor starts it again.
 struct Connecting {
   std::uint32_t head_bytes = 0;
-  std::uint8_t attempts = 0;          // that have failed so far
+  std::uint8_t attempts = 0;          // failed so far
   bool fresh = false;                 // no pooled connection: the last one was stale
   bool operator==(const Connecting&) const = default;
 };
 
-// No byte of the final response has been passed on.
+// No byte of the final response has been forwarded.
 struct ResponseAwaited {
   std::uint32_t scanned = 0;
-  std::uint64_t interim_bytes = 0;    // of the 1xx responses seen
+  std::uint64_t interim_bytes = 0;    // of the 1xx responses so far
   bool operator==(const ResponseAwaited&) const = default;
 };
 
-// The response's head has been passed on, its body follows (NoBody: it has ended).
+// The response's head has been forwarded and its body follows (NoBody: it has ended).
 struct ResponseRelayed {
   BodyFraming body;
-  bool dechunk = false;               // the client gets the content only (RFC 9112 §7.1.3), and then a close
-  bool upstream_keep_alive = false;   // the upstream connection can be used again afterwards
+  bool dechunk = false;               // the client gets only the content (RFC 9112 §7.1.3), and then a close
+  bool upstream_keep_alive = false;   // the upstream connection can be reused afterwards
   bool may_be_quiet = false;          // an event stream, or gRPC: it may be silent for as long as a tunnel
   bool operator==(const ResponseRelayed&) const = default;
 };
 
-// The request went, or goes, to the upstream leg; the response comes from there.
+// The request has been or is being sent to the upstream leg; the response comes from there.
 struct Relaying {
-  std::uint32_t head_bytes = 0;       // of the request as it came
-  std::uint32_t held = 0;             // bytes at the front of client.unread, head first, that were passed on already and
-                                      // are kept for another attempt; 0: there will be none
+  std::uint32_t head_bytes = 0;       // of the request as received
+  std::uint32_t held = 0;             // bytes at the front of client.unread, head first, that were forwarded already
+                                      // and are kept for another attempt; 0: there will be none
   std::uint8_t attempts = 0;
-  bool upload_abandoned = false;      // the upstream takes no more of the body; what comes of it is thrown away
+  bool upload_abandoned = false;      // the upstream takes no more of the body; the rest is discarded
   std::variant<ResponseAwaited, ResponseRelayed> response;
   bool operator==(const Relaying&) const = default;
 };
 
-// A response of our own is in client.unsent; then a lingering close.
+// A response of our own is in client.unsent; a lingering close follows.
 struct Answering {
   bool operator==(const Answering&) const = default;
 };
 
-// Two flows relayed without looking: raw TCP, or a WebSocket after its 101. Without an upstream leg a server is still
-// being chosen and connected.
+// Two flows relayed unchanged: raw TCP, or a WebSocket after its 101. Without an upstream leg a server is still being
+// chosen and connected.
 struct Tunnelling {
-  std::string upstream;               // where its server comes from
-  std::uint8_t attempts = 0;          // to connect one that have failed so far
+  std::string upstream;               // which provides its server
+  std::uint8_t attempts = 0;          // failed attempts to connect so far
   bool operator==(const Tunnelling&) const = default;
 };
 
-// What the access log says of an exchange and nothing else needs. Kept only while an access log is written.
+// What only the access log needs of an exchange. Kept only while an access log is written.
 struct AccessRecord {
   std::string request_line;           // never empty
   std::string referer;
   std::string user_agent;
-  std::string upstream;               // the address of the server that it went to last
+  std::string upstream;               // the address of the server it was last sent to
   bool operator==(const AccessRecord&) const = default;
 };
 
-// A request and its response, from the moment that the head is whole; or a tunnel.
+// A request and its response, from the moment the head is whole; or a tunnel.
 struct Exchange {
   Request request;
   std::variant<Connecting, Relaying, Answering, Tunnelling> phase;
   std::optional<UpstreamLeg> upstream;
-  std::string route;                  // whose settings it has; empty: none is chosen
-  std::int64_t started_ms = 0;        // 0: it is not counted or logged
+  std::string route;                  // whose settings apply; empty: none chosen
+  std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;
   std::uint16_t status = 0;           // 0: no response has begun
-  std::uint64_t response_bytes = 0;   // of content, as passed to the client
+  std::uint64_t response_bytes = 0;   // of content, as forwarded to the client
   Boxed<AccessRecord> access;
   bool operator==(const Exchange&) const = default;
 
-  // One begins with each request.
+  // Allocated for each request, so from spare blocks.
   static void* operator new(std::size_t bytes);
   static void operator delete(void* block);
 };
@@ -161,7 +161,7 @@ using SpareExchanges = SpareBlocks<sizeof(Exchange), 256>;
 inline void* Exchange::operator new(std::size_t) { return SpareExchanges::take(); }
 inline void Exchange::operator delete(void* block) { SpareExchanges::give(block); }
 
-// Frees what this thread keeps for later use. False: there is nothing.
+// Frees the memory that this thread keeps for later use. False: there is none.
 inline bool free_spare_memory() {
   const bool had_blocks = Buffer::free_spare_blocks();
   return SpareExchanges::free_all() || had_blocks;
@@ -169,14 +169,14 @@ inline bool free_spare_memory() {
 
 // ── A connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Idle, or a head is arriving: it is simply what is in client.unread. As it begins, while there is an exchange.
+// Idle, or a head is arriving: the head so far is in client.unread. During an exchange this has its initial value.
 struct AwaitingRequest {
-  std::int64_t since_ms = 0;          // idle since then; or the first byte of the head came then
-  std::uint32_t scanned = 0;          // a cache of how far the search for the head's end has come
+  std::int64_t since_ms = 0;          // idle since then, or when the first byte of the head came
+  std::uint32_t scanned = 0;          // a cache of how far the search for the head's end got
   bool operator==(const AwaitingRequest&) const = default;
 };
 
-// Our side is ended; what the client still sends is thrown away, so that it can read our answer (RFC 9112 §9.6).
+// We have sent our FIN; what the client still sends is discarded, so that it can read our answer (RFC 9112 §9.6).
 struct Lingering {
   std::int64_t since_ms = 0;
   bool operator==(const Lingering&) const = default;
@@ -188,7 +188,7 @@ struct Http1 {
   bool operator==(const Http1&) const = default;
 };
 
-// Its one exchange is a tunnel.
+// Its only exchange is a tunnel.
 struct Raw {
   bool operator==(const Raw&) const = default;
 };
@@ -199,10 +199,10 @@ struct ConnectionState {
   SocketAddress client_address;
   Leg client;
   std::variant<Http1, Raw> protocol;
-  Boxed<Exchange> exchange;           // none: between two, or none has begun
+  Boxed<Exchange> exchange;           // none: between two exchanges, or before the first
   bool operator==(const ConnectionState&) const = default;
 
-  // The leg to the server of its exchange, if there is one.
+  // The leg to the exchange's server, if there is one.
   UpstreamLeg* upstream() const { return exchange && exchange->upstream ? &*exchange->upstream : nullptr; }
 };
 
@@ -211,7 +211,7 @@ struct IdleUpstream {
   std::string upstream;
   SocketAddress server;
   std::int64_t idle_since_ms = 0;
-  Leg leg;                            // of TLS something may wait in it
+  Leg leg;                            // with TLS, bytes may be waiting in it
   bool operator==(const IdleUpstream&) const = default;
 };
 

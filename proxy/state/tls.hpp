@@ -1,5 +1,5 @@
-// The TLS half of a leg: what the record layer needs to go on, in this process or the next (RFC 8446 §5, RFC 5246 §6).
-// The handshake is OpenSSL's; it leaves no trace but this.
+// The TLS half of a leg: what the record layer needs to continue, in this process or the next (RFC 8446 §5, RFC 5246
+// §6). OpenSSL does the handshake; this is all that remains of it.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace baton::state {
 
-// The keys of one direction. Nobody finds them afterwards: they are cleansed when they are replaced or destroyed.
+// The keys of one direction. They are cleansed from memory when replaced or destroyed.
 struct TlsSecrets {
   std::array<unsigned char, 48> traffic{};   // TLS 1.3: application_traffic_secret_N, as long as the suite's hash
   std::array<unsigned char, 32> key{};       // as long as the suite's key
@@ -29,7 +29,7 @@ struct TlsDirection {
   bool operator==(const TlsDirection&) const = default;
 };
 
-// What logs and headers want to know once the handshake is over.
+// What logs and headers need once the handshake is complete.
 struct TlsFacts {
   std::string server_name;            // SNI; empty: none was sent
   std::string alpn;                   // empty: none was agreed
@@ -40,24 +40,24 @@ struct TlsFacts {
 };
 
 enum class TlsStage : std::uint8_t {
-  hello,                              // nothing but a part of the ClientHello is here, in `received`, given to nobody
-  handshake,                          // OpenSSL has it: such a leg cannot move
-  records,                            // the record layer has it
-  kept,                               // OpenSSL keeps it to its end, and it cannot move: see tls/self_test.hpp
+  hello,                              // part of the ClientHello is in `received`, not yet given to OpenSSL
+  handshake,                          // OpenSSL is doing it: such a leg cannot move
+  records,                            // the record layer is in charge
+  kept,                               // OpenSSL keeps it to the end, so the leg cannot move: see tls/self_test.hpp
 };
 
-// How far the sending side's end has come. It begins when the leg's `write_ended` is set, or an alert is owed.
+// How far ending the sending side has come. It begins when the leg's `write_ended` is set, or an alert is owed.
 enum class TlsEnd : std::uint8_t { open, notified, shut };
 
 struct Tls {
   TlsStage stage = TlsStage::hello;
   std::int64_t since_ms = 0;          // when the handshake began
-  Buffer received;                    // ciphertext that came and was not opened yet
-  Buffer sealed;                      // ciphertext that waits to be written
+  Buffer received;                    // ciphertext received but not yet opened
+  Buffer sealed;                      // ciphertext waiting to be written
 
   bool is_client = false;             // our role
   std::uint16_t version = 0;          // 0x0303 TLS 1.2, 0x0304 TLS 1.3
-  std::uint16_t suite = 0;            // its IANA number
+  std::uint16_t suite = 0;            // IANA number
   std::uint16_t fragment_bytes = 16384;   // the most plaintext in a record we send (max_fragment_length, RFC 6066 §4)
   TlsDirection read;
   TlsDirection write;
@@ -65,15 +65,15 @@ struct Tls {
 
   bool key_update_owed = false;       // the other side asked for one (RFC 8446 §4.6.3)
   bool no_renegotiation_owed = false; // TLS 1.2: a warning alert (RFC 5246 §7.2.2)
-  bool close_received = false;        // close_notify came: the end of reading is no truncation
-  std::uint8_t alert = 0;             // a fatal alert that is owed, or was sent; nothing is read any more. 0: none
+  bool close_received = false;        // close_notify came: EOF is no truncation
+  std::uint8_t alert = 0;             // a fatal alert that is owed or was sent; nothing more is read. 0: none
   TlsEnd end = TlsEnd::open;
-  std::uint8_t idle_records = 0;      // without application data, in a row: bounds floods
-  std::uint32_t message_left = 0;     // of a handshake message that is skipped, across records
+  std::uint8_t idle_records = 0;      // consecutive ones without application data: bounds floods
+  std::uint32_t message_left = 0;     // of a handshake message being skipped across records
   std::uint8_t message_head_bytes = 0;
-  std::array<unsigned char, 4> message_head{};   // of a handshake message whose head is split over records
+  std::array<unsigned char, 4> message_head{};   // of a handshake message whose head is split across records
   std::int64_t sealed_at_ms = 0;      // when a record was last sealed
-  std::uint32_t burst_bytes = 0;      // sent since the leg was silent: small records first, then full ones
+  std::uint32_t burst_bytes = 0;      // sent since the leg was last silent: small records first, then full ones
 
   TlsFacts facts;
   bool operator==(const Tls&) const = default;

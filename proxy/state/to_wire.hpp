@@ -1,4 +1,4 @@
-// A state as a record of state.proto. Keys are not in it (codec.hpp).
+// Writes a state as a record of state.proto, without keys (see codec.hpp).
 #pragma once
 
 #include "proxy/state/state.hpp"

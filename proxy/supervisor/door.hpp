@@ -1,5 +1,5 @@
-// Where a worker comes in: a pair of sockets that the supervisor makes once. Every worker is left one end of it, brings
-// a line of its own through it, and leaves it to its successor.
+// The door through which workers reach the supervisor: a socket pair that the supervisor makes once. Every worker
+// inherits one end, sends a line of its own through it, and leaves it to its successor.
 #pragma once
 
 #include <sys/types.h>
@@ -11,29 +11,29 @@
 namespace baton::supervisor {
 
 struct Door {
-  handoff::UniqueFd ours;          // where lines come out
-  handoff::UniqueFd theirs;        // what workers are left
+  handoff::UniqueFd ours;          // where lines arrive
+  handoff::UniqueFd theirs;        // what workers inherit
 };
 
 // Throws std::system_error.
 Door make_door();
 
-// A worker's part: one end of a new stream pair goes through `door`, the other is the answer. Where nobody takes it in, it
-// is at its end at once. Empty: no descriptor is free.
+// The worker's part: sends one end of a new stream pair through `door` and returns the other. If nobody takes it, the
+// returned end reads EOF at once. Empty: no descriptor is free.
 handoff::UniqueFd bring_line(int door);
 
-// Whoever has come in.
+// A worker that has arrived.
 struct Newcomer {
-  pid_t pid = 0;                   // who made the pair
+  pid_t pid = 0;                   // of the process that made the pair
   handoff::UniqueFd line;
 };
-// Nothing: nobody waits there, or what came was no line.
+// Nothing: nobody is waiting, or what arrived was no line.
 std::optional<Newcomer> let_in(int door);
 
-// Of the process that made the pair which `socket` is an end of; 0 if the kernel does not say.
+// The PID of the process that made the pair to which `socket` belongs; 0 if the kernel does not say.
 pid_t maker_of(int socket);
 
-// A connected Unix socket of this type, as SOCK_STREAM.
+// Whether it is a connected Unix socket of this type, such as SOCK_STREAM.
 bool is_unix_socket(int descriptor, int type);
 
 }  // namespace baton::supervisor

@@ -1,5 +1,5 @@
-// How a supervisor becomes the version that its worker runs: first that version looks at the supervisor's state in a
-// process of its own, and only if it says that it could go on is the supervisor's program replaced.
+// How a supervisor becomes the version that its worker runs: that version first checks the supervisor's state in a
+// separate process, and only if it says that it could continue is the supervisor's program replaced.
 #pragma once
 
 #include <sys/stat.h>
@@ -16,7 +16,7 @@
 
 namespace baton::supervisor {
 
-// Which file an executable is.
+// Identifies the file of an executable.
 struct Identity {
   dev_t device = 0;
   ino_t inode = 0;
@@ -24,7 +24,7 @@ struct Identity {
 };
 std::optional<Identity> identity_of(int executable);
 
-// The version that the instance runs looks at the state, touches nothing, and says so. There must be a heritage.
+// The instance's version checks the state, touching nothing, and reports. There must be a heritage.
 class DryRun {
  public:
   static handoff::Result<DryRun> begin(const ParentState& state);
@@ -32,7 +32,7 @@ class DryRun {
   pid_t pid() const { return pid_; }
   const Identity& of() const { return of_; }
   std::chrono::steady_clock::time_point deadline() const { return deadline_; }
-  // After it has ended: why it may not go on; nothing: it may.
+  // After it has ended: why it may not continue; nothing: it may.
   std::optional<std::string> objection(int wait_status) const;
 
  private:
@@ -42,12 +42,13 @@ class DryRun {
   std::chrono::steady_clock::time_point deadline_;
 };
 
-// This process becomes the version that the instance runs, with this state. Returns only why it did not.
+// Replaces this process's program with the instance's version, passing it this state. Returns only on failure, with the
+// reason.
 handoff::Error become(const ParentState& state, const std::vector<std::string>& arguments);
 
-// The other side of it. Nothing: nobody has left us a state.
+// The receiving side. Nothing: no state was left for us.
 std::optional<std::string> take_state();
-// We are only asked whether we could: answers, and gives the exit code. Nothing: nobody asks.
+// If we were started only to be asked: answers and returns the exit code. Nothing: nobody asks.
 std::optional<int> answer_dry_run(const std::optional<std::string>& state);
 
 }  // namespace baton::supervisor

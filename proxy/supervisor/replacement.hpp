@@ -1,5 +1,5 @@
-// A process that takes the place of one that crashed. The supervisor plays its predecessor, who has an estate and no
-// connection: the conversation is the ordinary one, in a thread of its own.
+// A process that replaces one that crashed. The supervisor plays its predecessor, with an estate and no connections:
+// the conversation is the usual one, in its own thread.
 #pragma once
 
 #include <sys/types.h>
@@ -17,10 +17,10 @@
 
 namespace baton::supervisor {
 
-// What is known of an instance: what it announced, whole.
+// What is known of an instance: its complete announcement.
 using Heritage = handoff::Inheritance;
 
-// The program that the instance ran, with its configuration; `door` is what it is left.
+// Starts the program that the instance ran, with its configuration; it inherits `door`.
 handoff::Result<handoff::Started> start_again(const Heritage& heritage, const std::vector<std::string>& arguments, int door);
 
 class Replacement final : private handoff::Donor {
@@ -29,10 +29,10 @@ class Replacement final : private handoff::Donor {
   ~Replacement() override;
 
   pid_t pid() const { return pid_; }
-  // Readable when the conversation is over; then `outcome` may be asked.
+  // Readable when the conversation is over; then `outcome` may be called.
   int over_descriptor() const { return over_.get(); }
   const handoff::HandoverOutcome& outcome();
-  // Somebody else is the instance, or nobody shall be.
+  // For when another process is the instance, or nobody should be.
   void call_off(const std::string& why);
 
  private:
@@ -53,7 +53,7 @@ class Replacement final : private handoff::Donor {
   pid_t pid_ = 0;
   handoff::UniqueFd wake_;
   handoff::UniqueFd over_;
-  std::mutex mutex_;                         // guards the next one
+  std::mutex mutex_;                         // guards called_off_
   std::optional<std::string> called_off_;
   handoff::HandoverOutcome outcome_;
   std::thread conversation_;

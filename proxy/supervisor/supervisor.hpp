@@ -1,6 +1,6 @@
-// The small parent whose PID never changes. Workers come and go: the first is started here, each successor by its
-// predecessor, exactly as without a supervisor. The parent passes signals on, keeps what a crash must not take down,
-// and starts a replacement when one happens.
+// The small parent process whose PID never changes. Workers come and go: it starts the first, and each successor is
+// started by its predecessor, exactly as without a supervisor. It passes on signals, keeps what must survive a crash,
+// and starts a replacement after one.
 #pragma once
 
 #include <chrono>
@@ -18,28 +18,29 @@
 
 namespace baton::supervisor {
 
-// What the first worker is given of what the service manager gave us (sd_listen_fds): descriptors 3 and up.
+// What the first worker gets of the descriptors from the service manager (sd_listen_fds): descriptors 3 and up.
 struct PassedOn {
   std::vector<int> descriptors;
   std::vector<std::string> environment;
 };
-// Once. What is meant for another process is left alone.
+// Call once. Descriptors meant for another process are left alone.
 PassedOn take_what_is_passed_on();
 
 class Supervisor {
  public:
-  // `arguments` are our own, whole; workers are started with the same. The handled signals are blocked already.
+  // `arguments` are our own, complete; workers are started with the same. The handled signals are already blocked.
   explicit Supervisor(std::vector<std::string> arguments);
-  // One that goes on where another version stood in this process. Throws std::runtime_error if `state` cannot be.
+  // One that continues where another version stood in this process. Throws std::runtime_error if `state` cannot be
+  // used.
   Supervisor(std::vector<std::string> arguments, const std::string& state);
 
-  // Until there is nothing left to supervise. Returns the exit code.
+  // Runs until there is nothing left to supervise. Returns the exit code.
   int run();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  // ── What happens ──────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────
   void start_first();
   void watch_once();
   void read_signals();
@@ -54,7 +55,7 @@ class Supervisor {
   void succeeded(Worker& worker, const handoff::Frame& frame);
   void worker_ended(pid_t pid, std::optional<int> status);
 
-  // ── Nobody is the instance (supervisor_recovery.cpp) ──────────────────────────────────────────────────────────
+  // ── Without an instance (supervisor_recovery.cpp) ─────────────────────────────────────────────────────────────────
   void instance_lost(const Worker& worker, std::optional<int> status);
   void plan_replacement();
   void settle();
@@ -83,15 +84,15 @@ class Supervisor {
   PassedOn passed_on_;
 
   std::unique_ptr<Replacement> replacement_;
-  std::optional<Clock::time_point> replace_at_;    // nobody is the instance; then a replacement starts
+  std::optional<Clock::time_point> replace_at_;    // there is no instance; a replacement starts then
   Clock::time_point replace_at_once_;              // the same if no candidate is left
-  std::optional<Clock::time_point> kill_at_;       // told to stop twice: whoever is still here then
+  std::optional<Clock::time_point> kill_at_;       // told to stop twice: workers still running then are killed
   bool foreign_ = false;                           // the instance is no descendant of ours
-  std::optional<int> exit_code_;                   // set: only the end of the last workers is waited for
+  std::optional<int> exit_code_;                   // set: only waiting for the last workers to end
 
   std::optional<DryRun> dry_run_;
-  bool may_renew_ = false;                         // the dry run said so
-  std::optional<Identity> refused_;                // a version that cannot go on for us
+  bool may_renew_ = false;                         // the dry run allows it
+  std::optional<Identity> refused_;                // a version that cannot continue for us
 };
 
 }  // namespace baton::supervisor

@@ -1,4 +1,4 @@
-// How patient a supervisor is.
+// How long a supervisor waits, and when it gives up.
 #pragma once
 
 #include <chrono>
@@ -6,20 +6,21 @@
 
 namespace baton::supervisor {
 
-// So many crashes in a row, each less than `lives_well` after the service had begun anew, and it gives up.
+// It gives up after this many crashes in a row, each less than `lives_well` after the service had begun again.
 inline constexpr unsigned crashes_in_a_row_max = 5;
 inline constexpr std::chrono::seconds lives_well{10};
 
-// The first replacement starts at once, the second after `first_pause`, and each pause is twice the one before.
+// The first replacement starts at once, the second after `first_pause`; each later pause is twice the one before.
 inline constexpr std::chrono::milliseconds first_pause{1000};
 
-// Who dies in the middle of an upgrade may leave a successor that goes on, or a predecessor that takes the service back.
+// A process that dies during an upgrade may leave a successor that continues, or a predecessor that takes the service
+// back.
 inline constexpr std::chrono::milliseconds candidate_grace{3000};
 
-// Told to stop a second time, a worker ends at once; one that has not by then is killed.
+// Told to stop a second time, a worker ends at once; one that has not ended after this is killed.
 inline constexpr std::chrono::seconds last_patience{5};
 
-// CLOCK_MONOTONIC
+// Milliseconds of CLOCK_MONOTONIC.
 std::int64_t now_ms();
 
 }  // namespace baton::supervisor

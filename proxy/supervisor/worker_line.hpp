@@ -1,5 +1,5 @@
-// A worker's line to the process that supervises it: what a replacement would need, and how this worker means to end.
-// A thread sends, so that a supervisor that hangs holds nobody up; the supervisor itself says nothing on it.
+// A worker's line to its supervisor: what a replacement would need, and how this worker means to end. A thread sends,
+// so that a hung supervisor blocks nobody; the supervisor itself sends nothing on it.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +22,7 @@
 
 namespace baton::supervisor {
 
-// What an instance says of itself.
+// What an instance reports about itself.
 struct Announcement {
   handoff::Side self;
   std::vector<std::string> features;
@@ -31,27 +31,27 @@ struct Announcement {
 
 class WorkerLine {
  public:
-  // Comes in through the door that we were left, if we were: call it once, before there is another thread. Nothing:
-  // nobody supervises us.
+  // Arrives through the door that we inherited, if any. Call it once, before there is another thread. Nothing: there is
+  // no supervisor.
   static std::unique_ptr<WorkerLine> from_environment();
   WorkerLine(handoff::UniqueFd door, handoff::UniqueFd line, pid_t supervisor);
   ~WorkerLine();
 
   pid_t supervisor() const { return supervisor_; }
   handoff::LeftDescriptor door() const { return {handoff::supervisor_variable, door_.get()}; }
-  // Readable once the supervisor is gone, or has heard `succeeded_by`: it sends this process no signal any more.
+  // Readable once the supervisor is gone, or has read `succeeded_by`: it then sends this process no more signals.
   int descriptor() const { return line_.descriptor(); }
 
-  // This process is the instance, and this is all of it. One that was not sent yet is replaced.
+  // This process is the instance, described in full. Replaces an announcement that has not been sent yet.
   void announce(Announcement announcement);
   // Another process is the instance. `foreign`: it is not our child, and so no descendant of the supervisor.
   void succeeded_by(pid_t successor, bool foreign);
-  // This process ends of its own accord and is not to be replaced, or never will be the instance.
+  // This process ends of its own accord and must not be replaced, or it will never be the instance.
   void leave();
-  // Waits until all that was said has been sent: the supervisor reads it before it acts on the end of this process.
-  // False: it has not been within the time; a supervisor that hangs must not hold the service up.
+  // Waits until everything has been sent: the supervisor reads it before it acts on the end of this process. False: the
+  // time ran out; a hung supervisor must not hold up the service.
   bool sent_within(std::chrono::milliseconds limit);
-  // Sends what waits, within a bounded time. Nothing can be said afterwards.
+  // Sends what is queued, within a bounded time. Nothing can be sent afterwards.
   void end();
 
  private:
@@ -75,7 +75,7 @@ class WorkerLine {
   pid_t supervisor_ = 0;
   std::mutex mutex_;                         // guards the next three
   std::condition_variable changed_;
-  std::deque<Message> queue_;                // the front one may be under way
+  std::deque<Message> queue_;                // the front one may be partly sent
   bool sending_ = false;
   bool ending_ = false;
   std::thread sender_;

@@ -8,7 +8,7 @@ namespace baton::tls {
 
 enum class AlertLevel : std::uint8_t { warning = 1, fatal = 2 };
 
-// Those that the record layer sends or treats specially.
+// The alerts that the record layer sends or treats specially.
 enum class Alert : std::uint8_t {
   close_notify = 0,
   unexpected_message = 10,
@@ -22,7 +22,7 @@ enum class Alert : std::uint8_t {
   no_renegotiation = 100,
 };
 
-// For the log: that the other side sent this fatal alert, by its name; valid for ever.
+// For the log: says that the other side sent this fatal alert, by name. Valid for ever.
 std::string_view alert_received(std::uint8_t alert);
 
 }  // namespace baton::tls

@@ -1,5 +1,5 @@
-// What an upstream with TLS needs for handshakes: whom to trust, which name to expect. Immutable, and shared by the
-// workers.
+// What an upstream with TLS needs for handshakes: which CAs to trust and which name to expect. Immutable, and shared by
+// the workers.
 #pragma once
 
 #include <string>
@@ -14,11 +14,11 @@ class ClientContext {
   // Throws std::runtime_error naming the file.
   explicit ClientContext(const config::UpstreamTls& tls);
 
-  // A new client of the server at `host` (a name or an IP address), which its certificate must name.
+  // A new client for the server at `host` (a name or an IP address), which its certificate must name.
   SslPtr make(const std::string& host) const;
 
-  // Under which settings connections are made, the contents of all files among them, as a digest: connections and sessions
-  // are used only under the same. (A resumption verifies nothing and shows no certificate.)
+  // A digest of the settings under which connections are made, including all files' contents. Connections and sessions
+  // are used only under the same settings. (A resumption verifies nothing and presents no certificate.)
   const std::string& terms() const { return terms_; }
 
  private:

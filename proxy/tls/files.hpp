@@ -1,4 +1,4 @@
-// Files that the configuration names: read whole, and errors that say where they are named.
+// Reads files that the configuration names; errors say where they are named.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace baton::tls {
 
-// Throws std::runtime_error: "FILE:LINE:COLUMN: /path: why", the place being that of the key.
+// Throws std::runtime_error: "FILE:LINE:COLUMN: /path: why", with the position of the key.
 [[noreturn]] void refuse(const config::File& file, const std::string& why);
 
-// Throws as above. What is read may be a key, so no copy of it stays anywhere.
+// Reads the whole file. Throws as above. The content may be a key, so no other copy of it remains.
 handoff::SecretBytes read_file(const config::File& file);
 
 }  // namespace baton::tls

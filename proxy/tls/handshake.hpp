@@ -1,5 +1,6 @@
-// A handshake: OpenSSL over two memory buffers, fed one record at a time, so that it never holds ciphertext that the leg's
-// state has not seen. When it is over, the leg's TLS state has all that the record layer needs, and OpenSSL nothing.
+// A handshake: OpenSSL over two memory buffers, fed one record at a time, so that it never holds ciphertext that the
+// leg's state has not seen. When it is complete, the leg's TLS state has everything the record layer needs, and OpenSSL
+// nothing.
 #pragma once
 
 #include <array>
@@ -14,7 +15,7 @@
 
 namespace baton::tls {
 
-// Where a client's sessions go, to be resumed by a later connection to the same server.
+// Receives a client's sessions, so that a later connection to the same server can resume them.
 class SessionSink {
  public:
   virtual void keep(SessionPtr session) = 0;
@@ -24,18 +25,18 @@ class SessionSink {
 
 class Handshake final : public EarlyRecords {
  public:
-  // Of an SSL_CTX that `listen_in` has seen; the SSL_CTX's method decides the role.
+  // From an SSL_CTX that was passed to `listen_in`; the SSL_CTX's method decides the role.
   explicit Handshake(SslPtr ssl);
   ~Handshake();
 
-  // Every SSL_CTX needs it: how we learn traffic secrets and count records.
+  // Every SSL_CTX needs it: it is how we get traffic secrets and count records.
   static void listen_in(SSL_CTX* context);
 
-  // As a client: a session to resume, and who takes new ones (outlives this, or nobody).
+  // As a client: a session to resume, and a sink for new ones (which outlives this; may be null).
   void resume(SSL_SESSION* session) { SSL_set_session(ssl_.get(), session); }
   void set_sessions(SessionSink* sessions) { sessions_ = sessions; }
 
-  // The ends of a self-test: OpenSSL keeps it, or the record layer takes it, whether or not the suite is proved.
+  // For self-tests: OpenSSL keeps the leg, or the record layer takes it, whether or not the suite is proved.
   void keep() { keeps_ = true; }
   void prove() { keeps_ = false; }
 
@@ -44,22 +45,22 @@ class Handshake final : public EarlyRecords {
     done,                // `stage` is records, or kept (see self_test.hpp)
     failed,              // an alert for the other side may be in `sealed`
   };
-  // Feeds whole records from `tls.received`, and adds what is to be sent to `tls.sealed`.
+  // Feeds whole records from `tls.received` to OpenSSL, and appends what is to be sent to `tls.sealed`.
   Progress advance(state::Tls& tls);
-  // Why it failed, for the log.
+  // The reason for a failure, for the log.
   const std::string& failure() const { return failure_; }
 
-  // A server's leg: the whole ClientHello is in `received`, or what is there can be no part of one. Until then nothing
-  // is fed, and the leg moves as bytes.
+  // For a server's leg: the whole ClientHello is in `received`, or what is there cannot be part of one. Until then
+  // nothing is fed to OpenSSL, and the leg moves as bytes.
   static bool is_hello_whole(std::string_view received);
 
-  // ── As a client, after it is done: until the first application data tickets may come ──────────────────────────────
+  // ── As a client, after it is done: tickets may come until the first application data ──────────────────────────────
   void take(std::string_view record) override;
   void over() override { free_ssl(); }
   bool is_over() const { return !ssl_; }
 
   // ── For a leg that OpenSSL keeps because the record layer cannot speak its suite ───────────────────────────────────
-  // As RecordLayer's.
+  // As in RecordLayer.
   Opened open(state::Leg& leg, std::size_t bytes);
   bool seal(state::Leg& leg);
 
@@ -82,13 +83,13 @@ class Handshake final : public EarlyRecords {
     std::uint64_t sequence = 0;
   };
   SslPtr ssl_;
-  BIO* in_;                          // both belong to ssl_
+  BIO* in_;                          // ssl_ owns both
   BIO* out_;
   bool is_client_;
-  std::optional<bool> keeps_;        // nothing: as the suite is proved
+  std::optional<bool> keeps_;        // none: depends on whether the suite is proved
   Direction read_;
   Direction write_;
-  std::array<unsigned char, 8> last_nonce_{};   // the first bytes of the last record that we sent
+  std::array<unsigned char, 8> last_nonce_{};   // the first bytes of the last record we sent
   SessionSink* sessions_ = nullptr;
   std::string failure_;
 };

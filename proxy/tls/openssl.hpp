@@ -1,4 +1,4 @@
-// OpenSSL's objects with owners, and its errors as text.
+// Owners for OpenSSL's objects, and its errors as text.
 #pragma once
 
 #include <openssl/err.h>
@@ -25,7 +25,7 @@ using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
 
-// Why the last call of this thread failed, in OpenSSL's words; its queue is empty afterwards.
+// Why this thread's last call failed, in OpenSSL's words; empties the error queue.
 std::string last_error();
 
 }  // namespace baton::tls

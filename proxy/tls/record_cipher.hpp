@@ -1,4 +1,4 @@
-// The AEAD of one direction: its key is set once, then each record costs a nonce, additional data, data and a tag.
+// The AEAD of one direction: its key is set once; each record then takes a nonce, additional data, data and a tag.
 #pragma once
 
 #include <openssl/evp.h>
@@ -19,7 +19,7 @@ using Nonce = std::array<unsigned char, 12>;
 // nullptr: this OpenSSL has no such cipher. Fetched once for the process.
 const EVP_CIPHER* find_cipher(Aead aead);
 
-// Throws std::bad_alloc where OpenSSL fails: the arguments are right, so memory is missing.
+// Throws std::bad_alloc if OpenSSL fails: the arguments are valid, so it must be out of memory.
 class RecordCipher {
  public:
   enum class Use : int { opens = 0, seals = 1 };
@@ -27,8 +27,7 @@ class RecordCipher {
   RecordCipher(const Suite& suite, Use use, const state::TlsSecrets& secrets);
   void set_key(const state::TlsSecrets& secrets);
 
-  // Writes as many bytes to `out` as `text` has. False: the tag is not that of these bytes, and what was written is
-  // nobody's.
+  // Writes as many bytes to `out` as `text` has. False: the tag does not match; the output must not be used.
   bool open(const Nonce& nonce, std::span<const unsigned char> additional, std::span<const unsigned char> text,
             const unsigned char* tag, unsigned char* out);
   // Writes `data`, then `trailer`, then the tag to `out`.

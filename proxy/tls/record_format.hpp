@@ -1,4 +1,4 @@
-// How a record looks, and what goes into its encryption (RFC 8446 §5, RFC 5246 §6.2, RFC 5288 §3, RFC 7905 §2).
+// The format of a record, and the inputs to its encryption (RFC 8446 §5, RFC 5246 §6.2, RFC 5288 §3, RFC 7905 §2).
 #pragma once
 
 #include <algorithm>
@@ -16,11 +16,11 @@ inline constexpr std::size_t header_bytes = 5;        // type, version, length
 inline constexpr std::size_t explicit_nonce_bytes = 8;
 inline constexpr std::size_t plaintext_bytes_max = 1 << 14;
 
-// What the length in a header may say.
+// The largest length that a header may give.
 inline std::size_t length_max(const Suite& suite) {
   return plaintext_bytes_max + (suite.version == tls13 ? 256 : 2048);
 }
-// By how much a record is longer than its data.
+// How much longer a record is than its data.
 inline std::size_t expansion_bytes(const Suite& suite) {
   const std::size_t inner_type = suite.version == tls13 ? 1 : 0;
   return header_bytes + inner_type + (suite.has_explicit_nonce() ? explicit_nonce_bytes : 0) + tag_bytes;
@@ -33,7 +33,7 @@ void write_number(std::uint64_t number, unsigned char* out) {
 
 inline void write_header(ContentType type, std::size_t length, unsigned char* out) {
   out[0] = static_cast<unsigned char>(type);
-  write_number<2>(tls12, out + 1);    // TLS 1.3 says so too
+  write_number<2>(tls12, out + 1);    // TLS 1.3 uses this version too
   write_number<2>(length, out + 3);
 }
 
@@ -49,7 +49,7 @@ inline Nonce make_nonce(const state::TlsDirection& direction, const unsigned cha
   return nonce;
 }
 
-// The additional data of TLS 1.2. That of TLS 1.3 is the record's header.
+// The additional data of TLS 1.2. In TLS 1.3 it is the record's header.
 inline std::array<unsigned char, 13> make_additional(std::uint64_t sequence, ContentType type, std::size_t data_bytes) {
   std::array<unsigned char, 13> additional;
   write_number<8>(sequence, additional.data());

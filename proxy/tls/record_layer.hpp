@@ -1,6 +1,6 @@
-// The record layer: opens and seals the records of one leg from its state (state/tls.hpp) after the handshake
-// (RFC 8446 §5 and §4.6, RFC 5246 §6.2). No I/O. It holds nothing but cipher contexts, which are made from the state, so
-// it can be thrown away and made anew at any moment.
+// The record layer: opens and seals the records of one leg from its state (state/tls.hpp) after the handshake (RFC 8446
+// §5 and §4.6, RFC 5246 §6.2). No I/O. It holds only cipher contexts, which are made from the state, so it can be
+// discarded and made again at any time.
 #pragma once
 
 #include <cstddef>
@@ -16,40 +16,40 @@ enum class Alert : std::uint8_t;
 enum class ContentType : std::uint8_t;
 struct Suite;
 
-// Hears of the records that come before the first application data: as a client, tickets are among them.
+// Receives the records before the first application data; for a client, tickets are among them.
 class EarlyRecords {
  public:
-  virtual void take(std::string_view record) = 0;     // a whole one, as it came, valid during the call
+  virtual void take(std::string_view record) = 0;     // a whole record as received; valid during the call
   virtual void over() = 0;                            // the first application data has come
  protected:
   ~EarlyRecords() = default;
 };
 
 enum class Opened {
-  nothing,               // no whole record is there, or it is not the time for one
-  some,                  // `unread` has grown, or something else of the state has changed
+  nothing,               // there is no whole record, or it is too early for one
+  some,                  // `unread` has grown, or some other part of the state has changed
   failed,                // `tls.alert` is owed (`seal` writes it), or the other side sent one (then it stays 0 and
-                         // `read_ended` is set without `close_received`): nothing more is read. What came before is
-                         // in `unread`
+                         // `read_ended` is set without `close_received`). Nothing more is read. Earlier data is in
+                         // `unread`
 };
 
 class RecordLayer {
  public:
-  // Whether `make` would: the suite is one of ours, and this OpenSSL has its cipher.
+  // Whether `make` would succeed: the suite is one of ours, and this OpenSSL has its cipher.
   static bool can_speak(const state::Tls& tls);
-  // Of an established state whose suite is one of ours, else none.
+  // For an established state whose suite is one of ours; otherwise none.
   static std::unique_ptr<RecordLayer> make(const state::Tls& tls);
   ~RecordLayer();
 
-  // Opens whole records from `tls.received` into `unread` until it has `bytes` more, at most a record more than that.
-  // close_notify sets `read_ended`. What comes after it, or after a failure, is dropped.
+  // Opens whole records from `tls.received` into `unread` until it has `bytes` more, exceeding that by one record at
+  // most. close_notify sets `read_ended`. Everything after it, or after a failure, is dropped.
   Opened open(state::Leg& leg, std::size_t bytes);
-  // Why it failed, for the log; empty if it has not, or before this record layer was made.
+  // The reason for a failure, for the log; empty if there was none, or it came before this record layer was made.
   std::string_view failure() const { return failure_; }
 
-  // Seals into `tls.sealed` what is owed and then what is in `unsent`, while `sealed` holds less than a block; after all
-  // of it, with `write_ended`, close_notify. `since_ms` is how long the leg has been silent: small records come first
-  // then. True: there is something new to write.
+  // Seals into `tls.sealed` first what is owed and then what is in `unsent`, while `sealed` holds less than a block;
+  // after all of it, with `write_ended`, close_notify. `since_ms` is how long the leg has been silent: small records
+  // come first then. True: there is something new to write.
   bool seal(state::Leg& leg, std::int64_t since_ms);
 
   void set_early_records(EarlyRecords* early) { early_ = early; }
@@ -74,7 +74,7 @@ class RecordLayer {
 
   const Suite& suite_;
   std::unique_ptr<Contexts> contexts_;
-  EarlyRecords* early_ = nullptr;      // outlives this, or is taken away before
+  EarlyRecords* early_ = nullptr;      // outlives this, or is removed first
   std::string_view failure_;
 };
 

@@ -1,6 +1,6 @@
-// Whether this OpenSSL works as we take it to: its connections are taken over by the record layer right after the
-// handshake, which rests on facts that a future version may change. So each process tries it out for each suite before
-// it serves; a suite that fails stays with OpenSSL, and its connections drain in an upgrade instead of moving.
+// Checks that this OpenSSL works as we assume. The record layer takes over its connections right after the handshake,
+// which relies on facts that a future version may change. So each process tries every suite before it serves; a suite
+// that fails stays with OpenSSL, and its connections drain in an upgrade instead of moving.
 #pragma once
 
 #include <string>
@@ -15,13 +15,14 @@ struct SuiteFailure {
   std::string why;
 };
 
-// A handshake in memory for each suite, both roles taken over, bytes both ways. Before any thread makes connections.
+// Does a handshake in memory for each suite, takes over both roles, and sends bytes both ways. Call before any thread
+// makes connections.
 std::vector<SuiteFailure> run_self_test();
 
-// It passed for this suite. Before `run_self_test`: none did.
+// Whether this suite passed; false before `run_self_test`.
 bool is_proved(const Suite& suite);
 
-// From now on this suite is one that failed. (For tests.)
+// Marks this suite as failed from now on. (For tests.)
 void distrust(const Suite& suite);
 
 }  // namespace baton::tls

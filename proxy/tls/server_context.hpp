@@ -14,7 +14,7 @@
 
 namespace baton::tls {
 
-// One certificate with its key and its chain.
+// A certificate with its key and chain.
 struct Identity {
   X509Ptr certificate;
   KeyPtr key;
@@ -22,18 +22,18 @@ struct Identity {
   std::vector<std::string> names;             // lower case; from the subject's alternative names, else its common name
 };
 
-// Throws std::runtime_error naming the file, with the place in the configuration that names it.
+// Throws std::runtime_error naming the file and the position in the configuration that names it.
 Identity load_identity(const config::Certificate& certificate);
 
 class ServerContext {
  public:
-  // Throws as above. `tickets` outlive it.
+  // Throws as above. `tickets` outlives this.
   ServerContext(const config::ListenerTls& tls, const std::string& listener, const TicketKeys& tickets);
 
   SSL_CTX* get() const { return context_.get(); }
 
  private:
-  // Those that fit the name: an exact match, else a wildcard, else the default. One for each type of key.
+  // The identities for the name: an exact match, else a wildcard, else the default. One for each key type.
   const std::vector<const Identity*>& choose(std::string_view server_name) const;
   void load_client_ca(const config::ListenerTls& tls);
   void set_session_context(const config::ListenerTls& tls, const std::string& listener);
@@ -48,12 +48,12 @@ class ServerContext {
   SslCtxPtr context_;
   const TicketKeys& tickets_;
   std::vector<Identity> identities_;
-  std::unordered_map<std::string, std::vector<const Identity*>> by_name_;   // "*.example.com" stands as it is
+  std::unordered_map<std::string, std::vector<const Identity*>> by_name_;   // "*.example.com" is stored as it is
   std::vector<const Identity*> default_;
-  std::string alpn_;                          // as on the wire: each with its length before it
+  std::string alpn_;                          // in wire format: each preceded by its length
 };
 
-// For both roles: versions, suites, what is switched off.
+// For both roles: sets versions and suites, and disables what is not used.
 SslCtxPtr make_context(const SSL_METHOD* method, config::TlsMinimum minimum);
 
 }  // namespace baton::tls

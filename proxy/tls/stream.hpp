@@ -1,5 +1,5 @@
-// A connected socket and, for a leg that speaks TLS, what stands between it and the leg's plain bytes. To whoever runs
-// the leg both are the same: it receives into `unread` and sends from `unsent`.
+// A connected socket and, for a leg with TLS, what stands between it and the leg's plain bytes. Both look the same to
+// the user of the leg: it receives into `unread` and sends from `unsent`.
 #pragma once
 
 #include <memory>
@@ -23,34 +23,35 @@ class Stream final : public runtime::Disposable {
 
   // ── The handshake, while the leg's stage is hello or handshake ────────────────────────────────────────────────────
   enum class Shake { waiting, done, failed };
-  // As a client: before the first `shake`.
+  // As a client: call before the first `shake`.
   void connect(SslPtr ssl, SSL_SESSION* session, SessionSink* sessions);
-  // Who takes the sessions that its server still sends; nobody: nullptr.
+  // Sets where sessions that its server still sends go; nullptr: nowhere.
   void set_sessions(SessionSink* sessions) {
     if (handshake_) handshake_->set_sessions(sessions);
   }
-  // Reads, feeds and writes as far as it goes. `context` is for a server's leg.
+  // Reads, feeds and writes as far as possible. `context` is for a server's leg.
   Shake shake(state::Leg& leg, SSL_CTX* context);
-  // Why it, or receiving, failed; empty: not for a reason of TLS.
+  // Why the handshake, or receiving, failed; empty: not because of TLS.
   std::string_view failure() const { return failure_ ? std::string_view(*failure_) : std::string_view(); }
 
   // ── Plain bytes ───────────────────────────────────────────────────────────────────────────────────────────────────
   bool readable(const state::Leg& leg) const { return socket_.readable() || (unopened_ && leg.tls); }
-  // Adds to `unread` what one read gives, about `bytes`; nothing yet, and `done`, if that was a part of a record. An end is
-  // `done` with `read_ended` set, where TLS told of it; one after a reset that sending has found is `failed`.
+  // Appends the bytes of one read to `unread`, about `bytes`; `done` with nothing appended means that only part of a
+  // record came. EOF is `done` with `read_ended` set if TLS announced it; EOF after a reset found while sending is
+  // `failed`.
   runtime::Io receive(state::Leg& leg, std::size_t bytes);
   bool has_to_send(const state::Leg& leg) const { return leg.tls ? has_to_seal_or_send(leg) : !leg.unsent.empty(); }
   runtime::Io send(state::Leg& leg, std::int64_t now_ms);
-  // Ends the sending direction; with TLS when all that waits is sent, close_notify first.
+  // Ends the sending direction; with TLS once everything queued is sent, close_notify first.
   void end_writing(state::Leg& leg);
-  // Says close_notify if that can be said at once. Closing is the caller's.
+  // Sends close_notify if that can be done at once. The caller closes.
   void say_goodbye(state::Leg& leg) noexcept;
-  // Nothing has come on an idle leg but what means nothing to its user (tickets, for example).
+  // Whether an idle leg has received nothing that matters to its user (tickets, for example, do not).
   bool is_quiet(state::Leg& leg, std::int64_t now_ms) noexcept;
 
   // ── Freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────
-  // Leaves the loop, and forgets the ciphers: nothing can be sealed or opened before `watch`. The leg's stage is hello or
-  // records.
+  // Leaves the loop and discards the ciphers: nothing can be sealed or opened before `watch`. The leg's stage is hello
+  // or records.
   void freeze();
   bool watch();
 
@@ -65,10 +66,10 @@ class Stream final : public runtime::Disposable {
   static runtime::Io as_it_ended(const state::Leg& leg, runtime::Io received);
 
   runtime::Socket socket_;
-  std::unique_ptr<Handshake> handshake_;    // while it goes on; of a client until its first data; of a kept leg always
-  std::unique_ptr<RecordLayer> records_;    // made from the state when it is needed
+  std::unique_ptr<Handshake> handshake_;    // during it; for a client until its first data; for a kept leg always
+  std::unique_ptr<RecordLayer> records_;    // made from the state when needed
   bool frozen_ = false;
-  bool unopened_ = true;                    // there may be a whole record in `received`
+  bool unopened_ = true;                    // `received` may hold a whole record
   state::Boxed<std::string> failure_;
 };
 

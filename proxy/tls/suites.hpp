@@ -1,4 +1,5 @@
-// The cipher suites that Baton speaks, and how their keys come about (RFC 8446 §7, RFC 5246 §6.3, RFC 5288, RFC 7905).
+// The cipher suites that Baton supports, and how their keys are derived (RFC 8446 §7, RFC 5246 §6.3, RFC 5288, RFC
+// 7905).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ enum class Hash : std::uint8_t { sha256, sha384 };
 
 struct Suite {
   std::uint16_t id = 0;               // IANA
-  std::uint16_t version = 0;          // of the protocol it belongs to
+  std::uint16_t version = 0;          // of its protocol
   std::string_view name;              // OpenSSL's, as in configurations and logs
   Aead aead = Aead::aes_128_gcm;
   Hash hash = Hash::sha256;
@@ -28,7 +29,7 @@ struct Suite {
   bool has_explicit_nonce() const { return version == tls12 && aead != Aead::chacha20_poly1305; }
 };
 
-// All of them, those we like best first.
+// All suites, in order of preference.
 std::span<const Suite> suites();
 // nullptr: not one of ours.
 const Suite* find_suite(std::uint16_t version, std::uint16_t id);
@@ -37,7 +38,7 @@ const Suite* find_suite(std::uint16_t version, std::uint16_t id);
 void derive_keys(const Suite& suite, state::TlsSecrets& secrets);
 // The next traffic secret, with its key and IV (RFC 8446 §7.2).
 void update_keys(const Suite& suite, state::TlsSecrets& secrets);
-// TLS 1.2: the key block from the master secret (RFC 5246 §6.3), shared out between both directions of `tls`.
+// TLS 1.2: splits the key block derived from the master secret (RFC 5246 §6.3) between both directions of `tls`.
 void derive_keys_tls12(const Suite& suite, std::span<const unsigned char> master_secret,
                        std::span<const unsigned char> client_random, std::span<const unsigned char> server_random,
                        state::Tls& tls);

@@ -1,5 +1,5 @@
-// The keys that session tickets are sealed with (RFC 5077 §4, RFC 8446 §4.6.1): shared by all listeners and workers,
-// changed every hour, and passed on in an upgrade, or clients could not resume after it.
+// The keys that seal session tickets (RFC 5077 §4, RFC 8446 §4.6.1): shared by all listeners and workers, changed every
+// hour, and passed on in an upgrade, because otherwise clients could not resume after it.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace baton::tls {
 
-// How long a session can be resumed. The key before the current one is kept, so a ticket lives at least that long.
+// How long a session can be resumed. The previous key is kept, so a ticket lives at least that long.
 inline constexpr std::int64_t session_lifetime_s = 3600;
 
 struct TicketKey {
@@ -31,20 +31,20 @@ class TicketKeys {
  public:
   TicketKeys();                               // one new key
 
-  // Makes a new key the current one once the current is older than the lifetime. CLOCK_MONOTONIC.
+  // Makes a new key the current one if the current is older than the lifetime. CLOCK_MONOTONIC.
   void rotate_if_due(std::int64_t now_ms);
 
   TicketKey current() const;
-  // The key of that name and whether it is the current one; nothing: too old, or not ours.
+  // The key with that name and whether it is the current one; nothing: too old, or not ours.
   std::optional<std::pair<TicketKey, bool>> find(const unsigned char* name) const;
 
-  // All keys, the current first, and how old it is, for a successor.
+  // All keys, the current first, and its age, for a successor.
   handoff::SecretBytes save(std::int64_t now_ms) const;
-  // False: these are no keys.
+  // False: these are no valid keys.
   bool restore(std::string_view saved, std::int64_t now_ms);
 
  private:
-  mutable std::mutex mutex_;                  // taken in handshakes only
+  mutable std::mutex mutex_;                  // locked only in handshakes
   std::vector<TicketKey> keys_;               // the current first
   std::int64_t rotated_at_ms_ = 0;
 };

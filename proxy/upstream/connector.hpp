@@ -1,4 +1,4 @@
-// Opening a connection to a server without waiting for it.
+// Opens a connection to a server without waiting for it.
 #pragma once
 
 #include "handoff/unique_fd.hpp"
@@ -7,7 +7,7 @@
 namespace baton::upstream {
 
 struct Connecting {
-  handoff::UniqueFd socket;      // none: it failed at once, `error` says why
+  handoff::UniqueFd socket;      // none: it failed at once, and `error` says why
   bool established = false;      // no need to wait for it to become writable
   int error = 0;
 };

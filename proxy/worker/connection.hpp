@@ -1,5 +1,5 @@
-// One client connection: its state, its sockets, and the loop that reads, lets the engine advance, and writes.
-// The state is whole between any two events, so freezing is nothing but leaving the loop.
+// One client connection: its state, its sockets, and the loop that reads, lets the engine advance, and writes. The
+// state is consistent between any two events, so freezing just means leaving the loop.
 #pragma once
 
 #include <memory>
@@ -19,50 +19,50 @@ class Worker;
 
 class Connection final : public runtime::EventHandler, public runtime::SocketOwner, public runtime::DeadlineEntry {
  public:
-  // `upstream` is open if the state has an upstream leg. Nothing is touched yet.
+  // `upstream` is open if the state has an upstream leg. Touches no socket yet.
   Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client, handoff::UniqueFd upstream = {});
 
   // Registers the sockets; false: the kernel has no room. Nothing is read before `run`.
   bool watch();
-  // Reads, advances and writes until there is nothing to do. The connection may be closed (and disposed of) by it.
-  // Nothing that it calls throws: what fails for want of memory ends this connection, by a reset, and nothing else.
+  // Reads, advances and writes until there is nothing to do; this may close and dispose of the connection. Nothing it
+  // calls throws: a failure for lack of memory ends only this connection, with a reset.
   void run();
 
-  // Stops touching the sockets; the state is whole and can be encoded. A connect that is not finished is given up.
+  // Stops touching the sockets; the state is consistent and can be encoded. An unfinished connect is given up.
   void freeze();
   bool frozen() const { return frozen_; }
-  // Goes on from the state as it is.
+  // Continues from the current state.
   void resume();
 
-  // The configuration has changed: it finishes what it began, and looks up anew where it belongs.
+  // The configuration has changed: the connection finishes what it began and looks up its place again.
   void reconfigured();
-  // Ends it unless a request has begun, or is in the socket and was not seen yet.
+  // Ends it unless a request has begun or waits unread in the socket.
   void end_if_idle();
-  // Ends it now: in good order, or by a reset. A leg to a server that has not ended is reset in both cases.
+  // Ends it now: `end` cleanly, `cut` with a reset. A leg to a server that has not ended is reset in both cases.
   void end() { close(false); }
   void cut() { close(true); }
-  // The descriptors belong to another process now: ours are closed without ending anything.
+  // Another process owns the connection now: closes our descriptors without ending it.
   void let_go();
   // Another process may hold copies of the descriptors.
   void note_shared();
 
   const state::ConnectionState& state() const { return state_; }
   int client_descriptor() const { return client_.socket().descriptor(); }
-  // -1: its exchange has no leg to a server, or there is no exchange.
+  // -1: there is no exchange, or it has no leg to a server.
   int upstream_descriptor() const {
     const tls::Stream* const upstream = upstream_.connected();
     return upstream != nullptr ? upstream->socket().descriptor() : -1;
   }
 
-  // Where a connection leaves first: between two requests, in the middle of a ClientHello, or at any time in a tunnel.
+  // Where a connection freezes first: between two requests, within a ClientHello, or at any time in a tunnel.
   bool at_boundary() const;
   // Not in the middle of a handshake, and not `is_kept`.
   bool is_movable() const;
-  // OpenSSL keeps the TLS of a leg (tls/self_test.hpp): it can never move.
+  // OpenSSL keeps the TLS of a leg (tls/self_test.hpp), so the connection can never move.
   bool is_kept() const;
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
 
-  // Refused by a successor: it is served here to its end.
+  // Refused by a successor: served here until it ends.
   bool stays = false;
 
   void on_ready(runtime::Socket& socket) override;
@@ -70,18 +70,18 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   void on_deadline() override;
 
  private:
-  friend class Worker;            // its place in the worker's list
+  friend class Worker;            // links the worker's list
 
   template <class Step>
   void guarded(Step step) noexcept;
   void take_turn();
   bool shakes_hands() const;
-  // Goes on with the client's handshake. True: it is over, and the connection is to be served.
+  // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();
   void look_up_place();
   const engine::Rules& rules();
   engine::Context context();
-  // True: there was progress. Both count what they moved in `turn_bytes_`.
+  // True: there was progress. Both count the bytes they moved in `turn_bytes_`.
   bool read_legs();
   bool read_client();
   bool read_upstream();
@@ -89,7 +89,7 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   bool is_delivering();
   // False: the connection is closed or frozen.
   bool obey(engine::Action action);
-  // What the engine says to that.
+  // The engine's answer to that.
   engine::Action after(UpstreamSide::Progress progress);
   state::Leg take_upstream_leg();
   bool end_exchange();
@@ -99,19 +99,19 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
 
   Worker& worker_;                // outlives its connections
   state::ConnectionState state_;
-  std::string client_text_;       // who the client is, as forwarded
-  bool listener_gone_ = false;    // this configuration has it no more: the next response is the last
+  std::string client_text_;       // the client's identity, as forwarded
+  bool listener_gone_ = false;    // not in this configuration: the next response is the last
   tls::Stream client_;
-  std::shared_ptr<const tls::ServerContext> server_context_;   // while the client's handshake goes on
+  std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   UpstreamSide upstream_;                // of its exchange
-  std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that are more than the rules allow, and were here before them
-  std::size_t received_since_ = 0;       // from the client since the rules are what they are
+  std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
+  std::size_t received_since_ = 0;       // bytes from the client since the rules last changed
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
-  bool looks_again_ = false;      // it is to be reset, once everything is delivered
+  bool looks_again_ = false;      // to be reset once everything is delivered
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
-  bool awaits_turn_ = false;      // it has used its turn, and the loop calls it again
+  bool awaits_turn_ = false;      // its turn is used up; the loop will call it again
 
   Connection* previous_ = nullptr;   // in the worker's list
   Connection* next_ = nullptr;

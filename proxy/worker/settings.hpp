@@ -1,5 +1,5 @@
-// A configuration made ready for the data path: names looked up, numbers where the engines want them. Immutable, and
-// swapped whole.
+// A configuration prepared for the data path: names resolved, numbers in the form the engines want. Immutable, and
+// replaced as a whole.
 #pragma once
 
 #include <map>
@@ -21,7 +21,7 @@
 namespace baton::proxy {
 
 struct Settings {
-  // nullptr: there is none of that name.
+  // nullptr: no listener has that name.
   const config::Listener* find_listener(std::string_view name) const {
     const auto found = listeners.find(name);
     return found == listeners.end() ? nullptr : &config.listeners[found->second];
@@ -33,29 +33,29 @@ struct Settings {
   std::int64_t connect_ms = 5'000;
   std::int64_t upstream_idle_ms = 55'000;
   std::int64_t handshake_ms = 10'000;
-  std::map<std::string, std::size_t, std::less<>> listeners;   // each one's place in config.listeners
+  std::map<std::string, std::size_t, std::less<>> listeners;   // the index of each in config.listeners
   std::vector<upstream::UpstreamServers> upstreams;
-  std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all settings it ever has
-  std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners that have it
-  std::vector<process::FileStamp> tls_files;         // certificates, keys and CAs as they were when they were read
+  std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all its settings over time
+  std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners with TLS
+  std::vector<process::FileStamp> tls_files;         // certificates, keys and CAs as they were when read
   std::optional<runtime::AccessFormat> access_format;
 };
 
-// Looks the servers' names up and reads certificates. Throws std::runtime_error naming the server that has no address,
-// or the file. A new configuration of a running process goes on with its ticket keys.
+// Looks up the servers' names and reads certificates. Throws std::runtime_error naming the file, or the server that has
+// no address. A running process passes its ticket keys to a new configuration.
 std::shared_ptr<const Settings> make_settings(
     config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>());
 
 // The same settings with certificates, keys and CAs read again. Throws as above.
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);
 
-// How many workers the configuration asks for; by default one for each CPU that this process may use.
+// The number of workers that the configuration asks for; by default one per CPU that this process may use.
 unsigned worker_count(const config::Config& config);
 
-// The level that the configuration asks for.
+// The configured log level.
 runtime::log::Level log_level(const config::Config& config);
 
-// Every address of `address`: one for an IP address or a Unix path, several for a name. Throws as above.
+// All addresses of `address`: one for an IP address or a Unix path, several for a name. Throws as above.
 std::vector<state::SocketAddress> look_up(const config::Address& address);
 
 }  // namespace baton::proxy

@@ -1,5 +1,5 @@
-// The upstream side of one exchange: it finds a server, connects, shakes hands, and then holds the socket of the
-// exchange's upstream leg. A connect or handshake that is under way is no state: a successor begins it anew.
+// The upstream side of one exchange: finds a server, connects, does the handshake, and then holds the socket of the
+// exchange's upstream leg. A connect or handshake under way is not part of the state: a successor starts it again.
 #pragma once
 
 #include <cstdint>
@@ -19,34 +19,34 @@ class Worker;
 
 class UpstreamSide {
  public:
-  // The owner hears of the sockets' events; both outlive this.
+  // The owner receives the sockets' events; `worker` and `owner` outlive this.
   UpstreamSide(Worker& worker, runtime::SocketOwner& owner) : worker_(worker), owner_(owner) {}
 
-  // Goes on with the socket of a leg that the exchange has already.
+  // Continues with the socket of the exchange's existing leg.
   void adopt(handoff::UniqueFd socket);
-  // It will need a socket, and does not look for a server yet.
+  // It will need a socket, but is not looking for a server yet.
   void promise();
   // The configuration has changed. `leg`: the exchange's, if it has one.
   void reconfigured(const state::UpstreamLeg* leg);
   unsigned servers() const { return upstream_ != nullptr ? upstream_->servers() : 0; }
 
-  // What has become of the way to a server.
+  // How far the way to a server has come.
   enum class Progress {
     waiting,
     connected,             // the exchange has its upstream leg
-    unreachable,           // the others: what `engine::Loss` says of them
+    unreachable,           // this and the next ones: as in `engine::Loss`
     failed,
     timed_out,
   };
-  // Takes an idle connection, unless the exchange wants a fresh one, or begins to connect.
+  // Takes an idle connection, unless the exchange wants a fresh one, or starts to connect.
   Progress connect(state::Exchange& exchange);
-  // The socket that is being connected has an event.
+  // The socket being connected has an event.
   Progress go_on(state::Exchange& exchange);
   // The attempt's deadline has come.
   Progress expire(state::Exchange& exchange);
 
   bool is_connecting() const { return is<AwaitingDescriptor>() || is<Connecting>() || is<Handshaking>(); }
-  // Of an attempt; INT64_MAX: there is none.
+  // The attempt's deadline; INT64_MAX: there is no attempt.
   std::int64_t deadline_ms() const;
   bool owns(const runtime::Socket& socket) const { return stream() != nullptr && &stream()->socket() == &socket; }
 
@@ -56,9 +56,9 @@ class UpstreamSide {
     return connected != nullptr ? connected->stream.get() : nullptr;
   }
 
-  // Its leg goes to the pool, or is closed in good order if it cannot be used again.
+  // Returns the leg to the pool, or closes it cleanly if it cannot be used again.
   void park(state::Leg leg);
-  // In good order, or by a reset: the server must not take what it has got for the whole.
+  // Cleanly, or with a reset if the server must not take a part for the whole.
   void close(state::Leg leg);
   void drop(bool with_reset);
 
@@ -68,9 +68,9 @@ class UpstreamSide {
     explicit Promised(runtime::Loop& loop) : socket(loop) {}
     runtime::Loop::Promise socket;
   };
-  // All are in use, which is no fault of the server.
+  // All descriptors are in use, which is not the server's fault.
   struct AwaitingDescriptor {
-    std::int64_t until_ms = 0;               // then there is no server
+    std::int64_t until_ms = 0;               // after that there is no server
     std::int64_t again_ms = 0;
   };
   struct Connecting {
@@ -101,7 +101,7 @@ class UpstreamSide {
   Worker& worker_;
   runtime::SocketOwner& owner_;
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
-  upstream::Server* server_ = nullptr;       // that it goes to, if this configuration has it; the pool outlives us
+  upstream::Server* server_ = nullptr;       // the attempt's server, if this configuration has it; the pool outlives us
   std::variant<Nothing, Promised, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
 };
 
