@@ -54,9 +54,11 @@ struct Scratch {
   RequestMeaning meaning;
   ResponseHead response;
   std::vector<Field> trailers;
-  // Whose head `request` and `meaning` are, so that it is not parsed twice within a turn. Cleared before each turn: another
-  // exchange may have the same address by then.
+  // Whose head `request` and `meaning` are, so that it is not parsed twice, and where it lay then: they are views into the
+  // client's buffer, which moves as more comes. Cleared when an exchange begins and before each turn: another one may have
+  // the same address by then.
   const state::Exchange* parsed_for = nullptr;
+  const char* parsed_at = nullptr;
   std::uint64_t fields_dropped = 0;    // for the underscores in their names, in all
   Refusal refusal;                     // of the last step of the engine; whoever reads it clears it
 };
