@@ -139,6 +139,21 @@ TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
             forwarded("PUT / HTTP/1.1", "Content-Length: 100000\r\n") + body);
 }
 
+// What was parsed of its head are views into a buffer that has moved since.
+TEST(Exchange, ARequestWhoseBodyHasGrownGoesAgainWithItsOwnHead) {
+  Dialogue dialogue;
+  dialogue.rules.buffer_bytes = 256 * 1024;
+  dialogue.attempts = {Attempt::pooled};
+  const std::string body(100'000, 'b');
+  const std::string head = request("PUT / HTTP/1.1", "Content-Length: 100000\r\nX-Padding: " + std::string(500, 'p') + "\r\n");
+  dialogue.take(client(head + body.substr(0, 1'000)));
+  for (std::size_t at = 1'000; at < body.size(); at += 9'000) dialogue.take(client(body.substr(at, 9'000)));
+  dialogue.take(upstream_resets);
+  ASSERT_EQ(dialogue.seen().upstreams.size(), 2u);
+  EXPECT_EQ(dialogue.seen().upstreams[1].received, dialogue.seen().upstreams[0].received);
+  EXPECT_TRUE(dialogue.seen().upstreams[1].received.ends_with(body));
+}
+
 // ── What interim responses may cost ───────────────────────────────────────────────────────────────────────────────
 
 std::string interim_responses(std::size_t count) {

@@ -54,11 +54,13 @@ struct Scratch {
   RequestMeaning meaning;
   ResponseHead response;
   std::vector<Field> trailers;
-  // The exchange whose head `request` and `meaning` hold, so that it is parsed only once per turn. Cleared before each
-  // turn, because another exchange may have the same address by then.
+  // Whose head `request` and `meaning` are, so that it is not parsed twice, and where it lay then: they are views into the
+  // client's buffer, which moves as more comes. Cleared when an exchange begins and before each turn: another one may have
+  // the same address by then.
   const state::Exchange* parsed_for = nullptr;
-  std::uint64_t fields_dropped = 0;    // in total, for underscores in their names
-  Refusal refusal;                     // from the last step of the engine; the reader clears it
+  const char* parsed_at = nullptr;
+  std::uint64_t fields_dropped = 0;    // for the underscores in their names, in all
+  Refusal refusal;                     // of the last step of the engine; whoever reads it clears it
 };
 
 struct Context {

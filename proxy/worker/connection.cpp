@@ -230,10 +230,9 @@ void Connection::take_turn() {
       awaits_turn_ = true;
       break;
     }
-    const bool has_lasting_rules = !stretched_rules_;
     const bool read = read_legs();
     if (closed_) return;
-    if (context && has_lasting_rules) {
+    if (context && &context->rules == &rules()) {         // those of the pass before may be gone
       context->servers = upstream_.servers();
     } else {
       context.emplace(this->context());

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,38 @@ TEST(Loopback, CopiesThatAHungNewWorkerNeverClosesHoldUpNothing) {
   at_every_event([](Stage& stage, std::size_t since) {
     if (since == 0) stage.move(Outcome::taken_back_and_copies_kept);
   });
+}
+
+TEST(Loopback, ReloadedAfterAnyEventNothingIsLost) {
+  at_every_event([](Stage& stage, std::size_t since) {
+    if (since == 0) stage.serving().reconfigure(stage.settings(), nullptr);
+  });
+}
+
+// So many bytes stand before the second request that a reload stretches the limit of its head, until they are consumed.
+TEST(Loopback, ReloadedWhileMoreIsHereThanAHeadMayHaveNothingIsLost) {
+  Scene scene;
+  const auto small = std::make_shared<Settings>(*scene.settings);
+  small->rules.head_bytes = small->rules.buffer_bytes = 1024;
+  scene.settings = small;
+  const std::string get = "GET / HTTP/1.1\r\nHost: even.test\r\n\r\n";
+  std::string before(get);
+  while (before.size() < scene.settings->rules.head_bytes) before += "\r\n";
+  const std::string put = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\nConnection: close\r\n\r\n";
+  const Play play{.name = "a request, many empty lines, and another",
+                  .client = {{.until = "", .send = before + put + std::string(900, 'z')}},
+                  .origin = {{.until = "\r\n\r\n", .send = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"},
+                             {.until = std::string(900, 'z'), .send = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond"}},
+                  .closes = true};
+  std::size_t events = 0;
+  const Witnessed expected = Stage(play, scene).run([&](std::size_t count, Stage&) { events = count; });
+  ASSERT_TRUE(expected.client.ends_with("second")) << expected.client;
+  for (std::size_t at = 1; at <= events; ++at) {
+    const Witnessed seen = Stage(play, scene).run([&](std::size_t count, Stage& stage) {
+      if (count == at) stage.serving().reconfigure(scene.settings, nullptr);
+    });
+    ASSERT_TRUE(seen == expected) << "a reload after event " << at << " of " << events << "\n" << seen.client;
+  }
 }
 
 // A move makes an event for each socket, so after every third there is progress between the moves.

@@ -72,7 +72,7 @@ struct Scene {
   const Legs legs;
   const TestListener front;
   const TestListener origin;
-  const std::shared_ptr<const Settings> settings;
+  std::shared_ptr<const Settings> settings;
 };
 
 // One of the two workers of a move, of a process of its own.
@@ -119,6 +119,7 @@ class Stage {
   std::size_t idle_upstreams() const;
 
   Worker& serving() { return *serving_; }
+  const std::shared_ptr<const Settings>& settings() const { return scene_.settings; }
   // As all workers of the two processes count them.
   std::uint64_t connections() const { return first_.shared.connections + second_.shared.connections; }
   // How the worker that serves handles one event.
