@@ -44,7 +44,7 @@ bool is_v6(const std::string& host) {
   return inet_pton(AF_INET6, host.substr(0, percent).c_str(), &address) == 1;
 }
 
-// A name of DNS or an IPv4 address; what ends in a number can only be the latter.
+// A DNS name or an IPv4 address; a name that ends in a number can only be the latter.
 bool is_host(const std::string& host) {
   if (host.empty() || host.size() > host_bytes_max) return false;
   std::string_view label;
@@ -89,7 +89,7 @@ Parsed<std::string> socket_path(std::string_view path, std::size_t bytes_max) {
   return std::string(path);
 }
 
-// An address as it is written, or what is wrong with it.
+// The address, or what is wrong with it.
 Parsed<Address> parse_written(std::string_view text) {
   if (text.starts_with(unix_prefix)) return parse_unix(text.substr(unix_prefix.size()));
   if (text.empty()) return std::unexpected(std::string("an address is missing"));
@@ -118,8 +118,8 @@ std::string without_scheme(std::string_view url) {
   return std::string(rest) + (has_port ? "" : is_tls ? ":443" : ":80");
 }
 
-// What to write instead of an address that is none: the nearest one, or the forms that there are. Nothing is offered
-// that would be refused in its turn.
+// What to write instead of an invalid address: the nearest valid one, or the possible forms. Never offers anything that
+// would itself be refused.
 std::string what_was_meant(std::string_view text, AddressUse use) {
   const bool listens = use == AddressUse::listen;
   const auto offer = [use](const std::string& meant) {
@@ -136,7 +136,7 @@ std::string what_was_meant(std::string_view text, AddressUse use) {
   const bool lacks_port = text.find(':') == std::string_view::npos || text.ends_with(']');
   if (meant.empty() && lacks_port && !text.empty()) meant = offer(std::string(text) + ":8080");
   if (!meant.empty()) return meant;
-  // Otherwise the form is known, and what is wrong in it has been said.
+  // Otherwise the form is known and its error has been named.
   const bool is_form_unknown = lacks_port || text.find("//") != std::string_view::npos;
   if (!is_form_unknown || text.starts_with(unix_prefix)) return {};
   return listens ? "host:port, [v6]:port, :port or unix:/path" : "host:port, [v6]:port or unix:/path";

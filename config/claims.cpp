@@ -28,7 +28,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-// The same host written in another way is the same place.
+// Different spellings of one host are the same place.
 Place v6_place(const std::string& host) {
   const std::size_t percent = host.find('%');
   in6_addr address{};
@@ -52,13 +52,13 @@ std::vector<Place> places_of(const Address& address) {
   return {{'n', lower(address.host)}};
 }
 
-// The keys under which a claim is entered, and those that must be free before.
+// The keys under which a claim is entered, and those that must be free for it.
 struct Keys {
   std::vector<std::string> own;
   std::vector<std::string> rivals;
 };
 
-// Beside its own key each place enters "?", by which a wildcard finds that somebody has the port already.
+// Besides its own key each place enters "?", by which a wildcard sees that the port is in use.
 Keys keys_of(const Address& address) {
   if (!address.unix_path.empty()) {
     const std::string key = "unix " + std::filesystem::path(address.unix_path).lexically_normal().string();

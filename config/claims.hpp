@@ -15,12 +15,11 @@ struct Claim {
   std::string who;  // "listener `web`"
 };
 
-// The addresses that are taken so far. Sockets of IPv6 are bound with IPV6_V6ONLY, so `[::]:80` leaves `0.0.0.0:80`
-// free and `:80` is both. The wildcard of a family takes the whole port from it; a host name, not being resolved, is
-// taken to be of both families.
+// The addresses taken so far. IPv6 sockets are bound with IPV6_V6ONLY, so `[::]:80` leaves `0.0.0.0:80` free, and `:80`
+// takes both. A wildcard takes the whole port of its family. A host name is not resolved and counts as both families.
 class Claims {
  public:
-  // Takes the address, or gives the earlier claim that stands in its way (valid until the next call).
+  // Takes the address, or returns the earlier claim that conflicts with it (valid until the next call).
   const Claim* add(const Claim& claim);
 
  private:

@@ -11,7 +11,7 @@ Claim claim_of(const char* address, const char* who) {
   return {parse_address(address).value(), {}, who};
 }
 
-// Whether the two can be bound side by side; must be the same in both orders.
+// Whether the two can be bound side by side; the order must not matter.
 bool can_share(const char* one, const char* other) {
   const auto is_free = [](const char* first, const char* second) {
     Claims claims;

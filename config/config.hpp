@@ -1,4 +1,4 @@
-// What the operator may say, as plain values. `config/load.hpp` makes it from YAML; nobody changes it afterwards.
+// The configuration as plain values. `config/load.hpp` makes it from YAML; it never changes afterwards.
 //
 // Durations are milliseconds, sizes are bytes; a limit of 0 means "no limit", a duration of 0 means "at once".
 #pragma once
@@ -13,20 +13,20 @@ namespace baton::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-// The most that `limits.head_bytes` and `limits.buffer_bytes` may be. A handover carries no more, so its limit is to be
-// raised first.
+// The maxima of `limits.head_bytes` and `limits.buffer_bytes`. A handover carries no more, so to raise them, raise its
+// limit first.
 inline constexpr std::uint64_t head_bytes_max = 1024 * 1024;
 inline constexpr std::uint64_t buffer_bytes_max = 4 * 1024 * 1024;
 
-// What a successor can inherit: listening sockets (the handover carries somewhat more, for those of the admin interface and
-// of the instance itself), and the whole configuration as `print` writes it.
+// The most a successor can inherit: listening sockets (the handover carries somewhat more, for those of the admin
+// interface and of the instance itself), and the whole configuration as `print` writes it.
 inline constexpr std::size_t listening_sockets_max = 65'000;
 inline constexpr std::size_t written_bytes_max = 8 * 1024 * 1024;
 
-// Of the path of a route, so that whoever looks for one knows how much of a request's path can matter.
+// For the path of a route. It bounds how much of a request's path can matter to routing.
 inline constexpr std::size_t route_path_bytes_max = 1024;
 
-// Where a key stood in a file; line and column count from 1, line 0 means "not from a file" (a default).
+// Where a key was in a file. Line and column count from 1; line 0 means "not from a file" (a default).
 struct Position {
   std::string file;
   int line = 0;
@@ -34,34 +34,35 @@ struct Position {
   bool operator==(const Position&) const = default;
 };
 
-// An address as written: `host:port`, `[v6]:port`, `:port` or `unix:/path`. Checked for form, not yet looked up.
+// An address as written: `host:port`, `[v6]:port`, `:port` or `unix:/path`. The form is checked; nothing is resolved
+// yet.
 struct Address {
   std::string host;  // empty for `:port`: every address of both families
   std::uint16_t port = 0;
-  std::string unix_path;  // not empty: a Unix socket, and host and port mean nothing
+  std::string unix_path;  // not empty: a Unix socket, and host and port are unused
   Position where = {};
 
-  // The same address wherever it was written.
+  // Compares the address, not its position.
   bool operator==(const Address& other) const {
     return host == other.host && port == other.port && unix_path == other.unix_path;
   }
 
-  // As the operator would write it: the name of the address in logs, errors and the handover.
+  // As an operator would write it. This is the address's name in logs, errors and the handover.
   std::string text() const;
 };
 
-// A file that a key names. Nobody has opened it yet; who does and fails says so with its place.
+// A file that a key names, not opened yet. An error on opening it is reported at `where`.
 struct File {
   std::string path;  // absolute
   Position where;
 
-  // The same file wherever it was written.
+  // Compares the file, not its position.
   bool operator==(const File& other) const { return path == other.path; }
 };
 
-// Who we are to the other side of TLS, in PEM.
+// Our identity in TLS, in PEM.
 struct Certificate {
-  File cert;  // the chain, the leaf first
+  File cert;  // the chain, leaf first
   File key;
   bool operator==(const Certificate&) const = default;
 };
@@ -70,9 +71,9 @@ enum class TlsMinimum { tls12, tls13 };
 enum class ClientAuth { off, optional, required };
 
 struct ListenerTls {
-  std::vector<Certificate> certificates;  // at least one; the first is for clients that name no host, or an unknown one
+  std::vector<Certificate> certificates;  // at least one; the first is for clients that name no host or an unknown one
   TlsMinimum min_version = TlsMinimum::tls12;
-  std::vector<std::string> alpn;  // what may be agreed on, in order of preference; empty: nothing is
+  std::vector<std::string> alpn;  // in order of preference; empty: no ALPN
   ClientAuth client_auth = ClientAuth::off;
   std::optional<File> client_ca;  // if and only if client_auth is not off
   bool session_tickets = true;
@@ -81,9 +82,9 @@ struct ListenerTls {
 
 struct UpstreamTls {
   bool verify = true;
-  std::optional<File> ca;   // nothing: the system's
+  std::optional<File> ca;   // nothing: the system's CAs
   std::string server_name;  // empty: the host of the server's address, or none if that is an IP address or a Unix path
-  std::optional<Certificate> certificate;  // ours, for a server that asks
+  std::optional<Certificate> certificate;  // ours, for servers that ask for one
   TlsMinimum min_version = TlsMinimum::tls12;
   bool operator==(const UpstreamTls&) const = default;
 };
@@ -94,11 +95,11 @@ struct Listener {
   std::string name;
   std::vector<Address> bind;
   Protocol protocol = Protocol::http;
-  std::string upstream;            // of a tcp listener, names one of `upstreams`; empty for http, where routes choose
-  std::optional<ListenerTls> tls;  // nothing: clients come in plain
+  std::string upstream;            // for tcp, one of `upstreams`; empty for http, where routes choose
+  std::optional<ListenerTls> tls;  // nothing: clients connect in plaintext
   Position where;
 
-  // The same listener wherever it was written.
+  // Compares the listener, not its position.
   bool operator==(const Listener& other) const {
     return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream &&
            tls == other.tls;
@@ -114,28 +115,28 @@ struct Server {
 struct Upstream {
   std::string name;
   std::vector<Server> servers;
-  std::optional<UpstreamTls> tls;  // nothing: its servers are spoken to plainly
+  std::optional<UpstreamTls> tls;  // nothing: plaintext to its servers
   bool operator==(const Upstream&) const = default;
 };
 
-// Which requests a route takes: those that meet each condition that is given.
+// Which requests a route takes: those that meet every given condition.
 struct Match {
-  // Lowercase, without a final dot and without a port: `api.example.com`, `10.0.0.1`, `[::1]`, or `*.example.com` for
-  // every host below `example.com`. Empty: every host, and requests that name none.
+  // Lowercase, without a trailing dot or a port: `api.example.com`, `10.0.0.1`, `[::1]`, or `*.example.com` for every
+  // host below `example.com`. Empty: every host, and requests that name none.
   std::vector<std::string> hosts;
-  // Without percent-encoding, repeated slashes, `.` and `..`. Both empty: every path.
-  std::string path;         // this one alone
-  std::string path_prefix;  // this one and what is below it; no slash at its end, unless it is `/`
+  // Without percent-encoding, repeated slashes, `.` or `..`. Both empty: every path.
+  std::string path;         // exactly this path
+  std::string path_prefix;  // this path and all below it; no trailing slash except in `/`
 
-  // As one word: `api.example.com/v1/*`, or `*` for every request. Of different matches it is different.
+  // As one word: `api.example.com/v1/*`, or `*` for every request. Unique for each match.
   std::string text() const;
 
   bool operator==(const Match&) const = default;
 };
 
-// Where requests of http listeners go.
+// Where requests from http listeners go.
 struct Route {
-  std::string name;  // empty: its match as text
+  std::string name;  // empty: named by its match
   Match match;
   std::string upstream;  // names one of `upstreams`
   Position where;
@@ -143,7 +144,7 @@ struct Route {
   // The name in logs and metrics.
   std::string label() const { return name.empty() ? match.text() : name; }
 
-  // The same route wherever it was written.
+  // Compares the route, not its position.
   bool operator==(const Route& other) const {
     return name == other.name && match == other.match && upstream == other.upstream;
   }
@@ -201,10 +202,10 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
-// Fields of requests whose names have an underscore: many applications take it for a hyphen.
+// For request fields with an underscore in their names, which many applications treat as a hyphen.
 enum class Underscores { drop, pass };
 
-// Where values stood that are kept without their places. Configurations are equal wherever that was.
+// Positions of values that are stored without one. They do not count when configurations are compared.
 struct Places {
   Position handoff_socket;
   Position pid_file;
@@ -216,18 +217,18 @@ struct Places {
 struct Config {
   std::vector<Listener> listeners;  // at least one
   std::vector<Upstream> upstreams;  // at least one
-  // In the order of the file, which decides only between routes whose hosts and paths are equally specific. Empty only
-  // where every listener is tcp and there are several upstreams.
+  // In file order, which decides only between routes with equally specific hosts and paths. Empty only if every
+  // listener is tcp and there are several upstreams.
   std::vector<Route> routes;
   Timeouts timeouts;
   Limits limits;
   Handoff handoff;
   std::vector<std::optional<Address>> admin{std::nullopt};  // nothing: unix:<runtime directory>/admin.sock
   std::optional<std::string> pid_file;  // nothing: <runtime directory>/baton.pid
-  std::optional<unsigned> workers;      // nothing: auto, one for each CPU we may use
+  std::optional<unsigned> workers;      // nothing: auto, one per CPU available to us
   Log log;
   Underscores underscores = Underscores::drop;
-  bool watch = false;  // certificates are loaded anew when their files change
+  bool watch = false;  // reload certificates when their files change
   Places places;
   bool operator==(const Config&) const = default;
 

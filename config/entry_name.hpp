@@ -1,4 +1,4 @@
-// The names of entries in a list, by which other places of the file and the logs mean them.
+// Names of list entries, by which the rest of the file and the logs refer to them.
 #pragma once
 
 #include <map>
@@ -17,10 +17,10 @@ void read_name(Reader& reader, const Node& node, Target& target) {
   if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_name(*text));
 }
 
-// Names and the lines of their entries.
+// Names with the lines of their entries.
 using NameLines = std::map<std::string, int>;
 
-// Reports a name that an earlier entry of the list has already, where it stands.
+// Reports, at its position, a name that an earlier entry of the list already has.
 void check_unique(Reader& reader, const Node& node, const std::string& name, NameLines& lines);
 
 }  // namespace baton::config

@@ -9,14 +9,14 @@
 
 namespace baton::config {
 
-// Text longer than this is refused wherever it came from, so that no value of the environment can swell a file.
+// Longer text is refused whatever its source, so that no environment value can bloat a file.
 inline constexpr std::size_t text_bytes_max = 4096;
 
-// The text with every reference replaced; what was put in is not looked at again. As in a shell, `:-` also stands in
-// for an empty variable. `$$` is one dollar, and a dollar before anything else is itself.
+// The text with every reference replaced; replacements are not expanded again. As in a shell, the default after `:-`
+// also replaces an empty variable. `$$` is one dollar, and a dollar before anything else is literal.
 Parsed<std::string> expand(std::string_view text, Environment environment);
 
-// The text that `expand` turns into this one.
+// The inverse of `expand`: text that expands to this.
 std::string escape_dollars(std::string_view text);
 
 }  // namespace baton::config

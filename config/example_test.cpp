@@ -1,4 +1,4 @@
-// Holds example.yaml against the loader, so that neither can forget what the other has.
+// Compares example.yaml with the loader, so that neither lacks a key of the other.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -18,8 +18,8 @@ std::string example() {
   return text.str();
 }
 
-// The same with what stands in comments below the top level, each line of which begins with "# ". What is still a
-// comment then stood in two of them.
+// The same with comment lines below the top level, which begin with "# ", turned into content. Lines that are still
+// comments were commented twice.
 std::string uncommented(const std::string& yaml) {
   std::istringstream lines(yaml);
   std::string text;

@@ -29,7 +29,7 @@ bool is_one_of(std::string_view word, const std::string_view (&words)[size]) {
   return std::ranges::find(words, word) != std::end(words);
 }
 
-// `line` has no comment and no blanks around it; `indented` is what stood before.
+// `line` has no comment and no surrounding blanks; `indented` is its indentation.
 const Program* written_for(std::string_view line, bool indented) {
   const std::string_view word = line.substr(0, line.find_first_of(" \t"));
   const std::string_view rest = line.substr(word.size());

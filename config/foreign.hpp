@@ -1,4 +1,4 @@
-// Files of other proxies, by what only they look like.
+// Recognises configuration files of other proxies.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace baton::config {
 
-// For a text that is no configuration of ours: whose it is, and which page shows what it becomes here.
+// For text that is not our configuration: which proxy's it is, and which page shows how to translate it.
 std::optional<Problem> recognise(std::string_view text, const std::string& name);
 
 }  // namespace baton::config

@@ -1,4 +1,4 @@
-// Files of other proxies are known for what they are.
+// Files of other proxies are recognised.
 #include <gmock/gmock.h>
 
 #include "config/testing/load.hpp"

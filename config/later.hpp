@@ -1,12 +1,12 @@
-// Keys of versions to come. Their names are fixed, so a file that has one is told that it is too early, not that the
-// key is unknown.
+// Keys of future versions. Their names are fixed, so the error says that a later version will know the key, not that
+// the key is unknown.
 #pragma once
 
 #include <string_view>
 
 namespace baton::config {
 
-// By their section's path, as KnownKey::path. Whoever builds one takes it out here.
+// By the path of their section, as in KnownKey::path. Remove a key here when you implement it.
 inline constexpr std::string_view later_keys[] = {
     "error_pages",
     "forwarded",

@@ -26,7 +26,7 @@ const Node* find(const Node& root, std::string_view section, std::string_view ke
   return node ? node->find(key) : nullptr;
 }
 
-// Everything that binds an address, in the order of the file.
+// Everything that binds an address, in file order.
 std::vector<Claim> all_claims(const Reader& reader, const Node& root, const Draft& draft) {
   std::vector<Claim> claims;
   for (const ListenerDraft& listener : draft.listeners) std::ranges::copy(listener.claims, std::back_inserter(claims));
@@ -51,7 +51,7 @@ void check_claims(Reader& reader, const Node& root, const Draft& draft) {
   }
 }
 
-// An upgrade passes all of them on.
+// An upgrade hands over all of them.
 void check_sockets(Reader& reader, const Draft& draft) {
   std::size_t sockets = 0;
   for (const ListenerDraft& listener : draft.listeners) {
@@ -74,7 +74,7 @@ void check_upstream_exists(Reader& reader, const Config& config, const std::stri
   reader.report(where, fmt::format("there is no upstream `{}`{}", name, did_you_mean(name, names)));
 }
 
-// A tcp listener names its upstream, or has the only one there is. On an http listener the routes choose.
+// A tcp listener names its upstream or uses the only one. For an http listener the routes choose.
 void check_listener_upstream(Reader& reader, const Config& config, ListenerDraft& draft) {
   if (draft.protocol == Protocol::http && draft.upstream) {
     reader.report(*draft.upstream, "`upstream` is for tcp listeners; on an http listener `routes` choose the upstream");
@@ -113,7 +113,7 @@ void check_routes(Reader& reader, const Node& root, Draft& draft) {
   }
 }
 
-// A request line is part of its head. The default gives way to a smaller head, a number in the file does not.
+// The request line is part of the head. The default shrinks to fit a smaller head; a number in the file does not.
 void check_limits(Reader& reader, const Node& root, Limits& limits) {
   if (limits.uri_bytes <= limits.head_bytes) return;
   const Node* written = find(root, "limits", "uri_bytes");
@@ -125,7 +125,7 @@ void check_limits(Reader& reader, const Node& root, Limits& limits) {
                                       size_text(limits.head_bytes)));
 }
 
-// Where the values stand that a warning may name.
+// Positions of the values that a warning may name.
 Places places_of(const Reader& reader, const Node& root) {
   const auto place = [&](const Node* node) { return node ? reader.position(*node) : Position{}; };
   const Node* access = find(root, "log", "access");
@@ -146,7 +146,7 @@ Problems refused_whole(const std::string& name, std::string message) {
   return problems;
 }
 
-// Of another program's file everything is wrong, and one thing says so.
+// In another program's file everything is wrong, so it gets one error.
 Problems explained(std::string_view text, const std::string& name, Problems problems) {
   auto foreign = recognise(text, name);
   return foreign ? Problems{*std::move(foreign)} : std::move(problems);

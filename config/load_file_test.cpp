@@ -12,7 +12,7 @@
 namespace baton::config {
 namespace {
 
-// A folder that is gone after the test.
+// A folder that is removed after the test.
 class LoadFile : public testing::Test {
  protected:
   LoadFile() {
@@ -58,7 +58,7 @@ TEST_F(LoadFile, SaysWhyAFileCannotBeRead) {
 TEST_F(LoadFile, SaysWhenItMayNotRead) {
   const std::string path = written(minimal);
   ASSERT_EQ(chmod(path.c_str(), 0), 0);
-  // Nobody is refused anything as root.
+  // Root may read any file.
   const bool is_root = geteuid() == 0;
   ASSERT_EQ(is_root ? seteuid(65534) : 0, 0);
   const std::string problem = problem_of(path);

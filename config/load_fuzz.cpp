@@ -1,4 +1,4 @@
-// Any bytes get an answer, and what loads prints to something that loads to the same.
+// Any bytes load or are refused with problems; a loaded configuration prints to text that loads to the same.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

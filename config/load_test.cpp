@@ -1,4 +1,4 @@
-// What loads, and to what.
+// Configurations that load, and their values.
 #include "config/load.hpp"
 
 #include <gmock/gmock.h>

@@ -28,7 +28,7 @@ bool is_v4(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), &address) == 1;
 }
 
-// In brackets, in the one form that each address has (RFC 5952).
+// In brackets, in the canonical form (RFC 5952).
 std::optional<std::string> v6_text(const std::string& host) {
   in6_addr address{};
   if (inet_pton(AF_INET6, host.c_str(), &address) != 1) return std::nullopt;
@@ -72,7 +72,7 @@ Parsed<std::string> parse_written_host(std::string_view text) {
   return fmt::format("{}{}", below, *host);
 }
 
-// What a host was meant to be that has something before or behind it.
+// The host that was meant when something precedes or follows it.
 std::string without_rest(std::string_view text) {
   if (const auto scheme = text.find("://"); scheme != std::string_view::npos) text.remove_prefix(scheme + 3);
   text = text.substr(0, text.find('/'));
@@ -80,7 +80,7 @@ std::string without_rest(std::string_view text) {
   return std::string(has_port ? text.substr(0, text.rfind(':')) : text);
 }
 
-// A path without query, as requests are matched with it.
+// A path without a query, in the form that requests are matched with.
 std::string as_matched(std::string_view text) {
   std::string path(text.substr(0, text.find_first_of("?#")));
   if (!path.starts_with('/')) path.insert(path.begin(), '/');
@@ -108,7 +108,7 @@ Parsed<std::string> parse_written_path(std::string_view text) {
                          "and `//`, `.` and `..` are resolved");
 }
 
-// An error with what to write instead, if that can be told. Nothing is offered that would be refused in its turn.
+// An error with what to write instead, if known. Never offers anything that would itself be refused.
 std::unexpected<std::string> with_offer(const std::string& error, const std::string& meant,
                                         Parsed<std::string> (*parse)(std::string_view)) {
   return std::unexpected(parse(meant) ? fmt::format("{}; write {}", error, quote(meant)) : error);

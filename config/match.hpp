@@ -1,4 +1,4 @@
-// Hosts and paths of routes as written.
+// Parses hosts and paths of routes.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace baton::config {
 
-// `api.example.com`, `*.example.com` (every host below it, however deep), `10.0.0.1`, `::1` or `[::1]`, in the form
-// that `Match::hosts` has.
+// `api.example.com`, `*.example.com` (every host below it at any depth), `10.0.0.1`, `::1` or `[::1]`. Returns the form
+// used in `Match::hosts`.
 Parsed<std::string> parse_match_host(std::string_view text);
 
-// A path as requests are matched with it (`MatchedPath`).
+// A path in the form that requests are matched with (`MatchedPath`).
 Parsed<std::string> parse_match_path(std::string_view text);
-// The same, with or without a slash at its end.
+// The same, with or without a trailing slash.
 Parsed<std::string> parse_match_prefix(std::string_view text);
 
 }  // namespace baton::config

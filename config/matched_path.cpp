@@ -6,7 +6,7 @@
 namespace baton::config {
 namespace {
 
-// Bytes after which a path may not be what it looks like, and the one that ends it.
+// Bytes that may make a path need resolving, and the byte that ends it.
 constexpr auto is_special = [] {
   std::array<bool, 256> special{};
   for (const char c : {'%', '/', '?'}) special[static_cast<unsigned char>(c)] = true;
@@ -20,7 +20,7 @@ std::optional<unsigned> hex_value(char c) {
   return std::nullopt;
 }
 
-// Takes the next byte from the front; a percent sign without two hexadecimal digits stands for itself.
+// Takes the next byte from the front; a percent sign without two hexadecimal digits is literal.
 char take_decoded(std::string_view& path) {
   char c = path.front();
   std::size_t bytes = 1;
@@ -36,8 +36,7 @@ char take_decoded(std::string_view& path) {
   return c;
 }
 
-// Segments put together in a buffer that may be too short for all of them. Those that begin behind its end are only
-// counted.
+// Assembles segments in a buffer that may be too short. Those that begin past its end are only counted.
 class Segments {
  public:
   explicit Segments(std::array<char, MatchedPath::bytes_max>& to) : to_(to) { to_[size_++] = '/'; }
@@ -48,7 +47,7 @@ class Segments {
     put(c);
   }
 
-  // A segment ends, by a slash or because the path does.
+  // Ends a segment, at a slash or at the end of the path.
   void end(bool by_slash) {
     const bool is_dot = segment_is_dots_ && segment_bytes_ == 1;
     const bool is_parent = segment_is_dots_ && segment_bytes_ == 2;
@@ -82,7 +81,7 @@ class Segments {
 
   std::array<char, MatchedPath::bytes_max>& to_;  // outlives this object
   std::size_t size_ = 0;
-  std::size_t beyond_ = 0;  // whole segments that begin behind the end of the buffer
+  std::size_t beyond_ = 0;  // whole segments that begin past the end of the buffer
   std::size_t segment_begin_ = 1;
   std::size_t segment_bytes_ = 0;
   bool segment_is_dots_ = true;

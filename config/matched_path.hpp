@@ -1,4 +1,4 @@
-// The path of a request as routes are held against it.
+// The path of a request in the form that routes are matched with.
 #pragma once
 
 #include <array>
@@ -9,15 +9,15 @@
 
 namespace baton::config {
 
-// Percent-encoding is taken away, `%2F` included, repeated slashes are one, and `.` and `..` segments are resolved
-// (RFC 3986 §5.2.4; what would lead above the root stays there). So no spelling that a server may take for a path gets
-// past the route of that path. Only matching sees this path: the request goes on as it came.
+// Percent-encoding is decoded, including `%2F`, repeated slashes are merged, and `.` and `..` segments are resolved
+// (RFC 3986 §5.2.4; a path above the root stays at the root). So no spelling that a server may treat as a path bypasses
+// that path's route. This form is for matching only: the request is forwarded unchanged.
 class MatchedPath {
  public:
-  // Longer ones are cut to this, which is more than any route has.
+  // Longer paths are cut to this length, which exceeds that of any route.
   static constexpr std::size_t bytes_max = route_path_bytes_max + 2;
 
-  // `path` begins with a slash, or is empty, and may be followed by a query. It must outlive this object.
+  // `path` is empty or begins with a slash, and may be followed by a query. It must outlive this object.
   explicit MatchedPath(std::string_view path);
   MatchedPath(const MatchedPath&) = delete;
   MatchedPath& operator=(const MatchedPath&) = delete;
@@ -28,7 +28,7 @@ class MatchedPath {
   void resolve(std::string_view path);
 
   std::string_view text_;
-  std::array<char, bytes_max> resolved_;  // what `text_` is a view of, unless the path is matched as it came
+  std::array<char, bytes_max> resolved_;  // `text_` is a view of this unless the path needs no change
 };
 
 }  // namespace baton::config

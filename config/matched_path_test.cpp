@@ -63,7 +63,7 @@ TEST(MatchedPath, MayBeCutBehindWhatAnyRouteHas) {
   EXPECT_EQ(matched("/." + longest + "bcd"), longest);
 }
 
-// The cut is no end: what leads up from behind it comes back to the right segment.
+// Cutting does not end the path: `..` beyond the cut leads back to the right segment.
 TEST(MatchedPath, LeadsUpFromBehindTheCut) {
   for (std::size_t bytes = MatchedPath::bytes_max - 6; bytes <= MatchedPath::bytes_max + 3; ++bytes) {
     const std::string first = "/" + std::string(bytes, 'a');

@@ -22,7 +22,7 @@ std::vector<std::string_view> lines_of(std::string_view yaml) {
   }
 }
 
-// A line of the file: where its content begins, behind indentation and the dashes of lists.
+// A line of the file and the start of its content, after indentation and list dashes.
 struct Content {
   std::size_t column = 0;
   std::string_view text;
@@ -61,7 +61,7 @@ std::size_t end_of_quote(std::string_view yaml, std::size_t open) {
   return std::string_view::npos;
 }
 
-// Brackets that are open at an offset, the innermost last. What is a quote is guessed.
+// The brackets open at an offset, the innermost last. Whether a mark is a quote is a guess.
 std::vector<std::size_t> open_brackets(std::string_view yaml, std::size_t end) {
   std::vector<std::size_t> brackets;
   bool begins = true;  // a value may begin here, and so a quote may open
@@ -80,7 +80,7 @@ std::vector<std::size_t> open_brackets(std::string_view yaml, std::size_t end) {
     } else if ((c == ']' || c == '}') && !brackets.empty()) {
       brackets.pop_back();
     } else if (c == ' ' || c == '\t' || c == '\r') {
-      // What stands before it decides.
+      // The preceding character decides.
     } else {
       const bool before_blank =
           at + 1 == yaml.size() || blanks.find(yaml[at + 1]) != std::string_view::npos || yaml[at + 1] == '\n';
@@ -91,8 +91,7 @@ std::vector<std::size_t> open_brackets(std::string_view yaml, std::size_t end) {
   return brackets;
 }
 
-// Where a value itself begins: at `at`, or behind the anchor and tag there, which may be followed by comments and line
-// ends.
+// Where the value itself begins: at `at`, or after an anchor and tag there, which comments and line breaks may follow.
 std::size_t past_properties(std::string_view yaml, std::size_t at) {
   while (at < yaml.size() && (yaml[at] == '&' || yaml[at] == '!')) {
     at = std::min(yaml.find_first_of(blanks_and_breaks, at), yaml.size());
@@ -117,7 +116,8 @@ std::size_t offset_of(std::string_view yaml, const Mistake& place) {
   return std::min(at + static_cast<std::size_t>(place.column - 1), yaml.size());
 }
 
-// A line without a colon is read together with those below it, until one of them has a colon that cannot stand there.
+// The parser reads a line without a colon together with those below it, until one has a colon that is not allowed
+// there.
 std::optional<Mistake> missing_colon(const std::vector<std::string_view>& lines, std::size_t complaint) {
   std::optional<Mistake> found;
   for (std::size_t i = complaint; i-- > 0;) {
@@ -135,7 +135,7 @@ std::optional<Mistake> missing_colon(const std::vector<std::string_view>& lines,
   return found;
 }
 
-// Which mistake of a configuration looks like this to the parser.
+// The mistake that makes the parser complain like this.
 std::string hint(std::string_view line, const std::string& complaint) {
   const std::size_t content = line.find_first_not_of(' ');
   if (content != std::string_view::npos && line[content] == '\t') return "; YAML is indented by spaces, never by tabs";

@@ -1,5 +1,5 @@
-// What people got wrong where a YAML parser only knows that it cannot go on: the mistake is often lines above, and has
-// a name.
+// Finds the actual mistake when the YAML parser only reports where it stopped: often it is several lines above and can
+// be named.
 #pragma once
 
 #include <optional>
@@ -15,15 +15,15 @@ struct Mistake {
   std::string message;
 };
 
-// `complaint` is the parser's, at that place.
+// `complaint` is the parser's message at that position.
 Mistake explain(std::string_view yaml, Mistake complaint);
 
-// The quote that the value at the offset `scalar` begins with, if it never closes: the parser takes it for one that
-// closes at the end of the file. Only the last value can be such a one. `scalar` is where the parser says that the
-// value begins, so a quote inside of a plain value is never mistaken for it.
+// The opening quote of the value at offset `scalar`, if it never closes: the parser treats it as closed at the end of
+// the file. Only the last value can have one. `scalar` is the start of the value according to the parser, so a quote
+// inside a plain value is never mistaken for it.
 std::optional<Mistake> unclosed_quote(std::string_view yaml, std::size_t scalar);
 
-// What is missing in a text that begins with one of `known` but is not `key: value`; empty: it does not, or nothing.
+// What is missing in text that begins with one of `known` but is not `key: value`; empty: the text is no such case.
 std::string missing_in_key(std::string_view text, auto is_known) {
   const std::string_view word = text.substr(0, text.find_first_of(" :="));
   if (word.size() == text.size() || !is_known(word)) return {};

@@ -1,4 +1,4 @@
-// A mistake is reported where it was made, by its name.
+// A mistake is named and reported where it was made.
 #include <gmock/gmock.h>
 
 #include "config/testing/load.hpp"
@@ -92,7 +92,7 @@ TEST(Quotes, InsideOfAPlainValueAreCharactersLikeOthers) {
   }
 }
 
-// Whatever a message offers instead of a value is a value that is taken.
+// Every replacement that a message offers is accepted.
 TEST(Offers, AreNotRefused) {
   for (const auto& [before, after] :
        {std::pair("upstreams:\n  - name: a\n    servers: [ { address: a:1 } ]\n    balance: ", ""),

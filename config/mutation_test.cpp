@@ -1,4 +1,4 @@
-// Whatever is written, the loader answers: with a configuration that prints and loads back, or with problems.
+// For any text the loader returns a configuration that prints and loads back, or problems.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -17,7 +17,7 @@ std::size_t below(Random& random, std::size_t end) {
   return random() % end;
 }
 
-// Small edits of the kind that a tired operator or a broken disk makes.
+// Small edits such as a tired operator or a broken disk makes.
 std::string mutated(std::string text, Random& random) {
   static const std::string pieces[] = {"\n",          "  ",
                                        ": ",          "- ",

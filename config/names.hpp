@@ -1,4 +1,4 @@
-// The words for values of a closed set, in the order in which they are offered.
+// The names of enum values, in the order in which messages offer them.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ inline constexpr Name<Underscores> underscore_rules[] = {{"drop", Underscores::d
 
 inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};
 
-// Of a value that stands in the table, as every value of these types does.
+// `value` must be in the table, as every value of these types is.
 template <class Value, std::size_t size>
 constexpr std::string_view name_of(Value value, const Name<Value> (&names)[size]) {
   return std::ranges::find(names, value, &Name<Value>::value)->text;

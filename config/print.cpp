@@ -8,7 +8,7 @@
 namespace baton::config {
 namespace {
 
-// Text in double quotes, so that nothing in it means anything to YAML or to the environment.
+// Text in double quotes, so that nothing in it is special to YAML or to `${…}`.
 std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (const char c : escape_dollars(text)) {
@@ -39,7 +39,7 @@ std::string bind_text(const std::vector<Address>& addresses) {
   return list_of(texts);
 }
 
-// One stands alone, as every version reads it.
+// A single item is not a list, so that every version can read it.
 std::string admin_text(const std::vector<std::optional<Address>>& addresses) {
   std::string texts;
   for (const auto& address : addresses) {
@@ -52,7 +52,7 @@ std::string certificate_text(const Certificate& certificate) {
   return fmt::format("{{ cert: {}, key: {} }}", in_quotes(certificate.cert.path), in_quotes(certificate.key.path));
 }
 
-// Lines of YAML, two spaces for each level.
+// Lines of YAML, two spaces per level.
 class Printer {
  public:
   template <class... Values>

@@ -62,7 +62,7 @@ const Node::Map* as_map(const Node& node) {
   return std::get_if<Node::Map>(&node.value);
 }
 
-// A text that begins with one of the keys lacks what YAML wants between a key and its value.
+// A text that begins with one of the keys lacks what YAML requires between a key and its value.
 void Reader::refuse_no_map(const Node& node, std::span<const std::string_view> known, const std::string& meant) {
   if (const auto* text = std::get_if<std::string>(&node.value)) {
     if (const std::string missing = missing_in(*text, known); !missing.empty()) return refuse(node, missing);

@@ -1,4 +1,4 @@
-// Turns the nodes of a tree into values and gathers what is wrong with them. Reading goes on after a problem.
+// Turns the nodes of a tree into values and collects problems. Reading continues after a problem.
 #pragma once
 
 #include <optional>
@@ -14,14 +14,14 @@
 
 namespace baton::config {
 
-// nullptr: it is something else. An absent value is an empty mapping.
+// nullptr: the node is not a mapping. An absent value is an empty mapping.
 const Node::Map* as_map(const Node& node);
 
 class Reader {
  public:
   Reader(std::string file, Environment environment) : file_(std::move(file)), environment_(environment) {}
 
-  // Problems from now until the end of the scope begin with this key.
+  // Problems reported within the scope begin with this key.
   class UnderKey {
    public:
     UnderKey(Reader& reader, std::string_view key) : reader_(reader), outer_(std::exchange(reader.key_, key)) {}
@@ -36,40 +36,40 @@ class Reader {
 
   Position position(const Node& node) const { return {file_, node.line, node.column}; }
 
-  // A problem with the value of the current key, and one whose message stands for itself.
+  // A problem with the value of the current key, and one whose message is complete.
   void refuse(const Node& node, const std::string& message);
   void report(Position where, std::string message) { problems_.push_back({std::move(where), std::move(message)}); }
 
-  // Which of the known keys was probably meant; nothing: nobody knows.
+  // Which of the known keys was probably meant; nothing: unclear.
   std::optional<std::string_view> refuse_unknown_key(const Entry& entry, std::string_view place,
                                                      std::span<const std::string_view> known);
   void refuse_unsupported_key(const Entry& entry, std::string_view place);
   void refuse_unsupported_value(const Node& node, std::string_view value);
   void refuse_missing_key(const Node& node, std::string_view place, std::string_view key);
 
-  // `meant` is the mapping that was probably meant; empty: nobody knows.
+  // `meant` is the mapping that was probably meant; empty: unclear.
   void refuse_no_map(const Node& node, std::span<const std::string_view> known, const std::string& meant);
 
-  // Nothing means that the node is something else, which is then a problem.
+  // Nothing: the node is something else, which has been reported.
   std::optional<std::span<const Node>> list(const Node& node, std::string_view example);
-  // What is no list is a list of one.
+  // A node that is not a list counts as a list of one.
   std::span<const Node> one_or_list(const Node& node);
 
-  // The text of a value with the environment put in.
+  // The text of a value with environment references expanded.
   std::optional<std::string> text(const Node& node);
-  // The same for a value that may be `auto`, which leaves `to` as it is and gives nothing.
+  // The same for a value that may be `auto`, for which it leaves `to` unchanged and returns nothing.
   std::optional<std::string> text_unless_auto(const Node& node);
 
   // The absolute path of a file, and the same for a value that may be `auto`.
   std::optional<File> file(const Node& node) { return file_at(node, text(node)); }
   std::optional<File> file_unless_auto(const Node& node) { return file_at(node, text_unless_auto(node)); }
 
-  // One of the words of a table. `later` are those of later versions: refused as that, and never offered.
+  // One of the words of a table. `later` are those of later versions: refused as such and never offered.
   template <class Value, std::size_t size>
   std::optional<Value> choice(const Node& node, const Name<Value> (&names)[size],
                               std::span<const std::string_view> later = {});
 
-  // Puts a parsed value where it belongs, or reports why there is none.
+  // Stores a parsed value or reports why there is none.
   template <class To, class From>
   void assign(To& to, const Node& node, Parsed<From> parsed) {
     if (parsed) {

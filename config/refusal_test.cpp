@@ -1,4 +1,4 @@
-// What is refused, where, and in which words. Each case appends to the minimal file or replaces it.
+// What is refused, where, and with which message. Each case appends to the minimal file or replaces it.
 #include <gmock/gmock.h>
 
 #include "config/load.hpp"
@@ -32,7 +32,7 @@ TEST(TooManySockets, AreRefusedWhereTheyBegin) {
               ElementsAre(StartsWith("f:3:" + std::to_string(column) + ": these are more than 65000 addresses")));
 }
 
-// What `print` writes is longer than what was read, and is read again for a rollback.
+// The output of `print` is longer than its input, and a rollback reads it again.
 TEST(AConfiguration, ThatIsLongerWrittenOutIsReadFromMemory) {
   std::string listeners;
   for (int port = 1; port <= 20'000; ++port) {
@@ -50,7 +50,7 @@ TEST_P(Refusals, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-// As `with_listeners`, with a second upstream.
+// Like `with_listeners`, with a second upstream.
 std::string with_listeners_of_two(const std::string& entries) {
   return "version: 1\nlisteners:\n" + entries +
          "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] },\n"

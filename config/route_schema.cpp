@@ -11,7 +11,7 @@
 namespace baton::config {
 namespace {
 
-// What a route matches.
+// The match of a route.
 
 void read_hosts(Reader& reader, const Node& node, Match& match) {
   const auto items = reader.one_or_list(node);
@@ -42,7 +42,7 @@ void read_path_prefix(Reader& reader, const Node& node, Match& match) {
 constexpr Key<Match> match_keys[] = {
     {"host", read_hosts},
     {"path", read_path},
-    // Looks at the path.
+    // Needs the path.
     {"path_prefix", read_path_prefix},
 };
 std::string match_of(std::string_view text) {
@@ -52,7 +52,7 @@ std::string match_of(std::string_view text) {
 
 constexpr Section<Match> match_section{"routes.match", "in `match`", match_keys, match_of};
 
-// Forgotten conditions would make a route the one for all other requests.
+// Without conditions, perhaps by mistake, a route would take all other requests.
 void read_match(Reader& reader, const Node& node, Route& route) {
   const Node::Map* map = as_map(node);
   if (map && map->empty()) {
@@ -76,7 +76,7 @@ std::string route_of(std::string_view text) {
 
 constexpr Section<Route> route_section{"routes", "on a route", route_keys, route_of};
 
-// What a route does with its requests; exactly one of them stands on each.
+// What a route does with its requests; each route has exactly one of these keys.
 constexpr std::string_view actions[] = {"upstream", "split", "redirect", "respond"};
 
 bool read_route(Reader& reader, const Node& entry, Route& route) {

@@ -9,8 +9,7 @@
 
 namespace baton::config {
 
-// One entry for each of the list, so that their places can be told from the tree. What their upstreams are is still to
-// be checked.
+// One entry per list item, so that positions can be looked up in the tree. Their upstreams are still to be checked.
 void read_routes(Reader& reader, const Node& node, std::vector<Route>& routes);
 
 void add_route_keys(std::vector<KnownKey>& known);

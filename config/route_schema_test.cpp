@@ -1,4 +1,4 @@
-// Routes: what loads and to what, what is refused, and what is read back.
+// Routes: what loads and to which values, what is refused, and what prints and reads back.
 #include "config/route_schema.hpp"
 
 #include <gmock/gmock.h>
@@ -151,7 +151,7 @@ const Refusal routes[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Of, RefusedRoutes, testing::ValuesIn(routes), [](const auto& i) { return i.param.title; });
 
-// What a later version will know is refused by name, and nothing else is said about that route.
+// A key of a later version is refused by name, and that is the route's only problem.
 TEST(Routes, OfLaterVersionsAreRefusedByName) {
   for (const std::string_view key : later_keys) {
     const bool is_condition = key.starts_with("routes.match.");

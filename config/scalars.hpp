@@ -1,5 +1,5 @@
-// Numbers as the operator writes them: counts, sizes (`64k`), durations (`500ms`). Errors are sentences without a
-// position, to be put after the name of the key.
+// Numbers as the operator writes them: counts, sizes (`64k`), durations (`500ms`). Errors have no position and follow
+// the name of the key.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@ namespace baton::config {
 template <class T>
 using Parsed = std::expected<T, std::string>;
 
-// What a number may be, both ends included.
+// The allowed range, both ends included.
 struct Bounds {
   std::uint64_t least;
   std::uint64_t most;
-  bool zero_is_none = false;  // 0 is allowed beside them and means "no limit"
+  bool zero_is_none = false;  // 0 is allowed as well and means "no limit"
 };
 
 inline constexpr std::uint64_t kibi = 1024;
@@ -28,13 +28,13 @@ inline constexpr std::uint64_t gibi = 1024 * mebi;
 // Whole decimal numbers: `100`.
 Parsed<std::uint64_t> parse_count(std::string_view text, Bounds bounds);
 
-// Bytes, or with a unit of 1024: `512`, `64k`, `1m`, `1g`.
+// Bytes, or a number with a binary unit: `512`, `64k`, `1m`, `1g`.
 Parsed<std::uint64_t> parse_size(std::string_view text, Bounds bounds);
 
-// A whole number and its unit: `500ms`, `5s`, `1m`, `1h`; a bare `0` needs none. Bounds are in milliseconds.
+// A whole number and its unit: `500ms`, `5s`, `1m`, `1h`; `0` needs no unit. Bounds are in milliseconds.
 Parsed<Milliseconds> parse_duration(std::string_view text, Bounds bounds);
 
-// The shortest form that reads back to the same value.
+// The shortest form that parses back to the same value.
 std::string size_text(std::uint64_t bytes);
 std::string duration_text(Milliseconds duration);
 

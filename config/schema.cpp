@@ -19,7 +19,7 @@ constexpr std::uint64_t longest_ms = 365ULL * 24 * 3600 * 1000;
 constexpr Bounds any_time{.least = 0, .most = longest_ms};
 constexpr Bounds some_time{.least = 1, .most = longest_ms};
 
-// What lacks a name has been reported for that.
+// A missing name has already been reported.
 void check_name(Reader& reader, const Node& entry, const std::string& name, NameLines& names) {
   const Node* node = entry.find("name");
   if (node && !name.empty()) check_unique(reader, *node, name, names);
@@ -66,10 +66,10 @@ constexpr Key<ListenerDraft> listener_keys[] = {
     {"bind", read_bind, true},
     {"protocol", read_protocol},
     {"upstream", read_listener_upstream},
-    // Looks at the protocol.
+    // Needs the protocol.
     {"tls", read_tls},
 };
-// The entry that somebody meant who wrote the one text of it that matters most.
+// The entry meant by its most important text alone.
 std::string listener_of(std::string_view text) {
   return fmt::format("{{ name: web, bind: \"{}\" }}", parse_address(text) ? text : "127.0.0.1:8080");
 }
@@ -127,7 +127,7 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"name", read_name<&Upstream::name>, true},
     {"balance", read_balance},
     {"servers", read_servers, true},
-    // Looks at the servers.
+    // Needs the servers.
     {"tls", read_upstream_tls},
 };
 std::string upstream_of(std::string_view text) {

@@ -1,5 +1,5 @@
-// Every key of a configuration and what may stand under it. An entry is checked alone here; what concerns several of
-// them at once is `load.cpp`'s.
+// Every key of a configuration and its allowed values. Entries are checked one by one here; `load.cpp` checks what
+// concerns several of them.
 #pragma once
 
 #include <optional>
@@ -13,15 +13,15 @@
 
 namespace baton::config {
 
-// A listener that is still to be checked beside the other listeners and the upstreams.
+// A listener still to be checked against the other listeners and the upstreams.
 struct ListenerDraft {
   Listener listener;
-  std::vector<Claim> claims;                          // what it binds, in the order of the file
-  std::optional<Protocol> protocol = Protocol::http;  // nothing: unknown, and reported as such
-  std::optional<Position> upstream;                   // where its upstream is named; nothing: nowhere
+  std::vector<Claim> claims;                          // what it binds, in file order
+  std::optional<Protocol> protocol = Protocol::http;  // nothing: unknown, which has been reported
+  std::optional<Position> upstream;                   // where its upstream is named, if it is
 };
 
-// A configuration that is still to be checked as a whole. Its listeners are not yet part of `config`.
+// A configuration still to be checked as a whole. Its listeners are not in `config` yet.
 struct Draft {
   Config config;
   std::vector<ListenerDraft> listeners;
@@ -29,7 +29,7 @@ struct Draft {
 
 Draft read_draft(Reader& reader, const Node& root);
 
-// All that `read_draft` knows, so that the example can be held against it.
+// Every key `read_draft` knows, for comparison with the example.
 std::vector<KnownKey> known_keys();
 
 }  // namespace baton::config

@@ -1,4 +1,4 @@
-// A mapping as a table of its keys, and the readers that most keys need.
+// A mapping as a table of keys, and the readers that most keys need.
 #pragma once
 
 #include <fmt/format.h>
@@ -23,13 +23,13 @@ struct Key {
   bool required = false;
 };
 
-// One kind of mapping: where it stands in the file, how a message says that, and its keys.
+// One kind of mapping: its place in the file, its name in messages, and its keys.
 template <class Target>
 struct Section {
   std::string_view path;
   std::string_view place;
   std::span<const Key<Target>> keys;
-  // The mapping that was probably meant by a text in its place; empty: nobody knows.
+  // The mapping probably meant by a text in its place; empty: unclear.
   std::string (*meant_by)(std::string_view text) = nullptr;
 };
 
@@ -55,7 +55,7 @@ std::vector<std::string_view> names_of(std::span<const Key<Target>> keys) {
   return names;
 }
 
-// What stands under a misspelt key, by the key that was probably meant.
+// The values of misspelt keys, by the key probably meant.
 using Misspelt = std::map<std::string_view, const Node*>;
 
 template <class Target>
@@ -73,9 +73,9 @@ Misspelt refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section
   return misspelt;
 }
 
-// Reads the keys in the order of the table, whatever that of the file is, so a reader may look at what stands before it
-// in the table. What stands under a misspelt key is read as if it were spelt right, so that its mistakes are told with
-// the others. Answers whether the whole mapping was free of problems.
+// Reads the keys in table order, whatever their order in the file, so a reader may use the values of keys before it in
+// the table. The value of a misspelt key is read as if the key were spelt right, so that its mistakes are reported
+// together with the others. Returns whether the whole mapping was free of problems.
 template <class Target>
 bool read_section(Reader& reader, const Node& node, const Section<Target>& section, Target& target) {
   const std::size_t problems_before = reader.problem_count();

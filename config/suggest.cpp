@@ -8,9 +8,9 @@
 namespace baton::config {
 namespace {
 
-constexpr std::size_t word_bytes_max = 64;  // nobody misspells a key by writing a page
+constexpr std::size_t word_bytes_max = 64;  // longer text is not a misspelt key
 
-// What other proxies call it.
+// Names used by other proxies.
 struct Alias {
   std::string_view theirs;
   std::string_view ours;
@@ -48,7 +48,7 @@ std::string folded(std::string_view word) {
   return result;
 }
 
-// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other.
+// The number of insertions, deletions, replacements and swaps of neighbours between two words.
 std::size_t edit_distance(std::string_view from, std::string_view to) {
   const std::size_t width = to.size() + 1;
   std::vector<std::size_t> table((from.size() + 1) * width);

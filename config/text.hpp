@@ -1,4 +1,4 @@
-// What may stand in a file and in a message: UTF-8 without control characters.
+// Text allowed in files and messages: UTF-8 without control characters.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +7,11 @@
 
 namespace baton::config {
 
-// Where the first byte stands that is no printable UTF-8, or npos. Tab, line feed and carriage return count as
+// The position of the first byte that is not printable UTF-8, or npos. Tab, line feed and carriage return count as
 // control characters only if `one_line`.
 std::size_t find_unprintable(std::string_view text, bool one_line);
 
-// A word of the operator in backticks, fit for one line of a terminal: cut when long, without control characters.
+// The operator's word in backticks, safe for one line of a terminal: cut if long, without control characters.
 std::string quote(std::string_view text);
 
 }  // namespace baton::config

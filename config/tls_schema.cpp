@@ -40,8 +40,8 @@ void read_certificates(Reader& reader, const Node& node, ListenerTlsDraft& draft
   }
 }
 
-// An http listener speaks HTTP/1.1 and, to those who ask for no more, HTTP/1.0. What goes through a tcp listener is for
-// both ends to know.
+// An http listener speaks HTTP/1.1, and HTTP/1.0 to clients that ask for no more. The protocol inside a tcp listener is
+// up to both ends.
 void check_alpn(Reader& reader, const Node& node, const std::string& name, std::optional<Protocol> protocol) {
   if (name.empty() || name.size() > alpn_bytes_max) {
     reader.refuse(node, fmt::format("{} must have 1 to {} bytes", quote(name), alpn_bytes_max));
@@ -73,7 +73,7 @@ constexpr Key<ListenerTlsDraft> listener_tls_keys[] = {
 };
 constexpr Section<ListenerTlsDraft> listener_tls_section{"listeners.tls", "in `tls` of a listener", listener_tls_keys};
 
-// A CA that nobody is held against looks like safety that is not there.
+// A CA that is never checked gives a false sense of security.
 void check_client_ca(Reader& reader, const Node& node, const ListenerTls& tls) {
   const bool is_needed = tls.client_auth != ClientAuth::off;
   if (is_needed && !tls.client_ca) {
@@ -105,7 +105,7 @@ constexpr Key<UpstreamTls> upstream_tls_keys[] = {
 };
 constexpr Section<UpstreamTls> upstream_tls_section{"upstreams.tls", "in `tls` of an upstream", upstream_tls_keys};
 
-// A certificate is verified for a host, which a Unix path has not.
+// A certificate is verified for a host name, which a Unix path lacks.
 void check_server_name(Reader& reader, const Node& node, const Upstream& upstream) {
   if (!upstream.tls->verify || !upstream.tls->server_name.empty()) return;
   const auto server =
@@ -115,7 +115,7 @@ void check_server_name(Reader& reader, const Node& node, const Upstream& upstrea
                                   quote(server->address.text())));
 }
 
-// An empty `tls:` is rather something forgotten than the wish for all its defaults.
+// An empty `tls:` is more likely an omission than a wish for all defaults.
 bool is_map(Reader& reader, const Node& node, std::string_view example) {
   if (std::holds_alternative<Node::Map>(node.value)) return true;
   reader.refuse(node, fmt::format("expected keys with values, as in {}", example));

@@ -1,4 +1,4 @@
-// The keys of TLS, towards clients and towards servers.
+// The keys of TLS, for clients and for servers.
 #pragma once
 
 #include <optional>
@@ -10,11 +10,11 @@
 
 namespace baton::config {
 
-// The `tls` of a listener, whose protocol is nothing if that is unknown and reported as such. Nothing: there is none
-// that could be used, and that is reported.
+// The `tls` of a listener. `protocol` is nothing if it is unknown, which has been reported. Returns nothing if there is
+// no usable `tls`, which has been reported.
 std::optional<ListenerTls> read_listener_tls(Reader& reader, const Node& node, std::optional<Protocol> protocol);
 
-// The `tls` of an upstream whose servers have been read.
+// The `tls` of an upstream whose servers have already been read.
 void read_upstream_tls(Reader& reader, const Node& node, Upstream& upstream);
 
 void add_tls_keys(std::vector<KnownKey>& known);

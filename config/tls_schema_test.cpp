@@ -1,4 +1,4 @@
-// The keys of TLS: what loads, and what is refused.
+// The keys of TLS: what loads and what is refused.
 #include "config/tls_schema.hpp"
 
 #include <gmock/gmock.h>
@@ -17,13 +17,13 @@ std::string listener_with(const std::string& more) {
                         ", certificates: [ { cert: /c, key: /k } ] } }\n");
 }
 
-// The same for a listener that relays bytes; its protocol comes behind.
+// The same for a tcp listener; its protocol follows.
 std::string tcp_listener_with(const std::string& more) {
   return with_listeners("  - { name: a, bind: \":80\", tls: { " + more +
                         ", certificates: [ { cert: /c, key: /k } ] }, protocol: tcp }\n");
 }
 
-// An upstream in line 3 whose `tls` begins in column 20, and whose server comes behind.
+// An upstream in line 3 whose `tls` begins in column 20, followed by its server.
 std::string upstream_with(const std::string& tls, const std::string& server = "a:1") {
   return with_upstreams("  - { name: app, tls: { " + tls + " }, servers: [ { address: \"" + server + "\" } ] }\n");
 }

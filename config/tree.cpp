@@ -16,7 +16,7 @@
 namespace baton::config {
 namespace {
 
-// A text that cannot be read to its end.
+// Thrown when the text cannot be read to the end.
 struct Unreadable {
   YAML::Mark mark;
   std::string message;
@@ -78,7 +78,7 @@ class TreeBuilder : public YAML::EventHandler {
     YAML::anchor_t anchor;
     std::size_t nodes_before;
     std::optional<Node> key;                     // of a mapping: its value comes next
-    std::unordered_map<std::string, int> lines;  // of a mapping: where each key stood
+    std::unordered_map<std::string, int> lines;  // of a mapping: the line of each key
   };
   struct Anchored {
     Node node;
@@ -126,7 +126,7 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  // What is refused here is left out, so that it is reported once.
+  // Leave out what is refused here, so that it is reported once.
   void add_entry(Open& parent, const Node& key, Node value) {
     const auto* text = std::get_if<std::string>(&key.value);
     if (!text) return problem(key, "a key must be text");
@@ -136,7 +136,7 @@ class TreeBuilder : public YAML::EventHandler {
       return problem(key, fmt::format("duplicate key {} in line {}, first in line {}; keep one of them", quote(*text),
                                       key.line, seen->second));
     }
-    // The parser puts an absent value where the next token stands, maybe lines below.
+    // The parser positions an absent value at the next token, possibly lines below.
     if (std::holds_alternative<std::monostate>(value.value)) {
       value.line = key.line;
       value.column = key.column;
@@ -144,7 +144,7 @@ class TreeBuilder : public YAML::EventHandler {
     std::get<Node::Map>(parent.node.value).push_back({*text, key.line, key.column, std::move(value)});
   }
 
-  // The parser itself gives "?" to a plain and "!" to a quoted value.
+  // The parser tags plain values "?" and quoted ones "!".
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!") return;
     problem({.line = mark.line + 1, .column = mark.column + 1}, fmt::format("tags are not supported: {}", quote(tag)));

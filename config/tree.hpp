@@ -1,5 +1,5 @@
-// YAML as a tree of values that know where they stood. Takes less than YAML allows, so that a mistake is not read as
-// something else: no duplicate keys, no merge keys, no tags, one document.
+// YAML as a tree of values with positions. Accepts a subset of YAML, so that a mistake is not read as something else:
+// no duplicate keys, no merge keys, no tags, one document.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@ namespace baton::config {
 
 struct Entry;
 
-// Line and column count from 1; columns are bytes. An alias stands for a copy of its anchor.
+// Line and column count from 1; columns are bytes. An alias becomes a copy of its anchor.
 struct Node {
   using List = std::vector<Node>;
   using Map = std::vector<Entry>;
@@ -23,7 +23,7 @@ struct Node {
   int line = 1;
   int column = 1;
 
-  // The value under a key; nullptr if there is none or this is no mapping.
+  // The value of a key; nullptr if there is none or this is not a mapping.
   const Node* find(std::string_view key) const;
 };
 
@@ -34,16 +34,16 @@ struct Entry {
   Node value;
 };
 
-// How much of a file is looked at before it is refused as no configuration.
+// How much of a file is read before it is rejected as not being a configuration.
 inline constexpr std::size_t depth_max = 32;
 inline constexpr std::size_t nodes_max = 500'000;
 
 struct Tree {
-  std::optional<Node> root;  // nothing: the text is no YAML
+  std::optional<Node> root;  // nothing: the text is not YAML
   Problems problems;
 };
 
-// `name` stands for the file in problems. An empty text is an empty node.
+// `name` replaces the file name in problems. Empty text gives an empty node.
 Tree parse_tree(std::string_view yaml, const std::string& name);
 
 }  // namespace baton::config

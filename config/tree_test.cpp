@@ -48,7 +48,7 @@ TEST(Tree, AliasesCannotMultiplyWithoutEnd) {
   EXPECT_EQ(tree.problems.front().message, "more than 500000 values");
 }
 
-// The parser below looks ahead and recurses; neither may show.
+// The underlying parser looks ahead and recurses; neither may be visible.
 TEST(Tree, EndlessNestingIsRefusedSoon) {
   for (const char* opening : {"[", "{", "- ", "? ", "[\n", "{a: ", "- - ? [", "&a [", "!a {"}) {
     std::string yaml;

@@ -18,7 +18,7 @@ TEST_P(UnknownKeys, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-// What a later version will know is refused by name, never ignored and never called unknown.
+// A key of a later version is refused by name, never ignored and never called unknown.
 const Refusal later[] = {
     {"RouteMatch",
      minimal + "routes: [ { match: { host: a, method: GET }, upstream: app } ]\n",
@@ -56,7 +56,7 @@ const Refusal later[] = {
 INSTANTIATE_TEST_SUITE_P(OfLaterVersions, UnknownKeys, testing::ValuesIn(later),
                          [](const auto& i) { return i.param.title; });
 
-// Whoever builds one takes it out of the list.
+// Implementing a key removes it from the list.
 TEST(LaterKeys, AreNotKnownYetAndStandInSectionsThatAre) {
   std::set<std::string_view> sections{""};
   const auto known = known_keys();

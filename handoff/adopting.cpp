@@ -28,20 +28,20 @@ Adopting::Adopting(Channel& channel, Adopter& adopter, const std::vector<std::st
 Result<void> Adopting::answer(Frame& frame) {
   auto offer = parse<wire::Offer>(frame);
   if (!offer) return std::unexpected(offer.error());
-  std::string().swap(frame.record);  // it may be large, and its parcels are copies
+  std::string().swap(frame.record);  // it may be large, and the parcels are copies
   wire::Adopted answer;
   auto parcels = unpack(*offer, frame, answer);
   if (!parcels) return std::unexpected(parcels.error());
   std::vector<ParcelId> ids;
   for (const auto& parcel : *parcels) ids.push_back(parcel.id);
-  std::vector<ParcelId> taken = ids;  // whatever is thrown from here on, all that was prepared is dropped
+  std::vector<ParcelId> taken = ids;  // on an exception from here on, everything prepared is dropped
   auto judged = as_result([&] { return judge(std::move(*parcels), ids, answer); });
   if (!judged) {
     insist([&] { adopter_.drop(taken); });
     return std::unexpected(judged.error());
   }
   taken = std::move(*judged);
-  // Nothing is read or written before Adopted is in the channel, so exactly one process touches these sockets.
+  // No socket is read or written before Adopted is in the channel, so exactly one process touches them.
   auto sent = as_result([&] {
     return send_record(channel_, Kind::adopted, answer,
                        answer_timeout_ ? Clock::now() + *answer_timeout_ : no_deadline);
@@ -54,7 +54,7 @@ Result<void> Adopting::answer(Frame& frame) {
   return {};
 }
 
-// Those that are taken. `ids` are those of `parcels`.
+// Returns the parcels that are taken. `ids` are those of `parcels`.
 Result<std::vector<ParcelId>> Adopting::judge(std::vector<ReceivedParcel> parcels, const std::vector<ParcelId>& ids,
                                               wire::Adopted& answer) {
   std::vector<ParcelId> taken;
@@ -70,11 +70,11 @@ Result<std::vector<ParcelId>> Adopting::judge(std::vector<ReceivedParcel> parcel
   return taken;
 }
 
-// Those that arrived whole and can be judged; the others are refused in `answer`, and their descriptors are closed.
+// Returns the parcels that arrived whole; the others are refused in `answer` and their descriptors closed.
 Result<std::vector<ReceivedParcel>> Adopting::unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const {
   std::vector<ReceivedParcel> parcels;
   const std::size_t descriptors_sent = frame.descriptors.size() + frame.descriptors_lost;
-  // A process without a free descriptor could adopt, and then neither connect to a server nor answer an operator.
+  // Without a free descriptor a process could adopt, but then neither connect to a server nor answer an operator.
   const std::size_t spared =
       frame.descriptors_lost == 0 ? 0 : std::min(limits::descriptors_spared, frame.descriptors.size());
   const std::size_t room = frame.descriptors.size() - spared;

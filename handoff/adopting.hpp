@@ -1,5 +1,4 @@
-// The other direction: takes in what is offered. A successor does it, and so does a predecessor that is given back
-// what its successor had.
+// The receiving side of Offers. A successor uses it, and so does a predecessor whose successor gives back what it had.
 #pragma once
 
 #include <chrono>
@@ -16,12 +15,13 @@ namespace baton::handoff {
 
 class Adopting {
  public:
-  // Both outlive it. `features` are what our decoder understands. `answer_timeout` is for a full channel; nothing: an
-  // answer is waited for until it is written or the channel ends.
+  // `channel` and `adopter` must outlive it. `features` are what our decoder understands. `answer_timeout` limits the
+  // wait for room in a full channel; nothing: wait until the answer is written or the channel ends.
   Adopting(Channel& channel, Adopter& adopter, const std::vector<std::string>& features,
            std::optional<std::chrono::milliseconds> answer_timeout = {});
 
-  // One Offer: prepares, answers, and starts what was taken; or drops it, if the answer cannot be written whole.
+  // Handles one Offer: prepares its parcels, answers, and starts those taken; drops them if the answer cannot be
+  // written whole.
   Result<void> answer(Frame& offer);
 
  private:

@@ -94,7 +94,7 @@ Result<void> Channel::send(Kind kind, const std::string& record, std::span<const
   const std::size_t total = header_bytes + record.size() + secrets.size();
   std::size_t sent = 0;
   while (sent < total) {
-    // What is left of the three parts; sendmsg does not change what it is given.
+    // The unsent rest of the three parts; sendmsg does not advance the iovecs.
     const std::string_view parts[] = {{header, header_bytes}, record, secrets.view()};
     iovec pieces[3];
     std::size_t used = 0;
@@ -127,7 +127,7 @@ Result<void> Channel::send(Kind kind, const std::string& record, std::span<const
     if (written < 0 && (error == EPIPE || error == ECONNRESET)) {
       return fail(Fault::closed, "the other side closed the channel");
     }
-    // ETOOMANYREFS: too many descriptors of this user are under way; they become fewer as the other side reads.
+    // ETOOMANYREFS: too many of this user's descriptors are in flight; the other side frees them by reading.
     if (written < 0 && error != EAGAIN && error != EWOULDBLOCK && error != ETOOMANYREFS) {
       return fail(Fault::system, errno_text("sendmsg", error));
     }
@@ -190,8 +190,8 @@ void Channel::shut_down() {
 
 Result<bool> Channel::read_some() {
   if (received_.size() > limits::frames_waiting_max) return fail(Fault::malformed, "too many frames at once");
-  // What has been read is read once: where memory is short, everything behind the read insists.
-  // A read never goes beyond the frame that is arriving, so descriptors always belong to the frame they came with.
+  // A read cannot be repeated, so everything after it uses `insist` when memory is short.
+  // A read never goes past the arriving frame, so descriptors always belong to the frame they came with.
   const bool in_header = header_filled_ < header_bytes;
   iovec piece;
   std::string& record = arriving_.record;
@@ -200,7 +200,7 @@ Result<bool> Channel::read_some() {
     piece = {header_ + header_filled_, header_bytes - header_filled_};
   } else if (record_before < record_bytes_) {
     const std::size_t bytes = std::min(record_bytes_ - record_before, read_bytes_max);
-    record.resize(record_before + bytes);     // grows as bytes come: a lying length costs one piece at most
+    record.resize(record_before + bytes);     // grows as bytes arrive: a false length costs one piece at most
     piece = {record.data() + record_before, bytes};
   } else {
     piece = {arriving_.secrets.data() + secrets_filled_, arriving_.secrets.size() - secrets_filled_};
@@ -221,7 +221,7 @@ Result<bool> Channel::read_some() {
   }
   if (got < 0) {
     if (error == EAGAIN || error == EWOULDBLOCK) return false;
-    if (error == ECONNRESET) return fail(Fault::closed, "the other side closed the channel");   // with something unread
+    if (error == ECONNRESET) return fail(Fault::closed, "the other side closed the channel");   // data was unread
     return fail(Fault::system, errno_text("recvmsg", error));
   }
   if (auto taken = take_descriptors(message, in_header && header_filled_ == 0); !taken) {
@@ -276,7 +276,7 @@ Result<void> Channel::header_complete() {
   if (arriving_.descriptors.size() > descriptors) {
     return fail(Fault::malformed, "more descriptors than the frame names");
   }
-  // The kernel installs descriptors in order and stops at the first that finds no room, so the last ones are missing.
+  // The kernel installs descriptors in order and stops at the first without room, so the last ones are missing.
   arriving_.descriptors_lost = descriptors - arriving_.descriptors.size();
   if (arriving_.descriptors_lost != 0 && !is_truncated_) {
     return fail(Fault::malformed, "fewer descriptors than the frame names");

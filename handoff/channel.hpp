@@ -1,5 +1,5 @@
-// One frame together with its descriptors over a Unix stream socket. Blocking with deadlines; a side that waits for room
-// to write reads meanwhile, so two sides that write at once do not block each other.
+// Carries frames with their descriptors over a Unix stream socket. Blocking, with deadlines. While waiting for room to
+// write, a side also reads, so two sides that write at once do not block each other.
 //
 // A frame: magic u32, header version u16, kind u16, record bytes u32, secret bytes u32, descriptor count u16, zero u16
 // (all big-endian), then the record, then the secrets. The descriptors ride on the frame's first byte.
@@ -36,42 +36,42 @@ struct Frame {
   std::string record;
   SecretBytes secrets;
   std::vector<UniqueFd> descriptors;
-  std::size_t descriptors_lost = 0;   // so many of the last ones found no room in this process (MSG_CTRUNC)
+  std::size_t descriptors_lost = 0;   // from the end: this process had no room for them (MSG_CTRUNC)
 };
 
 class Channel {
  public:
-  Channel(UniqueFd socket);       // implicitly: a connected socket is a channel
+  Channel(UniqueFd socket);       // implicit: a connected socket is a channel
 
-  // Returns when the whole frame is in the channel. Any error means that it is not, and the channel is of no use for
-  // sending any more. `descriptors` stay the caller's.
+  // Returns when the whole frame is in the channel. Any error means that it is not, and that nothing more can be sent.
+  // `descriptors` stay the caller's.
   Result<void> send(Kind kind, const std::string& record, std::span<const int> descriptors, const SecretBytes& secrets,
                     Deadline deadline);
 
   // The next frame. Fault::closed: end-of-file between two frames or inside one.
   Result<Frame> receive(Deadline deadline);
 
-  // The same without waiting; nothing: no whole frame is here yet.
+  // The same without waiting; nothing: no whole frame has arrived yet.
   Result<std::optional<Frame>> try_receive();
-  // The same, and the frame stays the next one; null: no whole frame is here yet.
+  // The same without taking the frame out; null: no whole frame has arrived yet.
   Result<const Frame*> look();
 
-  // Waits until a frame, or the channel's end, can be received or one of `others` is readable; false: the deadline came.
+  // Waits until a frame or end-of-file can be received, or one of `others` is readable; false: the deadline passed.
   bool wait(std::span<const int> others, Deadline deadline);
 
-  // Ends both directions: from here on no frame of the other side can get in, and what is in can still be received.
+  // Ends both directions: the other side can send nothing more, and what it has sent can still be received.
   void shut_down();
 
   int descriptor() const { return socket_.get(); }
 
-  // No received byte or descriptor is held here, so another reader can go on with the socket.
+  // No received byte or descriptor is buffered here, so another reader can take over the socket.
   bool is_between_frames() const { return received_.empty() && header_filled_ == 0 && arriving_.descriptors.empty() && !broken_; }
 
-  // The socket itself, for that; the channel is of no use afterwards.
+  // The socket, for that reader; the channel is unusable afterwards.
   UniqueFd release() { return std::move(socket_); }
 
  private:
-  // Reads what is there without waiting. False: nothing was there.
+  // Reads without waiting. False: there was nothing to read.
   Result<bool> read_some();
   Result<void> take_descriptors(msghdr& message, bool at_frame_start);
   Result<void> header_complete();
@@ -89,10 +89,10 @@ class Channel {
   Frame arriving_;
   std::size_t record_bytes_ = 0;
   std::size_t secrets_filled_ = 0;
-  bool is_truncated_ = false;            // the kernel found no room for all of its descriptors
+  bool is_truncated_ = false;            // the kernel had no room for all of its descriptors
 };
 
-// An Abort with the error's text. Best effort: the end of the channel says the same, without the reason.
+// Sends an Abort with the error's text. Best effort: end-of-file says the same, without the reason.
 void send_abort(Channel& channel, const Error& error, Deadline deadline);
 
 }  // namespace baton::handoff

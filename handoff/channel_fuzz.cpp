@@ -1,5 +1,5 @@
-// Any bytes, in any pieces, with any descriptors: the channel gives whole frames within the limits, or an error, and no
-// descriptor is left behind.
+// For any bytes, in any pieces, with any descriptors, the channel yields whole frames within the limits or an error,
+// and leaks no descriptor.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -62,7 +62,7 @@ void run(std::string_view input) {
     if (length == 0) break;
     write_piece(writer.get(), input.substr(0, length), how >> 5);
     input.remove_prefix(length);
-    // Now and then the reader is quicker than the writer, so that frames arrive in parts.
+    // Sometimes read before the rest is written, so that frames arrive in parts.
     if ((how & 1) != 0) (void)reader.wait({}, Clock::now());
   }
   ::shutdown(writer.get(), SHUT_WR);

@@ -1,4 +1,4 @@
-// Bytes and descriptors that no honest side sends, and a kernel that has no room: nothing is believed, nothing leaks.
+// Bytes and descriptors that no honest side sends, and a kernel without room: nothing is trusted, nothing leaks.
 #include <grp.h>
 #include <malloc.h>
 
@@ -141,12 +141,12 @@ TEST(HostileChannel, OfDescriptorsThatFindNoRoomTheFirstComeAndTheRestIsCounted)
   EXPECT_EQ(open_descriptors(), before);
 }
 
-// The kernel counts the descriptors under way for each user, and asks nobody who may do everything.
+// The kernel limits descriptors in flight per user, but not for a privileged process.
 TEST(HostileChannel, AnUnprivilegedSenderWaitsWhileTooManyDescriptorsAreUnderWay) {
   if (::geteuid() != 0) GTEST_SKIP() << "must be root to become somebody else";
   EXPECT_TRUE(in_child([]() -> std::string {
     const rlimit small{64, 64};
-    constexpr uid_t somebody = 54321;  // of nobody's: what others have under way does not count
+    constexpr uid_t somebody = 54321;  // an unused UID: no other process's descriptors count
     if (::setrlimit(RLIMIT_NOFILE, &small) != 0 || ::setgroups(0, nullptr) != 0 || ::setgid(somebody) != 0 ||
         ::setuid(somebody) != 0) {
       return "cannot become an ordinary user";

@@ -1,4 +1,4 @@
-// Frames go through whole, in order and with their descriptors, whatever both sides do at the same time.
+// Frames arrive whole, in order and with their descriptors, whatever both sides do at the same time.
 #include "handoff/channel.hpp"
 
 #include <thread>
@@ -149,7 +149,7 @@ TEST_F(ChannelTest, WaitingEndsWhenSomethingElseBecomesReadable) {
 }
 
 TEST_F(ChannelTest, TooManyFramesThatNobodyLooksAtAreAnError) {
-  // The near side only writes, and reads meanwhile; what it must keep is bounded.
+  // The near side only sends, reading while it waits; what it must buffer is bounded.
   const std::string small = RawFrame::honest(Kind::hello, "").bytes();
   std::jthread flood([&] {
     for (std::size_t i = 0; i < 2 * limits::frames_waiting_max; ++i) {
@@ -182,7 +182,7 @@ TEST_F(ChannelTest, NothingGetsInAfterOneSideHasShutDown) {
 
 TEST_F(ChannelTest, AFrameThatWasHalfInAtTheShutDownIsNoFrameAndNotSent) {
   std::jthread sender([&] {
-    // Too large for the socket's buffer: it is half in when the other side gives up.
+    // Too large for the socket buffer: only part of it is sent when the other side gives up.
     EXPECT_EQ(far.send(Kind::adopted, std::string(4 << 20, 'x'), {}, {}, no_deadline).error().fault, Fault::closed);
   });
   ASSERT_TRUE(near.wait({}, soon()));

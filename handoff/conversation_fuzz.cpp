@@ -1,4 +1,4 @@
-// Whatever records the other side sends, our successor and our predecessor end, and each parcel ends in one place.
+// Whatever records the other side sends, our successor and predecessor finish, and each parcel has one owner.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -37,7 +37,7 @@ class CountingAdopter final : public Adopter {
     std::vector<Verdict> verdicts;
     for (auto& parcel : parcels) {
       require(parcel.payload.size() <= limits::parcel_bytes_max, "a parcel over the limit");
-      // An id that came before, in another Offer, and all that end in 7.
+      // Ids seen in an earlier Offer, and those that end in 7.
       if (held_.contains(parcel.id) || parcel.id % 10 == 7) {
         verdicts.emplace_back("no");
       } else {
@@ -102,7 +102,7 @@ class CountingDonor final : public Donor {
 };
 
 // The input as frames: for each, a byte for its kind and its descriptors, two for the lengths of record and secrets,
-// then both. They are all in the channel before our side begins, and end-of-file is behind them.
+// then both. All of them, followed by end-of-file, are in the channel before our side begins.
 void write_frames(Channel& channel, std::string_view input) {
   while (input.size() >= 3) {
     const auto how = static_cast<unsigned char>(input[0]);

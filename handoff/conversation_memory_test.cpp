@@ -1,5 +1,5 @@
-// Conversations in which an allocation fails, for every allocation that a side makes: the attempt may come to nothing, but no
-// parcel is lost, none has two owners, and nothing leaves the conversation but its outcome.
+// Fails every allocation that a side makes in a conversation, one at a time: the upgrade may fail, but no parcel is
+// lost, none has two owners, and no exception leaves the conversation.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -13,7 +13,7 @@
 namespace {
 
 struct Shortage {
-  bool on = false;   // while the conversation works, not while the test's parties do
+  bool on = false;   // while the conversation runs, not while the test's parties do
   long first = 0;    // the number of the first allocation that fails
   long many = 0;
   long count = 0;
@@ -36,7 +36,7 @@ void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 
-// Protobuf forgets an element that it could make and not put into its list. That is all that leaks here.
+// Protobuf leaks an element that it could allocate but not add to its list. Nothing else leaks here.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
   return "detect_leaks=0";
@@ -47,7 +47,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The parties have all the memory they want.
+// The parties never run out of memory.
 class Spared {
  public:
   Spared() { shortage.on = false; }
@@ -100,11 +100,11 @@ class SparedAdopter final : public FakeAdopter {
 
 enum class Side { predecessor, successor };
 
-// How many allocations that side has made.
+// The number of allocations that side has made.
 long talk_with_shortage(Side side, long first, long many) {
   SparedDonor donor(12, 4);
   SparedAdopter adopter;
-  // One is larger than a batch, and waits until it goes alone.
+  // One is larger than a batch and waits until it goes alone.
   donor.shape = adopter.shape = [](ParcelId id) {
     return id == 106 ? Shape{.descriptors = 9, .payload_bytes_min = limits::batch_bytes + 1} : small(id);
   };

@@ -1,4 +1,4 @@
-// Our predecessor and our successor talk to each other, and all goes well: everything moves, exactly once.
+// Our predecessor and our successor complete an upgrade: everything moves exactly once.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
@@ -164,7 +164,7 @@ TEST_F(ConversationTest, ManyListeningSocketsTakeSeveralFrames) {
   }
 }
 
-// Beyond 4096 only a successor takes that says so; one of before is told in words, and nothing has happened.
+// Only a successor that says so takes more than 4096; for an older one the upgrade fails with a reason and no effect.
 TEST_F(ConversationTest, MoreListeningSocketsThanOlderVersionsTakeMoveToOneThatTakesThem) {
   raise_descriptor_limit();
   FakeDonor donor(3);
@@ -204,7 +204,7 @@ TEST_F(ConversationTest, ASuccessorOfBeforeIsToldThatThereAreTooManyListeningSoc
   EXPECT_EQ(donor.calls, std::vector<std::string>());
 }
 
-// Places are kept for what is still to come, and the report says what did not come.
+// Places are kept for what is still to come, and the report says what stayed.
 TEST_F(ConversationTest, TheSuccessorKnowsHowMuchIsStillToComeAndThePredecessorHowMuchDidNot) {
   FakeDonor donor(10);
   donor.still_there = {.connections = 10, .descriptors = 15};
@@ -226,7 +226,7 @@ TEST_F(ConversationTest, NothingToMoveIsACompleteHandover) {
   expect_completed(talk(donor, adopter));
 }
 
-// A connection becomes free long after all others: the donor says so by its wake descriptor.
+// One connection can be frozen long after all others; the donor signals it by its wake descriptor.
 TEST_F(ConversationTest, TheDonorIsAskedAgainWhenItWakes) {
   class SlowDonor : public FakeDonor {
    public:
@@ -293,9 +293,9 @@ TEST_F(ConversationTest, ASuccessorThatCannotGetTheLockGivesTheRoleBack) {
   EXPECT_TRUE(outcomes.predecessor.successor_serves) << "what was adopted stays the successor's";
 }
 
-// ── Whatever the parties throw ────────────────────────────────────────────────────────────────────────────────────
+// ── Exceptions from the parties ───────────────────────────────────────────────────────────────────────────────────
 
-// Where memory, a thread or a descriptor is wanting, once.
+// Fails once for lack of memory, a thread or a descriptor.
 class Shortage {
  public:
   explicit Shortage(std::string at) : at_(std::move(at)) {}
@@ -377,7 +377,7 @@ TEST_F(ConversationTest, WhatTheAdopterThrowsEndsTheAttemptAndNothingElse) {
   }
 }
 
-// What is frozen, adopted or prepared when memory is short for a moment is not forgotten.
+// What is frozen, adopted or prepared while memory is briefly short is not forgotten.
 TEST_F(ConversationTest, WhatMustBeDoneIsDoneOnceThereIsMemoryAgain) {
   for (const char* at : {"adopted", "start"}) {
     SCOPED_TRACE(at);

@@ -6,7 +6,7 @@
 namespace baton::handoff {
 
 Result<void> send_estate(Channel& channel, const Estate& estate, Deadline deadline) {
-  // One place is kept free in each frame, for the executable in the last one.
+  // Each frame leaves room for one more descriptor: the executable in the last frame.
   constexpr std::size_t sockets_per_frame = limits::descriptors_per_frame_max - 1;
   std::size_t next = 0;
   bool last = false;

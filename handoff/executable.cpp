@@ -22,7 +22,7 @@ UniqueFd keep_executable(UniqueFd executable) {
     const auto left = static_cast<std::size_t>(file.st_size - from);
     if (::sendfile(copy.get(), executable.get(), &from, left) <= 0) return executable;
   }
-  // A descriptor that can write would be in the way of executing it.
+  // A file that is open for writing cannot be executed.
   ::fchmod(copy.get(), 0500);
   ::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
   UniqueFd readable(::open(("/proc/self/fd/" + std::to_string(copy.get())).c_str(), O_RDONLY | O_CLOEXEC));

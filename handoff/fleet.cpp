@@ -25,7 +25,7 @@ void Fleet::add(std::shared_ptr<Movable> connection) {
 void Fleet::remove(const Movable& connection) {
   const auto found = serials_.find(&connection);
   if (found == serials_.end()) return;
-  // Out of both tables before it is destroyed: what it does then may come back here.
+  // Remove it from both tables first: its destructor may call us again.
   const auto ended = running_.extract(found->second);
   serials_.erase(found);
   if (wake_ && running_.empty()) wake_();
@@ -54,7 +54,7 @@ Batch Fleet::freeze_next(const Room& room) {
   while (!left.is_used_up()) {
     const auto serial = next_to_ask();
     if (!serial) {
-      // Only those that may still say look_again are waited for.
+      // Wait only for connections that may still call look_again.
       batch.finished = running_.empty() || running_.begin()->first > ask_up_to_;
       break;
     }

@@ -1,4 +1,4 @@
-// The bookkeeping of a handover over connections that are nothing but a note of what was done with them.
+// The bookkeeping of a handover, with connections that only record what was done with them.
 #include "handoff/fleet.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// For the few steps that must not be left out because memory is short at the moment: what is frozen must be taken back,
-// the end of a conversation must be told.
+// For the few steps that must not be skipped when memory runs short: taking back what is frozen, reporting the end of a
+// conversation.
 #pragma once
 
 #include <poll.h>
@@ -8,7 +8,7 @@
 
 namespace baton::handoff {
 
-// Tries until there is enough. `task` may be begun again.
+// Retries until there is enough memory. `task` must be safe to restart.
 template <class Task>
 auto insist(Task&& task) {
   constexpr int pause_ms = 10;

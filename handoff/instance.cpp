@@ -41,7 +41,7 @@ Result<InstanceLock> InstanceLock::on_memory() {
 Result<InstanceLock> InstanceLock::reopened(UniqueFd passed) {
   const std::string path = "/proc/self/fd/" + std::to_string(passed.get());
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  // Not `passed` itself: an older predecessor passes the one that has its lock.
+  // Not `passed` itself: an older predecessor passes the descriptor that holds its lock.
   UniqueFd to_pass_on(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!fd || !to_pass_on) return failed("cannot open the lock in memory, " + path + ", anew");
   return InstanceLock(std::move(fd), std::move(to_pass_on));
@@ -63,7 +63,7 @@ bool InstanceLock::try_take() {
 }
 
 bool InstanceLock::take_within(std::chrono::milliseconds limit) {
-  // flock has no time limit of its own, and a blocked one could not be called off; the holder is about to let go.
+  // Poll, because flock has no timeout and a blocked call cannot be cancelled; the holder is about to release it.
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!try_take()) {
     if (std::chrono::steady_clock::now() >= deadline) return false;

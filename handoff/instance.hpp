@@ -1,4 +1,4 @@
-// The one process that is the instance: it holds the lock, and it alone names itself in the PID file.
+// The instance is the one process that holds the lock; only the instance writes the PID file.
 #pragma once
 
 #include <sys/types.h>
@@ -14,38 +14,38 @@
 
 namespace baton::handoff {
 
-// Tells one file from another, in whatever mount namespace.
+// Identifies a file, in any mount namespace.
 struct FileIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   bool operator==(const FileIdentity&) const = default;
 };
 
-// A flock that the kernel frees when its process dies. It belongs to the open file description, so the descriptor that
-// has it is never passed on: a process with a copy would hold the lock as well.
+// A flock, which the kernel releases when the process dies. It belongs to the open file description, so its descriptor
+// is never passed on: a process with a copy would hold the lock as well.
 class InstanceLock {
  public:
   InstanceLock() = default;
   InstanceLock(InstanceLock&& other) noexcept;
   InstanceLock& operator=(InstanceLock&& other) noexcept;
 
-  // Opens the file (mode 0600, made if needed), and does not take the lock yet.
+  // Opens the file (mode 0600, created if needed) without taking the lock.
   static Result<InstanceLock> on_file(const std::string& path);
-  // Where no directory can be written: a lock on memory, which others open anew from `to_pass_on()`.
+  // For when no directory is writable: a lock on a memory file, which others open through `to_pass_on()`.
   static Result<InstanceLock> on_memory();
-  // The same file through a descriptor that was passed to us: an open file description, and so a lock, of our own.
+  // Opens the same file again through a descriptor that was passed to us, so that the lock is ours.
   static Result<InstanceLock> reopened(UniqueFd passed);
 
-  // True: we hold it. These may be called by several threads at once.
+  // True: we hold it. These may be called from several threads at once.
   bool try_take();
-  // Waits for it, at most until `limit` has passed.
+  // Waits for it for at most `limit`.
   bool take_within(std::chrono::milliseconds limit);
   void release();
   bool held() const { return held_; }
   // Whether `path` is the file that this lock is on.
   bool is_at(const std::string& path) const;
   FileIdentity identity() const;
-  // Of a lock on memory: a descriptor that opens it, and never has it.
+  // For a lock on memory: a descriptor through which it can be opened, and which never holds it.
   int to_pass_on() const { return to_pass_on_.get(); }
 
  private:
@@ -56,23 +56,23 @@ class InstanceLock {
   std::atomic<bool> held_ = false;
 };
 
-// Prepared beforehand, so that naming ourselves is one rename that cannot find the disk full.
+// Prepared in advance, so that publishing it is one rename, which cannot fail on a full disk.
 class PidFile {
  public:
   PidFile() = default;
-  // `pid` is whom the file will name: this process, or the one that supervises it.
+  // `pid` is what the file will contain: this process's or its supervisor's.
   static Result<PidFile> prepare(const std::string& path, pid_t pid);
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&& other) noexcept;
-  ~PidFile();                       // removes a temporary that was not published
+  ~PidFile();                       // removes an unpublished temporary
 
-  // These two are for the instance only: they also remove what processes that were killed have left beside the file.
+  // The next two are for the instance only: they also remove temporaries of processes that were killed.
   Result<void> publish();
-  // Removes the file if it still names whom we named.
+  // Removes the file if it still contains our `pid`.
   void withdraw();
-  // The same for a process that is gone.
+  // The same on behalf of a process that is gone.
   static void remove_if_it_names(const std::string& path, pid_t pid);
-  // Whom the file names.
+  // The PID in the file.
   static std::optional<pid_t> named_in(const std::string& path);
 
  private:

@@ -1,4 +1,4 @@
-// At most one process holds the lock, whatever becomes of the others; and a PID file names only its own process.
+// At most one process holds the lock whatever happens to the others, and a PID file names only its own process.
 #include "handoff/instance.hpp"
 
 #include <signal.h>
@@ -128,7 +128,7 @@ TEST(InstanceLock, OnMemoryIsALockOfItsOwnForWhoeverOpensItAnew) {
   auto lock = InstanceLock::on_memory();
   ASSERT_TRUE(lock) << lock.error().text;
   ASSERT_TRUE(lock->try_take());
-  // Somebody has it for good, as a supervisor does.
+  // Another process holds it permanently, as a supervisor does.
   const UniqueFd kept(::dup(lock->to_pass_on()));
   auto successor = InstanceLock::reopened(UniqueFd(::dup(kept.get())));
   ASSERT_TRUE(successor) << successor.error().text;
@@ -197,7 +197,7 @@ TEST(PidFile, ItsTemporaryIsTheWritersWhoeverItNames) {
   EXPECT_EQ(directory.files(), 0u);
 }
 
-// Whoever may write to the folder can make files there, under the names of temporaries too.
+// Anyone who may write to the folder can create files there, also with the names of temporaries.
 TEST(PidFile, IsNeverWrittenThroughALinkThatSomebodyElseMade) {
   const Directory directory;
   std::ofstream(directory / "victim") << "precious";

@@ -1,4 +1,5 @@
-// Parcels of any size that one frame carries, among thousands of small ones: they move, come back and stay as these do.
+// Parcels of any size that fits into a frame, among thousands of small ones: they move, come back and stay just the
+// same.
 #include <atomic>
 #include <thread>
 
@@ -68,7 +69,7 @@ TEST(LargeParcels, MoveUpToTheLimitsOfAFrame) {
   EXPECT_EQ(outcome.report.moved_total(), 24u);
 }
 
-// Each fits into a frame, and together they do not.
+// Each fits into a frame, but together they do not.
 TEST(LargeParcels, ThatShareABatchDoNotOverfillAFrame) {
   raise_descriptor_limit();
   for (const Shape shape :
@@ -113,8 +114,8 @@ TEST(LargeParcels, HaveMoreTimeThanSmallOnes) {
 
 // ── Alone ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// What is larger than any batch, or than the window of a process with few descriptors, goes when nothing is in flight,
-// and nothing else goes before it is answered for.
+// A parcel larger than any batch, or than the window of a process with few descriptors, is offered when nothing is in
+// flight, and nothing else is offered until it has been answered.
 class LargeParcelAlone : public ::testing::TestWithParam<std::pair<rlim_t, Shape>> {};
 
 TEST_P(LargeParcelAlone, GoesWhenNothingIsInFlightAndNothingGoesBesideIt) {
@@ -146,7 +147,7 @@ TEST_P(LargeParcelAlone, GoesWhenNothingIsInFlightAndNothingGoesBesideIt) {
       EXPECT_TRUE(!alone.contains(offer.parcels(0).id()) || unanswered.size() == 1) << "something is in flight";
       EXPECT_FALSE(unanswered.size() > 1 && alone.contains(unanswered[0].parcels(0).id()))
           << "something goes beside it";
-      // As long as offers come none is answered.
+      // Answers none while offers keep coming.
       if (offered < parcels && script.channel.wait({}, Clock::now() + milliseconds(50))) continue;
       for (const wire::Offer& one : unanswered) script.adopt(one);
       unanswered.clear();
@@ -167,7 +168,7 @@ INSTANTIATE_TEST_SUITE_P(Of, LargeParcelAlone,
                                            std::pair{rlim_t{20'000}, Shape{.payload_bytes_min = 300u << 10}},
                                            std::pair{rlim_t{190}, Shape{.descriptors = 101}}));
 
-// Places are kept for it as for what is not frozen yet.
+// Places are kept for it as for connections not frozen yet.
 TEST(LargeParcels, ThatWaitAreStillToCome) {
   FakeDonor donor(2);
   donor.shape = [](ParcelId id) { return id == 101 ? large : small(id); };
@@ -223,7 +224,7 @@ TEST(LargeParcels, ThatWaitCannotBeAnsweredFor) {
 
 // ── Neighbours of older versions ──────────────────────────────────────────────────────────────────────────────────
 
-// As the first version reads: its limits, and at most two descriptors for a connection.
+// Reads as the first version did: its limits, and at most two descriptors per connection.
 TEST(LargeParcels, StayWhereTheSuccessorIsOfAVersionThatKnowsNone) {
   constexpr std::size_t old_record_bytes_max = 32u << 20, old_parcel_bytes_max = 24u << 20,
                         old_secret_bytes_max = 1u << 20;
@@ -264,9 +265,9 @@ TEST(LargeParcels, StayWhereTheSuccessorIsOfAVersionThatKnowsNone) {
   for (const auto& [id, fate] : donor.fates) EXPECT_EQ(fate.refused, id % 100 == 50 ? 1 : 0) << id;
 }
 
-// ── The end of either side, and the way back ──────────────────────────────────────────────────────────────────────
+// ── Either side ends, and giving back ─────────────────────────────────────────────────────────────────────────────
 
-// The channel ends at each moment at which a side does something with a parcel, one after the other.
+// The channel ends at each point where a side handles a parcel, one point after the other.
 TEST(LargeParcels, HaveOneOwnerWheneverAnEndComes) {
   class Moments {
    public:
@@ -369,7 +370,7 @@ TEST(LargeParcels, OfWhichAPartHasComeAreClosed) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-// Both ways in one conversation: some have been adopted, and the successor gives everything back.
+// Both directions in one conversation: after some parcels were adopted, the successor gives everything back.
 TEST(LargeParcels, ComeBackAmongSmallOnes) {
   raise_descriptor_limit();
   FakeDonor ours(300), theirs(1000);

@@ -1,6 +1,6 @@
-// A successor whose limit of descriptors is too small for what it is offered: what arrives whole is adopted, and the
-// rest stays with the predecessor; a few descriptors stay free. The successor is a child process, with a table of
-// descriptors and a limit of its own.
+// A successor whose descriptor limit is too small for what it is offered adopts what arrives whole; the rest stays with
+// the predecessor, and a few descriptors stay free. The successor is a child process with its own descriptor table and
+// limit.
 #include <signal.h>
 
 #include <thread>
@@ -22,7 +22,8 @@ constexpr int spared = limits::descriptors_spared;
 
 class LostDescriptors : public ::testing::Test {
  protected:
-  // The successor has room for so many descriptors more once it serves. `from_there` runs in it when the limit is set.
+  // Once it serves, the successor has room for this many more descriptors. `from_there` runs in it after the limit is
+  // set.
   void talk(int room, const std::function<void(FakeAdopter&)>& from_there = [](FakeAdopter&) {}) {
     Pair pair = socket_pair();
     const pid_t child = ::fork();
@@ -52,7 +53,7 @@ class LostDescriptors : public ::testing::Test {
   int status = 0;
 
  private:
-  // 0: what it holds in the end is what its adopter holds.
+  // 0: in the end it holds exactly what its adopter holds.
   int succeed_in_child(UniqueFd channel, int room, const std::function<void(FakeAdopter&)>& from_there) {
     FakeAdopter adopter;
     adopter.shape = donor.shape;
@@ -107,12 +108,12 @@ TEST_F(LostDescriptors, WithoutAnyRoomNothingMovesEither) {
   expect_moved_and_stayed({});
 }
 
-// What is closed in the successor is room for the next offer.
+// Descriptors closed in the successor make room for the next Offer.
 TEST_F(LostDescriptors, RoomThatComesBackIsUsed) {
   class InBatches final : public FakeDonor {
    public:
     InBatches() : FakeDonor(60, 20) {}
-    // One after the other.
+    // One Offer after the other.
     Batch freeze_next(const Room& room) override {
       return with_all_answered() ? FakeDonor::freeze_next(room) : Batch{};
     }
@@ -139,7 +140,7 @@ TEST_F(LostDescriptors, RoomThatComesBackIsUsed) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
   batches.expect_one_answer_each();
-  // Five need seven descriptors, and the sixth has lost one of two. The next batches find room.
+  // Five need seven descriptors, and the sixth lost one of its two. The next batches find room.
   std::set<ParcelId> refused = up_to(119);
   std::erase_if(refused, [](ParcelId id) { return id < 105; });
   EXPECT_EQ(batches.with(&Fate::refused), refused);
@@ -155,7 +156,7 @@ TEST_F(LostDescriptors, OfASuccessorThatIsKilledBeforeItAnswersAllIsTakenBack) {
 TEST_F(LostDescriptors, OfASuccessorThatIsKilledWithWhatItHasAdoptedTheRestStays) {
   donor.ever_finished = false;
   talk(12 + spared, [](FakeAdopter& adopter) {
-    // By the last one that it starts.
+    // When it starts the last one.
     adopter.when_started = [](ParcelId id) {
       if (id == 107) ::raise(SIGKILL);
     };
@@ -168,7 +169,7 @@ TEST_F(LostDescriptors, OfASuccessorThatIsKilledWithWhatItHasAdoptedTheRestStays
 TEST_F(LostDescriptors, OfASuccessorWhoseAnswerCannotBeWrittenAllIsDroppedAndTakenBack) {
   talk(12 + spared, [](FakeAdopter& adopter) {
     adopter.while_preparing = [] {
-      // The channel is what has the lowest number beside the standard ones.
+      // The channel has the lowest number after the standard descriptors.
       for (int one = 3; one < 100; ++one) {
         int type = 0;
         socklen_t length = sizeof type;
@@ -187,7 +188,7 @@ TEST_F(LostDescriptors, OfASuccessorWhoseAnswerCannotBeWrittenAllIsDroppedAndTak
   for (const auto& [id, fate] : donor.fates) expect_on_far_end(donor, id, false);
 }
 
-// A successor that answers for what came whole, and forgets the rest.
+// A successor that answers only for what arrived whole and omits the rest.
 TEST_F(LostDescriptors, ThatAreNeverAnsweredForAreTakenBack) {
   step_timeout = milliseconds(300);
   Pair pair = socket_pair();
@@ -209,7 +210,7 @@ TEST_F(LostDescriptors, ThatAreNeverAnsweredForAreTakenBack) {
   EXPECT_EQ(donor.with(&Fate::taken_back).size(), 22u);
 }
 
-// A successor of an older version refuses a batch whole in which something was lost.
+// A successor of an older version refuses a whole batch if anything in it was lost.
 TEST_F(LostDescriptors, MayStayWithAllTheirBatch) {
   Pair pair = socket_pair();
   std::jthread running([&] {

@@ -23,7 +23,7 @@ std::unexpected<Error> failed(const std::string& what, int error) {
   return fail(Fault::system, what + ": " + std::strerror(error));
 }
 
-// A path as a folder, held open, and a name in it.
+// A path split into an open folder and a name in it.
 struct Place {
   UniqueFd folder;
   std::string folder_path;
@@ -43,7 +43,7 @@ Result<Place> place_of(const std::string& path) {
   return place;
 }
 
-// The address of `name` in that folder: its path where that fits, else by way of the folder's descriptor.
+// The address of `name` in that folder: the path if it fits, else a path through the folder's descriptor.
 Result<sockaddr_un> address_of(const Place& place, const std::string& name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -83,12 +83,13 @@ Result<MeetingPoint> MeetingPoint::open(const std::string& path) {
   if (::fstatat(folder, place->name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISSOCK(there.st_mode)) {
     return cannot({Fault::system, "something that is no socket is there; remove it, or give handoff.socket another path"});
   }
-  // Made under another name, which takes the path's place once it listens: no peer finds a socket that does not listen yet.
+  // Bind a temporary name and rename it once the socket listens, so that no peer finds a socket that does not listen
+  // yet.
   const std::string unfinished = temporary_beside(place->name);
   const auto address = address_of(*place, unfinished);
   if (!address) return cannot(address.error());
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  // The file gets the socket's mode.
+  // The file inherits the socket's mode.
   if (!socket || ::fchmod(socket.get(), 0600) != 0 || ::bind(socket.get(), generic(*address), sizeof *address) != 0 ||
       ::listen(socket.get(), backlog) != 0 || ::fstatat(folder, unfinished.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 ||
       ::renameat(folder, unfinished.c_str(), folder, place->name.c_str()) != 0) {
@@ -128,7 +129,7 @@ Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds l
   if (!address) return std::unexpected(address.error());
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return failed("no socket", errno);
-  // Who connects waits while the queue is full, as long as sending may take.
+  // The send timeout also limits how long connect waits while the queue is full.
   const timeval patience{limit.count() / 1000, static_cast<suseconds_t>(limit.count() % 1000 * 1000)};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (::connect(socket.get(), generic(*address), sizeof *address) == 0) return socket;

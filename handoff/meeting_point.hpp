@@ -1,5 +1,4 @@
-// The path where a process that somebody else started meets the running instance: a Unix socket, whose connections are
-// channels.
+// The path where an external successor connects to the running instance: a Unix socket whose connections are channels.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,31 +13,31 @@
 
 namespace baton::handoff {
 
-// Who is at the other end, as the kernel says: of an accepted socket, who connected; of a connected one, who listened
-// first, which may be generations ago.
+// The process at the other end, according to the kernel. For an accepted socket, it is the one that connected; for a
+// connected socket, the one that first listened, which may be generations ago.
 struct Peer {
-  pid_t pid = 0;                   // 0: in a PID namespace that we cannot see
+  pid_t pid = 0;                   // 0: in a PID namespace invisible to us
   uid_t user = 0;
   std::string text() const;        // "PID 7 (user 1000)"
 };
 
 std::optional<Peer> peer_of(int socket);
-// Of our own user, or root.
+// Runs as our own user or as root.
 bool is_trusted(const Peer& peer);
 
-// The listening side. Paths that are too long for a Unix socket are reached through their folder's descriptor.
+// The listening side. A path too long for a Unix socket is reached through its folder's descriptor.
 class MeetingPoint {
  public:
   MeetingPoint() = default;
 
-  // Listens there, mode 0600. For the holder of the instance lock only: it knows that a socket which is there already was
-  // left behind, and replaces it. A file that is no socket is refused. No peer can connect before we listen.
+  // Listens at `path`, mode 0600. Only for the holder of the instance lock, which knows that an existing socket is
+  // stale and replaces it. Any other kind of file is an error. No peer can connect before we listen.
   static Result<MeetingPoint> open(const std::string& path);
-  // The one of a living predecessor, who passed it on.
+  // Uses the socket that a living predecessor passed on.
   static MeetingPoint inherited(UniqueFd socket, const std::string& path);
 
   int descriptor() const { return socket_.get(); }
-  // Removes the path if it is still this socket's; only the instance may call it.
+  // Removes the path if it still belongs to this socket. Only the instance may call this.
   void withdraw();
 
  private:
@@ -47,7 +46,7 @@ class MeetingPoint {
 
   UniqueFd socket_;
   std::string path_;
-  dev_t device_ = 0;               // of the file, as it was when it was surely ours
+  dev_t device_ = 0;               // of the file, recorded while it was surely ours
   ino_t inode_ = 0;
 };
 

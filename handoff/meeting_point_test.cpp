@@ -1,5 +1,5 @@
-// Whoever comes to the path meets who listens there now, whatever lay there before; and a path is removed only by whom it
-// belongs to.
+// A process that connects to the path reaches the current listener, whatever was there before, and only the owner of a
+// path removes it.
 #include "handoff/meeting_point.hpp"
 
 #include <poll.h>
@@ -37,7 +37,7 @@ class MeetingPointTest : public testing::Test {
     EXPECT_EQ(::poll(&waiting, 1, static_cast<int>(patience.count())), 1);
     return UniqueFd(::accept4(point.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
   }
-  // Whether who connects to `path` is at the other end of `point`.
+  // Whether a connection to `path` arrives at `point`.
   static bool leads_to(const std::string& path, const MeetingPoint& point) {
     auto one = connect_to(path, patience);
     if (!one) return false;
@@ -91,7 +91,7 @@ TEST_F(MeetingPointTest, TrustsItsOwnUserAndRoot) {
 TEST_F(MeetingPointTest, NobodyListensWhereThereIsNoFileOrAStaleOne) {
   EXPECT_EQ(fault_at(path), Fault::closed);
   EXPECT_EQ(fault_at(folder / "no_such_folder/handoff.sock"), Fault::closed);
-  opened(path);       // and closed again, as by a crash
+  opened(path);       // and closed without withdraw, as by a crash
   ASSERT_TRUE(std::filesystem::exists(path));
   EXPECT_EQ(fault_at(path), Fault::closed);
 }
@@ -128,11 +128,11 @@ TEST_F(MeetingPointTest, NeverLetsAnybodyMeetItHalfMade) {
   std::atomic<bool> done = false;
   std::atomic<int> visits = 0;
   std::atomic<int> failures = 0;
-  // Whoever finds the path can connect, while one socket takes another's place again and again.
+  // Every connect to an existing path succeeds while sockets replace each other again and again.
   std::thread visitor([&] {
     for (; !done; ++visits) {
       const auto socket = connect_to(path, std::chrono::milliseconds(1));
-      failures += !socket && socket.error().fault == Fault::closed ? 1 : 0;      // a full queue is no failure
+      failures += !socket && socket.error().fault == Fault::closed ? 1 : 0;      // a full queue is not a failure
     }
   });
   for (int i = 0; i < 300; ++i) {

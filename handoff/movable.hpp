@@ -1,4 +1,4 @@
-// One live connection of a server, as a handover sees it: it can stand still, and it can go on.
+// One live connection of a server, as a handover sees it: it can be frozen and resumed.
 #pragma once
 
 #include <optional>
@@ -9,19 +9,18 @@ namespace baton::handoff {
 
 class Movable {
  public:
-  // Closes the sockets. Never calls shutdown: in the predecessor it is destroyed when the successor owns the connection.
-  // To end a connection for good, call shutdown first, since after an upgrade that failed another process may
-  // hold a copy for a moment.
+  // Closes the sockets but must not call shutdown: the predecessor destroys this object once the successor owns the
+  // connection. To end a connection for good, call shutdown before destroying it: after a failed upgrade another
+  // process may hold a copy of the socket for a moment.
   virtual ~Movable() = default;
 
-  // Stops touching the sockets, takes them out of every poller, and says all that a successor needs to go on: payload,
-  // secrets and descriptors, which stay this object's; the caller fills in id and time. What is over the limits of one
-  // frame (limits.hpp: 24 MiB, 1 MiB and 250) stays with this process.
-  // Nothing: this is no moment at which the connection is whole; it goes on, and says `Fleet::look_again` when one has
-  // come.
+  // Stops touching the sockets, removes them from every poller, and returns everything a successor needs to continue:
+  // payload, secrets and descriptors, which this object still owns. The caller fills in id and time. A connection over
+  // the limits of one frame (limits.hpp: 24 MiB, 1 MiB and 250) stays with this process.
+  // Nothing: the connection cannot be frozen at the moment. It keeps running and calls `Fleet::look_again` when it can.
   virtual std::optional<Parcel> freeze() = 0;
 
-  // Begins to read and write: as an adopted connection, or as one that is here to stay, as if nothing had been.
+  // Begins to read and write, as an adopted connection or as one that stays here as if it had never been frozen.
   virtual void resume() = 0;
 };
 

@@ -86,7 +86,7 @@ Result<void> Offering::run(const std::function<Result<void>()>& go_on,
   return {};
 }
 
-// At least a quarter of the window is free: batches do not shrink to single connections.
+// Wait until a quarter of the window is free, so that batches do not shrink to single connections.
 bool Offering::has_room() const {
   return window_used_ + window_ / 4 <= window_;
 }
@@ -96,8 +96,7 @@ Room Offering::room() const {
           limits::batch_bytes};
 }
 
-// As many of those that wait as a batch has room for; the first one alone, if nothing is in flight and it will never
-// fit.
+// As many waiting parcels as a batch has room for; the first one alone if nothing is in flight and it can never fit.
 std::size_t Offering::how_many_can_go() const {
   Room left = room();
   std::size_t count = 0;
@@ -105,7 +104,7 @@ std::size_t Offering::how_many_can_go() const {
   return count == 0 && in_flight_.empty() ? std::min<std::size_t>(waiting_.size(), 1) : count;
 }
 
-// The other side would take it for a lie.
+// The other side would treat such a frame as malformed.
 void Offering::refuse_what_no_frame_carries() {
   std::vector<ParcelId> refused;
   insist([&] {
@@ -132,7 +131,7 @@ std::vector<Parcel> Offering::take_waiting(std::size_t count) {
 
 Result<void> Offering::offer(std::size_t count) {
   const bool is_alone = !room().fits(waiting_.front());
-  // From here on a failure must take them back, so all of them are in flight before anything can fail.
+  // A failure from here on must take these back, so all of them are recorded as in flight before anything can fail.
   insist([&] {
     for (const Parcel& parcel : std::span(waiting_).first(count)) {
       in_flight_[parcel.id] = {parcel.label, parcel.frozen_at_us, is_alone ? window_ : parcel.descriptors.size()};
@@ -147,7 +146,7 @@ Result<void> Offering::offer(std::size_t count) {
     secret_bytes += parcel.secrets.size();
     descriptor_count += parcel.descriptors.size();
   }
-  // The time runs from the first offer that is not answered for.
+  // The time runs from the first unanswered offer.
   if (in_flight_.size() == count) answer_deadline_ = in_step(bytes);
   window_used_ += is_alone ? window_ : descriptor_count;
   wire::Offer record;
@@ -172,21 +171,21 @@ Result<void> Offering::offer(std::size_t count) {
 
 Result<void> Offering::hear_adopted(const Frame& frame) {
   if (frame.kind != Kind::adopted) return std::unexpected(unexpected_frame(frame, Kind::adopted));
-  // The frame is read once: what it says must not be lost, or both processes would go on with its connections.
+  // A frame cannot be read again: if its content were lost, both processes would continue to use its connections.
   auto record = insist([&] { return parse<wire::Adopted>(frame); });
   if (!record) return std::unexpected(record.error());
   const std::int64_t now_us = monotonic_us();
   answer_deadline_ = in_step();
   std::vector<ParcelId> taken;
   std::vector<ParcelId> refused;
-  // Nothing below may throw between what is noted and what the donor hears.
+  // Nothing below may throw between recording an answer and telling the donor.
   insist([&] {
     taken.reserve(in_flight_.size());
     refused.reserve(in_flight_.size());
     const std::size_t pauses = pauses_us_.size() + in_flight_.size();
     if (pauses_us_.capacity() < pauses) pauses_us_.reserve(2 * pauses);
   });
-  // An answer for nothing would only buy time, while the clients of what is in flight wait.
+  // An empty answer would only extend the deadline while the clients in flight wait.
   bool lied = record->taken().empty() && record->refused().empty();
   for (ParcelId id : record->taken()) {
     const auto found = in_flight_.find(id);

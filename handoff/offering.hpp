@@ -1,5 +1,5 @@
-// One direction of moving connections: offers what a donor freezes, in batches or, if it is larger than a batch, alone,
-// and knows what is in flight. A predecessor does it, and so does a successor that gives back what it has.
+// The sending side of Offers: offers what a donor freezes, in batches, or alone if it is larger than a batch, and
+// tracks what is in flight. A predecessor uses it, and so does a successor that gives back what it has.
 #pragma once
 
 #include <chrono>
@@ -15,30 +15,31 @@
 
 namespace baton::handoff {
 
-// How long a step may take in which so many bytes move.
+// How long a step that moves `bytes` may take.
 std::chrono::milliseconds step_time(std::chrono::milliseconds step_timeout, std::size_t bytes);
 
 class Offering {
  public:
-  // Both outlive it.
+  // `channel` and `donor` must outlive it.
   Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout);
 
-  // Until the donor has nothing left and everything is answered for. `go_on` is asked between two steps, and `other` is
-  // given every frame that is no answer; an error of theirs ends the run, and what is in flight stays so.
+  // Runs until the donor has nothing left and everything has been answered. Calls `go_on` when there is nothing to do
+  // but wait, and `other` with every frame that is not an answer; an error from either ends the run, and what is in
+  // flight stays in flight.
   Result<void> run(const std::function<Result<void>()>& go_on, const std::function<Result<void>(const Frame&)>& other);
 
-  // An answer that came. Fault::malformed: it names what was not offered, or nothing.
+  // Handles an answer. Fault::malformed: it names a parcel that was not offered, or none at all.
   Result<void> hear_adopted(const Frame& frame);
 
-  // The one way to give up: no Adopted can get into the channel any more, and those that are in it are heard. What is left
-  // is the donor's, to be taken back.
+  // The one way to give up: no more Adopted can enter the channel, and those already in it are handled. The donor must
+  // take back the rest, which is returned.
   std::vector<ParcelId> give_up();
-  // Why the other side broke off, if giving up has found that in the channel; else empty.
+  // Why the other side gave up, if give_up found an Abort in the channel; else empty.
   const std::string& last_words() const { return last_words_; }
-  // The other side has said that it answers for nothing more: what is left is the donor's, to be taken back.
+  // The other side has said that it will answer no more Offers. The donor must take back the rest, which is returned.
   std::vector<ParcelId> let_go();
 
-  // Frozen, and not offered yet.
+  // Frozen but not offered yet.
   Remaining waiting() const;
   std::uint64_t moved_total() const { return moved_total_; }
   void write_into(Report& report);
@@ -62,10 +63,10 @@ class Offering {
   Channel& channel_;
   Donor& donor_;
   const std::chrono::milliseconds step_timeout_;
-  const std::size_t window_;                          // so many descriptors may be in flight
-  std::size_t window_used_ = 0;                       // all of it by a parcel that goes alone
-  std::vector<Parcel> waiting_;                       // frozen, and not offered yet
-  std::unordered_map<ParcelId, InFlight> in_flight_;  // offered, or about to be, and not answered for
+  const std::size_t window_;                          // how many descriptors may be in flight
+  std::size_t window_used_ = 0;                       // a parcel that goes alone uses all of it
+  std::vector<Parcel> waiting_;                       // frozen but not offered yet
+  std::unordered_map<ParcelId, InFlight> in_flight_;  // offered or about to be, and not answered
   Deadline answer_deadline_ = no_deadline;
   std::uint64_t moved_total_ = 0;
   std::map<std::string, std::uint64_t> moved_;         // by label

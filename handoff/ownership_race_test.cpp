@@ -1,5 +1,5 @@
-// The predecessor gives up at about the moment in which the successor writes Adopted, thousands of times: each parcel
-// is owned by exactly one of them, whoever is first.
+// The predecessor gives up at about the moment the successor writes Adopted, thousands of times: each parcel has
+// exactly one owner, whichever is first.
 #include <random>
 #include <thread>
 
@@ -17,8 +17,8 @@ using std::chrono::milliseconds;
 
 constexpr int races = 3000;
 
-// Both sides' moments. Whoever won last time waits longer the next, by more the longer it has been winning: so the two
-// meet at the edge, where the race is, however slow this machine or its sanitizer is.
+// When each side acts. The last winner waits longer the next time, the more so the longer its winning streak, so the
+// two converge on the race however slow the machine or the sanitizer is.
 class Edge {
  public:
   microseconds give_up_after() { return microseconds(60) + std::max(microseconds(0), -lead_) + jitter(); }
@@ -32,7 +32,7 @@ class Edge {
  private:
   microseconds jitter() { return microseconds(std::uniform_int_distribution<int>(0, 10)(random_)); }
   std::mt19937 random_{20260101};
-  microseconds lead_{50};  // the successor's; a negative one is the predecessor's
+  microseconds lead_{50};  // the successor's; negative: the predecessor's
   bool last_ = false;
   int in_a_row_ = 0;
 };
@@ -48,7 +48,7 @@ struct Tally {
   int taken_back = 0;
 };
 
-// Owned twice or by nobody: the far end of each parcel, and both sides' books, would show it.
+// Two owners or none would show at the far end of each parcel and in both sides' records.
 void judge(const FakeDonor& donor, const FakeAdopter& adopter, Tally& tally) {
   donor.expect_one_answer_each();
   adopter.expect_one_end_each();
@@ -59,8 +59,8 @@ void judge(const FakeDonor& donor, const FakeAdopter& adopter, Tally& tally) {
   }
 }
 
-// Gives up a while after it has offered: TERM calls the upgrade off. It is always awake, so that its predecessor looks
-// at the clock all the time and sleeps never.
+// Gives up a while after offering, as on TERM. Its wake descriptor is always readable, so that the predecessor polls
+// the clock and never sleeps.
 class HastyDonor : public FakeDonor {
  public:
   HastyDonor(std::size_t parcels, microseconds patience) : FakeDonor(parcels), patience_(patience) {
@@ -128,7 +128,7 @@ TEST(OwnershipRace, TheStepTimeoutAgainstAdopted) {
   EXPECT_GT(tally.taken_back, 0);
 }
 
-// The successor dies, or gives up itself, somewhere around its answer.
+// The successor dies or gives up at about the time of its answer.
 TEST(OwnershipRace, TheSuccessorsDeathAgainstItsOwnAdopted) {
   std::mt19937 random(11);
   Tally tally;
@@ -156,8 +156,8 @@ TEST(OwnershipRace, TheSuccessorsDeathAgainstItsOwnAdopted) {
   EXPECT_GT(tally.adopted + tally.taken_back, 0);
 }
 
-// One Adopted after the other, as fast as they can be written, while the predecessor gives up: those that could be
-// written are the successor's, and the first that could not, and all after it, are not.
+// Writes Adopted after Adopted as fast as possible while the predecessor gives up: those that were written are the
+// successor's; the first that was not and all later ones are not.
 TEST(OwnershipRace, AStreamOfAdoptedAgainstGivingUp) {
   constexpr std::size_t parcels = 200;
   std::mt19937 random(13);
@@ -183,7 +183,7 @@ TEST(OwnershipRace, AStreamOfAdoptedAgainstGivingUp) {
         adopted.add_taken(id);
         if (!send_record(script.channel, Kind::adopted, adopted, soon())) break;
         written.insert(id);
-        if (race % 2 == 0) std::this_thread::yield();      // on one core, too, the predecessor has its chance
+        if (race % 2 == 0) std::this_thread::yield();      // give the predecessor a chance even on one core
       }
     });
     (void)hand_over(

@@ -1,4 +1,4 @@
-// What moves: one connection, or whatever a server calls so. The handover looks at nothing but its size.
+// The unit that moves: one connection, or whatever a server treats as one. The handover looks only at its size.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +13,12 @@ namespace baton::handoff {
 
 using ParcelId = std::uint64_t;
 
-// On its way out. The descriptors stay the donor's: they are borrowed until it hears `adopted` or `take_back`.
+// Outgoing. The descriptors stay the donor's and are borrowed until it hears `adopted` or `take_back`.
 struct Parcel {
   ParcelId id = 0;
-  std::string label = {};               // what the report counts it under: "idle", "tunnel"
+  std::string label = {};               // the report counts parcels by it: "idle", "tunnel"
   std::int64_t frozen_at_us = 0;        // CLOCK_MONOTONIC, for the report's pauses
-  std::vector<std::string> required_features = {};   // the successor must know all of them, or it refuses this parcel
+  std::vector<std::string> required_features = {};   // the successor refuses a parcel with unknown ones
   std::vector<int> descriptors = {};
   std::string payload = {};
   SecretBytes secrets = {};
@@ -26,7 +26,7 @@ struct Parcel {
   std::size_t bytes() const { return payload.size() + secrets.size(); }
 };
 
-// Received. The descriptors are the adopter's to close or to keep.
+// Received. The adopter owns the descriptors.
 struct ReceivedParcel {
   ParcelId id = 0;
   std::vector<std::string> required_features;

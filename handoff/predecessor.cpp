@@ -16,7 +16,7 @@ namespace baton::handoff {
 
 namespace {
 
-// How often the successor hears what is still to come, if that has changed.
+// How often a changed Remaining is sent.
 constexpr std::chrono::seconds remaining_every{1};
 
 bool is_readable(int descriptor) {
@@ -56,7 +56,7 @@ class Conversation {
   Deadline in_step() const { return Clock::now() + terms_.step_timeout; }
   void note_time() { outcome_.report.duration_us = static_cast<std::uint64_t>(monotonic_us() - started_us_); }
 
-  // ── The conversation when all goes well; any error is answered by give_up ───────────────────────────────────────
+  // ── The conversation when all goes well; any error leads to give_up ─────────────────────────────────────────────
 
   Result<void> talk() {
     ready_deadline_ = Clock::now() + terms_.ready_timeout;
@@ -133,7 +133,7 @@ class Conversation {
     return take_returns();
   }
 
-  // Waits for one frame, and for a request to call the upgrade off.
+  // Waits for one frame while watching for a request to call the upgrade off.
   Result<Frame> await(Kind kind, Deadline deadline) {
     auto frame = next_frame(kind, deadline);
     if (frame && frame->kind != kind) return std::unexpected(unexpected_frame(*frame, kind));
@@ -151,8 +151,8 @@ class Conversation {
       if (Clock::now() >= deadline) {
         return fail(Fault::timed_out, std::string("no answer in time (waiting for ") + kind_name(kind) + ")");
       }
-      // Once connections freeze the donor stays awake until it is asked for them, which is not now. Then the channel is
-      // watched alone, and the donor is asked now and then whether to go on.
+      // Once connections can be frozen, the wake descriptor stays readable until freeze_next, which is not called now.
+      // Then wait on the channel alone and poll the donor for a call-off.
       const int wake = donor_.wake_descriptor();
       if (is_readable(wake)) {
         channel_.wait({}, std::min(deadline, Clock::now() + std::chrono::milliseconds(10)));
@@ -162,9 +162,9 @@ class Conversation {
     }
   }
 
-  // ── Probation, and everything that comes back ───────────────────────────────────────────────────────────────────
+  // ── Probation, and giving back ──────────────────────────────────────────────────────────────────────────────────
 
-  // The successor says several times a second how it serves; silence is failure.
+  // The successor reports several times a second how it serves; silence means failure.
   Result<void> watch_trial() {
     for (;;) {
       auto frame = next_frame(Kind::trial, in_step());
@@ -187,7 +187,7 @@ class Conversation {
     return tell_remaining();
   }
 
-  // Connections end here too, and the places that are kept for them are free then.
+  // Connections that end here no longer need the places kept for them.
   Result<void> tell_remaining() {
     if (!successor_keeps_places_ || Clock::now() < next_told_) return {};
     next_told_ = Clock::now() + remaining_every;
@@ -199,8 +199,8 @@ class Conversation {
     return send_record(channel_, Kind::remaining, to_wire(now), in_step());
   }
 
-  // The upgrade is called off. Until the successor serves, that is its end. After that the successor is asked to give
-  // back what it has; once connections have moved, the call is too late.
+  // Handles a call-off. Before the successor serves, it ends the upgrade. After that, the successor is asked to give
+  // back what it has. Once connections have moved it is too late.
   Result<void> heed_call() {
     const auto reason = donor_.called_off();
     if (!reason || recalled_ || offering_.moved_total() != 0) return {};
@@ -225,7 +225,7 @@ class Conversation {
   }
 
   Result<void> hear_return(Frame& frame) {
-    if (frame.kind == Kind::adopted) return offering_.hear_adopted(frame);     // of what was offered before the recall
+    if (frame.kind == Kind::adopted) return offering_.hear_adopted(frame);     // for Offers sent before the Recall
     if (frame.kind == Kind::trial) return {};
     if (frame.kind == Kind::returning && !is_returning_) return begin_returns(frame);
     if (frame.kind == Kind::offer && is_returning_) return adopting_->answer(frame);
@@ -238,15 +238,15 @@ class Conversation {
     if (!recalled_) recalled_ = "the successor gave back what it had: " + returning->text().substr(0, limits::text_bytes_max);
     is_returning_ = true;
     returns_->expect(from_wire(returning->remaining()));
-    // These must not be skipped where memory is short: no later step repeats them.
+    // These must not be skipped when memory is short: no later step repeats them.
     insist([this] { donor_.accept_again(); });
-    const std::vector<ParcelId> ours = insist([this] { return offering_.let_go(); });  // it answers for no offer any more
+    const std::vector<ParcelId> ours = insist([this] { return offering_.let_go(); });  // it will answer no more Offers
     outcome_.report.taken_back += ours.size();
     insist([&] { donor_.take_back(ours); });
     return {};
   }
 
-  // While connections move: the successor may give everything back at any time.
+  // The successor may give everything back at any time while connections move.
   Result<void> hear_other(const Frame& frame) {
     if (frame.kind != Kind::returning || !can_return_) return std::unexpected(unexpected_frame(frame, Kind::adopted));
     if (auto begun = begin_returns(frame); !begun) return begun;
@@ -259,22 +259,22 @@ class Conversation {
 
   // ── The one way to give up ──────────────────────────────────────────────────────────────────────────────────────
 
-  // What stands in an Adopted by now is the successor's, all the rest is ours.
-  // Each step may be begun again: none is left out because memory is short.
+  // Connections named in an Adopted by now are the successor's; all others are ours.
+  // Every step can be retried, so none is skipped when memory is short.
   void give_up(const Error& error) {
     outcome_.reason = error.text;
     const std::vector<ParcelId> ours = insist([this] { return offering_.give_up(); });
-    // Sending may have found the channel closed before the reason in it was read.
+    // Sending may have failed on a closed channel that still held the reason.
     if (error.fault == Fault::closed && !offering_.last_words().empty()) outcome_.reason = offering_.last_words();
     outcome_.report.taken_back += ours.size();
-    // One that is silent or talks nonsense is stopped, unless connections are known to be with it. Where the talk was
-    // broken off by what was thrown here, the fault is ours.
+    // A successor that is silent or sends nonsense is stopped, unless it is known to have connections. If an exception
+    // on our side ended the conversation, the successor is not at fault.
     const bool is_sane = error.fault == Fault::closed || error.fault == Fault::refused || !is_talk_over_;
     outcome_.successor_serves = outcome_.successor_serves && is_sane;
     if (offering_.moved_total() != 0) outcome_.successor_serves = true;
 
     outcome_.ending = Ending::rolled_back;
-    outcome_.report.left_behind = outcome_.report.left_behind_ms = 0;      // a Done that came to nothing
+    outcome_.report.left_behind = outcome_.report.left_behind_ms = 0;      // set for a Done that failed
     if (resigned_ && !insist([this] { return donor_.reclaim(); })) {
       outcome_.ending = Ending::superseded;
     } else if (listen_said_ && !is_returning_) {
@@ -288,18 +288,18 @@ class Conversation {
   const PredecessorTerms& terms_;
   Offering offering_;
   std::optional<Adopting> adopting_;
-  Adopter* const returns_;        // outlives the conversation; may be none
+  Adopter* const returns_;        // outlives the conversation; may be null
   const std::int64_t started_us_;
   HandoverOutcome outcome_;
   Deadline ready_deadline_;
-  bool is_talk_over_ = false;     // it has a result; else something was thrown
-  bool can_return_ = false;       // both sides can
-  bool successor_keeps_places_ = false;   // it reads Remaining
+  bool is_talk_over_ = false;     // it returned a result; false: it threw
+  bool can_return_ = false;       // both sides support it
+  bool successor_keeps_places_ = false;   // it understands Remaining
   std::size_t successor_sockets_max_ = limits::sockets_inherited_of_old;
-  Remaining told_;                // last
-  Deadline next_told_ = Clock::now();     // not before
-  bool listen_said_ = false;      // we accept no more
-  bool is_returning_ = false;     // but for this
+  Remaining told_;                // the last one sent
+  Deadline next_told_ = Clock::now();     // send no Remaining before
+  bool listen_said_ = false;      // we have stopped accepting
+  bool is_returning_ = false;     // except for what comes back
   std::optional<std::string> recalled_;   // why everything comes back
   bool resigned_ = false;
 };

@@ -1,5 +1,5 @@
-// A successor that fails at each step in every way: the predecessor owns exactly what was not adopted, accepts again
-// iff it had stopped, and says why.
+// A successor fails at each step in every way: the predecessor owns exactly what was not adopted, accepts again iff it
+// had stopped, and reports why.
 #include <sys/timerfd.h>
 
 #include <future>
@@ -26,8 +26,7 @@ struct Row {
   bool reads(Step other) const { return step > other || (step == other && way != Way::closes_without_reading); }
 };
 
-// Ten parcels, which the donor gives in two batches. At `adopted` the first five are adopted, and the next offer is
-// where it goes wrong.
+// Ten parcels in two batches. At `adopted` the first five are adopted, and the failure comes at the next Offer.
 void fail_at(Row row, UniqueFd socket) {
   SuccessorScript script(std::move(socket));
   Channel& channel = script.channel;
@@ -110,7 +109,7 @@ std::vector<Row> rows() {
   std::vector<Row> all;
   for (const Step step : {Step::hello, Step::ready, Step::listening, Step::adopted, Step::bye}) {
     for (const Way way : all_ways) {
-      // Listening and Bye say nothing but that they came.
+      // Listening and Bye have no content.
       if (way == Way::unreadable && (step == Step::listening || step == Step::bye)) continue;
       all.push_back({step, way});
     }
@@ -122,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(Each, SuccessorThat, ::testing::ValuesIn(rows()), [](co
   return std::string(name_of(row.param.way)) + "InsteadOf" + kind_name(kinds[static_cast<int>(row.param.step)]);
 });
 
-// The large one is in flight, or it waits for what is; and a second one waits behind it.
+// The large one is in flight or waits for what is, and a second one waits behind it.
 std::vector<Row> rows_with_large_parcels() {
   std::vector<Row> all;
   for (const Row& row : rows()) {
@@ -139,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(WithLargeParcels, SuccessorThat, ::testing::ValuesIn(ro
                                   (row.param.large == 105 ? "InFlight" : "Waiting");
                          });
 
-// ── Successors that answer, but not what they should ──────────────────────────────────────────────────────────────
+// ── Successors that answer wrongly ────────────────────────────────────────────────────────────────────────────────
 
 class LyingSuccessor : public ::testing::Test {
  protected:
@@ -230,7 +229,7 @@ TEST_F(LyingSuccessor, AnswersBeforeAnythingWasOffered) {
   EXPECT_EQ(hand_over(std::move(pair.one), slow, terms).ending, Ending::rolled_back);
 }
 
-// An Adopted that names nothing must not buy time for ever: the clients of what is in flight wait.
+// An empty Adopted must not extend the deadline forever: the clients in flight wait.
 TEST_F(LyingSuccessor, AnswersForNothingAgainAndAgain) {
   terms.step_timeout = milliseconds(200);
   const auto outcome = hand_over_to([](SuccessorScript& script) {
@@ -241,7 +240,7 @@ TEST_F(LyingSuccessor, AnswersForNothingAgainAndAgain) {
   EXPECT_EQ(donor.with(&Fate::taken_back).size(), donor.fates.size());
 }
 
-// The time of the first offer counts, however many more follow.
+// The time runs from the first Offer, however many more follow.
 TEST_F(LyingSuccessor, AnswersForNothingWhileConnectionsKeepComing) {
   class SteadyDonor : public FakeDonor {
    public:
@@ -284,7 +283,7 @@ TEST_F(LyingSuccessor, AdoptsEverythingAndIsGoneBeforeItIsHeard) {
   EXPECT_EQ(donor.with(&Fate::adopted).size(), 10u) << "the channel decides, not who is alive";
 }
 
-// The predecessor has looked, there was no answer, and it gives up: but in that very moment the answer came.
+// The predecessor found no answer and gives up, but the answer arrives at that very moment.
 TEST_F(LyingSuccessor, AdoptsWhileThePredecessorGivesUp) {
   std::promise<void> giving_up, adopted;
   donor.call_off = [&]() -> std::optional<std::string> {
@@ -346,7 +345,7 @@ TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
     script.hello();
     script.ready();
     script.listening();
-    // Nothing is answered while offers come: that ends when less than a quarter of the window is free.
+    // Answers nothing while Offers come: they stop when less than a quarter of the window is free.
     std::vector<wire::Offer> offers;
     std::size_t under_way = 0;
     for (std::size_t offered = 0; offered < parcels;) {

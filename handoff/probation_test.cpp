@@ -1,5 +1,5 @@
-// A successor on probation, and everything that comes back: by its own judgement, or because the predecessor calls the
-// upgrade off. The same two messages, the other way round, and the same rule of who owns what.
+// A successor on probation gives everything back by its own judgement or because the predecessor calls the upgrade off.
+// The same two messages go the other way, and the same rule says who owns what.
 #include <array>
 #include <atomic>
 #include <thread>
@@ -55,9 +55,9 @@ class ProbationTest : public ::testing::Test {
   }
 
   TriedDonor ours{100};            // the predecessor's connections
-  FakeAdopter adopter;             // the successor's part
-  FakeDonor theirs{70, 30};        // what the successor has accepted meanwhile
-  FakeAdopter returns;             // the predecessor's part when that comes back
+  FakeAdopter adopter;             // the successor's role
+  FakeDonor theirs{70, 30};        // what the successor has accepted by then
+  FakeAdopter returns;             // the predecessor's role when that comes back
   std::function<Conduct(bool)> conduct = [](bool) { return Conduct{3, 2, 1, {}}; };
   std::function<std::optional<std::string>()> called_off = [] { return std::nullopt; };
   bool theirs_listens() const { return adopter.count("accept") != 0; }
@@ -146,7 +146,7 @@ TEST_F(ProbationTest, ACallWhileAnOfferIsUnderWayIsTheSame) {
   std::atomic<bool> called = false;
   adopter.while_preparing = [&] {
     preparing = true;
-    while (!called) std::this_thread::yield();      // the predecessor has not heard of what we adopt
+    while (!called) std::this_thread::yield();      // the predecessor has not read our Adopted
   };
   ours.ever_finished = false;
   ours.call_off = [&] {
@@ -154,7 +154,7 @@ TEST_F(ProbationTest, ACallWhileAnOfferIsUnderWayIsTheSame) {
     called = true;
     return std::optional<std::string>("stop");
   };
-  // The predecessor looks up when something wakes it.
+  // The predecessor notices when something wakes it.
   std::jthread waker([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       ::eventfd_write(ours.wake.get(), 1);
@@ -168,7 +168,7 @@ TEST_F(ProbationTest, ACallWhileAnOfferIsUnderWayIsTheSame) {
   EXPECT_EQ(ours.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
 }
 
-// Somebody stops the successor: the service is not its own yet, and goes back, wherever the handover stands.
+// The successor is stopped: it is not the instance yet and gives everything back, at any stage of the handover.
 TEST_F(ProbationTest, ASuccessorThatIsCalledOffGivesEverythingBack) {
   terms.probation = milliseconds(20'000);
   called_off = [this] { return theirs_listens() ? std::optional<std::string>("a signal to stop came") : std::nullopt; };
@@ -200,7 +200,7 @@ TEST_F(ProbationTest, IsNotForASuccessorThatCannotGiveBack) {
   EXPECT_TRUE(ours.seen.empty());
 }
 
-// ── A successor that fails on probation, or on the way back ───────────────────────────────────────────────────────
+// ── A successor that fails on probation or while giving back ──────────────────────────────────────────────────────
 
 enum class Point { trial, returning, offer, returned };
 constexpr Kind kinds[] = {Kind::trial, Kind::returning, Kind::offer, Kind::returned};
@@ -269,7 +269,7 @@ std::vector<Row> rows() {
   std::vector<Row> all;
   for (const Point point : {Point::trial, Point::returning, Point::offer, Point::returned}) {
     for (const Way way : all_ways) {
-      if (way == Way::unreadable && point == Point::returned) continue;      // it says nothing but that it came
+      if (way == Way::unreadable && point == Point::returned) continue;      // it has no content
       all.push_back({point, way});
     }
   }
@@ -300,7 +300,7 @@ TEST(TriedSuccessor, MayNotOfferBeforeItSaysThatItReturns) {
   EXPECT_NE(outcome.reason.find("Offer where Trial belongs"), std::string::npos) << outcome.reason;
 }
 
-// ── A predecessor that fails while it is given something back ─────────────────────────────────────────────────────
+// ── A predecessor that fails while the successor gives back ───────────────────────────────────────────────────────
 
 class PredecessorToldOfReturns : public ::testing::TestWithParam<Way> {};
 

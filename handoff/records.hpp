@@ -1,4 +1,4 @@
-// What both sides of the conversation do with records: send one, read one, say Hello.
+// What both sides of the conversation do with records: send, receive, check a Hello.
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -20,7 +20,7 @@ Result<void> send_record(Channel& channel, Kind kind, const google::protobuf::Me
 // The next frame, which must be of `kind`. An Abort becomes Fault::refused with its text.
 Result<Frame> receive_kind(Channel& channel, Kind kind, Deadline deadline);
 
-// Why `frame` cannot stand here: an Abort's own text, or that it was not expected.
+// The error for a frame that does not belong here: an Abort's own text, or that the frame was not expected.
 Error unexpected_frame(const Frame& frame, Kind expected);
 
 template <class Record>
@@ -33,7 +33,7 @@ Result<Record> parse(const Frame& frame) {
 }
 
 wire::Hello make_hello(const Side& self, const std::vector<std::string>& features);
-// Checks that we speak a common protocol; names the ranges if not.
+// Checks that both sides share a protocol version; the error names the ranges.
 Result<void> check_hello(const wire::Hello& hello);
 
 wire::Remaining to_wire(const Remaining& remaining);

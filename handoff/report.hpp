@@ -1,4 +1,4 @@
-// What an upgrade did, counted by the predecessor: one log line, `status` and the answer to `ctl upgrade`.
+// What an upgrade did, as counted by the predecessor, for the log line, `status` and the answer to `ctl upgrade`.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ struct Pauses {
   std::uint64_t p50_us = 0;
   std::uint64_t p99_us = 0;
   std::uint64_t max_us = 0;
-  // How many there were of each magnitude: [i] counts those from 2^(i-1) to 2^i - 1 µs, [0] those below 1 µs.
+  // A histogram: [i] counts pauses of 2^(i-1) to 2^i - 1 µs, [0] those below 1 µs.
   std::vector<std::uint64_t> by_log2;
 };
 
@@ -24,7 +24,7 @@ struct Side {
 
 struct Report {
   Side from;
-  Side to;                                       // pid 0: the successor never said who it is
+  Side to;                                       // pid 0: the successor never identified itself
   std::map<std::string, std::uint64_t> moved;    // by the parcels' labels
   std::map<std::string, std::uint64_t> refused;  // by reason; these stayed
   std::uint64_t taken_back = 0;

@@ -1,4 +1,4 @@
-// What may fail, and how: the errors of a conversation.
+// The errors of a conversation.
 #pragma once
 
 #include <exception>
@@ -11,14 +11,14 @@ namespace baton::handoff {
 enum class Fault {
   closed,       // the other side closed the channel, or died
   timed_out,
-  malformed,    // bytes that are no frame, or a message that cannot stand here
-  refused,      // the other side, or our own role, said no; `text` is its reason
-  system,       // the kernel said no
+  malformed,    // bytes that are not a frame, or a message out of place
+  refused,      // by the other side or our own role; `text` is the reason
+  system,       // a system call failed
 };
 
 struct Error {
   Fault fault = Fault::system;
-  std::string text;    // for people: what happened and, where it helps, what to do
+  std::string text;    // for humans: what happened and, where it helps, what to do
 };
 
 template <class T>
@@ -28,14 +28,15 @@ inline std::unexpected<Error> fail(Fault fault, std::string text) {
   return std::unexpected(Error{fault, std::move(text)});
 }
 
-// What was thrown, for people. The library says of a thread that it cannot start only that something is unavailable.
+// The exception's text for humans. For a thread that cannot start, the library says only that a resource is
+// unavailable.
 inline std::string describe(const std::exception& error) {
   const auto* system = dynamic_cast<const std::system_error*>(&error);
   if (system == nullptr || system->code() != std::errc::resource_unavailable_try_again) return error.what();
   return std::string("cannot start a thread: ") + error.what() + "; a limit of tasks is reached (TasksMax, ulimit -u)";
 }
 
-// What is thrown on the way (memory, threads and descriptors run out) is an error like any other.
+// Turns an exception of `step` (out of memory, threads or descriptors) into an ordinary error.
 template <class Step>
 auto as_result(Step step) -> decltype(step()) {
   try {

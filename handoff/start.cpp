@@ -20,7 +20,7 @@ namespace baton::handoff {
 
 namespace {
 
-// What belongs to this process and to no child of it.
+// Variables meant for this process and not for its children.
 constexpr std::string_view ours_alone[] = {channel_variable, configuration_variable, supervisor_variable, "LISTEN_PID",
                                            "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"};
 
@@ -28,7 +28,7 @@ std::unexpected<Error> failed(const std::string& what, int error) {
   return fail(Fault::system, what + ": " + std::strerror(error));
 }
 
-// Text as a file that has no name.
+// A nameless file in memory that contains `text`.
 UniqueFd in_memory(const std::string& text) {
   UniqueFd file(::memfd_create("configuration", MFD_CLOEXEC));
   if (!file) return {};
@@ -61,7 +61,7 @@ std::vector<char*> as_pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
-// A descriptor's link leads to the open file, whatever has become of its name.
+// A link in /proc/self/fd leads to the open file whatever has happened to its name.
 std::string path_of(const Program& program) {
   return program.executable >= 0 ? "/proc/self/fd/" + std::to_string(program.executable) : program.arguments[0];
 }
@@ -152,7 +152,7 @@ UniqueFd take_channel() {
   const auto number = take_left_descriptor(channel_variable);
   int type = 0;
   socklen_t length = sizeof type;
-  // Whatever else it is, it is not ours to close.
+  // A descriptor of any other type is not ours to close.
   if (!number || ::getsockopt(*number, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM) return {};
   ::fcntl(*number, F_SETFD, FD_CLOEXEC);
   return UniqueFd(*number);
@@ -160,7 +160,7 @@ UniqueFd take_channel() {
 
 std::optional<std::string> take_configuration() {
   const auto number = take_left_descriptor(configuration_variable);
-  if (!number || ::fcntl(*number, F_GET_SEALS) < 0) return std::nullopt;      // only what is in memory has seals
+  if (!number || ::fcntl(*number, F_GET_SEALS) < 0) return std::nullopt;      // only memory files have seals
   const UniqueFd file(*number);
   std::string text;
   char piece[16 * 1024];

@@ -39,8 +39,8 @@ class Conversation {
       tell_abort(begun.error());
       return {Succession::failed, begun.error().text};
     }
-    // There is no time limit from here on: a predecessor that lives is the instance, however long it waits for
-    // requests to finish, and one that dies ends the channel.
+    // No time limit from here on: while the predecessor lives it is the instance, however long it waits for requests to
+    // finish, and if it dies the channel ends.
     auto frame = as_result([this] { return next_frame(); });
     if (returning_because_) {
       tell_abort({Fault::refused, *returning_because_});
@@ -48,7 +48,7 @@ class Conversation {
     }
     if (frame && frame->kind == Kind::abort) return {Succession::failed, unexpected_frame(*frame, Kind::listen).text};
     if (!frame || frame->kind != Kind::listen) {
-      // The predecessor may have died before it said Listen; the listening sockets are here all the same.
+      // The predecessor may have died before it sent Listen, but we have the listening sockets.
       const Error error = frame ? unexpected_frame(*frame, Kind::listen) : frame.error();
       if (frame) tell_abort(error);
       return {frame ? Succession::failed : Succession::orphaned, error.text};
@@ -65,7 +65,7 @@ class Conversation {
   Result<void> begin() {
     const Deadline deadline = Clock::now() + terms_.hello_timeout;
     adopting_.emplace(channel_, adopter_, terms_.features);
-    // If it cannot be sent, what the other side said before it hung up is still to be read.
+    // Even if this fails, what the other side sent before it closed is still to be read.
     if (terms_.speaks_first) (void)say_hello(0, deadline);
     auto frame = receive_kind(channel_, Kind::hello, deadline);
     if (!frame) return std::unexpected(frame.error());
@@ -81,7 +81,7 @@ class Conversation {
     inheritance.generation = hello->generation();
     inheritance.version = hello->version();
     inheritance.features.assign(hello->features().begin(), hello->features().end());
-    // What the message took to arrive is no difference of clocks. A predecessor that does not name its clock has ours.
+    // Transit time is not a clock difference. A predecessor that does not send its clock shares ours.
     const std::int64_t offset_us = hello->monotonic_us() == 0 ? 0 : monotonic_us() - hello->monotonic_us();
     inheritance.clock_offset_us = offset_us >= 0 && offset_us < 5'000'000 ? 0 : offset_us;
     if (auto received = receive_estate(channel_, inheritance, deadline); !received) return received;
@@ -101,7 +101,7 @@ class Conversation {
     return send_record(channel_, Kind::hello, hello, deadline);
   }
 
-  // Until we are the instance, or have a reason to give back what we have.
+  // Runs until we are the instance or have a reason to give back what we have.
   Result<void> serve(const Frame& said) {
     auto listen = parse<wire::Listen>(said);
     if (listen) adopter_.expect(from_wire(listen->remaining()));
@@ -136,7 +136,7 @@ class Conversation {
     return {};
   }
 
-  // What the predecessor has said goes before who calls us off; then `returning_because_` is set, and there is no frame.
+  // A frame from the predecessor takes precedence over a call-off, which sets `returning_because_` and yields no frame.
   Result<Frame> next_frame() {
     for (;;) {
       auto frame = channel_.try_receive();
@@ -180,17 +180,17 @@ class Conversation {
     }
   }
 
-  // Everything we have goes back by the same two messages; what the predecessor refuses stays.
+  // Gives everything back by the same two messages; what the predecessor refuses stays here.
   Result<void> give_back() {
     wire::Returning returning;
     returning.set_text(returning_because_->substr(0, limits::text_bytes_max));
     Donor& donor = probation_->donor();
-    adopter_.expect({});          // nothing more will come: newcomers in our queues get its places
+    adopter_.expect({});          // nothing more will come: new connections may use its places
     donor.stop_accepting(shared_addresses_);
     *returning.mutable_remaining() = to_wire(donor.remaining());
     if (auto sent = send_record(channel_, Kind::returning, returning, no_deadline); !sent) return sent;
     Offering offering(channel_, donor, terms_.step_timeout);
-    // What the predecessor said before it heard of this: whatever it offered is its own.
+    // Skip what the predecessor sent before it read this: anything it offered stays its own.
     const auto ignore_earlier = [](const Frame& frame) -> Result<void> {
       const bool is_earlier = frame.kind == Kind::offer || frame.kind == Kind::remaining ||
                               frame.kind == Kind::recall || frame.kind == Kind::done;
@@ -208,17 +208,17 @@ class Conversation {
   Result<void> take_over(const Frame& frame) {
     auto done = parse<wire::Done>(frame);
     if (!done) return std::unexpected(done.error());
-    adopter_.expect({});          // all that was to come is here
+    adopter_.expect({});          // nothing more will come
     auto taken = adopter_.take_over(done->application(), from_wire(done->report()));
     if (!taken) return taken;
-    // Whether the predecessor hears it or not: we hold the lock.
+    // We hold the lock whether or not the predecessor gets this.
     (void)send_record(channel_, Kind::bye, wire::Bye{}, Clock::now() + terms_.hello_timeout);
     return {};
   }
 
   void tell_abort(const Error& error) {
     if (error.fault == Fault::closed) return;
-    // Without memory for it the end of the channel says enough.
+    // Without memory for it, end-of-file is enough.
     (void)as_result([&]() -> Result<void> {
       send_abort(channel_, error, Clock::now() + std::chrono::milliseconds(100));
       return {};
@@ -228,7 +228,7 @@ class Conversation {
   Channel channel_;
   Adopter& adopter_;              // outlives the conversation
   const SuccessorTerms& terms_;
-  const Probation* probation_;    // the same; may be none
+  const Probation* probation_;    // the same; may be null
   std::optional<Adopting> adopting_;
   std::vector<std::string> shared_addresses_;          // the predecessor listens there too
   bool predecessor_takes_back_ = false;

@@ -1,5 +1,5 @@
-// A predecessor that fails at each step in every way: the successor starts nothing that does not stand in an Adopted
-// that is whole in the channel, drops the rest once, and accepts nothing before Listen.
+// A predecessor fails at each step in every way: the successor starts only what is named in an Adopted written whole to
+// the channel, drops the rest once, and accepts nothing before Listen.
 #include <thread>
 
 #include "handoff/successor.hpp"
@@ -13,7 +13,7 @@ using namespace test;
 using std::chrono::milliseconds;
 using Fate = FakeAdopter::Fate;
 
-// The predecessor as a script: it talks properly up to a step.
+// The predecessor as a script that behaves correctly up to a step.
 class Script {
  public:
   explicit Script(UniqueFd socket) : channel(std::move(socket)), donor(9, 3) {}
@@ -35,7 +35,7 @@ class Script {
     send(Kind::listen, wire::Listen{});
     expect_frame(channel, Kind::listening);
   }
-  // Offers three more parcels and does not wait for the answer.
+  // Offers three more parcels without waiting for the answer.
   void offer() {
     Batch batch = donor.freeze_next({3, limits::batch_descriptors_max, limits::parcel_bytes_max});
     wire::Offer offer;
@@ -104,7 +104,7 @@ TEST_P(PredecessorThat, LeavesTheSuccessorWithWhatItHasAdopted) {
     running.join();
 
     const bool before_ready = row.step <= Step::inherit;
-    // A frame that cannot stand where Listen belongs comes from a predecessor that lives.
+    // A wrong frame in place of Listen shows that the predecessor is alive.
     const bool refused_listen = row.step == Step::listen && (row.way == Way::other_kind || row.way == Way::aborts);
     EXPECT_EQ(outcome.ending, before_ready || refused_listen ? Succession::failed : Succession::orphaned)
         << outcome.reason;
@@ -129,9 +129,9 @@ std::vector<Row> rows() {
   std::vector<Row> all;
   for (const Step step : {Step::hello, Step::inherit, Step::listen, Step::offer, Step::done}) {
     for (const Way way : all_ways) {
-      // Closing without having read is only different where the successor has said something.
+      // Closing without reading makes a difference only if the successor has sent something.
       if (way == Way::unreadable && step == Step::listen) continue;
-      // After Ready the predecessor alone keeps the time: it may wait long for a request to finish.
+      // After Ready only the predecessor has a time limit: it may wait long for a request to finish.
       if (way == Way::hangs && step > Step::inherit) continue;
       all.push_back({step, way});
     }
@@ -220,7 +220,7 @@ TEST_F(GivingUp, AfterDoneWithTheLockTakenBackIsTheEndOfTheSuccession) {
   EXPECT_EQ(succeed_after([&] { script.done(); }).ending, Succession::orphaned);
 }
 
-// ── Offers and inheritances that lie ──────────────────────────────────────────────────────────────────────────────
+// ── False Offers and inheritances ─────────────────────────────────────────────────────────────────────────────────
 
 struct LyingOffer {
   const char* name;

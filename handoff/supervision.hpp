@@ -1,5 +1,5 @@
-// What an instance tells a parent that keeps what a crash must not take down, and how the parent reads it (PROTOCOL.md,
-// "A supervising parent"). One way only.
+// What an instance tells a supervising parent, which keeps what a crash must not take down, and how the parent reads it
+// (PROTOCOL.md, "A supervising parent"). One way only.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,20 @@
 
 namespace baton::handoff {
 
-// It is the instance, and this is all that a replacement needs.
+// We are the instance, and this is everything a replacement needs.
 Result<void> tell_estate(Channel& line, const Side& self, const std::vector<std::string>& features, const Estate& estate,
                          Deadline deadline);
 
 struct Succession {
-  std::int64_t pid = 0;            // of the successor, who is the instance now
-  bool foreign = false;            // it is no child of the sender
+  std::int64_t pid = 0;            // of the successor, which is the instance now
+  bool foreign = false;            // it is not a child of the sender
 };
 Result<void> tell_succession(Channel& line, const Succession& succession, Deadline deadline);
 
-// It stops of its own accord, or will never be the instance: its end is no crash.
+// We are stopping deliberately or will never be the instance: our exit is not a crash.
 Result<void> tell_end(Channel& line, Deadline deadline);
 
-// The parent's side, by the frame's kind. Hello begins an estate, Inherit adds to it; true: that was the last of it.
+// The parent's side, one function per kind of frame. Hello begins an estate, Inherit adds to it; true: it is complete.
 Result<bool> hear_estate(Frame& frame, Inheritance& inheritance);
 Result<Succession> hear_succession(const Frame& frame);      // Done
 

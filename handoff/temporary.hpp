@@ -1,4 +1,4 @@
-// Names beside a path, for what is made there whole and then takes the path's place by a rename.
+// Temporary names beside a path, for files that are completed there and then renamed over it.
 #pragma once
 
 #include <sys/types.h>
@@ -10,20 +10,19 @@
 
 namespace baton::handoff {
 
-// PATH.PID.RANDOM.tmp, with our PID: another name each time, so that no other process can create it first, neither to lead what
-// is written elsewhere nor to be in the way.
+// PATH.PID.RANDOM.tmp, with our PID. The name differs each time, so no other process can create it first, whether to
+// redirect what we write or to block us.
 std::string temporary_beside(const std::string& path);
 
-// A new, empty file under such a name, open for writing. It never follows a link, and never opens what is there
-// already.
+// A new, empty file with such a name, open for writing. Never follows a link and never opens an existing file.
 struct TemporaryFile {
   UniqueFd descriptor;
   std::string path;
 };
 Result<TemporaryFile> make_temporary_beside(const std::string& path, unsigned mode);
 
-// Removes what processes that were killed have left there: of the process `writer`, or of all (0). Only whoever
-// holds the instance lock may ask for all.
+// Removes temporaries left by killed processes: by `writer`, or by any (0). Only the holder of the instance lock may
+// pass 0.
 void discard_temporaries_beside(const std::string& path, pid_t writer = 0);
 
 }  // namespace baton::handoff

@@ -28,9 +28,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What is looked at again and again: connections that end, children that die.
+// How often connections and children are polled for their end.
 constexpr long look_every_ns = 50'000'000;
-// A successor that owns nothing may end by itself, which says more than that we killed it.
+// How long a successor that owns nothing gets to exit by itself: its exit code says more than our SIGKILL.
 constexpr std::chrono::milliseconds last_words{100};
 
 sigset_t obeyed_signals() {
@@ -40,8 +40,8 @@ sigset_t obeyed_signals() {
   return signals;
 }
 
-// A signal that is ignored never gets to the descriptor, and where SIGCHLD is, the kernel reaps children, and nobody
-// hears how they ended. Whoever started us may have left it so. A handler of the server's own stays.
+// Undoes ignored signals inherited from whoever started us: an ignored signal never reaches the descriptor, and with
+// SIGCHLD ignored the kernel reaps children without telling how they ended. The server's own handlers stay.
 void own_signals() {
   const sigset_t signals = obeyed_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -123,7 +123,7 @@ void Upgradable::begin_succession(UniqueFd channel) {
     roles_->no_inheritance(outcome.reason);
     bool instance = lock_.held();
     if (outcome.ending == Succession::orphaned) {
-      // The process that gets the lock is the instance; until then nothing is accepted.
+      // The process that gets the lock is the instance; accept nothing until then.
       insist([this] { roles_->in_server([this] { service_->stop_accepting(); }); });
       instance = instance || roles_->take_lock();
     }
@@ -207,7 +207,7 @@ void Upgradable::succession_ended(const SuccessionOutcome& outcome, bool instanc
 
 // ── While it serves ───────────────────────────────────────────────────────────────────────────────────────────────
 
-// Until here signals waited in the kernel: a successor obeys no signal before it is settled which process serves.
+// Until now signals stayed pending: a successor obeys none before it is settled which process serves.
 void Upgradable::serve_from_now_on() {
   state_ = State::serving;
   watch(poller_, signals_);
@@ -257,7 +257,7 @@ void Upgradable::obey(int signal) {
   switch (state_) {
     case State::serving:
       if (!is_stop) {
-        // Whatever runs out, it ends this attempt alone.
+        // Running out of a resource fails only this attempt.
         const auto tried = as_result([this]() -> Result<void> { return begin_upgrade(), Result<void>(); });
         if (!tried) say("upgrade: failed: " + tried.error().text + "; this process goes on");
         return;
@@ -267,7 +267,7 @@ void Upgradable::obey(int signal) {
       return drain(terms_.stop_timeout);
     case State::upgrading:
       if (!is_stop) return say("upgrade: SIGUSR2 refused: one is under way");
-      // The first one calls the upgrade off as long as nothing was adopted, and is the successor's later.
+      // The first one calls the upgrade off if nothing has been adopted; after that it is passed to the successor.
       if (!stop_signals_.empty()) ::kill(successor_, SIGKILL);
       stop_signals_.push_back(signal);
       return roles_->call_off();
@@ -286,10 +286,10 @@ void Upgradable::stop() { obey(SIGTERM); }
 
 void Upgradable::begin_upgrade() {
   if (!terms_.lock.empty() && !lock_.is_at(terms_.lock)) {
-    // Another process could take it in the middle of the upgrade.
+    // Another process could take the lock in the middle of the upgrade.
     return say("upgrade: failed: the lock " + terms_.lock + " has been removed; this process goes on");
   }
-  // Not everybody who opened something here thought of it (Asio does not): only the channel and the standard streams go on.
+  // Not all code sets close-on-exec (Asio does not): only the channel and the standard streams may survive exec.
   ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   auto started = start_successor({.arguments = terms_.arguments, .configuration = {}, .descriptors = {}});
   if (!started) return say("upgrade: failed: " + started.error().text + "; this process goes on");
@@ -301,7 +301,7 @@ void Upgradable::begin_upgrade() {
   }
 }
 
-// An error is all of the attempt: nothing of it is left but the child.
+// After an error nothing is left of the attempt but the child.
 Result<void> Upgradable::converse(Started& started) {
   return as_result([&]() -> Result<void> {
     roles_ = std::make_unique<Roles>(*this);
@@ -334,8 +334,8 @@ void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
     return drain(terms_.drain_timeout);
   }
   say("upgrade: failed: " + outcome.reason + "; this process goes on; " + in_words(outcome.report));
-  // One that has adopted connections serves them to their end and ends by itself; if it hangs, it is killed when that end
-  // must have come.
+  // A successor that has adopted connections serves them and then exits by itself; if it hangs, it is killed once that
+  // time is up.
   const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;
   leave_to_its_end({successor, outcome.successor_serves, Clock::now() + patience});
   if (!terms_.pid_file.empty()) discard_temporaries_beside(terms_.pid_file, successor);

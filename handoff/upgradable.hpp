@@ -1,9 +1,9 @@
-// A process that can be upgraded while it serves. SIGUSR2 starts the program that is on disk now and hands it the
-// listening sockets and every connection of the fleet; if that fails, whatever the reason, this process goes on. TERM,
-// INT and QUIT stop it, a second one at once.
+// A process that can be upgraded while it serves. SIGUSR2 starts the program now on disk and hands it the listening
+// sockets and every connection of the fleet; if that fails for any reason, this process keeps serving. TERM, INT and
+// QUIT stop it, a second one at once.
 //
-// Everything happens in the thread that calls `attend`, in between the server's own events: no callback comes from
-// elsewhere, and nothing needs a lock.
+// Everything happens in the thread that calls `attend`, between the server's own events: no callback comes from another
+// thread, and the server needs no lock.
 #pragma once
 
 #include <sys/types.h>
@@ -27,55 +27,56 @@
 namespace baton::handoff {
 
 struct UpgradableTerms {
-  std::vector<std::string> arguments = {};       // our own, whole: a successor is started with the same
-  std::string version = {};                      // for people
-  std::vector<std::string> features = {};        // that our `adopt` understands, as parcels name them
+  std::vector<std::string> arguments = {};       // all of ours: a successor is started with them
+  std::string version = {};                      // for humans
+  std::vector<std::string> features = {};        // understood by our `adopt`, as parcels name them
 
   std::string lock = {};                         // a path: one process at a time serves. Empty: no check
   std::string pid_file = {};                     // a path, or empty
 
-  std::chrono::milliseconds ready_timeout{10'000};   // from its start until the successor serves
-  std::chrono::milliseconds step_timeout{2'000};     // each later answer of it
-  std::chrono::milliseconds finish_timeout{5'000};   // a connection may take this long until it can be frozen
-  std::chrono::milliseconds drain_timeout{30'000};   // and this long to end, if it stays here
-  std::chrono::milliseconds stop_timeout{10'000};    // connections may take this long to end when the process stops
+  std::chrono::milliseconds ready_timeout{10'000};   // from the successor's start until it serves
+  std::chrono::milliseconds step_timeout{2'000};     // for each later answer of the successor
+  std::chrono::milliseconds finish_timeout{5'000};   // how long a connection may take until it can be frozen
+  std::chrono::milliseconds drain_timeout{30'000};   // how long it may take to end if it stays here
+  std::chrono::milliseconds stop_timeout{10'000};    // how long connections may take to end on a stop
 
-  std::function<void(const std::string& line)> log = {};   // what an operator wants to know; empty: to standard error
+  std::function<void(const std::string& line)> log = {};   // for the operator; empty: to standard error
 };
 
 class Upgradable {
  public:
-  // First thing in main: it blocks USR2, TERM, INT and QUIT, and ignores PIPE; threads that begin later have the same
-  // mask. Where whoever started us had one of those four or CHLD ignored, it is no longer; all other signals are the
-  // server's to set, and what it inherited is still in force. A successor starts with a clean one, and with no
-  // descriptor of ours but the standard ones. As a successor it waits for what it inherits. Throws std::runtime_error:
-  // another process holds the lock, a path cannot be written, or the predecessor is gone.
+  // Construct it first thing in main. Blocks USR2, TERM, INT and QUIT, also for threads started later, and ignores
+  // PIPE. If one of those four or CHLD was inherited as ignored, it no longer is; other signals keep their inherited
+  // settings and are the server's to change. A successor starts with a clean mask and none of our descriptors but the
+  // standard ones. In a successor, the constructor waits for the inheritance. Throws std::runtime_error if another
+  // process holds the lock, a path cannot be written or the predecessor is gone.
   explicit Upgradable(UpgradableTerms terms);
-  // Only before `serve` or when `has_ended`.
+  // Only before `serve` or once `has_ended`.
   ~Upgradable();
   Upgradable(const Upgradable&) = delete;
   Upgradable& operator=(const Upgradable&) = delete;
 
-  // The listening socket of that name: the predecessor's, or, if it had none, what `make` gives. It stays ours. What the
-  // successor of this process does not ask for ends with us.
+  // The listening socket of that name: the predecessor's, or the result of `make` if it had none. Upgradable owns it. A
+  // socket that our successor does not ask for is closed when we end.
   int listener(const std::string& name, const std::function<UniqueFd()>& make);
 
-  // This successor cannot serve, for a reason that its predecessor's operator should read. Does nothing in another process.
+  // This successor cannot serve; the predecessor's operator reads why. Does nothing in a process that is not a
+  // successor.
   void refuse(const std::string& why);
 
-  // Ready: from here on `service` is called, first with `accept`. It must live until `has_ended`.
+  // We are ready: `service` is called from now on, first `accept`. It must live until `has_ended`.
   void serve(Service& service);
 
   Fleet& fleet() { return fleet_; }
 
-  // Readable when `attend` has something to do. Give it to any poller; it may be level- or edge-triggered.
+  // Readable when `attend` has something to do. Works with any poller, level- or edge-triggered.
   int descriptor() const { return poller_.get(); }
-  // Does it, without waiting. Connections may be frozen, resumed and destroyed meanwhile.
+  // Does pending work without blocking. May freeze, resume and destroy connections.
   void attend();
-  // For a thread that does nothing else: attends until the process has ended.
+  // For a thread that does nothing else: attends until `has_ended`.
   void attend_to_the_end();
 
-  // Begins what SIGUSR2 begins, and what TERM begins.
+  // The same as SIGUSR2 and as TERM.
   void upgrade();
   void stop();
 
@@ -84,11 +85,11 @@ class Upgradable {
   int exit_code() const { return exit_code_; }
 
   bool is_successor() const { return is_successor_; }
-  std::uint64_t generation() const { return generation_; }   // 1, and one more with each upgrade
+  std::uint64_t generation() const { return generation_; }   // 1, plus one with each upgrade
 
  private:
   enum class State { preparing, succeeding, serving, upgrading, draining, ended };
-  class Roles;                       // what a conversation's thread sees of us
+  class Roles;                       // our interface to the conversation's thread
   struct Listener {
     std::string name;
     UniqueFd socket;
@@ -126,13 +127,13 @@ class Upgradable {
   Service* service_ = nullptr;       // outlives the conversations
   InstanceLock lock_;
   PidFile pid_file_;
-  std::vector<Listener> inherited_;  // and not asked for yet
+  std::vector<Listener> inherited_;  // not asked for yet
   std::vector<Listener> listeners_;
 
   UniqueFd poller_;                  // an epoll of the three below
-  UniqueFd posted_;                  // an eventfd: a task waits
-  UniqueFd signals_;                 // in the poller from the moment it is settled who serves
-  UniqueFd ticks_;                   // a timer, while something is to be waited for
+  UniqueFd posted_;                  // an eventfd: a task is queued
+  UniqueFd signals_;                 // in the poller once it is settled which process serves
+  UniqueFd ticks_;                   // a timer, armed while something is awaited
   std::chrono::steady_clock::time_point drain_deadline_{};
   std::vector<Leftover> leftovers_;
 
@@ -141,7 +142,7 @@ class Upgradable {
   std::mutex mutex_;                 // guards tasks_
   std::deque<std::function<void()>> tasks_;
   pid_t successor_ = 0;              // during an upgrade
-  std::vector<int> stop_signals_;    // that came meanwhile
+  std::vector<int> stop_signals_;    // received during an upgrade
 };
 
 }  // namespace baton::handoff

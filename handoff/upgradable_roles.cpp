@@ -60,10 +60,10 @@ void Upgradable::Roles::accept_again() {
 }
 
 Batch Upgradable::Roles::freeze_next(const Room& room) {
-  // Before the fleet is asked: a wake-up from here on may announce something that this call does not see.
+  // Reset the timer before asking the fleet: a later wake-up may announce something that this call does not see.
   wake_at(finish_at_);
   Batch batch = in_server([&] { return process_.fleet_.freeze_next(room); });
-  // Who could not be frozen by now stays here to its end.
+  // Connections that cannot be frozen by now stay here to their end.
   if (batch.parcels.empty() && Clock::now() >= finish_at_) batch.finished = true;
   return batch;
 }
@@ -88,16 +88,16 @@ std::string Upgradable::Roles::resign() {
   });
 }
 
-// How long they stay is the server's affair.
+// The server decides how long they stay.
 LeftBehind Upgradable::Roles::left_behind() {
   return in_server([this] { return LeftBehind{.connections = process_.fleet_.size(), .at_most = {}}; });
 }
 
 bool Upgradable::Roles::reclaim() {
-  // A successor that has died lets go of the lock a moment after it lets go of the channel.
+  // A dying successor releases the lock a moment after it closes the channel.
   if (!take_lock()) return false;
   in_server([this] {
-    // The successor may have named itself already.
+    // The successor may have written its own PID already.
     const std::string& path = process_.terms_.pid_file;
     auto file = path.empty() ? Result<PidFile>(PidFile()) : PidFile::prepare(path, ::getpid());
     if (file) process_.pid_file_ = std::move(*file);

@@ -1,5 +1,5 @@
-// The two roles of an Upgradable, as the thread of a conversation calls them: what touches connections is done in the
-// server's thread, and waited for; what may wait for the lock is done here.
+// The two roles of an Upgradable, called by the conversation's thread. Work on connections is done in the server's
+// thread while this one waits; work that may block on the lock is done here.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@ class Upgradable::Roles final : public Donor, public Adopter {
   void answer_ready(Result<std::vector<std::string>> names) { ready_.set_value(std::move(names)); }
 
   // ── From the conversation's ───────────────────────────────────────────────────────────────────────────────────
-  void no_inheritance(const std::string& why);       // does nothing if there was one
+  void no_inheritance(const std::string& why);       // does nothing if there is one
   Result<void> take_lock();
 
   Estate estate() override;
@@ -44,7 +44,7 @@ class Upgradable::Roles final : public Donor, public Adopter {
   void drop(std::span<const ParcelId> ids) override;
   Result<void> take_over(const std::string& application, const Report& report) override;
 
-  // Runs it in the server's thread, and waits for its answer.
+  // Runs `task` in the server's thread and waits for its result.
   template <class Task>
   auto in_server(Task task) {
     std::packaged_task<decltype(task())()> job(std::move(task));
@@ -56,7 +56,7 @@ class Upgradable::Roles final : public Donor, public Adopter {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Makes `wake_` readable at `at`, and not before.
+  // Makes `wake_` readable at `at` and not before.
   void wake_at(Clock::time_point at) const;
 
   Upgradable& process_;              // outlives the conversation

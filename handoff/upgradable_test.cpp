@@ -1,5 +1,5 @@
-// The process side of an upgrade in one process: what it is before, between and after upgrades. Successors that adopt are
-// in integration-tests/examples/.
+// Upgradable in a single process, before, between and after upgrades. Successors that adopt are tested in
+// integration-tests/examples/.
 #include "handoff/upgradable.hpp"
 
 #include <gmock/gmock.h>
@@ -55,7 +55,7 @@ struct UpgradableTest : testing::Test {
             .stop_timeout = 1h,
             .log = [this](const std::string& line) { lines.push_back(line); }};
   }
-  // Attends until a line with this text was logged.
+  // Attends until a line with this text has been logged.
   void attend_until(Upgradable& process, const std::string& text) {
     while (lines.empty() || !lines.back().contains(text)) {
       pollfd polled{process.descriptor(), POLLIN, 0};
@@ -134,10 +134,10 @@ TEST_F(UpgradableTest, GoesOnWhenItsSuccessorExitsAndSaysHow) {
     EXPECT_THAT(lines, Contains(HasSubstr("upgrade: failed: ")));
   }
   EXPECT_FALSE(process.has_ended());
-  EXPECT_EQ(service.calls, "accept ");           // nothing had gone so far that it stopped
+  EXPECT_EQ(service.calls, "accept ");           // the upgrade did not get far enough to stop accepting
 }
 
-// As a user of its own, who may have two tasks: the process and its successor.
+// Runs as a separate user who may have two tasks: the process and its successor.
 TEST_F(UpgradableTest, GoesOnWhenNoThreadCanBeStartedForAnUpgrade) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be a user with no other task";
   const auto user = static_cast<uid_t>(1'500'000'000 + ::getpid());
@@ -160,7 +160,7 @@ TEST_F(UpgradableTest, GoesOnWhenNoThreadCanBeStartedForAnUpgrade) {
   EXPECT_EXIT(as_that_user(), testing::ExitedWithCode(0), "");
 }
 
-// As the user's shell, or whoever started it, may have left them.
+// Signal settings as a shell or another parent may have left them.
 TEST_F(UpgradableTest, HearsSignalsAndOfItsChildrenAlsoWhereTheyWereIgnored) {
   for (const int ignored : {SIGUSR2, SIGTERM, SIGCHLD}) ::signal(ignored, SIG_IGN);
   Upgradable process(terms());
@@ -172,7 +172,7 @@ TEST_F(UpgradableTest, HearsSignalsAndOfItsChildrenAlsoWhereTheyWereIgnored) {
 }
 
 TEST_F(UpgradableTest, ATermCallsAnUpgradeOffAndIsObeyed) {
-  Upgradable process(terms({"/bin/sleep", "1000"}));         // says nothing
+  Upgradable process(terms({"/bin/sleep", "1000"}));         // never sends anything
   process.serve(service);
   process.upgrade();
   process.upgrade();

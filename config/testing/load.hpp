@@ -1,4 +1,4 @@
-// For tests: loads text and gives what came of it, with an environment of its own.
+// For tests: loads text with a fixed environment and returns the result.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 namespace baton::config {
 
-// HOST and EMPTY are set, everything else is not.
+// Only HOST and EMPTY are set.
 inline const char* test_environment(const char* name) {
   const std::string_view wanted = name;
   if (wanted == "HOST") return "10.1.2.3";
@@ -22,7 +22,7 @@ inline const char* test_environment(const char* name) {
   return nullptr;
 }
 
-// The problems of a text as they are shown, the file's name being `f`. None means that it loads.
+// The problems of a text as shown to the operator, with the file name `f`. None: it loads.
 inline std::vector<std::string> problems_of(std::string_view yaml) {
   const auto loaded = load_text(yaml, "f", test_environment);
   std::vector<std::string> texts;
@@ -41,7 +41,7 @@ inline Config config_of(std::string_view yaml) {
   return {};
 }
 
-// Seven lines that load, to be followed by what a test is about.
+// Seven lines that load; a test appends its own.
 inline const std::string minimal =
     "version: 1\n"
     "listeners:\n"

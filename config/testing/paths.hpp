@@ -1,4 +1,4 @@
-// For tests: the keys that a YAML text shows.
+// For tests: the keys present in a YAML text.
 #pragma once
 
 #include <set>

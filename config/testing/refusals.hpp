@@ -1,4 +1,4 @@
-// For tests: files that are refused, and how.
+// For tests: files that are refused, and their problems.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -14,7 +14,7 @@ namespace baton::config {
 struct Refusal {
   const char* title;
   std::string yaml;
-  std::vector<std::string> problems;  // how each of them begins, all of them in order
+  std::vector<std::string> problems;  // the beginning of each problem, all of them in order
 };
 
 inline void PrintTo(const Refusal& refusal, std::ostream* out) {
@@ -27,7 +27,7 @@ inline void expect_refused(const Refusal& refusal) {
   EXPECT_THAT(problems_of(refusal.yaml), testing::ElementsAreArray(expected)) << refusal.yaml;
 }
 
-// A file with the given listeners, one entry for each line from line 3 on.
+// A file with the given listeners, one entry per line from line 3 on.
 inline std::string with_listeners(const std::string& entries) {
   return "version: 1\nlisteners:\n" + entries +
          "upstreams: [ { name: app, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";

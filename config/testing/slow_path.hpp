@@ -1,4 +1,4 @@
-// For tests: what `MatchedPath` does, with allocations and without its cleverness.
+// For tests: the same result as `MatchedPath`, computed simply and with allocations.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ inline std::string slowly_decoded(std::string_view text) {
   return result;
 }
 
-// Of a path that begins with a slash and may have a query.
+// `path` begins with a slash and may have a query.
 inline std::string slowly_matched(std::string_view path) {
   const std::string decoded = slowly_decoded(path.substr(0, path.find('?')));
   std::vector<std::string> segments;

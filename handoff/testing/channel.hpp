@@ -1,5 +1,5 @@
-// What the tests of the channel and of the conversation share: pairs of sockets, frames written by hand, descriptors
-// counted, and code run in a child process.
+// Shared by the tests of the channel and of the conversation: socket pairs, handwritten frames, descriptor counts and
+// code that runs in a child process.
 #pragma once
 
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 
 namespace baton::handoff::test {
 
-// Only ever used up by a test that fails.
+// Reached only by a failing test.
 inline Deadline soon() {
   return Clock::now() + std::chrono::seconds(20);
 }
@@ -40,7 +40,7 @@ inline Pair socket_pair() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-// A descriptor whose file no other has.
+// A descriptor of a unique file.
 inline UniqueFd new_file() {
   return UniqueFd(::memfd_create("test", MFD_CLOEXEC));
 }
@@ -52,7 +52,7 @@ inline bool same_file(int one, int other) {
          first.st_ino == second.st_ino;
 }
 
-// A frame as bytes; each field can lie.
+// A frame as bytes; each field can be false.
 struct RawFrame {
   std::uint32_t magic = limits::magic;
   std::uint16_t version = limits::frame_version;
@@ -87,7 +87,7 @@ struct RawFrame {
   }
 };
 
-// One sendmsg; how many bytes it took, or minus the error.
+// One sendmsg; returns the bytes sent or the negative errno.
 inline ssize_t write_raw(int socket, std::string_view bytes, std::span<const int> descriptors = {}) {
   iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
   msghdr message{};
@@ -120,7 +120,7 @@ inline void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Leaves this process so many descriptors to open, until it is gone.
+// While it exists, this process can open only so many more descriptors.
 class FewDescriptors {
  public:
   explicit FewDescriptors(int left) {
@@ -139,7 +139,7 @@ class FewDescriptors {
   rlimit before_{};
 };
 
-// Runs `task` in a child process; true: it returned an empty text. Any other text is shown.
+// Runs `task` in a child process. True: it returned an empty text; any other text is shown.
 template <class Task>
 ::testing::AssertionResult in_child(Task task) {
   const pid_t child = ::fork();

@@ -1,5 +1,5 @@
-// A donor and an adopter whose parcels are socket pairs: the test holds the far end of each, and whoever owns a parcel
-// can prove it there. A parcel may have any number of further descriptors. Both keep count of what was done with each.
+// A donor and an adopter whose parcels are socket pairs. The test holds the far end of each, where the owner of a
+// parcel can prove ownership. A parcel may have further descriptors. Both record what was done with each parcel.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -38,7 +38,7 @@ inline std::string secret_of(ParcelId id, const Shape& shape = {}) {
   return secret;
 }
 
-// The files of a parcel's further descriptors, in order and round about: each has its number in it.
+// The files of a parcel's further descriptors, used in order and cyclically; each contains its number.
 class FurtherFiles {
  public:
   static constexpr std::size_t number_of_files = 7;
@@ -81,11 +81,11 @@ class FakeDonor : public Donor {
   UniqueFd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
   // ── What it saw ───────────────────────────────────────────────────────────────────────────────────────────────
-  std::map<ParcelId, Fate> fates;  // of those that were frozen
+  std::map<ParcelId, Fate> fates;  // of the parcels that were frozen
   std::map<ParcelId, UniqueFd> far_ends;
-  std::vector<std::string> calls;  // all but those for single parcels
+  std::vector<std::string> calls;  // all except those for single parcels
   std::vector<std::string> taken_addresses;
-  std::size_t most_frozen = 0;  // descriptors, of parcels that were not answered for
+  std::size_t most_frozen = 0;  // descriptors of unanswered parcels
 
   int count(std::string_view call) const { return static_cast<int>(std::count(calls.begin(), calls.end(), call)); }
   std::set<ParcelId> with(int Fate::* fate) const {
@@ -95,7 +95,7 @@ class FakeDonor : public Donor {
     }
     return ids;
   }
-  // Whatever happened, each frozen parcel was answered for exactly once.
+  // Whatever happened, each frozen parcel was answered exactly once.
   void expect_one_answer_each() const {
     for (const auto& [id, fate] : fates) {
       EXPECT_EQ(fate.answers(), 1) << "parcel " << id << ": adopted " << fate.adopted << ", refused " << fate.refused
@@ -118,7 +118,7 @@ class FakeDonor : public Donor {
   void stop_accepting(const std::vector<std::string>& taken) override {
     calls.push_back("stop_accepting");
     taken_addresses = taken;
-    ::eventfd_write(wake.get(), 1);  // there is something to freeze, long before anybody asks
+    ::eventfd_write(wake.get(), 1);  // there is something to freeze long before freeze_next is called
   }
   void accept_again() override { calls.push_back("accept_again"); }
   Remaining remaining() override { return still_there; }
@@ -196,12 +196,12 @@ class FakeDonor : public Donor {
   UniqueFd executable_ = new_file();
 };
 
-// The successor's server. It writes its parcel's id into each socket when, and only when, it may.
+// The successor's server. It writes the parcel's id into each socket when, and only when, it may use the socket.
 class FakeAdopter : public Adopter {
  public:
   // ── What a test sets ──────────────────────────────────────────────────────────────────────────────────────────
   std::optional<Error> refusal;  // of the whole inheritance
-  std::function<Shape(ParcelId)> shape = small;  // of what comes
+  std::function<Shape(ParcelId)> shape = small;  // of the parcels that come
   std::function<Verdict(ParcelId)> judge = [](ParcelId) { return std::nullopt; };
   std::function<void()> while_preparing = [] {};
   std::function<void()> when_accepting = [] {};
@@ -228,7 +228,7 @@ class FakeAdopter : public Adopter {
     }
     return ids;
   }
-  // Each parcel that was prepared and not refused was started or dropped, once.
+  // Each parcel that was prepared and not refused was started or dropped exactly once.
   void expect_one_end_each() const {
     for (const auto& [id, fate] : fates) {
       EXPECT_EQ(fate.prepared, 1) << "parcel " << id;
@@ -297,7 +297,7 @@ class FakeAdopter : public Adopter {
   std::map<ParcelId, ReceivedParcel> held_;
 };
 
-// What the client of a parcel sees: its id, once, if somebody else owns it now; nothing otherwise.
+// What the client of a parcel sees: its id, once, if another process owns it now, else nothing.
 inline void expect_on_far_end(const FakeDonor& donor, ParcelId id, bool adopted) {
   ParcelId said[2] = {0, 0};
   const ssize_t got = ::recv(donor.far_ends.at(id).get(), said, sizeof said, MSG_DONTWAIT);

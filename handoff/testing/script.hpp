@@ -1,5 +1,4 @@
-// Ways in which one side of a conversation can fail, and the means to play them: what is written on the channel instead
-// of the frame that belongs there.
+// The ways one side of a conversation can fail, and how to play them: what is sent in place of the right frame.
 #pragma once
 
 #include <string>
@@ -14,11 +13,11 @@ enum class Way {
   closes_without_reading,  // the other side's last frame is never read
   hangs,                   // until the other side gives up
   garbage,
-  other_kind,            // a whole frame, but not the one that belongs here
+  other_kind,            // a whole frame of the wrong kind
   truncated,             // half a frame, then end-of-file
-  unreadable,            // the frame's record is no record
-  descriptors_missing,   // the header names one that did not come
-  descriptors_too_many,  // one came that the header does not name
+  unreadable,            // the frame's record cannot be parsed
+  descriptors_missing,   // the header counts one that was not sent
+  descriptors_too_many,  // one was sent that the header does not count
   aborts,
 };
 inline constexpr Way all_ways[] = {Way::closes,
@@ -58,8 +57,8 @@ inline const char* name_of(Way way) {
   return "";
 }
 
-// Plays `way` where a frame of `kind` belongs, then reads until the other side has ended the channel, so that what is
-// judged is its answer to this and not to our end.
+// Plays `way` in place of a frame of `kind`, then reads until the other side ends the channel, so that the test judges
+// its reaction to this and not to our end-of-file.
 inline void misbehave(Channel channel, Kind kind, Way way) {
   const int socket = channel.descriptor();
   const UniqueFd file = new_file();
@@ -102,7 +101,7 @@ inline void misbehave(Channel channel, Kind kind, Way way) {
   }
 }
 
-// The next frame, which must be of that kind. Only ever fails in a failing test.
+// The next frame, which must be of that kind. Fails only in a failing test.
 inline Frame expect_frame(Channel& channel, Kind kind) {
   auto frame = receive_kind(channel, kind, soon());
   EXPECT_TRUE(frame) << frame.error().text;
@@ -116,7 +115,7 @@ Record expect_record(Channel& channel, Kind kind) {
   return record ? std::move(*record) : Record{};
 }
 
-// The successor as a script: it talks properly up to a step.
+// The successor as a script that behaves correctly up to a step.
 class SuccessorScript {
  public:
   explicit SuccessorScript(UniqueFd socket) : channel(std::move(socket)) {}
@@ -140,7 +139,7 @@ class SuccessorScript {
     for (const auto& parcel : offer.parcels()) adopted.add_taken(parcel.id());
     send(Kind::adopted, adopted);
   }
-  // Adopts offer after offer until so many parcels are adopted.
+  // Adopts Offer after Offer until so many parcels are adopted.
   void adopt(int parcels) {
     while (parcels > 0) {
       const wire::Offer next = offer();
@@ -152,7 +151,7 @@ class SuccessorScript {
   void send(Kind kind, const google::protobuf::MessageLite& record) {
     (void)send_record(channel, kind, record, soon());
   }
-  // Until the predecessor has ended the channel.
+  // Reads until the predecessor has ended the channel.
   void listen_to_the_end() {
     while (channel.receive(soon())) {
     }
