@@ -37,27 +37,27 @@ class Baton {
   const Address& address() const { return settings_.binds.front(); }
   Client connect() const { return Client(address()); }
 
-  // After a crash, on the paths that this left: the same command once more. The log begins anew.
+  // After a crash: runs the same command again on the same paths. The log starts over.
   void start_again();
 
   // The process that is the instance now.
   pid_t pid() const { return pid_; }
   void signal(int number) const;
 
-  // Sends USR2 and sees it through: the report in the log, the predecessor's exit with 0, the PID file that names the
-  // successor. Gives the report's line.
+  // Sends USR2 and waits for the report in the log, the predecessor's exit with 0 and the successor's PID in the PID
+  // file. Returns the report's line.
   std::string upgrade();
   void begin_upgrade() const;
   std::string finish_upgrade(Milliseconds limit = wait_max);
 
-  // Sends USR2, waits for the line that says why it came to nothing, and checks that this process is still the
-  // instance. Gives the line.
+  // Sends USR2, waits for the line that says why the upgrade failed, and checks that this process is still the
+  // instance. Returns the line.
   std::string failed_upgrade();
 
-  // The instance's end, after a signal that asks for it.
+  // Waits for the instance to exit after a signal that stops it.
   Ended await_exit(Milliseconds limit = wait_max) { return harness::await_exit(pid_, limit); }
 
-  // Replaces the configuration, and waits until it holds.
+  // Replaces the configuration and waits until it is in force.
   void reload(const Settings& settings);
 
   boost::json::object status() const;
@@ -69,18 +69,18 @@ class Baton {
   std::string await_log(const std::regex& line) { return process_->await_line(Process::Stream::err, line); }
   std::string await_access_log(const std::regex& line) { return process_->await_line(Process::Stream::out, line); }
   std::string log() const { return process_->err(); }
-  std::string access_log() const { return process_->out(); }  // of all generations, where its path is "-"
+  std::string access_log() const { return process_->out(); }  // of all generations, if its path is "-"
   std::size_t count_log_lines(const std::regex& line) const;
 
   const TempDir& directory() const { return directory_; }
   std::string config_path() const { return directory_ / "baton.yaml"; }
   std::string pid_file_path() const { return directory_ / "baton.pid"; }
   pid_t pid_in_file() const;
-  // After an upgrade that had another end than `upgrade` expects: the instance is whom the PID file names now.
+  // After an upgrade that did not end as `upgrade` expects: takes the PID in the PID file as the instance.
   void follow_pid_file();
-  // Whether some process is the instance, as the kernel knows it.
+  // Whether any process holds the instance lock, according to the kernel.
   bool lock_is_held() const;
-  // The copy of the program, with Settings::own_binary.
+  // The copy of the program made for Settings::own_binary.
   std::string binary_path() const { return directory_ / "baton"; }
 
  private:
@@ -89,7 +89,7 @@ class Baton {
 
   Settings settings_;
   TempDir directory_;
-  std::unique_ptr<Process> process_;  // the first generation; the later ones write into the same pipes
+  std::unique_ptr<Process> process_;  // the first generation; later ones write to the same pipes
   pid_t pid_ = -1;
 };
 

@@ -1,4 +1,4 @@
-// A certificate authority of the test's own, and what it signs, as PEM files in a directory.
+// A certificate authority for one test and the certificates it signs, as PEM files in a directory.
 #pragma once
 
 #include <openssl/evp.h>
@@ -24,16 +24,16 @@ struct Certificate {
 
 class Authority {
  public:
-  // Its files are NAME.pem and so on; the directory outlives it.
+  // Its files are NAME.pem and so on. The directory must outlive it.
   explicit Authority(const TempDir& directory, const std::string& name = "authority");
 
-  // What trusts it names this file.
+  // The CA file for whoever trusts it.
   std::string path() const { return path_; }
 
-  // For these hosts (names, wildcards, IPv4 addresses), the first of them as common name and file name.
+  // For these hosts (names, wildcards, IPv4 addresses); the first is the common name and the file name.
   Certificate issue(const std::vector<std::string>& hosts, KeyType type = KeyType::ecdsa);
   Certificate issue_expired(const std::string& host);
-  // For a person or a machine that is no host.
+  // For a client, which has no host name.
   Certificate issue_to(const std::string& common_name);
 
  private:

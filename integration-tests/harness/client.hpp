@@ -1,4 +1,4 @@
-// A blocking client on one connection. It never reconnects, so a connection that was not kept is a failed test.
+// A blocking client on one connection. It never reconnects, so a lost connection fails the test.
 #pragma once
 
 #include <string>
@@ -20,10 +20,10 @@ class Client : public Stream {
 
   Response response(BodyIs body = BodyIs::as_framed) { return read_response(*this, body); }
 
-  // The other side ends the connection in order, and nothing came before that.
+  // Expects the other side to close cleanly without sending anything first.
   void expect_fin();
 
-  // Our side of the connection: what X-Forwarded-For and the log show.
+  // Our address on this connection, as in X-Forwarded-For and the log.
   std::uint16_t local_port() const;
 };
 

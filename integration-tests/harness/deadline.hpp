@@ -1,4 +1,4 @@
-// Every wait of a test ends: by what it waits for, or by its deadline with a message that says what was missing.
+// Every wait of a test ends, either with what it waits for or at its deadline with a message that says what is missing.
 #pragma once
 
 #include <algorithm>
@@ -12,10 +12,10 @@ namespace baton::harness {
 using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
-// Generous: it is only ever used up by a test that fails.
+// Generous: only a failing test reaches it.
 inline constexpr Milliseconds wait_max{20'000};
 
-// Ends a test: GoogleTest shows the text of an exception that leaves a test's body.
+// Ends a test: GoogleTest prints the text of an exception that leaves the test body.
 struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -25,7 +25,7 @@ class Deadline {
   explicit Deadline(Milliseconds from_now = wait_max) : at_(Clock::now() + from_now) {}
 
   bool passed() const { return Clock::now() >= at_; }
-  // What is left, as poll(2) wants it.
+  // The remaining time, in the form poll(2) takes.
   int poll_ms() const {
     auto left = std::chrono::ceil<Milliseconds>(at_ - Clock::now()).count();
     return static_cast<int>(std::max<long long>(left, 0));
@@ -35,10 +35,10 @@ class Deadline {
   Clock::time_point at_;
 };
 
-// Looks again and again, for what the kernel announces to nobody (a file's content, another process's state).
+// Polls for what the kernel does not announce (a file's content, another process's state).
 void await(const std::function<bool()>& condition, const std::string& what, Milliseconds limit = wait_max);
 
-// Waits until `value` has given the same answer for 300 ms: something has come to a standstill.
+// Waits until `value` has been unchanged for 300 ms: something has come to a standstill.
 std::size_t await_standstill(const std::function<std::size_t()>& value, const std::string& what);
 
 }  // namespace baton::harness

@@ -1,4 +1,4 @@
-// Owns one descriptor. The harness shares no code with the program that it judges.
+// Owns one descriptor. The harness shares no code with the program it tests.
 #pragma once
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// Where the origin stops in the middle of an answer until the test lets it go on: order without time.
+// Stops the origin in the middle of an answer until the test lets it continue: ordering without timing.
 #pragma once
 
 #include <condition_variable>
@@ -35,7 +35,7 @@ class Gate {
     std::lock_guard lock(mutex_);
     return waiting_;
   }
-  // So many have come to the gate since the origin was made.
+  // How many answers have reached the gate since the origin was created.
   void await_arrivals(int count) {
     std::unique_lock lock(mutex_);
     if (!changed_.wait_for(lock, wait_max, [&] { return arrived_ >= count; }))

@@ -73,7 +73,7 @@ bool LoadOrigin::answer(Connection& connection) {
     ++requests_;
     answers += answer_;
   }
-  // A client that does not read holds everybody up; under load none does.
+  // A client that does not read would block all others, but a load has no such client.
   return ::send(connection.socket.get(), answers.data(), answers.size(), MSG_NOSIGNAL) ==
          static_cast<ssize_t>(answers.size());
 }

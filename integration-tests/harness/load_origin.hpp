@@ -1,5 +1,5 @@
 // An origin for load: one thread for all connections, one answer for every request, nothing recorded. (Origin's thread
-// for each connection would leave the proxy and the load little of a small machine.)
+// per connection would leave little of a small machine to the proxy and the load.)
 #pragma once
 
 #include <atomic>

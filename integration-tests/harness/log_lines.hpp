@@ -1,4 +1,4 @@
-// The lines of Baton's log that tests wait for; all in one place, for they are a promise to operators too.
+// The lines of Baton's log that tests wait for. All are here because they are also a promise to operators.
 #pragma once
 
 #include <regex>
@@ -7,9 +7,9 @@ namespace baton::harness::log_lines {
 
 // The report of a finished upgrade.
 inline const std::regex upgrade_report{R"(upgrade: .*moved=\d+)"};
-// An upgrade that came to nothing; the old process serves on.
+// A failed upgrade; the old process keeps serving.
 inline const std::regex upgrade_failed{R"(upgrade: .*(failed|rolled back|rolled_back))"};
-// A signal that asks for an upgrade while one is going on.
+// A signal for an upgrade while one is under way.
 inline const std::regex upgrade_refused{R"(upgrade: .*(refused|already))"};
 // Why a second process on the same configuration does not start.
 inline const std::regex lock_held{R"(lock|another (process|instance)|already)"};
@@ -19,7 +19,7 @@ inline const std::regex reload_done{R"(reload: done)"};
 inline const std::regex reload_failed{R"(reload: failed)"};
 // SIGUSR1.
 inline const std::regex logs_reopened{R"(log files reopened)"};
-// A worker leaves the queue alone; the reason follows.
+// A worker takes no connections from the queue; the reason follows.
 inline const std::regex accepting_pauses{R"(accepting pauses: )"};
 
 }  // namespace baton::harness::log_lines

@@ -1,6 +1,6 @@
 // The main of every process-level test. As a subreaper it becomes the parent of successors whose predecessor has
-// exited, so that they can be awaited and none stays behind. The umask is the usual one, whatever the tests are started
-// with: files that a test makes are for other users too.
+// exited, so that it can wait for them and none is left behind. It sets the usual umask, since other users must be able
+// to read a test's files.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>

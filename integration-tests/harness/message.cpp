@@ -75,7 +75,7 @@ void read_chunks(Stream& stream, Message& message) {
   message.trailers = fields_of(stream, raw);
 }
 
-// True: the message said itself where its body ends, and the body is read.
+// True: the message delimits its own body, and the body has been read.
 bool read_framed_body(Stream& stream, Message& message) {
   const auto coding = message.field("Transfer-Encoding");
   const auto length = message.field("Content-Length");

@@ -1,5 +1,5 @@
-// HTTP/1 messages as the tests read them: small, strict, and independent of the proxy's own parser. What is not
-// exactly as RFC 9112 writes it throws Failure.
+// An HTTP/1 reader for tests: small, strict, and independent of the proxy's own parser. Anything that is not exactly as
+// in RFC 9112 throws Failure.
 #pragma once
 
 #include <optional>
@@ -18,9 +18,9 @@ struct Message {
   std::string body;  // without chunk framing
   std::vector<std::pair<std::string, std::string>> trailers;
   bool chunked = false;
-  std::string raw_head;  // as it came, empty line included
+  std::string raw_head;  // as received, including the empty line
 
-  // The value of the only field of that name, whatever its case; nothing: there is none. Two of them throw.
+  // The value of the only field of that name, ignoring case; nothing: there is none. Two fields throw.
   std::optional<std::string> field(std::string_view name) const;
   std::optional<std::string> trailer(std::string_view name) const;
 };
@@ -48,7 +48,7 @@ void read_response_body(Stream& stream, Response& response);
 // A whole final response. `absent`: the answer to HEAD. 204 and 304 have no body anyway.
 Response read_response(Stream& stream, BodyIs body = BodyIs::as_framed);
 
-// Bytes in which any part looks different from any other nearby: what is lost, doubled or moved shows.
+// Bytes in which each part differs from any other nearby, so that lost, doubled or moved data shows.
 std::string pattern(std::size_t bytes);
 
 // One chunk of a chunked body, and the last one.

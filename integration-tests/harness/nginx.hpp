@@ -1,4 +1,4 @@
-// A real nginx as the origin, started by hand with everything in a directory of its own. It serves /small (10 bytes of
+// A real nginx as the origin, with all of its files in its own directory. It serves /small (10 bytes of
 // `pattern`) and /large (1 MiB of it).
 #pragma once
 
@@ -14,7 +14,7 @@ namespace baton::harness {
 class Nginx {
  public:
   Nginx() : Nginx("", "") {}
-  // `listen_options` as "ssl"; `lines` of its configuration, within the server.
+  // `listen_options` such as "ssl"; `lines` go into the server block.
   Nginx(const std::string& listen_options, const std::string& lines);
 
   const Address& address() const { return address_; }

@@ -12,7 +12,7 @@ namespace {
 
 // A body above this is read but not kept with the recorded request.
 constexpr std::size_t recorded_body_bytes_max = 1 << 20;
-// Beyond these, under load, requests are answered and not kept.
+// Requests beyond these, under load, are answered but not kept.
 constexpr std::size_t recorded_requests_max = 20'000;
 
 }  // namespace
@@ -81,7 +81,7 @@ std::size_t Origin::bytes_sent() const {
 }
 
 void Origin::close_idle_connections() {
-  // A client may have its answer before this side has noted that it is complete.
+  // A client may have its whole answer before this side has recorded that.
   await(
       [this] {
         std::lock_guard lock(mutex_);
@@ -125,7 +125,7 @@ void Origin::accept_all() {
   }
 }
 
-// A client that goes away in the middle is nothing special: the test looks at what it has itself.
+// A client that disconnects midway is not an error: the test checks its own side.
 void Origin::serve(Connection& connection) {
   try {
     for (bool first = true; serve_one(connection, first); first = false) {

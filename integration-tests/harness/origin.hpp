@@ -47,24 +47,24 @@ class Origin {
 
   const Address& address() const { return address_; }
 
-  // Answers `path` (without its query) so from now on, instead of what is built in.
+  // From now on answers `path` (without a query) with this instead of the built-in answer.
   void on(const std::string& path, Answer answer);
   // The same with raw bytes, after which the connection ends with FIN.
   void on_raw(const std::string& path, std::string bytes);
 
   Gate& gate() { return gate_; }
 
-  // Requests whose head has arrived, in order; with bodies where the answer has read them. The first 20,000 only.
+  // Requests whose head has arrived, in order, with the bodies that answers have read. Only the first 20,000.
   std::vector<Request> requests() const;
   Request last_request() const;
   std::size_t accepted() const { return accepted_; }
   std::size_t open_connections() const;
   std::size_t bytes_sent() const;
 
-  // Ends (FIN) every connection on which no request is being answered. Answers that are on their way are completed
-  // first, but for those that wait at the gate; an upgraded connection must not be there.
+  // Closes (FIN) every connection on which no request is being answered. Waits for answers in progress, except those at
+  // the gate. There must be no upgraded connection.
   void close_idle_connections();
-  // Stops listening: further connects are refused. Connections go on.
+  // Stops listening: further connects are refused. Existing connections continue.
   void refuse();
 
   void await_requests(std::size_t count) const;

@@ -33,14 +33,14 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return out;
 }
 
-// "2026-01-31T12:00:00.000Z info  [g2 4711] serving": what stands in the brackets; lines of other forms have one writer.
+// "2026-01-31T12:00:00.000Z info  [g2 4711] serving": the text in brackets; all other lines count as one writer's.
 std::string writer_of(const std::string& line) {
   constexpr std::size_t tag_begins_before = 40;
   const std::size_t begin = line.find('[');
   return begin < tag_begins_before ? line.substr(begin, line.find(']', begin) - begin) : "";
 }
 
-// In a process group of its own, with a clean signal mask and no signal ignored.
+// In its own process group, with a clean signal mask and no signal ignored.
 pid_t spawn(Command command, const Pipe* in, const Pipe& out, const Pipe& err) {
   for (char** have = environ; *have != nullptr; ++have) command.environment.emplace_back(*have);
   posix_spawn_file_actions_t files;
@@ -71,7 +71,7 @@ pid_t spawn(Command command, const Pipe* in, const Pipe& out, const Pipe& err) {
   return pid;
 }
 
-// Our children in that group, grandchildren included once their parents are gone; never a stranger.
+// Our children in that group, including grandchildren whose parents are gone; never a foreign process.
 void kill_group(pid_t group) {
   await(
       [group] {
@@ -106,7 +106,7 @@ Process::~Process() {
   try {
     kill_group(pid_);
   } catch (const Failure&) {
-    // A destructor reports nothing; what does not die is seen by the tests that count processes.
+    // A destructor reports nothing; tests that count processes notice a survivor.
   }
   ::eventfd_write(stop_reading_.get(), 1);
   reader_.join();

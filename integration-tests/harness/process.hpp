@@ -1,4 +1,4 @@
-// A real process with its output captured, killed with all its descendants when the test lets go of it.
+// A real process with captured output. The destructor kills it and all its descendants.
 #pragma once
 
 #include <sys/types.h>
@@ -20,10 +20,10 @@ namespace baton::harness {
 
 struct Command {
   std::vector<std::string> argv;              // argv[0] is looked up in PATH
-  std::vector<std::string> environment = {};  // "NAME=value", beside what we have ourselves
+  std::vector<std::string> environment = {};  // "NAME=value", added to ours
   std::string directory = {};                 // empty: ours
-  Milliseconds patience = wait_max;           // of `run`, for its end
-  bool has_input = false;                     // what `type` gives it; else its standard input is empty
+  Milliseconds patience = wait_max;           // how long `run` waits for its end
+  bool has_input = false;                     // standard input comes from `type`; else it is empty
 };
 
 class Process {
@@ -37,40 +37,40 @@ class Process {
 
   pid_t pid() const { return pid_; }
 
-  // All that was written before the call; successors inherit the pipes, so their lines are here too.
+  // Everything written before the call. Successors inherit the pipes, so their lines are included.
   std::string captured(Stream stream) const;
   std::string out() const { return captured(Stream::out); }
   std::string err() const { return captured(Stream::err); }
 
-  // Waits for a whole line that contains a match and gives it; the next call looks behind that line, among the lines of
-  // that writer: those of others may have come earlier than what they follow. Fails when the deadline passes or everybody
-  // who could write has gone.
+  // Waits for a whole line that contains a match and returns it. The next call searches only after that line among the
+  // lines of the same writer, since lines of different writers may be out of order. Fails at the deadline or when no
+  // process that could write is left.
   std::string await_line(Stream stream, const std::regex& pattern, Milliseconds limit = wait_max);
 
   void signal(int number) const;
 
-  // Into its standard input, as somebody at a keyboard would; and the end of that.
+  // Writes to its standard input, like a user at a keyboard; and ends that input.
   void type(std::string_view text) const;
   void end_input() { input_.close(); }
 
-  // Waits for the process itself, not for what it started; afterwards its output is complete if nothing else holds
-  // the pipes. May be called again.
+  // Waits for the process itself, not for its descendants. Then its output is complete unless another process holds the
+  // pipes. May be called again.
   Ended await_exit(Milliseconds limit = wait_max);
 
-  // Waits until nobody can write any more: the process and all that inherited its output have ended.
+  // Waits until no process can write any more: this one and all that inherited its output have ended.
   void await_end_of_output();
 
  private:
   struct Capture {
     Fd pipe;
     std::string text;
-    std::map<std::string, std::size_t> looked;  // await_line goes on from here, by the log's tag of the writer
+    std::map<std::string, std::size_t> looked;  // where await_line continues, by the writer's tag in the log
     bool ended = false;
   };
 
   Capture& capture(Stream stream) { return captures_[stream == Stream::out ? 0 : 1]; }
   void read_pipes();
-  void take(Capture& from) const;  // under the lock: what is in the pipe now
+  void take(Capture& from) const;  // under the lock: reads what is in the pipe
   std::string logs() const;
 
   pid_t pid_ = -1;
@@ -80,11 +80,11 @@ class Process {
   mutable std::mutex mutex_;  // guards the captures' text, looked and ended
   mutable std::condition_variable more_;
   mutable Capture captures_[2];
-  Fd stop_reading_;  // an eventfd: even if somebody escaped and still holds the pipes
+  Fd stop_reading_;  // an eventfd, for when an escaped process still holds the pipes
   std::thread reader_;
 };
 
-// Runs to the end: exit code and output in one value.
+// Runs to the end and returns exit code and output.
 struct Outcome {
   int code = -1;
   std::string out;
@@ -92,7 +92,7 @@ struct Outcome {
 };
 Outcome run(const Command& command);
 
-// Whether strace is installed and may trace here.
+// Whether strace is installed and permitted.
 bool can_trace();
 
 }  // namespace baton::harness

@@ -1,4 +1,4 @@
-// What a test says about Baton's configuration; the rest keeps the defaults of the product.
+// What a test sets in Baton's configuration; everything else keeps its default.
 #pragma once
 
 #include <string>
@@ -24,20 +24,20 @@ struct Settings {
   std::string upstream_tls = {};    // of the upstream: "{ ca: /path }"; empty: plain
   std::string more = {};            // lines of YAML at the end
   std::vector<Address> tcp_binds = {};  // a second listener, raw TCP, to the same servers; empty: none
-  std::string topology = {};  // listeners and upstreams as YAML, instead of those made from what is above
+  std::string topology = {};  // listeners and upstreams as YAML, replacing those made from the above
   std::string limits = {};    // "head_bytes: 1k"; likewise log
-  // A busy machine must not fail a test, so what is short is added where it is the subject.
+  // A busy machine must not fail a test: only tests of a timeout set a short one.
   std::string timeouts = "handshake: 60s, head: 60s";
   std::string handoff = "ready_timeout: 15s, step_timeout: 15s";
   std::string log = {};
-  std::vector<Address> more_admin = {};  // addresses of the admin interface beside its Unix socket
+  std::vector<Address> more_admin = {};  // admin addresses besides its Unix socket
   unsigned workers = 2;
-  bool own_binary = false;       // run a copy in the test's directory, which can then be replaced
+  bool own_binary = false;       // run a copy in the test's directory, which can be replaced
   std::vector<std::string> arguments = {};  // more of `baton run`
   unsigned descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
-  std::string shell = {};        // what a shell does before it becomes the program: "exec 2>&-"
-  bool unprivileged = false;     // where the tests run as root: as nobody, who then owns the directory
-  unsigned user = 0;             // the same as this user; 0: as nobody, or not at all
+  std::string shell = {};        // shell commands before it execs the program: "exec 2>&-"
+  bool unprivileged = false;     // if tests run as root: run as nobody, who then owns the directory
+  unsigned user = 0;             // the same, as this user; 0: as nobody, or not at all
 
   Settings() = default;
   explicit Settings(const Address& server) : servers{{server}} {}

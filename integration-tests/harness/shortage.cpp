@@ -21,7 +21,7 @@ std::string proc(pid_t pid, const char* what) {
   return "/proc/" + std::to_string(pid) + "/" + what;
 }
 
-// The soft limit, as /proc/PID/limits tells it: "Max processes             96365                96365 processes".
+// The soft limit from /proc/PID/limits: "Max processes             96365                96365 processes".
 unsigned long soft_limit(pid_t pid, const std::string& name) {
   std::ifstream lines(proc(pid, "limits"));
   for (std::string line; std::getline(lines, line);) {
@@ -33,7 +33,7 @@ unsigned long soft_limit(pid_t pid, const std::string& name) {
   throw Failure("the limits of the process cannot be read");
 }
 
-// As the process's own user: even root may not do it to another user's where it lacks a capability.
+// As the process's own user: without a capability even root may not do it to another user's process.
 bool set_soft_limit(pid_t pid, const std::string& resource, unsigned long soft) {
   struct stat owner {};
   if (::stat(proc(pid, "task").c_str(), &owner) != 0) return false;  // it has ended
@@ -66,8 +66,8 @@ Shortage Shortage::of_tasks(pid_t pid, std::size_t tasks_max) {
 }
 
 Shortage Shortage::of_descriptors(const Baton& baton, std::size_t free) {
-  // Baton reads the ends of connections in the order in which they come: once it has answered on a new one, those that
-  // ended before are closed. The new one stays open, as it would be closed after the count.
+  // Baton handles ends of connections in order of arrival: once it has answered on a new one, those that ended before
+  // are closed. The new one stays open, since closing it would change the count.
   auto admin = std::make_unique<Client>(unix_socket(baton.directory() / "admin.sock"));
   admin->get("/healthz");
   const pid_t pid = baton.pid();

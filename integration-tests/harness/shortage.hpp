@@ -1,4 +1,4 @@
-// What a test takes from a running process, and gives back: tasks of its user, descriptors.
+// Resources that a test takes from a running process and gives back: its user's tasks, descriptors.
 #pragma once
 
 #include <sys/types.h>
@@ -12,19 +12,19 @@
 
 namespace baton::harness {
 
-// A user with no other process, so that the limit of its tasks is the business of one test.
+// A user with no other process, so that its task limit affects only one test.
 unsigned lonely_user();
 
-// The threads of these processes.
+// The number of threads of these processes.
 std::size_t task_count(const std::vector<pid_t>& pids);
 
-// While it lives, `pid` has another soft limit.
+// While it exists, `pid` has a different soft limit.
 class Shortage {
  public:
-  // No new task once its user has so many.
+  // No new task once its user has this many.
   static Shortage of_tasks(pid_t pid, std::size_t tasks_max);
-  // Exactly so many descriptors are free, until the process itself opens or closes one: what closed admin connections
-  // used in it is closed, and one admin connection stays open to the end.
+  // Exactly `free` descriptors are free until the process opens or closes one. It has closed the descriptors of ended
+  // admin connections by then; one admin connection stays open to the end.
   static Shortage of_descriptors(const Baton& baton, std::size_t free);
   ~Shortage();
   Shortage(const Shortage&) = delete;

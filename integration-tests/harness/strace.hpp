@@ -1,5 +1,4 @@
-// Faults that only the kernel can make, at an exact place: strace lets the n-th call of a thread fail, or stops the
-// process there.
+// Kernel faults at an exact point: strace makes the n-th call of a thread fail or stops the process there.
 #pragma once
 
 #include <sys/types.h>
@@ -8,13 +7,13 @@
 
 namespace baton::harness {
 
-// strace is here, and may also trace what it has not started itself.
+// Whether strace is installed and may trace processes that it did not start.
 bool can_attach();
 
-// The options by which the n-th `call` of each thread suffers `what`, as in ("sendmsg", "error=EPIPE", 3).
+// The options that inject `what` into the n-th `call` of each thread, as in ("sendmsg", "error=EPIPE", 3).
 std::string injection(const std::string& call, const std::string& what, int n);
 
-// Lets go of the process whoever traces it, and waits until nobody does.
+// Detaches any tracer of the process and waits until none is left.
 void end_tracing(pid_t pid);
 
 }  // namespace baton::harness

@@ -1,5 +1,5 @@
-// One connected socket with deadlines on every wait and a buffer for what was read too much. Both sides of the tests
-// use it: the client and the origin's connections.
+// A connected socket with a deadline on every wait and a buffer for bytes read ahead. Used by clients and by the
+// origin's connections.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ inline void PrintTo(End end, std::ostream* out) {
   *out << (end == End::fin ? "FIN" : "reset");
 }
 
-// The connection is over, where more of it was wanted.
+// The connection ended where more was expected.
 struct ConnectionEnded : Failure {
   using Failure::Failure;
 };
@@ -34,34 +34,34 @@ class Stream {
 
   int fd() const { return socket_.get(); }
 
-  // Sends all of it, or throws: ConnectionEnded, or a Failure where the other side took nothing until the deadline.
+  // Sends everything, or throws: ConnectionEnded, or Failure if the other side took nothing until the deadline.
   void send(std::string_view bytes);
-  // As `send`, but a lost connection is no failure: how many bytes the kernel took.
+  // Like `send`, but a lost connection is not a failure. Returns how many bytes the kernel took.
   virtual std::size_t send_what_goes(std::string_view bytes);
 
-  // These throw ConnectionEnded when that comes before what they want.
+  // These throw ConnectionEnded if the connection ends first.
   std::string read_exactly(std::size_t bytes);
-  std::string read_through(std::string_view mark);  // the mark is part of the answer
+  std::string read_through(std::string_view mark);  // the result includes the mark
 
   // For a server whose client may read nothing for as long as it likes.
   void be_patient_in_sending() { send_limit_ = std::chrono::hours(1); }
 
-  // All that comes until the other side sends FIN; a reset throws.
+  // Everything until the other side's FIN; a reset throws.
   std::string read_to_fin();
-  // All that comes, and how it ended.
+  // Everything until the end, and how it ended.
   End read_to_end(std::string& bytes);
 
-  // For a server that waits for its next request, without a limit in time. False: the connection has ended.
+  // For a server that waits for its next request without a time limit. False: the connection has ended.
   bool await_bytes_forever();
-  // What has been received and not yet taken.
+  // What has been received but not yet taken.
   std::string read_available() { return take(unread_.size()); }
 
-  // Passes only if nothing comes and nothing ends for so long.
+  // Fails if anything arrives or the connection ends within this time.
   void expect_silence(Milliseconds for_so_long);
 
-  // Our side has no more to say (FIN), the other may go on.
+  // Sends FIN; the other side may continue.
   virtual void half_close();
-  // Ends with RST, throwing away what is in the buffers.
+  // Ends with RST, discarding the buffers.
   void reset();
   void close() { socket_.close(); }
   // Wakes a thread that reads here; the connection is over for both.
@@ -71,7 +71,7 @@ class Stream {
 
  protected:
   enum class Got { bytes, fin, reset };
-  // One read, into `into`; it waits if nothing is there.
+  // One read into `into`; waits if nothing is available.
   virtual Got receive_now(std::string& into);
 
  private:

@@ -10,7 +10,7 @@ namespace baton::harness {
 
 namespace fs = std::filesystem;
 
-// Under /tmp whatever TMPDIR says: the path of a Unix socket has about a hundred bytes.
+// Always under /tmp: a Unix socket's path is limited to about a hundred bytes.
 TempDir::TempDir() {
   std::string name = "/tmp/baton-test-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) throw Failure("cannot make a directory under /tmp");

@@ -1,4 +1,4 @@
-// A directory of its own for each test, gone afterwards; and small whole-file reads and writes.
+// A directory per test, removed afterwards; and whole-file reads and writes for small files.
 #pragma once
 
 #include <filesystem>
@@ -24,7 +24,8 @@ class TempDir {
 // The whole content; empty when there is no such file.
 std::string read_file(const std::string& path);
 
-// Writes beside the file and renames over it: a reader sees the old content or the new, also of a running program.
+// Writes a temporary and renames it over the file: readers see the old content or the new, and a running program can be
+// replaced.
 void replace_file(const std::string& path, std::string_view content, bool executable = false);
 
 }  // namespace baton::harness

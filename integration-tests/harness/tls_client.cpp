@@ -56,7 +56,7 @@ TlsClient::TlsClient(const Address& to, const TlsOptions& options, Handshake whe
   if (when == Handshake::now) shake_hands();
 }
 
-// As if it had ended in good order: else OpenSSL would not let others resume its session.
+// Pretends a clean shutdown: else OpenSSL would not let others resume its session.
 TlsClient::~TlsClient() {
   SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
@@ -169,7 +169,7 @@ TlsClient::Got TlsClient::receive_now(std::string& into) {
   closed_in_order_ = error == SSL_ERROR_ZERO_RETURN;
   ERR_clear_error();
   if (error == SSL_ERROR_SSL && !alert_) throw Failure("a record from the server is wrong");
-  return Got::bytes;  // an end is told by the socket, after what came before it
+  return Got::bytes;  // the socket reports the end, after the data before it
 }
 
 std::optional<int> TlsClient::await_alert() {

@@ -1,4 +1,4 @@
-// A client that speaks TLS by OpenSSL over memory: its ciphertext can be held back, cut and tampered with at any byte.
+// A TLS client that uses OpenSSL over memory, so its ciphertext can be held back, cut or altered at any byte.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -41,24 +41,24 @@ class TlsClient : public Client {
 
   // Completes the handshake; throws with the alert, if one came.
   void shake_hands();
-  // The bytes that the handshake wants to send now, not sent.
+  // The bytes that the handshake would send now, without sending them.
   std::string next_flight();
-  // What came so far is taken in by the handshake.
+  // Feeds what has arrived so far to the handshake.
   void take_flight();
 
-  // Records with this in them, not sent; and bytes sent as they are.
+  // Records with this content, not sent; and raw bytes, sent unchanged.
   std::string seal(std::string_view plain);
   void send_raw(std::string_view ciphertext);
-  // Keys of our own change; `requested`: the other side's too. Goes out with the next bytes.
+  // Updates our keys; `requested`: the other side's too. Sent with the next bytes.
   void update_keys(bool requested);
 
   std::size_t send_what_goes(std::string_view bytes) override;
-  // close_notify and FIN; the other side may go on.
+  // Sends close_notify and FIN; the other side may continue.
   void half_close() override;
 
   // The fatal alert that ended it; waits for the end of the connection.
   std::optional<int> await_alert();
-  // A warning, when it has come.
+  // A warning alert, once it has arrived.
   std::optional<int> warning() const { return warning_; }
   bool was_closed_in_order() const { return closed_in_order_; }
 
@@ -66,16 +66,16 @@ class TlsClient : public Client {
   std::string suite() const { return SSL_get_cipher_name(ssl_.get()); }
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
   std::string alpn() const;
-  // By which our records are sealed: of TLS 1.3 the traffic secret, of TLS 1.2 the master secret.
+  // The secret that our record keys derive from: the traffic secret of TLS 1.3, the master secret of TLS 1.2.
   std::string secret() const;
   // The common name of the server's certificate, and the type of its key.
   std::string server_common_name() const;
   KeyType server_key() const;
-  // For a later client. Of TLS 1.3: once something was read after the handshake.
+  // A session for a later client. With TLS 1.3, available only after a read that follows the handshake.
   TlsSession session() const { return TlsSession(SSL_get1_session(ssl_.get())); }
 
  protected:
-  // A FIN without close_notify before it is a truncation, and counts as a reset.
+  // A FIN without a preceding close_notify is a truncation and counts as a reset.
   Got receive_now(std::string& into) override;
 
  private:
