@@ -25,7 +25,7 @@ TEST_F(SupervisorRenewal, IsTheSameProcessWithTheSameChildren) {
   baton.await_log(std::regex("supervisor: this version goes on, PID " + std::to_string(parent)));
   const pid_t now = worker();
   EXPECT_EQ(executable_of(parent), baton.binary_path());
-  EXPECT_EQ(children_of(parent), std::vector{now});
+  await([&] { return children_of(parent) == std::vector{now}; }, "the old worker to be gone");
   EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
 
   // And it supervises: a crash, another upgrade, a stop.
