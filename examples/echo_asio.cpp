@@ -1,14 +1,14 @@
-// An Asio echo server that is upgraded while its clients are connected: what they sent and did not get back yet moves
-// with them. SIGUSR2 replaces the program; no client notices.
+// An Asio echo server that is upgraded while clients are connected: bytes that have not been echoed yet move with their
+// connection. SIGUSR2 replaces the program, and no client notices.
 //
 //   echo_asio PORT [FILE_FOR_THE_PID]
 //
-// The one rule for Asio: never have an operation under way that carries bytes. async_read_some may have taken bytes out
-// of the socket although its handler has not run yet; whoever froze the connection just then would lose them. So these
-// coroutines wait with async_wait, which carries nothing, and then read and write without waiting. Whatever is in
-// between is in `unsent_`.
+// The one rule for Asio: never have a pending operation that carries bytes. async_read_some may have taken bytes from
+// the socket before its handler runs, and freezing the connection at that moment would lose them. So these coroutines
+// wait with async_wait, which carries nothing, and then read and write without blocking. Bytes in between are in
+// `unsent_`.
 //
-// What live upgrades need is marked with (handover).
+// Code that live upgrades need is marked with (handover).
 #include <unistd.h>
 
 #include <boost/asio.hpp>
@@ -36,15 +36,15 @@ class Session final : public handoff::Movable, public std::enable_shared_from_th
   Session(asio::io_context& context, handoff::Fleet& fleet, handoff::UniqueFd socket, std::string unsent)
       : socket_(context), fleet_(fleet), frozen_(std::move(socket)), unsent_(std::move(unsent)) {}
 
-  // (handover) Here the life of a connection begins, whether it was accepted, adopted, or taken back.
+  // (handover) A connection starts here, whether it was accepted, adopted or taken back.
   void resume() override {
     socket_.assign(tcp::v4(), frozen_.release());
     socket_.non_blocking(true);
     asio::co_spawn(socket_.get_executor(), echo(shared_from_this()), asio::detached);
   }
 
-  // (handover) `release` takes the socket out of Asio's poller and calls the wait off. Its coroutine finds out that it is
-  // not wanted any more when it is resumed, and touches nothing.
+  // (handover) `release` removes the socket from Asio's poller and cancels the wait. When its coroutine resumes, it
+  // sees that it is obsolete and touches nothing.
   std::optional<handoff::Parcel> freeze() override {
     ++run_;
     frozen_.reset(socket_.release());
@@ -58,10 +58,10 @@ class Session final : public handoff::Movable, public std::enable_shared_from_th
     for (bool open = true; open;) {
       const bool sending = !unsent_.empty();
       co_await socket_.async_wait(sending ? tcp::socket::wait_write : tcp::socket::wait_read, as_tuple);
-      if (run != run_) co_return;    // frozen meanwhile, and perhaps resumed, with another coroutine
+      if (run != run_) co_return;    // frozen by now, and perhaps resumed with a new coroutine
       open = sending ? send() : receive();
     }
-    // (handover) shutdown, not only close: should another process still hold a copy, the client sees the end all the same.
+    // (handover) shutdown, not only close: the client sees the end even if another process still holds a copy.
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     fleet_.remove(*this);
@@ -81,11 +81,11 @@ class Session final : public handoff::Movable, public std::enable_shared_from_th
     return !error || error == asio::error::would_block;
   }
 
-  tcp::socket socket_;               // while it runs
+  tcp::socket socket_;               // while running
   handoff::Fleet& fleet_;            // outlives every session
-  handoff::UniqueFd frozen_;         // the same socket while it stands still
+  handoff::UniqueFd frozen_;         // the same socket while frozen
   std::string unsent_;
-  unsigned run_ = 0;                 // which coroutine may touch all this
+  unsigned run_ = 0;                 // which coroutine may touch all of this
 };
 
 class EchoServer final : public handoff::Service {
@@ -100,13 +100,13 @@ class EchoServer final : public handoff::Service {
     asio::co_spawn(context_, accept_loop(), asio::detached);
   }
 
-  // (handover) `release` and not `close`: the descriptor is the process's, and its queue is still wanted.
+  // (handover) `release` and not `close`: Upgradable owns the descriptor, and its queue is still needed.
   void stop_accepting() override {
     ++run_;
     if (acceptor_.is_open()) acceptor_.release();
   }
 
-  // (handover) The payload is the bytes that the client is still owed.
+  // (handover) The payload is the bytes not echoed to the client yet.
   handoff::Result<std::shared_ptr<handoff::Movable>> adopt(handoff::ReceivedParcel parcel) override {
     if (parcel.descriptors.size() != 1) return handoff::fail(handoff::Fault::malformed, "no connection of ours");
     return std::make_shared<Session>(context_, fleet_, std::move(parcel.descriptors[0]), std::move(parcel.payload));
@@ -122,7 +122,7 @@ class EchoServer final : public handoff::Service {
       tcp::socket socket = acceptor_.accept(error);
       if (error) continue;
       auto session = std::make_shared<Session>(context_, fleet_, handoff::UniqueFd(socket.release()), "");
-      fleet_.add(session);           // (handover) the fleet asks it to freeze when the time comes
+      fleet_.add(session);           // (handover) the fleet will ask it to freeze
       session->resume();
     }
   }
@@ -134,7 +134,7 @@ class EchoServer final : public handoff::Service {
   unsigned run_ = 0;
 };
 
-// (handover) All that happens to this process comes in here, between two handlers.
+// (handover) All events of the upgrade are handled here, between two handlers.
 static asio::awaitable<void> attend(handoff::Upgradable& process, asio::io_context& context) {
   asio::posix::stream_descriptor descriptor(context, ::dup(process.descriptor()));
   while (!process.has_ended()) {
@@ -147,7 +147,7 @@ static asio::awaitable<void> attend(handoff::Upgradable& process, asio::io_conte
 int main(int argc, char** argv) try {
   if (argc < 2) throw std::runtime_error("usage: echo_asio PORT [FILE_FOR_THE_PID]");
   asio::io_context context(1);       // outlives the sockets of the fleet
-  // (handover) Before anything else happens: from here on no SIGUSR2 kills, and a successor has what it inherits.
+  // (handover) Before anything else: from here on SIGUSR2 does not kill us, and a successor has its inheritance.
   handoff::Upgradable process({.arguments = {argv, argv + argc},
                                .version = VERSION,
                                .pid_file = argc > 2 ? argv[2] : ""});

@@ -1,11 +1,11 @@
-// A plain epoll server that is upgraded while its clients are connected.
+// A plain epoll server that is upgraded while clients are connected.
 //
-// Each client sends lines and gets each one back with its number: "7 hello". The number is the connection's state, so a
-// client would notice at once if it talked to somebody who has forgotten it. SIGUSR2 replaces the program; nobody does.
+// It returns each line a client sends with its number: "7 hello". The number is the connection's state, so a client
+// would notice at once if a server had lost it. SIGUSR2 replaces the program, and no client notices.
 //
 //   line_counter PORT [FILE_FOR_THE_PID]
 //
-// What live upgrades need is marked with (handover). Everything else is a server as one writes it anyway.
+// Code that live upgrades need is marked with (handover). The rest is an ordinary server.
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -28,10 +28,10 @@ namespace handoff = baton::handoff;
 #define VERSION "1.0"                                  // another build, to upgrade to: -DVERSION='"1.1"'
 #endif
 
-constexpr std::size_t unsent_bytes_max = 64 * 1024;    // a client that does not read is not read from either
+constexpr std::size_t unsent_bytes_max = 64 * 1024;    // above this, we stop reading from a client that does not read
 constexpr std::size_t line_bytes_max = 16 * 1024;
 
-// Registers, or changes, or removes (with no events) what epoll watches.
+// Adds, changes or removes (with no events) what epoll watches.
 class Poller {
  public:
   Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
@@ -63,15 +63,15 @@ class Connection final : public handoff::Movable {
   Connection(handoff::UniqueFd socket, State state, const Poller& poller, handoff::Fleet& fleet)
       : socket_(std::move(socket)), state_(std::move(state)), poller_(poller), fleet_(fleet) {}
 
-  // Everything that came is answered, and everything that can be sent is, before this returns. So between two events the
-  // connection is its socket and its State, whole: it can be frozen at any time.
+  // Before this returns, everything received has been answered and everything that can be sent has been. So between two
+  // events the socket and the State are the whole connection, and it can be frozen at any time.
   void on_events() {
     if (!read() || !write()) return end();
     watch();
   }
 
-  // (handover) Out of the poller *before* the socket goes to another process: epoll watches the open socket, not our
-  // descriptor, and would go on telling us about it after we have closed ours.
+  // (handover) Leave the poller *before* the socket goes to another process: epoll watches the open socket, not our
+  // descriptor, and would keep reporting events after we close ours.
   std::optional<handoff::Parcel> freeze() override {
     poller_.forget(socket_.get());
     return handoff::Parcel{.label = "client",
@@ -80,11 +80,11 @@ class Connection final : public handoff::Movable {
                                       state_.unread + state_.unsent};
   }
 
-  // (handover) Here the life of a connection begins, whether it was accepted, adopted, or taken back: epoll tells at once
-  // what came while nobody looked.
+  // (handover) A connection starts here, whether it was accepted, adopted or taken back: epoll reports at once what has
+  // arrived in the meantime.
   void resume() override { watch(); }
 
-  // (handover) The other half of freeze. Nothing: this is no payload of ours.
+  // (handover) The inverse of freeze. Nothing: this is not our payload.
   static std::optional<State> decode(const std::string& payload) {
     unsigned long long lines = 0;
     std::size_t unread = 0;
@@ -102,7 +102,7 @@ class Connection final : public handoff::Movable {
     poller_.watch(socket_.get(), in | out, this);
   }
 
-  // False: the client has gone, or has said that it is done; what it did not read by then it does not get.
+  // False: the client has closed or half-closed; it does not get what it has not read by then.
   bool read() {
     if (state_.unsent.size() >= unsent_bytes_max) return true;
     char piece[4096];
@@ -126,7 +126,7 @@ class Connection final : public handoff::Movable {
     return true;
   }
 
-  // (handover) shutdown, not only close: should another process still hold a copy, the client sees the end all the same.
+  // (handover) shutdown, not only close: the client sees the end even if another process still holds a copy.
   void end() {
     ::shutdown(socket_.get(), SHUT_RDWR);
     poller_.forget(socket_.get());
@@ -139,7 +139,7 @@ class Connection final : public handoff::Movable {
   handoff::Fleet& fleet_;
 };
 
-// What it is to the rest of the program: somebody who accepts, and (handover) stops accepting, and adopts.
+// The server: accepts connections and (handover) stops accepting and adopts.
 class LineCounter final : public handoff::Service {
  public:
   LineCounter(int listener, const Poller& poller, handoff::Fleet& fleet)
@@ -152,7 +152,7 @@ class LineCounter final : public handoff::Service {
     handoff::UniqueFd socket(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
     if (!socket) return;
     auto connection = std::make_shared<Connection>(std::move(socket), Connection::State{}, poller_, fleet_);
-    fleet_.add(connection);          // (handover) the fleet owns it, and asks it to freeze when the time comes
+    fleet_.add(connection);          // (handover) the fleet owns it and will ask it to freeze
     connection->resume();
   }
 
@@ -184,7 +184,7 @@ static handoff::UniqueFd listen_on(std::uint16_t port) {
 
 int main(int argc, char** argv) try {
   if (argc < 2) throw std::runtime_error("usage: line_counter PORT [FILE_FOR_THE_PID]");
-  // (handover) First of all: from here on no SIGUSR2 kills, and a successor has what it inherits.
+  // (handover) First of all: from here on SIGUSR2 does not kill us, and a successor has its inheritance.
   handoff::Upgradable process({.arguments = {argv, argv + argc},
                                .version = VERSION,
                                .pid_file = argc > 2 ? argv[2] : ""});
@@ -208,7 +208,7 @@ int main(int argc, char** argv) try {
         static_cast<Connection*>(who)->on_events();
       }
     }
-    // (handover) Last in each round: it may destroy connections that earlier events of this round point to.
+    // (handover) Last in each round: it may destroy connections that other events of this round point to.
     if (attend) process.attend();
   }
   return process.exit_code();

@@ -1,22 +1,22 @@
-// A Beast server for HTTP and WebSockets that is upgraded while its clients are connected: keep-alive connections, half a
-// request, answers that a client has not read, open WebSockets. SIGUSR2 replaces the program; no client notices.
+// A Beast server for HTTP and WebSockets that is upgraded while clients are connected: keep-alive connections, half
+// requests, unread responses, open WebSockets. SIGUSR2 replaces the program, and no client notices.
 //
 //   web_beast PORT [FILE_FOR_THE_PID]
 //
-// GET answers how many requests the connection has made, HEAD the same without the body. A WebSocket gets its messages
+// GET returns how many requests the connection has made, HEAD the same without the body. A WebSocket gets its messages
 // back, each with its number.
 //
-// Neither a parser nor a websocket::stream of Beast can be frozen: what they are in the middle of is nobody's to read. So
+// Neither a parser nor a websocket::stream of Beast can be frozen, because their intermediate state cannot be read. So
 // there are two rules.
-//   HTTP: no parser outlives one look at the bytes. They stay in our buffer until a whole request is there.
-//   WebSocket: the stream gets its bytes from a layer of ours (whole_frames.hpp), which never gives it a part of a frame or
-//   anything beyond one. Between two messages it then holds nothing at all, and another one in its place does as well.
+//   HTTP: a parser is used for a single attempt. The bytes stay in our buffer until a whole request has arrived.
+//   WebSocket: the stream reads through our own layer (whole_frames.hpp), which never gives it part of a frame or
+//   anything beyond one. So between two messages it holds nothing, and a new stream can take its place.
 //
-// What this cannot do: a message in fragments, a closing handshake, or an answer that the client does not read holds a
-// WebSocket where it is. It moves when that is over, or stays with the old process (UpgradableTerms::finish_timeout). The
-// stream's own timeouts and permessage-deflate must be off, as they are unless set: both are state.
+// Limits: a WebSocket cannot be frozen during a fragmented message, a closing handshake or a response that the client
+// does not read. It moves when that is over or stays with the old process (UpgradableTerms::finish_timeout). The
+// stream's own timeouts and permessage-deflate must be off, which is the default: both are state.
 //
-// What live upgrades need is marked with (handover).
+// Code that live upgrades need is marked with (handover).
 #include <unistd.h>
 
 #include <boost/asio.hpp>
@@ -56,10 +56,10 @@ class WebSocketSession final : public handoff::Movable, public std::enable_share
                    std::string unread)
       : context_(context), fleet_(fleet), frozen_(std::move(socket)), messages_(messages), unread_(std::move(unread)) {}
 
-  // The first time of all: the client's request is still to be answered.
+  // A new WebSocket: the client's request is still to be answered.
   void accept(Request request) { run(std::move(request)); }
 
-  // (handover) It was: a new stream is made to believe that it has just answered such a request.
+  // (handover) It has been answered: makes a new stream believe that it has just answered such a request.
   void resume() override { run(std::nullopt); }
 
   std::optional<handoff::Parcel> freeze() override {
@@ -95,13 +95,13 @@ class WebSocketSession final : public handoff::Movable, public std::enable_share
     while (!error) {
       beast::flat_buffer message;
       std::tie(error, std::ignore) = co_await stream->async_read(message, as_tuple);
-      if (stream_ != stream.get()) co_return;          // (handover) frozen meanwhile: that was no error
+      if (stream_ != stream.get()) co_return;          // (handover) frozen by now: this is not an error
       if (error) break;
       const std::string answer = std::to_string(++messages_) + ' ' + beast::buffers_to_string(message.data());
       stream->text(stream->got_text());
       std::tie(error, std::ignore) = co_await stream->async_write(asio::buffer(answer), as_tuple);
     }
-    // (handover) shutdown, not only close: should another process still hold a copy, the client sees the end all the same.
+    // (handover) shutdown, not only close: the client sees the end even if another process still holds a copy.
     error_code ignored;
     stream->next_layer().socket().shutdown(tcp::socket::shutdown_both, ignored);
     fleet_.remove(*this);
@@ -119,10 +119,10 @@ class WebSocketSession final : public handoff::Movable, public std::enable_share
 
   asio::io_context& context_;
   handoff::Fleet& fleet_;            // outlives every session
-  Stream* stream_ = nullptr;         // the coroutine's, while it runs
-  handoff::UniqueFd frozen_;         // its socket while it stands still
+  Stream* stream_ = nullptr;         // the coroutine's, while running
+  handoff::UniqueFd frozen_;         // its socket while frozen
   std::uint64_t messages_;
-  std::string unread_;               // while it stands still
+  std::string unread_;               // while frozen
 };
 
 // ── HTTP ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,22 +131,22 @@ class HttpSession final : public handoff::Movable, public std::enable_shared_fro
  public:
   struct State {
     std::uint64_t requests = 0;
-    std::string unread;              // of requests that have not come whole
-    std::string unsent;              // of answers
+    std::string unread;              // of an incomplete request
+    std::string unsent;              // of responses
     bool is_last = false;            // nothing follows what is unsent
   };
 
   HttpSession(asio::io_context& context, handoff::Fleet& fleet, handoff::UniqueFd socket, State state)
       : context_(context), socket_(context), fleet_(fleet), frozen_(std::move(socket)), state_(std::move(state)) {}
 
-  // (handover) Here the life of a connection begins, whether it was accepted, adopted, or taken back.
+  // (handover) A connection starts here, whether it was accepted, adopted or taken back.
   void resume() override {
     socket_.assign(tcp::v4(), frozen_.release());
     socket_.non_blocking(true);
     asio::co_spawn(context_, serve(shared_from_this()), asio::detached);
   }
 
-  // (handover) Between two handlers the state is whole: no parser lives, and nothing is being read or written.
+  // (handover) Between two handlers the state is complete: there is no parser, and nothing is being read or written.
   std::optional<handoff::Parcel> freeze() override {
     ++run_;
     frozen_.reset(socket_.release());
@@ -164,10 +164,10 @@ class HttpSession final : public handoff::Movable, public std::enable_shared_fro
       const bool sending = !state_.unsent.empty();
       if (!sending && state_.is_last) break;
       co_await socket_.async_wait(sending ? tcp::socket::wait_write : tcp::socket::wait_read, as_tuple);
-      if (run != run_) co_return;    // frozen meanwhile, and perhaps resumed, with another coroutine
+      if (run != run_) co_return;    // frozen by now, and perhaps resumed with a new coroutine
       open = sending ? send() : receive();
     }
-    // (handover) shutdown, not only close: should another process still hold a copy, the client sees the end all the same.
+    // (handover) shutdown, not only close: the client sees the end even if another process still holds a copy.
     error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     fleet_.remove(*this);
@@ -183,7 +183,7 @@ class HttpSession final : public handoff::Movable, public std::enable_shared_fro
     return !error || error == asio::error::would_block;
   }
 
-  // Answers one request if it is here whole. If not, the bytes stay, and a new parser looks at all of them again.
+  // Answers one request if it is complete. If not, the bytes stay, and a new parser starts over with all of them.
   void answer_next() {
     if (state_.unread.empty()) return;
     http::request_parser<http::string_body> parser;
@@ -205,7 +205,7 @@ class HttpSession final : public handoff::Movable, public std::enable_shared_fro
     state_.is_last = !response.keep_alive();
     std::ostringstream text;
     if (!error && parser.get().method() == http::verb::head) {
-      text << response.base();         // with the length of the body that GET would have got
+      text << response.base();         // with the Content-Length that GET would get
     } else {
       text << response;
     }
@@ -222,11 +222,11 @@ class HttpSession final : public handoff::Movable, public std::enable_shared_fro
   }
 
   asio::io_context& context_;
-  tcp::socket socket_;               // while it runs
+  tcp::socket socket_;               // while running
   handoff::Fleet& fleet_;            // outlives every session
-  handoff::UniqueFd frozen_;         // the same socket while it stands still
+  handoff::UniqueFd frozen_;         // the same socket while frozen
   State state_;
-  unsigned run_ = 0;                 // which coroutine may touch all this
+  unsigned run_ = 0;                 // which coroutine may touch all of this
 };
 
 // ── The process ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,7 +243,7 @@ class WebServer final : public handoff::Service {
     asio::co_spawn(context_, accept_loop(), asio::detached);
   }
 
-  // (handover) `release` and not `close`: the descriptor is the process's, and its queue is still wanted.
+  // (handover) `release` and not `close`: Upgradable owns the descriptor, and its queue is still needed.
   void stop_accepting() override {
     ++run_;
     if (acceptor_.is_open()) acceptor_.release();
@@ -284,7 +284,7 @@ class WebServer final : public handoff::Service {
       if (error) continue;
       auto session = std::make_shared<HttpSession>(context_, fleet_, handoff::UniqueFd(socket.release()),
                                                    HttpSession::State{});
-      fleet_.add(session);           // (handover) the fleet asks it to freeze when the time comes
+      fleet_.add(session);           // (handover) the fleet will ask it to freeze
       session->resume();
     }
   }
@@ -296,7 +296,7 @@ class WebServer final : public handoff::Service {
   unsigned run_ = 0;
 };
 
-// (handover) All that happens to this process comes in here, between two handlers.
+// (handover) All events of the upgrade are handled here, between two handlers.
 static asio::awaitable<void> attend(handoff::Upgradable& process, asio::io_context& context) {
   asio::posix::stream_descriptor descriptor(context, ::dup(process.descriptor()));
   while (!process.has_ended()) {
@@ -309,7 +309,7 @@ static asio::awaitable<void> attend(handoff::Upgradable& process, asio::io_conte
 int main(int argc, char** argv) try {
   if (argc < 2) throw std::runtime_error("usage: web_beast PORT [FILE_FOR_THE_PID]");
   asio::io_context context(1);       // outlives the sockets of the fleet
-  // (handover) Before anything else happens: from here on no SIGUSR2 kills, and a successor has what it inherits.
+  // (handover) Before anything else: from here on SIGUSR2 does not kill us, and a successor has its inheritance.
   handoff::Upgradable process({.arguments = {argv, argv + argc},
                                .version = VERSION,
                                .pid_file = argc > 2 ? argv[2] : ""});

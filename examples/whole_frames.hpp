@@ -1,7 +1,7 @@
-// A layer between a websocket::stream and its socket. It never gives the stream a part of a frame, nor anything beyond one,
-// so between two messages the stream holds nothing, and what came of the next frame is here, where it can be moved.
+// A layer between a websocket::stream and its socket. It never gives the stream part of a frame or anything beyond one,
+// so between two messages the stream holds nothing, and bytes of the next frame are here, where they can be moved.
 //
-// The stream's own timeouts and permessage-deflate must be off, as they are unless set: both are state.
+// The stream's own timeouts and permessage-deflate must be off, which is the default: both are state.
 #pragma once
 
 #include <boost/asio.hpp>
@@ -18,7 +18,7 @@ namespace beast = boost::beast;
 using asio::ip::tcp;
 using beast::error_code;
 
-// Reads what is there, without waiting. False: the client has gone.
+// Reads what is available without blocking. False: the client has disconnected.
 inline bool read_what_is_there(tcp::socket& socket, std::string& into) {
   char piece[16 * 1024];
   error_code error;
@@ -32,14 +32,14 @@ class WholeFrames {
 
   using executor_type = tcp::socket::executor_type;
 
-  // `on_rest` is called whenever the stream waits for a frame and is in the middle of nothing.
+  // `on_rest` is called whenever the stream waits for a frame and is at rest.
   WholeFrames(tcp::socket socket, std::string unread, std::function<void()> on_rest)
       : socket_(std::move(socket)), unread_(std::move(unread)), on_rest_(std::move(on_rest)) {}
 
   executor_type get_executor() { return socket_.get_executor(); }
   tcp::socket& socket() { return socket_; }
 
-  // (handover) The stream above has no state now but that it is open; `unread` is what came of the next frame.
+  // (handover) The only state of the stream above is now that it is open; `unread` holds bytes of the next frame.
   bool is_at_rest() const { return waiting_ && !in_message_ && !closing_; }
   const std::string& unread() const { return unread_; }
 
@@ -71,8 +71,8 @@ class WholeFrames {
         token, socket_);
   }
 
-  // (handover) Only `accept` writes without waiting, when a stream takes the place of another: the client has had that
-  // answer long ago, so it ends here.
+  // (handover) Only `accept` writes synchronously, when a stream takes the place of another: the client already has
+  // that response, so it is discarded here.
   template <class Buffers>
   std::size_t write_some(const Buffers& buffers, error_code& error) {
     error = {};
@@ -80,14 +80,14 @@ class WholeFrames {
   }
   template <class Buffers>
   std::size_t write_some(const Buffers& buffers) { return asio::buffer_size(buffers); }
-  // Nobody reads like that; Beast wants to see the declaration.
+  // Never called; Beast requires the declaration.
   template <class Buffers>
   std::size_t read_some(const Buffers&, error_code& error) { return error = asio::error::eof, 0; }
   template <class Buffers>
   std::size_t read_some(const Buffers&) { throw beast::system_error(asio::error::eof); }
 
  private:
-  // RFC 6455 §5.2. Nothing: its header has not come whole.
+  // RFC 6455 §5.2. Nothing: the header is incomplete.
   std::optional<std::size_t> frame_bytes() const {
     const auto byte = [this](std::size_t at) { return static_cast<unsigned char>(unread_[at]); };
     if (unread_.size() < 2) return std::nullopt;
@@ -97,11 +97,11 @@ class WholeFrames {
     if (unread_.size() < header_bytes) return std::nullopt;
     std::uint64_t length = length_bytes == 0 ? code : 0;
     for (std::size_t i = 0; i < length_bytes; ++i) length = length << 8 | byte(2 + i);
-    // The stream refuses what is longer, once it has seen the header.
+    // The stream refuses a longer frame once it has seen the header.
     return length > frame_bytes_max ? header_bytes : header_bytes + static_cast<std::size_t>(length);
   }
 
-  // Or the rest of one of which a part was given.
+  // Or the rest of a frame that was given in part.
   bool has_whole_frame() const {
     if (frame_left_ != 0) return true;
     const auto bytes = frame_bytes();
@@ -124,10 +124,10 @@ class WholeFrames {
   }
 
   tcp::socket socket_;
-  std::string unread_;               // and not given to the stream
+  std::string unread_;               // not given to the stream yet
   std::function<void()> on_rest_;
-  std::size_t frame_left_ = 0;       // of the frame that the stream is getting; all of it is here
-  bool waiting_ = false;             // the stream wants a frame, and none is here
+  std::size_t frame_left_ = 0;       // of the frame being given to the stream; all of it is here
+  bool waiting_ = false;             // the stream wants a frame and none is here
   bool in_message_ = false;          // fragments of one were given, and not the last
   bool closing_ = false;
 };
