@@ -1,5 +1,5 @@
-// What the built-in origin does beyond plain answers, one file each. All run on the origin's thread; each ends with its
-// connection, or when the client does anything that it should not do.
+// The built-in origin's behaviours beyond plain answers, one file each. All run on the origin's thread. Each ends with
+// its connection or when the client misbehaves.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
@@ -16,17 +16,17 @@ namespace baton::demo {
 
 inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
 
-// A body by length: `piece_bytes` at a time with `pause` in between, or without any as fast as it is taken.
+// A body by length: `piece_bytes` at a time with `pause` in between, or without a pause as fast as it is read.
 struct Pace {
   std::size_t piece_bytes;
   std::chrono::milliseconds pause;
 };
 boost::asio::awaitable<void> send_download(Wire& client, std::string target, Pace pace);
 
-// A chunked body of server-sent events; it always stops in the middle of a chunk.
+// A chunked body of server-sent events. Every pause is in the middle of a chunk.
 boost::asio::awaitable<void> send_events(Wire& client, std::string target);
 
-// Receives a body, by `length` or chunked without one, and confirms it. `begun` is what is here of it already.
+// Receives a body, by `length`, or chunked if there is none, and confirms it. `begun` is the part already received.
 boost::asio::awaitable<void> take_upload(Wire& client, std::string target, std::optional<std::uint64_t> length,
                                          std::string begun);
 

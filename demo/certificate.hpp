@@ -1,4 +1,4 @@
-// The demo's own certificate: made anew each time, for 127.0.0.1, signed by itself and trusted by nobody else.
+// The demo's certificate: generated for each run, for 127.0.0.1, self-signed and trusted only by the demo.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct Certificate {
   std::string key;  // private
 };
 
-// ECDSA on P-256, good for a day. Throws std::runtime_error.
+// ECDSA on P-256, valid for a day. Throws std::runtime_error.
 Certificate make_certificate();
 
 // Where it is stored.

@@ -1,4 +1,4 @@
-// The chunked transfer coding (RFC 9112 §7.1), as far as both ends of the demo use it: no extensions, no trailers.
+// The part of the chunked transfer coding (RFC 9112 §7.1) that both ends of the demo use: no extensions, no trailers.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@ namespace baton::demo {
 std::string encode_chunk(std::string_view data);
 inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
-// Decodes a body that comes in pieces of any size.
+// Decodes a body received in pieces of any size.
 class ChunkReader {
  public:
-  // Appends the data within `bytes` to `data`; false once anything but the grammar has come.
+  // Appends the data in `bytes` to `data`; false once the input violates the grammar.
   bool read(std::string_view bytes, std::string& data);
 
-  // The last chunk is in.
+  // The last chunk has been received.
   bool ended() const { return position_ == Position::end; }
 
  private:

@@ -1,8 +1,8 @@
-// One client of the demo, of whatever kind: one connection, opened once, watched until the end. A new kind (another
-// protocol, another habit) is one more file with a class that keeps this contract, and a line in load.cpp.
+// One client of the demo, of any kind: one connection, opened once and watched until the end. A new kind (another
+// protocol, another habit) needs one more file with a class that fulfils this contract, and a line in load.cpp.
 //
-// Everything is called on the load's thread. A client reports to the tally: the opening, every verified answer, and
-// what ended it. It never reconnects: after a trouble it is over.
+// Everything is called on the load's thread. A client reports its opening, every verified answer and what ended it to
+// the tally. It never reconnects: a trouble ends it.
 #pragma once
 
 #include <chrono>
@@ -20,13 +20,13 @@ class Client {
   // A live upgrade has just ended.
   virtual void upgrade_passed() {}
 
-  // Called every few dozen milliseconds, to notice what never comes.
+  // Called every few dozen milliseconds, to detect what does not arrive.
   virtual void check(Clock::time_point now) = 0;
 
-  // Prove with one more exchange that the connection is alive, then close it.
+  // Prove by one more exchange that the connection is alive, then close it.
   virtual void finish() = 0;
 
-  // Nothing more will happen: proven and closed, or ended by a trouble.
+  // It is over: proven and closed, or ended by a trouble.
   virtual bool over() const = 0;
 };
 

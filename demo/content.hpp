@@ -1,5 +1,5 @@
-// Bytes without end that both sides of a stream can compute: each position of each stream has its own, so what was
-// lost, doubled, reordered or altered on the way differs from what should be there.
+// Endless bytes that both sides of a stream can compute. They depend on stream and position, so lost, doubled,
+// reordered or altered data differs from what is expected.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ class Digest {
   std::uint64_t value_ = 14695981039346656037u;
 };
 
-// What the origin answers to an upload that it has received whole.
+// The origin's answer to a complete upload.
 std::string upload_receipt(std::uint64_t bytes, const Digest& digest);
 
 }  // namespace baton::demo

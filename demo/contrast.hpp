@@ -1,4 +1,4 @@
-// What the same clients see of a reload of nginx, started by hand with a configuration of its own.
+// What the same clients see when nginx reloads. The demo starts it with a configuration of its own.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -16,16 +16,15 @@ namespace baton::demo {
 struct Contrast {
   std::string version;  // "nginx/1.22.1"
   Totals before;        // at the moment of the reload
-  Totals after;         // when all that had asked were closed, or `watched` later
+  Totals after;         // when all that had asked were closed, or after `watched`
   std::chrono::milliseconds watched{};
 };
 
 // The nginx in PATH or the usual places.
 std::optional<std::string> find_nginx();
 
-// Starts nginx before `origin`, lets the `mix`'s clients that ask and answer run on it, reloads it once by SIGHUP, and
-// stops it. Throws std::runtime_error when nginx cannot be brought to serve: nothing is shown then, and nothing is
-// proven.
+// Starts nginx in front of `origin`, runs the request-response clients of `mix` against it, reloads it once by SIGHUP
+// and stops it. Throws std::runtime_error if nginx cannot be made to serve; the demo then shows no comparison.
 Contrast reload_nginx(const std::string& nginx, boost::asio::ip::tcp::endpoint origin, const Mix& mix,
                       const TempDir& dir, Patience& patience, std::chrono::milliseconds watched);
 

@@ -1,6 +1,6 @@
-// `baton demo`: live upgrades under load on this machine alone, and a verdict. It starts a built-in origin, the very
-// binary that people run in front of it, and a few hundred clients of all kinds, plain and over TLS, that verify every
-// byte and never reconnect.
+// `baton demo`: live upgrades under load on this machine only, and a verdict. It starts a built-in origin, the same
+// baton binary that users run in front of it, and a few hundred clients of all kinds, plain and over TLS, that verify
+// every byte and never reconnect.
 #pragma once
 
 #include <iosfwd>
@@ -16,7 +16,7 @@ struct Options {
   // in plain, over TLS 1.3 and over TLS 1.2.
   unsigned clients = 300;
 
-  // Requests per second that all clients together aim at.
+  // The target rate of all clients together, in requests per second.
   unsigned requests_per_second = 3000;
 
   // Seconds from the end of one upgrade to the next.
@@ -28,20 +28,20 @@ struct Options {
   // The baton binary to start and upgrade to; empty: the one that runs the demo.
   std::string binary;
 
-  // Do not show what a reload of nginx does to the same clients, even where nginx is installed.
+  // Do not show what a reload of nginx does to the same clients, even if nginx is installed.
   bool no_nginx = false;
 
-  // Plain lines even on a terminal (the default where stdout is none, or NO_COLOR or TERM=dumb is set).
+  // Plain lines even on a terminal (the default if stdout is not one, or NO_COLOR or TERM=dumb is set).
   bool plain = false;
 };
 
-// Runs the demo on standard output. 0: no client saw an error, a close or a reconnect, every upgrade completed, and
-// the proxy accepted exactly the connections that the clients opened. 1: anything else, said in plain words with the
-// proxy's last log lines. 128 + N: ended by signal N (SIGINT, SIGTERM, SIGHUP, or SIGPIPE from its output). No process
-// and no file is left. Call it before other threads are started: it blocks those signals for its own time.
+// Runs the demo on standard output. Returns 0 if no client saw an error, a close or a reconnect, every upgrade
+// completed, and the proxy accepted exactly the connections that clients opened; 1 otherwise, with an explanation and
+// the proxy's last log lines; 128 + N if ended by signal N (SIGINT, SIGTERM, SIGHUP, or SIGPIPE from its output).
+// Leaves no process and no file behind. Call it before starting other threads: it blocks those signals while it runs.
 int run(const Options& options);
 
-// The same onto a stream; `in_place` redraws one scoreboard instead of writing line after line.
+// The same on a stream. `in_place` redraws one scoreboard instead of writing line after line.
 int run(const Options& options, std::ostream& out, bool in_place);
 
 }  // namespace baton::demo

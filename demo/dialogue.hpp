@@ -1,5 +1,5 @@
-// What clients ask and what must come back. Origin and clients share only these pure functions, so an answer that was
-// lost, doubled, cut, mixed up or altered on its way cannot pass for the right one.
+// Requests and the expected answers. Origin and clients share only these pure functions, so an answer that was lost,
+// doubled, cut, mixed up or altered on the way cannot pass for the right one.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -12,23 +12,23 @@ namespace baton::demo {
 // "/client/12/request/34"
 std::string request_target(unsigned client, std::uint64_t serial);
 
-// The whole body that answers `target`: it names the target in every line, and its length (one line to some
-// kilobytes) depends on it.
+// The whole body of the answer to `target`. Every line names the target, which also determines the length (one line to
+// some kilobytes).
 std::string expected_body(std::string_view target);
 
-// A whole request head; `fields`: those beyond the usual ones, each with its line's end.
+// A whole request head; `fields` are additional fields, each with its CRLF.
 std::string request_head(std::string_view target, const boost::asio::ip::tcp::endpoint& server,
                          std::string_view method = "GET", std::string_view fields = {});
 
-// The streams' targets are these and a number. Downloads and floods are Content (content.hpp) by its target, the first
-// at a steady pace, the other as fast as it is taken; uploads are Content too.
+// A stream's target is one of these and a number. Downloads and floods are the Content (content.hpp) of their target,
+// downloads at a steady pace and floods as fast as they are read; uploads are Content too.
 inline constexpr std::string_view download_prefix = "/download/";
 inline constexpr std::string_view flood_prefix = "/flood/";
 inline constexpr std::string_view events_prefix = "/events/";
 inline constexpr std::string_view upload_prefix = "/upload/";
 inline constexpr std::string_view websocket_prefix = "/websocket/";
 
-// The announced length of downloads and floods, beyond what any demo transfers.
+// The announced length of downloads and floods, more than any demo transfers.
 inline constexpr std::uint64_t download_bytes = std::uint64_t{1} << 40;
 
 // One server-sent event of the stream `target`; they are counted from 1.

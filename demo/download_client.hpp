@@ -1,5 +1,5 @@
-// A download by length that no demo sees the end of. Read as fast as it comes, or so slowly that bytes are always
-// waiting for us in the proxy.
+// A download by length that outlasts any demo, read as fast as it arrives or so slowly that the proxy always holds
+// unread bytes.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>

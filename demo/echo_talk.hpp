@@ -1,5 +1,5 @@
-// A conversation with an echo: messages go out at an even pace without waiting for the answers, so that some are always
-// under way; each must come back byte for byte and in order.
+// A conversation with an echo. Messages are sent at an even pace without waiting for answers, so that some are always
+// in flight; each must come back byte for byte and in order.
 #pragma once
 
 #include <cstdint>
@@ -16,17 +16,16 @@ class EchoTalk {
  public:
   explicit EchoTalk(std::string_view name) : content_(name) {}
 
-  // The next message, unlike all others; empty when too much is outstanding already. Some are longer than any buffer
-  // of the proxy.
+  // The next message, unlike any other; empty if too much is outstanding. Some are longer than any buffer of the proxy.
   std::string next();
 
-  // What will come back for it.
+  // Adds to what must come back.
   void expect(std::string_view echo);
 
-  // False: something else has come.
+  // False: something else arrived.
   bool take(std::string_view bytes);
 
-  // Messages that have come back whole since the last call.
+  // The number of messages that have come back whole since the last call.
   std::uint64_t collect() { return std::exchange(returned_, 0); }
 
   bool all_returned() const { return outstanding_.empty(); }

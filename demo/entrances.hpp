@@ -1,5 +1,5 @@
-// Where clients connect: an HTTP door and a raw TCP one, both plain or both with TLS. The built-in origin has both, and
-// so has the proxy before it.
+// Where clients connect: an HTTP address and a raw TCP one, both plain or both with TLS. The built-in origin and the
+// proxy in front of it have such addresses.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ class context;
 
 namespace baton::demo {
 
-// What one side of a TLS connection brings along; null: no TLS.
+// The TLS configuration of one side of a connection; null: no TLS.
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 
 struct Entrance {
@@ -31,7 +31,7 @@ inline const Entrances& of(const EntrancesByTransport& entrances, Transport tran
   return entrances[static_cast<std::size_t>(transport)];
 }
 
-// The listening sockets behind them; it is the client that makes TLS 1.3 or 1.2 of the same one.
+// The listening sockets behind them. TLS 1.3 and 1.2 share one; the client chooses the version.
 struct Endpoints {
   boost::asio::ip::tcp::endpoint http;
   boost::asio::ip::tcp::endpoint tcp;

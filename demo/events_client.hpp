@@ -1,4 +1,4 @@
-// Listens to server-sent events on a chunked answer without end: numbered, so that none can be missing or come twice.
+// Reads numbered server-sent events from an endless chunked response, so that a missing or repeated one is detected.
 #pragma once
 
 #include "demo/chunks.hpp"

@@ -19,8 +19,8 @@ struct Frame {
 // A frame as clients send it, with a mask, or as servers do, without.
 std::string encode_frame(Opcode opcode, std::string_view payload, std::optional<std::uint32_t> mask = std::nullopt);
 
-// Takes a whole frame away from the beginning of `bytes`; nothing while it is not whole. Throws std::runtime_error at
-// what `encode_frame` cannot have made.
+// Removes a whole frame from the front of `bytes`; nothing while it is incomplete. Throws std::runtime_error for
+// anything that `encode_frame` cannot produce.
 std::optional<Frame> take_frame(std::string& bytes);
 
 // The key that RFC 6455 §1.3 gives as its example, and the accept value that belongs to it.

@@ -1,5 +1,5 @@
-// A keep-alive HTTP/1.1 connection that sends requests and verifies each answer byte for byte. The kinds that derive
-// from it decide when to ask.
+// A keep-alive HTTP/1.1 connection that sends requests and verifies each answer byte for byte. Derived kinds decide
+// when to ask.
 #pragma once
 
 #include <boost/beast/core/flat_buffer.hpp>
@@ -19,7 +19,7 @@ class HttpClient : public SocketClient {
   using SocketClient::SocketClient;
 
  protected:
-  // What a kind does after each verified answer; not called any more after `finish`.
+  // Called after each verified answer, but not after `finish`.
   virtual void on_answer() = 0;
 
   // Sends the next request whole, or its first half only. The connection must be waiting.
@@ -46,7 +46,7 @@ class HttpClient : public SocketClient {
   Phase phase_ = Phase::waiting;
   std::uint64_t serial_ = 0;  // of the request that is being asked
   std::string target_;
-  std::string request_;        // what is not sent of it
+  std::string request_;        // its unsent rest
   Clock::time_point asked_{};  // when its last piece was sent
 
   boost::beast::flat_buffer received_;

@@ -1,4 +1,4 @@
-// Sits idle through all upgrades, as most connections of a real server do. Every other one asks once at the beginning;
+// Stays idle through all upgrades, like most connections of a real server. Every other one asks once at the beginning;
 // the rest send their first byte at the very end.
 #pragma once
 

@@ -29,7 +29,7 @@ struct Mix {
   unsigned newcomers_per_second = 0;
   Microseconds pause{80'000};  // of a keep-alive client between two requests
 
-  // Those that stay from first to last.
+  // Clients whose connections last for the whole demo.
   unsigned clients() const {
     return keep_alive + idle + half_head + download + slow_reader + events + upload + websocket + raw_tcp;
   }
@@ -63,11 +63,11 @@ class Load {
   // Tells every client that an upgrade has ended.
   void upgrade_passed();
 
-  // Asks every client for its last exchange; `unfinished` falls to 0 as they end; one that hears nothing
-  // ends after `hung_after`.
+  // Asks every client for its last exchange. `unfinished` falls to 0 as they end; one that gets no answer ends after
+  // `hung_after`.
   void finish();
 
-  // Clients that are not over, as of a few dozen milliseconds ago.
+  // The number of clients not over yet, as of a few dozen milliseconds ago.
   std::size_t unfinished() const { return unfinished_; }
 
  private:

@@ -1,5 +1,5 @@
-// Opens a new connection again and again, also in the middle of upgrades: with TLS each begins with a handshake. Each
-// asks once, verifies the answer and closes; not one may be refused, reset or forgotten in a queue.
+// Keeps opening new connections, also during upgrades; with TLS each begins with a handshake. Each asks once, verifies
+// the answer and closes. None may be refused, reset or forgotten in a queue.
 #pragma once
 
 #include <memory>

@@ -30,7 +30,7 @@ Reply honest_reply(std::string_view target);
 
 class Origin {
  public:
-  // Tests give repliers that lie. `reply` is called on the origin's thread.
+  // Tests pass repliers with wrong answers. `reply` is called on the origin's thread.
   explicit Origin(Replier reply = honest_reply);
   ~Origin();
   Origin(const Origin&) = delete;
@@ -43,7 +43,7 @@ class Origin {
  private:
   using Behaviour = std::function<boost::asio::awaitable<void>(Wire client)>;  // with one connection
 
-  // Every connection that is accepted gets the behaviour. With `tls` null it is plain.
+  // Every accepted connection gets this behaviour. It is plain if `tls` is null.
   boost::asio::ip::tcp::endpoint listen(const TlsContext& tls, const Behaviour& behaviour);
 
   boost::asio::io_context context_{1};

@@ -7,7 +7,7 @@
 
 namespace baton::demo {
 
-// What is not there by then hangs. Generous, since the machine may be busy: only a demo that fails waits so long.
+// Whatever takes longer is considered hung. Generous, since the machine may be busy: only a failing demo waits so long.
 inline constexpr std::chrono::seconds hung_after{20};
 
 // The user, a terminal or a supervisor wants the demo to end.
@@ -15,8 +15,8 @@ struct Interrupted {
   int signal;
 };
 
-// Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE (nobody reads our output any more) for its lifetime, in this thread and in
-// those that are started meanwhile, and throws Interrupted from its waits instead; so destructors clean everything up.
+// While it exists, blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE (our output has no reader) in this thread and in threads
+// started in that time, and throws Interrupted from its waits instead, so that destructors clean everything up.
 class Patience {
  public:
   Patience();
@@ -24,7 +24,7 @@ class Patience {
   Patience(const Patience&) = delete;
   Patience& operator=(const Patience&) = delete;
 
-  // Called between naps, some fifty times a second, in every wait that follows.
+  // Called between naps, about fifty times a second, in every later wait.
   void while_waiting(std::function<void()> also) { also_ = std::move(also); }
 
   // True as soon as `done` is; false when it is not within `limit`. A zero limit asks once.

@@ -1,4 +1,4 @@
-// Starting processes, and leaving none behind.
+// Starts processes and leaves none behind.
 #pragma once
 
 #include <sys/types.h>
@@ -9,9 +9,8 @@
 
 namespace baton::demo {
 
-// While it lives, processes whose parent ends become our children, so a successor's successor can still be reaped.
-// At its end every process that descends from us is killed and reaped; so only a program that has no other children
-// may use it.
+// While it exists, orphaned descendants become our children, so a successor's successor can still be reaped. Its
+// destructor kills and reaps every process that descends from us, so only a program without other children may use it.
 class Household {
  public:
   Household();
@@ -20,11 +19,11 @@ class Household {
   Household& operator=(const Household&) = delete;
 };
 
-// Starts `arguments[0]`, a path, in a session of its own (a terminal's Ctrl-C is for us alone), its output appended to
-// the file `log`. It gets SIGTERM should the calling thread die. Throws std::system_error when it cannot be started.
+// Starts `arguments[0]`, a path, in its own session (a terminal's Ctrl-C is for us alone), with its output appended to
+// the file `log`. It gets SIGTERM if the calling thread dies. Throws std::system_error if it cannot be started.
 pid_t start_process(const std::vector<std::string>& arguments, const std::string& log);
 
-// How a child of ours ended, in its wait status; nothing while it runs or is not (yet) our child.
+// The wait status of a child that has ended; nothing while it runs or is not (yet) our child.
 std::optional<int> reap(pid_t pid);
 
 // "exit code 0", "signal 9 (Killed)"

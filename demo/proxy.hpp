@@ -1,5 +1,5 @@
-// The proxy under test: a baton of its own configuration, started as a child and upgraded as an operator would do it,
-// by SIGUSR2 to the process that the PID file names. Nothing of it is known but its files and its admin socket.
+// The proxy under test: a baton with its own configuration, started as a child and upgraded as an operator would do it,
+// by SIGUSR2 to the process in the PID file. The demo knows only its files and its admin socket.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -18,7 +18,7 @@
 
 namespace baton::demo {
 
-// The proxy did not do what it has to; what() is one sentence for people.
+// The proxy misbehaved; what() is one sentence for humans.
 class ProxyFailed : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -33,24 +33,23 @@ class Proxy {
   const Endpoints& endpoints() const { return endpoints_; }
   std::string log() const { return dir_.file("baton.log"); }
 
-  // Returns when the proxy says that it is ready; throws ProxyFailed.
+  // Returns when the proxy reports that it is ready; throws ProxyFailed.
   void await_ready(std::chrono::milliseconds limit);
 
   // Asks the running process; throws ProxyFailed when it does not answer.
   Status status();
 
-  // One live upgrade. A failure is told in the result, with no successor or with one that is not as it should be.
+  // One live upgrade. The result reports a failure: no successor, or one that is not as it should be.
   Upgrade upgrade(std::chrono::milliseconds limit);
 
-  // Ends the running process by SIGTERM; says what was wrong with its end, or nothing.
+  // Stops the running process by SIGTERM; returns what was wrong with its exit, or nothing.
   std::string stop(std::chrono::milliseconds limit);
 
   // The process that served last, as far as we know, and its generation.
   pid_t pid() const { return pid_; }
   std::uint64_t generation() const { return generation_; }
 
-  // Connections that all processes together had accepted when the last one was asked: each goes on counting from its
-  // predecessor's number.
+  // Connections accepted by all processes together, as of the last query: each one continues its predecessor's count.
   std::uint64_t accepted() const { return accepted_; }
 
  private:
@@ -67,7 +66,7 @@ class Proxy {
   std::uint64_t accepted_ = 0;
 };
 
-// Loopback ports that nobody listens on just now.
+// Loopback ports that are free at the moment.
 Endpoints free_endpoints();
 
 }  // namespace baton::demo

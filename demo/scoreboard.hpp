@@ -1,4 +1,4 @@
-// What people see while the demo runs: one board redrawn in place on a terminal, line after line elsewhere.
+// The display while the demo runs: one board redrawn in place on a terminal, line after line elsewhere.
 #pragma once
 
 #include <chrono>
@@ -26,17 +26,17 @@ struct View {
   std::vector<Upgrade> upgrades;
 };
 
-// The board's lines without colour; the tables have a row for each upgrade and are absent before the first.
+// The board's lines without colour. The tables have a row per upgrade and are absent before the first.
 std::vector<std::string> board_lines(const View& view);
 std::vector<std::string> upgrade_table(const std::vector<Upgrade>& upgrades);
 
 // What moved in which state.
 std::vector<std::string> moved_table(const std::vector<Upgrade>& upgrades);
 
-// A line for each kind: how many of its connections were alive and right to their end, and what was verified on them.
+// A line per kind: how many of its connections were alive and correct to the end, and what was verified on them.
 std::vector<std::string> kinds_table(const TotalsByGroup& clients);
 
-// Rate and latency over the last second, from samples that are added as time goes by.
+// Rate and latency over the last second, from samples added over time.
 class LastSecond {
  public:
   void sample(Clock::time_point now, const LatencySpread& latency);
@@ -64,14 +64,14 @@ class Scoreboard {
     return in_place_ ? std::chrono::milliseconds{200} : std::chrono::milliseconds{1000};
   }
 
-  // One line that stays: above the board, which is drawn anew below it.
+  // One permanent line above the board, which is redrawn below it.
   void say(std::string_view line);
 
   // A line that matters: green or red on a terminal.
   void say_good(std::string_view line) { say_in(line, "\x1b[1;32m"); }
   void say_bad(std::string_view line) { say_in(line, "\x1b[1;31m"); }
 
-  // Shows the view for the last time, with all tables; what is said then comes below.
+  // Shows the view for the last time, with all tables; later lines go below.
   void settle(const View& view);
 
  private:

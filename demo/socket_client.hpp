@@ -1,6 +1,5 @@
-// What all kinds have in common: one TCP connection, plain or with TLS, opened once, on which a read is always pending,
-// so that a close or a byte that nobody asked for is noticed when it comes. The kinds that derive from it say what to
-// send and judge what arrives.
+// Common to all kinds: one TCP connection, plain or with TLS, opened once. A read is always pending, so that a close or
+// an unexpected byte is noticed at once. Derived kinds decide what to send and judge what arrives.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -27,27 +26,27 @@ class SocketClient : public Client {
   bool over() const final { return over_; }
 
  protected:
-  // Connected, in TLS with a server that is the right one: the first thing to do.
+  // Called first, once connected and, with TLS, the server is verified.
   virtual void on_open() = 0;
 
-  // Something has come; never called with nothing.
+  // Data has arrived; never called with none.
   virtual void on_bytes(std::string_view bytes) = 0;
 
   // The end is near: prove that the connection is alive. Called once, after `on_open`.
   virtual void on_finish() = 0;
 
-  // A close by the server would cut something now.
+  // Whether a close by the server would cut something now.
   virtual bool under_way() const { return true; }
 
-  // Called when what has come is dealt with; a kind that reads slowly reads on later.
+  // Called when the received data has been handled; a kind that reads slowly continues to read later.
   virtual void read_on() { receive(read_bytes); }
 
-  // Small buffers in the kernel keep what is not read in the proxy.
+  // Small kernel buffers, so that unread data stays in the proxy.
   virtual std::optional<int> receive_buffer_bytes() const { return std::nullopt; }
 
   virtual std::string describe() const;
 
-  // Sends after what is being sent already.
+  // Sends after any data already being sent.
   void send(std::string_view bytes);
 
   // Bytes that the kernel has not taken yet.
@@ -55,7 +54,7 @@ class SocketClient : public Client {
 
   void receive(std::size_t bytes_max);
 
-  // Patience begins anew; or nothing is waited for.
+  // Restarts the wait for an answer; or stops it.
   void be_patient() { waiting_since_ = Clock::now(); }
   void be_content() { waiting_since_.reset(); }
 

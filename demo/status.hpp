@@ -1,4 +1,4 @@
-// What a running baton says of itself on its admin socket.
+// What a running baton reports on its admin socket.
 #pragma once
 
 #include <sys/types.h>
@@ -51,7 +51,7 @@ struct AdminAnswer {
   std::string body;
 };
 
-// One GET over a Unix socket; nothing when nobody answers whole within `limit`.
+// One GET over a Unix socket; nothing if there is no complete answer within `limit`.
 std::optional<AdminAnswer> admin_get(const std::string& socket_path, const std::string& target,
                                      std::chrono::milliseconds limit);
 

@@ -20,7 +20,7 @@ class SteadyClient final : public HttpClient {
 
   Microseconds pause_;
   boost::asio::steady_timer timer_;
-  std::uint32_t varied_;  // a small generator's state, so that the clients do not march in step
+  std::uint32_t varied_;  // state of a small generator, so that clients do not run in lockstep
 };
 
 }  // namespace baton::demo

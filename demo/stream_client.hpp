@@ -1,5 +1,5 @@
-// One HTTP request whose body, or whose answer's body, lasts as long as the demo does. The kinds that derive from it
-// verify what comes after the answer's head.
+// One HTTP request whose body, or whose response body, lasts as long as the demo. Derived kinds verify what follows the
+// response head.
 #pragma once
 
 #include <boost/beast/http/empty_body.hpp>
@@ -13,23 +13,23 @@ namespace baton::demo {
 
 class StreamClient : public SocketClient {
  public:
-  // `target` names the stream; both sides compute from it what has to come.
+  // `target` names the stream; both sides compute the expected data from it.
   StreamClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
                std::string target);
 
  protected:
   struct Request {
     std::string_view method = "GET";
-    std::string fields;  // beyond the usual ones, each with its line's end
+    std::string fields;  // additional ones, each with its CRLF
   };
   using Head = boost::beast::http::response_header<>;
 
   virtual Request request() const { return {}; }
 
-  // The request's head is on its way.
+  // The request head is being sent.
   virtual void on_asked() {}
 
-  // The answer's head is here and repeats the target; says what is wrong with it otherwise, or nothing.
+  // Checks a response head that repeats the target; returns what else is wrong with it, or nothing.
   virtual std::string judge(const Head& head) = 0;
 
   // The head is as it should be.

@@ -1,5 +1,5 @@
-// What the clients have seen, group by group. They write to it from the load's thread; the scoreboard and the verdict
-// read it from theirs.
+// What the clients have seen, by group. They write to it from the load's thread; the scoreboard and the verdict read it
+// from theirs.
 #pragma once
 
 #include <array>
@@ -14,13 +14,13 @@
 
 namespace baton::demo {
 
-// What ends a client. Each client has at most one trouble, for it never reconnects.
+// What ends a client. A client has at most one trouble, since it never reconnects.
 enum class Trouble : std::uint8_t {
   not_connected,      // the connection could not be opened
-  closed_between,     // closed by the server while nothing was under way
-  closed_in_request,  // closed by the server with a request, half of one, a stream or a tunnel under way
-  wrong_answer,       // not byte for byte what was asked for, or bytes that nobody asked for
-  no_answer,          // none within the time that a client waits
+  closed_between,     // closed by the server with nothing in progress
+  closed_in_request,  // closed by the server during a request, half of one, a stream or a tunnel
+  wrong_answer,       // not byte for byte as expected, or unsolicited bytes
+  no_answer,          // none within the client's time limit
 };
 inline constexpr std::size_t troubles = 5;
 
@@ -30,7 +30,7 @@ struct Totals {
   std::uint64_t opened = 0;    // connections
   std::uint64_t answered = 0;  // answers, events or messages that were verified
   std::uint64_t bytes = 0;     // of downloads and uploads, as far as they are verified or sent
-  std::uint64_t proven = 0;    // clients whose connection was alive and right to their end
+  std::uint64_t proven = 0;    // clients whose connection was alive and correct to the end
   std::array<std::uint64_t, troubles> trouble{};
 
   std::uint64_t of(Trouble kind) const { return trouble[static_cast<std::size_t>(kind)]; }
@@ -65,7 +65,7 @@ class Account {
   void add_bytes(std::uint64_t bytes) { bytes_ += bytes; }
   void add_proven() { ++proven_; }
 
-  // `what` is one line for people; the first few of all are kept.
+  // `what` is one line for humans; only the first few are kept.
   void add_trouble(Trouble trouble, std::string_view what);
 
   Totals totals() const;

@@ -1,4 +1,4 @@
-// A directory of our own, mode 0700, that goes with everything in it when the value does.
+// A private directory, mode 0700, removed with its contents by the destructor.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,7 @@ namespace baton::demo {
 
 class TempDir {
  public:
-  // Under $TMPDIR, or under /tmp where that is unset or too long for the Unix sockets that will stand in it.
+  // Under $TMPDIR, or under /tmp if that is unset or too long for Unix sockets inside it.
   TempDir();
   ~TempDir();
   TempDir(const TempDir&) = delete;

@@ -1,4 +1,4 @@
-// One live upgrade as seen from outside, with what the successor reported of it.
+// One live upgrade as seen from outside, with the successor's report.
 #pragma once
 
 #include <sys/types.h>

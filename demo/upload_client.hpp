@@ -1,4 +1,4 @@
-// An upload that lasts as long as the demo, chunked or by length, and is confirmed by the origin's digest of it.
+// An upload that lasts as long as the demo, chunked or by length; the origin confirms it by a digest.
 #pragma once
 
 #include "demo/content.hpp"
@@ -9,7 +9,7 @@ namespace baton::demo {
 
 class UploadClient final : public StreamClient {
  public:
-  // Every other number uploads in chunks.
+  // Every other client uploads in chunks.
   UploadClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
  private:
@@ -27,7 +27,7 @@ class UploadClient final : public StreamClient {
   Digest digest_;
   std::uint64_t sent_bytes_ = 0;
   bool complete_ = false;
-  std::string receipt_;  // what is here of it
+  std::string receipt_;  // the part received so far
   Ticker ticker_;
 };
 

@@ -1,4 +1,4 @@
-// From what was counted to a yes or a no. Pure, so that every way to fail can be tested.
+// Turns the counts into pass or fail. Pure, so that every way to fail can be tested.
 #pragma once
 
 #include <string>
@@ -15,10 +15,10 @@ struct Evidence {
   TotalsByGroup clients;       // after every client has ended
   std::uint64_t accepted = 0;  // connections, by all the proxy's processes together
   std::string broken_off;      // why the demo ended early; empty: it did not
-  std::string bad_end;         // what was wrong with the proxy's end; empty: nothing
+  std::string bad_end;         // what was wrong with the proxy's exit; empty: nothing
 };
 
-// Everything that speaks against the proxy, a sentence each. Empty: it has passed.
+// All evidence against the proxy, one sentence each. Empty: it has passed.
 std::vector<std::string> objections(const Evidence& evidence);
 
 }  // namespace baton::demo

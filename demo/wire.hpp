@@ -1,5 +1,5 @@
-// One end of a TCP connection that speaks TLS or not, for clients and origin alike. To use it is to use any of Asio's
-// streams; but its handlers are type-erased, so Asio's sockets and TLS are compiled once, in wire.cpp.
+// One end of a TCP connection, with or without TLS, for clients and origin alike. It is used like any Asio stream, but
+// its handlers are type-erased, so Asio's sockets and TLS are compiled only once, in wire.cpp.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -34,10 +34,10 @@ class Wire {
 
   executor_type get_executor();
 
-  // Connects and shakes hands. With a `receive_buffer_bytes` the kernel keeps no more than that unread.
+  // Connects and does the TLS handshake. With a `receive_buffer_bytes` the kernel keeps no more than that unread.
   void connect(const boost::asio::ip::tcp::endpoint& server, std::optional<int> receive_buffer_bytes, Opened opened);
 
-  // Shakes hands as the server.
+  // Does the TLS handshake as the server.
   template <class Token>
   auto async_welcome(Token&& token) {
     return boost::asio::async_initiate<Token, void(boost::system::error_code)>(
@@ -58,7 +58,7 @@ class Wire {
         first<boost::asio::const_buffer>(buffers));
   }
 
-  // Ends the connection, in TLS without a close_notify. No handler is called any more.
+  // Closes the connection, with TLS without a close_notify. No handler is called afterwards.
   void close();
 
  private:
@@ -77,13 +77,13 @@ class Wire {
   void read(boost::asio::mutable_buffer into, Moved moved);
   void write(boost::asio::const_buffer from, Moved moved);
 
-  std::shared_ptr<Stream> stream_;  // shared with what is under way on it
+  std::shared_ptr<Stream> stream_;  // shared with operations in progress
 };
 
-// What ended the connection is a byte that the other side did not send, found by TLS itself on either side.
+// Whether the connection ended because TLS, on either side, found a byte that the other side did not send.
 bool is_forged(const boost::system::error_code& error);
 
-// The other side has ended the connection, whether or not it said so in TLS.
+// Whether the other side has ended the connection, with or without a close_notify.
 bool is_end(const boost::system::error_code& error);
 
 }  // namespace baton::demo
