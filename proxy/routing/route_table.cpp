@@ -220,8 +220,4 @@ RouteTable::Reason RouteTable::explain(std::string_view host, std::string_view t
           .is_prefix = found.is_prefix};
 }
 
-const Route* RouteTable::default_route() const {
-  return any_host_.any_path == none ? nullptr : &routes_[any_host_.any_path];
-}
-
 }  // namespace baton::routing

@@ -40,8 +40,6 @@ class RouteTable {
 
   // In file order.
   const std::vector<Route>& routes() const { return routes_; }
-  // The route for requests that match no other; nullptr: there is none.
-  const Route* default_route() const;
 
   // The same as `find`, with the reason.
   struct Reason {

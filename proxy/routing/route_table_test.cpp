@@ -33,7 +33,7 @@ std::string taken(const RouteTable& table, std::string_view host, std::string_vi
 
 TEST(RouteTable, HasNoRouteAtFirst) {
   EXPECT_EQ(RouteTable().find("a", "/"), nullptr);
-  EXPECT_EQ(RouteTable().default_route(), nullptr);
+  EXPECT_EQ(RouteTable().named("*"), nullptr);
   EXPECT_EQ(RouteTable(config::Config()).find("a", "/"), nullptr);
 }
 
@@ -55,7 +55,9 @@ TEST(RouteTable, KnowsOfARouteWhatTheConfigurationSays) {
   EXPECT_EQ(api.upstream, "api");
   EXPECT_EQ(api.upstream_index, 1u);
   EXPECT_EQ(api.where, (config::Position{"f", 3, 5}));
-  EXPECT_EQ(table.default_route(), table.find("a", "/v2"));
+  EXPECT_EQ(table.named("/v1/*"), &api);
+  EXPECT_EQ(table.named("rest"), table.find("a", "/v2"));
+  EXPECT_EQ(table.named("/v1"), nullptr);
   EXPECT_EQ(table.routes().size(), 2u);
 }
 
