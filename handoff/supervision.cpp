@@ -11,10 +11,10 @@ Result<void> tell_estate(Channel& line, const Side& self, const std::vector<std:
   return hello ? send_estate(line, estate, deadline) : hello;
 }
 
-Result<void> tell_succession(Channel& line, const Succession& succession, Deadline deadline) {
+Result<void> tell_succession(Channel& line, const SucceededBy& successor, Deadline deadline) {
   wire::Done done;
-  done.mutable_report()->set_to_pid(succession.pid);
-  done.set_foreign(succession.foreign);
+  done.mutable_report()->set_to_pid(successor.pid);
+  done.set_foreign(successor.foreign);
   return send_record(line, Kind::done, done, deadline);
 }
 
@@ -31,10 +31,10 @@ Result<bool> hear_estate(Frame& frame, Inheritance& inheritance) {
   return false;
 }
 
-Result<Succession> hear_succession(const Frame& frame) {
+Result<SucceededBy> hear_succession(const Frame& frame) {
   auto done = parse<wire::Done>(frame);
   if (!done) return std::unexpected(done.error());
-  return Succession{done->report().to_pid(), done->foreign()};
+  return SucceededBy{done->report().to_pid(), done->foreign()};
 }
 
 }  // namespace baton::handoff

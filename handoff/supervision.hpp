@@ -16,17 +16,17 @@ namespace baton::handoff {
 Result<void> tell_estate(Channel& line, const Side& self, const std::vector<std::string>& features, const Estate& estate,
                          Deadline deadline);
 
-struct Succession {
+struct SucceededBy {
   std::int64_t pid = 0;            // of the successor, which is the instance now
   bool foreign = false;            // it is not a child of the sender
 };
-Result<void> tell_succession(Channel& line, const Succession& succession, Deadline deadline);
+Result<void> tell_succession(Channel& line, const SucceededBy& successor, Deadline deadline);
 
 // We are stopping deliberately or will never be the instance: our exit is not a crash.
 Result<void> tell_end(Channel& line, Deadline deadline);
 
 // The parent's side, one function per kind of frame. Hello begins an estate, Inherit adds to it; true: it is complete.
 Result<bool> hear_estate(Frame& frame, Inheritance& inheritance);
-Result<Succession> hear_succession(const Frame& frame);      // Done
+Result<SucceededBy> hear_succession(const Frame& frame);      // Done
 
 }  // namespace baton::handoff
