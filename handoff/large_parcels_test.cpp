@@ -127,13 +127,8 @@ TEST_P(LargeParcelAlone, GoesWhenNothingIsInFlightAndNothingGoesBesideIt) {
   ::getrlimit(RLIMIT_NOFILE, &before);
   const rlimit changed{std::min(descriptor_limit, before.rlim_max), before.rlim_max};
   ::setrlimit(RLIMIT_NOFILE, &changed);
-  Pair pair = socket_pair();
   std::set<ParcelId> alone;
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
+  const HandoverOutcome outcome = hand_over_to(donor, terms, [&](SuccessorScript& script) {
     std::vector<wire::Offer> unanswered;
     for (std::size_t offered = 0; offered < parcels;) {
       unanswered.push_back(script.offer());
@@ -152,11 +147,8 @@ TEST_P(LargeParcelAlone, GoesWhenNothingIsInFlightAndNothingGoesBesideIt) {
       for (const wire::Offer& one : unanswered) script.adopt(one);
       unanswered.clear();
     }
-    expect_frame(script.channel, Kind::done);
-    script.send(Kind::bye, wire::Bye{});
+    script.finish();
   });
-  const HandoverOutcome outcome = hand_over(std::move(pair.one), donor, terms);
-  running.join();
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
   EXPECT_EQ(alone, (std::set<ParcelId>{105, 115, 125}));
@@ -205,19 +197,14 @@ TEST(LargeParcels, ThatWaitAreStillToCome) {
 TEST(LargeParcels, ThatWaitCannotBeAnsweredFor) {
   FakeDonor donor(2);
   donor.shape = [](ParcelId id) { return id == 101 ? large : small(id); };
-  Pair pair = socket_pair();
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
+  const auto outcome = hand_over_to(donor, terms, [](SuccessorScript& script) {
     script.offer();
     wire::Adopted lie;
     lie.add_taken(101);
     script.send(Kind::adopted, lie);
     script.listen_to_the_end();
   });
-  EXPECT_EQ(hand_over(std::move(pair.one), donor, terms).ending, Ending::rolled_back);
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
   donor.expect_one_answer_each();
   EXPECT_EQ(donor.with(&Fate::taken_back), (std::set<ParcelId>{100, 101}));
 }
@@ -232,12 +219,7 @@ TEST(LargeParcels, StayWhereTheSuccessorIsOfAVersionThatKnowsNone) {
   raise_descriptor_limit();
   FakeDonor donor(600);
   donor.shape = one_of(100);
-  Pair pair = socket_pair();
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
+  const HandoverOutcome outcome = hand_over_to(donor, terms, [&](SuccessorScript& script) {
     for (std::size_t answered = 0; answered < 600;) {
       const Frame frame = expect_frame(script.channel, Kind::offer);
       EXPECT_LE(frame.record.size(), old_record_bytes_max);
@@ -256,10 +238,8 @@ TEST(LargeParcels, StayWhereTheSuccessorIsOfAVersionThatKnowsNone) {
       answered += static_cast<std::size_t>(offer->parcels_size());
       script.send(Kind::adopted, adopted);
     }
-    expect_frame(script.channel, Kind::done);
-    script.send(Kind::bye, wire::Bye{});
+    script.finish();
   });
-  const HandoverOutcome outcome = hand_over(std::move(pair.one), donor, terms);
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
   donor.expect_one_answer_each();
   for (const auto& [id, fate] : donor.fates) EXPECT_EQ(fate.refused, id % 100 == 50 ? 1 : 0) << id;

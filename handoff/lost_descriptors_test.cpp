@@ -191,19 +191,14 @@ TEST_F(LostDescriptors, OfASuccessorWhoseAnswerCannotBeWrittenAllIsDroppedAndTak
 // A successor that answers only for what arrived whole and omits the rest.
 TEST_F(LostDescriptors, ThatAreNeverAnsweredForAreTakenBack) {
   step_timeout = milliseconds(300);
-  Pair pair = socket_pair();
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
-    wire::Offer offer = script.offer();
-    offer.mutable_parcels()->DeleteSubrange(8, offer.parcels_size() - 8);
-    script.adopt(offer);
-    script.listen_to_the_end();
-  });
-  outcome = hand_over(std::move(pair.one), donor,
-                      {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = step_timeout});
+  outcome =
+      hand_over_to(donor, {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = step_timeout},
+                   [&](SuccessorScript& script) {
+                     wire::Offer offer = script.offer();
+                     offer.mutable_parcels()->DeleteSubrange(8, offer.parcels_size() - 8);
+                     script.adopt(offer);
+                     script.listen_to_the_end();
+                   });
   EXPECT_EQ(outcome.ending, Ending::rolled_back);
   donor.expect_one_answer_each();
   EXPECT_EQ(donor.with(&Fate::adopted), up_to(107));
@@ -212,25 +207,18 @@ TEST_F(LostDescriptors, ThatAreNeverAnsweredForAreTakenBack) {
 
 // A successor of an older version refuses a whole batch if anything in it was lost.
 TEST_F(LostDescriptors, MayStayWithAllTheirBatch) {
-  Pair pair = socket_pair();
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
-    wire::Adopted answer;
-    const wire::Offer offer = script.offer();
-    for (const auto& parcel : offer.parcels()) {
-      answer.add_refused()->set_id(parcel.id());
-      answer.mutable_refused()->rbegin()->set_reason("too few descriptors are free in the successor (ulimit -n)");
-    }
-    script.send(Kind::adopted, answer);
-    expect_frame(script.channel, Kind::done);
-    script.send(Kind::bye, wire::Bye{});
-  });
-  outcome = hand_over(std::move(pair.one), donor,
-                      {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = patient});
-  running.join();
+  outcome = hand_over_to(
+      donor, {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = patient},
+      [&](SuccessorScript& script) {
+        wire::Adopted answer;
+        const wire::Offer offer = script.offer();
+        for (const auto& parcel : offer.parcels()) {
+          answer.add_refused()->set_id(parcel.id());
+          answer.mutable_refused()->rbegin()->set_reason("too few descriptors are free in the successor (ulimit -n)");
+        }
+        script.send(Kind::adopted, answer);
+        script.finish();
+      });
   donor.expect_one_answer_each();
   expect_moved_and_stayed({});
 }

@@ -144,15 +144,7 @@ class LyingSuccessor : public ::testing::Test {
  protected:
   // Everything up to the first Offer goes well; `from_there` is the rest.
   HandoverOutcome hand_over_to(const std::function<void(SuccessorScript&)>& from_there) {
-    Pair pair = socket_pair();
-    std::jthread running([&] {
-      SuccessorScript script(std::move(pair.other));
-      script.hello();
-      script.ready();
-      script.listening();
-      from_there(script);
-    });
-    return hand_over(std::move(pair.one), donor, terms);
+    return test::hand_over_to(donor, terms, from_there);
   }
 
   FakeDonor donor{10, 5};
@@ -215,18 +207,13 @@ TEST_F(LyingSuccessor, TakesAndRefusesAConnection) {
 TEST_F(LyingSuccessor, AnswersBeforeAnythingWasOffered) {
   FakeDonor slow(0);
   slow.ever_finished = false;
-  Pair pair = socket_pair();
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
+  const auto outcome = test::hand_over_to(slow, terms, [](SuccessorScript& script) {
     wire::Adopted early;
     early.add_taken(100);
     script.send(Kind::adopted, early);
     script.listen_to_the_end();
   });
-  EXPECT_EQ(hand_over(std::move(pair.one), slow, terms).ending, Ending::rolled_back);
+  EXPECT_EQ(outcome.ending, Ending::rolled_back);
 }
 
 // An empty Adopted must not extend the deadline forever: the clients in flight wait.
@@ -259,15 +246,7 @@ TEST_F(LyingSuccessor, AnswersForNothingWhileConnectionsKeepComing) {
   };
   SteadyDonor steady;
   terms.step_timeout = milliseconds(300);
-  Pair pair = socket_pair();
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
-    script.listen_to_the_end();
-  });
-  const auto outcome = hand_over(std::move(pair.one), steady, terms);
+  const auto outcome = test::hand_over_to(steady, terms, [&](SuccessorScript& script) { script.listen_to_the_end(); });
   EXPECT_EQ(outcome.ending, Ending::rolled_back);
   EXPECT_LT(steady.fates.size(), 30u);
   steady.expect_one_answer_each();
@@ -339,12 +318,9 @@ TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
   const std::size_t most = std::min<std::size_t>(limits::descriptors_in_flight_max, changed.rlim_cur / 2);
 
   FakeDonor donor(parcels);
-  Pair pair = socket_pair();
-  std::jthread running([&] {
-    SuccessorScript script(std::move(pair.other));
-    script.hello();
-    script.ready();
-    script.listening();
+  const milliseconds patient(20'000);
+  const PredecessorTerms patient_terms{.self = {}, .features = {}, .ready_timeout = patient, .step_timeout = patient};
+  const auto outcome = hand_over_to(donor, patient_terms, [&](SuccessorScript& script) {
     // Answers nothing while Offers come: they stop when less than a quarter of the window is free.
     std::vector<wire::Offer> offers;
     std::size_t under_way = 0;
@@ -359,13 +335,8 @@ TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
       offers.clear();
       under_way = 0;
     }
-    expect_frame(script.channel, Kind::done);
-    script.send(Kind::bye, wire::Bye{});
+    script.finish();
   });
-  const milliseconds patient(20'000);
-  const auto outcome = hand_over(std::move(pair.one), donor,
-                                 {.self = {}, .features = {}, .ready_timeout = patient, .step_timeout = patient});
-  running.join();
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
   EXPECT_GT(donor.most_frozen, most / 2);

@@ -1,8 +1,11 @@
 // The ways one side of a conversation can fail, and how to play them: what is sent in place of the right frame.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <thread>
 
+#include "handoff/predecessor.hpp"
 #include "handoff/records.hpp"
 #include "handoff/testing/channel.hpp"
 
@@ -157,7 +160,28 @@ class SuccessorScript {
     }
   }
 
+  // After the last Offer was answered.
+  void finish() {
+    expect_frame(channel, Kind::done);
+    send(Kind::bye, wire::Bye{});
+  }
+
   Channel channel;
 };
+
+// Hands over to a script that behaves correctly up to Listening; `from_there` is the rest. Returns when both have
+// ended.
+inline HandoverOutcome hand_over_to(Donor& donor, const PredecessorTerms& terms,
+                                    const std::function<void(SuccessorScript&)>& from_there) {
+  Pair pair = socket_pair();
+  std::jthread running([&] {
+    SuccessorScript script(std::move(pair.other));
+    script.hello();
+    script.ready();
+    script.listening();
+    from_there(script);
+  });
+  return hand_over(std::move(pair.one), donor, terms);
+}
 
 }  // namespace baton::handoff::test
