@@ -73,7 +73,7 @@ Fd reserve(std::uint16_t port) {
 Fd try_connect(const Address& address) {
   SocketAddress to = socket_address(address);
   Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(fd.get(), to.get(), to.length) != 0) fd.close();
+  if (fd && ::connect(fd.get(), to.get(), to.length) != 0) fd.close();
   return fd;
 }
 
