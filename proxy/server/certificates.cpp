@@ -36,7 +36,7 @@ void Server::look_at_certificates_later() {
 // settings meanwhile. A look that lasts longer than a second is waited for.
 void Server::look_at_certificates() {
   // In a handover the workers keep what they have; afterwards whoever is the instance looks.
-  if (!instance_ || upgrading_ || stopping_ || looking_at_certificates_) return;
+  if (!role_.is_serving() || looking_at_certificates_) return;
   background_.run([this, files = watched_files_, settings = settings_]() -> Background::Rest {
     return [this, settings, stamps = process::stamps_of(files)]() mutable {
       looking_at_certificates_ = false;
@@ -59,7 +59,7 @@ void Server::certificates_seen(std::vector<process::FileStamp> stamps) {
     }
     return [this, settings, renewed = std::move(renewed)] {
       looking_at_certificates_ = false;
-      if (settings == settings_ && instance_ && !upgrading_ && !stopping_) certificates_loaded(renewed);
+      if (settings == settings_ && role_.is_serving()) certificates_loaded(renewed);
     };
   });
   looking_at_certificates_ = true;

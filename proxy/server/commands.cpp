@@ -26,7 +26,7 @@ constexpr unsigned not_implemented = 501;
 }  // namespace
 
 bool Server::is_ready() const {
-  return !draining_ && (resigned_ || (instance_ && !stopping_));
+  return !draining_ && role_.is_ready();
 }
 
 admin::Source Server::admin_source() {
@@ -39,13 +39,13 @@ admin::Source Server::admin_source() {
 
 void Server::obey(admin::Command command, admin::ReplySink answer) {
   // After the successor has become the instance, on a connection that was open before.
-  if (!instance_) return answer({conflict, "another process is the instance now; ask again"});
+  if (!role_.is_instance()) return answer({conflict, "another process is the instance now; ask again"});
   switch (command) {
     case admin::Command::reload:
-      if (upgrading_) return answer({conflict, "an upgrade is under way; ask again when that has ended"});
-      if (stopping_) return answer({conflict, "this process is stopping"});
+      if (role_.is_upgrading()) return answer({conflict, "an upgrade is under way; ask again when that has ended"});
+      if (role_.is_stopping()) return answer({conflict, "this process is stopping"});
       return reload([this, answer = std::move(answer)](const ReloadOutcome& outcome) {
-        const unsigned why_not = upgrading_ || stopping_ ? conflict : cannot_be_done;
+        const unsigned why_not = role_.is_upgrading() || role_.is_stopping() ? conflict : cannot_be_done;
         answer(outcome ? admin::Reply{ok, *outcome} : admin::Reply{why_not, outcome.error()});
       });
     case admin::Command::drain:
@@ -53,7 +53,7 @@ void Server::obey(admin::Command command, admin::ReplySink answer) {
     case admin::Command::undo_drain:
       return answer(drain(false));
     case admin::Command::stop: {
-      if (told_to_stop_) return answer({ok, "stopping already"});
+      if (role_.is_told_to_stop()) return answer({ok, "stopping already"});
       const std::uint64_t left = shared_.connections.load();
       on_signal(SIGTERM);
       return answer({ok, fmt::format("stopping: {} connections are served to their end, at most {} s", left,
@@ -61,14 +61,14 @@ void Server::obey(admin::Command command, admin::ReplySink answer) {
     }
     case admin::Command::reopen_logs:
       reopen_logs([answer = std::move(answer)] { answer({ok, "log files reopened"}); });
-      if (upgrading_) remember(SIGUSR1);
+      if (role_.is_upgrading()) remembered_signals_.remember(SIGUSR1);
       return;
   }
   answer({not_implemented, "unknown command"});
 }
 
 admin::Reply Server::drain(bool on) {
-  if (stopping_) return {conflict, "this process is stopping"};
+  if (role_.is_stopping()) return {conflict, "this process is stopping"};
   draining_ = on;
   announce();
   const char* text = on ? "draining: /readyz answers 503, the service goes on" : "serving: /readyz answers 200";
@@ -77,8 +77,8 @@ admin::Reply Server::drain(bool on) {
 }
 
 std::optional<admin::Reply> Server::upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines) {
-  if (upgrading_ && command.rollback && probation_ends_) return call_off_on_command(std::move(lines));
-  if (upgrading_) return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
+  if (role_.is_upgrading() && command.rollback && probation_ends_) return call_off_on_command(std::move(lines));
+  if (role_.is_upgrading()) return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
   upgrade_lines_ = {std::move(lines)};
   std::optional<std::string> why_not;
   try {

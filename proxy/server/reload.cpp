@@ -67,8 +67,8 @@ std::expected<Server::Prepared, std::string> Server::prepare(const decltype(Laun
 }
 
 void Server::reload(ReloadAnswer answer) {
-  if (stopping_ || !instance_) {
-    const std::string why = stopping_ ? "this process is stopping" : "this process is not the instance";
+  if (role_.is_stopping() || !role_.is_instance()) {
+    const std::string why = role_.is_stopping() ? "this process is stopping" : "this process is not the instance";
     log::warning("reload: refused: {}", why);
     return answer(std::unexpected(why));
   }

@@ -113,7 +113,7 @@ int Server::run() {
   admin_known_as_ = admin_known_as(paths_.admin);
   admin_.open(options_.admin);
   if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
-  instance_ = true;
+  role_.become_instance();
   announce();
   try {
     begin_to_serve();
@@ -158,7 +158,7 @@ void Server::run_events() {
 
 int Server::loop() {
   run_events();
-  if (instance_) {
+  if (role_.is_instance()) {
     pid_file_.withdraw();
     admin_.unlink();
     takers_.withdraw();
@@ -168,7 +168,7 @@ int Server::loop() {
   if (options_.supervisor) options_.supervisor->end();
   for (const Leftover& leftover : leftovers_) ::kill(leftover.pid, SIGKILL);
   log::info("ended");
-  if (!conversation_over_) {
+  if (role_.is_conversing()) {
     // Stopped in the middle of a handover: to end is what the other side is prepared for.
     log::stop();
     ::_exit(exit_code_);
@@ -244,7 +244,7 @@ void Server::hear_signals() {
     const bool is_for_heir = heir_ != 0 && signal != SIGCHLD &&
                              static_cast<pid_t>(info.ssi_pid) == options_.supervisor->supervisor();
     // A whole process group may have been told to stop; what our predecessor was told then is no second time.
-    const bool is_known = told_to_stop_ && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
+    const bool is_known = role_.is_told_to_stop() && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
     if (is_for_heir) process::pass_on(signal, heir_);
     if (is_for_heir ? is_stop : !is_known) obey_signal(signal);
   }
@@ -258,30 +258,19 @@ void Server::obey_signal(int signal) {
   }
 }
 
-void Server::remember(int signal) {
-  handoff::insist([&] { remembered_signals_.push_back(signal); });
-}
-
-// What came while a conversation kept us busy: each kind is obeyed once, a stop last.
+// What came while a conversation kept us busy.
 void Server::obey_remembered_signals() {
-  const std::vector<int> signals = std::exchange(remembered_signals_, {});
-  const auto came = [&](int signal) { return std::find(signals.begin(), signals.end(), signal) != signals.end(); };
-  for (const int signal : {SIGUSR1, SIGHUP}) {
-    if (came(signal)) obey_signal(signal);
-  }
-  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGUSR2}) {
-    if (came(signal)) return obey_signal(signal);
-  }
+  for (const int signal : std::exchange(remembered_signals_, {}).to_obey()) obey_signal(signal);
 }
 
 void Server::on_signal(int signal) {
-  if (succeeding_ && signal != SIGCHLD) {
+  if (role_.is_succeeding() && signal != SIGCHLD) {
     // Until it is settled who serves, a successor obeys nobody; a whole process group may have been told to stop, and
     // the predecessor tells us too. One that has nothing yet simply ends.
     const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
     if (is_stop && !workers_) return exit_with(1);
     if (is_stop && is_taker_) call_off_succession("a signal to stop came");
-    remember(signal);
+    remembered_signals_.remember(signal);
     return;
   }
   switch (signal) {
@@ -290,43 +279,43 @@ void Server::on_signal(int signal) {
       return;
     case SIGUSR1:
       reopen_logs();
-      if (upgrading_) remember(signal);
+      if (role_.is_upgrading()) remembered_signals_.remember(signal);
       return;
     case SIGHUP:
-      if (upgrading_) {
-        remember(signal);
+      if (role_.is_upgrading()) {
+        remembered_signals_.remember(signal);
         return;
       }
       reload();  // the log says what comes of it
       return;
     case SIGTERM:
     case SIGINT:
-      if (!std::exchange(told_to_stop_, true)) {
-        if (!upgrading_) return stop_within_limit(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+      if (!role_.is_told_to_stop()) {
+        role_.tell_to_stop();
+        if (!role_.is_upgrading()) return stop_within_limit(signal == SIGTERM ? "SIGTERM" : "SIGINT");
         // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
-        remember(signal);
+        remembered_signals_.remember(signal);
         donor_->call_off("a signal to stop came");
-        stopping_ = true;
         return;
       }
       log::info("second signal: stopping at once");
-      if (upgrading_ && !taker_.empty()) {
-        instance_ = false;      // a taker lives on, and may need the paths of the instance
+      if (role_.is_upgrading() && !taker_.empty()) {
+        role_.resign();      // a taker lives on, and may need the paths of the instance
         return exit_with(0);
       }
-      if (upgrading_ && successor_pid_ != 0) {
+      if (role_.is_upgrading() && successor_pid_ != 0) {
         ::kill(successor_pid_, SIGKILL);
         if (paths_.pid_file) handoff::discard_temporaries_beside(*paths_.pid_file, successor_pid_);
       }
       // Nobody else is left to remove the paths of the instance.
-      if (upgrading_ && resigned_ && lock_.take_within(settings_->config.handoff.step_timeout)) reclaim();
+      if (role_.has_resigned() && role_.is_upgrading() && lock_.take_within(settings_->config.handoff.step_timeout)) reclaim();
       return exit_with(0);
     case SIGQUIT:
-      if (upgrading_) {
-        remember(signal);
+      if (role_.is_upgrading()) {
+        remembered_signals_.remember(signal);
         return;
       }
-      if (!stopping_) begin_stop("SIGQUIT", std::nullopt);
+      if (!role_.is_stopping()) begin_stop("SIGQUIT", std::nullopt);
       return;
     case SIGCHLD:
       reap();

@@ -29,6 +29,8 @@
 #include "proxy/server/background.hpp"
 #include "proxy/server/donor.hpp"
 #include "proxy/server/listener.hpp"
+#include "proxy/server/remembered_signals.hpp"
+#include "proxy/server/role.hpp"
 #include "proxy/process/file_stamps.hpp"
 #include "proxy/process/paths.hpp"
 #include "proxy/server/service_manager.hpp"
@@ -95,7 +97,6 @@ class Server {
   void hear_signals();
   void on_signal(int signal);
   void obey_signal(int signal);  // logs any exception
-  void remember(int signal);
   void obey_remembered_signals();
   void reap();
   void reopen_logs(std::function<void()> then = {});
@@ -276,11 +277,8 @@ class Server {
   std::unique_ptr<WorkersAdopter> returns_;  // during an upgrade: takes what the successor gives back
   std::thread conversation_;
   std::string taker_;                        // the successor, if it is not our child
-  bool upgrading_ = false;
   std::vector<const BoundSocket*> not_taken_;   // of sockets_: addresses the successor does not have
-  bool conversation_over_ = true;
-  std::vector<int> remembered_signals_;      // received during the conversation
-  std::size_t signals_passed_on_ = 0;        // of those: sent with Done
+  RememberedSignals remembered_signals_;
   // A successor that failed after adopting connections serves them until they end; if it hangs it is killed.
   struct Leftover {
     pid_t pid = 0;
@@ -288,18 +286,14 @@ class Server {
   };
   std::vector<Leftover> leftovers_;
   bool predecessor_is_trusted_ = false;
-  bool succeeding_ = false;                  // we are a successor, and the conversation is not over
   bool is_taker_ = false;                    // and nobody's child: a stop is meant for us alone
   std::atomic<const char*> call_off_succession_{nullptr};
   handoff::UniqueFd call_off_wake_;          // eventfd
   pid_t successor_pid_ = 0;                  // our child, until it is reaped
   std::optional<int> successor_status_;
 
-  bool instance_ = false;
-  bool resigned_ = false;                    // the successor is, or soon will be, the instance: the service stays ready
-  bool stopping_ = false;                    // the process ends, or will end unless the current upgrade fails
-  bool drains_leftovers_ = false;            // of an upgrade: connections that could not move
-  bool told_to_stop_ = false;                // within timeouts.shutdown; if told again, at once
+  Role role_;
+  bool is_ending_ = false;
   std::optional<std::chrono::steady_clock::time_point> drain_deadline_;
   int exit_code_ = 0;
   Background background_;  // last, so that its work ends first

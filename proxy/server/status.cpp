@@ -47,7 +47,7 @@ void Server::answer_status(std::function<void(admin::Status)> answer) {
   status.pid = ::getpid();
   if (options_.supervisor) status.supervisor = options_.supervisor->supervisor();
   status.version = options_.version;
-  status.state = stopping_ ? admin::State::stopping : draining_ ? admin::State::draining : admin::State::serving;
+  status.state = role_.is_stopping() ? admin::State::stopping : draining_ ? admin::State::draining : admin::State::serving;
   status.ready = is_ready();
   for (const BoundSocket& socket : sockets_) status.listening.push_back({socket.listener, socket.address.text()});
   for (const std::string& address : admin_.addresses()) status.listening.push_back({"@admin", address});

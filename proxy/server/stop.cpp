@@ -32,10 +32,11 @@ void log_cut(std::size_t cut, const admin::Connections& kinds, bool in_an_upgrad
 }  // namespace
 
 void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds> limit) {
-  stopping_ = true;
+  role_.stop();
+  is_ending_ = true;
   drop_reload("this process is stopping");
   leave_supervisor();
-  if (instance_) handoff::insist([&] { manager_.stopping(std::string("stopping: ") + why); });
+  if (role_.is_instance()) handoff::insist([&] { manager_.stopping(std::string("stopping: ") + why); });
   log::info("stopping ({}): {} connections are served to their end{}", why, shared_.connections.load(),
             limit ? fmt::format(", at most {} s", limit->count() / 1000) : "");
   handoff::insist([this] {
@@ -45,7 +46,7 @@ void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds
       for (const auto& socket : listening) workers_->at(0).empty_queue(socket);
     });
   });
-  if (instance_) {
+  if (role_.is_instance()) {
     for (const BoundSocket& socket : sockets_) unlink_path(socket);
   }
   sockets_.clear();
@@ -57,7 +58,7 @@ void Server::begin_stop(const char* why, std::optional<std::chrono::milliseconds
 
 void Server::stop_within_limit(const char* why) {
   const auto limit = settings_->config.timeouts.shutdown;
-  if (!stopping_) return begin_stop(why, limit);
+  if (!is_ending_) return begin_stop(why, limit);
   handoff::insist([this] { workers_->each([](Worker& worker) { worker.begin_stop(); }); });
   const auto deadline = std::chrono::steady_clock::now() + limit;
   if (drain_deadline_ && *drain_deadline_ <= deadline) return;
@@ -67,8 +68,7 @@ void Server::stop_within_limit(const char* why) {
 }
 
 void Server::drain_what_stays() {
-  stopping_ = true;
-  drains_leftovers_ = true;
+  is_ending_ = true;
   takers_.close();
   sockets_.clear();
   handoff::insist([this] { workers_->each([](Worker& worker) { worker.begin_drain(); }); });
@@ -90,10 +90,10 @@ void Server::watch_drain() {
       worker.count(kinds);
       cut += worker.cut_all();
     });
-    if (cut != 0) log_cut(cut, kinds, drains_leftovers_);
+    if (cut != 0) log_cut(cut, kinds, role_.is_retired());
     return exit_when_answered(now + last_answers);
   }
-  if (instance_) manager_.ask_for_time(shared_.connections.load());
+  if (role_.is_instance()) manager_.ask_for_time(shared_.connections.load());
 }
 
 // Somebody may be waiting for the report of the upgrade that ends us, and a supervisor that has not heard of it yet may

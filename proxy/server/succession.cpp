@@ -81,7 +81,7 @@ std::optional<Previous> what_ran_before(const state::InstanceRecord& record, han
 
 int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
   watch();
-  succeeding_ = true;
+  role_.succeed();
   is_taker_ = speaks_first;
   call_off_wake_ = handoff::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!call_off_wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -131,7 +131,6 @@ int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
     handoff::insist([&] { asio::post(context_, [this, outcome] { succession_ended(*outcome); }); });
   });
   (void)channel.release();
-  conversation_over_ = false;
   return loop();
 }
 
@@ -195,7 +194,7 @@ handoff::Result<std::vector<std::string>> Server::inherit(handoff::Inheritance i
 
 // The lock is ours already: there is no way back.
 void Server::become_instance() {
-  instance_ = true;
+  role_.become_instance();
   handoff::insist([this] {
     if (auto opened = open_meeting_point(); !opened)
       log::error("takeover: nobody can take over: {}", opened.error().text);
@@ -209,7 +208,7 @@ void Server::become_instance() {
 
 handoff::Result<void> Server::take_over(const std::string& application, const handoff::Report& report) {
   auto record = state::decode_instance_record(application);
-  if (record) remembered_signals_.reserve(remembered_signals_.size() + record->signals.size());
+  if (record) remembered_signals_.reserve(record->signals.size());
   std::optional<admin::LastUpgrade> upgrade;
   if (!after_crash_) upgrade = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
   // All that may fail has been done; whoever calls this begins it again until it has.
@@ -231,7 +230,7 @@ handoff::Result<void> Server::take_over(const std::string& application, const ha
               ::getpid(), admin::moved_of(report).clients_total);
     if (report.left_behind != 0) log::warning("upgrade: {}", last_upgrade_->reason);
   }
-  if (record) remembered_signals_.insert(remembered_signals_.end(), record->signals.begin(), record->signals.end());
+  if (record) remembered_signals_.append(record->signals);
   return {};
 }
 
@@ -249,10 +248,11 @@ void Server::call_off_succession(const char* why) {
 }
 
 void Server::succession_ended(const handoff::SuccessionOutcome& outcome) {
-  conversation_over_ = true;
-  succeeding_ = false;
-  if (supervisor_gone_) remember(SIGTERM);
-  if (outcome.ending == handoff::Succession::completed) return obey_remembered_signals();
+  if (supervisor_gone_) remembered_signals_.remember(SIGTERM);
+  if (outcome.ending == handoff::Succession::completed) {
+    if (role_.is_succeeding()) role_.end_succession();
+    return obey_remembered_signals();
+  }
   const auto unlink_what_we_bound = [this] {
     admin_.unlink_bound_here();
     for (const BoundSocket& socket : sockets_) {
@@ -260,17 +260,19 @@ void Server::succession_ended(const handoff::SuccessionOutcome& outcome) {
     }
   };
   if (outcome.ending == handoff::Succession::failed) {
+    role_.end_succession();
     unlink_what_we_bound();
     log::error("cannot succeed: {}", outcome.reason);
     return exit_with(call_off_succession_ != nullptr ? 0 : 1);
   }
   accept_no_more();
-  if (outcome.ending == handoff::Succession::orphaned && !instance_ && lock_.held()) {
+  if (outcome.ending == handoff::Succession::orphaned && !role_.is_instance() && lock_.held()) {
     become_instance();
     log::warning("the predecessor is gone ({}); this process is the instance now, generation {}", outcome.reason,
                  shared_.generation);
   }
-  if (instance_) {
+  role_.end_succession();
+  if (role_.is_instance()) {
     accept();
     tell_that_we_serve();
     return obey_remembered_signals();

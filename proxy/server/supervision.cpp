@@ -44,16 +44,16 @@ void Server::heir_is_known() {
 // Nobody would start anything anew, and the next start would find the lock taken.
 void Server::supervisor_gone() {
   supervisor_gone_ = true;
-  if (succeeding_ && !workers_) return exit_with(1);
-  if (succeeding_ && is_taker_) call_off_succession("the supervisor is gone");
+  if (role_.is_succeeding() && !workers_) return exit_with(1);
+  if (role_.is_succeeding() && is_taker_) call_off_succession("the supervisor is gone");
   // In the middle of an upgrade both have seen it: whoever is the instance afterwards stops.
-  if (succeeding_ || upgrading_ || stopping_) return;
+  if (role_.is_conversing() || role_.is_stopping()) return;
   log::error("the supervisor, PID {}, is gone", lasting_pid());
   begin_stop("the supervisor is gone", settings_->config.timeouts.shutdown);
 }
 
 void Server::announce() {
-  if (!options_.supervisor || !instance_) return;
+  if (!options_.supervisor || !role_.is_instance()) return;
   handoff::insist([this] { options_.supervisor->announce(announcement()); });
   await_telling();
 }
@@ -76,7 +76,7 @@ supervisor::Announcement Server::announcement() {
 }
 
 void Server::leave_supervisor() {
-  if (!options_.supervisor || !instance_) return;
+  if (!options_.supervisor || !role_.is_instance()) return;
   handoff::insist([this] { options_.supervisor->leave(); });
   await_telling();
 }

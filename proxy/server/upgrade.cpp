@@ -93,9 +93,9 @@ std::uint64_t Server::unknown_to_previous() {
 }
 
 std::optional<std::string> Server::why_no_handover() const {
-  if (upgrading_) return "one is under way already; ask again when that has ended";
-  if (stopping_) return "this process is stopping";
-  if (!instance_) return "this process is not the instance";
+  if (role_.is_upgrading()) return "one is under way already; ask again when that has ended";
+  if (role_.is_stopping()) return "this process is stopping";
+  if (!role_.is_instance()) return "this process is not the instance";
   return std::nullopt;
 }
 
@@ -123,6 +123,7 @@ handoff::Result<void> Server::start_handover(handoff::Program program) {
 
 handoff::Result<void> Server::converse(handoff::Channel& channel, pid_t child) {
   if (conversation_.joinable()) conversation_.join();
+  if (role_.is_succeeding()) role_.end_succession();  // over, and its last word is about to come
   const auto lent = std::make_shared<handoff::Channel>(std::move(channel));
   const auto begun = handoff::as_result(
       [&]() -> handoff::Result<void> { return make_conversation(lent, child), handoff::Result<void>(); });
@@ -133,10 +134,8 @@ handoff::Result<void> Server::converse(handoff::Channel& channel, pid_t child) {
     return begun;
   }
   // Nothing fails from here on. What the conversation asks of this thread comes later.
-  upgrading_ = true;
-  conversation_over_ = false;
-  signals_passed_on_ = 0;
-  remembered_signals_.clear();
+  role_.upgrade();
+  remembered_signals_ = {};
   successor_pid_ = child;
   successor_status_.reset();
   connections_to_move_.reset();
@@ -268,15 +267,14 @@ std::string Server::resign() {
   const std::string record = state::encode(state::InstanceRecord{
       .accepted_total = inherited_accepted_ + counters.accepted,
       .requests_total = inherited_requests_ + counters.requests,
-      .signals = remembered_signals_,
+      .signals = remembered_signals_.all(),
       .draining = draining_,
   });
-  signals_passed_on_ = remembered_signals_.size();
+  remembered_signals_.note_sent();
   manager_.rest();
   admin_.pause();
   takers_.pause();
-  resigned_ = true;
-  instance_ = false;
+  role_.resign();
   lock_.release();
   return record;
 }
@@ -287,8 +285,7 @@ handoff::LeftBehind Server::left_behind() const {
 
 // The lock is ours already.
 bool Server::reclaim() {
-  instance_ = true;
-  resigned_ = false;
+  role_.reclaim();
   announce();
   tell_that_we_serve();  // the successor may have named itself already
   admin_.resume();
@@ -312,12 +309,12 @@ std::string Server::explain_failure(const handoff::HandoverOutcome& outcome) {
 
 // What cannot be told for want of memory is not: what stays is served to its end, and then this process ends.
 void Server::upgrade_ended(const handoff::HandoverOutcome& outcome, pid_t child) {
-  upgrading_ = false;
-  conversation_over_ = true;
   donor_.reset();
   returns_.reset();
   probation_ends_.reset();
   if (outcome.ending != handoff::Ending::rolled_back) {
+    const bool is_told_to_stop = role_.is_told_to_stop();
+    role_.upgrade_done();
     handoff::insist([&] {
       const std::string reason = outcome.reason.empty() ? admin::what_stayed(outcome.report) : outcome.reason;
       const bool is_broken = outcome.ending == handoff::Ending::superseded;
@@ -329,11 +326,12 @@ void Server::upgrade_ended(const handoff::HandoverOutcome& outcome, pid_t child)
       }
       tell_result({"completed", reason, outcome.report});
     });
-    return retire(outcome.report, child);
+    retire(outcome.report, child);
+    if (is_told_to_stop) stop_within_limit("told to during the upgrade");
+    return;
   }
 
-  stopping_ = false;
-  told_to_stop_ = false;
+  role_.upgrade_failed();
   handoff::insist([&] { note_failure(outcome); });
   // A child that owns nothing is of no use to anybody. One that may own connections serves them to their end and ends by
   // itself; if it hangs, it is killed when that end must have come. A taker is not ours to kill.
@@ -351,8 +349,8 @@ void Server::upgrade_ended(const handoff::HandoverOutcome& outcome, pid_t child)
   }
   tell_result(*last_upgrade_);
   if (supervisor_gone_) return supervisor_gone();
-  std::erase(remembered_signals_, SIGUSR1);      // obeyed when it came
-  if (std::exchange(reload_was_dropped_, false)) remember(SIGHUP);
+  remembered_signals_.forget(SIGUSR1);      // obeyed when it came
+  if (std::exchange(reload_was_dropped_, false)) remembered_signals_.remember(SIGHUP);
   obey_remembered_signals();
 }
 
@@ -372,7 +370,7 @@ void Server::retire(const handoff::Report& report, pid_t child) {
       if (!supervisor_gone_) heir_ = instance;
     }
     // Signals that came too late to go with Done.
-    for (std::size_t i = signals_passed_on_; i < remembered_signals_.size(); ++i) process::pass_on(remembered_signals_[i], instance);
+    for (const int signal : remembered_signals_.not_sent()) process::pass_on(signal, instance);
   } else {
     // It belongs to another service, and its PID means nothing to our service manager. What was asked of us too late
     // ends with us.
@@ -392,7 +390,6 @@ void Server::retire(const handoff::Report& report, pid_t child) {
     log::warning("{} connections could not be moved and are served here to their end, at most {} s", left,
                  settings_->config.handoff.drain_timeout.count() / 1000);
   }
-  if (std::exchange(told_to_stop_, false)) stop_within_limit("told to during the upgrade");
 }
 
 void Server::watch_leftovers() {
