@@ -6,16 +6,18 @@
 #include <unordered_map>
 
 #include "handoff/parties.hpp"
+#include "proxy/server/main_thread.hpp"
 #include "proxy/server/workers.hpp"
 
 namespace baton::proxy {
 
-// What only the server itself can do. Each is called in the conversation's thread and returns when it is done.
+// What only the server itself can do, in the main thread or, where it is not an InMain, in the conversation's. Each
+// returns when it is done. A predecessor that takes back has only `workers` and `expect`.
 struct AdopterDuties {
   // Does everything that must precede service. Afterwards `workers` can be called.
-  std::function<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
+  InMain<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
   std::function<Workers&()> workers;
-  std::function<void()> accept;
+  InMain<void()> accept;
   std::function<void(const handoff::Remaining&)> expect;
   std::function<handoff::Result<void>(const std::string& application, const handoff::Report& report)> take_over;
 };

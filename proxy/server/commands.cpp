@@ -1,22 +1,17 @@
-// What the admin interface may ask of the server and tell it to do.
-#include <algorithm>
+#include "proxy/server/commands.hpp"
+
 #include <csignal>
+#include <exception>
 #include <utility>
 
-#include "handoff/insist.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/runtime/log.hpp"
-#include "proxy/server/server.hpp"
-#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
 namespace log = runtime::log;
 
 namespace {
-
-// How often whoever commanded an upgrade hears of it. Nobody need ever think that the other side is dead.
-constexpr std::chrono::milliseconds progress_every{200};
 
 constexpr unsigned ok = 200;
 constexpr unsigned conflict = 409;
@@ -25,103 +20,88 @@ constexpr unsigned not_implemented = 501;
 
 }  // namespace
 
-bool Server::is_ready() const {
-  return !draining_ && role_.is_ready();
-}
-
-admin::Source Server::admin_source() {
+admin::Source Commands::source() {
   return {.ready = [this] { return is_ready(); },
-          .status = [this](auto answer) { answer_status(std::move(answer)); },
+          .status = [this](auto answer) { parts_.status.answer(is_ready(), std::move(answer)); },
           .command = [this](admin::Command command, admin::ReplySink answer) { obey(command, std::move(answer)); },
           .upgrade = [this](const admin::UpgradeCommand& command,
-                            admin::LineSink lines) { return upgrade_on_command(command, std::move(lines)); }};
+                            admin::LineSink lines) { return upgrade(command, std::move(lines)); }};
 }
 
-void Server::obey(admin::Command command, admin::ReplySink answer) {
+void Commands::obey(admin::Command command, admin::ReplySink answer) {
   // After the successor has become the instance, on a connection that was open before.
-  if (!role_.is_instance()) return answer({conflict, "another process is the instance now; ask again"});
+  if (!parts_.role.is_instance()) return answer({conflict, "another process is the instance now; ask again"});
   switch (command) {
     case admin::Command::reload:
-      if (role_.is_upgrading()) return answer({conflict, "an upgrade is under way; ask again when that has ended"});
-      if (role_.is_stopping()) return answer({conflict, "this process is stopping"});
-      return reload([this, answer = std::move(answer)](const ReloadOutcome& outcome) {
-        const unsigned why_not = role_.is_upgrading() || role_.is_stopping() ? conflict : cannot_be_done;
-        answer(outcome ? admin::Reply{ok, *outcome} : admin::Reply{why_not, outcome.error()});
-      });
+      return reload(std::move(answer));
     case admin::Command::drain:
       return answer(drain(true));
     case admin::Command::undo_drain:
       return answer(drain(false));
-    case admin::Command::stop: {
-      if (role_.is_told_to_stop()) return answer({ok, "stopping already"});
-      const std::uint64_t left = shared_.connections.load();
-      on_signal(SIGTERM);
-      return answer({ok, fmt::format("stopping: {} connections are served to their end, at most {} s", left,
-                                     settings_->config.timeouts.shutdown.count() / 1000)});
-    }
+    case admin::Command::stop:
+      return answer(stop());
     case admin::Command::reopen_logs:
-      reopen_logs([answer = std::move(answer)] { answer({ok, "log files reopened"}); });
-      if (role_.is_upgrading()) remembered_signals_.remember(SIGUSR1);
-      return;
+      return reopen_logs(std::move(answer));
   }
   answer({not_implemented, "unknown command"});
 }
 
-admin::Reply Server::drain(bool on) {
-  if (role_.is_stopping()) return {conflict, "this process is stopping"};
-  draining_ = on;
-  announce();
+void Commands::reload(admin::ReplySink answer) {
+  if (parts_.role.is_upgrading()) return answer({conflict, "an upgrade is under way; ask again when that has ended"});
+  if (parts_.role.is_stopping()) return answer({conflict, "this process is stopping"});
+  parts_.reloads.begin([this, answer = std::move(answer)](const Reloads::Outcome& outcome) {
+    const unsigned why_not = parts_.role.is_upgrading() || parts_.role.is_stopping() ? conflict : cannot_be_done;
+    answer(outcome ? admin::Reply{ok, *outcome} : admin::Reply{why_not, outcome.error()});
+  });
+}
+
+admin::Reply Commands::stop() {
+  if (parts_.role.is_told_to_stop()) return {ok, "stopping already"};
+  const std::uint64_t left = parts_.data_path.connections();
+  parts_.on_signal(SIGTERM);
+  return {ok, fmt::format("stopping: {} connections are served to their end, at most {} s", left,
+                          parts_.data_path.config().timeouts.shutdown.count() / 1000)};
+}
+
+admin::Reply Commands::drain(bool on) {
+  if (parts_.role.is_stopping()) return {conflict, "this process is stopping"};
+  parts_.generation.is_draining = on;
+  parts_.supervision.announce();
   const char* text = on ? "draining: /readyz answers 503, the service goes on" : "serving: /readyz answers 200";
   log::info("{}", text);
   return {ok, text};
 }
 
-std::optional<admin::Reply> Server::upgrade_on_command(const admin::UpgradeCommand& command, admin::LineSink lines) {
-  if (role_.is_upgrading() && command.rollback && probation_ends_) return call_off_on_command(std::move(lines));
-  if (role_.is_upgrading()) return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
-  upgrade_lines_ = {std::move(lines)};
+void Commands::reopen_logs(admin::ReplySink answer) {
+  parts_.data_path.reopen_logs([answer = std::move(answer)] { answer({ok, "log files reopened"}); });
+  if (UpgradeAttempt* attempt = parts_.upgrades.current()) attempt->signals().remember(SIGUSR1);
+}
+
+std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& command, admin::LineSink lines) {
+  parts_.settle();
+  if (UpgradeAttempt* attempt = parts_.upgrades.current()) {
+    if (command.rollback && attempt->is_on_probation()) return call_off(*attempt, std::move(lines));
+    return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
+  }
   std::optional<std::string> why_not;
   try {
-    why_not = command.rollback ? begin_rollback() : begin_upgrade(command.binary);
+    why_not = command.rollback ? parts_.upgrades.roll_back(std::move(lines))
+                               : parts_.upgrades.begin(command.binary, std::move(lines));
   } catch (const std::exception& error) {
     why_not = error.what();
   }
   if (!why_not) return std::nullopt;
-  upgrade_lines_.clear();
   log::warning("{}: refused: {}", command.rollback ? "rollback" : "upgrade", *why_not);
   return admin::Reply{conflict, *why_not};
 }
 
 // While the successor is on probation the way back is to call the upgrade off.
-std::optional<admin::Reply> Server::call_off_on_command(admin::LineSink lines) {
-  upgrade_lines_.push_back(std::move(lines));
+std::optional<admin::Reply> Commands::call_off(UpgradeAttempt& attempt, admin::LineSink lines) {
+  attempt.progress().add(std::move(lines));
   log::info("upgrade: called off by command");
-  tell(admin::recalled_event());
-  donor_->call_off("called off by command");
+  attempt.progress().tell(admin::recalled_event());
+  attempt.call_off("called off by command");
   return std::nullopt;
-}
-
-void Server::tell(const std::string& line) {
-  for (const admin::LineSink& lines : upgrade_lines_) lines(line, false);
-}
-
-void Server::tell_progress() {
-  if (upgrade_lines_.empty()) return;
-  // First: whatever goes wrong below, there is a next time.
-  call_after(progress_timer_, progress_every, [this] { tell_progress(); });
-  if (connections_to_move_) {
-    const std::uint64_t left = std::min(shared_.connections.load(), *connections_to_move_);
-    tell(admin::moving_event(left, *connections_to_move_));
-  } else {
-    tell(admin::waiting_event());
-  }
-}
-
-void Server::tell_result(const admin::LastUpgrade& result) {
-  progress_timer_.cancel();
-  const std::vector<admin::LineSink> waiting = std::exchange(upgrade_lines_, {});
-  const std::string event = handoff::insist([&] { return admin::result_event(result); });
-  for (const admin::LineSink& lines : waiting) handoff::insist([&] { lines(event, true); });
 }
 
 }  // namespace baton::proxy

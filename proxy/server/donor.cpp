@@ -19,6 +19,11 @@ WorkersDonor::WorkersDonor(Workers& workers, std::chrono::milliseconds finish_ti
   if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
+WorkersDonor::~WorkersDonor() {
+  if (!handing_over_) return;
+  handoff::insist([this] { workers_.each([](Worker& worker) { worker.end_handover(); }); });
+}
+
 void WorkersDonor::call_off(const char* reason) {
   called_off_ = reason;
   wake();
@@ -126,6 +131,12 @@ std::string WorkersDonor::resign() {
   workers_.each([](Worker& worker) { worker.end_handover(); });
   handing_over_ = false;
   return duties_.resign();
+}
+
+bool WorkersDonor::reclaim() {
+  if (!duties_.take_lock()) return false;
+  duties_.reclaim();
+  return true;
 }
 
 }  // namespace baton::proxy

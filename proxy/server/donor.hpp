@@ -7,26 +7,32 @@
 
 #include "handoff/parties.hpp"
 #include "handoff/unique_fd.hpp"
+#include "proxy/server/main_thread.hpp"
 #include "proxy/server/workers.hpp"
 
 namespace baton::proxy {
 
-// What only the server itself can do. Each is called in the conversation's thread and returns when it is done.
+// What only the server itself can do, in the main thread or, where it is not an InMain, in the conversation's. Each
+// returns when it is done. A successor that gives back has only the first few.
 struct DonorDuties {
-  std::function<handoff::Estate()> estate;
-  std::function<void(const std::vector<std::string>& taken)> stop_accepting;
-  std::function<void(const handoff::Conduct&)> on_probation;
+  InMain<void(const std::vector<std::string>& taken)> stop_accepting;
   // Live connections start to move.
-  std::function<void()> begin_moving;
-  std::function<void()> accept_again;
-  std::function<std::string()> resign;
-  std::function<bool()> reclaim;
+  InMain<void()> begin_moving;
+  InMain<void()> accept_again;
+  InMain<handoff::Estate()> estate;
+  InMain<void(const handoff::Conduct&)> on_probation;
+  InMain<std::string()> resign;
+  // Waits for the lock.
+  std::function<bool()> take_lock;
+  InMain<void()> reclaim;
   std::function<handoff::LeftBehind()> left_behind;
 };
 
 class WorkersDonor final : public handoff::Donor {
  public:
   WorkersDonor(Workers& workers, std::chrono::milliseconds finish_timeout, DonorDuties duties);
+  // The workers forget it.
+  ~WorkersDonor() override;
 
   // From any thread: cancels the upgrade and says why.
   void call_off(const char* reason);
@@ -43,7 +49,7 @@ class WorkersDonor final : public handoff::Donor {
   void refused(std::span<const handoff::ParcelId> ids) override;
   void take_back(std::span<const handoff::ParcelId> ids) override;
   std::string resign() override;
-  bool reclaim() override { return duties_.reclaim(); }
+  bool reclaim() override;
   std::optional<std::string> called_off() override;
 
  private:

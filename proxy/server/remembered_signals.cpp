@@ -12,7 +12,8 @@ void RememberedSignals::remember(int signal) {
 }
 
 void RememberedSignals::forget(int signal) {
-  sent_ -= static_cast<std::size_t>(std::count(signals_.begin(), signals_.begin() + static_cast<std::ptrdiff_t>(sent_), signal));
+  sent_ -= static_cast<std::size_t>(
+      std::count(signals_.begin(), signals_.begin() + static_cast<std::ptrdiff_t>(sent_), signal));
   std::erase(signals_, signal);
 }
 

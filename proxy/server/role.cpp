@@ -56,9 +56,13 @@ void Role::upgrade() {
   state_ = Upgrading();
 }
 
-void Role::resign() { std::get<Upgrading>(state_).has_resigned = true; }
+void Role::resign() {
+  std::get<Upgrading>(state_).has_resigned = true;
+}
 
-void Role::reclaim() { std::get<Upgrading>(state_).has_resigned = false; }
+void Role::reclaim() {
+  std::get<Upgrading>(state_).has_resigned = false;
+}
 
 void Role::upgrade_failed() {
   assert(is<Upgrading>());

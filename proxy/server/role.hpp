@@ -12,7 +12,7 @@ class Role {
   struct Starting {};
   // It talks to its predecessor.
   struct Succeeding {
-    bool is_instance = false;      // settled, but the conversation is not over yet
+    bool is_instance = false;  // settled, but the conversation is not over yet
   };
   // It is the instance.
   struct Serving {};
@@ -27,7 +27,7 @@ class Role {
   };
   // It is not the instance, or no longer, and serves what could not move to its end.
   struct Retired {
-    bool is_succeeded = false;     // by a successor of its own, which keeps the service ready
+    bool is_succeeded = false;  // by a successor of its own, which keeps the service ready
     bool is_told_to_stop = false;
   };
 
@@ -47,16 +47,16 @@ class Role {
   bool is_serving() const { return is<Serving>(); }
 
   // ── Transitions. Each asserts the states it starts from. ──────────────────────────────────────────────────────
-  void succeed();                  // Starting → Succeeding
-  void become_instance();          // Starting → Serving; in Succeeding: settled
-  void end_succession();           // Succeeding → Serving or, if another process is the instance, Retired
-  void upgrade();                  // Serving → Upgrading
-  void resign();                   // in Upgrading
-  void reclaim();                  // in Upgrading: resigned no longer
-  void upgrade_failed();           // Upgrading → Serving
-  void upgrade_done();             // Upgrading → Retired
-  void stop();                     // Serving → Stopping; does nothing in Stopping
-  void tell_to_stop();             // Serving → Stopping; in Upgrading, Stopping, Retired: noted
+  void succeed();          // Starting → Succeeding
+  void become_instance();  // Starting → Serving; in Succeeding: settled
+  void end_succession();   // Succeeding → Serving or, if another process is the instance, Retired
+  void upgrade();          // Serving → Upgrading
+  void resign();           // in Upgrading
+  void reclaim();          // in Upgrading: resigned no longer
+  void upgrade_failed();   // Upgrading → Serving
+  void upgrade_done();     // Upgrading → Retired
+  void stop();             // Serving → Stopping; does nothing in Stopping
+  void tell_to_stop();     // Serving → Stopping; in Upgrading, Stopping, Retired: noted
 
  private:
   template <class State>

@@ -1,146 +1,146 @@
 #include "proxy/server/server.hpp"
 
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstring>
+#include <csignal>
 #include <stdexcept>
+#include <utility>
 
 #include "handoff/executable.hpp"
-#include "handoff/insist.hpp"
 #include "handoff/temporary.hpp"
-#include "proxy/server/in_main.hpp"
-#include "proxy/process/signals.hpp"
+#include "proxy/process/paths.hpp"
 #include "proxy/runtime/log.hpp"
-#include "proxy/worker/descriptors.hpp"
 
 namespace baton::proxy {
 
-namespace asio = boost::asio;
 namespace log = runtime::log;
 
-namespace {
-
-std::uint64_t raise_descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
-}
-
-std::string holder_of(const std::optional<std::string>& pid_file) {
-  const auto pid = pid_file ? handoff::PidFile::named_in(*pid_file) : std::nullopt;
-  return pid ? ", PID " + std::to_string(*pid) : std::string();
-}
-
-}  // namespace
-
 Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
-    : settings_(std::move(settings)),
-      options_(std::move(options)),
-      paths_(process::resolve_paths(settings_->config)),
-      context_(1),
-      signals_(context_, process::signal_descriptor().release()),
-      supervisor_(context_),
-      drain_timer_(context_),
-      leftovers_timer_(context_),
-      certificates_timer_(context_),
-      manager_(context_, std::move(options_.notifier), options_.supervisor != nullptr),
-      progress_timer_(context_),
-      admin_(context_, [this] { return admin_source(); }),
-      takers_(context_, [this](Taker taker) { taken_over_by(std::move(taker)); }),
-      background_(context_) {
-  prepare_process();
-}
+    : context_(1),
+      main_(context_),
+      background_(context_),
+      generation_{.version = std::move(options.version),
+                  .arguments = std::move(options.arguments),
+                  .configuration_text = std::move(options.configuration_text),
+                  .executable = handoff::own_executable(),
+                  .previous = {},
+                  .last_upgrade = {}},
+      data_path_(std::move(settings), background_),
+      manager_(context_, std::move(options.notifier), options.supervisor != nullptr),
+      supervision_(context_, std::move(options.supervisor),
+                   {.role = role_, .data_path = data_path_, .describe = [this] { return self_.announcement(); }}),
+      instance_(
+          context_,
+          {.paths = process::resolve_paths(data_path_.config()),
+           .listeners = std::move(options.listeners),
+           .admin = std::move(options.admin),
+           .passed = std::move(options.passed),
+           .named = supervision_.lasting_pid()},
+          [this] { return commands_.source(); },
+          [this](Taker taker) {
+            settle_succession();
+            upgrades_.taken_over_by(std::move(taker));
+          }),
+      self_(generation_, instance_, data_path_),
+      children_(context_),
+      signals_(context_, role_, supervision_, [this](int signal) { on_signal(signal); }),
+      certificates_(context_, {.role = role_, .data_path = data_path_, .background = background_}),
+      reloads_({.role = role_,
+                .data_path = data_path_,
+                .instance = instance_,
+                .generation = generation_,
+                .manager = manager_,
+                .supervision = supervision_,
+                .certificates = certificates_,
+                .background = background_},
+               std::move(options.load)),
+      ending_(context_, {.role = role_,
+                         .data_path = data_path_,
+                         .instance = instance_,
+                         .manager = manager_,
+                         .supervision = supervision_,
+                         .children = children_,
+                         .drop_reload = [this](const std::string& why) { reloads_.drop(why); },
+                         .exit = [this](int code) { exit_with(code); }}),
+      upgrades_(context_, {.attempt = {.main = main_,
+                                       .role = role_,
+                                       .data_path = data_path_,
+                                       .instance = instance_,
+                                       .self = self_,
+                                       .manager = manager_,
+                                       .supervision = supervision_},
+                           .generation = generation_,
+                           .children = children_,
+                           .reloads = reloads_,
+                           .ending = ending_,
+                           .obey = [this](int signal) { signals_.obey(signal); },
+                           .supervisor_gone = [this] { supervisor_gone(); }}),
+      status_({.main = main_,
+               .role = role_,
+               .generation = generation_,
+               .data_path = data_path_,
+               .instance = instance_,
+               .reloads = reloads_,
+               .supervision = supervision_}),
+      commands_({.role = role_,
+                 .generation = generation_,
+                 .data_path = data_path_,
+                 .supervision = supervision_,
+                 .reloads = reloads_,
+                 .upgrades = upgrades_,
+                 .status = status_,
+                 .on_signal = [this](int signal) { on_signal(signal); },
+                 .settle = [this] { settle_succession(); }}) {}
 
-Server::~Server() {
-  if (conversation_.joinable()) conversation_.join();
-}
-
-void Server::set_connection_limit() {
-  const DescriptorPlan plan = plan_descriptors(settings_->config, raise_descriptor_limit());
-  shared_.sockets_max = plan.sockets;
-  shared_.connections_max = settings_->config.limits.connections.value_or(plan.connections());
-  if (const auto warning = too_many_connections(settings_->config, plan))
-    log::warning("limits.connections: {}", *warning);
-}
-
-void Server::prepare_process() {
-  set_connection_limit();
-  executable_ = handoff::own_executable();
-  if (const auto& access = settings_->config.log.access) {
-    access_log_ = std::make_shared<runtime::AccessLog>(access->path);
-  }
-  if (!paths_.warning.empty()) log::warning("{}", paths_.warning);
-}
-
-void Server::become_first() {
-  auto lock = paths_.lock ? handoff::InstanceLock::on_file(*paths_.lock) : handoff::InstanceLock::on_memory();
-  if (!lock) throw std::runtime_error(lock.error().text + " (handoff.socket must be in a folder we can write)");
-  lock_ = std::move(*lock);
-  if (!lock_.try_take()) {
-    throw std::runtime_error("another instance runs already (it holds " + *paths_.lock +
-                             holder_of(paths_.pid_file) +
-                             "); to replace it, send it SIGUSR2; to run beside it, give handoff.socket, pid_file and "
-                             "admin.bind other paths");
-  }
-  std::vector<std::string> lent;
-  for (const auto& socket : options_.passed.sockets) lent.push_back(socket.address);
-  admin_.claim(options_.admin, options_.passed.sockets, lent);
-  sockets_ = bind_or_take(options_.listeners, std::move(options_.passed));
-  if (paths_.pid_file) {
-    auto file = handoff::PidFile::prepare(*paths_.pid_file, lasting_pid());
-    if (!file) throw std::runtime_error(file.error().text);
-    pid_file_ = std::move(*file);
-  }
-}
-
-void Server::start_workers(std::uint64_t generation) {
-  shared_.generation = generation;
-  workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(settings_->config));
-  log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
-}
+// ── Start and end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 int Server::run() {
-  become_first();
-  start_workers(1);
-  admin_known_as_ = admin_known_as(paths_.admin);
-  admin_.open(options_.admin);
-  if (auto opened = open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
+  instance_.acquire();
+  data_path_.start(1);
+  instance_.open_admin();
+  if (auto opened = instance_.open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
   role_.become_instance();
-  announce();
+  supervision_.announce();
   try {
     begin_to_serve();
   } catch (...) {
-    leave_supervisor();  // what cannot start is not to be replaced
+    supervision_.leave();  // what cannot start is not to be replaced
     throw;
   }
   return loop();
 }
 
 void Server::begin_to_serve() {
-  if (auto published = pid_file_.publish(); !published) throw std::runtime_error(published.error().text);
-  accept();
-  log::info("{}", serving_status());
-  manager_.serving(*workers_, serving_status());
+  if (auto published = instance_.publish_pid(); !published) throw std::runtime_error(published.error().text);
+  data_path_.accept_on(instance_.sockets());
+  const std::string serving = self_.serving();
+  log::info("{}", serving);
+  manager_.serving(data_path_.workers(), serving);
   watch();
 }
 
-std::string Server::serving_status() const {
-  return fmt::format("serving: baton {}, generation {}, PID {}, {} workers", options_.version, shared_.generation, ::getpid(),
-                     workers_->size());
+int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
+  watch();
+  succession_ = std::make_unique<Succession>(Succession::Parts{.main = main_,
+                                                               .role = role_,
+                                                               .data_path = data_path_,
+                                                               .instance = instance_,
+                                                               .generation = generation_,
+                                                               .self = self_,
+                                                               .manager = manager_,
+                                                               .supervision = supervision_},
+                                             speaks_first);
+  role_.succeed();
+  succession_->begin(channel, [this](const handoff::SuccessionOutcome& outcome) {
+    if (succession_) succession_ended(outcome);
+  });
+  return loop();
 }
 
 void Server::watch() {
-  read_signals();
-  watch_supervisor();
-  watch_certificates();
+  signals_.read();
+  supervision_.watch([this] { signals_.hear(); }, [this] { supervisor_gone(); });
+  certificates_.watch();
 }
 
 // What a handler throws (no memory, no thread, no descriptor) ends what that handler was about. It must never end the
@@ -159,24 +159,19 @@ void Server::run_events() {
 int Server::loop() {
   run_events();
   if (role_.is_instance()) {
-    pid_file_.withdraw();
-    admin_.unlink();
-    takers_.withdraw();
-    for (const BoundSocket& socket : sockets_) unlink_path(socket);
-    leave_supervisor();
+    instance_.withdraw();
+    supervision_.leave();
   }
-  if (options_.supervisor) options_.supervisor->end();
-  for (const Leftover& leftover : leftovers_) ::kill(leftover.pid, SIGKILL);
+  supervision_.end();
+  children_.kill_left_ones();
   log::info("ended");
   if (role_.is_conversing()) {
     // Stopped in the middle of a handover: to end is what the other side is prepared for.
     log::stop();
     ::_exit(exit_code_);
   }
-  if (conversation_.joinable()) conversation_.join();
-  admin_.close();
-  workers_.reset();
-  access_log_.reset();
+  instance_.close_admin();
+  data_path_.end();
   if (background_.is_busy()) {
     // A name that is still being looked up must not hold the end up; and what the end destroys, that thread may use.
     log::stop();
@@ -190,167 +185,135 @@ void Server::exit_with(int code) {
   context_.stop();
 }
 
-// ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-ListeningSocket Server::as_workers_see_it(const BoundSocket& socket) const {
-  ListeningSocket seen{.listener = socket.listener,
-                       .tunnel_to = {},
-                       .descriptor = socket.socket.get(),
-                       .unix_path = socket.address.family == state::Family::unix_path};
-  if (const config::Listener* listener = settings_->find_listener(socket.listener)) {
-    if (listener->protocol == config::Protocol::tcp) seen.tunnel_to = listener->upstream;
-    seen.tls = listener->tls.has_value();
-  }
-  return seen;
-}
-
-std::vector<ListeningSocket> Server::listening_sockets() const {
-  std::vector<ListeningSocket> listening;
-  for (const BoundSocket& socket : sockets_) listening.push_back(as_workers_see_it(socket));
-  return listening;
-}
-
-void Server::accept() {
-  handoff::insist([this] {
-    const auto listening = listening_sockets();
-    workers_->each([&](Worker& worker) { worker.accept_on(listening); });
-  });
-  for (const BoundSocket& socket : sockets_) log::info("listening on {} ({})", socket.address.text(), socket.listener);
-}
-
-void Server::empty_queue(const BoundSocket& socket) {
-  Worker& worker = workers_->at(0);
-  handoff::insist([&] { worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); }); });
-}
-
 // ── Signals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-void Server::read_signals() {
-  handoff::insist([this] {
-    signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-      if (error) return;
-      read_signals();  // first: whatever these come to, the next ones are heard
-      hear_signals();
-    });
-  });
-}
-
-void Server::hear_signals() {
-  signalfd_siginfo info;
-  while (::read(signals_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    const auto signal = static_cast<int>(info.ssi_signo);
-    // The supervisor took us for the instance when it sent that. A stop is for what still drains here, too.
-    const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
-    const bool is_for_heir = heir_ != 0 && signal != SIGCHLD &&
-                             static_cast<pid_t>(info.ssi_pid) == options_.supervisor->supervisor();
-    // A whole process group may have been told to stop; what our predecessor was told then is no second time.
-    const bool is_known = role_.is_told_to_stop() && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
-    if (is_for_heir) process::pass_on(signal, heir_);
-    if (is_for_heir ? is_stop : !is_known) obey_signal(signal);
-  }
-}
-
-void Server::obey_signal(int signal) {
-  try {
-    on_signal(signal);
-  } catch (const std::exception& error) {
-    log::error("signal {}: {}", signal, error.what());
-  }
-}
-
-// What came while a conversation kept us busy.
-void Server::obey_remembered_signals() {
-  for (const int signal : std::exchange(remembered_signals_, {}).to_obey()) obey_signal(signal);
-}
-
 void Server::on_signal(int signal) {
-  if (role_.is_succeeding() && signal != SIGCHLD) {
-    // Until it is settled who serves, a successor obeys nobody; a whole process group may have been told to stop, and
-    // the predecessor tells us too. One that has nothing yet simply ends.
-    const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
-    if (is_stop && !workers_) return exit_with(1);
-    if (is_stop && is_taker_) call_off_succession("a signal to stop came");
-    remembered_signals_.remember(signal);
-    return;
-  }
+  if (signal == SIGCHLD) return children_.reap();
+  if (succession_) return on_signal_in_succession(signal);
+  if (UpgradeAttempt* attempt = upgrades_.current()) return on_signal_in_upgrade(signal, *attempt);
   switch (signal) {
     case SIGUSR2:
-      if (const auto why_not = begin_upgrade()) log::warning("upgrade: SIGUSR2 refused: {}", *why_not);
+      if (const auto why_not = upgrades_.begin()) log::warning("upgrade: SIGUSR2 refused: {}", *why_not);
       return;
     case SIGUSR1:
-      reopen_logs();
-      if (role_.is_upgrading()) remembered_signals_.remember(signal);
-      return;
+      return data_path_.reopen_logs({});
     case SIGHUP:
-      if (role_.is_upgrading()) {
-        remembered_signals_.remember(signal);
-        return;
-      }
-      reload();  // the log says what comes of it
-      return;
+      return reloads_.begin();  // the log says what comes of it
     case SIGTERM:
     case SIGINT:
       if (!role_.is_told_to_stop()) {
         role_.tell_to_stop();
-        if (!role_.is_upgrading()) return stop_within_limit(signal == SIGTERM ? "SIGTERM" : "SIGINT");
-        // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
-        remembered_signals_.remember(signal);
-        donor_->call_off("a signal to stop came");
-        return;
+        return ending_.stop_within_limit(signal == SIGTERM ? "SIGTERM" : "SIGINT");
       }
       log::info("second signal: stopping at once");
-      if (role_.is_upgrading() && !taker_.empty()) {
-        role_.resign();      // a taker lives on, and may need the paths of the instance
-        return exit_with(0);
-      }
-      if (role_.is_upgrading() && successor_pid_ != 0) {
-        ::kill(successor_pid_, SIGKILL);
-        if (paths_.pid_file) handoff::discard_temporaries_beside(*paths_.pid_file, successor_pid_);
-      }
-      // Nobody else is left to remove the paths of the instance.
-      if (role_.has_resigned() && role_.is_upgrading() && lock_.take_within(settings_->config.handoff.step_timeout)) reclaim();
       return exit_with(0);
     case SIGQUIT:
-      if (role_.is_upgrading()) {
-        remembered_signals_.remember(signal);
-        return;
-      }
-      if (!role_.is_stopping()) begin_stop("SIGQUIT", std::nullopt);
-      return;
-    case SIGCHLD:
-      reap();
+      if (!role_.is_stopping()) ending_.stop("SIGQUIT", std::nullopt);
       return;
     default:
       return;
   }
 }
 
-void Server::reap() {
-  int status = 0;
-  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-    std::erase_if(leftovers_, [pid](const Leftover& leftover) { return leftover.pid == pid; });
-    if (pid != successor_pid_) continue;
-    successor_status_ = status;
-    successor_pid_ = 0;
+// Until it is settled who serves, a successor obeys nobody; a whole process group may have been told to stop, and the
+// predecessor tells us too. One that has nothing yet simply ends.
+void Server::on_signal_in_succession(int signal) {
+  const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+  if (is_stop && !data_path_.has_started()) return exit_with(1);
+  if (is_stop && succession_->is_external()) succession_->cancel("a signal to stop came");
+  succession_->signals().remember(signal);
+}
+
+void Server::on_signal_in_upgrade(int signal, UpgradeAttempt& attempt) {
+  switch (signal) {
+    case SIGUSR2:
+      if (const auto why_not = upgrades_.begin()) log::warning("upgrade: SIGUSR2 refused: {}", *why_not);
+      return;
+    case SIGUSR1:
+      data_path_.reopen_logs({});
+      return attempt.signals().remember(signal);
+    case SIGHUP:
+    case SIGQUIT:
+      return attempt.signals().remember(signal);
+    case SIGTERM:
+    case SIGINT:
+      if (role_.is_told_to_stop()) return end_at_once_in_upgrade(attempt);
+      role_.tell_to_stop();
+      // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
+      attempt.signals().remember(signal);
+      return attempt.call_off("a signal to stop came");
+    default:
+      return;
   }
 }
 
-// `then` comes when they are. A disk may take long to open a file.
-void Server::reopen_logs(std::function<void()> then) {
-  const auto reopened = [then = std::move(then)] {
-    log::info("log files reopened");
-    if (then) then();
-  };
-  if (!access_log_) return reopened();
-  try {
-    background_.run([access_log = access_log_, reopened]() -> Background::Rest {
-      access_log->reopen();
-      return reopened;
-    });
-  } catch (const std::exception&) {
-    access_log_->reopen();  // no thread is free: then here, however long it takes
-    reopened();
+void Server::end_at_once_in_upgrade(UpgradeAttempt& attempt) {
+  log::info("second signal: stopping at once");
+  const pid_t child = attempt.child();
+  if (child == 0) {
+    role_.resign();  // a taker lives on, and may need the paths of the instance
+    return exit_with(0);
   }
+  children_.kill(child);
+  if (const auto& pid_file = instance_.paths().pid_file) handoff::discard_temporaries_beside(*pid_file, child);
+  // Nobody else is left to remove the paths of the instance.
+  if (role_.has_resigned() && instance_.take_lock_within(data_path_.handoff().step_timeout)) attempt.reclaim();
+  exit_with(0);
+}
+
+// Nobody would start anything anew, and the next start would find the lock taken.
+void Server::supervisor_gone() {
+  if (succession_ && !data_path_.has_started()) return exit_with(1);
+  if (succession_ && succession_->is_external()) succession_->cancel("the supervisor is gone");
+  // In the middle of an upgrade both have seen it: whoever is the instance afterwards stops.
+  if (role_.is_conversing() || role_.is_stopping()) return;
+  log::error("the supervisor, PID {}, is gone", supervision_.lasting_pid());
+  ending_.stop("the supervisor is gone", data_path_.config().timeouts.shutdown);
+}
+
+// ── The end of a succession ───────────────────────────────────────────────────────────────────────────────────────
+
+void Server::settle_succession() {
+  if (!succession_ || !role_.is_instance()) return;
+  succession_->await_end();
+  succession_ended({.ending = handoff::Succession::completed, .reason = {}});
+}
+
+void Server::succession_ended(const handoff::SuccessionOutcome& outcome) {
+  std::unique_ptr<Succession> succession = std::move(succession_);
+  if (outcome.ending != handoff::Succession::completed) {
+    if (outcome.ending != handoff::Succession::failed) data_path_.stop_accepting();
+    if (outcome.ending == handoff::Succession::orphaned && !role_.is_instance() && instance_.has_lock()) {
+      succession->become_instance();
+      log::warning("the predecessor is gone ({}); this process is the instance now, generation {}", outcome.reason,
+                   data_path_.generation());
+    }
+  }
+  role_.end_succession();
+  if (!role_.is_instance()) return leave_to_predecessor(outcome, succession->is_cancelled());
+  if (outcome.ending != handoff::Succession::completed) {
+    data_path_.accept_on(instance_.sockets());
+    succession->tell_that_we_serve();
+  }
+  RememberedSignals signals = std::move(succession->signals());
+  if (supervision_.is_gone()) signals.remember(SIGTERM);
+  succession.reset();
+  for (const int signal : signals.to_obey()) signals_.obey(signal);
+}
+
+void Server::leave_to_predecessor(const handoff::SuccessionOutcome& outcome, bool is_cancelled) {
+  const int exit_code = is_cancelled ? 0 : 1;  // to stop was what it was told
+  instance_.unlink_bound_here();
+  if (outcome.ending == handoff::Succession::failed) {
+    log::error("cannot succeed: {}", outcome.reason);
+    return exit_with(exit_code);
+  }
+  supervision_.leave_unserved();
+  const std::uint64_t here = data_path_.connections();
+  ending_.serve_what_stays(exit_code);
+  log::error("the predecessor {} ({}); {} connections are served here to their end",
+             outcome.ending == handoff::Succession::returned ? "has everything back" : "took the service back",
+             outcome.reason, here);
 }
 
 }  // namespace baton::proxy

@@ -1,16 +1,12 @@
-// What the status and the metrics say.
-#include <boost/asio/post.hpp>
+#include "proxy/server/status.hpp"
 
 #include <unistd.h>
 
 #include <utility>
 
 #include "handoff/insist.hpp"
-#include "proxy/server/server.hpp"
 
 namespace baton::proxy {
-
-namespace asio = boost::asio;
 
 namespace {
 
@@ -39,33 +35,42 @@ void operator+=(admin::Connections& sum, const admin::Connections& more) {
 
 }  // namespace
 
-// Each worker is asked, and none is waited for: while one hangs, this thread goes on.
-void Server::answer_status(std::function<void(admin::Status)> answer) {
-  const auto gathering = std::make_shared<Gathering>();
-  admin::Status& status = gathering->status;
-  status.generation = shared_.generation;
+admin::Status StatusReporter::own_part(bool is_ready) const {
+  const Role& role = parts_.role;
+  const Generation& generation = parts_.generation;
+  admin::Status status;
+  status.generation = parts_.data_path.generation();
   status.pid = ::getpid();
-  if (options_.supervisor) status.supervisor = options_.supervisor->supervisor();
-  status.version = options_.version;
-  status.state = role_.is_stopping() ? admin::State::stopping : draining_ ? admin::State::draining : admin::State::serving;
-  status.ready = is_ready();
-  for (const BoundSocket& socket : sockets_) status.listening.push_back({socket.listener, socket.address.text()});
-  for (const std::string& address : admin_.addresses()) status.listening.push_back({"@admin", address});
-  status.started_at_us = started_at_us_;
-  status.connections_max = shared_.connections_max.load();
-  status.last_reload_ok = last_reload_ok_;
-  status.last_upgrade = last_upgrade_;
-  status.accepted_total = inherited_accepted_;
-  status.requests_total = inherited_requests_;
-  std::optional<std::vector<std::string>> previous_features;
-  if (previous_) {
-    status.rollback = admin::Rollback{previous_->program.version, 0};
-    previous_features = previous_->program.features;
+  if (const auto supervisor = parts_.supervision.supervisor()) status.supervisor = *supervisor;
+  status.version = generation.version;
+  status.state = role.is_stopping()       ? admin::State::stopping
+                 : generation.is_draining ? admin::State::draining
+                                          : admin::State::serving;
+  status.ready = is_ready;
+  for (const BoundSocket& socket : parts_.instance.sockets()) {
+    status.listening.push_back({socket.listener, socket.address.text()});
   }
-  gathering->unanswered = workers_->size();
+  for (const std::string& address : parts_.instance.admin_addresses()) status.listening.push_back({"@admin", address});
+  status.started_at_us = started_at_us_;
+  status.connections_max = parts_.data_path.shared().connections_max.load();
+  status.last_reload_ok = parts_.reloads.has_last_succeeded();
+  status.last_upgrade = generation.last_upgrade;
+  status.accepted_total = generation.accepted_before;
+  status.requests_total = generation.requests_before;
+  if (generation.previous) status.rollback = admin::Rollback{generation.previous->program.version, 0};
+  return status;
+}
+
+void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> answer) {
+  const auto gathering = std::make_shared<Gathering>();
+  gathering->status = own_part(is_ready);
+  std::optional<std::vector<std::string>> previous_features;
+  if (parts_.generation.previous) previous_features = parts_.generation.previous->program.features;
+  Workers& workers = parts_.data_path.workers();
+  gathering->unanswered = workers.size();
   gathering->answer = std::move(answer);
-  for (std::size_t i = 0; i < workers_->size(); ++i) {
-    workers_->at(i).loop().post([this, gathering, previous_features, &worker = workers_->at(i)] {
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    workers.at(i).loop().post([&main = parts_.main, gathering, previous_features, &worker = workers.at(i)] {
       Share share{.counters = worker.counters, .connections = {}, .unknown = 0};
       worker.count(share.connections);
       if (previous_features) {
@@ -73,7 +78,7 @@ void Server::answer_status(std::function<void(admin::Status)> answer) {
       }
       // Without this share there is no answer.
       handoff::insist([&] {
-        asio::post(context_, [gathering, share] {
+        main.post([gathering, share] {
           admin::Status& sum = gathering->status;
           sum.accepted_total += share.counters.accepted;
           sum.requests_total += share.counters.requests;
@@ -86,10 +91,6 @@ void Server::answer_status(std::function<void(admin::Status)> answer) {
       });
     });
   }
-}
-
-handoff::Side Server::self() const {
-  return {.generation = shared_.generation, .pid = ::getpid(), .version = options_.version};
 }
 
 }  // namespace baton::proxy

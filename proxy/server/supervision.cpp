@@ -1,4 +1,5 @@
-// The server as the worker of a supervisor: it keeps that informed, and does not outlive it.
+#include "proxy/server/supervision.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,7 +8,6 @@
 
 #include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
-#include "proxy/server/server.hpp"
 
 namespace baton::proxy {
 
@@ -21,69 +21,70 @@ constexpr std::chrono::milliseconds telling_limit{1000};
 
 }  // namespace
 
-pid_t Server::lasting_pid() const { return options_.supervisor ? options_.supervisor->supervisor() : ::getpid(); }
+Supervision::Supervision(asio::io_context& context, std::unique_ptr<supervisor::WorkerLine> line, Parts parts)
+    : line_(std::move(line)), parts_(std::move(parts)), watched_(context) {}
 
-void Server::watch_supervisor() {
-  if (!options_.supervisor) return;
-  supervisor_.assign(::fcntl(options_.supervisor->descriptor(), F_DUPFD_CLOEXEC, 3));
+pid_t Supervision::lasting_pid() const {
+  return line_ ? line_->supervisor() : ::getpid();
+}
+
+std::optional<pid_t> Supervision::supervisor() const {
+  return line_ ? std::optional(line_->supervisor()) : std::nullopt;
+}
+
+std::optional<handoff::LeftDescriptor> Supervision::door() const {
+  return line_ ? std::optional(line_->door()) : std::nullopt;
+}
+
+void Supervision::watch(std::function<void()> hear_signals, std::function<void()> gone) {
+  if (!line_) return;
+  hear_signals_ = std::move(hear_signals);
+  gone_ = std::move(gone);
+  watched_.assign(::fcntl(line_->descriptor(), F_DUPFD_CLOEXEC, 3));
   handoff::insist([this] {
-    supervisor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+    watched_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
       if (error) return;
-      if (heir_ != 0) return heir_is_known();
-      supervisor_gone();
+      if (heir_) return heir_is_known();
+      is_gone_ = true;
+      gone_();
     });
   });
 }
 
-// What the supervisor sends us from now on is meant for us.
-void Server::heir_is_known() {
-  hear_signals();
-  heir_ = 0;
+void Supervision::heir_is_known() {
+  hear_signals_();
+  heir_.reset();
 }
 
-// Nobody would start anything anew, and the next start would find the lock taken.
-void Server::supervisor_gone() {
-  supervisor_gone_ = true;
-  if (role_.is_succeeding() && !workers_) return exit_with(1);
-  if (role_.is_succeeding() && is_taker_) call_off_succession("the supervisor is gone");
-  // In the middle of an upgrade both have seen it: whoever is the instance afterwards stops.
-  if (role_.is_conversing() || role_.is_stopping()) return;
-  log::error("the supervisor, PID {}, is gone", lasting_pid());
-  begin_stop("the supervisor is gone", settings_->config.timeouts.shutdown);
-}
-
-void Server::announce() {
-  if (!options_.supervisor || !role_.is_instance()) return;
-  handoff::insist([this] { options_.supervisor->announce(announcement()); });
+void Supervision::announce() {
+  if (!line_ || !parts_.role.is_instance()) return;
+  handoff::insist([this] { line_->announce(parts_.describe()); });
   await_telling();
 }
 
-supervisor::Announcement Server::announcement() {
-  state::InstanceRecord said = record();
-  const Counters counters = workers_->counters();
-  said.accepted_total = inherited_accepted_ + counters.accepted;
-  said.requests_total = inherited_requests_ + counters.requests;
-  // It is passed on as it is, by a supervisor that need not understand it.
-  said.after_crash = true;
-  handoff::Estate known = estate();
-  if (previous_ && previous_->executable) {
-    said.previous = previous_->program;
-    known.sockets.push_back({"@previous", "", previous_->executable.get()});
-  }
-  known.application = state::encode(said);
-  known.secrets = {};                        // a supervisor holds no keys
-  return {self(), state::features(), std::move(known)};
-}
-
-void Server::leave_supervisor() {
-  if (!options_.supervisor || !role_.is_instance()) return;
-  handoff::insist([this] { options_.supervisor->leave(); });
+void Supervision::leave() {
+  if (!line_ || !parts_.role.is_instance()) return;
+  leave_unserved();
   await_telling();
 }
 
-void Server::await_telling() {
-  const std::chrono::milliseconds limit = std::min(telling_limit, settings_->config.handoff.step_timeout / 2);
-  if (!options_.supervisor->sent_within(limit)) log::warning("the supervisor, PID {}, does not listen", lasting_pid());
+void Supervision::leave_unserved() {
+  if (line_) handoff::insist([this] { line_->leave(); });
+}
+
+void Supervision::succeeded_by(pid_t successor, bool foreign) {
+  if (!line_) return;
+  handoff::insist([&] { line_->succeeded_by(successor, foreign); });
+  if (!foreign && !is_gone_) heir_ = successor;
+}
+
+void Supervision::end() {
+  if (line_) line_->end();
+}
+
+void Supervision::await_telling() {
+  const std::chrono::milliseconds limit = std::min(telling_limit, parts_.data_path.handoff().step_timeout / 2);
+  if (!line_->sent_within(limit)) log::warning("the supervisor, PID {}, does not listen", lasting_pid());
 }
 
 }  // namespace baton::proxy

@@ -1,0 +1,49 @@
+// What the admin interface may ask of this process and tell it to do. Runs in the main thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "proxy/admin/admin.hpp"
+#include "proxy/server/data_path.hpp"
+#include "proxy/server/generation.hpp"
+#include "proxy/server/reloads.hpp"
+#include "proxy/server/role.hpp"
+#include "proxy/server/status.hpp"
+#include "proxy/server/supervision.hpp"
+#include "proxy/server/upgrades.hpp"
+
+namespace baton::proxy {
+
+class Commands {
+ public:
+  struct Parts {  // all outlive it
+    const Role& role;
+    Generation& generation;
+    DataPath& data_path;
+    Supervision& supervision;
+    Reloads& reloads;
+    Upgrades& upgrades;
+    StatusReporter& status;
+    std::function<void(int signal)> on_signal;
+    // Before an upgrade: a conversation whose outcome is known already ends now.
+    std::function<void()> settle;
+  };
+  explicit Commands(Parts parts) : parts_(std::move(parts)) {}
+
+  admin::Source source();
+
+ private:
+  bool is_ready() const { return !parts_.generation.is_draining && parts_.role.is_ready(); }
+  void obey(admin::Command command, admin::ReplySink answer);
+  void reload(admin::ReplySink answer);
+  admin::Reply stop();
+  admin::Reply drain(bool on);
+  void reopen_logs(admin::ReplySink answer);
+  std::optional<admin::Reply> upgrade(const admin::UpgradeCommand& command, admin::LineSink lines);
+  std::optional<admin::Reply> call_off(UpgradeAttempt& attempt, admin::LineSink lines);
+
+  const Parts parts_;
+};
+
+}  // namespace baton::proxy

@@ -1,0 +1,157 @@
+#include "proxy/server/data_path.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "handoff/insist.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/worker/descriptors.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+}  // namespace
+
+DataPath::DataPath(std::shared_ptr<const Settings> settings, Background& background)
+    : settings_(std::move(settings)), background_(background) {
+  set_connection_limit();
+  if (const auto& access = config().log.access) access_log_ = std::make_shared<runtime::AccessLog>(access->path);
+}
+
+void DataPath::set_connection_limit() {
+  const DescriptorPlan plan = plan_descriptors(config(), raise_descriptor_limit());
+  shared_.sockets_max = plan.sockets;
+  shared_.connections_max = config().limits.connections.value_or(plan.connections());
+  if (const auto warning = too_many_connections(config(), plan)) log::warning("limits.connections: {}", *warning);
+}
+
+void DataPath::start(std::uint64_t generation) {
+  shared_.generation = generation;
+  workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(config()));
+  log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
+}
+
+void DataPath::end() {
+  workers_.reset();
+  access_log_.reset();
+}
+
+// ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ListeningSocket DataPath::as_workers_see_it(const BoundSocket& socket) const {
+  ListeningSocket seen{.listener = socket.listener,
+                       .tunnel_to = {},
+                       .descriptor = socket.socket.get(),
+                       .unix_path = socket.address.family == state::Family::unix_path};
+  if (const config::Listener* listener = settings_->find_listener(socket.listener)) {
+    if (listener->protocol == config::Protocol::tcp) seen.tunnel_to = listener->upstream;
+    seen.tls = listener->tls.has_value();
+  }
+  return seen;
+}
+
+std::vector<ListeningSocket> DataPath::as_workers_see_them(const std::vector<BoundSocket>& sockets) const {
+  std::vector<ListeningSocket> seen;
+  for (const BoundSocket& socket : sockets) seen.push_back(as_workers_see_it(socket));
+  return seen;
+}
+
+void DataPath::accept_on(const std::vector<BoundSocket>& sockets) {
+  handoff::insist([&] {
+    const auto listening = as_workers_see_them(sockets);
+    workers_->each([&](Worker& worker) { worker.accept_on(listening); });
+  });
+  for (const BoundSocket& socket : sockets) log::info("listening on {} ({})", socket.address.text(), socket.listener);
+}
+
+void DataPath::accept_only_on(std::span<const BoundSocket* const> sockets) {
+  std::vector<ListeningSocket> listening;
+  for (const BoundSocket* socket : sockets) listening.push_back(as_workers_see_it(*socket));
+  workers_->each([&](Worker& worker) { worker.accept_on(listening); });
+}
+
+void DataPath::stop_accepting() {
+  handoff::insist([this] { workers_->each([](Worker& worker) { worker.stop_accepting(); }); });
+}
+
+void DataPath::empty_queue(const BoundSocket& socket) {
+  Worker& worker = workers_->at(0);
+  handoff::insist([&] { worker.loop().call([&] { worker.empty_queue(as_workers_see_it(socket)); }); });
+}
+
+void DataPath::empty_queues(const std::vector<BoundSocket>& sockets) {
+  for (const BoundSocket& socket : sockets) empty_queue(socket);
+}
+
+// ── Changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log) {
+  replaced_access_log_ = std::exchange(access_log_, std::move(access_log));
+  settings_ = std::move(settings);
+  set_connection_limit();
+  log::set_level(log_level(config()));
+}
+
+void DataPath::replace_certificates(std::shared_ptr<const Settings> settings) {
+  settings_ = std::move(settings);
+  handoff::insist(
+      [this] { workers_->each([this](Worker& worker) { worker.reconfigure(settings_, access_log_.get()); }); });
+}
+
+void DataPath::reconfigure(const std::vector<BoundSocket>& sockets) {
+  // Workers that are given all of it in part would write to a log, and accept from sockets, that are closed by then.
+  handoff::insist([&] {
+    const auto listening = as_workers_see_them(sockets);
+    workers_->each([&](Worker& worker) {
+      worker.reconfigure(settings_, access_log_.get());
+      worker.accept_on(listening);
+    });
+  });
+  let_go(std::exchange(replaced_access_log_, nullptr));
+}
+
+// No worker has it any more. What it has not written yet it writes in its own time.
+void DataPath::let_go(std::shared_ptr<runtime::AccessLog> access_log) {
+  if (!access_log) return;
+  try {
+    background_.run([access_log = std::move(access_log)]() mutable {
+      access_log.reset();
+      return Background::Rest();
+    });
+  } catch (const std::exception&) {
+    // No thread is free: it has been waited for here.
+  }
+}
+
+void DataPath::reopen_logs(std::function<void()> then) {
+  const auto reopened = [then = std::move(then)] {
+    log::info("log files reopened");
+    if (then) then();
+  };
+  if (!access_log_) return reopened();
+  try {
+    background_.run([access_log = access_log_, reopened]() -> Background::Rest {
+      access_log->reopen();
+      return reopened;
+    });
+  } catch (const std::exception&) {
+    access_log_->reopen();  // no thread is free: then here, however long it takes
+    reopened();
+  }
+}
+
+}  // namespace baton::proxy

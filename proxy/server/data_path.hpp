@@ -1,0 +1,71 @@
+// What serves: the settings in force, the workers that serve by them and what they share. Runs in the main thread; a
+// conversation's thread may use `workers` and `shared`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "proxy/runtime/access_log.hpp"
+#include "proxy/server/background.hpp"
+#include "proxy/server/listener.hpp"
+#include "proxy/server/workers.hpp"
+#include "proxy/worker/settings.hpp"
+
+namespace baton::proxy {
+
+class DataPath {
+ public:
+  // Opens the access log. `background` outlives this.
+  DataPath(std::shared_ptr<const Settings> settings, Background& background);
+
+  const std::shared_ptr<const Settings>& settings() const { return settings_; }
+  const config::Config& config() const { return settings_->config; }
+  const config::Handoff& handoff() const { return settings_->config.handoff; }
+  Shared& shared() { return shared_; }
+  std::uint64_t generation() const { return shared_.generation; }
+  std::uint64_t connections() const { return shared_.connections; }
+
+  // Throws if the threads cannot be started.
+  void start(std::uint64_t generation);
+  bool has_started() const { return workers_ != nullptr; }
+  // Once they have started.
+  Workers& workers() { return *workers_; }
+  // Ends the threads, closes what is still open and writes what is still to be logged.
+  void end();
+
+  // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────
+  void accept_on(const std::vector<BoundSocket>& sockets);  // insists
+  void stop_accepting();                                    // insists
+  // Throws if memory is short.
+  void accept_only_on(std::span<const BoundSocket* const> sockets);
+  // Serves the connections that wait there: nobody accepts from it any more.
+  void empty_queue(const BoundSocket& socket);                 // insists
+  void empty_queues(const std::vector<BoundSocket>& sockets);  // insists
+
+  // ── Changing ──────────────────────────────────────────────────────────────────────────────────────────────────
+  // Takes both; the workers have them after `reconfigure`.
+  void replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log);
+  void replace_certificates(std::shared_ptr<const Settings> settings);
+  // Gives each worker all of it.
+  void reconfigure(const std::vector<BoundSocket>& sockets);  // insists
+  // `then` is called when they are: a disk may take long to open a file.
+  void reopen_logs(std::function<void()> then);
+
+ private:
+  void set_connection_limit();
+  void let_go(std::shared_ptr<runtime::AccessLog> access_log);
+  ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
+  std::vector<ListeningSocket> as_workers_see_them(const std::vector<BoundSocket>& sockets) const;
+
+  std::shared_ptr<const Settings> settings_;
+  Background& background_;
+  Shared shared_;
+  std::shared_ptr<runtime::AccessLog> access_log_;
+  std::shared_ptr<runtime::AccessLog> replaced_access_log_;  // while the workers may still have it
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace baton::proxy

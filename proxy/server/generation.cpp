@@ -1,0 +1,72 @@
+#include "proxy/server/generation.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "proxy/runtime/loop.hpp"
+#include "proxy/server/data_path.hpp"
+#include "proxy/server/instance.hpp"
+#include "proxy/state/codec.hpp"
+
+namespace baton::proxy {
+
+handoff::Side SelfDescription::side() const {
+  return {.generation = data_path_.generation(), .pid = ::getpid(), .version = generation_.version};
+}
+
+std::string SelfDescription::serving() const {
+  return fmt::format("serving: baton {}, generation {}, PID {}, {} workers", generation_.version,
+                     data_path_.generation(), ::getpid(), data_path_.workers().size());
+}
+
+state::InstanceRecord SelfDescription::record() const {
+  state::InstanceRecord record;
+  instance_.describe(record);
+  record.draining = generation_.is_draining;
+  record.arguments = generation_.arguments;
+  return record;
+}
+
+void SelfDescription::add_totals(state::InstanceRecord& record) const {
+  const Counters counters = data_path_.workers().counters();
+  record.accepted_total = generation_.accepted_before + counters.accepted;
+  record.requests_total = generation_.requests_before + counters.requests;
+}
+
+handoff::Estate SelfDescription::estate() const {
+  handoff::Estate estate;
+  instance_.offer(estate);
+  estate.application = state::encode(record());
+  const Settings& settings = *data_path_.settings();
+  if (!settings.tls.empty()) estate.secrets = settings.ticket_keys->save(runtime::monotonic_ms());
+  estate.configuration = generation_.configuration_text;
+  estate.executable = generation_.executable.get();
+  return estate;
+}
+
+std::string SelfDescription::totals(std::vector<int> signals) const {
+  state::InstanceRecord record;
+  add_totals(record);
+  record.signals = std::move(signals);
+  record.draining = generation_.is_draining;
+  return state::encode(record);
+}
+
+supervisor::Announcement SelfDescription::announcement() const {
+  state::InstanceRecord said = record();
+  add_totals(said);
+  // It is passed on as it is, by a supervisor that need not understand it.
+  said.after_crash = true;
+  handoff::Estate known = estate();
+  if (const auto& previous = generation_.previous; previous && previous->executable) {
+    said.previous = previous->program;
+    known.sockets.push_back({"@previous", "", previous->executable.get()});
+  }
+  known.application = state::encode(said);
+  known.secrets = {};  // a supervisor holds no keys
+  return {side(), state::features(), std::move(known)};
+}
+
+}  // namespace baton::proxy

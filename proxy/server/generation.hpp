@@ -1,0 +1,63 @@
+// This process as one generation among others: what it was started from and with, what came from those before, and what
+// it says of itself to the next, to a supervisor and in reports.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "handoff/parties.hpp"
+#include "handoff/report.hpp"
+#include "handoff/unique_fd.hpp"
+#include "proxy/admin/status.hpp"
+#include "proxy/state/instance_record.hpp"
+#include "proxy/supervisor/worker_line.hpp"
+
+namespace baton::proxy {
+
+class DataPath;
+class Instance;
+
+// What ran before this process, for a rollback.
+struct Previous {
+  state::Program program;
+  handoff::UniqueFd executable;
+};
+
+struct Generation {
+  std::string version;
+  std::vector<std::string> arguments;  // complete: a successor is started with the same
+  std::string configuration_text;      // of the settings in force, with everything resolved
+  handoff::UniqueFd executable;        // of this process
+  std::optional<Previous> previous;
+  std::uint64_t accepted_before = 0;  // by earlier generations
+  std::uint64_t requests_before = 0;
+  bool replaces_crashed = false;  // its predecessor is not a process that it could ask
+  bool is_draining = false;       // by command: load balancers send traffic elsewhere; goes to the next, too
+  std::optional<admin::LastUpgrade> last_upgrade;  // that made it, or failed to replace it
+};
+
+// Says what a process is, from what its parts know. All three outlive it.
+class SelfDescription {
+ public:
+  SelfDescription(const Generation& generation, const Instance& instance, DataPath& data_path)
+      : generation_(generation), instance_(instance), data_path_(data_path) {}
+
+  const std::string& version() const { return generation_.version; }
+  handoff::Side side() const;                          // in a report
+  std::string serving() const;                         // in a line for people
+  handoff::Estate estate() const;                      // to a successor
+  std::string totals(std::vector<int> signals) const;  // to a successor, at the very end
+  supervisor::Announcement announcement() const;       // to a supervisor
+
+ private:
+  state::InstanceRecord record() const;
+  void add_totals(state::InstanceRecord& record) const;
+
+  const Generation& generation_;
+  const Instance& instance_;
+  DataPath& data_path_;
+};
+
+}  // namespace baton::proxy

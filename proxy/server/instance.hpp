@@ -1,0 +1,112 @@
+// What belongs to the instance: the lock, the PID file, the listening sockets, and the sockets where others find it
+// (admin, handoff). A process opens or inherits all of it before it is the instance, gives it up to a successor, and
+// may get it back. Runs in the main thread, except where it says otherwise.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "handoff/instance.hpp"
+#include "handoff/parties.hpp"
+#include "proxy/process/activation.hpp"
+#include "proxy/process/paths.hpp"
+#include "proxy/server/admin_sockets.hpp"
+#include "proxy/server/listener.hpp"
+#include "proxy/server/takers.hpp"
+#include "proxy/state/instance_record.hpp"
+
+namespace baton::proxy {
+
+// What an instance is made of, with names looked up.
+struct InstancePlan {
+  process::Paths paths;
+  std::vector<WantedSocket> listeners;
+  std::vector<WantedSocket> admin;
+  process::PassedSockets passed;  // by the service manager
+  pid_t named = 0;                // the PID that the PID file names
+};
+
+class Instance {
+ public:
+  // `context` outlives this. `begin_takeover` is called with every taker that has said Hello.
+  Instance(boost::asio::io_context& context, InstancePlan plan, std::function<admin::Source()> admin_source,
+           std::function<void(Taker)> begin_takeover);
+
+  // ── Becoming it ───────────────────────────────────────────────────────────────────────────────────────────────
+  // As the first: takes the lock and prepares the rest. Throws std::runtime_error for the operator.
+  void acquire();
+  // As a successor: what the predecessor offers. Changes nothing that others see. An error is for its operator.
+  handoff::Result<void> inherit(const state::InstanceRecord& record, handoff::Inheritance& inheritance,
+                                std::chrono::milliseconds lock_patience);
+  // The listening and admin sockets of `inherit`. Throws std::runtime_error for the operator.
+  void take_sockets(const state::InstanceRecord& record, std::vector<handoff::InheritedSocket> inherited);
+  // Answers on the admin sockets. Throws std::runtime_error for the operator.
+  void open_admin();
+  // As the holder of the lock: external successors may come.
+  handoff::Result<void> open_meeting_point();
+  handoff::Result<void> publish_pid() { return pid_file_.publish(); }
+  // Answers as the instance on what was inherited.
+  void resume_inherited() { admin_.become_instance(); }
+
+  // ── Giving it up ──────────────────────────────────────────────────────────────────────────────────────────────
+  // To a successor: answers no more, and frees the lock.
+  void give_up();
+  // The lock is ours again.
+  void reclaim();
+  // Another process is the instance: the sockets are its own.
+  void leave_to_others();
+  // As the instance that ends: their paths go, too.
+  void close_listeners();
+  // At the end of the instance: nothing stays for others to find.
+  void withdraw();
+  // Never became the instance: removes only the paths that this process has made.
+  void unlink_bound_here() const;
+  // Begins to end: new requests get no answer.
+  void pause_admin() { admin_.pause(); }
+  bool is_answering() const { return admin_.is_answering(); }
+  void close_admin() { admin_.close(); }
+
+  // ── The lock. These three also in a conversation's thread. ────────────────────────────────────────────────────
+  bool has_lock() const { return lock_.held(); }
+  bool take_lock_within(std::chrono::milliseconds patience) { return lock_.take_within(patience); }
+  const process::Paths& paths() const { return paths_; }
+
+  // ── While it is the instance ──────────────────────────────────────────────────────────────────────────────────
+  // Somebody may remove a path (a cleaner, another unit's RuntimeDirectory). That takes nothing from any connection.
+  // Binds admin and handoff sockets again that have been removed; true: there were some.
+  bool put_sockets_back();
+  // The same with the lock's file; an error means that an upgrade is not safe.
+  handoff::Result<void> check_lock_path();
+
+  const std::vector<BoundSocket>& sockets() const { return sockets_; }
+  // Returns those of before.
+  std::vector<BoundSocket> replace_sockets(std::vector<BoundSocket> sockets);
+  std::vector<std::string> admin_addresses() const { return admin_.addresses(); }
+
+  // Adds the sockets, and the lock if there is no file, to what a successor gets.
+  void offer(handoff::Estate& estate) const;
+  // The instance's part of the record.
+  void describe(state::InstanceRecord& record) const;
+
+ private:
+  handoff::Result<void> open_inherited_lock(const state::InstanceRecord& record, handoff::UniqueFd passed);
+
+  const process::Paths paths_;
+  const std::vector<WantedSocket> wanted_listeners_;
+  const std::vector<WantedSocket> wanted_admin_;
+  process::PassedSockets passed_;  // until the sockets are taken
+  const pid_t named_;
+  handoff::InstanceLock lock_;
+  handoff::PidFile pid_file_;
+  std::vector<BoundSocket> sockets_;
+  AdminSockets admin_;
+  std::string admin_known_as_;  // the admin address by which a successor identifies this instance
+  Takers takers_;
+};
+
+}  // namespace baton::proxy

@@ -1,0 +1,60 @@
+#include "proxy/server/signals.hpp"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+#include <utility>
+
+#include "handoff/insist.hpp"
+#include "proxy/process/signals.hpp"
+#include "proxy/runtime/log.hpp"
+
+namespace baton::proxy {
+
+namespace asio = boost::asio;
+namespace log = runtime::log;
+
+Signals::Signals(asio::io_context& context, const Role& role, const Supervision& supervision,
+                 std::function<void(int)> on_signal)
+    : descriptor_(context, process::signal_descriptor().release()),
+      role_(role),
+      supervision_(supervision),
+      on_signal_(std::move(on_signal)) {}
+
+void Signals::read() {
+  handoff::insist([this] {
+    descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
+      if (error) return;
+      read();  // first: whatever these come to, the next ones are heard
+      hear();
+    });
+  });
+}
+
+void Signals::hear() {
+  signalfd_siginfo info;
+  while (::read(descriptor_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const auto signal = static_cast<int>(info.ssi_signo);
+    // The supervisor took us for the instance when it sent that. A stop is for what still drains here, too.
+    const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
+    const std::optional<pid_t> heir = supervision_.heir();
+    const bool is_for_heir = heir && signal != SIGCHLD && static_cast<pid_t>(info.ssi_pid) == supervision_.supervisor();
+    // A whole process group may have been told to stop; what our predecessor was told then is no second time.
+    const bool is_known =
+        role_.is_told_to_stop() && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
+    if (is_for_heir) process::pass_on(signal, *heir);
+    if (is_for_heir ? is_stop : !is_known) obey(signal);
+  }
+}
+
+void Signals::obey(int signal) {
+  try {
+    on_signal_(signal);
+  } catch (const std::exception& error) {
+    log::error("signal {}: {}", signal, error.what());
+  }
+}
+
+}  // namespace baton::proxy

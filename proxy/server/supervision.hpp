@@ -1,0 +1,67 @@
+// Being the worker of a supervisor: it is kept informed, and this process does not outlive it. Without a supervisor,
+// nothing here does anything. Runs in the main thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "handoff/start.hpp"
+#include "proxy/server/data_path.hpp"
+#include "proxy/server/role.hpp"
+#include "proxy/supervisor/worker_line.hpp"
+
+namespace baton::proxy {
+
+class Supervision {
+ public:
+  struct Parts {
+    const Role& role;  // these two outlive it
+    const DataPath& data_path;
+    std::function<supervisor::Announcement()> describe;
+  };
+  // `line` is empty without a supervisor.
+  Supervision(boost::asio::io_context& context, std::unique_ptr<supervisor::WorkerLine> line, Parts parts);
+
+  pid_t lasting_pid() const;  // the one that the PID file names
+  std::optional<pid_t> supervisor() const;
+  std::optional<handoff::LeftDescriptor> door() const;  // for a successor
+
+  // `hear_signals` obeys what has come so far, `gone` stops this process if there is no more supervisor.
+  void watch(std::function<void()> hear_signals, std::function<void()> gone);
+  bool is_gone() const { return is_gone_; }
+
+  // As the instance: sends what a replacement would need, after each change. The supervisor has it when this returns.
+  // Call it before anyone else can see the change, since whoever sees it may kill this process.
+  void announce();
+  // This process ends of its own accord; the supervisor has this, too, when it returns.
+  void leave();
+  // The same where this process has never been the instance; nobody waits.
+  void leave_unserved();
+  // `foreign`: the successor is not our child.
+  void succeeded_by(pid_t successor, bool foreign);
+  void end();
+
+  // A supervisor that has not heard of our successor yet sends us what is meant for it.
+  std::optional<pid_t> heir() const { return heir_; }
+  // What comes from now on is meant for us.
+  void heir_is_known();
+
+ private:
+  void await_telling();
+
+  std::unique_ptr<supervisor::WorkerLine> line_;
+  Parts parts_;
+  boost::asio::posix::stream_descriptor watched_;  // readable when the supervisor is gone or knows our successor
+  std::function<void()> hear_signals_;
+  std::function<void()> gone_;
+  bool is_gone_ = false;
+  std::optional<pid_t> heir_;  // while the supervisor may take us for the instance
+};
+
+}  // namespace baton::proxy

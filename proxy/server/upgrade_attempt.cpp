@@ -1,0 +1,157 @@
+#include "proxy/server/upgrade_attempt.hpp"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "handoff/insist.hpp"
+#include "proxy/admin/upgrade_events.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/state/codec.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+// The channel usually ends because the successor did; how, helps more than that it did. One that hangs does not answer
+// this either. In the conversation's thread: nobody else waits.
+void await_last_words(pid_t child) {
+  constexpr int patience_ms = 100;
+  siginfo_t dead{};
+  for (int i = 0; i < patience_ms && child != 0; ++i) {
+    // An error: it has been reaped.
+    if (::waitid(P_PID, static_cast<id_t>(child), &dead, WEXITED | WNOHANG | WNOWAIT) != 0 || dead.si_pid == child)
+      return;
+    ::poll(nullptr, 0, 1);
+  }
+}
+
+}  // namespace
+
+UpgradeAttempt::UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client)
+    : parts_(parts), progress_(context, parts.data_path, std::move(client)) {}
+
+pid_t UpgradeAttempt::child() const {
+  const auto* child = std::get_if<Child>(&successor_);
+  return child != nullptr ? child->pid : 0;
+}
+
+std::string UpgradeAttempt::external() const {
+  const auto* external = std::get_if<External>(&successor_);
+  return external != nullptr ? external->who : std::string();
+}
+
+handoff::Result<void> UpgradeAttempt::begin(handoff::Channel& channel, Successor successor, Ended ended) {
+  successor_ = std::move(successor);
+  const auto lent = std::make_shared<handoff::Channel>(std::move(channel));
+  // Everything that needs memory is made here: what that thread throws outside the conversation ends the process.
+  auto begun = handoff::as_result([&]() -> handoff::Result<void> {
+    make_roles();
+    auto talk = [this, child = child(), lent, terms = terms()] {
+      auto outcome = handoff::hand_over(std::move(*lent), *donor_, terms, returns_.get());
+      if (outcome.ending == handoff::Ending::rolled_back) await_last_words(child);
+      return outcome;
+    };
+    conversation_.emplace(
+        std::move(talk), [&main = parts_.main](auto task) { main.post(std::move(task)); }, std::move(ended));
+    return {};
+  });
+  if (!begun) channel = std::move(*lent);
+  return begun;
+}
+
+void UpgradeAttempt::make_roles() {
+  const config::Handoff& handoff = parts_.data_path.handoff();
+  const MainThread& main = parts_.main;
+  DataPath& data_path = parts_.data_path;
+  const auto accept = [this] { parts_.data_path.accept_on(parts_.instance.sockets()); };
+  donor_ = std::make_unique<WorkersDonor>(
+      data_path.workers(), handoff.finish_timeout,
+      DonorDuties{.stop_accepting = {main, [this](const auto& taken) { stop_accepting(taken); }},
+                  .begin_moving = {main, [this] { begin_moving(); }},
+                  .accept_again = {main, accept},
+                  .estate = {main, [this] { return parts_.self.estate(); }},
+                  .on_probation = {main, [this](const auto& conduct) { note_conduct(conduct); }},
+                  .resign = {main, [this] { return resign(); }},
+                  .take_lock =
+                      [&instance = parts_.instance, patience = handoff.step_timeout] {
+                        // A successor that has died lets go of the lock a moment after it lets go of the channel.
+                        return instance.take_lock_within(patience);
+                      },
+                  .reclaim = {main, [this] { reclaim(); }},
+                  .left_behind =
+                      [&shared = data_path.shared(), at_most = handoff.drain_timeout] {
+                        return handoff::LeftBehind{.connections = shared.connections, .at_most = at_most};
+                      }});
+  returns_ = std::make_unique<WorkersAdopter>(
+      AdopterDuties{.inherit = {},
+                    .workers = [&data_path]() -> Workers& { return data_path.workers(); },
+                    .accept = {},
+                    .expect = [&shared = data_path.shared()](const auto& remaining) { shared.expect(remaining); },
+                    .take_over = {}});
+}
+
+handoff::PredecessorTerms UpgradeAttempt::terms() const {
+  const config::Handoff& handoff = parts_.data_path.handoff();
+  return {.self = parts_.self.side(),
+          .features = state::features(),
+          .ready_timeout = handoff.ready_timeout,
+          .step_timeout = handoff.step_timeout,
+          .probation = handoff.probation,
+          .return_timeout = handoff.finish_timeout + 2 * handoff.step_timeout};
+}
+
+void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
+  progress_.tell(admin::ready_event());
+  // What nobody goes on with is served here as long as live connections stay.
+  not_taken_.clear();
+  const std::unordered_set<std::string> goes_on(taken.begin(), taken.end());
+  for (const BoundSocket& socket : parts_.instance.sockets()) {
+    if (!goes_on.contains(socket.address.text())) not_taken_.push_back(&socket);
+  }
+  parts_.data_path.accept_only_on(not_taken_);
+  const config::Handoff& handoff = parts_.data_path.handoff();
+  if (handoff.probation.count() == 0) return;
+  probation_ends_ = std::chrono::steady_clock::now() + handoff.probation;
+  log::info("upgrade: the successor is on probation for {} ms", handoff.probation.count());
+}
+
+void UpgradeAttempt::note_conduct(const handoff::Conduct& conduct) {
+  if (!probation_ends_) return;
+  using std::chrono::milliseconds;
+  const auto left = std::chrono::duration_cast<milliseconds>(*probation_ends_ - std::chrono::steady_clock::now());
+  progress_.tell(admin::probation_event(static_cast<std::uint64_t>(std::max(left, milliseconds(0)).count()), conduct));
+}
+
+void UpgradeAttempt::begin_moving() {
+  probation_ends_.reset();
+  progress_.begin_moving();
+  parts_.data_path.workers().each([](Worker& worker) { worker.stop_accepting(); });
+  // The queues are emptied here, and again at the end, when the sockets close with us.
+  for (const BoundSocket* socket : not_taken_) parts_.data_path.empty_queue(*socket);
+}
+
+std::string UpgradeAttempt::resign() {
+  std::string totals = parts_.self.totals(signals_.all());
+  signals_.note_sent();
+  parts_.manager.rest();
+  parts_.role.resign();
+  parts_.instance.give_up();
+  return totals;
+}
+
+void UpgradeAttempt::reclaim() {
+  parts_.role.reclaim();
+  parts_.supervision.announce();
+  // The successor may have named itself already.
+  handoff::insist([this] { parts_.manager.serving(parts_.data_path.workers(), parts_.self.serving(), ::getpid()); });
+  parts_.instance.reclaim();
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,100 @@
+// One upgrade, as its predecessor: it exists from the decision to upgrade until it is known which process serves. Runs
+// in the main thread; the conversation with the successor has a thread of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "handoff/channel.hpp"
+#include "handoff/conversation_thread.hpp"
+#include "handoff/predecessor.hpp"
+#include "proxy/server/adopter.hpp"
+#include "proxy/server/data_path.hpp"
+#include "proxy/server/donor.hpp"
+#include "proxy/server/generation.hpp"
+#include "proxy/server/instance.hpp"
+#include "proxy/server/main_thread.hpp"
+#include "proxy/server/remembered_signals.hpp"
+#include "proxy/server/role.hpp"
+#include "proxy/server/service_manager.hpp"
+#include "proxy/server/supervision.hpp"
+#include "proxy/server/upgrade_progress.hpp"
+
+namespace baton::proxy {
+
+class UpgradeAttempt {
+ public:
+  struct Parts {  // all outlive it
+    const MainThread& main;
+    Role& role;
+    DataPath& data_path;
+    Instance& instance;
+    const SelfDescription& self;
+    ServiceManager& manager;
+    Supervision& supervision;
+  };
+  // Who succeeds us.
+  struct Child {
+    pid_t pid;
+  };
+  struct External {  // nobody here signals it or waits for it
+    std::string who;
+  };
+  using Successor = std::variant<Child, External>;
+  // Called in the main thread. The conversation is over, and nothing in it uses the attempt any more.
+  using Ended = std::function<void(const handoff::HandoverOutcome&)>;
+
+  UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client);
+  // Waits for the end of the conversation.
+  ~UpgradeAttempt() = default;
+
+  // Begins to talk. After an error the caller still owns the channel, and the attempt is of no use.
+  handoff::Result<void> begin(handoff::Channel& channel, Successor successor, Ended ended);
+
+  UpgradeProgress& progress() { return progress_; }
+  RememberedSignals& signals() { return signals_; }
+  bool is_on_probation() const { return probation_ends_.has_value(); }
+  // The successor reads the configuration anew; if there is none in the end, we do.
+  void note_dropped_reload() { has_dropped_reload_ = true; }
+  bool has_dropped_reload() const { return has_dropped_reload_; }
+  // While nothing has been adopted, or the successor is on probation, this ends the upgrade.
+  void call_off(const char* reason) { donor_->call_off(reason); }
+  // 0: it is not our child.
+  pid_t child() const;
+  // Empty: it is our child.
+  std::string external() const;
+  // Becomes the instance again; the lock is ours already.
+  void reclaim();
+  // Of the instance's: addresses that the successor does not have.
+  const std::vector<const BoundSocket*>& not_taken() const { return not_taken_; }
+
+ private:
+  void make_roles();
+  handoff::PredecessorTerms terms() const;
+
+  // ── What the conversation asks of the main thread ─────────────────────────────────────────────────────────────
+  void stop_accepting(const std::vector<std::string>& taken);
+  void note_conduct(const handoff::Conduct& conduct);
+  void begin_moving();
+  std::string resign();
+
+  const Parts parts_;
+  UpgradeProgress progress_;
+  RememberedSignals signals_;
+  Successor successor_;
+  bool has_dropped_reload_ = false;
+  std::vector<const BoundSocket*> not_taken_;
+  std::optional<std::chrono::steady_clock::time_point> probation_ends_;  // set: the successor is on probation
+  std::unique_ptr<WorkersDonor> donor_;
+  std::unique_ptr<WorkersAdopter> returns_;                  // takes what the successor gives back
+  std::optional<handoff::ConversationThread> conversation_;  // last: it uses the others
+};
+
+}  // namespace baton::proxy

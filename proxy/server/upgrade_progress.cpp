@@ -1,0 +1,51 @@
+#include "proxy/server/upgrade_progress.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "handoff/insist.hpp"
+#include "proxy/admin/upgrade_events.hpp"
+#include "proxy/server/timer.hpp"
+
+namespace baton::proxy {
+
+namespace {
+
+// Nobody need ever think that the other side is dead.
+constexpr std::chrono::milliseconds tell_every{200};
+
+}  // namespace
+
+UpgradeProgress::UpgradeProgress(boost::asio::io_context& context, const DataPath& data_path, admin::LineSink client)
+    : data_path_(data_path), timer_(context) {
+  if (client) clients_.push_back(std::move(client));
+}
+
+void UpgradeProgress::tell(const std::string& line) {
+  for (const admin::LineSink& client : clients_) client(line, false);
+}
+
+void UpgradeProgress::tell_periodically() {
+  if (clients_.empty()) return;
+  // First: whatever goes wrong below, there is a next time.
+  call_after(timer_, tell_every, [this] { tell_periodically(); });
+  if (connections_to_move_) {
+    tell(admin::moving_event(std::min(data_path_.connections(), *connections_to_move_), *connections_to_move_));
+  } else {
+    tell(admin::waiting_event());
+  }
+}
+
+void UpgradeProgress::begin_moving() {
+  connections_to_move_ = data_path_.connections();
+  tell_periodically();
+}
+
+void UpgradeProgress::tell_result(const admin::LastUpgrade& result) {
+  timer_.cancel();
+  const std::vector<admin::LineSink> waiting = std::exchange(clients_, {});
+  const std::string event = handoff::insist([&] { return admin::result_event(result); });
+  for (const admin::LineSink& client : waiting) handoff::insist([&] { client(event, true); });
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,37 @@
+// What the clients that commanded an upgrade, or its cancellation, hear of it: lines, some periodically, and the
+// result. There may be no such client. Runs in the main thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/admin/admin.hpp"
+#include "proxy/server/data_path.hpp"
+
+namespace baton::proxy {
+
+class UpgradeProgress {
+ public:
+  // Both outlive it. `client` may be empty.
+  UpgradeProgress(boost::asio::io_context& context, const DataPath& data_path, admin::LineSink client);
+
+  void add(admin::LineSink client) { clients_.push_back(std::move(client)); }
+  void tell(const std::string& line);
+  // How it stands, now and periodically.
+  void tell_periodically();
+  void begin_moving();
+  void tell_result(const admin::LastUpgrade& result);
+
+ private:
+  const DataPath& data_path_;
+  boost::asio::steady_timer timer_;
+  std::vector<admin::LineSink> clients_;
+  std::optional<std::uint64_t> connections_to_move_;  // when they began to move
+};
+
+}  // namespace baton::proxy

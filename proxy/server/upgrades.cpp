@@ -1,0 +1,259 @@
+#include "proxy/server/upgrades.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "handoff/insist.hpp"
+#include "handoff/temporary.hpp"
+#include "proxy/admin/upgrade_events.hpp"
+#include "proxy/process/signals.hpp"
+#include "proxy/runtime/log.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+// The one line that says what an upgrade did.
+std::string report_line(const handoff::Report& report) {
+  const auto counts = [](const std::map<std::string, std::uint64_t>& numbers) {
+    std::string text;
+    for (const auto& [label, number] : numbers)
+      text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", label, number);
+    return text.empty() ? std::string("none") : text;
+  };
+  const auto known = [](const auto& number) { return number == 0 ? std::string("unknown") : std::to_string(number); };
+  const admin::Moved moved = admin::moved_of(report);
+  std::uint64_t refused = 0;
+  for (const auto& [reason, number] : report.refused) refused += number;
+  return fmt::format(
+      "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, "
+      "refused={}{}{}, upstream_idle={}; "
+      "pause p50={} us p99={} us max={} us",
+      report.from.generation, known(report.to.generation), report.from.pid, known(report.to.pid), report.from.version,
+      report.to.version.empty() ? "unknown" : report.to.version, static_cast<double>(report.duration_us) / 1000.0,
+      moved.clients_total, counts(moved.clients), report.taken_back, refused,
+      refused != 0 ? " (" + counts(report.refused) + ")" : "",
+      report.left_behind != 0 ? fmt::format(", left_behind={}", report.left_behind) : "", moved.upstream_idle,
+      report.pauses.p50_us, report.pauses.p99_us, report.pauses.max_us);
+}
+
+}  // namespace
+
+// ── How it begins ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+std::optional<std::string> Upgrades::why_not() const {
+  const Role& role = parts_.attempt.role;
+  if (role.is_upgrading()) return "one is under way already; ask again when that has ended";
+  if (role.is_stopping()) return "this process is stopping";
+  if (!role.is_instance()) return "this process is not the instance";
+  return std::nullopt;
+}
+
+std::unique_ptr<UpgradeAttempt> Upgrades::make_attempt(admin::LineSink client) {
+  return std::make_unique<UpgradeAttempt>(context_, parts_.attempt, std::move(client));
+}
+
+std::optional<std::string> Upgrades::begin(const std::string& binary, admin::LineSink client) {
+  if (auto reason = why_not()) return reason;
+  handoff::Program program{.arguments = parts_.generation.arguments, .configuration = {}, .descriptors = {}};
+  // The path that a successor is started from is its own: it starts the next one from there.
+  if (!binary.empty()) program.arguments[0] = binary;
+  start(make_attempt(std::move(client)), std::move(program));
+  return std::nullopt;
+}
+
+std::optional<std::string> Upgrades::roll_back(admin::LineSink client) {
+  if (auto reason = why_not()) return reason;
+  if (!parts_.generation.previous) return "nothing is known that ran before this process";
+  const Previous& previous = *parts_.generation.previous;
+  const state::Program& before = previous.program;
+  auto attempt = make_attempt(std::move(client));
+  const std::uint64_t unknown = unknown_to_previous();
+  if (unknown != 0) {
+    log::warning("rollback: {} connections cannot move to baton {}; they are served here to their end, at most {} s",
+                 unknown, before.version, parts_.attempt.data_path.handoff().drain_timeout.count() / 1000);
+  }
+  attempt->progress().tell(admin::rollback_event(before.version, unknown));
+  start(std::move(attempt), {.arguments = before.arguments,
+                             .executable = previous.executable.get(),
+                             .configuration = before.configuration,
+                             .descriptors = {}});
+  return std::nullopt;
+}
+
+// The number of connections that the previous program could not serve: they would stay here until they end.
+std::uint64_t Upgrades::unknown_to_previous() {
+  std::uint64_t unknown = 0;
+  parts_.attempt.data_path.workers().each(
+      [&](Worker& worker) { unknown += worker.count_unknown_to(parts_.generation.previous->program.features); });
+  return unknown;
+}
+
+void Upgrades::start(std::unique_ptr<UpgradeAttempt> attempt, handoff::Program program) {
+  const auto begun = handoff::as_result([&] { return start_successor(attempt, std::move(program)); });
+  if (begun) return;
+  note_failed_start(begun.error().text);
+  attempt->progress().tell_result(*parts_.generation.last_upgrade);
+}
+
+handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Program program) {
+  if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
+  if (parts_.attempt.instance.put_sockets_back()) parts_.attempt.supervision.announce();
+  if (const auto door = parts_.attempt.supervision.door()) program.descriptors.push_back(*door);
+  auto started = handoff::start_successor(program);
+  if (!started) return std::unexpected(started.error());
+  const pid_t child = started->pid;
+  log::info("upgrade begins: started {} as PID {}", program.arguments[0], child);
+  attempt->progress().tell(admin::started_event(child, program.arguments[0]));
+  handoff::Channel channel(std::move(started->channel));
+  auto begun = handoff::as_result([&] {
+    parts_.children.add(child);
+    return converse(attempt, channel, UpgradeAttempt::Child{child});
+  });
+  if (begun) return begun;
+  ::kill(child, SIGKILL);  // it is reaped as every child is
+  parts_.children.forget(child);
+  return begun;
+}
+
+// It has said Hello.
+void Upgrades::taken_over_by(Taker taker) {
+  if (const auto reason = why_not()) {
+    log::warning("takeover: {} is refused: {}", taker.who.text(), *reason);
+    return Takers::refuse(std::move(taker), *reason);
+  }
+  const auto begun = handoff::as_result([&]() -> handoff::Result<void> {
+    auto attempt = make_attempt({});
+    if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
+    log::info("upgrade begins: {} takes over", taker.who.text());
+    return converse(attempt, taker.channel, UpgradeAttempt::External{taker.who.text()});
+  });
+  if (begun) return;
+  note_failed_start(begun.error().text);
+  Takers::refuse(std::move(taker), begun.error().text);
+}
+
+// After an error nothing has changed, and the caller still owns the channel.
+handoff::Result<void> Upgrades::converse(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Channel& channel,
+                                         UpgradeAttempt::Successor successor) {
+  auto begun = attempt->begin(channel, std::move(successor), [this](const auto& outcome) { ended(outcome); });
+  if (!begun) return begun;
+  // Nothing fails from here on. What the conversation asks of this thread comes later.
+  parts_.attempt.role.upgrade();
+  attempt_ = std::move(attempt);
+  if (parts_.reloads.is_under_way()) attempt_->note_dropped_reload();
+  const auto dropped = handoff::as_result([this]() -> handoff::Result<void> {
+    return parts_.reloads.drop("an upgrade has begun, which reads the configuration anew"), handoff::Result<void>();
+  });
+  if (!dropped) log::error("reload: {}", dropped.error().text);
+  (void)handoff::as_result(
+      [this]() -> handoff::Result<void> { return attempt_->progress().tell_periodically(), handoff::Result<void>(); });
+  return {};
+}
+
+void Upgrades::note_failed_start(const std::string& why) {
+  handoff::Report report;
+  report.from = parts_.attempt.self.side();
+  parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, std::move(report)};
+  log::error("upgrade: failed: {}; this process goes on", why);
+}
+
+// ── How it ends ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+// What cannot be told for want of memory is not: what stays is served to its end, and then this process ends.
+void Upgrades::ended(const handoff::HandoverOutcome& outcome) {
+  outcome.ending == handoff::Ending::rolled_back ? failed(outcome) : completed(outcome);
+}
+
+// The successor is the instance.
+void Upgrades::completed(const handoff::HandoverOutcome& outcome) {
+  const std::unique_ptr<UpgradeAttempt> attempt = std::move(attempt_);
+  Role& role = parts_.attempt.role;
+  DataPath& data_path = parts_.attempt.data_path;
+  const bool is_told_to_stop = role.is_told_to_stop();
+  role.upgrade_done();
+  handoff::insist([&] {
+    const std::string reason = outcome.reason.empty() ? admin::what_stayed(outcome.report) : outcome.reason;
+    if (outcome.ending == handoff::Ending::superseded) {
+      log::error("upgrade: the successor is the instance although the conversation broke ({}); {}", outcome.reason,
+                 report_line(outcome.report));
+    } else {
+      log::info("upgrade: {}", report_line(outcome.report));
+    }
+    attempt->progress().tell_result({"completed", reason, outcome.report});
+  });
+  tell_who_is_instance(*attempt, outcome.report);
+  const std::uint64_t left = data_path.connections();
+  for (const BoundSocket* socket : attempt->not_taken()) {
+    data_path.empty_queue(*socket);
+    unlink_path(*socket);
+  }
+  parts_.ending.serve_what_stays(0);
+  if (left != 0) {
+    log::warning("{} connections could not be moved and are served here to their end, at most {} s", left,
+                 data_path.handoff().drain_timeout.count() / 1000);
+  }
+  if (is_told_to_stop) parts_.ending.stop_within_limit("told to during the upgrade");
+}
+
+void Upgrades::tell_who_is_instance(UpgradeAttempt& attempt, const handoff::Report& report) {
+  const auto reported = static_cast<pid_t>(report.to.pid);
+  if (const pid_t child = attempt.child(); child != 0) {
+    const pid_t instance = reported > 0 ? reported : child;  // the child may be a wrapper
+    parts_.attempt.manager.succeeded_by(instance);
+    parts_.attempt.supervision.succeeded_by(instance, false);
+    for (const int signal : attempt.signals().not_sent()) process::pass_on(signal, instance);
+  } else {
+    // It belongs to another service, and its PID means nothing to our service manager. What was asked of us too late
+    // ends with us.
+    log::info("taken over by {}", attempt.external());
+    handoff::insist([&] { parts_.attempt.manager.stopping("taken over by " + attempt.external()); });
+    parts_.attempt.supervision.succeeded_by(reported, true);
+  }
+}
+
+void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
+  std::unique_ptr<UpgradeAttempt> attempt = std::move(attempt_);
+  parts_.attempt.role.upgrade_failed();
+  const pid_t child = attempt->child();
+  handoff::insist([&] { note_failure(outcome, child); });
+  // A child that owns nothing is of no use to anybody. One that may own connections serves them to their end. A taker
+  // is not ours to kill.
+  if (outcome.successor_serves) {
+    const config::Handoff& handoff = parts_.attempt.data_path.handoff();
+    parts_.children.leave_to_its_end(child, handoff.drain_timeout + handoff.step_timeout * 2);
+  } else {
+    parts_.children.kill(child);
+    parts_.children.forget(child);
+  }
+  const pid_t named = child != 0 ? child : static_cast<pid_t>(outcome.report.to.pid);  // as it calls itself
+  if (const auto& pid_file = parts_.attempt.instance.paths().pid_file; pid_file && named != 0) {
+    handoff::insist([&] { handoff::discard_temporaries_beside(*pid_file, named); });
+  }
+  attempt->progress().tell_result(*parts_.generation.last_upgrade);
+  if (parts_.attempt.supervision.is_gone()) return parts_.supervisor_gone();
+  RememberedSignals signals = std::move(attempt->signals());
+  signals.forget(SIGUSR1);  // obeyed when it came
+  if (attempt->has_dropped_reload()) signals.remember(SIGHUP);
+  attempt.reset();
+  for (const int signal : signals.to_obey()) parts_.obey(signal);
+}
+
+void Upgrades::note_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
+  const std::string why = explain_failure(outcome, child);
+  parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, outcome.report};
+  log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
+}
+
+std::string Upgrades::explain_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
+  parts_.children.reap();
+  const std::optional<int> status = parts_.children.status_of(child);
+  if (!status) return outcome.reason;
+  const char* joint = outcome.reason.find('\n') == std::string::npos ? "; the successor " : "\nthe successor ";
+  return outcome.reason + joint + handoff::describe_exit(*status);
+}
+
+}  // namespace baton::proxy
