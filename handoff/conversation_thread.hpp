@@ -22,7 +22,6 @@ auto run_there(Post&& post, Task task) {
 
 class ConversationThread {
  public:
-  ConversationThread() = default;
   // Runs `talk` and posts `ended(outcome)`. Everything is copied before the thread starts. `talk` must not throw: the
   // conversations of this library do not, and the end is posted even if memory is short. Throws if there is no memory
   // or no thread; then `talk` has not been called.
@@ -36,13 +35,12 @@ class ConversationThread {
         }) {}
   // Waits for the conversation's end.
   ~ConversationThread() { join(); }
-  ConversationThread(ConversationThread&&) = default;
-  ConversationThread& operator=(ConversationThread&&) = delete;
+  ConversationThread(const ConversationThread&) = delete;
+  ConversationThread& operator=(const ConversationThread&) = delete;
 
   void join() {
     if (thread_.joinable()) thread_.join();
   }
-  bool is_on() const { return thread_.joinable(); }
 
  private:
   std::thread thread_;

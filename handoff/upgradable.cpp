@@ -118,17 +118,18 @@ void Upgradable::become_first() {
 
 void Upgradable::begin_succession(UniqueFd channel) {
   roles_ = std::make_unique<Roles>(*this);
-  conversation_ = std::thread([this, channel = std::move(channel)]() mutable {
-    const auto outcome = succeed(std::move(channel), *roles_, {.version = terms_.version, .features = terms_.features});
-    roles_->no_inheritance(outcome.reason);
-    bool instance = lock_.held();
-    if (outcome.ending == Succession::orphaned) {
-      // The process that gets the lock is the instance; accept nothing until then.
-      insist([this] { roles_->in_server([this] { service_->stop_accepting(); }); });
-      instance = instance || roles_->take_lock();
-    }
-    insist([&] { post([this, outcome, instance] { succession_ended(outcome, instance); }); });
-  });
+  conversation_.emplace(
+      [this, channel = std::move(channel)]() mutable {
+        auto outcome = succeed(std::move(channel), *roles_, {.version = terms_.version, .features = terms_.features});
+        roles_->no_inheritance(outcome.reason);
+        if (outcome.ending == Succession::orphaned) {
+          // The process that gets the lock is the instance; accept nothing until then.
+          insist([this] { roles_->in_server([this] { service_->stop_accepting(); }); });
+          if (!lock_.held()) (void)roles_->take_lock();
+        }
+        return outcome;
+      },
+      by_post(), [this](const SuccessionOutcome& outcome) { succession_ended(outcome); });
   try {
     auto inheritance = or_throw(roles_->await_inheritance());
     generation_ = inheritance.generation + 1;
@@ -145,7 +146,6 @@ void Upgradable::begin_succession(UniqueFd channel) {
     if (!terms_.pid_file.empty()) pid_file_ = or_throw(PidFile::prepare(terms_.pid_file, ::getpid()));
   } catch (const std::exception& error) {
     refuse(error.what());
-    if (conversation_.joinable()) conversation_.join();
     throw;
   }
 }
@@ -162,11 +162,11 @@ int Upgradable::listener(const std::string& name, const std::function<UniqueFd()
 }
 
 void Upgradable::refuse(const std::string& why) {
-  if (state_ != State::preparing || !conversation_.joinable()) return;
+  if (state_ != State::preparing || !conversation_) return;
   state_ = State::ended;
   exit_code_ = 1;
   roles_->answer_ready(fail(Fault::refused, why));
-  conversation_.join();
+  conversation_.reset();
 }
 
 void Upgradable::serve(Service& service) {
@@ -183,8 +183,8 @@ void Upgradable::serve(Service& service) {
   roles_->answer_ready(std::move(names));
 }
 
-void Upgradable::succession_ended(const SuccessionOutcome& outcome, bool instance) {
-  conversation_.join();
+void Upgradable::succession_ended(const SuccessionOutcome& outcome) {
+  conversation_.reset();
   if (outcome.ending == Succession::failed) {
     say("cannot succeed: " + outcome.reason);
     return end(1);
@@ -194,7 +194,7 @@ void Upgradable::succession_ended(const SuccessionOutcome& outcome, bool instanc
         std::to_string(fleet_.size()) + " connections");
     return serve_from_now_on();
   }
-  if (!instance) {
+  if (!lock_.held()) {
     say("the predecessor took the service back (" + outcome.reason + ")");
     exit_code_ = 1;
     return drain(terms_.drain_timeout);
@@ -268,8 +268,8 @@ void Upgradable::obey(int signal) {
     case State::upgrading:
       if (!is_stop) return say("upgrade: SIGUSR2 refused: one is under way");
       // The first one calls the upgrade off if nothing has been adopted; after that it is passed to the successor.
-      if (!stop_signals_.empty()) ::kill(successor_, SIGKILL);
-      stop_signals_.push_back(signal);
+      if (!attempt_->stop_signals.empty()) ::kill(attempt_->successor, SIGKILL);
+      attempt_->stop_signals.push_back(signal);
       return roles_->call_off();
     case State::draining:
       if (is_stop) end(exit_code_);
@@ -305,16 +305,17 @@ void Upgradable::begin_upgrade() {
 Result<void> Upgradable::converse(Started& started) {
   return as_result([&]() -> Result<void> {
     roles_ = std::make_unique<Roles>(*this);
-    conversation_ = std::thread([this, channel = std::move(started.channel)]() mutable {
-      const auto outcome = hand_over(std::move(channel), *roles_,
-                                     {.self = {generation_, ::getpid(), terms_.version},
-                                      .features = terms_.features,
-                                      .ready_timeout = terms_.ready_timeout,
-                                      .step_timeout = terms_.step_timeout});
-      insist([&] { post([this, outcome] { upgrade_ended(outcome); }); });
-    });
+    conversation_.emplace(
+        [this, channel = std::move(started.channel)]() mutable {
+          return hand_over(std::move(channel), *roles_,
+                           {.self = {generation_, ::getpid(), terms_.version},
+                            .features = terms_.features,
+                            .ready_timeout = terms_.ready_timeout,
+                            .step_timeout = terms_.step_timeout});
+        },
+        by_post(), [this](const HandoverOutcome& outcome) { upgrade_ended(outcome); });
     state_ = State::upgrading;
-    successor_ = started.pid;
+    attempt_.emplace(Attempt{started.pid, {}});
     return {};
   });
 }
@@ -325,9 +326,8 @@ void Upgradable::leave_to_its_end(Leftover leftover) {
 }
 
 void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
-  conversation_.join();
-  const pid_t successor = std::exchange(successor_, 0);
-  const std::vector<int> signals = std::exchange(stop_signals_, {});
+  conversation_.reset();
+  const auto [successor, signals] = *std::exchange(attempt_, std::nullopt);
   if (outcome.ending != Ending::rolled_back) {
     say("upgrade: " + in_words(outcome.report));
     for (const int signal : signals) ::kill(successor, signal);

@@ -13,10 +13,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "handoff/conversation_thread.hpp"
 #include "handoff/fleet.hpp"
 #include "handoff/instance.hpp"
 #include "handoff/predecessor.hpp"
@@ -94,6 +95,10 @@ class Upgradable {
     std::string name;
     UniqueFd socket;
   };
+  struct Attempt {                   // an upgrade
+    pid_t successor = 0;
+    std::vector<int> stop_signals;   // received since it began
+  };
   struct Leftover {                  // a successor that failed
     pid_t pid;
     bool owns_connections;
@@ -102,12 +107,15 @@ class Upgradable {
 
   void become_first();
   void begin_succession(UniqueFd channel);
-  void succession_ended(const SuccessionOutcome& outcome, bool instance);
+  void succession_ended(const SuccessionOutcome& outcome);
   void begin_upgrade();
   Result<void> converse(Started& started);
   void leave_to_its_end(Leftover leftover);
   void upgrade_ended(const HandoverOutcome& outcome);
   void post(std::function<void()> task);
+  auto by_post() {
+    return [this](std::function<void()> task) { post(std::move(task)); };
+  }
   void obey(int signal);
   void obey_signals();
   void serve_from_now_on();
@@ -137,12 +145,11 @@ class Upgradable {
   std::chrono::steady_clock::time_point drain_deadline_{};
   std::vector<Leftover> leftovers_;
 
-  std::thread conversation_;
-  std::unique_ptr<Roles> roles_;
   std::mutex mutex_;                 // guards tasks_
   std::deque<std::function<void()>> tasks_;
-  pid_t successor_ = 0;              // during an upgrade
-  std::vector<int> stop_signals_;    // received during an upgrade
+  std::optional<Attempt> attempt_;   // in State::upgrading
+  std::unique_ptr<Roles> roles_;     // of the conversation
+  std::optional<ConversationThread> conversation_;   // while one is on; last: it uses the others
 };
 
 }  // namespace baton::handoff

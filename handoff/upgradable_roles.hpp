@@ -47,10 +47,7 @@ class Upgradable::Roles final : public Donor, public Adopter {
   // Runs `task` in the server's thread and waits for its result.
   template <class Task>
   auto in_server(Task task) {
-    std::packaged_task<decltype(task())()> job(std::move(task));
-    auto answer = job.get_future();
-    process_.post([&job] { job(); });
-    return answer.get();
+    return run_there(process_.by_post(), std::move(task));
   }
 
  private:
