@@ -155,7 +155,7 @@ TEST_F(Check, ExplainSaysWhichRouteARequestTakesAndNothingElse) {
 TEST_F(Check, ExplainRefusesWhatIsNoUrlAndABadFile) {
   const Outcome wrong = check(with_routes, {"--explain", "ftp://a"});
   EXPECT_EQ(wrong.code, 2);
-  EXPECT_EQ(wrong.err, "baton: --explain: `ftp://a` is no URL of HTTP\n");
+  EXPECT_EQ(wrong.err, "baton: --explain: `ftp://a` is not an HTTP URL\n");
   EXPECT_EQ(check(with_routes, {"--explain", ""}).code, 2);
   const Outcome bad = check(with_routes + "workers: 0\n", {"--explain", "http://a"});
   EXPECT_EQ(bad.code, 1);

@@ -40,14 +40,15 @@ namespace log = baton::runtime::log;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr std::string_view takeover_auto = "true";       // what a flag without a value reads as
-constexpr const char* exit_codes = "Exit codes: 0 done; 1 failed, unhealthy, rolled back or nobody there; 2 wrong usage.";
+constexpr const char* exit_codes =
+    "Exit codes: 0 done; 1 failed, unhealthy, rolled back or not running; 2 wrong usage.";
 constexpr const char* short_options =
     "As with other servers: `baton -t [-c FILE]` is `baton check`, and `baton -v` is `baton version`.\n\n";
 constexpr const char* signals =
     "Signals:\n"
     "  USR2       live upgrade: start the binary on disk, hand every connection over to it, exit\n"
-    "  HUP        read the configuration and the certificates anew; a bad file changes nothing\n"
-    "  USR1       open the log files anew\n"
+    "  HUP        reload the configuration and the certificates; a bad file changes nothing\n"
+    "  USR1       reopen the log files\n"
     "  TERM, INT  stop gracefully, within timeouts.shutdown; a second one stops at once\n"
     "  QUIT       stop gracefully, without a limit\n\n"
     "Exit codes: 0 stopped as asked, or succeeded by another process; 1 could not start, or failed; 2 wrong usage.";
@@ -152,7 +153,7 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOpti
                                                                    const std::optional<std::string>& given = {}) {
   const auto path = find_config(options.config);
   if (!given && !path) return std::unexpected(no_config());
-  auto loaded = given ? baton::config::load_text(*given, "the configuration of before", environment,
+  auto loaded = given ? baton::config::load_text(*given, "the previous configuration", environment,
                                                  baton::config::written_bytes_max)
                       : baton::config::load_file(*path, environment);
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
@@ -313,7 +314,7 @@ static std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     command = command->get_subcommands().front();
     words += (words.empty() ? "" : " ") + command->get_name();
   }
-  const std::string help = "; `baton" + (words.empty() ? "" : " " + words) + " --help` lists what there is";
+  const std::string help = "; see `baton" + (words.empty() ? "" : " " + words) + " --help`";
   std::vector<std::string> known;
   for (const CLI::App* one : command->get_subcommands(nullptr)) known.push_back(one->get_name());
   for (const CLI::Option* option : command->get_options()) {
@@ -346,7 +347,7 @@ static int act(int argc, char** argv) {
   fill_standard_descriptors();
   ::prctl(PR_SET_NAME, "baton");  // also where we were started through a descriptor, whose number would be the name
   std::vector<std::string> arguments(argv, argv + argc);
-  CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without one client noticing"};
+  CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without any client noticing"};
   app.require_subcommand(1);
   app.set_version_flag("--version", versions);
   app.footer(exit_codes);      // of the subcommands too
@@ -360,26 +361,28 @@ static int act(int argc, char** argv) {
   run_command.add_option("--pid-file", run_options.pid_file, "instead of pid_file in the configuration")
       ->option_text("FILE");
   // A flag, so that it never swallows the next argument.
-  run_command.add_flag("--takeover", run_options.takeover,
-                       "succeed the instance that runs already, live, at its handoff socket (else handoff.socket of the "
-                       "configuration); if none runs, start as usual")
+  run_command
+      .add_flag("--takeover", run_options.takeover,
+                "take over live from the instance at this handoff socket (default: handoff.socket of the "
+                "configuration); if there is none, start as usual")
       ->option_text("[=SOCKET]");
   run_command.add_option("--log-level", run_options.log_level, "debug, info, warning or error, instead of log.level in "
                          "the configuration")
       ->option_text("LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   run_command.add_flag("--supervise", run_options.supervise,
-                       "a small parent keeps the PID and replaces what crashes (implied as PID 1)");
+                       "keep the PID in a small parent that replaces crashed workers (implied as PID 1)");
 
   std::string check_file;
   baton::check::Command check;
-  CLI::App& check_command = *app.add_subcommand(
-      "check", "validate the configuration, look for what it would run into on this machine, and exit");
+  CLI::App& check_command =
+      *app.add_subcommand("check", "validate the configuration, check it against this machine, and exit");
   check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
-  check_command.add_flag("--print", check.print, "print the whole effective configuration and, unless warnings count, look no further");
-  check_command.add_flag("--strict", check.strict, "a warning is a failure, too");
-  check_command.add_option("--explain", check.explain,
-                           "say which route a request for URL takes, and why, instead of looking around")
+  check_command.add_flag("--print", check.print,
+                         "print the effective configuration; check the machine only with --strict");
+  check_command.add_flag("--strict", check.strict, "treat warnings as failures");
+  check_command
+      .add_option("--explain", check.explain, "say which route a request for URL takes, and why; check nothing else")
       ->option_text("URL");
 
   baton::demo::Options demo;
@@ -390,8 +393,9 @@ static int act(int argc, char** argv) {
   demo_command.add_option("--between", demo.seconds_between_upgrades, "seconds between upgrades")->capture_default_str();
   demo_command.add_option("--binary", demo.binary, "the baton to start and upgrade to (default: this one)")
       ->option_text("FILE");
-  demo_command.add_flag("--no-nginx", demo.no_nginx, "leave out the contrast with nginx, where it is installed");
-  demo_command.add_flag("--plain", demo.plain, "plain lines, also on a terminal");
+  demo_command.add_flag("--no-nginx", demo.no_nginx,
+                        "leave out the comparison with nginx (shown where it is installed)");
+  demo_command.add_flag("--plain", demo.plain, "plain lines even on a terminal");
 
   baton::ctl::Options ctl;
   CLI::App& ctl_command = baton::ctl::add_command(app, ctl);

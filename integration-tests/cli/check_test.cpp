@@ -84,7 +84,7 @@ TEST_F(LookAround, FindsAnAddressThatAnotherProgramListensOn) {
 
 TEST_F(LookAround, FindsAPathThatIsNoSocket) {
   replace_file(dir / "admin.sock", "mine");
-  expect_warning(yaml(), "5:16", "`admin.bind`: " + dir / "admin.sock" + " is there already, and is no socket");
+  expect_warning(yaml(), "5:16", "`admin.bind`: " + dir / "admin.sock" + " exists and is not a socket");
   EXPECT_EQ(read_file(dir / "admin.sock"), "mine");
 }
 

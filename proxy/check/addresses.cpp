@@ -48,7 +48,7 @@ std::optional<std::set<std::string>> listening_addresses_of(const config::Addres
 std::optional<std::string> in_the_way_of_path(const state::SocketAddress& address) {
   struct stat file {};
   if (::lstat(address.path.c_str(), &file) != 0) return std::nullopt;
-  if (!S_ISSOCK(file.st_mode)) return address.path + " is there already, and is no socket";
+  if (!S_ISSOCK(file.st_mode)) return address.path + " exists and is not a socket";
   sockaddr_storage storage;
   const socklen_t length = address.to_sockaddr(storage);
   const handoff::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -70,7 +70,7 @@ std::optional<std::string> in_the_way_of_port(const state::SocketAddress& addres
   if (::bind(probe.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0) return std::nullopt;
   if (errno == EADDRINUSE) return "another program listens on " + address.text();
   if (errno == EADDRNOTAVAIL) return "this machine does not have the address of " + address.text();
-  if (errno == EACCES) return address.text() + " needs CAP_NET_BIND_SERVICE, being below 1024";
+  if (errno == EACCES) return address.text() + " needs CAP_NET_BIND_SERVICE, as its port is below 1024";
   return address.text() + ": " + std::strerror(errno);
 }
 

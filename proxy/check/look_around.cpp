@@ -30,7 +30,7 @@ std::optional<std::string> unusable_folder(const std::string& path) {
   if (::faccessat(AT_FDCWD, folder.c_str(), F_OK, AT_EACCESS) != 0) {
     return fmt::format("the folder {} cannot be reached: {}", folder, std::strerror(errno));
   }
-  if (!std::filesystem::is_directory(folder)) return folder + " is no folder";
+  if (!std::filesystem::is_directory(folder)) return folder + " is not a folder";
   if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return fmt::format("the folder {} cannot be written by user {}: {}", folder, ::geteuid(), std::strerror(errno));
   }
