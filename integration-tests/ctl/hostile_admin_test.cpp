@@ -116,7 +116,7 @@ TEST(EndlessAdmin, IsCutShort) {
   const auto expect_cut = [](const std::string& bytes, const std::string& command, const std::string& why) {
     const Outcome outcome = RawAdmin(bytes).ctl({command});
     EXPECT_EQ(outcome.code, 1);
-    EXPECT_TRUE(contains(outcome.err, "this is no answer of Baton's (" + why)) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "this is not an answer from Baton (" + why)) << outcome.err;
   };
   const std::string endless(3'000'000, 'x');
   expect_cut("HTTP/1.1 200 OK\r\nX: " + endless, "status", "header limit");
@@ -131,7 +131,7 @@ TEST(OlderAdmin, ThatKnowsNoCommandsIsNamedSoWithTheSignalToSend) {
            {"upgrade", "SIGUSR2"}, {"reload", "SIGHUP"}, {"stop", "SIGTERM"}, {"reopen-logs", "SIGUSR1"}}) {
     const Outcome outcome = admin.ctl({command});
     EXPECT_EQ(outcome.code, 1);
-    EXPECT_TRUE(contains(outcome.err, "the running version is older and knows no command " + command)) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "the running version is older and has no command " + command)) << outcome.err;
     EXPECT_TRUE(contains(outcome.err, signal)) << outcome.err;
   }
 }

@@ -271,7 +271,7 @@ TEST_F(CtlUpgrade, WhoseServerIsKilledInTheMiddleHasNoKnownEnd) {
   Process upgrade(ctl_command({"upgrade"}));
   upgrade.await_line(Process::Stream::out, std::regex("connections move"));
   baton.signal(SIGKILL);
-  upgrade.await_line(Process::Stream::err, std::regex("how the upgrade ended is not known"));
+  upgrade.await_line(Process::Stream::err, std::regex("how the upgrade ended is unknown"));
   EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0}));
 }
 

@@ -83,11 +83,10 @@ void add_connections(Exposition& out, const Status& status) {
   out.only("connections_accepted_total", "counter", "Client connections accepted, over all generations.",
            status.accepted_total);
   out.only("connections_aborted_total", "counter",
-           "Client connections of this process that were reset because serving them failed, for want of memory.",
-           status.aborted_total);
+           "Client connections of this process that were reset for lack of memory.", status.aborted_total);
   out.only("requests_total", "counter", "Exchanges that have ended, over all generations.", status.requests_total);
   out.only("request_fields_dropped_total", "counter",
-           "Fields of requests dropped for the underscores in their names, by this process.", status.fields_dropped);
+           "Request fields dropped by this process for underscores in their names.", status.fields_dropped);
 }
 
 void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
@@ -103,9 +102,9 @@ void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
   out.only("last_upgrade_left_connections", "gauge",
            "Client connections that could not move and stayed with the predecessor, refused or not even offered.",
            report.left_behind);
-  out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered, not adopted and served on.",
+  out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered but not adopted; they stayed.",
            report.taken_back);
-  out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection was touched by nobody.");
+  out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection stood still.");
   // No summary: there is no sum of them. So the label is not `quantile`, which belongs to summaries.
   out.sample("statistic", "p50", seconds(report.pauses.p50_us));
   out.sample("statistic", "p99", seconds(report.pauses.p99_us));
@@ -120,7 +119,7 @@ std::string to_metrics(const Status& status) {
   out.sample("version", status.version, 1);
   out.only("start_time_seconds", "gauge", "When this process was started, since 1970.",
            static_cast<double>(status.started_at_us) / 1e6);
-  out.only("generation", "gauge", "One more at each upgrade.", status.generation);
+  out.only("generation", "gauge", "Incremented by each upgrade.", status.generation);
   out.only("ready", "gauge", "1 if /readyz answers 200.", status.ready ? 1 : 0);
   out.only("last_reload_success", "gauge", "0 if the last reload of this process failed.",
            status.last_reload_ok ? 1 : 0);

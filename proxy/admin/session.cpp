@@ -215,7 +215,7 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
 asio::awaitable<void> Session::answer_command(Response& response, const Request& request, std::string_view path) {
   if (!takes_commands_) {
     set_text(response, http::status::forbidden,
-             "commands are taken on a Unix socket only (admin.bind); this one can be read");
+             "commands are accepted only on a Unix socket (admin.bind); this address is read-only");
   } else if (path == "/upgrade") {
     answer_upgrade(response, request);
   } else if (path == "/rollback") {
@@ -245,7 +245,7 @@ asio::awaitable<void> Session::answer_with_reply(Response& response, Command com
 void Session::answer_upgrade(Response& response, const Request& request) {
   const auto binary = binary_of(request.body());
   if (!binary) {
-    set_text(response, http::status::bad_request, "the body may be {\"binary\": \"/absolute/path\"} and nothing else");
+    set_text(response, http::status::bad_request, "the body must be empty or {\"binary\": \"/absolute/path\"}");
     return;
   }
   begin_upgrade(response, request, {.binary = *binary});
@@ -254,8 +254,7 @@ void Session::answer_upgrade(Response& response, const Request& request) {
 // The lines, if they come, are sent afterwards.
 void Session::begin_upgrade(Response& response, const Request& request, const UpgradeCommand& command) {
   if (request.version() < 11) {
-    set_text(response, http::status::http_version_not_supported,
-             "the answer to an upgrade comes in chunks; ask in HTTP/1.1");
+    set_text(response, http::status::http_version_not_supported, "the answer to an upgrade is chunked: use HTTP/1.1");
     return;
   }
   pending_lines_ = std::make_shared<PendingLines>(asio::steady_timer(stream_.get_executor()));

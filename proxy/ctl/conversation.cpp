@@ -32,8 +32,8 @@ constexpr std::uint64_t body_bytes_max = 1024 * 1024;
 
 std::string nobody_at(const config::Address& address, int error) {
   std::string text = "cannot reach the admin interface at " + address.text() + ": " + std::strerror(error);
-  if (error == ENOENT || error == ECONNREFUSED) text += "; is Baton running? (--admin or -c say where)";
-  if (error == EACCES || error == EPERM) text += "; it is for the user that Baton runs as";
+  if (error == ENOENT || error == ECONNREFUSED) text += "; is Baton running? (--admin or -c names another address)";
+  if (error == EACCES || error == EPERM) text += "; only the user that Baton runs as may connect";
   return text;
 }
 
@@ -136,7 +136,7 @@ class Exchange {
     return std::unexpected("the admin interface at " + address_.text() + ": " + why);
   }
   std::unexpected<std::string> no_http(const std::string& why) const {
-    return broken("this is no answer of Baton's (" + why + ")");
+    return broken("this is not an answer from Baton (" + why + ")");
   }
 
   void send() {

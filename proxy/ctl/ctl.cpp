@@ -34,7 +34,7 @@ constexpr std::chrono::milliseconds healthcheck_patience = 5s;
 constexpr std::chrono::milliseconds reload_patience = 120s;
 constexpr std::chrono::milliseconds upgrade_patience = 30s;
 
-const std::string nonsense = "the admin interface answered something that is no answer of Baton's";
+const std::string nonsense = "the admin interface sent something that is not an answer from Baton";
 
 int fail(const Options& options, const std::string& why) {
   std::cerr << "baton ctl " << options.command << ": " << printable(why, true) << (why.ends_with('\n') ? "" : "\n");
@@ -46,7 +46,7 @@ int fail(const Options& options, const std::string& why) {
 std::string refusal(const Options& options, const Answer& answer) {
   if (!answer.content_type.starts_with("text/plain")) return nonsense;
   if (answer.status == 404 || answer.status == 405) {
-    std::string text = "the running version is older and knows no command " + options.command;
+    std::string text = "the running version is older and has no command " + options.command;
     if (options.command == "upgrade") text += "; send it SIGUSR2";
     if (options.command == "reload") text += "; send it SIGHUP";
     if (options.command == "stop") text += "; send it SIGTERM";
@@ -188,7 +188,7 @@ int upgrade(const Options& options, const Addresses& admin) {
   if (show.is_broken()) return fail(options, nonsense);
   if (!show.result()) {
     return fail(options, (answer ? nonsense : answer.error().text) + "; how the " + options.command +
-                             " ended is not known: look at `baton ctl status`");
+                             " ended is unknown: look at `baton ctl status`");
   }
   const json::object& result = *show.result();
   // A rollback while the successor is on probation ends that upgrade, which is what was asked for.
@@ -197,7 +197,7 @@ int upgrade(const Options& options, const Addresses& admin) {
   if (!completed) {
     std::cerr << "baton ctl " << options.command << ": "
               << (options.command == "upgrade" ? "it was rolled back" : "it failed")
-              << ": the process that was asked goes on\n";
+              << ": the running process continues\n";
   }
   return completed ? 0 : exit_failed;
 }
