@@ -179,7 +179,8 @@ TEST_P(SupervisedUpgrade, WhoseSuccessorIsKilledLeavesAnInstance) {
   await([&] { return baton.readyz() == 200; }, "somebody to serve");
   const pid_t now = worker();
   if (now == predecessor) {
-    EXPECT_EQ(baton.count_log_lines(std::regex("replaces the one")), 0u) << "the predecessor took everything back";
+    EXPECT_EQ(baton.count_log_lines(std::regex("replaces the crashed worker")), 0u)
+        << "the predecessor took everything back";
   }
   end_tracing(now);
   await_known(now);

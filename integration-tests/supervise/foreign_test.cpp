@@ -19,7 +19,7 @@ TEST_F(SupervisedTakeover, ByAForeignProcessEndsTheParentInOrder) {
   Taker taker(baton);
   baton.await_log(log_lines::upgrade_report);
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
-  EXPECT_NE(baton.log().find("a process from elsewhere is the instance"), std::string::npos) << baton.log();
+  EXPECT_NE(baton.log().find("an external successor is the instance"), std::string::npos) << baton.log();
   baton.follow_pid_file();
   EXPECT_EQ(baton.pid(), taker.pid());
   EXPECT_EQ(client.get("/bytes/9").body, pattern(9));

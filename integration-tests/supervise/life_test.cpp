@@ -89,7 +89,7 @@ TEST_F(SupervisedLife, ASecondTermStopsAtOnce) {
   baton.signal(SIGINT);
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
   expect_nothing_left();
-  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the one")), 0u);
+  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the crashed worker")), 0u);
 }
 
 TEST_F(SupervisedLife, CommandsAreObeyed) {

@@ -22,7 +22,7 @@ TEST_F(SupervisorRenewal, IsTheSameProcessWithTheSameChildren) {
   Client client = baton.connect();
   client.get("/bytes/1");
   upgrade_to(BATON_OTHER_VERSION);
-  baton.await_log(std::regex("supervisor: this version goes on, PID " + std::to_string(parent)));
+  baton.await_log(std::regex("supervisor: this version continues, PID " + std::to_string(parent)));
   const pid_t now = worker();
   EXPECT_EQ(executable_of(parent), baton.binary_path());
   await([&] { return children_of(parent) == std::vector{now}; }, "the old worker to be gone");
@@ -35,7 +35,7 @@ TEST_F(SupervisorRenewal, IsTheSameProcessWithTheSameChildren) {
   EXPECT_EQ(baton.connect().get("/bytes/6").body, pattern(6));
   await_known(replacement);
   upgrade_to(baton_binary());
-  baton.await_log(std::regex("supervisor: this version goes on"));
+  baton.await_log(std::regex("supervisor: this version continues"));
   EXPECT_EQ(executable_of(parent), baton.binary_path());
   EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
   expect_nothing_left();

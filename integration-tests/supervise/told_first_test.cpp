@@ -181,7 +181,7 @@ TEST_F(ToldOfAChange, AStopBeforeTheLogSaysThatItStops) {
   baton.await_log(std::regex("stopping \\("));
   ::kill(before, SIGKILL);
   EXPECT_EQ(baton.await_exit(), (Ended{1, 0})) << "it was told to stop, and did not end in order";
-  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the one that is gone")), 0u);
+  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the crashed worker")), 0u);
 }
 
 }  // namespace

@@ -131,8 +131,9 @@ TEST_F(Activation, WhatCannotBeAcceptedOnIsRefusedInWords) {
   const std::string elsewhere = loopback(free_port()).text();
   settings.shell = launcher("--names datagrams:file:silent udp:" + elsewhere + " file:/dev/null bound:" + elsewhere);
   Baton baton(settings);
-  for (const std::string refusal : {R"(descriptor 3 \(datagrams\) is not a stream socket)",
-                                    R"(descriptor 4 \(file\) is no socket)", R"(descriptor 5 \(silent\) does not listen)"}) {
+  for (const std::string refusal :
+       {R"(descriptor 3 \(datagrams\) is not a stream socket)", R"(descriptor 4 \(file\) is not a socket)",
+        R"(descriptor 5 \(silent\) does not listen)"}) {
     EXPECT_EQ(baton.count_log_lines(std::regex("passed by the service manager, and closed: " + refusal)), 1u)
         << refusal << "\n" << baton.log();
   }

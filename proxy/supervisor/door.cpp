@@ -25,7 +25,7 @@ int option_of(int socket, int option) {
 Door make_door() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    throw std::system_error(errno, std::generic_category(), "no door for workers");
+    throw std::system_error(errno, std::generic_category(), "cannot make the door for workers");
   }
   return {handoff::UniqueFd(ends[0]), handoff::UniqueFd(ends[1])};
 }

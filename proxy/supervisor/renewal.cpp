@@ -71,7 +71,7 @@ std::optional<std::string> DryRun::objection(int wait_status) const {
   if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0) {
     return "it " + handoff::describe_exit(wait_status) + (said.empty() ? "" : ": " + std::string(said));
   }
-  if (said != could_go_on) return "it knows nothing of supervising";
+  if (said != could_go_on) return "it cannot supervise";
   return std::nullopt;
 }
 

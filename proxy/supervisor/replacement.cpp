@@ -37,7 +37,7 @@ Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritag
 }
 
 Replacement::~Replacement() {
-  call_off("the supervisor goes on without it");
+  call_off("the supervisor continues without it");
   if (conversation_.joinable()) conversation_.join();
 }
 

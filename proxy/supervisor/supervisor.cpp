@@ -76,7 +76,7 @@ Supervisor::Supervisor(std::vector<std::string> arguments, const std::string& st
   if (const auto wrong = what_is_wrong_with(state)) throw std::runtime_error("the state of the supervisor before: " + *wrong);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   state_ = decode_parent_state(state);
-  log_version_as("this version goes on");
+  log_version_as("this version continues");
   reap();                                    // whose end was told to the version before
 }
 
@@ -101,7 +101,7 @@ int Supervisor::run() {
       watch_once();
     } catch (const std::exception& error) {
       // Everybody's service hangs on this process. What could not be done now may be possible later.
-      log::error("supervisor: {}; it goes on", error.what());
+      log::error("supervisor: {}; it continues", error.what());
       ::poll(nullptr, 0, pause_after_failure_ms);
     }
   }
@@ -135,7 +135,7 @@ void Supervisor::watch_once() {
   if (polled[2].revents != 0) replacement_over();
   if (dry_run_ && Clock::now() >= dry_run_->deadline()) ::kill(dry_run_->pid(), SIGKILL);
   if (kill_at_ && Clock::now() >= *kill_at_) {
-    log::error("supervisor: told to stop twice, and somebody is still here: killed");
+    log::error("supervisor: told to stop twice; kills the workers that are left");
     for (const Worker& worker : state_.workers) ::kill(worker.pid, SIGKILL);
     kill_at_.reset();
   }
@@ -228,7 +228,7 @@ void Supervisor::read_line(pid_t pid) {
     }
     worker->line.reset();
     if (frame.error().fault != handoff::Fault::closed) {
-      log::error("supervisor: the line of PID {} is of no use any more: {}", pid, frame.error().text);
+      log::error("supervisor: the line of PID {} broke: {}", pid, frame.error().text);
       return;
     }
     // Its own child if it has one that started it; ours is reaped when the kernel is done with it.
@@ -244,7 +244,7 @@ void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
     case handoff::Kind::hello:
     case handoff::Kind::inherit: {
       const auto last = handoff::hear_estate(frame, worker.arriving);
-      if (!last) log::error("supervisor: what PID {} says of itself is of no use: {}", worker.pid, last.error().text);
+      if (!last) log::error("supervisor: the announcement of PID {} is unusable: {}", worker.pid, last.error().text);
       if (last && *last) announced(worker);
       return;
     }
@@ -278,7 +278,7 @@ void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
   ::shutdown(worker.line->descriptor(), SHUT_WR);      // nothing that is meant for the instance goes there any more
   if (state_.instance != worker.pid) return;           // the successor has said so itself
   if (!succession || succession->foreign || succession->pid <= 0) {
-    log::info("supervisor: a process from elsewhere is the instance; this one ends with its last worker");
+    log::info("supervisor: an external successor is the instance; this process exits with its last worker");
     state_.instance = 0;
     foreign_ = true;
     return;
@@ -343,7 +343,8 @@ void Supervisor::dry_run_ended(int status) {
   const DryRun run = *std::exchange(dry_run_, std::nullopt);
   if (const auto objection = run.objection(status)) {
     refused_ = run.of();
-    return log::warning("supervisor: stays as it is, and goes on with baton {}: {}", state_.heritage->version, *objection);
+    return log::warning("supervisor: stays as it is, with workers of baton {}: {}", state_.heritage->version,
+                        *objection);
   }
   may_renew_ = run.of() == identity_of(state_.heritage->executable.get());
   if (!may_renew_) consider_renewal();       // there has been another upgrade meanwhile

@@ -89,7 +89,7 @@ void Supervisor::settle() {
     return;
   }
   if (state_.is_stopping() && (!somebody_may_become_instance() || !replace_at_ || Clock::now() >= *replace_at_)) {
-    log::info("supervisor: stops; nobody serves");
+    log::info("supervisor: stops; no worker serves");
     remove_what_it_left();
     return finish(0);
   }
@@ -110,7 +110,7 @@ handoff::Result<void> Supervisor::start_replacement() {
   }
   auto started = start_again(*state_.heritage, arguments_, state_.door.theirs.get());
   if (!started) return std::unexpected(started.error());
-  log::info("supervisor: PID {} replaces the one that is gone, baton {}", started->pid, state_.heritage->version);
+  log::info("supervisor: PID {} replaces the crashed worker, baton {}", started->pid, state_.heritage->version);
   const pid_t pid = started->pid;
   known(pid);
   state_.streak.service_begins(now_ms());
@@ -158,7 +158,7 @@ void Supervisor::replacement_over() {
 void Supervisor::replacement_failed(const std::string& why) {
   log::error("supervisor: the replacement failed: {}", why);
   if (somebody_else_is_the_instance()) {
-    log::info("supervisor: a process from elsewhere is the instance; this one ends");
+    log::info("supervisor: an external successor is the instance; this process exits");
     foreign_ = true;
     return;
   }
