@@ -57,7 +57,7 @@ TEST_P(OtherClock, AndOtherPidsMakeNoDifference) {
 
   // And back from there, where our PIDs mean nothing either.
   Taker back(baton);
-  taker.await_log(std::regex("taken over by a process of another PID namespace"));
+  taker.await_log(std::regex("taken over by a process in another PID namespace"));
   EXPECT_EQ(taker.await_exit(), (Ended{0, 0})) << taker.err();
   baton.follow_pid_file();
   EXPECT_EQ(baton.pid(), back.pid());

@@ -165,7 +165,7 @@ TEST_F(RefusedTakeover, WhatIsNoSocketStopsAStartAndStays) {
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
   replace_file(socket.unix_path, "precious");
   Taker taker(baton);
-  taker.await_failure("something that is no socket is there");
+  taker.await_failure("something other than a socket is there");
   EXPECT_EQ(read_file(socket.unix_path), "precious");
 }
 

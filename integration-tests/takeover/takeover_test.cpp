@@ -268,7 +268,7 @@ TEST_F(TakeoverOnProbation, ThatIsCalledOffGivesBackWhatTheTakerHas) {
   EXPECT_EQ(fresh.get("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n").status(), 101);
   const Outcome outcome = run_baton({"ctl", "rollback", "-c", baton->config_path()});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  taker.await_failure("the predecessor has everything back (the predecessor called it off)");
+  taker.await_failure("the predecessor has everything back (the predecessor cancelled it)");
   fresh.send("still here");
   EXPECT_EQ(fresh.read_exactly(10), "still here");
   EXPECT_EQ(old.get("/bytes/9").body, pattern(9));
