@@ -11,7 +11,7 @@ namespace baton::admin {
 
 namespace {
 
-// A label's value: the format knows these three escapes and wants UTF-8.
+// A label's value: the format has these three escapes and requires UTF-8.
 std::string escaped(std::string_view value) {
   std::string out;
   for (const char byte : runtime::valid_utf8(value)) {
@@ -34,7 +34,7 @@ std::string escaped(std::string_view value) {
 
 class Exposition {
  public:
-  // What the samples after it belong to.
+  // The samples that follow belong to this family.
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
     text_ += fmt::format("# HELP baton_{} {}\n# TYPE baton_{} {}\n", name, help, name, type);
@@ -47,7 +47,7 @@ class Exposition {
   void sample(std::string_view label, std::string_view value, Number number) {
     text_ += fmt::format("baton_{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value), number);
   }
-  // Two values may become one when what is wrong with them is replaced, and a series must not be named twice.
+  // Two values may become equal when invalid bytes are replaced, and a series must not appear twice.
   void samples(std::string_view label, const std::map<std::string, std::uint64_t>& numbers) {
     std::map<std::string, std::uint64_t> sums;
     for (const auto& [value, number] : numbers) sums[runtime::valid_utf8(value)] += number;
@@ -105,7 +105,7 @@ void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
   out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered but not adopted; they stayed.",
            report.taken_back);
   out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection stood still.");
-  // No summary: there is no sum of them. So the label is not `quantile`, which belongs to summaries.
+  // Not a summary, since there is no sum; so the label is not `quantile`, which belongs to summaries.
   out.sample("statistic", "p50", seconds(report.pauses.p50_us));
   out.sample("statistic", "p99", seconds(report.pauses.p99_us));
   out.sample("statistic", "max", seconds(report.pauses.max_us));
