@@ -37,7 +37,7 @@ std::expected<config::Address, std::string> in_runtime_directory(config::Environ
 
 bool is_unix(const config::Address& address) { return !address.unix_path.empty(); }
 
-// The texts of `admin.bind`; none: it is not written.
+// The texts of `admin.bind`; none: the key is missing.
 std::expected<std::vector<std::string>, std::string> binds_in_file(const std::string& path, config::Environment environment) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);

@@ -15,7 +15,7 @@ CLI::App& add_command(CLI::App& program, Options& options) {
       ->option_text("FILE");
   const auto add = [&](const char* name, const char* what) {
     CLI::App& command = *ctl.add_subcommand(name, what);
-    command.fallthrough();  // the options above may also stand behind the command
+    command.fallthrough();  // the options above may also follow the command
     command.callback([&options, name] { options.command = name; });
     return &command;
   };

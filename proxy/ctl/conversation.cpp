@@ -63,7 +63,7 @@ std::expected<std::vector<state::SocketAddress>, std::string> look_up(const conf
   return addresses;
 }
 
-// False: the time is over.
+// False: the time is up.
 bool await(int socket, short events, Clock::time_point deadline) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -111,7 +111,7 @@ class Exchange {
   }
 
   std::expected<Answer, std::string> run() {
-    // What comes is read also if not all could be sent: it may be a refusal.
+    // Reads the answer even if not all could be sent: it may be a refusal.
     send();
     std::string received;
     while (!parser_.is_done()) {
