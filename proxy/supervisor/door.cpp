@@ -11,7 +11,7 @@ namespace baton::supervisor {
 
 namespace {
 
-// A supervisor that hangs must not hold a worker's start up for longer.
+// A hung supervisor must not delay a worker's start for longer.
 constexpr timeval knock_limit{.tv_sec = 1, .tv_usec = 0};
 
 int option_of(int socket, int option) {
@@ -49,7 +49,7 @@ handoff::UniqueFd bring_line(int door) {
   rights->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(rights), &ends[1], sizeof(int));
   ::setsockopt(door, SOL_SOCKET, SO_SNDTIMEO, &knock_limit, sizeof knock_limit);
-  (void)::sendmsg(door, &message, MSG_NOSIGNAL);      // the line itself tells of a failure
+  (void)::sendmsg(door, &message, MSG_NOSIGNAL);      // a failure shows on the line itself
   return line;
 }
 

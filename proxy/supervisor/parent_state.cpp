@@ -32,7 +32,7 @@ bool is_file(int descriptor) {
   return ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-// "@lock" and "@previous" are files; what else is passed on listens.
+// "@lock" and "@previous" are files; all others are listening sockets.
 bool is_as_named(const wire::Heritage::Socket& socket) {
   return is_listening_socket(socket.descriptor()) || (socket.name().starts_with('@') && is_file(socket.descriptor()));
 }

@@ -16,7 +16,7 @@ namespace log = runtime::log;
 
 namespace {
 
-// What our end may cost when the supervisor does not read.
+// How long our exit may take when the supervisor does not read.
 constexpr std::chrono::seconds last_words_limit{1};
 
 handoff::UniqueFd copy_of(int descriptor) { return handoff::UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3)); }
