@@ -28,7 +28,7 @@ std::optional<long> number_in(const std::string& text) {
   return number;
 }
 
-// The variable's value, and then it is gone.
+// Returns the variable's value and unsets it.
 std::optional<std::string> take_variable(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr) return std::nullopt;
