@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::chrono::milliseconds patience{2'000};
 
-// Whether somebody listens there; one who lets nobody of our kind in does as well.
+// Whether a process listens there, even one that refuses our user.
 bool has_listener(const std::string& handoff_socket) {
   const auto connected = handoff::connect_to(handoff_socket, patience);
   return connected || connected.error().fault != handoff::Fault::closed;
@@ -63,7 +63,7 @@ std::optional<std::string> in_the_way_of_port(const state::SocketAddress& addres
   const socklen_t length = address.to_sockaddr(storage);
   const handoff::UniqueFd probe(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!probe) return address.text() + ": " + std::strerror(errno);
-  // As a listener does: only who listens is in the way.
+  // As a listener does, so that only a listening socket is in the way.
   const int on = 1;
   ::setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (storage.ss_family == AF_INET6) ::setsockopt(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);

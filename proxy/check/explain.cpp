@@ -18,7 +18,7 @@ using config::quote;
 constexpr std::string_view schemes[] = {"http", "https", "ws", "wss"};
 
 struct Request {
-  std::string_view host;  // with its port; empty: none is named
+  std::string_view host;  // with its port; may be empty
   std::string_view target;
 };
 
