@@ -1,4 +1,4 @@
-// The command line and what it says about configurations.
+// The command line, and what it reports about configurations.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"
@@ -11,7 +11,7 @@ const std::string good =
     "listeners: [ { name: web, bind: \"127.0.0.1:8080\", protocol: http } ]\n"
     "upstreams: [ { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
 
-// A server that is spoken to in TLS, with `tls` in line 3.
+// A server reached over TLS, with `tls` in line 3.
 std::string with_upstream_tls(const std::string& tls) {
   return "version: 1\n"
          "listeners: [ { name: web, bind: \"127.0.0.1:8080\" } ]\n"

@@ -1,4 +1,4 @@
-// Command lines and files of people who come from elsewhere, and what they are told.
+// Command lines and files of users of other servers, and the hints they get.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"

@@ -1,4 +1,4 @@
-// `baton ctl` against a Baton that runs: each command, what it changes, what it says, how it exits.
+// `baton ctl` against a running Baton: each command, its effect, output and exit code.
 #include <signal.h>
 #include <unistd.h>
 
@@ -72,7 +72,7 @@ TEST_F(CtlCommands, ReloadOfAnAdminAddressThatCannotChangeSaysSo) {
   const std::string elsewhere = baton.directory() / "elsewhere.sock";
   yaml.replace(yaml.find(admin().unix_path), admin().unix_path.size(), elsewhere);
   replace_file(baton.config_path(), yaml);
-  expect_failure(ctl({"reload"}), elsewhere);  // nobody is there, and that is what it says
+  expect_failure(ctl({"reload"}), elsewhere);  // nobody listens there, and the message says so
   expect_failure(ctl({"reload", "--admin", admin().text()}), "cannot change admin.bind");
 }
 
@@ -106,7 +106,7 @@ TEST_F(CtlCommands, DrainInTheMiddleOfAnUpgradeIsTheSuccessorsToo) {
   client.send(get_request("/held"));
   origin.gate().await_arrivals(1);
   baton.begin_upgrade();
-  baton.await_log(std::regex("\\[g2 [0-9]+\\] listening on"));  // what it inherited is long there
+  baton.await_log(std::regex("\\[g2 [0-9]+\\] listening on"));  // the inherited sockets have listened for long
   expect_done(ctl({"drain"}), "draining");
   origin.gate().open();
   baton.finish_upgrade();

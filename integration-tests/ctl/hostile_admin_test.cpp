@@ -1,4 +1,4 @@
-// `baton ctl` against admin interfaces that are old, broken, hostile or no Baton at all: it always ends, says why, and
+// `baton ctl` against admin interfaces that are old, broken, hostile or not Baton's: it always ends, says why, and
 // exits with 1.
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 namespace baton::harness {
 namespace {
 
-// Answers every connection with the same bytes, whatever it is asked, and then ends it, or holds it.
+// Answers every connection with the same bytes, then closes it or holds it open.
 class RawAdmin {
  public:
   explicit RawAdmin(std::string answer, bool hold = false) : answer_(std::move(answer)), hold_(hold) {
@@ -61,7 +61,7 @@ std::string answer(const std::string& body, const std::string& type, const std::
          "\r\n\r\n" + body;
 }
 
-// Nothing of the other side's reaches the terminal as a control character.
+// No control character of the other side reaches the terminal.
 bool is_printable(const std::string& text) {
   for (const char byte : text) {
     if ((static_cast<unsigned char>(byte) < 0x20 && byte != '\n') || byte == 0x7f) return false;

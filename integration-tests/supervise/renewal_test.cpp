@@ -11,7 +11,7 @@ namespace {
 
 class SupervisorRenewal : public Supervised {
  protected:
-  // Upgrades to what stands there now, which the parent may become.
+  // Upgrades to what is at the path now, which the parent may become.
   void upgrade_to(const std::string& binary) {
     install(binary);
     upgrade();
@@ -55,7 +55,7 @@ TEST_F(SupervisorRenewal, IsNotDoneForTheSameBinary) {
   EXPECT_EQ(baton.count_log_lines(std::regex("supervisor: (becomes|this version|stays)")), 0u) << baton.log();
 }
 
-// It serves as any other, and refuses whatever a supervisor leaves to it.
+// It serves like any other, but refuses what a supervisor leaves to it.
 TEST_F(SupervisorRenewal, IsNotDoneByABinaryThatFailsTheDryRun) {
   const std::string before = executable_of(parent);
   const pid_t first = worker();

@@ -1,4 +1,4 @@
-// Takers from elsewhere: other namespaces, deep folders, another user, and service managers that pass sockets.
+// External successors in other namespaces, in deep folders, of another user, and with sockets from service managers.
 #include <signal.h>
 
 #include <filesystem>
@@ -29,7 +29,7 @@ class TakerFromElsewhere : public testing::Test {
 
 class OtherClock : public TakerFromElsewhere, public testing::WithParamInterface<std::string> {};
 
-// As in another container: its PIDs mean nothing here, and its clock is another one.
+// As in another container: its PIDs mean nothing here, and its clock differs.
 TEST_P(OtherClock, AndOtherPidsMakeNoDifference) {
   const std::vector<std::string> elsewhere{"unshare", "--pid",  "--fork",      "--kill-child",
                                            "--mount-proc", "--time", "--monotonic", GetParam(), "--boottime", GetParam()};
