@@ -71,7 +71,7 @@ struct RunOptions {
 
 constexpr const char* default_configs[] = {"./baton.yaml", "/etc/baton/baton.yaml"};
 
-// The first of the defaults that is there; nothing: none is.
+// The first default that exists, if any.
 std::optional<std::string> find_config(const std::string& given) {
   if (!given.empty()) return given;
   for (const char* path : default_configs) {
@@ -91,7 +91,7 @@ std::string in_lines(const baton::config::Problems& problems) {
   return text;
 }
 
-// A successor that cannot even begin tells its predecessor why: that is where the operator looks.
+// A successor that cannot start tells its predecessor why, since the operator looks there.
 class Refuser final : public baton::handoff::Adopter {
  public:
   explicit Refuser(std::string why) : why_(std::move(why)) {}
@@ -112,13 +112,13 @@ class Refuser final : public baton::handoff::Adopter {
   std::string why_;
 };
 
-// To whom we succeed, if to anybody.
+// Our predecessor, if any.
 struct Predecessor {
   baton::handoff::UniqueFd channel;
-  bool is_met = false;                   // at its handoff socket, where nobody expects us; else it has started us
+  bool is_met = false;                   // we connected to its handoff socket; otherwise it started us
 };
 
-// Who was started by another Baton writes into that one's event log, and in its form: a line for each line.
+// A process started by another Baton writes into that one's event log, in its form: one line per line.
 void log_why(const std::string& what, const std::string& why) {
   try {
     log::start(log::Level::info);
@@ -148,7 +148,7 @@ int cannot_start(const std::string& why, Predecessor predecessor, Told told) {
   return exit_failed;
 }
 
-// The file, or `given` in its place, with what the command line says instead.
+// The file, or `given` in its place, with the overrides of the command line.
 std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options,
                                                                    const std::optional<std::string>& given = {}) {
   const auto path = find_config(options.config);
@@ -171,7 +171,7 @@ std::string handoff_socket(const RunOptions& options, const baton::config::Confi
   return *paths.handoff_socket;
 }
 
-// The running instance at its handoff socket; no channel: nobody listens there. Throws std::runtime_error.
+// The running instance at its handoff socket; no channel: no process listens there. Throws std::runtime_error.
 Predecessor meet_predecessor(const std::string& socket) {
   auto channel = baton::handoff::connect_to(socket, meeting_timeout);
   if (channel) return {.channel = std::move(*channel), .is_met = true};
@@ -180,18 +180,18 @@ Predecessor meet_predecessor(const std::string& socket) {
   return {};
 }
 
-// Only to say why it is not succeeded; if nobody is there, nobody need hear it.
+// Only to tell it why we do not succeed it; without an instance there is nothing to tell.
 Predecessor meet_to_refuse(const std::string& socket) {
   auto channel = baton::handoff::connect_to(socket, meeting_timeout);
   return {.channel = channel ? std::move(*channel) : baton::handoff::UniqueFd(), .is_met = true};
 }
 
-// Before the configuration is known to be valid, a path on the command line is the only one there is.
+// Until the configuration is known to be valid, only a path on the command line counts.
 Predecessor meet_predecessor_if_named(const RunOptions& options) {
   return options.takeover == takeover_auto ? Predecessor() : meet_to_refuse(options.takeover);
 }
 
-// What names and files are asked for, before anybody is met who would wait for us.
+// Looks up names and reads files before we meet an instance that would wait for us.
 struct Ready {
   std::shared_ptr<const baton::proxy::Settings> settings;
   std::vector<baton::proxy::WantedSocket> listeners;
@@ -206,18 +206,18 @@ Ready make_ready(baton::config::Config config) {
   return ready;
 }
 
-// A process that was started as a successor is no taker, whatever its arguments say: they are its predecessor's.
+// A process started as a successor ignores --takeover: its arguments are its predecessor's.
 bool is_taker(const RunOptions& options, const Predecessor& predecessor) {
   return !predecessor.channel && !options.takeover.empty();
 }
 
-// `state` is what the version before left in this process; without it, the first worker is started.
+// `state` is what the previous version left in this process; without it, starts the first worker.
 int supervise(const RunOptions& options, std::vector<std::string> arguments, const std::optional<std::string>& state) {
   baton::config::Config own;
   if (!options.log_level.empty()) own.log.level = log_levels.at(options.log_level);
   log::start(baton::proxy::log_level(own));
   log::set_tag(std::to_string(::getpid()));
-  (void)baton::process::Notifier::from_environment();      // a watchdog that is meant for another process is no worker's
+  (void)baton::process::Notifier::from_environment();      // unsets a watchdog meant for another process
   int code = exit_failed;
   try {
     auto supervisor = state ? baton::supervisor::Supervisor(std::move(arguments), *state)
@@ -245,7 +245,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   if (is_parent) return supervise(options, std::move(arguments), state);
 
   Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-  std::string meeting_socket;  // where we are still to meet whom we succeed
+  std::string meeting_socket;  // where we have yet to meet our predecessor
   try {
     const auto given = baton::handoff::take_configuration();
     auto passed = baton::process::take_passed_sockets(line ? line->supervisor() : ::getpid());
@@ -285,7 +285,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   }
 }
 
-// A successor that does not know its predecessor's command line tells it, as it would of its configuration.
+// A successor that does not understand its predecessor's command line says so, as it would for a configuration.
 int refuse_command_line(const std::string& why) {
   const auto line = baton::supervisor::WorkerLine::from_environment();
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
@@ -321,7 +321,7 @@ static std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     for (const std::string& name : option->get_snames()) known.push_back("-" + name);
   }
-  // Options of `baton ctl` may stand behind its commands.
+  // Options of `baton ctl` may follow its commands.
   const std::vector<std::string> unexpected = app.remaining(true);
   if (unexpected.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return "a command is missing" + help;
   if (unexpected.empty()) return error.what() + help;
@@ -332,7 +332,7 @@ static std::string explain(const CLI::App& app, const CLI::ParseError& error) {
                      unexpected.front(), words.empty() ? "" : " of `baton " + words + "`", hint.empty() ? help : hint);
 }
 
-// Nothing of ours may land on a standard descriptor that was closed at our start, where logs go.
+// Occupies standard descriptors that were closed at the start, so that none of ours becomes one and gets the log.
 static void fill_standard_descriptors() {
   int fd;
   do {
@@ -342,10 +342,10 @@ static void fill_standard_descriptors() {
 }
 
 static int act(int argc, char** argv) {
-  // A SIGUSR2 that comes before somebody reads it would kill.
+  // An early SIGUSR2 would kill us otherwise.
   const auto inherited_signals = baton::process::own_signals();
   fill_standard_descriptors();
-  ::prctl(PR_SET_NAME, "baton");  // also where we were started through a descriptor, whose number would be the name
+  ::prctl(PR_SET_NAME, "baton");  // if started through a descriptor, the name would be its number
   std::vector<std::string> arguments(argv, argv + argc);
   CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without any client noticing"};
   app.require_subcommand(1);
@@ -408,7 +408,7 @@ static int act(int argc, char** argv) {
     std::vector<std::string> meant = baton::usage::as_meant(arguments);
     std::reverse(meant.begin(), meant.end());
     if (!meant.empty()) meant.pop_back();
-    app.parse(std::move(meant));             // which wants the last one first
+    app.parse(std::move(meant));             // parse() expects the reverse order
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return refuse_command_line(explain(app, error));
