@@ -21,7 +21,7 @@ constexpr int clients_with_a_server = 16;
 constexpr int servers_share = 6;
 constexpr int idle_clients = 26;
 
-const std::regex pauses_for_the_reserve("accepting pauses: the descriptors that are left are kept");
+const std::regex pauses_for_the_reserve("accepting pauses: the remaining descriptors are reserved");
 
 class FewDescriptors : public testing::Test {
  protected:
