@@ -1,5 +1,5 @@
-// Finds, reads and writes anew a small request head and a small response head, the given number of times.
-// Run it under callgrind with two counts: the difference, divided by that of the counts, is one pair's instructions.
+// Finds, reads and rewrites a small request head and a small response head, the given number of times. Run it under
+// callgrind with two counts: the difference, divided by that of the counts, is the instructions of one pair.
 //
 //   valgrind --tool=callgrind --callgrind-out-file=/dev/null head_bench find|read|write|all 1000
 #include <cstdio>

@@ -1,6 +1,6 @@
-// The record layer beside OpenSSL's SSL_write and SSL_read over memory BIOs: TLS 1.3 with AES-128-GCM, full records and
-// small ones, the same plaintext in and out. Many short rounds, taken in turn, of which the best counts: other work on the
-// machine spoils rounds, not the result.
+// Compares the record layer with OpenSSL's SSL_write and SSL_read over memory BIOs: TLS 1.3 with AES-128-GCM, full and
+// small records, the same plaintext in and out. The best of many short alternating rounds counts, so that other work on
+// the machine spoils rounds, not the result.
 //
 //   record_bench [rounds, default 200]
 #include <openssl/bio.h>
@@ -46,7 +46,7 @@ class Watch {
   Clock::time_point begin_ = Clock::now();
 };
 
-// One leg's sending half and the other's receiving half. A pass is so many records of so many bytes.
+// One leg's sending half and the other's receiving half. A pass is a number of records of one size.
 class Ours {
  public:
   Ours() {
@@ -65,7 +65,7 @@ class Ours {
   }
 
   void pass(std::string_view text, std::size_t records, Cost& cost) {
-    if (text.size() == full_bytes) {  // then what is in `unsent` falls into records by itself
+    if (text.size() == full_bytes) {  // `unsent` then divides into records by itself
       for (std::size_t i = 0; i < records; ++i) from_.unsent.append(text);
       const Watch watch{cost.seal_ns};
       sealing_->seal(from_, 0);

@@ -1,6 +1,6 @@
 // Finds the route of a request, the given number of times: with one route for everything, with hosts, with hosts and
-// paths, with a path that is to be resolved.
-// Run it under callgrind with two counts: the difference, divided by that of the counts, is one request's instructions.
+// paths, with a path that must be resolved. Run it under callgrind with two counts: the difference, divided by that of
+// the counts, is the instructions of one request.
 //
 //   valgrind --tool=callgrind --callgrind-out-file=/dev/null route_bench one|hosts|paths|resolved 1000
 #include <cstdio>

@@ -67,7 +67,7 @@ Parsed<std::string> parse_host(std::string_view text, std::string_view host) {
   if (host.starts_with('[') && host.ends_with(']')) {
     std::string inner(host.substr(1, host.size() - 2));
     if (is_v6(inner)) return inner;
-    return std::unexpected(quote(inner) + " is no IPv6 address");
+    return std::unexpected(quote(inner) + " is not an IPv6 address");
   }
   if (host.find(':') != std::string_view::npos) {
     return std::unexpected(quote(text) + ": an IPv6 address must stand in brackets, as in [::1]:8080");
@@ -96,7 +96,7 @@ Parsed<Address> parse_written(std::string_view text) {
   if (text.find("://") != std::string_view::npos) {
     return std::unexpected(quote(text) + " must be an address, not a URL");
   }
-  if (text.find('/') != std::string_view::npos) return std::unexpected(quote(text) + " is no address");
+  if (text.find('/') != std::string_view::npos) return std::unexpected(quote(text) + " is not an address");
   if (is_port(text)) return std::unexpected(quote(text) + " is only a port");
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || text.ends_with(']')) return std::unexpected(quote(text) + " has no port");
@@ -147,7 +147,7 @@ std::string what_was_meant(std::string_view text, AddressUse use) {
 Parsed<std::string> parse_host_name(std::string_view text) {
   std::string name(text);
   if (is_v4(name) || is_v6(name)) return std::unexpected(quote(text) + " is an IP address, not the name of a host");
-  if (!is_host(name)) return std::unexpected(quote(text) + " is no name of a host; write one as api.example.com");
+  if (!is_host(name)) return std::unexpected(quote(text) + " is not a host name; write it like api.example.com");
   return name;
 }
 

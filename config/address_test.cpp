@@ -73,7 +73,7 @@ TEST(Addresses, SaysWhatToWriteInstead) {
   EXPECT_EQ(connect("a b"), "`a b` has no port; write host:port, [v6]:port or unix:/path");
   EXPECT_EQ(connect("http://app.internal/"), "`http://app.internal/` must be an address, not a URL; write `app.internal:80`");
   EXPECT_EQ(connect("https://10.0.0.1:8443/x"), "`https://10.0.0.1:8443/x` must be an address, not a URL; write `10.0.0.1:8443`");
-  EXPECT_EQ(listen("/run/app.sock"), "`/run/app.sock` is no address; write `unix:/run/app.sock`");
+  EXPECT_EQ(listen("/run/app.sock"), "`/run/app.sock` is not an address; write `unix:/run/app.sock`");
   EXPECT_EQ(listen(""), "an address is missing; write host:port, [v6]:port, :port or unix:/path");
   EXPECT_EQ(parse_address("a:70000").error(), "the port `70000` must be from 1 to 65535");
   EXPECT_EQ(parse_address("unix:app.sock").error(), "the path of a Unix socket must be absolute, not `app.sock`");

@@ -22,7 +22,7 @@ Parsed<std::string> value_of(std::string_view reference, Environment environment
   const std::string name(reference.substr(0, separator));
   if (!is_name(name)) {
     return std::unexpected(
-        fmt::format("{} names no environment variable; write ${{NAME}} or ${{NAME:-default}}, and "
+        fmt::format("{} does not name an environment variable; write ${{NAME}} or ${{NAME:-default}}, and "
                     "$$ for a dollar",
                     quote(fmt::format("${{{}}}", reference))));
   }

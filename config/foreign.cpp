@@ -56,9 +56,8 @@ std::optional<Problem> recognise(std::string_view text, const std::string& name)
     if (const Program* program = written_for(line, begin > 0)) {
       return Problem{
           {name, number, static_cast<int>(begin) + 1},
-          fmt::format(
-              "this is a configuration of {}, and Baton reads YAML of its own; {} shows the one beside the other",
-              program->name, program->page)};
+          fmt::format("this is a configuration of {}, but Baton reads its own YAML; {} shows how to translate it",
+                      program->name, program->page)};
     }
   }
   return std::nullopt;

@@ -12,8 +12,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::string of(const char* program, const char* page) {
-  return std::string("this is a configuration of ") + program + ", and Baton reads YAML of its own; docs/coming-from-" +
-         page + ".md shows the one beside the other";
+  return std::string("this is a configuration of ") + program + ", but Baton reads its own YAML; docs/coming-from-" +
+         page + ".md shows how to translate it";
 }
 
 TEST(ForeignFiles, OfNginxNameItsPage) {

@@ -46,8 +46,8 @@ void check_claims(Reader& reader, const Node& root, const Draft& draft) {
   for (const Claim& claim : all_claims(reader, root, draft)) {
     const Claim* rival = taken.add(claim);
     if (!rival) continue;
-    reader.report(claim.where, fmt::format("`{}` cannot be bound beside `{}` of {} in line {}", claim.address.text(),
-                                           rival->address.text(), rival->who, rival->where.line));
+    reader.report(claim.where, fmt::format("`{}` cannot be bound together with `{}` of {} in line {}",
+                                           claim.address.text(), rival->address.text(), rival->who, rival->where.line));
   }
 }
 
@@ -59,7 +59,7 @@ void check_sockets(Reader& reader, const Draft& draft) {
       const bool is_of_both_families = claim.address.host.empty() && claim.address.unix_path.empty();
       sockets += is_of_both_families ? 2 : 1;
       if (sockets <= listening_sockets_max) continue;
-      reader.report(claim.where, fmt::format("these are more than {} addresses to listen on (`:port` is two), and an "
+      reader.report(claim.where, fmt::format("more than {} addresses to listen on (`:port` counts as two); an "
                                              "upgrade could not pass them on",
                                              listening_sockets_max));
       return;
@@ -183,7 +183,7 @@ std::variant<Config, Problems> load_file(const std::string& path, Environment en
 
 std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment,
                                          std::size_t bytes_max) {
-  if (yaml.size() > bytes_max) return refused_whole(name, "is larger than 1 MiB, which is no configuration");
+  if (yaml.size() > bytes_max) return refused_whole(name, "is larger than 1 MiB, too large for a configuration");
   Tree tree = parse_tree(yaml, name);
   if (!tree.root) return explained(yaml, name, std::move(tree.problems));
   Reader reader(name, environment);
@@ -199,7 +199,7 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
   if (problems.empty()) {
     Config config = finished(std::move(draft));
     if (print(config).size() <= written_bytes_max) return config;
-    return refused_whole(name, "is larger than 8 MiB when everything is written out, which no upgrade could pass on");
+    return refused_whole(name, "is larger than 8 MiB when written out in full; an upgrade could not pass it on");
   }
   std::ranges::sort(problems, {}, [](const Problem& problem) {
     return std::tie(problem.where.line, problem.where.column, problem.message);

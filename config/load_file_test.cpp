@@ -71,11 +71,11 @@ TEST_F(LoadFile, TakesOneMebibyteAndNoMore) {
   const std::string padded = minimal + "#" + std::string(mebibyte - minimal.size() - 1, 'x');
   EXPECT_TRUE(std::holds_alternative<Config>(load_file(written(padded), test_environment)));
   const std::string path = written(padded + "x");
-  EXPECT_EQ(problem_of(path), path + ": is larger than 1 MiB, which is no configuration");
+  EXPECT_EQ(problem_of(path), path + ": is larger than 1 MiB, too large for a configuration");
 }
 
 TEST_F(LoadFile, DoesNotReadAnEndlessFileToItsEnd) {
-  EXPECT_EQ(problem_of("/dev/zero"), "/dev/zero: is larger than 1 MiB, which is no configuration");
+  EXPECT_EQ(problem_of("/dev/zero"), "/dev/zero: is larger than 1 MiB, too large for a configuration");
 }
 
 TEST_F(LoadFile, ReadsFromAPipe) {

@@ -39,7 +39,7 @@ std::optional<std::string> v6_text(const std::string& host) {
 
 Parsed<std::string> parse_bracketed(std::string_view text, std::string_view inner) {
   if (auto address = v6_text(std::string(inner))) return *std::move(address);
-  return std::unexpected(quote(text) + " is no IPv6 address");
+  return std::unexpected(quote(text) + " is not an IPv6 address");
 }
 
 // A host without `*`, or what is wrong with it.
@@ -48,27 +48,27 @@ Parsed<std::string> parse_one_host(std::string_view text) {
   if (host.ends_with('.')) host.pop_back();
   if (is_v4(host)) return host;
   const bool is_ascii = std::ranges::all_of(host, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-  if (!is_ascii) return std::unexpected(quote(text) + " must be written in ASCII, as DNS has it: `xn--...`");
+  if (!is_ascii) return std::unexpected(quote(text) + " must be in ASCII, as in DNS: `xn--...`");
   return parse_host_name(host);
 }
 
 Parsed<std::string> parse_written_host(std::string_view text) {
   if (text.empty()) return std::unexpected("a host is missing");
-  if (text == "*") return std::unexpected("`*` is every host; leave out `host` for that");
+  if (text == "*") return std::unexpected("`*` means every host; leave out `host` instead");
   if (text.find('/') != std::string_view::npos) return std::unexpected(quote(text) + " must be a host, not a URL");
   if (text.starts_with('[') && text.ends_with(']')) return parse_bracketed(text, text.substr(1, text.size() - 2));
   if (auto address = v6_text(std::string(text))) return *std::move(address);
   if (text.find(':') != std::string_view::npos) {
-    return std::unexpected(quote(text) + " must be without a port; a route takes a host on every port");
+    return std::unexpected(quote(text) + " must not have a port; a route matches a host on every port");
   }
   const bool is_wildcard = text.starts_with(below);
   const std::string_view rest = text.substr(is_wildcard ? below.size() : 0);
   if (rest.find('*') != std::string_view::npos) {
-    return std::unexpected(quote(text) + ": `*` can only be all that stands before a dot, as in `*.example.com`");
+    return std::unexpected(quote(text) + ": `*` must be the whole first label, as in `*.example.com`");
   }
   auto host = parse_one_host(rest);
   if (!host || !is_wildcard) return host;
-  if (is_v4(*host)) return std::unexpected(quote(rest) + " is an IP address, and nothing is below it");
+  if (is_v4(*host)) return std::unexpected(quote(rest) + " is an IP address, which has no hosts below it");
   return fmt::format("{}{}", below, *host);
 }
 
@@ -96,15 +96,16 @@ Parsed<std::string> parse_written_path(std::string_view text) {
         fmt::format("a path must not be longer than {} bytes, this one has {}", route_path_bytes_max, text.size()));
   }
   if (!text.starts_with('/')) return std::unexpected(quote(text) + " must begin with `/`");
-  if (text.find('?') != std::string_view::npos) return std::unexpected(quote(text) + " must be without a query");
-  if (text.find('#') != std::string_view::npos) return std::unexpected(quote(text) + " must be without a fragment");
+  if (text.find('?') != std::string_view::npos) return std::unexpected(quote(text) + " must not have a query");
+  if (text.find('#') != std::string_view::npos) return std::unexpected(quote(text) + " must not have a fragment");
   if (text.find('*') != std::string_view::npos) {
-    return std::unexpected(quote(text) + ": `*` stands for nothing in a path; `path_prefix` takes all that is below");
+    return std::unexpected(quote(text) +
+                           ": `*` is not a wildcard in a path; `path_prefix` matches everything below one");
   }
   const std::string matched(MatchedPath(text).text());
   if (matched == text) return matched;
   return std::unexpected(quote(text) +
-                         " is no path that a request is matched with: percent-encoding is taken away, "
+                         " would never match: percent-encoding is removed from paths, "
                          "and `//`, `.` and `..` are resolved");
 }
 

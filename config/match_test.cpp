@@ -40,28 +40,28 @@ TEST(MatchHost, IsAnAddress) {
 TEST(MatchHost, IsNothingElse) {
   expect_all(parse_match_host,
              {{"", "a host is missing"},
-              {"*", "`*` is every host; leave out `host` for that"},
-              {"a.*.com", "`a.*.com`: `*` can only be all that stands before a dot, as in `*.example.com`"},
-              {"*a.com", "`*a.com`: `*` can only be all that stands before a dot, as in `*.example.com`"},
-              {"*.*.com", "`*.*.com`: `*` can only be all that stands before a dot, as in `*.example.com`"},
-              {"*.", "`` is no name of a host; write one as api.example.com"},
-              {"*.10.0.0.1", "`10.0.0.1` is an IP address, and nothing is below it"},
+              {"*", "`*` means every host; leave out `host` instead"},
+              {"a.*.com", "`a.*.com`: `*` must be the whole first label, as in `*.example.com`"},
+              {"*a.com", "`*a.com`: `*` must be the whole first label, as in `*.example.com`"},
+              {"*.*.com", "`*.*.com`: `*` must be the whole first label, as in `*.example.com`"},
+              {"*.", "`` is not a host name; write it like api.example.com"},
+              {"*.10.0.0.1", "`10.0.0.1` is an IP address, which has no hosts below it"},
               {"example.com:443",
-               "`example.com:443` must be without a port; a route takes a host on every port; write `example.com`"},
-              {"[::1]:80", "`[::1]:80` must be without a port; a route takes a host on every port; write `[::1]`"},
+               "`example.com:443` must not have a port; a route matches a host on every port; write `example.com`"},
+              {"[::1]:80", "`[::1]:80` must not have a port; a route matches a host on every port; write `[::1]`"},
               {"https://Example.com/a", "`https://Example.com/a` must be a host, not a URL; write `Example.com`"},
               {"example.com/", "`example.com/` must be a host, not a URL; write `example.com`"},
               {"a/b c", "`a/b c` must be a host, not a URL; write `a`"},
               {"b\xc3\xbc"
                "cher.example",
                "`b\xc3\xbc"
-               "cher.example` must be written in ASCII, as DNS has it: `xn--...`"},
-              {"a b", "`a b` is no name of a host; write one as api.example.com"},
-              {"a..b", "`a..b` is no name of a host; write one as api.example.com"},
-              {"-a.b", "`-a.b` is no name of a host; write one as api.example.com"},
-              {"10.0.0.256", "`10.0.0.256` is no name of a host; write one as api.example.com"},
-              {"[::g]", "`[::g]` is no IPv6 address"},
-              {"fe80::1%eth0", "`fe80::1%eth0` must be without a port; a route takes a host on every port"}});
+               "cher.example` must be in ASCII, as in DNS: `xn--...`"},
+              {"a b", "`a b` is not a host name; write it like api.example.com"},
+              {"a..b", "`a..b` is not a host name; write it like api.example.com"},
+              {"-a.b", "`-a.b` is not a host name; write it like api.example.com"},
+              {"10.0.0.256", "`10.0.0.256` is not a host name; write it like api.example.com"},
+              {"[::g]", "`[::g]` is not an IPv6 address"},
+              {"fe80::1%eth0", "`fe80::1%eth0` must not have a port; a route matches a host on every port"}});
 }
 
 TEST(MatchPath, IsAPathAsItIsMatched) {
@@ -75,12 +75,12 @@ TEST(MatchPath, IsAPathAsItIsMatched) {
 
 TEST(MatchPath, IsNothingElse) {
   const std::string not_matched =
-      " is no path that a request is matched with: percent-encoding is taken away, and `//`, `.` and `..` are resolved";
-  const std::string star = ": `*` stands for nothing in a path; `path_prefix` takes all that is below";
+      " would never match: percent-encoding is removed from paths, and `//`, `.` and `..` are resolved";
+  const std::string star = ": `*` is not a wildcard in a path; `path_prefix` matches everything below one";
   expect_all(parse_match_path, {{"", "a path is missing; write `/`"},
                                 {"status", "`status` must begin with `/`; write `/status`"},
-                                {"/a?b", "`/a?b` must be without a query; write `/a`"},
-                                {"/a#b", "`/a#b` must be without a fragment; write `/a`"},
+                                {"/a?b", "`/a?b` must not have a query; write `/a`"},
+                                {"/a#b", "`/a#b` must not have a fragment; write `/a`"},
                                 {"/%76%31", "`/%76%31`" + not_matched + "; write `/v1`"},
                                 {"/a/../b", "`/a/../b`" + not_matched + "; write `/b`"},
                                 {"/a/.", "`/a/.`" + not_matched + "; write `/a/`"},
@@ -99,7 +99,7 @@ TEST(MatchPrefix, MayEndInASlash) {
 }
 
 TEST(MatchPrefix, IsNothingElse) {
-  const std::string star = ": `*` stands for nothing in a path; `path_prefix` takes all that is below";
+  const std::string star = ": `*` is not a wildcard in a path; `path_prefix` matches everything below one";
   expect_all(parse_match_prefix, {{"v1", "`v1` must begin with `/`; write `/v1`"},
                                   {"/v1/*", "`/v1/*`" + star + "; write `/v1`"},
                                   {"/*", "`/*`" + star + "; write `/`"}});

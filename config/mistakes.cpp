@@ -123,12 +123,11 @@ std::optional<Mistake> missing_colon(const std::vector<std::string_view>& lines,
   for (std::size_t i = complaint; i-- > 0;) {
     const Content content = content_of(lines[i]);
     if (content.text.starts_with('-') && content.text.size() > 1) {
-      return Mistake{static_cast<int>(i + 1), static_cast<int>(content.column + 1),
-                     "a blank is missing behind the `-`"};
+      return Mistake{static_cast<int>(i + 1), static_cast<int>(content.column + 1), "a space is missing after the `-`"};
     }
     if (content.text.empty() || has_colon(content.text)) break;
     std::string missing = missing_in_key(content.text, is_key);
-    if (missing.empty() && is_key(content.text)) missing = fmt::format("a colon is missing behind `{}`", content.text);
+    if (missing.empty() && is_key(content.text)) missing = fmt::format("a colon is missing after `{}`", content.text);
     if (missing.empty()) break;
     found = Mistake{static_cast<int>(i + 1), static_cast<int>(content.column + 1), std::move(missing)};
   }
@@ -138,18 +137,18 @@ std::optional<Mistake> missing_colon(const std::vector<std::string_view>& lines,
 // The mistake that makes the parser complain like this.
 std::string hint(std::string_view line, const std::string& complaint) {
   const std::size_t content = line.find_first_not_of(' ');
-  if (content != std::string_view::npos && line[content] == '\t') return "; YAML is indented by spaces, never by tabs";
-  if (complaint.find("tab") != std::string::npos) return "; YAML is indented by spaces, never by tabs";
-  if (line.find("${") != std::string_view::npos) return "; inside of braces or brackets ${NAME} must be in quotes";
+  if (content != std::string_view::npos && line[content] == '\t') return "; YAML is indented with spaces, never tabs";
+  if (complaint.find("tab") != std::string::npos) return "; YAML is indented with spaces, never tabs";
+  if (line.find("${") != std::string_view::npos) return "; inside braces or brackets ${NAME} must be in quotes";
   if (line.find("]:") != std::string_view::npos) return "; an IPv6 address must be in quotes";
   if (complaint.find("flow not found") != std::string::npos)
-    return "; is a comma missing before this, or a bracket behind it?";
+    return "; is a comma missing before this, or a bracket after it?";
   if (complaint.find("anchor") != std::string::npos) {
-    return "; a `*` at the beginning of a value refers to another one: put the value in quotes, or leave the `*` out";
+    return "; a `*` at the start of a value makes it an alias: quote the value, or leave out the `*`";
   }
-  if (complaint == "illegal map value") return "; is this line indented deeper than the keys that it belongs to?";
+  if (complaint == "illegal map value") return "; is this line indented deeper than the keys it belongs with?";
   if (complaint == "end of map not found")
-    return "; this line is indented neither like the keys above it nor like those that they stand under";
+    return "; this line is indented like neither the keys above it nor their parents";
   return "";
 }
 

@@ -28,8 +28,8 @@ std::string missing_in_key(std::string_view text, auto is_known) {
   const std::string_view word = text.substr(0, text.find_first_of(" :="));
   if (word.size() == text.size() || !is_known(word)) return {};
   const std::string name = "`" + std::string(word) + "`";
-  if (text[word.size()] == ':') return "a blank is missing behind the colon of " + name;
-  return "a colon is missing behind " + name;
+  if (text[word.size()] == ':') return "a space is missing after the colon of " + name;
+  return "a colon is missing after " + name;
 }
 
 }  // namespace baton::config

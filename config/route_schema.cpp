@@ -15,7 +15,7 @@ namespace {
 
 void read_hosts(Reader& reader, const Node& node, Match& match) {
   const auto items = reader.one_or_list(node);
-  if (items.empty()) reader.refuse(node, "the list is empty; leave out `host` for every host");
+  if (items.empty()) reader.refuse(node, "the list is empty; leave out `host` to match every host");
   for (const Node& item : items) {
     const auto text = reader.text(item);
     if (!text) continue;
@@ -23,7 +23,7 @@ void read_hosts(Reader& reader, const Node& node, Match& match) {
     if (!host) {
       reader.refuse(item, host.error());
     } else if (std::ranges::find(match.hosts, *host) != match.hosts.end()) {
-      reader.refuse(item, quote(*host) + " stands here twice");
+      reader.refuse(item, quote(*host) + " appears twice");
     } else {
       match.hosts.push_back(*std::move(host));
     }
@@ -35,7 +35,7 @@ void read_path(Reader& reader, const Node& node, Match& match) {
 }
 
 void read_path_prefix(Reader& reader, const Node& node, Match& match) {
-  if (!match.path.empty()) return reader.refuse(node, "stands beside `path`; a route has only one of them");
+  if (!match.path.empty()) return reader.refuse(node, "a route has either `path` or `path_prefix`, not both");
   if (const auto text = reader.text(node)) reader.assign(match.path_prefix, node, parse_match_prefix(*text));
 }
 
@@ -104,10 +104,11 @@ class Twins {
       const Node* name = entry.find("name");
       return check_unique(reader, name ? *name : entry, route.label(), names_);
     }
-    reader.report(reader.position(match ? *match : entry),
-                  match ? fmt::format("the route in line {} has the same `match`", seen->second)
-                        : fmt::format("the route in line {} has no `match` either; one route takes all other requests",
-                                      seen->second));
+    reader.report(
+        reader.position(match ? *match : entry),
+        match ? fmt::format("the route in line {} has the same `match`", seen->second)
+              : fmt::format("the route in line {} has no `match` either; only one route can take all other requests",
+                            seen->second));
   }
 
  private:

@@ -85,7 +85,7 @@ Parsed<std::uint64_t> parse_size(std::string_view text, Bounds bounds) {
   if (!number->unit.empty()) {
     const Unit* unit = find_unit(size_units, number->unit);
     if (!unit) unit = find_unit(upper_case_size_units, number->unit);
-    if (!unit) return std::unexpected(quote(text) + " is no size: write bytes, or 64k, 1m, 1g");
+    if (!unit) return std::unexpected(quote(text) + " is not a size; write bytes, or 64k, 1m, 1g");
     factor = unit->factor;
   }
   return within(text, number->value, factor, bounds, size_text);
@@ -99,7 +99,7 @@ Parsed<Milliseconds> parse_duration(std::string_view text, Bounds bounds) {
     if (number->value != 0) return std::unexpected(quote(text) + " needs a unit: 500ms, 5s, 1m or 1h");
   } else {
     const Unit* unit = find_unit(duration_units, number->unit);
-    if (!unit) return std::unexpected(quote(text) + " is no duration: write 500ms, 5s, 1m or 1h");
+    if (!unit) return std::unexpected(quote(text) + " is not a duration; write 500ms, 5s, 1m or 1h");
     factor = unit->factor;
   }
   const auto milliseconds = within(text, number->value, factor, bounds, milliseconds_text);

@@ -201,7 +201,7 @@ void read_admin_bind(Reader& reader, const Node& node, Config& config) {
     if (!text) continue;
     if (*text == "auto") {
       if (std::ranges::find(config.admin, std::optional<Address>()) != config.admin.end()) {
-        reader.refuse(item, "`auto` stands here twice");
+        reader.refuse(item, "`auto` appears twice");
       }
       config.admin.emplace_back();
       continue;

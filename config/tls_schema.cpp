@@ -48,7 +48,7 @@ void check_alpn(Reader& reader, const Node& node, const std::string& name, std::
   } else if (protocol == Protocol::http && name == http2) {
     reader.refuse_unsupported_value(node, http2);
   } else if (protocol == Protocol::http && std::ranges::find(http1, name) == std::end(http1)) {
-    reader.refuse(node, fmt::format("{} is not what an http listener speaks; write {} or {}", quote(name),
+    reader.refuse(node, fmt::format("{} is not a protocol of http listeners; write {} or {}", quote(name),
                                     quote(http1[0]), quote(http1[1])));
   }
 }
@@ -78,11 +78,11 @@ void check_client_ca(Reader& reader, const Node& node, const ListenerTls& tls) {
   const bool is_needed = tls.client_auth != ClientAuth::off;
   if (is_needed && !tls.client_ca) {
     reader.report(reader.position(*node.find("client_auth")),
-                  fmt::format("`client_auth: {}` needs a `client_ca` that clients are verified with",
+                  fmt::format("`client_auth: {}` needs a `client_ca` to verify clients with",
                               name_of(tls.client_auth, client_auths)));
   } else if (!is_needed && tls.client_ca) {
     reader.report(tls.client_ca->where,
-                  "`client_ca` verifies nobody while `client_auth` is off; make that `optional` or `required`");
+                  "`client_ca` has no effect while `client_auth` is off; set that to `optional` or `required`");
   }
 }
 

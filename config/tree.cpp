@@ -33,7 +33,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::optional<std::size_t> last_scalar() const { return last_scalar_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (has_document_) throw Unreadable{mark, "a second YAML document; a configuration is one document"};
+    if (has_document_) throw Unreadable{mark, "a second YAML document; a configuration must be a single one"};
     has_document_ = true;
   }
   void OnDocumentEnd() override {}
@@ -51,7 +51,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchored_.find(anchor);
-    if (found == anchored_.end()) throw Unreadable{mark, "an alias must not stand inside of what it refers to"};
+    if (found == anchored_.end()) throw Unreadable{mark, "an alias must not be inside the value that it refers to"};
     count(mark, found->second.nodes);
     Node copy = found->second.node;
     copy.line = mark.line + 1;
@@ -173,7 +173,7 @@ Tree refused_byte(std::string_view yaml, const std::string& name, std::size_t at
   const auto line = 1 + std::ranges::count(before, '\n');
   const auto column = at - (before.rfind('\n') + 1) + 1;
   return refused(name, static_cast<int>(line), static_cast<int>(column),
-                 fmt::format("the byte 0x{:02x} is no text; a configuration is UTF-8 without control characters",
+                 fmt::format("the byte 0x{:02x} is not text; a configuration is UTF-8 without control characters",
                              static_cast<unsigned char>(yaml[at])));
 }
 

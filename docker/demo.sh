@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Usage: docker/demo.sh
 # Upgrades Baton from container to container and back, and once more within a single container, while clients of every
-# kind hold their connections through the published ports and compare every byte. Wants Docker with Compose and python3,
-# and ports 8080, 8443 and 9000.
+# kind hold their connections through the published ports and compare every byte. Needs Docker with Compose, python3,
+# and the ports 8080, 8443 and 9000.
 #
-# BATON_BLUE and BATON_GREEN name the two images, which are built where they are missing (compiling takes minutes).
-# BATON_HOSTS are this machine's addresses that clients connect to: to loopback Docker relays in a process of its own, to
-# any other it translates addresses in the kernel.
+# BATON_BLUE and BATON_GREEN name the two images; missing ones are built (compiling takes minutes). BATON_HOSTS lists
+# addresses of this machine for the clients to connect to: Docker relays loopback in a separate process and has the
+# kernel translate all others.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 export BATON_BLUE=${BATON_BLUE:-baton:blue} BATON_GREEN=${BATON_GREEN:-baton:green}
 export COMPOSE_PROJECT_NAME=baton-demo
 read -ra hosts <<<"${BATON_HOSTS:-127.0.0.1}"
-limit_s=90  # for anything that is waited for
+limit_s=90  # for each wait
 work=$(mktemp -d)
 clients=""
 started=$SECONDS
@@ -25,8 +25,8 @@ main() {
   trap 'exit 143' TERM HUP
   provide_configuration
   build_images
-  play "Two containers, in a network that a third one holds" from_container_to_container
-  play "One container, where Baton is PID 1" within_one_container
+  play "Two containers in a network held by a third" from_container_to_container
+  play "One container with Baton as PID 1" within_one_container
   printf '\nPASSED in %d s: no client noticed anything.\n' $((SECONDS - started))
 }
 
@@ -34,7 +34,7 @@ finish() {
   local status=$?
   trap - EXIT
   if ((status != 0)); then
-    printf '\nFAILED. What the containers said last:\n'
+    printf '\nFAILED. The last log lines of the containers:\n'
     compose logs --no-color --tail 40 2>/dev/null || true
   fi
   if [[ -n $clients ]]; then kill "$clients" 2>/dev/null || true; fi
@@ -43,7 +43,7 @@ finish() {
   exit "$status"
 }
 
-# The proxies run as another user, and the umask with which this was checked out may keep the configuration from it.
+# The proxies run as another user, which might not be allowed to read the files of this checkout.
 provide_configuration() {
   export BATON_DEMO_CONFIG=$work/configuration
   cp -R demo/baton "$BATON_DEMO_CONFIG"
@@ -53,7 +53,7 @@ provide_configuration() {
 build_images() {
   say "Images"
   have_image "$BATON_BLUE" || build "$BATON_BLUE"
-  # The same program makes a fine successor; another image makes it visible which one runs.
+  # The same program will do as a successor; a second image shows which one runs.
   have_image "$BATON_GREEN" || build "$BATON_GREEN" --label colour=green
   logged compose build holder
 }
@@ -65,7 +65,7 @@ build() {
   logged env DOCKER_BUILDKIT=1 docker build -f Dockerfile -t "$@" ..
 }
 
-# play TITLE SCENE: the scene, with nothing left of the one before.
+# play TITLE SCENE: runs the scene on a clean stage.
 play() {
   say "" "$1"
   compose --profile blue --profile green --profile single down --volumes --timeout 2 >/dev/null 2>&1
@@ -91,7 +91,7 @@ within_one_container() {
   docker kill --signal USR2 "$container" >/dev/null
   wait_until "the successor serves" serves "$container" 2
   expect_process "$container" "$pid"
-  say "  USR2: $(version_in "$container") serves now, in the same container with the same PID 1"
+  say "  USR2: $(version_in "$container") now serves in the same container, under the same PID 1"
   ask_clients
   end_clients
 
@@ -99,7 +99,7 @@ within_one_container() {
   docker exec -u 0 "$container" sh -c "kill -KILL $worker"
   wait_until "another worker serves" served_by_another "$container" "$worker"
   expect_process "$container" "$pid"
-  say "  the worker was killed: the container goes on with another one"
+  say "  the worker was killed: the container continues with a new one"
   start_clients
   end_clients
 }
@@ -111,7 +111,7 @@ begin_with() {
   say "  $1 serves: $(version_in "$(container_of "$1")")"
 }
 
-# succeed_in_another_container OLD NEW: NEW takes over from OLD, which ends by itself and is removed.
+# succeed_in_another_container OLD NEW: NEW takes over from OLD, which exits by itself and is then removed.
 succeed_in_another_container() {
   local old new code generation begun
   old=$(container_of "$1")
@@ -125,13 +125,13 @@ succeed_in_another_container() {
   ask_clients
   begun=$(begin_of "$old")
   logged compose up -d
-  [[ $(begin_of "$old") == "$begun" ]] || fail "\`up -d\`, which names nobody, started $1"
-  docker rm -v "$old" >/dev/null || fail "$1 did not stay ended"
+  [[ $(begin_of "$old") == "$begun" ]] || fail "\`up -d\` without a name started $1"
+  docker rm -v "$old" >/dev/null || fail "$1 was started again"
   say "  $1 is removed"
   ask_clients
 }
 
-# put_binary_of IMAGE CONTAINER: by a rename, as always.
+# put_binary_of IMAGE CONTAINER: puts the image's binary in place, by a rename.
 put_binary_of() {
   local other
   other=$(docker create "$1")
@@ -143,16 +143,16 @@ put_binary_of() {
 
 expect_process() {
   [[ $(docker inspect -f '{{.State.Pid}} {{.RestartCount}} {{.State.Running}}' "$1") == "$2 0 true" ]] ||
-    fail "the container was restarted, or PID 1 is another"
+    fail "the container was restarted, or PID 1 has changed"
 }
 
-# The clients: a coprocess that answers a line with a line, when every client has received something more.
+# The clients: a coprocess that answers each line with a line, once every client has received something more.
 
 start_clients() {
   coproc CLIENTS { exec python3 demo/clients.py "${hosts[@]}" --ca "$work/ca.pem"; }
   clients=$CLIENTS_PID
   exec {answers}<&"${CLIENTS[0]}" {questions}>&"${CLIENTS[1]}"
-  # The coprocess's own descriptors would keep its input open.
+  # Bash's own descriptors of the coprocess would keep its input open.
   # shellcheck disable=SC1083,SC2093
   exec {CLIENTS[0]}<&- {CLIENTS[1]}>&-
   expect_answer ready
@@ -181,14 +181,14 @@ expect_answer() {
   fi
 }
 
-# What the containers are.
+# Asking about containers.
 
 compose() { "${compose[@]}" -f compose.yaml "$@"; }
 container_of() { compose ps -aq "$1" 2>/dev/null; }
 begin_of() { docker inspect -f '{{.State.StartedAt}}' "$1"; }
 healthy() { [[ $(docker inspect -f '{{.State.Health.Status}}' "$1") == healthy ]]; }
 
-# status_in CONTAINER KEY: of the instance that this container can reach.
+# status_in CONTAINER KEY: a value from the status of the instance that this container reaches.
 status_in() {
   docker exec "$1" baton ctl status --json 2>/dev/null |
     python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$2" 2>/dev/null
@@ -210,7 +210,7 @@ wait_until() {
 say() { printf '%s\n' "$@"; }
 fail() { say "  $*" && exit 1; }
 
-# Quiet, unless it fails.
+# Silent unless the command fails.
 logged() { "$@" >"$work/log" 2>&1 || { cat "$work/log" && fail "failed: $*"; }; }
 
 main "$@"

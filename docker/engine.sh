@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Usage, as root: docker/engine.sh FOLDER COMMAND...
-# Runs a command beside a Docker engine of its own, which nobody else can see and of which nothing is left: the engine
-# has its own mounts, processes and network, so its bridges, firewall rules and files in /run are not the machine's and
-# vanish with it. Through slirp4netns it reaches what the machine reaches. What it stores is in FOLDER, which it empties
-# at the beginning and at the end.
+# Runs a command with a private Docker engine that leaves nothing behind: the engine has its own mounts, processes and
+# network, so its bridges, firewall rules and files in /run are invisible to the machine and vanish with it. It reaches
+# outside through slirp4netns, and stores everything in FOLDER, which is emptied at the beginning and at the end.
 #
-# Exit code: the command's; 77 if no engine can run here. A signal to stop ends everything at once; then 128 and its number.
+# Exit code: the command's; 77 if no engine can run here; 128 plus the number of a signal, which ends everything at
+# once.
 set -euo pipefail
 export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin  # the client that came with the engine comes first
 
@@ -25,13 +25,13 @@ main() {
   mkdir -p "$1"
   be_in "$1"
   exec 8<"$folder"
-  flock 8  # whoever works in the same folder goes first
+  flock 8  # wait for another run in the same folder
   trap 'stop 129' HUP
   trap 'stop 130' INT
   trap 'stop 143' TERM
   clear_folder
-  # Whatever happens to us, with the first process of the namespaces all others end. A background process of ours would
-  # not hear INT, nor would what it starts.
+  # All processes of the namespaces end with the first one, which ends with us. Bash makes background processes, and
+  # what they start, ignore INT; undo that.
   BATON_ENGINE_INSIDE=yes env --default-signal=INT,QUIT setpriv --pdeathsig KILL \
     unshare --mount --net --pid --fork --kill-child --mount-proc "$(readlink -f "$0")" "$@" <&0 9</proc/self/ns/net &
   local status=0
@@ -40,7 +40,7 @@ main() {
   exit "$status"
 }
 
-# The first process of the namespaces is gone when all others are, and `unshare` when that one is.
+# The first process of the namespaces ends after all others, and `unshare` ends after it.
 # shellcheck disable=SC2317  # the traps call it
 stop() {
   trap '' HUP INT TERM
@@ -52,8 +52,8 @@ stop() {
   exit "$1"
 }
 
-# Its control groups are plain ones with a name of their own: systemd outside knows nothing of our processes. Another
-# folder's engine has another name, so nobody removes an empty one that somebody else is about to use.
+# The engine uses plain control groups, since systemd outside knows nothing of our processes. Their name depends on the
+# folder, so that no run removes an empty one that another is about to use.
 be_in() {
   folder=$(readlink -f "$1")
   cgroup=baton-engine-$(stat -c %d-%i "$folder")
@@ -76,7 +76,7 @@ inside() {
   exit "$status"
 }
 
-# A tap device, whose other end is a process with the machine's own network.
+# A tap device whose other end is a process in the machine's network.
 connect() {
   local resolver
   resolver=$(readlink -f /etc/resolv.conf)

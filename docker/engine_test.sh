@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage, as root: docker/engine_test.sh FOLDER
-# A signal ends engine.sh with all that runs in it, and nothing is left in its folder. Exit code 77: no engine can run here.
+# A signal ends engine.sh and everything in it, and its folder is left empty. Exit code 77: no engine can run here.
 set -euo pipefail
 engine=$(dirname "$(readlink -f "$0")")/engine.sh
 mkdir -p "$1"
@@ -12,12 +12,12 @@ main() {
   expect_nothing_left
   expect_end INT 130
   expect_nothing_left
-  expect_end KILL 137  # what that one leaves behind, the next one clears away
+  expect_end KILL 137  # the next run clears away what this one leaves
   expect_passed_on 0
   rm -f "$alive"
 }
 
-# expect_passed_on CODE: a command that ends in order.
+# expect_passed_on CODE: the exit code of a command that ends by itself.
 expect_passed_on() {
   local status=0
   "$engine" "$folder" sh -c "docker version >/dev/null && exit $1" || status=$?
@@ -26,23 +26,23 @@ expect_passed_on() {
   expect_nothing_left
 }
 
-# expect_end SIGNAL CODE. Everything inside has the pipe open, so its end is the end of them all.
+# expect_end SIGNAL CODE. Every process inside holds the pipe, so EOF means that all have ended.
 expect_end() {
   local status=0
   rm -f "$alive" && mkfifo "$alive"
-  # A background process of ours would not hear INT.
+  # Bash makes background processes ignore INT.
   env --default-signal=INT "$engine" "$folder" sh -c 'echo up; setsid sleep infinity & sleep infinity' >"$alive" &
   exec 3<"$alive"
   read -r -t 60 <&3 || fail "the command does not begin"
   kill -s "$1" $!
-  if timeout 60 cat <&3; then :; else kill -KILL $! && fail "$1: something goes on"; fi
+  if timeout 60 cat <&3; then :; else kill -KILL $! && fail "$1: something still runs"; fi
   wait $! || status=$?
   ((status == $2)) || fail "$1: exit code $status"
 }
 
 expect_nothing_left() {
   [[ -z $(ls -A "$folder") ]] || fail "left in the folder: $(ls -A "$folder")"
-  flock --nonblock "$folder" true || fail "somebody still works in the folder"
+  flock --nonblock "$folder" true || fail "the folder is still locked"
 }
 
 fail() {

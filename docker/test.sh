@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Usage, as root: docker/test.sh BATON OTHER
-# Plays docker/demo.sh and kubernetes/play.sh on a Docker engine of its own (engine.sh), with images of two programs that
-# have been built already, of different versions. Exit code 77: no engine can run here, and it says why.
+# Runs docker/demo.sh and kubernetes/play.sh on a private Docker engine (engine.sh), with images of two given programs
+# of different versions. Exit code 77: no engine can run here; the output says why.
 #
-# Base image: what the cache in build/ holds, else what the registry gives, else what debootstrap makes.
+# The base image comes from the cache in build/, else from the registry, else from debootstrap.
 set -euo pipefail
 docker=$(dirname "$(readlink -f "$0")")
 root=$(dirname "$docker")
@@ -15,7 +15,7 @@ main() {
     mkdir -p "$cache"
     exec "$docker/engine.sh" "$cache/engine" "$docker/test.sh" --inside "$@"
   fi
-  DOCKER_BUILDKIT=1 docker build --help >/dev/null 2>&1 || cannot "docker build is without BuildKit (package docker-buildx)"
+  DOCKER_BUILDKIT=1 docker build --help >/dev/null 2>&1 || cannot "docker build has no BuildKit (package docker-buildx)"
   command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || cannot "there is no docker-compose"
   python3 -c 'import yaml' 2>/dev/null || cannot "python3 has no yaml (package python3-yaml)"
   base_image
@@ -43,7 +43,7 @@ base_image() {
   docker import "$made" "$DEBIAN"
 }
 
-# build COLOUR PROGRAM. Debug information is half of a program, and of no use here.
+# build COLOUR PROGRAM. Without debug information, which is half of the program.
 build() {
   install --strip "$2" "$cache/$1"
   DOCKER_BUILDKIT=1 docker build -q -f "$docker/Dockerfile" -t "baton:$1" --build-arg BINARY=provided \

@@ -40,7 +40,7 @@ Result<bool> take_inherit(Frame& frame, Inheritance& inheritance) {
   auto record = parse<wire::Inherit>(frame);
   if (!record) return std::unexpected(record.error());
   if (frame.descriptors_lost != 0) {
-    return fail(Fault::system, "listening sockets were lost on the way: too few descriptors are free here (ulimit -n)");
+    return fail(Fault::system, "listening sockets were lost in transit: too few descriptors are free here (ulimit -n)");
   }
   const auto sockets = static_cast<std::size_t>(record->sockets_size());
   const std::size_t expected = sockets + (record->executable() ? 1 : 0);

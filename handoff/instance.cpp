@@ -43,7 +43,7 @@ Result<InstanceLock> InstanceLock::reopened(UniqueFd passed) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   // Not `passed` itself: an older predecessor passes the descriptor that holds its lock.
   UniqueFd to_pass_on(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!fd || !to_pass_on) return failed("cannot open the lock in memory, " + path + ", anew");
+  if (!fd || !to_pass_on) return failed("cannot reopen the lock in memory, " + path);
   return InstanceLock(std::move(fd), std::move(to_pass_on));
 }
 

@@ -94,7 +94,7 @@ TEST(LargeParcels, ThatNoFrameCarriesStayAndHurtNothingElse) {
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
   EXPECT_EQ(donor.with(&Fate::refused), (std::set<ParcelId>{105, 115, 125}));
   EXPECT_EQ(outcome.report.refused,
-            (std::map<std::string, std::uint64_t>{{"it is larger than one message of the handover may be", 3}}));
+            (std::map<std::string, std::uint64_t>{{"it is larger than a handover message may be", 3}}));
 }
 
 TEST(LargeParcels, ThatAreAllTooLargeAreAllRefused) {

@@ -61,7 +61,7 @@ const sockaddr* generic(const sockaddr_un& address) { return reinterpret_cast<co
 }  // namespace
 
 std::string Peer::text() const {
-  return (pid > 0 ? "PID " + std::to_string(pid) : std::string("a process of another PID namespace")) + " (user " +
+  return (pid > 0 ? "PID " + std::to_string(pid) : std::string("a process in another PID namespace")) + " (user " +
          std::to_string(user) + ")";
 }
 
@@ -81,7 +81,8 @@ Result<MeetingPoint> MeetingPoint::open(const std::string& path) {
   const int folder = place->folder.get();
   struct stat there{};
   if (::fstatat(folder, place->name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISSOCK(there.st_mode)) {
-    return cannot({Fault::system, "something that is no socket is there; remove it, or give handoff.socket another path"});
+    return cannot(
+        {Fault::system, "something other than a socket is there; remove it, or give handoff.socket another path"});
   }
   // Bind a temporary name and rename it once the socket listens, so that no peer finds a socket that does not listen
   // yet.
@@ -138,7 +139,7 @@ Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds l
     case ECONNREFUSED:
       return fail(Fault::closed, std::strerror(error));
     case EAGAIN:
-      return fail(Fault::timed_out, "cannot connect to " + path + ": the running instance accepts nobody");
+      return fail(Fault::timed_out, "cannot connect to " + path + ": the running instance does not accept connections");
     case EACCES:
       return failed("cannot connect to " + path + " (only the running instance's user and root may)", error);
     default:

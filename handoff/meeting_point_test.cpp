@@ -107,7 +107,7 @@ TEST_F(MeetingPointTest, RefusesWhatIsNoSocketAndLeavesIt) {
   const auto point = MeetingPoint::open(path);
   ASSERT_FALSE(point);
   EXPECT_NE(point.error().text.find(path), std::string::npos);
-  EXPECT_NE(point.error().text.find("no socket"), std::string::npos) << point.error().text;
+  EXPECT_NE(point.error().text.find("something other than a socket"), std::string::npos) << point.error().text;
   EXPECT_EQ(std::filesystem::file_size(path), 8u);
 }
 

@@ -17,7 +17,7 @@ namespace baton::handoff {
 namespace {
 
 // Why a parcel is refused before it is offered.
-constexpr const char* larger_than_a_frame = "it is larger than one message of the handover may be";
+constexpr const char* larger_than_a_frame = "it is larger than a handover message may be";
 
 std::size_t descriptors_in_flight_max() {
   rlimit limit{};

@@ -117,7 +117,7 @@ class Conversation {
       if (!frame) return std::unexpected(frame.error());
       if (frame->kind == Kind::done) return take_over(*frame);
       if (frame->kind == Kind::recall && probation_ != nullptr) {
-        returning_because_ = "the predecessor called it off";
+        returning_because_ = "the predecessor cancelled it";
       } else if (frame->kind == Kind::remaining) {
         if (auto heard = hear_remaining(*frame); !heard) return heard;
       } else if (frame->kind != Kind::offer) {
@@ -175,7 +175,7 @@ class Conversation {
         continue;
       }
       if ((*frame)->kind != Kind::recall) return std::unexpected(unexpected_frame(**frame, Kind::recall));
-      returning_because_ = "the predecessor called it off";
+      returning_because_ = "the predecessor cancelled it";
       return {};
     }
   }

@@ -1,4 +1,4 @@
-// The command line and what it says about configurations.
+// The command line, and what it reports about configurations.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"
@@ -11,7 +11,7 @@ const std::string good =
     "listeners: [ { name: web, bind: \"127.0.0.1:8080\", protocol: http } ]\n"
     "upstreams: [ { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] } ]\n";
 
-// A server that is spoken to in TLS, with `tls` in line 3.
+// A server reached over TLS, with `tls` in line 3.
 std::string with_upstream_tls(const std::string& tls) {
   return "version: 1\n"
          "listeners: [ { name: web, bind: \"127.0.0.1:8080\" } ]\n"
@@ -155,7 +155,7 @@ TEST_F(Check, ExplainSaysWhichRouteARequestTakesAndNothingElse) {
 TEST_F(Check, ExplainRefusesWhatIsNoUrlAndABadFile) {
   const Outcome wrong = check(with_routes, {"--explain", "ftp://a"});
   EXPECT_EQ(wrong.code, 2);
-  EXPECT_EQ(wrong.err, "baton: --explain: `ftp://a` is no URL of HTTP\n");
+  EXPECT_EQ(wrong.err, "baton: --explain: `ftp://a` is not an HTTP URL\n");
   EXPECT_EQ(check(with_routes, {"--explain", ""}).code, 2);
   const Outcome bad = check(with_routes + "workers: 0\n", {"--explain", "http://a"});
   EXPECT_EQ(bad.code, 1);

@@ -40,14 +40,15 @@ namespace log = baton::runtime::log;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr std::string_view takeover_auto = "true";       // what a flag without a value reads as
-constexpr const char* exit_codes = "Exit codes: 0 done; 1 failed, unhealthy, rolled back or nobody there; 2 wrong usage.";
+constexpr const char* exit_codes =
+    "Exit codes: 0 done; 1 failed, unhealthy, rolled back or not running; 2 wrong usage.";
 constexpr const char* short_options =
     "As with other servers: `baton -t [-c FILE]` is `baton check`, and `baton -v` is `baton version`.\n\n";
 constexpr const char* signals =
     "Signals:\n"
     "  USR2       live upgrade: start the binary on disk, hand every connection over to it, exit\n"
-    "  HUP        read the configuration and the certificates anew; a bad file changes nothing\n"
-    "  USR1       open the log files anew\n"
+    "  HUP        reload the configuration and the certificates; a bad file changes nothing\n"
+    "  USR1       reopen the log files\n"
     "  TERM, INT  stop gracefully, within timeouts.shutdown; a second one stops at once\n"
     "  QUIT       stop gracefully, without a limit\n\n"
     "Exit codes: 0 stopped as asked, or succeeded by another process; 1 could not start, or failed; 2 wrong usage.";
@@ -70,7 +71,7 @@ struct RunOptions {
 
 constexpr const char* default_configs[] = {"./baton.yaml", "/etc/baton/baton.yaml"};
 
-// The first of the defaults that is there; nothing: none is.
+// The first default that exists, if any.
 std::optional<std::string> find_config(const std::string& given) {
   if (!given.empty()) return given;
   for (const char* path : default_configs) {
@@ -90,7 +91,7 @@ std::string in_lines(const baton::config::Problems& problems) {
   return text;
 }
 
-// A successor that cannot even begin tells its predecessor why: that is where the operator looks.
+// A successor that cannot start tells its predecessor why, since the operator looks there.
 class Refuser final : public baton::handoff::Adopter {
  public:
   explicit Refuser(std::string why) : why_(std::move(why)) {}
@@ -111,13 +112,13 @@ class Refuser final : public baton::handoff::Adopter {
   std::string why_;
 };
 
-// To whom we succeed, if to anybody.
+// Our predecessor, if any.
 struct Predecessor {
   baton::handoff::UniqueFd channel;
-  bool is_met = false;                   // at its handoff socket, where nobody expects us; else it has started us
+  bool is_met = false;                   // we connected to its handoff socket; otherwise it started us
 };
 
-// Who was started by another Baton writes into that one's event log, and in its form: a line for each line.
+// A process started by another Baton writes into that one's event log, in its form: one line per line.
 void log_why(const std::string& what, const std::string& why) {
   try {
     log::start(log::Level::info);
@@ -147,12 +148,12 @@ int cannot_start(const std::string& why, Predecessor predecessor, Told told) {
   return exit_failed;
 }
 
-// The file, or `given` in its place, with what the command line says instead.
+// The file, or `given` in its place, with the overrides of the command line.
 std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options,
                                                                    const std::optional<std::string>& given = {}) {
   const auto path = find_config(options.config);
   if (!given && !path) return std::unexpected(no_config());
-  auto loaded = given ? baton::config::load_text(*given, "the configuration of before", environment,
+  auto loaded = given ? baton::config::load_text(*given, "the previous configuration", environment,
                                                  baton::config::written_bytes_max)
                       : baton::config::load_file(*path, environment);
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
@@ -170,7 +171,7 @@ std::string handoff_socket(const RunOptions& options, const baton::config::Confi
   return *paths.handoff_socket;
 }
 
-// The running instance at its handoff socket; no channel: nobody listens there. Throws std::runtime_error.
+// The running instance at its handoff socket; no channel: no process listens there. Throws std::runtime_error.
 Predecessor meet_predecessor(const std::string& socket) {
   auto channel = baton::handoff::connect_to(socket, meeting_timeout);
   if (channel) return {.channel = std::move(*channel), .is_met = true};
@@ -179,18 +180,18 @@ Predecessor meet_predecessor(const std::string& socket) {
   return {};
 }
 
-// Only to say why it is not succeeded; if nobody is there, nobody need hear it.
+// Only to tell it why we do not succeed it; without an instance there is nothing to tell.
 Predecessor meet_to_refuse(const std::string& socket) {
   auto channel = baton::handoff::connect_to(socket, meeting_timeout);
   return {.channel = channel ? std::move(*channel) : baton::handoff::UniqueFd(), .is_met = true};
 }
 
-// Before the configuration is known to be valid, a path on the command line is the only one there is.
+// Until the configuration is known to be valid, only a path on the command line counts.
 Predecessor meet_predecessor_if_named(const RunOptions& options) {
   return options.takeover == takeover_auto ? Predecessor() : meet_to_refuse(options.takeover);
 }
 
-// What names and files are asked for, before anybody is met who would wait for us.
+// Looks up names and reads files before we meet an instance that would wait for us.
 struct Ready {
   std::shared_ptr<const baton::proxy::Settings> settings;
   std::vector<baton::proxy::WantedSocket> listeners;
@@ -205,18 +206,18 @@ Ready make_ready(baton::config::Config config) {
   return ready;
 }
 
-// A process that was started as a successor is no taker, whatever its arguments say: they are its predecessor's.
+// A process started as a successor ignores --takeover: its arguments are its predecessor's.
 bool is_taker(const RunOptions& options, const Predecessor& predecessor) {
   return !predecessor.channel && !options.takeover.empty();
 }
 
-// `state` is what the version before left in this process; without it, the first worker is started.
+// `state` is what the previous version left in this process; without it, starts the first worker.
 int supervise(const RunOptions& options, std::vector<std::string> arguments, const std::optional<std::string>& state) {
   baton::config::Config own;
   if (!options.log_level.empty()) own.log.level = log_levels.at(options.log_level);
   log::start(baton::proxy::log_level(own));
   log::set_tag(std::to_string(::getpid()));
-  (void)baton::process::Notifier::from_environment();      // a watchdog that is meant for another process is no worker's
+  (void)baton::process::Notifier::from_environment();      // unsets a watchdog meant for another process
   int code = exit_failed;
   try {
     auto supervisor = state ? baton::supervisor::Supervisor(std::move(arguments), *state)
@@ -244,7 +245,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   if (is_parent) return supervise(options, std::move(arguments), state);
 
   Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-  std::string meeting_socket;  // where we are still to meet whom we succeed
+  std::string meeting_socket;  // where we have yet to meet our predecessor
   try {
     const auto given = baton::handoff::take_configuration();
     auto passed = baton::process::take_passed_sockets(line ? line->supervisor() : ::getpid());
@@ -284,7 +285,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   }
 }
 
-// A successor that does not know its predecessor's command line tells it, as it would of its configuration.
+// A successor that does not understand its predecessor's command line says so, as it would for a configuration.
 int refuse_command_line(const std::string& why) {
   const auto line = baton::supervisor::WorkerLine::from_environment();
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
@@ -313,14 +314,14 @@ static std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     command = command->get_subcommands().front();
     words += (words.empty() ? "" : " ") + command->get_name();
   }
-  const std::string help = "; `baton" + (words.empty() ? "" : " " + words) + " --help` lists what there is";
+  const std::string help = "; see `baton" + (words.empty() ? "" : " " + words) + " --help`";
   std::vector<std::string> known;
   for (const CLI::App* one : command->get_subcommands(nullptr)) known.push_back(one->get_name());
   for (const CLI::Option* option : command->get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     for (const std::string& name : option->get_snames()) known.push_back("-" + name);
   }
-  // Options of `baton ctl` may stand behind its commands.
+  // Options of `baton ctl` may follow its commands.
   const std::vector<std::string> unexpected = app.remaining(true);
   if (unexpected.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return "a command is missing" + help;
   if (unexpected.empty()) return error.what() + help;
@@ -331,7 +332,7 @@ static std::string explain(const CLI::App& app, const CLI::ParseError& error) {
                      unexpected.front(), words.empty() ? "" : " of `baton " + words + "`", hint.empty() ? help : hint);
 }
 
-// Nothing of ours may land on a standard descriptor that was closed at our start, where logs go.
+// Occupies standard descriptors that were closed at the start, so that none of ours becomes one and gets the log.
 static void fill_standard_descriptors() {
   int fd;
   do {
@@ -341,12 +342,12 @@ static void fill_standard_descriptors() {
 }
 
 static int act(int argc, char** argv) {
-  // A SIGUSR2 that comes before somebody reads it would kill.
+  // An early SIGUSR2 would kill us otherwise.
   const auto inherited_signals = baton::process::own_signals();
   fill_standard_descriptors();
-  ::prctl(PR_SET_NAME, "baton");  // also where we were started through a descriptor, whose number would be the name
+  ::prctl(PR_SET_NAME, "baton");  // if started through a descriptor, the name would be its number
   std::vector<std::string> arguments(argv, argv + argc);
-  CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without one client noticing"};
+  CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without any client noticing"};
   app.require_subcommand(1);
   app.set_version_flag("--version", versions);
   app.footer(exit_codes);      // of the subcommands too
@@ -360,26 +361,28 @@ static int act(int argc, char** argv) {
   run_command.add_option("--pid-file", run_options.pid_file, "instead of pid_file in the configuration")
       ->option_text("FILE");
   // A flag, so that it never swallows the next argument.
-  run_command.add_flag("--takeover", run_options.takeover,
-                       "succeed the instance that runs already, live, at its handoff socket (else handoff.socket of the "
-                       "configuration); if none runs, start as usual")
+  run_command
+      .add_flag("--takeover", run_options.takeover,
+                "take over live from the instance at this handoff socket (default: handoff.socket of the "
+                "configuration); if there is none, start as usual")
       ->option_text("[=SOCKET]");
   run_command.add_option("--log-level", run_options.log_level, "debug, info, warning or error, instead of log.level in "
                          "the configuration")
       ->option_text("LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   run_command.add_flag("--supervise", run_options.supervise,
-                       "a small parent keeps the PID and replaces what crashes (implied as PID 1)");
+                       "keep the PID in a small parent that replaces crashed workers (implied as PID 1)");
 
   std::string check_file;
   baton::check::Command check;
-  CLI::App& check_command = *app.add_subcommand(
-      "check", "validate the configuration, look for what it would run into on this machine, and exit");
+  CLI::App& check_command =
+      *app.add_subcommand("check", "validate the configuration, check it against this machine, and exit");
   check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
-  check_command.add_flag("--print", check.print, "print the whole effective configuration and, unless warnings count, look no further");
-  check_command.add_flag("--strict", check.strict, "a warning is a failure, too");
-  check_command.add_option("--explain", check.explain,
-                           "say which route a request for URL takes, and why, instead of looking around")
+  check_command.add_flag("--print", check.print,
+                         "print the effective configuration; check the machine only with --strict");
+  check_command.add_flag("--strict", check.strict, "treat warnings as failures");
+  check_command
+      .add_option("--explain", check.explain, "say which route a request for URL takes, and why; check nothing else")
       ->option_text("URL");
 
   baton::demo::Options demo;
@@ -390,8 +393,9 @@ static int act(int argc, char** argv) {
   demo_command.add_option("--between", demo.seconds_between_upgrades, "seconds between upgrades")->capture_default_str();
   demo_command.add_option("--binary", demo.binary, "the baton to start and upgrade to (default: this one)")
       ->option_text("FILE");
-  demo_command.add_flag("--no-nginx", demo.no_nginx, "leave out the contrast with nginx, where it is installed");
-  demo_command.add_flag("--plain", demo.plain, "plain lines, also on a terminal");
+  demo_command.add_flag("--no-nginx", demo.no_nginx,
+                        "leave out the comparison with nginx (shown where it is installed)");
+  demo_command.add_flag("--plain", demo.plain, "plain lines even on a terminal");
 
   baton::ctl::Options ctl;
   CLI::App& ctl_command = baton::ctl::add_command(app, ctl);
@@ -404,7 +408,7 @@ static int act(int argc, char** argv) {
     std::vector<std::string> meant = baton::usage::as_meant(arguments);
     std::reverse(meant.begin(), meant.end());
     if (!meant.empty()) meant.pop_back();
-    app.parse(std::move(meant));             // which wants the last one first
+    app.parse(std::move(meant));             // parse() expects the reverse order
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return refuse_command_line(explain(app, error));

@@ -15,7 +15,7 @@ struct Other {
   std::string_view word;
   std::string_view meant;
 };
-// What other programs call it, or where it is here.
+// Words of other programs, and ours for the same.
 constexpr Other others[] = {{"start", "run"},
                             {"serve", "run"},
                             {"test", "check"},
@@ -88,7 +88,7 @@ std::string hint(std::string_view command, const std::string& unexpected, std::s
   const std::vector<std::string_view> words(known.begin(), known.end());
   const bool is_option = unexpected.starts_with('-');
   const std::string_view word = std::string_view(unexpected).substr(0, unexpected.find('='));
-  const bool is_letter = is_option && word.size() <= 2;  // as near to any other as to the one that was meant
+  const bool is_letter = is_option && word.size() <= 2;  // equally close to any other letter
   if (const auto meant = is_letter ? std::nullopt : config::suggest(word, words);
       meant && meant->starts_with('-') == is_option)
     return did_you_mean(command, *meant);

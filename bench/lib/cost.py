@@ -1,8 +1,8 @@
-"""CPU time per request: batches on all proxies in turn, the worst of each dropped."""
+"""CPU time per request: batches on all proxies in turn; the worst of each are dropped."""
 
 import statistics
 
-KEPT = 0.5      # of the batches of each proxy; a neighbour's noise only ever adds
+KEPT = 0.5      # share of each proxy's batches; noise from neighbours only ever adds time
 
 
 class Cost:
@@ -14,7 +14,7 @@ class Cost:
 
 
 def in_turn(proxies, rounds, requests, batch):
-    """A B C A B C …; `batch(proxy)` makes that many requests. One round before counts for nothing."""
+    """A B C A B C …; `batch(proxy)` makes that many requests. A first round is not counted."""
     measured = {proxy.name: [] for proxy in proxies}
     for number in range(rounds + 1):
         for proxy in proxies:

@@ -1,4 +1,4 @@
-"""What moving idle connections to a successor costs: SIGUSR2 to a Baton that holds them, CPU time of both sides."""
+"""CPU time of both processes when SIGUSR2 makes a Baton hand idle connections to a successor."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import time
 from .load import BenchError
 from .proxies import Proxy, cpu_clock_ns, end
 
-# Baton's own line about it; `idle` are the client connections, beside pooled upstream connections.
+# The report in Baton's log; `idle` counts client connections, not pooled upstream connections.
 REPORT = re.compile(r"upgrade: .*PID \d+ to (?P<successor>\d+).* (?P<duration_ms>[\d.]+) ms; "
                     r"moved=\d+ \((?:none|.*?\bidle: (?P<idle>\d+)).*"
                     r"pause p50=(?P<p50>\d+) us p99=(?P<p99>\d+) us max=(?P<max>\d+) us")
@@ -24,7 +24,7 @@ class Move:
 
 
 class Handover:
-    """A process that starts, loads its configuration and ends costs something too: moving nothing is subtracted."""
+    """The cost of moving nothing (start, configuration, end) is subtracted."""
 
     def __init__(self, kind, service, load, connections, rounds):
         empty, full = [], []
@@ -54,10 +54,10 @@ def _move(kind, service, load, connections):
     predecessor_ns = round((usage.ru_utime + usage.ru_stime) * 1e9) - before_ns
     report = REPORT.search(proxy.log_text())
     if report is None or int(report["idle"] or 0) != connections:
-        raise BenchError(f"the handover of {connections} connections went wrong:\n{proxy.log_text()}")
+        raise BenchError(f"the handover of {connections} connections failed:\n{proxy.log_text()}")
     successor = int(report["successor"])
     successor_ns = _cpu_when_quiet(successor)
-    load.each("moving", connections)      # every one of them is alive, in the new process
+    load.each("moving", connections)      # all of them are alive in the new process
     load.close("moving")
     end(successor)
     return Move(report, predecessor_ns, successor_ns)

@@ -6,7 +6,7 @@ import subprocess
 
 
 class BenchError(Exception):
-    """What the operator must know; the run ends with it."""
+    """Ends the run; the message is for the user."""
 
 
 class Load:
@@ -31,7 +31,7 @@ class Load:
         self._command(f"fresh {proxy.port} {count} {proxy.speaks}", count)
 
     def resumed(self, proxy, count):
-        """As `fresh`, with handshakes that resume the newest session from this proxy; there must be one."""
+        """Like `fresh`, but each handshake resumes the newest session from this proxy, which must exist."""
         self._command(f"fresh {proxy.port} {count} resumed", count)
 
     def close(self, group):
@@ -41,7 +41,7 @@ class Load:
         self._process.stdin.close()
         self._process.wait()
 
-    # Every request must have its whole response: a proxy that drops some would seem cheap.
+    # Every request needs a complete response: a proxy that drops some would look cheap.
     def _command(self, line, answers):
         self._process.stdin.write(line + "\n")
         answer = self._read(line)
@@ -51,5 +51,5 @@ class Load:
     def _read(self, command):
         answer = self._process.stdout.readline()
         if not answer:
-            raise BenchError(f"the load generator has ended at '{command}': a proxy hangs, or refuses connections")
+            raise BenchError(f"the load generator exited at '{command}': a proxy hangs or refuses connections")
         return dict(word.split("=") for word in answer.split())

@@ -1,4 +1,4 @@
-"""Baton, nginx and HAProxy as processes: started from their templates, looked at through /proc, ended by PID."""
+"""Baton, nginx and HAProxy as processes: started from templates, observed through /proc, ended by PID."""
 
 import ctypes
 import grp
@@ -14,7 +14,7 @@ import time
 
 from .load import BenchError
 
-PACKAGES = {"taskset": "util-linux", "callgrind_annotate": "valgrind"}      # others are named like their program
+PACKAGES = {"taskset": "util-linux", "callgrind_annotate": "valgrind"}      # others are named after their program
 CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "configs")
 LOG_LINES_SHOWN = 15
 START_PATIENCE_S = 300      # under valgrind on a busy machine
@@ -29,8 +29,8 @@ def find_program(name):
 
 
 class Proxy:
-    """One running proxy. `service` is what it does: "plain" or "tls" for HTTP, or "tunnel". `prefix` is a command to
-    run it under, such as valgrind."""
+    """A running proxy. `service`: "plain" or "tls" for HTTP, or "tunnel". `prefix`: a command to run it under, such as
+    valgrind."""
 
     def __init__(self, kind, service, origin_port, prefix=()):
         self.name = kind.name
@@ -96,7 +96,7 @@ class Kind:
 
 
 def write_config(service, template, path, values):
-    """A line that ends with "# only SERVICE" is for that service only."""
+    """Keeps lines that end with "# only SERVICE" for that service only."""
     folder = os.path.join(CONFIGS, "tunnel" if service == "tunnel" else "")
     with open(os.path.join(folder, template), encoding="utf-8") as source:
         text = re.sub(rf"^.* # only (?!{service}$)\w+\n", "", source.read(), flags=re.MULTILINE)
@@ -107,7 +107,7 @@ def write_config(service, template, path, values):
 
 
 def certificate_in(directory):
-    """An ECDSA certificate on P-256 with its key, in one file that all three take; made once."""
+    """Makes an ECDSA certificate on P-256 and its key once, in a single file that all three read."""
     path = os.path.join(directory, "certificate.pem")
     if not os.path.exists(path):
         key = path + ".key"
@@ -138,13 +138,13 @@ def children(pid):
 
 
 def cpu_clock_ns(pid):
-    """User and system time of all threads of a process so far, as its own CPU clock has it (clock_getcpuclockid)."""
+    """User and system time of all threads of a process so far, from its CPU clock (clock_getcpuclockid)."""
     scheduler_clock = 2
     return time.clock_gettime_ns(~pid << 3 | scheduler_clock)
 
 
 def end(pid, process=None):
-    """Ends one process that is ours, in order if it can."""
+    """Ends one of our processes, gracefully if possible."""
     for number, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
         if process is not None and process.poll() is not None:
             return
@@ -170,7 +170,7 @@ def reaped(pid):
 
 
 def adopt_orphans():
-    """What our children leave behind becomes our child: a successor whose predecessor has gone can be ended by us."""
+    """Makes orphans of our children our children, so that we can end a successor whose predecessor has exited."""
     set_child_subreaper = 36
     if ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0) != 0:
         raise BenchError("prctl(PR_SET_CHILD_SUBREAPER) failed")

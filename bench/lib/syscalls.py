@@ -1,4 +1,4 @@
-"""System calls per request, counted by strace in a run of its own."""
+"""System calls per request, counted by strace in a separate run."""
 
 import re
 import signal
@@ -9,7 +9,7 @@ from .proxies import find_program
 
 
 def syscalls_per_request(proxy, load, requests):
-    """By name. strace slows a proxy down, so it finds more events at each wake-up than it would alone."""
+    """By name. strace slows the proxy down, so it finds more events at each wake-up than without."""
     command = [find_program("strace"), "-f", "-c", "-U", "name,calls"]
     for pid in proxy.pids():
         command += ["-p", str(pid)]

@@ -43,7 +43,7 @@ bool Client::receive() {
                               : ::recv(fd(), bytes, sizeof bytes, at_once);
   if (got < 0 && errno == EAGAIN) return false;
   if (batch_ == nullptr) {
-    end();  // idle: closed by the proxy, and lost at the next request
+    end();  // idle: the proxy closed it, and the next request is lost
   } else if (got == 0 && done_ && closes_) {
     finish();
   } else if (got <= 0 || done_) {
@@ -68,7 +68,7 @@ void Client::look_at_head() {
   count_body(head_.size() - end - 4);
 }
 
-// A body is counted and dropped, in the kernel if it is plain: copying it is the proxy's affair, not ours.
+// Bodies are counted and dropped, plain ones in the kernel: copying is what the proxy is measured for, not we.
 ssize_t Client::receive_body() {
   if (!tls_) return ::recv(fd(), nullptr, body_left_, at_once | MSG_TRUNC);
   char dropped[16 * 1024];

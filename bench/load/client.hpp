@@ -1,4 +1,4 @@
-// One client's connection to a proxy: asks, and looks at the whole response.
+// One client's connection to a proxy: sends requests and checks whole responses.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 class Client;
 
-// What a command waits for.
+// The requests that a command waits for.
 class Batch {
  public:
   virtual ~Batch() = default;
@@ -25,7 +25,7 @@ class Client final : public Peer {
   // `tls`: nullptr for a plain connection.
   Client(Loop& loop, int fd, std::unique_ptr<Tls> tls) : Peer(fd), tls_(std::move(tls)) { loop.add(*this); }
 
-  // The request must outlive its answer. With `close` the proxy is to end the connection, too.
+  // The request must outlive its answer. With `close` the proxy must end the connection, too.
   void ask(std::string_view request, bool close, Batch& batch);
   bool resumed() const { return tls_ && tls_->resumed(); }
 
@@ -33,7 +33,7 @@ class Client final : public Peer {
 
  private:
   void send();
-  bool receive();  // false: nothing has come
+  bool receive();  // false: nothing has arrived
   void look_at_head();
   ssize_t receive_body();
   void count_body(std::size_t bytes);
@@ -44,6 +44,6 @@ class Client final : public Peer {
   std::string_view unsent_;
   std::string head_;
   std::size_t body_left_ = 0;
-  bool closes_ = false;  // the response is whole when the connection has ended, too
+  bool closes_ = false;  // the response is complete only when the connection has ended, too
   bool done_ = false;
 };

@@ -1,4 +1,4 @@
-// One epoll loop, and what stands in it.
+// An epoll loop and the sockets in it.
 #pragma once
 
 #include <sys/epoll.h>
@@ -9,10 +9,10 @@
 #include <memory>
 #include <vector>
 
-// Sent without waiting: a request fits into an empty socket. Read without waiting: the loop looks at readiness only.
+// Neither sending (a request fits into an empty socket) nor reading waits: the loop deals in readiness only.
 constexpr int at_once = MSG_DONTWAIT | MSG_NOSIGNAL;
 
-// The bench cannot go on. `what` as for perror(3).
+// Ends the bench. `what` as for perror(3).
 [[noreturn]] void give_up(const char* what);
 
 // One socket in the loop.
@@ -39,7 +39,7 @@ class Loop {
   void add(Peer& peer) { control(EPOLL_CTL_ADD, peer, EPOLLIN); }
   void watch(Peer& peer, std::uint32_t events) { control(EPOLL_CTL_MOD, peer, events); }
 
-  // Does not sleep: a proxy must not pay for waking us, as it would not pay for waking another machine.
+  // Never sleeps: a proxy must not pay for waking us, as it would not pay for waking another machine.
   void run_once() { run_once(0); }
   void wait_and_run_once() { run_once(-1); }
 

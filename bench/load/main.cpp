@@ -1,16 +1,15 @@
-// The bench's clients and its origin, in one epoll loop on one CPU, so that the proxy between them is what takes time.
-// Commands come line by line on standard input and run one after another; each is answered by one line.
+// The bench's clients and origin, in one epoll loop on one CPU, so that most of the time is the proxy's. Commands come
+// line by line on standard input and run one after another; each is answered by a line.
 //
 //   open GROUP PORT COUNT SPEAKS   opens COUNT connections, each for one request; they stay open and idle
-//   ask GROUP COUNT PATH           COUNT requests on the group's connections, each sending again at once
+//   ask GROUP COUNT PATH           COUNT requests on the group's connections, without pauses
 //   each GROUP                     one request on every connection of the group, `in_flight_max` at a time
-//   fresh PORT COUNT SPEAKS        COUNT requests, each on a connection of its own, which the proxy is asked to close
+//   fresh PORT COUNT SPEAKS        COUNT requests, each on its own connection, which the proxy is asked to close
 //   close GROUP                    closes the group's connections
 //
-// SPEAKS is "plain", "tls" (with whole handshakes) or "resumed" (TLS whose handshake resumes the newest session from
-// that port). The answer is "answered=N lost=M": lost is what ended without a whole 200 response, or was not resumed.
-// The first line written is "origin=PORT". A command that takes longer than `patience_s` ends the program: the proxy
-// hangs.
+// SPEAKS is "plain", "tls" (full handshakes) or "resumed" (each handshake resumes the newest session from that port).
+// The answer is "answered=N lost=M"; lost requests got no complete 200 response or were not resumed. The first line
+// written is "origin=PORT". If a command takes longer than `patience_s`, the proxy hangs, and the program ends.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -58,7 +57,7 @@ std::istream& operator>>(std::istream& words, Target& target) {
   return words;
 }
 
-// A number of requests, and where each is sent.
+// A number of requests and where they are sent.
 class Requests final : public Batch {
  public:
   enum class On { same_connection, next_connection, new_kept_connection, new_connection };
@@ -141,12 +140,12 @@ class Requests final : public Batch {
   std::size_t lost_ = 0;
 };
 
-// Standard input. Between two commands the loop goes on, so that what the proxies end is ended here, too.
+// Standard input. Between commands the loop keeps running, to close what the proxies close.
 class Commands final : public Peer {
  public:
   explicit Commands(Loop& loop) : Peer(STDIN_FILENO), loop_(loop) { loop_.add(*this); }
 
-  // False: there are no more. Whoever writes them waits for the answer to each.
+  // False: there are no more. The writer waits for the answer to each.
   bool next(std::string& line) {
     while (!there_is_one_) loop_.wait_and_run_once();
     there_is_one_ = false;

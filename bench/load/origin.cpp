@@ -18,7 +18,7 @@ std::string head_text(std::size_t body_bytes) {
          std::to_string(body_bytes) + "\r\n\r\n";
 }
 
-// Knows requests without a body only.
+// Handles only requests without a body.
 class OriginConnection final : public Peer {
  public:
   OriginConnection(Loop& loop, int fd) : Peer(fd), loop_(loop) { loop_.add(*this); }

@@ -9,13 +9,13 @@
 
 namespace {
 
-// A large response comes in fewer reads.
+// Reads large responses with fewer calls.
 constexpr std::size_t read_bytes = 64 * 1024;
 
 }  // namespace
 
 Tls::~Tls() {
-  // As if it had ended in good order: else its session would not be resumed.
+  // As if it had ended cleanly; otherwise its session could not be resumed.
   SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
@@ -50,7 +50,7 @@ TlsClients::TlsClients() : context_(SSL_CTX_new(TLS_client_method())) {
     give_up("OpenSSL lacks TLS 1.3 with AES-128-GCM");
   }
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);  // thousands of connections are idle
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);  // for thousands of idle connections
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_default_read_buffer_len(context, read_bytes);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -64,7 +64,7 @@ std::unique_ptr<Tls> TlsClients::make(int fd, std::uint16_t port, bool resumes) 
   SSL_set_connect_state(ssl.get());
   SSL_set_app_data(ssl.get(), &session);
   if (resumes && session) {
-    // OpenSSL marks one of TLS 1.3 as used up, and another handshake may need it before the next one comes.
+    // OpenSSL marks a TLS 1.3 session as used, but another handshake may need it before the next one arrives.
     const SessionPtr copy(SSL_SESSION_dup(session.get()));
     SSL_set_session(ssl.get(), copy.get());
   }

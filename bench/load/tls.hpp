@@ -1,4 +1,4 @@
-// TLS 1.3 with AES-128-GCM as a client. Nothing is verified: every proxy shows the same certificate of the bench.
+// TLS 1.3 with AES-128-GCM as a client. Nothing is verified: every proxy presents the bench's certificate.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -20,7 +20,7 @@ using SslCtxPtr = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, Free<SSL_free>>;
 using SessionPtr = std::unique_ptr<SSL_SESSION, Free<SSL_SESSION_free>>;
 
-// On one socket, which does not block and is not its own. Its functions answer as send(2) and recv(2) do.
+// On a non-blocking socket that it does not own. Its functions return what send(2) and recv(2) return.
 class Tls {
  public:
   explicit Tls(SslPtr ssl) : ssl_(std::move(ssl)) {}
@@ -28,11 +28,11 @@ class Tls {
   Tls& operator=(const Tls&) = delete;
   ~Tls();
 
-  // All or nothing. Shakes hands first: until that is over there is nothing to send, and it is to be tried again, with
-  // the same bytes, when the socket is readable.
+  // Sends all or nothing. Does the handshake first: until that is complete nothing is sent, and the caller tries again
+  // with the same bytes when the socket is readable.
   ssize_t send(std::string_view bytes);
   ssize_t receive(char* into, std::size_t bytes);
-  // Something was taken from the socket that nobody has received yet: no event will tell of it.
+  // Bytes were taken from the socket that have not been received yet: no event will report them.
   bool has_more() const { return SSL_has_pending(ssl_.get()) == 1; }
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
 
@@ -42,12 +42,12 @@ class Tls {
   SslPtr ssl_;
 };
 
-// Makes them, and remembers the newest session of each proxy. Must outlive them.
+// Makes connections and keeps the newest session of each proxy. Must outlive them.
 class TlsClients {
  public:
   TlsClients();
 
-  // With a handshake that is resumed, if that is wished for and there is a session from that port.
+  // Resumes the newest session from that port, if asked to and if there is one.
   std::unique_ptr<Tls> make(int fd, std::uint16_t port, bool resumes);
 
  private:

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Usage: docker/kubernetes/play.sh
-# Plays with Docker what Kubernetes does with the manifests here: rollouts that succeed and fail, restarts, crashes, the way
-# back. Scripts, configuration and probes come out of the manifests. Wants images of two programs of different versions,
-# baton:blue and baton:green, and python3 with yaml.
+# Does with Docker what Kubernetes does with the manifests here: rollouts that succeed and fail, restarts, crashes, the
+# ways back. Scripts, configuration and probes are taken from the manifests. Needs images of two programs of different
+# versions, baton:blue and baton:green, and python3 with yaml.
 #
-# The kubelet is us: a container that has ended is started again here and nowhere else. Its /tmp is a volume, which
-# outlives it, as an emptyDir does. A service that was interrupted begins anew with generation 1, so the generation tells.
+# This script is the kubelet: only it restarts containers that have ended. Their /tmp is a volume, which outlives them
+# as an emptyDir does. A service that was interrupted starts over with generation 1, so the generation shows
+# interruptions.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
-umask 022   # the containers run as another user, who reads what is mounted
-limit_s=60  # for anything that is waited for
+umask 022   # the containers' user reads what is mounted
+limit_s=60  # for each wait
 work=$(mktemp -d)
 started=$SECONDS
 names=()
@@ -20,7 +21,7 @@ main() {
   trap 'exit 143' TERM HUP
   play daemonset.yaml "Two Pods on a node" pod_to_pod
   play statefulset.yaml "Two containers in a Pod" container_to_container
-  printf '\nPASSED in %d s: who serves is who should.\n' $((SECONDS - started))
+  printf '\nPASSED in %d s: the right process served every time.\n' $((SECONDS - started))
 }
 
 finish() {
@@ -40,29 +41,29 @@ pod_to_pod() {
   expect_service 1 baton:blue "The first Pod serves."
 
   create new baton:green sleep infinity
-  if probe new startup; then fail "who has not taken over passes for started"; fi
+  if probe new startup; then fail "a container counts as started before it has taken over"; fi
   spoil_configuration 'listenerz: []'
   create new baton:green
   expect_failure new
   restart new
   expect_failure new
-  expect_service 1 baton:blue "A newcomer that cannot take over fails, and fails again; the old one goes on."
+  expect_service 1 baton:blue "A new Pod that cannot take over fails, and fails again; the old one still serves."
   spoil_configuration '}'
-  if ! is_ready old || ! probe old liveness; then fail "a configuration that cannot be read ends who serves"; fi
+  if ! is_ready old || ! probe old liveness; then fail "an unreadable configuration fails the probes of the serving Pod"; fi
 
   mend_configuration
   restart new
   await "the new Pod is ready" is_ready new
   expect_end old
-  expect_service 2 baton:green "The newcomer takes over."
+  expect_service 2 baton:green "The new Pod takes over."
   for _ in 1 2; do
     restart old
     await "the old Pod idles" idles old
-    if ! probe old startup || ! probe old liveness; then fail "who idles is taken for dead"; fi
-    if probe old readiness; then fail "who idles is taken for ready"; fi
+    if ! probe old startup || ! probe old liveness; then fail "the idling Pod counts as dead"; fi
+    if probe old readiness; then fail "the idling Pod counts as ready"; fi
     stop old
   done
-  expect_service 2 baton:green "The old one idles, also after another restart."
+  expect_service 2 baton:green "The old one idles, even after another restart."
 
   crash new
   restart new
@@ -76,11 +77,11 @@ pod_to_pod() {
   await "the new Pod idles" idles new
   expect_service 1 baton:blue "Both crash; the old one comes back first, and serves."
   stop old
-  if probe new liveness; then fail "nobody serves, and nobody is restarted for it"; fi
+  if probe new liveness; then fail "nobody serves, and the idling Pod is not restarted"; fi
   stop new
   restart new
   await "the new Pod is ready" is_ready new
-  expect_service 1 baton:green "The old one is deleted; the new one is restarted for want of an answer, and serves."
+  expect_service 1 baton:green "The old one is deleted; the new one is restarted because nobody answers, and serves."
 }
 
 container_to_container() {
@@ -92,17 +93,17 @@ container_to_container() {
 
   create blue baton:green
   expect_succession green blue
-  expect_service 3 baton:green "Who idles gets another image, and takes over."
+  expect_service 3 baton:green "The idling container gets another image and takes over."
 
   wake green
   expect_succession blue green
-  expect_service 4 baton:blue "The way back: USR2 to who idles."
+  expect_service 4 baton:blue "Back again: USR2 to the idling container."
 
   wake blue
   expect_succession green blue
   docker exec baton-play-blue baton ctl rollback >"$work/log" || fail "$(<"$work/log")"
-  expect_service 6 baton:blue "Forth again; and back at once, within the same container: baton ctl rollback."
-  is_ready blue || fail "who has gone back is not ready"
+  expect_service 6 baton:blue "Forward again, then back within the same container: baton ctl rollback."
+  is_ready blue || fail "the container that was rolled back is not ready"
   wake green
   expect_succession blue green
 
@@ -111,12 +112,12 @@ container_to_container() {
   expect_failure blue
   restart blue
   expect_failure blue
-  is_ready green || fail "who serves is not ready"
-  expect_service 7 baton:blue "An upgrade that fails shows; the other one goes on."
+  is_ready green || fail "the serving container is not ready"
+  expect_service 7 baton:blue "A failed upgrade is visible; the other container still serves."
   mend_configuration
   restart blue
   expect_succession green blue
-  expect_service 8 baton:blue "What was wrong is mended, and the upgrade succeeds."
+  expect_service 8 baton:blue "The configuration is fixed, and the upgrade succeeds."
 
   crash blue
   stop green
@@ -124,14 +125,14 @@ container_to_container() {
   await "green is ready" is_ready green
   restart blue
   await "blue idles" idles blue
-  expect_service 1 baton:blue "Who serves crashes and stays away; who idles is restarted for want of an answer, and serves."
+  expect_service 1 baton:blue "The serving one crashes for good; the idling one is restarted since nobody answers, and serves."
 }
 
 # play MANIFEST TITLE SCENE
 play() {
   printf '\n%s\n' "$2"
   clear_stage
-  # Its user reads what we write.
+  # The containers' user reads it.
   mkdir -m 755 "$work/$1"
   configuration=$work/$1
   python3 - "$1" "$configuration" <<'PYTHON'
@@ -161,8 +162,8 @@ clear_stage() {
 spoil_configuration() { echo "$1" >>"$configuration/baton.yaml"; }
 mend_configuration() { cat "$work/baton.yaml" >"$configuration/baton.yaml"; }
 
-# create NAME IMAGE [COMMAND...]: starts it, in the place of one that has this name. What that one left in /tmp is still
-# there. The command is the manifest's, or this one.
+# create NAME IMAGE [COMMAND...]: starts a container in place of the one with this name, whose /tmp it keeps. The
+# default command is the manifest's.
 create() {
   local command=("${@:3}")
   docker rm -f "baton-play-$1" >/dev/null 2>&1 || true
@@ -175,7 +176,8 @@ create() {
 
 restart() { docker start "baton-play-$1" >/dev/null; }
 wake() { docker exec "baton-play-$1" sh -c 'kill -USR2 1'; }
-# Between its parent's end and its own a worker may stop in order, and remove its PID file. That it does not is what is played.
+# When its parent dies, a worker may still stop gracefully and remove its PID file. Put it back: this plays a crash of
+# both.
 crash() {
   docker kill "baton-play-$1" >/dev/null
   end_of "$1" >/dev/null
@@ -199,7 +201,7 @@ expect_end() {
   [[ $code == 0 ]] || fail "$1 ended with $code"
 }
 
-# It could not start, and nothing says that it had.
+# It could not start and left nothing that says it had.
 expect_failure() {
   local code
   code=$(end_of "$1")
@@ -213,19 +215,19 @@ expect_succession() {
   await "$2 is ready" is_ready "$2"
   restart "$1"
   await "$1 idles" idles "$1"
-  is_ready "$1" || fail "who idles makes its Pod unready"
+  is_ready "$1" || fail "the idling container makes its Pod unready"
 }
 
-# expect_service GENERATION IMAGE WHAT: in this generation, by the program of that image.
+# expect_service GENERATION IMAGE WHAT: the program of that image serves, in this generation.
 expect_service() {
   local wanted got name
   wanted=$(docker run --rm "$2" --version)
   wanted="generation $1, ${wanted%%$'\n'*}"
-  for name in "${names[@]}"; do  # either can ask, if it runs
+  for name in "${names[@]}"; do  # any running one can ask
     if got=$(docker exec "baton-play-$name" baton ctl status --json 2>/dev/null); then break; fi
   done
   got=$(python3 -c 'import json, sys; print("generation {generation}, baton {version}".format(**json.loads(sys.argv[1])))' "$got")
-  [[ $got == "$wanted" ]] || fail "$3 No: $got, not $wanted"
+  [[ $got == "$wanted" ]] || fail "$3 Not so: $got instead of $wanted"
   echo "  $3 ($got)"
 }
 

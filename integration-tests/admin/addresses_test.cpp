@@ -34,7 +34,7 @@ int reload_at(const Address& address) {
 class AdminAddresses : public Ctl {
  protected:
   AdminAddresses() : Ctl(with_metrics) {}
-  // The configuration with another list of addresses of the admin interface.
+  // The configuration with another list of admin addresses.
   void change_binds(const std::string& list) {
     std::string yaml = read_file(baton.config_path());
     const std::size_t begin = yaml.find("admin: { bind: ");
@@ -147,7 +147,7 @@ TEST_F(AdminAddresses, AreNamedInTheStatus) {
   EXPECT_TRUE(contains(status, R"({"listener":"web","address":")" + baton.address().text() + "\"}")) << status;
 }
 
-// An older version has one address and knows nothing of lists.
+// An older version has a single address and no lists.
 class OldToNew : public Ctl {};
 
 TEST_F(OldToNew, ASecondAddressIsAddedByAnUpgrade) {

@@ -1,4 +1,4 @@
-// What Prometheus thinks of the metrics, whatever has happened to the process before.
+// Prometheus' view of the metrics, whatever happened to the process before.
 #include <gmock/gmock.h>
 #include <signal.h>
 

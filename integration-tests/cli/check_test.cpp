@@ -17,7 +17,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 class LookAround : public testing::Test {
  protected:
-  // The three lines that are needed, on a port that is free, and what follows.
+  // The three required lines, on a free port, followed by `more`.
   std::string yaml(const std::string& more = {}) const {
     return "version: 1\n"
            "listeners: [ { name: web, bind: \"" +
@@ -32,7 +32,7 @@ class LookAround : public testing::Test {
     more.insert(more.begin(), {"check", "-c", path});
     return run_baton(more);
   }
-  // One warning, at this place and with these words; a failure only where it is asked for.
+  // Exactly one warning, at this place and with this text; a failure only with --strict.
   void expect_warning(const std::string& text, const std::string& place, const std::string& words) const {
     const Outcome outcome = check(text);
     EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -84,7 +84,7 @@ TEST_F(LookAround, FindsAnAddressThatAnotherProgramListensOn) {
 
 TEST_F(LookAround, FindsAPathThatIsNoSocket) {
   replace_file(dir / "admin.sock", "mine");
-  expect_warning(yaml(), "5:16", "`admin.bind`: " + dir / "admin.sock" + " is there already, and is no socket");
+  expect_warning(yaml(), "5:16", "`admin.bind`: " + dir / "admin.sock" + " exists and is not a socket");
   EXPECT_EQ(read_file(dir / "admin.sock"), "mine");
 }
 
@@ -154,7 +154,7 @@ TEST(BesideARunningBaton, CheckHasNothingToSayAboutItsAddresses) {
   const Outcome beside = check();
   EXPECT_EQ(beside.code, 0) << beside.err;
   EXPECT_EQ(beside.err, "");
-  // What an upgrade would add is another matter.
+  // What an upgrade would add is a separate matter.
   std::string yaml = read_file(baton.config_path());
   const std::string own = "\"" + baton.address().text() + "\"";
   yaml.replace(yaml.find(own), own.size(), own + ", \"" + origin.address().text() + "\"");

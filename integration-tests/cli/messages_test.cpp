@@ -1,4 +1,4 @@
-// Command lines and files of people who come from elsewhere, and what they are told.
+// Command lines and files of users of other servers, and the hints they get.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"
@@ -55,13 +55,12 @@ TEST_F(CommandLines, WithMistakesAreAnsweredWithAHint) {
               "there is no option `--supervized` of `baton run`; did you mean `baton run --supervise`?");
   expect_hint({"check", "site.yaml"},
               "there is no argument `site.yaml` of `baton check`; did you mean `baton check -c site.yaml`?");
-  expect_hint({"-v", "extra"},
-              "there is no argument `extra` of `baton version`; `baton version --help` lists what there is");
+  expect_hint({"-v", "extra"}, "there is no argument `extra` of `baton version`; see `baton version --help`");
   expect_hint({"-t", "site.yaml"},
               "there is no argument `site.yaml` of `baton check`; did you mean `baton check -c site.yaml`?");
-  expect_hint({}, "; `baton --help` lists what there is");
-  expect_hint({"ctl"}, "; `baton ctl --help` lists what there is");
-  expect_hint({"check", "-c"}, "; `baton check --help` lists what there is");
+  expect_hint({}, "; see `baton --help`");
+  expect_hint({"ctl"}, "; see `baton ctl --help`");
+  expect_hint({"check", "-c"}, "; see `baton check --help`");
 }
 
 TEST_F(CommandLines, WithoutAFileNameBothDefaults) {
@@ -79,8 +78,8 @@ TEST_F(CommandLines, WithAFileOfAnotherProxyNameThePageToRead) {
   const Outcome outcome = baton({"check", "-c", "nginx.conf"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_EQ(outcome.err,
-            "nginx.conf:1:1: this is a configuration of nginx, and Baton reads YAML of its own; "
-            "docs/coming-from-nginx.md shows the one beside the other\n");
+            "nginx.conf:1:1: this is a configuration of nginx, but Baton reads its own YAML; "
+            "docs/coming-from-nginx.md shows how to translate it\n");
 }
 
 }  // namespace

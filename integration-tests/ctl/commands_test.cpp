@@ -1,4 +1,4 @@
-// `baton ctl` against a Baton that runs: each command, what it changes, what it says, how it exits.
+// `baton ctl` against a running Baton: each command, its effect, output and exit code.
 #include <signal.h>
 #include <unistd.h>
 
@@ -72,7 +72,7 @@ TEST_F(CtlCommands, ReloadOfAnAdminAddressThatCannotChangeSaysSo) {
   const std::string elsewhere = baton.directory() / "elsewhere.sock";
   yaml.replace(yaml.find(admin().unix_path), admin().unix_path.size(), elsewhere);
   replace_file(baton.config_path(), yaml);
-  expect_failure(ctl({"reload"}), elsewhere);  // nobody is there, and that is what it says
+  expect_failure(ctl({"reload"}), elsewhere);  // nobody listens there, and the message says so
   expect_failure(ctl({"reload", "--admin", admin().text()}), "cannot change admin.bind");
 }
 
@@ -106,7 +106,7 @@ TEST_F(CtlCommands, DrainInTheMiddleOfAnUpgradeIsTheSuccessorsToo) {
   client.send(get_request("/held"));
   origin.gate().await_arrivals(1);
   baton.begin_upgrade();
-  baton.await_log(std::regex("\\[g2 [0-9]+\\] listening on"));  // what it inherited is long there
+  baton.await_log(std::regex("\\[g2 [0-9]+\\] listening on"));  // the inherited sockets have listened for long
   expect_done(ctl({"drain"}), "draining");
   origin.gate().open();
   baton.finish_upgrade();
@@ -229,7 +229,7 @@ TEST_F(CtlCommands, AnotherUserIsToldThatItMayNot) {
   for (const auto* word : {"status", "stop", "healthcheck"}) {
     const Outcome outcome =
         run(as_nobody({{baton_binary_for_everyone(), "ctl", word, "--admin", admin().text()}}));
-    expect_failure(outcome, "Permission denied; it is for the user that Baton runs as");
+    expect_failure(outcome, "Permission denied; only the user that Baton runs as may connect");
   }
   EXPECT_EQ(baton.readyz(), 200);
 }
@@ -239,7 +239,7 @@ TEST_F(CtlCommands, NobodyThereIsSaidWithTheAddress) {
   for (const auto* word : {"status", "upgrade", "reload", "drain", "stop", "reopen-logs", "rollback", "healthcheck"}) {
     const Outcome outcome = run_baton({"ctl", word, "--admin", "unix:" + path});
     expect_failure(outcome, "unix:" + path + ": No such file or directory");
-    EXPECT_FALSE(contains(outcome.err, "is not known")) << "nothing was asked: " << outcome.err;
+    EXPECT_FALSE(contains(outcome.err, "is unknown")) << "nothing was asked: " << outcome.err;
   }
   {
     Address stale = unix_socket(path);
@@ -272,7 +272,7 @@ TEST(CtlOverTcp, MayReadAndNotCommand) {
   for (const auto* word : {"upgrade", "reload", "drain", "stop", "reopen-logs", "rollback"}) {
     const Outcome outcome = ctl(word);
     EXPECT_EQ(outcome.code, 1) << word;
-    EXPECT_TRUE(contains(outcome.err, "on a Unix socket only")) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "only on a Unix socket")) << outcome.err;
   }
   EXPECT_EQ(Client(admin).get("/readyz").status(), 200);
   process.signal(SIGTERM);

@@ -48,7 +48,7 @@ class Ctl : public testing::Test {
  private:
   static Settings settings(const Origin& origin, void (*change)(Settings&)) {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 15s";  // a held request holds an upgrade up until the gate opens
+    settings.handoff += ", finish_timeout: 15s";  // a held request delays an upgrade until the gate opens
     settings.own_binary = true;
     change(settings);
     return settings;

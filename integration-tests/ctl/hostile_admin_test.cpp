@@ -1,4 +1,4 @@
-// `baton ctl` against admin interfaces that are old, broken, hostile or no Baton at all: it always ends, says why, and
+// `baton ctl` against admin interfaces that are old, broken, hostile or not Baton's: it always ends, says why, and
 // exits with 1.
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 namespace baton::harness {
 namespace {
 
-// Answers every connection with the same bytes, whatever it is asked, and then ends it, or holds it.
+// Answers every connection with the same bytes, then closes it or holds it open.
 class RawAdmin {
  public:
   explicit RawAdmin(std::string answer, bool hold = false) : answer_(std::move(answer)), hold_(hold) {
@@ -61,7 +61,7 @@ std::string answer(const std::string& body, const std::string& type, const std::
          "\r\n\r\n" + body;
 }
 
-// Nothing of the other side's reaches the terminal as a control character.
+// No control character of the other side reaches the terminal.
 bool is_printable(const std::string& text) {
   for (const char byte : text) {
     if ((static_cast<unsigned char>(byte) < 0x20 && byte != '\n') || byte == 0x7f) return false;
@@ -116,7 +116,7 @@ TEST(EndlessAdmin, IsCutShort) {
   const auto expect_cut = [](const std::string& bytes, const std::string& command, const std::string& why) {
     const Outcome outcome = RawAdmin(bytes).ctl({command});
     EXPECT_EQ(outcome.code, 1);
-    EXPECT_TRUE(contains(outcome.err, "this is no answer of Baton's (" + why)) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "this is not an answer from Baton (" + why)) << outcome.err;
   };
   const std::string endless(3'000'000, 'x');
   expect_cut("HTTP/1.1 200 OK\r\nX: " + endless, "status", "header limit");
@@ -131,7 +131,7 @@ TEST(OlderAdmin, ThatKnowsNoCommandsIsNamedSoWithTheSignalToSend) {
            {"upgrade", "SIGUSR2"}, {"reload", "SIGHUP"}, {"stop", "SIGTERM"}, {"reopen-logs", "SIGUSR1"}}) {
     const Outcome outcome = admin.ctl({command});
     EXPECT_EQ(outcome.code, 1);
-    EXPECT_TRUE(contains(outcome.err, "the running version is older and knows no command " + command)) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "the running version is older and has no command " + command)) << outcome.err;
     EXPECT_TRUE(contains(outcome.err, signal)) << outcome.err;
   }
 }

@@ -1,5 +1,5 @@
-// `baton ctl rollback`: the same live handover, to the executable and the configuration that ran before, whatever has
-// become of their files since.
+// `baton ctl rollback`: the same live handover, to the executable and configuration that ran before, whatever has
+// become of their files.
 #include <algorithm>
 #include <filesystem>
 #include <list>
@@ -38,7 +38,7 @@ class CtlRollback : public Ctl {
     const std::string line = read_file("/proc/" + std::to_string(baton.pid()) + "/cmdline");
     return line.substr(0, line.find('\0'));
   }
-  // As limits.uri_bytes says.
+  // Tells which configuration runs, by limits.uri_bytes.
   bool takes_a_long_uri() { return baton.connect().get("/bytes/1?" + std::string(2000, 'x')).status() == 200; }
 
   const std::string first_version = version();
@@ -62,12 +62,12 @@ TEST_F(CtlRollback, GoesBackToBothAlsoWhenBothFilesHaveBeenOverwritten) {
   EXPECT_TRUE(takes_a_long_uri());
   EXPECT_EQ(first_argument(), baton.binary_path()) << "the next upgrade starts from there";
 
-  // And what ran before this one is the other version: the way forth is the same operation.
+  // The one before this is the other version: going forward again is the same operation.
   roll_back("rollback to baton 0.0.9-other");
   EXPECT_EQ(version(), "0.0.9-other");
   EXPECT_FALSE(takes_a_long_uri());
 
-  // From the files again.
+  // Read from the files again.
   replace_file(baton.config_path(), good);
   install(baton_binary());
   EXPECT_EQ(ctl({"upgrade"}).code, 0);
@@ -77,7 +77,7 @@ TEST_F(CtlRollback, GoesBackToBothAlsoWhenBothFilesHaveBeenOverwritten) {
   for (Client& client : clients) EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
 }
 
-// While somebody executes it a file cannot be written; afterwards it can, and then only a copy is what ran.
+// A file cannot be written while a process executes it; afterwards it can, and then only a copy is what ran.
 TEST_F(CtlRollback, GoesBackAlsoWhenTheOldFileHasBeenWrittenInPlace) {
   const std::string other = baton.directory() / "other";
   std::filesystem::copy_file(BATON_OTHER_VERSION, other);
@@ -110,7 +110,7 @@ TEST_F(CtlRollback, ThatCannotBeLeavesEverythingAsItIs) {
   replace_file(baton.config_path(), good);
   EXPECT_EQ(ctl({"upgrade"}).code, 0);
   baton.finish_upgrade();
-  std::filesystem::remove_all(baton.directory() / "folder");      // that the one before cannot do without
+  std::filesystem::remove_all(baton.directory() / "folder");      // which the previous program needs
   Client client = baton.connect();
   client.get("/bytes/1");
   const Outcome outcome = ctl({"rollback"});
@@ -122,7 +122,7 @@ TEST_F(CtlRollback, ThatCannotBeLeavesEverythingAsItIs) {
   baton.finish_upgrade();
 }
 
-// The commands of docs/coming-from-nginx.md, word for word but for the paths.
+// The commands of docs/coming-from-nginx.md, verbatim except for the paths.
 TEST_F(CtlRollback, TheChoreographyThatPeopleKnowFromNginxWorksAsWritten) {
   const std::string document = read_file(DOCUMENTS "/coming-from-nginx.md");
   const std::size_t begin = document.find("```sh\n") + 6;
@@ -159,7 +159,7 @@ class CtlRollbackWithTls : public Ctl {
 };
 
 TEST_F(CtlRollbackWithTls, SaysBeforehandHowManyConnectionsTheOtherVersionCouldNotServe) {
-  // What runs now is taken for a version before TLS by what comes next.
+  // The next program takes the running one for a version without TLS.
   replace_file(baton.directory() / "relay", "before_tls");
   replace_file(baton.binary_path(), read_file(RELAY), true);
   EXPECT_EQ(ctl({"upgrade"}).code, 0);

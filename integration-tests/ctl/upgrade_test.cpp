@@ -1,4 +1,4 @@
-// `baton ctl upgrade`: progress while it goes on, the report although the answering process ends, and every other end.
+// `baton ctl upgrade`: progress, the report although the answering process exits, and every other outcome.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -18,7 +18,7 @@ namespace json = boost::json;
 
 class CtlUpgrade : public Ctl {
  protected:
-  // Its request holds the next upgrade up until the gate opens.
+  // Its request delays the next upgrade until the gate opens.
   void hold(Client& client) {
     client.send(get_request("/held"));
     origin.gate().await_arrivals(1);
@@ -43,7 +43,7 @@ TEST_F(CtlUpgrade, MovesLiveConnectionsAndReportsWhatStatusSays) {
   EXPECT_EQ(report.at("moved_total").to_number<int>(), 20);
   EXPECT_EQ(report.at("result").as_string(), "completed");
   json::object status = baton.status().at("last_upgrade").as_object();
-  report.erase("duration_ms");  // the successor's knows nothing of the last answer's time
+  report.erase("duration_ms");  // the successor's report lacks the time of the last answer
   status.erase("duration_ms");
   EXPECT_EQ(report, status);
   EXPECT_EQ(status.at("to_pid").to_number<pid_t>(), baton.pid());
@@ -74,7 +74,7 @@ TEST_F(CtlUpgrade, TellsPeopleHowItGoesOn) {
 }
 
 TEST_F(CtlUpgrade, ThatCannotBeginNamesThisProcessAndNoOther) {
-  // Somebody else holds the lock at its path.
+  // Another process holds the lock at its path.
   const std::string lock = baton.directory() / "handoff.sock.lock";
   std::filesystem::remove(lock);
   const Fd other(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -122,7 +122,7 @@ TEST_F(CtlUpgrade, StartsAnotherBinaryAndTheNextOneStartsThatAgain) {
   const std::string other = baton.directory() / "other";
   std::filesystem::copy_file(baton.binary_path(), other);
   Command command = ctl_command({"upgrade", "--binary", "other"});
-  command.directory = baton.directory().path();  // a relative path is one of ours, not of the server's
+  command.directory = baton.directory().path();  // relative paths are relative to us, not to the server
   const Outcome first = run(command);
   EXPECT_EQ(first.code, 0) << first.err;
   baton.finish_upgrade();
@@ -131,13 +131,13 @@ TEST_F(CtlUpgrade, StartsAnotherBinaryAndTheNextOneStartsThatAgain) {
   };
   EXPECT_EQ(running(), other);
   EXPECT_EQ(read_file("/proc/" + std::to_string(baton.pid()) + "/cmdline").substr(0, other.size() + 1), other + '\0');
-  install("#!/bin/sh\nexit 1\n");  // at the first path, which nobody starts any more
+  install("#!/bin/sh\nexit 1\n");  // at the first path, which is not started any more
   EXPECT_EQ(ctl({"upgrade"}).code, 0);
   baton.finish_upgrade();
   EXPECT_EQ(running(), other);
 }
 
-// The event log has no line that is not the log's, whoever writes: this process, its successor, or one that does not even
+// The event log has only well-formed lines, whoever writes: this process, its successor, or one that does not even
 // understand its command line.
 void expect_only_log_lines(const Baton& baton) {
   static const std::regex line_of_the_log(R"(\d{4}-\d\d-\d\dT[0-9:.]+Z (debug|info |warn |error) \[g[0-9?]+ \d+\] .*)");
@@ -170,7 +170,7 @@ TEST_F(CtlUpgrade, ToABadConfigurationShowsEachProblemInALineOfItsOwn) {
 }
 
 TEST_F(CtlUpgrade, ToAProgramThatDoesNotKnowTheCommandLineSaysSo) {
-  // As an older version would be, which lacks an option.
+  // Like an older version that lacks an option.
   const std::string other = baton.directory() / "other";
   std::filesystem::copy_file(baton.binary_path(), other);
   replace_file(baton.binary_path(), "#!/bin/sh\nexec " + other + " \"$@\" --of-a-later-version\n", true);
@@ -271,7 +271,7 @@ TEST_F(CtlUpgrade, WhoseServerIsKilledInTheMiddleHasNoKnownEnd) {
   Process upgrade(ctl_command({"upgrade"}));
   upgrade.await_line(Process::Stream::out, std::regex("connections move"));
   baton.signal(SIGKILL);
-  upgrade.await_line(Process::Stream::err, std::regex("how the upgrade ended is not known"));
+  upgrade.await_line(Process::Stream::err, std::regex("how the upgrade ended is unknown"));
   EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0}));
 }
 
@@ -282,7 +282,7 @@ class CtlUpgradeThatCuts : public Ctl {
   }
 };
 
-// The predecessor ends as soon as it may; the report goes out first.
+// The predecessor exits as soon as it may, but sends the report first.
 TEST_F(CtlUpgradeThatCuts, IsReportedHoweverSoonTheOldProcessEnds) {
   for (int i = 0; i < 3; ++i) {
     const Outcome outcome = ctl({"upgrade", "--json"});

@@ -1,6 +1,6 @@
-// The session of a day: a start, five upgrades between two versions, two reloads, a crash, a rollback and a stop, under
-// clients of every kind. Each client has one connection from first to last and compares every byte. Only the crash may
-// end one, and then everyone opens exactly one more.
+// A day in the life of a service: a start, five upgrades between two versions, two reloads, a crash, a rollback and a
+// stop, under clients of every kind. Each client has a single connection throughout and compares every byte. Only the
+// crash may end a connection; then each client opens exactly one more.
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint64_t proofs_between_events = 1'000;
 constexpr const char* other_version = "0.0.9-other";
 
-// The one crash, as the clients know of it.
+// The one crash, as the clients see it.
 class Crash {
  public:
   void begins() { set(Stage::going_on); }
@@ -53,7 +53,7 @@ class Crash {
   Stage stage_ = Stage::none;
 };
 
-// What begins before the crash may be ended by it, and is then lived anew. No other end is forgiven.
+// What begins before the crash may be ended by it, and then starts over. No other end is tolerated.
 Habit ended_by_nothing_but(Crash& crash, Habit habit) {
   return [&crash, habit = std::move(habit)](Life& life) {
     const bool before_the_crash = !crash.has_begun();
@@ -155,9 +155,9 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
     keeper_->crash();
     crash_.is_over();
     connections_each_ = 2;
-    // The one that was killed has accepted nobody, so these are all that there were.
+    // The killed process had accepted no clients, so these are all there were.
     if (!keeper_->counts_outlive_a_crash()) not_counted_any_more_ = clients_ + probes_;
-    // Who says a piece between two upgrades only finds out with the next one or two.
+    // A client that sends a piece between two upgrades only finds out at one of the next two.
     await(
         [this] {
           course_.upgrade_passed();
@@ -174,7 +174,7 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
 
   // ── What must be true ───────────────────────────────────────────────────────────────────────────────────────────
 
-  // Bytes flow, on one connection each, and all that were ever accepted are counted.
+  // Bytes flow, on one connection per client, and all connections ever accepted are counted.
   void expect_everybody_at_work() {
     course_.upgrade_passed();
     const std::uint64_t enough = course_.proofs + proofs_between_events;
@@ -194,13 +194,13 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
       moved_[state] += moved.to_number<std::uint64_t>();
   }
 
-  // As limits.uri_bytes says.
+  // Tells which configuration runs, by limits.uri_bytes.
   bool takes_a_long_uri() {
     ++probes_;
     return baton().connect().get("/bytes/1?" + std::string(2000, 'x')).status() == 200;
   }
 
-  // Successors and workers become children of this process, if of nobody else.
+  // Orphaned successors and workers become children of this process.
   void expect_nothing_remains() {
     await([] { return std::ranges::none_of(children_of(::getpid()), is_alive); }, "every process to end");
     EXPECT_EQ(paths_of_an_instance(baton()), std::vector<std::string>{}) << baton().log();
@@ -224,9 +224,9 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
   const std::string first_version_ = version();
   std::size_t clients_ = 0;
   std::size_t connections_each_ = 1;
-  std::size_t probes_ = 0;  // connections of our own
+  std::size_t probes_ = 0;  // connections of the test itself
   std::size_t not_counted_any_more_ = 0;
-  std::map<std::string, std::uint64_t> moved_;  // by state, in all upgrades
+  std::map<std::string, std::uint64_t> moved_;  // by state, over all upgrades
   Crew crew_{course_, 1};
 };
 

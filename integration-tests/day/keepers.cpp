@@ -34,7 +34,7 @@ namespace {
 class Supervising : public Keeper {
  public:
   explicit Supervising(Settings settings) : Keeper(with_a_parent(std::move(settings))) { await_known(); }
-  // Workers are in a group of their own, where the harness does not look.
+  // Workers lead their own process groups, which the harness does not search.
   ~Supervising() override {
     if (stopped_) return;
     ::kill(parent_, SIGKILL);
@@ -80,7 +80,7 @@ class Supervising : public Keeper {
           try {
             found = worker_in_status();
           } catch (const Failure&) {
-            return false;  // nobody answers yet
+            return false;  // no answer yet
           }
           return found != worker_;
         },
@@ -88,7 +88,7 @@ class Supervising : public Keeper {
     return found;
   }
 
-  // The parent knows of the worker that serves, and is still whom everybody calls the service.
+  // The parent knows the serving worker, and still has the PID by which the service is known.
   void await_known() const {
     const std::regex line("supervisor: PID " + std::to_string(worker_) + " is the instance");
     await([&] { return baton.count_log_lines(line) != 0; }, "the parent to know its worker");
@@ -102,15 +102,15 @@ class Supervising : public Keeper {
   bool stopped_ = false;
 };
 
-// As systemd keeps a service of Type=notify with NotifyAccess=all and Restart=on-failure. Its socket is a base, to be
-// there before the service is.
+// Like systemd with Type=notify, NotifyAccess=all and Restart=on-failure. The socket is a base class, so that it exists
+// before the service.
 class Managing : NotifySocket, public Keeper {
  public:
   explicit Managing(Settings settings) : Keeper(told_to(address(), std::move(settings))) { expect_ready(); }
 
   pid_t main_pid() const override { return main_pid_; }
 
-  // The old process has named the new one before it ended, so the main process was a living one at each moment.
+  // The old process named the new one before it exited, so the main process was alive at each moment.
   std::string finish_upgrade() override {
     const pid_t before = main_pid_;
     const std::string report = Keeper::finish_upgrade();
@@ -150,7 +150,7 @@ class Managing : NotifySocket, public Keeper {
     return settings;
   }
 
-  // The main process is whom the last message names, and it lives whenever there is one.
+  // The main process is the one named last, and it is alive whenever there is one.
   Notification hear() {
     const Notification message = next();
     if (const auto named = message.value("MAINPID")) main_pid_ = std::stoi(*named);

@@ -1,5 +1,5 @@
-// Who keeps a service running: an operator alone, the parent of --supervise, or a service manager. What differs between
-// them is whom signals go to, who notices what, and who does something about a crash.
+// The ways to keep a service running: an operator alone, the parent of --supervise, or a service manager. They differ
+// in where signals go, who notices what, and who reacts to a crash.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +11,7 @@
 
 namespace baton::harness {
 
-// An operator; the others are this one with more.
+// An operator; the others extend it.
 class Keeper {
  public:
   explicit Keeper(Settings settings) : baton(std::move(settings)) {}
@@ -19,23 +19,23 @@ class Keeper {
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
-  // Signals for the service go there.
+  // Where signals for the service go.
   virtual pid_t main_pid() const { return baton.pid(); }
 
-  // Each sees through what was begun, until all of it has happened. The upgrade's report is its answer.
+  // Each waits until everything has happened. An upgrade returns its report.
   virtual std::string finish_upgrade() { return baton.finish_upgrade(); }
   virtual void finish_reload();
   virtual void finish_stop();
 
-  // Kills the process that serves; afterwards another one does.
+  // Kills the serving process; afterwards another one serves.
   virtual void crash();
-  // Whether that one counts on from where the one that was killed had begun to.
+  // Whether the new one's counters continue from where the killed one's had begun.
   virtual bool counts_outlive_a_crash() const { return false; }
 
   Baton baton;
 
  protected:
-  // Kills the main process, which serves itself.
+  // Kills the main process, which is the serving one.
   void kill_main() const;
 };
 

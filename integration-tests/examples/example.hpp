@@ -1,4 +1,4 @@
-// One of the example servers as a process, with a path of its own where the next program to upgrade to is put.
+// An example server as a process, with its own path for the next program to upgrade to.
 #pragma once
 
 #include <string>
@@ -15,13 +15,13 @@ class Example {
 
   const Address& address() const { return address_; }
   Process& process() { return process_; }
-  pid_t pid() const;                 // of the one that serves
+  pid_t pid() const;                 // of the serving process
 
-  // Puts the program in place, sends SIGUSR2, and gives the line that says what came of it.
+  // Puts the program in place, sends SIGUSR2, and returns the line with the outcome.
   std::string upgrade_to(const std::string& program);
-  // The same with a file of this content; empty: with none at all.
+  // The same with a file of this content; empty: without a file.
   std::string upgrade_to_file(const std::string& content);
-  // The first half alone.
+  // Only the first half.
   void begin_upgrade_to(const std::string& program);
 
  private:

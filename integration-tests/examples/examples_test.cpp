@@ -16,7 +16,7 @@ namespace {
 struct Server {
   const char* name;
   std::string program;
-  std::string newer;                 // the same as another version
+  std::string newer;                 // the same server as another version
   Talks (*talk)(const Address&);
 };
 
@@ -29,7 +29,7 @@ class ExampleServer : public testing::TestWithParam<Server> {
   Example server{GetParam().program};
   Talks talks = GetParam().talk(server.address());
 
-  // One upgrade, whatever becomes of it, in the middle of what the clients do.
+  // One upgrade in the middle of the clients' turns, whatever its outcome.
   template <class Upgrade>
   std::string take_turns_around(Upgrade upgrade) {
     for (const auto& talk : talks) talk->begin_turn();
@@ -44,7 +44,7 @@ class ExampleServer : public testing::TestWithParam<Server> {
 
 TEST_P(ExampleServer, MovesItsClientsToANewerBuildAndBackAgain) {
   std::set<pid_t> pids{server.pid()};
-  std::size_t descriptors = 0;                   // none is left behind in a successor, whoever opened it
+  std::size_t descriptors = 0;                   // no successor keeps a descriptor, whoever opened it
   for (int i = 0; i < 3; ++i) {
     const std::string forward = take_turns_around([&] { return server.upgrade_to(GetParam().newer); });
     expect_moved(forward);
@@ -62,7 +62,7 @@ TEST_P(ExampleServer, MovesItsClientsToANewerBuildAndBackAgain) {
   await([&] { return living_in_group(server.process().pid()) == std::vector{server.pid()}; }, "one process to be left");
 }
 
-// Every client at its own pace: the upgrades come at any moment of what it does.
+// Each client runs at its own pace, so upgrades come at any moment of it.
 TEST_P(ExampleServer, MovesItsClientsAtAnyMoment) {
   std::atomic<bool> finished = false;
   std::atomic<int> turns = 0;
@@ -104,7 +104,7 @@ TEST_P(ExampleServer, KeepsItsClientsWhenTheSuccessorFails) {
   expect_failure(take_turns_around([&] { return server.upgrade_to_file("no program"); }), "cannot start");
   expect_failure(take_turns_around([&] { return server.upgrade_to_file(""); }), "cannot start");
 
-  // Who comes now is served, and so is everybody through the next upgrade, which works.
+  // New clients are served, and so is everybody across the next upgrade, which works.
   for (auto& talk : GetParam().talk(server.address())) talks.push_back(std::move(talk));
   expect_moved(take_turns_around([&] { return server.upgrade_to(GetParam().newer); }));
   EXPECT_NE(server.pid(), pid);
@@ -112,7 +112,7 @@ TEST_P(ExampleServer, KeepsItsClientsWhenTheSuccessorFails) {
 }
 
 TEST_P(ExampleServer, EndsWithItsClientsWhenItIsToldTo) {
-  take_turns_around([] { return ""; });          // so it has accepted them all
+  take_turns_around([] { return ""; });          // so all clients have been accepted
   server.process().signal(SIGTERM);
   server.process().await_line(Process::Stream::err, std::regex("served here to their end"));
   take_turns_around([] { return ""; });
@@ -135,12 +135,12 @@ TEST(AnswerToHead, HasTheHeadOfGetAndNothingElse) {
   client.send(head + get_request("/"));
   const Response response = client.response(BodyIs::absent);
   EXPECT_EQ(response.status(), 200);
-  const Response next = client.response();       // on the same connection: any byte of a body would be in its way
+  const Response next = client.response();       // on the same connection: any byte of a body would precede it
   EXPECT_EQ(next.body, "request 2 of this connection, body of 0 bytes\n");
   EXPECT_EQ(response.field("Content-Length"), std::to_string(next.body.size()));
 }
 
-// A websocket::stream in the middle of a message has state that nobody can read.
+// A websocket::stream in the middle of a message has state that cannot be read.
 TEST(WebSocketInFragments, MovesWhenItsMessageIsWhole) {
   Example server(examples + "/web_beast");
   const auto client = open_web_socket(server.address());
@@ -150,7 +150,7 @@ TEST(WebSocketInFragments, MovesWhenItsMessageIsWhole) {
   Client other(server.address());
   other.get("/");
   server.begin_upgrade_to(examples + "/web_beast_newer");
-  // The fleet is asked in the order in which it came, so once the other one has moved the WebSocket has been asked.
+  // The fleet is asked in the order of its arrival, so once the other one has moved, the WebSocket has been asked.
   await([&] { return other.get("/").field("Server") == "web_beast/1.1"; }, "the other connection to move");
   client->send(frame(0x80, "message"));
   expect_text(*client, "1 one message");

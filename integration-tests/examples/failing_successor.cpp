@@ -1,4 +1,4 @@
-// A successor of any server that was made with handoff/, for as long as it takes to fail.
+// A successor of any server that uses handoff/, which soon fails.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -40,7 +40,7 @@ class UnreadLines final : public Talk {
 
 // ── Echo ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Each byte tells where in the whole conversation it stands.
+// Each byte shows its position in the whole conversation.
 std::string pattern(std::size_t from, std::size_t bytes) {
   std::string text(bytes, '\0');
   for (std::size_t i = 0; i < bytes; ++i) text[i] = static_cast<char>((from + i) * 2654435761u >> 16);
@@ -64,7 +64,7 @@ class Echoed final : public Talk {
 
 // ── Web ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// A request of which the first `before` bytes are sent before the upgrade, and the rest after it.
+// A request whose first `before` bytes are sent before the upgrade, and the rest after it.
 class PartOfARequest final : public Talk {
  public:
   PartOfARequest(const Address& server, std::size_t before) : client_(server), before_(before) {}
@@ -107,7 +107,7 @@ class Pipelined final : public Talk {
   int requests_ = 0;
 };
 
-// A ping and, right behind it, the first `before` bytes of a frame before the upgrade; the rest after it.
+// A ping and, directly after it, the first `before` bytes of a frame before the upgrade; the rest after it.
 class PartOfAFrame final : public Talk {
  public:
   PartOfAFrame(const Address& server, std::size_t before) : client_(open_web_socket(server)), before_(before) {}

@@ -1,5 +1,5 @@
-// What one client does around an upgrade: it is in the middle of something when the upgrade comes, and knows every byte
-// that it must get afterwards. One socket from first to last.
+// A client around an upgrade: it is in the middle of something when the upgrade comes, and knows every byte that it
+// must get afterwards. It uses a single socket throughout.
 #pragma once
 
 #include <memory>
@@ -14,16 +14,16 @@ class Talk {
  public:
   virtual ~Talk() = default;
   virtual void begin_turn() = 0;
-  virtual void end_turn() = 0;       // throws if anything but the right bytes comes
+  virtual void end_turn() = 0;       // throws at any wrong byte
 };
 
 using Talks = std::vector<std::unique_ptr<Talk>>;
 
-// Of the line counter: half a line; whole lines whose answers are not read.
+// For the line counter: half a line; whole lines whose answers are not read.
 Talks talk_in_lines(const Address& server);
-// Of the echo server: a few bytes; so many that they wait in the server.
+// For the echo server: a few bytes; so many that they wait in the server.
 Talks talk_to_an_echo(const Address& server);
-// Of the web server: idle, half a head, half a body, pipelined requests; a WebSocket with half a frame, with a ping.
+// For the web server: idle, half a head, half a body, pipelined requests; a WebSocket with half a frame, with a ping.
 Talks talk_to_the_web(const Address& server);
 
 // A WebSocket that the server has accepted.

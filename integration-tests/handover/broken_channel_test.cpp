@@ -1,5 +1,5 @@
-// The channel breaks while both processes live: one side's first message cannot be sent, its second, its third, until
-// the upgrade passes without. Whoever holds the lock afterwards is the instance, and the other one ends.
+// The channel breaks while both processes live: a side's first message cannot be sent, then its second, its third,
+// until the upgrade passes unharmed. Whichever process holds the lock afterwards is the instance, and the other exits.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -41,7 +41,7 @@ class BrokenChannel : public testing::Test {
     static Settings settings(const Origin& origin) {
       Settings settings(origin.address());
       settings.own_binary = true;
-      settings.workers = 1;  // as many messages each time
+      settings.workers = 1;  // so that the number of messages is constant
       settings.handoff = "ready_timeout: 15s, step_timeout: 1s, drain_timeout: 2s";
       return settings;
     }
@@ -59,7 +59,7 @@ class BrokenChannel : public testing::Test {
       std::smatch found;
       return std::regex_search(line, found, std::regex(R"(moved=(\d+))")) ? std::stoll(found[1]) : -1;
     }
-    // What was adopted by a successor that has to end is ended by it, in order. All else lives.
+    // A successor that must exit ends what it adopted cleanly. All other connections live.
     void expect_nothing_lost() {
       partial.send("Host: a\r\n\r\n");
       EXPECT_EQ(partial.response().body, pattern(3)) << "half a request is in flight, whoever has it";
@@ -91,7 +91,7 @@ class BrokenChannel : public testing::Test {
     }
 
     Baton baton;
-    std::size_t descriptors = 0;  // before
+    std::size_t descriptors = 0;  // before the upgrade
     std::string line;
     Ending ending = Ending::failed;
     std::list<Client> idle;
@@ -117,7 +117,7 @@ TEST_F(BrokenChannel, AtAnyMessageOfTheSuccessorLeavesOneInstance) {
                  true);
     scene.baton.begin_upgrade();
     scene.await_ending();
-    // A Bye that is lost changes nothing: the successor holds the lock.
+    // A lost Bye changes nothing: the successor holds the lock.
     EXPECT_EQ(scene.ending, n < messages ? Ending::failed : n == messages ? Ending::superseded : Ending::completed);
     if (scene.ending != Ending::failed) end_tracing(scene.baton.pid());
     scene.expect_nothing_lost();
@@ -130,14 +130,14 @@ TEST_F(BrokenChannel, AtAnyMessageOfThePredecessorLeavesOneInstance) {
     SCOPED_TRACE("message " + std::to_string(n));
     Scene scene(origin);
     const std::string predecessor = std::to_string(scene.baton.pid());
-    // The successor is let go of as soon as it runs a program of its own.
+    // strace detaches from the successor at its execve.
     Process tracer(
         {{"sh", "-c",
           "exec strace -f -b execve -o /dev/null " + injection("sendmsg", "error=EPIPE", n) + " -p " + predecessor}});
     tracer.await_line(Process::Stream::err, std::regex("attached"));
     scene.baton.begin_upgrade();
     scene.await_ending();
-    // When Done is lost both want the lock, and either may have it.
+    // When Done is lost, both try to take the lock, and either may get it.
     if (n < messages) {
       EXPECT_EQ(scene.ending, Ending::failed);
     } else if (n > messages) {

@@ -1,5 +1,5 @@
-// A real successor whose predecessor fails at each step, in each way. If the predecessor is dead the successor is the
-// instance; if it lives, the successor ends with 1 and has touched nothing that is not its own.
+// A real successor whose predecessor fails at each step, in each way. If the predecessor is dead, the successor is the
+// instance; if it lives, the successor exits with 1 and has touched nothing that is not its own.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -53,7 +53,7 @@ TEST_F(DyingPredecessor, AfterDoneIsWhatItIsMeantToDo) {
 // ── The predecessor lives, and the conversation breaks ────────────────────────────────────────────────────────────
 
 struct Row {
-  std::string after;  // the last step that goes well; empty: none
+  std::string after;  // the last step that succeeds; empty: none
   std::string way;
 };
 
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(BreaksOff, LivingPredecessor, testing::ValuesIn([] {
                            std::vector<Row> rows;
                            for (const char* after : {"", "Hello", "Inherit", "Listen", "Offer"}) {
                              for (const char* way : {"gives_up", "garbage", "half_a_frame", "another_kind"}) {
-                               // After Inherit a Listen is what belongs there.
+                               // After Inherit, a Listen would be correct.
                                if (std::string(after) == "Inherit" && std::string(way) == "another_kind") continue;
                                rows.push_back({after, way});
                              }
@@ -141,7 +141,7 @@ TEST_P(StoppedSuccessor, TouchesNothingWhenItWakesAfterTheTakeBack) {
   if (step == "Inherit") predecessor.send_inherit();
   if (step == "Listen") predecessor.send_listen();
   if (step == "Offer") {
-    // A request is there as well, so that whoever reads the socket would answer it.
+    // A request is there as well, so that a process reading the socket would answer it.
     for (LiveClient& live : predecessor.clients()) live.client.send(get_request("/bytes/1"));
     predecessor.send_offer();
   }

@@ -1,6 +1,6 @@
-// A successor that talks properly up to a step and then fails in one of many ways. It is started in the program's
-// place; which step and which way, a file named `behaviour` beside it says ("Adopted hang"). Or it comes by itself, as a
-// taker: hostile_successor SOCKET STEP WAY
+// A successor that behaves correctly up to a step and then fails in one of many ways. It is started in the program's
+// place, and a file named `behaviour` beside it names step and way ("Adopted hang"). Or it comes by itself, as an
+// external successor: hostile_successor SOCKET STEP WAY
 #include <signal.h>
 #include <unistd.h>
 
@@ -116,7 +116,7 @@ class HostileSuccessor {
     for (;;) ::pause();
   }
 
-  // Descriptors stay open, as with a successor that serves them.
+  // Descriptors stay open, as in a successor that serves them.
   void keep(Frame& frame) {
     for (UniqueFd& descriptor : frame.descriptors) kept_.push_back(std::move(descriptor));
   }

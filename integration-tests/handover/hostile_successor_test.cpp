@@ -1,5 +1,5 @@
-// A real predecessor and a successor that fails at each step, in each way: the clients of the predecessor see nothing,
-// one line says why, and the next signal works.
+// A real predecessor, and a successor that fails at each step, in each way: the predecessor's clients see nothing, one
+// line says why, and the next signal works.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -20,7 +20,7 @@ void PrintTo(const Row& row, std::ostream* out) {
   *out << row.step << ' ' << row.way;
 }
 
-// A time limit is only reached by who hangs, and by who must be killed because it has adopted connections.
+// A time limit expires only for a successor that hangs, or that must be killed because it has adopted connections.
 Settings settings_for(const Origin& origin, bool hangs) {
   Settings settings(origin.address());
   settings.own_binary = true;
@@ -35,7 +35,7 @@ class HostileSuccessor : public testing::TestWithParam<Row> {
     replace_file(baton.directory() / "behaviour", row.step + " " + row.way);
     replace_file(baton.binary_path(), read_file(HOSTILE_SUCCESSOR), true);
   }
-  // The next successor is a good one, and has all the time that it needs.
+  // The next successor is a good one and has all the time it needs.
   void restore() {
     Settings patient = settings_for(origin, false);
     patient.binds = {baton.address()};
@@ -80,7 +80,7 @@ TEST_P(SuccessorThatFails, IsNothingThatAClientSees) {
   expect_one_instance(baton);
 }
 
-// Everything is adopted already: what a dying successor owns dies with it, and nothing else.
+// Everything has been adopted: what a dying successor owns dies with it, and nothing else.
 using SuccessorThatFailsAfterDone = HostileSuccessor;
 
 TEST_P(SuccessorThatFailsAfterDone, GivesTheRoleBackToThePredecessor) {
@@ -97,7 +97,7 @@ TEST_P(SuccessorThatFailsAfterDone, GivesTheRoleBackToThePredecessor) {
   expect_one_instance(baton);
 }
 
-// Nobody is the instance while its Bye is awaited. Who stops the service then stops both.
+// No process is the instance while the predecessor waits for Bye. A stop then stops both.
 using SuccessorThatHangsAfterDone = HostileSuccessor;
 
 TEST_P(SuccessorThatHangsAfterDone, IsKilledByASecondSignalAndNothingIsLeft) {

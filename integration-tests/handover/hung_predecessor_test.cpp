@@ -1,5 +1,5 @@
-// A real predecessor that stands still in the middle of an upgrade, for longer than any step may take: the successor
-// serves what it owns and waits. Then the predecessor goes on as if nothing had been, or is killed and succeeded.
+// A real predecessor hangs in the middle of an upgrade for longer than any step may take: the successor serves what it
+// owns and waits. Then the predecessor continues as if nothing had happened, or is killed and succeeded.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -18,8 +18,8 @@ constexpr Milliseconds step_timeout{1000};
 enum Message { hello = 1, inherit, listen, offer, done };
 
 struct Row {
-  Message last;  // said before it stands still
-  bool killed;   // or it goes on
+  Message last;  // sent before it hangs
+  bool killed;   // or it continues
 };
 void PrintTo(const Row& row, std::ostream* out) {
   *out << "message " << row.last << (row.killed ? ", killed" : ", goes on");
@@ -41,7 +41,7 @@ class HungPredecessor : public testing::TestWithParam<Row> {
   }
 
   void stand_still_after(Message message) {
-    // The successor is let go of as soon as it runs a program of its own.
+    // strace detaches from the successor at its execve.
     tracer = std::make_unique<Process>(
         Command{{"sh", "-c",
                  "exec strace -f -b execve -o " + trace + " " + injection("sendmsg", "signal=STOP", message) + " -p " +
@@ -52,7 +52,7 @@ class HungPredecessor : public testing::TestWithParam<Row> {
           "the predecessor to stand still");
     successor = children_of(predecessor).at(0);
   }
-  // What a successor can do by then, it does, however long it lasts.
+  // What a successor can do by then, it does, however long the hang lasts.
   void serve_meanwhile() {
     if (GetParam().last == inherit)
       await([&] { return !temporaries_of(baton, successor).empty(); }, "the successor to have inherited");
@@ -101,7 +101,7 @@ TEST_P(HungPredecessor, IsWaitedForAndThenGoesOnOrIsSucceeded) {
     baton.finish_upgrade();
   }
   EXPECT_EQ(baton.pid(), successor);
-  // A predecessor that died with everything still its own takes it along.
+  // A predecessor that dies while it still owns everything takes all connections along.
   const bool died_with_all = GetParam().killed && GetParam().last == listen;
   if (died_with_all) {
     expect_all_clients_lost();

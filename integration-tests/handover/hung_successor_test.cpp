@@ -1,5 +1,5 @@
-// A real successor that is stopped, or killed, when it already has connections of its own: what the predecessor still
-// owns is served on, and the rest does not stay for ever.
+// A real successor is stopped, or killed, when it already owns connections: what the predecessor owns is served, and
+// the rest does not stay for ever.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -16,12 +16,12 @@ class FailingSuccessor : public testing::Test {
  protected:
   static Settings settings(const Origin& origin) {
     Settings settings(origin.address());
-    // One that hangs is killed drain_timeout and twice step_timeout after the failure.
+    // A hanging one is killed drain_timeout plus twice step_timeout after the failure.
     settings.handoff = "ready_timeout: 15s, finish_timeout: 15s, step_timeout: 1s, drain_timeout: 1s";
     return settings;
   }
 
-  // An upgrade in which the successor has adopted `idle`, and `held` is still to come.
+  // An upgrade in which the successor has adopted `idle`, and `held` has yet to move.
   void begin_and_hold() {
     held.send(get_request("/held"));
     origin.gate().await_arrivals(1);
@@ -35,7 +35,7 @@ class FailingSuccessor : public testing::Test {
     origin.gate().open();
     EXPECT_EQ(held.response().body, "held");
   }
-  // The upgrade fails with `held` on its way.
+  // The upgrade fails while `held` is in flight.
   void begin_and_hang() {
     begin_and_hold();
     stop_and_await(successor);

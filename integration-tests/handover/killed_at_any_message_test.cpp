@@ -1,5 +1,5 @@
-// One side is killed at its first message, its second, its third, until the upgrade passes without: with strace, which
-// sends the signal at the n-th call. Whoever is left serves what it owns, rightly.
+// A side is killed at its first message, then at its second, its third, until the upgrade passes unharmed; strace sends
+// the signal at the n-th call. The process that is left serves what it owns correctly.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace {
 
 const std::regex upgrade_over{R"(upgrade: (failed|generation))"};
 
-// Each side says at least so much: Hello, Ready, Listening, Adopted, Bye; Hello, Inherit, Listen, Offer, Done.
+// The messages that each side sends at least: Hello, Ready, Listening, Adopted, Bye; Hello, Inherit, Listen, Offer,
+// Done.
 constexpr int messages_at_least = 5;
 
 std::int64_t moved_in(const std::string& line) {
@@ -42,7 +43,7 @@ class KilledAtAnyMessage : public testing::TestWithParam<std::string> {
       settings.handoff = "ready_timeout: 15s, step_timeout: 5s, drain_timeout: 300ms";
       return settings;
     }
-    // An answer, if it comes, is whole and right. Gives how many clients have lost their connection.
+    // An answer, if there is one, is complete and right. Returns how many clients have lost their connection.
     std::int64_t lost() {
       std::int64_t count = 0;
       for (Client& client : idle) {
@@ -106,7 +107,7 @@ TEST_P(KilledAtAnyMessage, APredecessorLeavesTheServiceToAReadySuccessor) {
     SCOPED_TRACE("killed at " + GetParam() + " number " + std::to_string(n));
     Scene scene(origin);
     const pid_t predecessor = scene.baton.pid();
-    // The successor is let go of as soon as it runs a program of its own.
+    // strace detaches from the successor at its execve.
     Process tracer(
         {{"sh", "-c",
           "exec strace -f -b execve -o /dev/null " + injection(GetParam(), n) + " -p " + std::to_string(predecessor)}});

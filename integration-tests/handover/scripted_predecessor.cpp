@@ -15,7 +15,7 @@ namespace baton::harness {
 
 namespace {
 
-constexpr std::string_view our_pid_file = "4194000\n";  // whoever that is; it must only stay as it is
+constexpr std::string_view our_pid_file = "4194000\n";  // of any process; it must only stay unchanged
 
 handoff::Deadline soon() {
   return handoff::Clock::now() + wait_max;
@@ -46,7 +46,7 @@ void LiveClient::expect_untouched() {
 ScriptedPredecessor::ScriptedPredecessor(const Origin& origin, std::size_t clients) : settings_(origin.address()) {
   settings_.binds = {loopback(0)};
   listener_ = listen_on(settings_.binds.front());
-  ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);  // as a predecessor's sockets are
+  ::fcntl(listener_.get(), F_SETFL, O_NONBLOCK);  // like a predecessor's sockets
   settings_.handoff = "step_timeout: 1s, drain_timeout: 5s";
   replace_file(directory_ / "baton.yaml", to_yaml(settings_, directory_));
   replace_file(directory_ / "baton.pid", our_pid_file);
@@ -60,7 +60,7 @@ void ScriptedPredecessor::start_successor() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw Failure("no channel");
   channel_ = std::make_unique<handoff::Channel>(handoff::UniqueFd(ends[0]));
-  const Fd passed(::dup(ends[1]));  // the copy is not closed at exec
+  const Fd passed(::dup(ends[1]));  // a duplicate is not close-on-exec
   ::close(ends[1]);
   successor_ = std::make_unique<Process>(Command{{baton_binary(), "run", "-c", directory_ / "baton.yaml"},
                                                  {"BATON_HANDOFF=" + std::to_string(passed.get())}});
@@ -185,7 +185,7 @@ void ScriptedPredecessor::expect_it_ends_and_leaves_us_alone() {
     temporaries += entry.path().extension() == ".tmp" ? 1 : 0;
   }
   EXPECT_EQ(temporaries, 0u);
-  // Whoever connects now is ours: nobody else takes from the queue.
+  // A client that connects now is ours: no other process takes from the queue.
   Client late(address());
   pollfd queue{listener_.get(), POLLIN, 0};
   ::poll(&queue, 1, Deadline().poll_ms());

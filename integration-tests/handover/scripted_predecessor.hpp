@@ -1,4 +1,4 @@
-// The test as the predecessor of a real successor: it holds the lock, the listening socket and live clients, and it can
+// The test as the predecessor of a real successor: it holds the lock, the listening socket and live clients, and can
 // fail, lie, or give up and take back at any step.
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace baton::harness {
 
-// A client and our side of its connection, as the predecessor has it.
+// A client and our side of its connection, as a predecessor has it.
 struct LiveClient {
   LiveClient(const Address& to, int listener, std::uint64_t its_id);
 
@@ -26,7 +26,7 @@ struct LiveClient {
   Stream served;  // the accepted socket
   std::uint64_t id;
 
-  // Nobody but us has touched the connection: what we write comes, and nothing else; what it says, we read.
+  // Only we have touched the connection: the client gets what we write and nothing else, and we read what it sends.
   void expect_untouched();
 };
 
@@ -40,20 +40,20 @@ class ScriptedPredecessor {
   void send_listen();
   void send_offer();  // of all clients, idle
   void send_done();
-  void await(handoff::Kind kind);  // a frame of the successor's
-  // Up to and including the named step and its answer: "Hello", "Inherit", "Listen", "Offer".
+  void await(handoff::Kind kind);  // a frame from the successor
+  // Up to the named step and its answer: "Hello", "Inherit", "Listen", "Offer".
   void converse_through(const std::string& step);
 
   // ── Failing ───────────────────────────────────────────────────────────────────────────────────────────────────────
   void die();      // the channel ends, the lock is free, our copies are closed
-  void give_up();  // as a predecessor that lives: it keeps the lock
+  void give_up();  // like a living predecessor: it keeps the lock
   void write_raw(std::string_view bytes);
 
   // ── The successor ─────────────────────────────────────────────────────────────────────────────────────────────────
   void stop_successor();  // SIGSTOP, and waits until it has stopped
   void continue_successor();
   Process& successor() { return *successor_; }
-  // It ends with 1, having left the paths of the instance alone.
+  // It exits with 1 and has left the instance's paths alone.
   void expect_it_ends_and_leaves_us_alone();
   // It is the instance: named in the PID file, serving new connections.
   void expect_it_is_the_instance();

@@ -1,6 +1,5 @@
-// Memory is short: each allocation of a reload, of a status, of an upgrade, of a TLS connection fails once. What was
-// asked for may fail, and that connection may be lost. Afterwards there is one instance, which serves and can do all of
-// it.
+// Memory is short: each allocation of a reload, a status, an upgrade, a TLS connection fails once. The operation may
+// fail, and that connection may be lost. Afterwards there is one instance, which serves and can do all of it.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -29,9 +28,9 @@ class ShortOfMemory : public testing::Test {
     ASSERT_NE(shared, MAP_FAILED);
     scarcity_ = new (shared) Scarcity();
     settings_.own_binary = true;
-    // An orphan waits so long for the lock.
+    // How long an orphan waits for the lock.
     settings_.handoff = "ready_timeout: 15s, step_timeout: 2s";
-    // LD_PRELOAD splits at blanks, which the checkout's path may have.
+    // LD_PRELOAD is split at blanks, which the checkout's path may contain.
     const std::string module = directory_ / "scarce_memory.so";
     std::filesystem::copy_file(SCARCE_MEMORY, module);
     settings_.shell = "export LD_PRELOAD=" + module + " SCARCITY=" + path;
@@ -41,7 +40,7 @@ class ShortOfMemory : public testing::Test {
 
   Address admin() const { return unix_socket(baton_->directory() / "admin.sock"); }
 
-  // What comes on the admin socket, to its end; nothing where the connection is dropped.
+  // All that the admin socket sends; empty if the connection is dropped.
   std::string ask(const std::string& method, const std::string& path) const {
     std::string answer;
     try {
@@ -53,8 +52,8 @@ class ShortOfMemory : public testing::Test {
     return answer;
   }
 
-  // `step` with its first allocation failing, then with its second, and so on until it makes fewer; or with one of so
-  // many.
+  // Runs `step` with its first allocation failing, then its second, and so on until it makes fewer; or only with every
+  // n-th of so many.
   template <class Step>
   void with_each_failing(ScarceIn in, Step step, long one_of = 1) {
     long first = 1 - one_of;
@@ -124,7 +123,7 @@ TEST_F(ShortOfMemory, ADrainIsDoneOrFails) {
 
 class ShortOfMemoryInAnUpgrade : public ShortOfMemory {
  protected:
-  // It may fail. Then its predecessor is the instance; whoever it is, it is alone in the end.
+  // It may fail. Then its predecessor is the instance; either way there is only one in the end.
   void upgrade() {
     ask("POST", "/upgrade");
     scarcity_->in = ScarceIn::nothing;
@@ -132,14 +131,14 @@ class ShortOfMemoryInAnUpgrade : public ShortOfMemory {
     baton_->follow_pid_file();
     EXPECT_EQ(living_in_group(group_), std::vector{baton_->pid()});
   }
-  // Each with a failure of its own; and then one without.
+  // Each has its own failure, followed by a run without one.
   void expect_each_to_leave_one_instance(ScarceIn in, long one_of = 1) {
     group_ = ::getpgid(baton_->pid());
     with_each_failing(in, [this] { upgrade(); }, one_of);
     if (!HasFailure()) baton_->upgrade();
   }
 
-  // Of very many: a sample, to keep the test short.
+  // There are very many: a sample keeps the test short.
   static constexpr long some = 13;
 
   pid_t group_ = 0;
@@ -174,7 +173,7 @@ class ShortOfMemoryForTls : public ShortOfMemory {
 
   void expect_service() override { EXPECT_EQ(TlsClient(baton_->address()).get("/bytes/7").body, pattern(7)); }
 
-  // Of those in the test one may be lost; it tells how many were.
+  // One connection of the test may be lost; returns how many were.
   template <class Exchange>
   static int lost(Exchange exchange) {
     try {

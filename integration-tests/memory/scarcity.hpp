@@ -1,4 +1,4 @@
-// What a test and the library that it preloads into Baton (scarce_memory.cpp) have in common: which allocation fails.
+// Shared by a test and the library that it preloads into Baton (scarce_memory.cpp): which allocation fails.
 #pragma once
 
 #include <sys/types.h>
@@ -11,15 +11,15 @@ enum class ScarceIn : int {
   nothing,
   main_thread,
   workers,
-  conversation,  // and what other threads have no name
+  conversation,  // and other threads without a name
 };
 
 struct Scarcity {
-  std::atomic<ScarceIn> in = ScarceIn::nothing;  // the last to be set
+  std::atomic<ScarceIn> in = ScarceIn::nothing;  // set last
   std::atomic<pid_t> pid = 0;                    // of this process
-  std::atomic<bool> is_of_others = false;        // of all but this process
-  std::atomic<bool> begins_with_lock = false;    // only when that process has taken the lock of the instance
-  std::atomic<long> failing = 0;                 // the number of the allocation that fails
+  std::atomic<bool> is_of_others = false;        // in all processes but this one
+  std::atomic<bool> begins_with_lock = false;    // only after that process has taken the instance lock
+  std::atomic<long> failing = 0;                 // the number of the failing allocation
   std::atomic<long> count = 0;
 };
 

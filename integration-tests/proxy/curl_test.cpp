@@ -1,4 +1,4 @@
-// A client that we did not write.
+// A foreign client.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"

@@ -1,5 +1,5 @@
-// A process that may open few files: newcomers wait in the queue before they take what others need, and it goes on when
-// there is room.
+// A process with few descriptors: newcomers wait in the queue rather than take what others need, and service resumes
+// when there is room.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -15,13 +15,13 @@
 namespace baton::harness {
 namespace {
 
-// Half of them are for connections: for sixteen clients with a server each, or for more that have none.
+// Half of them are for connections: for sixteen clients with a server each, or for more without one.
 constexpr unsigned descriptors = 64;
 constexpr int clients_with_a_server = 16;
 constexpr int servers_share = 6;
 constexpr int idle_clients = 26;
 
-const std::regex pauses_for_the_reserve("accepting pauses: the descriptors that are left are kept");
+const std::regex pauses_for_the_reserve("accepting pauses: the remaining descriptors are reserved");
 
 class FewDescriptors : public testing::Test {
  protected:
@@ -32,7 +32,7 @@ class FewDescriptors : public testing::Test {
     settings.workers = 1;  // each keeps its own idle upstream connections
     return settings;
   }
-  // More than fit connect and are silent; some are accepted, the others wait.
+  // More clients than fit connect and stay silent; some are accepted, the others wait.
   static std::list<Client> crowd(Baton& baton, const Address& to, const std::regex& pause) {
     std::list<Client> clients;
     for (unsigned i = 0; i < 4 * descriptors; ++i) clients.emplace_back(to);
@@ -56,7 +56,7 @@ TEST_F(FewDescriptors, LimitTheConnectionsByThemselves) {
   Baton baton(with_limits(""));
   std::list<Client> clients;
   for (unsigned i = 0; i < descriptors; ++i) clients.emplace_back(baton.address()).send(get_request("/bytes/2"));
-  // Each leaves when it has its answer, and so makes room for one that waits.
+  // Each leaves when it has its answer, which makes room for a waiting one.
   for (; !clients.empty(); clients.pop_front()) EXPECT_EQ(clients.front().response().body, pattern(2));
   baton.await_log(log_lines::accepting_pauses);
   EXPECT_EQ(baton.number("accepted_total"), descriptors);
@@ -84,7 +84,7 @@ class Crowd : public FewDescriptors, public testing::WithParamInterface<int> {
     settings.tcp_binds = {loopback(free_port())};
     return settings;
   }
-  // Everything works with a crowd before the listener, of which so many are accepted.
+  // Everything works with a crowd at the listener, of which this many are accepted.
   void expect_all_goes_on(Baton& baton, const Address& to, int accepted) {
     Client first(to);
     EXPECT_EQ(first.get("/bytes/1").body, pattern(1));
@@ -98,7 +98,7 @@ class Crowd : public FewDescriptors, public testing::WithParamInterface<int> {
       EXPECT_NE(report.find("refused=0,"), std::string::npos) << report;
     }
     EXPECT_EQ(first.get("/bytes/3").body, pattern(3));
-    // Each that leaves makes room for one that waits.
+    // Each that leaves makes room for a waiting one.
     for (; !clients.empty(); clients.pop_front()) EXPECT_EQ(clients.front().get("/bytes/4").body, pattern(4));
     EXPECT_EQ(baton.count_log_lines(std::regex("Too many open files|cannot be connected")), 0u) << baton.log();
     expect_one_instance(baton);
@@ -119,7 +119,7 @@ TEST_P(Crowd, OfTunnelsLeavesTheReserveAlone) {
 INSTANTIATE_TEST_SUITE_P(Limits, Crowd, testing::Values(no_limit, far_above_what_fits),
                          [](const auto& of) { return of.param == no_limit ? "None" : "FarAboveWhatFits"; });
 
-// It has no server before its handshake is over, and then it needs one.
+// It has no server until its handshake is complete, and then it needs one.
 TEST_F(FewDescriptors, AreCountedTwiceForATunnelInItsHandshake) {
   const TempDir directory;
   const Certificate certificate = Authority(directory).issue({"localhost"});
@@ -174,7 +174,7 @@ TEST_F(FewDescriptors, ARequestThatWaitsMovesAndWaitsOnlyAsLongAsAConnectMayTake
 
 // ── None at all ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// The limit has become lower since the process began, so the kernel refuses what the count would allow.
+// The limit was lowered after the process started, so the kernel refuses what the count would allow.
 constexpr std::size_t descriptors_left = 8;
 const std::regex pauses_for_the_kernel("accepting pauses: Too many open files");
 
@@ -182,7 +182,7 @@ TEST_F(FewDescriptors, WhenAllAreUsedAcceptingPausesAndRecovers) {
   Baton baton(with_limits(""));
   const Shortage shortage = Shortage::of_descriptors(baton, descriptors_left);
   std::list<Client> clients = crowd(baton, baton.address(), pauses_for_the_kernel);
-  while (clients.size() > descriptors_left / 2) clients.pop_front();  // those that were accepted
+  while (clients.size() > descriptors_left / 2) clients.pop_front();  // the accepted ones
   for (Client& one : clients) EXPECT_EQ(one.get("/bytes/2").body, pattern(2));
   EXPECT_EQ(baton.readyz(), 200);
 }
@@ -194,7 +194,7 @@ TEST_F(FewDescriptors, WhenAllAreUsedAnUpgradeFailsAndTheNextWorks) {
     const Shortage shortage = Shortage::of_descriptors(baton, descriptors_left);
     clients = crowd(baton, baton.address(), pauses_for_the_kernel);
     baton.failed_upgrade();
-    while (clients.size() > 2) clients.pop_back();  // those that wait, and some that were accepted
+    while (clients.size() > 2) clients.pop_back();  // the waiting ones, and some accepted ones
   }
   baton.await_number("connections.total", 2);
   EXPECT_NE(baton.upgrade().find("moved=2 "), std::string::npos) << baton.log();
@@ -205,7 +205,7 @@ TEST_F(FewDescriptors, AConnectThatNeedsOneGetsThatOfAnIdleUpstreamConnection) {
   constexpr int idle_of_each = 5;
   Origin other;
   Settings settings = with_limits("connections: 1000");
-  settings.servers.push_back({other.address()});  // every second request is for it
+  settings.servers.push_back({other.address()});  // every second request goes there
   Baton baton(settings);
   std::list<Client> clients;
   for (int i = 0; i < 2 * idle_of_each; ++i) clients.emplace_back(baton.address()).send(get_request("/held"));
@@ -241,7 +241,7 @@ TEST(StandardDescriptors, ThatWereClosedAreNoPlaceForClients) {
   for (int i = 0; i < 5; ++i) clients.emplace_back(baton.address()).get("/bytes/1");
   expect_nothing_of_ours_on_standard_descriptors(baton.pid());
   const pid_t before = baton.pid();
-  baton.begin_upgrade();  // whose report nobody can read
+  baton.begin_upgrade();  // its report cannot be read
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
   baton.follow_pid_file();
   EXPECT_NE(baton.pid(), before);

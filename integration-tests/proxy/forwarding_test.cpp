@@ -1,4 +1,4 @@
-// What goes through the proxy unchanged, and what it must change: framing of bodies, fields, forms of the target.
+// What passes the proxy unchanged, and what it must change: framing of bodies, fields, forms of the target.
 #include <gtest/gtest.h>
 
 #include <regex>

@@ -1,4 +1,4 @@
-// Who the client is comes from us alone: whatever a client claims, in whatever spelling, and whatever it is called itself.
+// Only Baton says who the client is, whatever a client claims, in whatever spelling, and whatever its own address is.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,7 +16,7 @@
 namespace baton::harness {
 namespace {
 
-// A client of a Unix socket whose own socket is bound to a path of its choice.
+// A client of a Unix socket that has bound its own socket to a path of its choice.
 Fd connect_from(const std::string& own_path, const std::string& to_path) {
   const auto address_of = [](const std::string& path) {
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
@@ -67,7 +67,7 @@ TEST_F(UnixClient, IsUnknownWhateverPathItBindsItselfTo) {
   }
 }
 
-// As a WSGI application sees the request.
+// The request as a WSGI application sees it.
 class Environ : public testing::TestWithParam<const char*> {
  protected:
   Process application{{{"/usr/bin/python3", BATON_PROXY_TESTS "/python/environ.py"}}};

@@ -1,4 +1,4 @@
-// Bodies far larger than any buffer, both ways, with little memory, and readers that do not read.
+// Bodies far larger than any buffer, in both directions, with little memory, and with readers that do not read.
 #include <gtest/gtest.h>
 
 #include <future>
@@ -11,7 +11,7 @@ namespace baton::harness {
 namespace {
 
 constexpr std::size_t large_bytes = 50 << 20;
-// Buffers of a few connections, with much room for an allocator and a sanitizer.
+// The buffers of a few connections, with ample room for an allocator and a sanitizer.
 constexpr std::size_t growth_bytes_max = 24 << 20;
 
 class LargeBodies : public testing::Test {

@@ -1,4 +1,4 @@
-// Every limit of the configuration, just inside it and just beyond.
+// Every configured limit, just within it and just beyond.
 #include <gtest/gtest.h>
 
 #include <list>

@@ -39,7 +39,7 @@ TEST(Listeners, SeveralAddressesOfOne) {
   for (const Address& address : settings.binds) EXPECT_EQ(Client(address).get("/bytes/3").body, pattern(3));
 }
 
-// Of several new addresses the last one is taken: those before it were bound already.
+// Of several new addresses the last one is taken: the others had been bound already.
 class AFailingBind : public testing::Test {
  protected:
   void add_addresses(const std::vector<Address>& addresses) {
@@ -88,7 +88,7 @@ TEST_F(AFailingBind, InAnUpgradeLeavesNoPathBehind) {
   expect_one_instance(baton);
 }
 
-// The umask of whoever starts us is for files, not for who may connect.
+// The operator's umask is for files and must not decide who may connect.
 TEST(UnixListeners, HaveTheirModesWhateverTheUmask) {
   Origin origin;
   const TempDir directory;
@@ -116,7 +116,7 @@ class RawTcp : public testing::Test {
 TEST_F(RawTcp, RelaysWithoutLooking) {
   Client client = baton->connect();
   client.send("GET /echo HTTP/1.1\r\nStrange : kept\r\n\r\n");
-  client.expect_fin();  // the origin refuses such a head: it did get it
+  client.expect_fin();  // the origin refuses such a head, so it did get it
   Client other = baton->connect();
   EXPECT_EQ(other.get("/echo").body, get_request("/echo")) << "not one byte is added";
 }

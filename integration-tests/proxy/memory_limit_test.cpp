@@ -1,4 +1,4 @@
-// A process that may have little memory, and clients that ask for much: some of them are cut, and all else goes on.
+// A process with little memory, and clients that ask for much: some are cut, and everything else continues.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -47,7 +47,7 @@ TEST(MemoryLimit, SlowReadersAreCutAndOthersAreServed) {
   std::list<Client> slow;
   for (int i = 0; i < readers; ++i) slow.emplace_back(baton.address()).send(get_request("/endless"));
   baton.await_log(std::regex("the connection of .* is reset: there is no memory"));
-  // One that comes while memory is short may be cut as well; the next one is served.
+  // A client that comes while memory is short may be cut as well; the next one is served.
   await([&] {
     try {
       return baton.connect().get("/bytes/100").body == pattern(100);

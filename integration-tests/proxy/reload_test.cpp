@@ -1,4 +1,4 @@
-// SIGHUP: the configuration on disk is taken over whole or not at all, and no connection notices.
+// SIGHUP: the configuration on disk takes effect as a whole or not at all, and no connection notices.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -24,7 +24,7 @@ class Reload : public testing::Test {
     baton.await_log(log_lines::reload_done);
     EXPECT_EQ(answers(), 1u) << baton.log();
   }
-  // Gives the line, which says why.
+  // Returns the line that says why.
   std::string expect_failure() {
     baton.signal(SIGHUP);
     const std::string line = baton.await_log(log_lines::reload_failed);

@@ -1,5 +1,5 @@
-// A connection that is cut on one side is cut on the other: a reset reaches the other peer as a reset, behind the bytes
-// that came before it. An end in good order (FIN) would make what was cut look complete.
+// A connection that is cut on one side is cut on the other: a reset reaches the other peer as a reset, after the bytes
+// that came before it. A clean end (FIN) would make what was cut look complete.
 #include <gtest/gtest.h>
 #include <linux/sockios.h>
 #include <poll.h>
@@ -27,7 +27,7 @@ void PrintTo(const Way& way, std::ostream* out) {
 
 class Resets : public testing::TestWithParam<Way> {
  protected:
-  // Of HTTP, or with `raw` of a tcp listener.
+  // An HTTP listener, or with `raw` a tcp listener.
   void start(bool raw, const std::string& timeouts = {}) {
     Settings settings(address);
     if (raw) settings.protocol = "tcp";
@@ -47,7 +47,7 @@ class Resets : public testing::TestWithParam<Way> {
   void move() {
     if (GetParam().upgraded) baton->upgrade();
   }
-  // A client and a server that have heard of each other, in a tunnel.
+  // A client and a server that have exchanged bytes through a tunnel.
   std::unique_ptr<Stream> raw_tunnel(const std::string& timeouts = {}) {
     start(true, timeouts);
     client->send("hello");
@@ -124,10 +124,10 @@ TEST_P(Resets, OfAServerReachTheClientOfAWebSocket) {
   expect_reset(*client, "last words");
 }
 
-// What the kernel holds for a peer that is slow to read came before the reset, and is the peer's.
+// What the kernel holds for a slow peer came before the reset, and the peer must get it.
 class SlowReaders : public Resets {
  protected:
-  // So much fits into no buffer of ours: most of it waits in the kernel.
+  // More than fits into our buffers: most of it waits in the kernel.
   static constexpr std::size_t much = 256 << 10;
   static void expect_all_and_reset(Stream& peer) {
     std::string bytes;
@@ -135,7 +135,7 @@ class SlowReaders : public Resets {
     EXPECT_EQ(bytes.size(), much);
     EXPECT_TRUE(bytes == pattern(much));
   }
-  // Baton has read everything that `from` has sent, and passed on all that the kernel takes.
+  // Baton has read everything that `from` sent, and forwarded all that the kernel takes.
   void await_taken(Stream& from) const {
     await(
         [&] {
@@ -187,7 +187,7 @@ TEST_P(SlowReaders, GetAllThatTheClientSentBeforeItsReset) {
   expect_all_and_reset(*server);
 }
 
-// The client has said that it is whole, and then takes no answer: what it sent is complete all the same.
+// The client has ended cleanly and then accepts no answer: what it sent is complete all the same.
 TEST_P(SlowReaders, GetAWholeUploadOfAClientThatDoesNotWaitForTheAnswer) {
   start(true);
   client->send("hello");
@@ -207,7 +207,7 @@ TEST_P(Resets, AfterAHalfCloseReachTheOtherSideToo) {
   client->half_close();
   EXPECT_EQ(server->read_to_fin(), "");
   client->reset();
-  // Its reading has ended already, so the kernel tells the server by an error on its socket.
+  // The server's side has ended already, so the kernel reports the reset by an error on its socket.
   pollfd broken{server->fd(), 0, 0};
   EXPECT_EQ(::poll(&broken, 1, Deadline().poll_ms()), 1);
   EXPECT_TRUE(broken.revents & POLLERR);
@@ -215,7 +215,7 @@ TEST_P(Resets, AfterAHalfCloseReachTheOtherSideToo) {
 
 TEST_P(Resets, BehindBytesThatTheOtherSideIsSlowToTakeWaitForThem) {
   auto server = raw_tunnel();
-  // More than a buffer of the proxy's holds.
+  // More than one of the proxy's buffers holds.
   const std::string much = pattern(1 << 20);
   client->send(much);
   EXPECT_EQ(server->read_exactly(1000), much.substr(0, 1000));
@@ -302,7 +302,7 @@ TEST_P(Resets, AStopAtOnceCutsTunnelsOnBothSides) {
   expect_reset(*server, "");
 }
 
-// What must not become a reset: an end in good order that took its way through both directions.
+// What must not become a reset: a clean end that passed through both directions.
 TEST_P(Resets, NoneComesWhereBothSidesEndInGoodOrder) {
   auto server = raw_tunnel();
   client->send("last words");

@@ -1,5 +1,5 @@
-// Files and names that take long, for a reload or at the start: the main thread goes on meanwhile. A FIFO is as slow as
-// the test likes: whoever reads it waits until somebody writes.
+// Files and names that take long, for a reload or at the start: the main thread continues meanwhile. A FIFO is as slow
+// as the test likes: its reader waits until the test writes.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -24,7 +24,7 @@ constexpr bool can_preload = false;
 constexpr bool can_preload = true;
 #endif
 
-// Takes the place of a file, in one step.
+// Replaces a file in one step.
 class SlowFile {
  public:
   explicit SlowFile(const std::string& path) {
@@ -33,7 +33,7 @@ class SlowFile {
     std::filesystem::rename(beside, path);
     path_ = path;
   }
-  // Somebody reads it, and waits.
+  // A process reads it, and waits.
   void await_reader() {
     await(
         [this] {
@@ -61,7 +61,7 @@ class SlowReload : public testing::Test {
     settings.log = "access: { path: " + logs / "access.log" + " }";
     return settings;
   }
-  // A reload that waits for its file, which then is another one with `next` in it.
+  // A reload that waits for its file, which is then replaced by one containing `next`.
   void begin_reload(const std::string& next) {
     SlowFile file(baton.config_path());
     baton.signal(SIGHUP);
@@ -174,7 +174,7 @@ TEST(SlowStart, IsEndedByAStop) {
   EXPECT_EQ(starting.await_exit(), (Ended{-1, SIGTERM}));
 }
 
-// A thread of its own waits for a file to be opened.
+// A separate thread waits for a file to be opened.
 bool opens_in_background(pid_t pid) {
   for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
     const bool is_ours = read_file(task.path() / "comm") == "background\n";
@@ -213,7 +213,7 @@ TEST(SlowNames, KeepNobodyWaiting) {
   const std::string fifo = directory / "resolver";
   SlowFile resolver(fifo);
   Settings settings(origin.address());
-  // LD_PRELOAD is a list with blanks between its elements, and the checkout's path may have one.
+  // LD_PRELOAD is split at blanks, which the checkout's path may contain.
   std::filesystem::copy_file(SLOW_NAMES, directory / "slow_names.so");
   settings.shell = "export LD_PRELOAD=" + directory / "slow_names.so" + " SLOW_NAMES=" + fifo;
   Baton baton(settings);

@@ -1,5 +1,5 @@
-// Preloaded into Baton: a resolver that keeps whoever asks for "slow.test" waiting until somebody writes a byte into
-// the FIFO that SLOW_NAMES names, and then answers 127.0.0.1.
+// Preloaded into Baton: a resolver that delays every look-up of "slow.test" until a byte is written into the FIFO that
+// SLOW_NAMES names, and then answers 127.0.0.1.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>

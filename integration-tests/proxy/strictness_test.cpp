@@ -1,4 +1,4 @@
-// Heads and bodies that can be read in two ways are refused, with an answer that the client can read.
+// Ambiguous heads and bodies are refused, with an answer that the client can read.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"
@@ -72,7 +72,7 @@ class Strictness : public testing::TestWithParam<BadHead> {
 
 TEST_P(Strictness, RefusesAndLetsTheAnswerBeRead) {
   Client client = baton.connect();
-  // More than the answer's own size stays unread in the proxy, which must not turn into a reset.
+  // More than the size of the answer stays unread in the proxy, which must not become a reset.
   client.send_what_goes(GetParam().bytes + pattern(100'000));
   Response response = client.response();
   EXPECT_EQ(response.status(), GetParam().status);

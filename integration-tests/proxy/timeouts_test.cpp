@@ -1,4 +1,4 @@
-// Every timeout of the configuration, short here: what the client then sees, and that it does not come early.
+// Every configured timeout, kept short: what the client sees, and that it does not come early.
 #include <gtest/gtest.h>
 
 #include <signal.h>
@@ -19,7 +19,7 @@ class Timeouts : public testing::Test {
     return settings;
   }
   void expect_not_early() const { EXPECT_GE(Clock::now() - begin, short_time * 9 / 10); }
-  // Before whatever makes the proxy's own clock start, so that a busy machine cannot make it look early.
+  // Taken before whatever starts the proxy's own clock, so that a busy machine cannot make it look early.
   void start_clock() { begin = Clock::now(); }
 
   Origin origin;
@@ -119,7 +119,7 @@ TEST_F(Timeouts, AResponseBodyThatStopsIsNeverAWholeOne) {
   EXPECT_EQ(rest, "");
 }
 
-// The other request begins later, and its time is over while the first one's response is silent.
+// The other request begins later, and its time expires while the first one's response is silent.
 TEST_F(Timeouts, AResponseThatHasBegunIsNotTimedByTheLimitOfItsHead) {
   Baton baton(with("response: 1s"));
   Client quiet = baton.connect(), other = baton.connect();

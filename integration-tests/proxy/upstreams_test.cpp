@@ -92,7 +92,7 @@ TEST_F(Pool, AStaleConnectionIsNoticedOrRetried) {
   }
 }
 
-// The origin closes just when the request arrives: the proxy cannot know whether it was served.
+// The origin closes just as the request arrives: the proxy cannot know whether it was served.
 TEST_F(Pool, AGetThatWasLostOnAReusedConnectionIsSentAgain) {
   origin.on("/lost-when-reused", [](Exchange& exchange) {
     exchange.first_on_connection ? exchange.respond("fresh") : void(exchange.close = true);

@@ -1,4 +1,4 @@
-// As PID 1 of a PID namespace, with no init beside it.
+// As PID 1 of a PID namespace, without an init.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -66,7 +66,7 @@ TEST_F(Container, Pid1IsASupervisorThatUpgradesReplacesAndStops) {
   await([&] { return worker() != first; }, "the successor to serve");
   EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
 
-  // The successor is a child of its predecessor until that has ended.
+  // The successor is a child of its predecessor until that exits.
   await([&] { return children_of(init).size() == 1 && children_of(init) != predecessor; }, "the old one to be reaped");
   await([&] { return process->err().find("is the instance, generation 2") != std::string::npos; }, "the parent to know");
   ::kill(children_of(init).front(), SIGKILL);
@@ -78,7 +78,7 @@ TEST_F(Container, Pid1IsASupervisorThatUpgradesReplacesAndStops) {
 }
 
 TEST_F(Container, OrphansAreReaped) {
-  // Two generations of orphans, made before PID 1 becomes Baton; they end when the pipe does.
+  // Two generations of orphans, created before PID 1 becomes Baton; they exit when the pipe closes.
   start("mkfifo " + directory / "end" + "; for i in 1 2 3; do (sh -c 'read x < " + directory / "end" +
         "' & exec true) & done; wait; exec \"$0\" run -c " + directory / "baton.yaml");
   await([&] { return children_of(init).size() == 4; }, "three orphans and a worker");

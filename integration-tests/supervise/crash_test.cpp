@@ -1,4 +1,4 @@
-// A worker that crashes is replaced by one of the same kind, on the same sockets.
+// A crashed worker is replaced by the same version, on the same sockets.
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ class SupervisedCrash : public Supervised {
  protected:
   SupervisedCrash() : Supervised([](Settings& settings) { settings.limits = "uri_bytes: 4k"; }) {}
 
-  // As limits.uri_bytes of the first configuration says.
+  // By limits.uri_bytes of the first configuration.
   bool takes_a_long_uri() { return baton.connect().get("/bytes/1?" + std::string(2000, 'x')).status() == 200; }
 };
 
@@ -27,7 +27,7 @@ TEST_F(SupervisedCrash, LosesNoConnectionThatWaitedInTheQueue) {
   stop_and_await(first);
   std::list<Client> waiting;
   for (int i = 0; i < 50; ++i) waiting.emplace_back(baton.address()).send(get_request("/bytes/77"));
-  // What is on disk is no Baton any more, and no configuration.
+  // What is on disk is no longer a Baton, nor a configuration.
   replace_file(baton.config_path(), "no configuration at all\n");
   install("/bin/false");
   ::kill(first, SIGKILL);
@@ -52,7 +52,7 @@ TEST_F(SupervisedCrash, BySegmentationFaultIsReplacedAsWellAndTheNextUpgradeWork
   EXPECT_EQ(baton.number("generation"), 3);
 }
 
-// An ordinary user who is given no place for files: the lock is in memory, and the parent has that too.
+// An ordinary user without a place for files: the lock is in memory, and the parent has it too.
 TEST(SupervisedWithoutFiles, IsReplacedAsWellAndUpgraded) {
   const Origin origin;
   const TempDir directory;
@@ -141,7 +141,7 @@ TEST_F(SupervisedCrash, DoesNotMakeARollbackForgetWhatRanBefore) {
   EXPECT_EQ(stop(), (Ended{0, 0}));
 }
 
-// Whoever is killed at whichever of its messages: somebody serves afterwards, and the next upgrade works.
+// Whichever process is killed at whichever of its messages: afterwards one serves, and the next upgrade works.
 class SupervisedUpgrade : public Supervised, public testing::WithParamInterface<int> {
  protected:
   void SetUp() override {
@@ -179,7 +179,8 @@ TEST_P(SupervisedUpgrade, WhoseSuccessorIsKilledLeavesAnInstance) {
   await([&] { return baton.readyz() == 200; }, "somebody to serve");
   const pid_t now = worker();
   if (now == predecessor) {
-    EXPECT_EQ(baton.count_log_lines(std::regex("replaces the one")), 0u) << "the predecessor took everything back";
+    EXPECT_EQ(baton.count_log_lines(std::regex("replaces the crashed worker")), 0u)
+        << "the predecessor took everything back";
   }
   end_tracing(now);
   await_known(now);
@@ -213,7 +214,7 @@ TEST_F(SupervisedStop, AWorkerThatIsKilledWhileItStopsLeavesNothingBehind) {
   expect_nothing_left();
 }
 
-// The predecessor was told, and dies with it in the middle of the upgrade.
+// The predecessor got the stop, and dies with it in the middle of the upgrade.
 TEST_F(SupervisedStop, IsNotForgottenWithTheWorkerThatWasTold) {
   const pid_t before = worker();
   await_known(before);
@@ -222,7 +223,7 @@ TEST_F(SupervisedStop, IsNotForgottenWithTheWorkerThatWasTold) {
   Client client = baton.connect();
   hold(client);
   ::kill(parent, SIGUSR2);
-  baton.await_number("connections.total", 1);      // the idle one has moved: too late to call it off
+  baton.await_number("connections.total", 1);      // the idle one has moved: too late to cancel
   ::kill(parent, SIGTERM);
   await([&] { return baton.status().at("state") == "stopping"; }, "the worker to have been told\n" + baton.log());
   ::kill(before, SIGKILL);

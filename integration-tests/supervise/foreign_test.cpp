@@ -1,5 +1,5 @@
-// A supervised Baton and processes that somebody else started: one that takes it over ends the parent, and one that takes
-// over may be supervised itself.
+// A supervised Baton and external successors: one that takes it over ends the parent, and one that takes over may be
+// supervised itself.
 #include <csignal>
 
 #include "supervise/supervised.hpp"
@@ -19,7 +19,7 @@ TEST_F(SupervisedTakeover, ByAForeignProcessEndsTheParentInOrder) {
   Taker taker(baton);
   baton.await_log(log_lines::upgrade_report);
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
-  EXPECT_NE(baton.log().find("a process from elsewhere is the instance"), std::string::npos) << baton.log();
+  EXPECT_NE(baton.log().find("an external successor is the instance"), std::string::npos) << baton.log();
   baton.follow_pid_file();
   EXPECT_EQ(baton.pid(), taker.pid());
   EXPECT_EQ(client.get("/bytes/9").body, pattern(9));
@@ -52,7 +52,7 @@ TEST_F(SupervisedTakeover, ByASupervisedProcessPutsTheServiceUnderThatOne) {
   expect_nothing_left();
 }
 
-// The worker dies while a foreign process takes it over: that one is the instance, and nothing here comes back to life.
+// The worker dies during a takeover: the external successor is the instance, and nothing here is restarted.
 class SupervisedProbation : public Supervised {
  protected:
   SupervisedProbation() : Supervised([](Settings& settings) { settings.handoff = "step_timeout: 3s, probation: 30s"; }) {}

@@ -1,5 +1,5 @@
-// Whoever starts Baton may have signals ignored or blocked (nohup, a script, a careless launcher). They are Baton's own
-// to set, or it would never hear of them.
+// Whatever starts Baton may have signals ignored or blocked (nohup, a script, a careless launcher). Baton must reset
+// them, or it would never get them.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -13,10 +13,10 @@
 namespace baton::harness {
 namespace {
 
-// All of them, the one and the other.
+// All of them, ignored and blocked.
 constexpr const char* deaf = "exec env --ignore-signal --block-signal \"$0\" \"$@\"";
 
-// The lines of /proc/PID/status that tell which signals are blocked and which are ignored.
+// The lines of /proc/PID/status that show the blocked and the ignored signals.
 std::string signals_of(pid_t pid) {
   std::istringstream lines(read_file("/proc/" + std::to_string(pid) + "/status"));
   std::string found;
@@ -67,7 +67,7 @@ TEST_F(SupervisedDeaf, ReplacesEachWorkerThatCrashesAndStops) {
   expect_nothing_left();
 }
 
-// What serves nobody leaves `nohup` its effect.
+// Commands that serve nobody leave `nohup` in effect.
 TEST(StartedByNohup, ADemoIsNotEndedByAHangup) {
   Process nohup(Command{
       {"sh", "-c", "trap '' HUP CHLD; exec \"$0\" demo --upgrades 0 --clients 10 --plain --no-nginx", baton_binary()}});
@@ -78,7 +78,7 @@ TEST(StartedByNohup, ADemoIsNotEndedByAHangup) {
   EXPECT_EQ(ignored >> (SIGCHLD - 1) & 1, 0u) << signals;
 }
 
-// A write beyond the limit fails, and kills nobody.
+// A write beyond the limit fails and kills no process.
 TEST(StartedWithALimitOfItsFiles, LosesLinesAndNothingElse) {
   const Origin origin;
   const TempDir logs;

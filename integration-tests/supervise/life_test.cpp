@@ -89,7 +89,7 @@ TEST_F(SupervisedLife, ASecondTermStopsAtOnce) {
   baton.signal(SIGINT);
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
   expect_nothing_left();
-  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the one")), 0u);
+  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the crashed worker")), 0u);
 }
 
 TEST_F(SupervisedLife, CommandsAreObeyed) {
@@ -123,7 +123,7 @@ TEST_F(SupervisedLife, ATermDuringAnUpgradeStopsEverything) {
   expect_nothing_left();
 }
 
-// The parent may not know yet who the instance is, and signals the one before.
+// The parent may not know the new instance yet and signal the previous one.
 TEST(SupervisedStop, IsNotLostAroundAnUpgrade) {
   const Origin origin;
   for (int i = 0; i < 20; ++i) {
@@ -183,7 +183,7 @@ TEST(SupervisedStart, AStopBeforeTheWorkerServesIsNoFailure) {
   const TempDir directory;
   const std::string never_serves = directory / "never-serves";
   replace_file(never_serves, "#!/bin/sh\nexec sleep 1000\n", true);
-  // The parent starts what it was called by.
+  // The parent starts the path by which it was started.
   Process process({{"bash", "-c", "exec -a \"$1\" \"$0\" run --supervise", baton_binary(), never_serves}});
   process.await_line(Process::Stream::err, std::regex("supervisor: started PID"));
   process.signal(SIGTERM);

@@ -11,7 +11,7 @@ namespace {
 
 class SupervisorRenewal : public Supervised {
  protected:
-  // Upgrades to what stands there now, which the parent may become.
+  // Upgrades to what is at the path now, which the parent may become.
   void upgrade_to(const std::string& binary) {
     install(binary);
     upgrade();
@@ -22,7 +22,7 @@ TEST_F(SupervisorRenewal, IsTheSameProcessWithTheSameChildren) {
   Client client = baton.connect();
   client.get("/bytes/1");
   upgrade_to(BATON_OTHER_VERSION);
-  baton.await_log(std::regex("supervisor: this version goes on, PID " + std::to_string(parent)));
+  baton.await_log(std::regex("supervisor: this version continues, PID " + std::to_string(parent)));
   const pid_t now = worker();
   EXPECT_EQ(executable_of(parent), baton.binary_path());
   await([&] { return children_of(parent) == std::vector{now}; }, "the old worker to be gone");
@@ -35,7 +35,7 @@ TEST_F(SupervisorRenewal, IsTheSameProcessWithTheSameChildren) {
   EXPECT_EQ(baton.connect().get("/bytes/6").body, pattern(6));
   await_known(replacement);
   upgrade_to(baton_binary());
-  baton.await_log(std::regex("supervisor: this version goes on"));
+  baton.await_log(std::regex("supervisor: this version continues"));
   EXPECT_EQ(executable_of(parent), baton.binary_path());
   EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
   expect_nothing_left();
@@ -55,7 +55,7 @@ TEST_F(SupervisorRenewal, IsNotDoneForTheSameBinary) {
   EXPECT_EQ(baton.count_log_lines(std::regex("supervisor: (becomes|this version|stays)")), 0u) << baton.log();
 }
 
-// It serves as any other, and refuses whatever a supervisor leaves to it.
+// It serves like any other, but refuses what a supervisor leaves to it.
 TEST_F(SupervisorRenewal, IsNotDoneByABinaryThatFailsTheDryRun) {
   const std::string before = executable_of(parent);
   const pid_t first = worker();

@@ -1,4 +1,4 @@
-// What systemd hears from a supervised Baton, and what it passes to it.
+// What systemd gets from a supervised Baton, and what it passes to it.
 #include <signal.h>
 
 #include "harness/log_lines.hpp"
@@ -20,7 +20,7 @@ class SupervisedNotify : public Supervised {
           settings.shell = "export NOTIFY_SOCKET='" + manager().address() + "' WATCHDOG_USEC=200000 WATCHDOG_PID=$$";
         }) {}
 
-  // All that this process says up to its next word for the watchdog.
+  // All messages of this process up to the next one for the watchdog.
   std::string said_by(pid_t sender) {
     std::string all;
     for (;;) {

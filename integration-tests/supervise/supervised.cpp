@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Those of the parent, and theirs.
+// The parent's children, and theirs.
 std::vector<pid_t> descendants_of(pid_t pid) {
   std::vector<pid_t> all = children_of(pid);
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -28,7 +28,7 @@ std::vector<pid_t> descendants_of(pid_t pid) {
 Supervised::Supervised(void (*change)(Settings&)) : baton(settings(origin, change)) {}
 
 Supervised::~Supervised() {
-  // Workers are in a group of their own, where the harness does not look.
+  // Workers lead their own process groups, which the harness does not search.
   const std::vector<pid_t> workers = descendants_of(parent);
   ::kill(parent, SIGKILL);
   for (const pid_t worker : workers) ::kill(worker, SIGKILL);

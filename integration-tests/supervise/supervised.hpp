@@ -1,4 +1,5 @@
-// `baton run --supervise`: the process that was started is the parent, and stays; the worker is whoever serves.
+// `baton run --supervise`: the process that was started is the parent and stays; the worker is whichever process
+// serves.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,22 +18,23 @@ class Supervised : public testing::Test {
   explicit Supervised(void (*change)(Settings&) = [](Settings&) {});
   ~Supervised() override;
 
-  // Who serves, as it says itself.
+  // The serving process, by its own word.
   pid_t worker() const { return static_cast<pid_t>(baton.number("pid")); }
   std::string version() const { return std::string(baton.status().at("version").as_string()); }
   void install(const std::string& binary) const { replace_file(baton.binary_path(), read_file(binary), true); }
 
-  // USR2 to the parent, and sees it through: the new worker answers, the old one has ended. Gives the report's line.
+  // Sends USR2 to the parent, and waits until the new worker answers and the old one has exited. Returns the report's
+  // line.
   std::string upgrade();
-  // Ends the worker with this signal, and waits until another one serves. Gives the PID of that.
+  // Ends the worker with this signal, and waits until another one serves. Returns the new PID.
   pid_t crash(int signal = SIGKILL);
   pid_t await_another_worker(pid_t before);
-  // The parent's end, and all it started.
+  // Waits for the end of the parent and all that it started.
   Ended stop(int signal = SIGTERM);
-  // Nothing is left: no process, no path, nobody listens.
+  // Nothing is left: no process, no path, no listener.
   void expect_nothing_left() const;
   Outcome ctl(std::vector<std::string> words) const;
-  // The parent knows of the worker that serves; what it must know for a crash it does from then on.
+  // The parent knows the serving worker, and from then on all that it needs for a crash.
   void await_known(pid_t worker);
 
   Origin origin;

@@ -1,4 +1,4 @@
-// Under Debian's supervisord, run by hand in the foreground with a configuration of its own.
+// Under Debian's supervisord, run by hand in the foreground with its own configuration.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ class Supervisord : public testing::Test {
     settings.binds = {loopback(free_port())};
     settings.handoff += ", finish_timeout: 50ms";
     replace_file(directory / "baton.yaml", to_yaml(settings, directory));
-    // Root is warned without `user`; to anybody else an empty one is an invalid name.
+    // Root gets a warning without `user`; for others an empty one is an invalid name.
     const std::string user = ::geteuid() == 0 ? "user=root\n" : "";
     replace_file(directory / "supervisord.conf",
                  "[supervisord]\nnodaemon=true\n" + user +

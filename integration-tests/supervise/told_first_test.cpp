@@ -1,5 +1,5 @@
-// The parent knows what its worker has done before anybody else can see it: a worker that is killed at the first sign
-// of it is replaced by one that has done the same. With so many listening sockets it takes a while to tell the parent.
+// The parent knows what its worker has done before anybody else can see it: a worker killed at the first sign of it is
+// replaced by one that has done the same. With this many listening sockets it takes a while to tell the parent.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr int sockets = 5000;
 
-// Each on an address of its own.
+// Each on its own address.
 std::string many_listeners() {
   const std::string port = ":" + std::to_string(free_port());
   std::string binds;
@@ -44,7 +44,7 @@ class ToldOfItsStart : public testing::Test {
     worker_ = children_of(parent_->pid()).front();
   }
   ~ToldOfItsStart() override {
-    // Workers are in a group of their own, where the harness does not look.
+    // Workers lead their own process groups, which the harness does not search.
     const std::vector<pid_t> workers = children_of(parent_->pid());
     ::kill(parent_->pid(), SIGKILL);
     for (const pid_t worker : workers) ::kill(worker, SIGKILL);
@@ -181,7 +181,7 @@ TEST_F(ToldOfAChange, AStopBeforeTheLogSaysThatItStops) {
   baton.await_log(std::regex("stopping \\("));
   ::kill(before, SIGKILL);
   EXPECT_EQ(baton.await_exit(), (Ended{1, 0})) << "it was told to stop, and did not end in order";
-  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the one that is gone")), 0u);
+  EXPECT_EQ(baton.count_log_lines(std::regex("replaces the crashed worker")), 0u);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Listening sockets that systemd opened and passes to the program: they are served, they survive reloads and upgrades,
-// and they stay systemd's.
+// Listening sockets that systemd opens and passes to the program: they are served, survive reloads and upgrades, and
+// stay systemd's.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -16,11 +16,11 @@ namespace {
 
 const std::regex passed_and_closed{"passed by the service manager, and closed"};
 
-// What a shell does to start the program by way of another.
+// How a shell starts the program through another one.
 std::string by_way_of(const std::string& launcher) { return "exec " + launcher + " -- \"$0\" \"$@\""; }
 std::string launcher(const std::string& arguments) { return by_way_of(in_shell(LAUNCHER) + " " + arguments); }
 
-// The sockets among the descriptors of a process that would survive an exec.
+// The sockets among the descriptors that would survive an exec.
 int sockets_open_at_exec(pid_t pid) {
   const std::string process = "/proc/" + std::to_string(pid);
   int count = 0;
@@ -131,8 +131,9 @@ TEST_F(Activation, WhatCannotBeAcceptedOnIsRefusedInWords) {
   const std::string elsewhere = loopback(free_port()).text();
   settings.shell = launcher("--names datagrams:file:silent udp:" + elsewhere + " file:/dev/null bound:" + elsewhere);
   Baton baton(settings);
-  for (const std::string refusal : {R"(descriptor 3 \(datagrams\) is not a stream socket)",
-                                    R"(descriptor 4 \(file\) is no socket)", R"(descriptor 5 \(silent\) does not listen)"}) {
+  for (const std::string refusal :
+       {R"(descriptor 3 \(datagrams\) is not a stream socket)", R"(descriptor 4 \(file\) is not a socket)",
+        R"(descriptor 5 \(silent\) does not listen)"}) {
     EXPECT_EQ(baton.count_log_lines(std::regex("passed by the service manager, and closed: " + refusal)), 1u)
         << refusal << "\n" << baton.log();
   }
@@ -163,7 +164,7 @@ TEST_F(Activation, AnAddressThatIsTakenByAPassedSocketIsExplained) {
   }
 }
 
-// The real thing: it waits for the first connection, and starts the program with that in the queue.
+// The real systemd-socket-activate: it waits for the first connection, and starts the program with that in the queue.
 TEST_F(Activation, SystemdSocketActivateStartsItWithTheFirstConnection) {
   if (run({{"sh", "-c", "command -v systemd-socket-activate"}}).code != 0) {
     GTEST_SKIP() << "systemd-socket-activate is not installed (Debian's package systemd)";

@@ -23,7 +23,7 @@ namespace {
   std::exit(125);
 }
 
-// As systemd does: connections of a program before us may linger on the port.
+// As systemd does: a previous program's connections may linger on the port.
 int new_socket(int family, int type) {
   const int fd = ::socket(family, type, 0);
   const int on = 1;

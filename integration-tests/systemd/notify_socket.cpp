@@ -58,7 +58,7 @@ NotifySocket::NotifySocket(Kind kind)
 
 Notification NotifySocket::next(Milliseconds limit) {
   if (!is_readable(socket_.get(), Deadline(limit).poll_ms())) throw Failure("nothing more was said to the service manager");
-  char bytes[4097];                          // systemd takes one page
+  char bytes[4097];                          // systemd accepts one page
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
   iovec piece{bytes, sizeof bytes};
   msghdr header{};

@@ -1,5 +1,5 @@
-// A service manager's ear: the socket that NOTIFY_SOCKET names, and every message on it with the process that sent it, as
-// the kernel knows it.
+// The service manager's side: the socket that NOTIFY_SOCKET names, and every message on it with the sending process as
+// reported by the kernel.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +17,7 @@ namespace baton::harness {
 
 struct Notification {
   pid_t sender = 0;
-  std::string text;                          // an assignment on each line
+  std::string text;                          // one assignment per line
 
   bool says(const std::string& assignment) const;
   std::optional<std::string> value(const std::string& variable) const;
@@ -28,20 +28,20 @@ inline void PrintTo(const Notification& message, std::ostream* out) {
 
 class NotifySocket {
  public:
-  // In a directory of its own, or in the abstract namespace.
+  // In its own directory, or in the abstract namespace.
   enum class Kind { path, abstract };
   explicit NotifySocket(Kind kind = Kind::path);
 
-  // As NOTIFY_SOCKET has it.
+  // The value of NOTIFY_SOCKET.
   const std::string& address() const { return address_; }
 
-  // The next message, in the order in which they were sent.
+  // The next message, in the order of sending.
   Notification next(Milliseconds limit = wait_max);
-  // The next that says it; what comes before is passed over.
+  // The next message with this assignment; earlier ones are skipped.
   Notification next_that_says(const std::string& assignment);
-  // Whether one is there already.
+  // Whether a message is there already.
   bool has_more() const;
-  // Fills the queue until it takes no more, which nobody reads.
+  // Fills the queue, which is not read, until it is full.
   void fill() const;
 
  private:

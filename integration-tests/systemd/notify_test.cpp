@@ -1,4 +1,4 @@
-// What systemd hears from a service of Type=notify, message by message, through its whole life.
+// What systemd gets from a service of Type=notify, message by message, through its whole life.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <time.h>
@@ -26,13 +26,13 @@ class Notify : public testing::Test {
  protected:
   static Settings settings(const Origin& origin, const std::string& notify_address) {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 15s";  // what is held holds the upgrade up until the gate opens
+    settings.handoff += ", finish_timeout: 15s";  // a held request delays the upgrade until the gate opens
     settings.own_binary = true;
     settings.shell = "export NOTIFY_SOCKET='" + notify_address + "'";
     return settings;
   }
 
-  // The one message of a start.
+  // The only message of a start.
   void SetUp() override {
     const Notification message = manager.next();
     EXPECT_EQ(message.sender, baton.pid());
@@ -40,7 +40,7 @@ class Notify : public testing::Test {
     EXPECT_TRUE(message.value("STATUS").value_or("").starts_with("serving: baton ")) << message.text;
   }
 
-  // Nothing has been said since the last message: what a reload says is next.
+  // Nothing has been sent since the last message: a reload's is next.
   void expect_nothing_before_the_next_reload() {
     baton.signal(SIGHUP);
     const Notification message = manager.next();
@@ -48,7 +48,7 @@ class Notify : public testing::Test {
     EXPECT_EQ(message.sender, baton.pid());
     EXPECT_TRUE(manager.next().says("READY=1"));
   }
-  // The successor says that it is the service, and then the predecessor does, before it ends.
+  // The successor announces that it is the service; then the predecessor does, before it exits.
   void expect_change(pid_t from, pid_t to) {
     for (const pid_t sender : {to, from}) {
       const Notification message = manager.next();
@@ -57,7 +57,7 @@ class Notify : public testing::Test {
       EXPECT_TRUE(message.says("READY=1")) << message.text;
     }
   }
-  // An upgrade that has come to the point where everything but `held` has moved.
+  // An upgrade in which everything but `held` has moved.
   void begin_and_hold(Client& held) {
     held.send(get_request("/held"));
     origin.gate().await_arrivals(1);
@@ -131,7 +131,7 @@ TEST_F(Notify, ASuccessorThatDiesWithConnectionsSaysNothing) {
 
 TEST_F(Notify, ASuccessorThatDiesAfterItNamedItselfIsTakenBack) {
   if (!can_trace()) GTEST_SKIP() << "strace is not installed, or may not trace here";
-  // It stands still when it has said its first words to the service manager, before it says them to its predecessor.
+  // It is stopped after its first message to the service manager, before it tells its predecessor.
   replace_file(baton.binary_path(),
                "#!/bin/sh\nexec strace -D -f -qq -o /dev/null " + injection("sendto", "signal=STOP", 1) + " " +
                    baton_in_shell() + " \"$@\"\n",

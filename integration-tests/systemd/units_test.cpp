@@ -1,4 +1,4 @@
-// The unit files in packaging/, judged by systemd's own tools, which need no running systemd.
+// The unit files in packaging/, checked with systemd's own tools, which need no running systemd.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -14,7 +14,7 @@
 namespace baton::harness {
 namespace {
 
-// As systemd counts: a unit without any hardening has 96.
+// On systemd's scale, where a unit without hardening scores 96.
 constexpr const char* exposure_max_tenths = "20";
 
 class Units : public testing::Test {
@@ -23,7 +23,7 @@ class Units : public testing::Test {
     if (run({{"sh", "-c", "command -v systemd-analyze"}}).code != 0) {
       GTEST_SKIP() << "systemd-analyze is not installed (Debian's package systemd)";
     }
-    // As installed, but for the program's place: verify wants it to be there, and without a blank.
+    // As installed, except for the program's path: verify requires it to exist and to have no blank.
     for (const char* name : {"baton.service", "baton.socket"}) {
       std::string text = read_file(std::string(PACKAGING) + "/" + name);
       ASSERT_NE(text, "");
@@ -33,7 +33,7 @@ class Units : public testing::Test {
       replace_file(directory / name, text);
     }
   }
-  // What the service sets `key` to, in the order of its lines.
+  // The values of `key` in the service, in the order of its lines.
   std::vector<std::string> values_of_service(const std::string& key) const {
     std::istringstream lines(read_file(directory / "baton.service"));
     std::vector<std::string> values;
@@ -42,7 +42,7 @@ class Units : public testing::Test {
     }
     return values;
   }
-  // The system calls of a group, groups within it included.
+  // The system calls of a group, including nested groups.
   void add_calls(std::string group, std::set<std::string>& calls, bool add = true) {
     const Outcome listed = run({{"systemd-analyze", "syscall-filter", "--no-pager", group}});
     ASSERT_EQ(listed.code, 0) << listed.err;
@@ -77,12 +77,12 @@ TEST_F(Units, ExposeLittle) {
   EXPECT_EQ(judged.code, 0) << judged.out << judged.err;
 }
 
-// A whole life, and not one call in it that the unit's filter would refuse.
+// A whole life cycle without a call that the unit's filter would refuse.
 TEST_F(Units, AllowEverySystemCallOfALifeWithUpgrades) {
   if (!can_trace()) GTEST_SKIP() << "strace is not installed, or may not trace here";
   std::set<std::string> allowed;
   add_calls("@default", allowed);
-  // A '~' takes away all that its line names.
+  // A '~' excludes all that its line names.
   for (const std::string& line : values_of_service("SystemCallFilter")) {
     const bool add = !line.starts_with('~');
     std::istringstream groups(add ? line : line.substr(1));

@@ -1,4 +1,4 @@
-// The watchdog is fed by a process all of whose threads go round, by nobody else, and by its successor after it.
+// The watchdog is fed by a process whose threads all run, by no other, and by its successor after it.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -13,7 +13,7 @@
 namespace baton::harness {
 namespace {
 
-// Holds one thread of a process still, while the others go on.
+// Stops one thread of a process while the others continue.
 class HeldThread {
  public:
   HeldThread(pid_t process, const std::string& name) : thread_(find(process, name)) {
@@ -45,7 +45,7 @@ class Watchdog : public testing::Test {
     settings.shell = "export WATCHDOG_USEC=100000 WATCHDOG_PID=" + watchdog_pid + " NOTIFY_SOCKET=" + heard_by.address();
     return settings;
   }
-  // Time, measured by what it is about: another process has fed its watchdog so often.
+  // Time, measured by how often another process has fed its watchdog.
   void let_pass(int meals) {
     while (clock_manager.has_more()) clock_manager.next();
     for (int i = 0; i < meals; ++i) clock_manager.next_that_says("WATCHDOG=1");
@@ -68,7 +68,7 @@ TEST_F(Watchdog, IsFedAgainAndAgainAndByEachSuccessor) {
     for (int i = 0; i < 3; ++i) EXPECT_EQ(manager.next_that_says("WATCHDOG=1").sender, baton.pid());
     const pid_t before = baton.pid();
     baton.upgrade();
-    // The successor says so, and then the predecessor, whose last word it is.
+    // The successor announces itself, then the predecessor does as its last message.
     EXPECT_EQ(manager.next_that_says("MAINPID=" + std::to_string(baton.pid())).sender, baton.pid());
     EXPECT_EQ(manager.next_that_says("MAINPID=" + std::to_string(baton.pid())).sender, before);
     let_pass(3);
@@ -83,7 +83,7 @@ TEST_F(Watchdog, IsNotFedWhileOneWorkerHangs) {
     SCOPED_TRACE(name);
     {
       const HeldThread held(baton.pid(), name);
-      let_pass(2);                           // what was on its way when the thread was held has come
+      let_pass(2);                           // what was in flight when the thread was stopped has arrived
       was_fed();
       let_pass(10);
       EXPECT_FALSE(was_fed());

@@ -1,4 +1,4 @@
-// Takers from elsewhere: other namespaces, deep folders, another user, and service managers that pass sockets.
+// External successors in other namespaces, in deep folders, of another user, and with sockets from service managers.
 #include <signal.h>
 
 #include <filesystem>
@@ -29,7 +29,7 @@ class TakerFromElsewhere : public testing::Test {
 
 class OtherClock : public TakerFromElsewhere, public testing::WithParamInterface<std::string> {};
 
-// As in another container: its PIDs mean nothing here, and its clock is another one.
+// As in another container: its PIDs mean nothing here, and its clock differs.
 TEST_P(OtherClock, AndOtherPidsMakeNoDifference) {
   const std::vector<std::string> elsewhere{"unshare", "--pid",  "--fork",      "--kill-child",
                                            "--mount-proc", "--time", "--monotonic", GetParam(), "--boottime", GetParam()};
@@ -57,7 +57,7 @@ TEST_P(OtherClock, AndOtherPidsMakeNoDifference) {
 
   // And back from there, where our PIDs mean nothing either.
   Taker back(baton);
-  taker.await_log(std::regex("taken over by a process of another PID namespace"));
+  taker.await_log(std::regex("taken over by a process in another PID namespace"));
   EXPECT_EQ(taker.await_exit(), (Ended{0, 0})) << taker.err();
   baton.follow_pid_file();
   EXPECT_EQ(baton.pid(), back.pid());

@@ -1,5 +1,5 @@
-// A taker that gives up, at each of its messages and in each way: it cannot be killed by whom it would have succeeded, and
-// need not be.
+// An external successor that fails, at each of its messages and in each way: its predecessor cannot kill it, and need
+// not.
 #include <signal.h>
 
 #include <algorithm>
@@ -28,14 +28,14 @@ class TakerThatFails : public testing::TestWithParam<Row> {
     return settings;
   }
   Command hostile() const { return {{HOSTILE_SUCCESSOR, handoff_path(baton), GetParam().step, GetParam().way}}; }
-  // As long as it hangs it holds the sockets that it was given, but it is nobody.
+  // While it hangs it holds the sockets it was given, but it is not the instance.
   void end_it(Process& taker) {
     if (!is_alive(taker.pid())) return;
     taker.signal(SIGKILL);
     taker.await_exit();
   }
 
-  // The next one has all the time that it needs.
+  // The next one has all the time it needs.
   void be_patient() {
     Settings patient = settings(false);
     patient.binds = {baton.address()};
@@ -73,7 +73,7 @@ TEST_P(TakerThatFails, IsNothingThatAClientSees) {
   expect_one_instance(baton);
 }
 
-// Before it has said Hello nothing has begun, so nothing can fail.
+// Before its Hello nothing has begun, so nothing can fail.
 using TakerThatFailsBeforeHello = TakerThatFails;
 
 TEST_P(TakerThatFailsBeforeHello, KeepsNobodyWaiting) {
@@ -124,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(At, TakerThatFailsBeforeHello, testing::ValuesIn(rows({
 INSTANTIATE_TEST_SUITE_P(At, TakerThatFails, testing::ValuesIn(rows({"Ready", "Listening", "Adopted"})), name_of);
 INSTANTIATE_TEST_SUITE_P(At, TakerThatFailsAfterDone, testing::ValuesIn(rows({"Bye"})), name_of);
 
-// A real one, killed at its first message, its second, its third, until a takeover passes without.
+// A real one, killed at its first message, its second, its third, until a takeover passes unharmed.
 TEST(TakerKilledAtAnyMessage, CostsOnlyWhatItHadAdopted) {
   if (!can_trace()) GTEST_SKIP() << "strace is not installed, or may not trace here";
   Origin origin;

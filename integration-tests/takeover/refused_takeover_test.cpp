@@ -1,4 +1,5 @@
-// Who may not take over, and who only sits on the socket: the running instance goes on and nobody waits.
+// Processes that may not take over, and peers that only occupy the socket: the running instance continues, and nobody
+// waits.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@ class RefusedTakeover : public testing::Test {
   Settings settings() const {
     Settings settings(origin.address());
     settings.own_binary = true;
-    settings.handoff += ", finish_timeout: 15s";   // a held request holds a handover up until the gate opens
+    settings.handoff += ", finish_timeout: 15s";   // a held request delays a handover until the gate opens
     return settings;
   }
   // The instance is the same as before, and the next upgrade works.
@@ -42,7 +43,7 @@ class RefusedTakeover : public testing::Test {
 
 TEST_F(RefusedTakeover, APeerOfAnotherUserIsToldSo) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can be another user";
-  // What the modes of socket and folder keep away already.
+  // What the modes of socket and folder prevent already.
   std::filesystem::permissions(baton.directory().path(), std::filesystem::perms::all);
   std::filesystem::permissions(socket.unix_path, std::filesystem::perms::all);
   Taker taker(takeover_as_nobody());
@@ -142,7 +143,7 @@ TEST_F(RefusedTakeover, AnotherPidFileIsSaidOnBothSides) {
   expect_untouched();
 }
 
-// The same path in another mount namespace, and another file: two locks would be two instances.
+// The same path in another mount namespace is another file: two locks would mean two instances.
 TEST_F(RefusedTakeover, AnotherLockFileUnderTheSamePathIsSaidOnBothSides) {
   if (run({{"unshare", "--mount", "true"}}).code != 0) GTEST_SKIP() << "no namespace may be made here";
   const TempDir outside;
@@ -165,7 +166,7 @@ TEST_F(RefusedTakeover, WhatIsNoSocketStopsAStartAndStays) {
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
   replace_file(socket.unix_path, "precious");
   Taker taker(baton);
-  taker.await_failure("something that is no socket is there");
+  taker.await_failure("something other than a socket is there");
   EXPECT_EQ(read_file(socket.unix_path), "precious");
 }
 

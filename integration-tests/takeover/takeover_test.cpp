@@ -1,4 +1,4 @@
-// A process that somebody else started succeeds the running one, with every live connection, and another succeeds that.
+// An external successor succeeds the running instance, with every live connection, and another succeeds that one.
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -189,7 +189,7 @@ class LongTakeover : public testing::Test {
  protected:
   Settings settings() const {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 15s";   // a held request holds the takeover up
+    settings.handoff += ", finish_timeout: 15s";   // a held request delays the takeover
     return settings;
   }
   Origin origin;
@@ -216,7 +216,7 @@ TEST_F(LongTakeover, ASecondTermEndsThePredecessorAndLeavesThePathsToTheTaker) {
   expect_one_instance(baton);
 }
 
-// A predecessor that hears its Hello and hangs.
+// A predecessor that gets its Hello and hangs.
 TEST_F(Takeover, ATermToATakerThatHasNothingYetEndsItAlone) {
   const TempDir directory;
   Address silent = unix_socket(directory / "silent.sock");
@@ -268,7 +268,7 @@ TEST_F(TakeoverOnProbation, ThatIsCalledOffGivesBackWhatTheTakerHas) {
   EXPECT_EQ(fresh.get("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n").status(), 101);
   const Outcome outcome = run_baton({"ctl", "rollback", "-c", baton->config_path()});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  taker.await_failure("the predecessor has everything back (the predecessor called it off)");
+  taker.await_failure("the predecessor has everything back (the predecessor cancelled it)");
   fresh.send("still here");
   EXPECT_EQ(fresh.read_exactly(10), "still here");
   EXPECT_EQ(old.get("/bytes/9").body, pattern(9));
@@ -290,7 +290,7 @@ TEST_F(TakeoverOnProbation, ATakerThatIsStoppedGivesTheServiceBack) {
   EXPECT_EQ(baton->connect().get("/bytes/9").body, pattern(9));
 }
 
-// The connections that have moved already come back too.
+// The connections that have already moved come back, too.
 TEST(TakeoverThatIsStopped, WhileConnectionsMoveGivesThemBack) {
   Origin origin;
   Settings settings(origin.address());
@@ -304,7 +304,7 @@ TEST(TakeoverThatIsStopped, WhileConnectionsMoveGivesThemBack) {
   Taker taker(baton);
   baton.await_log(std::regex("upgrade begins"));
   EXPECT_EQ(idle.get("/bytes/7").body, pattern(7));
-  baton.await_number("connections.total", 1);      // the idle one is with the taker
+  baton.await_number("connections.total", 1);      // the idle one has moved
   ::kill(taker.pid(), SIGTERM);
   EXPECT_EQ(taker.await_exit(), (Ended{0, 0})) << taker.err();
   baton.await_number("connections.total", 2);

@@ -1,4 +1,4 @@
-// A process of its own that takes a running Baton over.
+// An external successor of a running Baton, as a process.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ namespace baton::harness {
 
 inline std::string handoff_path(const Baton& baton) { return baton.directory() / "handoff.sock"; }
 
-// `baton run --takeover`, with that Baton's configuration. `by_way_of` stands before it, as in {"setpriv", …}.
+// `baton run --takeover`, with that Baton's configuration. `by_way_of` precedes it, as in {"setpriv", …}.
 inline Command taker_command(const Baton& baton, const std::string& option = "--takeover",
                              std::vector<std::string> by_way_of = {}) {
   by_way_of.insert(by_way_of.end(), {baton_binary(), "run", option, "-c", baton.config_path()});
@@ -34,7 +34,7 @@ class Taker : public Process {
     EXPECT_EQ(from.await_exit(), (Ended{0, 0})) << from.err();
     follow(baton);
   }
-  // The same, from the process that the test has started as `baton`.
+  // The same, from the process that the test started as `baton`.
   void await_succession(Baton& baton) {
     baton.await_log(log_lines::upgrade_report);
     EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();

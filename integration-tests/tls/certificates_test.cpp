@@ -1,4 +1,4 @@
-// What a TLS listener agrees on with a client: certificate, protocol, application protocol, session.
+// What a TLS listener negotiates with a client: certificate, protocol, application protocol, session.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -22,7 +22,7 @@ class Agreement : public testing::Test {
     return "certificates: [ " + authority.issue({"localhost"}).yaml() + ", " +
            authority.issue({"localhost"}, KeyType::rsa).yaml() + " ]";
   }
-  // The handshake must fail; the alert that the server gave for a reason.
+  // The handshake must fail; returns the server's alert.
   static std::optional<int> refusal_of(const Baton& baton, const TlsOptions& options) {
     TlsClient client(baton.address(), options, TlsClient::Handshake::later);
     client.send_raw(client.next_flight());

@@ -1,5 +1,5 @@
-// Seals what no TLS library would: any record under the keys of a connection that is in order (TLS 1.3 with
-// TLS_AES_128_GCM_SHA256, RFC 8446 §5.2 and §7.3). The client itself must send nothing any more.
+// Seals what no TLS library would: any record under the keys of a healthy connection (TLS 1.3 with
+// TLS_AES_128_GCM_SHA256, RFC 8446 §5.2 and §7.3). The client itself must not send anything afterwards.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ class Forger {
  public:
   explicit Forger(const std::string& traffic_secret);
 
-  // A record with this inside: content, then its type and zeros, or whatever it is.
+  // A record with this inside: content, then its type and zeros, or anything else.
   std::string seal_inner(std::string_view inner);
   std::string seal(std::string_view content, unsigned char type) {
     return seal_inner(std::string(content) + static_cast<char>(type));

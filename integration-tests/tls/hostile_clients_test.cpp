@@ -1,5 +1,5 @@
-// Clients that break the rules of TLS: each gets the right alert and loses its own connection, nobody else notices, and
-// nothing of them stays behind.
+// Clients that break the rules of TLS: each gets the right alert and loses its own connection, no other client notices,
+// and nothing of them stays behind.
 #include <gtest/gtest.h>
 #include <openssl/rand.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ class HostileClients : public testing::Test {
   void expect_undisturbed() { EXPECT_EQ(good.get("/bytes/3000").body, pattern(3000)); }
   void await_alone() { baton.await_number("connections.total", 1); }
 
-  // What the server says to these bytes, to its end of the connection.
+  // All that the server sends in answer to these bytes, up to EOF.
   std::string answer_to(const std::string& bytes) {
     Client client(baton.address());
     client.send_what_goes(bytes);
@@ -124,7 +124,7 @@ TEST_F(HostileClients, RandomFlightsHarmNobody) {
     try {
       client.read_to_end(answer);
     } catch (const Failure&) {
-      // An alert in the clear within an encrypted handshake is none for OpenSSL.
+      // OpenSSL does not accept a plaintext alert within an encrypted handshake.
     }
   }
   expect_undisturbed();
@@ -196,7 +196,7 @@ TEST_P(Attacks, GetTheirAlert) {
 
 INSTANTIATE_TEST_SUITE_P(All, Attacks, testing::ValuesIn(attacks), [](const auto& one) { return one.param.name; });
 
-// Records that are sealed as they should be, with something wrong inside.
+// Correctly sealed records with something wrong inside.
 TEST_F(HostileClients, ForgeriesGetTheirAlert) {
   const auto repeat = [](Forger& f, int times, const std::string& content, unsigned char type) {
     std::string records;
@@ -254,7 +254,7 @@ TEST_F(HostileClients, RenegotiationIsRefusedAndTheConnectionGoesOn) {
     EXPECT_EQ(client.get("/bytes/4").body, pattern(4));
     if (after_upgrade) baton.upgrade();
     SSL_renegotiate(client.ssl());
-    // The request stands behind the ClientHello, so its answer follows the refusal.
+    // The request follows the ClientHello, so its answer follows the refusal.
     const std::string records = client.next_flight();
     client.send_raw(records);
     try {

@@ -1,5 +1,4 @@
-// OpenSSL's own client with its KeyUpdates before, between and after upgrades: `K` asks for one in return, `k` does
-// not.
+// OpenSSL's own client sends KeyUpdates before, between and after upgrades: `K` asks for one in return, `k` does not.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"
@@ -18,7 +17,7 @@ class KeyUpdates : public testing::Test {
     return settings;
   }
 
-  // What comes back ends with a line of its own, so that nothing else is waited for.
+  // The answer ends with its own line, so that nothing else is waited for.
   void expect_echo(const std::string& line) {
     client.type(line + "\n");
     client.await_line(Process::Stream::out, std::regex("^" + line + "$"));
@@ -38,7 +37,7 @@ class KeyUpdates : public testing::Test {
 };
 
 TEST_F(KeyUpdates, OfOpenSslBeforeBetweenAndAfterUpgrades) {
-  // The origin echoes what comes after its 101; the client takes a typed line with LF for a whole one.
+  // The origin echoes what follows its 101; the client takes a typed line with LF for a whole one.
   client.type("GET /websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   client.await_line(Process::Stream::out, std::regex("101 Switching"));
   expect_echo("before anything");

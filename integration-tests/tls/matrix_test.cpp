@@ -1,4 +1,4 @@
-// Each protocol and suite, in each state, over a row of upgrades: nobody gets a wrong byte, a close or another
+// Each protocol and suite, in each state, over several upgrades: no client gets a wrong byte, a close or another
 // connection.
 #include <gtest/gtest.h>
 
@@ -26,7 +26,7 @@ class TlsMatrix : public testing::TestWithParam<TlsOptions> {
     settings.tls = tls;
     settings.more_listeners =
         "  - { name: raw, bind: \"" + raw.text() + "\", protocol: tcp, upstream: web, tls: { " + tls + " } }\n";
-    settings.handoff += ", finish_timeout: 50ms";  // so all of them move in the middle
+    settings.handoff += ", finish_timeout: 50ms";  // so all of them move mid-stream
     settings.timeouts = "handshake: 10m";          // a ClientHello may take the whole run
     return settings;
   }

@@ -1,4 +1,4 @@
-// Clients of other make, each with a TLS stack that we did not write, before, across and after upgrades.
+// Foreign clients, each with another TLS stack, before, across and after upgrades.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -20,7 +20,7 @@ class Peers : public testing::Test {
   }
   static std::string port_of(const Baton& baton) { return std::to_string(baton.address().port); }
 
-  // Runs to its end; its last word is "ok".
+  // Runs it to its end; its last line is "ok".
   void expect_ok(const Command& command, const Baton& baton) const {
     const Outcome outcome = run(command);
     EXPECT_EQ(outcome.code, 0) << outcome.err << baton.log();
@@ -59,7 +59,7 @@ TEST_F(Peers, AWebSocketOfNodeIsKept) {
             baton);
 }
 
-// The transfer is in the middle when the upgrade comes, and the file is as it was.
+// The upgrade comes in the middle of the transfer, and the file is intact.
 TEST_F(Peers, CurlDownloadsAcrossAnUpgrade) {
   Baton baton(settings(origin.address()));
   int arrivals = 0;
@@ -76,7 +76,7 @@ TEST_F(Peers, CurlDownloadsAcrossAnUpgrade) {
   }
 }
 
-// Debian's wget has GnuTLS inside.
+// Debian's wget uses GnuTLS.
 TEST_F(Peers, WgetDownloadsAcrossAnUpgrade) {
   Baton baton(settings(origin.address()));
   Process wget({{"wget", "-q", "-O", "-", "--ca-certificate=" + authority.path(),

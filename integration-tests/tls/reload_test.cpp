@@ -22,7 +22,7 @@ class NewCertificates : public testing::Test {
     return settings;
   }
   static void copy(const std::string& from, const std::string& to) { replace_file(to, read_file(from)); }
-  // Certificate and key in one step: `live` names another directory.
+  // Replaces certificate and key in one step: `live` names another directory.
   void install(const Certificate& certificate) {
     const std::string number = std::to_string(++installed);
     std::filesystem::create_directory(directory / number);
@@ -33,7 +33,7 @@ class NewCertificates : public testing::Test {
   }
   static std::string served_by(const Baton& baton) { return TlsClient(baton.address()).server_common_name(); }
 
-  // What may be wrong, the file that is to blame, and a part of the reason.
+  // What may be wrong, the file at fault, and a part of the reason.
   struct Bad {
     std::string name;
     std::function<void()> spoil;

@@ -1,5 +1,5 @@
-// Keys stay where they are needed: not in logs, not on disk, not for other programs of the same user, and not in memory
-// when the connection is gone.
+// Keys stay where they are needed: not in logs, not on disk, out of reach of other programs of the same user, and not
+// in memory once the connection is gone.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -31,7 +31,7 @@ std::string hex(const std::string& bytes) {
   return text;
 }
 
-// The bytes themselves, or as they are written by SSLKEYLOGFILE and by debuggers.
+// The raw bytes, or their forms in SSLKEYLOGFILE and debuggers.
 bool holds(const std::string& text, const std::string& secret) {
   std::string lower = text;
   for (char& c : lower) c = static_cast<char>(std::tolower(c));
@@ -46,7 +46,7 @@ class Secrets : public testing::TestWithParam<int> {
     settings.log = "level: debug, access: { path: " + logs / "access.log" + " }";
     return settings;
   }
-  // The middle of the key's PEM text, and nothing that other files have too.
+  // The middle of the key's PEM text, which no other file contains.
   std::string private_key_text() const {
     const std::string pem = read_file(site.key);
     return pem.substr(pem.find('\n') + 40, 60);
@@ -86,7 +86,7 @@ TEST_P(Secrets, AreNeitherInLogsNorOnDisk) {
   EXPECT_EQ(names, (std::set<std::string>{"admin.sock", "baton.pid", "baton.yaml", "handoff.sock", "handoff.sock.lock"}));
 }
 
-// As root may: what is in the process's memory, in whatever it can write to.
+// As root may: reads all writable memory of the process.
 std::string memory_of(pid_t pid) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/maps"),
       memory("/proc/" + std::to_string(pid) + "/mem", std::ios::binary);
@@ -125,7 +125,7 @@ TEST_P(Secrets, AreWipedWhenTheirConnectionIsGone) {
     secrets.push_back(brief.secret());
   }
   baton.await_number("connections.total", 0);
-  // A connection is counted no more when it ends, and freed a moment later.
+  // A connection leaves the count when it ends, and is freed a moment later.
   await(
       [&] {
         const std::string memory = memory_of(baton.pid());
@@ -138,7 +138,7 @@ TEST_P(Secrets, AreWipedWhenTheirConnectionIsGone) {
 INSTANTIATE_TEST_SUITE_P(Versions, Secrets, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
                          [](const auto& one) { return one.param == TLS1_2_VERSION ? "Tls12" : "Tls13"; });
 
-// The kernel gives the files of a process that must not be dumped to root, whoever runs it.
+// The kernel gives the /proc files of a non-dumpable process to root, whoever runs it.
 bool is_dumpable(pid_t pid) {
   struct stat status{};
   if (::stat(("/proc/" + std::to_string(pid) + "/mem").c_str(), &status) != 0) throw Failure("no such process");
@@ -147,7 +147,7 @@ bool is_dumpable(pid_t pid) {
 
 constexpr const char* nobody = "65534";
 
-// Baton as an ordinary user's process, as it would not be under root.
+// Baton as an ordinary user's process, unlike under root.
 class ProcessOfAUser : public testing::Test {
  protected:
   void start() {

@@ -41,7 +41,7 @@ Findings findings_on(const Address& address, const TempDir& directory, const std
   for (const auto& value : parsed.as_array()) {
     const auto text = [&](const char* key) { return std::string(value.at(key).as_string()); };
     const Finding finding{text("severity"), text("finding")};
-    if (finding.severity == "WARN") continue;  // no verdict: a connection of its own came too late, for one
+    if (finding.severity == "WARN") continue;  // no verdict: for example, a connection of its own came too late
     if (rank_of(finding.severity) >= rank_of(findings.try_emplace(text("id"), finding).first->second.severity)) {
       findings[text("id")] = finding;
     }
@@ -67,7 +67,7 @@ TEST(Testssl, RatesNothingWorseThanForNginx) {
   const Findings theirs = beside.get();
   for (const auto& [id, finding] : ours) {
     const auto their = theirs.find(id);
-    // What is said of us only must be nothing bad.
+    // Findings for us alone must not be bad.
     const std::string reference = their == theirs.end() ? "INFO" : their->second.severity;
     EXPECT_LE(rank_of(finding.severity), rank_of(reference))
         << id << ": " << finding.severity << ", " << finding.text << "; of nginx " << reference

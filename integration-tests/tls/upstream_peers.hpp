@@ -1,5 +1,5 @@
-// nginx and HAProxy as servers that speak TLS, in front of the test's origin. Each adds to every response what it knows
-// of the connection: X-Resumed (0, 1), X-Port (the client's, so which connection it is), X-Name (the server name),
+// nginx and HAProxy as TLS servers in front of the test's origin. Each adds to every response what it knows of the
+// connection: X-Resumed (0, 1), X-Port (the client's, which identifies the connection), X-Name (the server name),
 // X-Client (the client certificate's subject).
 #pragma once
 

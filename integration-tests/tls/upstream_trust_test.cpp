@@ -1,4 +1,4 @@
-// Whom Baton trusts behind it: 502 and the reason in the log for everybody else.
+// Which servers Baton trusts: 502, and the reason in the log, for all others.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"

@@ -1,5 +1,5 @@
-// The access log and the counters across moves: whoever ends an exchange writes its one line, which knows when it began
-// and what its predecessors passed on; and no number ever goes backwards.
+// The access log and the counters across moves: the process that ends an exchange writes its one line, which knows when
+// it began and what its predecessors forwarded; no number ever decreases.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -24,7 +24,7 @@ std::int64_t unix_ms() {
   return std::chrono::duration_cast<Milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// The loop's clock and ours may differ by a round of events. Far less than a move takes.
+// The loop's clock and ours may differ by a round of events, which is far less than a move takes.
 constexpr std::int64_t tolerance_ms = 300;
 
 class AccessLogAcross : public testing::TestWithParam<int> {
@@ -33,7 +33,7 @@ class AccessLogAcross : public testing::TestWithParam<int> {
 
   Settings settings() const {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 500ms";  // so long at least takes each move of an exchange
+    settings.handoff += ", finish_timeout: 500ms";  // each move of an exchange takes at least this long
     settings.log = "access: { path: \"-\", format: " + format_ + " }";
     return settings;
   }
@@ -45,7 +45,7 @@ class AccessLogAcross : public testing::TestWithParam<int> {
     }
   }
 
-  // The only line that contains `what`, of all that the whole service has written once it has ended.
+  // The only line that contains `what`, among all that the service wrote until its end.
   static std::string only_line(Baton& baton, const std::string& what) {
     baton.signal(SIGTERM);
     baton.await_exit();
@@ -74,7 +74,7 @@ std::string text(const boost::json::object& line, const char* key) {
   return std::string(line.at(key).as_string());
 }
 
-// What happened when, as the test saw it: it began in between the first two, and ended in between the last two.
+// The times that the test saw: the exchange began between the first two, and ended between the last two.
 struct Times {
   std::int64_t before_begin = 0, after_begin = 0, before_end = 0, after_end = 0;
 
@@ -113,7 +113,7 @@ TEST_P(AccessLogAcross, ADownloadsLineKnowsItsBeginAndAllItsBytes) {
     move(baton);
     times.before_end = unix_ms();
     origin.gate().open();
-    // All of it is read: what waits for the client keeps the exchange from its end.
+    // All of it is read: what waits for the client keeps the exchange from ending.
     if (std::string_view(path).find("chunked") == std::string_view::npos) {
       client.read_exactly(500'000 - (begun.size() - begun.find("\r\n\r\n") - 4));
     } else {
@@ -234,7 +234,7 @@ TEST_P(CombinedLogAcross, EveryExchangeInFlightHasOneLine) {
 
 // ── Counters ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// What everybody in this test counts, for as long as it goes on.
+// What all clients of this test count, for as long as it runs.
 struct Counted {
   std::atomic<bool> over = false;
   std::atomic<std::int64_t> connections = 0;
@@ -242,13 +242,13 @@ struct Counted {
   std::atomic<int> looks = 0;
 };
 
-// A test that fails in the middle ends what is busy, too.
+// A test that fails midway also ends the busy threads.
 struct OverAtTheEnd {
   Counted& counted;
   ~OverAtTheEnd() { counted.over = true; }
 };
 
-// Asks for /status all the time, whoever answers.
+// Asks for /status all the time, whichever process answers.
 void watch(const Baton& baton, Counted& counted) {
   std::map<std::string, std::int64_t> before;
   while (!counted.over) {

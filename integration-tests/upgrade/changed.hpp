@@ -59,7 +59,7 @@ class Changed : public testing::TestWithParam<Way> {
     }
   }
 
-  // The next response says that it is the last, and so it is.
+  // The next response announces that it is the last, and it is.
   static void expect_last_response(Client& client, std::size_t bytes) {
     const Response response = client.response();
     EXPECT_EQ(response.body, pattern(bytes));

@@ -1,5 +1,5 @@
 // The configuration changes under live connections, by an upgrade and by a reload: what has begun ends as it began, and
-// what comes afterwards goes by the new one.
+// what follows obeys the new one.
 #include <atomic>
 #include <future>
 #include <list>
@@ -57,7 +57,7 @@ TEST_P(Changed, AListenerThatIsAddedServesBesideTheOthers) {
   EXPECT_EQ(Client(web).get("/bytes/4").body, pattern(4));
 }
 
-// What is HTTP stays HTTP, and what is a tunnel stays one; the listener's new connections are what it says now.
+// HTTP stays HTTP, and tunnels stay tunnels; the listener's new connections are what it says now.
 TEST_P(Changed, AListenersProtocolChangesForNewConnectionsOnly) {
   const Settings http = with(listener("web", web), upstream("app", origin));
   const Settings tcp = with(listener("web", web, ", protocol: tcp, upstream: app"), upstream("app", origin));

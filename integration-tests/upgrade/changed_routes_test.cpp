@@ -1,5 +1,5 @@
-// Routes: each request goes where its host and path say; one whose route changes under it, by an upgrade or by a reload,
-// goes by the new one until it has been sent, and then ends where it is.
+// Routes: each request goes where its host and path say. If its route changes under it, by an upgrade or a reload, it
+// takes the new one until it has been sent; afterwards it ends where it is.
 #include "upgrade/changed.hpp"
 
 namespace baton::harness {
@@ -7,7 +7,7 @@ namespace {
 
 class ChangedRoutes : public Changed {
  protected:
-  // The rest of a file with the two upstreams, and those routes: "  - { … }\n".
+  // The rest of a file with two upstreams and these routes: "  - { … }\n".
   Settings with_routes(const std::string& routes, const std::string& more_upstreams = "") const {
     return with(listener("web", web), upstream("one", one) + upstream("two", two) + more_upstreams + "routes:\n" + routes);
   }

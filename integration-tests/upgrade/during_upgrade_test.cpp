@@ -1,4 +1,4 @@
-// What comes while an upgrade is under way: new connections, questions to the admin interface, every other signal.
+// What comes during an upgrade: new connections, requests to the admin interface, every other signal.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr int upgrades = 20;
 
-// Does the same thing again and again in a thread of its own, until it is told to stop.
+// Repeats something in its own thread until told to stop.
 class Repeating {
  public:
   explicit Repeating(std::function<void()> once)
@@ -26,7 +26,7 @@ class Repeating {
         })) {}
   ~Repeating() { stop_ = true; }
 
-  // So many more rounds from now on; what ended the rounds before is thrown.
+  // Waits for this many more rounds; throws what ended the rounds, if anything did.
   void await_rounds(std::size_t more) {
     const std::size_t goal = rounds_ + more;
     await(
@@ -53,7 +53,7 @@ class DuringUpgrade : public testing::Test {
  protected:
   Settings settings() const {
     Settings settings(origin.address());
-    // A held request holds the upgrade up until the gate opens. Nobody waits for a successor that is never ready.
+    // A held request delays the upgrade until the gate opens. No test waits for a successor that is never ready.
     settings.handoff = "ready_timeout: 10m, step_timeout: 15s, finish_timeout: 15s";
     settings.log = "access: { path: " + logs / "access.log" + " }";
     settings.own_binary = true;
@@ -63,13 +63,14 @@ class DuringUpgrade : public testing::Test {
     return read_file(path).find(text) != std::string::npos;
   }
 
-  // An upgrade that has come to the point where it waits for `held`.
+  // An upgrade that waits only for `held`.
   void begin_and_hold() {
     held.send(get_request("/held"));
     origin.gate().await_arrivals(1);
     idle.get("/bytes/1");
     baton.begin_upgrade();
-    // It moves once the new one accepts, and is answered once that has adopted it: only the held request is missing then.
+    // It moves once the new process accepts, and is answered once that has adopted it: then only the held request is
+    // missing.
     baton.await_number("connections.total", 1);
     idle.get("/bytes/1");
   }
@@ -89,7 +90,7 @@ TEST_F(DuringUpgrade, NewConnectionsAreNeitherRefusedNorReset) {
   Repeating clients([this] {
     Client one = baton.connect();
     EXPECT_EQ(one.get("/bytes/100").body, pattern(100));
-    one.reset();  // no port is kept in TIME_WAIT
+    one.reset();  // keeps no port in TIME_WAIT
   });
   for (int i = 0; i < upgrades; ++i) {
     clients.await_rounds(10);

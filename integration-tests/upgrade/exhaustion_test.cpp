@@ -1,5 +1,5 @@
-// Upgrades while something has run out: the disk, the successor's descriptors, the descriptors that a user may have
-// under way between processes.
+// Upgrades while something has run out: the disk, the successor's descriptors, the descriptors that a user may have in
+// flight between processes.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ class Exhaustion : public testing::Test {
     settings.workers = 1;
     return settings;
   }
-  // What the shell does with $$ it does for the successor, which keeps its PID.
+  // The shell applies $$ to the successor, which keeps its PID.
   static void put_before_the_successor(const Baton& baton, const std::string& shell) {
     replace_file(baton.binary_path(), "#!/bin/sh\n" + shell + "\nexec " + baton_in_shell() + " \"$@\"\n", true);
   }
@@ -62,7 +62,7 @@ TEST_F(Exhaustion, AFullDiskStopsAnUpgradeBeforeAnythingHasMoved) {
 // The kernel leaves out the descriptors that do not fit, and marks the message (MSG_CTRUNC).
 TEST_F(Exhaustion, WhatASuccessorWithFewDescriptorsCannotTakeStaysAndIsServedToItsEnd) {
   constexpr int moving = 5, waiting = 30;
-  constexpr std::size_t free_descriptors = 28;  // for the five, its own and a newcomer; not for thirty with two each
+  constexpr std::size_t free_descriptors = 28;  // for the five, its own and a newcomer, not for thirty with two each
   Settings few = settings(origin);
   few.handoff += ", finish_timeout: 200ms";
   Baton baton(few);
@@ -81,7 +81,7 @@ TEST_F(Exhaustion, WhatASuccessorWithFewDescriptorsCannotTakeStaysAndIsServedToI
   EXPECT_NE(report.find("moved=" + std::to_string(moving + waiting - staying) + " "), std::string::npos) << report;
   EXPECT_NE(report.find("refused=" + std::to_string(staying) + " (too few descriptors"), std::string::npos) << report;
   for (Client& client : idle) EXPECT_EQ(client.get("/bytes/2").body, pattern(2)) << "by the successor";
-  // It is complete, and nobody reads of it as of one that moved all.
+  // It is complete, but no report looks as if everything had moved.
   const std::string left = std::to_string(staying) + " connections could not move and were left with PID " + std::to_string(baton.pid()) +
                            " for at most 30 s";
   baton.await_log(std::regex(std::to_string(staying) +
@@ -130,7 +130,7 @@ TEST_F(Exhaustion, WhatIsCutAtTheEndOfTheDrainIsAnErrorThatSaysWhatItWas) {
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
 }
 
-// A request may be on its way to who cannot know that it was refused.
+// A request may be on its way from a client that cannot know of the refusal.
 TEST_F(Exhaustion, AnIdleConnectionThatStaysIsAnsweredOnceMore) {
   constexpr int all = 30;
   Settings few = settings(origin);
@@ -159,7 +159,7 @@ TEST_F(Exhaustion, AnIdleConnectionThatStaysIsAnsweredOnceMore) {
   expect_one_instance(baton);
 }
 
-// The stop goes to the successor; its limit holds for what that could not take as well.
+// The stop goes to the successor; its limit applies to what that could not take as well.
 TEST_F(Exhaustion, AStopDuringTheUpgradeLimitsWhatStays) {
   constexpr int moving = 5, staying = 30;
   Settings few = settings(origin);
@@ -174,7 +174,7 @@ TEST_F(Exhaustion, AStopDuringTheUpgradeLimitsWhatStays) {
   put_before_the_successor(baton, "ulimit -n " + std::to_string(limit));
   baton.begin_upgrade();
   baton.await_number("connections.total", staying);
-  for (Client& client : idle) client.get("/bytes/2");  // by the successor, which has adopted them
+  for (Client& client : idle) client.get("/bytes/2");  // from the successor, which has adopted them
   baton.signal(SIGTERM);
   baton.await_log(log_lines::upgrade_report);
   baton.await_log(std::regex("told to during the upgrade"));
@@ -182,7 +182,7 @@ TEST_F(Exhaustion, AStopDuringTheUpgradeLimitsWhatStays) {
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
 }
 
-// The supervisor may not know yet who the instance is, and takes the one that drains for it.
+// The supervisor may not know the new instance yet, and take the draining process for it.
 TEST_F(Exhaustion, AStopOfTheSupervisorEndsAlsoAPredecessorThatOnlyDrains) {
   for (const bool knows_the_instance : {true, false, false, false, false, false}) {
     Settings supervised = settings(origin);
@@ -208,8 +208,8 @@ TEST_F(Exhaustion, AStopOfTheSupervisorEndsAlsoAPredecessorThatOnlyDrains) {
 
 // ── Newcomers beside what moves ───────────────────────────────────────────────────────────────────────────────────
 
-// So many descriptors are places for 256 connections with two legs each. More newcomers than that press on a successor
-// while tunnels, which need two descriptors each, are still to come to it.
+// These descriptors are places for 256 connections with two legs each. More newcomers than that press on a successor
+// while tunnels, which need two descriptors each, have yet to move.
 class Newcomers : public Exhaustion {
  protected:
   static constexpr unsigned descriptors = 768;
@@ -257,7 +257,7 @@ TEST_F(Newcomers, WaitInTheQueueWhileTunnelsMove) {
   EXPECT_NE(report.find("refused=0,"), std::string::npos) << report;
   expect_tunnels_whole();
   fillers.clear();
-  // Each newcomer that leaves makes room for one that waits.
+  // Each newcomer that leaves makes room for a waiting one.
   for (; !newcomers.empty(); newcomers.pop_front()) EXPECT_EQ(newcomers.front().response().body, pattern(2));
   expect_one_instance(baton);
 }
@@ -281,8 +281,8 @@ TEST_F(Newcomers, AreServedOnProbationButGetNoPlaceOfWhatIsStillToMove) {
 
 // ── Too many descriptors under way ────────────────────────────────────────────────────────────────────────────────
 
-// As the user that Baton runs as, keeps so many descriptors between two sockets that any process with that limit, or a
-// lower one, can send no more (ETOOMANYREFS). Root always can.
+// As Baton's user, keeps so many descriptors between two sockets that any process with that limit, or a lower one, can
+// send no more (ETOOMANYREFS). Root always can.
 class CrowdedUser {
  public:
   explicit CrowdedUser(rlim_t descriptors_max) {
@@ -304,7 +304,7 @@ class CrowdedUser {
   }
 
  private:
-  // In the child of a process with threads: system calls only.
+  // In the child of a threaded process: system calls only.
   [[noreturn]] static void crowd(int full, rlim_t descriptors_max) {
     constexpr int at_once = 250;
     constexpr long nobody = 65534;
@@ -361,7 +361,7 @@ class TooManyUnderWay : public Exhaustion {
     origin.gate().await_arrivals(held_clients);
   }
 
-  // Everything but what is held has moved, and then the user's descriptors are used up.
+  // Everything but the held request has moved; then the user's descriptors run out.
   void begin_and_crowd() {
     const std::string pid = std::to_string(baton.pid());
     tracer = std::make_unique<Process>(
@@ -410,7 +410,7 @@ TEST_F(TooManyUnderWayForTooLong, EndTheUpgradeAndNothingElse) {
   EXPECT_NE(line.find("could not be sent in time"), std::string::npos) << line;
   EXPECT_NE(line.find("moved=20 "), std::string::npos) << line;
   crowd->end();
-  // What the successor had adopted, it ends in order.
+  // The successor ends cleanly what it had adopted.
   baton.await_log(std::regex("20 connections are served here to their end"));
   for (Client& client : idle) {
     EXPECT_EQ(client.get("/bytes/4").field("Connection"), "close");

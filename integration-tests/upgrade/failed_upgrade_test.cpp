@@ -1,5 +1,5 @@
-// A successor that fails, in every way it can: the old process serves on, says why in one line, and the next signal
-// works.
+// A successor that fails in every possible way: the old process continues to serve, says why in one line, and the next
+// signal works.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -21,7 +21,7 @@ class FailedUpgrade : public testing::Test {
     return more;
   }
 
-  // The connections of before are served by the process of before, and so is a new one.
+  // The old process serves the old connections and a new one.
   void expect_failure_and_recovery(const std::function<void()>& repair) {
     idle.get("/bytes/1");
     partial.send("GET /bytes/3 HTTP/1.1\r\n");
@@ -67,7 +67,7 @@ class HangingSuccessor : public FailedUpgrade {
   HangingSuccessor() : FailedUpgrade(short_ready_timeout()) {}
   static Settings short_ready_timeout() {
     Settings settings;
-    settings.handoff = "ready_timeout: 3s, step_timeout: 15s";  // for the upgrade after the repair too
+    settings.handoff = "ready_timeout: 3s, step_timeout: 15s";  // for the upgrade after the repair, too
     return settings;
   }
 };

@@ -29,7 +29,7 @@ class ForwardAndBack : public testing::Test {
     return settings;
   }
 
-  // One more upgrade, to the other version. Its report names both.
+  // Another upgrade, to the other version. Its report names both.
   void upgrade(int turn) {
     install(turn % 2 == 0 ? BATON_OTHER_VERSION : baton_binary(), baton);
     const std::string report = baton.upgrade();

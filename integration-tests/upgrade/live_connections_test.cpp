@@ -1,4 +1,4 @@
-// Connections in every state go through an upgrade on the same socket, and their answers are right.
+// Connections in every state pass an upgrade on the same socket, and their answers are right.
 #include <gtest/gtest.h>
 
 #include <future>
@@ -16,7 +16,7 @@ class LiveUpgrade : public testing::Test {
  protected:
   static Settings settings(const Origin& origin) {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 200ms";  // what has not finished by then moves in the middle
+    settings.handoff += ", finish_timeout: 200ms";  // what has not finished by then moves mid-stream
     return settings;
   }
   Origin origin;

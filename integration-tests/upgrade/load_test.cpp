@@ -1,4 +1,4 @@
-// Upgrades under full load by wrk, which never says that it reconnected: so the accepted connections are counted too.
+// Upgrades under full load by wrk, which does not report reconnects: so the accepted connections are counted too.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -13,10 +13,10 @@ namespace {
 constexpr const char* wrk = "/usr/bin/wrk";
 constexpr int connections = 50;
 constexpr int upgrades = 20;
-// wrk tries the address once before it opens the connections of its load.
+// wrk tries the address once before it opens its connections.
 constexpr int connections_before_the_load = 1;
 
-// Load until every upgrade is done; the interrupt makes wrk print its counts.
+// Loads until every upgrade is done; the interrupt makes wrk print its counts.
 void expect_undisturbed_load(Baton& baton, const std::string& path) {
   if (::access(wrk, X_OK) != 0) GTEST_SKIP() << "wrk is not installed";
   Process load({{wrk, "-t2", "-c" + std::to_string(connections), "-d600s", "--latency",

@@ -1,5 +1,5 @@
-// With handoff.probation the successor serves new connections first. If it does that badly, or somebody thinks better
-// of it, everything it has accepted comes back, wherever each connection is; if it is well, all the others follow.
+// With handoff.probation the successor first serves new connections. If it does that badly, or somebody cancels,
+// everything it has accepted comes back, at any byte; if it does well, all others follow.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -15,8 +15,8 @@ const std::regex on_probation{R"(upgrade: the successor is on probation)"};
 
 class Probation : public testing::Test {
  protected:
-  // Two listeners, each with an upstream of its own. The successor can be told by the length of a request line that it
-  // takes: 4 KiB in the predecessor, 1 KiB in the successor.
+  // Two listeners, each with its own upstream. The accepted length of a request line tells the processes apart: 4 KiB
+  // in the predecessor, 1 KiB in the successor.
   Settings with(const std::string& probation, const std::string& uri_bytes, const Address& server) const {
     Settings settings;
     settings.binds = {web};
@@ -55,7 +55,7 @@ class Probation : public testing::Test {
     Client client(other);
     EXPECT_EQ(long_request(client).status(), 200);
   }
-  // What was given back has numbers that the next successor gives as well: all of them move, again and again.
+  // What came back has ids that the next successor assigns as well: all of them move, again and again.
   void expect_that_the_next_upgrades_work(std::size_t connections) {
     configure(before("0s"));
     baton->signal(SIGHUP);
@@ -75,7 +75,7 @@ class Probation : public testing::Test {
 };
 
 TEST_F(Probation, ThatGoesWellIsServedByTheSuccessorAndThenTheLiveOnesFollow) {
-  start("5s");  // all that follows happens meanwhile
+  start("5s");  // everything below happens meanwhile
   Client old(other);
   old.get("/bytes/1");
   Client download(other);
@@ -98,7 +98,7 @@ TEST_F(Probation, ThatGoesWellIsServedByTheSuccessorAndThenTheLiveOnesFollow) {
 
 TEST_F(Probation, ThatFailsGivesBackWhatTheSuccessorAcceptedAtWhateverByte) {
   start("30s");
-  // In the successor raw connections reach nobody; the other listener is well.
+  // In the successor, raw connections reach no server; the other listener is fine.
   Address nobody = loopback(free_port());
   configure(with("30s", "1k", nobody));
   Client old(other);
@@ -166,7 +166,7 @@ TEST_F(Probation, IsEndedByATermAndWhatTheSuccessorServesIsFinishedByThePredeces
 
 class ProbationOf : public Probation, public testing::WithParamInterface<int> {};
 
-// Killed, what it had accepted is lost with it; stopped, it is silent for step_timeout, and killed then.
+// If it is killed, what it had accepted is lost with it; if stopped, it is silent for step_timeout and then killed.
 TEST_P(ProbationOf, ASuccessorThatDiesOrHangsCostsWhatItAcceptedAndNothingElse) {
   Settings impatient = before("30s");
   impatient.handoff = "step_timeout: 3s, finish_timeout: 100ms, probation: 30s";
@@ -190,7 +190,7 @@ TEST_P(ProbationOf, ASuccessorThatDiesOrHangsCostsWhatItAcceptedAndNothingElse) 
 INSTANTIATE_TEST_SUITE_P(By, ProbationOf, testing::Values(SIGKILL, SIGSTOP),
                          [](const auto& row) { return row.param == SIGKILL ? "Death" : "Silence"; });
 
-// A listener that the successor has no more is served as long as live connections stay.
+// A listener that the successor lacks is served as long as live connections stay.
 TEST_F(Probation, KeepsServingAListenerThatIsGone) {
   const Address gone = loopback(free_port());
   more_listeners = "  - { name: gone, bind: \"" + gone.text() + "\" }\n";

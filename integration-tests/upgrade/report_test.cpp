@@ -16,7 +16,7 @@ class AfterUpgrade : public testing::Test {
  protected:
   static Settings settings(const Origin& origin) {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 15s";  // a held request holds the upgrade up until the gate opens
+    settings.handoff += ", finish_timeout: 15s";  // a held request delays the upgrade until the gate opens
     return settings;
   }
   Origin origin;
@@ -72,7 +72,7 @@ TEST_F(AfterUpgrade, TenInARowGatherNoDescriptors) {
   EXPECT_EQ(baton.number("accepted_total"), 20);
 }
 
-// Each worker has its own; what moves must be there for the clients that move with it, however mixed the two come.
+// Each worker has its own; what moves must be there for the clients that move with it, however mixed they arrive.
 TEST_F(AfterUpgrade, NoUpgradeAddsConnectionsToServersForTheSameRequestsAtOnce) {
   constexpr int at_once = 8;
   std::list<Client> clients;
@@ -102,7 +102,7 @@ TEST_F(AfterUpgrade, NoUpgradeAddsConnectionsToServersForTheSameRequestsAtOnce) 
   EXPECT_EQ(origin.accepted(), static_cast<std::size_t>(at_once));
 }
 
-// On probation the successor must connect for its clients although the predecessor has idle connections enough.
+// On probation the successor must connect for its clients although the predecessor has enough idle connections.
 TEST(ConnectionsToServers, AreNoMoreAfterAnUpgradeAlthoughNewcomersNeededSomeBeforeTheIdleOnesCame) {
   constexpr int at_once = 8, newcomers = 4, upgrades = 3;
   Origin origin;
@@ -188,7 +188,7 @@ TEST(ThousandsOfListeningSockets, MoveWithTheConnectionsThatWaitInTheirQueues) {
 
 TEST_F(AfterUpgrade, ASecondSignalMeanwhileIsRefusedWithALine) {
   Client client = baton.connect();
-  client.send(get_request("/held"));  // keeps the upgrade going for the finish timeout
+  client.send(get_request("/held"));  // makes the upgrade last for finish_timeout
   origin.gate().await_arrivals(1);
   baton.begin_upgrade();
   await([&] { return !children_of(baton.pid()).empty(); }, "the successor to be started");

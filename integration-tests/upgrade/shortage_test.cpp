@@ -1,4 +1,5 @@
-// No thread, no descriptor when an upgrade, a takeover or a reload begins: that attempt fails, and nothing else.
+// No thread or no descriptor is free when an upgrade, a takeover or a reload begins: that attempt fails, and nothing
+// else.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ namespace {
 constexpr const char* no_thread = "Resource temporarily unavailable";
 constexpr const char* no_descriptor = "Too many open files";
 
-// Of every kind one, each with one connection for its whole life.
+// One client of every kind, each with a single connection throughout.
 class Clients {
  public:
   Clients(const Baton& baton, Origin& origin)
@@ -36,7 +37,7 @@ class Clients {
     origin.gate().await_arrivals(1);
   }
   void expect_idle_lives() { EXPECT_EQ(idle_.get("/bytes/2").body, pattern(2)); }
-  // The last thing to ask of them.
+  // The clients' last exchange.
   void expect_all_live() {
     origin_.gate().open();
     EXPECT_EQ(held_.response().body, "held");
@@ -65,7 +66,7 @@ class AShortage : public testing::Test {
     baton = std::make_unique<Baton>(settings(origin));
     clients = std::make_unique<Clients>(*baton, origin);
   }
-  // Room for the process of a successor, and not for a thread.
+  // Room for a successor's process, but not for a thread.
   Shortage room_for_tasks(std::size_t more) const {
     return Shortage::of_tasks(baton->pid(), task_count({baton->pid()}) + more);
   }
@@ -106,7 +107,7 @@ TEST_F(AShortage, OfTasksInTheSuccessorIsItsReason) {
   clients->expect_all_live();
 }
 
-// Whichever of its threads is the one too many: it ends in order and says why.
+// Whichever of its threads is one too many: it exits cleanly and says why.
 TEST_F(AShortage, OfTasksAtAnyThreadOfTheSuccessorIsItsReason) {
   const std::size_t here = task_count({baton->pid()});
   bool succeeded = false;
@@ -140,7 +141,7 @@ TEST_F(AShortage, OfTasksFailsAReloadAndNothingElse) {
 
 TEST_F(AShortage, OfDescriptorsFailsATakeoverAndNothingElse) {
   {
-    // For the taker, and no more.
+    // For the external successor, and no more.
     const Shortage shortage = Shortage::of_descriptors(*baton, 1);
     Taker taker(*baton);
     taker.await_failure(no_descriptor);
@@ -204,7 +205,7 @@ TEST_F(SupervisedShortage, OfTasksFailsAReplacementAndTheNextOneServes) {
   {
     const Shortage shortage = Shortage::of_tasks(parent, task_count({parent}) + 1);
     ::kill(first, SIGKILL);
-    // What the kernel has not cleared away yet of the worker counts as well, so the first may fail sooner.
+    // What the kernel has not yet released of the worker counts as well, so the first may fail sooner.
     for (int i = 0; i < 2; ++i) {
       const std::string line = baton.await_log(std::regex("the replacement failed: "));
       EXPECT_NE(line.find(no_thread), std::string::npos) << line;

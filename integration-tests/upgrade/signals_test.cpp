@@ -1,4 +1,4 @@
-// Every signal but USR2: how the process stops, and the log that is opened again.
+// Every signal but USR2: how the process stops, and the log that is reopened.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -15,7 +15,7 @@ class Signals : public testing::Test {
  protected:
   static Settings settings(const Origin& origin) {
     Settings settings(origin.address());
-    settings.timeouts = "shutdown: 10m";  // beyond all patience of a test
+    settings.timeouts = "shutdown: 10m";  // longer than a test would ever wait
     return settings;
   }
   void await_not_accepting() {
@@ -52,10 +52,10 @@ TEST_F(Signals, AHupAndAnUpgradePutRemovedSocketsBack) {
   EXPECT_EQ(paths_of_an_instance(baton), std::vector<std::string>{});
 }
 
-// A successor that fails takes none of them with it.
+// A failing successor takes none of them with it.
 TEST_F(Signals, SeveralHupsDuringAnUpgradeThatFailsAreOneReloadAfterwards) {
   Settings patient(origin.address());
-  patient.handoff += ", finish_timeout: 15s";  // the held request holds the upgrade up until the gate opens
+  patient.handoff += ", finish_timeout: 15s";  // a held request delays the upgrade until the gate opens
   Baton other(patient);
   Client idle = other.connect(), held = other.connect();
   held.send(get_request("/held"));
@@ -130,7 +130,7 @@ TEST_F(Signals, ASecondTermStopsAtOnce) {
   baton.await_exit();
 }
 
-// A whole process group was told to stop in the middle of an upgrade: the successor hears it twice.
+// A whole process group was told to stop during an upgrade: the successor gets the signal twice.
 TEST_F(Signals, AStopThatIsPassedOnIsNoSecondOne) {
   Client busy = baton.connect();
   busy.send(get_request("/held"));

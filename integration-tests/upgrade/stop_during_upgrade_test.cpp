@@ -1,5 +1,5 @@
-// Signals that end the service, while an upgrade is under way or has just ended: both processes end, in the order that
-// a stop promises, and leave nothing behind.
+// Signals that end the service during an upgrade or just after one: both processes end as a stop promises, and leave
+// nothing behind.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -15,7 +15,7 @@ namespace {
 const std::regex upgrade_begins{"upgrade begins"};
 const std::regex second_signal{"second signal"};
 
-// The program has come so far that a signal waits until it is read; before that, one ends it as it ends any other.
+// The program has started far enough that signals wait until they are read; before that, one kills it like any other.
 bool reads_its_signals(pid_t pid) {
   std::error_code gone;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone)) {
@@ -28,12 +28,12 @@ class StopDuringUpgrade : public testing::Test {
  protected:
   static Settings settings(const Origin& origin) {
     Settings settings(origin.address());
-    settings.handoff += ", finish_timeout: 15s";  // what is held holds the upgrade up until the gate opens
+    settings.handoff += ", finish_timeout: 15s";  // a held request delays the upgrade until the gate opens
     settings.own_binary = true;
     return settings;
   }
 
-  // An upgrade that has come to the point where everything but `held` has moved.
+  // An upgrade in which everything but `held` has moved.
   void begin_and_hold() {
     held.send(get_request("/half/100000"));
     origin.gate().await_arrivals(1);
@@ -47,7 +47,7 @@ class StopDuringUpgrade : public testing::Test {
     origin.gate().open();
     EXPECT_EQ(held.response().body, pattern(100'000)) << "what is in flight is not cut";
   }
-  // A request that the successor has, and that ends when its own gate opens.
+  // A request in the successor that ends when its own gate opens.
   void begin_late(Client& late) {
     origin.on("/late", [this](Exchange& exchange) {
       late_gate.pass();
@@ -95,8 +95,8 @@ TEST_F(StopDuringUpgrade, ATermAfterTheFirstAdoptedFinishesTheUpgradeAndStopsThe
   expect_nothing_left(baton, group);
 }
 
-// As a terminal's Ctrl-C or a supervisor does: both processes get the signal, and the successor gets it from its
-// predecessor as well.
+// As Ctrl-C at a terminal or a supervisor does it: both processes get the signal, and the successor also gets it from
+// its predecessor.
 TEST_F(StopDuringUpgrade, ATermToTheWholeGroupCutsNothing) {
   Client tunnel = baton.connect();
   tunnel.send(get_request("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
@@ -119,7 +119,7 @@ TEST_F(StopDuringUpgrade, ATermToTheWholeGroupCutsNothing) {
 
 TEST_F(StopDuringUpgrade, ATermToASuccessorThatHasNothingYetEndsItAlone) {
   idle.get("/bytes/1");
-  // Its predecessor sleeps, so it gets no Inherit.
+  // Its predecessor is stopped, so it gets no Inherit.
   replace_file(baton.binary_path(), "#!/bin/sh\nkill -STOP $PPID\nexec " + baton_in_shell() + " \"$@\"\n", true);
   baton.begin_upgrade();
   await([this] { return children_of(baton.pid()).size() == 1; }, "the successor to be started");
@@ -142,7 +142,7 @@ TEST_F(StopDuringUpgrade, ATermToASuccessorThatHasNothingYetEndsItAlone) {
 TEST_F(StopDuringUpgrade, AnUpgradeThatBeginsTheMomentAnotherEndsCanBeStopped) {
   begin_and_hold();
   Client late = baton.connect();
-  begin_late(late);            // which holds up the next upgrade
+  begin_late(late);            // which delays the next upgrade
   ::kill(successor, SIGUSR2);  // remembered until it serves
   let_go();
   baton.finish_upgrade();

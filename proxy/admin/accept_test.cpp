@@ -1,5 +1,5 @@
 // How the admin interface accepts: pauses, too many clients, too few descriptors. Everything runs in one thread, so a
-// test decides what has happened.
+// test controls the order of events.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -45,13 +45,13 @@ class Accepting : public testing::Test {
     admin->listen(make_listener(AF_UNIX));
   }
   Client connect() const { return Client(admin->listener()); }
-  // Until nothing is left to do at once; whoever waits for a timer goes on waiting.
+  // Until nothing is left to do at once; timers keep waiting.
   void settle() {
     while (context.poll() > 0) {
     }
   }
 
-  // Returns when nothing waits any more.
+  // Returns when no handler waits any more.
   void run_out() {
     guard.reset();
     context.run();
@@ -62,10 +62,10 @@ class Accepting : public testing::Test {
     return client.receive();
   }
 
-  std::vector<std::function<void(const Status&)>> asked;  // for the status, and not answered yet
+  std::vector<std::function<void(const Status&)>> asked;  // requests for the status that have not been answered
   boost::asio::io_context context{1};
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guard{
-      boost::asio::make_work_guard(context)};  // without it, a context that had nothing to do stays stopped
+      boost::asio::make_work_guard(context)};  // without it, a context that ran out of work stays stopped
   std::optional<Admin> admin{std::in_place, context, source()};
 
  private:
@@ -189,7 +189,7 @@ TEST_F(Accepting, OneTooManyWaitsWhileNobodyIsIdle) {
   EXPECT_EQ(receive(second).result_int(), 200u);
 }
 
-// A health check must not depend on whether others talk.
+// A health check must not depend on what other clients do.
 TEST_F(Accepting, SilentOnesMakeRoomAtOnce) {
   admin->listen(make_listener(AF_INET));
   Client asking = connect();

@@ -29,7 +29,7 @@ using handoff::UniqueFd;
 
 namespace {
 
-// After an error that will not go away by itself, and while every place is taken.
+// How long to wait after an error that may persist, and while every place is taken.
 constexpr std::chrono::milliseconds retry_interval{100};
 
 int family_of(int socket) {
@@ -74,7 +74,7 @@ class Admin::Impl : public std::enable_shared_from_this<Impl> {
   void accept_client();
   void await_later(const char* what, const std::string& why);
   void serve(UniqueFd client);
-  // A session and its place; however it ends, the one is closed and the other free.
+  // A session and its place: however it ends, the session is closed and the place freed.
   struct Guest {
     Guest(std::weak_ptr<Impl> admin, std::shared_ptr<Session> served)
         : weak_admin(std::move(admin)), session(std::move(served)) {}
@@ -100,7 +100,7 @@ class Admin::Impl : public std::enable_shared_from_this<Impl> {
   asio::posix::stream_descriptor watched_;
   asio::steady_timer retry_;
   std::list<std::shared_ptr<Session>> sessions_;
-  std::uint64_t turn_ = 0;   // one more each time: handlers of an earlier one do nothing
+  std::uint64_t turn_ = 0;   // incremented each time: handlers of an earlier turn do nothing
   bool in_trouble_ = false;  // accepting fails, and that has been logged
 };
 
@@ -183,7 +183,7 @@ void Admin::Impl::await_client() {
   });
 }
 
-// One at a time: the clients that are here already get their turn in between.
+// One at a time, so that existing clients get their turn in between.
 void Admin::Impl::accept_client() {
   if (is_full() && !make_room()) return await_later("", "");
   UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -196,7 +196,7 @@ void Admin::Impl::accept_client() {
   await_client();
 }
 
-// Waiting for readiness would return at once, again and again, for as long as the trouble lasts.
+// While the error persists, waiting for readiness would return at once, again and again.
 void Admin::Impl::await_later(const char* what, const std::string& why) {
   if (!why.empty() && !std::exchange(in_trouble_, true)) runtime::log::error("admin: {}: {}", what, why);
   handoff::insist([this] {
@@ -235,7 +235,7 @@ void Admin::Impl::serve(UniqueFd client) {
   });
 }
 
-// A coroutine that cannot wait for want of memory is destroyed where it stands, and its completion is never told.
+// A coroutine that lacks the memory to wait is destroyed where it stands, and its completion is never reported.
 asio::awaitable<void> Admin::Impl::attend(std::unique_ptr<Guest> guest) {
   co_await Session::serve(guest->session);
 }
@@ -248,10 +248,10 @@ Admin::Impl::Guest::~Guest() {
 void Admin::Impl::end(const std::shared_ptr<Session>& session) {
   const bool was_full = is_full();
   sessions_.remove(session);
-  if (was_full) retry_.cancel();  // whoever waits for a place does so on this timer
+  if (was_full) retry_.cancel();  // a session that waits for a place waits on this timer
 }
 
-// Whoever crowds a TCP address does not get into the places of the Unix socket, or the other way round.
+// Clients that crowd a TCP address do not take places of the Unix socket, or the other way round.
 bool Admin::Impl::is_of_our_kind(const Session& session) const {
   return session.takes_commands() == is_unix_;
 }

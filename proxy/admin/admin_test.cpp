@@ -1,4 +1,4 @@
-// What clients of the admin interface get, the hostile ones included.
+// What clients of the admin interface get, hostile ones included.
 #include "proxy/admin/admin.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace http = boost::beast::http;
 
-// A server in a thread of its own, on a Unix and on a TCP socket in turn.
+// A server in its own thread, on a Unix and a TCP socket in turn.
 class Clients : public testing::TestWithParam<int> {
  protected:
   Clients() { start({}); }
@@ -42,7 +42,7 @@ class Clients : public testing::TestWithParam<int> {
   void stop() {
     boost::asio::post(*context_, [this] { admin_.reset(); });
     guard_.reset();
-    thread_.join();  // comes to an end: nothing of the server waits any more
+    thread_.join();  // ends, since nothing of the server waits any more
   }
   void restart(const Limits& limits) {
     stop();
@@ -211,7 +211,7 @@ TEST_P(Clients, ThatNeverReadAreClosed) {
   Client deaf = connect();
   std::string requests;
   for (int i = 0; i < 1000; ++i) requests += "GET /status HTTP/1.1\r\nHost: a\r\n\r\n";
-  // Until the server, which waits for us to read, has closed instead.
+  // Until the server, which waits for us to read, closes instead.
   EXPECT_THROW(for (;;) deaf.send(requests), std::system_error);
 }
 

@@ -1,4 +1,4 @@
-// What the admin interface makes of commands. Everything runs in one thread, so a test decides what has happened.
+// Commands on the admin interface. Everything runs in one thread, so a test controls the order of events.
 #include <gtest/gtest.h>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -64,7 +64,7 @@ class Commands : public testing::Test {
     client.send(request(method, target, body));
     return receive(client);
   }
-  // The same while somebody else waits for an answer.
+  // The same while another client waits for an answer.
   Client::Response ask_beside(const std::string& method, const std::string& target) {
     Client client = connect();
     client.send(request(method, target));
@@ -184,7 +184,7 @@ TEST_F(Commands, AnUpgradeTellsItsLinesAsTheyComeAndEndsTheConnection) {
   settle();
   lines("two", false);
   lines("three", true);
-  lines("four", true);  // nobody listens any more
+  lines("four", true);  // no client listens any more
   settle();
   const auto response = client.receive();
   EXPECT_EQ(response.result_int(), 200u);
@@ -249,7 +249,7 @@ TEST_F(Commands, AnAdminThatEndsClosesAnUpgradesAnswerInTheMiddle) {
   settle();
   admin.reset();
   guard.reset();
-  context.run();  // comes to an end: nothing waits any more
+  context.run();  // ends, since nothing waits any more
   EXPECT_THROW(client.receive(), std::runtime_error);
 }
 
@@ -303,7 +303,7 @@ TEST_F(Commands, WhoNeverReadsAnUpgradesLinesIsGivenUp) {
   Client deaf = connect();
   deaf.send(request("POST", "/upgrade"));
   await_upgrade();
-  // More than the kernel takes for a reader who does not read.
+  // More than the kernel buffers for a client that does not read.
   const std::string line(1000, 'x');
   for (int i = 0; i < 10'000 && admin->is_answering(); ++i) {
     lines(line, false);

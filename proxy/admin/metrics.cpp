@@ -11,7 +11,7 @@ namespace baton::admin {
 
 namespace {
 
-// A label's value: the format knows these three escapes and wants UTF-8.
+// A label's value: the format has these three escapes and requires UTF-8.
 std::string escaped(std::string_view value) {
   std::string out;
   for (const char byte : runtime::valid_utf8(value)) {
@@ -34,7 +34,7 @@ std::string escaped(std::string_view value) {
 
 class Exposition {
  public:
-  // What the samples after it belong to.
+  // The samples that follow belong to this family.
   void family(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
     text_ += fmt::format("# HELP baton_{} {}\n# TYPE baton_{} {}\n", name, help, name, type);
@@ -47,7 +47,7 @@ class Exposition {
   void sample(std::string_view label, std::string_view value, Number number) {
     text_ += fmt::format("baton_{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value), number);
   }
-  // Two values may become one when what is wrong with them is replaced, and a series must not be named twice.
+  // Two values may become equal when invalid bytes are replaced, and a series must not appear twice.
   void samples(std::string_view label, const std::map<std::string, std::uint64_t>& numbers) {
     std::map<std::string, std::uint64_t> sums;
     for (const auto& [value, number] : numbers) sums[runtime::valid_utf8(value)] += number;
@@ -83,11 +83,10 @@ void add_connections(Exposition& out, const Status& status) {
   out.only("connections_accepted_total", "counter", "Client connections accepted, over all generations.",
            status.accepted_total);
   out.only("connections_aborted_total", "counter",
-           "Client connections of this process that were reset because serving them failed, for want of memory.",
-           status.aborted_total);
+           "Client connections of this process that were reset for lack of memory.", status.aborted_total);
   out.only("requests_total", "counter", "Exchanges that have ended, over all generations.", status.requests_total);
   out.only("request_fields_dropped_total", "counter",
-           "Fields of requests dropped for the underscores in their names, by this process.", status.fields_dropped);
+           "Request fields dropped by this process for underscores in their names.", status.fields_dropped);
 }
 
 void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
@@ -103,10 +102,10 @@ void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
   out.only("last_upgrade_left_connections", "gauge",
            "Client connections that could not move and stayed with the predecessor, refused or not even offered.",
            report.left_behind);
-  out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered, not adopted and served on.",
+  out.only("last_upgrade_taken_back_connections", "gauge", "Client connections offered but not adopted; they stayed.",
            report.taken_back);
-  out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection was touched by nobody.");
-  // No summary: there is no sum of them. So the label is not `quantile`, which belongs to summaries.
+  out.family("last_upgrade_pause_seconds", "gauge", "How long a moved connection stood still.");
+  // Not a summary, since there is no sum; so the label is not `quantile`, which belongs to summaries.
   out.sample("statistic", "p50", seconds(report.pauses.p50_us));
   out.sample("statistic", "p99", seconds(report.pauses.p99_us));
   out.sample("statistic", "max", seconds(report.pauses.max_us));
@@ -120,7 +119,7 @@ std::string to_metrics(const Status& status) {
   out.sample("version", status.version, 1);
   out.only("start_time_seconds", "gauge", "When this process was started, since 1970.",
            static_cast<double>(status.started_at_us) / 1e6);
-  out.only("generation", "gauge", "One more at each upgrade.", status.generation);
+  out.only("generation", "gauge", "Incremented by each upgrade.", status.generation);
   out.only("ready", "gauge", "1 if /readyz answers 200.", status.ready ? 1 : 0);
   out.only("last_reload_success", "gauge", "0 if the last reload of this process failed.",
            status.last_reload_ok ? 1 : 0);

@@ -31,7 +31,7 @@ namespace {
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t first_read_bytes = 2048;
 constexpr std::size_t linger_bytes_max = 256 * 1024;
-// Of an upgrade, for a client that reads slowly; further lines are left out, but for the last one.
+// Lines of an upgrade kept for a client that reads slowly; further ones are dropped, except for the last.
 constexpr std::size_t lines_bytes_max = 64 * 1024;
 
 struct Resource {
@@ -65,7 +65,7 @@ Command command_of(std::string_view path, http::verb method) {
   return method == http::verb::delete_ ? Command::undo_drain : Command::drain;
 }
 
-// The path in an upgrade's request; empty: none is named. Nothing: the body is something else.
+// The path in an upgrade's request; empty: it names none. Nothing: the body is something else.
 std::optional<std::string> binary_of(const std::string& body) {
   if (body.empty()) return "";
   boost::system::error_code error;
@@ -80,7 +80,7 @@ std::optional<std::string> binary_of(const std::string& body) {
   return path;
 }
 
-// How to refuse what was received; nothing if there is nobody to tell.
+// How to refuse what was received; nothing if the client is gone.
 std::optional<http::status> refusal_of(const beast::error_code& error) {
   if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
@@ -122,7 +122,7 @@ Session::Session(Socket socket, std::shared_ptr<Service> service, bool takes_com
       takes_commands_(takes_commands) {}
 
 asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
-  // On g++ 12 a co_await on the right of && is awaited whatever stands on the left.
+  // g++ 12 awaits a co_await on the right of && whatever the left side is.
   while (co_await session->receive_first_byte()) {
     Parser parser;
     if (const beast::error_code error = co_await session->receive(parser)) {
@@ -164,7 +164,7 @@ void Session::close() {
   if (const auto lines = std::exchange(pending_lines_, nullptr)) lines->timer.cancel();
 }
 
-// A pipelined request may have come with the one before.
+// A pipelined request may have arrived with the previous one.
 asio::awaitable<bool> Session::receive_first_byte() {
   if (received_.size() > 0) {
     expected_since_ = Clock::now();
@@ -215,7 +215,7 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
 asio::awaitable<void> Session::answer_command(Response& response, const Request& request, std::string_view path) {
   if (!takes_commands_) {
     set_text(response, http::status::forbidden,
-             "commands are taken on a Unix socket only (admin.bind); this one can be read");
+             "commands are accepted only on a Unix socket (admin.bind); this address is read-only");
   } else if (path == "/upgrade") {
     answer_upgrade(response, request);
   } else if (path == "/rollback") {
@@ -225,7 +225,7 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
   }
 }
 
-// However long it takes: a reload waits for names and disks.
+// However long it takes: a reload waits for DNS and disks.
 asio::awaitable<void> Session::answer_with_reply(Response& response, Command command) {
   const auto pending =
       std::make_shared<PendingReply>(asio::steady_timer(stream_.get_executor(), Clock::time_point::max()));
@@ -245,17 +245,16 @@ asio::awaitable<void> Session::answer_with_reply(Response& response, Command com
 void Session::answer_upgrade(Response& response, const Request& request) {
   const auto binary = binary_of(request.body());
   if (!binary) {
-    set_text(response, http::status::bad_request, "the body may be {\"binary\": \"/absolute/path\"} and nothing else");
+    set_text(response, http::status::bad_request, "the body must be empty or {\"binary\": \"/absolute/path\"}");
     return;
   }
   begin_upgrade(response, request, {.binary = *binary});
 }
 
-// The lines, if they come, are sent afterwards.
+// The lines, if any, are sent afterwards.
 void Session::begin_upgrade(Response& response, const Request& request, const UpgradeCommand& command) {
   if (request.version() < 11) {
-    set_text(response, http::status::http_version_not_supported,
-             "the answer to an upgrade comes in chunks; ask in HTTP/1.1");
+    set_text(response, http::status::http_version_not_supported, "the answer to an upgrade is chunked: use HTTP/1.1");
     return;
   }
   pending_lines_ = std::make_shared<PendingLines>(asio::steady_timer(stream_.get_executor()));
@@ -264,7 +263,7 @@ void Session::begin_upgrade(Response& response, const Request& request, const Up
     if (!pending || pending->ended) return;
     if (last || pending->text.size() < lines_bytes_max) {
       pending->text.reserve(pending->text.size() + line.size() +
-                            1);  // it is taken whole or, without memory, not at all
+                            1);  // appended whole or, without memory, not at all
       pending->text.append(line).append("\n");
     }
     pending->ended = last;
@@ -280,7 +279,7 @@ asio::awaitable<void> Session::answer_with_status(Response& response, std::strin
                                                   std::string_view content_type) {
   pending_status_ = std::make_shared<PendingStatus>(asio::steady_timer(stream_.get_executor()));
   pending_status_->timer.expires_after(service_->limits.exchange);
-  // The answer may come at once, after our patience has ended, or after this session has.
+  // The answer may come at once, after our time limit, or after this session has ended.
   service_->source.status([weak = std::weak_ptr(pending_status_)](Status status) {
     const auto pending = weak.lock();
     if (!pending) return;
@@ -316,7 +315,7 @@ asio::awaitable<bool> Session::send(Response& response, bool head_only) {
   co_return !failure && keep_alive;
 }
 
-// Lines as they come, until the last one or until close().
+// Sends lines as they come, until the last one or until close().
 asio::awaitable<void> Session::send_lines(Response& head) {
   const auto lines = pending_lines_;
   head.set(http::field::content_type, "application/x-ndjson");

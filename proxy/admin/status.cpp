@@ -21,7 +21,7 @@ json::string text_of(const std::string& text) {
 json::object counts_of(const std::map<std::string, std::uint64_t>& counts) {
   json::object object;
   for (const auto& [name, count] : counts) {
-    // Two names may become one when what is wrong with them is replaced.
+    // Two names may become equal when invalid bytes are replaced.
     json::value& sum = object.emplace(runtime::valid_utf8(name), std::uint64_t{0}).first->value();
     sum = sum.as_uint64() + count;
   }

@@ -1,2 +1,2 @@
-// The same for Asio's TLS, apart so that only who uses it needs OpenSSL.
+// The same for Asio's TLS, in a separate file so that only its users need OpenSSL.
 #include <boost/asio/ssl/impl/src.hpp>

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::chrono::milliseconds patience{2'000};
 
-// Whether somebody listens there; one who lets nobody of our kind in does as well.
+// Whether a process listens there, even one that refuses our user.
 bool has_listener(const std::string& handoff_socket) {
   const auto connected = handoff::connect_to(handoff_socket, patience);
   return connected || connected.error().fault != handoff::Fault::closed;
@@ -48,7 +48,7 @@ std::optional<std::set<std::string>> listening_addresses_of(const config::Addres
 std::optional<std::string> in_the_way_of_path(const state::SocketAddress& address) {
   struct stat file {};
   if (::lstat(address.path.c_str(), &file) != 0) return std::nullopt;
-  if (!S_ISSOCK(file.st_mode)) return address.path + " is there already, and is no socket";
+  if (!S_ISSOCK(file.st_mode)) return address.path + " exists and is not a socket";
   sockaddr_storage storage;
   const socklen_t length = address.to_sockaddr(storage);
   const handoff::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -63,14 +63,14 @@ std::optional<std::string> in_the_way_of_port(const state::SocketAddress& addres
   const socklen_t length = address.to_sockaddr(storage);
   const handoff::UniqueFd probe(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!probe) return address.text() + ": " + std::strerror(errno);
-  // As a listener does: only who listens is in the way.
+  // As a listener does, so that only a listening socket is in the way.
   const int on = 1;
   ::setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (storage.ss_family == AF_INET6) ::setsockopt(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (::bind(probe.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0) return std::nullopt;
   if (errno == EADDRINUSE) return "another program listens on " + address.text();
   if (errno == EADDRNOTAVAIL) return "this machine does not have the address of " + address.text();
-  if (errno == EACCES) return address.text() + " needs CAP_NET_BIND_SERVICE, being below 1024";
+  if (errno == EACCES) return address.text() + " needs CAP_NET_BIND_SERVICE, as its port is below 1024";
   return address.text() + ": " + std::strerror(errno);
 }
 

@@ -32,7 +32,7 @@ std::vector<tls::X509Ptr> certificates_in(const config::File& file) {
   return certificates;
 }
 
-// RFC 2253, which escapes what is no text.
+// RFC 2253, which escapes what is not text.
 std::string subject_of(X509* certificate) {
   const tls::BioPtr out(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
@@ -49,7 +49,7 @@ std::string in_words(const ASN1_TIME* time) {
                      utc.tm_min);
 }
 
-// From one time to another; nothing stands for now.
+// From one time to another; nullptr means now.
 double days_between(const ASN1_TIME* from, const ASN1_TIME* to) {
   int days = 0;
   int seconds = 0;
@@ -66,7 +66,7 @@ std::optional<std::string> wrong_dates(X509* certificate) {
   const double left = days_between(nullptr, end);
   if (left <= 0) return text("has expired: it was valid until " + in_words(end));
   if (days_between(nullptr, begin) > 0) return text("is not valid yet: it will be from " + in_words(begin));
-  // Of one that is made for a few days, the last quarter.
+  // For one made for a few days, the last quarter of them.
   if (left < std::min<double>(soon_days, days_between(begin, end) / 4))
     return text("expires soon: it is valid until " + in_words(end));
   return std::nullopt;
@@ -112,7 +112,7 @@ std::vector<std::string> refused_certificates(const config::Config& config) {
   const tls::TicketKeys tickets;
   for (const auto& listener : config.listeners) {
     if (!listener.tls) continue;
-    // Each alone, and without what stands beside it.
+    // Each on its own, without the other keys of `tls`.
     for (const auto& certificate : listener.tls->certificates) {
       if (!files_are_there(certificate)) continue;
       config::ListenerTls alone = *listener.tls;
@@ -135,7 +135,7 @@ std::vector<std::string> refused_certificates(const config::Config& config) {
       if (certificates_in(file).empty()) tls::refuse(file, "no certificates in PEM");
     });
   });
-  // In whatever way they are used together.
+  // However they are used together.
   if (refused.empty()) {
     for (const auto& listener : config.listeners) {
       if (listener.tls) attempt([&] { tls::ServerContext(*listener.tls, listener.name, tickets); });

@@ -18,7 +18,7 @@ using config::quote;
 constexpr std::string_view schemes[] = {"http", "https", "ws", "wss"};
 
 struct Request {
-  std::string_view host;  // with its port; empty: none is named
+  std::string_view host;  // with its port; may be empty
   std::string_view target;
 };
 
@@ -27,14 +27,14 @@ std::expected<Request, std::string> request_of(const std::string_view url) {
   std::string_view rest = url.substr(0, url.find('#'));
   if (const auto scheme = rest.find("://"); scheme < rest.find_first_of("/?")) {
     const auto is_it = [&](std::string_view one) { return http1::equals_ignoring_case(one, rest.substr(0, scheme)); };
-    if (std::ranges::none_of(schemes, is_it)) return std::unexpected(quote(url) + " is no URL of HTTP");
+    if (std::ranges::none_of(schemes, is_it)) return std::unexpected(quote(url) + " is not an HTTP URL");
     rest.remove_prefix(scheme + 3);
     if (rest.starts_with('/') || rest.empty()) return std::unexpected(quote(url) + " names no host");
   }
   if (rest.starts_with('/') || rest == "*") return Request{{}, rest};
   const std::string_view host = rest.substr(0, rest.find_first_of("/?"));
   if (!http1::is_host_and_port(host)) {
-    return std::unexpected(fmt::format("{} is no host; write a URL as https://example.com/path", quote(host)));
+    return std::unexpected(fmt::format("{} is not a host; write a URL like https://example.com/path", quote(host)));
   }
   rest.remove_prefix(host.size());
   return Request{host, rest.starts_with('/') ? rest : "/"};
@@ -53,15 +53,15 @@ std::string shown(std::string_view what, const std::string& text) {
 }
 
 std::string why_host(const routing::RouteTable::Reason& reason) {
-  if (reason.host_rule.empty()) return "the route takes every host";
+  if (reason.host_rule.empty()) return "the route matches every host";
   if (reason.host_rule.starts_with('*')) return fmt::format("it is below {}", quote(reason.host_rule));
   return "the route names it";
 }
 
 std::string why_path(const routing::RouteTable::Reason& reason) {
-  if (reason.path_rule.empty()) return "the route takes every path";
+  if (reason.path_rule.empty()) return "the route matches every path";
   if (!reason.is_prefix) return "the route names it";
-  return fmt::format("the prefix {} has it", quote(reason.path_rule));
+  return fmt::format("the prefix {} matches", quote(reason.path_rule));
 }
 
 std::string servers_of(const config::Upstream& upstream) {

@@ -37,7 +37,7 @@ TEST(Explain, NamesTheRouteItsPlaceAndTheReason) {
             "request:   host `b.a.example.com`, path `/v1/users`\n"
             "route:     `api`, at f:7:5\n"
             "host:      it is below `*.example.com`\n"
-            "path:      the prefix `/v1` has it\n"
+            "path:      the prefix `/v1` matches\n"
             "upstream:  `api` (127.0.0.1:9001)\n"
             "otherwise: `*`, at f:9:5\n");
   EXPECT_EQ(explained("a.example.com"),
@@ -50,8 +50,8 @@ TEST(Explain, NamesTheRouteItsPlaceAndTheReason) {
   EXPECT_EQ(explained("/v1"),
             "request:   no host, path `/v1`\n"
             "route:     `*`, at f:9:5\n"
-            "host:      the route takes every host\n"
-            "path:      the route takes every path\n"
+            "host:      the route matches every host\n"
+            "path:      the route matches every path\n"
             "upstream:  `app` (127.0.0.1:9000, unix:/app)\n"
             "otherwise: 404\n");
 }
@@ -71,14 +71,14 @@ TEST(Explain, TakesWhateverAClientCouldAskFor) {
 }
 
 TEST(Explain, RefusesWhatIsNoUrl) {
-  EXPECT_EQ(explained("ftp://a/"), "error: `ftp://a/` is no URL of HTTP");
+  EXPECT_EQ(explained("ftp://a/"), "error: `ftp://a/` is not an HTTP URL");
   EXPECT_EQ(explained("http:///a"), "error: `http:///a` names no host");
-  EXPECT_EQ(explained(""), "error: `` is no host; write a URL as https://example.com/path");
+  EXPECT_EQ(explained(""), "error: `` is not a host; write a URL like https://example.com/path");
   EXPECT_EQ(explained("https://b\xc3\xbc"
                       "cher/"),
             "error: `b\xc3\xbc"
-            "cher` is no host; write a URL as https://example.com/path");
-  EXPECT_EQ(explained("http://u@a/"), "error: `u@a` is no host; write a URL as https://example.com/path");
+            "cher` is not a host; write a URL like https://example.com/path");
+  EXPECT_EQ(explained("http://u@a/"), "error: `u@a` is not a host; write a URL like https://example.com/path");
 }
 
 TEST(Explain, LetsNoControlCharacterReachTheTerminal) {

@@ -24,13 +24,13 @@ namespace baton::check {
 
 namespace {
 
-// What stops somebody from making files in the folder of `path`.
+// What prevents us from creating files in the folder of `path`.
 std::optional<std::string> unusable_folder(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   if (::faccessat(AT_FDCWD, folder.c_str(), F_OK, AT_EACCESS) != 0) {
     return fmt::format("the folder {} cannot be reached: {}", folder, std::strerror(errno));
   }
-  if (!std::filesystem::is_directory(folder)) return folder + " is no folder";
+  if (!std::filesystem::is_directory(folder)) return folder + " is not a folder";
   if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return fmt::format("the folder {} cannot be written by user {}: {}", folder, ::geteuid(), std::strerror(errno));
   }
@@ -72,7 +72,7 @@ void check_paths(Findings& findings, const config::Config& config) {
     findings.add(config.places.access_log, "`log.access.path`", unusable_log(config.log.access->path));
 }
 
-// Those of the running instance, without making the runtime directory: where that is missing, nothing runs in it.
+// The running instance's paths, without creating the runtime directory: if it is missing, no instance uses it.
 process::Paths paths_of(const config::Config& config) {
   const char* home = std::getenv("XDG_RUNTIME_DIR");
   const std::string directory = ::geteuid() == 0 ? "/run/baton" : home == nullptr ? "" : std::string(home) + "/baton";
@@ -124,7 +124,7 @@ config::Problems look_around(const config::Config& config, const Options& option
     const config::Address& address = *use.address;
     if (const auto found = unknown.find(address.host); address.unix_path.empty() && found != unknown.end()) {
       findings.add(address.where, use.key, found->second);
-      continue;  // there is nothing to be bound
+      continue;  // there is nothing to bind
     }
     if (!address.unix_path.empty() && use.listens) {
       if (const auto folder = unusable_folder(address.unix_path)) {

@@ -79,7 +79,7 @@ std::map<std::string, std::string> look_up_all(const std::set<std::string>& host
   try {
     for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i) std::thread(work, shared, look_up).detach();
   } catch (const std::system_error&) {
-    // Those that run do all of it. If there is none, nothing is known of any name in time, and the result says so.
+    // The threads that run do all of it. If there is none, no name is looked up in time, and the result says so.
   }
 
   const auto deadline = std::chrono::steady_clock::now() + limit;

@@ -30,14 +30,14 @@ std::expected<config::Address, std::string> in_runtime_directory(config::Environ
   const char* home = environment("XDG_RUNTIME_DIR");
   if (home == nullptr || *home != '/') {
     return std::unexpected(
-        "XDG_RUNTIME_DIR is not set and no configuration file names an admin interface; say where it is with --admin");
+        "XDG_RUNTIME_DIR is not set and no configuration file names an admin interface; name it with --admin");
   }
   return config::Address{.unix_path = std::string(home) + "/baton/admin.sock"};
 }
 
 bool is_unix(const config::Address& address) { return !address.unix_path.empty(); }
 
-// The texts of `admin.bind`; none: it is not written.
+// The texts of `admin.bind`; none: the key is missing.
 std::expected<std::vector<std::string>, std::string> binds_in_file(const std::string& path, config::Environment environment) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
@@ -48,8 +48,8 @@ std::expected<std::vector<std::string>, std::string> binds_in_file(const std::st
   }
   const config::Tree tree = config::parse_tree(yaml.str(), path);
   if (!tree.root) {
-    return std::unexpected((tree.problems.empty() ? path + ": is no YAML" : tree.problems.front().text()) +
-                           "; so the admin interface cannot be found: say where it is with --admin");
+    return std::unexpected((tree.problems.empty() ? path + ": is not YAML" : tree.problems.front().text()) +
+                           "; name the admin interface with --admin");
   }
   const config::Node* admin = tree.root->find("admin");
   const config::Node* bind = admin != nullptr ? admin->find("bind") : nullptr;
@@ -58,9 +58,9 @@ std::expected<std::vector<std::string>, std::string> binds_in_file(const std::st
   const auto* list = std::get_if<config::Node::List>(&bind->value);
   for (const config::Node& item : list != nullptr ? std::span(*list) : std::span(bind, 1)) {
     const auto* written = std::get_if<std::string>(&item.value);
-    if (written == nullptr) return std::unexpected(path + ": `admin.bind` is no address; say where it is with --admin");
+    if (written == nullptr) return std::unexpected(path + ": `admin.bind` is not an address; name it with --admin");
     auto text = config::expand(*written, environment);
-    if (!text) return std::unexpected(path + ": `admin.bind` " + text.error() + "; say where it is with --admin");
+    if (!text) return std::unexpected(path + ": `admin.bind` " + text.error() + "; name it with --admin");
     texts.push_back(*std::move(text));
   }
   return texts;

@@ -32,8 +32,8 @@ constexpr std::uint64_t body_bytes_max = 1024 * 1024;
 
 std::string nobody_at(const config::Address& address, int error) {
   std::string text = "cannot reach the admin interface at " + address.text() + ": " + std::strerror(error);
-  if (error == ENOENT || error == ECONNREFUSED) text += "; is Baton running? (--admin or -c say where)";
-  if (error == EACCES || error == EPERM) text += "; it is for the user that Baton runs as";
+  if (error == ENOENT || error == ECONNREFUSED) text += "; is Baton running? (--admin or -c names another address)";
+  if (error == EACCES || error == EPERM) text += "; only the user that Baton runs as may connect";
   return text;
 }
 
@@ -63,7 +63,7 @@ std::expected<std::vector<state::SocketAddress>, std::string> look_up(const conf
   return addresses;
 }
 
-// False: the time is over.
+// False: the time is up.
 bool await(int socket, short events, Clock::time_point deadline) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -111,7 +111,7 @@ class Exchange {
   }
 
   std::expected<Answer, std::string> run() {
-    // What comes is read also if not all could be sent: it may be a refusal.
+    // Reads the answer even if not all could be sent: it may be a refusal.
     send();
     std::string received;
     while (!parser_.is_done()) {
@@ -136,7 +136,7 @@ class Exchange {
     return std::unexpected("the admin interface at " + address_.text() + ": " + why);
   }
   std::unexpected<std::string> no_http(const std::string& why) const {
-    return broken("this is no answer of Baton's (" + why + ")");
+    return broken("this is not an answer from Baton (" + why + ")");
   }
 
   void send() {

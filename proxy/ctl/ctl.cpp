@@ -28,13 +28,13 @@ namespace {
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
-// A reload looks names up, which may take its time; of an upgrade something is heard five times a second.
+// A reload looks up names, which may take long; an upgrade sends something five times a second.
 constexpr std::chrono::milliseconds usual_patience = 10s;
 constexpr std::chrono::milliseconds healthcheck_patience = 5s;
 constexpr std::chrono::milliseconds reload_patience = 120s;
 constexpr std::chrono::milliseconds upgrade_patience = 30s;
 
-const std::string nonsense = "the admin interface answered something that is no answer of Baton's";
+const std::string nonsense = "the admin interface sent something that is not an answer from Baton";
 
 int fail(const Options& options, const std::string& why) {
   std::cerr << "baton ctl " << options.command << ": " << printable(why, true) << (why.ends_with('\n') ? "" : "\n");
@@ -42,11 +42,11 @@ int fail(const Options& options, const std::string& why) {
   return exit_failed;
 }
 
-// Why an answer that is not 200 is none.
+// What an answer other than 200 means.
 std::string refusal(const Options& options, const Answer& answer) {
   if (!answer.content_type.starts_with("text/plain")) return nonsense;
   if (answer.status == 404 || answer.status == 405) {
-    std::string text = "the running version is older and knows no command " + options.command;
+    std::string text = "the running version is older and has no command " + options.command;
     if (options.command == "upgrade") text += "; send it SIGUSR2";
     if (options.command == "reload") text += "; send it SIGHUP";
     if (options.command == "stop") text += "; send it SIGTERM";
@@ -68,7 +68,7 @@ int succeed(const Options& options, const std::string& text) {
 
 using Addresses = std::vector<config::Address>;
 
-// The first that can be reached answers. If none can, what is said is about the first.
+// The first reachable address answers. If there is none, the error is about the first.
 std::expected<Answer, NoAnswer> ask_one(const Addresses& addresses, const Request& request) {
   auto answer = ask(addresses.front(), request);
   for (std::size_t i = 1; i < addresses.size() && !answer && !answer.error().asked; ++i) {
@@ -92,7 +92,7 @@ int status(const Options& options, const Addresses& admin) {
   }
 }
 
-// What `POST /upgrade` tells, as it comes.
+// Shows what `POST /upgrade` reports, as it comes.
 class UpgradeShow {
  public:
   explicit UpgradeShow(const Options& options)
@@ -121,7 +121,7 @@ class UpgradeShow {
     const json::string& name = event.at("event").as_string();
     if (name == "result") {
       result_ = event.at("upgrade").as_object();
-      (void)upgrade_report(*result_);  // throws if it is none
+      (void)upgrade_report(*result_);  // throws if it is not a report
     } else if (name == "rollback") {
       say("rollback " + rollback_text(event));
     } else if (name == "started") {
@@ -155,7 +155,7 @@ class UpgradeShow {
     }
     show_in_place(progress_bar(of - std::min(left, of), of));
   }
-  // On a terminal each takes the place of the one before, and of all its characters.
+  // On a terminal each line replaces the previous one, all of its characters included.
   void show_in_place(const std::string& text) {
     if (quiet_ || text == shown_) return;
     const std::string blanks(shown_.size() > text.size() ? shown_.size() - text.size() : 0, ' ');
@@ -188,16 +188,16 @@ int upgrade(const Options& options, const Addresses& admin) {
   if (show.is_broken()) return fail(options, nonsense);
   if (!show.result()) {
     return fail(options, (answer ? nonsense : answer.error().text) + "; how the " + options.command +
-                             " ended is not known: look at `baton ctl status`");
+                             " ended is unknown: look at `baton ctl status`");
   }
   const json::object& result = *show.result();
-  // A rollback while the successor is on probation ends that upgrade, which is what was asked for.
+  // A rollback during probation ends that upgrade, as asked.
   const bool completed = result.at("result").as_string() == "completed" || (options.command == "rollback" && show.was_recalled());
   std::cout << (options.json ? json::serialize(result) + "\n" : upgrade_report(result)) << std::flush;
   if (!completed) {
     std::cerr << "baton ctl " << options.command << ": "
               << (options.command == "upgrade" ? "it was rolled back" : "it failed")
-              << ": the process that was asked goes on\n";
+              << ": the running process continues\n";
   }
   return completed ? 0 : exit_failed;
 }

@@ -34,7 +34,7 @@ std::string in_parentheses(const json::object& counts) {
   return out.empty() ? out : " (" + out + ")";
 }
 
-// What the predecessor has of `what` and what the successor has, as far as either said who it is.
+// `what` of predecessor and successor, as far as each of them said who it is.
 std::string from_to(const json::object& upgrade, const std::string& what) {
   const auto known = [&](const std::string& key) {
     const json::value& value = upgrade.at(key);
@@ -48,7 +48,7 @@ std::string milliseconds(std::uint64_t microseconds) {
   return fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000.0);
 }
 
-// Lines after the first stand under it, so that no row can be forged.
+// Further lines are indented below the first, so that no row can be forged.
 std::string lines(const json::object& object, std::string_view key) {
   std::string out = printable(object.at(key).as_string(), true);
   for (std::size_t at = 0; (at = out.find('\n', at)) != std::string::npos;) {
@@ -66,7 +66,7 @@ void add(std::string& table, std::string_view name, const std::string& value) {
 bool is_control(std::string_view character) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
   if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
-  return character.size() == 2 && byte(0) == 0xc2 && byte(1) < 0xa0;  // C1: some terminals obey them
+  return character.size() == 2 && byte(0) == 0xc2 && byte(1) < 0xa0;  // C1: some terminals interpret them
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ std::string status_table(const json::object& status) {
   add(table, "state", text(status, "state"));
   add(table, "generation", std::to_string(number(status, "generation")));
   add(table, "PID", std::to_string(number(status, "pid")));
-  // An older version says nothing of it, nor of what a rollback would do.
+  // An older version reports neither this nor what a rollback would do.
   const json::value* supervisor = status.if_contains("supervisor");
   if (supervisor != nullptr && !supervisor->is_null()) add(table, "supervisor", "PID " + std::to_string(number(status, "supervisor")));
   add(table, "connections", std::to_string(number(connections, "total")) + in_parentheses(connections));

@@ -50,7 +50,7 @@ Action connect(Exchange& exchange, const Ends& ends, const Context& context) {
     return answer(exchange, ends, context, error.status, error.text);
   }
   const routing::Route* const route = context.routes->find(scratch.meaning.host, scratch.request.target);
-  if (route == nullptr) return answer(exchange, ends, context, 404, "no route takes it");
+  if (route == nullptr) return answer(exchange, ends, context, 404, "no route matches");
   exchange.route = route->name;
   return Action::connect;
 }
@@ -117,7 +117,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   const bool cut_short = upload == Upload::going_on && !has_ended(request.body) && ends.client.read_ended &&
                          (ends.upstream == nullptr || ends.upstream->unsent.empty());
   if (awaited) {
-    if (cut_short) return answer(exchange, ends, context, 400, "the body is cut short");
+    if (cut_short) return answer(exchange, ends, context, 400, "the body is truncated");
     if (const Action action = relay_response_head(exchange, ends, context); action != Action::wait) return action;
     // An answer of our own, a tunnel, or still no response: nothing to relay.
     const auto* still = std::get_if<Relaying>(&exchange.phase);
@@ -233,7 +233,7 @@ Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
   if (total_deadline_ms(exchange.started_ms, context.rules) <= context.now_ms) {
     return answer(exchange, ends, context, client_is_late ? 408 : 504, took_too_long);
   }
-  if (client_is_late) return answer(exchange, ends, context, 408, "timeouts.body: nothing came of the body");
+  if (client_is_late) return answer(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");
   return answer(exchange, ends, context, 504, "timeouts.response: the server has not answered");
 }
 

@@ -121,7 +121,7 @@ Action expire_awaiting(ConnectionState& state, const Context& context) {
   if (state.client.unread.empty()) return Action::close;
   const std::int64_t since_ms = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase).since_ms;
   const bool in_all = total_deadline_ms(since_ms, context.rules) <= context.now_ms;
-  return refuse(state, context, 408, in_all ? took_too_long : "timeouts.head: the head is not whole");
+  return refuse(state, context, 408, in_all ? took_too_long : "timeouts.head: the head is incomplete");
 }
 
 // ── The body ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -68,7 +68,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     }
     if (!can_begin_a_response(unread.view())) {
       if (exchange.upstream && exchange.upstream->reused) return upstream_lost(exchange, ends, Loss::reset, context);
-      return answer(exchange, ends, context, 502, "what the server sent is no HTTP/1 response");
+      return answer(exchange, ends, context, 502, "what the server sent is not an HTTP/1 response");
     }
     // A client that reads slowly is waited for, also where only interim responses come.
     if (client.unsent.size() >= context.rules.buffer_bytes) return Action::wait;
@@ -77,7 +77,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       return Action::wait;
     }
     if (end.found != HeadEnd::Found::yes) {
-      return answer(exchange, ends, context, 502, "the server's head is cut short, too long or malformed");
+      return answer(exchange, ends, context, 502, "the server's head is truncated, too long or malformed");
     }
 
     ResponseHead& head = context.scratch.response;
@@ -86,7 +86,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     let_go_of_held(client, relaying);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
     if (head.status == 101) {
-      if (!request.wants_websocket) return answer(exchange, ends, context, 502, "a 101 nobody asked for");
+      if (!request.wants_websocket) return answer(exchange, ends, context, 502, "a 101 that was not requested");
       write_response_head(head, {.switching_protocols = true}, client.unsent);
       unread.consume(end.bytes);
       exchange.status = 101;

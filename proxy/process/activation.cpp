@@ -28,7 +28,7 @@ std::optional<long> number_in(const std::string& text) {
   return number;
 }
 
-// The variable's value, and then it is gone.
+// Returns the variable's value and unsets it.
 std::optional<std::string> take_variable(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr) return std::nullopt;
@@ -56,7 +56,7 @@ int socket_option(int fd, int option) {
 // Why we cannot accept on it; nothing: we can.
 std::optional<std::string> what_is_wrong(int fd) {
   const int type = socket_option(fd, SO_TYPE);
-  if (type < 0) return "is no socket";
+  if (type < 0) return "is not a socket";
   if (type != SOCK_STREAM) return "is not a stream socket (a listener needs ListenStream=)";
   if (socket_option(fd, SO_ACCEPTCONN) != 1) return "does not listen (a socket unit needs Accept=no)";
   const int domain = socket_option(fd, SO_DOMAIN);
@@ -82,7 +82,7 @@ PassedSockets take_passed_sockets(pid_t meant_for) {
   PassedSockets passed;
   const std::optional<long> count = number_in(*count_text);
   if (!count || *count < 0 || *count > static_cast<long>(handoff::limits::sockets_inherited_max)) {
-    passed.refused.push_back("LISTEN_FDS is '" + *count_text + "', and that is no number of sockets");
+    passed.refused.push_back("LISTEN_FDS is '" + *count_text + "', which is not a number of sockets");
     return passed;
   }
   for (long i = 0; i < *count; ++i) {

@@ -44,7 +44,7 @@ TEST_F(PassedByEnvironment, MayBeNonsense) {
     pass(count);
     const PassedSockets passed = take_passed_sockets(::getpid());
     ASSERT_EQ(passed.refused.size(), 1u) << count;
-    EXPECT_EQ(passed.refused[0], "LISTEN_FDS is '" + count + "', and that is no number of sockets");
+    EXPECT_EQ(passed.refused[0], "LISTEN_FDS is '" + count + "', which is not a number of sockets");
   }
 }
 

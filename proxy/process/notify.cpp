@@ -18,7 +18,7 @@ namespace baton::process {
 
 namespace {
 
-// systemd throws away a datagram of more than a page; the other assignments of a message are short.
+// systemd drops datagrams of more than a page; the other assignments of a message are short.
 constexpr std::size_t status_bytes_max = 1024;
 
 std::optional<std::int64_t> positive_number(const char* variable) {
@@ -40,7 +40,7 @@ Notifier Notifier::from_environment() {
   notifier.address_ = address;
   notifier.socket_ = handoff::UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
-  // A successor inherits WATCHDOG_USEC without WATCHDOG_PID: it is the one who is meant, in its predecessor's place.
+  // A successor inherits WATCHDOG_USEC without WATCHDOG_PID: it takes the place of its predecessor.
   if (std::getenv("WATCHDOG_PID") != nullptr && positive_number("WATCHDOG_PID") != ::getpid()) {
     ::unsetenv("WATCHDOG_USEC");
     ::unsetenv("WATCHDOG_PID");
@@ -67,7 +67,7 @@ std::string status_assignment(std::string_view text) {
   for (const char character : text.substr(0, status_bytes_max)) {
     line += static_cast<unsigned char>(character) < ' ' || character == 0x7f ? ' ' : character;
   }
-  // One that the limit has cut in two is no character either.
+  // A character cut in two by the limit is invalid, too.
   return "STATUS=" + runtime::valid_utf8(line);
 }
 

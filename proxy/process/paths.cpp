@@ -12,7 +12,7 @@ namespace baton::process {
 
 namespace {
 
-// The directory, made and writable; or nothing, with the reason.
+// The directory, created and writable; or nothing, with the reason.
 std::optional<std::string> runtime_directory(std::string& why_not) {
   std::string directory = "/run/baton";
   if (::geteuid() != 0) {
@@ -63,7 +63,7 @@ Paths resolve_paths(const config::Config& config) {
   }
   for (const auto& written : config.admin) {
     const auto& address = written ? written : automatic_admin;
-    // The automatic one may stand there in full as well.
+    // The automatic address may also be listed explicitly.
     if (address && std::ranges::find(paths.admin, *address) == paths.admin.end()) paths.admin.push_back(*address);
   }
   if (paths.handoff_socket) paths.lock = *paths.handoff_socket + ".lock";

@@ -19,7 +19,7 @@ InheritedSignals own_signals() {
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
     struct sigaction before {};
     if (::sigaction(signal, nullptr, &before) != 0) continue;
-    // Not only ignored ones: SIGCHLD may have a flag that children are not to be waited for.
+    // Not only ignored ones: SIGCHLD may have SA_NOCLDWAIT.
     if (before.sa_handler == SIG_IGN) inherited.ignored.push_back(signal);
     ::signal(signal, signal == SIGPIPE || signal == SIGXFSZ ? SIG_IGN : SIG_DFL);
   }

@@ -7,7 +7,7 @@
 namespace baton::routing {
 namespace {
 
-// All that `text` begins with, in the order in which they are visited.
+// All texts that `text` begins with, in the order of the visit.
 std::vector<std::string> visited(const NestedTexts<int>& texts, std::string_view text) {
   std::vector<std::string> result;
   texts.visit_outwards(text, [&](std::string_view one, int) {

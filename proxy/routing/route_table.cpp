@@ -15,10 +15,10 @@ namespace baton::routing {
 
 namespace {
 
-// A host of DNS has at most 253 bytes. Of a longer one the end is enough to tell what it is below.
+// A DNS name has at most 253 bytes. The end of a longer one is enough to tell which wildcards match it.
 constexpr std::size_t host_bytes_max = 256;
 
-// Makes the capital letters of ASCII among eight bytes small ones.
+// Lowercases the ASCII letters among eight bytes.
 std::uint64_t lowercase(std::uint64_t bytes) {
   constexpr std::uint64_t each = 0x0101010101010101U;
   const std::uint64_t ascii = bytes & (0x7f * each);
@@ -27,7 +27,7 @@ std::uint64_t lowercase(std::uint64_t bytes) {
   return bytes | ((from_a ^ behind_z) & ~bytes & (0x80 * each)) >> 2;
 }
 
-// The host of a request, written backwards in lowercase, so that hosts that have a domain in common begin with it.
+// The host of a request, reversed and in lowercase, so that hosts with a common domain begin with it.
 class ReversedHost {
  public:
   explicit ReversedHost(std::string_view host) {
@@ -54,7 +54,7 @@ std::string reversed(std::string_view text) {
   return {text.rbegin(), text.rend()};
 }
 
-// The one form that `Match::hosts` has of an address in brackets; anything else stays as it is.
+// An address in brackets in the canonical form of `Match::hosts`; anything else unchanged.
 class CanonicalHost {
  public:
   // `authority` must outlive this object.
@@ -85,7 +85,7 @@ class CanonicalHost {
   std::array<char, INET6_ADDRSTRLEN + 2> v6_{'['};
 };
 
-// What of a request decides. The path is empty where the target has none, as `*`.
+// The parts of a request that decide. The path is empty if the target has none, as in `*`.
 struct Asked {
   std::string_view authority;
   std::string_view path;

@@ -46,8 +46,8 @@ class RouteTable {
     const Route* route = nullptr;
     std::string host;       // of the request, as matched; empty: none named
     std::string path;       // of the request, as matched
-    std::string host_rule;  // from `Match::hosts`; empty: the route takes every host
-    std::string path_rule;  // from `Match::path` or `path_prefix`; empty: the route takes every path
+    std::string host_rule;  // from `Match::hosts`; empty: the route matches every host
+    std::string path_rule;  // from `Match::path` or `path_prefix`; empty: the route matches every path
     bool is_prefix = false;
   };
   Reason explain(std::string_view host, std::string_view target) const;

@@ -1,4 +1,4 @@
-// Whatever a request says, it takes the route that trying all of them finds.
+// Any request takes the route that trying all of them finds.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -14,7 +14,7 @@ namespace {
 
 using namespace baton;
 
-// The path of a target as it is matched, without the host of an absolute one.
+// The path of a target in the compared form, without the host of an absolute target.
 std::string slow_path(std::string_view target) {
   return target.starts_with('/') ? config::slowly_matched(target) : "";
 }
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto reason = table.explain(host, target);
   if (reason.route != found) std::abort();
   if (!target.starts_with('/') && target.find("://") != std::string_view::npos) return 0;
-  // Forms of one address are for the unit tests; here the table's own is taken.
+  // The forms of an address are tested elsewhere; this uses the table's own.
   const std::string matched_host = host.starts_with('[') ? reason.host : routing::test::slowly_matched_host(host);
   const config::Route* expected = routing::test::slowly_found(config.routes, matched_host, slow_path(target));
   if ((found == nullptr) == (expected == nullptr) && (found == nullptr || found->name == expected->name)) return 0;

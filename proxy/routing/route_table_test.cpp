@@ -115,7 +115,7 @@ TEST(RouteTable, ComparesLettersWithoutCaseAndNothingElse) {
   }
 }
 
-// Of a name that is longer than any of DNS the end counts all the same, or a server's wildcard would be walked around.
+// The end of a name too long for DNS counts all the same; otherwise it would bypass a wildcard.
 TEST(RouteTable, TakesTheEndOfAHostThatIsTooLong) {
   const RouteTable table = table_of({{}, {.hosts = {"*.b.com"}}, {.hosts = {std::string(253, 'a')}}});
   EXPECT_EQ(taken(table, std::string(5000, 'a') + ".b.com", "/"), "b");
@@ -165,7 +165,7 @@ TEST(RouteTable, LooksAtTheHostBeforeThePath) {
   EXPECT_EQ(taken(table, "a.com", "/x"), "c");
   EXPECT_EQ(taken(table, "b.com", "/x"), "b");
   EXPECT_EQ(taken(table, "b.org", "/x"), "a");
-  // A host's own routes do not take all of its requests.
+  // A host's own routes need not take all of its requests.
   EXPECT_EQ(taken(table, "a.com", "/y"), "b");
   EXPECT_EQ(taken(table, "b.org", "/y"), "d");
   EXPECT_EQ(taken(table, "b.org", "/z"), "-");

@@ -193,7 +193,7 @@ class AccessLog::Writer {
     try {
       lines_.replace(open_log(path_));
     } catch (const std::system_error& error) {
-      log::error("{}; the old file goes on", error.what());
+      log::error("{}; the old file stays in use", error.what());
     }
   }
 

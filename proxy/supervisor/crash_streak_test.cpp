@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t well = milliseconds(lives_well).count();
 
-// The pause after one more crash of a service that began at `from`.
+// The pause after another crash of a service that began at `from`.
 milliseconds crash(CrashStreak& streak, std::int64_t from, std::int64_t at) {
   streak.service_begins(from);
   streak.service_ends(at);
@@ -40,7 +40,7 @@ TEST(CrashStreak, IsOverOnceAServiceHasLivedWell) {
   EXPECT_EQ(crash(streak, 100 + well, 101 + well), milliseconds(1000));
 }
 
-// A crash in the middle of an upgrade, which the other process survives: no replacement starts, and what goes on is new.
+// A crash during an upgrade that the other process survives: no replacement starts, and the service counts as new.
 TEST(CrashStreak, CountsTheTimeFromTheLastCrashIfNothingWasStarted) {
   CrashStreak streak;
   EXPECT_EQ(crash(streak, 0, well), milliseconds(0));

@@ -11,7 +11,7 @@ namespace baton::supervisor {
 
 namespace {
 
-// A supervisor that hangs must not hold a worker's start up for longer.
+// A hung supervisor must not delay a worker's start for longer.
 constexpr timeval knock_limit{.tv_sec = 1, .tv_usec = 0};
 
 int option_of(int socket, int option) {
@@ -25,7 +25,7 @@ int option_of(int socket, int option) {
 Door make_door() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    throw std::system_error(errno, std::generic_category(), "no door for workers");
+    throw std::system_error(errno, std::generic_category(), "cannot make the door for workers");
   }
   return {handoff::UniqueFd(ends[0]), handoff::UniqueFd(ends[1])};
 }
@@ -49,7 +49,7 @@ handoff::UniqueFd bring_line(int door) {
   rights->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(rights), &ends[1], sizeof(int));
   ::setsockopt(door, SOL_SOCKET, SO_SNDTIMEO, &knock_limit, sizeof knock_limit);
-  (void)::sendmsg(door, &message, MSG_NOSIGNAL);      // the line itself tells of a failure
+  (void)::sendmsg(door, &message, MSG_NOSIGNAL);      // a failure shows on the line itself
   return line;
 }
 

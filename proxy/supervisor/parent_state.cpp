@@ -32,7 +32,7 @@ bool is_file(int descriptor) {
   return ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-// "@lock" and "@previous" are files; what else is passed on listens.
+// "@lock" and "@previous" are files; all others are listening sockets.
 bool is_as_named(const wire::Heritage::Socket& socket) {
   return is_listening_socket(socket.descriptor()) || (socket.name().starts_with('@') && is_file(socket.descriptor()));
 }
@@ -113,14 +113,14 @@ std::optional<std::string> what_is_wrong_with(std::string_view bytes) {
   for (const auto& worker : in.workers()) {
     knows_instance = knows_instance || worker.pid() == in.instance();
     if (worker.line() != 0 && !is_unix_socket(worker.line(), SOCK_STREAM)) {
-      return fmt::format("the line of PID {} is none", worker.pid());
+      return fmt::format("the line of PID {} is not a stream socket", worker.pid());
     }
   }
   if (!knows_instance) return "no worker is the instance";
   for (const auto& socket : in.heritage().sockets()) {
     if (!is_as_named(socket)) return fmt::format("descriptor {} is not {}", socket.descriptor(), socket.name());
   }
-  if (in.heritage().executable() != 0 && !is_file(in.heritage().executable())) return "the executable is none";
+  if (in.heritage().executable() != 0 && !is_file(in.heritage().executable())) return "the executable is not a file";
   return std::nullopt;
 }
 

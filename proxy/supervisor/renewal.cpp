@@ -14,7 +14,7 @@ namespace baton::supervisor {
 
 namespace {
 
-// Part of the wire format between versions, as the answer is.
+// Part of the wire format between versions, like the answer.
 constexpr const char* state_variable = "BATON_SUPERVISOR_STATE";
 constexpr const char* answer_variable = "BATON_SUPERVISOR_CHECK";
 constexpr std::string_view could_go_on = "baton can supervise this\n";
@@ -51,7 +51,7 @@ handoff::Result<DryRun> DryRun::begin(const ParentState& state) {
   const auto file = written_down(state);
   if (!file) return std::unexpected(file.error());
   run.of_ = identity_of(state.heritage->executable.get()).value_or(Identity{});
-  // A version that knows nothing of this refuses the option, and so touches nothing either.
+  // A version without this feature refuses the option, and so touches nothing either.
   const auto pid = handoff::start({.arguments = {"baton", "run", "--supervise"},
                                    .executable = state.heritage->executable.get(),
                                    .configuration = {},
@@ -71,7 +71,7 @@ std::optional<std::string> DryRun::objection(int wait_status) const {
   if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0) {
     return "it " + handoff::describe_exit(wait_status) + (said.empty() ? "" : ": " + std::string(said));
   }
-  if (said != could_go_on) return "it knows nothing of supervising";
+  if (said != could_go_on) return "it cannot supervise";
   return std::nullopt;
 }
 
@@ -87,7 +87,7 @@ handoff::Error become(const ParentState& state, const std::vector<std::string>& 
 
 std::optional<std::string> take_state() {
   const auto number = handoff::take_left_descriptor(state_variable);
-  if (!number || ::fcntl(*number, F_GET_SEALS) < 0) return std::nullopt;      // only what is in memory has seals
+  if (!number || ::fcntl(*number, F_GET_SEALS) < 0) return std::nullopt;      // only memory files have seals
   const handoff::UniqueFd file(*number);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return std::nullopt;

@@ -17,7 +17,7 @@ handoff::Result<handoff::Started> start_again(const Heritage& heritage, const st
                            .configuration = heritage.configuration,
                            .descriptors = {{handoff::supervisor_variable, door}},
                            .own_group = true};
-  // As its own command line was: an upgrade may have named another path.
+  // The crashed worker's own command line: an upgrade may have named another path.
   const auto record = state::decode_instance_record(heritage.application);
   if (record && !record->arguments.empty()) program.arguments = record->arguments;
   return handoff::start_successor(std::move(program));
@@ -37,7 +37,7 @@ Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritag
 }
 
 Replacement::~Replacement() {
-  call_off("the supervisor goes on without it");
+  call_off("the supervisor continues without it");
   if (conversation_.joinable()) conversation_.join();
 }
 

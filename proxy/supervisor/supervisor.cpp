@@ -34,7 +34,7 @@ constexpr int pause_after_failure_ms = 100;
 
 bool is_stop(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
 
-// As many listening sockets come here as workers have.
+// A supervisor holds as many listening sockets as its workers.
 void raise_descriptor_limit() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -76,8 +76,8 @@ Supervisor::Supervisor(std::vector<std::string> arguments, const std::string& st
   if (const auto wrong = what_is_wrong_with(state)) throw std::runtime_error("the state of the supervisor before: " + *wrong);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   state_ = decode_parent_state(state);
-  log_version_as("this version goes on");
-  reap();                                    // whose end was told to the version before
+  log_version_as("this version continues");
+  reap();                                    // children whose SIGCHLD the previous version got
 }
 
 void Supervisor::start_first() {
@@ -100,8 +100,8 @@ int Supervisor::run() {
     try {
       watch_once();
     } catch (const std::exception& error) {
-      // Everybody's service hangs on this process. What could not be done now may be possible later.
-      log::error("supervisor: {}; it goes on", error.what());
+      // The whole service depends on this process. What fails now may succeed later.
+      log::error("supervisor: {}; it continues", error.what());
       ::poll(nullptr, 0, pause_after_failure_ms);
     }
   }
@@ -135,7 +135,7 @@ void Supervisor::watch_once() {
   if (polled[2].revents != 0) replacement_over();
   if (dry_run_ && Clock::now() >= dry_run_->deadline()) ::kill(dry_run_->pid(), SIGKILL);
   if (kill_at_ && Clock::now() >= *kill_at_) {
-    log::error("supervisor: told to stop twice, and somebody is still here: killed");
+    log::error("supervisor: told to stop twice; kills the workers that are left");
     for (const Worker& worker : state_.workers) ::kill(worker.pid, SIGKILL);
     kill_at_.reset();
   }
@@ -156,7 +156,7 @@ void Supervisor::on_signal(int signal) {
   if (!exit_code_) forward(signal);
 }
 
-// A program that has not come in yet may not know what to do with a signal, and end.
+// The signal may kill a program that has not arrived yet.
 void Supervisor::forward(int signal) {
   const Worker* instance = find(state_.instance);
   if (instance != nullptr && (instance->line || instance->served)) {
@@ -174,7 +174,7 @@ void Supervisor::stop(int signal) {
     ::kill(state_.instance, signal);
     return;
   }
-  // None of those that are left may become the instance: they serve what they have to its end.
+  // No remaining worker may become the instance: each serves what it has to its end.
   if (exit_code_ || foreign_) {
     for (const Worker& worker : state_.workers) ::kill(worker.pid, signal);
     return;
@@ -184,11 +184,11 @@ void Supervisor::stop(int signal) {
 }
 
 void Supervisor::reap() {
-  let_newcomers_in();  // one may be dead already, with last words on its line
+  let_newcomers_in();  // one may be dead already, with unread messages on its line
   siginfo_t dead{};
   while (::waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid != 0) {
     const pid_t pid = std::exchange(dead.si_pid, 0);
-    read_line(pid);                          // its last words; it may be reaped with them
+    read_line(pid);                          // its last messages; this may reap it
     int status = 0;
     if (::waitpid(pid, &status, WNOHANG) != pid) continue;
     if (dry_run_ && dry_run_->pid() == pid) {
@@ -197,7 +197,7 @@ void Supervisor::reap() {
       worker_ended(pid, status);
     }
   }
-  // Those that have no line and were not our children.
+  // Workers without a line that were never our children.
   std::vector<pid_t> gone;
   for (const Worker& worker : state_.workers) {
     if (!worker.line && ::kill(worker.pid, 0) != 0 && errno == ESRCH) gone.push_back(worker.pid);
@@ -228,10 +228,10 @@ void Supervisor::read_line(pid_t pid) {
     }
     worker->line.reset();
     if (frame.error().fault != handoff::Fault::closed) {
-      log::error("supervisor: the line of PID {} is of no use any more: {}", pid, frame.error().text);
+      log::error("supervisor: the line of PID {} broke: {}", pid, frame.error().text);
       return;
     }
-    // Its own child if it has one that started it; ours is reaped when the kernel is done with it.
+    // While its predecessor lives it is that one's child. Ours is reaped once the kernel is done with it.
     int status = 0;
     const pid_t reaped = ::waitpid(pid, &status, WNOHANG);
     if (reaped == pid) worker_ended(pid, status);
@@ -244,7 +244,7 @@ void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
     case handoff::Kind::hello:
     case handoff::Kind::inherit: {
       const auto last = handoff::hear_estate(frame, worker.arriving);
-      if (!last) log::error("supervisor: what PID {} says of itself is of no use: {}", worker.pid, last.error().text);
+      if (!last) log::error("supervisor: the announcement of PID {} is unusable: {}", worker.pid, last.error().text);
       if (last && *last) announced(worker);
       return;
     }
@@ -260,7 +260,7 @@ void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
 
 void Supervisor::announced(Worker& worker) {
   const bool is_new = !state_.heritage || state_.heritage->generation != worker.arriving.generation;
-  const auto heritage = handoff::insist([] { return std::make_shared<Heritage>(); });  // it is not said again
+  const auto heritage = handoff::insist([] { return std::make_shared<Heritage>(); });  // it is announced only once
   *heritage = std::exchange(worker.arriving, {});
   state_.heritage = heritage;
   worker.served = true;
@@ -275,10 +275,10 @@ void Supervisor::announced(Worker& worker) {
 void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
   const auto succession = handoff::hear_succession(frame);
   worker.resigned = true;
-  ::shutdown(worker.line->descriptor(), SHUT_WR);      // nothing that is meant for the instance goes there any more
-  if (state_.instance != worker.pid) return;           // the successor has said so itself
+  ::shutdown(worker.line->descriptor(), SHUT_WR);      // it must get no more signals for the instance
+  if (state_.instance != worker.pid) return;           // the successor has announced itself
   if (!succession || succession->foreign || succession->pid <= 0) {
-    log::info("supervisor: a process from elsewhere is the instance; this one ends with its last worker");
+    log::info("supervisor: an external successor is the instance; this process exits with its last worker");
     state_.instance = 0;
     foreign_ = true;
     return;
@@ -292,7 +292,7 @@ void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
 
 void Supervisor::worker_ended(pid_t pid, std::optional<int> status) {
   const auto found = std::ranges::find(state_.workers, pid, &Worker::pid);
-  if (found == state_.workers.end()) return;           // an orphan, or nobody we know
+  if (found == state_.workers.end()) return;           // an orphan, or unknown
   const Worker worker = std::move(*found);
   state_.workers.erase(found);
   if (pid != state_.instance) {
@@ -305,7 +305,7 @@ void Supervisor::worker_ended(pid_t pid, std::optional<int> status) {
 
 void Supervisor::finish(int code) {
   if (!exit_code_) exit_code_ = code;
-  // Those that only serve what they have to its end have not been told.
+  // Those that only serve what they have to its end were not told.
   if (state_.is_stopping() && state_.stop_signal != SIGQUIT) {
     for (const Worker& worker : state_.workers) ::kill(worker.pid, state_.stop_signal);
   }
@@ -343,10 +343,11 @@ void Supervisor::dry_run_ended(int status) {
   const DryRun run = *std::exchange(dry_run_, std::nullopt);
   if (const auto objection = run.objection(status)) {
     refused_ = run.of();
-    return log::warning("supervisor: stays as it is, and goes on with baton {}: {}", state_.heritage->version, *objection);
+    return log::warning("supervisor: stays as it is, with workers of baton {}: {}", state_.heritage->version,
+                        *objection);
   }
   may_renew_ = run.of() == identity_of(state_.heritage->executable.get());
-  if (!may_renew_) consider_renewal();       // there has been another upgrade meanwhile
+  if (!may_renew_) consider_renewal();       // another upgrade happened meanwhile
 }
 
 void Supervisor::renew_if_quiet() {

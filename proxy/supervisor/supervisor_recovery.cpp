@@ -1,4 +1,4 @@
-// What a supervisor does when nobody is the instance any more.
+// What a supervisor does when no worker is the instance.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -27,7 +27,7 @@ constexpr int exit_failed = 1;
 
 bool ended_well(std::optional<int> status) { return status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0; }
 
-// Whoever was killed has failed; who was not our child and ended in order has not.
+// A killed process has failed; one that was not our child and ended cleanly has not.
 int exit_code_of(std::optional<int> status) {
   if (!status) return 0;
   return WIFEXITED(*status) ? WEXITSTATUS(*status) : exit_failed;
@@ -37,7 +37,7 @@ std::string in_words(std::optional<int> status) { return status ? handoff::descr
 
 }  // namespace
 
-// Nobody of ours serves, and still the lock is taken: by a process that somebody else started.
+// No worker of ours serves, yet the lock is taken: an external successor holds it.
 bool Supervisor::somebody_else_is_the_instance() const {
   if (!state_.heritage || somebody_may_become_instance()) return false;
   const auto record = state::decode_instance_record(state_.heritage->application);
@@ -64,7 +64,7 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
     remove_what_it_left();
     return finish(exit_failed);
   }
-  // What it was told last went with it.
+  // The signal that it got last was lost with it.
   if (state_.is_stopping()) handoff::insist([this] { state_.signals.push_back(state_.stop_signal); });
   plan_replacement();
 }
@@ -89,7 +89,7 @@ void Supervisor::settle() {
     return;
   }
   if (state_.is_stopping() && (!somebody_may_become_instance() || !replace_at_ || Clock::now() >= *replace_at_)) {
-    log::info("supervisor: stops; nobody serves");
+    log::info("supervisor: stops; no worker serves");
     remove_what_it_left();
     return finish(0);
   }
@@ -104,13 +104,13 @@ void Supervisor::replace() {
 
 handoff::Result<void> Supervisor::start_replacement() {
   if (!state_.heritage || !state_.heritage->executable) {
-    // Nothing is known of what crashed, so it is a start like the first one.
+    // Nothing is known about the crashed worker, so this is a start like the first one.
     start_first();
     return {};
   }
   auto started = start_again(*state_.heritage, arguments_, state_.door.theirs.get());
   if (!started) return std::unexpected(started.error());
-  log::info("supervisor: PID {} replaces the one that is gone, baton {}", started->pid, state_.heritage->version);
+  log::info("supervisor: PID {} replaces the crashed worker, baton {}", started->pid, state_.heritage->version);
   const pid_t pid = started->pid;
   known(pid);
   state_.streak.service_begins(now_ms());
@@ -135,14 +135,14 @@ void Supervisor::replacement_over() {
   const std::unique_ptr<Replacement> over = std::move(replacement_);
   const handoff::HandoverOutcome& outcome = over->outcome();
   if (outcome.ending == handoff::Ending::completed) {
-    // An older version says all of itself only now; until then it is the instance all the same.
+    // An older version announces itself in full only now; until then it is the instance all the same.
     Worker* const worker = find(static_cast<pid_t>(outcome.report.to.pid));
     if (state_.instance == 0 && worker != nullptr) {
       state_.instance = worker->pid;
       worker->served = true;
       return;
     }
-    // One that served and is gone has been counted as a crash.
+    // One that had served was counted as a crash already.
     if (state_.instance == 0 && !replace_at_ && !exit_code_) replacement_failed("it is gone");
     return;
   }
@@ -158,14 +158,14 @@ void Supervisor::replacement_over() {
 void Supervisor::replacement_failed(const std::string& why) {
   log::error("supervisor: the replacement failed: {}", why);
   if (somebody_else_is_the_instance()) {
-    log::info("supervisor: a process from elsewhere is the instance; this one ends");
+    log::info("supervisor: an external successor is the instance; this process exits");
     foreign_ = true;
     return;
   }
   plan_replacement();
 }
 
-// A crashed instance could not; but where another one serves now, everything there is its own.
+// The crashed instance could not do it; but if another process serves now, these paths are its own.
 void Supervisor::remove_what_it_left() {
   handoff::insist([this] { remove_paths(); });
 }

@@ -16,7 +16,7 @@ namespace log = runtime::log;
 
 namespace {
 
-// What our end may cost when the supervisor does not read.
+// How long our exit may take when the supervisor does not read.
 constexpr std::chrono::seconds last_words_limit{1};
 
 handoff::UniqueFd copy_of(int descriptor) { return handoff::UniqueFd(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3)); }
@@ -53,7 +53,7 @@ void WorkerLine::announce(Announcement announcement) {
     estate.executable = sending.copies.back().get();
   }
   if (!std::ranges::all_of(sending.copies, [](const handoff::UniqueFd& copy) { return bool(copy); })) {
-    log::error("the supervisor is not told what to keep for a crash: no descriptor is free");
+    log::error("cannot tell the supervisor what to keep for a crash: no descriptor is free");
     return;
   }
   queue(std::move(sending));
@@ -102,7 +102,8 @@ void WorkerLine::send_all() {
     sending_ = true;
     lock.unlock();
     const auto sent = handoff::as_result([&] { return send(message); });
-    if (!sent && sent.error().fault != handoff::Fault::closed) log::error("the supervisor cannot be told: {}", sent.error().text);
+    if (!sent && sent.error().fault != handoff::Fault::closed)
+      log::error("cannot reach the supervisor: {}", sent.error().text);
     lock.lock();
     sending_ = false;
     changed_.notify_all();

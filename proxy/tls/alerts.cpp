@@ -33,7 +33,7 @@ std::string_view alert_received(std::uint8_t alert) {
     case 115: return "the other side sent the alert unknown_psk_identity";
     case 116: return "the other side sent the alert certificate_required";
     case 120: return "the other side sent the alert no_application_protocol";
-    default: return "the other side sent an alert without a name";
+    default: return "the other side sent an unknown alert";
   }
 }
 

@@ -37,7 +37,7 @@ handoff::SecretBytes read_file(const config::File& file) {
     const ssize_t got = ::read(descriptor.get(), bytes.data() + filled, bytes.size() - filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) refuse(file, std::strerror(errno));
-    if (got == 0) refuse(file, "it has become shorter while it was read");
+    if (got == 0) refuse(file, "it shrank while it was read");
     filled += static_cast<std::size_t>(got);
   }
   return bytes;

@@ -101,7 +101,7 @@ TEST(FatalAlert, IsFatalInTls13WhateverItsLevel) {
   }
   Modern talk;
   EXPECT_EQ(talk.hear_alert(1, static_cast<Alert>(200)), Opened::failed);
-  EXPECT_EQ(talk.records->failure(), "the other side sent an alert without a name");
+  EXPECT_EQ(talk.records->failure(), "the other side sent an unknown alert");
 }
 
 TEST(FatalAlert, IsHeardEvenWithinAHandshakeMessage) {

@@ -104,7 +104,7 @@ RecordLayer::Record RecordLayer::open_record(state::Leg& leg) {
   const bool has_inner_type = suite_.version == tls13;
   if (has_inner_type ? outer_type != ContentType::application_data
                      : outer_type < ContentType::alert || outer_type > ContentType::application_data) {
-    return wrong(Alert::unexpected_message, "a record that has no place after the handshake");
+    return wrong(Alert::unexpected_message, "a record that is not allowed after the handshake");
   }
   if (version != tls12) return wrong(Alert::protocol_version, "a record of another version");
   if (length > length_max(suite_)) return wrong(Alert::record_overflow, "a record that is too long");
@@ -157,7 +157,7 @@ void RecordLayer::take(state::Leg& leg, const Record& record) {
 void RecordLayer::take_other(state::Leg& leg, const Record& record) {
   state::Tls& tls = *leg.tls;
   if (record.type != ContentType::alert && record.type != ContentType::handshake) {
-    return fail(tls, Alert::unexpected_message, "a record of a type that has no place after the handshake");
+    return fail(tls, Alert::unexpected_message, "a record of a type that is not allowed after the handshake");
   }
   if (record.content.empty()) return fail(tls, Alert::unexpected_message, "an empty record that must not be empty");
   if (early_ != nullptr) early_->take(tls.received.view().substr(0, record.bytes));

@@ -190,7 +190,7 @@ bool Connection::shakes_hands() const {
 
 bool Connection::shake_hands() {
   if (!server_context_) {
-    worker_.note_tls_failure(state_, "its listener has no TLS any more");
+    worker_.note_tls_failure(state_, "its listener no longer has TLS");
     close(true);
     return false;
   }

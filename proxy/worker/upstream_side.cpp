@@ -127,7 +127,7 @@ UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> st
   handshaking.stream = std::move(stream);
   handshaking.deadline_ms = worker_.now_ms() + worker_.settings().handshake_ms;
   tls::SslPtr ssl = context->make(server_->host);
-  if (!ssl) return failed("TLS: the server has no name that a certificate could bear");
+  if (!ssl) return failed("TLS: the server has no name that a certificate could have");
   const tls::SessionPtr session = server_->take_session();
   handshaking.stream->connect(std::move(ssl), session.get(), server_);
   handshaking.leg = std::make_unique<state::Leg>();

@@ -45,8 +45,8 @@ struct Shared {
   bool is_full() const { return has_all_connections() || !has_sockets_for_newcomer(); }
   const char* why_full() const {
     if (has_all_connections()) return "the limit of connections is reached";
-    if (expected_sockets_ != 0) return "the places that are left are kept for what is still to move";
-    return "the descriptors that are left are kept for what is accepted already; raise the limit of open files "
+    if (expected_sockets_ != 0) return "the remaining places are reserved for connections still to move";
+    return "the remaining descriptors are reserved for accepted clients; raise the limit of open files "
            "(LimitNOFILE, ulimit -n)";
   }
   // The limit of connections is reached.

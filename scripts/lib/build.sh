@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# Configuring and building a preset, and the surroundings a build needs. Sourced, after steps.sh.
+# Configures and builds a preset, and prepares what a build needs. Sourced after steps.sh.
 
 : "${root:?}"
 
-# `sudo scripts/demo` in a user's checkout would leave a build folder that the user cannot write to. Goes on as that
-# user instead; packages get their own sudo.
+# `sudo scripts/demo` in a user's checkout would leave a build folder that the user cannot write to. Continues as that
+# user instead; installing packages uses sudo itself.
 run_as_owner() {
   if ((EUID == 0)) && [[ ${SUDO_UID:-0} != 0 && $(stat -c %u "$root") == "$SUDO_UID" ]]; then
     exec sudo -H -u "#$SUDO_UID" -- "$0" "$@"
   fi
 }
 
-# ccache keeps to its own default folder; only where there is no home to write to does it go into the build folder.
+# ccache uses its default folder, or the build folder if the home cannot be written to.
 prepare_environment() {
   if [[ -z ${HOME:-} ]]; then
     HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
@@ -21,7 +21,7 @@ prepare_environment() {
   cd "$root" || exit
 }
 
-# One job for each core we may use, and 1.5 GiB of memory for each job; containers are asked for their limits too.
+# One job per available core and per 1.5 GiB of memory, within a container's limits.
 job_count() {
   local jobs memory_kib limit quota period
   jobs=$(nproc)
@@ -36,8 +36,8 @@ job_count() {
   echo $((jobs > 0 ? jobs : 1))
 }
 
-# configure PRESET [-DNAME=VALUE...]. Warnings are errors where BATON_WERROR=ON asks for it (CI does); a compiler that
-# we have not met may warn where ours do not, and that must not stop anybody's build.
+# configure PRESET [-DNAME=VALUE...]. Warnings are errors only with BATON_WERROR=ON (CI sets it), since an unknown
+# compiler may warn where ours do not, which must not break a user's build.
 configure() {
   local preset=$1 cache=$root/build/$1/CMakeCache.txt options=()
   shift
@@ -46,7 +46,7 @@ configure() {
   elif [[ -n ${BATON_WERROR:-} ]]; then
     options+=("-DBATON_WERROR=$BATON_WERROR")
   fi
-  # The checkout may have been moved, or be mounted elsewhere in a container.
+  # The checkout may have been moved or mounted elsewhere.
   if [[ -e $cache ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then options+=(--fresh); fi
   step "Configure $preset" env CXX=g++ cmake --preset "$preset" "${options[@]}" "$@"
 }

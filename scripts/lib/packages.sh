@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034  # The groups are for those who source this.
-# Which packages Baton needs, in groups, and how the missing ones get installed. Sourced, after steps.sh.
+# shellcheck disable=SC2034  # The groups are for the scripts that source this.
+# The packages that Baton needs, in groups, and the installation of missing ones. Sourced after steps.sh.
 
 : "${root:?}"
 
-# `boost` stands for Boost's headers, 1.81 or later, under whatever name the distribution gives them.
+# `boost` stands for Boost's headers, 1.81 or later, whatever the distribution calls them.
 packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boost libyaml-cpp-dev
   libprotobuf-dev protobuf-compiler libcli11-dev libfmt-dev libssl-dev)
 packages_test=(libgtest-dev libgmock-dev)
 packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
-  llvm-19)  # llvm-19 has the symbolizer that gives the sanitizers' stack traces their names.
+  llvm-19)  # llvm-19 has the symbolizer for the sanitizers' stack traces.
 packages_peers=(nginx libnginx-mod-stream haproxy curl wrk openssl valgrind strace procps iproute2 supervisor
   python3 python3-h11 python3-websockets gnutls-bin wget testssl.sh)
-# Whoever has Node's npm from elsewhere keeps that: the distribution's would not go beside it.
+# Keep an npm that came from elsewhere: the distribution's would conflict with it.
 if ! command -v npm >/dev/null; then packages_peers+=(npm); fi
-# A Docker engine, for the test that starts one of its own. Only root can run that, so nobody else gets one installed; and
-# whoever has an engine from elsewhere keeps that: the distribution's would not go beside it.
+# A Docker engine, for the test that starts a private one. Only root can run that test, so only root installs it. Keep
+# an engine that came from elsewhere: the distribution's would conflict with it.
 packages_containers=()
 if ((EUID == 0)); then
   packages_containers=(iptables slirp4netns debootstrap debian-archive-keyring python3-yaml)
@@ -28,7 +28,7 @@ if ((EUID == 0)); then
   if ! docker compose version >/dev/null 2>&1; then packages_containers+=(docker-compose); fi
 fi
 
-# Prints those of its arguments that are not installed. Asks dpkg only, so it takes no time when nothing is missing.
+# Prints those of its arguments that are not installed. Asks only dpkg, so it is fast when nothing is missing.
 missing_packages() {
   local package installed
   # shellcheck disable=SC2016  # The fields are dpkg's to expand.
@@ -40,12 +40,12 @@ missing_packages() {
   done
 }
 
-# Installs what is missing of its arguments, as one numbered step. Only apt ever runs as root.
-# BATON_INSTALL=no leaves the machine as it is and goes on.
+# Installs those of its arguments that are missing, as one numbered step. Only apt ever runs as root.
+# BATON_INSTALL=no skips it.
 ensure_packages() {
   local as_root=() missing=()
   if [[ ${BATON_INSTALL:-yes} == no ]]; then
-    step_skipped "Packages" "not looked at (BATON_INSTALL=no)"
+    step_skipped "Packages" "not checked (BATON_INSTALL=no)"
     return
   fi
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

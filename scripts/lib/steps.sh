@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Numbered steps with a log each: a progress line while one runs, the end of its log when it fails. Sourced;
-# the caller has set `root` and says with steps_total how many there will be.
+# Numbered steps, each with a log: shows a progress line while a step runs, and the end of its log if it fails. Sourced;
+# the caller has set `root`, and sets steps_total.
 
 : "${root:?}"
 
@@ -20,7 +20,7 @@ step() {
   local heading="[$step_number/$steps_total] $title"
   step_log=$root/build/logs/${0##*/}-$(printf %02d "$step_number")-$(tr -cs 'a-zA-Z0-9\n' - <<<"${title,,}").log
   if ! { mkdir -p "$root/build/logs" && : >"$step_log"; } 2>/dev/null; then
-    fail "Cannot write to $root/build. If an earlier run as root made it: sudo rm -r $root/build"
+    fail "Cannot write to $root/build. If an earlier run as root created it: sudo rm -r $root/build"
   fi
 
   if [[ ! -t 1 ]]; then echo "$heading"; fi
@@ -31,14 +31,14 @@ step() {
 
   if ((status != 0)); then
     printf '%s  %s  FAILED (exit %d)\n\n' "$heading" "$(elapsed_since "$started")" "$status"
-    # What went well is left out, so that the tail holds what did not.
+    # Leaves out what passed, so that the tail shows what did not.
     grep -vE '^\[[0-9]+/[0-9]+\] |^ *Start +[0-9]+: | Passed +[0-9.]+ sec$' "$step_log" | tail -n 150
-    fail "" "This step failed: $title" "Its whole log: $step_log"
+    fail "" "This step failed: $title" "The whole log: $step_log"
   fi
   printf '%s  %s  ok\n' "$heading" "$(elapsed_since "$started")"
 }
 
-# A step that has nothing to do.
+# A step with nothing to do.
 step_skipped() {
   step_number=$((step_number + 1))
   printf '[%d/%d] %s  %s\n' "$step_number" "$steps_total" "$1" "$2"
@@ -54,7 +54,7 @@ elapsed_since() {
   printf '%d:%02d' $((seconds / 60)) $((seconds % 60))
 }
 
-# On a terminal one line that is rewritten each second; elsewhere a line every 15 s, so that nobody takes us for dead.
+# On a terminal, a line that is rewritten each second; elsewhere a line every 15 s, to show that it is alive.
 watch_log() {
   local heading=$1 started=$2 last="" width=0 tick=0
   trap - INT TERM HUP

@@ -1,5 +1,5 @@
 // Usage: node check.js FILE.yaml...
-// Judges Kubernetes manifests by the schemas of the API; a key that the API does not know is an error, too.
+// Validates Kubernetes manifests against the API's schemas; an unknown key is an error too.
 // Exit code 77: the packages with the schemas are not installed.
 "use strict";
 const fs = require("fs");
@@ -10,7 +10,7 @@ if (!fs.existsSync(`${__dirname}/node_modules`)) {
 const { parseAllDocuments } = require("yaml");
 const schemas = require("@kubernetes-models/validate");
 
-// Schemas are registered when they are first used. As they come, they let unknown keys pass: misspelt ones, that is.
+// Schemas are registered when first used. As shipped they accept unknown keys, and so misspelt ones.
 const register = schemas.register;
 schemas.register = (id, schema) => register(id, closed(schema));
 

@@ -66,19 +66,19 @@ class Client {
     require(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()),
             "send");
   }
-  // False: the other side does not take all of it now, or has ended.
+  // False: the other side does not take all of it now, or has closed.
   bool send_what_goes(std::string_view bytes) {
     const auto sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent == static_cast<ssize_t>(bytes.size());
   }
-  // The kernel takes little of what is not read.
+  // Makes the kernel buffer little that is not read.
   void shorten_reading() {
     const int bytes = 1;
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   }
   void end_sending() { ::shutdown(socket_.get(), SHUT_WR); }
 
-  // The next response; `head_only` for one to HEAD. Throws if the connection ends before.
+  // The next response; `head_only` for one to HEAD. Throws if the connection ends first.
   Response receive(bool head_only = false) {
     boost::beast::http::response_parser<boost::beast::http::string_body> parser;
     parser.skip(head_only);
@@ -101,12 +101,12 @@ class Client {
   }
   Response get(std::string_view target) { return ask("GET", target); }
 
-  // A response, or the connection's end, is here.
+  // Whether a response or EOF has arrived.
   bool is_readable() const {
     pollfd polled{socket_.get(), POLLIN, 0};
     return ::poll(&polled, 1, 0) > 0;
   }
-  // Bytes, as they came; none if none are here.
+  // Raw bytes; empty if none have arrived.
   std::string take_what_is_here() {
     std::string bytes;
     char piece[16 * 1024];

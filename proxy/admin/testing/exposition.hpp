@@ -1,4 +1,4 @@
-// For tests: what Prometheus would have to say about a text in its exposition format 0.0.4, and about the names in it.
+// For tests: checks a text in Prometheus' exposition format 0.0.4, and the names in it.
 #pragma once
 
 #include <map>
@@ -21,7 +21,7 @@ inline std::vector<std::string> complaints_about(const std::string& exposition) 
       "_(milliseconds|microseconds|nanoseconds|minutes|hours|ms|us|ns|kilobytes|megabytes|percent)(_total)?$");
 
   std::vector<std::string> complaints;
-  std::map<std::string, std::string> type_of;  // the families that have begun, and of which type
+  std::map<std::string, std::string> type_of;  // the families so far, with their types
   std::set<std::string> series;
   std::set<std::string> with_help;
   std::string family;

@@ -13,7 +13,7 @@
 
 namespace baton::routing::test {
 
-// How exact the condition is that a request meets; 0: it does not meet it, 1: there is none.
+// How specific the condition is that a request meets; 0: it does not meet it, 1: there is none.
 inline std::size_t host_rank(const config::Match& match, std::string_view host) {
   if (match.hosts.empty()) return 1;
   std::size_t best = 0;
@@ -31,7 +31,7 @@ inline std::size_t path_rank(const config::Match& match, std::string_view path) 
   return path == match.path_prefix || path.starts_with(below) ? 1 + match.path_prefix.size() : 0;
 }
 
-// `host` and `path` as they are matched. nullptr: none takes them.
+// `host` and `path` in the compared form. nullptr: no route takes them.
 inline const config::Route* slowly_found(const std::vector<config::Route>& routes, std::string_view host,
                                          std::string_view path) {
   const config::Route* best = nullptr;
