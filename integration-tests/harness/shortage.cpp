@@ -79,6 +79,18 @@ Shortage Shortage::of_descriptors(const Baton& baton, std::size_t free) {
   return {pid, "nofile", limit, soft_limit(pid, "Max open files"), std::move(admin)};
 }
 
+Shortage Shortage::of_memory(pid_t pid, std::size_t more) {
+  std::ifstream sizes(proc(pid, "statm"));
+  std::size_t pages = 0;
+  sizes >> pages;
+  return {pid, "as", pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + more,
+          soft_limit(pid, "Max address space")};
+}
+
+std::size_t stack_bytes(pid_t pid) {
+  return soft_limit(pid, "Max stack size");
+}
+
 Shortage::Shortage(pid_t pid, const std::string& resource, std::size_t soft, unsigned long before,
                    std::unique_ptr<Client> admin)
     : pid_(pid), resource_(resource), before_(before), admin_(std::move(admin)) {

@@ -1,4 +1,4 @@
-// Resources that a test takes from a running process and gives back: its user's tasks, descriptors.
+// Resources that a test takes from a running process and gives back: its user's tasks, descriptors, memory.
 #pragma once
 
 #include <sys/types.h>
@@ -18,6 +18,9 @@ unsigned lonely_user();
 // The number of threads of these processes.
 std::size_t task_count(const std::vector<pid_t>& pids);
 
+// What each new thread of the process takes for its stack.
+std::size_t stack_bytes(pid_t pid);
+
 // While it exists, `pid` has a different soft limit.
 class Shortage {
  public:
@@ -26,6 +29,8 @@ class Shortage {
   // Exactly `free` descriptors are free until the process opens or closes one. It has closed the descriptors of ended
   // admin connections by then; one admin connection stays open to the end.
   static Shortage of_descriptors(const Baton& baton, std::size_t free);
+  // It can map as much memory as this, and no more.
+  static Shortage of_memory(pid_t pid, std::size_t more);
   ~Shortage();
   Shortage(const Shortage&) = delete;
   Shortage& operator=(const Shortage&) = delete;
