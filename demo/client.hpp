@@ -1,5 +1,5 @@
 // One client of the demo, of any kind: one connection, opened once and watched until the end. A new kind (another
-// protocol, another habit) needs one more file with a class that fulfils this contract, and a line in load.cpp.
+// protocol, another habit) needs a line in clients/kinds.hpp and one more file with a class that fulfils this contract.
 //
 // Everything is called on the load's thread. A client reports its opening, every verified answer and what ended it to
 // the tally. It never reconnects: a trouble ends it.

@@ -30,9 +30,7 @@ struct Mix {
   Microseconds pause{80'000};  // of a keep-alive client between two requests
 
   // Clients whose connections last for the whole demo.
-  unsigned clients() const {
-    return keep_alive + idle + half_head + download + slow_reader + events + upload + websocket + raw_tcp;
-  }
+  unsigned clients() const;
 
   // A handful of each kind of stream and tunnel, a tenth idle, a tenth with half a head, the rest asking at
   // `requests_per_second` together. At least one of each.

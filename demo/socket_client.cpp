@@ -49,6 +49,10 @@ std::string SocketClient::describe() const {
   return fmt::format("client {}", number_);
 }
 
+std::string SocketClient::host() const {
+  return fmt::format("{}:{}", server_.address().to_string(), server_.port());
+}
+
 void SocketClient::send(std::string_view bytes) {
   queued_ += bytes;
   if (sending_.empty()) send_more();

@@ -64,7 +64,7 @@ class SocketClient : public Client {
 
   bool finishing() const { return finishing_; }
   unsigned number() const { return number_; }
-  const boost::asio::ip::tcp::endpoint& server() const { return server_; }
+  std::string host() const;  // of the server, as a request names it
   Account& account() { return account_; }
 
   static constexpr std::size_t read_bytes = 16 * 1024;

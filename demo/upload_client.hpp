@@ -1,7 +1,7 @@
 // An upload that lasts as long as the demo, chunked or by length; the origin confirms it by a digest.
 #pragma once
 
-#include "demo/content.hpp"
+#include "clients/content.hpp"
 #include "demo/stream_client.hpp"
 #include "demo/ticker.hpp"
 
@@ -23,8 +23,8 @@ class UploadClient final : public StreamClient {
   void send_piece();
   void send_content(std::size_t bytes);
 
-  Content content_;
-  Digest digest_;
+  clients::Content content_;
+  clients::Digest digest_;
   std::uint64_t sent_bytes_ = 0;
   bool complete_ = false;
   std::string receipt_;  // the part received so far
