@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace baton::demo {
 
@@ -19,6 +20,12 @@ class Client {
 
   // A live upgrade has just ended.
   virtual void upgrade_passed() {}
+
+  // Somebody wants to see that the connection lives: whoever rests asks something now.
+  virtual void show_life() {}
+
+  // Bytes that came over the connection and were right so far; of an upload, also those that were taken.
+  virtual std::uint64_t moved_bytes() const = 0;
 
   // Called every few dozen milliseconds, to detect what does not arrive.
   virtual void check(Clock::time_point now) = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <future>
 #include <iterator>
 
 #include "demo/download_client.hpp"
@@ -142,14 +143,36 @@ void Load::finish() {
   });
 }
 
+void Load::ask() {
+  std::promise<void> asked;
+  asio::post(context_, [&] {
+    moved_before_.clear();
+    for (const auto& client : clients_) {
+      moved_before_.push_back(client->moved_bytes());
+      client->show_life();
+    }
+    silent_ = clients_.size();
+    asked.set_value();
+  });
+  asked.get_future().wait();
+}
+
 void Load::watch() {
   const auto now = Clock::now();
   std::size_t unfinished = 0;
-  for (const auto& client : clients_) {
-    client->check(now);
-    if (!client->over()) ++unfinished;
+  std::size_t silent = 0;
+  std::uint64_t moved_bytes = 0;
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    Client& client = *clients_[i];
+    client.check(now);
+    moved_bytes += client.moved_bytes();
+    if (client.over()) continue;
+    ++unfinished;
+    if (i < moved_before_.size() && client.moved_bytes() == moved_before_[i]) ++silent;
   }
   unfinished_ = unfinished;
+  silent_ = silent;
+  moved_bytes_ = moved_bytes;
   watch_timer_.expires_after(watch_interval);
   watch_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) watch();

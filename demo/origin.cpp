@@ -93,14 +93,14 @@ Reply honest_reply(std::string_view target) {
   return {.body = clients::expected_body(target)};
 }
 
-Origin::Origin(Replier reply) : reply_(std::move(reply)) {
+Origin::Origin(Replier reply, const Endpoints& wanted) : reply_(std::move(reply)) {
   const auto serve_http = [this](Wire client) { return serve(std::move(client), reply_); };
   const TlsContext tls = server_context(certificate_);
   endpoints_ = {
-      .http = listen(nullptr, serve_http),
-      .tcp = listen(nullptr, echo_bytes),
-      .tls_http = listen(tls, serve_http),
-      .tls_tcp = listen(tls, echo_bytes),
+      .http = listen(wanted.http, nullptr, serve_http),
+      .tcp = listen(wanted.tcp, nullptr, echo_bytes),
+      .tls_http = listen(wanted.tls_http, tls, serve_http),
+      .tls_tcp = listen(wanted.tls_tcp, tls, echo_bytes),
   };
   thread_ = std::thread([this] { context_.run(); });
 }
@@ -114,8 +114,8 @@ Entrances Origin::entrances(Transport transport) const {
   return of(make_entrances(endpoints_, certificate_), transport);
 }
 
-tcp::endpoint Origin::listen(const TlsContext& tls, const Behaviour& behaviour) {
-  tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
+tcp::endpoint Origin::listen(const tcp::endpoint& wanted, const TlsContext& tls, const Behaviour& behaviour) {
+  tcp::acceptor acceptor(context_, wanted);
   const tcp::endpoint endpoint = acceptor.local_endpoint();
   asio::co_spawn(context_, accept_all(std::move(acceptor), tls, behaviour), asio::detached);
   return endpoint;

@@ -42,6 +42,11 @@ void UploadClient::send_piece() {
   send_content(some);
 }
 
+// By length, nothing more may go by itself after a while.
+void UploadClient::show_life() {
+  if (!chunked() && !complete_ && sent_bytes_ + 1 < upload_bytes) send_content(1);
+}
+
 void UploadClient::send_content(std::size_t bytes) {
   if (bytes == 0) return;
   const std::string content = content_.at(sent_bytes_, bytes);

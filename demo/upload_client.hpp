@@ -12,6 +12,9 @@ class UploadClient final : public StreamClient {
   // Every other client uploads in chunks.
   UploadClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account);
 
+  void show_life() override;
+  std::uint64_t moved_bytes() const override { return taken_bytes() + StreamClient::moved_bytes(); }
+
  private:
   Request request() const override;
   void on_asked() override;
