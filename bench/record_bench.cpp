@@ -5,7 +5,6 @@
 //   record_bench [rounds, default 200]
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "certificates/certificates.hpp"
 #include "proxy/tls/record_layer.hpp"
 #include "proxy/tls/suites.hpp"
 
@@ -130,16 +130,9 @@ class Theirs {
     SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
     SSL_CTX_set_num_tickets(context, 0);
     if (is_client) return context;
-    EVP_PKEY* const key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
-    X509* const certificate = X509_new();
-    X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_sign(certificate, key, EVP_sha256());
-    SSL_CTX_use_certificate(context, certificate);
-    SSL_CTX_use_PrivateKey(context, key);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
+    const certificates::Issued identity = certificates::issue({});
+    SSL_CTX_use_certificate(context, identity.certificate.get());
+    SSL_CTX_use_PrivateKey(context, identity.key.get());
     return context;
   }
 

@@ -3,9 +3,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
+#include "clients/content.hpp"
+#include "clients/dialogue.hpp"
 #include "demo/behaviours.hpp"
-#include "demo/content.hpp"
-#include "demo/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -14,10 +14,10 @@ namespace asio = boost::asio;
 asio::awaitable<void> send_download(Wire& client, std::string target, Pace pace) {
   std::string bytes =
       fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n{}: {}\r\n\r\n",
-                  download_bytes, echo_field, target);
-  const Content content(target);
+                  clients::download_bytes, clients::echo_field, target);
+  const clients::Content content(target);
   asio::steady_timer timer(client.get_executor(), std::chrono::steady_clock::now());
-  for (std::uint64_t sent = 0; sent < download_bytes; sent += pace.piece_bytes) {
+  for (std::uint64_t sent = 0; sent < clients::download_bytes; sent += pace.piece_bytes) {
     bytes += content.at(sent, pace.piece_bytes);
     const auto [error, written] = co_await asio::async_write(client, asio::buffer(bytes), as_result);
     if (error) co_return;

@@ -3,10 +3,10 @@
 #include <array>
 #include <boost/asio/write.hpp>
 
+#include "clients/chunks.hpp"
+#include "clients/content.hpp"
+#include "clients/dialogue.hpp"
 #include "demo/behaviours.hpp"
-#include "demo/chunks.hpp"
-#include "demo/content.hpp"
-#include "demo/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -34,14 +34,14 @@ class Upload {
   }
 
   bool complete() const { return length_ ? received_bytes_ == *length_ : chunks_.ended(); }
-  std::string receipt() const { return upload_receipt(received_bytes_, digest_); }
+  std::string receipt() const { return clients::upload_receipt(received_bytes_, digest_); }
 
  private:
-  Content content_;
+  clients::Content content_;
   std::optional<std::uint64_t> length_;
-  ChunkReader chunks_;
+  clients::ChunkReader chunks_;
   std::uint64_t received_bytes_ = 0;
-  Digest digest_;
+  clients::Digest digest_;
 };
 
 }  // namespace
@@ -59,7 +59,7 @@ asio::awaitable<void> take_upload(Wire& client, std::string target, std::optiona
   const std::string text = wrong.empty() ? upload.receipt() : wrong + "\n";
   const std::string answer = fmt::format(
       "HTTP/1.1 {}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n{}: {}\r\n\r\n{}",
-      wrong.empty() ? "200 OK" : "422 Unprocessable Content", text.size(), echo_field, target, text);
+      wrong.empty() ? "200 OK" : "422 Unprocessable Content", text.size(), clients::echo_field, target, text);
   co_await asio::async_write(client, asio::buffer(answer), as_result);
 }
 

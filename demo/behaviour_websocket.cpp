@@ -4,9 +4,9 @@
 #include <boost/asio/write.hpp>
 #include <stdexcept>
 
+#include "clients/dialogue.hpp"
+#include "clients/frames.hpp"
 #include "demo/behaviours.hpp"
-#include "demo/dialogue.hpp"
-#include "demo/frames.hpp"
 
 namespace baton::demo {
 
@@ -16,10 +16,10 @@ namespace {
 
 // Takes the whole frames away from `received`; `answer` gets their echoes. False: that was the last.
 bool answer_frames(std::string& received, std::string& answer) {
-  while (const auto frame = take_frame(received)) {
+  while (const auto frame = clients::take_frame(received)) {
     if (!frame->masked) throw std::runtime_error("a client's frame without a mask");
-    answer += encode_frame(frame->opcode, frame->payload);
-    if (frame->opcode == Opcode::close) return false;
+    answer += clients::encode_frame(frame->opcode, frame->payload);
+    if (frame->opcode == clients::Opcode::close) return false;
   }
   return true;
 }
@@ -31,7 +31,7 @@ asio::awaitable<void> echo_frames(Wire& client, std::string target, std::string 
   std::string answer = fmt::format(
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
       "Sec-WebSocket-Accept: {}\r\n{}: {}\r\n\r\n",
-      websocket_accept, echo_field, target);
+      clients::websocket_accept, clients::echo_field, target);
   std::array<char, 16 * 1024> bytes;
   for (bool open = true; open;) {
     try {

@@ -1,17 +1,17 @@
 #include "demo/certificate.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <cerrno>
-#include <memory>
 #include <stdexcept>
 #include <system_error>
+
+#include "certificates/certificates.hpp"
 
 namespace baton::demo {
 
@@ -21,39 +21,10 @@ namespace ssl = boost::asio::ssl;
 namespace {
 
 constexpr const char* name = "baton demo";
-constexpr const char* host = "127.0.0.1";
 constexpr long hour_s = 3600;
 
-template <auto free>
-struct Free {
-  template <class Value>
-  void operator()(Value* value) const {
-    free(value);
-  }
-};
-template <class Value, auto free>
-using Owned = std::unique_ptr<Value, Free<free>>;
-using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
-using X509Certificate = Owned<X509, X509_free>;
-using Extension = Owned<X509_EXTENSION, X509_EXTENSION_free>;
-using Memory = Owned<BIO, BIO_free_all>;
-
-void demand(bool done) {
-  if (!done) throw std::runtime_error("OpenSSL cannot make a certificate");
-}
-
-// `write` writes into a BIO.
-template <class Write>
-std::string pem(Write write) {
-  const Memory memory(BIO_new(BIO_s_mem()));
-  demand(memory && write(memory.get()) == 1);
-  char* bytes = nullptr;
-  const long count = BIO_get_mem_data(memory.get(), &bytes);
-  return {bytes, static_cast<std::size_t>(count)};
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+void write_file(const std::string& path, const std::string& text, mode_t mode) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   const bool written = file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   const int error = errno;
   if (file >= 0) ::close(file);
@@ -62,35 +33,16 @@ void write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-Certificate make_certificate() {
-  const Key key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  const X509Certificate x509(X509_new());
-  demand(key && x509);
-  X509* const made = x509.get();
-  demand(X509_set_version(made, X509_VERSION_3) == 1);
-  demand(ASN1_INTEGER_set(X509_get_serialNumber(made), 1) == 1);
-  demand(X509_gmtime_adj(X509_getm_notBefore(made), -hour_s) != nullptr);
-  demand(X509_gmtime_adj(X509_getm_notAfter(made), 24 * hour_s) != nullptr);
-  demand(X509_set_pubkey(made, key.get()) == 1);
-  X509_NAME* const subject = X509_get_subject_name(made);
-  const auto* text = reinterpret_cast<const unsigned char*>(name);
-  demand(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, text, -1, -1, 0) == 1);
-  demand(X509_set_issuer_name(made, subject) == 1);
-  const std::string address = std::string("IP:") + host;
-  const Extension host_name(X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, address.c_str()));
-  demand(host_name && X509_add_ext(made, host_name.get(), -1) == 1);
-  demand(X509_sign(made, key.get(), EVP_sha256()) != 0);
-
-  const auto write_key = [&](BIO* to) {
-    return PEM_write_bio_PrivateKey(to, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  };
-  return {.certificate = pem([&](BIO* to) { return PEM_write_bio_X509(to, made); }), .key = pem(write_key)};
+Certificate make_certificate(const std::string& host) {
+  const certificates::Issued made = certificates::issue(
+      {.common_name = name, .names = certificates::alternative_names({host}), .until_s = 24 * hour_s});
+  return {.certificate = made.certificate_pem(), .key = made.key_pem(), .host = host};
 }
 
-CertificateFiles store(const Certificate& certificate, const TempDir& dir) {
-  CertificateFiles files{.certificate = dir.file("tls.pem"), .key = dir.file("tls.key")};
-  write_file(files.certificate, certificate.certificate);
-  write_file(files.key, certificate.key);
+CertificateFiles store(const Certificate& certificate, const std::string& stem) {
+  CertificateFiles files{.certificate = stem + ".pem", .key = stem + ".key"};
+  write_file(files.key, certificate.key, 0600);
+  write_file(files.certificate, certificate.certificate, 0644);
   return files;
 }
 
@@ -110,7 +62,11 @@ TlsContext client_context(const Certificate& certificate, Transport transport) {
   SSL_CTX_set_max_proto_version(native, version);
   context->set_verify_mode(ssl::verify_peer);
   context->add_certificate_authority(asio::buffer(certificate.certificate));
-  demand(X509_VERIFY_PARAM_set1_ip_asc(SSL_CTX_get0_param(native), host) == 1);
+  X509_VERIFY_PARAM* const wanted = SSL_CTX_get0_param(native);
+  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, certificate.host.c_str()) != 1 &&
+      X509_VERIFY_PARAM_set1_host(wanted, certificate.host.c_str(), 0) != 1) {
+    throw std::runtime_error("OpenSSL cannot verify the name " + certificate.host);
+  }
   return context;
 }
 

@@ -1,21 +1,21 @@
-// The demo's certificate: generated for each run, for 127.0.0.1, self-signed and trusted only by the demo.
+// The demo's certificate: generated for each run, self-signed and trusted only by the demo.
 #pragma once
 
 #include <string>
 
 #include "demo/entrances.hpp"
-#include "demo/temp_dir.hpp"
 
 namespace baton::demo {
 
 // PEM.
 struct Certificate {
   std::string certificate;
-  std::string key;  // private
+  std::string key;                 // private; a client needs none
+  std::string host = "127.0.0.1";  // name or address that it is for
 };
 
 // ECDSA on P-256, valid for a day. Throws std::runtime_error.
-Certificate make_certificate();
+Certificate make_certificate(const std::string& host = "127.0.0.1");
 
 // Where it is stored.
 struct CertificateFiles {
@@ -23,8 +23,8 @@ struct CertificateFiles {
   std::string key;  // mode 0600
 };
 
-// Throws std::system_error.
-CertificateFiles store(const Certificate& certificate, const TempDir& dir);
+// As new files, the names of which begin with `stem`; the certificate last. Throws std::system_error.
+CertificateFiles store(const Certificate& certificate, const std::string& stem);
 
 // The server's side of TLS.
 TlsContext server_context(const Certificate& certificate);

@@ -7,7 +7,7 @@
 #include <memory>
 #include <set>
 
-#include "demo/dialogue.hpp"
+#include "clients/dialogue.hpp"
 #include "demo/load.hpp"
 #include "demo/origin.hpp"
 #include "demo/patience.hpp"
@@ -94,7 +94,7 @@ TEST_F(Clients, NoticeABodyThatIsCut) {
 }
 
 TEST_F(Clients, NoticeTheAnswerToAnotherRequest) {
-  expect_noticed(Trouble::wrong_answer, [](std::string_view) { return honest_reply(request_target(1, 2)); });
+  expect_noticed(Trouble::wrong_answer, [](std::string_view) { return honest_reply(clients::request_target(1, 2)); });
 }
 
 TEST_F(Clients, NoticeAnErrorStatus) {
@@ -162,7 +162,7 @@ TEST(Dialogue, BodiesDifferForAllRequestsAndStaySmall) {
   std::set<std::string> bodies;
   for (unsigned client = 1; client <= 20; ++client) {
     for (unsigned serial = 1; serial <= 50; ++serial) {
-      const std::string body = expected_body(request_target(client, serial));
+      const std::string body = clients::expected_body(clients::request_target(client, serial));
       EXPECT_LE(body.size(), 4096u);
       EXPECT_TRUE(bodies.insert(body).second);
     }

@@ -35,13 +35,6 @@ std::chrono::milliseconds from_seconds(double seconds) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(std::max(0.0, seconds)));
 }
 
-std::string own_binary() {
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) throw std::system_error(error, "cannot find the path of this binary");
-  return path;
-}
-
 // The whole show. Members are destroyed from the last to the first: clients, origin, every process, every file.
 class Demo {
  public:
@@ -83,7 +76,6 @@ Demo::Demo(const Options& options, std::ostream& out, bool in_place)
       scoreboard_(out, in_place) {
   // Both ends of each client's connection to nginx or to the origin may be ours.
   allow_open_files(4 * (std::size_t{clients()} + newcomers_per_second()) + 256);
-  if (options_.binary.empty()) options_.binary = own_binary();
   evidence_.upgrades_wanted = options.upgrades;
 }
 

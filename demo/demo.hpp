@@ -25,7 +25,7 @@ struct Options {
   // Seconds that one upgrade may take before the demo calls it failed.
   double upgrade_timeout_seconds = 20.0;
 
-  // The baton binary to start and upgrade to; empty: the one that runs the demo.
+  // The baton binary to start and upgrade to.
   std::string binary;
 
   // Do not show what a reload of nginx does to the same clients, even if nginx is installed.

@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "demo/contrast.hpp"
-#include "demo/kind.hpp"
+#include "demo/groups.hpp"
 #include "demo/origin.hpp"
 #include "demo/process.hpp"
 #include "demo/temp_dir.hpp"

@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "demo/dialogue.hpp"
+#include "clients/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -21,14 +21,14 @@ constexpr std::uint64_t beyond_all_buffers = 12u << 20;
 }  // namespace
 
 DownloadClient::DownloadClient(asio::io_context& context, const Entrance& server, unsigned number, Account& account)
-    : DownloadClient(context, server, number, account, fmt::format("{}{}", download_prefix, number), 1) {}
+    : DownloadClient(context, server, number, account, fmt::format("{}{}", clients::download_prefix, number), 1) {}
 
 DownloadClient::DownloadClient(asio::io_context& context, const Entrance& server, unsigned number, Account& account,
                                std::string target, std::uint64_t last_bytes)
     : StreamClient(context, server, number, account, target), content_(target), last_bytes_(last_bytes) {}
 
 std::string DownloadClient::judge(const Head& head) {
-  if (head["Content-Length"] != std::to_string(download_bytes)) return "another length";
+  if (head["Content-Length"] != std::to_string(clients::download_bytes)) return "another length";
   return judge_status(head.result_int(), 200);
 }
 
@@ -43,7 +43,8 @@ void DownloadClient::on_body(std::string_view bytes) {
 }
 
 SlowReader::SlowReader(asio::io_context& context, const Entrance& server, unsigned number, Account& account)
-    : DownloadClient(context, server, number, account, fmt::format("{}{}", flood_prefix, number), beyond_all_buffers),
+    : DownloadClient(context, server, number, account, fmt::format("{}{}", clients::flood_prefix, number),
+                     beyond_all_buffers),
       timer_(context) {}
 
 void SlowReader::read_on() {

@@ -4,7 +4,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include "demo/content.hpp"
+#include "clients/content.hpp"
 #include "demo/stream_client.hpp"
 
 namespace baton::demo {
@@ -23,7 +23,7 @@ class DownloadClient : public StreamClient {
   void on_body(std::string_view bytes) final;
   void on_finish() final { enough_ = received_bytes_ + last_bytes_; }
 
-  Content content_;
+  clients::Content content_;
   std::uint64_t last_bytes_;
   std::uint64_t received_bytes_ = 0;
   std::uint64_t enough_ = 0;

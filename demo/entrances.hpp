@@ -6,7 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
-#include "demo/kind.hpp"
+#include "demo/groups.hpp"
 
 namespace boost::asio::ssl {
 class context;

@@ -1,7 +1,7 @@
 // Reads numbered server-sent events from an endless chunked response, so that a missing or repeated one is detected.
 #pragma once
 
-#include "demo/chunks.hpp"
+#include "clients/events.hpp"
 #include "demo/stream_client.hpp"
 
 namespace baton::demo {
@@ -15,9 +15,7 @@ class EventsClient final : public StreamClient {
   void on_body(std::string_view bytes) override;
   void on_finish() override {}  // the next event is the last
 
-  ChunkReader chunks_;
-  std::string unread_;        // the beginning of an event
-  std::uint64_t serial_ = 1;  // of the next event
+  clients::EventJudge judge_;
 };
 
 }  // namespace baton::demo

@@ -9,6 +9,7 @@ class HalfHeadClient final : public HttpClient {
  public:
   using HttpClient::HttpClient;
   void upgrade_passed() override;
+  void show_life() override { upgrade_passed(); }
 
  private:
   void on_open() override { ask_half(); }

@@ -6,7 +6,7 @@
 #include <cassert>
 #include <utility>
 
-#include "demo/dialogue.hpp"
+#include "clients/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -42,8 +42,8 @@ void HttpClient::ask_rest() {
 }
 
 void HttpClient::prepare_request() {
-  target_ = request_target(number(), ++serial_);
-  request_ = request_head(target_, server());
+  target_ = clients::request_target(number(), ++serial_);
+  request_ = clients::request_head(target_, host());
   answer_.emplace();
   answer_->eager(true);
 }
@@ -63,8 +63,9 @@ void HttpClient::on_bytes(std::string_view bytes) {
 void HttpClient::verify() {
   const auto& answer = answer_->get();
   if (answer.result_int() != 200) return fail(Trouble::wrong_answer, fmt::format("status {}", answer.result_int()));
-  if (answer[std::string(echo_field)] != target_) return fail(Trouble::wrong_answer, "the answer to another request");
-  if (answer.body() != expected_body(target_)) return fail(Trouble::wrong_answer, "a body with other bytes");
+  if (answer[std::string(clients::echo_field)] != target_)
+    return fail(Trouble::wrong_answer, "the answer to another request");
+  if (answer.body() != clients::expected_body(target_)) return fail(Trouble::wrong_answer, "a body with other bytes");
 
   phase_ = Phase::waiting;
   be_content();

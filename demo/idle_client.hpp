@@ -10,6 +10,8 @@ class IdleClient final : public HttpClient {
  public:
   using HttpClient::HttpClient;
 
+  void show_life() override;
+
  private:
   void on_open() override;
   void on_answer() override {}

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <type_traits>
+#include <future>
+#include <iterator>
 
 #include "demo/download_client.hpp"
 #include "demo/events_client.hpp"
@@ -23,7 +24,60 @@ namespace {
 constexpr std::chrono::milliseconds watch_interval{25};
 constexpr unsigned newcomers_begin = 1'000'000;  // each transport's with the next million
 
+// Of the kinds whose connections last.
+struct Part {
+  Kind kind;
+  unsigned Mix::* number;
+};
+constexpr Part parts[] = {
+    {Kind::keep_alive, &Mix::keep_alive},   {Kind::idle, &Mix::idle},       {Kind::half_head, &Mix::half_head},
+    {Kind::download, &Mix::download},       {Kind::events, &Mix::events},   {Kind::upload, &Mix::upload},
+    {Kind::slow_reader, &Mix::slow_reader}, {Kind::raw_tcp, &Mix::raw_tcp}, {Kind::websocket, &Mix::websocket},
+};
+static_assert(std::size(parts) == kinds - 1, "all but the newcomers");
+
+// Null: a kind of which the demo has no single client.
+std::unique_ptr<Client> make_client(Kind kind, asio::io_context& context, const Entrances& server, unsigned number,
+                                    Account& account, Microseconds pause) {
+  switch (kind) {
+    case Kind::keep_alive:
+      return std::make_unique<SteadyClient>(context, server.http, number, account, pause);
+    case Kind::idle:
+      return std::make_unique<IdleClient>(context, server.http, number, account);
+    case Kind::half_head:
+      return std::make_unique<HalfHeadClient>(context, server.http, number, account);
+    case Kind::download:
+      return std::make_unique<DownloadClient>(context, server.http, number, account);
+    case Kind::slow_reader:
+      return std::make_unique<SlowReader>(context, server.http, number, account);
+    case Kind::events:
+      return std::make_unique<EventsClient>(context, server.http, number, account);
+    case Kind::upload:
+      return std::make_unique<UploadClient>(context, server.http, number, account);
+    case Kind::websocket:
+      return std::make_unique<WebSocketClient>(context, server.http, number, account);
+    case Kind::raw_tcp:
+      return std::make_unique<TcpClient>(context, server.tcp, number, account);
+    case Kind::newcomer:
+    case Kind::pipelined:
+    case Kind::large_bodies:
+    case Kind::half_closed_by_client:
+    case Kind::half_closed_by_server:
+    case Kind::half_record:
+    case Kind::half_hello:
+    case Kind::key_updates:
+      break;
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+unsigned Mix::clients() const {
+  unsigned sum = 0;
+  for (const Part& part : parts) sum += this->*part.number;
+  return sum;
+}
 
 Mix Mix::of(unsigned clients, unsigned requests_per_second) {
   const unsigned handful = std::clamp(clients / 36, 1u, 5u);
@@ -65,22 +119,12 @@ Load::~Load() {
 void Load::add(const Crowd& crowd, Tally& tally) {
   const auto& [transport, server, mix] = crowd;
   auto number = static_cast<unsigned>(clients_.size());
-  const auto add_some = [&]<class SomeClient>(std::type_identity<SomeClient>, unsigned count, Kind kind,
-                                              const Entrance& entrance, auto... habits) {
-    for (unsigned i = 0; i < count; ++i) {
-      Account& account = tally.account({kind, crowd.transport});
-      clients_.push_back(std::make_unique<SomeClient>(context_, entrance, ++number, account, habits...));
+  for (const Part& part : parts) {
+    Account& account = tally.account({part.kind, transport});
+    for (unsigned i = 0; i < mix.*part.number; ++i) {
+      clients_.push_back(make_client(part.kind, context_, server, ++number, account, mix.pause));
     }
-  };
-  add_some(std::type_identity<SteadyClient>(), mix.keep_alive, Kind::keep_alive, server.http, mix.pause);
-  add_some(std::type_identity<IdleClient>(), mix.idle, Kind::idle, server.http);
-  add_some(std::type_identity<HalfHeadClient>(), mix.half_head, Kind::half_head, server.http);
-  add_some(std::type_identity<DownloadClient>(), mix.download, Kind::download, server.http);
-  add_some(std::type_identity<SlowReader>(), mix.slow_reader, Kind::slow_reader, server.http);
-  add_some(std::type_identity<EventsClient>(), mix.events, Kind::events, server.http);
-  add_some(std::type_identity<UploadClient>(), mix.upload, Kind::upload, server.http);
-  add_some(std::type_identity<WebSocketClient>(), mix.websocket, Kind::websocket, server.http);
-  add_some(std::type_identity<TcpClient>(), mix.raw_tcp, Kind::raw_tcp, server.tcp);
+  }
   if (mix.newcomers_per_second == 0) return;
   const unsigned begin = newcomers_begin * (1 + static_cast<unsigned>(transport));
   Account& account = tally.account({Kind::newcomer, transport});
@@ -99,14 +143,36 @@ void Load::finish() {
   });
 }
 
+void Load::ask() {
+  std::promise<void> asked;
+  asio::post(context_, [&] {
+    moved_before_.clear();
+    for (const auto& client : clients_) {
+      moved_before_.push_back(client->moved_bytes());
+      client->show_life();
+    }
+    silent_ = clients_.size();
+    asked.set_value();
+  });
+  asked.get_future().wait();
+}
+
 void Load::watch() {
   const auto now = Clock::now();
   std::size_t unfinished = 0;
-  for (const auto& client : clients_) {
-    client->check(now);
-    if (!client->over()) ++unfinished;
+  std::size_t silent = 0;
+  std::uint64_t moved_bytes = 0;
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    Client& client = *clients_[i];
+    client.check(now);
+    moved_bytes += client.moved_bytes();
+    if (client.over()) continue;
+    ++unfinished;
+    if (i < moved_before_.size() && client.moved_bytes() == moved_before_[i]) ++silent;
   }
   unfinished_ = unfinished;
+  silent_ = silent;
+  moved_bytes_ = moved_bytes;
   watch_timer_.expires_after(watch_interval);
   watch_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) watch();

@@ -30,9 +30,7 @@ struct Mix {
   Microseconds pause{80'000};  // of a keep-alive client between two requests
 
   // Clients whose connections last for the whole demo.
-  unsigned clients() const {
-    return keep_alive + idle + half_head + download + slow_reader + events + upload + websocket + raw_tcp;
-  }
+  unsigned clients() const;
 
   // A handful of each kind of stream and tunnel, a tenth idle, a tenth with half a head, the rest asking at
   // `requests_per_second` together. At least one of each.
@@ -67,6 +65,12 @@ class Load {
   // `hung_after`.
   void finish();
 
+  // Asks every client to show that its connection lives. `silent` falls to 0 as something more comes to each, or it
+  // ends.
+  void ask();
+  std::size_t silent() const { return silent_; }
+  std::uint64_t moved_bytes() const { return moved_bytes_; }
+
   // The number of clients not over yet, as of a few dozen milliseconds ago.
   std::size_t unfinished() const { return unfinished_; }
 
@@ -77,7 +81,10 @@ class Load {
   boost::asio::io_context context_{1};
   boost::asio::steady_timer watch_timer_{context_};
   std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::uint64_t> moved_before_;  // of each client, when it was asked to show its life
   std::atomic<std::size_t> unfinished_ = 0;
+  std::atomic<std::size_t> silent_ = 0;
+  std::atomic<std::uint64_t> moved_bytes_ = 0;
   std::thread thread_;
 };
 

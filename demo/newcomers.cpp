@@ -40,7 +40,10 @@ void Newcomers::welcome() {
 
 void Newcomers::check(Clock::time_point now) {
   for (const auto& newcomer : here_) newcomer->check(now);
-  std::erase_if(here_, [](const auto& newcomer) { return newcomer->over(); });
+  std::erase_if(here_, [this](const auto& newcomer) {
+    if (newcomer->over()) moved_bytes_ += newcomer->moved_bytes();
+    return newcomer->over();
+  });
 }
 
 void Newcomers::finish() {

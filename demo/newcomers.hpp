@@ -20,6 +20,7 @@ class Newcomers final : public Client {
   void check(Clock::time_point now) override;
   void finish() override;
   bool over() const override { return finished_ && here_.empty(); }
+  std::uint64_t moved_bytes() const override { return moved_bytes_; }
 
  private:
   void welcome();
@@ -32,6 +33,7 @@ class Newcomers final : public Client {
   Ticker ticker_;
   bool finished_ = false;
   std::vector<std::unique_ptr<HttpClient>> here_;
+  std::uint64_t moved_bytes_ = 0;  // of those that are gone
 };
 
 }  // namespace baton::demo

@@ -14,8 +14,8 @@
 #include <optional>
 #include <utility>
 
+#include "clients/dialogue.hpp"
 #include "demo/behaviours.hpp"
-#include "demo/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -34,8 +34,8 @@ std::string make_answer(const std::string& target, const Reply& reply) {
   return fmt::format(
       "HTTP/1.1 {} {}\r\nServer: baton-demo-origin\r\nContent-Type: text/plain\r\n{}: {}\r\n{}"
       "Content-Length: {}\r\n\r\n{}",
-      reply.status, std::string(http::obsolete_reason(static_cast<http::status>(reply.status))), echo_field, target,
-      reply.then == Reply::Then::close ? "Connection: close\r\n" : "", reply.body.size(), reply.body);
+      reply.status, std::string(http::obsolete_reason(static_cast<http::status>(reply.status))), clients::echo_field,
+      target, reply.then == Reply::Then::close ? "Connection: close\r\n" : "", reply.body.size(), reply.body);
 }
 
 std::optional<std::uint64_t> announced_length(const RequestParser& request) {
@@ -54,11 +54,11 @@ asio::awaitable<void> serve(Wire client, const Replier& reply) {
 
     const std::string target(request.get().target());
     std::string rest = boost::beast::buffers_to_string(received.data());
-    if (target.starts_with(download_prefix)) co_return co_await send_download(client, target, download_pace);
-    if (target.starts_with(flood_prefix)) co_return co_await send_download(client, target, flood_pace);
-    if (target.starts_with(events_prefix)) co_return co_await send_events(client, target);
-    if (target.starts_with(websocket_prefix)) co_return co_await echo_frames(client, target, std::move(rest));
-    if (target.starts_with(upload_prefix)) {
+    if (target.starts_with(clients::download_prefix)) co_return co_await send_download(client, target, download_pace);
+    if (target.starts_with(clients::flood_prefix)) co_return co_await send_download(client, target, flood_pace);
+    if (target.starts_with(clients::events_prefix)) co_return co_await send_events(client, target);
+    if (target.starts_with(clients::websocket_prefix)) co_return co_await echo_frames(client, target, std::move(rest));
+    if (target.starts_with(clients::upload_prefix)) {
       co_return co_await take_upload(client, target, announced_length(request), std::move(rest));
     }
 
@@ -90,17 +90,17 @@ asio::awaitable<void> accept_all(tcp::acceptor acceptor, TlsContext tls,
 }  // namespace
 
 Reply honest_reply(std::string_view target) {
-  return {.body = expected_body(target)};
+  return {.body = clients::expected_body(target)};
 }
 
-Origin::Origin(Replier reply) : reply_(std::move(reply)) {
+Origin::Origin(Replier reply, const Endpoints& wanted) : reply_(std::move(reply)) {
   const auto serve_http = [this](Wire client) { return serve(std::move(client), reply_); };
   const TlsContext tls = server_context(certificate_);
   endpoints_ = {
-      .http = listen(nullptr, serve_http),
-      .tcp = listen(nullptr, echo_bytes),
-      .tls_http = listen(tls, serve_http),
-      .tls_tcp = listen(tls, echo_bytes),
+      .http = listen(wanted.http, nullptr, serve_http),
+      .tcp = listen(wanted.tcp, nullptr, echo_bytes),
+      .tls_http = listen(wanted.tls_http, tls, serve_http),
+      .tls_tcp = listen(wanted.tls_tcp, tls, echo_bytes),
   };
   thread_ = std::thread([this] { context_.run(); });
 }
@@ -114,8 +114,8 @@ Entrances Origin::entrances(Transport transport) const {
   return of(make_entrances(endpoints_, certificate_), transport);
 }
 
-tcp::endpoint Origin::listen(const TlsContext& tls, const Behaviour& behaviour) {
-  tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
+tcp::endpoint Origin::listen(const tcp::endpoint& wanted, const TlsContext& tls, const Behaviour& behaviour) {
+  tcp::acceptor acceptor(context_, wanted);
   const tcp::endpoint endpoint = acceptor.local_endpoint();
   asio::co_spawn(context_, accept_all(std::move(acceptor), tls, behaviour), asio::detached);
   return endpoint;

@@ -1,5 +1,4 @@
-// The built-in origin: a small HTTP/1.1 server and a TCP echo on free loopback ports, both plain and with TLS, on a
-// thread of their own.
+// The built-in origin: a small HTTP/1.1 server and a TCP echo, both plain and with TLS, on a thread of their own.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -28,10 +27,16 @@ using Replier = std::function<Reply(std::string_view target)>;
 // The right answer (dialogue.hpp), on a connection that stays open.
 Reply honest_reply(std::string_view target);
 
+// Some port of loopback.
+inline boost::asio::ip::tcp::endpoint free_port() {
+  return {boost::asio::ip::address_v4::loopback(), 0};
+}
+
 class Origin {
  public:
   // Tests pass repliers with wrong answers. `reply` is called on the origin's thread.
-  explicit Origin(Replier reply = honest_reply);
+  explicit Origin(Replier reply = honest_reply,
+                  const Endpoints& wanted = {free_port(), free_port(), free_port(), free_port()});
   ~Origin();
   Origin(const Origin&) = delete;
   Origin& operator=(const Origin&) = delete;
@@ -44,7 +49,8 @@ class Origin {
   using Behaviour = std::function<boost::asio::awaitable<void>(Wire client)>;  // with one connection
 
   // Every accepted connection gets this behaviour. It is plain if `tls` is null.
-  boost::asio::ip::tcp::endpoint listen(const TlsContext& tls, const Behaviour& behaviour);
+  boost::asio::ip::tcp::endpoint listen(const boost::asio::ip::tcp::endpoint& wanted, const TlsContext& tls,
+                                        const Behaviour& behaviour);
 
   boost::asio::io_context context_{1};
   Certificate certificate_ = make_certificate();

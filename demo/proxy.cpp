@@ -87,7 +87,7 @@ Endpoints free_endpoints() {
 Proxy::Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience)
     : dir_(dir), patience_(patience), endpoints_(free_endpoints()) {
   const std::string file = dir.file("baton.yaml");
-  std::ofstream(file) << configuration(endpoints_, origin.endpoints(), store(origin.certificate(), dir), dir);
+  std::ofstream(file) << configuration(endpoints_, origin.endpoints(), store(origin.certificate(), dir.file("tls")), dir);
   pid_ = start_process({std::move(binary), "run", "-c", file}, log());
 }
 

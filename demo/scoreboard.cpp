@@ -30,7 +30,7 @@ std::string clients_line(const View& view) {
 }
 
 std::string verified(const Totals& totals, Kind kind) {
-  if (const auto unit = name_of(kind).unit; !unit.empty()) return fmt::format("{} {}", totals.answered, unit);
+  if (const auto unit = clients::entry(kind).unit; !unit.empty()) return fmt::format("{} {}", totals.answered, unit);
   return fmt::format("{:.1f} MB", static_cast<double>(totals.bytes) / 1e6);
 }
 
@@ -44,15 +44,14 @@ std::vector<std::string> kinds_now(const TotalsByGroup& clients) {
   constexpr auto row = "  {:<13}{:>6}{:>17}{:>9}{:>9}{:>17}";  // 73 columns
   std::vector<std::string> lines{fmt::format(row, "", name_of(Transport::plain), "verified", name_of(Transport::tls13),
                                              name_of(Transport::tls12), "verified")};
-  for (std::size_t i = 0; i < kinds; ++i) {
-    const auto kind = static_cast<Kind>(i);
+  for (const Kind kind : kinds_played) {
     const Totals& plain = of(clients, {kind, Transport::plain});
     const Totals& tls13 = of(clients, {kind, Transport::tls13});
     const Totals& tls12 = of(clients, {kind, Transport::tls12});
     Totals tls = tls13;
     tls += tls12;
-    lines.push_back(fmt::format(row, name_of(kind).name, intact(plain), verified(plain, kind), intact(tls13),
-                                intact(tls12), verified(tls, kind)));
+    lines.push_back(fmt::format(row, name_of(kind), intact(plain), verified(plain, kind), intact(tls13), intact(tls12),
+                                verified(tls, kind)));
   }
   return lines;
 }
@@ -78,13 +77,12 @@ std::vector<std::string> kinds_table(const TotalsByGroup& clients) {
   constexpr auto row = "  {:<12}{:>16}{:>16}{:>16}{:>17}";  // 79 columns
   std::vector<std::string> lines{fmt::format(row, "to the end", name_of(Transport::plain), name_of(Transport::tls13),
                                              name_of(Transport::tls12), "verified")};
-  for (std::size_t i = 0; i < kinds; ++i) {
-    const auto kind = static_cast<Kind>(i);
+  for (const Kind kind : kinds_played) {
     const auto kept = [&](Transport transport) {
       const Totals& totals = of(clients, {kind, transport});
       return fmt::format("{} of {}", totals.proven, totals.started);
     };
-    lines.push_back(fmt::format(row, name_of(kind).name, kept(Transport::plain), kept(Transport::tls13),
+    lines.push_back(fmt::format(row, name_of(kind), kept(Transport::plain), kept(Transport::tls13),
                                 kept(Transport::tls12), verified(sum(clients, kind), kind)));
   }
   return lines;

@@ -49,6 +49,10 @@ std::string SocketClient::describe() const {
   return fmt::format("client {}", number_);
 }
 
+std::string SocketClient::host() const {
+  return fmt::format("{}:{}", server_.address().to_string(), server_.port());
+}
+
 void SocketClient::send(std::string_view bytes) {
   queued_ += bytes;
   if (sending_.empty()) send_more();
@@ -63,6 +67,7 @@ void SocketClient::send_more() {
   wire_.async_write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_),
                          [this](const error_code& error, std::size_t bytes) {
                            sent_ += bytes;
+                           taken_bytes_ += bytes;
                            if (error) return fail(trouble_of(error), error.message());
                            send_more();
                          });
@@ -72,6 +77,7 @@ void SocketClient::receive(std::size_t bytes_max) {
   received_.resize(bytes_max);
   wire_.async_read_some(asio::buffer(received_), [this](const error_code& error, std::size_t bytes) {
     if (bytes != 0) on_bytes({received_.data(), bytes});
+    arrived_bytes_ += bytes;
     if (over_) return;
     if (error) return fail(trouble_of(error), is_end(error) ? "closed by the server" : error.message());
     read_on();

@@ -24,6 +24,7 @@ class SocketClient : public Client {
   void check(Clock::time_point now) final;
   void finish() final;
   bool over() const final { return over_; }
+  std::uint64_t moved_bytes() const override { return arrived_bytes_; }
 
  protected:
   // Called first, once connected and, with TLS, the server is verified.
@@ -52,6 +53,9 @@ class SocketClient : public Client {
   // Bytes that the kernel has not taken yet.
   std::size_t unsent() const { return sending_.size() - sent_ + queued_.size(); }
 
+  // Bytes that the kernel has taken.
+  std::uint64_t taken_bytes() const { return taken_bytes_; }
+
   void receive(std::size_t bytes_max);
 
   // Restarts the wait for an answer; or stops it.
@@ -64,7 +68,7 @@ class SocketClient : public Client {
 
   bool finishing() const { return finishing_; }
   unsigned number() const { return number_; }
-  const boost::asio::ip::tcp::endpoint& server() const { return server_; }
+  std::string host() const;  // of the server, as a request names it
   Account& account() { return account_; }
 
   static constexpr std::size_t read_bytes = 16 * 1024;
@@ -84,10 +88,12 @@ class SocketClient : public Client {
   bool over_ = false;
   std::optional<Clock::time_point> waiting_since_;
 
-  std::string sending_;  // untouched while a write is pending
-  std::size_t sent_ = 0;
+  std::string sending_;   // untouched while a write is pending
+  std::size_t sent_ = 0;  // of these
   std::string queued_;
   std::vector<char> received_;
+  std::uint64_t taken_bytes_ = 0;
+  std::uint64_t arrived_bytes_ = 0;
 };
 
 }  // namespace baton::demo

@@ -5,7 +5,7 @@
 #include <boost/asio/buffer.hpp>
 #include <utility>
 
-#include "demo/dialogue.hpp"
+#include "clients/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -20,7 +20,7 @@ StreamClient::StreamClient(asio::io_context& context, const Entrance& server, un
 
 void StreamClient::on_open() {
   const Request wanted = request();
-  send(request_head(target_, server(), wanted.method, wanted.fields));
+  send(clients::request_head(target_, host(), wanted.method, wanted.fields));
   be_patient();
   on_asked();
 }
@@ -36,7 +36,8 @@ void StreamClient::on_bytes(std::string_view bytes) {
   head_is_here_ = true;
   const Head& head = head_.get();
   if (const std::string wrong = judge(head); !wrong.empty()) return fail(Trouble::wrong_answer, wrong);
-  if (head[std::string(echo_field)] != target_) return fail(Trouble::wrong_answer, "the answer to another request");
+  if (head[std::string(clients::echo_field)] != target_)
+    return fail(Trouble::wrong_answer, "the answer to another request");
   be_patient();
   on_head();
   if (!unread_.empty()) on_body(std::exchange(unread_, {}));

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "demo/kind.hpp"
+#include "demo/groups.hpp"
 #include "demo/latency.hpp"
 
 namespace baton::demo {

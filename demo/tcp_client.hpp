@@ -1,7 +1,7 @@
 // Talks with an echo over the proxy's raw TCP listener.
 #pragma once
 
-#include "demo/echo_talk.hpp"
+#include "clients/echo_talk.hpp"
 #include "demo/socket_client.hpp"
 #include "demo/ticker.hpp"
 
@@ -17,7 +17,7 @@ class TcpClient final : public SocketClient {
   void on_finish() override;
   void say_more();
 
-  EchoTalk talk_;
+  clients::EchoTalk talk_;
   Ticker ticker_;
 };
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "demo/chunks.hpp"
-#include "demo/dialogue.hpp"
+#include "clients/chunks.hpp"
+#include "clients/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -19,7 +19,7 @@ constexpr std::size_t unsent_bytes_max = 256 * 1024;
 }  // namespace
 
 UploadClient::UploadClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account)
-    : StreamClient(context, server, number, account, fmt::format("{}{}", upload_prefix, number)),
+    : StreamClient(context, server, number, account, fmt::format("{}{}", clients::upload_prefix, number)),
       content_(target()),
       ticker_(context) {}
 
@@ -42,20 +42,25 @@ void UploadClient::send_piece() {
   send_content(some);
 }
 
+// By length, nothing more may go by itself after a while.
+void UploadClient::show_life() {
+  if (!chunked() && !complete_ && sent_bytes_ + 1 < upload_bytes) send_content(1);
+}
+
 void UploadClient::send_content(std::size_t bytes) {
   if (bytes == 0) return;
   const std::string content = content_.at(sent_bytes_, bytes);
   digest_.add(content);
   sent_bytes_ += bytes;
   account().add_bytes(bytes);
-  send(chunked() ? encode_chunk(content) : content);
+  send(chunked() ? clients::chunk(content) : content);
 }
 
 void UploadClient::on_finish() {
   ticker_.stop();
   complete_ = true;
   if (chunked()) {
-    send(last_chunk);
+    send(clients::last_chunk);
   } else {
     send_content(upload_bytes - sent_bytes_);
   }
@@ -65,12 +70,13 @@ void UploadClient::on_finish() {
 std::string UploadClient::judge(const Head& head) {
   if (const std::string wrong = judge_status(head.result_int(), 200); !wrong.empty()) return wrong;
   if (!complete_) return "an answer before the end of the upload";
-  if (head["Content-Length"] != std::to_string(upload_receipt(sent_bytes_, digest_).size())) return "another length";
+  if (head["Content-Length"] != std::to_string(clients::upload_receipt(sent_bytes_, digest_).size()))
+    return "another length";
   return {};
 }
 
 void UploadClient::on_body(std::string_view bytes) {
-  const std::string expected = upload_receipt(sent_bytes_, digest_);
+  const std::string expected = clients::upload_receipt(sent_bytes_, digest_);
   receipt_ += bytes;
   if (!expected.starts_with(receipt_)) return fail(Trouble::wrong_answer, "the origin received something else");
   if (receipt_.size() == expected.size()) prove();

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "demo/dialogue.hpp"
+#include "clients/dialogue.hpp"
 
 namespace baton::demo {
 
@@ -15,7 +15,7 @@ constexpr std::string_view normal_closure = "\x03\xe8";  // 1000
 
 WebSocketClient::WebSocketClient(boost::asio::io_context& context, const Entrance& server, unsigned number,
                                  Account& account)
-    : StreamClient(context, server, number, account, fmt::format("{}{}", websocket_prefix, number)),
+    : StreamClient(context, server, number, account, fmt::format("{}{}", clients::websocket_prefix, number)),
       talk_(target()),
       ticker_(context),
       mask_(number * 2654435761u) {}
@@ -23,12 +23,12 @@ WebSocketClient::WebSocketClient(boost::asio::io_context& context, const Entranc
 StreamClient::Request WebSocketClient::request() const {
   return {.fields = fmt::format("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                                 "Sec-WebSocket-Key: {}\r\n",
-                                websocket_key)};
+                                clients::websocket_key)};
 }
 
 std::string WebSocketClient::judge(const Head& head) {
   if (const std::string wrong = judge_status(head.result_int(), 101); !wrong.empty()) return wrong;
-  if (head["Sec-WebSocket-Accept"] != std::string(websocket_accept)) return "another Sec-WebSocket-Accept";
+  if (head["Sec-WebSocket-Accept"] != std::string(clients::websocket_accept)) return "another Sec-WebSocket-Accept";
   return {};
 }
 
@@ -40,14 +40,14 @@ void WebSocketClient::on_head() {
 void WebSocketClient::say_more() {
   if (over()) return ticker_.stop();
   const std::string message = talk_.next();
-  if (!message.empty()) send_frame(Opcode::binary, message);
+  if (!message.empty()) send_frame(clients::Opcode::binary, message);
 }
 
-void WebSocketClient::send_frame(Opcode opcode, std::string_view payload) {
+void WebSocketClient::send_frame(clients::Opcode opcode, std::string_view payload) {
   if (talk_.all_returned()) be_patient();
   mask_ = mask_ * 1664525u + 1013904223u;
-  talk_.expect(encode_frame(opcode, payload));
-  send(encode_frame(opcode, payload, mask_));
+  talk_.expect(clients::encode_frame(opcode, payload));
+  send(clients::encode_frame(opcode, payload, mask_));
 }
 
 void WebSocketClient::on_body(std::string_view bytes) {
@@ -67,7 +67,7 @@ void WebSocketClient::on_finish() {
 void WebSocketClient::say_goodbye() {
   ticker_.stop();
   say_more();
-  send_frame(Opcode::close, normal_closure);
+  send_frame(clients::Opcode::close, normal_closure);
 }
 
 }  // namespace baton::demo

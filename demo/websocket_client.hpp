@@ -1,8 +1,8 @@
 // Talks with an echo over a WebSocket: an upgraded HTTP/1.1 connection, masked frames one way, plain ones the other.
 #pragma once
 
-#include "demo/echo_talk.hpp"
-#include "demo/frames.hpp"
+#include "clients/echo_talk.hpp"
+#include "clients/frames.hpp"
 #include "demo/stream_client.hpp"
 #include "demo/ticker.hpp"
 
@@ -20,10 +20,10 @@ class WebSocketClient final : public StreamClient {
   void on_finish() override;
 
   void say_more();
-  void send_frame(Opcode opcode, std::string_view payload);
+  void send_frame(clients::Opcode opcode, std::string_view payload);
   void say_goodbye();
 
-  EchoTalk talk_;
+  clients::EchoTalk talk_;
   Ticker ticker_;
   std::uint32_t mask_;
 };

@@ -136,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(Each, TlsWires, testing::Values(Transport::tls13, Trans
 
 TEST(Certificate, IsStoredWithAKeyThatNobodyElseCanRead) {
   const TempDir dir;
-  const CertificateFiles files = store(make_certificate(), dir);
+  const CertificateFiles files = store(make_certificate(), dir.file("tls"));
   struct stat key{};
   ASSERT_EQ(::stat(files.key.c_str(), &key), 0);
   EXPECT_EQ(key.st_mode & 0777, 0600u);

@@ -2,7 +2,7 @@
 # Usage: docker/demo.sh
 # Upgrades Baton from container to container and back, and once more within a single container, while clients of every
 # kind hold their connections through the published ports and compare every byte. Needs Docker with Compose, python3,
-# and the ports 8080, 8443 and 9000.
+# and the ports 8080, 8443 and 9000. The origin and the clients are parts of `baton-demo`, which is in the image.
 #
 # BATON_BLUE and BATON_GREEN name the two images; missing ones are built (compiling takes minutes). BATON_HOSTS lists
 # addresses of this machine for the clients to connect to: Docker relays loopback in a separate process and has the
@@ -10,6 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 export BATON_BLUE=${BATON_BLUE:-baton:blue} BATON_GREEN=${BATON_GREEN:-baton:green}
+export BATON_PEERS=${BATON_PEERS:-baton:peers}
 export COMPOSE_PROJECT_NAME=baton-demo
 read -ra hosts <<<"${BATON_HOSTS:-127.0.0.1}"
 limit_s=90  # for each wait
@@ -55,7 +56,8 @@ build_images() {
   have_image "$BATON_BLUE" || build "$BATON_BLUE"
   # The same program will do as a successor; a second image shows which one runs.
   have_image "$BATON_GREEN" || build "$BATON_GREEN" --label colour=green
-  logged compose build holder
+  # The first one has the origin and the clients, too.
+  docker tag "$BATON_BLUE" "$BATON_PEERS"
 }
 
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -108,6 +110,7 @@ begin_with() {
   logged compose up -d "$1"
   wait_until "$1 is healthy" healthy "$(container_of "$1")"
   docker cp "$(container_of certificate):/etc/baton-tls/site.pem" "$work/ca.pem" >/dev/null
+  chmod a+r "$work/ca.pem"  # the clients run as another user
   say "  $1 serves: $(version_in "$(container_of "$1")")"
 }
 
@@ -149,7 +152,10 @@ expect_process() {
 # The clients: a coprocess that answers each line with a line, once every client has received something more.
 
 start_clients() {
-  coproc CLIENTS { exec python3 demo/clients.py "${hosts[@]}" --ca "$work/ca.pem"; }
+  coproc CLIENTS {
+    exec docker run --rm --interactive --network host --volume "$work/ca.pem:/ca.pem:ro" \
+      --entrypoint /usr/libexec/baton/baton-demo "$BATON_PEERS" clients "${hosts[@]}" --ca /ca.pem
+  }
   clients=$CLIENTS_PID
   exec {answers}<&"${CLIENTS[0]}" {questions}>&"${CLIENTS[1]}"
   # Bash's own descriptors of the coprocess would keep its input open.

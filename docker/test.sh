@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage, as root: docker/test.sh BATON OTHER
 # Runs docker/demo.sh and kubernetes/play.sh on a private Docker engine (engine.sh), with images of two given programs
-# of different versions. Exit code 77: no engine can run here; the output says why.
+# of different versions; baton-demo stands beside BATON. Exit code 77: no engine can run here; the output says why.
 #
 # The base image comes from the cache in build/, else from the registry, else from debootstrap.
 set -euo pipefail
@@ -19,8 +19,10 @@ main() {
   command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || cannot "there is no docker-compose"
   python3 -c 'import yaml' 2>/dev/null || cannot "python3 has no yaml (package python3-yaml)"
   base_image
-  build blue "$2"
-  build green "$3"
+  local demo
+  demo=$(dirname "$2")/baton-demo
+  build blue "$2" "$demo"
+  build green "$3" "$demo"
   "$docker/kubernetes/play.sh"
   BATON_HOSTS="127.0.0.1 $(ip -4 -br address show dev tap0 | awk '{ sub("/.*", "", $3); print $3 }')" "$docker/demo.sh"
 }
@@ -43,9 +45,10 @@ base_image() {
   docker import "$made" "$DEBIAN"
 }
 
-# build COLOUR PROGRAM. Without debug information, which is half of the program.
+# build COLOUR PROGRAM DEMO. Without debug information, which is half of a program.
 build() {
   install --strip "$2" "$cache/$1"
+  install --strip "$3" "$cache/$1-demo"
   DOCKER_BUILDKIT=1 docker build -q -f "$docker/Dockerfile" -t "baton:$1" --build-arg BINARY=provided \
     --build-arg BATON="build/containers/$1" "$root"
 }

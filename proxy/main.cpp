@@ -17,7 +17,6 @@
 #include <sstream>
 
 #include "config/load.hpp"
-#include "demo/demo.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/meeting_point.hpp"
 #include "handoff/start.hpp"
@@ -25,6 +24,7 @@
 #include "proxy/check/check.hpp"
 #include "proxy/ctl/command_line.hpp"
 #include "proxy/ctl/ctl.hpp"
+#include "proxy/demo_program.hpp"
 #include "proxy/process/paths.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
@@ -40,8 +40,6 @@ namespace log = baton::runtime::log;
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr std::string_view takeover_auto = "true";       // what a flag without a value reads as
-constexpr const char* exit_codes =
-    "Exit codes: 0 done; 1 failed, unhealthy, rolled back or not running; 2 wrong usage.";
 constexpr const char* short_options =
     "As with other servers: `baton -t [-c FILE]` is `baton check`, and `baton -v` is `baton version`.\n\n";
 constexpr const char* signals =
@@ -306,32 +304,6 @@ std::string versions() {
 
 }  // namespace
 
-// What is wrong with a command line, and what to write instead.
-static std::string explain(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* command = &app;
-  std::string words;
-  while (!command->get_subcommands().empty()) {
-    command = command->get_subcommands().front();
-    words += (words.empty() ? "" : " ") + command->get_name();
-  }
-  const std::string help = "; see `baton" + (words.empty() ? "" : " " + words) + " --help`";
-  std::vector<std::string> known;
-  for (const CLI::App* one : command->get_subcommands(nullptr)) known.push_back(one->get_name());
-  for (const CLI::Option* option : command->get_options()) {
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-    for (const std::string& name : option->get_snames()) known.push_back("-" + name);
-  }
-  // Options of `baton ctl` may follow its commands.
-  const std::vector<std::string> unexpected = app.remaining(true);
-  if (unexpected.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return "a command is missing" + help;
-  if (unexpected.empty()) return error.what() + help;
-  const bool is_option = unexpected.front().starts_with('-');
-  const bool is_command = words.empty() || words == "ctl";
-  const std::string hint = baton::usage::hint(words, unexpected.front(), known);
-  return fmt::format("there is no {} `{}`{}{}", is_option ? "option" : is_command ? "command" : "argument",
-                     unexpected.front(), words.empty() ? "" : " of `baton " + words + "`", hint.empty() ? help : hint);
-}
-
 // Occupies standard descriptors that were closed at the start, so that none of ours becomes one and gets the log.
 static void fill_standard_descriptors() {
   int fd;
@@ -350,7 +322,7 @@ static int act(int argc, char** argv) {
   CLI::App app{"Baton, a reverse proxy whose binary and configuration can be replaced without any client noticing"};
   app.require_subcommand(1);
   app.set_version_flag("--version", versions);
-  app.footer(exit_codes);      // of the subcommands too
+  app.footer(baton::usage::exit_codes);      // of the subcommands too
 
   RunOptions run_options;
   CLI::App& run_command = *app.add_subcommand("run", "run in the foreground; SIGUSR2 upgrades, SIGTERM stops");
@@ -385,33 +357,29 @@ static int act(int argc, char** argv) {
       .add_option("--explain", check.explain, "say which route a request for URL takes, and why; check nothing else")
       ->option_text("URL");
 
-  baton::demo::Options demo;
-  CLI::App& demo_command = *app.add_subcommand("demo", "live upgrades under load on this machine, and a verdict");
-  demo_command.add_option("--upgrades", demo.upgrades, "live upgrades, one after another")->capture_default_str();
-  demo_command.add_option("--clients", demo.clients, "client connections, each opened once")->capture_default_str();
-  demo_command.add_option("--rate", demo.requests_per_second, "requests per second in all")->capture_default_str();
-  demo_command.add_option("--between", demo.seconds_between_upgrades, "seconds between upgrades")->capture_default_str();
-  demo_command.add_option("--binary", demo.binary, "the baton to start and upgrade to (default: this one)")
-      ->option_text("FILE");
-  demo_command.add_flag("--no-nginx", demo.no_nginx,
-                        "leave out the comparison with nginx (shown where it is installed)");
-  demo_command.add_flag("--plain", demo.plain, "plain lines even on a terminal");
+  app.add_subcommand("demo", "live upgrades under load on this machine, and a verdict");
 
   baton::ctl::Options ctl;
   CLI::App& ctl_command = baton::ctl::add_command(app, ctl);
 
   CLI::App& version_command = *app.add_subcommand("version", "versions of baton, its handoff protocol and libraries");
 
-  app.footer(std::string(short_options) + exit_codes);
+  app.footer(std::string(short_options) + baton::usage::exit_codes);
 
+  std::vector<std::string> meant = baton::usage::as_meant(arguments);
+  if (meant.size() > 1 && meant[1] == "demo") {
+    baton::process::give_back(inherited_signals);
+    const std::string why = baton::become_demo(std::span(meant).subspan(2));
+    std::cerr << "baton: " << why << std::endl;
+    return exit_failed;
+  }
   try {
-    std::vector<std::string> meant = baton::usage::as_meant(arguments);
     std::reverse(meant.begin(), meant.end());
     if (!meant.empty()) meant.pop_back();
     app.parse(std::move(meant));             // parse() expects the reverse order
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return refuse_command_line(explain(app, error));
+    return refuse_command_line(baton::usage::explain(app, error));
   }
   if (!run_command.parsed()) baton::process::give_back(inherited_signals);
   if (check_command.parsed()) {
@@ -424,7 +392,6 @@ static int act(int argc, char** argv) {
     std::cout << versions() << "\n";
     return 0;
   }
-  if (demo_command.parsed()) return baton::demo::run(demo);
   if (ctl_command.parsed()) return baton::ctl::run(ctl, find_config({}).value_or(default_configs[0]), environment);
   return run(run_options, std::move(arguments));
 }

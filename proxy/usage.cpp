@@ -1,6 +1,9 @@
 #include "proxy/usage.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
+
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -96,6 +99,34 @@ std::string hint(std::string_view command, const std::string& unexpected, std::s
                                          ::access(unexpected.c_str(), F_OK) == 0);
   if (names_file) return did_you_mean(command.empty() ? "run" : command, "-c " + unexpected);
   return {};
+}
+
+std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  std::string words = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    words += (words.empty() ? "" : " ") + command->get_name();
+  }
+  const std::string help = "; see `baton" + (words.empty() ? "" : " " + words) + " --help`";
+  std::vector<std::string> known;
+  for (const CLI::App* one : command->get_subcommands(nullptr)) known.push_back(one->get_name());
+  for (const CLI::Option* option : command->get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) known.push_back("-" + name);
+  }
+  // Options of `baton ctl` may stand behind its commands.
+  const std::vector<std::string> unexpected = app.remaining(true);
+  if (unexpected.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    return "a command is missing" + help;
+  }
+  if (unexpected.empty()) return error.what() + help;
+  const bool is_option = unexpected.front().starts_with('-');
+  const bool is_command = words.empty() || words == "ctl";
+  const std::string meant = hint(words, unexpected.front(), known);
+  return fmt::format("there is no {} `{}`{}{}", is_option ? "option" : is_command ? "command" : "argument",
+                     unexpected.front(), words.empty() ? "" : " of `baton " + words + "`",
+                     meant.empty() ? help : meant);
 }
 
 }  // namespace baton::usage

@@ -20,6 +20,9 @@
 namespace baton::harness {
 namespace {
 
+using clients::Kind;
+using clients::Transport;
+
 constexpr std::uint64_t proofs_between_events = 1'000;
 constexpr const char* other_version = "0.0.9-other";
 
@@ -85,23 +88,25 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
   }
 
   void board() {
-    const auto add = [this](std::size_t count, const std::string& name, const Address& address, const Habit& habit) {
-      crew_.add(count, name, address, ended_by_nothing_but(crash_, habit));
-      clients_ += count;
+    const auto add = [this](std::size_t count, Kind kind, const Address& address,
+                            Transport transport = Transport::plain) {
+      for (const Habit& habit : habits::of(kind, transport)) {
+        crew_.add(count, clients::name_of(kind, transport), address, ended_by_nothing_but(crash_, habit));
+        clients_ += count;
+      }
     };
-    add(3, "idle", web_, habits::asks_between_upgrades);
-    add(3, "half a head", web_, habits::halts_in_the_head);
-    add(3, "pipelined", web_, habits::pipelines);
-    add(2, "large bodies", web_, habits::asks_for_much);
-    add(2, "download", web_, habits::reads_slowly);
-    add(2, "upload by length", web_, habits::uploads_by_length);
-    add(2, "upload in chunks", web_, habits::uploads_in_chunks);
-    add(3, "event stream", web_, habits::listens_to_events);
-    add(3, "WebSocket", web_, habits::talks_to_an_echo);
-    add(3, "raw TCP", raw_, habits::talks_to_an_echo);
-    add(1, "raw TCP, half-closed by the client", raw_, habits::listens_with_its_own_side_closed);
-    add(2, "TLS 1.3", web_tls_, habits::asks_over_tls(TLS1_3_VERSION));
-    add(2, "TLS 1.2", web_tls_, habits::asks_over_tls(TLS1_2_VERSION));
+    add(3, Kind::idle, web_);
+    add(3, Kind::half_head, web_);
+    add(3, Kind::pipelined, web_);
+    add(2, Kind::large_bodies, web_);
+    add(2, Kind::slow_reader, web_);
+    add(2, Kind::upload, web_);
+    add(3, Kind::events, web_);
+    add(3, Kind::websocket, web_);
+    add(3, Kind::raw_tcp, raw_);
+    add(1, Kind::half_closed_by_client, raw_);
+    add(2, Kind::keep_alive, web_tls_, Transport::tls13);
+    add(2, Kind::keep_alive, web_tls_, Transport::tls12);
     expect_everybody_at_work();
   }
 

@@ -1,18 +1,15 @@
 // A certificate authority for one test and the certificates it signs, as PEM files in a directory.
 #pragma once
 
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "certificates/certificates.hpp"
 #include "harness/temp_dir.hpp"
 
 namespace baton::harness {
 
-enum class KeyType { ecdsa, rsa };
+using certificates::KeyType;
 
 struct Certificate {
   std::string cert;  // paths
@@ -37,23 +34,12 @@ class Authority {
   Certificate issue_to(const std::string& common_name);
 
  private:
-  struct Free {
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-    void operator()(X509* certificate) const { X509_free(certificate); }
-  };
-  using Key = std::unique_ptr<EVP_PKEY, Free>;
-  using Signed = std::unique_ptr<X509, Free>;
-
-  Certificate write(const std::string& common_name, const std::string& alternative_names, KeyType type, bool expired);
-  static Key new_key(KeyType type);
-  Signed sign(EVP_PKEY* subject_key, const std::string& common_name, const std::string& alternative_names,
-              bool is_authority, bool expired);
+  Certificate write(const certificates::Wish& wish);
 
   const TempDir& directory_;
   const std::string name_;
   const std::string path_;
-  const Key key_;
-  const Signed certificate_;
+  const certificates::Issued authority_;
   int issued_ = 0;
 };
 

@@ -147,20 +147,4 @@ Response read_response(Stream& stream, BodyIs body) {
   }
 }
 
-std::string pattern(std::size_t bytes) {
-  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out(bytes, '\0');
-  for (std::size_t i = 0; i < bytes; ++i) {
-    const std::size_t block = i / 61;  // odd, so that no power of two repeats
-    out[i] = letters[(i % 61 + block * 7 + block / 64 * 13) % letters.size()];
-  }
-  return out;
-}
-
-std::string chunk(std::string_view data) {
-  char size[17];
-  char* end = std::to_chars(size, size + sizeof size, data.size(), 16).ptr;
-  return std::string(size, end) + "\r\n" + std::string(data) + "\r\n";
-}
-
 }  // namespace baton::harness

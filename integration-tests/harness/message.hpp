@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "clients/chunks.hpp"
+#include "clients/content.hpp"
 #include "harness/stream.hpp"
 
 namespace baton::harness {
@@ -48,11 +50,8 @@ void read_response_body(Stream& stream, Response& response);
 // A whole final response. `absent`: the answer to HEAD. 204 and 304 have no body anyway.
 Response read_response(Stream& stream, BodyIs body = BodyIs::as_framed);
 
-// Bytes in which each part differs from any other nearby, so that lost, doubled or moved data shows.
-std::string pattern(std::size_t bytes);
-
-// One chunk of a chunked body, and the last one.
-std::string chunk(std::string_view data);
-inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+using clients::chunk;
+using clients::last_chunk;
+using clients::pattern;
 
 }  // namespace baton::harness

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "clients/events.hpp"
+
 namespace baton::harness::habits {
 
 namespace {
 
 constexpr std::size_t everything_bytes = 12'000'000;
 constexpr const char* upgrade_fields = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+constexpr const char* events_target = "/events";
 constexpr const char* events_head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 constexpr std::chrono::milliseconds beat{4};
 
@@ -103,23 +106,14 @@ void send_over_all_upgrades(Client& client, std::string_view wire, Life& life) {
   client.send(wire);
 }
 
-std::string event(std::size_t serial) {
-  return chunk("event " + std::to_string(serial) + "\n" + std::string(beginning(serial * 37 % 300)));
-}
-
 void read_events(Client& client, Life& life) {
   if (const std::string head = read_head(client).start_line; head != "HTTP/1.1 200 OK") throw Failure(head);
-  for (std::size_t serial = 0;; ++serial) {
-    // No event's chunk begins with the zero of the last one.
-    std::string got = client.read_exactly(1);
-    const std::string wanted = got == "0" ? std::string(last_chunk) : event(serial);
-    got += client.read_exactly(wanted.size() - 1);
-    expect_same(got, wanted, "an event", life);
-    if (wanted == last_chunk) return;
+  for (clients::EventJudge judge(events_target); !judge.ended(); ++life.course().proofs) {
+    std::string chunk = client.read_through("\r\n");
+    chunk += client.read_exactly(std::stoul(chunk, nullptr, 16) + 2);
+    if (const std::string wrong = judge.take(chunk); !wrong.empty()) throw Failure(wrong);
   }
 }
-
-}  // namespace
 
 void asks_between_upgrades(Life& life) {
   Client client = life.connect();
@@ -169,13 +163,23 @@ void comes_and_goes(Life& life) {
   }
 }
 
-Habit asks_over_tls(int version) {
-  return [version](Life& life) {
+void keeps_asking(Life& life, Client& client) {
+  for (bool goes_on = true; goes_on; goes_on = life.course().goes_on()) {
+    ask(client, life);
+    life.linger_at_most(20);
+  }
+}
+
+Habit keeps_asking_over(clients::Transport transport) {
+  if (transport == clients::Transport::plain) {
+    return [](Life& life) {
+      Client client = life.connect();
+      keeps_asking(life, client);
+    };
+  }
+  return [version = transport == clients::Transport::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION](Life& life) {
     TlsClient client = life.connect({.version = version});
-    for (bool goes_on = true; goes_on; goes_on = life.course().goes_on()) {
-      ask(client, life);
-      life.linger_at_most(20);
-    }
+    keeps_asking(life, client);
   };
 }
 
@@ -211,7 +215,7 @@ void uploads_in_chunks(Life& life) {
 
 void listens_to_events(Life& life) {
   Client client = life.connect();
-  client.send(get_request("/events"));
+  client.send(get_request(events_target));
   read_events(client, life);
   ask(client, life);
 }
@@ -230,7 +234,7 @@ void talks_to_an_echo(Life& life) {
 
 void listens_with_its_own_side_closed(Life& life) {
   Client client = life.connect();
-  client.send(get_request("/events"));
+  client.send(get_request(events_target));
   client.half_close();
   read_events(client, life);
   client.expect_fin();
@@ -251,18 +255,53 @@ void pours_with_the_other_side_closed(Life& life) {
   }
 }
 
+}  // namespace
+
+std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
+  using clients::Kind;
+  if (kind == Kind::keep_alive) return {keeps_asking_over(transport)};
+  if (transport != clients::Transport::plain) return {};
+  switch (kind) {
+    case Kind::idle:
+      return {asks_between_upgrades};
+    case Kind::half_head:
+      return {halts_in_the_head};
+    case Kind::pipelined:
+      return {pipelines};
+    case Kind::large_bodies:
+      return {asks_for_much};
+    case Kind::slow_reader:
+      return {reads_slowly};
+    case Kind::events:
+      return {listens_to_events};
+    case Kind::upload:
+      return {uploads_by_length, uploads_in_chunks};
+    case Kind::websocket:
+    case Kind::raw_tcp:
+      return {talks_to_an_echo};
+    case Kind::half_closed_by_client:
+      return {listens_with_its_own_side_closed};
+    case Kind::half_closed_by_server:
+      return {pours_with_the_other_side_closed};
+    case Kind::newcomer:
+      return {comes_and_goes};
+    // The slow reader's body is as long; the TLS matrix plays the kinds that need TLS.
+    case Kind::keep_alive:
+    case Kind::download:
+    case Kind::half_record:
+    case Kind::half_hello:
+    case Kind::key_updates:
+      return {};
+  }
+  return {};
+}
+
 void serve(Origin& origin, Course& course) {
-  origin.on("/events", [&course](Exchange& exchange) {
+  origin.on(events_target, [&course](Exchange& exchange) {
     exchange.stream.send(events_head);
-    std::string rest;
-    for (std::size_t serial = 0; course.linger(beat); ++serial) {
-      // Cut in the chunk's size, in its data or at its end, each time elsewhere.
-      const std::string bytes = event(serial);
-      const std::size_t cut = 1 + serial * 7 % (bytes.size() - 1);
-      exchange.stream.send(rest + bytes.substr(0, cut));
-      rest = bytes.substr(cut);
-    }
-    exchange.stream.send(rest + std::string(last_chunk));
+    clients::EventStream events(events_target);
+    while (course.linger(beat)) exchange.stream.send(events.next());
+    exchange.stream.send(events.end());
   });
   origin.on("/pour", [&course](Exchange& exchange) {
     exchange.close = true;

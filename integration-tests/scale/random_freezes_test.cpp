@@ -17,6 +17,8 @@
 namespace baton::harness {
 namespace {
 
+using clients::Kind;
+
 constexpr int upgrades = 20;
 constexpr std::size_t proofs_between_upgrades_max = 1'500;
 // Generous: it is only ever used up by a test that fails.
@@ -52,20 +54,22 @@ class RandomFreezes : public testing::Test {
   void board(Crew& crew) {
     const Address& http = settings_.binds.front();
     const Address& tcp = settings_.tcp_binds.front();
-    crew.add(4, "idle", http, habits::asks_between_upgrades);
-    crew.add(4, "half a head", http, habits::halts_in_the_head);
-    crew.add(6, "pipelined", http, habits::pipelines);
-    crew.add(2, "large bodies", http, habits::asks_for_much);
-    crew.add(2, "newcomers", http, habits::comes_and_goes);
-    crew.add(2, "slow reader", http, habits::reads_slowly);
-    crew.add(2, "upload by length", http, habits::uploads_by_length);
-    crew.add(2, "upload in chunks", http, habits::uploads_in_chunks);
-    crew.add(3, "event stream", http, habits::listens_to_events);
-    crew.add(3, "WebSocket", http, habits::talks_to_an_echo);
-    crew.add(1, "WebSocket, half-closed by the server", http, habits::pours_with_the_other_side_closed);
-    crew.add(3, "raw TCP", tcp, habits::talks_to_an_echo);
-    crew.add(2, "raw TCP, half-closed by the client", tcp, habits::listens_with_its_own_side_closed);
-    crew.add(2, "raw TCP, half-closed by the server", tcp, habits::pours_with_the_other_side_closed);
+    const auto add = [&](std::size_t count, Kind kind, const Address& address) {
+      for (const Habit& habit : habits::of(kind)) crew.add(count, clients::name_of(kind), address, habit);
+    };
+    add(4, Kind::idle, http);
+    add(4, Kind::half_head, http);
+    add(6, Kind::pipelined, http);
+    add(2, Kind::large_bodies, http);
+    add(2, Kind::newcomer, http);
+    add(2, Kind::slow_reader, http);
+    add(2, Kind::upload, http);
+    add(3, Kind::events, http);
+    add(3, Kind::websocket, http);
+    add(1, Kind::half_closed_by_server, http);
+    add(3, Kind::raw_tcp, tcp);
+    add(2, Kind::half_closed_by_client, tcp);
+    add(2, Kind::half_closed_by_server, tcp);
   }
 
   // Until a client complains: what comes after that proves nothing more.

@@ -5,21 +5,27 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+#include <variant>
 
+#include "clients/content.hpp"
+#include "clients/dialogue.hpp"
+#include "clients/events.hpp"
+#include "clients/kinds.hpp"
 #include "harness/client.hpp"
 #include "scale/loop.hpp"
 #include "scale/turns.hpp"
-#include "scale/units.hpp"
 
 namespace baton::harness {
 
 namespace {
 
+using clients::Kind;
+
 constexpr std::size_t at_once_max = 64;  // connections that are being opened, or idle ones that ask
 constexpr std::size_t piece_bytes = 100;
-constexpr std::uint64_t bytes_to_move = 2 * unit_bytes;
-constexpr std::string_view end_of_stream = "0\r\n\r\n";
+constexpr std::uint64_t bytes_to_move = 140;
 
 Fd connected(std::uint16_t port) {
   Fd socket = connect_to(loopback(port));
@@ -71,7 +77,7 @@ class Asker final : public ScaleClient {
 
   void ask() {
     asks_ = true;
-    target_ = "/answer/" + std::to_string(id_) + "/" + std::to_string(++serial_);
+    target_ = clients::request_target(id_, ++serial_);
     send(get_request(target_));
   }
   void finish() override { always_ = false; }
@@ -83,8 +89,10 @@ class Asker final : public ScaleClient {
     answer_ += bytes;
     if (!asks_) return lose("bytes that nobody asked for: " + answer_);
     const std::size_t end = answer_.find("\r\n\r\n");
-    if (end == std::string::npos || answer_.size() < end + 4 + target_.size()) return;
-    if (!answer_.starts_with("HTTP/1.1 200 OK\r\n") || answer_.substr(end + 4) != target_) {
+    if (end == std::string::npos) return;
+    const std::string body = clients::expected_body(target_);
+    if (answer_.size() < end + 4 + body.size()) return;
+    if (!answer_.starts_with("HTTP/1.1 200 OK\r\n") || answer_.substr(end + 4) != body) {
       return lose("for " + target_ + " came " + answer_);
     }
     answer_.clear();
@@ -101,31 +109,48 @@ class Asker final : public ScaleClient {
   std::string answer_;
 };
 
-// Receives the row of units that belongs to it: from the origin, or, in a tunnel, its own that comes back.
-class Rower final : public ScaleClient {
+// Receives events; or, in a tunnel, its own bytes that come back.
+class Lasting final : public ScaleClient {
  public:
-  enum class Kind { stream, websocket, raw_tunnel };
-
-  Rower(Board& board, std::uint32_t id, Kind kind)
-      : ScaleClient(kind == Kind::raw_tunnel ? board.tcp_port : board.http_port, board, id),
-        is_stream_(kind == Kind::stream) {
-    send(is_stream_ ? get_request("/stream/" + std::to_string(id))
-                    : get_request("/tunnel", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-  }
+  Lasting(Board& board, std::uint32_t id, Kind kind) : Lasting(board, id, kind, target_of(id, kind)) {}
 
   // A tunnel says one more piece when the last one has come back.
   void talk() {
-    if (is_stream_ || is_finishing_ || !head_is_here_ || has_ended() || received_ < said_) return;
-    send(row_of_units(id_, said_, piece_bytes));
-    said_ += piece_bytes;
+    auto* echo = std::get_if<Echo>(&heard_);
+    if (echo == nullptr || is_finishing_ || !head_is_here_ || has_ended() || received_ < echo->said) return;
+    send(echo->content.at(echo->said, piece_bytes));
+    echo->said += piece_bytes;
   }
   void move_bytes() override { wanted_ = received_ + bytes_to_move; }
   void finish() override { is_finishing_ = true; }
 
  private:
+  struct Echo {
+    clients::Content content;
+    std::uint64_t said = 0;
+  };
+  using Heard = std::variant<clients::EventJudge, Echo>;
+
+  Lasting(Board& board, std::uint32_t id, Kind kind, const std::string& target)
+      : ScaleClient(clients::entry(kind).listener == clients::Listener::tcp ? board.tcp_port : board.http_port, board,
+                    id),
+        heard_(heard_by(kind, target)) {
+    send(get_request(target, kind == Kind::events ? "" : "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  }
+
+  static std::string target_of(std::uint32_t id, Kind kind) {
+    return std::string(kind == Kind::events ? clients::events_prefix : clients::websocket_prefix) + std::to_string(id);
+  }
+
+  static Heard heard_by(Kind kind, const std::string& target) {
+    if (kind == Kind::events) return clients::EventJudge(target);
+    return Echo{.content = clients::Content(target)};
+  }
+
   bool has_what_it_wants() const override {
-    if (is_finishing_) return is_stream_ ? last_chunk_bytes_ == end_of_stream.size() : received_ == said_;
-    return received_ >= wanted_;
+    if (!is_finishing_) return received_ >= wanted_;
+    const auto* events = std::get_if<clients::EventJudge>(&heard_);
+    return events != nullptr ? events->ended() : received_ == std::get<Echo>(heard_).said;
   }
 
   void on_bytes(std::string_view bytes) override {
@@ -133,7 +158,8 @@ class Rower final : public ScaleClient {
     head_ += bytes;
     const std::size_t end = head_.find("\r\n\r\n");
     if (end == std::string::npos) return;
-    if (!head_.starts_with(is_stream_ ? "HTTP/1.1 200 " : "HTTP/1.1 101 ")) return lose("answered by " + head_);
+    const bool is_tunnel = std::holds_alternative<Echo>(heard_);
+    if (!head_.starts_with(is_tunnel ? "HTTP/1.1 101 " : "HTTP/1.1 200 ")) return lose("answered by " + head_);
     head_is_here_ = true;
     const std::string rest = head_.substr(end + 4);
     head_ = {};
@@ -142,27 +168,24 @@ class Rower final : public ScaleClient {
   }
 
   void take(std::string_view bytes) {
-    // At the end of a unit a stream may end: its last chunk begins otherwise than a unit.
-    std::size_t boundary = (unit_bytes - received_ % unit_bytes) % unit_bytes;
-    while (boundary < bytes.size() && bytes[boundary] != '0') boundary += unit_bytes;
-    const std::string_view units = bytes.substr(0, last_chunk_bytes_ == 0 ? boundary : 0);
-    const std::string_view last = bytes.substr(units.size());
-    if (units != row_of_units(id_, received_, units.size())) return lose("wrong after " + std::to_string(received_));
-    if (!is_stream_ && received_ + bytes.size() > said_) return lose("more than was said");
-    if (!end_of_stream.substr(last_chunk_bytes_).starts_with(last)) return lose("a wrong end of the stream");
-    received_ += units.size();
-    last_chunk_bytes_ += last.size();
-    (is_stream_ ? board_.stream_bytes : board_.tunnel_bytes) += bytes.size();
+    if (auto* events = std::get_if<clients::EventJudge>(&heard_)) {
+      if (const std::string wrong = events->take(bytes); !wrong.empty()) return lose(wrong);
+      board_.stream_bytes += bytes.size();
+    } else {
+      const Echo& echo = std::get<Echo>(heard_);
+      if (received_ + bytes.size() > echo.said) return lose("more than was said");
+      if (!echo.content.matches(received_, bytes)) return lose("wrong after " + std::to_string(received_));
+      board_.tunnel_bytes += bytes.size();
+    }
+    received_ += bytes.size();
   }
 
-  const bool is_stream_;
+  Heard heard_;
   bool head_is_here_ = false;
   bool is_finishing_ = false;
   std::string head_;
-  std::uint64_t said_ = 0;
   std::uint64_t received_ = 0;
   std::uint64_t wanted_ = 1;
-  std::size_t last_chunk_bytes_ = 0;
 };
 
 class ScaleClients {
@@ -172,7 +195,7 @@ class ScaleClients {
   void run() {
     while (board_.task != Task::leave) {
       loop_.run_once();
-      tunnels_.tick([](Rower& tunnel) { tunnel.talk(); });
+      tunnels_.tick([](Lasting& tunnel) { tunnel.talk(); });
       carry_on();
     }
   }
@@ -211,12 +234,11 @@ class ScaleClients {
       idle_.push_back(&asker);
       return asker;
     }
-    const auto kind = active % 3 == 0   ? Rower::Kind::stream
-                      : active % 3 == 1 ? Rower::Kind::websocket
-                                        : Rower::Kind::raw_tunnel;
-    Rower& rower = added(std::make_unique<Rower>(board_, id, kind));
-    if (kind != Rower::Kind::stream) tunnels_.add(rower);
-    return rower;
+    constexpr Kind kinds[] = {Kind::events, Kind::websocket, Kind::raw_tcp};
+    const Kind kind = kinds[active % std::size(kinds)];
+    Lasting& lasting = added(std::make_unique<Lasting>(board_, id, kind));
+    if (kind != Kind::events) tunnels_.add(lasting);
+    return lasting;
   }
 
   ScaleClient& ask(std::size_t number) {
@@ -236,7 +258,7 @@ class ScaleClients {
   Loop loop_;
   std::vector<ScaleClient*> all_;
   std::vector<Asker*> idle_;
-  Turns<Rower> tunnels_;
+  Turns<Lasting> tunnels_;
 
   bool under_way_ = false;
   std::vector<ScaleClient*> unsettled_;

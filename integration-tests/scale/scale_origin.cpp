@@ -5,18 +5,18 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <optional>
 #include <string>
 
+#include "clients/dialogue.hpp"
+#include "clients/events.hpp"
 #include "harness/deadline.hpp"
 #include "scale/loop.hpp"
 #include "scale/turns.hpp"
-#include "scale/units.hpp"
 
 namespace baton::harness {
 
 namespace {
-
-constexpr std::size_t piece_bytes = 100;  // no multiple of a unit: streams are always cut somewhere
 
 class Connection final : public Peer {
  public:
@@ -25,11 +25,9 @@ class Connection final : public Peer {
 
   // One more piece of the stream, or its end.
   void flow(bool finish) {
-    if (!is_stream_ || has_ended() || is_blocked()) return;
-    std::string bytes = row_of_units(id_, sent_bytes_, finish ? unit_bytes - sent_bytes_ % unit_bytes : piece_bytes);
-    if (finish) bytes += "0\r\n\r\n";
-    is_stream_ = !finish;
-    sent_bytes_ += bytes.size();
+    if (!events_ || has_ended() || is_blocked()) return;
+    const std::string bytes = finish ? events_->end() : events_->next();
+    if (finish) events_.reset();
     board_.streamed_bytes += bytes.size();
     send(bytes);
   }
@@ -47,27 +45,25 @@ class Connection final : public Peer {
   }
 
   void answer(const std::string& target) {
-    if (target.starts_with("/answer/")) {
-      send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) + "\r\n\r\n" + target);
-    } else if (target.starts_with("/stream/")) {
-      is_stream_ = true;
-      id_ = static_cast<std::uint32_t>(std::stoul(target.substr(8)));
+    if (target.starts_with(clients::events_prefix)) {
       send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      events_.emplace(target);
       flow(false);
       streams_.add(*this);
-    } else {
+    } else if (target.starts_with(clients::websocket_prefix)) {
       is_tunnel_ = true;
       send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    } else {
+      const std::string body = clients::expected_body(target);
+      send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     }
   }
 
   Board& board_;
   Turns<Connection>& streams_;
   std::string unread_;
-  bool is_stream_ = false;
+  std::optional<clients::EventStream> events_;  // while the stream flows
   bool is_tunnel_ = false;
-  std::uint32_t id_ = 0;
-  std::uint64_t sent_bytes_ = 0;
 };
 
 class Entrance final : public Peer {

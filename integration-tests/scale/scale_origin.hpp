@@ -1,8 +1,8 @@
 // The origin of the scale test: a process of its own, all connections in one loop.
 //
-//   /answer/…    the target as the body, with Content-Length
-//   /stream/ID   200, then the row of units as chunks, a piece now and then, until the board's task is `finish`
-//   /tunnel      101, then every byte comes back
+//   /events/…     200, then its events as chunks, a piece now and then, until the board's task is `finish`
+//   /websocket/…  101, then every byte comes back
+//   others        the target's body (clients/dialogue.hpp), with Content-Length
 #pragma once
 
 #include "harness/fd.hpp"

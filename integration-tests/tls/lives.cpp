@@ -8,6 +8,8 @@ namespace baton::harness {
 
 namespace {
 
+using clients::Kind;
+
 // Of a download, so much is left for the end: more than the sockets on the way hold, or it would be over before that.
 constexpr std::size_t download_rest_bytes = 8'000'000;
 constexpr std::size_t download_bytes = download_rest_bytes + 4'000'000;
@@ -34,7 +36,7 @@ void keep_receive_buffer_small(const Client& client) {
 
 class Idle : public Life {
  public:
-  Idle(const Places& places, const TlsOptions& options) : Life("idle"), client_(places.http, options) {}
+  Idle(const Places& places, const TlsOptions& options) : Life(Kind::idle), client_(places.http, options) {}
   void step(int number) override {
     const auto bytes = static_cast<std::size_t>(40'000 + number);
     check(client_.get("/bytes/" + std::to_string(bytes)).body == pattern(bytes), "another body");
@@ -48,7 +50,8 @@ class Idle : public Life {
 // A request whose record is cut, each time elsewhere: in its header, right behind it, in the data, in the tag.
 class HalfRecord : public Life {
  public:
-  HalfRecord(const Places& places, const TlsOptions& options) : Life("half a record"), client_(places.http, options) {}
+  HalfRecord(const Places& places, const TlsOptions& options)
+      : Life(Kind::half_record), client_(places.http, options) {}
   void step(int number) override {
     if (number != 0) complete();
     const std::string record = client_.seal(get_request("/bytes/300"));
@@ -72,7 +75,7 @@ class HalfRecord : public Life {
 class Download : public Life {
  public:
   Download(const Places& places, const TlsOptions& options)
-      : Life("download"), steps_(places.steps), client_(places.http, options) {
+      : Life(Kind::download), steps_(places.steps), client_(places.http, options) {
     keep_receive_buffer_small(client_);
     client_.send(get_request("/chunked/" + std::to_string(download_bytes)));
     check(read_head(client_).start_line == "HTTP/1.1 200 OK", "no download");
@@ -101,7 +104,7 @@ class Download : public Life {
 class Upload : public Life {
  public:
   Upload(const Places& places, const TlsOptions& options)
-      : Life("upload"),
+      : Life(Kind::upload),
         steps_(places.steps),
         client_(places.http, options),
         request_(post_request("/count", pattern(upload_bytes))) {}
@@ -128,7 +131,7 @@ class Upload : public Life {
 // Bytes that come back, after 101; of each step's the last ones are read after the upgrade only.
 class Echo : public Life {
  public:
-  Echo(const std::string& name, const Address& to, const TlsOptions& options) : Life(name), client_(to, options) {
+  Echo(Kind kind, const Address& to, const TlsOptions& options) : Life(kind), client_(to, options) {
     client_.send(get_request("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
     check(client_.response().status() == 101, "no 101");
   }
@@ -156,7 +159,7 @@ class Echo : public Life {
 class HalfClosed : public Life {
  public:
   HalfClosed(const Places& places, const TlsOptions& options)
-      : Life("half-closed"), steps_(places.steps), client_(places.raw, options) {
+      : Life(Kind::half_closed_by_client), steps_(places.steps), client_(places.raw, options) {
     keep_receive_buffer_small(client_);
     client_.send(get_request("/until-close/" + std::to_string(download_bytes)));
     check(read_head(client_).start_line == "HTTP/1.1 200 OK", "no download");
@@ -182,7 +185,7 @@ class HalfClosed : public Life {
 class HalfHello : public Life {
  public:
   HalfHello(const Places& places, const TlsOptions& options)
-      : Life("half a ClientHello"),
+      : Life(Kind::half_hello),
         steps_(places.steps),
         client_(places.http, options, TlsClient::Handshake::later),
         hello_(client_.next_flight()) {}
@@ -208,7 +211,8 @@ class HalfHello : public Life {
 // KeyUpdates of ours and of the server's: just sent, or with the answer owed, when the upgrade comes.
 class KeyUpdates : public Life {
  public:
-  KeyUpdates(const Places& places, const TlsOptions& options) : Life("KeyUpdates"), client_(places.http, options) {}
+  KeyUpdates(const Places& places, const TlsOptions& options)
+      : Life(Kind::key_updates), client_(places.http, options) {}
   void step(int number) override {
     client_.update_keys(number % 2 == 0);
     check(client_.get("/bytes/2000").body == pattern(2000), "another body");
@@ -221,19 +225,50 @@ class KeyUpdates : public Life {
   TlsClient client_;
 };
 
+// Null: others play it.
+std::unique_ptr<Life> life_of(Kind kind, const Places& places, const TlsOptions& options) {
+  switch (kind) {
+    case Kind::idle:
+      return std::make_unique<Idle>(places, options);
+    case Kind::half_record:
+      return std::make_unique<HalfRecord>(places, options);
+    case Kind::download:
+      return std::make_unique<Download>(places, options);
+    case Kind::upload:
+      return std::make_unique<Upload>(places, options);
+    case Kind::websocket:
+      return std::make_unique<Echo>(kind, places.http, options);
+    case Kind::raw_tcp:
+      return std::make_unique<Echo>(kind, places.raw, options);
+    case Kind::half_closed_by_client:
+      return std::make_unique<HalfClosed>(places, options);
+    case Kind::half_hello:
+      return std::make_unique<HalfHello>(places, options);
+    case Kind::key_updates:
+      return std::make_unique<KeyUpdates>(places, options);
+    // These are HTTP's only; a half record is a half head, and the download is read slowly.
+    case Kind::keep_alive:
+    case Kind::half_head:
+    case Kind::pipelined:
+    case Kind::large_bodies:
+    case Kind::slow_reader:
+    case Kind::events:
+    case Kind::half_closed_by_server:
+    case Kind::newcomer:
+      return nullptr;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::vector<std::unique_ptr<Life>> all_lives(const Places& places, const TlsOptions& options) {
+  const auto transport = options.version == TLS1_3_VERSION ? clients::Transport::tls13 : clients::Transport::tls12;
   std::vector<std::unique_ptr<Life>> lives;
-  lives.push_back(std::make_unique<Idle>(places, options));
-  lives.push_back(std::make_unique<HalfRecord>(places, options));
-  lives.push_back(std::make_unique<Download>(places, options));
-  lives.push_back(std::make_unique<Upload>(places, options));
-  lives.push_back(std::make_unique<Echo>("WebSocket", places.http, options));
-  lives.push_back(std::make_unique<Echo>("tunnel", places.raw, options));
-  lives.push_back(std::make_unique<HalfClosed>(places, options));
-  lives.push_back(std::make_unique<HalfHello>(places, options));
-  if (options.version == TLS1_3_VERSION) lives.push_back(std::make_unique<KeyUpdates>(places, options));
+  for (const clients::KindOfClient& one : clients::catalogue) {
+    if (!clients::applies(one.kind, transport)) continue;
+    if (auto life = life_of(one.kind, places, options)) lives.push_back(std::move(life));
+  }
   return lives;
 }
 

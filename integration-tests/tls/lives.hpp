@@ -6,23 +6,24 @@
 #include <string>
 #include <vector>
 
+#include "clients/kinds.hpp"
 #include "harness/tls_client.hpp"
 
 namespace baton::harness {
 
 class Life {
  public:
-  explicit Life(std::string name) : name_(std::move(name)) {}
+  explicit Life(clients::Kind kind) : kind_(kind) {}
   virtual ~Life() = default;
 
-  const std::string& name() const { return name_; }
+  std::string name() const { return clients::name_of(kind_); }
   // Does its share of the work, number 0 to steps - 1, and ends in the state that it stands for. Between two steps is
   // an upgrade.
   virtual void step(int number) = 0;
   virtual void finish() = 0;
 
  private:
-  std::string name_;
+  clients::Kind kind_;
 };
 
 // The listeners that they connect to: http, and tcp to the same origin.
@@ -32,7 +33,7 @@ struct Places {
   int steps = 0;
 };
 
-// One of each kind, for this protocol and suite.
+// One of each kind that is played over TLS, for this protocol and suite.
 std::vector<std::unique_ptr<Life>> all_lives(const Places& places, const TlsOptions& options);
 
 }  // namespace baton::harness

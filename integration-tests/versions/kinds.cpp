@@ -5,6 +5,7 @@
 namespace baton::versions {
 
 using namespace harness;
+using clients::Kind;
 
 namespace {
 
@@ -17,17 +18,17 @@ const std::string events_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-str
 
 std::vector<ConnectionKind> make_kinds() {
   std::vector<ConnectionKind> all;
-  all.push_back({.name = "head", .said = "GET /bytes/30 HTTP/1.1\r\nHo", .go_on = [](Client& client) {
+  all.push_back({.kind = Kind::half_head, .said = "GET /bytes/30 HTTP/1.1\r\nHo", .go_on = [](Client& client) {
                    client.send("st: a\r\n\r\n");
                    EXPECT_EQ(client.response().body, pattern(30));
                  }});
   all.push_back(
-      {.name = "upload", .said = upload.substr(0, upload.size() - second_part.size()), .go_on = [](Client& client) {
+      {.kind = Kind::upload, .said = upload.substr(0, upload.size() - second_part.size()), .go_on = [](Client& client) {
          client.send(second_part);
          EXPECT_EQ(client.response().body, "as sent");
          EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
        }});
-  all.push_back({.name = "download",
+  all.push_back({.kind = Kind::download,
                  .said = get_request("/download"),
                  .heard_through = first_part.substr(300),
                  .go_on = [](Client& client) {
@@ -35,11 +36,11 @@ std::vector<ConnectionKind> make_kinds() {
                    EXPECT_EQ(client.read_exactly(rest.size()), rest);
                    EXPECT_EQ(client.get("/bytes/6").body, pattern(6));
                  }});
-  all.push_back(
-      {.name = "events", .said = get_request("/events"), .heard_through = "data: 1\n\n", .go_on = [](Client& client) {
-         EXPECT_EQ(client.read_to_fin(), "data: 2\n\n");
-       }});
-  all.push_back({.name = "websocket",
+  all.push_back({.kind = Kind::events,
+                 .said = get_request("/events"),
+                 .heard_through = "data: 1\n\n",
+                 .go_on = [](Client& client) { EXPECT_EQ(client.read_to_fin(), "data: 2\n\n"); }});
+  all.push_back({.kind = Kind::websocket,
                  .said = get_request("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
                  .heard_through = "\r\n\r\n",
                  .go_on = [](Client& client) {
@@ -48,13 +49,11 @@ std::vector<ConnectionKind> make_kinds() {
                    client.half_close();
                    client.expect_fin();
                  }});
-  all.push_back({.name = "raw",
-                 .raw = true,
+  all.push_back({.kind = Kind::raw_tcp,
                  .said = get_request("/bytes/10"),
                  .heard_through = pattern(10),
                  .go_on = [](Client& client) { EXPECT_EQ(client.get("/bytes/7").body, pattern(7)); }});
-  all.push_back({.name = "half_closed",
-                 .raw = true,
+  all.push_back({.kind = Kind::half_closed_by_client,
                  .half_closed = true,
                  .said = get_request("/until-fin") + "last words",
                  .go_on = [](Client& client) {
@@ -63,7 +62,7 @@ std::vector<ConnectionKind> make_kinds() {
                  }});
   // The last one, so that its upstream connection stays in the pool.
   all.push_back(
-      {.name = "idle", .said = get_request("/bytes/10"), .heard_through = pattern(10), .go_on = [](Client& client) {
+      {.kind = Kind::idle, .said = get_request("/bytes/10"), .heard_through = pattern(10), .go_on = [](Client& client) {
          EXPECT_EQ(client.get("/bytes/20").body, pattern(20));
        }});
   return all;
@@ -104,19 +103,19 @@ const std::vector<ConnectionKind>& kinds() {
   return all;
 }
 
-std::string kind_of(const state::ConnectionState& state) {
-  if (state.listener == "raw") return state.client.read_ended ? "half_closed" : "raw";
+Kind kind_of(const state::ConnectionState& state) {
+  if (state.listener == "raw") return state.client.read_ended ? Kind::half_closed_by_client : Kind::raw_tcp;
   const auto* http1 = std::get_if<state::Http1>(&state.protocol);
-  if (http1 == nullptr) return "websocket";
+  if (http1 == nullptr) return Kind::websocket;
   if (!state.exchange && std::holds_alternative<state::AwaitingRequest>(http1->phase)) {
-    return state.client.unread.empty() ? "idle" : "head";
+    return state.client.unread.empty() ? Kind::idle : Kind::half_head;
   }
   const auto* relaying = state.exchange ? std::get_if<state::Relaying>(&state.exchange->phase) : nullptr;
   if (relaying == nullptr) throw Failure("a state of no kind");
-  if (!std::holds_alternative<state::NoBody>(state.exchange->request.body)) return "upload";
+  if (!std::holds_alternative<state::NoBody>(state.exchange->request.body)) return Kind::upload;
   const auto* relayed = std::get_if<state::ResponseRelayed>(&relaying->response);
   if (relayed == nullptr) throw Failure("an exchange of no kind");
-  return std::holds_alternative<state::UntilClose>(relayed->body) ? "events" : "download";
+  return std::holds_alternative<state::UntilClose>(relayed->body) ? Kind::events : Kind::download;
 }
 
 void answer_every_kind(Origin& origin) {
@@ -149,7 +148,7 @@ Settings settings_for_every_kind(const Origin& origin, const Address& web, const
 
 EveryKind::EveryKind(Origin& origin, const Address& web, const Address& raw, const Serve& serve) : origin_(origin) {
   for (const ConnectionKind& kind : kinds()) {
-    Client& client = clients_.emplace_back(kind.raw ? raw : web);
+    Client& client = clients_.emplace_back(kind.is_raw() ? raw : web);
     client.send(kind.said);
     if (kind.half_closed) client.half_close();
     if (serve) serve(kind, client);
@@ -161,18 +160,18 @@ EveryKind::EveryKind(Origin& origin, const Address& web, const Address& raw, con
 void EveryKind::go_on() {
   origin_.gate().open();
   for (const ConnectionKind& kind : kinds()) {
-    SCOPED_TRACE(kind.name);
-    kind.go_on(client(kind.name));
+    SCOPED_TRACE(clients::name_of(kind.kind));
+    kind.go_on(client(kind.kind));
   }
 }
 
-Client& EveryKind::client(const std::string& name) {
+Client& EveryKind::client(Kind wanted) {
   auto at = clients_.begin();
   for (const ConnectionKind& kind : kinds()) {
-    if (kind.name == name) return *at;
+    if (kind.kind == wanted) return *at;
     ++at;
   }
-  throw Failure("there is no kind " + name);
+  throw Failure("there is no client of the kind " + clients::name_of(wanted));
 }
 
 }  // namespace baton::versions

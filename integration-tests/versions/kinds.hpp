@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clients/kinds.hpp"
 #include "harness/client.hpp"
 #include "harness/origin.hpp"
 #include "harness/settings.hpp"
@@ -15,19 +16,20 @@
 namespace baton::versions {
 
 struct ConnectionKind {
-  std::string name;
-  bool raw = false;                             // on the listener for raw TCP
+  clients::Kind kind;
   bool half_closed = false;                     // the client has said all it will ever say
   std::string said;                             // by the client, before
   std::string heard_through;                    // the client has heard so far, up to and including this; empty: nothing
   std::function<void(harness::Client&)> go_on;  // with expectations
+
+  bool is_raw() const { return clients::entry(kind).listener == clients::Listener::tcp; }
 };
 
-// head, upload, download, events, websocket, raw, half_closed, idle.
+// The kinds of the catalogue of which an idle one and everything that can be under way is in the recordings.
 const std::vector<ConnectionKind>& kinds();
 
-// The name of the kind that a state comes from. Throws Failure: from none of them.
-std::string kind_of(const state::ConnectionState& state);
+// The kind that a state comes from. Throws Failure: from none of them.
+clients::Kind kind_of(const state::ConnectionState& state);
 
 // The origin's answers for them. Four of them wait at its gate.
 void answer_every_kind(harness::Origin& origin);
@@ -47,7 +49,7 @@ class EveryKind {
 
   // Lets the origin go on, and each client as its kind says.
   void go_on();
-  harness::Client& client(const std::string& name);
+  harness::Client& client(clients::Kind kind);
 
  private:
   harness::Origin& origin_;  // outlives this

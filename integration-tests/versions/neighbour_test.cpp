@@ -44,7 +44,7 @@ TEST_F(Neighbour, WithoutAClockHasItsTimesUnderstoodAllTheSame) {
   impatient.timeouts = "idle: 300ms";
   replace_file(serving.baton.config_path(), to_yaml(impatient, serving.baton.directory()));
   upgrade_past("older");
-  serving.clients.client("idle").expect_fin();
+  serving.clients.client(clients::Kind::idle).expect_fin();
 }
 
 TEST_F(Neighbour, ThatLacksAFeatureRefusesOnlyWhatNeedsIt) {
@@ -58,14 +58,14 @@ TEST_F(Neighbour, ThatLacksAFeatureRefusesOnlyWhatNeedsIt) {
       << report;
   serving.origin.gate().open();
   for (const ConnectionKind& kind : kinds()) {
-    SCOPED_TRACE(kind.name);
-    if (kind.name == "websocket") continue;
-    kind.go_on(serving.clients.client(kind.name));
+    SCOPED_TRACE(clients::name_of(kind.kind));
+    if (kind.kind == clients::Kind::websocket) continue;
+    kind.go_on(serving.clients.client(kind.kind));
   }
   EXPECT_TRUE(is_alive(predecessor)) << "it serves what was refused";
   EXPECT_NE(serving.baton.pid_in_file(), predecessor);
   for (const ConnectionKind& kind : kinds()) {
-    if (kind.name == "websocket") kind.go_on(serving.clients.client(kind.name));
+    if (kind.kind == clients::Kind::websocket) kind.go_on(serving.clients.client(kind.kind));
   }
   EXPECT_EQ(serving.baton.await_exit(), (Ended{0, 0}));
 }

@@ -41,14 +41,14 @@ std::multiset<std::string> kinds_in(const std::vector<RecordedFrame>& recording)
       continue;
     }
     const auto* connection = std::get_if<state::ConnectionState>(&*moved);
-    names.insert(connection == nullptr ? "idle upstream" : kind_of(*connection));
+    names.insert(connection == nullptr ? "idle upstream" : clients::name_of(kind_of(*connection)));
   }
   return names;
 }
 
 std::multiset<std::string> every_kind() {
   std::multiset<std::string> names{"idle upstream"};
-  for (const ConnectionKind& kind : kinds()) names.insert(kind.name);
+  for (const ConnectionKind& kind : kinds()) names.insert(clients::name_of(kind.kind));
   return names;
 }
 
@@ -177,7 +177,7 @@ TEST_P(Recorded, PredecessorIsSucceededAndEveryConnectionGoesOn) {
   const std::string named = std::to_string(predecessor.successor().pid()) + "\n";
   EXPECT_EQ(read_file(predecessor.pid_file()), named) << predecessor.successor().err();
   const std::size_t accepted = origin.accepted();
-  EXPECT_EQ(predecessor.clients().client("idle").get("/bytes/8").body, pattern(8));
+  EXPECT_EQ(predecessor.clients().client(clients::Kind::idle).get("/bytes/8").body, pattern(8));
   EXPECT_EQ(origin.accepted(), accepted) << "the idle upstream connection is used";
   predecessor.clients().go_on();
   EXPECT_EQ(Client(predecessor.web()).get("/bytes/9").body, pattern(9)) << "it accepts on what it inherited";

@@ -45,7 +45,8 @@ void ReplayedPredecessor::open_clients() {
 
 // The proxy, played by hand: everything is passed on as it is.
 void ReplayedPredecessor::serve(const ConnectionKind& kind) {
-  Stream client(Fd(::accept4(kind.raw ? raw_listener_.get() : web_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+  Stream client(
+      Fd(::accept4(kind.is_raw() ? raw_listener_.get() : web_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
   Stream upstream(connect_to_origin());
   upstream.send(client.read_exactly(kind.said.size()));
   if (kind.half_closed) {
@@ -53,7 +54,7 @@ void ReplayedPredecessor::serve(const ConnectionKind& kind) {
     upstream.half_close();
   }
   if (!kind.heard_through.empty()) client.send(upstream.read_through(kind.heard_through));
-  legs_[kind.name] = {Fd(::fcntl(client.fd(), F_DUPFD_CLOEXEC, 3)), Fd(::fcntl(upstream.fd(), F_DUPFD_CLOEXEC, 3))};
+  legs_[kind.kind] = {Fd(::fcntl(client.fd(), F_DUPFD_CLOEXEC, 3)), Fd(::fcntl(upstream.fd(), F_DUPFD_CLOEXEC, 3))};
 }
 
 Fd ReplayedPredecessor::connect_to_origin() {

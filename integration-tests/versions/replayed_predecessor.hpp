@@ -58,9 +58,9 @@ class ReplayedPredecessor {
   harness::Fd web_listener_;
   harness::Fd raw_listener_;
   handoff::InstanceLock lock_;
-  std::map<std::string, Legs> legs_;  // by the kind's name, until they are offered
+  std::map<clients::Kind, Legs> legs_;  // until they are offered
   std::unique_ptr<EveryKind> clients_;
-  std::size_t connected_ = 0;  // to the origin
+  std::size_t connected_ = 0;           // to the origin
   std::size_t offered_ = 0;             // parcels in flight
   std::vector<harness::Fd> in_flight_;  // with their descriptors
   std::unique_ptr<handoff::Channel> channel_;

@@ -1,8 +1,6 @@
 #include "proxy/check/names.hpp"
 
 #include <fmt/format.h>
-#include <netdb.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,6 +11,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "proxy/process/names.hpp"
 
 namespace baton::check {
 
@@ -61,12 +61,8 @@ std::string in_words(const std::set<std::string>& hosts) {
 }  // namespace
 
 std::optional<std::string> why_unknown(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (error != 0) return fmt::format("the host `{}` cannot be looked up: {}", host, ::gai_strerror(error));
-  ::freeaddrinfo(found);
+  const auto addresses = process::look_up({.host = host});
+  if (!addresses) return fmt::format("the host `{}` cannot be looked up: {}", host, addresses.error());
   return std::nullopt;
 }
 

@@ -1,6 +1,5 @@
 #include "proxy/ctl/conversation.hpp"
 
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,7 +16,7 @@
 #include <vector>
 
 #include "handoff/unique_fd.hpp"
-#include "proxy/state/address.hpp"
+#include "proxy/process/names.hpp"
 
 namespace baton::ctl {
 
@@ -35,32 +34,6 @@ std::string nobody_at(const config::Address& address, int error) {
   if (error == ENOENT || error == ECONNREFUSED) text += "; is Baton running? (--admin or -c names another address)";
   if (error == EACCES || error == EPERM) text += "; only the user that Baton runs as may connect";
   return text;
-}
-
-std::expected<std::vector<state::SocketAddress>, std::string> look_up(const config::Address& address) {
-  if (!address.unix_path.empty()) {
-    state::SocketAddress path;
-    path.family = state::Family::unix_path;
-    path.path = address.unix_path;
-    return std::vector{path};
-  }
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  // Every address of this machine, as in `bind: ":9901"`, is reached on loopback.
-  const char* host = address.host.empty() ? nullptr : address.host.c_str();
-  if (const int error = ::getaddrinfo(host, std::to_string(address.port).c_str(), &hints, &found); error != 0) {
-    return std::unexpected("cannot look up " + address.text() + ": " + ::gai_strerror(error));
-  }
-  std::vector<state::SocketAddress> addresses;
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    sockaddr_storage storage{};
-    std::copy_n(reinterpret_cast<const char*>(one->ai_addr), one->ai_addrlen, reinterpret_cast<char*>(&storage));
-    addresses.push_back(state::SocketAddress::from_sockaddr(storage, one->ai_addrlen));
-  }
-  ::freeaddrinfo(found);
-  return addresses;
 }
 
 // False: the time is up.
@@ -191,8 +164,8 @@ class Exchange {
 
 std::expected<Answer, NoAnswer> ask(const config::Address& address, const Request& request) {
   const auto deadline = Clock::now() + request.patience;
-  const auto addresses = look_up(address);
-  if (!addresses) return std::unexpected(NoAnswer{addresses.error()});
+  const auto addresses = process::look_up(address);
+  if (!addresses) return std::unexpected(NoAnswer{"cannot look up " + address.text() + ": " + addresses.error()});
   int error = ECONNREFUSED;
   for (const state::SocketAddress& one : *addresses) {
     UniqueFd socket;

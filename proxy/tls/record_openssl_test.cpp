@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "certificates/certificates.hpp"
 #include "proxy/tls/record_layer.hpp"
 #include "proxy/tls/suites.hpp"
 
@@ -23,22 +24,6 @@ struct Freed {
   void operator()(auto* object) const { free(object); }
 };
 using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-
-struct Identity {
-  Key key;
-  Certificate certificate{X509_new()};
-
-  explicit Identity(bool rsa) : key(rsa ? EVP_RSA_gen(2048) : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")) {
-    X509* const x509 = certificate.get();
-    ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x509), 0);
-    X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
-    X509_set_pubkey(x509, key.get());
-    X509_sign(x509, key.get(), EVP_sha256());
-  }
-};
 
 void note_secret(const SSL* ssl, const char* line) {
   static_cast<std::string*>(SSL_get_app_data(ssl))->append(line).append("\n");
@@ -47,8 +32,8 @@ void note_secret(const SSL* ssl, const char* line) {
 class Side {
  public:
   Side(const Suite& suite, bool is_client, int tickets) : context_(SSL_CTX_new(TLS_method())) {
-    static const Identity rsa{true};
-    static const Identity ecdsa{false};
+    static const certificates::Issued rsa = certificates::issue({.key = certificates::KeyType::rsa});
+    static const certificates::Issued ecdsa = certificates::issue({});
     SSL_CTX* const context = context_.get();
     SSL_CTX_set_min_proto_version(context, suite.version);
     SSL_CTX_set_max_proto_version(context, suite.version);
@@ -60,7 +45,7 @@ class Side {
     }
     SSL_CTX_set_num_tickets(context, tickets);
     SSL_CTX_set_keylog_callback(context, note_secret);
-    const Identity& identity = suite.name.find("RSA") != std::string_view::npos ? rsa : ecdsa;
+    const certificates::Issued& identity = suite.name.find("RSA") != std::string_view::npos ? rsa : ecdsa;
     if (!is_client) {
       SSL_CTX_use_certificate(context, identity.certificate.get());
       SSL_CTX_use_PrivateKey(context, identity.key.get());

@@ -1,6 +1,5 @@
 #include "proxy/worker/settings.hpp"
 
-#include <netdb.h>
 #include <openssl/crypto.h>
 #include <sched.h>
 
@@ -8,6 +7,7 @@
 #include <stdexcept>
 
 #include "handoff/limits.hpp"
+#include "proxy/process/names.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/tls/self_test.hpp"
 
@@ -29,29 +29,12 @@ unsigned worker_count(const config::Config& config) {
 }
 
 std::vector<state::SocketAddress> look_up(const config::Address& address) {
-  if (!address.unix_path.empty()) {
-    state::SocketAddress path;
-    path.family = state::Family::unix_path;
-    path.path = address.unix_path;
-    return {path};
-  }
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
-  if (error != 0) {
-    throw std::runtime_error("cannot look up " + address.text() + ": " + ::gai_strerror(error) +
+  auto addresses = process::look_up(address);
+  if (!addresses) {
+    throw std::runtime_error("cannot look up " + address.text() + ": " + addresses.error() +
                              "; check the name, or write an IP address");
   }
-  std::vector<state::SocketAddress> addresses;
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    sockaddr_storage storage{};
-    std::copy_n(reinterpret_cast<const char*>(one->ai_addr), one->ai_addrlen, reinterpret_cast<char*>(&storage));
-    addresses.push_back(state::SocketAddress::from_sockaddr(storage, one->ai_addrlen));
-  }
-  ::freeaddrinfo(found);
-  return addresses;
+  return std::move(*addresses);
 }
 
 runtime::log::Level log_level(const config::Config& config) {

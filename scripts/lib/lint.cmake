@@ -4,7 +4,7 @@
 find_program(CLANG_FORMAT clang-format-19)
 find_program(RUN_CLANG_TIDY run-clang-tidy-19)
 
-set(baton_sources "find config handoff proxy demo examples integration-tests bench -name '*.cpp' -o -name '*.hpp'")
+set(baton_sources "find config handoff proxy certificates clients demo examples integration-tests bench -name '*.cpp' -o -name '*.hpp'")
 
 if(CLANG_FORMAT)
   add_custom_target(format COMMAND sh -c "${baton_sources} | xargs ${CLANG_FORMAT} -i"
@@ -16,6 +16,6 @@ endif()
 if(RUN_CLANG_TIDY)
   add_custom_target(tidy
     COMMAND ${RUN_CLANG_TIDY} -quiet -p ${PROJECT_BINARY_DIR}
-      "^${PROJECT_SOURCE_DIR}/(config|handoff|proxy|demo|examples|integration-tests|bench)/"
+      "^${PROJECT_SOURCE_DIR}/(config|handoff|proxy|certificates|clients|demo|examples|integration-tests|bench)/"
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} USES_TERMINAL VERBATIM)
 endif()

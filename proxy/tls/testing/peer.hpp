@@ -70,7 +70,9 @@ class Peer {
 
   void put(std::string_view bytes) { BIO_write(in_, bytes.data(), static_cast<int>(bytes.size())); }
   std::string take() {
-    std::string all = text_of(out_);
+    char* data = nullptr;
+    const long bytes = BIO_get_mem_data(out_, &data);
+    std::string all(data, static_cast<std::size_t>(bytes));
     (void)BIO_reset(out_);
     return all;
   }

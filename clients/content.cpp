@@ -1,10 +1,10 @@
-#include "demo/content.hpp"
+#include "clients/content.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace baton::demo {
+namespace baton::clients {
 namespace {
 
 // The word at `index` of the stream `seed`: splitmix64, cut into bytes from the lowest on.
@@ -36,8 +36,18 @@ std::string Content::at(std::uint64_t offset, std::size_t bytes) const {
   return content;
 }
 
+std::string pattern(std::size_t bytes) {
+  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out(bytes, '\0');
+  for (std::size_t i = 0; i < bytes; ++i) {
+    const std::size_t block = i / 61;  // odd, so that no power of two repeats
+    out[i] = letters[(i % 61 + block * 7 + block / 64 * 13) % letters.size()];
+  }
+  return out;
+}
+
 std::string upload_receipt(std::uint64_t bytes, const Digest& digest) {
   return fmt::format("{} bytes, digest {:016x}\n", bytes, digest.value());
 }
 
-}  // namespace baton::demo
+}  // namespace baton::clients

@@ -4,13 +4,13 @@
 #include <set>
 #include <stdexcept>
 
-#include "demo/chunks.hpp"
-#include "demo/content.hpp"
-#include "demo/dialogue.hpp"
-#include "demo/echo_talk.hpp"
-#include "demo/frames.hpp"
+#include "clients/chunks.hpp"
+#include "clients/content.hpp"
+#include "clients/dialogue.hpp"
+#include "clients/echo_talk.hpp"
+#include "clients/frames.hpp"
 
-namespace baton::demo {
+namespace baton::clients {
 namespace {
 
 TEST(Content, IsTheSameHoweverItIsCut) {
@@ -42,8 +42,7 @@ TEST(Digest, DependsOnTheOrder) {
 }
 
 TEST(Chunks, AreReadInPiecesOfAnySize) {
-  const std::string sent =
-      encode_chunk("a") + encode_chunk(std::string(300, 'b')) + encode_chunk("c\r\n") + std::string(last_chunk);
+  const std::string sent = chunk("a") + chunk(std::string(300, 'b')) + chunk("c\r\n") + std::string(last_chunk);
   for (std::size_t piece = 1; piece <= sent.size(); ++piece) {
     ChunkReader reader;
     std::string data;
@@ -148,4 +147,4 @@ TEST(Events, AreAllDifferent) {
 }
 
 }  // namespace
-}  // namespace baton::demo
+}  // namespace baton::clients

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace baton::demo {
+namespace baton::clients {
 
 enum class Opcode : std::uint8_t { binary = 2, close = 8 };
 
@@ -27,4 +27,4 @@ std::optional<Frame> take_frame(std::string& bytes);
 inline constexpr std::string_view websocket_key = "dGhlIHNhbXBsZSBub25jZQ==";
 inline constexpr std::string_view websocket_accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-}  // namespace baton::demo
+}  // namespace baton::clients

@@ -1,10 +1,10 @@
-#include "demo/chunks.hpp"
+#include "clients/chunks.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace baton::demo {
+namespace baton::clients {
 namespace {
 
 constexpr std::uint64_t chunk_bytes_max = 1u << 30;
@@ -18,7 +18,7 @@ int digit_value(char byte) {
 
 }  // namespace
 
-std::string encode_chunk(std::string_view data) {
+std::string chunk(std::string_view data) {
   return fmt::format("{:x}\r\n{}\r\n", data.size(), data);
 }
 
@@ -69,4 +69,4 @@ bool ChunkReader::step(char byte) {
   return false;
 }
 
-}  // namespace baton::demo
+}  // namespace baton::clients

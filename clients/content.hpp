@@ -1,13 +1,14 @@
-// Endless bytes that both sides of a stream can compute. They depend on stream and position, so lost, doubled,
-// reordered or altered data differs from what is expected.
+// Endless bytes that both sides of a stream can compute, so lost, doubled, reordered or altered data differs from what
+// is expected.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace baton::demo {
+namespace baton::clients {
 
+// Bytes that depend on stream and position.
 class Content {
  public:
   explicit Content(std::string_view stream);
@@ -20,6 +21,10 @@ class Content {
  private:
   std::uint64_t seed_;
 };
+
+// The first `bytes` bytes of one stream without a name: readable letters that depend on the position only. What a test
+// of one connection shows when it fails can be read, and old recordings of handovers hold some of it.
+std::string pattern(std::size_t bytes);
 
 // A sum over bytes in their order, the same in every build (FNV-1a, 64 bits).
 class Digest {
@@ -36,4 +41,4 @@ class Digest {
 // The origin's answer to a complete upload.
 std::string upload_receipt(std::uint64_t bytes, const Digest& digest);
 
-}  // namespace baton::demo
+}  // namespace baton::clients

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "demo/content.hpp"
+#include "clients/content.hpp"
 
-namespace baton::demo {
+namespace baton::clients {
 
 class EchoTalk {
  public:
@@ -41,4 +41,4 @@ class EchoTalk {
   std::uint64_t returned_ = 0;
 };
 
-}  // namespace baton::demo
+}  // namespace baton::clients

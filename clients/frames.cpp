@@ -1,8 +1,8 @@
-#include "demo/frames.hpp"
+#include "clients/frames.hpp"
 
 #include <stdexcept>
 
-namespace baton::demo {
+namespace baton::clients {
 namespace {
 
 constexpr unsigned final_bit = 0x80;
@@ -70,4 +70,4 @@ std::optional<Frame> take_frame(std::string& bytes) {
   return frame;
 }
 
-}  // namespace baton::demo
+}  // namespace baton::clients

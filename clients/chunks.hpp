@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace baton::demo {
+namespace baton::clients {
 
-std::string encode_chunk(std::string_view data);
+std::string chunk(std::string_view data);
 inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 // Decodes a body received in pieces of any size.
@@ -28,4 +28,4 @@ class ChunkReader {
   std::uint64_t remaining_ = 0;
 };
 
-}  // namespace baton::demo
+}  // namespace baton::clients

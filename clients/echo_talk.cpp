@@ -1,6 +1,6 @@
-#include "demo/echo_talk.hpp"
+#include "clients/echo_talk.hpp"
 
-namespace baton::demo {
+namespace baton::clients {
 namespace {
 constexpr std::size_t outstanding_bytes_max = 256 * 1024;
 constexpr std::size_t long_message_bytes = 70'000;  // its WebSocket frame needs the longest form of a length
@@ -29,4 +29,4 @@ bool EchoTalk::take(std::string_view bytes) {
   return true;
 }
 
-}  // namespace baton::demo
+}  // namespace baton::clients

@@ -2,12 +2,11 @@
 // doubled, cut, mixed up or altered on the way cannot pass for the right one.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace baton::demo {
+namespace baton::clients {
 
 // "/client/12/request/34"
 std::string request_target(unsigned client, std::uint64_t serial);
@@ -16,9 +15,9 @@ std::string request_target(unsigned client, std::uint64_t serial);
 // some kilobytes).
 std::string expected_body(std::string_view target);
 
-// A whole request head; `fields` are additional fields, each with its CRLF.
-std::string request_head(std::string_view target, const boost::asio::ip::tcp::endpoint& server,
-                         std::string_view method = "GET", std::string_view fields = {});
+// A whole request head to `host`, an address with its port; `fields` are additional fields, each with its CRLF.
+std::string request_head(std::string_view target, std::string_view host, std::string_view method = "GET",
+                         std::string_view fields = {});
 
 // A stream's target is one of these and a number. Downloads and floods are the Content (content.hpp) of their target,
 // downloads at a steady pace and floods as fast as they are read; uploads are Content too.
@@ -37,4 +36,4 @@ std::string expected_event(std::string_view target, std::uint64_t serial);
 // The response field that repeats the target.
 inline constexpr std::string_view echo_field = "X-Demo-Target";
 
-}  // namespace baton::demo
+}  // namespace baton::clients

@@ -1,8 +1,8 @@
-#include "demo/dialogue.hpp"
+#include "clients/dialogue.hpp"
 
 #include <fmt/format.h>
 
-namespace baton::demo {
+namespace baton::clients {
 
 std::string request_target(unsigned client, std::uint64_t serial) {
   return fmt::format("/client/{}/request/{}", client, serial);
@@ -24,10 +24,10 @@ std::string expected_event(std::string_view target, std::uint64_t serial) {
   return fmt::format("id: {}\nevent: beat\ndata: this is event {} of {}\n\n", serial, serial, target);
 }
 
-std::string request_head(std::string_view target, const boost::asio::ip::tcp::endpoint& server, std::string_view method,
+std::string request_head(std::string_view target, std::string_view host, std::string_view method,
                          std::string_view fields) {
-  return fmt::format("{} {} HTTP/1.1\r\nHost: {}:{}\r\nUser-Agent: baton-demo\r\nAccept: */*\r\n{}\r\n", method, target,
-                     server.address().to_string(), server.port(), fields);
+  return fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: baton-demo\r\nAccept: */*\r\n{}\r\n", method, target,
+                     host, fields);
 }
 
-}  // namespace baton::demo
+}  // namespace baton::clients
