@@ -15,7 +15,7 @@ void write(const SocketAddress& address, wire::Address& out) {
   out.set_scope(address.scope);
   if (address.family == Family::ipv4) out.set_ip(address.ip.data(), 4);
   if (address.family == Family::ipv6) out.set_ip(address.ip.data(), 16);
-  out.set_path(address.path);
+  out.set_path(address.path.data(), address.path.size());
 }
 
 void write(const Tls& tls, wire::Tls& out) {
@@ -40,11 +40,11 @@ void write(const Tls& tls, wire::Tls& out) {
   out.set_message_head(tls.message_head.data(), tls.message_head_bytes);
   out.set_sealed_at_ms(tls.sealed_at_ms);
   out.set_burst_bytes(tls.burst_bytes);
-  out.set_server_name(tls.facts.server_name);
-  out.set_alpn(tls.facts.alpn);
-  out.set_client_subject(tls.facts.client_subject);
+  out.set_server_name(tls.facts.server_name.data(), tls.facts.server_name.size());
+  out.set_alpn(tls.facts.alpn.data(), tls.facts.alpn.size());
+  out.set_client_subject(tls.facts.client_subject.data(), tls.facts.client_subject.size());
   out.set_resumed(tls.facts.resumed);
-  out.set_terms(tls.facts.terms);
+  out.set_terms(tls.facts.terms.data(), tls.facts.terms.size());
 }
 
 void write(const Leg& leg, wire::Leg& out) {
@@ -96,10 +96,10 @@ void write_access(const Exchange& exchange, wire::Access& out) {
   out.set_response_bytes(exchange.response_bytes);
   if (!exchange.access) return;
   const AccessRecord& access = *exchange.access;
-  out.set_request_line(access.request_line);
-  out.set_referer(access.referer);
-  out.set_user_agent(access.user_agent);
-  out.set_upstream(access.upstream);
+  out.set_request_line(access.request_line.data(), access.request_line.size());
+  out.set_referer(access.referer.data(), access.referer.size());
+  out.set_user_agent(access.user_agent.data(), access.user_agent.size());
+  out.set_upstream(access.upstream.data(), access.upstream.size());
 }
 
 void write(const Request& request, const Relaying& relaying, wire::Relaying& out) {
@@ -148,7 +148,7 @@ void write(const Exchange& exchange, wire::Http1& out) {
                  [&](const Tunnelling&) {},
              },
              exchange.phase);
-  out.set_route(exchange.route);
+  out.set_route(exchange.route.data(), exchange.route.size());
   write_access(exchange, *out.mutable_access());
 }
 
@@ -156,13 +156,13 @@ void write(const Exchange& exchange, wire::Http1& out) {
 
 void write(const ConnectionState& state, wire::Connection& out) {
   out.set_id(state.id);
-  out.set_listener(state.listener);
+  out.set_listener(state.listener.data(), state.listener.size());
   write(state.client_address, *out.mutable_client_address());
   write(state.client, *out.mutable_client());
   if (const UpstreamLeg* leg = state.upstream()) {
     auto& upstream = *out.mutable_upstream();
     write(static_cast<const Leg&>(*leg), *upstream.mutable_leg());
-    upstream.set_name(leg->upstream);
+    upstream.set_name(leg->upstream.data(), leg->upstream.size());
     write(leg->server, *upstream.mutable_server());
     upstream.set_reused(leg->reused);
   }
@@ -180,13 +180,13 @@ void write(const ConnectionState& state, wire::Connection& out) {
   if (!state.exchange) return;
   const auto& tunnelling = std::get<Tunnelling>(state.exchange->phase);
   write_access(*state.exchange, *tunnel.mutable_access());
-  tunnel.set_route(state.exchange->route);
-  tunnel.set_upstream(tunnelling.upstream);
+  tunnel.set_route(state.exchange->route.data(), state.exchange->route.size());
+  tunnel.set_upstream(tunnelling.upstream.data(), tunnelling.upstream.size());
   tunnel.set_attempts(tunnelling.attempts);
 }
 
 void write(const IdleUpstream& idle, wire::IdleUpstream& out) {
-  out.set_upstream(idle.upstream);
+  out.set_upstream(idle.upstream.data(), idle.upstream.size());
   write(idle.server, *out.mutable_server());
   out.set_idle_since_ms(idle.idle_since_ms);
   if (idle.leg != Leg{}) write(idle.leg, *out.mutable_leg());
