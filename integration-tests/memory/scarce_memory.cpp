@@ -66,6 +66,10 @@ extern "C" void* realloc(void* memory, std::size_t bytes) {
   return fails() ? nullptr : __libc_realloc(memory, bytes);
 }
 
+extern "C" int posix_memalign(void** memory, std::size_t alignment, std::size_t bytes) {
+  *memory = fails() ? nullptr : __libc_memalign(alignment, bytes);
+  return *memory != nullptr ? 0 : ENOMEM;
+}
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
   return fails() ? nullptr : __libc_memalign(alignment, bytes);
 }

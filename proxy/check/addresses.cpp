@@ -48,7 +48,7 @@ std::optional<std::set<std::string>> listening_addresses_of(const config::Addres
 std::optional<std::string> in_the_way_of_path(const state::SocketAddress& address) {
   struct stat file {};
   if (::lstat(address.path.c_str(), &file) != 0) return std::nullopt;
-  if (!S_ISSOCK(file.st_mode)) return address.path + " exists and is not a socket";
+  if (!S_ISSOCK(file.st_mode)) return std::string(address.path) + " exists and is not a socket";
   sockaddr_storage storage;
   const socklen_t length = address.to_sockaddr(storage);
   const handoff::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

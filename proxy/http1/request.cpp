@@ -42,11 +42,11 @@ void note_access(Exchange& exchange, const Context& context, const RequestHead* 
   const std::string_view line = first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192);
   if (line.empty()) return;
   AccessRecord& access = exchange.access.emplace();
-  access.request_line.assign(line);
+  access.request_line = line;
   if (head == nullptr) return;
   for (const Field& field : head->fields) {
-    if (field.id == FieldName::referer) access.referer.assign(field.value);
-    if (field.id == FieldName::user_agent) access.user_agent.assign(field.value);
+    if (field.id == FieldName::referer) access.referer = field.value;
+    if (field.id == FieldName::user_agent) access.user_agent = field.value;
   }
 }
 

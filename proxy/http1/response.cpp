@@ -91,7 +91,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       unread.consume(end.bytes);
       exchange.status = 101;
       exchange.request = {};              // of no more use
-      exchange.phase = Tunnelling{.upstream = exchange.upstream ? exchange.upstream->upstream : std::string()};
+      exchange.phase = Tunnelling{.upstream = exchange.upstream ? exchange.upstream->upstream : String()};
       return Action::wait;
     }
     if (head.status < 200) {

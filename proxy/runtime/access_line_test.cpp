@@ -76,7 +76,7 @@ TEST_F(AccessLine, EscapesAsNginxDoes) {
 
 TEST_F(AccessLine, IsOneLineOfPrintableCharactersWhateverAClientSends) {
   for (int byte = 0; byte < 256; ++byte) {
-    for (std::string* text : {&record.request_line, &record.referer, &record.user_agent}) {
+    for (state::String* text : {&record.request_line, &record.referer, &record.user_agent}) {
       *text = std::string(3, static_cast<char>(byte));
     }
     const std::string line = combined();

@@ -13,7 +13,7 @@ constexpr unsigned owner_only = 0600;
 constexpr const char* name_in_estate = "@admin";
 
 bool is_path(const state::SocketAddress& address) {
-  return address.family == state::Family::unix_path && address.path.starts_with('/');
+  return address.family == state::Family::unix_path && address.path.view().starts_with('/');
 }
 
 }  // namespace
@@ -101,8 +101,10 @@ void AdminSockets::become_instance() {
 void AdminSockets::put_back(
     const std::function<void(const std::string& path, const std::function<void()>& make)>& anew) {
   for (Socket& socket : sockets_) {
-    if (socket.bound.lent || !is_path(socket.bound.address) || !is_gone(socket.bound.address.path)) continue;
-    anew(socket.bound.address.path, [&] { listen(socket, bind_socket(socket.bound.address, owner_only)); });
+    if (socket.bound.lent || !is_path(socket.bound.address)) continue;
+    const std::string path(socket.bound.address.path);
+    if (!is_gone(path)) continue;
+    anew(path, [&] { listen(socket, bind_socket(socket.bound.address, owner_only)); });
   }
 }
 

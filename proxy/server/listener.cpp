@@ -85,7 +85,7 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
     fail(address, std::strerror(errno) + advice(errno));
   }
-  if (address.family == state::Family::unix_path) give_mode(address.path, mode);
+  if (address.family == state::Family::unix_path) give_mode(std::string(address.path), mode);
   if (::listen(socket.get(), backlog) != 0) fail(address, std::strerror(errno) + advice(errno));
   return socket;
 }

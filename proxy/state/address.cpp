@@ -23,7 +23,7 @@ std::string SocketAddress::host_text() const {
       }
       return inet_ntop(AF_INET6, ip.data(), text, sizeof text);
     case Family::unix_path:
-      return "unix:" + path;
+      return "unix:" + std::string(path);
   }
   return {};
 }
@@ -92,7 +92,7 @@ SocketAddress SocketAddress::from_sockaddr(const sockaddr_storage& in, socklen_t
       const auto& un = reinterpret_cast<const sockaddr_un&>(in);
       address.family = Family::unix_path;
       const std::size_t header = offsetof(sockaddr_un, sun_path);
-      if (length > header) address.path.assign(un.sun_path, strnlen(un.sun_path, length - header));
+      if (length > header) address.path = std::string_view(un.sun_path, strnlen(un.sun_path, length - header));
       break;
     }
     default:

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "proxy/state/string.hpp"
+
 namespace baton::state {
 
 enum class Family : std::uint8_t { none, ipv4, ipv6, unix_path };
@@ -16,7 +18,7 @@ struct SocketAddress {
   std::uint16_t port = 0;
   std::uint32_t scope = 0;                  // the interface of a link-local IPv6 address
   std::array<std::uint8_t, 16> ip{};        // the first four bytes for IPv4
-  std::string path;                         // for unix_path; empty for an unnamed socket
+  String path;                              // for unix_path; empty for an unnamed socket
   bool operator==(const SocketAddress&) const = default;
 
   // Without the port: "192.0.2.1", "2001:db8::1", or "unix:" and the path. An IPv4-mapped IPv6 address

@@ -1,7 +1,10 @@
-// An optional value on the heap: an owner without it pays only for a pointer. Copies and compares deeply.
+// An optional value allocated by itself: an owner without it pays only for a pointer. Copies and compares deeply.
 #pragma once
 
-#include <memory>
+#include <new>
+#include <utility>
+
+#include "proxy/state/memory.hpp"
 
 namespace baton::state {
 
@@ -9,27 +12,49 @@ template <class Value>
 class Boxed {
  public:
   Boxed() = default;
-  Boxed(Value value) : value_(std::make_unique<Value>(std::move(value))) {}
-  Boxed(const Boxed& other) : value_(other ? std::make_unique<Value>(*other) : nullptr) {}
-  Boxed(Boxed&&) noexcept = default;
+  Boxed(Value value) : value_(make(std::move(value))) {}
+  Boxed(const Boxed& other) : value_(other ? make(*other) : nullptr) {}
+  Boxed(Boxed&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
   Boxed& operator=(Boxed other) noexcept {
-    value_.swap(other.value_);
+    std::swap(value_, other.value_);
     return *this;
   }
+  ~Boxed() { reset(); }
 
-  Value& emplace() { return *(value_ = std::make_unique<Value>()); }
-  void reset() { value_.reset(); }
+  Value& emplace() {
+    Value* const fresh = make();
+    reset();
+    return *(value_ = fresh);
+  }
+  void reset() {
+    if (Value* const old = std::exchange(value_, nullptr)) free(old);
+  }
   explicit operator bool() const { return value_ != nullptr; }
   Value& operator*() const { return *value_; }
-  Value* operator->() const { return value_.get(); }
-  Value* get() const { return value_.get(); }
+  Value* operator->() const { return value_; }
+  Value* get() const { return value_; }
 
   bool operator==(const Boxed& other) const {
     return value_ && other.value_ ? *value_ == *other.value_ : !value_ && !other.value_;
   }
 
  private:
-  std::unique_ptr<Value> value_;
+  template <class... From>
+  static Value* make(From&&... from) {
+    void* const memory = allocate(sizeof(Value));
+    try {
+      return new (memory) Value(std::forward<From>(from)...);
+    } catch (...) {
+      deallocate(memory, sizeof(Value));
+      throw;
+    }
+  }
+  static void free(Value* value) {
+    value->~Value();
+    deallocate(value, sizeof(Value));
+  }
+
+  Value* value_ = nullptr;
 };
 
 }  // namespace baton::state

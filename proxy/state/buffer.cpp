@@ -1,34 +1,13 @@
 #include "proxy/state/buffer.hpp"
 
-#include <new>
 #include <stdexcept>
 
-#include "proxy/state/spare_blocks.hpp"
+#include "proxy/state/memory.hpp"
 
 namespace baton::state {
 
-namespace {
-
-using SpareBufferBlocks = SpareBlocks<Buffer::block_bytes, 256>;
-
-char* take_block(std::size_t bytes) {
-  return static_cast<char*>(bytes == Buffer::block_bytes ? SpareBufferBlocks::take() : ::operator new(bytes));
-}
-
-void give_block(char* block, std::size_t bytes) {
-  if (bytes == Buffer::block_bytes) {
-    SpareBufferBlocks::give(block);
-  } else {
-    ::operator delete(block);
-  }
-}
-
-}  // namespace
-
-bool Buffer::free_spare_blocks() { return SpareBufferBlocks::free_all(); }
-
 void Buffer::let_go() {
-  give_block(block_, capacity_);
+  deallocate(block_, capacity_);
   block_ = nullptr;
   capacity_ = begin_ = end_ = 0;
 }
@@ -47,9 +26,9 @@ void Buffer::grow(std::size_t bytes) {
   if (bytes > bytes_max - held) throw std::length_error("a buffer over 2 GiB");
   std::size_t wanted = held + bytes;
   wanted = wanted <= block_bytes ? block_bytes : wanted + wanted / 4;
-  char* block = take_block(wanted);
+  char* const block = static_cast<char*>(allocate(wanted));
   if (held != 0) std::memcpy(block, block_ + begin_, held);
-  if (block_ != nullptr) give_block(block_, capacity_);
+  if (block_ != nullptr) deallocate(block_, capacity_);
   block_ = block;
   capacity_ = static_cast<std::uint32_t>(wanted);
   begin_ = 0;

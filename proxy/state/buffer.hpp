@@ -1,5 +1,5 @@
 // A byte queue: taken from the front, added at the back. An empty buffer holds no memory, so an idle connection costs
-// none; blocks come from the thread's free list and return to it.
+// none.
 #pragma once
 
 #include <algorithm>
@@ -9,13 +9,14 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/state/memory.hpp"
+
 namespace baton::state {
 
 class Buffer {
  public:
-  // The usual block size: 32 KiB plus the overhead of two full TLS records. Larger blocks are made only for what does
-  // not fit.
-  static constexpr std::size_t block_bytes = 32 * 1024 + 128;
+  // The usual block size. Larger blocks are made only for what does not fit.
+  static constexpr std::size_t block_bytes = buffer_block_bytes;
 
   Buffer() = default;
   Buffer(const Buffer& other) { append(other.view()); }
@@ -63,9 +64,6 @@ class Buffer {
   void clear() {
     if (block_ != nullptr) let_go();
   }
-
-  // Frees the blocks that this thread keeps for later use. False: there are none.
-  static bool free_spare_blocks();
 
   // Moves the first `bytes` to the end of `to`. Nothing is copied if all of it moves and `to` is empty.
   void move_to(Buffer& to, std::size_t bytes) {

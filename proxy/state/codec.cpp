@@ -6,8 +6,7 @@
 #include <initializer_list>
 #include <limits>
 
-#include "proxy/state/from_wire.hpp"
-#include "proxy/state/to_wire.hpp"
+#include "proxy/state/wire.hpp"
 
 namespace baton::state {
 

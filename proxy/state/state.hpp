@@ -6,14 +6,14 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <variant>
 
 #include "proxy/state/address.hpp"
 #include "proxy/state/boxed.hpp"
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/framing.hpp"
-#include "proxy/state/spare_blocks.hpp"
+#include "proxy/state/string.hpp"
 #include "proxy/state/tls.hpp"
 
 namespace baton::state {
@@ -54,11 +54,13 @@ struct Flow {
 using Leg = Flow;
 
 // The settings under which a leg to a server was made; "" for a plain one.
-inline std::string terms_of(const Leg& leg) { return leg.tls ? leg.tls->facts.terms : std::string(); }
+inline std::string_view terms_of(const Leg& leg) {
+  return leg.tls ? leg.tls->facts.terms.view() : std::string_view();
+}
 
 // The leg to one server of an upstream.
 struct UpstreamLeg : Leg {
-  std::string upstream;               // the upstream's name in the configuration
+  String upstream;                    // the upstream's name in the configuration
   SocketAddress server;
   bool reused = false;                // it has served an exchange before, so it may be stale
   bool operator==(const UpstreamLeg&) const = default;
@@ -125,17 +127,17 @@ struct Answering {
 // Two flows relayed unchanged: raw TCP, or a WebSocket after its 101. Without an upstream leg a server is still being
 // chosen and connected.
 struct Tunnelling {
-  std::string upstream;               // which provides its server
+  String upstream;                    // which provides its server
   std::uint8_t attempts = 0;          // failed attempts to connect so far
   bool operator==(const Tunnelling&) const = default;
 };
 
 // What only the access log needs of an exchange. Kept only while an access log is written.
 struct AccessRecord {
-  std::string request_line;           // never empty
-  std::string referer;
-  std::string user_agent;
-  std::string upstream;               // the address of the server it was last sent to
+  String request_line;                // never empty
+  String referer;
+  String user_agent;
+  String upstream;                    // the address of the server it was last sent to
   bool operator==(const AccessRecord&) const = default;
 };
 
@@ -144,28 +146,14 @@ struct Exchange {
   Request request;
   std::variant<Connecting, Relaying, Answering, Tunnelling> phase;
   std::optional<UpstreamLeg> upstream;
-  std::string route;                  // whose settings apply; empty: none chosen
+  String route;                       // whose settings apply; empty: none chosen
   std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;
   std::uint16_t status = 0;           // 0: no response has begun
   std::uint64_t response_bytes = 0;   // of content, as forwarded to the client
   Boxed<AccessRecord> access;
   bool operator==(const Exchange&) const = default;
-
-  // Allocated for each request, so from spare blocks.
-  static void* operator new(std::size_t bytes);
-  static void operator delete(void* block);
 };
-
-using SpareExchanges = SpareBlocks<sizeof(Exchange), 256>;
-inline void* Exchange::operator new(std::size_t) { return SpareExchanges::take(); }
-inline void Exchange::operator delete(void* block) { SpareExchanges::give(block); }
-
-// Frees the memory that this thread keeps for later use. False: there is none.
-inline bool free_spare_memory() {
-  const bool had_blocks = Buffer::free_spare_blocks();
-  return SpareExchanges::free_all() || had_blocks;
-}
 
 // ── A connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -195,7 +183,7 @@ struct Raw {
 
 struct ConnectionState {
   std::uint64_t id = 0;               // unique within an instance, kept across generations
-  std::string listener;
+  String listener;
   SocketAddress client_address;
   Leg client;
   std::variant<Http1, Raw> protocol;
@@ -208,7 +196,7 @@ struct ConnectionState {
 
 // An idle connection to a server that moves without a client: an offer with one leg.
 struct IdleUpstream {
-  std::string upstream;
+  String upstream;
   SocketAddress server;
   std::int64_t idle_since_ms = 0;
   Leg leg;                            // with TLS, bytes may be waiting in it

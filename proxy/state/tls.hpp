@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstdint>
-#include <string>
 
 #include "proxy/state/buffer.hpp"
+#include "proxy/state/string.hpp"
 
 namespace baton::state {
 
@@ -31,11 +31,11 @@ struct TlsDirection {
 
 // What logs and headers need once the handshake is complete.
 struct TlsFacts {
-  std::string server_name;            // SNI; empty: none was sent
-  std::string alpn;                   // empty: none was agreed
-  std::string client_subject;         // of the verified client certificate, RFC 2253; empty: there is none
+  String server_name;                 // SNI; empty: none was sent
+  String alpn;                        // empty: none was agreed
+  String client_subject;              // of the verified client certificate, RFC 2253; empty: there is none
   bool resumed = false;
-  std::string terms;                  // as a client: the settings it was made under; it is reused under no others
+  String terms;                       // as a client: the settings it was made under; it is reused under no others
   bool operator==(const TlsFacts&) const = default;
 };
 

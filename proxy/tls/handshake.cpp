@@ -262,7 +262,7 @@ void Handshake::note_facts(state::Tls& tls) const {
   const unsigned char* protocol = nullptr;
   unsigned int bytes = 0;
   SSL_get0_alpn_selected(ssl_.get(), &protocol, &bytes);
-  if (bytes != 0) tls.facts.alpn.assign(reinterpret_cast<const char*>(protocol), bytes);
+  if (bytes != 0) tls.facts.alpn = std::string_view(reinterpret_cast<const char*>(protocol), bytes);
   if (!is_client_) {
     X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
     if (certificate != nullptr && SSL_get_verify_result(ssl_.get()) == X509_V_OK) {

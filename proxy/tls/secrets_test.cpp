@@ -18,6 +18,8 @@ std::array<unsigned char, 16> watched;           // the beginning of a key
 bool watching = false;
 int found = 0;
 
+[[maybe_unused]] const bool is_source = (baton::state::memory::set_source(baton::state::memory::each_block_by_new()), true);
+
 void give_back(void* block) {
   if (watching && block != nullptr) {
     const auto* const bytes = static_cast<const unsigned char*>(block);

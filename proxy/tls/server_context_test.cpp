@@ -302,7 +302,7 @@ TEST_F(ServerContextTest, AgreesOnTheProtocolThatItLikesBestOrOnNoConnection) {
     Peer peer(theirs.get());
     SSL_set_alpn_protos(peer.ssl(), reinterpret_cast<const unsigned char*>(offered.data()), static_cast<unsigned>(offered.size()));
     test::shake_hands(ours, peer);
-    return ours.is_done() ? ours.tls().facts.alpn : ours.handshake.failure() + "; " + peer.failure();
+    return ours.is_done() ? std::string(ours.tls().facts.alpn) : ours.handshake.failure() + "; " + peer.failure();
   };
   EXPECT_EQ(agree("\4acme\x8http/1.1"), "http/1.1");
   EXPECT_EQ(agree("\4acme\2h2"), "acme");

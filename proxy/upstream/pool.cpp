@@ -87,7 +87,7 @@ void Pool::update(const std::vector<UpstreamServers>& upstreams) {
   }
 }
 
-Upstream* Pool::find(const std::string& name) {
+Upstream* Pool::find(std::string_view name) {
   const auto found = upstreams_.find(name);
   return found == upstreams_.end() ? nullptr : &found->second;
 }

@@ -106,7 +106,7 @@ class Pool final : public runtime::SocketOwner {
   // has changed.
   void update(const std::vector<UpstreamServers>& upstreams);
 
-  Upstream* find(const std::string& name);
+  Upstream* find(std::string_view name);
 
   // An idle connection to the server, or none (no stream). With `quiet_within_ms`, only one that has been idle for less
   // and has just been checked to be open: for requests that must not be sent twice.

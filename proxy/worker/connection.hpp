@@ -17,7 +17,11 @@ namespace baton::proxy {
 
 class Worker;
 
-class Connection final : public runtime::EventHandler, public runtime::SocketOwner, public runtime::DeadlineEntry {
+// It is allocated where its state allocates: the state is a part of it.
+class Connection final : public runtime::EventHandler,
+                         public runtime::SocketOwner,
+                         public runtime::DeadlineEntry,
+                         public state::Allocated {
  public:
   // `upstream` is open if the state has an upstream leg. Touches no socket yet.
   Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client, handoff::UniqueFd upstream = {});

@@ -21,6 +21,9 @@ struct Shortage {
 };
 Shortage shortage;
 
+// What states own is allocated there too, each block by itself.
+[[maybe_unused]] const bool is_source = (baton::state::memory::set_source(baton::state::memory::each_block_by_new()), true);
+
 }  // namespace
 
 void* operator new(std::size_t bytes) {
@@ -90,7 +93,6 @@ void at_every_allocation(Play play, Legs legs, long many) {
       Stage stage(play, scene);
       stage.run_one = with_shortage;
       Bystander bystander(scene, stage);
-      state::free_spare_memory();    // so that each block is an allocation
       shortage = {.first = at, .many = many};
       const Witnessed seen = stage.run([](std::size_t, Stage&) {});
       reached = shortage.count >= at;
@@ -137,7 +139,6 @@ TEST(Memory, AConnectionThatCannotBeEncodedStays) {
         worker.begin_handover(0, [] {});
         handoff::Room room{.connections = 4, .descriptors = 8, .bytes = 1 << 20};
         handoff::Batch batch;
-        state::free_spare_memory();
         shortage = {.on = true, .first = at, .many = 1};
         try {
           (void)worker.freeze_next(room, batch);

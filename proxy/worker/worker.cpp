@@ -306,7 +306,7 @@ void Worker::note_failure(const std::exception& error, const state::ConnectionSt
   }
 }
 
-std::shared_ptr<const tls::ServerContext> Worker::server_context(const std::string& listener) const {
+std::shared_ptr<const tls::ServerContext> Worker::server_context(std::string_view listener) const {
   const auto found = settings_->tls.find(listener);
   return found == settings_->tls.end() ? nullptr : found->second;
 }
@@ -402,7 +402,11 @@ void Worker::begin_stop() {
   }
 }
 
-bool Worker::has_listener(const std::string& name) const {
+void Worker::each(const std::function<void(const state::ConnectionState&)>& visit) const {
+  for (const Connection* one = first_; one != nullptr; one = one->next_) visit(one->state());
+}
+
+bool Worker::has_listener(std::string_view name) const {
   return settings_->find_listener(name) != nullptr;
 }
 

@@ -159,7 +159,7 @@ class Worker {
             .closing = stopping_ || last_response,
             .routes = &settings_->routes};
   }
-  bool has_listener(const std::string& name) const;
+  bool has_listener(std::string_view name) const;
   // Where an exchange without an upstream leg gets its server; nullptr: this configuration has no such upstream.
   upstream::Upstream* upstream_for(const state::Exchange& exchange);
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
@@ -179,7 +179,7 @@ class Worker {
   // of the connection that ends because of it.
   void note_failure(const std::exception& error, const state::ConnectionState* state = nullptr) noexcept;
   // For new handshakes on the listener; null: it has no TLS (any more).
-  std::shared_ptr<const tls::ServerContext> server_context(const std::string& listener) const;
+  std::shared_ptr<const tls::ServerContext> server_context(std::string_view listener) const;
   // The connection is closed: removes it from the list, and frees it after this round of events.
   void remove(Connection& connection);
 
@@ -204,6 +204,8 @@ class Worker {
   std::size_t cut_all();                     // returns how many
   // Connections still here, including frozen ones.
   std::size_t connections() const { return count_; }
+  // Calls `visit` for each one that is not frozen.
+  void each(const std::function<void(const state::ConnectionState&)>& visit) const;
   bool stopping() const { return stopping_; }
 
   // ── Handing over ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-// Reads a state from a record of state.proto. Invalid records are refused: a number out of range, a missing field.
+// States as records of state.proto. Invalid records are refused: a number out of range, a missing field.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,9 @@
 #include "proxy/state/state.pb.h"
 
 namespace baton::state {
+
+void write(const ConnectionState& state, wire::Connection& out);
+void write(const IdleUpstream& idle, wire::IdleUpstream& out);
 
 // Adds `clock_offset_ms` to times and takes the keys of TLS legs from the front of `secrets`. False: refused.
 bool read(const wire::Connection& in, std::int64_t clock_offset_ms, std::string_view& secrets, ConnectionState& out);
