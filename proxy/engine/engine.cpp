@@ -121,6 +121,17 @@ std::size_t wanted_from_upstream(const ConnectionState& state, const Rules& rule
   return most > held ? static_cast<std::size_t>(most - held) : 0;
 }
 
+bool waits_for_bytes(const ConnectionState& state) {
+  const auto has_said_all = [](const Flow& flow) { return flow.unread.empty() && !flow.read_ended; };
+  const UpstreamLeg* const upstream = state.upstream();
+  if (is_tunnel(state)) {
+    return upstream != nullptr && has_said_all(state.client) && has_said_all(*upstream) && !state.client.write_ended &&
+           !upstream->write_ended;
+  }
+  if (!state.exchange) return at_boundary(state) && has_said_all(state.client);
+  return upstream != nullptr && has_said_all(*upstream) && http1::awaits_response(*state.exchange);
+}
+
 bool at_boundary(const ConnectionState& state) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   return http1 != nullptr && !state.exchange && std::holds_alternative<AwaitingRequest>(http1->phase);

@@ -249,6 +249,12 @@ std::int64_t deadline_ms(const Exchange& exchange, const Flow& client, const Flo
   return std::min(relaying_deadline(exchange, *relaying, client, upstream, rules), total);
 }
 
+bool awaits_response(const Exchange& exchange) {
+  const auto* relaying = std::get_if<Relaying>(&exchange.phase);
+  return relaying != nullptr && has_ended(exchange.request.body) &&
+         std::holds_alternative<ResponseAwaited>(relaying->response);
+}
+
 std::uint64_t unread_bytes_max(const Exchange& exchange, const Rules& rules) {
   const auto* relaying = std::get_if<Relaying>(&exchange.phase);
   if (relaying == nullptr || has_ended(exchange.request.body)) return 0;

@@ -246,6 +246,7 @@ void Connection::take_turn() {
     const bool wrote = write_legs();
     if (closed_) return;
     if (action == Action::wait && !read && !wrote) break;
+    if (engine::waits_for_bytes(state_) && !has_to_read()) break;       // the next pass would do nothing
   }
   set_deadline();
 }
@@ -270,6 +271,11 @@ bool Connection::read_legs() {
   if (closed_) return true;
   const tls::Stream* const upstream = upstream_.connected();
   return (upstream != nullptr && upstream->readable(*state_.upstream()) && read_upstream()) || progress;
+}
+
+bool Connection::has_to_read() const {
+  const tls::Stream* const upstream = upstream_.connected();
+  return client_.readable(state_.client) || (upstream != nullptr && upstream->readable(*state_.upstream()));
 }
 
 bool Connection::read_client() {
