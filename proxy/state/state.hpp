@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <variant>
 
@@ -143,7 +142,7 @@ struct AccessRecord {
 struct Exchange {
   Request request;
   std::variant<Connecting, Relaying, Answering, Tunnelling> phase;
-  std::optional<UpstreamLeg> upstream;
+  Boxed<UpstreamLeg> upstream;        // what an idle connection to a server passes from one exchange to the next
   std::string route;                  // whose settings apply; empty: none chosen
   std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;
@@ -203,7 +202,7 @@ struct ConnectionState {
   bool operator==(const ConnectionState&) const = default;
 
   // The leg to the exchange's server, if there is one.
-  UpstreamLeg* upstream() const { return exchange && exchange->upstream ? &*exchange->upstream : nullptr; }
+  UpstreamLeg* upstream() const { return exchange ? exchange->upstream.get() : nullptr; }
 };
 
 // An idle connection to a server that moves without a client: an offer with one leg.

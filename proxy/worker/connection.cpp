@@ -407,10 +407,11 @@ bool Connection::obey(Action action) {
     case Action::connect:
       return true;
     case Action::park:
-      upstream_.park(take_upstream_leg());
+      upstream_.park(std::move(state_.exchange->upstream));
       return true;
     case Action::close_upstream:
-      upstream_.close(take_upstream_leg());
+      upstream_.close(*state_.exchange->upstream);
+      state_.exchange->upstream.reset();
       return true;
     case Action::cut_upstream:
       state_.exchange->upstream.reset();
@@ -433,12 +434,6 @@ bool Connection::obey(Action action) {
       return false;
   }
   return true;
-}
-
-state::Leg Connection::take_upstream_leg() {
-  state::Leg leg = std::move(static_cast<state::Leg&>(*state_.exchange->upstream));
-  state_.exchange->upstream.reset();
-  return leg;
 }
 
 bool Connection::end_exchange() {

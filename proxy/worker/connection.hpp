@@ -92,7 +92,6 @@ class Connection final : public runtime::EventHandler, public runtime::SocketOwn
   bool obey(engine::Action action);
   // The engine's answer to that.
   engine::Action after(UpstreamSide::Progress progress);
-  state::Leg take_upstream_leg();
   bool end_exchange();
   void log_exchange();
   void close(bool with_reset);
