@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
-#include <optional>
 
 #include "proxy/worker/worker.hpp"
 
@@ -146,7 +145,8 @@ void Connection::on_ready(runtime::Socket& socket) {
   if (frozen_ || closed_) return;
   guarded([&] {
     if (upstream_.is_connecting() && upstream_.owns(socket)) {
-      if (!obey(after(upstream_.go_on(*state_.exchange)))) return;
+      engine::Context context = this->context();
+      if (!obey(after(upstream_.go_on(*state_.exchange), context), context)) return;
       if (upstream_.is_connecting()) return set_deadline();
     }
     if (!awaits_turn_) take_turn();       // else the socket remembers the event until then
@@ -161,14 +161,15 @@ void Connection::on_deadline() {
       return close(false);
     }
     if (looks_again_) return take_turn();
+    engine::Context context = this->context();
     Action action;
     if (worker_.now_ms() >= upstream_.deadline_ms()) {
-      action = after(upstream_.expire(*state_.exchange));
+      action = after(upstream_.expire(*state_.exchange), context);
     } else {
       if (upstream_.is_connecting()) upstream_.drop(false);         // the exchange has no time for this attempt
-      action = engine::expire(state_, context());
+      action = engine::expire(state_, context);
     }
-    if (obey(action)) take_turn();
+    if (obey(action, context)) take_turn();
   });
 }
 
@@ -223,32 +224,35 @@ void Connection::take_turn() {
   turn_bytes_ = 0;
   looks_again_ = false;
   worker_.begin_turn();
-  std::optional<engine::Context> context;
+  engine::Context context = this->context();
   for (int pass = 0;; ++pass) {
     if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
-      if (!awaits_turn_) worker_.loop().again(*this);
-      awaits_turn_ = true;
+      ask_for_another_turn();
       break;
     }
     const bool read = read_legs();
     if (closed_) return;
-    if (context && &context->rules == &rules()) {         // those of the pass before may be gone
-      context->servers = upstream_.servers();
-    } else {
-      context.emplace(this->context());
+    if (&context.rules != &rules()) {         // those that this turn began with are gone
+      ask_for_another_turn();
+      break;
     }
-    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, *context).action;
+    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, context).action;
     if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
       break;
     }
-    if (!obey(action)) return;
+    if (!obey(action, context)) return;
     const bool wrote = write_legs();
     if (closed_) return;
     if (action == Action::wait && !read && !wrote) break;
     if (engine::waits_for_bytes(state_) && !has_to_read()) break;       // the next pass would do nothing
   }
   set_deadline();
+}
+
+void Connection::ask_for_another_turn() {
+  if (!awaits_turn_) worker_.loop().again(*this);
+  awaits_turn_ = true;
 }
 
 // One side is gone, and the kernel still has bytes for the other that came before: a reset would throw them away.
@@ -383,23 +387,29 @@ bool Connection::write_legs() {
 
 // ── What the engine asks for ──────────────────────────────────────────────────────────────────────────────────────
 
-Action Connection::after(UpstreamSide::Progress progress) {
+Action Connection::after(UpstreamSide::Progress progress, engine::Context& context) {
   using enum UpstreamSide::Progress;
+  context.servers = upstream_.servers();
   switch (progress) {
     case waiting: return Action::wait;
     // At once: a leg beside a request that is not on it is no state to be frozen in.
-    case connected: return engine::advance(state_, context()).action;
-    case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context());
-    case failed: return engine::upstream_lost(state_, Loss::connect_failed, context());
-    case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context());
+    case connected: return engine::advance(state_, context).action;
+    case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context);
+    case failed: return engine::upstream_lost(state_, Loss::connect_failed, context);
+    case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context);
   }
   return Action::wait;
 }
 
 bool Connection::obey(Action action) {
+  engine::Context context = this->context();
+  return obey(action, context);
+}
+
+bool Connection::obey(Action action, engine::Context& context) {
   worker_.note_refusal(state_);
   while (action == Action::connect) {
-    action = after(upstream_.connect(*state_.exchange));
+    action = after(upstream_.connect(*state_.exchange), context);
     worker_.note_refusal(state_);
   }
   switch (action) {
