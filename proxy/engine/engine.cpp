@@ -17,13 +17,13 @@ Ends ends_of(ConnectionState& state) { return {state.client, state.upstream()}; 
 
 bool is_tunnel(const ConnectionState& state) { return std::holds_alternative<Raw>(state.protocol); }
 
-Action linger(ConnectionState& state) {
+[[gnu::noinline]] Action linger(ConnectionState& state) {
   state.client.unread.clear();
   if (!state.client.write_ended) return Action::end_client_writing;
   return state.client.read_ended && state.client.all_sent() ? Action::close : Action::wait;
 }
 
-Action advance_tunnel(ConnectionState& state, const Context& context) {
+[[gnu::noinline]] Action advance_tunnel(ConnectionState& state, const Context& context) {
   return tunnel::advance(*state.exchange, ends_of(state), context.rules.buffer_bytes, context.now_ms);
 }
 
