@@ -13,20 +13,20 @@ CONNECTIONS = 64
 EARLY_REQUESTS = 640      # every pool and cache of a proxy has been filled by then
 
 
-def instructions_per_request(kind, service, load, requests):
+def instructions_per_request(kind, service, load, requests, connections=CONNECTIONS):
     """The number, and how it is spread over the functions (exclusive)."""
-    few = _run(kind, service, load, EARLY_REQUESTS)
-    many = _run(kind, service, load, EARLY_REQUESTS + requests)
+    few = _run(kind, service, load, EARLY_REQUESTS, connections)
+    many = _run(kind, service, load, EARLY_REQUESTS + requests, connections)
     many.subtract(few)
     per_request = {function: count / requests for function, count in many.items()}
     return sum(per_request.values()), per_request
 
 
-def _run(kind, service, load, requests):
+def _run(kind, service, load, requests, connections):
     out = os.path.join(kind.directory, f"callgrind.{kind.name}.{service}.{requests}")
     valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}.%p"]
     proxy = Proxy(kind, service, load.origin_port, valgrind)
-    load.open(kind.name, proxy, CONNECTIONS)
+    load.open(kind.name, proxy, connections)
     load.ask(kind.name, requests)
     load.close(kind.name)
     proxy.stop()

@@ -4,6 +4,7 @@ import ctypes
 import grp
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -121,9 +122,15 @@ def certificate_in(directory):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ephemeral ports, so that no outgoing connection takes it before the proxy does."""
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def children(pid):

@@ -17,13 +17,13 @@ Ends ends_of(ConnectionState& state) { return {state.client, state.upstream()}; 
 
 bool is_tunnel(const ConnectionState& state) { return std::holds_alternative<Raw>(state.protocol); }
 
-Action linger(ConnectionState& state) {
+[[gnu::noinline]] Action linger(ConnectionState& state) {
   state.client.unread.clear();
   if (!state.client.write_ended) return Action::end_client_writing;
   return state.client.read_ended && state.client.all_sent() ? Action::close : Action::wait;
 }
 
-Action advance_tunnel(ConnectionState& state, const Context& context) {
+[[gnu::noinline]] Action advance_tunnel(ConnectionState& state, const Context& context) {
   return tunnel::advance(*state.exchange, ends_of(state), context.rules.buffer_bytes, context.now_ms);
 }
 
@@ -119,6 +119,17 @@ std::size_t wanted_from_upstream(const ConnectionState& state, const Rules& rule
   const std::uint64_t most = std::max(rules.buffer_bytes, rules.head_bytes);
   const std::size_t held = upstream->unread.size();
   return most > held ? static_cast<std::size_t>(most - held) : 0;
+}
+
+bool waits_for_bytes(const ConnectionState& state) {
+  const auto has_said_all = [](const Flow& flow) { return flow.unread.empty() && !flow.read_ended; };
+  const UpstreamLeg* const upstream = state.upstream();
+  if (is_tunnel(state)) {
+    return upstream != nullptr && has_said_all(state.client) && has_said_all(*upstream) && !state.client.write_ended &&
+           !upstream->write_ended;
+  }
+  if (!state.exchange) return at_boundary(state) && has_said_all(state.client);
+  return upstream != nullptr && has_said_all(*upstream) && http1::awaits_response(*state.exchange);
 }
 
 bool at_boundary(const ConnectionState& state) {

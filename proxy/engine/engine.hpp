@@ -54,6 +54,10 @@ std::int64_t deadline_ms(const state::ConnectionState& state, const Rules& rules
 std::size_t wanted_from_client(const state::ConnectionState& state, const Rules& rules);
 std::size_t wanted_from_upstream(const state::ConnectionState& state, const Rules& rules);
 
+// Until a byte or an end is received, or the deadline comes, `advance` would change nothing and return `wait`. False where
+// it is not obvious.
+bool waits_for_bytes(const state::ConnectionState& state);
+
 // Between two requests: nothing is under way in either direction, but part of a head, or pipelined requests, may have
 // arrived.
 bool at_boundary(const state::ConnectionState& state);

@@ -42,11 +42,11 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
 
 // Where the request goes is decided by its head, once.
-Action connect(Exchange& exchange, const Ends& ends, const Context& context) {
+[[gnu::noinline]] Action connect(Exchange& exchange, const Ends& ends, const Context& context) {
   if (context.routes == nullptr || !exchange.route.empty()) return Action::connect;
   const std::uint32_t head_bytes = std::get<Connecting>(exchange.phase).head_bytes;
   Scratch& scratch = context.scratch;
-  if (const HeadError error = read_request_head(exchange, ends.client.unread, head_bytes, {}, scratch)) {
+  if (const HeadError error = reread_request_head(exchange, ends.client.unread, head_bytes, scratch)) {
     return answer(exchange, ends, context, error.status, error.text);
   }
   const routing::Route* const route = context.routes->find(scratch.meaning.host, scratch.request.target);
@@ -55,11 +55,10 @@ Action connect(Exchange& exchange, const Ends& ends, const Context& context) {
   return Action::connect;
 }
 
-Action connected(Exchange& exchange, const Ends& ends, const Context& context) {
+[[gnu::noinline]] Action connected(Exchange& exchange, const Ends& ends, const Context& context) {
   const Connecting connecting = std::get<Connecting>(exchange.phase);
   Scratch& scratch = context.scratch;
-  // Limits have judged it when it came; those of now may be smaller.
-  if (const HeadError error = read_request_head(exchange, ends.client.unread, connecting.head_bytes, {}, scratch)) {
+  if (const HeadError error = reread_request_head(exchange, ends.client.unread, connecting.head_bytes, scratch)) {
     // It was good once: this version is stricter than the one that accepted it.
     return answer(exchange, ends, context, error.status, error.text);
   }
@@ -77,7 +76,7 @@ Action connected(Exchange& exchange, const Ends& ends, const Context& context) {
   } else {
     ends.client.unread.consume(connecting.head_bytes);
   }
-  return relay(exchange, ends, context);
+  return has_ended(exchange.request.body) ? Action::wait : relay(exchange, ends, context);
 }
 
 // ── The end of an exchange ────────────────────────────────────────────────────────────────────────────────────────
@@ -247,6 +246,12 @@ std::int64_t deadline_ms(const Exchange& exchange, const Flow& client, const Flo
   const auto* relaying = std::get_if<Relaying>(&exchange.phase);
   if (relaying == nullptr) return total;
   return std::min(relaying_deadline(exchange, *relaying, client, upstream, rules), total);
+}
+
+bool awaits_response(const Exchange& exchange) {
+  const auto* relaying = std::get_if<Relaying>(&exchange.phase);
+  return relaying != nullptr && has_ended(exchange.request.body) &&
+         std::holds_alternative<ResponseAwaited>(relaying->response);
 }
 
 std::uint64_t unread_bytes_max(const Exchange& exchange, const Rules& rules) {

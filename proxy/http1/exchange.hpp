@@ -95,6 +95,9 @@ std::int64_t deadline_ms(const state::Exchange& exchange, const state::Flow& cli
 // The limit for a whole exchange that began at `since_ms`, whatever its phase.
 std::int64_t total_deadline_ms(std::int64_t since_ms, const Rules& rules);
 
+// The whole request has been passed on, and no final response has come.
+bool awaits_response(const state::Exchange& exchange);
+
 // How many bytes the client's `unread` may hold.
 std::uint64_t unread_bytes_max(const state::Exchange& exchange, const Rules& rules);
 

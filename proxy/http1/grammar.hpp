@@ -64,7 +64,7 @@ Word load(const char* bytes) {
   return word;
 }
 
-// A word of lowercase letters, digits and hyphens, known at compile time.
+// A word of lowercase letters, digits, hyphens and slashes, known at compile time.
 template <std::size_t size_with_nul>
 struct Lowercase {
   static constexpr std::size_t size = size_with_nul - 1;
@@ -73,7 +73,7 @@ struct Lowercase {
   consteval Lowercase(const char (&literal)[size_with_nul]) {
     for (std::size_t i = 0; i < size_with_nul; ++i) {
       const char c = literal[i];
-      const bool fits = i == size || c == '-' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
+      const bool fits = i == size || c == '-' || (c >= '/' && c <= '9') || (c >= 'a' && c <= 'z');
       if (!fits) throw "not a lowercase word";
       text[i] = c;
     }
@@ -81,8 +81,8 @@ struct Lowercase {
 };
 
 // Whether the token at `token`, which is as long as `word`, equals it ignoring case. Setting bit 0x20 lowercases
-// letters and leaves digits and the hyphen unchanged; only a control character, which no token has, could be mistaken
-// for those.
+// letters and leaves digits, hyphen and slash unchanged; only a control character, which no token has, could be
+// mistaken for those.
 template <Lowercase word>
 bool same_token(const char* token) {
   using Word = std::conditional_t<(word.size >= 8), std::uint64_t,

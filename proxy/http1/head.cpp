@@ -170,6 +170,11 @@ bool ends_with_empty_line(std::string_view raw) {
 // The eight bytes of an HTTP-version at `p`, which moves behind them.
 HeadError read_version(const char*& p, const char* end, std::uint8_t& minor) {
   constexpr HeadError malformed{400, "malformed HTTP version"};
+  if (end - p >= 8 && std::memcmp(p, "HTTP/1.1", 8) == 0) {  // nearly always it is just this
+    minor = 1;
+    p += 8;
+    return {};
+  }
   if (end - p < 8 || std::memcmp(p, "HTTP/", 5) != 0) return malformed;
   if (!is_digit(p[5]) || p[6] != '.' || !is_digit(p[7])) return malformed;
   if (p[5] != '1') return {505, "an HTTP version other than 1.x"};
@@ -275,12 +280,14 @@ HeadError read_response(std::string_view raw, const HeadLimits& limits, Response
   return read_fields(raw.data(), p, end, limits, Sender::server, head.fields, head.names);
 }
 
-// Whether the LF at `lf` ends just another line of the head that starts at `begin`.
-bool ends_inner_line(const char* begin, const char* lf) {
-  return lf - begin >= 2 && lf[-1] == '\r' && lf[-2] != '\n';
+// The LFs of the block at `p` that do not just end another line of the head: before them there is no CR, or the line is
+// empty. The two bytes before `p` belong to the head.
+auto match_other_lf(const char* p) {
+  const auto lf = Block{p}.match_equal('\n');
+  return lf == 0 ? lf : lf & (~Block{p - 1}.match_equal('\r') | Block{p - 2}.match_equal('\n'));
 }
 
-// What an LF tells that does not.
+// What such an LF tells.
 HeadEnd last_lf(const char* begin, const char* lf) {
   if (lf == begin || lf[-1] != '\r') return {HeadEnd::Found::malformed, 0};
   return {HeadEnd::Found::yes, static_cast<std::size_t>(lf + 1 - begin)};
@@ -304,16 +311,22 @@ FieldName field_name(std::string_view name) {
 HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned) {
   const char* const begin = input.data();
   const char* const end = begin + input.size();
-  const char* p = begin + scanned;
-  while (end - p >= Block::bytes) {
-    for (auto match = Block{p}.match_equal('\n'); match != 0; match &= match - 1) {
-      const char* const lf = p + Block::first(match);
-      if (!ends_inner_line(begin, lf)) return last_lf(begin, lf);
-    }
-    p += Block::bytes;
+  if (scanned < 2) {
+    if (input.starts_with('\n')) return last_lf(begin, begin);
+    if (input.size() > 1 && begin[1] == '\n') return last_lf(begin, begin + 1);
+  }
+  const char* p = begin + std::min<std::size_t>(std::max(scanned, 2U), input.size());
+  for (; end - p >= Block::bytes; p += Block::bytes) {
+    if (const auto match = match_other_lf(p)) return last_lf(begin, p + Block::first(match));
+  }
+  if (p != end && end - begin >= Block::bytes + 2) {
+    const char* const last = end - Block::bytes;
+    const auto match = Block::without_first(match_other_lf(last), p - last);
+    if (match != 0) return last_lf(begin, last + Block::first(match));
+    p = end;
   }
   for (; p != end; ++p) {
-    if (*p == '\n' && !ends_inner_line(begin, p)) return last_lf(begin, p);
+    if (*p == '\n' && (p[-1] != '\r' || p[-2] == '\n')) return last_lf(begin, p);
   }
   scanned = static_cast<std::uint32_t>(input.size());
   return {HeadEnd::Found::no, 0};

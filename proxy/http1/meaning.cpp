@@ -101,13 +101,9 @@ bool is_idempotent(Method method) {
 }
 
 bool is_port(std::string_view text) {
-  if (text.size() > 5) return false;
-  unsigned port = 0;
-  for (const char c : text) {
-    if (!is_digit(c)) return false;
-    port = port * 10 + static_cast<unsigned>(c - '0');
-  }
-  return port <= 65535;
+  constexpr std::string_view last = "65535";
+  if (!std::all_of(text.begin(), text.end(), is_digit)) return false;
+  return text.size() < last.size() || (text.size() == last.size() && text <= last);
 }
 
 bool is_ipv6(std::string_view text) {

@@ -22,9 +22,16 @@ Action answer(state::Exchange& exchange, const Ends& ends, const Context& contex
 
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Parses the head at the front of client.unread into the scratch tables, unless they hold it already.
+// Parses the head at the front of client.unread into the scratch tables.
 HeadError read_request_head(const state::Exchange& exchange, const state::Buffer& unread, std::size_t head_bytes,
                             const HeadLimits& limits, Scratch& scratch);
+
+// The same again, unless they hold it still. Limits judged it when it came; those of now may be smaller.
+inline HeadError reread_request_head(const state::Exchange& exchange, const state::Buffer& unread,
+                                     std::size_t head_bytes, Scratch& scratch) {
+  if (scratch.parsed_for == &exchange && scratch.parsed_at == unread.data()) return {};
+  return read_request_head(exchange, unread, head_bytes, {}, scratch);
+}
 
 // No further attempt is possible or needed.
 void let_go_of_held(state::Flow& client, state::Relaying& relaying);

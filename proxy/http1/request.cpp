@@ -11,7 +11,6 @@ using namespace state;
 
 HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std::size_t head_bytes,
                             const HeadLimits& limits, Scratch& scratch) {
-  if (scratch.parsed_for == &exchange && scratch.parsed_at == unread.data()) return {};
   scratch.parsed_for = nullptr;
   scratch.request.method = Method::other;      // whatever was parsed before
   const HeadError error = parse_request_head(unread.view().substr(0, head_bytes), limits, scratch.request);

@@ -3,6 +3,7 @@
 
 #include "proxy/http1/body.hpp"
 #include "proxy/http1/forward.hpp"
+#include "proxy/http1/grammar.hpp"
 #include "proxy/http1/phases.hpp"
 
 namespace baton::http1 {
@@ -25,13 +26,14 @@ bool is_too_much(const Exchange& exchange, std::int64_t now_ms) {
 
 // Of a kind whose messages come whenever there is something to say.
 bool is_stream(const ResponseHead& head) {
-  constexpr std::string_view grpc = "application/grpc";         // also -web, +proto and so on
-  for (const Field& field : head.fields) {
-    if (field.id != FieldName::content_type) continue;
-    const std::string_view type = field.value.substr(0, field.value.find_first_of("; \t"));
-    return equals_ignoring_case(type, "text/event-stream") || equals_ignoring_case(type.substr(0, grpc.size()), grpc);
-  }
-  return false;
+  if (!head.names.has(FieldName::content_type)) return false;
+  const auto field = std::ranges::find(head.fields, FieldName::content_type, &Field::id);
+  const std::string_view type = field->value;
+  constexpr std::size_t grpc_bytes = 16;                        // also -web, +proto and so on
+  if (type.size() >= grpc_bytes && same_token<"application/grpc">(type.data())) return true;
+  constexpr std::size_t events_bytes = 17;
+  if (type.size() < events_bytes || !same_token<"text/event-stream">(type.data())) return false;
+  return type.size() == events_bytes || type[events_bytes] == ';' || is_blank(type[events_bytes]);
 }
 
 Download trailers_of_response(const Ends& ends, ResponseRelayed& response, const Context& context) {

@@ -116,9 +116,11 @@ void Socket::on_events(std::uint32_t events) {
   if (!fd_ || !watched_) return;       // closed, or frozen, by an earlier event of this round
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) readable_ = true;
   if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable_ = true;
-  if ((events & EPOLLRDHUP) != 0) peer_ended_ = true;
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0) hung_up_ = true;
-  if ((events & EPOLLERR) != 0) broken_ = true;
+  if ((events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {
+    if ((events & EPOLLRDHUP) != 0) peer_ended_ = true;
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) hung_up_ = true;
+    if ((events & EPOLLERR) != 0) broken_ = true;
+  }
   owner_->on_ready(*this);
 }
 

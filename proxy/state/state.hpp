@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -145,7 +144,7 @@ struct AccessRecord {
 struct Exchange {
   Request request;
   std::variant<Connecting, Relaying, Answering, Tunnelling> phase;
-  std::optional<UpstreamLeg> upstream;
+  Boxed<UpstreamLeg> upstream;        // what an idle connection to a server passes from one exchange to the next
   String route;                       // whose settings apply; empty: none chosen
   std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;
@@ -191,7 +190,7 @@ struct ConnectionState {
   bool operator==(const ConnectionState&) const = default;
 
   // The leg to the exchange's server, if there is one.
-  UpstreamLeg* upstream() const { return exchange && exchange->upstream ? &*exchange->upstream : nullptr; }
+  UpstreamLeg* upstream() const { return exchange ? exchange->upstream.get() : nullptr; }
 };
 
 // An idle connection to a server that moves without a client: an offer with one leg.

@@ -14,8 +14,8 @@ constexpr std::uint64_t buffer_bytes = 16;
 // A tunnel and its client's flow.
 struct Both {
   state::Flow client;
-  state::Exchange exchange{.request = {}, .phase = state::Tunnelling{}, .upstream = std::nullopt, .access = {}};
-  std::optional<state::UpstreamLeg>& upstream = exchange.upstream;
+  state::Exchange exchange{.request = {}, .phase = state::Tunnelling{}, .upstream = {}, .access = {}};
+  state::Boxed<state::UpstreamLeg>& upstream = exchange.upstream;
 
   engine::Ends ends() { return {client, upstream ? &*upstream : nullptr}; }
 };

@@ -93,7 +93,7 @@ Upstream* Pool::find(std::string_view name) {
 }
 
 void Pool::close(IdleConnection& idle) {
-  idle.stream->say_goodbye(idle.leg);
+  idle.stream->say_goodbye(*idle.leg);
   idle.stream->socket().close();
   loop_.dispose(std::move(idle.stream));
   --idle_;
@@ -104,7 +104,7 @@ IdleConnection Pool::take(Server& server, std::int64_t now_ms, std::int64_t quie
     if (quiet_within_ms != 0 && server.idle_.back().since_ms + quiet_within_ms <= now_ms) break;
     IdleConnection idle = std::move(server.idle_.back());
     server.idle_.pop_back();
-    if (quiet_within_ms == 0 || idle.stream->is_quiet(idle.leg, now_ms)) {
+    if (quiet_within_ms == 0 || idle.stream->is_quiet(*idle.leg, now_ms)) {
       --idle_;
       return idle;
     }
@@ -191,7 +191,7 @@ void Pool::on_ready(runtime::Socket& socket) {
       const auto found = std::find_if(server->idle_.begin(), server->idle_.end(),
                                       [&](const auto& idle) { return &idle.stream->socket() == &socket; });
       if (found == server->idle_.end()) continue;
-      if (found->leg.tls && found->stream->is_quiet(found->leg, loop_.now_ms())) return;
+      if (found->leg->tls && found->stream->is_quiet(*found->leg, loop_.now_ms())) return;
       close(*found);
       server->idle_.erase(found);
       return;

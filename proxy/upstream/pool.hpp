@@ -33,10 +33,10 @@ struct UpstreamServers {
 
 class Pool;
 
-// A connection to a server that currently has no client.
+// A connection to a server that currently has no client; `leg` is as its last exchange left it.
 struct IdleConnection {
   std::unique_ptr<tls::Stream> stream;
-  state::Leg leg;
+  state::Boxed<state::UpstreamLeg> leg;
   std::int64_t since_ms = 0;
 };
 

@@ -66,7 +66,8 @@ class PoolTest : public testing::Test, public runtime::SocketOwner {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     theirs = handoff::UniqueFd(ends[1]);
-    IdleConnection idle{std::make_unique<tls::Stream>(loop, handoff::UniqueFd(ends[0]), *this), {}, since_ms};
+    IdleConnection idle{std::make_unique<tls::Stream>(loop, handoff::UniqueFd(ends[0]), *this),
+                        state::UpstreamLeg{}, since_ms};
     EXPECT_TRUE(idle.stream->watch());
     return idle;
   }

@@ -1,12 +1,6 @@
 #include "proxy/worker/connection.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <exception>
-#include <optional>
 
 #include "proxy/worker/worker.hpp"
 
@@ -14,18 +8,6 @@ namespace baton::proxy {
 
 using engine::Action;
 using engine::Loss;
-using runtime::Io;
-
-namespace {
-
-// A turn: so many passes, and about so many bytes, read and written, before others get theirs.
-constexpr int passes_max = 32;
-
-// The kernel tells of no event when the other side has taken the last byte.
-constexpr std::int64_t look_again_ms = 100;
-constexpr std::size_t turn_bytes_max = 64 * 1024;
-
-}  // namespace
 
 Connection::Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client,
                        handoff::UniqueFd upstream)
@@ -77,12 +59,6 @@ void Connection::reconfigured() {
     upstream_.drop(false);
     take_turn();
   });
-}
-
-// A limit on heads that has become smaller holds for what comes in addition, until all that was here before is consumed.
-const engine::Rules& Connection::rules() {
-  if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
-  return stretched_rules_ ? *stretched_rules_ : worker_.rules();
 }
 
 bool Connection::watch() { return client_.watch() && (upstream_.connected() == nullptr || upstream_.connected()->watch()); }
@@ -146,7 +122,8 @@ void Connection::on_ready(runtime::Socket& socket) {
   if (frozen_ || closed_) return;
   guarded([&] {
     if (upstream_.is_connecting() && upstream_.owns(socket)) {
-      if (!obey(after(upstream_.go_on(*state_.exchange)))) return;
+      engine::Context context = this->context();
+      if (!obey(after(upstream_.go_on(*state_.exchange), context), context)) return;
       if (upstream_.is_connecting()) return set_deadline();
     }
     if (!awaits_turn_) take_turn();       // else the socket remembers the event until then
@@ -161,27 +138,19 @@ void Connection::on_deadline() {
       return close(false);
     }
     if (looks_again_) return take_turn();
+    engine::Context context = this->context();
     Action action;
     if (worker_.now_ms() >= upstream_.deadline_ms()) {
-      action = after(upstream_.expire(*state_.exchange));
+      action = after(upstream_.expire(*state_.exchange), context);
     } else {
       if (upstream_.is_connecting()) upstream_.drop(false);         // the exchange has no time for this attempt
-      action = engine::expire(state_, context());
+      action = engine::expire(state_, context);
     }
-    if (obey(action)) take_turn();
+    if (obey(action, context)) take_turn();
   });
 }
 
-// ── The loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-engine::Context Connection::context() {
-  engine::Context context = worker_.context(rules(), client_text_, upstream_.servers(), listener_gone_);
-  if (const auto* tls = state_.client.tls.get()) {
-    context.https = true;
-    context.client_subject = tls->facts.client_subject;
-  }
-  return context;
-}
+// ── The handshake ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool Connection::shakes_hands() const {
   const auto* tls = state_.client.tls.get();
@@ -216,184 +185,31 @@ void Connection::run() {
   guarded([this] { take_turn(); });
 }
 
-void Connection::take_turn() {
-  if (closed_) return;
-  frozen_ = false;
-  if (shakes_hands() && !shake_hands()) return;
-  turn_bytes_ = 0;
-  looks_again_ = false;
-  worker_.begin_turn();
-  std::optional<engine::Context> context;
-  for (int pass = 0;; ++pass) {
-    if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
-      if (!awaits_turn_) worker_.loop().again(*this);
-      awaits_turn_ = true;
-      break;
-    }
-    const bool read = read_legs();
-    if (closed_) return;
-    if (context && &context->rules == &rules()) {         // those of the pass before may be gone
-      context->servers = upstream_.servers();
-    } else {
-      context.emplace(this->context());
-    }
-    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, *context).action;
-    if (action == Action::reset && is_delivering()) {
-      looks_again_ = true;
-      break;
-    }
-    if (!obey(action)) return;
-    const bool wrote = write_legs();
-    if (closed_) return;
-    if (action == Action::wait && !read && !wrote) break;
-  }
-  set_deadline();
-}
-
-// One side is gone, and the kernel still has bytes for the other that came before: a reset would throw them away.
-bool Connection::is_delivering() {
-  const state::UpstreamLeg* const leg = state_.upstream();
-  if (leg == nullptr) return false;
-  const auto takes_all = [this](const state::Leg& gone, const state::Leg& to, const runtime::Socket& socket) {
-    const std::int64_t send_ms = rules().send_ms;
-    const bool is_late = worker_.now_ms() >= std::max(gone.read_at_ms, to.write_at_ms) + send_ms;
-    return gone.read_ended && gone.unread.empty() && !to.was_reset && !socket.broken() && !is_late &&
-           socket.unacknowledged() != 0;
-  };
-  const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
-  return takes_all(*leg, state_.client, client_.socket()) ||
-         (is_tunnel && takes_all(state_.client, *leg, upstream_.connected()->socket()));
-}
-
-bool Connection::read_legs() {
-  const bool progress = client_.readable(state_.client) && read_client();
-  if (closed_) return true;
-  const tls::Stream* const upstream = upstream_.connected();
-  return (upstream != nullptr && upstream->readable(*state_.upstream()) && read_upstream()) || progress;
-}
-
-bool Connection::read_client() {
-  state::Leg& leg = state_.client;
-  const std::size_t bytes = engine::wanted_from_client(state_, rules());
-  if (bytes == 0) {
-    if (!client_.socket().broken() || leg.was_reset || leg.write_ended) return false;
-    // The client takes no more: nobody is left to answer.
-    leg.was_reset = client_.socket().finds_reset() && !leg.read_ended;
-    obey(engine::client_write_failed(state_));
-    return true;
-  }
-  const std::size_t before = leg.unread.size();
-  switch (client_.receive(leg, bytes)) {
-    case Io::done:
-      leg.read_at_ms = worker_.now_ms();
-      received_since_ += leg.unread.size() - before;
-      turn_bytes_ += leg.unread.size() - before;
-      return true;
-    case Io::ended:
-      leg.read_ended = true;
-      return true;
-    case Io::failed:
-      if (client_.failure().empty()) {
-        obey(engine::client_lost(state_));
-      } else {
-        worker_.note_tls_failure(state_, client_.failure());
-        close(false);                    // not by a reset, which could overtake the alert
-      }
-      return true;
-    case Io::would_block:
-      break;
-  }
-  return false;
-}
-
-bool Connection::read_upstream() {
-  state::UpstreamLeg& leg = *state_.upstream();
-  tls::Stream& stream = *upstream_.connected();
-  const std::size_t bytes = engine::wanted_from_upstream(state_, rules());
-  if (bytes == 0) {
-    const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
-    if (!stream.socket().broken() || leg.was_reset || leg.write_ended || !is_tunnel) return false;
-    leg.was_reset = stream.socket().finds_reset() && !leg.read_ended;
-    engine::upstream_write_failed(state_);
-    return true;
-  }
-  const std::size_t before = leg.unread.size();
-  switch (stream.receive(leg, bytes)) {
-    case Io::done:
-      turn_bytes_ += leg.unread.size() - before;
-      leg.read_at_ms = worker_.now_ms();
-      return true;
-    case Io::ended:
-      leg.read_ended = true;
-      return true;
-    case Io::failed:
-      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
-      obey(engine::upstream_lost(state_, Loss::reset, context()));
-      return true;
-    case Io::would_block:
-      break;
-  }
-  return false;
-}
-
-bool Connection::write_legs() {
-  bool progress = false;
-  if (tls::Stream* const stream = upstream_.connected()) {
-    state::UpstreamLeg& leg = *state_.upstream();
-    if (stream->has_to_send(leg) && stream->socket().writable()) {
-      const std::size_t before = leg.unsent.size();
-      switch (stream->send(leg, worker_.now_ms())) {
-        case Io::done:
-          leg.write_at_ms = worker_.now_ms();
-          turn_bytes_ += before - leg.unsent.size();
-          progress = true;
-          break;
-        case Io::failed:
-          engine::upstream_write_failed(state_);
-          progress = true;
-          break;
-        default:
-          break;
-      }
-    }
-  }
-  if (client_.has_to_send(state_.client) && client_.socket().writable()) {
-    const std::size_t before = state_.client.unsent.size();
-    switch (client_.send(state_.client, worker_.now_ms())) {
-      case Io::done:
-        state_.client.write_at_ms = worker_.now_ms();
-        turn_bytes_ += before - state_.client.unsent.size();
-        progress = true;
-        break;
-      case Io::failed:
-        obey(engine::client_write_failed(state_));
-        return true;
-      default:
-        break;
-    }
-  }
-  return progress;
-}
-
 // ── What the engine asks for ──────────────────────────────────────────────────────────────────────────────────────
 
-Action Connection::after(UpstreamSide::Progress progress) {
+Action Connection::after(UpstreamSide::Progress progress, engine::Context& context) {
   using enum UpstreamSide::Progress;
+  context.servers = upstream_.servers();
   switch (progress) {
     case waiting: return Action::wait;
     // At once: a leg beside a request that is not on it is no state to be frozen in.
-    case connected: return engine::advance(state_, context()).action;
-    case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context());
-    case failed: return engine::upstream_lost(state_, Loss::connect_failed, context());
-    case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context());
+    case connected: return engine::advance(state_, context).action;
+    case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context);
+    case failed: return engine::upstream_lost(state_, Loss::connect_failed, context);
+    case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context);
   }
   return Action::wait;
 }
 
 bool Connection::obey(Action action) {
+  engine::Context context = this->context();
+  return obey(action, context);
+}
+
+bool Connection::obey(Action action, engine::Context& context) {
   worker_.note_refusal(state_);
   while (action == Action::connect) {
-    action = after(upstream_.connect(*state_.exchange));
+    action = after(upstream_.connect(*state_.exchange), context);
     worker_.note_refusal(state_);
   }
   switch (action) {
@@ -401,10 +217,11 @@ bool Connection::obey(Action action) {
     case Action::connect:
       return true;
     case Action::park:
-      upstream_.park(take_upstream_leg());
+      upstream_.park(std::move(state_.exchange->upstream));
       return true;
     case Action::close_upstream:
-      upstream_.close(take_upstream_leg());
+      upstream_.close(*state_.exchange->upstream);
+      state_.exchange->upstream.reset();
       return true;
     case Action::cut_upstream:
       state_.exchange->upstream.reset();
@@ -427,12 +244,6 @@ bool Connection::obey(Action action) {
       return false;
   }
   return true;
-}
-
-state::Leg Connection::take_upstream_leg() {
-  state::Leg leg = std::move(static_cast<state::Leg&>(*state_.exchange->upstream));
-  state_.exchange->upstream.reset();
-  return leg;
 }
 
 bool Connection::end_exchange() {
@@ -471,15 +282,6 @@ void Connection::close(bool with_reset) {
   worker_.deadlines().clear(*this);
   closed_ = true;
   worker_.remove(*this);
-}
-
-void Connection::set_deadline() {
-  if (shakes_hands()) {
-    return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
-  }
-  std::int64_t at = std::min(engine::deadline_ms(state_, rules()), upstream_.deadline_ms());
-  if (looks_again_) at = std::min(at, worker_.now_ms() + look_again_ms);
-  worker_.deadlines().set(*this, at);
 }
 
 }  // namespace baton::proxy

@@ -79,6 +79,7 @@ class Connection final : public runtime::EventHandler,
   template <class Step>
   void guarded(Step step) noexcept;
   void take_turn();
+  void ask_for_another_turn();
   bool shakes_hands() const;
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();
@@ -87,15 +88,16 @@ class Connection final : public runtime::EventHandler,
   engine::Context context();
   // True: there was progress. Both count the bytes they moved in `turn_bytes_`.
   bool read_legs();
+  bool has_to_read() const;
   bool read_client();
   bool read_upstream();
   bool write_legs();
   bool is_delivering();
-  // False: the connection is closed or frozen.
+  // False: the connection is closed or frozen. `context` is that of the whole turn.
+  bool obey(engine::Action action, engine::Context& context);
   bool obey(engine::Action action);
   // The engine's answer to that.
-  engine::Action after(UpstreamSide::Progress progress);
-  state::Leg take_upstream_leg();
+  engine::Action after(UpstreamSide::Progress progress, engine::Context& context);
   bool end_exchange();
   void log_exchange();
   void close(bool with_reset);

@@ -91,7 +91,7 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   upstream::Pool::Leaving leaving;
   if (!pool_.leave_one(leaving)) return;
   upstream::IdleConnection& connection = leaving.connection;
-  if (connection.leg.tls && connection.leg.tls->stage == state::TlsStage::kept) {
+  if (connection.leg->tls && connection.leg->tls->stage == state::TlsStage::kept) {
     connection.stream->socket().close();
     loop_.dispose(std::move(connection.stream));
     return;
@@ -101,7 +101,8 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   parcel.frozen_at_us = runtime::monotonic_us();
   connection.stream->freeze();
   FrozenUpstream frozen{
-      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, std::move(connection.leg)},
+      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms,
+       std::move(static_cast<state::Leg&>(*connection.leg))},
       std::move(connection.stream)};
   try {
     parcel.label = admin::upstream_idle_label;
@@ -187,12 +188,17 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
   upstream::Server* server =
       upstream != nullptr ? upstream->find(frozen.idle.server, state::terms_of(frozen.idle.leg)) : nullptr;
   const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for_expected();
-  if (!is_wanted || !frozen.stream->watch()) {
-    frozen.stream->socket().close();
-    loop_.dispose(std::move(frozen.stream));
-    return;
+  try {
+    if (is_wanted && frozen.stream->watch()) {
+      state::Boxed<state::UpstreamLeg> leg = state::UpstreamLeg{
+          std::move(frozen.idle.leg), std::move(frozen.idle.upstream), std::move(frozen.idle.server), true};
+      return pool_.adopt(*server, {std::move(frozen.stream), std::move(leg), frozen.idle.idle_since_ms});
+    }
+  } catch (const std::bad_alloc&) {
+    // As above.
   }
-  pool_.adopt(*server, {std::move(frozen.stream), std::move(frozen.idle.leg), frozen.idle.idle_since_ms});
+  frozen.stream->socket().close();
+  loop_.dispose(std::move(frozen.stream));
 }
 
 // ── The successor's side ──────────────────────────────────────────────────────────────────────────────────────────

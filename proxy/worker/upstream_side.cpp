@@ -66,7 +66,7 @@ UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange) {
     upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), within_ms);
     if (idle.stream) {
       idle.stream->socket().set_owner(owner_);
-      return attach(exchange, std::move(idle.stream), std::move(idle.leg), true);
+      return attach(exchange, std::move(idle.stream), std::move(idle.leg));
     }
   }
   return connect_to(server, exchange);
@@ -86,11 +86,12 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
   }
   if (lacks_descriptor(attempt)) return await_descriptor();
   if (!attempt.socket) return failed(std::strerror(attempt.error));
+  Leg leg = state::UpstreamLeg{{}, upstream_->name(), server.address, false};
   auto stream = std::make_unique<tls::Stream>(worker_.loop(), std::move(attempt.socket), owner_);
   if (!stream->watch()) return failed(std::strerror(attempt.error));
-  if (attempt.established) return established(std::move(stream), exchange);
+  if (attempt.established) return established(std::move(stream), std::move(leg), exchange);
   stream->socket().note_writable(false);
-  stands_ = Connecting{std::move(stream), worker_.now_ms() + worker_.settings().connect_ms};
+  stands_ = Connecting{std::move(stream), std::move(leg), worker_.now_ms() + worker_.settings().connect_ms};
   return Progress::waiting;
 }
 
@@ -113,24 +114,25 @@ UpstreamSide::Progress UpstreamSide::go_on(state::Exchange& exchange) {
   auto& connecting = std::get<Connecting>(stands_);
   if (!connecting.stream->socket().writable()) return Progress::waiting;
   if (const int error = connecting.stream->socket().take_error(); error != 0) return failed(std::strerror(error));
-  return established(std::move(connecting.stream), exchange);
+  return established(std::move(connecting.stream), std::move(connecting.leg), exchange);
 }
 
 // There is a connection: TLS comes next, if the upstream has it.
-UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> stream, state::Exchange& exchange) {
+UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> stream, Leg leg,
+                                                 state::Exchange& exchange) {
   const tls::ClientContext* const context = upstream_->tls();
   if (context == nullptr) {
     server_->note_success();
-    return attach(exchange, std::move(stream), {}, false);
+    return attach(exchange, std::move(stream), std::move(leg));
   }
   auto& handshaking = stands_.emplace<Handshaking>();
   handshaking.stream = std::move(stream);
+  handshaking.leg = std::move(leg);
   handshaking.deadline_ms = worker_.now_ms() + worker_.settings().handshake_ms;
   tls::SslPtr ssl = context->make(server_->host);
   if (!ssl) return failed("TLS: the server has no name that a certificate could have");
   const tls::SessionPtr session = server_->take_session();
   handshaking.stream->connect(std::move(ssl), session.get(), server_);
-  handshaking.leg = std::make_unique<state::Leg>();
   handshaking.leg->tls.emplace().since_ms = worker_.now_ms();
   return shake(exchange);
 }
@@ -146,9 +148,8 @@ UpstreamSide::Progress UpstreamSide::shake(state::Exchange& exchange) {
       break;
   }
   server_->note_success();
-  state::Leg leg = std::move(*handshaking.leg);
-  leg.tls->facts.terms = server_->terms;
-  return attach(exchange, std::move(handshaking.stream), std::move(leg), false);
+  handshaking.leg->tls->facts.terms = server_->terms;
+  return attach(exchange, std::move(handshaking.stream), std::move(handshaking.leg));
 }
 
 UpstreamSide::Progress UpstreamSide::expire(state::Exchange& exchange) {
@@ -163,31 +164,27 @@ UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) 
   return how;
 }
 
-UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream,
-                                            state::Leg&& leg, bool reused) {
+UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
   stands_ = Connected{std::move(stream)};
-  state::UpstreamLeg& upstream = exchange.upstream.emplace();
-  static_cast<state::Leg&>(upstream) = std::move(leg);
-  upstream.upstream = upstream_->name();
-  upstream.write_at_ms = worker_.now_ms();
-  upstream.server = server_->address;
-  upstream.reused = reused;
+  exchange.upstream = std::move(leg);
+  exchange.upstream->write_at_ms = worker_.now_ms();
   if (std::holds_alternative<state::Tunnelling>(exchange.phase)) ++worker_.counters.tunnels;
   return Progress::connected;
 }
 
 // ── The end of its leg ────────────────────────────────────────────────────────────────────────────────────────────
 
-void UpstreamSide::park(state::Leg leg) {
+void UpstreamSide::park(state::Boxed<state::UpstreamLeg> leg) {
   std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
   // A FIN may have come with the last bytes.
-  const bool is_quiet = !stream->readable(leg) || stream->is_quiet(leg, worker_.now_ms());
-  if (server_ == nullptr || worker_.stopping() || !is_quiet) return close(std::move(leg));
+  const bool is_quiet = !stream->readable(*leg) || stream->is_quiet(*leg, worker_.now_ms());
+  if (server_ == nullptr || worker_.stopping() || !is_quiet) return close(*leg);
+  leg->reused = true;
   worker_.pool().give(*server_, {std::move(stream), std::move(leg), worker_.now_ms()});
   drop(false);
 }
 
-void UpstreamSide::close(state::Leg leg) {
+void UpstreamSide::close(state::UpstreamLeg& leg) {
   connected()->say_goodbye(leg);
   drop(false);
 }

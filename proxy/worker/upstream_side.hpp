@@ -57,9 +57,9 @@ class UpstreamSide {
   }
 
   // Returns the leg to the pool, or closes it cleanly if it cannot be used again.
-  void park(state::Leg leg);
+  void park(state::Boxed<state::UpstreamLeg> leg);
   // Cleanly, or with a reset if the server must not take a part for the whole.
-  void close(state::Leg leg);
+  void close(state::UpstreamLeg& leg);
   void drop(bool with_reset);
 
  private:
@@ -73,14 +73,16 @@ class UpstreamSide {
     std::int64_t until_ms = 0;               // after that there is no server
     std::int64_t again_ms = 0;
   };
+  using Leg = state::Boxed<state::UpstreamLeg>;
   struct Connecting {
     std::unique_ptr<tls::Stream> stream;
+    Leg leg;
     std::int64_t deadline_ms = 0;
   };
   struct Handshaking {
     std::unique_ptr<tls::Stream> stream;
+    Leg leg;
     std::int64_t deadline_ms = 0;
-    std::unique_ptr<state::Leg> leg;
   };
   struct Connected {
     std::unique_ptr<tls::Stream> stream;
@@ -93,10 +95,10 @@ class UpstreamSide {
   tls::Stream* stream() const;
   Progress connect_to(upstream::Server& server, state::Exchange& exchange);
   Progress await_descriptor();
-  Progress established(std::unique_ptr<tls::Stream> stream, state::Exchange& exchange);
+  Progress established(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
   Progress shake(state::Exchange& exchange);
   Progress failed(std::string_view why, Progress how = Progress::failed);
-  Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, state::Leg&& leg, bool reused);
+  Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg);
 
   Worker& worker_;
   runtime::SocketOwner& owner_;

@@ -88,8 +88,18 @@ void Dialogue::run() {
     obey(action);
     if (over()) return;
     freeze();
-    if (!write() && action == Action::wait && !has_read) return;
+    const bool has_written = write();
+    if (!has_written && action == Action::wait && !has_read) return;
+    check_rest();
   }
+}
+
+// Where the engine says that it waits for bytes, a connection makes no further pass.
+void Dialogue::check_rest() {
+  if (!waits_for_bytes(state_)) return;
+  const ConnectionState before = state_;
+  ASSERT_EQ(advance(state_, context()).action, Action::wait);
+  ASSERT_EQ(state_, before);
 }
 
 bool Dialogue::read() {

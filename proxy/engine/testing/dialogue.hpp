@@ -90,6 +90,7 @@ class Dialogue {
   void freeze();
   bool over() const { return seen_.end != Seen::End::open; }
   void run();
+  void check_rest();
   bool read();
   bool write();
   void obey(Action action);

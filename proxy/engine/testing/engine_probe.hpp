@@ -93,9 +93,17 @@ class EngineProbe {
       obey(action);
       if (over_) return;
       check_round_trip(state_);
+      check_rest();
       const bool sent = state_.client.unsent.empty() && (state_.upstream() == nullptr || state_.upstream()->unsent.empty());
       if (action == Action::wait && sent) return;
     }
+  }
+
+  void check_rest() {
+    if (!waits_for_bytes(state_)) return;
+    const state::ConnectionState before = state_;
+    require(advance(state_, context()).action == Action::wait && state_ == before,
+            "the engine does more although it waits for bytes");
   }
 
   void obey(Action action) {

@@ -1,0 +1,219 @@
+// A connection's turn: passes of reading, letting the engine advance and writing, until nothing moves or others get
+// theirs.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proxy/worker/connection.hpp"
+#include "proxy/worker/worker.hpp"
+
+namespace baton::proxy {
+
+using engine::Action;
+using engine::Loss;
+using runtime::Io;
+
+namespace {
+
+// A turn has so many passes at most, and reads and writes about so many bytes.
+constexpr int passes_max = 32;
+constexpr std::size_t turn_bytes_max = 64 * 1024;
+
+// The kernel tells of no event when the other side has taken the last byte.
+constexpr std::int64_t look_again_ms = 100;
+
+}  // namespace
+
+void Connection::take_turn() {
+  if (closed_) return;
+  frozen_ = false;
+  if (shakes_hands() && !shake_hands()) return;
+  turn_bytes_ = 0;
+  looks_again_ = false;
+  worker_.begin_turn();
+  engine::Context context = this->context();
+  for (int pass = 0;; ++pass) {
+    if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
+      ask_for_another_turn();
+      break;
+    }
+    const bool read = read_legs();
+    if (closed_) return;
+    if (&context.rules != &rules()) {         // those that this turn began with are gone
+      ask_for_another_turn();
+      break;
+    }
+    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, context).action;
+    if (action == Action::reset && is_delivering()) {
+      looks_again_ = true;
+      break;
+    }
+    if (!obey(action, context)) return;
+    const bool wrote = write_legs();
+    if (closed_) return;
+    if (action == Action::wait && !read && !wrote) break;
+    if (engine::waits_for_bytes(state_) && !has_to_read()) break;       // the next pass would do nothing
+  }
+  set_deadline();
+}
+
+void Connection::ask_for_another_turn() {
+  if (!awaits_turn_) worker_.loop().again(*this);
+  awaits_turn_ = true;
+}
+
+// One side is gone, and the kernel still has bytes for the other that came before: a reset would throw them away.
+bool Connection::is_delivering() {
+  const state::UpstreamLeg* const leg = state_.upstream();
+  if (leg == nullptr) return false;
+  const auto takes_all = [this](const state::Leg& gone, const state::Leg& to, const runtime::Socket& socket) {
+    const std::int64_t send_ms = rules().send_ms;
+    const bool is_late = worker_.now_ms() >= std::max(gone.read_at_ms, to.write_at_ms) + send_ms;
+    return gone.read_ended && gone.unread.empty() && !to.was_reset && !socket.broken() && !is_late &&
+           socket.unacknowledged() != 0;
+  };
+  const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
+  return takes_all(*leg, state_.client, client_.socket()) ||
+         (is_tunnel && takes_all(state_.client, *leg, upstream_.connected()->socket()));
+}
+
+bool Connection::read_legs() {
+  const bool progress = client_.readable(state_.client) && read_client();
+  if (closed_) return true;
+  const tls::Stream* const upstream = upstream_.connected();
+  return (upstream != nullptr && upstream->readable(*state_.upstream()) && read_upstream()) || progress;
+}
+
+bool Connection::has_to_read() const {
+  const tls::Stream* const upstream = upstream_.connected();
+  return client_.readable(state_.client) || (upstream != nullptr && upstream->readable(*state_.upstream()));
+}
+
+bool Connection::read_client() {
+  state::Leg& leg = state_.client;
+  const std::size_t bytes = engine::wanted_from_client(state_, rules());
+  if (bytes == 0) {
+    if (!client_.socket().broken() || leg.was_reset || leg.write_ended) return false;
+    // The client takes no more: nobody is left to answer.
+    leg.was_reset = client_.socket().finds_reset() && !leg.read_ended;
+    obey(engine::client_write_failed(state_));
+    return true;
+  }
+  const std::size_t before = leg.unread.size();
+  switch (client_.receive(leg, bytes)) {
+    case Io::done:
+      leg.read_at_ms = worker_.now_ms();
+      received_since_ += leg.unread.size() - before;
+      turn_bytes_ += leg.unread.size() - before;
+      return true;
+    case Io::ended:
+      leg.read_ended = true;
+      return true;
+    case Io::failed:
+      if (client_.failure().empty()) {
+        obey(engine::client_lost(state_));
+      } else {
+        worker_.note_tls_failure(state_, client_.failure());
+        close(false);                    // not by a reset, which could overtake the alert
+      }
+      return true;
+    case Io::would_block:
+      break;
+  }
+  return false;
+}
+
+bool Connection::read_upstream() {
+  state::UpstreamLeg& leg = *state_.upstream();
+  tls::Stream& stream = *upstream_.connected();
+  const std::size_t bytes = engine::wanted_from_upstream(state_, rules());
+  if (bytes == 0) {
+    const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
+    if (!stream.socket().broken() || leg.was_reset || leg.write_ended || !is_tunnel) return false;
+    leg.was_reset = stream.socket().finds_reset() && !leg.read_ended;
+    engine::upstream_write_failed(state_);
+    return true;
+  }
+  const std::size_t before = leg.unread.size();
+  switch (stream.receive(leg, bytes)) {
+    case Io::done:
+      turn_bytes_ += leg.unread.size() - before;
+      leg.read_at_ms = worker_.now_ms();
+      return true;
+    case Io::ended:
+      leg.read_ended = true;
+      return true;
+    case Io::failed:
+      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
+      obey(engine::upstream_lost(state_, Loss::reset, context()));
+      return true;
+    case Io::would_block:
+      break;
+  }
+  return false;
+}
+
+bool Connection::write_legs() {
+  bool progress = false;
+  if (tls::Stream* const stream = upstream_.connected()) {
+    state::UpstreamLeg& leg = *state_.upstream();
+    if (stream->has_to_send(leg) && stream->socket().writable()) {
+      const std::size_t before = leg.unsent.size();
+      switch (stream->send(leg, worker_.now_ms())) {
+        case Io::done:
+          leg.write_at_ms = worker_.now_ms();
+          turn_bytes_ += before - leg.unsent.size();
+          progress = true;
+          break;
+        case Io::failed:
+          engine::upstream_write_failed(state_);
+          progress = true;
+          break;
+        default:
+          break;
+      }
+    }
+  }
+  if (client_.has_to_send(state_.client) && client_.socket().writable()) {
+    const std::size_t before = state_.client.unsent.size();
+    switch (client_.send(state_.client, worker_.now_ms())) {
+      case Io::done:
+        state_.client.write_at_ms = worker_.now_ms();
+        turn_bytes_ += before - state_.client.unsent.size();
+        progress = true;
+        break;
+      case Io::failed:
+        obey(engine::client_write_failed(state_));
+        return true;
+      default:
+        break;
+    }
+  }
+  return progress;
+}
+
+// A limit on heads that has become smaller holds for what comes in addition, until all that was here before is consumed.
+const engine::Rules& Connection::rules() {
+  if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
+  return stretched_rules_ ? *stretched_rules_ : worker_.rules();
+}
+
+engine::Context Connection::context() {
+  engine::Context context = worker_.context(rules(), client_text_, upstream_.servers(), listener_gone_);
+  if (const auto* tls = state_.client.tls.get()) {
+    context.https = true;
+    context.client_subject = tls->facts.client_subject;
+  }
+  return context;
+}
+
+void Connection::set_deadline() {
+  if (shakes_hands()) {
+    return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
+  }
+  std::int64_t at = std::min(engine::deadline_ms(state_, rules()), upstream_.deadline_ms());
+  if (looks_again_) at = std::min(at, worker_.now_ms() + look_again_ms);
+  worker_.deadlines().set(*this, at);
+}
+
+}  // namespace baton::proxy
