@@ -252,11 +252,11 @@ TEST_F(ConversationTest, TheDonorIsAskedAgainWhenItWakes) {
 
 TEST_F(ConversationTest, WhatIsCalledOffBeforeAnythingIsAdoptedIsRolledBack) {
   FakeDonor donor(3);
-  donor.call_off = [] { return std::optional<std::string>("a signal to stop came"); };
+  donor.call_off = [] { return std::optional<std::string>("told to stop by a signal"); };
   FakeAdopter adopter;
   const auto outcomes = talk(donor, adopter);
   EXPECT_EQ(outcomes.predecessor.ending, Ending::rolled_back);
-  EXPECT_EQ(outcomes.predecessor.reason, "a signal to stop came");
+  EXPECT_EQ(outcomes.predecessor.reason, "told to stop by a signal");
   EXPECT_EQ(outcomes.successor.ending, Succession::failed);
   EXPECT_EQ(donor.calls.size(), 0u);
 }

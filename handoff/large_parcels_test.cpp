@@ -366,7 +366,7 @@ TEST(LargeParcels, ComeBackAmongSmallOnes) {
   const Probation probation{
       .donor = [&]() -> Donor& { return theirs; },
       .conduct = [](bool) { return Conduct{}; },
-      .called_off = [&] { return has_adopted ? std::optional<std::string>("a signal to stop came") : std::nullopt; },
+      .called_off = [&] { return has_adopted ? std::optional<std::string>("told to stop by a signal") : std::nullopt; },
       .wake_descriptor = wake.get()};
   Pair pair = socket_pair();
   SuccessionOutcome succession;

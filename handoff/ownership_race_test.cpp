@@ -67,7 +67,7 @@ class HastyDonor : public FakeDonor {
     ever_finished = false;
     call_off = [this]() -> std::optional<std::string> {
       if (offered_at_ == Clock::time_point() || Clock::now() < offered_at_ + patience_) return std::nullopt;
-      return "a signal to stop came";
+      return "told to stop by a signal";
     };
   }
   Batch freeze_next(const Room& room) override {

@@ -269,7 +269,7 @@ TEST_F(LyingSuccessor, AdoptsWhileThePredecessorGivesUp) {
     if (donor.fates.size() < 10) return std::nullopt;
     giving_up.set_value();
     adopted.get_future().wait();
-    return "a signal to stop came";
+    return "told to stop by a signal";
   };
   const auto outcome = hand_over_to([&](SuccessorScript& script) {
     const wire::Offer first = script.offer();

@@ -171,9 +171,9 @@ TEST_F(ProbationTest, ACallWhileAnOfferIsUnderWayIsTheSame) {
 // The successor is stopped: it is not the instance yet and gives everything back, at any stage of the handover.
 TEST_F(ProbationTest, ASuccessorThatIsCalledOffGivesEverythingBack) {
   terms.probation = milliseconds(20'000);
-  called_off = [this] { return theirs_listens() ? std::optional<std::string>("a signal to stop came") : std::nullopt; };
+  called_off = [this] { return theirs_listens() ? std::optional<std::string>("told to stop by a signal") : std::nullopt; };
   run();
-  expect_rolled_back("the successor gave back what it had: a signal to stop came");
+  expect_rolled_back("the successor gave back what it had: told to stop by a signal");
 }
 
 TEST_F(ProbationTest, ASuccessorThatIsCalledOffWhileConnectionsMoveGivesThoseBackToo) {
@@ -186,9 +186,9 @@ TEST_F(ProbationTest, ASuccessorThatIsCalledOffWhileConnectionsMoveGivesThoseBac
     has_adopted = true;
     ::eventfd_write(wake.get(), 1);
   };
-  called_off = [&] { return has_adopted ? std::optional<std::string>("a signal to stop came") : std::nullopt; };
+  called_off = [&] { return has_adopted ? std::optional<std::string>("told to stop by a signal") : std::nullopt; };
   run();
-  expect_rolled_back("the successor gave back what it had: a signal to stop came");
+  expect_rolled_back("the successor gave back what it had: told to stop by a signal");
   EXPECT_EQ(ours.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
   EXPECT_EQ(returns.with(&FakeAdopter::Fate::started).size(), 70u);
 }

@@ -259,14 +259,14 @@ void Upgradable::obey(int signal) {
       if (!is_stop) {
         // Running out of a resource fails only this attempt.
         const auto tried = as_result([this]() -> Result<void> { return begin_upgrade(), Result<void>(); });
-        if (!tried) say("upgrade: failed: " + tried.error().text + "; this process goes on");
+        if (!tried) say("upgrade: failed: " + tried.error().text + "; this process continues");
         return;
       }
       say("stopping");
       service_->stop_accepting();
       return drain(terms_.stop_timeout);
     case State::upgrading:
-      if (!is_stop) return say("upgrade: SIGUSR2 refused: one is under way");
+      if (!is_stop) return say("upgrade: SIGUSR2 refused: one is in progress");
       // The first one calls the upgrade off if nothing has been adopted; after that it is passed to the successor.
       if (!attempt_->stop_signals.empty()) ::kill(attempt_->successor, SIGKILL);
       attempt_->stop_signals.push_back(signal);
@@ -287,17 +287,17 @@ void Upgradable::stop() { obey(SIGTERM); }
 void Upgradable::begin_upgrade() {
   if (!terms_.lock.empty() && !lock_.is_at(terms_.lock)) {
     // Another process could take the lock in the middle of the upgrade.
-    return say("upgrade: failed: the lock " + terms_.lock + " has been removed; this process goes on");
+    return say("upgrade: failed: the lock " + terms_.lock + " has been removed; this process continues");
   }
   // Not all code sets close-on-exec (Asio does not): only the channel and the standard streams may survive exec.
   ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
   auto started = start_successor({.arguments = terms_.arguments, .configuration = {}, .descriptors = {}});
-  if (!started) return say("upgrade: failed: " + started.error().text + "; this process goes on");
+  if (!started) return say("upgrade: failed: " + started.error().text + "; this process continues");
   say("upgrade begins: started " + terms_.arguments[0] + " as PID " + std::to_string(started->pid));
   if (auto begun = converse(*started); !begun) {
     ::kill(started->pid, SIGKILL);
     leave_to_its_end({started->pid, false, Clock::now()});
-    say("upgrade: failed: " + begun.error().text + "; this process goes on");
+    say("upgrade: failed: " + begun.error().text + "; this process continues");
   }
 }
 
@@ -333,7 +333,7 @@ void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
     for (const int signal : signals) ::kill(successor, signal);
     return drain(terms_.drain_timeout);
   }
-  say("upgrade: failed: " + outcome.reason + "; this process goes on; " + in_words(outcome.report));
+  say("upgrade: failed: " + outcome.reason + "; this process continues; " + in_words(outcome.report));
   // A successor that has adopted connections serves them and then exits by itself; if it hangs, it is killed once that
   // time is up.
   const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;

@@ -107,7 +107,7 @@ bool Upgradable::Roles::reclaim() {
 }
 
 std::optional<std::string> Upgradable::Roles::called_off() {
-  if (called_off_) return "a signal to stop came";
+  if (called_off_) return "told to stop by a signal";
   return std::nullopt;
 }
 

@@ -150,7 +150,7 @@ TEST_F(UpgradableTest, GoesOnWhenNoThreadCanBeStartedForAnUpgrade) {
     const rlimit two{2, limit.rlim_max};
     ::setrlimit(RLIMIT_NPROC, &two);
     process.upgrade();
-    const bool failed = lines.back().contains("upgrade: failed: ") && lines.back().contains("this process goes on");
+    const bool failed = lines.back().contains("upgrade: failed: ") && lines.back().contains("this process continues");
     attend_until(process, "the successor that failed");
     ::setrlimit(RLIMIT_NPROC, &limit);
     process.upgrade();
@@ -179,7 +179,7 @@ TEST_F(UpgradableTest, ATermCallsAnUpgradeOffAndIsObeyed) {
   EXPECT_THAT(lines.back(), HasSubstr("SIGUSR2 refused"));
   process.stop();
   process.attend_to_the_end();
-  EXPECT_THAT(lines, Contains(HasSubstr("failed: a signal to stop came")));
+  EXPECT_THAT(lines, Contains(HasSubstr("failed: told to stop by a signal")));
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "the successor is still there";
 }
 

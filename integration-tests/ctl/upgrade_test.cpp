@@ -216,8 +216,8 @@ TEST_F(CtlUpgrade, ASecondOneMeanwhileIsRefusedAndSoIsAReload) {
   hold(held);
   Process first(ctl_command({"upgrade"}));
   first.await_line(Process::Stream::out, std::regex("connections move"));
-  expect_failure(ctl({"upgrade"}), "under way already");
-  expect_failure(ctl({"reload"}), "an upgrade is under way");
+  expect_failure(ctl({"upgrade"}), "in progress already");
+  expect_failure(ctl({"reload"}), "an upgrade is in progress");
   EXPECT_EQ(ctl({"status"}).code, 0);
   baton.begin_upgrade();
   baton.await_log(log_lines::upgrade_refused);
@@ -232,7 +232,7 @@ TEST_F(CtlUpgrade, ByASignalRefusesOneByCommand) {
   hold(held);
   baton.begin_upgrade();
   baton.await_log(std::regex("upgrade begins"));
-  expect_failure(ctl({"upgrade"}), "under way already");
+  expect_failure(ctl({"upgrade"}), "in progress already");
   origin.gate().open();
   baton.finish_upgrade();
 }
@@ -243,7 +243,7 @@ TEST_F(CtlUpgrade, IsCalledOffByAStopAndSaysSo) {
   Process upgrade(ctl_command({"upgrade"}));
   upgrade.await_line(Process::Stream::out, std::regex("connections move"));
   EXPECT_EQ(ctl({"stop"}).code, 0);
-  upgrade.await_line(Process::Stream::out, std::regex("rolled_back: a signal to stop came"));
+  upgrade.await_line(Process::Stream::out, std::regex("rolled_back: told to stop by a signal"));
   EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0}));
   origin.gate().open();
   EXPECT_EQ(held.response().body, "held");

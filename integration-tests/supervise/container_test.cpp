@@ -70,7 +70,7 @@ TEST_F(Container, Pid1IsASupervisorThatUpgradesReplacesAndStops) {
   await([&] { return children_of(init).size() == 1 && children_of(init) != predecessor; }, "the old one to be reaped");
   await([&] { return process->err().find("is the instance, generation 2") != std::string::npos; }, "the parent to know");
   ::kill(children_of(init).front(), SIGKILL);
-  process->await_line(Process::Stream::err, std::regex("in the place of a process that crashed"));
+  process->await_line(Process::Stream::err, std::regex("in place of a crashed process"));
   EXPECT_EQ(Client(settings.binds.front()).get("/bytes/6").body, pattern(6));
   ::kill(init, SIGTERM);
   EXPECT_EQ(process->await_exit(), (Ended{0, 0})) << process->err();

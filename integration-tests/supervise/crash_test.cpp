@@ -37,7 +37,7 @@ TEST_F(SupervisedCrash, LosesNoConnectionThatWaitedInTheQueue) {
   EXPECT_EQ(baton.number("generation"), 2);
   EXPECT_TRUE(baton.status().at("last_upgrade").is_null());
   EXPECT_EQ(baton.pid_in_file(), parent);
-  EXPECT_EQ(baton.count_log_lines(std::regex("in the place of a process that crashed")), 1u);
+  EXPECT_EQ(baton.count_log_lines(std::regex("in place of a crashed process")), 1u);
   EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
   expect_nothing_left();
 }
@@ -72,7 +72,7 @@ TEST(SupervisedWithoutFiles, IsReplacedAsWellAndUpgraded) {
     EXPECT_EQ(Client(web).get("/bytes/3").body, pattern(3));
     const pid_t worker = std::stoi(line.substr(line.find("PID ") + 4));
     ::kill(worker, SIGKILL);
-    parent.await_line(Process::Stream::err, std::regex("in the place of a process that crashed"));
+    parent.await_line(Process::Stream::err, std::regex("in place of a crashed process"));
     EXPECT_EQ(Client(web).get("/bytes/5").body, pattern(5));
     parent.signal(SIGUSR2);
     parent.await_line(Process::Stream::err, log_lines::upgrade_report);

@@ -28,7 +28,7 @@ std::string many_listeners() {
   return "  - { name: many, bind: [ " + binds + " ] }\n";
 }
 
-const std::regex replaced{"serving: .* in the place of a process that crashed"};
+const std::regex replaced{"serving: .* in place of a crashed process"};
 
 // ── The first start ───────────────────────────────────────────────────────────────────────────────────────────────
 

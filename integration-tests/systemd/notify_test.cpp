@@ -215,7 +215,7 @@ void expect_a_whole_life(Baton& baton, const std::string& complaint) {
   const pid_t group = baton.pid();
   Client client = baton.connect();
   EXPECT_EQ(client.get("/bytes/1").body, pattern(1));
-  const std::regex line("the service manager cannot be told anything.*" + complaint);
+  const std::regex line("the service manager cannot be reached.*" + complaint);
   baton.await_log(line);
   EXPECT_EQ(baton.count_log_lines(line), 1u) << baton.log();
   baton.signal(SIGHUP);

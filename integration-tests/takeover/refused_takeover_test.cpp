@@ -66,8 +66,8 @@ TEST_F(RefusedTakeover, ASecondTakerMeanwhileIsToldSo) {
   Taker first(baton);
   baton.await_log(std::regex("upgrade begins: .* takes over"));
   Taker second(baton);
-  second.await_failure("under way already");
-  await_refusal("one is under way already");
+  second.await_failure("in progress already");
+  await_refusal("one is in progress already");
   origin.gate().open();
   first.await_succession(baton);
   EXPECT_EQ(client.response().body, "held");
@@ -197,7 +197,7 @@ TEST_F(Visitors, WhoComeInFloodsCostFewDescriptors) {
   const std::size_t before = descriptor_count(baton.pid());
   std::list<Stream> visitors = silent_ones(500);
   visitors.back().send("no Hello at all, but more than a header");
-  baton.await_log(std::regex("is no taker: it did not say Hello"));
+  baton.await_log(std::regex("is not an external successor: it sent no Hello"));
   EXPECT_LE(descriptor_count(baton.pid()), before + 17);
   visitors.clear();
   await_descriptors_at_most(before, baton.pid());

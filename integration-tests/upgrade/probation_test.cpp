@@ -146,7 +146,7 @@ TEST_F(Probation, IsEndedByARollback) {
   const Outcome outcome = ctl({"rollback"});
   EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
   EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0})) << "that upgrade did not come to be";
-  expect_still_the_predecessor("called off by command");
+  expect_still_the_predecessor("cancelled by command");
   EXPECT_EQ(long_request(kept).status(), 200);
   expect_that_the_next_upgrades_work(1);
 }

@@ -29,7 +29,7 @@ class Signals : public testing::Test {
 TEST_F(Signals, AnUpgradePutsARemovedLockFileBackFirst) {
   std::filesystem::remove(baton.directory() / "handoff.sock.lock");
   baton.upgrade();
-  EXPECT_EQ(baton.count_log_lines(std::regex("the lock .* had been removed; it is there again")), 1u) << baton.log();
+  EXPECT_EQ(baton.count_log_lines(std::regex("the lock .* had been removed; restored")), 1u) << baton.log();
   EXPECT_TRUE(baton.lock_is_held());
 }
 
@@ -45,7 +45,7 @@ TEST_F(Signals, AHupAndAnUpgradePutRemovedSocketsBack) {
   remove_and_await(SIGUSR2, log_lines::upgrade_report);
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));
   baton.follow_pid_file();
-  EXPECT_EQ(baton.count_log_lines(std::regex("sock had been removed; it is there again")), 4u) << baton.log();
+  EXPECT_EQ(baton.count_log_lines(std::regex("sock had been removed; restored")), 4u) << baton.log();
   expect_one_instance(baton);
   baton.signal(SIGTERM);
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "proxy/runtime/text.hpp"
+#include "proxy/state/codec.hpp"
 
 namespace baton::admin {
 
@@ -88,7 +89,7 @@ const char* name_of(State state) {
 Moved moved_of(const handoff::Report& report) {
   Moved moved;
   for (const auto& [label, number] : report.moved) {
-    if (label == upstream_idle_label) {
+    if (label == state::upstream_idle_label) {
       moved.upstream_idle += number;
     } else {
       moved.clients[label] += number;

@@ -67,7 +67,6 @@ struct Status {
 };
 
 // Idle upstream connections move as parcels of their own; people count clients' connections.
-inline constexpr const char* upstream_idle_label = "upstream_idle";
 struct Moved {
   std::map<std::string, std::uint64_t> clients;    // by state
   std::uint64_t clients_total = 0;

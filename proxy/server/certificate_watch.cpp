@@ -70,10 +70,10 @@ void CertificateWatch::seen(std::vector<process::FileStamp> stamps) {
 void CertificateWatch::loaded(const Renewed& renewed) {
   loaded_stamps_ = seen_stamps_;  // of those that cannot be used, too: until they change again
   if (!renewed)
-    return log::error("certificates have changed and cannot be used, those loaded before stay: {}", renewed.error());
+    return log::error("certificates have changed but cannot be used, the previous ones stay: {}", renewed.error());
   loaded_stamps_ = (*renewed)->tls_files;
   parts_.data_path.replace_certificates(*renewed);
-  log::info("certificates have changed: loaded anew");
+  log::info("certificates have changed: reloaded");
 }
 
 }  // namespace baton::proxy

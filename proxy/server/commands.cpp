@@ -30,7 +30,7 @@ admin::Source Commands::source() {
 
 void Commands::obey(admin::Command command, admin::ReplySink answer) {
   // After the successor has become the instance, on a connection that was open before.
-  if (!parts_.role.is_instance()) return answer({conflict, "another process is the instance now; ask again"});
+  if (!parts_.role.is_instance()) return answer({conflict, "another process is the instance now; try again"});
   switch (command) {
     case admin::Command::reload:
       return reload(std::move(answer));
@@ -47,7 +47,7 @@ void Commands::obey(admin::Command command, admin::ReplySink answer) {
 }
 
 void Commands::reload(admin::ReplySink answer) {
-  if (parts_.role.is_upgrading()) return answer({conflict, "an upgrade is under way; ask again when that has ended"});
+  if (parts_.role.is_upgrading()) return answer({conflict, "an upgrade is in progress; try again when it has ended"});
   if (parts_.role.is_stopping()) return answer({conflict, "this process is stopping"});
   parts_.reloads.begin([this, answer = std::move(answer)](const Reloads::Outcome& outcome) {
     const unsigned why_not = parts_.role.is_upgrading() || parts_.role.is_stopping() ? conflict : cannot_be_done;
@@ -67,7 +67,7 @@ admin::Reply Commands::drain(bool on) {
   if (parts_.role.is_stopping()) return {conflict, "this process is stopping"};
   parts_.generation.is_draining = on;
   parts_.supervision.announce();
-  const char* text = on ? "draining: /readyz answers 503, the service goes on" : "serving: /readyz answers 200";
+  const char* text = on ? "draining: /readyz answers 503, service continues" : "serving: /readyz answers 200";
   log::info("{}", text);
   return {ok, text};
 }
@@ -81,7 +81,7 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
   parts_.settle();
   if (UpgradeAttempt* attempt = parts_.upgrades.current()) {
     if (command.rollback && attempt->is_on_probation()) return call_off(*attempt, std::move(lines));
-    return admin::Reply{conflict, "an upgrade is under way already; ask again when that has ended"};
+    return admin::Reply{conflict, "an upgrade is in progress already; try again when it has ended"};
   }
   std::optional<std::string> why_not;
   try {
@@ -98,9 +98,9 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
 // While the successor is on probation the way back is to call the upgrade off.
 std::optional<admin::Reply> Commands::call_off(UpgradeAttempt& attempt, admin::LineSink lines) {
   attempt.progress().add(std::move(lines));
-  log::info("upgrade: called off by command");
+  log::info("upgrade: cancelled by command");
   attempt.progress().tell(admin::recalled_event());
-  attempt.call_off("called off by command");
+  attempt.call_off("cancelled by command");
   return std::nullopt;
 }
 

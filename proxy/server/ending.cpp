@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds look_every{20};
 constexpr std::chrono::seconds last_answers{5};
 
 // Who stops a service has said how long it may take; who upgrades one was promised that nothing is cut.
-void log_cut(std::size_t cut, const admin::Connections& kinds, bool in_an_upgrade) {
+void log_cut(std::size_t cut, const ConnectionCounts& kinds, bool in_an_upgrade) {
   const std::pair<const char*, std::uint64_t> counts[] = {{"idle", kinds.idle},
                                                           {"head", kinds.head},
                                                           {"exchange", kinds.exchange},
@@ -78,7 +78,7 @@ void Ending::watch() {
   if (connections == 0 && !parts_.children.has_left_ones()) return exit_when_answered(now + last_answers);
   if (under_way_->deadline && now >= *under_way_->deadline) {
     std::size_t cut = 0;
-    admin::Connections kinds;
+    ConnectionCounts kinds;
     parts_.data_path.workers().each([&](Worker& worker) {
       worker.begin_stop();
       worker.count(kinds);

@@ -207,9 +207,9 @@ bool Instance::put_sockets_back() {
     try {
       make();
       changed = true;
-      log::warning("{} had been removed; it is there again", path);
+      log::warning("{} had been removed; restored", path);
     } catch (const std::exception& error) {
-      log::warning("{} has been removed and cannot be made anew: {}", path, error.what());
+      log::warning("{} has been removed and cannot be restored: {}", path, error.what());
     }
   };
   admin_.put_back(anew);
@@ -232,7 +232,7 @@ handoff::Result<void> Instance::check_lock_path() {
   auto anew = handoff::InstanceLock::on_file(*paths_.lock);
   if (anew && anew->try_take()) {
     lock_ = std::move(*anew);
-    log::warning("the lock {} had been removed; it is there again", *paths_.lock);
+    log::warning("the lock {} had been removed; restored", *paths_.lock);
     return {};
   }
   return handoff::fail(handoff::Fault::system, "the lock " + *paths_.lock + " has been removed, and " +

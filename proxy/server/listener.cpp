@@ -103,7 +103,7 @@ void bind_each(const std::vector<WantedSocket>& wanted, std::vector<handoff::Inh
                const std::vector<std::string>& lent, std::vector<BoundSocket>& sockets) {
   for (const WantedSocket& one : wanted) {
     const state::SocketAddress& address = one.address;
-    if (sockets.size() == config::listening_sockets_max) fail(address, "an upgrade could not pass on so many sockets");
+    if (sockets.size() == config::listening_sockets_max) fail(address, "an upgrade could not pass on this many sockets");
     const std::string text = address.text();
     const auto found = std::find_if(inherited.begin(), inherited.end(), [&](const auto& socket) {
       return socket.descriptor && !socket.name.starts_with('@') && socket.address == text;

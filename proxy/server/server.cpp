@@ -151,7 +151,7 @@ void Server::run_events() {
       context_.run();
       return;
     } catch (const std::exception& error) {
-      log::error("{}; this process goes on", error.what());
+      log::error("{}; this process continues", error.what());
     }
   }
 }
@@ -220,7 +220,7 @@ void Server::on_signal(int signal) {
 void Server::on_signal_in_succession(int signal) {
   const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
   if (is_stop && !data_path_.has_started()) return exit_with(1);
-  if (is_stop && succession_->is_external()) succession_->cancel("a signal to stop came");
+  if (is_stop && succession_->is_external()) succession_->cancel("told to stop by a signal");
   succession_->signals().remember(signal);
 }
 
@@ -241,7 +241,7 @@ void Server::on_signal_in_upgrade(int signal, UpgradeAttempt& attempt) {
       role_.tell_to_stop();
       // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
       attempt.signals().remember(signal);
-      return attempt.call_off("a signal to stop came");
+      return attempt.call_off("told to stop by a signal");
     default:
       return;
   }

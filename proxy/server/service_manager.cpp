@@ -32,7 +32,7 @@ ServiceManager::ServiceManager(asio::io_context& context, process::Notifier noti
 void ServiceManager::tell(const std::string& message) {
   const std::error_code error = notifier_.send(message);
   if (error && error != last_error_) {
-    log::warning("the service manager cannot be told anything at {}: {}", notifier_.address(), error.message());
+    log::warning("the service manager cannot be reached at {}: {}", notifier_.address(), error.message());
   }
   last_error_ = error;
 }

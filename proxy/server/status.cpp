@@ -20,11 +20,11 @@ struct Gathering {
 // One worker's part of it.
 struct Share {
   Counters counters;
-  admin::Connections connections;
+  ConnectionCounts connections;
   std::uint64_t unknown = 0;
 };
 
-void operator+=(admin::Connections& sum, const admin::Connections& more) {
+void operator+=(admin::Connections& sum, const ConnectionCounts& more) {
   sum.idle += more.idle;
   sum.head += more.head;
   sum.exchange += more.exchange;

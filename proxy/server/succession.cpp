@@ -151,7 +151,7 @@ DonorDuties Succession::donor_duties() {
 
 handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritance inheritance) {
   const auto record = state::decode_instance_record(inheritance.application);
-  if (!record) return refuse("what the predecessor says of itself cannot be read");
+  if (!record) return refuse("the predecessor's application record cannot be read");
   Generation& generation = parts_.generation;
   DataPath& data_path = parts_.data_path;
   Instance& instance = parts_.instance;
@@ -185,7 +185,7 @@ void Succession::become_instance() {
   parts_.role.become_instance();
   handoff::insist([this] {
     if (auto opened = parts_.instance.open_meeting_point(); !opened)
-      log::error("takeover: nobody can take over: {}", opened.error().text);
+      log::error("takeover: no process can take over: {}", opened.error().text);
   });
   parts_.supervision.announce();
   handoff::insist([this] {
@@ -212,7 +212,7 @@ handoff::Result<void> Succession::take_over(const std::string& application, cons
   // The predecessor will say it too; but it may die before it has, and then nobody else would.
   tell_that_we_serve();
   if (generation.replaces_crashed) {
-    log::info("serving: baton {}, generation {}, PID {}, in the place of a process that crashed", generation.version,
+    log::info("serving: baton {}, generation {}, PID {}, in place of a crashed process", generation.version,
               parts_.data_path.generation(), ::getpid());
   } else {
     log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", generation.version,

@@ -84,7 +84,7 @@ void Supervision::end() {
 
 void Supervision::await_telling() {
   const std::chrono::milliseconds limit = std::min(telling_limit, parts_.data_path.handoff().step_timeout / 2);
-  if (!line_->sent_within(limit)) log::warning("the supervisor, PID {}, does not listen", lasting_pid());
+  if (!line_->sent_within(limit)) log::warning("the supervisor, PID {}, does not answer", lasting_pid());
 }
 
 }  // namespace baton::proxy

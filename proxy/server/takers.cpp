@@ -49,7 +49,7 @@ void Takers::resume() {
   if (!has_meeting_point() || watched_.is_open()) return;
   error_code error;
   handoff::insist([&] { watched_.assign(point_.descriptor(), error); });
-  if (error) return log::error("takeover: nobody can take over: {}", error.message());
+  if (error) return log::error("takeover: no process can take over: {}", error.message());
   await_caller();
 }
 
@@ -144,7 +144,7 @@ void Takers::hear(const std::shared_ptr<Caller>& caller) {
     return begin_(std::move(taker));
   }
   if (frame || frame.error().fault != handoff::Fault::closed) {
-    log::warning("takeover: {} is no taker: it did not say Hello", caller->who.text());
+    log::warning("takeover: {} is not an external successor: it sent no Hello", caller->who.text());
   }
   end(caller);
 }

@@ -46,7 +46,7 @@ std::string report_line(const handoff::Report& report) {
 
 std::optional<std::string> Upgrades::why_not() const {
   const Role& role = parts_.attempt.role;
-  if (role.is_upgrading()) return "one is under way already; ask again when that has ended";
+  if (role.is_upgrading()) return "one is in progress already; try again when it has ended";
   if (role.is_stopping()) return "this process is stopping";
   if (!role.is_instance()) return "this process is not the instance";
   return std::nullopt;
@@ -67,7 +67,7 @@ std::optional<std::string> Upgrades::begin(const std::string& binary, admin::Lin
 
 std::optional<std::string> Upgrades::roll_back(admin::LineSink client) {
   if (auto reason = why_not()) return reason;
-  if (!parts_.generation.previous) return "nothing is known that ran before this process";
+  if (!parts_.generation.previous) return "no previous program is known";
   const Previous& previous = *parts_.generation.previous;
   const state::Program& before = previous.program;
   auto attempt = make_attempt(std::move(client));
@@ -146,7 +146,7 @@ handoff::Result<void> Upgrades::converse(std::unique_ptr<UpgradeAttempt>& attemp
   attempt_ = std::move(attempt);
   if (parts_.reloads.is_under_way()) attempt_->note_dropped_reload();
   const auto dropped = handoff::as_result([this]() -> handoff::Result<void> {
-    return parts_.reloads.drop("an upgrade has begun, which reads the configuration anew"), handoff::Result<void>();
+    return parts_.reloads.drop("an upgrade has begun, which rereads the configuration"), handoff::Result<void>();
   });
   if (!dropped) log::error("reload: {}", dropped.error().text);
   (void)handoff::as_result(
@@ -158,7 +158,7 @@ void Upgrades::note_failed_start(const std::string& why) {
   handoff::Report report;
   report.from = parts_.attempt.self.side();
   parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, std::move(report)};
-  log::error("upgrade: failed: {}; this process goes on", why);
+  log::error("upgrade: failed: {}; this process continues", why);
 }
 
 // ── How it ends ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,7 +245,7 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
 void Upgrades::note_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
   const std::string why = explain_failure(outcome, child);
   parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, outcome.report};
-  log::error("upgrade: failed: {}; this process goes on; {}", why, report_line(outcome.report));
+  log::error("upgrade: failed: {}; this process continues; {}", why, report_line(outcome.report));
 }
 
 std::string Upgrades::explain_failure(const handoff::HandoverOutcome& outcome, pid_t child) {

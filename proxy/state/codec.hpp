@@ -38,5 +38,7 @@ std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, st
 
 // The name of a state in reports and status: idle, head, exchange, tunnel, closing.
 std::string_view phase_name(const ConnectionState& state);
+// The same for an idle connection to a server, which moves as a parcel of its own.
+inline constexpr const char* upstream_idle_label = "upstream_idle";
 
 }  // namespace baton::state

@@ -179,7 +179,7 @@ void Supervisor::stop(int signal) {
     for (const Worker& worker : state_.workers) ::kill(worker.pid, signal);
     return;
   }
-  if (replacement_) replacement_->call_off("a signal to stop came");
+  if (replacement_) replacement_->call_off("told to stop by a signal");
   state_.signals.push_back(signal);          // for a candidate, if there is one
 }
 

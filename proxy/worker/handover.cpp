@@ -105,7 +105,7 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
        std::move(static_cast<state::Leg&>(*connection.leg))},
       std::move(connection.stream)};
   try {
-    parcel.label = admin::upstream_idle_label;
+    parcel.label = state::upstream_idle_label;
     parcel.descriptors.push_back(frozen.stream->socket().descriptor());
     parcel.payload = state::encode(frozen.idle);
     parcel.secrets = state::encode_secrets(frozen.idle);

@@ -74,7 +74,7 @@ void Worker::note_failure(const std::exception& error, const state::ConnectionSt
   }
 }
 
-void Worker::count(admin::Connections& into) const {
+void Worker::count(ConnectionCounts& into) const {
   const auto note = [&](const Connection& connection) {
     const std::string_view name = state::phase_name(connection.state());
     ++(name == "idle" ? into.idle : name == "head" ? into.head : name == "exchange" ? into.exchange

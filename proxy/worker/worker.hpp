@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "handoff/parties.hpp"
-#include "proxy/admin/status.hpp"
 #include "proxy/worker/connection.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
@@ -132,6 +131,16 @@ struct Counters {
   }
 };
 
+// By state, as state::phase_name calls them.
+struct ConnectionCounts {
+  std::uint64_t idle = 0;
+  std::uint64_t head = 0;
+  std::uint64_t exchange = 0;
+  std::uint64_t tunnel = 0;
+  std::uint64_t closing = 0;
+  std::uint64_t upstream_idle = 0;          // connections to servers
+};
+
 class Worker {
  public:
   // `access_log` may be null; it outlives the worker, or lasts until `reconfigure` replaces it.
@@ -228,7 +237,7 @@ class Worker {
 
   // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────
   Counters counters;
-  void count(admin::Connections& into) const;
+  void count(ConnectionCounts& into) const;
   // What a handover is still going to offer.
   handoff::Remaining remaining() const;
   // The connections that require more than `features`.
