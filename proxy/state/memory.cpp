@@ -27,9 +27,10 @@ constexpr bool has_address_sanitizer = false;
 
 // ── The system ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// A slab is a little smaller than its alignment: malloc, which puts a header before it, then places slab beside slab.
+// A slab is a little smaller than its alignment. The heap puts a header before it, and so places slab beside slab; and
+// it asks the system for fewer than the 128 KiB at which each request would be mapped by itself, with pages around it.
 constexpr std::size_t slab_alignment = 64 * 1024;
-constexpr std::size_t slab_bytes = slab_alignment - 64;
+constexpr std::size_t slab_bytes = slab_alignment - 128;
 constexpr std::size_t block_alignment = step_bytes;
 
 void* take_from_heap(std::size_t bytes, std::size_t alignment) {

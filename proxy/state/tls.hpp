@@ -50,11 +50,12 @@ enum class TlsStage : std::uint8_t {
 enum class TlsEnd : std::uint8_t { open, notified, shut };
 
 struct Tls {
-  TlsStage stage = TlsStage::hello;
+  // Idle connections have one of these each, so the small members lie side by side.
   std::int64_t since_ms = 0;          // when the handshake began
   Buffer received;                    // ciphertext received but not yet opened
   Buffer sealed;                      // ciphertext waiting to be written
 
+  TlsStage stage = TlsStage::hello;
   bool is_client = false;             // our role
   std::uint16_t version = 0;          // 0x0303 TLS 1.2, 0x0304 TLS 1.3
   std::uint16_t suite = 0;            // IANA number
@@ -69,11 +70,11 @@ struct Tls {
   std::uint8_t alert = 0;             // a fatal alert that is owed or was sent; nothing more is read. 0: none
   TlsEnd end = TlsEnd::open;
   std::uint8_t idle_records = 0;      // consecutive ones without application data: bounds floods
-  std::uint32_t message_left = 0;     // of a handshake message being skipped across records
   std::uint8_t message_head_bytes = 0;
   std::array<unsigned char, 4> message_head{};   // of a handshake message whose head is split across records
-  std::int64_t sealed_at_ms = 0;      // when a record was last sealed
+  std::uint32_t message_left = 0;     // of a handshake message being skipped across records
   std::uint32_t burst_bytes = 0;      // sent since the leg was last silent: small records first, then full ones
+  std::int64_t sealed_at_ms = 0;      // when a record was last sealed
 
   TlsFacts facts;
   bool operator==(const Tls&) const = default;

@@ -35,11 +35,6 @@ Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const unsigned 
 
 }  // namespace
 
-struct RecordLayer::Contexts {
-  RecordCipher read;
-  RecordCipher write;
-};
-
 // An open record.
 struct RecordLayer::Record {
   std::size_t bytes = 0;              // as it came; 0: there is none
@@ -55,14 +50,13 @@ bool RecordLayer::can_speak(const state::Tls& tls) {
 std::unique_ptr<RecordLayer> RecordLayer::make(const state::Tls& tls) {
   if (tls.stage != state::TlsStage::records || !can_speak(tls)) return nullptr;
   const Suite* const suite = find_suite(tls.version, tls.suite);
-  auto contexts = std::make_unique<Contexts>(RecordCipher{*suite, RecordCipher::Use::opens, tls.read.secrets},
-                                             RecordCipher{*suite, RecordCipher::Use::seals, tls.write.secrets});
-  return std::unique_ptr<RecordLayer>{new RecordLayer{*suite, std::move(contexts)}};
+  return std::unique_ptr<RecordLayer>(new RecordLayer(*suite, tls));
 }
 
-RecordLayer::RecordLayer(const Suite& suite, std::unique_ptr<Contexts> contexts)
-    : suite_(suite), contexts_(std::move(contexts)) {}
-RecordLayer::~RecordLayer() = default;
+RecordLayer::RecordLayer(const Suite& suite, const state::Tls& tls)
+    : suite_(suite),
+      reading_(suite, RecordCipher::Use::opens, tls.read.secrets),
+      writing_(suite, RecordCipher::Use::seals, tls.write.secrets) {}
 
 void RecordLayer::fail(state::Tls& tls, Alert alert, std::string_view why) {
   tls.alert = static_cast<std::uint8_t>(alert);
@@ -117,8 +111,7 @@ RecordLayer::Record RecordLayer::open_record(state::Leg& leg) {
   const Bytes text = received.subspan(header_bytes + nonce_bytes, text_bytes);
   char* const plain = leg.unread.prepare(text_bytes);
   const auto decrypt = [&](const Nonce& nonce, Bytes additional) {
-    return contexts_->read.open(nonce, additional, text, text.data() + text_bytes,
-                                reinterpret_cast<unsigned char*>(plain));
+    return reading_.open(nonce, additional, text, text.data() + text_bytes, reinterpret_cast<unsigned char*>(plain));
   };
   const Nonce nonce = nonce_bytes != 0 ? make_nonce(tls.read, received.data() + header_bytes) : make_nonce(tls.read);
   const bool genuine = has_inner_type ? decrypt(nonce, received.first(header_bytes))
@@ -165,7 +158,7 @@ void RecordLayer::take_other(state::Leg& leg, const Record& record) {
                                                             : hear_handshake(suite_, tls, record.content);
   switch (verdict.heard) {
     case Heard::nothing: return;
-    case Heard::new_keys: return contexts_->read.set_key(tls.read.secrets);
+    case Heard::new_keys: return reading_.set_key(tls.read.secrets);
     case Heard::close:
       tls.close_received = true;
       leg.read_ended = true;
@@ -237,7 +230,7 @@ bool RecordLayer::seal_key_update(state::Tls& tls) {
   state::TlsSecrets next = tls.write.secrets;         // before the message, should memory be missing
   update_keys(suite_, next);
   seal_record(tls, ContentType::handshake, message);
-  contexts_->write.set_key(next);
+  writing_.set_key(next);
   tls.write = {next, 0};
   tls.key_update_owed = false;
   return true;
@@ -255,17 +248,16 @@ void RecordLayer::seal_record(state::Tls& tls, ContentType type, std::string_vie
   if (suite_.version == tls13) {
     const auto inner_type = static_cast<unsigned char>(type);
     write_header(ContentType::application_data, bytes - header_bytes, header);
-    contexts_->write.seal(make_nonce(tls.write), {header, header_bytes}, bytes_of(data), {&inner_type, 1}, fragment);
+    writing_.seal(make_nonce(tls.write), {header, header_bytes}, bytes_of(data), {&inner_type, 1}, fragment);
   } else {
     const auto additional = make_additional(tls.write.sequence, type, data.size());
     write_header(type, bytes - header_bytes, header);
     if (suite_.has_explicit_nonce()) {
       write_number<explicit_nonce_bytes>(tls.explicit_nonce, fragment);
-      contexts_->write.seal(make_nonce(tls.write, fragment), additional, bytes_of(data), {},
-                            fragment + explicit_nonce_bytes);
+      writing_.seal(make_nonce(tls.write, fragment), additional, bytes_of(data), {}, fragment + explicit_nonce_bytes);
       ++tls.explicit_nonce;
     } else {
-      contexts_->write.seal(make_nonce(tls.write), additional, bytes_of(data), {}, fragment);
+      writing_.seal(make_nonce(tls.write), additional, bytes_of(data), {}, fragment);
     }
   }
   tls.sealed.commit(bytes);

@@ -9,12 +9,12 @@
 #include <string_view>
 
 #include "proxy/state/state.hpp"
+#include "proxy/tls/record_cipher.hpp"
 
 namespace baton::tls {
 
 enum class Alert : std::uint8_t;
 enum class ContentType : std::uint8_t;
-struct Suite;
 
 // Receives the records before the first application data; for a client, tickets are among them.
 class EarlyRecords {
@@ -33,13 +33,13 @@ enum class Opened {
                          // `unread`
 };
 
-class RecordLayer {
+// Each idle connection with TLS has one, so it is allocated without malloc's overhead.
+class RecordLayer : public state::Allocated {
  public:
   // Whether `make` would succeed: the suite is one of ours, and this OpenSSL has its cipher.
   static bool can_speak(const state::Tls& tls);
   // For an established state whose suite is one of ours; otherwise none.
   static std::unique_ptr<RecordLayer> make(const state::Tls& tls);
-  ~RecordLayer();
 
   // Opens whole records from `tls.received` into `unread` until it has `bytes` more, exceeding that by one record at
   // most. close_notify sets `read_ended`. Everything after it, or after a failure, is dropped.
@@ -55,9 +55,8 @@ class RecordLayer {
   void set_early_records(EarlyRecords* early) { early_ = early; }
 
  private:
-  struct Contexts;
   struct Record;
-  RecordLayer(const Suite& suite, std::unique_ptr<Contexts> contexts);
+  RecordLayer(const Suite& suite, const state::Tls& tls);
 
   bool has_failed(const state::Tls& tls) const { return tls.alert != 0 || !failure_.empty(); }
   void fail(state::Tls& tls, Alert alert, std::string_view why);
@@ -73,7 +72,8 @@ class RecordLayer {
   bool has_room(const state::Tls& tls, std::size_t data_bytes) const;
 
   const Suite& suite_;
-  std::unique_ptr<Contexts> contexts_;
+  RecordCipher reading_;
+  RecordCipher writing_;
   EarlyRecords* early_ = nullptr;      // outlives this, or is removed first
   std::string_view failure_;
 };
