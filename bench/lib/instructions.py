@@ -13,18 +13,21 @@ CONNECTIONS = 64
 EARLY_REQUESTS = 640      # every pool and cache of a proxy has been filled by then
 
 
-def instructions_per_request(kind, service, load, requests, connections=CONNECTIONS):
-    """The number, and how it is spread over the functions (exclusive)."""
-    few = _run(kind, service, load, EARLY_REQUESTS, connections)
-    many = _run(kind, service, load, EARLY_REQUESTS + requests, connections)
+def instructions_per_request(kind, service, load, requests, connections=CONNECTIONS, within=None):
+    """The number, and how it is spread over the functions (exclusive). `within` is a function that is not recursive:
+    only what it and its callees do is counted."""
+    few = _run(kind, service, load, EARLY_REQUESTS, connections, within)
+    many = _run(kind, service, load, EARLY_REQUESTS + requests, connections, within)
     many.subtract(few)
     per_request = {function: count / requests for function, count in many.items()}
     return sum(per_request.values()), per_request
 
 
-def _run(kind, service, load, requests, connections):
+def _run(kind, service, load, requests, connections, within):
     out = os.path.join(kind.directory, f"callgrind.{kind.name}.{service}.{requests}")
     valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}.%p"]
+    if within is not None:
+        valgrind.append(f"--toggle-collect={within}")
     proxy = Proxy(kind, service, load.origin_port, valgrind)
     load.open(kind.name, proxy, connections)
     load.ask(kind.name, requests)

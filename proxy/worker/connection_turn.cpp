@@ -39,7 +39,7 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
-    if (&context.rules != &rules()) {         // those that this turn began with are gone
+    if (&context.rules != &rules()) {  // those that this turn began with are gone
       ask_for_another_turn();
       break;
     }
@@ -52,7 +52,7 @@ void Connection::take_turn() {
     const bool wrote = write_legs();
     if (closed_) return;
     if (action == Action::wait && !read && !wrote) break;
-    if (engine::waits_for_bytes(state_) && !has_to_read()) break;       // the next pass would do nothing
+    if (engine::waits_for_bytes(state_) && !has_to_read()) break;  // the next pass would do nothing
   }
   set_deadline();
 }
@@ -114,7 +114,7 @@ bool Connection::read_client() {
         obey(engine::client_lost(state_));
       } else {
         worker_.note_tls_failure(state_, client_.failure());
-        close(false);                    // not by a reset, which could overtake the alert
+        close(false);  // not by a reset, which could overtake the alert
       }
       return true;
     case Io::would_block:
@@ -192,7 +192,8 @@ bool Connection::write_legs() {
   return progress;
 }
 
-// A limit on heads that has become smaller holds for what comes in addition, until all that was here before is consumed.
+// A limit on heads that has become smaller holds for what comes in addition, until all that was here before is
+// consumed.
 const engine::Rules& Connection::rules() {
   if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
   return stretched_rules_ ? *stretched_rules_ : worker_.rules();

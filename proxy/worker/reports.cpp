@@ -26,7 +26,7 @@ void Worker::log_access(const state::ConnectionState& state, const state::Exchan
   try {
     runtime::append_access_line(*settings_->access_format, state, exchange, now_ms(), access_lines_);
   } catch (const std::bad_alloc&) {
-    access_lines_.resize(before);            // the line is lost
+    access_lines_.resize(before);  // the line is lost
   }
   if (access_lines_.size() >= access_bytes_max) flush_access();
 }
@@ -38,7 +38,7 @@ void Worker::flush_access() {
 
 void Worker::note_connect_failure(const state::SocketAddress& server, std::string_view why) {
   const std::string name = server.text();
-  std::int64_t& next_line_ms = next_failure_line_ms_[name];     // one line a second for each server says it
+  std::int64_t& next_line_ms = next_failure_line_ms_[name];  // one line a second for each server says it
   if (now_ms() < next_line_ms) return;
   next_line_ms = now_ms() + failure_line_every_ms;
   log::warning("server {} cannot be connected: {}", name, why);
@@ -77,8 +77,11 @@ void Worker::note_failure(const std::exception& error, const state::ConnectionSt
 void Worker::count(ConnectionCounts& into) const {
   const auto note = [&](const Connection& connection) {
     const std::string_view name = state::phase_name(connection.state());
-    ++(name == "idle" ? into.idle : name == "head" ? into.head : name == "exchange" ? into.exchange
-       : name == "tunnel" ? into.tunnel : into.closing);
+    ++(name == "idle"       ? into.idle
+       : name == "head"     ? into.head
+       : name == "exchange" ? into.exchange
+       : name == "tunnel"   ? into.tunnel
+                            : into.closing);
   };
   for (const Connection* one = first_; one != nullptr; one = one->next_) note(*one);
   into.upstream_idle += pool_.idle();

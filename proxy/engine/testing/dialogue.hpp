@@ -1,5 +1,5 @@
 // A connection run without I/O, for tests: a scripted client and scripted upstream connections on either side of the
-// engine, run as proxy/worker/connection.cpp runs it.
+// engine, run as proxy/worker/connection_turn.cpp runs it.
 #pragma once
 
 #include <cstdint>
