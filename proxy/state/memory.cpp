@@ -212,34 +212,34 @@ bool empty_list(std::size_t index) noexcept {
   return true;
 }
 
+void end_lists(void*) noexcept {
+  for (std::size_t index = 0; index < free_lists.size(); ++index) empty_list(index);
+  free_lists = {};
+  stage = Stage::after;  // what else ends with the thread may still free
+}
+
+// Ends a thread's lists with it. The destructor of a thread_local would not do: glibc ends the process if there is no
+// memory to register one.
+class ThreadsEnd {
+ public:
+  ThreadsEnd() : is_there_(::pthread_key_create(&key_, end_lists) == 0) {}
+  bool register_thread() const { return is_there_ && ::pthread_setspecific(key_, this) == 0; }
+
+ private:
+  pthread_key_t key_{};
+  bool is_there_;
+};
+const ThreadsEnd threads_end;
+
 void begin_lists() {
+  if (!threads_end.register_thread()) return;
   for (std::size_t index = 0; index < small_sizes; ++index) free_lists[index].room = 2 * batch_of(index);
   free_lists[of_buffers].room = buffer_blocks_kept;
   stage = Stage::during;
 }
 
-void end_lists() {
-  for (std::size_t index = 0; index < free_lists.size(); ++index) empty_list(index);
-  free_lists = {};
-  stage = Stage::after;                // something that ends later may still free
-}
-
-// Ends a thread's lists with the thread. A key, not a thread_local value with a destructor: when there is no memory to
-// register such a destructor, glibc aborts.
-class AtThreadsEnd {
- public:
-  AtThreadsEnd() : has_key_(::pthread_key_create(&key_, [](void*) { end_lists(); }) == 0) {}
-  // False: it cannot be done.
-  bool arm() const { return has_key_ && ::pthread_setspecific(key_, this) == 0; }
-
- private:
-  pthread_key_t key_ = 0;
-  bool has_key_ = false;               // until this is constructed
-};
-const AtThreadsEnd at_threads_end;
-
 bool keeps_lists() {
-  if (stage == Stage::before && !source.each_block && at_threads_end.arm()) begin_lists();
+  if (stage == Stage::before && !source.each_block) begin_lists();
   return stage == Stage::during;
 }
 

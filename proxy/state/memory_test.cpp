@@ -1,6 +1,7 @@
 #include "proxy/state/memory.hpp"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -132,23 +133,19 @@ TEST(Memory, OfAThreadThatEndsIsThere) {
   EXPECT_EQ(given.bytes, before) << "nothing is left with the thread that took it";
 }
 
-// A thread_local value of another file may end after the lists of its thread.
-struct Late {
-  ~Late() {
-    if (block != nullptr) deallocate(block, 100);
-    deallocate(allocate(100), 100);
-  }
-  void* block = nullptr;
-};
-thread_local Late late;
+// What ends with a thread after its lists.
+void end_late(void* block) {
+  deallocate(block, 100);
+  deallocate(allocate(100), 100);
+}
 
 TEST(Memory, MayBeTakenAndFreedWhenItsThreadHasEnded) {
   free_spare_memory();
   const std::size_t before = given.bytes;
-  std::thread([] {
-    late.block = nullptr;  // so it begins before the lists, and ends after them
-    late.block = allocate(100);
-  }).join();
+  pthread_key_t late{};  // after that of the lists
+  ASSERT_EQ(::pthread_key_create(&late, end_late), 0);
+  std::thread([&] { ::pthread_setspecific(late, allocate(100)); }).join();
+  ::pthread_key_delete(late);
   free_spare_memory();
   EXPECT_EQ(given.bytes, before);
 }
@@ -253,6 +250,13 @@ TEST(String, OfAShortTextTakesNoMemory) {
   EXPECT_EQ(given.bytes, before);
   const String longer = "15 characters..";
   EXPECT_NE(given.bytes, before);
+}
+
+TEST(Buffer, TakesABlockAgainThatWasGivenBack) {
+  Buffer buffer;
+  char* const block = buffer.prepare(1);
+  buffer.clear();
+  EXPECT_EQ(buffer.prepare(1), block);
 }
 
 TEST(Boxed, IsFreedAndCopiedDeeply) {
