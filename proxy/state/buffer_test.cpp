@@ -31,13 +31,6 @@ TEST(Buffer, GivesAWholeBlockForAnyNeed) {
   EXPECT_EQ(buffer.room(), 0U);
 }
 
-TEST(Buffer, TakesABlockAgainThatWasGivenBack) {
-  Buffer buffer;
-  char* const block = buffer.prepare(1);
-  buffer.clear();
-  EXPECT_EQ(buffer.prepare(1), block);
-}
-
 TEST(Buffer, ConsumingMoreThanThereIsEmptiesIt) {
   Buffer buffer;
   buffer.append("abc");

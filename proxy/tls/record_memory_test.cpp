@@ -21,6 +21,12 @@ void* counted(std::size_t bytes) {
   return std::malloc(bytes);
 }
 
+void* counted_aligned(std::size_t bytes, std::size_t alignment) {
+  ++allocations;
+  void* memory = nullptr;
+  return ::posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
+}
+
 bool is_refused() {
   if (allocations_left < 0) return false;
   if (allocations_left == 0) return true;
@@ -37,6 +43,12 @@ void openssl_free(void* memory, const char*, int) { std::free(memory); }
 
 // OpenSSL takes other functions only before it has allocated anything.
 const int openssl_is_counted = CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free);
+
+// Blocks are kept for later use under the address sanitizer too.
+[[maybe_unused]] const bool is_source = [] {
+  baton::state::memory::set_source({counted_aligned, [](void* memory, std::size_t) noexcept { std::free(memory); }});
+  return true;
+}();
 
 }  // namespace
 
