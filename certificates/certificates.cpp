@@ -86,7 +86,8 @@ Issued issue(const Wish& wish, const Issued* issuer) {
   add_extension(made, by, NID_subject_key_identifier, "hash");
   if (issuer != nullptr) add_extension(made, by, NID_authority_key_identifier, "keyid");
   add_extension(made, by, NID_basic_constraints, wish.is_authority ? "critical,CA:TRUE" : "CA:FALSE");
-  if (wish.is_authority) add_extension(made, by, NID_key_usage, "critical,keyCertSign,cRLSign");
+  // Some tests let an authority serve, too.
+  if (wish.is_authority) add_extension(made, by, NID_key_usage, "critical,digitalSignature,keyCertSign,cRLSign");
   if (!wish.names.empty()) add_extension(made, by, NID_subject_alt_name, wish.names);
   demand(X509_sign(made, (issuer != nullptr ? *issuer : issued).key.get(), EVP_sha256()) != 0);
   return issued;
