@@ -81,6 +81,11 @@ Issued issue(const Wish& wish, const Issued* issuer) {
     const auto* name = reinterpret_cast<const unsigned char*>(wish.common_name.c_str());
     demand(X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_UTF8, name, -1, -1, 0) == 1);
   }
+  const std::string unit(63, 'u');
+  for (unsigned i = 0; i < wish.units; ++i) {
+    const auto* text = reinterpret_cast<const unsigned char*>(unit.c_str());
+    demand(X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "OU", MBSTRING_UTF8, text, -1, -1, 0) == 1);
+  }
   demand(X509_set_issuer_name(made, X509_get_subject_name(by)) == 1);
   demand(X509_set_pubkey(made, issued.key.get()) == 1);
   add_extension(made, by, NID_subject_key_identifier, "hash");

@@ -14,6 +14,7 @@ enum class KeyType { ecdsa, rsa };
 
 struct Wish {
   std::string common_name = {};
+  unsigned units = 0;      // more parts of the subject: so many OUs of 63 letters
   std::string names = {};  // as OpenSSL writes them: "DNS:a.example,IP:127.0.0.1"
   KeyType key = KeyType::ecdsa;
   int rsa_bits = 2048;

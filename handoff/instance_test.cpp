@@ -120,7 +120,9 @@ TEST(InstanceLock, IsNotPassedOnToOtherPrograms) {
 TEST(InstanceLock, FollowsNoSymbolicLinkAndNeedsAFolder) {
   const Directory directory;
   std::filesystem::create_symlink("/etc/passwd", directory / "lock");
-  EXPECT_FALSE(InstanceLock::on_file(directory / "lock"));
+  const auto linked = InstanceLock::on_file(directory / "lock");
+  ASSERT_FALSE(linked);
+  EXPECT_TRUE(linked.error().text.ends_with("it is a symbolic link")) << linked.error().text;
   EXPECT_FALSE(InstanceLock::on_file(directory / "no/such/folder"));
 }
 

@@ -29,11 +29,12 @@ inline std::unexpected<Error> fail(Fault fault, std::string text) {
 }
 
 // The exception's text for humans. For a thread that cannot start, the library says only that a resource is
-// unavailable.
-inline std::string describe(const std::exception& error) {
+// unavailable, also where it finds no memory for the stack. `what` is what could not be done.
+inline std::string describe(const std::exception& error, const std::string& what = "cannot start a thread") {
   const auto* system = dynamic_cast<const std::system_error*>(&error);
   if (system == nullptr || system->code() != std::errc::resource_unavailable_try_again) return error.what();
-  return std::string("cannot start a thread: ") + error.what() + "; a limit of tasks is reached (TasksMax, ulimit -u)";
+  return what + ": " + error.what() +
+         "; a limit of tasks (TasksMax, ulimit -u) or of memory (LimitAS, ulimit -v) is reached";
 }
 
 // Turns an exception of `step` (out of memory, threads or descriptors) into an ordinary error.

@@ -145,7 +145,7 @@ void Upgradable::begin_succession(UniqueFd channel) {
                                           : lock ? InstanceLock::reopened(std::move(lock)) : InstanceLock::on_memory());
     if (!terms_.pid_file.empty()) pid_file_ = or_throw(PidFile::prepare(terms_.pid_file, ::getpid()));
   } catch (const std::exception& error) {
-    refuse(error.what());
+    refuse(describe(error));
     throw;
   }
 }

@@ -138,7 +138,7 @@ std::vector<Verdict> Upgradable::Roles::prepare(std::vector<ReceivedParcel> parc
       try {
         connection = process_.service_->adopt(std::move(parcel));
       } catch (const std::exception& error) {
-        connection = fail(Fault::refused, error.what());
+        connection = fail(Fault::refused, describe(error));
       }
       if (connection) process_.fleet_.prepare(id, std::move(*connection));
       verdicts.push_back(connection ? Verdict() : Verdict(connection.error().text));

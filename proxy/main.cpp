@@ -19,6 +19,7 @@
 #include "config/load.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/meeting_point.hpp"
+#include "handoff/result.hpp"
 #include "handoff/start.hpp"
 #include "handoff/successor.hpp"
 #include "proxy/check/check.hpp"
@@ -222,7 +223,7 @@ int supervise(const RunOptions& options, std::vector<std::string> arguments, con
                             : baton::supervisor::Supervisor(std::move(arguments));
     code = supervisor.run();
   } catch (const std::exception& error) {
-    log::error("supervisor: {}", error.what());
+    log::error("supervisor: {}", baton::handoff::describe(error));
   }
   log::stop();
   return code;
@@ -237,7 +238,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     line = baton::supervisor::WorkerLine::from_environment();
   } catch (const std::exception& error) {
     const Told told = predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-    return cannot_start(error.what(), std::move(predecessor), told);
+    return cannot_start(baton::handoff::describe(error), std::move(predecessor), told);
   }
   const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
   if (is_parent) return supervise(options, std::move(arguments), state);
@@ -279,7 +280,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     return code;
   } catch (const std::exception& error) {
     if (!meeting_socket.empty()) predecessor = meet_to_refuse(meeting_socket);
-    return cannot_start(error.what(), std::move(predecessor), told);
+    return cannot_start(baton::handoff::describe(error), std::move(predecessor), told);
   }
 }
 
@@ -400,7 +401,7 @@ int main(int argc, char** argv) {
   try {
     return act(argc, argv);
   } catch (const std::exception& error) {    // no memory, or no thread
-    std::cerr << "baton: " << error.what() << std::endl;
+    std::cerr << "baton: " << baton::handoff::describe(error) << std::endl;
     return exit_failed;
   }
 }

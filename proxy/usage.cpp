@@ -81,7 +81,18 @@ std::vector<std::string> as_meant(std::vector<std::string> arguments) {
   return meant;
 }
 
-std::string hint(std::string_view command, const std::string& unexpected, std::span<const std::string> known) {
+std::string hint(std::string_view command, const std::string& unexpected, std::span<const std::string> known,
+                 std::string_view next) {
+  if (command.empty() || command == "run") {
+    // `-s SIGNAL` of nginx, also in one word.
+    const std::string_view signal = unexpected == "-s"             ? next
+                                    : unexpected.starts_with("-s") ? std::string_view(unexpected).substr(2)
+                                                                   : std::string_view();
+    const auto sent = std::ranges::find(others, signal, &Other::word);
+    if (sent != std::end(others)) return did_you_mean("", sent->meant);
+  }
+  if (command == "run" && unexpected == "-t") return did_you_mean("", "check");
+  if (command == "run" && (unexpected == "-v" || unexpected == "-V")) return did_you_mean("", "version");
   if (command.empty()) {
     const auto other = std::ranges::find(others, unexpected, &Other::word);
     if (other != std::end(others)) return did_you_mean("", other->meant);
@@ -123,7 +134,8 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
   if (unexpected.empty()) return error.what() + help;
   const bool is_option = unexpected.front().starts_with('-');
   const bool is_command = words.empty() || words == "ctl";
-  const std::string meant = hint(words, unexpected.front(), known);
+  const std::string next = unexpected.size() > 1 ? unexpected[1] : "";
+  const std::string meant = hint(words, unexpected.front(), known, next);
   return fmt::format("there is no {} `{}`{}{}", is_option ? "option" : is_command ? "command" : "argument",
                      unexpected.front(), words.empty() ? "" : " of `baton " + words + "`",
                      meant.empty() ? help : meant);

@@ -22,8 +22,10 @@ inline constexpr const char* exit_codes =
 std::vector<std::string> as_meant(std::vector<std::string> arguments);
 
 // What to write instead of a command line that is not understood, as the end of a message; empty: no suggestion.
-// `unexpected` is the word that is not allowed there, after `command` ("", "run", "ctl"); `known` words are.
-std::string hint(std::string_view command, const std::string& unexpected, std::span<const std::string> known);
+// `unexpected` is the word that is not allowed there, after `command` ("", "run", "ctl"), and `next` the one behind it;
+// `known` words are allowed.
+std::string hint(std::string_view command, const std::string& unexpected, std::span<const std::string> known,
+                 std::string_view next = {});
 
 // What is wrong with a command line that `app` refused with `error`, and what to write instead. The name of `app` is
 // the command of `baton` that it stands for; without a name it is `baton` itself.

@@ -55,6 +55,12 @@ TEST(Usage, HintsNameWhatIsThere) {
   EXPECT_EQ(hint("check", "site.yaml", {}), "; did you mean `baton check -c site.yaml`?");
   EXPECT_EQ(hint("ctl", "relaod", Words{"reload", "status"}), "; did you mean `baton ctl reload`?");
   EXPECT_EQ(hint("run", "--confg=x", Words{"--config", "--supervise"}), "; did you mean `baton run --config`?");
+  EXPECT_EQ(hint("", "-s", commands, "reload"), "; did you mean `baton ctl reload`?");
+  EXPECT_EQ(hint("", "-squit", commands), "; did you mean `baton ctl stop`?");
+  EXPECT_EQ(hint("run", "-s", Words{"--supervise"}, "stop"), "; did you mean `baton ctl stop`?");
+  EXPECT_EQ(hint("", "-s", commands, "xyzzy"), "");
+  EXPECT_EQ(hint("run", "-t", Words{"-c"}), "; did you mean `baton check`?");
+  EXPECT_EQ(hint("run", "-v", Words{"-c"}), "; did you mean `baton version`?");
   EXPECT_EQ(hint("", "xyzzy", commands), "");
   EXPECT_EQ(hint("run", "-x", Words{"--config", "-c"}), "");
 }

@@ -145,6 +145,17 @@ TEST_F(LookAround, LooksAlsoWhereItPrintsIfWarningsCount) {
   EXPECT_EQ(check(yaml(), {"--print", "--strict"}).code, 0);
 }
 
+// Whoever can replace the link could let two instances run.
+TEST_F(LookAround, IsNotForTheLockWhichIsNoLinkWhereBatonRuns) {
+  std::filesystem::create_symlink(dir / "elsewhere", dir / "handoff.sock.lock");
+  replace_file(path, yaml());
+  const Outcome outcome = run_baton({"run", "-c", path});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_TRUE(contains(outcome.err, "cannot open the lock " + dir / "handoff.sock.lock" + ": it is a symbolic link"))
+      << outcome.err;
+  EXPECT_FALSE(contains(outcome.err, "a folder we can write")) << outcome.err;
+}
+
 TEST(BesideARunningBaton, CheckHasNothingToSayAboutItsAddresses) {
   Origin origin;
   Settings settings(origin.address());

@@ -58,6 +58,9 @@ TEST_F(CommandLines, WithMistakesAreAnsweredWithAHint) {
   expect_hint({"-v", "extra"}, "there is no argument `extra` of `baton version`; see `baton version --help`");
   expect_hint({"-t", "site.yaml"},
               "there is no argument `site.yaml` of `baton check`; did you mean `baton check -c site.yaml`?");
+  expect_hint({"-s", "reload"}, "there is no option `-s`; did you mean `baton ctl reload`?");
+  expect_hint({"-s", "reopen", "-c", "baton.yaml"}, "did you mean `baton ctl reopen-logs`?");
+  expect_hint({"run", "-t"}, "there is no option `-t` of `baton run`; did you mean `baton check`?");
   expect_hint({}, "; see `baton --help`");
   expect_hint({"ctl"}, "; see `baton ctl --help`");
   expect_hint({"check", "-c"}, "; see `baton check --help`");

@@ -87,8 +87,10 @@ TEST_P(Environ, HoldsOurWordOnWhoTheClientIsAndNoOther) {
       "HTTP_HOST=test.example\nHTTP_X_FORWARDED_FOR=127.0.0.1\nHTTP_X_FORWARDED_HOST=test.example\n"
       "HTTP_X_FORWARDED_PROTO=http\n";
   ASSERT_EQ(client.get("/").body, ours);
-  for (const std::string name : {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Ssl",
-                                 "X-Forwarded-Client-Subject", "Forwarded", "X-Real-IP", "Client-IP", "True-Client-IP"}) {
+  for (const std::string name :
+       {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Ssl", "X-Forwarded-Client-Subject",
+        "Forwarded", "X-Real-IP", "Client-IP", "True-Client-IP", "WL-Proxy-Client-IP", "Proxy-Client-IP",
+        "X-Original-Host", "X-Host", "Remote-Addr", "Proxy"}) {
     std::string underscored = name;
     std::replace(underscored.begin(), underscored.end(), '-', '_');
     std::string mixed = underscored;

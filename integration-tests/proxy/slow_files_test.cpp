@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -105,9 +104,10 @@ TEST_F(SlowReload, KeepsNobodyWaiting) {
 TEST_F(SlowReload, IsFollowedByAnotherIfSomebodyAsksMeanwhile) {
   begin_reload(with("limits: { requests_per_connection: 3 }\n"));
   baton.signal(SIGHUP);
+  const std::regex follows(R"(warn .* reload: another one has been reading files for \d+ s; this one follows)");
+  baton.await_log(follows);
   Process asking(ctl("reload"));
-  baton.signal(SIGUSR1);
-  baton.await_log(log_lines::logs_reopened);
+  baton.await_log(follows);
   slow->answer(good);
   baton.await_log(log_lines::reload_done);
   baton.await_log(log_lines::reload_done);
@@ -127,6 +127,27 @@ TEST_F(SlowReload, OnCommandIsAnsweredAtItsEnd) {
   asking.await_end_of_output();
   EXPECT_NE(asking.err().find("baton.yaml:1"), std::string::npos) << asking.err();
   baton.await_log(log_lines::reload_failed);
+}
+
+// It may be for ever: whoever asked is told, and so is the log.
+TEST_F(SlowReload, IsSpokenOf) {
+  SlowFile file(baton.config_path());
+  Process asking(ctl("reload"));
+  file.await_reader();
+  replace_file(baton.config_path(), with("limits: { requests_per_connection: 1 }\n"));
+  Process asking_later(ctl("reload"));
+  const std::regex told(R"(reload: files or names have been read for \d+ s; the configuration stays as it was)");
+  baton.await_log(told);
+  for (Process* one : {&asking, &asking_later}) {
+    EXPECT_EQ(one->await_exit(), (Ended{1, 0}));
+    one->await_end_of_output();
+    EXPECT_TRUE(std::regex_search(one->err(), told)) << one->err();
+  }
+  EXPECT_NE(asking.err().find("still waiting"), std::string::npos) << asking.err();
+  file.answer(good);
+  baton.await_log(log_lines::reload_done);
+  baton.await_log(log_lines::reload_done);
+  EXPECT_EQ(client.get("/bytes/3").field("Connection"), "close") << "as the one that came later says";
 }
 
 TEST_F(SlowReload, GivesWayToAnUpgrade) {
@@ -174,35 +195,59 @@ TEST(SlowStart, IsEndedByAStop) {
   EXPECT_EQ(starting.await_exit(), (Ended{-1, SIGTERM}));
 }
 
-// A separate thread waits for a file to be opened.
-bool opens_in_background(pid_t pid) {
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    const bool is_ours = read_file(task.path() / "comm") == "background\n";
-    if (is_ours && read_file(task.path() / "syscall").starts_with(std::to_string(SYS_openat) + " ")) return true;
-  }
-  return false;
+// `slow_names` between Baton and its libraries: what it delays waits for a FIFO.
+std::string preload(const TempDir& directory, const std::string& fifo) {
+  // LD_PRELOAD is split at blanks, which the checkout's path may contain.
+  std::filesystem::copy_file(SLOW_NAMES, directory / "slow_names.so");
+  return "export LD_PRELOAD=" + directory / "slow_names.so" + " SLOW_NAMES=" + fifo;
 }
 
 TEST(SlowCertificates, KeepNobodyWaitingWhereTheyAreWatched) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can see what a thread waits for";
+  if (!can_preload) GTEST_SKIP() << "a sanitizer wants to be loaded first";
   const TempDir files;
   Authority authority(files);
   const Certificate certificate = authority.issue({"localhost"});
   const Origin origin;
+  const std::string fifo = files / "disk";
   Settings settings(origin.address());
   settings.tls = "certificates: [ " + certificate.yaml() + " ]";
   settings.more = "watch: true\n";
+  settings.shell = preload(files, fifo) + " SLOW_OPEN=" + certificate.cert;
   Baton baton(settings);
-  SlowFile file(certificate.cert);
-  await([&] { return opens_in_background(baton.pid()); }, "the certificate to be read");
+  SlowFile disk(fifo);
+  replace_file(certificate.cert, read_file(certificate.cert) + "\n");
+  disk.await_reader();
   EXPECT_EQ(baton.readyz(), 200);
   baton.signal(SIGUSR1);
   baton.await_log(log_lines::logs_reopened);
-  EXPECT_TRUE(opens_in_background(baton.pid()));
-  file.await_reader();
-  file.answer("");
-  baton.await_log(std::regex("certificates have changed and cannot be used"));
+  std::filesystem::remove(fifo);  // it is slow once
+  disk.answer("x");
+  baton.await_log(std::regex("certificates have changed: loaded anew"));
   EXPECT_EQ(baton.readyz(), 200);
+}
+
+// What is no file might never be opened, and would hold up every reload after it.
+TEST(CertificatesThatAreNoFiles, AreRefused) {
+  const TempDir files;
+  Authority authority(files);
+  const Certificate certificate = authority.issue({"localhost"});
+  const std::string good = read_file(certificate.cert);
+  const Origin origin;
+  Settings settings(origin.address());
+  settings.tls = "certificates: [ " + certificate.yaml() + " ]";
+  Baton baton(settings);
+  {
+    SlowFile fifo(certificate.cert);
+  }
+  const Outcome check = run_baton({"check", "-c", baton.config_path()});
+  EXPECT_EQ(check.code, 1);
+  const std::regex refusal("baton.yaml:[0-9]+:[0-9]+: " + certificate.cert + ": not a regular file");
+  EXPECT_TRUE(std::regex_search(check.err, refusal)) << check.err;
+  baton.signal(SIGHUP);
+  EXPECT_TRUE(std::regex_search(baton.await_log(log_lines::reload_failed), refusal)) << baton.log();
+  replace_file(certificate.cert, good);
+  baton.signal(SIGHUP);
+  baton.await_log(log_lines::reload_done);
 }
 
 // Names take long in the same way.
@@ -213,9 +258,7 @@ TEST(SlowNames, KeepNobodyWaiting) {
   const std::string fifo = directory / "resolver";
   SlowFile resolver(fifo);
   Settings settings(origin.address());
-  // LD_PRELOAD is split at blanks, which the checkout's path may contain.
-  std::filesystem::copy_file(SLOW_NAMES, directory / "slow_names.so");
-  settings.shell = "export LD_PRELOAD=" + directory / "slow_names.so" + " SLOW_NAMES=" + fifo;
+  settings.shell = preload(directory, fifo);
   Baton baton(settings);
   Client client = baton.connect();
   const std::string address = origin.address().text();

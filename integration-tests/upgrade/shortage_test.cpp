@@ -18,6 +18,9 @@ namespace baton::harness {
 namespace {
 
 constexpr const char* no_thread = "Resource temporarily unavailable";
+constexpr const char* why_no_thread =
+    "Resource temporarily unavailable; a limit of tasks (TasksMax, ulimit -u) or of memory (LimitAS, ulimit -v) is "
+    "reached";
 constexpr const char* no_descriptor = "Too many open files";
 
 // One client of every kind, each with a single connection throughout.
@@ -103,7 +106,7 @@ TEST_F(AShortage, OfTasksInTheSuccessorIsItsReason) {
   replace_file(baton->binary_path(), "#!/bin/sh\nprlimit --pid $$ --nproc=1\nexec " + successor + " \"$@\"\n", true);
   std::filesystem::permissions(baton->binary_path(), std::filesystem::perms(0755));
   const std::string line = baton->failed_upgrade();
-  EXPECT_NE(line.find(no_thread), std::string::npos) << line;
+  EXPECT_NE(line.find(why_no_thread), std::string::npos) << line;
   clients->expect_all_live();
 }
 
@@ -120,7 +123,7 @@ TEST_F(AShortage, OfTasksAtAnyThreadOfTheSuccessorIsItsReason) {
     succeeded = outcome.code == 0;
     if (succeeded) break;
     EXPECT_EQ(outcome.out.find("signal"), std::string::npos) << more << ": " << outcome.out << baton->log();
-    EXPECT_NE(outcome.out.find(no_thread), std::string::npos) << more << ": " << outcome.out;
+    EXPECT_NE(outcome.out.find(why_no_thread), std::string::npos) << more << ": " << outcome.out;
     clients->expect_idle_lives();
   }
   EXPECT_TRUE(succeeded);
@@ -132,7 +135,7 @@ TEST_F(AShortage, OfTasksFailsAReloadAndNothingElse) {
     const Shortage shortage = room_for_tasks(0);
     baton->signal(SIGHUP);
     const std::string line = baton->await_log(log_lines::reload_failed);
-    EXPECT_NE(line.find(no_thread), std::string::npos) << line;
+    EXPECT_NE(line.find(why_no_thread), std::string::npos) << line;
   }
   baton->signal(SIGHUP);
   baton->await_log(log_lines::reload_done);

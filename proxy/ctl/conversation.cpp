@@ -129,6 +129,10 @@ class Exchange {
   std::expected<void, std::string> receive(std::string& into) {
     char piece[16 * 1024];
     for (;;) {
+      if (request_.on_silence && !std::exchange(has_told_silence_, true) &&
+          !await(socket_.get(), POLLIN, std::min(deadline_, Clock::now() + request_.silence))) {
+        request_.on_silence();
+      }
       if (!await(socket_.get(), POLLIN, deadline_)) return broken("no answer in time");
       const ssize_t count = ::recv(socket_.get(), piece, sizeof piece, 0);
       if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -158,6 +162,7 @@ class Exchange {
   Clock::time_point deadline_;
   http::response_parser<http::string_body> parser_;
   bool ended_ = false;
+  bool has_told_silence_ = false;
 };
 
 }  // namespace

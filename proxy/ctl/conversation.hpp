@@ -18,6 +18,9 @@ struct Request {
   std::string body = {};
   // For the whole exchange; for lines, between one byte and the next.
   std::chrono::milliseconds patience{10'000};
+  // Called once, if nothing has come for this long.
+  std::chrono::milliseconds silence{0};
+  std::function<void()> on_silence = {};
   // Gets each line of a 200's body as it arrives, without its line end.
   std::function<void(std::string_view line)> on_line = {};
 };

@@ -32,6 +32,7 @@ constexpr int exit_usage = 2;
 constexpr std::chrono::milliseconds usual_patience = 10s;
 constexpr std::chrono::milliseconds healthcheck_patience = 5s;
 constexpr std::chrono::milliseconds reload_patience = 120s;
+constexpr std::chrono::milliseconds reload_silence = 3s;
 constexpr std::chrono::milliseconds upgrade_patience = 30s;
 
 const std::string nonsense = "the admin interface sent something that is not an answer from Baton";
@@ -225,10 +226,13 @@ int run(const Options& options, const std::string& default_config, config::Envir
   const Addresses commanded = for_commands(*admin);
   if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
   const bool is_undo = options.command == "drain" && options.undo;
-  return command(options, commanded,
-                 {.method = is_undo ? "DELETE" : "POST",
-                  .target = "/" + options.command,
-                  .patience = options.command == "reload" ? reload_patience : usual_patience});
+  Request request{.method = is_undo ? "DELETE" : "POST", .target = "/" + options.command, .patience = usual_patience};
+  if (options.command == "reload") {
+    request.patience = reload_patience;
+    request.silence = reload_silence;
+    request.on_silence = [] { std::cerr << "baton ctl reload: still waiting; files or names take long" << std::endl; };
+  }
+  return command(options, commanded, request);
 }
 
 }  // namespace baton::ctl

@@ -38,6 +38,7 @@ namespace {
 
 constexpr unsigned attempts_max = 255;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+constexpr std::string_view server_ended = "the server ended the connection before a response";
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
 
@@ -102,6 +103,13 @@ Action end_exchange(Exchange& exchange, const Ends& ends) {
   return expects_end ? Action::close : Action::exchange_ended_early;
 }
 
+// The rest of the response will not come. What came before it is the client's.
+Action cut(const Ends& ends, const Context& context, std::string_view why) {
+  if (!ends.client.all_sent()) return Action::wait;
+  context.scratch.refusal = {0, why};
+  return Action::reset;
+}
+
 Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   Relaying& relaying = std::get<Relaying>(exchange.phase);
   const Request& request = exchange.request;
@@ -123,8 +131,10 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
     if (still == nullptr || std::holds_alternative<ResponseAwaited>(still->response)) return Action::wait;
   }
   switch (relay_download(exchange, ends, context)) {
-    case Download::broken:
-      return ends.client.all_sent() ? Action::reset : Action::wait;      // what came before it is the client's
+    case Download::truncated:
+      return cut(ends, context, "the response is truncated");
+    case Download::malformed:
+      return cut(ends, context, "the response has malformed chunks or trailers");
     case Download::going_on:
       return cut_short ? Action::reset : Action::wait;
     case Download::ended:
@@ -177,7 +187,8 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   const std::string_view came = ends.upstream->unread.view();
   const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
   const bool again = relaying.held != 0 && is_unanswered && (stale || attempts < context.servers);
-  if (!again) return answer(exchange, ends, context, status, "the server ended the connection");
+  if (!again) return answer(exchange, ends, context, status, server_ended);
+  if (!stale) context.scratch.refusal = {0, server_ended};     // the next one may answer
   exchange.phase = Connecting{.head_bytes = relaying.head_bytes,
                               .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                               .fresh = true};
@@ -226,10 +237,21 @@ void upstream_write_failed(Exchange& exchange, const Ends& ends) {
 Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
   if (std::holds_alternative<Connecting>(exchange.phase)) return answer(exchange, ends, context, 504, took_too_long);
   const auto* relaying = std::get_if<Relaying>(&exchange.phase);
-  if (relaying == nullptr || !std::holds_alternative<ResponseAwaited>(relaying->response)) return Action::reset;
+  if (relaying == nullptr) return Action::reset;
   const bool client_is_late =
       awaits_body(exchange, *relaying, ends.client, ends.upstream) && !exchange.request.expects_continue;
-  if (total_deadline_ms(exchange.started_ms, context.rules) <= context.now_ms) {
+  const bool is_all_late = total_deadline_ms(exchange.started_ms, context.rules) <= context.now_ms;
+  if (const auto* relayed = std::get_if<ResponseRelayed>(&relaying->response)) {
+    const bool server_is_late =
+        ends.upstream != nullptr && !has_ended(relayed->body) && ends.client.all_sent() && !client_is_late;
+    if (server_is_late) {
+      context.scratch.refusal = {0, is_all_late             ? took_too_long
+                                    : relayed->may_be_quiet ? "timeouts.tunnel_idle: no more of the response arrived"
+                                                            : "timeouts.response_body: no more of it arrived"};
+    }
+    return Action::reset;
+  }
+  if (is_all_late) {
     return answer(exchange, ends, context, client_is_late ? 408 : 504, took_too_long);
   }
   if (client_is_late) return answer(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");

@@ -41,10 +41,12 @@ struct Rules {
 inline constexpr std::int64_t linger_ms = 30'000;       // in all
 inline constexpr std::int64_t linger_quiet_ms = 5'000;  // without the client sending anything
 
-// An answer of our own, and the reason for the log.
+// What went wrong, for the log: an answer of our own, or a server's failure, or both.
 struct Refusal {
-  std::uint16_t status = 0;            // 0: there was none
-  std::string_view why;                // a literal
+  std::uint16_t status = 0;            // of our answer; 0: there was none, a server failed
+  std::string_view why;                // a literal; empty: nothing went wrong
+
+  bool is_servers() const { return status == 0 || status == 502 || status == 504; }
 };
 
 // The tables of the head that was parsed last in this thread. Owned by a worker, which also reads here what the engine

@@ -42,13 +42,15 @@ Method method_of(std::string_view text) {
   return Method::other;
 }
 
-// Names that begin with "X-" and tell of the client. What a single vendor writes, such as CF-Connecting-IP, passes:
-// only those behind that vendor believe it.
+// Names that begin with "X-" and tell of the client, of the host that it asked for or of the scheme. What a single
+// vendor's network writes, such as CF-Connecting-IP, passes: only those behind that vendor believe it.
 FieldName extension_name(std::string_view name) {
   using enum FieldName;
   const char* const p = name.data();
   if (name.size() >= 12 && same_token<"x-forwarded-">(p)) return client_identity;
   switch (name.size()) {
+    case 6:
+      return same_token<"x-host">(p) ? client_identity : other;
     case 8:
       return same_token<"x-scheme">(p) ? client_identity : other;
     case 9:
@@ -63,10 +65,14 @@ FieldName extension_name(std::string_view name) {
       return same_token<"x-remote-addr">(p) ? client_identity : other;
     case 14:
       return same_token<"x-proxyuser-ip">(p) ? client_identity : other;
+    case 15:
+      return same_token<"x-original-host">(p) ? client_identity : other;
     case 16:
       return same_token<"x-originating-ip">(p) ? client_identity : other;
     case 19:
       return same_token<"x-cluster-client-ip">(p) ? client_identity : other;
+    case 20:
+      return same_token<"x-http-host-override">(p) ? client_identity : other;
     case 24:
       return same_token<"x-original-forwarded-for">(p) ? client_identity : other;
     default:
@@ -89,6 +95,9 @@ FieldName plain_name(std::string_view name) {
       if (same_token<"host">(p)) return host;
       if (same_token<"date">(p)) return date;
       break;
+    case 5:
+      if (same_token<"proxy">(p)) return client_identity;
+      break;
     case 6:
       if (same_token<"cookie">(p)) return cookie;
       if (same_token<"server">(p)) return server;
@@ -108,6 +117,9 @@ FieldName plain_name(std::string_view name) {
       if (same_token<"set-cookie">(p)) return set_cookie;
       if (same_token<"keep-alive">(p)) return keep_alive;
       break;
+    case 11:
+      if (same_token<"remote-addr">(p)) return client_identity;
+      break;
     case 12:
       if (same_token<"content-type">(p)) return content_type;
       if (same_token<"max-forwards">(p)) return max_forwards;
@@ -124,7 +136,7 @@ FieldName plain_name(std::string_view name) {
       if (same_token<"true-client-ip">(p)) return client_identity;
       break;
     case 15:
-      if (same_token<"front-end-https">(p)) return client_identity;
+      if (same_token<"front-end-https">(p) || same_token<"proxy-client-ip">(p)) return client_identity;
       break;
     case 16:
       if (same_token<"content-encoding">(p)) return content_encoding;
@@ -137,6 +149,7 @@ FieldName plain_name(std::string_view name) {
       break;
     case 18:
       if (same_token<"proxy-authenticate">(p)) return proxy_authenticate;
+      if (same_token<"wl-proxy-client-ip">(p)) return client_identity;
       break;
     case 19:
       if (same_token<"proxy-authorization">(p)) return proxy_authorization;
@@ -145,6 +158,13 @@ FieldName plain_name(std::string_view name) {
       break;
   }
   return !name.empty() && (*p | 0x20) == 'x' ? extension_name(name) : other;
+}
+
+// As the names of CGI variables: some applications look for fields with such names.
+bool is_identity_variable(std::string_view folded) {
+  constexpr std::string_view prefix = "http-";
+  return folded.size() > prefix.size() && same_token<"http-">(folded.data()) &&
+         plain_name(folded.substr(prefix.size())) == FieldName::client_identity;
 }
 
 // Of a name with another character. Servers that fold names read this character as a hyphen.
@@ -158,6 +178,7 @@ FieldName odd_name(std::string_view name) {
     case FieldName::client_identity:
       return FieldName::client_identity;
     default:
+      if (is_identity_variable(folded)) return FieldName::client_identity;
       return name.find('_') != std::string_view::npos ? FieldName::with_underscore : FieldName::other;
   }
 }

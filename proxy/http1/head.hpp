@@ -22,7 +22,8 @@ enum class FieldName : std::uint8_t {
   authorization, cookie, set_cookie, cache_control, content_encoding, content_type, content_range, max_forwards,
   www_authenticate, sec_websocket_key,
   client_identity,           // tell applications who the client is and how it came, in any such spelling:
-                             // X-Forwarded-*, Forwarded, X-Real-IP and the like
+                             // X-Forwarded-*, Forwarded, X-Real-IP and the like; and Proxy, which programs behind CGI
+                             // take for HTTP_PROXY, the proxy that they are to use
   misspelt_framing,          // such a spelling of Content-Length or Transfer-Encoding, except the right one
   with_underscore,           // any other name with an underscore
 };

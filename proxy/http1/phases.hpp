@@ -18,7 +18,7 @@ HeadEnd find_head_within(const state::Buffer& unread, const Rules& rules, std::u
 // Sends an answer of our own; only before a byte of the final response has been forwarded. `why` is a literal, for the
 // log.
 Action answer(state::Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
-              std::string_view why = {});
+              std::string_view why);
 
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -47,7 +47,8 @@ bool can_begin_a_response(std::string_view bytes);
 // Reads heads until the final one has been forwarded; `wait`: more must arrive first, or the phase has changed.
 Action relay_response_head(state::Exchange& exchange, const Ends& ends, const Context& context);
 
-enum class Download { going_on, ended, broken };
+// `truncated`: the server ended the response too early. `malformed`: what it sent is no response's body.
+enum class Download { going_on, ended, truncated, malformed };
 Download relay_download(state::Exchange& exchange, const Ends& ends, const Context& context);
 
 }  // namespace baton::http1

@@ -40,10 +40,11 @@ Download trailers_of_response(const Ends& ends, ResponseRelayed& response, const
   Buffer& unread = ends.upstream->unread;
   const std::size_t bytes = find_trailers_end(unread.view().substr(0, context.rules.head_bytes));
   if (bytes == 0 && unread.size() < context.rules.head_bytes && !ends.upstream->read_ended) return Download::going_on;
-  if (bytes == 0 || bytes == std::string_view::npos) return Download::broken;
+  if (bytes == 0 && ends.upstream->read_ended) return Download::truncated;
+  if (bytes == 0 || bytes == std::string_view::npos) return Download::malformed;
   auto& trailers = context.scratch.trailers;
   const std::string_view raw = unread.view().substr(0, bytes);
-  if (parse_trailers(raw, {0, context.rules.fields}, Sender::server, trailers)) return Download::broken;
+  if (parse_trailers(raw, {0, context.rules.fields}, Sender::server, trailers)) return Download::malformed;
   if (!response.dechunk) write_trailers(trailers, true, ends.client.unsent);
   unread.consume(bytes);
   response.body = NoBody{};
@@ -132,7 +133,7 @@ Download relay_download(Exchange& exchange, const Ends& ends, const Context& con
     if (upstream.unread.empty()) {
       if (!upstream.read_ended) return Download::going_on;
       const bool is_whole = std::holds_alternative<UntilClose>(response.body) && !upstream.is_truncated();
-      if (!is_whole) return Download::broken;
+      if (!is_whole) return Download::truncated;
       response.body = NoBody{};
       return Download::ended;
     }
@@ -148,7 +149,7 @@ Download relay_download(Exchange& exchange, const Ends& ends, const Context& con
     } else if (piece.bytes != 0) {
       upstream.unread.move_to(client.unsent, piece.bytes);
     }
-    if (piece.status == BodyStatus::malformed) return Download::broken;
+    if (piece.status == BodyStatus::malformed) return Download::malformed;
     if (piece.status == BodyStatus::trailers) return trailers_of_response(ends, response, context);
   }
   return Download::ended;

@@ -98,14 +98,33 @@ TEST_F(AccessLine, JsonHoldsEveryKey) {
   EXPECT_EQ(json(),
             "{\"time\":\"2026-11-22T09:21:34.123+00:00\",\"client\":\"192.0.2.7\",\"listener\":\"web\","
             "\"request\":\"GET /a?b HTTP/1.1\",\"status\":200,\"bytes\":123,\"duration_ms\":246,"
-            "\"referer\":\"http://from/\",\"user_agent\":\"tester/1.0\",\"upstream\":\"192.0.2.7:4711\"}\n");
+            "\"referer\":\"http://from/\",\"user_agent\":\"tester/1.0\",\"upstream\":\"192.0.2.7:4711\",\"cut\":false}\n");
 }
 
 TEST_F(AccessLine, JsonHasNullForWhatIsMissingAndIsAlwaysUtf8) {
   record.referer.clear();
   record.user_agent = "\xFF\"";
-  EXPECT_NE(json().find("\"referer\":null,\"user_agent\":\"\uFFFD\\\"\",\"upstream\":null}\n"), std::string::npos)
+  EXPECT_NE(json().find("\"referer\":null,\"user_agent\":\"\uFFFD\\\"\",\"upstream\":null,\"cut\":false}\n"),
+            std::string::npos)
       << json();
+}
+
+TEST_F(AccessLine, JsonSaysWhetherTheResponseWasCut) {
+  const auto is_cut = [this] { return json().ends_with(",\"cut\":true}\n"); };
+  exchange.phase = state::Answering{};
+  EXPECT_FALSE(is_cut());
+  auto& relaying = exchange.phase.emplace<state::Relaying>();
+  EXPECT_FALSE(is_cut()) << "no response has begun";
+  relaying.response = state::ResponseRelayed{.body = state::ByLength{7}};
+  EXPECT_TRUE(is_cut());
+  relaying.response = state::ResponseRelayed{.body = state::NoBody{}};
+  EXPECT_FALSE(is_cut());
+  connection.client.unsent.append("what the client has not taken");
+  EXPECT_TRUE(is_cut());
+  exchange.phase = state::Answering{};
+  EXPECT_TRUE(is_cut());
+  exchange.phase = state::Tunnelling{};
+  EXPECT_FALSE(is_cut()) << "a tunnel has no end that it should reach";
 }
 
 TEST_F(AccessLine, LinesAreAppended) {

@@ -119,6 +119,15 @@ void append_json_text(std::string& line, std::string_view key, std::string_view 
   }
 }
 
+// The client has got the beginning of a response, and no more comes.
+bool is_cut(const ConnectionState& connection, const Exchange& exchange) {
+  const bool all_sent = connection.client.all_sent();
+  const auto* relaying = std::get_if<state::Relaying>(&exchange.phase);
+  if (relaying == nullptr) return std::holds_alternative<state::Answering>(exchange.phase) && !all_sent;
+  const auto* response = std::get_if<state::ResponseRelayed>(&relaying->response);
+  return response != nullptr && !(std::holds_alternative<state::NoBody>(response->body) && all_sent);
+}
+
 void append_json(const ConnectionState& connection, const Exchange& exchange, std::int64_t unix_ms,
                  std::int64_t duration_ms, std::string& line) {
   const AccessRecord& record = record_of(exchange);
@@ -141,6 +150,7 @@ void append_json(const ConnectionState& connection, const Exchange& exchange, st
   append_json_text(line, "referer", record.referer);
   append_json_text(line, "user_agent", record.user_agent);
   append_json_text(line, "upstream", record.upstream);
+  line += is_cut(connection, exchange) ? ",\"cut\":true" : ",\"cut\":false";
   line += "}\n";
 }
 

@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "handoff/result.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/timer.hpp"
 
@@ -57,7 +58,7 @@ void CertificateWatch::seen(std::vector<process::FileStamp> stamps) {
     try {
       renewed = with_new_certificates(*settings);
     } catch (const std::exception& error) {
-      renewed = std::unexpected(error.what());
+      renewed = std::unexpected(handoff::describe(error));
     }
     return [this, settings, renewed = std::move(renewed)] {
       is_looking_ = false;

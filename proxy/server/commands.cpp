@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "handoff/result.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/runtime/log.hpp"
 
@@ -88,7 +89,7 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
     why_not = command.rollback ? parts_.upgrades.roll_back(std::move(lines))
                                : parts_.upgrades.begin(command.binary, std::move(lines));
   } catch (const std::exception& error) {
-    why_not = error.what();
+    why_not = handoff::describe(error);
   }
   if (!why_not) return std::nullopt;
   log::warning("{}: refused: {}", command.rollback ? "rollback" : "upgrade", *why_not);

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <stdexcept>
 #include <utility>
@@ -76,7 +79,12 @@ Instance::Instance(boost::asio::io_context& context, InstancePlan plan, std::fun
 
 void Instance::acquire() {
   auto lock = paths_.lock ? handoff::InstanceLock::on_file(*paths_.lock) : handoff::InstanceLock::on_memory();
-  if (!lock) throw std::runtime_error(lock.error().text + " (handoff.socket must be in a folder we can write)");
+  if (!lock) {
+    const std::string folder = std::filesystem::path(paths_.lock.value_or("/")).parent_path();
+    const bool is_writable = ::access(folder.c_str(), W_OK) == 0;
+    throw std::runtime_error(lock.error().text +
+                             (is_writable ? "" : " (handoff.socket must be in a folder we can write)"));
+  }
   lock_ = std::move(*lock);
   if (!lock_.try_take()) {
     throw std::runtime_error("another instance runs already (it holds " + *paths_.lock + holder_of(paths_.pid_file) +

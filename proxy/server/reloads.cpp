@@ -8,12 +8,16 @@
 
 #include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/server/timer.hpp"
 
 namespace baton::proxy {
 
 namespace log = runtime::log;
 
 namespace {
+
+// A reload that takes longer says so, and answers whoever waits for it.
+constexpr std::chrono::seconds slow_after(10);
 
 // What a running process cannot change, by name.
 std::string unchangeable(const config::Config& now, const config::Config& wanted) {
@@ -61,7 +65,7 @@ std::expected<Reloads::Prepared, std::string> Reloads::prepare(const LoadConfigu
     }
     return prepared;
   } catch (const std::exception& error) {
-    return std::unexpected(error.what());
+    return std::unexpected(handoff::describe(error));
   }
 }
 
@@ -72,10 +76,33 @@ void Reloads::begin(Answer answer) {
     return answer(std::unexpected(why));
   }
   // The file may have changed after it was read for the one that goes on.
-  if (under_way_) return under_way_->asked_since.push_back(std::move(answer));
+  if (under_way_) {
+    log::warning("reload: another one has been reading files for {} s; this one follows", under_way_->seconds());
+    return under_way_->asked_since.push_back(std::move(answer));
+  }
   auto reload = std::make_shared<Reload>();
   reload->asked.push_back(std::move(answer));
   carry_out(std::move(reload));
+}
+
+std::int64_t Reloads::Reload::seconds() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since).count();
+}
+
+// A file on a network or a name may take for ever. The reload goes on, and those that have come since follow.
+void Reloads::tell_when_slow() {
+  call_after(slow_, slow_after, [this] {
+    if (!under_way_) return;
+    tell_when_slow();
+    const std::string text =
+        fmt::format("files or names have been read for {} s; the configuration stays as it was until that ends, and "
+                    "the event log says how",
+                    under_way_->seconds());
+    log::warning("reload: {}", text);
+    for (auto* asked : {&under_way_->asked, &under_way_->asked_since}) {
+      for (Answer& answer : *asked) std::exchange(answer, [](const Outcome&) {})(std::unexpected(text));
+    }
+  });
 }
 
 // Whoever has asked is answered, come what may.
@@ -84,6 +111,7 @@ void Reloads::carry_out(std::shared_ptr<Reload> reload) {
   try {
     if (parts_.instance.put_sockets_back()) parts_.supervision.announce();
     parts_.manager.reloading();
+    tell_when_slow();
     parts_.background.run(
         [this, load = load_, now = parts_.data_path.settings(), of = std::weak_ptr(under_way_)]() -> Background::Rest {
           return [this, of, prepared = prepare(load, *now)]() mutable {
@@ -97,6 +125,7 @@ void Reloads::carry_out(std::shared_ptr<Reload> reload) {
 
 void Reloads::end(std::expected<Prepared, std::string> prepared) {
   std::shared_ptr<Reload> over = std::exchange(under_way_, nullptr);
+  slow_.cancel();
   const Outcome outcome = prepared ? take(std::move(*prepared)) : std::unexpected(std::move(prepared.error()));
   has_last_succeeded_ = outcome.has_value();
   if (outcome) {
@@ -108,6 +137,7 @@ void Reloads::end(std::expected<Prepared, std::string> prepared) {
   }
   for (const Answer& answer : over->asked) handoff::insist([&] { answer(outcome); });
   over->asked = std::exchange(over->asked_since, {});
+  over->since = std::chrono::steady_clock::now();
   if (!over->asked.empty()) carry_out(std::move(over));
 }
 
@@ -122,7 +152,7 @@ Reloads::Outcome Reloads::take(Prepared prepared) {
     std::vector<handoff::InheritedSocket> kept = copies_of(before);
     sockets = bind_listeners(prepared.listeners, kept, lent_addresses(before));
   } catch (const std::exception& error) {
-    return std::unexpected(error.what());
+    return std::unexpected(handoff::describe(error));
   }
   apply(std::move(prepared), std::move(sockets));
   return done;
@@ -155,6 +185,7 @@ void Reloads::apply(Prepared prepared, std::vector<BoundSocket> sockets) {
 bool Reloads::drop(const std::string& why) {
   if (!under_way_) return false;
   const std::shared_ptr<Reload> dropped = std::exchange(under_way_, nullptr);
+  slow_.cancel();
   log::warning("reload: given up: {}", why);
   parts_.manager.reload_failed(why);
   for (const auto* asked : {&dropped->asked, &dropped->asked_since}) {

@@ -2,6 +2,10 @@
 // anything changes. Runs in the main thread; names and disks are asked apart from it.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -44,7 +48,8 @@ class Reloads {
   using Outcome = std::expected<std::string, std::string>;
   using Answer = std::function<void(const Outcome&)>;
 
-  Reloads(Parts parts, LoadConfiguration load) : parts_(parts), load_(std::move(load)) {}
+  Reloads(boost::asio::io_context& context, Parts parts, LoadConfiguration load)
+      : parts_(parts), load_(std::move(load)), slow_(context) {}
 
   void begin(Answer answer = [](const Outcome&) {});
   // Called when something else decides what is served, and by whom. Returns true if a reload was under way.
@@ -57,6 +62,9 @@ class Reloads {
   struct Reload {
     std::vector<Answer> asked;
     std::vector<Answer> asked_since;
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+
+    std::int64_t seconds() const;
   };
   // The parts of it that may take long.
   struct Prepared {
@@ -68,6 +76,7 @@ class Reloads {
   static std::expected<Prepared, std::string> prepare(const LoadConfiguration& load, const Settings& now);
 
   void carry_out(std::shared_ptr<Reload> reload);
+  void tell_when_slow();
   void end(std::expected<Prepared, std::string> prepared);
   Outcome take(Prepared prepared);
   void apply(Prepared prepared, std::vector<BoundSocket> sockets);
@@ -75,6 +84,7 @@ class Reloads {
   const Parts parts_;
   const LoadConfiguration load_;
   std::shared_ptr<Reload> under_way_;
+  boost::asio::steady_timer slow_;  // runs as long as that does
   bool has_last_succeeded_ = true;
 };
 

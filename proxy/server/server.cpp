@@ -45,7 +45,8 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       children_(context_),
       signals_(context_, role_, supervision_, [this](int signal) { on_signal(signal); }),
       certificates_(context_, {.role = role_, .data_path = data_path_, .background = background_}),
-      reloads_({.role = role_,
+      reloads_(context_,
+               {.role = role_,
                 .data_path = data_path_,
                 .instance = instance_,
                 .generation = generation_,
@@ -151,7 +152,7 @@ void Server::run_events() {
       context_.run();
       return;
     } catch (const std::exception& error) {
-      log::error("{}; this process continues", error.what());
+      log::error("{}; this process continues", handoff::describe(error));
     }
   }
 }

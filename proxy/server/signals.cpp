@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "handoff/insist.hpp"
+#include "handoff/result.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
 
@@ -53,7 +54,7 @@ void Signals::obey(int signal) {
   try {
     on_signal_(signal);
   } catch (const std::exception& error) {
-    log::error("signal {}: {}", signal, error.what());
+    log::error("signal {}: {}", signal, handoff::describe(error));
   }
 }
 

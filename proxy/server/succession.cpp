@@ -12,6 +12,7 @@
 #include "handoff/executable.hpp"
 #include "handoff/insist.hpp"
 #include "handoff/meeting_point.hpp"
+#include "handoff/result.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/codec.hpp"
 
@@ -172,7 +173,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
     instance.open_admin();
     instance.pause_admin();
   } catch (const std::exception& error) {
-    return refuse(error.what());
+    return refuse(handoff::describe(error));
   }
   std::vector<std::string> addresses;
   for (const BoundSocket& socket : instance.sockets()) {

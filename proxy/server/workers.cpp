@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "handoff/result.hpp"
+
 namespace baton::proxy {
 
 Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
@@ -25,7 +27,8 @@ Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runti
     }
   } catch (const std::system_error& error) {
     end_threads();
-    throw std::runtime_error(fmt::format("cannot start thread {} of {}: {}", threads_.size() + 1, number, error.what()));
+    throw std::runtime_error(
+        handoff::describe(error, fmt::format("cannot start thread {} of {}", threads_.size() + 1, number)));
   }
 }
 

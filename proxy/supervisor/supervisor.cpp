@@ -17,6 +17,7 @@
 
 #include "handoff/insist.hpp"
 #include "handoff/limits.hpp"
+#include "handoff/result.hpp"
 #include "handoff/supervision.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
@@ -101,7 +102,7 @@ int Supervisor::run() {
       watch_once();
     } catch (const std::exception& error) {
       // The whole service depends on this process. What fails now may succeed later.
-      log::error("supervisor: {}; it continues", error.what());
+      log::error("supervisor: {}; it continues", handoff::describe(error));
       ::poll(nullptr, 0, pause_after_failure_ms);
     }
   }

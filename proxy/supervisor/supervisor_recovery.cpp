@@ -10,6 +10,7 @@
 #include "handoff/insist.hpp"
 #include "handoff/instance.hpp"
 #include "handoff/meeting_point.hpp"
+#include "handoff/result.hpp"
 #include "handoff/temporary.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/address.hpp"
@@ -118,7 +119,7 @@ handoff::Result<void> Supervisor::start_replacement() {
     replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
   } catch (const std::exception& error) {
     give_up_candidate(pid);
-    return handoff::fail(handoff::Fault::system, error.what());  // no thread or no descriptor is free
+    return handoff::fail(handoff::Fault::system, handoff::describe(error));  // no thread or no descriptor is free
   }
   return {};
 }

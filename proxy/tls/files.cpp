@@ -26,10 +26,12 @@ void refuse(const config::File& file, const std::string& why) {
 }
 
 handoff::SecretBytes read_file(const config::File& file) {
-  const handoff::UniqueFd descriptor(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+  const handoff::UniqueFd descriptor(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status{};
-  if (!descriptor || ::fstat(descriptor.get(), &status) != 0) refuse(file, std::strerror(errno));
+  const bool is_socket = !descriptor && errno == ENXIO;
+  if (!is_socket && (!descriptor || ::fstat(descriptor.get(), &status) != 0)) refuse(file, std::strerror(errno));
   if (S_ISDIR(status.st_mode)) refuse(file, std::strerror(EISDIR));
+  if (!S_ISREG(status.st_mode)) refuse(file, "not a regular file; certificates and keys cannot come from a pipe");
   if (status.st_size > bytes_max) refuse(file, "too large for a file of certificates or a key");
   handoff::SecretBytes bytes(static_cast<std::size_t>(status.st_size));
   std::size_t filled = 0;

@@ -200,6 +200,10 @@ Handshake::Progress Handshake::fail() {
   const bool verifies = (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
   const long verdict = verifies ? SSL_get_verify_result(ssl_.get()) : X509_V_OK;
   failure_ = last_error();
+  if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) {
+    failure_ += ": the subject of the certificate is longer than 8 KiB";
+    return Progress::failed;
+  }
   if (verdict != X509_V_OK) failure_ += std::string(": ") + X509_verify_cert_error_string(verdict);
   return Progress::failed;
 }

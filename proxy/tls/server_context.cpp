@@ -60,6 +60,17 @@ void add_unless_type_is_there(std::vector<const Identity*>& identities, const Id
   if (!is_there) identities.push_back(&identity);
 }
 
+// It goes into every request, and a part of one would name somebody else.
+int refuse_long_subject(int is_good, X509_STORE_CTX* chain) {
+  constexpr int bytes_max = 8 * 1024;
+  if (is_good != 1 || X509_STORE_CTX_get_error_depth(chain) != 0) return is_good;
+  const X509_NAME* const subject = X509_get_subject_name(X509_STORE_CTX_get_current_cert(chain));
+  const int bytes = X509_NAME_print_ex(nullptr, subject, 0, XN_FLAG_RFC2253);
+  if (bytes >= 0 && bytes <= bytes_max) return is_good;
+  X509_STORE_CTX_set_error(chain, X509_V_ERR_APPLICATION_VERIFICATION);
+  return 0;
+}
+
 }  // namespace
 
 Identity load_identity(const config::Certificate& certificate) {
@@ -159,7 +170,7 @@ void ServerContext::load_client_ca(const config::ListenerTls& tls) {
   if (count == 0 || !ended_well) refuse(*tls.client_ca, "no certificates in PEM: " + last_error());
   ERR_clear_error();
   const int required = tls.client_auth == config::ClientAuth::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-  SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | required, nullptr);
+  SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | required, refuse_long_subject);
 }
 
 // A session is resumed only where a full handshake would have come to the same: on the same listener, with the same

@@ -2,6 +2,8 @@
 #include "proxy/tls/server_context.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -132,6 +134,25 @@ TEST_F(BadFiles, ThatAreMissingAreNamed) {
   EXPECT_THAT(refusal(), says(certificate().key, "No such file"));
   certificate().key = files.missing(".", 9);
   EXPECT_THAT(refusal(), says(certificate().key, "Is a directory"));
+}
+
+// Opening a FIFO waits for a writer, who may never come.
+TEST_F(BadFiles, ThatAreNoFilesAreNamedAndNotWaitedFor) {
+  const std::string what = "not a regular file";
+  certificate().cert = files.missing("fifo", 7);
+  ASSERT_EQ(::mkfifo(certificate().cert.path.c_str(), 0600), 0);
+  EXPECT_THAT(refusal(), says(certificate().cert, what));
+  const config::File link = files.missing("link", 8);
+  ASSERT_EQ(::symlink(certificate().cert.path.c_str(), link.path.c_str()), 0);
+  certificate() = files.write("some", some_certificate());
+  certificate().key = link;
+  EXPECT_THAT(refusal(), says(certificate().key, what));
+  certificate().key.path = "/dev/zero";
+  EXPECT_THAT(refusal(), says(certificate().key, what));
+  certificate() = files.write("some", some_certificate());
+  require_clients();
+  listener.client_ca = link;
+  EXPECT_THAT(refusal(), says(*listener.client_ca, what));
 }
 
 TEST_F(BadFiles, ThatHoldNoPemAreNamed) {
@@ -289,6 +310,28 @@ TEST_P(ServerSessions, AreNotKeptWithoutTickets) {
   const ServerContext context(listener, "web", tickets);
   EXPECT_FALSE(connect(context));
   EXPECT_FALSE(connect(context));
+}
+
+// ── Clients ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TEST_P(ServerSessions, AreNotForAClientWhoseSubjectIsTooLong) {
+  require_clients();
+  const ServerContext context(listener, "web", tickets);
+  const auto subject_bytes = [&](unsigned units) -> std::size_t {
+    const test::Issued long_one = test::issue({.common_name = "bob", .units = units}, &test::authority());
+    const SslCtxPtr of_client = test::context_of(TLS_client_method(), GetParam());
+    test::identify(of_client.get(), long_one);
+    Ours ours(context.get());
+    Peer peer(of_client.get());
+    test::shake_hands(ours, peer);
+    if (ours.is_done()) return ours.tls().facts.client_subject.size();
+    EXPECT_THAT(ours.handshake.failure(), HasSubstr("the subject of the certificate is longer than 8 KiB"));
+    return 0;
+  };
+  constexpr std::size_t unit_bytes = sizeof "OU=," - 1 + 63;
+  EXPECT_EQ(subject_bytes(120), std::size_t{6} + 120 * unit_bytes);
+  EXPECT_EQ(subject_bytes(130), 0u);
+  EXPECT_EQ(subject_bytes(500), 0u);
 }
 
 // ── Rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────

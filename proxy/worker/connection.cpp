@@ -143,7 +143,7 @@ void Connection::on_deadline() {
     if (worker_.now_ms() >= upstream_.deadline_ms()) {
       action = after(upstream_.expire(*state_.exchange), context);
     } else {
-      if (upstream_.is_connecting()) upstream_.drop(false);         // the exchange has no time for this attempt
+      if (upstream_.is_connecting()) upstream_.give_up("timeouts.total: the exchange takes too long");
       action = engine::expire(state_, context);
     }
     if (obey(action, context)) take_turn();

@@ -46,6 +46,7 @@ void Connection::take_turn() {
     const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, context).action;
     if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
+      worker_.forget_refusal();
       break;
     }
     if (!obey(action, context)) return;

@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <exception>
 #include <new>
+#include <optional>
+#include <string>
 #include <utility>
 
-#include "proxy/http1/forward.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/worker/worker.hpp"
@@ -38,10 +39,29 @@ void Worker::flush_access() {
 
 void Worker::note_connect_failure(const state::SocketAddress& server, std::string_view why) {
   const std::string name = server.text();
-  std::int64_t& next_line_ms = next_failure_line_ms_[name];  // one line a second for each server says it
-  if (now_ms() < next_line_ms) return;
-  next_line_ms = now_ms() + failure_line_every_ms;
-  log::warning("server {} cannot be connected: {}", name, why);
+  if (const auto more = connect_failures_[name].next(now_ms())) {
+    log::warning("server {} cannot be connected: {}{}", name, why, *more);
+  }
+}
+
+// While it could not be connected, there are lines about that.
+void Worker::note_server_failure(const state::ConnectionState& state, std::string_view why) {
+  const state::UpstreamLeg* const leg = state.upstream();
+  if (leg == nullptr) return;
+  const std::string name = leg->server.text();
+  if (const auto more = server_failures_[name].next(now_ms())) {
+    log::warning("server {} of {} failed on {}: {}{}", name, leg->upstream, state.listener, why, *more);
+  }
+}
+
+std::optional<std::string> FailureLines::next(std::int64_t now_ms) {
+  if (now_ms < next_ms_) {
+    ++left_out_;
+    return std::nullopt;
+  }
+  next_ms_ = now_ms + failure_line_every_ms;
+  const std::uint64_t left_out = std::exchange(left_out_, 0);
+  return left_out == 0 ? std::string() : fmt::format(" ({} more since the last such line)", left_out);
 }
 
 void Worker::note_tls_failure(const state::ConnectionState& state, std::string_view why) {
@@ -51,10 +71,10 @@ void Worker::note_tls_failure(const state::ConnectionState& state, std::string_v
 }
 
 void Worker::log_refusal(const state::ConnectionState& state) {
-  const auto [status, why] = std::exchange(scratch_.refusal, {});
-  if (!log::enabled(log::Level::debug)) return;
-  log::debug("{} on {} gets {}: {}", state.client_address.text(), state.listener, status,
-             why.empty() ? http1::reason_phrase(status) : why);
+  const http1::Refusal refusal = std::exchange(scratch_.refusal, {});
+  if (refusal.is_servers()) note_server_failure(state, refusal.why);
+  if (refusal.status == 0 || !log::enabled(log::Level::debug)) return;
+  log::debug("{} on {} gets {}: {}", state.client_address.text(), state.listener, refusal.status, refusal.why);
 }
 
 void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {

@@ -164,6 +164,11 @@ UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) 
   return how;
 }
 
+void UpstreamSide::give_up(std::string_view why) {
+  worker_.note_connect_failure(server_->address, why);
+  drop(false);
+}
+
 UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
   stands_ = Connected{std::move(stream)};
   exchange.upstream = std::move(leg);

@@ -61,6 +61,8 @@ class UpstreamSide {
   // Cleanly, or with a reset if the server must not take a part for the whole.
   void close(state::UpstreamLeg& leg);
   void drop(bool with_reset);
+  // Ends an attempt to connect that is not late itself.
+  void give_up(std::string_view why);
 
  private:
   struct Nothing {};

@@ -294,7 +294,8 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
   flush_access();
   access_log_ = access_log;
   settings_ = std::move(settings);
-  next_failure_line_ms_.clear();
+  connect_failures_.clear();
+  server_failures_.clear();
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
     connection->reconfigured();

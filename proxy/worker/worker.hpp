@@ -141,6 +141,17 @@ struct ConnectionCounts {
   std::uint64_t upstream_idle = 0;          // connections to servers
 };
 
+// One line a second tells of a server's failures; the next one says how many it left out.
+class FailureLines {
+ public:
+  // What ends the line; nothing: it is left out.
+  std::optional<std::string> next(std::int64_t now_ms);
+
+ private:
+  std::int64_t next_ms_ = 0;
+  std::uint64_t left_out_ = 0;
+};
+
 class Worker {
  public:
   // `access_log` may be null; it outlives the worker, or lasts until `reconfigure` replaces it.
@@ -178,10 +189,12 @@ class Worker {
   void log_access(const state::ConnectionState& state, const state::Exchange& exchange) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
-  // After each step of the engine: logs the reason if it sent an answer of its own.
+  // After each step of the engine: logs what went wrong.
   void note_refusal(const state::ConnectionState& state) {
-    if (scratch_.refusal.status != 0) log_refusal(state);
+    if (!scratch_.refusal.why.empty()) log_refusal(state);
   }
+  // It will be found again.
+  void forget_refusal() { scratch_.refusal = {}; }
   // After each exchange: adds what the engine has counted since.
   void count_fields_dropped() { counters.fields_dropped += std::exchange(scratch_.fields_dropped, 0); }
   // An exception was thrown: counts and logs it, frees spare memory, and pauses accepting for a moment. `state` is that
@@ -260,6 +273,7 @@ class Worker {
   bool is_from_successor(std::uint64_t id) const;
   void flush_access();
   void log_refusal(const state::ConnectionState& state);
+  void note_server_failure(const state::ConnectionState& state, std::string_view why);
 
   void list(Connection& connection);
   void unlist(Connection& connection);
@@ -283,7 +297,9 @@ class Worker {
   runtime::AccessLog* access_log_;
   std::string access_lines_;
   std::int64_t next_expiry_ms_ = 0;
-  std::map<std::string, std::int64_t> next_failure_line_ms_;   // by server address
+  // By server address. Not being connected and failing afterwards are told apart.
+  std::map<std::string, FailureLines> connect_failures_;
+  std::map<std::string, FailureLines> server_failures_;
   std::int64_t next_tls_line_ms_ = 0;
   std::int64_t next_pause_line_ms_ = 0;
   std::int64_t next_abort_line_ms_ = 0;
