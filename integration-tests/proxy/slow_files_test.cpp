@@ -222,7 +222,7 @@ TEST(SlowCertificates, KeepNobodyWaitingWhereTheyAreWatched) {
   baton.await_log(log_lines::logs_reopened);
   std::filesystem::remove(fifo);  // it is slow once
   disk.answer("x");
-  baton.await_log(std::regex("certificates have changed: loaded anew"));
+  baton.await_log(std::regex("certificates have changed: reloaded"));
   EXPECT_EQ(baton.readyz(), 200);
 }
 
