@@ -3,7 +3,9 @@
 
 #include <exception>
 #include <expected>
+#include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace baton::handoff {
@@ -29,11 +31,12 @@ inline std::unexpected<Error> fail(Fault fault, std::string text) {
 }
 
 // The exception's text for humans. For a thread that cannot start, the library says only that a resource is
-// unavailable, also where it finds no memory for the stack. `what` is what could not be done.
-inline std::string describe(const std::exception& error, const std::string& what = "cannot start a thread") {
+// unavailable, also where it finds no memory for the stack. `what` is what could not be done. Of std::bad_alloc it makes
+// a text that needs no memory.
+inline std::string describe(const std::exception& error, std::string_view what = "cannot start a thread") {
   const auto* system = dynamic_cast<const std::system_error*>(&error);
   if (system == nullptr || system->code() != std::errc::resource_unavailable_try_again) return error.what();
-  return what + ": " + error.what() +
+  return std::string(what) + ": " + error.what() +
          "; a limit of tasks (TasksMax, ulimit -u) or of memory (LimitAS, ulimit -v) is reached";
 }
 
@@ -43,7 +46,11 @@ auto as_result(Step step) -> decltype(step()) {
   try {
     return step();
   } catch (const std::exception& error) {
-    return fail(Fault::system, describe(error));
+    try {
+      return fail(Fault::system, describe(error));
+    } catch (const std::bad_alloc&) {
+      return fail(Fault::system, "out of memory");  // short enough to need none
+    }
   }
 }
 
