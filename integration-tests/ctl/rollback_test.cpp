@@ -96,7 +96,7 @@ TEST_F(CtlRollback, GoesBackAlsoWhenTheOldFileHasBeenWrittenInPlace) {
 }
 
 TEST_F(CtlRollback, OfTheFirstOfItsLineIsRefused) {
-  expect_failure(ctl({"rollback"}), "nothing is known that ran before");
+  expect_failure(ctl({"rollback"}), "no previous program is known");
   EXPECT_TRUE(baton.status().at("rollback").is_null());
   EXPECT_EQ(baton.connect().get("/bytes/2").body, pattern(2));
 }

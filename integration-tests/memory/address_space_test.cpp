@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <chrono>
+#include <thread>
+
 #include "harness/aftermath.hpp"
 #include "harness/baton.hpp"
 #include "harness/log_lines.hpp"
@@ -23,17 +26,21 @@ class ShortOfAddressSpace : public testing::Test {
     client_ = std::make_unique<Client>(baton_->address());
     EXPECT_EQ(client_->get("/bytes/1").body, pattern(1));
   }
-  // Begins something and waits for the line that tells its end.
+  // Begins something and waits for the line that tells its end. What must not be left half done waits for memory: so
+  // after a while there is some.
   template <class Begin>
   void with_each_little(const std::regex& end, Begin begin) {
     for (std::size_t little = 0; little <= little_max && !HasFailure(); little += step) {
       SCOPED_TRACE(testing::Message() << little << " bytes beside the stack");
       const std::size_t ends = baton_->count_log_lines(end);
+      const auto has_ended = [&] { return baton_->count_log_lines(end) > ends || !is_alive(baton_->pid()); };
       {
         const Shortage shortage = Shortage::of_memory(baton_->pid(), stack_bytes(baton_->pid()) + little);
         begin();
-        await([&] { return baton_->count_log_lines(end) > ends || !is_alive(baton_->pid()); }, "its end");
+        const auto until = std::chrono::steady_clock::now() + Milliseconds(500);
+        while (!has_ended() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(Milliseconds(5));
       }
+      await(has_ended, "its end");
       expect_all_well();
     }
   }

@@ -1,5 +1,6 @@
 // Bodies far larger than any buffer, in both directions, with little memory, and with readers that do not read.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <future>
 #include <list>
@@ -76,6 +77,33 @@ TEST_F(LargeBodies, ManyAtOnce) {
   std::list<Client> clients;
   for (int i = 0; i < 40; ++i) clients.emplace_back(baton.address()).send(get_request("/bytes/1000000"));
   for (Client& one : clients) EXPECT_TRUE(one.response().body == pattern(1'000'000));
+}
+
+// One write takes 64 KiB, and the kernel tells of nothing more while it takes everything.
+TEST(LargePieces, OfWhichOneWriteTakesAPartAreSentWhole) {
+  const Origin origin;
+  Settings settings(origin.address());
+  settings.limits = "head_bytes: 1m, buffer_bytes: 1m";
+  const Baton baton(settings);
+  Client client = baton.connect();
+  EXPECT_EQ(client.get("/bytes/3", "X-Large: " + std::string(200'000, 'x') + "\r\n").body, pattern(3));
+  EXPECT_EQ(client.get("/bytes/4", "X-Large: " + std::string(900'000, 'x') + "\r\n").body, pattern(4));
+}
+
+TEST(LargePieces, OfATunnelWhoseClientReadsLateArriveWithoutAnotherByte) {
+  constexpr std::size_t bytes = 3 << 20;
+  const Origin origin;
+  Settings settings(origin.address());
+  settings.limits = "buffer_bytes: 1m";
+  const Baton baton(settings);
+  Client client = baton.connect();
+  const int small = 64 << 10;
+  ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  const auto status =
+      client.get("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n").status();
+  ASSERT_EQ(status, 101);
+  client.send(pattern(bytes));
+  EXPECT_TRUE(client.read_exactly(bytes) == pattern(bytes));
 }
 
 }  // namespace

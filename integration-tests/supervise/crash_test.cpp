@@ -223,7 +223,8 @@ TEST_F(SupervisedStop, IsNotForgottenWithTheWorkerThatWasTold) {
   Client client = baton.connect();
   hold(client);
   ::kill(parent, SIGUSR2);
-  baton.await_number("connections.total", 1);      // the idle one has moved: too late to cancel
+  baton.await_number("connections.total", 1);
+  idle.get("/bytes/2");                            // by the successor: too late to cancel
   ::kill(parent, SIGTERM);
   await([&] { return baton.status().at("state") == "stopping"; }, "the worker to have been told\n" + baton.log());
   ::kill(before, SIGKILL);

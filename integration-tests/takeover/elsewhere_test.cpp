@@ -106,7 +106,7 @@ TEST_F(TakerFromElsewhere, OfRootMayTakeOverFromAnyUserButNeverRunsThatUsersProg
   EXPECT_EQ(client.get("/bytes/9").body, pattern(9));
   const Outcome rollback = run_baton({"ctl", "rollback", "-c", baton.config_path()});
   EXPECT_EQ(rollback.code, 1);
-  EXPECT_NE(rollback.err.find("nothing is known that ran before"), std::string::npos) << rollback.out << rollback.err;
+  EXPECT_NE(rollback.err.find("no previous program is known"), std::string::npos) << rollback.out << rollback.err;
   expect_one_instance(baton);
 }
 

@@ -114,7 +114,7 @@ TEST_F(NewCertificates, BadOnesAreFoundByCheckAndStopAnUpgrade) {
 
 TEST_F(NewCertificates, AreNoticedWhenWatched) {
   const std::regex loaded("certificates have changed: reloaded");
-  const std::regex refused("certificates have changed and cannot be used");
+  const std::regex refused("certificates have changed but cannot be used");
   Baton baton(settings("watch: true\n"));
   TlsClient before(baton.address());
   install(second);

@@ -92,7 +92,8 @@ std::int64_t Reloads::Reload::seconds() const {
 // A file on a network or a name may take for ever. The reload goes on, and those that have come since follow.
 void Reloads::tell_when_slow() {
   call_after(slow_, slow_after, [this] {
-    if (!under_way_) return;
+    // Of one that ended in this very moment.
+    if (!under_way_ || under_way_->seconds() < slow_after.count()) return;
     tell_when_slow();
     const std::string text =
         fmt::format("files or names have been read for {} s; the configuration stays as it was until that ends, and "

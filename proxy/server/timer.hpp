@@ -9,7 +9,8 @@
 
 namespace baton::proxy {
 
-// Calls `then` after `time`, unless the timer is cancelled or set again first.
+// Calls `then` after `time`, unless the timer is cancelled or set again first. Once it has expired, neither that nor the
+// timer's end keeps the call from coming.
 template <class Then>
 void call_after(boost::asio::steady_timer& timer, boost::asio::steady_timer::duration time, Then then) {
   handoff::insist([&] {

@@ -28,7 +28,9 @@ void UpgradeProgress::tell(const std::string& line) {
 void UpgradeProgress::tell_periodically() {
   if (clients_.empty()) return;
   // First: whatever goes wrong below, there is a next time.
-  call_after(timer_, tell_every, [this] { tell_periodically(); });
+  call_after(timer_, tell_every, [this, here = std::weak_ptr(is_here_)] {
+    if (!here.expired()) tell_periodically();
+  });
   if (connections_to_move_) {
     tell(admin::moving_event(std::min(data_path_.connections(), *connections_to_move_), *connections_to_move_));
   } else {

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ class UpgradeProgress {
   boost::asio::steady_timer timer_;
   std::vector<admin::LineSink> clients_;
   std::optional<std::uint64_t> connections_to_move_;  // when they began to move
+  // The handler of a timer that has expired comes even after this has gone.
+  const std::shared_ptr<const bool> is_here_ = std::make_shared<const bool>(true);
 };
 
 }  // namespace baton::proxy

@@ -126,7 +126,7 @@ class Pool final : public runtime::SocketOwner {
 
   // Takes one out for a handover: the oldest of a server.
   struct Leaving {
-    std::string upstream;
+    state::String upstream;
     state::SocketAddress server;
     IdleConnection connection;
   };

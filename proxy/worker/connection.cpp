@@ -46,6 +46,7 @@ void Connection::guarded(Step step) noexcept {
   try {
     step();
   } catch (const std::exception& error) {
+    worker_.forget_refusal();
     worker_.note_failure(error, &state_);
     if (!closed_) close(true);
   }

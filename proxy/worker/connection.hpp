@@ -88,7 +88,7 @@ class Connection final : public runtime::EventHandler,
   engine::Context context();
   // True: there was progress. Both count the bytes they moved in `turn_bytes_`.
   bool read_legs();
-  bool has_to_read() const;
+  bool can_move() const;
   bool read_client();
   bool read_upstream();
   bool write_legs();

@@ -53,7 +53,7 @@ void Connection::take_turn() {
     const bool wrote = write_legs();
     if (closed_) return;
     if (action == Action::wait && !read && !wrote) break;
-    if (engine::waits_for_bytes(state_) && !has_to_read()) break;  // the next pass would do nothing
+    if (engine::waits_for_bytes(state_) && !can_move()) break;  // the next pass would do nothing
   }
   set_deadline();
 }
@@ -85,9 +85,13 @@ bool Connection::read_legs() {
   return (upstream != nullptr && upstream->readable(*state_.upstream()) && read_upstream()) || progress;
 }
 
-bool Connection::has_to_read() const {
+// One write may take a part only, and as long as the kernel takes everything it tells of no event.
+bool Connection::can_move() const {
+  const auto can = [](const tls::Stream& stream, const state::Leg& leg) {
+    return stream.readable(leg) || (stream.has_to_send(leg) && stream.socket().writable());
+  };
   const tls::Stream* const upstream = upstream_.connected();
-  return client_.readable(state_.client) || (upstream != nullptr && upstream->readable(*state_.upstream()));
+  return can(client_, state_.client) || (upstream != nullptr && can(*upstream, *state_.upstream()));
 }
 
 bool Connection::read_client() {
