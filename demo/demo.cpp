@@ -109,7 +109,7 @@ void Demo::play() {
   next_show_ = Clock::now() + scoreboard_.interval();
   patience_.while_waiting([this] { refresh(); });
   doing_ = "warming up";
-  patience_.wait_until([this] { return tally_.totals().opened >= clients(); }, hung_after);
+  patience_.wait_until([this] { return tally_.lasting_opened() >= clients(); }, hung_after);
   patience_.wait(std::min(from_seconds(options_.seconds_between_upgrades), 1000ms));
 
   for (unsigned number = 1; number <= options_.upgrades; ++number) {

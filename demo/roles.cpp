@@ -76,7 +76,7 @@ class Watch {
 
   // False: a client has noticed something, and `answers` says what.
   bool ready() {
-    const auto opened = [this] { return tally_.totals().opened >= clients_; };
+    const auto opened = [this] { return tally_.lasting_opened() >= clients_; };
     return await(opened) && ask("ready");
   }
 

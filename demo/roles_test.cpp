@@ -1,5 +1,6 @@
 // The parts of the demo that containers play: the clients against the built-in origin directly, and the certificate.
 #include "demo/roles.hpp"
+#include "demo/tally.hpp"
 
 #include <gmock/gmock.h>
 
@@ -67,6 +68,13 @@ TEST_F(ClientsOf, AnotherServerThanTheCertificatesDoNotConnect) {
   std::istringstream questions;
   EXPECT_EQ(run(role, questions, answers_), 1);
   EXPECT_THAT(answers_.str(), HasSubstr("certificate verify failed"));
+}
+
+TEST(Tally, OfConnectionsThatLastLeavesOutNewcomers) {
+  Tally tally;
+  tally.account({Kind::idle, Transport::plain}).add_opened();
+  tally.account({Kind::newcomer, Transport::plain}).add_opened();
+  EXPECT_EQ(tally.lasting_opened(), 1u);
 }
 
 TEST(CertificateRole, IsMadeOnceForAName) {

@@ -56,6 +56,11 @@ Totals Account::totals() const {
   return totals;
 }
 
+std::uint64_t Tally::lasting_opened() const {
+  const TotalsByGroup totals = by_group();
+  return sum(totals).opened - sum(totals, Kind::newcomer).opened;
+}
+
 Tally::Tally() : accounts_(open_accounts(*this, std::make_index_sequence<groups>())) {}
 
 TotalsByGroup Tally::by_group() const {
