@@ -7,7 +7,7 @@
 
 namespace baton::demo {
 
-// Whatever takes longer is considered hung. Generous, since the machine may be busy: only a failing demo waits so long.
+// Whatever takes longer is considered hung. Generous, since the machine may be busy: only a failing demo waits for this long.
 inline constexpr std::chrono::seconds hung_after{20};
 
 // The user, a terminal or a supervisor wants the demo to end.

@@ -120,9 +120,9 @@ TEST_F(ProbationTest, WhatThePredecessorRefusesStaysWithTheSuccessor) {
 
 TEST_F(ProbationTest, CanBeCalledOff) {
   terms.probation = milliseconds(20'000);
-  ours.call_off = [this] { return ours.seen.empty() ? std::nullopt : std::optional<std::string>("somebody thought better of it"); };
+  ours.call_off = [this] { return ours.seen.empty() ? std::nullopt : std::optional<std::string>("the operator cancelled"); };
   run();
-  expect_rolled_back("somebody thought better of it");
+  expect_rolled_back("the operator cancelled");
   EXPECT_EQ(returns.with(&FakeAdopter::Fate::started).size(), 70u);
 }
 

@@ -22,7 +22,7 @@ constexpr std::uint64_t sequence_end = std::numeric_limits<std::uint64_t>::max()
 // Under one key go at most 2^24 records, a little fewer than AES-GCM can bear (RFC 8446 §5.5). KeyUpdate is the last.
 constexpr std::uint64_t key_update_sequence = (1U << 24) - 1;
 
-// After a silence the congestion window is small again. The other side shall be able to use what has arrived, rather
+// After a silence the congestion window is small again. The other side should be able to use what has arrived, rather
 // than wait for the rest of a full record.
 constexpr std::int64_t silence_ms = 1000;
 constexpr std::uint32_t burst_bytes_max = 14 * 1024;

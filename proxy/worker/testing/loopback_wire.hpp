@@ -26,7 +26,7 @@ SSL_CTX* peer_context(Legs legs, bool is_client);
 enum class KeyUpdate {
   none,
   alone,                     // of the peer's own keys
-  mutual,                    // the proxy shall do the same
+  mutual,                    // the proxy has to do the same
 };
 
 class Wire {
