@@ -35,7 +35,7 @@ void await_last_words(pid_t child) {
 }  // namespace
 
 UpgradeAttempt::UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client)
-    : parts_(parts), progress_(context, parts.data_path, std::move(client)) {}
+    : parts_(parts), progress_(context, [&data_path = parts.data_path] { return data_path.connections(); }, std::move(client)) {}
 
 pid_t UpgradeAttempt::child() const {
   const auto* child = std::get_if<Child>(&successor_);

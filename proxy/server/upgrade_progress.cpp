@@ -16,8 +16,9 @@ constexpr std::chrono::milliseconds tell_every{200};
 
 }  // namespace
 
-UpgradeProgress::UpgradeProgress(boost::asio::io_context& context, const DataPath& data_path, admin::LineSink client)
-    : data_path_(data_path), timer_(context) {
+UpgradeProgress::UpgradeProgress(boost::asio::io_context& context, std::function<std::uint64_t()> connections,
+                                 admin::LineSink client)
+    : connections_(std::move(connections)), timer_(context) {
   if (client) clients_.push_back(std::move(client));
 }
 
@@ -32,14 +33,14 @@ void UpgradeProgress::tell_periodically() {
     if (!here.expired()) tell_periodically();
   });
   if (connections_to_move_) {
-    tell(admin::moving_event(std::min(data_path_.connections(), *connections_to_move_), *connections_to_move_));
+    tell(admin::moving_event(std::min(connections_(), *connections_to_move_), *connections_to_move_));
   } else {
     tell(admin::waiting_event());
   }
 }
 
 void UpgradeProgress::begin_moving() {
-  connections_to_move_ = data_path_.connections();
+  connections_to_move_ = connections_();
   tell_periodically();
 }
 

@@ -6,20 +6,21 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "proxy/admin/admin.hpp"
-#include "proxy/server/data_path.hpp"
 
 namespace baton::proxy {
 
 class UpgradeProgress {
  public:
-  // Both outlive it. `client` may be empty.
-  UpgradeProgress(boost::asio::io_context& context, const DataPath& data_path, admin::LineSink client);
+  // `context` outlives it. `connections` counts those that are still here. `client` may be empty.
+  UpgradeProgress(boost::asio::io_context& context, std::function<std::uint64_t()> connections,
+                  admin::LineSink client);
 
   void add(admin::LineSink client) { clients_.push_back(std::move(client)); }
   void tell(const std::string& line);
@@ -29,7 +30,7 @@ class UpgradeProgress {
   void tell_result(const admin::LastUpgrade& result);
 
  private:
-  const DataPath& data_path_;
+  const std::function<std::uint64_t()> connections_;
   boost::asio::steady_timer timer_;
   std::vector<admin::LineSink> clients_;
   std::optional<std::uint64_t> connections_to_move_;  // when they began to move
