@@ -18,13 +18,13 @@ enum class Action {
   connect,                // find a server: then the exchange has an upstream leg, or `upstream_lost` says why not
   park,                   // the upstream leg is idle and reusable: take it out of the exchange
   close_upstream,         // it has served its exchange and cannot be reused: take it out and end it cleanly
-  cut_upstream,           // it is given up: take it out and reset it, so the server does not take a part for the whole
+  cut_upstream,           // abandoned: take it out and reset it, so the server does not take a part for the whole
   exchange_ended,         // log and drop it; the connection can have another
   exchange_ended_early,   // the same, but the client may still be sending: read it to its end first
   end_client_writing,     // shutdown(SHUT_WR) of the client's flow
   end_upstream_writing,   // the same for the upstream's
   close,                  // the connection is over
-  reset,                  // over, and nobody must take a part for the whole: end both legs with RST
+  reset,                  // over: end both legs with RST, so that neither side takes a part for the whole
 };
 
 // Why there is no upstream leg, or no longer one.

@@ -27,7 +27,7 @@ bool is_tunnel(const ConnectionState& state) { return std::holds_alternative<Raw
   return tunnel::advance(*state.exchange, ends_of(state), context.rules.buffer_bytes, context.now_ms);
 }
 
-// What the end of its exchange is for the connection.
+// What the end of its exchange means for the connection.
 Action after(ConnectionState& state, Action action, std::int64_t now_ms) {
   Http1& http1 = std::get<Http1>(state.protocol);
   if (action == Action::exchange_ended) http1.phase = AwaitingRequest{.since_ms = now_ms};

@@ -22,7 +22,7 @@ namespace baton::engine {
 using http1::Context;
 using http1::Rules;
 
-// What is needed, and for which exchange; none: for the connection.
+// What is needed, and for which exchange; null: for the connection.
 struct Need {
   state::Exchange* exchange = nullptr;
   Action action = Action::wait;
@@ -30,7 +30,7 @@ struct Need {
 
 Need advance(state::ConnectionState& state, const Context& context);
 
-// The configuration has changed, or another process had the connection before.
+// The configuration has changed, or the connection comes from another process.
 void reconfigured(state::ConnectionState& state);
 
 // The exchange has no upstream leg, or the leg can no longer be read.
@@ -39,7 +39,7 @@ Action upstream_lost(state::ConnectionState& state, Loss loss, const Context& co
 // The upstream takes no more bytes. Its response may still be read.
 void upstream_write_failed(state::ConnectionState& state);
 
-// The same for the client: reading failed, or it takes no more bytes.
+// The same for the client: reading from it failed, or it takes no more bytes.
 Action client_lost(state::ConnectionState& state);
 Action client_write_failed(state::ConnectionState& state);
 
@@ -54,8 +54,8 @@ std::int64_t deadline_ms(const state::ConnectionState& state, const Rules& rules
 std::size_t wanted_from_client(const state::ConnectionState& state, const Rules& rules);
 std::size_t wanted_from_upstream(const state::ConnectionState& state, const Rules& rules);
 
-// Until a byte or an end is received, or the deadline comes, `advance` would change nothing and return `wait`. False where
-// it is not obvious.
+// True: until a byte or an end is received, or the deadline comes, `advance` would change nothing and return `wait`.
+// False if this is not obvious.
 bool waits_for_bytes(const state::ConnectionState& state);
 
 // Between two requests: nothing is under way in either direction, but part of a head, or pipelined requests, may have

@@ -10,7 +10,7 @@
 
 namespace baton::engine {
 
-// How GoogleTest shows what was seen.
+// Prints the observed result for GoogleTest.
 void PrintTo(const Seen& seen, std::ostream* out) {
   *out << "client: " << testing::PrintToString(seen.client) << (seen.client_ended ? ", then FIN" : "")
        << (seen.end == Seen::End::open ? ", open" : seen.end == Seen::End::closed ? ", closed" : ", reset");
@@ -37,7 +37,7 @@ bool sends(const Step& step) {
   return step.what == Step::What::client_sends || step.what == Step::What::upstream_sends;
 }
 
-// The script with one of its steps in two.
+// The script with one of its steps split in two.
 Script cut(const Script& script, std::size_t step, std::size_t at) {
   Script pieces(script.begin(), script.begin() + static_cast<std::ptrdiff_t>(step) + 1);
   pieces.back().bytes.resize(at);
@@ -139,7 +139,7 @@ TEST(Exchange, HoldsNoMoreOfABodyThanItsBuffersForASlowUpstream) {
             forwarded("PUT / HTTP/1.1", "Content-Length: 100000\r\n") + body);
 }
 
-// What was parsed of its head are views into a buffer that has moved since.
+// The parsed head consists of views into a buffer that has moved since.
 TEST(Exchange, ARequestWhoseBodyHasGrownGoesAgainWithItsOwnHead) {
   Dialogue dialogue;
   dialogue.rules.buffer_bytes = 256 * 1024;

@@ -1,4 +1,4 @@
-// States that another process sent: the engine goes on from whatever was decoded.
+// States from another process: the engine continues from any state that decodes.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,5 +1,5 @@
-// Where a request goes, and what becomes of an exchange whose route changes under it: by a reload, or because a successor
-// has another configuration.
+// Where a request goes, and what happens to an exchange whose route changes meanwhile: through a reload, or because a
+// successor has another configuration.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -70,8 +70,8 @@ TEST(Routes, TheWholeUrlOfATargetCountsInsteadOfTheHost) {
   EXPECT_EQ(routes_of(dialogue.seen()), Names{"api"});
 }
 
-// A reload before each step of a dialogue in turn, and behind the last. Until the request is sent it takes the new route;
-// then it ends where it is.
+// A reload before each step of a dialogue in turn, and after the last. Until the request is sent it takes the new
+// route; after that it completes on the old one.
 TEST(Routes, AChangedRouteHoldsForWhatHasNotBeenSent) {
   const auto before = table_of({{"before", {}}});
   const auto after = table_of({{"after", {}}});

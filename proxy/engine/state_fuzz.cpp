@@ -1,4 +1,4 @@
-// Whatever decodes as a connection's state can be encoded again, and the engine goes on from it.
+// Any input that decodes as a connection's state can be encoded again, and the engine can continue from it.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +9,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace baton;
-  // Secrets are bytes of no meaning: only how many there are, for no leg, one or two, decides.
+  // The content of the secrets does not matter, only their number of bytes: enough for no leg, one or two.
   static const std::string secrets(2 * 184, 's');
   for (const std::size_t bytes : {std::size_t{0}, secrets.size() / 2, secrets.size()}) {
     const auto moved = state::decode({reinterpret_cast<const char*>(data), size}, secrets.substr(0, bytes), 0);

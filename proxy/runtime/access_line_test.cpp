@@ -54,7 +54,7 @@ TEST_F(AccessLine, CombinedIsAsNginxWritesItWithTheTimeOfTheEnd) {
 
 TEST_F(AccessLine, TimeIsLocal) {
   set_zone("XXX-5:30");
-  exchange.started_unix_us += 60'000'000;  // another second than the one that is remembered
+  exchange.started_unix_us += 60'000'000;  // not the second that is cached
   EXPECT_NE(combined().find("[22/Nov/2026:14:52:34 +0530]"), std::string::npos) << combined();
   EXPECT_NE(json().find("\"2026-11-22T14:52:34.123+05:30\""), std::string::npos) << json();
   set_zone("XXX3:30");

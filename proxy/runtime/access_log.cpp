@@ -57,7 +57,7 @@ const LocalSecond& local_second(std::int64_t unix_s) {
 
 constexpr std::string_view digits = "0123456789ABCDEF";
 
-// As nginx escapes: what could end the quotes, the line or the reader's character set becomes \xHH.
+// Escapes as nginx does: what could end the quotes or the line, or break the reader's character set, becomes \xHH.
 void append_escaped(std::string& line, std::string_view text) {
   if (text.empty()) line += '-';
   for (const char character : text) {
@@ -81,7 +81,7 @@ void append_three_digits(std::string& line, std::uint64_t number) {
   for (const std::uint64_t unit : {100u, 10u, 1u}) line += digits[number / unit % 10];
 }
 
-// One that began before there was an access log has none.
+// An exchange that began before there was an access log has no record.
 const AccessRecord& record_of(const Exchange& exchange) {
   static const AccessRecord none;
   return exchange.access ? *exchange.access : none;
@@ -119,7 +119,7 @@ void append_json_text(std::string& line, std::string_view key, std::string_view 
   }
 }
 
-// The client has got the beginning of a response, and no more comes.
+// The client has received the beginning of a response and will get no more of it.
 bool is_cut(const ConnectionState& connection, const Exchange& exchange) {
   const bool all_sent = connection.client.all_sent();
   const auto* relaying = std::get_if<state::Relaying>(&exchange.phase);
@@ -154,7 +154,7 @@ void append_json(const ConnectionState& connection, const Exchange& exchange, st
   line += "}\n";
 }
 
-// A FIFO is not waited for: without a reader this fails, and a full one holds up the writer's thread only.
+// Opening a FIFO does not block: without a reader it fails. A full FIFO blocks only the writer's thread.
 handoff::UniqueFd open_log(const std::string& path) {
   const int descriptor =
       path == "-" ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
@@ -179,7 +179,7 @@ LineWriter::Options options_for(const std::string& path) {
 
 void append_access_line(AccessFormat format, const ConnectionState& connection, const Exchange& exchange,
                         std::int64_t now_ms, std::string& lines) {
-  // The line's time is the exchange's end, as with nginx: its begin and what has passed since on the monotonic clock.
+  // The line's time is the end of the exchange, as with nginx: its start plus the time elapsed on the monotonic clock.
   const std::int64_t duration_ms = std::max<std::int64_t>(now_ms - exchange.started_ms, 0);
   const std::int64_t unix_ms = std::max<std::int64_t>(exchange.started_unix_us / 1000 + duration_ms, 0);
   switch (format) {
@@ -198,7 +198,7 @@ class AccessLog::Writer {
 
   void reopen() {
     if (path_ == "-") return;
-    // Of several at once the last to open the file is the last to replace it.
+    // Among concurrent calls, the last to open the file is also the last to replace it.
     const std::lock_guard lock(reopening_);
     try {
       lines_.replace(open_log(path_));

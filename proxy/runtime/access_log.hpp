@@ -12,7 +12,7 @@ namespace baton::runtime {
 
 enum class AccessFormat { combined, json };
 
-// Appends one line for an exchange that has ended. Whatever a client sent is escaped, so it is always one line.
+// Appends one line for an exchange that has ended. Text from a client is escaped, so it is always one line.
 // combined: `ADDRESS - - [22/Nov/2026:09:21:34 +0000] "REQUEST LINE" STATUS BYTES "REFERER" "USER AGENT"`, as nginx.
 void append_access_line(AccessFormat format, const state::ConnectionState& connection,
                         const state::Exchange& exchange, std::int64_t now_ms, std::string& lines);

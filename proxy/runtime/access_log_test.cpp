@@ -1,4 +1,4 @@
-// The access log as a file: that it never holds anybody up, and that it can be rotated.
+// The access log as a file: it never blocks its callers, and it can be rotated.
 #include "proxy/runtime/access_log.hpp"
 
 #include <gtest/gtest.h>
@@ -96,7 +96,7 @@ TEST_F(AccessLogFile, AStuckReaderHoldsUpNobodyAndWhatDoesNotFitIsCounted) {
   AccessLog log(path);
   const std::string megabyte = std::string(1024 * 1024 - 1, 'x') + "\n";
   constexpr int lines = 64;
-  for (int i = 0; i < lines; ++i) log.write(megabyte);  // nobody reads: more than the pipe and the queue hold
+  for (int i = 0; i < lines; ++i) log.write(megabyte);  // no reader: more than the pipe and the queue hold
   EXPECT_GE(log.lines_dropped(), lines - 10u);
   EXPECT_LE(log.lines_dropped(), lines - 8u);
   reader.reset();  // what is left fails at once

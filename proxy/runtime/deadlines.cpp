@@ -35,7 +35,7 @@ void Deadlines::advance(std::int64_t now_ms) {
   for (const std::int64_t now_turn = now_ms / slot_ms; turn_ < now_turn;) {
     ++turn_;
     DeadlineEntry& head = wheel_[static_cast<std::size_t>(turn_ % slots)];
-    // Whoever is called may place others, never in this slot: places begin one turn later.
+    // A called entry may place others, but never in this slot: the earliest slot is one turn later.
     while (head.next_ != &head) {
       DeadlineEntry& entry = *head.next_;
       entry.unlink();

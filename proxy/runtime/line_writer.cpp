@@ -34,7 +34,7 @@ bool is_pipe(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
-// A write to a broken pipe is an error like another; and signals are for other threads.
+// A write to a broken pipe is an ordinary error (no SIGPIPE), and other threads handle the signals.
 void block_signals() {
   sigset_t all;
   ::sigfillset(&all);
@@ -51,7 +51,7 @@ class LineWriter::Queue {
 
   void add(std::string lines);
   void replace(UniqueFd descriptor);
-  // True: all is written. Otherwise the thread is to end as soon as it can.
+  // True: everything is written. Otherwise the thread ends as soon as it can.
   bool finish(std::chrono::milliseconds limit);
   std::uint64_t lines_dropped() const { return dropped_; }
 
@@ -70,7 +70,7 @@ class LineWriter::Queue {
   std::atomic<std::uint64_t> dropped_ = 0;
   std::atomic<bool> abandoned_ = false;
 
-  std::mutex mutex_;  // for what follows, up to the thread's own
+  std::mutex mutex_;  // guards what follows, up to the thread's own data
   std::condition_variable changed_;
   std::deque<std::string> waiting_;
   std::size_t waiting_bytes_ = 0;
@@ -167,7 +167,7 @@ void LineWriter::Queue::run() {
       goes_on = take(piece);
       if (goes_on) put(piece);
     } catch (const std::bad_alloc&) {
-      // What was taken is lost.
+      // The lines taken from the queue are lost.
     }
   }
   const std::lock_guard lock(mutex_);
@@ -221,14 +221,14 @@ void LineWriter::Queue::put(std::string_view piece) {
   }
 }
 
-// What one write may hold: for a pipe whole lines up to PIPE_BUF, which the kernel writes in one go (pipe(7)).
+// How much one write may hold: for a pipe, whole lines up to PIPE_BUF, which the kernel writes atomically (pipe(7)).
 std::size_t LineWriter::Queue::atomic_part(std::string_view piece) const {
   if (!pipe_ || piece.size() <= PIPE_BUF) return piece.size();
   const std::size_t last_end = piece.substr(0, PIPE_BUF).rfind('\n');
   return last_end == std::string_view::npos ? PIPE_BUF : last_end + 1;
 }
 
-// A descriptor that somebody made non-blocking is full. False: nobody waits for it any more.
+// Waits for room in a full descriptor that another process made non-blocking. False: the writer has been abandoned.
 bool LineWriter::Queue::await_room() const {
   pollfd polled{descriptor_.get(), POLLOUT, 0};
   while (!abandoned_) {

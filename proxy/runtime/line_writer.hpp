@@ -1,6 +1,6 @@
-// Lines on their way to a file, pipe or terminal: a bounded queue and a thread that writes, so that whoever has lines
-// never waits. The descriptor may be shared with other processes (a predecessor logs to the same pipe), so its flags,
-// even a blocking one, are left as they are. Whole lines go to a pipe in atomic pieces, so that lines never mix.
+// Lines on their way to a file, pipe or terminal: a bounded queue and a thread that writes, so that the source of the
+// lines never waits. The descriptor may be shared with other processes (a predecessor logs to the same pipe), so its
+// flags, even a blocking one, are left as they are. Whole lines go to a pipe in atomic pieces, so that lines never mix.
 #pragma once
 
 #include <chrono>

@@ -50,7 +50,8 @@ int bytes_in(const TestPipe& pipe) {
   return bytes;
 }
 
-// Fills the pipe but for one page. The writer fills that, and is in the middle of the second line when this returns.
+// Fills the pipe except for one page. The writer fills that page and is in the middle of the second line when this
+// returns.
 void get_stuck(LineWriter& writer, TestPipe& pipe) {
   pipe.fill();
   const int full = bytes_in(pipe);
@@ -93,7 +94,7 @@ TEST(LineWriter, StoppingAtAStuckPipeIsBoundedAndLeavesTheThreadUnharmed) {
     EXPECT_FALSE(writer.stop(milliseconds(1)));
     EXPECT_TRUE(writer.stop(milliseconds(1))) << "the second time there is nothing to stop";
   }
-  // It ends by itself once it can: then nobody holds the writing end any more.
+  // The thread ends by itself once it can: then the writing end is closed.
   pipe.read_all();
 }
 
@@ -116,7 +117,7 @@ TEST(LineWriter, StoppingAtAStuckNonBlockingPipeIsBoundedToo) {
     writer.write("stuck\n");
     EXPECT_FALSE(writer.stop(milliseconds(1)));
   }
-  // The thread gives up although the pipe stays full: then nobody holds the writing end any more.
+  // The thread gives up although the pipe stays full: then the writing end is closed.
   pipe.writing.reset();
   pollfd polled{pipe.reading.get(), 0, 0};
   while ((polled.revents & POLLHUP) == 0) ::poll(&polled, 1, -1);
@@ -141,7 +142,7 @@ TEST(LineWriter, ABrokenPipeIsToldOnceAndItsLinesAreCounted) {
   EXPECT_EQ(writer.lines_dropped(), 3u);
 }
 
-// A full disk, as a limit on the size of files.
+// Simulates a full disk with a limit on file size.
 class LineWriterToAFile : public testing::Test {
  protected:
   LineWriterToAFile() { ::getrlimit(RLIMIT_FSIZE, &usual_); }

@@ -25,7 +25,7 @@ constexpr int off = static_cast<int>(Level::error) + 1;
 struct Log {
   std::mutex mutex;
   std::string tag;
-  std::unique_ptr<LineWriter> writer;  // nothing: not started, or stopped
+  std::unique_ptr<LineWriter> writer;  // null: not started, or stopped
 };
 
 std::atomic<int> threshold = off;

@@ -1,4 +1,4 @@
-// The event log: writes lines to standard error in a thread of its own, so that nobody waits for a slow terminal or
+// The event log: writes lines to standard error in a thread of its own, so that no thread waits for a slow terminal or
 // pipe. If it cannot keep up, the oldest lines are lost.
 #pragma once
 

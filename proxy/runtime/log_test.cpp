@@ -24,7 +24,7 @@ class EventLog : public testing::Test {
   }
 
   void restore() { ::dup2(saved_.get(), STDERR_FILENO); }
-  // All that was logged; ends the log.
+  // Everything that was logged; ends the log.
   std::string text() {
     log::stop();
     restore();

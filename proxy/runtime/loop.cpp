@@ -30,7 +30,7 @@ std::int64_t monotonic_ms() { return read_clock_us(CLOCK_MONOTONIC) / 1000; }
 std::int64_t monotonic_us() { return read_clock_us(CLOCK_MONOTONIC); }
 std::int64_t unix_us() { return read_clock_us(CLOCK_REALTIME); }
 
-// Where other threads leave tasks; an eventfd wakes the loop.
+// A queue of tasks from other threads; an eventfd wakes the loop.
 class Loop::Mailbox : public EventHandler {
  public:
   explicit Mailbox(Loop& loop) : loop_(loop), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

@@ -59,10 +59,10 @@ class Loop {
 
   // Calls the handler again, after the pending events and the handlers that asked before it.
   void again(EventHandler& handler) { again_.push_back(&handler); }
-  // Needs no memory, so it can close things for lack of it.
+  // Needs no memory, so it can be used to close things when memory runs out.
   void dispose(std::unique_ptr<Disposable> what) noexcept;
 
-  // Gets what a handler, a posted task or the tick has thrown; the loop continues.
+  // Gets exceptions from a handler, a posted task or the tick; the loop continues.
   std::function<void(const std::exception& error)> on_failure;
 
   // The most repeat calls (`again`) between two polls of the kernel, so a new event waits for no more than this many.
@@ -98,7 +98,7 @@ class Loop {
 
   void run();                        // until stop()
   void stop();                       // from any thread
-  // Handles one event, or one posted or repeated task. False: nothing came within the time.
+  // Handles one event, or one posted or repeated task. False: nothing arrived within the time.
   bool run_one(int timeout_ms);
 
  private:

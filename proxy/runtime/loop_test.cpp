@@ -150,7 +150,7 @@ TEST(Loop, DestroysAfterTheRoundSoThatAnEventWhichIsHereFindsItsHandler) {
   TestPipe second;
   bool gone = false;
   bool called = false;
-  // Whichever is called first disposes of the other, whose event has come in the same round.
+  // The handler that is called first disposes of the other, whose event arrived in the same round.
   auto victim = std::make_unique<Handler>([&](std::uint32_t) { called = true; });
   victim->gone = &gone;
   Handler killer([&](std::uint32_t) {

@@ -39,7 +39,8 @@ void Socket::close_with_reset() {
   const linger at_once{1, 0};
   if (fd_) ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   if (fd_ && shared_) {
-    // With a copy elsewhere close() resets nothing; dissolving the association does (connect(2), AF_UNSPEC).
+    // While another process holds a copy, close() sends no RST; dissolving the association does (connect(2),
+    // AF_UNSPEC).
     sockaddr nobody{};
     nobody.sa_family = AF_UNSPEC;
     ::connect(fd_.get(), &nobody, sizeof nobody);
@@ -58,7 +59,7 @@ Io Socket::receive(state::Buffer& into, std::size_t bytes) {
   } while (got < 0 && errno == EINTR);
   into.commit(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   if (got > 0) {
-    // A short read has emptied the socket, and a later byte is a new event; but a FIN may be there already.
+    // A short read has emptied the socket, and a later byte is a new event; but a FIN may already have arrived.
     if (static_cast<std::size_t>(got) < room && !peer_ended_ && !hung_up_) readable_ = false;
     return Io::done;
   }
@@ -76,8 +77,8 @@ Io Socket::send(state::Buffer& from) {
   if (put < 0) {
     writable_ = false;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Io::would_block;
-    // The kernel tells of a reset once, and has told it here: reading will find an end. What came before it can still be
-    // read, and now is the time.
+    // The kernel reports a reset only once, and has done so here: a later read will see EOF. Bytes that arrived before
+    // the reset can still be read, and must be read now.
     was_reset_ = was_reset_ || errno != EPIPE;
     readable_ = true;
     return Io::failed;

@@ -50,7 +50,7 @@ class Connected : public testing::Test, public SocketOwner {
     peer.reset();
     run_events();
   }
-  // What the other side's next read says: bytes, 0 for an end, -1 and errno.
+  // The result of the other side's next read: bytes, 0 for EOF, or -1 and errno.
   ssize_t peer_reads() {
     char byte;
     return ::recv(peer.get(), &byte, 1, 0);

@@ -31,7 +31,7 @@ void AdminSockets::claim(const std::vector<WantedSocket>& wanted, std::vector<ha
   for (handoff::InheritedSocket& socket : sockets) {
     const bool is_predecessors = socket.name == name_in_estate;
     if (!socket.descriptor || (socket.name.starts_with('@') && !is_predecessors)) continue;
-    // As it was bound: an older predecessor gives the address as its configuration has it.
+    // Use the address as bound: an older predecessor gives the one in its configuration.
     BoundSocket bound{name_in_estate, bound_address(socket.descriptor.get()), {}, false, false};
     const auto has_address = [&](const BoundSocket& other) { return other.address == bound.address; };
     const bool is_wanted =
@@ -148,7 +148,8 @@ std::string admin_known_as(const std::vector<config::Address>& addresses, const 
   if (std::ranges::find(addresses, before, &config::Address::text) != addresses.end()) return before;
   const auto path = std::ranges::find_if(addresses, is_path);
   const auto other = std::ranges::find_if_not(addresses, is_path);
-  // Whoever was not known by a path is not from now on: the way back would be closed.
+  // An instance that was identified by something other than a path must not switch to a path: that would rule out a
+  // rollback.
   if (before.empty() && path != addresses.end()) return path->text();
   return other != addresses.end() ? other->text() : "";
 }

@@ -39,7 +39,7 @@ class AdminSockets {
 
   // Removes the predecessor's paths that are no longer in the configuration.
   void become_instance();
-  // Rebinds each path that somebody has removed; `anew(path, make)` calls `make` and reports it.
+  // Rebinds each path that has been removed; `anew(path, make)` calls `make` and reports it.
   void put_back(const std::function<void(const std::string& path, const std::function<void()>& make)>& anew);
   // Remove all paths, or only those that this process created.
   void unlink() const;

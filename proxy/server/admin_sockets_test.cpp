@@ -1,4 +1,4 @@
-// By which of its admin addresses an instance is known, and so which upgrades may change them.
+// Which of its admin addresses identifies an instance, and so which upgrades may change them.
 #include "proxy/server/admin_sockets.hpp"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ TEST(AdminKnownAs, StaysWhatItWas) {
   EXPECT_EQ(admin_known_as(list_of({"unix:/a", "b:2"}), "a:1"), "b:2");
 }
 
-// As a successor judges.
+// As a successor decides it.
 bool may_succeed(const std::string& theirs, const std::vector<config::Address>& ours) {
   return !theirs.starts_with("unix:") || admin_known_as(ours, theirs) == theirs;
 }

@@ -92,7 +92,7 @@ void WorkersAdopter::in_their_workers(std::span<const handoff::ParcelId> ids, Ta
   Workers& workers = duties_.workers();
   std::vector<std::vector<handoff::ParcelId>> by_worker(workers.size());
   for (const handoff::ParcelId id : ids) {
-    // One that was refused or never looked at has none.
+    // A parcel that was refused or never examined has no worker.
     if (const auto found = worker_of_.find(id); found != worker_of_.end()) by_worker[found->second].push_back(id);
   }
   for (std::size_t index = 0; index < by_worker.size(); ++index) {
@@ -102,11 +102,11 @@ void WorkersAdopter::in_their_workers(std::span<const handoff::ParcelId> ids, Ta
       for (const handoff::ParcelId id : by_worker[index]) task(worker, id);
     });
   }
-  // An Offer is answered before the next one is read. Last, so that all of it can be begun again when memory is short.
+  // An Offer is answered before the next one is read. Last, so that the whole step can be repeated if memory runs out.
   worker_of_.clear();
 }
 
-// They are expected until they are counted. (What was refused is not expected any more, either.)
+// Parcels are expected until they are counted. (Refused ones are no longer expected either.)
 void WorkersAdopter::start(std::span<const handoff::ParcelId> ids) {
   no_longer_expect({.connections = 0, .descriptors = std::exchange(prepared_.descriptors, 0)});
   in_their_workers(ids, [](Worker& worker, handoff::ParcelId id) { worker.start(id); });

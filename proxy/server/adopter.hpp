@@ -12,7 +12,7 @@
 namespace baton::proxy {
 
 // What only the server itself can do, in the main thread or, where it is not an InMain, in the conversation's. Each
-// returns when it is done. A predecessor that takes back has only `workers` and `expect`.
+// returns when it is done. A predecessor that takes connections back sets only `workers` and `expect`.
 struct AdopterDuties {
   // Does everything that must precede service. Afterwards `workers` can be called.
   InMain<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;

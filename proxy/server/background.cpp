@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 
 struct Background::State {
   std::mutex mutex;
-  asio::io_context* context;  // nothing: nobody wants to know any more
+  asio::io_context* context;  // null: the result is no longer wanted
   std::size_t running = 0;
 };
 
@@ -30,7 +30,7 @@ Background::~Background() {
 }
 
 void Background::run(Work work) {
-  // Counted by the thread that starts it: one that is about to begin is under way already.
+  // The starting thread counts it, so that work that is about to begin already counts as under way.
   {
     const std::lock_guard lock(state_->mutex);
     ++state_->running;

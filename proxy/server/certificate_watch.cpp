@@ -35,10 +35,10 @@ void CertificateWatch::look_later() {
   });
 }
 
-// What was found is of use only if nothing else has changed the settings meanwhile. A look that lasts longer than a
-// second is waited for.
+// The result is used only if nothing else has changed the settings meanwhile. A look that takes longer than a second
+// delays the next one.
 void CertificateWatch::look() {
-  // In a handover the workers keep what they have; afterwards whoever is the instance looks.
+  // During a handover the workers keep what they have; afterwards the instance looks.
   if (!parts_.role.is_serving() || is_looking_) return;
   parts_.background.run([this, files = files_, settings = parts_.data_path.settings()]() -> Background::Rest {
     return [this, settings, stamps = process::stamps_of(files)]() mutable {
@@ -69,7 +69,7 @@ void CertificateWatch::seen(std::vector<process::FileStamp> stamps) {
 }
 
 void CertificateWatch::loaded(const Renewed& renewed) {
-  loaded_stamps_ = seen_stamps_;  // of those that cannot be used, too: until they change again
+  loaded_stamps_ = seen_stamps_;  // unusable ones, too, so that they are not tried until they change again
   if (!renewed)
     return log::error("certificates have changed but cannot be used, the previous ones stay: {}", renewed.error());
   loaded_stamps_ = (*renewed)->tls_files;

@@ -1,5 +1,5 @@
-// `watch: true`: certificates, keys and CAs are loaded anew when their files change. Runs in the main thread; the disk
-// is read apart from it.
+// `watch: true`: certificates, keys and CAs are reloaded when their files change. Runs in the main thread; the disk is
+// read off it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -26,7 +26,7 @@ class CertificateWatch {
   };
   CertificateWatch(boost::asio::io_context& context, Parts parts) : parts_(parts), timer_(context) {}
 
-  // Those of the current settings, from now on.
+  // Watches those of the current settings from now on.
   void watch();
 
  private:

@@ -19,13 +19,13 @@ class Children {
   explicit Children(boost::asio::io_context& context) : timer_(context) {}
 
   void add(pid_t child);
-  // Takes note of those that have ended. Any other child of this process is reaped as well.
+  // Records those that have ended. Any other child of this process is reaped as well.
   void reap();
   // Its wait status, once it has been reaped.
   std::optional<int> status_of(pid_t child) const;
-  // Kills it if it is alive. It is reaped as every child is.
+  // Kills it if it is alive. It is reaped like every other child.
   void kill(pid_t child);
-  // It serves what it has adopted and then ends by itself; if it hangs, it is killed when that end must have come.
+  // It serves what it has adopted and then ends by itself; if it has not ended by the time it must have, it is killed.
   void leave_to_its_end(pid_t child, std::chrono::milliseconds at_most);
   void forget(pid_t child);
 

@@ -19,7 +19,7 @@ pid_t start_child(std::optional<int> exit_code) {
   ::_exit(*exit_code);
 }
 
-// It has ended, and nobody has reaped it.
+// It has ended but has not been reaped.
 void await_end(pid_t child) {
   siginfo_t ended{};
   ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);

@@ -30,7 +30,7 @@ admin::Source Commands::source() {
 }
 
 void Commands::obey(admin::Command command, admin::ReplySink answer) {
-  // After the successor has become the instance, on a connection that was open before.
+  // The connection was opened before the successor became the instance.
   if (!parts_.role.is_instance()) return answer({conflict, "another process is the instance now; try again"});
   switch (command) {
     case admin::Command::reload:
@@ -96,7 +96,7 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
   return admin::Reply{conflict, *why_not};
 }
 
-// While the successor is on probation the way back is to call the upgrade off.
+// While the successor is on probation, a rollback means cancelling the upgrade.
 std::optional<admin::Reply> Commands::call_off(UpgradeAttempt& attempt, admin::LineSink lines) {
   attempt.progress().add(std::move(lines));
   log::info("upgrade: cancelled by command");

@@ -1,4 +1,4 @@
-// What the admin interface may ask of this process and tell it to do. Runs in the main thread.
+// The queries and commands of the admin interface to this process. Runs in the main thread.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,7 @@ class Commands {
     Upgrades& upgrades;
     StatusReporter& status;
     std::function<void(int signal)> on_signal;
-    // Before an upgrade: a conversation whose outcome is known already ends now.
+    // Called before an upgrade: ends a conversation whose outcome is already known.
     std::function<void()> settle;
   };
   explicit Commands(Parts parts) : parts_(std::move(parts)) {}

@@ -113,7 +113,7 @@ void DataPath::replace_certificates(std::shared_ptr<const Settings> settings) {
 }
 
 void DataPath::reconfigure(const std::vector<BoundSocket>& sockets) {
-  // Workers that are given all of it in part would write to a log, and accept from sockets, that are closed by then.
+  // A worker that got only part of this would write to a log, and accept from sockets, that are closed by then.
   handoff::insist([&] {
     const auto listening = as_workers_see_them(sockets);
     workers_->each([&](Worker& worker) {
@@ -124,7 +124,7 @@ void DataPath::reconfigure(const std::vector<BoundSocket>& sockets) {
   let_go(std::exchange(replaced_access_log_, nullptr));
 }
 
-// No worker has it any more. What it has not written yet it writes in its own time.
+// No worker uses the log any more. It writes what is still queued in the background.
 void DataPath::let_go(std::shared_ptr<runtime::AccessLog> access_log) {
   if (!access_log) return;
   try {
@@ -133,7 +133,7 @@ void DataPath::let_go(std::shared_ptr<runtime::AccessLog> access_log) {
       return Background::Rest();
     });
   } catch (const std::exception&) {
-    // No thread is free: it has been waited for here.
+    // No thread could be started, so this thread has waited for it.
   }
 }
 
@@ -149,7 +149,7 @@ void DataPath::reopen_logs(std::function<void()> then) {
       return reopened;
     });
   } catch (const std::exception&) {
-    access_log_->reopen();  // no thread is free: then here, however long it takes
+    access_log_->reopen();  // no thread could be started, so do it here, however long it takes
     reopened();
   }
 }

@@ -1,5 +1,5 @@
-// What serves: the settings in force, the workers that serve by them and what they share. Runs in the main thread; a
-// conversation's thread may use `workers` and `shared`.
+// The data path: the settings in force, the workers that use them, and what the workers share. Runs in the main thread;
+// a conversation's thread may use `workers` and `shared`.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ class DataPath {
   void stop_accepting();                                    // insists
   // Throws if memory is short.
   void accept_only_on(std::span<const BoundSocket* const> sockets);
-  // Serves the connections that wait there: nobody accepts from it any more.
+  // Serves the connections that wait in the queue of a socket that is no longer accepted from.
   void empty_queue(const BoundSocket& socket);                 // insists
   void empty_queues(const std::vector<BoundSocket>& sockets);  // insists
 
@@ -51,7 +51,7 @@ class DataPath {
   void replace_certificates(std::shared_ptr<const Settings> settings);
   // Gives each worker all of it.
   void reconfigure(const std::vector<BoundSocket>& sockets);  // insists
-  // `then` is called when they are: a disk may take long to open a file.
+  // `then` is called once they are reopened: a disk may take long to open a file.
   void reopen_logs(std::function<void()> then);
 
  private:

@@ -68,7 +68,7 @@ handoff::Remaining WorkersDonor::remaining() {
 
 handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
   if (!handing_over_) begin_handover();
-  // Whoever wakes us from here on has something that this call may not see.
+  // Clear the wake-up first: a later one announces something that this call may miss.
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
   handoff::Batch batch;
@@ -81,7 +81,7 @@ handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
       worker.loop().call([&] { more = worker.freeze_next(left, batch); });
       for (const auto& parcel : batch.parcels) worker_of_[parcel.id] = index;
     } catch (...) {
-      // Nobody has heard of these yet.
+      // These have not been offered yet.
       handoff::insist([&] {
         worker.loop().call([&] {
           for (const auto& parcel : batch.parcels) worker.take_back(parcel.id);
@@ -110,7 +110,7 @@ void WorkersDonor::in_their_workers(std::span<const handoff::ParcelId> ids, Task
       for (const handoff::ParcelId id : by_worker[index]) task(worker, id);
     });
   }
-  // Last, so that all of it can be begun again when memory is short.
+  // Last, so that the whole step can be repeated if memory runs out.
   for (const handoff::ParcelId id : ids) worker_of_.erase(id);
 }
 
@@ -127,7 +127,7 @@ void WorkersDonor::take_back(std::span<const handoff::ParcelId> ids) {
 }
 
 std::string WorkersDonor::resign() {
-  // Those that stay go on without a handover.
+  // Connections that stay continue outside the handover.
   workers_.each([](Worker& worker) { worker.end_handover(); });
   handing_over_ = false;
   return duties_.resign();

@@ -13,7 +13,7 @@
 namespace baton::proxy {
 
 // What only the server itself can do, in the main thread or, where it is not an InMain, in the conversation's. Each
-// returns when it is done. A successor that gives back has only the first few.
+// returns when it is done. A successor that gives connections back sets only the first few.
 struct DonorDuties {
   InMain<void(const std::vector<std::string>& taken)> stop_accepting;
   // Live connections start to move.

@@ -11,10 +11,10 @@ namespace log = runtime::log;
 namespace {
 
 constexpr std::chrono::milliseconds look_every{20};
-// For whoever asked us something and reads slowly, when all else is over.
+// How long a slow reader on the admin interface gets for its answer once everything else has ended.
 constexpr std::chrono::seconds last_answers{5};
 
-// Who stops a service has said how long it may take; who upgrades one was promised that nothing is cut.
+// A stop comes with a time limit, so cut connections are expected; an upgrade promises that nothing is cut.
 void log_cut(std::size_t cut, const ConnectionCounts& kinds, bool in_an_upgrade) {
   const std::pair<const char*, std::uint64_t> counts[] = {{"idle", kinds.idle},
                                                           {"head", kinds.head},
@@ -70,7 +70,7 @@ void Ending::serve_what_stays(int exit_code) {
 }
 
 void Ending::watch() {
-  // First: whatever goes wrong below, there is a next time.
+  // Rearm first, so that the timer survives whatever fails below.
   call_after(timer_, look_every, [this] { watch(); });
   parts_.children.reap();
   const auto now = std::chrono::steady_clock::now();
@@ -90,8 +90,8 @@ void Ending::watch() {
   if (parts_.role.is_instance()) parts_.manager.ask_for_time(connections);
 }
 
-// Somebody may be waiting for the report of the upgrade that ends us, and a supervisor that has not heard of it yet may
-// send us what is meant for the instance.
+// A client may be waiting for the report of the upgrade that ends us, and a supervisor that does not know of the
+// upgrade yet may send us signals meant for the instance.
 void Ending::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
   call_after(timer_, look_every, [this, deadline] { exit_when_answered(deadline); });
   parts_.instance.pause_admin();

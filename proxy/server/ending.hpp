@@ -1,4 +1,4 @@
-// How a process ends: what is here is served to its end, for as long as that may take. Runs in the main thread.
+// How a process ends: it drains its connections, within a time limit if there is one. Runs in the main thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -32,9 +32,9 @@ class Ending {
   };
   Ending(boost::asio::io_context& context, Parts parts) : parts_(std::move(parts)), timer_(context) {}
 
-  // As the instance. Without a limit, it takes as long as the connections do.
+  // As the instance. Without a limit, draining takes as long as the connections do.
   void stop(const char* why, std::optional<std::chrono::milliseconds> limit);
-  // On a signal or a command: within timeouts.shutdown, also if an end with more time is under way.
+  // On a signal or a command: within timeouts.shutdown, even if a drain with more time is under way.
   void stop_within_limit(const char* why);
   // When another process is the instance: accepts nothing more and serves the connections that could not move until
   // they end, for drain_timeout at most.

@@ -57,7 +57,7 @@ std::string SelfDescription::totals(std::vector<int> signals) const {
 supervisor::Announcement SelfDescription::announcement() const {
   state::InstanceRecord said = record();
   add_totals(said);
-  // It is passed on as it is, by a supervisor that need not understand it.
+  // A supervisor passes the record on unchanged and need not understand it.
   said.after_crash = true;
   handoff::Estate known = estate();
   if (const auto& previous = generation_.previous; previous && previous->executable) {

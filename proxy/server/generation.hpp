@@ -1,5 +1,5 @@
-// This process as one generation among others: what it was started from and with, what came from those before, and what
-// it says of itself to the next, to a supervisor and in reports.
+// This process as one generation among others: what it was started from and with, what it inherited from earlier ones,
+// and how it describes itself to the next one, to a supervisor and in reports.
 #pragma once
 
 #include <cstdint>
@@ -33,12 +33,12 @@ struct Generation {
   std::optional<Previous> previous;
   std::uint64_t accepted_before = 0;  // by earlier generations
   std::uint64_t requests_before = 0;
-  bool replaces_crashed = false;  // its predecessor is not a process that it could ask
-  bool is_draining = false;       // by command: load balancers send traffic elsewhere; goes to the next, too
-  std::optional<admin::LastUpgrade> last_upgrade;  // that made it, or failed to replace it
+  bool replaces_crashed = false;  // the predecessor is gone and cannot be asked
+  bool is_draining = false;       // by command: load balancers send traffic elsewhere; inherited by the next
+  std::optional<admin::LastUpgrade> last_upgrade;  // that created this process, or failed to replace it
 };
 
-// Says what a process is, from what its parts know. All three outlive it.
+// Describes a process from what its parts know. All three outlive it.
 class SelfDescription {
  public:
   SelfDescription(const Generation& generation, const Instance& instance, DataPath& data_path)

@@ -34,8 +34,8 @@ std::string in_words(const std::vector<config::Address>& addresses) {
   return text;
 }
 
-// The running instance's paths cannot change under it: everybody who knows them would look in the wrong place. Of
-// several admin addresses that is the one it is known by, if it is a path.
+// A running instance's paths cannot change: everyone who knows them would look in the wrong place. Of several admin
+// addresses this applies to the one that identifies the instance, if it is a path.
 std::optional<std::string> changed_path(const state::InstanceRecord& theirs, const process::Paths& ours) {
   const auto differs = [](const char* key, const std::string& running, const std::string& wanted) {
     return running == wanted ? std::optional<std::string>()
@@ -114,7 +114,7 @@ handoff::Result<void> Instance::inherit(const state::InstanceRecord& record, han
     }
   }
   if (auto opened = open_inherited_lock(record, std::move(lock)); !opened) return opened;
-  // Nobody holds it for us: if it is taken, somebody else is the instance, and nothing here may be accepted.
+  // No predecessor holds the lock for us: if it is taken, another process is the instance, and we must not accept.
   if (record.after_crash && !lock_.take_within(lock_patience)) {
     return refuse("another process holds the instance lock");
   }
@@ -176,7 +176,7 @@ void Instance::reclaim() {
   admin_.resume();
   takers_.resume();
   if (!paths_.pid_file) return;
-  // The successor may have named itself already.
+  // The successor may already have written its own PID.
   if (auto file = handoff::PidFile::prepare(*paths_.pid_file, named_)) {
     pid_file_ = std::move(*file);
     (void)pid_file_.publish();
@@ -233,8 +233,8 @@ bool Instance::put_sockets_back() {
   return changed;
 }
 
-// A successor takes the lock by its path. If somebody has removed the file, we hold a lock that nobody else can see:
-// it is made anew before anything depends on it.
+// A successor takes the lock by its path. If the file has been removed, we hold a lock that no other process can see,
+// so the file is created again before anything depends on it.
 handoff::Result<void> Instance::check_lock_path() {
   if (!paths_.lock || lock_.is_at(*paths_.lock)) return {};
   auto anew = handoff::InstanceLock::on_file(*paths_.lock);

@@ -38,35 +38,35 @@ class Instance {
            std::function<void(Taker)> begin_takeover);
 
   // ── Becoming it ───────────────────────────────────────────────────────────────────────────────────────────────
-  // As the first: takes the lock and prepares the rest. Throws std::runtime_error for the operator.
+  // As the first process: takes the lock and prepares the rest. Throws std::runtime_error for the operator.
   void acquire();
-  // As a successor: what the predecessor offers. Changes nothing that others see. An error is for its operator.
+  // As a successor: takes what the predecessor offers. Changes nothing visible to others. Errors are for its operator.
   handoff::Result<void> inherit(const state::InstanceRecord& record, handoff::Inheritance& inheritance,
                                 std::chrono::milliseconds lock_patience);
   // The listening and admin sockets of `inherit`. Throws std::runtime_error for the operator.
   void take_sockets(const state::InstanceRecord& record, std::vector<handoff::InheritedSocket> inherited);
   // Answers on the admin sockets. Throws std::runtime_error for the operator.
   void open_admin();
-  // As the holder of the lock: external successors may come.
+  // As the holder of the lock: admits external successors.
   handoff::Result<void> open_meeting_point();
   handoff::Result<void> publish_pid() { return pid_file_.publish(); }
   // Answers as the instance on what was inherited.
   void resume_inherited() { admin_.become_instance(); }
 
   // ── Giving it up ──────────────────────────────────────────────────────────────────────────────────────────────
-  // To a successor: answers no more, and frees the lock.
+  // To a successor: stops answering and frees the lock.
   void give_up();
   // The lock is ours again.
   void reclaim();
   // Another process is the instance: the sockets are its own.
   void leave_to_others();
-  // As the instance that ends: their paths go, too.
+  // As an instance that ends: removes their paths, too.
   void close_listeners();
-  // At the end of the instance: nothing stays for others to find.
+  // At the end of the instance: leaves nothing for others to find.
   void withdraw();
   // Never became the instance: removes only the paths that this process has made.
   void unlink_bound_here() const;
-  // Begins to end: new requests get no answer.
+  // The process begins to end: new requests get no answer.
   void pause_admin() { admin_.pause(); }
   bool is_answering() const { return admin_.is_answering(); }
   void close_admin() { admin_.close(); }
@@ -77,10 +77,10 @@ class Instance {
   const process::Paths& paths() const { return paths_; }
 
   // ── While it is the instance ──────────────────────────────────────────────────────────────────────────────────
-  // Somebody may remove a path (a cleaner, another unit's RuntimeDirectory). That takes nothing from any connection.
-  // Binds admin and handoff sockets again that have been removed; true: there were some.
+  // A path may be removed from outside (by a cleaner, or another unit's RuntimeDirectory). That harms no connection.
+  // Rebinds admin and handoff sockets whose paths have been removed; true if there were any.
   bool put_sockets_back();
-  // The same with the lock's file; an error means that an upgrade is not safe.
+  // The same for the lock file; an error means that an upgrade is not safe.
   handoff::Result<void> check_lock_path();
 
   const std::vector<BoundSocket>& sockets() const { return sockets_; }

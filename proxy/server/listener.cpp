@@ -32,7 +32,7 @@ std::string advice(int error) {
   return {};
 }
 
-// Does anybody accept on the path? What nobody accepts on was left behind by a process that is gone.
+// Does any process accept on the path? If not, a process that is gone left it behind.
 bool is_abandoned(const state::SocketAddress& address) {
   struct stat info{};
   if (::lstat(address.path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
@@ -58,8 +58,8 @@ std::vector<state::SocketAddress> listening_addresses(const config::Address& add
 
 namespace {
 
-// The file of a Unix socket gets the socket's mode less what our umask takes away, which is given back here. Another
-// umask meanwhile would be that of every thread, and of the files that they make.
+// The file of a Unix socket gets the socket's mode less the bits that our umask clears, which are restored here.
+// Changing the umask instead would affect every thread and the files that it creates.
 void give_mode(const std::string& path, unsigned mode) {
   const handoff::UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat info {};
@@ -109,7 +109,7 @@ void bind_each(const std::vector<WantedSocket>& wanted, std::vector<handoff::Inh
       return socket.descriptor && !socket.name.starts_with('@') && socket.address == text;
     });
     if (found != inherited.end()) {
-      // Whoever made it may have wanted to block; a worker never does.
+      // Its creator may have left it blocking; a worker never blocks.
       const int fd = found->descriptor.get();
       ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
       const bool is_lent = std::find(lent.begin(), lent.end(), text) != lent.end();
@@ -179,7 +179,7 @@ bool is_gone(const std::string& path) {
 
 void unlink_path(const BoundSocket& socket) {
   if (socket.lent || socket.address.family != state::Family::unix_path) return;
-  // Only if the path is still ours: a process that came after us may have bound it anew.
+  // Only if the path is still ours: a later process may have bound it again.
   const bool is_ours =
       handoff::insist([&] { return bound_address(socket.socket.get()).path == socket.address.path; });
   if (is_ours) ::unlink(socket.address.path.c_str());

@@ -36,12 +36,12 @@ state::SocketAddress bound_address(int socket);
 bool serves_as_well(int socket, const state::SocketAddress& wanted);
 
 // All sockets that the listeners ask for; `:port` asks for one per family. Looks up names, which may take long. Throws
-// std::runtime_error naming whatever has no address.
+// std::runtime_error naming what has no address.
 std::vector<WantedSocket> look_up_listeners(const config::Config& config);
 
 // Returns one socket for each wanted one: taken from `inherited` where the address is the same, newly bound otherwise.
-// Sockets left in `inherited` were not asked for. Throws std::runtime_error naming the address. A Unix path on which
-// nobody listens any more is replaced. `lent` are the addresses of sockets that the service manager bound, for us or
+// Sockets left in `inherited` were not asked for. Throws std::runtime_error naming the address. A Unix path on which no
+// process listens any more is replaced. `lent` are the addresses of sockets that the service manager bound, for us or
 // for a predecessor.
 std::vector<BoundSocket> bind_listeners(const std::vector<WantedSocket>& wanted,
                                         std::vector<handoff::InheritedSocket>& inherited,

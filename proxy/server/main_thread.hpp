@@ -1,6 +1,6 @@
-// The main thread, as others see it. A conversation runs in a thread of its own, and the types say which parts of the
-// server it touches: an `InMain` is run by the main thread while the conversation waits. Whatever else a conversation
-// is given is safe in its thread: the workers' loops, atomic counts, the instance lock.
+// The main thread, as other threads see it. A conversation runs in a thread of its own, and the types say which parts
+// of the server it touches: an `InMain` is run by the main thread while the conversation waits. Everything else that a
+// conversation is given is safe in its thread: the workers' loops, atomic counts, the instance lock.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -28,7 +28,7 @@ class MainThread {
   // Waits for the result. Called in another thread.
   template <class Task>
   auto run(Task task) const {
-    assert(std::this_thread::get_id() != id_);  // it would wait for itself
+    assert(std::this_thread::get_id() != id_);  // it would deadlock
     return handoff::run_there([this](auto job) { this->post(std::move(job)); }, std::move(task));
   }
 

@@ -16,10 +16,10 @@ namespace log = runtime::log;
 
 namespace {
 
-// A reload that takes longer says so, and answers whoever waits for it.
+// A reload that takes longer logs this and answers the clients that wait for it.
 constexpr std::chrono::seconds slow_after(10);
 
-// What a running process cannot change, by name.
+// The names of changed settings that a running process cannot change.
 std::string unchangeable(const config::Config& now, const config::Config& wanted) {
   std::string keys;
   const auto note = [&](bool differs, const char* key) {
@@ -45,7 +45,7 @@ std::vector<handoff::InheritedSocket> copies_of(const std::vector<BoundSocket>& 
 
 }  // namespace
 
-// Apart from the main thread: a name or a disk may take as long as it likes.
+// Runs off the main thread: a name lookup or a disk may take any length of time.
 std::expected<Reloads::Prepared, std::string> Reloads::prepare(const LoadConfiguration& load, const Settings& now) {
   try {
     auto loaded = load();
@@ -75,7 +75,7 @@ void Reloads::begin(Answer answer) {
     log::warning("reload: refused: {}", why);
     return answer(std::unexpected(why));
   }
-  // The file may have changed after it was read for the one that goes on.
+  // The file may have changed since the reload under way read it.
   if (under_way_) {
     log::warning("reload: another one has been reading files for {} s; this one follows", under_way_->seconds());
     return under_way_->asked_since.push_back(std::move(answer));
@@ -89,10 +89,10 @@ std::int64_t Reloads::Reload::seconds() const {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - since).count();
 }
 
-// A file on a network or a name may take for ever. The reload goes on, and those that have come since follow.
+// A file on a network or a name lookup may take forever. The reload continues, and later requests follow it.
 void Reloads::tell_when_slow() {
   call_after(slow_, slow_after, [this] {
-    // Of one that ended in this very moment.
+    // The timer may belong to a reload that has just ended.
     if (!under_way_ || under_way_->seconds() < slow_after.count()) return;
     tell_when_slow();
     const std::string text =
@@ -106,7 +106,7 @@ void Reloads::tell_when_slow() {
   });
 }
 
-// Whoever has asked is answered, come what may.
+// Every client that asked is answered, whatever fails.
 void Reloads::carry_out(std::shared_ptr<Reload> reload) {
   under_way_ = std::move(reload);
   try {
@@ -142,7 +142,7 @@ void Reloads::end(std::expected<Prepared, std::string> prepared) {
   if (!over->asked.empty()) carry_out(std::move(over));
 }
 
-// In the main thread, and quick.
+// Runs in the main thread, and is quick.
 Reloads::Outcome Reloads::take(Prepared prepared) {
   std::string done;
   std::vector<BoundSocket> sockets;
@@ -169,7 +169,7 @@ void Reloads::apply(Prepared prepared, std::vector<BoundSocket> sockets) {
   parts_.supervision.announce();
   handoff::insist([this] { parts_.certificates.watch(); });
   data_path.reconfigure(after);
-  // What the new configuration has no more: the connections that wait there are still served.
+  // Sockets that the new configuration drops: connections that wait in their queues are still served.
   for (const BoundSocket& socket : before) {
     const bool is_kept =
         std::ranges::any_of(after, [&](const BoundSocket& now) { return now.address == socket.address; });

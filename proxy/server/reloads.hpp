@@ -1,5 +1,5 @@
 // SIGHUP and `ctl reload`: the configuration is replaced whole or not at all. Everything that can fail is done before
-// anything changes. Runs in the main thread; names and disks are asked apart from it.
+// anything changes. Runs in the main thread; names are looked up and disks read off that thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -44,7 +44,7 @@ class Reloads {
     CertificateWatch& certificates;
     Background& background;
   };
-  // What was done, or why nothing was: a text for people, which is also logged.
+  // What was done, or why nothing was done: a text for people, which is also logged.
   using Outcome = std::expected<std::string, std::string>;
   using Answer = std::function<void(const Outcome&)>;
 

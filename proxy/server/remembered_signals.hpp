@@ -1,5 +1,5 @@
-// Signals that come while a conversation is on. They are obeyed by the process that is the instance afterwards, this
-// one or the other.
+// Signals that arrive during a conversation. The process that is the instance afterwards, this one or the other, obeys
+// them.
 #pragma once
 
 #include <cstddef>
@@ -12,16 +12,16 @@ class RememberedSignals {
  public:
   // Insists on the memory for it.
   void remember(int signal);
-  // What the predecessor remembered came first but is obeyed like the rest; there is room (`reserve`) for `more`.
+  // Signals that the predecessor remembered came first but are obeyed like the rest; `reserve` makes room for `more`.
   void reserve(std::size_t more) { signals_.reserve(signals_.size() + more); }
   void append(const std::vector<int>& more) { signals_.insert(signals_.end(), more.begin(), more.end()); }
-  // Obeyed already, when it came.
+  // It was already obeyed on arrival.
   void forget(int signal);
 
   const std::vector<int>& all() const { return signals_; }
-  // All so far go to the other process with Done.
+  // All signals so far are sent to the other process with Done.
   void note_sent() { sent_ = signals_.size(); }
-  // Those that came too late for that.
+  // The signals that came too late for that.
   std::span<const int> not_sent() const { return std::span(signals_).subspan(sent_); }
 
   // The order in which to obey them: each kind once, and of those that stop or replace this process only one, last.

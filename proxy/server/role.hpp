@@ -1,5 +1,5 @@
-// What this process is to the service: one state at a time, with what is known only in that state. A pure value; who
-// changes it does the work that goes with the change.
+// The role of this process in the service: one state at a time, with the data that exists only in that state. A pure
+// value; the code that changes it does the work that the change requires.
 #pragma once
 
 #include <variant>
@@ -8,24 +8,24 @@ namespace baton::proxy {
 
 class Role {
  public:
-  // It prepares to serve as the first process. Nothing is visible from outside yet.
+  // Prepares to serve as the first process. Nothing is visible from outside yet.
   struct Starting {};
-  // It talks to its predecessor.
+  // In conversation with its predecessor.
   struct Succeeding {
     bool is_instance = false;  // settled, but the conversation is not over yet
   };
   // It is the instance.
   struct Serving {};
-  // It talks to its successor.
+  // In conversation with its successor.
   struct Upgrading {
     bool has_resigned = false;     // the successor is, or soon will be, the instance
-    bool is_told_to_stop = false;  // it stops unless the successor does so in its place
+    bool is_told_to_stop = false;  // it stops unless the successor stops instead
   };
-  // It is the instance until it ends, and serves what is here to its end.
+  // It is the instance until it exits, and drains its connections.
   struct Stopping {
     bool is_told_to_stop = false;  // by a signal or a command: another one ends it at once
   };
-  // It is not the instance, or no longer, and serves what could not move to its end.
+  // It is not, or no longer, the instance, and drains the connections that could not move.
   struct Retired {
     bool is_succeeded = false;  // by a successor of its own, which keeps the service ready
     bool is_told_to_stop = false;
@@ -35,7 +35,7 @@ class Role {
   bool is_succeeding() const { return is<Succeeding>(); }
   bool is_upgrading() const { return is<Upgrading>(); }
   bool is_retired() const { return is<Retired>(); }
-  // A conversation is on: to end now looks to the other side like a crash.
+  // A conversation is under way: exiting now looks like a crash to the other side.
   bool is_conversing() const { return is_succeeding() || is_upgrading(); }
   bool has_resigned() const;
   // It will end, or will unless the current upgrade fails.

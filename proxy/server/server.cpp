@@ -105,7 +105,7 @@ int Server::run() {
   try {
     begin_to_serve();
   } catch (...) {
-    supervision_.leave();  // what cannot start is not to be replaced
+    supervision_.leave();  // a process that cannot start must not be replaced
     throw;
   }
   return loop();
@@ -144,8 +144,8 @@ void Server::watch() {
   certificates_.watch();
 }
 
-// What a handler throws (no memory, no thread, no descriptor) ends what that handler was about. It must never end the
-// process and with it every connection.
+// An exception from a handler (no memory, no thread, no descriptor) ends only what that handler was doing. It must
+// never end the process, and every connection with it.
 void Server::run_events() {
   for (;;) {
     try {
@@ -167,14 +167,14 @@ int Server::loop() {
   children_.kill_left_ones();
   log::info("ended");
   if (role_.is_conversing()) {
-    // Stopped in the middle of a handover: to end is what the other side is prepared for.
+    // Stopped in the middle of a handover: the other side is prepared for our exit.
     log::stop();
     ::_exit(exit_code_);
   }
   instance_.close_admin();
   data_path_.end();
   if (background_.is_busy()) {
-    // A name that is still being looked up must not hold the end up; and what the end destroys, that thread may use.
+    // A pending name lookup must not delay the exit, and its thread may still use what an orderly exit destroys.
     log::stop();
     ::_exit(exit_code_);
   }
@@ -199,7 +199,7 @@ void Server::on_signal(int signal) {
     case SIGUSR1:
       return data_path_.reopen_logs({});
     case SIGHUP:
-      return reloads_.begin();  // the log says what comes of it
+      return reloads_.begin();  // the log reports the result
     case SIGTERM:
     case SIGINT:
       if (!role_.is_told_to_stop()) {
@@ -216,8 +216,8 @@ void Server::on_signal(int signal) {
   }
 }
 
-// Until it is settled who serves, a successor obeys nobody; a whole process group may have been told to stop, and the
-// predecessor tells us too. One that has nothing yet simply ends.
+// Until it is settled which process serves, a successor obeys no signal: a stop may have been sent to the whole process
+// group, and the predecessor passes it on as well. A successor that owns nothing yet simply exits.
 void Server::on_signal_in_succession(int signal) {
   const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
   if (is_stop && !data_path_.has_started()) return exit_with(1);
@@ -240,7 +240,7 @@ void Server::on_signal_in_upgrade(int signal, UpgradeAttempt& attempt) {
     case SIGINT:
       if (role_.is_told_to_stop()) return end_at_once_in_upgrade(attempt);
       role_.tell_to_stop();
-      // Before anything is adopted this calls the upgrade off; later the successor stops in our place.
+      // Before anything is adopted this cancels the upgrade; later the successor stops instead of us.
       attempt.signals().remember(signal);
       return attempt.call_off("told to stop by a signal");
     default:
@@ -252,21 +252,21 @@ void Server::end_at_once_in_upgrade(UpgradeAttempt& attempt) {
   log::info("second signal: stopping at once");
   const pid_t child = attempt.child();
   if (child == 0) {
-    role_.resign();  // a taker lives on, and may need the paths of the instance
+    role_.resign();  // an external successor lives on and may need the paths of the instance
     return exit_with(0);
   }
   children_.kill(child);
   if (const auto& pid_file = instance_.paths().pid_file) handoff::discard_temporaries_beside(*pid_file, child);
-  // Nobody else is left to remove the paths of the instance.
+  // No other process is left to remove the paths of the instance.
   if (role_.has_resigned() && instance_.take_lock_within(data_path_.handoff().step_timeout)) attempt.reclaim();
   exit_with(0);
 }
 
-// Nobody would start anything anew, and the next start would find the lock taken.
+// Without a supervisor nothing would restart this process, and the next start would find the lock taken.
 void Server::supervisor_gone() {
   if (succession_ && !data_path_.has_started()) return exit_with(1);
   if (succession_ && succession_->is_external()) succession_->cancel("the supervisor is gone");
-  // In the middle of an upgrade both have seen it: whoever is the instance afterwards stops.
+  // During an upgrade both processes have seen it: the one that is the instance afterwards stops.
   if (role_.is_conversing() || role_.is_stopping()) return;
   log::error("the supervisor, PID {}, is gone", supervision_.lasting_pid());
   ending_.stop("the supervisor is gone", data_path_.config().timeouts.shutdown);
@@ -303,7 +303,7 @@ void Server::succession_ended(const handoff::SuccessionOutcome& outcome) {
 }
 
 void Server::leave_to_predecessor(const handoff::SuccessionOutcome& outcome, bool is_cancelled) {
-  const int exit_code = is_cancelled ? 0 : 1;  // to stop was what it was told
+  const int exit_code = is_cancelled ? 0 : 1;  // a cancelled successor did as it was told
   instance_.unlink_bound_here();
   if (outcome.ending == handoff::Succession::failed) {
     log::error("cannot succeed: {}", outcome.reason);

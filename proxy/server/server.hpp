@@ -1,11 +1,11 @@
 // One process that serves: its parts, how they are wired together, and its event loop. What each part knows and does is
 // in its own header; none knows all others.
 //
-// Everything here runs in the main thread. A conversation has its own thread and comes here for what only the server
-// can do (main_thread.hpp).
+// Everything here runs in the main thread. A conversation has its own thread and calls into this one for what only the
+// server can do (main_thread.hpp).
 //
 // Memory may run short at any time. A step that may fail throws before it has changed anything. A step that must not be
-// left half done (a shutdown, a change of roles, an answer somebody waits for) insists on each of its parts.
+// left half done (a shutdown, a change of roles, an answer that a client waits for) insists on each of its parts.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -75,7 +75,8 @@ class Server {
   void end_at_once_in_upgrade(UpgradeAttempt& attempt);
   void supervisor_gone();
 
-  // Once this process is the instance, only the end of the conversation is to come: does not wait for the event.
+  // Once this process is the instance, only the end of the conversation is outstanding: handles it without waiting for
+  // the event.
   void settle_succession();
   void succession_ended(const handoff::SuccessionOutcome& outcome);
   void leave_to_predecessor(const handoff::SuccessionOutcome& outcome, bool is_cancelled);
@@ -99,7 +100,7 @@ class Server {
   Upgrades upgrades_;
   StatusReporter status_;
   Commands commands_;
-  std::unique_ptr<Succession> succession_;  // while the conversation with a predecessor is on
+  std::unique_ptr<Succession> succession_;  // during the conversation with a predecessor
 };
 
 }  // namespace baton::proxy

@@ -19,7 +19,7 @@ namespace log = runtime::log;
 
 namespace {
 
-// How much time we ask for, and how often: a few requests may get lost.
+// How much time we ask for, and how often; the margin allows for a few lost requests.
 constexpr std::chrono::microseconds time_asked_for = std::chrono::seconds(10);
 constexpr std::chrono::seconds ask_for_time_every{2};
 
@@ -28,7 +28,7 @@ constexpr std::chrono::seconds ask_for_time_every{2};
 ServiceManager::ServiceManager(asio::io_context& context, process::Notifier notifier, bool supervised)
     : context_(context), notifier_(std::move(notifier)), supervised_(supervised), watchdog_timer_(context) {}
 
-// A manager that cannot be reached is no reason to end, and one line about it is enough.
+// An unreachable manager is no reason to exit, and one log line about it is enough.
 void ServiceManager::tell(const std::string& message) {
   const std::error_code error = notifier_.send(message);
   if (error && error != last_error_) {
@@ -90,18 +90,18 @@ void ServiceManager::ask_for_time(std::size_t connections) {
 
 void ServiceManager::watch_again() {
   call_after(watchdog_timer_, std::max(notifier_.watchdog() / 2, std::chrono::microseconds(1000)), [this] {
-    watch_again();  // first: whatever goes wrong below, there is a next time
+    watch_again();  // rearm first, so that the timer survives any failure below
     ask_workers();
   });
 }
 
-// The watchdog is fed when every worker's loop has answered: one thread that hangs is as bad as all. Nobody is asked
-// again before that.
+// The watchdog is fed when every worker's loop has answered: one hung thread is as bad as all of them. No worker is
+// asked again before that.
 void ServiceManager::ask_workers() {
   if (workers_ == nullptr || unanswered_ != 0) return;
   for (std::size_t i = 0; i < workers_->size(); ++i) {
     workers_->at(i).loop().post([this] {
-      // An answer that were lost would be the last.
+      // After one lost answer the workers would never be asked again.
       handoff::insist([this] {
         asio::post(context_, [this] {
           if (--unanswered_ == 0 && workers_ != nullptr) tell("WATCHDOG=1");

@@ -27,9 +27,9 @@ class ServiceManager {
   // We are the instance: reports readiness and feeds the watchdog from now on. `main_pid` is set if another process was
   // the main one before.
   void serving(Workers& workers, const std::string& status, std::optional<pid_t> main_pid = {});
-  // A successor is about to become the instance and feeds the watchdog in our place.
+  // A successor is about to become the instance and feeds the watchdog instead of us.
   void rest();
-  // The successor is the instance: reports its PID, whatever becomes of us.
+  // The successor is the instance: reports its PID, whatever happens to us.
   void succeeded_by(pid_t successor);
 
   void reloading();

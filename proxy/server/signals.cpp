@@ -28,7 +28,7 @@ void Signals::read() {
   handoff::insist([this] {
     descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
       if (error) return;
-      read();  // first: whatever these come to, the next ones are heard
+      read();  // wait again even if handling these fails
       hear();
     });
   });
@@ -38,11 +38,12 @@ void Signals::hear() {
   signalfd_siginfo info;
   while (::read(descriptor_.native_handle(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const auto signal = static_cast<int>(info.ssi_signo);
-    // The supervisor took us for the instance when it sent that. A stop is for what still drains here, too.
+    // The supervisor still took us for the instance when it sent this. A stop also applies to what still drains here.
     const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
     const std::optional<pid_t> heir = supervision_.heir();
     const bool is_for_heir = heir && signal != SIGCHLD && static_cast<pid_t>(info.ssi_pid) == supervision_.supervisor();
-    // A whole process group may have been told to stop; what our predecessor was told then is no second time.
+    // A stop may have been sent to the whole process group; the copy that our predecessor passes on is not a second
+    // stop.
     const bool is_known =
         role_.is_told_to_stop() && process::was_passed_on(info) && (signal == SIGTERM || signal == SIGINT);
     if (is_for_heir) process::pass_on(signal, *heir);

@@ -19,9 +19,9 @@ class Signals {
 
   // From now on.
   void read();
-  // Obeys what has come so far.
+  // Obeys the signals that have arrived so far.
   void hear();
-  // As if it had come; logs any exception.
+  // Obeys the signal as if it had arrived; logs any exception.
   void obey(int signal);
 
  private:

@@ -10,14 +10,14 @@ namespace baton::proxy {
 
 namespace {
 
-// A status, and what is still to be added to it.
+// A status that is being collected, and the number of answers still missing.
 struct Gathering {
   admin::Status status;
   std::size_t unanswered = 0;
   std::function<void(admin::Status)> answer;
 };
 
-// One worker's part of it.
+// One worker's part of the status.
 struct Share {
   Counters counters;
   ConnectionCounts connections;
@@ -76,7 +76,7 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
       if (previous_features) {
         share.unknown = handoff::insist([&] { return worker.count_unknown_to(*previous_features); });
       }
-      // Without this share there is no answer.
+      // Without this share the answer would never be complete.
       handoff::insist([&] {
         main.post([gathering, share] {
           admin::Status& sum = gathering->status;

@@ -1,4 +1,4 @@
-// What the status and the metrics say. Runs in the main thread.
+// The contents of the status and the metrics. Runs in the main thread.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ class StatusReporter {
   };
   explicit StatusReporter(Parts parts) : parts_(parts) {}
 
-  // Each worker is asked, and none is waited for: while one hangs, this thread goes on.
+  // Asks each worker but waits for none: a worker that hangs does not block this thread.
   void answer(bool is_ready, std::function<void(admin::Status)> answer);
 
  private:

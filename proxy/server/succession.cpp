@@ -22,14 +22,14 @@ namespace log = runtime::log;
 
 namespace {
 
-// On probation: as many failures are enough to judge before the time is over.
+// On probation, this many failures are enough to judge before the time is over.
 constexpr std::uint64_t failures_enough = 3;
 
 std::unexpected<handoff::Error> refuse(std::string text) {
   return handoff::fail(handoff::Fault::refused, std::move(text));
 }
 
-// The sender itself; but what replaces a crashed process goes back to what ran before that one.
+// The sender itself; but a process that replaces a crashed one rolls back to what ran before the crashed one.
 std::optional<Previous> what_ran_before(const state::InstanceRecord& record, handoff::Inheritance& inheritance,
                                         const std::vector<std::string>& our_arguments) {
   if (record.after_crash) {
@@ -62,7 +62,7 @@ void Succession::begin(handoff::UniqueFd& channel, Ended ended) {
                                 .features = state::features(),
                                 .speaks_first = is_external_,
                                 .step_timeout = limits_.step_timeout};
-  // Whoever could not start the thread has the channel yet, to say so.
+  // If the thread cannot be started, the caller still has the channel to report that.
   conversation_.emplace(
       [this, given = channel.get(), terms = std::move(terms)] { return talk(handoff::UniqueFd(given), terms); },
       [&main = parts_.main](auto task) { main.post(std::move(task)); }, std::move(ended));
@@ -87,7 +87,7 @@ handoff::SuccessionOutcome Succession::talk(handoff::UniqueFd channel, const han
                                      .wake_descriptor = cancel_wake_.get()};
   auto outcome = handoff::succeed(std::move(channel), adopter, terms, &probation);
   if (outcome.ending == handoff::Succession::orphaned && !parts_.instance.has_lock()) {
-    // Whoever gets the lock is the instance; meanwhile nothing is accepted.
+    // The process that gets the lock is the instance; until then we accept nothing.
     handoff::insist([this] { parts_.main.run([this] { parts_.data_path.stop_accepting(); }); });
     parts_.instance.take_lock_within(limits_.step_timeout);
   }
@@ -114,14 +114,15 @@ AdopterDuties Succession::adopter_duties() {
   };
 }
 
-// That every worker answers is part of the answer: one that hangs keeps us silent, and silence fails.
+// The answer depends on every worker: one that hangs keeps us silent, and silence fails the probation.
 handoff::Conduct Succession::conduct(bool at_end) {
   const Counters counters = parts_.data_path.workers().counters();
   handoff::Conduct conduct{.accepted = counters.accepted,
                            .served = counters.requests + counters.tunnels + counters.tunnels_unreached,
                            .failed = counters.failures + counters.tunnels_unreached,
                            .failing = {}};
-  // A few may fail whoever serves them; more than half, and the fault is ours or our configuration's.
+  // A few exchanges may fail whichever process serves them; if more than half do, the fault is ours or our
+  // configuration's.
   const bool enough_seen = at_end || conduct.failed >= failures_enough;
   if (enough_seen && 2 * conduct.failed > conduct.served) {
     conduct.failing =
@@ -135,7 +136,7 @@ handoff::Donor& Succession::returning_donor() {
   return *donor_;
 }
 
-// Whether we accept again is decided when the conversation is over.
+// Whether we accept again is decided after the conversation ends.
 DonorDuties Succession::donor_duties() {
   return {.stop_accepting = {parts_.main, [this](const auto& shared) { stop_accepting_for_return(shared); }},
           .begin_moving = {},
@@ -163,7 +164,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   generation.replaces_crashed = record->after_crash;
   generation.accepted_before = record->accepted_total;
   generation.requests_before = record->requests_total;
-  // Root that takes over from another user never runs that user's program.
+  // A successor that runs as root never runs the program of another user that it took over from.
   if (predecessor_is_trusted_) generation.previous = what_ran_before(*record, inheritance, generation.arguments);
   // A predecessor that knows no TLS has none.
   data_path.settings()->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
@@ -201,16 +202,16 @@ handoff::Result<void> Succession::take_over(const std::string& application, cons
   if (record) signals_.reserve(record->signals.size());
   std::optional<admin::LastUpgrade> upgrade;
   if (!generation.replaces_crashed) upgrade = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
-  // All that may fail has been done; whoever calls this begins it again until it has.
-  // Who replaces a crashed process has heard all that is known with what it inherited.
+  // Everything that may fail is done by now; the caller repeats this function until it succeeds. A process that
+  // replaces a crashed one got all that is known with its inheritance.
   if (record && !generation.replaces_crashed) {
     generation.accepted_before = record->accepted_total;
     generation.requests_before = record->requests_total;
-    generation.is_draining = record->draining;  // somebody may have changed it since it was inherited
+    generation.is_draining = record->draining;  // it may have changed since it was inherited
   }
   if (upgrade) generation.last_upgrade = std::move(upgrade);
   become_instance();
-  // The predecessor will say it too; but it may die before it has, and then nobody else would.
+  // The predecessor reports it too, but it may die first, and then no other process would.
   tell_that_we_serve();
   if (generation.replaces_crashed) {
     log::info("serving: baton {}, generation {}, PID {}, in place of a crashed process", generation.version,

@@ -1,4 +1,4 @@
-// Being the successor: it exists as long as the conversation with the predecessor goes on. Runs in the main thread; the
+// The successor's role: exists for as long as the conversation with the predecessor lasts. Runs in the main thread; the
 // conversation has a thread of its own.
 #pragma once
 
@@ -40,10 +40,10 @@ class Succession {
   // Called in the main thread. The conversation is over, and nothing in it uses the succession any more.
   using Ended = std::function<void(const handoff::SuccessionOutcome&)>;
 
-  // `is_external`: we connected on our own, and are nobody's child.
+  // `is_external`: we connected on our own and are not the predecessor's child.
   Succession(Parts parts, bool is_external);
 
-  // Begins to talk. If it throws, it has not taken the channel.
+  // Starts the conversation. If it throws, it has not taken the channel.
   void begin(handoff::UniqueFd& channel, Ended ended);
   void await_end() { conversation_->join(); }
 

@@ -16,7 +16,7 @@ namespace log = runtime::log;
 
 namespace {
 
-// What a supervisor that hangs may cost; less where the predecessor waits for us meanwhile.
+// The longest wait for a supervisor that hangs; shorter while the predecessor is waiting for us.
 constexpr std::chrono::milliseconds telling_limit{1000};
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Being the worker of a supervisor: it is kept informed, and this process does not outlive it. Without a supervisor,
-// nothing here does anything. Runs in the main thread.
+// The role of a supervisor's worker: keeps the supervisor informed and does not outlive it. Without a supervisor,
+// nothing here has any effect. Runs in the main thread.
 #pragma once
 
 #include <sys/types.h>
@@ -32,24 +32,24 @@ class Supervision {
   std::optional<pid_t> supervisor() const;
   std::optional<handoff::LeftDescriptor> door() const;  // for a successor
 
-  // `hear_signals` obeys what has come so far, `gone` stops this process if there is no more supervisor.
+  // `hear_signals` obeys the signals that have arrived so far; `gone` stops this process once the supervisor is gone.
   void watch(std::function<void()> hear_signals, std::function<void()> gone);
   bool is_gone() const { return is_gone_; }
 
   // As the instance: sends what a replacement would need, after each change. The supervisor has it when this returns.
-  // Call it before anyone else can see the change, since whoever sees it may kill this process.
+  // Call it before the change is visible to others, since anyone who sees it may kill this process.
   void announce();
   // This process ends of its own accord; the supervisor has this, too, when it returns.
   void leave();
-  // The same where this process has never been the instance; nobody waits.
+  // The same for a process that has never been the instance; does not wait.
   void leave_unserved();
   // `foreign`: the successor is not our child.
   void succeeded_by(pid_t successor, bool foreign);
   void end();
 
-  // A supervisor that has not heard of our successor yet sends us what is meant for it.
+  // A supervisor that does not know of our successor yet sends us signals that are meant for it.
   std::optional<pid_t> heir() const { return heir_; }
-  // What comes from now on is meant for us.
+  // Signals from now on are meant for us.
   void heir_is_known();
 
  private:

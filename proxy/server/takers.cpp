@@ -18,15 +18,15 @@ using boost::system::error_code;
 
 namespace {
 
-// More are not let in: the one that has been silent longest makes room.
+// At this limit, the one that has been silent longest is dropped for a new one.
 constexpr std::size_t callers_max = 16;
-// A taker says Hello at once.
+// A taker sends its Hello at once.
 constexpr std::chrono::seconds silence_max{10};
 constexpr std::chrono::milliseconds retry_interval{100};
 
 }  // namespace
 
-// Connected, and has not said Hello.
+// A peer that has connected but not sent its Hello.
 struct Takers::Caller {
   Caller(asio::io_context& context, handoff::UniqueFd socket, const handoff::Peer& peer)
       : channel(std::move(socket)), who(peer), watched(context, channel.descriptor()), patience(context) {}
@@ -59,7 +59,7 @@ void Takers::pause() {
   if (watched_.is_open()) watched_.release();
   for (const auto& caller : std::exchange(callers_, {})) {
     caller->watched.release();
-    // Without memory for it the end of the channel says enough.
+    // If there is no memory for the reason, closing the channel is enough.
     (void)handoff::as_result([&]() -> handoff::Result<void> {
       refuse({std::move(caller->channel), caller->who}, "another process is about to be the instance; try again");
       return {};

@@ -1,4 +1,4 @@
-// Takers: external successors, started by somebody else, that connect to the handoff socket. A peer that has not sent
+// Takers: external successors, started by another party, that connect to the handoff socket. A peer that has not sent
 // its Hello blocks nothing: an upgrade begins with the Hello. Everything here runs in the main thread.
 #pragma once
 
@@ -27,13 +27,13 @@ class Takers {
   // `begin` may refuse the taker. `context` outlives this.
   Takers(boost::asio::io_context& context, std::function<void(Taker)> begin);
 
-  // Keeps the socket; nobody is admitted before `resume`.
+  // Keeps the socket; admits no peer before `resume`.
   void meet_at(handoff::MeetingPoint point);
   bool has_meeting_point() const { return point_.descriptor() >= 0; }
   int descriptor() const { return point_.descriptor(); }
 
   void resume();
-  // Admits nobody, and tells those already connected to try again. The socket stays open: a successor may have it.
+  // Admits no peer, and tells those already connected to try again. The socket stays open: a successor may have it.
   void pause();
   // The same, but the socket belongs to a successor now.
   void close();

@@ -19,13 +19,13 @@ namespace log = runtime::log;
 
 namespace {
 
-// The channel usually ends because the successor did; how, helps more than that it did. One that hangs does not answer
-// this either. In the conversation's thread: nobody else waits.
+// The channel usually ends because the successor did, and its wait status says more than the EOF. A successor that
+// hangs does not end within this time either. Runs in the conversation's thread, so nothing else waits.
 void await_last_words(pid_t child) {
   constexpr int patience_ms = 100;
   siginfo_t dead{};
   for (int i = 0; i < patience_ms && child != 0; ++i) {
-    // An error: it has been reaped.
+    // An error means that it has been reaped.
     if (::waitid(P_PID, static_cast<id_t>(child), &dead, WEXITED | WNOHANG | WNOWAIT) != 0 || dead.si_pid == child)
       return;
     ::poll(nullptr, 0, 1);
@@ -50,7 +50,7 @@ std::string UpgradeAttempt::external() const {
 handoff::Result<void> UpgradeAttempt::begin(handoff::Channel& channel, Successor successor, Ended ended) {
   successor_ = std::move(successor);
   const auto lent = std::make_shared<handoff::Channel>(std::move(channel));
-  // Everything that needs memory is made here: what that thread throws outside the conversation ends the process.
+  // Everything that needs memory is made here: an exception in that thread outside the conversation ends the process.
   auto begun = handoff::as_result([&]() -> handoff::Result<void> {
     make_roles();
     auto talk = [this, child = child(), lent, terms = terms()] {
@@ -81,7 +81,7 @@ void UpgradeAttempt::make_roles() {
                   .resign = {main, [this] { return resign(); }},
                   .take_lock =
                       [&instance = parts_.instance, patience = handoff.step_timeout] {
-                        // A successor that has died lets go of the lock a moment after it lets go of the channel.
+                        // A dying successor releases the lock a moment after it closes the channel.
                         return instance.take_lock_within(patience);
                       },
                   .reclaim = {main, [this] { reclaim(); }},
@@ -109,7 +109,7 @@ handoff::PredecessorTerms UpgradeAttempt::terms() const {
 
 void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
   progress_.tell(admin::ready_event());
-  // What nobody goes on with is served here as long as live connections stay.
+  // Listeners that the successor does not take are served here as long as live connections stay.
   not_taken_.clear();
   const std::unordered_set<std::string> goes_on(taken.begin(), taken.end());
   for (const BoundSocket& socket : parts_.instance.sockets()) {
@@ -133,7 +133,7 @@ void UpgradeAttempt::begin_moving() {
   probation_ends_.reset();
   progress_.begin_moving();
   parts_.data_path.workers().each([](Worker& worker) { worker.stop_accepting(); });
-  // The queues are emptied here, and again at the end, when the sockets close with us.
+  // The accept queues are emptied here, and again at the end, when the sockets close with this process.
   for (const BoundSocket* socket : not_taken_) parts_.data_path.empty_queue(*socket);
 }
 
@@ -149,7 +149,7 @@ std::string UpgradeAttempt::resign() {
 void UpgradeAttempt::reclaim() {
   parts_.role.reclaim();
   parts_.supervision.announce();
-  // The successor may have named itself already.
+  // The successor may already have reported itself as the main process.
   handoff::insist([this] { parts_.manager.serving(parts_.data_path.workers(), parts_.self.serving(), ::getpid()); });
   parts_.instance.reclaim();
 }

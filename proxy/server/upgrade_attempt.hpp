@@ -1,5 +1,5 @@
-// One upgrade, as its predecessor: it exists from the decision to upgrade until it is known which process serves. Runs
-// in the main thread; the conversation with the successor has a thread of its own.
+// One upgrade, as its predecessor: it exists from the decision to upgrade until it is settled which process serves.
+// Runs in the main thread; the conversation with the successor has a thread of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -40,11 +40,11 @@ class UpgradeAttempt {
     ServiceManager& manager;
     Supervision& supervision;
   };
-  // Who succeeds us.
+  // The process that succeeds us.
   struct Child {
     pid_t pid;
   };
-  struct External {  // nobody here signals it or waits for it
+  struct External {  // this process neither signals it nor waits for it
     std::string who;
   };
   using Successor = std::variant<Child, External>;
@@ -55,24 +55,24 @@ class UpgradeAttempt {
   // Waits for the end of the conversation.
   ~UpgradeAttempt() = default;
 
-  // Begins to talk. After an error the caller still owns the channel, and the attempt is of no use.
+  // Starts the conversation. After an error the caller still owns the channel, and the attempt is unusable.
   handoff::Result<void> begin(handoff::Channel& channel, Successor successor, Ended ended);
 
   UpgradeProgress& progress() { return progress_; }
   RememberedSignals& signals() { return signals_; }
   bool is_on_probation() const { return probation_ends_.has_value(); }
-  // The successor reads the configuration anew; if there is none in the end, we do.
+  // The reload is left to the successor, which reads the configuration anyway; if the upgrade fails, we reload.
   void note_dropped_reload() { has_dropped_reload_ = true; }
   bool has_dropped_reload() const { return has_dropped_reload_; }
   // While nothing has been adopted, or the successor is on probation, this ends the upgrade.
   void call_off(const char* reason) { donor_->call_off(reason); }
-  // 0: it is not our child.
+  // 0: the successor is not our child.
   pid_t child() const;
-  // Empty: it is our child.
+  // Empty: the successor is our child.
   std::string external() const;
   // Becomes the instance again; the lock is ours already.
   void reclaim();
-  // Of the instance's: addresses that the successor does not have.
+  // Those of the instance's addresses that the successor does not have.
   const std::vector<const BoundSocket*>& not_taken() const { return not_taken_; }
 
  private:

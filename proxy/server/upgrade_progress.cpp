@@ -11,7 +11,7 @@ namespace baton::proxy {
 
 namespace {
 
-// Nobody need ever think that the other side is dead.
+// Often enough that no client takes this side for dead.
 constexpr std::chrono::milliseconds tell_every{200};
 
 }  // namespace
@@ -28,7 +28,7 @@ void UpgradeProgress::tell(const std::string& line) {
 
 void UpgradeProgress::tell_periodically() {
   if (clients_.empty()) return;
-  // First: whatever goes wrong below, there is a next time.
+  // Rearm first, so that the timer survives whatever fails below.
   call_after(timer_, tell_every, [this, here = std::weak_ptr(is_here_)] {
     if (!here.expired()) tell_periodically();
   });

@@ -1,4 +1,4 @@
-// What the clients that commanded an upgrade, or its cancellation, hear of it: lines, some periodically, and the
+// What is sent to the clients that requested an upgrade or its cancellation: progress lines, some periodic, and the
 // result. There may be no such client. Runs in the main thread.
 #pragma once
 
@@ -24,7 +24,7 @@ class UpgradeProgress {
 
   void add(admin::LineSink client) { clients_.push_back(std::move(client)); }
   void tell(const std::string& line);
-  // How it stands, now and periodically.
+  // Reports the progress, now and periodically.
   void tell_periodically();
   void begin_moving();
   void tell_result(const admin::LastUpgrade& result);

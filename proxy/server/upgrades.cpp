@@ -59,7 +59,7 @@ std::unique_ptr<UpgradeAttempt> Upgrades::make_attempt(admin::LineSink client) {
 std::optional<std::string> Upgrades::begin(const std::string& binary, admin::LineSink client) {
   if (auto reason = why_not()) return reason;
   handoff::Program program{.arguments = parts_.generation.arguments, .configuration = {}, .descriptors = {}};
-  // The path that a successor is started from is its own: it starts the next one from there.
+  // A successor keeps the path that it is started from and starts its own successor from there.
   if (!binary.empty()) program.arguments[0] = binary;
   start(make_attempt(std::move(client)), std::move(program));
   return std::nullopt;
@@ -84,7 +84,7 @@ std::optional<std::string> Upgrades::roll_back(admin::LineSink client) {
   return std::nullopt;
 }
 
-// The number of connections that the previous program could not serve: they would stay here until they end.
+// The number of connections that the previous program could not serve, and that would stay here until they end.
 std::uint64_t Upgrades::unknown_to_previous() {
   std::uint64_t unknown = 0;
   parts_.attempt.data_path.workers().each(
@@ -114,12 +114,12 @@ handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>&
     return converse(attempt, channel, UpgradeAttempt::Child{child});
   });
   if (begun) return begun;
-  ::kill(child, SIGKILL);  // it is reaped as every child is
+  ::kill(child, SIGKILL);  // reaped like every other child
   parts_.children.forget(child);
   return begun;
 }
 
-// It has said Hello.
+// Its Hello has arrived.
 void Upgrades::taken_over_by(Taker taker) {
   if (const auto reason = why_not()) {
     log::warning("takeover: {} is refused: {}", taker.who.text(), *reason);
@@ -141,7 +141,7 @@ handoff::Result<void> Upgrades::converse(std::unique_ptr<UpgradeAttempt>& attemp
                                          UpgradeAttempt::Successor successor) {
   auto begun = attempt->begin(channel, std::move(successor), [this](const auto& outcome) { ended(outcome); });
   if (!begun) return begun;
-  // Nothing fails from here on. What the conversation asks of this thread comes later.
+  // Nothing fails from here on. Requests of the conversation to this thread are handled later.
   parts_.attempt.role.upgrade();
   attempt_ = std::move(attempt);
   if (parts_.reloads.is_under_way()) attempt_->note_dropped_reload();
@@ -163,7 +163,8 @@ void Upgrades::note_failed_start(const std::string& why) {
 
 // ── How it ends ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// What cannot be told for want of memory is not: what stays is served to its end, and then this process ends.
+// Reports that memory does not suffice for are omitted. Connections that stay are served to their end, and then this
+// process ends.
 void Upgrades::ended(const handoff::HandoverOutcome& outcome) {
   outcome.ending == handoff::Ending::rolled_back ? failed(outcome) : completed(outcome);
 }
@@ -207,8 +208,8 @@ void Upgrades::tell_who_is_instance(UpgradeAttempt& attempt, const handoff::Repo
     parts_.attempt.supervision.succeeded_by(instance, false);
     for (const int signal : attempt.signals().not_sent()) process::pass_on(signal, instance);
   } else {
-    // It belongs to another service, and its PID means nothing to our service manager. What was asked of us too late
-    // ends with us.
+    // It belongs to another service, and its PID means nothing to our service manager. Signals that came too late to be
+    // sent to it are dropped.
     log::info("taken over by {}", attempt.external());
     handoff::insist([&] { parts_.attempt.manager.stopping("taken over by " + attempt.external()); });
     parts_.attempt.supervision.succeeded_by(reported, true);
@@ -220,8 +221,8 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   parts_.attempt.role.upgrade_failed();
   const pid_t child = attempt->child();
   handoff::insist([&] { note_failure(outcome, child); });
-  // A child that owns nothing is of no use to anybody. One that may own connections serves them to their end. A taker
-  // is not ours to kill.
+  // A child that owns nothing is useless and is killed. One that may own connections serves them to their end. An
+  // external successor is not ours to kill.
   if (outcome.successor_serves) {
     const config::Handoff& handoff = parts_.attempt.data_path.handoff();
     parts_.children.leave_to_its_end(child, handoff.drain_timeout + handoff.step_timeout * 2);
@@ -229,14 +230,14 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
     parts_.children.kill(child);
     parts_.children.forget(child);
   }
-  const pid_t named = child != 0 ? child : static_cast<pid_t>(outcome.report.to.pid);  // as it calls itself
+  const pid_t named = child != 0 ? child : static_cast<pid_t>(outcome.report.to.pid);  // as it reports itself
   if (const auto& pid_file = parts_.attempt.instance.paths().pid_file; pid_file && named != 0) {
     handoff::insist([&] { handoff::discard_temporaries_beside(*pid_file, named); });
   }
   attempt->progress().tell_result(*parts_.generation.last_upgrade);
   if (parts_.attempt.supervision.is_gone()) return parts_.supervisor_gone();
   RememberedSignals signals = std::move(attempt->signals());
-  signals.forget(SIGUSR1);  // obeyed when it came
+  signals.forget(SIGUSR1);  // already obeyed on arrival
   if (attempt->has_dropped_reload()) signals.remember(SIGHUP);
   attempt.reset();
   for (const int signal : signals.to_obey()) parts_.obey(signal);

@@ -1,4 +1,4 @@
-// Being the predecessor: begins upgrades, one at a time, and deals with how they end. Runs in the main thread.
+// The predecessor's role: begins upgrades, one at a time, and handles their outcome. Runs in the main thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -40,7 +40,7 @@ class Upgrades {
   std::optional<std::string> roll_back(admin::LineSink client);
   void taken_over_by(Taker taker);
 
-  // Null: none is under way.
+  // Null if none is under way.
   UpgradeAttempt* current() { return attempt_.get(); }
 
  private:

@@ -14,7 +14,7 @@ namespace baton::proxy {
 
 Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
                  unsigned number) {
-  // Where memory is short, the blocks that a thread keeps for later use go first.
+  // When memory is short, the spare blocks that a thread keeps for later use are freed first.
   std::set_new_handler([] {
     if (!state::free_spare_memory()) throw std::bad_alloc();
   });

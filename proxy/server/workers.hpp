@@ -1,4 +1,4 @@
-// All worker threads of a process together: started, asked and ended as one. Called in the main thread or the
+// All worker threads of a process together: started, queried and ended as one. Called in the main thread or the
 // conversation's, never in a worker's own.
 #pragma once
 

@@ -10,10 +10,10 @@ namespace {
 
 constexpr unsigned attempts_max = 255;
 
-// One direction, as far as there is room for it. Gives how many bytes went.
+// Forwards one direction as far as there is room. Returns the number of bytes moved.
 std::size_t pass(state::Flow& from, state::Flow& to, std::uint64_t buffer_bytes, std::int64_t now_ms) {
   if (from.unread.empty() || to.write_ended) {
-    if (to.write_ended) from.unread.clear();       // nobody takes them any more
+    if (to.write_ended) from.unread.clear();       // no one will receive them
     return 0;
   }
   std::size_t bytes = from.unread.size();
@@ -27,17 +27,18 @@ std::size_t pass(state::Flow& from, state::Flow& to, std::uint64_t buffer_bytes,
   return bytes;
 }
 
-// The source has ended, and everything it sent has gone out.
+// The source has ended, and everything it sent has been forwarded.
 bool must_end(const state::Flow& from, const state::Flow& to) {
   return from.read_ended && !from.was_reset && from.unread.empty() && to.unsent.empty() && !to.write_ended;
 }
 
-// The same where it was reset: that goes on as a reset, never as an end in good order.
+// The same for a source that was reset: this is forwarded as a reset, never as a FIN.
 bool must_reset(const state::Flow& from, const state::Flow& to) {
   return from.was_reset && from.read_ended && from.unread.empty() && to.all_sent();
 }
 
-// One side has ended and takes no more: what the other one still says is for nobody. It gets what came before, and the end.
+// One side has ended and takes no more bytes, so what the other side still sends is discarded. The other side has got
+// the earlier bytes and the FIN.
 bool is_alone(const state::Flow& gone, const state::Flow& other) {
   return gone.read_ended && gone.write_ended && gone.unread.empty() && other.write_ended && !other.read_ended &&
          other.all_sent();

@@ -1,4 +1,4 @@
-// Relays two flows unchanged: what comes in on one goes out on the other, and each direction ends by itself. No I/O:
+// Relays two flows unchanged: bytes received on one are sent on the other, and each direction ends by itself. No I/O:
 // see engine/engine.hpp for how to run such an engine.
 #pragma once
 
@@ -23,7 +23,7 @@ void note_write_failed(state::Flow& flow);
 std::int64_t last_progress_ms(const state::Flow& client, const state::Flow& upstream);
 
 // When the tunnel is cut, CLOCK_MONOTONIC: after `idle_ms` without a byte; and once one side is gone, when the other
-// has taken nothing of what came before that for `send_ms`.
+// has taken none of the bytes from before that for `send_ms`.
 std::int64_t deadline_ms(const state::Flow& client, const state::Flow& upstream, std::int64_t idle_ms,
                          std::int64_t send_ms);
 

@@ -182,8 +182,8 @@ bool Pool::leave_one(Leaving& leaving) {
   return false;
 }
 
-// An idle connection has nothing to say: what is readable is an end, an error, or bytes that nobody asked for; with TLS
-// also tickets and the like, which mean nothing here.
+// A server sends nothing on an idle connection: a readable one has EOF, an error or unsolicited bytes; with TLS, also
+// tickets and the like, which mean nothing here.
 void Pool::on_ready(runtime::Socket& socket) {
   if (!socket.readable()) return;
   for (auto& [name, upstream] : upstreams_) {

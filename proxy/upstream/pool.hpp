@@ -114,8 +114,8 @@ class Pool final : public runtime::SocketOwner {
   // Inserts it by `since_ms`: one from another process may be older than those here.
   void give(Server& server, IdleConnection idle);
 
-  // Adopts one from another process. If a connection was asked for since `begin_adopting` and there was none, a new one
-  // had to be made, and the adopted one would be one too many: it is closed.
+  // Adopts one from another process. If a connection was requested since `begin_adopting` and there was none, a new one
+  // had to be made, so the adopted one is surplus and is closed.
   void adopt(Server& server, IdleConnection idle);
   void begin_adopting();
 

@@ -30,7 +30,7 @@ UpstreamServers servers(std::vector<unsigned> weights) {
   return servers;
 }
 
-// Whose turn it is, as the last number of its address.
+// The server whose turn it is, as the last number of its address.
 std::string turns(Upstream& upstream, int count, std::int64_t now_ms = 0) {
   std::string turns;
   for (int i = 0; i < count; ++i) turns += std::to_string(upstream.choose(now_ms).address.ip[3]);

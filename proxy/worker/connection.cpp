@@ -28,7 +28,7 @@ void Connection::look_up_place() {
   engine::reconfigured(state_);
   upstream_.reconfigured(state_.upstream());
   listener_gone_ = !worker_.has_listener(state_.listener);
-  // A handshake that has begun goes on with the certificates it began with.
+  // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);
   }
@@ -40,7 +40,7 @@ void Connection::look_up_place() {
   stretched_rules_->head_bytes += here;
 }
 
-// Half-way through a step the state is not whole, so all that can be done is to end it.
+// Half-way through a step the state is inconsistent, so the connection can only be ended.
 template <class Step>
 void Connection::guarded(Step step) noexcept {
   try {
@@ -56,7 +56,7 @@ void Connection::reconfigured() {
   guarded([this] {
     look_up_place();
     if (!upstream_.is_connecting()) return set_deadline();
-    // A connect that is under way goes to a server that may be gone: it is begun anew.
+    // A connect under way may be to a server that is gone, so it is started again.
     upstream_.drop(false);
     take_turn();
   });
@@ -193,7 +193,7 @@ Action Connection::after(UpstreamSide::Progress progress, engine::Context& conte
   context.servers = upstream_.servers();
   switch (progress) {
     case waiting: return Action::wait;
-    // At once: a leg beside a request that is not on it is no state to be frozen in.
+    // Advance at once: the state must not be frozen with a leg that the request has not been put on yet.
     case connected: return engine::advance(state_, context).action;
     case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context);
     case failed: return engine::upstream_lost(state_, Loss::connect_failed, context);

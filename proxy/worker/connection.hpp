@@ -32,7 +32,7 @@ class Connection final : public runtime::EventHandler,
   // calls throws: a failure for lack of memory ends only this connection, with a reset.
   void run();
 
-  // Stops touching the sockets; the state is consistent and can be encoded. An unfinished connect is given up.
+  // Stops touching the sockets; the state is consistent and can be encoded. An unfinished connect is abandoned.
   void freeze();
   bool frozen() const { return frozen_; }
   // Continues from the current state.

@@ -1,5 +1,5 @@
-// A connection's turn: passes of reading, letting the engine advance and writing, until nothing moves or others get
-// theirs.
+// A connection's turn: passes of reading, letting the engine advance and writing, until nothing moves or it is the turn
+// of others.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,11 +15,11 @@ using runtime::Io;
 
 namespace {
 
-// A turn has so many passes at most, and reads and writes about so many bytes.
+// Limits of a turn: its passes, and roughly the bytes it reads and writes.
 constexpr int passes_max = 32;
 constexpr std::size_t turn_bytes_max = 64 * 1024;
 
-// The kernel tells of no event when the other side has taken the last byte.
+// The kernel reports no event when the other side has acknowledged the last byte.
 constexpr std::int64_t look_again_ms = 100;
 
 }  // namespace
@@ -39,7 +39,7 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
-    if (&context.rules != &rules()) {  // those that this turn began with are gone
+    if (&context.rules != &rules()) {  // the rules that this turn began with are gone
       ask_for_another_turn();
       break;
     }
@@ -63,7 +63,7 @@ void Connection::ask_for_another_turn() {
   awaits_turn_ = true;
 }
 
-// One side is gone, and the kernel still has bytes for the other that came before: a reset would throw them away.
+// One side is gone, and the kernel still holds earlier bytes for the other: a reset would discard them.
 bool Connection::is_delivering() {
   const state::UpstreamLeg* const leg = state_.upstream();
   if (leg == nullptr) return false;
@@ -85,7 +85,7 @@ bool Connection::read_legs() {
   return (upstream != nullptr && upstream->readable(*state_.upstream()) && read_upstream()) || progress;
 }
 
-// One write may take a part only, and as long as the kernel takes everything it tells of no event.
+// One write may take only a part, and as long as the kernel takes everything it reports no event.
 bool Connection::can_move() const {
   const auto can = [](const tls::Stream& stream, const state::Leg& leg) {
     return stream.readable(leg) || (stream.has_to_send(leg) && stream.socket().writable());
@@ -99,7 +99,7 @@ bool Connection::read_client() {
   const std::size_t bytes = engine::wanted_from_client(state_, rules());
   if (bytes == 0) {
     if (!client_.socket().broken() || leg.was_reset || leg.write_ended) return false;
-    // The client takes no more: nobody is left to answer.
+    // The client takes no more bytes, so there is no one left to answer.
     leg.was_reset = client_.socket().finds_reset() && !leg.read_ended;
     obey(engine::client_write_failed(state_));
     return true;
@@ -197,8 +197,7 @@ bool Connection::write_legs() {
   return progress;
 }
 
-// A limit on heads that has become smaller holds for what comes in addition, until all that was here before is
-// consumed.
+// A lowered limit on heads applies only to bytes that arrive later, until all earlier bytes are consumed.
 const engine::Rules& Connection::rules() {
   if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
   return stretched_rules_ ? *stretched_rules_ : worker_.rules();

@@ -12,15 +12,15 @@ namespace baton::proxy {
 namespace {
 
 constexpr std::uint64_t usually_reserved = 256;
-constexpr std::uint64_t listening_sockets_reserved = 64;  // of those: so many, which a reload has twice for a moment,
-constexpr std::uint64_t workers_reserved = 32;            // and two for each of so many workers
-constexpr std::uint64_t least_reserved = 24;              // beside workers and listening sockets
+constexpr std::uint64_t listening_sockets_reserved = 64;  // of those: for this many, which a reload briefly has twice,
+constexpr std::uint64_t workers_reserved = 32;            // and two for each of this many workers
+constexpr std::uint64_t least_reserved = 24;              // besides workers and listening sockets
 
 std::uint64_t beyond(std::uint64_t count, std::uint64_t most) {
   return count - std::min(count, most);
 }
 
-// `:port` is one for each family.
+// `:port` counts as one socket for each family.
 std::uint64_t listening_sockets_of(const config::Config& config) {
   std::uint64_t count = 0;
   for (const config::Listener& listener : config.listeners) {

@@ -1,5 +1,4 @@
-// What a worker does in a handover: as the predecessor's it freezes and takes back, as the successor's it prepares
-// and starts.
+// A worker's part in a handover: the predecessor's freezes and takes back, the successor's prepares and starts.
 //
 // A connection that is served is in the worker's list. A frozen one is in exactly one other place: `at_boundary_`
 // (not offered yet), `offered_`, or `prepared_` (the successor's, until its Adopted is in the channel).
@@ -22,10 +21,10 @@ void Worker::begin_handover(std::int64_t finish_at_ms, std::function<void()> wak
 }
 
 bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
-  // What is frozen must find its place in the batch.
+  // Reserve first: a frozen connection must find room in the batch.
   batch.parcels.reserve(batch.parcels.size() + room.connections);
-  // No exchange begins here any more, so the idle upstream connections go ahead, also that of an exchange that has just
-  // ended: the clients find them there.
+  // No new exchange begins here, so idle upstream connections move first, including that of an exchange that has just
+  // ended: the clients find them in the successor.
   while (pool_.idle() != 0) {
     if (room.is_used_up()) return true;
     give_idle_upstream(room, batch);
@@ -36,8 +35,8 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     at_boundary_.pop_front();
     give(connection, room, batch);
   }
-  // Two sweeps over the list: first those that can move now, and once the time is over all others, wherever they are.
-  // In between connections come by themselves, at their boundaries.
+  // Two sweeps over the list: first for those that can move now, and once the time is over for all others, wherever
+  // they are. In between, connections freeze by themselves at their boundaries.
   if (!final_sweep_ && runtime::monotonic_ms() >= finish_at_ms_) {
     final_sweep_ = true;
     sweep_ = first_;
@@ -47,7 +46,7 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     Connection& connection = *sweep_;
     sweep_ = connection.next_;
     if (connection.is_kept()) stay_where_it_is(connection);
-    // One in its handshake comes by itself when that is over.
+    // A connection in its handshake freezes by itself when that is over.
     if (connection.stays || !connection.is_movable() || !(final_sweep_ || connection.at_boundary())) continue;
     connection.freeze();
     unlist(connection);
@@ -112,7 +111,7 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
     parcel.required_features = state::required_features(frozen.idle);
     offered_upstreams_.try_emplace(parcel.id).first->second = std::move(frozen);
   } catch (const std::bad_alloc&) {
-    // An idle one is worth no more than its memory.
+    // If memory runs out, the idle connection is closed.
     frozen.stream->socket().close();
     loop_.dispose(std::move(frozen.stream));
     return;
@@ -140,7 +139,7 @@ void Worker::refused(handoff::ParcelId id) {
     connection.note_shared();
     stay(connection);
   } else {
-    adopted(id);      // nobody will need it here any more
+    adopted(id);      // no longer needed here
   }
 }
 
@@ -220,7 +219,8 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
   return prepared_.emplace(id, std::move(connection)).second;
 }
 
-// What a successor gives back that fails. The next one will be of the same generation, and give the same numbers.
+// True for connections that a failed successor gives back. The next successor will be of the same generation and assign
+// the same ids.
 bool Worker::is_from_successor(std::uint64_t id) const { return id >> 48 == ((shared_.generation + 1) & 0xffff); }
 
 void Worker::start(handoff::ParcelId id) {
@@ -243,7 +243,8 @@ void Worker::start(handoff::ParcelId id) {
 }
 
 void Worker::drop(handoff::ParcelId id) {
-  // Destroying them deregisters and closes, and ends nothing: the predecessor goes on with these sockets.
+  // Destroying them deregisters and closes the descriptors but ends no connection: the predecessor continues with these
+  // sockets.
   if (const auto found = prepared_.find(id); found != prepared_.end()) {
     loop_.dispose(std::move(found->second));
     prepared_.erase(found);

@@ -1,5 +1,5 @@
-// How much one connection gets before others have their turn, and how much waits in the kernel for a client that does
-// not read: counted in bytes, not in time.
+// How much one connection gets before others have their turn, and how much the kernel holds for a client that does not
+// read: counted in bytes, not in time.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -29,7 +29,7 @@ void require(bool holds, const char* what) {
 
 void make_room(int socket) { ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room_bytes, sizeof room_bytes); }
 
-// Writes until the socket is full. Gives how many bytes went.
+// Writes until the socket is full. Returns the number of bytes written.
 std::size_t fill(int socket) {
   static const std::string block(16 * 1024, '#');
   std::size_t all = 0;
@@ -39,7 +39,7 @@ std::size_t fill(int socket) {
   return all;
 }
 
-// Reads all that is there. Gives how many bytes that was.
+// Reads everything available. Returns the number of bytes read.
 std::size_t drain(int socket) {
   static std::string block(64 * 1024, '\0');
   std::size_t all = 0;
@@ -55,7 +55,7 @@ std::size_t bytes_in(int socket) {
   return static_cast<std::size_t>(bytes);
 }
 
-// Its connections' room is in the writer's socket, so that what the origin has to say is there at once.
+// Unix connections are buffered in the writer's socket, so that what the origin sends is available at once.
 class UnixOrigin {
  public:
   UnixOrigin() : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
@@ -141,7 +141,7 @@ TEST_F(Fairness, OneTurnMovesABoundedNumberOfBytes) {
   EXPECT_LE(most, turn_bytes);
 }
 
-// Everybody else has always more to receive, and room for it.
+// All other clients always have more to receive, and room for it.
 TEST_F(Fairness, ANewcomerWaitsForABoundedNumberOfBytes) {
   constexpr std::size_t others = 40;
   constexpr int newcomers = 25;
@@ -167,7 +167,7 @@ TEST_F(Fairness, ANewcomerWaitsForABoundedNumberOfBytes) {
     }
     ASSERT_TRUE(its_origin);
     most = std::max(most, before_it);
-    for (int event = 0; event < i; ++event) one_event();      // the next one comes at another moment
+    for (int event = 0; event < i; ++event) one_event();      // so that the next one arrives at a different moment
   }
   EXPECT_LE(most, (runtime::Loop::turns_per_round + 1) * turn_bytes);
 }

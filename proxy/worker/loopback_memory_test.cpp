@@ -1,5 +1,5 @@
-// Conversations through a real worker in which an allocation fails, for every allocation that there is: it costs at
-// most the connection that was being served, never another one and never the process.
+// Conversations through a real worker in which one allocation after another is made to fail: a failure costs at most
+// the connection being served, never another one and never the process.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -21,7 +21,7 @@ struct Shortage {
 };
 Shortage shortage;
 
-// What states own is allocated there too, each block by itself.
+// Memory that states own is allocated there too, each block separately.
 [[maybe_unused]] const bool is_source = (baton::state::memory::set_source(baton::state::memory::each_block_by_new()), true);
 
 }  // namespace
@@ -59,7 +59,7 @@ class Bystander {
     stage.serving().take(scene.front.accept(), {.listener = "web"}, {});
     stage.serving().loop().run_one(0);
   }
-  // Baton itself answers this, so it needs nobody else.
+  // Baton itself answers this, so no origin is needed.
   bool is_served() {
     const std::string nonsense = "nonsense\r\n\r\n";
     if (::send(socket_.get(), nonsense.data(), nonsense.size(), MSG_NOSIGNAL) < 0) return false;
@@ -78,7 +78,7 @@ class Bystander {
   const handoff::UniqueFd socket_;
 };
 
-// `many` allocations in a row fail, from the first on, from the second on, and so on until a play has no more.
+// `many` allocations in a row fail, starting with the first, then with the second, and so on until a play has no more.
 void at_every_allocation(Play play, Legs legs, long many) {
   const Scene scene(legs);
   const Witnessed expected = Stage(play, scene).run([](std::size_t, Stage&) {});
@@ -97,7 +97,7 @@ void at_every_allocation(Play play, Legs legs, long many) {
       const Witnessed seen = stage.run([](std::size_t, Stage&) {});
       reached = shortage.count >= at;
       ASSERT_TRUE(seen.finished) << "the client waits for ever";
-      // Nothing that was cut may look whole.
+      // A truncated response must not look complete.
       const bool is_whole = seen.client == expected.client;
       const bool is_refused = seen.client.starts_with("HTTP/1.1 50") || (legs.client != 0 && seen.client.empty());
       EXPECT_TRUE(is_whole || is_refused || seen.client_was_reset) << seen.client.substr(0, 200);
@@ -126,7 +126,7 @@ TEST(Memory, WithTlsToo) {
   }
 }
 
-// What cannot be written down goes on here: nobody notices.
+// A connection that cannot be encoded continues here, and its peers notice nothing.
 TEST(Memory, AConnectionThatCannotBeEncodedStays) {
   const Scene scene;
   for (const Play& play : plays(body_bytes)) {

@@ -1,5 +1,5 @@
-// Everything that a state owns comes from its allocator (state/memory.hpp): conversations of every kind through a real
-// worker, after each event of which the states are searched for pointers to other memory.
+// Everything that a state owns comes from its allocator (state/memory.hpp): these tests run conversations of every kind
+// through a real worker and, after each event, search the states for pointers to other memory.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -26,7 +26,7 @@ void __libc_free(void* memory);
 
 namespace {
 
-// For the books themselves, which are not in the books.
+// An allocator for the books themselves, which are not recorded in them.
 template <class Value>
 struct Unnoted {
   using value_type = Value;
@@ -38,7 +38,7 @@ struct Unnoted {
   bool operator==(const Unnoted&) const { return true; }
 };
 
-// The memory in use, by where it begins: what states have taken, and everything else.
+// The memory in use, by start address: blocks that states have allocated, and all others.
 using Address = std::uintptr_t;
 using Sizes = std::map<Address, std::size_t, std::less<>, Unnoted<std::pair<const Address, std::size_t>>>;
 struct Books {
@@ -60,7 +60,7 @@ void forget(void* memory) {
   if (books != nullptr) books->elsewhere.erase(address_of(memory));
 }
 
-// Each block by itself and full of zeros, so that nothing is found in it that was there before.
+// Allocates each block separately and zeroed, so that the search finds no stale contents.
 void* take(std::size_t bytes, std::size_t) {
   void* const memory = __libc_calloc(1, bytes);
   if (memory != nullptr) books->of_states[address_of(memory)] = bytes;
@@ -104,21 +104,21 @@ extern "C" void free(void* memory) {
 namespace baton::proxy {
 namespace {
 
-// Follows whatever points to the beginning of a block, in the memory and in the states' memory that it leads to.
-// Nothing is known of what a state is made of.
+// Follows every word that points to the beginning of a block, in the value and in the states' memory reached from it.
+// It knows nothing of how a state is composed.
 class Search {
  public:
   template <class Value>
   explicit Search(const Value& value) {
     look_through(address_of(&value), sizeof value);
   }
-  // Pointers to what no state has taken.
+  // The number of pointers to memory that no state has allocated.
   int strange() const { return strange_; }
   std::size_t blocks() const { return seen_.size(); }
 
  private:
   void look_through(Address from, std::size_t bytes) {
-    if (bytes >= state::Buffer::block_bytes) return;  // of a buffer: only what peers have sent
+    if (bytes >= state::Buffer::block_bytes) return;  // a buffer's block: it holds only bytes from peers
     for (Address at = from; at + sizeof(Address) <= from + bytes; at += sizeof(Address)) {
       Address word = 0;
       std::memcpy(&word, reinterpret_cast<const void*>(at), sizeof word);
@@ -153,7 +153,7 @@ TEST_F(OwnedMemory, TheSearchFindsMemoryOfAnotherKind) {
   EXPECT_EQ(Search(owner).strange(), 1);
 }
 
-// What kinds of states there were.
+// The kinds of states that occurred.
 std::set<std::string> kinds;
 
 void note_kind(const state::ConnectionState& state) {
@@ -187,7 +187,7 @@ void note_kind(const state::ConnectionState& state) {
 void expect_owned(const state::ConnectionState& state) {
   note_kind(state);
   EXPECT_EQ(Search(state).strange(), 0) << phase_name(state);
-  // What is taken back, or read by a successor, is the same state.
+  // The same holds for a decoded state, as in a take-back or in a successor.
   const auto moved = state::decode(state::encode(state), state::encode_secrets(state).view(), 0);
   if (!moved) return;  // in its handshake
   const auto& there = std::get<state::ConnectionState>(*moved);
@@ -227,7 +227,7 @@ TEST_F(OwnedMemory, NoStatePointsElsewhere) {
       {
         Stage stage(play, scene);
         const Witnessed seen = stage.run([&](std::size_t events, Stage& here) {
-          // More and more seldom: an attempt to connect begins anew with each move.
+          // At growing intervals, because each move restarts an attempt to connect.
           if (std::has_single_bit(events)) here.move(events % 3 == 1 ? Outcome::adopted : Outcome::taken_back);
           here.serving().each(expect_owned);
         });

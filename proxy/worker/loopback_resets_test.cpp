@@ -1,5 +1,5 @@
-// One peer resets its connection: whatever worker serves by then, the other peer must see a reset too, behind the bytes
-// that came before it.
+// One peer resets its connection: whichever worker serves by then, the other peer must see a reset too, after the bytes
+// that preceded it.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr int tls13 = TLS1_3_VERSION;
 
-// Undisturbed, and with a move after each event, by which the reset may come before, while and after it is frozen.
+// Undisturbed, and with a move after each event, so that the reset comes before, during and after the freeze.
 void at_any_event(const Play& play, const std::function<void(const Witnessed&)>& check) {
   for (const Legs legs : {Legs{0, 0}, Legs{tls13, tls13}}) {
     for (const Outcome outcome : {Outcome::adopted, Outcome::taken_back, Outcome::adopted_and_copies_kept}) {

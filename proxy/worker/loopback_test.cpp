@@ -71,7 +71,7 @@ TEST(Loopback, ReloadedAfterAnyEventNothingIsLost) {
   });
 }
 
-// So many bytes stand before the second request that a reload stretches the limit of its head, until they are consumed.
+// So many bytes precede the second request that a reload stretches the limit for its head until they are consumed.
 TEST(Loopback, ReloadedWhileMoreIsHereThanAHeadMayHaveNothingIsLost) {
   Scene scene;
   const auto small = std::make_shared<Settings>(*scene.settings);
@@ -97,7 +97,7 @@ TEST(Loopback, ReloadedWhileMoreIsHereThanAHeadMayHaveNothingIsLost) {
   }
 }
 
-// A move makes an event for each socket, so after every third there is progress between the moves.
+// A move causes an event for each socket, so moving at every third event leaves room for progress between moves.
 TEST(Loopback, MovedAgainAndAgainNothingIsLost) {
   const Scene scene;
   for (const Play& play : plays(body_bytes)) {

@@ -1,5 +1,5 @@
-// Two workers in threads of their own, clients in others, and connections handed to and fro meanwhile: for the thread
-// sanitizer, and for what only happens when nobody waits for anybody.
+// Two workers in threads of their own, clients in others, and connections handed back and forth meanwhile: for the
+// thread sanitizer, and for what only happens when no side waits for another.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -17,7 +17,7 @@ namespace {
 constexpr int clients = 4;
 constexpr int rounds = 12;
 
-// A socket whose calls wait, but not for ever.
+// A socket whose calls block, but not forever.
 class WaitingSocket {
  public:
   explicit WaitingSocket(handoff::UniqueFd socket) : socket_(std::move(socket)) {
@@ -36,7 +36,7 @@ class WaitingSocket {
     }
     return true;
   }
-  // Exactly so many bytes; fewer: the other side has ended.
+  // Reads exactly this many bytes; fewer: the other side has ended.
   std::string receive(std::size_t bytes) {
     while (received_.size() < bytes && receive_some()) {
     }
@@ -73,7 +73,7 @@ std::size_t content_length(const std::string& head) {
   return at == std::string::npos ? 0 : std::stoul(head.substr(at + 16));
 }
 
-// Sends back what it got, as a response or, after an upgrade, as a stream.
+// Echoes what it received, as a response or, after an upgrade, as a stream.
 void serve_echo(WaitingSocket socket) {
   for (std::string head; !(head = socket.receive_head()).empty();) {
     if (head.find("websocket") != std::string::npos) {
@@ -175,7 +175,7 @@ TEST(LoopbackThreads, HandedToAndFroNothingIsLost) {
       const Outcome outcome = random() % 4 == 0 ? Outcome::taken_back : Outcome::adopted;
       move_between_threads(*from, *to, outcome);
       if (outcome == Outcome::adopted) std::swap(from, to);
-      // A turn of both loops, so that they do more than being moved.
+      // Lets both loops run a turn, so that the connections do more than move.
       for (Worker* worker : {from, to}) worker->loop().call([] {});
     }
     for (std::thread& thread : client_threads) thread.join();

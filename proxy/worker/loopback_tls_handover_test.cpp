@@ -1,4 +1,4 @@
-// What a handover and a reload do with handshakes, with idle connections to servers, and with what OpenSSL keeps.
+// How a handover and a reload treat handshakes, idle connections to servers, and connections whose TLS OpenSSL keeps.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -35,7 +35,7 @@ class TlsHandover : public testing::TestWithParam<int> {
     process.worker.take(front.accept(), {.listener = "web", .tls = legs.client != 0}, {});
     clients.push_back(&as);
   }
-  // Whatever can happen at once.
+  // Everything that can happen without waiting.
   void turn() {
     for (Wire* one : clients) one->turn(1 << 20, 1 << 20);
     if (auto socket = origin.accept()) {
@@ -115,7 +115,7 @@ TEST_P(TlsHandover, AHandshakeInTheMiddleEndsWhereItBeganAndThenMoves) {
 }
 
 TEST_P(TlsHandover, AReloadInTheMiddleOfAHandshakeLeavesItWhatItBeganWith) {
-  const auto ticket_keys = settings->ticket_keys;      // the process's, whatever its settings are
+  const auto ticket_keys = settings->ticket_keys;      // those of the process, independent of its settings
   const std::weak_ptr<const tls::ServerContext> context = settings->tls.find("web")->second;
   connect(first, client);
   client.turn(1 << 20, 1 << 20);                       // the ClientHello
@@ -129,7 +129,8 @@ TEST_P(TlsHandover, AReloadInTheMiddleOfAHandshakeLeavesItWhatItBeganWith) {
   EXPECT_TRUE(context.expired()) << "nobody needs it any more";
 }
 
-// A successor takes them for granted: a ClientHello comes first of all, and a leg to a server has its handshake behind it.
+// A successor relies on both: a ClientHello comes before anything else, and a leg to a server has completed its
+// handshake.
 TEST(TlsStates, OneInWhichAHelloIsWhereNoneCanBeIsRefused) {
   const auto is_read = [](const state::ConnectionState& state) {
     return state::decode(state::encode(state), state::encode_secrets(state).view(), 0).has_value();
@@ -198,7 +199,7 @@ TEST_P(TlsHandover, AnIdleConnectionThatEndsOrSpeaksIsClosed) {
   }
 }
 
-// Those under whose settings it was made, and others: plain, TLS that verifies, TLS that does not.
+// The settings under which it was made, and others: plain, TLS that verifies, TLS that does not.
 TEST_P(TlsHandover, AnIdleConnectionIsUsedOnlyUnderTheSettingsItWasMadeUnder) {
   const auto verifying = settings->upstreams.front().tls;
   const std::shared_ptr<const tls::ClientContext> all[] = {nullptr, verifying, careless_client()};
@@ -252,7 +253,7 @@ TEST_P(TlsHandover, AConnectionInUseIsNotKeptUnderOtherSettingsAfterwards) {
 
 // ── What OpenSSL keeps ────────────────────────────────────────────────────────────────────────────────────────────
 
-// No suite is proved, until it goes.
+// While it exists, no cipher suite counts as proven.
 struct Distrust {
   Distrust() {
     tls::run_self_test();

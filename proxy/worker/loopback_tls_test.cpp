@@ -1,5 +1,5 @@
 // The same conversations with TLS on the client's leg, on the server's, and on both: moved after any event, each side
-// sees the same words.
+// must see the same plaintext.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -20,7 +20,7 @@ std::string name_of(const testing::TestParamInfo<Legs>& from) {
   return std::string(name(from.param.client)) + "_to_" + name(from.param.origin);
 }
 
-// What only TLS has: keys change in the middle of bodies.
+// Specific to TLS: key updates in the middle of bodies.
 std::vector<Play> tls_plays() {
   std::vector<Play> all = plays(body_bytes);
   const std::string body = numbered(body_bytes);
@@ -48,7 +48,7 @@ std::vector<Play> tls_plays() {
 
 class LoopbackTls : public testing::TestWithParam<Legs> {
  protected:
-  // Runs every play once undisturbed, and then again for the events after which something is to be done.
+  // Runs every play once undisturbed, and then again for each event after which `act` is to be called.
   void compare(const std::function<bool(std::size_t event)>& begins_at,
                const std::function<void(Stage&, std::size_t since)>& act) {
     const Scene scene(GetParam());
@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(Legs, LoopbackTls,
                          name_of);
 
 TEST_P(LoopbackTls, MovedAfterAnyEventNothingIsLost) {
-  // Each leg by itself at every event; both together at every other one.
+  // With TLS on one leg, every event; with TLS on both, every other event.
   const std::size_t step = GetParam().client != 0 && GetParam().origin != 0 ? 2 : 1;
   compare([&](std::size_t event) { return event % step == 0; },
           [](Stage& stage, std::size_t since) {
@@ -104,12 +104,12 @@ TEST_P(LoopbackTls, CopiesThatAreNeverClosedHoldUpNothing) {
           });
 }
 
-// A move makes an event for each socket, so after every third there is progress between the moves.
+// A move causes an event for each socket, so moving at every third event leaves room for progress between moves.
 TEST_P(LoopbackTls, MovedAgainAndAgainNothingIsLost) {
   const Scene scene(GetParam());
   for (const Play& play : tls_plays()) {
     const Witnessed expected = Stage(play, scene).run([](std::size_t, Stage&) {});
-    // A connect with its handshake takes some events, and is begun anew by each move.
+    // A connect with its handshake takes several events, and each move restarts it.
     const std::size_t undisturbed = scene.legs.origin == 0 ? 0 : 24;
     const Witnessed seen = Stage(play, scene).run([&](std::size_t events, Stage& stage) {
       if (events > undisturbed && events % 3 == 0) stage.move(events % 2 == 0 ? Outcome::adopted : Outcome::taken_back);
@@ -194,7 +194,7 @@ TEST(LoopbackTlsHello, ComesByteByByteAndMovesAsBytesUntilItIsWhole) {
     std::size_t moves = 0;
     bool stayed = false;
     const Witnessed seen = Stage(play, scene).run([&](std::size_t events, Stage& stage) {
-      // A byte for each event, and an event for each move: between two moves comes one byte.
+      // One byte per event and one event per move, so one byte arrives between two moves.
       if (stayed || events % 2 == 0) return;
       stayed = !stage.move(Outcome::adopted);
       moves += stayed ? 0 : 1;

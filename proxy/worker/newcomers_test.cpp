@@ -1,4 +1,4 @@
-// How many newcomers are accepted beside what is here and what is still to come.
+// How many newcomers are accepted in addition to present and expected connections.
 #include <gtest/gtest.h>
 
 #include "proxy/worker/worker.hpp"
@@ -6,7 +6,7 @@
 namespace baton::proxy {
 namespace {
 
-// As many as are let in, when each has so many sockets for servers.
+// The number that is let in if each uses this many sockets for servers.
 std::uint64_t let_in(Shared& shared, std::uint64_t upstreams_of_each) {
   shared.connections = shared.sockets = 0;
   while (!shared.is_full()) {
@@ -33,7 +33,7 @@ TEST(Newcomers, GetASocketOnlyBesideOneForTheirServer) {
   }
 }
 
-// Else they would wait for as long as idle connections to servers live.
+// Otherwise they would wait for as long as idle connections to servers live.
 TEST(Newcomers, WaitOnlyWhileFewSocketsAreLeftOrManyClientsAreHere) {
   for (std::uint64_t most = 2; most < 300; ++most) {
     Shared shared;

@@ -44,7 +44,7 @@ void Worker::note_connect_failure(const state::SocketAddress& server, std::strin
   }
 }
 
-// While it could not be connected, there are lines about that.
+// If the server could not be connected, other lines already report that.
 void Worker::note_server_failure(const state::ConnectionState& state, std::string_view why) {
   const state::UpstreamLeg* const leg = state.upstream();
   if (leg == nullptr) return;

@@ -13,10 +13,11 @@
 
 namespace baton::proxy {
 
-// Whatever a configuration allows a connection to hold, a successor takes.
+// A successor accepts everything that a configuration allows a connection to hold.
 static_assert(config::buffer_bytes_max == handoff::limits::buffer_bytes_ceiling);
 static_assert(config::head_bytes_max == handoff::limits::head_bytes_ceiling);
-// Beside the listeners' there are those of admin, handoff and lock; beside the configuration, that of before.
+// Besides the listeners' sockets, an upgrade passes on those of admin, handoff and lock; besides the configuration, the
+// previous one.
 static_assert(config::listening_sockets_max + 16 <= handoff::limits::sockets_inherited_max);
 static_assert(3 * config::written_bytes_max <= handoff::limits::record_bytes_max);
 
@@ -69,9 +70,9 @@ std::vector<std::string> files_of_tls(const config::Config& config) {
   return paths;
 }
 
-// Of all listeners and upstreams of `settings.config`; `settings.upstreams` are in the same order.
+// Reads those of all listeners and upstreams of `settings.config`; `settings.upstreams` are in the same order.
 void read_certificates(Settings& settings) {
-  // Before the files are read: what changes meanwhile is seen as changed.
+  // Taken before the files are read, so that a change meanwhile is noticed.
   settings.tls_files = process::stamps_of(files_of_tls(settings.config));
   settings.tls.clear();
   for (const config::Listener& listener : settings.config.listeners) {
@@ -85,7 +86,7 @@ void read_certificates(Settings& settings) {
   }
 }
 
-// Before anything is served with TLS. (A reload may bring the first listener that has it.)
+// Must run before anything is served with TLS. (A reload may add the first listener that has it.)
 void prepare_tls(const Settings& settings) {
   const bool has_tls = !settings.tls.empty() || std::any_of(settings.upstreams.begin(), settings.upstreams.end(),
                                                             [](const auto& upstream) { return upstream.tls != nullptr; });

@@ -1,4 +1,4 @@
-// A configuration prepared for the data path: names resolved, numbers in the form the engines want. Immutable, and
+// A configuration prepared for the data path: names resolved, numbers in the form the engines use. Immutable, and
 // replaced as a whole.
 #pragma once
 

@@ -16,7 +16,7 @@ namespace {
 // A request that must not be sent twice goes only on a pooled connection that was used this lately.
 constexpr std::int64_t quiet_within_ms = 1'000;
 
-// The kernel tells of no event when a descriptor comes free.
+// The kernel reports no event when a descriptor becomes free.
 constexpr std::int64_t look_again_ms = 100;
 
 bool lacks_descriptor(const upstream::Connecting& attempt) {
@@ -58,7 +58,7 @@ UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange) {
   if (upstream_ == nullptr) return Progress::unreachable;
   upstream::Server& server = upstream_->choose(worker_.now_ms());
   server_ = &server;
-  // Also one that refuses: the log names whom the exchange went to last.
+  // Recorded even if the server refuses: the log names the last server that the exchange went to.
   if (exchange.access) exchange.access->upstream = server.address.text();
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   if (request != nullptr && !request->fresh) {
@@ -80,7 +80,7 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
   };
   upstream::Connecting attempt = begin();
   if (lacks_descriptor(attempt) && worker_.pool().idle() != 0) {
-    // A descriptor that waits for work is worth less than one that is needed now.
+    // An idle connection's descriptor is worth less than one that is needed now.
     worker_.pool().trim(worker_.pool().idle() - 1);
     attempt = begin();
   }
@@ -95,7 +95,7 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
   return Progress::waiting;
 }
 
-// It looks again for as long as a connect may take.
+// Retries for as long as a connect may take.
 UpstreamSide::Progress UpstreamSide::await_descriptor() {
   const auto* before = std::get_if<AwaitingDescriptor>(&stands_);
   const std::int64_t now_ms = worker_.now_ms();
@@ -117,7 +117,7 @@ UpstreamSide::Progress UpstreamSide::go_on(state::Exchange& exchange) {
   return established(std::move(connecting.stream), std::move(connecting.leg), exchange);
 }
 
-// There is a connection: TLS comes next, if the upstream has it.
+// Connected: TLS comes next, if the upstream uses it.
 UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> stream, Leg leg,
                                                  state::Exchange& exchange) {
   const tls::ClientContext* const context = upstream_->tls();
@@ -181,7 +181,7 @@ UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::uniq
 
 void UpstreamSide::park(state::Boxed<state::UpstreamLeg> leg) {
   std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
-  // A FIN may have come with the last bytes.
+  // A FIN may have arrived with the last bytes.
   const bool is_quiet = !stream->readable(*leg) || stream->is_quiet(*leg, worker_.now_ms());
   if (server_ == nullptr || worker_.stopping() || !is_quiet) return close(*leg);
   leg->reused = true;

@@ -30,7 +30,7 @@ class UpstreamSide {
   void reconfigured(const state::UpstreamLeg* leg);
   unsigned servers() const { return upstream_ != nullptr ? upstream_->servers() : 0; }
 
-  // How far the way to a server has come.
+  // The progress of an attempt to reach a server.
   enum class Progress {
     waiting,
     connected,             // the exchange has its upstream leg

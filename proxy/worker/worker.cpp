@@ -38,8 +38,8 @@ std::vector<upstream::Upstream*> upstreams_of(upstream::Pool& pool, const Settin
 class Worker::Acceptor final : public runtime::EventHandler {
  public:
   Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) {
-    // Accepted sockets inherit it: the kernel holds little more for a client than is on its way to it. By itself it
-    // would take megabytes for each one that reads slowly.
+    // Accepted sockets inherit this option: the kernel then holds little more for a client than is in flight to it. By
+    // default it would buffer megabytes for each slow reader.
     if (!socket_.unix_path) {
       ::setsockopt(socket_.descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
     }
@@ -87,7 +87,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
 
  private:
   bool pause_all(const char* why) {
-    if (worker_.now_ms() >= worker_.next_pause_line_ms_) {      // one line now and then says it
+    if (worker_.now_ms() >= worker_.next_pause_line_ms_) {      // logged only now and then
       worker_.next_pause_line_ms_ = worker_.now_ms() + pause_line_every_ms;
       log::warning("accepting pauses: {}", why);
     }
@@ -115,8 +115,8 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
   loop_.on_failure = [this](const std::exception& error) { note_failure(error); };
 }
 
-// What is still served here is cut, unless it is idle: an end in good order would make it look complete. What was offered
-// may belong to another process by now.
+// Connections that are still served are reset unless they are idle: a FIN would make a truncated message look complete.
+// Offered connections may belong to another process by now.
 Worker::~Worker() {
   wake_ = nullptr;
   for (Connection* connection : at_boundary_) list(*connection);
@@ -151,17 +151,17 @@ void Worker::tick(std::int64_t now_ms) {
     next_expiry_ms_ = now_ms + expiry_every_ms;
     if (settings_->ticket_keys) settings_->ticket_keys->rotate_if_due(now_ms);
     pool_.expire(now_ms, settings_->upstream_idle_ms);
-    // More than there are clients cannot be used at once; a few are kept for the next burst.
+    // No more idle connections than clients can be used at once; a few are kept for the next burst.
     pool_.trim(std::max<std::size_t>(count_, idle_upstreams_kept));
   }
-  // What waits for work makes room for what is still to come, and for clients.
+  // Idle connections make room for expected ones and for clients.
   if (!shared_.has_sockets_for_expected()) {
     pool_.trim(0);
   } else if (shared_.has_few_sockets_left()) {
     pool_.trim(pool_.idle() / 2);
   }
   flush_access();
-  // What waits for work is worth less than what has some.
+  // Idle connections are worth less than active ones.
   if (std::exchange(short_of_memory_, false)) pool_.trim(pool_.idle() / 2);
   if (accepting_paused_) accepting_may_go_on();
   if (wake_ && !finish_announced_ && now_ms >= finish_at_ms_) {
@@ -232,7 +232,7 @@ bool Worker::boundary(Connection& connection) {
     return false;
   }
   if (!connection.at_boundary()) return false;
-  if (!put_at_boundary(connection)) return false;      // it goes on, and a sweep finds it
+  if (!put_at_boundary(connection)) return false;      // it continues, and a sweep finds it
   connection.freeze();
   unlist(connection);
   wake_();

@@ -35,7 +35,7 @@ struct Shared {
 
   std::atomic<std::uint64_t> adopted{0};           // connections, in the current handover
 
-  // During a handover newcomers get no place that is needed for what is still to come.
+  // During a handover newcomers get no place that is needed for connections still expected.
   void expect(const handoff::Remaining& remaining) {
     if (remaining == handoff::Remaining{}) adopted = 0;
     expected_connections_ = remaining.connections;
@@ -131,7 +131,7 @@ struct Counters {
   }
 };
 
-// By state, as state::phase_name calls them.
+// By state, under the names of state::phase_name.
 struct ConnectionCounts {
   std::uint64_t idle = 0;
   std::uint64_t head = 0;
@@ -141,10 +141,10 @@ struct ConnectionCounts {
   std::uint64_t upstream_idle = 0;          // connections to servers
 };
 
-// One line a second tells of a server's failures; the next one says how many it left out.
+// A server's failures are logged at most once a second; the next line says how many were left out.
 class FailureLines {
  public:
-  // What ends the line; nothing: it is left out.
+  // The end of the line; nullopt: the line is left out.
   std::optional<std::string> next(std::int64_t now_ms);
 
  private:
@@ -193,7 +193,7 @@ class Worker {
   void note_refusal(const state::ConnectionState& state) {
     if (!scratch_.refusal.why.empty()) log_refusal(state);
   }
-  // It will be found again.
+  // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
   // After each exchange: adds what the engine has counted since.
   void count_fields_dropped() { counters.fields_dropped += std::exchange(scratch_.fields_dropped, 0); }
@@ -212,7 +212,7 @@ class Worker {
   // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────
   void accept_on(const std::vector<ListeningSocket>& sockets);
   void stop_accepting();
-  // Accepts what is in the queue of a socket that nobody will accept from any more.
+  // Accepts what is in the queue of a socket that is no longer accepted from.
   void empty_queue(const ListeningSocket& socket);
   // Takes an accepted socket, also from tests.
   void take(handoff::UniqueFd socket, const ListeningSocket& from, const state::SocketAddress& client);
@@ -251,7 +251,7 @@ class Worker {
   // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────
   Counters counters;
   void count(ConnectionCounts& into) const;
-  // What a handover is still going to offer.
+  // What a handover has yet to offer.
   handoff::Remaining remaining() const;
   // The connections that require more than `features`.
   std::uint64_t count_unknown_to(const std::vector<std::string>& features) const;
@@ -297,7 +297,7 @@ class Worker {
   runtime::AccessLog* access_log_;
   std::string access_lines_;
   std::int64_t next_expiry_ms_ = 0;
-  // By server address. Not being connected and failing afterwards are told apart.
+  // By server address. Failed connects and later failures are kept apart.
   std::map<std::string, FailureLines> connect_failures_;
   std::map<std::string, FailureLines> server_failures_;
   std::int64_t next_tls_line_ms_ = 0;

@@ -39,14 +39,14 @@ void Dialogue::take(const Step& step) {
       break;
     case deadline:
       now_ms = deadline_ms();
-      connecting_ = false;               // whatever attempt goes on is given up
+      connecting_ = false;               // an attempt under way is abandoned
       obey(expire(state_, context()));
       break;
   }
   run();
 }
 
-// As Connection::reconfigured does it.
+// Mirrors Connection::reconfigured.
 void Dialogue::reconfigure(const routing::RouteTable& to) {
   routes = &to;
   reconfigured(state_);
@@ -76,7 +76,7 @@ void Dialogue::freeze() {
   scratch_ = {};
 }
 
-// As Connection::run does it.
+// Mirrors Connection::run.
 void Dialogue::run() {
   for (int pass = 0; !over(); ++pass) {
     ASSERT_LT(pass, 10'000) << "the engine does not come to rest";
@@ -94,7 +94,7 @@ void Dialogue::run() {
   }
 }
 
-// Where the engine says that it waits for bytes, a connection makes no further pass.
+// When the engine says that it waits for bytes, a connection makes no further pass.
 void Dialogue::check_rest() {
   if (!waits_for_bytes(state_)) return;
   const ConnectionState before = state_;

@@ -13,7 +13,7 @@
 
 namespace baton::engine {
 
-// One thing that happens outside.
+// One event outside the engine.
 struct Step {
   enum class What {
     client_sends, client_ends, client_resets, upstream_sends, upstream_ends, upstream_resets, upstream_takes_no_more,
@@ -33,16 +33,16 @@ inline const Step upstream_takes_no_more{Step::What::upstream_takes_no_more, {}}
 inline const Step connected{Step::What::connected, {}};
 inline const Step deadline{Step::What::deadline, {}};
 
-// What becomes of an attempt to find a server; after the last, `fresh`.
+// The result of each attempt to find a server; after the last, `fresh`.
 enum class Attempt { fresh, pooled, refused, timed_out, late };
 
-// What the world has seen of a connection.
+// What is observable of a connection from outside.
 struct Seen {
   enum class End { open, closed, reset };
 
   struct Upstream {
     std::string received;
-    enum class Fate { open, ended, parked, closed, cut } fate = Fate::open;    // closed: in good order
+    enum class Fate { open, ended, parked, closed, cut } fate = Fate::open;    // closed: cleanly
     std::string route{};
     bool operator==(const Upstream&) const = default;
   };
@@ -55,7 +55,7 @@ struct Seen {
   bool operator==(const Seen&) const = default;
 };
 
-// When the state is encoded, thrown away and decoded.
+// When the state is encoded, discarded and decoded.
 enum class Freezing { never, always };
 
 class Dialogue {
@@ -72,7 +72,7 @@ class Dialogue {
 
   // A reload: from now on these routes.
   void reconfigure(const routing::RouteTable& to);
-  // Lets it happen and runs the connection until nothing is left to do.
+  // Applies the step and runs the connection until nothing is left to do.
   void take(const Step& step);
   Seen play(const Script& script);
 
@@ -81,7 +81,7 @@ class Dialogue {
   const std::vector<state::Exchange>& logged() const { return logged_; }
   std::uint64_t fields_dropped() const { return scratch_.fields_dropped; }
   std::int64_t deadline_ms() const { return engine::deadline_ms(state_, rules); }
-  // The client reads nothing any more, or goes on with it.
+  // False: the client stops reading; true: it reads again.
   bool client_reads = true;
   bool upstream_reads = true;
 

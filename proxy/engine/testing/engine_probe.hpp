@@ -1,5 +1,5 @@
 // Runs a state that came from outside through everything the engine does with one, for tests and the fuzz target:
-// nothing may crash, hang, or make a state that does not hold together.
+// nothing may crash, hang, or produce an inconsistent state.
 #pragma once
 
 #include <cstdio>
@@ -18,7 +18,7 @@ class EngineProbe {
 
   void run() {
     check_round_trip(original_);
-    // Before a ClientHello is whole, no engine sees the connection.
+    // The engine does not see a connection before its ClientHello is complete.
     if (original_.client.tls && original_.client.tls->stage == state::TlsStage::hello) return;
     static constexpr std::string_view inputs[] = {
         "", "0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
@@ -36,7 +36,7 @@ class EngineProbe {
  private:
   enum class Then { nothing, both_end, upstream_is_lost, time_is_over };
 
-  // What the kernel would have taken.
+  // Discards what the kernel would have taken.
   static void flush(state::Flow& leg) {
     leg.unsent.clear();
     if (!leg.tls) return;

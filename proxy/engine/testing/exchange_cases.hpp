@@ -1,4 +1,4 @@
-// Conversations and what each side must see of them: a table that several tests walk along.
+// Conversations and what each side must see of them: a table that several tests run through.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ struct Case {
   Script script;
   Seen expected;
   std::function<void(Dialogue&)> prepare = [](Dialogue&) {};
-  // An upstream that is given up has received what had been sent until then, and that depends on the cuts.
+  // An abandoned upstream has received what had been sent by then, which depends on how the steps are split.
   bool given_up = false;
 };
 

@@ -1,4 +1,4 @@
-// What goes wrong, on either side, and who is told what.
+// Failures on either side, and what each side sees of them.
 #include "proxy/engine/testing/exchange_cases.hpp"
 
 namespace baton::engine {
@@ -12,14 +12,14 @@ const std::string get = request("GET / HTTP/1.1");
 const std::string get_forwarded = forwarded("GET / HTTP/1.1");
 const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-// Refused before any server is asked.
+// Refused before any server is contacted.
 Case refused(std::string name, std::string raw, std::uint16_t status, bool head_only = false) {
   return {std::move(name),
           {client(std::move(raw)), client_ends},
           {.client = own(status, head_only), .client_ended = true, .end = End::closed, .statuses = {status}}};
 }
 
-// The upstream's answer to a GET is no answer.
+// The upstream answers a GET with an invalid response.
 Case bad_response(std::string name, Script upstream_steps) {
   Case bad{std::move(name),
            {client(get)},

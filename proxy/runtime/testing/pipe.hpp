@@ -23,7 +23,7 @@ struct TestPipe {
 
   handoff::UniqueFd writing_copy() const { return handoff::UniqueFd(::fcntl(writing.get(), F_DUPFD_CLOEXEC, 3)); }
 
-  // Takes all the room that there is, and leaves the descriptor blocking.
+  // Fills the pipe and leaves the descriptor blocking.
   void fill() {
     ::fcntl(writing.get(), F_SETFL, O_NONBLOCK);
     const std::string block(4096, '#');
@@ -32,7 +32,7 @@ struct TestPipe {
     ::fcntl(writing.get(), F_SETFL, 0);
   }
 
-  // Reads until `end` has been read, or nobody can write any more.
+  // Reads until `end` has been read or all writers are gone.
   std::string read_until(const std::string& end) {
     std::string all;
     char bytes[4096];
@@ -43,7 +43,7 @@ struct TestPipe {
     }
     return all;
   }
-  // What is there until all other writers are gone.
+  // Reads everything until all other writers are gone.
   std::string read_all() {
     writing.reset();
     std::string all;
@@ -53,7 +53,7 @@ struct TestPipe {
     }
     return all;
   }
-  // Until the pipe has something to read.
+  // Waits until the pipe has something to read.
   void await_bytes() {
     pollfd polled{reading.get(), POLLIN, 0};
     ::poll(&polled, 1, -1);

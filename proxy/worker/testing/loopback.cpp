@@ -74,8 +74,8 @@ void move_all(Worker& from, Worker& to, Outcome outcome, const InWorker& in) {
   in(from, [&] { from.end_handover(); });
 }
 
-// Of a listening socket, and so of those that it accepts, or of one before it is connected. Segments are small, so
-// that small windows move on at once.
+// For a listening socket, and so for those that it accepts, or for a socket before it is connected. Segments are small,
+// so that small windows advance at once.
 void make_room_scarce(int socket) {
   const int room = 8 * 1024;
   const int segment = 1024;
@@ -162,7 +162,7 @@ bool Stage::move(Outcome outcome) {
   const bool is_there = serving_->connections() != 0;
   move_all(*serving_, *other_, outcome);
   if (!is_adopted(outcome)) return true;
-  if (is_there && other_->connections() == 0) return false;      // in its handshake it stays until that is over
+  if (is_there && other_->connections() == 0) return false;      // it does not move during its handshake
   std::swap(serving_, other_);
   return true;
 }
@@ -193,19 +193,19 @@ bool Stage::turn_origin() {
   if (auto socket = scene_.origin.accept()) {
     Wire wire(std::move(socket), peer_context(scene_.legs, false));
     if (play_.raw) {
-      // An attempt to connect that was given up may have been accepted, and spoken to; it is another connection's turn.
+      // An abandoned attempt to connect may have been accepted, and data sent on it; now use the new connection.
       origin_ = Peer{.wire = std::move(wire)};
     } else {
       origin_wires_.push_back(std::move(wire));
     }
   }
-  // Whichever connection has something to say is the one that the script goes on with.
+  // The script continues on whichever connection has received something.
   for (Wire& wire : origin_wires_) {
     if (wire.is_open()) moved |= wire.turn(play_.origin_reads, 1 << 20);
     if (wire.has_heard()) std::swap(wire, origin_.wire);
   }
   if (origin_.wire.is_open()) moved |= turn(origin_, play_.origin, witnessed_.origin, play_.origin_reads, 1 << 20);
-  if (play_.breaks_origin && !witnessed_.origin.empty()) {       // not an attempt that was given up
+  if (play_.breaks_origin && !witnessed_.origin.empty()) {       // not an abandoned attempt
     witnessed_.origin_saw_end = origin_.wire.saw_end();
     witnessed_.origin_was_reset = origin_.wire.broke();
   }

@@ -30,7 +30,7 @@ struct Play {
   std::string name;
   Lines client;
   Lines origin;
-  std::size_t client_reads = 1 << 20;      // at most so many bytes for each event of the worker
+  std::size_t client_reads = 1 << 20;      // at most this many bytes for each event of the worker
   std::size_t origin_reads = 1 << 20;
   std::size_t client_writes = 1 << 20;
   bool closes = false;                     // the proxy ends the connection by itself
@@ -58,7 +58,7 @@ class TestListener {
   TestListener();
   const state::SocketAddress& address() const { return address_; }
   handoff::UniqueFd connect() const;       // non-blocking afterwards
-  handoff::UniqueFd accept() const;        // nothing: nobody waits
+  handoff::UniqueFd accept() const;        // empty: no connection is waiting
   int descriptor() const { return socket_.get(); }
 
  private:
@@ -75,7 +75,7 @@ struct Scene {
   std::shared_ptr<const Settings> settings;
 };
 
-// One of the two workers of a move, of a process of its own.
+// One of the two workers of a move, as if in a process of its own.
 struct Process {
   struct SharedOf : Shared {
     explicit SharedOf(std::uint64_t number) { generation = number; }
@@ -88,22 +88,22 @@ struct Process {
 
 enum class Outcome {
   adopted,
-  adopted_and_copies_kept,       // the old worker never hears of it, so it never closes its copies
+  adopted_and_copies_kept,       // the old worker never learns of it, so it never closes its copies
   taken_back,
   taken_back_and_copies_kept,    // the new worker hangs, so it never closes its copies
 };
 
-// Freezes what is in `from`, wherever it is, and gives it to `to`; or, taken back, lets it go on where it was.
+// Freezes what is in `from`, wherever it is, and gives it to `to`; or, taken back, lets it continue where it was.
 // Descriptors are copied and states encoded, as when they go through a channel.
 void move_all(Worker& from, Worker& to, Outcome outcome);
 
-// One parcel, adopted. False: it was refused.
+// Adopts one parcel. False: it was refused.
 bool move_one(Worker& from, Worker& to, const handoff::Parcel& parcel);
 
-// As `move_all`, for workers that run in threads.
+// Like `move_all`, for workers that run in threads.
 void move_between_threads(Worker& from, Worker& to, Outcome outcome);
 
-// A descriptor's calls wait from now on.
+// Makes a descriptor blocking.
 void make_waiting(int descriptor);
 bool wait_readable(int descriptor, int timeout_ms);
 
@@ -114,13 +114,13 @@ class Stage {
   // Runs the play to its end; `after_event` is called after each event of a worker with their number so far.
   Witnessed run(const std::function<void(std::size_t events, Stage&)>& after_event);
 
-  // Between the worker that serves and the other one. False: the connection could not move.
+  // Moves the connection from the worker that serves to the other one. False: the connection could not move.
   bool move(Outcome outcome);
   std::size_t idle_upstreams() const;
 
   Worker& serving() { return *serving_; }
   const std::shared_ptr<const Settings>& settings() const { return scene_.settings; }
-  // As all workers of the two processes count them.
+  // The sum of the counts of both processes.
   std::uint64_t connections() const { return first_.shared.connections + second_.shared.connections; }
   // How the worker that serves handles one event.
   std::function<bool(runtime::Loop&, int timeout_ms)> run_one = [](runtime::Loop& loop, int timeout_ms) {

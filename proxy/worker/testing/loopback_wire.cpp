@@ -84,7 +84,7 @@ void Wire::say(const std::string& words, KeyUpdate keys) {
 
 void Wire::end(bool bluntly) { end_ = bluntly ? End::blunt : End::good; }
 
-// As long as nothing waits to be written, so that the peer is as slow as its socket.
+// Only while nothing waits to be written, so that the peer is as slow as its socket.
 void Wire::seal() {
   if (!tls_) {
     outgoing_ += std::exchange(unsaid_, {});
@@ -99,7 +99,7 @@ void Wire::seal() {
     unsaid_.erase(0, words_max);
     if (unsaid_.empty() && end_ == End::good) {
       tls_->end();
-      end_ = End::blunt;                   // there is only FIN to come
+      end_ = End::blunt;                   // only the FIN remains
     }
   }
   outgoing_ += tls_->take();
@@ -111,7 +111,7 @@ bool Wire::turn(std::size_t reads_max, std::size_t writes_max) {
   if (!outgoing_.empty()) {
     put = ::send(socket_.get(), outgoing_.data(), std::min(writes_max, outgoing_.size()), MSG_NOSIGNAL);
     if (put > 0) outgoing_.erase(0, static_cast<std::size_t>(put));
-    if (put < 0 && errno != EAGAIN) broke_ = true;      // the kernel tells of a reset once
+    if (put < 0 && errno != EAGAIN) broke_ = true;      // the kernel reports a reset only once
   }
   const bool shaken = !tls_ || tls_->is_done();
   if (shaken && all_said() && (end_ == End::blunt || (end_ == End::good && !tls_))) {

@@ -1,4 +1,4 @@
-// The socket of a scripted peer. With TLS, an SSL over memory stands between it and what the peer says and hears.
+// The socket of a scripted peer. With TLS, an SSL over memory stands between it and what the peer sends and receives.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace baton::proxy {
 
-// Which legs of a connection have TLS, and which version of it the peer there speaks; 0: it is a plain one.
+// Which legs of a connection have TLS, and which version the peer there speaks; 0: the leg is plain.
 struct Legs {
   int client = 0;
   int origin = 0;
@@ -20,7 +20,7 @@ struct Legs {
 // have certificates of one authority, and the client none.
 std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& server, Legs legs = {});
 
-// What the peers need for it; nullptr: the leg is plain.
+// The TLS context of a peer; nullptr: the leg is plain.
 SSL_CTX* peer_context(Legs legs, bool is_client);
 
 enum class KeyUpdate {
@@ -35,9 +35,9 @@ class Wire {
   Wire(handoff::UniqueFd socket, SSL_CTX* context);
 
   void say(const std::string& words, KeyUpdate keys = KeyUpdate::none);
-  // When all is said; bluntly: without the close_notify of TLS.
+  // Ends once everything is sent; bluntly: without the close_notify of TLS.
   void end(bool bluntly);
-  // When all is said: by RST, and the wire is open no longer.
+  // Ends with RST once everything is sent; the wire is then no longer open.
   void reset() { end_ = End::reset; }
   // Writes once and reads once. True: bytes moved.
   bool turn(std::size_t reads_max, std::size_t writes_max);
