@@ -88,4 +88,7 @@ class String {
   Content content_;
 };
 
+// How fmt writes it. (fmt 10 and later do not convert to std::string_view by themselves.)
+inline std::string_view format_as(const String& text) { return text; }
+
 }  // namespace baton::state
