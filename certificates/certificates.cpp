@@ -17,7 +17,7 @@ void demand(bool done) {
   if (!done) throw std::runtime_error("OpenSSL cannot make a certificate");
 }
 
-// What `write` writes into a BIO.
+// The bytes that `write` writes into a BIO.
 template <class Write>
 std::string pem(const Write& write) {
   const std::unique_ptr<BIO, decltype(&BIO_free_all)> memory(BIO_new(BIO_s_mem()), &BIO_free_all);
@@ -77,7 +77,7 @@ Issued issue(const Wish& wish, const Issued* issuer) {
   demand(ASN1_INTEGER_set_uint64(X509_get_serialNumber(made), serial) == 1);
   demand(X509_gmtime_adj(X509_getm_notBefore(made), wish.from_s) != nullptr);
   demand(X509_gmtime_adj(X509_getm_notAfter(made), wish.until_s) != nullptr);
-  if (!wish.common_name.empty()) {  // OpenSSL takes no empty one
+  if (!wish.common_name.empty()) {  // OpenSSL rejects an empty one
     const auto* name = reinterpret_cast<const unsigned char*>(wish.common_name.c_str());
     demand(X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_UTF8, name, -1, -1, 0) == 1);
   }
@@ -91,7 +91,7 @@ Issued issue(const Wish& wish, const Issued* issuer) {
   add_extension(made, by, NID_subject_key_identifier, "hash");
   if (issuer != nullptr) add_extension(made, by, NID_authority_key_identifier, "keyid");
   add_extension(made, by, NID_basic_constraints, wish.is_authority ? "critical,CA:TRUE" : "CA:FALSE");
-  // Some tests let an authority serve, too.
+  // Some tests use an authority's certificate for a server too.
   if (wish.is_authority) add_extension(made, by, NID_key_usage, "critical,digitalSignature,keyCertSign,cRLSign");
   if (!wish.names.empty()) add_extension(made, by, NID_subject_alt_name, wish.names);
   demand(X509_sign(made, (issuer != nullptr ? *issuer : issued).key.get(), EVP_sha256()) != 0);

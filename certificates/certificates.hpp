@@ -14,7 +14,7 @@ enum class KeyType { ecdsa, rsa };
 
 struct Wish {
   std::string common_name = {};
-  unsigned units = 0;      // more parts of the subject: so many OUs of 63 letters
+  unsigned units = 0;      // this many extra OUs of 63 letters in the subject
   std::string names = {};  // as OpenSSL writes them: "DNS:a.example,IP:127.0.0.1"
   KeyType key = KeyType::ecdsa;
   int rsa_bits = 2048;
@@ -23,7 +23,7 @@ struct Wish {
   long until_s = 3600;
 };
 
-// Host names, wildcards and IPv4 addresses as `Wish::names`.
+// Host names, wildcards and IPv4 addresses in the form of `Wish::names`.
 std::string alternative_names(const std::vector<std::string>& hosts);
 
 // A key and the certificate that belongs to it.

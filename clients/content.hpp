@@ -1,5 +1,5 @@
-// Endless bytes that both sides of a stream can compute, so lost, doubled, reordered or altered data differs from what
-// is expected.
+// Endless bytes that both sides of a stream can compute, so that lost, doubled, reordered or altered data differs from
+// the expected bytes.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace baton::clients {
 
-// Bytes that depend on stream and position.
+// Bytes that depend on the stream and the position.
 class Content {
  public:
   explicit Content(std::string_view stream);
@@ -22,11 +22,11 @@ class Content {
   std::uint64_t seed_;
 };
 
-// The first `bytes` bytes of one stream without a name: readable letters that depend on the position only. What a test
-// of one connection shows when it fails can be read, and old recordings of handovers hold some of it.
+// The first `bytes` bytes of one unnamed stream: readable letters that depend on the position only. They are readable
+// when a test of one connection fails and shows them, and old recordings of handovers contain some of them.
 std::string pattern(std::size_t bytes);
 
-// A sum over bytes in their order, the same in every build (FNV-1a, 64 bits).
+// A hash over bytes in their order, the same in every build (FNV-1a, 64 bits).
 class Digest {
  public:
   void add(std::string_view bytes) {

@@ -11,8 +11,8 @@ namespace baton::clients {
 // "/client/12/request/34"
 std::string request_target(unsigned client, std::uint64_t serial);
 
-// The whole body of the answer to `target`. Every line names the target, which also determines the length (one line to
-// some kilobytes).
+// The whole body of the answer to `target`. Every line names the target, which also determines the length (from one
+// line to some kilobytes).
 std::string expected_body(std::string_view target);
 
 // A whole request head to `host`, an address with its port; `fields` are additional fields, each with its CRLF.

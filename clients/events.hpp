@@ -14,8 +14,8 @@ class EventStream {
  public:
   explicit EventStream(std::string target) : target_(std::move(target)) {}
 
-  // The rest of the chunk before, and the beginning of the next: cut in its size, its data or its end, each time
-  // elsewhere. So whoever pauses does so in the middle of a chunk.
+  // The rest of the previous chunk and the beginning of the next, cut each time at another place in its size, its data
+  // or its end. So every pause is in the middle of a chunk.
   std::string next();
 
   // The rest, and the last chunk.
@@ -32,10 +32,10 @@ class EventJudge {
  public:
   explicit EventJudge(std::string target) : target_(std::move(target)) {}
 
-  // What is wrong with the body so far; nothing if it is empty.
+  // What is wrong with the body so far; empty: nothing.
   std::string take(std::string_view bytes);
 
-  std::uint64_t events() const { return serial_ - 1; }  // that have come whole
+  std::uint64_t events() const { return serial_ - 1; }  // that have arrived complete
   bool ended() const { return chunks_.ended(); }
 
  private:

@@ -19,7 +19,7 @@ std::uint64_t number_at(std::string_view bytes, std::size_t offset, unsigned wid
   return number;
 }
 
-// Its own inverse.
+// Masking is its own inverse.
 void apply_mask(std::string& bytes, std::size_t from, std::uint32_t mask) {
   for (std::size_t i = from; i < bytes.size(); ++i) {
     bytes[i] = static_cast<char>(static_cast<unsigned char>(bytes[i]) ^ (mask >> (8 * (3 - (i - from) % 4)) & 0xff));

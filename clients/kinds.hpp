@@ -1,7 +1,7 @@
-// The catalogue of client kinds: the demo, its containers, and the tests of scale, of random freezes and a day, of TLS
-// and of other versions take their kinds and names from here. Who plays many of them (demo/load.cpp, scale/habits.cpp,
-// tls/lives.cpp) decides on each in a `switch` without a default. So a new kind is a line here, and the compiler names
-// the places that have to play it or say that they do not.
+// The catalogue of client kinds: the demo, its containers, and the tests of scale, of random freezes, of a day, of TLS
+// and of other versions take their kinds and names from here. Code that plays many kinds (demo/load.cpp,
+// scale/habits.cpp, tls/lives.cpp) decides on each in a `switch` without a default. So a new kind is one line here, and
+// the compiler names the places that must play it or say that they do not.
 #pragma once
 
 #include <array>
@@ -33,17 +33,17 @@ enum class Kind : std::uint8_t {
 };
 inline constexpr std::size_t kinds = 17;
 
-// The listeners that a kind applies to.
+// The listeners to which a kind applies.
 enum class Listener : std::uint8_t { http, tcp, either };
 
-// What may be below it.
+// The transports that may be below it.
 enum class Over : std::uint8_t { plain_or_tls, tls, tls13 };
 
 struct KindOfClient {
   Kind kind;
   std::string_view name;
   std::string_view does;     // on the wire, between its first byte and its last
-  std::string_view checked;  // what it receives, against what
+  std::string_view checked;  // what it receives, and what that is compared with
   std::string_view unit;     // what is counted as verified; empty: bytes
   Listener listener = Listener::http;
   Over over = Over::plain_or_tls;

@@ -14,12 +14,12 @@ namespace asio = boost::asio;
 
 namespace {
 
-// A body that is compared while it comes.
+// A body that is compared as it arrives.
 class Upload {
  public:
   Upload(std::string_view target, std::optional<std::uint64_t> length) : content_(target), length_(length) {}
 
-  // What is wrong with it; nothing so far.
+  // What is wrong with it; empty: nothing so far.
   std::string take(std::string_view bytes) {
     std::string data;
     if (length_) {

@@ -14,7 +14,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Takes the whole frames away from `received`; `answer` gets their echoes. False: that was the last.
+// Removes the whole frames from `received`; appends their echoes to `answer`. False: that was the last.
 bool answer_frames(std::string& received, std::string& answer) {
   while (const auto frame = clients::take_frame(received)) {
     if (!frame->masked) throw std::runtime_error("a client's frame without a mask");
@@ -37,7 +37,7 @@ asio::awaitable<void> echo_frames(Wire& client, std::string target, std::string 
     try {
       open = answer_frames(received, answer);
     } catch (const std::runtime_error&) {
-      co_return;  // the client sees a close that it did not ask for
+      co_return;  // the client sees a close that it did not request
     }
     const auto [write_error, written] = co_await asio::async_write(client, asio::buffer(answer), as_result);
     answer.clear();

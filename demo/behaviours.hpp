@@ -16,7 +16,7 @@ namespace baton::demo {
 
 inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
 
-// A body by length: `piece_bytes` at a time with `pause` in between, or without a pause as fast as it is read.
+// A body of fixed length: `piece_bytes` at a time with `pause` in between, or without a pause as fast as it is read.
 struct Pace {
   std::size_t piece_bytes;
   std::chrono::milliseconds pause;
@@ -30,10 +30,10 @@ boost::asio::awaitable<void> send_events(Wire& client, std::string target);
 boost::asio::awaitable<void> take_upload(Wire& client, std::string target, std::optional<std::uint64_t> length,
                                          std::string begun);
 
-// Accepts a WebSocket and sends every frame back.
+// Accepts a WebSocket and echoes every frame.
 boost::asio::awaitable<void> echo_frames(Wire& client, std::string target, std::string begun);
 
-// Sends every byte back.
+// Echoes every byte.
 boost::asio::awaitable<void> echo_bytes(Wire client);
 
 }  // namespace baton::demo

@@ -11,7 +11,7 @@ namespace baton::demo {
 struct Certificate {
   std::string certificate;
   std::string key;                 // private; a client needs none
-  std::string host = "127.0.0.1";  // name or address that it is for
+  std::string host = "127.0.0.1";  // the name or address that it is for
 };
 
 // ECDSA on P-256, valid for a day. Throws std::runtime_error.
@@ -23,7 +23,7 @@ struct CertificateFiles {
   std::string key;  // mode 0600
 };
 
-// As new files, the names of which begin with `stem`; the certificate last. Throws std::system_error.
+// Written as new files whose names begin with `stem`, the certificate last. Throws std::system_error.
 CertificateFiles store(const Certificate& certificate, const std::string& stem);
 
 // The server's side of TLS.

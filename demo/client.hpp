@@ -1,8 +1,8 @@
 // One client of the demo, of any kind: one connection, opened once and watched until the end. A new kind (another
 // protocol, another habit) needs a line in clients/kinds.hpp and one more file with a class that fulfils this contract.
 //
-// Everything is called on the load's thread. A client reports its opening, every verified answer and what ended it to
-// the tally. It never reconnects: a trouble ends it.
+// Everything is called on the load's thread. A client reports to the tally when it opens, each verified answer, and
+// what ended it. It never reconnects: any trouble ends it.
 #pragma once
 
 #include <chrono>
@@ -21,13 +21,13 @@ class Client {
   // A live upgrade has just ended.
   virtual void upgrade_passed() {}
 
-  // Somebody wants to see that the connection lives: whoever rests asks something now.
+  // Show that the connection is alive: a client that rests sends a request now.
   virtual void show_life() {}
 
-  // Bytes that came over the connection and were right so far; of an upload, also those that were taken.
+  // Bytes that arrived over the connection and were correct so far; for an upload, also those that were taken.
   virtual std::uint64_t moved_bytes() const = 0;
 
-  // Called every few dozen milliseconds, to detect what does not arrive.
+  // Called every few dozen milliseconds, to detect missing data.
   virtual void check(Clock::time_point now) = 0;
 
   // Prove by one more exchange that the connection is alive, then close it.

@@ -1,4 +1,4 @@
-// The clients against the built-in origin directly: what they accept, and that they notice everything else.
+// The clients directly against the built-in origin: what they accept, and that they detect everything else.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -19,9 +19,9 @@ namespace {
 using boost::asio::ip::tcp;
 
 constexpr Microseconds short_pause{1000};
-constexpr auto limit = 3 * hung_after;  // a client that gets no answer says so after `hung_after`
+constexpr auto limit = 3 * hung_after;  // a client that gets no answer reports it after `hung_after`
 
-// One steady client whose third request gets another reply than the right one.
+// One steady client whose third request gets a wrong reply.
 std::unique_ptr<Origin> lying_origin(std::function<Reply(std::string_view)> lie) {
   return std::make_unique<Origin>(
       [lie, count = 0](std::string_view target) mutable { return ++count == 3 ? lie(target) : honest_reply(target); });
@@ -34,7 +34,7 @@ class Clients : public testing::Test {
         << testing::PrintToString(tally_.complaints());
   }
 
-  // Returns when the load, of one steady client, has met the lie; nothing else may have gone wrong.
+  // Returns when the load, one steady client, has met the wrong reply; nothing else may have gone wrong.
   void expect_noticed(Trouble kind, std::function<Reply(std::string_view)> lie) {
     const auto origin = lying_origin(std::move(lie));
     Load load({{.server = origin->entrances(), .mix = {.keep_alive = 1, .pause = short_pause}}}, tally_);
@@ -144,7 +144,7 @@ TEST_F(Clients, NoticeBytesThatNobodyAskedFor) {
   boost::asio::io_context context{1};
   tcp::acceptor acceptor(context, {boost::asio::ip::address_v4::loopback(), 0});
   Load load({{.server = {.http = {acceptor.local_endpoint(), nullptr}, .tcp = {}}, .mix = {.idle = 1}}},
-            tally_);  // client 1 says nothing before the end
+            tally_);  // client 1 sends nothing before the end
   tcp::socket socket = acceptor.accept();
   boost::asio::write(socket, boost::asio::buffer("HTTP/1.1 408 Request Timeout\r\n\r\n", 32));
   await(Trouble::wrong_answer, 1);

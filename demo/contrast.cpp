@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// nginx as it comes, but for what lets it run anywhere: files in our directory, one worker, a loopback port.
+// nginx's defaults, except for what lets it run anywhere: files in our directory, one worker, a loopback port.
 std::string configuration(const tcp::endpoint& listen, const tcp::endpoint& origin, const TempDir& dir) {
   std::string temporary;
   for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
@@ -56,7 +56,7 @@ bool accepts_connections(const tcp::endpoint& endpoint) {
   return !error;
 }
 
-// "nginx version: nginx/1.22.1" is what -v prints, to standard error.
+// nginx -v prints "nginx version: nginx/1.22.1" to standard error.
 std::string ask_version(const std::string& nginx, const TempDir& dir, Patience& patience) {
   const pid_t pid = start_process({nginx, "-v"}, dir.file("nginx_version"));
   patience.wait_until([&] { return reap(pid).has_value(); }, hung_after);

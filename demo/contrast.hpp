@@ -16,7 +16,7 @@ namespace baton::demo {
 struct Contrast {
   std::string version;  // "nginx/1.22.1"
   Totals before;        // at the moment of the reload
-  Totals after;         // when all that had asked were closed, or after `watched`
+  Totals after;         // when all clients with a request in progress had closed, or after `watched`
   std::chrono::milliseconds watched{};
 };
 

@@ -35,7 +35,7 @@ std::chrono::milliseconds from_seconds(double seconds) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(std::max(0.0, seconds)));
 }
 
-// The whole show. Members are destroyed from the last to the first: clients, origin, every process, every file.
+// The whole demo. Members are destroyed last to first: clients, origin, every process, every file.
 class Demo {
  public:
   Demo(const Options& options, std::ostream& out, bool in_place);
@@ -74,7 +74,7 @@ Demo::Demo(const Options& options, std::ostream& out, bool in_place)
     : options_(options),
       mix_(mix_by_transport(options.clients, options.requests_per_second)),
       scoreboard_(out, in_place) {
-  // Both ends of each client's connection to nginx or to the origin may be ours.
+  // We may hold both ends of each client's connection to nginx or to the origin.
   allow_open_files(4 * (std::size_t{clients()} + newcomers_per_second()) + 256);
   evidence_.upgrades_wanted = options.upgrades;
 }
@@ -142,7 +142,7 @@ void Demo::upgrade_once(unsigned number) {
 void Demo::finish() {
   doing_ = "every client asks once more";
   load_->finish();
-  // Clients that get no answer say so themselves after `hung_after`.
+  // Clients that get no answer report it after `hung_after`.
   patience_.wait_until([this] { return load_->unfinished() == 0; }, 2 * hung_after);
   doing_ = "every client has ended";
   if (!evidence_.upgrades.empty() && !evidence_.upgrades.back().failure.empty()) return;
@@ -210,7 +210,7 @@ unsigned Demo::newcomers_per_second() const {
 View Demo::view() const {
   View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation()};
   view.clients = tally_.by_group();
-  // A client cannot reconnect; what the proxy accepted beyond what they opened would be somebody who did.
+  // A client cannot reconnect; if the proxy accepted more connections than the clients opened, one did.
   const std::uint64_t opened = sum(view.clients).opened;
   view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), opened);
   view.requests_per_second = last_second_.requests_per_second();

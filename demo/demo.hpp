@@ -12,8 +12,8 @@ struct Options {
   // Live upgrades, one after another.
   unsigned upgrades = 5;
 
-  // Client connections, each opened once for the whole demo; at least 27, one of each kind
-  // in plain, over TLS 1.3 and over TLS 1.2.
+  // Client connections, each opened once for the whole demo; at least 27, one of each kind over plain TCP, TLS 1.3 and
+  // TLS 1.2.
   unsigned clients = 300;
 
   // The target rate of all clients together, in requests per second.
@@ -28,7 +28,7 @@ struct Options {
   // The baton binary to start and upgrade to.
   std::string binary;
 
-  // Do not show what a reload of nginx does to the same clients, even if nginx is installed.
+  // Do not show how a reload of nginx affects the same clients, even if nginx is installed.
   bool no_nginx = false;
 
   // Plain lines even on a terminal (the default if stdout is not one, or NO_COLOR or TERM=dumb is set).

@@ -1,4 +1,4 @@
-// The whole demo across a stand-in for baton that does everything right, or one thing wrong.
+// The whole demo with a stand-in for baton that does everything right, or one thing wrong.
 #include "demo/demo.hpp"
 
 #include <gmock/gmock.h>
@@ -71,11 +71,11 @@ TEST_F(Demo, FailsWhenMoreConnectionsWereAcceptedThanOpened) {
   EXPECT_THAT(output_.str(), HasSubstr("The proxy accepted "));
 }
 
-// What a stand-in does wrong to one connection of a kind, right after the upgrade.
+// A stand-in's fault on one connection of a kind, right after the upgrade.
 struct Wrong {
   const char* name;
   Group group;
-  const char* connection;  // as the stand-in knows it
+  const char* connection;  // the stand-in's name for it
 };
 
 class DemoOfAKind : public Demo, public testing::WithParamInterface<Wrong> {
@@ -179,7 +179,7 @@ TEST_F(Demo, CountsWhatAReloadOfNginxCloses) {
   EXPECT_THAT(contrast.version, HasSubstr("nginx/"));
 }
 
-// The signal is pending before the demo begins, blocked as the demo itself blocks it; so it comes in its first wait.
+// The signal is pending before the demo begins, blocked as the demo itself blocks it, so the demo's first wait gets it.
 TEST_F(Demo, EndsAtASignalAndLeavesNothingBehind) {
   sigset_t interrupt;
   sigset_t before;

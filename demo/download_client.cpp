@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t slow_read_bytes = 4 * 1024;
 constexpr std::chrono::milliseconds slow_pause{40};
 
-// More than the kernels' buffers and the proxy's together keep on the way.
+// More than the kernels' and the proxy's buffers together can hold.
 constexpr std::uint64_t beyond_all_buffers = 12u << 20;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A stand-in for baton in the demo's tests: a byte relay with baton's files and admin socket whose live upgrade is a
+// A stand-in for baton in the demo's tests: a byte relay with baton's files and admin socket. Its live upgrade is a
 // fork, which leaves every connection to the successor, with all that OpenSSL knows of it. FAKE_BATON_FAULT names one
 // thing that it does wrong; "corrupts", "loses", "doubles" (a byte) and "drops" (a connection) are followed by the
 // connection's kind, which is the beginning of its first request's target, or "tcp", and by its transport: "plain", or
@@ -34,7 +34,7 @@ struct Socket {
   std::shared_ptr<SSL> tls;  // none: plain
 };
 
-// One direction of a connection: what `to` has not taken yet is kept, and `from` is not read meanwhile.
+// One direction of a connection: bytes that `to` has not taken yet are kept, and `from` is not read meanwhile.
 struct Direction {
   Socket from;
   Socket to;
@@ -91,7 +91,7 @@ struct Fake {
   std::_Exit(1);
 }
 
-// Reads just the lines that the demo writes.
+// Reads only the lines that the demo writes.
 Settings read_settings(const std::string& path) {
   Settings settings;
   std::vector<Place>* places = &settings.listeners;
@@ -131,7 +131,7 @@ void prepare_tls(Fake& fake) {
   }
 }
 
-// What recv or send would say.
+// The value that recv or send would return.
 ssize_t result_of(const Socket& socket, int result) {
   if (result > 0) return result;
   const int why = SSL_get_error(socket.tls.get(), result);
@@ -139,7 +139,7 @@ ssize_t result_of(const Socket& socket, int result) {
   return why == SSL_ERROR_ZERO_RETURN ? 0 : -1;
 }
 
-// At most one record of TLS, so none is left where poll does not see it.
+// At most one TLS record, so that none is left where poll does not see it.
 ssize_t receive(const Socket& socket, char* bytes, std::size_t count) {
   if (!socket.tls) return ::recv(socket.fd, bytes, count, 0);
   ERR_clear_error();
@@ -216,7 +216,7 @@ void answer_admin(const Fake& fake) {
   ::close(socket);
 }
 
-// Handshakes wait: the other side is a thread or two away.
+// Handshakes block: the other side runs in another thread or two.
 Socket open_socket(int fd, const std::shared_ptr<SSL_CTX>& context) {
   Socket socket{.fd = fd, .tls = {}};
   if (context) {
@@ -320,7 +320,7 @@ void upgrade(Fake& fake) {
   std::_Exit(fake.fault.name == "ends_with_3" ? 3 : 0);
 }
 
-// Waits for a socket to be read only when its bytes have somewhere to go.
+// Waits for a socket to become readable only when its bytes have somewhere to go.
 short wanted(const Direction& in, const Direction& out) {
   return static_cast<short>((in.pending.empty() ? POLLIN : 0) | (out.pending.empty() ? 0 : POLLOUT));
 }
@@ -375,7 +375,7 @@ int main(int count, char** arguments) {
   Fake fake{.fault = read_fault(), .settings = read_settings(arguments[3])};
   if (fake.fault.name == "does_not_start") die("listeners.yaml:1:1: nothing here is right");
 
-  // Signals come only while we wait, so none is missed between a look at the flags and the wait.
+  // Signals arrive only while we wait, so none is missed between checking the flags and waiting.
   sigset_t blocked;
   sigset_t awake;
   sigemptyset(&blocked);

@@ -1,4 +1,4 @@
-// Sends half a request head and the rest only after an upgrade; then starts the next one.
+// Sends half a request head, and the rest only after an upgrade; then starts the next one.
 #pragma once
 
 #include "demo/http_client.hpp"

@@ -28,7 +28,7 @@ void HttpClient::ask_half() {
   assert(phase_ == Phase::waiting);
   prepare_request();
   phase_ = Phase::half_asked;
-  // Every client and request cuts elsewhere: in the method, the target, a field, between CR and LF.
+  // Every client and request cuts at another place: in the method, the target, a field, between CR and LF.
   const std::size_t cut = 1 + (number() * 7 + serial_ * 13) % (request_.size() - 1);
   send(std::string_view(request_).substr(0, cut));
   request_.erase(0, cut);

@@ -44,9 +44,9 @@ class HttpClient : public SocketClient {
   void verify();
 
   Phase phase_ = Phase::waiting;
-  std::uint64_t serial_ = 0;  // of the request that is being asked
+  std::uint64_t serial_ = 0;  // of the current request
   std::string target_;
-  std::string request_;        // its unsent rest
+  std::string request_;        // its unsent part
   Clock::time_point asked_{};  // when its last piece was sent
 
   boost::beast::flat_buffer received_;

@@ -1,5 +1,5 @@
-// Stays idle through all upgrades, like most connections of a real server. Every other one asks once at the beginning;
-// the rest send their first byte at the very end.
+// Stays idle through all upgrades, like most connections of a real server. Every other one sends a request at the
+// beginning; the rest send their first byte at the very end.
 #pragma once
 
 #include "demo/http_client.hpp"

@@ -12,7 +12,7 @@ namespace baton::demo {
 
 using Microseconds = std::chrono::microseconds;
 
-// A copy of the counts. The difference of two is what happened in between.
+// A copy of the counts. The difference of two covers the time in between.
 class LatencySpread {
  public:
   static constexpr std::size_t buckets = 16 * 23;

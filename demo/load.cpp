@@ -22,9 +22,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds watch_interval{25};
-constexpr unsigned newcomers_begin = 1'000'000;  // each transport's with the next million
+constexpr unsigned newcomers_begin = 1'000'000;  // each transport begins at the next million
 
-// Of the kinds whose connections last.
+// A kind whose connections last.
 struct Part {
   Kind kind;
   unsigned Mix::* number;
@@ -36,7 +36,7 @@ constexpr Part parts[] = {
 };
 static_assert(std::size(parts) == kinds - 1, "all but the newcomers");
 
-// Null: a kind of which the demo has no single client.
+// Null: the demo has no single client of this kind.
 std::unique_ptr<Client> make_client(Kind kind, asio::io_context& context, const Entrances& server, unsigned number,
                                     Account& account, Microseconds pause) {
   switch (kind) {

@@ -27,12 +27,12 @@ struct Mix {
   unsigned websocket = 0;
   unsigned raw_tcp = 0;
   unsigned newcomers_per_second = 0;
-  Microseconds pause{80'000};  // of a keep-alive client between two requests
+  Microseconds pause{80'000};  // between two requests of a keep-alive client
 
   // Clients whose connections last for the whole demo.
   unsigned clients() const;
 
-  // A handful of each kind of stream and tunnel, a tenth idle, a tenth with half a head, the rest asking at
+  // A handful of each kind of stream and tunnel, a tenth idle, a tenth with half a head; the rest send
   // `requests_per_second` together. At least one of each.
   static Mix of(unsigned clients, unsigned requests_per_second);
 
@@ -65,13 +65,13 @@ class Load {
   // `hung_after`.
   void finish();
 
-  // Asks every client to show that its connection lives. `silent` falls to 0 as something more comes to each, or it
+  // Asks every client to show that its connection is alive. `silent` falls to 0 as each receives something more, or
   // ends.
   void ask();
   std::size_t silent() const { return silent_; }
   std::uint64_t moved_bytes() const { return moved_bytes_; }
 
-  // The number of clients not over yet, as of a few dozen milliseconds ago.
+  // The number of clients that are not over yet, a few dozen milliseconds old.
   std::size_t unfinished() const { return unfinished_; }
 
  private:
@@ -81,7 +81,7 @@ class Load {
   boost::asio::io_context context_{1};
   boost::asio::steady_timer watch_timer_{context_};
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<std::uint64_t> moved_before_;  // of each client, when it was asked to show its life
+  std::vector<std::uint64_t> moved_before_;  // of each client, when it was asked to show that it is alive
   std::atomic<std::size_t> unfinished_ = 0;
   std::atomic<std::size_t> silent_ = 0;
   std::atomic<std::uint64_t> moved_bytes_ = 0;

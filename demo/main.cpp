@@ -20,7 +20,7 @@ std::string in_short(const CLI::App&, const CLI::ParseError& error) { return err
 
 // The exit code of a command line that asks for nothing else.
 std::optional<int> parse(CLI::App& app, Arguments arguments, decltype(baton::usage::explain)* explain = in_short) {
-  std::ranges::reverse(arguments);  // as `parse` wants them
+  std::ranges::reverse(arguments);  // in the order that `parse` wants
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
@@ -40,7 +40,7 @@ int demo(Arguments arguments) {
   app.add_option("--between", options.seconds_between_upgrades, "seconds between upgrades")->capture_default_str();
   app.add_option("--binary", options.binary, "the baton to start and upgrade to (default: this one)")
       ->option_text("FILE")
-      ->take_last();  // `baton demo` names itself first
+      ->take_last();  // the first argument is the name of `baton demo`
   app.add_flag("--no-nginx", options.no_nginx, "leave out the comparison with nginx (shown where it is installed)");
   app.add_flag("--plain", options.plain, "plain lines even on a terminal");
   app.footer(baton::usage::exit_codes);

@@ -5,7 +5,7 @@
 namespace baton::demo {
 namespace {
 
-// Its only request is its last one.
+// Its first request is its only one.
 class Newcomer final : public HttpClient {
  public:
   using HttpClient::HttpClient;
@@ -32,7 +32,7 @@ void Newcomers::start() {
 }
 
 void Newcomers::welcome() {
-  // Its numbers are its own; as every client's do, they make its requests unlike all others.
+  // Its number is unique, which, as for every client, makes its requests unlike all others.
   here_.push_back(std::make_unique<Newcomer>(context_, server_, ++number_, account_));
   here_.back()->start();
   here_.back()->finish();

@@ -1,5 +1,5 @@
-// Keeps opening new connections, also during upgrades; with TLS each begins with a handshake. Each asks once, verifies
-// the answer and closes. None may be refused, reset or forgotten in a queue.
+// Keeps opening new connections, also during upgrades; with TLS each begins with a handshake. Each sends one request,
+// verifies the answer and closes. None may be refused, reset or forgotten in a queue.
 #pragma once
 
 #include <memory>
@@ -33,7 +33,7 @@ class Newcomers final : public Client {
   Ticker ticker_;
   bool finished_ = false;
   std::vector<std::unique_ptr<HttpClient>> here_;
-  std::uint64_t moved_bytes_ = 0;  // of those that are gone
+  std::uint64_t moved_bytes_ = 0;  // of clients that have ended
 };
 
 }  // namespace baton::demo

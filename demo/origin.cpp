@@ -72,7 +72,7 @@ asio::awaitable<void> serve(Wire client, const Replier& reply) {
   }
 }
 
-// `behaviour` has the connection once it is open.
+// `behaviour` owns the connection once it is open.
 asio::awaitable<void> welcome(Wire client, std::function<asio::awaitable<void>(Wire)> behaviour) {
   const auto [error] = co_await client.async_welcome(as_result);
   if (!error) co_await behaviour(std::move(client));
@@ -82,7 +82,7 @@ asio::awaitable<void> accept_all(tcp::acceptor acceptor, TlsContext tls,
                                  std::function<asio::awaitable<void>(Wire)> behaviour) {
   for (;;) {
     auto [error, socket] = co_await acceptor.async_accept(as_result);
-    if (error) continue;  // the client of that one connection is gone already
+    if (error) continue;  // that connection's client has already gone
     asio::co_spawn(acceptor.get_executor(), welcome(Wire(std::move(socket), tls), behaviour), asio::detached);
   }
 }

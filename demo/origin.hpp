@@ -15,7 +15,7 @@
 
 namespace baton::demo {
 
-// What the origin does with a request that is answered at once.
+// What the origin does with a request that it answers at once.
 struct Reply {
   enum class Then { keep, close, close_without_answer, stay_silent };
   unsigned status = 200;
@@ -27,7 +27,7 @@ using Replier = std::function<Reply(std::string_view target)>;
 // The right answer (dialogue.hpp), on a connection that stays open.
 Reply honest_reply(std::string_view target);
 
-// Some port of loopback.
+// Any loopback port.
 inline boost::asio::ip::tcp::endpoint free_port() {
   return {boost::asio::ip::address_v4::loopback(), 0};
 }
@@ -48,7 +48,7 @@ class Origin {
  private:
   using Behaviour = std::function<boost::asio::awaitable<void>(Wire client)>;  // with one connection
 
-  // Every accepted connection gets this behaviour. It is plain if `tls` is null.
+  // Every accepted connection gets this behaviour. With `tls` null it is plain.
   boost::asio::ip::tcp::endpoint listen(const boost::asio::ip::tcp::endpoint& wanted, const TlsContext& tls,
                                         const Behaviour& behaviour);
 

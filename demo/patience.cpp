@@ -14,7 +14,7 @@ Patience::Patience() {
 }
 
 Patience::~Patience() {
-  // Signals that came while we were cleaning up have had their effect; without this a second Ctrl-C would kill us now.
+  // Signals that arrived during cleanup have had their effect; otherwise a second Ctrl-C would kill us now.
   constexpr timespec at_once{};
   while (sigtimedwait(&signals_, nullptr, &at_once) > 0) continue;
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);

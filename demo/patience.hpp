@@ -7,7 +7,7 @@
 
 namespace baton::demo {
 
-// Whatever takes longer is considered hung. Generous, since the machine may be busy: only a failing demo waits for this long.
+// Anything slower is considered hung. Generous, since the machine may be busy: only a failing demo waits for this long.
 inline constexpr std::chrono::seconds hung_after{20};
 
 // The user, a terminal or a supervisor wants the demo to end.
@@ -24,10 +24,10 @@ class Patience {
   Patience(const Patience&) = delete;
   Patience& operator=(const Patience&) = delete;
 
-  // Called between naps, about fifty times a second, in every later wait.
+  // Called between naps, about fifty times a second, in every subsequent wait.
   void while_waiting(std::function<void()> also) { also_ = std::move(also); }
 
-  // True as soon as `done` is; false when it is not within `limit`. A zero limit asks once.
+  // True as soon as `done` is; false if it is not within `limit`. A zero limit asks once.
   bool wait_until(const std::function<bool()>& done, std::chrono::milliseconds limit);
 
   void wait(std::chrono::milliseconds time);

@@ -20,7 +20,7 @@ namespace {
 
 std::vector<pid_t> children_of(pid_t parent) {
   std::vector<pid_t> children;
-  std::error_code error;  // a process that ends while we look has no children left to find
+  std::error_code error;  // a process that ends meanwhile has no children left to find
   const auto tasks = fmt::format("/proc/{}/task", parent);
   for (auto task = std::filesystem::directory_iterator(tasks, error); !error && task != end(task);
        task.increment(error)) {
@@ -37,7 +37,7 @@ void kill_descendants(pid_t parent) {
   }
 }
 
-// In the child, after fork: only what is safe between fork and exec. Never returns.
+// Runs in the child after fork: only what is safe between fork and exec. Never returns.
 [[noreturn]] void become(char* const* arguments, const char* log, pid_t parent) {
   sigset_t none;
   sigemptyset(&none);
@@ -64,7 +64,7 @@ Household::Household() {
 }
 
 Household::~Household() {
-  // A process that was being started while we looked is found in the next round.
+  // The next round finds a process that was being started during this one.
   do {
     kill_descendants(::getpid());
   } while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR);

@@ -10,7 +10,7 @@
 namespace baton::demo {
 
 // While it exists, orphaned descendants become our children, so a successor's successor can still be reaped. Its
-// destructor kills and reaps every process that descends from us, so only a program without other children may use it.
+// destructor kills and reaps all our descendants, so only a program without other children may use it.
 class Household {
  public:
   Household();

@@ -21,7 +21,7 @@ constexpr auto admin_limit = 1s;
 std::string configuration(const Endpoints& listen, const Endpoints& origin, const CertificateFiles& files,
                           const TempDir& dir) {
   // The timeouts leave idle clients, half heads and streams alone for as long as any demo lasts; streams and tunnels
-  // are moved as they are, soon after the signal. Raw TCP with TLS has it on both sides, HTTP with TLS before a plain
+  // are moved mid-stream, soon after the signal. Raw TCP with TLS has it on both sides, HTTP with TLS before a plain
   // origin.
   return fmt::format(
       "version: 1\n"
@@ -133,7 +133,7 @@ Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
     if (end && *end != 0) return true;
     const std::optional<Status> now = try_status();
     if (!end) {
-      // It reports an upgrade of its own making only when that came to nothing.
+      // The old process reports its own upgrade only if it failed.
       if (!now || now->pid != upgrade.from_pid || !now->last_upgrade) return false;
       if (now->last_upgrade->from_pid != upgrade.from_pid || now->last_upgrade->result == "completed") return false;
       upgrade.report = *now->last_upgrade;
@@ -153,7 +153,7 @@ Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
   } else if (*end != 0) {
     upgrade.failure = "the old process ended with " + describe_end(*end);
   } else {
-    // The old process ends last, so its successor has done everything by now.
+    // The old process ends last, so its successor has finished everything by now.
     upgrade.failure = complaint_about_successor(upgrade);
   }
   return upgrade;

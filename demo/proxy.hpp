@@ -26,7 +26,7 @@ class ProxyFailed : public std::runtime_error {
 
 class Proxy {
  public:
-  // Writes the configuration and the origin's certificate, which is the proxy's too, into `dir` and starts `binary`.
+  // Writes the configuration and the origin's certificate, which the proxy also uses, into `dir` and starts `binary`.
   // `dir` and `patience` must outlive it.
   Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience);
 
@@ -39,17 +39,18 @@ class Proxy {
   // Asks the running process; throws ProxyFailed when it does not answer.
   Status status();
 
-  // One live upgrade. The result reports a failure: no successor, or one that is not as it should be.
+  // One live upgrade. The result reports a failure: no successor, or a wrong one.
   Upgrade upgrade(std::chrono::milliseconds limit);
 
-  // Stops the running process by SIGTERM; returns what was wrong with its exit, or nothing.
+  // Stops the running process by SIGTERM; returns what was wrong with its exit, or an empty string.
   std::string stop(std::chrono::milliseconds limit);
 
   // The process that served last, as far as we know, and its generation.
   pid_t pid() const { return pid_; }
   std::uint64_t generation() const { return generation_; }
 
-  // Connections accepted by all processes together, as of the last query: each one continues its predecessor's count.
+  // Connections accepted by all processes together, as of the last query: each process continues its predecessor's
+  // count.
   std::uint64_t accepted() const { return accepted_; }
 
  private:

@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::chrono::milliseconds nap{20};
 
-// One client of each kind, but two that upload: one by length, one in chunks.
+// One client of each kind, except for two uploads: one by length, one in chunks.
 constexpr Mix mix_of_each_kind{.keep_alive = 1,
                                .idle = 1,
                                .half_head = 1,
@@ -67,14 +67,14 @@ std::vector<Crowd> make_crowds(const ClientsRole& role) {
   return crowds;
 }
 
-// Clients and whoever asks about them.
+// The clients, and the questions about them.
 class Watch {
  public:
   Watch(const ClientsRole& role, std::ostream& answers) : answers_(answers), crowds_(make_crowds(role)) {
     for (const Crowd& crowd : crowds_) clients_ += crowd.mix.clients();
   }
 
-  // False: a client has noticed something, and `answers` says what.
+  // False: a client has reported a fault, which `answers` describes.
   bool ready() {
     const auto opened = [this] { return tally_.lasting_opened() >= clients_; };
     return await(opened) && ask("ready");
@@ -91,8 +91,8 @@ class Watch {
   }
 
  private:
-  // A client that gets no answer says so itself after `hung_after`; so it ends. Those that it does not wait with are
-  // busy sending, and somebody has to take it.
+  // A client that gets no answer reports it after `hung_after`, so this ends. A client that does not wait for an answer
+  // is busy sending, and the other side has to take its data.
   bool await(const std::function<bool()>& done) {
     const auto until = Clock::now() + 3 * hung_after;
     while (!done() && is_content()) {
@@ -140,7 +140,7 @@ int run(const OriginRole& role) {
 }
 
 int run(const ClientsRole& role, std::istream& questions, std::ostream& answers) {
-  // The kernel gives the first process of a container no default action for a signal.
+  // A signal has no default action in the first process of a container.
   for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int number) { ::_exit(128 + number); });
   Watch watch(role, answers);
   if (!watch.ready()) return 1;

@@ -1,4 +1,4 @@
-// The parts of the demo that containers play: the clients against the built-in origin directly, and the certificate.
+// The parts of the demo that run in containers: the clients directly against the built-in origin, and the certificate.
 #include "demo/roles.hpp"
 #include "demo/tally.hpp"
 

@@ -34,7 +34,7 @@ std::string verified(const Totals& totals, Kind kind) {
   return fmt::format("{:.1f} MB", static_cast<double>(totals.bytes) / 1e6);
 }
 
-// Connections that are open, or have proven at their end that they were.
+// Connections that are open, or were proven alive at their end.
 std::uint64_t intact(const Totals& totals) {
   return totals.opened - std::min(totals.opened, totals.errors() + totals.closes());
 }
@@ -158,7 +158,7 @@ void Scoreboard::show(const View& view) {
   erase();
   const std::size_t columns = terminal_columns();
   for (const std::string& line : board_lines(view)) {
-    out_ << std::string_view(line).substr(0, columns - 1) << '\n';  // a wrapped line would be drawn over wrongly
+    out_ << std::string_view(line).substr(0, columns - 1) << '\n';  // a wrapped line would spoil the redrawing
     ++drawn_;
   }
   out_ << std::flush;

@@ -30,10 +30,10 @@ struct View {
 std::vector<std::string> board_lines(const View& view);
 std::vector<std::string> upgrade_table(const std::vector<Upgrade>& upgrades);
 
-// What moved in which state.
+// How many connections moved, by state.
 std::vector<std::string> moved_table(const std::vector<Upgrade>& upgrades);
 
-// A line per kind: how many of its connections were alive and correct to the end, and what was verified on them.
+// A line per kind: how many of its connections were alive and correct to the end, and what they verified.
 std::vector<std::string> kinds_table(const TotalsByGroup& clients);
 
 // Rate and latency over the last second, from samples added over time.
@@ -59,7 +59,7 @@ class Scoreboard {
   // Shows the view: redrawn in place, or as one line of progress.
   void show(const View& view);
 
-  // How often `show` is worth calling.
+  // The useful interval between calls of `show`.
   std::chrono::milliseconds interval() const {
     return in_place_ ? std::chrono::milliseconds{200} : std::chrono::milliseconds{1000};
   }
@@ -67,7 +67,7 @@ class Scoreboard {
   // One permanent line above the board, which is redrawn below it.
   void say(std::string_view line);
 
-  // A line that matters: green or red on a terminal.
+  // An important line: green or red on a terminal.
   void say_good(std::string_view line) { say_in(line, "\x1b[1;32m"); }
   void say_bad(std::string_view line) { say_in(line, "\x1b[1;31m"); }
 

@@ -105,7 +105,7 @@ TEST(LastSecond, ForgetsWhatIsOlder) {
   LatencyRecorder recorder;
   EXPECT_EQ(last.requests_per_second(), 0);
   for (unsigned tenth = 0; tenth <= 50; ++tenth) {
-    // A hundred slow ones at once in the first tenth, then a fast one in each.
+    // A hundred slow requests at once in the first tenth, then a fast one in each.
     last.sample(start + tenth * 100ms, recorder.spread());
     for (unsigned i = 0; i < (tenth == 0 ? 100 : 1); ++i) recorder.add(Microseconds{tenth < 20 ? 900'000 : 10});
   }

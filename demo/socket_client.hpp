@@ -27,16 +27,16 @@ class SocketClient : public Client {
   std::uint64_t moved_bytes() const override { return arrived_bytes_; }
 
  protected:
-  // Called first, once connected and, with TLS, the server is verified.
+  // Called first, once the client is connected and, with TLS, has verified the server.
   virtual void on_open() = 0;
 
-  // Data has arrived; never called with none.
+  // Data has arrived; never called without data.
   virtual void on_bytes(std::string_view bytes) = 0;
 
   // The end is near: prove that the connection is alive. Called once, after `on_open`.
   virtual void on_finish() = 0;
 
-  // Whether a close by the server would cut something now.
+  // Whether a close by the server would cut something off now.
   virtual bool under_way() const { return true; }
 
   // Called when the received data has been handled; a kind that reads slowly continues to read later.
@@ -58,7 +58,7 @@ class SocketClient : public Client {
 
   void receive(std::size_t bytes_max);
 
-  // Restarts the wait for an answer; or stops it.
+  // Restarts or stops the wait for an answer.
   void be_patient() { waiting_since_ = Clock::now(); }
   void be_content() { waiting_since_.reset(); }
 

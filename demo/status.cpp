@@ -108,9 +108,9 @@ Status parse_status(std::string_view text) {
 
 std::optional<AdminAnswer> admin_get(const std::string& socket_path, const std::string& target,
                                      std::chrono::milliseconds limit) {
-  std::optional<AdminAnswer> answer;  // outlives the coroutine: it goes with `context`, which goes first
+  std::optional<AdminAnswer> answer;  // outlives the coroutine, which ends with `context`, destroyed first
   asio::io_context context{1};
-  // An error is that of a process which is not there yet, or not any more: no answer.
+  // An error means that the process is not there yet, or has gone: no answer.
   asio::co_spawn(context, get(socket_path, target, answer), asio::detached);
   context.run_for(limit);
   return answer;

@@ -19,7 +19,7 @@ void SteadyClient::on_answer() {
 void SteadyClient::ask_later(Microseconds wait) {
   timer_.expires_after(wait);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && waiting()) ask();  // it may be over, or asked already because of `finish`
+    if (!error && waiting()) ask();  // it may be over, or `finish` may have made it ask already
   });
 }
 

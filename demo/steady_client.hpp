@@ -9,7 +9,7 @@ namespace baton::demo {
 
 class SteadyClient final : public HttpClient {
  public:
-  // `pause`: from an answer to the next request, give or take half of it.
+  // `pause`: from an answer to the next request, plus or minus half of it.
   SteadyClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
                Microseconds pause);
 
@@ -20,7 +20,7 @@ class SteadyClient final : public HttpClient {
 
   Microseconds pause_;
   boost::asio::steady_timer timer_;
-  std::uint32_t varied_;  // state of a small generator, so that clients do not run in lockstep
+  std::uint32_t varied_;  // state of a small generator that keeps clients out of lockstep
 };
 
 }  // namespace baton::demo

@@ -15,7 +15,7 @@ namespace http = boost::beast::http;
 StreamClient::StreamClient(asio::io_context& context, const Entrance& server, unsigned number, Account& account,
                            std::string target)
     : SocketClient(context, server, number, account), target_(std::move(target)) {
-  head_.skip(true);  // the body is ours to read
+  head_.skip(true);  // we read the body ourselves
 }
 
 void StreamClient::on_open() {

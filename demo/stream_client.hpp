@@ -32,10 +32,10 @@ class StreamClient : public SocketClient {
   // Checks a response head that repeats the target; returns what else is wrong with it, or nothing.
   virtual std::string judge(const Head& head) = 0;
 
-  // The head is as it should be.
+  // The head is correct.
   virtual void on_head() {}
 
-  // What comes after the head.
+  // The bytes after the head.
   virtual void on_body(std::string_view bytes) = 0;
 
   bool head_is_here() const { return head_is_here_; }
@@ -51,7 +51,7 @@ class StreamClient : public SocketClient {
   bool head_is_here_ = false;
 };
 
-// "status 404" if it is not `wanted`.
+// "status 404" unless it is `wanted`.
 std::string judge_status(unsigned status, unsigned wanted);
 
 }  // namespace baton::demo

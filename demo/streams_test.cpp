@@ -1,5 +1,5 @@
-// Streams, tunnels and newcomers against the built-in origin directly: they go on until they are asked to finish, and
-// notice when the origin goes away. What a proxy does wrong to their bytes is in demo_test.cpp.
+// Streams, tunnels and newcomers directly against the built-in origin: they continue until they are asked to finish,
+// and notice when the origin disappears. demo_test.cpp covers a proxy's faults in their bytes.
 #include <gmock/gmock.h>
 
 #include <array>
@@ -16,7 +16,7 @@
 namespace baton::demo {
 namespace {
 
-constexpr auto limit = 3 * hung_after;  // a client that gets no answer says so after `hung_after`
+constexpr auto limit = 3 * hung_after;  // a client that gets no answer reports it after `hung_after`
 
 struct Case {
   const char* name;
@@ -66,7 +66,7 @@ TEST_P(Streams, NoticeThatTheOriginIsGone) {
   Load load({crowd(*origin)}, tally_);
   ASSERT_TRUE(flows(3));
   origin.reset();
-  if (kind() == Kind::slow_reader) load.finish();  // or it would take its time with what is still on the way
+  if (kind() == Kind::slow_reader) load.finish();  // or it would read slowly what is still in flight
   EXPECT_TRUE(patience_.wait_until([&] { return totals().closes() + totals().errors() != 0; }, limit));
 }
 

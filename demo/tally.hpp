@@ -91,7 +91,7 @@ class Tally {
 
   TotalsByGroup by_group() const;
   Totals totals() const { return sum(by_group()); }
-  // Connections that were opened to last. Newcomers, which come all the time, are not among them.
+  // Connections that were opened to last. Newcomers, which keep arriving, are not among them.
   std::uint64_t lasting_opened() const;
   Totals totals(Group group) const { return accounts_[index_of(group)].totals(); }
 

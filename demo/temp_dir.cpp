@@ -22,7 +22,7 @@ TempDir::TempDir() {
 }
 
 TempDir::~TempDir() {
-  std::error_code ignored;  // a directory that cannot be removed is left; nobody can be told from here
+  std::error_code ignored;  // a directory that cannot be removed stays; there is no one to report it to
   std::filesystem::remove_all(path_, ignored);
 }
 

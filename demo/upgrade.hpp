@@ -15,8 +15,8 @@ struct Upgrade {
   std::uint64_t from_generation = 0;
   pid_t from_pid = 0;
   pid_t to_pid = 0;       // 0: no successor took over
-  UpgradeReport report;   // means nothing after a failure
-  LatencySpread latency;  // of the clients, from the signal until the old process was gone
+  UpgradeReport report;   // meaningless after a failure
+  LatencySpread latency;  // of the clients, from the signal until the old process exited
   std::string failure;    // empty: the old process ended with 0 and the successor serves
 };
 

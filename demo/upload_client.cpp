@@ -29,20 +29,20 @@ StreamClient::Request UploadClient::request() const {
 }
 
 void UploadClient::on_asked() {
-  be_content();  // with the answer's absence
+  be_content();  // no answer is expected yet
   ticker_.start(piece_interval, [this] { send_piece(); });
 }
 
 void UploadClient::send_piece() {
   if (over()) return ticker_.stop();
-  if (unsent() > unsent_bytes_max) return;  // somebody does not take it; it is noticed at the end, if not before
-  // By length ever less of what is left, so that something is left however long the demo lasts.
+  if (unsent() > unsent_bytes_max) return;  // the data is not being taken; that is noticed at the end, if not before
+  // An upload by length sends ever smaller parts of the rest, so that some is left however long the demo lasts.
   const std::uint64_t some =
       chunked() ? piece_bytes : std::min<std::uint64_t>(piece_bytes, (upload_bytes - sent_bytes_) / 512);
   send_content(some);
 }
 
-// By length, nothing more may go by itself after a while.
+// After a while an upload by length may send nothing more by itself.
 void UploadClient::show_life() {
   if (!chunked() && !complete_ && sent_bytes_ + 1 < upload_bytes) send_content(1);
 }

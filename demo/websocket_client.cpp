@@ -63,7 +63,7 @@ void WebSocketClient::on_finish() {
   if (head_is_here()) say_goodbye();
 }
 
-// The closing handshake: the close frame, too, must come back.
+// The closing handshake: the close frame must come back too.
 void WebSocketClient::say_goodbye() {
   ticker_.stop();
   say_more();

@@ -21,13 +21,13 @@ struct Wire::Stream {
     if (context) tls.emplace(socket, *context);
   }
 
-  // Calls `opened` when both sides have proven what TLS wants proven.
+  // Calls `opened` when both sides have completed the handshake.
   static void shake_hands(const std::shared_ptr<Stream>& stream, ssl::stream_base::handshake_type side, Opened opened);
 };
 
 namespace {
 
-// `handler`, which keeps the stream as long as it may be called, and is not called after `close`.
+// Wraps `handler` so that it keeps the stream for as long as it may be called, and is not called after `close`.
 template <class Stream, class Handler>
 auto while_open(std::shared_ptr<Stream> stream, Handler handler) {
   return [stream = std::move(stream), handler = std::move(handler)](const error_code& error, auto... bytes) mutable {
@@ -41,7 +41,7 @@ Wire::Wire(asio::io_context& context, const TlsContext& tls)
     : stream_(std::make_shared<Stream>(tcp::socket(context), tls)) {}
 
 Wire::Wire(tcp::socket accepted, const TlsContext& tls) : stream_(std::make_shared<Stream>(std::move(accepted), tls)) {
-  error_code ignored;  // a client that is gone already is noticed by the first read
+  error_code ignored;  // the first read notices a client that has already gone
   stream_->socket.set_option(tcp::no_delay(true), ignored);
 }
 
@@ -94,7 +94,7 @@ void Wire::write(asio::const_buffer from, Moved moved) {
 void Wire::close() {
   if (!stream_) return;
   stream_->closed = true;
-  error_code ignored;  // the socket is ours, and nothing can be done about an error of close
+  error_code ignored;  // nothing can be done about an error from close
   stream_->socket.close(ignored);
 }
 

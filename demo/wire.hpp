@@ -34,7 +34,7 @@ class Wire {
 
   executor_type get_executor();
 
-  // Connects and does the TLS handshake. With a `receive_buffer_bytes` the kernel keeps no more than that unread.
+  // Connects and does the TLS handshake. With a `receive_buffer_bytes` the kernel holds at most that much unread data.
   void connect(const boost::asio::ip::tcp::endpoint& server, std::optional<int> receive_buffer_bytes, Opened opened);
 
   // Does the TLS handshake as the server.
@@ -64,7 +64,7 @@ class Wire {
  private:
   struct Stream;
 
-  // "Some" may be less than all buffers of a sequence.
+  // "Some" may be less than the total of a sequence's buffers.
   template <class Buffer, class Buffers>
   static Buffer first(const Buffers& buffers) {
     for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers); ++at) {
@@ -80,7 +80,7 @@ class Wire {
   std::shared_ptr<Stream> stream_;  // shared with operations in progress
 };
 
-// Whether the connection ended because TLS, on either side, found a byte that the other side did not send.
+// Whether the connection ended because TLS, on either side, found a byte that the other side had not sent.
 bool is_forged(const boost::system::error_code& error);
 
 // Whether the other side has ended the connection, with or without a close_notify.

@@ -1,4 +1,4 @@
-// Wires and certificates: who passes for the server, and that what TLS finds is called by its name.
+// Wires and certificates: which servers are accepted, and that faults found by TLS are reported as such.
 #include "demo/wire.hpp"
 
 #include <gmock/gmock.h>
@@ -46,7 +46,7 @@ class Wires : public testing::TestWithParam<Transport> {
     ASSERT_THAT(open(for_client, for_client ? server_context(certificate_) : nullptr), testing::Each(error_code()));
   }
 
-  // Until nothing is under way any more.
+  // Runs until no operation is in progress.
   void run() {
     context_.restart();
     context_.run_for(hung_after);

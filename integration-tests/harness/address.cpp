@@ -59,7 +59,7 @@ std::uint16_t bound_port(int fd) {
   return 0;
 }
 
-// An abstract name that one process can have at a time, until it ends. Nothing if another has it.
+// Takes an abstract name that one process at a time can hold, until it ends. Nothing if another has it.
 Fd reserve(std::uint16_t port) {
   const std::string name = '\0' + std::string("baton-test-port-") + std::to_string(port);
   sockaddr_un at{.sun_family = AF_UNIX, .sun_path = {}};

@@ -1,4 +1,4 @@
-// Where a socket listens or connects to, and the few ways the tests make one.
+// Where a socket listens or connects to, and the few ways in which tests make one.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ Address loopback(std::uint16_t port);
 Address loopback_v6(std::uint16_t port);
 Address unix_socket(std::string path);
 
-// A port that nobody listens on now and that no other call got, in this process or in another that lives. Not one of
-// those that the kernel gives to connections: under load it would be gone before the program under test binds it.
+// A port without a listener that no other call returned, in this process or in another running one. It is not one of
+// those that the kernel assigns to connections: under load it would be taken before the program under test binds it.
 std::uint16_t free_port();
 
 // Port 0 is replaced by the one the kernel chose.
@@ -34,7 +34,7 @@ Fd connect_to(const Address& address);
 // Whether a server could listen there now. A killed process holds its sockets until the kernel has closed them.
 bool can_listen_on(Address address);
 
-// Whether somebody accepts connections there now.
+// Whether a server accepts connections there now.
 bool is_listening(const Address& address);
 
 // A listening socket whose queue is full: a connect to it is neither accepted nor refused.

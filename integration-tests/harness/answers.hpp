@@ -4,7 +4,7 @@
 //   /chunked/N    the same in chunks of at most 1000 bytes
 //   /until-close/N the same, ended by FIN
 //   /trailers     chunked "hello" with a trailer X-Checksum
-//   /echo         the request's head, as it came, and its decoded body, as text; trailers as "trailer NAME: VALUE"
+//   /echo         the request's head, as received, and its decoded body, as text; trailers as "trailer NAME: VALUE"
 //   /count        how many bytes the body had, and whether they were `pattern`: "N as sent" or "N changed"
 //   /status/N     that status with an empty body
 //   /held         waits at the gate, then answers "held"

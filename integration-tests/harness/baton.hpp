@@ -13,17 +13,17 @@
 
 namespace baton::harness {
 
-// The path of the program under test; throws Failure when this tree was built without it.
+// The path of the program under test; throws Failure if this tree was built without it.
 std::string baton_binary();
 
-// A path as one word of a shell's command line: the checkout's may have a blank.
+// A path as one word of a shell command line: the checkout's may contain a blank.
 std::string in_shell(const std::string& path);
 std::string baton_in_shell();
 
-// The same program where every user can execute it: a folder above the checkout may be closed to others.
+// A copy of the program where every user can execute it: a folder above the checkout may be closed to others.
 std::string baton_binary_for_everyone();
 
-// Runs the command as nobody, which only root can.
+// Runs the command as the user nobody, which only root can do.
 Command as_nobody(Command command);
 
 // The arguments of `baton ARGUMENTS…`, to be run to its end.
@@ -57,7 +57,7 @@ class Baton {
   // Waits for the instance to exit after a signal that stops it.
   Ended await_exit(Milliseconds limit = wait_max) { return harness::await_exit(pid_, limit); }
 
-  // Replaces the configuration and waits until it is in force.
+  // Replaces the configuration and waits until it takes effect.
   void reload(const Settings& settings);
 
   boost::json::object status() const;

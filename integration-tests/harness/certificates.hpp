@@ -24,7 +24,7 @@ class Authority {
   // Its files are NAME.pem and so on. The directory must outlive it.
   explicit Authority(const TempDir& directory, const std::string& name = "authority");
 
-  // The CA file for whoever trusts it.
+  // The CA file for programs that trust it.
   std::string path() const { return path_; }
 
   // For these hosts (names, wildcards, IPv4 addresses); the first is the common name and the file name.

@@ -14,7 +14,7 @@ class Client : public Stream {
  public:
   explicit Client(const Address& to) : Stream(connect_to(to)) {}
 
-  // One request and its whole answer. `fields` are more lines, each with its CRLF.
+  // One request and its whole answer. `fields` are additional lines, each with its CRLF.
   Response get(std::string_view path, std::string_view fields = "");
   Response post(std::string_view path, std::string_view body, std::string_view fields = "");
 
@@ -27,7 +27,7 @@ class Client : public Stream {
   std::uint16_t local_port() const;
 };
 
-// "GET /path HTTP/1.1" with a Host; `fields` are more lines, each with its CRLF.
+// "GET /path HTTP/1.1" with a Host; `fields` are additional lines, each with its CRLF.
 std::string get_request(std::string_view path, std::string_view fields = "");
 std::string post_request(std::string_view path, std::string_view body, std::string_view fields = "");
 

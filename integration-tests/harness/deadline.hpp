@@ -1,4 +1,4 @@
-// Every wait of a test ends, either with what it waits for or at its deadline with a message that says what is missing.
+// Every wait of a test ends: either its condition holds, or its deadline passes and a message says what is missing.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace baton::harness {
 using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
-// Generous: only a failing test reaches it.
+// Generous: only a failing test waits this long.
 inline constexpr Milliseconds wait_max{20'000};
 
 // Ends a test: GoogleTest prints the text of an exception that leaves the test body.
@@ -38,7 +38,7 @@ class Deadline {
 // Polls for what the kernel does not announce (a file's content, another process's state).
 void await(const std::function<bool()>& condition, const std::string& what, Milliseconds limit = wait_max);
 
-// Waits until `value` has been unchanged for 300 ms: something has come to a standstill.
+// Waits until `value` has not changed for 300 ms, which means that activity has stopped.
 std::size_t await_standstill(const std::function<std::size_t()>& value, const std::string& what);
 
 }  // namespace baton::harness

@@ -1,4 +1,4 @@
-// The lines of Baton's log that tests wait for. All are here because they are also a promise to operators.
+// The lines of Baton's log that tests wait for. They are collected here because they are also a promise to operators.
 #pragma once
 
 #include <regex>
@@ -9,7 +9,7 @@ namespace baton::harness::log_lines {
 inline const std::regex upgrade_report{R"(upgrade: .*moved=\d+)"};
 // A failed upgrade; the old process keeps serving.
 inline const std::regex upgrade_failed{R"(upgrade: .*(failed|rolled back|rolled_back))"};
-// A signal for an upgrade while one is under way.
+// A signal for an upgrade during an upgrade.
 inline const std::regex upgrade_refused{R"(upgrade: .*(refused|already))"};
 // Why a second process on the same configuration does not start.
 inline const std::regex lock_held{R"(lock|another (process|instance)|already)"};
@@ -19,7 +19,7 @@ inline const std::regex reload_done{R"(reload: done)"};
 inline const std::regex reload_failed{R"(reload: failed)"};
 // SIGUSR1.
 inline const std::regex logs_reopened{R"(log files reopened)"};
-// A worker takes no connections from the queue; the reason follows.
+// A worker cannot accept connections; the reason follows.
 inline const std::regex accepting_pauses{R"(accepting pauses: )"};
 
 }  // namespace baton::harness::log_lines

@@ -1,6 +1,7 @@
 // The main of every process-level test. As a subreaper it becomes the parent of successors whose predecessor has
 // exited, so that it can wait for them and none is left behind. It sets the usual umask, since other users must be able
-// to read a test's files, and takes as many descriptors as it may: most shells allow 1,024, a test may hold more clients.
+// to read a test's files, and raises its descriptor limit as far as it may: most shells allow 1,024, a test may hold
+// more clients.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -11,7 +12,7 @@
 
 namespace {
 
-constexpr rlim_t descriptors_max = 20'000;       // some peers close every number below their limit when they start
+constexpr rlim_t descriptors_max = 20'000;       // some peers close every number below their limit at startup
 
 void raise_descriptor_limit() {
   rlimit limit{};

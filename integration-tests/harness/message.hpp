@@ -1,5 +1,5 @@
-// An HTTP/1 reader for tests: small, strict, and independent of the proxy's own parser. Anything that is not exactly as
-// in RFC 9112 throws Failure.
+// An HTTP/1 reader for tests: small, strict, and independent of the proxy's own parser. Any deviation from RFC 9112
+// throws Failure.
 #pragma once
 
 #include <optional>
@@ -22,7 +22,7 @@ struct Message {
   bool chunked = false;
   std::string raw_head;  // as received, including the empty line
 
-  // The value of the only field of that name, ignoring case; nothing: there is none. Two fields throw.
+  // The value of the only field of that name, ignoring case; none: there is no such field. Two fields throw.
   std::optional<std::string> field(std::string_view name) const;
   std::optional<std::string> trailer(std::string_view name) const;
 };

@@ -81,7 +81,7 @@ std::size_t Origin::bytes_sent() const {
 }
 
 void Origin::close_idle_connections() {
-  // A client may have its whole answer before this side has recorded that.
+  // A client may have its whole answer before this side has recorded the request.
   await(
       [this] {
         std::lock_guard lock(mutex_);
@@ -162,7 +162,7 @@ bool Origin::serve_one(Connection& connection, bool first) {
   return true;
 }
 
-// The whole path, else its first segment: "/bytes/100" is answered by "/bytes".
+// The whole path, or else its first segment: "/bytes" answers "/bytes/100".
 Answer Origin::answer_for(const std::string& path) const {
   if (auto found = answers_.find(path); found != answers_.end()) return found->second;
   if (auto found = answers_.find(path.substr(0, path.find('/', 1))); found != answers_.end()) return found->second;

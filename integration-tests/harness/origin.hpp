@@ -25,13 +25,13 @@ struct Exchange {
   Origin& origin;  // outlives every exchange
   Stream& stream;
   Request request;
-  std::size_t number = 0;  // of this request among all that the origin has seen
+  std::size_t number = 0;  // of this request among all that the origin has received
   bool first_on_connection = true;
   bool close = false;  // set by the answer: end the connection after it
   bool body_read = false;
 
   void read_body();
-  // Status line, Content-Length and body in one go.
+  // Sends status line, Content-Length and body at once.
   void respond(std::string_view body, std::string_view status = "200 OK", std::string_view fields = "");
 };
 

@@ -29,12 +29,12 @@ Ended await_exit(pid_t pid, Milliseconds limit = wait_max);
 bool is_alive(pid_t pid);
 
 std::vector<pid_t> children_of(pid_t pid);
-// The living descendants of the test in that process group; a predecessor and its successors are in one.
+// The living descendants of the test in that process group, which a predecessor and its successors share.
 std::vector<pid_t> living_in_group(pid_t group);
 // Sends SIGSTOP and waits until the process has stopped.
 void stop_and_await(pid_t pid);
 std::size_t descriptor_count(pid_t pid);
-// Waits until it holds at most that many: an upgrade's descriptors are closed a moment after its report.
+// Waits until it holds at most that many: an upgrade's descriptors are closed shortly after its report.
 void await_descriptors_at_most(std::size_t most, pid_t pid);
 std::size_t resident_bytes(pid_t pid);
 std::size_t peak_resident_bytes(pid_t pid);  // 0 for one that has ended

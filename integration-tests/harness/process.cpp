@@ -71,7 +71,7 @@ pid_t spawn(Command command, const Pipe* in, const Pipe& out, const Pipe& err) {
   return pid;
 }
 
-// Our children in that group, including grandchildren whose parents are gone; never a foreign process.
+// Kills our children in that group, including grandchildren whose parents are gone; never a foreign process.
 void kill_group(pid_t group) {
   await(
       [group] {
@@ -188,7 +188,7 @@ void Process::read_pipes() {
 }
 
 void Process::take(Capture& from) const {
-  char piece[64 * 1024];  // as much as a pipe holds
+  char piece[64 * 1024];  // the capacity of a pipe
   const ssize_t got = ::read(from.pipe.get(), piece, sizeof piece);
   if (got > 0) {
     from.text.append(piece, static_cast<std::size_t>(got));

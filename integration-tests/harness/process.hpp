@@ -49,7 +49,7 @@ class Process {
 
   void signal(int number) const;
 
-  // Writes to its standard input, like a user at a keyboard; and ends that input.
+  // Writes to its standard input, as a user at a keyboard does; and ends that input.
   void type(std::string_view text) const;
   void end_input() { input_.close(); }
 

@@ -1,4 +1,4 @@
-// What a test sets in Baton's configuration; everything else keeps its default.
+// A test's settings in Baton's configuration; everything else keeps its default.
 #pragma once
 
 #include <string>
@@ -26,17 +26,17 @@ struct Settings {
   std::vector<Address> tcp_binds = {};  // a second listener, raw TCP, to the same servers; empty: none
   std::string topology = {};  // listeners and upstreams as YAML, replacing those made from the above
   std::string limits = {};    // "head_bytes: 1k"; likewise log
-  // A busy machine must not fail a test: only tests of a timeout set a short one.
+  // A busy machine must not fail a test, so only tests of a timeout set a short one.
   std::string timeouts = "handshake: 60s, head: 60s";
   std::string handoff = "ready_timeout: 15s, step_timeout: 15s";
   std::string log = {};
   std::vector<Address> more_admin = {};  // admin addresses besides its Unix socket
   unsigned workers = 2;
-  bool own_binary = false;       // run a copy in the test's directory, which can be replaced
+  bool own_binary = false;       // run a copy in the test's directory, which the test can replace
   std::vector<std::string> arguments = {};  // more of `baton run`
   unsigned descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
   std::string shell = {};        // shell commands before it execs the program: "exec 2>&-"
-  bool unprivileged = false;     // if tests run as root: run as nobody, who then owns the directory
+  bool unprivileged = false;     // if tests run as root: run as nobody, which then owns the directory
   unsigned user = 0;             // the same, as this user; 0: as nobody, or not at all
 
   Settings() = default;

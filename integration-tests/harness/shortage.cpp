@@ -33,7 +33,7 @@ unsigned long soft_limit(pid_t pid, const std::string& name) {
   throw Failure("the limits of the process cannot be read");
 }
 
-// As the process's own user: without a capability even root may not do it to another user's process.
+// Runs as the process's own user: without a capability even root may not do it to another user's process.
 bool set_soft_limit(pid_t pid, const std::string& resource, unsigned long soft) {
   struct stat owner {};
   if (::stat(proc(pid, "task").c_str(), &owner) != 0) return false;  // it has ended
@@ -66,8 +66,8 @@ Shortage Shortage::of_tasks(pid_t pid, std::size_t tasks_max) {
 }
 
 Shortage Shortage::of_descriptors(const Baton& baton, std::size_t free) {
-  // Baton handles ends of connections in order of arrival: once it has answered on a new one, those that ended before
-  // are closed. The new one stays open, since closing it would change the count.
+  // Baton handles ends of connections in order of arrival: once it has answered on a new one, the ones that ended
+  // before are closed. The new one stays open, since closing it would change the count.
   auto admin = std::make_unique<Client>(unix_socket(baton.directory() / "admin.sock"));
   admin->get("/healthz");
   const pid_t pid = baton.pid();

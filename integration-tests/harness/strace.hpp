@@ -1,4 +1,4 @@
-// Kernel faults at an exact point: strace makes the n-th call of a thread fail or stops the process there.
+// Kernel faults at an exact point: strace makes the n-th call of a thread fail, or stops the process there.
 #pragma once
 
 #include <sys/types.h>

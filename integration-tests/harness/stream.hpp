@@ -20,7 +20,7 @@ inline void PrintTo(End end, std::ostream* out) {
   *out << (end == End::fin ? "FIN" : "reset");
 }
 
-// The connection ended where more was expected.
+// The connection ended where more data was expected.
 struct ConnectionEnded : Failure {
   using Failure::Failure;
 };
@@ -43,7 +43,7 @@ class Stream {
   std::string read_exactly(std::size_t bytes);
   std::string read_through(std::string_view mark);  // the result includes the mark
 
-  // For a server whose client may read nothing for as long as it likes.
+  // For a server whose client may stop reading for any length of time.
   void be_patient_in_sending() { send_limit_ = std::chrono::hours(1); }
 
   // Everything until the other side's FIN; a reset throws.

@@ -39,7 +39,7 @@ TlsClient::TlsClient(const Address& to, const TlsOptions& options, Handshake whe
   SSL_set_app_data(ssl, this);
   SSL_set_info_callback(ssl, &TlsClient::on_info);
   SSL_CTX_set_keylog_callback(context_.get(), &TlsClient::on_secret);
-  SSL_set_security_level(ssl, 0);  // old protocols are for the server to refuse
+  SSL_set_security_level(ssl, 0);  // refusing old protocols is the server's task
   choose_suite(ssl, options);
   if (std::string name = options.server_name; !name.empty()) {
     SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
@@ -56,7 +56,7 @@ TlsClient::TlsClient(const Address& to, const TlsOptions& options, Handshake whe
   if (when == Handshake::now) shake_hands();
 }
 
-// Pretends a clean shutdown: else OpenSSL would not let others resume its session.
+// Pretends a clean shutdown; otherwise OpenSSL would not let other connections resume its session.
 TlsClient::~TlsClient() {
   SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
@@ -169,7 +169,7 @@ TlsClient::Got TlsClient::receive_now(std::string& into) {
   closed_in_order_ = error == SSL_ERROR_ZERO_RETURN;
   ERR_clear_error();
   if (error == SSL_ERROR_SSL && !alert_) throw Failure("a record from the server is wrong");
-  return Got::bytes;  // the socket reports the end, after the data before it
+  return Got::bytes;  // the socket reports the end, after the data that precedes it
 }
 
 std::optional<int> TlsClient::await_alert() {
@@ -178,7 +178,7 @@ std::optional<int> TlsClient::await_alert() {
   return alert_;
 }
 
-// ── What was agreed on ────────────────────────────────────────────────────────────────────────────────────────────
+// ── What was negotiated ───────────────────────────────────────────────────────────────────────────────────────────
 
 std::string TlsClient::alpn() const {
   const unsigned char* name = nullptr;

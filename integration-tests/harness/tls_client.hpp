@@ -49,7 +49,7 @@ class TlsClient : public Client {
   // Records with this content, not sent; and raw bytes, sent unchanged.
   std::string seal(std::string_view plain);
   void send_raw(std::string_view ciphertext);
-  // Updates our keys; `requested`: the other side's too. Sent with the next bytes.
+  // Updates our keys; `requested`: also the other side's. Sent with the next bytes.
   void update_keys(bool requested);
 
   std::size_t send_what_goes(std::string_view bytes) override;

@@ -1,4 +1,4 @@
-// A part of the test in a process of its own, for descriptors of its own. Make it before any thread.
+// A part of the test in its own process, which has its own descriptors. Create it before any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +9,7 @@ namespace baton::harness {
 
 class Child {
  public:
-  // Runs `part` in a fork, which ends with it, with the test, or with this object.
+  // Runs `part` in a forked process, which ends with `part`, with the test, or with this object.
   explicit Child(const std::function<void()>& part);
   ~Child();
   Child(const Child&) = delete;

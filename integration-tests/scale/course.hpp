@@ -1,5 +1,5 @@
-// How far a long run is, for the threads that take part in it: who lives on, how many upgrades have passed, how much
-// was proven so far.
+// The progress of a long run, for the threads that take part in it: whether it continues, how many upgrades have
+// passed, how much was proven so far.
 #pragma once
 
 #include <atomic>
@@ -25,12 +25,12 @@ class Course {
     changed_.notify_all();
   }
 
-  // The others'. Each of these says whether the run goes on.
+  // The threads' side. Each of these says whether the run continues.
   bool goes_on() {
     std::lock_guard lock(mutex_);
     return !ended_;
   }
-  // The beat of a stream, or a pause between two pieces; cut short by the end of the run.
+  // The interval of a stream, or a pause between two pieces; cut short by the end of the run.
   bool linger(std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
     return !changed_.wait_for(lock, time, [this] { return ended_; });
@@ -43,9 +43,10 @@ class Course {
     return !ended_;
   }
 
-  // Answers, messages and pieces that were compared with what they have to be.
+  // Answers, messages and pieces that were compared with the expected bytes.
   std::atomic<std::uint64_t> proofs = 0;
-  // Bytes that clients sent into tunnels whose other direction had ended, and those that arrived, if they were right.
+  // Bytes that clients sent into tunnels whose other direction had ended, and the correct ones among those that
+  // arrived.
   std::atomic<std::uint64_t> poured = 0;
   std::atomic<std::uint64_t> arrived = 0;
 

@@ -1,4 +1,4 @@
-// Clients that live on one connection each for a whole run, every one in a thread of its own, and compare every byte.
+// Clients that each use one connection for a whole run, in a thread of their own, and compare every byte.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ class Life {
   Life(Course& course, Address address, std::atomic<std::size_t>& opened, std::uint32_t seed)
       : course_(course), address_(std::move(address)), opened_(opened), random_(seed) {}
 
-  // A new connection, counted.
+  // A new connection, which is counted.
   Client connect() {
     ++opened_;
     return Client(address_);
@@ -32,7 +32,7 @@ class Life {
     return TlsClient(address_, options);
   }
 
-  // From 0 to `below` - 1, all alike.
+  // From 0 to `below` - 1, with equal probability.
   std::size_t any(std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_); }
   bool one_in(std::size_t number) { return any(number) == 0; }
 
@@ -48,8 +48,7 @@ class Life {
   std::size_t upgrades_seen_ = 0;
 };
 
-// Lives until the run ends, proves then that its connection is alive, and returns. Throws Failure where something is
-// not as it has to be.
+// Lives until the run ends, then proves that its connection is alive, and returns. Throws Failure if anything is wrong.
 using Habit = std::function<void(Life&)>;
 
 class Crew {
@@ -59,12 +58,12 @@ class Crew {
 
   void add(std::size_t count, const std::string& name, const Address& address, const Habit& habit);
 
-  // Nobody has complained so far.
+  // No client has complained so far.
   bool is_content() {
     std::lock_guard lock(mutex_);
     return complaints_.empty();
   }
-  // Ends the run and awaits everybody; gives what was wrong, a line each.
+  // Ends the run and waits for all clients; returns what was wrong, one line each.
   std::vector<std::string> finish();
 
   std::size_t opened() const { return opened_; }

@@ -15,7 +15,7 @@ constexpr const char* events_target = "/events";
 constexpr const char* events_head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 constexpr std::chrono::milliseconds beat{4};
 
-// `pattern` of any length is the beginning of this.
+// A shorter `pattern` is a prefix of this.
 const std::string& everything() {
   static const std::string bytes = pattern(everything_bytes);
   return bytes;
@@ -25,7 +25,7 @@ std::string_view beginning(std::size_t bytes) {
   return std::string_view(everything()).substr(0, bytes);
 }
 
-// The origin's recorded requests keep smaller bodies than these.
+// The origin keeps only smaller bodies than these in its recorded requests.
 std::size_t much(Life& life) {
   return 1'100'000 + life.any(1'500'000);
 }
@@ -65,7 +65,7 @@ Question any_question(Life& life, std::size_t bytes) {
   }
 }
 
-// Cut anywhere, now and then with a pause in which an upgrade may begin.
+// Cut anywhere, sometimes with a pause in which an upgrade may begin.
 void send_in_pieces(Client& client, std::string_view wire, Life& life) {
   while (!wire.empty()) {
     const std::size_t size = std::min(wire.size(), 1 + life.any(life.one_in(2) ? 40 : wire.size()));
@@ -96,7 +96,7 @@ void ask(Client& client, Life& life) {
   expect_answer(client, question.body, life);
 }
 
-// A piece of a long exchange in each upgrade and the rest at the end.
+// Sends a piece of a long exchange in each upgrade, and the rest at the end.
 void send_over_all_upgrades(Client& client, std::string_view wire, Life& life) {
   while (life.await_upgrade()) {
     const std::size_t size = std::min(wire.size(), life.any(100'000));
@@ -285,7 +285,7 @@ std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
       return {pours_with_the_other_side_closed};
     case Kind::newcomer:
       return {comes_and_goes};
-    // The slow reader's body is as long; the TLS matrix plays the kinds that need TLS.
+    // The slow reader's body is as long as a download; the TLS matrix plays the kinds that need TLS.
     case Kind::keep_alive:
     case Kind::download:
     case Kind::half_record:

@@ -1,4 +1,4 @@
-// How each kind of client lives in a crew, and what the origin must answer for them beside what it answers anyway.
+// How each kind of client lives in a crew, and what the origin must answer for them besides its usual answers.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace baton::harness::habits {
 
-// In one way or several; empty: this kind is not played here. Tunnels begin with a request, also over raw TCP, where
-// the origin is talked to directly.
+// One or several habits; empty: this kind is not played here. Tunnels begin with a request, also over raw TCP, where
+// the client talks to the origin directly.
 std::vector<Habit> of(clients::Kind kind, clients::Transport transport = clients::Transport::plain);
 
 // /events, /pour

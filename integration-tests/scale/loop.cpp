@@ -17,7 +17,7 @@ void Peer::send(std::string_view bytes) {
     return;
   }
   const ssize_t put = ::send(fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (put < 0 && errno != EAGAIN) return;  // reading tells of the end
+  if (put < 0 && errno != EAGAIN) return;  // reading will report the end
   unsent_ = bytes.substr(put < 0 ? 0 : static_cast<std::size_t>(put));
 }
 

@@ -1,4 +1,4 @@
-// One epoll loop for thousands of sockets, in a process that has nothing else to do.
+// One epoll loop for thousands of sockets, in a process that does nothing else.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace baton::harness {
 
-// One socket in the loop, and what could not be sent at once.
+// One socket in the loop, and the bytes that could not be sent at once.
 class Peer {
  public:
   explicit Peer(Fd socket) : socket_(std::move(socket)) {}
@@ -20,12 +20,12 @@ class Peer {
 
   int fd() const { return socket_.get(); }
   bool has_ended() const { return !socket_; }
-  // Something waits for room in the socket.
+  // Bytes wait for room in the socket.
   bool is_blocked() const { return !unsent_.empty(); }
 
   void send(std::string_view bytes);
 
-  // Called by the loop, which tells of each change once: this reads until nothing is left.
+  // Called by the loop, which reports each change once: this reads until nothing is left.
   virtual void on_readable();
   void on_writable();
 
@@ -42,7 +42,7 @@ class Loop {
  public:
   Loop();
 
-  // A peer stays until the loop goes.
+  // A peer stays until the loop is destroyed.
   template <class SomePeer>
   SomePeer& add(std::unique_ptr<SomePeer> peer) {
     SomePeer& added = *peer;
@@ -51,7 +51,7 @@ class Loop {
     return added;
   }
 
-  // Serves what is ready; waits at most a millisecond for it.
+  // Serves the sockets that are ready; waits at most a millisecond for one.
   void run_once();
 
  private:

@@ -1,8 +1,8 @@
 // Upgrades and reloads at random moments, one after another, under clients of every kind that keep their one connection
-// for the whole run and compare every byte. Runs in Release, and under the sanitizers, where any report of any
+// for the whole run and compare every byte. Runs in Release, and under the sanitizers, where any report from any
 // generation is a failure.
 //
-// The seed is printed; BATON_SEED=N repeats its choices. What the scheduler does meanwhile it does not repeat.
+// The seed is printed; BATON_SEED=N repeats the test's choices, but not the scheduler's.
 #include <gmock/gmock.h>
 #include <signal.h>
 
@@ -21,7 +21,7 @@ using clients::Kind;
 
 constexpr int upgrades = 20;
 constexpr std::size_t proofs_between_upgrades_max = 1'500;
-// Generous: it is only ever used up by a test that fails.
+// Generous: only a failing test ever uses it up.
 constexpr Milliseconds patience{60'000};
 
 std::uint32_t chosen_seed() {
@@ -45,7 +45,7 @@ class RandomFreezes : public testing::Test {
 
   std::size_t any(std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_); }
 
-  // Values that each reload and each successor finds changed.
+  // Settings that change for each reload and each successor.
   void configure() {
     settings_.handoff = "ready_timeout: 60s, step_timeout: 60s, finish_timeout: " + std::to_string(any(120)) + "ms";
     settings_.limits = "buffer_bytes: " + std::to_string(4 + any(60)) + "k";
@@ -72,7 +72,7 @@ class RandomFreezes : public testing::Test {
     add(2, Kind::half_closed_by_server, tcp);
   }
 
-  // Until a client complains: what comes after that proves nothing more.
+  // Runs until a client complains: what follows a complaint proves nothing more.
   void play(Baton& baton, Crew& crew) {
     const auto rewrite = [&] {
       configure();
@@ -86,10 +86,10 @@ class RandomFreezes : public testing::Test {
       if (any(2) == 0) {
         const std::size_t reloads = baton.count_log_lines(log_lines::reload_done);
         baton.signal(SIGHUP);
-        if (any(2) == 0) rewrite();  // the signal is answered with the one or the other
+        if (any(2) == 0) rewrite();  // the reload reads either of the two files
         await([&] { return baton.count_log_lines(log_lines::reload_done) > reloads; }, "the reload");
       }
-      // One that comes together with the upgrade is served by either process, before or after.
+      // A reload that coincides with the upgrade is handled by either process, before or after it.
       if (any(3) == 0) baton.signal(SIGHUP);
       baton.begin_upgrade();
       const std::string report = baton.finish_upgrade(patience);

@@ -23,7 +23,7 @@ namespace {
 
 using clients::Kind;
 
-constexpr std::size_t at_once_max = 64;  // connections that are being opened, or idle ones that ask
+constexpr std::size_t at_once_max = 64;  // connections that are being opened, or idle ones that are asking
 constexpr std::size_t piece_bytes = 100;
 constexpr std::uint64_t bytes_to_move = 140;
 
@@ -40,7 +40,7 @@ class ScaleClient : public Peer {
     ++board_.opened;
   }
 
-  // What was wanted of it has come, or never will.
+  // The client has done what was asked of it, or never will.
   bool is_settled() const { return is_lost_ || has_what_it_wants(); }
 
   virtual void move_bytes() {}
@@ -67,10 +67,10 @@ class ScaleClient : public Peer {
   bool is_lost_ = false;
 };
 
-// One request after another on a keep-alive connection, each answer the one to its question.
+// Sends one request after another on a keep-alive connection and checks that each answer belongs to its request.
 class Asker final : public ScaleClient {
  public:
-  // `always`: asks again as soon as it has an answer.
+  // `always`: sends the next request as soon as it has an answer.
   Asker(Board& board, std::uint32_t id, bool always) : ScaleClient(board.http_port, board, id), always_(always) {
     ask();
   }
@@ -109,12 +109,12 @@ class Asker final : public ScaleClient {
   std::string answer_;
 };
 
-// Receives events; or, in a tunnel, its own bytes that come back.
+// Receives events or, in a tunnel, the echo of its own bytes.
 class Lasting final : public ScaleClient {
  public:
   Lasting(Board& board, std::uint32_t id, Kind kind) : Lasting(board, id, kind, target_of(id, kind)) {}
 
-  // A tunnel says one more piece when the last one has come back.
+  // A tunnel sends one more piece when the last one has come back.
   void talk() {
     auto* echo = std::get_if<Echo>(&heard_);
     if (echo == nullptr || is_finishing_ || !head_is_here_ || has_ended() || received_ < echo->said) return;
@@ -223,7 +223,7 @@ class ScaleClients {
     for (ScaleClient* client : all_) board_.task == Task::finish ? client->finish() : client->move_bytes();
   }
 
-  // Idle and active ones come mixed, as clients do; the steady ones first.
+  // Steady clients come first; then idle and active ones, mixed as in real traffic.
   ScaleClient& open(std::size_t number) {
     const auto id = static_cast<std::uint32_t>(number);
     if (number < crowd_.steady) return added(std::make_unique<Asker>(board_, id, true));

@@ -1,5 +1,5 @@
-// The clients of the scale test: a process of its own, all connections in one loop, each connected once and compared
-// byte by byte. They carry out the board's orders; the steady ones ask all the time, streams and tunnels never rest.
+// The clients of the scale test: a process of its own with all connections in one loop, each connected once and
+// compared byte by byte. They carry out the board's orders; steady clients, streams and tunnels never rest.
 #pragma once
 
 #include "scale/board.hpp"

@@ -23,7 +23,7 @@ class Connection final : public Peer {
   Connection(Fd socket, Board& board, Turns<Connection>& streams)
       : Peer(std::move(socket)), board_(board), streams_(streams) {}
 
-  // One more piece of the stream, or its end.
+  // Sends one more piece of the stream, or its end.
   void flow(bool finish) {
     if (!events_ || has_ended() || is_blocked()) return;
     const std::string bytes = finish ? events_->end() : events_->next();

@@ -10,7 +10,7 @@
 
 namespace baton::harness {
 
-// Serves what connects to `listener`, until the task is `leave`.
+// Serves connections to `listener` until the task is `leave`.
 void run_scale_origin(Board& board, Fd listener);
 
 }  // namespace baton::harness

@@ -1,7 +1,7 @@
-// Fifteen thousand client connections through one Baton are moved under load, several times, and none is lost, no byte
-// is wrong, and others are served meanwhile.
+// Fifteen thousand client connections through one Baton are moved under load, several times. None is lost, no byte is
+// wrong, and other clients are served meanwhile.
 //
-// A process has so many descriptors only, so the clients and the origin are processes of their own.
+// A process may hold only so many descriptors, so the clients and the origin run in processes of their own.
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -24,12 +24,12 @@ namespace {
 
 constexpr Crowd crowd{.idle = 12'000, .active = 3'000, .steady = 64};
 constexpr int upgrades = 2;
-// Baton's: a client each, an upstream each for the active and steady ones, and what is open besides.
+// Baton needs one per client, one per upstream connection of the active and steady ones, and some for other files.
 constexpr rlim_t descriptors_needed = crowd.connections() + crowd.active + 2 * crowd.steady + 256;
-// Generous: it is only ever used up by a test that fails.
+// Generous: only a failing test ever uses it up.
 constexpr Milliseconds patience{120'000};
 
-// Both processes of an upgrade: what they are without connections, and what a connection may cost.
+// For both processes of an upgrade: the memory they need without connections, and what a connection may cost.
 constexpr std::size_t base_bytes_max = 16u << 20;
 constexpr std::size_t connection_bytes_max = 2u << 10;
 constexpr std::size_t resident_bytes_max = base_bytes_max + crowd.connections() * connection_bytes_max;
@@ -55,10 +55,10 @@ std::string in_mib(std::size_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
 }
 
-// What was seen of the predecessor while its connections were on their way.
+// What was observed of the predecessor while its connections moved.
 struct Move {
   std::string report;
-  std::size_t looks = 0;                // at connections that were half moved: between a quarter and three quarters
+  std::size_t looks = 0;                // that found the connections half moved: between a quarter and three quarters
   std::uint64_t answers_meanwhile = 0;  // to steady clients, between the first and the last of these looks
   std::size_t predecessor_bytes = 0;
 };
@@ -67,7 +67,7 @@ class Scale : public testing::Test {
  protected:
   void SetUp() override {
     if (const rlim_t limit = raised_descriptor_limit(); limit < descriptors_needed) {
-      // By this line CTest knows (CMakeLists.txt), and so scripts/test says at its end that the test was skipped.
+      // CTest recognises a skipped test by this line (CMakeLists.txt), and so scripts/test reports it at its end.
       std::cout << "SKIPPED: " << crowd.connections() << " connections need " << descriptors_needed
                 << " descriptors for one process, and RLIMIT_NOFILE allows " << limit << std::endl;
       GTEST_SKIP();
@@ -88,7 +88,7 @@ class Scale : public testing::Test {
     baton_ = std::make_unique<Baton>(settings);
   }
 
-  // One task of the clients, seen through.
+  // Gives the clients one task and waits until it is done.
   void order(Task task) {
     const std::uint32_t number = ++orders_;
     board_.task = task;
@@ -119,7 +119,8 @@ class Scale : public testing::Test {
     return move;
   }
 
-  // An upgrade with a look at each frame that carries descriptors: how many they are. None: nobody may trace here.
+  // An upgrade during which each frame that carries descriptors is examined for their number. None: tracing is not
+  // permitted here.
   std::vector<std::size_t> traced_upgrade() {
     if (!can_trace()) return {};
     const std::string trace = baton_->directory() / "trace";
@@ -141,7 +142,7 @@ class Scale : public testing::Test {
     return frames;
   }
 
-  // Those that this process serves still; nothing when it does not answer on the admin interface any more.
+  // The connections that this process still serves; nothing once it does not answer on the admin interface any more.
   std::optional<std::size_t> connections_of(pid_t process) const {
     try {
       const boost::json::object status = baton_->status();

@@ -1,4 +1,4 @@
-// Peers that do something by turns, a few of them in each millisecond: a load that is spread over all of them.
+// Peers that act in turns, a few in each millisecond, which spreads the load over all of them.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@ class Turns {
  public:
   void add(SomePeer& peer) { peers_.push_back(&peer); }
 
-  // The next few, unless this millisecond has had its turn.
+  // The next few peers; none if this millisecond has had its turn.
   template <class Action>
   void tick(Action action) {
     const auto now = std::chrono::steady_clock::now();

@@ -1,4 +1,4 @@
-// client_auth, and the field that tells the origin who the client is: it comes from us or not at all.
+// client_auth, and the field that tells the origin who the client is: only we may set it.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"
@@ -21,7 +21,7 @@ class ClientCertificates : public testing::TestWithParam<int> {
   }
   TlsOptions as(const Certificate& certificate) const { return {.version = GetParam(), .certificate = certificate}; }
 
-  // Every field of that name, or of one that an application may take for it.
+  // Every field of that name, or of a name that an application may take for it.
   std::string subjects_seen(Client& client, const std::string& fields = "") {
     client.get("/echo", fields);
     std::string seen;
@@ -51,7 +51,7 @@ TEST_P(ClientCertificates, RequiredMeansOneOfOurs) {
     try {
       client.shake_hands();
     } catch (const Failure&) {
-      // In TLS 1.2 the client's handshake fails, in TLS 1.3 what follows it.
+      // In TLS 1.2 the client's handshake fails; in TLS 1.3 the connection fails after it.
     }
     return client.await_alert();
   };

@@ -12,7 +12,7 @@ class Forger {
  public:
   explicit Forger(const std::string& traffic_secret);
 
-  // A record with this inside: content, then its type and zeros, or anything else.
+  // A record with this plaintext: content, then its type and zeros, or anything else.
   std::string seal_inner(std::string_view inner);
   std::string seal(std::string_view content, unsigned char type) {
     return seal_inner(std::string(content) + static_cast<char>(type));

@@ -1,5 +1,5 @@
 // Clients that break the rules of TLS: each gets the right alert and loses its own connection, no other client notices,
-// and nothing of them stays behind.
+// and nothing of them remains.
 #include <gtest/gtest.h>
 #include <openssl/rand.h>
 #include <unistd.h>
@@ -75,7 +75,7 @@ TEST_F(HostileClients, OldHellosAreRefusedAsSuch) {
   await_alone();
 }
 
-// A good hello with each byte changed in turn.
+// A valid hello with each byte changed in turn.
 class GarbageInTheHello : public HostileClients {
  protected:
   void round(unsigned char change) {

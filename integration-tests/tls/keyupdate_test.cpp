@@ -17,7 +17,7 @@ class KeyUpdates : public testing::Test {
     return settings;
   }
 
-  // The answer ends with its own line, so that nothing else is waited for.
+  // The answer ends with its own line, so the test waits for nothing else.
   void expect_echo(const std::string& line) {
     client.type(line + "\n");
     client.await_line(Process::Stream::out, std::regex("^" + line + "$"));
@@ -37,7 +37,7 @@ class KeyUpdates : public testing::Test {
 };
 
 TEST_F(KeyUpdates, OfOpenSslBeforeBetweenAndAfterUpgrades) {
-  // The origin echoes what follows its 101; the client takes a typed line with LF for a whole one.
+  // The origin echoes what follows its 101; the client treats a typed line with LF as a complete one.
   client.type("GET /websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   client.await_line(Process::Stream::out, std::regex("101 Switching"));
   expect_echo("before anything");

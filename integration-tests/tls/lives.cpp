@@ -10,7 +10,7 @@ namespace {
 
 using clients::Kind;
 
-// Of a download, so much is left for the end: more than the sockets on the way hold, or it would be over before that.
+// How much of a download is left for the end: more than the sockets in between hold, or it would finish before that.
 constexpr std::size_t download_rest_bytes = 8'000'000;
 constexpr std::size_t download_bytes = download_rest_bytes + 4'000'000;
 constexpr std::size_t upload_bytes = 1'500'000;
@@ -24,7 +24,7 @@ const std::string& download() {
   return bytes;
 }
 
-// Of so many equal ones.
+// One of this many equal shares.
 std::size_t share(std::size_t total, int steps) {
   return total / static_cast<std::size_t>(steps);
 }
@@ -47,7 +47,7 @@ class Idle : public Life {
   TlsClient client_;
 };
 
-// A request whose record is cut, each time elsewhere: in its header, right behind it, in the data, in the tag.
+// A request whose record is cut at another place each time: in its header, right after it, in the data, in the tag.
 class HalfRecord : public Life {
  public:
   HalfRecord(const Places& places, const TlsOptions& options)
@@ -128,7 +128,7 @@ class Upload : public Life {
   std::string rest_;
 };
 
-// Bytes that come back, after 101; of each step's the last ones are read after the upgrade only.
+// Bytes that are echoed after 101; the last ones of each step are read only after the upgrade.
 class Echo : public Life {
  public:
   Echo(Kind kind, const Address& to, const TlsOptions& options) : Life(kind), client_(to, options) {
@@ -155,7 +155,7 @@ class Echo : public Life {
   std::string rest_;
 };
 
-// It has said close_notify and FIN long ago, and still gets its answer.
+// It sent close_notify and FIN long ago, and still gets its answer.
 class HalfClosed : public Life {
  public:
   HalfClosed(const Places& places, const TlsOptions& options)
@@ -208,7 +208,7 @@ class HalfHello : public Life {
   std::size_t at_ = 0;
 };
 
-// KeyUpdates of ours and of the server's: just sent, or with the answer owed, when the upgrade comes.
+// KeyUpdates from us and from the server: just sent, or with the answer still owed, when the upgrade comes.
 class KeyUpdates : public Life {
  public:
   KeyUpdates(const Places& places, const TlsOptions& options)
@@ -225,7 +225,7 @@ class KeyUpdates : public Life {
   TlsClient client_;
 };
 
-// Null: others play it.
+// Null: other tests play it.
 std::unique_ptr<Life> life_of(Kind kind, const Places& places, const TlsOptions& options) {
   switch (kind) {
     case Kind::idle:
@@ -246,7 +246,7 @@ std::unique_ptr<Life> life_of(Kind kind, const Places& places, const TlsOptions&
       return std::make_unique<HalfHello>(places, options);
     case Kind::key_updates:
       return std::make_unique<KeyUpdates>(places, options);
-    // These are HTTP's only; a half record is a half head, and the download is read slowly.
+    // These concern only HTTP; a half record is a half head, and the download is read slowly.
     case Kind::keep_alive:
     case Kind::half_head:
     case Kind::pipelined:

@@ -1,4 +1,4 @@
-// What the clients of the matrix do: each has one connection for the whole run, is led back into a certain state before
+// What the clients of the matrix do: each has one connection for the whole run, is brought into a certain state before
 // every upgrade, and checks every byte that it gets.
 #pragma once
 
@@ -17,8 +17,8 @@ class Life {
   virtual ~Life() = default;
 
   std::string name() const { return clients::name_of(kind_); }
-  // Does its share of the work, number 0 to steps - 1, and ends in the state that it stands for. Between two steps is
-  // an upgrade.
+  // Does its share of the work, number 0 to steps - 1, and ends in the state that it represents. An upgrade separates
+  // each step from the next.
   virtual void step(int number) = 0;
   virtual void finish() = 0;
 

@@ -62,7 +62,7 @@ TEST_P(TlsMatrix, EveryStateMovesAgainAndAgain) {
   EXPECT_EQ(baton.number("accepted_total"), accepted);
 }
 
-// OpenSSL finishes it in the old process, which waits for that.
+// OpenSSL completes the handshake in the old process, which waits for it.
 TEST_P(TlsMatrix, AHandshakeInTheMiddleIsFinishedAndThenMoves) {
   TlsClient idle(baton.address(), GetParam());
   TlsClient client(baton.address(), GetParam(), TlsClient::Handshake::later);

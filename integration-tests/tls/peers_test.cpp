@@ -1,4 +1,4 @@
-// Foreign clients, each with another TLS stack, before, across and after upgrades.
+// Third-party clients, each with a different TLS stack, before, across and after upgrades.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -20,7 +20,7 @@ class Peers : public testing::Test {
   }
   static std::string port_of(const Baton& baton) { return std::to_string(baton.address().port); }
 
-  // Runs it to its end; its last line is "ok".
+  // Runs it to completion; its last line is "ok".
   void expect_ok(const Command& command, const Baton& baton) const {
     const Outcome outcome = run(command);
     EXPECT_EQ(outcome.code, 0) << outcome.err << baton.log();

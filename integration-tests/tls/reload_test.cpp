@@ -1,4 +1,4 @@
-// New certificates: by HUP, or by themselves with `watch: true`. Bad ones change nothing.
+// New certificates are loaded on HUP, or automatically with `watch: true`. Bad ones change nothing.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -33,7 +33,7 @@ class NewCertificates : public testing::Test {
   }
   static std::string served_by(const Baton& baton) { return TlsClient(baton.address()).server_common_name(); }
 
-  // What may be wrong, the file at fault, and a part of the reason.
+  // What may be wrong, the file that is wrong, and a part of the reason.
   struct Bad {
     std::string name;
     std::function<void()> spoil;
@@ -121,7 +121,7 @@ TEST_F(NewCertificates, AreNoticedWhenWatched) {
   baton.await_log(loaded);
   EXPECT_EQ(served_by(baton), "second.test");
   for (const Bad& bad : bad_files()) {
-    if (bad.name == "another's key") continue;  // here it is the right one
+    if (bad.name == "another's key") continue;  // here the key is the right one
     bad.spoil();
     const std::string line = baton.await_log(refused);
     EXPECT_NE(line.find(bad.file), std::string::npos) << bad.name << ": " << line;
@@ -130,7 +130,7 @@ TEST_F(NewCertificates, AreNoticedWhenWatched) {
     baton.await_log(loaded);
   }
   EXPECT_EQ(baton.count_log_lines(refused), 4u) << "one line for each";
-  // One by one and in place, after an upgrade.
+  // The files are replaced one by one and in place, after an upgrade.
   baton.upgrade();
   std::filesystem::copy_file(first.key, key, std::filesystem::copy_options::overwrite_existing);
   std::filesystem::copy_file(first.cert, cert, std::filesystem::copy_options::overwrite_existing);

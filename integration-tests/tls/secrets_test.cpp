@@ -1,5 +1,5 @@
 // Keys stay where they are needed: not in logs, not on disk, out of reach of other programs of the same user, and not
-// in memory once the connection is gone.
+// in memory once the connection has ended.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -86,7 +86,7 @@ TEST_P(Secrets, AreNeitherInLogsNorOnDisk) {
   EXPECT_EQ(names, (std::set<std::string>{"admin.sock", "baton.pid", "baton.yaml", "handoff.sock", "handoff.sock.lock"}));
 }
 
-// As root may: reads all writable memory of the process.
+// Reads all writable memory of the process, as root may.
 std::string memory_of(pid_t pid) {
   std::ifstream maps("/proc/" + std::to_string(pid) + "/maps"),
       memory("/proc/" + std::to_string(pid) + "/mem", std::ios::binary);
@@ -125,7 +125,7 @@ TEST_P(Secrets, AreWipedWhenTheirConnectionIsGone) {
     secrets.push_back(brief.secret());
   }
   baton.await_number("connections.total", 0);
-  // A connection leaves the count when it ends, and is freed a moment later.
+  // A connection leaves the count when it ends, and is freed shortly afterwards.
   await(
       [&] {
         const std::string memory = memory_of(baton.pid());
@@ -138,7 +138,7 @@ TEST_P(Secrets, AreWipedWhenTheirConnectionIsGone) {
 INSTANTIATE_TEST_SUITE_P(Versions, Secrets, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
                          [](const auto& one) { return one.param == TLS1_2_VERSION ? "Tls12" : "Tls13"; });
 
-// The kernel gives the /proc files of a non-dumpable process to root, whoever runs it.
+// The kernel makes root the owner of a non-dumpable process's /proc files, whoever runs it.
 bool is_dumpable(pid_t pid) {
   struct stat status{};
   if (::stat(("/proc/" + std::to_string(pid) + "/mem").c_str(), &status) != 0) throw Failure("no such process");

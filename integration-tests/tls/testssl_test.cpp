@@ -1,5 +1,5 @@
-// testssl.sh on Baton and on nginx with its defaults, in one run and with one certificate: it rates nothing of ours
-// worse.
+// Runs testssl.sh on Baton and on nginx with its defaults, at the same time and with one certificate: it rates nothing
+// of ours worse.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace baton::harness {
 namespace {
 
-// From good to bad, as testssl.sh writes them.
+// From best to worst, as testssl.sh writes them.
 constexpr std::array severities{"OK", "INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL", "FATAL"};
 
 int rank_of(const std::string& severity) {
@@ -27,9 +27,9 @@ struct Finding {
   std::string severity;
   std::string text;
 };
-using Findings = std::map<std::string, Finding>;  // by testssl.sh's id; of several with one id, the worst
+using Findings = std::map<std::string, Finding>;  // by testssl.sh's id; the worst of several with one id
 
-// Protocols, suites, certificate and vulnerabilities, but nothing that needs other machines.
+// Protocols, suites, certificate and vulnerabilities, but no check that needs other machines.
 Findings findings_on(const Address& address, const TempDir& directory, const std::string& name) {
   const std::string path = directory / (name + ".json");
   const Outcome outcome =
@@ -41,7 +41,7 @@ Findings findings_on(const Address& address, const TempDir& directory, const std
   for (const auto& value : parsed.as_array()) {
     const auto text = [&](const char* key) { return std::string(value.at(key).as_string()); };
     const Finding finding{text("severity"), text("finding")};
-    if (finding.severity == "WARN") continue;  // no verdict: for example, a connection of its own came too late
+    if (finding.severity == "WARN") continue;  // no verdict: for example, one of its own connections came too late
     if (rank_of(finding.severity) >= rank_of(findings.try_emplace(text("id"), finding).first->second.severity)) {
       findings[text("id")] = finding;
     }
@@ -67,7 +67,7 @@ TEST(Testssl, RatesNothingWorseThanForNginx) {
   const Findings theirs = beside.get();
   for (const auto& [id, finding] : ours) {
     const auto their = theirs.find(id);
-    // Findings for us alone must not be bad.
+    // A finding that nginx does not have must not be bad.
     const std::string reference = their == theirs.end() ? "INFO" : their->second.severity;
     EXPECT_LE(rank_of(finding.severity), rank_of(reference))
         << id << ": " << finding.severity << ", " << finding.text << "; of nginx " << reference

@@ -1,4 +1,4 @@
-// nginx and HAProxy as TLS servers in front of the test's origin. Each adds to every response what it knows of the
+// nginx and HAProxy as TLS servers in front of the test's origin. Each adds to every response what it knows about the
 // connection: X-Resumed (0, 1), X-Port (the client's, which identifies the connection), X-Name (the server name),
 // X-Client (the client certificate's subject).
 #pragma once
@@ -20,7 +20,7 @@ class TlsServer {
 struct TlsServerOptions {
   Certificate certificate;
   std::string version = "1.3";  // the only one
-  std::string client_ca = {};   // asks for a certificate, if given
+  std::string client_ca = {};   // if set, it requests a client certificate
 };
 
 std::unique_ptr<TlsServer> nginx_before(const Address& origin, const TlsServerOptions& options);

@@ -1,4 +1,4 @@
-// Which servers Baton trusts: 502, and the reason in the log, for all others.
+// Which servers Baton trusts: for all others the client gets 502, and the log the reason.
 #include <gtest/gtest.h>
 
 #include "harness/baton.hpp"

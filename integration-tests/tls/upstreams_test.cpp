@@ -112,7 +112,7 @@ TEST_P(TlsUpstreams, SessionsAreResumed) {
   Client busy = baton.connect(), other = baton.connect();
   const Response first = busy.get("/bytes/3");
   EXPECT_EQ(first.field("X-Resumed"), "0");
-  // The held request takes the idle connection, so the next one needs another.
+  // The held request occupies the idle connection, so the next one needs another.
   busy.send(get_request("/held"));
   origin.gate().await_arrivals(1);
   const Response second = other.get("/bytes/3");
@@ -128,7 +128,7 @@ constexpr Peer peers[] = {{"Nginx_Tls13", nginx_before, "1.3"},
                           {"Haproxy_Tls12", haproxy_before, "1.2"}};
 INSTANTIATE_TEST_SUITE_P(Peers, TlsUpstreams, testing::ValuesIn(peers), [](const auto& one) { return one.param.name; });
 
-// OpenSSL's own server, driven by its keyboard input: its KeyUpdates, which ask for ours.
+// OpenSSL's own server, controlled through its keyboard input: it sends KeyUpdates, which request ours.
 TEST(TlsUpstream, MayChangeItsKeysBeforeBetweenAndAfterUpgrades) {
   TempDir directory;
   Authority authority(directory);
@@ -160,7 +160,7 @@ TEST(TlsUpstream, MayChangeItsKeysBeforeBetweenAndAfterUpgrades) {
   }
 }
 
-// A response without a length ends with the connection, so without close_notify it may have been cut.
+// A response without a length ends with the connection, so without close_notify it may be truncated.
 TEST(TlsUpstream, AResponseThatIsCutWithoutCloseNotifyIsNotComplete) {
   TempDir directory;
   Authority authority(directory);

@@ -9,7 +9,7 @@ using clients::Kind;
 
 namespace {
 
-// A body of which 400 bytes have gone by.
+// A body of which 400 bytes have passed.
 const std::string body = pattern(1000);
 const std::string first_part = body.substr(0, 400);
 const std::string second_part = body.substr(400);
@@ -60,7 +60,7 @@ std::vector<ConnectionKind> make_kinds() {
                    EXPECT_EQ(client.response().body, "last words");
                    client.expect_fin();
                  }});
-  // The last one, so that its upstream connection stays in the pool.
+  // It comes last, so that its upstream connection stays in the pool.
   all.push_back(
       {.kind = Kind::idle, .said = get_request("/bytes/10"), .heard_through = pattern(10), .go_on = [](Client& client) {
          EXPECT_EQ(client.get("/bytes/20").body, pattern(20));
@@ -140,7 +140,7 @@ Settings settings_for_every_kind(const Origin& origin, const Address& web, const
       "  - { name: app, servers: [ { address: \"" +
       origin.address().text() + "\" } ] }\n";
   settings.own_binary = true;
-  settings.log = "access: { path: \"-\", format: json }";  // what it says of a connection moves too
+  settings.log = "access: { path: \"-\", format: json }";  // the record of a connection moves too
   settings.workers = 1;
   settings.handoff += ", finish_timeout: 100ms";
   return settings;

@@ -1,5 +1,5 @@
-// One connection of each kind, each with something of everything under way: what is said before a handover, and what
-// must come of it afterwards, to the byte.
+// One connection of each kind, together covering everything that can be in flight: what is sent before a handover, and
+// the exact bytes that must follow it.
 #pragma once
 
 #include <functional>
@@ -17,21 +17,21 @@ namespace baton::versions {
 
 struct ConnectionKind {
   clients::Kind kind;
-  bool half_closed = false;                     // the client has said all it will ever say
-  std::string said;                             // by the client, before
-  std::string heard_through;                    // the client has heard so far, up to and including this; empty: nothing
+  bool half_closed = false;                     // the client has sent all that it will ever send
+  std::string said;                             // by the client, before the handover
+  std::string heard_through;                    // what the client has received ends with this; empty: nothing
   std::function<void(harness::Client&)> go_on;  // with expectations
 
   bool is_raw() const { return clients::entry(kind).listener == clients::Listener::tcp; }
 };
 
-// The kinds of the catalogue of which an idle one and everything that can be under way is in the recordings.
+// The kinds of the catalogue that the recordings contain: an idle connection and everything that can be in flight.
 const std::vector<ConnectionKind>& kinds();
 
-// The kind that a state comes from. Throws Failure: from none of them.
+// The kind to which a state belongs. Throws Failure if it belongs to none.
 clients::Kind kind_of(const state::ConnectionState& state);
 
-// The origin's answers for them. Four of them wait at its gate.
+// The origin's answers to their requests. Four of them wait at its gate.
 void answer_every_kind(harness::Origin& origin);
 inline constexpr int arrivals_at_gate = 4;
 
@@ -42,12 +42,12 @@ harness::Settings settings_for_every_kind(const harness::Origin& origin, const h
 // Live clients, one of each kind, in the order of `kinds`.
 class EveryKind {
  public:
-  // Called after each client has connected and said what it says: whoever plays the proxy makes it heard.
+  // Called after each client has connected and sent its bytes, so that a test that plays the proxy can forward them.
   using Serve = std::function<void(const ConnectionKind&, harness::Client&)>;
 
   EveryKind(harness::Origin& origin, const harness::Address& web, const harness::Address& raw, const Serve& serve = {});
 
-  // Lets the origin go on, and each client as its kind says.
+  // Lets the origin continue, and each client as its kind says.
   void go_on();
   harness::Client& client(clients::Kind kind);
 

@@ -17,7 +17,7 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
-// What must be known of a message to rewrite it: which fields are messages, and which may be missing.
+// What rewriting a message requires: which fields are messages, and which may be missing.
 struct Shape {
   std::map<int, const Shape*> messages = {};
   std::set<int> optional = {};
@@ -41,7 +41,7 @@ const Shape connection{.messages = {{3, &plain}, {4, &plain}, {5, &upstream_leg}
 const Shape idle_upstream{.messages = {{2, &plain}}};
 const Shape moved{.messages = {{1, &connection}, {2, &idle_upstream}}};
 
-// Written last, so that a payload that was cut anywhere lacks it: a newer version's fields come before it.
+// Written last, so that a payload cut anywhere lacks it: a newer version's fields come before it.
 constexpr int end_mark = 536870911;
 
 // ── handoff.proto ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -69,7 +69,7 @@ const Shape& shape_of(handoff::Kind kind) {
 
 struct Field {
   int number;
-  std::string_view whole;    // tag and all
+  std::string_view whole;    // including the tag
   std::string_view content;  // of what has a length
 };
 
@@ -105,7 +105,7 @@ void put_message(std::string& out, int number, std::string_view content) {
   out += content;
 }
 
-// One field of each wire type, under numbers that no version will use soon. The group is from protobuf's past, and
+// One field of each wire type, under numbers that no version will use soon. Groups are an old protobuf feature, and
 // legal.
 std::string unknown_fields() {
   std::string out;

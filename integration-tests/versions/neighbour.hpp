@@ -1,4 +1,4 @@
-// Records as a neighbour of another version would write them, made from ours on the level of protobuf's wire format.
+// Records as a neighbour of another version would write them, made from ours at the level of protobuf's wire format.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace baton::versions {
 
-// With fields that nobody knows, of every wire type, in the record and in every message in it, payloads too; and a
-// Hello with unknown features and a range of protocols that goes beyond ours.
+// Adds unknown fields of every wire type to the record and to every message in it, including payloads, and gives a
+// Hello unknown features and a range of protocols that extends beyond ours.
 std::string as_newer(handoff::Kind kind, std::string_view record);
 
-// Without the fields that a successor or predecessor can do without.
+// Removes the fields that a successor or predecessor can do without.
 std::string as_older(handoff::Kind kind, std::string_view record);
 
 }  // namespace baton::versions

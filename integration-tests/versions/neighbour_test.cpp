@@ -1,5 +1,5 @@
 // Two real processes, each of which takes the other for one of another version: the relay between them rewrites every
-// record. Whatever is unknown is passed over, whatever is missing is done without, and no connection notices.
+// record. Unknown fields are skipped, missing ones are optional, and no connection notices.
 #include <gtest/gtest.h>
 
 #include "harness/log_lines.hpp"
@@ -13,7 +13,7 @@ using namespace harness;
 
 class Neighbour : public testing::Test {
  protected:
-  // Every record of both sides is rewritten; the report says that everything has moved all the same.
+  // Every record of both sides is rewritten; the report says that everything has moved nevertheless.
   void upgrade_past(const std::string& relay) {
     serving.put_in_place(RELAY, "relay", relay);
     const std::string report = serving.baton.upgrade();
@@ -38,7 +38,7 @@ TEST_F(Neighbour, OfAnEarlierVersionIsUnderstood) {
   EXPECT_EQ(serving.baton.number("last_upgrade.moved_total"), 0) << "there was no report";
 }
 
-// Without its clock a predecessor is taken to have ours, or the successor would think of times that never come.
+// A predecessor that sends no clock is assumed to have ours; otherwise the successor's deadlines would never come.
 TEST_F(Neighbour, WithoutAClockHasItsTimesUnderstoodAllTheSame) {
   Settings impatient = settings_for_every_kind(serving.origin, serving.web, serving.raw);
   impatient.timeouts = "idle: 300ms";

@@ -1,5 +1,5 @@
-// A recorded handover: each frame of both sides in the order in which it passed, as text that people can read and
-// compare. Descriptors cannot be recorded; their number is.
+// A recorded handover: each frame of both sides in order, as text that people can read and compare. Descriptors cannot
+// be recorded; their number is.
 #pragma once
 
 #include <string>
@@ -19,8 +19,8 @@ struct RecordedFrame {
   bool operator==(const RecordedFrame&) const = default;
 };
 
-// One line, without its end: P or S, the kind's name, the number of descriptors, and the record in quotes with \xHH for
-// what is not printable.
+// One line, without its newline: P or S, the kind's name, the number of descriptors, and the record in quotes, with
+// \xHH for unprintable bytes.
 std::string to_line(const RecordedFrame& frame);
 
 // The frames of a recording; lines that begin with # are comments. Throws std::runtime_error naming the bad line.

@@ -1,5 +1,5 @@
-// Handovers between real processes are recorded, and what was recorded of released versions is replayed to this one: by
-// a recorded predecessor to the real successor, and by a recorded successor to the real predecessor.
+// Handovers between real processes are recorded, and recordings of released versions are replayed to this one: a
+// recorded predecessor to the real successor, and a recorded successor to the real predecessor.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -52,7 +52,7 @@ std::multiset<std::string> every_kind() {
   return names;
 }
 
-// The order of the conversation, with batches of any number.
+// The order of the conversation, with any number of batches.
 std::string order_of(const std::vector<RecordedFrame>& recording) {
   std::string order;
   for (const RecordedFrame& frame : recording) {
@@ -149,7 +149,7 @@ TEST_P(Recorded, RecordsMeanToUsWhatTheyMeantThen) {
   EXPECT_EQ(instance->accepted_total, kinds().size());
 }
 
-// Version 0.1.0 left the record of the last exchange in a connection that has none; nobody reads it.
+// Version 0.1.0 left the last exchange's record in a connection without an exchange; it is never read.
 std::string without_ended_exchange(const std::string& payload) {
   state::wire::Moved moved;
   if (!moved.ParseFromString(payload)) throw Failure("a recorded payload cannot be read");
@@ -158,7 +158,7 @@ std::string without_ended_exchange(const std::string& payload) {
   return moved.SerializeAsString();
 }
 
-// Proto3 writes nothing for a field that has its default, so fields that this version has added do not show.
+// Proto3 does not write a field that has its default value, so fields that this version has added do not show.
 TEST_P(Recorded, PayloadsLoseNothingByBeingDecodedAndEncodedAgain) {
   for (const std::string& payload : payloads_of(recording)) {
     const auto moved = state::decode(payload, {}, 0);

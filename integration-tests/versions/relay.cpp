@@ -1,5 +1,5 @@
-// Stands between two real processes: started in the program's place, it starts the program and passes each frame on, in
-// both directions, with its descriptors. What else it does, a file named `relay` beside it says:
+// Stands between two real processes: started in the program's place, it starts the program and forwards each frame in
+// both directions, with its descriptors. A file named `relay` beside it says what else it does:
 //   record     writes each frame to a file named `recording` beside it
 //   newer      each side sees a neighbour of a later version
 //   older      each side sees a neighbour of an earlier version
@@ -27,7 +27,7 @@ using baton::versions::From;
   std::_Exit(3);
 }
 
-// The program itself, by our own arguments, as its predecessor would have started it.
+// The program itself, with our own arguments, as its predecessor would have started it.
 Channel start_program(char** argv) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) die("no socket pair");
@@ -73,7 +73,7 @@ class Relay {
     if (mode_ == "record") recording_.open(folder + "recording");
   }
 
-  // Until one side has ended its channel; then the other's ends with us.
+  // Runs until one side has ended its channel; the other's channel ends when this process does.
   void run() {
     for (;;) {
       const bool from_predecessor = pass_one(predecessor_, successor_, From::predecessor);
@@ -86,7 +86,7 @@ class Relay {
   }
 
  private:
-  // False: there is nothing to pass on.
+  // False: there is nothing to forward.
   bool pass_one(Channel& in, Channel& out, From from) {
     auto received = in.try_receive();
     if (!received) ended_ = true;
@@ -97,7 +97,7 @@ class Relay {
     for (const UniqueFd& descriptor : frame.descriptors) descriptors.push_back(descriptor.get());
     record(frame, from);
     std::string changed = change(frame, from);
-    // The executable goes with the field that says so.
+    // The executable's descriptor is dropped together with the field that announces it.
     if (mode_ == "older" && frame.kind == Kind::inherit && was_executable(frame.record)) descriptors.pop_back();
     if (!out.send(frame.kind, changed, descriptors, frame.secrets, no_deadline)) ended_ = true;
     return true;

@@ -43,7 +43,7 @@ void ReplayedPredecessor::open_clients() {
       std::make_unique<EveryKind>(origin_, web_, raw_, [this](const ConnectionKind& kind, Client&) { serve(kind); });
 }
 
-// The proxy, played by hand: everything is passed on as it is.
+// Plays the proxy by hand: forwards everything unchanged.
 void ReplayedPredecessor::serve(const ConnectionKind& kind) {
   Stream client(
       Fd(::accept4(kind.is_raw() ? raw_listener_.get() : web_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));

@@ -1,6 +1,6 @@
-// A recorded predecessor before a real successor: its frames as they were recorded, but for what belongs to the place
-// and the hour. Descriptors are fresh ones; listening addresses and the instance's paths are ours; the server of an
-// idle upstream connection is our origin. Clocks need nothing: the recorded Hello says what time it was.
+// A recorded predecessor facing a real successor: its frames as recorded, except for what depends on the place and
+// time. Descriptors are fresh ones; listening addresses and the instance's paths are ours; the server of an idle
+// upstream connection is our origin. Clocks need no change: the recorded Hello gives its own time.
 #pragma once
 
 #include <map>
@@ -19,10 +19,11 @@ namespace baton::versions {
 
 class ReplayedPredecessor {
  public:
-  // Connects a client of every kind to its own listening sockets and brings each as far as its recorded state says.
+  // Connects a client of every kind to its own listening sockets and brings each to the point of its recorded state.
   ReplayedPredecessor(const std::vector<RecordedFrame>& recording, harness::Origin& origin);
 
-  // From Hello to Bye; then nothing of the predecessor is left. Throws Failure where the successor does not play along.
+  // From Hello to Bye; then nothing of the predecessor is left. Throws Failure if the successor departs from the
+  // protocol.
   void hand_over();
 
   harness::Process& successor() { return *successor_; }
@@ -46,7 +47,7 @@ class ReplayedPredecessor {
   void send_offer(const RecordedFrame& frame);
   // Puts the sockets of a recorded parcel in flight.
   void take_off(handoff::wire::Offer::Parcel& parcel);
-  // The successor's next frame, which is of that kind.
+  // Receives the successor's next frame, which must be of that kind.
   handoff::Frame await(handoff::Kind kind);
   void expect_all_taken(const handoff::Frame& frame);
 

@@ -1,6 +1,6 @@
 // A recorded successor, started in the program's place: it answers with the frames of the file named `recording` beside
-// it. Only what belongs to the place and the hour is replaced: the PID, the addresses in Ready (found by the listener's
-// name), and the numbers of the connections in Adopted, whose order and share in each batch differ from day to day.
+// it. Only what depends on the place and time is replaced: the PID, the addresses in Ready (found by the listener's
+// name), and the numbers of the connections in Adopted, whose order and distribution over batches vary between runs.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -73,7 +73,7 @@ class ReplayingSuccessor {
     if (!send_record(channel_, kind, record, no_deadline)) die("the predecessor has ended the channel");
   }
 
-  // The recorded addresses belong to the recorded listeners, whose names are those of today.
+  // The recorded addresses belong to the recorded listeners, which have the same names as today's.
   void answer_inherit() {
     std::map<std::string, std::string> name_then, address_now;
     const auto then = parsed<wire::Inherit>(recorded(From::predecessor, Kind::inherit).record);
@@ -93,7 +93,7 @@ class ReplayingSuccessor {
     adopted.clear_taken();
     const auto offer = parsed<wire::Offer>(frame.record);
     for (const auto& parcel : offer.parcels()) adopted.add_taken(parcel.id());
-    // They stay open, as with a successor that serves them.
+    // The descriptors stay open, as with a successor that serves them.
     for (UniqueFd& descriptor : frame.descriptors) kept_.push_back(std::move(descriptor));
     answer(Kind::adopted, adopted);
   }

@@ -12,7 +12,7 @@ struct ServingEveryKind {
     baton.await_number("connections.idle", 1);
   }
 
-  // What the next SIGUSR2 starts. `note` is a small file beside it, which tells it what to do.
+  // Installs what the next SIGUSR2 starts. `note` is a small file beside it, which tells it what to do.
   void put_in_place(const std::string& program, const std::string& note, const std::string& content) {
     harness::replace_file(baton.directory() / note, content);
     harness::replace_file(baton.binary_path(), harness::read_file(program), true);

@@ -23,8 +23,8 @@ bool is_in_size_line(ChunkPosition position) {
   return position <= ChunkPosition::size_lf || position > ChunkPosition::trailers;
 }
 
-// A byte of a size line that goes no further, if it may stand here at all: a blank that means nothing, and what belongs
-// to an extension of a server's.
+// A byte of a size line that is not forwarded, if it is allowed here at all: a meaningless blank, or part of an
+// extension from a server.
 bool is_dropped(ChunkPosition position, char c, Sender sender) {
   using enum ChunkPosition;
   if (position == extension) return sender == Sender::server && c != '\r';
@@ -32,7 +32,7 @@ bool is_dropped(ChunkPosition position, char c, Sender sender) {
   return c == ';' && sender == Sender::server;
 }
 
-// What comes after a chunk's size, or after an extension: another extension, or the end of the line.
+// What follows a chunk's size or an extension: another extension, or the end of the line.
 bool step_over_end(ByChunks& chunk, char c, Sender sender, bool may_end) {
   using enum ChunkPosition;
   if (c == ';') {
@@ -44,8 +44,8 @@ bool step_over_end(ByChunks& chunk, char c, Sender sender, bool may_end) {
   return true;
 }
 
-// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), the value a token or a quoted-string
-// (RFC 9112 §7.1.1); after the first ";".
+// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), after the first ";". The value is a token
+// or a quoted-string (RFC 9112 §7.1.1).
 bool step_in_extension(ByChunks& chunk, char c) {
   using enum ChunkPosition;
   const bool is_text = c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f);
@@ -96,7 +96,7 @@ bool step_in_extension(ByChunks& chunk, char c) {
   }
 }
 
-// Steps over one byte of chunk framing; false: it cannot stand here, and nothing has changed.
+// Steps over one byte of chunk framing. False: the byte is not allowed here, and nothing has changed.
 bool step(ByChunks& chunk, char c, Sender sender) {
   using enum ChunkPosition;
   const bool in_size_line = is_in_size_line(chunk.position);

@@ -1,4 +1,4 @@
-// Walks along a message body without decoding it (RFC 9112 §6, §7.1). No I/O: takes bytes, says how far they go.
+// Walks along a message body without decoding it (RFC 9112 §6, §7.1). No I/O: takes bytes, returns a piece's extent.
 #pragma once
 
 #include <cstddef>

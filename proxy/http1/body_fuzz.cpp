@@ -1,4 +1,4 @@
-// A body cut anywhere is read as the whole one; and where we accept a chunked body, Boost.Beast decodes it alike.
+// A body cut anywhere is read like the whole one; Boost.Beast decodes the chunked bodies that we accept identically.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -68,7 +68,7 @@ struct Outcome {
 
 }  // namespace
 
-// The first byte is the distance between cuts, and who sends it; the rest is the body.
+// The first byte gives the distance between cuts and the sender; the rest is the body.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::size_t step = 1 + data[0] % 16;
@@ -83,7 +83,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(whole == cut, "cuts change the outcome");
   if (whole.status != BodyStatus::trailers) return 0;
 
-  // Beast wants a grammar inside extensions, which mean nothing to us; such bodies are shown to it without them.
+  // Beast requires a grammar inside extensions, which mean nothing to us, so it is shown such bodies without them.
   auto theirs = http1::judge::decode_chunked(whole.passed_on + "\r\n");
   if (!theirs) theirs = http1::judge::decode_chunked(whole.without_extensions + "\r\n");
   require(theirs.has_value(), "Beast refuses a body that we accept");

@@ -15,11 +15,11 @@ using state::ByLength;
 using state::NoBody;
 using state::UntilClose;
 
-// All that can be told of a body after some input, piece by piece.
+// Everything observable about a body after some input, piece by piece.
 struct Outcome {
   BodyFraming framing;
   std::string payload;
-  std::string kinds;  // 'p' for each byte of payload, 'f' for each of framing, 'b' for each byte that goes no further
+  std::string kinds;  // 'p' for each byte of payload, 'f' for framing, 'b' for a byte that is not forwarded
   Sender sender = Sender::client;
   BodyStatus status = BodyStatus::more;
   bool operator==(const Outcome&) const = default;
@@ -47,7 +47,7 @@ Outcome read_chunked(std::string_view input, Sender sender = Sender::client) {
   return outcome;
 }
 
-// How many bytes were good, where the body is malformed.
+// The number of good bytes before a malformed body's first bad one.
 std::size_t malformed_at(std::string_view input, Sender sender = Sender::client) {
   const Outcome outcome = read_chunked(input, sender);
   EXPECT_EQ(outcome.status, BodyStatus::malformed) << input;

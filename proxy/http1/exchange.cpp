@@ -29,7 +29,7 @@ Action answer(Exchange& exchange, const Ends& ends, const Context& context, std:
     exchange.started_unix_us = context.unix_us;
   }
   exchange.status = status;
-  exchange.request = {};                // of no more use
+  exchange.request = {};                // no longer needed
   exchange.phase = Answering{};
   return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
 }
@@ -42,7 +42,7 @@ constexpr std::string_view server_ended = "the server ended the connection befor
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
 
-// Where the request goes is decided by its head, once.
+// The head alone decides where the request goes, once.
 [[gnu::noinline]] Action connect(Exchange& exchange, const Ends& ends, const Context& context) {
   if (context.routes == nullptr || !exchange.route.empty()) return Action::connect;
   const std::uint32_t head_bytes = std::get<Connecting>(exchange.phase).head_bytes;
@@ -60,7 +60,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   const Connecting connecting = std::get<Connecting>(exchange.phase);
   Scratch& scratch = context.scratch;
   if (const HeadError error = reread_request_head(exchange, ends.client.unread, connecting.head_bytes, scratch)) {
-    // It was good once: this version is stricter than the one that accepted it.
+    // Another version accepted this head; this one is stricter.
     return answer(exchange, ends, context, error.status, error.text);
   }
   write_request_head(scratch.request, scratch.meaning,
@@ -94,16 +94,16 @@ Action end_exchange(Exchange& exchange, const Ends& ends) {
     return reusable ? Action::park : is_whole ? Action::close_upstream : Action::cut_upstream;
   }
   if (!ends.client.all_sent()) {
-    if (!has_ended(request.body)) relaying.upload_abandoned = true;   // nobody is left to take the rest
+    if (!has_ended(request.body)) relaying.upload_abandoned = true;   // no server is left to take the rest
     return Action::wait;
   }
   if (request.keep_alive && has_ended(request.body)) return Action::exchange_ended;
-  // A client that did not expect the end may still be sending; it must be able to read what we sent.
+  // A client that did not expect the end may still be sending; it must be able to read our answer.
   const bool expects_end = request.asked_close && has_ended(request.body) && ends.client.unread.empty();
   return expects_end ? Action::close : Action::exchange_ended_early;
 }
 
-// The rest of the response will not come. What came before it is the client's.
+// The rest of the response will not come. The client still gets what came before.
 Action cut(const Ends& ends, const Context& context, std::string_view why) {
   if (!ends.client.all_sent()) return Action::wait;
   context.scratch.refusal = {0, why};
@@ -126,7 +126,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   if (awaited) {
     if (cut_short) return answer(exchange, ends, context, 400, "the body is truncated");
     if (const Action action = relay_response_head(exchange, ends, context); action != Action::wait) return action;
-    // An answer of our own, a tunnel, or still no response: nothing to relay.
+    // Our own answer, a tunnel, or no response yet: nothing to relay.
     const auto* still = std::get_if<Relaying>(&exchange.phase);
     if (still == nullptr || std::holds_alternative<ResponseAwaited>(still->response)) return Action::wait;
   }
@@ -143,7 +143,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   return end_exchange(exchange, ends);
 }
 
-// The upload's turn: bytes of the body are to come and there is room for them.
+// It is the upload's turn: more body bytes are expected and there is room for them.
 bool awaits_body(const Exchange& exchange, const Relaying& relaying, const Flow& client, const Flow* upstream) {
   return !has_ended(exchange.request.body) && !client.read_ended &&
          (relaying.upload_abandoned || (upstream != nullptr && upstream->all_sent()));
@@ -159,8 +159,8 @@ std::int64_t relaying_deadline(const Exchange& exchange, const Relaying& relayin
   const bool continue_awaited = exchange.request.expects_continue;
   if (body_awaited && !continue_awaited) {
     std::int64_t since = std::max(client.read_at_ms, client.write_at_ms);
-    if (upstream != nullptr) since = std::max(since, upstream->write_at_ms);     // then it became the client's turn
-    // Beside a stream of responses comes a stream of requests.
+    if (upstream != nullptr) since = std::max(since, upstream->write_at_ms);     // then the client's turn
+    // A stream of responses comes with a stream of requests.
     deadline = std::min(deadline, since + (may_be_quiet ? rules.tunnel_idle_ms : rules.body_ms));
   }
   const bool response_ended = relayed != nullptr && has_ended(relayed->body);
@@ -183,16 +183,16 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   const Relaying& relaying = std::get<Relaying>(exchange.phase);
   const bool stale = exchange.upstream && exchange.upstream->reused;
   const unsigned attempts = relaying.attempts + (stale ? 0u : 1u);
-  // What is no response, on a connection that has served before, belongs to an exchange before this one.
+  // On a reused connection, bytes that are not a response belong to an earlier exchange.
   const std::string_view came = ends.upstream->unread.view();
   const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
   const bool again = relaying.held != 0 && is_unanswered && (stale || attempts < context.servers);
   if (!again) return answer(exchange, ends, context, status, server_ended);
-  if (!stale) context.scratch.refusal = {0, server_ended};     // the next one may answer
+  if (!stale) context.scratch.refusal = {0, server_ended};     // the next server may answer
   exchange.phase = Connecting{.head_bytes = relaying.head_bytes,
                               .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                               .fresh = true};
-  exchange.route.clear();              // it is sent anew
+  exchange.route.clear();              // the request is routed anew
   return Action::cut_upstream;
 }
 
@@ -222,7 +222,7 @@ Action upstream_lost(Exchange& exchange, const Ends& ends, Loss loss, const Cont
   auto* relaying = std::get_if<Relaying>(&exchange.phase);
   if (relaying == nullptr) return Action::close;
   if (std::holds_alternative<ResponseAwaited>(relaying->response)) return retry_or_answer(exchange, ends, 502, context);
-  // What came of the response goes on before the client is reset; it may even be all of it.
+  // The part of the response that has arrived is forwarded before the client is reset; it may even be complete.
   if (ends.upstream == nullptr) return Action::reset;
   ends.upstream->read_ended = ends.upstream->was_reset = true;
   upstream_write_failed(exchange, ends);

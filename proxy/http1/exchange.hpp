@@ -37,32 +37,31 @@ struct Rules {
   bool underscores = false;            // forward request fields with an underscore in their names
 };
 
-// How long a client that we have answered and are done with gets to read the answer.
-inline constexpr std::int64_t linger_ms = 30'000;       // in all
+// How long a client may take to read our answer when we are done with it.
+inline constexpr std::int64_t linger_ms = 30'000;       // total
 inline constexpr std::int64_t linger_quiet_ms = 5'000;  // without the client sending anything
 
-// What went wrong, for the log: an answer of our own, or a server's failure, or both.
+// What went wrong, for the log: we answered ourselves, or a server failed, or both.
 struct Refusal {
-  std::uint16_t status = 0;            // of our answer; 0: there was none, a server failed
+  std::uint16_t status = 0;            // of our answer; 0: we sent none, a server failed
   std::string_view why;                // a literal; empty: nothing went wrong
 
   bool is_servers() const { return status == 0 || status == 502 || status == 504; }
 };
 
-// The tables of the head that was parsed last in this thread. Owned by a worker, which also reads here what the engine
-// has noticed.
+// The tables of the head that this thread parsed last. A worker owns them, and reads here what the engine has noticed.
 struct Scratch {
   RequestHead request;
   RequestMeaning meaning;
   ResponseHead response;
   std::vector<Field> trailers;
-  // Whose head `request` and `meaning` are, so that it is not parsed twice, and where it lay then: they are views into the
-  // client's buffer, which moves as more comes. Cleared when an exchange begins and before each turn: another one may have
-  // the same address by then.
+  // The exchange whose head `request` and `meaning` describe, so that it is not parsed twice, and where the head lay
+  // then: they are views into the client's buffer, which moves as more arrives. Cleared when an exchange begins and
+  // before each turn, because by then another exchange may have the same address.
   const state::Exchange* parsed_for = nullptr;
   const char* parsed_at = nullptr;
-  std::uint64_t fields_dropped = 0;    // for the underscores in their names, in all
-  Refusal refusal;                     // of the last step of the engine; whoever reads it clears it
+  std::uint64_t fields_dropped = 0;    // total, because of underscores in their names
+  Refusal refusal;                     // of the engine's last step; the reader clears it
 };
 
 struct Context {
@@ -73,14 +72,14 @@ struct Context {
   std::string_view client_subject;     // of the client's certificate; empty: there is none
   std::int64_t now_ms = 0;             // CLOCK_MONOTONIC
   std::int64_t unix_us = 0;            // microseconds since 1970
-  unsigned servers = 1;                // of the upstream: the number available to try
+  unsigned servers = 1;                // the number of upstream servers available to try
   bool closing = false;                // the response announces that it is the last on this connection
-  const routing::RouteTable* routes = nullptr;    // null: every request has somewhere to go
+  const routing::RouteTable* routes = nullptr;    // null: no request is refused for its route
 };
 
 // Without an exchange: waits for a head, checks it once it is whole, and begins an exchange if it is good.
 Action await_request(state::ConnectionState& state, const Context& context);
-// The deadline for that has come.
+// The deadline of await_request has passed.
 Action expire_awaiting(state::ConnectionState& state, const Context& context);
 
 Action advance(state::Exchange& exchange, const Ends& ends, const Context& context);
@@ -88,7 +87,7 @@ Action advance(state::Exchange& exchange, const Ends& ends, const Context& conte
 // began.
 void reconfigured(state::Exchange& exchange);
 
-// As the functions of the same names in engine.hpp.
+// Like the functions of the same names in engine.hpp.
 Action upstream_lost(state::Exchange& exchange, const Ends& ends, Loss loss, const Context& context);
 void upstream_write_failed(state::Exchange& exchange, const Ends& ends);
 Action expire(state::Exchange& exchange, const Ends& ends, const Context& context);
@@ -97,7 +96,7 @@ std::int64_t deadline_ms(const state::Exchange& exchange, const state::Flow& cli
 // The limit for a whole exchange that began at `since_ms`, whatever its phase.
 std::int64_t total_deadline_ms(std::int64_t since_ms, const Rules& rules);
 
-// The whole request has been passed on, and no final response has come.
+// The whole request has been forwarded, and no final response has come.
 bool awaits_response(const state::Exchange& exchange);
 
 // How many bytes the client's `unread` may hold.

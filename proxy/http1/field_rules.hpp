@@ -1,5 +1,5 @@
-// Whether a field is forwarded as it came, dropped, or rewritten: a pure function of the field and the rules of its
-// message, independent of how the message is written on the other side.
+// Whether a field is forwarded unchanged, dropped or rewritten: a pure function of the field and its message's rules,
+// independent of how the message is written on the other side.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct FieldRules {
   // The message's fields, if Connection names some that must not be forwarded (RFC 9110 §7.6.1).
   const std::vector<Field>* named_by = nullptr;
 
-  // A field with any other name is forwarded as it came, unless it has a blank before its colon.
+  // A field with any other name is forwarded unchanged, unless it has a blank before its colon.
   FieldNames concerned() const { return named_by != nullptr ? FieldNames::all() : dropped | canonical; }
 };
 
@@ -36,7 +36,7 @@ struct Decision {
 };
 Decision decide(const Field& field, const FieldRules& rules);
 
-// ── What runs for every message is here, so that it can be inlined ──────────────────────────────────────────────────
+// ── Inlined, since it runs for every message ──────────────────────────────────────────────────────────────────────
 
 // Hop-by-hop fields (RFC 9110 §7.6.1).
 inline constexpr FieldNames of_one_hop{FieldName::connection, FieldName::keep_alive, FieldName::proxy_connection,
@@ -57,8 +57,8 @@ Decision decide_on_other(const Field& field, const FieldRules& rules);
 // The value of a canonical field other than Host and Content-Length.
 std::string_view canonical_list(const Field& field);
 
-// The canonical value of a field in a message that was found valid: its own value where that will do. Empty: it asks
-// for nothing.
+// The canonical value of a field in a message that was found valid: its own value if that is already canonical. Empty:
+// the field asks for nothing.
 inline std::string_view canonical_value(const Field& field) {
   if (field.id == FieldName::host) return field.value;
   if (field.id != FieldName::content_length) return canonical_list(field);

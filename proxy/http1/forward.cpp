@@ -7,7 +7,7 @@ namespace baton::http1 {
 
 namespace {
 
-// At most: each line may get a blank behind its colon.
+// An upper bound: each line may get a blank after its colon.
 std::size_t bytes_of(const std::vector<Field>& fields) {
   if (fields.empty()) return 0;
   const std::string_view last = fields.back().line;

@@ -1,5 +1,5 @@
 // Rewrites heads and trailers for the other side: removes hop-by-hop fields (RFC 9110 §7.6.1), adds X-Forwarded-*, and
-// leaves everything else as it came, including order and case. The result is one contiguous piece, ready to send.
+// leaves everything else unchanged, including order and case. The result is one contiguous piece, ready to send.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ struct ResponseRules {
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
 
-// Appends the response head as the client gets it: status and reason as they came, without hop-by-hop fields. A 1xx or
+// Appends the response head as the client gets it: status and reason unchanged, without hop-by-hop fields. A 1xx or
 // 204 also loses Content-Length and Transfer-Encoding, which it must not have (RFC 9110 §8.6, RFC 9112 §6.1). Fields
 // that frame the message, and fields with a blank after their name, are written in canonical form. A 426 keeps its
 // Upgrade. A final response without Date gets one (RFC 9110 §6.6.1).

@@ -34,7 +34,7 @@ std::string response(const std::string& lines, const ResponseRules& rules = {}) 
   return std::string{out.view()};
 }
 
-// Both ends are the same for most requests.
+// Most tests use the same two ends.
 std::string get(const std::string& lines) {
   return "GET / HTTP/1.1\r\nHost: a\r\n" + lines;
 }
@@ -153,7 +153,7 @@ TEST(WriteRequestHead, LetsNothingFromOutsideEndAField) {
   EXPECT_EQ(request(get(""), {.client_address = "a\r\nX-Admin: 1\r\n\r\nGET /"}).find("\nX-Admin"), std::string::npos);
 }
 
-// A neighbour may read blanks, zeros and cases in another way than we do.
+// A neighbour may read blanks, zeros and case differently from us.
 TEST(WriteRequestHead, WritesWhatFramesAndRoutesInItsCanonicalForm) {
   for (const char* line : {"Content-Length: 5", "Content-Length:5", "Content-Length:  5", "Content-Length:\t5",
                            "Content-Length: 5 ", "Content-Length:5 ", "Content-Length: 5\t \t",
@@ -195,7 +195,7 @@ TEST(WriteRequestHead, AsksToContinueOnce) {
             get_forwarded("Expect: 100-continue\r\nA: 1\r\n"));
 }
 
-// What asks for something in a request asks for nothing in a response, and may hold anything there.
+// A field that asks for something in a request asks for nothing in a response, where it may hold any value.
 TEST(WriteResponseHead, LeavesFieldsOfRequestsAlone) {
   std::string lines;
   for (int i = 0; i < 97; ++i) lines += "Expect:x\r\n";

@@ -4,7 +4,7 @@
 //   // The target is `before_path` and `path`; the former is empty, or what the path of an absolute-form target lacks.
 //   void request_line(const RequestHead& head, std::string_view before_path, std::string_view path);
 //   void status_line(const ResponseHead& head);
-//   // At least one field; they are adjacent and are forwarded as they came.
+//   // At least one field; they are adjacent and are forwarded unchanged.
 //   void lines(const Field* first, const Field* last);
 //   void field(std::string_view name, std::string_view value);
 //   // No tokeniser has checked the value: each control character in it becomes a question mark.

@@ -1,5 +1,5 @@
-// What a head becomes does not depend on what it is written as: the same walk into a list of names and values and into
-// text, which is read again.
+// A rewritten head does not depend on the sink: the same walk writes a list of names and values, and text that is
+// parsed again.
 #include "proxy/http1/forwarding.hpp"
 
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ class ListSink {
     for (char& c : printable) {
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
     }
-    // It is judged no further, so a reader does not get the blanks around it.
+    // The value is not validated further, so a reader does not see the blanks around it.
     const std::size_t first = std::min(printable.find_first_not_of(' '), printable.size());
     field(name, std::string_view{printable}.substr(first, printable.find_last_not_of(' ') + 1 - first));
   }

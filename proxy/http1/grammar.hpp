@@ -122,7 +122,8 @@ inline bool next_element(std::string_view& list, std::string_view& element) {
   return !element.empty();
 }
 
-// The same for a list of tokens. False: the list has ended and is empty, or the next element, still in it, is no token.
+// The same for a list of tokens. False: the list has ended and is empty, or the next element, which is left in it, is
+// not a token.
 inline bool next_token(std::string_view& list, std::string_view& token) {
   std::string_view rest = list;
   const bool found = next_element(rest, token);

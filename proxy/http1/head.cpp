@@ -42,8 +42,8 @@ Method method_of(std::string_view text) {
   return Method::other;
 }
 
-// Names that begin with "X-" and tell of the client, of the host that it asked for or of the scheme. What a single
-// vendor's network writes, such as CF-Connecting-IP, passes: only those behind that vendor believe it.
+// Names that begin with "X-" and describe the client, the host that it asked for or the scheme. Fields of a single
+// vendor's network, such as CF-Connecting-IP, pass: only servers behind that vendor believe them.
 FieldName extension_name(std::string_view name) {
   using enum FieldName;
   const char* const p = name.data();
@@ -80,7 +80,7 @@ FieldName extension_name(std::string_view name) {
   }
 }
 
-// Of a name of letters, digits and hyphens.
+// For a name of letters, digits and hyphens.
 FieldName plain_name(std::string_view name) {
   using enum FieldName;
   const char* const p = name.data();
@@ -167,7 +167,7 @@ bool is_identity_variable(std::string_view folded) {
          plain_name(folded.substr(prefix.size())) == FieldName::client_identity;
 }
 
-// Of a name with another character. Servers that fold names read this character as a hyphen.
+// For a name with another character. Servers that fold names read this character as a hyphen.
 FieldName odd_name(std::string_view name) {
   std::string folded(name);
   std::replace_if(folded.begin(), folded.end(), [](char c) { return !is_plain_char(c); }, '-');
@@ -183,12 +183,12 @@ FieldName odd_name(std::string_view name) {
   }
 }
 
-// Every loop below relies on this: a CR, which no part of a line may hold, and an LF after it are still to come.
+// Every loop below relies on a CR, which no part of a line may contain, and an LF still being ahead.
 bool ends_with_empty_line(std::string_view raw) {
   return raw.ends_with("\r\n\r\n");
 }
 
-// The eight bytes of an HTTP-version at `p`, which moves behind them.
+// Reads the eight bytes of an HTTP-version at `p` and moves `p` past them.
 HeadError read_version(const char*& p, const char* end, std::uint8_t& minor) {
   constexpr HeadError malformed{400, "malformed HTTP version"};
   if (end - p >= 8 && std::memcmp(p, "HTTP/1.1", 8) == 0) {  // nearly always it is just this
@@ -204,7 +204,7 @@ HeadError read_version(const char*& p, const char* end, std::uint8_t& minor) {
   return {};
 }
 
-// The end of the field name at `p`; `plain` if it has letters, digits and hyphens only.
+// The end of the field name at `p`; sets `plain` if the name has only letters, digits and hyphens.
 const char* read_name(const char* p, const char* end, bool& plain) {
   p = skip_word(p, end);
   unsigned common = plain_class;
@@ -287,7 +287,7 @@ HeadError read_response(std::string_view raw, const HeadLimits& limits, Response
   head.status = static_cast<std::uint16_t>((p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0'));
   p += 4;
 
-  // The space before an empty reason is missing from some servers' status lines.
+  // Some servers' status lines lack the space before an empty reason.
   if (*p == ' ') {
     const char* const reason = ++p;
     p = find_control(raw.data(), p, end);
@@ -301,14 +301,14 @@ HeadError read_response(std::string_view raw, const HeadLimits& limits, Response
   return read_fields(raw.data(), p, end, limits, Sender::server, head.fields, head.names);
 }
 
-// The LFs of the block at `p` that do not just end another line of the head: before them there is no CR, or the line is
+// The LFs of the block at `p` that do not merely end another line of the head: no CR precedes them, or the line is
 // empty. The two bytes before `p` belong to the head.
 auto match_other_lf(const char* p) {
   const auto lf = Block{p}.match_equal('\n');
   return lf == 0 ? lf : lf & (~Block{p - 1}.match_equal('\r') | Block{p - 2}.match_equal('\n'));
 }
 
-// What such an LF tells.
+// What such an LF means.
 HeadEnd last_lf(const char* begin, const char* lf) {
   if (lf == begin || lf[-1] != '\r') return {HeadEnd::Found::malformed, 0};
   return {HeadEnd::Found::yes, static_cast<std::size_t>(lf + 1 - begin)};

@@ -13,7 +13,7 @@
 
 namespace baton::http1 {
 
-// The fields whose meaning we need; all others are `other` and are forwarded as they came. The last three are kinds of
+// The fields whose meaning we need; all others are `other` and are forwarded unchanged. The last three are kinds of
 // names. Many servers turn every character of a name that is neither a letter nor a digit into an underscore (RFC 3875
 // §4.1.18), so applications behind them see names that differ only in such characters as the same.
 enum class FieldName : std::uint8_t {
@@ -52,7 +52,7 @@ class FieldNames {
 
 // The lines of a message are adjacent, in message order.
 struct Field {
-  std::string_view name;     // as it came, case kept
+  std::string_view name;     // as received, case kept
   std::string_view value;    // without the whitespace around it
   std::string_view line;     // the whole line with its CRLF
   FieldName id = FieldName::other;

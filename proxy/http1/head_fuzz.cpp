@@ -1,4 +1,4 @@
-// Whatever our tokeniser accepts, Boost.Beast accepts with the same fields; and what we write anew is read again.
+// Boost.Beast accepts every head that our tokeniser accepts, with the same fields; and our own output parses again.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -22,7 +22,7 @@ void require(bool holds, const std::string& what) {
   std::abort();
 }
 
-// What frames or routes goes on in one form only; Host routes requests.
+// Fields that frame or route are forwarded in one form only; Host routes requests.
 void check_canonical(const std::vector<Field>& fields, bool is_request) {
   for (const Field& field : fields) {
     const bool framing = field.id == FieldName::content_length || field.id == FieldName::transfer_encoding;
@@ -75,7 +75,7 @@ void check_written_trailers(std::string_view raw) {
   if (parse_trailers(raw, {}, Sender::server, fields)) return;
   baton::state::Buffer written;
   write_trailers(fields, true, written);
-  // What goes on is good enough for any sender.
+  // What is forwarded meets the rules for any sender.
   require(!parse_trailers(written.view(), {}, Sender::client, fields), "the written trailers are refused");
 }
 

@@ -13,7 +13,7 @@
 namespace baton::http1 {
 namespace {
 
-// A file of the corpus says in its name what it is and what comes of it: request_400_two_hosts.
+// The name of a corpus file says what it is and the expected result: request_400_two_hosts.
 struct Example {
   std::string kind;          // request, response or trailers
   std::uint16_t status = 0;  // 0 for `ok`
@@ -69,7 +69,7 @@ TEST(Judge, BeastAgreesOnEveryHeadOfTheCorpus) {
   for (const Example& example : corpus()) EXPECT_EQ(disagreement(example.kind, example.raw), "") << example.name;
 }
 
-// Each byte of each head replaced, taken out, and preceded by each byte that means something somewhere.
+// Each byte of each head is replaced, removed, and preceded by each byte that has a meaning anywhere.
 TEST(Judge, BeastAgreesOnEveryHeadWithOneByteChanged) {
   constexpr std::string_view meaningful{"\0\x01\t\n\v\r !\"#*,-./0:;=@A[\\_a{\x7f\x80\xff", 29};
   for (const Example& example : corpus()) {

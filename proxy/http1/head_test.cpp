@@ -421,7 +421,7 @@ TEST(FindHeadEnd, FindsAnEmptyFirstLineAsAHeadOfItsOwn) {
   EXPECT_EQ(find_head_end("\r\nGET / HTTP/1.1\r\n\r\n", scanned).bytes, 2U);
 }
 
-// What was scanned is overwritten with line feeds: looking at it again would be seen as malformed.
+// Bytes already scanned are overwritten with line feeds: scanning them again would report a malformed head.
 TEST(FindHeadEnd, NeverLooksAgainAtWhatItHasScanned) {
   std::string raw = "GET / HTTP/1.1\r\n";
   while (raw.size() < 32 * 1024) raw += "Some-Field: with a value, " + std::to_string(raw.size()) + "\r\n";

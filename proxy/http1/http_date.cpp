@@ -36,7 +36,7 @@ HttpDate make_http_date(std::int64_t unix_time_s) {
 
 }  // namespace
 
-// Most responses fall into the second of the response before.
+// Most responses come in the same second as the one before.
 std::string_view http_date(std::int64_t unix_time_s) {
   thread_local std::int64_t last_s = 0;
   thread_local HttpDate text = make_http_date(0);

@@ -1,5 +1,5 @@
-// Boost.Beast as the judge of our own parsing: whatever we accept, it must accept and read the same way. For tests and
-// fuzz targets only.
+// Boost.Beast as the judge of our own parsing: it must accept whatever we accept, and read it the same way. For tests
+// and fuzz targets only.
 #pragma once
 
 #include <boost/asio/buffer.hpp>
@@ -68,8 +68,8 @@ class Parser : public beast::http::basic_parser<is_request> {
   }
 };
 
-// Three things that we read and Beast does not: HTTP/1.2 and above, as 1.1 (RFC 9112 §2.3); a status line without the
-// space before its empty reason; blanks before the colons of a response. Beast is shown what we take them for.
+// We read three things that Beast does not: HTTP/1.2 and above, as 1.1 (RFC 9112 §2.3); a status line without the space
+// before its empty reason; blanks before the colons of a response. Beast is shown our reading of them.
 inline std::string with_known_version(std::string_view raw, std::size_t version_at) {
   std::string shown{raw};
   char& minor = shown.at(version_at + 7);

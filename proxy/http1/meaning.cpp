@@ -13,7 +13,7 @@ namespace baton::http1 {
 
 namespace {
 
-// 1*DIGIT (RFC 9110 §8.6), at most `length_max`, whose 19 digits no 64 bits overflow.
+// 1*DIGIT (RFC 9110 §8.6), at most `length_max`: its 19 digits cannot overflow 64 bits.
 std::optional<std::uint64_t> content_length(std::string_view text) {
   if (text.empty() || text.size() > 19) return {};
   std::uint64_t length = 0;
@@ -27,7 +27,8 @@ std::optional<std::uint64_t> content_length(std::string_view text) {
 
 enum class Coding { chunked, unknown, malformed };
 
-// Only `chunked` alone can be relayed. `malformed` is what no recipient could read: not a list, or chunked not last.
+// Only a lone `chunked` can be relayed. `malformed`: no recipient could read it, because it is not a list or chunked is
+// not last.
 Coding transfer_coding(std::string_view value) {
   if (is_token<"chunked">(value)) return Coding::chunked;
   bool chunked = false;
@@ -40,7 +41,7 @@ Coding transfer_coding(std::string_view value) {
   return unknown && value.empty() ? Coding::unknown : Coding::malformed;
 }
 
-// What frames a body, as it stood in the fields.
+// The fields that frame a body, as received.
 struct FramingFields {
   unsigned content_lengths = 0;
   unsigned transfer_encodings = 0;
@@ -115,7 +116,7 @@ bool is_ipv6(std::string_view text) {
   return inet_pton(AF_INET6, terminated, &address) == 1;
 }
 
-// What a request asks for in fields that few requests have: a set of these.
+// A set of what a request asks for in fields that few requests have.
 enum Asked : unsigned {
   websocket = 1,
   other_upgrade = 2,
@@ -125,7 +126,7 @@ enum Asked : unsigned {
   misspelt_framing = 32,
 };
 
-// The same with what one more field asks for; `field` is Upgrade, Expect or TE.
+// Adds what one more field asks for; `field` is Upgrade, Expect or TE.
 unsigned with_list(unsigned asked, const Field& field) {
   std::string_view list = field.value;
   for (std::string_view element; next_element(list, element);) {
@@ -257,7 +258,7 @@ RequestMeaning request_meaning(const RequestHead& head) {
   if (options.malformed || ignored.malformed) return refuse({400, "malformed Connection field"});
   if ((asked & misspelt_framing) != 0) return refuse({400, "another spelling of Content-Length or Transfer-Encoding"});
   if (const HeadError error = frame(framing, head.minor_version, state::NoBody{}, meaning.body)) return refuse(error);
-  if (head.minor_version == 0) asked = 0;       // what came later, it cannot ask for (RFC 9110 §10.1.1, §7.8)
+  if (head.minor_version == 0) asked = 0;       // HTTP/1.0 cannot ask for later features (RFC 9110 §10.1.1, §7.8)
   if ((asked & other_expectation) != 0) return refuse({417, "an expectation other than 100-continue"});
 
   const bool body = !std::holds_alternative<state::NoBody>(meaning.body);

@@ -54,7 +54,7 @@ struct RequestMeaning {
 
 // Refuses, among others: Content-Length with Transfer-Encoding; several lengths, even equal ones; lengths that are not
 // only digits or exceed 2^63-1; Transfer-Encoding in HTTP/1.0 (400), and codings other than chunked (501); two Hosts,
-// none in HTTP/1.1, or an invalid one (an empty one is valid, RFC 9112 §3.2); a Connection field that is no list of
+// none in HTTP/1.1, or an invalid one (an empty one is valid, RFC 9112 §3.2); a Connection field that is not a list of
 // tokens; another spelling of a framing field's name; CONNECT (405); and a target that is not in origin-form,
 // absolute-form (http, https) or `*` with OPTIONS.
 RequestMeaning request_meaning(const RequestHead& head);

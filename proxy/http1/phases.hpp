@@ -26,7 +26,7 @@ Action answer(state::Exchange& exchange, const Ends& ends, const Context& contex
 HeadError read_request_head(const state::Exchange& exchange, const state::Buffer& unread, std::size_t head_bytes,
                             const HeadLimits& limits, Scratch& scratch);
 
-// The same again, unless they hold it still. Limits judged it when it came; those of now may be smaller.
+// Parses the head again unless the tables still hold it. The limits at its arrival judged it; today's may be smaller.
 inline HeadError reread_request_head(const state::Exchange& exchange, const state::Buffer& unread,
                                      std::size_t head_bytes, Scratch& scratch) {
   if (scratch.parsed_for == &exchange && scratch.parsed_at == unread.data()) return {};
@@ -47,7 +47,7 @@ bool can_begin_a_response(std::string_view bytes);
 // Reads heads until the final one has been forwarded; `wait`: more must arrive first, or the phase has changed.
 Action relay_response_head(state::Exchange& exchange, const Ends& ends, const Context& context);
 
-// `truncated`: the server ended the response too early. `malformed`: what it sent is no response's body.
+// `truncated`: the server ended the response too early. `malformed`: what it sent is not a valid body.
 enum class Download { going_on, ended, truncated, malformed };
 Download relay_download(state::Exchange& exchange, const Ends& ends, const Context& context);
 

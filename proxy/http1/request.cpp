@@ -1,4 +1,4 @@
-// The request: its head until it is whole and good, then its body on its way to the upstream.
+// The request: its head until it is complete and valid, then its body on its way to the upstream.
 #include <algorithm>
 
 #include "proxy/http1/body.hpp"
@@ -24,7 +24,7 @@ HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std:
 
 namespace {
 
-// An exchange for the request whose first byte came with the phase's time; that of the connection begins anew.
+// Begins an exchange for the request whose first byte came at the phase's time; resets the connection's phase.
 Exchange& begin(ConnectionState& state, const Context& context) {
   AwaitingRequest& awaiting = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase);
   context.scratch.parsed_for = nullptr;
@@ -49,7 +49,7 @@ void note_access(Exchange& exchange, const Context& context, const RequestHead* 
   }
 }
 
-// Whatever came of a head that will never be whole.
+// Refuses a head that will never be complete, whatever part of it has come.
 Action refuse(ConnectionState& state, const Context& context, std::uint16_t status, std::string_view why) {
   Exchange& exchange = begin(state, context);
   note_access(exchange, context, nullptr, state.client.unread.view());
@@ -133,7 +133,7 @@ void let_go_of_held(Flow& client, Relaying& relaying) {
 
 namespace {
 
-// Hands a piece of the body on. What is held for another attempt stays, as long as it fits.
+// Forwards a piece of the body. Bytes held for another attempt are kept as long as they fit.
 void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, const Context& context) {
   Flow& upstream = *ends.upstream;
   Buffer& unread = ends.client.unread;
@@ -183,7 +183,7 @@ Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context
     if (!relaying.upload_abandoned) {
       const std::size_t waiting = ends.upstream->unsent.size();
       if (waiting >= buffer_bytes) return Upload::going_on;
-      // Into an empty buffer all of it goes without a copy.
+      // An empty buffer takes all of it without a copy.
       if (waiting != 0) input = input.substr(0, buffer_bytes - waiting);
     }
     request.expects_continue = false;

@@ -12,8 +12,8 @@ using namespace state;
 
 namespace {
 
-// Interim responses may bring this much, more as time passes, and as much as the request's body. So many small ones are
-// normal (progress reports), and an endless stream of them costs no more than a slow response body.
+// Interim responses may total this much, plus an allowance that grows with time and with the request's body. So many
+// small ones are normal (progress reports), and an endless stream of them costs no more than a slow response body.
 constexpr std::uint64_t interim_bytes_free = 256 * 1024;
 constexpr std::uint64_t interim_bytes_for_each_ms = 16;
 
@@ -24,7 +24,7 @@ bool is_too_much(const Exchange& exchange, std::int64_t now_ms) {
          interim_bytes_free + elapsed_ms * interim_bytes_for_each_ms + exchange.request.body_bytes;
 }
 
-// Of a kind whose messages come whenever there is something to say.
+// A content type whose messages come whenever there is something to send.
 bool is_stream(const ResponseHead& head) {
   if (!head.names.has(FieldName::content_type)) return false;
   const auto field = std::ranges::find(head.fields, FieldName::content_type, &Field::id);
@@ -73,7 +73,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (exchange.upstream && exchange.upstream->reused) return upstream_lost(exchange, ends, Loss::reset, context);
       return answer(exchange, ends, context, 502, "what the server sent is not an HTTP/1 response");
     }
-    // A client that reads slowly is waited for, also where only interim responses come.
+    // We wait for a client that reads slowly, even if only interim responses come.
     if (client.unsent.size() >= context.rules.buffer_bytes) return Action::wait;
     const HeadEnd end = find_head_within(unread, context.rules, awaited.scanned);
     if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !upstream.read_ended) {
@@ -93,7 +93,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       write_response_head(head, {.switching_protocols = true}, client.unsent);
       unread.consume(end.bytes);
       exchange.status = 101;
-      exchange.request = {};              // of no more use
+      exchange.request = {};              // no longer needed
       exchange.phase = Tunnelling{.upstream = exchange.upstream ? exchange.upstream->upstream : String()};
       return Action::wait;
     }
@@ -111,7 +111,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     const ResponseMeaning meaning = response_meaning(head, request.head_only ? Method::head : Method::other);
     if (meaning.error) return answer(exchange, ends, context, 502, meaning.error.text);
     const bool dechunk = request.http10 && std::holds_alternative<ByChunks>(meaning.body);
-    // What still comes of the request's body after a final response could not be told from a next request.
+    // After a final response, the rest of the request's body could not be told from a next request.
     if (!has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body)) {
       request.keep_alive = false;
     }
@@ -120,7 +120,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
     exchange.status = head.status;
     relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};
-    unread.consume(end.bytes);         // and with it what `head` is a view of
+    unread.consume(end.bytes);         // and with it the bytes that `head` views
     return Action::wait;
   }
 }

@@ -1,4 +1,4 @@
-// Finds a byte that ends something, sixteen or eight at a time. Most instructions of reading a head are spent here.
+// Finds a delimiter sixteen or eight bytes at a time. Reading a head spends most of its instructions here.
 #pragma once
 
 #include <bit>
@@ -12,7 +12,7 @@
 
 namespace baton::http1 {
 
-// The bytes that are looked at together. A match has a bit for each matching byte, in their order.
+// The bytes that are examined together. A match has a bit for each matching byte, in order.
 #ifdef __SSE2__
 
 class Block {
@@ -89,7 +89,7 @@ class Block {
 
 #endif
 
-// The end of the input, shorter than a block. Uses a block that reaches back before `p`, if there is one.
+// The end of the input, shorter than a block. Uses a block that starts before `p`, if there is one.
 template <typename Match>
 [[gnu::noinline]] const char* find_first_in_rest(const char* begin, const char* p, const char* end, Match match) {
   const std::ptrdiff_t left = end - p;

@@ -17,7 +17,7 @@ namespace baton::http1 {
 // Appends to a buffer. Adjacent pieces of the source are copied in one go.
 class TextWriter {
  public:
-  // `foreign_bytes_max`: the most bytes that come from a head or from outside it. Room for our own words is added.
+  // `foreign_bytes_max`: the most bytes that come from a head or from outside it. Room for our own text is added.
   TextWriter(state::Buffer& out, std::size_t foreign_bytes_max)
       : out_(out),
         begin_(out.prepare(foreign_bytes_max + own_bytes_max)),

@@ -14,7 +14,7 @@ void Buffer::let_go() {
 
 void Buffer::grow(std::size_t bytes) {
   const std::size_t held = size();
-  // There is room once the front is reused. To move much for little room, again and again, would cost more than memory.
+  // There is room once the front is reused. Often moving many bytes for little room would cost more than memory.
   const bool is_worth_it = capacity_ <= block_bytes || begin_ >= held / 5;
   if (block_ != nullptr && capacity_ - held >= bytes && is_worth_it) {
     std::memmove(block_, block_ + begin_, held);

@@ -15,7 +15,7 @@ namespace baton::state {
 
 class Buffer {
  public:
-  // The usual block size. Larger blocks are made only for what does not fit.
+  // The usual block size. Larger blocks are allocated only for what does not fit.
   static constexpr std::size_t block_bytes = buffer_block_bytes;
 
   Buffer() = default;
@@ -46,7 +46,7 @@ class Buffer {
   std::size_t room() const { return capacity_ - end_; }
   void commit(std::size_t bytes) {
     end_ += static_cast<std::uint32_t>(bytes);
-    if (begin_ == end_) clear();      // nothing was written: hold nothing
+    if (begin_ == end_) clear();      // nothing was written: hold no memory
   }
 
   void append(std::string_view bytes) {

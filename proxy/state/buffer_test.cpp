@@ -59,7 +59,7 @@ TEST(Buffer, UsesItsFrontAgainBeforeItGrows) {
   EXPECT_EQ(buffer.view(), std::string(10, 'a') + std::string(100, 'b'));
 }
 
-// A connection that is full the whole time, as behind a slow reader with a large limits.buffer_bytes.
+// A connection whose buffer is always full, as behind a slow reader with a large limits.buffer_bytes.
 TEST(Buffer, MovesWhatItHoldsSeldomWhileAsMuchComesAsGoes) {
   constexpr std::size_t held = std::size_t{4} << 20;
   constexpr std::size_t piece_bytes = std::size_t{16} << 10;
@@ -138,7 +138,7 @@ TEST(Buffer, RefusesMoreThanItCanCount) {
   EXPECT_EQ(buffer.view(), "abc");
 }
 
-// A model with std::string: any sequence of operations leaves both with the same bytes.
+// Any sequence of operations leaves the same bytes as in a model that uses std::string.
 TEST(Buffer, IsAStringUnderAnySequenceOfOperations) {
   std::mt19937 random{20};
   const auto below = [&random](std::size_t end) {
@@ -195,7 +195,7 @@ TEST(Buffer, IsAStringUnderAnySequenceOfOperations) {
   }
 }
 
-// A thread's variables end in the reverse order of their beginning, so this one outlives the list of free blocks.
+// A thread's variables are destroyed in reverse order of construction, so this one outlives the list of free blocks.
 TEST(Buffer, MayOutliveTheFreeListOfItsThread) {
   std::thread([] {
     thread_local std::optional<Buffer> last;

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::uint32_t whole_mark = 0x4e544142;   // "BATN"
 
-// Everything in one arena: a message of its own that runs out of memory in the middle cannot be destroyed (a oneof says
-// what it has before it has it).
+// Allocates everything in one arena: a message by itself that runs out of memory midway cannot be destroyed (a oneof
+// names its member before the member exists).
 wire::Moved& new_in(google::protobuf::Arena& arena) {
   return *google::protobuf::Arena::CreateMessage<wire::Moved>(&arena);
 }
@@ -25,7 +25,7 @@ std::string finish(wire::Moved& moved) {
   return moved.SerializeAsString();
 }
 
-// What the engines take for granted of a state, checked where it comes from outside.
+// What the engines assume about a state, checked for states that come from outside.
 bool is_past_hello(const Leg& leg) { return !leg.tls || leg.tls->stage == TlsStage::records; }
 
 bool holds_together(const ConnectionState& state, const Exchange& exchange) {

@@ -1,5 +1,5 @@
 // Converts between ConnectionState and the bytes of a parcel's payload. The wire format is state.proto. It grows by
-// adding fields; what an older version could not serve is named in the parcel's required features.
+// adding fields; the parcel's required features name what an older version could not serve.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +24,11 @@ inline std::vector<std::string> features() { return {tls_feature}; }
 // The clocks of the two processes differ between time namespaces: decoding adds `clock_offset_ms` to each time.
 std::string encode(const ConnectionState& state);
 std::string encode(const IdleUpstream& idle);
-// The keys of its TLS legs, which no payload contains; empty: it has none.
+// The keys of its TLS legs, which no payload contains; empty: it has no such leg.
 handoff::SecretBytes encode_secrets(const ConnectionState& state);
 handoff::SecretBytes encode_secrets(const IdleUpstream& idle);
 
-// What a decoder must understand to serve it.
+// The features that a decoder must understand to serve it.
 std::vector<std::string> required_features(const ConnectionState& state);
 std::vector<std::string> required_features(const IdleUpstream& idle);
 

@@ -16,13 +16,13 @@ namespace {
 
 constexpr int states = 300;
 
-// There and back.
+// Encodes and decodes.
 template <class Value>
 std::optional<Moved> again(const Value& value, std::int64_t clock_offset_ms = 0) {
   return decode(encode(value), encode_secrets(value).view(), clock_offset_ms);
 }
 
-// The state with `added` after its bytes.
+// The encoded state followed by `added`.
 ConnectionState decoded(const ConnectionState& there, std::int64_t clock_offset_ms = 0, const std::string& added = {}) {
   auto moved = decode(encode(there) + added, encode_secrets(there).view(), clock_offset_ms);
   if (!moved || !std::holds_alternative<ConnectionState>(*moved)) {
@@ -116,7 +116,7 @@ TEST(Codec, AFlippedByteIsRefusedOrIsAnotherWholeState) {
   }
 }
 
-// A field of the wire format that holds others. A message that occurs twice is merged.
+// A wire field that contains other fields. A message that occurs twice is merged.
 std::string message(int field, const std::string& content) {
   return std::string{static_cast<char>(field << 3 | 2), static_cast<char>(content.size())} + content;
 }
@@ -200,7 +200,7 @@ TEST(Codec, RefusesPositionsBeyondWhatIsThere) {
   EXPECT_FALSE(holds_together(in_phase(Relaying{.response = ResponseAwaited{.scanned = 11}}, true)));
 }
 
-// The state with a leg to a server that is on the wire only.
+// The state with an upstream leg that exists only on the wire.
 bool holds_together_with_upstream(const ConnectionState& state) {
   wire::Moved moved;
   if (!moved.ParseFromString(encode(state))) throw std::logic_error("not what was encoded");
@@ -227,7 +227,7 @@ TEST(Codec, RefusesFramingsThatCannotBe) {
   EXPECT_FALSE(holds_together(with_body(ByChunks{position})));
 }
 
-// What is on the wire but has no place here.
+// Values that the wire format allows and the state does not.
 TEST(Codec, RefusesNumbersOutOfTheirRange) {
   const std::string whole = encode(in_phase(Connecting{.head_bytes = 1}, false));
   const std::vector<std::function<void(wire::Connection&)>> changes{
@@ -250,7 +250,7 @@ TEST(Codec, RefusesNumbersOutOfTheirRange) {
   }
 }
 
-// Keys travel beside the payload and nowhere else; a leg without keys has none.
+// Keys travel beside the payload and nowhere else; a leg without keys sends none.
 TEST(Codec, KeepsSecretsOutOfThePayload) {
   ConnectionState state = between(AwaitingRequest{});
   EXPECT_TRUE(encode_secrets(state).empty());

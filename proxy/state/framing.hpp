@@ -43,7 +43,7 @@ inline constexpr ChunkPosition last_chunk_position = ChunkPosition::after_value;
 
 struct ByChunks {
   ChunkPosition position = ChunkPosition::size_first;
-  std::uint64_t remaining = 0;         // of this chunk: its size as far as it was read, then the bytes still to come
+  std::uint64_t remaining = 0;         // of this chunk: its size as read so far, then the bytes still to come
   std::uint32_t line_bytes = 0;        // bytes of this size line seen so far, to bound it
   bool operator==(const ByChunks&) const = default;
 };

@@ -9,7 +9,7 @@
 
 namespace baton::state {
 
-// What a rollback starts again; its executable is a descriptor and travels alongside.
+// The program that a rollback starts again; its executable is a descriptor and travels alongside.
 struct Program {
   std::vector<std::string> arguments;
   std::string configuration;           // complete, with includes and environment resolved
@@ -28,8 +28,8 @@ struct InstanceRecord {
   bool draining = false;               // load balancers are told to send traffic elsewhere
   std::vector<std::string> lent;       // addresses of listening sockets that the service manager bound
   std::vector<std::string> arguments;  // the sender's command line; empty: unknown
-  bool after_crash = false;            // the sender ran nothing itself: it replaces what crashed
-  std::optional<Program> previous;     // with after_crash: what had run before that
+  bool after_crash = false;            // the sender served nothing itself: it replaces a crashed process
+  std::optional<Program> previous;     // with after_crash: the program that ran before the crashed one
   std::uint64_t lock_device = 0;       // identifies the sender's lock file; 0: unknown
   std::uint64_t lock_inode = 0;
   bool operator==(const InstanceRecord&) const = default;

@@ -27,8 +27,8 @@ constexpr bool has_address_sanitizer = false;
 
 // ── The system ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// A slab is a little smaller than its alignment. The heap puts a header before it, and so places slab beside slab; and
-// it asks the system for fewer than the 128 KiB at which each request would be mapped by itself, with pages around it.
+// A slab is slightly smaller than its alignment. The heap puts a header before it, which places slabs side by side, and
+// the request stays below the 128 KiB at which the heap would map each one by itself, with pages around it.
 constexpr std::size_t slab_alignment = 64 * 1024;
 constexpr std::size_t slab_bytes = slab_alignment - 128;
 constexpr std::size_t block_alignment = step_bytes;
@@ -38,8 +38,8 @@ void* take_from_heap(std::size_t bytes, std::size_t alignment) {
   return ::posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
 }
 
-// The heap keeps what lies between blocks in use; so the pages of a slab are given back before. The first one will hold
-// the heap's own links.
+// The heap keeps memory that lies between blocks in use, so a slab's pages are returned to the system first. Its first
+// page will hold the heap's own links.
 void give_to_heap(void* memory, std::size_t bytes) noexcept {
   constexpr std::size_t page_bytes = 4096;
   if (bytes == slab_bytes) {
@@ -58,9 +58,9 @@ void give_by_delete(void* memory, std::size_t) noexcept {
 constinit Source source =
     has_address_sanitizer ? Source{take_by_new, give_by_delete, true} : Source{take_from_heap, give_to_heap, false};
 
-constinit std::atomic<bool> is_in_use = false;  // something was taken
+constinit std::atomic<bool> is_in_use = false;  // something was allocated
 
-// What this thread keeps goes first if there is no more.
+// If there is no more memory, this thread's spare memory is freed first.
 void* take_from_source(std::size_t bytes, std::size_t alignment) {
   is_in_use.store(true, std::memory_order_relaxed);
   for (;;) {
@@ -71,11 +71,11 @@ void* take_from_source(std::size_t bytes, std::size_t alignment) {
 
 // ── Slabs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Of blocks of one size. It lies at the slab's beginning.
+// The header of a slab of blocks of one size, at the slab's beginning.
 struct alignas(64) Slab {
   std::uint32_t index;      // of the size
-  std::uint32_t used = 0;   // blocks that are not in it: in use, or in the list of a thread
-  std::uint32_t untouched;  // where blocks begin that were never taken
+  std::uint32_t used = 0;   // blocks that are not in it: in use, or in a thread's list
+  std::uint32_t untouched;  // where the blocks that were never taken begin
   FreeBlock* free = nullptr;
   Slab* previous = nullptr;  // among those with a free block
   Slab* next = nullptr;
@@ -89,7 +89,7 @@ Slab* slab_of(void* block) {
   return reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(slab_alignment - 1));
 }
 
-// What all threads share.
+// The state that all threads share.
 class Slabs {
  public:
   // A chain of up to `wanted` blocks, at least one.
@@ -156,7 +156,7 @@ class Slabs {
     if (--slab.used == 0) unlink(slab);
     return slab;
   }
-  // An empty slab is kept for whatever size needs one next, but only one.
+  // At most one empty slab is kept, for whichever size needs a slab next.
   bool keep_as_spare(Slab& slab) noexcept {
     if (spare_ != nullptr) return false;
     spare_ = &slab;
@@ -184,9 +184,9 @@ class Slabs {
 };
 constinit Slabs slabs;
 
-// ── The lists of a thread ─────────────────────────────────────────────────────────────────────────────────────────
+// ── A thread's lists ──────────────────────────────────────────────────────────────────────────────────────────────
 
-// So much of a size is exchanged with the slabs at a time. A list has room for twice that.
+// How much of a size is exchanged with the slabs at a time. A list has room for twice that.
 constexpr std::size_t batch_bytes = 8 * 1024;
 constexpr std::uint32_t batch_max = 64;
 constexpr std::uint32_t buffer_blocks_kept = 256;
@@ -198,7 +198,7 @@ constexpr std::uint32_t batch_of(std::size_t index) {
 enum class Stage : std::uint8_t { before, during, after };
 constinit thread_local Stage stage = Stage::before;
 
-// Returns what is in the list, and leaves it with its room. False: it was empty.
+// Returns the list's blocks to their source, which leaves room for as many. False: it was empty.
 bool empty_list(std::size_t index) noexcept {
   FreeList& list = free_lists[index];
   FreeBlock* chain = std::exchange(list.first, nullptr);
@@ -215,11 +215,11 @@ bool empty_list(std::size_t index) noexcept {
 void end_lists(void*) noexcept {
   for (std::size_t index = 0; index < free_lists.size(); ++index) empty_list(index);
   free_lists = {};
-  stage = Stage::after;  // what else ends with the thread may still free
+  stage = Stage::after;  // destructors that run later in this thread may still free
 }
 
-// Ends a thread's lists with it. The destructor of a thread_local would not do: glibc ends the process if there is no
-// memory to register one.
+// Ends a thread's lists with the thread. A thread_local's destructor would not do: glibc ends the process if there is
+// no memory to register one.
 class ThreadsEnd {
  public:
   ThreadsEnd() : is_there_(::pthread_key_create(&key_, end_lists) == 0) {}
@@ -245,7 +245,7 @@ bool keeps_lists() {
 
 }  // namespace
 
-// The list is empty, or there is none.
+// Called when the list is empty, or does not exist.
 void* take(std::size_t bytes) {
   const std::size_t index = list_of(bytes);
   if (source.each_block || index >= of_buffers) return take_from_source(bytes, block_alignment);
@@ -256,7 +256,7 @@ void* take(std::size_t bytes) {
   return block;
 }
 
-// The list is full, or there is none.
+// Called when the list is full, or does not exist.
 void give(void* memory, std::size_t bytes) noexcept {
   const std::size_t index = list_of(bytes);
   if (source.each_block || index == large) return source.give(memory, bytes);
@@ -269,7 +269,7 @@ void give(void* memory, std::size_t bytes) noexcept {
   FreeList& list = free_lists[index];
   if (list.room == 0) {
     if (index == of_buffers) return source.give(memory, bytes);
-    // Half of it is enough.
+    // Half of the list is enough to keep.
     FreeBlock* last = list.first;
     for (std::uint32_t kept = 1; kept < batch_of(index); ++kept) last = last->next;
     slabs.give(std::exchange(last->next, nullptr));

@@ -1,9 +1,9 @@
-// The one place where everything that a state owns is allocated: the blocks of its buffers, its texts and its boxes.
+// The one place that allocates everything a state owns: the blocks of its buffers, its texts and its boxes.
 //
 // A thread takes blocks from free lists of its own, one for each size, and frees them to these lists, without a lock.
-// It may free what another thread has taken: memory belongs to no thread. A list that runs empty or full takes or
-// returns a batch of blocks from the slabs, which all threads share under a lock. A slab without a block in use goes
-// back to the system.
+// It may free blocks that another thread has taken: memory belongs to no thread. A list that runs empty or full takes
+// or returns a batch of blocks from the slabs, which all threads share under a lock. A slab without a block in use
+// returns to the system.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@ inline constexpr std::size_t buffer_block_bytes = 32 * 1024 + 128;
 
 namespace memory {
 
-// Sizes have a free list up to `small_bytes_max`, in steps; and so has the usual block of a Buffer. Everything else is
-// large and comes from the system each time.
+// Each size up to `small_bytes_max`, in steps, has a free list, and so has the usual block of a Buffer. Everything else
+// is large and comes from the system each time.
 inline constexpr std::size_t step_bytes = 16;
 inline constexpr std::size_t small_bytes_max = 1024;
 inline constexpr std::size_t small_sizes = small_bytes_max / step_bytes;
@@ -58,7 +58,7 @@ inline void* allocate(std::size_t bytes) {
   return block;
 }
 
-// `bytes` as they were asked for.
+// `bytes` as in the call of `allocate`.
 inline void deallocate(void* memory, std::size_t bytes) noexcept {
   const std::size_t index = memory::list_of(bytes);
   if (index == memory::large) return memory::give(memory, bytes);
@@ -71,7 +71,7 @@ inline void deallocate(void* memory, std::size_t bytes) noexcept {
   list.first = block;
 }
 
-// Frees what this thread keeps for later use. False: there was nothing.
+// Frees the memory that this thread keeps for later use. False: there was none.
 bool free_spare_memory();
 
 // Objects of a class derived from this are allocated here.
@@ -82,15 +82,15 @@ struct Allocated {
 
 namespace memory {
 
-// Where slabs and large blocks come from and go to. `take` returns nullptr, or throws std::bad_alloc, if there is none.
+// The source of slabs and large blocks. `take` returns nullptr, or throws std::bad_alloc, if there is no memory.
 struct Source {
   void* (*take)(std::size_t bytes, std::size_t alignment) = nullptr;
   void (*give)(void* memory, std::size_t bytes) noexcept = nullptr;
-  bool each_block = false;  // every block by itself comes from here, and nothing is kept
+  bool each_block = false;  // every block comes from here by itself, and nothing is kept
 };
 
-// Replaces the source; only before the first allocation. The default is the heap; under the address sanitizer
-// it is `each_block_by_new`, so that a block has its bounds and is found when it leaks.
+// Replaces the source; only before the first allocation. The default is the heap; under the address sanitizer it is
+// `each_block_by_new`, so that the sanitizer knows each block's bounds and finds its leaks.
 void set_source(const Source& source);
 
 // Operator new for each block: for tests that replace it to watch or to fail every allocation.

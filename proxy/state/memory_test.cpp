@@ -21,7 +21,7 @@
 namespace baton::state {
 namespace {
 
-// What the system has given and not got back, and how much it gives at most.
+// The memory that the system has given and not got back, and the most it gives.
 struct System {
   std::atomic<std::size_t> bytes = 0;
   std::atomic<std::size_t> bytes_max = std::numeric_limits<std::size_t>::max();
@@ -133,7 +133,7 @@ TEST(Memory, OfAThreadThatEndsIsThere) {
   EXPECT_EQ(given.bytes, before) << "nothing is left with the thread that took it";
 }
 
-// What ends with a thread after its lists.
+// A destructor that runs after its thread's lists have ended.
 void end_late(void* block) {
   deallocate(block, 100);
   deallocate(allocate(100), 100);
@@ -142,7 +142,7 @@ void end_late(void* block) {
 TEST(Memory, MayBeTakenAndFreedWhenItsThreadHasEnded) {
   free_spare_memory();
   const std::size_t before = given.bytes;
-  pthread_key_t late{};  // after that of the lists
+  pthread_key_t late{};  // created after the key of the lists
   ASSERT_EQ(::pthread_key_create(&late, end_late), 0);
   std::thread([&] { ::pthread_setspecific(late, allocate(100)); }).join();
   ::pthread_key_delete(late);
@@ -150,7 +150,7 @@ TEST(Memory, MayBeTakenAndFreedWhenItsThreadHasEnded) {
   EXPECT_EQ(given.bytes, before);
 }
 
-// As connections go from the thread that decodes them to their workers, and between workers at a handover.
+// Like connections, which go from the decoding thread to their workers, and between workers at a handover.
 TEST(Memory, GoesFromThreadToThread) {
   free_spare_memory();
   const std::size_t before = given.bytes;

@@ -35,9 +35,9 @@ struct Flow {
   }
   // Both directions have ended cleanly, so closing truncates nothing.
   bool is_over() const { return read_ended && write_ended && !was_reset && all_sent(); }
-  // It ended with a reset, or without the close_notify that tells an end from an interruption (RFC 8446 §6.1).
+  // It ended with a reset, or without the close_notify that distinguishes an end from an interruption (RFC 8446 §6.1).
   bool is_truncated() const { return read_ended && (tls ? !tls->close_received : was_reset); }
-  // The other side takes no more: discards what waits for it.
+  // The other side takes no more: discards the bytes that wait for it.
   void drop_unsent() {
     unsent.clear();
     write_ended = true;
@@ -65,7 +65,7 @@ struct UpstreamLeg : Leg {
   bool operator==(const UpstreamLeg&) const = default;
 };
 
-// What must be known of a request as long as its exchange lasts.
+// What is known of a request for as long as its exchange lasts.
 struct Request {
   BodyFraming body;                   // what is still to be read of it
   std::uint64_t body_bytes = 0;       // content bytes read so far
@@ -75,7 +75,7 @@ struct Request {
   bool http10 = false;                // the client speaks HTTP/1.0
   bool asked_close = false;           // the client said that this is its last request
   bool keep_alive = true;             // the connection will serve another request after this one
-  bool expects_continue = false;      // and neither a 1xx was forwarded nor a body byte came since
+  bool expects_continue = false;      // and neither a 1xx was forwarded nor has a body byte arrived since
   bool wants_websocket = false;
   bool operator==(const Request&) const = default;
 };
@@ -123,7 +123,7 @@ struct Answering {
   bool operator==(const Answering&) const = default;
 };
 
-// Two flows relayed unchanged: raw TCP, or a WebSocket after its 101. Without an upstream leg a server is still being
+// Two flows relayed unchanged: raw TCP, or a WebSocket after its 101. Without an upstream leg, a server is still being
 // chosen and connected.
 struct Tunnelling {
   String upstream;                    // which provides its server

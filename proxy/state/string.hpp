@@ -1,4 +1,4 @@
-// Text that a state owns: a value of 16 bytes, which hold a text of up to 14 themselves.
+// Text that a state owns: a value of 16 bytes that holds texts of up to 14 bytes inline.
 #pragma once
 
 #include <concepts>

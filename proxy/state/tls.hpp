@@ -1,5 +1,5 @@
 // The TLS half of a leg: what the record layer needs to continue, in this process or the next (RFC 8446 §5, RFC 5246
-// §6). OpenSSL does the handshake; this is all that remains of it.
+// §6). OpenSSL does the handshake; nothing else remains of it.
 #pragma once
 
 #include <array>
@@ -66,7 +66,7 @@ struct Tls {
 
   bool key_update_owed = false;       // the other side asked for one (RFC 8446 §4.6.3)
   bool no_renegotiation_owed = false; // TLS 1.2: a warning alert (RFC 5246 §7.2.2)
-  bool close_received = false;        // close_notify came: EOF is no truncation
+  bool close_received = false;        // close_notify came: EOF is not a truncation
   std::uint8_t alert = 0;             // a fatal alert that is owed or was sent; nothing more is read. 0: none
   TlsEnd end = TlsEnd::open;
   std::uint8_t idle_records = 0;      // consecutive ones without application data: bounds floods

@@ -1,5 +1,5 @@
 // A function for each message of state.proto names each of its fields once, beside the member that it carries. With a
-// Writer it fills in the message, with a Reader the state; false: the message is refused, which no Writer does.
+// Writer it fills in the message, with a Reader the state. False: the message is refused; a Writer never refuses.
 #include "proxy/state/wire.hpp"
 
 #include <variant>
@@ -31,7 +31,7 @@ bool facts(auto io, auto& facts) {
 bool may_continue(const Tls& tls) {
   if (tls.stage == TlsStage::hello) return true;
   const bool is_tls13 = tls.version == 0x0304;
-  if (is_tls13 ? tls.no_renegotiation_owed : tls.key_update_owed) return false;  // the other version's
+  if (is_tls13 ? tls.no_renegotiation_owed : tls.key_update_owed) return false;  // this belongs to the other version
   return tls.stage == TlsStage::records && tls.fragment_bytes != 0 && tls.fragment_bytes <= 16384;
 }
 

@@ -1,5 +1,5 @@
-// The two directions between a state and a message of state.proto. Both take a field (FIELD), or a message that lies in
-// it (MESSAGE), and the member that it carries. Included by wire.cpp alone.
+// The two directions between a state and a message of state.proto. Both take a field (FIELD), or a nested message
+// (MESSAGE), and the member that it carries. Included by wire.cpp alone.
 #pragma once
 
 #include <algorithm>
@@ -64,7 +64,7 @@ class Writer {
   bool beginning(auto field, const auto& array, std::size_t count) const { return part(field, array, count); }
   bool secrets(const TlsSecrets&, const TlsSecrets&) const { return true; }  // they travel beside the message
 
-  // Whether the message has this part: if the state has it.
+  // Whether the message has this part, which it has if the state does.
   bool has(auto, bool state_has) const { return state_has; }
   bool has_text(auto, bool state_has) const { return state_has; }
   bool has_either(auto, auto) const { return true; }
@@ -81,7 +81,7 @@ class Writer {
     return std::get_if<Alternative>(&variant);
   }
 
-  // What only a Reader looks at.
+  // Used by a Reader only.
   bool accepts(bool) const { return true; }
   void set(const auto&, auto) const {}
 
@@ -109,7 +109,7 @@ class Reader {
     value = static_cast<std::remove_reference_t<decltype(value)>>(there);
     return true;
   }
-  // 0 stands for "never" and stays so. Nobody's clock has come far enough that adding a timeout could overflow.
+  // 0 means "never" and stays 0. No real clock is so far along that adding a timeout could overflow.
   bool time(auto field, std::int64_t& value) const {
     constexpr std::int64_t time_max = std::int64_t{1} << 53;
     const std::int64_t there = field(message_);
@@ -175,7 +175,7 @@ class Reader {
   std::string_view& secrets_;
 };
 
-// One of a oneof, and the alternative of a variant that it carries. False: it is another one, or it is refused.
+// A member of a oneof, and the variant's alternative that it carries. False: it is another one, or it is refused.
 template <class Alternative>
 bool alternative(auto io, auto part, auto& variant, auto fields) {
   auto* const one = io.template find_as<Alternative>(part, variant);

@@ -1,4 +1,4 @@
-// Alerts: how one side tells the other that it is done, or what was wrong (RFC 8446 §6, RFC 5246 §7.2).
+// Alerts: how one side announces the end of its data, or an error (RFC 8446 §6, RFC 5246 §7.2).
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ enum class Alert : std::uint8_t {
   no_renegotiation = 100,
 };
 
-// For the log: says that the other side sent this fatal alert, by name. Valid for ever.
+// For the log: says that the other side sent this fatal alert, by name. The view never expires.
 std::string_view alert_received(std::uint8_t alert);
 
 }  // namespace baton::tls

@@ -23,7 +23,7 @@ std::string digest_of_terms(const config::UpstreamTls& tls) {
   std::string terms = fmt::format("verify={}\nname={}\nmin={}\n", tls.verify, tls.server_name,
                                   static_cast<int>(tls.min_version));
   if (tls.ca) terms += read_file(*tls.ca).view();
-  if (tls.certificate) terms += read_file(tls.certificate->cert).view();      // the key's public half is in it
+  if (tls.certificate) terms += read_file(tls.certificate->cert).view();      // it contains the key's public half
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int bytes = 0;
   EVP_Digest(terms.data(), terms.size(), digest, &bytes, EVP_sha256(), nullptr);
@@ -59,7 +59,7 @@ ClientContext::ClientContext(const config::UpstreamTls& tls)
 SslPtr ClientContext::make(const std::string& host) const {
   SslPtr ssl(SSL_new(context_.get()));
   if (!ssl) throw std::bad_alloc();
-  // The zone of an IPv6 address (RFC 4007 §11) is ours, and in no certificate.
+  // The zone of an IPv6 address (RFC 4007 §11) is local to us and appears in no certificate.
   const std::string name = server_name_.empty() ? host.substr(0, host.find('%')) : server_name_;
   const bool is_name = !name.empty() && !is_ip_address(name);
   if (is_name) {
@@ -71,7 +71,7 @@ SslPtr ClientContext::make(const std::string& host) const {
   X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   const int set = is_name ? X509_VERIFY_PARAM_set1_host(expected, name.c_str(), name.size())
                           : X509_VERIFY_PARAM_set1_ip_asc(expected, name.c_str());
-  if (set != 1) ssl.reset();                  // nothing to verify against must not mean "anything goes"
+  if (set != 1) ssl.reset();                  // without a name to verify, any certificate would pass
   return ssl;
 }
 

@@ -1,4 +1,4 @@
-// The terms under which connections to servers are made. Whoever reuses one, or resumes a session, goes by them.
+// The terms under which connections to servers are made. Reusing a connection and resuming a session depend on them.
 #include "proxy/tls/client_context.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ class Terms : public testing::Test {
 
 TEST_F(Terms, StayTheSameWhileNothingChanges) { EXPECT_EQ(terms(), before_); }
 
-// A new CA is put in the old one's place: what the old one vouched for is used no more.
+// A new CA replaces the old one: connections that the old one vouched for are not used any more.
 TEST_F(Terms, ChangeWithTheContentsOfTheCa) {
   tls_.ca = files_.write("ca.pem", test::issue({.common_name = "Another", .is_authority = true}).certificate_pem());
   EXPECT_NE(terms(), before_);

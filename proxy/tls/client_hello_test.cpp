@@ -1,4 +1,4 @@
-// When a ClientHello is whole: until then a leg moves as bytes, so nothing of it may have been given to OpenSSL.
+// When a ClientHello is complete: until then a leg moves as bytes, so OpenSSL must not have been given any of it.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -11,7 +11,7 @@ namespace {
 
 bool is_whole(std::string_view received) { return Handshake::is_hello_whole(received); }
 
-// As a client sends it, with names and ALPN in it.
+// A ClientHello as a client sends it, with a server name and ALPN.
 std::string client_hello(int version) {
   const SslCtxPtr context = test::context_of(TLS_client_method(), version);
   test::Peer peer(context.get());
@@ -27,7 +27,7 @@ std::string record(std::string_view fragment) {
   return record.append(fragment);
 }
 
-// The same message in records of so many bytes.
+// The same message in records of this many bytes.
 std::string in_records(std::string_view hello, std::size_t bytes) {
   std::string all;
   for (std::string_view rest = hello.substr(5); !rest.empty(); rest.remove_prefix(std::min(bytes, rest.size()))) {
@@ -72,7 +72,7 @@ TEST(ClientHello, OneThatIsTooLongIsNotWaitedFor) {
   const std::string within = record(message_head(1, 32 * 1024 - 4));
   EXPECT_FALSE(is_whole(within));
   EXPECT_TRUE(is_whole(record(message_head(1, 32 * 1024 - 3))));
-  // In records of a byte each it takes six times the room.
+  // In one-byte records it takes six times the room.
   std::string crumbs = in_records(within, 1);
   while (crumbs.size() <= 32 * 1024) {
     ASSERT_FALSE(is_whole(crumbs)) << crumbs.size();

@@ -1,4 +1,4 @@
-// Reads files that the configuration names; errors say where they are named.
+// Reads files that the configuration names; errors give the place where it names them.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ namespace baton::tls {
 // Throws std::runtime_error: "FILE:LINE:COLUMN: /path: why", with the position of the key.
 [[noreturn]] void refuse(const config::File& file, const std::string& why);
 
-// Reads the whole file, which must be a regular one, or a symbolic link to one: anything else might never be opened or
-// never end. Throws as above. The content may be a key, so no other copy of it remains.
+// Reads the whole file, which must be a regular one, or a symbolic link to one: opening anything else might block
+// forever, and reading it might never end. Throws as above. The content may be a key, so no other copy of it remains.
 handoff::SecretBytes read_file(const config::File& file);
 
 }  // namespace baton::tls

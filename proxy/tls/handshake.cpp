@@ -70,7 +70,7 @@ Handshake::~Handshake() { free_ssl(); }
 
 void Handshake::free_ssl() {
   if (!ssl_) return;
-  // As if it had ended in good order: else its session would not be resumed.
+  // Pretends a clean shutdown; otherwise OpenSSL would not let the session be resumed.
   SSL_set_quiet_shutdown(ssl_.get(), 1);
   SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   ssl_.reset();
@@ -82,7 +82,7 @@ void Handshake::listen_in(SSL_CTX* context) {
   SSL_CTX_sess_set_new_cb(context, &Handshake::on_session);
 }
 
-// ── What OpenSSL tells while it works ─────────────────────────────────────────────────────────────────────────────
+// ── OpenSSL's callbacks ───────────────────────────────────────────────────────────────────────────────────────────
 
 // "LABEL client_random secret", when the keys of a direction are installed.
 void Handshake::on_secret(const SSL* ssl, const char* line) {
@@ -109,7 +109,7 @@ void Handshake::on_message(int sent, int, int type, const void* bytes, std::size
   Handshake& self = of(ssl);
   Direction& direction = sent != 0 ? self.write_ : self.read_;
   ++direction.sequence;
-  // TLS 1.2: what follows is the first under the new keys. (In TLS 1.3 it means nothing, and the secret comes later.)
+  // TLS 1.2: the next record is the first under the new keys. (Meaningless in TLS 1.3: the secret comes later.)
   if (*static_cast<const unsigned char*>(bytes) == type_change_cipher_spec) direction.sequence = 0;
 }
 
@@ -119,15 +119,15 @@ int Handshake::on_session(SSL* ssl, SSL_SESSION* session) {
   try {
     sessions->keep(SessionPtr(session));
   } catch (const std::bad_alloc&) {
-    // It is not kept, and has been freed. Nothing may be thrown through OpenSSL.
+    // The session is not kept, and has been freed. No exception may cross OpenSSL.
   }
   return 1;                                   // it is ours now
 }
 
 // ── Feeding it ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// How much of `received` to feed next: a whole record; 0: it has not come yet. What is no record goes in as it is, and
-// OpenSSL finds the right alert.
+// How many bytes of `received` to feed next: a whole record; 0: it is still incomplete. Bytes that are not a record are
+// fed unchanged, and OpenSSL finds the right alert.
 std::size_t Handshake::record_bytes(std::string_view received) const {
   if (received.empty()) return 0;
   const unsigned char type = byte(received, 0);
@@ -215,7 +215,7 @@ bool Handshake::finish(state::Tls& tls) {
   tls.version = static_cast<std::uint16_t>(SSL_version(ssl_.get()));
   const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());
   tls.suite = cipher != nullptr ? SSL_CIPHER_get_protocol_id(cipher) : 0;
-  // RFC 6066 §4 has four codes; OpenSSL's own ones mean that nothing was agreed.
+  // RFC 6066 §4 has four codes; OpenSSL's other values mean that nothing was agreed.
   const std::uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl_.get()));
   if (code >= TLSEXT_max_fragment_length_512 && code <= TLSEXT_max_fragment_length_4096) {
     tls.fragment_bytes = static_cast<std::uint16_t>(256u << code);
@@ -254,7 +254,7 @@ bool Handshake::set_keys(const Suite& suite, state::Tls& tls) const {
   SSL_get_server_random(ssl_.get(), server_random.data(), server_random.size());
   derive_keys_tls12(suite, {master.data(), master_bytes}, client_random, server_random, tls);
   OPENSSL_cleanse(master.data(), master.size());
-  // OpenSSL's explicit nonce began at a random value: ours goes on where its last record, the Finished, was.
+  // OpenSSL's explicit nonce began at a random value: ours continues after its last record, the Finished.
   tls.explicit_nonce = 0;
   for (const unsigned char one : last_nonce_) tls.explicit_nonce = tls.explicit_nonce << 8 | one;
   ++tls.explicit_nonce;
@@ -276,15 +276,15 @@ void Handshake::note_facts(state::Tls& tls) const {
   tls.facts.resumed = SSL_session_reused(ssl_.get()) == 1;
 }
 
-// ── Afterwards ────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── After the handshake ───────────────────────────────────────────────────────────────────────────────────────────
 
 void Handshake::take(std::string_view record) {
   if (!ssl_) return;
   ERR_clear_error();
   BIO_write(in_, record.data(), static_cast<int>(record.size()));
   char nothing;
-  (void)SSL_peek(ssl_.get(), &nothing, sizeof nothing);      // looks at what came before any data
-  (void)BIO_reset(out_);                                     // what it would answer, the record layer answers
+  (void)SSL_peek(ssl_.get(), &nothing, sizeof nothing);      // processes records that precede any data
+  (void)BIO_reset(out_);                                     // the record layer answers in OpenSSL's place
   ERR_clear_error();
 }
 
@@ -294,7 +294,7 @@ Opened Handshake::open(state::Leg& leg, std::size_t bytes) {
   const std::size_t before = leg.unread.size();
   bool fed = false;
   for (;;) {
-    // Room for a whole record: what OpenSSL kept of one, no event would tell of.
+    // Room for a whole record: no event would announce the rest of one that OpenSSL kept.
     char* const at = leg.unread.prepare(plaintext_bytes_max);
     const int got = SSL_read(ssl_.get(), at, static_cast<int>(leg.unread.room()));
     leg.unread.commit(static_cast<std::size_t>(std::max(got, 0)));

@@ -1,5 +1,5 @@
 // A handshake: OpenSSL over two memory buffers, fed one record at a time, so that it never holds ciphertext that the
-// leg's state has not seen. When it is complete, the leg's TLS state has everything the record layer needs, and OpenSSL
+// leg's state has not seen. On completion the leg's TLS state has everything the record layer needs, and OpenSSL holds
 // nothing.
 #pragma once
 
@@ -36,7 +36,7 @@ class Handshake final : public EarlyRecords {
   void resume(SSL_SESSION* session) { SSL_set_session(ssl_.get(), session); }
   void set_sessions(SessionSink* sessions) { sessions_ = sessions; }
 
-  // For self-tests: OpenSSL keeps the leg, or the record layer takes it, whether or not the suite is proved.
+  // For self-tests: forces OpenSSL to keep the leg, or the record layer to take it, whether or not the suite is proved.
   void keep() { keeps_ = true; }
   void prove() { keeps_ = false; }
 
@@ -50,7 +50,7 @@ class Handshake final : public EarlyRecords {
   // The reason for a failure, for the log.
   const std::string& failure() const { return failure_; }
 
-  // For a server's leg: the whole ClientHello is in `received`, or what is there cannot be part of one. Until then
+  // For a server's leg: the whole ClientHello is in `received`, or the bytes there cannot be part of one. Until then
   // nothing is fed to OpenSSL, and the leg moves as bytes.
   static bool is_hello_whole(std::string_view received);
 

@@ -10,8 +10,8 @@ namespace baton::tls {
 
 namespace {
 
-// OpenSSL 3.0 forgets some secrets when it frees memory: the traffic secrets in an SSL, the master secret in the plain
-// text of a ticket. So all that it frees is wiped.
+// OpenSSL 3.0 does not wipe some secrets when it frees memory: the traffic secrets in an SSL, the master secret in the
+// plaintext of a ticket. So we wipe everything that it frees.
 void wipe_and_free(void* memory, const char*, int) {
   if (memory == nullptr) return;
   OPENSSL_cleanse(memory, ::malloc_usable_size(memory));
@@ -28,13 +28,13 @@ void* reallocate(void* memory, std::size_t bytes, const char* file, int line) {
   return moved;
 }
 
-// It can be told only before it first allocates, so before `main`.
+// OpenSSL accepts this only before its first allocation, so it runs before `main`.
 [[maybe_unused]] const bool wipes = CRYPTO_set_mem_functions(allocate, reallocate, wipe_and_free) == 1;
 
 }  // namespace
 
 std::string last_error() {
-  // The first says what went wrong; those after it, who noticed.
+  // The first error says what went wrong; later ones say which callers noticed.
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
   if (code == 0) return "unknown reason";

@@ -10,13 +10,13 @@ enum class MessageType : std::uint8_t { hello_request = 0, client_hello = 1, new
 
 Verdict wrong(Alert alert, std::string_view why) { return {Heard::wrong, alert, why}; }
 
-// Messages that say nothing to us. With TLS 1.2 they ask for another handshake.
+// Messages that we ignore. In TLS 1.2 they ask for another handshake.
 bool is_skipped(const state::Tls& tls, MessageType type) {
   if (tls.version == tls13) return tls.is_client && type == MessageType::new_session_ticket;
   return type == (tls.is_client ? MessageType::hello_request : MessageType::client_hello);
 }
 
-// `rest` is what the record has after the message's head: the body, or nothing of it yet.
+// `rest` is what the record holds after the message's head: the body, or nothing yet.
 Verdict hear_key_update(const Suite& suite, state::Tls& tls, std::size_t length, std::string_view rest) {
   if (length != 1) return wrong(Alert::decode_error, "a KeyUpdate of a wrong length");
   if (rest.empty()) return {};        // the head stays, and the body begins the next record
@@ -36,7 +36,7 @@ Verdict hear_alert(const state::Tls& tls, std::string_view content) {
   if (content.size() != 2) return wrong(Alert::decode_error, "an alert that is not alone and whole in its record");
   const auto level = static_cast<AlertLevel>(content[0]);
   const auto alert = static_cast<Alert>(content[1]);
-  // In TLS 1.3 the level means nothing: all are fatal but those that say that the other side will send no more.
+  // In TLS 1.3 the level means nothing: every alert is fatal except those that announce the end of the data.
   const bool is_warning = tls.version == tls13 ? alert == Alert::user_canceled : level == AlertLevel::warning;
   if (alert != Alert::close_notify && !is_warning) {
     if (tls.version == tls12 && level != AlertLevel::fatal) {

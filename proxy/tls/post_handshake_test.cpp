@@ -39,7 +39,7 @@ struct Talk {
   }
   Opened hear_handshake(std::string_view content) { return hear(other.seal(probe::handshake, content)); }
 
-  // Everything goes on as if nothing had happened.
+  // The connection continues as if nothing had happened.
   void expect_alive() {
     leg.unread.clear();
     EXPECT_EQ(hear(other.data("alive")), Opened::some);

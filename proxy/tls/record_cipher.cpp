@@ -11,7 +11,7 @@ namespace baton::tls {
 namespace {
 
 struct Ciphers {
-  // Never given back: OpenSSL may end before our own variables do.
+  // Never freed: OpenSSL may end before our own variables do.
   EVP_CIPHER* const aes_128_gcm = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
   EVP_CIPHER* const aes_256_gcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
   EVP_CIPHER* const chacha20_poly1305 = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
@@ -19,7 +19,7 @@ struct Ciphers {
 
 void require(bool succeeded) {
   if (succeeded) return;
-  ERR_clear_error();                  // a leftover would pass for the error of this thread's next call to OpenSSL
+  ERR_clear_error();                  // a leftover would look like an error of this thread's next OpenSSL call
   throw std::bad_alloc{};
 }
 
@@ -48,7 +48,7 @@ void RecordCipher::set_key(const state::TlsSecrets& secrets) {
 
 bool RecordCipher::open(const Nonce& nonce, std::span<const unsigned char> additional,
                         std::span<const unsigned char> text, const unsigned char* tag, unsigned char* out) {
-  // The tag is only read, although its type cannot say so.
+  // The tag is only read, although the parameter's type is not const.
   const std::array params{
       OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, const_cast<unsigned char*>(tag), tag_bytes),
       OSSL_PARAM_construct_end()};

@@ -1,5 +1,5 @@
-// Any records, sealed with the right keys so that they get behind the tag, and any bytes between them. Whatever comes: the
-// bounds hold, a handover at any byte changes nothing, and all that we seal can be opened.
+// Any records, sealed with the right keys so that the tag is accepted, and any bytes between them. For every input the
+// bounds hold, a handover at any byte changes nothing, and everything that we seal can be opened.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -21,7 +21,7 @@ void require(bool holds, const char* what) {
   std::abort();
 }
 
-// What is left of the input.
+// The rest of the input.
 struct Script {
   std::string_view bytes;
 
@@ -80,7 +80,7 @@ class Scene {
     open(moved, records.substr(0, cut));
     open(moved, records.substr(cut));
     require(moved == leg_, "a handover changes what is read");
-    // The other side's next record comes with its next keys.
+    // The other side's next record uses its next keys.
     if (is_modern_ && leg_.tls->read.secrets != other_.sending().secrets) other_.update_sending_keys();
     leg_.unread.clear();
     return goes_on;

@@ -14,16 +14,16 @@ namespace {
 
 using Bytes = std::span<const unsigned char>;
 
-// Of records without application data, in a row.
+// Consecutive records without application data.
 constexpr std::uint8_t idle_records_max = 32;
 
-// No number comes twice (RFC 8446 §5.3): the last one stands for "used up", and the one before is kept for an alert.
+// No sequence number is used twice (RFC 8446 §5.3): the last one means "used up", the one before is for an alert.
 constexpr std::uint64_t sequence_end = std::numeric_limits<std::uint64_t>::max();
-// Under one key go at most 2^24 records, a little fewer than AES-GCM can bear (RFC 8446 §5.5). KeyUpdate is the last.
+// One key seals at most 2^24 records, slightly below the limit of AES-GCM (RFC 8446 §5.5). KeyUpdate is the last.
 constexpr std::uint64_t key_update_sequence = (1U << 24) - 1;
 
-// After a silence the congestion window is small again. The other side should be able to use what has arrived, rather
-// than wait for the rest of a full record.
+// After a silence the congestion window is small again. Small records let the other side use what has arrived instead
+// of waiting for the rest of a full record.
 constexpr std::int64_t silence_ms = 1000;
 constexpr std::uint32_t burst_bytes_max = 14 * 1024;
 constexpr std::size_t segment_bytes = 1400;
@@ -37,9 +37,9 @@ Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const unsigned 
 
 // An open record.
 struct RecordLayer::Record {
-  std::size_t bytes = 0;              // as it came; 0: there is none
+  std::size_t bytes = 0;              // as received; 0: there is none
   ContentType type{};
-  std::string_view content;           // lies where `unread` would go on
+  std::string_view content;           // lies at the end of `unread`, in its free room
 };
 
 bool RecordLayer::can_speak(const state::Tls& tls) {
@@ -76,13 +76,13 @@ Opened RecordLayer::open(state::Leg& leg, std::size_t bytes) {
     tls.received.consume(record.bytes);
     some = true;
   }
-  leg.unread.commit(0);               // what was prepared and not used is not kept
+  leg.unread.commit(0);               // room that was prepared but not used is not kept
   if (has_failed(tls) || tls.close_received) tls.received.clear();
   if (has_failed(tls)) return Opened::failed;
   return some ? Opened::some : Opened::nothing;
 }
 
-// The record at the front of `received`. None: it is not whole yet, or it is wrong.
+// The record at the front of `received`. None: it is incomplete or wrong.
 RecordLayer::Record RecordLayer::open_record(state::Leg& leg) {
   state::Tls& tls = *leg.tls;
   const auto wrong = [&](Alert alert, std::string_view why) {
@@ -223,11 +223,11 @@ void RecordLayer::seal_alert(state::Tls& tls, Alert alert) {
   seal_record(tls, ContentType::alert, {content.data(), content.size()});
 }
 
-// One that asks for none in return. False: there is no room for it.
+// A KeyUpdate that does not request one in return. False: there is no room for it.
 bool RecordLayer::seal_key_update(state::Tls& tls) {
   constexpr std::string_view message{"\x18\0\0\1\0", 5};
   if (!has_room(tls, message.size())) return false;
-  state::TlsSecrets next = tls.write.secrets;         // before the message, should memory be missing
+  state::TlsSecrets next = tls.write.secrets;         // before the message, in case memory runs out
   update_keys(suite_, next);
   seal_record(tls, ContentType::handshake, message);
   writing_.set_key(next);
@@ -236,7 +236,7 @@ bool RecordLayer::seal_key_update(state::Tls& tls) {
   return true;
 }
 
-// A full buffer waits for the other side to read, so nothing that it asks for makes it grow.
+// A full buffer waits until the other side reads, so no request from that side makes it grow.
 bool RecordLayer::has_room(const state::Tls& tls, std::size_t data_bytes) const {
   return tls.sealed.size() + data_bytes + expansion_bytes(suite_) <= state::Buffer::block_bytes;
 }

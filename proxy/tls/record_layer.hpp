@@ -47,9 +47,9 @@ class RecordLayer : public state::Allocated {
   // The reason for a failure, for the log; empty if there was none, or it came before this record layer was made.
   std::string_view failure() const { return failure_; }
 
-  // Seals into `tls.sealed` first what is owed and then what is in `unsent`, while `sealed` holds less than a block;
-  // after all of it, with `write_ended`, close_notify. `since_ms` is how long the leg has been silent: small records
-  // come first then. True: there is something new to write.
+  // Seals into `tls.sealed` while that holds less than a block: first what is owed, then what is in `unsent`, and after
+  // all of it, with `write_ended`, close_notify. `since_ms` is how long the leg has been silent: after a silence small
+  // records come first. True: there is something new to write.
   bool seal(state::Leg& leg, std::int64_t since_ms);
 
   void set_early_records(EarlyRecords* early) { early_ = early; }

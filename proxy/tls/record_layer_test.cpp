@@ -45,7 +45,7 @@ Opened open(state::Leg& leg, std::string_view received, std::size_t bytes = plen
 
 // ── RFC 8448 §3 ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// After its ticket, each side sends the bytes 0 to 49, and then close_notify.
+// After its ticket, each side sends the bytes 0 to 49, then close_notify.
 struct RecordedLeg {
   state::Leg leg;
   explicit RecordedLeg(bool is_client) {
@@ -170,7 +170,7 @@ TEST(RecordLayer, UnderstandsAnotherImplementationInEverySuite) {
   }
 }
 
-// A handover at any byte: what is not a whole record yet stays, and another record layer goes on from the copied state.
+// A handover at any byte: an incomplete record stays, and another record layer continues from the copied state.
 TEST(RecordLayer, GoesOnFromACopyOfTheStateAfterAnyByte) {
   for (const Suite& suite : suites()) {
     SCOPED_TRACE(suite.name);
@@ -224,7 +224,7 @@ TEST(RecordLayer, OpensNothingThatWasTamperedWith) {
         EXPECT_EQ(opened, Opened::failed);
         EXPECT_EQ(leg.tls->alert, code(Alert::bad_record_mac));
       }
-      EXPECT_EQ(ERR_peek_error(), 0U);                  // what is left here, OpenSSL's next user takes for its own
+      EXPECT_EQ(ERR_peek_error(), 0U);                  // OpenSSL's next user would take a leftover for its own error
     }
   }
 }
@@ -253,7 +253,7 @@ struct WrongCase {
   std::string (*records)(OtherSide&);
 };
 
-// Without encryption, with the header alone, or with too much in it.
+// Records without encryption, with only a header, or with too much in them.
 const WrongCase wrong_cases[] = {
     {"PlainData", modern(), Alert::bad_record_mac,
      [](OtherSide&) { return std::string{"\x17\x03\x03\x00\x05hello", 10}; }},

@@ -1,4 +1,4 @@
-// How much memory records cost, and what happens when there is none: all allocations of this executable are counted.
+// How much memory records cost, and what happens when memory runs out: all allocations of this executable are counted.
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -14,7 +14,7 @@
 namespace {
 
 thread_local long allocations = 0;
-thread_local long allocations_left = -1;                // of OpenSSL, before it gets no more; negative: no limit
+thread_local long allocations_left = -1;                // that OpenSSL may still make; negative: no limit
 
 void* counted(std::size_t bytes) {
   ++allocations;
@@ -41,7 +41,7 @@ void* openssl_realloc(void* memory, std::size_t bytes, const char*, int) {
 }
 void openssl_free(void* memory, const char*, int) { std::free(memory); }
 
-// OpenSSL takes other functions only before it has allocated anything.
+// OpenSSL accepts other functions only before its first allocation.
 const int openssl_is_counted = CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free);
 
 // Blocks are kept for later use under the address sanitizer too.
@@ -103,7 +103,7 @@ TEST(Memory, ThatIsMissingIsReportedAsSuch) {
   for (const Suite& suite : suites()) {
     SCOPED_TRACE(suite.name);
     state::Leg leg = probe::established_leg(suite, false);
-    RecordLayer::make(*leg.tls);                        // what is made once for the process is there
+    RecordLayer::make(*leg.tls);                        // what is made once per process exists now
     std::unique_ptr<RecordLayer> records;
     ERR_clear_error();
     long failures = 0;
@@ -124,7 +124,7 @@ TEST(Memory, ThatIsMissingIsReportedAsSuch) {
   }
 }
 
-// Keys change whole or not at all.
+// Keys change completely or not at all.
 TEST(Memory, ThatIsMissingLeavesTheKeysAsTheyWere) {
   const Suite& suite = *find_suite(tls13, 0x1301);
   state::Leg leg = probe::established_leg(suite, false);

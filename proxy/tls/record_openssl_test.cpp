@@ -1,5 +1,5 @@
-// OpenSSL as the other side: it shakes hands with itself in memory, then one of the two is replaced by a record layer that
-// has its secrets.
+// OpenSSL as the other side: two of its endpoints complete a handshake in memory, then a record layer with the secrets
+// replaces one of them.
 #include <gtest/gtest.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -96,7 +96,7 @@ class Side {
   std::string secrets_;
 };
 
-// The side that stays OpenSSL's, and the leg that takes the other one's place.
+// The side that OpenSSL keeps, and the leg that replaces the other one.
 struct Talk {
   Side client;
   Side server;
@@ -125,7 +125,7 @@ struct Talk {
     SSL_do_handshake(client.ssl());
     EXPECT_TRUE(SSL_is_init_finished(client.ssl()) && SSL_is_init_finished(server.ssl()));
     EXPECT_EQ(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(client.ssl())), suite.id);
-    if (!is_client) {                                   // our tickets, if any, went to their side
+    if (!is_client) {                                   // our tickets, if any, went to the client
       theirs.put(tls.received.view());
       tls.write.sequence = static_cast<std::uint64_t>(tickets);
       tls.received.clear();
@@ -164,7 +164,7 @@ struct Talk {
     ++tls.explicit_nonce;
   }
 
-  // Everything that waits goes to the other side.
+  // Delivers everything that waits to the other side.
   void send() {
     for (int i = 0; i < 100 && records->seal(leg, 0); ++i) {
       theirs.put(tls.sealed.view());

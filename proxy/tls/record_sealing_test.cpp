@@ -39,7 +39,7 @@ struct Sealing {
 
   bool seal(std::int64_t since_ms = 0) { return RecordLayer::make(tls)->seal(leg, since_ms); }
 
-  // Opens all that is in `sealed`, which is sent with that.
+  // Opens everything in `sealed`, which counts as sent.
   std::vector<Record> sent() {
     std::vector<Record> records;
     std::string_view stream = tls.sealed.view();
@@ -135,7 +135,7 @@ TEST(Seal, BeginsWithSmallRecordsAgainAfterASilence) {
   sealing.leg.unsent.append(std::string(5000, 'x'));
   EXPECT_TRUE(sealing.seal(999));
   EXPECT_EQ(sizes(sealing.sent()), std::vector<std::size_t>{5000});
-  EXPECT_FALSE(sealing.seal(1000));                     // nothing is sent: that ends no silence
+  EXPECT_FALSE(sealing.seal(1000));                     // nothing is sent, so the silence continues
   EXPECT_EQ(sealing.tls.burst_bytes, 14U * 1024);
   sealing.leg.unsent.append(std::string(5000, 'x'));
   EXPECT_TRUE(sealing.seal(1000));
@@ -167,7 +167,7 @@ TEST(Seal, KeepsToTheFragmentLengthThatWasAgreed) {
   }
 }
 
-// The wire repeats no nonce, also when the explicit part passes its largest value.
+// No nonce is repeated on the wire, even when the explicit part passes its largest value.
 TEST(Seal, CountsTheExplicitNonceOn) {
   Sealing sealing{tls12};
   sealing.tls.explicit_nonce = sequence_end;
@@ -283,7 +283,7 @@ TEST(KeyUpdateReply, ComesBeforeDataAndAsksForNone) {
 TEST(KeyUpdateReply, WaitsForRoomAndGrowsNothing) {
   Sealing sealing{tls13};
   const auto records = RecordLayer::make(sealing.tls);
-  for (int i = 0; i < 10'000; ++i) {                    // a flood by one who sends data and does not read
+  for (int i = 0; i < 10'000; ++i) {                    // a flood from a peer that sends data and does not read
     sealing.tls.received.append(sealing.other.seal(probe::handshake, probe::key_update(true)));
     sealing.other.update_sending_keys();
     sealing.tls.received.append(sealing.other.data("x"));
@@ -301,7 +301,7 @@ TEST(KeyUpdateReply, ComesBeforeCloseNotify) {
   Sealing sealing{tls13};
   sealing.tls.key_update_owed = true;
   sealing.leg.write_ended = true;
-  sealing.tls.sealed.append(std::string(state::Buffer::block_bytes - 26, 'x'));     // of close_notify there is room
+  sealing.tls.sealed.append(std::string(state::Buffer::block_bytes - 26, 'x'));     // there is room for close_notify
   const state::Tls before = sealing.tls;
   EXPECT_FALSE(sealing.seal());
   EXPECT_EQ(sealing.tls, before);
@@ -331,7 +331,7 @@ TEST(OwnKeyUpdate, WaitsForRoomAndLetsNoRecordPass) {
   sealing.fill();
   sealing.tls.sealed.append(std::string(state::Buffer::block_bytes - sealing.tls.sealed.size() - 24, 'x'));
   sealing.tls.write.sequence = (1 << 24) - 1;
-  sealing.leg.unsent.append("x");                       // of one byte there would be room
+  sealing.leg.unsent.append("x");                       // there would be room for one byte
   EXPECT_FALSE(sealing.seal());
   EXPECT_EQ(sealing.tls.write.sequence, (1U << 24) - 1);
 }

@@ -1,4 +1,4 @@
-// Keys leave nothing behind: while a test watches, each block of memory that is given back is searched for them.
+// Keys leave nothing behind: while a test watches, each freed block of memory is searched for them.
 #include <gtest/gtest.h>
 #include <malloc.h>
 

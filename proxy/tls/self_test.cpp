@@ -15,7 +15,7 @@ namespace baton::tls {
 
 namespace {
 
-// The type of a certificate's key changes nothing after the handshake, so suites that differ in it alone are one.
+// A certificate's key type changes nothing after the handshake, so suites that differ only in it count as one.
 std::atomic<bool>& proof(const Suite& suite) {
   static std::array<std::array<std::atomic<bool>, 3>, 2> proofs{};
   return proofs[suite.version == tls13 ? 1 : 0][static_cast<std::size_t>(suite.aead)];
@@ -40,7 +40,7 @@ struct Certificate {
   }
 };
 
-// One end: its leg, its handshake, and after it the record layer, or OpenSSL.
+// One end: its leg and its handshake, and after it the record layer or OpenSSL.
 struct End {
   Handshake handshake;
   state::Leg leg;
@@ -71,7 +71,7 @@ struct End {
 
 void deliver(End& from, End& to) { from.leg.tls->sealed.move_to(to.leg.tls->received, from.leg.tls->sealed.size()); }
 
-// Ours takes one role over, OpenSSL keeps the other.
+// We take over one role; OpenSSL keeps the other.
 void try_out(SSL_CTX* server_context, SSL_CTX* client_context, bool ours_is_server, const Suite& suite) {
   End server(server_context);
   End client(client_context);

@@ -1,4 +1,4 @@
-// Suites that are proved, and those that stay with OpenSSL.
+// Suites that are proved, and suites that stay with OpenSSL.
 #include "proxy/tls/self_test.hpp"
 
 #include <gtest/gtest.h>
@@ -71,7 +71,7 @@ TEST_P(SelfTest, ASuiteThatIsNotProvedStaysWithOpenSslAndServesBothWays) {
     const std::string words(1 + random() % 40'000, static_cast<char>('a' + round % 26));
     ASSERT_TRUE(test::understand(ours_end, peer, words)) << "round " << round;
   }
-  // Each direction ends by itself.
+  // The two directions end independently.
   ours_end.leg.write_ended = true;
   peer.put(ours_end.seal("the last"));
   EXPECT_EQ(peer.read(), "the last");
@@ -124,7 +124,7 @@ TEST_P(SelfTest, WhatOpenSslKeepsFailsWithAnAlertOnWhatIsForged) {
 }
 
 TEST(SelfTestAtAReload, ASuiteThatFailedIsNeverTrustedMeanwhile) {
-  // A suite is proved only after it has passed: connections are made while a reload tries it again.
+  // A suite is proved only once it has passed: connections are made while a reload tests it again.
   run_self_test();
   const Suite& suite = suites().front();
   distrust(suite);
@@ -132,7 +132,7 @@ TEST(SelfTestAtAReload, ASuiteThatFailedIsNeverTrustedMeanwhile) {
   const SslCtxPtr client = test::context_of(TLS_client_method(), TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(client.get(), std::string(suite.name).c_str());
   test::identify(server.get(), identity(suite));
-  // The self-test's own end is taken over, whatever is proved.
+  // The self-test's own end is taken over, proved or not.
   Ours trial(server.get());
   trial.handshake.prove();
   Peer peer(client.get());

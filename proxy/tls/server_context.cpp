@@ -20,7 +20,7 @@ BioPtr over(const handoff::SecretBytes& text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// A key that wants a passphrase is refused: there is nobody to ask.
+// A key with a passphrase is refused: there is no one to ask for it.
 int no_passphrase(char*, int, int, void*) { return -1; }
 
 std::string lower(std::string_view text) {
@@ -60,7 +60,7 @@ void add_unless_type_is_there(std::vector<const Identity*>& identities, const Id
   if (!is_there) identities.push_back(&identity);
 }
 
-// It goes into every request, and a part of one would name somebody else.
+// The subject is added to every request, and a truncated one would name someone else.
 int refuse_long_subject(int is_good, X509_STORE_CTX* chain) {
   constexpr int bytes_max = 8 * 1024;
   if (is_good != 1 || X509_STORE_CTX_get_error_depth(chain) != 0) return is_good;
@@ -104,7 +104,7 @@ SslCtxPtr make_context(const SSL_METHOD* method, config::TlsMinimum minimum) {
   SSL_CTX* const ctx = context.get();
   SSL_CTX_set_min_proto_version(ctx, minimum == config::TlsMinimum::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION);
-  // Only what our record layer speaks: AEAD, and forward secrecy with it.
+  // Only what our record layer supports: AEAD with forward secrecy.
   if (SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
       SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") != 1) {
     throw std::runtime_error("OpenSSL lacks the cipher suites that Baton speaks: " + last_error());
@@ -124,7 +124,7 @@ ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& 
   identities_.reserve(tls.certificates.size());
   for (const auto& certificate : tls.certificates) {
     identities_.push_back(load_identity(certificate));
-    // Better now than in each handshake.
+    // Fails now rather than in each handshake.
     const SslPtr trial(SSL_new(ctx));
     if (!trial || !use(trial.get(), identities_.back())) refuse(certificate.cert, "cannot be used: " + last_error());
   }
@@ -173,8 +173,8 @@ void ServerContext::load_client_ca(const config::ListenerTls& tls) {
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | required, refuse_long_subject);
 }
 
-// A session is resumed only where a full handshake would have come to the same: on the same listener, with the same
-// clients allowed. It carries over an upgrade, since nothing in it belongs to a process.
+// A session is resumed only where a full handshake would have had the same result: on the same listener, with the same
+// clients allowed. It survives an upgrade, since nothing in it belongs to a process.
 void ServerContext::set_session_context(const config::ListenerTls& tls, const std::string& listener) {
   std::string terms = listener + '\n' + std::to_string(static_cast<int>(tls.client_auth)) + '\n';
   if (tls.client_auth != config::ClientAuth::off) terms += read_file(*tls.client_ca).view();
@@ -195,7 +195,7 @@ const std::vector<const Identity*>& ServerContext::choose(std::string_view serve
 }
 
 int ServerContext::on_certificate(SSL* ssl, void* self) {
-  // No exception may leave for OpenSSL, which is C.
+  // No exception may reach OpenSSL, which is C.
   try {
     return static_cast<const ServerContext*>(self)->show_certificates(ssl);
   } catch (const std::bad_alloc&) {
@@ -236,14 +236,14 @@ int ServerContext::on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, E
     const auto found = context.tickets_.find(name);
     if (!found) return 0;                     // a full handshake
     key = found->first;
-    renews = !found->second || SSL_version(ssl) == TLS1_3_VERSION;   // one of TLS 1.3 is shown only once (RFC 8446 §C.4)
+    renews = !found->second || SSL_version(ssl) == TLS1_3_VERSION;   // TLS 1.3: each is used once (RFC 8446 §C.4)
     if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv) != 1) return -1;
   }
   OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(), key.mac.size()),
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>("SHA256"), 0), OSSL_PARAM_END};
   if (EVP_MAC_CTX_set_params(mac, parameters) != 1) return -1;
-  return renews ? 2 : 1;                      // 2: resumed, and a ticket under the current key comes with it
+  return renews ? 2 : 1;                      // 2: resumed, and the client gets a ticket under the current key
 }
 
 }  // namespace baton::tls

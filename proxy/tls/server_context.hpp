@@ -48,7 +48,7 @@ class ServerContext {
   SslCtxPtr context_;
   const TicketKeys& tickets_;
   std::vector<Identity> identities_;
-  std::unordered_map<std::string, std::vector<const Identity*>> by_name_;   // "*.example.com" is stored as it is
+  std::unordered_map<std::string, std::vector<const Identity*>> by_name_;   // "*.example.com" is stored unchanged
   std::vector<const Identity*> default_;
   std::string alpn_;                          // in wire format: each preceded by its length
 };

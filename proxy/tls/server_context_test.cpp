@@ -1,4 +1,4 @@
-// What a listener's TLS does by its configuration: certificates by name, files that are wrong, sessions, ALPN.
+// How the configuration determines a listener's TLS: certificates by name, wrong files, sessions, ALPN.
 #include "proxy/tls/server_context.hpp"
 
 #include <gmock/gmock.h>
@@ -47,7 +47,7 @@ class ServerContextTest : public testing::Test {
 
 // ── Certificates by name ──────────────────────────────────────────────────────────────────────────────────────────
 
-// The common name and key of the certificate that a client gets who asks for `name`.
+// The common name and key of the certificate for a client that asks for `name`.
 std::string given(const ServerContext& context, const char* name, const char* algorithms, int version) {
   const SslCtxPtr theirs = test::context_of(TLS_client_method(), version);
   if (algorithms != nullptr) test::allow_signatures(theirs.get(), algorithms);
@@ -136,7 +136,7 @@ TEST_F(BadFiles, ThatAreMissingAreNamed) {
   EXPECT_THAT(refusal(), says(certificate().key, "Is a directory"));
 }
 
-// Opening a FIFO waits for a writer, who may never come.
+// Opening a FIFO waits for a writer that may never come.
 TEST_F(BadFiles, ThatAreNoFilesAreNamedAndNotWaitedFor) {
   const std::string what = "not a regular file";
   certificate().cert = files.missing("fifo", 7);
@@ -213,7 +213,7 @@ class ServerSessions : public ServerContextTest, public testing::WithParamInterf
     test::identify(theirs.get(), client);
   }
 
-  // Connects, with the last session if there is one, and keeps the one that it gets. True: it was resumed.
+  // Connects with the last session, if any, and keeps the new one. True: the session was resumed.
   bool connect(const ServerContext& context) {
     Ours ours(context.get());
     Peer peer(theirs.get());
@@ -237,7 +237,7 @@ class ServerSessions : public ServerContextTest, public testing::WithParamInterf
   SslCtxPtr theirs;
   SessionPtr session;
   std::string subject;
-  bool got_another = false;            // ticket than the one that was shown
+  bool got_another = false;            // a ticket other than the one presented
 };
 INSTANTIATE_TEST_SUITE_P(TLS, ServerSessions, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
                          [](const auto& from) { return from.param == TLS1_2_VERSION ? "1_2" : "1_3"; });
@@ -247,7 +247,7 @@ TEST_P(ServerSessions, AreResumedAgainAndAgain) {
   EXPECT_FALSE(connect(context));
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(connect(context));
-    // Each ticket of TLS 1.3 is shown once (RFC 8446 §C.4), so another one comes with each resumption.
+    // Each TLS 1.3 ticket is used once (RFC 8446 §C.4), so every resumption brings another.
     EXPECT_EQ(got_another, GetParam() == TLS1_3_VERSION);
   }
 }

@@ -12,7 +12,7 @@ using state::TlsStage;
 
 namespace {
 
-// So much room is made before reading, so that records do not come in crumbs.
+// Room that is made before reading, so that records do not arrive in tiny pieces.
 constexpr std::size_t room_least = 4096;
 constexpr std::size_t read_most = state::Buffer::block_bytes;
 
@@ -32,7 +32,7 @@ Stream::Shake Stream::shake(state::Leg& leg, SSL_CTX* context) {
   for (;;) {
     if (!handshake_ && !tls.received.empty() && Handshake::is_hello_whole(tls.received.view())) {
       handshake_ = std::make_unique<Handshake>(SslPtr(SSL_new(context)));
-      tls.stage = TlsStage::handshake;        // also while its first record is not whole: it is bound to this context
+      tls.stage = TlsStage::handshake;        // even before its first record is complete: it is bound to this context
     }
     if (handshake_) {
       const Handshake::Progress progress = handshake_->advance(tls);
@@ -60,7 +60,8 @@ Stream::Shake Stream::shake(state::Leg& leg, SSL_CTX* context) {
 
 // ── Plain bytes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Another process may be using these keys: a nonce would be used twice. So it is no assertion that a build can lack.
+// Another process may be using these keys, and a nonce would be used twice. So this is not an assertion, which a build
+// could leave out.
 void Stream::must_not_be_frozen() const {
   if (!frozen_) return;
   std::fputs("a frozen TLS leg is being used\n", stderr);
@@ -98,11 +99,11 @@ Io Stream::receive(state::Leg& leg, std::size_t bytes) {
       if (opened == Opened::some) return Io::done;
       if (opened == Opened::failed) {
         if (tls.stage == TlsStage::records) records(leg).seal(leg, 0);
-        flush(leg);                  // the alert, as far as it goes at once
+        flush(leg);                  // the alert, as much as can be sent at once
         return Io::failed;
       }
     }
-    // A part of a record is no plain byte yet, and progress all the same: a slow link takes its time for a full one.
+    // Part of a record yields no plain bytes yet but counts as progress: a slow link needs time for a full record.
     const Io nothing_new = has_come ? Io::done : Io::would_block;
     if (!socket_.readable()) return nothing_new;
     tls.received.prepare(room_least);
@@ -148,8 +149,8 @@ Io Stream::send(state::Leg& leg, std::int64_t now_ms) {
   return Io::done;
 }
 
-// The leg remembers what the kernel tells once: whoever goes on with it reads the rest. What has ended in good order before
-// is whole, and stays so.
+// The kernel reports a reset once, so the leg remembers it for the process that reads the rest. A direction that ended
+// cleanly before the reset is complete, and remains so.
 Io Stream::noting_reset(state::Leg& leg, Io sent) const {
   if (sent == Io::failed) leg.was_reset = leg.was_reset || (socket_.was_reset() && !leg.read_ended);
   return sent;
@@ -177,7 +178,7 @@ void Stream::say_goodbye(state::Leg& leg) noexcept {
   try {
     (void)send(leg, leg.tls->sealed_at_ms);
   } catch (const std::bad_alloc&) {
-    // The connection ends all the same, only less politely.
+    // The connection still ends, only without close_notify.
   }
 }
 
@@ -186,7 +187,7 @@ bool Stream::is_quiet(state::Leg& leg, std::int64_t now_ms) noexcept {
   try {
     return look_for_quiet(leg, now_ms);
   } catch (const std::bad_alloc&) {
-    return false;                         // it cannot be used
+    return false;                         // the connection cannot be used
   }
 }
 

@@ -1,5 +1,5 @@
-// A connected socket and, for a leg with TLS, what stands between it and the leg's plain bytes. Both look the same to
-// the user of the leg: it receives into `unread` and sends from `unsent`.
+// A connected socket and, for a leg with TLS, the layer between it and the leg's plain bytes. Both look the same to the
+// user of the leg, who receives into `unread` and sends from `unsent`.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ class Stream final : public runtime::Disposable {
   enum class Shake { waiting, done, failed };
   // As a client: call before the first `shake`.
   void connect(SslPtr ssl, SSL_SESSION* session, SessionSink* sessions);
-  // Sets where sessions that its server still sends go; nullptr: nowhere.
+  // Sets the sink for sessions that its server still sends; nullptr: they are dropped.
   void set_sessions(SessionSink* sessions) {
     if (handshake_) handshake_->set_sessions(sessions);
   }
@@ -44,7 +44,7 @@ class Stream final : public runtime::Disposable {
   runtime::Io send(state::Leg& leg, std::int64_t now_ms);
   // Ends the sending direction; with TLS once everything queued is sent, close_notify first.
   void end_writing(state::Leg& leg);
-  // Sends close_notify if that can be done at once. The caller closes.
+  // Sends close_notify if that is possible at once. The caller closes.
   void say_goodbye(state::Leg& leg) noexcept;
   // Whether an idle leg has received nothing that matters to its user (tickets, for example, do not).
   bool is_quiet(state::Leg& leg, std::int64_t now_ms) noexcept;

@@ -44,7 +44,7 @@ class StreamTest : public testing::TestWithParam<bool>, public runtime::SocketOw
     while (loop.run_one(0)) {
     }
   }
-  // What the peer has to say goes into the socket, and what is there to it. True: bytes moved.
+  // Sends the peer's output into the socket, and feeds it what the socket has. True: bytes moved.
   bool exchange() {
     const std::string bytes = peer->take();
     if (!bytes.empty()) {
@@ -68,7 +68,7 @@ class StreamTest : public testing::TestWithParam<bool>, public runtime::SocketOw
     exchange();
     return shake;
   }
-  // The next bytes that come, as they are read.
+  // Reads the next bytes, however many come.
   std::string receive() {
     std::string all;
     while (stream->readable(leg) && !leg.read_ended) {
@@ -256,7 +256,7 @@ TEST_P(StreamDeathTest, NothingIsSealedOrOpenedWhileFrozen) {
   EXPECT_TRUE(leg.tls->sealed.empty()) << "closing is no use of it";
 }
 
-// The kernel tells of a reset once; the next process would take what it reads then for an end in good order.
+// The kernel reports a reset once; the next process would then read a clean end.
 TEST_P(StreamTest, AResetThatSendingHasFoundIsKnownWhereverTheLegGoesOn) {
   const handoff::UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};

@@ -30,7 +30,7 @@ constexpr std::array all_suites{
 
 using Bytes = std::span<const unsigned char>;
 
-// Secrets on the stack are wiped, whichever way the function ends.
+// Secrets on the stack are wiped however the function ends.
 template <std::size_t size>
 struct Wiped : std::array<unsigned char, size> {
   ~Wiped() { OPENSSL_cleanse(this->data(), size); }
@@ -38,7 +38,7 @@ struct Wiped : std::array<unsigned char, size> {
 
 const char* digest_name(Hash hash) { return hash == Hash::sha384 ? "SHA384" : "SHA256"; }
 
-// OpenSSL reads these parameters and writes none of them; its types do not say so.
+// OpenSSL only reads these parameters, although its types are not const.
 OSSL_PARAM bytes_param(const char* key, Bytes value) {
   return OSSL_PARAM_construct_octet_string(key, const_cast<unsigned char*>(value.data()), value.size());
 }
@@ -46,7 +46,7 @@ OSSL_PARAM text_param(const char* key, const char* value) {
   return OSSL_PARAM_construct_utf8_string(key, const_cast<char*>(value), 0);
 }
 
-// Functions are fetched once for the process and never given back: OpenSSL may end before our own variables do.
+// Functions are fetched once for the process and never freed: OpenSSL may end before our own variables do.
 EVP_KDF* hkdf() {
   static EVP_KDF* const kdf = EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_HKDF, nullptr);
   return kdf;
@@ -56,11 +56,11 @@ EVP_KDF* tls1_prf() {
   return kdf;
 }
 
-// The arguments are right, so it is memory that is missing where OpenSSL fails.
+// The arguments are valid, so if OpenSSL fails it is out of memory.
 void derive(EVP_KDF* kdf, const OSSL_PARAM* params, std::span<unsigned char> out) {
   const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context{EVP_KDF_CTX_new(kdf), &EVP_KDF_CTX_free};
   if (context && EVP_KDF_derive(context.get(), out.data(), out.size(), params) == 1) return;
-  ERR_clear_error();                  // told by the exception; left here, OpenSSL's next user would take it for its own
+  ERR_clear_error();                  // the exception reports it; OpenSSL's next user would take a leftover for its own
   throw std::bad_alloc{};
 }
 
@@ -101,7 +101,7 @@ void derive_keys(const Suite& suite, state::TlsSecrets& secrets) {
 }
 
 void update_keys(const Suite& suite, state::TlsSecrets& secrets) {
-  state::TlsSecrets next;             // whole before it replaces anything, should memory be missing
+  state::TlsSecrets next;             // complete before it replaces anything, in case memory runs out
   expand_label(suite, {secrets.traffic.data(), suite.hash_bytes()}, "traffic upd",
                {next.traffic.data(), suite.hash_bytes()});
   derive_keys(suite, next);

@@ -62,7 +62,7 @@ TEST(KeySchedule, GivesTheKeysOfTheRecordedHandshake) {
   EXPECT_EQ(hex(server.iv), "cf782b88dd83549aadf1e984");
 }
 
-// RFC 8448 has no KeyUpdate. The secrets are those that Botan's tests have for the same handshake; keys and IVs come from
+// RFC 8448 has no KeyUpdate. The secrets are from Botan's tests of the same handshake; keys and IVs were computed with
 // HMAC in Python: key(t) = HMAC(t, 00 10 09 "tls13 key" 00 01), and so on.
 TEST(KeySchedule, GoesOnFromTheRecordedHandshake) {
   state::TlsSecrets client = secrets_of("9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5");
@@ -76,7 +76,7 @@ TEST(KeySchedule, GoesOnFromTheRecordedHandshake) {
   EXPECT_EQ(hex({server.traffic.data(), 32}), "51921b8aa3001976eb401d0a4319a8516416a6c56001a357e5d162031e84f916");
 }
 
-// By HMAC-SHA-384 in Python, from the secret 000102…2f.
+// Computed with HMAC-SHA-384 in Python, from the secret 000102…2f.
 TEST(KeySchedule, UsesTheHashOfTheSuite) {
   const std::string traffic =
       "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f";
@@ -93,7 +93,8 @@ struct Block {
   std::string_view client_key, server_key, client_iv, server_iv;
 };
 
-// By HMAC in Python (RFC 5246 §5 and §6.3): master secret 000102…2f, client random 32 times c1, server random 32 times 5e.
+// Computed with HMAC in Python (RFC 5246 §5 and §6.3): master secret 000102…2f, client random 32 times c1, server
+// random 32 times 5e.
 constexpr Block blocks[] = {
     {0xC02F, "cceb3e14d846a21dde9a42cbcbed13a6",
      "67078ba0dab8d1732a3cb4899a742466",

@@ -28,7 +28,7 @@ TicketKey make_key() {
 TicketKey::~TicketKey() { ::explicit_bzero(this, sizeof *this); }
 
 TicketKeys::TicketKeys() {
-  keys_.reserve(keys_kept + 1);               // growth would leave copies behind
+  keys_.reserve(keys_kept + 1);               // growth would leave copies of keys behind
   keys_.push_back(make_key());
 }
 

@@ -40,7 +40,7 @@ class TicketKeys {
 
   // All keys, the current first, and its age, for a successor.
   handoff::SecretBytes save(std::int64_t now_ms) const;
-  // False: these are no valid keys.
+  // False: the bytes are not valid keys.
   bool restore(std::string_view saved, std::int64_t now_ms);
 
  private:

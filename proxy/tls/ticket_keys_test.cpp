@@ -1,4 +1,4 @@
-// The keys of session tickets: how long they live, and how they go to a successor.
+// The keys of session tickets: how long they live, and how a successor gets them.
 #include "proxy/tls/ticket_keys.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ bool same(const TicketKey& one, const TicketKey& other) {
   return one.name == other.name && one.cipher == other.cipher && one.mac == other.mac;
 }
 
-// Nothing, or whether it is the current one.
+// None: the key is unknown. Otherwise: whether it is the current one.
 std::optional<bool> found(const TicketKeys& keys, const TicketKey& key) {
   const auto result = keys.find(key.name.data());
   if (!result) return std::nullopt;
@@ -80,7 +80,7 @@ TEST(TicketKeys, AreNotRestoredFromWhatIsNone) {
   const std::string saved(other.save(1'000 + lifetime_ms).view());
   constexpr std::size_t one = 80;
   for (std::size_t bytes = 0; bytes < saved.size(); ++bytes) {
-    if (bytes == saved.size() - one) continue;       // one key less is whole
+    if (bytes == saved.size() - one) continue;       // with one key less it is still complete
     ASSERT_FALSE(keys.restore(std::string_view(saved).substr(0, bytes), 0)) << bytes;
   }
   EXPECT_FALSE(keys.restore(saved + "x", 0));

@@ -1,5 +1,4 @@
-// States for tests: random ones that hold together, of every phase and every kind of framing. The same seed gives the
-// same states.
+// Random but consistent states for tests, of every phase and every kind of framing. A seed fixes the states.
 #pragma once
 
 #include <array>
@@ -39,7 +38,7 @@ class RandomState {
 
  private:
   bool coin() { return below(2) == 1; }
-  // 0, which stands for never, is among them.
+  // 0, which means never, is among them.
   std::int64_t time() { return coin() ? 0 : static_cast<std::int64_t>(below(1'000'000'000)); }
 
   std::string text(std::size_t bytes_max) {

@@ -1,4 +1,4 @@
-// Certificates made on the fly, for tests, and files that hold them in PEM.
+// Generates certificates for tests, and PEM files that hold them.
 #pragma once
 
 #include <filesystem>
@@ -22,7 +22,7 @@ inline const Issued& authority() {
   return authority;
 }
 
-// A folder that goes away with it.
+// A folder that is removed with this object.
 class Files {
  public:
   Files() {
@@ -37,7 +37,7 @@ class Files {
   Files(const Files&) = delete;
   Files& operator=(const Files&) = delete;
 
-  // As a configuration would name it, with a place that is told apart by its line.
+  // A file as a configuration would name it, at a place that is recognised by its line.
   config::File write(const std::string& name, const std::string& text, int line = 1) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return missing(name, line);

@@ -1,4 +1,4 @@
-// Our side of a TLS connection in memory, for tests: a leg, its handshake, and what comes after it.
+// Our side of a TLS connection in memory, for tests: a leg, its handshake, and what follows the handshake.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ class Ours {
     progress = handshake.advance(tls());
     if (is_done()) begin_records();
   }
-  // Nothing but the state goes on, as in another process.
+  // Keeps only the state, as a move to another process would.
   void move() { records = RecordLayer::make(tls()); }
 
   void put(std::string_view bytes) { tls().received.append(bytes); }
@@ -38,14 +38,14 @@ class Ours {
     return all;
   }
 
-  // All of it as records; also what else is owed.
+  // All of the text as records, and whatever else is owed.
   std::string seal(std::string_view text = {}) {
     leg.unsent.append(text);
     std::string all = take();
     while (records ? records->seal(leg, 0) : handshake.seal(leg)) all += take();
     return all;
   }
-  // All that has come.
+  // Everything that has come.
   std::string open() {
     while ((opened = records ? records->open(leg, plenty) : handshake.open(leg, plenty)) == Opened::some) {
       if (leg.read_ended) break;
@@ -68,7 +68,7 @@ class Ours {
   }
 };
 
-// Lets both shake hands to the end, or until nothing moves. Bytes reach us `step` at a time.
+// Runs both handshakes to the end, or until nothing moves. Bytes reach us `step` at a time.
 inline void shake_hands(Ours& ours, Peer& peer, std::size_t step = plenty) {
   for (int quiet = 0; quiet < 2;) {
     ours.shake();
@@ -83,7 +83,7 @@ inline void shake_hands(Ours& ours, Peer& peer, std::size_t step = plenty) {
   }
 }
 
-// Words both ways arrive as they were sent.
+// Text arrives unchanged in both directions.
 inline bool understand(Ours& ours, Peer& peer, std::string_view words = "words") {
   peer.write(words);
   ours.put(peer.take());
@@ -92,7 +92,7 @@ inline bool understand(Ours& ours, Peer& peer, std::string_view words = "words")
   return peer.read() == words;
 }
 
-// Sessions in the order in which they came.
+// Sessions in order of arrival.
 struct Sessions final : SessionSink {
   std::vector<SessionPtr> kept;
   void keep(SessionPtr session) override { kept.push_back(std::move(session)); }

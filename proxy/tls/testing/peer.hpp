@@ -1,4 +1,4 @@
-// The other side of a TLS connection, for tests: an SSL that OpenSSL keeps, over memory, as any other program has one.
+// The other side of a TLS connection, for tests: an SSL over memory that OpenSSL keeps, as in any other program.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace baton::tls::test {
 
-// Of one version, or of all; with no rules of ours.
+// A context for one version, or for all, with none of our rules.
 inline SslCtxPtr context_of(const SSL_METHOD* method, int version = 0) {
   SslCtxPtr context(SSL_CTX_new(method));
   if (version != 0) {
@@ -47,7 +47,7 @@ class Peer {
     SSL_is_server(ssl_.get()) != 0 ? SSL_set_accept_state(ssl_.get()) : SSL_set_connect_state(ssl_.get());
   }
   ~Peer() {
-    // Else its session would be taken for a broken one.
+    // Otherwise OpenSSL would take its session for a broken one.
     SSL_set_quiet_shutdown(ssl_.get(), 1);
     SSL_shutdown(ssl_.get());
   }
@@ -56,7 +56,7 @@ class Peer {
 
   SSL* ssl() const { return ssl_.get(); }
 
-  // Goes on with the handshake. True: it is over.
+  // Continues the handshake. True: it is over.
   bool shake() {
     if (!failure_.empty()) return false;
     ERR_clear_error();
@@ -80,7 +80,7 @@ class Peer {
   void write(std::string_view text) {
     if (!text.empty()) SSL_write(ssl(), text.data(), static_cast<int>(text.size()));
   }
-  // All that has come.
+  // Everything that has come.
   std::string read() {
     std::string all;
     char piece[16 * 1024];

@@ -56,7 +56,7 @@ Context begin(const Suite& suite, const state::TlsDirection& direction, std::str
   return context;
 }
 
-// In one piece, since a cipher may be fed nothing.
+// In one piece, because a cipher may be fed nothing.
 std::string run(EVP_CIPHER_CTX* context, std::string_view text) {
   std::string out(text.size(), '\0');
   int size = 0;

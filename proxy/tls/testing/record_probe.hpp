@@ -1,5 +1,5 @@
-// The other side of a leg, for tests and fuzz targets: seals anything as anything, and opens what was sealed. Written
-// apart from the record layer, so that both can be wrong only in different ways.
+// The other side of a leg, for tests and fuzz targets: seals any content as any type, and opens what was sealed.
+// Written independently of the record layer, so that the two do not share mistakes.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +18,13 @@ inline constexpr std::uint8_t alert = 21;
 inline constexpr std::uint8_t handshake = 22;
 inline constexpr std::uint8_t application_data = 23;
 
-// A leg whose handshake is over, with keys that follow from `seed`.
+// A leg after its handshake, with keys derived from `seed`.
 state::Leg established_leg(const Suite& suite, bool is_client, unsigned seed = 1);
 
 struct Record {
   std::uint8_t type = 0;
   std::string content;
-  std::size_t bytes = 0;              // as it was sealed
+  std::size_t bytes = 0;              // as sealed
   bool operator==(const Record&) const = default;
 };
 
@@ -32,13 +32,13 @@ class OtherSide {
  public:
   explicit OtherSide(const state::Tls& tls);
 
-  // TLS 1.3: with so much padding.
+  // TLS 1.3: with this much padding.
   std::string seal(std::uint8_t type, std::string_view content, std::size_t padding = 0);
   std::string data(std::string_view content) { return seal(application_data, content); }
-  // TLS 1.3: what is inside the encryption, its type included.
+  // TLS 1.3: the content inside the encryption, including its type.
   std::string seal_inner(std::string_view inner);
 
-  // Takes the first record from `stream`. None: there is no whole one, or its tag is wrong.
+  // Takes the first record from `stream`. None: it is incomplete, or its tag is wrong.
   std::optional<Record> open(std::string_view& stream);
 
   void update_sending_keys() { update(sending_); }
@@ -60,7 +60,7 @@ std::string message(std::uint8_t type, std::string_view body);
 std::string key_update(bool requested);
 std::string ticket(std::size_t body_bytes);
 
-// Records sealed one after the other: the operands of `+` are evaluated in any order, those in braces are not.
+// Seals records in order: braces fix the order of evaluation, operands of `+` do not.
 std::string in_order(std::initializer_list<std::string> records);
 
 }  // namespace baton::tls::probe
