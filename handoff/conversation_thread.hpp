@@ -29,7 +29,7 @@ class ConversationThread {
   ConversationThread(Talk talk, Post post, Ended ended)
       : thread_([talk = std::move(talk), post = std::move(post), ended = std::move(ended)]() mutable {
           auto said = talk();
-          // Shared, not copied: whoever runs `ended` needs no memory to hear of it.
+          // Shared, not copied: running `ended` then needs no memory.
           const auto outcome = insist([&] { return std::make_shared<decltype(said)>(std::move(said)); });
           insist([&] { post([ended, outcome] { ended(*outcome); }); });
         }) {}

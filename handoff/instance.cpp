@@ -28,7 +28,7 @@ std::unexpected<Error> failed(const std::string& what) {
 
 Result<InstanceLock> InstanceLock::on_file(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  // Whoever can replace the link could give two instances a lock each.
+  // A user who can replace the link could give two instances a lock each.
   if (!fd && errno == ELOOP) return fail(Fault::system, "cannot open the lock " + path + ": it is a symbolic link");
   if (!fd) return failed("cannot open the lock " + path);
   return InstanceLock(std::move(fd));

@@ -121,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(Each, SuccessorThat, ::testing::ValuesIn(rows()), [](co
   return std::string(name_of(row.param.way)) + "InsteadOf" + kind_name(kinds[static_cast<int>(row.param.step)]);
 });
 
-// The large one is in flight or waits for what is, and a second one waits behind it.
+// One large parcel is in flight, or waits until nothing is; a second one waits for the first.
 std::vector<Row> rows_with_large_parcels() {
   std::vector<Row> all;
   for (const Row& row : rows()) {

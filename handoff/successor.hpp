@@ -33,7 +33,7 @@ struct Probation {
 
 enum class Succession {
   completed,      // we are the instance
-  orphaned,       // the channel ended without `Done` after we began to accept: whoever gets the lock is the instance
+  orphaned,       // the channel ended without `Done` after we began to accept: the holder of the lock is the instance
   failed,         // before we accepted anything: exit and touch nothing
   returned,       // the predecessor is the instance and has back all it did not refuse: exit
 };

@@ -40,7 +40,7 @@ sigset_t obeyed_signals() {
   return signals;
 }
 
-// Undoes ignored signals inherited from whoever started us: an ignored signal never reaches the descriptor, and with
+// Undoes ignored signals inherited from our parent: an ignored signal never reaches the descriptor, and with
 // SIGCHLD ignored the kernel reaps children without telling how they ended. The server's own handlers stay.
 void own_signals() {
   const sigset_t signals = obeyed_signals();

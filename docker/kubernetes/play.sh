@@ -77,11 +77,11 @@ pod_to_pod() {
   await "the new Pod idles" idles new
   expect_service 1 baton:blue "Both crash; the old one comes back first, and serves."
   stop old
-  if probe new liveness; then fail "nobody serves, and the idling Pod is not restarted"; fi
+  if probe new liveness; then fail "no Pod serves, and the idling one is not restarted"; fi
   stop new
   restart new
   await "the new Pod is ready" is_ready new
-  expect_service 1 baton:green "The old one is deleted; the new one is restarted because nobody answers, and serves."
+  expect_service 1 baton:green "The old one is deleted; the new one gets no answer, is restarted and serves."
 }
 
 container_to_container() {
@@ -125,7 +125,7 @@ container_to_container() {
   await "green is ready" is_ready green
   restart blue
   await "blue idles" idles blue
-  expect_service 1 baton:blue "The serving one crashes for good; the idling one is restarted since nobody answers, and serves."
+  expect_service 1 baton:blue "The serving one crashes for good; the idling one gets no answer, is restarted and serves."
 }
 
 # play MANIFEST TITLE SCENE

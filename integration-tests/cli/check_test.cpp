@@ -145,7 +145,7 @@ TEST_F(LookAround, LooksAlsoWhereItPrintsIfWarningsCount) {
   EXPECT_EQ(check(yaml(), {"--print", "--strict"}).code, 0);
 }
 
-// Whoever can replace the link could let two instances run.
+// A user who can replace the link could let two instances run.
 TEST_F(LookAround, IsNotForTheLockWhichIsNoLinkWhereBatonRuns) {
   std::filesystem::create_symlink(dir / "elsewhere", dir / "handoff.sock.lock");
   replace_file(path, yaml());

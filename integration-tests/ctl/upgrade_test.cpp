@@ -137,7 +137,7 @@ TEST_F(CtlUpgrade, StartsAnotherBinaryAndTheNextOneStartsThatAgain) {
   EXPECT_EQ(running(), other);
 }
 
-// The event log has only well-formed lines, whoever writes: this process, its successor, or one that does not even
+// The event log has only well-formed lines, from every writer: this process, its successor, or one that does not even
 // understand its command line.
 void expect_only_log_lines(const Baton& baton) {
   static const std::regex line_of_the_log(R"(\d{4}-\d\d-\d\dT[0-9:.]+Z (debug|info |warn |error) \[g[0-9?]+ \d+\] .*)");

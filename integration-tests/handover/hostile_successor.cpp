@@ -1,5 +1,5 @@
 // A successor that behaves correctly up to a step and then fails in one of many ways. It is started in the program's
-// place, and a file named `behaviour` beside it names step and way ("Adopted hang"). Or it comes by itself, as an
+// place, and a file named `behaviour` beside it names step and way ("Adopted hang"). Or it connects on its own, as an
 // external successor: hostile_successor SOCKET STEP WAY
 #include <signal.h>
 #include <unistd.h>

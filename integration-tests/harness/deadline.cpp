@@ -10,12 +10,17 @@ constexpr int look_again_ms = 5;
 
 }  // namespace
 
-void await(const std::function<bool()>& condition, const std::string& what, Milliseconds limit) {
-  Deadline deadline(limit);
+bool comes_true(const std::function<bool()>& condition, Milliseconds limit) {
+  const Deadline deadline(limit);
   while (!condition()) {
-    if (deadline.passed()) throw Failure("waited in vain for " + what);
+    if (deadline.passed()) return false;
     ::poll(nullptr, 0, look_again_ms);
   }
+  return true;
+}
+
+void await(const std::function<bool()>& condition, const std::string& what, Milliseconds limit) {
+  if (!comes_true(condition, limit)) throw Failure("waited in vain for " + what);
 }
 
 std::size_t await_standstill(const std::function<std::size_t()>& value, const std::string& what) {

@@ -35,7 +35,9 @@ class Deadline {
   Clock::time_point at_;
 };
 
-// Polls for what the kernel does not announce (a file's content, another process's state).
+// Polls for what the kernel does not announce (a file's content, another process's state). False: the limit has passed.
+bool comes_true(const std::function<bool()>& condition, Milliseconds limit);
+// The same, but then it fails.
 void await(const std::function<bool()>& condition, const std::string& what, Milliseconds limit = wait_max);
 
 // Waits until `value` has not changed for 300 ms, which means that activity has stopped.

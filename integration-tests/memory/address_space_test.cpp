@@ -3,9 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <chrono>
-#include <thread>
-
 #include "harness/aftermath.hpp"
 #include "harness/baton.hpp"
 #include "harness/log_lines.hpp"
@@ -37,20 +34,19 @@ class ShortOfAddressSpace : public testing::Test {
       {
         const Shortage shortage = Shortage::of_memory(baton_->pid(), stack_bytes(baton_->pid()) + little);
         begin();
-        const auto until = std::chrono::steady_clock::now() + Milliseconds(500);
-        while (!has_ended() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(Milliseconds(5));
+        (void)comes_true(has_ended, Milliseconds(500));
       }
       await(has_ended, "its end");
       expect_all_well();
     }
   }
   void expect_all_well() {
-    const auto somebody_is_instance = [this] {
+    const auto is_settled = [this] {
       return baton_->lock_is_held() && is_alive(baton_->pid_in_file()) &&
              baton_->pid_in_file() == baton_->number("pid");
     };
     ASSERT_TRUE(baton_->lock_is_held()) << baton_->log();
-    await(somebody_is_instance, "one instance");
+    await(is_settled, "one instance");
     baton_->follow_pid_file();
     EXPECT_EQ(client_->get("/bytes/2").body, pattern(2));
     EXPECT_EQ(baton_->connect().get("/bytes/7").body, pattern(7));

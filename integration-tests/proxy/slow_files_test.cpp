@@ -129,7 +129,7 @@ TEST_F(SlowReload, OnCommandIsAnsweredAtItsEnd) {
   baton.await_log(log_lines::reload_failed);
 }
 
-// It may be for ever: whoever asked is told, and so is the log.
+// It may take for ever: the log and the clients that asked are told.
 TEST_F(SlowReload, IsSpokenOf) {
   SlowFile file(baton.config_path());
   Process asking(ctl("reload"));

@@ -66,7 +66,7 @@ TEST_F(SupervisedProbation, AWorkerThatDiesMeanwhileLeavesTheServiceToTheTaker) 
   ::kill(before, SIGKILL);
   taker.await_log(std::regex("this process is the instance now"));
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
-  EXPECT_EQ(baton.log().find("in place of a crashed process"), std::string::npos) << "nobody else ever listened";
+  EXPECT_EQ(baton.log().find("in place of a crashed process"), std::string::npos) << "no other process ever listened";
   EXPECT_EQ(baton.connect().get("/bytes/9").body, pattern(9));
   ::kill(taker.pid(), SIGTERM);
   EXPECT_EQ(taker.await_exit(), (Ended{0, 0}));

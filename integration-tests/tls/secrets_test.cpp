@@ -138,7 +138,7 @@ TEST_P(Secrets, AreWipedWhenTheirConnectionIsGone) {
 INSTANTIATE_TEST_SUITE_P(Versions, Secrets, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
                          [](const auto& one) { return one.param == TLS1_2_VERSION ? "Tls12" : "Tls13"; });
 
-// The kernel makes root the owner of a non-dumpable process's /proc files, whoever runs it.
+// The kernel makes root the owner of a non-dumpable process's /proc files, whichever user runs it.
 bool is_dumpable(pid_t pid) {
   struct stat status{};
   if (::stat(("/proc/" + std::to_string(pid) + "/mem").c_str(), &status) != 0) throw Failure("no such process");

@@ -1,4 +1,4 @@
-// With handoff.probation the successor first serves new connections. If it does that badly, or somebody cancels,
+// With handoff.probation the successor first serves new connections. If it does that badly, or an operator cancels,
 // everything it has accepted comes back, at any byte; if it does well, all others follow.
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -192,7 +192,7 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   exchange.phase = Connecting{.head_bytes = relaying.head_bytes,
                               .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                               .fresh = true};
-  exchange.route.clear();              // the request is routed anew
+  exchange.route.clear();              // the request is routed again
   return Action::cut_upstream;
 }
 

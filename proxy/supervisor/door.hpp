@@ -18,7 +18,7 @@ struct Door {
 // Throws std::system_error.
 Door make_door();
 
-// The worker's part: sends one end of a new stream pair through `door` and returns the other. If nobody takes it, the
+// The worker's part: sends one end of a new stream pair through `door` and returns the other. If it is not taken, the
 // returned end reads EOF at once. Empty: no descriptor is free.
 handoff::UniqueFd bring_line(int door);
 
@@ -27,7 +27,7 @@ struct Newcomer {
   pid_t pid = 0;                   // of the process that made the pair
   handoff::UniqueFd line;
 };
-// Nothing: nobody is waiting, or what arrived was no line.
+// Nothing: no worker is waiting, or what arrived was not a line.
 std::optional<Newcomer> let_in(int door);
 
 // The PID of the process that made the pair to which `socket` belongs; 0 if the kernel does not say.

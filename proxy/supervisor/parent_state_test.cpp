@@ -45,7 +45,7 @@ ParentState whole_state() {
   return state;
 }
 
-// From now on the descriptors belong to somebody else, as after an execve.
+// From now on the descriptors have another owner, as after an execve.
 void let_go(ParentState state) {
   state.door.ours.release();
   state.door.theirs.release();

@@ -48,7 +48,7 @@ handoff::Error become(const ParentState& state, const std::vector<std::string>& 
 
 // The receiving side. Nothing: no state was left for us.
 std::optional<std::string> take_state();
-// If we were started only to be asked: answers and returns the exit code. Nothing: nobody asks.
+// If we were started only to be asked: answers and returns the exit code. Nothing: this is not such a start.
 std::optional<int> answer_dry_run(const std::optional<std::string>& state);
 
 }  // namespace baton::supervisor

@@ -32,7 +32,7 @@ class Replacement final : private handoff::Donor {
   // Readable when the conversation is over; then `outcome` may be called.
   int over_descriptor() const { return over_.get(); }
   const handoff::HandoverOutcome& outcome();
-  // For when another process is the instance, or nobody should be.
+  // For when another process is the instance, or none should be.
   void call_off(const std::string& why);
 
  private:

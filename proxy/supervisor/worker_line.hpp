@@ -1,5 +1,5 @@
 // A worker's line to its supervisor: what a replacement would need, and how this worker means to end. A thread sends,
-// so that a hung supervisor blocks nobody; the supervisor itself sends nothing on it.
+// so that a hung supervisor does not block the worker; the supervisor itself sends nothing on it.
 #pragma once
 
 #include <sys/types.h>
