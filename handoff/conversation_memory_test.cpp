@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <system_error>
 #include <thread>
 
 #include "handoff/predecessor.hpp"
@@ -156,6 +157,17 @@ TEST(ConversationMemory, AnyAllocationOfThePredecessorMayFail) {
 
 TEST(ConversationMemory, AnyAllocationOfTheSuccessorMayFail) {
   try_every_allocation(Side::successor);
+}
+
+TEST(ConversationMemory, AnErrorIsToldWithoutMemory) {
+  const std::system_error no_thread(std::make_error_code(std::errc::resource_unavailable_try_again));
+  const auto outcome = as_result([&]() -> Result<void> {
+    shortage = {.on = true, .first = 1, .many = 1'000'000};
+    throw no_thread;
+  });
+  shortage.on = false;
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().text, "out of memory");
 }
 
 }  // namespace
