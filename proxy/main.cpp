@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
-#include <sstream>
 
 #include "config/load.hpp"
 #include "handoff/limits.hpp"
@@ -22,6 +21,7 @@
 #include "handoff/result.hpp"
 #include "handoff/start.hpp"
 #include "handoff/successor.hpp"
+#include "proxy/cannot_start.hpp"
 #include "proxy/check/check.hpp"
 #include "proxy/ctl/command_line.hpp"
 #include "proxy/ctl/ctl.hpp"
@@ -37,6 +37,9 @@
 namespace {
 
 namespace log = baton::runtime::log;
+using baton::cannot_start;
+using baton::Predecessor;
+using baton::Told;
 
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
@@ -88,63 +91,6 @@ std::string in_lines(const baton::config::Problems& problems) {
   std::string text;
   for (const auto& problem : problems) text += (text.empty() ? "" : "\n") + problem.text();
   return text;
-}
-
-// A successor that cannot start tells its predecessor why, since the operator looks there.
-class Refuser final : public baton::handoff::Adopter {
- public:
-  explicit Refuser(std::string why) : why_(std::move(why)) {}
-  baton::handoff::Result<std::vector<std::string>> inherit(baton::handoff::Inheritance) override {
-    return baton::handoff::fail(baton::handoff::Fault::refused, why_);
-  }
-  void accept() override {}
-  std::vector<baton::handoff::Verdict> prepare(std::vector<baton::handoff::ReceivedParcel> parcels) override {
-    return std::vector<baton::handoff::Verdict>(parcels.size(), why_);
-  }
-  void start(std::span<const baton::handoff::ParcelId>) override {}
-  void drop(std::span<const baton::handoff::ParcelId>) override {}
-  baton::handoff::Result<void> take_over(const std::string&, const baton::handoff::Report&) override {
-    return baton::handoff::fail(baton::handoff::Fault::refused, why_);
-  }
-
- private:
-  std::string why_;
-};
-
-// Our predecessor, if any.
-struct Predecessor {
-  baton::handoff::UniqueFd channel;
-  bool is_met = false;                   // we connected to its handoff socket; otherwise it started us
-};
-
-// A process started by another Baton writes into that one's event log, in its form: one line per line.
-void log_why(const std::string& what, const std::string& why) {
-  try {
-    log::start(log::Level::info);
-    if (log::tag().empty()) log::set_tag("g? " + std::to_string(::getpid()));
-    std::istringstream lines(why);
-    for (std::string line; std::getline(lines, line);) log::error("{}: {}", what, line);
-    log::stop();
-  } catch (const std::exception&) {          // no thread for the log
-    std::cerr << what << ": " << why << std::endl;
-  }
-}
-
-enum class Told { in_plain_lines, in_the_log };
-
-int cannot_start(const std::string& why, Predecessor predecessor, Told told) {
-  const std::string text = why.substr(0, why.find_last_not_of('\n') + 1);
-  if (told == Told::in_the_log) {
-    log_why(predecessor.channel ? "cannot succeed" : "cannot start", text);
-  } else {
-    std::cerr << text << std::endl;
-  }
-  if (predecessor.channel) {
-    Refuser refuser(text);
-    baton::handoff::succeed(std::move(predecessor.channel), refuser,
-                            {.version = BATON_VERSION, .features = {}, .speaks_first = predecessor.is_met});
-  }
-  return exit_failed;
 }
 
 // The file, or `given` in its place, with the overrides of the command line.
@@ -238,7 +184,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     line = baton::supervisor::WorkerLine::from_environment();
   } catch (const std::exception& error) {
     const Told told = predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-    return cannot_start(baton::handoff::describe(error), std::move(predecessor), told);
+    return cannot_start(BATON_VERSION, baton::handoff::describe(error), std::move(predecessor), told);
   }
   const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
   if (is_parent) return supervise(options, std::move(arguments), state);
@@ -256,7 +202,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
       if (is_taker(options, predecessor)) predecessor = meet_predecessor_if_named(options);
       const bool is_missing = !given && !find_config(options.config);
       const std::string what = is_missing ? "" : "the configuration is invalid:\n";
-      return cannot_start(what + loaded.error(), std::move(predecessor), told);
+      return cannot_start(BATON_VERSION, what + loaded.error(), std::move(predecessor), told);
     }
 
     told = Told::in_the_log;
@@ -280,7 +226,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     return code;
   } catch (const std::exception& error) {
     if (!meeting_socket.empty()) predecessor = meet_to_refuse(meeting_socket);
-    return cannot_start(baton::handoff::describe(error), std::move(predecessor), told);
+    return cannot_start(BATON_VERSION, baton::handoff::describe(error), std::move(predecessor), told);
   }
 }
 
@@ -289,7 +235,7 @@ int refuse_command_line(const std::string& why) {
   const auto line = baton::supervisor::WorkerLine::from_environment();
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
   const Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-  cannot_start((told == Told::in_plain_lines ? "baton: " : "") + why, std::move(predecessor), told);
+  cannot_start(BATON_VERSION, (told == Told::in_plain_lines ? "baton: " : "") + why, std::move(predecessor), told);
   return exit_usage;
 }
 
