@@ -63,7 +63,7 @@ TEST_F(ServerFailures, WhatIsNoResponse) {
 TEST_F(ServerFailures, AHeadThatIsNone) {
   origin.on_raw("/x", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n");
   Baton baton(settings());
-  expect_answer(baton, 502, ".*");
+  expect_answer(baton, 502, "malformed Content-Length");
 }
 
 TEST_F(ServerFailures, AnEndWithoutAResponse) {
