@@ -172,15 +172,15 @@ void Instance::give_up() {
   lock_.release();
 }
 
+bool Instance::take_back_within(std::chrono::milliseconds patience) {
+  if (!take_lock_within(patience)) return false;
+  if (auto published = publish_pid(); !published) log::error("{}", published.error().text);
+  return true;
+}
+
 void Instance::reclaim() {
   admin_.resume();
   takers_.resume();
-  if (!paths_.pid_file) return;
-  // The successor may already have written its own PID.
-  if (auto file = handoff::PidFile::prepare(*paths_.pid_file, named_)) {
-    pid_file_ = std::move(*file);
-    (void)pid_file_.publish();
-  }
 }
 
 void Instance::leave_to_others() {

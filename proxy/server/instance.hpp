@@ -49,7 +49,6 @@ class Instance {
   void open_admin();
   // As the holder of the lock: admits external successors.
   handoff::Result<void> open_meeting_point();
-  handoff::Result<void> publish_pid() { return pid_file_.publish(); }
   // Answers as the instance on what was inherited.
   void resume_inherited() { admin_.become_instance(); }
 
@@ -71,9 +70,13 @@ class Instance {
   bool is_answering() const { return admin_.is_answering(); }
   void close_admin() { admin_.close(); }
 
-  // ── The lock. These three also in a conversation's thread. ────────────────────────────────────────────────────
+  // ── The lock, and what only its holder may do. These also in a conversation's thread. ─────────────────────────
   bool has_lock() const { return lock_.held(); }
   bool take_lock_within(std::chrono::milliseconds patience) { return lock_.take_within(patience); }
+  // The PID file names us from now on.
+  handoff::Result<void> publish_pid() { return pid_file_.publish(); }
+  // After a successor may have taken both: the lock is ours, and the PID file names us.
+  bool take_back_within(std::chrono::milliseconds patience);
   const process::Paths& paths() const { return paths_; }
 
   // ── While it is the instance ──────────────────────────────────────────────────────────────────────────────────
