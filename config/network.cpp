@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "config/scalars.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -50,7 +51,7 @@ std::string Network::text() const {
   return bits == 128 ? std::string(host) : fmt::format("{}/{}", host, v4 ? bits - v4_bits : bits);
 }
 
-Parsed<Network> parse_network(std::string_view text) {
+std::expected<Network, std::string> parse_network(std::string_view text) {
   const std::size_t slash = text.find('/');
   const std::string host(text.substr(0, slash));
   Network network;

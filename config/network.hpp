@@ -3,10 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <string>
 #include <string_view>
-
-#include "config/scalars.hpp"
 
 namespace baton::config {
 
@@ -24,6 +23,6 @@ struct Network {
 };
 
 // Bits after the prefix are an error: `10.0.0.1/8` may be meant as one address or as a range.
-Parsed<Network> parse_network(std::string_view text);
+std::expected<Network, std::string> parse_network(std::string_view text);
 
 }  // namespace baton::config
