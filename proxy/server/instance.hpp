@@ -17,7 +17,7 @@
 #include "proxy/process/paths.hpp"
 #include "proxy/server/admin_sockets.hpp"
 #include "proxy/server/listener.hpp"
-#include "proxy/server/takers.hpp"
+#include "proxy/server/external_successors.hpp"
 #include "proxy/state/instance_record.hpp"
 
 namespace baton::proxy {
@@ -33,9 +33,9 @@ struct InstancePlan {
 
 class Instance {
  public:
-  // `context` outlives this. `begin_takeover` is called with every taker that has said Hello.
+  // `context` outlives this. `begin_takeover` is called with every successor that has said Hello.
   Instance(boost::asio::io_context& context, InstancePlan plan, std::function<admin::Source()> admin_source,
-           std::function<void(Taker)> begin_takeover);
+           std::function<void(ExternalSuccessor)> begin_takeover);
 
   // ── Becoming it ───────────────────────────────────────────────────────────────────────────────────────────────
   // As the first process: takes the lock and prepares the rest. Throws std::runtime_error for the operator.
@@ -109,7 +109,7 @@ class Instance {
   std::vector<BoundSocket> sockets_;
   AdminSockets admin_;
   std::string admin_known_as_;  // the admin address by which a successor identifies this instance
-  Takers takers_;
+  ExternalSuccessors successors_;
 };
 
 }  // namespace baton::proxy

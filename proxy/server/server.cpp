@@ -37,9 +37,9 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
            .passed = std::move(options.passed),
            .named = supervision_.lasting_pid()},
           [this] { return commands_.source(); },
-          [this](Taker taker) {
+          [this](ExternalSuccessor successor) {
             settle_succession();
-            upgrades_.taken_over_by(std::move(taker));
+            upgrades_.taken_over_by(std::move(successor));
           }),
       self_(generation_, instance_, data_path_),
       children_(context_),
