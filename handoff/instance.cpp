@@ -93,14 +93,19 @@ Result<PidFile> PidFile::prepare(const std::string& path, pid_t pid) {
   PidFile file;
   file.path_ = path;
   file.pid_ = pid;
-  auto temporary = make_temporary_beside(path, 0644);
+  if (auto written = file.write_temporary(); !written) return std::unexpected(written.error());
+  return file;
+}
+
+Result<void> PidFile::write_temporary() {
+  auto temporary = make_temporary_beside(path_, 0644);
   if (!temporary) return fail(Fault::system, "cannot write the PID file " + temporary.error().text);
-  file.temporary_ = temporary->path;
-  const std::string text = std::to_string(pid) + "\n";
+  temporary_ = temporary->path;
+  const std::string text = std::to_string(pid_) + "\n";
   if (::write(temporary->descriptor.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return failed("cannot write the PID file " + temporary->path);
   }
-  return file;
+  return {};
 }
 
 PidFile::PidFile(PidFile&& other) noexcept
@@ -117,7 +122,10 @@ PidFile& PidFile::operator=(PidFile&& other) noexcept {
 PidFile::~PidFile() { discard(); }
 
 Result<void> PidFile::publish() {
-  if (temporary_.empty()) return {};
+  if (temporary_.empty()) {
+    if (pid_ == 0 || named_in(path_) == pid_) return {};
+    if (auto written = write_temporary(); !written) return written;
+  }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("cannot write the PID file " + path_);
   temporary_.clear();
   discard_temporaries_beside(path_);

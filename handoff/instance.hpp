@@ -67,6 +67,7 @@ class PidFile {
   ~PidFile();                       // removes an unpublished temporary
 
   // The next two are for the instance only: they also remove temporaries of processes that were killed.
+  // The file contains our `pid` from now on, whatever another process has written into it since it was last published.
   Result<void> publish();
   // Removes the file if it still contains our `pid`.
   void withdraw();
@@ -76,6 +77,7 @@ class PidFile {
   static std::optional<pid_t> named_in(const std::string& path);
 
  private:
+  Result<void> write_temporary();
   void discard();
 
   std::string path_;

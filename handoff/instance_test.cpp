@@ -190,6 +190,17 @@ TEST(PidFile, IsWithdrawnOnlyWhileItNamesItsOwnProcess) {
   EXPECT_FALSE(std::filesystem::exists(directory / "pid"));
 }
 
+TEST(PidFile, IsPublishedAgainAfterAnotherProcessHasWrittenIt) {
+  const Directory directory;
+  auto ours = PidFile::prepare(directory / "pid", 1);
+  ASSERT_TRUE(ours->publish());
+  auto theirs = PidFile::prepare(directory / "pid", 2);
+  ASSERT_TRUE(theirs->publish());
+  ASSERT_TRUE(ours->publish());
+  EXPECT_EQ(content(directory / "pid"), "1\n");
+  EXPECT_EQ(directory.files(), 1u);
+}
+
 TEST(PidFile, ItsTemporaryIsTheWritersWhoeverItNames) {
   const Directory directory;
   const auto file = PidFile::prepare(directory / "pid", 1234);

@@ -219,10 +219,10 @@ void Upgradable::attend() {
   for (;;) {
     std::function<void()> task;
     {
-      const std::lock_guard guard(mutex_);
-      if (tasks_.empty()) break;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      auto tasks = tasks_.lock();
+      if (tasks->empty()) break;
+      task = std::move(tasks->front());
+      tasks->pop_front();
     }
     task();
   }
@@ -239,8 +239,7 @@ void Upgradable::attend_to_the_end() {
 }
 
 void Upgradable::post(std::function<void()> task) {
-  const std::lock_guard guard(mutex_);
-  tasks_.push_back(std::move(task));
+  tasks_.lock()->push_back(std::move(task));
   (void)::eventfd_write(posted_.get(), 1);
 }
 

@@ -12,13 +12,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "handoff/conversation_thread.hpp"
 #include "handoff/fleet.hpp"
+#include "handoff/guarded.hpp"
 #include "handoff/instance.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/service.hpp"
@@ -145,8 +145,7 @@ class Upgradable {
   std::chrono::steady_clock::time_point drain_deadline_{};
   std::vector<Leftover> leftovers_;
 
-  std::mutex mutex_;                 // guards tasks_
-  std::deque<std::function<void()>> tasks_;
+  Guarded<std::deque<std::function<void()>>> tasks_;
   std::optional<Attempt> attempt_;   // in State::upgrading
   std::unique_ptr<Roles> roles_;     // of the conversation
   std::optional<ConversationThread> conversation_;   // while one is on; last: it uses the others

@@ -96,13 +96,7 @@ LeftBehind Upgradable::Roles::left_behind() {
 bool Upgradable::Roles::reclaim() {
   // A dying successor releases the lock a moment after it closes the channel.
   if (!take_lock()) return false;
-  in_server([this] {
-    // The successor may have written its own PID already.
-    const std::string& path = process_.terms_.pid_file;
-    auto file = path.empty() ? Result<PidFile>(PidFile()) : PidFile::prepare(path, ::getpid());
-    if (file) process_.pid_file_ = std::move(*file);
-    process_.publish_pid();
-  });
+  publish_pid();  // the successor may have written its own PID already
   return true;
 }
 
@@ -161,11 +155,15 @@ void Upgradable::Roles::drop(std::span<const ParcelId> ids) {
 
 Result<void> Upgradable::Roles::take_over(const std::string& application, const Report&) {
   if (auto taken = take_lock(); !taken) return taken;
-  in_server([&] {
-    process_.publish_pid();
-    process_.service_->restore(application);
-  });
+  publish_pid();
+  in_server([&] { process_.service_->restore(application); });
   return {};
+}
+
+// In the conversation's thread: a file system may be slow.
+void Upgradable::Roles::publish_pid() {
+  const auto published = process_.pid_file_.publish();
+  if (!published) in_server([&] { process_.say(published.error().text); });
 }
 
 }  // namespace baton::handoff

@@ -55,6 +55,7 @@ class Upgradable::Roles final : public Donor, public Adopter {
 
   // Makes `wake_` readable at `at` and not before.
   void wake_at(Clock::time_point at) const;
+  void publish_pid();
 
   Upgradable& process_;              // outlives the conversation
   UniqueFd wake_;                    // a timer

@@ -152,7 +152,7 @@ Ready make_ready(baton::config::Config config) {
 }
 
 // A process started as a successor ignores --takeover: its arguments are its predecessor's.
-bool is_taker(const RunOptions& options, const Predecessor& predecessor) {
+bool is_external_successor(const RunOptions& options, const Predecessor& predecessor) {
   return !predecessor.channel && !options.takeover.empty();
 }
 
@@ -199,7 +199,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
       return load(options, given);
     }();
     if (!loaded) {
-      if (is_taker(options, predecessor)) predecessor = meet_predecessor_if_named(options);
+      if (is_external_successor(options, predecessor)) predecessor = meet_predecessor_if_named(options);
       const bool is_missing = !given && !find_config(options.config);
       const std::string what = is_missing ? "" : "the configuration is invalid:\n";
       return cannot_start(BATON_VERSION, what + loaded.error(), std::move(predecessor), told);
@@ -208,7 +208,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     told = Told::in_the_log;
     log::start(baton::proxy::log_level(loaded->config));
     log::set_tag("g? " + std::to_string(::getpid()));
-    if (is_taker(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
+    if (is_external_successor(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
     auto ready = make_ready(std::move(loaded->config));
     if (!meeting_socket.empty()) predecessor = meet_predecessor(std::exchange(meeting_socket, {}));
     baton::proxy::Server server(std::move(ready.settings), {.arguments = std::move(arguments),

@@ -226,6 +226,30 @@ TEST(SlowCertificates, KeepNobodyWaitingWhereTheyAreWatched) {
   EXPECT_EQ(baton.readyz(), 200);
 }
 
+// The successor is the instance by then, and clients and operators have what they need.
+TEST(SlowPidFile, KeepsNobodyWaitingInAnUpgrade) {
+  if (!can_preload) GTEST_SKIP() << "a sanitizer wants to be loaded first";
+  const Origin origin;
+  const TempDir directory;
+  const std::string fifo = directory / "disk";
+  Settings settings(origin.address());
+  settings.handoff = "step_timeout: 60s";
+  settings.shell = preload(directory, fifo) + " SLOW_RENAME=baton.pid";
+  Baton baton(settings);
+  Client client = baton.connect();
+  const std::string before = read_file(baton.pid_file_path());
+  SlowFile disk(fifo);
+  baton.begin_upgrade();
+  disk.await_reader();
+  EXPECT_EQ(baton.readyz(), 200);
+  EXPECT_EQ(baton.number("generation"), 2);
+  EXPECT_EQ(client.get("/bytes/2").body, pattern(2));
+  EXPECT_EQ(read_file(baton.pid_file_path()), before);
+  std::filesystem::remove(fifo);
+  disk.answer("x");
+  baton.finish_upgrade();
+}
+
 // What is no file might never be opened, and would hold up every reload after it.
 TEST(CertificatesThatAreNoFiles, AreRefused) {
   const TempDir files;

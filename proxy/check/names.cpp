@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "handoff/guarded.hpp"
 #include "proxy/process/names.hpp"
 
 namespace baton::check {
@@ -24,26 +24,28 @@ constexpr std::chrono::seconds tell_every{1};
 
 // Shared with threads that may be left behind in the resolver.
 struct LookUps {
-  std::mutex mutex;  // guards what follows
-  std::condition_variable changed;
   std::vector<std::string> to_do;
   std::set<std::string> unanswered;
   std::map<std::string, std::string> failed;
 };
+struct Shared {
+  handoff::Guarded<LookUps> look_ups;
+  std::condition_variable changed;
+};
 
-void work(const std::shared_ptr<LookUps>& shared, LookUp look_up) {
+void work(const std::shared_ptr<Shared>& shared, LookUp look_up) {
   for (;;) {
     std::string host;
     {
-      const std::lock_guard lock(shared->mutex);
-      if (shared->to_do.empty()) return;
-      host = std::move(shared->to_do.back());
-      shared->to_do.pop_back();
+      auto look_ups = shared->look_ups.lock();
+      if (look_ups->to_do.empty()) return;
+      host = std::move(look_ups->to_do.back());
+      look_ups->to_do.pop_back();
     }
     const auto why = look_up(host);
-    const std::lock_guard lock(shared->mutex);
-    if (why) shared->failed[host] = *why;
-    shared->unanswered.erase(host);
+    auto look_ups = shared->look_ups.lock();
+    if (why) look_ups->failed[host] = *why;
+    look_ups->unanswered.erase(host);
     shared->changed.notify_all();
   }
 }
@@ -69,9 +71,9 @@ std::optional<std::string> why_unknown(const std::string& host) {
 std::map<std::string, std::string> look_up_all(const std::set<std::string>& hosts, std::chrono::milliseconds limit,
                                                const std::function<void(const std::string& what)>& waiting,
                                                LookUp look_up) {
-  const auto shared = std::make_shared<LookUps>();
-  shared->to_do.assign(hosts.begin(), hosts.end());
-  shared->unanswered = hosts;
+  const auto shared = std::make_shared<Shared>();
+  shared->look_ups.lock()->to_do.assign(hosts.begin(), hosts.end());
+  shared->look_ups.lock()->unanswered = hosts;
   try {
     for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i) std::thread(work, shared, look_up).detach();
   } catch (const std::system_error&) {
@@ -79,17 +81,17 @@ std::map<std::string, std::string> look_up_all(const std::set<std::string>& host
   }
 
   const auto deadline = std::chrono::steady_clock::now() + limit;
-  std::unique_lock lock(shared->mutex);
-  const auto is_done = [&] { return shared->unanswered.empty(); };
-  while (!is_done() && std::chrono::steady_clock::now() < deadline) {
+  auto look_ups = shared->look_ups.lock();
+  const auto is_done = [](const LookUps& now) { return now.unanswered.empty(); };
+  while (!is_done(*look_ups) && std::chrono::steady_clock::now() < deadline) {
     const auto next = std::min(deadline, std::chrono::steady_clock::now() + tell_every);
-    if (!shared->changed.wait_until(lock, next, is_done)) waiting(in_words(shared->unanswered));
+    if (!look_ups.wait_until(shared->changed, next, is_done)) waiting(in_words(look_ups->unanswered));
   }
-  auto failed = shared->failed;
-  for (const std::string& host : shared->unanswered) {
+  auto failed = look_ups->failed;
+  for (const std::string& host : look_ups->unanswered) {
     failed[host] = fmt::format("the host `{}` could not be looked up within {} ms", host, limit.count());
   }
-  shared->to_do.clear();
+  look_ups->to_do.clear();
   return failed;
 }
 

@@ -11,9 +11,10 @@
 #include <cerrno>
 #include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <new>
 #include <string_view>
+
+#include "handoff/guarded.hpp"
 
 namespace baton::runtime {
 
@@ -70,14 +71,16 @@ class LineWriter::Queue {
   std::atomic<std::uint64_t> dropped_ = 0;
   std::atomic<bool> abandoned_ = false;
 
-  std::mutex mutex_;  // guards what follows, up to the thread's own data
+  struct Waiting {
+    std::deque<std::string> lines;
+    std::size_t bytes = 0;
+    std::uint64_t gap_lines = 0;
+    UniqueFd replacement;
+    bool finishing = false;
+    bool finished = false;
+  };
+  handoff::Guarded<Waiting> waiting_;
   std::condition_variable changed_;
-  std::deque<std::string> waiting_;
-  std::size_t waiting_bytes_ = 0;
-  std::uint64_t gap_lines_ = 0;
-  UniqueFd replacement_;
-  bool finishing_ = false;
-  bool finished_ = false;
 
   // The thread's own.
   UniqueFd descriptor_;
@@ -119,42 +122,41 @@ std::uint64_t LineWriter::lines_dropped() const {
 
 void LineWriter::Queue::add(std::string lines) {
   if (lines.empty()) return;
-  const std::lock_guard lock(mutex_);
-  const auto lose = [this](std::string_view lost) {
+  auto waiting = waiting_.lock();
+  const auto lose = [&](std::string_view lost) {
     const std::uint64_t count = count_lines(lost);
-    gap_lines_ += count;
+    waiting->gap_lines += count;
     dropped_ += count;
   };
   const std::size_t bytes_max = options_.queue_bytes_max;
   if (options_.when_full == WhenFull::drop_oldest) {
-    while (!waiting_.empty() && waiting_bytes_ + lines.size() > bytes_max) {
-      lose(waiting_.front());
-      waiting_bytes_ -= waiting_.front().size();
-      waiting_.pop_front();
+    while (!waiting->lines.empty() && waiting->bytes + lines.size() > bytes_max) {
+      lose(waiting->lines.front());
+      waiting->bytes -= waiting->lines.front().size();
+      waiting->lines.pop_front();
     }
   }
-  if (finishing_ || waiting_bytes_ + lines.size() > bytes_max) return lose(lines);
+  if (waiting->finishing || waiting->bytes + lines.size() > bytes_max) return lose(lines);
   const std::size_t bytes = lines.size();
   try {
-    waiting_.push_back(std::move(lines));
+    waiting->lines.push_back(std::move(lines));
   } catch (const std::bad_alloc&) {
     return lose(lines);             // it was not moved from
   }
-  waiting_bytes_ += bytes;
+  waiting->bytes += bytes;
   changed_.notify_all();
 }
 
 void LineWriter::Queue::replace(UniqueFd descriptor) {
-  const std::lock_guard lock(mutex_);
-  replacement_ = std::move(descriptor);
+  waiting_.lock()->replacement = std::move(descriptor);
   changed_.notify_all();
 }
 
 bool LineWriter::Queue::finish(std::chrono::milliseconds limit) {
-  std::unique_lock lock(mutex_);
-  finishing_ = true;
+  auto waiting = waiting_.lock();
+  waiting->finishing = true;
   changed_.notify_all();
-  if (changed_.wait_for(lock, limit, [this] { return finished_; })) return true;
+  if (waiting.wait_for(changed_, limit, [](const Waiting& now) { return now.finished; })) return true;
   abandoned_ = true;
   return false;
 }
@@ -170,8 +172,8 @@ void LineWriter::Queue::run() {
       // The lines taken from the queue are lost.
     }
   }
-  const std::lock_guard lock(mutex_);
-  finished_ = true;
+  auto waiting = waiting_.lock();
+  waiting->finished = true;
   changed_.notify_all();
 }
 
@@ -180,15 +182,18 @@ bool LineWriter::Queue::take(std::string& piece) {
   UniqueFd next;  // closing the old one may take time, so not under the lock
   std::uint64_t gap = 0;
   {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !waiting_.empty() || gap_lines_ > 0 || replacement_ || finishing_; });
-    next = std::move(replacement_);
-    gap = std::exchange(gap_lines_, 0);
-    if (abandoned_ || (finishing_ && waiting_.empty() && gap == 0)) return false;
-    while (!waiting_.empty() && (piece.empty() || piece.size() + waiting_.front().size() <= piece_bytes_max)) {
-      std::string lines = std::move(waiting_.front());
-      waiting_bytes_ -= lines.size();
-      waiting_.pop_front();
+    auto waiting = waiting_.lock();
+    waiting.wait(changed_, [](const Waiting& now) {
+      return !now.lines.empty() || now.gap_lines > 0 || now.replacement || now.finishing;
+    });
+    next = std::move(waiting->replacement);
+    gap = std::exchange(waiting->gap_lines, 0);
+    if (abandoned_ || (waiting->finishing && waiting->lines.empty() && gap == 0)) return false;
+    while (!waiting->lines.empty() &&
+           (piece.empty() || piece.size() + waiting->lines.front().size() <= piece_bytes_max)) {
+      std::string lines = std::move(waiting->lines.front());
+      waiting->bytes -= lines.size();
+      waiting->lines.pop_front();
       if (piece.empty()) {
         piece = std::move(lines);
       } else {

@@ -9,8 +9,8 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 
+#include "handoff/guarded.hpp"
 #include "proxy/runtime/line_writer.hpp"
 #include "proxy/runtime/text.hpp"
 
@@ -23,7 +23,6 @@ constexpr std::size_t queue_bytes_max = 1024 * 1024;
 constexpr int off = static_cast<int>(Level::error) + 1;
 
 struct Log {
-  std::mutex mutex;
   std::string tag;
   std::unique_ptr<LineWriter> writer;  // null: not started, or stopped
 };
@@ -31,9 +30,9 @@ struct Log {
 std::atomic<int> threshold = off;
 
 // Never destroyed: a thread may still log while the process exits.
-Log& the_log() {
-  static Log& log = *new Log;
-  return log;
+handoff::Guarded<Log>::Lock the_log() {
+  static auto& log = *new handoff::Guarded<Log>;
+  return log.lock();
 }
 
 std::string_view name_of(Level level) {
@@ -99,19 +98,16 @@ std::string make_line(Level level, std::string_view tag, std::string_view text) 
 }
 
 std::string gap_line(std::uint64_t lines) {
-  Log& log = the_log();
-  const std::lock_guard lock(log.mutex);
-  return make_line(Level::warning, log.tag, fmt::format("log: {} lines lost, standard error was too slow", lines));
+  return make_line(Level::warning, the_log()->tag, fmt::format("log: {} lines lost, standard error was too slow", lines));
 }
 
 }  // namespace
 
 void start(Level level) {
-  Log& log = the_log();
-  const std::lock_guard lock(log.mutex);
-  if (!log.writer) {
+  auto log = the_log();
+  if (!log->writer) {
     handoff::UniqueFd copy(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    log.writer = std::make_unique<LineWriter>(
+    log->writer = std::make_unique<LineWriter>(
         std::move(copy), LineWriter::Options{queue_bytes_max, LineWriter::WhenFull::drop_oldest, gap_line, {}});
   }
   threshold = static_cast<int>(level);
@@ -122,25 +118,16 @@ void set_level(Level level) {
 }
 
 void set_tag(const std::string& tag) {
-  Log& log = the_log();
-  const std::lock_guard lock(log.mutex);
-  log.tag = tag;
+  the_log()->tag = tag;
 }
 
 std::string tag() {
-  Log& log = the_log();
-  const std::lock_guard lock(log.mutex);
-  return log.tag;
+  return the_log()->tag;
 }
 
 void stop() {
   threshold = off;
-  std::unique_ptr<LineWriter> writer;
-  {
-    Log& log = the_log();
-    const std::lock_guard lock(log.mutex);
-    writer = std::move(log.writer);
-  }
+  const std::unique_ptr<LineWriter> writer = std::move(the_log()->writer);
   if (writer) writer->stop(stop_limit);
 }
 
@@ -150,9 +137,8 @@ bool enabled(Level level) {
 
 void write(Level level, std::string_view text) {
   if (!enabled(level)) return;
-  Log& log = the_log();
-  const std::lock_guard lock(log.mutex);
-  if (log.writer) log.writer->write(make_line(level, log.tag, text));
+  auto log = the_log();
+  if (log->writer) log->writer->write(make_line(level, log->tag, text));
 }
 
 }  // namespace baton::runtime::log

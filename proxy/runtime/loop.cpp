@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "handoff/guarded.hpp"
+
 namespace baton::runtime {
 
 namespace {
@@ -40,8 +42,7 @@ class Loop::Mailbox : public EventHandler {
   int descriptor() const { return wake_.get(); }
 
   void leave(std::function<void()> task) {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+    tasks_.lock()->push_back(std::move(task));
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
   }
@@ -50,18 +51,14 @@ class Loop::Mailbox : public EventHandler {
     std::uint64_t count = 0;
     [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
     std::vector<std::function<void()>> tasks;
-    {
-      const std::lock_guard lock(mutex_);
-      tasks.swap(tasks_);
-    }
+    tasks_.lock()->swap(tasks);
     for (auto& task : tasks) loop_.guarded(task);
   }
 
  private:
   Loop& loop_;                       // owns this
   handoff::UniqueFd wake_;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> tasks_;
+  handoff::Guarded<std::vector<std::function<void()>>> tasks_;
 };
 
 Loop::Loop()

@@ -4,7 +4,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -15,32 +14,24 @@ namespace baton::proxy {
 namespace asio = boost::asio;
 
 struct Background::State {
-  std::mutex mutex;
   asio::io_context* context;  // null: the result is no longer wanted
   std::size_t running = 0;
 };
 
-Background::Background(asio::io_context& context) : state_(std::make_shared<State>()) {
-  state_->context = &context;
-}
+Background::Background(asio::io_context& context)
+    : state_(std::make_shared<handoff::Guarded<State>>(State{.context = &context})) {}
 
-Background::~Background() {
-  const std::lock_guard lock(state_->mutex);
-  state_->context = nullptr;
-}
+Background::~Background() { state_->lock()->context = nullptr; }
 
 void Background::run(Work work) {
   // The starting thread counts it, so that work that is about to begin already counts as under way.
-  {
-    const std::lock_guard lock(state_->mutex);
-    ++state_->running;
-  }
-  const auto end = [](State& state, Rest rest) {
-    const std::lock_guard lock(state.mutex);
-    --state.running;
-    if (state.context == nullptr || !rest) return;
+  ++state_->lock()->running;
+  const auto end = [](handoff::Guarded<State>& guarded, Rest rest) {
+    auto state = guarded.lock();
+    --state->running;
+    if (state->context == nullptr || !rest) return;
     const auto shared = handoff::insist([&] { return std::make_shared<Rest>(std::move(rest)); });
-    handoff::insist([&] { asio::post(*state.context, [shared] { (*shared)(); }); });
+    handoff::insist([&] { asio::post(*state->context, [shared] { (*shared)(); }); });
   };
   try {
     std::thread thread([state = state_, work = std::move(work), end]() mutable {
@@ -56,9 +47,6 @@ void Background::run(Work work) {
   }
 }
 
-bool Background::is_busy() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->running != 0;
-}
+bool Background::is_busy() const { return state_->lock()->running != 0; }
 
 }  // namespace baton::proxy

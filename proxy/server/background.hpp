@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 
+#include "handoff/guarded.hpp"
+
 namespace baton::proxy {
 
 class Background {
@@ -29,7 +31,7 @@ class Background {
 
  private:
   struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<handoff::Guarded<State>> state_;
 };
 
 }  // namespace baton::proxy

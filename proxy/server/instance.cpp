@@ -64,14 +64,14 @@ std::optional<std::string> other_lock(const state::InstanceRecord& theirs, const
 }  // namespace
 
 Instance::Instance(boost::asio::io_context& context, InstancePlan plan, std::function<admin::Source()> admin_source,
-                   std::function<void(Taker)> begin_takeover)
+                   std::function<void(ExternalSuccessor)> begin_takeover)
     : paths_(std::move(plan.paths)),
       wanted_listeners_(std::move(plan.listeners)),
       wanted_admin_(std::move(plan.admin)),
       passed_(std::move(plan.passed)),
       named_(plan.named),
       admin_(context, std::move(admin_source)),
-      takers_(context, std::move(begin_takeover)) {
+      successors_(context, std::move(begin_takeover)) {
   if (!paths_.warning.empty()) log::warning("{}", paths_.warning);
 }
 
@@ -110,7 +110,7 @@ handoff::Result<void> Instance::inherit(const state::InstanceRecord& record, han
   for (auto& socket : inheritance.sockets) {
     if (socket.name == "@lock") lock = std::move(socket.descriptor);
     if (socket.name == "@handoff" && paths_.handoff_socket) {
-      takers_.meet_at(handoff::MeetingPoint::inherited(std::move(socket.descriptor), *paths_.handoff_socket));
+      successors_.meet_at(handoff::MeetingPoint::inherited(std::move(socket.descriptor), *paths_.handoff_socket));
     }
   }
   if (auto opened = open_inherited_lock(record, std::move(lock)); !opened) return opened;
@@ -144,7 +144,7 @@ void Instance::take_sockets(const state::InstanceRecord& record, std::vector<han
   admin_.claim(wanted_admin_, inherited, lent);
   for (const auto& socket : passed_.sockets) lent.push_back(socket.address);
   admin_.claim(wanted_admin_, passed_.sockets, lent);
-  // A taker's own service manager may have passed some as well.
+  // A successor's own service manager may have passed some as well.
   sockets_ = bind_or_take(wanted_listeners_, std::move(passed_), std::move(inherited), record.lent);
 }
 
@@ -155,12 +155,12 @@ void Instance::open_admin() {
 // A predecessor that has the socket passes it on with its queue; others have none.
 handoff::Result<void> Instance::open_meeting_point() {
   if (!paths_.handoff_socket) return {};
-  if (!takers_.has_meeting_point()) {
+  if (!successors_.has_meeting_point()) {
     auto point = handoff::MeetingPoint::open(*paths_.handoff_socket);
     if (!point) return std::unexpected(point.error());
-    takers_.meet_at(std::move(*point));
+    successors_.meet_at(std::move(*point));
   }
-  takers_.resume();
+  successors_.resume();
   return {};
 }
 
@@ -168,23 +168,23 @@ handoff::Result<void> Instance::open_meeting_point() {
 
 void Instance::give_up() {
   admin_.pause();
-  takers_.pause();
+  successors_.pause();
   lock_.release();
+}
+
+bool Instance::take_back_within(std::chrono::milliseconds patience) {
+  if (!take_lock_within(patience)) return false;
+  if (auto published = publish_pid(); !published) log::error("{}", published.error().text);
+  return true;
 }
 
 void Instance::reclaim() {
   admin_.resume();
-  takers_.resume();
-  if (!paths_.pid_file) return;
-  // The successor may already have written its own PID.
-  if (auto file = handoff::PidFile::prepare(*paths_.pid_file, named_)) {
-    pid_file_ = std::move(*file);
-    (void)pid_file_.publish();
-  }
+  successors_.resume();
 }
 
 void Instance::leave_to_others() {
-  takers_.close();
+  successors_.close();
   sockets_.clear();
 }
 
@@ -196,7 +196,7 @@ void Instance::close_listeners() {
 void Instance::withdraw() {
   pid_file_.withdraw();
   admin_.unlink();
-  takers_.withdraw();
+  successors_.withdraw();
   for (const BoundSocket& socket : sockets_) unlink_path(socket);
 }
 
@@ -221,13 +221,13 @@ bool Instance::put_sockets_back() {
     }
   };
   admin_.put_back(anew);
-  if (takers_.has_meeting_point() && is_gone(*paths_.handoff_socket)) {
+  if (successors_.has_meeting_point() && is_gone(*paths_.handoff_socket)) {
     anew(*paths_.handoff_socket, [this] {
       auto point = handoff::MeetingPoint::open(*paths_.handoff_socket);
       if (!point) throw std::runtime_error(point.error().text);
-      takers_.close();
-      takers_.meet_at(std::move(*point));
-      takers_.resume();
+      successors_.close();
+      successors_.meet_at(std::move(*point));
+      successors_.resume();
     });
   }
   return changed;
@@ -256,7 +256,7 @@ void Instance::offer(handoff::Estate& estate) const {
     estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
   }
   std::ranges::move(admin_.to_pass_on(admin_known_as_), std::back_inserter(estate.sockets));
-  if (takers_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, takers_.descriptor()});
+  if (successors_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, successors_.descriptor()});
   if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.to_pass_on()});
 }
 

@@ -17,7 +17,7 @@
 #include "proxy/process/paths.hpp"
 #include "proxy/server/admin_sockets.hpp"
 #include "proxy/server/listener.hpp"
-#include "proxy/server/takers.hpp"
+#include "proxy/server/external_successors.hpp"
 #include "proxy/state/instance_record.hpp"
 
 namespace baton::proxy {
@@ -33,9 +33,9 @@ struct InstancePlan {
 
 class Instance {
  public:
-  // `context` outlives this. `begin_takeover` is called with every taker that has said Hello.
+  // `context` outlives this. `begin_takeover` is called with every successor that has said Hello.
   Instance(boost::asio::io_context& context, InstancePlan plan, std::function<admin::Source()> admin_source,
-           std::function<void(Taker)> begin_takeover);
+           std::function<void(ExternalSuccessor)> begin_takeover);
 
   // ── Becoming it ───────────────────────────────────────────────────────────────────────────────────────────────
   // As the first process: takes the lock and prepares the rest. Throws std::runtime_error for the operator.
@@ -49,7 +49,6 @@ class Instance {
   void open_admin();
   // As the holder of the lock: admits external successors.
   handoff::Result<void> open_meeting_point();
-  handoff::Result<void> publish_pid() { return pid_file_.publish(); }
   // Answers as the instance on what was inherited.
   void resume_inherited() { admin_.become_instance(); }
 
@@ -71,9 +70,13 @@ class Instance {
   bool is_answering() const { return admin_.is_answering(); }
   void close_admin() { admin_.close(); }
 
-  // ── The lock. These three also in a conversation's thread. ────────────────────────────────────────────────────
+  // ── The lock, and what only its holder may do. These also in a conversation's thread. ─────────────────────────
   bool has_lock() const { return lock_.held(); }
   bool take_lock_within(std::chrono::milliseconds patience) { return lock_.take_within(patience); }
+  // The PID file names us from now on.
+  handoff::Result<void> publish_pid() { return pid_file_.publish(); }
+  // After a successor may have taken both: the lock is ours, and the PID file names us.
+  bool take_back_within(std::chrono::milliseconds patience);
   const process::Paths& paths() const { return paths_; }
 
   // ── While it is the instance ──────────────────────────────────────────────────────────────────────────────────
@@ -106,7 +109,7 @@ class Instance {
   std::vector<BoundSocket> sockets_;
   AdminSockets admin_;
   std::string admin_known_as_;  // the admin address by which a successor identifies this instance
-  Takers takers_;
+  ExternalSuccessors successors_;
 };
 
 }  // namespace baton::proxy

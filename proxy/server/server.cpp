@@ -37,9 +37,9 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
            .passed = std::move(options.passed),
            .named = supervision_.lasting_pid()},
           [this] { return commands_.source(); },
-          [this](Taker taker) {
+          [this](ExternalSuccessor successor) {
             settle_succession();
-            upgrades_.taken_over_by(std::move(taker));
+            upgrades_.taken_over_by(std::move(successor));
           }),
       self_(generation_, instance_, data_path_),
       children_(context_),
@@ -258,7 +258,7 @@ void Server::end_at_once_in_upgrade(UpgradeAttempt& attempt) {
   children_.kill(child);
   if (const auto& pid_file = instance_.paths().pid_file) handoff::discard_temporaries_beside(*pid_file, child);
   // No other process is left to remove the paths of the instance.
-  if (role_.has_resigned() && instance_.take_lock_within(data_path_.handoff().step_timeout)) attempt.reclaim();
+  if (role_.has_resigned() && instance_.take_back_within(data_path_.handoff().step_timeout)) attempt.reclaim();
   exit_with(0);
 }
 

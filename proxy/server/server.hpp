@@ -58,8 +58,8 @@ class Server {
 
   // Serves as the first generation until a signal ends it. Returns the exit code.
   int run();
-  // The same as the successor at the other end of `channel`. `speaks_first`: we connected on our own, as a taker. If it
-  // throws, it has not taken the channel.
+  // The same as the successor at the other end of `channel`. `speaks_first`: we connected on our own, as an external
+  // successor. If it throws, it has not taken the channel.
   int run_as_successor(handoff::UniqueFd& channel, bool speaks_first = false);
 
  private:

@@ -89,16 +89,23 @@ handoff::SuccessionOutcome Succession::talk(handoff::UniqueFd channel, const han
   if (outcome.ending == handoff::Succession::orphaned && !parts_.instance.has_lock()) {
     // The process that gets the lock is the instance; until then we accept nothing.
     handoff::insist([this] { parts_.main.run([this] { parts_.data_path.stop_accepting(); }); });
-    parts_.instance.take_lock_within(limits_.step_timeout);
+    if (parts_.instance.take_lock_within(limits_.step_timeout)) publish_pid();
   }
   return outcome;
+}
+
+// Not in the main thread: a file system may be slow. After the lock is taken: only its holder may be named.
+void Succession::publish_pid() {
+  handoff::insist([this] {
+    if (auto published = parts_.instance.publish_pid(); !published) log::error("{}", published.error().text);
+  });
 }
 
 AdopterDuties Succession::adopter_duties() {
   const MainThread& main = parts_.main;
   DataPath& data_path = parts_.data_path;
-  const InMain<handoff::Result<void>(const std::string&, const handoff::Report&)> take_over_in_main(
-      main, [this](const auto& application, const auto& report) { return take_over(application, report); });
+  const InMain<void(const std::string&, const handoff::Report&)> take_over_in_main(
+      main, [this](const auto& application, const auto& report) { take_over(application, report); });
   return {
       .inherit = {main, [this](handoff::Inheritance inheritance) { return inherit(std::move(inheritance)); }},
       .workers = [&data_path]() -> Workers& { return data_path.workers(); },
@@ -109,7 +116,9 @@ AdopterDuties Succession::adopter_duties() {
         if (!parts_.instance.take_lock_within(limits_.step_timeout)) {
           return handoff::fail(handoff::Fault::timed_out, "the predecessor holds the instance lock");
         }
-        return handoff::insist([&] { return take_over_in_main(application, report); });
+        handoff::insist([&] { take_over_in_main(application, report); });
+        publish_pid();
+        return {};
       },
   };
 }
@@ -190,13 +199,10 @@ void Succession::become_instance() {
       log::error("takeover: no process can take over: {}", opened.error().text);
   });
   parts_.supervision.announce();
-  handoff::insist([this] {
-    if (auto published = parts_.instance.publish_pid(); !published) log::error("{}", published.error().text);
-  });
   parts_.instance.resume_inherited();
 }
 
-handoff::Result<void> Succession::take_over(const std::string& application, const handoff::Report& report) {
+void Succession::take_over(const std::string& application, const handoff::Report& report) {
   Generation& generation = parts_.generation;
   const auto record = state::decode_instance_record(application);
   if (record) signals_.reserve(record->signals.size());
@@ -222,7 +228,6 @@ handoff::Result<void> Succession::take_over(const std::string& application, cons
     if (report.left_behind != 0) log::warning("upgrade: {}", generation.last_upgrade->reason);
   }
   if (record) signals_.append(record->signals);
-  return {};
 }
 
 void Succession::tell_that_we_serve() {

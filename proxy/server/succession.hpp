@@ -64,11 +64,12 @@ class Succession {
 
   // ── In the main thread ────────────────────────────────────────────────────────────────────────────────────────
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
-  handoff::Result<void> take_over(const std::string& application, const handoff::Report& report);
+  void take_over(const std::string& application, const handoff::Report& report);
   void stop_accepting_for_return(const std::vector<std::string>& shared);
 
   // ── In the conversation's thread ──────────────────────────────────────────────────────────────────────────────
   handoff::SuccessionOutcome talk(handoff::UniqueFd channel, const handoff::SuccessorTerms& terms);
+  void publish_pid();
   handoff::Conduct conduct(bool at_end);
   handoff::Donor& returning_donor();
 

@@ -82,7 +82,7 @@ void UpgradeAttempt::make_roles() {
                   .take_lock =
                       [&instance = parts_.instance, patience = handoff.step_timeout] {
                         // A dying successor releases the lock a moment after it closes the channel.
-                        return instance.take_lock_within(patience);
+                        return instance.take_back_within(patience);
                       },
                   .reclaim = {main, [this] { reclaim(); }},
                   .left_behind =

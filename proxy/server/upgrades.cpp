@@ -120,20 +120,20 @@ handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>&
 }
 
 // Its Hello has arrived.
-void Upgrades::taken_over_by(Taker taker) {
+void Upgrades::taken_over_by(ExternalSuccessor successor) {
   if (const auto reason = why_not()) {
-    log::warning("takeover: {} is refused: {}", taker.who.text(), *reason);
-    return Takers::refuse(std::move(taker), *reason);
+    log::warning("takeover: {} is refused: {}", successor.who.text(), *reason);
+    return ExternalSuccessors::refuse(std::move(successor), *reason);
   }
   const auto begun = handoff::as_result([&]() -> handoff::Result<void> {
     auto attempt = make_attempt({});
     if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
-    log::info("upgrade begins: {} takes over", taker.who.text());
-    return converse(attempt, taker.channel, UpgradeAttempt::External{taker.who.text()});
+    log::info("upgrade begins: {} takes over", successor.who.text());
+    return converse(attempt, successor.channel, UpgradeAttempt::External{successor.who.text()});
   });
   if (begun) return;
   note_failed_start(begun.error().text);
-  Takers::refuse(std::move(taker), begun.error().text);
+  ExternalSuccessors::refuse(std::move(successor), begun.error().text);
 }
 
 // After an error nothing has changed, and the caller still owns the channel.

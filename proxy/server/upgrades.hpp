@@ -14,7 +14,7 @@
 #include "proxy/server/children.hpp"
 #include "proxy/server/ending.hpp"
 #include "proxy/server/reloads.hpp"
-#include "proxy/server/takers.hpp"
+#include "proxy/server/external_successors.hpp"
 #include "proxy/server/upgrade_attempt.hpp"
 
 namespace baton::proxy {
@@ -38,7 +38,7 @@ class Upgrades {
   std::optional<std::string> begin(const std::string& binary = {}, admin::LineSink client = {});
   // The same with the program that ran before, unchanged.
   std::optional<std::string> roll_back(admin::LineSink client);
-  void taken_over_by(Taker taker);
+  void taken_over_by(ExternalSuccessor successor);
 
   // Null if none is under way.
   UpgradeAttempt* current() { return attempt_.get(); }

@@ -47,8 +47,7 @@ const handoff::HandoverOutcome& Replacement::outcome() {
 }
 
 void Replacement::call_off(const std::string& why) {
-  const std::lock_guard lock(mutex_);
-  if (!called_off_) called_off_ = why;
+  if (auto called_off = called_off_.lock(); !*called_off) *called_off = why;
   ::eventfd_write(wake_.get(), 1);
 }
 
@@ -67,8 +66,7 @@ handoff::Estate Replacement::estate() {
 std::string Replacement::resign() { return state::encode(state::InstanceRecord{}); }
 
 std::optional<std::string> Replacement::called_off() {
-  const std::lock_guard lock(mutex_);
-  return called_off_;
+  return *called_off_.lock();
 }
 
 }  // namespace baton::supervisor

@@ -5,12 +5,12 @@
 #include <sys/types.h>
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "handoff/guarded.hpp"
 #include "handoff/parties.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/start.hpp"
@@ -53,8 +53,7 @@ class Replacement final : private handoff::Donor {
   pid_t pid_ = 0;
   handoff::UniqueFd wake_;
   handoff::UniqueFd over_;
-  std::mutex mutex_;                         // guards called_off_
-  std::optional<std::string> called_off_;
+  handoff::Guarded<std::optional<std::string>> called_off_;
   handoff::HandoverOutcome outcome_;
   std::thread conversation_;
 };

@@ -64,17 +64,14 @@ void WorkerLine::succeeded_by(pid_t successor, bool foreign) { queue(Successor{s
 void WorkerLine::leave() { queue(Leaving{}); }
 
 bool WorkerLine::sent_within(std::chrono::milliseconds limit) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, limit, [this] { return queue_.empty() && !sending_; });
+  return outbox_.lock().wait_for(changed_, limit,
+                                 [](const Outbox& outbox) { return outbox.queue.empty() && !outbox.is_sending; });
 }
 
 void WorkerLine::end() {
   if (!sender_.joinable()) return;
   (void)sent_within(last_words_limit);
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
+  outbox_.lock()->is_ending = true;
   changed_.notify_all();
   line_.shut_down();                         // wakes a sender that waits for room
   sender_.join();
@@ -82,30 +79,30 @@ void WorkerLine::end() {
 
 void WorkerLine::queue(Message message) {
   {
-    const std::lock_guard lock(mutex_);
-    if (ending_) return;
+    auto outbox = outbox_.lock();
+    if (outbox->is_ending) return;
     if (std::holds_alternative<Sending>(message)) {
-      std::erase_if(queue_, [](const Message& waiting) { return std::holds_alternative<Sending>(waiting); });
+      std::erase_if(outbox->queue, [](const Message& waiting) { return std::holds_alternative<Sending>(waiting); });
     }
-    queue_.push_back(std::move(message));
+    outbox->queue.push_back(std::move(message));
   }
   changed_.notify_all();
 }
 
 void WorkerLine::send_all() {
-  std::unique_lock lock(mutex_);
+  auto outbox = outbox_.lock();
   for (;;) {
-    changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
-    if (ending_) return;
-    const Message message = std::move(queue_.front());
-    queue_.pop_front();
-    sending_ = true;
-    lock.unlock();
-    const auto sent = handoff::as_result([&] { return send(message); });
-    if (!sent && sent.error().fault != handoff::Fault::closed)
-      log::error("cannot reach the supervisor: {}", sent.error().text);
-    lock.lock();
-    sending_ = false;
+    outbox.wait(changed_, [](const Outbox& now) { return now.is_ending || !now.queue.empty(); });
+    if (outbox->is_ending) return;
+    const Message message = std::move(outbox->queue.front());
+    outbox->queue.pop_front();
+    outbox->is_sending = true;
+    outbox.unlocked([&] {
+      const auto sent = handoff::as_result([&] { return send(message); });
+      if (!sent && sent.error().fault != handoff::Fault::closed)
+        log::error("cannot reach the supervisor: {}", sent.error().text);
+    });
+    outbox->is_sending = false;
     changed_.notify_all();
   }
 }

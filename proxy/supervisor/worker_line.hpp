@@ -8,7 +8,6 @@
 #include <condition_variable>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "handoff/channel.hpp"
+#include "handoff/guarded.hpp"
 #include "handoff/parties.hpp"
 #include "handoff/report.hpp"
 #include "handoff/start.hpp"
@@ -66,6 +66,12 @@ class WorkerLine {
   struct Leaving {};
   using Message = std::variant<Sending, Successor, Leaving>;
 
+  struct Outbox {
+    std::deque<Message> queue;               // the front one may be partly sent
+    bool is_sending = false;
+    bool is_ending = false;
+  };
+
   void queue(Message message);
   void send_all();
   handoff::Result<void> send(const Message& message);
@@ -73,11 +79,8 @@ class WorkerLine {
   handoff::UniqueFd door_;
   handoff::Channel line_;
   pid_t supervisor_ = 0;
-  std::mutex mutex_;                         // guards the next three
+  handoff::Guarded<Outbox> outbox_;
   std::condition_variable changed_;
-  std::deque<Message> queue_;                // the front one may be partly sent
-  bool sending_ = false;
-  bool ending_ = false;
   std::thread sender_;
 };
 

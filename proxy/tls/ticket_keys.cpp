@@ -28,39 +28,40 @@ TicketKey make_key() {
 TicketKey::~TicketKey() { ::explicit_bzero(this, sizeof *this); }
 
 TicketKeys::TicketKeys() {
-  keys_.reserve(keys_kept + 1);               // growth would leave copies of keys behind
-  keys_.push_back(make_key());
+  auto keys = keys_.lock();
+  keys->all.reserve(keys_kept + 1);           // growth would leave copies of keys behind
+  keys->all.push_back(make_key());
 }
 
 void TicketKeys::rotate_if_due(std::int64_t now_ms) {
-  const std::lock_guard lock(mutex_);
-  if (rotated_at_ms_ == 0) rotated_at_ms_ = now_ms;
-  if (now_ms - rotated_at_ms_ < session_lifetime_s * 1000) return;
-  rotated_at_ms_ = now_ms;
-  keys_.insert(keys_.begin(), make_key());
-  if (keys_.size() > keys_kept) keys_.pop_back();
+  auto keys = keys_.lock();
+  if (keys->rotated_at_ms == 0) keys->rotated_at_ms = now_ms;
+  if (now_ms - keys->rotated_at_ms < session_lifetime_s * 1000) return;
+  keys->rotated_at_ms = now_ms;
+  keys->all.insert(keys->all.begin(), make_key());
+  if (keys->all.size() > keys_kept) keys->all.pop_back();
 }
 
 TicketKey TicketKeys::current() const {
-  const std::lock_guard lock(mutex_);
-  return keys_.front();
+  auto keys = keys_.lock();
+  return keys->all.front();
 }
 
 std::optional<std::pair<TicketKey, bool>> TicketKeys::find(const unsigned char* name) const {
-  const std::lock_guard lock(mutex_);
-  for (const TicketKey& key : keys_) {
-    if (std::memcmp(key.name.data(), name, key.name.size()) == 0) return std::pair(key, &key == &keys_.front());
+  auto keys = keys_.lock();
+  for (const TicketKey& key : keys->all) {
+    if (std::memcmp(key.name.data(), name, key.name.size()) == 0) return std::pair(key, &key == &keys->all.front());
   }
   return std::nullopt;
 }
 
 handoff::SecretBytes TicketKeys::save(std::int64_t now_ms) const {
-  const std::lock_guard lock(mutex_);
-  const std::int64_t age_ms = rotated_at_ms_ == 0 ? 0 : now_ms - rotated_at_ms_;
-  handoff::SecretBytes saved(sizeof age_ms + keys_.size() * key_bytes);
+  auto keys = keys_.lock();
+  const std::int64_t age_ms = keys->rotated_at_ms == 0 ? 0 : now_ms - keys->rotated_at_ms;
+  handoff::SecretBytes saved(sizeof age_ms + keys->all.size() * key_bytes);
   std::memcpy(saved.data(), &age_ms, sizeof age_ms);
   char* at = saved.data() + sizeof age_ms;
-  for (const TicketKey& key : keys_) {
+  for (const TicketKey& key : keys->all) {
     at = std::copy(key.name.begin(), key.name.end(), at);
     at = std::copy(key.cipher.begin(), key.cipher.end(), at);
     at = std::copy(key.mac.begin(), key.mac.end(), at);
@@ -74,10 +75,10 @@ bool TicketKeys::restore(std::string_view saved, std::int64_t now_ms) {
   std::memcpy(&age_ms, saved.data(), sizeof age_ms);
   saved.remove_prefix(sizeof age_ms);
   if (saved.empty() || saved.size() % key_bytes != 0 || saved.size() / key_bytes > keys_kept || age_ms < 0) return false;
-  const std::lock_guard lock(mutex_);
-  keys_.clear();
+  auto keys = keys_.lock();
+  keys->all.clear();
   while (!saved.empty()) {
-    TicketKey& key = keys_.emplace_back();
+    TicketKey& key = keys->all.emplace_back();
     const auto take = [&saved](auto& part) {
       std::memcpy(part.data(), saved.data(), part.size());
       saved.remove_prefix(part.size());
@@ -86,7 +87,7 @@ bool TicketKeys::restore(std::string_view saved, std::int64_t now_ms) {
     take(key.cipher);
     take(key.mac);
   }
-  rotated_at_ms_ = now_ms - age_ms;
+  keys->rotated_at_ms = now_ms - age_ms;
   return true;
 }
 

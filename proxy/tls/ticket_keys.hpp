@@ -5,11 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "handoff/guarded.hpp"
 #include "handoff/secret_bytes.hpp"
 
 namespace baton::tls {
@@ -44,9 +44,11 @@ class TicketKeys {
   bool restore(std::string_view saved, std::int64_t now_ms);
 
  private:
-  mutable std::mutex mutex_;                  // locked only in handshakes
-  std::vector<TicketKey> keys_;               // the current first
-  std::int64_t rotated_at_ms_ = 0;
+  struct Keys {
+    std::vector<TicketKey> all;               // the current first
+    std::int64_t rotated_at_ms = 0;
+  };
+  mutable handoff::Guarded<Keys> keys_;       // locked only in handshakes
 };
 
 }  // namespace baton::tls

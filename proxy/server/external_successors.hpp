@@ -1,5 +1,5 @@
-// Takers: external successors, started by another party, that connect to the handoff socket. A peer that has not sent
-// its Hello blocks nothing: an upgrade begins with the Hello. Everything here runs in the main thread.
+// External successors: processes that another party has started and that connect to the handoff socket. A peer that has
+// not sent its Hello blocks nothing: an upgrade begins with the Hello. Everything here runs in the main thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,16 +16,16 @@
 
 namespace baton::proxy {
 
-// A taker whose Hello has arrived and is the channel's next frame.
-struct Taker {
+// One whose Hello has arrived and is the channel's next frame.
+struct ExternalSuccessor {
   handoff::Channel channel;
   handoff::Peer who;
 };
 
-class Takers {
+class ExternalSuccessors {
  public:
-  // `begin` may refuse the taker. `context` outlives this.
-  Takers(boost::asio::io_context& context, std::function<void(Taker)> begin);
+  // `begin` may refuse the successor. `context` outlives this.
+  ExternalSuccessors(boost::asio::io_context& context, std::function<void(ExternalSuccessor)> begin);
 
   // Keeps the socket; admits no peer before `resume`.
   void meet_at(handoff::MeetingPoint point);
@@ -41,7 +41,7 @@ class Takers {
   void withdraw() { point_.withdraw(); }
 
   // Sends the reason and hangs up.
-  static void refuse(Taker taker, const std::string& why);
+  static void refuse(ExternalSuccessor successor, const std::string& why);
 
  private:
   struct Caller;
@@ -55,7 +55,7 @@ class Takers {
   void end(const std::shared_ptr<Caller>& caller);
 
   boost::asio::io_context& context_;
-  std::function<void(Taker)> begin_;
+  std::function<void(ExternalSuccessor)> begin_;
   handoff::MeetingPoint point_;
   // Shares point_'s descriptor: released, never closed.
   boost::asio::posix::stream_descriptor watched_;

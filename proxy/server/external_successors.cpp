@@ -1,4 +1,4 @@
-#include "proxy/server/takers.hpp"
+#include "proxy/server/external_successors.hpp"
 
 #include <sys/socket.h>
 
@@ -20,14 +20,14 @@ namespace {
 
 // At this limit, the one that has been silent longest is dropped for a new one.
 constexpr std::size_t callers_max = 16;
-// A taker sends its Hello at once.
+// A successor sends its Hello at once.
 constexpr std::chrono::seconds silence_max{10};
 constexpr std::chrono::milliseconds retry_interval{100};
 
 }  // namespace
 
 // A peer that has connected but not sent its Hello.
-struct Takers::Caller {
+struct ExternalSuccessors::Caller {
   Caller(asio::io_context& context, handoff::UniqueFd socket, const handoff::Peer& peer)
       : channel(std::move(socket)), who(peer), watched(context, channel.descriptor()), patience(context) {}
   ~Caller() {
@@ -40,12 +40,12 @@ struct Takers::Caller {
   asio::steady_timer patience;
 };
 
-Takers::Takers(asio::io_context& context, std::function<void(Taker)> begin)
+ExternalSuccessors::ExternalSuccessors(asio::io_context& context, std::function<void(ExternalSuccessor)> begin)
     : context_(context), begin_(std::move(begin)), watched_(context), retry_(context) {}
 
-void Takers::meet_at(handoff::MeetingPoint point) { point_ = std::move(point); }
+void ExternalSuccessors::meet_at(handoff::MeetingPoint point) { point_ = std::move(point); }
 
-void Takers::resume() {
+void ExternalSuccessors::resume() {
   if (!has_meeting_point() || watched_.is_open()) return;
   error_code error;
   handoff::insist([&] { watched_.assign(point_.descriptor(), error); });
@@ -53,7 +53,7 @@ void Takers::resume() {
   await_caller();
 }
 
-void Takers::pause() {
+void ExternalSuccessors::pause() {
   ++turn_;
   retry_.cancel();
   if (watched_.is_open()) watched_.release();
@@ -67,16 +67,16 @@ void Takers::pause() {
   }
 }
 
-void Takers::close() {
+void ExternalSuccessors::close() {
   pause();
   point_ = {};
 }
 
-void Takers::refuse(Taker taker, const std::string& why) {
-  handoff::send_abort(taker.channel, {handoff::Fault::refused, why}, handoff::Clock::now());
+void ExternalSuccessors::refuse(ExternalSuccessor successor, const std::string& why) {
+  handoff::send_abort(successor.channel, {handoff::Fault::refused, why}, handoff::Clock::now());
 }
 
-void Takers::await_caller() {
+void ExternalSuccessors::await_caller() {
   handoff::insist([this] {
     watched_.async_wait(asio::posix::stream_descriptor::wait_read, [this, turn = turn_](const error_code& error) {
       if (error || turn != turn_) return;
@@ -90,7 +90,7 @@ void Takers::await_caller() {
   });
 }
 
-void Takers::accept_caller() {
+void ExternalSuccessors::accept_caller() {
   handoff::UniqueFd socket(::accept4(point_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (socket) {
     let_in(std::move(socket));
@@ -101,13 +101,13 @@ void Takers::accept_caller() {
 }
 
 // Without descriptors, waiting for readiness would return at once, again and again.
-void Takers::accept_later() {
+void ExternalSuccessors::accept_later() {
   call_after(retry_, retry_interval, [this, turn = turn_] {
     if (turn == turn_) await_caller();
   });
 }
 
-void Takers::let_in(handoff::UniqueFd socket) {
+void ExternalSuccessors::let_in(handoff::UniqueFd socket) {
   const auto peer = handoff::peer_of(socket.get());
   if (!peer) return;
   if (!handoff::is_trusted(*peer)) {
@@ -125,7 +125,7 @@ void Takers::let_in(handoff::UniqueFd socket) {
   listen_to(caller);
 }
 
-void Takers::listen_to(const std::shared_ptr<Caller>& caller) {
+void ExternalSuccessors::listen_to(const std::shared_ptr<Caller>& caller) {
   caller->watched.async_wait(asio::posix::stream_descriptor::wait_read,
                              [this, weak = std::weak_ptr(caller)](const error_code& error) {
                                const auto speaking = weak.lock();
@@ -133,15 +133,15 @@ void Takers::listen_to(const std::shared_ptr<Caller>& caller) {
                              });
 }
 
-void Takers::hear(const std::shared_ptr<Caller>& caller) {
+void ExternalSuccessors::hear(const std::shared_ptr<Caller>& caller) {
   const auto frame = caller->channel.look();
   if (frame && *frame == nullptr) return listen_to(caller);
   const bool is_hello = frame && (*frame)->kind == handoff::Kind::hello;
   if (is_hello) {
     caller->watched.release();
-    Taker taker{std::move(caller->channel), caller->who};
+    ExternalSuccessor successor{std::move(caller->channel), caller->who};
     callers_.remove(caller);
-    return begin_(std::move(taker));
+    return begin_(std::move(successor));
   }
   if (frame || frame.error().fault != handoff::Fault::closed) {
     log::warning("takeover: {} is not an external successor: it sent no Hello", caller->who.text());
@@ -149,7 +149,7 @@ void Takers::hear(const std::shared_ptr<Caller>& caller) {
   end(caller);
 }
 
-void Takers::end(const std::shared_ptr<Caller>& caller) {
+void ExternalSuccessors::end(const std::shared_ptr<Caller>& caller) {
   const auto kept = caller;        // `caller` may be the list's own
   callers_.remove(kept);
 }
