@@ -49,6 +49,12 @@ struct Refusal {
   bool is_servers() const { return status == 0 || status == 502 || status == 504; }
 };
 
+// The head of a final response has come.
+struct Answered {
+  std::uint16_t status = 0;            // 0: none has
+  std::int64_t elapsed_ms = 0;         // since the last byte of the request was written
+};
+
 // The tables of the head that this thread parsed last. A worker owns them, and reads here what the engine has noticed.
 struct Scratch {
   RequestHead request;
@@ -62,6 +68,7 @@ struct Scratch {
   const char* parsed_at = nullptr;
   std::uint64_t fields_dropped = 0;    // total, because of underscores in their names
   Refusal refusal;                     // of the engine's last step; the reader clears it
+  Answered answered;                   // the same
 };
 
 struct Context {

@@ -119,6 +119,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
                                .announce_keep_alive = request.http10 && request.keep_alive,
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
     exchange.status = head.status;
+    context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
     relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};
     unread.consume(end.bytes);         // and with it the bytes that `head` views
     return Action::wait;

@@ -41,6 +41,7 @@ void DataPath::set_connection_limit() {
 
 void DataPath::start(std::uint64_t generation) {
   shared_.generation = generation;
+  settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms());
   workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(config()));
   log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
 }
@@ -48,6 +49,16 @@ void DataPath::start(std::uint64_t generation) {
 void DataPath::end() {
   workers_.reset();
   access_log_.reset();
+}
+
+std::vector<state::ServerRecord> DataPath::server_records() {
+  const std::int64_t now_ms = runtime::monotonic_ms();
+  if (workers_) workers_->each([&](Worker& worker) { worker.pool().settle(now_ms); });
+  return settings_->servers->save(runtime::unix_us() / 1000 - now_ms, now_ms);
+}
+
+void DataPath::restore_servers(const std::vector<state::ServerRecord>& records) {
+  settings_->servers->restore(records, runtime::unix_us() / 1000 - runtime::monotonic_ms());
 }
 
 // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,6 +113,7 @@ void DataPath::empty_queues(const std::vector<BoundSocket>& sockets) {
 void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log) {
   replaced_access_log_ = std::exchange(access_log_, std::move(access_log));
   settings_ = std::move(settings);
+  settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms());
   set_connection_limit();
   log::set_level(log_level(config()));
 }

@@ -26,6 +26,8 @@ state::InstanceRecord SelfDescription::record() const {
   instance_.describe(record);
   record.draining = generation_.is_draining;
   record.arguments = generation_.arguments;
+  const runtime::HashKey& key = data_path_.settings()->servers->key();
+  record.hash_key.assign(key.bytes.begin(), key.bytes.end());
   return record;
 }
 
@@ -33,12 +35,15 @@ void SelfDescription::add_totals(state::InstanceRecord& record) const {
   const Counters counters = data_path_.workers().counters();
   record.accepted_total = generation_.accepted_before + counters.accepted;
   record.requests_total = generation_.requests_before + counters.requests;
+  record.servers = data_path_.server_records();
 }
 
 handoff::Estate SelfDescription::estate() const {
   handoff::Estate estate;
   instance_.offer(estate);
-  estate.application = state::encode(record());
+  state::InstanceRecord inherited = record();
+  inherited.servers = data_path_.server_records();
+  estate.application = state::encode(inherited);
   const Settings& settings = *data_path_.settings();
   if (!settings.tls.empty()) estate.secrets = settings.ticket_keys->save(runtime::monotonic_ms());
   estate.configuration = generation_.configuration_text;

@@ -177,6 +177,11 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   if (predecessor_is_trusted_) generation.previous = what_ran_before(*record, inheritance, generation.arguments);
   // A predecessor that knows no TLS has none.
   data_path.settings()->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
+  data_path.restore_servers(record->servers);
+  if (runtime::HashKey key; record->hash_key.size() == key.bytes.size()) {
+    std::ranges::copy(record->hash_key, key.bytes.begin());
+    data_path.settings()->servers->set_key(key);
+  }
   try {
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);
@@ -214,6 +219,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
     generation.accepted_before = record->accepted_total;
     generation.requests_before = record->requests_total;
     generation.is_draining = record->draining;  // it may have changed since it was inherited
+    parts_.data_path.restore_servers(record->servers);
   }
   if (upgrade) generation.last_upgrade = std::move(upgrade);
   become_instance();

@@ -4,6 +4,53 @@
 
 namespace baton::state {
 
+namespace {
+
+void write(const ServerRecord& record, wire::ServerRecord& out) {
+  const ServerFacts& facts = record.facts;
+  out.set_upstream(record.upstream);
+  out.set_address(record.address);
+  out.set_requests_total(record.requests_total);
+  out.set_failures_total(record.failures_total);
+  out.set_order(static_cast<std::uint32_t>(facts.order));
+  out.set_weight(facts.weight);
+  out.set_ordered_ms(facts.ordered_ms);
+  out.set_weight_then(facts.weight_then);
+  out.set_drain_then(facts.drain_then);
+  out.set_health(static_cast<std::uint32_t>(facts.health));
+  out.set_health_ms(facts.health_ms);
+  out.set_health_why(facts.health_why);
+  out.set_ejected_until_ms(facts.ejected_until_ms);
+  out.set_ejected_ms(facts.ejected_ms);
+  out.set_ejections(facts.ejections);
+  out.set_ejected_why(facts.ejected_why);
+  out.set_slow_since_ms(facts.slow_since_ms);
+}
+
+// An order or a verdict of a later version is as good as none.
+ServerRecord read(const wire::ServerRecord& in) {
+  ServerFacts facts{.weight = in.weight(),
+                    .ordered_ms = in.ordered_ms(),
+                    .weight_then = in.weight_then(),
+                    .drain_then = in.drain_then(),
+                    .health_ms = in.health_ms(),
+                    .health_why = in.health_why(),
+                    .ejected_until_ms = in.ejected_until_ms(),
+                    .ejected_ms = in.ejected_ms(),
+                    .ejections = in.ejections(),
+                    .ejected_why = in.ejected_why(),
+                    .slow_since_ms = in.slow_since_ms()};
+  if (in.order() <= static_cast<std::uint32_t>(Order::down)) facts.order = static_cast<Order>(in.order());
+  if (in.health() <= static_cast<std::uint32_t>(Health::down)) facts.health = static_cast<Health>(in.health());
+  return {.upstream = in.upstream(),
+          .address = in.address(),
+          .facts = std::move(facts),
+          .requests_total = in.requests_total(),
+          .failures_total = in.failures_total()};
+}
+
+}  // namespace
+
 std::string encode(const InstanceRecord& record) {
   wire::Instance out;
   out.set_handoff_socket(record.handoff_socket);
@@ -18,6 +65,8 @@ std::string encode(const InstanceRecord& record) {
   out.set_after_crash(record.after_crash);
   out.set_lock_device(record.lock_device);
   out.set_lock_inode(record.lock_inode);
+  for (const ServerRecord& server : record.servers) write(server, *out.add_servers());
+  out.set_hash_key(record.hash_key);
   if (record.previous) {
     auto& previous = *out.mutable_previous();
     for (const std::string& argument : record.previous->arguments) previous.add_arguments(argument);
@@ -43,7 +92,10 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .after_crash = in.after_crash(),
                         .previous = {},
                         .lock_device = in.lock_device(),
-                        .lock_inode = in.lock_inode()};
+                        .lock_inode = in.lock_inode(),
+                        .servers = {},
+                        .hash_key = in.hash_key()};
+  for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
   if (in.has_previous()) {
     const wire::Program& previous = in.previous();

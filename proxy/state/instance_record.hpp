@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/state/server_facts.hpp"
+
 namespace baton::state {
 
 // The program that a rollback starts again; its executable is a descriptor and travels alongside.
@@ -32,6 +34,8 @@ struct InstanceRecord {
   std::optional<Program> previous;     // with after_crash: the program that ran before the crashed one
   std::uint64_t lock_device = 0;       // identifies the sender's lock file; 0: unknown
   std::uint64_t lock_inode = 0;
+  std::vector<ServerRecord> servers;   // of all upstreams, as far as they are known
+  std::string hash_key;                // of the instance, for hashes that clients must not be able to aim; empty: none
   bool operator==(const InstanceRecord&) const = default;
 };
 

@@ -14,6 +14,25 @@ constexpr std::size_t idle_per_server_max = 1024;
 
 }  // namespace
 
+Server::Server(const ServerAddress& from, std::string_view upstream, std::string made_under)
+    : address(from.address),
+      host(from.host),
+      terms(std::move(made_under)),
+      standing(from.standing ? from.standing : std::make_shared<Standing>(std::string(upstream), from.address.text())),
+      weight(static_cast<int>(from.weight)) {
+  sessions_.reserve(sessions_kept);
+}
+
+Server::~Server() {
+  in_flight_ = 0;
+  settle(0);
+}
+
+void Server::settle(std::int64_t now_ms) {
+  const std::int64_t begun = in_flight_ - std::exchange(in_flight_settled_, in_flight_);
+  standing->add(std::exchange(counts, {}), begun, now_ms);
+}
+
 void Server::note_failure(std::int64_t now_ms) { failed_until_ms_ = now_ms + failure_ms; }
 
 void Server::keep(tls::SessionPtr session) {
@@ -30,7 +49,7 @@ tls::SessionPtr Server::take_session() {
 
 Upstream::Upstream(const UpstreamServers& from) : name_(from.name), tls_(from.tls) {
   for (const ServerAddress& wanted : from.servers) {
-    servers_.push_back(std::make_unique<Server>(wanted, from.terms(wanted)));
+    servers_.push_back(std::make_unique<Server>(wanted, name_, from.terms(wanted)));
   }
 }
 
@@ -83,7 +102,15 @@ void Pool::update(const std::vector<UpstreamServers>& upstreams) {
   for (auto& [name, upstream] : next) {
     for (const auto& server : upstream.servers_) {
       for (auto& idle : server->idle_) close(idle);
+      server->idle_.clear();
     }
+  }
+  replaced_ = std::move(next);
+}
+
+void Pool::settle(std::int64_t now_ms) {
+  for (auto& [name, upstream] : upstreams_) {
+    for (const auto& server : upstream.servers_) server->settle(now_ms);
   }
 }
 

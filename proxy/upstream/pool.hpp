@@ -12,6 +12,7 @@
 #include "proxy/state/address.hpp"
 #include "proxy/tls/client_context.hpp"
 #include "proxy/tls/stream.hpp"
+#include "proxy/upstream/standing.hpp"
 
 namespace baton::upstream {
 
@@ -20,6 +21,8 @@ struct ServerAddress {
   state::SocketAddress address;
   unsigned weight = 1;
   std::string host{};                  // as configured: what a certificate must name
+  bool drain = false;
+  std::shared_ptr<Standing> standing{};  // of the process; none: only in tests
   bool operator==(const ServerAddress&) const = default;
 };
 struct UpstreamServers {
@@ -42,14 +45,22 @@ struct IdleConnection {
 
 class Server final : public tls::SessionSink {
  public:
-  Server(const ServerAddress& from, std::string made_under)
-      : address(from.address), host(from.host), terms(std::move(made_under)), weight(static_cast<int>(from.weight)) {
-    sessions_.reserve(sessions_kept);
-  }
+  Server(const ServerAddress& from, std::string_view upstream, std::string made_under);
+  ~Server();
 
   const state::SocketAddress address;
   const std::string host;
   const std::string terms;             // connections made under other terms are not used (state::terms_of)
+  const std::shared_ptr<Standing> standing;
+
+  // An exchange with it begins and ends. Both are called once for each.
+  void begin_exchange() { ++in_flight_; }
+  void end_exchange() { --in_flight_; }
+  std::int64_t in_flight() const { return in_flight_; }   // of this worker
+  // Of this worker, since they were last settled.
+  ServerCounts counts;
+  // Adds them to those of the process.
+  void settle(std::int64_t now_ms);
 
   // A connect has failed: other servers are preferred for a while.
   void note_failure(std::int64_t now_ms);
@@ -68,6 +79,8 @@ class Server final : public tls::SessionSink {
   int weight;
   int turn_ = 0;                       // smooth weighted round robin: the highest goes next
   std::int64_t failed_until_ms_ = 0;
+  std::int64_t in_flight_ = 0;
+  std::int64_t in_flight_settled_ = 0;
   unsigned missed_ = 0;                // Pool::adopt
   std::deque<IdleConnection> idle_;    // by time; the last used is taken first, so that the others age
   std::vector<tls::SessionPtr> sessions_;
@@ -102,9 +115,13 @@ class Pool final : public runtime::SocketOwner {
   Pool(runtime::Loop& loop, const std::vector<UpstreamServers>& upstreams);
 
   // A new configuration: servers that remain keep their idle connections and what is known of them; the connections of
-  // the others are closed. Pointers to upstreams, and to servers that are gone, become invalid. If it throws, nothing
-  // has changed.
+  // the others are closed. Pointers to upstreams, and to servers that are gone, become invalid with `forget_replaced`.
+  // If it throws, nothing has changed.
   void update(const std::vector<UpstreamServers>& upstreams);
+  void forget_replaced() { replaced_.clear(); }
+
+  // Adds the counts of all servers to those of the process.
+  void settle(std::int64_t now_ms);
 
   Upstream* find(std::string_view name);
 
@@ -139,6 +156,7 @@ class Pool final : public runtime::SocketOwner {
 
   runtime::Loop& loop_;                // outlives the pool
   std::map<std::string, Upstream, std::less<>> upstreams_;
+  std::map<std::string, Upstream, std::less<>> replaced_;   // by the last update
   std::size_t idle_ = 0;
 };
 

@@ -184,6 +184,22 @@ TEST_F(PoolTest, KeepsThroughANewConfigurationWhatIsStillInIt) {
   EXPECT_EQ(pool.find("app"), nullptr);
 }
 
+TEST_F(PoolTest, SettlesWhatWasCountedOnce) {
+  server.begin_exchange();
+  server.begin_exchange();
+  server.end_exchange();
+  server.counts.requests = 2;
+  pool.settle(0);
+  pool.settle(0);
+  EXPECT_EQ(server.standing->totals(0).requests, 2U);
+  EXPECT_EQ(server.standing->totals(0).in_flight, 1);
+  const auto standing = server.standing;
+  pool.update({});
+  pool.forget_replaced();
+  EXPECT_EQ(standing->totals(0).in_flight, 0) << "a server that is gone counts nothing any more";
+  EXPECT_EQ(standing->totals(0).requests, 2U);
+}
+
 TEST(Connector, SaysAtOnceWhatCannotBeConnected) {
   state::SocketAddress nowhere;
   nowhere.family = state::Family::unix_path;

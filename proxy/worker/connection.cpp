@@ -108,6 +108,7 @@ void Connection::freeze() {
 void Connection::let_go() {
   client_.socket().release();
   if (upstream_.connected() != nullptr) upstream_.connected()->socket().release();
+  upstream_.let_go();
   closed_ = true;
   worker_.remove(*this);
 }
@@ -207,11 +208,19 @@ bool Connection::obey(Action action) {
   return obey(action, context);
 }
 
-bool Connection::obey(Action action, engine::Context& context) {
+void Connection::note_step() {
+  if (const http1::Answered answered = worker_.take_answered(); answered.status != 0) {
+    upstream_.note_answered(answered.elapsed_ms);
+  }
+  if (worker_.has_server_failed()) upstream_.note_failed();
   worker_.note_refusal(state_);
+}
+
+bool Connection::obey(Action action, engine::Context& context) {
+  note_step();
   while (action == Action::connect) {
     action = after(upstream_.connect(*state_.exchange), context);
-    worker_.note_refusal(state_);
+    note_step();
   }
   switch (action) {
     case Action::wait:

@@ -65,6 +65,8 @@ class Connection final : public runtime::EventHandler,
   // OpenSSL keeps the TLS of a leg (tls/self_test.hpp), so the connection can never move.
   bool is_kept() const;
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
+  // It was prepared for a predecessor that keeps it.
+  void was_never_ours() { upstream_.let_go(); }
 
   // Refused by a successor: served here until it ends.
   bool stays = false;
@@ -98,6 +100,8 @@ class Connection final : public runtime::EventHandler,
   bool obey(engine::Action action);
   // The engine's answer to that.
   engine::Action after(UpstreamSide::Progress progress, engine::Context& context);
+  // After each step of the engine: notes what it noticed.
+  void note_step();
   bool end_exchange();
   void log_exchange();
   void close(bool with_reset);

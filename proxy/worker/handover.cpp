@@ -246,6 +246,7 @@ void Worker::drop(handoff::ParcelId id) {
   // Destroying them deregisters and closes the descriptors but ends no connection: the predecessor continues with these
   // sockets.
   if (const auto found = prepared_.find(id); found != prepared_.end()) {
+    found->second->was_never_ours();
     loop_.dispose(std::move(found->second));
     prepared_.erase(found);
   }

@@ -106,7 +106,8 @@ std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) 
   return renewed;
 }
 
-std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys) {
+std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys,
+                                              std::shared_ptr<upstream::Registry> registry) {
   auto settings = std::make_shared<Settings>();
   const config::Limits& limits = config.limits;
   const config::Timeouts& timeouts = config.timeouts;
@@ -139,12 +140,17 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
     upstream::UpstreamServers servers{.name = upstream.name, .servers = {}};
     for (const config::Server& server : upstream.servers) {
       for (auto& address : look_up(server.address)) {
-        servers.servers.push_back({std::move(address), server.weight, server.address.host});
+        auto standing = registry->standing(upstream.name, address.text());
+        servers.servers.push_back({.address = std::move(address),
+                                   .weight = server.weight,
+                                   .host = server.address.host,
+                                   .standing = std::move(standing)});
       }
     }
     settings->upstreams.push_back(std::move(servers));
   }
   settings->ticket_keys = std::move(ticket_keys);
+  settings->servers = std::move(registry);
   settings->routes = routing::RouteTable(config);
   settings->config = std::move(config);
   for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {

@@ -36,15 +36,17 @@ struct Settings {
   std::map<std::string, std::size_t, std::less<>> listeners;   // the index of each in config.listeners
   std::vector<upstream::UpstreamServers> upstreams;
   std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all its settings over time
+  std::shared_ptr<upstream::Registry> servers;       // the same
   std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners with TLS
   std::vector<process::FileStamp> tls_files;         // certificates, keys and CAs as they were when read
   std::optional<runtime::AccessFormat> access_format;
 };
 
 // Looks up the servers' names and reads certificates. Throws std::runtime_error naming the file, or the server that has
-// no address. A running process passes its ticket keys to a new configuration.
+// no address. A running process passes its ticket keys and what it knows of servers to a new configuration.
 std::shared_ptr<const Settings> make_settings(
-    config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>());
+    config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>(),
+    std::shared_ptr<upstream::Registry> servers = std::make_shared<upstream::Registry>());
 
 // The same settings with certificates, keys and CAs read again. Throws as above.
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);

@@ -33,8 +33,15 @@ void UpstreamSide::promise() { stands_.emplace<Promised>(worker_.loop()); }
 
 void UpstreamSide::reconfigured(const state::UpstreamLeg* leg) {
   upstream_ = leg != nullptr ? worker_.pool().find(leg->upstream) : nullptr;
-  server_ = upstream_ != nullptr ? upstream_->find(leg->server, state::terms_of(*leg)) : nullptr;
+  use(upstream_ != nullptr ? upstream_->find(leg->server, state::terms_of(*leg)) : nullptr);
   if (connected() != nullptr) connected()->set_sessions(server_);
+}
+
+void UpstreamSide::use(upstream::Server* server) {
+  if (server == server_) return;
+  if (server_ != nullptr) server_->end_exchange();
+  if (server != nullptr) server->begin_exchange();
+  server_ = server;
 }
 
 tls::Stream* UpstreamSide::stream() const {
@@ -57,7 +64,7 @@ UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange) {
   upstream_ = worker_.upstream_for(exchange);
   if (upstream_ == nullptr) return Progress::unreachable;
   upstream::Server& server = upstream_->choose(worker_.now_ms());
-  server_ = &server;
+  use(&server);
   // Recorded even if the server refuses: the log names the last server that the exchange went to.
   if (exchange.access) exchange.access->upstream = server.address.text();
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
@@ -159,6 +166,7 @@ UpstreamSide::Progress UpstreamSide::expire(state::Exchange& exchange) {
 
 UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
   server_->note_failure(worker_.now_ms());
+  ++server_->counts.failures;
   worker_.note_connect_failure(server_->address, why);
   drop(false);
   return how;
@@ -171,6 +179,7 @@ void UpstreamSide::give_up(std::string_view why) {
 
 UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
   stands_ = Connected{std::move(stream)};
+  ++server_->counts.requests;
   exchange.upstream = std::move(leg);
   exchange.upstream->write_at_ms = worker_.now_ms();
   if (std::holds_alternative<state::Tunnelling>(exchange.phase)) ++worker_.counters.tunnels;
@@ -195,7 +204,7 @@ void UpstreamSide::close(state::UpstreamLeg& leg) {
 }
 
 void UpstreamSide::drop(bool with_reset) {
-  server_ = nullptr;
+  use(nullptr);
   std::unique_ptr<tls::Stream> stream;
   std::visit(
       [&]<class Stand>(Stand& stand) {

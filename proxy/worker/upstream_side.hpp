@@ -26,6 +26,16 @@ class UpstreamSide {
   void adopt(handoff::UniqueFd socket);
   // It will need a socket, but is not looking for a server yet.
   void promise();
+  // Its exchange goes on in another process, or was never ours.
+  void let_go() { use(nullptr); }
+  // The server has begun to answer the request, so long after it was sent.
+  void note_answered(std::int64_t elapsed_ms) {
+    if (server_ != nullptr) server_->counts.latencies.add(elapsed_ms);
+  }
+  // The server has not answered the request that was sent to it.
+  void note_failed() {
+    if (server_ != nullptr) ++server_->counts.failures;
+  }
   // The configuration has changed. `leg`: the exchange's, if it has one.
   void reconfigured(const state::UpstreamLeg* leg);
   unsigned servers() const { return upstream_ != nullptr ? upstream_->servers() : 0; }
@@ -95,6 +105,8 @@ class UpstreamSide {
     return std::holds_alternative<Stand>(stands_);
   }
   tls::Stream* stream() const;
+  // The exchange is with this server from now on; nullptr: with none.
+  void use(upstream::Server* server);
   Progress connect_to(upstream::Server& server, state::Exchange& exchange);
   Progress await_descriptor();
   Progress established(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
@@ -105,7 +117,7 @@ class UpstreamSide {
   Worker& worker_;
   runtime::SocketOwner& owner_;
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
-  upstream::Server* server_ = nullptr;       // the attempt's server, if this configuration has it; the pool outlives us
+  upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
   std::variant<Nothing, Promised, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
 };
 

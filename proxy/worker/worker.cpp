@@ -301,6 +301,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
     connection->reconfigured();
     connection = next;
   }
+  pool_.forget_replaced();
 }
 
 void Worker::empty_queue(const ListeningSocket& socket) {

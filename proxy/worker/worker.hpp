@@ -193,6 +193,9 @@ class Worker {
   void note_refusal(const state::ConnectionState& state) {
     if (!scratch_.refusal.why.empty()) log_refusal(state);
   }
+  // After each step: whether a server failed, and what it answered. (Before `note_refusal`.)
+  bool has_server_failed() const { return !scratch_.refusal.why.empty() && scratch_.refusal.is_servers(); }
+  http1::Answered take_answered() { return std::exchange(scratch_.answered, {}); }
   // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
   // After each exchange: adds what the engine has counted since.

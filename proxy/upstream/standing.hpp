@@ -1,0 +1,161 @@
+// What a process knows of one server of an upstream, shared by its workers; and all such servers.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/runtime/keyed_hash.hpp"
+#include "proxy/state/server_facts.hpp"
+
+namespace baton::upstream {
+
+struct UpstreamServers;
+
+// What the configuration says of a server, as far as its standing depends on it.
+struct Terms {
+  unsigned weight = 1;
+  bool drain = false;
+  bool operator==(const Terms&) const = default;
+};
+
+// Response times in steps of about a half, in milliseconds.
+class Latencies {
+ public:
+  void add(std::int64_t elapsed_ms) { ++counts_[step_of(elapsed_ms)]; }
+  void operator+=(const Latencies& more);
+  std::uint64_t count() const;
+  // The upper end of the step in which this share of all times ends; 0: there are none.
+  std::uint64_t quantile_ms(double share) const;
+
+ private:
+  static constexpr std::size_t steps = 40;
+  static std::size_t step_of(std::int64_t elapsed_ms);
+  static std::uint64_t end_of(std::size_t step);
+
+  std::array<std::uint64_t, steps> counts_{};
+};
+
+// What one worker counts of a server, for itself.
+struct ServerCounts {
+  std::uint64_t requests = 0;          // sent to it
+  std::uint64_t failures = 0;          // that did not get a response, and connects that failed
+  Latencies latencies;                 // from the request's last byte to the response's head
+};
+
+class Standing {
+ public:
+  Standing(std::string of, std::string at) : upstream(std::move(of)), address(std::move(at)) {}
+
+  const std::string upstream;
+  const std::string address;           // SocketAddress::text
+
+  // ── For each request; any thread ──────────────────────────────────────────────────────────────────────────────
+  // It is neither drained, down nor ejected.
+  bool takes_requests(std::int64_t now_ms) const { return closed_until_ms_.load(std::memory_order_relaxed) <= now_ms; }
+  // The same for a client that belongs to it: such a one may also go to a drained server.
+  bool takes_its_clients(std::int64_t now_ms) const {
+    return shut_until_ms_.load(std::memory_order_relaxed) <= now_ms;
+  }
+  // An operator took it out of service: even if no server is up, it gets no request.
+  bool is_withdrawn() const { return withdrawn_.load(std::memory_order_relaxed); }
+  unsigned weight() const { return weight_.load(std::memory_order_relaxed); }
+  std::int64_t slow_since_ms() const { return slow_since_ms_.load(std::memory_order_relaxed); }
+
+  // ── Seldom; any thread ────────────────────────────────────────────────────────────────────────────────────────
+  state::ServerFacts facts() const;
+  // `change` gets the facts under the lock. It must be quick.
+  void change(const std::function<void(state::ServerFacts&)>& change);
+  // From another process: of each kind of fact, what was found out last.
+  void learn(const state::ServerFacts& theirs);
+
+  // The configuration in force. An order ends when the configuration no longer says what it said then. A server that
+  // is new to a running process starts slowly.
+  void configure(const Terms& terms, bool is_new, std::int64_t now_ms);
+  // No longer in the configuration.
+  void remove();
+  bool is_configured() const;
+  Terms terms() const;
+
+  // A worker's counts, and how many of its exchanges have begun or ended since it last said so.
+  void add(const ServerCounts& counts, std::int64_t begun, std::int64_t now_ms);
+  struct Totals {
+    std::uint64_t requests = 0;        // over all generations
+    std::uint64_t failures = 0;
+    std::int64_t in_flight = 0;
+    Latencies latencies;               // of the last one or two minutes
+  };
+  Totals totals(std::int64_t now_ms);
+  // Counted by earlier generations.
+  void set_totals_before(std::uint64_t requests, std::uint64_t failures);
+
+  // ── Exchanges in flight, of all workers ───────────────────────────────────────────────────────────────────────
+  // Written for each exchange, so only for upstreams whose policy needs it; on a cache line of its own.
+  alignas(64) std::atomic<std::int32_t> in_flight{0};
+
+ private:
+  // Under the lock.
+  void publish();
+  void end_outdated_order();
+
+  // Read for each request and seldom written.
+  alignas(64) std::atomic<std::int64_t> closed_until_ms_{0};
+  std::atomic<std::int64_t> shut_until_ms_{0};
+  std::atomic<std::int64_t> slow_since_ms_{0};
+  std::atomic<unsigned> weight_{1};
+  std::atomic<bool> withdrawn_{false};
+
+  alignas(64) mutable std::mutex mutex_;  // for all that follows
+  state::ServerFacts facts_;
+  Terms terms_;
+  bool is_known_ = false;              // from an earlier configuration or process
+  bool is_configured_ = false;
+  std::uint64_t requests_before_ = 0;
+  std::uint64_t failures_before_ = 0;
+  Totals totals_;                      // of this process; its latencies are those of the current minute
+  Latencies last_minute_;
+  std::int64_t minute_ends_ms_ = 0;
+};
+
+// The servers of all upstreams of a process. A reload keeps those it names again, an upgrade carries them over.
+class Registry {
+ public:
+  // The same one for the same upstream and address for as long as anybody holds it. Any thread.
+  std::shared_ptr<Standing> standing(std::string_view upstream, std::string_view address);
+  // nullptr: the configuration in force has no such server. Any thread.
+  std::shared_ptr<Standing> find(std::string_view upstream, std::string_view address) const;
+  // Those of the configuration in force, by upstream and address.
+  std::vector<std::shared_ptr<Standing>> all() const;
+
+  // This configuration is in force from now on.
+  void put_in_force(const std::vector<UpstreamServers>& upstreams, std::int64_t now_ms);
+
+  // To and from another process; `offset_ms` is CLOCK_REALTIME minus CLOCK_MONOTONIC. Records of servers that this
+  // process does not have are ignored.
+  std::vector<state::ServerRecord> save(std::int64_t offset_ms, std::int64_t now_ms);
+  void restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms);
+
+  // For hashes that clients must not be able to aim: of sticky cookies, and of `balance: hash`. The same in all
+  // generations of an instance. Set before any worker starts.
+  const runtime::HashKey& key() const { return key_; }
+  void set_key(const runtime::HashKey& key) { key_ = key; }
+
+ private:
+  using Name = std::pair<std::string, std::string>;
+
+  runtime::HashKey key_ = runtime::HashKey::random();
+  mutable std::mutex mutex_;
+  std::map<Name, std::weak_ptr<Standing>> standings_;
+  bool knows_servers_ = false;         // there was a configuration in force, here or in the predecessor
+};
+
+}  // namespace baton::upstream
