@@ -5,7 +5,8 @@
 //   AwaitingRequest ──head──▶ Connecting ──connected──▶ Relaying ──both ended──▶ AwaitingRequest
 //        │ bad, late              │ no server                │ 101 ─▶ Tunnelling
 //        └────────▶ Answering ◀───┴──────lost, late──────────┘
-//                       └──sent──▶ Lingering ──client ended, or late──▶ closed
+//                       └──sent, and the request's body read──▶ AwaitingRequest
+//                       └──sent, and where the request ends is unknown──▶ Lingering ──client ended, or late──▶ closed
 //
 // Connecting to Tunnelling are phases of the exchange, run by http1/ or tunnel/; the rest belong to the connection.
 #pragma once

@@ -175,7 +175,7 @@ TEST(Exchange, AnEndlessStreamOfInterimResponsesIs502) {
   Dialogue dialogue;
   dialogue.take(client(request("GET / HTTP/1.1")));
   dialogue.take(upstream(interim_responses(20'000)));
-  EXPECT_TRUE(dialogue.seen().client.ends_with(own(502)));
+  EXPECT_TRUE(dialogue.seen().client.ends_with(kept(502)));
   EXPECT_LT(dialogue.seen().client.size(), interim_responses(20'000).size());
 }
 
@@ -280,7 +280,7 @@ TEST(Exchange, WhoseTimeIsOverBeforeAResponseIsAnsweredByUs) {
     dialogue.take(client(request("GET / HTTP/1.1")));
     dialogue.play(script);
     dialogue.take(deadline);
-    EXPECT_EQ(dialogue.seen().client, own(504));
+    EXPECT_EQ(dialogue.seen().client, kept(504));
   }
 }
 
@@ -356,7 +356,7 @@ TEST(Exchange, GivesUpAfterOneAttemptForEachOfVeryManyServers) {
   dialogue.servers = 100'000;
   dialogue.attempts.assign(1000, Attempt::refused);
   dialogue.take(client(request("GET / HTTP/1.1")));
-  EXPECT_EQ(dialogue.seen().client, own(502));
+  EXPECT_EQ(dialogue.seen().client, kept(502));
 }
 
 TEST(Exchange, GivesAFinalResponseTheDateOfItsArrival) {

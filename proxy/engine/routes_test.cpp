@@ -57,7 +57,7 @@ TEST(Routes, WhatNoneTakesIsNotFound) {
   Dialogue dialogue;
   dialogue.routes = &table;
   dialogue.take(client(get("web.test", "/")));
-  EXPECT_EQ(dialogue.seen().client, own(404));
+  EXPECT_EQ(dialogue.seen().client, kept(404));
   EXPECT_TRUE(dialogue.seen().upstreams.empty());
   EXPECT_EQ(dialogue.seen().statuses, std::vector<std::uint16_t>{404});
 }
@@ -107,7 +107,7 @@ TEST(Routes, ARouteThatIsGoneBeforeTheRequestIsSentIsNotFound) {
   dialogue.attempts = {Attempt::late};
   dialogue.take(client(get("a", "/")));
   dialogue.reconfigure(after);
-  EXPECT_EQ(dialogue.seen().client, own(404));
+  EXPECT_EQ(dialogue.seen().client, kept(404));
 }
 
 TEST(Routes, AnotherAttemptTakesTheRouteOfNow) {

@@ -16,24 +16,6 @@ HeadEnd find_head_within(const Buffer& unread, const Rules& rules, std::uint32_t
   return find_head_end(raw, scanned);
 }
 
-Action answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status, std::string_view why) {
-  context.scratch.refusal = {status, why};
-  if (ends.client.unsent.empty()) ends.client.write_at_ms = context.now_ms;
-  const OwnResponse response{.status = status,
-                             .close = true,
-                             .head_only = exchange.request.head_only,
-                             .unix_time_s = context.unix_us / 1'000'000};
-  exchange.response_bytes = write_own_response(response, ends.client.unsent);
-  if (exchange.started_ms == 0) {
-    exchange.started_ms = context.now_ms;
-    exchange.started_unix_us = context.unix_us;
-  }
-  exchange.status = status;
-  exchange.request = {};                // no longer needed
-  exchange.phase = Answering{};
-  return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
-}
-
 namespace {
 
 constexpr unsigned attempts_max = 255;
@@ -48,7 +30,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   const std::uint32_t head_bytes = std::get<Connecting>(exchange.phase).head_bytes;
   Scratch& scratch = context.scratch;
   if (const HeadError error = reread_request_head(exchange, ends.client.unread, head_bytes, scratch)) {
-    return answer(exchange, ends, context, error.status, error.text);
+    return answer_and_close(exchange, ends, context, error.status, error.text);
   }
   const routing::Route* const route = context.routes->find(scratch.meaning.host, scratch.request.target);
   if (route == nullptr) return answer(exchange, ends, context, 404, "no route matches");
@@ -61,7 +43,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   Scratch& scratch = context.scratch;
   if (const HeadError error = reread_request_head(exchange, ends.client.unread, connecting.head_bytes, scratch)) {
     // Another version accepted this head; this one is stricter.
-    return answer(exchange, ends, context, error.status, error.text);
+    return answer_and_close(exchange, ends, context, error.status, error.text);
   }
   write_request_head(scratch.request, scratch.meaning,
                      {context.client_address, context.https, context.client_subject, context.rules.underscores},
@@ -97,10 +79,7 @@ Action end_exchange(Exchange& exchange, const Ends& ends) {
     if (!has_ended(request.body)) relaying.upload_abandoned = true;   // no server is left to take the rest
     return Action::wait;
   }
-  if (request.keep_alive && has_ended(request.body)) return Action::exchange_ended;
-  // A client that did not expect the end may still be sending; it must be able to read our answer.
-  const bool expects_end = request.asked_close && has_ended(request.body) && ends.client.unread.empty();
-  return expects_end ? Action::close : Action::exchange_ended_early;
+  return after_response(request, ends.client);
 }
 
 // The rest of the response will not come. The client still gets what came before.
@@ -118,13 +97,13 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   if (ends.upstream != nullptr || relaying.upload_abandoned) upload = relay_upload(exchange, ends, context);
   if (upload == Upload::malformed || upload == Upload::too_large) {
     if (!awaited) return Action::reset;
-    if (upload == Upload::too_large) return answer(exchange, ends, context, 413, body_too_large);
-    return answer(exchange, ends, context, 400, "malformed chunks or trailers");
+    if (upload == Upload::too_large) return answer_and_close(exchange, ends, context, 413, body_too_large);
+    return answer_and_close(exchange, ends, context, 400, "malformed chunks or trailers");
   }
   const bool cut_short = upload == Upload::going_on && !has_ended(request.body) && ends.client.read_ended &&
                          (ends.upstream == nullptr || ends.upstream->unsent.empty());
   if (awaited) {
-    if (cut_short) return answer(exchange, ends, context, 400, "the body is truncated");
+    if (cut_short) return answer_and_close(exchange, ends, context, 400, "the body is truncated");
     if (const Action action = relay_response_head(exchange, ends, context); action != Action::wait) return action;
     // Our own answer, a tunnel, or no response yet: nothing to relay.
     const auto* still = std::get_if<Relaying>(&exchange.phase);
@@ -203,7 +182,7 @@ Action advance(Exchange& exchange, const Ends& ends, const Context& context) {
   if (std::holds_alternative<Connecting>(exchange.phase)) {
     return ends.upstream != nullptr ? connected(exchange, ends, context) : connect(exchange, ends, context);
   }
-  return ends.client.all_sent() ? Action::exchange_ended_early : Action::wait;      // Answering
+  return advance_answer(exchange, ends, context);
 }
 
 void reconfigured(Exchange& exchange) {
@@ -237,7 +216,7 @@ void upstream_write_failed(Exchange& exchange, const Ends& ends) {
 Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
   if (std::holds_alternative<Connecting>(exchange.phase)) return answer(exchange, ends, context, 504, took_too_long);
   const auto* relaying = std::get_if<Relaying>(&exchange.phase);
-  if (relaying == nullptr) return Action::reset;
+  if (relaying == nullptr) return ends.client.all_sent() ? Action::close : Action::reset;
   const bool client_is_late =
       awaits_body(exchange, *relaying, ends.client, ends.upstream) && !exchange.request.expects_continue;
   const bool is_all_late = total_deadline_ms(exchange.started_ms, context.rules) <= context.now_ms;
@@ -252,9 +231,10 @@ Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
     return Action::reset;
   }
   if (is_all_late) {
-    return answer(exchange, ends, context, client_is_late ? 408 : 504, took_too_long);
+    return client_is_late ? answer_and_close(exchange, ends, context, 408, took_too_long)
+                          : answer(exchange, ends, context, 504, took_too_long);
   }
-  if (client_is_late) return answer(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");
+  if (client_is_late) return answer_and_close(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");
   return answer(exchange, ends, context, 504, "timeouts.response: the server has not answered");
 }
 
@@ -263,7 +243,7 @@ std::int64_t total_deadline_ms(std::int64_t since_ms, const Rules& rules) {
 }
 
 std::int64_t deadline_ms(const Exchange& exchange, const Flow& client, const Flow* upstream, const Rules& rules) {
-  if (std::holds_alternative<Answering>(exchange.phase)) return client.write_at_ms + rules.send_ms;
+  if (std::holds_alternative<Answering>(exchange.phase)) return answer_deadline_ms(exchange, client, rules);
   const std::int64_t total = total_deadline_ms(exchange.started_ms, rules);
   const auto* relaying = std::get_if<Relaying>(&exchange.phase);
   if (relaying == nullptr) return total;
@@ -277,9 +257,10 @@ bool awaits_response(const Exchange& exchange) {
 }
 
 std::uint64_t unread_bytes_max(const Exchange& exchange, const Rules& rules) {
+  if (has_ended(exchange.request.body) || std::holds_alternative<Connecting>(exchange.phase)) return 0;
   const auto* relaying = std::get_if<Relaying>(&exchange.phase);
-  if (relaying == nullptr || has_ended(exchange.request.body)) return 0;
-  return relaying->held + std::max(rules.buffer_bytes, rules.head_bytes);
+  if (relaying == nullptr && !exchange.request.keep_alive) return 0;
+  return (relaying != nullptr ? relaying->held : 0) + std::max(rules.buffer_bytes, rules.head_bytes);
 }
 
 }  // namespace baton::http1

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "proxy/http1/head.hpp"
@@ -51,16 +52,23 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
 // client or change how the content is read (RFC 9110 §6.5.1). `underscores`: as in ForwardedBy.
 void write_trailers(const std::vector<Field>& fields, bool underscores, state::Buffer& out);
 
-// Appends a complete response of our own (an error): status line, Date, Content-Type, Content-Length, Connection, Allow
-// for 405, and a short text body that names the status. `head_only`: the response to HEAD, without the body.
+// A response of our own. Its length is announced, except where there cannot be content (`has_no_content`).
 struct OwnResponse {
   std::uint16_t status = 500;
-  bool close = true;
-  bool head_only = false;
-  std::int64_t unix_time_s = 0;    // for Date
+  std::string_view fields{};         // more of them, each a whole line with its CR LF
+  std::string_view content_type = "text/plain";    // empty: no such field
+  std::optional<std::string_view> body{};          // nothing: a line that names the status
+  bool close = true;                 // write `Connection: close`
+  bool announce_keep_alive = false;  // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
+  bool head_only = false;            // the response to HEAD
+  std::int64_t unix_time_s = 0;      // for Date
 };
-// Returns the number of content bytes.
-std::size_t write_own_response(const OwnResponse& response, state::Buffer& out);
+// Appends the head, with Allow for a 405, and at most `body_bytes_max` bytes of the body. Returns how many those were.
+std::size_t write_own_response(const OwnResponse& response, state::Buffer& out,
+                               std::size_t body_bytes_max = std::string_view::npos);
+
+// A response with this status ends with its head (RFC 9110 §6.4.1).
+inline bool has_no_content(std::uint16_t status) { return status < 200 || status == 204 || status == 304; }
 
 // "Not Found" for 404; "Unknown" for a status without a name.
 std::string_view reason_phrase(std::uint16_t status);

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "proxy/http1/forward.hpp"
 #include "proxy/http1/http_date.hpp"
@@ -6,27 +8,50 @@
 
 namespace baton::http1 {
 
-std::size_t write_own_response(const OwnResponse& response, state::Buffer& out) {
-  const std::string_view reason = reason_phrase(response.status);
-  const std::size_t body_bytes = 3 + 1 + reason.size() + 1;  // under 100, so its length has two digits
-  const std::array<char, 2> length{static_cast<char>('0' + body_bytes / 10), static_cast<char>('0' + body_bytes % 10)};
+namespace {
 
-  TextWriter writer(out, 2 * reason.size());
+// "404 Not Found" and a line feed.
+class StatusLine {
+ public:
+  StatusLine(std::uint16_t status, std::string_view reason) {
+    char* to = std::to_chars(text_.data(), text_.data() + 5, status).ptr;
+    *to++ = ' ';
+    to = std::copy(reason.begin(), reason.end(), to);
+    *to++ = '\n';
+    size_ = static_cast<std::size_t>(to - text_.data());
+  }
+  std::string_view text() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 64> text_;
+  std::size_t size_;
+};
+
+}  // namespace
+
+std::size_t write_own_response(const OwnResponse& response, state::Buffer& out, std::size_t body_bytes_max) {
+  const std::string_view reason = reason_phrase(response.status);
+  const StatusLine status_line(response.status, reason);
+  std::string_view body = response.body.value_or(status_line.text());
+  std::array<char, 20> digits;
+  const char* const digits_end = std::to_chars(digits.data(), digits.data() + digits.size(), body.size()).ptr;
+  const std::string_view length(digits.data(), static_cast<std::size_t>(digits_end - digits.data()));
+  const bool has_content = !has_no_content(response.status);
+  body = has_content && !response.head_only ? body.substr(0, body_bytes_max) : std::string_view();
+
+  TextWriter writer(out, reason.size() + response.fields.size() + response.content_type.size() + body.size());
   writer.status_line(response.status, reason);
   writer.field("Date", http_date(response.unix_time_s));
-  writer.field("Content-Type", "text/plain");
-  writer.field("Content-Length", std::string_view{length.data(), length.size()}.substr(body_bytes < 10 ? 1 : 0));
+  writer.copy(response.fields);
+  if (has_content && !response.content_type.empty()) writer.field("Content-Type", response.content_type);
+  if (has_content) writer.field("Content-Length", length);
   if (response.status == 405) writer.field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
   if (response.close) writer.field("Connection", "close");
+  if (response.announce_keep_alive) writer.field("Connection", "keep-alive");
   writer.literal("\r\n");
-  if (!response.head_only) {
-    writer.status(response.status);
-    writer.literal(" ");
-    writer.copy(reason);
-    writer.literal("\n");
-  }
+  writer.copy(body);
   writer.finish();
-  return response.head_only ? 0 : body_bytes;
+  return body.size();
 }
 
 std::string_view reason_phrase(std::uint16_t status) {

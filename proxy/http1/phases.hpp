@@ -1,5 +1,5 @@
 // The parts of the engine (exchange.hpp), for its own files only: the request's side in request.cpp, the response's in
-// response.cpp, and the transitions between phases in exchange.cpp.
+// response.cpp, answers of our own in answer.cpp, and the transitions between phases in exchange.cpp.
 #pragma once
 
 #include "proxy/http1/exchange.hpp"
@@ -15,10 +15,21 @@ inline constexpr std::string_view took_too_long = "timeouts.total: the exchange 
 // be beyond that if a configuration with a larger limit began the search.)
 HeadEnd find_head_within(const state::Buffer& unread, const Rules& rules, std::uint32_t& scanned);
 
-// Sends an answer of our own; only before a byte of the final response has been forwarded. `why` is a literal, for the
-// log.
+// ── answer.cpp ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Begins an answer of our own; only before a byte of the final response has been forwarded. The connection serves
+// another request afterwards if the end of this one can be found. `why` is a literal, for the log.
 Action answer(state::Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
               std::string_view why);
+// The same, as the last on its connection: where the request ends is not known, or too far.
+Action answer_and_close(state::Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
+                        std::string_view why);
+// Sends on, reads what is left of the request, and ends the exchange after both.
+Action advance_answer(state::Exchange& exchange, const Ends& ends, const Context& context);
+std::int64_t answer_deadline_ms(const state::Exchange& exchange, const state::Flow& client, const Rules& rules);
+
+// What the end of a response means for the connection once all of it is sent.
+Action after_response(const state::Request& request, const state::Flow& client);
 
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -38,6 +49,8 @@ void let_go_of_held(state::Flow& client, state::Relaying& relaying);
 
 enum class Upload { going_on, ended, too_large, malformed };
 Upload relay_upload(state::Exchange& exchange, const Ends& ends, const Context& context);
+// Drops the body at the front of client.unread.
+Upload discard_upload(state::Request& request, state::Flow& client, const Context& context);
 
 // ── response.cpp ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -53,7 +53,7 @@ void note_access(Exchange& exchange, const Context& context, const RequestHead* 
 Action refuse(ConnectionState& state, const Context& context, std::uint16_t status, std::string_view why) {
   Exchange& exchange = begin(state, context);
   note_access(exchange, context, nullptr, state.client.unread.view());
-  return answer(exchange, {state.client}, context, status, why);
+  return answer_and_close(exchange, {state.client}, context, status, why);
 }
 
 Action begin_exchange(ConnectionState& state, const Context& context, std::size_t head_bytes) {
@@ -68,14 +68,10 @@ Action begin_exchange(ConnectionState& state, const Context& context, std::size_
   Request& request = exchange.request;
   request.head_only = head.method == Method::head;
   note_access(exchange, context, error ? nullptr : &head, state.client.unread.view());
-  if (error) return answer(exchange, {state.client}, context, error.status, error.text);
+  if (error) return answer_and_close(exchange, {state.client}, context, error.status, error.text);
 
   const RequestMeaning& meaning = scratch.meaning;
   if (!rules.underscores) scratch.fields_dropped += meaning.underscored_fields;
-  const auto* length = std::get_if<ByLength>(&meaning.body);
-  if (rules.body_bytes != 0 && length != nullptr && length->remaining > rules.body_bytes) {
-    return answer(exchange, {state.client}, context, 413, body_too_large);
-  }
   request.body = meaning.body;
   request.body_bytes_max = rules.body_bytes;
   request.idempotent = meaning.idempotent;
@@ -86,6 +82,10 @@ Action begin_exchange(ConnectionState& state, const Context& context, std::size_
   request.expects_continue = meaning.expects_continue;
   request.wants_websocket = meaning.upgrade_websocket;
   exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head_bytes)};
+  const auto* length = std::get_if<ByLength>(&meaning.body);
+  if (rules.body_bytes != 0 && length != nullptr && length->remaining > rules.body_bytes) {
+    return answer_and_close(exchange, {state.client}, context, 413, body_too_large);
+  }
   return advance(exchange, {state.client}, context);
 }
 
@@ -149,19 +149,24 @@ void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, con
   }
 }
 
-Upload trailers_of_request(Exchange& exchange, const Ends& ends, Relaying& relaying, const Context& context) {
-  const std::string_view input = ends.client.unread.view().substr(relaying.held, context.rules.head_bytes);
-  const std::size_t bytes = find_trailers_end(input);
+// The trailer section at the front of `input`; `bytes` is its length once it is whole.
+Upload read_trailers(std::string_view input, const Context& context, std::size_t& bytes) {
+  input = input.substr(0, context.rules.head_bytes);
+  bytes = find_trailers_end(input);
   if (bytes == std::string_view::npos) return Upload::malformed;
   if (bytes == 0) return input.size() >= context.rules.head_bytes ? Upload::malformed : Upload::going_on;
-  if (parse_trailers(input.substr(0, bytes), {0, context.rules.fields}, Sender::client, context.scratch.trailers)) {
-    return Upload::malformed;
-  }
-  if (!relaying.upload_abandoned) {
-    Flow& upstream = *ends.upstream;
-    if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-    write_trailers(context.scratch.trailers, context.rules.underscores, upstream.unsent);
-  }
+  const HeadLimits limits{0, context.rules.fields};
+  if (parse_trailers(input.substr(0, bytes), limits, Sender::client, context.scratch.trailers)) return Upload::malformed;
+  return Upload::ended;
+}
+
+Upload pass_trailers(Exchange& exchange, const Ends& ends, Relaying& relaying, const Context& context) {
+  std::size_t bytes = 0;
+  const Upload upload = read_trailers(ends.client.unread.view().substr(relaying.held), context, bytes);
+  if (upload != Upload::ended) return upload;
+  Flow& upstream = *ends.upstream;
+  if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
+  write_trailers(context.scratch.trailers, context.rules.underscores, upstream.unsent);
   if (relaying.held == 0) {
     ends.client.unread.consume(bytes);
   } else {
@@ -171,33 +176,57 @@ Upload trailers_of_request(Exchange& exchange, const Ends& ends, Relaying& relay
   return Upload::ended;
 }
 
+// The next run of the body; `verdict` other than `going_on`: what is wrong with it.
+struct Step {
+  BodyPiece piece;
+  Upload verdict = Upload::going_on;
+};
+Step take_step(Request& request, std::string_view input) {
+  request.expects_continue = false;
+  const BodyPiece piece = consume_body(request.body, input, Sender::client);
+  if (piece.payload) request.body_bytes += piece.bytes;
+  if (request.body_bytes_max != 0 && request.body_bytes > request.body_bytes_max) return {piece, Upload::too_large};
+  return {piece, piece.status == BodyStatus::malformed ? Upload::malformed : Upload::going_on};
+}
+
 }  // namespace
 
 Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context) {
   Request& request = exchange.request;
   Relaying& relaying = std::get<Relaying>(exchange.phase);
   const std::uint64_t buffer_bytes = context.rules.buffer_bytes;
+  if (relaying.upload_abandoned && !has_ended(request.body)) {
+    if (relaying.held == ends.client.unread.size()) return Upload::going_on;
+    let_go_of_held(ends.client, relaying);
+    return discard_upload(request, ends.client, context);
+  }
   while (!has_ended(request.body)) {
     std::string_view input = ends.client.unread.view().substr(relaying.held);
     if (input.empty()) return Upload::going_on;
-    if (!relaying.upload_abandoned) {
-      const std::size_t waiting = ends.upstream->unsent.size();
-      if (waiting >= buffer_bytes) return Upload::going_on;
-      // An empty buffer takes all of it without a copy.
-      if (waiting != 0) input = input.substr(0, buffer_bytes - waiting);
-    }
-    request.expects_continue = false;
-    const BodyPiece piece = consume_body(request.body, input, Sender::client);
-    if (piece.payload) request.body_bytes += piece.bytes;
-    if (request.body_bytes_max != 0 && request.body_bytes > request.body_bytes_max) return Upload::too_large;
-    if (piece.status == BodyStatus::malformed) return Upload::malformed;
-    if (relaying.upload_abandoned) {
-      let_go_of_held(ends.client, relaying);
-      ends.client.unread.consume(piece.bytes);
-    } else if (piece.bytes != 0) {
-      pass_body(ends, relaying, piece, context);
-    }
-    if (piece.status == BodyStatus::trailers) return trailers_of_request(exchange, ends, relaying, context);
+    const std::size_t waiting = ends.upstream->unsent.size();
+    if (waiting >= buffer_bytes) return Upload::going_on;
+    // An empty buffer takes all of it without a copy.
+    if (waiting != 0) input = input.substr(0, buffer_bytes - waiting);
+    const auto [piece, verdict] = take_step(request, input);
+    if (verdict != Upload::going_on) return verdict;
+    if (piece.bytes != 0) pass_body(ends, relaying, piece, context);
+    if (piece.status == BodyStatus::trailers) return pass_trailers(exchange, ends, relaying, context);
+  }
+  return Upload::ended;
+}
+
+Upload discard_upload(Request& request, Flow& client, const Context& context) {
+  while (!has_ended(request.body)) {
+    if (client.unread.empty()) return Upload::going_on;
+    const auto [piece, verdict] = take_step(request, client.unread.view());
+    if (verdict != Upload::going_on) return verdict;
+    client.unread.consume(piece.bytes);
+    if (piece.status != BodyStatus::trailers) continue;
+    std::size_t bytes = 0;
+    const Upload upload = read_trailers(client.unread.view(), context, bytes);
+    if (upload != Upload::ended) return upload;
+    client.unread.consume(bytes);
+    request.body = NoBody{};
   }
   return Upload::ended;
 }

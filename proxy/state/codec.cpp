@@ -83,6 +83,11 @@ std::string encode(const ConnectionState& state) {
   google::protobuf::Arena arena;
   wire::Moved& moved = new_in(arena);
   write(state, *moved.mutable_connection());
+  if (state.exchange) {
+    if (const auto* answering = std::get_if<Answering>(&state.exchange->phase)) {
+      moved.mutable_connection()->mutable_client()->mutable_unsent()->append(answering->rest());
+    }
+  }
   return finish(moved);
 }
 
@@ -132,7 +137,10 @@ std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, st
 std::string_view phase_name(const ConnectionState& state) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) return "tunnel";
-  if (state.exchange) return std::holds_alternative<Answering>(state.exchange->phase) ? "closing" : "exchange";
+  if (state.exchange) {
+    const bool is_last = std::holds_alternative<Answering>(state.exchange->phase) && !state.exchange->request.keep_alive;
+    return is_last ? "closing" : "exchange";
+  }
   if (std::holds_alternative<Lingering>(http1->phase)) return "closing";
   return state.client.unread.empty() ? "idle" : "head";
 }

@@ -278,7 +278,10 @@ TEST(Codec, NamesThePhases) {
   EXPECT_EQ(phase_name(ConnectionState{}), "idle");
   EXPECT_EQ(phase_name(in_phase(Connecting{}, false)), "exchange");
   EXPECT_EQ(phase_name(in_phase(Relaying{}, true)), "exchange");
-  EXPECT_EQ(phase_name(in_phase(Answering{}, false)), "closing");
+  ConnectionState answering = in_phase(Answering{}, false);
+  EXPECT_EQ(phase_name(answering), "exchange");
+  answering.exchange->request.keep_alive = false;
+  EXPECT_EQ(phase_name(answering), "closing");
   EXPECT_EQ(phase_name(between(Lingering{})), "closing");
   ConnectionState tunnel;
   tunnel.protocol = Raw{};

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -118,8 +120,13 @@ struct Relaying {
   bool operator==(const Relaying&) const = default;
 };
 
-// A response of our own is in client.unsent; a lingering close follows.
+// A response of our own is in client.unsent, as much of it as the buffers may hold. What is left of the request's body
+// is read and discarded; then the connection serves another request, or a lingering close follows.
 struct Answering {
+  std::shared_ptr<const std::string> body;   // of a response that is longer; its connections share it. In a parcel the
+  std::uint32_t taken = 0;                   // bytes behind `taken` are a part of client.unsent
+
+  std::string_view rest() const { return body ? std::string_view(*body).substr(taken) : std::string_view(); }
   bool operator==(const Answering&) const = default;
 };
 

@@ -118,6 +118,12 @@ bool connecting(auto io, auto& its_request, auto& connecting) {
          io.number(FIELD(fresh), connecting.fresh);
 }
 
+bool answering(auto io, auto& its_request) {
+  if (io.has(MESSAGE(request), true)) return request(io.in(MESSAGE(request)), its_request);
+  io.set(its_request.keep_alive, false);
+  return true;
+}
+
 bool awaited(auto io, auto& awaited) {
   return io.number(FIELD(scanned), awaited.scanned) && io.number(FIELD(interim_bytes), awaited.interim_bytes);
 }
@@ -155,7 +161,8 @@ bool exchange(auto io, auto& exchange) {
                                   [&](auto in, auto& phase) { return connecting(in, exchange.request, phase); }) ||
           alternative<Relaying>(io, MESSAGE(relaying), exchange.phase,
                                 [&](auto in, auto& phase) { return relaying(in, exchange.request, phase); }) ||
-          alternative<Answering>(io, MESSAGE(answering), exchange.phase, nothing));
+          alternative<Answering>(io, MESSAGE(answering), exchange.phase,
+                                 [&](auto in, auto&) { return answering(in, exchange.request); }));
 }
 
 // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -71,6 +71,10 @@ void Dialogue::freeze() {
   auto moved = state::decode(state::encode(state_), state::encode_secrets(state_).view(), 0);
   ASSERT_TRUE(moved) << "a state of the engine's does not hold together";
   auto& there = std::get<ConnectionState>(*moved);
+  if (auto* answering = state_.exchange ? std::get_if<state::Answering>(&state_.exchange->phase) : nullptr) {
+    state_.client.unsent.append(answering->rest());      // what a parcel carries of it
+    *answering = {};
+  }
   ASSERT_EQ(there, state_);
   state_ = std::move(there);
   scratch_ = {};

@@ -21,10 +21,11 @@ struct Case {
 std::vector<Case> cases_of_framing();
 std::vector<Case> cases_of_switching();
 std::vector<Case> cases_of_failing();
+std::vector<Case> cases_of_answering();
 
 inline std::vector<Case> all_cases() {
   std::vector<Case> all = cases_of_framing();
-  for (auto cases : {cases_of_switching, cases_of_failing}) {
+  for (auto cases : {cases_of_switching, cases_of_failing, cases_of_answering}) {
     for (Case& one : cases()) all.push_back(std::move(one));
   }
   return all;
@@ -33,7 +34,8 @@ inline std::vector<Case> all_cases() {
 // "GET / HTTP/1.1" with Host and `fields` as the client sends it, and as the upstream gets it.
 std::string request(const std::string& line, const std::string& fields = "");
 std::string forwarded(const std::string& line, const std::string& fields = "");
-// A whole error response of our own.
+// A whole error response of our own, the last on its connection or not.
 std::string own(std::uint16_t status, bool head_only = false);
+std::string kept(std::uint16_t status, bool head_only = false, bool announced = false);
 
 }  // namespace baton::engine

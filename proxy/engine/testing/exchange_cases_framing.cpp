@@ -22,6 +22,13 @@ std::string own(std::uint16_t status, bool head_only) {
   return std::string(out.view());
 }
 
+std::string kept(std::uint16_t status, bool head_only, bool announced) {
+  state::Buffer out;
+  http1::write_own_response(
+      {.status = status, .close = false, .announce_keep_alive = announced, .head_only = head_only}, out);
+  return std::string(out.view());
+}
+
 namespace {
 
 const std::string get = request("GET / HTTP/1.1");

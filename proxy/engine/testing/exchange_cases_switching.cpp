@@ -131,8 +131,7 @@ std::vector<Case> cases_of_switching() {
                     .statuses = {200, 200}}});
   cases.push_back({"a 101 that nobody asked for",
                    {client(get), upstream(switching), client_ends},
-                   {.client = own(502),
-                    .client_ended = true,
+                   {.client = kept(502),
                     .end = End::closed,
                     .upstreams = {{get_forwarded, Fate::cut}},
                     .statuses = {502}}});

@@ -189,7 +189,12 @@ class RandomState {
         break;
       }
       case 2: make_relaying(state, begin(state)); break;
-      case 3: begin(state).phase = Answering{}; break;
+      case 3: {
+        Exchange& exchange = begin(state);
+        exchange.request = request();
+        exchange.phase = Answering{};
+        break;
+      }
       default: http1.phase = Lingering{time()};
     }
   }

@@ -1,0 +1,117 @@
+// Answers of our own, and what they leave of the request: a body that is not wanted is read to its end, so that the
+// connection can serve the next request.
+#include <algorithm>
+
+#include "proxy/http1/forward.hpp"
+#include "proxy/http1/phases.hpp"
+
+namespace baton::http1 {
+
+using namespace state;
+
+namespace {
+
+// A longer rest of a body costs more than a new connection.
+constexpr std::uint64_t discarded_bytes_max = 256 * 1024;
+
+// Takes what has been read of the request out of client.unread. False: what follows there is unknown.
+bool pass_over_request(Exchange& exchange, const Ends& ends, Scratch& scratch) {
+  Request& request = exchange.request;
+  if (const auto* connecting = std::get_if<Connecting>(&exchange.phase)) {
+    // A lost attempt may have read on in the body.
+    if (reread_request_head(exchange, ends.client.unread, connecting->head_bytes, scratch)) return false;
+    request.body = scratch.meaning.body;
+    request.body_bytes = 0;
+    scratch.parsed_for = nullptr;
+    ends.client.unread.consume(connecting->head_bytes);
+  } else {
+    let_go_of_held(ends.client, std::get<Relaying>(exchange.phase));
+  }
+  return true;
+}
+
+// Whether the rest of the body may be read. A client that waits for 100 may send it after our answer or not (RFC 9110
+// §10.1.1), so what follows could be either the body or the next request.
+bool is_worth_reading(Request& request) {
+  if (has_ended(request.body)) return true;
+  const auto* length = std::get_if<ByLength>(&request.body);
+  if (request.expects_continue || (length != nullptr && length->remaining > discarded_bytes_max)) return false;
+  const std::uint64_t most = request.body_bytes + discarded_bytes_max;
+  request.body_bytes_max = request.body_bytes_max == 0 ? most : std::min(request.body_bytes_max, most);
+  return true;
+}
+
+// What follows in client.unread is not known to be a request, and the client may not expect the end.
+void close_after(Request& request) { request.keep_alive = request.asked_close = false; }
+
+void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status) {
+  Flow& client = ends.client;
+  if (client.unsent.empty()) client.write_at_ms = context.now_ms;
+  if (exchange.started_ms == 0) {
+    exchange.started_ms = context.now_ms;
+    exchange.started_unix_us = context.unix_us;
+  }
+  Request& request = exchange.request;
+  request.keep_alive = request.keep_alive && !context.closing && is_worth_reading(request);
+  const OwnResponse response{.status = status,
+                             .close = !request.keep_alive,
+                             .announce_keep_alive = request.keep_alive && request.http10,
+                             .head_only = request.head_only,
+                             .unix_time_s = context.unix_us / 1'000'000};
+  exchange.response_bytes = write_own_response(response, client.unsent);
+  exchange.status = status;
+  exchange.phase = Answering{};
+}
+
+void send_on(Exchange& exchange, Answering& answering, Flow& client, const Context& context) {
+  const std::string_view piece = answering.rest().substr(0, context.rules.buffer_bytes);
+  if (piece.empty() || !client.unsent.empty()) return;
+  client.write_at_ms = context.now_ms;
+  client.unsent.append(piece);
+  answering.taken += static_cast<std::uint32_t>(piece.size());
+  exchange.response_bytes += piece.size();
+}
+
+}  // namespace
+
+Action answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status, std::string_view why) {
+  context.scratch.refusal = {status, why};
+  if (!pass_over_request(exchange, ends, context.scratch)) close_after(exchange.request);
+  begin_answer(exchange, ends, context, status);
+  return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
+}
+
+Action answer_and_close(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
+                        std::string_view why) {
+  context.scratch.refusal = {status, why};
+  close_after(exchange.request);
+  begin_answer(exchange, ends, context, status);
+  return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
+}
+
+Action advance_answer(Exchange& exchange, const Ends& ends, const Context& context) {
+  Request& request = exchange.request;
+  Flow& client = ends.client;
+  send_on(exchange, std::get<Answering>(exchange.phase), client, context);
+  if (request.keep_alive) {
+    const Upload upload = discard_upload(request, client, context);
+    const bool is_truncated = upload == Upload::going_on && client.read_ended;
+    if (is_truncated || upload == Upload::malformed || upload == Upload::too_large) request.keep_alive = false;
+  }
+  if (!client.all_sent() || (request.keep_alive && !has_ended(request.body))) return Action::wait;
+  return after_response(request, client);
+}
+
+std::int64_t answer_deadline_ms(const Exchange&, const Flow& client, const Rules& rules) {
+  if (!client.all_sent()) return client.write_at_ms + rules.send_ms;
+  return std::max(client.read_at_ms, client.write_at_ms) + rules.body_ms;
+}
+
+Action after_response(const Request& request, const Flow& client) {
+  if (request.keep_alive && has_ended(request.body)) return Action::exchange_ended;
+  // A client that did not expect the end may still be sending; it must be able to read our answer.
+  const bool expects_end = request.asked_close && has_ended(request.body) && client.unread.empty();
+  return expects_end ? Action::close : Action::exchange_ended_early;
+}
+
+}  // namespace baton::http1
