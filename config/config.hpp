@@ -134,11 +134,32 @@ struct Match {
   bool operator==(const Match&) const = default;
 };
 
+// What replaces the global timeouts and limits for the requests of a route; nothing: the global ones hold.
+struct RouteTimeouts {
+  std::optional<Milliseconds> body = {};
+  std::optional<Milliseconds> send = {};
+  std::optional<Milliseconds> connect = {};
+  std::optional<Milliseconds> response = {};
+  std::optional<Milliseconds> response_body = {};
+  std::optional<Milliseconds> total = {};
+  std::optional<Milliseconds> tunnel_idle = {};
+  bool operator==(const RouteTimeouts&) const = default;
+};
+struct RouteLimits {
+  std::optional<std::uint64_t> body_bytes = {};
+  std::optional<std::uint64_t> buffer_bytes = {};
+  bool operator==(const RouteLimits&) const = default;
+};
+
 // Where requests from http listeners go.
 struct Route {
   std::string name;  // empty: named by its match
   Match match;
   std::string upstream;  // names one of `upstreams`
+  RouteTimeouts timeouts = {};
+  RouteLimits limits = {};
+  std::vector<std::string> upgrades{"websocket"};  // protocols of Upgrade that pass, in lowercase; never HTTP
+  bool access_log = true;
   Position where;
 
   // The name in logs and metrics.
@@ -146,7 +167,8 @@ struct Route {
 
   // Compares the route, not its position.
   bool operator==(const Route& other) const {
-    return name == other.name && match == other.match && upstream == other.upstream;
+    return name == other.name && match == other.match && upstream == other.upstream && timeouts == other.timeouts &&
+           limits == other.limits && upgrades == other.upgrades && access_log == other.access_log;
   }
 };
 

@@ -101,11 +101,42 @@ std::string match_text(const Match& match) {
   return "{" + keys + " }";
 }
 
+std::string timeouts_text(const RouteTimeouts& timeouts) {
+  std::string keys;
+  const auto add = [&keys](std::string_view key, const std::optional<Milliseconds>& value) {
+    if (value) keys += fmt::format("{} {}: {}", keys.empty() ? "" : ",", key, duration_text(*value));
+  };
+  add("body", timeouts.body);
+  add("send", timeouts.send);
+  add("connect", timeouts.connect);
+  add("response", timeouts.response);
+  add("response_body", timeouts.response_body);
+  add("total", timeouts.total);
+  add("tunnel_idle", timeouts.tunnel_idle);
+  return keys;
+}
+
+std::string limits_text(const RouteLimits& limits) {
+  std::string keys;
+  const auto add = [&keys](std::string_view key, const std::optional<std::uint64_t>& value) {
+    if (value) keys += fmt::format("{} {}: {}", keys.empty() ? "" : ",", key, size_text(*value));
+  };
+  add("body_bytes", limits.body_bytes);
+  add("buffer_bytes", limits.buffer_bytes);
+  return keys;
+}
+
 void print_route(Printer& out, const Route& route) {
   std::vector<std::string> keys;
   if (!route.name.empty()) keys.push_back("name: " + in_quotes(route.name));
   if (route.match != Match{}) keys.push_back("match: " + match_text(route.match));
   keys.push_back("upstream: " + in_quotes(route.upstream));
+  const std::string timeouts = timeouts_text(route.timeouts);
+  if (!timeouts.empty()) keys.push_back("timeouts: {" + timeouts + " }");
+  const std::string limits = limits_text(route.limits);
+  if (!limits.empty()) keys.push_back("limits: {" + limits + " }");
+  if (route.upgrades != Route{}.upgrades) keys.push_back("upgrades: " + list_of(route.upgrades));
+  if (!route.access_log) keys.push_back("access_log: false");
   for (std::size_t i = 0; i < keys.size(); ++i) out.line(1, "{} {}", i == 0 ? "-" : " ", keys[i]);
 }
 

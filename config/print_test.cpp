@@ -31,6 +31,11 @@ Config unusual() {
   config.routes = {{"1", {{"a.example", "*.b.example", "[::1]"}, "/a \"$\\ ${HOST} \xc3\xa9"}, "null"},
                    {"", {{}, "", "/: {1}, %"}, "1.5"},
                    {"default", {}, "1.5"}};
+  config.routes[0].timeouts = {ms(1), ms(2'000), ms(60'000), ms(4), ms(5), ms(0), ms(3'600'000)};
+  config.routes[0].limits = {0, 5000};
+  config.routes[1].upgrades = {};
+  config.routes[2].upgrades = {"spdy/3.1", "websocket"};
+  config.routes[2].access_log = false;
   config.timeouts = {ms(1), ms(20), ms(3'000), ms(4'001), ms(60'000), ms(3'600'000),
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024};

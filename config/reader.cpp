@@ -47,6 +47,11 @@ void Reader::refuse_unsupported_key(const Entry& entry, std::string_view place) 
          fmt::format("`{}` {} is not supported by this version yet", entry.key, place));
 }
 
+void Reader::refuse_global_key(const Entry& entry, std::string_view place, std::string_view why) {
+  report({file_, entry.line, entry.column},
+         fmt::format("`{}` cannot stand {}: {}; set it in `{}` at the top level", entry.key, place, why, key_));
+}
+
 void Reader::refuse_unsupported_value(const Node& node, std::string_view value) {
   report(position(node), fmt::format("`{}: {}` is not supported by this version yet", key_, value));
 }

@@ -44,6 +44,7 @@ class Reader {
   std::optional<std::string_view> refuse_unknown_key(const Entry& entry, std::string_view place,
                                                      std::span<const std::string_view> known);
   void refuse_unsupported_key(const Entry& entry, std::string_view place);
+  void refuse_global_key(const Entry& entry, std::string_view place, std::string_view why);
   void refuse_unsupported_value(const Node& node, std::string_view value);
   void refuse_missing_key(const Node& node, std::string_view place, std::string_view key);
 

@@ -6,6 +6,7 @@
 
 #include "config/entry_name.hpp"
 #include "config/match.hpp"
+#include "config/route_rules_schema.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -69,6 +70,10 @@ constexpr Key<Route> route_keys[] = {
     {"name", read_name<&Route::name>},
     {"match", read_match},
     {"upstream", read_name<&Route::upstream>},
+    {"timeouts", read_route_timeouts},
+    {"limits", read_route_limits},
+    {"upgrades", read_upgrades},
+    {"access_log", read_choice<&Route::access_log, flags>},
 };
 std::string route_of(std::string_view text) {
   return fmt::format("{{ upstream: {} }}", parse_name(text) ? text : "app");
@@ -131,6 +136,7 @@ void read_routes(Reader& reader, const Node& node, std::vector<Route>& routes) {
 void add_route_keys(std::vector<KnownKey>& known) {
   add_keys(known, route_section);
   add_keys(known, match_section);
+  add_route_rule_keys(known);
 }
 
 }  // namespace baton::config

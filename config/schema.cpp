@@ -15,10 +15,6 @@
 namespace baton::config {
 namespace {
 
-constexpr std::uint64_t longest_ms = 365ULL * 24 * 3600 * 1000;
-constexpr Bounds any_time{.least = 0, .most = longest_ms};
-constexpr Bounds some_time{.least = 1, .most = longest_ms};
-
 // A missing name has already been reported.
 void check_name(Reader& reader, const Node& entry, const std::string& name, NameLines& names) {
   const Node* node = entry.find("name");
@@ -169,10 +165,10 @@ constexpr Key<Limits> limit_keys[] = {
     {"head_bytes", read_size<&Limits::head_bytes, Bounds{1 * kibi, head_bytes_max}>},
     {"uri_bytes", read_size<&Limits::uri_bytes, Bounds{1, head_bytes_max, true}>},
     {"fields", read_count<&Limits::fields, Bounds{1, 10'000, true}>},
-    {"body_bytes", read_size<&Limits::body_bytes, Bounds{1, 1024 * 1024 * gibi, true}>},
+    {"body_bytes", read_size<&Limits::body_bytes, body_bytes_bounds>},
     {"requests_per_connection", read_count<&Limits::requests_per_connection, Bounds{1, 1'000'000'000, true}>},
     {"connections", read_count_or_auto<&Limits::connections, Bounds{1, 10'000'000, true}>},
-    {"buffer_bytes", read_size<&Limits::buffer_bytes, Bounds{4 * kibi, buffer_bytes_max}>},
+    {"buffer_bytes", read_size<&Limits::buffer_bytes, buffer_bytes_bounds>},
 };
 constexpr Section<Limits> limits_section{"limits", "in `limits`", limit_keys};
 

@@ -23,6 +23,12 @@ struct Key {
   bool required = false;
 };
 
+// A key that stands only in the section of the same name at the top level, and why.
+struct GlobalKey {
+  std::string_view name;
+  std::string_view why;
+};
+
 // One kind of mapping: its place in the file, its name in messages, and its keys.
 template <class Target>
 struct Section {
@@ -31,6 +37,7 @@ struct Section {
   std::span<const Key<Target>> keys;
   // The mapping probably meant by a text in its place; empty: unclear.
   std::string (*meant_by)(std::string_view text) = nullptr;
+  std::span<const GlobalKey> global = {};
 };
 
 struct KnownKey {
@@ -66,6 +73,9 @@ Misspelt refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section
     if (std::ranges::find(known, entry.key) != known.end()) continue;
     if (std::ranges::find(later_keys, path_of(section.path, entry.key)) != std::end(later_keys)) {
       reader.refuse_unsupported_key(entry, section.place);
+    } else if (const auto only = std::ranges::find(section.global, entry.key, &GlobalKey::name);
+               only != section.global.end()) {
+      reader.refuse_global_key(entry, section.place, only->why);
     } else if (const auto meant = reader.refuse_unknown_key(entry, section.place, known)) {
       misspelt.emplace(*meant, &entry.value);
     }
@@ -98,6 +108,13 @@ bool read_section(Reader& reader, const Node& node, const Section<Target>& secti
   }
   return reader.problem_count() == problems_before;
 }
+
+// Bounds of keys that stand in several sections.
+inline constexpr std::uint64_t longest_ms = 365ULL * 24 * 3600 * 1000;
+inline constexpr Bounds any_time{.least = 0, .most = longest_ms};
+inline constexpr Bounds some_time{.least = 1, .most = longest_ms};
+inline constexpr Bounds body_bytes_bounds{1, 1024 * 1024 * gibi, true};
+inline constexpr Bounds buffer_bytes_bounds{4 * kibi, buffer_bytes_max};
 
 // Readers for one member each.
 

@@ -24,7 +24,7 @@ bool is_tunnel(const ConnectionState& state) { return std::holds_alternative<Raw
 }
 
 [[gnu::noinline]] Action advance_tunnel(ConnectionState& state, const Context& context) {
-  return tunnel::advance(*state.exchange, ends_of(state), context.rules.buffer_bytes, context.now_ms);
+  return tunnel::advance(*state.exchange, ends_of(state), context.rules->buffer_bytes, context.now_ms);
 }
 
 // What the end of its exchange means for the connection.

@@ -64,7 +64,7 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
 }
 
 void send_on(Exchange& exchange, Answering& answering, Flow& client, const Context& context) {
-  const std::string_view piece = answering.rest().substr(0, context.rules.buffer_bytes);
+  const std::string_view piece = answering.rest().substr(0, context.rules->buffer_bytes);
   if (piece.empty() || !client.unsent.empty()) return;
   client.write_at_ms = context.now_ms;
   client.unsent.append(piece);

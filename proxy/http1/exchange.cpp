@@ -24,20 +24,6 @@ constexpr std::string_view server_ended = "the server ended the connection befor
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
 
-// The head alone decides where the request goes, once.
-[[gnu::noinline]] Action connect(Exchange& exchange, const Ends& ends, const Context& context) {
-  if (context.routes == nullptr || !exchange.route.empty()) return Action::connect;
-  const std::uint32_t head_bytes = std::get<Connecting>(exchange.phase).head_bytes;
-  Scratch& scratch = context.scratch;
-  if (const HeadError error = reread_request_head(exchange, ends.client.unread, head_bytes, scratch)) {
-    return answer_and_close(exchange, ends, context, error.status, error.text);
-  }
-  const routing::Route* const route = context.routes->find(scratch.meaning.host, scratch.request.target);
-  if (route == nullptr) return answer(exchange, ends, context, 404, "no route matches");
-  exchange.route = route->name;
-  return Action::connect;
-}
-
 [[gnu::noinline]] Action connected(Exchange& exchange, const Ends& ends, const Context& context) {
   const Connecting connecting = std::get<Connecting>(exchange.phase);
   Scratch& scratch = context.scratch;
@@ -45,8 +31,9 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
     // Another version accepted this head; this one is stricter.
     return answer_and_close(exchange, ends, context, error.status, error.text);
   }
+  if (!exchange.request.wants_upgrade) scratch.meaning.upgrade = {};
   write_request_head(scratch.request, scratch.meaning,
-                     {context.client_address, context.https, context.client_subject, context.rules.underscores},
+                     {context.client_address, context.https, context.client_subject, context.rules->underscores},
                      ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
   exchange.request.body = scratch.meaning.body;
@@ -180,7 +167,8 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
 Action advance(Exchange& exchange, const Ends& ends, const Context& context) {
   if (std::holds_alternative<Relaying>(exchange.phase)) return relay(exchange, ends, context);
   if (std::holds_alternative<Connecting>(exchange.phase)) {
-    return ends.upstream != nullptr ? connected(exchange, ends, context) : connect(exchange, ends, context);
+    if (ends.upstream != nullptr) return connected(exchange, ends, context);
+    return exchange.route.empty() ? admit(exchange, ends, context) : Action::connect;
   }
   return advance_answer(exchange, ends, context);
 }
@@ -219,7 +207,7 @@ Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
   if (relaying == nullptr) return ends.client.all_sent() ? Action::close : Action::reset;
   const bool client_is_late =
       awaits_body(exchange, *relaying, ends.client, ends.upstream) && !exchange.request.expects_continue;
-  const bool is_all_late = total_deadline_ms(exchange.started_ms, context.rules) <= context.now_ms;
+  const bool is_all_late = total_deadline_ms(exchange.started_ms, *context.rules) <= context.now_ms;
   if (const auto* relayed = std::get_if<ResponseRelayed>(&relaying->response)) {
     const bool server_is_late =
         ends.upstream != nullptr && !has_ended(relayed->body) && ends.client.all_sent() && !client_is_late;

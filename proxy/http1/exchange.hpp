@@ -16,26 +16,7 @@ namespace baton::http1 {
 using engine::Action;
 using engine::Ends;
 using engine::Loss;
-
-// From the configuration, in milliseconds and bytes; 0 = no limit.
-struct Rules {
-  std::uint64_t head_bytes = 32 * 1024;
-  std::uint64_t uri_bytes = 8 * 1024;
-  std::uint64_t fields = 100;
-  std::uint64_t body_bytes = 0;
-  std::uint64_t requests_per_connection = 0;
-  std::uint64_t buffer_bytes = 32 * 1024;
-  std::int64_t head_ms = 15'000;
-  std::int64_t body_ms = 60'000;
-  std::int64_t send_ms = 60'000;
-  std::int64_t idle_ms = 75'000;
-  std::int64_t response_ms = 60'000;
-  std::int64_t response_body_ms = 300'000;
-  std::int64_t total_ms = 0;
-  std::int64_t tunnel_idle_ms = 3'600'000;
-  bool keep_access = false;            // fill in AccessRecord
-  bool underscores = false;            // forward request fields with an underscore in their names
-};
+using routing::Rules;
 
 // How long a client may take to read our answer when we are done with it.
 inline constexpr std::int64_t linger_ms = 30'000;       // total
@@ -66,13 +47,16 @@ struct Scratch {
   // before each turn, because by then another exchange may have the same address.
   const state::Exchange* parsed_for = nullptr;
   const char* parsed_at = nullptr;
+  // Of the exchange that was given a route in the engine's last step; the reader clears it. Lives as long as
+  // Context::routes.
+  const routing::Route* route = nullptr;
   std::uint64_t fields_dropped = 0;    // total, because of underscores in their names
   Refusal refusal;                     // of the engine's last step; the reader clears it
   Answered answered;                   // the same
 };
 
 struct Context {
-  const Rules& rules;
+  const Rules* rules;                  // of the exchange's route; without one, the global ones
   Scratch& scratch;
   std::string_view client_address;     // for X-Forwarded-For
   bool https = false;                  // the client's connection uses TLS

@@ -57,7 +57,8 @@ std::string_view canonical_list(const Field& field) {
       return next_element(list, element) ? own_or("100-continue") : "";
     case upgrade:
       if (!next_element(list, element)) return "";
-      return is_token<"websocket">(element) && !next_element(list, element) ? own_or("websocket") : field.value;
+      if (std::string_view more; next_element(list, more)) return field.value;
+      return is_token<"websocket">(element) ? own_or("websocket") : element;
     default:
       return field.value;
   }

@@ -76,7 +76,7 @@ inline FieldRules request_rules(const RequestHead& head, const TargetParts& targ
   if (!by.underscores) rules.dropped.add(with_underscore);
   if (!target.authority.empty() || !head.names.has(host)) rules.dropped.add(host);
   if (head.minor_version == 0) rules.dropped.add(expect);
-  if (meaning.upgrade_websocket) rules.dropped.remove(upgrade);
+  if (!meaning.upgrade.empty()) rules.dropped.remove(upgrade);
   if (head.names.has(connection) && names_fields(head.fields)) rules.named_by = &head.fields;
   return rules;
 }

@@ -264,6 +264,13 @@ TEST(WriteRequestHead, PassesAnUpgradeToWebSocketOn) {
   }
 }
 
+TEST(WriteRequestHead, PassesAnUpgradeToAnotherProtocolOn) {
+  const std::string end = "Connection: upgrade\r\n" + forwarded + "X-Forwarded-Host: a\r\n\r\n";
+  for (const char* line : {"Upgrade: SPDY/3.1", "Upgrade:SPDY/3.1", "Upgrade: ,SPDY/3.1 ,"}) {
+    EXPECT_EQ(request(get("Connection: Upgrade\r\n"s + line + "\r\n")), get("Upgrade: SPDY/3.1\r\n") + end) << line;
+  }
+}
+
 TEST(WriteRequestHead, DropsOtherUpgrades) {
   EXPECT_EQ(request(get("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n")),
             get_forwarded(""));

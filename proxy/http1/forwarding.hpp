@@ -55,11 +55,11 @@ template <typename Sink>
   if (rules.dropped.has(FieldName::host)) sink.field("Host", meaning.host);
   forward_fields(head.fields, rules, sink);
   if (meaning.takes_trailers) sink.field("TE", "trailers");
-  if (meaning.takes_trailers && meaning.upgrade_websocket) {
+  if (meaning.takes_trailers && !meaning.upgrade.empty()) {
     sink.field("Connection", "TE, upgrade");
   } else if (meaning.takes_trailers) {
     sink.field("Connection", "TE");
-  } else if (meaning.upgrade_websocket) {
+  } else if (!meaning.upgrade.empty()) {
     sink.field("Connection", "upgrade");
   }
   sink.field_from_outside("X-Forwarded-For", by.client_address);

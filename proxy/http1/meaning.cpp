@@ -7,6 +7,7 @@
 #include <optional>
 #include <variant>
 
+#include "config/upgrades.hpp"
 #include "proxy/http1/grammar.hpp"
 
 namespace baton::http1 {
@@ -118,20 +119,21 @@ bool is_ipv6(std::string_view text) {
 
 // A set of what a request asks for in fields that few requests have.
 enum Asked : unsigned {
-  websocket = 1,
-  other_upgrade = 2,
+  one_upgrade = 1,
+  several_upgrades = 2,
   continues = 4,
   other_expectation = 8,
   trailers = 16,
   misspelt_framing = 32,
 };
 
-// Adds what one more field asks for; `field` is Upgrade, Expect or TE.
-unsigned with_list(unsigned asked, const Field& field) {
+// Adds what one more field asks for; `field` is Upgrade, Expect or TE. `upgrade` becomes the last protocol named.
+unsigned with_list(unsigned asked, const Field& field, std::string_view& upgrade) {
   std::string_view list = field.value;
   for (std::string_view element; next_element(list, element);) {
     if (field.id == FieldName::upgrade) {
-      asked |= is_token<"websocket">(element) && (asked & websocket) == 0 ? websocket : other_upgrade;
+      asked |= (asked & one_upgrade) == 0 ? one_upgrade : several_upgrades;
+      upgrade = element;
     } else if (field.id == FieldName::expect) {
       asked |= is_token<"100-continue">(element) ? continues : other_expectation;
     } else if (is_token<"trailers">(element)) {
@@ -139,6 +141,13 @@ unsigned with_list(unsigned asked, const Field& field) {
     }
   }
   return asked;
+}
+
+// Another HTTP inside a tunnel would pass unchecked, and only a plain GET can open a WebSocket (RFC 6455 §4.1).
+bool can_upgrade(std::string_view protocol, bool is_plain_get) {
+  if (is_token<"websocket">(protocol)) return is_plain_get;
+  return std::ranges::all_of(protocol, [](char c) { return is_token_char(c) || c == '/'; }) &&
+         !config::is_http_protocol(protocol);
 }
 
 // The target's form (RFC 9112 §3.2); an absolute-form one names the host.
@@ -237,7 +246,7 @@ RequestMeaning request_meaning(const RequestHead& head) {
       case FieldName::upgrade:
       case FieldName::expect:
       case FieldName::te:
-        asked = with_list(asked, field);
+        asked = with_list(asked, field, meaning.upgrade);
         break;
       case FieldName::misspelt_framing:
         asked |= misspelt_framing;
@@ -263,10 +272,10 @@ RequestMeaning request_meaning(const RequestHead& head) {
 
   const bool body = !std::holds_alternative<state::NoBody>(meaning.body);
   meaning.keep_alive = !options.close && (head.minor_version != 0 || options.keep_alive);
+  const bool wants_upgrade = options.upgrade && (asked & (one_upgrade | several_upgrades)) == one_upgrade;
+  if (!wants_upgrade || !can_upgrade(meaning.upgrade, head.method == Method::get && !body)) meaning.upgrade = {};
   if (asked != 0) {
     meaning.expects_continue = (asked & continues) != 0 && body;
-    meaning.upgrade_websocket =
-        options.upgrade && (asked & (websocket | other_upgrade)) == websocket && head.method == Method::get && !body;
     meaning.takes_trailers = (asked & trailers) != 0;
   }
   meaning.idempotent = is_idempotent(head.method);

@@ -45,7 +45,8 @@ struct RequestMeaning {
   bool keep_alive = true;          // the client wants the connection to persist (RFC 9112 §9.3)
   bool expects_continue = false;   // Expect: 100-continue from an HTTP/1.1 client that has a body to send; any other
                                    // expectation is 417
-  bool upgrade_websocket = false;  // Connection: upgrade and Upgrade: websocket, a GET without a body
+  std::string_view upgrade;        // the only protocol in Upgrade, with Connection: upgrade, from an HTTP/1.1 client;
+                                   // empty: no such wish. Never HTTP/2; for WebSocket only in a GET without a body
   bool takes_trailers = false;     // TE: trailers from an HTTP/1.1 client (RFC 9110 §10.1.4)
   bool idempotent = false;         // RFC 9110 §9.2.2
   unsigned underscored_fields = 0; // FieldName::with_underscore

@@ -55,7 +55,7 @@ TEST(RequestMeaning, IsGoodForAPlainRequest) {
   EXPECT_EQ(request.meaning.body, BodyFraming{NoBody{}});
   EXPECT_TRUE(request.meaning.keep_alive);
   EXPECT_FALSE(request.meaning.expects_continue);
-  EXPECT_FALSE(request.meaning.upgrade_websocket);
+  EXPECT_EQ(request.meaning.upgrade, "");
   EXPECT_TRUE(request.meaning.idempotent);
   EXPECT_EQ(request.meaning.host, "example.com:8080");
 }
@@ -274,12 +274,12 @@ TEST(RequestMeaning, ExpectsContinueOfABodyFromHttp11Only) {
   EXPECT_EQ(refused_with("PUT / HTTP/1.0\r\nContent-Length: 1\r\nExpect: whatever"), 0);
 }
 
-TEST(RequestMeaning, UpgradesToWebSocketOnly) {
+TEST(RequestMeaning, UpgradesToWebSocketInAPlainGetOnly) {
   const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n";
   const auto upgrades = [](const std::string& lines) {
     const Request request{lines};
     EXPECT_FALSE(request.meaning.error) << lines;
-    return request.meaning.upgrade_websocket;
+    return !request.meaning.upgrade.empty();
   };
   EXPECT_TRUE(upgrades(get + "Connection: Upgrade\r\nUpgrade: websocket"));
   EXPECT_TRUE(upgrades(get + "Upgrade: WebSocket\r\nConnection: keep-alive, upgrade"));
@@ -293,6 +293,20 @@ TEST(RequestMeaning, UpgradesToWebSocketOnly) {
   EXPECT_FALSE(upgrades(get + "Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1"));
   EXPECT_FALSE(upgrades("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket"));
   EXPECT_FALSE(upgrades("GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket"));
+}
+
+TEST(RequestMeaning, KnowsWhichOtherProtocolIsAskedFor) {
+  const auto upgrade = [](const std::string& start, const std::string& protocols) {
+    const Request request{start + " HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n" + protocols};
+    EXPECT_FALSE(request.meaning.error) << protocols;
+    return std::string(request.meaning.upgrade);
+  };
+  EXPECT_EQ(upgrade("GET /", "Upgrade: , SPDY/3.1 ,"), "SPDY/3.1");
+  EXPECT_EQ(upgrade("POST /", "Upgrade: tcp\r\nContent-Length: 1"), "tcp");
+  for (const char* none : {"Upgrade: a, b", "Upgrade: a\r\nUpgrade: a", "Upgrade: h2c", "Upgrade: HTTP/2.0", "Upgrade: H2",
+                           "Upgrade: \"a\"", "Upgrade: a b", "Upgrade: ,"}) {
+    EXPECT_EQ(upgrade("GET /", none), "") << none;
+  }
 }
 
 TEST(RequestMeaning, KnowsWhatIsIdempotent) {

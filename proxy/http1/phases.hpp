@@ -31,7 +31,15 @@ std::int64_t answer_deadline_ms(const state::Exchange& exchange, const state::Fl
 // What the end of a response means for the connection once all of it is sent.
 Action after_response(const state::Request& request, const state::Flow& client);
 
+// ── admission.cpp ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Chooses the route of a request not yet sent. `connect`: it may go to a server; otherwise it was answered.
+Action admit(state::Exchange& exchange, const Ends& ends, const Context& context);
+
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Keeps what the access log will need, if the rules say so. `head`: nullptr if it could not be parsed.
+void note_access(state::Exchange& exchange, const Rules& rules, const RequestHead* head, std::string_view first_line);
 
 // Parses the head at the front of client.unread into the scratch tables.
 HeadError read_request_head(const state::Exchange& exchange, const state::Buffer& unread, std::size_t head_bytes,

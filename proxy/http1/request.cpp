@@ -22,6 +22,20 @@ HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std:
   return {};
 }
 
+void note_access(Exchange& exchange, const Rules& rules, const RequestHead* head, std::string_view first_line) {
+  if (!rules.keep_access) return exchange.access.reset();
+  if (exchange.access) return;         // from an earlier attempt
+  const std::string_view line = first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192);
+  if (line.empty()) return;
+  AccessRecord& access = exchange.access.emplace();
+  access.request_line = line;
+  if (head == nullptr) return;
+  for (const Field& field : head->fields) {
+    if (field.id == FieldName::referer) access.referer = field.value;
+    if (field.id == FieldName::user_agent) access.user_agent = field.value;
+  }
+}
+
 namespace {
 
 // Begins an exchange for the request whose first byte came at the phase's time; resets the connection's phase.
@@ -35,30 +49,16 @@ Exchange& begin(ConnectionState& state, const Context& context) {
   return exchange;
 }
 
-// `head`: nullptr if it could not be parsed.
-void note_access(Exchange& exchange, const Context& context, const RequestHead* head, std::string_view first_line) {
-  if (!context.rules.keep_access) return;
-  const std::string_view line = first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192);
-  if (line.empty()) return;
-  AccessRecord& access = exchange.access.emplace();
-  access.request_line = line;
-  if (head == nullptr) return;
-  for (const Field& field : head->fields) {
-    if (field.id == FieldName::referer) access.referer = field.value;
-    if (field.id == FieldName::user_agent) access.user_agent = field.value;
-  }
-}
-
 // Refuses a head that will never be complete, whatever part of it has come.
 Action refuse(ConnectionState& state, const Context& context, std::uint16_t status, std::string_view why) {
   Exchange& exchange = begin(state, context);
-  note_access(exchange, context, nullptr, state.client.unread.view());
+  note_access(exchange, *context.rules, nullptr, state.client.unread.view());
   return answer_and_close(exchange, {state.client}, context, status, why);
 }
 
 Action begin_exchange(ConnectionState& state, const Context& context, std::size_t head_bytes) {
   Http1& http1 = std::get<Http1>(state.protocol);
-  const Rules& rules = context.rules;
+  const Rules& rules = *context.rules;
   ++http1.requests;
   Exchange& exchange = begin(state, context);
   Scratch& scratch = context.scratch;
@@ -67,8 +67,10 @@ Action begin_exchange(ConnectionState& state, const Context& context, std::size_
   const RequestHead& head = scratch.request;
   Request& request = exchange.request;
   request.head_only = head.method == Method::head;
-  note_access(exchange, context, error ? nullptr : &head, state.client.unread.view());
-  if (error) return answer_and_close(exchange, {state.client}, context, error.status, error.text);
+  if (error) {
+    note_access(exchange, rules, nullptr, state.client.unread.view());
+    return answer_and_close(exchange, {state.client}, context, error.status, error.text);
+  }
 
   const RequestMeaning& meaning = scratch.meaning;
   if (!rules.underscores) scratch.fields_dropped += meaning.underscored_fields;
@@ -80,12 +82,7 @@ Action begin_exchange(ConnectionState& state, const Context& context, std::size_
   request.keep_alive = meaning.keep_alive && !context.closing &&
                        (rules.requests_per_connection == 0 || http1.requests < rules.requests_per_connection);
   request.expects_continue = meaning.expects_continue;
-  request.wants_websocket = meaning.upgrade_websocket;
   exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head_bytes)};
-  const auto* length = std::get_if<ByLength>(&meaning.body);
-  if (rules.body_bytes != 0 && length != nullptr && length->remaining > rules.body_bytes) {
-    return answer_and_close(exchange, {state.client}, context, 413, body_too_large);
-  }
   return advance(exchange, {state.client}, context);
 }
 
@@ -103,14 +100,14 @@ Action await_request(ConnectionState& state, const Context& context) {
   }
   if (unread.empty()) return more();
 
-  const HeadEnd end = find_head_within(unread, context.rules, phase.scanned);
+  const HeadEnd end = find_head_within(unread, *context.rules, phase.scanned);
   phase.scanned = std::max(phase.scanned, 1u);       // a head has begun
   if (end.found == HeadEnd::Found::malformed) {
     return refuse(state, context, 400, "a line of the head does not end in CR LF");
   }
   if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
-  if (unread.size() >= context.rules.head_bytes) {
-    const bool in_request_line = unread.view().substr(0, context.rules.head_bytes).find('\n') == std::string_view::npos;
+  if (unread.size() >= context.rules->head_bytes) {
+    const bool in_request_line = unread.view().substr(0, context.rules->head_bytes).find('\n') == std::string_view::npos;
     return refuse(state, context, in_request_line ? 414 : 431, "limits.head_bytes: the head is longer");
   }
   return more();
@@ -119,7 +116,7 @@ Action await_request(ConnectionState& state, const Context& context) {
 Action expire_awaiting(ConnectionState& state, const Context& context) {
   if (state.client.unread.empty()) return Action::close;
   const std::int64_t since_ms = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase).since_ms;
-  const bool in_all = total_deadline_ms(since_ms, context.rules) <= context.now_ms;
+  const bool in_all = total_deadline_ms(since_ms, *context.rules) <= context.now_ms;
   return refuse(state, context, 408, in_all ? took_too_long : "timeouts.head: the head is incomplete");
 }
 
@@ -138,7 +135,7 @@ void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, con
   Flow& upstream = *ends.upstream;
   Buffer& unread = ends.client.unread;
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules.buffer_bytes) let_go_of_held(ends.client, relaying);
+  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules->buffer_bytes) let_go_of_held(ends.client, relaying);
   if (relaying.held != 0) {
     if (!piece.dropped) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
     relaying.held += static_cast<std::uint32_t>(piece.bytes);
@@ -151,11 +148,11 @@ void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, con
 
 // The trailer section at the front of `input`; `bytes` is its length once it is whole.
 Upload read_trailers(std::string_view input, const Context& context, std::size_t& bytes) {
-  input = input.substr(0, context.rules.head_bytes);
+  input = input.substr(0, context.rules->head_bytes);
   bytes = find_trailers_end(input);
   if (bytes == std::string_view::npos) return Upload::malformed;
-  if (bytes == 0) return input.size() >= context.rules.head_bytes ? Upload::malformed : Upload::going_on;
-  const HeadLimits limits{0, context.rules.fields};
+  if (bytes == 0) return input.size() >= context.rules->head_bytes ? Upload::malformed : Upload::going_on;
+  const HeadLimits limits{0, context.rules->fields};
   if (parse_trailers(input.substr(0, bytes), limits, Sender::client, context.scratch.trailers)) return Upload::malformed;
   return Upload::ended;
 }
@@ -166,7 +163,7 @@ Upload pass_trailers(Exchange& exchange, const Ends& ends, Relaying& relaying, c
   if (upload != Upload::ended) return upload;
   Flow& upstream = *ends.upstream;
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  write_trailers(context.scratch.trailers, context.rules.underscores, upstream.unsent);
+  write_trailers(context.scratch.trailers, context.rules->underscores, upstream.unsent);
   if (relaying.held == 0) {
     ends.client.unread.consume(bytes);
   } else {
@@ -194,7 +191,7 @@ Step take_step(Request& request, std::string_view input) {
 Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context) {
   Request& request = exchange.request;
   Relaying& relaying = std::get<Relaying>(exchange.phase);
-  const std::uint64_t buffer_bytes = context.rules.buffer_bytes;
+  const std::uint64_t buffer_bytes = context.rules->buffer_bytes;
   if (relaying.upload_abandoned && !has_ended(request.body)) {
     if (relaying.held == ends.client.unread.size()) return Upload::going_on;
     let_go_of_held(ends.client, relaying);

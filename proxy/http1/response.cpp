@@ -38,13 +38,13 @@ bool is_stream(const ResponseHead& head) {
 
 Download trailers_of_response(const Ends& ends, ResponseRelayed& response, const Context& context) {
   Buffer& unread = ends.upstream->unread;
-  const std::size_t bytes = find_trailers_end(unread.view().substr(0, context.rules.head_bytes));
-  if (bytes == 0 && unread.size() < context.rules.head_bytes && !ends.upstream->read_ended) return Download::going_on;
+  const std::size_t bytes = find_trailers_end(unread.view().substr(0, context.rules->head_bytes));
+  if (bytes == 0 && unread.size() < context.rules->head_bytes && !ends.upstream->read_ended) return Download::going_on;
   if (bytes == 0 && ends.upstream->read_ended) return Download::truncated;
   if (bytes == 0 || bytes == std::string_view::npos) return Download::malformed;
   auto& trailers = context.scratch.trailers;
   const std::string_view raw = unread.view().substr(0, bytes);
-  if (parse_trailers(raw, {0, context.rules.fields}, Sender::server, trailers)) return Download::malformed;
+  if (parse_trailers(raw, {0, context.rules->fields}, Sender::server, trailers)) return Download::malformed;
   if (!response.dechunk) write_trailers(trailers, true, ends.client.unsent);
   unread.consume(bytes);
   response.body = NoBody{};
@@ -74,9 +74,9 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       return answer(exchange, ends, context, 502, "what the server sent is not an HTTP/1 response");
     }
     // We wait for a client that reads slowly, even if only interim responses come.
-    if (client.unsent.size() >= context.rules.buffer_bytes) return Action::wait;
-    const HeadEnd end = find_head_within(unread, context.rules, awaited.scanned);
-    if (end.found == HeadEnd::Found::no && unread.size() < context.rules.head_bytes && !upstream.read_ended) {
+    if (client.unsent.size() >= context.rules->buffer_bytes) return Action::wait;
+    const HeadEnd end = find_head_within(unread, *context.rules, awaited.scanned);
+    if (end.found == HeadEnd::Found::no && unread.size() < context.rules->head_bytes && !upstream.read_ended) {
       return Action::wait;
     }
     if (end.found != HeadEnd::Found::yes) {
@@ -84,12 +84,14 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     }
 
     ResponseHead& head = context.scratch.response;
-    const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules.fields}, head);
+    const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules->fields}, head);
     if (error) return answer(exchange, ends, context, 502, error.text);
     let_go_of_held(client, relaying);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
     if (head.status == 101) {
-      if (!request.wants_websocket) return answer(exchange, ends, context, 502, "a 101 that was not requested");
+      if (!request.wants_upgrade) return answer(exchange, ends, context, 502, "a 101 that was not requested");
+      // What still comes of it could not be told from the other protocol.
+      if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
       write_response_head(head, {.switching_protocols = true}, client.unsent);
       unread.consume(end.bytes);
       exchange.status = 101;
@@ -140,8 +142,8 @@ Download relay_download(Exchange& exchange, const Ends& ends, const Context& con
     }
     std::string_view input = upstream.unread.view();
     const std::size_t waiting = client.unsent.size();
-    if (waiting >= context.rules.buffer_bytes) return Download::going_on;
-    if (waiting != 0) input = input.substr(0, context.rules.buffer_bytes - waiting);
+    if (waiting >= context.rules->buffer_bytes) return Download::going_on;
+    if (waiting != 0) input = input.substr(0, context.rules->buffer_bytes - waiting);
     if (waiting == 0) client.write_at_ms = context.now_ms;
     const BodyPiece piece = consume_body(response.body, input, Sender::server);
     if (piece.payload) exchange.response_bytes += piece.bytes;

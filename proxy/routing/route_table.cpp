@@ -132,7 +132,18 @@ struct RouteTable::Draft {
   Host any_host;
 };
 
+bool Route::passes_upgrade_to(std::string_view protocol) const {
+  return std::ranges::any_of(upgrades, [&](std::string_view listed) {
+    const bool any_version = listed.find('/') == std::string_view::npos;
+    const std::string_view asked = any_version ? protocol.substr(0, protocol.find('/')) : protocol;
+    return std::ranges::equal(listed, asked, [](char a, char b) {
+      return lowercase(static_cast<unsigned char>(a)) == lowercase(static_cast<unsigned char>(b));
+    });
+  });
+}
+
 RouteTable::RouteTable(const config::Config& config) {
+  const Rules global = rules_of(config);
   Draft draft;
   for (const config::Route& route : config.routes) {
     const auto upstream = std::ranges::find(config.upstreams, route.upstream, &config::Upstream::name);
@@ -140,7 +151,9 @@ RouteTable::RouteTable(const config::Config& config) {
     routes_.push_back({.name = route.label(),
                        .upstream = route.upstream,
                        .upstream_index = static_cast<std::size_t>(upstream - config.upstreams.begin()),
-                       .where = route.where});
+                       .where = route.where,
+                       .rules = rules_of(route, global),
+                       .upgrades = route.upgrades});
     has_paths_ = has_paths_ || !route.match.path.empty() || !route.match.path_prefix.empty();
   }
   by_name_.resize(routes_.size());

@@ -9,14 +9,22 @@
 
 #include "config/config.hpp"
 #include "proxy/routing/nested_texts.hpp"
+#include "proxy/routing/rules.hpp"
 
 namespace baton::routing {
 
+// What the keys of a route say, ready for the data path.
 struct Route {
   std::string name;  // in logs and metrics
   std::string upstream;
   std::size_t upstream_index = 0;  // in Config::upstreams
   config::Position where;
+  Rules rules;                        // complete: the global ones where the route has none of its own
+  std::vector<std::string> upgrades;  // protocols of Upgrade that pass
+
+  // Whether a request to upgrade to `protocol` is forwarded as such. A protocol that is listed without a version passes
+  // in every version.
+  bool passes_upgrade_to(std::string_view protocol) const;
 };
 
 // The routes of a configuration, prepared for the data path. Immutable; may be copied. Among the routes that match, the

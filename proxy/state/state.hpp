@@ -78,7 +78,7 @@ struct Request {
   bool asked_close = false;           // the client said that this is its last request
   bool keep_alive = true;             // the connection will serve another request after this one
   bool expects_continue = false;      // and neither a 1xx was forwarded nor has a body byte arrived since
-  bool wants_websocket = false;
+  bool wants_upgrade = false;         // a 101 may answer it
   bool operator==(const Request&) const = default;
 };
 

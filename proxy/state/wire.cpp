@@ -108,7 +108,7 @@ bool request(auto io, auto& request) {
          io.number(FIELD(head_only), request.head_only) && io.number(FIELD(idempotent), request.idempotent) &&
          io.number(FIELD(http10), request.http10) && io.number(FIELD(keep_alive), request.keep_alive) &&
          io.number(FIELD(expects_continue), request.expects_continue) &&
-         io.number(FIELD(wants_websocket), request.wants_websocket) &&
+         io.number(FIELD(wants_upgrade), request.wants_upgrade) &&
          io.number(FIELD(asked_close), request.asked_close);
 }
 

@@ -32,12 +32,22 @@ void Connection::look_up_place() {
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);
   }
+  const state::Exchange* const exchange = state_.exchange.get();
+  route_ = exchange != nullptr && !exchange->route.empty() ? worker_.settings().routes.named(exchange->route) : nullptr;
   received_since_ = 0;
   stretched_rules_.reset();
   const std::size_t here = state_.client.unread.size();
   if (here < worker_.rules().head_bytes) return;
-  stretched_rules_ = std::make_unique<engine::Rules>(worker_.rules());
+  stretched_rules_ = std::make_unique<engine::Rules>(route_ != nullptr ? route_->rules : worker_.rules());
   stretched_rules_->head_bytes += here;
+}
+
+void Connection::follow(const routing::Route* route) {
+  route_ = route;
+  if (!stretched_rules_) return;
+  const std::uint64_t head_bytes = stretched_rules_->head_bytes;
+  *stretched_rules_ = route_ != nullptr ? route_->rules : worker_.rules();
+  stretched_rules_->head_bytes = head_bytes;
 }
 
 // Half-way through a step the state is inconsistent, so the connection can only be ended.
@@ -143,7 +153,7 @@ void Connection::on_deadline() {
     engine::Context context = this->context();
     Action action;
     if (worker_.now_ms() >= upstream_.deadline_ms()) {
-      action = after(upstream_.expire(*state_.exchange), context);
+      action = after(upstream_.expire(*state_.exchange, route_), context);
     } else {
       if (upstream_.is_connecting()) upstream_.give_up("timeouts.total: the exchange takes too long");
       action = engine::expire(state_, context);
@@ -218,8 +228,12 @@ void Connection::note_step() {
 
 bool Connection::obey(Action action, engine::Context& context) {
   note_step();
+  if (const routing::Route* const chosen = worker_.take_route()) {
+    follow(chosen);
+    context.rules = &rules();
+  }
   while (action == Action::connect) {
-    action = after(upstream_.connect(*state_.exchange), context);
+    action = after(upstream_.connect(*state_.exchange, route_), context);
     note_step();
   }
   switch (action) {
@@ -259,6 +273,7 @@ bool Connection::obey(Action action, engine::Context& context) {
 bool Connection::end_exchange() {
   log_exchange();
   state_.exchange.reset();
+  follow(nullptr);
   if (worker_.stopping() && engine::is_idle(state_)) {
     close(false);
     return false;
@@ -268,13 +283,20 @@ bool Connection::end_exchange() {
 
 // ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+// As it was decided when it got its route.
+bool Connection::is_logged(const state::Exchange& exchange) {
+  if (exchange.access) return true;
+  const bool route_is_gone = route_ == nullptr && !exchange.route.empty();
+  return !route_is_gone && rules().keep_access;
+}
+
 void Connection::log_exchange() {
   state::Exchange* const exchange = state_.exchange.get();
   if (exchange == nullptr || exchange->started_ms == 0) return;
   ++worker_.counters.requests;
   worker_.count_fields_dropped();
   if (exchange->status >= 500) ++worker_.counters.failures;
-  worker_.log_access(state_, *exchange);
+  if (is_logged(*exchange)) worker_.log_access(state_, *exchange);
   exchange->started_ms = 0;
 }
 

@@ -86,6 +86,8 @@ class Connection final : public runtime::EventHandler,
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();
   void look_up_place();
+  // The exchange's route; nullptr: none. Its rules hold from now on.
+  void follow(const routing::Route* route);
   const engine::Rules& rules();
   engine::Context context();
   // True: there was progress. Both count the bytes they moved in `turn_bytes_`.
@@ -103,6 +105,7 @@ class Connection final : public runtime::EventHandler,
   // After each step of the engine: notes what it noticed.
   void note_step();
   bool end_exchange();
+  bool is_logged(const state::Exchange& exchange);
   void log_exchange();
   void close(bool with_reset);
   void set_deadline();
@@ -114,6 +117,7 @@ class Connection final : public runtime::EventHandler,
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   UpstreamSide upstream_;                // of its exchange
+  const routing::Route* route_ = nullptr;   // of its exchange, in the settings of now; nullptr: none, or it is gone
   std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
   std::size_t received_since_ = 0;       // bytes from the client since the rules last changed
   std::size_t turn_bytes_ = 0;           // read and written in this turn

@@ -39,10 +39,7 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
-    if (&context.rules != &rules()) {  // the rules that this turn began with are gone
-      ask_for_another_turn();
-      break;
-    }
+    context.rules = &rules();          // those of the last pass may be gone
     const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, context).action;
     if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
@@ -200,11 +197,12 @@ bool Connection::write_legs() {
 // A lowered limit on heads applies only to bytes that arrive later, until all earlier bytes are consumed.
 const engine::Rules& Connection::rules() {
   if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
-  return stretched_rules_ ? *stretched_rules_ : worker_.rules();
+  if (stretched_rules_) return *stretched_rules_;
+  return route_ != nullptr ? route_->rules : worker_.rules();
 }
 
 engine::Context Connection::context() {
-  engine::Context context = worker_.context(rules(), client_text_, upstream_.servers(), listener_gone_);
+  engine::Context context = worker_.context(&rules(), client_text_, upstream_.servers(), listener_gone_);
   if (const auto* tls = state_.client.tls.get()) {
     context.https = true;
     context.client_subject = tls->facts.client_subject;

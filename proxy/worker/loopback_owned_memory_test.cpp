@@ -199,7 +199,9 @@ void expect_owned(const state::ConnectionState& state) {
 
 void keep_access(Scene& scene) {
   auto settings = std::make_shared<Settings>(*scene.settings);
-  settings->rules.keep_access = true;
+  settings->config.log.access = config::AccessLog{};
+  settings->rules = routing::rules_of(settings->config);
+  settings->routes = routing::RouteTable(settings->config);
   scene.settings = std::move(settings);
 }
 

@@ -75,7 +75,9 @@ TEST(Loopback, ReloadedAfterAnyEventNothingIsLost) {
 TEST(Loopback, ReloadedWhileMoreIsHereThanAHeadMayHaveNothingIsLost) {
   Scene scene;
   const auto small = std::make_shared<Settings>(*scene.settings);
-  small->rules.head_bytes = small->rules.buffer_bytes = 1024;
+  small->config.limits.head_bytes = small->config.limits.buffer_bytes = 1024;
+  small->rules = routing::rules_of(small->config);
+  small->routes = routing::RouteTable(small->config);
   scene.settings = small;
   const std::string get = "GET / HTTP/1.1\r\nHost: even.test\r\n\r\n";
   std::string before(get);

@@ -109,29 +109,9 @@ std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) 
 std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys,
                                               std::shared_ptr<upstream::Registry> registry) {
   auto settings = std::make_shared<Settings>();
-  const config::Limits& limits = config.limits;
-  const config::Timeouts& timeouts = config.timeouts;
-  settings->rules = {
-      .head_bytes = limits.head_bytes,
-      .uri_bytes = limits.uri_bytes,
-      .fields = limits.fields,
-      .body_bytes = limits.body_bytes,
-      .requests_per_connection = limits.requests_per_connection,
-      .buffer_bytes = limits.buffer_bytes,
-      .head_ms = timeouts.head.count(),
-      .body_ms = timeouts.body.count(),
-      .send_ms = timeouts.send.count(),
-      .idle_ms = timeouts.idle.count(),
-      .response_ms = timeouts.response.count(),
-      .response_body_ms = timeouts.response_body.count(),
-      .total_ms = timeouts.total.count(),
-      .tunnel_idle_ms = timeouts.tunnel_idle.count(),
-      .keep_access = config.log.access.has_value(),
-      .underscores = config.underscores == config::Underscores::pass,
-  };
-  settings->connect_ms = timeouts.connect.count();
-  settings->handshake_ms = timeouts.handshake.count();
-  settings->upstream_idle_ms = timeouts.upstream_idle.count();
+  settings->rules = routing::rules_of(config);
+  settings->handshake_ms = config.timeouts.handshake.count();
+  settings->upstream_idle_ms = config.timeouts.upstream_idle.count();
   if (config.log.access) {
     settings->access_format = config.log.access->format == config::AccessFormat::json ? runtime::AccessFormat::json
                                                                                       : runtime::AccessFormat::combined;

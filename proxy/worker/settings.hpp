@@ -29,8 +29,7 @@ struct Settings {
 
   config::Config config;
   routing::RouteTable routes;                        // of http listeners
-  engine::Rules rules;
-  std::int64_t connect_ms = 5'000;
+  engine::Rules rules;                               // until a request has its route, and of tcp listeners
   std::int64_t upstream_idle_ms = 55'000;
   std::int64_t handshake_ms = 10'000;
   std::map<std::string, std::size_t, std::less<>> listeners;   // the index of each in config.listeners

@@ -60,8 +60,8 @@ std::int64_t UpstreamSide::deadline_ms() const {
 
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
 
-UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange) {
-  upstream_ = worker_.upstream_for(exchange);
+UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange, const routing::Route* route) {
+  upstream_ = worker_.upstream_for(exchange, route);
   if (upstream_ == nullptr) return Progress::unreachable;
   upstream::Server& server = upstream_->choose(worker_.now_ms());
   use(&server);
@@ -76,10 +76,12 @@ UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange) {
       return attach(exchange, std::move(idle.stream), std::move(idle.leg));
     }
   }
-  return connect_to(server, exchange);
+  return connect_to(server, exchange, route);
 }
 
-UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state::Exchange& exchange) {
+UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state::Exchange& exchange,
+                                                const routing::Route* route) {
+  const std::int64_t connect_ms = (route != nullptr ? route->rules : worker_.rules()).connect_ms;
   if (is<Promised>()) stands_ = Nothing{};
   const auto begin = [&]() -> upstream::Connecting {
     if (!worker_.has_socket_for_server()) return {.error = EMFILE};
@@ -91,22 +93,22 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
     worker_.pool().trim(worker_.pool().idle() - 1);
     attempt = begin();
   }
-  if (lacks_descriptor(attempt)) return await_descriptor();
+  if (lacks_descriptor(attempt)) return await_descriptor(connect_ms);
   if (!attempt.socket) return failed(std::strerror(attempt.error));
   Leg leg = state::UpstreamLeg{{}, upstream_->name(), server.address, false};
   auto stream = std::make_unique<tls::Stream>(worker_.loop(), std::move(attempt.socket), owner_);
   if (!stream->watch()) return failed(std::strerror(attempt.error));
   if (attempt.established) return established(std::move(stream), std::move(leg), exchange);
   stream->socket().note_writable(false);
-  stands_ = Connecting{std::move(stream), std::move(leg), worker_.now_ms() + worker_.settings().connect_ms};
+  stands_ = Connecting{std::move(stream), std::move(leg), worker_.now_ms() + connect_ms};
   return Progress::waiting;
 }
 
 // Retries for as long as a connect may take.
-UpstreamSide::Progress UpstreamSide::await_descriptor() {
+UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
   const auto* before = std::get_if<AwaitingDescriptor>(&stands_);
   const std::int64_t now_ms = worker_.now_ms();
-  const std::int64_t until_ms = before != nullptr ? before->until_ms : now_ms + worker_.settings().connect_ms;
+  const std::int64_t until_ms = before != nullptr ? before->until_ms : now_ms + connect_ms;
   if (now_ms < until_ms) {
     stands_ = AwaitingDescriptor{until_ms, now_ms + look_again_ms};
     return Progress::waiting;
@@ -159,8 +161,8 @@ UpstreamSide::Progress UpstreamSide::shake(state::Exchange& exchange) {
   return attach(exchange, std::move(handshaking.stream), std::move(handshaking.leg));
 }
 
-UpstreamSide::Progress UpstreamSide::expire(state::Exchange& exchange) {
-  if (is<AwaitingDescriptor>()) return connect(exchange);
+UpstreamSide::Progress UpstreamSide::expire(state::Exchange& exchange, const routing::Route* route) {
+  if (is<AwaitingDescriptor>()) return connect(exchange, route);
   return failed(is<Handshaking>() ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT), Progress::timed_out);
 }
 

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "proxy/engine/action.hpp"
+#include "proxy/routing/route_table.hpp"
 #include "proxy/runtime/socket.hpp"
 #include "proxy/state/state.hpp"
 #include "proxy/tls/stream.hpp"
@@ -48,12 +49,13 @@ class UpstreamSide {
     failed,
     timed_out,
   };
-  // Takes an idle connection, unless the exchange wants a fresh one, or starts to connect.
-  Progress connect(state::Exchange& exchange);
+  // Takes an idle connection, unless the exchange wants a fresh one, or starts to connect. `route` is the exchange's;
+  // nullptr: it is a tunnel of a tcp listener.
+  Progress connect(state::Exchange& exchange, const routing::Route* route);
   // The socket being connected has an event.
   Progress go_on(state::Exchange& exchange);
   // The attempt's deadline has come.
-  Progress expire(state::Exchange& exchange);
+  Progress expire(state::Exchange& exchange, const routing::Route* route);
 
   bool is_connecting() const { return is<AwaitingDescriptor>() || is<Connecting>() || is<Handshaking>(); }
   // The attempt's deadline; INT64_MAX: there is no attempt.
@@ -107,8 +109,8 @@ class UpstreamSide {
   tls::Stream* stream() const;
   // The exchange is with this server from now on; nullptr: with none.
   void use(upstream::Server* server);
-  Progress connect_to(upstream::Server& server, state::Exchange& exchange);
-  Progress await_descriptor();
+  Progress connect_to(upstream::Server& server, state::Exchange& exchange, const routing::Route* route);
+  Progress await_descriptor(std::int64_t connect_ms);
   Progress established(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
   Progress shake(state::Exchange& exchange);
   Progress failed(std::string_view why, Progress how = Progress::failed);

@@ -138,9 +138,8 @@ void Worker::run() {
   flush_access();
 }
 
-upstream::Upstream* Worker::upstream_for(const state::Exchange& exchange) {
+upstream::Upstream* Worker::upstream_for(const state::Exchange& exchange, const routing::Route* route) {
   if (const auto* tunnel = std::get_if<state::Tunnelling>(&exchange.phase)) return pool_.find(tunnel->upstream);
-  const routing::Route* const route = settings_->routes.named(exchange.route);
   return route != nullptr ? upstreams_[route->upstream_index] : nullptr;
 }
 

@@ -168,7 +168,7 @@ class Worker {
   const Settings& settings() const { return *settings_; }
   const engine::Rules& rules() const { return settings_->rules; }
   std::int64_t now_ms() const { return loop_.now_ms(); }
-  engine::Context context(const engine::Rules& rules, std::string_view client_address, unsigned servers,
+  engine::Context context(const engine::Rules* rules, std::string_view client_address, unsigned servers,
                           bool last_response) {
     return {.rules = rules,
             .scratch = scratch_,
@@ -180,12 +180,18 @@ class Worker {
             .routes = &settings_->routes};
   }
   bool has_listener(std::string_view name) const;
-  // Where an exchange without an upstream leg gets its server; nullptr: this configuration has no such upstream.
-  upstream::Upstream* upstream_for(const state::Exchange& exchange);
+  // Where an exchange without an upstream leg gets its server, by its route; nullptr: this configuration has no such
+  // upstream.
+  upstream::Upstream* upstream_for(const state::Exchange& exchange, const routing::Route* route);
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
   // Forgets the head parsed in an earlier turn.
-  void begin_turn() { scratch_.parsed_for = nullptr; }
+  void begin_turn() {
+    scratch_.parsed_for = nullptr;
+    scratch_.route = nullptr;
+  }
+  // The route that the engine's last step has chosen; nullptr: none.
+  const routing::Route* take_route() { return std::exchange(scratch_.route, nullptr); }
   void log_access(const state::ConnectionState& state, const state::Exchange& exchange) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);

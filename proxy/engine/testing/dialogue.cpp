@@ -50,13 +50,18 @@ void Dialogue::take(const Step& step) {
 void Dialogue::reconfigure(const routing::RouteTable& to) {
   routes = &to;
   reconfigured(state_);
+  look_up_route();
   if (!std::exchange(connecting_, false)) return;
   scratch_.parsed_for = nullptr;
   run();
 }
 
+void Dialogue::look_up_route() {
+  route_ = routes != nullptr && state_.exchange ? routes->named(state_.exchange->route) : nullptr;
+}
+
 Context Dialogue::context() {
-  return {.rules = rules,
+  return {.rules = &rules_now(),
           .scratch = scratch_,
           .client_address = "192.0.2.1",
           .now_ms = now_ms,
@@ -78,6 +83,7 @@ void Dialogue::freeze() {
   ASSERT_EQ(there, state_);
   state_ = std::move(there);
   scratch_ = {};
+  look_up_route();
 }
 
 // Mirrors Connection::run.
@@ -108,7 +114,7 @@ void Dialogue::check_rest() {
 
 bool Dialogue::read() {
   bool progress = false;
-  const std::size_t wanted = wanted_from_client(state_, rules);
+  const std::size_t wanted = wanted_from_client(state_, rules_now());
   if (const std::size_t bytes = std::min(wanted, from_client_.size()); bytes != 0) {
     state_.client.unread.append(std::string_view(from_client_).substr(0, bytes));
     from_client_.erase(0, bytes);
@@ -124,7 +130,7 @@ bool Dialogue::read() {
     state_.client.read_ended = progress = true;
   }
   if (over() || state_.upstream() == nullptr) return progress;
-  const std::size_t wanted_of_upstream = wanted_from_upstream(state_, rules);
+  const std::size_t wanted_of_upstream = wanted_from_upstream(state_, rules_now());
   if (const std::size_t bytes = std::min(wanted_of_upstream, from_upstream_.size()); bytes != 0) {
     state_.upstream()->unread.append(std::string_view(from_upstream_).substr(0, bytes));
     from_upstream_.erase(0, bytes);
@@ -158,6 +164,7 @@ bool Dialogue::write() {
 }
 
 void Dialogue::obey(Action action) {
+  if (scratch_.route != nullptr) route_ = std::exchange(scratch_.route, nullptr);
   while (action == Action::connect) {
     freeze();
     action = connect();
@@ -181,6 +188,7 @@ void Dialogue::obey(Action action) {
       ASSERT_EQ(state_.upstream(), nullptr);
       log();
       state_.exchange.reset();
+      route_ = nullptr;
       break;
     case Action::end_client_writing:
       state_.client.write_ended = seen_.client_ended = true;

@@ -80,13 +80,16 @@ class Dialogue {
   const state::ConnectionState& state() const { return state_; }
   const std::vector<state::Exchange>& logged() const { return logged_; }
   std::uint64_t fields_dropped() const { return scratch_.fields_dropped; }
-  std::int64_t deadline_ms() const { return engine::deadline_ms(state_, rules); }
+  std::int64_t deadline_ms() const { return engine::deadline_ms(state_, rules_now()); }
+  // Of the exchange's route, or `rules`.
+  const Rules& rules_now() const { return route_ != nullptr ? route_->rules : rules; }
   // False: the client stops reading; true: it reads again.
   bool client_reads = true;
   bool upstream_reads = true;
 
  private:
   Context context();
+  void look_up_route();
   void freeze();
   bool over() const { return seen_.end != Seen::End::open; }
   void run();
@@ -104,6 +107,7 @@ class Dialogue {
   state::ConnectionState state_;
   Seen seen_;
   std::vector<state::Exchange> logged_;
+  const routing::Route* route_ = nullptr;    // of the exchange
   bool connecting_ = false;
   std::string from_client_;                  // sent and not yet read
   bool client_has_ended_ = false;

@@ -56,7 +56,7 @@ class EngineProbe {
   }
 
   Context context() {
-    return {.rules = rules_, .scratch = scratch_, .client_address = "192.0.2.1", .now_ms = 1000, .servers = 2};
+    return {.rules = &rules_, .scratch = scratch_, .client_address = "192.0.2.1", .now_ms = 1000, .servers = 2};
   }
 
   void play(std::string_view from_client, std::string_view from_upstream, Then then) {

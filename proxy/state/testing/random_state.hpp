@@ -156,7 +156,7 @@ class RandomState {
             .asked_close = coin(),
             .keep_alive = coin(),
             .expects_continue = coin(),
-            .wants_websocket = coin()};
+            .wants_upgrade = coin()};
   }
 
   Exchange& begin(ConnectionState& state) {
