@@ -11,6 +11,7 @@ namespace baton::config {
 namespace {
 
 constexpr std::string_view unix_prefix = "unix:";
+constexpr std::string_view srv_prefix = "srv:";
 constexpr std::size_t host_bytes_max = 253;
 constexpr std::size_t label_bytes_max = 63;
 constexpr std::size_t zone_bytes_max = 15;  // IFNAMSIZ without the final zero
@@ -89,9 +90,23 @@ Parsed<std::string> socket_path(std::string_view path, std::size_t bytes_max) {
   return std::string(path);
 }
 
+// `_SERVICE._PROTOCOL.NAME` (RFC 2782).
+Parsed<Address> parse_srv(std::string_view name) {
+  const std::size_t first = name.find('.');
+  const std::size_t second = first == std::string_view::npos ? first : name.find('.', first + 1);
+  const bool has_labels = second != std::string_view::npos && name.front() == '_' && name[first + 1] == '_' &&
+                          first > 1 && second > first + 2;
+  if (!has_labels || !is_host(std::string(name)) || is_digit(name.back())) {
+    return std::unexpected(
+        fmt::format("{} is not the name of SRV records; write it like srv:_http._tcp.app.internal", quote(name)));
+  }
+  return Address{.host = {}, .port = 0, .unix_path = {}, .srv = std::string(name)};
+}
+
 // The address, or what is wrong with it.
 Parsed<Address> parse_written(std::string_view text) {
   if (text.starts_with(unix_prefix)) return parse_unix(text.substr(unix_prefix.size()));
+  if (text.starts_with(srv_prefix)) return parse_srv(text.substr(srv_prefix.size()));
   if (text.empty()) return std::unexpected(std::string("an address is missing"));
   if (text.find("://") != std::string_view::npos) {
     return std::unexpected(quote(text) + " must be an address, not a URL");
@@ -138,11 +153,13 @@ std::string what_was_meant(std::string_view text, AddressUse use) {
   if (!meant.empty()) return meant;
   // Otherwise the form is known and its error has been named.
   const bool is_form_unknown = lacks_port || text.find("//") != std::string_view::npos;
-  if (!is_form_unknown || text.starts_with(unix_prefix)) return {};
+  if (!is_form_unknown || text.starts_with(unix_prefix) || text.starts_with(srv_prefix)) return {};
   return listens ? "host:port, [v6]:port, :port or unix:/path" : "host:port, [v6]:port or unix:/path";
 }
 
 }  // namespace
+
+bool is_ip_address(const std::string& host) { return is_v4(host) || is_v6(host); }
 
 Parsed<std::string> parse_host_name(std::string_view text) {
   std::string name(text);
@@ -168,7 +185,10 @@ Parsed<Address> parse_address(std::string_view text, AddressUse use) {
     const std::string meant = what_was_meant(text, use);
     return std::unexpected(address.error() + (meant.empty() ? "" : "; write " + meant));
   }
-  if (use == AddressUse::connect && address->unix_path.empty() && address->host.empty()) {
+  if (use == AddressUse::listen && !address->srv.empty()) {
+    return std::unexpected(quote(text) + " names servers; an address to listen on is needed");
+  }
+  if (use == AddressUse::connect && address->unix_path.empty() && address->srv.empty() && address->host.empty()) {
     return std::unexpected(fmt::format("{} names no host to connect to; write `127.0.0.1{}` for this machine",
                                        quote(text), text));
   }

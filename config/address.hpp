@@ -18,8 +18,12 @@ inline constexpr std::size_t handoff_name_bytes_max = 80;
 // What an address is for. `:port` can be listened on but names no host to connect to.
 enum class AddressUse { listen, connect };
 
-// `host:port`, `[v6]:port`, `:port` or `unix:/path`. Checks the form only; resolves nothing.
+// `host:port`, `[v6]:port`, `:port` or `unix:/path`; to connect, also `srv:NAME`. Checks the form only; resolves
+// nothing.
 Parsed<Address> parse_address(std::string_view text, AddressUse use = AddressUse::listen);
+
+// IPv4, or IPv6 with an optional zone.
+bool is_ip_address(const std::string& host);
 
 // A DNS host name, not an IP address.
 Parsed<std::string> parse_host_name(std::string_view text);

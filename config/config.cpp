@@ -6,6 +6,7 @@ namespace baton::config {
 
 std::string Address::text() const {
   if (!unix_path.empty()) return "unix:" + unix_path;
+  if (!srv.empty()) return "srv:" + srv;
   const bool is_v6 = host.find(':') != std::string::npos;
   return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }

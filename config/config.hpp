@@ -34,17 +34,18 @@ struct Position {
   bool operator==(const Position&) const = default;
 };
 
-// An address as written: `host:port`, `[v6]:port`, `:port` or `unix:/path`. The form is checked; nothing is resolved
-// yet.
+// An address as written: `host:port`, `[v6]:port`, `:port`, `unix:/path`, or for a server also `srv:NAME`. The form is
+// checked; nothing is resolved yet.
 struct Address {
   std::string host;  // empty for `:port`: every address of both families
   std::uint16_t port = 0;
   std::string unix_path;  // not empty: a Unix socket, and host and port are unused
+  std::string srv = {};   // not empty: the name of SRV records (RFC 2782), and the others are unused
   Position where = {};
 
   // Compares the address, not its position.
   bool operator==(const Address& other) const {
-    return host == other.host && port == other.port && unix_path == other.unix_path;
+    return host == other.host && port == other.port && unix_path == other.unix_path && srv == other.srv;
   }
 
   // As an operator would write it. This is the address's name in logs, errors and the handover.
@@ -112,10 +113,21 @@ struct Server {
   bool operator==(const Server&) const = default;
 };
 
+enum class NameFamily { any, ipv4, ipv6 };
+
+// How the names of servers are looked up again and again.
+struct Resolve {
+  Milliseconds every{10'000};
+  NameFamily family = NameFamily::any;
+  std::vector<Address> nameservers;  // IP addresses; empty: the system's
+  bool operator==(const Resolve&) const = default;
+};
+
 struct Upstream {
   std::string name;
   std::vector<Server> servers;
   std::optional<UpstreamTls> tls;  // nothing: plaintext to its servers
+  std::optional<Resolve> resolve = {};  // nothing: names are looked up at the start and at a reload
   bool operator==(const Upstream&) const = default;
 };
 

@@ -51,7 +51,6 @@ inline constexpr std::string_view later_keys[] = {
     "upstreams.protocol",
     "upstreams.proxy_protocol",
     "upstreams.queue",
-    "upstreams.resolve",
     "upstreams.slow_start",
     "upstreams.sticky",
     "upstreams.tcp_keepalive",

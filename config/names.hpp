@@ -30,6 +30,9 @@ inline constexpr Name<AccessFormat> access_formats[] = {{"combined", AccessForma
 
 inline constexpr Name<Underscores> underscore_rules[] = {{"drop", Underscores::drop}, {"pass", Underscores::pass}};
 
+inline constexpr Name<NameFamily> name_families[] = {
+    {"any", NameFamily::any}, {"ipv4", NameFamily::ipv4}, {"ipv6", NameFamily::ipv6}};
+
 inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};
 
 // `value` must be in the table, as every value of these types is.

@@ -90,6 +90,13 @@ void print_tls(Printer& out, const UpstreamTls& tls) {
   out.line(3, "min_version: {}", in_quotes(name_of(tls.min_version, tls_minimums)));
 }
 
+void print_resolve(Printer& out, const Resolve& resolve) {
+  std::string keys = fmt::format("every: {}, family: {}", duration_text(resolve.every),
+                                 name_of(resolve.family, name_families));
+  if (!resolve.nameservers.empty()) keys += ", nameservers: " + bind_text(resolve.nameservers);
+  out.line(2, "resolve: {{ {} }}", keys);
+}
+
 std::string match_text(const Match& match) {
   std::string keys;
   const auto add = [&keys](std::string_view key, const std::string& value) {
@@ -160,6 +167,7 @@ void print_services(Printer& out, const Config& config) {
       out.line(3, "- {{ address: {}, weight: {} }}", in_quotes(server.address.text()), server.weight);
     }
     if (upstream.tls) print_tls(out, *upstream.tls);
+    if (upstream.resolve) print_resolve(out, *upstream.resolve);
   }
 }
 

@@ -28,6 +28,8 @@ Config unusual() {
                       {"1.5", {{{.host = "10.0.0.1", .port = 65535}, 256}}}};
   config.upstreams[0].tls = {false, File{"/auto"}, "x.example", Certificate{{"/c"}, {"/k"}}, TlsMinimum::tls13};
   config.upstreams[1].tls = UpstreamTls{};
+  config.upstreams[0].servers.push_back({{.srv = "_a._tcp.b.example"}});
+  config.upstreams[0].resolve = {ms(61'000), NameFamily::ipv6, {{.host = "::1", .port = 53}}};
   config.routes = {{"1", {{"a.example", "*.b.example", "[::1]"}, "/a \"$\\ ${HOST} \xc3\xa9"}, "null"},
                    {"", {{}, "", "/: {1}, %"}, "1.5"},
                    {"default", {}, "1.5"}};

@@ -8,6 +8,7 @@
 
 #include "config/address.hpp"
 #include "config/entry_name.hpp"
+#include "config/resolve_schema.hpp"
 #include "config/route_schema.hpp"
 #include "config/text.hpp"
 #include "config/tls_schema.hpp"
@@ -125,6 +126,7 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"servers", read_servers, true},
     // Needs the servers.
     {"tls", read_upstream_tls},
+    {"resolve", read_resolve},
 };
 std::string upstream_of(std::string_view text) {
   return fmt::format("{{ name: app, servers: [ {} ] }}", server_of(text));
@@ -139,6 +141,7 @@ void read_upstreams(Reader& reader, const Node& node, Draft& draft) {
   for (const Node& entry : *entries) {
     Upstream& upstream = draft.config.upstreams.emplace_back();
     read_section(reader, entry, upstream_section, upstream);
+    check_resolve(reader, upstream);
     check_name(reader, entry, upstream.name, names);
   }
 }
@@ -321,6 +324,7 @@ std::vector<KnownKey> known_keys() {
           handoff_section, admin_section, log_section, access_section);
   add_route_keys(known);
   add_tls_keys(known);
+  add_resolve_keys(known);
   return known;
 }
 

@@ -143,9 +143,15 @@ struct Ready {
   std::vector<baton::proxy::WantedSocket> admin;
 };
 
-Ready make_ready(baton::config::Config config) {
+Ready make_ready(baton::config::Config config, bool has_predecessor) {
   const baton::process::StopsEndUs meanwhile;
-  Ready ready{.settings = baton::proxy::make_settings(std::move(config)), .listeners = {}, .admin = {}};
+  // A predecessor knows most names, and passes them on.
+  const auto unknown = has_predecessor ? baton::proxy::Unknown::leave : baton::proxy::Unknown::ask;
+  Ready ready{.settings = baton::proxy::make_settings(
+                  std::move(config), std::make_shared<baton::tls::TicketKeys>(),
+                  std::make_shared<baton::upstream::Registry>(), {}, unknown),
+              .listeners = {},
+              .admin = {}};
   ready.listeners = baton::proxy::look_up_listeners(ready.settings->config);
   ready.admin = baton::proxy::look_up_admin(baton::process::resolve_paths(ready.settings->config).admin);
   return ready;
@@ -209,7 +215,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     log::start(baton::proxy::log_level(loaded->config));
     log::set_tag("g? " + std::to_string(::getpid()));
     if (is_external_successor(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
-    auto ready = make_ready(std::move(loaded->config));
+    auto ready = make_ready(std::move(loaded->config), predecessor.channel || !meeting_socket.empty());
     if (!meeting_socket.empty()) predecessor = meet_predecessor(std::exchange(meeting_socket, {}));
     baton::proxy::Server server(std::move(ready.settings), {.arguments = std::move(arguments),
                                                             .configuration_text = std::move(loaded->text),

@@ -18,6 +18,7 @@
 #include "proxy/check/certificates.hpp"
 #include "proxy/check/names.hpp"
 #include "proxy/worker/descriptors.hpp"
+#include "proxy/worker/server_names.hpp"
 #include "proxy/process/paths.hpp"
 
 namespace baton::check {
@@ -100,9 +101,28 @@ std::vector<Use> uses_of(const config::Config& config) {
     if (admin) uses.push_back({&*admin, "`admin.bind`", true});
   }
   for (const auto& upstream : config.upstreams) {
-    for (const auto& server : upstream.servers) uses.push_back({&server.address, "`address`", false});
+    for (const auto& server : upstream.servers) {
+      if (!proxy::recurring_question(upstream, server)) uses.push_back({&server.address, "`address`", false});
+    }
   }
   return uses;
+}
+
+// Asked as the proxy will ask.
+void check_recurring_names(Findings& findings, const config::Config& config, std::chrono::milliseconds limit) {
+  std::vector<process::Question> questions;
+  for (const auto& upstream : config.upstreams) {
+    for (const auto& server : upstream.servers) {
+      if (auto question = proxy::recurring_question(upstream, server)) questions.push_back(*std::move(question));
+    }
+  }
+  const std::vector<process::Answer> answers = process::ask(questions, limit);
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const config::Address& address = questions[i].address;
+    if (answers[i].failure.empty()) continue;
+    findings.add(address.where, "`address`",
+                 fmt::format("`{}` cannot be looked up: {}", address.text(), answers[i].failure));
+  }
 }
 
 }  // namespace
@@ -119,6 +139,7 @@ config::Problems look_around(const config::Config& config, const Options& option
     if (use.address->unix_path.empty() && !use.address->host.empty()) hosts.insert(use.address->host);
   }
   const auto unknown = look_up_all(hosts, options.names_limit, options.waiting);
+  check_recurring_names(findings, config, options.names_limit);
   const Occupants occupants(paths_of(config));
   for (const Use& use : uses) {
     const config::Address& address = *use.address;

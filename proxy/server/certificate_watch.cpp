@@ -73,7 +73,7 @@ void CertificateWatch::loaded(const Renewed& renewed) {
   if (!renewed)
     return log::error("certificates have changed but cannot be used, the previous ones stay: {}", renewed.error());
   loaded_stamps_ = (*renewed)->tls_files;
-  parts_.data_path.replace_certificates(*renewed);
+  parts_.data_path.refresh(*renewed);
   log::info("certificates have changed: reloaded");
 }
 

@@ -118,8 +118,16 @@ void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr
   log::set_level(log_level(config()));
 }
 
-void DataPath::replace_certificates(std::shared_ptr<const Settings> settings) {
+void DataPath::complete_names(const state::KnownNames& known) {
+  state::KnownNames names = settings_->names;
+  names.merge(recurring_names(config(), known));
+  ask_missing(config(), names);
+  if (names != settings_->names) settings_ = with_names(*settings_, std::move(names));
+}
+
+void DataPath::refresh(std::shared_ptr<const Settings> settings) {
   settings_ = std::move(settings);
+  settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms());
   handoff::insist(
       [this] { workers_->each([this](Worker& worker) { worker.reconfigure(settings_, access_log_.get()); }); });
 }

@@ -52,7 +52,11 @@ class DataPath {
   // ── Changing ──────────────────────────────────────────────────────────────────────────────────────────────────
   // Takes both; the workers have them after `reconfigure`.
   void replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log);
-  void replace_certificates(std::shared_ptr<const Settings> settings);
+  // The same configuration with other certificates or servers' addresses, also for the workers.
+  void refresh(std::shared_ptr<const Settings> settings);
+  // Before the start: adds servers whose names are not known yet, by `known` or else by asking. Throws
+  // std::runtime_error for the operator.
+  void complete_names(const state::KnownNames& known);
   // Gives each worker all of it.
   void reconfigure(const std::vector<BoundSocket>& sockets);  // insists
   // `then` is called once they are reopened: a disk may take long to open a file.

@@ -28,6 +28,7 @@ state::InstanceRecord SelfDescription::record() const {
   record.arguments = generation_.arguments;
   const runtime::HashKey& key = data_path_.settings()->servers->key();
   record.hash_key.assign(key.bytes.begin(), key.bytes.end());
+  record.names = recurring_names(data_path_.config(), data_path_.settings()->names);
   return record;
 }
 

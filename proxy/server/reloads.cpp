@@ -55,7 +55,7 @@ std::expected<Reloads::Prepared, std::string> Reloads::prepare(const LoadConfigu
           "a reload cannot change " + keys +
           "; an upgrade (SIGUSR2) can change workers and addresses of admin.bind, only stop and start the paths");
     }
-    Prepared prepared{.settings = make_settings(std::move(loaded->config), now.ticket_keys, now.servers),
+    Prepared prepared{.settings = make_settings(std::move(loaded->config), now.ticket_keys, now.servers, now.names),
                       .listeners = {},
                       .access_log = {},
                       .text = std::move(loaded->text)};
@@ -168,6 +168,7 @@ void Reloads::apply(Prepared prepared, std::vector<BoundSocket> sockets) {
   const std::vector<BoundSocket>& after = parts_.instance.sockets();
   parts_.supervision.announce();
   handoff::insist([this] { parts_.certificates.watch(); });
+  handoff::insist([this] { parts_.names.watch(); });
   data_path.reconfigure(after);
   // Sockets that the new configuration drops: connections that wait in their queues are still served.
   for (const BoundSocket& socket : before) {

@@ -17,6 +17,7 @@
 #include "proxy/server/data_path.hpp"
 #include "proxy/server/generation.hpp"
 #include "proxy/server/instance.hpp"
+#include "proxy/server/name_watch.hpp"
 #include "proxy/server/role.hpp"
 #include "proxy/server/service_manager.hpp"
 #include "proxy/server/supervision.hpp"
@@ -42,6 +43,7 @@ class Reloads {
     ServiceManager& manager;
     Supervision& supervision;
     CertificateWatch& certificates;
+    NameWatch& names;
     Background& background;
   };
   // What was done, or why nothing was done: a text for people, which is also logged.

@@ -45,6 +45,8 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       children_(context_),
       signals_(context_, role_, supervision_, [this](int signal) { on_signal(signal); }),
       certificates_(context_, {.role = role_, .data_path = data_path_, .background = background_}),
+      names_(context_,
+             {.role = role_, .data_path = data_path_, .supervision = supervision_, .background = background_}),
       reloads_(context_,
                {.role = role_,
                 .data_path = data_path_,
@@ -53,6 +55,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                 .manager = manager_,
                 .supervision = supervision_,
                 .certificates = certificates_,
+                .names = names_,
                 .background = background_},
                std::move(options.load)),
       ending_(context_, {.role = role_,
@@ -97,6 +100,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
 
 int Server::run() {
   instance_.acquire();
+  data_path_.complete_names({});
   data_path_.start(1);
   instance_.open_admin();
   if (auto opened = instance_.open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
@@ -142,6 +146,7 @@ void Server::watch() {
   signals_.read();
   supervision_.watch([this] { signals_.hear(); }, [this] { supervisor_gone(); });
   certificates_.watch();
+  names_.watch();
 }
 
 // An exception from a handler (no memory, no thread, no descriptor) ends only what that handler was doing. It must

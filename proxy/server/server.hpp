@@ -27,6 +27,7 @@
 #include "proxy/server/generation.hpp"
 #include "proxy/server/instance.hpp"
 #include "proxy/server/main_thread.hpp"
+#include "proxy/server/name_watch.hpp"
 #include "proxy/server/reloads.hpp"
 #include "proxy/server/role.hpp"
 #include "proxy/server/service_manager.hpp"
@@ -95,6 +96,7 @@ class Server {
   Children children_;
   Signals signals_;
   CertificateWatch certificates_;
+  NameWatch names_;
   Reloads reloads_;
   Ending ending_;
   Upgrades upgrades_;

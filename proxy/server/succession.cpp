@@ -177,12 +177,13 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   if (predecessor_is_trusted_) generation.previous = what_ran_before(*record, inheritance, generation.arguments);
   // A predecessor that knows no TLS has none.
   data_path.settings()->ticket_keys->restore(inheritance.secrets.view(), runtime::monotonic_ms());
-  data_path.restore_servers(record->servers);
   if (runtime::HashKey key; record->hash_key.size() == key.bytes.size()) {
     std::ranges::copy(record->hash_key, key.bytes.begin());
     data_path.settings()->servers->set_key(key);
   }
   try {
+    data_path.complete_names(record->names);
+    data_path.restore_servers(record->servers);
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);
     instance.open_admin();

@@ -1,5 +1,7 @@
 #include "proxy/state/instance_record.hpp"
 
+#include <algorithm>
+
 #include "proxy/state/state.pb.h"
 
 namespace baton::state {
@@ -49,6 +51,30 @@ ServerRecord read(const wire::ServerRecord& in) {
           .failures_total = in.failures_total()};
 }
 
+constexpr unsigned weight_max = 256;
+
+void write(const NamedServer& server, wire::NamedServer& out) {
+  out.set_ip(server.address.ip.data(), server.address.family == Family::ipv4 ? 4 : 16);
+  out.set_port(server.address.port);
+  out.set_scope(server.address.scope);
+  out.set_weight(server.weight);
+  out.set_backup(server.backup);
+}
+
+// False: refused.
+bool read(const wire::NamedServer& in, NamedServer& out) {
+  const bool is_sound = (in.ip().size() == 4 || in.ip().size() == 16) && in.port() != 0 && in.port() <= 65'535 &&
+                        in.weight() <= weight_max;
+  if (!is_sound) return false;
+  out.address.family = in.ip().size() == 4 ? Family::ipv4 : Family::ipv6;
+  std::ranges::copy(in.ip(), reinterpret_cast<char*>(out.address.ip.data()));
+  out.address.port = static_cast<std::uint16_t>(in.port());
+  out.address.scope = in.scope();
+  out.weight = in.weight();
+  out.backup = in.backup();
+  return true;
+}
+
 }  // namespace
 
 std::string encode(const InstanceRecord& record) {
@@ -67,6 +93,11 @@ std::string encode(const InstanceRecord& record) {
   out.set_lock_inode(record.lock_inode);
   for (const ServerRecord& server : record.servers) write(server, *out.add_servers());
   out.set_hash_key(record.hash_key);
+  for (const auto& [question, servers] : record.names) {
+    wire::KnownName& name = *out.add_names();
+    name.set_question(question);
+    for (const NamedServer& server : servers) write(server, *name.add_servers());
+  }
   if (record.previous) {
     auto& previous = *out.mutable_previous();
     for (const std::string& argument : record.previous->arguments) previous.add_arguments(argument);
@@ -97,6 +128,14 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .hash_key = in.hash_key()};
   for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
+  // A name that cannot be read is asked for instead.
+  for (const wire::KnownName& name : in.names()) {
+    std::vector<NamedServer> servers(static_cast<std::size_t>(name.servers_size()));
+    const bool is_sound = std::ranges::equal(name.servers(), servers, [](const auto& one, auto& to) {
+      return read(one, to);
+    });
+    if (is_sound && !servers.empty()) record.names[name.question()] = std::move(servers);
+  }
   if (in.has_previous()) {
     const wire::Program& previous = in.previous();
     record.previous = Program{.arguments = {previous.arguments().begin(), previous.arguments().end()},

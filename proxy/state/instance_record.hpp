@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "proxy/state/address.hpp"
 #include "proxy/state/server_facts.hpp"
 
 namespace baton::state {
@@ -19,6 +22,15 @@ struct Program {
   std::vector<std::string> features;   // those its decoder understands
   bool operator==(const Program&) const = default;
 };
+
+// What the name servers last said.
+struct NamedServer {
+  SocketAddress address;               // an IP address
+  unsigned weight = 0;                 // 0: the configuration says it
+  bool backup = false;
+  bool operator==(const NamedServer&) const = default;
+};
+using KnownNames = std::map<std::string, std::vector<NamedServer>, std::less<>>;  // by the question's text
 
 struct InstanceRecord {
   std::string handoff_socket;          // empty: none
@@ -34,6 +46,7 @@ struct InstanceRecord {
   std::optional<Program> previous;     // with after_crash: the program that ran before the crashed one
   std::uint64_t lock_device = 0;       // identifies the sender's lock file; 0: unknown
   std::uint64_t lock_inode = 0;
+  KnownNames names{};
   std::vector<ServerRecord> servers;   // of all upstreams, as far as they are known
   std::string hash_key;                // of the instance, for hashes that clients must not be able to aim; empty: none
   bool operator==(const InstanceRecord&) const = default;

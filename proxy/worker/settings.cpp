@@ -4,10 +4,8 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "handoff/limits.hpp"
-#include "proxy/process/names.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/tls/self_test.hpp"
 
@@ -27,15 +25,6 @@ unsigned worker_count(const config::Config& config) {
   CPU_ZERO(&cpus);
   if (::sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
   return std::max(1u, static_cast<unsigned>(CPU_COUNT(&cpus)));
-}
-
-std::vector<state::SocketAddress> look_up(const config::Address& address) {
-  auto addresses = process::look_up(address);
-  if (!addresses) {
-    throw std::runtime_error("cannot look up " + address.text() + ": " + addresses.error() +
-                             "; check the name, or write an IP address");
-  }
-  return std::move(*addresses);
 }
 
 runtime::log::Level log_level(const config::Config& config) {
@@ -106,8 +95,18 @@ std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) 
   return renewed;
 }
 
+std::shared_ptr<const Settings> with_names(const Settings& settings, state::KnownNames names) {
+  auto renamed = std::make_shared<Settings>(settings);
+  renamed->names = std::move(names);
+  for (std::size_t i = 0; i < renamed->upstreams.size(); ++i) {
+    renamed->upstreams[i].servers = servers_of(renamed->config.upstreams[i], renamed->names, *renamed->servers);
+  }
+  return renamed;
+}
+
 std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys,
-                                              std::shared_ptr<upstream::Registry> registry) {
+                                              std::shared_ptr<upstream::Registry> registry,
+                                              const state::KnownNames& known, Unknown unknown) {
   auto settings = std::make_shared<Settings>();
   settings->rules = routing::rules_of(config);
   settings->handshake_ms = config.timeouts.handshake.count();
@@ -116,18 +115,10 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
     settings->access_format = config.log.access->format == config::AccessFormat::json ? runtime::AccessFormat::json
                                                                                       : runtime::AccessFormat::combined;
   }
+  settings->names = learn_names(config, known, unknown);
   for (const config::Upstream& upstream : config.upstreams) {
-    upstream::UpstreamServers servers{.name = upstream.name, .servers = {}};
-    for (const config::Server& server : upstream.servers) {
-      for (auto& address : look_up(server.address)) {
-        auto standing = registry->standing(upstream.name, address.text());
-        servers.servers.push_back({.address = std::move(address),
-                                   .weight = server.weight,
-                                   .host = server.address.host,
-                                   .standing = std::move(standing)});
-      }
-    }
-    settings->upstreams.push_back(std::move(servers));
+    settings->upstreams.push_back(
+        {.name = upstream.name, .servers = servers_of(upstream, settings->names, *registry)});
   }
   settings->ticket_keys = std::move(ticket_keys);
   settings->servers = std::move(registry);

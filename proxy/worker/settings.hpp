@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/process/file_stamps.hpp"
+#include "proxy/worker/server_names.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/runtime/access_log.hpp"
 #include "proxy/runtime/log.hpp"
@@ -34,6 +35,7 @@ struct Settings {
   std::int64_t handshake_ms = 10'000;
   std::map<std::string, std::size_t, std::less<>> listeners;   // the index of each in config.listeners
   std::vector<upstream::UpstreamServers> upstreams;
+  state::KnownNames names;                           // of the servers in `upstreams`
   std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all its settings over time
   std::shared_ptr<upstream::Registry> servers;       // the same
   std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners with TLS
@@ -42,10 +44,14 @@ struct Settings {
 };
 
 // Looks up the servers' names and reads certificates. Throws std::runtime_error naming the file, or the server that has
-// no address. A running process passes its ticket keys and what it knows of servers to a new configuration.
+// no address. A running process passes its ticket keys and what it knows of servers and names to a new configuration;
+// with Unknown::leave, servers whose names are looked up again and again are missing until `with_names` adds them.
 std::shared_ptr<const Settings> make_settings(
     config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>(),
-    std::shared_ptr<upstream::Registry> servers = std::make_shared<upstream::Registry>());
+    std::shared_ptr<upstream::Registry> servers = std::make_shared<upstream::Registry>(),
+    const state::KnownNames& known = {}, Unknown unknown = Unknown::ask);
+// The same settings with the servers that these names have.
+std::shared_ptr<const Settings> with_names(const Settings& settings, state::KnownNames names);
 
 // The same settings with certificates, keys and CAs read again. Throws as above.
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);
@@ -55,8 +61,5 @@ unsigned worker_count(const config::Config& config);
 
 // The configured log level.
 runtime::log::Level log_level(const config::Config& config);
-
-// All addresses of `address`: one for an IP address or a Unix path, several for a name. Throws as above.
-std::vector<state::SocketAddress> look_up(const config::Address& address);
 
 }  // namespace baton::proxy
