@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "config/client_rules.hpp"
+
 namespace baton::config {
 
 using Milliseconds = std::chrono::milliseconds;
@@ -98,12 +100,13 @@ struct Listener {
   Protocol protocol = Protocol::http;
   std::string upstream;            // for tcp, one of `upstreams`; empty for http, where routes choose
   std::optional<ListenerTls> tls;  // nothing: clients connect in plaintext
+  std::optional<TrustedProxies> trusted_proxies;  // nothing: those of the whole configuration
   Position where;
 
   // Compares the listener, not its position.
   bool operator==(const Listener& other) const {
     return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream &&
-           tls == other.tls;
+           tls == other.tls && trusted_proxies == other.trusted_proxies;
   }
 };
 
@@ -262,6 +265,10 @@ struct Config {
   std::optional<unsigned> workers;      // nothing: auto, one per CPU available to us
   Log log;
   Underscores underscores = Underscores::drop;
+  TrustedProxies trusted_proxies;  // of listeners without their own
+  ForwardedFields forwarded;
+  std::optional<RequestId> request_id;  // nothing: requests get no id
+  Tracing tracing = Tracing::off;
   bool watch = false;  // reload certificates when their files change
   Places places;
   bool operator==(const Config&) const = default;

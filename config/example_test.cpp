@@ -18,14 +18,20 @@ std::string example() {
   return text.str();
 }
 
-// The same with comment lines below the top level, which begin with "# ", turned into content. Lines that are still
-// comments were commented twice.
+// Whether a comment of the top level is a commented key, or a line below one, and no sentence.
+bool is_commented_key(const std::string& line) {
+  const std::size_t end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", line.find_first_not_of("# "));
+  return line.starts_with("# ") && end != std::string::npos && end > 2 && line[end] == ':';
+}
+
+// The same with comment lines, which begin with "# ", turned into content. Lines that are still comments were commented
+// twice.
 std::string uncommented(const std::string& yaml) {
   std::istringstream lines(yaml);
   std::string text;
   for (std::string line; std::getline(lines, line);) {
     const std::size_t content = line.find_first_not_of(' ');
-    if (content != 0 && content != std::string::npos && line.compare(content, 2, "# ") == 0) line.erase(content, 2);
+    if ((content != 0 || is_commented_key(line)) && content != std::string::npos && line.compare(content, 2, "# ") == 0) line.erase(content, 2);
     text += line + "\n";
   }
   return text;
@@ -46,6 +52,10 @@ TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   EXPECT_EQ(config.workers, defaults.workers);
   EXPECT_EQ(config.log, defaults.log);
   EXPECT_EQ(config.underscores, defaults.underscores);
+  EXPECT_EQ(config.trusted_proxies, defaults.trusted_proxies);
+  EXPECT_EQ(config.forwarded, defaults.forwarded);
+  EXPECT_EQ(config.request_id, defaults.request_id);
+  EXPECT_EQ(config.tracing, defaults.tracing);
   EXPECT_EQ(config.watch, defaults.watch);
   ASSERT_EQ(config.listeners.size(), 1u);
   EXPECT_EQ(config.listeners.front().protocol, Listener().protocol);
@@ -63,6 +73,7 @@ TEST(Example, LoadsWithItsCommentsTakenAway) {
   EXPECT_EQ(config.listeners[1].protocol, Protocol::tcp);
   EXPECT_EQ(config.listeners[1].upstream, config.upstreams.front().name);
   EXPECT_TRUE(config.listeners[2].tls);
+  EXPECT_EQ(config.request_id, RequestId{});
   ASSERT_EQ(config.upstreams.size(), 2u);
   EXPECT_TRUE(config.upstreams[1].tls);
 }

@@ -9,18 +9,13 @@ namespace baton::config {
 // By the path of their section, as in KnownKey::path. Remove a key here when you implement it.
 inline constexpr std::string_view later_keys[] = {
     "error_pages",
-    "forwarded",
     "include",
     "maintenance",
-    "request_id",
-    "tracing",
-    "trusted_proxies",
 
     "listeners.backlog",
     "listeners.proxy_protocol",
     "listeners.routes",
     "listeners.tcp_keepalive",
-    "listeners.trusted_proxies",
     "listeners.tls.ciphers",
     "listeners.tls.ciphersuites",
     "listeners.tls.curves",

@@ -33,6 +33,8 @@ inline constexpr Name<Underscores> underscore_rules[] = {{"drop", Underscores::d
 inline constexpr Name<NameFamily> name_families[] = {
     {"any", NameFamily::any}, {"ipv4", NameFamily::ipv4}, {"ipv6", NameFamily::ipv6}};
 
+inline constexpr Name<Tracing> tracings[] = {{"off", Tracing::off}, {"propagate", Tracing::propagate}};
+
 inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};
 
 // `value` must be in the table, as every value of these types is.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "config/client_schema.hpp"
 #include "config/environment.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
@@ -154,6 +155,9 @@ void print_services(Printer& out, const Config& config) {
     out.line(2, "bind: {}", bind_text(listener.bind));
     out.line(2, "protocol: {}", name_of(listener.protocol, protocols));
     if (!listener.upstream.empty()) out.line(2, "upstream: {}", in_quotes(listener.upstream));
+    if (listener.trusted_proxies) {
+      out.line(2, "trusted_proxies: {}", list_of(texts_of(*listener.trusted_proxies)));
+    }
     if (listener.tls) print_tls(out, *listener.tls);
   }
   if (!config.routes.empty()) out.line(0, "routes:");
@@ -217,6 +221,15 @@ void print_log(Printer& out, const Log& log) {
   out.line(2, "format: {}", name_of(access.format, access_formats));
 }
 
+void print_clients(Printer& out, const Config& config) {
+  out.line(0, "trusted_proxies: {}", list_of(texts_of(config.trusted_proxies)));
+  out.line(0, "forwarded: {}", list_of(texts_of(config.forwarded)));
+  if (const auto& id = config.request_id) {
+    out.line(0, "request_id: {{ header: {}, trust: {} }}", in_quotes(id->header), name_of(id->trust, flags));
+  }
+  out.line(0, "tracing: {}", name_of(config.tracing, tracings));
+}
+
 }  // namespace
 
 std::string print(const Config& config) {
@@ -232,6 +245,7 @@ std::string print(const Config& config) {
   out.line(0, "workers: {}", or_auto(config.workers));
   print_log(out, config.log);
   out.line(0, "underscores: {}", name_of(config.underscores, underscore_rules));
+  print_clients(out, config);
   out.line(0, "watch: {}", name_of(config.watch, flags));
   out.line(0, "via: false");
   return out.take();

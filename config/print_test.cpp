@@ -47,6 +47,12 @@ Config unusual() {
   config.workers = 256;
   config.log = {LogLevel::debug, AccessLog{"access: {log}", AccessFormat::json}};
   config.underscores = Underscores::pass;
+  config.listeners[0].trusted_proxies = TrustedProxies{};
+  config.listeners[1].trusted_proxies = TrustedProxies{{parse_network("::1").value()}, true};
+  config.trusted_proxies = {{parse_network("10.0.0.0/8").value(), parse_network("2001:db8::/32").value()}, true};
+  config.forwarded = {.x_forwarded = false, .forwarded = true, .x_real_ip = true};
+  config.request_id = {"X-Trace", true};
+  config.tracing = Tracing::propagate;
   config.watch = true;
   return config;
 }

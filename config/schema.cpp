@@ -7,6 +7,7 @@
 #include <map>
 
 #include "config/address.hpp"
+#include "config/client_schema.hpp"
 #include "config/entry_name.hpp"
 #include "config/resolve_schema.hpp"
 #include "config/route_schema.hpp"
@@ -58,11 +59,16 @@ void read_tls(Reader& reader, const Node& node, ListenerDraft& draft) {
   draft.listener.tls = read_listener_tls(reader, node, draft.protocol);
 }
 
+void read_trusted_by_listener(Reader& reader, const Node& node, ListenerDraft& draft) {
+  read_trusted_proxies(reader, node, draft.listener.trusted_proxies.emplace());
+}
+
 constexpr Key<ListenerDraft> listener_keys[] = {
     {"name", read_listener_name, true},
     {"bind", read_bind, true},
     {"protocol", read_protocol},
     {"upstream", read_listener_upstream},
+    {"trusted_proxies", read_trusted_by_listener},
     // Needs the protocol.
     {"tls", read_tls},
 };
@@ -291,6 +297,15 @@ void read_watch(Reader& reader, const Node& node, Draft& draft) {
   read_choice<&Config::watch, flags>(reader, node, draft.config);
 }
 
+template <auto member, auto read>
+void read_by(Reader& reader, const Node& node, Draft& draft) {
+  read(reader, node, draft.config.*member);
+}
+
+void read_tracing(Reader& reader, const Node& node, Draft& draft) {
+  read_choice<&Config::tracing, tracings>(reader, node, draft.config);
+}
+
 constexpr Key<Draft> top_keys[] = {
     {"version", read_version, true},
     {"listeners", read_listeners, true},
@@ -304,6 +319,10 @@ constexpr Key<Draft> top_keys[] = {
     {"workers", read_workers},
     {"log", read_member<&Config::log, log_section>},
     {"underscores", read_underscores},
+    {"trusted_proxies", read_by<&Config::trusted_proxies, read_trusted_proxies>},
+    {"forwarded", read_by<&Config::forwarded, read_forwarded>},
+    {"request_id", read_by<&Config::request_id, read_request_id>},
+    {"tracing", read_tracing},
     {"watch", read_watch},
     {"via", read_via},
 };
@@ -322,6 +341,7 @@ std::vector<KnownKey> known_keys() {
   const auto add_all = [&known](const auto&... sections) { (add_keys(known, sections), ...); };
   add_all(top_section, listener_section, upstream_section, server_section, timeouts_section, limits_section,
           handoff_section, admin_section, log_section, access_section);
+  add_client_keys(known);
   add_route_keys(known);
   add_tls_keys(known);
   add_resolve_keys(known);

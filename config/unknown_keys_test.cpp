@@ -48,9 +48,6 @@ const Refusal later[] = {
     {"Include",
      minimal + "include: [ conf.d/*.yaml ]\n",
      {"f:8:1: `include` at the top level is not supported by this version yet"}},
-    {"TrustedProxies",
-     minimal + "trusted_proxies: [ 10.0.0.0/8 ]\n",
-     {"f:8:1: `trusted_proxies` at the top level is not supported by this version yet"}},
     {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfLaterVersions, UnknownKeys, testing::ValuesIn(later),

@@ -32,6 +32,12 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
   if (const HeadError error = reread_request_head(exchange, ends.client.unread, head_bytes, scratch)) {
     return answer_and_close(exchange, ends, context, error.status, error.text);
   }
+  if (is_to_recognise(context)) {
+    if (const HeadError doubt = recognise(exchange, context)) {
+      note_access(exchange, *context.rules, &scratch.request, ends.client.unread.view());
+      return answer_and_close(exchange, ends, context, doubt.status, doubt.text);
+    }
+  }
   if (context.routes == nullptr) return apply_rules(exchange, ends, context, nullptr);
   const routing::Route* const route = context.routes->find(scratch.meaning.host, scratch.request.target);
   if (route == nullptr) {

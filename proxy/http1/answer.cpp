@@ -53,11 +53,13 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
   }
   Request& request = exchange.request;
   request.keep_alive = request.keep_alive && !context.closing && is_worth_reading(request);
+  note_request_id(exchange, context, nullptr);
   const OwnResponse response{.status = status,
                              .close = !request.keep_alive,
                              .announce_keep_alive = request.keep_alive && request.http10,
                              .head_only = request.head_only,
-                             .unix_time_s = context.unix_us / 1'000'000};
+                             .unix_time_s = context.unix_us / 1'000'000,
+                             .more = id_field(exchange, context)};
   exchange.response_bytes = write_own_response(response, client.unsent);
   exchange.status = status;
   exchange.phase = Answering{};

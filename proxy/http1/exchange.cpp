@@ -32,9 +32,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
     return answer_and_close(exchange, ends, context, error.status, error.text);
   }
   if (!exchange.request.wants_upgrade) scratch.meaning.upgrade = {};
-  write_request_head(scratch.request, scratch.meaning,
-                     {context.client_address, context.https, context.client_subject, context.rules->underscores},
-                     ends.upstream->unsent);
+  write_request_head(scratch.request, scratch.meaning, forwarded_by(exchange, context), ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
   exchange.request.body = scratch.meaning.body;
   exchange.request.body_bytes = 0;

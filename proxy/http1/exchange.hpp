@@ -7,6 +7,8 @@
 
 #include "proxy/engine/action.hpp"
 #include "proxy/http1/head.hpp"
+#include "proxy/http1/identity.hpp"
+#include "proxy/http1/marks.hpp"
 #include "proxy/http1/meaning.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/state/state.hpp"
@@ -50,6 +52,7 @@ struct Scratch {
   // Of the exchange that was given a route in the engine's last step; the reader clears it. Lives as long as
   // Context::routes.
   const routing::Route* route = nullptr;
+  Marks marks;
   std::uint64_t fields_dropped = 0;    // total, because of underscores in their names
   Refusal refusal;                     // of the engine's last step; the reader clears it
   Answered answered;                   // the same
@@ -66,6 +69,9 @@ struct Context {
   unsigned servers = 1;                // the number of upstream servers available to try
   bool closing = false;                // the response announces that it is the last on this connection
   const routing::RouteTable* routes = nullptr;    // null: no request is refused for its route
+  const routing::ClientRules* clients = nullptr;  // null: all by default
+  const state::SocketAddress* peer = nullptr;     // the connection's client; only needed if it is trusted
+  const routing::TrustedProxies* trusted = nullptr;  // null: the peer is not one of them
 };
 
 // Without an exchange: waits for a head, checks it once it is whole, and begins an exchange if it is good.

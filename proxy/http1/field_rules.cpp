@@ -25,6 +25,12 @@ bool named_by_connection(const std::vector<Field>& fields, std::string_view name
   return false;
 }
 
+// Whether some servers take the one name for the other (see FieldName). `wanted` has letters, digits and hyphens.
+bool is_read_as(std::string_view name, std::string_view wanted) {
+  const auto folded = [](char c) { return is_plain_char(c) ? static_cast<char>(c | 0x20) : '-'; };
+  return std::ranges::equal(name, wanted, {}, folded, folded);
+}
+
 }  // namespace
 
 FieldRules trailer_rules(bool underscores) {
@@ -65,6 +71,7 @@ std::string_view canonical_list(const Field& field) {
 }
 
 Decision decide_on_other(const Field& field, const FieldRules& rules) {
+  if (!rules.replaced.empty() && is_read_as(field.name, rules.replaced)) return {Fate::dropped};
   if (rules.named_by != nullptr && !never_removed_by_name.has(field.id) &&
       named_by_connection(*rules.named_by, field.name)) {
     return {Fate::dropped};

@@ -18,9 +18,12 @@ struct FieldRules {
   FieldNames once{};       // dropped after the first one forwarded
   // The message's fields, if Connection names some that must not be forwarded (RFC 9110 §7.6.1).
   const std::vector<Field>* named_by = nullptr;
+  std::string_view replaced{};  // dropped too; empty: none
 
   // A field with any other name is forwarded unchanged, unless it has a blank before its colon.
-  FieldNames concerned() const { return named_by != nullptr ? FieldNames::all() : dropped | canonical; }
+  FieldNames concerned() const {
+    return named_by != nullptr || !replaced.empty() ? FieldNames::all() : dropped | canonical;
+  }
 };
 
 // `host` is dropped if we write our own, `upgrade` if no upgrade is forwarded.
@@ -73,6 +76,7 @@ inline FieldRules request_rules(const RequestHead& head, const TargetParts& targ
   using enum FieldName;
   FieldRules rules{
       .dropped = of_one_hop | FieldNames{client_identity}, .canonical = canonical_in_request, .once = {expect}};
+  rules.replaced = by.replaced;
   if (!by.underscores) rules.dropped.add(with_underscore);
   if (!target.authority.empty() || !head.names.has(host)) rules.dropped.add(host);
   if (head.minor_version == 0) rules.dropped.add(expect);
@@ -84,6 +88,7 @@ inline FieldRules request_rules(const RequestHead& head, const TargetParts& targ
 inline FieldRules response_rules(const ResponseHead& head, const ResponseRules& how) {
   using enum FieldName;
   FieldRules rules{.dropped = of_one_hop, .canonical = canonical_in_response};
+  rules.replaced = how.replacing.name;
   if (how.client_http10) rules.dropped = rules.dropped | FieldNames{transfer_encoding, trailer};
   if (head.status < 200 || head.status == 204) {
     rules.dropped = rules.dropped | FieldNames{content_length, transfer_encoding};

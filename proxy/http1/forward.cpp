@@ -14,19 +14,23 @@ std::size_t bytes_of(const std::vector<Field>& fields) {
   return static_cast<std::size_t>(last.data() + last.size() - fields.front().line.data()) + fields.size();
 }
 
+std::size_t bytes_of(const OwnField& field) { return field.name.size() + field.value.size() + 4; }
+
 }  // namespace
 
 void write_request_head(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
                         state::Buffer& out) {
-  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields) + by.client_address.size() +
-                             by.client_subject.size() + 2 * meaning.host.size());
+  std::size_t bytes = head.start_line.size() + bytes_of(head.fields) + by.client_address.size() +
+                      by.client_subject.size() + 2 * meaning.host.size() + by.host.size();
+  for (const OwnField& field : by.more) bytes += bytes_of(field);
+  TextWriter writer(out, bytes);
   forward_request(head, meaning, by, writer);
   writer.literal("\r\n");
   writer.finish();
 }
 
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
-  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields));
+  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields) + bytes_of(rules.replacing));
   forward_response(head, rules, writer);
   writer.literal("\r\n");
   writer.finish();

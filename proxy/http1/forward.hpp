@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "proxy/http1/head.hpp"
@@ -12,13 +13,24 @@
 
 namespace baton::http1 {
 
+// A field that we write ourselves. Its value has no control characters.
+struct OwnField {
+  std::string_view name;
+  std::string_view value;
+};
+
 // What the upstream learns about the client. It comes from outside the head; whatever it contains, it cannot end a
 // field.
 struct ForwardedBy {
-  std::string_view client_address;   // for X-Forwarded-For: an IP address without port, or "unknown" (RFC 7239 §6)
+  std::string_view client_address;   // for X-Forwarded-For: an IP address without port, or "unknown" (RFC 7239 §6);
+                                     // or several, the client first
   bool https = false;                // for X-Forwarded-Proto
   std::string_view client_subject{}; // of its verified certificate, for X-Forwarded-Client-Subject; empty: no such field
   bool underscores = false;          // forward fields with an underscore in their names, except those never forwarded
+  bool x_forwarded = true;           // write X-Forwarded-For, -Proto and -Host
+  std::string_view host{};           // for X-Forwarded-Host; empty: that of the request
+  std::span<const OwnField> more{};
+  std::string_view replaced{};       // a field with this name is dropped; empty: none
 };
 
 // Appends the request head as the upstream gets it: the same method; the target in origin-form (an absolute-form target
@@ -39,6 +51,7 @@ struct ResponseRules {
   bool close = false;             // write `Connection: close`
   bool announce_keep_alive = false; // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool switching_protocols = false; // a 101 that was asked for: keep Connection: upgrade and Upgrade
+  OwnField replacing{};           // instead of a field with this name; no name: none
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
 
@@ -62,6 +75,7 @@ struct OwnResponse {
   bool announce_keep_alive = false;  // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool head_only = false;            // the response to HEAD
   std::int64_t unix_time_s = 0;      // for Date
+  OwnField more{};                   // no name: none
 };
 // Appends the head, with Allow for a 405, and at most `body_bytes_max` bytes of the body. Returns how many those were.
 std::size_t write_own_response(const OwnResponse& response, state::Buffer& out,

@@ -62,13 +62,17 @@ template <typename Sink>
   } else if (!meaning.upgrade.empty()) {
     sink.field("Connection", "upgrade");
   }
-  sink.field_from_outside("X-Forwarded-For", by.client_address);
-  if (by.https) {
-    sink.field("X-Forwarded-Proto", "https");
-  } else {
-    sink.field("X-Forwarded-Proto", "http");
+  if (by.x_forwarded) {
+    sink.field_from_outside("X-Forwarded-For", by.client_address);
+    if (by.https) {
+      sink.field("X-Forwarded-Proto", "https");
+    } else {
+      sink.field("X-Forwarded-Proto", "http");
+    }
+    const std::string_view asked_for = by.host.empty() ? meaning.host : by.host;
+    if (!asked_for.empty()) sink.field("X-Forwarded-Host", asked_for);
   }
-  if (!meaning.host.empty()) sink.field("X-Forwarded-Host", meaning.host);
+  for (const OwnField& field : by.more) sink.field(field.name, field.value);
   if (!by.client_subject.empty()) sink.field_from_outside("X-Forwarded-Client-Subject", by.client_subject);
 }
 
@@ -88,6 +92,7 @@ template <typename Sink>
   if (lacks_date && how.unix_time_s != 0) sink.field("Date", http_date(how.unix_time_s));
   const std::string_view connection = connection_value(!rules.dropped.has(FieldName::upgrade), how);
   if (!connection.empty()) sink.field("Connection", connection);
+  if (!how.replacing.name.empty()) sink.field(how.replacing.name, how.replacing.value);
 }
 
 }  // namespace baton::http1

@@ -39,7 +39,8 @@ std::size_t write_own_response(const OwnResponse& response, state::Buffer& out, 
   const bool has_content = !has_no_content(response.status);
   body = has_content && !response.head_only ? body.substr(0, body_bytes_max) : std::string_view();
 
-  TextWriter writer(out, reason.size() + response.fields.size() + response.content_type.size() + body.size());
+  TextWriter writer(out, reason.size() + response.fields.size() + response.content_type.size() + body.size() +
+                             response.more.name.size() + response.more.value.size());
   writer.status_line(response.status, reason);
   writer.field("Date", http_date(response.unix_time_s));
   writer.copy(response.fields);
@@ -48,6 +49,7 @@ std::size_t write_own_response(const OwnResponse& response, state::Buffer& out, 
   if (response.status == 405) writer.field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
   if (response.close) writer.field("Connection", "close");
   if (response.announce_keep_alive) writer.field("Connection", "keep-alive");
+  if (!response.more.name.empty()) writer.field(response.more.name, response.more.value);
   writer.literal("\r\n");
   writer.copy(body);
   writer.finish();

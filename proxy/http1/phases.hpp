@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proxy/http1/exchange.hpp"
+#include "proxy/http1/forward.hpp"
 
 namespace baton::http1 {
 
@@ -59,6 +60,19 @@ enum class Upload { going_on, ended, too_large, malformed };
 Upload relay_upload(state::Exchange& exchange, const Ends& ends, const Context& context);
 // Drops the body at the front of client.unread.
 Upload discard_upload(state::Request& request, state::Flow& client, const Context& context);
+
+// ── marks.cpp ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Notes the client of the request in the tables, its id and its trace. An error: the request is refused.
+HeadError recognise(state::Exchange& exchange, const Context& context);
+// Whether there is anything for `recognise` to do.
+inline bool is_to_recognise(const Context& context) { return context.clients != nullptr || context.trusted != nullptr; }
+// Gives it an id, if requests get one and it has none yet. `head`: nullptr if it could not be parsed.
+void note_request_id(state::Exchange& exchange, const Context& context, const RequestHead* head);
+// The field with the exchange's id; no name: it has none.
+OwnField id_field(const state::Exchange& exchange, const Context& context);
+// For the request in the tables, which has been recognised. Views the scratch memory.
+ForwardedBy forwarded_by(const state::Exchange& exchange, const Context& context);
 
 // ── response.cpp ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,6 +12,7 @@ using namespace state;
 HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std::size_t head_bytes,
                             const HeadLimits& limits, Scratch& scratch) {
   scratch.parsed_for = nullptr;
+  scratch.marks.is_identified = false;
   scratch.request.method = Method::other;      // whatever was parsed before
   const HeadError error = parse_request_head(unread.view().substr(0, head_bytes), limits, scratch.request);
   if (error) return error;

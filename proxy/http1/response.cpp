@@ -92,7 +92,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (!request.wants_upgrade) return answer(exchange, ends, context, 502, "a 101 that was not requested");
       // What still comes of it could not be told from the other protocol.
       if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
-      write_response_head(head, {.switching_protocols = true}, client.unsent);
+      write_response_head(head, {.switching_protocols = true, .replacing = id_field(exchange, context)}, client.unsent);
       unread.consume(end.bytes);
       exchange.status = 101;
       exchange.request = {};              // no longer needed
@@ -119,6 +119,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     }
     write_response_head(head, {.client_http10 = request.http10, .close = !request.keep_alive,
                                .announce_keep_alive = request.http10 && request.keep_alive,
+                               .replacing = id_field(exchange, context),
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
     exchange.status = head.status;
     context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};

@@ -91,7 +91,7 @@ void append_combined(const ConnectionState& connection, const Exchange& exchange
                      std::string& line) {
   const AccessRecord& record = record_of(exchange);
   // A client's own Unix path could hold blanks; nginx does not show it either.
-  const auto& address = connection.client_address;
+  const auto& address = state::client_of(exchange, connection.client_address);
   append_escaped(line, address.family == state::Family::unix_path ? "unix:" : address.host_text());
   line += " - - [";
   line += local_second(unix_ms / 1000).common;
@@ -138,7 +138,7 @@ void append_json(const ConnectionState& connection, const Exchange& exchange, st
   append_three_digits(line, static_cast<std::uint64_t>(unix_ms % 1000));
   line += second.iso_offset;
   line += '"';
-  append_json_text(line, "client", connection.client_address.host_text());
+  append_json_text(line, "client", state::client_of(exchange, connection.client_address).host_text());
   append_json_text(line, "listener", connection.listener);
   append_json_text(line, "request", record.request_line);
   line += ",\"status\":";
@@ -150,6 +150,9 @@ void append_json(const ConnectionState& connection, const Exchange& exchange, st
   append_json_text(line, "referer", record.referer);
   append_json_text(line, "user_agent", record.user_agent);
   append_json_text(line, "upstream", record.upstream);
+  if (exchange.extras && !exchange.extras->request_id.empty()) {
+    append_json_text(line, "request_id", exchange.extras->request_id);
+  }
   line += is_cut(connection, exchange) ? ",\"cut\":true" : ",\"cut\":false";
   line += "}\n";
 }

@@ -147,6 +147,14 @@ struct AccessRecord {
   bool operator==(const AccessRecord&) const = default;
 };
 
+// What few configurations need of an exchange.
+struct Extras {
+  String request_id;                  // empty: it has none
+  String traceparent;                 // made here; empty: the request has its own, or none
+  Boxed<SocketAddress> client;        // whom trusted proxies name; none: the connection's client
+  bool operator==(const Extras&) const = default;
+};
+
 // A request and its response, from the moment the head is whole; or a tunnel.
 struct Exchange {
   Request request;
@@ -158,6 +166,7 @@ struct Exchange {
   std::uint16_t status = 0;           // 0: no response has begun
   std::uint64_t response_bytes = 0;   // of content, as forwarded to the client
   Boxed<AccessRecord> access;
+  Boxed<Extras> extras;
   bool operator==(const Exchange&) const = default;
 };
 
@@ -199,6 +208,12 @@ struct ConnectionState {
   // The leg to the exchange's server, if there is one.
   UpstreamLeg* upstream() const { return exchange ? exchange->upstream.get() : nullptr; }
 };
+
+// Who sent the request, as far as anybody's word on it is believed: what routes, limits, logs and fields go by. `peer` is
+// the connection's client_address.
+inline const SocketAddress& client_of(const Exchange& exchange, const SocketAddress& peer) {
+  return exchange.extras && exchange.extras->client ? *exchange.extras->client : peer;
+}
 
 // An idle connection to a server that moves without a client: an offer with one leg.
 struct IdleUpstream {

@@ -155,8 +155,17 @@ bool access(auto io, auto& exchange) {
          io.bytes(FIELD(user_agent), record.user_agent) && io.bytes(FIELD(upstream), record.upstream);
 }
 
+bool extras(auto io, auto& exchange) {
+  if (!io.has(MESSAGE(extras), static_cast<bool>(exchange.extras))) return true;
+  auto& extras = io.begun(exchange.extras);
+  const auto in = io.in(MESSAGE(extras));
+  if (!in.bytes(FIELD(request_id), extras.request_id) || !in.bytes(FIELD(traceparent), extras.traceparent)) return false;
+  return !in.has(MESSAGE(client), static_cast<bool>(extras.client)) ||
+         address(in.in(MESSAGE(client)), in.begun(extras.client));
+}
+
 bool exchange(auto io, auto& exchange) {
-  return io.bytes(FIELD(route), exchange.route) && access(io.in(MESSAGE(access)), exchange) &&
+  return io.bytes(FIELD(route), exchange.route) && access(io.in(MESSAGE(access)), exchange) && extras(io, exchange) &&
          (alternative<Connecting>(io, MESSAGE(connecting), exchange.phase,
                                   [&](auto in, auto& phase) { return connecting(in, exchange.request, phase); }) ||
           alternative<Relaying>(io, MESSAGE(relaying), exchange.phase,
@@ -189,7 +198,8 @@ bool tunnel(auto io, auto& state) {
   auto& exchange = io.begun(state.exchange);
   auto& phase = io.template begun_as<Tunnelling>(exchange.phase);
   return access(io.in(MESSAGE(access)), exchange) && io.bytes(FIELD(upstream), phase.upstream) &&
-         io.number(FIELD(attempts), phase.attempts) && io.bytes(FIELD(route), exchange.route);
+         io.number(FIELD(attempts), phase.attempts) && io.bytes(FIELD(route), exchange.route) &&
+         extras(io, exchange);
 }
 
 bool connection(auto io, auto& state) {

@@ -27,7 +27,8 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
 void Connection::look_up_place() {
   engine::reconfigured(state_);
   upstream_.reconfigured(state_.upstream());
-  listener_gone_ = !worker_.has_listener(state_.listener);
+  listener_ = worker_.listener_rules(state_.listener);
+  is_trusted_ = listener_ != nullptr && listener_->trusted.trusts(state_.client_address);
   // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);

@@ -15,6 +15,7 @@
 
 namespace baton::proxy {
 
+struct ListenerRules;
 class Worker;
 
 // It is allocated where its state allocates: the state is a part of it.
@@ -113,7 +114,8 @@ class Connection final : public runtime::EventHandler,
   Worker& worker_;                // outlives its connections
   state::ConnectionState state_;
   std::string client_text_;       // the client's identity, as forwarded
-  bool listener_gone_ = false;    // not in this configuration: the next response is the last
+  const ListenerRules* listener_ = nullptr;   // none: not in this configuration, and the next response is the last
+  bool is_trusted_ = false;       // what the client says of others' addresses is believed
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   UpstreamSide upstream_;                // of its exchange

@@ -202,7 +202,9 @@ const engine::Rules& Connection::rules() {
 }
 
 engine::Context Connection::context() {
-  engine::Context context = worker_.context(&rules(), client_text_, upstream_.servers(), listener_gone_);
+  engine::Context context = worker_.context(&rules(), client_text_, upstream_.servers(), listener_ == nullptr);
+  context.peer = &state_.client_address;
+  if (is_trusted_) context.trusted = &listener_->trusted;
   if (const auto* tls = state_.client.tls.get()) {
     context.https = true;
     context.client_subject = tls->facts.client_subject;

@@ -74,7 +74,9 @@ void Worker::log_refusal(const state::ConnectionState& state) {
   const http1::Refusal refusal = std::exchange(scratch_.refusal, {});
   if (refusal.is_servers()) note_server_failure(state, refusal.why);
   if (refusal.status == 0 || !log::enabled(log::Level::debug)) return;
-  log::debug("{} on {} gets {}: {}", state.client_address.text(), state.listener, refusal.status, refusal.why);
+  const state::SocketAddress& client =
+      state.exchange ? state::client_of(*state.exchange, state.client_address) : state.client_address;
+  log::debug("{} on {} gets {}: {}", client.text(), state.listener, refusal.status, refusal.why);
 }
 
 void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {

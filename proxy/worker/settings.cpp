@@ -111,6 +111,12 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
   settings->rules = routing::rules_of(config);
   settings->handshake_ms = config.timeouts.handshake.count();
   settings->upstream_idle_ms = config.timeouts.upstream_idle.count();
+  settings->clients.forwarded = config.forwarded;
+  settings->clients.propagates_traces = config.tracing == config::Tracing::propagate;
+  if (config.request_id) {
+    settings->clients.request_id_header = config.request_id->header;
+    settings->clients.trusts_request_ids = config.request_id->trust;
+  }
   if (config.log.access) {
     settings->access_format = config.log.access->format == config::AccessFormat::json ? runtime::AccessFormat::json
                                                                                       : runtime::AccessFormat::combined;
@@ -125,7 +131,12 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
   settings->routes = routing::RouteTable(config);
   settings->config = std::move(config);
   for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
-    settings->listeners.emplace(settings->config.listeners[i].name, i);
+    const config::Listener& listener = settings->config.listeners[i];
+    settings->listeners.emplace(
+        listener.name,
+        ListenerRules{.index = i,
+                      .trusted = routing::TrustedProxies(
+                          listener.trusted_proxies ? *listener.trusted_proxies : settings->config.trusted_proxies)});
   }
   read_certificates(*settings);
   prepare_tls(*settings);

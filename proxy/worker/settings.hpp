@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/process/file_stamps.hpp"
+#include "proxy/routing/client_rules.hpp"
 #include "proxy/worker/server_names.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/runtime/access_log.hpp"
@@ -21,19 +22,30 @@
 
 namespace baton::proxy {
 
+// What concerns the connections of one listener.
+struct ListenerRules {
+  std::size_t index = 0;                             // in config.listeners
+  routing::TrustedProxies trusted;
+};
+
 struct Settings {
   // nullptr: no listener has that name.
   const config::Listener* find_listener(std::string_view name) const {
+    const ListenerRules* const found = find_rules(name);
+    return found == nullptr ? nullptr : &config.listeners[found->index];
+  }
+  const ListenerRules* find_rules(std::string_view name) const {
     const auto found = listeners.find(name);
-    return found == listeners.end() ? nullptr : &config.listeners[found->second];
+    return found == listeners.end() ? nullptr : &found->second;
   }
 
   config::Config config;
   routing::RouteTable routes;                        // of http listeners
   engine::Rules rules;                               // until a request has its route, and of tcp listeners
+  routing::ClientRules clients;
   std::int64_t upstream_idle_ms = 55'000;
   std::int64_t handshake_ms = 10'000;
-  std::map<std::string, std::size_t, std::less<>> listeners;   // the index of each in config.listeners
+  std::map<std::string, ListenerRules, std::less<>> listeners;
   std::vector<upstream::UpstreamServers> upstreams;
   state::KnownNames names;                           // of the servers in `upstreams`
   std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all its settings over time

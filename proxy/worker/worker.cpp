@@ -329,10 +329,6 @@ void Worker::each(const std::function<void(const state::ConnectionState&)>& visi
   for (const Connection* one = first_; one != nullptr; one = one->next_) visit(one->state());
 }
 
-bool Worker::has_listener(std::string_view name) const {
-  return settings_->find_listener(name) != nullptr;
-}
-
 std::size_t Worker::cut_all() {
   std::size_t cut = 0;
   for (Connection* connection = first_; connection != nullptr; ++cut) {

@@ -177,9 +177,11 @@ class Worker {
             .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
             .servers = servers,
             .closing = stopping_ || last_response,
-            .routes = &settings_->routes};
+            .routes = &settings_->routes,
+            .clients = settings_->clients.is_plain() ? nullptr : &settings_->clients};
   }
-  bool has_listener(std::string_view name) const;
+  // Valid until the worker is reconfigured; nullptr: this configuration has no such listener.
+  const ListenerRules* listener_rules(std::string_view name) const { return settings_->find_rules(name); }
   // Where an exchange without an upstream leg gets its server, by its route; nullptr: this configuration has no such
   // upstream.
   upstream::Upstream* upstream_for(const state::Exchange& exchange, const routing::Route* route);

@@ -13,6 +13,7 @@ using state::ConnectionState;
 
 Dialogue::Dialogue(Freezing freezing) : freezing_(freezing) {
   state_.id = 1;
+  state_.client_address = http1::parse_node("192.0.2.1");
   std::get<state::AwaitingRequest>(std::get<state::Http1>(state_.protocol).phase).since_ms = now_ms;
 }
 
@@ -68,7 +69,10 @@ Context Dialogue::context() {
           .unix_us = unix_us,
           .servers = servers,
           .closing = closing,
-          .routes = routes};
+          .routes = routes,
+          .clients = clients,
+          .peer = &state_.client_address,
+          .trusted = trusted};
 }
 
 void Dialogue::freeze() {

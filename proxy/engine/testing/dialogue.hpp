@@ -66,6 +66,8 @@ class Dialogue {
   unsigned servers = 1;
   bool closing = false;
   const routing::RouteTable* routes = nullptr;
+  const routing::ClientRules* clients = nullptr;
+  const routing::TrustedProxies* trusted = nullptr;
   std::deque<Attempt> attempts;
   std::int64_t now_ms = 1'000'000;
   std::int64_t unix_us = 0;                  // no clock: no Date in what is passed on

@@ -162,6 +162,12 @@ class RandomState {
   Exchange& begin(ConnectionState& state) {
     Exchange& exchange = state.exchange.emplace();
     exchange.route = text(30);
+    if (coin()) {
+      Extras& extras = exchange.extras.emplace();
+      extras.request_id = text(40);
+      extras.traceparent = text(60);
+      if (coin()) extras.client = address();
+    }
     if (coin()) return exchange;
     exchange.started_ms = time();
     exchange.started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50));

@@ -45,7 +45,7 @@ tls::SslCtxPtr make_peer_context(bool is_client, int version) {
 std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& server, Legs legs) {
   auto settings = std::make_shared<Settings>();
   settings->config.listeners.push_back({.name = "web"});
-  settings->listeners["web"] = 0;
+  settings->listeners["web"] = {};
   settings->config.routes = {{.upstream = "app"}};
   settings->routes = routing::RouteTable(settings->config);
   settings->upstreams.push_back({.name = "app", .servers = {{.address = server, .host = "localhost"}}});
