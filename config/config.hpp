@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/client_rules.hpp"
+#include "config/rewrite.hpp"
 
 namespace baton::config {
 
@@ -175,6 +176,10 @@ struct Route {
   RouteLimits limits = {};
   std::vector<std::string> upgrades{"websocket"};  // protocols of Upgrade that pass, in lowercase; never HTTP
   bool access_log = true;
+  PathRewrite path = {};
+  HostRewrite host = {};
+  FieldEdits request_headers = {};
+  FieldEdits response_headers = {};
   Position where;
 
   // The name in logs and metrics.
@@ -183,7 +188,9 @@ struct Route {
   // Compares the route, not its position.
   bool operator==(const Route& other) const {
     return name == other.name && match == other.match && upstream == other.upstream && timeouts == other.timeouts &&
-           limits == other.limits && upgrades == other.upgrades && access_log == other.access_log;
+           limits == other.limits && upgrades == other.upgrades && access_log == other.access_log &&
+           path == other.path && host == other.host && request_headers == other.request_headers &&
+           response_headers == other.response_headers;
   }
 };
 

@@ -23,13 +23,9 @@ inline constexpr std::string_view later_keys[] = {
 
     "routes.access",
     "routes.basic_auth",
-    "routes.host",
-    "routes.path",
     "routes.rate_limit",
     "routes.redirect",
-    "routes.request_headers",
     "routes.respond",
-    "routes.response_headers",
     "routes.retries",
     "routes.split",
     "routes.match.client",

@@ -20,22 +20,6 @@ std::optional<unsigned> hex_value(char c) {
   return std::nullopt;
 }
 
-// Takes the next byte from the front; a percent sign without two hexadecimal digits is literal.
-char take_decoded(std::string_view& path) {
-  char c = path.front();
-  std::size_t bytes = 1;
-  if (c == '%' && path.size() > 2) {
-    const auto high = hex_value(path[1]);
-    const auto low = hex_value(path[2]);
-    if (high && low) {
-      c = static_cast<char>(*high * 16 + *low);
-      bytes = 3;
-    }
-  }
-  path.remove_prefix(bytes);
-  return c;
-}
-
 // Assembles segments in a buffer that may be too short. Those that begin past its end are only counted.
 class Segments {
  public:
@@ -88,6 +72,21 @@ class Segments {
 };
 
 }  // namespace
+
+char take_decoded(std::string_view& path) {
+  char c = path.front();
+  std::size_t bytes = 1;
+  if (c == '%' && path.size() > 2) {
+    const auto high = hex_value(path[1]);
+    const auto low = hex_value(path[2]);
+    if (high && low) {
+      c = static_cast<char>(*high * 16 + *low);
+      bytes = 3;
+    }
+  }
+  path.remove_prefix(bytes);
+  return c;
+}
 
 MatchedPath::MatchedPath(std::string_view path) {
   std::size_t at = 0;

@@ -31,4 +31,8 @@ class MatchedPath {
   std::array<char, bytes_max> resolved_;  // `text_` is a view of this unless the path needs no change
 };
 
+// Takes the next byte from the front of a path, decoded; a percent sign without two hexadecimal digits is literal. The
+// path is not empty.
+char take_decoded(std::string_view& path);
+
 }  // namespace baton::config

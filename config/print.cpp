@@ -1,23 +1,14 @@
 #include <fmt/format.h>
 
 #include "config/client_schema.hpp"
-#include "config/environment.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
+#include "config/rewrite_schema.hpp"
 #include "config/scalars.hpp"
+#include "config/written.hpp"
 
 namespace baton::config {
 namespace {
-
-// Text in double quotes, so that nothing in it is special to YAML or to `${…}`.
-std::string in_quotes(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : escape_dollars(text)) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result + "\"";
-}
 
 std::string or_auto(const std::optional<std::string>& text) {
   return text ? in_quotes(*text) : "auto";
@@ -26,12 +17,6 @@ std::string or_auto(const std::optional<std::string>& text) {
 template <class Number>
 std::string or_auto(const std::optional<Number>& number) {
   return number ? std::to_string(*number) : "auto";
-}
-
-std::string list_of(const std::vector<std::string>& texts) {
-  std::string result;
-  for (const std::string& text : texts) result += (result.empty() ? "" : ", ") + in_quotes(text);
-  return "[" + result + "]";
 }
 
 std::string bind_text(const std::vector<Address>& addresses) {
@@ -145,6 +130,10 @@ void print_route(Printer& out, const Route& route) {
   if (!limits.empty()) keys.push_back("limits: {" + limits + " }");
   if (route.upgrades != Route{}.upgrades) keys.push_back("upgrades: " + list_of(route.upgrades));
   if (!route.access_log) keys.push_back("access_log: false");
+  if (route.path != PathRewrite{}) keys.push_back("path: " + written(route.path));
+  if (route.host != HostRewrite{}) keys.push_back("host: " + written(route.host));
+  if (!route.request_headers.empty()) keys.push_back("request_headers: " + written(route.request_headers));
+  if (!route.response_headers.empty()) keys.push_back("response_headers: " + written(route.response_headers));
   for (std::size_t i = 0; i < keys.size(); ++i) out.line(1, "{} {}", i == 0 ? "-" : " ", keys[i]);
 }
 

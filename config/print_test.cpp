@@ -38,6 +38,15 @@ Config unusual() {
   config.routes[1].upgrades = {};
   config.routes[2].upgrades = {"spdy/3.1", "websocket"};
   config.routes[2].access_log = false;
+  const auto text = [](std::string_view of) { return Template::parse(of).value(); };
+  config.routes[0].path = {.strip_prefix = "/a", .add_prefix = "/b \"$", .replace = {}, .regex = {}};
+  config.routes[0].host.to = HostRewrite::To::upstream;
+  config.routes[0].request_headers = {.set = {{"X-A", text("{client} {{ $X \"")}, {"X-B", text("")}},
+                                      .add = {{"X-C", text("1")}, {"X-C", text("2")}, {"X-D", text("[ ]")}},
+                                      .remove = {"X-E", "null"}};
+  config.routes[1].path.replace = text("/x{uri}");
+  config.routes[1].host = {HostRewrite::To::literal, text("{host}.internal")};
+  config.routes[1].response_headers = config.routes[0].request_headers;
   config.timeouts = {ms(1), ms(20), ms(3'000), ms(4'001), ms(60'000), ms(3'600'000),
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024};

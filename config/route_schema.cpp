@@ -7,6 +7,7 @@
 #include "config/entry_name.hpp"
 #include "config/match.hpp"
 #include "config/route_rules_schema.hpp"
+#include "config/rewrite_schema.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -74,6 +75,10 @@ constexpr Key<Route> route_keys[] = {
     {"limits", read_route_limits},
     {"upgrades", read_upgrades},
     {"access_log", read_choice<&Route::access_log, flags>},
+    {"path", read_path_rewrite},
+    {"host", read_host_rewrite},
+    {"request_headers", read_request_headers},
+    {"response_headers", read_response_headers},
 };
 std::string route_of(std::string_view text) {
   return fmt::format("{{ upstream: {} }}", parse_name(text) ? text : "app");
@@ -137,6 +142,7 @@ void add_route_keys(std::vector<KnownKey>& known) {
   add_keys(known, route_section);
   add_keys(known, match_section);
   add_route_rule_keys(known);
+  add_rewrite_keys(known);
 }
 
 }  // namespace baton::config

@@ -1,5 +1,6 @@
 #include "config/text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace baton::config {
@@ -37,6 +38,22 @@ bool is_layout(char c) {
 }
 
 }  // namespace
+
+std::string lowercase(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           others.find(c) != std::string_view::npos;
+  });
+}
 
 std::size_t find_unprintable(std::string_view text, bool one_line) {
   for (std::size_t at = 0; at < text.size();) {

@@ -11,6 +11,12 @@ namespace baton::config {
 // control characters only if `one_line`.
 std::size_t find_unprintable(std::string_view text, bool one_line);
 
+// In ASCII.
+std::string lowercase(std::string_view text);
+
+// A token (RFC 9110 §5.6.2), as the names of fields are.
+bool is_token(std::string_view text);
+
 // The operator's word in backticks, safe for one line of a terminal: cut if long, without control characters.
 std::string quote(std::string_view text);
 

@@ -9,13 +9,17 @@
 
 namespace baton::config {
 
+// The operator chooses the keys of these mappings.
+inline const std::set<std::string> free_mappings{"routes.request_headers.set", "routes.request_headers.add",
+                                                 "routes.response_headers.set", "routes.response_headers.add"};
+
 inline void collect_paths(const Node& node, const std::string& prefix, std::set<std::string>& paths) {
   if (const auto* list = std::get_if<Node::List>(&node.value)) {
     for (const Node& item : *list) collect_paths(item, prefix, paths);
   } else if (const auto* map = std::get_if<Node::Map>(&node.value)) {
     for (const Entry& entry : *map) {
       paths.insert(prefix + entry.key);
-      collect_paths(entry.value, prefix + entry.key + ".", paths);
+      if (!free_mappings.contains(prefix + entry.key)) collect_paths(entry.value, prefix + entry.key + ".", paths);
     }
   }
 }

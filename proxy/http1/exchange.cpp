@@ -5,6 +5,7 @@
 
 #include "proxy/http1/forward.hpp"
 #include "proxy/http1/phases.hpp"
+#include "proxy/http1/rewriting.hpp"
 
 namespace baton::http1 {
 
@@ -32,7 +33,15 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
     return answer_and_close(exchange, ends, context, error.status, error.text);
   }
   if (!exchange.request.wants_upgrade) scratch.meaning.upgrade = {};
-  write_request_head(scratch.request, scratch.meaning, forwarded_by(exchange, context), ends.upstream->unsent);
+  ForwardedBy by = forwarded_by(exchange, context);
+  RequestRewrite rewritten;
+  exchange.response_edits.reset();
+  if (const routing::Rewrite* const rewrite = context.route != nullptr ? context.route->rewrite.get() : nullptr) {
+    exchange.response_edits = plan_response_edits(*rewrite, exchange, context);
+    rewritten = rewrite_request(*rewrite, exchange, context);
+    by.rewrite = &rewritten;
+  }
+  write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
   exchange.request.body = scratch.meaning.body;
   exchange.request.body_bytes = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "proxy/engine/action.hpp"
@@ -53,9 +54,25 @@ struct Scratch {
   // Context::routes.
   const routing::Route* route = nullptr;
   Marks marks;
+  // The text that the route's rewrites have made for the message being written.
+  struct Written {
+    std::string target;
+    std::string host;
+    std::string fields;
+  } written;
   std::uint64_t fields_dropped = 0;    // total, because of underscores in their names
   Refusal refusal;                     // of the engine's last step; the reader clears it
   Answered answered;                   // the same
+};
+
+class ServerNames {
+ public:
+  // Appends the server's host and port as configured, as a Host field that names it has them. Nothing: this
+  // configuration has no such server.
+  virtual void append_name_of(const state::UpstreamLeg& server, std::string& out) const = 0;
+
+ protected:
+  ~ServerNames() = default;
 };
 
 struct Context {
@@ -67,6 +84,9 @@ struct Context {
   std::int64_t now_ms = 0;             // CLOCK_MONOTONIC
   std::int64_t unix_us = 0;            // microseconds since 1970
   unsigned servers = 1;                // the number of upstream servers available to try
+  const routing::Route* route = nullptr;               // of the exchange; null: none, or it is gone
+  const state::ConnectionState* connection = nullptr;  // around the exchange; null: unknown
+  const ServerNames* server_names = nullptr;           // null: unknown
   bool closing = false;                // the response announces that it is the last on this connection
   const routing::RouteTable* routes = nullptr;    // null: no request is refused for its route
   const routing::ClientRules* clients = nullptr;  // null: all by default

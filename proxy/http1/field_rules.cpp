@@ -76,6 +76,7 @@ Decision decide_on_other(const Field& field, const FieldRules& rules) {
       named_by_connection(*rules.named_by, field.name)) {
     return {Fate::dropped};
   }
+  if (rules.edits != nullptr && rules.edits->drops(field.name)) return {Fate::dropped};
   if (field.blank_before_colon) return {Fate::anew, field.value};
   return {Fate::as_it_came};
 }

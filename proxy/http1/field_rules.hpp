@@ -18,11 +18,13 @@ struct FieldRules {
   FieldNames once{};       // dropped after the first one forwarded
   // The message's fields, if Connection names some that must not be forwarded (RFC 9110 §7.6.1).
   const std::vector<Field>* named_by = nullptr;
-  std::string_view replaced{};  // dropped too; empty: none
+  std::string_view replaced{};   // dropped too; empty: none
+  const Edits* edits = nullptr;  // of the route
 
   // A field with any other name is forwarded unchanged, unless it has a blank before its colon.
   FieldNames concerned() const {
-    return named_by != nullptr || !replaced.empty() ? FieldNames::all() : dropped | canonical;
+    const bool may_be_any = named_by != nullptr || !replaced.empty() || edits != nullptr;
+    return may_be_any ? FieldNames::all() : dropped | canonical;
   }
 };
 
@@ -81,6 +83,10 @@ inline FieldRules request_rules(const RequestHead& head, const TargetParts& targ
   if (!target.authority.empty() || !head.names.has(host)) rules.dropped.add(host);
   if (head.minor_version == 0) rules.dropped.add(expect);
   if (!meaning.upgrade.empty()) rules.dropped.remove(upgrade);
+  if (by.rewrite != nullptr) {
+    rules.edits = &by.rewrite->edits;
+    if (!by.rewrite->host.empty()) rules.dropped.add(host);
+  }
   if (head.names.has(connection) && names_fields(head.fields)) rules.named_by = &head.fields;
   return rules;
 }
@@ -89,6 +95,7 @@ inline FieldRules response_rules(const ResponseHead& head, const ResponseRules& 
   using enum FieldName;
   FieldRules rules{.dropped = of_one_hop, .canonical = canonical_in_response};
   rules.replaced = how.replacing.name;
+  rules.edits = how.edits;
   if (how.client_http10) rules.dropped = rules.dropped | FieldNames{transfer_encoding, trailer};
   if (head.status < 200 || head.status == 204) {
     rules.dropped = rules.dropped | FieldNames{content_length, transfer_encoding};

@@ -23,6 +23,9 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
   std::size_t bytes = head.start_line.size() + bytes_of(head.fields) + by.client_address.size() +
                       by.client_subject.size() + 2 * meaning.host.size() + by.host.size();
   for (const OwnField& field : by.more) bytes += bytes_of(field);
+  if (by.rewrite != nullptr) {
+    bytes += by.rewrite->target.size() + by.rewrite->host.size() + by.rewrite->edits.fields.size();
+  }
   TextWriter writer(out, bytes);
   forward_request(head, meaning, by, writer);
   writer.literal("\r\n");
@@ -30,7 +33,8 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
 }
 
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
-  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields) + bytes_of(rules.replacing));
+  const std::size_t edited = rules.edits != nullptr ? rules.edits->fields.size() : 0;
+  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields) + bytes_of(rules.replacing) + edited);
   forward_response(head, rules, writer);
   writer.literal("\r\n");
   writer.finish();

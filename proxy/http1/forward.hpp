@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "proxy/http1/edits.hpp"
 #include "proxy/http1/head.hpp"
 #include "proxy/http1/meaning.hpp"
 #include "proxy/state/buffer.hpp"
@@ -31,6 +32,7 @@ struct ForwardedBy {
   std::string_view host{};           // for X-Forwarded-Host; empty: that of the request
   std::span<const OwnField> more{};
   std::string_view replaced{};       // a field with this name is dropped; empty: none
+  const RequestRewrite* rewrite = nullptr;  // null: the route changes nothing
 };
 
 // Appends the request head as the upstream gets it: the same method; the target in origin-form (an absolute-form target
@@ -52,6 +54,7 @@ struct ResponseRules {
   bool announce_keep_alive = false; // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool switching_protocols = false; // a 101 that was asked for: keep Connection: upgrade and Upgrade
   OwnField replacing{};           // instead of a field with this name; no name: none
+  const Edits* edits = nullptr;   // null: the route changes nothing
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
 

@@ -51,8 +51,17 @@ template <typename Sink>
   if (!target.authority.empty() && !target.path.starts_with('/')) {
     before_path = head.method == Method::options && target.path.empty() ? "*" : "/";
   }
-  sink.request_line(head, before_path, target.path);
-  if (rules.dropped.has(FieldName::host)) sink.field("Host", meaning.host);
+  const RequestRewrite* const rewrite = by.rewrite;
+  if (rewrite != nullptr && !rewrite->target.empty()) {
+    sink.request_line(head, "", rewrite->target);
+  } else {
+    sink.request_line(head, before_path, target.path);
+  }
+  if (rewrite != nullptr && !rewrite->host.empty()) {
+    sink.field("Host", rewrite->host);
+  } else if (rules.dropped.has(FieldName::host)) {
+    sink.field("Host", meaning.host);
+  }
   forward_fields(head.fields, rules, sink);
   if (meaning.takes_trailers) sink.field("TE", "trailers");
   if (meaning.takes_trailers && !meaning.upgrade.empty()) {
@@ -62,18 +71,28 @@ template <typename Sink>
   } else if (!meaning.upgrade.empty()) {
     sink.field("Connection", "upgrade");
   }
+  const auto is_kept = [rewrite](std::string_view name) { return rewrite == nullptr || !rewrite->edits.drops(name); };
   if (by.x_forwarded) {
-    sink.field_from_outside("X-Forwarded-For", by.client_address);
-    if (by.https) {
-      sink.field("X-Forwarded-Proto", "https");
-    } else {
-      sink.field("X-Forwarded-Proto", "http");
+    if (is_kept("X-Forwarded-For")) sink.field_from_outside("X-Forwarded-For", by.client_address);
+    if (is_kept("X-Forwarded-Proto")) {
+      if (by.https) {
+        sink.field("X-Forwarded-Proto", "https");
+      } else {
+        sink.field("X-Forwarded-Proto", "http");
+      }
     }
     const std::string_view asked_for = by.host.empty() ? meaning.host : by.host;
-    if (!asked_for.empty()) sink.field("X-Forwarded-Host", asked_for);
+    if (!asked_for.empty() && is_kept("X-Forwarded-Host")) sink.field("X-Forwarded-Host", asked_for);
   }
-  for (const OwnField& field : by.more) sink.field(field.name, field.value);
-  if (!by.client_subject.empty()) sink.field_from_outside("X-Forwarded-Client-Subject", by.client_subject);
+  for (const OwnField& field : by.more) {
+    if (is_kept(field.name)) sink.field(field.name, field.value);
+  }
+  if (!by.client_subject.empty() && is_kept("X-Forwarded-Client-Subject")) {
+    sink.field_from_outside("X-Forwarded-Client-Subject", by.client_subject);
+  }
+  if (rewrite != nullptr) {
+    rewrite->edits.each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });
+  }
 }
 
 // The value of the Connection field we send to the client; empty: none.
@@ -90,9 +109,13 @@ template <typename Sink>
   forward_fields(head.fields, rules, sink);
   const bool lacks_date = head.status >= 200 && !head.names.has(FieldName::date);
   if (lacks_date && how.unix_time_s != 0) sink.field("Date", http_date(how.unix_time_s));
+  if (how.edits != nullptr) {
+    how.edits->each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });
+  }
   const std::string_view connection = connection_value(!rules.dropped.has(FieldName::upgrade), how);
   if (!connection.empty()) sink.field("Connection", connection);
-  if (!how.replacing.name.empty()) sink.field(how.replacing.name, how.replacing.value);
+  const bool is_kept = how.edits == nullptr || !how.edits->drops(how.replacing.name);
+  if (!how.replacing.name.empty() && is_kept) sink.field(how.replacing.name, how.replacing.value);
 }
 
 }  // namespace baton::http1

@@ -105,6 +105,15 @@ bool is_below(std::string_view path, std::string_view prefix) {
   return path.size() == prefix.size() || prefix == "/" || path[prefix.size()] == '/';
 }
 
+std::shared_ptr<const Rewrite> rewrite_of(const config::Route& route) {
+  const bool changes_fields = !route.request_headers.empty() || !route.response_headers.empty();
+  if (route.path == config::PathRewrite{} && route.host == config::HostRewrite{} && !changes_fields) return nullptr;
+  return std::make_shared<const Rewrite>(Rewrite{.path = route.path,
+                                                 .host = route.host,
+                                                 .request = Rewrite::Fields(route.request_headers),
+                                                 .response = Rewrite::Fields(route.response_headers)});
+}
+
 }  // namespace
 
 struct RouteTable::Draft {
@@ -151,6 +160,7 @@ RouteTable::RouteTable(const config::Config& config) {
     routes_.push_back({.name = route.label(),
                        .upstream = route.upstream,
                        .upstream_index = static_cast<std::size_t>(upstream - config.upstreams.begin()),
+                       .rewrite = rewrite_of(route),
                        .where = route.where,
                        .rules = rules_of(route, global),
                        .upgrades = route.upgrades});

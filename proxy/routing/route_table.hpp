@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "config/config.hpp"
 #include "proxy/routing/nested_texts.hpp"
 #include "proxy/routing/rules.hpp"
+#include "proxy/routing/rewrite.hpp"
 
 namespace baton::routing {
 
@@ -18,6 +20,7 @@ struct Route {
   std::string name;  // in logs and metrics
   std::string upstream;
   std::size_t upstream_index = 0;  // in Config::upstreams
+  std::shared_ptr<const Rewrite> rewrite;  // null: requests and responses pass unchanged
   config::Position where;
   Rules rules;                        // complete: the global ones where the route has none of its own
   std::vector<std::string> upgrades;  // protocols of Upgrade that pass

@@ -155,6 +155,13 @@ struct Extras {
   bool operator==(const Extras&) const = default;
 };
 
+// What the exchange's route changes in the fields of the response, decided when the request was sent.
+struct ResponseEdits {
+  String removed;                     // names, each followed by a line feed
+  String fields;                      // lines to be added
+  bool operator==(const ResponseEdits&) const = default;
+};
+
 // A request and its response, from the moment the head is whole; or a tunnel.
 struct Exchange {
   Request request;
@@ -167,6 +174,7 @@ struct Exchange {
   std::uint64_t response_bytes = 0;   // of content, as forwarded to the client
   Boxed<AccessRecord> access;
   Boxed<Extras> extras;
+  Boxed<ResponseEdits> response_edits;   // until the response's head is forwarded; none: it is forwarded as it came
   bool operator==(const Exchange&) const = default;
 };
 

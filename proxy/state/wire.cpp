@@ -164,8 +164,16 @@ bool extras(auto io, auto& exchange) {
          address(in.in(MESSAGE(client)), in.begun(extras.client));
 }
 
+bool response_edits(auto io, auto& exchange) {
+  if (!io.has(MESSAGE(response_edits), static_cast<bool>(exchange.response_edits))) return true;
+  auto& planned = io.begun(exchange.response_edits);
+  const auto in = io.in(MESSAGE(response_edits));
+  return in.bytes(FIELD(removed), planned.removed) && in.bytes(FIELD(fields), planned.fields);
+}
+
 bool exchange(auto io, auto& exchange) {
   return io.bytes(FIELD(route), exchange.route) && access(io.in(MESSAGE(access)), exchange) && extras(io, exchange) &&
+         response_edits(io, exchange) &&
          (alternative<Connecting>(io, MESSAGE(connecting), exchange.phase,
                                   [&](auto in, auto& phase) { return connecting(in, exchange.request, phase); }) ||
           alternative<Relaying>(io, MESSAGE(relaying), exchange.phase,

@@ -35,6 +35,16 @@ void Server::settle(std::int64_t now_ms) {
 
 void Server::note_failure(std::int64_t now_ms) { failed_until_ms_ = now_ms + failure_ms; }
 
+void Server::append_authority(std::string& out) const {
+  if (address.family == state::Family::unix_path) {
+    out += "localhost";
+    return;
+  }
+  const bool is_v6 = host.find(':') != std::string::npos;
+  out += is_v6 ? "[" + host + "]" : host;
+  if (address.port != (terms.empty() ? 80 : 443)) out += ":" + std::to_string(address.port);
+}
+
 void Server::keep(tls::SessionPtr session) {
   if (sessions_.size() >= sessions_kept) sessions_.erase(sessions_.begin());
   sessions_.push_back(std::move(session));

@@ -53,6 +53,9 @@ class Server final : public tls::SessionSink {
   const std::string terms;             // connections made under other terms are not used (state::terms_of)
   const std::shared_ptr<Standing> standing;
 
+  // Its host and port as a Host field has them (RFC 9110 §7.2): without the default port of its scheme.
+  void append_authority(std::string& out) const;
+
   // An exchange with it begins and ends. Both are called once for each.
   void begin_exchange() { ++in_flight_; }
   void end_exchange() { --in_flight_; }
@@ -98,6 +101,9 @@ class Upstream {
   Server& choose(std::int64_t now_ms);
   // nullptr: it has no such server, or has it under other terms.
   Server* find(const state::SocketAddress& address, std::string_view terms = {});
+  const Server* find(const state::SocketAddress& address, std::string_view terms = {}) const {
+    return const_cast<Upstream*>(this)->find(address, terms);
+  }
 
  private:
   friend class Pool;
@@ -124,6 +130,7 @@ class Pool final : public runtime::SocketOwner {
   void settle(std::int64_t now_ms);
 
   Upstream* find(std::string_view name);
+  const Upstream* find(std::string_view name) const { return const_cast<Pool*>(this)->find(name); }
 
   // An idle connection to the server, or none (no stream). With `quiet_within_ms`, only one that has been idle for less
   // and has just been checked to be open: for requests that must not be sent twice.

@@ -232,6 +232,7 @@ bool Connection::obey(Action action, engine::Context& context) {
   if (const routing::Route* const chosen = worker_.take_route()) {
     follow(chosen);
     context.rules = &rules();
+    context.route = chosen;
   }
   while (action == Action::connect) {
     action = after(upstream_.connect(*state_.exchange, route_), context);

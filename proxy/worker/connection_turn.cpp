@@ -203,6 +203,8 @@ const engine::Rules& Connection::rules() {
 
 engine::Context Connection::context() {
   engine::Context context = worker_.context(&rules(), client_text_, upstream_.servers(), listener_ == nullptr);
+  context.connection = &state_;
+  context.route = route_;
   context.peer = &state_.client_address;
   if (is_trusted_) context.trusted = &listener_->trusted;
   if (const auto* tls = state_.client.tls.get()) {

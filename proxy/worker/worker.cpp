@@ -143,6 +143,12 @@ upstream::Upstream* Worker::upstream_for(const state::Exchange& exchange, const 
   return route != nullptr ? upstreams_[route->upstream_index] : nullptr;
 }
 
+void Worker::append_name_of(const state::UpstreamLeg& leg, std::string& out) const {
+  const upstream::Upstream* const upstream = pool_.find(leg.upstream);
+  const upstream::Server* const server = upstream != nullptr ? upstream->find(leg.server, state::terms_of(leg)) : nullptr;
+  if (server != nullptr) server->append_authority(out);
+}
+
 void Worker::tick(std::int64_t now_ms) {
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
   deadlines_.advance(now_ms);

@@ -152,7 +152,7 @@ class FailureLines {
   std::uint64_t left_out_ = 0;
 };
 
-class Worker {
+class Worker final : private http1::ServerNames {
  public:
   // `access_log` may be null; it outlives the worker, or lasts until `reconfigure` replaces it.
   Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log, unsigned number);
@@ -176,6 +176,7 @@ class Worker {
             .now_ms = loop_.now_ms(),
             .unix_us = loop_.now_ms() * 1000 + unix_offset_us_,
             .servers = servers,
+            .server_names = this,
             .closing = stopping_ || last_response,
             .routes = &settings_->routes,
             .clients = settings_->clients.is_plain() ? nullptr : &settings_->clients};
@@ -269,6 +270,8 @@ class Worker {
 
  private:
   class Acceptor;
+
+  void append_name_of(const state::UpstreamLeg& server, std::string& out) const override;
 
   struct FrozenUpstream {
     state::IdleUpstream idle;

@@ -68,6 +68,7 @@ Context Dialogue::context() {
           .now_ms = now_ms,
           .unix_us = unix_us,
           .servers = servers,
+          .route = route_,
           .closing = closing,
           .routes = routes,
           .clients = clients,

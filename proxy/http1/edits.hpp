@@ -1,0 +1,42 @@
+// What a route changes in a message's fields, in the form that the walk over them uses.
+#pragma once
+
+#include <string_view>
+
+#include "proxy/http1/head.hpp"
+
+namespace baton::http1 {
+
+struct Edits {
+  std::string_view removed;  // names, each followed by a line feed
+  std::string_view fields;   // lines to be added: name, colon, blank, value, CRLF
+
+  bool drops(std::string_view name) const {
+    for (std::string_view rest = removed; !rest.empty();) {
+      const std::size_t end = rest.find('\n');
+      if (equals_ignoring_case(rest.substr(0, end), name)) return true;
+      rest.remove_prefix(end + 1);
+    }
+    return false;
+  }
+
+  // Calls `write(name, value)` for each line.
+  template <class Write>
+  void each_field(Write write) const {
+    for (std::string_view rest = fields; !rest.empty();) {
+      const std::size_t colon = rest.find(':');
+      const std::size_t end = rest.find("\r\n");
+      write(rest.substr(0, colon), rest.substr(colon + 2, end - colon - 2));
+      rest.remove_prefix(end + 2);
+    }
+  }
+};
+
+// How the request is written for the server, besides its other fields.
+struct RequestRewrite {
+  Edits edits;
+  std::string_view target;  // empty: as it came
+  std::string_view host;    // empty: as it came
+};
+
+}  // namespace baton::http1
