@@ -1,28 +1,12 @@
 #include "config/upgrades.hpp"
 
-#include <algorithm>
-
 #include "config/text.hpp"
 
 namespace baton::config {
-namespace {
-
-char lowercase(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool is_token_char(char c) {
-  return (c >= '0' && c <= '9') || (lowercase(c) >= 'a' && lowercase(c) <= 'z') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_token(std::string_view text) { return !text.empty() && std::ranges::all_of(text, is_token_char); }
-
-}  // namespace
 
 bool is_http_protocol(std::string_view protocol) {
-  const std::string_view name = protocol.substr(0, protocol.find('/'));
-  return std::ranges::any_of(std::initializer_list<std::string_view>{"http", "h2c", "h2", "h3"}, [&](std::string_view one) {
-    return std::ranges::equal(one, name, {}, {}, lowercase);
-  });
+  const std::string name = lowercase(protocol.substr(0, protocol.find('/')));
+  return name == "http" || name == "h2c" || name == "h2" || name == "h3";
 }
 
 Parsed<std::string> parse_upgrade(std::string_view text) {
@@ -36,9 +20,7 @@ Parsed<std::string> parse_upgrade(std::string_view text) {
   if (is_http_protocol(text)) {
     return std::unexpected(quote(text) + " never passes: requests inside such a tunnel could not be checked");
   }
-  std::string protocol(text);
-  std::ranges::transform(protocol, protocol.begin(), lowercase);
-  return protocol;
+  return lowercase(text);
 }
 
 }  // namespace baton::config
