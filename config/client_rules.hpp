@@ -29,6 +29,12 @@ struct RequestId {
   bool operator==(const RequestId&) const = default;
 };
 
+// accept: a connection may begin with a PROXY header; require: it must.
+enum class ProxyProtocol { off, accept, require };
+
+// What connections to servers begin with.
+enum class ProxyHeaderSent { off, v1, v2 };
+
 // propagate: a request without a traceparent gets one.
 enum class Tracing { off, propagate };
 

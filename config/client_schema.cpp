@@ -78,6 +78,17 @@ void read_forwarded(Reader& reader, const Node& node, ForwardedFields& fields) {
   }
 }
 
+void read_keepalive(Reader& reader, const Node& node, Milliseconds& keepalive) {
+  constexpr std::uint64_t most_ms = 32'767ULL * 1000;  // TCP_KEEPIDLE, tcp(7)
+  const auto text = reader.text(node);
+  if (!text) return;
+  const auto duration = parse_duration(*text, {.least = 0, .most = most_ms});
+  if (duration && duration->count() % 1000 != 0) {
+    return reader.refuse(node, quote(*text) + " is not a whole number of seconds");
+  }
+  reader.assign(keepalive, node, duration);
+}
+
 void read_request_id(Reader& reader, const Node& node, std::optional<RequestId>& id) {
   read_section(reader, node, request_id_section, id.emplace());
 }

@@ -14,6 +14,9 @@ void read_trusted_proxies(Reader& reader, const Node& node, TrustedProxies& prox
 void read_forwarded(Reader& reader, const Node& node, ForwardedFields& fields);
 void read_request_id(Reader& reader, const Node& node, std::optional<RequestId>& id);
 
+// For connections of both sides: `0`, or whole seconds.
+void read_keepalive(Reader& reader, const Node& node, Milliseconds& keepalive);
+
 // As `read_trusted_proxies` and `read_forwarded` read them.
 std::vector<std::string> texts_of(const TrustedProxies& proxies);
 std::vector<std::string> texts_of(const ForwardedFields& fields);

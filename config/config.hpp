@@ -95,6 +95,24 @@ struct UpstreamTls {
 
 enum class Protocol { http, tcp };
 
+// Which connections of a tcp listener a route takes: those that meet every given condition. The first two are about the
+// ClientHello of a connection that passes undecrypted.
+struct TcpMatch {
+  std::vector<std::string> sni;  // as Match::hosts
+  std::vector<std::string> alpn;
+  std::vector<Network> client;
+  bool operator==(const TcpMatch&) const = default;
+};
+
+struct TcpRoute {
+  TcpMatch match;
+  std::string upstream;
+  Position where;
+
+  // Compares the route, not its position.
+  bool operator==(const TcpRoute& other) const { return match == other.match && upstream == other.upstream; }
+};
+
 struct Listener {
   std::string name;
   std::vector<Address> bind;
@@ -102,12 +120,18 @@ struct Listener {
   std::string upstream;            // for tcp, one of `upstreams`; empty for http, where routes choose
   std::optional<ListenerTls> tls;  // nothing: clients connect in plaintext
   std::optional<TrustedProxies> trusted_proxies;  // nothing: those of the whole configuration
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+  unsigned backlog = 4096;
+  Milliseconds tcp_keepalive{60'000};  // silence before the first probe, in whole seconds; 0: none
+  std::vector<TcpRoute> routes;    // for tcp; what none takes goes to `upstream`
   Position where;
 
   // Compares the listener, not its position.
   bool operator==(const Listener& other) const {
     return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream &&
-           tls == other.tls && trusted_proxies == other.trusted_proxies;
+           tls == other.tls && trusted_proxies == other.trusted_proxies &&
+           proxy_protocol == other.proxy_protocol && backlog == other.backlog && tcp_keepalive == other.tcp_keepalive &&
+           routes == other.routes;
   }
 };
 
@@ -131,6 +155,8 @@ struct Upstream {
   std::string name;
   std::vector<Server> servers;
   std::optional<UpstreamTls> tls;  // nothing: plaintext to its servers
+  Milliseconds tcp_keepalive{60'000};  // as of a listener
+  ProxyHeaderSent proxy_protocol = ProxyHeaderSent::off;
   std::optional<Resolve> resolve = {};  // nothing: names are looked up at the start and at a reload
   bool operator==(const Upstream&) const = default;
 };

@@ -60,11 +60,16 @@ TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   ASSERT_EQ(config.listeners.size(), 1u);
   EXPECT_EQ(config.listeners.front().protocol, Listener().protocol);
   EXPECT_EQ(config.listeners.front().upstream, Listener().upstream);
+  EXPECT_EQ(config.listeners.front().proxy_protocol, Listener().proxy_protocol);
+  EXPECT_EQ(config.listeners.front().backlog, Listener().backlog);
+  EXPECT_EQ(config.listeners.front().tcp_keepalive, Listener().tcp_keepalive);
   EXPECT_EQ(config.listeners.front().tls, std::nullopt);
   ASSERT_EQ(config.upstreams.size(), 1u);
   ASSERT_EQ(config.upstreams.front().servers.size(), 1u);
   EXPECT_EQ(config.upstreams.front().servers.front().weight, Server().weight);
   EXPECT_EQ(config.upstreams.front().tls, std::nullopt);
+  EXPECT_EQ(config.upstreams.front().tcp_keepalive, Upstream().tcp_keepalive);
+  EXPECT_EQ(config.upstreams.front().proxy_protocol, Upstream().proxy_protocol);
 }
 
 TEST(Example, LoadsWithItsCommentsTakenAway) {

@@ -13,6 +13,7 @@
 
 #include "config/claims.hpp"
 #include "config/foreign.hpp"
+#include "config/names.hpp"
 #include "config/reader.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
@@ -88,6 +89,30 @@ void check_listener_upstream(Reader& reader, const Config& config, ListenerDraft
     reader.report(draft.listener.where,
                   "`upstream` is missing on a tcp listener; there are several upstreams and it must name one of them");
   }
+}
+
+void check_tcp_routes(Reader& reader, const Config& config, const ListenerDraft& draft) {
+  if (!draft.routes) return;
+  if (draft.protocol == Protocol::http) {
+    return reader.report(*draft.routes,
+                         "`routes` of a listener are for tcp; for http listeners write `routes` at the top level");
+  }
+  if (draft.listener.tls) {
+    reader.report(*draft.routes,
+                  "`routes` of a listener read the ClientHello of connections that pass undecrypted; leave out `tls`");
+  }
+  for (const TcpRoute& route : draft.listener.routes) check_upstream_exists(reader, config, route.upstream, route.where);
+}
+
+// Whoever may send a PROXY header chooses the client's address.
+void check_proxy_protocol(Reader& reader, const Config& config, const ListenerDraft& draft) {
+  const Listener& listener = draft.listener;
+  const TrustedProxies& trusted = listener.trusted_proxies ? *listener.trusted_proxies : config.trusted_proxies;
+  if (listener.proxy_protocol == ProxyProtocol::off || trusted != TrustedProxies{}) return;
+  reader.report(listener.where,
+                fmt::format("`proxy_protocol: {}` needs `trusted_proxies`: the addresses of those who may send a PROXY "
+                            "header",
+                            name_of(listener.proxy_protocol, proxy_protocols)));
 }
 
 // Without `routes` there must be exactly one upstream, unless there is no http listener to need a route.
@@ -191,6 +216,8 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
   check_claims(reader, *tree.root, draft);
   check_sockets(reader, draft);
   for (ListenerDraft& listener : draft.listeners) check_listener_upstream(reader, draft.config, listener);
+  for (const ListenerDraft& listener : draft.listeners) check_proxy_protocol(reader, draft.config, listener);
+  for (const ListenerDraft& listener : draft.listeners) check_tcp_routes(reader, draft.config, listener);
   check_routes(reader, *tree.root, draft);
   check_limits(reader, *tree.root, draft.config.limits);
   Problems problems = std::move(tree.problems);

@@ -33,6 +33,12 @@ inline constexpr Name<Underscores> underscore_rules[] = {{"drop", Underscores::d
 inline constexpr Name<NameFamily> name_families[] = {
     {"any", NameFamily::any}, {"ipv4", NameFamily::ipv4}, {"ipv6", NameFamily::ipv6}};
 
+inline constexpr Name<ProxyProtocol> proxy_protocols[] = {
+    {"off", ProxyProtocol::off}, {"accept", ProxyProtocol::accept}, {"require", ProxyProtocol::require}};
+
+inline constexpr Name<ProxyHeaderSent> proxy_headers_sent[] = {
+    {"off", ProxyHeaderSent::off}, {"v1", ProxyHeaderSent::v1}, {"v2", ProxyHeaderSent::v2}};
+
 inline constexpr Name<Tracing> tracings[] = {{"off", Tracing::off}, {"propagate", Tracing::propagate}};
 
 inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};

@@ -137,6 +137,22 @@ void print_route(Printer& out, const Route& route) {
   for (std::size_t i = 0; i < keys.size(); ++i) out.line(1, "{} {}", i == 0 ? "-" : " ", keys[i]);
 }
 
+void print_tcp_routes(Printer& out, const std::vector<TcpRoute>& routes) {
+  if (!routes.empty()) out.line(2, "routes:");
+  for (const TcpRoute& route : routes) {
+    std::vector<std::string> clients;
+    for (const Network& network : route.match.client) clients.push_back(network.text());
+    std::string match;
+    const auto add = [&match](std::string_view key, const std::vector<std::string>& values) {
+      if (!values.empty()) match += fmt::format("{} {}: {}", match.empty() ? "" : ",", key, list_of(values));
+    };
+    add("sni", route.match.sni);
+    add("alpn", route.match.alpn);
+    add("client", clients);
+    out.line(3, "- {{ match: {{{} }}, upstream: {} }}", match, in_quotes(route.upstream));
+  }
+}
+
 void print_services(Printer& out, const Config& config) {
   out.line(0, "listeners:");
   for (const Listener& listener : config.listeners) {
@@ -144,9 +160,13 @@ void print_services(Printer& out, const Config& config) {
     out.line(2, "bind: {}", bind_text(listener.bind));
     out.line(2, "protocol: {}", name_of(listener.protocol, protocols));
     if (!listener.upstream.empty()) out.line(2, "upstream: {}", in_quotes(listener.upstream));
+    print_tcp_routes(out, listener.routes);
     if (listener.trusted_proxies) {
       out.line(2, "trusted_proxies: {}", list_of(texts_of(*listener.trusted_proxies)));
     }
+    out.line(2, "proxy_protocol: {}", in_quotes(name_of(listener.proxy_protocol, proxy_protocols)));
+    out.line(2, "backlog: {}", listener.backlog);
+    out.line(2, "tcp_keepalive: {}", duration_text(listener.tcp_keepalive));
     if (listener.tls) print_tls(out, *listener.tls);
   }
   if (!config.routes.empty()) out.line(0, "routes:");
@@ -159,6 +179,8 @@ void print_services(Printer& out, const Config& config) {
     for (const Server& server : upstream.servers) {
       out.line(3, "- {{ address: {}, weight: {} }}", in_quotes(server.address.text()), server.weight);
     }
+    out.line(2, "tcp_keepalive: {}", duration_text(upstream.tcp_keepalive));
+    out.line(2, "proxy_protocol: {}", in_quotes(name_of(upstream.proxy_protocol, proxy_headers_sent)));
     if (upstream.tls) print_tls(out, *upstream.tls);
     if (upstream.resolve) print_resolve(out, *upstream.resolve);
   }

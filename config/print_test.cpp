@@ -28,6 +28,8 @@ Config unusual() {
                       {"1.5", {{{.host = "10.0.0.1", .port = 65535}, 256}}}};
   config.upstreams[0].tls = {false, File{"/auto"}, "x.example", Certificate{{"/c"}, {"/k"}}, TlsMinimum::tls13};
   config.upstreams[1].tls = UpstreamTls{};
+  config.upstreams[1].tcp_keepalive = ms(0);
+  config.upstreams[1].proxy_protocol = ProxyHeaderSent::v2;
   config.upstreams[0].servers.push_back({{.srv = "_a._tcp.b.example"}});
   config.upstreams[0].resolve = {ms(61'000), NameFamily::ipv6, {{.host = "::1", .port = 53}}};
   config.routes = {{"1", {{"a.example", "*.b.example", "[::1]"}, "/a \"$\\ ${HOST} \xc3\xa9"}, "null"},
@@ -56,6 +58,15 @@ Config unusual() {
   config.workers = 256;
   config.log = {LogLevel::debug, AccessLog{"access: {log}", AccessFormat::json}};
   config.underscores = Underscores::pass;
+  config.listeners[2].trusted_proxies = TrustedProxies{{parse_network("10.1.2.3").value()}, false};
+  config.listeners[2].proxy_protocol = ProxyProtocol::require;
+  config.listeners[2].backlog = 1;
+  config.listeners.push_back({"d", {{.port = 83}}, Protocol::tcp, "1.5"});
+  config.listeners[3].routes = {
+      {{.sni = {"a.example", "*.b.example"}, .alpn = {"h2", "a\"b"}, .client = {parse_network("::/0").value()}}, "1.5", {}},
+      {{.sni = {}, .alpn = {}, .client = {parse_network("10.0.0.1").value()}}, "null", {}}};
+  config.listeners[2].tcp_keepalive = ms(0);
+  config.listeners[1].tcp_keepalive = ms(90'000);
   config.listeners[0].trusted_proxies = TrustedProxies{};
   config.listeners[1].trusted_proxies = TrustedProxies{{parse_network("::1").value()}, true};
   config.trusted_proxies = {{parse_network("10.0.0.0/8").value(), parse_network("2001:db8::/32").value()}, true};
@@ -121,9 +132,8 @@ TEST(Print, IsWrittenAsPeopleWriteIt) {
                                                              "listeners:\n"
                                                              "  - name: \"web\"\n"
                                                              "    bind: [\"127.0.0.1:8080\"]\n"
-                                                             "    protocol: http\n"
-                                                             "routes:\n"
-                                                             "  - upstream: \"app\"\n"));
+                                                             "    protocol: http\n"));
+  EXPECT_THAT(print(config_of(minimal)), testing::HasSubstr("routes:\n  - upstream: \"app\"\n"));
   EXPECT_THAT(print(config_of(minimal)), testing::HasSubstr("  tunnel_idle: 1h\n"));
   EXPECT_THAT(print(config_of(minimal)), testing::HasSubstr("  head_bytes: 32k\n"));
 }

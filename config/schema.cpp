@@ -11,6 +11,7 @@
 #include "config/entry_name.hpp"
 #include "config/resolve_schema.hpp"
 #include "config/route_schema.hpp"
+#include "config/tcp_route_schema.hpp"
 #include "config/text.hpp"
 #include "config/tls_schema.hpp"
 
@@ -63,12 +64,33 @@ void read_trusted_by_listener(Reader& reader, const Node& node, ListenerDraft& d
   read_trusted_proxies(reader, node, draft.listener.trusted_proxies.emplace());
 }
 
+void read_proxy_protocol(Reader& reader, const Node& node, ListenerDraft& draft) {
+  read_choice<&Listener::proxy_protocol, proxy_protocols>(reader, node, draft.listener);
+}
+
+void read_backlog(Reader& reader, const Node& node, ListenerDraft& draft) {
+  read_count<&Listener::backlog, Bounds{.least = 1, .most = 1'000'000}>(reader, node, draft.listener);
+}
+
+void read_listener_keepalive(Reader& reader, const Node& node, ListenerDraft& draft) {
+  read_keepalive(reader, node, draft.listener.tcp_keepalive);
+}
+
+void read_listener_routes(Reader& reader, const Node& node, ListenerDraft& draft) {
+  read_tcp_routes(reader, node, draft.listener.routes);
+  draft.routes = reader.position(node);
+}
+
 constexpr Key<ListenerDraft> listener_keys[] = {
     {"name", read_listener_name, true},
     {"bind", read_bind, true},
     {"protocol", read_protocol},
     {"upstream", read_listener_upstream},
+    {"routes", read_listener_routes},
     {"trusted_proxies", read_trusted_by_listener},
+    {"proxy_protocol", read_proxy_protocol},
+    {"backlog", read_backlog},
+    {"tcp_keepalive", read_listener_keepalive},
     // Needs the protocol.
     {"tls", read_tls},
 };
@@ -126,12 +148,18 @@ void read_balance(Reader& reader, const Node& node, Upstream&) {
   reader.choice(node, balances, later_balances);
 }
 
+void read_upstream_keepalive(Reader& reader, const Node& node, Upstream& upstream) {
+  read_keepalive(reader, node, upstream.tcp_keepalive);
+}
+
 constexpr Key<Upstream> upstream_keys[] = {
     {"name", read_name<&Upstream::name>, true},
     {"balance", read_balance},
     {"servers", read_servers, true},
     // Needs the servers.
     {"tls", read_upstream_tls},
+    {"tcp_keepalive", read_upstream_keepalive},
+    {"proxy_protocol", read_choice<&Upstream::proxy_protocol, proxy_headers_sent>},
     {"resolve", read_resolve},
 };
 std::string upstream_of(std::string_view text) {
@@ -342,6 +370,7 @@ std::vector<KnownKey> known_keys() {
   add_all(top_section, listener_section, upstream_section, server_section, timeouts_section, limits_section,
           handoff_section, admin_section, log_section, access_section);
   add_client_keys(known);
+  add_tcp_route_keys(known);
   add_route_keys(known);
   add_tls_keys(known);
   add_resolve_keys(known);

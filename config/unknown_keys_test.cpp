@@ -37,10 +37,8 @@ const Refusal later[] = {
      {"f:3:47: `backup` on a server is not supported by this version yet",
       "f:3:65: `health` on an upstream is not supported by this version yet"}},
     {"ListenersTls",
-     with_listeners(
-         "  - { name: a, bind: \":80\", backlog: 9, tls: { certificates: [ { cert: /c, key: /k } ], curves: x } }\n"),
-     {"f:3:29: `backlog` on a listener is not supported by this version yet",
-      "f:3:89: `curves` in `tls` of a listener is not supported by this version yet"}},
+     with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cert: /c, key: /k } ], curves: x } }\n"),
+     {"f:3:77: `curves` in `tls` of a listener is not supported by this version yet"}},
     {"RouteActions",
      minimal + "routes: [ { upstream: app, retries: {}, rate_limit: {} } ]\n",
      {"f:8:28: `retries` on a route is not supported by this version yet",

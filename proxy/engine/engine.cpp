@@ -138,6 +138,7 @@ bool at_boundary(const ConnectionState& state) {
 }
 
 bool is_idle(const ConnectionState& state) {
+  if (std::holds_alternative<Arriving>(state.protocol)) return state.client.unread.empty();
   const bool has_half_a_record = state.client.tls && !state.client.tls->received.empty();
   return at_boundary(state) && state.client.unread.empty() && !has_half_a_record;
 }

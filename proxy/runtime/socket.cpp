@@ -1,6 +1,8 @@
 #include "proxy/runtime/socket.hpp"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -9,6 +11,17 @@
 #include <cerrno>
 
 namespace baton::runtime {
+
+void keep_alive(int descriptor, int idle_s) {
+  const int on = idle_s != 0 ? 1 : 0;
+  const int probes = 4;
+  const int interval_s = std::max(1, idle_s / probes);
+  ::setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (on == 0) return;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
 
 bool Socket::watch() {
   if (!watched_) watched_ = loop_.add(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, *this);

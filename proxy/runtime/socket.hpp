@@ -10,6 +10,10 @@
 
 namespace baton::runtime {
 
+// Has the kernel probe a connection, or those accepted from a listening socket, after so many seconds of silence; one
+// that does not answer ends after about twice that time. 0: never.
+void keep_alive(int descriptor, int idle_s);
+
 class Socket;
 
 class SocketOwner {

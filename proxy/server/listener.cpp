@@ -19,8 +19,6 @@ namespace baton::proxy {
 
 namespace {
 
-constexpr int backlog = 4096;        // the kernel takes the smaller of this and net.core.somaxconn
-
 [[noreturn]] void fail(const state::SocketAddress& address, const std::string& what) {
   throw std::runtime_error("cannot listen on " + address.text() + ": " + what);
 }
@@ -69,7 +67,7 @@ void give_mode(const std::string& path, unsigned mode) {
 
 }  // namespace
 
-handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode) {
+handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode, int backlog) {
   sockaddr_storage storage;
   const socklen_t length = address.to_sockaddr(storage);
   handoff::UniqueFd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -112,10 +110,11 @@ void bind_each(const std::vector<WantedSocket>& wanted, std::vector<handoff::Inh
       // Its creator may have left it blocking; a worker never blocks.
       const int fd = found->descriptor.get();
       ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+      (void)::listen(fd, one.backlog);  // it listens already; this only changes its backlog
       const bool is_lent = std::find(lent.begin(), lent.end(), text) != lent.end();
       sockets.push_back({one.listener, address, std::move(found->descriptor), false, is_lent});
     } else if (!is_covered(one, inherited)) {
-      sockets.push_back({one.listener, address, bind_socket(address, 0666), true});
+      sockets.push_back({one.listener, address, bind_socket(address, 0666, one.backlog), true});
     }
   }
 }
@@ -143,7 +142,7 @@ std::vector<WantedSocket> look_up_listeners(const config::Config& config) {
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
       const bool either_family = bind.host.empty() && bind.unix_path.empty();
-      for (auto& address : listening_addresses(bind)) wanted.push_back({listener.name, std::move(address), either_family});
+      for (auto& address : listening_addresses(bind)) wanted.push_back({listener.name, std::move(address), either_family, static_cast<int>(listener.backlog)});
     }
   }
   return wanted;

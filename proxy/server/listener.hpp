@@ -21,11 +21,15 @@ struct BoundSocket {
   bool lent = false;                 // bound by the service manager, which owns its path
 };
 
+// The kernel takes the smaller of this and net.core.somaxconn.
+inline constexpr int default_backlog = 4096;
+
 // A socket that a listener asks for.
 struct WantedSocket {
   std::string listener;
   state::SocketAddress address;
   bool either_family = false;  // one of the two that `:port` asks for
+  int backlog = default_backlog;
 };
 
 // The address a socket is bound to; an address without a family if it cannot be determined.
@@ -55,7 +59,7 @@ std::vector<std::string> lent_addresses(const std::vector<BoundSocket>& sockets)
 std::vector<state::SocketAddress> listening_addresses(const config::Address& address);
 
 // Binds one address and listens on it. `mode` is the file mode of a Unix socket.
-handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode);
+handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode, int backlog = default_backlog);
 
 // Removes the path of a Unix socket if it is bound to the socket we hold and is not lent.
 void unlink_path(const BoundSocket& socket);

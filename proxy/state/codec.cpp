@@ -48,6 +48,7 @@ bool holds_together(const ConnectionState& state, const Exchange& exchange) {
 }
 
 bool holds_together(const ConnectionState& state) {
+  if (std::holds_alternative<Arriving>(state.protocol)) return !state.exchange && !state.client.tls;
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   const auto* awaiting = http1 != nullptr ? std::get_if<AwaitingRequest>(&http1->phase) : nullptr;
   if (!is_past_hello(state.client)) {
@@ -105,6 +106,7 @@ handoff::SecretBytes encode_secrets(const ConnectionState& state) {
 handoff::SecretBytes encode_secrets(const IdleUpstream& idle) { return secrets_of({&idle.leg}); }
 
 std::vector<std::string> required_features(const ConnectionState& state) {
+  if (std::holds_alternative<Arriving>(state.protocol)) return {arriving_feature};
   if (state.client.tls || (state.upstream() != nullptr && state.upstream()->tls)) return {tls_feature};
   return {};
 }
@@ -135,6 +137,7 @@ std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, st
 }
 
 std::string_view phase_name(const ConnectionState& state) {
+  if (std::holds_alternative<Arriving>(state.protocol)) return state.client.unread.empty() ? "idle" : "head";
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) return "tunnel";
   if (state.exchange) {

@@ -204,12 +204,20 @@ struct Raw {
   bool operator==(const Raw&) const = default;
 };
 
+// What comes before the connection's own protocol is arriving: a PROXY header, even before TLS; then the ClientHello that
+// decides on a tcp connection's upstream, and stays. All of it so far is in client.unread.
+struct Arriving {
+  std::int64_t since_ms = 0;          // accepted
+  bool is_past_header = false;        // there is no PROXY header, or it has been taken
+  bool operator==(const Arriving&) const = default;
+};
+
 struct ConnectionState {
   std::uint64_t id = 0;               // unique within an instance, kept across generations
   String listener;
   SocketAddress client_address;
   Leg client;
-  std::variant<Http1, Raw> protocol;
+  std::variant<Http1, Raw, Arriving> protocol;
   Boxed<Exchange> exchange;           // none: between two exchanges, or before the first
   bool operator==(const ConnectionState&) const = default;
 

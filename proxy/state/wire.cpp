@@ -217,7 +217,12 @@ bool connection(auto io, auto& state) {
       leg(io.in(MESSAGE(client)), state.client) &&
       (alternative<Http1>(io, MESSAGE(http1), state.protocol,
                           [&](auto in, auto& protocol) { return http1(in, state, protocol); }) ||
-       alternative<Raw>(io, MESSAGE(tunnel), state.protocol, [&](auto in, auto&) { return tunnel(in, state); }));
+       alternative<Raw>(io, MESSAGE(tunnel), state.protocol, [&](auto in, auto&) { return tunnel(in, state); }) ||
+       alternative<Arriving>(io, MESSAGE(arriving), state.protocol,
+                             [](auto in, auto& arriving) {
+                               return in.time(FIELD(since_ms), arriving.since_ms) &&
+                                      in.number(FIELD(is_past_header), arriving.is_past_header);
+                             }));
   if (!is_whole || !io.has(MESSAGE(upstream), state.upstream() != nullptr)) return is_whole;
   return state.exchange && upstream(io.in(MESSAGE(upstream)), io.begun(state.exchange->upstream));
 }

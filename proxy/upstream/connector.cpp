@@ -6,9 +6,11 @@
 
 #include <cerrno>
 
+#include "proxy/runtime/socket.hpp"
+
 namespace baton::upstream {
 
-Connecting begin_connect(const state::SocketAddress& address) {
+Connecting begin_connect(const state::SocketAddress& address, int keepalive_s) {
   sockaddr_storage storage;
   const socklen_t length = address.to_sockaddr(storage);
   handoff::UniqueFd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -16,6 +18,7 @@ Connecting begin_connect(const state::SocketAddress& address) {
   if (address.family != state::Family::unix_path) {
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (keepalive_s != 0) runtime::keep_alive(socket.get(), keepalive_s);
   }
   int result;
   do {

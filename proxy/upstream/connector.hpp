@@ -12,6 +12,7 @@ struct Connecting {
   int error = 0;
 };
 
-Connecting begin_connect(const state::SocketAddress& address);
+// `keepalive_s`: as in runtime::keep_alive.
+Connecting begin_connect(const state::SocketAddress& address, int keepalive_s = 0);
 
 }  // namespace baton::upstream

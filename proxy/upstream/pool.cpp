@@ -57,7 +57,7 @@ tls::SessionPtr Server::take_session() {
   return session;
 }
 
-Upstream::Upstream(const UpstreamServers& from) : name_(from.name), tls_(from.tls) {
+Upstream::Upstream(const UpstreamServers& from) : name_(from.name), tls_(from.tls), keepalive_s_(from.keepalive_s), proxy_header_(from.proxy_header) {
   for (const ServerAddress& wanted : from.servers) {
     servers_.push_back(std::make_unique<Server>(wanted, name_, from.terms(wanted)));
   }

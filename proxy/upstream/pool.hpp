@@ -6,9 +6,11 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "proxy/arrival/proxy_header.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/tls/client_context.hpp"
 #include "proxy/tls/stream.hpp"
@@ -29,6 +31,8 @@ struct UpstreamServers {
   std::string name;
   std::vector<ServerAddress> servers;
   std::shared_ptr<const tls::ClientContext> tls{};   // none: plain
+  int keepalive_s = 60;                              // of connections to its servers: runtime::keep_alive
+  std::optional<arrival::ProxyVersion> proxy_header{};  // that connections begin with; they serve one exchange
 
   // The settings under which connections to a server are made; "" for plain ones.
   std::string terms(const ServerAddress& server) const { return tls ? tls->terms() + " host=" + server.host : ""; }
@@ -97,6 +101,8 @@ class Upstream {
   // nullptr: its servers do not use TLS.
   const tls::ClientContext* tls() const { return tls_.get(); }
   unsigned servers() const { return static_cast<unsigned>(servers_.size()); }
+  int keepalive_s() const { return keepalive_s_; }
+  const std::optional<arrival::ProxyVersion>& proxy_header() const { return proxy_header_; }
   // The server whose turn it is; one that failed lately only if all have.
   Server& choose(std::int64_t now_ms);
   // nullptr: it has no such server, or has it under other terms.
@@ -112,6 +118,8 @@ class Upstream {
 
   std::string name_;
   std::shared_ptr<const tls::ClientContext> tls_;
+  int keepalive_s_;
+  std::optional<arrival::ProxyVersion> proxy_header_;
   std::vector<std::unique_ptr<Server>> servers_;
 };
 

@@ -15,7 +15,7 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
       state_(std::move(state)),
       client_text_(state_.client_address.node_text()),
       client_(worker.loop(), std::move(client), *this),
-      upstream_(worker, *this) {
+      upstream_(worker, *this, *this) {
   if (upstream) {
     upstream_.adopt(std::move(upstream));
   } else if (std::holds_alternative<state::Raw>(state_.protocol)) {
@@ -66,6 +66,7 @@ void Connection::guarded(Step step) noexcept {
 void Connection::reconfigured() {
   guarded([this] {
     look_up_place();
+    if (is_arriving()) return take_turn();       // perhaps it need not wait any longer
     if (!upstream_.is_connecting()) return set_deadline();
     // A connect under way may be to a server that is gone, so it is started again.
     upstream_.drop(false);
@@ -76,7 +77,7 @@ void Connection::reconfigured() {
 bool Connection::watch() { return client_.watch() && (upstream_.connected() == nullptr || upstream_.connected()->watch()); }
 
 bool Connection::at_boundary() const {
-  return std::holds_alternative<state::Raw>(state_.protocol) || engine::at_boundary(state_);
+  return std::holds_alternative<state::Raw>(state_.protocol) || is_arriving() || engine::at_boundary(state_);
 }
 
 bool Connection::is_movable() const {
@@ -146,6 +147,13 @@ void Connection::on_ready(runtime::Socket& socket) {
 void Connection::on_deadline() {
   if (frozen_ || closed_) return;
   guarded([this] {
+    if (is_arriving()) {
+      if (arrives_without_a_byte()) return take_turn();
+      const bool is_past_header = std::get<state::Arriving>(state_.protocol).is_past_header;
+      refuse_arrival(is_past_header ? "timeouts.handshake: the ClientHello is not complete"
+                                    : "timeouts.handshake: the PROXY header is not complete");
+      return;
+    }
     if (shakes_hands()) {
       worker_.note_tls_failure(state_, "the handshake took too long");
       return close(false);

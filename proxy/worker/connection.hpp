@@ -83,6 +83,18 @@ class Connection final : public runtime::EventHandler,
   void guarded(Step step) noexcept;
   void take_turn();
   void ask_for_another_turn();
+  bool is_arriving() const { return std::holds_alternative<state::Arriving>(state_.protocol); }
+  // Reads on in what comes before the connection's own protocol. True: that begins.
+  bool arrive();
+  // The same, as far as the PROXY header goes. False: it is not whole, or the connection is closed.
+  bool pass_header();
+  // True: nothing has come, nothing must come, and perhaps the client only waits for us.
+  bool arrives_without_a_byte();
+  // `upstream`: of a tunnel.
+  void begin_protocol(std::string_view upstream);
+  // Reads at most so many bytes. False: nothing has come, or the connection is closed.
+  bool receive_arrival(std::size_t bytes);
+  bool refuse_arrival(std::string_view why);
   bool shakes_hands() const;
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();

@@ -27,6 +27,7 @@ constexpr std::int64_t look_again_ms = 100;
 void Connection::take_turn() {
   if (closed_) return;
   frozen_ = false;
+  if (is_arriving() && !arrive()) return;
   if (shakes_hands() && !shake_hands()) return;
   turn_bytes_ = 0;
   looks_again_ = false;
@@ -215,6 +216,9 @@ engine::Context Connection::context() {
 }
 
 void Connection::set_deadline() {
+  if (const auto* arriving = std::get_if<state::Arriving>(&state_.protocol)) {
+    return worker_.deadlines().set(*this, arriving->since_ms + worker_.settings().handshake_ms);
+  }
   if (shakes_hands()) {
     return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
   }

@@ -70,6 +70,12 @@ void Worker::note_tls_failure(const state::ConnectionState& state, std::string_v
   log::info("TLS with {} on {} failed: {}", state.client_address.text(), state.listener, why);
 }
 
+void Worker::note_arrival_failure(const state::ConnectionState& state, std::string_view why) {
+  if (now_ms() < next_tls_line_ms_) return;
+  next_tls_line_ms_ = now_ms() + failure_line_every_ms;
+  log::info("the connection of {} on {} is closed: {}", state.client_address.text(), state.listener, why);
+}
+
 void Worker::log_refusal(const state::ConnectionState& state) {
   const http1::Refusal refusal = std::exchange(scratch_.refusal, {});
   if (refusal.is_servers()) note_server_failure(state, refusal.why);

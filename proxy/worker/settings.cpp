@@ -59,6 +59,15 @@ std::vector<std::string> files_of_tls(const config::Config& config) {
   return paths;
 }
 
+std::optional<arrival::ProxyVersion> version_of(config::ProxyHeaderSent sent) {
+  switch (sent) {
+    case config::ProxyHeaderSent::off: break;
+    case config::ProxyHeaderSent::v1: return arrival::ProxyVersion::v1;
+    case config::ProxyHeaderSent::v2: return arrival::ProxyVersion::v2;
+  }
+  return std::nullopt;
+}
+
 // Reads those of all listeners and upstreams of `settings.config`; `settings.upstreams` are in the same order.
 void read_certificates(Settings& settings) {
   // Taken before the files are read, so that a change meanwhile is noticed.
@@ -71,6 +80,8 @@ void read_certificates(Settings& settings) {
   }
   for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
     const auto& upstream_tls = settings.config.upstreams[i].tls;
+    settings.upstreams[i].keepalive_s = static_cast<int>(settings.config.upstreams[i].tcp_keepalive.count() / 1000);
+    settings.upstreams[i].proxy_header = version_of(settings.config.upstreams[i].proxy_protocol);
     settings.upstreams[i].tls = upstream_tls ? std::make_shared<tls::ClientContext>(*upstream_tls) : nullptr;
   }
 }
@@ -136,7 +147,9 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
         listener.name,
         ListenerRules{.index = i,
                       .trusted = routing::TrustedProxies(
-                          listener.trusted_proxies ? *listener.trusted_proxies : settings->config.trusted_proxies)});
+                          listener.trusted_proxies ? *listener.trusted_proxies : settings->config.trusted_proxies),
+                      .proxy_protocol = listener.proxy_protocol,
+                      .tcp_routes = routing::TcpRoutes(listener.routes)});
   }
   read_certificates(*settings);
   prepare_tls(*settings);

@@ -15,6 +15,7 @@
 #include "proxy/routing/client_rules.hpp"
 #include "proxy/worker/server_names.hpp"
 #include "proxy/routing/route_table.hpp"
+#include "proxy/routing/tcp_routes.hpp"
 #include "proxy/runtime/access_log.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/tls/server_context.hpp"
@@ -26,6 +27,8 @@ namespace baton::proxy {
 struct ListenerRules {
   std::size_t index = 0;                             // in config.listeners
   routing::TrustedProxies trusted;
+  config::ProxyProtocol proxy_protocol = config::ProxyProtocol::off;
+  routing::TcpRoutes tcp_routes;
 };
 
 struct Settings {

@@ -1,6 +1,7 @@
 #include "proxy/worker/upstream_side.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
@@ -68,7 +69,7 @@ UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange, const ro
   // Recorded even if the server refuses: the log names the last server that the exchange went to.
   if (exchange.access) exchange.access->upstream = server.address.text();
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
-  if (request != nullptr && !request->fresh) {
+  if (request != nullptr && !request->fresh && !upstream_->proxy_header()) {
     const std::int64_t within_ms = exchange.request.idempotent ? 0 : quiet_within_ms;
     upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), within_ms);
     if (idle.stream) {
@@ -85,7 +86,7 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
   if (is<Promised>()) stands_ = Nothing{};
   const auto begin = [&]() -> upstream::Connecting {
     if (!worker_.has_socket_for_server()) return {.error = EMFILE};
-    return upstream::begin_connect(server.address);
+    return upstream::begin_connect(server.address, upstream_->keepalive_s());
   };
   upstream::Connecting attempt = begin();
   if (lacks_descriptor(attempt) && worker_.pool().idle() != 0) {
@@ -131,6 +132,7 @@ UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> st
                                                  state::Exchange& exchange) {
   const tls::ClientContext* const context = upstream_->tls();
   if (context == nullptr) {
+    leg->unsent.append(header_for(exchange));
     server_->note_success();
     return attach(exchange, std::move(stream), std::move(leg));
   }
@@ -143,7 +145,19 @@ UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> st
   const tls::SessionPtr session = server_->take_session();
   handshaking.stream->connect(std::move(ssl), session.get(), server_);
   handshaking.leg->tls.emplace().since_ms = worker_.now_ms();
+  handshaking.leg->tls->sealed.append(header_for(exchange));  // ahead of the ClientHello
   return shake(exchange);
+}
+
+std::string UpstreamSide::header_for(const state::Exchange& exchange) const {
+  if (!upstream_->proxy_header()) return {};
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  const int descriptor = connection_.client_descriptor();
+  const bool is_known = ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &length) == 0;
+  return arrival::make_proxy_header(
+      *upstream_->proxy_header(), state::client_of(exchange, connection_.state().client_address),
+      is_known ? state::SocketAddress::from_sockaddr(name, length) : state::SocketAddress{});
 }
 
 UpstreamSide::Progress UpstreamSide::shake(state::Exchange& exchange) {
@@ -194,7 +208,7 @@ void UpstreamSide::park(state::Boxed<state::UpstreamLeg> leg) {
   std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
   // A FIN may have arrived with the last bytes.
   const bool is_quiet = !stream->readable(*leg) || stream->is_quiet(*leg, worker_.now_ms());
-  if (server_ == nullptr || worker_.stopping() || !is_quiet) return close(*leg);
+  if (server_ == nullptr || upstream_->proxy_header() || worker_.stopping() || !is_quiet) return close(*leg);
   leg->reused = true;
   worker_.pool().give(*server_, {std::move(stream), std::move(leg), worker_.now_ms()});
   drop(false);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -16,12 +17,14 @@
 
 namespace baton::proxy {
 
+class Connection;
 class Worker;
 
 class UpstreamSide {
  public:
-  // The owner receives the sockets' events; `worker` and `owner` outlive this.
-  UpstreamSide(Worker& worker, runtime::SocketOwner& owner) : worker_(worker), owner_(owner) {}
+  // The owner receives the sockets' events; all three outlive this.
+  UpstreamSide(Worker& worker, runtime::SocketOwner& owner, const Connection& connection)
+      : worker_(worker), owner_(owner), connection_(connection) {}
 
   // Continues with the socket of the exchange's existing leg.
   void adopt(handoff::UniqueFd socket);
@@ -113,11 +116,14 @@ class UpstreamSide {
   Progress await_descriptor(std::int64_t connect_ms);
   Progress established(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
   Progress shake(state::Exchange& exchange);
+  // What the connection to the server begins with; empty: nothing.
+  std::string header_for(const state::Exchange& exchange) const;
   Progress failed(std::string_view why, Progress how = Progress::failed);
   Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg);
 
   Worker& worker_;
   runtime::SocketOwner& owner_;
+  const Connection& connection_;             // of the exchange; outlives this
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
   std::variant<Nothing, Promised, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;

@@ -38,10 +38,11 @@ std::vector<upstream::Upstream*> upstreams_of(upstream::Pool& pool, const Settin
 class Worker::Acceptor final : public runtime::EventHandler {
  public:
   Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) {
-    // Accepted sockets inherit this option: the kernel then holds little more for a client than is in flight to it. By
+    // Accepted sockets inherit these options. The kernel then holds little more for a client than is in flight to it. By
     // default it would buffer megabytes for each slow reader.
     if (!socket_.unix_path) {
       ::setsockopt(socket_.descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
+      runtime::keep_alive(socket_.descriptor, socket_.keepalive_s);
     }
     resume();
   }
@@ -182,14 +183,16 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   state.id = next_id();
   state.listener = from.listener;
   state.client_address = client;
-  if (from.tunnel_to.empty()) {
+  if (from.is_arriving) {
+    state.protocol = state::Arriving{.since_ms = now_ms()};
+  } else if (from.tunnel_to.empty()) {
     auto& http1 = std::get<state::Http1>(state.protocol);
     std::get<state::AwaitingRequest>(http1.phase).since_ms = now_ms();
   } else {
     state.protocol = state::Raw{};
     state.exchange.emplace().phase = state::Tunnelling{.upstream = from.tunnel_to, .attempts = 0};
   }
-  if (from.tls) state.client.tls.emplace().since_ms = now_ms();
+  if (from.tls && !from.is_arriving) state.client.tls.emplace().since_ms = now_ms();
   auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
   if (!connection->watch()) return;
   Connection& added = *connection.release();

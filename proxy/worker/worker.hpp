@@ -106,6 +106,8 @@ struct ListeningSocket {
   std::string listener;
   std::string tunnel_to;                    // the upstream of a tcp listener; empty: http
   bool tls = false;
+  bool is_arriving = false;                 // its connections begin as state::Arriving
+  int keepalive_s = 0;                      // TCP_KEEPIDLE of its connections; 0: no probes
   int descriptor = -1;
   bool unix_path = false;
 };
@@ -198,6 +200,8 @@ class Worker final : private http1::ServerNames {
   void log_access(const state::ConnectionState& state, const state::Exchange& exchange) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
+  // A connection is closed before its own protocol began.
+  void note_arrival_failure(const state::ConnectionState& state, std::string_view why);
   // After each step of the engine: logs what went wrong.
   void note_refusal(const state::ConnectionState& state) {
     if (!scratch_.refusal.why.empty()) log_refusal(state);

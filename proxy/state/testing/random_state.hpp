@@ -21,6 +21,11 @@ class RandomState {
     state.client_address = address();
     state.client = leg();
     if (below(8) == 0) return in_hello(std::move(state));
+    if (below(8) == 0) {
+      state.client.tls.reset();
+      state.protocol = Arriving{time(), coin()};
+      return state;
+    }
     if (below(5) == 0) {
       state.protocol = Raw{};
       Exchange& exchange = begin(state);

@@ -1,0 +1,67 @@
+// The routes of tcp listeners: what loads and what is refused.
+#include <gmock/gmock.h>
+
+#include "config/testing/load.hpp"
+#include "config/testing/refusals.hpp"
+
+namespace baton::config {
+namespace {
+
+// A listener in line 3 whose keys begin in column 31.
+std::string tcp_with(const std::string& keys) {
+  return with_listeners("  - { name: a, bind: \":80\", " + keys + " }\n");
+}
+
+TEST(TcpRoutes, HaveAMatchAndAnUpstream) {
+  const auto routes =
+      config_of(tcp_with("protocol: tcp, routes: [ { match: { sni: [ A.example., \"*.b.example\" ], alpn: h2, client: "
+                         "10.0.0.0/8 }, upstream: app } ]"))
+          .listeners.at(0)
+          .routes;
+  ASSERT_EQ(routes.size(), 1u);
+  EXPECT_EQ(routes[0].match.sni, (std::vector<std::string>{"a.example", "*.b.example"}));
+  EXPECT_EQ(routes[0].match.alpn, std::vector<std::string>{"h2"});
+  EXPECT_EQ(routes[0].match.client, std::vector<Network>{parse_network("10.0.0.0/8").value()});
+  EXPECT_EQ(routes[0].upstream, "app");
+}
+
+class TcpRouteKeys : public testing::TestWithParam<Refusal> {};
+
+TEST_P(TcpRouteKeys, NamePlaceAndReason) {
+  expect_refused(GetParam());
+}
+
+const Refusal refusals[] = {
+    {"OnAnHttpListener",
+     tcp_with("routes: [ { match: { sni: a }, upstream: app } ]"),
+     {"f:3:37: `routes` of a listener are for tcp; for http listeners write `routes` at the top level"}},
+    {"BesideTls",
+     tcp_with("protocol: tcp, tls: { certificates: [ { cert: /c, key: /k } ] }, routes: [ { match: { sni: a }, "
+              "upstream: app } ]"),
+     {"f:3:102: `routes` of a listener read the ClientHello of connections that pass undecrypted; leave out `tls`"}},
+    {"NoMatch",
+     tcp_with("protocol: tcp, routes: [ { upstream: app } ]"),
+     {"f:3:54: `match` is missing on a tcp route"}},
+    {"EmptyMatch",
+     tcp_with("protocol: tcp, routes: [ { match: {}, upstream: app } ]"),
+     {"f:3:63: `match`: expected conditions, as in `match: { sni: a.example.com }`"}},
+    {"UnknownUpstream",
+     tcp_with("protocol: tcp, routes: [ { match: { sni: a }, upstream: ap } ]"),
+     {"f:3:54: there is no upstream `ap`; did you mean `app`?"}},
+    {"SameMatch",
+     tcp_with("protocol: tcp, routes: [ { match: { sni: [ a, b ] }, upstream: app }, { match: { sni: [ b, A ] }, "
+              "upstream: app } ]"),
+     {"f:3:99: the route in line 3 has the same `match`"}},
+    {"BadValues",
+     tcp_with("protocol: tcp, routes: [ { match: { sni: a*b, alpn: \"\", client: here }, upstream: app } ]"),
+     {"f:3:70: `sni`: ", "f:3:81: `alpn`: `` must have 1 to 255 bytes",
+      "f:3:93: `client`: `here` is not an IP address"}},
+    {"UnknownKey",
+     tcp_with("protocol: tcp, routes: [ { match: { host: a }, upstream: app } ]"),
+     {"f:3:65: unknown key `host` in `match` of a tcp route"}},
+};
+INSTANTIATE_TEST_SUITE_P(Refused, TcpRouteKeys, testing::ValuesIn(refusals),
+                         [](const auto& i) { return i.param.title; });
+
+}  // namespace
+}  // namespace baton::config
