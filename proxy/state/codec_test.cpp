@@ -118,7 +118,10 @@ TEST(Codec, AFlippedByteIsRefusedOrIsAnotherWholeState) {
 
 // A wire field that contains other fields. A message that occurs twice is merged.
 std::string message(int field, const std::string& content) {
-  return std::string{static_cast<char>(field << 3 | 2), static_cast<char>(content.size())} + content;
+  const int tag = field << 3 | 2;      // a number of base 128, the lowest digit first
+  std::string text(1, static_cast<char>(tag < 128 ? tag : tag % 128 + 128));
+  if (tag >= 128) text += static_cast<char>(tag / 128);
+  return text + static_cast<char>(content.size()) + content;
 }
 
 TEST(Codec, PassesOverWhatANewerVersionAdded) {
@@ -128,12 +131,14 @@ TEST(Codec, PassesOverWhatANewerVersionAdded) {
     const ConnectionState state = random.connection();
     const auto* http1 = std::get_if<Http1>(&state.protocol);
     std::string in_protocol = added;
-    const int phase = !state.exchange ? (std::holds_alternative<Lingering>(http1->phase) ? 5 : 1)
-                                      : static_cast<int>(state.exchange->phase.index()) + 2;
+    const bool is_arriving = std::holds_alternative<Arriving>(state.protocol);
+    const int phase = is_arriving       ? 0
+                      : !state.exchange ? (std::holds_alternative<Lingering>(http1->phase) ? 5 : 1)
+                                        : static_cast<int>(state.exchange->phase.index()) + 2;
     if (http1 != nullptr) in_protocol += message(phase, added);
     const std::string in_connection = added + message(wire::Connection::kClientFieldNumber, added) +
                                       message(wire::Connection::kClientAddressFieldNumber, added) +
-                                      message(http1 != nullptr ? 6 : 7, in_protocol);
+                                      message(http1 != nullptr ? 6 : is_arriving ? 70 : 7, in_protocol);
     ASSERT_EQ(decoded(state, 0, added + message(1, in_connection)), state) << "state " << i;
   }
 }
