@@ -5,11 +5,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "config/client_rules.hpp"
+#include "config/file.hpp"
+#include "config/gate.hpp"
 #include "config/rewrite.hpp"
 
 namespace baton::config {
@@ -29,14 +32,6 @@ inline constexpr std::size_t written_bytes_max = 8 * 1024 * 1024;
 // For the path of a route. It bounds how much of a request's path can matter to routing.
 inline constexpr std::size_t route_path_bytes_max = 1024;
 
-// Where a key was in a file. Line and column count from 1; line 0 means "not from a file" (a default).
-struct Position {
-  std::string file;
-  int line = 0;
-  int column = 0;
-  bool operator==(const Position&) const = default;
-};
-
 // An address as written: `host:port`, `[v6]:port`, `:port`, `unix:/path`, or for a server also `srv:NAME`. The form is
 // checked; nothing is resolved yet.
 struct Address {
@@ -53,15 +48,6 @@ struct Address {
 
   // As an operator would write it. This is the address's name in logs, errors and the handover.
   std::string text() const;
-};
-
-// A file that a key names, not opened yet. An error on opening it is reported at `where`.
-struct File {
-  std::string path;  // absolute
-  Position where;
-
-  // Compares the file, not its position.
-  bool operator==(const File& other) const { return path == other.path; }
 };
 
 // Our identity in TLS, in PEM.
@@ -197,7 +183,8 @@ struct RouteLimits {
 struct Route {
   std::string name;  // empty: named by its match
   Match match;
-  std::string upstream;  // names one of `upstreams`
+  std::string upstream;  // names one of `upstreams`; empty: `gate` answers every request
+  Gate gate;
   RouteTimeouts timeouts = {};
   RouteLimits limits = {};
   std::vector<std::string> upgrades{"websocket"};  // protocols of Upgrade that pass, in lowercase; never HTTP
@@ -213,10 +200,10 @@ struct Route {
 
   // Compares the route, not its position.
   bool operator==(const Route& other) const {
-    return name == other.name && match == other.match && upstream == other.upstream && timeouts == other.timeouts &&
-           limits == other.limits && upgrades == other.upgrades && access_log == other.access_log &&
-           path == other.path && host == other.host && request_headers == other.request_headers &&
-           response_headers == other.response_headers;
+    return name == other.name && match == other.match && upstream == other.upstream && gate == other.gate &&
+           timeouts == other.timeouts && limits == other.limits && upgrades == other.upgrades &&
+           access_log == other.access_log && path == other.path && host == other.host &&
+           request_headers == other.request_headers && response_headers == other.response_headers;
   }
 };
 
@@ -303,6 +290,8 @@ struct Config {
   std::optional<RequestId> request_id;  // nothing: requests get no id
   Tracing tracing = Tracing::off;
   bool watch = false;  // reload certificates when their files change
+  std::map<std::uint16_t, File> error_pages;  // of answers of our own, by status
+  Maintenance maintenance;
   Places places;
   bool operator==(const Config&) const = default;
 

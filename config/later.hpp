@@ -8,20 +8,14 @@ namespace baton::config {
 
 // By the path of their section, as in KnownKey::path. Remove a key here when you implement it.
 inline constexpr std::string_view later_keys[] = {
-    "error_pages",
     "include",
-    "maintenance",
 
     "listeners.tls.ciphers",
     "listeners.tls.ciphersuites",
     "listeners.tls.curves",
     "listeners.tls.max_version",
 
-    "routes.access",
-    "routes.basic_auth",
     "routes.rate_limit",
-    "routes.redirect",
-    "routes.respond",
     "routes.retries",
     "routes.split",
     "routes.match.client",

@@ -119,11 +119,45 @@ std::string limits_text(const RouteLimits& limits) {
   return keys;
 }
 
+std::string respond_text(const Respond& respond) {
+  std::string text = fmt::format("{{ status: {}", respond.status);
+  if (respond.body) text += ", body: " + in_quotes(*respond.body);
+  if (respond.file) text += ", file: " + in_quotes(respond.file->path);
+  if (!respond.content_type.empty()) text += ", content_type: " + in_quotes(respond.content_type);
+  return text + " }";
+}
+
+std::string networks_text(const std::vector<Network>& networks) {
+  std::vector<std::string> texts;
+  for (const Network& network : networks) texts.push_back(network.text());
+  return list_of(texts);
+}
+
+std::string access_text(const Access& access) {
+  std::string text = access.allow ? "allow: " + networks_text(*access.allow) : "";
+  if (!access.deny.empty()) text += (text.empty() ? "" : ", ") + ("deny: " + networks_text(access.deny));
+  return "{ " + text + " }";
+}
+
+void add_gate(std::vector<std::string>& keys, const Gate& gate) {
+  if (gate.access != Access{}) keys.push_back("access: " + access_text(gate.access));
+  if (gate.basic_auth) {
+    keys.push_back(fmt::format("basic_auth: {{ realm: {}, file: {} }}", in_quotes(gate.basic_auth->realm),
+                               in_quotes(gate.basic_auth->file.path)));
+  }
+  if (gate.respond) keys.push_back("respond: " + respond_text(*gate.respond));
+  if (gate.redirect) {
+    keys.push_back(
+        fmt::format("redirect: {{ to: {}, status: {} }}", in_quotes(gate.redirect->to), gate.redirect->status));
+  }
+}
+
 void print_route(Printer& out, const Route& route) {
   std::vector<std::string> keys;
   if (!route.name.empty()) keys.push_back("name: " + in_quotes(route.name));
   if (route.match != Match{}) keys.push_back("match: " + match_text(route.match));
-  keys.push_back("upstream: " + in_quotes(route.upstream));
+  if (!route.upstream.empty()) keys.push_back("upstream: " + in_quotes(route.upstream));
+  add_gate(keys, route.gate);
   const std::string timeouts = timeouts_text(route.timeouts);
   if (!timeouts.empty()) keys.push_back("timeouts: {" + timeouts + " }");
   const std::string limits = limits_text(route.limits);
@@ -255,6 +289,15 @@ std::string print(const Config& config) {
   out.line(0, "pid_file: {}", or_auto(config.pid_file));
   out.line(0, "workers: {}", or_auto(config.workers));
   print_log(out, config.log);
+  if (const Maintenance& maintenance = config.maintenance; maintenance != Maintenance{}) {
+    out.line(0, "maintenance:");
+    if (maintenance.file) out.line(1, "file: {}", in_quotes(maintenance.file->path));
+    out.line(1, "status: {}", maintenance.status);
+    if (!maintenance.allow.empty()) out.line(1, "allow: {}", networks_text(maintenance.allow));
+    out.duration("retry_after", maintenance.retry_after);
+  }
+  if (!config.error_pages.empty()) out.line(0, "error_pages:");
+  for (const auto& [status, file] : config.error_pages) out.line(1, "{}: {}", status, in_quotes(file.path));
   out.line(0, "underscores: {}", name_of(config.underscores, underscore_rules));
   print_clients(out, config);
   out.line(0, "watch: {}", name_of(config.watch, flags));

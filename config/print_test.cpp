@@ -49,6 +49,15 @@ Config unusual() {
   config.routes[1].path.replace = text("/x{uri}");
   config.routes[1].host = {HostRewrite::To::literal, text("{host}.internal")};
   config.routes[1].response_headers = config.routes[0].request_headers;
+  config.routes[0].gate.access = {.allow = std::vector<Network>{{.bits = 0}}, .deny = {Network{}}};
+  config.routes[1].gate.basic_auth = BasicAuth{"a $b", {"/p", {}}};
+  config.maintenance = {File{"/m", {}}, 599, {{.bits = 0}}, ms(60'000)};
+  Respond page{.status = 404, .file = File{"/page", {}}, .content_type = "a/b"};
+  config.routes.push_back({.name = "page", .match = {.path = "/page"}, .gate = {.respond = page}});
+  Respond lines{.status = 599, .body = "a\n\"b\"\t$\r\n"};
+  config.routes.push_back({.name = "text", .match = {.path = "/text"}, .gate = {.respond = lines}});
+  config.routes.push_back({.name = "old", .match = {.path = "/old"}, .gate = {.redirect = Redirect{"/new", 307}}});
+  config.error_pages = {{404, {"/404"}}, {502, {"/502"}}};
   config.timeouts = {ms(1), ms(20), ms(3'000), ms(4'001), ms(60'000), ms(3'600'000),
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024};

@@ -91,7 +91,7 @@ std::span<const Node> Reader::one_or_list(const Node& node) {
   return list ? std::span(*list) : std::span(&node, 1);
 }
 
-std::optional<std::string> Reader::text(const Node& node) {
+std::optional<std::string> Reader::text(const Node& node, bool one_line) {
   if (std::holds_alternative<std::monostate>(node.value)) {
     refuse(node, "a value is missing");
     return std::nullopt;
@@ -106,8 +106,9 @@ std::optional<std::string> Reader::text(const Node& node) {
     refuse(node, expanded.error());
     return std::nullopt;
   }
-  if (find_unprintable(*expanded, true) != std::string::npos) {
-    refuse(node, quote(*expanded) + " must be one line of UTF-8 without control characters");
+  if (find_unprintable(*expanded, one_line) != std::string::npos) {
+    refuse(node, quote(*expanded) + (one_line ? " must be one line of UTF-8 without control characters"
+                                              : " must be UTF-8 without control characters"));
     return std::nullopt;
   }
   return *std::move(expanded);

@@ -57,8 +57,10 @@ class Reader {
   std::span<const Node> one_or_list(const Node& node);
 
   // The text of a value with environment references expanded.
-  std::optional<std::string> text(const Node& node);
-  // The same for a value that may be `auto`, for which it leaves `to` unchanged and returns nothing.
+  std::optional<std::string> text(const Node& node) { return text(node, true); }
+  // The same for a value that may have several lines.
+  std::optional<std::string> lines(const Node& node) { return text(node, false); }
+  // The same as `text` for a value that may be `auto`, for which it leaves `to` unchanged and returns nothing.
   std::optional<std::string> text_unless_auto(const Node& node);
 
   // The absolute path of a file, and the same for a value that may be `auto`.
@@ -84,6 +86,7 @@ class Reader {
   Problems take_problems() { return std::move(problems_); }
 
  private:
+  std::optional<std::string> text(const Node& node, bool one_line);
   std::optional<File> file_at(const Node& node, const std::optional<std::string>& path);
   std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words,
                                     std::span<const std::string_view> later);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/entry_name.hpp"
+#include "config/gate_schema.hpp"
 #include "config/match.hpp"
 #include "config/route_rules_schema.hpp"
 #include "config/rewrite_schema.hpp"
@@ -79,6 +80,10 @@ constexpr Key<Route> route_keys[] = {
     {"host", read_host_rewrite},
     {"request_headers", read_request_headers},
     {"response_headers", read_response_headers},
+    {"access", read_route_access},
+    {"basic_auth", read_basic_auth},
+    {"redirect", read_redirect},
+    {"respond", read_respond},
 };
 std::string route_of(std::string_view text) {
   return fmt::format("{{ upstream: {} }}", parse_name(text) ? text : "app");
@@ -92,10 +97,17 @@ constexpr std::string_view actions[] = {"upstream", "split", "redirect", "respon
 bool read_route(Reader& reader, const Node& entry, Route& route) {
   route.where = reader.position(entry);
   if (!read_section(reader, entry, route_section, route)) return false;
-  const bool has_action =
-      std::ranges::any_of(actions, [&](std::string_view key) { return entry.find(key) != nullptr; });
-  if (!has_action) reader.refuse_missing_key(entry, route_section.place, actions[0]);
-  return has_action;
+  const auto has = [&](std::string_view key) { return entry.find(key) != nullptr; };
+  const auto action = std::ranges::find_if(actions, has);
+  if (action == std::end(actions)) {
+    reader.refuse_missing_key(entry, route_section.place, actions[0]);
+    return false;
+  }
+  const auto second = std::find_if(action + 1, std::end(actions), has);
+  if (second == std::end(actions)) return true;
+  reader.report(reader.position(*entry.find(*second)),
+                fmt::format("a route has either `{}` or `{}`, not both", *action, *second));
+  return false;
 }
 
 // One text for all matches that take the same requests.
@@ -143,6 +155,7 @@ void add_route_keys(std::vector<KnownKey>& known) {
   add_keys(known, match_section);
   add_route_rule_keys(known);
   add_rewrite_keys(known);
+  add_gate_keys(known);
 }
 
 }  // namespace baton::config

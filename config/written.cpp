@@ -7,7 +7,14 @@ namespace baton::config {
 std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (const char c : escape_dollars(text)) {
-    if (c == '"' || c == '\\') result += '\\';
+    switch (c) {
+      case '\n': result += "\\n"; continue;
+      case '\r': result += "\\r"; continue;
+      case '\t': result += "\\t"; continue;
+      case '"':
+      case '\\': result += '\\'; break;
+      default: break;
+    }
     result += c;
   }
   return result + "\"";

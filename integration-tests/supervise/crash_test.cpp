@@ -52,6 +52,16 @@ TEST_F(SupervisedCrash, BySegmentationFaultIsReplacedAsWellAndTheNextUpgradeWork
   EXPECT_EQ(baton.number("generation"), 3);
 }
 
+TEST_F(SupervisedCrash, InMaintenanceIsReplacedInMaintenance) {
+  EXPECT_EQ(run_baton({"ctl", "maintenance", "on", "-c", baton.config_path()}).code, 0);
+  crash(SIGKILL);
+  EXPECT_EQ(baton.connect().get("/bytes/5").status(), 503);
+  EXPECT_TRUE(baton.status().at("maintenance").as_bool());
+  EXPECT_EQ(run_baton({"ctl", "maintenance", "off", "-c", baton.config_path()}).code, 0);
+  crash(SIGKILL);
+  EXPECT_EQ(baton.connect().get("/bytes/5").body, pattern(5));
+}
+
 // An ordinary user without a place for files: the lock is in memory, and the parent has it too.
 TEST(SupervisedWithoutFiles, IsReplacedAsWellAndUpgraded) {
   const Origin origin;

@@ -4,7 +4,8 @@
 //              /readyz   200 "ready", or 503 "draining"
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
 //              /metrics  the same numbers in Prometheus' text format
-//   POST       /reload /stop /reopen-logs /drain, DELETE /drain: a reply, as text for people
+//   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
+//   DELETE     /drain /maintenance: the same
 //              /upgrade  the lines of upgrade_events.hpp during the upgrade; {"binary": "/path"} names what to start
 //              /rollback the same, back to the program that ran before
 //
@@ -25,7 +26,7 @@
 
 namespace baton::admin {
 
-enum class Command { reload, drain, undo_drain, stop, reopen_logs };
+enum class Command { reload, drain, undo_drain, maintenance, end_maintenance, stop, reopen_logs };
 
 // The outcome of a command: an HTTP status and a text for people.
 struct Reply {

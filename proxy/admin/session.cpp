@@ -42,7 +42,7 @@ constexpr std::string_view reading = "GET, HEAD";
 constexpr Resource resources[] = {{"/healthz", reading},   {"/readyz", reading},       {"/status", reading},
                                   {"/metrics", reading},   {"/upgrade", "POST"},       {"/reload", "POST"},
                                   {"/rollback", "POST"},   {"/drain", "POST, DELETE"}, {"/stop", "POST"},
-                                  {"/reopen-logs", "POST"}};
+                                  {"/reopen-logs", "POST"}, {"/maintenance", "POST, DELETE"}};
 
 bool is_allowed(const Resource& resource, http::verb method) {
   switch (method) {
@@ -62,7 +62,9 @@ Command command_of(std::string_view path, http::verb method) {
   if (path == "/reload") return Command::reload;
   if (path == "/stop") return Command::stop;
   if (path == "/reopen-logs") return Command::reopen_logs;
-  return method == http::verb::delete_ ? Command::undo_drain : Command::drain;
+  const bool ends = method == http::verb::delete_;
+  if (path == "/maintenance") return ends ? Command::end_maintenance : Command::maintenance;
+  return ends ? Command::undo_drain : Command::drain;
 }
 
 // The path in an upgrade's request; empty: it names none. Nothing: the body is something else.

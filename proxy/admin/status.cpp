@@ -111,6 +111,7 @@ std::string to_json(const Status& status) {
                       {"supervisor", nullptr},
                       {"version", text_of(status.version)},
                       {"state", name_of(status.state)},
+                      {"maintenance", status.maintenance},
                       {"listening", listening_of(status.listening)},
                       {"connections", connections_of(status.connections)},
                       {"upstream_idle", status.connections.upstream_idle},

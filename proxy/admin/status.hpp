@@ -53,6 +53,7 @@ struct Status {
   std::string version;
   State state = State::serving;
   bool ready = true;                  // as /readyz says
+  bool maintenance = false;           // switched on by command
   std::int64_t started_at_us = 0;     // of the process, microseconds since 1970
   std::uint64_t connections_max = 0;  // 0: no limit
   bool last_reload_ok = true;         // in this process; true if there was none

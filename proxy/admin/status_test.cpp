@@ -39,7 +39,7 @@ Status with_upgrade() {
 
 TEST(Status, HoldsEveryKeyInOneLine) {
   EXPECT_EQ(to_json(with_upgrade()),
-            R"({"generation":2,"pid":4712,"supervisor":4700,"version":"0.1.0","state":"draining",)"
+            R"({"generation":2,"pid":4712,"supervisor":4700,"version":"0.1.0","state":"draining","maintenance":false,)"
             R"("listening":[{"listener":"web","address":"127.0.0.1:8080"},{"listener":"@admin","address":"unix:/a"}],)"
             R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
             R"("accepted_total":7,"requests_total":8,"aborted_total":9,"last_upgrade":{"result":"completed","reason":"",)"

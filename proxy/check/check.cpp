@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <exception>
 #include <iostream>
+#include <iterator>
 
 #include "proxy/check/certificates.hpp"
 #include "proxy/check/explain.hpp"
 #include "proxy/check/look_around.hpp"
+#include "proxy/worker/answer_files.hpp"
 
 namespace baton::check {
 
@@ -18,6 +22,20 @@ constexpr int exit_usage = 2;
 int refuse(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) std::cerr << line << "\n";
   return exit_failed;
+}
+
+std::vector<std::string> refused_answer_files(const config::Config& config) {
+  std::vector<std::string> refused;
+  const auto attempt = [&refused](auto read, const config::File& file) {
+    try {
+      read(file);
+    } catch (const std::exception& error) {
+      if (std::ranges::find(refused, error.what()) == refused.end()) refused.emplace_back(error.what());
+    }
+  };
+  for (const config::File& file : routing::files_of_answers(config)) attempt(proxy::read_answer_file, file);
+  for (const config::File& file : routing::files_of_passwords(config)) attempt(proxy::read_passwords, file);
+  return refused;
 }
 
 int explain_request(const config::Config& config, const std::string& url) {
@@ -41,7 +59,9 @@ int run(const std::string& path, const Command& command, config::Environment env
   }
   const auto& config = std::get<config::Config>(loaded);
   if (command.explain) return explain_request(config, *command.explain);
-  if (const auto refused = refused_certificates(config); !refused.empty()) return refuse(refused);
+  std::vector<std::string> refused = refused_certificates(config);
+  std::ranges::move(refused_answer_files(config), std::back_inserter(refused));
+  if (!refused.empty()) return refuse(refused);
   if (command.print) std::cout << config::print(config) << std::flush;
   if (command.print && !command.strict) return 0;
 

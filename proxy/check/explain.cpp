@@ -80,6 +80,15 @@ std::string next_in_line(config::Config config, const routing::Route& taken, con
   return next == nullptr ? "404" : named(*next);
 }
 
+std::string action_of(const config::Config& config, const routing::Route& route) {
+  if (route.gate && route.gate->answer) {
+    const routing::Answer& answer = *route.gate->answer;
+    return fmt::format("answer:    {}{}{}\n", answer.status, answer.fields.empty() ? "" : ", ",
+                       answer.fields.substr(0, answer.fields.find('\r')));
+  }
+  return fmt::format("upstream:  {} ({})\n", quote(route.upstream), servers_of(config.upstreams[route.upstream_index]));
+}
+
 }  // namespace
 
 std::expected<Explanation, std::string> explain(const config::Config& config, std::string_view url) {
@@ -97,8 +106,7 @@ std::expected<Explanation, std::string> explain(const config::Config& config, st
   explanation.text += fmt::format("route:     {}\n", named(*reason.route));
   explanation.text += fmt::format("host:      {}\n", why_host(reason));
   explanation.text += fmt::format("path:      {}\n", why_path(reason));
-  explanation.text += fmt::format("upstream:  {} ({})\n", quote(reason.route->upstream),
-                                  servers_of(config.upstreams[reason.route->upstream_index]));
+  explanation.text += action_of(config, *reason.route);
   explanation.text += fmt::format("otherwise: {}\n", next_in_line(config, *reason.route, *request));
   return explanation;
 }

@@ -27,6 +27,11 @@ CLI::App& add_command(CLI::App& program, Options& options) {
   add("rollback", "return live to what ran before the last upgrade");
   add("drain", "report not ready (/readyz), so that load balancers send new traffic elsewhere; service continues")
       ->add_flag("--undo", options.undo, "report ready again");
+  CLI::App* const maintenance = add("maintenance", "answer requests with the page of `maintenance` (on), or serve them (off)");
+  maintenance->add_option("SWITCH", options.on, "on or off")
+      ->required()
+      ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"on", true}, {"off", false}}).description(""))
+      ->option_text("on|off");
   add("stop", "stop gracefully, within timeouts.shutdown");
   add("reopen-logs", "reopen the log files after a rename");
   add("healthcheck", "exit with 0 if it is alive");

@@ -8,11 +8,13 @@
 namespace baton::ctl {
 
 struct Options {
-  std::string command;  // status, upgrade, reload, rollback, drain, stop, reopen-logs or healthcheck
+  std::string command;  // status, upgrade, reload, rollback, drain, maintenance, stop, reopen-logs or
+                        // healthcheck
   std::string admin;    // empty: admin_address.hpp finds it
   std::string config;
   std::string binary;  // for upgrade: what to start; empty: what the running one was started from
   bool undo = false;   // for drain
+  bool on = false;     // for maintenance
   bool json = false;
 };
 

@@ -16,6 +16,7 @@ struct Ends {
 enum class Action {
   wait,                   // for bytes, room, or the deadline
   connect,                // find a server: then the exchange has an upstream leg, or `upstream_lost` says why not
+  authenticate,           // verify Scratch::question: then advance with the verdict
   park,                   // the upstream leg is idle and reusable: take it out of the exchange
   close_upstream,         // it has served its exchange and cannot be reused: take it out and end it cleanly
   cut_upstream,           // abandoned: take it out and reset it, so the server does not take a part for the whole

@@ -13,7 +13,6 @@ Action apply_rules(Exchange& exchange, const Ends& ends, const Context& context,
   const Rules& rules = route != nullptr ? route->rules : *context.rules;
   const RequestMeaning& meaning = context.scratch.meaning;
   Request& request = exchange.request;
-  note_access(exchange, rules, &context.scratch.request, ends.client.unread.view());
   const auto* length = std::get_if<ByLength>(&meaning.body);
   if (rules.body_bytes != 0 && length != nullptr && length->remaining > rules.body_bytes) {
     return answer_and_close(exchange, ends, context, 413, body_too_large);
@@ -22,6 +21,13 @@ Action apply_rules(Exchange& exchange, const Ends& ends, const Context& context,
   request.wants_upgrade = !meaning.upgrade.empty() && (route != nullptr ? route->passes_upgrade_to(meaning.upgrade)
                                                                         : is_token<"websocket">(meaning.upgrade));
   return Action::connect;
+}
+
+// A browser may send requests for one host on a connection for another (RFC 9110 §15.5.20).
+bool is_misdirected(const Context& context, std::string_view host) {
+  if (context.certificate_covers == nullptr || host.empty()) return false;
+  const std::size_t end = host.starts_with('[') ? host.find(']') + 1 : host.find(':');
+  return !context.certificate_covers(context.client, host.substr(0, end));
 }
 
 }  // namespace
@@ -38,15 +44,24 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
       return answer_and_close(exchange, ends, context, doubt.status, doubt.text);
     }
   }
+  const routing::Route* const route =
+      context.routes != nullptr ? context.routes->find(scratch.meaning.host, scratch.request.target) : nullptr;
+  note_access(exchange, route != nullptr ? route->rules : *context.rules, &scratch.request, ends.client.unread.view());
   if (context.routes == nullptr) return apply_rules(exchange, ends, context, nullptr);
-  const routing::Route* const route = context.routes->find(scratch.meaning.host, scratch.request.target);
+  if (context.maintenance && !context.routes->maintenance().allow.contains(state::client_of(exchange, *context.peer))) {
+    return answer_with(exchange, ends, context, context.routes->maintenance().answer);
+  }
   if (route == nullptr) {
-    note_access(exchange, *context.rules, &scratch.request, ends.client.unread.view());
-    return answer(exchange, ends, context, 404, "no route matches");
+    const std::uint16_t status = is_misdirected(context, scratch.meaning.host) ? 421 : 404;
+    return answer(exchange, ends, context, status, "no route matches");
   }
   exchange.route = route->name;
   scratch.route = route;
-  return apply_rules(exchange, ends, context, route);
+  if (route->gate == nullptr) return apply_rules(exchange, ends, context, route);
+  Action action = pass_gate(exchange, ends, context, *route->gate);
+  if (action == Action::connect) action = apply_rules(exchange, ends, context, route);
+  if (action != Action::connect || !route->gate->answer) return action;
+  return answer_with(exchange, ends, context, *route->gate->answer);
 }
 
 }  // namespace baton::http1

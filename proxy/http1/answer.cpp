@@ -1,6 +1,7 @@
 // Answers of our own, and what they leave of the request: a body that is not wanted is read to its end, so that the
 // connection can serve the next request.
 #include <algorithm>
+#include <optional>
 
 #include "proxy/http1/forward.hpp"
 #include "proxy/http1/phases.hpp"
@@ -42,9 +43,13 @@ bool is_worth_reading(Request& request) {
 }
 
 // What follows in client.unread is not known to be a request, and the client may not expect the end.
-void close_after(Request& request) { request.keep_alive = request.asked_close = false; }
+void close_after(Request& request) {
+  request.keep_alive = request.asked_close = false;
+}
 
-void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status) {
+// `answer`: nullptr for one that only has a status.
+void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
+                  const routing::Answer* answer = nullptr) {
   Flow& client = ends.client;
   if (client.unsent.empty()) client.write_at_ms = context.now_ms;
   if (exchange.started_ms == 0) {
@@ -54,15 +59,27 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
   Request& request = exchange.request;
   request.keep_alive = request.keep_alive && !context.closing && is_worth_reading(request);
   note_request_id(exchange, context, nullptr);
-  const OwnResponse response{.status = status,
-                             .close = !request.keep_alive,
-                             .announce_keep_alive = request.keep_alive && request.http10,
-                             .head_only = request.head_only,
-                             .unix_time_s = context.unix_us / 1'000'000,
-                             .more = id_field(exchange, context)};
-  exchange.response_bytes = write_own_response(response, client.unsent);
+  OwnResponse response{.status = status,
+                       .close = !request.keep_alive,
+                       .announce_keep_alive = request.keep_alive && request.http10,
+                       .head_only = request.head_only,
+                       .unix_time_s = context.unix_us / 1'000'000,
+                       .more = id_field(exchange, context)};
+  if (answer != nullptr) response.fields = answer->fields;
+  const bool has_body = answer != nullptr && answer->body;
+  const routing::Answer* const page =
+      has_body || context.routes == nullptr ? answer : context.routes->error_page(status);
+  if (page != nullptr && page->body) {
+    response.body = *page->body;
+    response.content_type = page->content_type;
+  }
+  exchange.response_bytes = write_own_response(response, client.unsent, context.rules->buffer_bytes);
   exchange.status = status;
-  exchange.phase = Answering{};
+  Answering& answering = exchange.phase.emplace<Answering>();
+  const bool sends_body = !request.head_only && !has_no_content(status) && response.body;
+  if (!sends_body || exchange.response_bytes == response.body->size()) return;
+  answering.body = page->body;
+  answering.taken = static_cast<std::uint32_t>(exchange.response_bytes);
 }
 
 void send_on(Exchange& exchange, Answering& answering, Flow& client, const Context& context) {
@@ -76,7 +93,8 @@ void send_on(Exchange& exchange, Answering& answering, Flow& client, const Conte
 
 }  // namespace
 
-Action answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status, std::string_view why) {
+Action answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
+              std::string_view why) {
   context.scratch.refusal = {status, why};
   if (!pass_over_request(exchange, ends, context.scratch)) close_after(exchange.request);
   begin_answer(exchange, ends, context, status);
@@ -89,6 +107,51 @@ Action answer_and_close(Exchange& exchange, const Ends& ends, const Context& con
   close_after(exchange.request);
   begin_answer(exchange, ends, context, status);
   return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
+}
+
+Action answer_with(Exchange& exchange, const Ends& ends, const Context& context, const routing::Answer& answer) {
+  if (!pass_over_request(exchange, ends, context.scratch)) close_after(exchange.request);
+  begin_answer(exchange, ends, context, answer.status, &answer);
+  return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
+}
+
+namespace {
+
+// The value of the only field; nothing: there is none, or several.
+std::optional<std::string_view> authorization_of(const RequestHead& head) {
+  std::optional<std::string_view> value;
+  for (const Field& field : head.fields) {
+    if (field.id != FieldName::authorization) continue;
+    if (value) return std::nullopt;
+    value = field.value;
+  }
+  return value;
+}
+
+// `connect`: the client has a good password.
+Action authenticate(Exchange& exchange, const Ends& ends, const Context& context, const routing::Gate& gate) {
+  Scratch& scratch = context.scratch;
+  const auto value = authorization_of(scratch.request);
+  auto credentials = value ? routing::basic_credentials(*value) : std::nullopt;
+  if (!credentials || context.verdict == Verdict::bad) return answer_with(exchange, ends, context, gate.challenge);
+  if (context.verdict == Verdict::good || gate.passwords->remembers(*credentials)) {
+    if (exchange.access) exchange.access->user = routing::user_of(*credentials);
+    return Action::connect;
+  }
+  if (context.verdict == Verdict::busy) {
+    return answer(exchange, ends, context, 503, "basic_auth: too many passwords wait to be verified");
+  }
+  exchange.route.clear();  // not before it is admitted
+  scratch.route = nullptr;
+  scratch.question = {gate.passwords, *std::move(credentials)};
+  return Action::authenticate;
+}
+
+}  // namespace
+
+Action pass_gate(Exchange& exchange, const Ends& ends, const Context& context, const routing::Gate& gate) {
+  if (!gate.admits(state::client_of(exchange, *context.peer))) return answer(exchange, ends, context, 403, "access: not from this address");
+  return gate.passwords ? authenticate(exchange, ends, context, gate) : Action::connect;
 }
 
 Action advance_answer(Exchange& exchange, const Ends& ends, const Context& context) {

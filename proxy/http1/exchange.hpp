@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,20 @@ struct Answered {
   std::int64_t elapsed_ms = 0;         // since the last byte of the request was written
 };
 
+// What the caller knows of the password that came with the exchange's request.
+enum class Verdict : std::uint8_t {
+  none,
+  good,
+  bad,
+  busy,    // it cannot be verified now
+};
+
+// What `Action::authenticate` asks.
+struct PasswordQuestion {
+  std::shared_ptr<const routing::Passwords> passwords;
+  std::string credentials;
+};
+
 // The tables of the head that this thread parsed last. A worker owns them, and reads here what the engine has noticed.
 struct Scratch {
   RequestHead request;
@@ -61,6 +76,7 @@ struct Scratch {
     std::string fields;
   } written;
   std::uint64_t fields_dropped = 0;    // total, because of underscores in their names
+  PasswordQuestion question;
   Refusal refusal;                     // of the engine's last step; the reader clears it
   Answered answered;                   // the same
 };
@@ -90,8 +106,13 @@ struct Context {
   bool closing = false;                // the response announces that it is the last on this connection
   const routing::RouteTable* routes = nullptr;    // null: no request is refused for its route
   const routing::ClientRules* clients = nullptr;  // null: all by default
-  const state::SocketAddress* peer = nullptr;     // the connection's client; only needed if it is trusted
+  const state::SocketAddress* peer = nullptr;     // the connection's client; null only if `routes` is
   const routing::TrustedProxies* trusted = nullptr;  // null: the peer is not one of them
+  bool maintenance = false;            // switched on
+  Verdict verdict = Verdict::none;
+  // Whether the certificate that `client` has seen is one for the host; null: there is no TLS.
+  bool (*certificate_covers)(const void* client, std::string_view host) = nullptr;
+  const void* client = nullptr;
 };
 
 // Without an exchange: waits for a head, checks it once it is whole, and begins an exchange if it is good.

@@ -25,6 +25,10 @@ Action answer(state::Exchange& exchange, const Ends& ends, const Context& contex
 // The same, as the last on its connection: where the request ends is not known, or too far.
 Action answer_and_close(state::Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
                         std::string_view why);
+// The same as `answer` with a prepared response.
+Action answer_with(state::Exchange& exchange, const Ends& ends, const Context& context, const routing::Answer& answer);
+// The request is at its route's gate, its head in the tables: `connect`, `authenticate`, or an answer.
+Action pass_gate(state::Exchange& exchange, const Ends& ends, const Context& context, const routing::Gate& gate);
 // Sends on, reads what is left of the request, and ends the exchange after both.
 Action advance_answer(state::Exchange& exchange, const Ends& ends, const Context& context);
 std::int64_t answer_deadline_ms(const state::Exchange& exchange, const state::Flow& client, const Rules& rules);

@@ -151,7 +151,8 @@ bool Route::passes_upgrade_to(std::string_view protocol) const {
   });
 }
 
-RouteTable::RouteTable(const config::Config& config) {
+RouteTable::RouteTable(const config::Config& config, const Files& files)
+    : error_pages_(make_error_pages(config, files)), maintenance_(make_maintenance(config.maintenance, files)) {
   const Rules global = rules_of(config);
   Draft draft;
   for (const config::Route& route : config.routes) {
@@ -160,6 +161,7 @@ RouteTable::RouteTable(const config::Config& config) {
     routes_.push_back({.name = route.label(),
                        .upstream = route.upstream,
                        .upstream_index = static_cast<std::size_t>(upstream - config.upstreams.begin()),
+                       .gate = make_gate(route.gate, files),
                        .rewrite = rewrite_of(route),
                        .where = route.where,
                        .rules = rules_of(route, global),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "proxy/routing/gate.hpp"
 #include "proxy/routing/nested_texts.hpp"
 #include "proxy/routing/rules.hpp"
 #include "proxy/routing/rewrite.hpp"
@@ -19,7 +20,8 @@ namespace baton::routing {
 struct Route {
   std::string name;  // in logs and metrics
   std::string upstream;
-  std::size_t upstream_index = 0;  // in Config::upstreams
+  std::size_t upstream_index = 0;  // in Config::upstreams; its size: `gate` answers every request
+  std::shared_ptr<const Gate> gate{};  // nullptr: every request goes to the upstream
   std::shared_ptr<const Rewrite> rewrite;  // null: requests and responses pass unchanged
   config::Position where;
   Rules rules;                        // complete: the global ones where the route has none of its own
@@ -36,7 +38,7 @@ struct Route {
 class RouteTable {
  public:
   RouteTable() = default;  // no route
-  explicit RouteTable(const config::Config& config);
+  explicit RouteTable(const config::Config& config, const Files& files = {});
 
   // nullptr: no route matches. `host` is that of the request, with its port if any; `target` is in any form of RFC 9112
   // §3.2, and the host of an absolute-form one replaces `host` (§3.2.2). Accepts any bytes: no route names an invalid
@@ -48,6 +50,15 @@ class RouteTable {
 
   // nullptr: no route has that name.
   const Route* named(std::string_view name) const;
+
+  // nullptr: answers of ours with this status have no page of their own.
+  const Answer* error_page(std::uint16_t status) const {
+    const auto found = error_pages_.find(status);
+    return found != error_pages_.end() ? &found->second : nullptr;
+  }
+
+  // Only while it is switched on.
+  const Maintenance& maintenance() const { return maintenance_; }
 
   // In file order.
   const std::vector<Route>& routes() const { return routes_; }
@@ -91,6 +102,8 @@ class RouteTable {
   // By reversed host: `moc.elpmaxe` and, for all below it, `moc.elpmaxe.`.
   NestedTexts<AtHost> hosts_;
   AtHost any_host_;
+  ErrorPages error_pages_;
+  Maintenance maintenance_;
 };
 
 }  // namespace baton::routing

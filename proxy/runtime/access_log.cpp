@@ -93,7 +93,9 @@ void append_combined(const ConnectionState& connection, const Exchange& exchange
   // A client's own Unix path could hold blanks; nginx does not show it either.
   const auto& address = state::client_of(exchange, connection.client_address);
   append_escaped(line, address.family == state::Family::unix_path ? "unix:" : address.host_text());
-  line += " - - [";
+  line += " - ";
+  append_escaped(line, record.user);
+  line += " [";
   line += local_second(unix_ms / 1000).common;
   line += "] \"";
   append_escaped(line, record.request_line);
@@ -153,6 +155,7 @@ void append_json(const ConnectionState& connection, const Exchange& exchange, st
   if (exchange.extras && !exchange.extras->request_id.empty()) {
     append_json_text(line, "request_id", exchange.extras->request_id);
   }
+  if (!record.user.empty()) append_json_text(line, "user", record.user);
   line += is_cut(connection, exchange) ? ",\"cut\":true" : ",\"cut\":false";
   line += "}\n";
 }

@@ -39,6 +39,10 @@ void Commands::obey(admin::Command command, admin::ReplySink answer) {
       return answer(drain(true));
     case admin::Command::undo_drain:
       return answer(drain(false));
+    case admin::Command::maintenance:
+      return answer(maintenance(true));
+    case admin::Command::end_maintenance:
+      return answer(maintenance(false));
     case admin::Command::stop:
       return answer(stop());
     case admin::Command::reopen_logs:
@@ -69,6 +73,14 @@ admin::Reply Commands::drain(bool on) {
   parts_.generation.is_draining = on;
   parts_.supervision.announce();
   const char* text = on ? "draining: /readyz answers 503, service continues" : "serving: /readyz answers 200";
+  log::info("{}", text);
+  return {ok, text};
+}
+
+admin::Reply Commands::maintenance(bool on) {
+  parts_.data_path.set_maintenance(on);
+  parts_.supervision.announce();
+  const char* text = on ? "maintenance is on: clients get the page of `maintenance`" : "maintenance is off";
   log::info("{}", text);
   return {ok, text};
 }

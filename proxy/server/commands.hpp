@@ -39,6 +39,7 @@ class Commands {
   void reload(admin::ReplySink answer);
   admin::Reply stop();
   admin::Reply drain(bool on);
+  admin::Reply maintenance(bool on);
   void reopen_logs(admin::ReplySink answer);
   std::optional<admin::Reply> upgrade(const admin::UpgradeCommand& command, admin::LineSink lines);
   std::optional<admin::Reply> call_off(UpgradeAttempt& attempt, admin::LineSink lines);

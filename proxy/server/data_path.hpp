@@ -29,6 +29,10 @@ class DataPath {
   std::uint64_t generation() const { return shared_.generation; }
   std::uint64_t connections() const { return shared_.connections; }
 
+  // Requests of clients that the configuration does not except get its page.
+  void set_maintenance(bool on) { shared_.maintenance = on; }
+  bool is_in_maintenance() const { return shared_.maintenance; }
+
   // Throws if the threads cannot be started.
   void start(std::uint64_t generation);
   bool has_started() const { return workers_ != nullptr; }

@@ -25,6 +25,7 @@ state::InstanceRecord SelfDescription::record() const {
   state::InstanceRecord record;
   instance_.describe(record);
   record.draining = generation_.is_draining;
+  record.maintenance = data_path_.is_in_maintenance();
   record.arguments = generation_.arguments;
   const runtime::HashKey& key = data_path_.settings()->servers->key();
   record.hash_key.assign(key.bytes.begin(), key.bytes.end());
@@ -57,6 +58,7 @@ std::string SelfDescription::totals(std::vector<int> signals) const {
   add_totals(record);
   record.signals = std::move(signals);
   record.draining = generation_.is_draining;
+  record.maintenance = data_path_.is_in_maintenance();
   return state::encode(record);
 }
 

@@ -47,6 +47,7 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
                  : generation.is_draining ? admin::State::draining
                                           : admin::State::serving;
   status.ready = is_ready;
+  status.maintenance = parts_.data_path.is_in_maintenance();
   for (const BoundSocket& socket : parts_.instance.sockets()) {
     status.listening.push_back({socket.listener, socket.address.text()});
   }

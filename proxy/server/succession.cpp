@@ -170,6 +170,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
     return std::unexpected(inherited.error());
   }
   generation.is_draining = record->draining;
+  data_path.set_maintenance(record->maintenance);
   generation.replaces_crashed = record->after_crash;
   generation.accepted_before = record->accepted_total;
   generation.requests_before = record->requests_total;
@@ -219,7 +220,8 @@ void Succession::take_over(const std::string& application, const handoff::Report
   if (record && !generation.replaces_crashed) {
     generation.accepted_before = record->accepted_total;
     generation.requests_before = record->requests_total;
-    generation.is_draining = record->draining;  // it may have changed since it was inherited
+    generation.is_draining = record->draining;  // both may have changed since they were inherited
+    parts_.data_path.set_maintenance(record->maintenance);
     parts_.data_path.restore_servers(record->servers);
   }
   if (upgrade) generation.last_upgrade = std::move(upgrade);

@@ -86,7 +86,10 @@ std::string encode(const ConnectionState& state) {
   write(state, *moved.mutable_connection());
   if (state.exchange) {
     if (const auto* answering = std::get_if<Answering>(&state.exchange->phase)) {
-      moved.mutable_connection()->mutable_client()->mutable_unsent()->append(answering->rest());
+      wire::Connection& connection = *moved.mutable_connection();
+      connection.mutable_client()->mutable_unsent()->append(answering->rest());
+      wire::Access& access = *connection.mutable_http1()->mutable_access();
+      access.set_response_bytes(access.response_bytes() + answering->rest().size());
     }
   }
   return finish(moved);

@@ -86,6 +86,7 @@ std::string encode(const InstanceRecord& record) {
   out.set_requests_total(record.requests_total);
   for (const int signal : record.signals) out.add_signals(static_cast<std::uint32_t>(signal));
   out.set_draining(record.draining);
+  out.set_maintenance(record.maintenance);
   for (const std::string& address : record.lent) out.add_lent(address);
   for (const std::string& argument : record.arguments) out.add_arguments(argument);
   out.set_after_crash(record.after_crash);
@@ -118,6 +119,7 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .requests_total = in.requests_total(),
                         .signals = {},
                         .draining = in.draining(),
+                        .maintenance = in.maintenance(),
                         .lent = {in.lent().begin(), in.lent().end()},
                         .arguments = {in.arguments().begin(), in.arguments().end()},
                         .after_crash = in.after_crash(),

@@ -40,6 +40,7 @@ struct InstanceRecord {
   std::uint64_t requests_total = 0;
   std::vector<int> signals;
   bool draining = false;               // load balancers are told to send traffic elsewhere
+  bool maintenance = false;            // requests get the configured page instead of a server's answer
   std::vector<std::string> lent;       // addresses of listening sockets that the service manager bound
   std::vector<std::string> arguments;  // the sender's command line; empty: unknown
   bool after_crash = false;            // the sender served nothing itself: it replaces a crashed process

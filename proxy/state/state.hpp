@@ -144,6 +144,7 @@ struct AccessRecord {
   String referer;
   String user_agent;
   String upstream;                    // the address of the server it was last sent to
+  String user;                        // whose password was verified
   bool operator==(const AccessRecord&) const = default;
 };
 

@@ -152,7 +152,8 @@ bool access(auto io, auto& exchange) {
   if (!is_whole || !io.has_text(FIELD(request_line), static_cast<bool>(exchange.access))) return is_whole;
   auto& record = io.begun(exchange.access);
   return io.bytes(FIELD(request_line), record.request_line) && io.bytes(FIELD(referer), record.referer) &&
-         io.bytes(FIELD(user_agent), record.user_agent) && io.bytes(FIELD(upstream), record.upstream);
+         io.bytes(FIELD(user_agent), record.user_agent) && io.bytes(FIELD(upstream), record.upstream) &&
+         io.bytes(FIELD(user), record.user);
 }
 
 bool extras(auto io, auto& exchange) {

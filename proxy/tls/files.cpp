@@ -13,26 +13,22 @@
 
 namespace baton::tls {
 
-namespace {
-
-constexpr off_t bytes_max = 16 << 20;
-
-}  // namespace
-
 void refuse(const config::File& file, const std::string& why) {
   const std::string place =
       file.where.line == 0 ? "" : fmt::format("{}:{}:{}: ", file.where.file, file.where.line, file.where.column);
   throw std::runtime_error(fmt::format("{}{}: {}", place, file.path, why));
 }
 
-handoff::SecretBytes read_file(const config::File& file) {
+handoff::SecretBytes read_file(const config::File& file, std::size_t bytes_max) {
   const handoff::UniqueFd descriptor(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status{};
   const bool is_socket = !descriptor && errno == ENXIO;
   if (!is_socket && (!descriptor || ::fstat(descriptor.get(), &status) != 0)) refuse(file, std::strerror(errno));
   if (S_ISDIR(status.st_mode)) refuse(file, std::strerror(EISDIR));
-  if (!S_ISREG(status.st_mode)) refuse(file, "not a regular file; certificates and keys cannot come from a pipe");
-  if (status.st_size > bytes_max) refuse(file, "too large for a file of certificates or a key");
+  if (!S_ISREG(status.st_mode)) refuse(file, "not a regular file; it cannot come from a pipe or a device");
+  if (static_cast<std::size_t>(status.st_size) > bytes_max) {
+    refuse(file, fmt::format("is larger than {} MiB", bytes_max >> 20));
+  }
   handoff::SecretBytes bytes(static_cast<std::size_t>(status.st_size));
   std::size_t filled = 0;
   while (filled < bytes.size()) {

@@ -1,6 +1,7 @@
 // Reads files that the configuration names; errors give the place where it names them.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "config/config.hpp"
@@ -13,6 +14,6 @@ namespace baton::tls {
 
 // Reads the whole file, which must be a regular one, or a symbolic link to one: opening anything else might block
 // forever, and reading it might never end. Throws as above. The content may be a key, so no other copy of it remains.
-handoff::SecretBytes read_file(const config::File& file);
+handoff::SecretBytes read_file(const config::File& file, std::size_t bytes_max = 16 << 20);
 
 }  // namespace baton::tls

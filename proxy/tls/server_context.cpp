@@ -194,6 +194,14 @@ const std::vector<const Identity*>& ServerContext::choose(std::string_view serve
   return default_;
 }
 
+bool ServerContext::covers(std::string_view server_name, std::string_view host) const {
+  X509* const certificate = choose(server_name).front()->certificate.get();
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const std::string name(host);
+  return X509_check_host(certificate, name.data(), name.size(), 0, nullptr) == 1 ||
+         X509_check_ip_asc(certificate, name.c_str(), 0) == 1;
+}
+
 int ServerContext::on_certificate(SSL* ssl, void* self) {
   // No exception may reach OpenSSL, which is C.
   try {

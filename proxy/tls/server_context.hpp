@@ -32,6 +32,9 @@ class ServerContext {
 
   SSL_CTX* get() const { return context_.get(); }
 
+  // Whether the certificate for clients that name `server_name` is one for `host`, a name or an IP address.
+  bool covers(std::string_view server_name, std::string_view host) const;
+
  private:
   // The identities for the name: an exact match, else a wildcard, else the default. One for each key type.
   const std::vector<const Identity*>& choose(std::string_view server_name) const;

@@ -107,6 +107,23 @@ TEST_F(ServerContextTest, ChoosesTheCertificateByName) {
   }
 }
 
+TEST_F(ServerContextTest, CoversTheHostsOfTheCertificateThatWasChosen) {
+  listener.certificates.push_back(files.write(
+      "other", test::issue({.names = "DNS:*.other.example,DNS:other.example,IP:127.0.0.1,IP:::1"}, &test::authority())));
+  const ServerContext context(listener, "web", tickets);
+  EXPECT_TRUE(context.covers("", "a.example")) << "the first, for clients that name none";
+  EXPECT_TRUE(context.covers("a.example", "A.Example"));
+  EXPECT_FALSE(context.covers("a.example", "other.example"));
+  EXPECT_FALSE(context.covers("", "b.a.example"));
+  EXPECT_TRUE(context.covers("other.example", "x.other.example"));
+  EXPECT_TRUE(context.covers("x.other.example", "other.example"));
+  EXPECT_FALSE(context.covers("other.example", "x.y.other.example"));
+  EXPECT_TRUE(context.covers("other.example", "127.0.0.1"));
+  EXPECT_TRUE(context.covers("other.example", "[::1]"));
+  EXPECT_FALSE(context.covers("other.example", "127.0.0.2"));
+  EXPECT_FALSE(context.covers("other.example", ""));
+}
+
 // ── Files that are wrong ──────────────────────────────────────────────────────────────────────────────────────────
 
 class BadFiles : public ServerContextTest {

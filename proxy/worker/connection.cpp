@@ -26,6 +26,7 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
 
 void Connection::look_up_place() {
   engine::reconfigured(state_);
+  forget_password();
   upstream_.reconfigured(state_.upstream());
   listener_ = worker_.listener_rules(state_.listener);
   is_trusted_ = listener_ != nullptr && listener_->trusted.trusts(state_.client_address);
@@ -65,8 +66,10 @@ void Connection::guarded(Step step) noexcept {
 
 void Connection::reconfigured() {
   guarded([this] {
+    const bool was_asking = question_ != nullptr;
     look_up_place();
     if (is_arriving()) return take_turn();       // perhaps it need not wait any longer
+    if (was_asking) return take_turn();
     if (!upstream_.is_connecting()) return set_deadline();
     // A connect under way may be to a server that is gone, so it is started again.
     upstream_.drop(false);
@@ -109,6 +112,7 @@ void Connection::note_shared() {
 }
 
 void Connection::freeze() {
+  forget_password();
   if (upstream_.is_connecting()) upstream_.drop(false);
   client_.freeze();
   if (upstream_.connected() != nullptr) upstream_.connected()->freeze();
@@ -165,6 +169,7 @@ void Connection::on_deadline() {
       action = after(upstream_.expire(*state_.exchange, route_), context);
     } else {
       if (upstream_.is_connecting()) upstream_.give_up("timeouts.total: the exchange takes too long");
+      forget_password();
       action = engine::expire(state_, context);
     }
     if (obey(action, context)) take_turn();
@@ -200,6 +205,12 @@ bool Connection::shake_hands() {
   auto* http1 = std::get_if<state::Http1>(&state_.protocol);
   if (http1 != nullptr) std::get<state::AwaitingRequest>(http1->phase).since_ms = worker_.now_ms();
   return !worker_.boundary(*this);
+}
+
+// By the certificates of now; the client has seen those of its handshake. Without any, the listener is gone.
+bool Connection::shows_certificate_for(std::string_view host) const {
+  const auto context = worker_.server_context(state_.listener);
+  return !context || context->covers(state_.client.tls->facts.server_name, host);
 }
 
 void Connection::run() {
@@ -242,13 +253,15 @@ bool Connection::obey(Action action, engine::Context& context) {
     context.rules = &rules();
     context.route = chosen;
   }
-  while (action == Action::connect) {
-    action = after(upstream_.connect(*state_.exchange, route_), context);
+  while (action == Action::connect || action == Action::authenticate) {
+    const bool connects = action == Action::connect;
+    action = connects ? after(upstream_.connect(*state_.exchange, route_), context) : authenticate(context);
     note_step();
   }
   switch (action) {
     case Action::wait:
     case Action::connect:
+    case Action::authenticate:
       return true;
     case Action::park:
       upstream_.park(std::move(state_.exchange->upstream));
@@ -280,8 +293,28 @@ bool Connection::obey(Action action, engine::Context& context) {
   return true;
 }
 
+Action Connection::authenticate(engine::Context& context) {
+  question_ = worker_.ask_verifier([this](bool is_good) { verified(is_good); });
+  if (question_) return Action::wait;
+  context.verdict = verdict_ = http1::Verdict::busy;
+  return engine::advance(state_, context).action;
+}
+
+void Connection::verified(bool is_good) {
+  question_.reset();
+  verdict_ = is_good ? http1::Verdict::good : http1::Verdict::bad;
+  if (!awaits_turn_) guarded([this] { take_turn(); });
+}
+
+// The answer to a question under way is not heard.
+void Connection::forget_password() {
+  question_.reset();
+  verdict_ = http1::Verdict::none;
+}
+
 bool Connection::end_exchange() {
   log_exchange();
+  forget_password();
   state_.exchange.reset();
   follow(nullptr);
   if (worker_.stopping() && engine::is_idle(state_)) {
@@ -311,6 +344,7 @@ void Connection::log_exchange() {
 }
 
 void Connection::close(bool with_reset) {
+  forget_password();
   log_exchange();
   const state::UpstreamLeg* const leg = state_.upstream();
   if (std::holds_alternative<state::Raw>(state_.protocol) && leg == nullptr) ++worker_.counters.tunnels_unreached;

@@ -12,6 +12,7 @@
 #include "proxy/tls/server_context.hpp"
 #include "proxy/tls/stream.hpp"
 #include "proxy/worker/upstream_side.hpp"
+#include "proxy/worker/verifier.hpp"
 
 namespace baton::proxy {
 
@@ -117,6 +118,11 @@ class Connection final : public runtime::EventHandler,
   engine::Action after(UpstreamSide::Progress progress, engine::Context& context);
   // After each step of the engine: notes what it noticed.
   void note_step();
+  bool shows_certificate_for(std::string_view host) const;
+  // The verdict on the client's password, now or later.
+  engine::Action authenticate(engine::Context& context);
+  void verified(bool is_good);
+  void forget_password();
   bool end_exchange();
   bool is_logged(const state::Exchange& exchange);
   void log_exchange();
@@ -131,6 +137,8 @@ class Connection final : public runtime::EventHandler,
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   UpstreamSide upstream_;                // of its exchange
+  std::shared_ptr<Verifier::Question> question_;   // while the exchange waits for its answer
+  http1::Verdict verdict_ = http1::Verdict::none;  // on the exchange's request, under this configuration
   const routing::Route* route_ = nullptr;   // of its exchange, in the settings of now; nullptr: none, or it is gone
   std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
   std::size_t received_since_ = 0;       // bytes from the client since the rules last changed

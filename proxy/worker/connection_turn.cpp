@@ -41,7 +41,7 @@ void Connection::take_turn() {
     const bool read = read_legs();
     if (closed_) return;
     context.rules = &rules();          // those of the last pass may be gone
-    const Action action = upstream_.is_connecting() ? Action::wait : engine::advance(state_, context).action;
+    const Action action = upstream_.is_connecting() || question_ ? Action::wait : engine::advance(state_, context).action;
     if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
       worker_.forget_refusal();
@@ -208,9 +208,14 @@ engine::Context Connection::context() {
   context.route = route_;
   context.peer = &state_.client_address;
   if (is_trusted_) context.trusted = &listener_->trusted;
+  context.verdict = verdict_;
   if (const auto* tls = state_.client.tls.get()) {
     context.https = true;
     context.client_subject = tls->facts.client_subject;
+    context.client = this;
+    context.certificate_covers = [](const void* client, std::string_view host) {
+      return static_cast<const Connection*>(client)->shows_certificate_for(host);
+    };
   }
   return context;
 }

@@ -8,6 +8,7 @@
 #include "handoff/limits.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/tls/self_test.hpp"
+#include "proxy/worker/answer_files.hpp"
 
 namespace baton::proxy {
 
@@ -139,7 +140,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
   }
   settings->ticket_keys = std::move(ticket_keys);
   settings->servers = std::move(registry);
-  settings->routes = routing::RouteTable(config);
+  settings->routes = routing::RouteTable(config, read_answer_files(config));
   settings->config = std::move(config);
   for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
     const config::Listener& listener = settings->config.listeners[i];

@@ -119,6 +119,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
 // Connections that are still served are reset unless they are idle: a FIN would make a truncated message look complete.
 // Offered connections may belong to another process by now.
 Worker::~Worker() {
+  loop_address_->end();
   wake_ = nullptr;
   for (Connection* connection : at_boundary_) list(*connection);
   for (Connection* connection = first_; connection != nullptr;) {
@@ -141,7 +142,12 @@ void Worker::run() {
 
 upstream::Upstream* Worker::upstream_for(const state::Exchange& exchange, const routing::Route* route) {
   if (const auto* tunnel = std::get_if<state::Tunnelling>(&exchange.phase)) return pool_.find(tunnel->upstream);
-  return route != nullptr ? upstreams_[route->upstream_index] : nullptr;
+  return route != nullptr && !route->upstream.empty() ? upstreams_[route->upstream_index] : nullptr;
+}
+
+std::shared_ptr<Verifier::Question> Worker::ask_verifier(std::function<void(bool)> then) {
+  auto question = std::make_shared<Verifier::Question>(std::exchange(scratch_.question, {}), std::move(then));
+  return shared_.verifier.ask(question, loop_address_) ? question : nullptr;
 }
 
 void Worker::append_name_of(const state::UpstreamLeg& leg, std::string& out) const {

@@ -20,6 +20,7 @@
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/worker/settings.hpp"
+#include "proxy/worker/verifier.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/upstream/pool.hpp"
 
@@ -32,6 +33,8 @@ struct Shared {
   std::atomic<std::uint64_t> sockets{0};           // of connections, and idle ones to servers
   std::atomic<std::uint64_t> sockets_max{0};       // for those, in the whole process; 0: no limit
   std::uint64_t generation = 1;
+  std::atomic<bool> maintenance{false};            // switched on by command
+  Verifier verifier;
 
   std::atomic<std::uint64_t> adopted{0};           // connections, in the current handover
 
@@ -181,10 +184,13 @@ class Worker final : private http1::ServerNames {
             .server_names = this,
             .closing = stopping_ || last_response,
             .routes = &settings_->routes,
-            .clients = settings_->clients.is_plain() ? nullptr : &settings_->clients};
+            .clients = settings_->clients.is_plain() ? nullptr : &settings_->clients,
+            .maintenance = shared_.maintenance.load(std::memory_order_relaxed)};
   }
   // Valid until the worker is reconfigured; nullptr: this configuration has no such listener.
   const ListenerRules* listener_rules(std::string_view name) const { return settings_->find_rules(name); }
+  // The engine's question. nullptr: it cannot be answered now.
+  std::shared_ptr<Verifier::Question> ask_verifier(std::function<void(bool)> then);
   // Where an exchange without an upstream leg gets its server, by its route; nullptr: this configuration has no such
   // upstream.
   upstream::Upstream* upstream_for(const state::Exchange& exchange, const routing::Route* route);
@@ -307,6 +313,7 @@ class Worker final : private http1::ServerNames {
   std::shared_ptr<const Settings> settings_;
   Shared& shared_;                           // outlives the workers
   runtime::Loop loop_;
+  std::shared_ptr<LoopAddress> loop_address_ = std::make_shared<LoopAddress>(loop_);
   runtime::Deadlines deadlines_;
   upstream::Pool pool_;
   std::vector<upstream::Upstream*> upstreams_;  // in configuration order

@@ -40,7 +40,7 @@ void Dialogue::take(const Step& step) {
       break;
     case deadline:
       now_ms = deadline_ms();
-      connecting_ = false;               // an attempt under way is abandoned
+      connecting_ = asking_ = false;     // an attempt under way is abandoned
       obey(expire(state_, context()));
       break;
   }
@@ -52,13 +52,23 @@ void Dialogue::reconfigure(const routing::RouteTable& to) {
   routes = &to;
   reconfigured(state_);
   look_up_route();
-  if (!std::exchange(connecting_, false)) return;
+  verdict_ = http1::Verdict::none;
+  const bool was_asking = std::exchange(asking_, false);
+  if (!std::exchange(connecting_, false) && !was_asking) return;
   scratch_.parsed_for = nullptr;
   run();
 }
 
 void Dialogue::look_up_route() {
   route_ = routes != nullptr && state_.exchange ? routes->named(state_.exchange->route) : nullptr;
+}
+
+void Dialogue::verified(http1::Verdict verdict) {
+  ASSERT_TRUE(asking_);
+  asking_ = false;
+  verdict_ = verdict;
+  scratch_.parsed_for = nullptr;
+  run();
 }
 
 Context Dialogue::context() {
@@ -73,7 +83,10 @@ Context Dialogue::context() {
           .routes = routes,
           .clients = clients,
           .peer = &state_.client_address,
-          .trusted = trusted};
+          .trusted = trusted,
+          .maintenance = maintenance,
+          .verdict = verdict_,
+          .certificate_covers = certificate_covers};
 }
 
 void Dialogue::freeze() {
@@ -83,6 +96,7 @@ void Dialogue::freeze() {
   auto& there = std::get<ConnectionState>(*moved);
   if (auto* answering = state_.exchange ? std::get_if<state::Answering>(&state_.exchange->phase) : nullptr) {
     state_.client.unsent.append(answering->rest());      // what a parcel carries of it
+    state_.exchange->response_bytes += answering->rest().size();
     *answering = {};
   }
   ASSERT_EQ(there, state_);
@@ -99,7 +113,7 @@ void Dialogue::run() {
     const bool has_read = read();
     if (over()) return;
     freeze();
-    const Action action = connecting_ ? Action::wait : advance(state_, context()).action;
+    const Action action = connecting_ || asking_ ? Action::wait : advance(state_, context()).action;
     obey(action);
     if (over()) return;
     freeze();
@@ -179,6 +193,10 @@ void Dialogue::obey(Action action) {
     case Action::wait:
     case Action::connect:
       break;
+    case Action::authenticate:
+      questions_.push_back(scratch_.question.credentials);
+      asking_ = true;
+      break;
     case Action::park:
       drop_upstream(Fate::parked);
       break;
@@ -191,6 +209,7 @@ void Dialogue::obey(Action action) {
     case Action::exchange_ended:
     case Action::exchange_ended_early:
       ASSERT_EQ(state_.upstream(), nullptr);
+      verdict_ = http1::Verdict::none;
       log();
       state_.exchange.reset();
       route_ = nullptr;

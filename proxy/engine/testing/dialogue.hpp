@@ -69,11 +69,17 @@ class Dialogue {
   const routing::ClientRules* clients = nullptr;
   const routing::TrustedProxies* trusted = nullptr;
   std::deque<Attempt> attempts;
+  bool maintenance = false;
+  bool (*certificate_covers)(const void* client, std::string_view host) = nullptr;
   std::int64_t now_ms = 1'000'000;
   std::int64_t unix_us = 0;                  // no clock: no Date in what is passed on
 
   // A reload: from now on these routes.
   void reconfigure(const routing::RouteTable& to);
+  // The answer to the engine's question.
+  void verified(http1::Verdict verdict);
+  // The credentials that the engine has asked about, in order.
+  const std::vector<std::string>& questions() const { return questions_; }
   // Applies the step and runs the connection until nothing is left to do.
   void take(const Step& step);
   Seen play(const Script& script);
@@ -111,6 +117,9 @@ class Dialogue {
   std::vector<state::Exchange> logged_;
   const routing::Route* route_ = nullptr;    // of the exchange
   bool connecting_ = false;
+  std::vector<std::string> questions_;
+  bool asking_ = false;
+  http1::Verdict verdict_ = http1::Verdict::none;
   std::string from_client_;                  // sent and not yet read
   bool client_has_ended_ = false;
   bool client_has_reset_ = false;

@@ -25,7 +25,9 @@ const routing::RouteTable& only_the_root() {
   return table;
 }
 
-void route(Dialogue& dialogue) { dialogue.routes = &only_the_root(); }
+void route(Dialogue& dialogue) {
+  dialogue.routes = &only_the_root();
+}
 
 // A request without a route, and a second one on the same connection.
 Case and_next(std::string name, std::string first, std::string answer, std::string rest = "") {
@@ -37,7 +39,8 @@ Case and_next(std::string name, std::string first, std::string answer, std::stri
 
 // The same where the answer is the last on the connection.
 Case and_no_more(std::string name, std::string first, std::string answer, Script rest = {client_ends}) {
-  Case one{std::move(name), {client(std::move(first))},
+  Case one{std::move(name),
+           {client(std::move(first))},
            {.client = std::move(answer), .client_ended = true, .end = End::closed, .statuses = {404}},
            route};
   one.script.insert(one.script.end(), rest.begin(), rest.end());
@@ -60,7 +63,7 @@ void cases_without_a_route(std::vector<Case>& cases) {
   cases.push_back(and_next("chunks and trailers after the answer", post + "5;a=b\r\nhel", kept(404),
                            "lo\r\n1\r\nx\r\n0\r\nA: GET\r\n\r\n"));
   cases.push_back(and_no_more("a 404 for HTTP/1.0", request("GET /none HTTP/1.0"), own(404), {}));
-  cases.back().expected.client_ended = false;   // it asked for the close, so it can follow at once
+  cases.back().expected.client_ended = false;  // it asked for the close, so it can follow at once
   cases.push_back(and_no_more("chunks that are none after the answer", post + "5\r\nhello\r\n", kept(404),
                               {client("x\r\n\r\n"), client_ends}));
   cases.push_back(and_no_more("trailers that are none after the answer", post + "0\r\n", kept(404),
@@ -69,7 +72,8 @@ void cases_without_a_route(std::vector<Case>& cases) {
   cases.push_back(and_no_more("a client that never sends the rest", put + "hello", kept(404), {deadline}));
   cases.back().expected.client_ended = false;
   cases.push_back(and_no_more("a client that waits for a 100 gets the final status",
-                              request("PUT /none HTTP/1.1", "Content-Length: 9\r\nExpect: 100-continue\r\n"), own(404)));
+                              request("PUT /none HTTP/1.1", "Content-Length: 9\r\nExpect: 100-continue\r\n"),
+                              own(404)));
   cases.push_back(and_no_more("more of a body than is worth reading",
                               request("PUT /none HTTP/1.1", "Content-Length: 1000000\r\n") + "hello", own(404)));
   Case last = and_no_more("a last request", request("GET /none HTTP/1.1"), own(404));
@@ -97,17 +101,15 @@ void cases_without_a_server(std::vector<Case>& cases) {
                    attempts({Attempt::refused})});
   const std::string put = request("PUT / HTTP/1.1", "Content-Length: 9\r\n");
   const std::string put_forwarded = forwarded("PUT / HTTP/1.1", "Content-Length: 9\r\n");
-  cases.push_back({"a server that is lost within a body, whose rest is not the next request",
-                   {client(put + "hello"), upstream_resets, client("more" + get), upstream(ok)},
-                   {.client = kept(502) + ok,
-                    .upstreams = {{put_forwarded + "hello", Fate::cut}, got},
-                    .statuses = {502, 200}}});
-  cases.push_back({"a stale connection, and no server for the second attempt",
-                   {client(put + "hello"), upstream_resets, client("more" + get), upstream(ok)},
-                   {.client = kept(502) + ok,
-                    .upstreams = {{put_forwarded + "hello", Fate::cut}, got},
-                    .statuses = {502, 200}},
-                   attempts({Attempt::pooled, Attempt::refused})});
+  cases.push_back(
+      {"a server that is lost within a body, whose rest is not the next request",
+       {client(put + "hello"), upstream_resets, client("more" + get), upstream(ok)},
+       {.client = kept(502) + ok, .upstreams = {{put_forwarded + "hello", Fate::cut}, got}, .statuses = {502, 200}}});
+  cases.push_back(
+      {"a stale connection, and no server for the second attempt",
+       {client(put + "hello"), upstream_resets, client("more" + get), upstream(ok)},
+       {.client = kept(502) + ok, .upstreams = {{put_forwarded + "hello", Fate::cut}, got}, .statuses = {502, 200}},
+       attempts({Attempt::pooled, Attempt::refused})});
   cases.push_back({"no response in time, and one for the next request",
                    {client(get), deadline, client(get), upstream(ok)},
                    {.client = kept(504) + ok,

@@ -178,7 +178,7 @@ class RandomState {
     exchange.started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50));
     exchange.status = static_cast<std::uint16_t>(below(1000));
     exchange.response_bytes = random_();
-    if (coin()) exchange.access = AccessRecord{"G" + text(40), text(10), text(10), text(20)};
+    if (coin()) exchange.access = AccessRecord{"G" + text(40), text(10), text(10), text(20), text(5)};
     return exchange;
   }
 

@@ -1,0 +1,19 @@
+// The keys of a route's answers, and of the pages of other answers of our own.
+#pragma once
+
+#include "config/config.hpp"
+#include "config/reader.hpp"
+#include "config/section.hpp"
+
+namespace baton::config {
+
+void read_respond(Reader& reader, const Node& node, Route& route);
+void read_redirect(Reader& reader, const Node& node, Route& route);
+void read_route_access(Reader& reader, const Node& node, Route& route);
+void read_basic_auth(Reader& reader, const Node& node, Route& route);
+void read_maintenance(Reader& reader, const Node& node, Config& config);
+void read_error_pages(Reader& reader, const Node& node, Config& config);
+
+void add_gate_keys(std::vector<KnownKey>& known);
+
+}  // namespace baton::config
