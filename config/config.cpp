@@ -11,13 +11,6 @@ std::string Address::text() const {
   return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-std::string Match::text() const {
-  std::string result;
-  for (const std::string& host : hosts) result += (result.empty() ? "" : ",") + host;
-  if (!path_prefix.empty()) return result + (path_prefix == "/" ? "" : path_prefix) + "/*";
-  return hosts.empty() && path.empty() ? "*" : result + path;
-}
-
 const Upstream* Config::find_upstream(const std::string& name) const {
   const auto found = std::ranges::find(upstreams, name, &Upstream::name);
   return found == upstreams.end() ? nullptr : &*found;

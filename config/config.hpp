@@ -13,6 +13,7 @@
 #include "config/client_rules.hpp"
 #include "config/file.hpp"
 #include "config/gate.hpp"
+#include "config/network.hpp"
 #include "config/rewrite.hpp"
 
 namespace baton::config {
@@ -147,14 +148,33 @@ struct Upstream {
   bool operator==(const Upstream&) const = default;
 };
 
+// What a request must say under a name, in a header or in its query.
+struct ValueCondition {
+  std::string name;
+  enum class Asks { value, present, absent } asks = Asks::value;
+  std::string value;  // for Asks::value; otherwise empty
+  bool operator==(const ValueCondition&) const = default;
+};
+
 // Which requests a route takes: those that meet every given condition.
 struct Match {
   // Lowercase, without a trailing dot or a port: `api.example.com`, `10.0.0.1`, `[::1]`, or `*.example.com` for every
   // host below `example.com`. Empty: every host, and requests that name none.
   std::vector<std::string> hosts;
-  // Without percent-encoding, repeated slashes, `.` or `..`. Both empty: every path.
+  // At most one of these; none: every path. The first two are without percent-encoding, repeated slashes, `.` or `..`.
   std::string path;         // exactly this path
   std::string path_prefix;  // this path and all below it; no trailing slash except in `/`
+  std::string path_regex;   // PathRegex; for the path in that form
+  // Each empty: every request.
+  std::vector<std::string> methods;      // one of these, in this case
+  std::vector<ValueCondition> headers;   // all of these; names in lowercase
+  std::vector<ValueCondition> queries;   // all of these; names and values decoded
+  std::vector<Network> clients;          // one of these has the client's address
+
+  // How many conditions it has besides host and path. Of two routes for one host and path, the one with more goes first.
+  std::size_t conditions() const {
+    return (methods.empty() ? 0u : 1u) + headers.size() + queries.size() + (clients.empty() ? 0u : 1u);
+  }
 
   // As one word: `api.example.com/v1/*`, or `*` for every request. Unique for each match.
   std::string text() const;

@@ -112,7 +112,10 @@ TEST(Example, ShowsEveryKeyTheLoaderKnows) {
 TEST(Example, ShowsNothingElse) {
   std::set<std::string> known;
   for (const KnownKey& key : known_keys()) known.insert(key.path);
-  for (const std::string& path : paths_of(with_every_key())) EXPECT_TRUE(known.contains(path)) << path;
+  for (const std::string& path : paths_of(with_every_key())) {
+    const bool is_free = path.starts_with("routes.match.header.") || path.starts_with("routes.match.query.");
+    EXPECT_TRUE(is_free || known.contains(path)) << path;
+  }
 }
 
 TEST(Example, GivesAReasonForEveryKey) {

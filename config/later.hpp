@@ -18,11 +18,6 @@ inline constexpr std::string_view later_keys[] = {
     "routes.rate_limit",
     "routes.retries",
     "routes.split",
-    "routes.match.client",
-    "routes.match.header",
-    "routes.match.method",
-    "routes.match.path_regex",
-    "routes.match.query",
 
     "upstreams.hash",
     "upstreams.health",

@@ -23,7 +23,7 @@ std::optional<unsigned> hex_value(char c) {
 // Assembles segments in a buffer that may be too short. Those that begin past its end are only counted.
 class Segments {
  public:
-  explicit Segments(std::array<char, MatchedPath::bytes_max>& to) : to_(to) { to_[size_++] = '/'; }
+  explicit Segments(std::span<char> to) : to_(to) { to_[size_++] = '/'; }
 
   void add(char c) {
     segment_is_dots_ = segment_is_dots_ && c == '.';
@@ -63,7 +63,7 @@ class Segments {
     while (to_[size_ - 1] != '/') --size_;
   }
 
-  std::array<char, MatchedPath::bytes_max>& to_;  // outlives this object
+  std::span<char> to_;  // outlives this object
   std::size_t size_ = 0;
   std::size_t beyond_ = 0;  // whole segments that begin past the end of the buffer
   std::size_t segment_begin_ = 1;
@@ -89,23 +89,35 @@ char take_decoded(std::string_view& path) {
 }
 
 MatchedPath::MatchedPath(std::string_view path) {
+  if (!take_as_it_is(path)) resolve(path, resolved_);
+}
+
+MatchedPath::MatchedPath(std::string_view path, std::string& room) {
+  if (take_as_it_is(path)) return;
+  if (path.size() < bytes_max) {
+    resolve(path, resolved_);
+  } else {
+    room.resize(path.size() + 1);
+    resolve(path, room);
+  }
+}
+
+bool MatchedPath::take_as_it_is(std::string_view path) {
   std::size_t at = 0;
   for (; at < path.size(); ++at) {
     const char c = path[at];
     if (!is_special[static_cast<unsigned char>(c)]) continue;
     if (c == '?') break;
     const char next = at + 1 < path.size() ? path[at + 1] : 'a';
-    if (c == '%' || next == '/' || next == '.') {
-      resolve(path);
-      return;
-    }
+    if (c == '%' || next == '/' || next == '.') return false;
   }
   text_ = path.substr(0, at);
+  return true;
 }
 
-void MatchedPath::resolve(std::string_view path) {
+void MatchedPath::resolve(std::string_view path, std::span<char> room) {
   path = path.substr(1, path.find('?') - 1);
-  Segments segments(resolved_);
+  Segments segments(room);
   while (!path.empty()) {
     const char c = take_decoded(path);
     if (c == '/') {
@@ -115,7 +127,7 @@ void MatchedPath::resolve(std::string_view path) {
     }
   }
   segments.end(false);
-  text_ = {resolved_.data(), segments.size()};
+  text_ = {room.data(), segments.size()};
 }
 
 }  // namespace baton::config

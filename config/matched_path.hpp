@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "config/config.hpp"
@@ -19,13 +21,17 @@ class MatchedPath {
 
   // `path` is empty or begins with a slash, and may be followed by a query. It must outlive this object.
   explicit MatchedPath(std::string_view path);
+  // The same, however long the path is; `room` must outlive this object.
+  MatchedPath(std::string_view path, std::string& room);
   MatchedPath(const MatchedPath&) = delete;
   MatchedPath& operator=(const MatchedPath&) = delete;
 
   std::string_view text() const { return text_; }
 
  private:
-  void resolve(std::string_view path);
+  // False: the path must be resolved; otherwise `text_` is set.
+  bool take_as_it_is(std::string_view path);
+  void resolve(std::string_view path, std::span<char> room);
 
   std::string_view text_;
   std::array<char, bytes_max> resolved_;  // `text_` is a view of this unless the path needs no change

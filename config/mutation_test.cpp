@@ -123,6 +123,8 @@ TEST(Mutations, OfRoutesAlwaysGetAnAnswer) {
                              "  - name: api\n"
                              "    match: { host: [ api.example.com, \"*.example.com\", \"::1\" ], path_prefix: /v1/ }\n"
                              "    upstream: app\n"
+                             "  - match: { path_regex: \"^/u/[0-9]+$\", method: [ GET ], header: { a: \"*\", b: c }, query: { \"d e\": \"!\" }, client: [ 10.0.0.0/8 ] }\n"
+                             "    upstream: app\n"
                              "  - match: { path: /caf\xc3\xa9/%/a }\n"
                              "    upstream: app\n"
                              "  - upstream: app\n";

@@ -83,6 +83,16 @@ void print_resolve(Printer& out, const Resolve& resolve) {
   out.line(2, "resolve: {{ {} }}", keys);
 }
 
+std::string values_text(const std::vector<ValueCondition>& conditions) {
+  using Asks = ValueCondition::Asks;
+  std::string keys;
+  for (const ValueCondition& one : conditions) {
+    const std::string value = one.asks == Asks::present ? "*" : one.asks == Asks::absent ? "!" : one.value;
+    keys += fmt::format("{} {}: {}", keys.empty() ? "" : ",", key_in_quotes(one.name), in_quotes(value));
+  }
+  return "{" + keys + " }";
+}
+
 std::string match_text(const Match& match) {
   std::string keys;
   const auto add = [&keys](std::string_view key, const std::string& value) {
@@ -91,6 +101,13 @@ std::string match_text(const Match& match) {
   if (!match.hosts.empty()) add("host", list_of(match.hosts));
   if (!match.path.empty()) add("path", in_quotes(match.path));
   if (!match.path_prefix.empty()) add("path_prefix", in_quotes(match.path_prefix));
+  if (!match.path_regex.empty()) add("path_regex", in_quotes(match.path_regex));
+  if (!match.methods.empty()) add("method", list_of(match.methods));
+  if (!match.headers.empty()) add("header", values_text(match.headers));
+  if (!match.queries.empty()) add("query", values_text(match.queries));
+  std::vector<std::string> clients;
+  for (const Network& client : match.clients) clients.push_back(client.text());
+  if (!clients.empty()) add("client", list_of(clients));
   return "{" + keys + " }";
 }
 

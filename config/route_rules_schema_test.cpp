@@ -10,7 +10,9 @@
 namespace baton::config {
 namespace {
 
-std::string with_route(const std::string& keys) { return minimal + "routes:\n  - { upstream: app, " + keys + " }\n"; }
+std::string with_route(const std::string& keys) {
+  return minimal + "routes:\n  - { upstream: app, " + keys + " }\n";
+}
 
 Route route_of(const std::string& keys) {
   const Config config = config_of(with_route(keys));
@@ -29,7 +31,8 @@ TEST(RouteRules, AreThoseOfAllRoutesUnlessItSaysSo) {
 TEST(RouteRules, MayBeItsOwn) {
   using std::chrono_literals::operator""ms;
   const Route route = route_of(
-      "timeouts: { body: 1ms, send: 2ms, connect: 3ms, response: 4ms, response_body: 5ms, total: 6ms, tunnel_idle: 7ms }, "
+      "timeouts: { body: 1ms, send: 2ms, connect: 3ms, response: 4ms, response_body: 5ms, total: 6ms, tunnel_idle: 7ms "
+      "}, "
       "limits: { body_bytes: 10m, buffer_bytes: 4k }, access_log: false");
   EXPECT_EQ(route.timeouts, (RouteTimeouts{1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 7ms}));
   EXPECT_EQ(route.limits, (RouteLimits{10 * mebi, 4 * kibi}));
@@ -51,7 +54,9 @@ TEST(RouteRules, UpgradesAreAListOrOneAndMayBeNone) {
 
 class RefusedRouteRules : public testing::TestWithParam<Refusal> {};
 
-TEST_P(RefusedRouteRules, NamePlaceAndReason) { expect_refused(GetParam()); }
+TEST_P(RefusedRouteRules, NamePlaceAndReason) {
+  expect_refused(GetParam());
+}
 
 const Refusal refusals[] = {
     {"GlobalTimeouts",

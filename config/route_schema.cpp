@@ -7,6 +7,8 @@
 #include "config/entry_name.hpp"
 #include "config/gate_schema.hpp"
 #include "config/match.hpp"
+#include "config/match_conditions_schema.hpp"
+#include "config/path_regex.hpp"
 #include "config/route_rules_schema.hpp"
 #include "config/rewrite_schema.hpp"
 #include "config/text.hpp"
@@ -42,11 +44,27 @@ void read_path_prefix(Reader& reader, const Node& node, Match& match) {
   if (const auto text = reader.text(node)) reader.assign(match.path_prefix, node, parse_match_prefix(*text));
 }
 
+void read_path_regex(Reader& reader, const Node& node, Match& match) {
+  if (!match.path.empty() || !match.path_prefix.empty()) {
+    return reader.refuse(node, "a route has only one of `path`, `path_prefix` and `path_regex`");
+  }
+  const auto text = reader.text(node);
+  if (!text) return;
+  if (const auto regex = PathRegex::parse(*text); !regex) return reader.refuse(node, regex.error());
+  match.path_regex = *text;
+}
+
 constexpr Key<Match> match_keys[] = {
     {"host", read_hosts},
     {"path", read_path},
     // Needs the path.
     {"path_prefix", read_path_prefix},
+    // Needs both.
+    {"path_regex", read_path_regex},
+    {"method", read_methods},
+    {"header", read_headers},
+    {"query", read_queries},
+    {"client", read_clients},
 };
 std::string match_of(std::string_view text) {
   if (text.starts_with('/') && parse_match_prefix(text)) return fmt::format("{{ path_prefix: {} }}", text);
@@ -113,6 +131,10 @@ bool read_route(Reader& reader, const Node& entry, Route& route) {
 // One text for all matches that take the same requests.
 std::string text_of_any_order(Match match) {
   std::ranges::sort(match.hosts);
+  std::ranges::sort(match.methods);
+  std::ranges::sort(match.headers, {}, &ValueCondition::name);
+  std::ranges::sort(match.queries, {}, &ValueCondition::name);
+  std::ranges::sort(match.clients, {}, &Network::text);
   return match.text();
 }
 

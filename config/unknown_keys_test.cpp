@@ -20,9 +20,6 @@ TEST_P(UnknownKeys, NamePlaceAndReason) {
 
 // A key of a later version is refused by name, never ignored and never called unknown.
 const Refusal later[] = {
-    {"RouteMatch",
-     minimal + "routes: [ { match: { host: a, method: GET }, upstream: app } ]\n",
-     {"f:8:31: `method` in `match` is not supported by this version yet"}},
     {"LeastConnections",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], balance: least_connections }\n"),
      {"f:3:60: `balance: least_connections` is not supported by this version yet"}},

@@ -4,9 +4,9 @@
 
 namespace baton::config {
 
-std::string in_quotes(std::string_view text) {
+std::string key_in_quotes(std::string_view text) {
   std::string result = "\"";
-  for (const char c : escape_dollars(text)) {
+  for (const char c : text) {
     switch (c) {
       case '\n': result += "\\n"; continue;
       case '\r': result += "\\r"; continue;
@@ -19,6 +19,8 @@ std::string in_quotes(std::string_view text) {
   }
   return result + "\"";
 }
+
+std::string in_quotes(std::string_view text) { return key_in_quotes(escape_dollars(text)); }
 
 std::string list_of(std::span<const std::string> texts) {
   std::string result;

@@ -309,6 +309,15 @@ static int act(int argc, char** argv) {
   check_command
       .add_option("--explain", check.explain, "say which route a request for URL takes, and why; check nothing else")
       ->option_text("URL");
+  const auto with_explain = [&](const char* name, auto& to, const char* what) {
+    return check_command.add_option(name, to, what)->needs("--explain");
+  };
+  with_explain("--method", check.asked.method, "with --explain: the request's method (default GET)")->option_text("METHOD");
+  with_explain("--header", check.asked.headers, "with --explain: one of its headers, as in 'x-canary: 1'")
+      ->option_text("HEADER")
+      ->allow_extra_args(false);
+  with_explain("--client", check.asked.client, "with --explain: its client's IP address")->option_text("IP");
+  check_command.add_flag("--json", check.asked.json, "with --explain: answer with one JSON object")->needs("--explain");
 
   app.add_subcommand("demo", "live upgrades under load on this machine, and a verdict");
 

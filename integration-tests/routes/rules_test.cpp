@@ -8,10 +8,10 @@ class RouteRules : public Changed {
  protected:
   // `own` are the keys of the route of /own/…; the rest has the defaults.
   Settings with_own(const std::string& own) const {
-    Settings settings = with(listener("web", web), upstream("app", origin) + "routes:\n" +
-                                                       "  - { name: own, match: { path_prefix: /own }, upstream: app" +
-                                                       (own.empty() ? "" : ", " + own) + " }\n" +
-                                                       "  - { upstream: app }\n");
+    Settings settings =
+        with(listener("web", web), upstream("app", origin) + "routes:\n" +
+                                       "  - { name: own, match: { path_prefix: /own }, upstream: app" +
+                                       (own.empty() ? "" : ", " + own) + " }\n" + "  - { upstream: app }\n");
     settings.log = "access: { path: \"-\", format: json }";
     return settings;
   }

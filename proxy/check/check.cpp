@@ -38,13 +38,13 @@ std::vector<std::string> refused_answer_files(const config::Config& config) {
   return refused;
 }
 
-int explain_request(const config::Config& config, const std::string& url) {
-  const auto explanation = explain(config, url);
+int explain_request(const config::Config& config, const std::string& url, const Asked& asked) {
+  const auto explanation = explain(config, url, asked);
   if (!explanation) {
     std::cerr << "baton: --explain: " << explanation.error() << "\n";
     return exit_usage;
   }
-  std::cout << explanation->text << std::flush;
+  std::cout << (asked.json ? explanation->json + "\n" : explanation->text) << std::flush;
   return explanation->is_taken ? 0 : exit_failed;
 }
 
@@ -58,7 +58,7 @@ int run(const std::string& path, const Command& command, config::Environment env
     return refuse(lines);
   }
   const auto& config = std::get<config::Config>(loaded);
-  if (command.explain) return explain_request(config, *command.explain);
+  if (command.explain) return explain_request(config, *command.explain, command.asked);
   std::vector<std::string> refused = refused_certificates(config);
   std::ranges::move(refused_answer_files(config), std::back_inserter(refused));
   if (!refused.empty()) return refuse(refused);

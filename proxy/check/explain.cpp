@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 
 #include "config/text.hpp"
 #include "proxy/http1/head.hpp"
@@ -21,6 +22,40 @@ struct Request {
   std::string_view host;  // with its port; may be empty
   std::string_view target;
 };
+
+struct Field {
+  std::string name;
+  std::string value;
+};
+
+std::expected<std::vector<Field>, std::string> fields_of(const std::vector<std::string>& headers) {
+  std::vector<Field> fields;
+  for (const std::string& header : headers) {
+    const std::size_t colon = header.find(':');
+    if (colon == 0 || colon == std::string::npos) {
+      return std::unexpected(fmt::format("{} is not a header; write it as in `x-canary: 1`", quote(header)));
+    }
+    if (http1::field_name(header.substr(0, colon)) == http1::FieldName::client_identity) {
+      return std::unexpected(
+          fmt::format("no route sees {}, since any client can send it; write --client for its address",
+                      quote(header.substr(0, colon))));
+    }
+    const std::size_t value = std::min(header.find_first_not_of(" \t", colon + 1), header.size());
+    fields.push_back({header.substr(0, colon), header.substr(value, header.find_last_not_of(" \t") + 1 - value)});
+  }
+  return fields;
+}
+
+// An unknown client has no address.
+std::expected<state::SocketAddress, std::string> client_of(const std::string& text) {
+  state::SocketAddress address;
+  if (text.empty()) return address;
+  const auto network = config::parse_network(text);
+  if (!network || network->bits != 128) return std::unexpected(quote(text) + " is not an IP address");
+  address.family = state::Family::ipv6;
+  address.ip = network->first;
+  return address;
+}
 
 // As a client sends it: a fragment stays with the client (RFC 9110 §4.2.5).
 std::expected<Request, std::string> request_of(const std::string_view url) {
@@ -58,10 +93,45 @@ std::string why_host(const routing::RouteTable::Reason& reason) {
   return "the route names it";
 }
 
-std::string why_path(const routing::RouteTable::Reason& reason) {
+std::string why_path(const routing::RouteTable::Reason& reason, const config::Match& match) {
+  if (reason.is_regex) return fmt::format("the expression {} matches", quote(match.path_regex));
   if (reason.path_rule.empty()) return "the route matches every path";
   if (!reason.is_prefix) return "the route names it";
   return fmt::format("the prefix {} matches", quote(reason.path_rule));
+}
+
+void add_values(std::vector<std::string>& texts, std::string_view kind,
+                const std::vector<config::ValueCondition>& conditions) {
+  using Asks = config::ValueCondition::Asks;
+  for (const config::ValueCondition& one : conditions) {
+    const std::string name = fmt::format("{} {}", kind, quote(one.name));
+    texts.push_back(one.asks == Asks::present  ? name
+                    : one.asks == Asks::absent ? "no " + name
+                                               : fmt::format("{} with {}", name, quote(one.value)));
+  }
+}
+
+// What a route asks for besides host and path; empty: nothing.
+std::string conditions_of(const config::Match& match) {
+  std::vector<std::string> texts;
+  std::string list;
+  for (const std::string& method : match.methods) list += (list.empty() ? "" : " or ") + quote(method);
+  if (!list.empty()) texts.push_back("method " + list);
+  add_values(texts, "header", match.headers);
+  add_values(texts, "query", match.queries);
+  list.clear();
+  for (const config::Network& client : match.clients) list += (list.empty() ? "" : " or ") + quote(client.text());
+  if (!list.empty()) texts.push_back("client in " + list);
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
+  return all;
+}
+
+// Why a route that is more specific was passed over.
+std::string lacks(const config::Match& match) {
+  const std::string conditions = conditions_of(match);
+  if (match.path_regex.empty()) return "it wants " + conditions;
+  return fmt::format("it wants the path {}{}", quote(match.path_regex), conditions.empty() ? "" : ", " + conditions);
 }
 
 std::string servers_of(const config::Upstream& upstream) {
@@ -73,42 +143,95 @@ std::string servers_of(const config::Upstream& upstream) {
 }
 
 // The route that would take the request if `taken` were not there.
-std::string next_in_line(config::Config config, const routing::Route& taken, const Request& request) {
+std::string next_in_line(config::Config config, const routing::Route& taken, const routing::Request& request) {
   std::erase_if(config.routes, [&](const config::Route& route) { return route.label() == taken.name; });
   const routing::RouteTable others(config);
-  const routing::Route* next = others.find(request.host, request.target);
+  routing::Scratch scratch;
+  const routing::Route* next = others.find(request, scratch);
   return next == nullptr ? "404" : named(*next);
 }
 
+// What it does with the request.
 std::string action_of(const config::Config& config, const routing::Route& route) {
   if (route.gate && route.gate->answer) {
     const routing::Answer& answer = *route.gate->answer;
-    return fmt::format("answer:    {}{}{}\n", answer.status, answer.fields.empty() ? "" : ", ",
+    return fmt::format("{}{}{}", answer.status, answer.fields.empty() ? "" : ", ",
                        answer.fields.substr(0, answer.fields.find('\r')));
   }
-  return fmt::format("upstream:  {} ({})\n", quote(route.upstream), servers_of(config.upstreams[route.upstream_index]));
+  return fmt::format("{} ({})", quote(route.upstream), servers_of(config.upstreams[route.upstream_index]));
 }
+
+// The lines of an explanation, and the same as an object.
+class Report {
+ public:
+  void add(const char* key, const std::string& text) {
+    show(key, text);
+    json_[key] = text;
+  }
+  // For a key with several values.
+  void add_one_more(const char* key, const std::string& text) {
+    show(key, text);
+    if (!json_.contains(key)) json_[key] = boost::json::array();
+    json_[key].as_array().emplace_back(text);
+  }
+  Explanation finish(const routing::Route* route) && {
+    json_["taken"] = route != nullptr;
+    if (route != nullptr) {
+      json_["name"] = route->name;
+      json_["file"] = route->where.file;
+      json_["line"] = route->where.line;
+      json_["column"] = route->where.column;
+    }
+    return {route != nullptr, std::move(text_), boost::json::serialize(json_)};
+  }
+
+ private:
+  void show(const char* key, const std::string& text) {
+    text_ += fmt::format("{:<11}{}\n", std::string(key) + ":", text);
+  }
+
+  std::string text_;
+  boost::json::object json_;
+};
 
 }  // namespace
 
-std::expected<Explanation, std::string> explain(const config::Config& config, std::string_view url) {
-  const auto request = request_of(url);
-  if (!request) return std::unexpected(request.error());
+std::expected<Explanation, std::string> explain(const config::Config& config, std::string_view url,
+                                                const Asked& asked) {
+  const auto url_parts = request_of(url);
+  if (!url_parts) return std::unexpected(url_parts.error());
+  const auto fields = fields_of(asked.headers);
+  if (!fields) return std::unexpected(fields.error());
+  const auto client = client_of(asked.client);
+  if (!client) return std::unexpected(client.error());
+  const routing::Request request{.host = url_parts->host,
+                                 .target = url_parts->target,
+                                 .method = asked.method,
+                                 .fields = routing::Fields(*fields),
+                                 .client = &*client};
   const routing::RouteTable table(config);
-  const auto reason = table.explain(request->host, request->target);
-  Explanation explanation{
-      .is_taken = reason.route != nullptr,
-      .text = fmt::format("request:   {}, {}\n", shown("host", reason.host), shown("path", reason.path))};
-  if (reason.route == nullptr) {
-    explanation.text += "route:     none, the answer is 404\n";
-    return explanation;
+  const auto reason = table.explain(request);
+  const auto match_of = [&](const routing::Route& route) -> const config::Match& {
+    return config.routes[static_cast<std::size_t>(&route - table.routes().data())].match;
+  };
+  Report answer;
+  answer.add("request", fmt::format("{}, {}", shown("host", reason.host), shown("path", reason.path)));
+  for (const routing::Route* other : reason.passed_over) {
+    answer.add_one_more("not", fmt::format("{}: {}", named(*other), lacks(match_of(*other))));
   }
-  explanation.text += fmt::format("route:     {}\n", named(*reason.route));
-  explanation.text += fmt::format("host:      {}\n", why_host(reason));
-  explanation.text += fmt::format("path:      {}\n", why_path(reason));
-  explanation.text += action_of(config, *reason.route);
-  explanation.text += fmt::format("otherwise: {}\n", next_in_line(config, *reason.route, *request));
-  return explanation;
+  if (reason.route == nullptr) {
+    answer.add("route", "none, the answer is 404");
+    return std::move(answer).finish(nullptr);
+  }
+  const config::Match& match = match_of(*reason.route);
+  answer.add("route", named(*reason.route));
+  answer.add("host", why_host(reason));
+  answer.add("path", why_path(reason, match));
+  if (const std::string conditions = conditions_of(match); !conditions.empty()) answer.add("also", conditions);
+  const bool answers = reason.route->gate && reason.route->gate->answer;
+  answer.add(answers ? "answer" : "upstream", action_of(config, *reason.route));
+  answer.add("otherwise", next_in_line(config, *reason.route, request));
+  return std::move(answer).finish(reason.route);
 }
 
 }  // namespace baton::check

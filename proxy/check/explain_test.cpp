@@ -56,6 +56,56 @@ TEST(Explain, NamesTheRouteItsPlaceAndTheReason) {
             "otherwise: 404\n");
 }
 
+const std::string conditioned =
+    "  - { name: post, match: { path: /a, method: [ POST, PUT ] }, upstream: api }\n"
+    "  - { name: canary, match: { header: { x-canary: \"1\", y: \"!\" }, query: { q: \"*\" }, client: 10.0.0.0/8 }, upstream: api }\n"
+    "  - { name: user, match: { path_regex: \"^/u/[0-9]+$\" }, upstream: api }\n"
+    "  - upstream: app\n";
+
+std::string answer_to(const std::string& url, const Asked& asked) {
+  const auto explanation = explain(config_of(conditioned), url, asked);
+  return explanation ? explanation->text : "error: " + explanation.error();
+}
+
+TEST(Explain, NamesTheOtherConditionsAndWhatWasPassedOver) {
+  EXPECT_EQ(answer_to("/a?q=1", {.headers = {"X-Canary:  1 "}, .client = "10.1.2.3"}),
+            "request:   no host, path `/a`\n"
+            "not:       `post`, at f:7:5: it wants method `POST` or `PUT`\n"
+            "not:       `user`, at f:9:5: it wants the path `^/u/[0-9]+$`\n"
+            "route:     `canary`, at f:8:5\n"
+            "host:      the route matches every host\n"
+            "path:      the route matches every path\n"
+            "also:      header `x-canary` with `1`, no header `y`, query `q`, client in `10.0.0.0/8`\n"
+            "upstream:  `api` (127.0.0.1:9001)\n"
+            "otherwise: `*`, at f:10:5\n");
+  EXPECT_EQ(answer_to("/u/7", Asked{}),
+            "request:   no host, path `/u/7`\n"
+            "route:     `user`, at f:9:5\n"
+            "host:      the route matches every host\n"
+            "path:      the expression `^/u/[0-9]+$` matches\n"
+            "upstream:  `api` (127.0.0.1:9001)\n"
+            "otherwise: `*`, at f:10:5\n");
+  EXPECT_NE(answer_to("/a", {.method = "PUT"}).find("route:     `post`"), std::string::npos);
+}
+
+TEST(Explain, RefusesWhatNoRequestCanSay) {
+  EXPECT_EQ(answer_to("/", {.headers = {"x"}}), "error: `x` is not a header; write it as in `x-canary: 1`");
+  EXPECT_EQ(answer_to("/", {.client = "10.0.0.0/8"}), "error: `10.0.0.0/8` is not an IP address");
+  EXPECT_EQ(answer_to("/", {.headers = {"X-Forwarded-For: 10.0.0.1"}}),
+            "error: no route sees `X-Forwarded-For`, since any client can send it; write --client for its address");
+}
+
+TEST(Explain, AnswersInJsonToo) {
+  const auto taken = explain(config_of(conditioned), "/a");
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->json,
+            "{\"request\":\"no host, path `/a`\",\"not\":[\"`post`, at f:7:5: it wants method `POST` or `PUT`\",\"`user`, at f:9:5: it wants "
+            "the path `^/u/[0-9]+$`\",\"`canary`, at f:8:5: it wants header `x-canary` with `1`, no header `y`, query `q`, client in "
+            "`10.0.0.0/8`\"],\"route\":\"`*`, at f:10:5\",\"host\":\"the route matches every host\",\"path\":\"the route matches every "
+            "path\",\"upstream\":\"`app` (127.0.0.1:9000, unix:/app)\",\"otherwise\":\"404\",\"taken\":true,\"name\":\"*\",\"file\":\"f\","
+            "\"line\":10,\"column\":5}");
+}
+
 TEST(Explain, SaysThatNoRouteIsTaken) {
   const auto explanation = explain(config_of("  - { match: { host: a }, upstream: app }\n"), "http://b/");
   ASSERT_TRUE(explanation);

@@ -14,9 +14,12 @@
 #include <set>
 #include <tuple>
 
+#include "config/text.hpp"
 #include "proxy/check/addresses.hpp"
 #include "proxy/check/certificates.hpp"
 #include "proxy/check/names.hpp"
+#include "proxy/http1/head.hpp"
+#include "proxy/routing/route_table.hpp"
 #include "proxy/worker/descriptors.hpp"
 #include "proxy/worker/server_names.hpp"
 #include "proxy/process/paths.hpp"
@@ -127,9 +130,31 @@ void check_recurring_names(Findings& findings, const config::Config& config, std
 
 }  // namespace
 
+namespace {
+
+// Routes that are never taken, and conditions that no request meets.
+void check_routes(Findings& findings, const config::Config& config) {
+  const routing::RouteTable table(config);
+  for (const auto& [route, by] : table.shadowed(config)) {
+    findings.add(route->where, config::quote(route->name),
+                 fmt::format("it is never taken: {} in line {} takes all of its requests", config::quote(by->name),
+                             by->where.line));
+  }
+  for (const config::Route& route : config.routes) {
+    for (const config::ValueCondition& header : route.match.headers) {
+      if (http1::field_name(header.name) != http1::FieldName::client_identity) continue;
+      findings.add(route.where, config::quote(header.name),
+                   "any client can send it, so no route sees it; `client` is for addresses");
+    }
+  }
+}
+
+}  // namespace
+
 config::Problems look_around(const config::Config& config, const Options& options) {
   Findings findings;
   check_paths(findings, config);
+  check_routes(findings, config);
   findings.add(config.places.connections, "`limits.connections`",
                proxy::too_many_connections(config, proxy::plan_descriptors(config, proxy::open_files_max())));
   const std::vector<Use> uses = uses_of(config);

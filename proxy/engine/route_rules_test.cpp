@@ -77,8 +77,12 @@ TEST(RouteRules, FollowAReloadAtAnyStep) {
   gone.routes[0].name = "other";
   gone.routes[0].match.path_prefix = "/other";
   const routing::RouteTable before(config_with(slow_route())), after(faster), without(gone);
-  const Script script{client("PUT /own HTTP/1.1\r\nHo"), client("st: a\r\nContent-Length: 1\r\n\r\n"), connected,
-                      client("b"), upstream("HTTP/1.1 200 OK\r\nContent-Le"), upstream("ngth: 2\r\n\r\nh")};
+  const Script script{client("PUT /own HTTP/1.1\r\nHo"),
+                      client("st: a\r\nContent-Length: 1\r\n\r\n"),
+                      connected,
+                      client("b"),
+                      upstream("HTTP/1.1 200 OK\r\nContent-Le"),
+                      upstream("ngth: 2\r\n\r\nh")};
   for (const Freezing freezing : {Freezing::never, Freezing::always}) {
     for (const auto& [to, expected] : {std::pair{&after, std::int64_t{21}}, {&without, Rules().response_body_ms}}) {
       for (std::size_t step = 0; step <= script.size(); ++step) {
@@ -176,16 +180,11 @@ TEST(RouteRules, OnlyListedUpgradesPass) {
     std::string request;
     bool passes;
   };
-  const Case cases[] = {{&none, upgrade("/own", "websocket"), false},
-                        {&none, upgrade("/else", "websocket"), true},
-                        {&tcp, upgrade("/own", "websocket"), false},
-                        {&tcp, upgrade("/own", "tcp"), true},
-                        {&tcp, upgrade("/own", "TCP", "POST"), true},
-                        {&tcp, upgrade("/own", "SPDY/3.1"), true},
-                        {&tcp, upgrade("/own", "SPDY/2"), false},
-                        {&tcp, upgrade("/own", "h2c"), false},
-                        {&tcp, upgrade("/own", "tcp, h2c"), false},
-                        {&tcp, upgrade("/else", "tcp"), false}};
+  const Case cases[] = {{&none, upgrade("/own", "websocket"), false}, {&none, upgrade("/else", "websocket"), true},
+                        {&tcp, upgrade("/own", "websocket"), false},  {&tcp, upgrade("/own", "tcp"), true},
+                        {&tcp, upgrade("/own", "TCP", "POST"), true}, {&tcp, upgrade("/own", "SPDY/3.1"), true},
+                        {&tcp, upgrade("/own", "SPDY/2"), false},     {&tcp, upgrade("/own", "h2c"), false},
+                        {&tcp, upgrade("/own", "tcp, h2c"), false},   {&tcp, upgrade("/else", "tcp"), false}};
   for (const Case& one : cases) {
     for (const Freezing freezing : {Freezing::never, Freezing::always}) {
       SCOPED_TRACE(one.request);
@@ -209,7 +208,8 @@ TEST(RouteRules, ATunnelMayFollowARequestWithABodyOnceItHasEnded) {
   for (const bool ends_first : {true, false}) {
     Dialogue dialogue(Freezing::always);
     dialogue.routes = &table;
-    dialogue.take(client("POST /own HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n{"));
+    dialogue.take(
+        client("POST /own HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n{"));
     if (ends_first) dialogue.take(client("}"));
     dialogue.take(upstream(switching));
     EXPECT_EQ(dialogue.seen().client, ends_first ? switching : kept(502));

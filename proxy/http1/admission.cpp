@@ -8,6 +8,21 @@ using namespace state;
 
 namespace {
 
+// A client can claim to be anybody in these, so no route sees them.
+struct SaysWhoTheClientIs {
+  bool operator()(const Field& field) const { return field.id == FieldName::client_identity; }
+};
+
+// What decides on the route.
+routing::Request asked(const Exchange& exchange, const Context& context) {
+  const Scratch& scratch = context.scratch;
+  return {.host = scratch.meaning.host,
+          .target = scratch.request.target,
+          .method = scratch.request.method_text,
+          .fields = routing::Fields(scratch.request.fields, SaysWhoTheClientIs{}),
+          .client = context.peer != nullptr ? &client_of(exchange, *context.peer) : nullptr};
+}
+
 // What the route allows of a request.
 Action apply_rules(Exchange& exchange, const Ends& ends, const Context& context, const routing::Route* route) {
   const Rules& rules = route != nullptr ? route->rules : *context.rules;
@@ -45,7 +60,7 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
     }
   }
   const routing::Route* const route =
-      context.routes != nullptr ? context.routes->find(scratch.meaning.host, scratch.request.target) : nullptr;
+      context.routes != nullptr ? context.routes->find(asked(exchange, context), scratch.routing) : nullptr;
   note_access(exchange, route != nullptr ? route->rules : *context.rules, &scratch.request, ends.client.unread.view());
   if (context.routes == nullptr) return apply_rules(exchange, ends, context, nullptr);
   if (context.maintenance && !context.routes->maintenance().allow.contains(state::client_of(exchange, *context.peer))) {

@@ -28,6 +28,12 @@ class NestedTexts {
 
   bool empty() const { return entries_.empty(); }
 
+  // Calls `visit(value)` for all of them.
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const Entry& entry : entries_) visit(entry.value);
+  }
+
   // Calls `visit(text, value)` for each prefix of `text`, longest first, until it returns true.
   template <class Visit>
   bool visit_outwards(std::string_view text, Visit visit) const {

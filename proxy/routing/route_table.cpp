@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <numeric>
 
@@ -101,6 +102,11 @@ Asked asked_for(std::string_view host, std::string_view target) {
   return {target.substr(0, end), path.starts_with('/') ? path : "/"};
 }
 
+std::string_view query_of(std::string_view target) {
+  const std::size_t mark = target.find('?');
+  return mark == std::string_view::npos ? "" : target.substr(mark + 1);
+}
+
 bool is_below(std::string_view path, std::string_view prefix) {
   return path.size() == prefix.size() || prefix == "/" || path[prefix.size()] == '/';
 }
@@ -116,19 +122,28 @@ std::shared_ptr<const Rewrite> rewrite_of(const config::Route& route) {
 
 }  // namespace
 
+// Routes by their place, in file order.
 struct RouteTable::Draft {
+  using Routes = std::vector<Index>;
+  struct Path {
+    Routes exact;
+    Routes prefix;
+  };
   struct Host {
-    std::map<std::string, AtPath> paths;
-    Index any_path = none;
+    std::map<std::string, Path> paths;
+    Routes regexes;
+    Routes any_path;
 
     void add(const config::Match& match, Index route) {
-      Index& place = !match.path.empty()          ? paths[match.path].exact
-                     : !match.path_prefix.empty() ? paths[match.path_prefix].prefix
-                                                  : any_path;
-      if (place == none) place = route;
+      Routes& place = !match.path.empty()          ? paths[match.path].exact
+                      : !match.path_prefix.empty() ? paths[match.path_prefix].prefix
+                      : !match.path_regex.empty()  ? regexes
+                                                   : any_path;
+      place.push_back(route);
     }
-    AtHost finished() && { return {NestedTexts<AtPath>(std::move(paths)), any_path}; }
   };
+
+  explicit Draft(const std::vector<config::Route>& of) : routes(of) {}
 
   void add(const config::Match& match, Index route) {
     if (match.hosts.empty()) any_host.add(match, route);
@@ -136,9 +151,28 @@ struct RouteTable::Draft {
       hosts[reversed(host.starts_with('*') ? std::string_view(host).substr(1) : host)].add(match, route);
     }
   }
+  // Appends them to `choices` in the order in which they are tried.
+  Choices finished(Routes from) {
+    std::ranges::stable_sort(from, std::greater(), [this](Index i) { return routes[i].match.conditions(); });
+    const auto begin = static_cast<Index>(choices.size());
+    for (const Index i : from) choices.push_back({i, conditions_of[i]});
+    return {begin, static_cast<Index>(choices.size())};
+  }
+  AtHost finished(Host host) {
+    std::map<std::string, AtPath> paths;
+    for (auto& [path, at] : host.paths) {
+      const Choices exact = finished(std::move(at.exact));
+      paths.emplace(path, AtPath{exact, finished(std::move(at.prefix))});
+    }
+    const Choices regexes = finished(std::move(host.regexes));
+    return {NestedTexts<AtPath>(std::move(paths)), regexes, finished(std::move(host.any_path))};
+  }
 
+  const std::vector<config::Route>& routes;  // outlives this object
   std::map<std::string, Host> hosts;
   Host any_host;
+  std::vector<Index> conditions_of;  // of each route
+  std::vector<Choice> choices;
 };
 
 bool Route::passes_upgrade_to(std::string_view protocol) const {
@@ -154,10 +188,14 @@ bool Route::passes_upgrade_to(std::string_view protocol) const {
 RouteTable::RouteTable(const config::Config& config, const Files& files)
     : error_pages_(make_error_pages(config, files)), maintenance_(make_maintenance(config.maintenance, files)) {
   const Rules global = rules_of(config);
-  Draft draft;
+  Draft draft(config.routes);
   for (const config::Route& route : config.routes) {
+    const config::Match& match = route.match;
     const auto upstream = std::ranges::find(config.upstreams, route.upstream, &config::Upstream::name);
-    draft.add(route.match, static_cast<Index>(routes_.size()));
+    draft.add(match, static_cast<Index>(routes_.size()));
+    const bool has_conditions = match.conditions() != 0 || !match.path_regex.empty();
+    draft.conditions_of.push_back(has_conditions ? static_cast<Index>(conditions_.size()) : none);
+    if (has_conditions) conditions_.push_back(tests_.add(match));
     routes_.push_back({.name = route.label(),
                        .upstream = route.upstream,
                        .upstream_index = static_cast<std::size_t>(upstream - config.upstreams.begin()),
@@ -166,16 +204,20 @@ RouteTable::RouteTable(const config::Config& config, const Files& files)
                        .where = route.where,
                        .rules = rules_of(route, global),
                        .upgrades = route.upgrades});
-    has_paths_ = has_paths_ || !route.match.path.empty() || !route.match.path_prefix.empty();
+    has_regexes_ = has_regexes_ || !match.path_regex.empty();
+    has_paths_ = has_paths_ || has_regexes_ || !match.path.empty() || !match.path_prefix.empty();
   }
+  tests_.finish();
   by_name_.resize(routes_.size());
   std::iota(by_name_.begin(), by_name_.end(), Index{0});
   std::ranges::sort(by_name_, {}, [this](Index i) -> std::string_view { return routes_[i].name; });
   std::map<std::string, AtHost> hosts;
-  for (auto& [host, paths] : draft.hosts) hosts.emplace(host, std::move(paths).finished());
+  for (auto& [host, routes] : draft.hosts) hosts.emplace(host, draft.finished(std::move(routes)));
   hosts_ = NestedTexts<AtHost>(std::move(hosts));
-  any_host_ = std::move(draft.any_host).finished();
-  takes_all_ = routes_.size() == 1 && any_host_.any_path == 0;
+  any_host_ = draft.finished(std::move(draft.any_host));
+  choices_ = std::move(draft.choices);
+  const bool is_for_all = choices_.size() == 1 && any_host_.any_path.begin != any_host_.any_path.end;
+  takes_all_ = routes_.size() == 1 && is_for_all && conditions_.empty();
 }
 
 const Route* RouteTable::named(std::string_view name) const {
@@ -191,58 +233,82 @@ struct RouteTable::Found {
   std::string_view host;
   std::string_view path;
   bool is_prefix = false;
-
-  bool at(const AtHost& host_rules, std::string_view asked_path) {
-    host_rules.paths.visit_outwards(asked_path, [&](std::string_view text, const AtPath& rules) {
-      is_prefix = rules.exact == none || text.size() != asked_path.size();
-      route = !is_prefix ? rules.exact : is_below(asked_path, text) ? rules.prefix : none;
-      path = text;
-      return route != none;
-    });
-    if (route != none) return true;
-    route = host_rules.any_path;
-    path = {};
-    is_prefix = false;
-    return route != none;
-  }
+  bool is_regex = false;
+  std::vector<Index>* passed_over = nullptr;  // null: nobody asks
 };
 
-RouteTable::Found RouteTable::search(std::string_view host, std::string_view path) const {
-  Found found;
+RouteTable::Index RouteTable::choose(Choices among, Asking& asking, Found& found) const {
+  for (Index i = among.begin; i != among.end; ++i) {
+    const Choice& choice = choices_[i];
+    if (choice.conditions == none || asking.meets(conditions_[choice.conditions])) return choice.route;
+    if (found.passed_over != nullptr) found.passed_over->push_back(choice.route);
+  }
+  return none;
+}
+
+void RouteTable::search(std::string_view host, std::string_view path, Asking& asking, Found& found) const {
+  const auto search_at = [&](const AtHost& at) {
+    at.paths.visit_outwards(path, [&](std::string_view text, const AtPath& rules) {
+      found.path = text;
+      found.is_prefix = false;
+      if (text.size() == path.size()) found.route = choose(rules.exact, asking, found);
+      if (found.route != none) return true;
+      found.is_prefix = true;
+      if (is_below(path, text)) found.route = choose(rules.prefix, asking, found);
+      return found.route != none;
+    });
+    if (found.route != none) return true;
+    found.path = {};
+    found.is_prefix = false;
+    if (!path.empty()) found.route = choose(at.regexes, asking, found);
+    found.is_regex = found.route != none;
+    if (found.route == none) found.route = choose(at.any_path, asking, found);
+    return found.route != none;
+  };
   hosts_.visit_outwards(host, [&](std::string_view text, const AtHost& rules) {
     const bool is_wildcard = text.ends_with('.');
     if (is_wildcard ? host.size() == text.size() : host.size() != text.size()) return false;
     found.host = text;
-    return found.at(rules, path);
+    return search_at(rules);
   });
-  if (found.route != none) return found;
+  if (found.route != none) return;
   found.host = {};
-  found.at(any_host_, path);
-  return found;
+  search_at(any_host_);
 }
 
-const Route* RouteTable::find_among_many(std::string_view host, std::string_view target) const {
-  const Asked asked = asked_for(host, target);
-  const config::MatchedPath path(has_paths_ ? asked.path : "");
+const Route* RouteTable::find_among_many(const Request& request, Scratch& scratch) const {
+  const Asked asked = asked_for(request.host, request.target);
+  const config::MatchedPath path = has_regexes_ ? config::MatchedPath(asked.path, scratch.path)
+                                                : config::MatchedPath(has_paths_ ? asked.path : "");
   const CanonicalHost canonical(hosts_.empty() ? "" : asked.authority);
   const ReversedHost reversed_host(canonical.text());
-  const Found found = search(reversed_host.text(), path.text());
+  Asking asking(tests_, request, path.text(), query_of(request.target), scratch);
+  Found found;
+  search(reversed_host.text(), path.text(), asking, found);
   return found.route == none ? nullptr : &routes_[found.route];
 }
 
-RouteTable::Reason RouteTable::explain(std::string_view host, std::string_view target) const {
-  const Asked asked = asked_for(host, target);
-  const config::MatchedPath path(asked.path);
+RouteTable::Reason RouteTable::explain(const Request& request) const {
+  const Asked asked = asked_for(request.host, request.target);
+  Scratch scratch;
+  const config::MatchedPath path(asked.path, scratch.path);
   const CanonicalHost canonical(asked.authority);
   const ReversedHost reversed_host(canonical.text());
-  const Found found = search(reversed_host.text(), path.text());
+  Asking asking(tests_, request, path.text(), query_of(request.target), scratch);
+  std::vector<Index> passed_over;
+  Found found;
+  found.passed_over = &passed_over;
+  search(reversed_host.text(), path.text(), asking, found);
   const bool is_wildcard = found.host.ends_with('.');
-  return {.route = found.route == none ? nullptr : &routes_[found.route],
-          .host = reversed(reversed_host.text()),
-          .path = std::string(path.text()),
-          .host_rule = (is_wildcard ? "*" : "") + reversed(found.host),
-          .path_rule = std::string(found.path),
-          .is_prefix = found.is_prefix};
+  Reason reason{.route = found.route == none ? nullptr : &routes_[found.route],
+                .host = reversed(reversed_host.text()),
+                .path = std::string(path.text()),
+                .host_rule = (is_wildcard ? "*" : "") + reversed(found.host),
+                .path_rule = std::string(found.path),
+                .is_prefix = found.is_prefix,
+                .is_regex = found.is_regex};
+  for (const Index i : passed_over) reason.passed_over.push_back(&routes_[i]);
+  return reason;
 }
 
 }  // namespace baton::routing

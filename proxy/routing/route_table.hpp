@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "proxy/routing/conditions.hpp"
 #include "proxy/routing/gate.hpp"
 #include "proxy/routing/nested_texts.hpp"
+#include "proxy/routing/request.hpp"
 #include "proxy/routing/rules.hpp"
 #include "proxy/routing/rewrite.hpp"
 
@@ -34,18 +36,23 @@ struct Route {
 
 // The routes of a configuration, prepared for the data path. Immutable; may be copied. Among the routes that match, the
 // most specific host wins (named, then the longest wildcard, then none), then the most specific path (exact, then the
-// longest prefix, then none), then the first in the file.
+// longest prefix, then a regular expression, then none), then the one with the most other conditions, then the first in
+// the file.
 class RouteTable {
  public:
   RouteTable() = default;  // no route
   explicit RouteTable(const config::Config& config, const Files& files = {});
 
-  // nullptr: no route matches. `host` is that of the request, with its port if any; `target` is in any form of RFC 9112
-  // §3.2, and the host of an absolute-form one replaces `host` (§3.2.2). Accepts any bytes: no route names an invalid
-  // host, and only routes without a path match what is no path (`*`). The route lives as long as the table.
-  const Route* find(std::string_view host, std::string_view target) const {
+  // nullptr: no route matches. Accepts any bytes: no route names an invalid host, and only routes without a path match
+  // what is no path (`*`). The route lives as long as the table.
+  const Route* find(const Request& request, Scratch& scratch) const {
     if (takes_all_) return routes_.data();
-    return find_among_many(host, target);
+    return find_among_many(request, scratch);
+  }
+  // For a request of which nothing else is known.
+  const Route* find(std::string_view host, std::string_view target) const {
+    Scratch scratch;
+    return find({host, target}, scratch);
   }
 
   // nullptr: no route has that name.
@@ -69,36 +76,62 @@ class RouteTable {
     std::string host;       // of the request, as matched; empty: none named
     std::string path;       // of the request, as matched
     std::string host_rule;  // from `Match::hosts`; empty: the route matches every host
-    std::string path_rule;  // from `Match::path` or `path_prefix`; empty: the route matches every path
+    std::string path_rule;  // from `Match::path`, `path_prefix` or `path_regex`; empty: the route matches every path
     bool is_prefix = false;
+    bool is_regex = false;
+    std::vector<const Route*> passed_over;  // more specific, but the request lacks one of their other conditions
   };
-  Reason explain(std::string_view host, std::string_view target) const;
+  Reason explain(const Request& request) const;
+  Reason explain(std::string_view host, std::string_view target) const { return explain({host, target}); }
+
+  // A route that is never taken, because `by` goes first wherever it matches and takes every request that it takes.
+  struct Shadowed {
+    const Route* route;
+    const Route* by;
+  };
+  // `config` is that of the table.
+  std::vector<Shadowed> shadowed(const config::Config& config) const;
 
  private:
   using Index = std::uint32_t;
   static constexpr Index none = UINT32_MAX;
 
-  // The first routes in the file with one path, exact and as a prefix.
+  // Routes with the same host and path, in the order in which they are tried: a part of `choices_`.
+  struct Choices {
+    Index begin = 0;
+    Index end = 0;
+  };
+  struct Choice {
+    Index route;
+    Index conditions;  // in `conditions_`; none: it takes every request
+  };
   struct AtPath {
-    Index exact = none;
-    Index prefix = none;
+    Choices exact;
+    Choices prefix;
   };
   // The routes with one host.
   struct AtHost {
     NestedTexts<AtPath> paths;
-    Index any_path = none;
+    Choices regexes;
+    Choices any_path;
   };
   struct Draft;
   struct Found;
 
-  const Route* find_among_many(std::string_view host, std::string_view target) const;
+  const Route* find_among_many(const Request& request, Scratch& scratch) const;
   // `host` is reversed; an empty path means none.
-  Found search(std::string_view host, std::string_view path) const;
+  void search(std::string_view host, std::string_view path, Asking& asking, Found& found) const;
+  // The first whose conditions the request meets.
+  Index choose(Choices among, Asking& asking, Found& found) const;
 
   bool takes_all_ = false;  // there is only one route, without a match
   bool has_paths_ = false;
+  bool has_regexes_ = false;
   std::vector<Route> routes_;
   std::vector<Index> by_name_;
+  std::vector<Choice> choices_;
+  std::vector<Conditions> conditions_;
+  Conditioned tests_;
   // By reversed host: `moc.elpmaxe` and, for all below it, `moc.elpmaxe.`.
   NestedTexts<AtHost> hosts_;
   AtHost any_host_;

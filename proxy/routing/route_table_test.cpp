@@ -229,6 +229,7 @@ TEST(RouteTable, TakesWhatTryingAllOfThemTakes) {
                                          "-b", "/%61", "%2f", "%20b", "?",   "b"};
   std::mt19937 engine(7);
   const auto random = [&](std::size_t end) { return engine() % end; };
+  Scratch scratch;
   for (int round = 0; round < 3'000; ++round) {
     const config::Config config = test::random_routes(random);
     const RouteTable table(config);
@@ -236,13 +237,19 @@ TEST(RouteTable, TakesWhatTryingAllOfThemTakes) {
       const std::string_view host = hosts[random(std::size(hosts))];
       std::string target = "/";
       for (std::size_t count = random(6); count > 0; --count) target += pieces[random(std::size(pieces))];
-      const config::Route* expected =
-          test::slowly_found(config.routes, test::slowly_matched_host(host), config::slowly_matched(target));
-      ASSERT_EQ(taken(table, host, target), expected == nullptr ? "-" : expected->name) << host << " " << target;
-      const auto reason = table.explain(host, target);
-      ASSERT_EQ(reason.route, table.find(host, target)) << host << " " << target;
+      const test::Rest rest = test::random_rest(random);
+      if (target.find('?') == std::string::npos && !rest.query.empty()) target += "?" + rest.query;
+      const std::size_t mark = target.find('?');
+      test::Rest asked = rest;
+      asked.query = mark == std::string::npos ? "" : target.substr(mark + 1);
+      const config::Route* expected = test::slowly_found(config.routes, test::slowly_matched_host(host),
+                                                         config::slowly_matched(target), asked);
+      const Request request = asked.request(host, target);
+      const Route* found = table.find(request, scratch);
+      ASSERT_EQ(found == nullptr ? "-" : found->name, expected == nullptr ? "-" : expected->name) << host << " " << target << " " << asked.method << " " << asked.client.text() << "\n" << config::print(config);
+      ASSERT_EQ(table.explain(request).route, found) << host << " " << target;
       const std::string absolute = "http://" + std::string(host) + target;
-      ASSERT_EQ(taken(table, "other", absolute), taken(table, host, target)) << absolute;
+      ASSERT_EQ(table.find(asked.request("other", absolute), scratch), found) << absolute;
     }
   }
 }
