@@ -199,16 +199,27 @@ struct RouteLimits {
   bool operator==(const RouteLimits&) const = default;
 };
 
+// One upstream of a split.
+struct Share {
+  std::string upstream;      // names one of `upstreams`
+  std::uint64_t weight = 1;  // 0: no new requests
+  Position where = {};
+
+  // Compares the share, not its position.
+  bool operator==(const Share& other) const { return upstream == other.upstream && weight == other.weight; }
+};
+
 // Where requests from http listeners go.
 struct Route {
   std::string name;  // empty: named by its match
   Match match;
-  std::string upstream;  // names one of `upstreams`; empty: `gate` answers every request
+  std::string upstream;  // names one of `upstreams`; empty: `split` does, or `gate` answers every request
   Gate gate;
   RouteTimeouts timeouts = {};
   RouteLimits limits = {};
   std::vector<std::string> upgrades{"websocket"};  // protocols of Upgrade that pass, in lowercase; never HTTP
   bool access_log = true;
+  std::vector<Share> split = {};  // empty, unless `upstream` is; not every weight is 0
   PathRewrite path = {};
   HostRewrite host = {};
   FieldEdits request_headers = {};
@@ -223,7 +234,8 @@ struct Route {
     return name == other.name && match == other.match && upstream == other.upstream && gate == other.gate &&
            timeouts == other.timeouts && limits == other.limits && upgrades == other.upgrades &&
            access_log == other.access_log && path == other.path && host == other.host &&
-           request_headers == other.request_headers && response_headers == other.response_headers;
+           request_headers == other.request_headers && response_headers == other.response_headers &&
+           split == other.split;
   }
 };
 

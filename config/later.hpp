@@ -17,7 +17,6 @@ inline constexpr std::string_view later_keys[] = {
 
     "routes.rate_limit",
     "routes.retries",
-    "routes.split",
 
     "upstreams.hash",
     "upstreams.health",

@@ -135,6 +135,7 @@ void check_routes(Reader& reader, const Node& root, Draft& draft) {
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const Node* upstream = (*entries)[i].find("upstream");
     if (upstream) check_upstream_exists(reader, config, config.routes[i].upstream, reader.position(*upstream));
+    for (const Share& share : config.routes[i].split) check_upstream_exists(reader, config, share.upstream, share.where);
   }
 }
 

@@ -175,6 +175,11 @@ void print_route(Printer& out, const Route& route) {
   if (route.match != Match{}) keys.push_back("match: " + match_text(route.match));
   if (!route.upstream.empty()) keys.push_back("upstream: " + in_quotes(route.upstream));
   add_gate(keys, route.gate);
+  std::string shares;
+  for (const Share& share : route.split) {
+    shares += fmt::format("{} {{ upstream: {}, weight: {} }}", shares.empty() ? "" : ",", in_quotes(share.upstream), share.weight);
+  }
+  if (!shares.empty()) keys.push_back("split: [" + shares + " ]");
   const std::string timeouts = timeouts_text(route.timeouts);
   if (!timeouts.empty()) keys.push_back("timeouts: {" + timeouts + " }");
   const std::string limits = limits_text(route.limits);

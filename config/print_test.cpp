@@ -40,6 +40,7 @@ Config unusual() {
                                           {{"x-a", Asks::value, "1 \"$\\ ${HOST}"}, {"b", Asks::present, ""}},
                                           {{"${HOST}\"", Asks::absent, ""}, {"*", Asks::value, ""}},
                                           {*parse_network("10.0.0.0/8"), *parse_network("::1")}}, "1.5"});
+  config.routes.push_back({.name = "split", .match = {.path = "/split"}, .split = {{"null", 0}, {"1.5", 1'000'000}}});
   config.routes[0].timeouts = {ms(1), ms(2'000), ms(60'000), ms(4), ms(5), ms(0), ms(3'600'000)};
   config.routes[0].limits = {0, 5000};
   config.routes[1].upgrades = {};

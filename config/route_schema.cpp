@@ -11,6 +11,7 @@
 #include "config/path_regex.hpp"
 #include "config/route_rules_schema.hpp"
 #include "config/rewrite_schema.hpp"
+#include "config/split_schema.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -90,6 +91,7 @@ constexpr Key<Route> route_keys[] = {
     {"name", read_name<&Route::name>},
     {"match", read_match},
     {"upstream", read_name<&Route::upstream>},
+    {"split", read_split},
     {"timeouts", read_route_timeouts},
     {"limits", read_route_limits},
     {"upgrades", read_upgrades},
@@ -115,17 +117,19 @@ constexpr std::string_view actions[] = {"upstream", "split", "redirect", "respon
 bool read_route(Reader& reader, const Node& entry, Route& route) {
   route.where = reader.position(entry);
   if (!read_section(reader, entry, route_section, route)) return false;
-  const auto has = [&](std::string_view key) { return entry.find(key) != nullptr; };
-  const auto action = std::ranges::find_if(actions, has);
-  if (action == std::end(actions)) {
-    reader.refuse_missing_key(entry, route_section.place, actions[0]);
-    return false;
+  const Node* action = nullptr;
+  for (const std::string_view key : actions) {
+    const Node* other = entry.find(key);
+    if (other != nullptr && action != nullptr) {
+      reader.report(reader.position(*other), fmt::format("`{}`: a route has only one of `upstream`, `split`, `redirect` and "
+                                                         "`respond`",
+                                                         key));
+      return false;
+    }
+    if (other != nullptr) action = other;
   }
-  const auto second = std::find_if(action + 1, std::end(actions), has);
-  if (second == std::end(actions)) return true;
-  reader.report(reader.position(*entry.find(*second)),
-                fmt::format("a route has either `{}` or `{}`, not both", *action, *second));
-  return false;
+  if (action == nullptr) reader.refuse_missing_key(entry, route_section.place, actions[0]);
+  return action != nullptr;
 }
 
 // One text for all matches that take the same requests.
@@ -178,6 +182,7 @@ void add_route_keys(std::vector<KnownKey>& known) {
   add_route_rule_keys(known);
   add_rewrite_keys(known);
   add_gate_keys(known);
+  add_split_keys(known);
 }
 
 }  // namespace baton::config

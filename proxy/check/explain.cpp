@@ -228,8 +228,14 @@ std::expected<Explanation, std::string> explain(const config::Config& config, st
   answer.add("host", why_host(reason));
   answer.add("path", why_path(reason, match));
   if (const std::string conditions = conditions_of(match); !conditions.empty()) answer.add("also", conditions);
-  const bool answers = reason.route->gate && reason.route->gate->answer;
-  answer.add(answers ? "answer" : "upstream", action_of(config, *reason.route));
+  if (reason.route->split.empty()) {
+    const bool answers = reason.route->gate && reason.route->gate->answer;
+    answer.add(answers ? "answer" : "upstream", action_of(config, *reason.route));
+  }
+  for (const routing::Share& share : reason.route->split) {
+    answer.add_one_more("split", fmt::format("{} to {} ({})", share.weight, quote(share.upstream),
+                                             servers_of(config.upstreams[share.upstream_index])));
+  }
   answer.add("otherwise", next_in_line(config, *reason.route, request));
   return std::move(answer).finish(reason.route);
 }

@@ -191,19 +191,25 @@ RouteTable::RouteTable(const config::Config& config, const Files& files)
   Draft draft(config.routes);
   for (const config::Route& route : config.routes) {
     const config::Match& match = route.match;
-    const auto upstream = std::ranges::find(config.upstreams, route.upstream, &config::Upstream::name);
+    const auto index_of = [&config](const std::string& upstream) {
+      const auto found = std::ranges::find(config.upstreams, upstream, &config::Upstream::name);
+      return static_cast<std::size_t>(found - config.upstreams.begin());
+    };
     draft.add(match, static_cast<Index>(routes_.size()));
     const bool has_conditions = match.conditions() != 0 || !match.path_regex.empty();
     draft.conditions_of.push_back(has_conditions ? static_cast<Index>(conditions_.size()) : none);
     if (has_conditions) conditions_.push_back(tests_.add(match));
     routes_.push_back({.name = route.label(),
                        .upstream = route.upstream,
-                       .upstream_index = static_cast<std::size_t>(upstream - config.upstreams.begin()),
+                       .upstream_index = index_of(route.upstream),
                        .gate = make_gate(route.gate, files),
                        .rewrite = rewrite_of(route),
                        .where = route.where,
                        .rules = rules_of(route, global),
                        .upgrades = route.upgrades});
+    for (const config::Share& share : route.split) {
+      routes_.back().split.push_back({share.upstream, index_of(share.upstream), static_cast<std::int64_t>(share.weight)});
+    }
     has_regexes_ = has_regexes_ || !match.path_regex.empty();
     has_paths_ = has_paths_ || has_regexes_ || !match.path.empty() || !match.path_prefix.empty();
   }

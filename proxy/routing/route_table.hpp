@@ -15,19 +15,21 @@
 #include "proxy/routing/request.hpp"
 #include "proxy/routing/rules.hpp"
 #include "proxy/routing/rewrite.hpp"
+#include "proxy/routing/split.hpp"
 
 namespace baton::routing {
 
 // What the keys of a route say, ready for the data path.
 struct Route {
   std::string name;  // in logs and metrics
-  std::string upstream;
-  std::size_t upstream_index = 0;  // in Config::upstreams; its size: `gate` answers every request
-  std::shared_ptr<const Gate> gate{};  // nullptr: every request goes to the upstream
+  std::string upstream;            // empty: `split` says where, or `gate` answers every request
+  std::size_t upstream_index = 0;  // in Config::upstreams
+  std::shared_ptr<const Gate> gate{};  // nullptr: every request goes to an upstream
   std::shared_ptr<const Rewrite> rewrite;  // null: requests and responses pass unchanged
   config::Position where;
   Rules rules;                        // complete: the global ones where the route has none of its own
   std::vector<std::string> upgrades;  // protocols of Upgrade that pass
+  std::vector<Share> split;           // empty: there is one upstream
 
   // Whether a request to upgrade to `protocol` is forwarded as such. A protocol that is listed without a version passes
   // in every version.

@@ -130,8 +130,8 @@ bool is_cut(const ConnectionState& connection, const Exchange& exchange) {
   return response != nullptr && !(std::holds_alternative<state::NoBody>(response->body) && all_sent);
 }
 
-void append_json(const ConnectionState& connection, const Exchange& exchange, std::int64_t unix_ms,
-                 std::int64_t duration_ms, std::string& line) {
+void append_json(const ConnectionState& connection, const Exchange& exchange, std::string_view upstream,
+                 std::int64_t unix_ms, std::int64_t duration_ms, std::string& line) {
   const AccessRecord& record = record_of(exchange);
   const LocalSecond& second = local_second(unix_ms / 1000);
   line += "{\"time\":\"";
@@ -152,6 +152,7 @@ void append_json(const ConnectionState& connection, const Exchange& exchange, st
   append_json_text(line, "referer", record.referer);
   append_json_text(line, "user_agent", record.user_agent);
   append_json_text(line, "upstream", record.upstream);
+  append_json_text(line, "upstream_name", record.upstream.empty() ? "" : upstream);
   if (exchange.extras && !exchange.extras->request_id.empty()) {
     append_json_text(line, "request_id", exchange.extras->request_id);
   }
@@ -184,7 +185,7 @@ LineWriter::Options options_for(const std::string& path) {
 }  // namespace
 
 void append_access_line(AccessFormat format, const ConnectionState& connection, const Exchange& exchange,
-                        std::int64_t now_ms, std::string& lines) {
+                        std::string_view upstream, std::int64_t now_ms, std::string& lines) {
   // The line's time is the end of the exchange, as with nginx: its start plus the time elapsed on the monotonic clock.
   const std::int64_t duration_ms = std::max<std::int64_t>(now_ms - exchange.started_ms, 0);
   const std::int64_t unix_ms = std::max<std::int64_t>(exchange.started_unix_us / 1000 + duration_ms, 0);
@@ -192,7 +193,7 @@ void append_access_line(AccessFormat format, const ConnectionState& connection, 
     case AccessFormat::combined:
       return append_combined(connection, exchange, unix_ms, lines);
     case AccessFormat::json:
-      return append_json(connection, exchange, unix_ms, duration_ms, lines);
+      return append_json(connection, exchange, upstream, unix_ms, duration_ms, lines);
   }
 }
 

@@ -169,6 +169,7 @@ struct Exchange {
   std::variant<Connecting, Relaying, Answering, Tunnelling> phase;
   Boxed<UpstreamLeg> upstream;        // what an idle connection to a server passes from one exchange to the next
   String route;                       // whose settings apply; empty: none chosen
+  String split_to;                    // the upstream that a split has given it; empty: none
   std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;
   std::uint16_t status = 0;           // 0: no response has begun

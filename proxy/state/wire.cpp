@@ -173,7 +173,8 @@ bool response_edits(auto io, auto& exchange) {
 }
 
 bool exchange(auto io, auto& exchange) {
-  return io.bytes(FIELD(route), exchange.route) && access(io.in(MESSAGE(access)), exchange) && extras(io, exchange) &&
+  return io.bytes(FIELD(route), exchange.route) && io.bytes(FIELD(split_to), exchange.split_to) &&
+         access(io.in(MESSAGE(access)), exchange) && extras(io, exchange) &&
          response_edits(io, exchange) &&
          (alternative<Connecting>(io, MESSAGE(connecting), exchange.phase,
                                   [&](auto in, auto& phase) { return connecting(in, exchange.request, phase); }) ||
@@ -208,7 +209,7 @@ bool tunnel(auto io, auto& state) {
   auto& phase = io.template begun_as<Tunnelling>(exchange.phase);
   return access(io.in(MESSAGE(access)), exchange) && io.bytes(FIELD(upstream), phase.upstream) &&
          io.number(FIELD(attempts), phase.attempts) && io.bytes(FIELD(route), exchange.route) &&
-         extras(io, exchange);
+         io.bytes(FIELD(split_to), exchange.split_to) && extras(io, exchange);
 }
 
 bool connection(auto io, auto& state) {

@@ -339,7 +339,11 @@ void Connection::log_exchange() {
   ++worker_.counters.requests;
   worker_.count_fields_dropped();
   if (exchange->status >= 500) ++worker_.counters.failures;
-  if (is_logged(*exchange)) worker_.log_access(state_, *exchange);
+  if (is_logged(*exchange)) {
+    const bool is_split = !exchange->split_to.empty() && (route_ == nullptr || !route_->split.empty());
+    const std::string_view of_route = route_ != nullptr ? std::string_view(route_->upstream) : std::string_view();
+    worker_.log_access(state_, *exchange, is_split ? exchange->split_to.view() : of_route);
+  }
   exchange->started_ms = 0;
 }
 

@@ -21,11 +21,12 @@ constexpr std::int64_t failure_line_every_ms = 1'000;
 
 }  // namespace
 
-void Worker::log_access(const state::ConnectionState& state, const state::Exchange& exchange) noexcept {
+void Worker::log_access(const state::ConnectionState& state, const state::Exchange& exchange,
+                        std::string_view upstream) noexcept {
   if (!settings_->access_format || access_log_ == nullptr) return;
   const std::size_t before = access_lines_.size();
   try {
-    runtime::append_access_line(*settings_->access_format, state, exchange, now_ms(), access_lines_);
+    runtime::append_access_line(*settings_->access_format, state, exchange, upstream, now_ms(), access_lines_);
   } catch (const std::bad_alloc&) {
     access_lines_.resize(before);  // the line is lost
   }

@@ -140,9 +140,21 @@ void Worker::run() {
   flush_access();
 }
 
-upstream::Upstream* Worker::upstream_for(const state::Exchange& exchange, const routing::Route* route) {
+// A request keeps what a split has given it as long as the split has it.
+upstream::Upstream* Worker::share_for(state::Exchange& exchange, const routing::Route& route) {
+  const routing::Share* share = routing::find_share(route.split, exchange.split_to.view());
+  if (share == nullptr) {
+    share = &routing::next_share(route.split, split_turns_[route.name]);
+    exchange.split_to = share->upstream;
+  }
+  return upstreams_[share->upstream_index];
+}
+
+upstream::Upstream* Worker::upstream_for(state::Exchange& exchange, const routing::Route* route) {
   if (const auto* tunnel = std::get_if<state::Tunnelling>(&exchange.phase)) return pool_.find(tunnel->upstream);
-  return route != nullptr && !route->upstream.empty() ? upstreams_[route->upstream_index] : nullptr;
+  if (route == nullptr) return nullptr;
+  if (!route->split.empty()) return share_for(exchange, *route);
+  return route->upstream.empty() ? nullptr : upstreams_[route->upstream_index];
 }
 
 std::shared_ptr<Verifier::Question> Worker::ask_verifier(std::function<void(bool)> then) {
@@ -305,6 +317,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
   pool_.update(settings->upstreams);         // may throw, and then nothing has changed
   for (std::size_t i = 0; i < upstreams.size(); ++i) upstreams[i] = pool_.find(settings->upstreams[i].name);
   upstreams_ = std::move(upstreams);
+  split_turns_.clear();                      // their weights may have changed
   flush_access();
   access_log_ = access_log;
   settings_ = std::move(settings);

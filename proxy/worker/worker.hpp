@@ -193,7 +193,7 @@ class Worker final : private http1::ServerNames {
   std::shared_ptr<Verifier::Question> ask_verifier(std::function<void(bool)> then);
   // Where an exchange without an upstream leg gets its server, by its route; nullptr: this configuration has no such
   // upstream.
-  upstream::Upstream* upstream_for(const state::Exchange& exchange, const routing::Route* route);
+  upstream::Upstream* upstream_for(state::Exchange& exchange, const routing::Route* route);
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
   // Forgets the head parsed in an earlier turn.
@@ -203,7 +203,9 @@ class Worker final : private http1::ServerNames {
   }
   // The route that the engine's last step has chosen; nullptr: none.
   const routing::Route* take_route() { return std::exchange(scratch_.route, nullptr); }
-  void log_access(const state::ConnectionState& state, const state::Exchange& exchange) noexcept;
+  // `upstream`: the name of the one that it was last sent to.
+  void log_access(const state::ConnectionState& state, const state::Exchange& exchange,
+                  std::string_view upstream) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
   // A connection is closed before its own protocol began.
@@ -299,6 +301,7 @@ class Worker final : private http1::ServerNames {
   void log_refusal(const state::ConnectionState& state);
   void note_server_failure(const state::ConnectionState& state, std::string_view why);
 
+  upstream::Upstream* share_for(state::Exchange& exchange, const routing::Route& route);
   void list(Connection& connection);
   void unlist(Connection& connection);
   // Puts a frozen connection into the batch; one that cannot move, or that there is no memory for, continues here.
@@ -317,6 +320,7 @@ class Worker final : private http1::ServerNames {
   runtime::Deadlines deadlines_;
   upstream::Pool pool_;
   std::vector<upstream::Upstream*> upstreams_;  // in configuration order
+  std::map<std::string, routing::Turns, std::less<>> split_turns_;  // of the routes with a split, by name
   http1::Scratch scratch_;
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick
   runtime::AccessLog* access_log_;

@@ -167,6 +167,7 @@ class RandomState {
   Exchange& begin(ConnectionState& state) {
     Exchange& exchange = state.exchange.emplace();
     exchange.route = text(30);
+    if (coin()) exchange.split_to = text(10);
     if (coin()) {
       Extras& extras = exchange.extras.emplace();
       extras.request_id = text(40);
