@@ -27,7 +27,7 @@ TEST_P(RefusedSplits, NamePlaceAndReason) { expect_refused(GetParam()); }
 
 const Refusal refusals[] = {
     {"Beside", with_split("[ { upstream: app, weight: 1 } ]", ", upstream: api"),
-     {"f:10:59: `split`: a route has only one of `upstream`, `split`, `redirect` and `respond`"}},
+     {"f:10:14: `split`: a route has only one of `upstream`, `split`, `redirect` and `respond`"}},
     {"NoUpstream", with_split("[ { upstream: apo, weight: 1 } ]"), {"f:10:16: there is no upstream `apo`; did you mean `ap"}},
     {"NoWeight", with_split("[ { upstream: app } ]"), {"f:10:16: `weight` is missing in `split`"}},
     {"Twice", with_split("[ { upstream: app, weight: 1 }, { upstream: app, weight: 2 } ]"),
