@@ -10,10 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "config/balancing.hpp"
 #include "config/client_rules.hpp"
 #include "config/file.hpp"
 #include "config/gate.hpp"
 #include "config/network.hpp"
+#include "config/retries.hpp"
 #include "config/rewrite.hpp"
 
 namespace baton::config {
@@ -125,6 +127,9 @@ struct Listener {
 struct Server {
   Address address;
   unsigned weight = 1;  // 1 to 256
+  std::uint64_t max_connections = 0;  // exchanges at a time; 0: no limit
+  bool backup = false;                // only if no other server is available
+  bool drain = false;                 // no new clients
   bool operator==(const Server&) const = default;
 };
 
@@ -145,6 +150,7 @@ struct Upstream {
   Milliseconds tcp_keepalive{60'000};  // as of a listener
   ProxyHeaderSent proxy_protocol = ProxyHeaderSent::off;
   std::optional<Resolve> resolve = {};  // nothing: names are looked up at the start and at a reload
+  Balancing balancing = {};
   bool operator==(const Upstream&) const = default;
 };
 
@@ -217,6 +223,7 @@ struct Route {
   Gate gate;
   RouteTimeouts timeouts = {};
   RouteLimits limits = {};
+  std::optional<Retries> retries = {};  // nothing: once on each server, if it could not be connected or was lost
   std::vector<std::string> upgrades{"websocket"};  // protocols of Upgrade that pass, in lowercase; never HTTP
   bool access_log = true;
   std::vector<Share> split = {};  // empty, unless `upstream` is; not every weight is 0
@@ -232,8 +239,8 @@ struct Route {
   // Compares the route, not its position.
   bool operator==(const Route& other) const {
     return name == other.name && match == other.match && upstream == other.upstream && gate == other.gate &&
-           timeouts == other.timeouts && limits == other.limits && upgrades == other.upgrades &&
-           access_log == other.access_log && path == other.path && host == other.host &&
+           timeouts == other.timeouts && limits == other.limits && retries == other.retries &&
+           upgrades == other.upgrades && access_log == other.access_log && path == other.path && host == other.host &&
            request_headers == other.request_headers && response_headers == other.response_headers &&
            split == other.split;
   }
@@ -263,6 +270,7 @@ struct Limits {
   std::uint64_t requests_per_connection = 0;
   std::optional<std::uint64_t> connections;  // nothing: auto, from RLIMIT_NOFILE
   std::uint64_t buffer_bytes = 32 * 1024;
+  std::uint64_t upstream_connections = 0;
   bool operator==(const Limits&) const = default;
 };
 

@@ -16,25 +16,14 @@ inline constexpr std::string_view later_keys[] = {
     "listeners.tls.max_version",
 
     "routes.rate_limit",
-    "routes.retries",
 
-    "upstreams.hash",
     "upstreams.health",
     "upstreams.health_check",
     "upstreams.health_checks",
-    "upstreams.keep_alive",
     "upstreams.protocol",
-    "upstreams.queue",
-    "upstreams.slow_start",
-    "upstreams.sticky",
-    "upstreams.when_none_is_up",
-    "upstreams.servers.backup",
-    "upstreams.servers.drain",
-    "upstreams.servers.max_connections",
 
     "limits.connections_per_client",
     "limits.requests_per_second_per_client",
-    "limits.upstream_connections",
 
     "handoff.survive",
 };

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include "config/balancing_schema.hpp"
 #include "config/client_schema.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
+#include "config/retries_schema.hpp"
 #include "config/rewrite_schema.hpp"
 #include "config/scalars.hpp"
 #include "config/written.hpp"
@@ -184,6 +186,7 @@ void print_route(Printer& out, const Route& route) {
   if (!timeouts.empty()) keys.push_back("timeouts: {" + timeouts + " }");
   const std::string limits = limits_text(route.limits);
   if (!limits.empty()) keys.push_back("limits: {" + limits + " }");
+  if (route.retries) keys.push_back("retries: " + retries_text(*route.retries));
   if (route.upgrades != Route{}.upgrades) keys.push_back("upgrades: " + list_of(route.upgrades));
   if (!route.access_log) keys.push_back("access_log: false");
   if (route.path != PathRewrite{}) keys.push_back("path: " + written(route.path));
@@ -209,6 +212,14 @@ void print_tcp_routes(Printer& out, const std::vector<TcpRoute>& routes) {
   }
 }
 
+std::string server_text(const Server& server) {
+  std::string keys = fmt::format("address: {}, weight: {}", in_quotes(server.address.text()), server.weight);
+  if (server.max_connections != 0) keys += fmt::format(", max_connections: {}", server.max_connections);
+  if (server.backup) keys += ", backup: true";
+  if (server.drain) keys += ", drain: true";
+  return "{ " + keys + " }";
+}
+
 void print_services(Printer& out, const Config& config) {
   out.line(0, "listeners:");
   for (const Listener& listener : config.listeners) {
@@ -230,10 +241,10 @@ void print_services(Printer& out, const Config& config) {
   out.line(0, "upstreams:");
   for (const Upstream& upstream : config.upstreams) {
     out.line(1, "- name: {}", in_quotes(upstream.name));
-    out.line(2, "balance: round_robin");
+    for (const std::string& line : balancing_lines(upstream.balancing)) out.line(2, "{}", line);
     out.line(2, "servers:");
     for (const Server& server : upstream.servers) {
-      out.line(3, "- {{ address: {}, weight: {} }}", in_quotes(server.address.text()), server.weight);
+      out.line(3, "- {}", server_text(server));
     }
     out.line(2, "tcp_keepalive: {}", duration_text(upstream.tcp_keepalive));
     out.line(2, "proxy_protocol: {}", in_quotes(name_of(upstream.proxy_protocol, proxy_headers_sent)));
@@ -267,6 +278,7 @@ void print_limits(Printer& out, const Limits& limits) {
   out.line(1, "requests_per_connection: {}", limits.requests_per_connection);
   out.line(1, "connections: {}", or_auto(limits.connections));
   out.size("buffer_bytes", limits.buffer_bytes);
+  if (limits.upstream_connections != 0) out.line(1, "upstream_connections: {}", limits.upstream_connections);
 }
 
 void print_handoff(Printer& out, const Handoff& handoff) {

@@ -32,6 +32,15 @@ Config unusual() {
   config.upstreams[1].proxy_protocol = ProxyHeaderSent::v2;
   config.upstreams[0].servers.push_back({{.srv = "_a._tcp.b.example"}});
   config.upstreams[0].resolve = {ms(61'000), NameFamily::ipv6, {{.host = "::1", .port = 53}}};
+  config.upstreams[0].servers[0].max_connections = 3;
+  config.upstreams[0].servers[0].backup = config.upstreams[0].servers[0].drain = true;
+  config.upstreams[0].balancing = {.balance = Balance::hash,
+                                   .hash = {HashBy::What::header, "X-'#`"},
+                                   .sticky = Sticky{"$S", CookieSecure::always, SameSite::strict, ms(1'000)},
+                                   .slow_start = ms(1),
+                                   .queue = Queue{1, ms(2)},
+                                   .keep_alive = {.requests = 2, .age = ms(3), .idle = ms(4), .connections = 0},
+                                   .when_none_is_up = WhenNoneIsUp::refuse};
   config.routes = {{"1", {{"a.example", "*.b.example", "[::1]"}, "/a \"$\\ ${HOST} \xc3\xa9"}, "null"},
                    {"", {{}, "", "/: {1}, %"}, "1.5"},
                    {"default", {}, "1.5"}};
@@ -41,6 +50,7 @@ Config unusual() {
                                           {{"${HOST}\"", Asks::absent, ""}, {"*", Asks::value, ""}},
                                           {*parse_network("10.0.0.0/8"), *parse_network("::1")}}, "1.5"});
   config.routes.push_back({.name = "split", .match = {.path = "/split"}, .split = {{"null", 0}, {"1.5", 1'000'000}}});
+  config.routes[0].retries = Retries{.attempts = 3, .on = on_reset | on_504, .budget = 1};
   config.routes[0].timeouts = {ms(1), ms(2'000), ms(60'000), ms(4), ms(5), ms(0), ms(3'600'000)};
   config.routes[0].limits = {0, 5000};
   config.routes[1].upgrades = {};
@@ -66,7 +76,7 @@ Config unusual() {
   config.error_pages = {{404, {"/404"}}, {502, {"/502"}}};
   config.timeouts = {ms(1), ms(20), ms(3'000), ms(4'001), ms(60'000), ms(3'600'000),
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
-  config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024};
+  config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024, 17};
   config.handoff = {"/run/h$$.sock", ms(1), ms(2), ms(0), ms(4)};
   config.admin = {Address{.host = "fe80::1%eth0", .port = 9901}, std::nullopt, Address{.unix_path = "/run/$a"}};
   config.pid_file = "/run/'b'.pid # no comment";

@@ -37,6 +37,7 @@ constexpr GlobalKey global_limits[] = {
     {"fields", "a request has no route before its head is whole"},
     {"requests_per_connection", "the requests of a connection may take several routes"},
     {"connections", "a connection has no route"},
+    {"upstream_connections", "connections to servers are shared by all routes"},
 };
 constexpr Section<RouteLimits> limits_section{"routes.limits", "in `limits` of a route", limit_keys, nullptr,
                                               global_limits};

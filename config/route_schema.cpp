@@ -6,6 +6,7 @@
 
 #include "config/entry_name.hpp"
 #include "config/gate_schema.hpp"
+#include "config/retries_schema.hpp"
 #include "config/match.hpp"
 #include "config/match_conditions_schema.hpp"
 #include "config/path_regex.hpp"
@@ -94,6 +95,7 @@ constexpr Key<Route> route_keys[] = {
     {"split", read_split},
     {"timeouts", read_route_timeouts},
     {"limits", read_route_limits},
+    {"retries", read_retries},
     {"upgrades", read_upgrades},
     {"access_log", read_choice<&Route::access_log, flags>},
     {"path", read_path_rewrite},
@@ -183,6 +185,7 @@ void add_route_keys(std::vector<KnownKey>& known) {
   add_rewrite_keys(known);
   add_gate_keys(known);
   add_split_keys(known);
+  add_retry_keys(known);
 }
 
 }  // namespace baton::config

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "config/address.hpp"
+#include "config/balancing_schema.hpp"
 #include "config/client_schema.hpp"
 #include "config/entry_name.hpp"
 #include "config/resolve_schema.hpp"
@@ -128,6 +129,9 @@ void read_server_address(Reader& reader, const Node& node, Server& server) {
 constexpr Key<Server> server_keys[] = {
     {"address", read_server_address, true},
     {"weight", read_count<&Server::weight, Bounds{.least = 1, .most = 256}>},
+    {"max_connections", read_count<&Server::max_connections, Bounds{1, 1'000'000, true}>},
+    {"backup", read_choice<&Server::backup, flags>},
+    {"drain", read_choice<&Server::drain, flags>},
 };
 std::string server_of(std::string_view text) {
   return fmt::format("{{ address: \"{}\" }}", parse_address(text, AddressUse::connect) ? text : "127.0.0.1:9000");
@@ -139,14 +143,9 @@ void read_servers(Reader& reader, const Node& node, Upstream& upstream) {
   const auto entries = reader.list(node, "`- address: 127.0.0.1:9000`");
   if (!entries) return;
   for (const Node& entry : *entries) read_section(reader, entry, server_section, upstream.servers.emplace_back());
-}
-
-enum class Balance { round_robin };
-constexpr Name<Balance> balances[] = {{"round_robin", Balance::round_robin}};
-constexpr std::string_view later_balances[] = {"least_connections", "random_two", "hash"};
-
-void read_balance(Reader& reader, const Node& node, Upstream&) {
-  reader.choice(node, balances, later_balances);
+  if (!upstream.servers.empty() && std::ranges::all_of(upstream.servers, &Server::backup)) {
+    reader.refuse(node, "every server is a `backup`; at least one must not be");
+  }
 }
 
 void read_upstream_keepalive(Reader& reader, const Node& node, Upstream& upstream) {
@@ -156,7 +155,15 @@ void read_upstream_keepalive(Reader& reader, const Node& node, Upstream& upstrea
 constexpr Key<Upstream> upstream_keys[] = {
     {"name", read_name<&Upstream::name>, true},
     {"balance", read_balance},
+    // Needs the balance.
+    {"hash", read_hash},
+    {"sticky", read_sticky},
     {"servers", read_servers, true},
+    // Needs the servers.
+    {"queue", read_queue},
+    {"slow_start", read_slow_start},
+    {"keep_alive", read_keep_alive},
+    {"when_none_is_up", read_when_none_is_up},
     // Needs the servers.
     {"tls", read_upstream_tls},
     {"tcp_keepalive", read_upstream_keepalive},
@@ -206,6 +213,7 @@ constexpr Key<Limits> limit_keys[] = {
     {"body_bytes", read_size<&Limits::body_bytes, body_bytes_bounds>},
     {"requests_per_connection", read_count<&Limits::requests_per_connection, Bounds{1, 1'000'000'000, true}>},
     {"connections", read_count_or_auto<&Limits::connections, Bounds{1, 10'000'000, true}>},
+    {"upstream_connections", read_count<&Limits::upstream_connections, Bounds{1, 10'000'000, true}>},
     {"buffer_bytes", read_size<&Limits::buffer_bytes, buffer_bytes_bounds>},
 };
 constexpr Section<Limits> limits_section{"limits", "in `limits`", limit_keys};
@@ -375,6 +383,7 @@ std::vector<KnownKey> known_keys() {
   add_client_keys(known);
   add_tcp_route_keys(known);
   add_route_keys(known);
+  add_balancing_keys(known);
   add_tls_keys(known);
   add_resolve_keys(known);
   return known;

@@ -4,9 +4,11 @@
 //              /readyz   200 "ready", or 503 "draining"
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
 //              /metrics  the same numbers in Prometheus' text format
+//              /servers  200 with servers.hpp's JSON, or 503 as above
 //   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
 //   DELETE     /drain /maintenance: the same
 //              /upgrade  the lines of upgrade_events.hpp during the upgrade; {"binary": "/path"} names what to start
+//              /server   a reply; the body is a command of servers.hpp
 //              /rollback the same, back to the program that ran before
 //
 // Commands are for clients that can open a Unix socket, which has an owner and a mode. Over TCP each gets 403.
@@ -52,6 +54,7 @@ struct Source {
   std::function<void(Command, ReplySink)> command;                 // answers at once or later, in the same thread
   // A reply says why the upgrade does not begin; otherwise the lines follow, perhaps at once.
   std::function<std::optional<Reply>(const UpgradeCommand& command, LineSink lines)> upgrade;
+  std::function<Reply(const ServerCommand&)> server;
 };
 
 struct Limits {

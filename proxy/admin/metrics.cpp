@@ -47,6 +47,11 @@ class Exposition {
   void sample(std::string_view label, std::string_view value, Number number) {
     text_ += fmt::format("baton_{}{{{}=\"{}\"}} {}\n", name_, label, escaped(value), number);
   }
+  template <class Number>
+  void sample(const ServerStatus& server, Number number) {
+    text_ += fmt::format("baton_{}{{upstream=\"{}\",server=\"{}\"}} {}\n", name_, escaped(server.upstream),
+                         escaped(server.address), number);
+  }
   // Two values may become equal when invalid bytes are replaced, and a series must not appear twice.
   void samples(std::string_view label, const std::map<std::string, std::uint64_t>& numbers) {
     std::map<std::string, std::uint64_t> sums;
@@ -89,6 +94,20 @@ void add_connections(Exposition& out, const Status& status) {
            "Request fields dropped by this process for underscores in their names.", status.fields_dropped);
 }
 
+// The servers of the configuration, so the labels are as many as that has servers.
+void add_servers(Exposition& out, const std::vector<ServerStatus>& servers) {
+  if (servers.empty()) return;
+  out.family("server_up", "gauge", "1 if the server takes requests.");
+  for (const ServerStatus& server : servers) out.sample(server, server.state == "up" ? 1 : 0);
+  out.family("server_connections", "gauge", "Exchanges in flight with the server.");
+  for (const ServerStatus& server : servers) out.sample(server, server.in_flight);
+  out.family("server_requests_total", "counter", "Requests sent to the server, over all generations.");
+  for (const ServerStatus& server : servers) out.sample(server, server.requests_total);
+  out.family("server_failures_total", "counter",
+             "Connects that failed and requests that the server did not answer, over all generations.");
+  for (const ServerStatus& server : servers) out.sample(server, server.failures_total);
+}
+
 void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
   const handoff::Report& report = upgrade.report;
   const Moved moved = moved_of(report);
@@ -124,6 +143,7 @@ std::string to_metrics(const Status& status) {
   out.only("last_reload_success", "gauge", "0 if the last reload of this process failed.",
            status.last_reload_ok ? 1 : 0);
   add_connections(out, status);
+  add_servers(out, status.servers);
   if (status.last_upgrade) add_last_upgrade(out, *status.last_upgrade);
   return out.take();
 }

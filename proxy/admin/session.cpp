@@ -40,7 +40,8 @@ struct Resource {
 };
 constexpr std::string_view reading = "GET, HEAD";
 constexpr Resource resources[] = {{"/healthz", reading},   {"/readyz", reading},       {"/status", reading},
-                                  {"/metrics", reading},   {"/upgrade", "POST"},       {"/reload", "POST"},
+                                  {"/metrics", reading},   {"/servers", reading},      {"/server", "POST"},
+                                     {"/upgrade", "POST"},       {"/reload", "POST"},
                                   {"/rollback", "POST"},   {"/drain", "POST, DELETE"}, {"/stop", "POST"},
                                   {"/reopen-logs", "POST"}, {"/maintenance", "POST, DELETE"}};
 
@@ -204,6 +205,9 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
     co_await answer_with_status(response, to_json, "application/json");
   } else if (path == "/metrics") {
     co_await answer_with_status(response, to_metrics, metrics_content_type);
+  } else if (path == "/servers") {
+    co_await answer_with_status(
+        response, [](const Status& status) { return servers_json(status.servers); }, "application/json");
   } else if (path == "/healthz") {
     set_text(response, http::status::ok, "ok");
   } else if (service_->source.ready()) {
@@ -220,6 +224,10 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
              "commands are accepted only on a Unix socket (admin.bind); this address is read-only");
   } else if (path == "/upgrade") {
     answer_upgrade(response, request);
+  } else if (path == "/server") {
+    const auto command = read_server_command(request.body());
+    const Reply reply = command ? service_->source.server(*command) : Reply{400, command.error()};
+    set_text(response, http::int_to_status(reply.status), reply.text);
   } else if (path == "/rollback") {
     begin_upgrade(response, request, {.binary = "", .rollback = true});
   } else {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "handoff/report.hpp"
+#include "proxy/admin/servers.hpp"
 
 namespace baton::admin {
 
@@ -64,6 +65,7 @@ struct Status {
   std::uint64_t fields_dropped = 0;   // from requests, for underscores in their names; by this process
   std::uint64_t aborted_total = 0;    // by this process: connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;
+  std::vector<ServerStatus> servers;
   std::optional<Rollback> rollback;   // none: no previous program is known
 };
 

@@ -34,6 +34,14 @@ CLI::App& add_command(CLI::App& program, Options& options) {
       ->option_text("on|off");
   add("stop", "stop gracefully, within timeouts.shutdown");
   add("reopen-logs", "reopen the log files after a rename");
+  add("servers", "show the servers of all upstreams");
+  CLI::App& server = *add("server", "take a server out of service, put it back, or change its weight");
+  server.add_option("server", options.server, "which one, as `servers` shows it")->option_text("UPSTREAM/ADDRESS")->required();
+  server.add_option("order", options.order, "up, drain (no new clients), down (no requests), or weight")
+      ->option_text("ORDER")
+      ->required()
+      ->check(CLI::IsMember({"up", "drain", "down", "weight"}));
+  server.add_option("weight", options.weight, "with `weight`: 1 to 256")->option_text("N")->check(CLI::Range(1, 256));
   add("healthcheck", "exit with 0 if it is alive");
   return ctl;
 }

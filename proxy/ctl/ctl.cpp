@@ -93,6 +93,19 @@ int status(const Options& options, const Addresses& admin) {
   }
 }
 
+int servers(const Options& options, const Addresses& admin) {
+  const auto answer = ask_one(admin, {.target = "/servers"});
+  if (!answer) return fail(options, answer.error().text);
+  if (answer->status != 200) return fail(options, refusal(options, *answer));
+  try {
+    const std::string table = servers_table(json::parse(answer->body).as_object());
+    std::cout << (options.json ? answer->body + "\n" : table);
+    return 0;
+  } catch (const std::exception&) {
+    return fail(options, nonsense);
+  }
+}
+
 // Shows what `POST /upgrade` reports, as it comes.
 class UpgradeShow {
  public:
@@ -220,6 +233,11 @@ int run(const Options& options, const std::string& default_config, config::Envir
     return options.admin.empty() ? failed : exit_usage;
   }
   if (options.command == "status") return status(options, for_questions(*admin));
+  if (options.command == "servers") return servers(options, for_questions(*admin));
+  if (options.command == "server" && (options.order == "weight") != (options.weight != 0)) {
+    fail(options, "`weight` needs a number from 1 to 256, and nothing else has one");
+    return exit_usage;
+  }
   if (options.command == "healthcheck") {
     return command(options, for_questions(*admin), {.target = "/healthz", .patience = healthcheck_patience});
   }
@@ -227,6 +245,15 @@ int run(const Options& options, const std::string& default_config, config::Envir
   if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
   const bool is_undo = (options.command == "drain" && options.undo) || (options.command == "maintenance" && !options.on);
   Request request{.method = is_undo ? "DELETE" : "POST", .target = "/" + options.command, .patience = usual_patience};
+  if (options.command == "server") {
+    json::object body{{"server", options.server}};
+    if (options.order == "weight") {
+      body["weight"] = options.weight;
+    } else {
+      body["order"] = options.order;
+    }
+    request.body = json::serialize(body);
+  }
   if (options.command == "reload") {
     request.patience = reload_patience;
     request.silence = reload_silence;

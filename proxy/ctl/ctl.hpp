@@ -8,13 +8,16 @@
 namespace baton::ctl {
 
 struct Options {
-  std::string command;  // status, upgrade, reload, rollback, drain, maintenance, stop, reopen-logs or
-                        // healthcheck
+  std::string command;  // status, upgrade, reload, rollback, drain, maintenance, stop, servers, server,
+                        // reopen-logs or healthcheck
   std::string admin;    // empty: admin_address.hpp finds it
   std::string config;
   std::string binary;  // for upgrade: what to start; empty: what the running one was started from
   bool undo = false;   // for drain
   bool on = false;     // for maintenance
+  std::string server;  // for server: UPSTREAM/ADDRESS
+  std::string order;   // and what to do: up, drain, down or weight
+  unsigned weight = 0;
   bool json = false;
 };
 

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <ctime>
 
 #include "proxy/runtime/text.hpp"
 
@@ -104,6 +105,33 @@ std::string status_table(const json::object& status) {
     add(table, "last upgrade", "none");
   } else {
     table += "\nlast upgrade\n" + upgrade_report(upgrade.as_object());
+  }
+  return table;
+}
+
+std::string servers_table(const json::object& servers) {
+  std::string table = fmt::format("{:<40} {:<8} {:>6} {:>11} {:>12} {:>9} {:>8} {:>8}  {}\n", "server", "state", "weight",
+                                  "connections", "requests", "failures", "p50", "p99", "why");
+  for (const json::value& value : servers.at("servers").as_array()) {
+    const json::object& server = value.as_object();
+    const auto time = [&](std::string_view key) {
+      const std::uint64_t ms = number(server, key);
+      return ms == 0 ? std::string("-") : fmt::format("{} ms", ms);
+    };
+    std::string why = text(server, "why");
+    if (const auto since_ms = server.at("since_ms").to_number<std::int64_t>(); since_ms > 0) {
+      const std::time_t since = static_cast<std::time_t>(since_ms / 1000);
+      std::tm utc{};
+      if (::gmtime_r(&since, &utc) != nullptr) {
+        why += fmt::format("{}since {:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", why.empty() ? "" : ", ", utc.tm_year + 1900,
+                           utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+      }
+    }
+    table += fmt::format("{:<40} {:<8} {:>6} {:>11} {:>12} {:>9} {:>8} {:>8}  {}\n",
+                         text(server, "upstream") + "/" + text(server, "address"), text(server, "state"),
+                         number(server, "weight"), server.at("connections").to_number<std::int64_t>(),
+                         number(server, "requests_total"), number(server, "failures_total"), time("response_p50_ms"),
+                         time("response_p99_ms"), why);
   }
   return table;
 }

@@ -17,6 +17,9 @@ std::string printable(std::string_view text, bool lines = false);
 // The contents of /status as a table.
 std::string status_table(const boost::json::object& status);
 
+// The contents of /servers as a table.
+std::string servers_table(const boost::json::object& servers);
+
 // An upgrade's report, one line for each fact.
 std::string upgrade_report(const boost::json::object& upgrade);
 

@@ -31,6 +31,7 @@ enum class Action {
 // Why there is no upstream leg, or no longer one.
 enum class Loss {
   unreachable,            // no server could be connected, or none is left to try
+  unavailable,            // no server takes requests now, or each has its max_connections
   connect_failed,
   connect_timed_out,
   reset,                  // reading failed

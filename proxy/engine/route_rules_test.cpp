@@ -8,6 +8,15 @@
 namespace baton::engine {
 namespace {
 
+// A 502 that names the upstream of its route.
+std::string bad_gateway() {
+  const std::string body = "502 Bad Gateway: upstream app\n";
+  std::string response = kept(502);
+  response.replace(response.find("502 Bad Gateway\n"), std::string::npos, body);
+  const std::string length = "Content-Length: ";
+  return response.replace(response.find(length) + length.size(), 2, std::to_string(body.size()));
+}
+
 using std::chrono_literals::operator""ms;
 
 // `/own/…` has rules of its own, everything else the global ones.
@@ -195,7 +204,7 @@ TEST(RouteRules, OnlyListedUpgradesPass) {
       EXPECT_EQ(received.find("Upgrade:") != std::string::npos, one.passes) << received;
       EXPECT_EQ(received.find("Connection: upgrade") != std::string::npos, one.passes) << received;
       dialogue.take(upstream(switching + "hello"));
-      EXPECT_EQ(dialogue.seen().client, one.passes ? switching + "hello" : kept(502));
+      EXPECT_EQ(dialogue.seen().client, one.passes ? switching + "hello" : bad_gateway());
       if (!one.passes) continue;
       dialogue.take(client("anything"));
       EXPECT_TRUE(dialogue.seen().upstreams.at(0).received.ends_with("anything"));
@@ -212,7 +221,7 @@ TEST(RouteRules, ATunnelMayFollowARequestWithABodyOnceItHasEnded) {
         client("POST /own HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n{"));
     if (ends_first) dialogue.take(client("}"));
     dialogue.take(upstream(switching));
-    EXPECT_EQ(dialogue.seen().client, ends_first ? switching : kept(502));
+    EXPECT_EQ(dialogue.seen().client, ends_first ? switching : bad_gateway());
   }
 }
 
@@ -225,7 +234,7 @@ TEST(RouteRules, ARequestNotYetSentMayUpgradeAsTheRouteOfNowSays) {
     dialogue.take(client(upgrade("/own", "websocket")));
     dialogue.reconfigure(*to);
     dialogue.take(upstream(switching));
-    EXPECT_EQ(dialogue.seen().client, passes ? switching : kept(502));
+    EXPECT_EQ(dialogue.seen().client, passes ? switching : bad_gateway());
   }
 }
 

@@ -1,6 +1,8 @@
 // Answers of our own, and what they leave of the request: a body that is not wanted is read to its end, so that the
 // connection can serve the next request.
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <optional>
 
 #include "proxy/http1/forward.hpp"
@@ -47,6 +49,33 @@ void close_after(Request& request) {
   request.keep_alive = request.asked_close = false;
 }
 
+// "502 Bad Gateway: upstream app" and a line feed, for a failure that is the upstream's. It names no address.
+class UpstreamLine {
+ public:
+  UpstreamLine(const Exchange& exchange, const Context& context, std::uint16_t status) {
+    if (status < 502 || status > 504 || context.routes == nullptr) return;
+    const routing::Route* const route = context.routes->named(exchange.route);
+    if (route == nullptr) return;
+    const std::string_view upstream = route->split.empty() ? std::string_view(route->upstream) : exchange.split_to.view();
+    char* to = std::to_chars(text_.data(), text_.data() + 5, status).ptr;
+    for (const std::string_view part : {std::string_view(" "), reason_phrase(status), std::string_view(": upstream "),
+                                        upstream.substr(0, name_bytes_max),
+                                        std::string_view("\n")}) {
+      to = std::copy(part.begin(), part.end(), to);
+    }
+    size_ = static_cast<std::size_t>(to - text_.data());
+  }
+  // Nothing: the status says it all.
+  std::optional<std::string_view> text() const {
+    return size_ != 0 ? std::optional(std::string_view(text_.data(), size_)) : std::nullopt;
+  }
+
+ private:
+  static constexpr std::size_t name_bytes_max = 64;  // names are not longer
+  std::array<char, 128> text_;
+  std::size_t size_ = 0;
+};
+
 // `answer`: nullptr for one that only has a status.
 void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
                   const routing::Answer* answer = nullptr) {
@@ -73,6 +102,8 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
     response.body = *page->body;
     response.content_type = page->content_type;
   }
+  const UpstreamLine upstream_line(exchange, context, status);
+  if (!response.body) response.body = upstream_line.text();
   exchange.response_bytes = write_own_response(response, client.unsent, context.rules->buffer_bytes);
   exchange.status = status;
   Answering& answering = exchange.phase.emplace<Answering>();

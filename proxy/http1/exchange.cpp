@@ -21,6 +21,7 @@ namespace {
 
 constexpr unsigned attempts_max = 255;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+constexpr std::string_view no_answer = "timeouts.response: the server has not answered";
 constexpr std::string_view server_ended = "the server ended the connection before a response";
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
@@ -147,10 +148,28 @@ std::int64_t relaying_deadline(const Exchange& exchange, const Relaying& relayin
   return deadline;
 }
 
+// After so many attempts, the last of which failed so. Counts it.
+bool may_try_again(unsigned attempts, config::RetryOn cause, const Context& context) {
+  const auto& rules = context.rules->retries;
+  if (!rules) return attempts < context.servers;
+  return attempts < rules->attempts && (rules->on & cause) != 0 &&
+         (context.retry_budget == nullptr || context.retry_budget->take(context.now_ms, rules->budget));
+}
+
+// The request is at the front of client.unread, held.
+Action try_again(Exchange& exchange, unsigned attempts) {
+  exchange.phase = Connecting{.head_bytes = std::get<Relaying>(exchange.phase).head_bytes,
+                              .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
+                              .fresh = true};
+  exchange.route.clear();              // the request is routed again
+  return Action::cut_upstream;
+}
+
 Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t status, const Context& context) {
   if (auto* connecting = std::get_if<Connecting>(&exchange.phase)) {
-    if (connecting->attempts < attempts_max) ++connecting->attempts;
-    if (connecting->attempts < std::min(context.servers, attempts_max)) return Action::connect;
+    const bool can_go_on = connecting->attempts < attempts_max;
+    if (can_go_on) ++connecting->attempts;
+    if (can_go_on && may_try_again(connecting->attempts, config::on_connect, context)) return Action::connect;
     return answer(exchange, ends, context, status, "no server could be connected");
   }
   const Relaying& relaying = std::get<Relaying>(exchange.phase);
@@ -159,17 +178,32 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   // On a reused connection, bytes that are not a response belong to an earlier exchange.
   const std::string_view came = ends.upstream->unread.view();
   const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
-  const bool again = relaying.held != 0 && is_unanswered && (stale || attempts < context.servers);
+  const bool again = relaying.held != 0 && is_unanswered &&
+                     (stale || may_try_again(attempts, config::on_reset, context));
   if (!again) return answer(exchange, ends, context, status, server_ended);
   if (!stale) context.scratch.refusal = {0, server_ended};     // the next server may answer
-  exchange.phase = Connecting{.head_bytes = relaying.head_bytes,
-                              .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
-                              .fresh = true};
-  exchange.route.clear();              // the request is routed again
-  return Action::cut_upstream;
+  return try_again(exchange, attempts);
+}
+
+// If another server has failed already, that is what the client learns.
+Action answer_unavailable(Exchange& exchange, const Ends& ends, const Context& context) {
+  const auto* connecting = std::get_if<Connecting>(&exchange.phase);
+  const bool has_failed = connecting != nullptr && connecting->attempts != 0;
+  if (has_failed) return answer(exchange, ends, context, 502, "no server could be connected, and no other takes requests");
+  return answer(exchange, ends, context, 503, "no server takes requests now");
 }
 
 }  // namespace
+
+bool retries_instead_of(std::uint16_t status, Exchange& exchange, const Context& context) {
+  if (!context.rules->retries) return false;
+  const Relaying& relaying = std::get<Relaying>(exchange.phase);
+  const config::RetryOn cause = status == 502 ? config::on_502 : status == 503 ? config::on_503 : config::on_504;
+  const bool may_repeat = relaying.held != 0 && (status == 502 || status == 503 || status == 504);
+  if (!may_repeat || !may_try_again(relaying.attempts + 1u, cause, context)) return false;
+  try_again(exchange, relaying.attempts + 1u);
+  return true;
+}
 
 Action advance(Exchange& exchange, const Ends& ends, const Context& context) {
   if (std::holds_alternative<Relaying>(exchange.phase)) return relay(exchange, ends, context);
@@ -189,6 +223,7 @@ Action upstream_lost(Exchange& exchange, const Ends& ends, Loss loss, const Cont
     case Loss::unreachable:
       if (auto* connecting = std::get_if<Connecting>(&exchange.phase)) connecting->attempts = attempts_max;
       return retry_or_answer(exchange, ends, 502, context);
+    case Loss::unavailable: return answer_unavailable(exchange, ends, context);
     case Loss::connect_failed: return retry_or_answer(exchange, ends, 502, context);
     case Loss::connect_timed_out: return retry_or_answer(exchange, ends, 504, context);
     case Loss::reset: break;
@@ -230,7 +265,11 @@ Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
                           : answer(exchange, ends, context, 504, took_too_long);
   }
   if (client_is_late) return answer_and_close(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");
-  return answer(exchange, ends, context, 504, "timeouts.response: the server has not answered");
+  if (retries_instead_of(504, exchange, context)) {
+    context.scratch.refusal = {0, no_answer};
+    return Action::cut_upstream;
+  }
+  return answer(exchange, ends, context, 504, no_answer);
 }
 
 std::int64_t total_deadline_ms(std::int64_t since_ms, const Rules& rules) {
@@ -243,6 +282,13 @@ std::int64_t deadline_ms(const Exchange& exchange, const Flow& client, const Flo
   const auto* relaying = std::get_if<Relaying>(&exchange.phase);
   if (relaying == nullptr) return total;
   return std::min(relaying_deadline(exchange, *relaying, client, upstream, rules), total);
+}
+
+const RequestHead* unsent_head(const Exchange& exchange, const Buffer& unread, Scratch& scratch) {
+  const auto* connecting = std::get_if<Connecting>(&exchange.phase);
+  if (connecting == nullptr) return nullptr;
+  if (reread_request_head(exchange, unread, connecting->head_bytes, scratch)) return nullptr;
+  return &scratch.request;
 }
 
 bool awaits_response(const Exchange& exchange) {

@@ -12,6 +12,7 @@
 #include "proxy/http1/identity.hpp"
 #include "proxy/http1/marks.hpp"
 #include "proxy/http1/meaning.hpp"
+#include "proxy/routing/retry_budget.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/state/state.hpp"
 
@@ -104,6 +105,7 @@ struct Context {
   const routing::Route* route = nullptr;               // of the exchange; null: none, or it is gone
   const state::ConnectionState* connection = nullptr;  // around the exchange; null: unknown
   const ServerNames* server_names = nullptr;           // null: unknown
+  routing::RetryBudget* retry_budget = nullptr;   // of the exchange's upstream; null: none is kept
   bool closing = false;                // the response announces that it is the last on this connection
   const routing::RouteTable* routes = nullptr;    // null: no request is refused for its route
   const routing::ClientRules* clients = nullptr;  // null: all by default
@@ -134,6 +136,9 @@ std::int64_t deadline_ms(const state::Exchange& exchange, const state::Flow& cli
                          const Rules& rules);
 // The limit for a whole exchange that began at `since_ms`, whatever its phase.
 std::int64_t total_deadline_ms(std::int64_t since_ms, const Rules& rules);
+
+// The head of a request that has not been sent yet; nullptr: the exchange is not `Connecting`, or its head is bad.
+const RequestHead* unsent_head(const state::Exchange& exchange, const state::Buffer& unread, Scratch& scratch);
 
 // The whole request has been forwarded, and no final response has come.
 bool awaits_response(const state::Exchange& exchange);

@@ -34,7 +34,8 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
 
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
   const std::size_t edited = rules.edits != nullptr ? rules.edits->fields.size() : 0;
-  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields) + bytes_of(rules.replacing) + edited);
+  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields) + bytes_of(rules.replacing) + edited +
+                             rules.set_cookie.size());
   forward_response(head, rules, writer);
   writer.literal("\r\n");
   writer.finish();

@@ -55,6 +55,7 @@ struct ResponseRules {
   bool switching_protocols = false; // a 101 that was asked for: keep Connection: upgrade and Upgrade
   OwnField replacing{};           // instead of a field with this name; no name: none
   const Edits* edits = nullptr;   // null: the route changes nothing
+  std::string_view set_cookie{};  // one more Set-Cookie; empty: none
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
 

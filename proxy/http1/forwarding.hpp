@@ -112,6 +112,7 @@ template <typename Sink>
   if (how.edits != nullptr) {
     how.edits->each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });
   }
+  if (!how.set_cookie.empty()) sink.field("Set-Cookie", how.set_cookie);
   const std::string_view connection = connection_value(!rules.dropped.has(FieldName::upgrade), how);
   if (!connection.empty()) sink.field("Connection", connection);
   const bool is_kept = how.edits == nullptr || !how.edits->drops(how.replacing.name);

@@ -41,6 +41,10 @@ Action after_response(const state::Request& request, const state::Flow& client);
 // Chooses the route of a request not yet sent. `connect`: it may go to a server; otherwise it was answered.
 Action admit(state::Exchange& exchange, const Ends& ends, const Context& context);
 
+// The server answers with this status, or is about to be answered for. True: the route wants another attempt instead,
+// and the exchange is `Connecting`; then cut the upstream.
+bool retries_instead_of(std::uint16_t status, state::Exchange& exchange, const Context& context);
+
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 // Keeps what the access log will need, if the rules say so. `head`: nullptr if it could not be parsed.

@@ -92,6 +92,10 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     ResponseHead& head = context.scratch.response;
     const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules->fields}, head);
     if (error) return answer(exchange, ends, context, 502, error.text);
+    if (head.status >= 502 && head.status <= 504 && retries_instead_of(head.status, exchange, context)) {
+      context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
+      return Action::cut_upstream;
+    }
     let_go_of_held(client, relaying);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
     if (head.status == 101) {
@@ -100,7 +104,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
       const std::optional<Edits> edits = edits_of(exchange);
       write_response_head(head, {.switching_protocols = true, .replacing = id_field(exchange, context),
-                                 .edits = edits ? &*edits : nullptr}, client.unsent);
+                                 .edits = edits ? &*edits : nullptr, .set_cookie = exchange.sticky_cookie}, client.unsent);
       exchange.response_edits.reset();
       unread.consume(end.bytes);
       exchange.status = 101;
@@ -131,6 +135,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
                                .announce_keep_alive = request.http10 && request.keep_alive,
                                .replacing = id_field(exchange, context),
                                .edits = edits ? &*edits : nullptr,
+                               .set_cookie = exchange.sticky_cookie,
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
     exchange.response_edits.reset();
     exchange.status = head.status;

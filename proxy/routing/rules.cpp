@@ -42,6 +42,7 @@ Rules rules_of(const config::Route& route, const Rules& global) {
   set_time(rules.tunnel_idle_ms, route.timeouts.tunnel_idle);
   rules.body_bytes = route.limits.body_bytes.value_or(global.body_bytes);
   rules.buffer_bytes = route.limits.buffer_bytes.value_or(global.buffer_bytes);
+  rules.retries = route.retries;
   rules.keep_access = global.keep_access && route.access_log;
   return rules;
 }

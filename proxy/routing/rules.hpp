@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "config/config.hpp"
 
@@ -24,6 +25,7 @@ struct Rules {
   std::int64_t response_body_ms = 300'000;
   std::int64_t total_ms = 0;
   std::int64_t tunnel_idle_ms = 3'600'000;
+  std::optional<config::Retries> retries{};  // nothing: once on each server, and no budget
   bool keep_access = false;  // fill in AccessRecord
   bool underscores = false;  // forward request fields with an underscore in their names
   bool operator==(const Rules&) const = default;

@@ -26,7 +26,8 @@ admin::Source Commands::source() {
           .status = [this](auto answer) { parts_.status.answer(is_ready(), std::move(answer)); },
           .command = [this](admin::Command command, admin::ReplySink answer) { obey(command, std::move(answer)); },
           .upgrade = [this](const admin::UpgradeCommand& command,
-                            admin::LineSink lines) { return upgrade(command, std::move(lines)); }};
+                            admin::LineSink lines) { return upgrade(command, std::move(lines)); },
+          .server = [this](const admin::ServerCommand& command) { return server(command); }};
 }
 
 void Commands::obey(admin::Command command, admin::ReplySink answer) {
@@ -83,6 +84,38 @@ admin::Reply Commands::maintenance(bool on) {
   const char* text = on ? "maintenance is on: clients get the page of `maintenance`" : "maintenance is off";
   log::info("{}", text);
   return {ok, text};
+}
+
+admin::Reply Commands::server(const admin::ServerCommand& command) {
+  using What = admin::ServerCommand::What;
+  if (!parts_.role.is_instance()) return {conflict, "another process is the instance now; try again"};
+  const auto standing = parts_.data_path.settings()->servers->find(command.upstream, command.address);
+  const std::string name = command.upstream + "/" + command.address;
+  if (!standing) return {cannot_be_done, "there is no server " + name + "; `baton ctl servers` shows them"};
+  const upstream::Terms terms = standing->terms();
+  standing->change([&](state::ServerFacts& facts) {
+    facts.ordered_ms = runtime::monotonic_ms();
+    facts.weight_then = terms.weight;
+    facts.drain_then = terms.drain;
+    if (command.what == What::weight) {
+      facts.weight = command.weight;
+      return;
+    }
+    facts.order = command.what == What::drain  ? state::Order::drain
+                  : command.what == What::down ? state::Order::down
+                                               : state::Order::up;
+    if (command.what != What::up || facts.ejected_until_ms == 0) return;
+    facts.ejected_until_ms = 0;
+    facts.ejections = 0;
+    facts.ejected_ms = facts.ordered_ms;
+  });
+  parts_.supervision.announce();
+  const std::string done = command.what == What::weight  ? fmt::format("has weight {}", command.weight)
+                           : command.what == What::drain ? "is drained: it gets no new clients"
+                           : command.what == What::down  ? "is down: it gets no requests"
+                                                         : "is up";
+  log::info("server {} {}, by command", name, done);
+  return {ok, fmt::format("{} {}", name, done)};
 }
 
 void Commands::reopen_logs(admin::ReplySink answer) {

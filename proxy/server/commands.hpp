@@ -40,6 +40,7 @@ class Commands {
   admin::Reply stop();
   admin::Reply drain(bool on);
   admin::Reply maintenance(bool on);
+  admin::Reply server(const admin::ServerCommand& command);
   void reopen_logs(admin::ReplySink answer);
   std::optional<admin::Reply> upgrade(const admin::UpgradeCommand& command, admin::LineSink lines);
   std::optional<admin::Reply> call_off(UpgradeAttempt& attempt, admin::LineSink lines);

@@ -35,6 +35,7 @@ DataPath::DataPath(std::shared_ptr<const Settings> settings, Background& backgro
 void DataPath::set_connection_limit() {
   const DescriptorPlan plan = plan_descriptors(config(), raise_descriptor_limit());
   shared_.sockets_max = plan.sockets;
+  shared_.upstream_sockets_max = config().limits.upstream_connections;
   shared_.connections_max = config().limits.connections.value_or(plan.connections());
   if (const auto warning = too_many_connections(config(), plan)) log::warning("limits.connections: {}", *warning);
 }

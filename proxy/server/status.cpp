@@ -14,6 +14,7 @@ namespace {
 struct Gathering {
   admin::Status status;
   std::size_t unanswered = 0;
+  std::shared_ptr<upstream::Registry> registry;
   std::function<void(admin::Status)> answer;
 };
 
@@ -31,6 +32,45 @@ void operator+=(admin::Connections& sum, const ConnectionCounts& more) {
   sum.tunnel += more.tunnel;
   sum.closing += more.closing;
   sum.upstream_idle += more.upstream_idle;
+}
+
+admin::ServerStatus status_of(upstream::Standing& standing, std::int64_t now_ms, std::int64_t unix_offset_ms) {
+  const state::ServerFacts facts = standing.facts();
+  const upstream::Standing::Totals totals = standing.totals(now_ms);
+  admin::ServerStatus status{.upstream = standing.upstream,
+                             .address = standing.address,
+                             .state = "up",
+                             .why = facts.ordered_ms != 0 ? "by command" : "",
+                             .since_ms = facts.ordered_ms,
+                             .weight = standing.weight(),
+                             .in_flight = totals.in_flight,
+                             .requests_total = totals.requests,
+                             .failures_total = totals.failures,
+                             .p50_ms = totals.latencies.quantile_ms(0.5),
+                             .p99_ms = totals.latencies.quantile_ms(0.99)};
+  if (facts.order == state::Order::down) {
+    status.state = "down";
+  } else if (facts.health == state::Health::down) {
+    status.state = "down";
+    status.why = facts.health_why;
+    status.since_ms = facts.health_ms;
+  } else if (facts.ejected_until_ms > now_ms) {
+    status.state = "ejected";
+    status.why = facts.ejected_why;
+    status.since_ms = facts.ejected_ms;
+  } else if (standing.is_withdrawn()) {
+    status.state = "drained";
+    if (facts.order != state::Order::drain) status.why = "by the configuration";
+  }
+  if (status.since_ms != 0) status.since_ms += unix_offset_ms;
+  return status;
+}
+
+std::vector<admin::ServerStatus> servers_of(const upstream::Registry& registry, std::int64_t now_ms) {
+  const std::int64_t unix_offset_ms = runtime::unix_us() / 1000 - now_ms;
+  std::vector<admin::ServerStatus> servers;
+  for (const auto& standing : registry.all()) servers.push_back(status_of(*standing, now_ms, unix_offset_ms));
+  return servers;
 }
 
 }  // namespace
@@ -69,9 +109,11 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
   if (parts_.generation.previous) previous_features = parts_.generation.previous->program.features;
   Workers& workers = parts_.data_path.workers();
   gathering->unanswered = workers.size();
+  gathering->registry = parts_.data_path.settings()->servers;
   gathering->answer = std::move(answer);
   for (std::size_t i = 0; i < workers.size(); ++i) {
     workers.at(i).loop().post([&main = parts_.main, gathering, previous_features, &worker = workers.at(i)] {
+      worker.pool().settle(worker.now_ms());
       Share share{.counters = worker.counters, .connections = {}, .unknown = 0};
       worker.count(share.connections);
       if (previous_features) {
@@ -87,7 +129,9 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
           sum.fields_dropped += share.counters.fields_dropped;
           sum.connections += share.connections;
           if (sum.rollback) sum.rollback->unknown += share.unknown;
-          if (--gathering->unanswered == 0) gathering->answer(std::move(sum));
+          if (--gathering->unanswered != 0) return;
+          sum.servers = servers_of(*gathering->registry, runtime::monotonic_ms());
+          gathering->answer(std::move(sum));
         });
       });
     });

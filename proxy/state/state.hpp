@@ -64,6 +64,8 @@ struct UpstreamLeg : Leg {
   String upstream;                    // the upstream's name in the configuration
   SocketAddress server;
   bool reused = false;                // it has served an exchange before, so it may be stale
+  std::uint32_t requests = 0;         // sent on it
+  std::int64_t opened_ms = 0;
   bool operator==(const UpstreamLeg&) const = default;
 };
 
@@ -170,6 +172,8 @@ struct Exchange {
   Boxed<UpstreamLeg> upstream;        // what an idle connection to a server passes from one exchange to the next
   String route;                       // whose settings apply; empty: none chosen
   String split_to;                    // the upstream that a split has given it; empty: none
+  String sticky_cookie;               // the Set-Cookie that binds the client to its server; empty: it has it, or needs none
+  std::int64_t queued_since_ms = 0;   // 0: it never waited for a server
   std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;
   std::uint16_t status = 0;           // 0: no response has begun
@@ -238,6 +242,8 @@ struct IdleUpstream {
   String upstream;
   SocketAddress server;
   std::int64_t idle_since_ms = 0;
+  std::uint32_t requests = 0;         // as in UpstreamLeg
+  std::int64_t opened_ms = 0;
   Leg leg;                            // with TLS, bytes may be waiting in it
   bool operator==(const IdleUpstream&) const = default;
 };

@@ -64,7 +64,8 @@ bool leg(auto io, auto& leg) {
 
 bool upstream(auto io, auto& upstream) {
   return leg(io.in(MESSAGE(leg)), upstream) && io.bytes(FIELD(name), upstream.upstream) &&
-         address(io.in(MESSAGE(server)), upstream.server) && io.number(FIELD(reused), upstream.reused);
+         address(io.in(MESSAGE(server)), upstream.server) && io.number(FIELD(reused), upstream.reused) &&
+         io.number(FIELD(requests), upstream.requests) && io.time(FIELD(opened_ms), upstream.opened_ms);
 }
 
 // ── Bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,7 +175,9 @@ bool response_edits(auto io, auto& exchange) {
 
 bool exchange(auto io, auto& exchange) {
   return io.bytes(FIELD(route), exchange.route) && io.bytes(FIELD(split_to), exchange.split_to) &&
-         access(io.in(MESSAGE(access)), exchange) && extras(io, exchange) &&
+         io.bytes(FIELD(sticky_cookie), exchange.sticky_cookie) &&
+         io.time(FIELD(queued_since_ms), exchange.queued_since_ms) && access(io.in(MESSAGE(access)), exchange) &&
+         extras(io, exchange) &&
          response_edits(io, exchange) &&
          (alternative<Connecting>(io, MESSAGE(connecting), exchange.phase,
                                   [&](auto in, auto& phase) { return connecting(in, exchange.request, phase); }) ||
@@ -209,7 +212,8 @@ bool tunnel(auto io, auto& state) {
   auto& phase = io.template begun_as<Tunnelling>(exchange.phase);
   return access(io.in(MESSAGE(access)), exchange) && io.bytes(FIELD(upstream), phase.upstream) &&
          io.number(FIELD(attempts), phase.attempts) && io.bytes(FIELD(route), exchange.route) &&
-         io.bytes(FIELD(split_to), exchange.split_to) && extras(io, exchange);
+         io.bytes(FIELD(split_to), exchange.split_to) && extras(io, exchange) &&
+         io.time(FIELD(queued_since_ms), exchange.queued_since_ms);
 }
 
 bool connection(auto io, auto& state) {
@@ -231,7 +235,8 @@ bool connection(auto io, auto& state) {
 
 bool idle_upstream(auto io, auto& idle) {
   return io.bytes(FIELD(upstream), idle.upstream) && address(io.in(MESSAGE(server)), idle.server) &&
-         io.time(FIELD(idle_since_ms), idle.idle_since_ms) &&
+         io.time(FIELD(idle_since_ms), idle.idle_since_ms) && io.number(FIELD(requests), idle.requests) &&
+         io.time(FIELD(opened_ms), idle.opened_ms) &&
          (!io.has(MESSAGE(leg), idle.leg != Leg{}) || leg(io.in(MESSAGE(leg)), idle.leg));
 }
 

@@ -66,7 +66,7 @@ Action upstream_lost(state::Exchange& exchange, const engine::Ends& ends, engine
     return Action::wait;
   }
   auto& tunnelling = std::get<state::Tunnelling>(exchange.phase);
-  if (loss == engine::Loss::unreachable) return Action::reset;
+  if (loss == engine::Loss::unreachable || loss == engine::Loss::unavailable) return Action::reset;
   if (tunnelling.attempts < attempts_max) ++tunnelling.attempts;
   return tunnelling.attempts < std::min(servers, attempts_max) ? Action::connect : Action::reset;
 }

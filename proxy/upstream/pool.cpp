@@ -12,20 +12,72 @@ namespace {
 constexpr std::int64_t failure_ms = 5'000;
 constexpr std::size_t idle_per_server_max = 1024;
 
+std::uint64_t tag_of(const Standing& standing, const runtime::HashKey& key) {
+  std::string named = "sticky";
+  for (const std::string& part : {standing.upstream, standing.address}) named += '\0' + part;
+  return std::max<std::uint64_t>(runtime::keyed_hash(key, named), 1);
+}
+
 }  // namespace
 
-Server::Server(const ServerAddress& from, std::string_view upstream, std::string made_under)
+Server::Server(const ServerAddress& from, const UpstreamServers& of)
     : address(from.address),
       host(from.host),
-      terms(std::move(made_under)),
-      standing(from.standing ? from.standing : std::make_shared<Standing>(std::string(upstream), from.address.text())),
-      weight(static_cast<int>(from.weight)) {
+      terms(of.terms(from)),
+      standing(from.standing ? from.standing : std::make_shared<Standing>(of.name, from.address.text())),
+      tag(tag_of(*standing, of.registry ? of.registry->key() : runtime::HashKey{})) {
+  if (!from.standing) standing->configure({.weight = from.weight, .drain = from.drain}, false, 0);
   sessions_.reserve(sessions_kept);
+  take_rank(rank_of(from, of));
+}
+
+Server::Rank Server::rank_of(const ServerAddress& server, const UpstreamServers& of) {
+  const config::Balancing& balancing = of.balancing;
+  return {.is_backup = server.backup,
+          .counts_together = balancing.balance != config::Balance::round_robin || server.max_connections != 0,
+          .max_connections = static_cast<std::int64_t>(server.max_connections),
+          .idle_max = balancing.keep_alive.connections.value_or(idle_per_server_max),
+          .queue = of.queue};
+}
+
+void Server::take_rank(const Rank& rank) {
+  if (counts_together_ != rank.counts_together) {
+    const auto ours = static_cast<std::int32_t>(in_flight_);
+    standing->in_flight.fetch_add(rank.counts_together ? ours : -ours, std::memory_order_relaxed);
+  }
+  is_backup_ = rank.is_backup;
+  counts_together_ = rank.counts_together;
+  max_connections_ = rank.max_connections;
+  idle_max_ = rank.idle_max;
+  queue_ = rank.queue;
+}
+
+bool Server::may_begin() {
+  if (max_connections_ == 0) {
+    begin_exchange();
+    return true;
+  }
+  if (standing->in_flight.fetch_add(1, std::memory_order_relaxed) >= max_connections_) {
+    standing->in_flight.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  ++in_flight_;
+  return true;
 }
 
 Server::~Server() {
+  take_rank({});                       // no longer counted together
   in_flight_ = 0;
   settle(0);
+}
+
+void Server::end_exchange() {
+  --in_flight_;
+  if (!counts_together_) return;
+  if (queue_ && is_limited() && queue_->is_used()) {
+    return queue_->free_place(standing, max_connections_, runtime::monotonic_ms());
+  }
+  standing->in_flight.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Server::settle(std::int64_t now_ms) {
@@ -57,38 +109,44 @@ tls::SessionPtr Server::take_session() {
   return session;
 }
 
-Upstream::Upstream(const UpstreamServers& from) : name_(from.name), tls_(from.tls), keepalive_s_(from.keepalive_s), proxy_header_(from.proxy_header) {
-  for (const ServerAddress& wanted : from.servers) {
-    servers_.push_back(std::make_unique<Server>(wanted, name_, from.terms(wanted)));
-  }
+Upstream::Upstream(const UpstreamServers& from)
+    : name_(from.name),
+      tls_(from.tls),
+      keepalive_s_(from.keepalive_s),
+      proxy_header_(from.proxy_header),
+      balancing_(from.balancing),
+      queue_(from.queue),
+      key_(from.registry ? from.registry->key() : runtime::HashKey{}),
+      random_(runtime::keyed_hash(runtime::HashKey::random(), from.name)) {
+  for (const ServerAddress& wanted : from.servers) servers_.push_back(std::make_unique<Server>(wanted, from));
 }
 
 void Upstream::keep_from(Upstream& before) {
+  retry_budget_ = before.retry_budget_;
   for (auto& server : servers_) {
     const auto kept = std::find_if(before.servers_.begin(), before.servers_.end(), [&](const auto& one) {
       return one->address == server->address && one->terms == server->terms;
     });
     if (kept == before.servers_.end()) continue;
     std::swap(server, *kept);
-    server->weight = (*kept)->weight;
+    const Server& wanted = **kept;
+    server->take_rank(
+        {wanted.is_backup_, wanted.counts_together_, wanted.max_connections_, wanted.idle_max_, wanted.queue_});
     server->turn_ = 0;
   }
 }
 
-Server& Upstream::choose(std::int64_t now_ms) {
-  if (servers_.size() == 1) return *servers_.front();
-  const bool all_failed = std::all_of(servers_.begin(), servers_.end(),
-                                      [&](const auto& server) { return server->failed_until_ms_ > now_ms; });
-  Server* best = nullptr;
-  int total = 0;
+void Upstream::fill_places(std::int64_t now_ms) {
+  if (!queue_ || !queue_->is_used()) return;
   for (const auto& server : servers_) {
-    if (!all_failed && server->failed_until_ms_ > now_ms) continue;
-    server->turn_ += server->weight;
-    total += server->weight;
-    if (best == nullptr || server->turn_ > best->turn_) best = server.get();
+    if (server->is_limited()) queue_->fill(server->standing, server->max_connections_, now_ms);
   }
-  best->turn_ -= total;
-  return *best;
+}
+
+Server* Upstream::with(const Standing& standing) const {
+  const auto found =
+      std::ranges::find_if(servers_, [&](const auto& server) { return server->standing.get() == &standing; });
+  return found == servers_.end() ? nullptr : found->get();
 }
 
 Server* Upstream::find(const state::SocketAddress& address, std::string_view terms) {
@@ -116,6 +174,10 @@ void Pool::update(const std::vector<UpstreamServers>& upstreams) {
     }
   }
   replaced_ = std::move(next);
+}
+
+void Pool::fill_places(std::int64_t now_ms) {
+  for (auto& [name, upstream] : upstreams_) upstream.fill_places(now_ms);
 }
 
 void Pool::settle(std::int64_t now_ms) {
@@ -167,7 +229,7 @@ void Pool::adopt(Server& server, IdleConnection idle) {
 void Pool::give(Server& server, IdleConnection idle) {
   idle.stream->socket().set_owner(*this);
   ++idle_;
-  if (server.idle_.size() >= idle_per_server_max) return close(idle);
+  if (server.idle_.size() >= server.idle_max_) return close(idle);
   try {
     server.idle_.emplace_back();
   } catch (const std::bad_alloc&) {
@@ -182,9 +244,13 @@ void Pool::give(Server& server, IdleConnection idle) {
 
 void Pool::expire(std::int64_t now_ms, std::int64_t idle_ms) {
   for (auto& [name, upstream] : upstreams_) {
+    const config::KeepAlive& keep_alive = upstream.balancing_.keep_alive;
+    const std::int64_t at_most_ms = keep_alive.idle && idle_ms != 0 ? keep_alive.idle->count() : idle_ms;
+    const std::int64_t age_ms = keep_alive.age.count();
     for (const auto& server : upstream.servers_) {
       std::erase_if(server->idle_, [&](IdleConnection& idle) {
-        if (idle.since_ms + idle_ms > now_ms) return false;
+        const bool is_old = age_ms != 0 && idle.leg->opened_ms + age_ms <= now_ms;
+        if (idle.since_ms + at_most_ms > now_ms && !is_old) return false;
         close(idle);
         return true;
       });

@@ -10,10 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "config/balancing.hpp"
 #include "proxy/arrival/proxy_header.hpp"
+#include "proxy/routing/retry_budget.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/tls/client_context.hpp"
 #include "proxy/tls/stream.hpp"
+#include "proxy/upstream/affinity.hpp"
+#include "proxy/upstream/queue.hpp"
 #include "proxy/upstream/standing.hpp"
 
 namespace baton::upstream {
@@ -24,6 +28,8 @@ struct ServerAddress {
   unsigned weight = 1;
   std::string host{};                  // as configured: what a certificate must name
   bool drain = false;
+  bool backup = false;
+  std::uint64_t max_connections = 0;   // exchanges at a time; 0: no limit
   std::shared_ptr<Standing> standing{};  // of the process; none: only in tests
   bool operator==(const ServerAddress&) const = default;
 };
@@ -33,6 +39,9 @@ struct UpstreamServers {
   std::shared_ptr<const tls::ClientContext> tls{};   // none: plain
   int keepalive_s = 60;                              // of connections to its servers: runtime::keep_alive
   std::optional<arrival::ProxyVersion> proxy_header{};  // that connections begin with; they serve one exchange
+  config::Balancing balancing{};
+  std::shared_ptr<Queue> queue{};                    // of the process; none: requests do not wait
+  std::shared_ptr<const Registry> registry{};        // for its key; none: only in tests
 
   // The settings under which connections to a server are made; "" for plain ones.
   std::string terms(const ServerAddress& server) const { return tls ? tls->terms() + " host=" + server.host : ""; }
@@ -49,7 +58,7 @@ struct IdleConnection {
 
 class Server final : public tls::SessionSink {
  public:
-  Server(const ServerAddress& from, std::string_view upstream, std::string made_under);
+  Server(const ServerAddress& from, const UpstreamServers& of);
   ~Server();
 
   const state::SocketAddress address;
@@ -60,10 +69,28 @@ class Server final : public tls::SessionSink {
   // Its host and port as a Host field has them (RFC 9110 §7.2): without the default port of its scheme.
   void append_authority(std::string& out) const;
 
-  // An exchange with it begins and ends. Both are called once for each.
-  void begin_exchange() { ++in_flight_; }
-  void end_exchange() { --in_flight_; }
-  std::int64_t in_flight() const { return in_flight_; }   // of this worker
+  // In sticky cookies: it names the server to nobody but us. Never 0.
+  const std::uint64_t tag;
+
+  // An exchange with it begins and ends. Both are called once for each. `may_begin` counts it unless the server has its
+  // max_connections; `begin_exchange` in any case.
+  void begin_exchange() {
+    ++in_flight_;
+    if (counts_together_) standing->in_flight.fetch_add(1, std::memory_order_relaxed);
+  }
+  bool may_begin();
+  void end_exchange();
+  // The same with a place that was given to it in the queue.
+  void begin_exchange(Place place) {
+    ++in_flight_;
+    if (counts_together_) place.keep();
+  }
+  // Of all workers, if the policy of its upstream needs it; else of this one.
+  std::int64_t in_flight() const {
+    return counts_together_ ? standing->in_flight.load(std::memory_order_relaxed) : in_flight_;
+  }
+  bool is_limited() const { return max_connections_ != 0; }
+  bool is_full() const { return max_connections_ != 0 && in_flight() >= max_connections_; }
   // Of this worker, since they were last settled.
   ServerCounts counts;
   // Adds them to those of the process.
@@ -83,8 +110,23 @@ class Server final : public tls::SessionSink {
 
   static constexpr std::size_t sessions_kept = 4;
 
-  int weight;
-  int turn_ = 0;                       // smooth weighted round robin: the highest goes next
+  // What the configuration says of it; a reload may change that.
+  struct Rank {
+    bool is_backup = false;
+    bool counts_together = false;
+    std::int64_t max_connections = 0;
+    std::size_t idle_max = 0;
+    std::shared_ptr<Queue> queue{};
+  };
+  static Rank rank_of(const ServerAddress& server, const UpstreamServers& of);
+  void take_rank(const Rank& rank);
+
+  bool is_backup_ = false;
+  bool counts_together_ = false;       // in Standing::in_flight
+  std::int64_t max_connections_ = 0;
+  std::size_t idle_max_ = 0;
+  std::shared_ptr<Queue> queue_;       // none: nobody waits
+  std::int64_t turn_ = 0;              // smooth weighted round robin: the highest goes next
   std::int64_t failed_until_ms_ = 0;
   std::int64_t in_flight_ = 0;
   std::int64_t in_flight_settled_ = 0;
@@ -103,8 +145,27 @@ class Upstream {
   unsigned servers() const { return static_cast<unsigned>(servers_.size()); }
   int keepalive_s() const { return keepalive_s_; }
   const std::optional<arrival::ProxyVersion>& proxy_header() const { return proxy_header_; }
-  // The server whose turn it is; one that failed lately only if all have.
-  Server& choose(std::int64_t now_ms);
+  // nullptr: requests do not wait.
+  const std::shared_ptr<Queue>& queue() const { return queue_; }
+  // Gives places that have become free without an exchange's end to those who wait.
+  void fill_places(std::int64_t now_ms);
+  // nullptr: it has none with this standing.
+  Server* with(const Standing& standing) const;
+  routing::RetryBudget& retry_budget() { return retry_budget_; }
+  const config::Balancing& balancing() const { return balancing_; }
+  // Keys of hashes that clients must not be able to aim.
+  const runtime::HashKey& key() const { return key_; }
+
+  // The server that a request goes to: of those that take requests and have not failed lately, the one that the policy
+  // chooses. If there is none: backup servers; then those that failed lately; then, with `try_all`, all that nobody took
+  // out of service. A client goes to the server that its sticky cookie names, if that takes its clients. `avoid` is
+  // where the request has just failed: it comes last. Nothing: see `is_full`.
+  struct Choice {
+    Server* server = nullptr;
+    bool is_full = false;              // there are servers, and each has its max_connections; else none is available
+    const Server* only = nullptr;      // full, and the client belongs to it
+  };
+  Choice choose(std::int64_t now_ms, const Affinity& affinity = {}, const Server* avoid = nullptr);
   // nullptr: it has no such server, or has it under other terms.
   Server* find(const state::SocketAddress& address, std::string_view terms = {});
   const Server* find(const state::SocketAddress& address, std::string_view terms = {}) const {
@@ -116,10 +177,27 @@ class Upstream {
   // Takes over the state of those servers that it has too, and leaves the others. Does not throw.
   void keep_from(Upstream& before);
 
+  // balance.cpp
+  class Candidates;
+  int rank(const Server& server, std::int64_t now_ms, const Server* avoid) const;
+  std::int64_t weight(const Server& server, std::int64_t now_ms) const;
+  Server* of_client(std::uint64_t tag, std::int64_t now_ms) const;
+  Server* pick(const Candidates& candidates, std::uint64_t hash);
+  static Server* take_turn(const Candidates& candidates);
+  static Server* least_loaded(const Candidates& candidates);
+  Server* better_of_two(const Candidates& candidates);
+  static Server* hashed(const Candidates& candidates, std::uint64_t hash);
+  std::uint64_t random();
+
   std::string name_;
   std::shared_ptr<const tls::ClientContext> tls_;
   int keepalive_s_;
   std::optional<arrival::ProxyVersion> proxy_header_;
+  config::Balancing balancing_;
+  std::shared_ptr<Queue> queue_;
+  routing::RetryBudget retry_budget_;
+  runtime::HashKey key_;
+  std::uint64_t random_;
   std::vector<std::unique_ptr<Server>> servers_;
 };
 
@@ -134,6 +212,7 @@ class Pool final : public runtime::SocketOwner {
   void update(const std::vector<UpstreamServers>& upstreams);
   void forget_replaced() { replaced_.clear(); }
 
+  void fill_places(std::int64_t now_ms);
   // Adds the counts of all servers to those of the process.
   void settle(std::int64_t now_ms);
 
@@ -151,6 +230,8 @@ class Pool final : public runtime::SocketOwner {
   void adopt(Server& server, IdleConnection idle);
   void begin_adopting();
 
+  // Closes those that have been idle for so long (an upstream's own keep_alive.idle counts for its servers), or whose
+  // keep_alive.age is over.
   void expire(std::int64_t now_ms, std::int64_t idle_ms);
   // Closes the oldest of each server in turn until at most `most` are left. True: some were closed.
   bool trim(std::size_t most);

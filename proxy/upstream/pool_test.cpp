@@ -33,7 +33,7 @@ UpstreamServers servers(std::vector<unsigned> weights) {
 // The server whose turn it is, as the last number of its address.
 std::string turns(Upstream& upstream, int count, std::int64_t now_ms = 0) {
   std::string turns;
-  for (int i = 0; i < count; ++i) turns += std::to_string(upstream.choose(now_ms).address.ip[3]);
+  for (int i = 0; i < count; ++i) turns += std::to_string(upstream.choose(now_ms).server->address.ip[3]);
   return turns;
 }
 

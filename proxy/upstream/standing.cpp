@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "proxy/runtime/loop.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace baton::upstream {
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::int64_t never_again_ms = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t minute_ms = 60'000;
+
+bool is_down(const ServerFacts& facts) { return facts.order == Order::down || facts.health == Health::down; }
 
 }  // namespace
 
@@ -56,136 +59,135 @@ std::uint64_t Latencies::quantile_ms(double share) const {
 
 // ── One server ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ServerFacts Standing::facts() const {
-  const std::lock_guard lock(mutex_);
-  return facts_;
-}
+ServerFacts Standing::facts() const { return known_.lock()->facts; }
+
+bool Standing::is_configured() const { return known_.lock()->is_configured; }
+
+Terms Standing::terms() const { return known_.lock()->terms; }
 
 void Standing::change(const std::function<void(ServerFacts&)>& change) {
-  const std::lock_guard lock(mutex_);
-  change(facts_);
-  publish();
+  auto known = known_.lock();
+  const bool was_down = is_down(known->facts);
+  change(known->facts);
+  if (was_down && !is_down(known->facts)) known->facts.slow_since_ms = runtime::monotonic_ms();
+  publish(*known);
 }
 
 void Standing::learn(const ServerFacts& theirs) {
-  change([&](ServerFacts& ours) {
-    if (theirs.ordered_ms > ours.ordered_ms) {
-      ours.order = theirs.order;
-      ours.weight = theirs.weight;
-      ours.ordered_ms = theirs.ordered_ms;
-      ours.weight_then = theirs.weight_then;
-      ours.drain_then = theirs.drain_then;
-    }
-    if (theirs.health_ms > ours.health_ms) {
-      ours.health = theirs.health;
-      ours.health_ms = theirs.health_ms;
-      ours.health_why = theirs.health_why;
-    }
-    if (theirs.ejected_ms > ours.ejected_ms) {
-      ours.ejected_until_ms = theirs.ejected_until_ms;
-      ours.ejected_ms = theirs.ejected_ms;
-      ours.ejections = theirs.ejections;
-      ours.ejected_why = theirs.ejected_why;
-    }
-    ours.slow_since_ms = std::max(ours.slow_since_ms, theirs.slow_since_ms);
-    is_known_ = true;
-    end_outdated_order();
-  });
+  auto known = known_.lock();
+  ServerFacts& ours = known->facts;
+  if (theirs.ordered_ms > ours.ordered_ms) {
+    ours.order = theirs.order;
+    ours.weight = theirs.weight;
+    ours.ordered_ms = theirs.ordered_ms;
+    ours.weight_then = theirs.weight_then;
+    ours.drain_then = theirs.drain_then;
+  }
+  if (theirs.health_ms > ours.health_ms) {
+    ours.health = theirs.health;
+    ours.health_ms = theirs.health_ms;
+    ours.health_why = theirs.health_why;
+  }
+  if (theirs.ejected_ms > ours.ejected_ms) {
+    ours.ejected_until_ms = theirs.ejected_until_ms;
+    ours.ejected_ms = theirs.ejected_ms;
+    ours.ejections = theirs.ejections;
+    ours.ejected_why = theirs.ejected_why;
+  }
+  ours.slow_since_ms = std::max(ours.slow_since_ms, theirs.slow_since_ms);
+  known->is_known = true;
+  publish(*known);
 }
 
 void Standing::configure(const Terms& terms, bool is_new, std::int64_t now_ms) {
-  const std::lock_guard lock(mutex_);
-  if (is_new && !is_known_) facts_.slow_since_ms = now_ms;
-  is_known_ = is_configured_ = true;
-  terms_ = terms;
-  end_outdated_order();
-  publish();
+  auto known = known_.lock();
+  if (is_new && !known->is_known) known->facts.slow_since_ms = now_ms;
+  known->is_known = known->is_configured = true;
+  known->terms = terms;
+  publish(*known);
 }
 
 void Standing::remove() {
-  const std::lock_guard lock(mutex_);
-  is_known_ = is_configured_ = false;
+  auto known = known_.lock();
+  known->is_known = known->is_configured = false;
 }
 
-void Standing::end_outdated_order() {
-  if (!is_configured_ || facts_.ordered_ms == 0) return;
-  if (facts_.drain_then == terms_.drain && facts_.weight_then == terms_.weight) return;
-  facts_.order = Order::none;
-  facts_.weight = 0;
-  facts_.ordered_ms = 0;
-}
-
-bool Standing::is_configured() const {
-  const std::lock_guard lock(mutex_);
-  return is_configured_;
-}
-
-Terms Standing::terms() const {
-  const std::lock_guard lock(mutex_);
-  return terms_;
-}
-
-void Standing::publish() {
-  const bool is_drained = facts_.order == Order::drain || (terms_.drain && facts_.order == Order::none);
-  const bool is_down = facts_.order == Order::down || facts_.health == Health::down;
-  const std::int64_t shut_until_ms = is_down ? never_again_ms : facts_.ejected_until_ms;
+void Standing::publish(Known& known) {
+  ServerFacts& facts = known.facts;
+  const Terms& terms = known.terms;
+  const bool is_outdated = facts.drain_then != terms.drain || facts.weight_then != terms.weight;
+  if (known.is_configured && facts.ordered_ms != 0 && is_outdated) {
+    facts.order = Order::none;
+    facts.weight = 0;
+    facts.ordered_ms = 0;
+  }
+  const bool is_drained = facts.order == Order::drain || (terms.drain && facts.order == Order::none);
+  const std::int64_t shut_until_ms = is_down(facts) ? never_again_ms : facts.ejected_until_ms;
   shut_until_ms_.store(shut_until_ms, std::memory_order_relaxed);
   closed_until_ms_.store(is_drained ? never_again_ms : shut_until_ms, std::memory_order_relaxed);
-  withdrawn_.store(is_drained || facts_.order == Order::down, std::memory_order_relaxed);
-  weight_.store(facts_.weight != 0 ? facts_.weight : terms_.weight, std::memory_order_relaxed);
-  slow_since_ms_.store(facts_.slow_since_ms, std::memory_order_relaxed);
+  withdrawn_.store(is_drained || facts.order == Order::down, std::memory_order_relaxed);
+  weight_.store(facts.weight != 0 ? facts.weight : terms.weight, std::memory_order_relaxed);
+  slow_since_ms_.store(facts.slow_since_ms, std::memory_order_relaxed);
 }
 
 void Standing::add(const ServerCounts& counts, std::int64_t begun, std::int64_t now_ms) {
-  const std::lock_guard lock(mutex_);
-  if (now_ms >= minute_ends_ms_) {
-    last_minute_ = now_ms < minute_ends_ms_ + minute_ms ? totals_.latencies : Latencies{};
-    totals_.latencies = {};
-    minute_ends_ms_ = now_ms + minute_ms;
+  auto known = known_.lock();
+  if (now_ms >= known->minute_ends_ms) {
+    known->last_minute = now_ms < known->minute_ends_ms + minute_ms ? known->totals.latencies : Latencies{};
+    known->totals.latencies = {};
+    known->minute_ends_ms = now_ms + minute_ms;
   }
-  totals_.requests += counts.requests;
-  totals_.failures += counts.failures;
-  totals_.latencies += counts.latencies;
-  totals_.in_flight += begun;
+  known->totals.requests += counts.requests;
+  known->totals.failures += counts.failures;
+  known->totals.latencies += counts.latencies;
+  known->totals.in_flight += begun;
 }
 
 Standing::Totals Standing::totals(std::int64_t now_ms) {
   add({}, 0, now_ms);
-  const std::lock_guard lock(mutex_);
-  Totals all = totals_;
-  all.requests += requests_before_;
-  all.failures += failures_before_;
-  all.latencies += last_minute_;
+  auto known = known_.lock();
+  Totals all = known->totals;
+  all.requests += known->requests_before;
+  all.failures += known->failures_before;
+  all.latencies += known->last_minute;
   return all;
 }
 
 void Standing::set_totals_before(std::uint64_t requests, std::uint64_t failures) {
-  const std::lock_guard lock(mutex_);
-  requests_before_ = requests;
-  failures_before_ = failures;
+  auto known = known_.lock();
+  known->requests_before = requests;
+  known->failures_before = failures;
 }
 
 // ── All servers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 std::shared_ptr<Standing> Registry::standing(std::string_view upstream, std::string_view address) {
-  const std::lock_guard lock(mutex_);
-  std::weak_ptr<Standing>& known = standings_[Name(upstream, address)];
+  auto servers = servers_.lock();
+  std::weak_ptr<Standing>& known = servers->by_name[Name(upstream, address)];
   std::shared_ptr<Standing> standing = known.lock();
   if (!standing) known = standing = std::make_shared<Standing>(std::string(upstream), std::string(address));
   return standing;
 }
 
+std::shared_ptr<Queue> Registry::queue(std::string_view upstream) {
+  auto servers = servers_.lock();
+  std::weak_ptr<Queue>& known = servers->queues[std::string(upstream)];
+  std::shared_ptr<Queue> queue = known.lock();
+  if (!queue) known = queue = std::make_shared<Queue>();
+  return queue;
+}
+
 std::shared_ptr<Standing> Registry::find(std::string_view upstream, std::string_view address) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = standings_.find(Name(upstream, address));
-  std::shared_ptr<Standing> standing = found == standings_.end() ? nullptr : found->second.lock();
+  auto servers = servers_.lock();
+  const auto found = servers->by_name.find(Name(upstream, address));
+  std::shared_ptr<Standing> standing = found == servers->by_name.end() ? nullptr : found->second.lock();
   return standing && standing->is_configured() ? standing : nullptr;
 }
 
 std::vector<std::shared_ptr<Standing>> Registry::all() const {
-  const std::lock_guard lock(mutex_);
+  auto servers = servers_.lock();
   std::vector<std::shared_ptr<Standing>> all;
-  for (const auto& [name, known] : standings_) {
+  for (const auto& [name, known] : servers->by_name) {
     if (std::shared_ptr<Standing> standing = known.lock(); standing && standing->is_configured()) {
       all.push_back(std::move(standing));
     }
@@ -194,20 +196,21 @@ std::vector<std::shared_ptr<Standing>> Registry::all() const {
 }
 
 void Registry::put_in_force(const std::vector<UpstreamServers>& upstreams, std::int64_t now_ms) {
-  const std::lock_guard lock(mutex_);
+  auto servers = servers_.lock();
   std::set<const Standing*> configured;
   for (const UpstreamServers& upstream : upstreams) {
     for (const ServerAddress& server : upstream.servers) {
       if (!server.standing || !configured.insert(server.standing.get()).second) continue;
-      server.standing->configure({.weight = server.weight, .drain = server.drain}, knows_servers_, now_ms);
+      server.standing->configure({.weight = server.weight, .drain = server.drain}, servers->are_known, now_ms);
     }
   }
-  knows_servers_ = true;
-  std::erase_if(standings_, [&](const auto& one) {
+  servers->are_known = true;
+  std::erase_if(servers->by_name, [&](const auto& one) {
     const std::shared_ptr<Standing> standing = one.second.lock();
     if (standing && !configured.contains(standing.get())) standing->remove();
     return !standing;
   });
+  std::erase_if(servers->queues, [](const auto& one) { return one.second.expired(); });
 }
 
 std::vector<state::ServerRecord> Registry::save(std::int64_t offset_ms, std::int64_t now_ms) {
@@ -224,15 +227,15 @@ std::vector<state::ServerRecord> Registry::save(std::int64_t offset_ms, std::int
 }
 
 void Registry::restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms) {
-  const std::lock_guard lock(mutex_);
+  auto servers = servers_.lock();
   for (const state::ServerRecord& record : records) {
-    const auto found = standings_.find(Name(record.upstream, record.address));
-    const std::shared_ptr<Standing> standing = found == standings_.end() ? nullptr : found->second.lock();
+    const auto found = servers->by_name.find(Name(record.upstream, record.address));
+    const std::shared_ptr<Standing> standing = found == servers->by_name.end() ? nullptr : found->second.lock();
     if (!standing) continue;
     standing->learn(record.facts.shifted(-offset_ms));
     standing->set_totals_before(record.requests_total, record.failures_total);
   }
-  if (!records.empty()) knows_servers_ = true;
+  if (!records.empty()) servers->are_known = true;
 }
 
 }  // namespace baton::upstream

@@ -8,18 +8,19 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "handoff/guarded.hpp"
 #include "proxy/runtime/keyed_hash.hpp"
 #include "proxy/state/server_facts.hpp"
 
 namespace baton::upstream {
 
 struct UpstreamServers;
+class Queue;
 
 // What the configuration says of a server, as far as its standing depends on it.
 struct Terms {
@@ -73,7 +74,7 @@ class Standing {
 
   // ── Seldom; any thread ────────────────────────────────────────────────────────────────────────────────────────
   state::ServerFacts facts() const;
-  // `change` gets the facts under the lock. It must be quick.
+  // `change` gets the facts under the lock. It must be quick. A server that was down and is not any more starts slowly.
   void change(const std::function<void(state::ServerFacts&)>& change);
   // From another process: of each kind of fact, what was found out last.
   void learn(const state::ServerFacts& theirs);
@@ -103,9 +104,19 @@ class Standing {
   alignas(64) std::atomic<std::int32_t> in_flight{0};
 
  private:
-  // Under the lock.
-  void publish();
-  void end_outdated_order();
+  struct Known {
+    state::ServerFacts facts;
+    Terms terms;
+    bool is_known = false;             // from an earlier configuration or process
+    bool is_configured = false;
+    std::uint64_t requests_before = 0;
+    std::uint64_t failures_before = 0;
+    Totals totals;                     // of this process; its latencies are those of the current minute
+    Latencies last_minute;
+    std::int64_t minute_ends_ms = 0;
+  };
+  // With the lock held.
+  void publish(Known& known);
 
   // Read for each request and seldom written.
   alignas(64) std::atomic<std::int64_t> closed_until_ms_{0};
@@ -114,16 +125,7 @@ class Standing {
   std::atomic<unsigned> weight_{1};
   std::atomic<bool> withdrawn_{false};
 
-  alignas(64) mutable std::mutex mutex_;  // for all that follows
-  state::ServerFacts facts_;
-  Terms terms_;
-  bool is_known_ = false;              // from an earlier configuration or process
-  bool is_configured_ = false;
-  std::uint64_t requests_before_ = 0;
-  std::uint64_t failures_before_ = 0;
-  Totals totals_;                      // of this process; its latencies are those of the current minute
-  Latencies last_minute_;
-  std::int64_t minute_ends_ms_ = 0;
+  alignas(64) mutable handoff::Guarded<Known> known_;
 };
 
 // The servers of all upstreams of a process. A reload keeps those it names again, an upgrade carries them over.
@@ -131,6 +133,8 @@ class Registry {
  public:
   // The same one for the same upstream and address for as long as anybody holds it. Any thread.
   std::shared_ptr<Standing> standing(std::string_view upstream, std::string_view address);
+  // The same for the queue of an upstream.
+  std::shared_ptr<Queue> queue(std::string_view upstream);
   // nullptr: the configuration in force has no such server. Any thread.
   std::shared_ptr<Standing> find(std::string_view upstream, std::string_view address) const;
   // Those of the configuration in force, by upstream and address.
@@ -153,9 +157,12 @@ class Registry {
   using Name = std::pair<std::string, std::string>;
 
   runtime::HashKey key_ = runtime::HashKey::random();
-  mutable std::mutex mutex_;
-  std::map<Name, std::weak_ptr<Standing>> standings_;
-  bool knows_servers_ = false;         // there was a configuration in force, here or in the predecessor
+  struct Servers {
+    std::map<Name, std::weak_ptr<Standing>> by_name;
+    std::map<std::string, std::weak_ptr<Queue>, std::less<>> queues;
+    bool are_known = false;            // there was a configuration in force, here or in the predecessor
+  };
+  mutable handoff::Guarded<Servers> servers_;
 };
 
 }  // namespace baton::upstream

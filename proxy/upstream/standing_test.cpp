@@ -98,6 +98,17 @@ TEST(Standing, OfEachKindOfFactTheNewerOneWins) {
   EXPECT_EQ(standing.facts().ejections, 3U);
 }
 
+TEST(Standing, AServerThatWasDownComesBackSlowly) {
+  Standing standing("app", "192.0.2.1:80");
+  standing.change([](ServerFacts& facts) { facts.order = Order::drain; });
+  standing.change([](ServerFacts& facts) { facts.order = Order::none; });
+  EXPECT_EQ(standing.slow_since_ms(), 0) << "a drained server was up";
+  standing.change([](ServerFacts& facts) { facts.health = Health::down; });
+  EXPECT_EQ(standing.slow_since_ms(), 0);
+  standing.change([](ServerFacts& facts) { facts.health = Health::up; });
+  EXPECT_NE(standing.slow_since_ms(), 0);
+}
+
 TEST(Registry, KeepsWhatItKnowsThroughAReload) {
   Registry registry;
   auto before = one_upstream(registry, {"a", "b"});

@@ -166,13 +166,24 @@ void Connection::on_deadline() {
     engine::Context context = this->context();
     Action action;
     if (worker_.now_ms() >= upstream_.deadline_ms()) {
-      action = after(upstream_.expire(*state_.exchange, route_), context);
+      action = after(upstream_.expire(asking()), context);
     } else {
       if (upstream_.is_connecting()) upstream_.give_up("timeouts.total: the exchange takes too long");
       forget_password();
       action = engine::expire(state_, context);
     }
     if (obey(action, context)) take_turn();
+  });
+}
+
+void Connection::on_place(upstream::Place place) {
+  if (frozen_ || closed_) return;
+  guarded([&] {
+    worker_.begin_turn();
+    engine::Context context = this->context();
+    if (!obey(after(upstream_.take(std::move(place), asking()), context), context)) return;
+    if (upstream_.is_connecting()) return set_deadline();
+    if (!awaits_turn_) take_turn();
   });
 }
 
@@ -222,10 +233,12 @@ void Connection::run() {
 Action Connection::after(UpstreamSide::Progress progress, engine::Context& context) {
   using enum UpstreamSide::Progress;
   context.servers = upstream_.servers();
+  context.retry_budget = upstream_.retry_budget();
   switch (progress) {
     case waiting: return Action::wait;
     // Advance at once: the state must not be frozen with a leg that the request has not been put on yet.
     case connected: return engine::advance(state_, context).action;
+    case unavailable: return engine::upstream_lost(state_, Loss::unavailable, context);
     case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context);
     case failed: return engine::upstream_lost(state_, Loss::connect_failed, context);
     case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context);
@@ -255,7 +268,7 @@ bool Connection::obey(Action action, engine::Context& context) {
   }
   while (action == Action::connect || action == Action::authenticate) {
     const bool connects = action == Action::connect;
-    action = connects ? after(upstream_.connect(*state_.exchange, route_), context) : authenticate(context);
+    action = connects ? after(upstream_.connect(asking()), context) : authenticate(context);
     note_step();
   }
   switch (action) {

@@ -21,7 +21,7 @@ class Worker;
 
 // It is allocated where its state allocates: the state is a part of it.
 class Connection final : public runtime::EventHandler,
-                         public runtime::SocketOwner,
+                         public UpstreamOwner,
                          public runtime::DeadlineEntry,
                          public state::Allocated {
  public:
@@ -76,6 +76,7 @@ class Connection final : public runtime::EventHandler,
   void on_ready(runtime::Socket& socket) override;
   void on_events(std::uint32_t events) override;
   void on_deadline() override;
+  void on_place(upstream::Place place) override;
 
  private:
   friend class Worker;            // links the worker's list
@@ -116,6 +117,7 @@ class Connection final : public runtime::EventHandler,
   bool obey(engine::Action action);
   // The engine's answer to that.
   engine::Action after(UpstreamSide::Progress progress, engine::Context& context);
+  UpstreamSide::Asking asking() { return {state_, route_}; }
   // After each step of the engine: notes what it noticed.
   void note_step();
   bool shows_certificate_for(std::string_view host) const;

@@ -209,6 +209,7 @@ engine::Context Connection::context() {
   context.peer = &state_.client_address;
   if (is_trusted_) context.trusted = &listener_->trusted;
   context.verdict = verdict_;
+  context.retry_budget = upstream_.retry_budget();
   if (const auto* tls = state_.client.tls.get()) {
     context.https = true;
     context.client_subject = tls->facts.client_subject;

@@ -100,7 +100,8 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   parcel.frozen_at_us = runtime::monotonic_us();
   connection.stream->freeze();
   FrozenUpstream frozen{
-      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms,
+      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, connection.leg->requests,
+       connection.leg->opened_ms,
        std::move(static_cast<state::Leg&>(*connection.leg))},
       std::move(connection.stream)};
   try {
@@ -190,7 +191,8 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
   try {
     if (is_wanted && frozen.stream->watch()) {
       state::Boxed<state::UpstreamLeg> leg = state::UpstreamLeg{
-          std::move(frozen.idle.leg), std::move(frozen.idle.upstream), std::move(frozen.idle.server), true};
+          std::move(frozen.idle.leg), std::move(frozen.idle.upstream), std::move(frozen.idle.server), true,
+          frozen.idle.requests, frozen.idle.opened_ms};
       return pool_.adopt(*server, {std::move(frozen.stream), std::move(leg), frozen.idle.idle_since_ms});
     }
   } catch (const std::bad_alloc&) {

@@ -107,10 +107,12 @@ std::vector<upstream::ServerAddress> servers_of(const config::Upstream& upstream
     const auto known = names.find(key_of(upstream, server));
     if (known == names.end()) continue;
     for (const state::NamedServer& one : known->second) {
-      if (one.backup) continue;
       servers.push_back({.address = one.address,
                          .weight = one.weight != 0 ? one.weight : server.weight,
                          .host = host_of(server.address),
+                         .drain = server.drain,
+                         .backup = server.backup || one.backup,
+                         .max_connections = server.max_connections,
                          .standing = registry.standing(upstream.name, one.address.text())});
     }
   }

@@ -135,8 +135,11 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
   }
   settings->names = learn_names(config, known, unknown);
   for (const config::Upstream& upstream : config.upstreams) {
-    settings->upstreams.push_back(
-        {.name = upstream.name, .servers = servers_of(upstream, settings->names, *registry)});
+    settings->upstreams.push_back({.name = upstream.name,
+                                   .servers = servers_of(upstream, settings->names, *registry),
+                                   .balancing = upstream.balancing,
+                                   .queue = upstream.balancing.queue ? registry->queue(upstream.name) : nullptr,
+                                   .registry = registry});
   }
   settings->ticket_keys = std::move(ticket_keys);
   settings->servers = std::move(registry);

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "proxy/upstream/connector.hpp"
+#include "proxy/worker/affinity.hpp"
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
@@ -16,6 +17,8 @@ namespace {
 
 // A request that must not be sent twice goes only on a pooled connection that was used this lately.
 constexpr std::int64_t quiet_within_ms = 1'000;
+
+constexpr int attempts_max = 8;
 
 // The kernel reports no event when a descriptor becomes free.
 constexpr std::int64_t look_again_ms = 100;
@@ -34,6 +37,7 @@ void UpstreamSide::promise() { stands_.emplace<Promised>(worker_.loop()); }
 
 void UpstreamSide::reconfigured(const state::UpstreamLeg* leg) {
   upstream_ = leg != nullptr ? worker_.pool().find(leg->upstream) : nullptr;
+  failed_ = nullptr;
   use(upstream_ != nullptr ? upstream_->find(leg->server, state::terms_of(*leg)) : nullptr);
   if (connected() != nullptr) connected()->set_sessions(server_);
 }
@@ -53,6 +57,7 @@ tls::Stream* UpstreamSide::stream() const {
 }
 
 std::int64_t UpstreamSide::deadline_ms() const {
+  if (const auto* one = std::get_if<Queued>(&stands_)) return one->deadline_ms;
   if (const auto* one = std::get_if<AwaitingDescriptor>(&stands_)) return one->again_ms;
   if (const auto* one = std::get_if<Connecting>(&stands_)) return one->deadline_ms;
   if (const auto* one = std::get_if<Handshaking>(&stands_)) return one->deadline_ms;
@@ -61,11 +66,105 @@ std::int64_t UpstreamSide::deadline_ms() const {
 
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
 
-UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange, const routing::Route* route) {
-  upstream_ = worker_.upstream_for(exchange, route);
-  if (upstream_ == nullptr) return Progress::unreachable;
-  upstream::Server& server = upstream_->choose(worker_.now_ms());
-  use(&server);
+UpstreamSide::Progress UpstreamSide::connect(const Asking& of) {
+  use(nullptr);
+  upstream_ = worker_.upstream_for(*of.state.exchange, of.route);
+  return upstream_ != nullptr ? choose(of) : Progress::unreachable;
+}
+
+upstream::Affinity UpstreamSide::affinity(const Asking& of) {
+  const config::Balancing& balancing = upstream_->balancing();
+  if (balancing.balance != config::Balance::hash && !balancing.sticky) return {};
+  const state::Exchange& exchange = *of.state.exchange;
+  const bool looks_at_client = balancing.hash.what == config::HashBy::What::client;
+  std::string client;
+  if (looks_at_client) client = state::client_of(exchange, of.state.client_address).node_text();
+  return affinity_of(*upstream_, worker_.unsent_head(exchange, of.state.client.unread), client);
+}
+
+UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
+  state::Exchange& exchange = *of.state.exchange;
+  const upstream::Affinity affinity = this->affinity(of);
+  const auto* request = std::get_if<state::Connecting>(&exchange.phase);
+  const bool has_failed = request != nullptr && request->attempts != 0;
+  const std::shared_ptr<upstream::Queue>& queue = upstream_->queue();
+  upstream::Upstream::Choice choice;
+  // Another worker may take the last place of a server that has few.
+  for (int i = 0; i < attempts_max; ++i) {
+    choice = upstream_->choose(worker_.now_ms(), affinity, has_failed ? failed_ : nullptr);
+    if (choice.server == nullptr) break;
+    if (queue && queue->is_used() && choice.server->is_limited()) break;  // others have waited longer
+    if (choice.server->may_begin()) return with(*choice.server, affinity.sticky, of);
+  }
+  const bool may_wait = queue && (choice.is_full || choice.server != nullptr);
+  return may_wait ? enter_queue(exchange, choice.only) : Progress::unavailable;
+}
+
+UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_t sticky,
+                                          const Asking& of) {
+  server_ = &server;
+  state::Exchange& exchange = *of.state.exchange;
+  exchange.queued_since_ms = 0;
+  const auto* request = std::get_if<state::Connecting>(&exchange.phase);
+  const bool is_first = request != nullptr && request->attempts == 0 && !request->fresh;
+  if (is_first && of.route != nullptr && of.route->rules.retries) upstream_->retry_budget().note_request(worker_.now_ms());
+  exchange.sticky_cookie.clear();
+  const auto& sticks = upstream_->balancing().sticky;
+  const bool needs_cookie =
+      sticks && sticky != server.tag && request != nullptr;
+  if (needs_cookie) exchange.sticky_cookie = sticky_cookie(*sticks, server.tag, static_cast<bool>(of.state.client.tls));
+  return reach(server, of);
+}
+
+// ── The queue ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Outlives its exchange while a place is on its way to it.
+class UpstreamSide::Turn final : public upstream::Waiter {
+ public:
+  Turn(runtime::Loop& its_loop, std::int64_t began_ms, const upstream::Standing* only_at, UpstreamOwner& owner,
+       std::shared_ptr<upstream::Queue> queue)
+      : Waiter(its_loop, began_ms, only_at), owner_(&owner), queue_(std::move(queue)) {}
+
+  void on_place(upstream::Place place) override {
+    if (owner_ != nullptr) owner_->on_place(std::move(place));
+  }
+  static void end(const std::shared_ptr<Turn>& turn) {
+    turn->owner_ = nullptr;
+    turn->queue_->leave(turn);
+  }
+
+ private:
+  UpstreamOwner* owner_;               // nullptr: it waits no longer
+  std::shared_ptr<upstream::Queue> queue_;
+};
+
+UpstreamSide::Queued::~Queued() { Turn::end(turn); }
+
+UpstreamSide::Progress UpstreamSide::enter_queue(state::Exchange& exchange, const upstream::Server* only) {
+  const config::Queue& rules = *upstream_->balancing().queue;
+  if (exchange.queued_since_ms == 0) exchange.queued_since_ms = worker_.now_ms();
+  const std::int64_t deadline_ms = exchange.queued_since_ms + rules.wait.count();
+  if (worker_.now_ms() >= deadline_ms) return Progress::unavailable;
+  auto turn = std::make_shared<Turn>(worker_.loop(), exchange.queued_since_ms,
+                                     only != nullptr ? only->standing.get() : nullptr, owner_, upstream_->queue());
+  if (!upstream_->queue()->enter(turn, rules.at_most)) return Progress::unavailable;
+  stands_.emplace<Queued>(std::move(turn), deadline_ms);
+  return Progress::waiting;
+}
+
+UpstreamSide::Progress UpstreamSide::take(upstream::Place place, const Asking& of) {
+  stands_ = Nothing{};
+  upstream::Server* const server = upstream_->with(place.standing());
+  if (server == nullptr) return connect(of);
+  const std::uint64_t sticky = affinity(of).sticky;
+  server->begin_exchange(std::move(place));
+  return with(*server, sticky, of);
+}
+
+// ── To a server ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+UpstreamSide::Progress UpstreamSide::reach(upstream::Server& server, const Asking& of) {
+  state::Exchange& exchange = *of.state.exchange;
   // Recorded even if the server refuses: the log names the last server that the exchange went to.
   if (exchange.access) exchange.access->upstream = server.address.text();
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
@@ -77,7 +176,7 @@ UpstreamSide::Progress UpstreamSide::connect(state::Exchange& exchange, const ro
       return attach(exchange, std::move(idle.stream), std::move(idle.leg));
     }
   }
-  return connect_to(server, exchange, route);
+  return connect_to(server, exchange, of.route);
 }
 
 UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state::Exchange& exchange,
@@ -96,7 +195,8 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
   }
   if (lacks_descriptor(attempt)) return await_descriptor(connect_ms);
   if (!attempt.socket) return failed(std::strerror(attempt.error));
-  Leg leg = state::UpstreamLeg{{}, upstream_->name(), server.address, false};
+  Leg leg = state::UpstreamLeg{
+      {}, upstream_->name(), server.address, /*reused=*/false, /*requests=*/0, /*opened_ms=*/worker_.now_ms()};
   auto stream = std::make_unique<tls::Stream>(worker_.loop(), std::move(attempt.socket), owner_);
   if (!stream->watch()) return failed(std::strerror(attempt.error));
   if (attempt.established) return established(std::move(stream), std::move(leg), exchange);
@@ -107,6 +207,7 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
 
 // Retries for as long as a connect may take.
 UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
+  if (worker_.has_all_upstream_connections()) worker_.note_upstream_missed();
   const auto* before = std::get_if<AwaitingDescriptor>(&stands_);
   const std::int64_t now_ms = worker_.now_ms();
   const std::int64_t until_ms = before != nullptr ? before->until_ms : now_ms + connect_ms;
@@ -114,9 +215,10 @@ UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
     stands_ = AwaitingDescriptor{until_ms, now_ms + look_again_ms};
     return Progress::waiting;
   }
-  worker_.note_connect_failure(server_->address, std::strerror(EMFILE));
+  const bool is_limit = worker_.has_all_upstream_connections();
+  worker_.note_connect_failure(server_->address, is_limit ? "limits.upstream_connections is reached" : std::strerror(EMFILE));
   drop(false);
-  return Progress::unreachable;
+  return is_limit ? Progress::unavailable : Progress::unreachable;
 }
 
 UpstreamSide::Progress UpstreamSide::go_on(state::Exchange& exchange) {
@@ -175,12 +277,17 @@ UpstreamSide::Progress UpstreamSide::shake(state::Exchange& exchange) {
   return attach(exchange, std::move(handshaking.stream), std::move(handshaking.leg));
 }
 
-UpstreamSide::Progress UpstreamSide::expire(state::Exchange& exchange, const routing::Route* route) {
-  if (is<AwaitingDescriptor>()) return connect(exchange, route);
+UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
+  if (is<AwaitingDescriptor>()) return connect(of);
+  if (is<Queued>()) {
+    stands_ = Nothing{};
+    return Progress::unavailable;
+  }
   return failed(is<Handshaking>() ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT), Progress::timed_out);
 }
 
 UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
+  failed_ = server_;
   server_->note_failure(worker_.now_ms());
   ++server_->counts.failures;
   worker_.note_connect_failure(server_->address, why);
@@ -189,17 +296,23 @@ UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) 
 }
 
 void UpstreamSide::give_up(std::string_view why) {
-  worker_.note_connect_failure(server_->address, why);
+  if (server_ != nullptr) worker_.note_connect_failure(server_->address, why);
   drop(false);
 }
 
 UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
   stands_ = Connected{std::move(stream)};
   ++server_->counts.requests;
+  ++leg->requests;
   exchange.upstream = std::move(leg);
   exchange.upstream->write_at_ms = worker_.now_ms();
   if (std::holds_alternative<state::Tunnelling>(exchange.phase)) ++worker_.counters.tunnels;
   return Progress::connected;
+}
+
+bool UpstreamSide::is_worn_out(const config::KeepAlive& keep_alive, const state::UpstreamLeg& leg) const {
+  return (keep_alive.requests != 0 && leg.requests >= keep_alive.requests) ||
+         (keep_alive.age.count() != 0 && leg.opened_ms + keep_alive.age.count() <= worker_.now_ms());
 }
 
 // ── The end of its leg ────────────────────────────────────────────────────────────────────────────────────────────
@@ -208,7 +321,10 @@ void UpstreamSide::park(state::Boxed<state::UpstreamLeg> leg) {
   std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
   // A FIN may have arrived with the last bytes.
   const bool is_quiet = !stream->readable(*leg) || stream->is_quiet(*leg, worker_.now_ms());
-  if (server_ == nullptr || upstream_->proxy_header() || worker_.stopping() || !is_quiet) return close(*leg);
+  const bool may_be_used_again =
+      server_ != nullptr && upstream_ != nullptr && !upstream_->proxy_header() &&
+      !is_worn_out(upstream_->balancing().keep_alive, *leg);
+  if (!may_be_used_again || worker_.stopping() || !is_quiet) return close(*leg);
   leg->reused = true;
   worker_.pool().give(*server_, {std::move(stream), std::move(leg), worker_.now_ms()});
   drop(false);
@@ -220,6 +336,7 @@ void UpstreamSide::close(state::UpstreamLeg& leg) {
 }
 
 void UpstreamSide::drop(bool with_reset) {
+  if (with_reset) failed_ = server_;
   use(nullptr);
   std::unique_ptr<tls::Stream> stream;
   std::visit(

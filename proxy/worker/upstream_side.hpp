@@ -18,12 +18,23 @@
 namespace baton::proxy {
 
 class Connection;
+
 class Worker;
+
+// The connection that it belongs to.
+class UpstreamOwner : public runtime::SocketOwner {
+ public:
+  // Its exchange waited for a server, and has a place at this one. Never throws.
+  virtual void on_place(upstream::Place place) = 0;
+
+ protected:
+  ~UpstreamOwner() = default;
+};
 
 class UpstreamSide {
  public:
   // The owner receives the sockets' events; all three outlive this.
-  UpstreamSide(Worker& worker, runtime::SocketOwner& owner, const Connection& connection)
+  UpstreamSide(Worker& worker, UpstreamOwner& owner, const Connection& connection)
       : worker_(worker), owner_(owner), connection_(connection) {}
 
   // Continues with the socket of the exchange's existing leg.
@@ -42,25 +53,33 @@ class UpstreamSide {
   }
   // The configuration has changed. `leg`: the exchange's, if it has one.
   void reconfigured(const state::UpstreamLeg* leg);
+  routing::RetryBudget* retry_budget() const { return upstream_ != nullptr ? &upstream_->retry_budget() : nullptr; }
   unsigned servers() const { return upstream_ != nullptr ? upstream_->servers() : 0; }
 
   // The progress of an attempt to reach a server.
   enum class Progress {
     waiting,
     connected,             // the exchange has its upstream leg
-    unreachable,           // this and the next ones: as in `engine::Loss`
+    unavailable,           // this and the next ones: as in `engine::Loss`
+    unreachable,
     failed,
     timed_out,
   };
-  // Takes an idle connection, unless the exchange wants a fresh one, or starts to connect. `route` is the exchange's;
-  // nullptr: it is a tunnel of a tcp listener.
-  Progress connect(state::Exchange& exchange, const routing::Route* route);
+  // What is to be sent, and by which route (nullptr: it is a tunnel of a tcp listener).
+  struct Asking {
+    state::ConnectionState& state;
+    const routing::Route* route;
+  };
+  // Chooses a server, and takes an idle connection, unless the exchange wants a fresh one, or starts to connect.
+  Progress connect(const Asking& of);
   // The socket being connected has an event.
   Progress go_on(state::Exchange& exchange);
+  // It waited for a server, and has a place there.
+  Progress take(upstream::Place place, const Asking& of);
   // The attempt's deadline has come.
-  Progress expire(state::Exchange& exchange, const routing::Route* route);
+  Progress expire(const Asking& of);
 
-  bool is_connecting() const { return is<AwaitingDescriptor>() || is<Connecting>() || is<Handshaking>(); }
+  bool is_connecting() const { return is<Queued>() || is<AwaitingDescriptor>() || is<Connecting>() || is<Handshaking>(); }
   // The attempt's deadline; INT64_MAX: there is no attempt.
   std::int64_t deadline_ms() const;
   bool owns(const runtime::Socket& socket) const { return stream() != nullptr && &stream()->socket() == &socket; }
@@ -90,6 +109,15 @@ class UpstreamSide {
     std::int64_t until_ms = 0;               // after that there is no server
     std::int64_t again_ms = 0;
   };
+  // Each server has its max_connections.
+  class Turn;
+  struct Queued {
+    Queued(std::shared_ptr<Turn> its_turn, std::int64_t until_ms) : turn(std::move(its_turn)), deadline_ms(until_ms) {}
+    Queued(Queued&&) = delete;
+    ~Queued();
+    std::shared_ptr<Turn> turn;
+    std::int64_t deadline_ms;
+  };
   using Leg = state::Boxed<state::UpstreamLeg>;
   struct Connecting {
     std::unique_ptr<tls::Stream> stream;
@@ -112,8 +140,17 @@ class UpstreamSide {
   tls::Stream* stream() const;
   // The exchange is with this server from now on; nullptr: with none.
   void use(upstream::Server* server);
+  // Chooses a server and is with it, or waits for one.
+  Progress choose(const Asking& of);
+  upstream::Affinity affinity(const Asking& of);
+  Progress enter_queue(state::Exchange& exchange, const upstream::Server* only);
+  // The exchange is counted with it already.
+  Progress with(upstream::Server& server, std::uint64_t sticky, const Asking& of);
+  Progress reach(upstream::Server& server, const Asking& of);
   Progress connect_to(upstream::Server& server, state::Exchange& exchange, const routing::Route* route);
   Progress await_descriptor(std::int64_t connect_ms);
+  // Its connection gets no further request.
+  bool is_worn_out(const config::KeepAlive& keep_alive, const state::UpstreamLeg& leg) const;
   Progress established(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
   Progress shake(state::Exchange& exchange);
   // What the connection to the server begins with; empty: nothing.
@@ -122,11 +159,12 @@ class UpstreamSide {
   Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg);
 
   Worker& worker_;
-  runtime::SocketOwner& owner_;
+  UpstreamOwner& owner_;
   const Connection& connection_;             // of the exchange; outlives this
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
-  std::variant<Nothing, Promised, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
+  const upstream::Server* failed_ = nullptr; // where the exchange failed last
+  std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
 };
 
 }  // namespace baton::proxy

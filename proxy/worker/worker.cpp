@@ -24,6 +24,7 @@ constexpr int accepts_per_event = 16;
 constexpr std::int64_t expiry_every_ms = 250;
 constexpr std::int64_t pause_line_every_ms = 10'000;
 constexpr std::size_t idle_upstreams_kept = 64;
+constexpr std::int64_t missed_lately_ms = 500;
 constexpr int unsent_bytes = 256 * 1024;
 
 std::vector<upstream::Upstream*> upstreams_of(upstream::Pool& pool, const Settings& settings) {
@@ -171,6 +172,7 @@ void Worker::append_name_of(const state::UpstreamLeg& leg, std::string& out) con
 void Worker::tick(std::int64_t now_ms) {
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
   deadlines_.advance(now_ms);
+  pool_.fill_places(now_ms);
   if (now_ms >= next_expiry_ms_) {
     next_expiry_ms_ = now_ms + expiry_every_ms;
     if (settings_->ticket_keys) settings_->ticket_keys->rotate_if_due(now_ms);
@@ -184,6 +186,13 @@ void Worker::tick(std::int64_t now_ms) {
   } else if (shared_.has_few_sockets_left()) {
     pool_.trim(pool_.idle() / 2);
   }
+  const std::int64_t missed_ms = shared_.upstream_missed_ms.load(std::memory_order_relaxed);
+  if (missed_ms + missed_lately_ms > now_ms && shared_.has_all_upstream_connections()) pool_.trim(pool_.idle() / 2);
+  // Clients that come and go are counted a moment before or after their sockets, so the limit may have been exceeded.
+  const std::uint64_t most = shared_.upstream_sockets_max.load(std::memory_order_relaxed);
+  const std::uint64_t allowed = most + shared_.connections.load(std::memory_order_relaxed);
+  const std::uint64_t open = shared_.sockets.load(std::memory_order_relaxed);
+  if (most != 0 && open > allowed) pool_.trim(pool_.idle() - std::min<std::size_t>(pool_.idle(), open - allowed));
   flush_access();
   // Idle connections are worth less than active ones.
   if (std::exchange(short_of_memory_, false)) pool_.trim(pool_.idle() / 2);

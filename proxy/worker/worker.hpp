@@ -32,6 +32,8 @@ struct Shared {
   std::atomic<std::uint64_t> connections_max{0};   // 0: no limit
   std::atomic<std::uint64_t> sockets{0};           // of connections, and idle ones to servers
   std::atomic<std::uint64_t> sockets_max{0};       // for those, in the whole process; 0: no limit
+  std::atomic<std::uint64_t> upstream_sockets_max{0};   // of those, connections to servers; 0: no limit
+  std::atomic<std::int64_t> upstream_missed_ms{0};      // when a request last found that limit reached
   std::uint64_t generation = 1;
   std::atomic<bool> maintenance{false};            // switched on by command
   Verifier verifier;
@@ -72,7 +74,12 @@ struct Shared {
   // For a client that is already connected.
   bool has_socket_for_server() const {
     const std::uint64_t most = sockets_max.load(std::memory_order_relaxed);
-    return most == 0 || sockets.load(std::memory_order_relaxed) < most;
+    return (most == 0 || sockets.load(std::memory_order_relaxed) < most) && !has_all_upstream_connections();
+  }
+  // The limit of connections to servers is reached.
+  bool has_all_upstream_connections() const {
+    const std::uint64_t most = upstream_sockets_max.load(std::memory_order_relaxed);
+    return most != 0 && sockets.load(std::memory_order_relaxed) >= connections.load(std::memory_order_relaxed) + most;
   }
   // Whether there is room for everything still to come.
   bool has_sockets_for_expected() const {
@@ -169,6 +176,9 @@ class Worker final : private http1::ServerNames {
   runtime::Loop& loop() { return loop_; }
   runtime::Deadlines& deadlines() { return deadlines_; }
   bool has_socket_for_server() const { return shared_.has_socket_for_server(); }
+  bool has_all_upstream_connections() const { return shared_.has_all_upstream_connections(); }
+  // A request waits for that: workers close idle ones.
+  void note_upstream_missed() { shared_.upstream_missed_ms.store(now_ms(), std::memory_order_relaxed); }
   upstream::Pool& pool() { return pool_; }
   const Settings& settings() const { return *settings_; }
   const engine::Rules& rules() const { return settings_->rules; }
@@ -194,6 +204,10 @@ class Worker final : private http1::ServerNames {
   // Where an exchange without an upstream leg gets its server, by its route; nullptr: this configuration has no such
   // upstream.
   upstream::Upstream* upstream_for(state::Exchange& exchange, const routing::Route* route);
+  // The head of a request that has not been sent yet; nullptr for a tunnel.
+  const http1::RequestHead* unsent_head(const state::Exchange& exchange, const state::Buffer& unread) {
+    return http1::unsent_head(exchange, unread, scratch_);
+  }
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
   // Forgets the head parsed in an earlier turn.

@@ -79,6 +79,7 @@ Context Dialogue::context() {
           .unix_us = unix_us,
           .servers = servers,
           .route = route_,
+          .retry_budget = retry_budget,
           .closing = closing,
           .routes = routes,
           .clients = clients,

@@ -64,6 +64,7 @@ class Dialogue {
 
   Rules rules;
   unsigned servers = 1;
+  routing::RetryBudget* retry_budget = nullptr;
   bool closing = false;
   const routing::RouteTable* routes = nullptr;
   const routing::ClientRules* clients = nullptr;

@@ -37,7 +37,7 @@ class RandomState {
     return state;
   }
 
-  IdleUpstream idle_upstream() { return {.upstream = text(12), .server = address(), .idle_since_ms = time(), .leg = leg()}; }
+  IdleUpstream idle_upstream() { return {.upstream = text(12), .server = address(), .idle_since_ms = time(), .requests = 7, .opened_ms = time(), .leg = leg()}; }
 
   std::uint64_t below(std::uint64_t end) { return random_() % end; }
 
@@ -135,6 +135,8 @@ class RandomState {
     upstream.upstream = text(12);
     upstream.server = address();
     upstream.reused = coin();
+    upstream.requests = static_cast<std::uint32_t>(random_());
+    upstream.opened_ms = time();
     return upstream;
   }
 
@@ -174,6 +176,8 @@ class RandomState {
       extras.traceparent = text(60);
       if (coin()) extras.client = address();
     }
+    if (std::holds_alternative<Http1>(state.protocol)) exchange.sticky_cookie = text(60);
+    exchange.queued_since_ms = time();
     if (coin()) return exchange;
     exchange.started_ms = time();
     exchange.started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50));
