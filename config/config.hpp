@@ -15,6 +15,7 @@
 #include "config/file.hpp"
 #include "config/gate.hpp"
 #include "config/network.hpp"
+#include "config/health.hpp"
 #include "config/retries.hpp"
 #include "config/rewrite.hpp"
 
@@ -151,6 +152,7 @@ struct Upstream {
   ProxyHeaderSent proxy_protocol = ProxyHeaderSent::off;
   std::optional<Resolve> resolve = {};  // nothing: names are looked up at the start and at a reload
   Balancing balancing = {};
+  std::optional<Health> health = {};
   bool operator==(const Upstream&) const = default;
 };
 

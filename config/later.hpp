@@ -17,9 +17,6 @@ inline constexpr std::string_view later_keys[] = {
 
     "routes.rate_limit",
 
-    "upstreams.health",
-    "upstreams.health_check",
-    "upstreams.health_checks",
     "upstreams.protocol",
 
     "limits.connections_per_client",

@@ -2,6 +2,7 @@
 
 #include "config/balancing_schema.hpp"
 #include "config/client_schema.hpp"
+#include "config/health_schema.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
 #include "config/retries_schema.hpp"
@@ -250,6 +251,10 @@ void print_services(Printer& out, const Config& config) {
     out.line(2, "proxy_protocol: {}", in_quotes(name_of(upstream.proxy_protocol, proxy_headers_sent)));
     if (upstream.tls) print_tls(out, *upstream.tls);
     if (upstream.resolve) print_resolve(out, *upstream.resolve);
+    if (upstream.health) {
+      out.line(2, "health:");
+      for (const std::string& line : health_lines(*upstream.health)) out.line(3, "{}", line);
+    }
   }
 }
 

@@ -10,6 +10,7 @@
 #include "config/balancing_schema.hpp"
 #include "config/client_schema.hpp"
 #include "config/entry_name.hpp"
+#include "config/health_schema.hpp"
 #include "config/resolve_schema.hpp"
 #include "config/gate_schema.hpp"
 #include "config/route_schema.hpp"
@@ -169,6 +170,7 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"tcp_keepalive", read_upstream_keepalive},
     {"proxy_protocol", read_choice<&Upstream::proxy_protocol, proxy_headers_sent>},
     {"resolve", read_resolve},
+    {"health", read_health},
 };
 std::string upstream_of(std::string_view text) {
   return fmt::format("{{ name: app, servers: [ {} ] }}", server_of(text));
@@ -386,6 +388,7 @@ std::vector<KnownKey> known_keys() {
   add_balancing_keys(known);
   add_tls_keys(known);
   add_resolve_keys(known);
+  add_health_keys(known);
   return known;
 }
 

@@ -22,10 +22,7 @@ TEST_P(UnknownKeys, NamePlaceAndReason) {
 const Refusal later[] = {
     {"HealthChecks",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], health_check: {} }\n"),
-     {"f:3:51: `health_check` on an upstream is not supported by this version yet"}},
-    {"Health",
-     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], health: { active: {} } }\n"),
-     {"f:3:51: `health` on an upstream is not supported by this version yet"}},
+     {"f:3:51: unknown key `health_check` on an upstream"}},
     {"ListenersTls",
      with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cert: /c, key: /k } ], curves: x } }\n"),
      {"f:3:77: `curves` in `tls` of a listener is not supported by this version yet"}},

@@ -1,9 +1,36 @@
 #include "harness/client.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
+
 namespace baton::harness {
+
+namespace {
+
+Fd connect_from(const std::string& from, const Address& to) {
+  const auto in = [](const std::string& host, std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    inet_pton(AF_INET, host.c_str(), &address.sin_addr);
+    return address;
+  };
+  const sockaddr_in ours = in(from, 0), theirs = in(to.host, to.port);
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&ours), sizeof ours) != 0 ||
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&theirs), sizeof theirs) != 0) {
+    throw Failure("connect from " + from + " to " + to.text() + ": " + std::strerror(errno));
+  }
+  return socket;
+}
+
+}  // namespace
+
+Client::Client(const Address& to, const std::string& from) : Stream(connect_from(from, to)) {}
 
 Response Client::get(std::string_view path, std::string_view fields) {
   send(get_request(path, fields));

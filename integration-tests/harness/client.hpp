@@ -13,6 +13,8 @@ namespace baton::harness {
 class Client : public Stream {
  public:
   explicit Client(const Address& to) : Stream(connect_to(to)) {}
+  // From an address of this machine: `from` is an IPv4 literal, as another client would have it.
+  Client(const Address& to, const std::string& from);
 
   // One request and its whole answer. `fields` are additional lines, each with its CRLF.
   Response get(std::string_view path, std::string_view fields = "");

@@ -169,6 +169,7 @@ void Reloads::apply(Prepared prepared, std::vector<BoundSocket> sockets) {
   parts_.supervision.announce();
   handoff::insist([this] { parts_.certificates.watch(); });
   handoff::insist([this] { parts_.names.watch(); });
+  handoff::insist([this] { parts_.health.watch(); });
   data_path.reconfigure(after);
   // Sockets that the new configuration drops: connections that wait in their queues are still served.
   for (const BoundSocket& socket : before) {

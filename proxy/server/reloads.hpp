@@ -16,6 +16,7 @@
 #include "proxy/server/certificate_watch.hpp"
 #include "proxy/server/data_path.hpp"
 #include "proxy/server/generation.hpp"
+#include "proxy/server/health_watch.hpp"
 #include "proxy/server/instance.hpp"
 #include "proxy/server/name_watch.hpp"
 #include "proxy/server/role.hpp"
@@ -44,6 +45,7 @@ class Reloads {
     Supervision& supervision;
     CertificateWatch& certificates;
     NameWatch& names;
+    HealthWatch& health;
     Background& background;
   };
   // What was done, or why nothing was done: a text for people, which is also logged.

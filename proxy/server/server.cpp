@@ -45,6 +45,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       children_(context_),
       signals_(context_, role_, supervision_, [this](int signal) { on_signal(signal); }),
       certificates_(context_, {.role = role_, .data_path = data_path_, .background = background_}),
+      health_(context_, {.main = main_, .role = role_, .data_path = data_path_}),
       names_(context_,
              {.role = role_, .data_path = data_path_, .supervision = supervision_, .background = background_}),
       reloads_(context_,
@@ -56,6 +57,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                 .supervision = supervision_,
                 .certificates = certificates_,
                 .names = names_,
+                .health = health_,
                 .background = background_},
                std::move(options.load)),
       ending_(context_, {.role = role_,
@@ -147,6 +149,7 @@ void Server::watch() {
   supervision_.watch([this] { signals_.hear(); }, [this] { supervisor_gone(); });
   certificates_.watch();
   names_.watch();
+  health_.watch();
 }
 
 // An exception from a handler (no memory, no thread, no descriptor) ends only what that handler was doing. It must
@@ -177,6 +180,7 @@ int Server::loop() {
     ::_exit(exit_code_);
   }
   instance_.close_admin();
+  health_.end();
   data_path_.end();
   if (background_.is_busy()) {
     // A pending name lookup must not delay the exit, and its thread may still use what an orderly exit destroys.

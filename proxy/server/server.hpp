@@ -25,6 +25,7 @@
 #include "proxy/server/data_path.hpp"
 #include "proxy/server/ending.hpp"
 #include "proxy/server/generation.hpp"
+#include "proxy/server/health_watch.hpp"
 #include "proxy/server/instance.hpp"
 #include "proxy/server/main_thread.hpp"
 #include "proxy/server/name_watch.hpp"
@@ -96,6 +97,7 @@ class Server {
   Children children_;
   Signals signals_;
   CertificateWatch certificates_;
+  HealthWatch health_;
   NameWatch names_;
   Reloads reloads_;
   Ending ending_;

@@ -61,7 +61,7 @@ std::int64_t Upstream::weight(const Server& server, std::int64_t now_ms) const {
   const std::int64_t whole = weight_units * server.standing->weight();
   const std::int64_t since_ms = server.standing->slow_since_ms();
   const std::int64_t slow_ms = balancing_.slow_start.count();
-  if (since_ms == 0 || now_ms >= since_ms + slow_ms) return whole;
+  if (slow_ms == 0 || since_ms == 0 || now_ms >= since_ms + slow_ms) return whole;
   return std::max<std::int64_t>(whole * std::max<std::int64_t>(now_ms - since_ms, 0) / slow_ms, 1);
 }
 

@@ -116,6 +116,7 @@ Upstream::Upstream(const UpstreamServers& from)
       proxy_header_(from.proxy_header),
       balancing_(from.balancing),
       queue_(from.queue),
+      ejections_(from.ejections),
       key_(from.registry ? from.registry->key() : runtime::HashKey{}),
       random_(runtime::keyed_hash(runtime::HashKey::random(), from.name)) {
   for (const ServerAddress& wanted : from.servers) servers_.push_back(std::make_unique<Server>(wanted, from));

@@ -17,6 +17,7 @@
 #include "proxy/tls/client_context.hpp"
 #include "proxy/tls/stream.hpp"
 #include "proxy/upstream/affinity.hpp"
+#include "proxy/upstream/ejections.hpp"
 #include "proxy/upstream/queue.hpp"
 #include "proxy/upstream/standing.hpp"
 
@@ -42,6 +43,7 @@ struct UpstreamServers {
   config::Balancing balancing{};
   std::shared_ptr<Queue> queue{};                    // of the process; none: requests do not wait
   std::shared_ptr<const Registry> registry{};        // for its key; none: only in tests
+  std::shared_ptr<Ejections> ejections{};            // of the process; none: without `health.passive`
 
   // The settings under which connections to a server are made; "" for plain ones.
   std::string terms(const ServerAddress& server) const { return tls ? tls->terms() + " host=" + server.host : ""; }
@@ -153,6 +155,8 @@ class Upstream {
   Server* with(const Standing& standing) const;
   routing::RetryBudget& retry_budget() { return retry_budget_; }
   const config::Balancing& balancing() const { return balancing_; }
+  // nullptr: failures of its servers do not eject them.
+  Ejections* ejections() const { return ejections_.get(); }
   // Keys of hashes that clients must not be able to aim.
   const runtime::HashKey& key() const { return key_; }
 
@@ -195,6 +199,7 @@ class Upstream {
   std::optional<arrival::ProxyVersion> proxy_header_;
   config::Balancing balancing_;
   std::shared_ptr<Queue> queue_;
+  std::shared_ptr<Ejections> ejections_;
   routing::RetryBudget retry_budget_;
   runtime::HashKey key_;
   std::uint64_t random_;

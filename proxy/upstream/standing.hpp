@@ -16,6 +16,7 @@
 #include "handoff/guarded.hpp"
 #include "proxy/runtime/keyed_hash.hpp"
 #include "proxy/state/server_facts.hpp"
+#include "proxy/upstream/suspicion.hpp"
 
 namespace baton::upstream {
 
@@ -98,6 +99,8 @@ class Standing {
   Totals totals(std::int64_t now_ms);
   // Counted by earlier generations.
   void set_totals_before(std::uint64_t requests, std::uint64_t failures);
+
+  Suspicion suspicion;                 // for `health.passive`
 
   // ── Exchanges in flight, of all workers ───────────────────────────────────────────────────────────────────────
   // Written for each exchange, so only for upstreams whose policy needs it; on a cache line of its own.

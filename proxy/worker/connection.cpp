@@ -252,10 +252,9 @@ bool Connection::obey(Action action) {
 }
 
 void Connection::note_step() {
-  if (const http1::Answered answered = worker_.take_answered(); answered.status != 0) {
-    upstream_.note_answered(answered.elapsed_ms);
-  }
-  if (worker_.has_server_failed()) upstream_.note_failed();
+  const http1::Answered answered = worker_.take_answered();
+  if (answered.status != 0) upstream_.note_answered(answered.status, answered.elapsed_ms);
+  if (const std::string_view why = worker_.server_failure(); !why.empty()) upstream_.note_failed(why);
   worker_.note_refusal(state_);
 }
 

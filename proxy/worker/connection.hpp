@@ -77,6 +77,9 @@ class Connection final : public runtime::EventHandler,
   void on_events(std::uint32_t events) override;
   void on_deadline() override;
   void on_place(upstream::Place place) override;
+  std::string client() const override {
+    return state_.exchange ? state::client_of(*state_.exchange, state_.client_address).node_text() : client_text_;
+  }
 
  private:
   friend class Worker;            // links the worker's list

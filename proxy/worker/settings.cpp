@@ -107,11 +107,26 @@ std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) 
   return renewed;
 }
 
+namespace {
+
+std::shared_ptr<upstream::Ejections> ejections_of(const config::Upstream& upstream,
+                                                  const std::vector<upstream::ServerAddress>& servers) {
+  if (!upstream.health || !upstream.health->passive) return nullptr;
+  std::vector<std::shared_ptr<upstream::Standing>> standings;
+  for (const upstream::ServerAddress& server : servers) standings.push_back(server.standing);
+  return std::make_shared<upstream::Ejections>(upstream.name, *upstream.health->passive, std::move(standings));
+}
+
+}  // namespace
+
 std::shared_ptr<const Settings> with_names(const Settings& settings, state::KnownNames names) {
   auto renamed = std::make_shared<Settings>(settings);
   renamed->names = std::move(names);
   for (std::size_t i = 0; i < renamed->upstreams.size(); ++i) {
-    renamed->upstreams[i].servers = servers_of(renamed->config.upstreams[i], renamed->names, *renamed->servers);
+    const config::Upstream& upstream = renamed->config.upstreams[i];
+    upstream::UpstreamServers& servers = renamed->upstreams[i];
+    servers.servers = servers_of(upstream, renamed->names, *renamed->servers);
+    servers.ejections = ejections_of(upstream, servers.servers);
   }
   return renamed;
 }
@@ -140,6 +155,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
                                    .balancing = upstream.balancing,
                                    .queue = upstream.balancing.queue ? registry->queue(upstream.name) : nullptr,
                                    .registry = registry});
+    settings->upstreams.back().ejections = ejections_of(upstream, settings->upstreams.back().servers);
   }
   settings->ticket_keys = std::move(ticket_keys);
   settings->servers = std::move(registry);

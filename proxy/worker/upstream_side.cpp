@@ -64,6 +64,30 @@ std::int64_t UpstreamSide::deadline_ms() const {
   return std::numeric_limits<std::int64_t>::max();
 }
 
+// ── Whether the server is well ────────────────────────────────────────────────────────────────────────────────────
+
+std::uint64_t UpstreamSide::client_hash() const { return runtime::keyed_hash(upstream_->key(), owner_.client()); }
+
+void UpstreamSide::note_unwell(std::string_view why) {
+  upstream::Ejections* const ejections = server_ != nullptr ? upstream_->ejections() : nullptr;
+  if (ejections != nullptr) ejections->note_failure(*server_->standing, client_hash(), worker_.now_ms(), why);
+}
+
+void UpstreamSide::note_well() {
+  upstream::Ejections* const ejections = upstream_->ejections();
+  if (ejections == nullptr || !ejections->is_suspected(*server_->standing)) return;
+  ejections->note_success(*server_->standing, client_hash(), worker_.now_ms());
+}
+
+void UpstreamSide::note_answered(std::uint16_t status, std::int64_t elapsed_ms) {
+  if (server_ == nullptr) return;
+  server_->counts.latencies.add(elapsed_ms);
+  const upstream::Ejections* const ejections = upstream_->ejections();
+  if (ejections == nullptr) return;
+  if (ejections->is_failure(status)) return note_unwell(fmt::format("status {}", status));
+  note_well();
+}
+
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
 
 UpstreamSide::Progress UpstreamSide::connect(const Asking& of) {
@@ -288,8 +312,9 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
 
 UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
   failed_ = server_;
-  server_->note_failure(worker_.now_ms());
+  if (upstream_->ejections() == nullptr) server_->note_failure(worker_.now_ms());
   ++server_->counts.failures;
+  note_unwell(why);
   worker_.note_connect_failure(server_->address, why);
   drop(false);
   return how;
@@ -306,7 +331,10 @@ UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::uniq
   ++leg->requests;
   exchange.upstream = std::move(leg);
   exchange.upstream->write_at_ms = worker_.now_ms();
-  if (std::holds_alternative<state::Tunnelling>(exchange.phase)) ++worker_.counters.tunnels;
+  if (std::holds_alternative<state::Tunnelling>(exchange.phase)) {
+    ++worker_.counters.tunnels;
+    note_well();
+  }
   return Progress::connected;
 }
 

@@ -26,6 +26,8 @@ class UpstreamOwner : public runtime::SocketOwner {
  public:
   // Its exchange waited for a server, and has a place at this one. Never throws.
   virtual void on_place(upstream::Place place) = 0;
+  // Its client's address without the port.
+  virtual std::string client() const = 0;
 
  protected:
   ~UpstreamOwner() = default;
@@ -44,13 +46,14 @@ class UpstreamSide {
   // Its exchange goes on in another process, or was never ours.
   void let_go() { use(nullptr); }
   // The server has begun to answer the request, so long after it was sent.
-  void note_answered(std::int64_t elapsed_ms) {
-    if (server_ != nullptr) server_->counts.latencies.add(elapsed_ms);
-  }
-  // The server has not answered the request that was sent to it.
-  void note_failed() {
+  void note_answered(std::uint16_t status, std::int64_t elapsed_ms);
+  // The server has not answered the request that was sent to it, or only in part.
+  void note_failed(std::string_view why) {
     if (server_ != nullptr) ++server_->counts.failures;
+    note_unwell(why);
   }
+  // The server has failed: for `health.passive`.
+  void note_unwell(std::string_view why);
   // The configuration has changed. `leg`: the exchange's, if it has one.
   void reconfigured(const state::UpstreamLeg* leg);
   routing::RetryBudget* retry_budget() const { return upstream_ != nullptr ? &upstream_->retry_budget() : nullptr; }
@@ -137,6 +140,8 @@ class UpstreamSide {
   bool is() const {
     return std::holds_alternative<Stand>(stands_);
   }
+  void note_well();
+  std::uint64_t client_hash() const;
   tls::Stream* stream() const;
   // The exchange is with this server from now on; nullptr: with none.
   void use(upstream::Server* server);

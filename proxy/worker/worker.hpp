@@ -229,7 +229,9 @@ class Worker final : private http1::ServerNames {
     if (!scratch_.refusal.why.empty()) log_refusal(state);
   }
   // After each step: whether a server failed, and what it answered. (Before `note_refusal`.)
-  bool has_server_failed() const { return !scratch_.refusal.why.empty() && scratch_.refusal.is_servers(); }
+  std::string_view server_failure() const {
+    return scratch_.refusal.is_servers() ? scratch_.refusal.why : std::string_view();
+  }
   http1::Answered take_answered() { return std::exchange(scratch_.answered, {}); }
   // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
