@@ -1,6 +1,7 @@
 // What a route changes in a message's fields, in the form that the walk over them uses.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "proxy/http1/head.hpp"
@@ -32,11 +33,28 @@ struct Edits {
   }
 };
 
-// How the request is written for the server, besides its other fields.
-struct RequestRewrite {
-  Edits edits;
-  std::string_view target;  // empty: as it came
-  std::string_view host;    // empty: as it came
+// A field that we write ourselves. Its value has no control characters.
+struct OwnField {
+  std::string_view name;
+  std::string_view value;
+};
+
+// What few configurations ask for in a request. The route's edits hold for the fields that we write, too.
+struct RequestChanges {
+  bool x_forwarded = true;            // write X-Forwarded-For, -Proto and -Host
+  std::string_view forwarded_host{};  // for X-Forwarded-Host; empty: that of the request
+  std::span<const OwnField> more{};
+  std::string_view replaced{};        // a field with this name is dropped; empty: none
+  std::string_view target{};          // empty: as it came
+  std::string_view host{};            // empty: as it came
+  Edits edits{};
+};
+
+// The same in a response.
+struct ResponseChanges {
+  OwnField replacing{};           // instead of a field with this name; no name: none
+  Edits edits{};
+  std::string_view set_cookie{};  // one more Set-Cookie; empty: none
 };
 
 }  // namespace baton::http1

@@ -35,13 +35,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   }
   if (!exchange.request.wants_upgrade) scratch.meaning.upgrade = {};
   ForwardedBy by = forwarded_by(exchange, context);
-  RequestRewrite rewritten;
-  exchange.response_edits.reset();
-  if (const routing::Rewrite* const rewrite = context.route != nullptr ? context.route->rewrite.get() : nullptr) {
-    exchange.response_edits = plan_response_edits(*rewrite, exchange, context);
-    rewritten = rewrite_request(*rewrite, exchange, context);
-    by.rewrite = &rewritten;
-  }
+  if (context.route != nullptr && context.route->rewrite) rewrite(*context.route->rewrite, exchange, context, by);
   write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
   exchange.request.body = scratch.meaning.body;

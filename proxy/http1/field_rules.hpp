@@ -78,14 +78,14 @@ inline FieldRules request_rules(const RequestHead& head, const TargetParts& targ
   using enum FieldName;
   FieldRules rules{
       .dropped = of_one_hop | FieldNames{client_identity}, .canonical = canonical_in_request, .once = {expect}};
-  rules.replaced = by.replaced;
   if (!by.underscores) rules.dropped.add(with_underscore);
   if (!target.authority.empty() || !head.names.has(host)) rules.dropped.add(host);
   if (head.minor_version == 0) rules.dropped.add(expect);
   if (!meaning.upgrade.empty()) rules.dropped.remove(upgrade);
-  if (by.rewrite != nullptr) {
-    rules.edits = &by.rewrite->edits;
-    if (!by.rewrite->host.empty()) rules.dropped.add(host);
+  if (by.changes != nullptr) {
+    rules.replaced = by.changes->replaced;
+    rules.edits = &by.changes->edits;
+    if (!by.changes->host.empty()) rules.dropped.add(host);
   }
   if (head.names.has(connection) && names_fields(head.fields)) rules.named_by = &head.fields;
   return rules;
@@ -94,8 +94,10 @@ inline FieldRules request_rules(const RequestHead& head, const TargetParts& targ
 inline FieldRules response_rules(const ResponseHead& head, const ResponseRules& how) {
   using enum FieldName;
   FieldRules rules{.dropped = of_one_hop, .canonical = canonical_in_response};
-  rules.replaced = how.replacing.name;
-  rules.edits = how.edits;
+  if (how.changes != nullptr) {
+    rules.replaced = how.changes->replacing.name;
+    rules.edits = &how.changes->edits;
+  }
   if (how.client_http10) rules.dropped = rules.dropped | FieldNames{transfer_encoding, trailer};
   if (head.status < 200 || head.status == 204) {
     rules.dropped = rules.dropped | FieldNames{content_length, transfer_encoding};

@@ -16,27 +16,45 @@ std::size_t bytes_of(const std::vector<Field>& fields) {
 
 std::size_t bytes_of(const OwnField& field) { return field.name.size() + field.value.size() + 4; }
 
+// Apart from the common case, which shall stay small. `bytes`: without what the changes add.
+[[gnu::noinline]] void write_changed(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
+                                     std::size_t bytes, state::Buffer& out) {
+  const RequestChanges& changes = *by.changes;
+  bytes += changes.forwarded_host.size() + changes.target.size() + changes.host.size() + changes.edits.fields.size();
+  for (const OwnField& field : changes.more) bytes += bytes_of(field);
+  TextWriter writer(out, bytes);
+  forward_request<Changes::some>(head, meaning, by, writer);
+  writer.literal("\r\n");
+  writer.finish();
+}
+
+[[gnu::noinline]] void write_changed(const ResponseHead& head, const ResponseRules& rules, std::size_t bytes,
+                                     state::Buffer& out) {
+  TextWriter writer(out, bytes + bytes_of(rules.changes->replacing) + rules.changes->edits.fields.size() +
+                             rules.changes->set_cookie.size());
+  forward_response<Changes::some>(head, rules, writer);
+  writer.literal("\r\n");
+  writer.finish();
+}
+
 }  // namespace
 
 void write_request_head(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
                         state::Buffer& out) {
-  std::size_t bytes = head.start_line.size() + bytes_of(head.fields) + by.client_address.size() +
-                      by.client_subject.size() + 2 * meaning.host.size() + by.host.size();
-  for (const OwnField& field : by.more) bytes += bytes_of(field);
-  if (by.rewrite != nullptr) {
-    bytes += by.rewrite->target.size() + by.rewrite->host.size() + by.rewrite->edits.fields.size();
-  }
+  const std::size_t bytes = head.start_line.size() + bytes_of(head.fields) + by.client_address.size() +
+                            by.client_subject.size() + 2 * meaning.host.size();
+  if (by.changes != nullptr) [[unlikely]] return write_changed(head, meaning, by, bytes, out);
   TextWriter writer(out, bytes);
-  forward_request(head, meaning, by, writer);
+  forward_request<Changes::none>(head, meaning, by, writer);
   writer.literal("\r\n");
   writer.finish();
 }
 
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
-  const std::size_t edited = rules.edits != nullptr ? rules.edits->fields.size() : 0;
-  TextWriter writer(out, head.start_line.size() + bytes_of(head.fields) + bytes_of(rules.replacing) + edited +
-                             rules.set_cookie.size());
-  forward_response(head, rules, writer);
+  const std::size_t bytes = head.start_line.size() + bytes_of(head.fields);
+  if (rules.changes != nullptr) [[unlikely]] return write_changed(head, rules, bytes, out);
+  TextWriter writer(out, bytes);
+  forward_response<Changes::none>(head, rules, writer);
   writer.literal("\r\n");
   writer.finish();
 }

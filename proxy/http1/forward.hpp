@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
 
 #include "proxy/http1/edits.hpp"
@@ -14,12 +13,6 @@
 
 namespace baton::http1 {
 
-// A field that we write ourselves. Its value has no control characters.
-struct OwnField {
-  std::string_view name;
-  std::string_view value;
-};
-
 // What the upstream learns about the client. It comes from outside the head; whatever it contains, it cannot end a
 // field.
 struct ForwardedBy {
@@ -28,11 +21,7 @@ struct ForwardedBy {
   bool https = false;                // for X-Forwarded-Proto
   std::string_view client_subject{}; // of its verified certificate, for X-Forwarded-Client-Subject; empty: no such field
   bool underscores = false;          // forward fields with an underscore in their names, except those never forwarded
-  bool x_forwarded = true;           // write X-Forwarded-For, -Proto and -Host
-  std::string_view host{};           // for X-Forwarded-Host; empty: that of the request
-  std::span<const OwnField> more{};
-  std::string_view replaced{};       // a field with this name is dropped; empty: none
-  const RequestRewrite* rewrite = nullptr;  // null: the route changes nothing
+  const RequestChanges* changes = nullptr;  // null: none
 };
 
 // Appends the request head as the upstream gets it: the same method; the target in origin-form (an absolute-form target
@@ -53,9 +42,7 @@ struct ResponseRules {
   bool close = false;             // write `Connection: close`
   bool announce_keep_alive = false; // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool switching_protocols = false; // a 101 that was asked for: keep Connection: upgrade and Upgrade
-  OwnField replacing{};           // instead of a field with this name; no name: none
-  const Edits* edits = nullptr;   // null: the route changes nothing
-  std::string_view set_cookie{};  // one more Set-Cookie; empty: none
+  const ResponseChanges* changes = nullptr; // null: none
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
 

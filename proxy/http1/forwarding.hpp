@@ -42,7 +42,10 @@ template <typename Sink>
   if (run != end) sink.lines(run, end);
 }
 
-template <typename Sink>
+// Whether the message may have changes, and code for them.
+enum class Changes { none, some };
+
+template <Changes may_have, typename Sink>
 [[gnu::always_inline]] inline void forward_request(const RequestHead& head, const RequestMeaning& meaning,
                                                    const ForwardedBy& by, Sink& sink) {
   const TargetParts target = split_target(head.target);
@@ -51,14 +54,18 @@ template <typename Sink>
   if (!target.authority.empty() && !target.path.starts_with('/')) {
     before_path = head.method == Method::options && target.path.empty() ? "*" : "/";
   }
-  const RequestRewrite* const rewrite = by.rewrite;
-  if (rewrite != nullptr && !rewrite->target.empty()) {
-    sink.request_line(head, "", rewrite->target);
+  const auto change = [&](auto member) {
+    return may_have == Changes::some && by.changes != nullptr ? by.changes->*member : std::string_view();
+  };
+  const std::string_view new_target = change(&RequestChanges::target);
+  if (!new_target.empty()) {
+    sink.request_line(head, "", new_target);
   } else {
     sink.request_line(head, before_path, target.path);
   }
-  if (rewrite != nullptr && !rewrite->host.empty()) {
-    sink.field("Host", rewrite->host);
+  const std::string_view new_host = change(&RequestChanges::host);
+  if (!new_host.empty()) {
+    sink.field("Host", new_host);
   } else if (rules.dropped.has(FieldName::host)) {
     sink.field("Host", meaning.host);
   }
@@ -71,8 +78,9 @@ template <typename Sink>
   } else if (!meaning.upgrade.empty()) {
     sink.field("Connection", "upgrade");
   }
-  const auto is_kept = [rewrite](std::string_view name) { return rewrite == nullptr || !rewrite->edits.drops(name); };
-  if (by.x_forwarded) {
+  const RequestChanges* const changes = may_have == Changes::some ? by.changes : nullptr;
+  const auto is_kept = [changes](std::string_view name) { return changes == nullptr || !changes->edits.drops(name); };
+  if (changes == nullptr || changes->x_forwarded) {
     if (is_kept("X-Forwarded-For")) sink.field_from_outside("X-Forwarded-For", by.client_address);
     if (is_kept("X-Forwarded-Proto")) {
       if (by.https) {
@@ -81,18 +89,18 @@ template <typename Sink>
         sink.field("X-Forwarded-Proto", "http");
       }
     }
-    const std::string_view asked_for = by.host.empty() ? meaning.host : by.host;
+    const std::string_view forwarded_host = change(&RequestChanges::forwarded_host);
+    const std::string_view asked_for = forwarded_host.empty() ? meaning.host : forwarded_host;
     if (!asked_for.empty() && is_kept("X-Forwarded-Host")) sink.field("X-Forwarded-Host", asked_for);
-  }
-  for (const OwnField& field : by.more) {
-    if (is_kept(field.name)) sink.field(field.name, field.value);
   }
   if (!by.client_subject.empty() && is_kept("X-Forwarded-Client-Subject")) {
     sink.field_from_outside("X-Forwarded-Client-Subject", by.client_subject);
   }
-  if (rewrite != nullptr) {
-    rewrite->edits.each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });
+  if (changes == nullptr) return;
+  for (const OwnField& field : changes->more) {
+    if (is_kept(field.name)) sink.field(field.name, field.value);
   }
+  changes->edits.each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });
 }
 
 // The value of the Connection field we send to the client; empty: none.
@@ -102,21 +110,20 @@ inline std::string_view connection_value(bool upgrade, const ResponseRules& how)
   return upgrade ? "upgrade" : "";
 }
 
-template <typename Sink>
+template <Changes may_have, typename Sink>
 [[gnu::always_inline]] inline void forward_response(const ResponseHead& head, const ResponseRules& how, Sink& sink) {
   const FieldRules rules = response_rules(head, how);
   sink.status_line(head);
   forward_fields(head.fields, rules, sink);
   const bool lacks_date = head.status >= 200 && !head.names.has(FieldName::date);
   if (lacks_date && how.unix_time_s != 0) sink.field("Date", http_date(how.unix_time_s));
-  if (how.edits != nullptr) {
-    how.edits->each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });
-  }
-  if (!how.set_cookie.empty()) sink.field("Set-Cookie", how.set_cookie);
   const std::string_view connection = connection_value(!rules.dropped.has(FieldName::upgrade), how);
   if (!connection.empty()) sink.field("Connection", connection);
-  const bool is_kept = how.edits == nullptr || !how.edits->drops(how.replacing.name);
-  if (!how.replacing.name.empty() && is_kept) sink.field(how.replacing.name, how.replacing.value);
+  if (may_have == Changes::none || how.changes == nullptr) return;
+  const auto& [replacing, edits, set_cookie] = *how.changes;
+  if (!replacing.name.empty() && !edits.drops(replacing.name)) sink.field(replacing.name, replacing.value);
+  edits.each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });
+  if (!set_cookie.empty()) sink.field("Set-Cookie", set_cookie);
 }
 
 }  // namespace baton::http1

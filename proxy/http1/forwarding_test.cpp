@@ -137,7 +137,7 @@ TEST_F(RandomHeads, OfRequestsAreTheSameInEverySink) {
     const ForwardedBy by{address, one_in(2), subject, one_in(2)};
 
     ListSink list;
-    forward_request(head, meaning, by, list);
+    forward_request<Changes::some>(head, meaning, by, list);
     state::Buffer text;
     write_request_head(head, meaning, by, text);
     RequestHead again;
@@ -165,7 +165,7 @@ TEST_F(RandomHeads, OfResponsesAreTheSameInEverySink) {
                             .switching_protocols = head.status == 101,
                             .unix_time_s = one_in(2) ? 784111777 : 0};
     ListSink list;
-    forward_response(head, how, list);
+    forward_response<Changes::some>(head, how, list);
     state::Buffer text;
     write_response_head(head, how, text);
     ResponseHead again;

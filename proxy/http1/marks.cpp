@@ -76,23 +76,34 @@ OwnField id_field(const Exchange& exchange, const Context& context) {
   return {context.clients->request_id_header, exchange.extras->request_id};
 }
 
-ForwardedBy forwarded_by(const Exchange& exchange, const Context& context) {
-  ForwardedBy by{context.client_address, context.https, context.client_subject, context.rules->underscores};
-  if (context.clients == nullptr && context.trusted == nullptr) return by;
+const ResponseChanges& changes_of_response(const Exchange& exchange, const Context& context) {
+  ResponseChanges& changes = context.scratch.marks.response;
+  changes = {.replacing = id_field(exchange, context), .set_cookie = exchange.sticky_cookie};
+  if (exchange.response_edits) {
+    changes.edits = {.removed = exchange.response_edits->removed, .fields = exchange.response_edits->fields};
+  }
+  return changes;
+}
+
+void add_marks(const Exchange& exchange, const Context& context, ForwardedBy& by) {
   Marks& marks = context.scratch.marks;
+  RequestChanges& changes = marks.request;
+  changes = {};
+  by.changes = &changes;
   if (context.trusted != nullptr) {
     const Identity& identity = identity_of_head(context);
     write_x_forwarded_for(identity.chain, marks.x_forwarded_for);
     by.client_address = marks.x_forwarded_for;
     if (!identity.scheme.empty()) by.https = identity.scheme == "https";
-    by.host = identity.host;
+    changes.forwarded_host = identity.host;
   }
-  if (context.clients == nullptr) return by;
+  if (context.clients == nullptr) return;
   const routing::ClientRules& rules = *context.clients;
   std::size_t count = 0;
-  by.x_forwarded = rules.forwarded.x_forwarded;
+  changes.x_forwarded = rules.forwarded.x_forwarded;
   if (rules.forwarded.forwarded) {
-    const std::string_view host = by.host.empty() ? context.scratch.meaning.host : by.host;
+    const std::string_view host =
+        changes.forwarded_host.empty() ? context.scratch.meaning.host : changes.forwarded_host;
     if (context.trusted == nullptr) marks.identity.chain.assign(1, *context.peer);
     write_forwarded(marks.identity.chain, host, by.https, marks.forwarded);
     marks.fields[count++] = {"Forwarded", marks.forwarded};
@@ -103,13 +114,12 @@ ForwardedBy forwarded_by(const Exchange& exchange, const Context& context) {
   }
   if (const OwnField id = id_field(exchange, context); !id.name.empty()) {
     marks.fields[count++] = id;
-    by.replaced = id.name;
+    changes.replaced = id.name;
   }
   if (exchange.extras && !exchange.extras->traceparent.empty() && rules.propagates_traces) {
     marks.fields[count++] = {"traceparent", exchange.extras->traceparent};
   }
-  by.more = std::span(marks.fields).first(count);
-  return by;
+  changes.more = std::span(marks.fields).first(count);
 }
 
 }  // namespace baton::http1

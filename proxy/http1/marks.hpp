@@ -17,6 +17,8 @@ struct Marks {
   std::string forwarded;
   std::string real_ip;
   std::array<OwnField, 4> fields;
+  RequestChanges request;
+  ResponseChanges response;
   RandomBytes random;
 };
 

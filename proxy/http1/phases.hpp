@@ -79,8 +79,19 @@ inline bool is_to_recognise(const Context& context) { return context.clients != 
 void note_request_id(state::Exchange& exchange, const Context& context, const RequestHead* head);
 // The field with the exchange's id; no name: it has none.
 OwnField id_field(const state::Exchange& exchange, const Context& context);
-// For the request in the tables, which has been recognised. Views the scratch memory.
-ForwardedBy forwarded_by(const state::Exchange& exchange, const Context& context);
+// How the request in the tables, which has been recognised, is forwarded. Views the scratch memory, as do the others.
+void add_marks(const state::Exchange& exchange, const Context& context, ForwardedBy& by);
+inline ForwardedBy forwarded_by(const state::Exchange& exchange, const Context& context) {
+  ForwardedBy by{context.client_address, context.https, context.client_subject, context.rules->underscores};
+  if (is_to_recognise(context)) add_marks(exchange, context, by);
+  return by;
+}
+// The changes of the response's fields; null: there are none.
+const ResponseChanges& changes_of_response(const state::Exchange& exchange, const Context& context);
+inline const ResponseChanges* response_changes(const state::Exchange& exchange, const Context& context) {
+  const bool has_some = context.clients != nullptr || exchange.response_edits || !exchange.sticky_cookie.empty();
+  return has_some ? &changes_of_response(exchange, context) : nullptr;
+}
 
 // ── response.cpp ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,6 +1,5 @@
 // The response: heads until the final one, then the body on its way to the client.
 #include <algorithm>
-#include <optional>
 
 #include "proxy/http1/body.hpp"
 #include "proxy/http1/forward.hpp"
@@ -23,11 +22,6 @@ bool is_too_much(const Exchange& exchange, std::int64_t now_ms) {
   const auto elapsed_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms - exchange.started_ms, 0));
   return std::get<ResponseAwaited>(relaying.response).interim_bytes >
          interim_bytes_free + elapsed_ms * interim_bytes_for_each_ms + exchange.request.body_bytes;
-}
-
-std::optional<Edits> edits_of(const Exchange& exchange) {
-  if (!exchange.response_edits) return std::nullopt;
-  return Edits{.removed = exchange.response_edits->removed, .fields = exchange.response_edits->fields};
 }
 
 // A content type whose messages come whenever there is something to send.
@@ -102,9 +96,8 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (!request.wants_upgrade) return answer(exchange, ends, context, 502, "a 101 that was not requested");
       // What still comes of it could not be told from the other protocol.
       if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
-      const std::optional<Edits> edits = edits_of(exchange);
-      write_response_head(head, {.switching_protocols = true, .replacing = id_field(exchange, context),
-                                 .edits = edits ? &*edits : nullptr, .set_cookie = exchange.sticky_cookie}, client.unsent);
+      write_response_head(head, {.switching_protocols = true, .changes = response_changes(exchange, context)},
+                          client.unsent);
       exchange.response_edits.reset();
       unread.consume(end.bytes);
       exchange.status = 101;
@@ -130,12 +123,9 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     if (!has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body)) {
       request.keep_alive = false;
     }
-    const std::optional<Edits> edits = edits_of(exchange);
     write_response_head(head, {.client_http10 = request.http10, .close = !request.keep_alive,
                                .announce_keep_alive = request.http10 && request.keep_alive,
-                               .replacing = id_field(exchange, context),
-                               .edits = edits ? &*edits : nullptr,
-                               .set_cookie = exchange.sticky_cookie,
+                               .changes = response_changes(exchange, context),
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
     exchange.response_edits.reset();
     exchange.status = head.status;

@@ -62,36 +62,37 @@ void write_target(const config::PathRewrite& rewrite, const Placeholders& placeh
   out += placeholders.query();
 }
 
+void plan_response(const routing::Rewrite& how, state::Exchange& exchange, const Placeholders& placeholders,
+                   std::string& lines) {
+  exchange.response_edits.reset();
+  if (how.response.edits.empty()) return;
+  lines.clear();
+  write_fields(how.response.edits, placeholders, lines);
+  exchange.response_edits = state::ResponseEdits{.removed = how.response.removed, .fields = lines};
+}
+
 }  // namespace
 
-RequestRewrite rewrite_request(const routing::Rewrite& rewrite, const state::Exchange& exchange,
-                               const Context& context) {
+void rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Context& context, ForwardedBy& by) {
   Scratch::Written& written = context.scratch.written;
+  const Placeholders placeholders(exchange, context);
+  plan_response(how, exchange, placeholders, written.fields);
   written.target.clear();
   written.host.clear();
   written.fields.clear();
-  const Placeholders placeholders(exchange, context);
-  if (rewrite.changes_path && placeholders.path().starts_with('/')) {
-    write_target(rewrite.path, placeholders, written.target);
-  }
-  if (rewrite.host.to == config::HostRewrite::To::upstream && context.server_names != nullptr && exchange.upstream) {
+  if (how.changes_path && placeholders.path().starts_with('/')) write_target(how.path, placeholders, written.target);
+  if (how.host.to == config::HostRewrite::To::upstream && context.server_names != nullptr && exchange.upstream) {
     context.server_names->append_name_of(*exchange.upstream, written.host);
-  } else if (rewrite.host.to == config::HostRewrite::To::literal) {
-    placeholders.expand(rewrite.host.literal, written.host);
+  } else if (how.host.to == config::HostRewrite::To::literal) {
+    placeholders.expand(how.host.literal, written.host);
   }
-  write_fields(rewrite.request.edits, placeholders, written.fields);
-  return {.edits = {.removed = rewrite.request.removed, .fields = written.fields},
-          .target = written.target,
-          .host = written.host};
-}
-
-state::Boxed<state::ResponseEdits> plan_response_edits(const routing::Rewrite& rewrite,
-                                                       const state::Exchange& exchange, const Context& context) {
-  if (rewrite.response.edits.empty()) return {};
-  std::string& lines = context.scratch.written.fields;
-  lines.clear();
-  write_fields(rewrite.response.edits, Placeholders(exchange, context), lines);
-  return state::ResponseEdits{.removed = rewrite.response.removed, .fields = lines};
+  write_fields(how.request.edits, placeholders, written.fields);
+  RequestChanges& changes = context.scratch.marks.request;
+  if (by.changes == nullptr) changes = {};
+  changes.target = written.target;
+  changes.host = written.host;
+  changes.edits = {.removed = how.request.removed, .fields = written.fields};
+  by.changes = &changes;
 }
 
 }  // namespace baton::http1

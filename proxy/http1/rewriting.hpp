@@ -3,16 +3,13 @@
 
 #include "proxy/http1/edits.hpp"
 #include "proxy/http1/exchange.hpp"
+#include "proxy/http1/forward.hpp"
 #include "proxy/routing/rewrite.hpp"
 
 namespace baton::http1 {
 
-// How the request is written for the exchange's upstream leg. Views into `context.scratch`, valid until the next call.
-RequestRewrite rewrite_request(const routing::Rewrite& rewrite, const state::Exchange& exchange,
-                               const Context& context);
-
-// What will change in the response, with the values of now: nothing if the route changes none.
-state::Boxed<state::ResponseEdits> plan_response_edits(const routing::Rewrite& rewrite,
-                                                       const state::Exchange& exchange, const Context& context);
+// Adds to `by` how the request in the tables is written for the exchange's upstream leg, and notes in the exchange what
+// will change in the response, with the values of now. Views the scratch memory.
+void rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Context& context, ForwardedBy& by);
 
 }  // namespace baton::http1

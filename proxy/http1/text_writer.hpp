@@ -26,7 +26,7 @@ class TextWriter {
 
   // ── As a sink ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  void request_line(const RequestHead& head, std::string_view before_path, std::string_view path) {
+  [[gnu::always_inline]] void request_line(const RequestHead& head, std::string_view before_path, std::string_view path) {
     if (path.data() == head.target.data() && path.size() == head.target.size() && head.start_line.ends_with(" HTTP/1.1\r\n")) return copy(head.start_line);
     copy(head.method_text);
     literal(" ");
@@ -35,7 +35,7 @@ class TextWriter {
     literal(" HTTP/1.1\r\n");
   }
 
-  void status_line(const ResponseHead& head) {
+  [[gnu::always_inline]] void status_line(const ResponseHead& head) {
     constexpr std::string_view shortest = "HTTP/1.1 200 \r\n";
     const bool will_do = head.start_line.size() >= shortest.size() && head.start_line.starts_with("HTTP/1.1 ");
     if (will_do) return copy(head.start_line);
