@@ -27,7 +27,7 @@ TEST(ServerCommand, IsRefusedInAnyOtherForm) {
         R"({"server":"app/a","order":"up","weight":5})", R"({"order":"up","weight":5})"}) {
     const auto command = read_server_command(body);
     EXPECT_FALSE(command) << body;
-    if (!command) EXPECT_FALSE(command.error().empty());
+    EXPECT_FALSE(!command && command.error().empty()) << body;
   }
 }
 
