@@ -77,7 +77,7 @@ const Refusal gates[] = {
     {"NoAction", with_route("name: a"), {"f:8:11: `upstream` is missing on a route"}},
     {"TwoActions",
      with_route("upstream: app, respond: { status: 200 }"),
-     {"f:8:37: a route has either `upstream` or `respond`, not both"}},
+     {"f:8:37: `respond`: a route has only one of `upstream`, `split`, `redirect` and `respond`"}},
     {"NoStatus", with_route("respond: { status: 99 }"), {"f:8:32: `status`: `99` must be from 200 to 599"}},
     {"BodyAndFile",
      with_route("respond: { body: a, file: /b }"),

@@ -58,7 +58,7 @@ TEST_F(AccessLog, OurOwnAnswersHaveTheirBytesAndTheServerThatRefused) {
   origin.refuse();
   EXPECT_EQ(baton.connect().get("/refused").status(), 502);
   const auto line = boost::json::parse(baton.await_access_log(std::regex("refused"))).as_object();
-  EXPECT_EQ(line.at("bytes").as_int64(), 16) << "502 Bad Gateway";
+  EXPECT_EQ(line.at("bytes").as_int64(), 30) << "502 Bad Gateway: upstream web";
   EXPECT_EQ(line.at("upstream").as_string(), origin.address().text());
   baton.await_log(std::regex("server " + origin.address().text() + " cannot be connected"));
 }

@@ -229,7 +229,10 @@ TEST(Answers, APasswordThatCannotBeVerifiedNowIs503) {
   dialogue.routes = &office.table;
   dialogue.take(client(request("GET /own HTTP/1.1", authorization)));
   dialogue.verified(http1::Verdict::busy);
-  EXPECT_EQ(dialogue.seen().client, kept(503));
+  const std::string answer = dialogue.seen().client;
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << answer;
+  EXPECT_NE(answer.find("\r\nRetry-After: 1\r\n"), std::string::npos) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n503 Service Unavailable\n")) << "it is not the upstream's fault: " << answer;
 }
 
 TEST(Answers, ARememberedPasswordIsNotVerifiedAgain) {

@@ -103,7 +103,7 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
     response.content_type = page->content_type;
   }
   const UpstreamLine upstream_line(exchange, context, status);
-  if (!response.body) response.body = upstream_line.text();
+  if (answer == nullptr && !response.body) response.body = upstream_line.text();
   exchange.response_bytes = write_own_response(response, client.unsent, context.rules->buffer_bytes);
   exchange.status = status;
   Answering& answering = exchange.phase.emplace<Answering>();
@@ -170,7 +170,9 @@ Action authenticate(Exchange& exchange, const Ends& ends, const Context& context
     return Action::connect;
   }
   if (context.verdict == Verdict::busy) {
-    return answer(exchange, ends, context, 503, "basic_auth: too many passwords wait to be verified");
+    static const routing::Answer later{.status = 503, .fields = "Retry-After: 1\r\n"};
+    scratch.refusal = {503, "basic_auth: too many passwords wait to be verified"};
+    return answer_with(exchange, ends, context, later);
   }
   exchange.route.clear();  // not before it is admitted
   scratch.route = nullptr;

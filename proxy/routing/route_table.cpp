@@ -153,7 +153,11 @@ struct RouteTable::Draft {
   }
   // Appends them to `choices` in the order in which they are tried.
   Choices finished(Routes from) {
-    std::ranges::stable_sort(from, std::greater(), [this](Index i) { return routes[i].match.conditions(); });
+    std::ranges::sort(from, [this](Index a, Index b) {
+      const auto of_a = routes[a].match.conditions();
+      const auto of_b = routes[b].match.conditions();
+      return of_a != of_b ? of_a > of_b : a < b;
+    });
     const auto begin = static_cast<Index>(choices.size());
     for (const Index i : from) choices.push_back({i, conditions_of[i]});
     return {begin, static_cast<Index>(choices.size())};

@@ -42,7 +42,7 @@ void DataPath::set_connection_limit() {
 
 void DataPath::start(std::uint64_t generation) {
   shared_.generation = generation;
-  settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms());
+  put_servers_in_force();
   workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(config()));
   log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
 }
@@ -116,7 +116,7 @@ void DataPath::empty_queues(const std::vector<BoundSocket>& sockets) {
 void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log) {
   replaced_access_log_ = std::exchange(access_log_, std::move(access_log));
   settings_ = std::move(settings);
-  settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms());
+  put_servers_in_force();
   set_connection_limit();
   log::set_level(log_level(config()));
 }
@@ -128,9 +128,13 @@ void DataPath::complete_names(const state::KnownNames& known) {
   if (names != settings_->names) settings_ = with_names(*settings_, std::move(names));
 }
 
+void DataPath::put_servers_in_force() {
+  handoff::insist([this] { settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms()); });
+}
+
 void DataPath::refresh(std::shared_ptr<const Settings> settings) {
   settings_ = std::move(settings);
-  settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms());
+  put_servers_in_force();
   handoff::insist(
       [this] { workers_->each([this](Worker& worker) { worker.reconfigure(settings_, access_log_.get()); }); });
 }

@@ -68,6 +68,7 @@ class DataPath {
 
  private:
   void set_connection_limit();
+  void put_servers_in_force();
   void let_go(std::shared_ptr<runtime::AccessLog> access_log);
   ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
   std::vector<ListeningSocket> as_workers_see_them(const std::vector<BoundSocket>& sockets) const;

@@ -259,7 +259,7 @@ void Connection::note_step() {
 }
 
 bool Connection::obey(Action action, engine::Context& context) {
-  note_step();
+  if (worker_.has_news()) note_step();
   if (const routing::Route* const chosen = worker_.take_route()) {
     follow(chosen);
     context.rules = &rules();
@@ -268,7 +268,7 @@ bool Connection::obey(Action action, engine::Context& context) {
   while (action == Action::connect || action == Action::authenticate) {
     const bool connects = action == Action::connect;
     action = connects ? after(upstream_.connect(asking()), context) : authenticate(context);
-    note_step();
+    if (worker_.has_news()) note_step();
   }
   switch (action) {
     case Action::wait:

@@ -228,7 +228,9 @@ class Worker final : private http1::ServerNames {
   void note_refusal(const state::ConnectionState& state) {
     if (!scratch_.refusal.why.empty()) log_refusal(state);
   }
-  // After each step: whether a server failed, and what it answered. (Before `note_refusal`.)
+  // After each step: the engine has noticed something.
+  bool has_news() const { return scratch_.answered.status != 0 || !scratch_.refusal.why.empty(); }
+  // Whether a server failed, and what it answered. (Before `note_refusal`.)
   std::string_view server_failure() const {
     return scratch_.refusal.is_servers() ? scratch_.refusal.why : std::string_view();
   }
