@@ -105,6 +105,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
     if (!ssl) return end("TLS: the server has no name that a certificate could have");
     stream_->connect(std::move(ssl), nullptr, nullptr);
     leg_.tls.emplace().since_ms = owner_.loop_.now_ms();
+    leg_.tls->sealed.append(header());  // ahead of the ClientHello
     shake();
   }
 
@@ -119,9 +120,14 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
     }
   }
 
+  std::string header() const {
+    return target_.proxy_header ? arrival::make_proxy_header(*target_.proxy_header, {}, {}) : "";
+  }
+
   void reached() {
     if (target_.terms.type == config::ProbeType::tcp) return end({});
     step_ = Step::talking;
+    if (!target_.tls) leg_.unsent.append(header());
     leg_.unsent.append(request_of(target_));
     talk();
   }

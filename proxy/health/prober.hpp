@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "config/health.hpp"
+#include "proxy/arrival/proxy_header.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/tls/client_context.hpp"
@@ -19,6 +21,7 @@ struct Target {
   state::SocketAddress address;
   std::string host;                                 // what a certificate must name
   std::shared_ptr<const tls::ClientContext> tls{};  // none: plain
+  std::optional<arrival::ProxyVersion> proxy_header{};  // in which a probe says that it is nobody's connection
   config::ActiveHealth terms{};
 
   // The Host field of the request.

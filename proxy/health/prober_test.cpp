@@ -110,6 +110,19 @@ TEST(Probe, AServerThatAnswersIsWell) {
   EXPECT_EQ(result_of("HTTP/1.1 200 OK\r\n\r\n", Server::Then::hangs), "") << "nobody waits for the body";
 }
 
+// Its server expects a PROXY header from everybody.
+TEST(Probe, SaysThatItIsNobodysConnection) {
+  const Server server("HTTP/1.1 200 OK\r\n\r\n");
+  Target probed = target(server);
+  probed.proxy_header = arrival::ProxyVersion::v2;
+  EXPECT_EQ(result_of(probed), "");
+  const std::string nobody("\r\n\r\n\0\r\nQUIT\n!\0\0\0", 16);  // UNSPEC
+  EXPECT_EQ(server.request().substr(0, nobody.size()), nobody);
+  probed.proxy_header = arrival::ProxyVersion::v1;
+  EXPECT_EQ(result_of(probed), "");
+  EXPECT_THAT(server.request(), StartsWith("PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n"));
+}
+
 TEST(Probe, AWrongStatusIsNamed) {
   EXPECT_EQ(result_of("HTTP/1.1 503 Busy\r\n\r\n"), "status 503");
   EXPECT_EQ(result_of("HTTP/1.1 400 Bad\r\n\r\n"), "status 400");

@@ -38,6 +38,7 @@ void HealthWatch::watch() {
                     .target = {.address = server.address,
                                .host = server.host,
                                .tls = settings.upstreams[i].tls,
+                               .proxy_header = settings.upstreams[i].proxy_header,
                                .terms = *health->active},
                     .due = Clock::now()};
       // Probes continue as they were; a result under way still counts.
