@@ -25,7 +25,7 @@ struct Respond {
 };
 
 struct Redirect {
-  std::string to;              // an absolute URL or a path; printable ASCII without blanks
+  std::string to;              // an absolute URL or a path, as a Template; printable ASCII without blanks
   std::uint16_t status = 302;  // 301, 302, 303, 307 or 308
   bool operator==(const Redirect&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/template.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -65,7 +66,7 @@ void read_redirect_status(Reader& reader, const Node& node, Redirect& redirect) 
 
 // Browsers read a backslash as a slash, and a target that begins with two as one with a host.
 std::string why_no_target(std::string_view target) {
-  if (target.find_first_of("{}") != std::string_view::npos) return "must not have braces; write `%7B` and `%7D`";
+  if (target.find_first_of("{}") != std::string_view::npos) return "has a brace; write `%7B` or `%7D`";
   if (!std::ranges::all_of(target, is_visible)) return "must be ASCII without blanks; write other bytes as `%20`";
   if (target.contains('\\')) return "must not have a backslash, which browsers take for a slash";
   if (target.starts_with("//")) return fmt::format("names a host without a scheme; write `https:{}`", target);
@@ -76,10 +77,35 @@ std::string why_no_target(std::string_view target) {
   return "must be a path that begins with `/`, or a URL such as `https://example.com/`";
 }
 
+// The target with a value for each placeholder, or why it cannot have one there: no client may choose the host, unless
+// it is the one that it asked for.
+Parsed<std::string> sample_of(const Template& target) {
+  using enum Placeholder;
+  constexpr std::array of_hosts{host, port, scheme, listener, route, upstream};
+  std::string sample;
+  for (const Template::Part& part : target.parts()) {
+    sample += part.text;
+    const std::size_t authority = sample.find("://");
+    const bool is_in_path = authority == std::string::npos ? sample.starts_with('/')
+                                                           : sample.find_first_of("/?#", authority + 3) != std::string::npos;
+    const bool begins_path = part.placeholder == uri || part.placeholder == path;
+    if (part.placeholder == none) continue;
+    if (!is_in_path && !begins_path && std::ranges::find(of_hosts, part.placeholder) == of_hosts.end()) {
+      return std::unexpected(std::string("would let a client choose the host; put a `/` before that placeholder"));
+    }
+    sample += begins_path ? "/x" : part.placeholder == scheme ? "https" : "x";
+  }
+  return sample;
+}
+
 void read_to(Reader& reader, const Node& node, Redirect& redirect) {
   const auto text = reader.text(node);
   if (!text) return;
-  if (const std::string why = why_no_target(*text); !why.empty()) return reader.refuse(node, quote(*text) + " " + why);
+  const auto target = Template::parse(*text);
+  if (!target) return reader.refuse(node, target.error());
+  const auto sample = sample_of(*target);
+  const std::string why = sample ? why_no_target(*sample) : sample.error();
+  if (!why.empty()) return reader.refuse(node, quote(*text) + " " + why);
   redirect.to = *text;
 }
 

@@ -40,6 +40,12 @@ TEST(GateSchema, RedirectsFoundUnlessItSaysOtherwise) {
             (Redirect{"https://b.example/?a=b#c", 308}));
 }
 
+TEST(GateSchema, RedirectsMayHavePlaceholders) {
+  for (const char* to : {"https://{host}{uri}", "{scheme}://www.{host}:{port}/x?{query}", "/new{path}", "{uri}", "/a/{header.x}"}) {
+    EXPECT_EQ(gate_of("redirect: { to: \"" + std::string(to) + "\" }").redirect, (Redirect{to, 302})) << to;
+  }
+}
+
 TEST(GateSchema, ReadsRangesOfClients) {
   const Access access = gate_of("upstream: app, access: { allow: 10.0.0.0/8, deny: [ 10.6.6.0/24, \"::1\" ] }").access;
   EXPECT_EQ(access.allow, std::vector{network("10.0.0.0/8")});
@@ -111,6 +117,15 @@ const Refusal gates[] = {
     {"TargetWithoutAHost",
      with_route("redirect: { to: \"https:///a\" }"),
      {"f:8:29: `to`: `https:///a` must be a path that begins with `/`, or a URL such as"}},
+    {"TargetOfTheClientsChoice",
+     with_route("redirect: { to: \"https://{header.x}/\" }"),
+     {"f:8:29: `to`: `https://{header.x}/` would let a client choose the host; put a `/` before that placeholder"}},
+    {"TargetWithAPlaceholderBehindTheHost",
+     with_route("redirect: { to: \"https://a.example{query}\" }"),
+     {"f:8:29: `to`: `https://a.example{query}` would let a client choose the host"}},
+    {"TargetWithAnUnknownPlaceholder",
+     with_route("redirect: { to: \"/{nothing}\" }"),
+     {"f:8:29: `to`: there is no placeholder `{nothing}`"}},
     {"TargetWithABlank",
      with_route("redirect: { to: /a b }"),
      {"f:8:29: `to`: `/a b` must be ASCII without blanks; write other bytes as `%20`"}},

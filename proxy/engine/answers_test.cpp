@@ -81,6 +81,27 @@ TEST(Answers, EndAsTheyBeganWhateverTheConfigurationSaysByThen) {
   }
 }
 
+TEST(Answers, RedirectToWhereTheRequestSays) {
+  const auto location = [](const char* to, const std::string& target, const char* method = "GET") {
+    config::Config config = with({.redirect = config::Redirect{to, 301}});
+    config.routes.front().match = {};
+    const routing::RouteTable table(config);
+    Dialogue dialogue;
+    dialogue.routes = &table;
+    dialogue.take(client(std::string(method) + " " + target + " HTTP/1.1\r\nHost: Shop.Test:81\r\nX: a/b\\c\r\n\r\n"));
+    const std::string seen = dialogue.seen().client;
+    const std::size_t at = seen.find("\r\nLocation: ");
+    return at == std::string::npos ? seen : seen.substr(at + 12, seen.find("\r\n", at + 2) - at - 12);
+  };
+  EXPECT_EQ(location("https://{host}{uri}", "/a%20b?c=d"), "https://Shop.Test/a%20b?c=d");
+  EXPECT_EQ(location("https://{host}:{port}/x?{query}", "/a?c=d"), "https://Shop.Test:81/x?c=d");
+  EXPECT_EQ(location("https://b.example{uri}", "*", "OPTIONS"), "https://b.example/*");
+  EXPECT_EQ(location("{path}", "//evil.example/a"), "/evil.example/a") << "no other host";
+  EXPECT_EQ(location("{path}", "/\\evil.example"), "/%5Cevil.example");
+  EXPECT_EQ(location("/{path}", "/a"), "/a");
+  EXPECT_EQ(location("/{header.x}", "/b"), "/a%2Fb%5Cc");
+}
+
 TEST(Answers, WithoutContentHaveNoLength) {
   const routing::RouteTable table(with({.respond = config::Respond{.status = 204}}));
   Dialogue dialogue;

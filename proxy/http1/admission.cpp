@@ -1,6 +1,7 @@
 // What a request passes once its head is whole and before a server is chosen for it. Each step may answer instead.
 #include "proxy/http1/grammar.hpp"
 #include "proxy/http1/phases.hpp"
+#include "proxy/http1/rewriting.hpp"
 
 namespace baton::http1 {
 
@@ -76,7 +77,11 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
   Action action = pass_gate(exchange, ends, context, *route->gate);
   if (action == Action::connect) action = apply_rules(exchange, ends, context, route);
   if (action != Action::connect || !route->gate->answer) return action;
-  return answer_with(exchange, ends, context, *route->gate->answer);
+  if (!route->gate->location) return answer_with(exchange, ends, context, *route->gate->answer);
+  routing::Answer answer{.status = route->gate->answer->status, .fields = "Location: "};
+  append_location(*route->gate->location, exchange, context, answer.fields);
+  answer.fields += "\r\n";
+  return answer_with(exchange, ends, context, answer);
 }
 
 }  // namespace baton::http1

@@ -73,6 +73,37 @@ void plan_response(const routing::Rewrite& how, state::Exchange& exchange, const
 
 }  // namespace
 
+void append_location(const config::Template& target, const state::Exchange& exchange, const Context& context,
+                     std::string& out) {
+  const Placeholders placeholders(exchange, context);
+  const std::size_t begin = out.size();
+  std::string value;
+  for (const config::Template::Part& part : target.parts()) {
+    out += part.text;
+    value.clear();
+    placeholders.append(part, value);
+    switch (part.placeholder) {
+      using enum config::Placeholder;
+      case uri:
+      case path:
+        if (!value.starts_with('/')) value.insert(0, 1, '/');  // of `OPTIONS *`
+        [[fallthrough]];
+      case query:
+        // Browsers take a backslash for a slash.
+        for (const char c : value) c == '\\' ? void(out += "%5C") : void(out += c);
+        break;
+      case host:
+      case port:
+        out += value;
+        break;
+      default:
+        routing::append_to_path(value, routing::PathText::value, out);
+    }
+  }
+  // Two slashes would begin a host.
+  while (out.size() > begin + 1 && out[begin] == '/' && out[begin + 1] == '/') out.erase(begin, 1);
+}
+
 void rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Context& context, ForwardedBy& by) {
   Scratch::Written& written = context.scratch.written;
   const Placeholders placeholders(exchange, context);

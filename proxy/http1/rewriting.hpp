@@ -12,4 +12,8 @@ namespace baton::http1 {
 // will change in the response, with the values of now. Views the scratch memory.
 void rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Context& context, ForwardedBy& by);
 
+// Appends where a redirect leads. What the client sends cannot change its host, unless the target has `{host}`.
+void append_location(const config::Template& target, const state::Exchange& exchange, const Context& context,
+                     std::string& out);
+
 }  // namespace baton::http1

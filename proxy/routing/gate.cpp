@@ -70,7 +70,11 @@ std::shared_ptr<const Gate> make_gate(const config::Gate& gate, const Files& fil
                        .fields = fmt::format("WWW-Authenticate: Basic realm=\"{}\", charset=\"UTF-8\"\r\n", realm)};
   }
   if (gate.respond) made->answer = answer_of(*gate.respond, files);
-  if (gate.redirect) made->answer = answer_of(*gate.redirect);
+  if (gate.redirect) {
+    made->answer = answer_of(*gate.redirect);
+    auto target = config::Template::parse(gate.redirect->to);
+    if (target && !target->is_literal()) made->location = *std::move(target);
+  }
   return made;
 }
 

@@ -35,6 +35,7 @@ struct Gate {
   std::shared_ptr<const Passwords> passwords{};  // nullptr: none is asked for
   Answer challenge{};                            // to a client without a good one
   std::optional<Answer> answer;                  // instead of a server's
+  std::optional<config::Template> location;      // with `answer`: its Location, which depends on the request
 
   bool admits(const state::SocketAddress& client) const {
     return !deny.contains(client) && (!allow || allow->contains(client));
