@@ -24,7 +24,8 @@ enum class Direction { request, response };
 
 std::optional<std::string> why_not(std::string_view name, Direction direction) {
   if (!is_token(name)) return quote(name) + " is not a field name";
-  const std::string lower = lowercase(name);
+  std::string lower = lowercase(name);
+  std::ranges::replace(lower, '_', '-');  // many applications take one for the other
   if (std::ranges::find(of_one_hop, lower) != of_one_hop.end()) {
     return quote(name) + " frames the message or belongs to one connection; Baton writes it itself";
   }

@@ -55,6 +55,8 @@ TEST(FieldEdits, LeaveFramingAndHopsAlone) {
   EXPECT_EQ(problem_of("  - request_headers: { remove: [ transfer-encoding ] }\n"),
             "5:34: `remove`: `transfer-encoding` frames the message or belongs to one connection; Baton writes it itself");
   EXPECT_EQ(problem_of("  - request_headers: { set: { HOST: a } }\n"), "5:31: `set`: `Host` is set by the route's key `host`");
+  EXPECT_EQ(problem_of("  - request_headers: { set: { Transfer_Encoding: a } }\n"),
+            "5:31: `set`: `Transfer_Encoding` frames the message or belongs to one connection; Baton writes it itself");
   EXPECT_EQ(route_of("  - response_headers: { set: { Host: a } }\n").response_headers.set.size(), 1u);
 }
 

@@ -61,7 +61,7 @@ TEST_F(Agreement, AClientGetsTheTypeOfKeyThatItCanUse) {
   for (const auto& [algorithms, type] :
        {std::pair{"ECDSA+SHA256", KeyType::ecdsa}, std::pair{"RSA-PSS+SHA256", KeyType::rsa}}) {
     TlsClient client(baton.address(), {TLS1_3_VERSION}, TlsClient::Handshake::later);
-    SSL_set1_sigalgs_list(client.ssl(), algorithms);
+    SSL_set1_sigalgs_list(client.ssl(), const_cast<char*>(algorithms));
     client.shake_hands();
     EXPECT_EQ(client.server_key(), type);
   }

@@ -102,6 +102,29 @@ TEST(Answers, RedirectToWhereTheRequestSays) {
   EXPECT_EQ(location("/{header.x}", "/b"), "/a%2Fb%5Cc");
 }
 
+TEST(Answers, RedirectNobodyToAHostThatIsNotNamed) {
+  config::Config config = with({.redirect = config::Redirect{"https://{host}{uri}", 301}});
+  config.routes.front().match = {};
+  const routing::RouteTable table(config);
+  for (const char* request : {"GET /evil.example/x HTTP/1.0\r\n\r\n", "GET /evil.example/x HTTP/1.1\r\nHost:\r\n\r\n"}) {
+    Dialogue dialogue;
+    dialogue.routes = &table;
+    dialogue.take(client(request));
+    EXPECT_TRUE(dialogue.seen().client.starts_with("HTTP/1.1 400 Bad Request\r\n")) << dialogue.seen().client;
+  }
+}
+
+TEST(Answers, HaveTheFieldsThatTheirRouteAdds) {
+  config::Config config = with({.respond = config::Respond{.body = "ok"}});
+  config.routes.front().response_headers.set = {{"X-Path", config::Template::parse("{path}").value()}};
+  const routing::RouteTable table(config);
+  Dialogue dialogue;
+  dialogue.routes = &table;
+  dialogue.take(client(ask));
+  EXPECT_NE(dialogue.seen().client.find("\r\nX-Path: /own\r\n"), std::string::npos) << dialogue.seen().client;
+  EXPECT_TRUE(dialogue.seen().client.ends_with("\r\n\r\nok"));
+}
+
 TEST(Answers, WithoutContentHaveNoLength) {
   const routing::RouteTable table(with({.respond = config::Respond{.status = 204}}));
   Dialogue dialogue;

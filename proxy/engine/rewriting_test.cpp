@@ -166,6 +166,53 @@ TEST(Rewriting, ReplacesThePath) {
   EXPECT_EQ(sent("/{host}/{header.X-F}", "/a"), "/Shop.Test/a%2F..%2Fb%3Fc%20d");
 }
 
+TEST(Rewriting, NothingClimbsOutOfAPath) {
+  config::Route route = plain();
+  const auto answered_by = [&](const char* replace, const std::string& request) {
+    route.path.replace = text(replace);
+    return played(route, request);
+  };
+  for (const char* host : {"..", "."}) {
+    const std::string request = std::string("GET /secret HTTP/1.1\r\nHost: ") + host + "\r\n\r\n";
+    const Both both = answered_by("/files/{host}/end", request);
+    EXPECT_EQ(both.server, "");
+    EXPECT_TRUE(both.client.starts_with("HTTP/1.1 400 Bad Request\r\n")) << both.client;
+  }
+  EXPECT_EQ(answered_by("/f/{header.x}/e", get("/", "X: ..\r\n")).server, "");
+  EXPECT_EQ(answered_by("/f/{query}", get("/a?/../../etc?x")).server, "") << "it may decode %2F";
+  EXPECT_EQ(target_of(answered_by("/f/{query}", get("/a?b/c?x")).server), "/f/b%2Fc%3Fx?b/c?x");
+}
+
+TEST(Rewriting, EditsTrailersToo) {
+  config::Route route = plain();
+  route.request_headers = {.set = {{"X-All", text("ours")}}, .add = {}, .remove = {"X-Debug"}};
+  route.response_headers = {.set = {{"X-Echo", text("ours")}}, .add = {}, .remove = {"Server"}};
+  const std::string trailers = "0\r\nX-All: 1\r\nx-debug: 2\r\nX-Echo: 3\r\nServer: 4\r\nX-Kept: 5\r\n\r\n";
+  const Both both = played(route, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + trailers,
+                           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + trailers);
+  EXPECT_TRUE(both.server.ends_with("0\r\nX-Echo: 3\r\nServer: 4\r\nX-Kept: 5\r\n\r\n")) << both.server;
+  EXPECT_TRUE(both.client.ends_with("0\r\nX-All: 1\r\nx-debug: 2\r\nX-Kept: 5\r\n\r\n")) << both.client;
+}
+
+TEST(Rewriting, BelievesNoClientWhoItIs) {
+  config::Route route = plain();
+  route.request_headers.set = {{"X-Real-IP", text("{header.x-real-ip}{header.x-forwarded-for}{header.x_under}")}};
+  const Both both = played(route, get("/", "X-Real-IP: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX_Under: 6.6.6.6\r\n"));
+  EXPECT_EQ(both.server.find("6.6.6.6"), std::string::npos) << both.server;
+}
+
+TEST(Rewriting, OfDateLeavesOne) {
+  config::Route route = plain();
+  route.response_headers.set = {{"Date", text("now")}};
+  Dialogue dialogue;
+  const auto table = table_of(route);
+  dialogue.routes = &table;
+  dialogue.unix_us = 1'000'000;
+  const std::string seen = dialogue.play({client(get("/")), upstream(answered)}).client;
+  EXPECT_EQ(line_of(seen, "Date"), "Date: now");
+  EXPECT_EQ(seen.find("Date", seen.find("Date") + 1), std::string::npos) << seen;
+}
+
 TEST(Rewriting, ChangesTheHost) {
   config::Route route = plain();
   route.host = {config::HostRewrite::To::literal, text("{host}.internal:8080")};

@@ -46,6 +46,23 @@ bool is_misdirected(const Context& context, std::string_view host) {
   return !context.certificate_covers(context.client, host.substr(0, end));
 }
 
+// The route's own answer, with what depends on the request.
+Action answer_by_itself(Exchange& exchange, const Ends& ends, const Context& context, const routing::Route& route) {
+  const routing::Gate& gate = *route.gate;
+  const bool adds_fields = route.rewrite && !route.rewrite->response.edits.empty();
+  if (!gate.location && !adds_fields) return answer_with(exchange, ends, context, *gate.answer);
+  routing::Answer own = *gate.answer;
+  if (gate.location) {
+    own.fields = "Location: ";
+    if (!append_location(*gate.location, exchange, context, own.fields)) {
+      return answer(exchange, ends, context, 400, "redirect: the request names no host");
+    }
+    own.fields += "\r\n";
+  }
+  if (adds_fields) append_response_fields(*route.rewrite, exchange, context, own.fields);
+  return answer_with(exchange, ends, context, own);
+}
+
 }  // namespace
 
 Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
@@ -77,11 +94,7 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
   Action action = pass_gate(exchange, ends, context, *route->gate);
   if (action == Action::connect) action = apply_rules(exchange, ends, context, route);
   if (action != Action::connect || !route->gate->answer) return action;
-  if (!route->gate->location) return answer_with(exchange, ends, context, *route->gate->answer);
-  routing::Answer answer{.status = route->gate->answer->status, .fields = "Location: "};
-  append_location(*route->gate->location, exchange, context, answer.fields);
-  answer.fields += "\r\n";
-  return answer_with(exchange, ends, context, answer);
+  return answer_by_itself(exchange, ends, context, *route);
 }
 
 }  // namespace baton::http1

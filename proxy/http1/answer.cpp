@@ -102,6 +102,7 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
     response.body = *page->body;
     response.content_type = page->content_type;
   }
+  if (status == 205) response.body = "";  // RFC 9110 §15.3.6
   const UpstreamLine upstream_line(exchange, context, status);
   if (answer == nullptr && !response.body) response.body = upstream_line.text();
   exchange.response_bytes = write_own_response(response, client.unsent, context.rules->buffer_bytes);

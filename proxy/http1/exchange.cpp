@@ -35,7 +35,10 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   }
   if (!exchange.request.wants_upgrade) scratch.meaning.upgrade = {};
   ForwardedBy by = forwarded_by(exchange, context);
-  if (context.route != nullptr && context.route->rewrite) rewrite(*context.route->rewrite, exchange, context, by);
+  if (context.route != nullptr && context.route->rewrite &&
+      !rewrite(*context.route->rewrite, exchange, context, by)) {
+    return answer(exchange, ends, context, 400, "path.replace: the new path would have a dot segment");
+  }
   write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
   exchange.request.body = scratch.meaning.body;

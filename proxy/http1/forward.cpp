@@ -59,9 +59,12 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
   writer.finish();
 }
 
-void write_trailers(const std::vector<Field>& fields, bool underscores, state::Buffer& out) {
+void write_trailers(const std::vector<Field>& fields, bool underscores, state::Buffer& out, std::string_view removed) {
   TextWriter writer(out, bytes_of(fields));
-  forward_fields(fields, trailer_rules(underscores), writer);
+  FieldRules rules = trailer_rules(underscores);
+  const Edits edits{.removed = removed, .fields = {}};
+  if (!removed.empty()) rules.edits = &edits;
+  forward_fields(fields, rules, writer);
   writer.literal("\r\n");
   writer.finish();
 }

@@ -54,7 +54,9 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
 
 // Appends a trailer section including its empty line, without the fields that frame, route, authenticate, identify the
 // client or change how the content is read (RFC 9110 §6.5.1). `underscores`: as in ForwardedBy.
-void write_trailers(const std::vector<Field>& fields, bool underscores, state::Buffer& out);
+// `removed`: names that the route removes or sets, as in Edits.
+void write_trailers(const std::vector<Field>& fields, bool underscores, state::Buffer& out,
+                    std::string_view removed = {});
 
 // A response of our own. Its length is announced, except where there cannot be content (`has_no_content`).
 struct OwnResponse {

@@ -115,7 +115,8 @@ template <Changes may_have, typename Sink>
   const FieldRules rules = response_rules(head, how);
   sink.status_line(head);
   forward_fields(head.fields, rules, sink);
-  const bool lacks_date = head.status >= 200 && !head.names.has(FieldName::date);
+  const bool edits_date = may_have == Changes::some && how.changes != nullptr && how.changes->edits.drops("Date");
+  const bool lacks_date = head.status >= 200 && !head.names.has(FieldName::date) && !edits_date;
   if (lacks_date && how.unix_time_s != 0) sink.field("Date", http_date(how.unix_time_s));
   const std::string_view connection = connection_value(!rules.dropped.has(FieldName::upgrade), how);
   if (!connection.empty()) sink.field("Connection", connection);

@@ -46,7 +46,7 @@ void check_written_request(std::string_view raw) {
   require(!meaning_again.error, "the written request is refused: " + std::string{meaning_again.error.text});
   require(again.method_text == head.method_text && meaning_again.host == meaning.host, "another method or host");
   require(meaning_again.body == meaning.body, "another request body");
-  require(meaning_again.upgrade == meaning.upgrade, "another upgrade");
+  require(equals_ignoring_case(meaning_again.upgrade, meaning.upgrade), "another upgrade");
   require(meaning_again.takes_trailers == meaning.takes_trailers, "another TE");
   check_canonical(again.fields, true);
   require(meaning_again.keep_alive && again.minor_version == 1, "the upstream connection would not be kept");

@@ -70,6 +70,8 @@ std::string_view reason_phrase(std::uint16_t status) {
       return "Accepted";
     case 204:
       return "No Content";
+    case 205:
+      return "Reset Content";
     case 206:
       return "Partial Content";
     case 301:

@@ -107,7 +107,10 @@ bool Placeholders::is_https() const { return forwarded_by(exchange_, context_).h
 void Placeholders::append_field(std::string_view name, std::string& out) const {
   bool is_first = true;
   for (const Field& field : context_.scratch.request.fields) {
-    if (!equals_ignoring_case(field.name, name)) continue;
+    // What says who the client is may be made up by it, and some fields do not reach the server either.
+    const bool is_dropped = field.id == FieldName::client_identity ||
+                            (field.id == FieldName::with_underscore && !context_.rules->underscores);
+    if (is_dropped || !equals_ignoring_case(field.name, name)) continue;
     if (!is_first) out += name == "cookie" ? "; " : ", ";
     out += field.value;
     is_first = false;

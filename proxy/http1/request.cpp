@@ -164,7 +164,9 @@ Upload pass_trailers(Exchange& exchange, const Ends& ends, Relaying& relaying, c
   if (upload != Upload::ended) return upload;
   Flow& upstream = *ends.upstream;
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  write_trailers(context.scratch.trailers, context.rules->underscores, upstream.unsent);
+  const routing::Rewrite* const rewrite = context.route != nullptr ? context.route->rewrite.get() : nullptr;
+  write_trailers(context.scratch.trailers, context.rules->underscores, upstream.unsent,
+                 rewrite != nullptr ? std::string_view(rewrite->request.removed) : std::string_view());
   if (relaying.held == 0) {
     ends.client.unread.consume(bytes);
   } else {

@@ -36,7 +36,8 @@ bool is_stream(const ResponseHead& head) {
   return type.size() == events_bytes || type[events_bytes] == ';' || is_blank(type[events_bytes]);
 }
 
-Download trailers_of_response(const Ends& ends, ResponseRelayed& response, const Context& context) {
+Download trailers_of_response(const Exchange& exchange, const Ends& ends, ResponseRelayed& response,
+                              const Context& context) {
   Buffer& unread = ends.upstream->unread;
   const std::size_t bytes = find_trailers_end(unread.view().substr(0, context.rules->head_bytes));
   if (bytes == 0 && unread.size() < context.rules->head_bytes && !ends.upstream->read_ended) return Download::going_on;
@@ -45,7 +46,10 @@ Download trailers_of_response(const Ends& ends, ResponseRelayed& response, const
   auto& trailers = context.scratch.trailers;
   const std::string_view raw = unread.view().substr(0, bytes);
   if (parse_trailers(raw, {0, context.rules->fields}, Sender::server, trailers)) return Download::malformed;
-  if (!response.dechunk) write_trailers(trailers, true, ends.client.unsent);
+  if (!response.dechunk) {
+    write_trailers(trailers, true, ends.client.unsent,
+                   exchange.response_edits ? exchange.response_edits->removed.view() : std::string_view());
+  }
   unread.consume(bytes);
   response.body = NoBody{};
   return Download::ended;
@@ -98,7 +102,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
       write_response_head(head, {.switching_protocols = true, .changes = response_changes(exchange, context)},
                           client.unsent);
-      exchange.response_edits.reset();
+      exchange.response_edits.reset();    // a tunnel has no trailers
       unread.consume(end.bytes);
       exchange.status = 101;
       exchange.request = {};              // no longer needed
@@ -127,7 +131,6 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
                                .announce_keep_alive = request.http10 && request.keep_alive,
                                .changes = response_changes(exchange, context),
                                .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
-    exchange.response_edits.reset();
     exchange.status = head.status;
     context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
     relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};
@@ -161,7 +164,7 @@ Download relay_download(Exchange& exchange, const Ends& ends, const Context& con
       upstream.unread.move_to(client.unsent, piece.bytes);
     }
     if (piece.status == BodyStatus::malformed) return Download::malformed;
-    if (piece.status == BodyStatus::trailers) return trailers_of_response(ends, response, context);
+    if (piece.status == BodyStatus::trailers) return trailers_of_response(exchange, ends, response, context);
   }
   return Download::ended;
 }

@@ -42,11 +42,12 @@ void replace_path(const config::Template& replace, const Placeholders& placehold
       case uri:
         out.append(resolved).append(placeholders.query());
         break;
-      case query:
-        placeholders.append(part, out);
-        break;
       default:
         value.clear();
+        if (part.placeholder == query && out.find('?') != std::string::npos) {
+          placeholders.append(part, out);
+          break;
+        }
         placeholders.append(part, value);
         routing::append_to_path(value, routing::PathText::value, out);
     }
@@ -73,7 +74,12 @@ void plan_response(const routing::Rewrite& how, state::Exchange& exchange, const
 
 }  // namespace
 
-void append_location(const config::Template& target, const state::Exchange& exchange, const Context& context,
+void append_response_fields(const routing::Rewrite& how, const state::Exchange& exchange, const Context& context,
+                            std::string& lines) {
+  write_fields(how.response.edits, Placeholders(exchange, context), lines);
+}
+
+bool append_location(const config::Template& target, const state::Exchange& exchange, const Context& context,
                      std::string& out) {
   const Placeholders placeholders(exchange, context);
   const std::size_t begin = out.size();
@@ -93,6 +99,8 @@ void append_location(const config::Template& target, const state::Exchange& exch
         for (const char c : value) c == '\\' ? void(out += "%5C") : void(out += c);
         break;
       case host:
+        if (value.empty()) return false;
+        [[fallthrough]];
       case port:
         out += value;
         break;
@@ -102,9 +110,10 @@ void append_location(const config::Template& target, const state::Exchange& exch
   }
   // Two slashes would begin a host.
   while (out.size() > begin + 1 && out[begin] == '/' && out[begin + 1] == '/') out.erase(begin, 1);
+  return true;
 }
 
-void rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Context& context, ForwardedBy& by) {
+bool rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Context& context, ForwardedBy& by) {
   Scratch::Written& written = context.scratch.written;
   const Placeholders placeholders(exchange, context);
   plan_response(how, exchange, placeholders, written.fields);
@@ -112,6 +121,8 @@ void rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Conte
   written.host.clear();
   written.fields.clear();
   if (how.changes_path && placeholders.path().starts_with('/')) write_target(how.path, placeholders, written.target);
+  const std::string_view new_path = std::string_view(written.target).substr(0, written.target.find('?'));
+  if (how.path.replace && routing::has_dot_segments(new_path)) return false;
   if (how.host.to == config::HostRewrite::To::upstream && context.server_names != nullptr && exchange.upstream) {
     context.server_names->append_name_of(*exchange.upstream, written.host);
   } else if (how.host.to == config::HostRewrite::To::literal) {
@@ -124,6 +135,7 @@ void rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Conte
   changes.host = written.host;
   changes.edits = {.removed = how.request.removed, .fields = written.fields};
   by.changes = &changes;
+  return true;
 }
 
 }  // namespace baton::http1

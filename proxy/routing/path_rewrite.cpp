@@ -79,6 +79,13 @@ std::string_view resolved_path(std::string_view path, std::string& space) {
   return space;
 }
 
+bool has_dot_segments(std::string_view path) {
+  for (bool ended = true; ended;) {
+    if (dots_of(take_segment(path, ended)) != Dots::none) return true;
+  }
+  return false;
+}
+
 void rewrite_path(const config::PathRewrite& rewrite, std::string_view path, std::string& out) {
   if (!rewrite.strip_prefix.empty()) strip(path, rewrite.strip_prefix);
   if (rewrite.add_prefix.size() > 1) append_to_path(rewrite.add_prefix, PathText::path, out);
@@ -86,9 +93,9 @@ void rewrite_path(const config::PathRewrite& rewrite, std::string_view path, std
 }
 
 void append_to_path(std::string_view text, PathText kind, std::string& out) {
-  constexpr std::string_view in_paths = "!$&'()*+,;=:@/%?";
+  const std::string_view allowed = kind == PathText::path ? "!$&'()*+,;=:@/%?" : "!$&'()*+,;=:@";
   for (const char c : text) {
-    if (is_unreserved(c) || (kind == PathText::path && in_paths.find(c) != std::string_view::npos)) {
+    if (is_unreserved(c) || allowed.find(c) != std::string_view::npos) {
       out += c;
     } else {
       const auto byte = static_cast<unsigned char>(c);

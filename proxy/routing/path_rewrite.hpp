@@ -13,6 +13,9 @@ namespace baton::routing {
 // a percent-encoded slash becomes one. The rest of its encoding stays. A view of `path`, or of `space` if it differs.
 std::string_view resolved_path(std::string_view path, std::string& space);
 
+// Whether a server may take one of its segments for `.` or `..`.
+bool has_dot_segments(std::string_view path);
+
 // Appends the new path to `out`. `path` is resolved and has no query.
 void rewrite_path(const config::PathRewrite& rewrite, std::string_view path, std::string& out);
 

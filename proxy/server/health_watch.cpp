@@ -124,9 +124,15 @@ void HealthWatch::tell_of_readmitted(std::int64_t now_ms) {
 void HealthWatch::begin_due() {
   auto under_way =
       static_cast<std::size_t>(std::ranges::count_if(probed_, [](const auto& one) { return one.second.probe != 0; }));
+  // Those that are due longest come first, so that none waits for ever while others hang.
+  std::vector<Probed*> due;
   for (auto& [standing, probed] : probed_) {
+    if (probed.probe == 0 && probed.due <= Clock::now()) due.push_back(&probed);
+  }
+  std::ranges::sort(due, {}, &Probed::due);
+  for (Probed* const one : due) {
     if (under_way == probes_max) return;
-    if (probed.probe != 0 || probed.due > Clock::now()) continue;
+    Probed& probed = *one;
     if (!prober_) {
       prober_ = std::make_unique<health::Prober>([this](std::uint64_t id, health::Prober::Result result) {
         parts_.main.post([this, id, result = std::move(result)] { this->probed(id, result); });

@@ -180,7 +180,7 @@ struct Exchange {
   std::uint64_t response_bytes = 0;   // of content, as forwarded to the client
   Boxed<AccessRecord> access;
   Boxed<Extras> extras;
-  Boxed<ResponseEdits> response_edits;   // until the response's head is forwarded; none: it is forwarded as it came
+  Boxed<ResponseEdits> response_edits;   // none: the response is forwarded as it came
   bool operator==(const Exchange&) const = default;
 };
 

@@ -56,6 +56,16 @@ int Upstream::rank(const Server& server, std::int64_t now_ms, const Server* avoi
   return 2 * rank + (&server == avoid ? 1 : 0);
 }
 
+void Upstream::count(std::int64_t now_ms) {
+  unsigned ordinary = 0;
+  unsigned backups = 0;
+  for (const auto& server : servers_) {
+    if (rank(*server, now_ms, nullptr) != never) ++(server->is_backup_ ? backups : ordinary);
+  }
+  available_ = ordinary != 0 ? ordinary : backups;
+  count_again_ms_ = now_ms + 100;
+}
+
 // During a slow start it grows from nothing.
 std::int64_t Upstream::weight(const Server& server, std::int64_t now_ms) const {
   const std::int64_t whole = weight_units * server.standing->weight();

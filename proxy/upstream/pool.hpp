@@ -144,7 +144,11 @@ class Upstream {
   const std::string& name() const { return name_; }
   // nullptr: its servers do not use TLS.
   const tls::ClientContext* tls() const { return tls_.get(); }
-  unsigned servers() const { return static_cast<unsigned>(servers_.size()); }
+  // How many servers a request may go to: backups only if there are no others. As it was up to 100 ms ago.
+  unsigned servers(std::int64_t now_ms) {
+    if (servers_.size() > 1 && now_ms >= count_again_ms_) count(now_ms);
+    return available_;
+  }
   int keepalive_s() const { return keepalive_s_; }
   const std::optional<arrival::ProxyVersion>& proxy_header() const { return proxy_header_; }
   // nullptr: requests do not wait.
@@ -196,6 +200,10 @@ class Upstream {
   std::string name_;
   std::shared_ptr<const tls::ClientContext> tls_;
   int keepalive_s_;
+  void count(std::int64_t now_ms);
+
+  unsigned available_ = 1;
+  std::int64_t count_again_ms_ = 0;
   std::optional<arrival::ProxyVersion> proxy_header_;
   config::Balancing balancing_;
   std::shared_ptr<Queue> queue_;

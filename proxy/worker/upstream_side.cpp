@@ -88,6 +88,8 @@ void UpstreamSide::note_answered(std::uint16_t status, std::int64_t elapsed_ms) 
   note_well();
 }
 
+unsigned UpstreamSide::servers() const { return upstream_ != nullptr ? upstream_->servers(worker_.now_ms()) : 0; }
+
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
 
 UpstreamSide::Progress UpstreamSide::connect(const Asking& of) {
@@ -117,6 +119,9 @@ UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
   for (int i = 0; i < attempts_max; ++i) {
     choice = upstream_->choose(worker_.now_ms(), affinity, has_failed ? failed_ : nullptr);
     if (choice.server == nullptr) break;
+    // Without `retries`, a request goes to each server once.
+    const bool is_again = has_failed && choice.server == failed_;
+    if (is_again && of.route != nullptr && !of.route->rules.retries) return Progress::unavailable;
     if (queue && queue->is_used() && choice.server->is_limited()) break;  // others have waited longer
     if (choice.server->may_begin()) return with(*choice.server, affinity.sticky, of);
   }

@@ -57,7 +57,7 @@ class UpstreamSide {
   // The configuration has changed. `leg`: the exchange's, if it has one.
   void reconfigured(const state::UpstreamLeg* leg);
   routing::RetryBudget* retry_budget() const { return upstream_ != nullptr ? &upstream_->retry_budget() : nullptr; }
-  unsigned servers() const { return upstream_ != nullptr ? upstream_->servers() : 0; }
+  unsigned servers() const;
 
   // The progress of an attempt to reach a server.
   enum class Progress {
