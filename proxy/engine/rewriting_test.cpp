@@ -156,14 +156,14 @@ TEST(Rewriting, ReplacesThePath) {
   config::Route route = plain();
   const auto sent = [&](const char* replace, const std::string& target) {
     route.path.replace = text(replace);
-    return target_of(played(route, get(target, "X-F: a/../b?c d\r\n")).server);
+    return target_of(played(route, get(target, "X-F: a/b?c d\r\n")).server);
   };
   EXPECT_EQ(sent("/fixed", "/a?b"), "/fixed?b");
   EXPECT_EQ(sent("/fixed?x=1", "/a?b"), "/fixed?x=1");
   EXPECT_EQ(sent("/new{path}", "/a/../c?b"), "/new/c?b");
   EXPECT_EQ(sent("/new{uri}", "/a?b"), "/new/a?b");
   EXPECT_EQ(sent("/q/{query}", "/a?b=c"), "/q/b=c?b=c");
-  EXPECT_EQ(sent("/{host}/{header.X-F}", "/a"), "/Shop.Test/a%2F..%2Fb%3Fc%20d");
+  EXPECT_EQ(sent("/{host}/{header.X-F}", "/a"), "/Shop.Test/a%2Fb%3Fc%20d");
 }
 
 TEST(Rewriting, NothingClimbsOutOfAPath) {
