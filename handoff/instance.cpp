@@ -137,6 +137,7 @@ void PidFile::withdraw() {
   if (pid_ == 0) return;
   remove_if_it_names(path_, pid_);
   discard_temporaries_beside(path_);
+  pid_ = 0;
 }
 
 void PidFile::remove_if_it_names(const std::string& path, pid_t pid) {

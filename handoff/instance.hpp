@@ -69,7 +69,7 @@ class PidFile {
   // The next two are for the instance only: they also remove temporaries of processes that were killed.
   // The file contains our `pid` from now on, whatever another process has written into it since it was last published.
   Result<void> publish();
-  // Removes the file if it still contains our `pid`.
+  // Removes the file if it still contains our `pid`. Nothing is published afterwards.
   void withdraw();
   // The same on behalf of a process that is gone.
   static void remove_if_it_names(const std::string& path, pid_t pid);

@@ -98,7 +98,7 @@ void Instance::acquire() {
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, named_);
     if (!file) throw std::runtime_error(file.error().text);
-    pid_file_ = std::move(*file);
+    *pid_file_.lock() = std::move(*file);
   }
   admin_known_as_ = admin_known_as(paths_.admin);
 }
@@ -121,7 +121,7 @@ handoff::Result<void> Instance::inherit(const state::InstanceRecord& record, han
   if (paths_.pid_file) {
     auto file = handoff::PidFile::prepare(*paths_.pid_file, named_);
     if (!file) return std::unexpected(file.error());
-    pid_file_ = std::move(*file);
+    *pid_file_.lock() = std::move(*file);
   }
   return {};
 }
@@ -194,7 +194,7 @@ void Instance::close_listeners() {
 }
 
 void Instance::withdraw() {
-  pid_file_.withdraw();
+  pid_file_.lock()->withdraw();
   admin_.unlink();
   successors_.withdraw();
   for (const BoundSocket& socket : sockets_) unlink_path(socket);

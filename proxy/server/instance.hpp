@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "handoff/guarded.hpp"
 #include "handoff/instance.hpp"
 #include "handoff/parties.hpp"
 #include "proxy/process/activation.hpp"
@@ -74,7 +75,7 @@ class Instance {
   bool has_lock() const { return lock_.held(); }
   bool take_lock_within(std::chrono::milliseconds patience) { return lock_.take_within(patience); }
   // The PID file names us from now on.
-  handoff::Result<void> publish_pid() { return pid_file_.publish(); }
+  handoff::Result<void> publish_pid() { return pid_file_.lock()->publish(); }
   // After a successor may have taken both: the lock is ours, and the PID file names us.
   bool take_back_within(std::chrono::milliseconds patience);
   const process::Paths& paths() const { return paths_; }
@@ -105,7 +106,7 @@ class Instance {
   process::PassedSockets passed_;  // until the sockets are taken
   const pid_t named_;
   handoff::InstanceLock lock_;
-  handoff::PidFile pid_file_;
+  handoff::Guarded<handoff::PidFile> pid_file_;
   std::vector<BoundSocket> sockets_;
   AdminSockets admin_;
   std::string admin_known_as_;  // the admin address by which a successor identifies this instance
