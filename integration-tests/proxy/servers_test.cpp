@@ -220,6 +220,24 @@ TEST_F(Servers, WhoWaitsGoesOnWaitingAfterAnUpgrade) {
   for (Client& client : clients) EXPECT_EQ(client.response().body, "1");
 }
 
+TEST_F(Servers, AStickyClientDoesNotWaitForAServerThatHasGoneDown) {
+  const std::string keys = "    sticky: {}\n    queue: { wait: 10m }\n";
+  begin(2, keys, {"max_connections: 1", "max_connections: 1"});
+  const Response first = baton->connect().get("/who");
+  const std::size_t number = std::stoul(first.body);
+  const std::string cookie = cookie_of(first);
+  Client holder = baton->connect();
+  holder.send("GET /held HTTP/1.1\r\nHost: a\r\n" + cookie + "\r\n");
+  origin(number).gate().await_arrivals(1);
+  Client waiting_one = baton->connect();
+  waiting_one.send("GET /who HTTP/1.1\r\nHost: a\r\n" + cookie + "\r\n");
+  await_waiting(1);
+  ctl({"server", "app/" + origin(number).address().text(), "down"});
+  EXPECT_EQ(waiting_one.response().body, std::to_string(3 - number));
+  origin(number).gate().open();
+  EXPECT_EQ(holder.response().body, first.body);
+}
+
 TEST_F(Servers, WhoWaitsTooLongGets503) {
   begin(1, "    queue: { wait: 50ms }\n", {"max_connections: 1"});
   Client first = baton->connect();

@@ -95,7 +95,7 @@ admin::Reply Commands::server(const admin::ServerCommand& command) {
   const upstream::Terms terms = standing->terms();
   standing->change([&](state::ServerFacts& facts) {
     facts.ordered_ms = runtime::monotonic_ms();
-    facts.weight_then = terms.weight;
+    facts.weight_then = terms.weight_in_file();
     facts.drain_then = terms.drain;
     if (command.what == What::weight) {
       facts.weight = command.weight;

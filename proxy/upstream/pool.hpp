@@ -32,6 +32,7 @@ struct ServerAddress {
   bool backup = false;
   std::uint64_t max_connections = 0;   // exchanges at a time; 0: no limit
   std::shared_ptr<Standing> standing{};  // of the process; none: only in tests
+  unsigned configured_weight = 0;      // if name servers say `weight`; 0: the same
   bool operator==(const ServerAddress&) const = default;
 };
 struct UpstreamServers {

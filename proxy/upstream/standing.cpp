@@ -115,7 +115,7 @@ void Standing::remove() {
 void Standing::publish(Known& known) {
   ServerFacts& facts = known.facts;
   const Terms& terms = known.terms;
-  const bool is_outdated = facts.drain_then != terms.drain || facts.weight_then != terms.weight;
+  const bool is_outdated = facts.drain_then != terms.drain || facts.weight_then != terms.weight_in_file();
   if (known.is_configured && facts.ordered_ms != 0 && is_outdated) {
     facts.order = Order::none;
     facts.weight = 0;
@@ -201,7 +201,9 @@ void Registry::put_in_force(const std::vector<UpstreamServers>& upstreams, std::
   for (const UpstreamServers& upstream : upstreams) {
     for (const ServerAddress& server : upstream.servers) {
       if (!server.standing || !configured.insert(server.standing.get()).second) continue;
-      server.standing->configure({.weight = server.weight, .drain = server.drain}, servers->are_known, now_ms);
+      server.standing->configure(
+          {.weight = server.weight, .drain = server.drain, .configured_weight = server.configured_weight},
+          servers->are_known, now_ms);
     }
   }
   servers->are_known = true;

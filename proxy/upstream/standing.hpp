@@ -27,6 +27,9 @@ class Queue;
 struct Terms {
   unsigned weight = 1;
   bool drain = false;
+  unsigned configured_weight = 0;  // if name servers say `weight`: what the file says; 0: the same
+
+  unsigned weight_in_file() const { return configured_weight != 0 ? configured_weight : weight; }
   bool operator==(const Terms&) const = default;
 };
 

@@ -46,6 +46,17 @@ TEST(Standing, ADrainedServerKeepsOnlyTheClientsThatBelongToIt) {
   EXPECT_TRUE(standing.takes_requests(0)) << "an order counts for more than the configuration";
 }
 
+TEST(Standing, AnOrderOutlastsTheWeightsOfNameServers) {
+  Standing standing("app", "192.0.2.1:80");
+  standing.configure({.weight = 20, .configured_weight = 3}, false, 0);
+  standing.change([](ServerFacts& facts) { facts = ordered(Order::down, 5, 3); });
+  standing.configure({.weight = 21, .configured_weight = 3}, false, 10);
+  EXPECT_FALSE(standing.takes_requests(10)) << "nobody has changed the file";
+  EXPECT_EQ(standing.weight(), 21u);
+  standing.configure({.weight = 21, .configured_weight = 4}, false, 20);
+  EXPECT_TRUE(standing.takes_requests(20));
+}
+
 TEST(Standing, AServerThatIsDownOrEjectedTakesNobody) {
   Standing standing("app", "192.0.2.1:80");
   standing.change([](ServerFacts& facts) { facts.ejected_until_ms = 100; });

@@ -113,7 +113,8 @@ std::vector<upstream::ServerAddress> servers_of(const config::Upstream& upstream
                          .drain = server.drain,
                          .backup = server.backup || one.backup,
                          .max_connections = server.max_connections,
-                         .standing = registry.standing(upstream.name, one.address.text())});
+                         .standing = registry.standing(upstream.name, one.address.text()),
+                         .configured_weight = server.weight});
     }
   }
   return servers;

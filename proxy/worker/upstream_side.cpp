@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -19,6 +20,9 @@ namespace {
 constexpr std::int64_t quiet_within_ms = 1'000;
 
 constexpr int attempts_max = 8;
+
+// How often a request that waits for one server looks whether that server is still there.
+constexpr std::int64_t look_at_server_ms = 1'000;
 
 // The kernel reports no event when a descriptor becomes free.
 constexpr std::int64_t look_again_ms = 100;
@@ -177,7 +181,9 @@ UpstreamSide::Progress UpstreamSide::enter_queue(state::Exchange& exchange, cons
   auto turn = std::make_shared<Turn>(worker_.loop(), exchange.queued_since_ms,
                                      only != nullptr ? only->standing.get() : nullptr, owner_, upstream_->queue());
   if (!upstream_->queue()->enter(turn, rules.at_most)) return Progress::unavailable;
-  stands_.emplace<Queued>(std::move(turn), deadline_ms);
+  // A server that goes down frees no place for those that wait for it alone.
+  const std::int64_t look_ms = only != nullptr ? worker_.now_ms() + look_at_server_ms : deadline_ms;
+  stands_.emplace<Queued>(std::move(turn), std::min(deadline_ms, look_ms));
   return Progress::waiting;
 }
 
@@ -310,7 +316,7 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
   if (is<AwaitingDescriptor>()) return connect(of);
   if (is<Queued>()) {
     stands_ = Nothing{};
-    return Progress::unavailable;
+    return connect(of);
   }
   return failed(is<Handshaking>() ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT), Progress::timed_out);
 }

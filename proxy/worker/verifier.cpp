@@ -88,6 +88,8 @@ Verifier::~Verifier() {
 
 bool Verifier::ask(const std::shared_ptr<Question>& question, std::shared_ptr<LoopAddress> loop) {
   auto now = state_->waiting.lock();
+  // Those whose client has gone, or asks again after a reload, wait no longer.
+  if (now->jobs.size() >= waiting_max) std::erase_if(now->jobs, [](const Job& job) { return job.question.expired(); });
   if (now->jobs.size() >= waiting_max) return false;
   if (now->idle <= now->jobs.size() && now->threads < threads_max) {
     try {
