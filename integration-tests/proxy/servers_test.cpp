@@ -298,6 +298,16 @@ TEST_F(Servers, ARequestThatIsRefusedGoesToAnotherServerIfItsRouteSaysSo) {
   EXPECT_EQ(refused, 2) << "a POST is not sent twice";
 }
 
+// Without `retries`, whatever else the upstream lists.
+TEST_F(Servers, ARequestGoesToEachServerOnce) {
+  begin(4, "", {"", "drain: true", "drain: true", "backup: true"});
+  EXPECT_EQ(baton->connect().get("/vanish").status(), 502);
+  EXPECT_EQ(origin(1).requests().size(), 1u);
+  reload("", {"", "", "drain: true", "drain: true"});
+  EXPECT_EQ(baton->connect().get("/vanish").status(), 502);
+  EXPECT_EQ(origin(1).requests().size() + origin(2).requests().size(), 3u) << "once to each of the two";
+}
+
 TEST_F(Servers, AnOrderLastsUntilTheConfigurationOfTheServerChanges) {
   begin(2, "");
   const std::string first = "app/" + origin(1).address().text();

@@ -2,11 +2,14 @@
 // believe it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <set>
 
 #include "harness/baton.hpp"
+#include "harness/fd.hpp"
 #include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
 
@@ -189,6 +192,31 @@ TEST_P(Health, NotAllServersAreEjected) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(client.get("/fails").status(), 502);
   EXPECT_EQ(baton.count_log_lines(std::regex("is ejected")), 1u) << "half of two";
   EXPECT_EQ(asked(baton).size(), 1u);
+}
+
+// More servers than are probed at a time, and none ever answers.
+TEST(HealthOfMany, EachGetsItsVerdictWhileTheOthersHang) {
+  constexpr std::size_t servers = 300;
+  const Fd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in every_address{};
+  every_address.sin_family = AF_INET;
+  socklen_t length = sizeof every_address;
+  ASSERT_EQ(::bind(silent.get(), reinterpret_cast<sockaddr*>(&every_address), length), 0);
+  ASSERT_EQ(::listen(silent.get(), 4096), 0);
+  ASSERT_EQ(::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&every_address), &length), 0);
+  const std::string port = ":" + std::to_string(ntohs(every_address.sin_port));
+  std::string list;
+  for (std::size_t i = 0; i < servers; ++i) {
+    list += "      - { address: \"127.0." + std::to_string(1 + i / 200) + "." + std::to_string(1 + i % 200) + port + "\" }\n";
+  }
+  Settings settings;
+  settings.binds = {loopback(free_port())};
+  settings.topology = "listeners: [ { name: web, bind: \"" + settings.binds.front().text() +
+                      "\" } ]\nupstreams:\n  - name: web\n"
+                      "    health: { active: { every: 100ms, timeout: 300ms, down: 1 } }\n    servers:\n" + list;
+  Baton baton(settings);
+  await([&] { return baton.count_log_lines(std::regex("is down: no(t reached| answer) within")) == servers; },
+        "a verdict on every server");
 }
 
 }  // namespace
