@@ -11,7 +11,7 @@ namespace baton::config {
 // Whose word on the client counts.
 struct TrustedProxies {
   std::vector<Network> networks;
-  bool unix_sockets = false;  // whoever connects to a Unix socket
+  bool unix_sockets = false;  // every client of a Unix socket
   bool operator==(const TrustedProxies&) const = default;
 };
 

@@ -62,7 +62,7 @@ void read_trusted_proxies(Reader& reader, const Node& node, TrustedProxies& prox
     if (*text == unix_word) {
       proxies.unix_sockets = true;
     } else if (text->starts_with(unix_word)) {
-      reader.refuse(item, quote(*text) + ": write `unix` to trust whoever connects to a Unix socket");
+      reader.refuse(item, quote(*text) + ": write `unix` to trust every client of a Unix socket");
     } else if (auto network = parse_network(*text)) {
       proxies.networks.push_back(*network);
     } else {

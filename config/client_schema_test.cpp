@@ -67,7 +67,7 @@ const Refusal refusals[] = {
      {"f:8:18: `trusted_proxies`: `10.0.0.1/8` has bits after its prefix; the range is `10.0.0.0/8`"}},
     {"NginxsWordForUnixSockets",
      minimal + "trusted_proxies: [ \"unix:\" ]\n",
-     {"f:8:20: `trusted_proxies`: `unix:`: write `unix` to trust whoever connects to a Unix socket"}},
+     {"f:8:20: `trusted_proxies`: `unix:`: write `unix` to trust every client of a Unix socket"}},
     {"OnAListener",
      with_listeners("  - { name: a, bind: \":80\", trusted_proxies: all }\n"),
      {"f:3:46: `trusted_proxies`: `all` is not an IP address"}},

@@ -104,7 +104,7 @@ void check_tcp_routes(Reader& reader, const Config& config, const ListenerDraft&
   for (const TcpRoute& route : draft.listener.routes) check_upstream_exists(reader, config, route.upstream, route.where);
 }
 
-// Whoever may send a PROXY header chooses the client's address.
+// A PROXY header decides the client's address, so its senders must be trusted.
 void check_proxy_protocol(Reader& reader, const Config& config, const ListenerDraft& draft) {
   const Listener& listener = draft.listener;
   const TrustedProxies& trusted = listener.trusted_proxies ? *listener.trusted_proxies : config.trusted_proxies;

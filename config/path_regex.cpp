@@ -8,7 +8,7 @@
 namespace baton::config {
 namespace {
 
-// For the program and its cached states. When the cache is full, RE2 begins it anew or searches without it, still in
+// For the program and its cached states. When the cache is full, RE2 clears it or searches without it, still in
 // linear time.
 constexpr std::int64_t memory_bytes_max = 1024 * 1024;
 

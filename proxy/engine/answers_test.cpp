@@ -300,7 +300,7 @@ TEST(Answers, EachRequestIsJudgedByItsOwnPassword) {
   EXPECT_EQ(dialogue.questions(), (std::vector<std::string>{"ann:secret", "bob:bad"}));
 }
 
-// A reload, or a handover: whoever has the connection then asks again.
+// After a reload or a handover, the new owner of the connection asks again.
 TEST(Answers, APasswordBeingVerifiedIsAskedAboutAgainUnderAnotherConfiguration) {
   const Guarded before;
   const Guarded after;

@@ -81,7 +81,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
                     : fmt::format("not reached within {} ms", limit_ms));
   }
 
-  // Nobody waits for it any more.
+  // Its result is no longer wanted.
   void close() {
     is_over_ = true;
     if (!stream_) return;

@@ -21,7 +21,7 @@ struct Target {
   state::SocketAddress address;
   std::string host;                                 // what a certificate must name
   std::shared_ptr<const tls::ClientContext> tls{};  // none: plain
-  std::optional<arrival::ProxyVersion> proxy_header{};  // in which a probe says that it is nobody's connection
+  std::optional<arrival::ProxyVersion> proxy_header{};  // sent first, and names no client
   config::ActiveHealth terms{};
 
   // The Host field of the request.

@@ -17,7 +17,7 @@ using state::SocketAddress;
 
 namespace {
 
-// One proxy's word on whom it got the request from, and how.
+// What one proxy reports about the sender of the request.
 struct Hop {
   std::string_view node;
   std::string_view scheme;

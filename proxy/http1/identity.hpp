@@ -1,4 +1,4 @@
-// Who sent a request: the peer of the connection, or whom trusted proxies in front of us name in X-Forwarded-For
+// The client of a request: the peer of the connection, or the address that trusted proxies report in X-Forwarded-For
 // or in Forwarded (RFC 7239). Believed is the first address from the right that is not trusted; what is left of it,
 // its sender could have made up.
 #pragma once

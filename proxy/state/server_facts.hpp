@@ -45,7 +45,7 @@ struct ServerFacts {
   }
 };
 
-// For a successor, or for whoever replaces a crashed process. Times are since 1970.
+// For a successor, or a replacement after a crash. Times are since 1970.
 struct ServerRecord {
   std::string upstream;
   std::string address;                  // SocketAddress::text

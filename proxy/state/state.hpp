@@ -154,7 +154,7 @@ struct AccessRecord {
 struct Extras {
   String request_id;                  // empty: it has none
   String traceparent;                 // made here; empty: the request has its own, or none
-  Boxed<SocketAddress> client;        // whom trusted proxies name; none: the connection's client
+  Boxed<SocketAddress> client;        // as trusted proxies report it; none: the connection's client
   bool operator==(const Extras&) const = default;
 };
 
@@ -172,7 +172,7 @@ struct Exchange {
   Boxed<UpstreamLeg> upstream;        // what an idle connection to a server passes from one exchange to the next
   String route;                       // whose settings apply; empty: none chosen
   String split_to;                    // the upstream that a split has given it; empty: none
-  String sticky_cookie;               // the Set-Cookie that binds the client to its server; empty: it has it, or needs none
+  String sticky_cookie;               // the value of a Set-Cookie for the client; empty: none is due
   std::int64_t queued_since_ms = 0;   // 0: it never waited for a server
   std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;

@@ -128,7 +128,7 @@ class Server final : public tls::SessionSink {
   bool counts_together_ = false;       // in Standing::in_flight
   std::int64_t max_connections_ = 0;
   std::size_t idle_max_ = 0;
-  std::shared_ptr<Queue> queue_;       // none: nobody waits
+  std::shared_ptr<Queue> queue_;       // none: requests do not wait
   std::int64_t turn_ = 0;              // smooth weighted round robin: the highest goes next
   std::int64_t failed_until_ms_ = 0;
   std::int64_t in_flight_ = 0;
@@ -244,7 +244,7 @@ class Pool final : public runtime::SocketOwner {
   void adopt(Server& server, IdleConnection idle);
   void begin_adopting();
 
-  // Closes those that have been idle for so long (an upstream's own keep_alive.idle counts for its servers), or whose
+  // Closes those that have been idle that long (an upstream's own keep_alive.idle counts for its servers), or whose
   // keep_alive.age is over.
   void expire(std::int64_t now_ms, std::int64_t idle_ms);
   // Closes the oldest of each server in turn until at most `most` are left. True: some were closed.

@@ -17,7 +17,7 @@ namespace baton::upstream {
 
 class Queue;
 
-// A place among the exchanges in flight of a server. Whoever has it must `keep` it or it becomes free again.
+// A place among the exchanges in flight of a server. Its owner must `keep` it, or it becomes free again.
 class Place {
  public:
   Place(std::shared_ptr<Queue> queue, std::shared_ptr<Standing> standing, std::int64_t max_connections)
@@ -55,7 +55,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
  public:
   // Somebody waits. Any thread; cheap.
   bool is_used() const { return waiting_.load(std::memory_order_relaxed) != 0; }
-  // False: so many wait already.
+  // False: the queue is full.
   bool enter(const std::shared_ptr<Waiter>& waiter, std::uint64_t at_most);
   // A place that is on its way to it becomes free when it arrives.
   void leave(const std::shared_ptr<Waiter>& waiter);
@@ -70,7 +70,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
   bool pass_on(const std::shared_ptr<Standing>& standing, std::int64_t max_connections, std::int64_t now_ms) noexcept;
 
   std::atomic<std::uint64_t> waiting_{0};
-  handoff::Guarded<std::list<std::shared_ptr<Waiter>>> waiters_;  // who has waited longest first
+  handoff::Guarded<std::list<std::shared_ptr<Waiter>>> waiters_;  // longest wait first
 };
 
 }  // namespace baton::upstream

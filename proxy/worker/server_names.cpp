@@ -31,7 +31,7 @@ std::string key_of(const config::Upstream& upstream, const config::Server& serve
                            "; check the name, or write an IP address");
 }
 
-// What a certificate must name. Whoever forges SRV records must not choose it, so it is the name that the records
+// What a certificate must name. Forged SRV records must not change it, so it is the name that the records
 // belong to (RFC 6125 §2.3).
 std::string host_of(const config::Address& address) {
   if (address.srv.empty()) return address.host;

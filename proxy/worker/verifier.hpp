@@ -34,7 +34,7 @@ class Verifier {
   // How many requests may wait; a further one is refused.
   static constexpr std::size_t waiting_max = 64;
 
-  // A question that is being answered. Whoever asks keeps it, and drops it to hear no answer.
+  // A question that is being answered. The caller keeps it, and drops it to cancel.
   struct Question {
     Question(http1::PasswordQuestion the_question, std::function<void(bool is_good)> the_rest)
         : question(std::move(the_question)), then(std::move(the_rest)) {}
@@ -43,7 +43,7 @@ class Verifier {
   };
 
   Verifier();
-  // Does not wait: what is being computed is finished, and nobody hears of it.
+  // Does not wait: work in progress is finished, and its result is dropped.
   ~Verifier();
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;
