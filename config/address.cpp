@@ -159,7 +159,9 @@ std::string what_was_meant(std::string_view text, AddressUse use) {
 
 }  // namespace
 
-bool is_ip_address(const std::string& host) { return is_v4(host) || is_v6(host); }
+bool is_ip_address(const std::string& host) {
+  return is_v4(host) || is_v6(host);
+}
 
 Parsed<std::string> parse_host_name(std::string_view text) {
   std::string name(text);

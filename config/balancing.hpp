@@ -37,10 +37,10 @@ struct Queue {
 
 // Of connections to servers.
 struct KeepAlive {
-  std::uint64_t requests = 0;                       // on one connection; 0: no limit
-  std::chrono::milliseconds age{0};                 // 0: no limit
-  std::optional<std::chrono::milliseconds> idle;    // nothing: timeouts.upstream_idle
-  std::optional<std::uint64_t> connections;         // idle ones to each server, kept by each worker; nothing: auto
+  std::uint64_t requests = 0;                     // on one connection; 0: no limit
+  std::chrono::milliseconds age{0};               // 0: no limit
+  std::optional<std::chrono::milliseconds> idle;  // nothing: timeouts.upstream_idle
+  std::optional<std::uint64_t> connections;       // idle ones to each server, kept by each worker; nothing: auto
   bool operator==(const KeepAlive&) const = default;
 };
 

@@ -10,7 +10,6 @@
 namespace baton::config {
 namespace {
 
-
 constexpr Name<Balance> balances[] = {{"round_robin", Balance::round_robin},
                                       {"least_connections", Balance::least_connections},
                                       {"random_two", Balance::random_two},
@@ -24,8 +23,7 @@ constexpr Name<CookieSecure> secures[] = {
     {"auto", CookieSecure::automatic}, {"true", CookieSecure::always}, {"false", CookieSecure::never}};
 constexpr Name<SameSite> same_sites[] = {
     {"lax", SameSite::lax}, {"strict", SameSite::strict}, {"none", SameSite::none}};
-constexpr Name<WhenNoneIsUp> when_none_is_up[] = {{"try_all", WhenNoneIsUp::try_all},
-                                                  {"refuse", WhenNoneIsUp::refuse}};
+constexpr Name<WhenNoneIsUp> when_none_is_up[] = {{"try_all", WhenNoneIsUp::try_all}, {"refuse", WhenNoneIsUp::refuse}};
 
 // `client`, `header NAME`, `cookie NAME`, `path` or `uri`.
 Parsed<HashBy> parse_hash_by(std::string_view text) {
@@ -159,9 +157,8 @@ std::vector<std::string> balancing_lines(const Balancing& balancing) {
   }
   if (const auto& sticky = balancing.sticky) {
     lines.push_back(fmt::format("sticky: {{ cookie: \"{}\", secure: {}, same_site: {}, max_age: {} }}",
-                                escape_dollars(sticky->cookie),
-                                name_of(sticky->secure, secures), name_of(sticky->same_site, same_sites),
-                                duration_text(sticky->max_age)));
+                                escape_dollars(sticky->cookie), name_of(sticky->secure, secures),
+                                name_of(sticky->same_site, same_sites), duration_text(sticky->max_age)));
   }
   if (balancing.slow_start.count() != 0) lines.push_back("slow_start: " + duration_text(balancing.slow_start));
   if (const auto& queue = balancing.queue) {

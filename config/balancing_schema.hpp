@@ -8,10 +8,10 @@
 namespace baton::config {
 
 void read_balance(Reader& reader, const Node& node, Upstream& upstream);
-void read_hash(Reader& reader, const Node& node, Upstream& upstream);        // needs the balance
+void read_hash(Reader& reader, const Node& node, Upstream& upstream);  // needs the balance
 void read_sticky(Reader& reader, const Node& node, Upstream& upstream);
 void read_slow_start(Reader& reader, const Node& node, Upstream& upstream);
-void read_queue(Reader& reader, const Node& node, Upstream& upstream);       // needs the servers
+void read_queue(Reader& reader, const Node& node, Upstream& upstream);  // needs the servers
 void read_keep_alive(Reader& reader, const Node& node, Upstream& upstream);
 void read_when_none_is_up(Reader& reader, const Node& node, Upstream& upstream);
 

@@ -19,7 +19,9 @@ std::string upstream_with(const std::string& keys, const std::string& server = "
                         server + " }, { address: \"b:2\" } ] }\n");
 }
 
-const Upstream upstream_of(const std::string& yaml) { return config_of(yaml).upstreams.at(0); }
+const Upstream upstream_of(const std::string& yaml) {
+  return config_of(yaml).upstreams.at(0);
+}
 
 TEST(Balancing, EverySettingArrivesWhereItBelongs) {
   const Upstream upstream = upstream_of(upstream_with(
@@ -27,14 +29,13 @@ TEST(Balancing, EverySettingArrivesWhereItBelongs) {
       "sticky: { cookie: S, secure: true, same_site: none, max_age: 1h }, queue: { at_most: 7, wait: 2s }, "
       "keep_alive: { requests: 9, age: 1m, idle: 5s, connections: 3 }",
       ", max_connections: 4, drain: true, backup: true"));
-  EXPECT_EQ(upstream.balancing,
-            (Balancing{.balance = Balance::hash,
-                       .hash = {HashBy::What::cookie, "session"},
-                       .sticky = Sticky{"S", CookieSecure::always, SameSite::none, 1h},
-                       .slow_start = 30s,
-                       .queue = Queue{7, 2s},
-                       .keep_alive = {.requests = 9, .age = 1min, .idle = 5s, .connections = 3},
-                       .when_none_is_up = WhenNoneIsUp::refuse}));
+  EXPECT_EQ(upstream.balancing, (Balancing{.balance = Balance::hash,
+                                           .hash = {HashBy::What::cookie, "session"},
+                                           .sticky = Sticky{"S", CookieSecure::always, SameSite::none, 1h},
+                                           .slow_start = 30s,
+                                           .queue = Queue{7, 2s},
+                                           .keep_alive = {.requests = 9, .age = 1min, .idle = 5s, .connections = 3},
+                                           .when_none_is_up = WhenNoneIsUp::refuse}));
   const Server& server = upstream.servers.at(0);
   EXPECT_EQ(server.max_connections, 4U);
   EXPECT_TRUE(server.backup);
@@ -53,15 +54,18 @@ TEST(Balancing, IsPrintedSoThatItLoadsAgain) {
 
 TEST(Balancing, SaysWhatIsWrongAndWhatToWrite) {
   const auto refused = [](const std::string& keys) { return problems_of(upstream_with(keys, ", max_connections: 1")); };
-  EXPECT_THAT(refused("balance: leastconn"), ElementsAre(HasSubstr("f:3:27: `balance`: unknown value `leastconn` (expected: ")));
+  EXPECT_THAT(refused("balance: leastconn"),
+              ElementsAre(HasSubstr("f:3:27: `balance`: unknown value `leastconn` (expected: ")));
   EXPECT_THAT(refused("hash: { by: client }"), ElementsAre("f:3:24: `hash`: `hash` needs `balance: hash`"));
   EXPECT_THAT(refused("balance: hash, hash: { by: header }"),
               ElementsAre("f:3:45: `by`: `header` needs a name, as in `by: header X-User`"));
-  EXPECT_THAT(refused("balance: hash, hash: { by: cookie a=b }"), ElementsAre(HasSubstr("`a=b` is not the name of a cookie")));
+  EXPECT_THAT(refused("balance: hash, hash: { by: cookie a=b }"),
+              ElementsAre(HasSubstr("`a=b` is not the name of a cookie")));
   EXPECT_THAT(refused("balance: hash, hash: { by: path x }"), ElementsAre(HasSubstr("`path` takes no name")));
   EXPECT_THAT(refused("balance: hash, hash: { by: url }"),
               ElementsAre(HasSubstr("expected `client`, `header NAME`, `cookie NAME`, `path` or `uri`")));
-  EXPECT_THAT(refused("sticky: { cookie: \"a b\" }"), ElementsAre("f:3:36: `cookie`: `a b` is not the name of a cookie"));
+  EXPECT_THAT(refused("sticky: { cookie: \"a b\" }"),
+              ElementsAre("f:3:36: `cookie`: `a b` is not the name of a cookie"));
   EXPECT_THAT(refused("sticky: { same_site: none, secure: false }"), ElementsAre(HasSubstr("unless it is `secure`")));
   EXPECT_THAT(problems_of(upstream_with("queue: {}")),
               ElementsAre(HasSubstr("no server of the upstream has `max_connections`")));

@@ -19,24 +19,24 @@ constexpr Name<bool ForwardedFields::*> forwarded_names[] = {{"x_forwarded", &Fo
 
 // Fields that frame, route or describe a message; an id in one of them would break it.
 constexpr std::string_view not_for_ids[] = {
-    "authorization", "connection",        "content-length",  "content-type", "cookie",
-    "date",          "expect",            "forwarded",       "host",         "keep-alive",
-    "location",      "proxy-connection",  "set-cookie",      "te",           "trailer",
-    "traceparent",   "transfer-encoding", "upgrade",         "x-real-ip",
+    "authorization", "connection",  "content-length",    "content-type", "cookie",           "date",       "expect",
+    "forwarded",     "host",        "keep-alive",        "location",     "proxy-connection", "set-cookie", "te",
+    "trailer",       "traceparent", "transfer-encoding", "upgrade",      "x-real-ip",
 };
 
 Parsed<std::string> parse_id_header(std::string_view text) {
   constexpr std::size_t bytes_max = 64;
   const auto is_of_names = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-'; };
   if (text.empty() || text.size() > bytes_max || !std::ranges::all_of(text, is_of_names)) {
-    return std::unexpected(fmt::format("{} is not a field name of 1 to {} letters, digits and hyphens, such as "
-                                       "`X-Request-Id`",
-                                       quote(text), bytes_max));
+    return std::unexpected(
+        fmt::format("{} is not a field name of 1 to {} letters, digits and hyphens, such as "
+                    "`X-Request-Id`",
+                    quote(text), bytes_max));
   }
   std::string lowercase(text);
   std::ranges::transform(lowercase, lowercase.begin(), [](unsigned char c) { return std::tolower(c); });
-  const bool is_taken = lowercase.starts_with("x-forwarded-") ||
-                        std::ranges::find(not_for_ids, lowercase) != std::end(not_for_ids);
+  const bool is_taken =
+      lowercase.starts_with("x-forwarded-") || std::ranges::find(not_for_ids, lowercase) != std::end(not_for_ids);
   if (is_taken) {
     return std::unexpected(quote(text) + " has a meaning of its own; write another name, such as `X-Request-Id`");
   }
@@ -47,7 +47,8 @@ void read_header(Reader& reader, const Node& node, RequestId& id) {
   if (const auto text = reader.text(node)) reader.assign(id.header, node, parse_id_header(*text));
 }
 
-constexpr Key<RequestId> request_id_keys[] = {{"header", read_header}, {"trust", read_choice<&RequestId::trust, flags>}};
+constexpr Key<RequestId> request_id_keys[] = {{"header", read_header},
+                                              {"trust", read_choice<&RequestId::trust, flags>}};
 std::string request_id_of(std::string_view text) {
   return fmt::format("{{ header: {} }}", parse_id_header(text) ? text : "X-Request-Id");
 }
@@ -108,6 +109,8 @@ std::vector<std::string> texts_of(const ForwardedFields& fields) {
   return texts;
 }
 
-void add_client_keys(std::vector<KnownKey>& known) { add_keys(known, request_id_section); }
+void add_client_keys(std::vector<KnownKey>& known) {
+  add_keys(known, request_id_section);
+}
 
 }  // namespace baton::config

@@ -14,8 +14,8 @@
 #include "config/client_rules.hpp"
 #include "config/file.hpp"
 #include "config/gate.hpp"
-#include "config/network.hpp"
 #include "config/health.hpp"
+#include "config/network.hpp"
 #include "config/retries.hpp"
 #include "config/rewrite.hpp"
 
@@ -113,15 +113,14 @@ struct Listener {
   ProxyProtocol proxy_protocol = ProxyProtocol::off;
   unsigned backlog = 4096;
   Milliseconds tcp_keepalive{60'000};  // silence before the first probe, in whole seconds; 0: none
-  std::vector<TcpRoute> routes;    // for tcp; what none takes goes to `upstream`
+  std::vector<TcpRoute> routes;        // for tcp; what none takes goes to `upstream`
   Position where;
 
   // Compares the listener, not its position.
   bool operator==(const Listener& other) const {
     return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream &&
-           tls == other.tls && trusted_proxies == other.trusted_proxies &&
-           proxy_protocol == other.proxy_protocol && backlog == other.backlog && tcp_keepalive == other.tcp_keepalive &&
-           routes == other.routes;
+           tls == other.tls && trusted_proxies == other.trusted_proxies && proxy_protocol == other.proxy_protocol &&
+           backlog == other.backlog && tcp_keepalive == other.tcp_keepalive && routes == other.routes;
   }
 };
 
@@ -174,12 +173,13 @@ struct Match {
   std::string path_prefix;  // this path and all below it; no trailing slash except in `/`
   std::string path_regex;   // PathRegex; for the path in that form
   // Each empty: every request.
-  std::vector<std::string> methods;      // one of these, in this case
-  std::vector<ValueCondition> headers;   // all of these; names in lowercase
-  std::vector<ValueCondition> queries;   // all of these; names and values decoded
-  std::vector<Network> clients;          // one of these has the client's address
+  std::vector<std::string> methods;     // one of these, in this case
+  std::vector<ValueCondition> headers;  // all of these; names in lowercase
+  std::vector<ValueCondition> queries;  // all of these; names and values decoded
+  std::vector<Network> clients;         // one of these has the client's address
 
-  // How many conditions it has besides host and path. Of two routes for one host and path, the one with more goes first.
+  // How many conditions it has besides host and path. Of two routes for one host and path, the one with more goes
+  // first.
   std::size_t conditions() const {
     return (methods.empty() ? 0u : 1u) + headers.size() + queries.size() + (clients.empty() ? 0u : 1u);
   }

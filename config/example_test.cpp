@@ -31,7 +31,8 @@ std::string uncommented(const std::string& yaml) {
   std::string text;
   for (std::string line; std::getline(lines, line);) {
     const std::size_t content = line.find_first_not_of(' ');
-    if ((content != 0 || is_commented_key(line)) && content != std::string::npos && line.compare(content, 2, "# ") == 0) line.erase(content, 2);
+    if ((content != 0 || is_commented_key(line)) && content != std::string::npos && line.compare(content, 2, "# ") == 0)
+      line.erase(content, 2);
     text += line + "\n";
   }
   return text;

@@ -86,8 +86,9 @@ Parsed<std::string> sample_of(const Template& target) {
   for (const Template::Part& part : target.parts()) {
     sample += part.text;
     const std::size_t authority = sample.find("://");
-    const bool is_in_path = authority == std::string::npos ? sample.starts_with('/')
-                                                           : sample.find_first_of("/?#", authority + 3) != std::string::npos;
+    const bool is_in_path = authority == std::string::npos
+                                ? sample.starts_with('/')
+                                : sample.find_first_of("/?#", authority + 3) != std::string::npos;
     const bool begins_path = part.placeholder == uri || part.placeholder == path;
     if (part.placeholder == none) continue;
     if (!is_in_path && !begins_path && std::ranges::find(of_hosts, part.placeholder) == of_hosts.end()) {

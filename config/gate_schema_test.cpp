@@ -41,7 +41,8 @@ TEST(GateSchema, RedirectsFoundUnlessItSaysOtherwise) {
 }
 
 TEST(GateSchema, RedirectsMayHavePlaceholders) {
-  for (const char* to : {"https://{host}{uri}", "{scheme}://www.{host}:{port}/x?{query}", "/new{path}", "{uri}", "/a/{header.x}"}) {
+  for (const char* to :
+       {"https://{host}{uri}", "{scheme}://www.{host}:{port}/x?{query}", "/new{path}", "{uri}", "/a/{header.x}"}) {
     EXPECT_EQ(gate_of("redirect: { to: \"" + std::string(to) + "\" }").redirect, (Redirect{to, 302})) << to;
   }
 }

@@ -101,7 +101,8 @@ void check_tcp_routes(Reader& reader, const Config& config, const ListenerDraft&
     reader.report(*draft.routes,
                   "`routes` of a listener read the ClientHello of connections that pass undecrypted; leave out `tls`");
   }
-  for (const TcpRoute& route : draft.listener.routes) check_upstream_exists(reader, config, route.upstream, route.where);
+  for (const TcpRoute& route : draft.listener.routes)
+    check_upstream_exists(reader, config, route.upstream, route.where);
 }
 
 // A PROXY header decides the client's address, so its senders must be trusted.
@@ -135,7 +136,8 @@ void check_routes(Reader& reader, const Node& root, Draft& draft) {
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const Node* upstream = (*entries)[i].find("upstream");
     if (upstream) check_upstream_exists(reader, config, config.routes[i].upstream, reader.position(*upstream));
-    for (const Share& share : config.routes[i].split) check_upstream_exists(reader, config, share.upstream, share.where);
+    for (const Share& share : config.routes[i].split)
+      check_upstream_exists(reader, config, share.upstream, share.where);
   }
 }
 

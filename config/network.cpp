@@ -28,7 +28,9 @@ bool is_v4(const Network& network) {
 }
 
 // The mask of a byte of which this many leading bits belong to the prefix.
-std::uint8_t mask(unsigned bits) { return static_cast<std::uint8_t>(0xff00U >> bits); }
+std::uint8_t mask(unsigned bits) {
+  return static_cast<std::uint8_t>(0xff00U >> bits);
+}
 
 // Calls `change(byte, mask of its prefix bits)` for each byte that lies not wholly in the prefix.
 template <class Change>
@@ -65,7 +67,8 @@ std::expected<Network, std::string> parse_network(std::string_view text) {
   if (slash == std::string_view::npos) return network;
   const unsigned most = is_four ? 32 : 128;
   const auto bits = parse_count(text.substr(slash + 1), {.least = 0, .most = most});
-  if (!bits) return std::unexpected(fmt::format("{}: expected a prefix length from 0 to {} after `/`", quote(text), most));
+  if (!bits)
+    return std::unexpected(fmt::format("{}: expected a prefix length from 0 to {} after `/`", quote(text), most));
   network.bits = static_cast<unsigned>(*bits) + (is_four ? v4_bits : 0);
   Network whole = network;
   beyond_prefix(whole.first, whole.bits, [](std::uint8_t& byte, std::uint8_t kept) { byte &= kept; });

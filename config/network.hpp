@@ -13,8 +13,8 @@ namespace baton::config {
 using IpBytes = std::array<std::uint8_t, 16>;
 
 struct Network {
-  IpBytes first{};         // bits after the prefix are 0
-  unsigned bits = 128;     // of the prefix; for IPv4 96 more than written
+  IpBytes first{};      // bits after the prefix are 0
+  unsigned bits = 128;  // of the prefix; for IPv4 96 more than written
   bool operator==(const Network&) const = default;
 
   IpBytes last() const;

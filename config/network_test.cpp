@@ -22,9 +22,7 @@ TEST(Network, IsWrittenInItsShortestForm) {
 }
 
 TEST(Network, EndsWithItsLastAddress) {
-  const auto last = [](std::string_view text) {
-    return Network{.first = parse_network(text)->last()}.text();
-  };
+  const auto last = [](std::string_view text) { return Network{.first = parse_network(text)->last()}.text(); };
   EXPECT_EQ(last("10.0.0.0/8"), "10.255.255.255");
   EXPECT_EQ(last("10.0.0.0/9"), "10.127.255.255");
   EXPECT_EQ(last("10.1.2.3"), "10.1.2.3");

@@ -80,8 +80,8 @@ void print_tls(Printer& out, const UpstreamTls& tls) {
 }
 
 void print_resolve(Printer& out, const Resolve& resolve) {
-  std::string keys = fmt::format("every: {}, family: {}", duration_text(resolve.every),
-                                 name_of(resolve.family, name_families));
+  std::string keys =
+      fmt::format("every: {}, family: {}", duration_text(resolve.every), name_of(resolve.family, name_families));
   if (!resolve.nameservers.empty()) keys += ", nameservers: " + bind_text(resolve.nameservers);
   out.line(2, "resolve: {{ {} }}", keys);
 }
@@ -180,7 +180,8 @@ void print_route(Printer& out, const Route& route) {
   add_gate(keys, route.gate);
   std::string shares;
   for (const Share& share : route.split) {
-    shares += fmt::format("{} {{ upstream: {}, weight: {} }}", shares.empty() ? "" : ",", in_quotes(share.upstream), share.weight);
+    shares += fmt::format("{} {{ upstream: {}, weight: {} }}", shares.empty() ? "" : ",", in_quotes(share.upstream),
+                          share.weight);
   }
   if (!shares.empty()) keys.push_back("split: [" + shares + " ]");
   const std::string timeouts = timeouts_text(route.timeouts);

@@ -49,10 +49,16 @@ Config unusual() {
                    {"", {{}, "", "/: {1}, %"}, "1.5"},
                    {"default", {}, "1.5"}};
   using Asks = ValueCondition::Asks;
-  config.routes.push_back({"everything", {{}, "", "", "^/a\\.\"b$ ${HOST}", {"GET", "PURGE"},
-                                          {{"x-a", Asks::value, "1 \"$\\ ${HOST}"}, {"b", Asks::present, ""}},
-                                          {{"${HOST}\"", Asks::absent, ""}, {"*", Asks::value, ""}},
-                                          {*parse_network("10.0.0.0/8"), *parse_network("::1")}}, "1.5"});
+  config.routes.push_back({"everything",
+                           {{},
+                            "",
+                            "",
+                            "^/a\\.\"b$ ${HOST}",
+                            {"GET", "PURGE"},
+                            {{"x-a", Asks::value, "1 \"$\\ ${HOST}"}, {"b", Asks::present, ""}},
+                            {{"${HOST}\"", Asks::absent, ""}, {"*", Asks::value, ""}},
+                            {*parse_network("10.0.0.0/8"), *parse_network("::1")}},
+                           "1.5"});
   config.routes.push_back({.name = "split", .match = {.path = "/split"}, .split = {{"null", 0}, {"1.5", 1'000'000}}});
   config.routes[0].retries = Retries{.attempts = 3, .on = on_reset | on_504, .budget = 1};
   config.routes[0].timeouts = {ms(1), ms(2'000), ms(60'000), ms(4), ms(5), ms(0), ms(3'600'000)};
@@ -92,7 +98,9 @@ Config unusual() {
   config.listeners[2].backlog = 1;
   config.listeners.push_back({"d", {{.port = 83}}, Protocol::tcp, "1.5"});
   config.listeners[3].routes = {
-      {{.sni = {"a.example", "*.b.example"}, .alpn = {"h2", "a\"b"}, .client = {parse_network("::/0").value()}}, "1.5", {}},
+      {{.sni = {"a.example", "*.b.example"}, .alpn = {"h2", "a\"b"}, .client = {parse_network("::/0").value()}},
+       "1.5",
+       {}},
       {{.sni = {}, .alpn = {}, .client = {parse_network("10.0.0.1").value()}}, "null", {}}};
   config.listeners[2].tcp_keepalive = ms(0);
   config.listeners[1].tcp_keepalive = ms(90'000);

@@ -11,7 +11,7 @@ namespace baton::config {
 
 // Of the path as the request has it, after `.` and `..` and repeated slashes are resolved. The query stays.
 struct PathRewrite {
-  std::string strip_prefix;         // whole segments; another path is left alone
+  std::string strip_prefix;  // whole segments; another path is left alone
   std::string add_prefix;
   std::optional<Template> replace;  // the whole path
   // Every match of an RE2 expression; `$1` is its first group.

@@ -17,8 +17,8 @@ namespace {
 
 // Those that frame a message or belong to one hop. Baton writes them itself.
 constexpr std::array<std::string_view, 10> of_one_hop{
-    "connection", "content-length", "expect",           "http2-settings", "keep-alive",
-    "proxy-connection", "te",       "trailer",          "transfer-encoding", "upgrade"};
+    "connection", "content-length",    "expect", "http2-settings", "keep-alive", "proxy-connection", "te",
+    "trailer",    "transfer-encoding", "upgrade"};
 
 enum class Direction { request, response };
 
@@ -33,7 +33,9 @@ std::optional<std::string> why_not(std::string_view name, Direction direction) {
   return std::nullopt;
 }
 
-bool is_same_name(std::string_view a, std::string_view b) { return lowercase(a) == lowercase(b); }
+bool is_same_name(std::string_view a, std::string_view b) {
+  return lowercase(a) == lowercase(b);
+}
 
 // Reads fields with their values; one field may have several values only where `repeated`.
 void read_fields(Reader& reader, const Node& node, std::vector<FieldEdits::Field>& fields, Direction direction,
@@ -109,9 +111,10 @@ void read_prefix(Reader& reader, const Node& node, PathRewrite& rewrite) {
 void read_replace(Reader& reader, const Node& node, PathRewrite& rewrite) {
   auto text = read_template(reader, node);
   if (!text) return;
-  const bool is_path = !text->empty() && (text->literal().starts_with('/') ||
-                                          (text->literal().empty() && (text->parts().front().placeholder == Placeholder::path ||
-                                                                       text->parts().front().placeholder == Placeholder::uri)));
+  const bool is_path =
+      !text->empty() && (text->literal().starts_with('/') ||
+                         (text->literal().empty() && (text->parts().front().placeholder == Placeholder::path ||
+                                                      text->parts().front().placeholder == Placeholder::uri)));
   if (!is_path) return reader.refuse(node, "expected a path, which begins with a slash");
   rewrite.replace = std::move(text);
 }
@@ -126,7 +129,8 @@ std::string path_of(std::string_view text) {
 }
 constexpr Section<PathRewrite> path_section{"routes.path", "in `path`", path_keys, path_of};
 
-// ── The host ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The host
+// ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // A client influences none of the values but its host, which has been checked.
 bool may_be_in_host(const Template::Part& part) {
@@ -195,9 +199,10 @@ void read_host_rewrite(Reader& reader, const Node& node, Route& route) {
   } else if (is_literal && text->literal() == "upstream") {
     route.host.to = HostRewrite::To::upstream;
   } else if (text->empty() || !std::ranges::all_of(text->parts(), may_be_in_host)) {
-    reader.refuse(node,
-                  "expected `preserve`, `upstream`, or a host such as `app.internal`; placeholders in it may be {host}, "
-                  "{port}, {scheme}, {listener}, {route} and {upstream}");
+    reader.refuse(
+        node,
+        "expected `preserve`, `upstream`, or a host such as `app.internal`; placeholders in it may be {host}, "
+        "{port}, {scheme}, {listener}, {route} and {upstream}");
   } else {
     route.host = {HostRewrite::To::literal, *std::move(text)};
   }

@@ -18,7 +18,9 @@ std::string with(const std::string& keys) {
          keys + "    upstream: app\n";
 }
 
-Route route_of(const std::string& keys) { return config_of(with(keys)).routes.front(); }
+Route route_of(const std::string& keys) {
+  return config_of(with(keys)).routes.front();
+}
 
 // The only problem, without the file's name.
 std::string problem_of(const std::string& keys) {
@@ -27,7 +29,9 @@ std::string problem_of(const std::string& keys) {
   return problems.empty() ? "" : problems.front().substr(2);
 }
 
-Template text(const char* of) { return Template::parse(of).value(); }
+Template text(const char* of) {
+  return Template::parse(of).value();
+}
 
 TEST(FieldEdits, AreReadInTheirOrderAndPrinted) {
   const std::string keys =
@@ -52,9 +56,11 @@ TEST(FieldEdits, LeaveFramingAndHopsAlone) {
             "5:31: `set`: `Content-Length` frames the message or belongs to one connection; Baton writes it itself");
   EXPECT_EQ(problem_of("  - response_headers: { add: { connection: close } }\n"),
             "5:32: `add`: `connection` frames the message or belongs to one connection; Baton writes it itself");
-  EXPECT_EQ(problem_of("  - request_headers: { remove: [ transfer-encoding ] }\n"),
-            "5:34: `remove`: `transfer-encoding` frames the message or belongs to one connection; Baton writes it itself");
-  EXPECT_EQ(problem_of("  - request_headers: { set: { HOST: a } }\n"), "5:31: `set`: `Host` is set by the route's key `host`");
+  EXPECT_EQ(
+      problem_of("  - request_headers: { remove: [ transfer-encoding ] }\n"),
+      "5:34: `remove`: `transfer-encoding` frames the message or belongs to one connection; Baton writes it itself");
+  EXPECT_EQ(problem_of("  - request_headers: { set: { HOST: a } }\n"),
+            "5:31: `set`: `Host` is set by the route's key `host`");
   EXPECT_EQ(problem_of("  - request_headers: { set: { Transfer_Encoding: a } }\n"),
             "5:31: `set`: `Transfer_Encoding` frames the message or belongs to one connection; Baton writes it itself");
   EXPECT_EQ(route_of("  - response_headers: { set: { Host: a } }\n").response_headers.set.size(), 1u);
@@ -84,7 +90,8 @@ TEST(PathRewrite, IsOneOfThreeKinds) {
   EXPECT_EQ(problem_of("  - path: { replace: x }\n"), "5:22: `replace`: expected a path, which begins with a slash");
   EXPECT_EQ(problem_of("  - path: { replace: \"{host}/\" }\n"),
             "5:22: `replace`: expected a path, which begins with a slash");
-  for (const char* keys : {"  - path: { strip_prefix: /v1, add_prefix: /api }\n", "  - path: { replace: \"{uri}\" }\n"}) {
+  for (const char* keys :
+       {"  - path: { strip_prefix: /v1, add_prefix: /api }\n", "  - path: { replace: \"{uri}\" }\n"}) {
     const Config config = config_of(with(keys));
     EXPECT_EQ(config_of(print(config)), config);
   }
@@ -95,7 +102,8 @@ TEST(HostRewrite, IsAWordOrAHost) {
   EXPECT_EQ(route_of("  - host: upstream\n").host, (HostRewrite{HostRewrite::To::upstream, {}}));
   EXPECT_EQ(route_of("  - host: \"{host}.internal:8080\"\n").host,
             (HostRewrite{HostRewrite::To::literal, text("{host}.internal:8080")}));
-  for (const char* keys : {"  - host: \"a b\"\n", "  - host: \"\"\n", "  - host: \"{host}/x\"\n", "  - host: \"{header.X}\"\n", "  - host: \"http://a\"\n"}) {
+  for (const char* keys : {"  - host: \"a b\"\n", "  - host: \"\"\n", "  - host: \"{host}/x\"\n",
+                           "  - host: \"{header.X}\"\n", "  - host: \"http://a\"\n"}) {
     EXPECT_THAT(problem_of(keys), testing::HasSubstr("`host`: expected `preserve`, `upstream`, or a host")) << keys;
   }
   for (const char* keys : {"  - host: upstream\n", "  - host: \"{host}.internal\"\n"}) {

@@ -6,12 +6,12 @@
 
 #include "config/entry_name.hpp"
 #include "config/gate_schema.hpp"
-#include "config/retries_schema.hpp"
 #include "config/match.hpp"
 #include "config/match_conditions_schema.hpp"
 #include "config/path_regex.hpp"
-#include "config/route_rules_schema.hpp"
+#include "config/retries_schema.hpp"
 #include "config/rewrite_schema.hpp"
+#include "config/route_rules_schema.hpp"
 #include "config/split_schema.hpp"
 #include "config/text.hpp"
 
@@ -123,9 +123,10 @@ bool read_route(Reader& reader, const Node& entry, Route& route) {
   for (const std::string_view key : actions) {
     const Node* other = entry.find(key);
     if (other != nullptr && action != nullptr) {
-      reader.report(reader.position(*other), fmt::format("`{}`: a route has only one of `upstream`, `split`, `redirect` and "
-                                                         "`respond`",
-                                                         key));
+      reader.report(reader.position(*other),
+                    fmt::format("`{}`: a route has only one of `upstream`, `split`, `redirect` and "
+                                "`respond`",
+                                key));
       return false;
     }
     if (other != nullptr) action = other;

@@ -128,7 +128,8 @@ const Refusal routes[] = {
      {"f:7:14: `match`: expected keys with values, as in `{ path_prefix: /v1 }`"}},
     {"UnknownCondition",
      with_routes("  - { match: { hots: a }, upstream: app }\n"),
-     {"f:7:16: unknown key `hots` in `match`; did you mean `host`? (expected: host, path, path_prefix, path_regex, method, "
+     {"f:7:16: unknown key `hots` in `match`; did you mean `host`? (expected: host, path, path_prefix, path_regex, "
+      "method, "
       "header, query, client)"}},
     {"EmptyHosts",
      with_routes("  - { match: { host: [] }, upstream: app }\n"),

@@ -10,9 +10,9 @@
 #include "config/balancing_schema.hpp"
 #include "config/client_schema.hpp"
 #include "config/entry_name.hpp"
+#include "config/gate_schema.hpp"
 #include "config/health_schema.hpp"
 #include "config/resolve_schema.hpp"
-#include "config/gate_schema.hpp"
 #include "config/route_schema.hpp"
 #include "config/tcp_route_schema.hpp"
 #include "config/text.hpp"
@@ -362,8 +362,10 @@ constexpr Key<Draft> top_keys[] = {
     {"forwarded", read_by<&Config::forwarded, read_forwarded>},
     {"request_id", read_by<&Config::request_id, read_request_id>},
     {"tracing", read_tracing},
-    {"maintenance", [](Reader& reader, const Node& node, Draft& draft) { read_maintenance(reader, node, draft.config); }},
-    {"error_pages", [](Reader& reader, const Node& node, Draft& draft) { read_error_pages(reader, node, draft.config); }},
+    {"maintenance",
+     [](Reader& reader, const Node& node, Draft& draft) { read_maintenance(reader, node, draft.config); }},
+    {"error_pages",
+     [](Reader& reader, const Node& node, Draft& draft) { read_error_pages(reader, node, draft.config); }},
     {"watch", read_watch},
     {"via", read_via},
 };

@@ -41,6 +41,8 @@ void read_split(Reader& reader, const Node& node, Route& route) {
   }
 }
 
-void add_split_keys(std::vector<KnownKey>& known) { add_keys(known, share_section); }
+void add_split_keys(std::vector<KnownKey>& known) {
+  add_keys(known, share_section);
+}
 
 }  // namespace baton::config

@@ -10,8 +10,8 @@ namespace baton::config {
 namespace {
 
 std::string with_split(const std::string& split, const std::string& more = "") {
-  return minimal + "  - { name: api, servers: [ { address: \"127.0.0.1:9001\" } ] }\nroutes:\n  - { split: " + split + more +
-         " }\n";
+  return minimal + "  - { name: api, servers: [ { address: \"127.0.0.1:9001\" } ] }\nroutes:\n  - { split: " + split +
+         more + " }\n";
 }
 
 TEST(SplitSchema, SharesAreInTheOrderOfTheFile) {
@@ -23,18 +23,26 @@ TEST(SplitSchema, SharesAreInTheOrderOfTheFile) {
 
 class RefusedSplits : public testing::TestWithParam<Refusal> {};
 
-TEST_P(RefusedSplits, NamePlaceAndReason) { expect_refused(GetParam()); }
+TEST_P(RefusedSplits, NamePlaceAndReason) {
+  expect_refused(GetParam());
+}
 
 const Refusal refusals[] = {
-    {"Beside", with_split("[ { upstream: app, weight: 1 } ]", ", upstream: api"),
+    {"Beside",
+     with_split("[ { upstream: app, weight: 1 } ]", ", upstream: api"),
      {"f:10:14: `split`: a route has only one of `upstream`, `split`, `redirect` and `respond`"}},
-    {"NoUpstream", with_split("[ { upstream: apo, weight: 1 } ]"), {"f:10:16: there is no upstream `apo`; did you mean `ap"}},
+    {"NoUpstream",
+     with_split("[ { upstream: apo, weight: 1 } ]"),
+     {"f:10:16: there is no upstream `apo`; did you mean `ap"}},
     {"NoWeight", with_split("[ { upstream: app } ]"), {"f:10:16: `weight` is missing in `split`"}},
-    {"Twice", with_split("[ { upstream: app, weight: 1 }, { upstream: app, weight: 2 } ]"),
+    {"Twice",
+     with_split("[ { upstream: app, weight: 1 }, { upstream: app, weight: 2 } ]"),
      {"f:10:46: `app` stands twice in `split`"}},
     {"OnlyZeros", with_split("[ { upstream: app, weight: 0 } ]"), {"f:10:14: `split`: every weight is 0"}},
     {"Empty", with_split("[]"), {"f:10:14: `split`: expected a list with at least one entry"}},
-    {"Name", with_split("[ app ]"), {"f:10:16: `split`: expected keys with values, as in `{ upstream: app, weight: 1 }`"}},
+    {"Name",
+     with_split("[ app ]"),
+     {"f:10:16: `split`: expected keys with values, as in `{ upstream: app, weight: 1 }`"}},
 };
 INSTANTIATE_TEST_SUITE_P(Of, RefusedSplits, testing::ValuesIn(refusals), [](const auto& i) { return i.param.title; });
 

@@ -20,11 +20,21 @@ struct Named {
 
 using enum Placeholder;
 constexpr std::array named{
-    Named{"client", client}, Named{"scheme", scheme},         Named{"host", host},
-    Named{"port", port},     Named{"method", method},         Named{"uri", uri},
-    Named{"path", path},     Named{"query", query},           Named{"request_id", request_id},
-    Named{"route", route},   Named{"listener", listener},     Named{"upstream", upstream},
-    Named{"server", server}, Named{"tls.version", tls_version}, Named{"tls.subject", tls_subject},
+    Named{"client", client},
+    Named{"scheme", scheme},
+    Named{"host", host},
+    Named{"port", port},
+    Named{"method", method},
+    Named{"uri", uri},
+    Named{"path", path},
+    Named{"query", query},
+    Named{"request_id", request_id},
+    Named{"route", route},
+    Named{"listener", listener},
+    Named{"upstream", upstream},
+    Named{"server", server},
+    Named{"tls.version", tls_version},
+    Named{"tls.subject", tls_subject},
 };
 constexpr std::string_view of_field = "header.";
 

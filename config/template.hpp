@@ -11,19 +11,19 @@ namespace baton::config {
 
 enum class Placeholder : std::uint8_t {
   none,
-  client,       // the client's address, without a port
-  scheme,       // http or https
-  host,         // that the request names, without its port
-  port,         // that the request names, or its scheme's
+  client,  // the client's address, without a port
+  scheme,  // http or https
+  host,    // that the request names, without its port
+  port,    // that the request names, or its scheme's
   method,
-  uri,          // path and query
+  uri,  // path and query
   path,
-  query,        // without the question mark
+  query,  // without the question mark
   request_id,
   listener,
   route,
   upstream,
-  server,       // its address
+  server,  // its address
   tls_version,
   tls_subject,  // of the client's verified certificate
   header,       // a field of the request

@@ -32,10 +32,10 @@ struct Probation {
 };
 
 enum class Succession {
-  completed,      // we are the instance
-  orphaned,       // the channel ended without `Done` after we began to accept: the holder of the lock is the instance
-  failed,         // before we accepted anything: exit and touch nothing
-  returned,       // the predecessor is the instance and has back all it did not refuse: exit
+  completed,  // we are the instance
+  orphaned,   // the channel ended without `Done` after we began to accept: the holder of the lock is the instance
+  failed,     // before we accepted anything: exit and touch nothing
+  returned,   // the predecessor is the instance and has back all it did not refuse: exit
 };
 
 struct SuccessionOutcome {

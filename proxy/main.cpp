@@ -147,9 +147,8 @@ Ready make_ready(baton::config::Config config, bool has_predecessor) {
   const baton::process::StopsEndUs meanwhile;
   // A predecessor knows most names, and passes them on.
   const auto unknown = has_predecessor ? baton::proxy::Unknown::leave : baton::proxy::Unknown::ask;
-  Ready ready{.settings = baton::proxy::make_settings(
-                  std::move(config), std::make_shared<baton::tls::TicketKeys>(),
-                  std::make_shared<baton::upstream::Registry>(), {}, unknown),
+  Ready ready{.settings = baton::proxy::make_settings(std::move(config), std::make_shared<baton::tls::TicketKeys>(),
+                                                      std::make_shared<baton::upstream::Registry>(), {}, unknown),
               .listeners = {},
               .admin = {}};
   ready.listeners = baton::proxy::look_up_listeners(ready.settings->config);
@@ -312,7 +311,8 @@ static int act(int argc, char** argv) {
   const auto with_explain = [&](const char* name, auto& to, const char* what) {
     return check_command.add_option(name, to, what)->needs("--explain");
   };
-  with_explain("--method", check.asked.method, "with --explain: the request's method (default GET)")->option_text("METHOD");
+  with_explain("--method", check.asked.method, "with --explain: the request's method (default GET)")
+      ->option_text("METHOD");
   with_explain("--header", check.asked.headers, "with --explain: one of its headers, as in 'x-canary: 1'")
       ->option_text("HEADER")
       ->allow_extra_args(false);

@@ -44,7 +44,7 @@ class ExampleServer : public testing::TestWithParam<Server> {
 
 TEST_P(ExampleServer, MovesItsClientsToANewerBuildAndBackAgain) {
   std::set<pid_t> pids{server.pid()};
-  std::size_t descriptors = 0;                   // no successor keeps a descriptor, inherited or its own
+  std::size_t descriptors = 0;  // no successor keeps a descriptor, inherited or its own
   for (int i = 0; i < 3; ++i) {
     const std::string forward = take_turns_around([&] { return server.upgrade_to(GetParam().newer); });
     expect_moved(forward);

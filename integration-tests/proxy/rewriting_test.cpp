@@ -26,10 +26,11 @@ TEST(Rewriting, KnowsTheConnectionAndTheServer) {
   const Origin origin;
   const TempDir files;
   Authority authority(files);
-  Settings settings = with_route(origin,
-                                 "    host: upstream\n"
-                                 "    request_headers: { set: { X-Way: \"{listener} {route} {upstream} {server} {scheme} "
-                                 "{tls.version}\" } }\n");
+  Settings settings =
+      with_route(origin,
+                 "    host: upstream\n"
+                 "    request_headers: { set: { X-Way: \"{listener} {route} {upstream} {server} {scheme} "
+                 "{tls.version}\" } }\n");
   settings.tls = "certificates: [ " + authority.issue({"localhost"}).yaml() + " ]";
   const Baton baton(settings);
   TlsClient client(baton.address());
@@ -49,7 +50,8 @@ TEST(Rewriting, OfAPathReachesTheServer) {
 // The response is edited as its route said when the request was sent, although another process writes it.
 TEST(Rewriting, SurvivesAnUpgradeAndAReload) {
   Origin origin;
-  Baton baton(with_route(origin, "    response_headers: { set: { X-Route: \"first {path}\" }, remove: [ Content-Type ] }\n"));
+  Baton baton(
+      with_route(origin, "    response_headers: { set: { X-Route: \"first {path}\" }, remove: [ Content-Type ] }\n"));
   Client waiting = baton.connect();
   waiting.send(get_request("/held"));
   origin.gate().await_arrivals(1);

@@ -37,9 +37,9 @@ class Servers : public testing::Test {
   std::string topology(const std::string& keys, std::vector<std::string> more = {}) {
     more.resize(origins.size());
     std::string servers;
-    for (std::size_t i = 0; Origin& origin : origins) {
-      servers += fmt::format("      - {{ address: \"{}\"{}{} }}\n", origin.address().text(), more[i].empty() ? "" : ", ",
-                             more[i]);
+    for (std::size_t i = 0; Origin & origin : origins) {
+      servers += fmt::format("      - {{ address: \"{}\"{}{} }}\n", origin.address().text(),
+                             more[i].empty() ? "" : ", ", more[i]);
       ++i;
     }
     return fmt::format(
@@ -351,9 +351,10 @@ TEST_F(Servers, AreCountedOverAllGenerations) {
   EXPECT_GE(server(1).at("failures_total").to_number<int>(), 1);
   EXPECT_NE(ctl({"servers"}).find("app/" + origin(2).address().text()), std::string::npos);
   Client admin(unix_socket(baton->directory() / "admin.sock"));
-  EXPECT_NE(admin.get("/metrics").body.find("baton_server_requests_total{upstream=\"app\",server=\"" +
-                                            origin(2).address().text() + "\"} "),
-            std::string::npos);
+  EXPECT_NE(
+      admin.get("/metrics")
+          .body.find("baton_server_requests_total{upstream=\"app\",server=\"" + origin(2).address().text() + "\"} "),
+      std::string::npos);
 }
 
 TEST_F(Servers, ACommandSaysWhatIsWrong) {

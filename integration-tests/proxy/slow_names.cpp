@@ -1,6 +1,7 @@
 // Preloaded into Baton: a resolver that delays every look-up of "slow.test" until a byte is written into the FIFO that
 // SLOW_NAMES names, and then answers 127.0.0.1. Likewise a disk: the file that SLOW_OPEN names is opened late, and the
-// one that gets the name SLOW_RENAME, in any folder, gets it late. Without the FIFO, or with no byte from it, the disk answers at once.
+// one that gets the name SLOW_RENAME, in any folder, gets it late. Without the FIFO, or with no byte from it, the disk
+// answers at once.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netdb.h>

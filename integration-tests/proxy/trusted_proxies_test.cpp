@@ -18,7 +18,8 @@ Settings settings_for(const Origin& origin, const std::string& more) {
 }
 
 std::regex line_of(const std::string& client, const std::string& path) {
-  return std::regex(R"(^\{"time":"[^"]*","client":")" + client + R"(","listener":"[^"]*","request":"GET )" + path + " ");
+  return std::regex(R"(^\{"time":"[^"]*","client":")" + client + R"(","listener":"[^"]*","request":"GET )" + path +
+                    " ");
 }
 
 const std::string all_kinds = "forwarded: [ x_forwarded, forwarded, x_real_ip ]\n";
@@ -27,7 +28,9 @@ TEST(TrustedProxies, AreBelievedAndThePeerIsAdded) {
   Origin origin;
   Baton baton(settings_for(origin, "trusted_proxies: [ 127.0.0.0/8, 10.0.0.0/8 ]\n" + all_kinds));
   Client client = baton.connect();
-  EXPECT_EQ(client.get("/echo", "X-Forwarded-For: 6.6.6.6, 198.51.100.7, 10.1.1.1\r\nX-Forwarded-Proto: https\r\n").status(), 200);
+  EXPECT_EQ(
+      client.get("/echo", "X-Forwarded-For: 6.6.6.6, 198.51.100.7, 10.1.1.1\r\nX-Forwarded-Proto: https\r\n").status(),
+      200);
   const Request seen = origin.last_request();
   EXPECT_EQ(seen.field("X-Forwarded-For"), "198.51.100.7, 10.1.1.1, 127.0.0.1");
   EXPECT_EQ(seen.field("X-Forwarded-Proto"), "https");
@@ -44,7 +47,9 @@ TEST(TrustedProxies, NobodyElseIsBelieved) {
   Origin origin;
   Baton baton(settings_for(origin, "trusted_proxies: [ 10.0.0.0/8 ]\n" + all_kinds));
   Client client = baton.connect();
-  EXPECT_EQ(client.get("/echo", "X-Forwarded-For: 198.51.100.7\r\nForwarded: for=\"\r\nX-Real-IP: 6.6.6.6\r\n").status(), 200);
+  EXPECT_EQ(
+      client.get("/echo", "X-Forwarded-For: 198.51.100.7\r\nForwarded: for=\"\r\nX-Real-IP: 6.6.6.6\r\n").status(),
+      200);
   const Request seen = origin.last_request();
   EXPECT_EQ(seen.field("X-Forwarded-For"), "127.0.0.1");
   EXPECT_EQ(seen.field("Forwarded"), "for=127.0.0.1;host=\"test.example\";proto=http");
@@ -58,7 +63,8 @@ TEST(TrustedProxies, OfAListenerReplaceThoseOfAll) {
   const Address open = loopback(free_port());
   const Address path = unix_socket(dir / "web.sock");
   settings.binds = {open};
-  settings.topology = "listeners:\n  - { name: open, bind: \"" + open.text() + "\" }\n  - { name: path, bind: \"" + path.text() +
+  settings.topology = "listeners:\n  - { name: open, bind: \"" + open.text() + "\" }\n  - { name: path, bind: \"" +
+                      path.text() +
                       "\", trusted_proxies: [ unix ] }\nupstreams:\n  - { name: app, servers: [ { address: \"" +
                       origin.address().text() + "\" } ] }\n";
   settings.more = "trusted_proxies: 127.0.0.1\n";

@@ -52,13 +52,13 @@ TEST_P(RouteSplit, TheAccessLogNamesTheUpstream) {
 // It waits for a connection to the upstream that it was given. By the new weights it would go to the other one.
 TEST_P(RouteSplit, ARequestKeepsItsUpstreamWhileItWaits) {
   const FullBacklog full;
-  const std::string silent = "  - { name: silent, servers: [ { address: \"" + loopback(full.port()).text() + "\" } ] }\n";
+  const std::string silent =
+      "  - { name: silent, servers: [ { address: \"" + loopback(full.port()).text() + "\" } ] }\n";
   Baton baton(with_split("{ upstream: silent, weight: 1 }, { upstream: two, weight: 0 }", silent));
   Client client(web);
   client.send(get_request("/who"));
   baton.await_number("connections.exchange", 1);
-  const std::string there =
-      "  - { name: silent, servers: [ { address: \"" + one.address().text() + "\" } ] }\n";
+  const std::string there = "  - { name: silent, servers: [ { address: \"" + one.address().text() + "\" } ] }\n";
   change(baton, with_split("{ upstream: silent, weight: 0 }, { upstream: two, weight: 1 }", there));
   EXPECT_EQ(client.response().body, "one");
   EXPECT_EQ(client.get("/who").body, "two");
@@ -66,7 +66,8 @@ TEST_P(RouteSplit, ARequestKeepsItsUpstreamWhileItWaits) {
 
 TEST_P(RouteSplit, ARequestWhoseUpstreamLeftTheSplitGetsAnother) {
   const FullBacklog full;
-  const std::string silent = "  - { name: silent, servers: [ { address: \"" + loopback(full.port()).text() + "\" } ] }\n";
+  const std::string silent =
+      "  - { name: silent, servers: [ { address: \"" + loopback(full.port()).text() + "\" } ] }\n";
   Baton baton(with_split("{ upstream: silent, weight: 1 }", silent));
   Client client(web);
   client.send(get_request("/who"));

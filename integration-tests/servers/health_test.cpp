@@ -207,13 +207,15 @@ TEST(HealthOfMany, EachGetsItsVerdictWhileTheOthersHang) {
   const std::string port = ":" + std::to_string(ntohs(every_address.sin_port));
   std::string list;
   for (std::size_t i = 0; i < servers; ++i) {
-    list += "      - { address: \"127.0." + std::to_string(1 + i / 200) + "." + std::to_string(1 + i % 200) + port + "\" }\n";
+    list += "      - { address: \"127.0." + std::to_string(1 + i / 200) + "." + std::to_string(1 + i % 200) + port +
+            "\" }\n";
   }
   Settings settings;
   settings.binds = {loopback(free_port())};
   settings.topology = "listeners: [ { name: web, bind: \"" + settings.binds.front().text() +
                       "\" } ]\nupstreams:\n  - name: web\n"
-                      "    health: { active: { every: 100ms, timeout: 300ms, down: 1 } }\n    servers:\n" + list;
+                      "    health: { active: { every: 100ms, timeout: 300ms, down: 1 } }\n    servers:\n" +
+                      list;
   Baton baton(settings);
   await([&] { return baton.count_log_lines(std::regex("is down: no(t reached| answer) within")) == servers; },
         "a verdict on every server");

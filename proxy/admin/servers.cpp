@@ -54,7 +54,8 @@ std::expected<ServerCommand, std::string> read_server_command(std::string_view b
   const std::string_view name(server->as_string());
   // The name of an upstream has no slash; a Unix path has some.
   const std::size_t slash = name.find('/');
-  if (slash == std::string_view::npos) return std::unexpected("a server is named UPSTREAM/ADDRESS, as in app/127.0.0.1:9000");
+  if (slash == std::string_view::npos)
+    return std::unexpected("a server is named UPSTREAM/ADDRESS, as in app/127.0.0.1:9000");
   ServerCommand command{.upstream = std::string(name.substr(0, slash)), .address = std::string(name.substr(slash + 1))};
   if (const auto* weight = object->if_contains("weight")) {
     const auto* number = weight->if_int64();

@@ -12,15 +12,15 @@ namespace baton::admin {
 struct ServerStatus {
   std::string upstream;
   std::string address;
-  std::string state;                  // up, drained, down or ejected
-  std::string why;                    // empty: as configured
-  std::int64_t since_ms = 0;          // since 1970; 0: since the start
-  std::uint64_t weight = 1;           // in force
-  bool is_slow = false;               // a slow start goes on
+  std::string state;          // up, drained, down or ejected
+  std::string why;            // empty: as configured
+  std::int64_t since_ms = 0;  // since 1970; 0: since the start
+  std::uint64_t weight = 1;   // in force
+  bool is_slow = false;       // a slow start goes on
   std::int64_t in_flight = 0;
-  std::uint64_t requests_total = 0;   // over all generations
+  std::uint64_t requests_total = 0;  // over all generations
   std::uint64_t failures_total = 0;
-  std::uint64_t p50_ms = 0;           // of response times in the last one or two minutes, at most; 0: there were none
+  std::uint64_t p50_ms = 0;  // of response times in the last one or two minutes, at most; 0: there were none
   std::uint64_t p99_ms = 0;
 };
 
@@ -32,7 +32,7 @@ struct ServerCommand {
   std::string upstream;
   std::string address;
   What what = What::up;
-  unsigned weight = 0;                // for `weight`
+  unsigned weight = 0;  // for `weight`
 };
 
 // The body of `POST /server`: {"server": "UPSTREAM/ADDRESS", "order": "drain"} or {…, "weight": 5}. The error says what

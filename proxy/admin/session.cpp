@@ -39,11 +39,11 @@ struct Resource {
   std::string_view allowed;
 };
 constexpr std::string_view reading = "GET, HEAD";
-constexpr Resource resources[] = {{"/healthz", reading},   {"/readyz", reading},       {"/status", reading},
-                                  {"/metrics", reading},   {"/servers", reading},      {"/server", "POST"},
-                                     {"/upgrade", "POST"},       {"/reload", "POST"},
-                                  {"/rollback", "POST"},   {"/drain", "POST, DELETE"}, {"/stop", "POST"},
-                                  {"/reopen-logs", "POST"}, {"/maintenance", "POST, DELETE"}};
+constexpr Resource resources[] = {
+    {"/healthz", reading},           {"/readyz", reading},       {"/status", reading}, {"/metrics", reading},
+    {"/servers", reading},           {"/server", "POST"},        {"/upgrade", "POST"}, {"/reload", "POST"},
+    {"/rollback", "POST"},           {"/drain", "POST, DELETE"}, {"/stop", "POST"},    {"/reopen-logs", "POST"},
+    {"/maintenance", "POST, DELETE"}};
 
 bool is_allowed(const Resource& resource, http::verb method) {
   switch (method) {

@@ -58,7 +58,8 @@ TEST(Explain, NamesTheRouteItsPlaceAndTheReason) {
 
 const std::string conditioned =
     "  - { name: post, match: { path: /a, method: [ POST, PUT ] }, upstream: api }\n"
-    "  - { name: canary, match: { header: { x-canary: \"1\", y: \"!\" }, query: { q: \"*\" }, client: 10.0.0.0/8 }, upstream: api }\n"
+    "  - { name: canary, match: { header: { x-canary: \"1\", y: \"!\" }, query: { q: \"*\" }, client: 10.0.0.0/8 }, "
+    "upstream: api }\n"
     "  - { name: user, match: { path_regex: \"^/u/[0-9]+$\" }, upstream: api }\n"
     "  - upstream: app\n";
 
@@ -99,10 +100,14 @@ TEST(Explain, AnswersInJsonToo) {
   const auto taken = explain(config_of(conditioned), "/a");
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->json,
-            "{\"request\":\"no host, path `/a`\",\"not\":[\"`post`, at f:7:5: it wants method `POST` or `PUT`\",\"`user`, at f:9:5: it wants "
-            "the path `^/u/[0-9]+$`\",\"`canary`, at f:8:5: it wants header `x-canary` with `1`, no header `y`, query `q`, client in "
-            "`10.0.0.0/8`\"],\"route\":\"`*`, at f:10:5\",\"host\":\"the route matches every host\",\"path\":\"the route matches every "
-            "path\",\"upstream\":\"`app` (127.0.0.1:9000, unix:/app)\",\"otherwise\":\"404\",\"taken\":true,\"name\":\"*\",\"file\":\"f\","
+            "{\"request\":\"no host, path `/a`\",\"not\":[\"`post`, at f:7:5: it wants method `POST` or "
+            "`PUT`\",\"`user`, at f:9:5: it wants "
+            "the path `^/u/[0-9]+$`\",\"`canary`, at f:8:5: it wants header `x-canary` with `1`, no header `y`, query "
+            "`q`, client in "
+            "`10.0.0.0/8`\"],\"route\":\"`*`, at f:10:5\",\"host\":\"the route matches every host\",\"path\":\"the "
+            "route matches every "
+            "path\",\"upstream\":\"`app` (127.0.0.1:9000, "
+            "unix:/app)\",\"otherwise\":\"404\",\"taken\":true,\"name\":\"*\",\"file\":\"f\","
             "\"line\":10,\"column\":5}");
 }
 

@@ -19,10 +19,10 @@
 #include "proxy/check/certificates.hpp"
 #include "proxy/check/names.hpp"
 #include "proxy/http1/head.hpp"
+#include "proxy/process/paths.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/worker/descriptors.hpp"
 #include "proxy/worker/server_names.hpp"
-#include "proxy/process/paths.hpp"
 
 namespace baton::check {
 

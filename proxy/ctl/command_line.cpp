@@ -27,7 +27,8 @@ CLI::App& add_command(CLI::App& program, Options& options) {
   add("rollback", "return live to what ran before the last upgrade");
   add("drain", "report not ready (/readyz), so that load balancers send new traffic elsewhere; service continues")
       ->add_flag("--undo", options.undo, "report ready again");
-  CLI::App* const maintenance = add("maintenance", "answer requests with the page of `maintenance` (on), or serve them (off)");
+  CLI::App* const maintenance =
+      add("maintenance", "answer requests with the page of `maintenance` (on), or serve them (off)");
   maintenance->add_option("SWITCH", options.on, "on or off")
       ->required()
       ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"on", true}, {"off", false}}).description(""))
@@ -36,7 +37,9 @@ CLI::App& add_command(CLI::App& program, Options& options) {
   add("reopen-logs", "reopen the log files after a rename");
   add("servers", "show the servers of all upstreams");
   CLI::App& server = *add("server", "take a server out of service, put it back, or change its weight");
-  server.add_option("server", options.server, "which one, as `servers` shows it")->option_text("UPSTREAM/ADDRESS")->required();
+  server.add_option("server", options.server, "which one, as `servers` shows it")
+      ->option_text("UPSTREAM/ADDRESS")
+      ->required();
   server.add_option("order", options.order, "up, drain (no new clients), down (no requests), or weight")
       ->option_text("ORDER")
       ->required()

@@ -243,7 +243,8 @@ int run(const Options& options, const std::string& default_config, config::Envir
   }
   const Addresses commanded = for_commands(*admin);
   if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
-  const bool is_undo = (options.command == "drain" && options.undo) || (options.command == "maintenance" && !options.on);
+  const bool is_undo =
+      (options.command == "drain" && options.undo) || (options.command == "maintenance" && !options.on);
   Request request{.method = is_undo ? "DELETE" : "POST", .target = "/" + options.command, .patience = usual_patience};
   if (options.command == "server") {
     json::object body{{"server", options.server}};

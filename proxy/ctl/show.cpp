@@ -110,8 +110,8 @@ std::string status_table(const json::object& status) {
 }
 
 std::string servers_table(const json::object& servers) {
-  std::string table = fmt::format("{:<40} {:<8} {:>6} {:>11} {:>12} {:>9} {:>8} {:>8}  {}\n", "server", "state", "weight",
-                                  "connections", "requests", "failures", "p50", "p99", "why");
+  std::string table = fmt::format("{:<40} {:<8} {:>6} {:>11} {:>12} {:>9} {:>8} {:>8}  {}\n", "server", "state",
+                                  "weight", "connections", "requests", "failures", "p50", "p99", "why");
   for (const json::value& value : servers.at("servers").as_array()) {
     const json::object& server = value.as_object();
     const auto time = [&](std::string_view key) {

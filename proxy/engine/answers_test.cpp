@@ -106,7 +106,8 @@ TEST(Answers, RedirectNobodyToAHostThatIsNotNamed) {
   config::Config config = with({.redirect = config::Redirect{"https://{host}{uri}", 301}});
   config.routes.front().match = {};
   const routing::RouteTable table(config);
-  for (const char* request : {"GET /evil.example/x HTTP/1.0\r\n\r\n", "GET /evil.example/x HTTP/1.1\r\nHost:\r\n\r\n"}) {
+  for (const char* request :
+       {"GET /evil.example/x HTTP/1.0\r\n\r\n", "GET /evil.example/x HTTP/1.1\r\nHost:\r\n\r\n"}) {
     Dialogue dialogue;
     dialogue.routes = &table;
     dialogue.take(client(request));

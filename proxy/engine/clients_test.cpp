@@ -56,8 +56,9 @@ using testing::IsEmpty;
 TEST_P(Clients, ProxiesThatAreTrustedAreBelieved) {
   dialogue.trusted = &trusted;
   rules.forwarded = {.x_forwarded = true, .forwarded = true, .x_real_ip = true};
-  dialogue.take(client(get("X-Forwarded-For: 6.6.6.6, 198.51.100.7, 192.0.2.9\r\nX-Forwarded-Proto: https\r\n"
-                           "X-Forwarded-Host: shop.test\r\nX-Real-IP: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\n")));
+  dialogue.take(
+      client(get("X-Forwarded-For: 6.6.6.6, 198.51.100.7, 192.0.2.9\r\nX-Forwarded-Proto: https\r\n"
+                 "X-Forwarded-Host: shop.test\r\nX-Real-IP: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\n")));
   EXPECT_THAT(sent("X-Forwarded-For"), ElementsAre("198.51.100.7, 192.0.2.9, 192.0.2.1"));
   EXPECT_THAT(sent("X-Forwarded-Proto"), ElementsAre("https"));
   EXPECT_THAT(sent("X-Forwarded-Host"), ElementsAre("shop.test"));
@@ -72,8 +73,9 @@ TEST_P(Clients, ProxiesThatAreTrustedAreBelieved) {
 
 TEST_P(Clients, OthersAreNot) {
   rules.forwarded = {.x_forwarded = true, .forwarded = true, .x_real_ip = true};
-  dialogue.take(client(get("X-Forwarded-For: 6.6.6.6\r\nForwarded: for=\"6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
-                           "X-Forwarded-Host: evil\r\nX-Real-IP: 6.6.6.6\r\n")));
+  dialogue.take(
+      client(get("X-Forwarded-For: 6.6.6.6\r\nForwarded: for=\"6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
+                 "X-Forwarded-Host: evil\r\nX-Real-IP: 6.6.6.6\r\n")));
   EXPECT_THAT(sent("X-Forwarded-For"), ElementsAre("192.0.2.1"));
   EXPECT_THAT(sent("X-Forwarded-Proto"), ElementsAre("http"));
   EXPECT_THAT(sent("X-Forwarded-Host"), ElementsAre("a.test"));

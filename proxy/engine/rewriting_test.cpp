@@ -8,9 +8,13 @@
 namespace baton::engine {
 namespace {
 
-config::Template text(std::string_view of) { return config::Template::parse(of).value(); }
+config::Template text(std::string_view of) {
+  return config::Template::parse(of).value();
+}
 
-config::Route plain() { return {.name = "shop", .match = {}, .upstream = "app", .where = {}}; }
+config::Route plain() {
+  return {.name = "shop", .match = {}, .upstream = "app", .where = {}};
+}
 
 routing::RouteTable table_of(const config::Route& route) {
   config::Config config;
@@ -55,10 +59,12 @@ std::string target_of(const std::string& request) {
 
 TEST(Rewriting, EditsTheFieldsOfARequest) {
   config::Route route = plain();
-  route.request_headers = {.set = {{"X-Who", text("{client} {scheme} {host} {port} {method}")}, {"Accept", text("all")}},
-                           .add = {{"Via-Route", text("{route}/{upstream}")}, {"Via-Route", text("2")}},
-                           .remove = {"x-debug", "COOKIE"}};
-  const Both both = played(route, get("/", "X-Debug: 1\r\nAccept: one\r\nCookie: a=b\r\nAccept: two\r\nVia-Route: 0\r\n"));
+  route.request_headers = {
+      .set = {{"X-Who", text("{client} {scheme} {host} {port} {method}")}, {"Accept", text("all")}},
+      .add = {{"Via-Route", text("{route}/{upstream}")}, {"Via-Route", text("2")}},
+      .remove = {"x-debug", "COOKIE"}};
+  const Both both =
+      played(route, get("/", "X-Debug: 1\r\nAccept: one\r\nCookie: a=b\r\nAccept: two\r\nVia-Route: 0\r\n"));
   EXPECT_EQ(both.server,
             "GET / HTTP/1.1\r\nHost: Shop.Test:81\r\nVia-Route: 0\r\nX-Forwarded-For: 192.0.2.1\r\n"
             "X-Forwarded-Proto: http\r\nX-Forwarded-Host: Shop.Test:81\r\n"
@@ -89,8 +95,10 @@ TEST(Rewriting, ReplacesWhatBatonWritesItself) {
 
 TEST(Rewriting, EditsTheFieldsOfAResponse) {
   config::Route route = plain();
-  route.response_headers = {.set = {{"X-Path", text("{path}")}}, .add = {{"Set-Cookie", text("a=b")}}, .remove = {"server"}};
-  const Both both = played(route, get("/x?y"), "HTTP/1.1 200 OK\r\nServer: o\r\nX-Path: 1\r\nContent-Length: 0\r\n\r\n");
+  route.response_headers = {
+      .set = {{"X-Path", text("{path}")}}, .add = {{"Set-Cookie", text("a=b")}}, .remove = {"server"}};
+  const Both both =
+      played(route, get("/x?y"), "HTTP/1.1 200 OK\r\nServer: o\r\nX-Path: 1\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(both.client, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Path: /x\r\nSet-Cookie: a=b\r\n\r\n");
 }
 
@@ -235,8 +243,9 @@ TEST(Rewriting, AValueCannotEndALine) {
 TEST(Rewriting, EditsWhatSwitchesToAWebSocket) {
   config::Route route = plain();
   route.response_headers.set = {{"X-Socket", text("{path}")}};
-  const Both both = played(route, get("/ws", "Connection: upgrade\r\nUpgrade: websocket\r\n"),
-                             "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nframes");
+  const Both both =
+      played(route, get("/ws", "Connection: upgrade\r\nUpgrade: websocket\r\n"),
+             "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nframes");
   EXPECT_EQ(line_of(both.client, "X-Socket"), "X-Socket: /ws");
   EXPECT_TRUE(both.client.ends_with("\r\n\r\nframes"));
 }

@@ -19,8 +19,8 @@ namespace baton::health {
 
 struct Target {
   state::SocketAddress address;
-  std::string host;                                 // what a certificate must name
-  std::shared_ptr<const tls::ClientContext> tls{};  // none: plain
+  std::string host;                                     // what a certificate must name
+  std::shared_ptr<const tls::ClientContext> tls{};      // none: plain
   std::optional<arrival::ProxyVersion> proxy_header{};  // sent first, and names no client
   config::ActiveHealth terms{};
 

@@ -56,11 +56,11 @@ class UpstreamLine {
     if (status < 502 || status > 504 || context.routes == nullptr) return;
     const routing::Route* const route = context.routes->named(exchange.route);
     if (route == nullptr) return;
-    const std::string_view upstream = route->split.empty() ? std::string_view(route->upstream) : exchange.split_to.view();
+    const std::string_view upstream =
+        route->split.empty() ? std::string_view(route->upstream) : exchange.split_to.view();
     char* to = std::to_chars(text_.data(), text_.data() + 5, status).ptr;
     for (const std::string_view part : {std::string_view(" "), reason_phrase(status), std::string_view(": upstream "),
-                                        upstream.substr(0, name_bytes_max),
-                                        std::string_view("\n")}) {
+                                        upstream.substr(0, name_bytes_max), std::string_view("\n")}) {
       to = std::copy(part.begin(), part.end(), to);
     }
     size_ = static_cast<std::size_t>(to - text_.data());
@@ -184,7 +184,8 @@ Action authenticate(Exchange& exchange, const Ends& ends, const Context& context
 }  // namespace
 
 Action pass_gate(Exchange& exchange, const Ends& ends, const Context& context, const routing::Gate& gate) {
-  if (!gate.admits(state::client_of(exchange, *context.peer))) return answer(exchange, ends, context, 403, "access: not from this address");
+  if (!gate.admits(state::client_of(exchange, *context.peer)))
+    return answer(exchange, ends, context, 403, "access: not from this address");
   return gate.passwords ? authenticate(exchange, ends, context, gate) : Action::connect;
 }
 

@@ -44,15 +44,15 @@ struct RequestChanges {
   bool x_forwarded = true;            // write X-Forwarded-For, -Proto and -Host
   std::string_view forwarded_host{};  // for X-Forwarded-Host; empty: that of the request
   std::span<const OwnField> more{};
-  std::string_view replaced{};        // a field with this name is dropped; empty: none
-  std::string_view target{};          // empty: as it came
-  std::string_view host{};            // empty: as it came
+  std::string_view replaced{};  // a field with this name is dropped; empty: none
+  std::string_view target{};    // empty: as it came
+  std::string_view host{};      // empty: as it came
   Edits edits{};
 };
 
 // The same in a response.
 struct ResponseChanges {
-  OwnField replacing{};           // instead of a field with this name; no name: none
+  OwnField replacing{};  // instead of a field with this name; no name: none
   Edits edits{};
   std::string_view set_cookie{};  // one more Set-Cookie; empty: none
 };

@@ -35,8 +35,7 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   }
   if (!exchange.request.wants_upgrade) scratch.meaning.upgrade = {};
   ForwardedBy by = forwarded_by(exchange, context);
-  if (context.route != nullptr && context.route->rewrite &&
-      !rewrite(*context.route->rewrite, exchange, context, by)) {
+  if (context.route != nullptr && context.route->rewrite && !rewrite(*context.route->rewrite, exchange, context, by)) {
     return answer(exchange, ends, context, 400, "path.replace: the new path would have a dot segment");
   }
   write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
@@ -158,7 +157,7 @@ Action try_again(Exchange& exchange, unsigned attempts) {
   exchange.phase = Connecting{.head_bytes = std::get<Relaying>(exchange.phase).head_bytes,
                               .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                               .fresh = true};
-  exchange.route.clear();              // the request is routed again
+  exchange.route.clear();  // the request is routed again
   return Action::cut_upstream;
 }
 
@@ -175,8 +174,8 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   // On a reused connection, bytes that are not a response belong to an earlier exchange.
   const std::string_view came = ends.upstream->unread.view();
   const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
-  const bool again = relaying.held != 0 && is_unanswered &&
-                     (stale || may_try_again(attempts, config::on_reset, context));
+  const bool again =
+      relaying.held != 0 && is_unanswered && (stale || may_try_again(attempts, config::on_reset, context));
   if (!again) return answer(exchange, ends, context, status, server_ended);
   if (!stale) context.scratch.refusal = {0, server_ended};     // the next server may answer
   return try_again(exchange, attempts);
@@ -186,7 +185,8 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
 Action answer_unavailable(Exchange& exchange, const Ends& ends, const Context& context) {
   const auto* connecting = std::get_if<Connecting>(&exchange.phase);
   const bool has_failed = connecting != nullptr && connecting->attempts != 0;
-  if (has_failed) return answer(exchange, ends, context, 502, "no server could be connected, and no other takes requests");
+  if (has_failed)
+    return answer(exchange, ends, context, 502, "no server could be connected, and no other takes requests");
   return answer(exchange, ends, context, 503, "no server takes requests now");
 }
 
@@ -220,7 +220,8 @@ Action upstream_lost(Exchange& exchange, const Ends& ends, Loss loss, const Cont
     case Loss::unreachable:
       if (auto* connecting = std::get_if<Connecting>(&exchange.phase)) connecting->attempts = attempts_max;
       return retry_or_answer(exchange, ends, 502, context);
-    case Loss::unavailable: return answer_unavailable(exchange, ends, context);
+    case Loss::unavailable:
+      return answer_unavailable(exchange, ends, context);
     case Loss::connect_failed: return retry_or_answer(exchange, ends, 502, context);
     case Loss::connect_timed_out: return retry_or_answer(exchange, ends, 504, context);
     case Loss::reset: break;
@@ -261,7 +262,8 @@ Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
     return client_is_late ? answer_and_close(exchange, ends, context, 408, took_too_long)
                           : answer(exchange, ends, context, 504, took_too_long);
   }
-  if (client_is_late) return answer_and_close(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");
+  if (client_is_late)
+    return answer_and_close(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");
   if (retries_instead_of(504, exchange, context)) {
     context.scratch.refusal = {0, no_answer};
     return Action::cut_upstream;

@@ -37,8 +37,8 @@ struct Refusal {
 
 // The head of a final response has come.
 struct Answered {
-  std::uint16_t status = 0;            // 0: none has
-  std::int64_t elapsed_ms = 0;         // since the last byte of the request was written
+  std::uint16_t status = 0;     // 0: none has
+  std::int64_t elapsed_ms = 0;  // since the last byte of the request was written
 };
 
 // What the caller knows of the password that came with the exchange's request.
@@ -46,7 +46,7 @@ enum class Verdict : std::uint8_t {
   none,
   good,
   bad,
-  busy,    // it cannot be verified now
+  busy,  // it cannot be verified now
 };
 
 // What `Action::authenticate` asks.
@@ -94,7 +94,7 @@ class ServerNames {
 };
 
 struct Context {
-  const Rules* rules;                  // of the exchange's route; without one, the global ones
+  const Rules* rules;  // of the exchange's route; without one, the global ones
   Scratch& scratch;
   std::string_view client_address;     // for X-Forwarded-For
   bool https = false;                  // the client's connection uses TLS
@@ -105,13 +105,13 @@ struct Context {
   const routing::Route* route = nullptr;               // of the exchange; null: none, or it is gone
   const state::ConnectionState* connection = nullptr;  // around the exchange; null: unknown
   const ServerNames* server_names = nullptr;           // null: unknown
-  routing::RetryBudget* retry_budget = nullptr;   // of the exchange's upstream; null: none is kept
+  routing::RetryBudget* retry_budget = nullptr;        // of the exchange's upstream; null: none is kept
   bool closing = false;                // the response announces that it is the last on this connection
   const routing::RouteTable* routes = nullptr;    // null: no request is refused for its route
   const routing::ClientRules* clients = nullptr;  // null: all by default
   const state::SocketAddress* peer = nullptr;     // the connection's client; null only if `routes` is
   const routing::TrustedProxies* trusted = nullptr;  // null: the peer is not one of them
-  bool maintenance = false;            // switched on
+  bool maintenance = false;                          // switched on
   Verdict verdict = Verdict::none;
   // Whether the certificate that `client` has seen is one for the host; null: there is no TLS.
   bool (*certificate_covers)(const void* client, std::string_view host) = nullptr;

@@ -14,7 +14,9 @@ std::size_t bytes_of(const std::vector<Field>& fields) {
   return static_cast<std::size_t>(last.data() + last.size() - fields.front().line.data()) + fields.size();
 }
 
-std::size_t bytes_of(const OwnField& field) { return field.name.size() + field.value.size() + 4; }
+std::size_t bytes_of(const OwnField& field) {
+  return field.name.size() + field.value.size() + 4;
+}
 
 // Apart from the common case, which shall stay small. `bytes`: without what the changes add.
 [[gnu::noinline]] void write_changed(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
@@ -43,7 +45,8 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
                         state::Buffer& out) {
   const std::size_t bytes = head.start_line.size() + bytes_of(head.fields) + by.client_address.size() +
                             by.client_subject.size() + 2 * meaning.host.size();
-  if (by.changes != nullptr) [[unlikely]] return write_changed(head, meaning, by, bytes, out);
+  if (by.changes != nullptr) [[unlikely]]
+    return write_changed(head, meaning, by, bytes, out);
   TextWriter writer(out, bytes);
   forward_request<Changes::none>(head, meaning, by, writer);
   writer.literal("\r\n");
@@ -52,7 +55,8 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
 
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
   const std::size_t bytes = head.start_line.size() + bytes_of(head.fields);
-  if (rules.changes != nullptr) [[unlikely]] return write_changed(head, rules, bytes, out);
+  if (rules.changes != nullptr) [[unlikely]]
+    return write_changed(head, rules, bytes, out);
   TextWriter writer(out, bytes);
   forward_response<Changes::none>(head, rules, writer);
   writer.literal("\r\n");

@@ -42,7 +42,7 @@ struct ResponseRules {
   bool close = false;             // write `Connection: close`
   bool announce_keep_alive = false; // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool switching_protocols = false; // a 101 that was asked for: keep Connection: upgrade and Upgrade
-  const ResponseChanges* changes = nullptr; // null: none
+  const ResponseChanges* changes = nullptr;  // null: none
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
 
@@ -61,10 +61,10 @@ void write_trailers(const std::vector<Field>& fields, bool underscores, state::B
 // A response of our own. Its length is announced, except where there cannot be content (`has_no_content`).
 struct OwnResponse {
   std::uint16_t status = 500;
-  std::string_view fields{};         // more of them, each a whole line with its CR LF
-  std::string_view content_type = "text/plain";    // empty: no such field
-  std::optional<std::string_view> body{};          // nothing: a line that names the status
-  bool close = true;                 // write `Connection: close`
+  std::string_view fields{};                     // more of them, each a whole line with its CR LF
+  std::string_view content_type = "text/plain";  // empty: no such field
+  std::optional<std::string_view> body{};        // nothing: a line that names the status
+  bool close = true;                             // write `Connection: close`
   bool announce_keep_alive = false;  // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool head_only = false;            // the response to HEAD
   std::int64_t unix_time_s = 0;      // for Date
@@ -75,7 +75,9 @@ std::size_t write_own_response(const OwnResponse& response, state::Buffer& out,
                                std::size_t body_bytes_max = std::string_view::npos);
 
 // A response with this status ends with its head (RFC 9110 §6.4.1).
-inline bool has_no_content(std::uint16_t status) { return status < 200 || status == 204 || status == 304; }
+inline bool has_no_content(std::uint16_t status) {
+  return status < 200 || status == 204 || status == 304;
+}
 
 // "Not Found" for 404; "Unknown" for a status without a name.
 std::string_view reason_phrase(std::uint16_t status);

@@ -36,7 +36,9 @@ std::string_view scheme_of(std::string_view text) {
   return is_token<"http">(text) ? "http" : "";
 }
 
-std::string_view host_of(std::string_view text) { return is_host_and_port(text) ? text : std::string_view(); }
+std::string_view host_of(std::string_view text) {
+  return is_host_and_port(text) ? text : std::string_view();
+}
 
 bool is_named(const Field& field, std::string_view name) {
   return field.id == FieldName::client_identity && equals_ignoring_case(field.name, name);
@@ -138,7 +140,8 @@ bool hops_of_forwarded(const RequestHead& head, std::vector<Hop>& hops) {
       const std::string_view before = text;
       Hop hop;
       if (!take_hop(text, hop)) return false;
-      const bool is_empty = before.substr(0, before.size() - text.size()).find_first_not_of(" \t;") == std::string_view::npos;
+      const bool is_empty =
+          before.substr(0, before.size() - text.size()).find_first_not_of(" \t;") == std::string_view::npos;
       if (!is_empty) hops.push_back(hop);
       if (!text.empty()) text.remove_prefix(1);
     }
@@ -162,14 +165,17 @@ std::vector<SocketAddress> chain_of(const SocketAddress& peer, const routing::Tr
 }
 
 // How many proxies after the client have spoken: the client is the element so far from the right.
-std::size_t client_from_right(const std::vector<SocketAddress>& chain) { return chain.size() < 2 ? 0 : chain.size() - 2; }
+std::size_t client_from_right(const std::vector<SocketAddress>& chain) {
+  return chain.size() < 2 ? 0 : chain.size() - 2;
+}
 
 Account account_of_x_forwarded(const RequestHead& head, const SocketAddress& peer,
                                const routing::TrustedProxies& trusted) {
   const auto nodes = list_of(head, "X-Forwarded-For");
-  Account account{.chain = chain_of(peer, trusted, nodes.size(), [&](std::size_t i) { return nodes[nodes.size() - 1 - i]; }),
-                  .scheme = {},
-                  .host = {}};
+  Account account{
+      .chain = chain_of(peer, trusted, nodes.size(), [&](std::size_t i) { return nodes[nodes.size() - 1 - i]; }),
+      .scheme = {},
+      .host = {}};
   const std::size_t from_right = client_from_right(account.chain);
   account.scheme = scheme_of(at_client(list_of(head, "X-Forwarded-Proto"), from_right));
   account.host = host_of(at_client(list_of(head, "X-Forwarded-Host"), from_right));
@@ -178,9 +184,10 @@ Account account_of_x_forwarded(const RequestHead& head, const SocketAddress& pee
 
 Account account_of_forwarded(const std::vector<Hop>& hops, const SocketAddress& peer,
                              const routing::TrustedProxies& trusted) {
-  Account account{.chain = chain_of(peer, trusted, hops.size(), [&](std::size_t i) { return hops[hops.size() - 1 - i].node; }),
-                  .scheme = {},
-                  .host = {}};
+  Account account{
+      .chain = chain_of(peer, trusted, hops.size(), [&](std::size_t i) { return hops[hops.size() - 1 - i].node; }),
+      .scheme = {},
+      .host = {}};
   const Hop& hop = hops[hops.size() - 1 - client_from_right(account.chain)];
   account.scheme = hop.scheme;
   account.host = hop.host;
@@ -236,7 +243,8 @@ SocketAddress parse_node(std::string_view text) {
     port = text.substr(end + 1);
     if (!port.empty() && !port.starts_with(':')) return {};
     if (!port.empty()) port.remove_prefix(1);
-  } else if (const std::size_t colon = text.find(':'); colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos) {
+  } else if (const std::size_t colon = text.find(':');
+             colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos) {
     ip = text.substr(0, colon);
     port = text.substr(colon + 1);
   }

@@ -23,8 +23,8 @@ struct Identity {
   const state::SocketAddress& client() const { return chain.front(); }
 };
 
-// `peer` is trusted. The views point into the head. Refused are a malformed Forwarded, and X-Forwarded-For and Forwarded
-// that name different clients: one of the two is a client's invention, and nothing tells which.
+// `peer` is trusted. The views point into the head. Refused are a malformed Forwarded, and X-Forwarded-For and
+// Forwarded that name different clients: one of the two is a client's invention, and nothing tells which.
 void identify(const RequestHead& head, const state::SocketAddress& peer, const routing::TrustedProxies& trusted,
               Identity& identity);
 

@@ -29,12 +29,15 @@ Account account_of(const std::string& fields, const SocketAddress& peer = parse_
   Identity identity;
   identify(head, peer, trusted, identity);
   if (identity.error) return {.refused = std::string(identity.error.text), .chain = {}, .scheme = {}, .host = {}};
-  Account account{.refused = {}, .chain = {}, .scheme = std::string(identity.scheme), .host = std::string(identity.host)};
+  Account account{
+      .refused = {}, .chain = {}, .scheme = std::string(identity.scheme), .host = std::string(identity.host)};
   for (const SocketAddress& one : identity.chain) account.chain.push_back(one.node_text());
   return account;
 }
 
-std::vector<std::string> chain_of(const std::string& fields) { return account_of(fields).chain; }
+std::vector<std::string> chain_of(const std::string& fields) {
+  return account_of(fields).chain;
+}
 
 TEST(Node, IsAnAddressWithOrWithoutAPort) {
   for (const char* text : {"192.0.2.1", "192.0.2.1:80", "192.0.2.1:_hidden", "192.0.2.1:"}) {
@@ -49,10 +52,26 @@ TEST(Node, IsAnAddressWithOrWithoutAPort) {
 }
 
 TEST(Node, IsUnknownWhereItIsNoAddress) {
-  for (const char* text :
-       {"", "unknown", "_hidden", "localhost", "192.0.2.1:80:80x", "192.0.2.1:65536", "192.0.2.1:8 0", "192.0.2", "1",
-        "[192.0.2.1]", "[2001:db8::1", "2001:db8::1]", "[2001:db8::1]443", "[2001:db8::1]:x", "fe80::1%eth0", "[]", ":",
-        "192.0.2.1 ", "0x7f.1", "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc"}) {
+  for (const char* text : {"",
+                           "unknown",
+                           "_hidden",
+                           "localhost",
+                           "192.0.2.1:80:80x",
+                           "192.0.2.1:65536",
+                           "192.0.2.1:8 0",
+                           "192.0.2",
+                           "1",
+                           "[192.0.2.1]",
+                           "[2001:db8::1",
+                           "2001:db8::1]",
+                           "[2001:db8::1]443",
+                           "[2001:db8::1]:x",
+                           "fe80::1%eth0",
+                           "[]",
+                           ":",
+                           "192.0.2.1 ",
+                           "0x7f.1",
+                           "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc"}) {
     EXPECT_EQ(parse_node(text).family, Family::none) << text;
   }
 }
@@ -80,15 +99,18 @@ TEST(Identity, IsUnknownWhereNoAddressStands) {
   EXPECT_THAT(chain_of("X-Forwarded-For: 10.2.2.2, unknown, 10.3.3.3\r\n"),
               ElementsAre("unknown", "10.3.3.3", "10.0.0.1"));
   for (const char* node : {"unknown", "_hidden", "\"_gazonk\"", "\"[2001:db8:1::9\"", "\"\\10.0.0.2\"", "\"\""}) {
-    EXPECT_THAT(chain_of("Forwarded: for=10.2.2.2, for=" + std::string(node) + "\r\n"), ElementsAre("unknown", "10.0.0.1"))
+    EXPECT_THAT(chain_of("Forwarded: for=10.2.2.2, for=" + std::string(node) + "\r\n"),
+                ElementsAre("unknown", "10.0.0.1"))
         << node;
   }
   EXPECT_THAT(chain_of("Forwarded: for=10.2.2.2, proto=https\r\n"), ElementsAre("unknown", "10.0.0.1"));
 }
 
 TEST(Identity, OtherSpellingsAndOtherFieldsNameNobody) {
-  EXPECT_THAT(chain_of("X_Forwarded_For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Client-IP: 6.6.6.6\r\nX.Forwarded.For: 6.6.6.6\r\n"),
-              ElementsAre("10.0.0.1"));
+  EXPECT_THAT(
+      chain_of(
+          "X_Forwarded_For: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Client-IP: 6.6.6.6\r\nX.Forwarded.For: 6.6.6.6\r\n"),
+      ElementsAre("10.0.0.1"));
 }
 
 TEST(Identity, APeerOfAUnixSocketIsNotPassedOn) {
@@ -99,7 +121,8 @@ TEST(Identity, APeerOfAUnixSocketIsNotPassedOn) {
 }
 
 TEST(Identity, SchemeAndHostAreThoseOfTheClientsOwnRequest) {
-  const Account one = account_of("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: HTTPS\r\nX-Forwarded-Host: a.test:81\r\n");
+  const Account one =
+      account_of("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: HTTPS\r\nX-Forwarded-Host: a.test:81\r\n");
   EXPECT_EQ(one.scheme, "https");
   EXPECT_EQ(one.host, "a.test:81");
   // Three proxies have spoken; a client invented what is left of them.
@@ -111,13 +134,15 @@ TEST(Identity, SchemeAndHostAreThoseOfTheClientsOwnRequest) {
   const Account kept = account_of("X-Forwarded-For: 192.0.2.1, 10.1.1.1\r\nX-Forwarded-Proto: https\r\n");
   EXPECT_EQ(kept.scheme, "https");
   const Account forwarded = account_of(
-      "Forwarded: for=6.6.6.6;proto=https;host=evil, for=192.0.2.1;host=\"a.test:81\";proto=http, for=10.2.2.2;proto=https\r\n");
+      "Forwarded: for=6.6.6.6;proto=https;host=evil, for=192.0.2.1;host=\"a.test:81\";proto=http, "
+      "for=10.2.2.2;proto=https\r\n");
   EXPECT_EQ(forwarded.scheme, "http");
   EXPECT_EQ(forwarded.host, "a.test:81");
 }
 
 TEST(Identity, WhatIsNoSchemeAndNoHostIsNotBelieved) {
-  const Account account = account_of("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: gopher\r\nX-Forwarded-Host: a b\"\r\n");
+  const Account account =
+      account_of("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: gopher\r\nX-Forwarded-Host: a b\"\r\n");
   EXPECT_EQ(account.scheme, "");
   EXPECT_EQ(account.host, "");
 }
@@ -131,13 +156,15 @@ TEST(Identity, TwoAccountsThatAgreeCompleteEachOther) {
 }
 
 TEST(Identity, TwoAccountsThatContradictEachOtherAreRefused) {
-  for (const char* fields : {"X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.2\r\n",
-                             "X-Forwarded-For: 192.0.2.1\r\nForwarded: for=unknown\r\n",
-                             "X-Forwarded-For: 0.0.0.0\r\nForwarded: for=unknown\r\n",
-                             "X-Forwarded-For: 192.0.2.1, 10.0.0.2\r\nForwarded: for=10.0.0.2\r\n",
-                             "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=192.0.2.1;proto=http\r\n",
-                             "X-Forwarded-Host: a\r\nForwarded: for=192.0.2.1;host=b\r\n"}) {
-    EXPECT_EQ(account_of(fields).refused, "trusted_proxies: X-Forwarded-* and Forwarded contradict each other") << fields;
+  for (const char* fields :
+       {"X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.2\r\n",
+        "X-Forwarded-For: 192.0.2.1\r\nForwarded: for=unknown\r\n",
+        "X-Forwarded-For: 0.0.0.0\r\nForwarded: for=unknown\r\n",
+        "X-Forwarded-For: 192.0.2.1, 10.0.0.2\r\nForwarded: for=10.0.0.2\r\n",
+        "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=192.0.2.1;proto=http\r\n",
+        "X-Forwarded-Host: a\r\nForwarded: for=192.0.2.1;host=b\r\n"}) {
+    EXPECT_EQ(account_of(fields).refused, "trusted_proxies: X-Forwarded-* and Forwarded contradict each other")
+        << fields;
   }
 }
 

@@ -35,7 +35,9 @@ std::string_view view_of(const std::array<char, bytes>& text) {
   return {text.data(), text.size()};
 }
 
-Extras& extras_of(Exchange& exchange) { return exchange.extras ? *exchange.extras : exchange.extras.emplace(); }
+Extras& extras_of(Exchange& exchange) {
+  return exchange.extras ? *exchange.extras : exchange.extras.emplace();
+}
 
 }  // namespace
 

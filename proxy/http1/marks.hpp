@@ -12,7 +12,7 @@ namespace baton::http1 {
 
 struct Marks {
   Identity identity;
-  bool is_identified = false;          // `identity` describes the head in the tables
+  bool is_identified = false;  // `identity` describes the head in the tables
   std::string x_forwarded_for;
   std::string forwarded;
   std::string real_ip;

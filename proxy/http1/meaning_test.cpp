@@ -303,8 +303,8 @@ TEST(RequestMeaning, KnowsWhichOtherProtocolIsAskedFor) {
   };
   EXPECT_EQ(upgrade("GET /", "Upgrade: , SPDY/3.1 ,"), "SPDY/3.1");
   EXPECT_EQ(upgrade("POST /", "Upgrade: tcp\r\nContent-Length: 1"), "tcp");
-  for (const char* none : {"Upgrade: a, b", "Upgrade: a\r\nUpgrade: a", "Upgrade: h2c", "Upgrade: HTTP/2.0", "Upgrade: H2",
-                           "Upgrade: \"a\"", "Upgrade: a b", "Upgrade: ,"}) {
+  for (const char* none : {"Upgrade: a, b", "Upgrade: a\r\nUpgrade: a", "Upgrade: h2c", "Upgrade: HTTP/2.0",
+                           "Upgrade: H2", "Upgrade: \"a\"", "Upgrade: a b", "Upgrade: ,"}) {
     EXPECT_EQ(upgrade("GET /", none), "") << none;
   }
 }

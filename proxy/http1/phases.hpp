@@ -74,7 +74,9 @@ Upload discard_upload(state::Request& request, state::Flow& client, const Contex
 // Notes the client of the request in the tables, its id and its trace. An error: the request is refused.
 HeadError recognise(state::Exchange& exchange, const Context& context);
 // Whether there is anything for `recognise` to do.
-inline bool is_to_recognise(const Context& context) { return context.clients != nullptr || context.trusted != nullptr; }
+inline bool is_to_recognise(const Context& context) {
+  return context.clients != nullptr || context.trusted != nullptr;
+}
 // Gives it an id, if requests get one and it has none yet. `head`: nullptr if it could not be parsed.
 void note_request_id(state::Exchange& exchange, const Context& context, const RequestHead* head);
 // The field with the exchange's id; no name: it has none.

@@ -101,7 +101,9 @@ void Placeholders::append(const config::Template::Part& part, std::string& out) 
   }
 }
 
-bool Placeholders::is_https() const { return forwarded_by(exchange_, context_).https; }
+bool Placeholders::is_https() const {
+  return forwarded_by(exchange_, context_).https;
+}
 
 // Several lines are one list (RFC 9110 §5.3); cookies have a separator of their own (RFC 6265 §5.4).
 void Placeholders::append_field(std::string_view name, std::string& out) const {

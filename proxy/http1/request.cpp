@@ -25,7 +25,7 @@ HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std:
 
 void note_access(Exchange& exchange, const Rules& rules, const RequestHead* head, std::string_view first_line) {
   if (!rules.keep_access) return exchange.access.reset();
-  if (exchange.access) return;         // from an earlier attempt
+  if (exchange.access) return;  // from an earlier attempt
   const std::string_view line = first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192);
   if (line.empty()) return;
   AccessRecord& access = exchange.access.emplace();
@@ -108,7 +108,8 @@ Action await_request(ConnectionState& state, const Context& context) {
   }
   if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
   if (unread.size() >= context.rules->head_bytes) {
-    const bool in_request_line = unread.view().substr(0, context.rules->head_bytes).find('\n') == std::string_view::npos;
+    const bool in_request_line =
+        unread.view().substr(0, context.rules->head_bytes).find('\n') == std::string_view::npos;
     return refuse(state, context, in_request_line ? 414 : 431, "limits.head_bytes: the head is longer");
   }
   return more();
@@ -136,7 +137,8 @@ void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, con
   Flow& upstream = *ends.upstream;
   Buffer& unread = ends.client.unread;
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules->buffer_bytes) let_go_of_held(ends.client, relaying);
+  if (relaying.held != 0 && relaying.held + piece.bytes > context.rules->buffer_bytes)
+    let_go_of_held(ends.client, relaying);
   if (relaying.held != 0) {
     if (!piece.dropped) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
     relaying.held += static_cast<std::uint32_t>(piece.bytes);
@@ -154,7 +156,8 @@ Upload read_trailers(std::string_view input, const Context& context, std::size_t
   if (bytes == std::string_view::npos) return Upload::malformed;
   if (bytes == 0) return input.size() >= context.rules->head_bytes ? Upload::malformed : Upload::going_on;
   const HeadLimits limits{0, context.rules->fields};
-  if (parse_trailers(input.substr(0, bytes), limits, Sender::client, context.scratch.trailers)) return Upload::malformed;
+  if (parse_trailers(input.substr(0, bytes), limits, Sender::client, context.scratch.trailers))
+    return Upload::malformed;
   return Upload::ended;
 }
 

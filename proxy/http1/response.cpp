@@ -102,7 +102,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
       write_response_head(head, {.switching_protocols = true, .changes = response_changes(exchange, context)},
                           client.unsent);
-      exchange.response_edits.reset();    // a tunnel has no trailers
+      exchange.response_edits.reset();  // a tunnel has no trailers
       unread.consume(end.bytes);
       exchange.status = 101;
       exchange.request = {};              // no longer needed
@@ -127,10 +127,13 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     if (!has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body)) {
       request.keep_alive = false;
     }
-    write_response_head(head, {.client_http10 = request.http10, .close = !request.keep_alive,
-                               .announce_keep_alive = request.http10 && request.keep_alive,
-                               .changes = response_changes(exchange, context),
-                               .unix_time_s = context.unix_us / 1'000'000}, client.unsent);
+    write_response_head(head,
+                        {.client_http10 = request.http10,
+                         .close = !request.keep_alive,
+                         .announce_keep_alive = request.http10 && request.keep_alive,
+                         .changes = response_changes(exchange, context),
+                         .unix_time_s = context.unix_us / 1'000'000},
+                        client.unsent);
     exchange.status = head.status;
     context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
     relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};

@@ -26,8 +26,11 @@ class TextWriter {
 
   // ── As a sink ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  [[gnu::always_inline]] void request_line(const RequestHead& head, std::string_view before_path, std::string_view path) {
-    if (path.data() == head.target.data() && path.size() == head.target.size() && head.start_line.ends_with(" HTTP/1.1\r\n")) return copy(head.start_line);
+  [[gnu::always_inline]] void request_line(const RequestHead& head, std::string_view before_path,
+                                           std::string_view path) {
+    if (path.data() == head.target.data() && path.size() == head.target.size() &&
+        head.start_line.ends_with(" HTTP/1.1\r\n"))
+      return copy(head.start_line);
     copy(head.method_text);
     literal(" ");
     copy(before_path);

@@ -23,10 +23,12 @@ state::SocketAddress address(const char* text) {
 
 TEST(AddressSet, ContainsWhatLiesWithinOneOfItsRanges) {
   const AddressSet set = set_of({"10.0.0.0/8", "192.0.2.7", "2001:db8::/32"});
-  for (const char* text : {"10.0.0.0", "10.255.255.255", "192.0.2.7", "2001:db8::", "2001:db8:ffff::1", "::ffff:10.1.1.1"}) {
+  for (const char* text :
+       {"10.0.0.0", "10.255.255.255", "192.0.2.7", "2001:db8::", "2001:db8:ffff::1", "::ffff:10.1.1.1"}) {
     EXPECT_TRUE(set.contains(address(text))) << text;
   }
-  for (const char* text : {"9.255.255.255", "11.0.0.0", "192.0.2.6", "192.0.2.8", "2001:db7:ffff::", "2001:db9::", "::1"}) {
+  for (const char* text :
+       {"9.255.255.255", "11.0.0.0", "192.0.2.6", "192.0.2.8", "2001:db7:ffff::", "2001:db9::", "::1"}) {
     EXPECT_FALSE(set.contains(address(text))) << text;
   }
 }

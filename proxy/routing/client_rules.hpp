@@ -27,8 +27,8 @@ class TrustedProxies {
 // How requests are marked on their way.
 struct ClientRules {
   config::ForwardedFields forwarded;
-  std::string request_id_header;      // empty: requests get no id
-  bool trusts_request_ids = false;    // a well-formed one of the client is kept
+  std::string request_id_header;    // empty: requests get no id
+  bool trusts_request_ids = false;  // a well-formed one of the client is kept
   bool propagates_traces = false;
 
   bool has_ids() const { return !request_id_header.empty(); }

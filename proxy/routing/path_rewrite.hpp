@@ -9,8 +9,9 @@
 
 namespace baton::routing {
 
-// The path, beginning with a slash, without repeated slashes and `.` or `..` segments in any spelling (RFC 3986 §5.2.4);
-// a percent-encoded slash becomes one. The rest of its encoding stays. A view of `path`, or of `space` if it differs.
+// The path, beginning with a slash, without repeated slashes and `.` or `..` segments in any spelling (RFC 3986
+// §5.2.4); a percent-encoded slash becomes one. The rest of its encoding stays. A view of `path`, or of `space` if it
+// differs.
 std::string_view resolved_path(std::string_view path, std::string& space);
 
 // Whether a server may take one of its segments for `.` or `..`.

@@ -40,8 +40,8 @@ TEST(ResolvedPath, ResolvesDotsAndSlashesInEverySpelling) {
 
 // What routes match is what they rewrite.
 TEST(ResolvedPath, DecodesToTheMatchedPath) {
-  for (const char* path : {"/", "//", "/a/../..//b/./%2e/c", "/%2F%2F", "/a%2fb/..", "/a/b/../", "/.", "/..", "/%", "/a//",
-                           "/%2e%2e%2fa", "/a/...", "/a%25b", "/%2", "/./a"}) {
+  for (const char* path : {"/", "//", "/a/../..//b/./%2e/c", "/%2F%2F", "/a%2fb/..", "/a/b/../", "/.", "/..", "/%",
+                           "/a//", "/%2e%2e%2fa", "/a/...", "/a%25b", "/%2", "/./a"}) {
     std::string decoded;
     const std::string one = resolved(path);
     for (std::string_view rest = one; !rest.empty();) decoded += config::take_decoded(rest);

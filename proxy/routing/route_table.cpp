@@ -212,7 +212,8 @@ RouteTable::RouteTable(const config::Config& config, const Files& files)
                        .rules = rules_of(route, global),
                        .upgrades = route.upgrades});
     for (const config::Share& share : route.split) {
-      routes_.back().split.push_back({share.upstream, index_of(share.upstream), static_cast<std::int64_t>(share.weight)});
+      routes_.back().split.push_back(
+          {share.upstream, index_of(share.upstream), static_cast<std::int64_t>(share.weight)});
     }
     has_regexes_ = has_regexes_ || !match.path_regex.empty();
     has_paths_ = has_paths_ || has_regexes_ || !match.path.empty() || !match.path_prefix.empty();
@@ -288,8 +289,8 @@ void RouteTable::search(std::string_view host, std::string_view path, Asking& as
 
 const Route* RouteTable::find_among_many(const Request& request, Scratch& scratch) const {
   const Asked asked = asked_for(request.host, request.target);
-  const config::MatchedPath path = has_regexes_ ? config::MatchedPath(asked.path, scratch.path)
-                                                : config::MatchedPath(has_paths_ ? asked.path : "");
+  const config::MatchedPath path =
+      has_regexes_ ? config::MatchedPath(asked.path, scratch.path) : config::MatchedPath(has_paths_ ? asked.path : "");
   const CanonicalHost canonical(hosts_.empty() ? "" : asked.authority);
   const ReversedHost reversed_host(canonical.text());
   Asking asking(tests_, request, path.text(), query_of(request.target), scratch);

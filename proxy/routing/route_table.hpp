@@ -13,8 +13,8 @@
 #include "proxy/routing/gate.hpp"
 #include "proxy/routing/nested_texts.hpp"
 #include "proxy/routing/request.hpp"
-#include "proxy/routing/rules.hpp"
 #include "proxy/routing/rewrite.hpp"
+#include "proxy/routing/rules.hpp"
 #include "proxy/routing/split.hpp"
 
 namespace baton::routing {
@@ -24,7 +24,7 @@ struct Route {
   std::string name;  // in logs and metrics
   std::string upstream;            // empty: `split` says where, or `gate` answers every request
   std::size_t upstream_index = 0;  // in Config::upstreams
-  std::shared_ptr<const Gate> gate{};  // nullptr: every request goes to an upstream
+  std::shared_ptr<const Gate> gate{};      // nullptr: every request goes to an upstream
   std::shared_ptr<const Rewrite> rewrite;  // null: requests and responses pass unchanged
   config::Position where;
   Rules rules;                        // complete: the global ones where the route has none of its own

@@ -242,11 +242,13 @@ TEST(RouteTable, TakesWhatTryingAllOfThemTakes) {
       const std::size_t mark = target.find('?');
       test::Rest asked = rest;
       asked.query = mark == std::string::npos ? "" : target.substr(mark + 1);
-      const config::Route* expected = test::slowly_found(config.routes, test::slowly_matched_host(host),
-                                                         config::slowly_matched(target), asked);
+      const config::Route* expected =
+          test::slowly_found(config.routes, test::slowly_matched_host(host), config::slowly_matched(target), asked);
       const Request request = asked.request(host, target);
       const Route* found = table.find(request, scratch);
-      ASSERT_EQ(found == nullptr ? "-" : found->name, expected == nullptr ? "-" : expected->name) << host << " " << target << " " << asked.method << " " << asked.client.text() << "\n" << config::print(config);
+      ASSERT_EQ(found == nullptr ? "-" : found->name, expected == nullptr ? "-" : expected->name)
+          << host << " " << target << " " << asked.method << " " << asked.client.text() << "\n"
+          << config::print(config);
       ASSERT_EQ(table.explain(request).route, found) << host << " " << target;
       const std::string absolute = "http://" + std::string(host) + target;
       ASSERT_EQ(table.find(asked.request("other", absolute), scratch), found) << absolute;

@@ -26,8 +26,8 @@ struct Rules {
   std::int64_t total_ms = 0;
   std::int64_t tunnel_idle_ms = 3'600'000;
   std::optional<config::Retries> retries{};  // nothing: once on each server, and no budget
-  bool keep_access = false;  // fill in AccessRecord
-  bool underscores = false;  // forward request fields with an underscore in their names
+  bool keep_access = false;                  // fill in AccessRecord
+  bool underscores = false;                  // forward request fields with an underscore in their names
   bool operator==(const Rules&) const = default;
 };
 

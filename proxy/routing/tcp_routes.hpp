@@ -37,7 +37,7 @@ class TcpRoutes {
 
     bool takes(std::string_view server_name) const;
   };
-  std::vector<Entry> routes_;       // in the order in which they are tried
+  std::vector<Entry> routes_;  // in the order in which they are tried
 };
 
 }  // namespace baton::routing

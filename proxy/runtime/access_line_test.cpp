@@ -98,14 +98,17 @@ TEST_F(AccessLine, JsonHoldsEveryKey) {
   EXPECT_EQ(json(),
             "{\"time\":\"2026-11-22T09:21:34.123+00:00\",\"client\":\"192.0.2.7\",\"listener\":\"web\","
             "\"request\":\"GET /a?b HTTP/1.1\",\"status\":200,\"bytes\":123,\"duration_ms\":246,"
-            "\"referer\":\"http://from/\",\"user_agent\":\"tester/1.0\",\"upstream\":\"192.0.2.7:4711\",\"upstream_name\":\"web\",\"cut\":false}\n");
+            "\"referer\":\"http://from/\",\"user_agent\":\"tester/"
+            "1.0\",\"upstream\":\"192.0.2.7:4711\",\"upstream_name\":\"web\",\"cut\":false}\n");
 }
 
 TEST_F(AccessLine, JsonHasNullForWhatIsMissingAndIsAlwaysUtf8) {
   record.referer.clear();
   record.user_agent = "\xFF\"";
-  EXPECT_NE(json().find("\"referer\":null,\"user_agent\":\"\uFFFD\\\"\",\"upstream\":null,\"upstream_name\":null,\"cut\":false}\n"),
-            std::string::npos)
+  EXPECT_NE(
+      json().find(
+          "\"referer\":null,\"user_agent\":\"\uFFFD\\\"\",\"upstream\":null,\"upstream_name\":null,\"cut\":false}\n"),
+      std::string::npos)
       << json();
 }
 

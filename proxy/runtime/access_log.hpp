@@ -15,9 +15,8 @@ enum class AccessFormat { combined, json };
 // Appends one line for an exchange that has ended. Text from a client is escaped, so it is always one line.
 // `upstream`: the name of the upstream that it was last sent to; empty: it was sent to none.
 // combined: `ADDRESS - - [22/Nov/2026:09:21:34 +0000] "REQUEST LINE" STATUS BYTES "REFERER" "USER AGENT"`, as nginx.
-void append_access_line(AccessFormat format, const state::ConnectionState& connection,
-                        const state::Exchange& exchange, std::string_view upstream, std::int64_t now_ms,
-                        std::string& lines);
+void append_access_line(AccessFormat format, const state::ConnectionState& connection, const state::Exchange& exchange,
+                        std::string_view upstream, std::int64_t now_ms, std::string& lines);
 
 class AccessLog {
  public:

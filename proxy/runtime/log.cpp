@@ -98,7 +98,8 @@ std::string make_line(Level level, std::string_view tag, std::string_view text) 
 }
 
 std::string gap_line(std::uint64_t lines) {
-  return make_line(Level::warning, the_log()->tag, fmt::format("log: {} lines lost, standard error was too slow", lines));
+  return make_line(Level::warning, the_log()->tag,
+                   fmt::format("log: {} lines lost, standard error was too slow", lines));
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ struct Background::State {
 Background::Background(asio::io_context& context)
     : state_(std::make_shared<handoff::Guarded<State>>(State{.context = &context})) {}
 
-Background::~Background() { state_->lock()->context = nullptr; }
+Background::~Background() {
+  state_->lock()->context = nullptr;
+}
 
 void Background::run(Work work) {
   // The starting thread counts it, so that work that is about to begin already counts as under way.
@@ -47,6 +49,8 @@ void Background::run(Work work) {
   }
 }
 
-bool Background::is_busy() const { return state_->lock()->running != 0; }
+bool Background::is_busy() const {
+  return state_->lock()->running != 0;
+}
 
 }  // namespace baton::proxy

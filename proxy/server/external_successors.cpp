@@ -36,14 +36,16 @@ struct ExternalSuccessors::Caller {
 
   handoff::Channel channel;
   handoff::Peer who;
-  asio::posix::stream_descriptor watched;   // its descriptor is the channel's
+  asio::posix::stream_descriptor watched;  // its descriptor is the channel's
   asio::steady_timer patience;
 };
 
 ExternalSuccessors::ExternalSuccessors(asio::io_context& context, std::function<void(ExternalSuccessor)> begin)
     : context_(context), begin_(std::move(begin)), watched_(context), retry_(context) {}
 
-void ExternalSuccessors::meet_at(handoff::MeetingPoint point) { point_ = std::move(point); }
+void ExternalSuccessors::meet_at(handoff::MeetingPoint point) {
+  point_ = std::move(point);
+}
 
 void ExternalSuccessors::resume() {
   if (!has_meeting_point() || watched_.is_open()) return;
@@ -112,7 +114,8 @@ void ExternalSuccessors::let_in(handoff::UniqueFd socket) {
   if (!peer) return;
   if (!handoff::is_trusted(*peer)) {
     log::warning("takeover: {} is refused: only our own user and root may take over", peer->text());
-    return refuse({handoff::Channel(std::move(socket)), *peer}, "only the running instance's user and root may take over");
+    return refuse({handoff::Channel(std::move(socket)), *peer},
+                  "only the running instance's user and root may take over");
   }
   if (callers_.size() == callers_max) end(callers_.front());
   const auto caller = std::make_shared<Caller>(context_, std::move(socket), *peer);
@@ -150,7 +153,7 @@ void ExternalSuccessors::hear(const std::shared_ptr<Caller>& caller) {
 }
 
 void ExternalSuccessors::end(const std::shared_ptr<Caller>& caller) {
-  const auto kept = caller;        // `caller` may be the list's own
+  const auto kept = caller;  // `caller` may be the list's own
   callers_.remove(kept);
 }
 

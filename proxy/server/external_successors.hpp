@@ -60,8 +60,8 @@ class ExternalSuccessors {
   // Shares point_'s descriptor: released, never closed.
   boost::asio::posix::stream_descriptor watched_;
   boost::asio::steady_timer retry_;
-  std::list<std::shared_ptr<Caller>> callers_;   // the longest connected first
-  std::uint64_t turn_ = 0;   // incremented at each pause, so that earlier handlers do nothing
+  std::list<std::shared_ptr<Caller>> callers_;  // the longest connected first
+  std::uint64_t turn_ = 0;                      // incremented at each pause, so that earlier handlers do nothing
 };
 
 }  // namespace baton::proxy

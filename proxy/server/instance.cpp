@@ -256,7 +256,8 @@ void Instance::offer(handoff::Estate& estate) const {
     estate.sockets.push_back({socket.listener, socket.address.text(), socket.socket.get()});
   }
   std::ranges::move(admin_.to_pass_on(admin_known_as_), std::back_inserter(estate.sockets));
-  if (successors_.has_meeting_point()) estate.sockets.push_back({"@handoff", *paths_.handoff_socket, successors_.descriptor()});
+  if (successors_.has_meeting_point())
+    estate.sockets.push_back({"@handoff", *paths_.handoff_socket, successors_.descriptor()});
   if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.to_pass_on()});
 }
 

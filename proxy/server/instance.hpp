@@ -17,8 +17,8 @@
 #include "proxy/process/activation.hpp"
 #include "proxy/process/paths.hpp"
 #include "proxy/server/admin_sockets.hpp"
-#include "proxy/server/listener.hpp"
 #include "proxy/server/external_successors.hpp"
+#include "proxy/server/listener.hpp"
 #include "proxy/state/instance_record.hpp"
 
 namespace baton::proxy {

@@ -142,7 +142,8 @@ std::vector<WantedSocket> look_up_listeners(const config::Config& config) {
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
       const bool either_family = bind.host.empty() && bind.unix_path.empty();
-      for (auto& address : listening_addresses(bind)) wanted.push_back({listener.name, std::move(address), either_family, static_cast<int>(listener.backlog)});
+      for (auto& address : listening_addresses(bind))
+        wanted.push_back({listener.name, std::move(address), either_family, static_cast<int>(listener.backlog)});
     }
   }
   return wanted;

@@ -13,8 +13,8 @@
 #include "proxy/admin/admin.hpp"
 #include "proxy/server/children.hpp"
 #include "proxy/server/ending.hpp"
-#include "proxy/server/reloads.hpp"
 #include "proxy/server/external_successors.hpp"
+#include "proxy/server/reloads.hpp"
 #include "proxy/server/upgrade_attempt.hpp"
 
 namespace baton::proxy {

@@ -144,7 +144,8 @@ std::string_view phase_name(const ConnectionState& state) {
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) return "tunnel";
   if (state.exchange) {
-    const bool is_last = std::holds_alternative<Answering>(state.exchange->phase) && !state.exchange->request.keep_alive;
+    const bool is_last =
+        std::holds_alternative<Answering>(state.exchange->phase) && !state.exchange->request.keep_alive;
     return is_last ? "closing" : "exchange";
   }
   if (std::holds_alternative<Lingering>(http1->phase)) return "closing";

@@ -21,7 +21,9 @@ inline constexpr const char* tls_feature = "tls";
 // Required by a parcel of a connection that is Arriving.
 inline constexpr const char* arriving_feature = "arriving";
 // Everything our decoder understands.
-inline std::vector<std::string> features() { return {tls_feature, arriving_feature}; }
+inline std::vector<std::string> features() {
+  return {tls_feature, arriving_feature};
+}
 
 // The clocks of the two processes differ between time namespaces: decoding adds `clock_offset_ms` to each time.
 std::string encode(const ConnectionState& state);

@@ -118,7 +118,7 @@ TEST(Codec, AFlippedByteIsRefusedOrIsAnotherWholeState) {
 
 // A wire field that contains other fields. A message that occurs twice is merged.
 std::string message(int field, const std::string& content) {
-  const int tag = field << 3 | 2;      // a number of base 128, the lowest digit first
+  const int tag = field << 3 | 2;  // a number of base 128, the lowest digit first
   std::string text(1, static_cast<char>(tag < 128 ? tag : tag % 128 + 128));
   if (tag >= 128) text += static_cast<char>(tag / 128);
   return text + static_cast<char>(content.size()) + content;
@@ -138,7 +138,10 @@ TEST(Codec, PassesOverWhatANewerVersionAdded) {
     if (http1 != nullptr) in_protocol += message(phase, added);
     const std::string in_connection = added + message(wire::Connection::kClientFieldNumber, added) +
                                       message(wire::Connection::kClientAddressFieldNumber, added) +
-                                      message(http1 != nullptr ? 6 : is_arriving ? 70 : 7, in_protocol);
+                                      message(http1 != nullptr ? 6
+                                              : is_arriving    ? 70
+                                                               : 7,
+                                              in_protocol);
     ASSERT_EQ(decoded(state, 0, added + message(1, in_connection)), state) << "state " << i;
   }
 }

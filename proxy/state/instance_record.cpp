@@ -133,9 +133,8 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
   // A name that cannot be read is asked for instead.
   for (const wire::KnownName& name : in.names()) {
     std::vector<NamedServer> servers(static_cast<std::size_t>(name.servers_size()));
-    const bool is_sound = std::ranges::equal(name.servers(), servers, [](const auto& one, auto& to) {
-      return read(one, to);
-    });
+    const bool is_sound =
+        std::ranges::equal(name.servers(), servers, [](const auto& one, auto& to) { return read(one, to); });
     if (is_sound && !servers.empty()) record.names[name.question()] = std::move(servers);
   }
   if (in.has_previous()) {

@@ -25,8 +25,8 @@ struct Program {
 
 // What the name servers last said.
 struct NamedServer {
-  SocketAddress address;               // an IP address
-  unsigned weight = 0;                 // 0: the configuration says it
+  SocketAddress address;  // an IP address
+  unsigned weight = 0;    // 0: the configuration says it
   bool backup = false;
   bool operator==(const NamedServer&) const = default;
 };
@@ -48,8 +48,8 @@ struct InstanceRecord {
   std::uint64_t lock_device = 0;       // identifies the sender's lock file; 0: unknown
   std::uint64_t lock_inode = 0;
   KnownNames names{};
-  std::vector<ServerRecord> servers;   // of all upstreams, as far as they are known
-  std::string hash_key;                // of the instance, for hashes that clients must not be able to aim; empty: none
+  std::vector<ServerRecord> servers;  // of all upstreams, as far as they are known
+  std::string hash_key;               // of the instance, for hashes that clients must not be able to aim; empty: none
   bool operator==(const InstanceRecord&) const = default;
 };
 

@@ -125,8 +125,8 @@ struct Relaying {
 // A response of our own is in client.unsent, as much of it as the buffers may hold. What is left of the request's body
 // is read and discarded; then the connection serves another request, or a lingering close follows.
 struct Answering {
-  std::shared_ptr<const std::string> body;   // of a response that is longer; its connections share it. In a parcel the
-  std::uint32_t taken = 0;                   // bytes behind `taken` are a part of client.unsent
+  std::shared_ptr<const std::string> body;  // of a response that is longer; its connections share it. In a parcel the
+  std::uint32_t taken = 0;                  // bytes behind `taken` are a part of client.unsent
 
   std::string_view rest() const { return body ? std::string_view(*body).substr(taken) : std::string_view(); }
   bool operator==(const Answering&) const = default;
@@ -152,16 +152,16 @@ struct AccessRecord {
 
 // What few configurations need of an exchange.
 struct Extras {
-  String request_id;                  // empty: it has none
-  String traceparent;                 // made here; empty: the request has its own, or none
-  Boxed<SocketAddress> client;        // as trusted proxies report it; none: the connection's client
+  String request_id;            // empty: it has none
+  String traceparent;           // made here; empty: the request has its own, or none
+  Boxed<SocketAddress> client;  // as trusted proxies report it; none: the connection's client
   bool operator==(const Extras&) const = default;
 };
 
 // What the exchange's route changes in the fields of the response, decided when the request was sent.
 struct ResponseEdits {
-  String removed;                     // names, each followed by a line feed
-  String fields;                      // lines to be added
+  String removed;  // names, each followed by a line feed
+  String fields;   // lines to be added
   bool operator==(const ResponseEdits&) const = default;
 };
 
@@ -180,7 +180,7 @@ struct Exchange {
   std::uint64_t response_bytes = 0;   // of content, as forwarded to the client
   Boxed<AccessRecord> access;
   Boxed<Extras> extras;
-  Boxed<ResponseEdits> response_edits;   // none: the response is forwarded as it came
+  Boxed<ResponseEdits> response_edits;  // none: the response is forwarded as it came
   bool operator==(const Exchange&) const = default;
 };
 
@@ -210,11 +210,11 @@ struct Raw {
   bool operator==(const Raw&) const = default;
 };
 
-// What comes before the connection's own protocol is arriving: a PROXY header, even before TLS; then the ClientHello that
-// decides on a tcp connection's upstream, and stays. All of it so far is in client.unread.
+// What comes before the connection's own protocol is arriving: a PROXY header, even before TLS; then the ClientHello
+// that decides on a tcp connection's upstream, and stays. All of it so far is in client.unread.
 struct Arriving {
-  std::int64_t since_ms = 0;          // accepted
-  bool is_past_header = false;        // there is no PROXY header, or it has been taken
+  std::int64_t since_ms = 0;    // accepted
+  bool is_past_header = false;  // there is no PROXY header, or it has been taken
   bool operator==(const Arriving&) const = default;
 };
 
@@ -231,8 +231,8 @@ struct ConnectionState {
   UpstreamLeg* upstream() const { return exchange ? exchange->upstream.get() : nullptr; }
 };
 
-// Who sent the request, as far as anybody's word on it is believed: what routes, limits, logs and fields go by. `peer` is
-// the connection's client_address.
+// Who sent the request, as far as anybody's word on it is believed: what routes, limits, logs and fields go by. `peer`
+// is the connection's client_address.
 inline const SocketAddress& client_of(const Exchange& exchange, const SocketAddress& peer) {
   return exchange.extras && exchange.extras->client ? *exchange.extras->client : peer;
 }
@@ -242,7 +242,7 @@ struct IdleUpstream {
   String upstream;
   SocketAddress server;
   std::int64_t idle_since_ms = 0;
-  std::uint32_t requests = 0;         // as in UpstreamLeg
+  std::uint32_t requests = 0;  // as in UpstreamLeg
   std::int64_t opened_ms = 0;
   Leg leg;                            // with TLS, bytes may be waiting in it
   bool operator==(const IdleUpstream&) const = default;

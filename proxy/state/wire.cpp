@@ -109,8 +109,7 @@ bool request(auto io, auto& request) {
          io.number(FIELD(head_only), request.head_only) && io.number(FIELD(idempotent), request.idempotent) &&
          io.number(FIELD(http10), request.http10) && io.number(FIELD(keep_alive), request.keep_alive) &&
          io.number(FIELD(expects_continue), request.expects_continue) &&
-         io.number(FIELD(wants_upgrade), request.wants_upgrade) &&
-         io.number(FIELD(asked_close), request.asked_close);
+         io.number(FIELD(wants_upgrade), request.wants_upgrade) && io.number(FIELD(asked_close), request.asked_close);
 }
 
 bool connecting(auto io, auto& its_request, auto& connecting) {
@@ -161,7 +160,8 @@ bool extras(auto io, auto& exchange) {
   if (!io.has(MESSAGE(extras), static_cast<bool>(exchange.extras))) return true;
   auto& extras = io.begun(exchange.extras);
   const auto in = io.in(MESSAGE(extras));
-  if (!in.bytes(FIELD(request_id), extras.request_id) || !in.bytes(FIELD(traceparent), extras.traceparent)) return false;
+  if (!in.bytes(FIELD(request_id), extras.request_id) || !in.bytes(FIELD(traceparent), extras.traceparent))
+    return false;
   return !in.has(MESSAGE(client), static_cast<bool>(extras.client)) ||
          address(in.in(MESSAGE(client)), in.begun(extras.client));
 }
@@ -177,8 +177,7 @@ bool exchange(auto io, auto& exchange) {
   return io.bytes(FIELD(route), exchange.route) && io.bytes(FIELD(split_to), exchange.split_to) &&
          io.bytes(FIELD(sticky_cookie), exchange.sticky_cookie) &&
          io.time(FIELD(queued_since_ms), exchange.queued_since_ms) && access(io.in(MESSAGE(access)), exchange) &&
-         extras(io, exchange) &&
-         response_edits(io, exchange) &&
+         extras(io, exchange) && response_edits(io, exchange) &&
          (alternative<Connecting>(io, MESSAGE(connecting), exchange.phase,
                                   [&](auto in, auto& phase) { return connecting(in, exchange.request, phase); }) ||
           alternative<Relaying>(io, MESSAGE(relaying), exchange.phase,
@@ -224,11 +223,10 @@ bool connection(auto io, auto& state) {
       (alternative<Http1>(io, MESSAGE(http1), state.protocol,
                           [&](auto in, auto& protocol) { return http1(in, state, protocol); }) ||
        alternative<Raw>(io, MESSAGE(tunnel), state.protocol, [&](auto in, auto&) { return tunnel(in, state); }) ||
-       alternative<Arriving>(io, MESSAGE(arriving), state.protocol,
-                             [](auto in, auto& arriving) {
-                               return in.time(FIELD(since_ms), arriving.since_ms) &&
-                                      in.number(FIELD(is_past_header), arriving.is_past_header);
-                             }));
+       alternative<Arriving>(io, MESSAGE(arriving), state.protocol, [](auto in, auto& arriving) {
+         return in.time(FIELD(since_ms), arriving.since_ms) &&
+                in.number(FIELD(is_past_header), arriving.is_past_header);
+       }));
   if (!is_whole || !io.has(MESSAGE(upstream), state.upstream() != nullptr)) return is_whole;
   return state.exchange && upstream(io.in(MESSAGE(upstream)), io.begun(state.exchange->upstream));
 }

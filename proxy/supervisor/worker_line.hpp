@@ -67,7 +67,7 @@ class WorkerLine {
   using Message = std::variant<Sending, Successor, Leaving>;
 
   struct Outbox {
-    std::deque<Message> queue;               // the front one may be partly sent
+    std::deque<Message> queue;  // the front one may be partly sent
     bool is_sending = false;
     bool is_ending = false;
   };

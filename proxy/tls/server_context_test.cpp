@@ -109,7 +109,8 @@ TEST_F(ServerContextTest, ChoosesTheCertificateByName) {
 
 TEST_F(ServerContextTest, CoversTheHostsOfTheCertificateThatWasChosen) {
   listener.certificates.push_back(files.write(
-      "other", test::issue({.names = "DNS:*.other.example,DNS:other.example,IP:127.0.0.1,IP:::1"}, &test::authority())));
+      "other",
+      test::issue({.names = "DNS:*.other.example,DNS:other.example,IP:127.0.0.1,IP:::1"}, &test::authority())));
   const ServerContext context(listener, "web", tickets);
   EXPECT_TRUE(context.covers("", "a.example")) << "the first, for clients that name none";
   EXPECT_TRUE(context.covers("a.example", "A.Example"));

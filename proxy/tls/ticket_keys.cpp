@@ -29,7 +29,7 @@ TicketKey::~TicketKey() { ::explicit_bzero(this, sizeof *this); }
 
 TicketKeys::TicketKeys() {
   auto keys = keys_.lock();
-  keys->all.reserve(keys_kept + 1);           // growth would leave copies of keys behind
+  keys->all.reserve(keys_kept + 1);  // growth would leave copies of keys behind
   keys->all.push_back(make_key());
 }
 

@@ -45,10 +45,10 @@ class TicketKeys {
 
  private:
   struct Keys {
-    std::vector<TicketKey> all;               // the current first
+    std::vector<TicketKey> all;  // the current first
     std::int64_t rotated_at_ms = 0;
   };
-  mutable handoff::Guarded<Keys> keys_;       // locked only in handshakes
+  mutable handoff::Guarded<Keys> keys_;  // locked only in handshakes
 };
 
 }  // namespace baton::tls

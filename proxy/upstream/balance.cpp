@@ -107,9 +107,12 @@ Upstream::Choice Upstream::choose(std::int64_t now_ms, const Affinity& affinity,
 
 Server* Upstream::pick(const Candidates& candidates, std::uint64_t hash) {
   switch (balancing_.balance) {
-    case Balance::round_robin: break;
-    case Balance::least_connections: return least_loaded(candidates);
-    case Balance::random_two: return better_of_two(candidates);
+    case Balance::round_robin:
+      break;
+    case Balance::least_connections:
+      return least_loaded(candidates);
+    case Balance::random_two:
+      return better_of_two(candidates);
     case Balance::hash:
       if (hash != 0) return hashed(candidates, hash);
       break;
@@ -196,7 +199,7 @@ Server* Upstream::better_of_two(const Candidates& candidates) {
 // only what it had.
 Server* Upstream::hashed(const Candidates& candidates, std::uint64_t hash) {
   std::int64_t total_weight = 0;
-  std::int64_t in_flight = 1;          // with the one that is to begin
+  std::int64_t in_flight = 1;  // with the one that is to begin
   candidates.each([&](Server& server, std::int64_t weight) {
     total_weight += weight;
     in_flight += server.in_flight();

@@ -33,7 +33,9 @@ UpstreamServers servers(std::size_t count, Balance balance) {
   return servers(std::vector<ServerAddress>(count), {.balance = balance});
 }
 
-int number(const Server* server) { return server != nullptr ? server->address.ip[3] : 0; }
+int number(const Server* server) {
+  return server != nullptr ? server->address.ip[3] : 0;
+}
 int chosen(Upstream& upstream, std::int64_t now_ms = 0, const Affinity& affinity = {}, const Server* avoid = nullptr) {
   return number(upstream.choose(now_ms, affinity, avoid).server);
 }
@@ -42,7 +44,9 @@ std::string turns(Upstream& upstream, int count, std::int64_t now_ms = 0) {
   for (int i = 0; i < count; ++i) turns += std::to_string(chosen(upstream, now_ms));
   return turns;
 }
-Server& at(Upstream& upstream, int last) { return *upstream.find(address(static_cast<std::uint8_t>(last))); }
+Server& at(Upstream& upstream, int last) {
+  return *upstream.find(address(static_cast<std::uint8_t>(last)));
+}
 void order(Upstream& upstream, int server, Order given) {
   at(upstream, server).standing->change([&](ServerFacts& facts) { facts.order = given; });
 }

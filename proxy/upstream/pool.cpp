@@ -66,7 +66,7 @@ bool Server::may_begin() {
 }
 
 Server::~Server() {
-  take_rank({});                       // no longer counted together
+  take_rank({});  // no longer counted together
   in_flight_ = 0;
   settle(0);
 }

@@ -30,9 +30,9 @@ struct ServerAddress {
   std::string host{};                  // as configured: what a certificate must name
   bool drain = false;
   bool backup = false;
-  std::uint64_t max_connections = 0;   // exchanges at a time; 0: no limit
+  std::uint64_t max_connections = 0;     // exchanges at a time; 0: no limit
   std::shared_ptr<Standing> standing{};  // of the process; none: only in tests
-  unsigned configured_weight = 0;      // if name servers say `weight`; 0: the same
+  unsigned configured_weight = 0;        // if name servers say `weight`; 0: the same
   bool operator==(const ServerAddress&) const = default;
 };
 struct UpstreamServers {
@@ -42,9 +42,9 @@ struct UpstreamServers {
   int keepalive_s = 60;                              // of connections to its servers: runtime::keep_alive
   std::optional<arrival::ProxyVersion> proxy_header{};  // that connections begin with; they serve one exchange
   config::Balancing balancing{};
-  std::shared_ptr<Queue> queue{};                    // of the process; none: requests do not wait
-  std::shared_ptr<const Registry> registry{};        // for its key; none: only in tests
-  std::shared_ptr<Ejections> ejections{};            // of the process; none: without `health.passive`
+  std::shared_ptr<Queue> queue{};              // of the process; none: requests do not wait
+  std::shared_ptr<const Registry> registry{};  // for its key; none: only in tests
+  std::shared_ptr<Ejections> ejections{};      // of the process; none: without `health.passive`
 
   // The settings under which connections to a server are made; "" for plain ones.
   std::string terms(const ServerAddress& server) const { return tls ? tls->terms() + " host=" + server.host : ""; }
@@ -125,11 +125,11 @@ class Server final : public tls::SessionSink {
   void take_rank(const Rank& rank);
 
   bool is_backup_ = false;
-  bool counts_together_ = false;       // in Standing::in_flight
+  bool counts_together_ = false;  // in Standing::in_flight
   std::int64_t max_connections_ = 0;
   std::size_t idle_max_ = 0;
-  std::shared_ptr<Queue> queue_;       // none: requests do not wait
-  std::int64_t turn_ = 0;              // smooth weighted round robin: the highest goes next
+  std::shared_ptr<Queue> queue_;  // none: requests do not wait
+  std::int64_t turn_ = 0;         // smooth weighted round robin: the highest goes next
   std::int64_t failed_until_ms_ = 0;
   std::int64_t in_flight_ = 0;
   std::int64_t in_flight_settled_ = 0;
@@ -166,13 +166,13 @@ class Upstream {
   const runtime::HashKey& key() const { return key_; }
 
   // The server that a request goes to: of those that take requests and have not failed lately, the one that the policy
-  // chooses. If there is none: backup servers; then those that failed lately; then, with `try_all`, all that nobody took
-  // out of service. A client goes to the server that its sticky cookie names, if that takes its clients. `avoid` is
-  // where the request has just failed: it comes last. Nothing: see `is_full`.
+  // chooses. If there is none: backup servers; then those that failed lately; then, with `try_all`, all that nobody
+  // took out of service. A client goes to the server that its sticky cookie names, if that takes its clients. `avoid`
+  // is where the request has just failed: it comes last. Nothing: see `is_full`.
   struct Choice {
     Server* server = nullptr;
-    bool is_full = false;              // there are servers, and each has its max_connections; else none is available
-    const Server* only = nullptr;      // full, and the client belongs to it
+    bool is_full = false;          // there are servers, and each has its max_connections; else none is available
+    const Server* only = nullptr;  // full, and the client belongs to it
   };
   Choice choose(std::int64_t now_ms, const Affinity& affinity = {}, const Server* avoid = nullptr);
   // nullptr: it has no such server, or has it under other terms.
@@ -266,7 +266,7 @@ class Pool final : public runtime::SocketOwner {
 
   runtime::Loop& loop_;                // outlives the pool
   std::map<std::string, Upstream, std::less<>> upstreams_;
-  std::map<std::string, Upstream, std::less<>> replaced_;   // by the last update
+  std::map<std::string, Upstream, std::less<>> replaced_;  // by the last update
   std::size_t idle_ = 0;
 };
 

@@ -59,7 +59,7 @@ bool Queue::pass_on(const std::shared_ptr<Standing>& standing, std::int64_t max_
       waiter->on_place(Place(queue, standing, max_connections));
     });
   } catch (const std::exception&) {
-    return false;                      // no memory: it goes on waiting
+    return false;  // no memory: it goes on waiting
   }
   waiters->erase(next);
   waiting_.store(waiters->size(), std::memory_order_relaxed);

@@ -46,9 +46,9 @@ class Waiter {
   // It has a place.
   virtual void on_place(Place place) = 0;
 
-  runtime::Loop& loop;                 // of its worker; outlives it
+  runtime::Loop& loop;  // of its worker; outlives it
   const std::int64_t since_ms;
-  const Standing* const only;          // the server that its client belongs to; nullptr: any
+  const Standing* const only;  // the server that its client belongs to; nullptr: any
 };
 
 class Queue : public std::enable_shared_from_this<Queue> {
@@ -61,7 +61,8 @@ class Queue : public std::enable_shared_from_this<Queue> {
   void leave(const std::shared_ptr<Waiter>& waiter);
 
   // An exchange with the server has ended: its place goes to a waiter, or becomes free. Never throws.
-  void free_place(const std::shared_ptr<Standing>& standing, std::int64_t max_connections, std::int64_t now_ms) noexcept;
+  void free_place(const std::shared_ptr<Standing>& standing, std::int64_t max_connections,
+                  std::int64_t now_ms) noexcept;
   // Gives free places to waiters: the server may have come up, or may take more than before. Never throws.
   void fill(const std::shared_ptr<Standing>& standing, std::int64_t max_connections, std::int64_t now_ms) noexcept;
 

@@ -19,7 +19,9 @@ namespace {
 constexpr std::int64_t never_again_ms = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t minute_ms = 60'000;
 
-bool is_down(const ServerFacts& facts) { return facts.order == Order::down || facts.health == Health::down; }
+bool is_down(const ServerFacts& facts) {
+  return facts.order == Order::down || facts.health == Health::down;
+}
 
 }  // namespace
 
@@ -45,7 +47,9 @@ void Latencies::operator+=(const Latencies& more) {
   for (std::size_t i = 0; i < steps; ++i) counts_[i] += more.counts_[i];
 }
 
-std::uint64_t Latencies::count() const { return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0}); }
+std::uint64_t Latencies::count() const {
+  return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+}
 
 std::uint64_t Latencies::quantile_ms(double share) const {
   const auto wanted = static_cast<double>(count()) * share;
@@ -59,11 +63,17 @@ std::uint64_t Latencies::quantile_ms(double share) const {
 
 // ── One server ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-ServerFacts Standing::facts() const { return known_.lock()->facts; }
+ServerFacts Standing::facts() const {
+  return known_.lock()->facts;
+}
 
-bool Standing::is_configured() const { return known_.lock()->is_configured; }
+bool Standing::is_configured() const {
+  return known_.lock()->is_configured;
+}
 
-Terms Standing::terms() const { return known_.lock()->terms; }
+Terms Standing::terms() const {
+  return known_.lock()->terms;
+}
 
 void Standing::change(const std::function<void(ServerFacts&)>& change) {
   auto known = known_.lock();

@@ -52,9 +52,9 @@ class Latencies {
 
 // What one worker counts of a server, for itself.
 struct ServerCounts {
-  std::uint64_t requests = 0;          // sent to it
-  std::uint64_t failures = 0;          // that did not get a response, and connects that failed
-  Latencies latencies;                 // from the request's last byte to the response's head
+  std::uint64_t requests = 0;  // sent to it
+  std::uint64_t failures = 0;  // that did not get a response, and connects that failed
+  Latencies latencies;         // from the request's last byte to the response's head
 };
 
 class Standing {
@@ -62,15 +62,13 @@ class Standing {
   Standing(std::string of, std::string at) : upstream(std::move(of)), address(std::move(at)) {}
 
   const std::string upstream;
-  const std::string address;           // SocketAddress::text
+  const std::string address;  // SocketAddress::text
 
   // ── For each request; any thread ──────────────────────────────────────────────────────────────────────────────
   // It is neither drained, down nor ejected.
   bool takes_requests(std::int64_t now_ms) const { return closed_until_ms_.load(std::memory_order_relaxed) <= now_ms; }
   // The same for a client that belongs to it: such a one may also go to a drained server.
-  bool takes_its_clients(std::int64_t now_ms) const {
-    return shut_until_ms_.load(std::memory_order_relaxed) <= now_ms;
-  }
+  bool takes_its_clients(std::int64_t now_ms) const { return shut_until_ms_.load(std::memory_order_relaxed) <= now_ms; }
   // An operator took it out of service: even if no server is up, it gets no request.
   bool is_withdrawn() const { return withdrawn_.load(std::memory_order_relaxed); }
   unsigned weight() const { return weight_.load(std::memory_order_relaxed); }
@@ -94,16 +92,16 @@ class Standing {
   // A worker's counts, and how many of its exchanges have begun or ended since it last said so.
   void add(const ServerCounts& counts, std::int64_t begun, std::int64_t now_ms);
   struct Totals {
-    std::uint64_t requests = 0;        // over all generations
+    std::uint64_t requests = 0;  // over all generations
     std::uint64_t failures = 0;
     std::int64_t in_flight = 0;
-    Latencies latencies;               // of the last one or two minutes
+    Latencies latencies;  // of the last one or two minutes
   };
   Totals totals(std::int64_t now_ms);
   // Counted by earlier generations.
   void set_totals_before(std::uint64_t requests, std::uint64_t failures);
 
-  Suspicion suspicion;                 // for `health.passive`
+  Suspicion suspicion;  // for `health.passive`
 
   // ── Exchanges in flight, of all workers ───────────────────────────────────────────────────────────────────────
   // Written for each exchange, so only for upstreams whose policy needs it; on a cache line of its own.
@@ -113,11 +111,11 @@ class Standing {
   struct Known {
     state::ServerFacts facts;
     Terms terms;
-    bool is_known = false;             // from an earlier configuration or process
+    bool is_known = false;  // from an earlier configuration or process
     bool is_configured = false;
     std::uint64_t requests_before = 0;
     std::uint64_t failures_before = 0;
-    Totals totals;                     // of this process; its latencies are those of the current minute
+    Totals totals;  // of this process; its latencies are those of the current minute
     Latencies last_minute;
     std::int64_t minute_ends_ms = 0;
   };
@@ -166,7 +164,7 @@ class Registry {
   struct Servers {
     std::map<Name, std::weak_ptr<Standing>> by_name;
     std::map<std::string, std::weak_ptr<Queue>, std::less<>> queues;
-    bool are_known = false;            // there was a configuration in force, here or in the predecessor
+    bool are_known = false;  // there was a configuration in force, here or in the predecessor
   };
   mutable handoff::Guarded<Servers> servers_;
 };

@@ -19,8 +19,8 @@ std::vector<UpstreamServers> one_upstream(Registry& registry, const std::vector<
                                           unsigned weight = 1, bool drain = false) {
   UpstreamServers upstream{.name = "app", .servers = {}};
   for (const std::string& address : addresses) {
-    upstream.servers.push_back({.address = {}, .weight = weight, .drain = drain,
-                                .standing = registry.standing("app", address)});
+    upstream.servers.push_back(
+        {.address = {}, .weight = weight, .drain = drain, .standing = registry.standing("app", address)});
   }
   return {upstream};
 }

@@ -24,10 +24,14 @@ std::string_view hashed_text(const HashBy& by, const http1::RequestHead* head, s
   if (by.what == HashBy::What::client) return client;
   if (head == nullptr) return {};
   switch (by.what) {
-    case HashBy::What::client: break;
-    case HashBy::What::cookie: return cookie_in(*head, by.name);
-    case HashBy::What::uri: return head->target;
-    case HashBy::What::path: return head->target.substr(0, head->target.find_first_of("?#"));
+    case HashBy::What::client:
+      break;
+    case HashBy::What::cookie:
+      return cookie_in(*head, by.name);
+    case HashBy::What::uri:
+      return head->target;
+    case HashBy::What::path:
+      return head->target.substr(0, head->target.find_first_of("?#"));
     case HashBy::What::header: {
       const auto field = std::ranges::find_if(
           head->fields, [&](const http1::Field& one) { return http1::equals_ignoring_case(one.name, by.name); });
@@ -70,7 +74,8 @@ std::string_view cookie_in(const http1::RequestHead& head, std::string_view name
       const std::size_t equals = pair.find('=');
       if (equals == std::string_view::npos || trimmed(pair.substr(0, equals)) != name) continue;
       std::string_view value = trimmed(pair.substr(equals + 1));
-      if (value.size() >= 2 && value.starts_with('"') && value.ends_with('"')) value = value.substr(1, value.size() - 2);
+      if (value.size() >= 2 && value.starts_with('"') && value.ends_with('"'))
+        value = value.substr(1, value.size() - 2);
       return value;
     }
   }
@@ -85,7 +90,8 @@ std::string sticky_cookie(const config::Sticky& sticky, std::uint64_t tag, bool 
   const bool is_secure = sticky.secure == config::CookieSecure::always ||
                          (sticky.secure == config::CookieSecure::automatic && client_has_tls);
   if (is_secure) text += "; Secure";
-  if (sticky.max_age.count() != 0) text += fmt::format("; Max-Age={}", std::max<std::int64_t>(sticky.max_age.count() / 1000, 1));
+  if (sticky.max_age.count() != 0)
+    text += fmt::format("; Max-Age={}", std::max<std::int64_t>(sticky.max_age.count() / 1000, 1));
   return text;
 }
 

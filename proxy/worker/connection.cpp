@@ -68,7 +68,7 @@ void Connection::reconfigured() {
   guarded([this] {
     const bool was_asking = question_ != nullptr;
     look_up_place();
-    if (is_arriving()) return take_turn();       // perhaps it need not wait any longer
+    if (is_arriving()) return take_turn();  // perhaps it need not wait any longer
     if (was_asking) return take_turn();
     if (!upstream_.is_connecting()) return set_deadline();
     // A connect under way may be to a server that is gone, so it is started again.
@@ -238,7 +238,8 @@ Action Connection::after(UpstreamSide::Progress progress, engine::Context& conte
     case waiting: return Action::wait;
     // Advance at once: the state must not be frozen with a leg that the request has not been put on yet.
     case connected: return engine::advance(state_, context).action;
-    case unavailable: return engine::upstream_lost(state_, Loss::unavailable, context);
+    case unavailable:
+      return engine::upstream_lost(state_, Loss::unavailable, context);
     case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context);
     case failed: return engine::upstream_lost(state_, Loss::connect_failed, context);
     case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context);

@@ -137,14 +137,14 @@ class Connection final : public runtime::EventHandler,
   Worker& worker_;                // outlives its connections
   state::ConnectionState state_;
   std::string client_text_;       // the client's identity, as forwarded
-  const ListenerRules* listener_ = nullptr;   // none: not in this configuration, and the next response is the last
-  bool is_trusted_ = false;       // what the client says of others' addresses is believed
+  const ListenerRules* listener_ = nullptr;  // none: not in this configuration, and the next response is the last
+  bool is_trusted_ = false;                  // what the client says of others' addresses is believed
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   UpstreamSide upstream_;                // of its exchange
   std::shared_ptr<Verifier::Question> question_;   // while the exchange waits for its answer
   http1::Verdict verdict_ = http1::Verdict::none;  // on the exchange's request, under this configuration
-  const routing::Route* route_ = nullptr;   // of its exchange, in the settings of now; nullptr: none, or it is gone
+  const routing::Route* route_ = nullptr;  // of its exchange, in the settings of now; nullptr: none, or it is gone
   std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
   std::size_t received_since_ = 0;       // bytes from the client since the rules last changed
   std::size_t turn_bytes_ = 0;           // read and written in this turn

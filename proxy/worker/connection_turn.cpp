@@ -40,8 +40,9 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
-    context.rules = &rules();          // those of the last pass may be gone
-    const Action action = upstream_.is_connecting() || question_ ? Action::wait : engine::advance(state_, context).action;
+    context.rules = &rules();  // those of the last pass may be gone
+    const Action action =
+        upstream_.is_connecting() || question_ ? Action::wait : engine::advance(state_, context).action;
     if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
       worker_.forget_refusal();

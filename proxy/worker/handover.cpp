@@ -101,8 +101,7 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   connection.stream->freeze();
   FrozenUpstream frozen{
       {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, connection.leg->requests,
-       connection.leg->opened_ms,
-       std::move(static_cast<state::Leg&>(*connection.leg))},
+       connection.leg->opened_ms, std::move(static_cast<state::Leg&>(*connection.leg))},
       std::move(connection.stream)};
   try {
     parcel.label = state::upstream_idle_label;
@@ -190,9 +189,10 @@ void Worker::pool_idle_upstream(FrozenUpstream frozen) {
   const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for_expected();
   try {
     if (is_wanted && frozen.stream->watch()) {
-      state::Boxed<state::UpstreamLeg> leg = state::UpstreamLeg{
-          std::move(frozen.idle.leg), std::move(frozen.idle.upstream), std::move(frozen.idle.server), true,
-          frozen.idle.requests, frozen.idle.opened_ms};
+      state::Boxed<state::UpstreamLeg> leg =
+          state::UpstreamLeg{std::move(frozen.idle.leg),    std::move(frozen.idle.upstream),
+                             std::move(frozen.idle.server), true,
+                             frozen.idle.requests,          frozen.idle.opened_ms};
       return pool_.adopt(*server, {std::move(frozen.stream), std::move(leg), frozen.idle.idle_since_ms});
     }
   } catch (const std::bad_alloc&) {

@@ -62,9 +62,12 @@ std::vector<std::string> files_of_tls(const config::Config& config) {
 
 std::optional<arrival::ProxyVersion> version_of(config::ProxyHeaderSent sent) {
   switch (sent) {
-    case config::ProxyHeaderSent::off: break;
-    case config::ProxyHeaderSent::v1: return arrival::ProxyVersion::v1;
-    case config::ProxyHeaderSent::v2: return arrival::ProxyVersion::v2;
+    case config::ProxyHeaderSent::off:
+      break;
+    case config::ProxyHeaderSent::v1:
+      return arrival::ProxyVersion::v1;
+    case config::ProxyHeaderSent::v2:
+      return arrival::ProxyVersion::v2;
   }
   return std::nullopt;
 }
@@ -166,8 +169,8 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
     settings->listeners.emplace(
         listener.name,
         ListenerRules{.index = i,
-                      .trusted = routing::TrustedProxies(
-                          listener.trusted_proxies ? *listener.trusted_proxies : settings->config.trusted_proxies),
+                      .trusted = routing::TrustedProxies(listener.trusted_proxies ? *listener.trusted_proxies
+                                                                                  : settings->config.trusted_proxies),
                       .proxy_protocol = listener.proxy_protocol,
                       .tcp_routes = routing::TcpRoutes(listener.routes)});
   }

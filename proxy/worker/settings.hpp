@@ -13,19 +13,19 @@
 #include "proxy/engine/engine.hpp"
 #include "proxy/process/file_stamps.hpp"
 #include "proxy/routing/client_rules.hpp"
-#include "proxy/worker/server_names.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/routing/tcp_routes.hpp"
 #include "proxy/runtime/access_log.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/tls/server_context.hpp"
 #include "proxy/upstream/pool.hpp"
+#include "proxy/worker/server_names.hpp"
 
 namespace baton::proxy {
 
 // What concerns the connections of one listener.
 struct ListenerRules {
-  std::size_t index = 0;                             // in config.listeners
+  std::size_t index = 0;  // in config.listeners
   routing::TrustedProxies trusted;
   config::ProxyProtocol proxy_protocol = config::ProxyProtocol::off;
   routing::TcpRoutes tcp_routes;

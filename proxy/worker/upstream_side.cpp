@@ -70,7 +70,9 @@ std::int64_t UpstreamSide::deadline_ms() const {
 
 // ── Whether the server is well ────────────────────────────────────────────────────────────────────────────────────
 
-std::uint64_t UpstreamSide::client_hash() const { return runtime::keyed_hash(upstream_->key(), owner_.client()); }
+std::uint64_t UpstreamSide::client_hash() const {
+  return runtime::keyed_hash(upstream_->key(), owner_.client());
+}
 
 void UpstreamSide::note_unwell(std::string_view why) {
   upstream::Ejections* const ejections = server_ != nullptr ? upstream_->ejections() : nullptr;
@@ -92,7 +94,9 @@ void UpstreamSide::note_answered(std::uint16_t status, std::int64_t elapsed_ms) 
   note_well();
 }
 
-unsigned UpstreamSide::servers() const { return upstream_ != nullptr ? upstream_->servers(worker_.now_ms()) : 0; }
+unsigned UpstreamSide::servers() const {
+  return upstream_ != nullptr ? upstream_->servers(worker_.now_ms()) : 0;
+}
 
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,18 +137,17 @@ UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
   return may_wait ? enter_queue(exchange, choice.only) : Progress::unavailable;
 }
 
-UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_t sticky,
-                                          const Asking& of) {
+UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_t sticky, const Asking& of) {
   server_ = &server;
   state::Exchange& exchange = *of.state.exchange;
   exchange.queued_since_ms = 0;
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   const bool is_first = request != nullptr && request->attempts == 0 && !request->fresh;
-  if (is_first && of.route != nullptr && of.route->rules.retries) upstream_->retry_budget().note_request(worker_.now_ms());
+  if (is_first && of.route != nullptr && of.route->rules.retries)
+    upstream_->retry_budget().note_request(worker_.now_ms());
   exchange.sticky_cookie.clear();
   const auto& sticks = upstream_->balancing().sticky;
-  const bool needs_cookie =
-      sticks && sticky != server.tag && request != nullptr;
+  const bool needs_cookie = sticks && sticky != server.tag && request != nullptr;
   if (needs_cookie) exchange.sticky_cookie = sticky_cookie(*sticks, server.tag, static_cast<bool>(of.state.client.tls));
   return reach(server, of);
 }
@@ -167,11 +170,13 @@ class UpstreamSide::Turn final : public upstream::Waiter {
   }
 
  private:
-  UpstreamOwner* owner_;               // nullptr: it waits no longer
+  UpstreamOwner* owner_;  // nullptr: it waits no longer
   std::shared_ptr<upstream::Queue> queue_;
 };
 
-UpstreamSide::Queued::~Queued() { Turn::end(turn); }
+UpstreamSide::Queued::~Queued() {
+  Turn::end(turn);
+}
 
 UpstreamSide::Progress UpstreamSide::enter_queue(state::Exchange& exchange, const upstream::Server* only) {
   const config::Queue& rules = *upstream_->balancing().queue;
@@ -251,7 +256,8 @@ UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
     return Progress::waiting;
   }
   const bool is_limit = worker_.has_all_upstream_connections();
-  worker_.note_connect_failure(server_->address, is_limit ? "limits.upstream_connections is reached" : std::strerror(EMFILE));
+  worker_.note_connect_failure(server_->address,
+                               is_limit ? "limits.upstream_connections is reached" : std::strerror(EMFILE));
   drop(false);
   return is_limit ? Progress::unavailable : Progress::unreachable;
 }
@@ -360,9 +366,8 @@ void UpstreamSide::park(state::Boxed<state::UpstreamLeg> leg) {
   std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
   // A FIN may have arrived with the last bytes.
   const bool is_quiet = !stream->readable(*leg) || stream->is_quiet(*leg, worker_.now_ms());
-  const bool may_be_used_again =
-      server_ != nullptr && upstream_ != nullptr && !upstream_->proxy_header() &&
-      !is_worn_out(upstream_->balancing().keep_alive, *leg);
+  const bool may_be_used_again = server_ != nullptr && upstream_ != nullptr && !upstream_->proxy_header() &&
+                                 !is_worn_out(upstream_->balancing().keep_alive, *leg);
   if (!may_be_used_again || worker_.stopping() || !is_quiet) return close(*leg);
   leg->reused = true;
   worker_.pool().give(*server_, {std::move(stream), std::move(leg), worker_.now_ms()});

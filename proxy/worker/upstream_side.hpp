@@ -62,8 +62,8 @@ class UpstreamSide {
   // The progress of an attempt to reach a server.
   enum class Progress {
     waiting,
-    connected,             // the exchange has its upstream leg
-    unavailable,           // this and the next ones: as in `engine::Loss`
+    connected,    // the exchange has its upstream leg
+    unavailable,  // this and the next ones: as in `engine::Loss`
     unreachable,
     failed,
     timed_out,
@@ -82,7 +82,9 @@ class UpstreamSide {
   // The attempt's deadline has come.
   Progress expire(const Asking& of);
 
-  bool is_connecting() const { return is<Queued>() || is<AwaitingDescriptor>() || is<Connecting>() || is<Handshaking>(); }
+  bool is_connecting() const {
+    return is<Queued>() || is<AwaitingDescriptor>() || is<Connecting>() || is<Handshaking>();
+  }
   // The attempt's deadline; INT64_MAX: there is no attempt.
   std::int64_t deadline_ms() const;
   bool owns(const runtime::Socket& socket) const { return stream() != nullptr && &stream()->socket() == &socket; }
@@ -168,7 +170,7 @@ class UpstreamSide {
   const Connection& connection_;             // of the exchange; outlives this
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
-  const upstream::Server* failed_ = nullptr; // where the exchange failed last
+  const upstream::Server* failed_ = nullptr;  // where the exchange failed last
   std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
 };
 

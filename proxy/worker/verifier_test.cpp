@@ -33,7 +33,8 @@ class Waiting : public testing::Test {
 TEST_F(Waiting, IsLimited) {
   std::vector<std::shared_ptr<Verifier::Question>> kept;
   bool is_refused = false;
-  for (std::size_t i = 0; i < 2 * Verifier::waiting_max && !is_refused; ++i) is_refused = !ask(kept.emplace_back(question()));
+  for (std::size_t i = 0; i < 2 * Verifier::waiting_max && !is_refused; ++i)
+    is_refused = !ask(kept.emplace_back(question()));
   EXPECT_TRUE(is_refused);
 }
 

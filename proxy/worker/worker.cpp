@@ -39,8 +39,8 @@ std::vector<upstream::Upstream*> upstreams_of(upstream::Pool& pool, const Settin
 class Worker::Acceptor final : public runtime::EventHandler {
  public:
   Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) {
-    // Accepted sockets inherit these options. The kernel then holds little more for a client than is in flight to it. By
-    // default it would buffer megabytes for each slow reader.
+    // Accepted sockets inherit these options. The kernel then holds little more for a client than is in flight to it.
+    // By default it would buffer megabytes for each slow reader.
     if (!socket_.unix_path) {
       ::setsockopt(socket_.descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
       runtime::keep_alive(socket_.descriptor, socket_.keepalive_s);
@@ -165,7 +165,8 @@ std::shared_ptr<Verifier::Question> Worker::ask_verifier(std::function<void(bool
 
 void Worker::append_name_of(const state::UpstreamLeg& leg, std::string& out) const {
   const upstream::Upstream* const upstream = pool_.find(leg.upstream);
-  const upstream::Server* const server = upstream != nullptr ? upstream->find(leg.server, state::terms_of(leg)) : nullptr;
+  const upstream::Server* const server =
+      upstream != nullptr ? upstream->find(leg.server, state::terms_of(leg)) : nullptr;
   if (server != nullptr) server->append_authority(out);
 }
 
@@ -326,7 +327,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
   pool_.update(settings->upstreams);         // may throw, and then nothing has changed
   for (std::size_t i = 0; i < upstreams.size(); ++i) upstreams[i] = pool_.find(settings->upstreams[i].name);
   upstreams_ = std::move(upstreams);
-  split_turns_.clear();                      // their weights may have changed
+  split_turns_.clear();  // their weights may have changed
   flush_access();
   access_log_ = access_log;
   settings_ = std::move(settings);

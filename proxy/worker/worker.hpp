@@ -16,13 +16,13 @@
 #include <vector>
 
 #include "handoff/parties.hpp"
-#include "proxy/worker/connection.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
-#include "proxy/worker/settings.hpp"
-#include "proxy/worker/verifier.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/upstream/pool.hpp"
+#include "proxy/worker/connection.hpp"
+#include "proxy/worker/settings.hpp"
+#include "proxy/worker/verifier.hpp"
 
 namespace baton::proxy {
 
@@ -32,10 +32,10 @@ struct Shared {
   std::atomic<std::uint64_t> connections_max{0};   // 0: no limit
   std::atomic<std::uint64_t> sockets{0};           // of connections, and idle ones to servers
   std::atomic<std::uint64_t> sockets_max{0};       // for those, in the whole process; 0: no limit
-  std::atomic<std::uint64_t> upstream_sockets_max{0};   // of those, connections to servers; 0: no limit
-  std::atomic<std::int64_t> upstream_missed_ms{0};      // when a request last found that limit reached
+  std::atomic<std::uint64_t> upstream_sockets_max{0};  // of those, connections to servers; 0: no limit
+  std::atomic<std::int64_t> upstream_missed_ms{0};     // when a request last found that limit reached
   std::uint64_t generation = 1;
-  std::atomic<bool> maintenance{false};            // switched on by command
+  std::atomic<bool> maintenance{false};  // switched on by command
   Verifier verifier;
 
   std::atomic<std::uint64_t> adopted{0};           // connections, in the current handover
@@ -116,8 +116,8 @@ struct ListeningSocket {
   std::string listener;
   std::string tunnel_to;                    // the upstream of a tcp listener; empty: http
   bool tls = false;
-  bool is_arriving = false;                 // its connections begin as state::Arriving
-  int keepalive_s = 0;                      // TCP_KEEPIDLE of its connections; 0: no probes
+  bool is_arriving = false;  // its connections begin as state::Arriving
+  int keepalive_s = 0;       // TCP_KEEPIDLE of its connections; 0: no probes
   int descriptor = -1;
   bool unix_path = false;
 };

@@ -40,7 +40,7 @@ void Dialogue::take(const Step& step) {
       break;
     case deadline:
       now_ms = deadline_ms();
-      connecting_ = asking_ = false;     // an attempt under way is abandoned
+      connecting_ = asking_ = false;  // an attempt under way is abandoned
       obey(expire(state_, context()));
       break;
   }
@@ -96,7 +96,7 @@ void Dialogue::freeze() {
   ASSERT_TRUE(moved) << "a state of the engine's does not hold together";
   auto& there = std::get<ConnectionState>(*moved);
   if (auto* answering = state_.exchange ? std::get_if<state::Answering>(&state_.exchange->phase) : nullptr) {
-    state_.client.unsent.append(answering->rest());      // what a parcel carries of it
+    state_.client.unsent.append(answering->rest());  // what a parcel carries of it
     state_.exchange->response_bytes += answering->rest().size();
     *answering = {};
   }

@@ -116,7 +116,7 @@ class Dialogue {
   state::ConnectionState state_;
   Seen seen_;
   std::vector<state::Exchange> logged_;
-  const routing::Route* route_ = nullptr;    // of the exchange
+  const routing::Route* route_ = nullptr;  // of the exchange
   bool connecting_ = false;
   std::vector<std::string> questions_;
   bool asking_ = false;

@@ -24,7 +24,7 @@ Case bad_response(std::string name, Script upstream_steps) {
   Case bad{std::move(name),
            {client(get)},
            {.client = kept(502),
-            
+
             .end = End::closed,
             .upstreams = {{get_forwarded, Fate::cut}},
             .statuses = {502}}};
@@ -143,10 +143,12 @@ void cases_of_attempts(std::vector<Case>& cases) {
       dialogue.servers = servers;
     };
   };
-  cases.push_back({"no server", {client(get), client_ends},
+  cases.push_back({"no server",
+                   {client(get), client_ends},
                    {.client = kept(502), .end = End::closed, .statuses = {502}},
                    attempts({Attempt::refused, Attempt::fresh})});
-  cases.push_back({"a server that cannot be reached in time", {client(get), client_ends},
+  cases.push_back({"a server that cannot be reached in time",
+                   {client(get), client_ends},
                    {.client = kept(504), .end = End::closed, .statuses = {504}},
                    attempts({Attempt::timed_out, Attempt::fresh})});
   cases.push_back({"the third server is up", {client(get), upstream(ok)},
@@ -184,22 +186,27 @@ void cases_of_attempts(std::vector<Case>& cases) {
                    attempts({Attempt::pooled, Attempt::fresh})});
   cases.push_back({"more of a body than is kept: it does not go again",
                    {client(put + "hellomore"), upstream_resets, client_ends},
-                   {.client = kept(502), .end = End::closed,
-                    .upstreams = {{put_forwarded + "hellomore", Fate::cut}}, .statuses = {502}},
+                   {.client = kept(502),
+                    .end = End::closed,
+                    .upstreams = {{put_forwarded + "hellomore", Fate::cut}},
+                    .statuses = {502}},
                    [](Dialogue& dialogue) {
                      dialogue.attempts = {Attempt::pooled};
                      dialogue.rules.buffer_bytes = 50;
                    }});
   cases.push_back({"what must not be sent twice is not",
                    {client(request("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x"), upstream_resets, client_ends},
-                   {.client = kept(502), .end = End::closed,
+                   {.client = kept(502),
+                    .end = End::closed,
                     .upstreams = {{forwarded("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x", Fate::cut}},
                     .statuses = {502}},
                    attempts({Attempt::pooled, Attempt::fresh})});
   cases.push_back({"a fresh connection that is lost: one attempt for each server",
                    {client(get), upstream_resets, upstream_ends, client_ends},
-                   {.client = kept(502), .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::cut}, {get_forwarded, Fate::cut}}, .statuses = {502}},
+                   {.client = kept(502),
+                    .end = End::closed,
+                    .upstreams = {{get_forwarded, Fate::cut}, {get_forwarded, Fate::cut}},
+                    .statuses = {502}},
                    attempts({}, 2)});
   cases.push_back({"a connection on which something else came first is stale: the request goes again",
                    {client(get), upstream("<"), upstream(ok)},
@@ -208,24 +215,27 @@ void cases_of_attempts(std::vector<Case>& cases) {
                    attempts({Attempt::pooled, Attempt::fresh})});
   cases.push_back({"a connection on which something else came first, and what must not be sent twice",
                    {client(request("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x"), upstream("<"), client_ends},
-                   {.client = kept(502), .end = End::closed,
+                   {.client = kept(502),
+                    .end = End::closed,
                     .upstreams = {{forwarded("POST / HTTP/1.1", "Content-Length: 1\r\n") + "x", Fate::cut}},
                     .statuses = {502}},
                    attempts({Attempt::pooled, Attempt::fresh})});
-  cases.push_back({"a server that answers nonsense on a fresh connection is not stale",
-                   {client(get), upstream("<"), client_ends},
-                   {.client = kept(502), .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
-                   attempts({}, 2)});
-  cases.push_back({"a connection that breaks within a response head was not stale",
-                   {client(get), upstream("HTTP/1.1 2"), upstream_resets, client_ends},
-                   {.client = kept(502), .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
-                   attempts({Attempt::pooled, Attempt::fresh})});
+  cases.push_back(
+      {"a server that answers nonsense on a fresh connection is not stale",
+       {client(get), upstream("<"), client_ends},
+       {.client = kept(502), .end = End::closed, .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
+       attempts({}, 2)});
+  cases.push_back(
+      {"a connection that breaks within a response head was not stale",
+       {client(get), upstream("HTTP/1.1 2"), upstream_resets, client_ends},
+       {.client = kept(502), .end = End::closed, .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
+       attempts({Attempt::pooled, Attempt::fresh})});
   cases.push_back({"after an interim response nothing goes again",
                    {client(get), upstream("HTTP/1.1 102 Processing\r\n\r\n"), upstream_resets, client_ends},
-                   {.client = "HTTP/1.1 102 Processing\r\n\r\n" + kept(502), .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}},
+                   {.client = "HTTP/1.1 102 Processing\r\n\r\n" + kept(502),
+                    .end = End::closed,
+                    .upstreams = {{get_forwarded, Fate::cut}},
+                    .statuses = {502}},
                    attempts({Attempt::pooled, Attempt::fresh})});
 }
 
@@ -240,9 +250,10 @@ void cases_of_lateness(std::vector<Case>& cases) {
                    {.client = own(408), .client_ended = true, .end = End::closed,
                     .upstreams = {{forwarded("PUT / HTTP/1.1", "Content-Length: 9\r\n") + "hello", Fate::cut}},
                     .statuses = {408}}});
-  cases.push_back({"no response in time", {client(get), deadline, client_ends},
-                   {.client = kept(504), .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {504}}});
+  cases.push_back(
+      {"no response in time",
+       {client(get), deadline, client_ends},
+       {.client = kept(504), .end = End::closed, .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {504}}});
   cases.push_back({"half a response, and no more",
                    {client(get), upstream("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"), deadline},
                    {.client = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", .end = End::reset,

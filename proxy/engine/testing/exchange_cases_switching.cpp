@@ -129,12 +129,10 @@ std::vector<Case> cases_of_switching() {
                                    Fate::parked},
                                   {get_forwarded, Fate::parked}},
                     .statuses = {200, 200}}});
-  cases.push_back({"a 101 that nobody asked for",
-                   {client(get), upstream(switching), client_ends},
-                   {.client = kept(502),
-                    .end = End::closed,
-                    .upstreams = {{get_forwarded, Fate::cut}},
-                    .statuses = {502}}});
+  cases.push_back(
+      {"a 101 that nobody asked for",
+       {client(get), upstream(switching), client_ends},
+       {.client = kept(502), .end = End::closed, .upstreams = {{get_forwarded, Fate::cut}}, .statuses = {502}}});
   return cases;
 }
 

@@ -37,7 +37,14 @@ class RandomState {
     return state;
   }
 
-  IdleUpstream idle_upstream() { return {.upstream = text(12), .server = address(), .idle_since_ms = time(), .requests = 7, .opened_ms = time(), .leg = leg()}; }
+  IdleUpstream idle_upstream() {
+    return {.upstream = text(12),
+            .server = address(),
+            .idle_since_ms = time(),
+            .requests = 7,
+            .opened_ms = time(),
+            .leg = leg()};
+  }
 
   std::uint64_t below(std::uint64_t end) { return random_() % end; }
 
