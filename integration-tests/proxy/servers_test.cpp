@@ -303,6 +303,7 @@ TEST_F(Servers, ARequestGoesToEachServerOnce) {
   begin(4, "", {"", "drain: true", "drain: true", "backup: true"});
   EXPECT_EQ(baton->connect().get("/vanish").status(), 502);
   EXPECT_EQ(origin(1).requests().size(), 1u);
+  EXPECT_EQ(origin(4).requests().size(), 1u) << "and then to the backup";
   reload("", {"", "", "drain: true", "drain: true"});
   EXPECT_EQ(baton->connect().get("/vanish").status(), 502);
   EXPECT_EQ(origin(1).requests().size() + origin(2).requests().size(), 3u) << "once to each of the two";

@@ -24,13 +24,13 @@ constexpr double load_bound = 1.25;
 // The servers among which a policy chooses: those of the best rank that have room.
 class Upstream::Candidates {
  public:
-  Candidates(Upstream& upstream, std::int64_t now_ms, int rank, const Server* avoid)
-      : upstream_(upstream), now_ms_(now_ms), rank_(rank), avoid_(avoid) {}
+  Candidates(Upstream& upstream, std::int64_t now_ms, int rank, std::span<const Server* const> failed)
+      : upstream_(upstream), now_ms_(now_ms), rank_(rank), failed_(failed) {}
 
   template <class Visit>
   void each(Visit visit) const {
     for (const auto& server : upstream_.servers_) {
-      if (upstream_.rank(*server, now_ms_, avoid_) == rank_ && !server->is_full()) {
+      if (upstream_.rank(*server, now_ms_, failed_) == rank_ && !server->is_full()) {
         visit(*server, upstream_.weight(*server, now_ms_));
       }
     }
@@ -40,29 +40,28 @@ class Upstream::Candidates {
   Upstream& upstream_;
   const std::int64_t now_ms_;
   const int rank_;
-  const Server* const avoid_;
+  const std::span<const Server* const> failed_;
 };
 
 // The lower the better.
-int Upstream::rank(const Server& server, std::int64_t now_ms, const Server* avoid) const {
+int Upstream::rank(const Server& server, std::int64_t now_ms, std::span<const Server* const> failed) const {
   int rank = server.is_backup_ ? 1 : 0;
+  if (std::ranges::find(failed, &server) != failed.end()) rank += &server == failed.back() ? 4 : 2;
   if (!server.standing->takes_requests(now_ms)) {
     const bool is_out = balancing_.when_none_is_up == config::WhenNoneIsUp::refuse || server.standing->is_withdrawn();
     if (is_out) return never;
-    rank += 4;
+    rank += 16;
   } else if (server.failed_until_ms_ > now_ms) {
-    rank += 2;
+    rank += 8;
   }
-  return 2 * rank + (&server == avoid ? 1 : 0);
+  return rank;
 }
 
 void Upstream::count(std::int64_t now_ms) {
-  unsigned ordinary = 0;
-  unsigned backups = 0;
+  available_ = 0;
   for (const auto& server : servers_) {
-    if (rank(*server, now_ms, nullptr) != never) ++(server->is_backup_ ? backups : ordinary);
+    if (rank(*server, now_ms, {}) != never) ++available_;
   }
-  available_ = ordinary != 0 ? ordinary : backups;
   count_again_ms_ = now_ms + 100;
 }
 
@@ -82,10 +81,11 @@ Server* Upstream::of_client(std::uint64_t tag, std::int64_t now_ms) const {
   return server.standing->takes_its_clients(now_ms) && server.failed_until_ms_ <= now_ms ? &server : nullptr;
 }
 
-Upstream::Choice Upstream::choose(std::int64_t now_ms, const Affinity& affinity, const Server* avoid) {
+Upstream::Choice Upstream::choose(std::int64_t now_ms, const Affinity& affinity,
+                                  std::span<const Server* const> failed) {
   if (affinity.sticky != 0) {
     Server* const server = of_client(affinity.sticky, now_ms);
-    if (server != nullptr && server != avoid) {
+    if (server != nullptr && std::ranges::find(failed, server) == failed.end()) {
       if (server->is_full()) return {nullptr, true, server};
       return {.server = server};
     }
@@ -93,7 +93,7 @@ Upstream::Choice Upstream::choose(std::int64_t now_ms, const Affinity& affinity,
   int best = never;
   bool has_room = false;
   for (const auto& server : servers_) {
-    const int rank = this->rank(*server, now_ms, avoid);
+    const int rank = this->rank(*server, now_ms, failed);
     if (rank > best || rank == never) continue;
     has_room = (rank == best && has_room) || !server->is_full();
     best = rank;
@@ -101,7 +101,7 @@ Upstream::Choice Upstream::choose(std::int64_t now_ms, const Affinity& affinity,
   if (best == never || !has_room) return {.is_full = best != never};
   if (servers_.size() == 1) return {.server = servers_.front().get()};
   // Other workers may fill the last one meanwhile.
-  Server* const server = pick(Candidates(*this, now_ms, best, avoid), affinity.hash);
+  Server* const server = pick(Candidates(*this, now_ms, best, failed), affinity.hash);
   return {.server = server, .is_full = server == nullptr};
 }
 

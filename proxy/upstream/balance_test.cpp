@@ -36,8 +36,9 @@ UpstreamServers servers(std::size_t count, Balance balance) {
 int number(const Server* server) {
   return server != nullptr ? server->address.ip[3] : 0;
 }
-int chosen(Upstream& upstream, std::int64_t now_ms = 0, const Affinity& affinity = {}, const Server* avoid = nullptr) {
-  return number(upstream.choose(now_ms, affinity, avoid).server);
+int chosen(Upstream& upstream, std::int64_t now_ms = 0, const Affinity& affinity = {},
+           std::vector<const Server*> failed = {}) {
+  return number(upstream.choose(now_ms, affinity, failed).server);
 }
 std::string turns(Upstream& upstream, int count, std::int64_t now_ms = 0) {
   std::string turns;
@@ -74,6 +75,19 @@ TEST(Balance, ServersThatFailedLatelyComeAfterTheBackups) {
   EXPECT_EQ(chosen(upstream, 1), 1);
 }
 
+TEST(Balance, WhereARequestHasFailedComesAfterTheBackups) {
+  Upstream upstream(servers({{}, {}, {.backup = true}}));
+  const Server* const one = &at(upstream, 1);
+  const Server* const two = &at(upstream, 2);
+  const Server* const backup = &at(upstream, 3);
+  EXPECT_EQ(upstream.servers(0), 3u);
+  EXPECT_EQ(chosen(upstream, 0, {}, {one}), 2);
+  EXPECT_EQ(chosen(upstream, 0, {}, {one, two}), 3);
+  EXPECT_EQ(chosen(upstream, 0, {}, {two, one}), 3);
+  EXPECT_EQ(chosen(upstream, 0, {}, {one, backup, two}), 1) << "the last one comes last";
+  EXPECT_EQ(chosen(upstream, 0, {}, {backup, two, one}), 2);
+}
+
 TEST(Balance, WhenNoneIsUpTriesAllThatNobodyTookOut) {
   Upstream upstream(servers({{}, {}, {}}));
   for (const int server : {1, 2}) eject(upstream, server, 100);
@@ -94,9 +108,9 @@ TEST(Balance, WhenNoneIsUpRefusesIfToldSo) {
 
 TEST(Balance, WhereARequestHasFailedItGoesOnlyIfThereIsNoOther) {
   Upstream upstream(servers(2, Balance::round_robin));
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(chosen(upstream, 0, {}, &at(upstream, 1)), 2);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(chosen(upstream, 0, {}, {&at(upstream, 1)}), 2);
   order(upstream, 2, Order::down);
-  EXPECT_EQ(chosen(upstream, 0, {}, &at(upstream, 1)), 1);
+  EXPECT_EQ(chosen(upstream, 0, {}, {&at(upstream, 1)}), 1);
 }
 
 TEST(Balance, AFullServerIsPassedOver) {

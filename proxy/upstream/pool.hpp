@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -145,7 +146,7 @@ class Upstream {
   const std::string& name() const { return name_; }
   // nullptr: its servers do not use TLS.
   const tls::ClientContext* tls() const { return tls_.get(); }
-  // How many servers a request may go to: backups only if there are no others. As it was up to 100 ms ago.
+  // How many servers a request may go to. As it was up to 100 ms ago.
   unsigned servers(std::int64_t now_ms) {
     if (servers_.size() > 1 && now_ms >= count_again_ms_) count(now_ms);
     return available_;
@@ -167,14 +168,15 @@ class Upstream {
 
   // The server that a request goes to: of those that take requests and have not failed lately, the one that the policy
   // chooses. If there is none: backup servers; then those that failed lately; then, with `try_all`, all that nobody
-  // took out of service. A client goes to the server that its sticky cookie names, if that takes its clients. `avoid`
-  // is where the request has just failed: it comes last. Nothing: see `is_full`.
+  // took out of service. A client goes to the server that its sticky cookie names, if that takes its clients. `failed`
+  // are those where the request has failed: they come after the others, backups included, and the last one of them
+  // last. Nothing: see `is_full`.
   struct Choice {
     Server* server = nullptr;
     bool is_full = false;          // there are servers, and each has its max_connections; else none is available
     const Server* only = nullptr;  // full, and the client belongs to it
   };
-  Choice choose(std::int64_t now_ms, const Affinity& affinity = {}, const Server* avoid = nullptr);
+  Choice choose(std::int64_t now_ms, const Affinity& affinity = {}, std::span<const Server* const> failed = {});
   // nullptr: it has no such server, or has it under other terms.
   Server* find(const state::SocketAddress& address, std::string_view terms = {});
   const Server* find(const state::SocketAddress& address, std::string_view terms = {}) const {
@@ -188,7 +190,7 @@ class Upstream {
 
   // balance.cpp
   class Candidates;
-  int rank(const Server& server, std::int64_t now_ms, const Server* avoid) const;
+  int rank(const Server& server, std::int64_t now_ms, std::span<const Server* const> failed) const;
   std::int64_t weight(const Server& server, std::int64_t now_ms) const;
   Server* of_client(std::uint64_t tag, std::int64_t now_ms) const;
   Server* pick(const Candidates& candidates, std::uint64_t hash);

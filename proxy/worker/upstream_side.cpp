@@ -41,7 +41,7 @@ void UpstreamSide::promise() { stands_.emplace<Promised>(worker_.loop()); }
 
 void UpstreamSide::reconfigured(const state::UpstreamLeg* leg) {
   upstream_ = leg != nullptr ? worker_.pool().find(leg->upstream) : nullptr;
-  failed_ = nullptr;
+  failed_.clear();
   use(upstream_ != nullptr ? upstream_->find(leg->server, state::terms_of(*leg)) : nullptr);
   if (connected() != nullptr) connected()->set_sessions(server_);
 }
@@ -116,19 +116,24 @@ upstream::Affinity UpstreamSide::affinity(const Asking& of) {
   return affinity_of(*upstream_, worker_.unsent_head(exchange, of.state.client.unread), client);
 }
 
+void UpstreamSide::note_failed() {
+  std::erase(failed_, server_);
+  if (server_ != nullptr) failed_.push_back(server_);
+}
+
 UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
   state::Exchange& exchange = *of.state.exchange;
   const upstream::Affinity affinity = this->affinity(of);
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
-  const bool has_failed = request != nullptr && request->attempts != 0;
+  if (request == nullptr || request->attempts == 0) failed_.clear();
   const std::shared_ptr<upstream::Queue>& queue = upstream_->queue();
   upstream::Upstream::Choice choice;
   // Another worker may take the last place of a server that has few.
   for (int i = 0; i < attempts_max; ++i) {
-    choice = upstream_->choose(worker_.now_ms(), affinity, has_failed ? failed_ : nullptr);
+    choice = upstream_->choose(worker_.now_ms(), affinity, failed_);
     if (choice.server == nullptr) break;
     // Without `retries`, a request goes to each server once.
-    const bool is_again = has_failed && choice.server == failed_;
+    const bool is_again = std::ranges::find(failed_, choice.server) != failed_.end();
     if (is_again && of.route != nullptr && !of.route->rules.retries) return Progress::unavailable;
     if (queue && queue->is_used() && choice.server->is_limited()) break;  // others have waited longer
     if (choice.server->may_begin()) return with(*choice.server, affinity.sticky, of);
@@ -328,7 +333,7 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
 }
 
 UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
-  failed_ = server_;
+  note_failed();
   if (upstream_->ejections() == nullptr) server_->note_failure(worker_.now_ms());
   ++server_->counts.failures;
   note_unwell(why);
@@ -380,7 +385,7 @@ void UpstreamSide::close(state::UpstreamLeg& leg) {
 }
 
 void UpstreamSide::drop(bool with_reset) {
-  if (with_reset) failed_ = server_;
+  if (with_reset) note_failed();
   use(nullptr);
   std::unique_ptr<tls::Stream> stream;
   std::visit(
