@@ -126,6 +126,21 @@ TEST(Answers, HaveTheFieldsThatTheirRouteAdds) {
   EXPECT_TRUE(dialogue.seen().client.ends_with("\r\n\r\nok"));
 }
 
+// Baton cannot know what other routes do with other methods.
+TEST(Answers, SayOnlyWhatTheirRouteSaysOfAllowedMethods) {
+  config::Config config = with({.respond = config::Respond{.status = 405, .body = "no"}});
+  for (const bool has_field : {false, true}) {
+    if (has_field) config.routes.front().response_headers.set = {{"Allow", config::Template::parse("GET").value()}};
+    const routing::RouteTable table(config);
+    Dialogue dialogue;
+    dialogue.routes = &table;
+    dialogue.take(client(ask));
+    const std::string seen(dialogue.seen().client);
+    EXPECT_EQ(seen.find("Allow: GET\r\n") != std::string::npos, has_field) << seen;
+    EXPECT_EQ(seen.find("Allow: GET,"), std::string::npos) << seen;
+  }
+}
+
 TEST(Answers, WithoutContentHaveNoLength) {
   const routing::RouteTable table(with({.respond = config::Respond{.status = 204}}));
   Dialogue dialogue;

@@ -94,6 +94,7 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
                        .head_only = request.head_only,
                        .unix_time_s = context.unix_us / 1'000'000,
                        .more = id_field(exchange, context)};
+  response.is_configured = answer != nullptr;
   if (answer != nullptr) response.fields = answer->fields;
   const bool has_body = answer != nullptr && answer->body;
   const routing::Answer* const page =

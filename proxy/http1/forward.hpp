@@ -69,6 +69,7 @@ struct OwnResponse {
   bool head_only = false;            // the response to HEAD
   std::int64_t unix_time_s = 0;      // for Date
   OwnField more{};                   // no name: none
+  bool is_configured = false;        // whose `fields` say what a 405 allows
 };
 // Appends the head, with Allow for a 405, and at most `body_bytes_max` bytes of the body. Returns how many those were.
 std::size_t write_own_response(const OwnResponse& response, state::Buffer& out,

@@ -46,7 +46,8 @@ std::size_t write_own_response(const OwnResponse& response, state::Buffer& out, 
   writer.copy(response.fields);
   if (has_content && !response.content_type.empty()) writer.field("Content-Type", response.content_type);
   if (has_content) writer.field("Content-Length", length);
-  if (response.status == 405) writer.field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
+  if (response.status == 405 && !response.is_configured)
+    writer.field("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
   if (response.close) writer.field("Connection", "close");
   if (response.announce_keep_alive) writer.field("Connection", "keep-alive");
   if (!response.more.name.empty()) writer.field(response.more.name, response.more.value);
