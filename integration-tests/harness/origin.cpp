@@ -162,10 +162,11 @@ bool Origin::serve_one(Connection& connection, bool first) {
   return true;
 }
 
-// The whole path, or else its first segment: "/bytes" answers "/bytes/100".
+// The whole path, or else its first segment: "/bytes" answers "/bytes/100"; or else "*".
 Answer Origin::answer_for(const std::string& path) const {
   if (auto found = answers_.find(path); found != answers_.end()) return found->second;
   if (auto found = answers_.find(path.substr(0, path.find('/', 1))); found != answers_.end()) return found->second;
+  if (auto found = answers_.find("*"); found != answers_.end()) return found->second;
   return [](Exchange& exchange) { exchange.respond("no such path\n", "404 Not Found"); };
 }
 

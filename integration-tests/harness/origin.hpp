@@ -47,7 +47,8 @@ class Origin {
 
   const Address& address() const { return address_; }
 
-  // From now on answers `path` (without a query) with this instead of the built-in answer.
+  // From now on answers `path` (without a query) with this instead of the built-in answer; "*" are all
+  // paths that have none.
   void on(const std::string& path, Answer answer);
   // The same with raw bytes, after which the connection ends with FIN.
   void on_raw(const std::string& path, std::string bytes);

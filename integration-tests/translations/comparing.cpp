@@ -1,0 +1,249 @@
+#include "translations/comparing.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "certificates/certificates.hpp"
+#include "harness/client.hpp"
+#include "harness/origin.hpp"
+
+namespace baton::harness {
+
+namespace {
+
+const std::array<std::string, 3> names{"one", "two", "three"};
+
+// What differs for each request, as the pages say: who forwards, and the framing of its own hop.
+const std::set<std::string> request_fields_of_a_hop{
+    "connection",        "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+    "transfer-encoding", "content-length",  "keep-alive",        "via"};
+const std::set<std::string> response_fields_of_a_hop{"connection", "date", "server",        "transfer-encoding",
+                                                     "keep-alive", "via",  "content-length"};
+
+std::string lowercase(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+std::string fields_of(const Message& message, const std::set<std::string>& without, const std::set<std::string>& but) {
+  std::multimap<std::string, std::string> sorted;
+  for (const auto& [name, value] : message.fields) {
+    if (!without.contains(lowercase(name)) && !but.contains(lowercase(name))) sorted.emplace(lowercase(name), value);
+  }
+  std::string text;
+  for (const auto& [name, value] : sorted) text += "    " + name + ": " + value + "\n";
+  return text;
+}
+
+// Three servers that answer every path with their name and what was asked for. `?two=503`: with that status from `two`.
+class Recorders {
+ public:
+  Recorders() {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      origins_[i].on("*", [this, i](Exchange& exchange) { answer(exchange, i); });
+    }
+  }
+  Servers addresses() const { return {origins_[0].address(), origins_[1].address(), origins_[2].address()}; }
+
+  // What was recorded since the last call: (server, request), in order.
+  std::vector<std::pair<std::size_t, Request>> take() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(recorded_, {});
+  }
+  std::string accepted() const {
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      text += names[i] + ": " + std::to_string(origins_[i].accepted()) + " connections\n";
+    return text;
+  }
+  void await_accepted(std::size_t count) const {
+    await([&] { return origins_[0].accepted() + origins_[1].accepted() + origins_[2].accepted() >= count; },
+          "a server to be connected");
+  }
+
+ private:
+  void answer(Exchange& exchange, std::size_t i) {
+    exchange.read_body();
+    {
+      std::lock_guard lock(mutex_);
+      recorded_.emplace_back(i, exchange.request);
+    }
+    const std::string target = exchange.request.target();
+    if (target.find(names[i] + "=silence") != std::string::npos) {
+      exchange.origin.gate().pass();
+      exchange.close = true;
+      return;
+    }
+    if (const auto upgrade = exchange.request.field("Upgrade")) {
+      exchange.stream.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + *upgrade +
+                           "\r\n\r\n");
+      exchange.close = true;
+      return;
+    }
+    const std::size_t status = target.find(names[i] + "=");
+    const std::string code = status == std::string::npos ? "200" : target.substr(status + names[i].size() + 1, 3);
+    exchange.respond("server " + names[i] + " was asked for " + target + "\n", code + " As-Asked",
+                     "Server: recorder\r\nX-Powered-By: tests\r\nContent-Type: text/plain\r\n");
+  }
+
+  std::mutex mutex_;
+  std::vector<std::pair<std::size_t, Request>> recorded_;
+  std::array<Origin, 3> origins_;
+};
+
+std::string bytes_of(const Ask& ask) {
+  const std::string host =
+      ask.fields.starts_with("Host:") || ask.fields.find("\nHost:") != std::string::npos ? "" : "Host: example.com\r\n";
+  const std::string length = ask.body.empty() ? "" : "Content-Length: " + std::to_string(ask.body.size()) + "\r\n";
+  return ask.before + ask.method + " " + ask.target + " HTTP/1.1\r\n" + host + ask.fields + length + "\r\n" + ask.body;
+}
+
+Response response_to(Client& client, const Ask& ask) {
+  return client.response(ask.method == "HEAD" ? BodyIs::absent : BodyIs::as_framed);
+}
+
+// One request and what became of it, as text.
+std::string exchange(const Ask& ask, const Case& one, const Places& places, Recorders& recorders) {
+  Client client(places.front(ask.port), ask.from);
+  client.send(bytes_of(ask));
+  std::string text = ask.method + " " + ask.target + "\n";
+  std::optional<Response> response;
+  try {
+    response = response_to(client, ask);
+  } catch (const ConnectionEnded&) {
+    text += "  the connection ends without an answer\n";
+  }
+  const auto recorded = recorders.take();
+  for (const auto& [i, request] : recorded) {
+    text += "  server " + names[i] + " gets " + request.method() + " " + request.target() + "\n" +
+            fields_of(request, request_fields_of_a_hop, one.but) +
+            (request.body.empty() ? "" : "    body: " + request.body + "\n");
+  }
+  if (!response) return places.as_documented(text);
+  const bool is_own = recorded.empty() || response->body.find(" was asked for ") == std::string::npos;
+  std::set<std::string> but = one.but;
+  if (is_own && !one.own_text) but.insert("content-type");
+  text += "  the client gets " + std::to_string(response->status()) + "\n" +
+          fields_of(*response, response_fields_of_a_hop, but) +
+          (is_own && !one.own_text ? "" : "    body: " + response->body + "\n");
+  return places.as_documented(text);
+}
+
+std::string shares(const Case& one, const Places& places, Recorders& recorders) {
+  for (const Ask& ask : one.asks) {
+    Client client(places.front(ask.port), ask.from);
+    client.send(bytes_of(ask));
+    (void)response_to(client, ask);
+  }
+  std::array<int, 3> counts{};
+  for (const auto& [i, request] : recorders.take()) ++counts[i];
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) text += names[i] + ": " + std::to_string(counts[i]) + "\n";
+  return text;
+}
+
+// For each request the first one that went to the same server.
+std::string affinity(const Case& one, const Places& places, Recorders& recorders) {
+  std::map<std::string, std::string> server_of;
+  std::string text;
+  for (const Ask& ask : one.asks) {
+    Client client(places.front(ask.port), ask.from);
+    client.send(bytes_of(ask));
+    (void)response_to(client, ask);
+    const auto recorded = recorders.take();
+    const std::string server = recorded.empty() ? "none" : names[recorded.back().first];
+    const std::string key = ask.from + ask.target + ask.fields;
+    const auto [known, is_new] = server_of.emplace(key, server);
+    text += key + (is_new ? " to a server\n" : known->second == server ? " to the same\n" : " to another\n");
+  }
+  return text;
+}
+
+std::string connections(const Case& one, const Places& places, Recorders& recorders) {
+  Client client(places.front(one.asks.front().port));
+  for (const Ask& ask : one.asks) {
+    client.send(bytes_of(ask));
+    (void)response_to(client, ask);
+  }
+  return recorders.accepted();
+}
+
+std::string reached(const Case& one, const Places& places, Recorders& recorders) {
+  std::string text;
+  std::size_t count = 0;
+  for (const Ask& ask : one.asks) {
+    Client client(places.front(ask.port), ask.from);
+    client.send_what_goes(ask.before);
+    recorders.await_accepted(++count);
+    text += recorders.accepted();
+  }
+  return text;
+}
+
+void write_files(const TempDir& files) {
+  // The password of ann is "secret": a bcrypt hash, which all of them verify.
+  replace_file(files / "htpasswd", "ann:$2b$05$NOFK4VRC/jp3TYpIEBtqCOO0lDzcTCD0/aSieN1vggl78jJcMluoi\n");
+  replace_file(files / "404.html", "<p>Nothing here.</p>\n");
+  replace_file(files / "502.html", "<p>Come back later.</p>\n");
+}
+
+}  // namespace
+
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.heading;
+}
+
+std::string seen_through(const Start& start, const std::string& snippet, const Case& one, std::string& log) {
+  TempDir files;
+  write_files(files);
+  Recorders recorders;
+  const Places places(recorders.addresses(), files.path());
+  const auto proxy = start(snippet, places);
+  std::string text;
+  try {
+    switch (one.by) {
+      case By::exchange:
+        for (const Ask& ask : one.asks) text += exchange(ask, one, places, recorders);
+        break;
+      case By::shares:
+        text = shares(one, places, recorders);
+        break;
+      case By::affinity:
+        text = affinity(one, places, recorders);
+        break;
+      case By::connections:
+        text = connections(one, places, recorders);
+        break;
+      case By::reached:
+        text = reached(one, places, recorders);
+        break;
+    }
+  } catch (const Failure& failure) {
+    throw Failure(std::string(failure.what()) + "\n" + text + proxy->log());
+  }
+  log = proxy->log();
+  return text;
+}
+
+void expect_same(const Start& start, const Pair& pair, const std::vector<Case>& cases) {
+  for (const Case& one : cases) {
+    if (one.heading != pair.heading) continue;
+    std::string log_of_original, log_of_baton;
+    const std::string original = seen_through(start, pair.original, one, log_of_original);
+    const std::string baton = seen_through(start_baton, pair.baton, one, log_of_baton);
+    EXPECT_EQ(original, baton) << log_of_original << log_of_baton;
+  }
+}
+
+void expect_complete(const std::vector<Pair>& pairs, const std::vector<Case>& cases) {
+  std::set<std::string> with_pair, with_requests;
+  for (const Pair& pair : pairs) EXPECT_TRUE(with_pair.insert(pair.heading).second) << pair.heading << " appears twice";
+  for (const Case& one : cases) with_requests.insert(one.heading);
+  EXPECT_EQ(with_pair, with_requests);
+}
+
+}  // namespace baton::harness
