@@ -285,6 +285,54 @@ TEST_P(ToServers, TheHeaderComesBeforeTls) {
   }
 }
 
+// ── To real servers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+// Baton in front of a server that says which client it was told of: as "ADDRESS PORT", without a port that is 0.
+class ToRealServers : public ToServers {
+ protected:
+  void expect_that_clients_are_named(const Address& server) {
+    Settings settings = outer();
+    settings.topology.replace(settings.topology.find(web.text()), web.text().size(), server.text());
+    Baton baton(settings);
+    for (const bool is_moved : {false, true}) {
+      for (const Address& to : {front, front_raw}) {
+        Client client(to);
+        EXPECT_EQ(client.get("/").body, "127.0.0.1 " + std::to_string(client.local_port())) << to.text();
+      }
+      Client client(front);
+      for (const char* address : {"198.51.100.7", "2001:db8::7", "198.51.100.8"}) {
+        EXPECT_EQ(client.get("/", "X-Forwarded-For: "s + address + "\r\n").body, address + " "s);
+      }
+      if (!is_moved) baton.upgrade();
+      EXPECT_EQ(client.get("/", "X-Forwarded-For: 198.51.100.9\r\n").body, "198.51.100.9 ");
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Versions, ToRealServers, testing::Values("v1", "v2"),
+                         [](const auto& i) { return std::string(i.param); });
+
+TEST_P(ToRealServers, NginxLearnsItsClients) {
+  if (!Nginx::installed()) GTEST_SKIP() << "nginx is not installed";
+  const Nginx nginx("proxy_protocol", "location / { return 200 \"$proxy_protocol_addr $proxy_protocol_port\"; }");
+  expect_that_clients_are_named(nginx.address());
+}
+
+TEST_P(ToRealServers, HaproxyLearnsItsClients) {
+  if (::access("/usr/sbin/haproxy", X_OK) != 0) GTEST_SKIP() << "haproxy is not installed";
+  TempDir dir;
+  const Address server = loopback(free_port());
+  replace_file(dir / "haproxy.cfg",
+               "defaults\n  mode http\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n"
+               "frontend server\n  bind " +
+                   server.text() +
+                   " accept-proxy\n"
+                   "  http-request return status 200 content-type text/plain lf-string \"%[src] %[src_port]\"\n");
+  const Process haproxy({{"/usr/sbin/haproxy", "-db", "-f", dir / "haproxy.cfg"}});
+  await([&] { return is_listening(server); }, "haproxy to listen");
+  expect_that_clients_are_named(server);
+}
+
 // What waits for its response moves with its connection, and what comes next makes a new one.
 TEST_P(ToServers, SurviveAnUpgrade) {
   const Baton inner(with("proxy_protocol: require"));
