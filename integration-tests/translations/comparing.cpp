@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <list>
 #include <map>
 #include <mutex>
 
-#include "certificates/certificates.hpp"
 #include "harness/client.hpp"
 #include "harness/origin.hpp"
 
@@ -17,9 +19,9 @@ namespace {
 const std::array<std::string, 3> names{"one", "two", "three"};
 
 // What differs for each request, as the pages say: who forwards, and the framing of its own hop.
-const std::set<std::string> request_fields_of_a_hop{
-    "connection",        "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
-    "transfer-encoding", "content-length",  "keep-alive",        "via"};
+const std::set<std::string> request_fields_of_a_hop{"connection",       "x-forwarded-for",   "x-forwarded-proto",
+                                                    "x-forwarded-host", "transfer-encoding", "content-length",
+                                                    "accept-encoding",  "keep-alive",        "via"};
 const std::set<std::string> response_fields_of_a_hop{"connection", "date", "server",        "transfer-encoding",
                                                      "keep-alive", "via",  "content-length"};
 
@@ -29,10 +31,12 @@ std::string lowercase(std::string text) {
   return text;
 }
 
-std::string fields_of(const Message& message, const std::set<std::string>& without, const std::set<std::string>& but) {
+std::string fields_of(const Message& message, const std::set<std::string>& without, const std::set<std::string>& but,
+                      const std::set<std::string>& also = {}) {
   std::multimap<std::string, std::string> sorted;
   for (const auto& [name, value] : message.fields) {
-    if (!without.contains(lowercase(name)) && !but.contains(lowercase(name))) sorted.emplace(lowercase(name), value);
+    const std::string key = lowercase(name);
+    if (also.contains(key) || (!without.contains(key) && !but.contains(key))) sorted.emplace(key, value);
   }
   std::string text;
   for (const auto& [name, value] : sorted) text += "    " + name + ": " + value + "\n";
@@ -60,14 +64,32 @@ class Recorders {
       text += names[i] + ": " + std::to_string(origins_[i].accepted()) + " connections\n";
     return text;
   }
+  void await_probes(std::size_t count) const {
+    await([&] { return probes_ >= count; }, "probes");
+  }
+  int most_at_a_time() const { return most_at_a_time_; }
   void await_accepted(std::size_t count) const {
     await([&] { return origins_[0].accepted() + origins_[1].accepted() + origins_[2].accepted() >= count; },
           "a server to be connected");
   }
 
  private:
+  // Gives others the time to come, too.
+  void count_at_a_time(std::size_t i) {
+    std::unique_lock lock(mutex_);
+    int& at_a_time = at_a_time_[i];
+    most_at_a_time_ = std::max(most_at_a_time_.load(), ++at_a_time);
+    if (at_a_time > 1) more_.notify_all();
+    more_.wait_for(lock, Milliseconds(200), [&] { return at_a_time > 1; });
+    --at_a_time;
+  }
   void answer(Exchange& exchange, std::size_t i) {
     exchange.read_body();
+    if (exchange.request.target() == "/healthz") {
+      ++probes_;
+      return exchange.respond("well");
+    }
+    if (exchange.request.target() == "/at-a-time") count_at_a_time(i);
     {
       std::lock_guard lock(mutex_);
       recorded_.emplace_back(i, exchange.request);
@@ -92,10 +114,15 @@ class Recorders {
 
   std::mutex mutex_;
   std::vector<std::pair<std::size_t, Request>> recorded_;
+  std::condition_variable more_;
+  std::array<int, 3> at_a_time_{};
+  std::atomic<int> most_at_a_time_ = 0;
+  std::atomic<std::size_t> probes_ = 0;
   std::array<Origin, 3> origins_;
 };
 
 std::string bytes_of(const Ask& ask) {
+  if (!ask.raw.empty()) return ask.raw;
   const std::string host =
       ask.fields.starts_with("Host:") || ask.fields.find("\nHost:") != std::string::npos ? "" : "Host: example.com\r\n";
   const std::string length = ask.body.empty() ? "" : "Content-Length: " + std::to_string(ask.body.size()) + "\r\n";
@@ -106,9 +133,17 @@ Response response_to(Client& client, const Ask& ask) {
   return client.response(ask.method == "HEAD" ? BodyIs::absent : BodyIs::as_framed);
 }
 
+// A PROXY header of version 1 without the ports of this run.
+std::string with_ports(std::string line, const std::string& client, std::uint16_t front) {
+  const std::string ports = " " + client + " " + std::to_string(front);
+  if (line.ends_with(ports)) line.replace(line.size() - ports.size(), ports.size(), " (client's port) (front's port)");
+  return line;
+}
+
 // One request and what became of it, as text.
 std::string exchange(const Ask& ask, const Case& one, const Places& places, Recorders& recorders) {
   Client client(places.front(ask.port), ask.from);
+  const std::string own_port = std::to_string(client.local_port());
   client.send(bytes_of(ask));
   std::string text = ask.method + " " + ask.target + "\n";
   std::optional<Response> response;
@@ -119,15 +154,18 @@ std::string exchange(const Ask& ask, const Case& one, const Places& places, Reco
   }
   const auto recorded = recorders.take();
   for (const auto& [i, request] : recorded) {
-    text += "  server " + names[i] + " gets " + request.method() + " " + request.target() + "\n" +
-            fields_of(request, request_fields_of_a_hop, one.but) +
+    std::string line = request.method() + " " + request.target();
+    if (!ask.raw.empty()) line = with_ports(request.start_line, own_port, places.front(ask.port).port);
+    text += "  server " + names[i] + " gets " + line + "\n" +
+            fields_of(request, request_fields_of_a_hop, one.but, one.also) +
             (request.body.empty() ? "" : "    body: " + request.body + "\n");
   }
   if (!response) return places.as_documented(text);
   const bool is_own = recorded.empty() || response->body.find(" was asked for ") == std::string::npos;
   std::set<std::string> but = one.but;
-  if (is_own && !one.own_text) but.insert("content-type");
-  text += "  the client gets " + std::to_string(response->status()) + "\n" +
+  if (is_own && !one.own_text) but.insert({"content-type", "cache-control"});
+  const bool has_other_status = is_own && one.other_status;
+  text += "  the client gets " + (has_other_status ? "an error" : std::to_string(response->status())) + "\n" +
           fields_of(*response, response_fields_of_a_hop, but) +
           (is_own && !one.own_text ? "" : "    body: " + response->body + "\n");
   return places.as_documented(text);
@@ -172,6 +210,34 @@ std::string connections(const Case& one, const Places& places, Recorders& record
   return recorders.accepted();
 }
 
+// Without the value, which each proxy makes as it likes.
+std::string cookie(const Case& one, const Places& places, Recorders& recorders) {
+  std::string text;
+  for (const Ask& ask : one.asks) {
+    Client client(places.front(ask.port));
+    client.send(bytes_of(ask));
+    const std::string given = response_to(client, ask).field("Set-Cookie").value_or("");
+    const std::string pair = given.substr(0, given.find(';'));
+    text += "a cookie called " + pair.substr(0, pair.find('=')) + "\n";
+    const std::size_t server = recorders.take().back().first;
+    for (int i = 0; i < 3; ++i) {
+      Client again(places.front(ask.port));
+      const bool is_new = again.get("/", "Cookie: " + pair + "\r\n").field("Set-Cookie").has_value();
+      text += recorders.take().back().first == server ? "  back to its server" : "  elsewhere";
+      text += is_new ? " with a new one\n" : "\n";
+    }
+  }
+  return text;
+}
+
+std::string at_a_time(const Case& one, const Places& places, Recorders& recorders) {
+  std::list<Client> clients;
+  for (const Ask& ask : one.asks) clients.emplace_back(places.front(ask.port)).send(bytes_of(ask));
+  std::string text;
+  for (Client& client : clients) text += std::to_string(client.response().status()) + "\n";
+  return text + std::to_string(recorders.most_at_a_time()) + " at a time\n";
+}
+
 std::string reached(const Case& one, const Places& places, Recorders& recorders) {
   std::string text;
   std::size_t count = 0;
@@ -188,6 +254,8 @@ void write_files(const TempDir& files) {
   // The password of ann is "secret": a bcrypt hash, which all of them verify.
   replace_file(files / "htpasswd", "ann:$2b$05$NOFK4VRC/jp3TYpIEBtqCOO0lDzcTCD0/aSieN1vggl78jJcMluoi\n");
   replace_file(files / "404.html", "<p>Nothing here.</p>\n");
+  replace_file(files / "404.http",
+               "HTTP/1.1 404 Not Found\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Nothing here.</p>\n");
   replace_file(files / "502.html", "<p>Come back later.</p>\n");
 }
 
@@ -205,6 +273,7 @@ std::string seen_through(const Start& start, const std::string& snippet, const C
   const auto proxy = start(snippet, places);
   std::string text;
   try {
+    recorders.await_probes(one.probes);
     switch (one.by) {
       case By::exchange:
         for (const Ask& ask : one.asks) text += exchange(ask, one, places, recorders);
@@ -217,6 +286,12 @@ std::string seen_through(const Start& start, const std::string& snippet, const C
         break;
       case By::connections:
         text = connections(one, places, recorders);
+        break;
+      case By::cookie:
+        text = cookie(one, places, recorders);
+        break;
+      case By::at_a_time:
+        text = at_a_time(one, places, recorders);
         break;
       case By::reached:
         text = reached(one, places, recorders);

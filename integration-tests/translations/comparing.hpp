@@ -21,6 +21,7 @@ struct Ask {
   std::string from = "127.0.0.1";
   int port = 8080;
   std::string before = {};  // bytes before the request: a PROXY header
+  std::string raw = {};     // instead of all of the above but the target
 };
 
 enum class By {
@@ -29,6 +30,8 @@ enum class By {
   affinity,     // which of the requests went to the same server
   connections,  // how many connections each server got, for requests one after the other on one connection
   reached,      // which server a connection reached; its bytes are `before` alone
+  cookie,       // whether the cookie that a client gets brings it back to its server
+  at_a_time,    // how many requests at most a server has at a time, if all come at once
 };
 
 struct Case {
@@ -39,6 +42,12 @@ struct Case {
   std::set<std::string> but = {};
   // Whether answers of the proxy's own are compared with their text and its type, too.
   bool own_text = false;
+  // Whether such answers have another status, as the page says.
+  bool other_status = false;
+  // Probes of health that a server must have got first.
+  std::size_t probes = 0;
+  // Fields that are compared although they differ elsewhere.
+  std::set<std::string> also = {};
 };
 void PrintTo(const Case& one, std::ostream* out);
 

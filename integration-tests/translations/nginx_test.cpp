@@ -1,20 +1,12 @@
 // The pairs of docs/coming-from-nginx.md: with nginx and with Baton the same comes of the same requests.
 #include <gtest/gtest.h>
 
-#include "translations/client_hello.hpp"
-#include "translations/comparing.hpp"
+#include "translations/asks.hpp"
 
 namespace baton::harness {
 namespace {
 
 const char* const page = "coming-from-nginx.md";
-
-const std::string of_ann = "Authorization: Basic YW5uOnNlY3JldA==\r\n";
-const std::string of_nobody = "Authorization: Basic YW5uOmd1ZXNz\r\n";
-
-std::vector<Ask> times(std::size_t count, const Ask& ask) {
-  return std::vector<Ask>(count, ask);
-}
 
 const std::vector<Case> cases{
     {"server_name",
@@ -57,7 +49,7 @@ const std::vector<Case> cases{
     {"allow, deny",
      {{"/"}, {.from = "127.0.0.6"}, {.from = "127.0.0.7"}, {.from = "127.0.0.8"}, {.from = "127.0.1.1"}}},
     {"auth_basic",
-     {{"/"}, {"/", of_ann}, {"/", of_nobody}, {"/", "Authorization: Bearer abc\r\n"}, {"/", "", "POST", "body"}},
+     {{"/"}, {"/", of_ann}, {"/", of_a_guess}, {"/", "Authorization: Bearer abc\r\n"}, {"/", "", "POST", "body"}},
      By::exchange,
      {"www-authenticate"}},
     {"client_max_body_size",
@@ -87,26 +79,13 @@ const std::vector<Case> cases{
       {"/"}},
      By::exchange,
      {"host"}},
-    {"listen proxy_protocol",
-     {{.before = "PROXY TCP4 203.0.113.9 10.0.0.1 4000 80\r\n"},
-      {.before = "PROXY TCP6 2001:db8::9 2001:db8::1 4000 80\r\n"},
-      {.before =
-           std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x09\x0a\x00\x00\x01\x12\x34\x00\x50", 28)},
-      {.before = "PROXY UNKNOWN\r\n"},
-      {"/"}},
-     By::exchange,
-     {"host"}},
+    {"listen proxy_protocol", with_proxy_headers, By::exchange, {"host"}},
     {"map of a field", {{"/", "X-Canary: 1\r\n"}, {"/", "X-Canary: 2\r\n"}, {"/"}, {"/", "x-canary: 1\r\n"}}},
     {"WebSockets",
      {{"/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"}},
      By::exchange},
     {"underscores_in_headers", {{"/", "x_request_kind: a\r\nX-Other: b\r\n"}}},
-    {"stream and ssl_preread",
-     {{.before = client_hello_for("shop.example.com")},
-      {.before = client_hello_for("other.example.com")},
-      {.before = "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"},
-      {.before = client_hello_for("SHOP.example.com")}},
-     By::reached},
+    {"stream and ssl_preread", with_server_names(), By::reached},
 };
 
 class TranslatedFromNginx : public testing::TestWithParam<Pair> {};

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstdio>
+#include <sstream>
 #include <vector>
 
 #include "harness/baton.hpp"
@@ -9,6 +11,18 @@
 namespace baton::harness {
 
 namespace {
+
+// Without a connection, which a proxy might forward.
+bool is_in_listen_state(const Address& address) {
+  std::istringstream sockets(read_file("/proc/net/tcp"));
+  char port[8];
+  std::snprintf(port, sizeof port, ":%04X ", address.port);
+  for (std::string line; std::getline(sockets, line);) {
+    const std::size_t at = line.find(port);
+    if (at != std::string::npos && line.find(" 00000000:0000 0A ", at) != std::string::npos) return true;
+  }
+  return false;
+}
 
 class Program : public Proxy {
  public:
@@ -19,7 +33,7 @@ class Program : public Proxy {
     process_ = std::make_unique<Process>(command(directory_));
     for (const auto& [documented, front] : places.fronts_in(configuration)) {
       try {
-        await([&] { return !is_alive(process_->pid()) || is_listening(front); }, name + " to take effect");
+        await([&] { return !is_alive(process_->pid()) || is_in_listen_state(front); }, name + " to take effect");
       } catch (const Failure& failure) {
         throw Failure(failure.what() + log());
       }
@@ -95,20 +109,20 @@ std::unique_ptr<Proxy> start_nginx(const std::string& snippet, const Places& pla
 
 std::unique_ptr<Proxy> start_haproxy(const std::string& snippet, const Places& places) {
   std::string configuration =
-      "global\n    maxconn 200\ndefaults\n    mode http\n    timeout connect 10s\n    timeout client 60s\n"
+      "global\n    maxconn 200\n    nbthread 1\ndefaults\n    mode http\n    timeout connect 10s\n    timeout client "
+      "60s\n"
       "    timeout server 60s\n" +
       snippet;
   if (!has(snippet, "bind ")) configuration += "frontend web\n    bind :8080\n    default_backend app\n";
-  if (!has(snippet, "backend app\n")) configuration += "backend app\n    server one 127.0.0.1:9000\n";
-  if (!has(snippet, "\nbackend other\n")) configuration += "backend other\n    server two 127.0.0.1:9001\n";
+  if (!has("\n" + snippet, "\nbackend app\n")) configuration += "backend app\n    server one 127.0.0.1:9000\n";
+  if (!has("\n" + snippet, "\nbackend other\n")) configuration += "backend other\n    server two 127.0.0.1:9001\n";
   return std::make_unique<Program>("haproxy.cfg", configuration, places, [](const TempDir& directory) {
     return Command{{"/usr/sbin/haproxy", "-db", "-f", directory / "haproxy.cfg"}};
   });
 }
 
 std::unique_ptr<Proxy> start_caddy(const std::string& snippet, const Places& places) {
-  const std::string global =
-      "{\n    admin off\n    persist_config off\n    auto_https off\n    default_bind 127.0.0.1\n";
+  const std::string global = "{\n    admin off\n    auto_https off\n    default_bind 127.0.0.1\n";
   std::string configuration;
   if (snippet.starts_with("{\n")) {
     configuration = global + snippet.substr(2);
