@@ -111,8 +111,8 @@ struct HeadEnd {
 HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned);
 
 // `raw` is a whole head including its empty line. Refused: bare CR or LF, NUL and other controls, whitespace before a
-// colon in a request, obs-fold, empty names, targets with characters below 0x21 or above 0x7e, versions other than
-// HTTP/1.x (505).
+// colon in a request, obs-fold, empty names, targets with blanks or controls, versions other than HTTP/1.x (505).
+// Bytes above 0x7f pass in targets, although RFC 3986 has them encoded.
 HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head);
 HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head);
 
