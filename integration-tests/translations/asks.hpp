@@ -19,6 +19,9 @@ inline std::vector<Ask> with_server_names() {
           {.before = client_hello_for("SHOP.example.com")}};
 }
 
+inline const std::vector<Ask> over_tls{{.tls = true},
+                                       {.target = "/a?b", .fields = "Host: example.com:8080\r\n", .tls = true}};
+
 inline const std::vector<Ask> with_proxy_headers{
     {.before = "PROXY TCP4 203.0.113.9 10.0.0.1 4000 80\r\n"},
     {.before = "PROXY TCP6 2001:db8::9 2001:db8::1 4000 80\r\n"},

@@ -40,6 +40,7 @@ const std::vector<Case> cases{
     {.heading = "trusted_proxies",
      .asks = {{"/"}, {"/", "X-Forwarded-For: 203.0.113.9\r\n"}, {"/", "X-Forwarded-Proto: https\r\n"}},
      .also = {"x-forwarded-for", "x-forwarded-proto"}},
+    {.heading = "tls", .asks = over_tls, .but = {"alt-svc"}, .also = {"x-forwarded-proto"}},
     {"lb_policy least_conn", times(2, {"/at-a-time"}), By::at_a_time},
     {"lb_policy ip_hash",
      {{.from = "127.0.1.1"}, {.from = "127.0.2.1"}, {.from = "127.0.1.1"}, {.from = "127.0.2.1"}},

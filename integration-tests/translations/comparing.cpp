@@ -9,8 +9,10 @@
 #include <map>
 #include <mutex>
 
+#include "harness/certificates.hpp"
 #include "harness/client.hpp"
 #include "harness/origin.hpp"
+#include "harness/tls_client.hpp"
 
 namespace baton::harness {
 
@@ -133,6 +135,12 @@ Response response_to(Client& client, const Ask& ask) {
   return client.response(ask.method == "HEAD" ? BodyIs::absent : BodyIs::as_framed);
 }
 
+std::unique_ptr<Client> connect(const Ask& ask, const Places& places) {
+  const Address& to = places.front(ask.port);
+  if (!ask.tls) return std::make_unique<Client>(to, ask.from);
+  return std::make_unique<TlsClient>(to, TlsOptions{.server_name = "example.com"});
+}
+
 // A PROXY header of version 1 without the ports of this run.
 std::string with_ports(std::string line, const std::string& client, std::uint16_t front) {
   const std::string ports = " " + client + " " + std::to_string(front);
@@ -142,7 +150,8 @@ std::string with_ports(std::string line, const std::string& client, std::uint16_
 
 // One request and what became of it, as text.
 std::string exchange(const Ask& ask, const Case& one, const Places& places, Recorders& recorders) {
-  Client client(places.front(ask.port), ask.from);
+  const std::unique_ptr<Client> connected = connect(ask, places);
+  Client& client = *connected;
   const std::string own_port = std::to_string(client.local_port());
   client.send(bytes_of(ask));
   std::string text = ask.method + " " + ask.target + "\n";
@@ -256,6 +265,11 @@ void write_files(const TempDir& files) {
   replace_file(files / "404.html", "<p>Nothing here.</p>\n");
   replace_file(files / "404.http",
                "HTTP/1.1 404 Not Found\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Nothing here.</p>\n");
+  Authority authority(files);
+  const Certificate certificate = authority.issue({"example.com"});
+  replace_file(files / "site.pem", read_file(certificate.cert));
+  replace_file(files / "site.key", read_file(certificate.key));
+  replace_file(files / "site-and-key.pem", read_file(certificate.cert) + read_file(certificate.key));
   replace_file(files / "502.html", "<p>Come back later.</p>\n");
 }
 

@@ -22,6 +22,7 @@ struct Ask {
   int port = 8080;
   std::string before = {};  // bytes before the request: a PROXY header
   std::string raw = {};     // instead of all of the above but the target
+  bool tls = false;
 };
 
 enum class By {
