@@ -116,9 +116,14 @@ upstream::Affinity UpstreamSide::affinity(const Asking& of) {
   return affinity_of(*upstream_, worker_.unsent_head(exchange, of.state.client.unread), client);
 }
 
-void UpstreamSide::note_failed() {
+// Without memory for that it may be asked once more.
+void UpstreamSide::note_failed() noexcept {
   std::erase(failed_, server_);
-  if (server_ != nullptr) failed_.push_back(server_);
+  if (server_ == nullptr) return;
+  try {
+    failed_.push_back(server_);
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {

@@ -150,7 +150,7 @@ class UpstreamSide {
   void use(upstream::Server* server);
   // Chooses a server and is with it, or waits for one.
   Progress choose(const Asking& of);
-  void note_failed();
+  void note_failed() noexcept;
   upstream::Affinity affinity(const Asking& of);
   Progress enter_queue(state::Exchange& exchange, const upstream::Server* only);
   // The exchange is counted with it already.
