@@ -273,6 +273,8 @@ struct Limits {
   std::optional<std::uint64_t> connections;  // nothing: auto, from RLIMIT_NOFILE
   std::uint64_t buffer_bytes = 32 * 1024;
   std::uint64_t upstream_connections = 0;
+  std::uint64_t requests_per_second_per_client = 0;
+  std::uint64_t connections_per_client = 0;
   bool operator==(const Limits&) const = default;
 };
 

@@ -9,6 +9,7 @@
 
 #include "config/file.hpp"
 #include "config/network.hpp"
+#include "config/rate.hpp"
 
 namespace baton::config {
 
@@ -55,6 +56,7 @@ struct Maintenance {
 // Of a route. By default every request passes to its upstream.
 struct Gate {
   Access access = {};
+  std::optional<RateLimit> rate_limit = {};
   std::optional<BasicAuth> basic_auth = {};
   std::optional<Respond> respond = {};
   std::optional<Redirect> redirect = {};

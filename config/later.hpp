@@ -15,12 +15,7 @@ inline constexpr std::string_view later_keys[] = {
     "listeners.tls.curves",
     "listeners.tls.max_version",
 
-    "routes.rate_limit",
-
     "upstreams.protocol",
-
-    "limits.connections_per_client",
-    "limits.requests_per_second_per_client",
 
     "handoff.survive",
 };

@@ -5,6 +5,7 @@
 #include "config/health_schema.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
+#include "config/rate_schema.hpp"
 #include "config/retries_schema.hpp"
 #include "config/rewrite_schema.hpp"
 #include "config/scalars.hpp"
@@ -165,6 +166,7 @@ void add_gate(std::vector<std::string>& keys, const Gate& gate) {
     keys.push_back(fmt::format("basic_auth: {{ realm: {}, file: {} }}", in_quotes(gate.basic_auth->realm),
                                in_quotes(gate.basic_auth->file.path)));
   }
+  if (gate.rate_limit) keys.push_back("rate_limit: " + rate_limit_text(*gate.rate_limit));
   if (gate.respond) keys.push_back("respond: " + respond_text(*gate.respond));
   if (gate.redirect) {
     keys.push_back(
@@ -285,6 +287,10 @@ void print_limits(Printer& out, const Limits& limits) {
   out.line(1, "connections: {}", or_auto(limits.connections));
   out.size("buffer_bytes", limits.buffer_bytes);
   if (limits.upstream_connections != 0) out.line(1, "upstream_connections: {}", limits.upstream_connections);
+  if (limits.connections_per_client != 0) out.line(1, "connections_per_client: {}", limits.connections_per_client);
+  if (limits.requests_per_second_per_client != 0) {
+    out.line(1, "requests_per_second_per_client: {}", limits.requests_per_second_per_client);
+  }
 }
 
 void print_handoff(Printer& out, const Handoff& handoff) {

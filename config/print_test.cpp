@@ -76,6 +76,8 @@ Config unusual() {
   config.routes[1].host = {HostRewrite::To::literal, text("{host}.internal")};
   config.routes[1].response_headers = config.routes[0].request_headers;
   config.routes[0].gate.access = {.allow = std::vector<Network>{{.bits = 0}}, .deny = {Network{}}};
+  config.routes[0].gate.rate_limit = RateLimit{1, ms(60'000), 2, {RateBy::What::header, "x-'#`"}};
+  config.routes[1].gate.rate_limit = RateLimit{100'000, ms(1'000), 1, {RateBy::What::route, {}}};
   config.routes[1].gate.basic_auth = BasicAuth{"a $b", {"/p", {}}};
   config.maintenance = {File{"/m", {}}, 599, {{.bits = 0}}, ms(60'000)};
   Respond page{.status = 404, .file = File{"/page", {}}, .content_type = "a/b"};
@@ -86,7 +88,7 @@ Config unusual() {
   config.error_pages = {{404, {"/404"}}, {502, {"/502"}}};
   config.timeouts = {ms(1), ms(20), ms(3'000), ms(4'001), ms(60'000), ms(3'600'000),
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
-  config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024, 17};
+  config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024, 17, 18, 19};
   config.handoff = {"/run/h$$.sock", ms(1), ms(2), ms(0), ms(4)};
   config.admin = {Address{.host = "fe80::1%eth0", .port = 9901}, std::nullopt, Address{.unix_path = "/run/$a"}};
   config.pid_file = "/run/'b'.pid # no comment";

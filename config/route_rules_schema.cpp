@@ -38,6 +38,8 @@ constexpr GlobalKey global_limits[] = {
     {"requests_per_connection", "the requests of a connection may take several routes"},
     {"connections", "a connection has no route"},
     {"upstream_connections", "connections to servers are shared by all routes"},
+    {"connections_per_client", "a connection has no route"},
+    {"requests_per_second_per_client", "it counts the requests of all routes; `rate_limit` counts those of one"},
 };
 constexpr Section<RouteLimits> limits_section{"routes.limits", "in `limits` of a route", limit_keys, nullptr,
                                               global_limits};

@@ -9,6 +9,7 @@
 #include "config/match.hpp"
 #include "config/match_conditions_schema.hpp"
 #include "config/path_regex.hpp"
+#include "config/rate_schema.hpp"
 #include "config/retries_schema.hpp"
 #include "config/rewrite_schema.hpp"
 #include "config/route_rules_schema.hpp"
@@ -104,6 +105,7 @@ constexpr Key<Route> route_keys[] = {
     {"response_headers", read_response_headers},
     {"access", read_route_access},
     {"basic_auth", read_basic_auth},
+    {"rate_limit", read_rate_limit},
     {"redirect", read_redirect},
     {"respond", read_respond},
 };
@@ -187,6 +189,7 @@ void add_route_keys(std::vector<KnownKey>& known) {
   add_gate_keys(known);
   add_split_keys(known);
   add_retry_keys(known);
+  add_rate_keys(known);
 }
 
 }  // namespace baton::config

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 
 #include "config/load.hpp"
-#include "config/later.hpp"
 #include "config/schema.hpp"
 #include "config/testing/load.hpp"
 #include "config/testing/refusals.hpp"
@@ -152,23 +151,6 @@ const Refusal routes[] = {
      {"f:7:29: `path_prefix`: a route has either `path` or `path_prefix`, not both"}},
 };
 INSTANTIATE_TEST_SUITE_P(Of, RefusedRoutes, testing::ValuesIn(routes), [](const auto& i) { return i.param.title; });
-
-// A key of a later version is refused by name, and that is the route's only problem.
-TEST(Routes, OfLaterVersionsAreRefusedByName) {
-  for (const std::string_view key : later_keys) {
-    const bool is_condition = key.starts_with("routes.match.");
-    if (!key.starts_with("routes.")) continue;
-    const std::string name(key.substr(key.rfind('.') + 1));
-    const std::string conditions = "{ host: a" + (is_condition ? ", " + name + ": x" : "") + " }";
-    const bool is_action = name == "split" || name == "redirect" || name == "respond";
-    const std::string yaml = with_routes("  - match: " + conditions + "\n" + (is_action ? "" : "    upstream: app\n") +
-                                         (is_condition ? "" : "    " + name + ": x\n"));
-    EXPECT_THAT(
-        problems_of(yaml),
-        testing::ElementsAre(testing::HasSubstr("`" + name + "` " + (is_condition ? "in `match`" : "on a route") +
-                                                " is not supported by this version yet")));
-  }
-}
 
 }  // namespace
 }  // namespace baton::config

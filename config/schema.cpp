@@ -12,6 +12,7 @@
 #include "config/entry_name.hpp"
 #include "config/gate_schema.hpp"
 #include "config/health_schema.hpp"
+#include "config/rate_schema.hpp"
 #include "config/resolve_schema.hpp"
 #include "config/route_schema.hpp"
 #include "config/tcp_route_schema.hpp"
@@ -217,6 +218,9 @@ constexpr Key<Limits> limit_keys[] = {
     {"connections", read_count_or_auto<&Limits::connections, Bounds{1, 10'000'000, true}>},
     {"upstream_connections", read_count<&Limits::upstream_connections, Bounds{1, 10'000'000, true}>},
     {"buffer_bytes", read_size<&Limits::buffer_bytes, buffer_bytes_bounds>},
+    {"connections_per_client", read_count<&Limits::connections_per_client, Bounds{1, 10'000'000, true}>},
+    {"requests_per_second_per_client",
+     read_count<&Limits::requests_per_second_per_client, Bounds{1, requests_per_second_max, true}>},
 };
 constexpr Section<Limits> limits_section{"limits", "in `limits`", limit_keys};
 

@@ -90,6 +90,12 @@ void add_connections(Exposition& out, const Status& status) {
   out.only("connections_aborted_total", "counter",
            "Client connections of this process that were reset for lack of memory.", status.aborted_total);
   out.only("requests_total", "counter", "Exchanges that have ended, over all generations.", status.requests_total);
+  out.family("requests_refused_total", "counter",
+             "Requests answered without a server, by reason, over all generations.");
+  out.sample("reason", "rate", status.rate_refusals_total);
+  out.family("connections_refused_total", "counter",
+             "Client connections closed at once, by reason, over all generations.");
+  out.sample("reason", "connections_per_client", status.connection_refusals_total);
   out.only("request_fields_dropped_total", "counter",
            "Request fields dropped by this process for underscores in their names.", status.fields_dropped);
 }

@@ -18,6 +18,8 @@ Status after_an_upgrade() {
   status.accepted_total = 7;
   status.requests_total = 8;
   status.fields_dropped = 9;
+  status.rate_refusals_total = 11;
+  status.connection_refusals_total = 12;
   status.aborted_total = 10;
   status.connections_max = 9;
   handoff::Report report;
@@ -37,17 +39,29 @@ bool has_line(const std::string& text, const std::string& line) {
 
 TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
   const std::string text = to_metrics(after_an_upgrade());
-  for (const auto* line :
-       {"baton_build_info{version=\"0.1.0\"} 1", "baton_start_time_seconds 1700000000.5", "baton_generation 2",
-        "baton_ready 1", "baton_last_reload_success 1", "baton_connections{state=\"idle\"} 1",
-        "baton_connections{state=\"closing\"} 5", "baton_connections_max 9", "baton_upstream_idle_connections 6",
-        "# TYPE baton_connections_accepted_total counter", "baton_connections_accepted_total 7",
-        "baton_requests_total 8", "baton_connections_aborted_total 10", "baton_request_fields_dropped_total 9", "baton_last_upgrade_success 1",
-        "baton_last_upgrade_duration_seconds 0.0125",
-        "baton_last_upgrade_moved_connections{state=\"idle\"} 3",
-        "baton_last_upgrade_refused_connections{reason=\"too large\"} 2", "baton_last_upgrade_taken_back_connections 1",
-        "baton_last_upgrade_left_connections 3",
-        "baton_last_upgrade_pause_seconds{statistic=\"p99\"} 0.002"}) {
+  for (const auto* line : {"baton_build_info{version=\"0.1.0\"} 1",
+                           "baton_start_time_seconds 1700000000.5",
+                           "baton_generation 2",
+                           "baton_ready 1",
+                           "baton_last_reload_success 1",
+                           "baton_connections{state=\"idle\"} 1",
+                           "baton_connections{state=\"closing\"} 5",
+                           "baton_connections_max 9",
+                           "baton_upstream_idle_connections 6",
+                           "# TYPE baton_connections_accepted_total counter",
+                           "baton_connections_accepted_total 7",
+                           "baton_requests_total 8",
+                           "baton_connections_aborted_total 10",
+                           "baton_request_fields_dropped_total 9",
+                           "baton_requests_refused_total{reason=\"rate\"} 11",
+                           "baton_connections_refused_total{reason=\"connections_per_client\"} 12",
+                           "baton_last_upgrade_success 1",
+                           "baton_last_upgrade_duration_seconds 0.0125",
+                           "baton_last_upgrade_moved_connections{state=\"idle\"} 3",
+                           "baton_last_upgrade_refused_connections{reason=\"too large\"} 2",
+                           "baton_last_upgrade_taken_back_connections 1",
+                           "baton_last_upgrade_left_connections 3",
+                           "baton_last_upgrade_pause_seconds{statistic=\"p99\"} 0.002"}) {
     EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
   }
   EXPECT_EQ(text.find("upstream_idle\""), std::string::npos) << "moved connections are clients";

@@ -117,6 +117,8 @@ std::string to_json(const Status& status) {
                       {"upstream_idle", status.connections.upstream_idle},
                       {"accepted_total", status.accepted_total},
                       {"requests_total", status.requests_total},
+                      {"rate_refusals_total", status.rate_refusals_total},
+                      {"connection_refusals_total", status.connection_refusals_total},
                       {"aborted_total", status.aborted_total},
                       {"last_upgrade", nullptr},
                       {"rollback", nullptr}};

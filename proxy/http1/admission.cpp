@@ -85,6 +85,8 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
     return answer_with(exchange, ends, context, context.routes->maintenance().answer);
   }
   if (route == nullptr) {
+    const routing::RateLimits& rates = context.routes->rates_of_all();
+    if (const Action action = pass_rates(exchange, ends, context, rates); action != Action::connect) return action;
     const std::uint16_t status = is_misdirected(context, scratch.meaning.host) ? 421 : 404;
     return answer(exchange, ends, context, status, "no route matches");
   }

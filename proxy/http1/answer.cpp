@@ -187,6 +187,8 @@ Action authenticate(Exchange& exchange, const Ends& ends, const Context& context
 Action pass_gate(Exchange& exchange, const Ends& ends, const Context& context, const routing::Gate& gate) {
   if (!gate.admits(state::client_of(exchange, *context.peer)))
     return answer(exchange, ends, context, 403, "access: not from this address");
+  // Before the password: a request that guesses one counts, and costs no verification when there are too many.
+  if (const Action action = pass_rates(exchange, ends, context, gate.rates); action != Action::connect) return action;
   return gate.passwords ? authenticate(exchange, ends, context, gate) : Action::connect;
 }
 

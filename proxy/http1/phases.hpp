@@ -29,6 +29,9 @@ Action answer_and_close(state::Exchange& exchange, const Ends& ends, const Conte
 Action answer_with(state::Exchange& exchange, const Ends& ends, const Context& context, const routing::Answer& answer);
 // The request is at its route's gate, its head in the tables: `connect`, `authenticate`, or an answer.
 Action pass_gate(state::Exchange& exchange, const Ends& ends, const Context& context, const routing::Gate& gate);
+// Counts the request, once in its life: `connect`, or an answer.
+Action pass_rates(state::Exchange& exchange, const Ends& ends, const Context& context,
+                  const routing::RateLimits& limits);
 // Sends on, reads what is left of the request, and ends the exchange after both.
 Action advance_answer(state::Exchange& exchange, const Ends& ends, const Context& context);
 std::int64_t answer_deadline_ms(const state::Exchange& exchange, const state::Flow& client, const Rules& rules);

@@ -57,9 +57,10 @@ Answer answer_of(const config::Redirect& redirect) {
 
 }  // namespace
 
-std::shared_ptr<const Gate> make_gate(const config::Gate& gate, const Files& files) {
-  if (gate == config::Gate{}) return nullptr;
+std::shared_ptr<const Gate> make_gate(const config::Gate& gate, const Files& files, RateLimits rates) {
+  if (gate == config::Gate{} && rates.empty()) return nullptr;
   auto made = std::make_shared<Gate>();
+  made->rates = std::move(rates);
   if (gate.access.allow) made->allow.emplace(*gate.access.allow);
   made->deny = AddressSet(gate.access.deny);
   if (gate.basic_auth) {

@@ -11,6 +11,7 @@
 #include "config/config.hpp"
 #include "proxy/routing/address_set.hpp"
 #include "proxy/routing/passwords.hpp"
+#include "proxy/routing/rate_limit.hpp"
 
 namespace baton::routing {
 
@@ -32,6 +33,7 @@ struct Files {
 struct Gate {
   std::optional<AddressSet> allow;               // nothing: everyone
   AddressSet deny;                               // wins
+  RateLimits rates;
   std::shared_ptr<const Passwords> passwords{};  // nullptr: none is asked for
   Answer challenge{};                            // to a client without a good one
   std::optional<Answer> answer;                  // instead of a server's
@@ -43,7 +45,7 @@ struct Gate {
 };
 
 // nullptr: the configuration says nothing. A file that `files` lacks is empty.
-std::shared_ptr<const Gate> make_gate(const config::Gate& gate, const Files& files);
+std::shared_ptr<const Gate> make_gate(const config::Gate& gate, const Files& files, RateLimits rates = {});
 
 // While maintenance is switched on.
 struct Maintenance {

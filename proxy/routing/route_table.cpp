@@ -189,8 +189,11 @@ bool Route::passes_upgrade_to(std::string_view protocol) const {
   });
 }
 
-RouteTable::RouteTable(const config::Config& config, const Files& files)
-    : error_pages_(make_error_pages(config, files)), maintenance_(make_maintenance(config.maintenance, files)) {
+RouteTable::RouteTable(const config::Config& config, const Files& files,
+                       const std::shared_ptr<const rates::Table>& rates)
+    : error_pages_(make_error_pages(config, files)),
+      maintenance_(make_maintenance(config.maintenance, files)),
+      rates_of_all_(rates_of(config.limits, rates)) {
   const Rules global = rules_of(config);
   Draft draft(config.routes);
   for (const config::Route& route : config.routes) {
@@ -203,14 +206,15 @@ RouteTable::RouteTable(const config::Config& config, const Files& files)
     const bool has_conditions = match.conditions() != 0 || !match.path_regex.empty();
     draft.conditions_of.push_back(has_conditions ? static_cast<Index>(conditions_.size()) : none);
     if (has_conditions) conditions_.push_back(tests_.add(match));
-    routes_.push_back({.name = route.label(),
-                       .upstream = route.upstream,
-                       .upstream_index = index_of(route.upstream),
-                       .gate = make_gate(route.gate, files),
-                       .rewrite = rewrite_of(route),
-                       .where = route.where,
-                       .rules = rules_of(route, global),
-                       .upgrades = route.upgrades});
+    routes_.push_back(
+        {.name = route.label(),
+         .upstream = route.upstream,
+         .upstream_index = index_of(route.upstream),
+         .gate = make_gate(route.gate, files, rates_of(route.gate.rate_limit, route.label(), rates_of_all_, rates)),
+         .rewrite = rewrite_of(route),
+         .where = route.where,
+         .rules = rules_of(route, global),
+         .upgrades = route.upgrades});
     for (const config::Share& share : route.split) {
       routes_.back().split.push_back(
           {share.upstream, index_of(share.upstream), static_cast<std::int64_t>(share.weight)});

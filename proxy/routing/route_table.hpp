@@ -43,7 +43,9 @@ struct Route {
 class RouteTable {
  public:
   RouteTable() = default;  // no route
-  explicit RouteTable(const config::Config& config, const Files& files = {});
+  // `rates`: where requests are counted; null: nowhere.
+  explicit RouteTable(const config::Config& config, const Files& files = {},
+                      const std::shared_ptr<const rates::Table>& rates = nullptr);
 
   // nullptr: no route matches. Accepts any bytes: no route names an invalid host, and only routes without a path match
   // what is no path (`*`). The route lives as long as the table.
@@ -68,6 +70,9 @@ class RouteTable {
 
   // Only while it is switched on.
   const Maintenance& maintenance() const { return maintenance_; }
+
+  // Of every request, also of those without a route.
+  const RateLimits& rates_of_all() const { return rates_of_all_; }
 
   // In file order.
   const std::vector<Route>& routes() const { return routes_; }
@@ -139,6 +144,7 @@ class RouteTable {
   AtHost any_host_;
   ErrorPages error_pages_;
   Maintenance maintenance_;
+  RateLimits rates_of_all_;
 };
 
 }  // namespace baton::routing

@@ -29,6 +29,7 @@ state::InstanceRecord SelfDescription::record() const {
   record.arguments = generation_.arguments;
   const runtime::HashKey& key = data_path_.settings()->servers->key();
   record.hash_key.assign(key.bytes.begin(), key.bytes.end());
+  record.rates_clock_us = data_path_.settings()->counts->requests.clock_us();
   record.names = recurring_names(data_path_.config(), data_path_.settings()->names);
   return record;
 }
@@ -37,12 +38,19 @@ void SelfDescription::add_totals(state::InstanceRecord& record) const {
   const Counters counters = data_path_.workers().counters();
   record.accepted_total = generation_.accepted_before + counters.accepted;
   record.requests_total = generation_.requests_before + counters.requests;
+  record.rate_refusals_total = generation_.rate_refusals_before + counters.rate_refusals;
+  record.connection_refusals_total = generation_.connection_refusals_before + counters.connection_refusals;
   record.servers = data_path_.server_records();
 }
 
 handoff::Estate SelfDescription::estate() const {
   handoff::Estate estate;
   instance_.offer(estate);
+  const rates::Counts& counts = *data_path_.settings()->counts;
+  if (const int memory = counts.requests.to_pass_on(); memory >= 0) estate.sockets.push_back({"@rates", "", memory});
+  if (const int memory = counts.connections.to_pass_on(); memory >= 0) {
+    estate.sockets.push_back({"@connections", "", memory});
+  }
   state::InstanceRecord inherited = record();
   inherited.servers = data_path_.server_records();
   estate.application = state::encode(inherited);
@@ -72,6 +80,8 @@ supervisor::Announcement SelfDescription::announcement() const {
     said.previous = previous->program;
     known.sockets.push_back({"@previous", "", previous->executable.get()});
   }
+  // After a crash its connections are gone.
+  std::erase_if(known.sockets, [](const auto& socket) { return socket.name == "@connections"; });
   known.application = state::encode(said);
   known.secrets = {};  // a supervisor holds no keys
   return {side(), state::features(), std::move(known)};

@@ -26,6 +26,14 @@ struct Previous {
 };
 
 struct Generation {
+  // Takes the totals of a predecessor.
+  void count_before(const state::InstanceRecord& record) {
+    accepted_before = record.accepted_total;
+    requests_before = record.requests_total;
+    rate_refusals_before = record.rate_refusals_total;
+    connection_refusals_before = record.connection_refusals_total;
+  }
+
   std::string version;
   std::vector<std::string> arguments;  // complete: a successor is started with the same
   std::string configuration_text;      // of the settings in force, with everything resolved
@@ -33,6 +41,8 @@ struct Generation {
   std::optional<Previous> previous;
   std::uint64_t accepted_before = 0;  // by earlier generations
   std::uint64_t requests_before = 0;
+  std::uint64_t rate_refusals_before = 0;
+  std::uint64_t connection_refusals_before = 0;
   bool replaces_crashed = false;  // the predecessor is gone and cannot be asked
   bool is_draining = false;       // by command: load balancers send traffic elsewhere; inherited by the next
   std::optional<admin::LastUpgrade> last_upgrade;  // that created this process, or failed to replace it

@@ -98,6 +98,8 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   status.last_upgrade = generation.last_upgrade;
   status.accepted_total = generation.accepted_before;
   status.requests_total = generation.requests_before;
+  status.rate_refusals_total = generation.rate_refusals_before;
+  status.connection_refusals_total = generation.connection_refusals_before;
   if (generation.previous) status.rollback = admin::Rollback{generation.previous->program.version, 0};
   return status;
 }
@@ -127,6 +129,8 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
           sum.requests_total += share.counters.requests;
           sum.aborted_total += share.counters.aborted;
           sum.fields_dropped += share.counters.fields_dropped;
+          sum.rate_refusals_total += share.counters.rate_refusals;
+          sum.connection_refusals_total += share.counters.connection_refusals;
           sum.connections += share.connections;
           if (sum.rollback) sum.rollback->unknown += share.unknown;
           if (--gathering->unanswered != 0) return;

@@ -172,8 +172,8 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   generation.is_draining = record->draining;
   data_path.set_maintenance(record->maintenance);
   generation.replaces_crashed = record->after_crash;
-  generation.accepted_before = record->accepted_total;
-  generation.requests_before = record->requests_total;
+  generation.count_before(*record);
+  inherit_counts(*record, inheritance);
   // A successor that runs as root never runs the program of another user that it took over from.
   if (predecessor_is_trusted_) generation.previous = what_ran_before(*record, inheritance, generation.arguments);
   // A predecessor that knows no TLS has none.
@@ -199,8 +199,21 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   return addresses;
 }
 
+// A predecessor that counts nothing, or in another layout, has nothing for us: rates begin anew.
+void Succession::inherit_counts(const state::InstanceRecord& record, handoff::Inheritance& inheritance) {
+  rates::Counts& counts = *parts_.data_path.settings()->counts;
+  const std::int64_t clock_us = record.rates_clock_us - inheritance.clock_offset_us;
+  for (handoff::InheritedSocket& socket : inheritance.sockets) {
+    const bool is_refused =
+        (socket.name == "@rates" && !counts.requests.adopt(std::move(socket.descriptor), clock_us)) ||
+        (socket.name == "@connections" && !counts.connections.watch(std::move(socket.descriptor)));
+    if (is_refused) log::warning("upgrade: {} of the predecessor cannot be read; counting begins anew", socket.name);
+  }
+}
+
 void Succession::become_instance() {
   parts_.role.become_instance();
+  parts_.data_path.settings()->counts->connections.forget_predecessor();
   handoff::insist([this] {
     if (auto opened = parts_.instance.open_meeting_point(); !opened)
       log::error("takeover: no process can take over: {}", opened.error().text);
@@ -218,8 +231,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
   // Everything that may fail is done by now; the caller repeats this function until it succeeds. A process that
   // replaces a crashed one got all that is known with its inheritance.
   if (record && !generation.replaces_crashed) {
-    generation.accepted_before = record->accepted_total;
-    generation.requests_before = record->requests_total;
+    generation.count_before(*record);
     generation.is_draining = record->draining;  // both may have changed since they were inherited
     parts_.data_path.set_maintenance(record->maintenance);
     parts_.data_path.restore_servers(record->servers);

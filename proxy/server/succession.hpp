@@ -64,6 +64,7 @@ class Succession {
 
   // ── In the main thread ────────────────────────────────────────────────────────────────────────────────────────
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance);
+  void inherit_counts(const state::InstanceRecord& record, handoff::Inheritance& inheritance);
   void take_over(const std::string& application, const handoff::Report& report);
   void stop_accepting_for_return(const std::vector<std::string>& shared);
 

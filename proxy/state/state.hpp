@@ -81,6 +81,7 @@ struct Request {
   bool keep_alive = true;             // the connection will serve another request after this one
   bool expects_continue = false;      // and neither a 1xx was forwarded nor has a body byte arrived since
   bool wants_upgrade = false;         // a 101 may answer it
+  bool is_counted = false;            // against its rates
   bool operator==(const Request&) const = default;
 };
 

@@ -109,7 +109,8 @@ bool request(auto io, auto& request) {
          io.number(FIELD(head_only), request.head_only) && io.number(FIELD(idempotent), request.idempotent) &&
          io.number(FIELD(http10), request.http10) && io.number(FIELD(keep_alive), request.keep_alive) &&
          io.number(FIELD(expects_continue), request.expects_continue) &&
-         io.number(FIELD(wants_upgrade), request.wants_upgrade) && io.number(FIELD(asked_close), request.asked_close);
+         io.number(FIELD(wants_upgrade), request.wants_upgrade) && io.number(FIELD(asked_close), request.asked_close) &&
+         io.number(FIELD(is_counted), request.is_counted);
 }
 
 bool connecting(auto io, auto& its_request, auto& connecting) {

@@ -18,6 +18,12 @@ bool Connection::refuse_arrival(std::string_view why) {
   return false;
 }
 
+bool Connection::refuse_for_client() {
+  worker_.note_one_too_many(state_);
+  close(false);
+  return false;
+}
+
 bool Connection::receive_arrival(std::size_t bytes) {
   switch (client_.receive(state_.client, bytes)) {
     case Io::done:
@@ -57,6 +63,8 @@ bool Connection::pass_header() {
         state_.client_address = std::move(header.client);
         client_text_ = state_.client_address.node_text();
         is_trusted_ = listener_->trusted.trusts(state_.client_address);
+        count_for_client();
+        if (is_one_too_many_) return refuse_for_client();
         break;
     }
     break;

@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "proxy/rates/client_key.hpp"
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
@@ -30,6 +31,7 @@ void Connection::look_up_place() {
   upstream_.reconfigured(state_.upstream());
   listener_ = worker_.listener_rules(state_.listener);
   is_trusted_ = listener_ != nullptr && listener_->trusted.trusts(state_.client_address);
+  count_for_client();
   // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);
@@ -42,6 +44,15 @@ void Connection::look_up_place() {
   if (here < worker_.rules().head_bytes) return;
   stretched_rules_ = std::make_unique<engine::Rules>(route_ != nullptr ? route_->rules : worker_.rules());
   stretched_rules_->head_bytes += here;
+}
+
+// A trusted proxy stands for many clients. Those that it names in a PROXY header are counted once that has come.
+void Connection::count_for_client() {
+  const std::uint64_t most = worker_.settings().config.limits.connections_per_client;
+  if (most == 0 || place_ || is_trusted_) return;
+  auto [place, count] = worker_.settings().counts->connections.enter(rates::ClientKey(state_.client_address).bytes());
+  place_ = std::move(place);
+  is_one_too_many_ = count > most;
 }
 
 void Connection::follow(const routing::Route* route) {
@@ -122,6 +133,7 @@ void Connection::freeze() {
 }
 
 void Connection::let_go() {
+  place_.leave();
   client_.socket().release();
   if (upstream_.connected() != nullptr) upstream_.connected()->socket().release();
   upstream_.let_go();
@@ -350,7 +362,7 @@ void Connection::log_exchange() {
   state::Exchange* const exchange = state_.exchange.get();
   if (exchange == nullptr || exchange->started_ms == 0) return;
   ++worker_.counters.requests;
-  worker_.count_fields_dropped();
+  worker_.count_noticed();
   if (exchange->status >= 500) ++worker_.counters.failures;
   if (is_logged(*exchange)) {
     const bool is_split = !exchange->split_to.empty() && (route_ == nullptr || !route_->split.empty());
@@ -372,6 +384,7 @@ void Connection::close(bool with_reset) {
     client_.say_goodbye(state_.client);
     client_.socket().close();
   }
+  place_.leave();
   worker_.deadlines().clear(*this);
   closed_ = true;
   worker_.remove(*this);

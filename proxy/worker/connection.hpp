@@ -6,6 +6,7 @@
 #include <string>
 
 #include "proxy/engine/engine.hpp"
+#include "proxy/rates/occupancy.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/socket.hpp"
 #include "proxy/state/state.hpp"
@@ -67,6 +68,8 @@ class Connection final : public runtime::EventHandler,
   // OpenSSL keeps the TLS of a leg (tls/self_test.hpp), so the connection can never move.
   bool is_kept() const;
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
+  // Its client has more connections than it may have. Only of a new one.
+  bool is_one_too_many() const { return is_one_too_many_; }
   // It was prepared for a predecessor that keeps it.
   void was_never_ours() { upstream_.let_go(); }
 
@@ -100,10 +103,13 @@ class Connection final : public runtime::EventHandler,
   // Reads at most so many bytes. False: nothing has come, or the connection is closed.
   bool receive_arrival(std::size_t bytes);
   bool refuse_arrival(std::string_view why);
+  bool refuse_for_client();
   bool shakes_hands() const;
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();
   void look_up_place();
+  // Counts it for its client, if clients are counted and it has not been.
+  void count_for_client();
   // The exchange's route; nullptr: none. Its rules hold from now on.
   void follow(const routing::Route* route);
   const engine::Rules& rules();
@@ -139,6 +145,7 @@ class Connection final : public runtime::EventHandler,
   std::string client_text_;       // the client's identity, as forwarded
   const ListenerRules* listener_ = nullptr;  // none: not in this configuration, and the next response is the last
   bool is_trusted_ = false;                  // what the client says of others' addresses is believed
+  rates::Place place_;                       // among those of its client
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   UpstreamSide upstream_;                // of its exchange
@@ -152,6 +159,7 @@ class Connection final : public runtime::EventHandler,
   bool looks_again_ = false;      // to be reset once everything is delivered
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
+  bool is_one_too_many_ = false;
   bool awaits_turn_ = false;      // its turn is used up; the loop will call it again
 
   Connection* previous_ = nullptr;   // in the worker's list

@@ -77,6 +77,14 @@ void Worker::note_arrival_failure(const state::ConnectionState& state, std::stri
   log::info("the connection of {} on {} is closed: {}", state.client_address.text(), state.listener, why);
 }
 
+void Worker::note_one_too_many(const state::ConnectionState& state) {
+  ++counters.connection_refusals;
+  if (const auto more = refused_connections_.next(now_ms())) {
+    log::warning("limits.connections_per_client: a connection of {} on {} is closed; it has {} already{}",
+                 state.client_address.text(), state.listener, settings_->config.limits.connections_per_client, *more);
+  }
+}
+
 void Worker::log_refusal(const state::ConnectionState& state) {
   const http1::Refusal refusal = std::exchange(scratch_.refusal, {});
   if (refusal.is_servers()) note_server_failure(state, refusal.why);

@@ -136,7 +136,8 @@ std::shared_ptr<const Settings> with_names(const Settings& settings, state::Know
 
 std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys,
                                               std::shared_ptr<upstream::Registry> registry,
-                                              const state::KnownNames& known, Unknown unknown) {
+                                              const state::KnownNames& known, Unknown unknown,
+                                              std::shared_ptr<rates::Counts> counts) {
   auto settings = std::make_shared<Settings>();
   settings->rules = routing::rules_of(config);
   settings->handshake_ms = config.timeouts.handshake.count();
@@ -162,7 +163,11 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
   }
   settings->ticket_keys = std::move(ticket_keys);
   settings->servers = std::move(registry);
-  settings->routes = routing::RouteTable(config, read_answer_files(config));
+  if (routing::has_rates(config)) counts->requests.make_room();
+  if (config.limits.connections_per_client != 0) counts->connections.make_room();
+  settings->routes = routing::RouteTable(config, read_answer_files(config),
+                                         std::shared_ptr<const rates::Table>(counts, &counts->requests));
+  settings->counts = std::move(counts);
   settings->config = std::move(config);
   for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
     const config::Listener& listener = settings->config.listeners[i];

@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/process/file_stamps.hpp"
+#include "proxy/rates/counts.hpp"
 #include "proxy/routing/client_rules.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/routing/tcp_routes.hpp"
@@ -53,18 +54,21 @@ struct Settings {
   state::KnownNames names;                           // of the servers in `upstreams`
   std::shared_ptr<tls::TicketKeys> ticket_keys;      // of the process, shared by all its settings over time
   std::shared_ptr<upstream::Registry> servers;       // the same
+  std::shared_ptr<rates::Counts> counts;             // the same
   std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners with TLS
   std::vector<process::FileStamp> tls_files;         // certificates, keys and CAs as they were when read
   std::optional<runtime::AccessFormat> access_format;
 };
 
 // Looks up the servers' names and reads certificates. Throws std::runtime_error naming the file, or the server that has
-// no address. A running process passes its ticket keys and what it knows of servers and names to a new configuration;
-// with Unknown::leave, servers whose names are looked up again and again are missing until `with_names` adds them.
+// no address. A running process passes its ticket keys, its counts, and what it knows of servers and names to a new
+// configuration; with Unknown::leave, servers whose names are looked up again and again are missing until `with_names`
+// adds them.
 std::shared_ptr<const Settings> make_settings(
     config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>(),
     std::shared_ptr<upstream::Registry> servers = std::make_shared<upstream::Registry>(),
-    const state::KnownNames& known = {}, Unknown unknown = Unknown::ask);
+    const state::KnownNames& known = {}, Unknown unknown = Unknown::ask,
+    std::shared_ptr<rates::Counts> counts = std::make_shared<rates::Counts>());
 // The same settings with the servers that these names have.
 std::shared_ptr<const Settings> with_names(const Settings& settings, state::KnownNames names);
 

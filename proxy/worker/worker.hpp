@@ -129,6 +129,8 @@ struct Counters {
   std::uint64_t tunnels = 0;                // of tcp listeners, that reached a server
   std::uint64_t tunnels_unreached = 0;      // and those that ended without one
   std::uint64_t fields_dropped = 0;         // from requests, for underscores in their names
+  std::uint64_t rate_refusals = 0;          // requests over their rates
+  std::uint64_t connection_refusals = 0;    // connections beyond those that a client may have
   std::uint64_t aborted = 0;                // connections reset because serving them failed for lack of memory
 
   Counters& operator+=(const Counters& other) {
@@ -138,6 +140,8 @@ struct Counters {
     tunnels += other.tunnels;
     tunnels_unreached += other.tunnels_unreached;
     fields_dropped += other.fields_dropped;
+    rate_refusals += other.rate_refusals;
+    connection_refusals += other.connection_refusals;
     aborted += other.aborted;
     return *this;
   }
@@ -224,6 +228,8 @@ class Worker final : private http1::ServerNames {
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
   // A connection is closed before its own protocol began.
   void note_arrival_failure(const state::ConnectionState& state, std::string_view why);
+  // A new connection is closed because its client has enough.
+  void note_one_too_many(const state::ConnectionState& state);
   // After each step of the engine: logs what went wrong.
   void note_refusal(const state::ConnectionState& state) {
     if (!scratch_.refusal.why.empty()) log_refusal(state);
@@ -238,7 +244,10 @@ class Worker final : private http1::ServerNames {
   // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
   // After each exchange: adds what the engine has counted since.
-  void count_fields_dropped() { counters.fields_dropped += std::exchange(scratch_.fields_dropped, 0); }
+  void count_noticed() {
+    counters.fields_dropped += std::exchange(scratch_.fields_dropped, 0);
+    counters.rate_refusals += std::exchange(scratch_.rate_refusals, 0);
+  }
   // An exception was thrown: counts and logs it, frees spare memory, and pauses accepting for a moment. `state` is that
   // of the connection that ends because of it.
   void note_failure(const std::exception& error, const state::ConnectionState* state = nullptr) noexcept;
@@ -347,6 +356,7 @@ class Worker final : private http1::ServerNames {
   // By server address. Failed connects and later failures are kept apart.
   std::map<std::string, FailureLines> connect_failures_;
   std::map<std::string, FailureLines> server_failures_;
+  FailureLines refused_connections_;
   std::int64_t next_tls_line_ms_ = 0;
   std::int64_t next_pause_line_ms_ = 0;
   std::int64_t next_abort_line_ms_ = 0;

@@ -170,7 +170,8 @@ class RandomState {
             .asked_close = coin(),
             .keep_alive = coin(),
             .expects_continue = coin(),
-            .wants_upgrade = coin()};
+            .wants_upgrade = coin(),
+            .is_counted = coin()};
   }
 
   Exchange& begin(ConnectionState& state) {
