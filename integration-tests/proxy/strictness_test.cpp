@@ -125,7 +125,7 @@ class StrictBodies : public testing::Test {
 };
 
 TEST_F(StrictBodies, MalformedChunksAreRefused) {
-  for (const char* body : {"x\r\n", "-1\r\n", "3\nabc\r\n", "3\r\nabcd\r\n", "fffffffffffffffff\r\n", "3 \r\nabc\r\n",
+  for (const char* body : {"x\r\n", "-1\r\n", "3\nabc\r\n", "3\r\nabcd\r\n", "fffffffffffffffff\r\n", "3 x\r\nabc\r\n",
                            "0x3\r\nabc\r\n", "0\r\nno trailer\r\n\r\n", "0\r\nA: b\r\n folded\r\n\r\n"}) {
     Client client = baton.connect();
     client.send_what_goes("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(body) +
