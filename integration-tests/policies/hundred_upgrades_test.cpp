@@ -1,11 +1,12 @@
 // A hundred upgrades and rollbacks, with reloads between, under all policies at a time: distribution, stickiness,
-// health, what an operator ordered, limits, PROXY headers from and to HAProxy, names that change in a real name server.
-// The processes have 1, 2 or 4 workers, in every order. No client ever reconnects.
+// health, what an operator ordered, limits, rates, PROXY headers from and to HAProxy, names that change in a real name
+// server. The processes have 1, 2 or 4 workers, in every order. No client ever reconnects.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <optional>
 
 #include "harness/baton.hpp"
@@ -71,13 +72,15 @@ class HundredUpgrades : public testing::Test {
         {"checked", "health: { active: { path: /healthz, every: 500ms, timeout: 60s, down: 1 } }, servers: " + three},
         {"ejected", "health: { passive: { failures: 1, within: 1h, eject: 24h, status: 503 } }, servers: " + three},
         {"limited", "queue: { at_most: 100, wait: 60s }, servers: [ " + server(1, "max_connections: 2") + " ]"},
+        {"rated", "servers: " + two},
         {"named", "resolve: { every: 1s, nameservers: \"" + names->address().text() +
                       "\" }, servers: [ { address: \"app.test:" + port_of_first + "\" } ]"},
         {"haproxy", "proxy_protocol: v2, servers: [ { address: \"" + haproxy_server.text() + "\" } ]"}};
     std::string yaml = "listeners:\n  - { name: web, bind: \"" + web.text() + "\" }\n  - { name: proxied, bind: \"" +
                        proxied.text() + "\", proxy_protocol: require, trusted_proxies: 127.0.0.1 }\nroutes:\n";
-    for (const auto& [name, keys] : upstreams)
-      yaml += "  - { match: { path_prefix: /" + name + " }, upstream: " + name + " }\n";
+    for (const auto& [name, keys] : upstreams) {
+      yaml += "  - { match: { path_prefix: /" + name + " }, upstream: " + name + (name == "rated" ? rate : "") + " }\n";
+    }
     yaml += "upstreams:\n";
     for (const auto& [name, keys] : upstreams) yaml += "  - { name: " + name + ", " + keys + " }\n";
     return yaml;
@@ -175,6 +178,17 @@ class HundredUpgrades : public testing::Test {
     }
   }
 
+  // So slow that nothing is given back while the test runs.
+  void add_rated() {
+    for (int i = 0; i < 2; ++i) {
+      crew.add("rated", 1, connect(), [this](Client& client) {
+        const int status = client.get("/rated/a", "X-User: one\r\n").status();
+        expect(status == 200 || status == 429, "status " + std::to_string(status));
+        ++(status == 200 ? passed : over_rate);
+      });
+    }
+  }
+
   void add_named() {
     crew.add("named", 10, connect(), [](Client& client) { server_of(client.get("/named/a")); });
   }
@@ -251,6 +265,9 @@ class HundredUpgrades : public testing::Test {
     EXPECT_GT(share * total, 2 * segments) << "there were too few requests to tell";
   }
 
+  static constexpr int passing = 120;
+  const std::string rate = ", rate_limit: { requests: " + std::to_string(passing) + ", per: 24h, by: header X-User }";
+  std::atomic<int> passed = 0, over_rate = 0;
   const Address web = loopback(free_port());
   const Address proxied = loopback(free_port());
   const Address proxied_front = loopback(free_port());
@@ -273,6 +290,7 @@ TEST_F(HundredUpgrades, UnderAllPolicies) {
   add_sticky();
   add_unwell();
   add_limited();
+  add_rated();
   add_named();
   add_haproxy();
   hold("least");
@@ -305,6 +323,8 @@ TEST_F(HundredUpgrades, UnderAllPolicies) {
   expect_share("turns", 1, 3.0 / 6);
   expect_share("turns", 2, 2.0 / 6);
   expect_share("turns", 3, 1.0 / 6);
+  EXPECT_EQ(passed, passing) << "a rate neither doubles nor begins anew";
+  EXPECT_EQ(passed + over_rate, 2 * (moves + 3));
   EXPECT_EQ(state_of("weighted", 1), "up with weight 3");
   EXPECT_EQ(state_of("checked", 3), "down with weight 1");
   EXPECT_EQ(state_of("ejected", 3), "ejected with weight 1");

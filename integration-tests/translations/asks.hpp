@@ -19,6 +19,9 @@ inline std::vector<Ask> with_server_names() {
           {.before = client_hello_for("SHOP.example.com")}};
 }
 
+// Five of the client's are allowed.
+inline const std::vector<Ask> too_many{{"/"}, {"/"}, {"/"}, {"/"}, {"/"}, {"/"}, {"/"}, {.from = "127.0.0.2"}, {"/"}};
+
 inline const std::vector<Ask> over_tls{{.tls = true},
                                        {.target = "/a?b", .fields = "Host: example.com:8080\r\n", .tls = true}};
 

@@ -45,6 +45,7 @@ const std::vector<Case> cases{
     {"http-request auth", {{"/"}, {"/", of_ann}, {"/", of_a_guess}}, By::exchange, {"www-authenticate"}},
     {"errorfile", {{"/secret"}, {"/?one=404"}}, By::exchange, {}, true},
     {.heading = "option forwardfor", .asks = {{"/"}}, .also = {"x-forwarded-for", "x-forwarded-proto"}},
+    {"stick-table, http_req_rate", too_many, By::exchange, {"retry-after"}},
     {.heading = "bind ssl", .asks = over_tls, .also = {"x-forwarded-proto"}},
     {"accept-proxy", with_proxy_headers},
     {"send-proxy", {{.raw = "Host: example.com\r\n\r\n"}}},

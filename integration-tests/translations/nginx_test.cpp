@@ -81,6 +81,7 @@ const std::vector<Case> cases{
      {"host"}},
     {"listen proxy_protocol", with_proxy_headers, By::exchange, {"host"}},
     {.heading = "listen ssl", .asks = over_tls, .also = {"x-forwarded-proto"}},
+    {"limit_req", too_many, By::exchange, {"retry-after"}},
     {"map of a field", {{"/", "X-Canary: 1\r\n"}, {"/", "X-Canary: 2\r\n"}, {"/"}, {"/", "x-canary: 1\r\n"}}},
     {"WebSockets",
      {{"/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n"}},
