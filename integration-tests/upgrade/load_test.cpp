@@ -6,6 +6,7 @@
 #include "harness/baton.hpp"
 #include "harness/load_origin.hpp"
 #include "harness/nginx.hpp"
+#include "harness/process.hpp"
 
 namespace baton::harness {
 namespace {
@@ -65,6 +66,35 @@ TEST(UpgradeUnderLoad, WithNginxAndLargeAnswers) {
   Nginx origin;
   Baton baton{Settings(origin.address())};
   expect_undisturbed_load(baton, "/large");
+}
+
+// A server in Go: another HTTP library, which ends idle connections and writes heads in its own way.
+class Caddy {
+ public:
+  Caddy() {
+    replace_file(directory_ / "Caddyfile",
+                 "{\n  admin off\n  auto_https off\n  default_bind 127.0.0.1\n}\n:" + std::to_string(address_.port) +
+                     " {\n  respond \"" + pattern(1000) + "\"\n}\n");
+    process_ = std::make_unique<Process>(
+        Command{{program, "run", "--adapter", "caddyfile", "--config", directory_ / "Caddyfile"},
+                {"HOME=" + directory_.path(), "XDG_DATA_HOME=" + directory_.path()}});
+    await([this] { return is_listening(address_); }, "Caddy to listen");
+  }
+  const Address& address() const { return address_; }
+  static bool installed() { return ::access(program, X_OK) == 0; }
+
+ private:
+  static constexpr const char* program = "/usr/bin/caddy";
+  TempDir directory_;
+  Address address_ = loopback(free_port());
+  std::unique_ptr<Process> process_;
+};
+
+TEST(UpgradeUnderLoad, WithCaddy) {
+  if (!Caddy::installed()) GTEST_SKIP() << "caddy is not installed";
+  const Caddy origin;
+  Baton baton{Settings(origin.address())};
+  expect_undisturbed_load(baton, "/");
 }
 
 }  // namespace
