@@ -103,15 +103,14 @@ MatchedPath::MatchedPath(std::string_view path, std::string& room) {
 }
 
 bool MatchedPath::take_as_it_is(std::string_view path) {
-  std::size_t at = 0;
-  for (; at < path.size(); ++at) {
-    const char c = path[at];
-    if (!is_special[static_cast<unsigned char>(c)]) continue;
-    if (c == '?') break;
-    const char next = at + 1 < path.size() ? path[at + 1] : 'a';
-    if (c == '%' || next == '/' || next == '.') return false;
+  const char* p = path.data();
+  const char* const end = p + path.size();
+  for (;; ++p) {
+    while (p != end && !is_special[static_cast<unsigned char>(*p)]) ++p;
+    if (p == end || *p == '?') break;
+    if (*p == '%' || (end - p > 1 && (p[1] == '/' || p[1] == '.'))) return false;
   }
-  text_ = path.substr(0, at);
+  text_ = {path.data(), static_cast<std::size_t>(p - path.data())};
   return true;
 }
 

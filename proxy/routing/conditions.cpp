@@ -27,6 +27,12 @@ std::string_view decoded(std::string_view text, std::string& room) {
   return room;
 }
 
+// As it was sent.
+std::string_view query_of(std::string_view target) {
+  const std::size_t mark = target.find('?');
+  return mark == std::string_view::npos ? "" : target.substr(mark + 1);
+}
+
 std::string_view lowercase(std::string_view text, std::string& room) {
   room.assign(text);
   for (char& c : room) {
@@ -86,11 +92,12 @@ void Asking::read_header() {
 void Asking::read_query() {
   if (std::exchange(has_query_, true)) return;
   begin();
-  const bool is_plain = query_.find('%') == std::string_view::npos && query_.find('+') == std::string_view::npos;
+  const std::string_view query = query_of(request_.target);
+  const bool is_plain = query.find('%') == std::string_view::npos && query.find('+') == std::string_view::npos;
   const auto read = [is_plain](std::string_view text, std::string& room) {
     return is_plain ? text : decoded(text, room);
   };
-  for (std::string_view rest = query_; !rest.empty();) {
+  for (std::string_view rest = query; !rest.empty();) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
     if (pair.empty()) continue;

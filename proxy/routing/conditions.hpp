@@ -43,10 +43,9 @@ class Conditioned {
 // Whether a request meets conditions. Its header and its query are read once at most, and only if that matters.
 class Asking {
  public:
-  // All must outlive this object. `path` is the request's in the matched form, `query` its raw query.
-  Asking(const Conditioned& tests, const Request& request, std::string_view path, std::string_view query,
-         Scratch& scratch)
-      : tests_(tests), request_(request), path_(path), query_(query), scratch_(scratch) {}
+  // All must outlive this object. `path` is the request's in the matched form.
+  Asking(const Conditioned& tests, const Request& request, std::string_view path, Scratch& scratch)
+      : tests_(tests), request_(request), path_(path), scratch_(scratch) {}
 
   bool meets(const Conditions& conditions);
 
@@ -62,7 +61,6 @@ class Asking {
   const Conditioned& tests_;
   const Request& request_;
   std::string_view path_;
-  std::string_view query_;
   Scratch& scratch_;
   bool has_begun_ = false;
   bool has_header_ = false;

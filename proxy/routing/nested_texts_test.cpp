@@ -34,16 +34,18 @@ TEST(NestedTexts, AreVisitedUntilOneIsWanted) {
   EXPECT_EQ(calls, 2);
 }
 
+// Few and many, short and long ones, with common beginnings.
 TEST(NestedTexts, AreAllThatAreLookedFor) {
   std::mt19937 random(1);
   const auto any_text = [&] {
-    std::string text;
-    for (std::size_t bytes = random() % 8; bytes > 0; --bytes) text += "ab/\xff"[random() % 4];
+    std::string text(random() % 2 == 0 ? 0 : random() % 12, 'a');
+    for (std::size_t bytes = random() % 8; bytes > 0; --bytes) text += std::string_view("ab/\xff\0", 5)[random() % 5];
     return text;
   };
   for (int round = 0; round < 2'000; ++round) {
     std::map<std::string, int> values;
-    for (std::size_t count = random() % 20; count > 0; --count) values[any_text()] = 0;
+    for (std::size_t count = random() % 4 == 0 ? 32 + random() % 100 : random() % 20; count > 0; --count)
+      values[any_text()] = 0;
     const NestedTexts<int> texts(values);
     for (int i = 0; i < 20; ++i) {
       const std::string text = any_text();

@@ -34,15 +34,22 @@ class ReversedHost {
   explicit ReversedHost(std::string_view host) {
     if (host.ends_with('.')) host.remove_suffix(1);
     size_ = std::min(host.size(), host_bytes_max);
-    const char* from = host.data() + host.size();
-    std::size_t at = 0;
-    for (std::uint64_t bytes = 0; size_ - at >= sizeof bytes; at += sizeof bytes) {
-      from -= sizeof bytes;
-      std::memcpy(&bytes, from, sizeof bytes);
-      bytes = std::byteswap(lowercase(bytes));
-      std::memcpy(bytes_.data() + at, &bytes, sizeof bytes);
+    constexpr std::size_t word = sizeof(std::uint64_t);
+    const char* const end = host.data() + host.size();
+    if (size_ < word) {
+      for (std::size_t at = 0; at < size_; ++at)
+        bytes_[at] =
+            static_cast<char>(lowercase(static_cast<unsigned char>(end[-1 - static_cast<std::ptrdiff_t>(at)])));
+      return;
     }
-    for (; at < size_; ++at) bytes_[at] = static_cast<char>(lowercase(static_cast<unsigned char>(*--from)));
+    const auto turn = [&](std::size_t at) {
+      std::uint64_t bytes = 0;
+      std::memcpy(&bytes, end - at - word, word);
+      bytes = std::byteswap(lowercase(bytes));
+      std::memcpy(bytes_.data() + at, &bytes, word);
+    };
+    for (std::size_t at = 0; at < size_ - word; at += word) turn(at);
+    turn(size_ - word);  // with some again
   }
   std::string_view text() const { return {bytes_.data(), size_}; }
 
@@ -100,11 +107,6 @@ Asked asked_for(std::string_view host, std::string_view target) {
   const std::size_t end = std::min(target.find_first_of("/?"), target.size());
   const std::string_view path = target.substr(end);
   return {target.substr(0, end), path.starts_with('/') ? path : "/"};
-}
-
-std::string_view query_of(std::string_view target) {
-  const std::size_t mark = target.find('?');
-  return mark == std::string_view::npos ? "" : target.substr(mark + 1);
 }
 
 bool is_below(std::string_view path, std::string_view prefix) {
@@ -297,7 +299,7 @@ const Route* RouteTable::find_among_many(const Request& request, Scratch& scratc
       has_regexes_ ? config::MatchedPath(asked.path, scratch.path) : config::MatchedPath(has_paths_ ? asked.path : "");
   const CanonicalHost canonical(hosts_.empty() ? "" : asked.authority);
   const ReversedHost reversed_host(canonical.text());
-  Asking asking(tests_, request, path.text(), query_of(request.target), scratch);
+  Asking asking(tests_, request, path.text(), scratch);
   Found found;
   search(reversed_host.text(), path.text(), asking, found);
   return found.route == none ? nullptr : &routes_[found.route];
@@ -309,7 +311,7 @@ RouteTable::Reason RouteTable::explain(const Request& request) const {
   const config::MatchedPath path(asked.path, scratch.path);
   const CanonicalHost canonical(asked.authority);
   const ReversedHost reversed_host(canonical.text());
-  Asking asking(tests_, request, path.text(), query_of(request.target), scratch);
+  Asking asking(tests_, request, path.text(), scratch);
   std::vector<Index> passed_over;
   Found found;
   found.passed_over = &passed_over;
