@@ -321,7 +321,7 @@ Result<void> Upgradable::converse(Started& started) {
 
 void Upgradable::leave_to_its_end(Leftover leftover) {
   leftovers_.push_back(leftover);
-  begin_ticking();
+  tick_every_ns(look_every_ns);
 }
 
 void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
@@ -352,7 +352,7 @@ void Upgradable::drain(std::chrono::milliseconds limit) {
   if (fleet_.size() == 0 && leftovers_.empty()) return end(exit_code_);
   say(std::to_string(fleet_.size()) + " connections are served here to their end, at most " +
       std::to_string(limit.count()) + " ms");
-  begin_ticking();
+  tick_every_ns(look_every_ns);
 }
 
 void Upgradable::end(int exit_code) {
@@ -363,8 +363,8 @@ void Upgradable::end(int exit_code) {
   }
 }
 
-void Upgradable::begin_ticking() {
-  const itimerspec every{.it_interval = {0, look_every_ns}, .it_value = {0, look_every_ns}};
+void Upgradable::tick_every_ns(long period) {
+  const itimerspec every{.it_interval = {0, period}, .it_value = {0, period}};
   ::timerfd_settime(ticks_.get(), 0, &every, nullptr);
 }
 
@@ -385,10 +385,7 @@ void Upgradable::tick() {
     if (fleet_.size() != 0) say("time is over: " + std::to_string(fleet_.size()) + " connections are cut");
     end(exit_code_);
   }
-  if (leftovers_.empty() && state_ != State::draining) {
-    const itimerspec never{};
-    ::timerfd_settime(ticks_.get(), 0, &never, nullptr);
-  }
+  if (leftovers_.empty() && state_ != State::draining) tick_every_ns(0);
 }
 
 void Upgradable::publish_pid() {

@@ -120,7 +120,7 @@ class Upgradable {
   void obey_signals();
   void serve_from_now_on();
   void drain(std::chrono::milliseconds limit);
-  void begin_ticking();
+  void tick_every_ns(long period);  // 0: no more
   void tick();
   void end(int exit_code);
   void publish_pid();

@@ -20,9 +20,7 @@ using probe::Record;
 constexpr std::uint64_t sequence_end = std::numeric_limits<std::uint64_t>::max();
 
 std::string content(std::initializer_list<int> bytes) {
-  std::string text;
-  for (const int byte : bytes) text += static_cast<char>(byte);
-  return text;
+  return {bytes.begin(), bytes.end()};
 }
 const std::string close_notify = content({1, 0});
 
