@@ -11,6 +11,8 @@ namespace baton::http1 {
 
 namespace {
 
+constexpr HeadError more_than_a_head{400, "an empty line inside the head"};
+
 std::string_view between(const char* first, const char* last) {
   return {first, static_cast<std::size_t>(last - first)};
 }
@@ -213,10 +215,10 @@ const char* read_name(const char* p, const char* end, bool& plain) {
   return p;
 }
 
-// The field lines at `p`, inside a head that starts at `begin`, up to the empty line, which must be the last. `names`
-// is set when all are good.
+// The field lines at `p`, inside a head that starts at `begin`, up to the empty line. `names`, and `past` the empty
+// line, are set when all are good.
 HeadError read_fields(const char* begin, const char* p, const char* end, const HeadLimits& limits, Sender from,
-                      std::vector<Field>& fields, FieldNames& names) {
+                      std::vector<Field>& fields, FieldNames& names, const char*& past) {
   FieldNames found;
   std::uint64_t fields_left = limits.fields == 0 ? UINT64_MAX : limits.fields;
   while (*p != '\r') {
@@ -249,7 +251,8 @@ HeadError read_fields(const char* begin, const char* p, const char* end, const H
     fields.emplace_back(name, between(value, value_end), between(first, p), id, blank_before_colon);
   }
   names = found;
-  if (p + 2 != end) return {400, "an empty line, or a CR that ends no line, inside the head"};
+  if (p[1] != '\n') return {400, "a CR that ends no line"};
+  past = p + 2;
   return {};
 }
 
@@ -274,7 +277,10 @@ HeadError read_request(std::string_view raw, const HeadLimits& limits, RequestHe
   if (p[0] != '\r' || p[1] != '\n') return {400, "something after the HTTP version"};
   p += 2;
   head.start_line = between(raw.data(), p);
-  return read_fields(raw.data(), p, end, limits, Sender::client, head.fields, head.names);
+  const char* past = raw.data();
+  const HeadError error = read_fields(raw.data(), p, end, limits, Sender::client, head.fields, head.names, past);
+  head.bytes = static_cast<std::size_t>(past - raw.data());
+  return error;
 }
 
 HeadError read_response(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
@@ -298,7 +304,10 @@ HeadError read_response(std::string_view raw, const HeadLimits& limits, Response
   if (p[0] != '\r' || p[1] != '\n') return {502, "malformed status or reason"};
   p += 2;
   head.start_line = between(raw.data(), p);
-  return read_fields(raw.data(), p, end, limits, Sender::server, head.fields, head.names);
+  const char* past = raw.data();
+  const HeadError error = read_fields(raw.data(), p, end, limits, Sender::server, head.fields, head.names, past);
+  head.bytes = static_cast<std::size_t>(past - raw.data());
+  return error;
 }
 
 // The LFs of the block at `p` that do not merely end another line of the head: no CR precedes them, or the line is
@@ -353,14 +362,24 @@ HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned) {
   return {HeadEnd::Found::no, 0};
 }
 
-HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head) {
+HeadError parse_first_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head) {
   head.fields.clear();
   return read_request(raw, limits, head);
 }
 
-HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
+HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head) {
+  const HeadError error = parse_first_request_head(raw, limits, head);
+  return !error && head.bytes != raw.size() ? more_than_a_head : error;
+}
+
+HeadError parse_first_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
   head.fields.clear();
-  HeadError error = read_response(raw, limits, head);
+  return read_response(raw, limits, head);
+}
+
+HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head) {
+  HeadError error = parse_first_response_head(raw, limits, head);
+  if (!error && head.bytes != raw.size()) error = more_than_a_head;
   if (error) error.status = 502;
   return error;
 }
@@ -369,7 +388,10 @@ HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, Sender 
   fields.clear();
   if (raw != "\r\n" && !ends_with_empty_line(raw)) return {400, "the trailers do not end with an empty line"};
   FieldNames names;
-  return read_fields(raw.data(), raw.data(), raw.data() + raw.size(), limits, from, fields, names);
+  const char* const end = raw.data() + raw.size();
+  const char* past = raw.data();
+  const HeadError error = read_fields(raw.data(), raw.data(), end, limits, from, fields, names, past);
+  return !error && past != end ? more_than_a_head : error;
 }
 
 }  // namespace baton::http1

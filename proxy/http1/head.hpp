@@ -81,6 +81,7 @@ struct RequestHead {
   std::string_view start_line;         // the whole line with its CRLF
   std::vector<Field> fields;
   FieldNames names;                    // of the fields
+  std::size_t bytes = 0;               // of the whole head with its empty line
 };
 
 struct ResponseHead {
@@ -90,6 +91,7 @@ struct ResponseHead {
   std::string_view start_line;         // the whole line with its CRLF
   std::vector<Field> fields;
   FieldNames names;                    // of the fields
+  std::size_t bytes = 0;               // of the whole head with its empty line
 };
 
 // Why a head is refused: the status that the client gets (502 for an upstream's bad head), and a short sentence for the
@@ -115,6 +117,9 @@ HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned);
 // Bytes above 0x7f pass in targets, although RFC 3986 has them encoded.
 HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head);
 HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head);
+// The same for `raw` that goes on after its first head, and ends with an empty line.
+HeadError parse_first_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head);
+HeadError parse_first_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head);
 
 // The trailer section of a chunked body including its empty line: only fields, as strict as in a head from that sender.
 HeadError parse_trailers(std::string_view raw, const HeadLimits& limits, Sender from, std::vector<Field>& fields);

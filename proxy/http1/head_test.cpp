@@ -205,6 +205,31 @@ TEST(RequestHead, RefusesWhatFollowsTheEmptyLine) {
   EXPECT_EQ(request_status("GET / HTTP/1.1\r\n\r\n\r\n\r\n"), 400);
 }
 
+TEST(FirstHead, EndsWithItsEmptyLineWhateverFollows) {
+  const std::string head = "GET /first HTTP/1.1\r\nHost: a\r\n\r\n";
+  RequestHead request;
+  for (const std::string after : {"", "\r\n\r\n", "GET /second HTTP/1.1\r\n\r\n", "\n\x01 body\r\n\r\n"}) {
+    const std::string raw = head + after;
+    EXPECT_FALSE(parse_first_request_head(raw, {}, request)) << raw;
+    EXPECT_EQ(request.bytes, head.size()) << raw;
+    EXPECT_EQ(request.target, "/first");
+    EXPECT_EQ(request.fields.size(), 1U);
+  }
+  ResponseHead response;
+  EXPECT_FALSE(parse_first_response_head("HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody\r\n\r\n", {}, response));
+  EXPECT_EQ(response.bytes, 25U);
+}
+
+// With an empty line behind it, so that a parser finds an end.
+TEST(FirstHead, IsNeverFoundInAPartOfAHead) {
+  const std::string head = "HTTP/1.1 200 OK\r\nA: b\r\nC:\r\n\r\n";
+  for (std::size_t bytes = 0; bytes < head.size(); ++bytes) {
+    ResponseHead response;
+    const HeadError error = parse_first_response_head(head.substr(0, bytes) + "\r\n\r\n", {}, response);
+    EXPECT_TRUE(error || response.bytes > bytes) << bytes;
+  }
+}
+
 TEST(RequestHead, RefusesEveryTruncation) {
   const std::string raw = "GET /some/path HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nConnection: close\r\n\r\n";
   for (std::size_t size = 0; size < raw.size(); ++size) {

@@ -103,9 +103,13 @@ bool is_idempotent(Method method) {
 }
 
 bool is_port(std::string_view text) {
-  constexpr std::string_view last = "65535";
-  if (!std::all_of(text.begin(), text.end(), is_digit)) return false;
-  return text.size() < last.size() || (text.size() == last.size() && text <= last);
+  if (text.size() > 5) return false;
+  unsigned port = 0;
+  for (const char c : text) {
+    if (!is_digit(c)) return false;
+    port = 10 * port + static_cast<unsigned>(c - '0');
+  }
+  return port < 65'536;
 }
 
 bool is_ipv6(std::string_view text) {

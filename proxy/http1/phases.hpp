@@ -53,8 +53,9 @@ bool retries_instead_of(std::uint16_t status, state::Exchange& exchange, const C
 // Keeps what the access log will need, if the rules say so. `head`: nullptr if it could not be parsed.
 void note_access(state::Exchange& exchange, const Rules& rules, const RequestHead* head, std::string_view first_line);
 
-// Parses the head at the front of client.unread into the scratch tables.
-HeadError read_request_head(const state::Exchange& exchange, const state::Buffer& unread, std::size_t head_bytes,
+// Parses the head at the front of client.unread into the scratch tables. The first `bytes` end with an empty line; the
+// head may be shorter.
+HeadError read_request_head(const state::Exchange& exchange, const state::Buffer& unread, std::size_t bytes,
                             const HeadLimits& limits, Scratch& scratch);
 
 // Parses the head again unless the tables still hold it. The limits at its arrival judged it; today's may be smaller.

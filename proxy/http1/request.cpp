@@ -9,12 +9,12 @@ namespace baton::http1 {
 
 using namespace state;
 
-HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std::size_t head_bytes,
-                            const HeadLimits& limits, Scratch& scratch) {
+HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std::size_t bytes, const HeadLimits& limits,
+                            Scratch& scratch) {
   scratch.parsed_for = nullptr;
   scratch.marks.is_identified = false;
   scratch.request.method = Method::other;      // whatever was parsed before
-  const HeadError error = parse_request_head(unread.view().substr(0, head_bytes), limits, scratch.request);
+  const HeadError error = parse_first_request_head(unread.view().substr(0, bytes), limits, scratch.request);
   if (error) return error;
   scratch.meaning = request_meaning(scratch.request);
   if (scratch.meaning.error) return scratch.meaning.error;
@@ -39,6 +39,8 @@ void note_access(Exchange& exchange, const Rules& rules, const RequestHead* head
 
 namespace {
 
+constexpr HeadError bare_lf{400, "a line of the head does not end in CR LF"};
+
 // Begins an exchange for the request whose first byte came at the phase's time; resets the connection's phase.
 Exchange& begin(ConnectionState& state, const Context& context) {
   AwaitingRequest& awaiting = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase);
@@ -57,18 +59,20 @@ Action refuse(ConnectionState& state, const Context& context, std::uint16_t stat
   return answer_and_close(exchange, {state.client}, context, status, why);
 }
 
-Action begin_exchange(ConnectionState& state, const Context& context, std::size_t head_bytes) {
+// `bytes`: of the head, or of more that ends with an empty line.
+Action begin_exchange(ConnectionState& state, const Context& context, std::size_t bytes) {
   Http1& http1 = std::get<Http1>(state.protocol);
   const Rules& rules = *context.rules;
   ++http1.requests;
   Exchange& exchange = begin(state, context);
   Scratch& scratch = context.scratch;
-  const HeadError error =
-      read_request_head(exchange, state.client.unread, head_bytes, {rules.uri_bytes, rules.fields}, scratch);
+  HeadError error = read_request_head(exchange, state.client.unread, bytes, {rules.uri_bytes, rules.fields}, scratch);
   const RequestHead& head = scratch.request;
   Request& request = exchange.request;
   request.head_only = head.method == Method::head;
   if (error) {
+    std::uint32_t scanned = 0;
+    if (find_head_within(state.client.unread, rules, scanned).found == HeadEnd::Found::malformed) error = bare_lf;
     note_access(exchange, rules, nullptr, state.client.unread.view());
     return answer_and_close(exchange, {state.client}, context, error.status, error.text);
   }
@@ -83,7 +87,7 @@ Action begin_exchange(ConnectionState& state, const Context& context, std::size_
   request.keep_alive = meaning.keep_alive && !context.closing &&
                        (rules.requests_per_connection == 0 || http1.requests < rules.requests_per_connection);
   request.expects_continue = meaning.expects_continue;
-  exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head_bytes)};
+  exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head.bytes)};
   return advance(exchange, {state.client}, context);
 }
 
@@ -101,10 +105,14 @@ Action await_request(ConnectionState& state, const Context& context) {
   }
   if (unread.empty()) return more();
 
+  // Nearly always the head is whole, and nothing follows it. Reading it finds its end, so there is no need to search.
+  const bool ends_with_a_head = unread.view().ends_with("\r\n\r\n") && unread.size() <= context.rules->head_bytes;
+  if (phase.scanned == 0 && ends_with_a_head) return begin_exchange(state, context, unread.size());
+
   const HeadEnd end = find_head_within(unread, *context.rules, phase.scanned);
   phase.scanned = std::max(phase.scanned, 1u);       // a head has begun
   if (end.found == HeadEnd::Found::malformed) {
-    return refuse(state, context, 400, "a line of the head does not end in CR LF");
+    return refuse(state, context, bare_lf.status, bare_lf.text);
   }
   if (end.found == HeadEnd::Found::yes) return begin_exchange(state, context, end.bytes);
   if (unread.size() >= context.rules->head_bytes) {

@@ -36,6 +36,13 @@ bool is_stream(const ResponseHead& head) {
   return type.size() == events_bytes || type[events_bytes] == ';' || is_blank(type[events_bytes]);
 }
 
+// Nearly always the head has come whole, and reading it finds its end. False: it must be looked for.
+bool read_whole_head(Buffer& unread, const Rules& rules, ResponseHead& head) {
+  const std::string_view raw = unread.view_with("\r\n\r\n");
+  return !raw.empty() && !parse_first_response_head(raw, {0, rules.fields}, head) &&
+         head.bytes <= std::min<std::uint64_t>(unread.size(), rules.head_bytes);
+}
+
 Download trailers_of_response(const Exchange& exchange, const Ends& ends, ResponseRelayed& response,
                               const Context& context) {
   Buffer& unread = ends.upstream->unread;
@@ -79,7 +86,10 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     }
     // We wait for a client that reads slowly, even if only interim responses come.
     if (client.unsent.size() >= context.rules->buffer_bytes) return Action::wait;
-    const HeadEnd end = find_head_within(unread, *context.rules, awaited.scanned);
+    ResponseHead& head = context.scratch.response;
+    const bool is_read = awaited.scanned == 0 && read_whole_head(unread, *context.rules, head);
+    const HeadEnd end =
+        is_read ? HeadEnd{HeadEnd::Found::yes, head.bytes} : find_head_within(unread, *context.rules, awaited.scanned);
     if (end.found == HeadEnd::Found::no && unread.size() < context.rules->head_bytes && !upstream.read_ended) {
       return Action::wait;
     }
@@ -87,9 +97,10 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       return answer(exchange, ends, context, 502, "the server's head is truncated, too long or malformed");
     }
 
-    ResponseHead& head = context.scratch.response;
-    const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules->fields}, head);
-    if (error) return answer(exchange, ends, context, 502, error.text);
+    if (!is_read) {
+      const HeadError error = parse_response_head(unread.view().substr(0, end.bytes), {0, context.rules->fields}, head);
+      if (error) return answer(exchange, ends, context, 502, error.text);
+    }
     if (head.status >= 502 && head.status <= 504 && retries_instead_of(head.status, exchange, context)) {
       context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
       return Action::cut_upstream;

@@ -7,12 +7,20 @@
 namespace baton::state {
 
 void Buffer::let_go() {
-  deallocate(block_, capacity_);
+  if (capacity_ == block_bytes) [[likely]]
+    deallocate(block_, block_bytes);
+  else
+    deallocate(block_, capacity_);
   block_ = nullptr;
   capacity_ = begin_ = end_ = 0;
 }
 
 void Buffer::grow(std::size_t bytes) {
+  if (block_ == nullptr && bytes <= block_bytes) {
+    block_ = static_cast<char*>(allocate(block_bytes));
+    capacity_ = block_bytes;
+    return;
+  }
   const std::size_t held = size();
   // There is room once the front is reused. Often moving many bytes for little room would cost more than memory.
   const bool is_worth_it = capacity_ <= block_bytes || begin_ >= held / 5;

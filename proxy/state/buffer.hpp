@@ -49,6 +49,13 @@ class Buffer {
     if (begin_ == end_) clear();      // nothing was written: hold no memory
   }
 
+  // The queue with `guard` behind it, which does not become a part of it; empty if there is no room for that.
+  std::string_view view_with(std::string_view guard) {
+    if (room() < guard.size()) return {};
+    std::memcpy(block_ + end_, guard.data(), guard.size());
+    return {data(), size() + guard.size()};
+  }
+
   void append(std::string_view bytes) {
     if (bytes.empty()) return;
     std::memcpy(prepare(bytes.size()), bytes.data(), bytes.size());

@@ -139,6 +139,19 @@ TEST(Buffer, RefusesMoreThanItCanCount) {
 }
 
 // Any sequence of operations leaves the same bytes as in a model that uses std::string.
+TEST(Buffer, MayBeViewedWithAGuardBehindIt) {
+  Buffer buffer;
+  EXPECT_EQ(buffer.view_with("|"), "") << "it holds no memory";
+  buffer.append("abc");
+  buffer.consume(1);
+  EXPECT_EQ(buffer.view_with("|"), "bc|");
+  EXPECT_EQ(buffer.view(), "bc");
+  buffer.append("d");
+  EXPECT_EQ(buffer.view(), "bcd");
+  buffer.append(std::string(buffer.room(), 'x'));
+  EXPECT_EQ(buffer.view_with("|"), "") << "it is full";
+}
+
 TEST(Buffer, IsAStringUnderAnySequenceOfOperations) {
   std::mt19937 random{20};
   const auto below = [&random](std::size_t end) {

@@ -118,7 +118,8 @@ Upstream::Upstream(const UpstreamServers& from)
       queue_(from.queue),
       ejections_(from.ejections),
       key_(from.registry ? from.registry->key() : runtime::HashKey{}),
-      random_(runtime::keyed_hash(runtime::HashKey::random(), from.name)) {
+      random_(runtime::keyed_hash(runtime::HashKey::random(), from.name)),
+      is_single_(from.servers.size() == 1 && !from.queue && !from.balancing.sticky) {
   for (const ServerAddress& wanted : from.servers) servers_.push_back(std::make_unique<Server>(wanted, from));
 }
 

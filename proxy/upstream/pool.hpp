@@ -151,6 +151,13 @@ class Upstream {
     if (servers_.size() > 1 && now_ms >= count_again_ms_) count(now_ms);
     return available_;
   }
+  // Nothing is to be chosen: it has one server, which anybody may use without a limit.
+  bool is_single() const { return is_single_; }
+  // The only server of a single one; nullptr: it may not be well, see `choose`.
+  Server* only_one(std::int64_t now_ms) const {
+    Server& server = *servers_.front();
+    return server.standing->takes_requests(now_ms) && server.failed_until_ms_ <= now_ms ? &server : nullptr;
+  }
   int keepalive_s() const { return keepalive_s_; }
   const std::optional<arrival::ProxyVersion>& proxy_header() const { return proxy_header_; }
   // nullptr: requests do not wait.
@@ -215,6 +222,7 @@ class Upstream {
   runtime::HashKey key_;
   std::uint64_t random_;
   std::vector<std::unique_ptr<Server>> servers_;
+  bool is_single_;
 };
 
 // Owns the idle connections of its thread. Closes those that end, speak out of turn or grow old.

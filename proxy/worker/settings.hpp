@@ -47,6 +47,8 @@ struct Settings {
   routing::RouteTable routes;                        // of http listeners
   engine::Rules rules;                               // until a request has its route, and of tcp listeners
   routing::ClientRules clients;
+  // nullptr: all by default.
+  const routing::ClientRules* special_clients() const { return clients.is_plain() ? nullptr : &clients; }
   std::int64_t upstream_idle_ms = 55'000;
   std::int64_t handshake_ms = 10'000;
   std::map<std::string, ListenerRules, std::less<>> listeners;

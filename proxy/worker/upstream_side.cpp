@@ -21,9 +21,6 @@ constexpr std::int64_t quiet_within_ms = 1'000;
 
 constexpr int attempts_max = 8;
 
-// How often a request that waits for one server looks whether that server is still there.
-constexpr std::int64_t look_at_server_ms = 1'000;
-
 // The kernel reports no event when a descriptor becomes free.
 constexpr std::int64_t look_again_ms = 100;
 
@@ -94,8 +91,8 @@ void UpstreamSide::note_answered(std::uint16_t status, std::int64_t elapsed_ms) 
   note_well();
 }
 
-unsigned UpstreamSide::servers() const {
-  return upstream_ != nullptr ? upstream_->servers(worker_.now_ms()) : 0;
+unsigned UpstreamSide::count_servers() const {
+  return upstream_->servers(worker_.now_ms());
 }
 
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
@@ -128,9 +125,13 @@ void UpstreamSide::note_failed() noexcept {
 
 UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
   state::Exchange& exchange = *of.state.exchange;
-  const upstream::Affinity affinity = this->affinity(of);
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   if (request == nullptr || request->attempts == 0) failed_.clear();
+  if (upstream_->is_single() && failed_.empty()) {
+    upstream::Server* const only = upstream_->only_one(worker_.now_ms());
+    if (only != nullptr && only->may_begin()) return with(*only, 0, of);
+  }
+  const upstream::Affinity affinity = this->affinity(of);
   const std::shared_ptr<upstream::Queue>& queue = upstream_->queue();
   upstream::Upstream::Choice choice;
   // Another worker may take the last place of a server that has few.
@@ -160,55 +161,6 @@ UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_
   const bool needs_cookie = sticks && sticky != server.tag && request != nullptr;
   if (needs_cookie) exchange.sticky_cookie = sticky_cookie(*sticks, server.tag, static_cast<bool>(of.state.client.tls));
   return reach(server, of);
-}
-
-// ── The queue ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-// Outlives its exchange while a place is on its way to it.
-class UpstreamSide::Turn final : public upstream::Waiter {
- public:
-  Turn(runtime::Loop& its_loop, std::int64_t began_ms, const upstream::Standing* only_at, UpstreamOwner& owner,
-       std::shared_ptr<upstream::Queue> queue)
-      : Waiter(its_loop, began_ms, only_at), owner_(&owner), queue_(std::move(queue)) {}
-
-  void on_place(upstream::Place place) override {
-    if (owner_ != nullptr) owner_->on_place(std::move(place));
-  }
-  static void end(const std::shared_ptr<Turn>& turn) {
-    turn->owner_ = nullptr;
-    turn->queue_->leave(turn);
-  }
-
- private:
-  UpstreamOwner* owner_;  // nullptr: it waits no longer
-  std::shared_ptr<upstream::Queue> queue_;
-};
-
-UpstreamSide::Queued::~Queued() {
-  Turn::end(turn);
-}
-
-UpstreamSide::Progress UpstreamSide::enter_queue(state::Exchange& exchange, const upstream::Server* only) {
-  const config::Queue& rules = *upstream_->balancing().queue;
-  if (exchange.queued_since_ms == 0) exchange.queued_since_ms = worker_.now_ms();
-  const std::int64_t deadline_ms = exchange.queued_since_ms + rules.wait.count();
-  if (worker_.now_ms() >= deadline_ms) return Progress::unavailable;
-  auto turn = std::make_shared<Turn>(worker_.loop(), exchange.queued_since_ms,
-                                     only != nullptr ? only->standing.get() : nullptr, owner_, upstream_->queue());
-  if (!upstream_->queue()->enter(turn, rules.at_most)) return Progress::unavailable;
-  // A server that goes down frees no place for those that wait for it alone.
-  const std::int64_t look_ms = only != nullptr ? worker_.now_ms() + look_at_server_ms : deadline_ms;
-  stands_.emplace<Queued>(std::move(turn), std::min(deadline_ms, look_ms));
-  return Progress::waiting;
-}
-
-UpstreamSide::Progress UpstreamSide::take(upstream::Place place, const Asking& of) {
-  stands_ = Nothing{};
-  upstream::Server* const server = upstream_->with(place.standing());
-  if (server == nullptr) return connect(of);
-  const std::uint64_t sticky = affinity(of).sticky;
-  server->begin_exchange(std::move(place));
-  return with(*server, sticky, of);
 }
 
 // ── To a server ───────────────────────────────────────────────────────────────────────────────────────────────────

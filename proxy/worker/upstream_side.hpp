@@ -58,7 +58,10 @@ class UpstreamSide {
   // The configuration has changed. `leg`: the exchange's, if it has one.
   void reconfigured(const state::UpstreamLeg* leg);
   routing::RetryBudget* retry_budget() const { return upstream_ != nullptr ? &upstream_->retry_budget() : nullptr; }
-  unsigned servers() const;
+  unsigned servers() const {
+    if (upstream_ == nullptr) return 0;
+    return upstream_->is_single() ? 1 : count_servers();
+  }
 
   // The progress of an attempt to reach a server.
   enum class Progress {
@@ -143,6 +146,7 @@ class UpstreamSide {
   bool is() const {
     return std::holds_alternative<Stand>(stands_);
   }
+  unsigned count_servers() const;
   void note_well();
   std::uint64_t client_hash() const;
   tls::Stream* stream() const;

@@ -105,6 +105,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
 Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
                unsigned number)
     : settings_(std::move(settings)),
+      clients_(settings_->special_clients()),
       shared_(shared),
       deadlines_(loop_.now_ms()),
       pool_(loop_, settings_->upstreams),
@@ -332,6 +333,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
   flush_access();
   access_log_ = access_log;
   settings_ = std::move(settings);
+  clients_ = settings_->special_clients();
   connect_failures_.clear();
   server_failures_.clear();
   for (Connection* connection = first_; connection != nullptr;) {

@@ -198,7 +198,7 @@ class Worker final : private http1::ServerNames {
             .server_names = this,
             .closing = stopping_ || last_response,
             .routes = &settings_->routes,
-            .clients = settings_->clients.is_plain() ? nullptr : &settings_->clients,
+            .clients = clients_,
             .maintenance = shared_.maintenance.load(std::memory_order_relaxed)};
   }
   // Valid until the worker is reconfigured; nullptr: this configuration has no such listener.
@@ -341,6 +341,7 @@ class Worker final : private http1::ServerNames {
   void pool_idle_upstream(FrozenUpstream frozen);
 
   std::shared_ptr<const Settings> settings_;
+  const routing::ClientRules* clients_;      // of the settings; nullptr: all by default
   Shared& shared_;                           // outlives the workers
   runtime::Loop loop_;
   std::shared_ptr<LoopAddress> loop_address_ = std::make_shared<LoopAddress>(loop_);
