@@ -1,8 +1,12 @@
 // Requests over their rates, in one process and over many: a rate neither doubles nor begins anew.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <list>
 #include <regex>
+#include <thread>
 
 #include "ctl/ctl.hpp"
 #include "harness/log_lines.hpp"
@@ -151,6 +155,44 @@ TEST_F(Requests, PassOnceOverTwentyUpgradesARollbackFailuresAndReloads) {
   EXPECT_EQ(passed, burst);
   EXPECT_EQ(count(baton, 20), 0);
   EXPECT_EQ(kept.get("/bytes/3").status(), 429) << "it has moved with all of them";
+}
+
+// Two clients send without a pause, each four requests with one key after the other, through twenty upgrades: of eight
+// requests with a key five pass, whichever processes they are counted in.
+TEST_F(Requests, OfASustainedFloodPassWhatEachKeyMay) {
+  Baton baton(with(origin, an_hour(5, ", by: header X-Key")));
+  std::atomic<bool> is_over = false;
+  struct Flood {
+    std::vector<int> passed;  // by key
+    std::string failure;
+  };
+  std::array<Flood, 2> floods;
+  std::vector<std::jthread> threads;
+  for (Flood& flood : floods) {
+    threads.emplace_back([&] {
+      try {
+        Client client = baton.connect();
+        do {
+          const std::string key = "X-Key: " + std::to_string(flood.passed.size()) + "\r\n";
+          int passed = 0;
+          for (int i = 0; i < 4; ++i) passed += client.get("/bytes/3", key).status() == 200 ? 1 : 0;
+          flood.passed.push_back(passed);
+        } while (!is_over);
+      } catch (const Failure& failure) {
+        flood.failure = failure.what();
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) baton.upgrade();
+  is_over = true;
+  threads.clear();
+  for (const Flood& flood : floods) EXPECT_EQ(flood.failure, "");
+  const auto [fewer, more] =
+      std::minmax(floods[0].passed, floods[1].passed, [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  for (std::size_t key = 0; key < more.size(); ++key) {
+    const int expected = key < fewer.size() ? 5 : 4;
+    ASSERT_EQ(more[key] + (key < fewer.size() ? fewer[key] : 0), expected) << key << " of " << more.size();
+  }
 }
 
 TEST_F(Requests, KeepWhatWasUsedWhenTheNumbersChange) {
