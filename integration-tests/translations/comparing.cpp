@@ -241,7 +241,11 @@ std::string cookie(const Case& one, const Places& places, Recorders& recorders) 
 
 std::string at_a_time(const Case& one, const Places& places, Recorders& recorders) {
   std::list<Client> clients;
-  for (const Ask& ask : one.asks) clients.emplace_back(places.front(ask.port)).send(bytes_of(ask));
+  for (const Ask& ask : one.asks) {
+    clients.emplace_back(places.front(ask.port)).send(bytes_of(ask));
+    // A proxy that looks at two requests at the same moment may send both to one server.
+    await([&] { return recorders.most_at_a_time() > 0; }, "the first request");
+  }
   std::string text;
   for (Client& client : clients) text += std::to_string(client.response().status()) + "\n";
   return text + std::to_string(recorders.most_at_a_time()) + " at a time\n";
