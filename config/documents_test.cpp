@@ -1,6 +1,7 @@
 // Each configuration in docs/ loads: a block of YAML that begins with `version: 1`.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -34,7 +35,7 @@ TEST(Documents, TheirConfigurationsLoad) {
     const auto configurations = configurations_in(entry.path());
     for (const std::string& yaml : configurations) {
       SCOPED_TRACE(entry.path().filename());
-      const Config config = config_of(yaml);
+      const Config config = loaded(yaml);
       EXPECT_EQ(config_of(print(config)), config);
     }
     if (!configurations.empty()) ++documents_with_one;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/file_order.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -18,10 +19,11 @@ Parsed<std::string> parse_name(std::string_view text) {
   return std::unexpected(quote(text) + " must be 1 to 64 letters, digits, `_`, `-` or `.`");
 }
 
-void check_unique(Reader& reader, const Node& node, const std::string& name, NameLines& lines) {
-  const auto [seen, is_new] = lines.emplace(name, node.line);
+void check_unique(Reader& reader, const Node& node, const std::string& name, NamePlaces& places) {
+  const Position here = reader.position(node);
+  const auto [seen, is_new] = places.emplace(name, here);
   if (is_new) return;
-  reader.report(reader.position(node), fmt::format("the name `{}` is already taken in line {}", name, seen->second));
+  reader.report(here, fmt::format("the name `{}` is already taken in {}", name, other_place(seen->second, here)));
 }
 
 }  // namespace baton::config

@@ -17,10 +17,10 @@ void read_name(Reader& reader, const Node& node, Target& target) {
   if (const auto text = reader.text(node)) reader.assign(target.*member, node, parse_name(*text));
 }
 
-// Names with the lines of their entries.
-using NameLines = std::map<std::string, int>;
+// Names with the places of their entries.
+using NamePlaces = std::map<std::string, Position>;
 
 // Reports, at its position, a name that an earlier entry of the list already has.
-void check_unique(Reader& reader, const Node& node, const std::string& name, NameLines& lines);
+void check_unique(Reader& reader, const Node& node, const std::string& name, NamePlaces& places);
 
 }  // namespace baton::config

@@ -230,7 +230,7 @@ void read_error_pages(Reader& reader, const Node& node, Config& config) {
   for (const Entry& entry : *map) {
     const auto status = parse_count(entry.key, Bounds{400, 599});
     if (!status) {
-      reader.report({reader.position(entry.value).file, entry.line, entry.column},
+      reader.report(reader.position(entry),
                     fmt::format("{} in `error_pages` is not a status from 400 to 599", quote(entry.key)));
       continue;
     }

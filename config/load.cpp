@@ -1,20 +1,16 @@
 #include "config/load.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <expected>
 #include <iterator>
-#include <system_error>
 #include <tuple>
 
 #include "config/claims.hpp"
 #include "config/foreign.hpp"
 #include "config/names.hpp"
 #include "config/reader.hpp"
+#include "config/include.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
 #include "config/tree.hpp"
@@ -38,7 +34,7 @@ std::vector<Claim> all_claims(const Reader& reader, const Node& root, const Draf
   if (socket && draft.config.handoff.socket) {
     claims.push_back({{.unix_path = *draft.config.handoff.socket}, reader.position(*socket), "`handoff.socket`"});
   }
-  std::ranges::sort(claims, {}, [](const Claim& claim) { return std::tie(claim.where.line, claim.where.column); });
+  std::ranges::sort(claims, {}, [order = FileOrder(reader.files())](const Claim& claim) { return order(claim.where); });
   return claims;
 }
 
@@ -47,8 +43,8 @@ void check_claims(Reader& reader, const Node& root, const Draft& draft) {
   for (const Claim& claim : all_claims(reader, root, draft)) {
     const Claim* rival = taken.add(claim);
     if (!rival) continue;
-    reader.report(claim.where, fmt::format("`{}` cannot be bound together with `{}` of {} in line {}",
-                                           claim.address.text(), rival->address.text(), rival->who, rival->where.line));
+    reader.report(claim.where, fmt::format("`{}` cannot be bound together with `{}` of {} in {}", claim.address.text(),
+                                           rival->address.text(), rival->who, other_place(rival->where, claim.where)));
   }
 }
 
@@ -160,7 +156,8 @@ Places places_of(const Reader& reader, const Node& root) {
   return {.handoff_socket = place(find(root, "handoff", "socket")),
           .pid_file = place(root.find("pid_file")),
           .access_log = place(access ? access->find("path") : nullptr),
-          .connections = place(find(root, "limits", "connections"))};
+          .connections = place(find(root, "limits", "connections")),
+          .files = reader.files()};
 }
 
 Config finished(Draft draft) {
@@ -174,46 +171,38 @@ Problems refused_whole(const std::string& name, std::string message) {
   return problems;
 }
 
-// In another program's file everything is wrong, so it gets one error.
-Problems explained(std::string_view text, const std::string& name, Problems problems) {
-  auto foreign = recognise(text, name);
-  return foreign ? Problems{*std::move(foreign)} : std::move(problems);
+// In another program's file everything is wrong, so it gets one error. If it is the first one, nothing else matters.
+Problems explained(const std::vector<Source>& sources, Problems problems) {
+  for (const Source& source : sources) {
+    const auto is_of_it = [&](const Problem& problem) { return problem.where.file == source.name; };
+    const auto first = std::ranges::find_if(problems, is_of_it);
+    if (first == problems.end()) continue;
+    auto foreign = recognise(source.text, source.name);
+    if (!foreign) continue;
+    if (&source == &sources.front()) return {*std::move(foreign)};
+    *first = *std::move(foreign);
+    problems.erase(std::remove_if(first + 1, problems.end(), is_of_it), problems.end());
+  }
+  return problems;
 }
 
-std::expected<std::string, std::string> read_file(const std::string& path) {
-  const auto failed = [] { return std::unexpected("cannot be read: " + std::generic_category().message(errno)); };
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return failed();
-  std::string text;
-  ssize_t got = 0;
-  do {
-    char part[16 * kibi];
-    got = read(descriptor, part, sizeof part);
-    if (got > 0) text.append(part, static_cast<std::size_t>(got));
-  } while (got > 0 ? text.size() <= file_bytes_max : got < 0 && errno == EINTR);
-  const auto outcome = got < 0 ? failed() : std::expected<std::string, std::string>(std::move(text));
-  close(descriptor);
-  return outcome;
+enum class Includes { are_read, are_refused };
+
+void refuse_includes(Reader& reader, const Node& root) {
+  const Node* include = root.find("include");
+  const auto* list = include ? std::get_if<Node::List>(&include->value) : nullptr;
+  if (!include || (list && list->empty())) return;
+  reader.report(reader.position(*include), "`include`: only a file can include others");
 }
 
-}  // namespace
-
-std::string Problem::text() const {
-  if (where.line == 0) return fmt::format("{}: {}", where.file, message);
-  return fmt::format("{}:{}:{}: {}", where.file, where.line, where.column, message);
-}
-
-std::variant<Config, Problems> load_file(const std::string& path, Environment environment) {
-  const auto text = read_file(path);
-  if (!text) return refused_whole(path, text.error());
-  return load_text(*text, path, environment);
-}
-
-std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment,
-                                         std::size_t bytes_max) {
-  if (yaml.size() > bytes_max) return refused_whole(name, "is larger than 1 MiB, too large for a configuration");
-  Tree tree = parse_tree(yaml, name);
-  if (!tree.root) return explained(yaml, name, std::move(tree.problems));
+std::variant<Config, Problems> load(Source source, Environment environment, std::size_t bytes_max, Includes includes) {
+  const std::string name = source.name;
+  if (source.text.size() > bytes_max) return refused_whole(name, std::string(too_large));
+  // What `print` writes has more values than what was read.
+  Tree tree =
+      parse_tree(source.text, name, {.nodes_max = std::max(nodes_max, bytes_max > file_bytes_max ? bytes_max : 0)});
+  std::vector<Source> sources{std::move(source)};
+  if (!tree.root) return explained(sources, std::move(tree.problems));
   Reader reader(name, environment);
   Draft draft = read_draft(reader, *tree.root);
   check_claims(reader, *tree.root, draft);
@@ -222,6 +211,11 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
   for (const ListenerDraft& listener : draft.listeners) check_proxy_protocol(reader, draft.config, listener);
   for (const ListenerDraft& listener : draft.listeners) check_tcp_routes(reader, draft.config, listener);
   check_routes(reader, *tree.root, draft);
+  if (includes == Includes::are_read) {
+    add_included(reader, *tree.root, tree.nodes, sources);
+  } else {
+    refuse_includes(reader, *tree.root);
+  }
   check_limits(reader, *tree.root, draft.config.limits);
   Problems problems = std::move(tree.problems);
   std::ranges::move(reader.take_problems(), std::back_inserter(problems));
@@ -231,10 +225,38 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
     if (print(config).size() <= written_bytes_max) return config;
     return refused_whole(name, "is larger than 8 MiB when written out in full; an upgrade could not pass it on");
   }
-  std::ranges::sort(problems, {}, [](const Problem& problem) {
-    return std::tie(problem.where.line, problem.where.column, problem.message);
+  sort(problems, reader.files());
+  return explained(sources, std::move(problems));
+}
+
+}  // namespace
+
+std::string Problem::text() const {
+  if (where.line == 0) return fmt::format("{}: {}", where.file, message);
+  return fmt::format("{}:{}:{}: {}", where.file, where.line, where.column, message);
+}
+
+void sort(Problems& problems, const std::vector<std::string>& files) {
+  const FileOrder order(files);
+  std::ranges::sort(problems, {}, [&](const Problem& problem) {
+    return std::tuple_cat(order(problem.where), std::tie(problem.message));
   });
-  return explained(yaml, name, std::move(problems));
+}
+
+std::string other_place(const Position& there, const Position& here) {
+  if (there.file == here.file) return fmt::format("line {}", there.line);
+  return fmt::format("{}:{}:{}", there.file, there.line, there.column);
+}
+
+std::variant<Config, Problems> load_file(const std::string& path, Environment environment) {
+  auto text = read_source(path);
+  if (!text) return refused_whole(path, "cannot be read: " + text.error());
+  return load({path, *std::move(text)}, environment, file_bytes_max, Includes::are_read);
+}
+
+std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment,
+                                         std::size_t bytes_max) {
+  return load({name, std::string(yaml)}, environment, bytes_max, Includes::are_refused);
 }
 
 }  // namespace baton::config

@@ -24,15 +24,20 @@ using Problems = std::vector<Problem>;
 // Reads an environment variable; nullptr means unset. Tests pass their own.
 using Environment = const char* (*)(const char* name);
 
-// Reads and checks a file. A file that cannot be read is one Problem with line 0.
+// Reads and checks a file, and those that it includes. A file that cannot be read is one Problem with line 0.
 std::variant<Config, Problems> load_file(const std::string& path, Environment environment);
 
-// The same from memory; `name` replaces the file name in problems. Output of `print` may be longer than a file.
+// The same from memory, which cannot include files; `name` replaces the file name in problems. Output of `print` may be
+// longer than a file.
 inline constexpr std::size_t file_bytes_max = 1024 * 1024;
+inline constexpr std::string_view too_large = "is larger than 1 MiB, too large for a configuration";
 std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment,
                                          std::size_t bytes_max = file_bytes_max);
 
 // The whole effective configuration as YAML that load_text reads back to an equal Config.
 std::string print(const Config& config);
+
+// Sorts by file, in the order in which `files` were read, then by place.
+void sort(Problems& problems, const std::vector<std::string>& files);
 
 }  // namespace baton::config

@@ -54,6 +54,7 @@ void read_values(Reader& reader, const Node& node, std::vector<ValueCondition>& 
     Node at = entry.value;
     at.line = entry.line;
     at.column = entry.column;
+    at.file = entry.value.file;
     auto name = parse(entry.key);
     const auto value = reader.text(entry.value);
     if (!name) {

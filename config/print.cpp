@@ -352,3 +352,4 @@ std::string print(const Config& config) {
 }
 
 }  // namespace baton::config
+  out.line(0, "include: []");

@@ -21,7 +21,7 @@ Config unusual() {
                              ClientAuth::optional,
                              File{"/ca's"},
                              false};
-  config.listeners[2].tls = {{{{"/c"}, {"/k"}}}, TlsMinimum::tls13, {"h2", "a, ] \"b\""}};
+  config.listeners[2].tls = {{{{"/c"}, {"/k"}}}, TlsMinimum::tls12, {"h2", "a, ] \"b\""}};
   config.listeners[2].tls->client_auth = ClientAuth::required;
   config.listeners[2].tls->client_ca = File{"/null"};
   config.upstreams = {{"null", {{{.host = "x.example", .port = 1}, 7}, {{.unix_path = "/u"}, 1}}},
@@ -106,6 +106,7 @@ Config unusual() {
       {{.sni = {}, .alpn = {}, .client = {parse_network("10.0.0.1").value()}}, "null", {}}};
   config.listeners[2].tcp_keepalive = ms(0);
   config.listeners[1].tcp_keepalive = ms(90'000);
+       {},
   config.listeners[0].trusted_proxies = TrustedProxies{};
   config.listeners[1].trusted_proxies = TrustedProxies{{parse_network("::1").value()}, true};
   config.trusted_proxies = {{parse_network("10.0.0.0/8").value(), parse_network("2001:db8::/32").value()}, true};
@@ -132,6 +133,7 @@ TEST(Print, ShowsNoRouteWhereThereIsNone) {
 TEST(Print, ShowsNoTlsWhereThereIsNone) {
   const auto shown = paths_of(print(config_of(minimal)));
   EXPECT_FALSE(shown.contains("listeners.tls"));
+  for (Upstream& upstream : config.upstreams) upstream.balancing = {};
   EXPECT_FALSE(shown.contains("upstreams.tls"));
   EXPECT_TRUE(shown.contains("watch"));
 }

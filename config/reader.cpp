@@ -34,21 +34,20 @@ void Reader::refuse(const Node& node, const std::string& message) {
 std::optional<std::string_view> Reader::refuse_unknown_key(const Entry& entry, std::string_view place,
                                                            std::span<const std::string_view> known) {
   if (std::string missing = missing_in(entry.key, known); !missing.empty()) {
-    report({file_, entry.line, entry.column}, std::move(missing));
+    report(position(entry), std::move(missing));
     return std::nullopt;
   }
-  report({file_, entry.line, entry.column}, fmt::format("unknown key {} {}{} (expected: {})", quote(entry.key), place,
-                                                        did_you_mean(entry.key, known), joined(known)));
+  report(position(entry), fmt::format("unknown key {} {}{} (expected: {})", quote(entry.key), place,
+                                      did_you_mean(entry.key, known), joined(known)));
   return suggest(entry.key, known);
 }
 
 void Reader::refuse_unsupported_key(const Entry& entry, std::string_view place) {
-  report({file_, entry.line, entry.column},
-         fmt::format("`{}` {} is not supported by this version yet", entry.key, place));
+  report(position(entry), fmt::format("`{}` {} is not supported by this version yet", entry.key, place));
 }
 
 void Reader::refuse_global_key(const Entry& entry, std::string_view place, std::string_view why) {
-  report({file_, entry.line, entry.column},
+  report(position(entry),
          fmt::format("`{}` cannot stand {}: {}; set it in `{}` at the top level", entry.key, place, why, key_));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "config/load.hpp"
 #include "config/names.hpp"
@@ -19,7 +20,14 @@ const Node::Map* as_map(const Node& node);
 
 class Reader {
  public:
-  Reader(std::string file, Environment environment) : file_(std::move(file)), environment_(environment) {}
+  Reader(std::string file, Environment environment) : files_{std::move(file)}, environment_(environment) {}
+
+  // A further file, whose nodes have the number that it gets. The first one is 0.
+  int add_file(std::string name) {
+    files_.push_back(std::move(name));
+    return static_cast<int>(files_.size() - 1);
+  }
+  const std::vector<std::string>& files() const { return files_; }
 
   // Problems reported within the scope begin with this key.
   class UnderKey {
@@ -34,7 +42,9 @@ class Reader {
     std::string_view outer_;
   };
 
-  Position position(const Node& node) const { return {file_, node.line, node.column}; }
+  Position position(const Node& node) const { return {file_of(node), node.line, node.column}; }
+  // Of the key.
+  Position position(const Entry& entry) const { return {file_of(entry.value), entry.line, entry.column}; }
 
   // A problem with the value of the current key, and one whose message is complete.
   void refuse(const Node& node, const std::string& message);
@@ -91,7 +101,9 @@ class Reader {
   std::optional<std::size_t> choose(const Node& node, std::span<const std::string_view> words,
                                     std::span<const std::string_view> later);
 
-  std::string file_;
+  const std::string& file_of(const Node& node) const { return files_[static_cast<std::size_t>(node.file)]; }
+
+  std::vector<std::string> files_;
   Environment environment_;
   std::string_view key_;
   Problems problems_;

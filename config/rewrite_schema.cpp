@@ -47,6 +47,7 @@ void read_fields(Reader& reader, const Node& node, std::vector<FieldEdits::Field
     at.line = entry.line;
     at.column = entry.column;
     if (const auto why = why_not(entry.key, direction)) {
+    at.file = entry.value.file;
       reader.refuse(at, *why);
       continue;
     }

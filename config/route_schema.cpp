@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/entry_name.hpp"
+#include "config/file_order.hpp"
 #include "config/gate_schema.hpp"
 #include "config/match.hpp"
 #include "config/match_conditions_schema.hpp"
@@ -152,21 +153,22 @@ class Twins {
  public:
   void check(Reader& reader, const Node& entry, const Route& route) {
     const Node* match = entry.find("match");
-    const auto [seen, is_new] = matches_.emplace(text_of_any_order(route.match), entry.line);
+    const auto [seen, is_new] = matches_.emplace(text_of_any_order(route.match), route.where);
     if (is_new) {
       const Node* name = entry.find("name");
       return check_unique(reader, name ? *name : entry, route.label(), names_);
     }
-    reader.report(
-        reader.position(match ? *match : entry),
-        match ? fmt::format("the route in line {} has the same `match`", seen->second)
-              : fmt::format("the route in line {} has no `match` either; only one route can take all other requests",
-                            seen->second));
+    const Position here = reader.position(match ? *match : entry);
+    const std::string there = other_place(seen->second, here);
+    reader.report(here, match ? fmt::format("the route in {} has the same `match`", there)
+                              : fmt::format("the route in {} has no `match` either; only one route can take all other "
+                                            "requests",
+                                            there));
   }
 
  private:
-  NameLines matches_;
-  NameLines names_;
+  NamePlaces matches_;
+  NamePlaces names_;
 };
 
 }  // namespace

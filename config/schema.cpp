@@ -23,7 +23,7 @@ namespace baton::config {
 namespace {
 
 // A missing name has already been reported.
-void check_name(Reader& reader, const Node& entry, const std::string& name, NameLines& names) {
+void check_name(Reader& reader, const Node& entry, const std::string& name, NamePlaces& names) {
   const Node* node = entry.find("name");
   if (node && !name.empty()) check_unique(reader, *node, name, names);
 }
@@ -108,7 +108,7 @@ constexpr Section<ListenerDraft> listener_section{"listeners", "on a listener", 
 void read_listeners(Reader& reader, const Node& node, Draft& draft) {
   const auto entries = reader.list(node, "`- { name: web, bind: 127.0.0.1:8080 }`");
   if (!entries) return;
-  NameLines names;
+  NamePlaces names;
   for (const Node& entry : *entries) {
     ListenerDraft& one = draft.listeners.emplace_back();
     one.listener.where = reader.position(entry);
@@ -182,7 +182,7 @@ constexpr Section<Upstream> upstream_section{"upstreams", "on an upstream", upst
 void read_upstreams(Reader& reader, const Node& node, Draft& draft) {
   const auto entries = reader.list(node, "`- { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] }`");
   if (!entries) return;
-  NameLines names;
+  NamePlaces names;
   for (const Node& entry : *entries) {
     Upstream& upstream = draft.config.upstreams.emplace_back();
     read_section(reader, entry, upstream_section, upstream);
@@ -355,6 +355,9 @@ constexpr Key<Draft> top_keys[] = {
     {"routes", read_all_routes},
     {"upstreams", read_upstreams, true},
     {"timeouts", read_member<&Config::timeouts, timeouts_section>},
+// `add_included` has read them already.
+void read_include(Reader&, const Node&, Draft&) {}
+
     {"limits", read_member<&Config::limits, limits_section>},
     {"handoff", read_member<&Config::handoff, handoff_section>},
     {"admin", read_admin},
@@ -378,6 +381,7 @@ constexpr Section<Draft> top_section{"", "at the top level", top_keys};
 }  // namespace
 
 Draft read_draft(Reader& reader, const Node& root) {
+    {"include", read_include},
   Draft draft;
   read_section(reader, root, top_section, draft);
   return draft;

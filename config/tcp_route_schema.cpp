@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "config/entry_name.hpp"
+#include "config/file_order.hpp"
+#include "config/gate_schema.hpp"
 #include "config/match.hpp"
 #include "config/text.hpp"
 
@@ -88,13 +90,15 @@ std::string text_of_any_order(TcpMatch match) {
 void read_tcp_routes(Reader& reader, const Node& node, std::vector<TcpRoute>& routes) {
   const auto entries = reader.list(node, "`- { match: { sni: a.example.com }, upstream: app }`");
   if (!entries) return;
-  NameLines matches;
+  NamePlaces matches;
   for (const Node& entry : *entries) {
     TcpRoute& route = routes.emplace_back();
     route.where = reader.position(entry);
     if (!read_section(reader, entry, route_section, route)) continue;
-    const auto [seen, is_new] = matches.emplace(text_of_any_order(route.match), entry.line);
-    if (!is_new) reader.report(route.where, fmt::format("the route in line {} has the same `match`", seen->second));
+    const auto [seen, is_new] = matches.emplace(text_of_any_order(route.match), route.where);
+    if (is_new) continue;
+    reader.report(route.where,
+                  fmt::format("the route in {} has the same `match`", other_place(seen->second, route.where)));
   }
 }
 

@@ -25,9 +25,9 @@ struct Unreadable {
 // Builds the tree from the parser's events, which, unlike its nodes, still show duplicate keys.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  explicit TreeBuilder(std::string file) : file_(std::move(file)) {}
+  TreeBuilder(std::string file, TreeOptions options) : file_(std::move(file)), options_(options) {}
 
-  Tree take() { return {root_ ? std::move(*root_) : Node{}, std::move(problems_)}; }
+  Tree take() { return {root_ ? std::move(*root_) : Node{.file = options_.file}, std::move(problems_), nodes_}; }
 
   // The offset of the last scalar, or of its anchor or tag.
   std::optional<std::size_t> last_scalar() const { return last_scalar_; }
@@ -87,12 +87,12 @@ class TreeBuilder : public YAML::EventHandler {
 
   Node node_at(const YAML::Mark& mark) {
     count(mark, 1);
-    return {.line = mark.line + 1, .column = mark.column + 1};
+    return {.line = mark.line + 1, .column = mark.column + 1, .file = options_.file};
   }
 
   void count(const YAML::Mark& mark, std::size_t nodes) {
     nodes_ += nodes;
-    if (nodes_ > nodes_max) throw Unreadable{mark, fmt::format("more than {} values", nodes_max)};
+    if (nodes_ > options_.nodes_max) throw Unreadable{mark, fmt::format("more than {} values", nodes_max)};
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, auto value) {
@@ -155,6 +155,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   std::string file_;
+  TreeOptions options_;
   std::optional<Node> root_;
   std::optional<std::size_t> last_scalar_;
   Problems problems_;
@@ -188,11 +189,11 @@ const Node* Node::find(std::string_view key) const {
   return found == map->end() ? nullptr : &found->value;
 }
 
-Tree parse_tree(std::string_view yaml, const std::string& name) {
+Tree parse_tree(std::string_view yaml, const std::string& name, TreeOptions options) {
   const std::size_t bad = find_unprintable(yaml, false);
   if (bad != std::string_view::npos) return refused_byte(yaml, name, bad);
   if (yaml.starts_with(byte_order_mark)) yaml.remove_prefix(byte_order_mark.size());  // as the parser does
-  TreeBuilder builder(name);
+  TreeBuilder builder(name, options);
   const auto unclosed = [&] {
     return builder.last_scalar() ? unclosed_quote(yaml, *builder.last_scalar()) : std::nullopt;
   };

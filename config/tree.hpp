@@ -22,6 +22,7 @@ struct Node {
   std::variant<std::monostate, std::string, List, Map> value;  // nothing: no value, `~` or `null`
   int line = 1;
   int column = 1;
+  int file = 0;  // Reader::add_file
 
   // The value of a key; nullptr if there is none or this is not a mapping.
   const Node* find(std::string_view key) const;
@@ -41,9 +42,15 @@ inline constexpr std::size_t nodes_max = 500'000;
 struct Tree {
   std::optional<Node> root;  // nothing: the text is not YAML
   Problems problems;
+  std::size_t nodes = 0;
+};
+
+struct TreeOptions {
+  int file = 0;  // of each node
+  std::size_t nodes_max = config::nodes_max;
 };
 
 // `name` replaces the file name in problems. Empty text gives an empty node.
-Tree parse_tree(std::string_view yaml, const std::string& name);
+Tree parse_tree(std::string_view yaml, const std::string& name, TreeOptions options = {});
 
 }  // namespace baton::config

@@ -26,9 +26,6 @@ const Refusal later[] = {
     {"ListenersTls",
      with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cert: /c, key: /k } ], curves: x } }\n"),
      {"f:3:77: `curves` in `tls` of a listener is not supported by this version yet"}},
-    {"Include",
-     minimal + "include: [ conf.d/*.yaml ]\n",
-     {"f:8:1: `include` at the top level is not supported by this version yet"}},
     {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfLaterVersions, UnknownKeys, testing::ValuesIn(later),

@@ -14,6 +14,7 @@
 #include <set>
 #include <tuple>
 
+#include "config/file_order.hpp"
 #include "config/text.hpp"
 #include "proxy/check/addresses.hpp"
 #include "proxy/check/certificates.hpp"
@@ -55,10 +56,8 @@ class Findings {
   void add(const config::Position& where, const std::string& key, const std::optional<std::string>& what) {
     if (what) problems_.push_back({where, key + ": " + *what});
   }
-  config::Problems in_order() {
-    std::ranges::sort(problems_, {}, [](const config::Problem& problem) {
-      return std::tie(problem.where.line, problem.where.column, problem.message);
-    });
+  config::Problems in_order(const std::vector<std::string>& files) {
+    config::sort(problems_, files);
     return std::move(problems_);
   }
 
@@ -137,8 +136,8 @@ void check_routes(Findings& findings, const config::Config& config) {
   const routing::RouteTable table(config);
   for (const auto& [route, by] : table.shadowed(config)) {
     findings.add(route->where, config::quote(route->name),
-                 fmt::format("it is never taken: {} in line {} takes all of its requests", config::quote(by->name),
-                             by->where.line));
+                 fmt::format("it is never taken: {} in {} takes all of its requests", config::quote(by->name),
+                             config::other_place(by->where, route->where)));
   }
   for (const config::Route& route : config.routes) {
     for (const config::ValueCondition& header : route.match.headers) {
@@ -181,7 +180,7 @@ config::Problems look_around(const config::Config& config, const Options& option
     if (use.listens) findings.add(address.where, use.key, occupants.in_the_way_of(address));
   }
   for (const auto& [file, what] : dated_certificates(config)) findings.add(file.where, "`" + file.path + "`", what);
-  return findings.in_order();
+  return findings.in_order(config.places.files);
 }
 
 }  // namespace baton::check
