@@ -71,6 +71,11 @@ struct ListenerTls {
   ClientAuth client_auth = ClientAuth::off;
   std::optional<File> client_ca;  // if and only if client_auth is not off
   bool session_tickets = true;
+  TlsMinimum max_version = TlsMinimum::tls13;  // not below min_version
+  // In order of preference, in OpenSSL's names; each empty: all that Baton speaks.
+  std::vector<std::string> ciphers = {};       // of TLS 1.2
+  std::vector<std::string> ciphersuites = {};  // of TLS 1.3
+  std::vector<std::string> curves = {};
   bool operator==(const ListenerTls&) const = default;
 };
 

@@ -8,11 +8,6 @@ namespace baton::config {
 
 // By the path of their section, as in KnownKey::path. Remove a key here when you implement it.
 inline constexpr std::string_view later_keys[] = {
-    "listeners.tls.ciphers",
-    "listeners.tls.ciphersuites",
-    "listeners.tls.curves",
-    "listeners.tls.max_version",
-
     "upstreams.protocol",
 
     "handoff.survive",

@@ -65,6 +65,10 @@ void print_tls(Printer& out, const ListenerTls& tls) {
   out.line(3, "certificates:");
   for (const Certificate& certificate : tls.certificates) out.line(4, "- {}", certificate_text(certificate));
   out.line(3, "min_version: {}", in_quotes(name_of(tls.min_version, tls_minimums)));
+  out.line(3, "max_version: {}", in_quotes(name_of(tls.max_version, tls_minimums)));
+  if (!tls.ciphers.empty()) out.line(3, "ciphers: {}", list_of(tls.ciphers));
+  if (!tls.ciphersuites.empty()) out.line(3, "ciphersuites: {}", list_of(tls.ciphersuites));
+  if (!tls.curves.empty()) out.line(3, "curves: {}", list_of(tls.curves));
   out.line(3, "alpn: {}", list_of(tls.alpn));
   out.line(3, "client_auth: {}", in_quotes(name_of(tls.client_auth, client_auths)));
   if (tls.client_ca) out.line(3, "client_ca: {}", in_quotes(tls.client_ca->path));

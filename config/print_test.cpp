@@ -23,6 +23,9 @@ Config unusual() {
                              false};
   config.listeners[2].tls = {{{{"/c"}, {"/k"}}}, TlsMinimum::tls12, {"h2", "a, ] \"b\""}};
   config.listeners[2].tls->client_auth = ClientAuth::required;
+  config.listeners[2].tls->ciphers = {"ECDHE-RSA-AES128-GCM-SHA256"};
+  config.listeners[2].tls->ciphersuites = {"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"};
+  config.listeners[2].tls->curves = {"P-256", "X25519"};
   config.listeners[2].tls->client_ca = File{"/null"};
   config.upstreams = {{"null", {{{.host = "x.example", .port = 1}, 7}, {{.unix_path = "/u"}, 1}}},
                       {"1.5", {{{.host = "10.0.0.1", .port = 65535}, 256}}}};
@@ -151,6 +154,7 @@ TEST(Print, ShowsTheDefaultsOfTls) {
                                         "      client_auth: \"off\"\n"
                                         "      session_tickets: true\n"
                                         "routes:\n"));
+                                        "      max_version: \"1.3\"\n"
   EXPECT_THAT(shown, testing::HasSubstr("    tls:\n"
                                         "      verify: true\n"
                                         "      ca: auto\n"

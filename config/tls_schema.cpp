@@ -6,7 +6,9 @@
 
 #include "config/address.hpp"
 #include "config/names.hpp"
+#include "config/suggest.hpp"
 #include "config/text.hpp"
+#include "config/tls_names.hpp"
 
 namespace baton::config {
 namespace {
@@ -63,9 +65,81 @@ void read_alpn(Reader& reader, const Node& node, ListenerTlsDraft& draft) {
   }
 }
 
+// What may be used in handshakes.
+
+struct Choice {
+  std::span<const TlsName> names;
+  std::string_view what;
+  // Names of the other version, and the key that they belong to.
+  std::span<const TlsName> elsewhere = {};
+  std::string_view other_key = {};
+};
+
+const TlsName* find_name(std::span<const TlsName> names, std::string_view text) {
+  const auto is_it = [&](const TlsName& one) { return one.name == text || (one.other == text && !text.empty()); };
+  const auto found = std::ranges::find_if(names, is_it);
+  return found == names.end() ? nullptr : &*found;
+}
+
+std::string why_no_name(std::string_view text, const Choice& choice) {
+  if (find_name(choice.elsewhere, text)) {
+    return fmt::format("{} is of another version of TLS; write it in `{}`", quote(text), choice.other_key);
+  }
+  std::vector<std::string_view> names;
+  std::string expected;
+  for (const TlsName& one : choice.names) {
+    if (!names.empty() && names.back() == one.name) continue;
+    names.push_back(one.name);
+    expected += fmt::format("{}{}", expected.empty() ? "" : ", ", one.name);
+  }
+  return fmt::format("{} is not a {} that Baton speaks{} (expected: {})", quote(text), choice.what,
+                     did_you_mean(text, names), expected);
+}
+
+// One name, a list of them, or names with colons between them, as OpenSSL writes lists.
+void read_tls_names(Reader& reader, const Node& node, std::vector<std::string>& chosen, const Choice& choice) {
+  const auto items = reader.one_or_list(node);
+  if (items.empty()) reader.refuse(node, fmt::format("the list is empty; leave it out for every {}", choice.what));
+  for (const Node& item : items) {
+    const auto text = reader.text(item);
+    if (!text) continue;
+    for (std::size_t begin = 0; begin <= text->size();) {
+      const std::size_t end = std::min(text->find(':', begin), text->size());
+      const std::string_view word = std::string_view(*text).substr(begin, end - begin);
+      const TlsName* found = find_name(choice.names, word);
+      if (!found) {
+        reader.refuse(item, why_no_name(word, choice));
+      } else if (std::ranges::find(chosen, found->name) != chosen.end()) {
+        reader.refuse(item, fmt::format("{} appears twice", quote(word)));
+      } else {
+        chosen.emplace_back(found->name);
+      }
+      begin = end + 1;
+    }
+  }
+}
+
+void read_ciphers(Reader& reader, const Node& node, ListenerTlsDraft& draft) {
+  read_tls_names(reader, node, draft.ciphers,
+                 {tls12_ciphers(), "cipher of TLS 1.2", tls13_ciphersuites(), "ciphersuites"});
+}
+
+void read_ciphersuites(Reader& reader, const Node& node, ListenerTlsDraft& draft) {
+  read_tls_names(reader, node, draft.ciphersuites,
+                 {tls13_ciphersuites(), "cipher suite of TLS 1.3", tls12_ciphers(), "ciphers"});
+}
+
+void read_curves(Reader& reader, const Node& node, ListenerTlsDraft& draft) {
+  read_tls_names(reader, node, draft.curves, {tls_curves(), "curve"});
+}
+
 constexpr Key<ListenerTlsDraft> listener_tls_keys[] = {
     {"certificates", read_certificates, true},
     {"min_version", read_choice<&ListenerTls::min_version, tls_minimums>},
+    {"max_version", read_choice<&ListenerTls::max_version, tls_minimums>},
+    {"ciphers", read_ciphers},
+    {"ciphersuites", read_ciphersuites},
+    {"curves", read_curves},
     {"alpn", read_alpn},
     {"client_auth", read_choice<&ListenerTls::client_auth, client_auths>},
     {"client_ca", read_file<&ListenerTls::client_ca>},
@@ -83,6 +157,22 @@ void check_client_ca(Reader& reader, const Node& node, const ListenerTls& tls) {
   } else if (!is_needed && tls.client_ca) {
     reader.report(tls.client_ca->where,
                   "`client_ca` has no effect while `client_auth` is off; set that to `optional` or `required`");
+  }
+}
+
+// A list for a version that no client can get has no effect.
+void check_versions(Reader& reader, const Node& node, const ListenerTls& tls) {
+  const auto report = [&](std::string_view key, std::string message) {
+    reader.report(reader.position(*node.find(key)), std::move(message));
+  };
+  if (tls.max_version < tls.min_version) {
+    return report("max_version", "`max_version` is below `min_version`; no client could connect");
+  }
+  if (!tls.ciphers.empty() && tls.min_version == TlsMinimum::tls13) {
+    report("ciphers", "`ciphers` are of TLS 1.2 and have no effect with `min_version: 1.3`; write `ciphersuites`");
+  }
+  if (!tls.ciphersuites.empty() && tls.max_version == TlsMinimum::tls12) {
+    report("ciphersuites", "`ciphersuites` are of TLS 1.3 and have no effect with `max_version: 1.2`; write `ciphers`");
   }
 }
 
@@ -130,6 +220,7 @@ std::optional<ListenerTls> read_listener_tls(Reader& reader, const Node& node, s
   if (protocol == Protocol::http) draft.alpn.assign(std::begin(http1), std::end(http1));
   if (!read_section(reader, node, listener_tls_section, draft)) return std::nullopt;
   check_client_ca(reader, node, draft);
+  check_versions(reader, node, draft);
   return ListenerTls(std::move(draft));
 }
 

@@ -74,6 +74,78 @@ TEST(ListenerTls, FilesKnowWhereTheyWereNamed) {
   EXPECT_EQ(tls.certificates.at(0).key.where, (Position{"f", 3, 108}));
 }
 
+TEST(ListenerTls, WhatHandshakesMayUseHasOpensslsOrIanasNames) {
+  const ListenerTls tls = listener_tls_of(
+      listener_with("ciphers: [ ECDHE-RSA-AES128-GCM-SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 ], "
+                    "ciphersuites: TLS_AES_256_GCM_SHA384, curves: [ prime256v1, X25519, secp384r1 ]"));
+  EXPECT_EQ(tls.max_version, TlsMinimum::tls13);
+  EXPECT_THAT(tls.ciphers, ElementsAre("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"));
+  EXPECT_THAT(tls.ciphersuites, ElementsAre("TLS_AES_256_GCM_SHA384"));
+  EXPECT_THAT(tls.curves, ElementsAre("P-256", "X25519", "P-384"));
+  EXPECT_EQ(listener_tls_of(listener_with("max_version: 1.2")).max_version, TlsMinimum::tls12);
+}
+
+TEST(ListenerTls, NamesMayBeOneTextAsNginxHasThem) {
+  const ListenerTls tls = listener_tls_of(
+      listener_with("ciphers: \"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256\", curves: X25519:P-256"));
+  EXPECT_THAT(tls.ciphers, ElementsAre("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"));
+  EXPECT_THAT(tls.curves, ElementsAre("X25519", "P-256"));
+}
+
+TEST(ListenerTls, WhatHandshakesMayUseIsPrinted) {
+  const Config config = config_of(
+      listener_with("max_version: 1.3, ciphers: ECDHE-RSA-AES128-GCM-SHA256, ciphersuites: TLS_AES_256_GCM_SHA384, "
+                    "curves: [ P-521, X448 ]"));
+  EXPECT_EQ(config_of(print(config)), config);
+}
+
+class TlsNames : public testing::TestWithParam<Refusal> {};
+
+TEST_P(TlsNames, AreThoseThatBatonSpeaks) {
+  expect_refused(GetParam());
+}
+
+const Refusal names[] = {
+    {"Cipher",
+     listener_with("ciphers: [ AES128-SHA ]"),
+     {"f:3:47: `ciphers`: `AES128-SHA` is not a cipher of TLS 1.2 that Baton speaks (expected: "
+      "ECDHE-ECDSA-AES128-GCM-SHA256, ECDHE-ECDSA-AES256-GCM-SHA384, ECDHE-ECDSA-CHACHA20-POLY1305, "
+      "ECDHE-RSA-AES128-GCM-SHA256, ECDHE-RSA-AES256-GCM-SHA384, ECDHE-RSA-CHACHA20-POLY1305)"}},
+    {"OneOfSeveral",
+     listener_with("ciphers: \"ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256:!MD5\""),
+     {"f:3:45: `ciphers`: `!MD5` is not",
+      "f:3:45: `ciphers`: `DHE-RSA-AES128-GCM-SHA256` is not a cipher of TLS 1.2 "
+      "that Baton speaks; did you mean `ECDHE-RSA-AES128-GCM-SHA256`?"}},
+    {"CipherOfTheOtherVersion",
+     listener_with("ciphers: TLS_AES_128_GCM_SHA256"),
+     {"f:3:45: `ciphers`: `TLS_AES_128_GCM_SHA256` is of another version of TLS; write it in `ciphersuites`"}},
+    {"SuiteOfTheOtherVersion",
+     listener_with("ciphersuites: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+     {"f:3:50: `ciphersuites`: `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` is of another version of TLS; write it in "
+      "`ciphers`"}},
+    {"Suite",
+     listener_with("ciphersuites: TLS_AES_128_CCM_SHA256"),
+     {"f:3:50: `ciphersuites`: `TLS_AES_128_CCM_SHA256` is not a cipher suite of TLS 1.3 that Baton speaks"}},
+    {"Curve",
+     listener_with("curves: [ secp256k1 ]"),
+     {"f:3:46: `curves`: `secp256k1` is not a curve that Baton speaks (expected: X25519, P-256, P-384, P-521, X448)"}},
+    {"Nothing",
+     listener_with("curves: \"\", ciphers: []"),
+     {"f:3:44: `curves`: `` is not", "f:3:57: `ciphers`: the list is empty"}},
+    {"Twice", listener_with("curves: [ P-256, prime256v1 ]"), {"f:3:53: `curves`: `prime256v1` appears twice"}},
+    {"MaximumBelowMinimum",
+     listener_with("min_version: 1.3, max_version: 1.2"),
+     {"f:3:67: `max_version` is below `min_version`; no client could connect"}},
+    {"Maximum", listener_with("max_version: 1.1"), {"f:3:49: `max_version`: unknown value `1.1`"}},
+    {"CiphersWithoutEffect",
+     listener_with("min_version: 1.3, ciphers: ECDHE-RSA-AES128-GCM-SHA256"),
+     {"f:3:63: `ciphers` are of TLS 1.2 and have no effect with `min_version: 1.3`; write `ciphersuites`"}},
+    {"SuitesWithoutEffect",
+     listener_with("max_version: 1.2, ciphersuites: TLS_AES_256_GCM_SHA384"),
+     {"f:3:68: `ciphersuites` are of TLS 1.3 and have no effect with `max_version: 1.2`; write `ciphers`"}},
+};
+INSTANTIATE_TEST_SUITE_P(OfListeners, TlsNames, testing::ValuesIn(names), [](const auto& i) { return i.param.title; });
+
 TEST(ListenerTls, AVersionMayStandInQuotes) {
   EXPECT_EQ(listener_tls_of(listener_with("min_version: 1.2")).min_version, TlsMinimum::tls12);
   EXPECT_EQ(listener_tls_of(listener_with("min_version: \"1.2\"")).min_version, TlsMinimum::tls12);
@@ -186,7 +258,7 @@ const Refusal of_listeners[] = {
     {"UnknownKey",
      listener_with("min_vresion: 1.3"),
      {"f:3:36: unknown key `min_vresion` in `tls` of a listener; did you mean `min_version`? (expected: certificates, "
-      "min_version, alpn, client_auth, client_ca, session_tickets)"}},
+      "min_version, max_version, ciphers, ciphersuites, curves, alpn, client_auth, client_ca, session_tickets)"}},
     {"UnknownKeyOfACertificate",
      with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cret: /c, key: /k } ] } }\n"),
      {"f:3:54: unknown key `cret` on a certificate; did you mean `cert`? (expected: cert, key)"}},

@@ -23,9 +23,6 @@ const Refusal later[] = {
     {"HealthChecks",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], health_check: {} }\n"),
      {"f:3:51: unknown key `health_check` on an upstream"}},
-    {"ListenersTls",
-     with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cert: /c, key: /k } ], curves: x } }\n"),
-     {"f:3:77: `curves` in `tls` of a listener is not supported by this version yet"}},
     {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfLaterVersions, UnknownKeys, testing::ValuesIn(later),

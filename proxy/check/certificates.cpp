@@ -118,6 +118,7 @@ std::vector<std::string> refused_certificates(const config::Config& config) {
       config::ListenerTls alone = *listener.tls;
       alone.certificates = {certificate};
       alone.client_auth = config::ClientAuth::off;
+      alone.ciphers.clear();
       attempt([&] { tls::ServerContext(alone, listener.name, tickets); });
     }
   }

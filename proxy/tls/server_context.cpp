@@ -118,15 +118,50 @@ SslCtxPtr make_context(const SSL_METHOD* method, config::TlsMinimum minimum) {
   return context;
 }
 
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ":") + name;
+  return text;
+}
+
+// The names have been checked, so only an OpenSSL without them fails.
+void limit(SSL_CTX* ctx, const config::ListenerTls& tls) {
+  const auto set = [](const std::vector<std::string>& names, auto by) {
+    if (names.empty() || by(joined(names)) == 1) return;
+    throw std::runtime_error("OpenSSL lacks one of " + joined(names) + ": " + last_error());
+  };
+  SSL_CTX_set_max_proto_version(ctx, tls.max_version == config::TlsMinimum::tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+  set(tls.ciphers, [ctx](const std::string& list) { return SSL_CTX_set_cipher_list(ctx, list.c_str()); });
+  set(tls.ciphersuites, [ctx](const std::string& list) { return SSL_CTX_set_ciphersuites(ctx, list.c_str()); });
+  set(tls.curves, [ctx](const std::string& list) { return SSL_CTX_set1_groups_list(ctx, list.c_str()); });
+}
+
+// Whether a cipher of TLS 1.2 can be used with the certificate; ECDSA stands for all keys but RSA's.
+bool has_cipher(const config::ListenerTls& tls, const Identity& identity) {
+  const bool is_rsa = EVP_PKEY_get_base_id(identity.key.get()) == EVP_PKEY_RSA;
+  return tls.ciphers.empty() || std::ranges::any_of(tls.ciphers, [&](const std::string& cipher) {
+           return cipher.starts_with(is_rsa ? "ECDHE-RSA-" : "ECDHE-ECDSA-");
+         });
+}
+
+}  // namespace
+
 ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& listener, const TicketKeys& tickets)
     : context_(make_context(TLS_server_method(), tls.min_version)), tickets_(tickets) {
   SSL_CTX* const ctx = context_.get();
+  limit(ctx, tls);
   identities_.reserve(tls.certificates.size());
   for (const auto& certificate : tls.certificates) {
     identities_.push_back(load_identity(certificate));
     // Fails now rather than in each handshake.
     const SslPtr trial(SSL_new(ctx));
     if (!trial || !use(trial.get(), identities_.back())) refuse(certificate.cert, "cannot be used: " + last_error());
+  }
+  const auto is_usable = [&](const Identity& identity) { return has_cipher(tls, identity); };
+  if (tls.max_version == config::TlsMinimum::tls12 && std::ranges::none_of(identities_, is_usable)) {
+    refuse(tls.certificates.front().cert, "none of the listener's `ciphers` can be used with its key");
   }
   for (const Identity& identity : identities_) {
     for (const std::string& name : identity.names) add_unless_type_is_there(by_name_[name], identity);
@@ -178,6 +213,9 @@ void ServerContext::load_client_ca(const config::ListenerTls& tls) {
 void ServerContext::set_session_context(const config::ListenerTls& tls, const std::string& listener) {
   std::string terms = listener + '\n' + std::to_string(static_cast<int>(tls.client_auth)) + '\n';
   if (tls.client_auth != config::ClientAuth::off) terms += read_file(*tls.client_ca).view();
+  // A resumption would keep a cipher that is no longer allowed.
+  if (!tls.ciphers.empty()) terms += "\nciphers " + joined(tls.ciphers);
+  if (!tls.ciphersuites.empty()) terms += "\nciphersuites " + joined(tls.ciphersuites);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int bytes = 0;
   EVP_Digest(terms.data(), terms.size(), digest, &bytes, EVP_sha256(), nullptr);

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/tls_names.hpp"
+
 namespace baton::tls {
 namespace {
 
@@ -35,6 +37,20 @@ state::TlsSecrets secrets_of(std::string_view traffic) {
 }
 
 const Suite& suite(std::uint16_t version, std::uint16_t id) { return *find_suite(version, id); }
+
+// Their names in a configuration are exactly those that can be chosen there.
+TEST(Suites, AreThoseOfTheConfiguration) {
+  const auto names_of = [](std::span<const config::TlsName> names) {
+    std::set<std::string_view> result;
+    for (const config::TlsName& one : names) result.insert(one.name);
+    return result;
+  };
+  std::set<std::string_view> of_tls12;
+  std::set<std::string_view> of_tls13;
+  for (const Suite& one : suites()) (one.version == tls13 ? of_tls13 : of_tls12).insert(one.name);
+  EXPECT_EQ(names_of(config::tls12_ciphers()), of_tls12);
+  EXPECT_EQ(names_of(config::tls13_ciphersuites()), of_tls13);
+}
 
 TEST(Suites, AreFoundByVersionAndNumber) {
   std::set<std::string_view> names;
