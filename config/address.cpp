@@ -104,7 +104,7 @@ Parsed<Address> parse_srv(std::string_view name) {
 }
 
 // The address, or what is wrong with it.
-Parsed<Address> parse_written(std::string_view text) {
+Parsed<Address> parse_written(std::string_view text, AddressUse use) {
   if (text.starts_with(unix_prefix)) return parse_unix(text.substr(unix_prefix.size()));
   if (text.starts_with(srv_prefix)) return parse_srv(text.substr(srv_prefix.size()));
   if (text.empty()) return std::unexpected(std::string("an address is missing"));
@@ -117,7 +117,7 @@ Parsed<Address> parse_written(std::string_view text) {
   if (colon == std::string_view::npos || text.ends_with(']')) return std::unexpected(quote(text) + " has no port");
   auto host = parse_host(text, text.substr(0, colon));
   if (!host) return std::unexpected(host.error());
-  const auto port = parse_count(text.substr(colon + 1), {.least = 1, .most = 65535});
+  const auto port = parse_count(text.substr(colon + 1), {.least = use == AddressUse::listen ? 0u : 1u, .most = 65535});
   if (!port) return std::unexpected("the port " + port.error());
   return Address{.host = *std::move(host), .port = static_cast<std::uint16_t>(*port), .unix_path = {}};
 }
@@ -182,7 +182,7 @@ Parsed<std::string> parse_handoff_path(std::string_view path) {
 }
 
 Parsed<Address> parse_address(std::string_view text, AddressUse use) {
-  auto address = parse_written(text);
+  auto address = parse_written(text, use);
   if (!address) {
     const std::string meant = what_was_meant(text, use);
     return std::unexpected(address.error() + (meant.empty() ? "" : "; write " + meant));

@@ -15,7 +15,7 @@ inline constexpr std::size_t unix_path_bytes_max = 107;
 inline constexpr std::size_t handoff_path_bytes_max = 4000;
 inline constexpr std::size_t handoff_name_bytes_max = 80;
 
-// What an address is for. `:port` can be listened on but names no host to connect to.
+// What an address is for. `:port` can be listened on but names no host to connect to. To listen, port 0 is any port.
 enum class AddressUse { listen, connect };
 
 // `host:port`, `[v6]:port`, `:port` or `unix:/path`; to connect, also `srv:NAME`. Checks the form only; resolves

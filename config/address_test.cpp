@@ -11,6 +11,7 @@ TEST(Addresses, ReadsEveryForm) {
   EXPECT_EQ(parse_address("[::1]:80"), (Address{.host = "::1", .port = 80}));
   EXPECT_EQ(parse_address("[fe80::1%eth0]:80"), (Address{.host = "fe80::1%eth0", .port = 80}));
   EXPECT_EQ(parse_address(":80"), (Address{.host = "", .port = 80}));
+  EXPECT_EQ(parse_address("[::1]:0"), (Address{.host = "::1", .port = 0}));
   EXPECT_EQ(parse_address("unix:/run/app.sock"), (Address{.unix_path = "/run/app.sock"}));
 }
 
@@ -21,41 +22,23 @@ TEST(Addresses, TextIsWhatWasRead) {
 }
 
 TEST(Addresses, RefusesWhatIsNone) {
-  for (const char* text : {"",
-                           ":",
-                           "80",
-                           "host",
-                           "host:",
-                           "host:x",
-                           "host:-1",
-                           "host:+1",
-                           "host:0",
-                           "host:65536",
-                           "host:80 ",
-                           " host:80",
-                           "::1:80",
-                           "[::1]",
-                           "[::1]80",
-                           "[]:80",
-                           "[1.2.3.4]:80",
-                           "[::1%]:80",
-                           "[::1%a b]:80",
-                           "[g::]:80",
-                           "256.1.1.1:80",
-                           "1.2.3:80",
-                           "a..b:80",
-                           ".a:80",
-                           "-a:80",
-                           "a-:80",
-                           "a b:80",
-                           "*:80",
-                           "http://a:80",
-                           "a:80/",
-                           "/run/app.sock",
-                           "unix:",
-                           "unix:app.sock",
-                           "unix:@app",
-                           "unix:/run/"}) {
+  for (const char* text : {"",           ":",
+                           "80",         "host",
+                           "host:",      "host:x",
+                           "host:-1",    "host:+1",
+                           "host:65536", "host:80 ",
+                           " host:80",   "::1:80",
+                           "[::1]",      "[::1]80",
+                           "[]:80",      "[1.2.3.4]:80",
+                           "[::1%]:80",  "[::1%a b]:80",
+                           "[g::]:80",   "256.1.1.1:80",
+                           "1.2.3:80",   "a..b:80",
+                           ".a:80",      "-a:80",
+                           "a-:80",      "a b:80",
+                           "*:80",       "http://a:80",
+                           "a:80/",      "/run/app.sock",
+                           "unix:",      "unix:app.sock",
+                           "unix:@app",  "unix:/run/"}) {
     EXPECT_FALSE(parse_address(text)) << text;
   }
 }
@@ -75,7 +58,8 @@ TEST(Addresses, SaysWhatToWriteInstead) {
   EXPECT_EQ(connect("https://10.0.0.1:8443/x"), "`https://10.0.0.1:8443/x` must be an address, not a URL; write `10.0.0.1:8443`");
   EXPECT_EQ(listen("/run/app.sock"), "`/run/app.sock` is not an address; write `unix:/run/app.sock`");
   EXPECT_EQ(listen(""), "an address is missing; write host:port, [v6]:port, :port or unix:/path");
-  EXPECT_EQ(parse_address("a:70000").error(), "the port `70000` must be from 1 to 65535");
+  EXPECT_EQ(parse_address("a:70000").error(), "the port `70000` must be from 0 to 65535");
+  EXPECT_EQ(parse_address("a:0", AddressUse::connect).error(), "the port `0` must be from 1 to 65535");
   EXPECT_EQ(parse_address("unix:app.sock").error(), "the path of a Unix socket must be absolute, not `app.sock`");
 }
 

@@ -86,6 +86,7 @@ Keys keys_of(const Address& address) {
 }  // namespace
 
 const Claim* Claims::add(const Claim& claim) {
+  if (claim.address.unix_path.empty() && claim.address.port == 0) return nullptr;  // the kernel chooses a free one
   const Keys keys = keys_of(claim.address);
   for (const std::string& rival : keys.rivals) {
     if (const auto found = taken_.find(rival); found != taken_.end()) return &found->second;

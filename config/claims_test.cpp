@@ -46,6 +46,11 @@ TEST(Claims, AnEmptyHostTakesThePortOfBothFamilies) {
   }
 }
 
+TEST(Claims, APortThatTheKernelChoosesIsFree) {
+  EXPECT_TRUE(can_share(":0", ":0"));
+  EXPECT_TRUE(can_share("127.0.0.1:0", "127.0.0.1:0"));
+}
+
 TEST(Claims, WhatTheKernelAllowsIsAllowed) {
   EXPECT_TRUE(can_share("0.0.0.0:80", "[::]:80"));
   EXPECT_TRUE(can_share("0.0.0.0:80", "[::1]:80"));

@@ -86,9 +86,12 @@ std::expected<std::vector<config::Address>, std::string> find_admin(const Wherea
   for (const std::string& text : texts) {
     auto address = text == "auto" && whereabouts.admin.empty() ? in_runtime_directory(environment) : parsed(text, where);
     if (!address) return std::unexpected(address.error());
+    if (address->unix_path.empty() && address->port == 0) continue;
     addresses.push_back(*std::move(address));
   }
-  return addresses;
+  if (!addresses.empty()) return addresses;
+  return std::unexpected(where + ": the kernel chose the port of `" + texts.front() +
+                         "`; name the address with --admin, as the log has it");
 }
 
 std::vector<config::Address> for_commands(const std::vector<config::Address>& addresses) {

@@ -57,6 +57,12 @@ TEST_F(AdminAddress, OfTheCommandLineIsTaken) {
   EXPECT_EQ(found({"nowhere", file, ""}).find("error: --admin: "), 0u);
 }
 
+TEST_F(AdminAddress, WithAPortThatTheKernelChoseIsNotInTheFile) {
+  EXPECT_EQ(in_file("admin: { bind: [ \"127.0.0.1:0\", unix:/a.sock ] }"), "unix:/a.sock");
+  EXPECT_NE(in_file("admin: { bind: \":0\" }").find("the kernel chose the port of `:0`"), std::string::npos);
+  EXPECT_NE(found({"127.0.0.1:0", "", ""}).find("error: --admin: the kernel chose"), std::string::npos);
+}
+
 TEST_F(AdminAddress, OfTheFileIsTakenElse) {
   EXPECT_EQ(in_file("version: 1\nadmin: { bind: unix:/in/file.sock }\n"), "unix:/in/file.sock");
   EXPECT_EQ(in_file("admin: { bind: \"unix:${SOCKET}\" }\n"), "unix:/run/from/environment.sock");

@@ -20,8 +20,10 @@ bool is_path(const state::SocketAddress& address) {
 
 std::vector<WantedSocket> look_up_admin(const std::vector<config::Address>& addresses) {
   std::vector<WantedSocket> wanted;
-  for (const config::Address& address : addresses) {
-    for (auto& bind : listening_addresses(address)) wanted.push_back({address.text(), std::move(bind), false});
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    for (auto& bind : listening_addresses(addresses[i])) {
+      wanted.push_back({addresses[i].text(), std::move(bind), false, default_backlog, i});
+    }
   }
   return wanted;
 }
@@ -34,9 +36,9 @@ void AdminSockets::claim(const std::vector<WantedSocket>& wanted, std::vector<ha
     // Use the address as bound: an older predecessor gives the one in its configuration.
     BoundSocket bound{name_in_estate, bound_address(socket.descriptor.get()), {}, false, false};
     const auto has_address = [&](const BoundSocket& other) { return other.address == bound.address; };
-    const bool is_wanted =
-        std::ranges::find(wanted, bound.address, &WantedSocket::address) != wanted.end() &&
-        std::ranges::none_of(claimed_, has_address);
+    const bool is_written = std::ranges::find(wanted, bound.address, &WantedSocket::address) != wanted.end();
+    const bool is_wanted = is_written ? std::ranges::none_of(claimed_, has_address)
+                                      : is_predecessors && is_wanted_with_any_port(wanted, bound.address);
     if (!is_wanted && !is_predecessors) continue;
     bound.lent = std::ranges::find(lent, bound.address.text()) != lent.end();
     bound.socket = std::move(socket.descriptor);
@@ -44,31 +46,68 @@ void AdminSockets::claim(const std::vector<WantedSocket>& wanted, std::vector<ha
   }
 }
 
+// One whose port the kernel chose for a predecessor, as long as there is a place for it.
+bool AdminSockets::is_wanted_with_any_port(const std::vector<WantedSocket>& wanted,
+                                           const state::SocketAddress& address) const {
+  const state::SocketAddress any = with_any_port(address);
+  if (!has_any_port(any)) return false;
+  const auto is_claimed_for_it = [&](const BoundSocket& other) {
+    return with_any_port(other.address) == any &&
+           std::ranges::find(wanted, other.address, &WantedSocket::address) == wanted.end();
+  };
+  return std::ranges::count(wanted, any, &WantedSocket::address) > std::ranges::count_if(claimed_, is_claimed_for_it);
+}
+
 void AdminSockets::open(const std::vector<WantedSocket>& wanted) {
-  for (const WantedSocket& one : wanted) {
+  try {
+    // Ports that are written first: a claimed socket with one of them is not for an address without.
+    for (const bool any_port : {false, true}) {
+      for (std::span<const WantedSocket> rest = wanted; !rest.empty();) {
+        const auto group = first_written(rest);
+        if (has_any_port(group.front().address) == any_port) open_group(group);
+        rest = rest.subspan(group.size());
+      }
+    }
+  } catch (...) {
+    unlink_bound_here();
+    throw;
+  }
+}
+
+// The sockets of one address as written.
+void AdminSockets::open_group(std::span<const WantedSocket> group) {
+  std::vector<state::SocketAddress> missing;
+  std::uint16_t port = group.front().address.port;
+  for (const WantedSocket& one : group) {
     const auto serves_too = [&](const BoundSocket& claimed) { return serves_as_well(claimed.socket.get(), one.address); };
     if (std::ranges::any_of(claimed_, serves_too)) continue;
-    const auto claimed = std::ranges::find(claimed_, one.address, &BoundSocket::address);
-    Socket& socket = sockets_.emplace_back();
-    socket.written = one.listener;
-    socket.admin = std::make_unique<admin::Admin>(context_, source_());
-    if (claimed != claimed_.end()) {
-      socket.bound = std::move(*claimed);
-      claimed_.erase(claimed);
-      listen(socket, std::move(socket.bound.socket));
+    const auto is_it = [&](const BoundSocket& claimed) {
+      return (has_any_port(one.address) ? with_any_port(claimed.address) : claimed.address) == one.address;
+    };
+    const auto claimed = std::ranges::find_if(claimed_, is_it);
+    if (claimed == claimed_.end()) {
+      missing.push_back(one.address);
       continue;
     }
-    handoff::UniqueFd made;
-    try {
-      made = bind_socket(one.address, owner_only);
-    } catch (...) {
-      sockets_.pop_back();
-      unlink_bound_here();
-      throw;
-    }
-    socket.bound = {name_in_estate, one.address, {}, true, false};
-    listen(socket, std::move(made));
+    port = claimed->address.port;
+    BoundSocket bound = std::move(*claimed);
+    claimed_.erase(claimed);
+    add(one.listener, std::move(bound));
   }
+  for (state::SocketAddress& address : missing) address.port = port;
+  auto made = bind_with_one_port(missing, owner_only);
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    add(group.front().listener, {name_in_estate, missing[i], std::move(made[i]), true, false});
+  }
+}
+
+void AdminSockets::add(const std::string& written, BoundSocket bound) {
+  Socket& socket = sockets_.emplace_back();
+  socket.written = written;
+  socket.admin = std::make_unique<admin::Admin>(context_, source_());
+  handoff::UniqueFd descriptor = std::move(bound.socket);
+  socket.bound = std::move(bound);
+  listen(socket, std::move(descriptor));
 }
 
 void AdminSockets::listen(Socket& socket, handoff::UniqueFd descriptor) {

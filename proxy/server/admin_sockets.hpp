@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ class AdminSockets {
     BoundSocket bound;    // a copy of the descriptor, which identifies the path
     std::unique_ptr<admin::Admin> admin;
   };
+  bool is_wanted_with_any_port(const std::vector<WantedSocket>& wanted, const state::SocketAddress& address) const;
+  void open_group(std::span<const WantedSocket> group);
+  void add(const std::string& written, BoundSocket bound);
   void listen(Socket& socket, handoff::UniqueFd descriptor);
 
   boost::asio::io_context& context_;  // outlives this

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 
 #include "handoff/insist.hpp"
@@ -88,6 +89,46 @@ handoff::UniqueFd bind_socket(const state::SocketAddress& address, unsigned mode
   return socket;
 }
 
+std::vector<handoff::UniqueFd> bind_with_one_port(std::span<state::SocketAddress> addresses, unsigned mode,
+                                                  int backlog) {
+  std::vector<handoff::UniqueFd> sockets;
+  const bool is_chosen = !addresses.empty() && has_any_port(addresses.front());
+  // The port that is chosen for the first may be taken for another.
+  for (int attempts_left = is_chosen ? 32 : 1; sockets.size() < addresses.size();) {
+    state::SocketAddress& address = addresses[sockets.size()];
+    if (is_chosen) address.port = sockets.empty() ? 0 : addresses.front().port;
+    try {
+      sockets.push_back(bind_socket(address, mode, backlog));
+    } catch (const std::runtime_error&) {
+      if (sockets.empty() || --attempts_left == 0) {
+        for (std::size_t i = 0; i < sockets.size(); ++i) {
+          unlink_path({.listener = {}, .address = addresses[i], .socket = std::move(sockets[i]), .bound_here = true});
+        }
+        throw;
+      }
+      sockets.clear();
+      continue;
+    }
+    if (is_chosen && sockets.size() == 1) address = bound_address(sockets.front().get());
+  }
+  return sockets;
+}
+
+bool has_any_port(const state::SocketAddress& address) {
+  return address.port == 0 && address.family != state::Family::unix_path;
+}
+
+state::SocketAddress with_any_port(state::SocketAddress address) {
+  address.port = 0;
+  return address;
+}
+
+std::span<const WantedSocket> first_written(std::span<const WantedSocket> wanted) {
+  std::size_t count = 1;
+  while (count < wanted.size() && wanted[count].written == wanted.front().written) ++count;
+  return wanted.first(count);
+}
+
 namespace {
 
 // `:port` asks for both families, and one inherited socket may be both.
@@ -97,24 +138,67 @@ bool is_covered(const WantedSocket& wanted, const std::vector<handoff::Inherited
          });
 }
 
+handoff::InheritedSocket* find_inherited(const WantedSocket& wanted, std::vector<handoff::InheritedSocket>& inherited) {
+  const bool is_any = has_any_port(wanted.address);
+  const std::string text = wanted.address.text();
+  const auto is_it = [&](const handoff::InheritedSocket& socket) {
+    if (!socket.descriptor || socket.name.starts_with('@')) return false;
+    if (!is_any) return socket.address == text;
+    return socket.name == wanted.listener && with_any_port(bound_address(socket.descriptor.get())) == wanted.address;
+  };
+  const auto found = std::ranges::find_if(inherited, is_it);
+  return found == inherited.end() ? nullptr : &*found;
+}
+
+BoundSocket take(const WantedSocket& wanted, handoff::InheritedSocket& inherited,
+                 const std::vector<std::string>& lent) {
+  // Its creator may have left it blocking; a worker never blocks.
+  const int fd = inherited.descriptor.get();
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  (void)::listen(fd, wanted.backlog);  // it listens already; this only changes its backlog
+  const bool is_any = has_any_port(wanted.address);
+  const bool is_lent = std::ranges::find(lent, inherited.address) != lent.end();
+  return {wanted.listener, is_any ? bound_address(fd) : wanted.address, std::move(inherited.descriptor), false,
+          is_lent};
+}
+
+// The sockets of one address as written; `bound` has a place for each.
+void bind_group(std::span<const WantedSocket> group, std::vector<handoff::InheritedSocket>& inherited,
+                const std::vector<std::string>& lent, std::span<std::optional<BoundSocket>> bound) {
+  std::vector<std::size_t> missing;
+  std::uint16_t port = group.front().address.port;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    if (handoff::InheritedSocket* const found = find_inherited(group[i], inherited)) {
+      bound[i] = take(group[i], *found, lent);
+      port = bound[i]->address.port;
+    } else if (!is_covered(group[i], inherited)) {
+      missing.push_back(i);
+    }
+  }
+  std::vector<state::SocketAddress> addresses;
+  for (const std::size_t i : missing) {
+    addresses.push_back(group[i].address);
+    addresses.back().port = port;
+  }
+  auto sockets = bind_with_one_port(addresses, 0666, group.front().backlog);
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    bound[missing[i]] = {group[missing[i]].listener, addresses[i], std::move(sockets[i]), true};
+  }
+}
+
+// Ports that are written first, so that the kernel chooses none of them.
 void bind_each(const std::vector<WantedSocket>& wanted, std::vector<handoff::InheritedSocket>& inherited,
-               const std::vector<std::string>& lent, std::vector<BoundSocket>& sockets) {
-  for (const WantedSocket& one : wanted) {
-    const state::SocketAddress& address = one.address;
-    if (sockets.size() == config::listening_sockets_max) fail(address, "an upgrade could not pass on this many sockets");
-    const std::string text = address.text();
-    const auto found = std::find_if(inherited.begin(), inherited.end(), [&](const auto& socket) {
-      return socket.descriptor && !socket.name.starts_with('@') && socket.address == text;
-    });
-    if (found != inherited.end()) {
-      // Its creator may have left it blocking; a worker never blocks.
-      const int fd = found->descriptor.get();
-      ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-      (void)::listen(fd, one.backlog);  // it listens already; this only changes its backlog
-      const bool is_lent = std::find(lent.begin(), lent.end(), text) != lent.end();
-      sockets.push_back({one.listener, address, std::move(found->descriptor), false, is_lent});
-    } else if (!is_covered(one, inherited)) {
-      sockets.push_back({one.listener, address, bind_socket(address, 0666, one.backlog), true});
+               const std::vector<std::string>& lent, std::vector<std::optional<BoundSocket>>& bound) {
+  if (wanted.size() > config::listening_sockets_max) {
+    fail(wanted[config::listening_sockets_max].address, "an upgrade could not pass on this many sockets");
+  }
+  for (const bool any_port : {false, true}) {
+    for (std::size_t i = 0; i < wanted.size();) {
+      const auto group = first_written(std::span(wanted).subspan(i));
+      if (has_any_port(group.front().address) == any_port) {
+        bind_group(group, inherited, lent, std::span(bound).subspan(i, group.size()));
+      }
+      i += group.size();
     }
   }
 }
@@ -139,11 +223,15 @@ bool serves_as_well(int socket, const state::SocketAddress& wanted) {
 
 std::vector<WantedSocket> look_up_listeners(const config::Config& config) {
   std::vector<WantedSocket> wanted;
+  std::size_t written = 0;
   for (const config::Listener& listener : config.listeners) {
     for (const config::Address& bind : listener.bind) {
+      ++written;
       const bool either_family = bind.host.empty() && bind.unix_path.empty();
-      for (auto& address : listening_addresses(bind))
-        wanted.push_back({listener.name, std::move(address), either_family, static_cast<int>(listener.backlog)});
+      for (auto& address : listening_addresses(bind)) {
+        wanted.push_back(
+            {listener.name, std::move(address), either_family, static_cast<int>(listener.backlog), written});
+      }
     }
   }
   return wanted;
@@ -152,14 +240,18 @@ std::vector<WantedSocket> look_up_listeners(const config::Config& config) {
 std::vector<BoundSocket> bind_listeners(const std::vector<WantedSocket>& wanted,
                                         std::vector<handoff::InheritedSocket>& inherited,
                                         const std::vector<std::string>& lent) {
-  std::vector<BoundSocket> sockets;
+  std::vector<std::optional<BoundSocket>> bound(wanted.size());
   try {
-    bind_each(wanted, inherited, lent, sockets);
+    bind_each(wanted, inherited, lent, bound);
   } catch (...) {
-    for (const BoundSocket& socket : sockets) {
-      if (socket.bound_here) unlink_path(socket);
+    for (const auto& socket : bound) {
+      if (socket && socket->bound_here) unlink_path(*socket);
     }
     throw;
+  }
+  std::vector<BoundSocket> sockets;
+  for (auto& socket : bound) {
+    if (socket) sockets.push_back(*std::move(socket));
   }
   return sockets;
 }
