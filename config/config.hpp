@@ -102,10 +102,13 @@ struct TcpMatch {
 struct TcpRoute {
   TcpMatch match;
   std::string upstream;
+  Access access = {};  // besides the listener's
   Position where;
 
   // Compares the route, not its position.
-  bool operator==(const TcpRoute& other) const { return match == other.match && upstream == other.upstream; }
+  bool operator==(const TcpRoute& other) const {
+    return match == other.match && upstream == other.upstream && access == other.access;
+  }
 };
 
 struct Listener {
@@ -119,13 +122,15 @@ struct Listener {
   unsigned backlog = 4096;
   Milliseconds tcp_keepalive{60'000};  // silence before the first probe, in whole seconds; 0: none
   std::vector<TcpRoute> routes;        // for tcp; what none takes goes to `upstream`
+  Access access = {};                  // for tcp; http routes have their own
   Position where;
 
   // Compares the listener, not its position.
   bool operator==(const Listener& other) const {
     return name == other.name && bind == other.bind && protocol == other.protocol && upstream == other.upstream &&
            tls == other.tls && trusted_proxies == other.trusted_proxies && proxy_protocol == other.proxy_protocol &&
-           backlog == other.backlog && tcp_keepalive == other.tcp_keepalive && routes == other.routes;
+           backlog == other.backlog && tcp_keepalive == other.tcp_keepalive && routes == other.routes &&
+           access == other.access;
   }
 };
 

@@ -146,6 +146,13 @@ std::string access_of(std::string_view text) {
 }
 
 constexpr Section<Access> access_section{"routes.access", "in `access`", access_keys, access_of};
+constexpr Section<Access> listener_access_section{"listeners.access", "in `access`", access_keys, access_of};
+constexpr Section<Access> tcp_route_access_section{"listeners.routes.access", "in `access`", access_keys, access_of};
+
+void read_access(Reader& reader, const Node& node, const Section<Access>& section, Access& access) {
+  if (!read_section(reader, node, section, access)) return;
+  if (access == Access{}) reader.refuse(node, "expected `allow` or `deny` with address ranges");
+}
 
 // Passwords.
 
@@ -207,8 +214,15 @@ void read_maintenance(Reader& reader, const Node& node, Config& config) {
 }
 
 void read_route_access(Reader& reader, const Node& node, Route& route) {
-  if (!read_section(reader, node, access_section, route.gate.access)) return;
-  if (route.gate.access == Access{}) reader.refuse(node, "expected `allow` or `deny` with address ranges");
+  read_access(reader, node, access_section, route.gate.access);
+}
+
+void read_listener_access(Reader& reader, const Node& node, Access& access) {
+  read_access(reader, node, listener_access_section, access);
+}
+
+void read_tcp_route_access(Reader& reader, const Node& node, Access& access) {
+  read_access(reader, node, tcp_route_access_section, access);
 }
 
 void read_respond(Reader& reader, const Node& node, Route& route) {
@@ -242,6 +256,8 @@ void read_error_pages(Reader& reader, const Node& node, Config& config) {
 
 void add_gate_keys(std::vector<KnownKey>& known) {
   add_keys(known, access_section);
+  add_keys(known, listener_access_section);
+  add_keys(known, tcp_route_access_section);
   add_keys(known, basic_auth_section);
   add_keys(known, maintenance_section);
   add_keys(known, respond_section);

@@ -10,6 +10,9 @@ namespace baton::config {
 void read_respond(Reader& reader, const Node& node, Route& route);
 void read_redirect(Reader& reader, const Node& node, Route& route);
 void read_route_access(Reader& reader, const Node& node, Route& route);
+// `access` of tcp listeners and of their routes.
+void read_listener_access(Reader& reader, const Node& node, Access& access);
+void read_tcp_route_access(Reader& reader, const Node& node, Access& access);
 void read_basic_auth(Reader& reader, const Node& node, Route& route);
 void read_maintenance(Reader& reader, const Node& node, Config& config);
 void read_error_pages(Reader& reader, const Node& node, Config& config);

@@ -103,6 +103,11 @@ void check_tcp_routes(Reader& reader, const Config& config, const ListenerDraft&
 
 // A PROXY header decides the client's address, so its senders must be trusted.
 void check_proxy_protocol(Reader& reader, const Config& config, const ListenerDraft& draft) {
+void check_access(Reader& reader, const ListenerDraft& draft) {
+  if (!draft.access || draft.protocol != Protocol::http) return;
+  reader.report(*draft.access, "`access` of a listener is for tcp; for http listeners write `access` on routes");
+}
+
   const Listener& listener = draft.listener;
   const TrustedProxies& trusted = listener.trusted_proxies ? *listener.trusted_proxies : config.trusted_proxies;
   if (listener.proxy_protocol == ProxyProtocol::off || trusted != TrustedProxies{}) return;
@@ -217,6 +222,7 @@ std::variant<Config, Problems> load(Source source, Environment environment, std:
     refuse_includes(reader, *tree.root);
   }
   check_limits(reader, *tree.root, draft.config.limits);
+  for (const ListenerDraft& listener : draft.listeners) check_access(reader, listener);
   Problems problems = std::move(tree.problems);
   std::ranges::move(reader.take_problems(), std::back_inserter(problems));
   draft.config.places = places_of(reader, *tree.root);

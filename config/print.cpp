@@ -216,7 +216,8 @@ void print_tcp_routes(Printer& out, const std::vector<TcpRoute>& routes) {
     add("sni", route.match.sni);
     add("alpn", route.match.alpn);
     add("client", clients);
-    out.line(3, "- {{ match: {{{} }}, upstream: {} }}", match, in_quotes(route.upstream));
+    const std::string access = route.access == Access{} ? "" : ", access: " + access_text(route.access);
+    out.line(3, "- {{ match: {{{} }}, upstream: {}{} }}", match, in_quotes(route.upstream), access);
   }
 }
 
@@ -236,6 +237,7 @@ void print_services(Printer& out, const Config& config) {
     out.line(2, "protocol: {}", name_of(listener.protocol, protocols));
     if (!listener.upstream.empty()) out.line(2, "upstream: {}", in_quotes(listener.upstream));
     print_tcp_routes(out, listener.routes);
+    if (listener.access != Access{}) out.line(2, "access: {}", access_text(listener.access));
     if (listener.trusted_proxies) {
       out.line(2, "trusted_proxies: {}", list_of(texts_of(*listener.trusted_proxies)));
     }

@@ -106,7 +106,10 @@ Config unusual() {
       {{.sni = {"a.example", "*.b.example"}, .alpn = {"h2", "a\"b"}, .client = {parse_network("::/0").value()}},
        "1.5",
        {}},
-      {{.sni = {}, .alpn = {}, .client = {parse_network("10.0.0.1").value()}}, "null", {}}};
+      {{.sni = {}, .alpn = {}, .client = {parse_network("10.0.0.1").value()}}, "null", {}, {}}};
+  config.listeners[3].access = {.allow = std::vector{parse_network("10.0.0.0/8").value()},
+                                .deny = {parse_network("10.6.0.0/16").value(), parse_network("::1").value()}};
+  config.listeners[3].routes[0].access = config.listeners[3].access;
   config.listeners[2].tcp_keepalive = ms(0);
   config.listeners[1].tcp_keepalive = ms(90'000);
        {},

@@ -85,12 +85,18 @@ void read_listener_routes(Reader& reader, const Node& node, ListenerDraft& draft
   draft.routes = reader.position(node);
 }
 
+void read_access_of_listener(Reader& reader, const Node& node, ListenerDraft& draft) {
+  read_listener_access(reader, node, draft.listener.access);
+  draft.access = reader.position(node);
+}
+
 constexpr Key<ListenerDraft> listener_keys[] = {
     {"name", read_listener_name, true},
     {"bind", read_bind, true},
     {"protocol", read_protocol},
     {"upstream", read_listener_upstream},
     {"routes", read_listener_routes},
+    {"access", read_access_of_listener},
     {"trusted_proxies", read_trusted_by_listener},
     {"proxy_protocol", read_proxy_protocol},
     {"backlog", read_backlog},

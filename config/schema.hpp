@@ -20,6 +20,7 @@ struct ListenerDraft {
   std::optional<Protocol> protocol = Protocol::http;  // nothing: unknown, which has been reported
   std::optional<Position> upstream;                   // where its upstream is named, if it is
   std::optional<Position> routes;                     // the same for its own routes
+  std::optional<Position> access;                     // and for its access
 };
 
 // A configuration still to be checked as a whole. Its listeners are not in `config` yet.

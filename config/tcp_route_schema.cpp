@@ -68,8 +68,12 @@ void read_match(Reader& reader, const Node& node, TcpRoute& route) {
   read_section(reader, node, match_section, route.match);
 }
 
-constexpr Key<TcpRoute> route_keys[] = {{"match", read_match, true},
-                                        {"upstream", read_name<&TcpRoute::upstream>, true}};
+void read_access(Reader& reader, const Node& node, TcpRoute& route) {
+  read_tcp_route_access(reader, node, route.access);
+}
+
+constexpr Key<TcpRoute> route_keys[] = {
+    {"match", read_match, true}, {"upstream", read_name<&TcpRoute::upstream>, true}, {"access", read_access}};
 constexpr Section<TcpRoute> route_section{"listeners.routes", "on a tcp route", route_keys};
 
 // One text for all matches that take the same connections.

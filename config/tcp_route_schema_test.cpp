@@ -25,6 +25,18 @@ TEST(TcpRoutes, HaveAMatchAndAnUpstream) {
   EXPECT_EQ(routes[0].upstream, "app");
 }
 
+TEST(TcpAccess, IsOfTheListenerAndOfItsRoutes) {
+  const std::string yaml = tcp_with(
+      "protocol: tcp, access: { allow: [ 10.0.0.0/8, \"::1\" ] }, routes: [ { match: { sni: a }, upstream: app, "
+      "access: { deny: 10.6.6.0/24 } } ]");
+  const Config config = config_of(yaml);
+  const Listener& listener = config.listeners.at(0);
+  EXPECT_EQ(listener.access.allow, (std::vector{parse_network("10.0.0.0/8").value(), parse_network("::1").value()}));
+  EXPECT_EQ(listener.routes.at(0).access.deny, std::vector{parse_network("10.6.6.0/24").value()});
+  EXPECT_EQ(config_of(print(config)), config);
+  EXPECT_NE(config_of(tcp_with("protocol: tcp")).listeners, config.listeners);
+}
+
 class TcpRouteKeys : public testing::TestWithParam<Refusal> {};
 
 TEST_P(TcpRouteKeys, NamePlaceAndReason) {
@@ -32,6 +44,13 @@ TEST_P(TcpRouteKeys, NamePlaceAndReason) {
 }
 
 const Refusal refusals[] = {
+    {"AccessOnAnHttpListener",
+     tcp_with("access: { deny: 10.0.0.1 }"),
+     {"f:3:37: `access` of a listener is for tcp; for http listeners write `access` on routes"}},
+    {"AccessWithoutAddresses",
+     tcp_with("protocol: tcp, access: {}, routes: [ { match: { sni: a }, upstream: app, access: { allow: x } } ]"),
+     {"f:3:52: `access`: expected `allow` or `deny` with address ranges",
+      "f:3:119: `allow`: `x` is not an IP address"}},
     {"OnAnHttpListener",
      tcp_with("routes: [ { match: { sni: a }, upstream: app } ]"),
      {"f:3:37: `routes` of a listener are for tcp; for http listeners write `routes` at the top level"}},

@@ -96,6 +96,7 @@ void add_connections(Exposition& out, const Status& status) {
   out.family("connections_refused_total", "counter",
              "Client connections closed at once, by reason, over all generations.");
   out.sample("reason", "connections_per_client", status.connection_refusals_total);
+  out.sample("reason", "access", status.access_refusals_total);
   out.only("request_fields_dropped_total", "counter",
            "Request fields dropped by this process for underscores in their names.", status.fields_dropped);
 }

@@ -20,6 +20,7 @@ Status after_an_upgrade() {
   status.fields_dropped = 9;
   status.rate_refusals_total = 11;
   status.connection_refusals_total = 12;
+  status.access_refusals_total = 13;
   status.aborted_total = 10;
   status.connections_max = 9;
   handoff::Report report;
@@ -55,6 +56,7 @@ TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
                            "baton_request_fields_dropped_total 9",
                            "baton_requests_refused_total{reason=\"rate\"} 11",
                            "baton_connections_refused_total{reason=\"connections_per_client\"} 12",
+                           "baton_connections_refused_total{reason=\"access\"} 13",
                            "baton_last_upgrade_success 1",
                            "baton_last_upgrade_duration_seconds 0.0125",
                            "baton_last_upgrade_moved_connections{state=\"idle\"} 3",

@@ -119,6 +119,7 @@ std::string to_json(const Status& status) {
                       {"requests_total", status.requests_total},
                       {"rate_refusals_total", status.rate_refusals_total},
                       {"connection_refusals_total", status.connection_refusals_total},
+                      {"access_refusals_total", status.access_refusals_total},
                       {"aborted_total", status.aborted_total},
                       {"last_upgrade", nullptr},
                       {"rollback", nullptr}};

@@ -63,7 +63,8 @@ struct Status {
   std::uint64_t accepted_total = 0;   // over all generations
   std::uint64_t requests_total = 0;
   std::uint64_t rate_refusals_total = 0;        // the same: requests over their rates,
-  std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have
+  std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have,
+  std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
   std::uint64_t fields_dropped = 0;   // from requests, for underscores in their names; by this process
   std::uint64_t aborted_total = 0;    // by this process: connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;

@@ -25,6 +25,7 @@ Status with_upgrade() {
   status.aborted_total = 9;
   status.rate_refusals_total = 11;
   status.connection_refusals_total = 12;
+  status.access_refusals_total = 13;
   handoff::Report report;
   report.from = {1, 4711, "0.0.9"};
   report.to = {2, 4712, "0.1.0"};
@@ -46,6 +47,7 @@ TEST(Status, HoldsEveryKeyInOneLine) {
       R"("listening":[{"listener":"web","address":"127.0.0.1:8080"},{"listener":"@admin","address":"unix:/a"}],)"
       R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
       R"("accepted_total":7,"requests_total":8,"rate_refusals_total":11,"connection_refusals_total":12,)"
+      R"("access_refusals_total":13,)"
       R"("aborted_total":9,"last_upgrade":{"result":"completed","reason":"",)"
       R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
       R"("to_version":"0.1.0","duration_ms":13,"moved":{"idle":3,"tunnel":1},"moved_total":4,"upstream_idle_moved":5,)"

@@ -60,9 +60,8 @@ Answer answer_of(const config::Redirect& redirect) {
 std::shared_ptr<const Gate> make_gate(const config::Gate& gate, const Files& files, RateLimits rates) {
   if (gate == config::Gate{} && rates.empty()) return nullptr;
   auto made = std::make_shared<Gate>();
+  made->access = Access(gate.access);
   made->rates = std::move(rates);
-  if (gate.access.allow) made->allow.emplace(*gate.access.allow);
-  made->deny = AddressSet(gate.access.deny);
   if (gate.basic_auth) {
     const auto found = files.passwords.find(gate.basic_auth->file.path);
     made->passwords = found != files.passwords.end() ? found->second : std::make_shared<const Passwords>();

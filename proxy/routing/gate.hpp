@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "config/config.hpp"
-#include "proxy/routing/address_set.hpp"
+#include "proxy/routing/access.hpp"
 #include "proxy/routing/passwords.hpp"
 #include "proxy/routing/rate_limit.hpp"
 
@@ -31,17 +31,14 @@ struct Files {
 
 // What a route says; routes that say nothing have none.
 struct Gate {
-  std::optional<AddressSet> allow;               // nothing: everyone
-  AddressSet deny;                               // wins
+  Access access;
   RateLimits rates;
   std::shared_ptr<const Passwords> passwords{};  // nullptr: none is asked for
   Answer challenge{};                            // to a client without a good one
   std::optional<Answer> answer;                  // instead of a server's
   std::optional<config::Template> location;      // with `answer`: its Location, which depends on the request
 
-  bool admits(const state::SocketAddress& client) const {
-    return !deny.contains(client) && (!allow || allow->contains(client));
-  }
+  bool admits(const state::SocketAddress& client) const { return access.admits(client); }
 };
 
 // nullptr: the configuration says nothing. A file that `files` lacks is empty.

@@ -13,7 +13,7 @@ TcpRoutes::TcpRoutes(const std::vector<config::TcpRoute>& routes) {
     entry.alpn = match.alpn;
     entry.has_clients = !match.client.empty();
     entry.clients = AddressSet(match.client);
-    entry.upstream = routes[i].upstream;
+    entry.choice = {.upstream = routes[i].upstream, .access = Access(routes[i].access)};
     if (match.sni.empty()) entries.emplace_back(i, entry);
     for (const std::string& name : match.sni) {
       entry.is_wildcard = name.starts_with("*.");
@@ -40,11 +40,11 @@ bool TcpRoutes::Entry::takes(std::string_view server_name) const {
   return is_wildcard ? server_name.size() > name.size() && server_name.ends_with(name) : server_name == name;
 }
 
-const std::string* TcpRoutes::choose(std::string_view server_name, const std::vector<std::string>& alpn,
-                                     const state::SocketAddress& client) const {
+const TcpRoutes::Choice* TcpRoutes::choose(std::string_view server_name, const std::vector<std::string>& alpn,
+                                           const state::SocketAddress& client) const {
   for (const Entry& entry : routes_) {
     if (!entry.takes(server_name) || (entry.has_clients && !entry.clients.contains(client))) continue;
-    if (entry.alpn.empty() || std::ranges::find_first_of(alpn, entry.alpn) != alpn.end()) return &entry.upstream;
+    if (entry.alpn.empty() || std::ranges::find_first_of(alpn, entry.alpn) != alpn.end()) return &entry.choice;
   }
   return nullptr;
 }

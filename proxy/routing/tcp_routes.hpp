@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "proxy/routing/address_set.hpp"
+#include "proxy/routing/access.hpp"
 
 namespace baton::routing {
 
@@ -18,12 +18,18 @@ class TcpRoutes {
   TcpRoutes() = default;
   explicit TcpRoutes(const std::vector<config::TcpRoute>& routes);
 
+  // What a route says of the connections that it takes.
+  struct Choice {
+    std::string upstream;
+    Access access;
+  };
+
   bool empty() const { return routes_.empty(); }
   // Whether the ClientHello matters.
   bool need_hello() const;
   // nullptr: none takes it. `server_name` is in lowercase; it and `alpn` are empty if the client names none.
-  const std::string* choose(std::string_view server_name, const std::vector<std::string>& alpn,
-                            const state::SocketAddress& client) const;
+  const Choice* choose(std::string_view server_name, const std::vector<std::string>& alpn,
+                       const state::SocketAddress& client) const;
 
  private:
   // One for each server name of a route.
@@ -33,7 +39,7 @@ class TcpRoutes {
     std::vector<std::string> alpn;  // empty: any
     bool has_clients = false;
     AddressSet clients;
-    std::string upstream;
+    Choice choice;
 
     bool takes(std::string_view server_name) const;
   };

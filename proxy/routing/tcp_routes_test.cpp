@@ -20,12 +20,12 @@ std::vector<config::Network> network(const char* text) {
 
 std::string chosen(const TcpRoutes& routes, std::string_view name, const std::vector<std::string>& alpn = {},
                    std::uint8_t client = 192) {
-  const std::string* const upstream = routes.choose(name, alpn, address(client));
-  return upstream != nullptr ? *upstream : "none";
+  const TcpRoutes::Choice* const choice = routes.choose(name, alpn, address(client));
+  return choice != nullptr ? choice->upstream : "none";
 }
 
 config::TcpRoute route(const std::string& upstream, config::TcpMatch match) {
-  return {std::move(match), upstream, {}};
+  return {std::move(match), upstream, {}, {}};
 }
 
 TEST(TcpRoutes, TheMostSpecificNameWinsWhateverTheOrder) {
@@ -55,6 +55,15 @@ TEST(TcpRoutes, ThenTheMostConditionsThenTheFirst) {
   EXPECT_EQ(chosen(table, "a", {"http/1.1"}, 10), "second");
   EXPECT_EQ(chosen(table, "a", {}, 192), "plain");
   EXPECT_EQ(chosen(table, "b", {"h2"}, 10), "none");
+}
+
+TEST(TcpRoutes, TheOneThatTakesAConnectionSaysWhoMayConnect) {
+  config::TcpRoute closed = route("a", {.sni = {"a"}});
+  closed.access.deny = network("10.0.0.0/8");
+  const TcpRoutes table({closed, route("b", {.sni = {"b"}})});
+  EXPECT_FALSE(table.choose("a", {}, address(10))->access.admits(address(10)));
+  EXPECT_TRUE(table.choose("a", {}, address(192))->access.admits(address(192)));
+  EXPECT_TRUE(table.choose("b", {}, address(10))->access.admits(address(10)));
 }
 
 TEST(TcpRoutes, TheHelloMattersOnlyWhereItIsNamed) {

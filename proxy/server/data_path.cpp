@@ -72,7 +72,8 @@ ListeningSocket DataPath::as_workers_see_it(const BoundSocket& socket) const {
   if (const config::Listener* listener = settings_->find_listener(socket.listener)) {
     if (listener->protocol == config::Protocol::tcp) seen.tunnel_to = listener->upstream;
     seen.tls = listener->tls.has_value();
-    seen.is_arriving = listener->proxy_protocol != config::ProxyProtocol::off || !listener->routes.empty();
+    seen.is_arriving = listener->proxy_protocol != config::ProxyProtocol::off || !listener->routes.empty() ||
+                       listener->access != config::Access{};
     seen.keepalive_s = static_cast<int>(listener->tcp_keepalive.count() / 1000);
   }
   return seen;

@@ -40,6 +40,7 @@ void SelfDescription::add_totals(state::InstanceRecord& record) const {
   record.requests_total = generation_.requests_before + counters.requests;
   record.rate_refusals_total = generation_.rate_refusals_before + counters.rate_refusals;
   record.connection_refusals_total = generation_.connection_refusals_before + counters.connection_refusals;
+  record.access_refusals_total = generation_.access_refusals_before + counters.access_refusals;
   record.servers = data_path_.server_records();
 }
 

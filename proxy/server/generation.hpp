@@ -32,6 +32,7 @@ struct Generation {
     requests_before = record.requests_total;
     rate_refusals_before = record.rate_refusals_total;
     connection_refusals_before = record.connection_refusals_total;
+    access_refusals_before = record.access_refusals_total;
   }
 
   std::string version;
@@ -43,6 +44,7 @@ struct Generation {
   std::uint64_t requests_before = 0;
   std::uint64_t rate_refusals_before = 0;
   std::uint64_t connection_refusals_before = 0;
+  std::uint64_t access_refusals_before = 0;
   bool replaces_crashed = false;  // the predecessor is gone and cannot be asked
   bool is_draining = false;       // by command: load balancers send traffic elsewhere; inherited by the next
   std::optional<admin::LastUpgrade> last_upgrade;  // that created this process, or failed to replace it

@@ -100,6 +100,7 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   status.requests_total = generation.requests_before;
   status.rate_refusals_total = generation.rate_refusals_before;
   status.connection_refusals_total = generation.connection_refusals_before;
+  status.access_refusals_total = generation.access_refusals_before;
   if (generation.previous) status.rollback = admin::Rollback{generation.previous->program.version, 0};
   return status;
 }
@@ -131,6 +132,7 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
           sum.fields_dropped += share.counters.fields_dropped;
           sum.rate_refusals_total += share.counters.rate_refusals;
           sum.connection_refusals_total += share.counters.connection_refusals;
+          sum.access_refusals_total += share.counters.access_refusals;
           sum.connections += share.connections;
           if (sum.rollback) sum.rollback->unknown += share.unknown;
           if (--gathering->unanswered != 0) return;

@@ -97,6 +97,7 @@ std::string encode(const InstanceRecord& record) {
   out.set_rates_clock_us(record.rates_clock_us);
   out.set_rate_refusals_total(record.rate_refusals_total);
   out.set_connection_refusals_total(record.connection_refusals_total);
+  out.set_access_refusals_total(record.access_refusals_total);
   for (const auto& [question, servers] : record.names) {
     wire::KnownName& name = *out.add_names();
     name.set_question(question);
@@ -133,7 +134,8 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .hash_key = in.hash_key(),
                         .rates_clock_us = in.rates_clock_us(),
                         .rate_refusals_total = in.rate_refusals_total(),
-                        .connection_refusals_total = in.connection_refusals_total()};
+                        .connection_refusals_total = in.connection_refusals_total(),
+                        .access_refusals_total = in.access_refusals_total()};
   for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
   // A name that cannot be read is asked for instead.

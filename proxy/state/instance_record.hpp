@@ -52,7 +52,8 @@ struct InstanceRecord {
   std::string hash_key;               // of the instance, for hashes that clients must not be able to aim; empty: none
   std::int64_t rates_clock_us = 0;    // to be added to the sender's CLOCK_MONOTONIC for the shared memory of rates
   std::uint64_t rate_refusals_total = 0;        // as requests_total: requests over their rates,
-  std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have
+  std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have,
+  std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
   bool operator==(const InstanceRecord&) const = default;
 };
 

@@ -18,6 +18,11 @@ bool Connection::refuse_arrival(std::string_view why) {
   return false;
 }
 
+bool Connection::deny_arrival() {
+  ++worker_.counters.access_refusals;
+  return refuse_arrival("its address has no access");
+}
+
 bool Connection::refuse_for_client() {
   worker_.note_one_too_many(state_);
   close(false);
@@ -76,6 +81,7 @@ bool Connection::pass_header() {
 bool Connection::arrive() {
   if (listener_ == nullptr) return refuse_arrival("its listener is gone");
   if (!pass_header()) return false;
+  if (!listener_->access.admits(state_.client_address)) return deny_arrival();
   ClientHello hello{.found = ClientHello::Found::none};
   if (listener_->tcp_routes.need_hello()) {
     for (;;) {
@@ -85,9 +91,15 @@ bool Connection::arrive() {
       if (!receive_arrival(arrival::client_hello_bytes_max - unread.size())) return false;
     }
   }
-  const config::Listener& listener = worker_.settings().config.listeners[listener_->index];
-  const std::string* const chosen = listener_->tcp_routes.choose(hello.server_name, hello.alpn, state_.client_address);
-  begin_protocol(chosen != nullptr ? *chosen : listener.upstream);
+  return admit_arrival(hello.server_name, hello.alpn);
+}
+
+bool Connection::admit_arrival(std::string_view server_name, const std::vector<std::string>& alpn) {
+  const auto* const chosen = listener_->tcp_routes.choose(server_name, alpn, state_.client_address);
+  const bool is_admitted = listener_->access.admits(state_.client_address) &&
+                           (chosen == nullptr || chosen->access.admits(state_.client_address));
+  if (!is_admitted) return deny_arrival();
+  begin_protocol(chosen != nullptr ? chosen->upstream : worker_.settings().config.listeners[listener_->index].upstream);
   return true;
 }
 
@@ -95,9 +107,7 @@ bool Connection::arrives_without_a_byte() {
   const bool is_past_header = std::get<state::Arriving>(state_.protocol).is_past_header;
   if (listener_ == nullptr || !state_.client.unread.empty()) return false;
   if (!is_past_header && listener_->proxy_protocol == ProxyProtocol::require) return false;
-  const std::string* const chosen = listener_->tcp_routes.choose({}, {}, state_.client_address);
-  begin_protocol(chosen != nullptr ? *chosen : worker_.settings().config.listeners[listener_->index].upstream);
-  return true;
+  return admit_arrival({}, {});
 }
 
 void Connection::begin_protocol(std::string_view upstream) {

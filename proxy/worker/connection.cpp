@@ -133,6 +133,7 @@ void Connection::freeze() {
 }
 
 void Connection::let_go() {
+  place_.leave();
   client_.socket().release();
   if (upstream_.connected() != nullptr) upstream_.connected()->socket().release();
   upstream_.let_go();
@@ -164,6 +165,7 @@ void Connection::on_deadline() {
   guarded([this] {
     if (is_arriving()) {
       if (arrives_without_a_byte()) return take_turn();
+      if (closed_) return;
       const bool is_past_header = std::get<state::Arriving>(state_.protocol).is_past_header;
       refuse_arrival(is_past_header ? "timeouts.handshake: the ClientHello is not complete"
                                     : "timeouts.handshake: the PROXY header is not complete");
@@ -383,6 +385,7 @@ void Connection::close(bool with_reset) {
     client_.say_goodbye(state_.client);
     client_.socket().close();
   }
+  place_.leave();
   worker_.deadlines().clear(*this);
   closed_ = true;
   worker_.remove(*this);

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "proxy/engine/engine.hpp"
 #include "proxy/rates/occupancy.hpp"
@@ -96,8 +98,12 @@ class Connection final : public runtime::EventHandler,
   bool arrive();
   // The same, as far as the PROXY header goes. False: it is not whole, or the connection is closed.
   bool pass_header();
-  // True: nothing has come, nothing must come, and perhaps the client only waits for us.
+  // True: nothing has come, nothing must come, and perhaps the client only waits for us. Else it may be closed.
   bool arrives_without_a_byte();
+  // Chooses the route of a tcp listener by what the ClientHello names. False: the client has no access, and the
+  // connection is closed.
+  bool admit_arrival(std::string_view server_name, const std::vector<std::string>& alpn);
+  bool deny_arrival();
   // `upstream`: of a tunnel.
   void begin_protocol(std::string_view upstream);
   // Reads at most so many bytes. False: nothing has come, or the connection is closed.

@@ -177,7 +177,8 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
                       .trusted = routing::TrustedProxies(listener.trusted_proxies ? *listener.trusted_proxies
                                                                                   : settings->config.trusted_proxies),
                       .proxy_protocol = listener.proxy_protocol,
-                      .tcp_routes = routing::TcpRoutes(listener.routes)});
+                      .tcp_routes = routing::TcpRoutes(listener.routes),
+                      .access = routing::Access(listener.access)});
   }
   read_certificates(*settings);
   prepare_tls(*settings);

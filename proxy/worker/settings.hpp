@@ -30,6 +30,7 @@ struct ListenerRules {
   routing::TrustedProxies trusted;
   config::ProxyProtocol proxy_protocol = config::ProxyProtocol::off;
   routing::TcpRoutes tcp_routes;
+  routing::Access access;  // of tcp listeners
 };
 
 struct Settings {

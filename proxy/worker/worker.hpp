@@ -131,6 +131,7 @@ struct Counters {
   std::uint64_t fields_dropped = 0;         // from requests, for underscores in their names
   std::uint64_t rate_refusals = 0;          // requests over their rates
   std::uint64_t connection_refusals = 0;    // connections beyond those that a client may have
+  std::uint64_t access_refusals = 0;        // connections to tcp listeners of clients without access
   std::uint64_t aborted = 0;                // connections reset because serving them failed for lack of memory
 
   Counters& operator+=(const Counters& other) {
@@ -142,6 +143,7 @@ struct Counters {
     fields_dropped += other.fields_dropped;
     rate_refusals += other.rate_refusals;
     connection_refusals += other.connection_refusals;
+    access_refusals += other.access_refusals;
     aborted += other.aborted;
     return *this;
   }
