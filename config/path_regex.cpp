@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -42,6 +46,64 @@ Parsed<PathRegex> PathRegex::parse(std::string_view pattern) {
 
 bool PathRegex::matches(std::string_view path) const {
   return re2::RE2::PartialMatch(re2::StringPiece(path.data(), path.size()), *regex_);
+}
+
+bool PathRegex::find(std::string_view path, std::span<std::string_view, groups_max + 1> parts) const {
+  std::array<re2::StringPiece, groups_max + 1> found;
+  const re2::StringPiece text(path.data(), path.size());
+  const int wanted = std::min(groups(), groups_max) + 1;
+  if (!regex_->Match(text, 0, text.size(), re2::RE2::UNANCHORED, found.data(), wanted)) return false;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const re2::StringPiece& one = found[i];
+    parts[i] = one.data() == nullptr ? std::string_view() : std::string_view(one.data(), one.size());
+  }
+  return true;
+}
+
+int PathRegex::groups() const {
+  return regex_->NumberOfCapturingGroups();
+}
+
+Parsed<PathReplacement> PathReplacement::parse(std::string_view text, int groups) {
+  constexpr std::size_t references_max = 10;  // each may be as long as the path
+  if (text.size() > route_path_bytes_max) {
+    return std::unexpected(fmt::format("must not be longer than {} bytes", route_path_bytes_max));
+  }
+  PathReplacement replacement;
+  Part part;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at++];
+    if (c != '$') {
+      if (c == '?')
+        return std::unexpected(std::string("has a `?`, but the query stays; write `%3F` for the character"));
+      if (c == '{' || c == '}') {
+        return std::unexpected(
+            std::string("has a brace, but placeholders are for `replace` of the whole path; write "
+                        "`%7B` or `%7D`"));
+      }
+      part.text += c;
+      continue;
+    }
+    const bool has_braces = text.substr(at).starts_with('{');
+    const std::size_t digit = at + (has_braces ? 1 : 0);
+    const bool is_group = digit < text.size() && text[digit] >= '0' && text[digit] <= '9' &&
+                          (!has_braces || text.substr(digit + 1).starts_with('}'));
+    if (!is_group) {
+      return std::unexpected(std::string("has a `$` that is no group; write `$0` to `$9`, or `%24` for a dollar"));
+    }
+    part.group = text[digit] - '0';
+    if (part.group > groups) {
+      return std::unexpected(
+          fmt::format("has `${}`, but `match` has {} group{}", part.group, groups, groups == 1 ? "" : "s"));
+    }
+    at = digit + (has_braces ? 2 : 1);
+    if (replacement.parts_.size() == references_max) {
+      return std::unexpected(fmt::format("must not refer to more than {} groups", references_max));
+    }
+    replacement.parts_.push_back(std::exchange(part, {}));
+  }
+  if (!part.text.empty()) replacement.parts_.push_back(std::move(part));
+  return replacement;
 }
 
 }  // namespace baton::config

@@ -76,6 +76,7 @@ Config unusual() {
                                       .add = {{"X-C", text("1")}, {"X-C", text("2")}, {"X-D", text("[ ]")}},
                                       .remove = {"X-E", "null"}};
   config.routes[1].path.replace = text("/x{uri}");
+  config.routes[2].path.regex = {.match = "^/(a|b)\\.\"$", .replace = "/${1}$0"};
   config.routes[1].host = {HostRewrite::To::literal, text("{host}.internal")};
   config.routes[1].response_headers = config.routes[0].request_headers;
   config.routes[0].gate.access = {.allow = std::vector<Network>{{.bits = 0}}, .deny = {Network{}}};

@@ -14,7 +14,7 @@ struct PathRewrite {
   std::string strip_prefix;  // whole segments; another path is left alone
   std::string add_prefix;
   std::optional<Template> replace;  // the whole path
-  // Every match of an RE2 expression; `$1` is its first group.
+  // The first match of an RE2 expression, as PathRegex and PathReplacement read them.
   struct Pattern {
     std::string match;
     std::string replace;

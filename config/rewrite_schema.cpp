@@ -6,6 +6,7 @@
 #include <array>
 
 #include "config/match.hpp"
+#include "config/path_regex.hpp"
 #include "config/text.hpp"
 #include "config/written.hpp"
 
@@ -46,8 +47,8 @@ void read_fields(Reader& reader, const Node& node, std::vector<FieldEdits::Field
     Node at;
     at.line = entry.line;
     at.column = entry.column;
-    if (const auto why = why_not(entry.key, direction)) {
     at.file = entry.value.file;
+    if (const auto why = why_not(entry.key, direction)) {
       reader.refuse(at, *why);
       continue;
     }
@@ -120,10 +121,59 @@ void read_replace(Reader& reader, const Node& node, PathRewrite& rewrite) {
   rewrite.replace = std::move(text);
 }
 
+void read_pattern_match(Reader& reader, const Node& node, PathRewrite::Pattern& pattern) {
+  const auto text = reader.text(node);
+  if (!text) return;
+  if (const auto regex = PathRegex::parse(*text); !regex) return reader.refuse(node, regex.error());
+  pattern.match = *text;
+}
+
+// `${1}` names a group here and no variable; an environment variable's name does not begin with a digit.
+Node with_groups(Node node) {
+  auto* const text = std::get_if<std::string>(&node.value);
+  if (text == nullptr) return node;
+  std::string escaped;
+  for (std::size_t at = 0; at < text->size(); ++at) {
+    const bool is_dollar = (*text)[at] == '$';
+    if (is_dollar && text->substr(at, 2) == "$$") {
+      escaped += (*text)[at++];
+      escaped += '$';
+      continue;
+    }
+    const bool is_group = is_dollar && at + 2 < text->size() && (*text)[at + 1] == '{' && (*text)[at + 2] >= '0' &&
+                          (*text)[at + 2] <= '9';
+    escaped += is_group ? "$$" : std::string(1, (*text)[at]);
+  }
+  *text = std::move(escaped);
+  return node;
+}
+
+void read_pattern_replace(Reader& reader, const Node& node, PathRewrite::Pattern& pattern) {
+  const auto text = reader.text(with_groups(node));
+  if (!text) return;
+  const auto regex = PathRegex::parse(pattern.match);
+  if (!regex) return;  // has been reported
+  const auto replacement = PathReplacement::parse(*text, regex->groups());
+  if (!replacement) return reader.refuse(node, fmt::format("{} {}", quote(*text), replacement.error()));
+  pattern.replace = *text;
+}
+
+constexpr Key<PathRewrite::Pattern> pattern_keys[] = {
+    {"match", read_pattern_match, true},
+    // Needs the match.
+    {"replace", read_pattern_replace, true},
+};
+constexpr Section<PathRewrite::Pattern> pattern_section{"routes.path.regex", "in `regex`", pattern_keys};
+
+void read_regex(Reader& reader, const Node& node, PathRewrite& rewrite) {
+  read_section(reader, node, pattern_section, rewrite.regex.emplace());
+}
+
 constexpr Key<PathRewrite> path_keys[] = {
     {"strip_prefix", read_prefix<&PathRewrite::strip_prefix>},
     {"add_prefix", read_prefix<&PathRewrite::add_prefix>},
     {"replace", read_replace},
+    {"regex", read_regex},
 };
 std::string path_of(std::string_view text) {
   return fmt::format("{{ replace: {} }}", text.starts_with('/') ? text : "/new");
@@ -221,6 +271,7 @@ void add_rewrite_keys(std::vector<KnownKey>& known) {
   add_keys(known, request_section);
   add_keys(known, response_section);
   add_keys(known, path_section);
+  add_keys(known, pattern_section);
 }
 
 std::string written(const PathRewrite& rewrite) {

@@ -97,6 +97,44 @@ TEST(PathRewrite, IsOneOfThreeKinds) {
   }
 }
 
+TEST(PathRegex, ReplacesGroups) {
+  const auto pattern_of = [](const std::string& keys) {
+    return route_of("  - path: { regex: { match: \"^/a/(.*)$\", replace: " + keys + " } }\n").path.regex.value();
+  };
+  EXPECT_EQ(pattern_of("/$1"), (PathRewrite::Pattern{"^/a/(.*)$", "/$1"}));
+  EXPECT_EQ(pattern_of("\"/${1}0/$0\"").replace, "/${1}0/$0") << "a group, no variable";
+  EXPECT_EQ(pattern_of("\"/$${1}/$$0\"").replace, "/${1}/$0");
+  EXPECT_EQ(pattern_of("\"/${HOST}/$1\"").replace, "/10.1.2.3/$1") << "a variable";
+  for (const char* replace : {"/$1", "\"/${1}0\"", "\"\"", "/%24"}) {
+    const Config config =
+        config_of(with(std::string("  - path: { regex: { match: \"(a)$\", replace: ") + replace + " } }\n"));
+    EXPECT_EQ(config_of(print(config)), config) << replace;
+  }
+}
+
+TEST(PathRegex, IsCheckedAtLoad) {
+  const auto problem_with = [](const std::string& match, const std::string& replace) {
+    return problem_of("  - path: { regex: { match: \"" + match + "\", replace: \"" + replace + "\" } }\n");
+  };
+  EXPECT_EQ(problem_with("(a", "b"),
+            "5:29: `match`: `(a` is not a regular expression of RE2: missing ): (a, at character 1 of it");
+  EXPECT_EQ(problem_with("(a)", "/$2"), "5:45: `replace`: `/$2` has `$2`, but `match` has 1 group");
+  EXPECT_EQ(problem_with("a", "/${1}"), "5:43: `replace`: `/${1}` has `$1`, but `match` has 0 groups");
+  EXPECT_THAT(problem_with("a", "/$x"), testing::HasSubstr("`/$x` has a `$` that is no group; write `$0` to `$9`"));
+  EXPECT_THAT(problem_with("a", "/$"), testing::HasSubstr("has a `$` that is no group"));
+  EXPECT_THAT(problem_with("a", "/b?c"), testing::HasSubstr("has a `?`, but the query stays"));
+  EXPECT_THAT(problem_with("a", "/{host}"), testing::HasSubstr("has a brace, but placeholders are for `replace`"));
+  EXPECT_THAT(problem_with("a", "/" + std::string(1024, 'b')),
+              testing::HasSubstr("must not be longer than 1024 bytes"));
+  EXPECT_THAT(problem_with("a", "$0$0$0$0$0$0$0$0$0$0$0"), testing::HasSubstr("more than 10 groups"));
+  EXPECT_THAT(problem_with(std::string(1025, 'a'), "b"), testing::HasSubstr("must not be longer than 1024 bytes"));
+  EXPECT_THAT(problem_with("((a{100}){100}){100}", "b"), testing::HasSubstr("is not a regular expression of RE2"))
+      << "its program would be too large";
+  EXPECT_EQ(problem_of("  - path: { regex: { match: a } }\n"), "5:20: `replace` is missing in `regex`");
+  EXPECT_EQ(problem_of("  - path: { regex: { match: a, replace: b }, replace: /c }\n"),
+            "5:11: `path`: expected either `strip_prefix` and `add_prefix`, or `replace`, or `regex`");
+}
+
 TEST(HostRewrite, IsAWordOrAHost) {
   EXPECT_EQ(route_of("  - host: preserve\n").host, HostRewrite{});
   EXPECT_EQ(route_of("  - host: upstream\n").host, (HostRewrite{HostRewrite::To::upstream, {}}));

@@ -47,6 +47,15 @@ TEST(Rewriting, OfAPathReachesTheServer) {
   EXPECT_EQ(client.get("/v1/../v1//bytes/6").body, pattern(6));
 }
 
+TEST(Rewriting, OfAPathByAnExpressionReachesTheServer) {
+  const Origin origin;
+  Baton baton(with_route(origin, "    path: { regex: { match: \"^/([a-z]+)-([0-9]+)$\", replace: \"/$1/${2}\" } }\n"));
+  Client client = baton.connect();
+  EXPECT_EQ(client.get("/bytes-5").body, pattern(5));
+  baton.upgrade();
+  EXPECT_EQ(client.get("//bytes-6").body, pattern(6));
+}
+
 // The response is edited as its route said when the request was sent, although another process writes it.
 TEST(Rewriting, SurvivesAnUpgradeAndAReload) {
   Origin origin;

@@ -174,8 +174,24 @@ TEST(Rewriting, ReplacesThePath) {
   EXPECT_EQ(sent("/{host}/{header.X-F}", "/a"), "/Shop.Test/a%2Fb%3Fc%20d");
 }
 
+TEST(Rewriting, SubstitutesInThePath) {
+  config::Route route = plain();
+  route.path.regex = {.match = "^/old/(.*)$", .replace = "/new/$1"};
+  const auto sent = [&](const std::string& target) { return target_of(played(route, get(target)).server); };
+  EXPECT_EQ(sent("/old/a%20b?c=/old/"), "/new/a%20b?c=/old/");
+  EXPECT_EQ(sent("/x/../%6fld//a?"), "/new/a?");
+  EXPECT_EQ(sent("/other?/old/"), "/other?/old/");
+  EXPECT_EQ(sent("http://shop.test/old/"), "/new/");
+  EXPECT_EQ(target_of(played(route, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").server.substr(4)), "*");
+}
+
 TEST(Rewriting, NothingClimbsOutOfAPath) {
   config::Route route = plain();
+  route.path.regex = {.match = "^/x(.*)$", .replace = "/files/$1"};
+  const Both climbing = played(route, get("/x../secret"));
+  EXPECT_EQ(climbing.server, "");
+  EXPECT_TRUE(climbing.client.starts_with("HTTP/1.1 400 Bad Request\r\n")) << climbing.client;
+  route.path.regex.reset();
   const auto answered_by = [&](const char* replace, const std::string& request) {
     route.path.replace = text(replace);
     return played(route, request);

@@ -55,11 +55,15 @@ void replace_path(const config::Template& replace, const Placeholders& placehold
   if (out.find('?') == std::string::npos) out += placeholders.query();
 }
 
-void write_target(const config::PathRewrite& rewrite, const Placeholders& placeholders, std::string& out) {
+void write_target(const routing::Rewrite& how, const Placeholders& placeholders, std::string& out) {
   std::string space;
   const std::string_view path = routing::resolved_path(placeholders.path(), space);
-  if (rewrite.replace) return replace_path(*rewrite.replace, placeholders, path, out);
-  routing::rewrite_path(rewrite, path, out);
+  if (how.path.replace) return replace_path(*how.path.replace, placeholders, path, out);
+  if (how.substitution) {
+    how.substitution->apply(path, out);
+  } else {
+    routing::rewrite_path(how.path, path, out);
+  }
   out += placeholders.query();
 }
 
@@ -120,9 +124,9 @@ bool rewrite(const routing::Rewrite& how, state::Exchange& exchange, const Conte
   written.target.clear();
   written.host.clear();
   written.fields.clear();
-  if (how.changes_path && placeholders.path().starts_with('/')) write_target(how.path, placeholders, written.target);
+  if (how.changes_path && placeholders.path().starts_with('/')) write_target(how, placeholders, written.target);
   const std::string_view new_path = std::string_view(written.target).substr(0, written.target.find('?'));
-  if (how.path.replace && routing::has_dot_segments(new_path)) return false;
+  if ((how.path.replace || how.substitution) && routing::has_dot_segments(new_path)) return false;
   if (how.host.to == config::HostRewrite::To::upstream && context.server_names != nullptr && exchange.upstream) {
     context.server_names->append_name_of(*exchange.upstream, written.host);
   } else if (how.host.to == config::HostRewrite::To::literal) {

@@ -1,9 +1,11 @@
 // What a route changes in its requests and responses, ready for the data path.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "config/rewrite.hpp"
+#include "proxy/routing/path_substitution.hpp"
 
 namespace baton::routing {
 
@@ -19,6 +21,7 @@ struct Rewrite {
   };
 
   config::PathRewrite path;
+  std::optional<PathSubstitution> substitution;  // of path.regex
   bool changes_path = path != config::PathRewrite{};
   config::HostRewrite host;
   Fields request;

@@ -116,7 +116,10 @@ bool is_below(std::string_view path, std::string_view prefix) {
 std::shared_ptr<const Rewrite> rewrite_of(const config::Route& route) {
   const bool changes_fields = !route.request_headers.empty() || !route.response_headers.empty();
   if (route.path == config::PathRewrite{} && route.host == config::HostRewrite{} && !changes_fields) return nullptr;
+  std::optional<PathSubstitution> substitution;
+  if (route.path.regex) substitution.emplace(*route.path.regex);
   return std::make_shared<const Rewrite>(Rewrite{.path = route.path,
+                                                 .substitution = std::move(substitution),
                                                  .host = route.host,
                                                  .request = Rewrite::Fields(route.request_headers),
                                                  .response = Rewrite::Fields(route.response_headers)});
