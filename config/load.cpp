@@ -7,6 +7,8 @@
 #include <tuple>
 
 #include "config/claims.hpp"
+#include "config/effects.hpp"
+#include "config/file_order.hpp"
 #include "config/foreign.hpp"
 #include "config/names.hpp"
 #include "config/reader.hpp"
@@ -222,7 +224,7 @@ std::variant<Config, Problems> load(Source source, Environment environment, std:
     refuse_includes(reader, *tree.root);
   }
   check_limits(reader, *tree.root, draft.config.limits);
-  for (const ListenerDraft& listener : draft.listeners) check_access(reader, listener);
+  check_effects(reader, *tree.root, draft);
   Problems problems = std::move(tree.problems);
   std::ranges::move(reader.take_problems(), std::back_inserter(problems));
   draft.config.places = places_of(reader, *tree.root);
