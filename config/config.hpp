@@ -322,6 +322,7 @@ struct Places {
   Position pid_file;
   Position access_log;
   Position connections;
+  std::vector<std::string> files;  // those of the configuration, in the order in which they were read
   bool operator==(const Places&) const { return true; }
 };
 
@@ -332,7 +333,6 @@ struct Config {
   // listener is tcp and there are several upstreams.
   std::vector<Route> routes;
   Timeouts timeouts;
-  std::vector<std::string> files;  // those of the configuration, in the order in which they were read
   Limits limits;
   Handoff handoff;
   std::vector<std::optional<Address>> admin{std::nullopt};  // nothing: unix:<runtime directory>/admin.sock

@@ -4,28 +4,28 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "config/load.hpp"
+#include "config/testing/documents.hpp"
 #include "config/testing/load.hpp"
 
 namespace baton::config {
 namespace {
 
-std::vector<std::string> configurations_in(const std::filesystem::path& document) {
-  std::ifstream lines(document);
-  std::vector<std::string> found;
-  bool is_inside = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("```")) {
-      is_inside = line == "```yaml";
-      if (is_inside) found.emplace_back();
-    } else if (is_inside) {
-      found.back() += line + "\n";
-    }
-  }
-  std::erase_if(found, [](const std::string& yaml) { return !yaml.starts_with("version: 1\n"); });
-  return found;
+// From a folder of its own, with the files that it includes.
+Config loaded(const std::string& yaml) {
+  std::string pattern = testing::TempDir() + "baton_documents_XXXXXX";
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  std::string placed = yaml;
+  const std::string named = "/srv/shop/baton.yaml";
+  if (const std::size_t at = placed.find(named); at != std::string::npos) placed.replace(at, named.size(), "shop.yaml");
+  std::ofstream(folder / "shop.yaml") << "";
+  std::ofstream(folder / "baton.yaml") << placed;
+  auto result = load_file(folder / "baton.yaml", test_environment);
+  std::filesystem::remove_all(folder);
+  if (auto* config = std::get_if<Config>(&result)) return std::move(*config);
+  for (const Problem& problem : std::get<Problems>(result)) ADD_FAILURE() << problem.text();
+  return {};
 }
 
 TEST(Documents, TheirConfigurationsLoad) {

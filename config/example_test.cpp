@@ -1,46 +1,16 @@
 // Compares example.yaml with the loader, so that neither lacks a key of the other.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <sstream>
 
 #include "config/load.hpp"
 #include "config/schema.hpp"
+#include "config/testing/example.hpp"
 #include "config/testing/load.hpp"
 #include "config/testing/paths.hpp"
 
 namespace baton::config {
 namespace {
-
-std::string example() {
-  std::stringstream text;
-  text << std::ifstream(BATON_EXAMPLE_YAML).rdbuf();
-  return text.str();
-}
-
-// Whether a comment of the top level is a commented key, or a line below one, and no sentence.
-bool is_commented_key(const std::string& line) {
-  const std::size_t end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", line.find_first_not_of("# "));
-  return line.starts_with("# ") && end != std::string::npos && end > 2 && line[end] == ':';
-}
-
-// The same with comment lines, which begin with "# ", turned into content. Lines that are still comments were commented
-// twice.
-std::string uncommented(const std::string& yaml) {
-  std::istringstream lines(yaml);
-  std::string text;
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t content = line.find_first_not_of(' ');
-    if ((content != 0 || is_commented_key(line)) && content != std::string::npos && line.compare(content, 2, "# ") == 0)
-      line.erase(content, 2);
-    text += line + "\n";
-  }
-  return text;
-}
-
-std::string with_every_key() {
-  return uncommented(uncommented(example()));
-}
 
 TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   const Config config = config_of(example());

@@ -10,9 +10,9 @@
 #include "config/effects.hpp"
 #include "config/file_order.hpp"
 #include "config/foreign.hpp"
+#include "config/include.hpp"
 #include "config/names.hpp"
 #include "config/reader.hpp"
-#include "config/include.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
 #include "config/tree.hpp"
@@ -103,13 +103,13 @@ void check_tcp_routes(Reader& reader, const Config& config, const ListenerDraft&
     check_upstream_exists(reader, config, route.upstream, route.where);
 }
 
-// A PROXY header decides the client's address, so its senders must be trusted.
-void check_proxy_protocol(Reader& reader, const Config& config, const ListenerDraft& draft) {
 void check_access(Reader& reader, const ListenerDraft& draft) {
   if (!draft.access || draft.protocol != Protocol::http) return;
   reader.report(*draft.access, "`access` of a listener is for tcp; for http listeners write `access` on routes");
 }
 
+// A PROXY header decides the client's address, so its senders must be trusted.
+void check_proxy_protocol(Reader& reader, const Config& config, const ListenerDraft& draft) {
   const Listener& listener = draft.listener;
   const TrustedProxies& trusted = listener.trusted_proxies ? *listener.trusted_proxies : config.trusted_proxies;
   if (listener.proxy_protocol == ProxyProtocol::off || trusted != TrustedProxies{}) return;
@@ -211,18 +211,19 @@ std::variant<Config, Problems> load(Source source, Environment environment, std:
   std::vector<Source> sources{std::move(source)};
   if (!tree.root) return explained(sources, std::move(tree.problems));
   Reader reader(name, environment);
+  if (includes == Includes::are_read) {
+    add_included(reader, *tree.root, tree.nodes, sources);
+  } else {
+    refuse_includes(reader, *tree.root);
+  }
   Draft draft = read_draft(reader, *tree.root);
   check_claims(reader, *tree.root, draft);
   check_sockets(reader, draft);
   for (ListenerDraft& listener : draft.listeners) check_listener_upstream(reader, draft.config, listener);
   for (const ListenerDraft& listener : draft.listeners) check_proxy_protocol(reader, draft.config, listener);
   for (const ListenerDraft& listener : draft.listeners) check_tcp_routes(reader, draft.config, listener);
+  for (const ListenerDraft& listener : draft.listeners) check_access(reader, listener);
   check_routes(reader, *tree.root, draft);
-  if (includes == Includes::are_read) {
-    add_included(reader, *tree.root, tree.nodes, sources);
-  } else {
-    refuse_includes(reader, *tree.root);
-  }
   check_limits(reader, *tree.root, draft.config.limits);
   check_effects(reader, *tree.root, draft);
   Problems problems = std::move(tree.problems);

@@ -354,8 +354,8 @@ std::string print(const Config& config) {
   print_clients(out, config);
   out.line(0, "watch: {}", name_of(config.watch, flags));
   out.line(0, "via: false");
+  out.line(0, "include: []");
   return out.take();
 }
 
 }  // namespace baton::config
-  out.line(0, "include: []");

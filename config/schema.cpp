@@ -355,15 +355,15 @@ void read_tracing(Reader& reader, const Node& node, Draft& draft) {
   read_choice<&Config::tracing, tracings>(reader, node, draft.config);
 }
 
+// `add_included` has read them already.
+void read_include(Reader&, const Node&, Draft&) {}
+
 constexpr Key<Draft> top_keys[] = {
     {"version", read_version, true},
     {"listeners", read_listeners, true},
     {"routes", read_all_routes},
     {"upstreams", read_upstreams, true},
     {"timeouts", read_member<&Config::timeouts, timeouts_section>},
-// `add_included` has read them already.
-void read_include(Reader&, const Node&, Draft&) {}
-
     {"limits", read_member<&Config::limits, limits_section>},
     {"handoff", read_member<&Config::handoff, handoff_section>},
     {"admin", read_admin},
@@ -381,13 +381,13 @@ void read_include(Reader&, const Node&, Draft&) {}
      [](Reader& reader, const Node& node, Draft& draft) { read_error_pages(reader, node, draft.config); }},
     {"watch", read_watch},
     {"via", read_via},
+    {"include", read_include},
 };
 constexpr Section<Draft> top_section{"", "at the top level", top_keys};
 
 }  // namespace
 
 Draft read_draft(Reader& reader, const Node& root) {
-    {"include", read_include},
   Draft draft;
   read_section(reader, root, top_section, draft);
   return draft;
