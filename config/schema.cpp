@@ -12,6 +12,7 @@
 #include "config/entry_name.hpp"
 #include "config/gate_schema.hpp"
 #include "config/health_schema.hpp"
+#include "config/log_schema.hpp"
 #include "config/rate_schema.hpp"
 #include "config/resolve_schema.hpp"
 #include "config/route_schema.hpp"
@@ -283,28 +284,6 @@ std::string admin_of(std::string_view text) {
 
 constexpr Section<Config> admin_section{"admin", "in `admin`", admin_keys, admin_of};
 
-void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
-  if (auto text = reader.text(node)) access.path = *std::move(text);
-}
-
-constexpr Key<AccessLog> access_keys[] = {{"path", read_access_path},
-                                          {"format", read_choice<&AccessLog::format, access_formats>}};
-std::string access_of(std::string_view text) {
-  const bool is_path = text == "-" || text.starts_with('/');
-  return fmt::format("{{ path: \"{}\" }}", is_path ? text : "");
-}
-
-constexpr Section<AccessLog> access_section{"log.access", "in `access`", access_keys, access_of};
-
-void read_access(Reader& reader, const Node& node, Log& log) {
-  AccessLog access;
-  read_section(reader, node, access_section, access);
-  if (!access.path.empty()) log.access = std::move(access);
-}
-
-constexpr Key<Log> log_keys[] = {{"level", read_choice<&Log::level, log_levels>}, {"access", read_access}};
-constexpr Section<Log> log_section{"log", "in `log`", log_keys};
-
 // The top level.
 
 template <auto member, const auto& section>
@@ -369,7 +348,7 @@ constexpr Key<Draft> top_keys[] = {
     {"admin", read_admin},
     {"pid_file", read_pid_file},
     {"workers", read_workers},
-    {"log", read_member<&Config::log, log_section>},
+    {"log", read_by<&Config::log, read_log>},
     {"underscores", read_underscores},
     {"trusted_proxies", read_by<&Config::trusted_proxies, read_trusted_proxies>},
     {"forwarded", read_by<&Config::forwarded, read_forwarded>},
@@ -397,7 +376,8 @@ std::vector<KnownKey> known_keys() {
   std::vector<KnownKey> known;
   const auto add_all = [&known](const auto&... sections) { (add_keys(known, sections), ...); };
   add_all(top_section, listener_section, upstream_section, server_section, timeouts_section, limits_section,
-          handoff_section, admin_section, log_section, access_section);
+          handoff_section, admin_section);
+  add_log_keys(known);
   add_client_keys(known);
   add_tcp_route_keys(known);
   add_route_keys(known);
