@@ -19,6 +19,8 @@ inline std::vector<Ask> with_server_names() {
           {.before = client_hello_for("SHOP.example.com")}};
 }
 
+inline const std::vector<Ask> of_users{{"/users/12/a?b=c"}, {"/users/12/a/b"}, {"/users/x/a"}, {"/x/users/1/a"}, {"/"}};
+
 // Five of the client's are allowed.
 inline const std::vector<Ask> too_many{{"/"}, {"/"}, {"/"}, {"/"}, {"/"}, {"/"}, {"/"}, {.from = "127.0.0.2"}, {"/"}};
 

@@ -18,6 +18,7 @@ const std::vector<Case> cases{
     {"handle", {{"/v1/users?a=b"}, {"/v1/"}, {"/v10"}, {"/health"}, {"/health/x"}, {"/health?x"}, {"/%761/a"}}},
     {"handle_path", {{"/v1/users?a=b"}, {"/v1/"}, {"/v10"}, {"/"}}},
     {"rewrite, uri strip_prefix", {{"/old/a/b?c=d"}, {"/old/"}, {"/about?x=y"}, {"/about/x"}, {"/"}}},
+    {"rewrite with groups", of_users},
     {"Matchers",
      {{"/users/12"},
       {"/users/x"},

@@ -38,6 +38,7 @@ const std::vector<Case> cases{
      {{"/", "X-Seen: of the client\r\nX-Tag: of the client\r\nX-Debug: yes\r\nX-Other: kept\r\n"}, {"/"}}},
     {"http-response set-header, del-header", {{"/"}, {"/?one=404"}}},
     {"http-request replace-path, set-path", {{"/v1/users?a=b"}, {"/v1/"}, {"/about?x=y"}, {"/about/x"}, {"/v2"}}},
+    {"http-request replace-path with groups", of_users},
     {"http-request redirect", {{"/old"}, {"/moved/a?b=c"}, {"/a/b?c=d"}, {"/x", "", "POST", "body"}}},
     {"http-request return, deny", {{"/ping"}, {"/ping", "", "HEAD"}, {"/secret"}, {"/hidden"}, {"/"}}},
     {"http-request deny by address",

@@ -32,6 +32,7 @@ const std::vector<Case> cases{
      {{"/users/12"}, {"/users/12/a"}, {"/users/x"}, {"/a.PNG"}, {"/a.png?x"}, {"/a.pngs"}, {"/users/%31"}}},
     {"proxy_pass with a path", {{"/v1/users?a=b"}, {"/v1/"}, {"/v1/a%20b"}, {"/v2"}, {"/v1//a/../b"}}},
     {"rewrite", {{"/old/a/b?c=d"}, {"/old/"}, {"/about?x=y"}, {"/about/x"}, {"/other"}}},
+    {"rewrite with groups", of_users},
     {"return",
      {{"/ping"}, {"/ping", "", "HEAD"}, {"/gone"}, {"/old/a?b=c"}, {"/anything"}},
      By::exchange,
