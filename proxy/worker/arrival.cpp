@@ -68,8 +68,7 @@ bool Connection::pass_header() {
         state_.client_address = std::move(header.client);
         client_text_ = state_.client_address.node_text();
         is_trusted_ = listener_->trusted.trusts(state_.client_address);
-        count_for_client();
-        if (is_one_too_many_) return refuse_for_client();
+        if (count_for_client()) return refuse_for_client();
         break;
     }
     break;

@@ -31,7 +31,6 @@ void Connection::look_up_place() {
   upstream_.reconfigured(state_.upstream());
   listener_ = worker_.listener_rules(state_.listener);
   is_trusted_ = listener_ != nullptr && listener_->trusted.trusts(state_.client_address);
-  count_for_client();
   // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);
@@ -47,12 +46,12 @@ void Connection::look_up_place() {
 }
 
 // A trusted proxy stands for many clients. Those that it names in a PROXY header are counted once that has come.
-void Connection::count_for_client() {
+bool Connection::count_for_client() {
   const std::uint64_t most = worker_.settings().config.limits.connections_per_client;
-  if (most == 0 || place_ || is_trusted_) return;
+  if (most == 0 || place_ || is_trusted_) return false;
   auto [place, count] = worker_.settings().counts->connections.enter(rates::ClientKey(state_.client_address).bytes());
   place_ = std::move(place);
-  is_one_too_many_ = count > most;
+  return count > most;
 }
 
 void Connection::follow(const routing::Route* route) {
@@ -79,6 +78,7 @@ void Connection::reconfigured() {
   guarded([this] {
     const bool was_asking = question_ != nullptr;
     look_up_place();
+    count_for_client();
     if (is_arriving()) return take_turn();  // perhaps it need not wait any longer
     if (was_asking) return take_turn();
     if (!upstream_.is_connecting()) return set_deadline();

@@ -70,8 +70,6 @@ class Connection final : public runtime::EventHandler,
   // OpenSSL keeps the TLS of a leg (tls/self_test.hpp), so the connection can never move.
   bool is_kept() const;
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
-  // Its client has more connections than it may have. Only of a new one.
-  bool is_one_too_many() const { return is_one_too_many_; }
   // It was prepared for a predecessor that keeps it.
   void was_never_ours() { upstream_.let_go(); }
 
@@ -114,8 +112,8 @@ class Connection final : public runtime::EventHandler,
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();
   void look_up_place();
-  // Counts it for its client, if clients are counted and it has not been.
-  void count_for_client();
+  // Counts it for its client, if clients are counted and it has not been. True: its client has more than it may have.
+  bool count_for_client();
   // The exchange's route; nullptr: none. Its rules hold from now on.
   void follow(const routing::Route* route);
   const engine::Rules& rules();
@@ -165,7 +163,6 @@ class Connection final : public runtime::EventHandler,
   bool looks_again_ = false;      // to be reset once everything is delivered
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
-  bool is_one_too_many_ = false;
   bool awaits_turn_ = false;      // its turn is used up; the loop will call it again
 
   Connection* previous_ = nullptr;   // in the worker's list

@@ -234,6 +234,7 @@ void Worker::start(handoff::ParcelId id) {
     shared_.adopted.fetch_add(1, std::memory_order_relaxed);
     ++count_;
     list(*owned.release());
+    connection.count_for_client();  // the predecessor does not any more, or only for a moment
     connection.note_shared();       // until the predecessor has read Adopted and closed its copies
     connection.run();
   } else if (const auto upstream = prepared_upstreams_.find(id); upstream != prepared_upstreams_.end()) {

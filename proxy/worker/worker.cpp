@@ -223,7 +223,7 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   }
   if (from.tls && !from.is_arriving) state.client.tls.emplace().since_ms = now_ms();
   auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
-  if (connection->is_one_too_many()) return note_one_too_many(connection->state());
+  if (connection->count_for_client()) return note_one_too_many(connection->state());
   if (!connection->watch()) return;
   Connection& added = *connection.release();
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
