@@ -104,6 +104,27 @@ TEST_F(Connections, OfThePredecessorCountInTheSuccessorBeforeTheyMove) {
   EXPECT_TRUE(is_served(next)) << "nothing of the predecessor counts any more";
 }
 
+TEST_F(Connections, ThatAreTakenBackStillCount) {
+  Settings settings = with("connections_per_client: 2");
+  settings.own_binary = true;
+  Baton baton(settings);
+  Client one(web);
+  auto two = std::make_unique<Client>(web);
+  EXPECT_TRUE(is_served(one) && is_served(*two));
+  replace_file(baton.directory() / "behaviour", "Adopted exit");
+  replace_file(baton.binary_path(), read_file(HOSTILE_SUCCESSOR), true);
+  for (int i = 0; i < 2; ++i) {
+    baton.failed_upgrade();
+    expect_refused(web);
+    EXPECT_TRUE(is_served(one) && is_served(*two));
+  }
+  two.reset();
+  await_a_place(baton, 1);
+  Client three(web);
+  EXPECT_TRUE(is_served(three));
+  expect_refused(web);
+}
+
 TEST_F(Connections, BeginToBeCountedByAReload) {
   Baton baton(with(""));
   Client one(web), two(web), three(web);

@@ -11,6 +11,7 @@
 #include "ctl/ctl.hpp"
 #include "harness/log_lines.hpp"
 #include "supervise/supervised.hpp"
+#include "takeover/taker.hpp"
 
 namespace baton::harness {
 namespace {
@@ -236,6 +237,25 @@ TEST_F(Requests, BeginToBeCountedByAReloadAndAreByTheSuccessorOfThat) {
   EXPECT_EQ(count(baton, 3), 3);
   baton.upgrade();
   EXPECT_EQ(count(baton, 5), 2);
+}
+
+// By external successors, one of them in another container, whose clock differs.
+TEST_F(Requests, KeepTheirCountInTakeovers) {
+  Baton baton(with(origin, an_hour(6)));
+  EXPECT_EQ(count(baton, 2), 2);
+  Taker beside(baton);
+  beside.await_succession(baton);
+  EXPECT_EQ(count(baton, 2), 2);
+  const std::vector<std::string> elsewhere{"unshare", "--time", "--monotonic", "1000000", "--boottime", "1000000"};
+  std::vector<std::string> attempt = elsewhere;
+  attempt.emplace_back("true");
+  if (run({attempt}).code != 0) GTEST_SKIP() << "no namespaces may be made here";
+  Taker there(taker_command(baton, "--takeover", elsewhere));
+  there.await_succession(baton, beside);
+  EXPECT_EQ(count(baton, 1), 1);
+  Taker back(baton);
+  back.await_succession(baton, there);
+  EXPECT_EQ(count(baton, 20), 1);
 }
 
 struct SupervisedRequests : Supervised {

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -85,28 +87,32 @@ TEST_F(Occupancies, NeverCountBelowZero) {
   Occupancy::Entered one = occupancy.enter("a");
   std::fill_n(memory->data() + HashedLines::header_bytes, 2 * 1024 * 1024, std::byte{0});
   one.place.leave();
+  const std::span after(memory->data() + HashedLines::header_bytes, 2 * 1024 * 1024);
+  EXPECT_TRUE(std::ranges::all_of(after, [](std::byte b) { return b == std::byte{0}; }));
   EXPECT_EQ(occupancy.enter("a").count, 1u);
   std::fill_n(memory->data() + HashedLines::header_bytes, 2 * 1024 * 1024, std::byte{0xff});
   EXPECT_FALSE(occupancy.enter("a").place) << "no room";
 }
 
 TEST_F(Occupancies, CountExactlyForThreadsThatRunAtTheSameTime) {
-  std::atomic<int> inside = 0;
+  constexpr int each = 300'000;  // long enough for the threads to run at the same time
+  constexpr int threads = 4;
   std::atomic<bool> go = false;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
+  std::vector<std::vector<Place>> places(threads);
+  std::vector<std::thread> running;
+  for (std::vector<Place>& mine : places) {
+    mine.reserve(each);
+    running.emplace_back([&] {
       while (!go) std::this_thread::yield();
-      for (int n = 0; n < 2'000; ++n) {
-        Occupancy::Entered entered = occupancy.enter("a");
-        if (entered.count > 2) continue;
-        EXPECT_LE(++inside, 2);
-        --inside;
-      }
+      for (int i = 0; i < each; ++i) mine.push_back(occupancy.enter("a").place);
     });
   }
   go = true;
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : running) thread.join();
+  EXPECT_EQ(occupancy.enter("a").count, threads * each + 1u);
+  running.clear();
+  for (std::vector<Place>& mine : places) running.emplace_back([&] { mine.clear(); });
+  for (std::thread& thread : running) thread.join();
   EXPECT_EQ(occupancy.enter("a").count, 1u);
 }
 

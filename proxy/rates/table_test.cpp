@@ -104,6 +104,7 @@ TEST_F(Tables, KeepWhatWasUsedWhenTheNumbersChange) {
   EXPECT_EQ(count(table, "a", 200, now, hundred), 95);
   EXPECT_FALSE(table.take(1, ten_an_hour, "a", now).passes);
   EXPECT_EQ(table.take(1, ten_an_hour, "a", now).wait_us, hour_us / 10) << "as full as it can be, not ten times that";
+  EXPECT_EQ(count(table, "a", 20, now + hour_us), 10);
 }
 
 TEST_F(Tables, AreNotConfusedByAClockThatIsALittleBehind) {
@@ -114,11 +115,22 @@ TEST_F(Tables, AreNotConfusedByAClockThatIsALittleBehind) {
   EXPECT_EQ(count(table, "a", 20, now + hour_us), 10);
 }
 
+// Each of many keys. Two of them have one bucket by chance in one run of fifty; nothing else may go wrong.
+constexpr int keys = 50'000;
+constexpr int unlucky_max = 100;
+
 TEST_F(Tables, ForgetNobodyWhileTheyHaveRoom) {
-  for (int i = 0; i < 50'000; ++i) ASSERT_EQ(count(table, std::to_string(i), 10, now), 10) << i;
-  int passed = 0;
-  for (int i = 0; i < 50'000; ++i) passed += count(table, std::to_string(i), 1, now);
-  EXPECT_EQ(passed, 0);
+  // Also shortly before the time in a bucket begins again, when no bucket could be taken for one that is far ahead.
+  const std::int64_t last_hour = (std::int64_t{1} << 44) - hour_us;
+  for (const std::int64_t at : {now, last_hour}) {
+    Table fresh;
+    fresh.make_room();
+    int first = 0, later = 0;
+    for (int i = 0; i < keys; ++i) first += count(fresh, std::to_string(i), 1, at);
+    for (int i = 0; i < keys; ++i) later += count(fresh, std::to_string(i), 20, at);
+    EXPECT_EQ(first, keys);
+    EXPECT_NEAR(later, 9 * keys, unlucky_max);
+  }
 }
 
 // Of more clients than there is room for, those are forgotten whose buckets are nearly empty.
@@ -130,18 +142,18 @@ TEST_F(Tables, ForgetTheEmptiestBucketFirst) {
 
 TEST_F(Tables, ReuseBucketsThatHaveBecomeEmpty) {
   for (int hour = 0; hour < 4; ++hour, now += 2 * hour_us) {
-    for (int i = 0; i < 50'000; ++i) {
-      ASSERT_EQ(count(table, std::to_string(hour * 1'000'000 + i), 10, now), 10) << i;
-    }
+    const auto key = [hour](int i) { return std::to_string(hour * 1'000'000 + i); };
+    int first = 0, later = 0;
+    for (int i = 0; i < keys; ++i) first += count(table, key(i), 10, now);
+    for (int i = 0; i < keys; ++i) later += count(table, key(i), 1, now);
+    EXPECT_NEAR(first, 10 * keys, unlucky_max);
+    EXPECT_NEAR(later, 0, unlucky_max);
   }
-  now -= 2 * hour_us;
-  int passed = 0;
-  for (int i = 0; i < 50'000; ++i) passed += count(table, std::to_string(3'000'000 + i), 1, now);
-  EXPECT_EQ(passed, 0);
 }
 
 TEST_F(Tables, CountExactlyForThreadsThatRunAtTheSameTime) {
-  const Rate rate{.interval_us = hour_us / 1000, .burst_us = 5 * hour_us};
+  constexpr int burst = 1'000'000;  // long enough for the threads to run at the same time
+  const Rate rate{.interval_us = 10, .burst_us = 10LL * burst};
   std::atomic<int> passed = 0;
   std::atomic<bool> go = false;
   std::vector<std::thread> threads;
@@ -149,13 +161,13 @@ TEST_F(Tables, CountExactlyForThreadsThatRunAtTheSameTime) {
     threads.emplace_back([&] {
       while (!go) std::this_thread::yield();
       int mine = 0;
-      for (int n = 0; n < 5000; ++n) mine += table.take(1, rate, "all", now).passes ? 1 : 0;
+      for (int n = 0; n < burst; ++n) mine += table.take(1, rate, "all", now).passes ? 1 : 0;
       passed += mine;
     });
   }
   go = true;
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(passed, 5000);
+  EXPECT_EQ(passed, burst);
 }
 
 }  // namespace
