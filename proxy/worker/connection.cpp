@@ -133,7 +133,6 @@ void Connection::freeze() {
 }
 
 void Connection::let_go() {
-  place_.leave();
   client_.socket().release();
   if (upstream_.connected() != nullptr) upstream_.connected()->socket().release();
   upstream_.let_go();
@@ -385,7 +384,6 @@ void Connection::close(bool with_reset) {
     client_.say_goodbye(state_.client);
     client_.socket().close();
   }
-  place_.leave();
   worker_.deadlines().clear(*this);
   closed_ = true;
   worker_.remove(*this);
