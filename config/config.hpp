@@ -247,6 +247,8 @@ struct Route {
 
   // The name in logs and metrics.
   std::string label() const { return name.empty() ? match.text() : name; }
+  // What it does with a request, in a few words.
+  std::string action_text() const;
 
   // Compares the route, not its position.
   bool operator==(const Route& other) const {

@@ -55,4 +55,13 @@ std::string Match::text() const {
   return conditions.empty() ? place_text(*this) : place_text(*this) + "#" + conditions;
 }
 
+std::string Route::action_text() const {
+  if (gate.redirect) return fmt::format("redirect {} {}", gate.redirect->status, gate.redirect->to);
+  if (gate.respond) return fmt::format("respond {}", gate.respond->status);
+  if (split.empty()) return "upstream " + upstream;
+  std::string shares;
+  for (const Share& share : split) append(shares, ", ", fmt::format("{} to {}", share.weight, share.upstream));
+  return "split " + shares;
+}
+
 }  // namespace baton::config

@@ -5,6 +5,7 @@
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
 //              /metrics  the same numbers in Prometheus' text format
 //              /servers  200 with servers.hpp's JSON, or 503 as above
+//              /routes   200 with routes.hpp's JSON, or 503 as above
 //   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
 //   DELETE     /drain /maintenance: the same
 //              /upgrade  the lines of upgrade_events.hpp during the upgrade; {"binary": "/path"} names what to start

@@ -39,11 +39,13 @@ struct Resource {
   std::string_view allowed;
 };
 constexpr std::string_view reading = "GET, HEAD";
-constexpr Resource resources[] = {
-    {"/healthz", reading},           {"/readyz", reading},       {"/status", reading}, {"/metrics", reading},
-    {"/servers", reading},           {"/server", "POST"},        {"/upgrade", "POST"}, {"/reload", "POST"},
-    {"/rollback", "POST"},           {"/drain", "POST, DELETE"}, {"/stop", "POST"},    {"/reopen-logs", "POST"},
-    {"/maintenance", "POST, DELETE"}};
+constexpr Resource resources[] = {{"/healthz", reading},      {"/readyz", reading},
+                                  {"/status", reading},       {"/metrics", reading},
+                                  {"/servers", reading},      {"/routes", reading},
+                                  {"/server", "POST"},        {"/upgrade", "POST"},
+                                  {"/reload", "POST"},        {"/rollback", "POST"},
+                                  {"/stop", "POST"},          {"/reopen-logs", "POST"},
+                                  {"/drain", "POST, DELETE"}, {"/maintenance", "POST, DELETE"}};
 
 bool is_allowed(const Resource& resource, http::verb method) {
   switch (method) {
@@ -208,6 +210,9 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
   } else if (path == "/servers") {
     co_await answer_with_status(
         response, [](const Status& status) { return servers_json(status.servers); }, "application/json");
+  } else if (path == "/routes") {
+    co_await answer_with_status(
+        response, [](const Status& status) { return routes_json(status.routes); }, "application/json");
   } else if (path == "/healthz") {
     set_text(response, http::status::ok, "ok");
   } else if (service_->source.ready()) {

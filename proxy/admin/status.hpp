@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "handoff/report.hpp"
+#include "proxy/admin/routes.hpp"
 #include "proxy/admin/servers.hpp"
 
 namespace baton::admin {
@@ -69,6 +70,7 @@ struct Status {
   std::uint64_t aborted_total = 0;    // by this process: connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;
   std::vector<ServerStatus> servers;
+  std::vector<RouteStatus> routes;
   std::optional<Rollback> rollback;   // none: no previous program is known
 };
 

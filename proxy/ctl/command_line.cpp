@@ -35,6 +35,7 @@ CLI::App& add_command(CLI::App& program, Options& options) {
       ->option_text("on|off");
   add("stop", "stop gracefully, within timeouts.shutdown");
   add("reopen-logs", "reopen the log files after a rename");
+  add("routes", "show the routes, and how many requests each has had");
   add("servers", "show the servers of all upstreams");
   CLI::App& server = *add("server", "take a server out of service, put it back, or change its weight");
   server.add_option("server", options.server, "which one, as `servers` shows it")

@@ -79,26 +79,14 @@ std::expected<Answer, NoAnswer> ask_one(const Addresses& addresses, const Reques
   return answer;
 }
 
-int status(const Options& options, const Addresses& admin) {
-  const auto answer = ask_one(admin, {.target = "/status"});
+// What a GET of `target` answers, as a table.
+int show(const Options& options, const Addresses& admin, const char* target,
+         std::string (*table_of)(const json::object&)) {
+  const auto answer = ask_one(admin, {.target = target});
   if (!answer) return fail(options, answer.error().text);
   if (answer->status != 200) return fail(options, refusal(options, *answer));
   try {
-    const json::object status = json::parse(answer->body).as_object();
-    const std::string table = status_table(status);
-    std::cout << (options.json ? answer->body + "\n" : table);
-    return 0;
-  } catch (const std::exception&) {
-    return fail(options, nonsense);
-  }
-}
-
-int servers(const Options& options, const Addresses& admin) {
-  const auto answer = ask_one(admin, {.target = "/servers"});
-  if (!answer) return fail(options, answer.error().text);
-  if (answer->status != 200) return fail(options, refusal(options, *answer));
-  try {
-    const std::string table = servers_table(json::parse(answer->body).as_object());
+    const std::string table = table_of(json::parse(answer->body).as_object());
     std::cout << (options.json ? answer->body + "\n" : table);
     return 0;
   } catch (const std::exception&) {
@@ -232,8 +220,9 @@ int run(const Options& options, const std::string& default_config, config::Envir
     const int failed = fail(options, admin.error());
     return options.admin.empty() ? failed : exit_usage;
   }
-  if (options.command == "status") return status(options, for_questions(*admin));
-  if (options.command == "servers") return servers(options, for_questions(*admin));
+  if (options.command == "status") return show(options, for_questions(*admin), "/status", status_table);
+  if (options.command == "servers") return show(options, for_questions(*admin), "/servers", servers_table);
+  if (options.command == "routes") return show(options, for_questions(*admin), "/routes", routes_table);
   if (options.command == "server" && (options.order == "weight") != (options.weight != 0)) {
     fail(options, "`weight` needs a number from 1 to 256, and nothing else has one");
     return exit_usage;

@@ -109,6 +109,20 @@ std::string status_table(const json::object& status) {
   return table;
 }
 
+std::string routes_table(const json::object& routes) {
+  std::string table =
+      fmt::format("{:>12} {:>9}  {:<32} {:<28}  {}\n", "requests", "failures", "route", "action", "where");
+  for (const json::value& value : routes.at("routes").as_array()) {
+    const json::object& route = value.as_object();
+    const std::string name = text(route, "name");
+    const std::string match = text(route, "match");
+    table += fmt::format("{:>12} {:>9}  {:<32} {:<28}  {}:{}\n", number(route, "requests_total"),
+                         number(route, "failures_total"), name == match ? name : name + " (" + match + ")",
+                         text(route, "action"), text(route, "file"), number(route, "line"));
+  }
+  return table;
+}
+
 std::string servers_table(const json::object& servers) {
   std::string table = fmt::format("{:<40} {:<8} {:>6} {:>11} {:>12} {:>9} {:>8} {:>8}  {}\n", "server", "state",
                                   "weight", "connections", "requests", "failures", "p50", "p99", "why");

@@ -18,6 +18,7 @@ std::string printable(std::string_view text, bool lines = false);
 std::string status_table(const boost::json::object& status);
 
 // The contents of /servers as a table.
+std::string routes_table(const boost::json::object& routes);
 std::string servers_table(const boost::json::object& servers);
 
 // An upgrade's report, one line for each fact.

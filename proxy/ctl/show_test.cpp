@@ -114,6 +114,17 @@ TEST(Show, NoControlCharacterReachesTheTerminal) {
   EXPECT_EQ(status_table(hostile).find('\x1b'), std::string::npos);
 }
 
+TEST(Show, RoutesAreRows) {
+  const json::value routes =
+      json::parse(R"({"routes":[{"name":"api","match":"a.example/v1/*","action":"upstream app","file":"b.yaml",)"
+                  R"("line":7,"requests_total":12,"failures_total":3},{"name":"*","match":"*","action":"respond 204",)"
+                  R"("file":"b\u001b.yaml","line":9,"requests_total":0,"failures_total":0}]})");
+  EXPECT_EQ(routes_table(routes.as_object()),
+            "    requests  failures  route                            action                        where\n"
+            "          12         3  api (a.example/v1/*)             upstream app                  b.yaml:7\n"
+            "           0         0  *                                respond 204                   b\uFFFD.yaml:9\n");
+}
+
 TEST(Show, ABarIsFullExactlyAtTheEnd) {
   EXPECT_EQ(progress_bar(0, 4), "[------------------------------] 0 of 4 connections have left");
   EXPECT_EQ(progress_bar(2, 4), "[###############---------------] 2 of 4 connections have left");

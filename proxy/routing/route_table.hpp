@@ -76,6 +76,7 @@ class RouteTable {
 
   // In file order.
   const std::vector<Route>& routes() const { return routes_; }
+  std::size_t index_of(const Route& route) const { return static_cast<std::size_t>(&route - routes_.data()); }
 
   // The same as `find`, with the reason.
   struct Reason {

@@ -52,14 +52,17 @@ void DataPath::end() {
   access_log_.reset();
 }
 
-std::vector<state::ServerRecord> DataPath::server_records() {
+void DataPath::describe(state::InstanceRecord& record) {
   const std::int64_t now_ms = runtime::monotonic_ms();
-  if (workers_) workers_->each([&](Worker& worker) { worker.pool().settle(now_ms); });
-  return settings_->servers->save(runtime::unix_us() / 1000 - now_ms, now_ms);
+  if (workers_) workers_->each([](Worker& worker) { worker.settle(); });
+  record.servers = settings_->servers->save(runtime::unix_us() / 1000 - now_ms, now_ms);
+  record.routes = shared_.route_totals.save();
 }
 
-void DataPath::restore_servers(const std::vector<state::ServerRecord>& records) {
-  settings_->servers->restore(records, runtime::unix_us() / 1000 - runtime::monotonic_ms());
+void DataPath::learn(const state::InstanceRecord& record) {
+  settings_->servers->restore(record.servers, runtime::unix_us() / 1000 - runtime::monotonic_ms());
+  shared_.route_totals.restore(record.routes);
+  shared_.route_totals.keep_only(settings_->routes);
 }
 
 // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,6 +152,7 @@ void DataPath::reconfigure(const std::vector<BoundSocket>& sockets) {
       worker.accept_on(listening);
     });
   });
+  shared_.route_totals.keep_only(settings_->routes);
   let_go(std::exchange(replaced_access_log_, nullptr));
 }
 

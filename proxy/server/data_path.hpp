@@ -12,7 +12,7 @@
 #include "proxy/server/background.hpp"
 #include "proxy/server/listener.hpp"
 #include "proxy/server/workers.hpp"
-#include "proxy/state/server_facts.hpp"
+#include "proxy/state/instance_record.hpp"
 #include "proxy/worker/settings.hpp"
 
 namespace baton::proxy {
@@ -38,9 +38,9 @@ class DataPath {
   bool has_started() const { return workers_ != nullptr; }
   // Once they have started.
   Workers& workers() { return *workers_; }
-  // What is known of the servers, for another process and from one.
-  std::vector<state::ServerRecord> server_records();
-  void restore_servers(const std::vector<state::ServerRecord>& records);
+  // Writes what is known of servers and routes into the record, for another process; and reads it from one's.
+  void describe(state::InstanceRecord& record);
+  void learn(const state::InstanceRecord& record);
   // Ends the threads, closes what is still open and writes what is still to be logged.
   void end();
 

@@ -41,7 +41,7 @@ void SelfDescription::add_totals(state::InstanceRecord& record) const {
   record.rate_refusals_total = generation_.rate_refusals_before + counters.rate_refusals;
   record.connection_refusals_total = generation_.connection_refusals_before + counters.connection_refusals;
   record.access_refusals_total = generation_.access_refusals_before + counters.access_refusals;
-  record.servers = data_path_.server_records();
+  data_path_.describe(record);
 }
 
 handoff::Estate SelfDescription::estate() const {
@@ -53,7 +53,7 @@ handoff::Estate SelfDescription::estate() const {
     estate.sockets.push_back({"@connections", "", memory});
   }
   state::InstanceRecord inherited = record();
-  inherited.servers = data_path_.server_records();
+  data_path_.describe(inherited);
   estate.application = state::encode(inherited);
   const Settings& settings = *data_path_.settings();
   if (!settings.tls.empty()) estate.secrets = settings.ticket_keys->save(runtime::monotonic_ms());

@@ -14,7 +14,7 @@ namespace {
 struct Gathering {
   admin::Status status;
   std::size_t unanswered = 0;
-  std::shared_ptr<upstream::Registry> registry;
+  std::shared_ptr<const Settings> settings;
   std::function<void(admin::Status)> answer;
 };
 
@@ -73,6 +73,22 @@ std::vector<admin::ServerStatus> servers_of(const upstream::Registry& registry, 
   return servers;
 }
 
+std::vector<admin::RouteStatus> routes_of(const config::Config& config, routing::RouteTotals& totals) {
+  std::vector<admin::RouteStatus> routes;
+  for (const config::Route& route : config.routes) {
+    std::string name = route.label();
+    const routing::RouteCounts counts = totals.of(name);
+    routes.push_back({.name = std::move(name),
+                      .match = route.match.text(),
+                      .action = route.action_text(),
+                      .file = route.where.file,
+                      .line = route.where.line,
+                      .requests_total = counts.requests,
+                      .failures_total = counts.failures});
+  }
+  return routes;
+}
+
 }  // namespace
 
 admin::Status StatusReporter::own_part(bool is_ready) const {
@@ -112,11 +128,12 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
   if (parts_.generation.previous) previous_features = parts_.generation.previous->program.features;
   Workers& workers = parts_.data_path.workers();
   gathering->unanswered = workers.size();
-  gathering->registry = parts_.data_path.settings()->servers;
+  gathering->settings = parts_.data_path.settings();
   gathering->answer = std::move(answer);
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    workers.at(i).loop().post([&main = parts_.main, gathering, previous_features, &worker = workers.at(i)] {
-      worker.pool().settle(worker.now_ms());
+    workers.at(i).loop().post([&main = parts_.main, &totals = parts_.data_path.shared().route_totals, gathering,
+                               previous_features, &worker = workers.at(i)] {
+      handoff::insist([&] { worker.settle(); });
       Share share{.counters = worker.counters, .connections = {}, .unknown = 0};
       worker.count(share.connections);
       if (previous_features) {
@@ -124,7 +141,7 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
       }
       // Without this share the answer would never be complete.
       handoff::insist([&] {
-        main.post([gathering, share] {
+        main.post([&totals, gathering, share] {
           admin::Status& sum = gathering->status;
           sum.accepted_total += share.counters.accepted;
           sum.requests_total += share.counters.requests;
@@ -136,7 +153,8 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
           sum.connections += share.connections;
           if (sum.rollback) sum.rollback->unknown += share.unknown;
           if (--gathering->unanswered != 0) return;
-          sum.servers = servers_of(*gathering->registry, runtime::monotonic_ms());
+          sum.servers = servers_of(*gathering->settings->servers, runtime::monotonic_ms());
+          sum.routes = routes_of(gathering->settings->config, totals);
           gathering->answer(std::move(sum));
         });
       });

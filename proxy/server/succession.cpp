@@ -184,7 +184,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   }
   try {
     data_path.complete_names(record->names);
-    data_path.restore_servers(record->servers);
+    data_path.learn(*record);
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);
     instance.open_admin();
@@ -234,7 +234,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
     generation.count_before(*record);
     generation.is_draining = record->draining;  // both may have changed since they were inherited
     parts_.data_path.set_maintenance(record->maintenance);
-    parts_.data_path.restore_servers(record->servers);
+    parts_.data_path.learn(*record);
   }
   if (upgrade) generation.last_upgrade = std::move(upgrade);
   become_instance();

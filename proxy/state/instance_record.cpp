@@ -93,6 +93,12 @@ std::string encode(const InstanceRecord& record) {
   out.set_lock_device(record.lock_device);
   out.set_lock_inode(record.lock_inode);
   for (const ServerRecord& server : record.servers) write(server, *out.add_servers());
+  for (const RouteRecord& route : record.routes) {
+    wire::RouteRecord& one = *out.add_routes();
+    one.set_name(route.name);
+    one.set_requests_total(route.requests_total);
+    one.set_failures_total(route.failures_total);
+  }
   out.set_hash_key(record.hash_key);
   out.set_rates_clock_us(record.rates_clock_us);
   out.set_rate_refusals_total(record.rate_refusals_total);
@@ -137,6 +143,9 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .connection_refusals_total = in.connection_refusals_total(),
                         .access_refusals_total = in.access_refusals_total()};
   for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
+  for (const wire::RouteRecord& route : in.routes()) {
+    record.routes.push_back({route.name(), route.requests_total(), route.failures_total()});
+  }
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
   // A name that cannot be read is asked for instead.
   for (const wire::KnownName& name : in.names()) {

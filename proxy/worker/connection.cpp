@@ -364,6 +364,7 @@ void Connection::log_exchange() {
   ++worker_.counters.requests;
   worker_.count_noticed();
   if (exchange->status >= 500) ++worker_.counters.failures;
+  if (route_ != nullptr) worker_.count_request(*route_, exchange->status >= 500);
   if (is_logged(*exchange)) {
     const bool is_split = !exchange->split_to.empty() && (route_ == nullptr || !route_->split.empty());
     const std::string_view of_route = route_ != nullptr ? std::string_view(route_->upstream) : std::string_view();

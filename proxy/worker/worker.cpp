@@ -112,6 +112,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
       upstreams_(upstreams_of(pool_, *settings_)),
       access_log_(access_log),
       id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
+  route_tally_.begin(settings_->routes);
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
   loop_.count_sockets_in(shared_.sockets);
   loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
@@ -324,9 +325,18 @@ void Worker::accepting_may_go_on() {
   }
 }
 
+void Worker::settle() {
+  pool_.settle(now_ms());
+  shared_.route_totals.take(settings_->routes, route_tally_);
+}
+
 void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log) {
   std::vector<upstream::Upstream*> upstreams(settings->upstreams.size());
+  shared_.route_totals.take(settings_->routes, route_tally_);
+  routing::RouteTally tally;
+  tally.begin(settings->routes);
   pool_.update(settings->upstreams);         // may throw, and then nothing has changed
+  route_tally_ = std::move(tally);
   for (std::size_t i = 0; i < upstreams.size(); ++i) upstreams[i] = pool_.find(settings->upstreams[i].name);
   upstreams_ = std::move(upstreams);
   split_turns_.clear();  // their weights may have changed

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "handoff/parties.hpp"
+#include "proxy/routing/route_totals.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/state/codec.hpp"
@@ -37,6 +38,7 @@ struct Shared {
   std::uint64_t generation = 1;
   std::atomic<bool> maintenance{false};  // switched on by command
   Verifier verifier;
+  routing::RouteTotals route_totals;
 
   std::atomic<std::uint64_t> adopted{0};           // connections, in the current handover
 
@@ -303,6 +305,12 @@ class Worker final : private http1::ServerNames {
 
   // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────
   Counters counters;
+  // `route`: of the configuration in force.
+  void count_request(const routing::Route& route, bool has_failed) {
+    route_tally_.count(settings_->routes, route, has_failed);
+  }
+  // Adds to those of the process what this worker has counted of servers and routes.
+  void settle();
   void count(ConnectionCounts& into) const;
   // What a handover has yet to offer.
   handoff::Remaining remaining() const;
@@ -351,6 +359,7 @@ class Worker final : private http1::ServerNames {
   upstream::Pool pool_;
   std::vector<upstream::Upstream*> upstreams_;  // in configuration order
   std::map<std::string, routing::Turns, std::less<>> split_turns_;  // of the routes with a split, by name
+  routing::RouteTally route_tally_;
   http1::Scratch scratch_;
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick
   runtime::AccessLog* access_log_;
