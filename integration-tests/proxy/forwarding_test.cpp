@@ -44,12 +44,6 @@ TEST_F(Forwarding, RequestBodiesKeepTheirFraming) {
   EXPECT_TRUE(origin.last_request().chunked || origin.last_request().field("Transfer-Encoding") == "chunked");
 }
 
-// curl and some old browsers send what was typed.
-TEST_F(Forwarding, TargetsPassThatAreNotPercentEncoded) {
-  EXPECT_EQ(client.get("/echo/caf\xc3\xa9?q=\xff").status(), 200);
-  EXPECT_EQ(origin.last_request().target(), "/echo/caf\xc3\xa9?q=\xff");
-}
-
 TEST_F(Forwarding, TrailersPassBothWays) {
   EXPECT_EQ(client.get("/trailers").trailer("X-Checksum"), "abc123");
   client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk("abc") +

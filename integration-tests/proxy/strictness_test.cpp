@@ -35,6 +35,7 @@ const std::vector<BadHead> bad_heads = {
     {"relative target", "GET index.html HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"asterisk without OPTIONS", "GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"control in the target", "GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+    {"UTF-8 in the target", "GET /caf\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"UTF-8 in the host", "GET / HTTP/1.1\r\nHost: caf\xc3\xa9\r\n\r\n", 400},
     {"length by an underscore", post_with("Content_Length: 3\r\n"), 400},
     {"coding by an underscore", post_with("Content-Length: 3\r\nTransfer_Encoding: chunked\r\n"), 400},
@@ -125,7 +126,7 @@ class StrictBodies : public testing::Test {
 };
 
 TEST_F(StrictBodies, MalformedChunksAreRefused) {
-  for (const char* body : {"x\r\n", "-1\r\n", "3\nabc\r\n", "3\r\nabcd\r\n", "fffffffffffffffff\r\n", "3 x\r\nabc\r\n",
+  for (const char* body : {"x\r\n", "-1\r\n", "3\nabc\r\n", "3\r\nabcd\r\n", "fffffffffffffffff\r\n", "3 \r\nabc\r\n",
                            "0x3\r\nabc\r\n", "0\r\nno trailer\r\n\r\n", "0\r\nA: b\r\n folded\r\n\r\n"}) {
     Client client = baton.connect();
     client.send_what_goes("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(body) +

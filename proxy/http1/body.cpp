@@ -119,7 +119,7 @@ bool step(ByChunks& chunk, char c, Sender sender) {
       break;
     }
     case after_size:
-      if (!is_blank(c) && !step_over_end(chunk, c, sender, true)) return false;
+      if (!is_blank(c) && !step_over_end(chunk, c, sender, sender == Sender::server)) return false;
       break;
     case extension:
       if (c == '\r') {

@@ -113,8 +113,8 @@ struct HeadEnd {
 HeadEnd find_head_end(std::string_view input, std::uint32_t& scanned);
 
 // `raw` is a whole head including its empty line. Refused: bare CR or LF, NUL and other controls, whitespace before a
-// colon in a request, obs-fold, empty names, targets with blanks or controls, versions other than HTTP/1.x (505).
-// Bytes above 0x7f pass in targets, although RFC 3986 has them encoded.
+// colon in a request, obs-fold, empty names, targets with characters below 0x21 or above 0x7e, versions other than
+// HTTP/1.x (505).
 HeadError parse_request_head(std::string_view raw, const HeadLimits& limits, RequestHead& head);
 HeadError parse_response_head(std::string_view raw, const HeadLimits& limits, ResponseHead& head);
 // The same for `raw` that goes on after its first head, and ends with an empty line.

@@ -27,6 +27,10 @@ class Block {
     const __m128i below = _mm_cmpeq_epi8(_mm_min_epu8(all_, _mm_set1_epi8(static_cast<char>(low - 1))), all_);
     return match(_mm_or_si128(below, _mm_cmpeq_epi8(all_, _mm_set1_epi8(0x7f))));
   }
+  // Below `low`, which is at most 0x7f; DEL; or above DEL: as signed bytes those are negative.
+  unsigned match_below_or_above_ascii(char low) const {
+    return match(_mm_or_si128(_mm_cmplt_epi8(all_, _mm_set1_epi8(low)), _mm_cmpeq_epi8(all_, _mm_set1_epi8(0x7f))));
+  }
   // Neither a letter nor a hyphen.
   unsigned match_not_word() const {
     const __m128i from_a = _mm_sub_epi8(_mm_or_si128(all_, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
@@ -58,6 +62,10 @@ class Block {
   std::uint64_t match_equal(char c) const { return match_below(all_ ^ each * static_cast<unsigned char>(c), 1); }
   std::uint64_t match_below_or_del(unsigned char low) const {
     return match_below(all_, low) | match_below(all_ ^ each * 0x7f, 1);
+  }
+  std::uint64_t match_below_or_above_ascii(char low) const {
+    const std::uint64_t above = all_ & each * 0x80;
+    return match_below(all_, static_cast<unsigned char>(low)) | match_below(all_ ^ each * 0x7f, 1) | above;
   }
   std::uint64_t match_not_word() const {
     const std::uint64_t lower = all_ | each * 0x20;
@@ -121,9 +129,9 @@ inline const char* find_control(const char* begin, const char* p, const char* en
   }
 }
 
-// A control character or a space.
+// A control character, a space, or a byte beyond ASCII.
 inline const char* find_no_target_char(const char* begin, const char* p, const char* end) {
-  return find_first(begin, p, end, [](const Block& block) { return block.match_below_or_del(' ' + 1); });
+  return find_first(begin, p, end, [](const Block& block) { return block.match_below_or_above_ascii(' ' + 1); });
 }
 
 }  // namespace baton::http1

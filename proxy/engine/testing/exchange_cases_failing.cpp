@@ -74,7 +74,7 @@ void cases_of_requests(std::vector<Case>& cases) {
                     .statuses = {400}},
                    [](Dialogue&) {},
                    true});
-  for (const char* line : {"5;", "5;bad[=x", "5;a=\"x", "5 x"}) {
+  for (const char* line : {"5;", "5;bad[=x", "5;a=\"x", "5 "}) {
     cases.push_back({std::string("a chunk line that is none: ") + line,
                      {client(chunked + line + "\r\nhello\r\n0\r\n\r\n"), client_ends},
                      {.client = own(400), .client_ended = true, .end = End::closed, .upstreams = {{"", Fate::cut}},
