@@ -1,4 +1,5 @@
 // Upgrades while the user's descriptors that are in flight between processes have run out.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "harness/aftermath.hpp"
+#include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
 #include "harness/strace.hpp"
 
