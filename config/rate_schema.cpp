@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/client_identity.hpp"
 #include "config/text.hpp"
 #include "config/written.hpp"
 
@@ -14,14 +15,6 @@ constexpr std::uint64_t count_max = 1'000'000'000;
 constexpr std::uint64_t interval_us_min = 1'000'000 / requests_per_second_max;
 constexpr std::uint64_t day_us = 24ULL * 3600 * 1'000'000;
 constexpr std::uint64_t burst_us_max = 10 * day_us;
-
-// Any client can send these, so each could have a rate of its own for every request.
-constexpr std::string_view names_of_clients[] = {"forwarded", "x-real-ip", "x-client-ip", "true-client-ip"};
-
-bool names_client(std::string_view header) {
-  return header.starts_with("x-forwarded-") ||
-         std::ranges::find(names_of_clients, header) != std::end(names_of_clients);
-}
 
 Parsed<RateBy> parse_rate_by(std::string_view text) {
   if (text == "client") return RateBy{RateBy::What::client, {}};
@@ -34,7 +27,7 @@ Parsed<RateBy> parse_rate_by(std::string_view text) {
   if (name.empty()) return std::unexpected("`header` needs a name, as in `by: header X-API-Key`");
   if (!is_token(name)) return std::unexpected(quote(name) + " is not the name of a header");
   RateBy by{RateBy::What::header, lowercase(name)};
-  if (!names_client(by.name)) return by;
+  if (!names_client_identity(by.name)) return by;
   return std::unexpected(
       fmt::format("any client can send {}; `by: client` counts by the address that is believed, see "
                   "`trusted_proxies`",

@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "config/client_identity.hpp"
 #include "proxy/http1/head.hpp"
 
 namespace baton::http1 {
@@ -120,6 +123,22 @@ TEST(EqualsIgnoringCase, FoldsLettersOnly) {
   EXPECT_FALSE(equals_ignoring_case("@", "`"));
   EXPECT_FALSE(equals_ignoring_case("[", "{"));
   EXPECT_FALSE(equals_ignoring_case("-", "\r"));
+}
+
+// The configuration refuses names for which the data path has no ear.
+TEST(FieldNameLookup, KnowsTheNamesOfClientsThatTheConfigurationKnows) {
+  std::vector<std::string> names(std::begin(config::client_identity_names), std::end(config::client_identity_names));
+  names.insert(names.end(), {"x-forwarded-for", "x-forwarded-anything", "host", "x-api-key", "x-host-id",
+                             "http-client-ip", "cookie", "cf-connecting-ip", "proxy-authorization"});
+  for (const std::string& name : names) {
+    for (const char separator : {'-', '_', '.'}) {
+      std::string spelled = name;
+      std::ranges::replace(spelled, '-', separator);
+      for (const std::string& one : {spelled, "HTTP_" + spelled, "X" + spelled}) {
+        EXPECT_EQ(config::names_client_identity(one), field_name(one) == FieldName::client_identity) << one;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -18,8 +18,10 @@ std::uint64_t id_of(std::string_view name) {
 constexpr std::string_view all_requests = "\n";
 
 rates::Rate rate_of(const config::RateLimit& limit) {
+  // Time is read once in a millisecond, so what comes within one comes at once.
+  constexpr std::int64_t tick_us = 1000;
   const auto interval_us = static_cast<std::int64_t>(limit.interval_us());
-  return {interval_us, interval_us * static_cast<std::int64_t>(limit.burst)};
+  return {interval_us, std::max(interval_us * static_cast<std::int64_t>(limit.burst), tick_us)};
 }
 
 }  // namespace
