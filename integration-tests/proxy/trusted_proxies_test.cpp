@@ -43,6 +43,33 @@ TEST(TrustedProxies, AreBelievedAndThePeerIsAdded) {
   baton.await_access_log(line_of("127\\.0\\.0\\.1", "/direct"));
 }
 
+// Else a proxy's own address would pass where its clients' do not.
+TEST(TrustedProxies, AreThoseOfAllOnceTheListenerIsGone) {
+  Origin origin;
+  Settings settings = settings_for(origin, "trusted_proxies: [ 127.0.0.0/8 ]\n");
+  const auto listener = [&](const std::string& name) {
+    return "listeners:\n  - { name: " + name + ", bind: \"" + settings.binds.front().text() +
+           "\" }\nupstreams:\n  - { name: app, servers: [ { address: \"" + origin.address().text() + "\" } ] }\n";
+  };
+  settings.binds = {loopback(free_port())};
+  settings.topology = listener("before");
+  Baton baton(settings);
+  Client reloaded = baton.connect(), upgraded = baton.connect();
+  for (Client* client : {&reloaded, &upgraded}) client->get("/echo", "X-Forwarded-For: 198.51.100.7\r\n");
+  const auto expect_believed = [&](Client& client) {
+    EXPECT_EQ(client.get("/echo", "X-Forwarded-For: 198.51.100.7\r\n").status(), 200);
+    EXPECT_EQ(origin.last_request().field("X-Forwarded-For"), "198.51.100.7, 127.0.0.1");
+  };
+  settings.topology = listener("after");
+  baton.reload(settings);
+  expect_believed(reloaded);
+  std::string text = read_file(baton.config_path());
+  text.replace(text.find("after"), 5, "later");
+  replace_file(baton.config_path(), text);
+  baton.upgrade();
+  expect_believed(upgraded);
+}
+
 TEST(TrustedProxies, NobodyElseIsBelieved) {
   Origin origin;
   Baton baton(settings_for(origin, "trusted_proxies: [ 10.0.0.0/8 ]\n" + all_kinds));

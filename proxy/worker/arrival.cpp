@@ -67,7 +67,7 @@ bool Connection::pass_header() {
         if (!header.names_client) break;
         state_.client_address = std::move(header.client);
         client_text_ = state_.client_address.node_text();
-        is_trusted_ = listener_->trusted.trusts(state_.client_address);
+        is_trusted_ = trusted_proxies().trusts(state_.client_address);
         if (count_for_client()) return refuse_for_client();
         break;
     }

@@ -25,12 +25,16 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
   look_up_place();
 }
 
+const routing::TrustedProxies& Connection::trusted_proxies() const {
+  return listener_ != nullptr ? listener_->trusted : worker_.settings().trusted_proxies;
+}
+
 void Connection::look_up_place() {
   engine::reconfigured(state_);
   forget_password();
   upstream_.reconfigured(state_.upstream());
   listener_ = worker_.listener_rules(state_.listener);
-  is_trusted_ = listener_ != nullptr && listener_->trusted.trusts(state_.client_address);
+  is_trusted_ = trusted_proxies().trusts(state_.client_address);
   // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);

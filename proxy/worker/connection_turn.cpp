@@ -208,7 +208,7 @@ engine::Context Connection::context() {
   context.connection = &state_;
   context.route = route_;
   context.peer = &state_.client_address;
-  if (is_trusted_) context.trusted = &listener_->trusted;
+  if (is_trusted_) context.trusted = &trusted_proxies();
   context.verdict = verdict_;
   context.retry_budget = upstream_.retry_budget();
   if (const auto* tls = state_.client.tls.get()) {

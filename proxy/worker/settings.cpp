@@ -169,6 +169,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
                                          std::shared_ptr<const rates::Table>(counts, &counts->requests));
   settings->counts = std::move(counts);
   settings->config = std::move(config);
+  settings->trusted_proxies = routing::TrustedProxies(settings->config.trusted_proxies);
   for (std::size_t i = 0; i < settings->config.listeners.size(); ++i) {
     const config::Listener& listener = settings->config.listeners[i];
     settings->listeners.emplace(

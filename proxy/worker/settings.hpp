@@ -47,6 +47,7 @@ struct Settings {
   config::Config config;
   routing::RouteTable routes;                        // of http listeners
   engine::Rules rules;                               // until a request has its route, and of tcp listeners
+  routing::TrustedProxies trusted_proxies;           // of connections whose listener is gone
   routing::ClientRules clients;
   // nullptr: all by default.
   const routing::ClientRules* special_clients() const { return clients.is_plain() ? nullptr : &clients; }
