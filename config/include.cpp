@@ -85,8 +85,10 @@ class Inclusion {
       const auto text = written(item);
       if (!text) continue;
       const std::filesystem::path folder = std::filesystem::path(from).parent_path();
-      const auto paths = is_pattern(*text) ? matches_of((std::filesystem::path(escaped(folder)) / *text).string())
-                                           : std::vector{(folder / *text).string()};
+      const bool names_a_file = ::access((folder / *text).c_str(), F_OK) == 0;
+      const auto paths = is_pattern(*text) && !names_a_file
+                             ? matches_of((std::filesystem::path(escaped(folder)) / *text).string())
+                             : std::vector{(folder / *text).string()};
       if (!paths) {
         refuse(item, paths.error());
         continue;

@@ -90,6 +90,17 @@ TEST_F(Include, MergesIntoOneTextThatLoads) {
   EXPECT_EQ(config_of(print(merged)), merged);
 }
 
+TEST_F(Include, TakesAFileOfThatNameBeforeAPattern) {
+  write_main("\"conf.d/[ab].yaml\"");
+  const auto listener = [](const std::string& name) {
+    return "listeners: [ { name: " + name + ", bind: \"127.0.0.1:8081\" } ]\n";
+  };
+  write("conf.d/a.yaml", listener("a"));
+  EXPECT_EQ(config().listeners.back().name, "a");
+  write("conf.d/[ab].yaml", listener("brackets"));
+  EXPECT_EQ(config().listeners.back().name, "brackets");
+}
+
 TEST_F(Include, SortsByNameWithinAPatternAndKeepsTheOrderOfPatterns) {
   write_main("[ later/*.yaml, \"conf.d/*.yaml\" ]");
   for (const char* name : {"b", "a", "c"}) write("conf.d/" + std::string(name) + ".yaml", upstream(name));

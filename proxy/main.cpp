@@ -307,7 +307,8 @@ static int act(int argc, char** argv) {
   check_command.add_flag("--strict", check.strict, "treat warnings as failures");
   check_command
       .add_option("--explain", check.explain, "say which route a request for URL takes, and why; check nothing else")
-      ->option_text("URL");
+      ->option_text("URL")
+      ->excludes("--print");
   const auto with_explain = [&](const char* name, auto& to, const char* what) {
     return check_command.add_option(name, to, what)->needs("--explain");
   };

@@ -88,5 +88,20 @@ TEST_F(AllowedHandshakes, CiphersThatNoKeyCanUseAreRefused) {
               testing::ThrowsMessage<std::runtime_error>(HasSubstr("none of the listener's `ciphers` can be used")));
 }
 
+TEST_F(AllowedHandshakes, CiphersMustSuitACertificateForEachName) {
+  listener.max_version = config::TlsMinimum::tls12;
+  listener.ciphers = {"ECDHE-ECDSA-AES128-GCM-SHA256"};
+  const auto add_rsa = [this](const std::string& names) {
+    listener.certificates.resize(1);
+    listener.certificates.push_back(
+        files.write("rsa", test::issue({.names = names, .key = test::KeyType::rsa}, &test::authority())));
+  };
+  add_rsa("DNS:a.example");
+  EXPECT_NO_THROW(ServerContext(listener, "web", tickets)) << "the other one stands for its name";
+  add_rsa("DNS:a.example,DNS:b.example");
+  EXPECT_THAT([&] { ServerContext(listener, "web", tickets); },
+              testing::ThrowsMessage<std::runtime_error>(HasSubstr("none of the listener's `ciphers` can be used")));
+}
+
 }  // namespace
 }  // namespace baton::tls

@@ -160,8 +160,17 @@ ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& 
     if (!trial || !use(trial.get(), identities_.back())) refuse(certificate.cert, "cannot be used: " + last_error());
   }
   const auto is_usable = [&](const Identity& identity) { return has_cipher(tls, identity); };
-  if (tls.max_version == config::TlsMinimum::tls12 && std::ranges::none_of(identities_, is_usable)) {
-    refuse(tls.certificates.front().cert, "none of the listener's `ciphers` can be used with its key");
+  // Another certificate may stand for the same names.
+  const auto has_substitute = [&](const Identity& identity) {
+    return std::ranges::any_of(identities_, [&](const Identity& other) {
+      return is_usable(other) && std::ranges::all_of(identity.names, [&](const std::string& name) {
+               return std::ranges::find(other.names, name) != other.names.end();
+             });
+    });
+  };
+  for (std::size_t i = 0; tls.max_version == config::TlsMinimum::tls12 && i < identities_.size(); ++i) {
+    if (is_usable(identities_[i]) || has_substitute(identities_[i])) continue;
+    refuse(tls.certificates[i].cert, "none of the listener's `ciphers` can be used with its key");
   }
   for (const Identity& identity : identities_) {
     for (const std::string& name : identity.names) add_unless_type_is_there(by_name_[name], identity);
