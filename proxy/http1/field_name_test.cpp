@@ -125,7 +125,7 @@ TEST(EqualsIgnoringCase, FoldsLettersOnly) {
   EXPECT_FALSE(equals_ignoring_case("-", "\r"));
 }
 
-// The configuration refuses names for which the data path has no ear.
+// The configuration refuses the names that the data path ignores.
 TEST(FieldNameLookup, KnowsTheNamesOfClientsThatTheConfigurationKnows) {
   std::vector<std::string> names(std::begin(config::client_identity_names), std::end(config::client_identity_names));
   names.insert(names.end(), {"x-forwarded-for", "x-forwarded-anything", "host", "x-api-key", "x-host-id",

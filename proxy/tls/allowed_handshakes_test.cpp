@@ -32,11 +32,11 @@ class AllowedHandshakes : public testing::Test {
 };
 
 // The suite and group of a handshake with a client that allows only these; empty: any.
-std::string agreed(const ServerContext& context, int version, const std::string& suite, const std::string& curve) {
+std::string agreed(const ServerContext& context, int version, const std::string& suite, std::string curve) {
   const SslCtxPtr theirs = test::context_of(TLS_client_method(), version);
   if (!suite.empty() && version == TLS1_3_VERSION) SSL_CTX_set_ciphersuites(theirs.get(), suite.c_str());
   if (!suite.empty() && version == TLS1_2_VERSION) SSL_CTX_set_cipher_list(theirs.get(), suite.c_str());
-  if (!curve.empty()) SSL_CTX_set1_groups_list(theirs.get(), curve.c_str());
+  if (!curve.empty()) SSL_CTX_set1_groups_list(theirs.get(), curve.data());
   Ours ours(context.get());
   Peer peer(theirs.get());
   test::shake_hands(ours, peer);

@@ -135,7 +135,8 @@ void limit(SSL_CTX* ctx, const config::ListenerTls& tls) {
   SSL_CTX_set_max_proto_version(ctx, tls.max_version == config::TlsMinimum::tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
   set(tls.ciphers, [ctx](const std::string& list) { return SSL_CTX_set_cipher_list(ctx, list.c_str()); });
   set(tls.ciphersuites, [ctx](const std::string& list) { return SSL_CTX_set_ciphersuites(ctx, list.c_str()); });
-  set(tls.curves, [ctx](const std::string& list) { return SSL_CTX_set1_groups_list(ctx, list.c_str()); });
+  // A macro that casts away const.
+  set(tls.curves, [ctx](std::string list) { return SSL_CTX_set1_groups_list(ctx, list.data()); });
 }
 
 // Whether a cipher of TLS 1.2 can be used with the certificate; ECDSA stands for all keys but RSA's.
