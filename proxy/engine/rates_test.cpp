@@ -53,6 +53,15 @@ class Rates : public testing::TestWithParam<Freezing> {
   Dialogue dialogue{GetParam()};
 };
 
+// Time is read once in a millisecond.
+TEST_P(Rates, LetPassWhatComesWithinAMillisecond) {
+  config::Config config = with(1);
+  config.routes.front().gate.rate_limit = config::RateLimit{5000, config::Milliseconds(1000), 1, {}};
+  const auto routes = routes_of(config);
+  dialogue.routes = &routes;
+  EXPECT_EQ(play(dialogue, {ask, ask, ask, ask, ask, ask}), (Statuses{200, 200, 200, 200, 200, 429}));
+}
+
 TEST_P(Rates, AnswerWhatIsTooMuchAndTheConnectionGoesOn) {
   const auto routes = routes_of(with(2));
   dialogue.routes = &routes;

@@ -17,7 +17,7 @@ struct RateLimit {
   std::uint64_t id = 0;  // the same whatever its numbers are, and in each process
   rates::Rate rate;
   config::RateBy by;
-  bool spares_proxies = false;  // nobody in trusted_proxies who speaks for himself is counted
+  bool spares_proxies = false;  // requests of a trusted proxy itself are not counted
   std::string_view why;         // for the log, of a refusal
   std::shared_ptr<const rates::Table> table;
 };
