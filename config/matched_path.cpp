@@ -1,7 +1,10 @@
 #include "config/matched_path.hpp"
 
-#include <cstdint>
+#include <algorithm>
+#include <cstddef>
 #include <optional>
+
+#include "config/block.hpp"
 
 namespace baton::config {
 namespace {
@@ -12,6 +15,21 @@ constexpr auto is_special = [] {
   for (const char c : {'%', '/', '?'}) special[static_cast<unsigned char>(c)] = true;
   return special;
 }();
+
+// The first byte that ends the path (`?`) or for which it must be resolved: a `%`, or a slash before a slash or a dot.
+// If there is none, the last byte, which nothing follows. The path is longer than a block.
+std::size_t first_deciding(std::string_view path) {
+  // Each block is looked at with the byte behind it. The last one may begin among bytes that were looked at already.
+  const std::size_t last = path.size() - 1 - Block::bytes;
+  for (std::size_t at = 0;; at = std::min(at + Block::bytes, last)) {
+    const Block here(path.data() + at);
+    const Block next(path.data() + at + 1);
+    const auto found = here.match_equal('?') | here.match_equal('%') |
+                       (here.match_equal('/') & (next.match_equal('/') | next.match_equal('.')));
+    if (found != 0) return at + static_cast<std::size_t>(Block::first(found));
+    if (at == last) return path.size() - 1;
+  }
+}
 
 std::optional<unsigned> hex_value(char c) {
   if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
@@ -103,8 +121,8 @@ MatchedPath::MatchedPath(std::string_view path, std::string& room) {
 }
 
 bool MatchedPath::take_as_it_is(std::string_view path) {
-  const char* p = path.data();
-  const char* const end = p + path.size();
+  const char* p = path.data() + (path.size() > Block::bytes ? first_deciding(path) : 0);
+  const char* const end = path.data() + path.size();
   for (;; ++p) {
     while (p != end && !is_special[static_cast<unsigned char>(*p)]) ++p;
     if (p == end || *p == '?') break;
