@@ -1,9 +1,15 @@
-// Finds the route of a request, the given number of times: with one route for everything, with 1,000 hosts, with 1,000
-// hosts of 10 routes each, of which some ask for methods, headers or parameters, with a path that must be resolved, and
-// with 10 or 100 regular expressions. Run it under callgrind with two counts: the difference, divided by that of the
-// counts, is the instructions of one request.
+// Finds the route of a request, the given number of times. Run it under callgrind with two counts: the difference,
+// divided by that of the counts, is the instructions of one request.
 //
 //   valgrind --tool=callgrind --callgrind-out-file=/dev/null route_bench WHAT 1000
+//
+// WHAT: one         one route for everything
+//       hosts       1,000 hosts
+//       prefixes    1,000 hosts of 10 routes each
+//       wildcards   the same with `*.` before each host
+//       conditions  the same as prefixes; some of the routes ask for methods, headers or parameters
+//       resolved    the same as prefixes, with a path that must be resolved
+//       regex10, regex100   so many regular expressions
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -45,7 +51,7 @@ config::Config routes(std::string_view what) {
         {.match = {.path_regex = "^/w" + std::to_string(i) + "/[a-z]+/[0-9]+$"}, .upstream = "app"});
   }
   for (int i = 0; what != "one" && expressions == 0 && i < 1000; ++i) {
-    const std::string host = "host-" + std::to_string(i) + ".example.com";
+    const std::string host = (what == "wildcards" ? "*.host-" : "host-") + std::to_string(i) + ".example.com";
     config.routes.push_back({.match = {.hosts = {host}}, .upstream = "app"});
     if (what != "hosts") add_routes(config, host, what == "conditions");
   }
@@ -64,11 +70,12 @@ int main(int argc, char** argv) {
       {"Host", "host-42.example.com:8080"}, {"User-Agent", "curl/8.0"}, {"Accept", "*/*"},
       {"Accept-Encoding", "gzip"},          {"Accept-Language", "en"},  {"Cookie", "session=1"}};
   const state::SocketAddress client;
-  const routing::Request request{.host = "host-42.example.com:8080",
-                                 .target = what == "resolved" ? "/v4/./users/%31" : "/v4/users/1?full=true",
-                                 .method = "GET",
-                                 .fields = routing::Fields(fields),
-                                 .client = &client};
+  const routing::Request request{
+      .host = what == "wildcards" ? "a.host-42.example.com:8080" : "host-42.example.com:8080",
+      .target = what == "resolved" ? "/v4/./users/%31" : "/v4/users/1?full=true",
+      .method = "GET",
+      .fields = routing::Fields(fields),
+      .client = &client};
   routing::Scratch scratch;
   std::size_t sum = 0;
   for (long i = 0; i < count; ++i) {

@@ -16,7 +16,6 @@ namespace baton::routing {
 
 // In byte order, whatever lies between a prefix and a text that starts with it also starts with that prefix. So the
 // last entry not after the given text starts with all the prefixes sought, and each entry knows the next shorter one.
-// Among many texts, one that equals the given text is found by its hash instead.
 template <class Value>
 class NestedTexts {
  public:
@@ -28,7 +27,6 @@ class NestedTexts {
       entries_.push_back({text, std::move(value), outer});
       heads_.push_back(head_of(text));
     }
-    if (entries_.size() >= hashed_from) hash_all();
   }
 
   bool empty() const { return entries_.empty(); }
@@ -52,16 +50,11 @@ class NestedTexts {
  private:
   using Index = std::uint32_t;
   static constexpr Index none = UINT32_MAX;
-  static constexpr std::size_t hashed_from = 32;
 
   struct Entry {
     std::string text;
     Value value;
     Index outer;  // the longest other text that is a prefix of this one
-  };
-  struct Slot {
-    std::uint32_t tag = 0;  // of the text's hash
-    Index entry = none;     // none: the slot is free
   };
 
   // The first bytes of a text, as a number that orders like the text.
@@ -75,47 +68,6 @@ class NestedTexts {
       head |= std::uint64_t{static_cast<unsigned char>(text[i])} << (56 - 8 * i);
     }
     return head;
-  }
-
-  static std::uint64_t hash(std::string_view text) {
-    constexpr std::uint64_t odd = 0x9e3779b97f4a7c15U;
-    std::uint64_t hash = text.size();
-    const auto add = [&hash](std::uint64_t word) {
-      hash = (hash ^ word) * odd;
-      hash ^= hash >> 32;
-    };
-    std::uint64_t word = 0;
-    if (text.size() < sizeof word) {
-      add(head_of(text));
-      return hash;
-    }
-    const char* const last = text.data() + text.size() - sizeof word;
-    for (const char* p = text.data(); p < last; p += sizeof word) {
-      std::memcpy(&word, p, sizeof word);
-      add(word);
-    }
-    std::memcpy(&word, last, sizeof word);
-    add(word);
-    return hash;
-  }
-
-  // At most half of the slots are taken, so a search ends after a few.
-  void hash_all() {
-    slots_.resize(std::bit_ceil(2 * entries_.size()));
-    for (Index i = 0; i < entries_.size(); ++i) {
-      const std::uint64_t hashed = hash(entries_[i].text);
-      std::size_t at = hashed & (slots_.size() - 1);
-      while (slots_[at].entry != none) at = (at + 1) & (slots_.size() - 1);
-      slots_[at] = {static_cast<std::uint32_t>(hashed >> 32), i};
-    }
-  }
-  Index find(std::string_view text) const {
-    const std::uint64_t hashed = hash(text);
-    const auto tag = static_cast<std::uint32_t>(hashed >> 32);
-    for (std::size_t at = hashed & (slots_.size() - 1); slots_[at].entry != none; at = (at + 1) & (slots_.size() - 1)) {
-      if (slots_[at].tag == tag && entries_[slots_[at].entry].text == text) return slots_[at].entry;
-    }
-    return none;
   }
 
   // How many entries are not after `text`.
@@ -133,9 +85,6 @@ class NestedTexts {
 
   // The longest prefix of `text`.
   Index innermost(std::string_view text) const {
-    if (!slots_.empty()) {
-      if (const Index same = find(text); same != none) return same;
-    }
     const std::size_t count = up_to(text);
     Index i = count == 0 ? none : static_cast<Index>(count - 1);
     while (i != none && !text.starts_with(entries_[i].text)) i = entries_[i].outer;
@@ -144,7 +93,6 @@ class NestedTexts {
 
   std::vector<Entry> entries_;        // sorted by text
   std::vector<std::uint64_t> heads_;  // of each entry, since most searches look no further
-  std::vector<Slot> slots_;           // empty: there are few entries
 };
 
 }  // namespace baton::routing

@@ -10,6 +10,7 @@
 #include <map>
 #include <numeric>
 
+#include "config/block.hpp"
 #include "config/matched_path.hpp"
 
 namespace baton::routing {
@@ -19,79 +20,84 @@ namespace {
 // A DNS name has at most 253 bytes. The end of a longer one is enough to tell which wildcards match it.
 constexpr std::size_t host_bytes_max = 256;
 
-// Lowercases the ASCII letters among eight bytes.
-std::uint64_t lowercase(std::uint64_t bytes) {
-  constexpr std::uint64_t each = 0x0101010101010101U;
-  const std::uint64_t ascii = bytes & (0x7f * each);
-  const std::uint64_t from_a = ascii + (0x80 - 'A') * each;  // bit 0x80 of each byte that is not below it
-  const std::uint64_t behind_z = ascii + (0x80 - 'Z' - 1) * each;
-  return bytes | ((from_a ^ behind_z) & ~bytes & (0x80 * each)) >> 2;
+using config::Block;
+
+char as_lowercase(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// The host of a request, reversed and in lowercase, so that hosts with a common domain begin with it.
-class ReversedHost {
- public:
-  explicit ReversedHost(std::string_view host) {
-    if (host.ends_with('.')) host.remove_suffix(1);
-    size_ = std::min(host.size(), host_bytes_max);
-    constexpr std::size_t word = sizeof(std::uint64_t);
-    const char* const end = host.data() + host.size();
-    if (size_ < word) {
-      for (std::size_t at = 0; at < size_; ++at)
-        bytes_[at] =
-            static_cast<char>(lowercase(static_cast<unsigned char>(end[-1 - static_cast<std::ptrdiff_t>(at)])));
-      return;
-    }
-    const auto turn = [&](std::size_t at) {
-      std::uint64_t bytes = 0;
-      std::memcpy(&bytes, end - at - word, word);
-      bytes = std::byteswap(lowercase(bytes));
-      std::memcpy(bytes_.data() + at, &bytes, word);
-    };
-    for (std::size_t at = 0; at < size_ - word; at += word) turn(at);
-    turn(size_ - word);  // with some again
-  }
-  std::string_view text() const { return {bytes_.data(), size_}; }
-
- private:
-  std::array<char, host_bytes_max> bytes_;
-  std::size_t size_;
-};
+static_assert(host_bytes_max <= TextHash::bytes_max && config::route_path_bytes_max <= TextHash::bytes_max);
 
 std::string reversed(std::string_view text) {
   return {text.rbegin(), text.rend()};
 }
 
-// An address in brackets in the canonical form of `Match::hosts`; anything else unchanged.
-class CanonicalHost {
- public:
-  // `authority` must outlive this object.
-  explicit CanonicalHost(std::string_view authority) {
-    if (!authority.starts_with('[')) {
-      text_ = authority.substr(0, authority.find(':'));
-      return;
-    }
-    const std::size_t bytes = std::min(authority.find(']'), authority.size() - 1);
-    text_ = authority.substr(0, bytes + 1);
-    std::array<char, INET6_ADDRSTRLEN> inner{};
-    if (text_.size() < 2 || !text_.ends_with(']') || text_.size() - 2 >= inner.size()) return;
-    std::memcpy(inner.data(), text_.data() + 1, text_.size() - 2);
-    in6_addr address;
-    if (::inet_pton(AF_INET6, inner.data(), &address) != 1) return;
-    ::inet_ntop(AF_INET6, &address, v6_.data() + 1, INET6_ADDRSTRLEN);
-    const std::size_t written = std::strlen(v6_.data());
-    v6_[written] = ']';
-    text_ = {v6_.data(), written + 1};
-  }
-  CanonicalHost(const CanonicalHost&) = delete;
-  CanonicalHost& operator=(const CanonicalHost&) = delete;
+std::string_view end_of_name(std::string_view authority) {
+  std::string_view name = authority.substr(0, authority.find(':'));
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name.substr(name.size() - std::min(name.size(), host_bytes_max));
+}
 
-  std::string_view text() const { return text_; }
+// The host of an authority, in lowercase and without a final dot; an address in brackets in the form of `Match::hosts`.
+class MatchedHost {
+ public:
+  explicit MatchedHost(std::string_view authority) {
+    if (authority.starts_with('[')) {
+      take_address(authority);
+    } else {
+      if (authority.size() > host_bytes_max) authority = end_of_name(authority);
+      take_name(authority);
+    }
+    if (size_ != 0 && bytes_[size_ - 1] == '.') --size_;
+  }
+  MatchedHost(const MatchedHost&) = delete;
+  MatchedHost& operator=(const MatchedHost&) = delete;
+
+  std::string_view text() const { return {bytes_.data(), size_}; }
 
  private:
-  std::string_view text_;
-  std::array<char, INET6_ADDRSTRLEN + 2> v6_{'['};
+  void take_name(std::string_view authority);
+  void take_address(std::string_view authority);
+
+  std::array<char, host_bytes_max> bytes_;
+  std::size_t size_ = 0;
 };
+
+void MatchedHost::take_name(std::string_view authority) {
+  const char* from = authority.data();
+  size_ = authority.size();
+  if (size_ < Block::bytes) {
+    std::ranges::fill_n(bytes_.begin(), Block::bytes, '\0');
+    std::ranges::copy(authority, bytes_.begin());
+    from = bytes_.data();
+  }
+  // The last block may begin among bytes that were looked at already.
+  const std::size_t last = std::max<std::size_t>(size_, Block::bytes) - Block::bytes;
+  for (std::size_t at = 0;; at = std::min(at + Block::bytes, last)) {
+    const Block block(from + at);
+    block.write_lowercase(bytes_.data() + at);
+    if (const auto colon = block.match_equal(':')) {
+      size_ = at + static_cast<std::size_t>(Block::first(colon));
+      break;
+    }
+    if (at == last) break;
+  }
+}
+
+void MatchedHost::take_address(std::string_view authority) {
+  const std::size_t bytes = std::min(authority.find(']'), authority.size() - 1) + 1;
+  const std::string_view text = authority.substr(0, std::min(bytes, host_bytes_max));
+  std::array<char, INET6_ADDRSTRLEN> inner{};
+  in6_addr address;
+  size_ = text.size();
+  std::ranges::transform(text, bytes_.begin(), as_lowercase);
+  if (size_ < 2 || !text.ends_with(']') || size_ - 2 >= inner.size()) return;
+  std::ranges::copy(text.substr(1, size_ - 2), inner.begin());
+  if (::inet_pton(AF_INET6, inner.data(), &address) != 1) return;
+  ::inet_ntop(AF_INET6, &address, bytes_.data() + 1, INET6_ADDRSTRLEN);
+  size_ = std::strlen(bytes_.data());
+  bytes_[size_++] = ']';
+}
 
 // The parts of a request that decide. The path is empty if the target has none, as in `*`.
 struct Asked {
@@ -130,30 +136,29 @@ std::shared_ptr<const Rewrite> rewrite_of(const config::Route& route) {
 // Routes by their place, in file order.
 struct RouteTable::Draft {
   using Routes = std::vector<Index>;
-  struct Path {
-    Routes exact;
-    Routes prefix;
-  };
   struct Host {
-    std::map<std::string, Path> paths;
+    std::map<std::string, Routes> paths;
+    std::map<std::string, Routes> prefixes;
     Routes regexes;
     Routes any_path;
 
     void add(const config::Match& match, Index route) {
-      Routes& place = !match.path.empty()          ? paths[match.path].exact
-                      : !match.path_prefix.empty() ? paths[match.path_prefix].prefix
+      Routes& place = !match.path.empty()          ? paths[match.path]
+                      : !match.path_prefix.empty() ? prefixes[match.path_prefix]
                       : !match.path_regex.empty()  ? regexes
                                                    : any_path;
       place.push_back(route);
     }
   };
 
-  explicit Draft(const std::vector<config::Route>& of) : routes(of) {}
+  Draft(const std::vector<config::Route>& of, const TextHash& by) : routes(of), hash(by) {}
 
   void add(const config::Match& match, Index route) {
     if (match.hosts.empty()) any_host.add(match, route);
     for (const std::string& host : match.hosts) {
-      hosts[reversed(host.starts_with('*') ? std::string_view(host).substr(1) : host)].add(match, route);
+      const bool is_wildcard = host.starts_with('*');
+      Host& at = is_wildcard ? wildcards[reversed(std::string_view(host).substr(1))] : hosts[host];
+      at.add(match, route);
     }
   }
   // Appends them to `choices` in the order in which they are tried.
@@ -167,18 +172,23 @@ struct RouteTable::Draft {
     for (const Index i : from) choices.push_back({i, conditions_of[i]});
     return {begin, static_cast<Index>(choices.size())};
   }
+  template <class From, class To>
+  std::map<std::string, To> all_finished(std::map<std::string, From> from) {
+    std::map<std::string, To> to;
+    for (auto& [text, at] : from) to.emplace(text, finished(std::move(at)));
+    return to;
+  }
   AtHost finished(Host host) {
-    std::map<std::string, AtPath> paths;
-    for (auto& [path, at] : host.paths) {
-      const Choices exact = finished(std::move(at.exact));
-      paths.emplace(path, AtPath{exact, finished(std::move(at.prefix))});
-    }
+    HashedTexts<Choices> paths(all_finished<Routes, Choices>(std::move(host.paths)), hash);
+    NestedTexts<Choices> prefixes(all_finished<Routes, Choices>(std::move(host.prefixes)));
     const Choices regexes = finished(std::move(host.regexes));
-    return {NestedTexts<AtPath>(std::move(paths)), regexes, finished(std::move(host.any_path))};
+    return {std::move(paths), std::move(prefixes), regexes, finished(std::move(host.any_path))};
   }
 
-  const std::vector<config::Route>& routes;  // outlives this object
+  const std::vector<config::Route>& routes;  // both outlive this object
+  const TextHash& hash;
   std::map<std::string, Host> hosts;
+  std::map<std::string, Host> wildcards;  // reversed
   Host any_host;
   std::vector<Index> conditions_of;  // of each route
   std::vector<Choice> choices;
@@ -188,19 +198,18 @@ bool Route::passes_upgrade_to(std::string_view protocol) const {
   return std::ranges::any_of(upgrades, [&](std::string_view listed) {
     const bool any_version = listed.find('/') == std::string_view::npos;
     const std::string_view asked = any_version ? protocol.substr(0, protocol.find('/')) : protocol;
-    return std::ranges::equal(listed, asked, [](char a, char b) {
-      return lowercase(static_cast<unsigned char>(a)) == lowercase(static_cast<unsigned char>(b));
-    });
+    return std::ranges::equal(listed, asked, {}, as_lowercase, as_lowercase);
   });
 }
 
 RouteTable::RouteTable(const config::Config& config, const Files& files,
                        const std::shared_ptr<const rates::Table>& rates)
-    : error_pages_(make_error_pages(config, files)),
+    : hash_(TextHash::random()),
+      error_pages_(make_error_pages(config, files)),
       maintenance_(make_maintenance(config.maintenance, files)),
       rates_of_all_(rates_of(config.limits, rates)) {
   const Rules global = rules_of(config);
-  Draft draft(config.routes);
+  Draft draft(config.routes, hash_);
   for (const config::Route& route : config.routes) {
     const config::Match& match = route.match;
     const auto index_of = [&config](const std::string& upstream) {
@@ -231,9 +240,8 @@ RouteTable::RouteTable(const config::Config& config, const Files& files,
   by_name_.resize(routes_.size());
   std::iota(by_name_.begin(), by_name_.end(), Index{0});
   std::ranges::sort(by_name_, {}, [this](Index i) -> std::string_view { return routes_[i].name; });
-  std::map<std::string, AtHost> hosts;
-  for (auto& [host, routes] : draft.hosts) hosts.emplace(host, draft.finished(std::move(routes)));
-  hosts_ = NestedTexts<AtHost>(std::move(hosts));
+  hosts_ = {draft.all_finished<Draft::Host, AtHost>(std::move(draft.hosts)), hash_};
+  wildcards_ = NestedTexts(draft.all_finished<Draft::Host, AtHost>(std::move(draft.wildcards)));
   any_host_ = draft.finished(std::move(draft.any_host));
   choices_ = std::move(draft.choices);
   const bool is_for_all = choices_.size() == 1 && any_host_.any_path.begin != any_host_.any_path.end;
@@ -252,6 +260,7 @@ struct RouteTable::Found {
   Index route = none;
   std::string_view host;
   std::string_view path;
+  bool is_wildcard = false;  // `host` begins with the dot
   bool is_prefix = false;
   bool is_regex = false;
   std::vector<Index>* passed_over = nullptr;  // null: nobody asks
@@ -266,45 +275,53 @@ RouteTable::Index RouteTable::choose(Choices among, Asking& asking, Found& found
   return none;
 }
 
-void RouteTable::search(std::string_view host, std::string_view path, Asking& asking, Found& found) const {
-  const auto search_at = [&](const AtHost& at) {
-    at.paths.visit_outwards(path, [&](std::string_view text, const AtPath& rules) {
-      found.path = text;
-      found.is_prefix = false;
-      if (text.size() == path.size()) found.route = choose(rules.exact, asking, found);
-      if (found.route != none) return true;
-      found.is_prefix = true;
-      if (is_below(path, text)) found.route = choose(rules.prefix, asking, found);
-      return found.route != none;
-    });
-    if (found.route != none) return true;
-    found.path = {};
-    found.is_prefix = false;
-    if (!path.empty()) found.route = choose(at.regexes, asking, found);
-    found.is_regex = found.route != none;
-    if (found.route == none) found.route = choose(at.any_path, asking, found);
+bool RouteTable::search_at(const AtHost& at, std::string_view path, Asking& asking, Found& found) const {
+  found.path = path;
+  if (const Choices* exact = at.paths.find(path, hash_)) found.route = choose(*exact, asking, found);
+  if (found.route != none) return true;
+  found.is_prefix = at.prefixes.visit_outwards(path, [&](std::string_view text, Choices choices) {
+    found.path = text;
+    if (is_below(path, text)) found.route = choose(choices, asking, found);
     return found.route != none;
-  };
-  hosts_.visit_outwards(host, [&](std::string_view text, const AtHost& rules) {
-    const bool is_wildcard = text.ends_with('.');
-    if (is_wildcard ? host.size() == text.size() : host.size() != text.size()) return false;
-    found.host = text;
-    return search_at(rules);
   });
-  if (found.route != none) return;
+  if (found.is_prefix) return true;
+  found.path = {};
+  if (!path.empty()) found.route = choose(at.regexes, asking, found);
+  found.is_regex = found.route != none;
+  if (found.route == none) found.route = choose(at.any_path, asking, found);
+  return found.route != none;
+}
+
+bool RouteTable::search_below(std::string_view host, std::string_view path, Asking& asking, Found& found) const {
+  if (wildcards_.empty()) return false;
+  std::array<char, host_bytes_max> reversed_host;
+  std::ranges::reverse_copy(host, reversed_host.begin());
+  return wildcards_.visit_outwards({reversed_host.data(), host.size()}, [&](std::string_view text, const AtHost& at) {
+    if (text.size() == host.size()) return false;
+    found.host = host.substr(host.size() - text.size());
+    found.is_wildcard = true;
+    return search_at(at, path, asking, found);
+  });
+}
+
+void RouteTable::search(std::string_view host, std::string_view path, Asking& asking, Found& found) const {
+  found.host = host;
+  const AtHost* const at = hosts_.find(host, hash_);
+  if (at != nullptr && search_at(*at, path, asking, found)) return;
+  if (search_below(host, path, asking, found)) return;
   found.host = {};
-  search_at(any_host_);
+  found.is_wildcard = false;
+  search_at(any_host_, path, asking, found);
 }
 
 const Route* RouteTable::find_among_many(const Request& request, Scratch& scratch) const {
   const Asked asked = asked_for(request.host, request.target);
   const config::MatchedPath path =
       has_regexes_ ? config::MatchedPath(asked.path, scratch.path) : config::MatchedPath(has_paths_ ? asked.path : "");
-  const CanonicalHost canonical(hosts_.empty() ? "" : asked.authority);
-  const ReversedHost reversed_host(canonical.text());
+  const MatchedHost host(hosts_.empty() && wildcards_.empty() ? "" : asked.authority);
   Asking asking(tests_, request, path.text(), scratch);
   Found found;
-  search(reversed_host.text(), path.text(), asking, found);
+  search(host.text(), path.text(), asking, found);
   return found.route == none ? nullptr : &routes_[found.route];
 }
 
@@ -312,18 +329,16 @@ RouteTable::Reason RouteTable::explain(const Request& request) const {
   const Asked asked = asked_for(request.host, request.target);
   Scratch scratch;
   const config::MatchedPath path(asked.path, scratch.path);
-  const CanonicalHost canonical(asked.authority);
-  const ReversedHost reversed_host(canonical.text());
+  const MatchedHost host(asked.authority);
   Asking asking(tests_, request, path.text(), scratch);
   std::vector<Index> passed_over;
   Found found;
   found.passed_over = &passed_over;
-  search(reversed_host.text(), path.text(), asking, found);
-  const bool is_wildcard = found.host.ends_with('.');
+  search(host.text(), path.text(), asking, found);
   Reason reason{.route = found.route == none ? nullptr : &routes_[found.route],
-                .host = reversed(reversed_host.text()),
+                .host = std::string(host.text()),
                 .path = std::string(path.text()),
-                .host_rule = (is_wildcard ? "*" : "") + reversed(found.host),
+                .host_rule = (found.is_wildcard ? "*" : "") + std::string(found.host),
                 .path_rule = std::string(found.path),
                 .is_prefix = found.is_prefix,
                 .is_regex = found.is_regex};

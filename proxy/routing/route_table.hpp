@@ -11,6 +11,7 @@
 #include "config/config.hpp"
 #include "proxy/routing/conditions.hpp"
 #include "proxy/routing/gate.hpp"
+#include "proxy/routing/hashed_texts.hpp"
 #include "proxy/routing/nested_texts.hpp"
 #include "proxy/routing/request.hpp"
 #include "proxy/routing/rewrite.hpp"
@@ -113,13 +114,10 @@ class RouteTable {
     Index route;
     Index conditions;  // in `conditions_`; none: it takes every request
   };
-  struct AtPath {
-    Choices exact;
-    Choices prefix;
-  };
   // The routes with one host.
   struct AtHost {
-    NestedTexts<AtPath> paths;
+    HashedTexts<Choices> paths;
+    NestedTexts<Choices> prefixes;
     Choices regexes;
     Choices any_path;
   };
@@ -127,8 +125,10 @@ class RouteTable {
   struct Found;
 
   const Route* find_among_many(const Request& request, Scratch& scratch) const;
-  // `host` is reversed; an empty path means none.
+  // An empty path means none. In `found`, texts are views of `host` and `path` or of the table's own.
   void search(std::string_view host, std::string_view path, Asking& asking, Found& found) const;
+  bool search_below(std::string_view host, std::string_view path, Asking& asking, Found& found) const;
+  bool search_at(const AtHost& at, std::string_view path, Asking& asking, Found& found) const;
   // The first whose conditions the request meets.
   Index choose(Choices among, Asking& asking, Found& found) const;
 
@@ -140,8 +140,9 @@ class RouteTable {
   std::vector<Choice> choices_;
   std::vector<Conditions> conditions_;
   Conditioned tests_;
-  // By reversed host: `moc.elpmaxe` and, for all below it, `moc.elpmaxe.`.
-  NestedTexts<AtHost> hosts_;
+  TextHash hash_;
+  HashedTexts<AtHost> hosts_;
+  NestedTexts<AtHost> wildcards_;  // reversed: `moc.elpmaxe.`
   AtHost any_host_;
   ErrorPages error_pages_;
   Maintenance maintenance_;

@@ -68,14 +68,13 @@ std::vector<RouteTable::Shadowed> RouteTable::shadowed(const config::Config& con
     }
   };
   const auto look_at_host = [&](const AtHost& host) {
-    host.paths.each([&](const AtPath& path) {
-      look_at(path.exact);
-      look_at(path.prefix);
-    });
+    host.paths.each(look_at);
+    host.prefixes.each(look_at);
     look_at(host.regexes);
     look_at(host.any_path);
   };
   hosts_.each(look_at_host);
+  wildcards_.each(look_at_host);
   look_at_host(any_host_);
   std::vector<Shadowed> never;
   for (std::size_t i = 0; i < routes_.size(); ++i) {
