@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "proxy/state/buffer.hpp"
+#include "proxy/state/hpack_wire.hpp"
 #include "proxy/state/string.hpp"
 #include "proxy/state/tls.hpp"
 
@@ -63,6 +64,9 @@ class Writer {
   }
   bool beginning(auto field, const auto& array, std::size_t count) const { return part(field, array, count); }
   bool secrets(const TlsSecrets&, const TlsSecrets&) const { return true; }  // they travel beside the message
+  bool table(auto part, const HpackTable& table) const {
+    return write(table, part(access_of_message::Mutable{}, message_)), true;
+  }
 
   // Whether the message has this part, which it has if the state does.
   bool has(auto, bool state_has) const { return state_has; }
@@ -137,6 +141,7 @@ class Reader {
     return part(field, array, count);
   }
   bool secrets(TlsSecrets& reading, TlsSecrets& writing) const { return take(reading) && take(writing); }
+  bool table(auto part, HpackTable& table) const { return read(part(access_of_message::Get{}, message_), table); }
 
   bool has(auto part, bool) const { return part(access_of_message::Has{}, message_); }
   bool has_text(auto field, bool) const { return !field(message_).empty(); }
