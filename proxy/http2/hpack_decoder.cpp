@@ -1,6 +1,7 @@
 #include "proxy/http2/hpack_decoder.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "proxy/http2/hpack_static.hpp"
 #include "proxy/http2/huffman.hpp"
@@ -13,19 +14,20 @@ class BlockDecoder {
       : at_(block.data()), end_(at_ + block.size()), table_(table), left_(list_bytes_max), out_(out) {
     // Beside the fields that are kept, there is only ever one more, which may turn out to be too large.
     const std::size_t text_bytes =
-        list_bytes_max + table.limit() + huffman_text_bytes_max(block.size()) + huffman_slack;
+        list_bytes_max + table.limit() + huffman_text_bytes_max(block.size()) + huffman_slack + chunk;
     if (out.text_bytes_ < text_bytes) {
       out.text_bytes_ = 0;
       out.text_ = std::make_unique_for_overwrite<char[]>(text_bytes);
       out.text_bytes_ = text_bytes;
     }
     text_ = out.text_.get();
-    out.fields_.clear();
+    use_fields(0);
+    out.bytes_ = 0;
   }
 
-  BlockError run(std::size_t list_bytes_max) {
+  BlockError run() {
     const bool is_valid = size_updates() && fields();
-    out_.bytes_ = list_bytes_max - left_;
+    out_.count_ = static_cast<std::size_t>(next_field_ - out_.fields_.data());
     if (!is_valid) return BlockError::compression;
     return is_too_large_ ? BlockError::too_large : BlockError::none;
   }
@@ -66,16 +68,17 @@ class BlockDecoder {
     if (!integer(indexed_bits, index)) return false;
     if (index <= static_fields_count) {
       const StaticField& field = static_fields[index];
-      keep({field.name, field.value});
+      if (takes(field.name.size() + field.value.size())) *next_field_++ = {field.name, field.value};
       return index != 0;
     }
     index -= static_fields_count + 1;
     if (index >= table_.count()) return false;
-    if (is_too_large_) return true;
     const state::HpackTable::Entry entry = table_.at(index);
-    char* const before = text_;
-    const std::string_view name = copy(entry.name);
-    if (!keep({name, copy(entry.value)})) text_ = before;
+    const std::size_t name_bytes = entry.name.size(), bytes = name_bytes + entry.value.size();
+    if (!takes(bytes)) return true;
+    char* const text = text_;
+    text_ = copy_chunks(entry.name.data(), bytes, text);
+    *next_field_++ = {{text, name_bytes}, {text + name_bytes, entry.value.size()}};
     return true;
   }
 
@@ -90,7 +93,11 @@ class BlockDecoder {
     } else {
       field.never_indexed = (first & never_indexed) != 0;
     }
-    if (!keep(field)) text_ = before;
+    if (takes(field.name.size() + field.value.size())) {
+      *next_field_++ = field;
+    } else {
+      text_ = before;
+    }
     return true;
   }
 
@@ -102,13 +109,32 @@ class BlockDecoder {
     return true;
   }
 
-  bool keep(const HeaderField& field) {
-    const std::size_t bytes = field.name.size() + field.value.size() + state::HpackTable::entry_overhead;
-    if (bytes > left_) is_too_large_ = true;
-    if (is_too_large_) return false;
+  // Whether the list takes a field of that size. If it does, there is room for it.
+  bool takes(std::size_t text_bytes) {
+    const std::size_t bytes = text_bytes + state::HpackTable::entry_overhead;
+    if (bytes > left_) [[unlikely]] {
+      is_too_large_ = true;
+      left_ = 0;  // nothing behind it is kept either
+      return false;
+    }
     left_ -= bytes;
-    out_.fields_.push_back(field);
+    out_.bytes_ += bytes;
+    if (next_field_ == fields_end_) [[unlikely]]
+      use_fields(out_.fields_.size());
     return true;
+  }
+  // The memory for fields, of which so many are there; makes room for another.
+  void use_fields(std::size_t count) {
+    if (count == out_.fields_.size()) out_.fields_.resize(2 * count + 16);
+    next_field_ = out_.fields_.data() + count;
+    fields_end_ = out_.fields_.data() + out_.fields_.size();
+  }
+
+  // Copies whole chunks: what follows both texts is readable, or writable.
+  static constexpr std::size_t chunk = state::HpackTable::readable_behind;
+  static char* copy_chunks(const char* from, std::size_t bytes, char* to) {
+    for (std::size_t at = 0; at < bytes; at += chunk) std::memcpy(to + at, from + at, chunk);
+    return to + bytes;
   }
 
   std::string_view copy(std::string_view text) {
@@ -160,11 +186,13 @@ class BlockDecoder {
   std::size_t left_;  // of the list
   bool is_too_large_ = false;
   HeaderList& out_;
+  HeaderField* next_field_ = nullptr;
+  HeaderField* fields_end_ = nullptr;
   char* text_ = nullptr;  // where the next text goes
 };
 
 BlockError decode_block(std::string_view block, state::HpackTable& table, std::size_t list_bytes_max, HeaderList& out) {
-  return BlockDecoder(block, table, list_bytes_max, out).run(list_bytes_max);
+  return BlockDecoder(block, table, list_bytes_max, out).run();
 }
 
 }  // namespace baton::http2

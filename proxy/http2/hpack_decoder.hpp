@@ -27,7 +27,7 @@ enum class BlockError : std::uint8_t {
 // not depend on the block or the table.
 class HeaderList {
  public:
-  std::span<const HeaderField> fields() const { return fields_; }
+  std::span<const HeaderField> fields() const { return {fields_.data(), count_}; }
   // The size of the list as RFC 9113 §6.5.2 measures it: each field is its bytes plus 32.
   std::size_t bytes() const { return bytes_; }
 
@@ -36,7 +36,8 @@ class HeaderList {
 
   std::unique_ptr<char[]> text_;
   std::size_t text_bytes_ = 0;
-  std::vector<HeaderField> fields_;
+  std::vector<HeaderField> fields_;  // those behind `count_` are free
+  std::size_t count_ = 0;
   std::size_t bytes_ = 0;
 };
 

@@ -37,25 +37,30 @@ constexpr std::array<std::uint8_t, places_count> places = [] {
   return made;
 }();
 
-// `name` in any case; `known` in lower case. Of the characters of tokens, only letters change by the bit.
+template <class Number>
+bool same_letters(const char* name, const char* known) {
+  constexpr Number case_bits = static_cast<Number>(0x2020202020202020);
+  Number one, other;
+  std::memcpy(&one, name, sizeof one);
+  std::memcpy(&other, known, sizeof other);
+  return (one | case_bits) == other;
+}
+
+// Whether `name`, in any case, is `known`. Of the characters of tokens, only letters change by the bit.
 bool same_name(std::string_view name, std::string_view known) {
-  if (name.size() != known.size()) return false;
-  const char* one = name.data();
-  const char* other = known.data();
-  constexpr std::uint64_t case_bits = 0x2020202020202020;
-  for (std::size_t left = name.size(); left >= sizeof case_bits; left -= sizeof case_bits) {
-    std::uint64_t a, b;
-    std::memcpy(&a, one, sizeof a);
-    std::memcpy(&b, other, sizeof b);
-    if ((a | case_bits) != b) return false;
-    one += sizeof a;
-    other += sizeof b;
+  const std::size_t size = name.size();
+  if (size != known.size()) return false;
+  const auto same = [&]<class Number>(Number, std::size_t at) {
+    return same_letters<Number>(name.data() + at, known.data() + at);
+  };
+  if (size < sizeof(std::uint32_t)) {
+    return std::ranges::equal(name, known, [](char one, char other) { return static_cast<char>(lower(one)) == other; });
   }
-  const char* const end = name.data() + name.size();
-  while (one != end) {
-    if (lower(*one++) != static_cast<unsigned char>(*other++)) return false;
+  if (size < sizeof(std::uint64_t)) return same(std::uint32_t{}, 0) && same(std::uint32_t{}, size - 4);
+  for (std::size_t at = 0; at + 8 < size; at += 8) {
+    if (!same(std::uint64_t{}, at)) return false;
   }
-  return true;
+  return same(std::uint64_t{}, size - 8);
 }
 
 unsigned static_name(std::string_view name) {
@@ -86,6 +91,8 @@ unsigned static_field(unsigned index, std::string_view value) {
 
 constexpr unsigned char indexed = 0x80, without_indexing = 0x00, never_indexed = 0x10, huffman = 0x80;
 
+constexpr std::size_t integer_bytes_max = 11;
+
 // An integer with a prefix of so many bits; the bits above it are `pattern`.
 char* put_integer(char* at, unsigned char pattern, unsigned prefix_bits, std::size_t value) {
   const std::size_t prefix_max = (std::size_t{1} << prefix_bits) - 1;
@@ -105,28 +112,24 @@ char* copy_as_is(std::string_view text, char* out) {
   return std::ranges::copy(text, out).out;
 }
 
-// The code goes where it is if its length takes one byte, as that of nearly every string does.
-char* put_string(char* at, std::string_view text, char* (*encode)(std::string_view, char*),
-                 char* (*copy)(std::string_view, char*)) {
+using Encode = char*(std::string_view, char*);
+using Copy = char*(std::string_view, char*);
+
+// The code stays where it is written if its length takes one byte, as that of nearly every string does.
+template <Encode* encode, Copy* copy>
+char* put_string(char* at, std::string_view text) {
   constexpr std::size_t short_max = 126;
   char* const begin = at + 1;
-  if (char* const end = encode(text, begin); end != nullptr) {
-    const auto bytes = static_cast<std::size_t>(end - begin);
-    if (bytes <= short_max) return *at = static_cast<char>(huffman | bytes), end;
-    char integer[8];
-    const auto integer_bytes = static_cast<std::size_t>(put_integer(integer, huffman, 7, bytes) - integer);
-    std::memmove(at + integer_bytes, begin, bytes);
-    std::memcpy(at, integer, integer_bytes);
-    return at + integer_bytes + bytes;
-  }
-  return copy(text, put_integer(at, 0, 7, text.size()));
-}
-
-char* put_value(char* at, std::string_view value) {
-  return put_string(at, value, encode_huffman, copy_as_is);
-}
-char* put_name(char* at, std::string_view name) {
-  return put_string(at, name, encode_huffman_lower, copy_lower);
+  char* const end = encode(text, begin);
+  if (end == nullptr) return copy(text, put_integer(at, 0, 7, text.size()));
+  const auto bytes = static_cast<std::size_t>(end - begin);
+  if (bytes <= short_max) [[likely]]
+    return *at = static_cast<char>(huffman | bytes), end;
+  char integer[integer_bytes_max];
+  const auto integer_bytes = static_cast<std::size_t>(put_integer(integer, huffman, 7, bytes) - integer);
+  std::memmove(at + integer_bytes, begin, bytes);
+  std::memcpy(at, integer, integer_bytes);
+  return at + integer_bytes + bytes;
 }
 
 void append(state::Buffer& out, unsigned name_index, std::string_view name, std::string_view value, bool sensitive) {
@@ -137,8 +140,8 @@ void append(state::Buffer& out, unsigned name_index, std::string_view name, std:
     *at++ = static_cast<char>(indexed | whole);
   } else {
     at = put_integer(at, sensitive ? never_indexed : without_indexing, 4, name_index);
-    if (name_index == 0) at = put_name(at, name);
-    at = put_value(at, value);
+    if (name_index == 0) at = put_string<encode_huffman_lower, copy_lower>(at, name);
+    at = put_string<encode_huffman, copy_as_is>(at, value);
   }
   out.commit(static_cast<std::size_t>(at - begin));
 }

@@ -16,7 +16,7 @@ enum class PseudoField : std::uint8_t { authority = 1, method = 2, path = 4, sch
 
 // The most bytes that a field of these sizes takes in a block, and a status.
 constexpr std::size_t field_bytes_max(std::size_t name_bytes, std::size_t value_bytes) {
-  return name_bytes + value_bytes + 24;
+  return name_bytes + value_bytes + 40;
 }
 inline constexpr std::size_t status_bytes_max = field_bytes_max(0, 3);
 

@@ -68,11 +68,10 @@ constexpr Canonical canonical = [] {
 static_assert(canonical.of_length[bits_max].end == 0, "the code leaves bits without a symbol");
 static_assert(canonical.symbols[symbols_count - 1] == eos, "EOS is all ones");
 
-struct Code {
-  std::uint32_t bits = 0;
-  std::uint32_t length = 0;
+struct Codes {
+  std::array<std::uint64_t, 256> bits{};
+  std::array<std::uint8_t, 256> lengths{};
 };
-using Codes = std::array<Code, 256>;
 
 constexpr Codes codes = [] {
   Codes made;
@@ -81,7 +80,8 @@ constexpr Codes codes = [] {
     const unsigned end = length == bits_max ? symbols_count : canonical.of_length[length + 1].first_symbol;
     for (unsigned place = first; place < end; ++place) {
       if (canonical.symbols[place] == eos) continue;
-      made[canonical.symbols[place]] = {canonical.of_length[length].first_code + place - first, length};
+      made.bits[canonical.symbols[place]] = canonical.of_length[length].first_code + place - first;
+      made.lengths[canonical.symbols[place]] = static_cast<std::uint8_t>(length);
     }
   }
   return made;
@@ -89,7 +89,10 @@ constexpr Codes codes = [] {
 
 constexpr Codes codes_lower = [] {
   Codes made = codes;
-  for (unsigned letter = 'A'; letter <= 'Z'; ++letter) made[letter] = codes[letter + ('a' - 'A')];
+  for (unsigned letter = 'A'; letter <= 'Z'; ++letter) {
+    made.bits[letter] = codes.bits[letter + ('a' - 'A')];
+    made.lengths[letter] = codes.lengths[letter + ('a' - 'A')];
+  }
   return made;
 }();
 
@@ -99,8 +102,8 @@ constexpr Codes codes_lower = [] {
 constexpr unsigned step_bits = 12;
 struct Step {
   char symbols[2]{};
-  std::uint8_t count = 0;  // 0: a longer code
   std::uint8_t bits = 0;
+  std::uint8_t count = 0;  // 0: a longer code
 };
 
 constexpr std::array<Step, 1U << step_bits> steps = [] {
@@ -111,14 +114,15 @@ constexpr std::array<Step, 1U << step_bits> steps = [] {
     for (std::uint32_t i = first; i < end; ++i) made[i] = step;
   };
   for (unsigned one = 0; one < 256; ++one) {
-    const unsigned bits = codes[one].length;
+    const unsigned bits = codes.lengths[one];
     if (bits > step_bits) continue;
-    fill(codes[one].bits, bits, {{static_cast<char>(one), 0}, 1, static_cast<std::uint8_t>(bits)});
+    fill(static_cast<std::uint32_t>(codes.bits[one]), bits,
+         {{static_cast<char>(one), 0}, static_cast<std::uint8_t>(bits), 1});
     for (unsigned two = 0; bits + bits_min <= step_bits && two < 256; ++two) {
-      const unsigned both = bits + codes[two].length;
+      const unsigned both = bits + codes.lengths[two];
       if (both > step_bits) continue;
-      fill((codes[one].bits << codes[two].length) | codes[two].bits, both,
-           {{static_cast<char>(one), static_cast<char>(two)}, 2, static_cast<std::uint8_t>(both)});
+      fill(static_cast<std::uint32_t>(codes.bits[one] << codes.lengths[two] | codes.bits[two]), both,
+           {{static_cast<char>(one), static_cast<char>(two)}, static_cast<std::uint8_t>(both), 2});
     }
   }
   return made;
@@ -164,28 +168,86 @@ std::uint64_t top_bytes(const char* at, std::size_t count) {
 
 // ── Encoding ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-char* encode(const Codes& of, std::string_view text, char* out) {
-  const char* const begin = out;
-  std::uint64_t bits = 0;  // at the bottom
-  unsigned count = 0;
-  for (const char c : text) {
-    const Code code = of[static_cast<unsigned char>(c)];
-    bits = bits << code.length | code.bits;
-    count += code.length;
-    if (count < 32) continue;
-    count -= 32;
-    if (static_cast<std::size_t>(out - begin) + 4 > text.size()) return nullptr;
-    const auto whole = static_cast<std::uint32_t>(bits >> count);
-    const std::uint32_t written = std::endian::native == std::endian::little ? std::byteswap(whole) : whole;
-    std::memcpy(out, &written, sizeof written);
-    out += 4;
+void put_big_endian(char* at, std::uint64_t number) {
+  if constexpr (std::endian::native == std::endian::little) number = std::byteswap(number);
+  std::memcpy(at, &number, sizeof number);
+}
+
+class Encoder {
+ public:
+  // Of a code that is only of use if it has less than `bytes_max` bytes. May write 8 bytes more.
+  Encoder(const Codes& codes_in, char* out, std::size_t bytes_max)
+      : codes_(codes_in), at_(out), end_(out + bytes_max) {}
+
+  // Up to four characters.
+  template <int size>
+  void add(const char* text) {
+    const std::uint64_t bits_before = bits_;
+    const unsigned count_before = count_;
+    if constexpr (size > 0) add(text[0]);
+    if constexpr (size > 1) add(text[1]);
+    if constexpr (size > 2) add(text[2]);
+    if constexpr (size > 3) add(text[3]);
+    if (count_ <= 64) [[likely]]
+      return flush();
+    bits_ = bits_before;
+    count_ = count_before;
+    for (int i = 0; i < size; ++i) {
+      add(text[i]);
+      flush();
+    }
   }
-  const std::size_t rest = (count + 7) / 8;
-  if (static_cast<std::size_t>(out - begin) + rest >= text.size()) return nullptr;
-  const unsigned padding = static_cast<unsigned>(rest) * 8 - count;
-  bits = bits << padding | ((1U << padding) - 1);  // the beginning of EOS
-  for (std::size_t i = 0; i < rest; ++i) *out++ = static_cast<char>(bits >> (8 * (rest - 1 - i)));
-  return out;
+  bool is_too_long() const { return at_ >= end_; }
+
+  // Pads with the beginning of EOS. Nullptr: the code is too long.
+  char* finish() {
+    if (is_too_long()) return nullptr;
+    if (count_ != 0) *at_++ = static_cast<char>(bits_ << (8 - count_) | (0xffU >> count_));
+    return is_too_long() ? nullptr : at_;
+  }
+
+ private:
+  void add(char c) {
+    const auto symbol = static_cast<unsigned char>(c);
+    bits_ = bits_ << codes_.lengths[symbol] | codes_.bits[symbol];
+    count_ += codes_.lengths[symbol];
+  }
+  // All but a part of a byte.
+  void flush() {
+    put_big_endian(at_, bits_ << (64 - count_));
+    at_ += count_ / 8;
+    count_ %= 8;
+  }
+
+  const Codes& codes_;
+  char* at_;
+  char* const end_;
+  std::uint64_t bits_ = 0;  // the last `count_` are not written yet
+  unsigned count_ = 0;
+};
+
+char* encode(const Codes& of, std::string_view text, char* out) {
+  Encoder encoder(of, out, text.size());
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (; end - at >= 4; at += 4) {
+    encoder.add<4>(at);
+    if (encoder.is_too_long()) return nullptr;
+  }
+  switch (end - at) {
+    case 3:
+      encoder.add<3>(at);
+      break;
+    case 2:
+      encoder.add<2>(at);
+      break;
+    case 1:
+      encoder.add<1>(at);
+      break;
+    default:
+      break;
+  }
+  return encoder.finish();
 }
 
 }  // namespace
@@ -203,19 +265,18 @@ char* decode_huffman(std::string_view code, char* out) {
     count += static_cast<unsigned>(8 * taken);
     while (count >= step_bits) {
       const Step step = steps[bits >> (64 - step_bits)];
-      if (step.count == 0) [[unlikely]] {
-        if (count < bits_max) break;
-        const Symbol symbol = long_symbol(bits);
-        if (symbol.number == eos) return nullptr;
-        *out++ = static_cast<char>(symbol.number);
-        bits <<= symbol.bits;
-        count -= symbol.bits;
-        continue;
-      }
       std::memcpy(out, step.symbols, sizeof step.symbols);
       out += step.count;
       bits <<= step.bits;
       count -= step.bits;
+      if (step.count != 0) [[likely]]
+        continue;
+      if (count < bits_max) break;
+      const Symbol symbol = long_symbol(bits);
+      if (symbol.number == eos) return nullptr;
+      *out++ = static_cast<char>(symbol.number);
+      bits <<= symbol.bits;
+      count -= symbol.bits;
     }
   }
   // The rest is filled up with ones, so what begins like EOS is all ones.

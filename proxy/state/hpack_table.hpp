@@ -47,7 +47,9 @@ class HpackTable {
   std::uint32_t size() const { return size_; }
   std::uint32_t count() const { return count_; }
 
-  // 0 is the newest; `index` is less than `count()`. The views are valid until the next change of the table.
+  // 0 is the newest; `index` is less than `count()`. The views are valid until the next change of the table. The value
+  // follows the name, and behind it `readable_behind` more bytes may be read, whatever they are.
+  static constexpr std::size_t readable_behind = 16;
   Entry at(std::uint32_t index) const {
     const Record& record = record_at(first_ + count_ - 1 - index);
     const char* const name = text() + record.begin;
@@ -72,7 +74,9 @@ class HpackTable {
   static constexpr std::size_t records_bytes(std::uint32_t capacity) {
     return capacity / entry_overhead * sizeof(Record);
   }
-  static constexpr std::size_t block_bytes(std::uint32_t capacity) { return records_bytes(capacity) + capacity; }
+  static constexpr std::size_t block_bytes(std::uint32_t capacity) {
+    return records_bytes(capacity) + capacity + readable_behind;
+  }
 
   Record& record_at(std::uint32_t number) const {
     return reinterpret_cast<Record*>(block_)[number & (capacity_ / entry_overhead - 1)];

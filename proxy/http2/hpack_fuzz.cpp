@@ -1,0 +1,127 @@
+// nghttp2 accepts what we accept, with the same fields and the same table; our own blocks decode again. The input is a
+// byte of options, then blocks with a byte of length before each (255: all that is left).
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "proxy/http2/hpack_decoder.hpp"
+#include "proxy/http2/hpack_encoder.hpp"
+#include "proxy/http2/judge.hpp"
+#include "proxy/state/buffer.hpp"
+#include "proxy/state/hpack_wire.hpp"
+
+namespace {
+
+using namespace baton;
+using namespace baton::http2;
+
+constexpr std::size_t plenty = 256 * 1024;
+
+void require(bool holds, const std::string& what) {
+  if (holds) return;
+  std::fprintf(stderr, "%s\n", what.c_str());
+  std::abort();
+}
+
+bool begins_with_three_size_updates(std::string_view block) {
+  for (int i = 0; i < 3; ++i) {
+    if (block.empty() || (block[0] & 0xe0) != 0x20) return false;
+    std::size_t bytes = 1;
+    if ((block[0] & 0x1f) == 0x1f) {
+      while (bytes < block.size() && (block[bytes++] & 0x80) != 0) {
+      }
+    }
+    block.remove_prefix(bytes);
+  }
+  return true;
+}
+
+state::HpackTable moved_to_another_process(const state::HpackTable& table) {
+  state::wire::HpackTable message;
+  state::HpackTable moved;
+  write(table, message);
+  require(read(message, moved), "our own table is refused");
+  require(moved == table, "the table has changed on its way");
+  return moved;
+}
+
+bool is_token_in_lower_case(std::string_view name) {
+  if (name.starts_with(':')) name.remove_prefix(1);
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("!#$%&'*+-.^_`|~").contains(c);
+  });
+}
+
+void check_written(const judge::Fields& fields) {
+  state::Buffer block;
+  judge::Fields written;
+  for (const judge::Field& field : fields) {
+    const auto& [name, value, never_indexed] = field;
+    if (!is_token_in_lower_case(name)) continue;
+    const std::size_t before = block.size();
+    append_field(block, name, value, never_indexed);
+    require(block.size() - before <= field_bytes_max(name.size(), value.size()), "more bytes than announced");
+    written.push_back(field);
+  }
+  require(judge::Inflater().decode(block.view()) == written, "nghttp2 reads other fields than were written");
+  state::HpackTable table;
+  static HeaderList list;
+  require(decode_block(block.view(), table, plenty, list) == BlockError::none, "our own block is refused");
+  require(judge::fields_of(list) == written && table.count() == 0, "we read other fields than were written");
+}
+
+std::size_t list_bytes(const judge::Fields& fields) {
+  std::size_t sum = 0;
+  for (const auto& [name, value, never_indexed] : fields) sum += name.size() + value.size() + 32;
+  return sum;
+}
+
+// Only the first fields are kept, all of them if they fit.
+void check_list(BlockError error, const HeaderList& list, std::size_t limit, const judge::Fields& all) {
+  const judge::Fields kept = judge::fields_of(list);
+  require(error == (list_bytes(all) > limit ? BlockError::too_large : BlockError::none), "another verdict on its size");
+  require(list.bytes() == list_bytes(kept) && list.bytes() <= limit, "another size");
+  require(kept.size() <= all.size() && std::equal(kept.begin(), kept.end(), all.begin()), "other fields");
+  require(error == BlockError::too_large || kept.size() == all.size(), "a field is missing");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static HeaderList list;
+  std::string_view input{reinterpret_cast<const char*>(data), size};
+  if (input.empty()) return 0;
+  const std::uint32_t limit = (input[0] & 1) != 0 ? state::HpackTable::limit_max : state::HpackTable::limit_default;
+  input.remove_prefix(1);
+  state::HpackTable table;
+  table.raise_limit(limit);
+  judge::Inflater inflater(limit);
+  while (!input.empty()) {
+    const auto length = static_cast<unsigned char>(input[0]);
+    const std::string_view block = input.substr(1, length == 255 ? input.npos : length);
+    input.remove_prefix(1 + block.size());
+
+    const state::HpackTable before = table;
+    const BlockError error = decode_block(block, table, plenty, list);
+    if (error == BlockError::compression && begins_with_three_size_updates(block)) return 0;
+    const std::optional<judge::Fields> fields = inflater.decode(block);
+    require((error != BlockError::compression) == fields.has_value(), "nghttp2 has another verdict");
+    if (!fields) return 0;
+    check_list(error, list, plenty, *fields);
+    const std::string difference = inflater.difference(table);
+    require(difference.empty(), difference);
+    check_written(judge::fields_of(list));
+
+    // Whatever is kept of the list, the table is the same.
+    state::HpackTable again = before;
+    const std::size_t limit_of_list = list.bytes() / 2;
+    check_list(decode_block(block, again, limit_of_list, list), list, limit_of_list, *fields);
+    require(again == table, "another table");
+    table = moved_to_another_process(table);
+  }
+  return 0;
+}
