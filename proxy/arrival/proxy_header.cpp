@@ -83,6 +83,7 @@ std::uint16_t number_at(std::string_view bytes, std::size_t at) {
 }
 
 constexpr std::uint8_t checksum_type = 0x03;
+constexpr std::uint8_t padding_type = 0x04;
 constexpr std::size_t checksum_bytes = 4;
 
 // CRC-32C (RFC 3720 §12.1) with the checksum itself taken as zeros.
@@ -112,6 +113,18 @@ bool are_sound_fields(std::string_view header, std::size_t at) {
     at = value + bytes;
   }
   return true;
+}
+
+// Sound fields from `at`, without those that concern only this header.
+std::string fields_to_keep(std::string_view header, std::size_t at) {
+  std::string fields;
+  while (at != header.size()) {
+    const std::size_t bytes = 3u + number_at(header, at + 1);
+    const std::uint8_t type = byte_at(header, at);
+    if (type != checksum_type && type != padding_type) fields += header.substr(at, bytes);
+    at += bytes;
+  }
+  return fields;
 }
 
 SocketAddress ip_address(std::string_view ip, std::uint16_t port) {
@@ -160,6 +173,7 @@ ProxyHeader read_second(std::string_view received) {
     header.server = ip_address(destination, number_at(whole, fields_at - 2));
   }
   header.names_client = true;
+  header.fields = fields_to_keep(whole, fields_at);
   return header;
 }
 
@@ -202,28 +216,29 @@ void append_number(std::string& text, std::size_t value) {
   text += static_cast<char>(value);
 }
 
-std::string make_second(const SocketAddress* client, const SocketAddress* server) {
+std::string make_second(const SocketAddress* client, const SocketAddress* server, std::string_view fields) {
   std::string header(second_signature);
   header += '\x21';
   if (client == nullptr) return header + std::string(3, '\0');  // UNSPEC, nothing follows
   const std::size_t bytes = client->family == Family::ipv4 ? 4 : 16;
   header += bytes == 4 ? '\x11' : '\x21';
-  append_number(header, 2 * bytes + 4);
+  append_number(header, 2 * bytes + 4 + fields.size());
   for (const SocketAddress* one : {client, server}) header.append(reinterpret_cast<const char*>(one->ip.data()), bytes);
   append_number(header, client->port);
   append_number(header, server->port);
-  return header;
+  return header.append(fields);
 }
 
 }  // namespace
 
-std::string make_proxy_header(ProxyVersion version, const SocketAddress& client, const SocketAddress& server) {
+std::string make_proxy_header(ProxyVersion version, const SocketAddress& client, const SocketAddress& server,
+                              std::string_view fields) {
   const bool names_client = is_ip(client) && is_ip(server);
-  if (!names_client) return version == ProxyVersion::v1 ? "PROXY UNKNOWN\r\n" : make_second(nullptr, nullptr);
+  if (!names_client) return version == ProxyVersion::v1 ? "PROXY UNKNOWN\r\n" : make_second(nullptr, nullptr, {});
   const bool is_mixed = client.family != server.family;
   const SocketAddress from = is_mixed ? as_v6(client) : client;
   const SocketAddress to = is_mixed ? as_v6(server) : server;
-  if (version == ProxyVersion::v2) return make_second(&from, &to);
+  if (version == ProxyVersion::v2) return make_second(&from, &to, fields);
   return std::string(first_signature) + (from.family == Family::ipv4 ? "TCP4 " : "TCP6 ") + ip_text(from) + " " +
          ip_text(to) + " " + std::to_string(from.port) + " " + std::to_string(to.port) + "\r\n";
 }

@@ -118,6 +118,30 @@ TEST(ProxyHeader, IsReadAsItWasWritten) {
   }
 }
 
+// What concerns the client's connection is for the next server, in the order in which it came.
+TEST(ProxyHeader, KeepsItsFieldsButNotThoseOfTheHeaderItself) {
+  const std::string authority = "\x02\x00\x09"s + "a.example";
+  const std::string of_a_vendor = "\xea\x00\x04\x01vpc"s;
+  const std::string empty = "\x30\x00\x00"s;
+  const std::string padding = "\x04\x00\x05....."s;
+  const ProxyHeader header =
+      find_proxy_header(second('\x21', '\x11', v4_addresses + padding + authority + empty + padding + of_a_vendor));
+  ASSERT_EQ(header.found, Found::whole);
+  EXPECT_EQ(header.fields, authority + empty + of_a_vendor);
+  EXPECT_EQ(find_proxy_header(second('\x20', '\x11', v4_addresses + authority)).fields, "") << "of a health check";
+  EXPECT_EQ(make_proxy_header(ProxyVersion::v2, header.client, header.server, header.fields),
+            second('\x21', '\x11', v4_addresses + header.fields));
+  const ProxyHeader again =
+      find_proxy_header(make_proxy_header(ProxyVersion::v2, header.client, header.server, header.fields));
+  EXPECT_EQ(again.fields, header.fields);
+  EXPECT_EQ(make_proxy_header(ProxyVersion::v1, header.client, header.server, header.fields),
+            make_proxy_header(ProxyVersion::v1, header.client, header.server))
+      << "version 1 has none";
+  EXPECT_EQ(make_proxy_header(ProxyVersion::v2, {}, header.server, header.fields),
+            make_proxy_header(ProxyVersion::v2, {}, header.server))
+      << "nobody has none";
+}
+
 // CRC-32C, worked out bit by bit over the header with zeros in its place.
 TEST(ProxyHeader, ItsChecksumMustBeRight) {
   std::string bytes = second('\x21', '\x11', v4_addresses + "\x04\0\x01x\x03\0\x04\0\0\0\0"s);
@@ -130,6 +154,7 @@ TEST(ProxyHeader, ItsChecksumMustBeRight) {
   for (int i = 0; i < 4; ++i)
     bytes[bytes.size() - 4 + static_cast<std::size_t>(i)] = static_cast<char>(crc >> (24 - 8 * i));
   EXPECT_EQ(find_proxy_header(bytes).found, Found::whole);
+  EXPECT_EQ(find_proxy_header(bytes).fields, "") << "it is not for the next header";
   bytes[30] = static_cast<char>(bytes[30] ^ 1);
   EXPECT_EQ(find_proxy_header(bytes).found, Found::malformed);
 }

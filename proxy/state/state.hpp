@@ -156,6 +156,7 @@ struct Extras {
   String request_id;            // empty: it has none
   String traceparent;           // made here; empty: the request has its own, or none
   Boxed<SocketAddress> client;  // as trusted proxies report it; none: the connection's client
+  String failed;                // servers that it has failed on: failed_servers.hpp
   bool operator==(const Extras&) const = default;
 };
 
@@ -219,10 +220,14 @@ struct Arriving {
   bool operator==(const Arriving&) const = default;
 };
 
+// The most bytes of `proxy_fields`: none in use comes near that.
+inline constexpr std::size_t proxy_fields_bytes_max = 4096;
+
 struct ConnectionState {
   std::uint64_t id = 0;               // unique within an instance, kept across generations
   String listener;
   SocketAddress client_address;
+  Boxed<String> proxy_fields;  // of its PROXY header, see arrival/proxy_header.hpp; none: it had no such fields
   Leg client;
   std::variant<Http1, Raw, Arriving> protocol;
   Boxed<Exchange> exchange;           // none: between two exchanges, or before the first

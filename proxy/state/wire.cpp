@@ -161,7 +161,8 @@ bool extras(auto io, auto& exchange) {
   if (!io.has(MESSAGE(extras), static_cast<bool>(exchange.extras))) return true;
   auto& extras = io.begun(exchange.extras);
   const auto in = io.in(MESSAGE(extras));
-  if (!in.bytes(FIELD(request_id), extras.request_id) || !in.bytes(FIELD(traceparent), extras.traceparent))
+  if (!in.bytes(FIELD(request_id), extras.request_id) || !in.bytes(FIELD(traceparent), extras.traceparent) ||
+      !in.bytes(FIELD(failed), extras.failed))
     return false;
   return !in.has(MESSAGE(client), static_cast<bool>(extras.client)) ||
          address(in.in(MESSAGE(client)), in.begun(extras.client));
@@ -216,10 +217,17 @@ bool tunnel(auto io, auto& state) {
          io.time(FIELD(queued_since_ms), exchange.queued_since_ms);
 }
 
+bool proxy_fields(auto io, auto& state) {
+  if (!io.has_text(FIELD(proxy_fields), static_cast<bool>(state.proxy_fields))) return true;
+  auto& fields = io.begun(state.proxy_fields);
+  return io.bytes(FIELD(proxy_fields), fields) && io.accepts(fields.size() <= proxy_fields_bytes_max);
+}
+
 bool connection(auto io, auto& state) {
   const bool is_whole =
       io.number(FIELD(id), state.id) && io.bytes(FIELD(listener), state.listener) &&
-      address(io.in(MESSAGE(client_address)), state.client_address) && io.has(MESSAGE(client), true) &&
+      address(io.in(MESSAGE(client_address)), state.client_address) && proxy_fields(io, state) &&
+      io.has(MESSAGE(client), true) &&
       leg(io.in(MESSAGE(client)), state.client) &&
       (alternative<Http1>(io, MESSAGE(http1), state.protocol,
                           [&](auto in, auto& protocol) { return http1(in, state, protocol); }) ||

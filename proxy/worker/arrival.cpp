@@ -66,6 +66,7 @@ bool Connection::pass_header() {
         leg.unread.consume(header.bytes);
         if (!header.names_client) break;
         state_.client_address = std::move(header.client);
+        if (!header.fields.empty()) state_.proxy_fields.emplace() = header.fields;
         client_text_ = state_.client_address.node_text();
         is_trusted_ = trusted_proxies().trusts(state_.client_address);
         if (count_for_client()) return refuse_for_client();

@@ -260,9 +260,14 @@ std::string UpstreamSide::header_for(const state::Exchange& exchange) const {
   socklen_t length = sizeof name;
   const int descriptor = connection_.client_descriptor();
   const bool is_known = ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &length) == 0;
+  const state::ConnectionState& connection = connection_.state();
+  const state::SocketAddress& client = state::client_of(exchange, connection.client_address);
+  // What a proxy said of this connection does not hold for a client behind it.
+  const bool is_same_client = client == connection.client_address;
   return arrival::make_proxy_header(
-      *upstream_->proxy_header(), state::client_of(exchange, connection_.state().client_address),
-      is_known ? state::SocketAddress::from_sockaddr(name, length) : state::SocketAddress{});
+      *upstream_->proxy_header(), client,
+      is_known ? state::SocketAddress::from_sockaddr(name, length) : state::SocketAddress{},
+      connection.proxy_fields && is_same_client ? connection.proxy_fields->view() : std::string_view());
 }
 
 UpstreamSide::Progress UpstreamSide::shake(state::Exchange& exchange) {

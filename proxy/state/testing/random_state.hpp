@@ -19,6 +19,7 @@ class RandomState {
     state.id = random_();
     state.listener = text(12);
     state.client_address = address();
+    if (below(4) == 0) state.proxy_fields = String("\x05" + text(30));
     state.client = leg();
     if (below(8) == 0) return in_hello(std::move(state));
     if (below(8) == 0) {
@@ -183,6 +184,7 @@ class RandomState {
       extras.request_id = text(40);
       extras.traceparent = text(60);
       if (coin()) extras.client = address();
+      if (coin()) extras.failed = text(40);
     }
     if (std::holds_alternative<Http1>(state.protocol)) exchange.sticky_cookie = text(60);
     exchange.queued_since_ms = time();
