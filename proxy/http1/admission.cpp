@@ -93,6 +93,7 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
   exchange.route = route->name;
   scratch.route = route;
   if (route->gate == nullptr) return apply_rules(exchange, ends, context, route);
+  exchange.request.body_bytes_max = route->rules.body_bytes;  // by which an answer decides on the connection
   Action action = pass_gate(exchange, ends, context, *route->gate);
   if (action == Action::connect) action = apply_rules(exchange, ends, context, route);
   if (action != Action::connect || !route->gate->answer) return action;

@@ -37,11 +37,11 @@ bool pass_over_request(Exchange& exchange, const Ends& ends, Scratch& scratch) {
 // §10.1.1), so what follows could be either the body or the next request.
 bool is_worth_reading(Request& request) {
   if (has_ended(request.body)) return true;
-  const auto* length = std::get_if<ByLength>(&request.body);
-  if (request.expects_continue || (length != nullptr && length->remaining > discarded_bytes_max)) return false;
+  if (request.expects_continue) return false;
   const std::uint64_t most = request.body_bytes + discarded_bytes_max;
   request.body_bytes_max = request.body_bytes_max == 0 ? most : std::min(request.body_bytes_max, most);
-  return true;
+  const auto* length = std::get_if<ByLength>(&request.body);
+  return length == nullptr || length->remaining <= request.body_bytes_max - request.body_bytes;
 }
 
 // What follows in client.unread is not known to be a request, and the client may not expect the end.
@@ -95,7 +95,10 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
                        .unix_time_s = context.unix_us / 1'000'000,
                        .more = id_field(exchange, context)};
   response.is_configured = answer != nullptr;
-  if (answer != nullptr) response.fields = answer->fields;
+  if (answer != nullptr) {
+    response.fields = answer->fields;
+    response.content_type = answer->content_type;
+  }
   const bool has_body = answer != nullptr && answer->body;
   const routing::Answer* const page =
       has_body || context.routes == nullptr ? answer : context.routes->error_page(status);
