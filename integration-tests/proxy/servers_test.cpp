@@ -298,6 +298,40 @@ TEST_F(Servers, ARequestThatIsRefusedGoesToAnotherServerIfItsRouteSaysSo) {
   EXPECT_EQ(refused, 2) << "a POST is not sent twice";
 }
 
+TEST_F(Servers, WhereARequestHasFailedIsKnownAfterAnUpgrade) {
+  routes = "routes: [ { upstream: app, retries: { attempts: 3, on: [ 503 ], budget: 100% } } ]\n";
+  begin(3, "", {}, 1);
+  const auto busy = [](Exchange& exchange) { exchange.respond("busy", "503 Service Unavailable"); };
+  origin(1).on("/busy", busy);
+  origin(2).on("/busy", [busy](Exchange& exchange) {
+    exchange.origin.gate().pass();
+    busy(exchange);
+  });
+  origin(3).on("/busy", [](Exchange& exchange) { exchange.respond("done"); });
+  settings.handoff += ", finish_timeout: 0s";
+  baton->reload(settings);
+  Client client = baton->connect();
+  client.send(get_request("/busy"));
+  origin(2).gate().await_arrivals(1);
+  baton->upgrade();
+  origin(2).gate().open();
+  EXPECT_EQ(client.response().body, "done");
+  EXPECT_EQ(origin(1).requests().size(), 1u) << "the successor does not ask it again";
+}
+
+TEST_F(Servers, ARequestThatMustNotBeSentAgainIsNotIfAPooledConnectionIsLost) {
+  for (const auto& [retries, times] :
+       {std::pair{"{ on: [ reset ] }", 3u}, {"{ on: [ connect ] }", 1u}, {"{ attempts: 1 }", 1u}}) {
+    routes = fmt::format("routes: [ {{ upstream: app, retries: {} }} ]\n", retries);
+    origins.clear();
+    begin(1, "", {}, 1);
+    Client client = baton->connect();
+    EXPECT_EQ(client.get("/who").status(), 200);
+    EXPECT_EQ(client.get("/vanish").status(), 502);
+    EXPECT_EQ(origin(1).requests().size(), 1 + times) << retries;
+  }
+}
+
 // Without `retries`, whatever else the upstream lists.
 TEST_F(Servers, ARequestGoesToEachServerOnce) {
   begin(4, "", {"", "drain: true", "drain: true", "backup: true"});

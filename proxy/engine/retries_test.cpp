@@ -86,6 +86,39 @@ TEST_P(RetriesTest, OnlyTheNamedCausesCount) {
   EXPECT_LE(received().size(), 3U) << "the second request may have found a stale connection first";
 }
 
+// A request that must not be sent again after a loss is not, whichever connection it was lost on.
+TEST_P(RetriesTest, ALossOnAPooledConnectionIsFreeUnlessLossesAreExcluded) {
+  const auto sent_times = [&](config::Retries retries) {
+    Dialogue one{GetParam()};
+    one.servers = 2;
+    one.rules.retries = retries;
+    routing::RetryBudget spent;
+    while (spent.take(one.now_ms, retries.budget)) {
+    }
+    one.retry_budget = &spent;
+    one.attempts = {Attempt::pooled, Attempt::fresh, Attempt::fresh};
+    one.take(client(get));
+    one.take(upstream_ends);
+    if (one.seen().client.empty()) one.take(upstream_ends);
+    EXPECT_EQ(one.seen().client, kept(502));
+    return one.seen().upstreams.size();
+  };
+  EXPECT_EQ(sent_times({.attempts = 2}), 2U) << "once more, without the budget, and only once";
+  EXPECT_EQ(sent_times({.attempts = 2, .on = config::on_connect | config::on_503}), 1U);
+  EXPECT_EQ(sent_times({.attempts = 1}), 1U);
+}
+
+TEST_P(RetriesTest, TheServersThatHaveFailedAreRememberedButNotForAStaleConnection) {
+  dialogue.rules.retries->attempts = 3;
+  dialogue.attempts = {Attempt::pooled, Attempt::fresh, Attempt::late};
+  dialogue.take(client(get));
+  dialogue.take(upstream_ends);
+  EXPECT_FALSE(dialogue.state().exchange->extras);
+  dialogue.take(upstream(unavailable));
+  const state::SocketAddress server;  // of every attempt here
+  EXPECT_EQ(dialogue.state().exchange->extras->failed.view(), server.text() + "\n");
+}
+
 TEST_P(RetriesTest, OneServerMayBeTriedSeveralTimes) {
   dialogue.servers = 1;
   dialogue.rules.retries->attempts = 3;

@@ -6,6 +6,7 @@
 #include "proxy/http1/forward.hpp"
 #include "proxy/http1/phases.hpp"
 #include "proxy/http1/rewriting.hpp"
+#include "proxy/state/failed_servers.hpp"
 
 namespace baton::http1 {
 
@@ -152,8 +153,10 @@ bool may_try_again(unsigned attempts, config::RetryOn cause, const Context& cont
          (context.retry_budget == nullptr || context.retry_budget->take(context.now_ms, rules->budget));
 }
 
-// The request is at the front of client.unread, held.
+// The request is at the front of client.unread, held. `attempts`: that have failed, if the last one counts with it.
 Action try_again(Exchange& exchange, unsigned attempts) {
+  const bool counts = attempts != std::get<Relaying>(exchange.phase).attempts;
+  if (counts && exchange.upstream) note_failed(exchange, exchange.upstream->server);
   exchange.phase = Connecting{.head_bytes = std::get<Relaying>(exchange.phase).head_bytes,
                               .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                               .fresh = true};
@@ -174,8 +177,8 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   // On a reused connection, bytes that are not a response belong to an earlier exchange.
   const std::string_view came = ends.upstream->unread.view();
   const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
-  const bool again =
-      relaying.held != 0 && is_unanswered && (stale || may_try_again(attempts, config::on_reset, context));
+  const bool again = relaying.held != 0 && is_unanswered &&
+                     (stale ? context.rules->sends_lost_again() : may_try_again(attempts, config::on_reset, context));
   if (!again) return answer(exchange, ends, context, status, server_ended);
   if (!stale) context.scratch.refusal = {0, server_ended};     // the next server may answer
   return try_again(exchange, attempts);

@@ -29,6 +29,9 @@ struct Rules {
   bool keep_access = false;                  // fill in AccessRecord
   bool underscores = false;                  // forward request fields with an underscore in their names
   bool operator==(const Rules&) const = default;
+
+  // A request that was sent and then lost may be sent again, if it is idempotent.
+  bool sends_lost_again() const { return !retries || (retries->attempts > 1 && (retries->on & config::on_reset) != 0); }
 };
 
 // Those that hold until a request has its route, and for tcp listeners.

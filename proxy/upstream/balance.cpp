@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+#include <vector>
 
+#include "proxy/state/failed_servers.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace baton::upstream {
@@ -63,6 +66,19 @@ void Upstream::count(std::int64_t now_ms) {
     if (rank(*server, now_ms, {}) != never) ++available_;
   }
   count_again_ms_ = now_ms + 100;
+}
+
+std::vector<const Server*> Upstream::failed_of(const state::Exchange& exchange) const {
+  std::vector<std::pair<unsigned, const Server*>> places;
+  for (const auto& server : servers_) {
+    if (const unsigned place = state::place_among_failed(exchange, server->address); place != 0) {
+      places.emplace_back(place, server.get());
+    }
+  }
+  std::ranges::sort(places);
+  std::vector<const Server*> failed;
+  for (const auto& [place, server] : places) failed.push_back(server);
+  return failed;
 }
 
 // During a slow start it grows from nothing.

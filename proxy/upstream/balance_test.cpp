@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/state/failed_servers.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace baton::upstream {
@@ -56,6 +57,23 @@ void eject(Upstream& upstream, int server, std::int64_t until_ms) {
 }
 
 // ── Who is available ──────────────────────────────────────────────────────────────────────────────────────────────
+
+// As in HAProxy: a cookie outlives what made the backup necessary.
+TEST(Balance, TheClientOfABackupStaysThere) {
+  Upstream upstream(servers({{}, {}, {.backup = true}}, {.sticky = config::Sticky{}}));
+  const Affinity of_backup{.sticky = at(upstream, 3).tag};
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(chosen(upstream, 0, of_backup), 3);
+  order(upstream, 3, Order::down);
+  EXPECT_NE(chosen(upstream, 0, of_backup), 3);
+}
+
+TEST(Balance, TheServersThatAnExchangeHasFailedOnAreFoundByTheirAddresses) {
+  Upstream upstream(servers(3, Balance::round_robin));
+  state::Exchange exchange;
+  EXPECT_TRUE(upstream.failed_of(exchange).empty());
+  for (const int last : {3, 9, 1}) state::note_failed(exchange, address(static_cast<std::uint8_t>(last)));
+  EXPECT_EQ(upstream.failed_of(exchange), (std::vector<const Server*>{&at(upstream, 3), &at(upstream, 1)}));
+}
 
 TEST(Balance, BackupServersWaitUntilNoOtherIsAvailable) {
   Upstream upstream(servers({{}, {}, {.backup = true}}));

@@ -184,6 +184,8 @@ class Upstream {
     const Server* only = nullptr;  // full, and the client belongs to it
   };
   Choice choose(std::int64_t now_ms, const Affinity& affinity = {}, std::span<const Server* const> failed = {});
+  // Its servers that the exchange has failed on, the last one at the end.
+  std::vector<const Server*> failed_of(const state::Exchange& exchange) const;
   // nullptr: it has no such server, or has it under other terms.
   Server* find(const state::SocketAddress& address, std::string_view terms = {});
   const Server* find(const state::SocketAddress& address, std::string_view terms = {}) const {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "proxy/state/failed_servers.hpp"
 #include "proxy/upstream/connector.hpp"
 #include "proxy/worker/affinity.hpp"
 #include "proxy/worker/worker.hpp"
@@ -38,7 +39,6 @@ void UpstreamSide::promise() { stands_.emplace<Promised>(worker_.loop()); }
 
 void UpstreamSide::reconfigured(const state::UpstreamLeg* leg) {
   upstream_ = leg != nullptr ? worker_.pool().find(leg->upstream) : nullptr;
-  failed_.clear();
   use(upstream_ != nullptr ? upstream_->find(leg->server, state::terms_of(*leg)) : nullptr);
   if (connected() != nullptr) connected()->set_sessions(server_);
 }
@@ -113,21 +113,11 @@ upstream::Affinity UpstreamSide::affinity(const Asking& of) {
   return affinity_of(*upstream_, worker_.unsent_head(exchange, of.state.client.unread), client);
 }
 
-// Without memory for that it may be asked once more.
-void UpstreamSide::note_failed() noexcept {
-  std::erase(failed_, server_);
-  if (server_ == nullptr) return;
-  try {
-    failed_.push_back(server_);
-  } catch (const std::bad_alloc&) {
-  }
-}
-
 UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
   state::Exchange& exchange = *of.state.exchange;
-  const auto* request = std::get_if<state::Connecting>(&exchange.phase);
-  if (request == nullptr || request->attempts == 0) failed_.clear();
-  if (upstream_->is_single() && failed_.empty()) {
+  std::vector<const upstream::Server*> failed;
+  if (state::has_failed(exchange)) failed = upstream_->failed_of(exchange);
+  if (upstream_->is_single() && failed.empty()) {
     upstream::Server* const only = upstream_->only_one(worker_.now_ms());
     if (only != nullptr && only->may_begin()) return with(*only, 0, of);
   }
@@ -136,10 +126,10 @@ UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
   upstream::Upstream::Choice choice;
   // Another worker may take the last place of a server that has few.
   for (int i = 0; i < attempts_max; ++i) {
-    choice = upstream_->choose(worker_.now_ms(), affinity, failed_);
+    choice = upstream_->choose(worker_.now_ms(), affinity, failed);
     if (choice.server == nullptr) break;
     // Without `retries`, a request goes to each server once.
-    const bool is_again = std::ranges::find(failed_, choice.server) != failed_.end();
+    const bool is_again = std::ranges::find(failed, choice.server) != failed.end();
     if (is_again && of.route != nullptr && !of.route->rules.retries) return Progress::unavailable;
     if (queue && queue->is_used() && choice.server->is_limited()) break;  // others have waited longer
     if (choice.server->may_begin()) return with(*choice.server, affinity.sticky, of);
@@ -171,7 +161,9 @@ UpstreamSide::Progress UpstreamSide::reach(upstream::Server& server, const Askin
   if (exchange.access) exchange.access->upstream = server.address.text();
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   if (request != nullptr && !request->fresh && !upstream_->proxy_header()) {
-    const std::int64_t within_ms = exchange.request.idempotent ? 0 : quiet_within_ms;
+    const routing::Rules& rules = of.route != nullptr ? of.route->rules : worker_.rules();
+    const bool may_be_lost = exchange.request.idempotent && rules.sends_lost_again();
+    const std::int64_t within_ms = may_be_lost ? 0 : quiet_within_ms;
     upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), within_ms);
     if (idle.stream) {
       idle.stream->socket().set_owner(owner_);
@@ -295,7 +287,7 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
 }
 
 UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
-  note_failed();
+  state::note_failed(*connection_.state().exchange, server_->address);
   if (upstream_->ejections() == nullptr) server_->note_failure(worker_.now_ms());
   ++server_->counts.failures;
   note_unwell(why);
@@ -347,7 +339,6 @@ void UpstreamSide::close(state::UpstreamLeg& leg) {
 }
 
 void UpstreamSide::drop(bool with_reset) {
-  if (with_reset) note_failed();
   use(nullptr);
   std::unique_ptr<tls::Stream> stream;
   std::visit(

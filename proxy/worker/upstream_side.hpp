@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "proxy/engine/action.hpp"
 #include "proxy/routing/route_table.hpp"
@@ -154,7 +153,6 @@ class UpstreamSide {
   void use(upstream::Server* server);
   // Chooses a server and is with it, or waits for one.
   Progress choose(const Asking& of);
-  void note_failed() noexcept;
   upstream::Affinity affinity(const Asking& of);
   Progress enter_queue(state::Exchange& exchange, const upstream::Server* only);
   // The exchange is counted with it already.
@@ -176,7 +174,6 @@ class UpstreamSide {
   const Connection& connection_;             // of the exchange; outlives this
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
-  std::vector<const upstream::Server*> failed_;  // where the exchange has failed, the last one at the end
   std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
 };
 
