@@ -238,6 +238,8 @@ TEST(HpackDecoder, AListThatIsTooLargeLeavesTheTableRight) {
   EXPECT_EQ(decoder.list.bytes(), 76U);
   EXPECT_THAT(entries_of(decoder.table), ElementsAre(Pair("c", "d"), Pair("a", "b")));
   EXPECT_EQ(decoder.error("82 bf be", 42 + 34 + 34), BlockError::none);
+  EXPECT_EQ(decoder.error("82 4001 6504 6666 6666 95", 42 + 35), BlockError::too_large);
+  EXPECT_THAT(fields_of(decoder.list), ElementsAre(Pair(":method", "GET"))) << "age behind it would fit";
   EXPECT_EQ(decoder.error("82 4001 6101 62 ffff ffff ff0f", 50), BlockError::compression) << "an error behind it";
 }
 
@@ -251,6 +253,16 @@ TEST(HpackDecoder, ABombStopsAtTheLimit) {
   EXPECT_EQ(decode_block(block, table, plenty, list), BlockError::too_large);
   EXPECT_EQ(list.fields().size(), 8U);
   EXPECT_LE(list.bytes(), plenty);
+}
+
+// Two bytes stand for a name of 4 KiB.
+TEST(HpackDecoder, ABombOfNamesStopsAtTheLimit) {
+  std::string block = bytes("407f a11e") + std::string(4000, 'x') + bytes("00");
+  for (int i = 0; i < 30'000; ++i) block += bytes("0f2f 00");
+  state::HpackTable table;
+  HeaderList list;
+  EXPECT_EQ(decode_block(block, table, plenty, list), BlockError::too_large);
+  EXPECT_EQ(list.fields().size(), 8U);
 }
 
 // The entry whose name a literal takes may be evicted by it (RFC 7541 §4.4).

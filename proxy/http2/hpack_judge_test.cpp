@@ -50,7 +50,7 @@ class RandomLists {
   }
 
   std::string value() {
-    switch (below(5)) {
+    switch (below(6)) {
       case 0:
         return known_.empty() ? "" : std::get<1>(known_[below(known_.size())]);
       case 1:
@@ -59,6 +59,8 @@ class RandomLists {
         return text(below(300), 256);
       case 3:
         return text(below(8) == 0 ? below(5000) : below(40), 256);
+      case 4:  // a code that is short as a whole, with long ones in it
+        return text(below(100), 10, '0') + text(below(5), 256) + text(60, 10, '0');
       default:
         return text(below(120), 10, '0');
     }
