@@ -7,6 +7,7 @@
 
 #include "config/template.hpp"
 #include "config/text.hpp"
+#include "config/written.hpp"
 
 namespace baton::config {
 namespace {
@@ -262,6 +263,22 @@ void add_gate_keys(std::vector<KnownKey>& known) {
   add_keys(known, maintenance_section);
   add_keys(known, respond_section);
   add_keys(known, redirect_section);
+}
+
+std::string networks_text(const std::vector<Network>& networks) {
+  std::vector<std::string> texts;
+  for (const Network& network : networks) texts.push_back(network.text());
+  return list_of(texts);
+}
+
+std::string access_text(const Access& access) {
+  std::string text = access.allow ? "allow: " + networks_text(*access.allow) : "";
+  if (!access.deny.empty()) text += (text.empty() ? "" : ", ") + ("deny: " + networks_text(access.deny));
+  return "{ " + text + " }";
+}
+
+std::string basic_auth_text(const BasicAuth& basic_auth) {
+  return fmt::format("{{ realm: {}, file: {} }}", in_quotes(basic_auth.realm), in_quotes(basic_auth.file.path));
 }
 
 }  // namespace baton::config

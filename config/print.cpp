@@ -2,6 +2,7 @@
 
 #include "config/balancing_schema.hpp"
 #include "config/client_schema.hpp"
+#include "config/gate_schema.hpp"
 #include "config/health_schema.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
@@ -152,24 +153,9 @@ std::string respond_text(const Respond& respond) {
   return text + " }";
 }
 
-std::string networks_text(const std::vector<Network>& networks) {
-  std::vector<std::string> texts;
-  for (const Network& network : networks) texts.push_back(network.text());
-  return list_of(texts);
-}
-
-std::string access_text(const Access& access) {
-  std::string text = access.allow ? "allow: " + networks_text(*access.allow) : "";
-  if (!access.deny.empty()) text += (text.empty() ? "" : ", ") + ("deny: " + networks_text(access.deny));
-  return "{ " + text + " }";
-}
-
 void add_gate(std::vector<std::string>& keys, const Gate& gate) {
   if (gate.access != Access{}) keys.push_back("access: " + access_text(gate.access));
-  if (gate.basic_auth) {
-    keys.push_back(fmt::format("basic_auth: {{ realm: {}, file: {} }}", in_quotes(gate.basic_auth->realm),
-                               in_quotes(gate.basic_auth->file.path)));
-  }
+  if (gate.basic_auth) keys.push_back("basic_auth: " + basic_auth_text(*gate.basic_auth));
   if (gate.rate_limit) keys.push_back("rate_limit: " + rate_limit_text(*gate.rate_limit));
   if (gate.respond) keys.push_back("respond: " + respond_text(*gate.respond));
   if (gate.redirect) {

@@ -146,9 +146,9 @@ TEST_F(Check, ExplainSaysWhichRouteARequestTakesAndNothingElse) {
   const Outcome taken = check(with_routes, {"--explain", "http://a.example.com/v1/b"});
   EXPECT_EQ(taken.code, 0);
   EXPECT_EQ(taken.err, "");
-  EXPECT_NE(taken.out.find("route:     `api`, at " + path + ":5:5\n"), std::string::npos) << taken.out;
+  EXPECT_NE(taken.out.find("route:      `api`, at " + path + ":5:5\n"), std::string::npos) << taken.out;
   const Outcome none = check(with_routes, {"--explain", "http://example.com/v1/b"});
-  EXPECT_EQ(none.code, 1);
+  EXPECT_EQ(none.code, 3) << "a bad file is 1";
   EXPECT_NE(none.out.find("none, the answer is 404"), std::string::npos) << none.out;
 }
 
@@ -157,6 +157,7 @@ TEST_F(Check, ExplainRefusesWhatIsNoUrlAndABadFile) {
   EXPECT_EQ(wrong.code, 2);
   EXPECT_EQ(wrong.err, "baton: --explain: `ftp://a` is not an HTTP URL\n");
   EXPECT_EQ(check(with_routes, {"--explain", ""}).code, 2);
+  EXPECT_EQ(check(with_routes, {"--explain", "/", "--method", "a b"}).code, 2);
   const Outcome bad = check(with_routes + "workers: 0\n", {"--explain", "http://a"});
   EXPECT_EQ(bad.code, 1);
   EXPECT_NE(bad.err.find(path + ":6:10: "), std::string::npos) << bad.err;

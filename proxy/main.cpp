@@ -54,6 +54,9 @@ constexpr const char* signals =
     "  TERM, INT  stop gracefully, within timeouts.shutdown; a second one stops at once\n"
     "  QUIT       stop gracefully, without a limit\n\n"
     "Exit codes: 0 stopped as asked, or succeeded by another process; 1 could not start, or failed; 2 wrong usage.";
+constexpr const char* check_exit_codes =
+    "Exit codes: 0 valid; 1 invalid, or with --strict a warning; 2 wrong usage; 3 with --explain: no route takes the "
+    "request.";
 constexpr std::chrono::seconds meeting_timeout{10};
 
 const char* environment(const char* name) { return std::getenv(name); }
@@ -301,6 +304,7 @@ static int act(int argc, char** argv) {
   baton::check::Command check;
   CLI::App& check_command =
       *app.add_subcommand("check", "validate the configuration, check it against this machine, and exit");
+  check_command.footer(check_exit_codes);
   check_command.add_option("-c,--config", check_file, "configuration file (defaults as for run)")->option_text("FILE");
   check_command.add_flag("--print", check.print,
                          "print the effective configuration; check the machine only with --strict");

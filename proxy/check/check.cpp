@@ -18,6 +18,7 @@ namespace {
 
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
+constexpr int exit_no_route = 3;
 
 int refuse(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) std::cerr << line << "\n";
@@ -45,7 +46,7 @@ int explain_request(const config::Config& config, const std::string& url, const 
     return exit_usage;
   }
   std::cout << (asked.json ? explanation->json + "\n" : explanation->text) << std::flush;
-  return explanation->is_taken ? 0 : exit_failed;
+  return explanation->is_taken ? 0 : exit_no_route;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "config/gate_schema.hpp"
+#include "config/rate_schema.hpp"
 #include "config/text.hpp"
 #include "proxy/http1/head.hpp"
 #include "proxy/http1/meaning.hpp"
@@ -19,8 +21,8 @@ using config::quote;
 constexpr std::string_view schemes[] = {"http", "https", "ws", "wss"};
 
 struct Request {
-  std::string_view host;  // with its port; may be empty
-  std::string_view target;
+  std::string host;  // with its port; may be empty
+  std::string target;
 };
 
 struct Field {
@@ -28,22 +30,42 @@ struct Field {
   std::string value;
 };
 
+bool is_host_field(const Field& field) {
+  return http1::equals_ignoring_case("host", field.name);
+}
+
 std::expected<std::vector<Field>, std::string> fields_of(const std::vector<std::string>& headers) {
   std::vector<Field> fields;
   for (const std::string& header : headers) {
     const std::size_t colon = header.find(':');
-    if (colon == 0 || colon == std::string::npos) {
+    Field field{.name = header.substr(0, colon), .value = {}};
+    if (colon == std::string::npos || !config::is_token(field.name)) {
       return std::unexpected(fmt::format("{} is not a header; write it as in `x-canary: 1`", quote(header)));
     }
-    if (http1::field_name(header.substr(0, colon)) == http1::FieldName::client_identity) {
-      return std::unexpected(
-          fmt::format("no route sees {}, since any client can send it; write --client for its address",
-                      quote(header.substr(0, colon))));
+    if (http1::field_name(field.name) == http1::FieldName::client_identity) {
+      return std::unexpected(fmt::format(
+          "no route sees {}, since any client can send it; write --client for its address", quote(field.name)));
     }
     const std::size_t value = std::min(header.find_first_not_of(" \t", colon + 1), header.size());
-    fields.push_back({header.substr(0, colon), header.substr(value, header.find_last_not_of(" \t") + 1 - value)});
+    field.value = header.substr(value, header.find_last_not_of(" \t") + 1 - value);
+    if (is_host_field(field)) {
+      if (std::ranges::any_of(fields, is_host_field)) {
+        return std::unexpected("a request with two `Host` fields gets 400; name one");
+      }
+      if (!field.value.empty() && !http1::is_host_and_port(field.value)) {
+        return std::unexpected(quote(field.value) + " is not a host, so a request with it gets 400");
+      }
+    }
+    fields.push_back(std::move(field));
   }
   return fields;
+}
+
+// Why no request has this method and reaches a route; empty: one may.
+std::string fault_of_method(const std::string& method) {
+  if (!config::is_token(method)) return quote(method) + " is not a method, as in `GET`";
+  if (method == "CONNECT") return "`CONNECT` never reaches a route; Baton is no forward proxy";
+  return {};
 }
 
 // An unknown client has no address.
@@ -66,13 +88,13 @@ std::expected<Request, std::string> request_of(const std::string_view url) {
     rest.remove_prefix(scheme + 3);
     if (rest.starts_with('/') || rest.empty()) return std::unexpected(quote(url) + " names no host");
   }
-  if (rest.starts_with('/') || rest == "*") return Request{{}, rest};
+  if (rest.starts_with('/') || rest == "*") return Request{"", std::string(rest)};
   const std::string_view host = rest.substr(0, rest.find_first_of("/?"));
   if (!http1::is_host_and_port(host)) {
     return std::unexpected(fmt::format("{} is not a host; write a URL like https://example.com/path", quote(host)));
   }
   rest.remove_prefix(host.size());
-  return Request{host, rest.starts_with('/') ? rest : "/"};
+  return Request{std::string(host), std::string(rest.starts_with('/') ? rest : "/")};
 }
 
 std::string text_of(const config::Position& where) {
@@ -161,6 +183,14 @@ std::string action_of(const config::Config& config, const routing::Route& route)
   return fmt::format("{} ({})", quote(route.upstream), servers_of(config.upstreams[route.upstream_index]));
 }
 
+// Whom a route admits, and whether the client that was asked about is one of them.
+std::string access_of(const config::Access& access, const std::string& asked_client,
+                      const state::SocketAddress& client) {
+  const std::string text = config::access_text(access);
+  if (asked_client.empty()) return text;
+  return text + (routing::Access(access).admits(client) ? ", which admits the client" : ", so the client gets 403");
+}
+
 // The lines of an explanation, and the same as an object.
 class Report {
  public:
@@ -187,7 +217,7 @@ class Report {
 
  private:
   void show(const char* key, const std::string& text) {
-    text_ += fmt::format("{:<11}{}\n", std::string(key) + ":", text);
+    text_ += fmt::format("{:<12}{}\n", std::string(key) + ":", text);
   }
 
   std::string text_;
@@ -198,10 +228,13 @@ class Report {
 
 std::expected<Explanation, std::string> explain(const config::Config& config, std::string_view url,
                                                 const Asked& asked) {
-  const auto url_parts = request_of(url);
+  auto url_parts = request_of(url);
   if (!url_parts) return std::unexpected(url_parts.error());
+  if (std::string fault = fault_of_method(asked.method); !fault.empty()) return std::unexpected(std::move(fault));
   const auto fields = fields_of(asked.headers);
   if (!fields) return std::unexpected(fields.error());
+  const auto host_field = std::ranges::find_if(*fields, is_host_field);
+  if (host_field != fields->end()) url_parts->host = host_field->value;
   const auto client = client_of(asked.client);
   if (!client) return std::unexpected(client.error());
   const routing::Request request{.host = url_parts->host,
@@ -211,23 +244,27 @@ std::expected<Explanation, std::string> explain(const config::Config& config, st
                                  .client = &*client};
   const routing::RouteTable table(config);
   const auto reason = table.explain(request);
-  const auto match_of = [&](const routing::Route& route) -> const config::Match& {
-    return config.routes[static_cast<std::size_t>(&route - table.routes().data())].match;
+  const auto configured = [&](const routing::Route& route) -> const config::Route& {
+    return config.routes[table.index_of(route)];
   };
   Report answer;
   answer.add("request", fmt::format("{}, {}", shown("host", reason.host), shown("path", reason.path)));
   for (const routing::Route* other : reason.passed_over) {
-    answer.add_one_more("not", fmt::format("{}: {}", named(*other), lacks(match_of(*other))));
+    answer.add_one_more("not", fmt::format("{}: {}", named(*other), lacks(configured(*other).match)));
   }
   if (reason.route == nullptr) {
     answer.add("route", "none, the answer is 404");
     return std::move(answer).finish(nullptr);
   }
-  const config::Match& match = match_of(*reason.route);
+  const config::Match& match = configured(*reason.route).match;
+  const config::Gate& gate = configured(*reason.route).gate;
   answer.add("route", named(*reason.route));
   answer.add("host", why_host(reason));
   answer.add("path", why_path(reason, match));
   if (const std::string conditions = conditions_of(match); !conditions.empty()) answer.add("also", conditions);
+  if (gate.access != config::Access{}) answer.add("access", access_of(gate.access, asked.client, *client));
+  if (gate.rate_limit) answer.add("rate_limit", config::rate_limit_text(*gate.rate_limit));
+  if (gate.basic_auth) answer.add("basic_auth", config::basic_auth_text(*gate.basic_auth));
   if (reason.route->split.empty()) {
     const bool answers = reason.route->gate && reason.route->gate->answer;
     answer.add(answers ? "answer" : "upstream", action_of(config, *reason.route));

@@ -25,7 +25,7 @@ struct Asked {
 };
 
 // `url` is http, https, ws or wss; the scheme may be missing, as in `example.com/a`, and so may the host, as in `/a` or
-// `*`. Anything else is an error.
+// `*`. A `Host` among the headers counts instead of the URL's host. What no request can say is an error.
 std::expected<Explanation, std::string> explain(const config::Config& config, std::string_view url,
                                                 const Asked& asked = {});
 

@@ -34,32 +34,32 @@ std::string explained(const std::string& url, const std::string& of = routes) {
 
 TEST(Explain, NamesTheRouteItsPlaceAndTheReason) {
   EXPECT_EQ(explained("https://B.A.example.com:8443/x/../%76%31/users?b=c#d"),
-            "request:   host `b.a.example.com`, path `/v1/users`\n"
-            "route:     `api`, at f:7:5\n"
-            "host:      it is below `*.example.com`\n"
-            "path:      the prefix `/v1` matches\n"
-            "upstream:  `api` (127.0.0.1:9001)\n"
-            "otherwise: `*`, at f:9:5\n");
+            "request:    host `b.a.example.com`, path `/v1/users`\n"
+            "route:      `api`, at f:7:5\n"
+            "host:       it is below `*.example.com`\n"
+            "path:       the prefix `/v1` matches\n"
+            "upstream:   `api` (127.0.0.1:9001)\n"
+            "otherwise:  `*`, at f:9:5\n");
   EXPECT_EQ(explained("a.example.com"),
-            "request:   host `a.example.com`, path `/`\n"
-            "route:     `a.example.com/`, at f:8:5\n"
-            "host:      the route names it\n"
-            "path:      the route names it\n"
-            "upstream:  `api` (127.0.0.1:9001)\n"
-            "otherwise: `*`, at f:9:5\n");
+            "request:    host `a.example.com`, path `/`\n"
+            "route:      `a.example.com/`, at f:8:5\n"
+            "host:       the route names it\n"
+            "path:       the route names it\n"
+            "upstream:   `api` (127.0.0.1:9001)\n"
+            "otherwise:  `*`, at f:9:5\n");
   EXPECT_EQ(explained("/v1"),
-            "request:   no host, path `/v1`\n"
-            "route:     `*`, at f:9:5\n"
-            "host:      the route matches every host\n"
-            "path:      the route matches every path\n"
-            "upstream:  `app` (127.0.0.1:9000, unix:/app)\n"
-            "otherwise: 404\n");
+            "request:    no host, path `/v1`\n"
+            "route:      `*`, at f:9:5\n"
+            "host:       the route matches every host\n"
+            "path:       the route matches every path\n"
+            "upstream:   `app` (127.0.0.1:9000, unix:/app)\n"
+            "otherwise:  404\n");
 }
 
 const std::string conditioned =
     "  - { name: post, match: { path: /a, method: [ POST, PUT ] }, upstream: api }\n"
     "  - { name: canary, match: { header: { x-canary: \"1\", y: \"!\" }, query: { q: \"*\" }, client: 10.0.0.0/8 }, "
-    "upstream: api }\n"
+    "upstream:  api }\n"
     "  - { name: user, match: { path_regex: \"^/u/[0-9]+$\" }, upstream: api }\n"
     "  - upstream: app\n";
 
@@ -70,30 +70,75 @@ std::string answer_to(const std::string& url, const Asked& asked) {
 
 TEST(Explain, NamesTheOtherConditionsAndWhatWasPassedOver) {
   EXPECT_EQ(answer_to("/a?q=1", {.headers = {"X-Canary:  1 "}, .client = "10.1.2.3"}),
-            "request:   no host, path `/a`\n"
-            "not:       `post`, at f:7:5: it wants method `POST` or `PUT`\n"
-            "not:       `user`, at f:9:5: it wants the path `^/u/[0-9]+$`\n"
-            "route:     `canary`, at f:8:5\n"
-            "host:      the route matches every host\n"
-            "path:      the route matches every path\n"
-            "also:      header `x-canary` with `1`, no header `y`, query `q`, client in `10.0.0.0/8`\n"
-            "upstream:  `api` (127.0.0.1:9001)\n"
-            "otherwise: `*`, at f:10:5\n");
+            "request:    no host, path `/a`\n"
+            "not:        `post`, at f:7:5: it wants method `POST` or `PUT`\n"
+            "not:        `user`, at f:9:5: it wants the path `^/u/[0-9]+$`\n"
+            "route:      `canary`, at f:8:5\n"
+            "host:       the route matches every host\n"
+            "path:       the route matches every path\n"
+            "also:       header `x-canary` with `1`, no header `y`, query `q`, client in `10.0.0.0/8`\n"
+            "upstream:   `api` (127.0.0.1:9001)\n"
+            "otherwise:  `*`, at f:10:5\n");
   EXPECT_EQ(answer_to("/u/7", Asked{}),
-            "request:   no host, path `/u/7`\n"
-            "route:     `user`, at f:9:5\n"
-            "host:      the route matches every host\n"
-            "path:      the expression `^/u/[0-9]+$` matches\n"
-            "upstream:  `api` (127.0.0.1:9001)\n"
-            "otherwise: `*`, at f:10:5\n");
-  EXPECT_NE(answer_to("/a", {.method = "PUT"}).find("route:     `post`"), std::string::npos);
+            "request:    no host, path `/u/7`\n"
+            "route:      `user`, at f:9:5\n"
+            "host:       the route matches every host\n"
+            "path:       the expression `^/u/[0-9]+$` matches\n"
+            "upstream:   `api` (127.0.0.1:9001)\n"
+            "otherwise:  `*`, at f:10:5\n");
+  EXPECT_NE(answer_to("/a", {.method = "PUT"}).find("route:      `post`"), std::string::npos);
 }
 
 TEST(Explain, RefusesWhatNoRequestCanSay) {
   EXPECT_EQ(answer_to("/", {.headers = {"x"}}), "error: `x` is not a header; write it as in `x-canary: 1`");
   EXPECT_EQ(answer_to("/", {.client = "10.0.0.0/8"}), "error: `10.0.0.0/8` is not an IP address");
+  EXPECT_EQ(answer_to("/", {.headers = {"a b: 1"}}), "error: `a b: 1` is not a header; write it as in `x-canary: 1`");
+  EXPECT_EQ(answer_to("/", {.headers = {"Host: a b"}}), "error: `a b` is not a host, so a request with it gets 400");
+  EXPECT_EQ(answer_to("/", {.headers = {"Host: a", "host: a"}}),
+            "error: a request with two `Host` fields gets 400; name one");
+  EXPECT_EQ(answer_to("/", {.method = "a b"}), "error: `a b` is not a method, as in `GET`");
+  EXPECT_EQ(answer_to("/", {.method = ""}), "error: `` is not a method, as in `GET`");
+  EXPECT_EQ(answer_to("/", {.method = "CONNECT"}), "error: `CONNECT` never reaches a route; Baton is no forward proxy");
   EXPECT_EQ(answer_to("/", {.headers = {"X-Forwarded-For: 10.0.0.1"}}),
             "error: no route sees `X-Forwarded-For`, since any client can send it; write --client for its address");
+}
+
+const std::string guarded =
+    "  - name: office\n"
+    "    match: { host: office.test }\n"
+    "    access: { allow: 10.0.0.0/8, deny: [ 10.6.6.0/24 ] }\n"
+    "    rate_limit: { requests: 10, per: 1m }\n"
+    "    basic_auth: { realm: office, file: /etc/baton/htpasswd }\n"
+    "    upstream: app\n";
+
+TEST(Explain, NamesWhatElseDecidesInTheOrderInWhichItApplies) {
+  const std::string before =
+      "request:    host `office.test`, path `/`\n"
+      "route:      `office`, at f:7:5\n"
+      "host:       the route names it\n"
+      "path:       the route matches every path\n"
+      "access:     { allow: [\"10.0.0.0/8\"], deny: [\"10.6.6.0/24\"] }";
+  const std::string after =
+      "\nrate_limit: { requests: 10, per: 1m, burst: 10, by: \"client\" }\n"
+      "basic_auth: { realm: \"office\", file: \"/etc/baton/htpasswd\" }\n"
+      "upstream:   `app` (127.0.0.1:9000, unix:/app)\n"
+      "otherwise:  404\n";
+  const auto for_client = [](const std::string& client) {
+    return explain(config_of(guarded), "office.test", {.client = client}).value().text;
+  };
+  EXPECT_EQ(for_client(""), before + after);
+  EXPECT_EQ(for_client("10.1.2.3"), before + ", which admits the client" + after);
+  EXPECT_EQ(for_client("10.6.6.6"), before + ", so the client gets 403" + after);
+  EXPECT_EQ(for_client("192.0.2.1"), before + ", so the client gets 403" + after);
+}
+
+TEST(Explain, AHostFieldCountsInsteadOfTheHostOfTheUrl) {
+  const auto with_host = [](const std::string& url, const std::string& header) {
+    return explain(config_of(routes), url, {.headers = {header}}).value().text;
+  };
+  EXPECT_EQ(with_host("http://127.0.0.1:8080/", "Host: A.example.com:80"), explained("http://a.example.com/"));
+  EXPECT_EQ(with_host("/", "hOST:a.example.com"), explained("http://a.example.com/"));
+  EXPECT_EQ(with_host("http://a.example.com/", "Host:"), explained("/"));
 }
 
 TEST(Explain, AnswersInJsonToo) {
@@ -115,7 +160,7 @@ TEST(Explain, SaysThatNoRouteIsTaken) {
   const auto explanation = explain(config_of("  - { match: { host: a }, upstream: app }\n"), "http://b/");
   ASSERT_TRUE(explanation);
   EXPECT_FALSE(explanation->is_taken);
-  EXPECT_EQ(explanation->text, "request:   host `b`, path `/`\nroute:     none, the answer is 404\n");
+  EXPECT_EQ(explanation->text, "request:    host `b`, path `/`\nroute:      none, the answer is 404\n");
 }
 
 TEST(Explain, TakesWhateverAClientCouldAskFor) {
