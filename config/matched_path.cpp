@@ -106,6 +106,22 @@ char take_decoded(std::string_view& path) {
   return c;
 }
 
+bool has_dots_between_slashes(std::string_view part) {
+  bool is_behind_slash = false;
+  std::string segment;
+  while (!part.empty()) {
+    const char c = take_decoded(part);
+    if (c != '/') {
+      segment += c;
+      continue;
+    }
+    if (is_behind_slash && (segment == "." || segment == "..")) return true;
+    is_behind_slash = true;
+    segment.clear();
+  }
+  return false;
+}
+
 MatchedPath::MatchedPath(std::string_view path) {
   if (!take_as_it_is(path)) resolve(path, resolved_);
 }

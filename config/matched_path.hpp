@@ -41,4 +41,7 @@ class MatchedPath {
 // path is not empty.
 char take_decoded(std::string_view& path);
 
+// Whether a part of a path has a segment `.` or `..`, in any spelling, between two slashes of its own.
+bool has_dots_between_slashes(std::string_view part);
+
 }  // namespace baton::config

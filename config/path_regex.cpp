@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "config/matched_path.hpp"
 #include "config/text.hpp"
 
 namespace baton::config {
@@ -84,12 +85,16 @@ Parsed<PathReplacement> PathReplacement::parse(std::string_view text, int groups
       part.text += c;
       continue;
     }
+    if (text.substr(at).starts_with('$')) {
+      part.text += text[at++];
+      continue;
+    }
     const bool has_braces = text.substr(at).starts_with('{');
     const std::size_t digit = at + (has_braces ? 1 : 0);
     const bool is_group = digit < text.size() && text[digit] >= '0' && text[digit] <= '9' &&
                           (!has_braces || text.substr(digit + 1).starts_with('}'));
     if (!is_group) {
-      return std::unexpected(std::string("has a `$` that is no group; write `$0` to `$9`, or `%24` for a dollar"));
+      return std::unexpected(std::string("has a `$` that is no group; write `$0` to `$9`, or `$$` for a dollar"));
     }
     part.group = text[digit] - '0';
     if (part.group > groups) {
@@ -103,6 +108,10 @@ Parsed<PathReplacement> PathReplacement::parse(std::string_view text, int groups
     replacement.parts_.push_back(std::exchange(part, {}));
   }
   if (!part.text.empty()) replacement.parts_.push_back(std::move(part));
+  const auto has_dots = [](const Part& one) { return has_dots_between_slashes(one.text); };
+  if (std::ranges::any_of(replacement.parts_, has_dots)) {
+    return std::unexpected(std::string("has a segment `.` or `..`, so all that it applies to would get 400"));
+  }
   return replacement;
 }
 

@@ -47,7 +47,7 @@ class PathReplacement {
     int group = -1;    // -1: none follows
   };
 
-  // `$0` to `$9` or `${0}` to `${9}`, of an expression with so many groups.
+  // `$0` to `$9` or `${0}` to `${9}`, of an expression with so many groups; `$$` is a dollar.
   static Parsed<PathReplacement> parse(std::string_view text, int groups);
 
   const std::vector<Part>& parts() const { return parts_; }

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "config/match.hpp"
+#include "config/matched_path.hpp"
 #include "config/path_regex.hpp"
 #include "config/text.hpp"
 #include "config/written.hpp"
@@ -110,6 +111,19 @@ void read_prefix(Reader& reader, const Node& node, PathRewrite& rewrite) {
   if (const auto text = reader.text(node)) reader.assign(rewrite.*member, node, parse_match_prefix(*text));
 }
 
+// Whether every path that it makes has a segment `.` or `..`.
+bool has_dots(const Template& path) {
+  for (const Template::Part& part : path.parts()) {
+    const std::size_t end = part.text.find('?');
+    const bool is_last =
+        end != std::string::npos || part.placeholder == Placeholder::none || part.placeholder == Placeholder::uri;
+    const bool ends_segment = is_last || part.placeholder == Placeholder::path;
+    if (has_dots_between_slashes(part.text.substr(0, end) + (ends_segment ? "/" : ""))) return true;
+    if (is_last) break;
+  }
+  return false;
+}
+
 void read_replace(Reader& reader, const Node& node, PathRewrite& rewrite) {
   auto text = read_template(reader, node);
   if (!text) return;
@@ -118,6 +132,9 @@ void read_replace(Reader& reader, const Node& node, PathRewrite& rewrite) {
                          (text->literal().empty() && (text->parts().front().placeholder == Placeholder::path ||
                                                       text->parts().front().placeholder == Placeholder::uri)));
   if (!is_path) return reader.refuse(node, "expected a path, which begins with a slash");
+  if (has_dots(*text)) {
+    return reader.refuse(node, quote(text->text()) + " has a segment `.` or `..`, so all requests would get 400");
+  }
   rewrite.replace = std::move(text);
 }
 
@@ -128,21 +145,16 @@ void read_pattern_match(Reader& reader, const Node& node, PathRewrite::Pattern& 
   pattern.match = *text;
 }
 
-// `${1}` names a group here and no variable; an environment variable's name does not begin with a digit.
+// Dollars of groups (`$1`, `${1}`, `$$`), which are none of variables; the name of one does not begin with a digit.
 Node with_groups(Node node) {
   auto* const text = std::get_if<std::string>(&node.value);
   if (text == nullptr) return node;
   std::string escaped;
-  for (std::size_t at = 0; at < text->size(); ++at) {
-    const bool is_dollar = (*text)[at] == '$';
-    if (is_dollar && text->substr(at, 2) == "$$") {
-      escaped += (*text)[at++];
-      escaped += '$';
-      continue;
-    }
-    const bool is_group = is_dollar && at + 2 < text->size() && (*text)[at + 1] == '{' && (*text)[at + 2] >= '0' &&
-                          (*text)[at + 2] <= '9';
-    escaped += is_group ? "$$" : std::string(1, (*text)[at]);
+  for (std::string_view rest = *text; !rest.empty(); rest.remove_prefix(1)) {
+    const bool is_dollar = rest.starts_with("$$");
+    const bool is_group = rest.starts_with("${") && rest.size() > 2 && rest[2] >= '0' && rest[2] <= '9';
+    if (is_dollar) rest.remove_prefix(1);
+    escaped += is_dollar ? "$$$$" : is_group ? "$$" : rest.substr(0, 1);
   }
   *text = std::move(escaped);
   return node;
@@ -280,8 +292,9 @@ std::string written(const PathRewrite& rewrite) {
   if (!rewrite.add_prefix.empty()) flow.add("add_prefix", in_quotes(rewrite.add_prefix));
   if (rewrite.replace) flow.add("replace", in_quotes(rewrite.replace->text()));
   if (rewrite.regex) {
+    // What reads it escapes the dollars.
     flow.add("regex", fmt::format("{{ match: {}, replace: {} }}", in_quotes(rewrite.regex->match),
-                                  in_quotes(rewrite.regex->replace)));
+                                  key_in_quotes(rewrite.regex->replace)));
   }
   return flow.take();
 }

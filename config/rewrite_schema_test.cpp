@@ -90,6 +90,14 @@ TEST(PathRewrite, IsOneOfThreeKinds) {
   EXPECT_EQ(problem_of("  - path: { replace: x }\n"), "5:22: `replace`: expected a path, which begins with a slash");
   EXPECT_EQ(problem_of("  - path: { replace: \"{host}/\" }\n"),
             "5:22: `replace`: expected a path, which begins with a slash");
+  for (const char* replace : {"/../b", "/a/..", "/..?a", "/{host}/./b", "/..{path}", "/..{uri}", "/%2e%2e/{host}"}) {
+    EXPECT_THAT(problem_of(std::string("  - path: { replace: \"") + replace + "\" }\n"),
+                testing::HasSubstr("has a segment `.` or `..`, so all requests would get 400"))
+        << replace;
+  }
+  for (const char* replace : {"/..{host}", "/{host}..", "/a?b/../c", "{uri}/../c", "/..."}) {
+    EXPECT_TRUE(route_of(std::string("  - path: { replace: \"") + replace + "\" }\n").path.replace) << replace;
+  }
   for (const char* keys :
        {"  - path: { strip_prefix: /v1, add_prefix: /api }\n", "  - path: { replace: \"{uri}\" }\n"}) {
     const Config config = config_of(with(keys));
@@ -103,9 +111,9 @@ TEST(PathRegex, ReplacesGroups) {
   };
   EXPECT_EQ(pattern_of("/$1"), (PathRewrite::Pattern{"^/a/(.*)$", "/$1"}));
   EXPECT_EQ(pattern_of("\"/${1}0/$0\"").replace, "/${1}0/$0") << "a group, no variable";
-  EXPECT_EQ(pattern_of("\"/$${1}/$$0\"").replace, "/${1}/$0");
+  EXPECT_EQ(pattern_of("\"/$$1/$$$1\"").replace, "/$$1/$$$1") << "a dollar and 1, a dollar and a group";
   EXPECT_EQ(pattern_of("\"/${HOST}/$1\"").replace, "/10.1.2.3/$1") << "a variable";
-  for (const char* replace : {"/$1", "\"/${1}0\"", "\"\"", "/%24"}) {
+  for (const char* replace : {"/$1", "\"/${1}0\"", "\"\"", "/%24", "/$$1", "/$$", "\"/$$$1\\\\\""}) {
     const Config config =
         config_of(with(std::string("  - path: { regex: { match: \"(a)$\", replace: ") + replace + " } }\n"));
     EXPECT_EQ(config_of(print(config)), config) << replace;
@@ -130,6 +138,15 @@ TEST(PathRegex, IsCheckedAtLoad) {
   EXPECT_THAT(problem_with(std::string(1025, 'a'), "b"), testing::HasSubstr("must not be longer than 1024 bytes"));
   EXPECT_THAT(problem_with("((a{100}){100}){100}", "b"), testing::HasSubstr("is not a regular expression of RE2"))
       << "its program would be too large";
+  for (const char* replace : {"/../b", "/a/./$1", "$1/%2e%2E/", "/%2f..%2F"}) {
+    EXPECT_THAT(problem_with("(a)", replace), testing::HasSubstr("has a segment `.` or `..`")) << replace;
+  }
+  for (const char* replace : {".", "/.", "../b", "/..$1/b", "/.../..a/"}) {
+    EXPECT_EQ(
+        route_of(std::string("  - path: { regex: { match: (a), replace: ") + replace + " } }\n").path.regex->replace,
+        replace)
+        << "what is around it decides";
+  }
   EXPECT_EQ(problem_of("  - path: { regex: { match: a } }\n"), "5:20: `replace` is missing in `regex`");
   EXPECT_EQ(problem_of("  - path: { regex: { match: a, replace: b }, replace: /c }\n"),
             "5:11: `path`: expected either `strip_prefix` and `add_prefix`, or `replace`, or `regex`");

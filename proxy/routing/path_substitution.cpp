@@ -1,5 +1,6 @@
 #include "proxy/routing/path_substitution.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -58,12 +59,9 @@ void PathSubstitution::apply(std::string_view path, std::string& out) const {
   }
   made.append(match.data() + match.size(), path.data() + path.size());
   if (!made.starts_with('/')) made.insert(0, 1, '/');
-  if (has_dot_segments(made)) {
-    out += made;
-    return;
-  }
-  std::string space;
-  out += resolved_path(made, space);
+  const auto is_repeated = [](char before, char c) { return before == '/' && c == '/'; };
+  const auto rest = std::ranges::unique(made, is_repeated);
+  out.append(made.begin(), rest.begin());
 }
 
 }  // namespace baton::routing

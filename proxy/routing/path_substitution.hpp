@@ -17,7 +17,8 @@ class PathSubstitution {
   explicit PathSubstitution(const config::PathRewrite::Pattern& pattern);
 
   // Appends the new path to `out`, beginning with one slash. `path` is resolved and has no query; the expression sees
-  // it decoded, and what it leaves or refers to keeps its encoding. Dot segments that arise stay.
+  // it decoded, and what it leaves or refers to keeps its encoding, as does the text of the replacement. Dot segments
+  // that arise stay.
   void apply(std::string_view path, std::string& out) const;
 
  private:

@@ -41,6 +41,12 @@ TEST(PathSubstitution, EncodesWhatCannotStandInAPath) {
   EXPECT_EQ(substituted("^/a$", "/b c\"#\xc3\xa9%20", "/a"), "/b%20c%22%23%C3%A9%20");
 }
 
+TEST(PathSubstitution, KeepsTheEncodingOfTheReplacement) {
+  EXPECT_EQ(substituted("^/p/([^/]+)/([^/]+)", "/p/$1%2f$2", "/p/a/b/c"), "/p/a%2fb/c") << "one segment to the server";
+  EXPECT_EQ(substituted("^/(.*)$", "%2F$1", "/a"), "/%2Fa");
+  EXPECT_EQ(substituted("^/(.)", "/$$1-$1$$", "/a"), "/$1-a$");
+}
+
 TEST(PathSubstitution, AResultBeginsWithOneSlash) {
   EXPECT_EQ(substituted("^/a/", "", "/a/b"), "/b");
   EXPECT_EQ(substituted("^/", "", "/"), "/");
@@ -51,6 +57,7 @@ TEST(PathSubstitution, AResultBeginsWithOneSlash) {
 TEST(PathSubstitution, LeavesDotSegmentsToBeRefused) {
   EXPECT_EQ(substituted("^/x(.*)$", "/files/$1", "/x../y"), "/files/../y");
   EXPECT_EQ(substituted("^/x(.*)$", "/files/$1", "/x%2e./y"), "/files/%2e./y");
+  EXPECT_EQ(substituted("^/x(.*)$", "/files%2F$1", "/x../y"), "/files%2F../y");
 }
 
 // RE2 takes time linear in the path; expressions that make others backtrack do not slow it.
