@@ -85,7 +85,8 @@ Misspelt refuse_unknown_keys(Reader& reader, const Node::Map& map, const Section
 
 // Reads the keys in table order, whatever their order in the file, so a reader may use the values of keys before it in
 // the table. The value of a misspelt key is read as if the key were spelt right, so that its mistakes are reported
-// together with the others. Returns whether the whole mapping was free of problems.
+// together with the others; if there is none, the key is mistake enough. Returns whether the whole mapping was free of
+// problems.
 template <class Target>
 bool read_section(Reader& reader, const Node& node, const Section<Target>& section, Target& target) {
   const std::size_t problems_before = reader.problem_count();
@@ -101,10 +102,12 @@ bool read_section(Reader& reader, const Node& node, const Section<Target>& secti
     const auto other = misspelt.find(key.name);
     if (entry == map->end() && other == misspelt.end()) {
       if (key.required) reader.refuse_missing_key(node, section.place, key.name);
-    } else {
-      const Reader::UnderKey under_key(reader, key.name);
-      key.read(reader, entry != map->end() ? entry->value : *other->second, target);
+      continue;
     }
+    const Node& value = entry != map->end() ? entry->value : *other->second;
+    if (entry == map->end() && std::holds_alternative<std::monostate>(value.value)) continue;
+    const Reader::UnderKey under_key(reader, key.name);
+    key.read(reader, value, target);
   }
   return reader.problem_count() == problems_before;
 }

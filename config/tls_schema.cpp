@@ -107,6 +107,11 @@ void read_tls_names(Reader& reader, const Node& node, std::vector<std::string>& 
       const std::size_t end = std::min(text->find(':', begin), text->size());
       const std::string_view word = std::string_view(*text).substr(begin, end - begin);
       const TlsName* found = find_name(choice.names, word);
+      if (word.empty()) {
+        reader.refuse(item, text->empty() ? fmt::format("expected the name of a {}", choice.what)
+                                          : fmt::format("{} has a colon without a name beside it", quote(*text)));
+        break;
+      }
       if (!found) {
         reader.refuse(item, why_no_name(word, choice));
       } else if (std::ranges::find(chosen, found->name) != chosen.end()) {
