@@ -64,6 +64,13 @@ bool is_pattern(std::string_view text) {
   return text.find_first_of("*?[") != std::string_view::npos;
 }
 
+// Whether a configuration is read from a stream, which has no folder, even if it now leads to a file.
+bool is_stream(const std::string& path) {
+  struct stat status{};
+  const bool is_file = stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  return !is_file || path.starts_with("/dev/") || path.starts_with("/proc/");
+}
+
 Entry* find_entry(Node& root, std::string_view key) {
   auto* map = std::get_if<Node::Map>(&root.value);
   if (!map) return nullptr;
@@ -84,6 +91,12 @@ class Inclusion {
     for (const Node& item : reader_.one_or_list(node)) {
       const auto text = written(item);
       if (!text) continue;
+      if (!text->starts_with('/') && is_stream(from)) {
+        refuse(item, fmt::format("{} is relative to the folder of a file, but the configuration is read from {}; write "
+                                 "an absolute path",
+                                 quote(*text), quote(from)));
+        continue;
+      }
       const std::filesystem::path folder = std::filesystem::path(from).parent_path();
       const bool names_a_file = ::access((folder / *text).c_str(), F_OK) == 0;
       const auto paths = is_pattern(*text) && !names_a_file
@@ -181,11 +194,12 @@ class Inclusion {
     }
   }
 
-  // Appends a list to that of the whole configuration.
+  // Appends a list to that of the whole configuration. A key without a list adds nothing, but without further entries
+  // it is as wrong as in one file.
   void append(std::string_view list, Entry& added) {
-    if (std::holds_alternative<std::monostate>(added.value.value)) return;
+    const bool is_missing = std::holds_alternative<std::monostate>(added.value.value);
     auto* entries = std::get_if<Node::List>(&added.value.value);
-    if (!entries) {
+    if (!entries && !is_missing) {
       const Reader::UnderKey under_key(reader_, list);
       return reader_.refuse(added.value, "expected a list");
     }
@@ -195,6 +209,7 @@ class Inclusion {
       if (auto* map = std::get_if<Node::Map>(&root_.value)) map->push_back(std::move(added));
       return;
     }
+    if (is_missing) return;
     if (std::holds_alternative<std::monostate>(whole->value.value)) whole->value.value = Node::List();
     if (auto* all = std::get_if<Node::List>(&whole->value.value)) std::ranges::move(*entries, std::back_inserter(*all));
   }

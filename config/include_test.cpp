@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "config/load.hpp"
 #include "config/testing/load.hpp"
@@ -126,6 +127,45 @@ TEST_F(Include, TheFolderIsNoPattern) {
   EXPECT_EQ(std::get<Config>(loaded).upstreams.size(), 2u);
 }
 
+TEST_F(Include, AListWithoutEntriesIsRefusedUnlessOtherFilesHaveSome) {
+  for (const char* none : {"routes:", "routes: []"}) {
+    write("conf.d/a.yaml", std::string(none) + "\n");
+    const std::string place = std::string("conf.d/a.yaml:1:") + (none == std::string("routes:") ? "1" : "9");
+    EXPECT_THAT(problems(), ElementsAre(StartsWith(place + ": `routes`: expected a list with at least one entry")));
+  }
+  write("conf.d/b.yaml", whole);
+  for (const char* none : {"routes:\n", "routes: []\n", "listeners:\n", "upstreams:\n", "include: []\n", "# none\n"}) {
+    write("conf.d/a.yaml", none);
+    write("conf.d/c.yaml", none);
+    EXPECT_EQ(config().routes.size(), 1u) << none;
+  }
+}
+
+// Otherwise `conf.d` would be sought beside the stream, and a pattern would find nothing.
+TEST_F(Include, AStreamHasNoFolder) {
+  write("conf.d/b.yaml", whole);
+  const std::string pipe = folder_ / "pipe.yaml";
+  const auto loaded = [&](const std::string& include) {
+    std::filesystem::remove(pipe);
+    EXPECT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    std::thread writer([&] { std::ofstream(pipe) << minimal << "include: " << include << "\n"; });
+    auto result = load_file(pipe, test_environment);
+    writer.join();
+    return result;
+  };
+  const auto refused = loaded("[ conf.d/*.yaml, conf.d/b.yaml ]");
+  ASSERT_TRUE(std::holds_alternative<Problems>(refused));
+  ASSERT_EQ(std::get<Problems>(refused).size(), 2u);
+  EXPECT_EQ(std::get<Problems>(refused)[0].text(),
+            pipe +
+                ":8:12: `include`: `conf.d/*.yaml` is relative to the folder of a file, but the configuration is read "
+                "from `" +
+                pipe + "`; write an absolute path");
+  const auto taken = loaded((folder_ / "conf.d/*.yaml").string());
+  ASSERT_TRUE(std::holds_alternative<Config>(taken));
+  EXPECT_EQ(std::get<Config>(taken).upstreams.size(), 2u);
+}
+
 TEST_F(Include, AFileMayNotBeMissing) {
   write_main("conf.d/b.yaml");
   EXPECT_THAT(problems(),
@@ -195,7 +235,7 @@ TEST_F(Include, OtherKeysAreRefused) {
 
 TEST_F(Include, AFileHasKeysOrNothing) {
   write("conf.d/a.yaml", "# nothing yet\n");
-  write("conf.d/b.yaml", "routes:\n  # - upstream: app\n");
+  write("conf.d/b.yaml", "upstreams:\n  # - name: b\n");
   EXPECT_THAT(names(), ElementsAre("app"));
   write("conf.d/c.yaml", "- upstream: app\n");
   write("conf.d/d.yaml", "routes: { upstream: app }\n");
