@@ -12,6 +12,7 @@
 #include "config/foreign.hpp"
 #include "config/include.hpp"
 #include "config/names.hpp"
+#include "config/place_comment.hpp"
 #include "config/reader.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
@@ -231,7 +232,8 @@ std::variant<Config, Problems> load(Source source, Environment environment, std:
   draft.config.places = places_of(reader, *tree.root);
   if (problems.empty()) {
     Config config = finished(std::move(draft));
-    if (print(config).size() <= written_bytes_max) return config;
+    if (includes == Includes::are_refused) restore_places(sources.front().text, config.routes);
+    if (print_with_places(config).size() <= written_bytes_max) return config;
     return refused_whole(name, "is larger than 8 MiB when written out in full; an upgrade could not pass it on");
   }
   sort(problems, reader.files());

@@ -37,6 +37,9 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
 // The whole effective configuration as YAML that load_text reads back to an equal Config.
 std::string print(const Config& config);
 
+// The same with comments that say where the routes were, which load_text reads back.
+std::string print_with_places(const Config& config);
+
 // Sorts by file, in the order in which `files` were read, then by place.
 void sort(Problems& problems, const std::vector<std::string>& files);
 

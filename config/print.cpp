@@ -6,6 +6,7 @@
 #include "config/health_schema.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
+#include "config/place_comment.hpp"
 #include "config/rate_schema.hpp"
 #include "config/retries_schema.hpp"
 #include "config/rewrite_schema.hpp"
@@ -215,7 +216,9 @@ std::string server_text(const Server& server) {
   return "{ " + keys + " }";
 }
 
-void print_services(Printer& out, const Config& config) {
+enum class RoutePlaces { are_left_out, are_comments };
+
+void print_services(Printer& out, const Config& config, RoutePlaces places) {
   out.line(0, "listeners:");
   for (const Listener& listener : config.listeners) {
     out.line(1, "- name: {}", in_quotes(listener.name));
@@ -233,7 +236,11 @@ void print_services(Printer& out, const Config& config) {
     if (listener.tls) print_tls(out, *listener.tls);
   }
   if (!config.routes.empty()) out.line(0, "routes:");
-  for (const Route& route : config.routes) print_route(out, route);
+  for (const Route& route : config.routes) {
+    const std::string place = places == RoutePlaces::are_comments ? place_comment(route.where) : "";
+    if (!place.empty()) out.line(1, "{}", place);
+    print_route(out, route);
+  }
   out.line(0, "upstreams:");
   for (const Upstream& upstream : config.upstreams) {
     out.line(1, "- name: {}", in_quotes(upstream.name));
@@ -313,12 +320,10 @@ void print_clients(Printer& out, const Config& config) {
   out.line(0, "tracing: {}", name_of(config.tracing, tracings));
 }
 
-}  // namespace
-
-std::string print(const Config& config) {
+std::string print(const Config& config, RoutePlaces places) {
   Printer out;
   out.line(0, "version: 1");
-  print_services(out, config);
+  print_services(out, config, places);
   print_timeouts(out, config.timeouts);
   print_limits(out, config.limits);
   print_handoff(out, config.handoff);
@@ -342,6 +347,16 @@ std::string print(const Config& config) {
   out.line(0, "via: false");
   out.line(0, "include: []");
   return out.take();
+}
+
+}  // namespace
+
+std::string print(const Config& config) {
+  return print(config, RoutePlaces::are_left_out);
+}
+
+std::string print_with_places(const Config& config) {
+  return print(config, RoutePlaces::are_comments);
 }
 
 }  // namespace baton::config

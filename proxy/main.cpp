@@ -108,7 +108,7 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOpti
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
   if (!options.log_level.empty()) config.log.level = log_levels.at(options.log_level);
-  std::string text = baton::config::print(config);
+  std::string text = baton::config::print_with_places(config);
   return baton::proxy::LoadedConfiguration{std::move(config), std::move(text)};
 }
 

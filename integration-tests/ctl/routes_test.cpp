@@ -49,6 +49,15 @@ TEST_F(CtlRoutes, AreATable) {
   EXPECT_TRUE(contains(outcome.out, baton.config_path() + ":")) << outcome.out;
 }
 
+TEST_F(CtlRoutes, NameTheirFileAfterARollbackToo) {
+  const std::string before = ctl({"routes"}).out;
+  baton.upgrade();
+  EXPECT_EQ(ctl({"rollback"}).code, 0) << baton.log();
+  baton.follow_pid_file();
+  EXPECT_EQ(ctl({"routes"}).out, before);
+  EXPECT_TRUE(contains(before, baton.config_path() + ":")) << before;
+}
+
 TEST_F(CtlRoutes, CountRequestsAndFailures) {
   EXPECT_EQ(counts(), "five 0 0, gone 0 0, rest 0 0, ");
   get(4, "/bytes/5");
