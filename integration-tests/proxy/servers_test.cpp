@@ -370,6 +370,24 @@ TEST_F(Servers, AnOrderLastsUntilTheConfigurationOfTheServerChanges) {
   EXPECT_EQ(server(1).at("state"), "down");
   ctl({"server", first, "up"});
   EXPECT_EQ(server(1).at("state"), "up");
+  EXPECT_EQ(server(1).at("why"), "by command") << "its weight";
+  ctl({"server", first, "weight", "2"});
+  EXPECT_EQ(server(1).at("why"), "") << "as configured";
+}
+
+TEST_F(Servers, SayWhatTheyAreAndWhy) {
+  begin(2, "", {"drain: true", "backup: true"});
+  EXPECT_EQ(server(1).at("why"), "by the configuration");
+  EXPECT_EQ(server(1).at("backup"), false);
+  EXPECT_EQ(server(2).at("backup"), true);
+  ctl({"server", "app/" + origin(1).address().text(), "up"});
+  EXPECT_EQ(server(1).at("why"), "by command") << "the file says something else";
+  baton->upgrade();
+  EXPECT_EQ(server(1).at("why"), "by command");
+  EXPECT_EQ(server(2).at("backup"), true);
+  reload("", {"", ""});
+  EXPECT_EQ(server(1).at("why"), "");
+  EXPECT_EQ(server(2).at("backup"), false);
 }
 
 TEST_F(Servers, AreCountedOverAllGenerations) {

@@ -35,6 +35,7 @@ std::string servers_json(const std::vector<ServerStatus>& servers) {
                     {"since_ms", server.since_ms},
                     {"weight", server.weight},
                     {"slow_start", server.is_slow},
+                    {"backup", server.is_backup},
                     {"connections", server.in_flight},
                     {"requests_total", server.requests_total},
                     {"failures_total", server.failures_total},

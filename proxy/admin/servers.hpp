@@ -17,6 +17,7 @@ struct ServerStatus {
   std::int64_t since_ms = 0;  // since 1970; 0: since the start
   std::uint64_t weight = 1;   // in force
   bool is_slow = false;       // a slow start goes on
+  bool is_backup = false;
   std::int64_t in_flight = 0;
   std::uint64_t requests_total = 0;  // over all generations
   std::uint64_t failures_total = 0;

@@ -132,7 +132,9 @@ std::string servers_table(const json::object& servers) {
       const std::uint64_t ms = number(server, key);
       return ms == 0 ? std::string("-") : fmt::format("{} ms", ms);
     };
-    std::string why = text(server, "why");
+    const json::value* backup = server.if_contains("backup");  // an older version does not say it
+    std::string why = backup != nullptr && backup->as_bool() ? "backup" : "";
+    if (const std::string said = text(server, "why"); !said.empty()) why += (why.empty() ? "" : ", ") + said;
     if (const auto since_ms = server.at("since_ms").to_number<std::int64_t>(); since_ms > 0) {
       const std::time_t since = static_cast<std::time_t>(since_ms / 1000);
       std::tm utc{};

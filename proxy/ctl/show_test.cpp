@@ -125,6 +125,24 @@ TEST(Show, RoutesAreRows) {
             "           0         0  *                                respond 204                   b\uFFFD.yaml:9\n");
 }
 
+TEST(Show, ServersSayWhatTheyAreAndWhy) {
+  const auto server = [](const std::string& more) {
+    return R"({"upstream":"app","address":"a:1","state":"up","weight":1,"connections":0,"requests_total":0,)"
+           R"("failures_total":0,"response_p50_ms":0,"response_p99_ms":3,)" +
+           more + "}";
+  };
+  const json::value servers = json::parse("{\"servers\":[" + server(R"("why":"","since_ms":0,"backup":false)") + "," +
+                                          server(R"("why":"by command","since_ms":1000,"backup":true)") + "," +
+                                          server(R"("why":"","since_ms":0,"backup":true)") + "," +
+                                          server(R"("why":"by command","since_ms":0)") + "]}");
+  const std::string table = servers_table(servers.as_object());
+  const std::string row =
+      "app/a:1                                  up            1           0            0         0"
+      "        -     3 ms  ";
+  EXPECT_EQ(table.substr(table.find('\n') + 1), row + "\n" + row + "backup, by command, since 1970-01-01T00:00:01Z\n" +
+                                                    row + "backup\n" + row + "by command\n");
+}
+
 TEST(Show, ABarIsFullExactlyAtTheEnd) {
   EXPECT_EQ(progress_bar(0, 4), "[------------------------------] 0 of 4 connections have left");
   EXPECT_EQ(progress_bar(2, 4), "[###############---------------] 2 of 4 connections have left");

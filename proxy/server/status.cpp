@@ -34,15 +34,26 @@ void operator+=(admin::Connections& sum, const ConnectionCounts& more) {
   sum.upstream_idle += more.upstream_idle;
 }
 
+// Whether the server is otherwise than configured because an operator said so.
+bool is_by_command(const state::ServerFacts& facts, const upstream::Terms& terms) {
+  const bool is_order_in_file = facts.order == state::Order::none ||
+                                (facts.order == state::Order::up && !terms.drain) ||
+                                (facts.order == state::Order::drain && terms.drain);
+  const bool is_weight_in_file = facts.weight == 0 || facts.weight == terms.weight;
+  return !is_order_in_file || !is_weight_in_file;
+}
+
 admin::ServerStatus status_of(upstream::Standing& standing, std::int64_t now_ms, std::int64_t unix_offset_ms) {
   const state::ServerFacts facts = standing.facts();
+  const upstream::Terms terms = standing.terms();
   const upstream::Standing::Totals totals = standing.totals(now_ms);
   admin::ServerStatus status{.upstream = standing.upstream,
                              .address = standing.address,
                              .state = "up",
-                             .why = facts.ordered_ms != 0 ? "by command" : "",
+                             .why = is_by_command(facts, terms) ? "by command" : "",
                              .since_ms = facts.ordered_ms,
                              .weight = standing.weight(),
+                             .is_backup = terms.backup,
                              .in_flight = totals.in_flight,
                              .requests_total = totals.requests,
                              .failures_total = totals.failures,
@@ -60,7 +71,10 @@ admin::ServerStatus status_of(upstream::Standing& standing, std::int64_t now_ms,
     status.since_ms = facts.ejected_ms;
   } else if (standing.is_withdrawn()) {
     status.state = "drained";
-    if (facts.order != state::Order::drain) status.why = "by the configuration";
+    if (facts.order != state::Order::drain) {
+      status.why = "by the configuration";
+      status.since_ms = 0;
+    }
   }
   if (status.since_ms != 0) status.since_ms += unix_offset_ms;
   return status;

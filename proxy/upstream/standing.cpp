@@ -211,9 +211,11 @@ void Registry::put_in_force(const std::vector<UpstreamServers>& upstreams, std::
   for (const UpstreamServers& upstream : upstreams) {
     for (const ServerAddress& server : upstream.servers) {
       if (!server.standing || !configured.insert(server.standing.get()).second) continue;
-      server.standing->configure(
-          {.weight = server.weight, .drain = server.drain, .configured_weight = server.configured_weight},
-          servers->are_known, now_ms);
+      server.standing->configure({.weight = server.weight,
+                                  .drain = server.drain,
+                                  .configured_weight = server.configured_weight,
+                                  .backup = server.backup},
+                                 servers->are_known, now_ms);
     }
   }
   servers->are_known = true;

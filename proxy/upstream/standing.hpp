@@ -28,6 +28,7 @@ struct Terms {
   unsigned weight = 1;
   bool drain = false;
   unsigned configured_weight = 0;  // if name servers say `weight`: what the file says; 0: the same
+  bool backup = false;
 
   unsigned weight_in_file() const { return configured_weight != 0 ? configured_weight : weight; }
   bool operator==(const Terms&) const = default;
