@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <boost/json.hpp>
+
 #include <filesystem>
+#include <regex>
 
 #include "harness/baton.hpp"
 #include "harness/log_lines.hpp"
@@ -10,6 +13,8 @@
 
 namespace baton::harness {
 namespace {
+
+namespace json = boost::json;
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -78,7 +83,11 @@ TEST_F(IncludedFiles, ThatAreWrongChangeNothingAndAreNamed) {
   baton.await_log(log_lines::reload_failed);
   const std::string problem = file() + ":4:15: there is no upstream `nobody`";
   EXPECT_TRUE(contains(baton.log(), problem)) << baton.log();
-  EXPECT_TRUE(contains(baton.failed_upgrade(), problem)) << baton.log();
+  baton.failed_upgrade();
+  EXPECT_EQ(baton.count_log_lines(std::regex("there is no upstream `nobody`")), 2u) << "once each\n" << baton.log();
+  EXPECT_TRUE(contains(baton.log(), "cannot succeed: " + problem)) << baton.log();
+  const json::object report = baton.status().at("last_upgrade").as_object();
+  EXPECT_TRUE(contains(std::string(report.at("reason").as_string()), problem));
   Client client = baton.connect();
   EXPECT_EQ(ask(client), pattern(2));
 

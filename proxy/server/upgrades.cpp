@@ -16,6 +16,13 @@ namespace log = runtime::log;
 
 namespace {
 
+// The first line of a reason, if the others have been logged.
+std::string without_lines(const std::string& reason) {
+  const std::size_t end = reason.find('\n');
+  if (end == std::string::npos) return reason;
+  return reason.substr(0, end > 0 && reason[end - 1] == ':' ? end - 1 : end) + ", as the lines before say";
+}
+
 // The one line that says what an upgrade did.
 std::string report_line(const handoff::Report& report) {
   const auto counts = [](const std::map<std::string, std::uint64_t>& numbers) {
@@ -244,17 +251,19 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
 }
 
 void Upgrades::note_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
-  const std::string why = explain_failure(outcome, child);
+  const std::string why = explain_failure(outcome.reason, child);
   parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, outcome.report};
-  log::error("upgrade: failed: {}; this process continues; {}", why, report_line(outcome.report));
+  // A process of ours has logged the lines of its reason; an external successor has a log of its own.
+  const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
+  log::error("upgrade: failed: {}; this process continues; {}", logged, report_line(outcome.report));
 }
 
-std::string Upgrades::explain_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
+std::string Upgrades::explain_failure(const std::string& reason, pid_t child) {
   parts_.children.reap();
   const std::optional<int> status = parts_.children.status_of(child);
-  if (!status) return outcome.reason;
-  const char* joint = outcome.reason.find('\n') == std::string::npos ? "; the successor " : "\nthe successor ";
-  return outcome.reason + joint + handoff::describe_exit(*status);
+  if (!status) return reason;
+  const char* joint = reason.find('\n') == std::string::npos ? "; the successor " : "\nthe successor ";
+  return reason + joint + handoff::describe_exit(*status);
 }
 
 }  // namespace baton::proxy

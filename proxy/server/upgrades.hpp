@@ -57,7 +57,7 @@ class Upgrades {
   void completed(const handoff::HandoverOutcome& outcome);
   void failed(const handoff::HandoverOutcome& outcome);
   void note_failure(const handoff::HandoverOutcome& outcome, pid_t child);
-  std::string explain_failure(const handoff::HandoverOutcome& outcome, pid_t child);
+  std::string explain_failure(const std::string& reason, pid_t child);
   void tell_who_is_instance(UpgradeAttempt& attempt, const handoff::Report& report);
 
   boost::asio::io_context& context_;
