@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <regex>
 #include <set>
 
 #include "harness/baton.hpp"
@@ -96,7 +97,7 @@ TEST_F(PortsOfListeners, AreShownServedAndKept) {
   ASSERT_EQ(first.at("both").size(), 2u);
   EXPECT_EQ(first.at("both")[0].port, first.at("both")[1].port) << "of both families";
   EXPECT_EQ(ports.size(), 1u + 1 + 1 + 1 + 3) << "each address as written has one port of its own";
-  EXPECT_NE(baton.log().find("listening on " + first.at("one")[0].text() + " (one)"), std::string::npos);
+  baton.await_log(std::regex("listening on " + first.at("one")[0].text() + " \\(one\\)"));
 
   Client client(first.at("one")[0]);
   const auto expect_the_same = [&] {

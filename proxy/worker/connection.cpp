@@ -378,6 +378,7 @@ void Connection::log_exchange() {
 }
 
 void Connection::close(bool with_reset) {
+  place_.leave();  // not only at the end of the round: who sees the end, here or in the status, may connect at once
   forget_password();
   log_exchange();
   const state::UpstreamLeg* const leg = state_.upstream();
