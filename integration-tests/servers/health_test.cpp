@@ -157,7 +157,7 @@ TEST_P(Health, AServerThatFailsIsEjectedAndStaysSoThroughUpgradesAndReloads) {
 TEST_P(Health, AnEjectedServerComesBack) {
   Baton baton(settings("{ passive: { failures: 2, within: 10m, eject: 200ms } }"));
   Client client = baton.connect();
-  for (int i = 0; i < 12; ++i) client.get("/fails");
+  while (one.requests().size() < 2) client.get("/fails");
   baton.await_log(says(one, "ejected for 200ms"));
   baton.await_log(says(one, "no longer ejected"));
   EXPECT_EQ(asked(baton), (Set{"one", "two"}));
@@ -190,8 +190,9 @@ TEST_P(Health, NotAllServersAreEjected) {
   Baton baton(settings(passive()));
   Client client = baton.connect();
   for (int i = 0; i < 20; ++i) EXPECT_EQ(client.get("/fails").status(), 502);
-  EXPECT_EQ(baton.count_log_lines(std::regex("is ejected")), 1u) << "half of two";
+  baton.await_log(std::regex("is ejected"));
   EXPECT_EQ(asked(baton).size(), 1u);
+  EXPECT_EQ(baton.count_log_lines(std::regex("is ejected")), 1u) << "half of two";
 }
 
 // More servers than are probed at a time, and none ever answers.

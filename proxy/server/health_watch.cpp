@@ -68,8 +68,12 @@ void HealthWatch::look() {
   if (!was_serving_) return;
   // A changed certificate or name is a new configuration, too.
   if (parts_.data_path.settings() != watched_) watch();
-  if (!was_serving) drop_verdicts();
-  tell_of_readmitted(runtime::monotonic_ms());
+  const std::int64_t now_ms = runtime::monotonic_ms();
+  if (!was_serving) {
+    drop_verdicts();
+    looked_ms_ = now_ms;
+  }
+  tell_of_readmitted(now_ms);
   begin_due();
   if (has_any_ || !ejected_.empty()) return;
   // There is nothing to look at until a reload.
@@ -115,10 +119,12 @@ void HealthWatch::tell_of_readmitted(std::int64_t now_ms) {
     const auto& health = settings.config.upstreams[i].health;
     if (!health || !health->passive) continue;
     for (const upstream::ServerAddress& server : settings.upstreams[i].servers) {
-      if (server.standing->takes_its_clients(now_ms)) continue;
-      if (server.standing->facts().ejected_until_ms > now_ms) ejected_.insert(server.standing);
+      // Also those whose ejection has begun and ended since.
+      if (server.standing->takes_its_clients(looked_ms_)) continue;
+      if (server.standing->facts().ejected_until_ms > looked_ms_) ejected_.insert(server.standing);
     }
   }
+  looked_ms_ = now_ms;
 }
 
 void HealthWatch::begin_due() {

@@ -61,6 +61,7 @@ class HealthWatch {
   std::shared_ptr<const Settings> watched_;
   bool has_any_ = false;      // some upstream has `health`
   bool was_serving_ = false;  // at the last look
+  std::int64_t looked_ms_ = 0;  // when that was
   std::map<const upstream::Standing*, Probed> probed_;
   std::set<std::shared_ptr<upstream::Standing>> ejected_;  // those that will be told of when they are back
   std::uint64_t last_probe_ = 0;
