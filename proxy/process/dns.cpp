@@ -22,9 +22,13 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-// A lost packet is sent again soon: after one second, two and four.
-constexpr int first_timeout_ms = 1'000;
+// A lost packet is sent again, twice: after a seventh of the time that there is, at most a second, and then after twice
+// as long. (The third one is waited for four times as long.)
 constexpr int tries = 3;
+constexpr milliseconds first_timeout_max(1'000);
+int first_timeout_ms(milliseconds limit) {
+  return static_cast<int>(std::clamp(limit / 7, milliseconds(1), first_timeout_max).count());
+}
 constexpr unsigned weight_max = 256;
 
 int family_of(config::NameFamily family) {
@@ -59,9 +63,9 @@ struct Target {
 // All questions to the same name servers.
 class Channel {
  public:
-  explicit Channel(const std::vector<config::Address>& nameservers) {
+  Channel(const std::vector<config::Address>& nameservers, milliseconds limit) {
     ares_options options{};
-    options.timeout = first_timeout_ms;
+    options.timeout = first_timeout_ms(limit);
     options.tries = tries;
     options.sock_state_cb = [](void* self, ares_socket_t socket, int readable, int writable) {
       static_cast<Channel*>(self)->note(socket, readable != 0, writable != 0);
@@ -280,7 +284,7 @@ std::vector<Answer> ask(std::span<const Question> questions, milliseconds limit)
     std::string key;
     for (const config::Address& one : question.nameservers) key += one.text() + ",";
     Channel*& channel = by_nameservers[key];
-    if (channel == nullptr) channel = &channels.emplace_back(question.nameservers);
+    if (channel == nullptr) channel = &channels.emplace_back(question.nameservers, limit);
     channel->begin(asked.emplace_back(Asked{&question, {}}));
   }
   const auto until = Clock::now() + limit;

@@ -42,6 +42,7 @@ struct Reply {
   int code = 0;
   std::vector<std::string> data{};  // of each record
   bool is_silent = false;
+  int lost = 0;           // so many are not answered first
   std::string garbage{};  // instead
 };
 
@@ -108,7 +109,7 @@ class NameServer {
     }
   }
 
-  std::string reply_to(const std::string& query) const {
+  std::string reply_to(const std::string& query) {
     std::string name;
     std::size_t at = 12;
     while (query.at(at) != 0) {
@@ -119,7 +120,7 @@ class NameServer {
     const int type = static_cast<unsigned char>(query.at(at + 2));
     const auto known = replies_.find({name, type});
     const Reply reply = known == replies_.end() ? Reply{.code = 3} : known->second;
-    if (reply.is_silent) return {};
+    if (reply.is_silent || asked_[{name, type}]++ < reply.lost) return {};
     if (!reply.garbage.empty()) return query.substr(0, 2) + reply.garbage;
     std::string answer = query.substr(0, 2) + '\x81' + static_cast<char>(0x80 | reply.code) + number(1) +
                          number(static_cast<unsigned>(reply.data.size())) + number(0) + number(0) +
@@ -132,6 +133,7 @@ class NameServer {
   }
 
   const Replies replies_;
+  std::map<std::pair<std::string, int>, int> asked_;
   const handoff::UniqueFd socket_, stop_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -145,6 +147,13 @@ std::vector<std::string> texts(const Answer& answer) {
 
 const config::Address app{.host = "app.test", .port = 80};
 const config::Address web{.srv = "_http._tcp.app.test"};
+
+TEST(Dns, ALostPacketIsSentAgainTwiceWithinAnyLimit) {
+  for (const auto limit : {1s, 5s}) {
+    const NameServer server({{{"app.test", a}, {.data = {address4("192.0.2.1")}, .lost = limit == 1s ? 1 : 2}}});
+    EXPECT_THAT(texts(server.answer_to(app, config::NameFamily::ipv4, limit)), ElementsAre("192.0.2.1:80"));
+  }
+}
 
 TEST(Dns, GivesAllAddressesOfBothFamiliesInOneOrder) {
   const NameServer server(
