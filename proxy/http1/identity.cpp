@@ -33,7 +33,7 @@ struct Account {
 
 std::string_view scheme_of(std::string_view text) {
   if (is_token<"https">(text) || is_token<"wss">(text)) return "https";
-  return is_token<"http">(text) ? "http" : "";
+  return is_token<"http">(text) || is_token<"ws">(text) ? "http" : "";
 }
 
 std::string_view host_of(std::string_view text) {

@@ -140,6 +140,15 @@ TEST(Identity, SchemeAndHostAreThoseOfTheClientsOwnRequest) {
   EXPECT_EQ(forwarded.host, "a.test:81");
 }
 
+// Some proxies say so of requests that open a WebSocket (RFC 6455 §3).
+TEST(Identity, TheSchemesOfWebSocketsAreThoseBelowThem) {
+  EXPECT_EQ(account_of("X-Forwarded-Proto: ws\r\n").scheme, "http");
+  EXPECT_EQ(account_of("X-Forwarded-Proto: WSS\r\n").scheme, "https");
+  const Account both = account_of("X-Forwarded-Proto: ws\r\nForwarded: proto=http\r\n");
+  EXPECT_EQ(both.scheme, "http") << "they do not contradict each other: " << both.refused;
+  EXPECT_EQ(account_of("X-Forwarded-Proto: ws\r\nForwarded: proto=https\r\n").scheme, "");
+}
+
 TEST(Identity, WhatIsNoSchemeAndNoHostIsNotBelieved) {
   const Account account =
       account_of("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: gopher\r\nX-Forwarded-Host: a b\"\r\n");
