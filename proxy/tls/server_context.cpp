@@ -126,6 +126,11 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  return names;
+}
+
 // The names have been checked, so only an OpenSSL without them fails.
 void limit(SSL_CTX* ctx, const config::ListenerTls& tls) {
   const auto set = [](const std::vector<std::string>& names, auto by) {
@@ -224,8 +229,8 @@ void ServerContext::set_session_context(const config::ListenerTls& tls, const st
   std::string terms = listener + '\n' + std::to_string(static_cast<int>(tls.client_auth)) + '\n';
   if (tls.client_auth != config::ClientAuth::off) terms += read_file(*tls.client_ca).view();
   // A resumption would keep a cipher that is no longer allowed.
-  if (!tls.ciphers.empty()) terms += "\nciphers " + joined(tls.ciphers);
-  if (!tls.ciphersuites.empty()) terms += "\nciphersuites " + joined(tls.ciphersuites);
+  if (!tls.ciphers.empty()) terms += "\nciphers " + joined(sorted(tls.ciphers));
+  if (!tls.ciphersuites.empty()) terms += "\nciphersuites " + joined(sorted(tls.ciphersuites));
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int bytes = 0;
   EVP_Digest(terms.data(), terms.size(), digest, &bytes, EVP_sha256(), nullptr);

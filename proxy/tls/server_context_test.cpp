@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -292,6 +293,23 @@ TEST_P(ServerSessions, AreResumedOnlyWhereAFullHandshakeWouldComeToTheSame) {
       EXPECT_EQ(subject, shown == &web || shown == &other ? "" : "CN=bob") << "resumed or not";
     }
   }
+}
+
+TEST_P(ServerSessions, AreResumedWhateverTheOrderOfWhatIsAllowed) {
+  listener.ciphers = {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"};
+  // A suite with another hash cannot resume (RFC 8446 §4.2.11).
+  listener.ciphersuites = {"TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"};
+  const ServerContext before(listener, "web", tickets);
+  std::ranges::reverse(listener.ciphers);
+  std::ranges::reverse(listener.ciphersuites);
+  const ServerContext reordered(listener, "web", tickets);
+  listener.ciphers.pop_back();
+  listener.ciphersuites.pop_back();
+  const ServerContext narrower(listener, "web", tickets);
+  EXPECT_FALSE(connect(before));
+  const SessionPtr first = std::move(session);
+  EXPECT_TRUE(resumed_by(reordered, first.get()));
+  EXPECT_FALSE(resumed_by(narrower, first.get()));
 }
 
 TEST_P(ServerSessions, AreResumedByASuccessorThatHasTheKeys) {
