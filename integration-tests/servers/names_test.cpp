@@ -97,6 +97,22 @@ TEST_F(Names, ServersThatStayKeepTheirConnectionsAndTheOthersFinishWhatTheyBegan
   one.await_open_connections(0);
 }
 
+TEST_F(Names, AnOrderLastsWhileItsServerIsMissingFromTheAnswers) {
+  const std::vector<std::string> both = {"127.0.0.1 app.test", "127.0.0.2 app.test"};
+  NameServer names(both);
+  Baton baton(settings(app(), names));
+  EXPECT_EQ(run_baton({"ctl", "server", "web/" + one.address().text(), "down", "-c", baton.config_path()}).code, 0);
+  EXPECT_EQ(asked(baton), Set{"two"});
+  for (const bool with_upgrade : {false, true}) {
+    names.say({"127.0.0.2 app.test"});
+    baton.await_log(std::regex("is now at 127.0.0.2:[0-9]+;"));
+    if (with_upgrade) baton.upgrade();
+    names.say(both);
+    baton.await_log(std::regex("is now at 127.0.0.1:[0-9]+, 127.0.0.2:"));
+    EXPECT_EQ(asked(baton), Set{"two"});
+  }
+}
+
 TEST_F(Names, AFailureChangesNothingAndIsToldOnce) {
   NameServer names({"127.0.0.1 app.test"});
   Baton baton(settings(app(), names));

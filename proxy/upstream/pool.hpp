@@ -43,6 +43,7 @@ struct UpstreamServers {
   int keepalive_s = 60;                              // of connections to its servers: runtime::keep_alive
   std::optional<arrival::ProxyVersion> proxy_header{};  // that connections begin with; they serve one exchange
   config::Balancing balancing{};
+  bool follows_names = false;                  // its names are looked up again and again
   std::shared_ptr<Queue> queue{};              // of the process; none: requests do not wait
   std::shared_ptr<const Registry> registry{};  // for its key; none: only in tests
   std::shared_ptr<Ejections> ejections{};      // of the process; none: without `health.passive`

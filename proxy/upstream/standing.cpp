@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
-#include <set>
 
 #include "proxy/runtime/loop.hpp"
 #include "proxy/upstream/pool.hpp"
@@ -18,6 +17,10 @@ namespace {
 
 constexpr std::int64_t never_again_ms = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t minute_ms = 60'000;
+
+// Of servers that are absent. Later their addresses may belong to others.
+constexpr std::int64_t orders_kept_ms = 3'600'000;
+constexpr std::size_t orders_kept_max = 1'000;
 
 bool is_down(const ServerFacts& facts) {
   return facts.order == Order::down || facts.health == Health::down;
@@ -115,6 +118,14 @@ void Standing::configure(const Terms& terms, bool is_new, std::int64_t now_ms) {
   known->is_known = known->is_configured = true;
   known->terms = terms;
   publish(*known);
+}
+
+void Standing::forget_order() {
+  change([](ServerFacts& facts) {
+    facts.order = Order::none;
+    facts.weight = 0;
+    facts.ordered_ms = 0;
+  });
 }
 
 void Standing::remove() {
@@ -219,6 +230,7 @@ void Registry::put_in_force(const std::vector<UpstreamServers>& upstreams, std::
     }
   }
   servers->are_known = true;
+  keep_orders(*servers, upstreams, configured, now_ms);
   std::erase_if(servers->by_name, [&](const auto& one) {
     const std::shared_ptr<Standing> standing = one.second.lock();
     if (standing && !configured.contains(standing.get())) standing->remove();
@@ -227,9 +239,32 @@ void Registry::put_in_force(const std::vector<UpstreamServers>& upstreams, std::
   std::erase_if(servers->queues, [](const auto& one) { return one.second.expired(); });
 }
 
+void Registry::keep_orders(Servers& servers, const std::vector<UpstreamServers>& upstreams,
+                           const std::set<const Standing*>& configured, std::int64_t now_ms) {
+  std::set<std::string_view> changing;
+  for (const UpstreamServers& upstream : upstreams) {
+    if (upstream.follows_names) changing.insert(upstream.name);
+  }
+  for (const auto& [name, known] : servers.by_name) {
+    std::shared_ptr<Standing> standing = known.lock();
+    const bool has_order = standing && standing->facts().ordered_ms != 0;
+    const bool is_absent = has_order && !configured.contains(standing.get()) && changing.contains(name.first);
+    if (!is_absent || servers.absent.size() >= orders_kept_max) continue;
+    servers.absent.try_emplace(name, Servers::Absent{std::move(standing), now_ms + orders_kept_ms});
+  }
+  std::erase_if(servers.absent, [&](const auto& one) {
+    const auto& [name, absent] = one;
+    const bool is_over = absent.until_ms <= now_ms || !changing.contains(name.first);
+    if (is_over) absent.standing->forget_order();
+    return is_over || configured.contains(absent.standing.get());
+  });
+}
+
 std::vector<state::ServerRecord> Registry::save(std::int64_t offset_ms, std::int64_t now_ms) {
   std::vector<state::ServerRecord> records;
-  for (const auto& standing : all()) {
+  std::vector<std::shared_ptr<Standing>> known = all();
+  for (const auto& [name, absent] : servers_.lock()->absent) known.push_back(absent.standing);
+  for (const auto& standing : known) {
     const Standing::Totals totals = standing->totals(now_ms);
     records.push_back({.upstream = standing->upstream,
                        .address = standing->address,
@@ -242,9 +277,17 @@ std::vector<state::ServerRecord> Registry::save(std::int64_t offset_ms, std::int
 
 void Registry::restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms) {
   auto servers = servers_.lock();
+  const std::int64_t until_ms = runtime::monotonic_ms() + orders_kept_ms;
   for (const state::ServerRecord& record : records) {
-    const auto found = servers->by_name.find(Name(record.upstream, record.address));
-    const std::shared_ptr<Standing> standing = found == servers->by_name.end() ? nullptr : found->second.lock();
+    const Name name(record.upstream, record.address);
+    const auto found = servers->by_name.find(name);
+    std::shared_ptr<Standing> standing = found == servers->by_name.end() ? nullptr : found->second.lock();
+    const bool is_absent = !standing && record.facts.ordered_ms != 0 && !servers->are_known;
+    if (is_absent && servers->absent.size() < orders_kept_max) {
+      standing = std::make_shared<Standing>(record.upstream, record.address);
+      servers->by_name[name] = standing;
+      servers->absent.insert_or_assign(name, Servers::Absent{standing, until_ms});
+    }
     if (!standing) continue;
     standing->learn(record.facts.shifted(-offset_ms));
     standing->set_totals_before(record.requests_total, record.failures_total);

@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,6 +88,7 @@ class Standing {
   void configure(const Terms& terms, bool is_new, std::int64_t now_ms);
   // No longer in the configuration.
   void remove();
+  void forget_order();
   bool is_configured() const;
   Terms terms() const;
 
@@ -145,11 +147,12 @@ class Registry {
   // Those of the configuration in force, by upstream and address.
   std::vector<std::shared_ptr<Standing>> all() const;
 
-  // This configuration is in force from now on.
+  // This configuration is in force from now on. An order for a server whose address has vanished from its name is kept
+  // for an hour.
   void put_in_force(const std::vector<UpstreamServers>& upstreams, std::int64_t now_ms);
 
   // To and from another process; `offset_ms` is CLOCK_REALTIME minus CLOCK_MONOTONIC. Records of servers that this
-  // process does not have are ignored.
+  // process does not have are ignored, unless there is an order and `put_in_force` is still to come.
   std::vector<state::ServerRecord> save(std::int64_t offset_ms, std::int64_t now_ms);
   void restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms);
 
@@ -165,8 +168,16 @@ class Registry {
   struct Servers {
     std::map<Name, std::weak_ptr<Standing>> by_name;
     std::map<std::string, std::weak_ptr<Queue>, std::less<>> queues;
+    struct Absent {
+      std::shared_ptr<Standing> standing;
+      std::int64_t until_ms = 0;
+    };
+    std::map<Name, Absent> absent;  // have an order, and their names do not have them now
     bool are_known = false;  // there was a configuration in force, here or in the predecessor
   };
+  static void keep_orders(Servers& servers, const std::vector<UpstreamServers>& upstreams,
+                          const std::set<const Standing*>& configured, std::int64_t now_ms);
+
   mutable handoff::Guarded<Servers> servers_;
 };
 

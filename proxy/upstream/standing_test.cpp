@@ -189,6 +189,48 @@ TEST(Registry, ASuccessorStartsWithAllThatIsKnown) {
   EXPECT_EQ(after.find("app", "a")->totals(3'300).requests, 21U);
 }
 
+// A name server may leave an address out of an answer.
+TEST(Registry, AnOrderSurvivesThatItsServerIsAbsentForAWhile) {
+  struct Process {
+    Registry registry{};
+    bool follows_names = true;
+    std::vector<UpstreamServers> in_force{};
+
+    // The order that `a` has then; `up`: there is no `a`.
+    Order at(std::int64_t now_ms, const std::vector<std::string>& addresses) {
+      auto next = one_upstream(registry, addresses);
+      next.front().follows_names = follows_names;
+      registry.put_in_force(next, now_ms);
+      in_force = std::move(next);
+      const auto standing = registry.find("app", "a");
+      return standing ? standing->facts().order : Order::up;
+    }
+    void begin() {
+      EXPECT_EQ(at(1'000, {"a", "b"}), Order::none);
+      registry.find("app", "a")->change([](ServerFacts& now) { now = ordered(Order::down, 1'100); });
+    }
+  };
+  Process process;
+  process.begin();
+  EXPECT_EQ(process.at(2'000, {"b"}), Order::up);
+  EXPECT_EQ(process.registry.all().size(), 1U) << "it is not shown";
+  EXPECT_EQ(process.at(3'000, {"a", "b"}), Order::down);
+  EXPECT_EQ(process.at(4'000, {"b"}), Order::up);
+  EXPECT_EQ(process.at(4'000 + 3'600'000, {"a", "b"}), Order::none) << "by then the address may be another server's";
+
+  Process before, after;
+  before.begin();
+  EXPECT_EQ(before.at(2'000, {"b"}), Order::up);
+  after.registry.restore(before.registry.save(0, 2'000), 0);
+  EXPECT_EQ(after.at(3'000, {"b"}), Order::up);
+  EXPECT_EQ(after.at(4'000, {"a", "b"}), Order::down) << "also if an upgrade comes in between";
+
+  Process by_file{.follows_names = false};
+  by_file.begin();
+  EXPECT_EQ(by_file.at(2'000, {"b"}), Order::up);
+  EXPECT_EQ(by_file.at(3'000, {"a", "b"}), Order::none) << "a file that leaves a server out means it";
+}
+
 TEST(Latencies, ShowTheStepInWhichAShareEnds) {
   Latencies latencies;
   EXPECT_EQ(latencies.quantile_ms(0.5), 0U);

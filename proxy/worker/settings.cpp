@@ -157,6 +157,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
     settings->upstreams.push_back({.name = upstream.name,
                                    .servers = servers_of(upstream, settings->names, *registry),
                                    .balancing = upstream.balancing,
+                                   .follows_names = upstream.resolve.has_value(),
                                    .queue = upstream.balancing.queue ? registry->queue(upstream.name) : nullptr,
                                    .registry = registry});
     settings->upstreams.back().ejections = ejections_of(upstream, settings->upstreams.back().servers);
