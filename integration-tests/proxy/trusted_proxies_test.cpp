@@ -1,6 +1,7 @@
 // Whom a proxy in front of Baton names as the client: in what servers get, in the log, and across an upgrade.
 #include <gtest/gtest.h>
 
+#include <list>
 #include <regex>
 
 #include "harness/baton.hpp"
@@ -101,6 +102,52 @@ TEST(TrustedProxies, OfAListenerReplaceThoseOfAll) {
     EXPECT_EQ(client.get("/echo", "X-Forwarded-For: 198.51.100.7\r\n").status(), 200);
     EXPECT_EQ(origin.last_request().field("X-Forwarded-For"), sees);
   }
+}
+
+// Else a client could say who it is as soon as its listener is gone: on a listener for the public there is no proxy.
+TEST(TrustedProxies, OfAListenerHoldForItsConnectionsWhenItIsGone) {
+  Origin origin;
+  Settings settings;
+  const Address open = loopback(free_port());
+  const Address other = loopback(free_port());
+  settings.binds = {other};
+  const auto topology = [&](const std::string& public_one) {
+    return "listeners:\n" + public_one + "  - { name: other, bind: \"" + other.text() +
+           "\" }\nupstreams:\n  - { name: app, servers: [ { address: \"" + origin.address().text() + "\" } ] }\n";
+  };
+  settings.topology = topology("  - { name: open, bind: \"" + open.text() + "\", trusted_proxies: [] }\n");
+  settings.more = "trusted_proxies: 127.0.0.1\n";
+  Baton baton(settings);
+  const auto believed = [&](Client& client) {
+    EXPECT_EQ(client.get("/echo", "X-Forwarded-For: 198.51.100.7\r\n").status(), 200);
+    return origin.last_request().field("X-Forwarded-For") != "127.0.0.1";
+  };
+  std::list<Client> clients;
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(believed(clients.emplace_back(open))) << "no proxy is trusted there";
+  const auto next_is_believed = [&] {
+    const bool is = believed(clients.back());
+    clients.pop_back();
+    return is;
+  };
+  const std::string before = settings.topology;
+  settings.topology = topology("");
+  baton.reload(settings);
+  EXPECT_FALSE(next_is_believed()) << "after a reload";
+  baton.upgrade();
+  EXPECT_FALSE(next_is_believed()) << "after an upgrade";
+  baton.upgrade();
+  baton.reload(settings);
+  EXPECT_FALSE(next_is_believed()) << "after several";
+  settings.topology = before;
+  settings.topology.replace(settings.topology.find("[]"), 2, "[ 127.0.0.1 ]");
+  baton.reload(settings);
+  EXPECT_TRUE(next_is_believed()) << "it is there again and says something else";
+  settings.topology = before;
+  baton.reload(settings);
+  settings.topology = topology("");
+  replace_file(baton.config_path(), to_yaml(settings, baton.directory()));
+  baton.upgrade();
+  EXPECT_FALSE(next_is_believed()) << "the upgrade itself removes it";
 }
 
 // A request in the middle of its response, and one whose head is half there, move.

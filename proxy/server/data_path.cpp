@@ -132,6 +132,10 @@ void DataPath::complete_names(const state::KnownNames& known) {
   if (names != settings_->names) settings_ = with_names(*settings_, std::move(names));
 }
 
+void DataPath::remember_listeners(const std::vector<state::ListenerTrust>& inherited) {
+  if (!inherited.empty()) settings_ = with_former_listeners(*settings_, inherited);
+}
+
 void DataPath::put_servers_in_force() {
   handoff::insist([this] { settings_->servers->put_in_force(settings_->upstreams, runtime::monotonic_ms()); });
 }

@@ -61,6 +61,8 @@ class DataPath {
   // Before the start: adds servers whose names are not known yet, by `known` or else by asking. Throws
   // std::runtime_error for the operator.
   void complete_names(const state::KnownNames& known);
+  // Before the start: whom a predecessor's listeners trust.
+  void remember_listeners(const std::vector<state::ListenerTrust>& inherited);
   // Gives each worker all of it.
   void reconfigure(const std::vector<BoundSocket>& sockets);  // insists
   // `then` is called once they are reopened: a disk may take long to open a file.

@@ -31,6 +31,7 @@ state::InstanceRecord SelfDescription::record() const {
   record.hash_key.assign(key.bytes.begin(), key.bytes.end());
   record.rates_clock_us = data_path_.settings()->counts->requests.clock_us();
   record.names = recurring_names(data_path_.config(), data_path_.settings()->names);
+  record.trust = trust_of_listeners(*data_path_.settings());
   return record;
 }
 

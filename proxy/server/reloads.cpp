@@ -55,8 +55,9 @@ std::expected<Reloads::Prepared, std::string> Reloads::prepare(const LoadConfigu
           "a reload cannot change " + keys +
           "; an upgrade (SIGUSR2) can change workers and addresses of admin.bind, only stop and start the paths");
     }
+    FormerListeners former = former_listeners(now, loaded->config);
     Prepared prepared{.settings = make_settings(std::move(loaded->config), now.ticket_keys, now.servers, now.names,
-                                                Unknown::ask, now.counts),
+                                                Unknown::ask, now.counts, std::move(former)),
                       .listeners = {},
                       .access_log = {},
                       .text = std::move(loaded->text)};

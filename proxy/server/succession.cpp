@@ -184,6 +184,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   }
   try {
     data_path.complete_names(record->names);
+    data_path.remember_listeners(record->trust);
     data_path.learn(*record);
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);

@@ -99,6 +99,12 @@ std::string encode(const InstanceRecord& record) {
     one.set_requests_total(route.requests_total);
     one.set_failures_total(route.failures_total);
   }
+  for (const ListenerTrust& trust : record.trust) {
+    wire::ListenerTrust& one = *out.add_trust();
+    one.set_listener(trust.listener);
+    for (const std::string& network : trust.networks) one.add_networks(network);
+    one.set_unix_sockets(trust.unix_sockets);
+  }
   out.set_hash_key(record.hash_key);
   out.set_rates_clock_us(record.rates_clock_us);
   out.set_rate_refusals_total(record.rate_refusals_total);
@@ -145,6 +151,11 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
   for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
   for (const wire::RouteRecord& route : in.routes()) {
     record.routes.push_back({route.name(), route.requests_total(), route.failures_total()});
+  }
+  for (const wire::ListenerTrust& trust : in.trust()) {
+    record.trust.emplace_back(trust.listener(),
+                              std::vector<std::string>(trust.networks().begin(), trust.networks().end()),
+                              trust.unix_sockets());
   }
   for (const std::uint32_t signal : in.signals()) record.signals.push_back(static_cast<int>(signal));
   // A name that cannot be read is asked for instead.

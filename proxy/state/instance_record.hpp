@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/state/address.hpp"
+#include "proxy/state/listener_trust.hpp"
 #include "proxy/state/route_record.hpp"
 #include "proxy/state/server_facts.hpp"
 
@@ -56,6 +57,7 @@ struct InstanceRecord {
   std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have,
   std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
   std::vector<RouteRecord> routes{};            // of those that have had requests
+  std::vector<ListenerTrust> trust{};           // of listeners that have connections
   bool operator==(const InstanceRecord&) const = default;
 };
 

@@ -1,4 +1,5 @@
-// What names were last known to mean reaches the successor whole, and nothing that is no address does.
+// What names were last known to mean, and whom listeners trust, reaches the successor whole; nothing that is no address
+// does.
 #include "proxy/state/instance_record.hpp"
 
 #include <gtest/gtest.h>
@@ -23,6 +24,14 @@ TEST(KnownNames, ReachTheSuccessor) {
   const auto decoded = decode_instance_record(encode(record));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->names, record.names);
+}
+
+TEST(ListenerTrust, ReachesTheSuccessor) {
+  InstanceRecord record;
+  record.trust = {{"web", {"10.0.0.0/8", "fd00::/8"}, false}, {"path", {}, true}, {"none", {}, false}};
+  const auto decoded = decode_instance_record(encode(record));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->trust, record.trust);
 }
 
 TEST(KnownNames, ThatCannotBeReadAreAskedForInstead) {

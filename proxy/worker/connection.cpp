@@ -26,7 +26,7 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
 }
 
 const routing::TrustedProxies& Connection::trusted_proxies() const {
-  return listener_ != nullptr ? listener_->trusted : worker_.settings().trusted_proxies;
+  return listener_ != nullptr ? listener_->trusted : worker_.settings().trusted_by_former(state_.listener);
 }
 
 void Connection::look_up_place() {

@@ -112,7 +112,7 @@ class Connection final : public runtime::EventHandler,
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();
   void look_up_place();
-  // Those of its listener; the global ones if that is gone.
+  // Those of its listener, also if that is gone.
   const routing::TrustedProxies& trusted_proxies() const;
   // Counts it for its client, if clients are counted and it has not been. True: its client has more than it may have.
   bool count_for_client();

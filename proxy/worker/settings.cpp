@@ -134,11 +134,19 @@ std::shared_ptr<const Settings> with_names(const Settings& settings, state::Know
   return renamed;
 }
 
+std::shared_ptr<const Settings> with_former_listeners(const Settings& settings,
+                                                      const std::vector<state::ListenerTrust>& inherited) {
+  auto renewed = std::make_shared<Settings>(settings);
+  renewed->former_listeners = former_listeners(inherited, settings.config);
+  return renewed;
+}
+
 std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys,
                                               std::shared_ptr<upstream::Registry> registry,
                                               const state::KnownNames& known, Unknown unknown,
-                                              std::shared_ptr<rates::Counts> counts) {
+                                              std::shared_ptr<rates::Counts> counts, FormerListeners former) {
   auto settings = std::make_shared<Settings>();
+  settings->former_listeners = std::move(former);
   settings->rules = routing::rules_of(config);
   settings->handshake_ms = config.timeouts.handshake.count();
   settings->upstream_idle_ms = config.timeouts.upstream_idle.count();

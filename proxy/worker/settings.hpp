@@ -20,6 +20,7 @@
 #include "proxy/runtime/log.hpp"
 #include "proxy/tls/server_context.hpp"
 #include "proxy/upstream/pool.hpp"
+#include "proxy/worker/former_listeners.hpp"
 #include "proxy/worker/server_names.hpp"
 
 namespace baton::proxy {
@@ -47,7 +48,14 @@ struct Settings {
   config::Config config;
   routing::RouteTable routes;                        // of http listeners
   engine::Rules rules;                               // until a request has its route, and of tcp listeners
-  routing::TrustedProxies trusted_proxies;           // of connections whose listener is gone
+  routing::TrustedProxies trusted_proxies;           // of connections whose listener is gone, unless it had its own
+  FormerListeners former_listeners;
+  const routing::TrustedProxies& trusted_by_former(std::string_view listener) const {
+    const auto found = former_listeners.find(listener);
+    if (found == former_listeners.end()) return trusted_proxies;
+    found->second->is_used.store(true, std::memory_order_relaxed);
+    return found->second->trusted;
+  }
   routing::ClientRules clients;
   // nullptr: all by default.
   const routing::ClientRules* special_clients() const { return clients.is_plain() ? nullptr : &clients; }
@@ -66,16 +74,19 @@ struct Settings {
 
 // Looks up the servers' names and reads certificates. Throws std::runtime_error naming the file, or the server that has
 // no address. A running process passes its ticket keys, its counts, and what it knows of servers and names to a new
-// configuration; with Unknown::leave, servers whose names are looked up again and again are missing until `with_names`
-// adds them.
+// configuration, and the former listeners; with Unknown::leave, servers whose names are looked up again and again are
+// missing until `with_names` adds them.
 std::shared_ptr<const Settings> make_settings(
     config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>(),
     std::shared_ptr<upstream::Registry> servers = std::make_shared<upstream::Registry>(),
     const state::KnownNames& known = {}, Unknown unknown = Unknown::ask,
-    std::shared_ptr<rates::Counts> counts = std::make_shared<rates::Counts>());
+    std::shared_ptr<rates::Counts> counts = std::make_shared<rates::Counts>(), FormerListeners former = {});
 // The same settings with the servers that these names have.
 std::shared_ptr<const Settings> with_names(const Settings& settings, state::KnownNames names);
 
+// The same settings with what a predecessor says of its listeners.
+std::shared_ptr<const Settings> with_former_listeners(const Settings& settings,
+                                                      const std::vector<state::ListenerTrust>& inherited);
 // The same settings with certificates, keys and CAs read again. Throws as above.
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);
 
