@@ -17,7 +17,9 @@ namespace log = runtime::log;
 namespace {
 
 constexpr std::size_t access_bytes_max = 64 * 1024;
-constexpr std::int64_t failure_line_every_ms = 1'000;
+constexpr std::int64_t abort_line_every_ms = 1'000;
+
+using Kind = FailureLines::Kind;
 
 }  // namespace
 
@@ -40,7 +42,7 @@ void Worker::flush_access() {
 
 void Worker::note_connect_failure(const state::SocketAddress& server, std::string_view why) {
   const std::string name = server.text();
-  if (const auto more = connect_failures_[name].next(now_ms())) {
+  if (const auto more = shared_.failure_lines.next(Kind::connect, name, now_ms())) {
     log::warning("server {} cannot be connected: {}{}", name, why, *more);
   }
 }
@@ -50,36 +52,26 @@ void Worker::note_server_failure(const state::ConnectionState& state, std::strin
   const state::UpstreamLeg* const leg = state.upstream();
   if (leg == nullptr) return;
   const std::string name = leg->server.text();
-  if (const auto more = server_failures_[name].next(now_ms())) {
+  if (const auto more = shared_.failure_lines.next(Kind::server, name, now_ms())) {
     log::warning("server {} of {} failed on {}: {}{}", name, leg->upstream, state.listener, why, *more);
   }
 }
 
-std::optional<std::string> FailureLines::next(std::int64_t now_ms) {
-  if (now_ms < next_ms_) {
-    ++left_out_;
-    return std::nullopt;
-  }
-  next_ms_ = now_ms + failure_line_every_ms;
-  const std::uint64_t left_out = std::exchange(left_out_, 0);
-  return left_out == 0 ? std::string() : fmt::format(" ({} more since the last such line)", left_out);
-}
-
 void Worker::note_tls_failure(const state::ConnectionState& state, std::string_view why) {
-  if (now_ms() < next_tls_line_ms_) return;
-  next_tls_line_ms_ = now_ms() + failure_line_every_ms;
-  log::info("TLS with {} on {} failed: {}", state.client_address.text(), state.listener, why);
+  if (const auto more = shared_.failure_lines.next(Kind::tls, {}, now_ms())) {
+    log::info("TLS with {} on {} failed: {}{}", state.client_address.text(), state.listener, why, *more);
+  }
 }
 
 void Worker::note_arrival_failure(const state::ConnectionState& state, std::string_view why) {
-  if (now_ms() < next_tls_line_ms_) return;
-  next_tls_line_ms_ = now_ms() + failure_line_every_ms;
-  log::info("the connection of {} on {} is closed: {}", state.client_address.text(), state.listener, why);
+  if (const auto more = shared_.failure_lines.next(Kind::arrival, {}, now_ms())) {
+    log::info("the connection of {} on {} is closed: {}{}", state.client_address.text(), state.listener, why, *more);
+  }
 }
 
 void Worker::note_one_too_many(const state::ConnectionState& state) {
   ++counters.connection_refusals;
-  if (const auto more = refused_connections_.next(now_ms())) {
+  if (const auto more = shared_.failure_lines.next(Kind::too_many, {}, now_ms())) {
     log::warning("limits.connections_per_client: a connection of {} on {} is closed; it has {} already{}",
                  state.client_address.text(), state.listener, settings_->config.limits.connections_per_client, *more);
   }
@@ -99,8 +91,7 @@ void Worker::note_failure(const std::exception& error, const state::ConnectionSt
   short_of_memory_ = true;
   state::free_spare_memory();
   pause_accepting(Pause::a_moment);
-  if (now_ms() < next_abort_line_ms_) return;
-  next_abort_line_ms_ = now_ms() + failure_line_every_ms;
+  if (!shared_.abort_line.opens(now_ms(), abort_line_every_ms)) return;
   const bool is_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
   const char* const why = is_memory ? "there is no memory" : error.what();
   if (state == nullptr) return log::error("a connection cannot be served: {}", why);

@@ -7,6 +7,7 @@
 
 #include "handoff/parties.hpp"
 #include "proxy/routing/route_totals.hpp"
+#include "proxy/worker/failure_lines.hpp"
 #include "proxy/worker/verifier.hpp"
 
 namespace baton::proxy {
@@ -21,6 +22,8 @@ struct Shared {
   std::uint64_t generation = 1;
   std::atomic<bool> maintenance{false};  // switched on by command
   Verifier verifier;
+  FailureLines failure_lines;  // in the event log
+  LineGate pause_line, abort_line;
   routing::RouteTotals route_totals;
 
   std::atomic<std::uint64_t> adopted{0};           // connections, in the current handover

@@ -89,8 +89,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
 
  private:
   bool pause_all(const char* why) {
-    if (worker_.now_ms() >= worker_.next_pause_line_ms_) {      // logged only now and then
-      worker_.next_pause_line_ms_ = worker_.now_ms() + pause_line_every_ms;
+    if (worker_.shared_.pause_line.opens(worker_.now_ms(), pause_line_every_ms)) {
       log::warning("accepting pauses: {}", why);
     }
     worker_.pause_accepting(Pause::until_room);
@@ -344,8 +343,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::Acce
   access_log_ = access_log;
   settings_ = std::move(settings);
   clients_ = settings_->special_clients();
-  connect_failures_.clear();
-  server_failures_.clear();
+  shared_.failure_lines.forget();
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;
     connection->reconfigured();

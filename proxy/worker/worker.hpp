@@ -75,17 +75,6 @@ struct ConnectionCounts {
   std::uint64_t upstream_idle = 0;          // connections to servers
 };
 
-// A server's failures are logged at most once a second; the next line says how many were left out.
-class FailureLines {
- public:
-  // The end of the line; nullopt: the line is left out.
-  std::optional<std::string> next(std::int64_t now_ms);
-
- private:
-  std::int64_t next_ms_ = 0;
-  std::uint64_t left_out_ = 0;
-};
-
 class Worker final : private http1::ServerNames {
  public:
   // `access_log` may be null; it outlives the worker, or lasts until `reconfigure` replaces it.
@@ -279,13 +268,6 @@ class Worker final : private http1::ServerNames {
   runtime::AccessLog* access_log_;
   std::string access_lines_;
   std::int64_t next_expiry_ms_ = 0;
-  // By server address. Failed connects and later failures are kept apart.
-  std::map<std::string, FailureLines> connect_failures_;
-  std::map<std::string, FailureLines> server_failures_;
-  FailureLines refused_connections_;
-  std::int64_t next_tls_line_ms_ = 0;
-  std::int64_t next_pause_line_ms_ = 0;
-  std::int64_t next_abort_line_ms_ = 0;
   const std::uint64_t id_base_;
   std::uint64_t last_id_ = 0;
   bool stopping_ = false;
