@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <list>
 #include <map>
@@ -330,6 +331,30 @@ TEST_F(Servers, ARequestThatMustNotBeSentAgainIsNotIfAPooledConnectionIsLost) {
     EXPECT_EQ(client.get("/vanish").status(), 502);
     EXPECT_EQ(origin(1).requests().size(), 1 + times) << retries;
   }
+}
+
+// On probation both serve for as long as that takes: live connections are the predecessor's, new ones the successor's.
+TEST_F(Servers, BothProcessesOfAnUpgradeKeepToMaxConnectionsTogether) {
+  settings.handoff += ", probation: 60s";
+  begin(1, "", {"max_connections: 2"});
+  Client old = baton->connect(), other_old = baton->connect();
+  for (Client* one : {&old, &other_old}) EXPECT_EQ(one->get("/who").body, "1");
+  old.send(get_request("/held"));
+  origin(1).gate().await_arrivals(1);
+  baton->begin_upgrade();
+  baton->await_log(std::regex("upgrade: the successor is on probation"));
+  Client fresh = baton->connect(), other_fresh = baton->connect();
+  fresh.send(get_request("/held"));
+  origin(1).gate().await_arrivals(2);
+  EXPECT_EQ(other_fresh.get("/who").status(), 503) << "of the successor, which has one exchange";
+  EXPECT_EQ(other_old.get("/who").status(), 503) << "of the predecessor, which has the other";
+  origin(1).gate().open();
+  for (Client* one : {&old, &fresh}) EXPECT_EQ(one->response().body, "1");
+  for (Client* one : {&other_old, &other_fresh}) {
+    await([&] { return one->get("/who").status() == 200; }, "a free place");
+  }
+  baton->signal(SIGTERM);
+  baton->await_exit();
 }
 
 // Without `retries`, whatever else the upstream lists.

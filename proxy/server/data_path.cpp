@@ -42,6 +42,7 @@ void DataPath::set_connection_limit() {
 
 void DataPath::start(std::uint64_t generation) {
   shared_.generation = generation;
+  settings_->servers->loads().set_generation(generation);
   put_servers_in_force();
   workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(config()));
   log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));

@@ -53,6 +53,9 @@ handoff::Estate SelfDescription::estate() const {
   if (const int memory = counts.connections.to_pass_on(); memory >= 0) {
     estate.sockets.push_back({"@connections", "", memory});
   }
+  if (const int memory = data_path_.settings()->servers->loads().to_pass_on(); memory >= 0) {
+    estate.sockets.push_back({"@in_flight", "", memory});
+  }
   state::InstanceRecord inherited = record();
   data_path_.describe(inherited);
   estate.application = state::encode(inherited);
@@ -83,7 +86,8 @@ supervisor::Announcement SelfDescription::announcement() const {
     known.sockets.push_back({"@previous", "", previous->executable.get()});
   }
   // After a crash its connections are gone.
-  std::erase_if(known.sockets, [](const auto& socket) { return socket.name == "@connections"; });
+  std::erase_if(known.sockets,
+                [](const auto& socket) { return socket.name == "@connections" || socket.name == "@in_flight"; });
   known.application = state::encode(said);
   known.secrets = {};  // a supervisor holds no keys
   return {side(), state::features(), std::move(known)};

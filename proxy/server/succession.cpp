@@ -188,6 +188,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
     data_path.learn(*record);
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);
+    data_path.settings()->servers->loads().join_predecessor();
     instance.open_admin();
     instance.pause_admin();
   } catch (const std::exception& error) {
@@ -203,11 +204,13 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
 // A predecessor that counts nothing, or in another layout, has nothing for us: rates begin anew.
 void Succession::inherit_counts(const state::InstanceRecord& record, handoff::Inheritance& inheritance) {
   rates::Counts& counts = *parts_.data_path.settings()->counts;
+  upstream::Loads& loads = parts_.data_path.settings()->servers->loads();
   const std::int64_t clock_us = record.rates_clock_us - inheritance.clock_offset_us;
   for (handoff::InheritedSocket& socket : inheritance.sockets) {
     const bool is_refused =
         (socket.name == "@rates" && !counts.requests.adopt(std::move(socket.descriptor), clock_us)) ||
-        (socket.name == "@connections" && !counts.connections.watch(std::move(socket.descriptor)));
+        (socket.name == "@connections" && !counts.connections.watch(std::move(socket.descriptor))) ||
+        (socket.name == "@in_flight" && !loads.adopt(std::move(socket.descriptor)));
     if (is_refused) log::warning("upgrade: {} of the predecessor cannot be read; counting begins anew", socket.name);
   }
 }
@@ -215,6 +218,7 @@ void Succession::inherit_counts(const state::InstanceRecord& record, handoff::In
 void Succession::become_instance() {
   parts_.role.become_instance();
   parts_.data_path.settings()->counts->connections.forget_predecessor();
+  parts_.data_path.settings()->servers->loads().be_alone();
   handoff::insist([this] {
     if (auto opened = parts_.instance.open_meeting_point(); !opened)
       log::error("takeover: no process can take over: {}", opened.error().text);

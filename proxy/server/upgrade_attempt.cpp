@@ -76,7 +76,11 @@ void UpgradeAttempt::make_roles() {
       DonorDuties{.stop_accepting = {main, [this](const auto& taken) { stop_accepting(taken); }},
                   .begin_moving = {main, [this] { begin_moving(); }},
                   .accept_again = {main, accept},
-                  .estate = {main, [this] { return parts_.self.estate(); }},
+                  .estate = {main,
+                             [this] {
+                               parts_.data_path.settings()->servers->prepare_loads_for_successor();
+                               return parts_.self.estate();
+                             }},
                   .on_probation = {main, [this](const auto& conduct) { note_conduct(conduct); }},
                   .resign = {main, [this] { return resign(); }},
                   .take_lock =
@@ -116,6 +120,7 @@ void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
     if (!goes_on.contains(socket.address.text())) not_taken_.push_back(&socket);
   }
   parts_.data_path.accept_only_on(not_taken_);
+  parts_.data_path.settings()->servers->loads().join_successor();
   const config::Handoff& handoff = parts_.data_path.handoff();
   if (handoff.probation.count() == 0) return;
   probation_ends_ = std::chrono::steady_clock::now() + handoff.probation;

@@ -173,6 +173,7 @@ void Upgrades::note_failed_start(const std::string& why) {
 // Reports that memory does not suffice for are omitted. Connections that stay are served to their end, and then this
 // process ends.
 void Upgrades::ended(const handoff::HandoverOutcome& outcome) {
+  parts_.attempt.data_path.settings()->servers->loads().be_alone();
   outcome.ending == handoff::Ending::rolled_back ? failed(outcome) : completed(outcome);
 }
 

@@ -34,7 +34,7 @@ Server::Server(const ServerAddress& from, const UpstreamServers& of)
 Server::Rank Server::rank_of(const ServerAddress& server, const UpstreamServers& of) {
   const config::Balancing& balancing = of.balancing;
   return {.is_backup = server.backup,
-          .counts_together = balancing.balance != config::Balance::round_robin || server.max_connections != 0,
+          .counts_together = of.counts_together(server),
           .max_connections = static_cast<std::int64_t>(server.max_connections),
           .idle_max = balancing.keep_alive.connections.value_or(idle_per_server_max),
           .queue = of.queue};
@@ -42,8 +42,7 @@ Server::Rank Server::rank_of(const ServerAddress& server, const UpstreamServers&
 
 void Server::take_rank(const Rank& rank) {
   if (counts_together_ != rank.counts_together) {
-    const auto ours = static_cast<std::int32_t>(in_flight_);
-    standing->in_flight.fetch_add(rank.counts_together ? ours : -ours, std::memory_order_relaxed);
+    standing->load.add(rank.counts_together ? in_flight_ : -in_flight_);
   }
   is_backup_ = rank.is_backup;
   counts_together_ = rank.counts_together;
@@ -57,8 +56,8 @@ bool Server::may_begin() {
     begin_exchange();
     return true;
   }
-  if (standing->in_flight.fetch_add(1, std::memory_order_relaxed) >= max_connections_) {
-    standing->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (standing->load.add(1) + standing->load.elsewhere() > max_connections_) {
+    standing->load.add(-1);
     return false;
   }
   ++in_flight_;
@@ -77,7 +76,7 @@ void Server::end_exchange() {
   if (queue_ && is_limited() && queue_->is_used()) {
     return queue_->free_place(standing, max_connections_, runtime::monotonic_ms());
   }
-  standing->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  standing->load.add(-1);
 }
 
 void Server::settle(std::int64_t now_ms) {

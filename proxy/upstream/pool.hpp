@@ -48,6 +48,10 @@ struct UpstreamServers {
   std::shared_ptr<const Registry> registry{};  // for its key; none: only in tests
   std::shared_ptr<Ejections> ejections{};      // of the process; none: without `health.passive`
 
+  // Its exchanges are counted over all workers.
+  bool counts_together(const ServerAddress& server) const {
+    return balancing.balance != config::Balance::round_robin || server.max_connections != 0;
+  }
   // The settings under which connections to a server are made; "" for plain ones.
   std::string terms(const ServerAddress& server) const { return tls ? tls->terms() + " host=" + server.host : ""; }
 };
@@ -81,7 +85,7 @@ class Server final : public tls::SessionSink {
   // max_connections; `begin_exchange` in any case.
   void begin_exchange() {
     ++in_flight_;
-    if (counts_together_) standing->in_flight.fetch_add(1, std::memory_order_relaxed);
+    if (counts_together_) standing->load.add(1);
   }
   bool may_begin();
   void end_exchange();
@@ -91,11 +95,9 @@ class Server final : public tls::SessionSink {
     if (counts_together_) place.keep();
   }
   // Of all workers, if the policy of its upstream needs it; else of this one.
-  std::int64_t in_flight() const {
-    return counts_together_ ? standing->in_flight.load(std::memory_order_relaxed) : in_flight_;
-  }
+  std::int64_t in_flight() const { return counts_together_ ? standing->load.here() : in_flight_; }
   bool is_limited() const { return max_connections_ != 0; }
-  bool is_full() const { return max_connections_ != 0 && in_flight() >= max_connections_; }
+  bool is_full() const { return max_connections_ != 0 && standing->load.everywhere() >= max_connections_; }
   // Of this worker, since they were last settled.
   ServerCounts counts;
   // Adds them to those of the process.
@@ -127,7 +129,7 @@ class Server final : public tls::SessionSink {
   void take_rank(const Rank& rank);
 
   bool is_backup_ = false;
-  bool counts_together_ = false;  // in Standing::in_flight
+  bool counts_together_ = false;  // in Standing::load
   std::int64_t max_connections_ = 0;
   std::size_t idle_max_ = 0;
   std::shared_ptr<Queue> queue_;  // none: requests do not wait

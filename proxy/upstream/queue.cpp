@@ -29,17 +29,17 @@ void Queue::leave(const std::shared_ptr<Waiter>& waiter) {
 
 void Queue::free_place(const std::shared_ptr<Standing>& standing, std::int64_t max_connections,
                        std::int64_t now_ms) noexcept {
-  const bool has_room = standing->in_flight.load(std::memory_order_relaxed) <= max_connections;
+  const bool has_room = standing->load.everywhere() <= max_connections;
   if (has_room && is_used() && pass_on(standing, max_connections, now_ms)) return;
-  standing->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  standing->load.add(-1);
 }
 
 void Queue::fill(const std::shared_ptr<Standing>& standing, std::int64_t max_connections,
                  std::int64_t now_ms) noexcept {
   while (is_used()) {
-    const bool has_room = standing->in_flight.fetch_add(1, std::memory_order_relaxed) < max_connections;
+    const bool has_room = standing->load.add(1) + standing->load.elsewhere() <= max_connections;
     if (has_room && pass_on(standing, max_connections, now_ms)) continue;
-    standing->in_flight.fetch_sub(1, std::memory_order_relaxed);
+    standing->load.add(-1);
     return;
   }
 }

@@ -33,7 +33,7 @@ class QueueTest : public testing::Test {
   // All places are taken.
   static std::shared_ptr<Standing> full(const std::string& address, int max) {
     auto standing = std::make_shared<Standing>("app", address);
-    standing->in_flight = max;
+    standing->load.add(max - standing->load.here());
     return standing;
   }
 
@@ -49,13 +49,13 @@ TEST_F(QueueTest, APlaceGoesToWhoHasWaitedLongest) {
   run();
   EXPECT_EQ(early->got, "a");
   EXPECT_EQ(late->got, "");
-  EXPECT_EQ(a->in_flight, 2) << "it was free for nobody else";
+  EXPECT_EQ(a->load.here(), 2) << "it was free for nobody else";
   queue->free_place(a, 2, 0);
   run();
   EXPECT_EQ(late->got, "a");
   EXPECT_FALSE(queue->is_used());
   queue->free_place(a, 2, 0);
-  EXPECT_EQ(a->in_flight, 1);
+  EXPECT_EQ(a->load.here(), 1);
 }
 
 TEST_F(QueueTest, TakesNoMoreThanItMay) {
@@ -71,13 +71,13 @@ TEST_F(QueueTest, APlaceOnItsWayToWhoHasLeftGoesToTheNext) {
   gone->leaves = true;
   run();
   EXPECT_EQ(next->got, "a");
-  EXPECT_EQ(a->in_flight, 2);
+  EXPECT_EQ(a->load.here(), 2);
   const auto left = wait(300);
   queue->leave(left);
   queue->free_place(a, 2, 0);
   run();
   EXPECT_EQ(left->got, "");
-  EXPECT_EQ(a->in_flight, 1);
+  EXPECT_EQ(a->load.here(), 1);
 }
 
 TEST_F(QueueTest, WhoBelongsToAServerWaitsForItsPlaces) {
@@ -96,7 +96,7 @@ TEST_F(QueueTest, AServerThatTakesNobodyGivesNoPlace) {
   const auto waiter = wait(100);
   a->change([](state::ServerFacts& facts) { facts.health = state::Health::down; });
   queue->free_place(a, 2, 0);
-  EXPECT_EQ(a->in_flight, 1);
+  EXPECT_EQ(a->load.here(), 1);
   queue->fill(a, 2, 0);
   run();
   EXPECT_EQ(waiter->got, "");
@@ -104,12 +104,12 @@ TEST_F(QueueTest, AServerThatTakesNobodyGivesNoPlace) {
   queue->fill(a, 2, 0);
   run();
   EXPECT_EQ(waiter->got, "a");
-  EXPECT_EQ(a->in_flight, 2);
+  EXPECT_EQ(a->load.here(), 2);
 }
 
 // Connections that a successor adopts count beyond the limit.
 TEST_F(QueueTest, APlaceBeyondTheLimitIsGivenToNobody) {
-  a->in_flight = 4;
+  a->load.add(2);
   const auto waiter = wait(100);
   queue->free_place(a, 2, 0);
   queue->free_place(a, 2, 0);

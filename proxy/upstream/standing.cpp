@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <system_error>
 
+#include "proxy/runtime/log.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/upstream/pool.hpp"
 
@@ -230,6 +232,7 @@ void Registry::put_in_force(const std::vector<UpstreamServers>& upstreams, std::
     }
   }
   servers->are_known = true;
+  settle_loads(*servers, upstreams);
   keep_orders(*servers, upstreams, configured, now_ms);
   std::erase_if(servers->by_name, [&](const auto& one) {
     const std::shared_ptr<Standing> standing = one.second.lock();
@@ -237,6 +240,32 @@ void Registry::put_in_force(const std::vector<UpstreamServers>& upstreams, std::
     return !standing;
   });
   std::erase_if(servers->queues, [](const auto& one) { return one.second.expired(); });
+}
+
+// Before the workers have this configuration, so that nothing is counted yet.
+void Registry::settle_loads(Servers& servers, const std::vector<UpstreamServers>& upstreams) {
+  const auto all = [&] {
+    std::vector<std::shared_ptr<const Load>> loads;
+    for (const auto& [name, known] : servers.by_name) {
+      if (const std::shared_ptr<Standing> standing = known.lock()) loads.emplace_back(standing, &standing->load);
+    }
+    return loads;
+  };
+  for (const UpstreamServers& upstream : upstreams) {
+    for (const ServerAddress& server : upstream.servers) {
+      if (!server.standing || !upstream.counts_together(server)) continue;
+      try {
+        loads_.make_room();
+      } catch (const std::system_error& error) {
+        runtime::log::warning("max_connections holds for each process by itself during upgrades: {}", error.what());
+      }
+      loads_.settle(server.standing->load, upstream.name, server.standing->address, all);
+    }
+  }
+}
+
+void Registry::prepare_loads_for_successor() {
+  for (const auto& standing : all()) loads_.prepare_for_successor(standing->load);
 }
 
 void Registry::keep_orders(Servers& servers, const std::vector<UpstreamServers>& upstreams,

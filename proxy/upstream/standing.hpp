@@ -17,6 +17,7 @@
 #include "handoff/guarded.hpp"
 #include "proxy/runtime/keyed_hash.hpp"
 #include "proxy/state/server_facts.hpp"
+#include "proxy/upstream/loads.hpp"
 #include "proxy/upstream/suspicion.hpp"
 
 namespace baton::upstream {
@@ -106,9 +107,8 @@ class Standing {
 
   Suspicion suspicion;  // for `health.passive`
 
-  // ── Exchanges in flight, of all workers ───────────────────────────────────────────────────────────────────────
-  // Written for each exchange, so only for upstreams whose policy needs it; on a cache line of its own.
-  alignas(64) std::atomic<std::int32_t> in_flight{0};
+  // Exchanges in flight, only for upstreams whose policy needs it.
+  Load load;
 
  private:
   struct Known {
@@ -161,6 +161,10 @@ class Registry {
   const runtime::HashKey& key() const { return key_; }
   void set_key(const runtime::HashKey& key) { key_ = key; }
 
+  // Used by the main thread only.
+  Loads& loads() { return loads_; }
+  void prepare_loads_for_successor();
+
  private:
   using Name = std::pair<std::string, std::string>;
 
@@ -175,10 +179,12 @@ class Registry {
     std::map<Name, Absent> absent;  // have an order, and their names do not have them now
     bool are_known = false;  // there was a configuration in force, here or in the predecessor
   };
+  void settle_loads(Servers& servers, const std::vector<UpstreamServers>& upstreams);
   static void keep_orders(Servers& servers, const std::vector<UpstreamServers>& upstreams,
                           const std::set<const Standing*>& configured, std::int64_t now_ms);
 
   mutable handoff::Guarded<Servers> servers_;
+  Loads loads_;
 };
 
 }  // namespace baton::upstream
