@@ -1,7 +1,6 @@
 // PROXY headers in front of connections: from ourselves in any pieces and across upgrades, and from HAProxy and nginx.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <regex>
@@ -352,105 +351,6 @@ TEST_P(ToServers, SurviveAnUpgrade) {
   EXPECT_EQ(seen_client(), "198.51.100.7");
   EXPECT_EQ(client.get("/echo", "X-Forwarded-For: 198.51.100.8\r\n").status(), 200);
   EXPECT_EQ(seen_client(), "198.51.100.8");
-}
-
-// ── What a header says besides ────────────────────────────────────────────────────────────────────────────────────
-
-class HeaderFields : public ProxyProtocol {
- protected:
-  Settings between(const std::string& trusted = "127.0.0.1") {
-    Settings settings = with("proxy_protocol: require", "trusted_proxies: [ " + trusted + " ]\n");
-    const std::string upstream = "name: app, ";
-    settings.topology.insert(settings.topology.find(upstream) + upstream.size(), "proxy_protocol: v2, ");
-    settings.topology.replace(settings.topology.find(origin.address().text()), origin.address().text().size(),
-                              server_.text());
-    return settings;
-  }
-  // What the next connection to the server begins with: the fields of its PROXY header, after IPv4 addresses.
-  std::string fields_at_server() {
-    const Fd socket(::accept(listener_.get(), nullptr, nullptr));
-    Stream stream{Fd(::dup(socket.get()))};
-    const std::string fixed = stream.read_exactly(16);
-    EXPECT_EQ(fixed.substr(12, 2), "\x21\x11");
-    const auto bytes =
-        static_cast<std::size_t>(static_cast<unsigned char>(fixed[14]) << 8 | static_cast<unsigned char>(fixed[15]));
-    const std::string rest = stream.read_exactly(bytes);
-    client_ = rest.substr(0, 4);
-    EXPECT_EQ(stream.read_through("\r\n\r\n").substr(0, 5), "GET /");
-    stream.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    return rest.substr(12);
-  }
-
-  // An authority, SSL with a client's name, one of a vendor; between them what is only of this header.
-  const std::string kept =
-      "\x02\x00\x09"s + "a.example" + "\x20\x00\x0b\x07\0\0\0\0\x22\x00\x03"s + "ann" + "\xea\x00\x04\x01vpc"s;
-  const std::string with_fields = second.substr(0, 14) + static_cast<char>(0) +
-                                  static_cast<char>(12 + kept.size() + 4) + second.substr(16) + kept.substr(0, 12) +
-                                  "\x04\x00\x01."s + kept.substr(12);
-  std::string client_;
-
- private:
-  Address server_ = loopback(0);
-  const Fd listener_ = listen_on(server_);
-};
-
-TEST_F(HeaderFields, GoOnToTheServerFromEachProcess) {
-  Baton baton(between());
-  for (const Address& to : {web, raw}) {
-    Client client(to);
-    client.send(with_fields + get_request("/"));
-    EXPECT_EQ(fields_at_server(), kept) << to.text();
-    EXPECT_EQ(client_, "\xc6\x33\x64\x07");
-    EXPECT_EQ(client.response().status(), 200);
-  }
-  Client idle(web);
-  Client half(raw);
-  idle.send(with_fields);
-  half.send(with_fields.substr(0, 40));
-  baton.await_number("connections.idle", 1);
-  baton.await_number("connections.head", 1);
-  for (int i = 0; i < 2; ++i) {
-    const std::string report = baton.upgrade();
-    EXPECT_NE(report.find("taken_back=0, refused=0"), std::string::npos) << report;
-  }
-  idle.send(get_request("/"));
-  EXPECT_EQ(fields_at_server(), kept);
-  half.send(with_fields.substr(40) + get_request("/"));
-  EXPECT_EQ(fields_at_server(), kept);
-  Client without(web);
-  without.send(second + get_request("/"));
-  EXPECT_EQ(fields_at_server(), "");
-}
-
-// A proxy says of its own connection who showed a certificate; that does not hold for those behind it.
-TEST_F(HeaderFields, AreNotThoseOfAClientBehindTheirs) {
-  Baton baton(between("127.0.0.1, 198.51.100.7"));
-  Client client(web);
-  client.send(with_fields + get_request("/", "X-Forwarded-For: 203.0.113.9\r\n"));
-  EXPECT_EQ(fields_at_server(), "");
-  EXPECT_EQ(client_, "\xcb\x00\x71\x09"s);
-}
-
-// HAProxy says which host its client asked for; Baton passes it on to another HAProxy.
-TEST_F(HeaderFields, OfHaproxyReachHaproxy) {
-  if (::access("/usr/sbin/haproxy", X_OK) != 0) GTEST_SKIP() << "haproxy is not installed";
-  TempDir dir;
-  const Address front = loopback(free_port());
-  const Address back = loopback(free_port());
-  replace_file(dir / "haproxy.cfg",
-               "defaults\n  mode http\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n"
-               "listen front\n  bind " +
-                   front.text() + "\n  unique-id-format id-of-%[src]\n  server baton " + web.text() +
-                   " send-proxy-v2 proxy-v2-options crc32c,unique-id\nfrontend back\n  bind " + back.text() +
-                   " accept-proxy\n  http-request return status 200 content-type text/plain lf-string "
-                   "\"%[fc_pp_unique_id]\"\n");
-  Settings settings = between();
-  const std::string server = settings.topology.substr(settings.topology.rfind("127.0.0.1:"));
-  settings.topology.replace(settings.topology.rfind("127.0.0.1:"), server.find('"'), back.text());
-  Baton baton(settings);
-  Process haproxy({{"/usr/sbin/haproxy", "-db", "-f", dir / "haproxy.cfg"}});
-  await([&] { return is_listening(front) && is_listening(back); }, "haproxy to listen");
-  EXPECT_EQ(Client(front).get("/").body, "id-of-127.0.0.1") << haproxy.err();
 }
 
 }  // namespace

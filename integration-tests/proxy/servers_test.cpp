@@ -6,100 +6,13 @@
 
 #include <list>
 #include <map>
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "harness/baton.hpp"
-#include "harness/origin.hpp"
 #include "harness/temp_dir.hpp"
+#include "proxy/servers.hpp"
 
 namespace baton::harness {
 namespace {
-
-// One upstream with these keys. Each origin's server has the keys of its turn in `more`.
-class Servers : public testing::Test {
- protected:
-  void begin(std::size_t count, const std::string& keys, std::vector<std::string> more = {}, unsigned workers = 2) {
-    for (std::size_t i = 0; i < count; ++i) origins.emplace_back();
-    for (Origin& origin : origins) {
-      const std::string name = std::to_string(&origin == &origins.front() ? 1 : number_of(origin));
-      origin.on("/who", [name](Exchange& exchange) { exchange.respond(name); });
-      origin.on("/held", [name](Exchange& exchange) {
-        exchange.origin.gate().pass();
-        exchange.respond(name);
-      });
-    }
-    settings.binds = {loopback(free_port())};
-    settings.workers = workers;
-    settings.topology = topology(keys, std::move(more));
-    baton = std::make_unique<Baton>(settings);
-  }
-  std::string topology(const std::string& keys, std::vector<std::string> more = {}) {
-    more.resize(origins.size());
-    std::string servers;
-    for (std::size_t i = 0; Origin & origin : origins) {
-      servers += fmt::format("      - {{ address: \"{}\"{}{} }}\n", origin.address().text(),
-                             more[i].empty() ? "" : ", ", more[i]);
-      ++i;
-    }
-    return fmt::format(
-        "listeners: [ {{ name: web, bind: \"{}\" }} ]\n{}"
-        "upstreams:\n  - name: app\n{}    servers:\n{}",
-        settings.binds.front().text(), routes, keys, servers);
-  }
-  void reload(const std::string& keys, std::vector<std::string> more = {}) {
-    settings.topology = topology(keys, std::move(more));
-    baton->reload(settings);
-  }
-  std::size_t number_of(const Origin& origin) const {
-    std::size_t number = 0;
-    for (const Origin& one : origins) {
-      ++number;
-      if (&one == &origin) break;
-    }
-    return number;
-  }
-  Origin& origin(std::size_t number) { return *std::next(origins.begin(), static_cast<std::ptrdiff_t>(number - 1)); }
-
-  // The name of the server that answers.
-  std::string who(std::string_view fields = "") {
-    const Response response = baton->connect().get("/who", fields);
-    return response.status() == 200 ? response.body : std::to_string(response.status());
-  }
-
-  Outcome ctl_outcome(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "ctl");
-    arguments.insert(arguments.end(), {"-c", baton->config_path()});
-    return run_baton(arguments);
-  }
-  std::string ctl(std::vector<std::string> arguments) {
-    const Outcome outcome = ctl_outcome(std::move(arguments));
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return outcome.out;
-  }
-  // A server as `baton ctl servers` shows it.
-  boost::json::object server(std::size_t number) {
-    const auto shown = boost::json::parse(ctl({"servers", "--json"})).as_object();
-    for (const auto& one : shown.at("servers").as_array()) {
-      if (one.at("address").as_string() == origin(number).address().text()) return one.as_object();
-    }
-    throw Failure("a server is missing");
-  }
-
-  int waiting() {
-    int sum = 0;
-    for (Origin& one : origins) sum += one.gate().waiting();
-    return sum;
-  }
-  // So many requests wait for a server; it shows in that their connections are in an exchange.
-  void await_waiting(int count) { baton->await_number("connections.exchange", waiting() + count); }
-
-  Settings settings;
-  std::string routes;  // lines of YAML
-  std::list<Origin> origins;
-  std::unique_ptr<Baton> baton;
-};
 
 std::string cookie_of(const Response& response) {
   const std::string set = response.field("Set-Cookie").value_or("");
@@ -276,63 +189,6 @@ TEST_F(Servers, NoMoreConnectionsToServersThanTheLimit) {
   origin(1).await_open_connections(1);
 }
 
-TEST_F(Servers, ARequestThatIsRefusedGoesToAnotherServerIfItsRouteSaysSo) {
-  routes = "routes: [ { upstream: app, retries: { on: [ 503 ], budget: 100% } } ]\n";
-  begin(2, "", {}, 1);
-  origin(1).on("/busy", [](Exchange& exchange) {
-    exchange.origin.gate().pass();
-    exchange.respond("busy", "503 Service Unavailable");
-  });
-  origin(2).on("/busy", [](Exchange& exchange) { exchange.respond("done"); });
-  // The first one moves to a successor, which has to send it again.
-  settings.handoff += ", finish_timeout: 0s";
-  baton->reload(settings);
-  Client client = baton->connect();
-  client.send(get_request("/busy"));
-  origin(1).gate().await_arrivals(1);
-  baton->upgrade();
-  origin(1).gate().open();
-  EXPECT_EQ(client.response().body, "done");
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(client.get("/busy").body, "done");
-  int refused = 0;
-  for (int i = 0; i < 4; ++i) refused += client.post("/busy", "x").status() == 503 ? 1 : 0;
-  EXPECT_EQ(refused, 2) << "a POST is not sent twice";
-}
-
-TEST_F(Servers, WhereARequestHasFailedIsKnownAfterAnUpgrade) {
-  routes = "routes: [ { upstream: app, retries: { attempts: 3, on: [ 503 ], budget: 100% } } ]\n";
-  begin(3, "", {}, 1);
-  const auto busy = [](Exchange& exchange) { exchange.respond("busy", "503 Service Unavailable"); };
-  origin(1).on("/busy", busy);
-  origin(2).on("/busy", [busy](Exchange& exchange) {
-    exchange.origin.gate().pass();
-    busy(exchange);
-  });
-  origin(3).on("/busy", [](Exchange& exchange) { exchange.respond("done"); });
-  settings.handoff += ", finish_timeout: 0s";
-  baton->reload(settings);
-  Client client = baton->connect();
-  client.send(get_request("/busy"));
-  origin(2).gate().await_arrivals(1);
-  baton->upgrade();
-  origin(2).gate().open();
-  EXPECT_EQ(client.response().body, "done");
-  EXPECT_EQ(origin(1).requests().size(), 1u) << "the successor does not ask it again";
-}
-
-TEST_F(Servers, ARequestThatMustNotBeSentAgainIsNotIfAPooledConnectionIsLost) {
-  for (const auto& [retries, times] :
-       {std::pair{"{ on: [ reset ] }", 3u}, {"{ on: [ connect ] }", 1u}, {"{ attempts: 1 }", 1u}}) {
-    routes = fmt::format("routes: [ {{ upstream: app, retries: {} }} ]\n", retries);
-    origins.clear();
-    begin(1, "", {}, 1);
-    Client client = baton->connect();
-    EXPECT_EQ(client.get("/who").status(), 200);
-    EXPECT_EQ(client.get("/vanish").status(), 502);
-    EXPECT_EQ(origin(1).requests().size(), 1 + times) << retries;
-  }
-}
-
 // On probation both serve for as long as that takes: live connections are the predecessor's, new ones the successor's.
 TEST_F(Servers, BothProcessesOfAnUpgradeKeepToMaxConnectionsTogether) {
   settings.handoff += ", probation: 60s";
@@ -355,17 +211,6 @@ TEST_F(Servers, BothProcessesOfAnUpgradeKeepToMaxConnectionsTogether) {
   }
   baton->signal(SIGTERM);
   baton->await_exit();
-}
-
-// Without `retries`, whatever else the upstream lists.
-TEST_F(Servers, ARequestGoesToEachServerOnce) {
-  begin(4, "", {"", "drain: true", "drain: true", "backup: true"});
-  EXPECT_EQ(baton->connect().get("/vanish").status(), 502);
-  EXPECT_EQ(origin(1).requests().size(), 1u);
-  EXPECT_EQ(origin(4).requests().size(), 1u) << "and then to the backup";
-  reload("", {"", "", "drain: true", "drain: true"});
-  EXPECT_EQ(baton->connect().get("/vanish").status(), 502);
-  EXPECT_EQ(origin(1).requests().size() + origin(2).requests().size(), 3u) << "once to each of the two";
 }
 
 TEST_F(Servers, AnOrderLastsUntilTheConfigurationOfTheServerChanges) {

@@ -203,25 +203,6 @@ TEST(Answers, AClientThatMayNotAskGets403AndKeepsItsConnection) {
   }
 }
 
-TEST(Answers, AnnounceTheEndAfterABodyThatIsNotRead) {
-  config::Config config = with(only_for("10.0.0.0/8"));
-  config.routes.front().limits.body_bytes = 10;
-  config.limits.body_bytes = 100;
-  config.routes.back().match.path = "/rest";
-  const routing::RouteTable table(config);
-  const auto answers = [&](const std::string& path, std::size_t bytes) {
-    Dialogue dialogue;
-    dialogue.rules = routing::rules_of(config);
-    dialogue.routes = &table;
-    dialogue.take(client(request("POST " + path + " HTTP/1.1", "Content-Length: " + std::to_string(bytes) + "\r\n")));
-    return dialogue.seen().client;
-  };
-  EXPECT_EQ(answers("/own", 10), kept(403));
-  EXPECT_EQ(answers("/own", 11), own(403)) << "by the limit of its route";
-  EXPECT_EQ(answers("/none", 100), kept(404));
-  EXPECT_EQ(answers("/none", 101), own(404)) << "by the one of all";
-}
-
 TEST(Answers, HaveTheirContentTypeWithoutABodyToo) {
   const routing::RouteTable table(with({.respond = config::Respond{.content_type = "text/x-status"}}));
   Dialogue dialogue;

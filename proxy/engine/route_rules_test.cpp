@@ -256,5 +256,27 @@ TEST(RouteRules, ATunnelHasTheSilenceOfItsRoute) {
   }
 }
 
+// An answer of our own says whether the connection ends: it does if the body is longer than allowed.
+TEST(RouteRules, AnswersAnnounceTheEndAfterABodyThatIsNotRead) {
+  config::Route own;
+  own.gate.access.allow = std::vector{config::parse_network("10.0.0.0/8").value()};
+  own.limits.body_bytes = 10;
+  config::Config config = config_with(own);
+  config.limits.body_bytes = 100;
+  config.routes[1].match.path = "/rest";
+  const routing::RouteTable table(config);
+  const auto answers = [&](const std::string& path, std::size_t bytes) {
+    Dialogue dialogue;
+    dialogue.rules = routing::rules_of(config);
+    dialogue.routes = &table;
+    dialogue.take(client(put(path, bytes)));
+    return dialogue.seen().client;
+  };
+  EXPECT_EQ(answers("/own", 10), kept(403));
+  EXPECT_EQ(answers("/own", 11), baton::engine::own(403)) << "by the limit of its route";
+  EXPECT_EQ(answers("/none", 100), kept(404));
+  EXPECT_EQ(answers("/none", 101), baton::engine::own(404)) << "by the one of all";
+}
+
 }  // namespace
 }  // namespace baton::engine
