@@ -72,8 +72,8 @@ class HashedTexts {
   HashedTexts() = default;
   HashedTexts(std::map<std::string, Value> values, const TextHash& hash) {
     if (values.empty()) return;
-    // At most half of the slots are taken, so a search ends after a few.
-    slots_.resize(std::bit_ceil(2 * values.size()));
+    // At most a quarter of the slots are taken, so nearly every search ends at the first or the second.
+    slots_.resize(std::bit_ceil(4 * values.size()));
     entries_.reserve(values.size());
     for (auto& [text, value] : values) {
       const std::uint32_t hashed = hash.of(text);

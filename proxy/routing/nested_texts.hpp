@@ -71,8 +71,7 @@ class NestedTexts {
   }
 
   // How many entries are not after `text`.
-  std::size_t up_to(std::string_view text) const {
-    const std::uint64_t head = head_of(text);
+  std::size_t up_to(std::string_view text, std::uint64_t head) const {
     std::size_t begin = 0;
     for (std::size_t left = heads_.size(); left != 0;) {
       const std::size_t middle = begin + left / 2;
@@ -83,11 +82,19 @@ class NestedTexts {
     return begin;
   }
 
+  // Whether `text` begins with that of an entry.
+  bool begins_with(std::string_view text, std::uint64_t head, Index i) const {
+    const std::string& prefix = entries_[i].text;
+    if (prefix.size() > sizeof head || prefix.empty()) return text.starts_with(prefix);
+    return text.size() >= prefix.size() && (heads_[i] ^ head) >> (64 - 8 * prefix.size()) == 0;
+  }
+
   // The longest prefix of `text`.
   Index innermost(std::string_view text) const {
-    const std::size_t count = up_to(text);
+    const std::uint64_t head = head_of(text);
+    const std::size_t count = up_to(text, head);
     Index i = count == 0 ? none : static_cast<Index>(count - 1);
-    while (i != none && !text.starts_with(entries_[i].text)) i = entries_[i].outer;
+    while (i != none && !begins_with(text, head, i)) i = entries_[i].outer;
     return i;
   }
 

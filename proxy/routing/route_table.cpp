@@ -105,14 +105,17 @@ struct Asked {
   std::string_view path;
 };
 
-Asked asked_for(std::string_view host, std::string_view target) {
-  if (target.starts_with('/')) return {host, target};
+Asked asked_in_another_form(std::string_view host, std::string_view target) {
   const std::size_t scheme = target.find("://");
   if (scheme == std::string_view::npos) return {host, {}};
   target.remove_prefix(scheme + 3);
   const std::size_t end = std::min(target.find_first_of("/?"), target.size());
   const std::string_view path = target.substr(end);
   return {target.substr(0, end), path.starts_with('/') ? path : "/"};
+}
+
+Asked asked_for(std::string_view host, std::string_view target) {
+  return target.starts_with('/') ? Asked{host, target} : asked_in_another_form(host, target);
 }
 
 bool is_below(std::string_view path, std::string_view prefix) {
@@ -266,7 +269,7 @@ struct RouteTable::Found {
   std::vector<Index>* passed_over = nullptr;  // null: nobody asks
 };
 
-RouteTable::Index RouteTable::choose(Choices among, Asking& asking, Found& found) const {
+RouteTable::Index RouteTable::choose_by_conditions(Choices among, Asking& asking, Found& found) const {
   for (Index i = among.begin; i != among.end; ++i) {
     const Choice& choice = choices_[i];
     if (choice.conditions == none || asking.meets(conditions_[choice.conditions])) return choice.route;

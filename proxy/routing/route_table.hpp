@@ -130,7 +130,11 @@ class RouteTable {
   bool search_below(std::string_view host, std::string_view path, Asking& asking, Found& found) const;
   bool search_at(const AtHost& at, std::string_view path, Asking& asking, Found& found) const;
   // The first whose conditions the request meets.
-  Index choose(Choices among, Asking& asking, Found& found) const;
+  Index choose(Choices among, Asking& asking, Found& found) const {
+    if (among.begin != among.end && choices_[among.begin].conditions == none) return choices_[among.begin].route;
+    return choose_by_conditions(among, asking, found);
+  }
+  Index choose_by_conditions(Choices among, Asking& asking, Found& found) const;
 
   bool takes_all_ = false;  // there is only one route, without a match
   bool has_paths_ = false;
