@@ -213,12 +213,15 @@ RouteTable::RouteTable(const config::Config& config, const Files& files,
       rates_of_all_(rates_of(config.limits, rates)) {
   const Rules global = rules_of(config);
   Draft draft(config.routes, hash_);
+  std::map<std::string_view, std::size_t> upstreams;
+  for (std::size_t i = 0; i < config.upstreams.size(); ++i) upstreams.emplace(config.upstreams[i].name, i);
+  const auto index_of = [&](const std::string& upstream) {
+    const auto found = upstreams.find(upstream);
+    return found == upstreams.end() ? upstreams.size() : found->second;
+  };
+  routes_.reserve(config.routes.size());
   for (const config::Route& route : config.routes) {
     const config::Match& match = route.match;
-    const auto index_of = [&config](const std::string& upstream) {
-      const auto found = std::ranges::find(config.upstreams, upstream, &config::Upstream::name);
-      return static_cast<std::size_t>(found - config.upstreams.begin());
-    };
     draft.add(match, static_cast<Index>(routes_.size()));
     const bool has_conditions = match.conditions() != 0 || !match.path_regex.empty();
     draft.conditions_of.push_back(has_conditions ? static_cast<Index>(conditions_.size()) : none);

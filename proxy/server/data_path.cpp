@@ -119,8 +119,7 @@ void DataPath::empty_queues(const std::vector<BoundSocket>& sockets) {
 // ── Changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log) {
-  replaced_access_log_ = std::exchange(access_log_, std::move(access_log));
-  settings_ = std::move(settings);
+  replaced_ = {std::exchange(settings_, std::move(settings)), std::exchange(access_log_, std::move(access_log))};
   put_servers_in_force();
   set_connection_limit();
   log::set_level(log_level(config()));
@@ -142,10 +141,11 @@ void DataPath::put_servers_in_force() {
 }
 
 void DataPath::refresh(std::shared_ptr<const Settings> settings) {
-  settings_ = std::move(settings);
+  Replaced replaced{std::exchange(settings_, std::move(settings)), nullptr};
   put_servers_in_force();
   handoff::insist(
       [this] { workers_->each([this](Worker& worker) { worker.reconfigure(settings_, access_log_.get()); }); });
+  let_go(std::move(replaced));
 }
 
 void DataPath::reconfigure(const std::vector<BoundSocket>& sockets) {
@@ -158,15 +158,15 @@ void DataPath::reconfigure(const std::vector<BoundSocket>& sockets) {
     });
   });
   shared_.route_totals.keep_only(settings_->routes);
-  let_go(std::exchange(replaced_access_log_, nullptr));
+  let_go(std::exchange(replaced_, {}));
 }
 
-// No worker uses the log any more. It writes what is still queued in the background.
-void DataPath::let_go(std::shared_ptr<runtime::AccessLog> access_log) {
-  if (!access_log) return;
+// No worker uses any of it any more. The log writes what is still queued, and large settings take milliseconds to free:
+// the workers, which held them last, would serve nothing meanwhile.
+void DataPath::let_go(Replaced replaced) {
   try {
-    background_.run([access_log = std::move(access_log)]() mutable {
-      access_log.reset();
+    background_.run([replaced = std::move(replaced)]() mutable {
+      replaced = {};
       return Background::Rest();
     });
   } catch (const std::exception&) {

@@ -71,7 +71,12 @@ class DataPath {
  private:
   void set_connection_limit();
   void put_servers_in_force();
-  void let_go(std::shared_ptr<runtime::AccessLog> access_log);
+  // What the workers may still have after a change.
+  struct Replaced {
+    std::shared_ptr<const Settings> settings;
+    std::shared_ptr<runtime::AccessLog> access_log;
+  };
+  void let_go(Replaced replaced);
   ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
   std::vector<ListeningSocket> as_workers_see_them(const std::vector<BoundSocket>& sockets) const;
 
@@ -79,7 +84,7 @@ class DataPath {
   Background& background_;
   Shared shared_;
   std::shared_ptr<runtime::AccessLog> access_log_;
-  std::shared_ptr<runtime::AccessLog> replaced_access_log_;  // while the workers may still have it
+  Replaced replaced_;
   std::unique_ptr<Workers> workers_;
 };
 

@@ -124,11 +124,13 @@ Upstream::Upstream(const UpstreamServers& from)
 
 void Upstream::keep_from(Upstream& before) {
   retry_budget_ = before.retry_budget_;
+  auto expected = before.servers_.begin();  // most keep their order, and one list may have thousands
   for (auto& server : servers_) {
-    const auto kept = std::find_if(before.servers_.begin(), before.servers_.end(), [&](const auto& one) {
-      return one->address == server->address && one->terms == server->terms;
-    });
-    if (kept == before.servers_.end()) continue;
+    const auto is_same = [&](const auto& one) { return one->address == server->address && one->terms == server->terms; };
+    auto kept = std::find_if(expected, before.servers_.end(), is_same);
+    if (kept == before.servers_.end()) kept = std::find_if(before.servers_.begin(), expected, is_same);
+    if (kept == before.servers_.end() || !is_same(*kept)) continue;
+    expected = std::next(kept);
     std::swap(server, *kept);
     const Server& wanted = **kept;
     server->take_rank(
