@@ -56,14 +56,14 @@ def _move(kind, service, load, connections):
     if report is None or int(report["idle"] or 0) != connections:
         raise BenchError(f"the handover of {connections} connections failed:\n{proxy.log_text()}")
     successor = int(report["successor"])
-    successor_ns = _cpu_when_quiet(successor)
+    successor_ns = cpu_when_quiet(successor)
     load.each("moving", connections)      # all of them are alive in the new process
     load.close("moving")
     end(successor)
     return Move(report, predecessor_ns, successor_ns)
 
 
-def _cpu_when_quiet(pid):
+def cpu_when_quiet(pid):
     quiet_ns = 200_000
     before, now = 0, cpu_clock_ns(pid)
     while now - before > quiet_ns:

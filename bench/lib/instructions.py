@@ -2,9 +2,9 @@
 
 import collections
 import glob
-import os
 import re
 import subprocess
+import tempfile
 
 from .load import BenchError
 from .proxies import Proxy, find_program
@@ -13,28 +13,37 @@ CONNECTIONS = 64
 EARLY_REQUESTS = 640      # every pool and cache of a proxy has been filled by then
 
 
-def instructions_per_request(kind, service, load, requests, connections=CONNECTIONS, within=None):
+EVENTS_OF_SOCKETS = "baton::runtime::Socket::on_events(unsigned int)"
+
+
+def instructions_per_request(kind, service, load, requests, connections=CONNECTIONS, within=None, resource=()):
     """The number, and how it is spread over the functions (exclusive). `within` is a function that is not recursive:
-    only what it and its callees do is counted."""
-    few = _run(kind, service, load, EARLY_REQUESTS, connections, within)
-    many = _run(kind, service, load, EARLY_REQUESTS + requests, connections, within)
+    only what it and its callees do is counted. `resource` may be a path and a host."""
+
+    def ask(count):
+        return instructions(kind, service, load, connections, within,
+                            lambda proxy: load.ask(kind.name, count, *resource))
+
+    few = ask(EARLY_REQUESTS)
+    many = ask(EARLY_REQUESTS + requests)
     many.subtract(few)
     per_request = {function: count / requests for function, count in many.items()}
     return sum(per_request.values()), per_request
 
 
-def _run(kind, service, load, requests, connections, within):
-    out = os.path.join(kind.directory, f"callgrind.{kind.name}.{service}.{requests}")
-    valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}.%p"]
+def instructions(kind, service, load, connections, within, work):
+    """Those of a process by its functions, from its start to its end; `work(proxy)` is done with so many connections."""
+    out = tempfile.mkdtemp(dir=kind.directory)
+    valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}/%p"]
     if within is not None:
         valgrind.append(f"--toggle-collect={within}")
     proxy = Proxy(kind, service, load.origin_port, valgrind)
     load.open(kind.name, proxy, connections)
-    load.ask(kind.name, requests)
+    work(proxy)
     load.close(kind.name)
     proxy.stop()
     functions = collections.Counter()
-    for path in glob.glob(out + ".*"):
+    for path in glob.glob(f"{out}/*"):
         functions.update(_functions(path))
     return functions
 

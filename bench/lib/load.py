@@ -21,8 +21,9 @@ class Load:
     def open(self, group, proxy, count):
         self._command(f"open {group} {proxy.port} {count} {proxy.speaks}", count)
 
-    def ask(self, group, count, path="/"):
-        self._command(f"ask {group} {count} {path}", count)
+    def ask(self, group, count, path="/", host="127.0.0.1:8080"):
+        """The longest time that one of the requests took, in microseconds."""
+        return self._command(f"ask {group} {count} {path} {host}", count)
 
     def each(self, group, count):
         self._command(f"each {group}", count)
@@ -47,6 +48,7 @@ class Load:
         answer = self._read(line)
         if int(answer["answered"]) != answers:
             raise BenchError(f"'{line}': {answer['answered']} answered, {answer['lost']} lost")
+        return int(answer["slowest_us"])
 
     def _read(self, command):
         answer = self._process.stdout.readline()

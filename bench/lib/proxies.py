@@ -39,18 +39,24 @@ class Proxy:
         self.port = free_port()
         self.directory = tempfile.mkdtemp(dir=kind.directory)
         self.log = os.path.join(self.directory, "log")
+        self._service = service
+        self._template = kind.template
+        self._values = {"PORT": self.port, "ORIGIN": origin_port, "DIR": self.directory,
+                        "CERTIFICATE": certificate_in(kind.directory),
+                        "USER": pwd.getpwuid(os.geteuid()).pw_name,
+                        "GROUP": grp.getgrgid(os.getegid()).gr_name}
+        self.write_config(kind.edit)
         config = os.path.join(self.directory, kind.template)
-        write_config(service, kind.template, config,
-                     {"PORT": self.port, "ORIGIN": origin_port, "DIR": self.directory,
-                      "CERTIFICATE": certificate_in(kind.directory),
-                      "USER": pwd.getpwuid(os.geteuid()).pw_name,
-                      "GROUP": grp.getgrgid(os.getegid()).gr_name})
         command = [*prefix, *(word.replace("@CONFIG@", config) for word in kind.command)]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["taskset", "-c", str(kind.cpu), *command], cwd=self.directory,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.pid = self.process.pid
         self._wait_until_it_accepts()
+
+    def write_config(self, edit):
+        """The template after `edit`, with the values of this process: what it reads next."""
+        write_config(self._service, self._template, os.path.join(self.directory, self._template), self._values, edit)
 
     def pids(self):
         return [self.pid, *children(self.pid)]
@@ -86,21 +92,23 @@ class Proxy:
 
 
 class Kind:
-    """How to start one of the three."""
+    """How to start one of the three, or one of them with another configuration: `edit` changes the template's text. `cpu`
+    may be a list such as 0,1."""
 
-    def __init__(self, name, template, command, directory, cpu):
+    def __init__(self, name, template, command, directory, cpu, edit=lambda text: text):
         self.name = name
         self.template = template
         self.command = command
         self.directory = directory
         self.cpu = cpu
+        self.edit = edit
 
 
-def write_config(service, template, path, values):
+def write_config(service, template, path, values, edit):
     """Keeps lines that end with "# only SERVICE" for that service only."""
     folder = os.path.join(CONFIGS, "tunnel" if service == "tunnel" else "")
     with open(os.path.join(folder, template), encoding="utf-8") as source:
-        text = re.sub(rf"^.* # only (?!{service}$)\w+\n", "", source.read(), flags=re.MULTILINE)
+        text = edit(re.sub(rf"^.* # only (?!{service}$)\w+\n", "", source.read(), flags=re.MULTILINE))
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     with open(path, "w", encoding="utf-8") as target:

@@ -7,6 +7,7 @@
 #include <utility>
 
 void Client::ask(std::string_view request, bool close, Batch& batch) {
+  since_ = std::chrono::steady_clock::now();
   batch_ = &batch;
   closes_ = close;
   unsent_ = request;

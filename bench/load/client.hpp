@@ -1,6 +1,7 @@
 // One client's connection to a proxy: sends requests and checks whole responses.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ class Client final : public Peer {
 
   // The request must outlive its answer. With `close` the proxy must end the connection, too.
   void ask(std::string_view request, bool close, Batch& batch);
+  // Since the last request was begun.
+  std::chrono::steady_clock::duration elapsed() const { return std::chrono::steady_clock::now() - since_; }
   bool resumed() const { return tls_ && tls_->resumed(); }
 
   void on_events(std::uint32_t events) override;
@@ -40,6 +43,7 @@ class Client final : public Peer {
   void finish();
 
   std::unique_ptr<Tls> tls_;
+  std::chrono::steady_clock::time_point since_;
   Batch* batch_ = nullptr;  // null: idle
   std::string_view unsent_;
   std::string head_;

@@ -2,17 +2,19 @@
 // line by line on standard input and run one after another; each is answered by a line.
 //
 //   open GROUP PORT COUNT SPEAKS   opens COUNT connections, each for one request; they stay open and idle
-//   ask GROUP COUNT PATH           COUNT requests on the group's connections, without pauses
+//   ask GROUP COUNT PATH HOST      COUNT requests on the group's connections, without pauses
 //   each GROUP                     one request on every connection of the group, `in_flight_max` at a time
 //   fresh PORT COUNT SPEAKS        COUNT requests, each on its own connection, which the proxy is asked to close
 //   close GROUP                    closes the group's connections
 //
 // SPEAKS is "plain", "tls" (full handshakes) or "resumed" (each handshake resumes the newest session from that port).
-// The answer is "answered=N lost=M"; lost requests got no complete 200 response or were not resumed. The first line
-// written is "origin=PORT". If a command takes longer than `patience_s`, the proxy hangs, and the program ends.
+// The answer is "answered=N lost=M slowest_us=T", where T is the longest time that one of the requests took; lost
+// requests got no complete 200 response or were not resumed. The first line written is "origin=PORT". If a command takes longer than `patience_s`, the proxy hangs, and the program ends.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -34,8 +36,13 @@ namespace {
 constexpr std::size_t in_flight_max = 64;
 constexpr unsigned patience_s = 300;
 
-std::string request_text(std::string_view path, bool close) {
-  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
+struct Resource {
+  std::string path = "/";
+  std::string host = "127.0.0.1:8080";
+};
+
+std::string request_text(const Resource& of, bool close) {
+  return "GET " + of.path + " HTTP/1.1\r\nHost: " + of.host + "\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
          (close ? "Connection: close\r\n" : "") + "\r\n";
 }
 
@@ -64,23 +71,25 @@ class Requests final : public Batch {
 
   Requests(Loop& loop, TlsClients& tls_clients) : loop_(loop), tls_clients_(tls_clients) {}
 
-  void run(On on, Group& group, const Target& target, std::size_t count, std::string_view path) {
+  void run(On on, Group& group, const Target& target, std::size_t count, const Resource& resource = {}) {
     on_ = on;
     group_ = &group;
     target_ = target;
     count_ = count;
-    request_ = request_text(path, on == On::new_connection);
+    request_ = request_text(resource, on == On::new_connection);
     const std::size_t first = on_ == On::same_connection ? group.size() : in_flight_max;
     for (std::size_t i = 0; i < first && begun_ < count_; ++i) {
       begin(on_ == On::same_connection ? group[i].get() : nullptr);
     }
     while (answered_ + lost_ < begun_) loop_.run_once();
-    std::cout << "answered=" << answered_ << " lost=" << lost_ + (count_ - begun_) << std::endl;
+    std::cout << "answered=" << answered_ << " lost=" << lost_ + (count_ - begun_)
+              << " slowest_us=" << std::chrono::duration_cast<std::chrono::microseconds>(slowest_).count() << std::endl;
   }
 
   void answered(Client& client) override {
     if (target_.resumes && !client.resumed()) return lost(client);
     ++answered_;
+    slowest_ = std::max(slowest_, client.elapsed());
     if (on_ == On::new_connection) drop(client);
     if (begun_ < count_) begin(on_ == On::same_connection ? &client : nullptr);
   }
@@ -138,6 +147,7 @@ class Requests final : public Batch {
   std::size_t begun_ = 0;
   std::size_t answered_ = 0;
   std::size_t lost_ = 0;
+  std::chrono::steady_clock::duration slowest_{};
 };
 
 // Standard input. Between commands the loop keeps running, to close what the proxies close.
@@ -172,23 +182,24 @@ int main() {
   Commands commands(loop);
   for (std::string line; commands.next(line);) {
     std::istringstream words(line);
-    std::string command, name, path = "/";
+    std::string command, name;
+    Resource resource;
     Target target;
     std::size_t count = 0;
     words >> command;
     ::alarm(patience_s);
     Requests requests(loop, tls_clients);
     if (command == "open" && words >> name >> target.port >> count >> target) {
-      requests.run(On::new_kept_connection, groups[name], target, count, path);
-    } else if (command == "ask" && words >> name >> count >> path) {
-      requests.run(On::same_connection, groups[name], target, count, path);
+      requests.run(On::new_kept_connection, groups[name], target, count);
+    } else if (command == "ask" && words >> name >> count >> resource.path >> resource.host) {
+      requests.run(On::same_connection, groups[name], target, count, resource);
     } else if (command == "each" && words >> name) {
-      requests.run(On::next_connection, groups[name], target, groups[name].size(), path);
+      requests.run(On::next_connection, groups[name], target, groups[name].size());
     } else if (command == "fresh" && words >> target.port >> count >> target) {
-      requests.run(On::new_connection, groups[name], target, count, path);
+      requests.run(On::new_connection, groups[name], target, count);
     } else if (command == "close" && words >> name) {
       groups.erase(name);
-      std::cout << "answered=0 lost=0" << std::endl;
+      std::cout << "answered=0 lost=0 slowest_us=0" << std::endl;
     } else {
       std::cerr << "load: what is '" << line << "'?\n";
       return 2;
