@@ -13,9 +13,10 @@ namespace {
 
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
-Ends ends_of(ConnectionState& state) { return {state.client, state.upstream()}; }
+Ends ends_of(ClientSide& side) { return {side.client, side.upstream()}; }
 
 bool is_tunnel(const ConnectionState& state) { return std::holds_alternative<Raw>(state.protocol); }
+bool is_tunnel(const Exchange& exchange) { return std::holds_alternative<Tunnelling>(exchange.phase); }
 
 [[gnu::noinline]] Action linger(ConnectionState& state) {
   state.client.unread.clear();
@@ -51,18 +52,19 @@ Need advance(ConnectionState& state, const Context& context) {
   return {state.exchange.get(), action};
 }
 
-void reconfigured(ConnectionState& state) {
-  if (state.exchange) http1::reconfigured(*state.exchange);
+void reconfigured(ClientSide& side) {
+  if (side.exchange) http1::reconfigured(*side.exchange);
 }
 
-Action upstream_lost(ConnectionState& state, Loss loss, const Context& context) {
-  if (is_tunnel(state)) return tunnel::upstream_lost(*state.exchange, ends_of(state), loss, context.servers);
-  return http1::upstream_lost(*state.exchange, ends_of(state), loss, context);
+Action upstream_lost(ClientSide& side, Loss loss, const Context& context) {
+  Exchange& exchange = *side.exchange;
+  if (is_tunnel(exchange)) return tunnel::upstream_lost(exchange, ends_of(side), loss, context.servers);
+  return http1::upstream_lost(exchange, ends_of(side), loss, context);
 }
 
-void upstream_write_failed(ConnectionState& state) {
-  if (is_tunnel(state)) return tunnel::note_write_failed(*state.upstream());
-  http1::upstream_write_failed(*state.exchange, ends_of(state));
+void upstream_write_failed(ClientSide& side) {
+  if (is_tunnel(*side.exchange)) return tunnel::note_write_failed(*side.upstream());
+  http1::upstream_write_failed(*side.exchange, ends_of(side));
 }
 
 Action client_lost(ConnectionState& state) {
@@ -113,8 +115,8 @@ std::size_t wanted_from_client(const ConnectionState& state, const Rules& rules)
   return room(lingers ? rules.buffer_bytes : std::max(rules.head_bytes, rules.buffer_bytes));
 }
 
-std::size_t wanted_from_upstream(const ConnectionState& state, const Rules& rules) {
-  const UpstreamLeg* const upstream = state.upstream();
+std::size_t wanted_from_upstream(const ClientSide& side, const Rules& rules) {
+  const UpstreamLeg* const upstream = side.upstream();
   if (upstream == nullptr || upstream->read_ended) return 0;
   const std::uint64_t most = std::max(rules.buffer_bytes, rules.head_bytes);
   const std::size_t held = upstream->unread.size();

@@ -32,13 +32,13 @@ struct Need {
 Need advance(state::ConnectionState& state, const Context& context);
 
 // The configuration has changed, or the connection comes from another process.
-void reconfigured(state::ConnectionState& state);
+void reconfigured(state::ClientSide& side);
 
 // The exchange has no upstream leg, or the leg can no longer be read.
-Action upstream_lost(state::ConnectionState& state, Loss loss, const Context& context);
+Action upstream_lost(state::ClientSide& side, Loss loss, const Context& context);
 
 // The upstream takes no more bytes. Its response may still be read.
-void upstream_write_failed(state::ConnectionState& state);
+void upstream_write_failed(state::ClientSide& side);
 
 // The same for the client: reading from it failed, or it takes no more bytes.
 Action client_lost(state::ConnectionState& state);
@@ -53,7 +53,7 @@ std::int64_t deadline_ms(const state::ConnectionState& state, const Rules& rules
 
 // How many bytes may be read into the flow's `unread` now; 0: none.
 std::size_t wanted_from_client(const state::ConnectionState& state, const Rules& rules);
-std::size_t wanted_from_upstream(const state::ConnectionState& state, const Rules& rules);
+std::size_t wanted_from_upstream(const state::ClientSide& side, const Rules& rules);
 
 // True: until a byte or an end is received, or the deadline comes, `advance` would change nothing and return `wait`.
 // False if this is not obvious.

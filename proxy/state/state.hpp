@@ -186,6 +186,16 @@ struct Exchange {
   bool operator==(const Exchange&) const = default;
 };
 
+// The client's end of an exchange, and the exchange.
+struct ClientSide {
+  Flow client;
+  Boxed<Exchange> exchange;           // none: between two exchanges, or before the first
+  bool operator==(const ClientSide&) const = default;
+
+  // The leg to the exchange's server, if there is one.
+  UpstreamLeg* upstream() const { return exchange ? exchange->upstream.get() : nullptr; }
+};
+
 // ── A connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 // Idle, or a head is arriving: the head so far is in client.unread. During an exchange this has its initial value.
@@ -223,18 +233,13 @@ struct Arriving {
 // The most bytes of `proxy_fields`: none in use comes near that.
 inline constexpr std::size_t proxy_fields_bytes_max = 4096;
 
-struct ConnectionState {
+struct ConnectionState : ClientSide {
   std::uint64_t id = 0;               // unique within an instance, kept across generations
   String listener;
   SocketAddress client_address;
   Boxed<String> proxy_fields;  // of its PROXY header, see arrival/proxy_header.hpp; none: it had no such fields
-  Leg client;
   std::variant<Http1, Raw, Arriving> protocol;
-  Boxed<Exchange> exchange;           // none: between two exchanges, or before the first
   bool operator==(const ConnectionState&) const = default;
-
-  // The leg to the exchange's server, if there is one.
-  UpstreamLeg* upstream() const { return exchange ? exchange->upstream.get() : nullptr; }
 };
 
 // Who sent the request, as far as anybody's word on it is believed: what routes, limits, logs and fields go by. `peer`

@@ -123,7 +123,7 @@ void Connection::begin_protocol(std::string_view upstream) {
   if (listener.protocol == config::Protocol::tcp) {
     state_.protocol = state::Raw{};
     state_.exchange.emplace().phase = state::Tunnelling{.upstream = upstream, .attempts = 0};
-    upstream_.promise();
+    runner_.upstream().promise();
   } else {
     state_.protocol = state::Http1{.phase = state::AwaitingRequest{.since_ms = worker_.now_ms()}};
   }

@@ -16,11 +16,11 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
       state_(std::move(state)),
       client_text_(state_.client_address.node_text()),
       client_(worker.loop(), std::move(client), *this),
-      upstream_(worker, *this, *this) {
+      runner_(worker, *this, state_) {
   if (upstream) {
-    upstream_.adopt(std::move(upstream));
+    runner_.upstream().adopt(std::move(upstream));
   } else if (std::holds_alternative<state::Raw>(state_.protocol)) {
-    upstream_.promise();
+    runner_.upstream().promise();
   }
   look_up_place();
 }
@@ -30,23 +30,13 @@ const routing::TrustedProxies& Connection::trusted_proxies() const {
 }
 
 void Connection::look_up_place() {
-  engine::reconfigured(state_);
-  forget_password();
-  upstream_.reconfigured(state_.upstream());
+  runner_.reconfigured();
   listener_ = worker_.listener_rules(state_.listener);
   is_trusted_ = trusted_proxies().trusts(state_.client_address);
   // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
     server_context_ = worker_.server_context(state_.listener);
   }
-  const state::Exchange* const exchange = state_.exchange.get();
-  route_ = exchange != nullptr && !exchange->route.empty() ? worker_.settings().routes.named(exchange->route) : nullptr;
-  received_since_ = 0;
-  stretched_rules_.reset();
-  const std::size_t here = state_.client.unread.size();
-  if (here < worker_.rules().head_bytes) return;
-  stretched_rules_ = std::make_unique<engine::Rules>(route_ != nullptr ? route_->rules : worker_.rules());
-  stretched_rules_->head_bytes += here;
 }
 
 // A trusted proxy stands for many clients. Those that it names in a PROXY header are counted once that has come.
@@ -56,14 +46,6 @@ bool Connection::count_for_client() {
   auto [place, count] = worker_.settings().counts->connections.enter(rates::ClientKey(state_.client_address).bytes());
   place_ = std::move(place);
   return count > most;
-}
-
-void Connection::follow(const routing::Route* route) {
-  route_ = route;
-  if (!stretched_rules_) return;
-  const std::uint64_t head_bytes = stretched_rules_->head_bytes;
-  *stretched_rules_ = route_ != nullptr ? route_->rules : worker_.rules();
-  stretched_rules_->head_bytes = head_bytes;
 }
 
 // Half-way through a step the state is inconsistent, so the connection can only be ended.
@@ -80,19 +62,22 @@ void Connection::guarded(Step step) noexcept {
 
 void Connection::reconfigured() {
   guarded([this] {
-    const bool was_asking = question_ != nullptr;
+    const bool was_asking = runner_.awaits_verdict();
     look_up_place();
     count_for_client();
     if (is_arriving()) return take_turn();  // perhaps it need not wait any longer
     if (was_asking) return take_turn();
-    if (!upstream_.is_connecting()) return set_deadline();
+    if (!runner_.upstream().is_connecting()) return set_deadline();
     // A connect under way may be to a server that is gone, so it is started again.
-    upstream_.drop(false);
+    runner_.upstream().drop(false);
     take_turn();
   });
 }
 
-bool Connection::watch() { return client_.watch() && (upstream_.connected() == nullptr || upstream_.connected()->watch()); }
+bool Connection::watch() {
+  const tls::Stream* const upstream = runner_.upstream().connected();
+  return client_.watch() && (upstream == nullptr || runner_.upstream().connected()->watch());
+}
 
 bool Connection::at_boundary() const {
   return std::holds_alternative<state::Raw>(state_.protocol) || is_arriving() || engine::at_boundary(state_);
@@ -123,14 +108,12 @@ void Connection::end_if_idle() {
 
 void Connection::note_shared() {
   client_.socket().note_shared();
-  if (upstream_.connected() != nullptr) upstream_.connected()->socket().note_shared();
+  if (tls::Stream* const upstream = runner_.upstream().connected()) upstream->socket().note_shared();
 }
 
 void Connection::freeze() {
-  forget_password();
-  if (upstream_.is_connecting()) upstream_.drop(false);
+  runner_.freeze();
   client_.freeze();
-  if (upstream_.connected() != nullptr) upstream_.connected()->freeze();
   worker_.deadlines().clear(*this);
   frozen_ = true;
   frozen_at_us_ = runtime::monotonic_us();
@@ -138,8 +121,8 @@ void Connection::freeze() {
 
 void Connection::let_go() {
   client_.socket().release();
-  if (upstream_.connected() != nullptr) upstream_.connected()->socket().release();
-  upstream_.let_go();
+  if (tls::Stream* const upstream = runner_.upstream().connected()) upstream->socket().release();
+  runner_.upstream().let_go();
   closed_ = true;
   worker_.remove(*this);
 }
@@ -151,15 +134,22 @@ void Connection::on_events(std::uint32_t) {
   if (!frozen_ && !closed_) run();
 }
 
-void Connection::on_ready(runtime::Socket& socket) {
+void Connection::on_ready(runtime::Socket&) {
+  if (frozen_ || closed_) return;
+  if (!awaits_turn_) run();  // else the socket remembers the event until then
+}
+
+void Connection::go_on(ExchangeRunner&) {
+  if (!frozen_ && !closed_ && !awaits_turn_) run();
+}
+
+void Connection::go_on(ExchangeRunner& runner, const std::function<Action(engine::Context&)>& step) {
   if (frozen_ || closed_) return;
   guarded([&] {
-    if (upstream_.is_connecting() && upstream_.owns(socket)) {
-      engine::Context context = this->context();
-      if (!obey(after(upstream_.go_on(*state_.exchange), context), context)) return;
-      if (upstream_.is_connecting()) return set_deadline();
-    }
-    if (!awaits_turn_) take_turn();       // else the socket remembers the event until then
+    engine::Context context = runner.context();
+    if (!obey(step(context), context)) return;
+    if (runner.upstream().is_connecting()) return set_deadline();
+    if (!awaits_turn_) take_turn();
   });
 }
 
@@ -179,27 +169,9 @@ void Connection::on_deadline() {
       return close(false);
     }
     if (looks_again_) return take_turn();
-    engine::Context context = this->context();
-    Action action;
-    if (worker_.now_ms() >= upstream_.deadline_ms()) {
-      action = after(upstream_.expire(asking()), context);
-    } else {
-      if (upstream_.is_connecting()) upstream_.give_up("timeouts.total: the exchange takes too long");
-      forget_password();
-      action = engine::expire(state_, context);
-    }
+    engine::Context context = runner_.context();
+    const Action action = runner_.expire(context);
     if (obey(action, context)) take_turn();
-  });
-}
-
-void Connection::on_place(upstream::Place place) {
-  if (frozen_ || closed_) return;
-  guarded([&] {
-    worker_.begin_turn();
-    engine::Context context = this->context();
-    if (!obey(after(upstream_.take(std::move(place), asking()), context), context)) return;
-    if (upstream_.is_connecting()) return set_deadline();
-    if (!awaits_turn_) take_turn();
   });
 }
 
@@ -246,62 +218,20 @@ void Connection::run() {
 
 // ── What the engine asks for ──────────────────────────────────────────────────────────────────────────────────────
 
-Action Connection::after(UpstreamSide::Progress progress, engine::Context& context) {
-  using enum UpstreamSide::Progress;
-  context.servers = upstream_.servers();
-  context.retry_budget = upstream_.retry_budget();
-  switch (progress) {
-    case waiting: return Action::wait;
-    // Advance at once: the state must not be frozen with a leg that the request has not been put on yet.
-    case connected: return engine::advance(state_, context).action;
-    case unavailable:
-      return engine::upstream_lost(state_, Loss::unavailable, context);
-    case unreachable: return engine::upstream_lost(state_, Loss::unreachable, context);
-    case failed: return engine::upstream_lost(state_, Loss::connect_failed, context);
-    case timed_out: return engine::upstream_lost(state_, Loss::connect_timed_out, context);
-  }
-  return Action::wait;
+Action Connection::advance(state::ClientSide&, const engine::Context& context) {
+  return engine::advance(state_, context).action;
 }
 
+Action Connection::expire(state::ClientSide&, const engine::Context& context) { return engine::expire(state_, context); }
+
 bool Connection::obey(Action action) {
-  engine::Context context = this->context();
+  engine::Context context = runner_.context();
   return obey(action, context);
 }
 
-void Connection::note_step() {
-  const http1::Answered answered = worker_.take_answered();
-  if (answered.status != 0) upstream_.note_answered(answered.status, answered.elapsed_ms);
-  if (const std::string_view why = worker_.server_failure(); !why.empty()) upstream_.note_failed(why);
-  worker_.note_refusal(state_);
-}
-
 bool Connection::obey(Action action, engine::Context& context) {
-  if (worker_.has_news()) note_step();
-  if (const routing::Route* const chosen = worker_.take_route()) {
-    follow(chosen);
-    context.rules = &rules();
-    context.route = chosen;
-  }
-  while (action == Action::connect || action == Action::authenticate) {
-    const bool connects = action == Action::connect;
-    action = connects ? after(upstream_.connect(asking()), context) : authenticate(context);
-    if (worker_.has_news()) note_step();
-  }
-  switch (action) {
+  switch (runner_.obey(action, context)) {
     case Action::wait:
-    case Action::connect:
-    case Action::authenticate:
-      return true;
-    case Action::park:
-      upstream_.park(std::move(state_.exchange->upstream));
-      return true;
-    case Action::close_upstream:
-      upstream_.close(*state_.exchange->upstream);
-      state_.exchange->upstream.reset();
-      return true;
-    case Action::cut_upstream:
-      state_.exchange->upstream.reset();
-      upstream_.drop(true);
       return true;
     case Action::exchange_ended:
     case Action::exchange_ended_early:
@@ -309,43 +239,19 @@ bool Connection::obey(Action action, engine::Context& context) {
     case Action::end_client_writing:
       client_.end_writing(state_.client);
       return true;
-    case Action::end_upstream_writing:
-      upstream_.connected()->end_writing(*state_.upstream());
-      return true;
     case Action::close:
       close(false);
       return false;
     case Action::reset:
       close(true);
       return false;
+    default:
+      return true;
   }
-  return true;
-}
-
-Action Connection::authenticate(engine::Context& context) {
-  question_ = worker_.ask_verifier([this](bool is_good) { verified(is_good); });
-  if (question_) return Action::wait;
-  context.verdict = verdict_ = http1::Verdict::busy;
-  return engine::advance(state_, context).action;
-}
-
-void Connection::verified(bool is_good) {
-  question_.reset();
-  verdict_ = is_good ? http1::Verdict::good : http1::Verdict::bad;
-  if (!awaits_turn_) guarded([this] { take_turn(); });
-}
-
-// The answer to a question under way is not heard.
-void Connection::forget_password() {
-  question_.reset();
-  verdict_ = http1::Verdict::none;
 }
 
 bool Connection::end_exchange() {
-  log_exchange();
-  forget_password();
-  state_.exchange.reset();
-  follow(nullptr);
+  runner_.end_exchange();
   if (worker_.stopping() && engine::is_idle(state_)) {
     close(false);
     return false;
@@ -355,35 +261,13 @@ bool Connection::end_exchange() {
 
 // ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-// As it was decided when it got its route.
-bool Connection::is_logged(const state::Exchange& exchange) {
-  if (exchange.access) return true;
-  const bool route_is_gone = route_ == nullptr && !exchange.route.empty();
-  return !route_is_gone && rules().keep_access;
-}
-
-void Connection::log_exchange() {
-  state::Exchange* const exchange = state_.exchange.get();
-  if (exchange == nullptr || exchange->started_ms == 0) return;
-  ++worker_.counters.requests;
-  worker_.count_noticed();
-  if (exchange->status >= 500) ++worker_.counters.failures;
-  if (route_ != nullptr) worker_.count_request(*route_, exchange->status >= 500);
-  if (is_logged(*exchange)) {
-    const bool is_split = !exchange->split_to.empty() && (route_ == nullptr || !route_->split.empty());
-    const std::string_view of_route = route_ != nullptr ? std::string_view(route_->upstream) : std::string_view();
-    worker_.log_access(state_, *exchange, is_split ? exchange->split_to.view() : of_route);
-  }
-  exchange->started_ms = 0;
-}
-
 void Connection::close(bool with_reset) {
   place_.leave();  // not only at the end of the round: who sees the end, here or in the status, may connect at once
-  forget_password();
-  log_exchange();
+  runner_.forget_password();
+  runner_.log_exchange();
   const state::UpstreamLeg* const leg = state_.upstream();
   if (std::holds_alternative<state::Raw>(state_.protocol) && leg == nullptr) ++worker_.counters.tunnels_unreached;
-  upstream_.drop(leg == nullptr || !leg->is_over());
+  runner_.upstream().drop(leg == nullptr || !leg->is_over());
   if (with_reset) {
     client_.socket().close_with_reset();
   } else {

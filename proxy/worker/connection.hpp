@@ -2,6 +2,7 @@
 // state is consistent between any two events, so freezing just means leaving the loop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,8 +15,7 @@
 #include "proxy/state/state.hpp"
 #include "proxy/tls/server_context.hpp"
 #include "proxy/tls/stream.hpp"
-#include "proxy/worker/upstream_side.hpp"
-#include "proxy/worker/verifier.hpp"
+#include "proxy/worker/exchange_runner.hpp"
 
 namespace baton::proxy {
 
@@ -24,7 +24,7 @@ class Worker;
 
 // It is allocated where its state allocates: the state is a part of it.
 class Connection final : public runtime::EventHandler,
-                         public UpstreamOwner,
+                         public runtime::SocketOwner,
                          public runtime::DeadlineEntry,
                          public state::Allocated {
  public:
@@ -59,7 +59,7 @@ class Connection final : public runtime::EventHandler,
   int client_descriptor() const { return client_.socket().descriptor(); }
   // -1: there is no exchange, or it has no leg to a server.
   int upstream_descriptor() const {
-    const tls::Stream* const upstream = upstream_.connected();
+    const tls::Stream* const upstream = runner_.upstream().connected();
     return upstream != nullptr ? upstream->socket().descriptor() : -1;
   }
 
@@ -71,7 +71,7 @@ class Connection final : public runtime::EventHandler,
   bool is_kept() const;
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
   // It was prepared for a predecessor that keeps it.
-  void was_never_ours() { upstream_.let_go(); }
+  void was_never_ours() { runner_.upstream().let_go(); }
 
   // Refused by a successor: served here until it ends.
   bool stays = false;
@@ -79,10 +79,18 @@ class Connection final : public runtime::EventHandler,
   void on_ready(runtime::Socket& socket) override;
   void on_events(std::uint32_t events) override;
   void on_deadline() override;
-  void on_place(upstream::Place place) override;
-  std::string client() const override {
-    return state_.exchange ? state::client_of(*state_.exchange, state_.client_address).node_text() : client_text_;
-  }
+
+  // ── For its runners ───────────────────────────────────────────────────────────────────────────────────────────
+  // The client's identity, as forwarded.
+  std::string_view client_text() const { return client_text_; }
+  // As far as it does not depend on the exchange.
+  engine::Context context(const engine::Rules& rules);
+  engine::Action advance(state::ClientSide& side, const engine::Context& context);
+  engine::Action expire(state::ClientSide& side, const engine::Context& context);
+  // Something has happened to the exchange: takes a turn, unless it will have one. `step` comes first and returns the
+  // engine's next wish.
+  void go_on(ExchangeRunner& runner);
+  void go_on(ExchangeRunner& runner, const std::function<engine::Action(engine::Context&)>& step);
 
  private:
   friend class Worker;            // links the worker's list
@@ -116,33 +124,17 @@ class Connection final : public runtime::EventHandler,
   const routing::TrustedProxies& trusted_proxies() const;
   // Counts it for its client, if clients are counted and it has not been. True: its client has more than it may have.
   bool count_for_client();
-  // The exchange's route; nullptr: none. Its rules hold from now on.
-  void follow(const routing::Route* route);
-  const engine::Rules& rules();
-  engine::Context context();
   // True: there was progress. Both count the bytes they moved in `turn_bytes_`.
   bool read_legs();
   bool can_move() const;
   bool read_client();
-  bool read_upstream();
   bool write_legs();
   bool is_delivering();
   // False: the connection is closed or frozen. `context` is that of the whole turn.
   bool obey(engine::Action action, engine::Context& context);
   bool obey(engine::Action action);
-  // The engine's answer to that.
-  engine::Action after(UpstreamSide::Progress progress, engine::Context& context);
-  UpstreamSide::Asking asking() { return {state_, route_}; }
-  // After each step of the engine: notes what it noticed.
-  void note_step();
   bool shows_certificate_for(std::string_view host) const;
-  // The verdict on the client's password, now or later.
-  engine::Action authenticate(engine::Context& context);
-  void verified(bool is_good);
-  void forget_password();
   bool end_exchange();
-  bool is_logged(const state::Exchange& exchange);
-  void log_exchange();
   void close(bool with_reset);
   void set_deadline();
 
@@ -154,12 +146,7 @@ class Connection final : public runtime::EventHandler,
   rates::Place place_;                       // among those of its client
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
-  UpstreamSide upstream_;                // of its exchange
-  std::shared_ptr<Verifier::Question> question_;   // while the exchange waits for its answer
-  http1::Verdict verdict_ = http1::Verdict::none;  // on the exchange's request, under this configuration
-  const routing::Route* route_ = nullptr;  // of its exchange, in the settings of now; nullptr: none, or it is gone
-  std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
-  std::size_t received_since_ = 0;       // bytes from the client since the rules last changed
+  ExchangeRunner runner_;                // of its exchange
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
   bool looks_again_ = false;      // to be reset once everything is delivered

@@ -32,7 +32,7 @@ void Connection::take_turn() {
   turn_bytes_ = 0;
   looks_again_ = false;
   worker_.begin_turn();
-  engine::Context context = this->context();
+  engine::Context context = runner_.context();
   for (int pass = 0;; ++pass) {
     if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
       ask_for_another_turn();
@@ -40,9 +40,8 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
-    context.rules = &rules();  // those of the last pass may be gone
-    const Action action =
-        upstream_.is_connecting() || question_ ? Action::wait : engine::advance(state_, context).action;
+    context.rules = &runner_.rules();  // those of the last pass may be gone
+    const Action action = runner_.waits() ? Action::wait : engine::advance(state_, context).action;
     if (action == Action::reset && is_delivering()) {
       looks_again_ = true;
       worker_.forget_refusal();
@@ -67,35 +66,34 @@ bool Connection::is_delivering() {
   const state::UpstreamLeg* const leg = state_.upstream();
   if (leg == nullptr) return false;
   const auto takes_all = [this](const state::Leg& gone, const state::Leg& to, const runtime::Socket& socket) {
-    const std::int64_t send_ms = rules().send_ms;
+    const std::int64_t send_ms = runner_.rules().send_ms;
     const bool is_late = worker_.now_ms() >= std::max(gone.read_at_ms, to.write_at_ms) + send_ms;
     return gone.read_ended && gone.unread.empty() && !to.was_reset && !socket.broken() && !is_late &&
            socket.unacknowledged() != 0;
   };
   const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
   return takes_all(*leg, state_.client, client_.socket()) ||
-         (is_tunnel && takes_all(state_.client, *leg, upstream_.connected()->socket()));
+         (is_tunnel && takes_all(state_.client, *leg, runner_.upstream().connected()->socket()));
 }
 
 bool Connection::read_legs() {
   const bool progress = client_.readable(state_.client) && read_client();
   if (closed_) return true;
-  const tls::Stream* const upstream = upstream_.connected();
-  return (upstream != nullptr && upstream->readable(*state_.upstream()) && read_upstream()) || progress;
+  Action then = Action::wait;
+  if (!runner_.read_upstream(turn_bytes_, then)) return progress;
+  if (then != Action::wait) obey(then);
+  return true;
 }
 
 // One write may take only a part, and as long as the kernel takes everything it reports no event.
 bool Connection::can_move() const {
-  const auto can = [](const tls::Stream& stream, const state::Leg& leg) {
-    return stream.readable(leg) || (stream.has_to_send(leg) && stream.socket().writable());
-  };
-  const tls::Stream* const upstream = upstream_.connected();
-  return can(client_, state_.client) || (upstream != nullptr && can(*upstream, *state_.upstream()));
+  const state::Leg& leg = state_.client;
+  return client_.readable(leg) || (client_.has_to_send(leg) && client_.socket().writable()) || runner_.can_move();
 }
 
 bool Connection::read_client() {
   state::Leg& leg = state_.client;
-  const std::size_t bytes = engine::wanted_from_client(state_, rules());
+  const std::size_t bytes = engine::wanted_from_client(state_, runner_.rules());
   if (bytes == 0) {
     if (!client_.socket().broken() || leg.was_reset || leg.write_ended) return false;
     // The client takes no more bytes, so there is no one left to answer.
@@ -107,7 +105,7 @@ bool Connection::read_client() {
   switch (client_.receive(leg, bytes)) {
     case Io::done:
       leg.read_at_ms = worker_.now_ms();
-      received_since_ += leg.unread.size() - before;
+      runner_.note_received(leg.unread.size() - before);
       turn_bytes_ += leg.unread.size() - before;
       return true;
     case Io::ended:
@@ -127,57 +125,8 @@ bool Connection::read_client() {
   return false;
 }
 
-bool Connection::read_upstream() {
-  state::UpstreamLeg& leg = *state_.upstream();
-  tls::Stream& stream = *upstream_.connected();
-  const std::size_t bytes = engine::wanted_from_upstream(state_, rules());
-  if (bytes == 0) {
-    const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
-    if (!stream.socket().broken() || leg.was_reset || leg.write_ended || !is_tunnel) return false;
-    leg.was_reset = stream.socket().finds_reset() && !leg.read_ended;
-    engine::upstream_write_failed(state_);
-    return true;
-  }
-  const std::size_t before = leg.unread.size();
-  switch (stream.receive(leg, bytes)) {
-    case Io::done:
-      turn_bytes_ += leg.unread.size() - before;
-      leg.read_at_ms = worker_.now_ms();
-      return true;
-    case Io::ended:
-      leg.read_ended = true;
-      return true;
-    case Io::failed:
-      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
-      obey(engine::upstream_lost(state_, Loss::reset, context()));
-      return true;
-    case Io::would_block:
-      break;
-  }
-  return false;
-}
-
 bool Connection::write_legs() {
-  bool progress = false;
-  if (tls::Stream* const stream = upstream_.connected()) {
-    state::UpstreamLeg& leg = *state_.upstream();
-    if (stream->has_to_send(leg) && stream->socket().writable()) {
-      const std::size_t before = leg.unsent.size();
-      switch (stream->send(leg, worker_.now_ms())) {
-        case Io::done:
-          leg.write_at_ms = worker_.now_ms();
-          turn_bytes_ += before - leg.unsent.size();
-          progress = true;
-          break;
-        case Io::failed:
-          engine::upstream_write_failed(state_);
-          progress = true;
-          break;
-        default:
-          break;
-      }
-    }
-  }
+  bool progress = runner_.write_upstream(turn_bytes_);
   if (client_.has_to_send(state_.client) && client_.socket().writable()) {
     const std::size_t before = state_.client.unsent.size();
     switch (client_.send(state_.client, worker_.now_ms())) {
@@ -196,21 +145,11 @@ bool Connection::write_legs() {
   return progress;
 }
 
-// A lowered limit on heads applies only to bytes that arrive later, until all earlier bytes are consumed.
-const engine::Rules& Connection::rules() {
-  if (stretched_rules_ && state_.client.unread.size() <= received_since_) stretched_rules_.reset();
-  if (stretched_rules_) return *stretched_rules_;
-  return route_ != nullptr ? route_->rules : worker_.rules();
-}
-
-engine::Context Connection::context() {
-  engine::Context context = worker_.context(&rules(), client_text_, upstream_.servers(), listener_ == nullptr);
+engine::Context Connection::context(const engine::Rules& rules) {
+  engine::Context context = worker_.context(&rules, client_text_, 0, listener_ == nullptr);
   context.connection = &state_;
-  context.route = route_;
   context.peer = &state_.client_address;
   if (is_trusted_) context.trusted = &trusted_proxies();
-  context.verdict = verdict_;
-  context.retry_budget = upstream_.retry_budget();
   if (const auto* tls = state_.client.tls.get()) {
     context.https = true;
     context.client_subject = tls->facts.client_subject;
@@ -229,7 +168,7 @@ void Connection::set_deadline() {
   if (shakes_hands()) {
     return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
   }
-  std::int64_t at = std::min(engine::deadline_ms(state_, rules()), upstream_.deadline_ms());
+  std::int64_t at = std::min(engine::deadline_ms(state_, runner_.rules()), runner_.upstream().deadline_ms());
   if (looks_again_) at = std::min(at, worker_.now_ms() + look_again_ms);
   worker_.deadlines().set(*this, at);
 }

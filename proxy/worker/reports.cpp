@@ -48,8 +48,9 @@ void Worker::note_connect_failure(const state::SocketAddress& server, std::strin
 }
 
 // If the server could not be connected, other lines already report that.
-void Worker::note_server_failure(const state::ConnectionState& state, std::string_view why) {
-  const state::UpstreamLeg* const leg = state.upstream();
+void Worker::note_server_failure(const state::ConnectionState& state, const state::ClientSide& side,
+                                 std::string_view why) {
+  const state::UpstreamLeg* const leg = side.upstream();
   if (leg == nullptr) return;
   const std::string name = leg->server.text();
   if (const auto more = shared_.failure_lines.next(Kind::server, name, now_ms())) {
@@ -77,12 +78,12 @@ void Worker::note_one_too_many(const state::ConnectionState& state) {
   }
 }
 
-void Worker::log_refusal(const state::ConnectionState& state) {
+void Worker::log_refusal(const state::ConnectionState& state, const state::ClientSide& side) {
   const http1::Refusal refusal = std::exchange(scratch_.refusal, {});
-  if (refusal.is_servers()) note_server_failure(state, refusal.why);
+  if (refusal.is_servers()) note_server_failure(state, side, refusal.why);
   if (refusal.status == 0 || !log::enabled(log::Level::debug)) return;
   const state::SocketAddress& client =
-      state.exchange ? state::client_of(*state.exchange, state.client_address) : state.client_address;
+      side.exchange ? state::client_of(*side.exchange, state.client_address) : state.client_address;
   log::debug("{} on {} gets {}: {}", client.text(), state.listener, refusal.status, refusal.why);
 }
 

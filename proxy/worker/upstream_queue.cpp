@@ -18,7 +18,7 @@ constexpr std::int64_t look_at_server_ms = 1'000;
 // Outlives its exchange while a place is on its way to it.
 class UpstreamSide::Turn final : public upstream::Waiter {
  public:
-  Turn(runtime::Loop& its_loop, std::int64_t began_ms, const upstream::Standing* only_at, UpstreamOwner& owner,
+  Turn(runtime::Loop& its_loop, std::int64_t began_ms, const upstream::Standing* only_at, ExchangeRunner& owner,
        std::shared_ptr<upstream::Queue> queue)
       : Waiter(its_loop, began_ms, only_at), owner_(&owner), queue_(std::move(queue)) {}
 
@@ -31,7 +31,7 @@ class UpstreamSide::Turn final : public upstream::Waiter {
   }
 
  private:
-  UpstreamOwner* owner_;  // nullptr: it waits no longer
+  ExchangeRunner* owner_;  // nullptr: it waits no longer
   std::shared_ptr<upstream::Queue> queue_;
 };
 

@@ -11,6 +11,7 @@
 #include "proxy/state/failed_servers.hpp"
 #include "proxy/upstream/connector.hpp"
 #include "proxy/worker/affinity.hpp"
+#include "proxy/worker/connection.hpp"
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
@@ -109,7 +110,7 @@ upstream::Affinity UpstreamSide::affinity(const Asking& of) {
   const state::Exchange& exchange = *of.state.exchange;
   const bool looks_at_client = balancing.hash.what == config::HashBy::What::client;
   std::string client;
-  if (looks_at_client) client = state::client_of(exchange, of.state.client_address).node_text();
+  if (looks_at_client) client = owner_.client();
   return affinity_of(*upstream_, worker_.unsent_head(exchange, of.state.client.unread), client);
 }
 
@@ -149,7 +150,7 @@ UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_
   exchange.sticky_cookie.clear();
   const auto& sticks = upstream_->balancing().sticky;
   const bool needs_cookie = sticks && sticky != server.tag && request != nullptr;
-  if (needs_cookie) exchange.sticky_cookie = sticky_cookie(*sticks, server.tag, static_cast<bool>(of.state.client.tls));
+  if (needs_cookie) exchange.sticky_cookie = sticky_cookie(*sticks, server.tag, static_cast<bool>(owner_.connection().state().client.tls));
   return reach(server, of);
 }
 
@@ -250,9 +251,9 @@ std::string UpstreamSide::header_for(const state::Exchange& exchange) const {
   if (!upstream_->proxy_header()) return {};
   sockaddr_storage name{};
   socklen_t length = sizeof name;
-  const int descriptor = connection_.client_descriptor();
+  const int descriptor = owner_.connection().client_descriptor();
   const bool is_known = ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&name), &length) == 0;
-  const state::ConnectionState& connection = connection_.state();
+  const state::ConnectionState& connection = owner_.connection().state();
   const state::SocketAddress& client = state::client_of(exchange, connection.client_address);
   // What a proxy said of this connection does not hold for a client behind it.
   const bool is_same_client = client == connection.client_address;
@@ -287,7 +288,7 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
 }
 
 UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
-  state::note_failed(*connection_.state().exchange, server_->address);
+  state::note_failed(*owner_.connection().state().exchange, server_->address);
   if (upstream_->ejections() == nullptr) server_->note_failure(worker_.now_ms());
   ++server_->counts.failures;
   note_unwell(why);

@@ -17,27 +17,13 @@
 
 namespace baton::proxy {
 
-class Connection;
-
+class ExchangeRunner;
 class Worker;
-
-// The connection that it belongs to.
-class UpstreamOwner : public runtime::SocketOwner {
- public:
-  // Its exchange waited for a server, and has a place at this one. Never throws.
-  virtual void on_place(upstream::Place place) = 0;
-  // Its client's address without the port.
-  virtual std::string client() const = 0;
-
- protected:
-  ~UpstreamOwner() = default;
-};
 
 class UpstreamSide {
  public:
-  // The owner receives the sockets' events; all three outlive this.
-  UpstreamSide(Worker& worker, UpstreamOwner& owner, const Connection& connection)
-      : worker_(worker), owner_(owner), connection_(connection) {}
+  // The owner receives the sockets' events; both outlive this.
+  UpstreamSide(Worker& worker, ExchangeRunner& owner) : worker_(worker), owner_(owner) {}
 
   // Continues with the socket of the exchange's existing leg.
   void adopt(handoff::UniqueFd socket);
@@ -73,7 +59,7 @@ class UpstreamSide {
   };
   // What is to be sent, and by which route (nullptr: it is a tunnel of a tcp listener).
   struct Asking {
-    state::ConnectionState& state;
+    state::ClientSide& state;
     const routing::Route* route;
   };
   // Chooses a server, and takes an idle connection, unless the exchange wants a fresh one, or starts to connect.
@@ -170,8 +156,7 @@ class UpstreamSide {
   Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg);
 
   Worker& worker_;
-  UpstreamOwner& owner_;
-  const Connection& connection_;             // of the exchange; outlives this
+  ExchangeRunner& owner_;
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
   std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;

@@ -138,8 +138,8 @@ class Worker final : private http1::ServerNames {
   // A new connection is closed because its client has enough.
   void note_one_too_many(const state::ConnectionState& state);
   // After each step of the engine: logs what went wrong.
-  void note_refusal(const state::ConnectionState& state) {
-    if (!scratch_.refusal.why.empty()) log_refusal(state);
+  void note_refusal(const state::ConnectionState& state, const state::ClientSide& side) {
+    if (!scratch_.refusal.why.empty()) log_refusal(state, side);
   }
   // After each step: the engine has noticed something.
   bool has_news() const { return scratch_.answered.status != 0 || !scratch_.refusal.why.empty(); }
@@ -238,8 +238,8 @@ class Worker final : private http1::ServerNames {
   std::uint64_t next_id() { return id_base_ | ++last_id_; }
   bool is_from_successor(std::uint64_t id) const;
   void flush_access();
-  void log_refusal(const state::ConnectionState& state);
-  void note_server_failure(const state::ConnectionState& state, std::string_view why);
+  void log_refusal(const state::ConnectionState& state, const state::ClientSide& side);
+  void note_server_failure(const state::ConnectionState& state, const state::ClientSide& side, std::string_view why);
 
   upstream::Upstream* share_for(state::Exchange& exchange, const routing::Route& route);
   void list(Connection& connection);

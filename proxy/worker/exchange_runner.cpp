@@ -1,0 +1,252 @@
+#include "proxy/worker/exchange_runner.hpp"
+
+#include <fmt/format.h>
+
+#include "proxy/worker/worker.hpp"
+
+namespace baton::proxy {
+
+using engine::Action;
+using engine::Loss;
+using runtime::Io;
+
+// ── What it goes by ───────────────────────────────────────────────────────────────────────────────────────────────
+
+void ExchangeRunner::reconfigured() {
+  engine::reconfigured(side_);
+  forget_password();
+  upstream_.reconfigured(side_.upstream());
+  const state::Exchange* const exchange = side_.exchange.get();
+  route_ = exchange != nullptr && !exchange->route.empty() ? worker_.settings().routes.named(exchange->route) : nullptr;
+  received_since_ = 0;
+  stretched_rules_.reset();
+  const std::size_t here = side_.client.unread.size();
+  if (here < worker_.rules().head_bytes) return;
+  stretched_rules_ = std::make_unique<engine::Rules>(route_ != nullptr ? route_->rules : worker_.rules());
+  stretched_rules_->head_bytes += here;
+}
+
+void ExchangeRunner::follow(const routing::Route* route) {
+  route_ = route;
+  if (!stretched_rules_) return;
+  const std::uint64_t head_bytes = stretched_rules_->head_bytes;
+  *stretched_rules_ = route_ != nullptr ? route_->rules : worker_.rules();
+  stretched_rules_->head_bytes = head_bytes;
+}
+
+// A lowered limit on heads applies only to bytes that arrive later, until all earlier bytes are consumed.
+const engine::Rules& ExchangeRunner::rules() {
+  if (stretched_rules_ && side_.client.unread.size() <= received_since_) stretched_rules_.reset();
+  if (stretched_rules_) return *stretched_rules_;
+  return route_ != nullptr ? route_->rules : worker_.rules();
+}
+
+engine::Context ExchangeRunner::context() {
+  engine::Context context = connection_.context(rules());
+  context.servers = upstream_.servers();
+  context.route = route_;
+  context.verdict = verdict_;
+  context.retry_budget = upstream_.retry_budget();
+  return context;
+}
+
+std::string ExchangeRunner::client() const {
+  const state::ConnectionState& connection = connection_.state();
+  return side_.exchange ? state::client_of(*side_.exchange, connection.client_address).node_text()
+                        : std::string(connection_.client_text());
+}
+
+// ── What the engine asks for ──────────────────────────────────────────────────────────────────────────────────────
+
+Action ExchangeRunner::after(UpstreamSide::Progress progress, engine::Context& context) {
+  using enum UpstreamSide::Progress;
+  context.servers = upstream_.servers();
+  context.retry_budget = upstream_.retry_budget();
+  switch (progress) {
+    case waiting: return Action::wait;
+    // Advance at once: the state must not be frozen with a leg that the request has not been put on yet.
+    case connected: return connection_.advance(side_, context);
+    case unavailable: return engine::upstream_lost(side_, Loss::unavailable, context);
+    case unreachable: return engine::upstream_lost(side_, Loss::unreachable, context);
+    case failed: return engine::upstream_lost(side_, Loss::connect_failed, context);
+    case timed_out: return engine::upstream_lost(side_, Loss::connect_timed_out, context);
+  }
+  return Action::wait;
+}
+
+void ExchangeRunner::note_step() {
+  const http1::Answered answered = worker_.take_answered();
+  if (answered.status != 0) upstream_.note_answered(answered.status, answered.elapsed_ms);
+  if (const std::string_view why = worker_.server_failure(); !why.empty()) upstream_.note_failed(why);
+  worker_.note_refusal(connection_.state(), side_);
+}
+
+Action ExchangeRunner::obey(Action action, engine::Context& context) {
+  if (worker_.has_news()) note_step();
+  if (const routing::Route* const chosen = worker_.take_route()) {
+    follow(chosen);
+    context.rules = &rules();
+    context.route = chosen;
+  }
+  while (action == Action::connect || action == Action::authenticate) {
+    const bool connects = action == Action::connect;
+    action = connects ? after(upstream_.connect(asking()), context) : authenticate(context);
+    if (worker_.has_news()) note_step();
+  }
+  switch (action) {
+    case Action::park:
+      upstream_.park(std::move(side_.exchange->upstream));
+      return Action::wait;
+    case Action::close_upstream:
+      upstream_.close(*side_.exchange->upstream);
+      side_.exchange->upstream.reset();
+      return Action::wait;
+    case Action::cut_upstream:
+      side_.exchange->upstream.reset();
+      upstream_.drop(true);
+      return Action::wait;
+    case Action::end_upstream_writing:
+      upstream_.connected()->end_writing(*side_.upstream());
+      return Action::wait;
+    default:
+      return action;
+  }
+}
+
+Action ExchangeRunner::expire(engine::Context& context) {
+  if (worker_.now_ms() >= upstream_.deadline_ms()) return after(upstream_.expire(asking()), context);
+  if (upstream_.is_connecting()) upstream_.give_up("timeouts.total: the exchange takes too long");
+  forget_password();
+  return connection_.expire(side_, context);
+}
+
+Action ExchangeRunner::authenticate(engine::Context& context) {
+  question_ = worker_.ask_verifier([this](bool is_good) { verified(is_good); });
+  if (question_) return Action::wait;
+  context.verdict = verdict_ = http1::Verdict::busy;
+  return connection_.advance(side_, context);
+}
+
+void ExchangeRunner::verified(bool is_good) {
+  question_.reset();
+  verdict_ = is_good ? http1::Verdict::good : http1::Verdict::bad;
+  connection_.go_on(*this);
+}
+
+void ExchangeRunner::forget_password() {
+  question_.reset();
+  verdict_ = http1::Verdict::none;
+}
+
+void ExchangeRunner::freeze() {
+  forget_password();
+  if (upstream_.is_connecting()) upstream_.drop(false);
+  if (upstream_.connected() != nullptr) upstream_.connected()->freeze();
+}
+
+// ── The end of the exchange ───────────────────────────────────────────────────────────────────────────────────────
+
+void ExchangeRunner::end_exchange() {
+  log_exchange();
+  forget_password();
+  side_.exchange.reset();
+  follow(nullptr);
+}
+
+// As it was decided when it got its route.
+bool ExchangeRunner::is_logged(const state::Exchange& exchange) {
+  if (exchange.access) return true;
+  const bool route_is_gone = route_ == nullptr && !exchange.route.empty();
+  return !route_is_gone && rules().keep_access;
+}
+
+void ExchangeRunner::log_exchange() {
+  state::Exchange* const exchange = side_.exchange.get();
+  if (exchange == nullptr || exchange->started_ms == 0) return;
+  ++worker_.counters.requests;
+  worker_.count_noticed();
+  if (exchange->status >= 500) ++worker_.counters.failures;
+  if (route_ != nullptr) worker_.count_request(*route_, exchange->status >= 500);
+  if (is_logged(*exchange)) {
+    const bool is_split = !exchange->split_to.empty() && (route_ == nullptr || !route_->split.empty());
+    const std::string_view of_route = route_ != nullptr ? std::string_view(route_->upstream) : std::string_view();
+    worker_.log_access(connection_.state(), *exchange, is_split ? exchange->split_to.view() : of_route);
+  }
+  exchange->started_ms = 0;
+}
+
+// ── Events, and the server's socket ───────────────────────────────────────────────────────────────────────────────
+
+void ExchangeRunner::on_ready(runtime::Socket& socket) {
+  const bool is_connecting = upstream_.is_connecting() && upstream_.owns(socket);
+  if (!is_connecting) return connection_.go_on(*this);
+  connection_.go_on(*this, [this](engine::Context& context) { return after(upstream_.go_on(*side_.exchange), context); });
+}
+
+void ExchangeRunner::on_place(upstream::Place place) {
+  connection_.go_on(*this, [&](engine::Context& context) {
+    worker_.begin_turn();
+    return after(upstream_.take(std::move(place), asking()), context);
+  });
+}
+
+bool ExchangeRunner::can_move() const {
+  const tls::Stream* const stream = upstream_.connected();
+  if (stream == nullptr) return false;
+  const state::Leg& leg = *side_.upstream();
+  return stream->readable(leg) || (stream->has_to_send(leg) && stream->socket().writable());
+}
+
+bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
+  if (upstream_.connected() == nullptr) return false;
+  state::UpstreamLeg& leg = *side_.upstream();
+  tls::Stream& stream = *upstream_.connected();
+  if (!stream.readable(leg)) return false;
+  const std::size_t bytes = engine::wanted_from_upstream(side_, rules());
+  if (bytes == 0) {
+    const bool is_tunnel = std::holds_alternative<state::Tunnelling>(side_.exchange->phase);
+    if (!stream.socket().broken() || leg.was_reset || leg.write_ended || !is_tunnel) return false;
+    leg.was_reset = stream.socket().finds_reset() && !leg.read_ended;
+    engine::upstream_write_failed(side_);
+    return true;
+  }
+  const std::size_t before = leg.unread.size();
+  switch (stream.receive(leg, bytes)) {
+    case Io::done:
+      moved += leg.unread.size() - before;
+      leg.read_at_ms = worker_.now_ms();
+      return true;
+    case Io::ended:
+      leg.read_ended = true;
+      return true;
+    case Io::failed: {
+      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
+      then = engine::upstream_lost(side_, Loss::reset, context());
+      return true;
+    }
+    case Io::would_block:
+      break;
+  }
+  return false;
+}
+
+bool ExchangeRunner::write_upstream(std::size_t& moved) {
+  tls::Stream* const stream = upstream_.connected();
+  if (stream == nullptr) return false;
+  state::UpstreamLeg& leg = *side_.upstream();
+  if (!stream->has_to_send(leg) || !stream->socket().writable()) return false;
+  const std::size_t before = leg.unsent.size();
+  switch (stream->send(leg, worker_.now_ms())) {
+    case Io::done:
+      leg.write_at_ms = worker_.now_ms();
+      moved += before - leg.unsent.size();
+      return true;
+    case Io::failed:
+      engine::upstream_write_failed(side_);
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace baton::proxy

@@ -1,0 +1,90 @@
+// Carries out one exchange of a connection: its route and rules, the check of its password, and its upstream side. What
+// the engine asks of the client's end is left to the connection.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "proxy/engine/engine.hpp"
+#include "proxy/runtime/socket.hpp"
+#include "proxy/worker/upstream_side.hpp"
+#include "proxy/worker/verifier.hpp"
+
+namespace baton::proxy {
+
+class Connection;
+class Worker;
+
+class ExchangeRunner final : public runtime::SocketOwner {
+ public:
+  // All three outlive this.
+  ExchangeRunner(Worker& worker, Connection& connection, state::ClientSide& side)
+      : worker_(worker), connection_(connection), side_(side), upstream_(worker, *this) {}
+
+  Connection& connection() const { return connection_; }
+  state::ClientSide& side() const { return side_; }
+  UpstreamSide& upstream() { return upstream_; }
+  const UpstreamSide& upstream() const { return upstream_; }
+  const routing::Route* route() const { return route_; }
+
+  // The configuration has changed: looks up again what the exchange goes by.
+  void reconfigured();
+  // Those of the route.
+  const engine::Rules& rules();
+  engine::Context context();
+
+  // Something that the engine does not know of must come first.
+  bool waits() const { return upstream_.is_connecting() || question_ != nullptr; }
+  bool awaits_verdict() const { return question_ != nullptr; }
+  // Does what the engine asks for. What concerns the client's end is returned, else `wait`. `context` is that of the
+  // whole turn.
+  engine::Action obey(engine::Action action, engine::Context& context);
+  // The attempt to reach a server has made progress, and its deadline has come: both return the engine's next wish.
+  engine::Action after(UpstreamSide::Progress progress, engine::Context& context);
+  engine::Action expire(engine::Context& context);
+
+  // True: there was progress. Both count the bytes that they move in `moved`. `then`: what the engine asks for because
+  // reading has failed.
+  bool read_upstream(std::size_t& moved, engine::Action& then);
+  bool write_upstream(std::size_t& moved);
+  bool can_move() const;
+  // Bytes from the client have come in.
+  void note_received(std::size_t bytes) { received_since_ += bytes; }
+
+  // The answer to a question under way is not heard.
+  void forget_password();
+  void freeze();
+  // Logs the exchange and drops it.
+  void end_exchange();
+  void log_exchange();
+
+  void on_ready(runtime::Socket& socket) override;
+  // It waited for a server, and has a place at this one. Never throws.
+  void on_place(upstream::Place place);
+  // Its client's address without the port.
+  std::string client() const;
+
+ private:
+  // The exchange's route; nullptr: none. Its rules hold from now on.
+  void follow(const routing::Route* route);
+  UpstreamSide::Asking asking() { return {side_, route_}; }
+  // After each step of the engine: notes what it noticed.
+  void note_step();
+  // The verdict on the client's password, now or later.
+  engine::Action authenticate(engine::Context& context);
+  void verified(bool is_good);
+  bool is_logged(const state::Exchange& exchange);
+
+  Worker& worker_;
+  Connection& connection_;
+  state::ClientSide& side_;
+  UpstreamSide upstream_;
+  std::shared_ptr<Verifier::Question> question_;    // while the exchange waits for its answer
+  const routing::Route* route_ = nullptr;  // of its exchange, in the settings of now; nullptr: none, or it is gone
+  std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
+  std::size_t received_since_ = 0;                  // bytes from the client since the rules last changed
+  http1::Verdict verdict_ = http1::Verdict::none;   // on the exchange's request, under this configuration
+};
+
+}  // namespace baton::proxy
