@@ -24,6 +24,69 @@ constexpr std::int64_t look_again_ms = 100;
 
 }  // namespace
 
+// ── Of an exchange ────────────────────────────────────────────────────────────────────────────────────────────────
+
+bool ExchangeRunner::can_move() const {
+  const tls::Stream* const stream = upstream_.connected();
+  if (stream == nullptr) return false;
+  const state::Leg& leg = *side_.upstream();
+  return stream->readable(leg) || (stream->has_to_send(leg) && stream->socket().writable());
+}
+
+bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
+  if (upstream_.connected() == nullptr) return false;
+  state::UpstreamLeg& leg = *side_.upstream();
+  tls::Stream& stream = *upstream_.connected();
+  if (!stream.readable(leg)) return false;
+  const std::size_t bytes = engine::wanted_from_upstream(side_, rules());
+  if (bytes == 0) {
+    const bool is_tunnel = std::holds_alternative<state::Tunnelling>(side_.exchange->phase);
+    if (!stream.socket().broken() || leg.was_reset || leg.write_ended || !is_tunnel) return false;
+    leg.was_reset = stream.socket().finds_reset() && !leg.read_ended;
+    engine::upstream_write_failed(side_);
+    return true;
+  }
+  const std::size_t before = leg.unread.size();
+  switch (stream.receive(leg, bytes)) {
+    case Io::done:
+      moved += leg.unread.size() - before;
+      leg.read_at_ms = worker_.now_ms();
+      return true;
+    case Io::ended:
+      leg.read_ended = true;
+      return true;
+    case Io::failed: {
+      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
+      then = engine::upstream_lost(side_, Loss::reset, context());
+      return true;
+    }
+    case Io::would_block:
+      break;
+  }
+  return false;
+}
+
+bool ExchangeRunner::write_upstream(std::size_t& moved) {
+  tls::Stream* const stream = upstream_.connected();
+  if (stream == nullptr) return false;
+  state::UpstreamLeg& leg = *side_.upstream();
+  if (!stream->has_to_send(leg) || !stream->socket().writable()) return false;
+  const std::size_t before = leg.unsent.size();
+  switch (stream->send(leg, worker_.now_ms())) {
+    case Io::done:
+      leg.write_at_ms = worker_.now_ms();
+      moved += before - leg.unsent.size();
+      return true;
+    case Io::failed:
+      engine::upstream_write_failed(side_);
+      return true;
+    default:
+      return false;
+  }
+}
+
+// ── Of a connection ───────────────────────────────────────────────────────────────────────────────────────────────
+
 void Connection::take_turn() {
   if (closed_) return;
   frozen_ = false;
@@ -47,7 +110,8 @@ void Connection::take_turn() {
       worker_.forget_refusal();
       break;
     }
-    if (!obey(action, context)) return;
+    const bool is_quiet = action == Action::wait && !worker_.has_something_to_take();
+    if (!is_quiet && !obey(action, context)) return;
     const bool wrote = write_legs();
     if (closed_) return;
     if (action == Action::wait && !read && !wrote) break;

@@ -1,14 +1,11 @@
 #include "proxy/worker/exchange_runner.hpp"
 
-#include <fmt/format.h>
-
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
 
 using engine::Action;
 using engine::Loss;
-using runtime::Io;
 
 // ── What it goes by ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -20,25 +17,34 @@ void ExchangeRunner::reconfigured() {
   route_ = exchange != nullptr && !exchange->route.empty() ? worker_.settings().routes.named(exchange->route) : nullptr;
   received_since_ = 0;
   stretched_rules_.reset();
+  rules_ = &rules_of_route();
   const std::size_t here = side_.client.unread.size();
   if (here < worker_.rules().head_bytes) return;
-  stretched_rules_ = std::make_unique<engine::Rules>(route_ != nullptr ? route_->rules : worker_.rules());
+  stretched_rules_ = std::make_unique<engine::Rules>(*rules_);
   stretched_rules_->head_bytes += here;
+  rules_ = stretched_rules_.get();
+}
+
+const engine::Rules& ExchangeRunner::rules_of_route() const {
+  return route_ != nullptr ? route_->rules : worker_.rules();
 }
 
 void ExchangeRunner::follow(const routing::Route* route) {
   route_ = route;
-  if (!stretched_rules_) return;
+  if (!stretched_rules_) {
+    rules_ = &rules_of_route();
+    return;
+  }
   const std::uint64_t head_bytes = stretched_rules_->head_bytes;
-  *stretched_rules_ = route_ != nullptr ? route_->rules : worker_.rules();
+  *stretched_rules_ = rules_of_route();
   stretched_rules_->head_bytes = head_bytes;
 }
 
 // A lowered limit on heads applies only to bytes that arrive later, until all earlier bytes are consumed.
-const engine::Rules& ExchangeRunner::rules() {
-  if (stretched_rules_ && side_.client.unread.size() <= received_since_) stretched_rules_.reset();
-  if (stretched_rules_) return *stretched_rules_;
-  return route_ != nullptr ? route_->rules : worker_.rules();
+void ExchangeRunner::unstretch() {
+  if (side_.client.unread.size() > received_since_) return;
+  stretched_rules_.reset();
+  rules_ = &rules_of_route();
 }
 
 engine::Context ExchangeRunner::context() {
@@ -175,7 +181,7 @@ void ExchangeRunner::log_exchange() {
   exchange->started_ms = 0;
 }
 
-// ── Events, and the server's socket ───────────────────────────────────────────────────────────────────────────────
+// ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void ExchangeRunner::on_ready(runtime::Socket& socket) {
   const bool is_connecting = upstream_.is_connecting() && upstream_.owns(socket);
@@ -188,65 +194,6 @@ void ExchangeRunner::on_place(upstream::Place place) {
     worker_.begin_turn();
     return after(upstream_.take(std::move(place), asking()), context);
   });
-}
-
-bool ExchangeRunner::can_move() const {
-  const tls::Stream* const stream = upstream_.connected();
-  if (stream == nullptr) return false;
-  const state::Leg& leg = *side_.upstream();
-  return stream->readable(leg) || (stream->has_to_send(leg) && stream->socket().writable());
-}
-
-bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
-  if (upstream_.connected() == nullptr) return false;
-  state::UpstreamLeg& leg = *side_.upstream();
-  tls::Stream& stream = *upstream_.connected();
-  if (!stream.readable(leg)) return false;
-  const std::size_t bytes = engine::wanted_from_upstream(side_, rules());
-  if (bytes == 0) {
-    const bool is_tunnel = std::holds_alternative<state::Tunnelling>(side_.exchange->phase);
-    if (!stream.socket().broken() || leg.was_reset || leg.write_ended || !is_tunnel) return false;
-    leg.was_reset = stream.socket().finds_reset() && !leg.read_ended;
-    engine::upstream_write_failed(side_);
-    return true;
-  }
-  const std::size_t before = leg.unread.size();
-  switch (stream.receive(leg, bytes)) {
-    case Io::done:
-      moved += leg.unread.size() - before;
-      leg.read_at_ms = worker_.now_ms();
-      return true;
-    case Io::ended:
-      leg.read_ended = true;
-      return true;
-    case Io::failed: {
-      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
-      then = engine::upstream_lost(side_, Loss::reset, context());
-      return true;
-    }
-    case Io::would_block:
-      break;
-  }
-  return false;
-}
-
-bool ExchangeRunner::write_upstream(std::size_t& moved) {
-  tls::Stream* const stream = upstream_.connected();
-  if (stream == nullptr) return false;
-  state::UpstreamLeg& leg = *side_.upstream();
-  if (!stream->has_to_send(leg) || !stream->socket().writable()) return false;
-  const std::size_t before = leg.unsent.size();
-  switch (stream->send(leg, worker_.now_ms())) {
-    case Io::done:
-      leg.write_at_ms = worker_.now_ms();
-      moved += before - leg.unsent.size();
-      return true;
-    case Io::failed:
-      engine::upstream_write_failed(side_);
-      return true;
-    default:
-      return false;
-  }
 }
 
 }  // namespace baton::proxy

@@ -30,8 +30,12 @@ class ExchangeRunner final : public runtime::SocketOwner {
 
   // The configuration has changed: looks up again what the exchange goes by.
   void reconfigured();
-  // Those of the route.
-  const engine::Rules& rules();
+  // Those of the route, in the settings of now.
+  const engine::Rules& rules() {
+    if (stretched_rules_) [[unlikely]]
+      unstretch();
+    return *rules_;
+  }
   engine::Context context();
 
   // Something that the engine does not know of must come first.
@@ -68,6 +72,8 @@ class ExchangeRunner final : public runtime::SocketOwner {
  private:
   // The exchange's route; nullptr: none. Its rules hold from now on.
   void follow(const routing::Route* route);
+  const engine::Rules& rules_of_route() const;
+  void unstretch();
   UpstreamSide::Asking asking() { return {side_, route_}; }
   // After each step of the engine: notes what it noticed.
   void note_step();
@@ -82,6 +88,7 @@ class ExchangeRunner final : public runtime::SocketOwner {
   UpstreamSide upstream_;
   std::shared_ptr<Verifier::Question> question_;    // while the exchange waits for its answer
   const routing::Route* route_ = nullptr;  // of its exchange, in the settings of now; nullptr: none, or it is gone
+  const engine::Rules* rules_ = nullptr;            // `stretched_rules_`, or the route's
   std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
   std::size_t received_since_ = 0;                  // bytes from the client since the rules last changed
   http1::Verdict verdict_ = http1::Verdict::none;   // on the exchange's request, under this configuration

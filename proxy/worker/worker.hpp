@@ -126,6 +126,8 @@ class Worker final : private http1::ServerNames {
     scratch_.parsed_for = nullptr;
     scratch_.route = nullptr;
   }
+  // The engine's last step has left something for `take_route` or `has_news`.
+  bool has_something_to_take() const { return scratch_.route != nullptr || has_news(); }
   // The route that the engine's last step has chosen; nullptr: none.
   const routing::Route* take_route() { return std::exchange(scratch_.route, nullptr); }
   // `upstream`: the name of the one that it was last sent to.
