@@ -52,6 +52,29 @@ Need advance(ConnectionState& state, const Context& context) {
   return {state.exchange.get(), action};
 }
 
+Action advance_stream(ClientSide& side, const Context& context) {
+  Action action = Action::wait;
+  if (!side.exchange) {
+    action = http1::begin_on_stream(side, context);
+  } else if (!is_tunnel(*side.exchange)) {
+    action = http1::advance(*side.exchange, ends_of(side), context);
+  }
+  if (!is_tunnel(*side.exchange)) return action;
+  return tunnel::advance(*side.exchange, ends_of(side), context.rules->buffer_bytes, context.now_ms);
+}
+
+Action expire_stream(ClientSide& side, const Context& context) {
+  if (!side.exchange || is_tunnel(*side.exchange)) return Action::reset;
+  return http1::expire(*side.exchange, ends_of(side), context);
+}
+
+std::int64_t stream_deadline_ms(const ClientSide& side, const Rules& rules) {
+  if (!side.exchange) return never;
+  const UpstreamLeg* const upstream = side.upstream();
+  if (!is_tunnel(*side.exchange)) return http1::deadline_ms(*side.exchange, side.client, upstream, rules);
+  return upstream != nullptr ? tunnel::deadline_ms(side.client, *upstream, rules.tunnel_idle_ms, rules.send_ms) : never;
+}
+
 void reconfigured(ClientSide& side) {
   if (side.exchange) http1::reconfigured(*side.exchange);
 }
@@ -135,12 +158,14 @@ bool waits_for_bytes(const ConnectionState& state) {
 }
 
 bool at_boundary(const ConnectionState& state) {
+  if (const Http2* const http2 = state.http2()) return http2->streams.empty();
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   return http1 != nullptr && !state.exchange && std::holds_alternative<AwaitingRequest>(http1->phase);
 }
 
 bool is_idle(const ConnectionState& state) {
   if (std::holds_alternative<Arriving>(state.protocol)) return state.client.unread.empty();
+  if (const Http2* const http2 = state.http2(); http2 != nullptr && http2->frames.block_stream != 0) return false;
   const bool has_half_a_record = state.client.tls && !state.client.tls->received.empty();
   return at_boundary(state) && state.client.unread.empty() && !has_half_a_record;
 }

@@ -31,6 +31,11 @@ struct Need {
 
 Need advance(state::ConnectionState& state, const Context& context);
 
+// The same for a stream of HTTP/2. Without an exchange, its head has come, and its only exchange begins.
+Action advance_stream(state::ClientSide& side, const Context& context);
+Action expire_stream(state::ClientSide& side, const Context& context);
+std::int64_t stream_deadline_ms(const state::ClientSide& side, const Rules& rules);
+
 // The configuration has changed, or the connection comes from another process.
 void reconfigured(state::ClientSide& side);
 

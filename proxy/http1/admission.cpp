@@ -36,6 +36,10 @@ Action apply_rules(Exchange& exchange, const Ends& ends, const Context& context,
   request.body_bytes_max = rules.body_bytes;
   request.wants_upgrade = !meaning.upgrade.empty() && (route != nullptr ? route->passes_upgrade_to(meaning.upgrade)
                                                                         : is_token<"websocket">(meaning.upgrade));
+  const bool is_connect = ends.client.stream && ends.client.stream->takes_connect;
+  if (is_connect && !request.wants_upgrade) {
+    return answer(exchange, ends, context, 501, "upgrades: the route does not pass this protocol");
+  }
   return Action::connect;
 }
 

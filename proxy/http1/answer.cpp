@@ -23,7 +23,7 @@ bool pass_over_request(Exchange& exchange, const Ends& ends, Scratch& scratch) {
   if (const auto* connecting = std::get_if<Connecting>(&exchange.phase)) {
     // A lost attempt may have read on in the body.
     if (reread_request_head(exchange, ends.client.unread, connecting->head_bytes, scratch)) return false;
-    request.body = scratch.meaning.body;
+    request.body = request_body(ends.client, scratch.meaning);
     request.body_bytes = 0;
     scratch.parsed_for = nullptr;
     ends.client.unread.consume(connecting->head_bytes);
@@ -47,6 +47,21 @@ bool is_worth_reading(Request& request) {
 // What follows in client.unread is not known to be a request, and the client may not expect the end.
 void close_after(Request& request) {
   request.keep_alive = request.asked_close = false;
+}
+
+// Writes it to a stream of HTTP/2, as its head and its content. Returns the bytes of content.
+std::size_t write_to_stream(const OwnResponse& response, Flow& client, Scratch& scratch, std::size_t body_bytes_max) {
+  Buffer text;
+  const std::size_t bytes = write_own_response(response, text, body_bytes_max);
+  std::uint32_t scanned = 0;
+  const HeadEnd end = find_head_end(text.view(), scanned);
+  parse_response_head(text.view().substr(0, end.bytes), {}, scratch.response);
+  client.write_ended = bytes == 0;
+  client.stream->end_sent = client.write_ended;
+  write_response_block(scratch.response, {}, client.write_ended, *client.stream);
+  text.consume(end.bytes);
+  text.move_to(client.unsent, text.size());
+  return bytes;
 }
 
 // "502 Bad Gateway: upstream app" and a line feed, for a failure that is the upstream's. It names no address.
@@ -86,10 +101,12 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
     exchange.started_unix_us = context.unix_us;
   }
   Request& request = exchange.request;
-  request.keep_alive = request.keep_alive && !context.closing && is_worth_reading(request);
+  // What is left of a stream is not read: the others of its connection do not depend on it.
+  request.keep_alive =
+      client.stream ? has_ended(request.body) : request.keep_alive && !context.closing && is_worth_reading(request);
   note_request_id(exchange, context, nullptr);
   OwnResponse response{.status = status,
-                       .close = !request.keep_alive,
+                       .close = !request.keep_alive && !client.stream,
                        .announce_keep_alive = request.keep_alive && request.http10,
                        .head_only = request.head_only,
                        .unix_time_s = context.unix_us / 1'000'000,
@@ -109,7 +126,9 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
   if (status == 205) response.body = "";  // RFC 9110 §15.3.6
   const UpstreamLine upstream_line(exchange, context, status);
   if (answer == nullptr && !response.body) response.body = upstream_line.text();
-  exchange.response_bytes = write_own_response(response, client.unsent, context.rules->buffer_bytes);
+  exchange.response_bytes = client.stream
+                                ? write_to_stream(response, client, context.scratch, context.rules->buffer_bytes)
+                                : write_own_response(response, client.unsent, context.rules->buffer_bytes);
   exchange.status = status;
   Answering& answering = exchange.phase.emplace<Answering>();
   const bool sends_body = !request.head_only && !has_no_content(status) && response.body;
@@ -198,7 +217,9 @@ Action pass_gate(Exchange& exchange, const Ends& ends, const Context& context, c
 Action advance_answer(Exchange& exchange, const Ends& ends, const Context& context) {
   Request& request = exchange.request;
   Flow& client = ends.client;
-  send_on(exchange, std::get<Answering>(exchange.phase), client, context);
+  Answering& answering = std::get<Answering>(exchange.phase);
+  send_on(exchange, answering, client, context);
+  if (client.stream && answering.rest().empty()) client.write_ended = true;
   if (request.keep_alive) {
     const Upload upload = discard_upload(request, client, context);
     const bool is_truncated = upload == Upload::going_on && client.read_ended;

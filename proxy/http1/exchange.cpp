@@ -39,11 +39,14 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   if (context.route != nullptr && context.route->rewrite && !rewrite(*context.route->rewrite, exchange, context, by)) {
     return answer(exchange, ends, context, 400, "path.replace: the new path would have a dot segment");
   }
+  const BodyFraming body = request_body(ends.client, scratch.meaning);
+  by.adds_chunks = std::holds_alternative<UntilClose>(body) && !ends.client.stream->is_declared;
   write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
-  exchange.request.body = scratch.meaning.body;
+  exchange.request.body = body;
   exchange.request.body_bytes = 0;
   Relaying& relaying = exchange.phase.emplace<Relaying>();
+  relaying.adds_chunks = by.adds_chunks;
   relaying.head_bytes = connecting.head_bytes;
   relaying.attempts = connecting.attempts;
   if (exchange.request.idempotent) {
@@ -67,6 +70,7 @@ Action end_exchange(Exchange& exchange, const Ends& ends) {
                           upstream.unread.empty();
     return reusable ? Action::park : is_whole ? Action::close_upstream : Action::cut_upstream;
   }
+  if (ends.client.stream) ends.client.write_ended = true;
   if (!ends.client.all_sent()) {
     if (!has_ended(request.body)) relaying.upload_abandoned = true;   // no server is left to take the rest
     return Action::wait;

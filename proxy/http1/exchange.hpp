@@ -121,6 +121,8 @@ struct Context {
 
 // Without an exchange: waits for a head, checks it once it is whole, and begins an exchange if it is good.
 Action await_request(state::ConnectionState& state, const Context& context);
+// Begins the exchange of a stream of HTTP/2, whose head is at the front of `client.unread`.
+Action begin_on_stream(state::ClientSide& side, const Context& context);
 // The deadline of await_request has passed.
 Action expire_awaiting(state::ConnectionState& state, const Context& context);
 

@@ -99,11 +99,13 @@ inline FieldRules response_rules(const ResponseHead& head, const ResponseRules& 
     rules.edits = &how.changes->edits;
   }
   if (how.client_http10) rules.dropped = rules.dropped | FieldNames{transfer_encoding, trailer};
+  if (how.to_stream) rules.dropped.add(transfer_encoding);
   if (head.status < 200 || head.status == 204) {
     rules.dropped = rules.dropped | FieldNames{content_length, transfer_encoding};
   }
   // A 426 must say which protocol to upgrade to (RFC 9110 §15.5.22).
-  if (how.switching_protocols || (head.status == 426 && names_upgrade(head.fields))) rules.dropped.remove(upgrade);
+  const bool keeps_upgrade = how.switching_protocols || (head.status == 426 && names_upgrade(head.fields));
+  if (keeps_upgrade && !how.to_stream) rules.dropped.remove(upgrade);
   if (head.names.has(connection) && names_fields(head.fields)) rules.named_by = &head.fields;
   return rules;
 }

@@ -1,7 +1,9 @@
 #include "proxy/http1/forward.hpp"
 
+#include "proxy/http1/block_writer.hpp"
 #include "proxy/http1/forwarding.hpp"
 #include "proxy/http1/text_writer.hpp"
+#include "proxy/http2/frame_format.hpp"
 
 namespace baton::http1 {
 
@@ -61,6 +63,27 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
   forward_response<Changes::none>(head, rules, writer);
   writer.literal("\r\n");
   writer.finish();
+}
+
+void write_response_block(const ResponseHead& head, ResponseRules rules, bool ends, state::Stream& stream) {
+  rules.to_stream = true;
+  rules.close = rules.announce_keep_alive = false;
+  state::Buffer block;
+  BlockWriter writer(block);
+  forward_response<Changes::some>(head, rules, writer);
+  const auto bytes = static_cast<std::uint32_t>(block.size());
+  http2::append_number(stream.heads, http2::number_of({bytes, ends}));
+  stream.heads.append(block.view());
+}
+
+void write_trailers_block(const std::vector<Field>& fields, std::string_view removed, state::Stream& stream) {
+  FieldRules rules = trailer_rules(true);
+  const Edits edits{.removed = removed, .fields = {}};
+  if (!removed.empty()) rules.edits = &edits;
+  state::Buffer block;
+  BlockWriter writer(block);
+  forward_fields(fields, rules, writer);
+  if (!block.empty()) stream.trailers_out = std::move(block);
 }
 
 void write_trailers(const std::vector<Field>& fields, bool underscores, state::Buffer& out, std::string_view removed) {

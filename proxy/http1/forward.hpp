@@ -10,6 +10,7 @@
 #include "proxy/http1/head.hpp"
 #include "proxy/http1/meaning.hpp"
 #include "proxy/state/buffer.hpp"
+#include "proxy/state/stream.hpp"
 
 namespace baton::http1 {
 
@@ -21,6 +22,7 @@ struct ForwardedBy {
   bool https = false;                // for X-Forwarded-Proto
   std::string_view client_subject{}; // of its verified certificate, for X-Forwarded-Client-Subject; empty: no such field
   bool underscores = false;          // forward fields with an underscore in their names, except those never forwarded
+  bool adds_chunks = false;          // the body, which came without a length, goes on in chunks
   const RequestChanges* changes = nullptr;  // null: none
 };
 
@@ -42,6 +44,7 @@ struct ResponseRules {
   bool close = false;             // write `Connection: close`
   bool announce_keep_alive = false; // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool switching_protocols = false; // a 101 that was asked for: keep Connection: upgrade and Upgrade
+  bool to_stream = false;         // of HTTP/2, which has neither Transfer-Encoding nor Upgrade (RFC 9113 §8.2.2)
   const ResponseChanges* changes = nullptr;  // null: none
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
@@ -51,6 +54,11 @@ struct ResponseRules {
 // that frame the message, and fields with a blank after their name, are written in canonical form. A 426 keeps its
 // Upgrade. A final response without Date gets one (RFC 9110 §6.6.1).
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out);
+
+// The same for a stream of HTTP/2: appends to its `heads`. `ends`: no content and no trailers follow.
+void write_response_block(const ResponseHead& head, ResponseRules rules, bool ends, state::Stream& stream);
+// Sets `trailers_out`, if there is a field that may go on.
+void write_trailers_block(const std::vector<Field>& fields, std::string_view removed, state::Stream& stream);
 
 // Appends a trailer section including its empty line, without the fields that frame, route, authenticate, identify the
 // client or change how the content is read (RFC 9110 §6.5.1). `underscores`: as in ForwardedBy.

@@ -70,6 +70,7 @@ template <Changes may_have, typename Sink>
     sink.field("Host", meaning.host);
   }
   forward_fields(head.fields, rules, sink);
+  if (by.adds_chunks) sink.field("Transfer-Encoding", "chunked");
   if (meaning.takes_trailers) sink.field("TE", "trailers");
   if (meaning.takes_trailers && !meaning.upgrade.empty()) {
     sink.field("Connection", "TE, upgrade");

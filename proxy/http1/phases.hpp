@@ -65,6 +65,13 @@ inline HeadError reread_request_head(const state::Exchange& exchange, const stat
   return read_request_head(exchange, unread, head_bytes, {}, scratch);
 }
 
+// How the request's body comes: content on a stream ends with it.
+inline state::BodyFraming request_body(const state::Flow& client, const RequestMeaning& meaning) {
+  if (!client.stream) return meaning.body;
+  const bool has_body = client.stream->has_body && !client.stream->takes_connect;
+  return has_body ? state::BodyFraming(state::UntilClose{}) : state::BodyFraming(state::NoBody{});
+}
+
 // No further attempt is possible or needed.
 void let_go_of_held(state::Flow& client, state::Relaying& relaying);
 

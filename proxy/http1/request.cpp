@@ -1,5 +1,7 @@
 // The request: its head until it is complete and valid, then its body on its way to the upstream.
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "proxy/http1/body.hpp"
 #include "proxy/http1/forward.hpp"
@@ -41,15 +43,21 @@ namespace {
 
 constexpr HeadError bare_lf{400, "a line of the head does not end in CR LF"};
 
-// Begins an exchange for the request whose first byte came at the phase's time; resets the connection's phase.
+// Begins an exchange for the request whose first byte came then.
+Exchange& begin_at(ClientSide& side, std::int64_t since_ms, const Context& context) {
+  context.scratch.parsed_for = nullptr;
+  Exchange& exchange = side.exchange.emplace();
+  exchange.started_ms = since_ms;
+  exchange.started_unix_us = context.unix_us - (context.now_ms - since_ms) * 1000;
+  return exchange;
+}
+
+// The same for the phase's time; resets the connection's phase.
 Exchange& begin(ConnectionState& state, const Context& context) {
   AwaitingRequest& awaiting = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase);
-  context.scratch.parsed_for = nullptr;
-  Exchange& exchange = state.exchange.emplace();
-  exchange.started_ms = awaiting.since_ms;
-  exchange.started_unix_us = context.unix_us - (context.now_ms - awaiting.since_ms) * 1000;
+  const std::int64_t since_ms = awaiting.since_ms;
   awaiting = {};
-  return exchange;
+  return begin_at(state, since_ms, context);
 }
 
 // Refuses a head that will never be complete, whatever part of it has come.
@@ -59,39 +67,53 @@ Action refuse(ConnectionState& state, const Context& context, std::uint16_t stat
   return answer_and_close(exchange, {state.client}, context, status, why);
 }
 
-// `bytes`: of the head, or of more that ends with an empty line.
-Action begin_exchange(ConnectionState& state, const Context& context, std::size_t bytes) {
-  Http1& http1 = std::get<Http1>(state.protocol);
+// Reads the head of the exchange that has begun. `bytes`: of the head, or of more that ends with an empty line.
+// `is_last`: the connection serves no further request.
+Action take_head(Exchange& exchange, Flow& client, const Context& context, std::size_t bytes, bool is_last) {
   const Rules& rules = *context.rules;
-  ++http1.requests;
-  Exchange& exchange = begin(state, context);
   Scratch& scratch = context.scratch;
-  HeadError error = read_request_head(exchange, state.client.unread, bytes, {rules.uri_bytes, rules.fields}, scratch);
+  HeadError error = read_request_head(exchange, client.unread, bytes, {rules.uri_bytes, rules.fields}, scratch);
   const RequestHead& head = scratch.request;
   Request& request = exchange.request;
   request.head_only = head.method == Method::head;
   if (error) {
     std::uint32_t scanned = 0;
-    if (find_head_within(state.client.unread, rules, scanned).found == HeadEnd::Found::malformed) error = bare_lf;
-    note_access(exchange, rules, nullptr, state.client.unread.view());
-    return answer_and_close(exchange, {state.client}, context, error.status, error.text);
+    if (find_head_within(client.unread, rules, scanned).found == HeadEnd::Found::malformed) error = bare_lf;
+    note_access(exchange, rules, nullptr, client.unread.view());
+    return answer_and_close(exchange, {client}, context, error.status, error.text);
   }
 
   const RequestMeaning& meaning = scratch.meaning;
   if (!rules.underscores) scratch.fields_dropped += meaning.underscored_fields;
-  request.body = meaning.body;
+  request.body = request_body(client, meaning);
   request.body_bytes_max = rules.body_bytes;
   request.idempotent = meaning.idempotent;
   request.http10 = head.minor_version == 0;
   request.asked_close = !meaning.keep_alive;
-  request.keep_alive = meaning.keep_alive && !context.closing &&
-                       (rules.requests_per_connection == 0 || http1.requests < rules.requests_per_connection);
+  request.keep_alive = meaning.keep_alive && !context.closing && !is_last;
   request.expects_continue = meaning.expects_continue;
   exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head.bytes)};
-  return advance(exchange, {state.client}, context);
+  return advance(exchange, {client}, context);
+}
+
+Action begin_exchange(ConnectionState& state, const Context& context, std::size_t bytes) {
+  Http1& http1 = std::get<Http1>(state.protocol);
+  const std::uint64_t most = context.rules->requests_per_connection;
+  const bool is_last = most != 0 && http1.requests + 1 >= most;
+  ++http1.requests;
+  return take_head(begin(state, context), state.client, context, bytes, is_last);
 }
 
 }  // namespace
+
+Action begin_on_stream(ClientSide& side, const Context& context) {
+  const Stream& stream = *side.client.stream;
+  Exchange& exchange = begin_at(side, context.now_ms, context);
+  if (stream.refused_with != 0) {
+    return answer_and_close(exchange, {side.client}, context, stream.refused_with, "limits.head_bytes: the head is longer");
+  }
+  return take_head(exchange, side.client, context, stream.head_bytes, false);
+}
 
 Action await_request(ConnectionState& state, const Context& context) {
   AwaitingRequest& phase = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase);
@@ -140,6 +162,15 @@ void let_go_of_held(Flow& client, Relaying& relaying) {
 
 namespace {
 
+// A line of our own around content (RFC 9112 §7.1).
+void append_chunk_size(std::size_t bytes, Buffer& out) {
+  std::array<char, 18> line;
+  char* const end = std::to_chars(line.data(), line.data() + 16, bytes, 16).ptr;
+  end[0] = '\r';
+  end[1] = '\n';
+  out.append({line.data(), static_cast<std::size_t>(end + 2 - line.data())});
+}
+
 // Forwards a piece of the body. Bytes held for another attempt are kept as long as they fit.
 void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, const Context& context) {
   Flow& upstream = *ends.upstream;
@@ -147,6 +178,7 @@ void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, con
   if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
   if (relaying.held != 0 && relaying.held + piece.bytes > context.rules->buffer_bytes)
     let_go_of_held(ends.client, relaying);
+  if (relaying.adds_chunks) append_chunk_size(piece.bytes, upstream.unsent);
   if (relaying.held != 0) {
     if (!piece.dropped) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
     relaying.held += static_cast<std::uint32_t>(piece.bytes);
@@ -155,6 +187,7 @@ void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, con
   } else {
     unread.move_to(upstream.unsent, piece.bytes);
   }
+  if (relaying.adds_chunks) upstream.unsent.append("\r\n");
 }
 
 // The trailer section at the front of `input`; `bytes` is its length once it is whole.
@@ -187,6 +220,30 @@ Upload pass_trailers(Exchange& exchange, const Ends& ends, Relaying& relaying, c
   return Upload::ended;
 }
 
+// The content of a stream has ended: the last chunk and the trailers, if it goes on in chunks.
+Upload end_content(Exchange& exchange, const Ends& ends, const Relaying& relaying, const Context& context) {
+  const Stream& stream = *ends.client.stream;
+  std::vector<Field>& trailers = context.scratch.trailers;
+  trailers.clear();
+  const HeadLimits limits{0, context.rules->fields};
+  if (stream.trailers_in && parse_trailers(stream.trailers_in->view(), limits, Sender::client, trailers))
+    return Upload::malformed;
+  if (relaying.adds_chunks) {
+    Flow& upstream = *ends.upstream;
+    if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
+    upstream.unsent.append("0\r\n");
+    const routing::Rewrite* const rewrite = context.route != nullptr ? context.route->rewrite.get() : nullptr;
+    write_trailers(trailers, context.rules->underscores, upstream.unsent,
+                   rewrite != nullptr ? std::string_view(rewrite->request.removed) : std::string_view());
+  }
+  exchange.request.body = NoBody{};
+  return Upload::ended;
+}
+
+bool has_whole_content(const Request& request, const Flow& client) {
+  return client.stream && client.read_ended && !client.was_reset && std::holds_alternative<UntilClose>(request.body);
+}
+
 // The next run of the body; `verdict` other than `going_on`: what is wrong with it.
 struct Step {
   BodyPiece piece;
@@ -213,6 +270,7 @@ Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context
   }
   while (!has_ended(request.body)) {
     std::string_view input = ends.client.unread.view().substr(relaying.held);
+    if (input.empty() && has_whole_content(request, ends.client)) return end_content(exchange, ends, relaying, context);
     if (input.empty()) return Upload::going_on;
     const std::size_t waiting = ends.upstream->unsent.size();
     if (waiting >= buffer_bytes) return Upload::going_on;
@@ -228,6 +286,10 @@ Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context
 
 Upload discard_upload(Request& request, Flow& client, const Context& context) {
   while (!has_ended(request.body)) {
+    if (client.unread.empty() && has_whole_content(request, client)) {
+      request.body = NoBody{};
+      return Upload::ended;
+    }
     if (client.unread.empty()) return Upload::going_on;
     const auto [piece, verdict] = take_step(request, client.unread.view());
     if (verdict != Upload::going_on) return verdict;

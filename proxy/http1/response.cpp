@@ -53,13 +53,27 @@ Download trailers_of_response(const Exchange& exchange, const Ends& ends, Respon
   auto& trailers = context.scratch.trailers;
   const std::string_view raw = unread.view().substr(0, bytes);
   if (parse_trailers(raw, {0, context.rules->fields}, Sender::server, trailers)) return Download::malformed;
-  if (!response.dechunk) {
-    write_trailers(trailers, true, ends.client.unsent,
-                   exchange.response_edits ? exchange.response_edits->removed.view() : std::string_view());
+  const std::string_view removed =
+      exchange.response_edits ? exchange.response_edits->removed.view() : std::string_view();
+  if (ends.client.stream) {
+    write_trailers_block(trailers, removed, *ends.client.stream);
+  } else if (!response.dechunk) {
+    write_trailers(trailers, true, ends.client.unsent, removed);
   }
   unread.consume(bytes);
   response.body = NoBody{};
   return Download::ended;
+}
+
+// `ends`: neither content nor trailers follow.
+void send_head(const ResponseHead& head, const ResponseRules& rules, bool ends, Flow& client) {
+  if (!client.stream) return write_response_head(head, rules, client.unsent);
+  write_response_block(head, rules, ends, *client.stream);
+  if (ends) client.write_ended = client.stream->end_sent = true;
+}
+
+std::size_t waiting_for(const Flow& client) {
+  return client.unsent.size() + (client.stream ? client.stream->heads.size() : 0);
 }
 
 }  // namespace
@@ -85,7 +99,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       return answer(exchange, ends, context, 502, "what the server sent is not an HTTP/1 response");
     }
     // We wait for a client that reads slowly, even if only interim responses come.
-    if (client.unsent.size() >= context.rules->buffer_bytes) return Action::wait;
+    if (waiting_for(client) >= context.rules->buffer_bytes) return Action::wait;
     ResponseHead& head = context.scratch.response;
     const bool is_read = awaited.scanned == 0 && read_whole_head(unread, *context.rules, head);
     const HeadEnd end =
@@ -111,8 +125,8 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (!request.wants_upgrade) return answer(exchange, ends, context, 502, "a 101 that was not requested");
       // What still comes of it could not be told from the other protocol.
       if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
-      write_response_head(head, {.switching_protocols = true, .changes = response_changes(exchange, context)},
-                          client.unsent);
+      if (client.stream) head.status = 200;  // RFC 8441 §5
+      send_head(head, {.switching_protocols = true, .changes = response_changes(exchange, context)}, false, client);
       exchange.response_edits.reset();  // a tunnel has no trailers
       unread.consume(end.bytes);
       exchange.status = 101;
@@ -125,7 +139,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       if (is_too_much(exchange, context.now_ms)) {
         return answer(exchange, ends, context, 502, "too many interim responses");
       }
-      if (!request.http10) write_response_head(head, {}, client.unsent);
+      if (!request.http10) send_head(head, {}, false, client);
       request.expects_continue = false;
       unread.consume(end.bytes);
       awaited.scanned = 0;
@@ -133,18 +147,22 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     }
     const ResponseMeaning meaning = response_meaning(head, request.head_only ? Method::head : Method::other);
     if (meaning.error) return answer(exchange, ends, context, 502, meaning.error.text);
-    const bool dechunk = request.http10 && std::holds_alternative<ByChunks>(meaning.body);
+    // It would mean that the protocol is switched (RFC 8441 §5).
+    const bool seems_to_switch = client.stream && client.stream->takes_connect && head.status < 300;
+    if (seems_to_switch) return answer(exchange, ends, context, 502, "the server does not switch protocols");
+    const bool is_chunked = std::holds_alternative<ByChunks>(meaning.body);
+    const bool dechunk = (request.http10 || client.stream) && is_chunked;
     // After a final response, the rest of the request's body could not be told from a next request.
-    if (!has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body)) {
-      request.keep_alive = false;
-    }
-    write_response_head(head,
-                        {.client_http10 = request.http10,
-                         .close = !request.keep_alive,
-                         .announce_keep_alive = request.http10 && request.keep_alive,
-                         .changes = response_changes(exchange, context),
-                         .unix_time_s = context.unix_us / 1'000'000},
-                        client.unsent);
+    const bool ends_connection =
+        !has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body);
+    if (ends_connection && !client.stream) request.keep_alive = false;
+    send_head(head,
+              {.client_http10 = request.http10,
+               .close = !request.keep_alive,
+               .announce_keep_alive = request.http10 && request.keep_alive,
+               .changes = response_changes(exchange, context),
+               .unix_time_s = context.unix_us / 1'000'000},
+              has_ended(meaning.body), client);
     exchange.status = head.status;
     context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
     relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};

@@ -3,8 +3,8 @@
 #include <google/protobuf/arena.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <limits>
+#include <span>
 
 #include "proxy/state/wire.hpp"
 
@@ -28,9 +28,11 @@ std::string finish(wire::Moved& moved) {
 // What the engines assume about a state, checked for states that come from outside.
 bool is_past_hello(const Leg& leg) { return !leg.tls || leg.tls->stage == TlsStage::records; }
 
-bool holds_together(const ConnectionState& state, const Exchange& exchange) {
+bool holds_together(const ClientSide& state, const Exchange& exchange) {
   const UpstreamLeg* const upstream = state.upstream();
   if (upstream != nullptr && !is_past_hello(*upstream)) return false;
+  const bool ends_with_flow = std::holds_alternative<UntilClose>(exchange.request.body);
+  if (ends_with_flow && !state.client.stream) return false;
   if (std::holds_alternative<Tunnelling>(exchange.phase)) return true;
   if (const auto* connecting = std::get_if<Connecting>(&exchange.phase)) {
     return upstream == nullptr && connecting->head_bytes != 0 && connecting->head_bytes <= state.client.unread.size();
@@ -47,7 +49,49 @@ bool holds_together(const ConnectionState& state, const Exchange& exchange) {
   return held_fits && (upstream != nullptr || response_ended);
 }
 
+// The blocks in Stream::heads are whole.
+bool are_blocks(std::string_view heads) {
+  while (!heads.empty()) {
+    if (heads.size() < 4) return false;
+    std::uint32_t bytes = 0;
+    for (const char c : heads.substr(0, 4)) bytes = bytes << 8 | static_cast<unsigned char>(c);
+    bytes &= 0x7fff'ffff;
+    if (bytes > heads.size() - 4) return false;
+    heads.remove_prefix(4 + std::size_t{bytes});
+  }
+  return true;
+}
+
+constexpr std::int64_t window_max = 0x7fff'ffff;
+bool is_window(std::int64_t bytes) { return bytes >= -window_max && bytes <= window_max; }
+
+bool holds_together(const ClientSide& side, std::uint32_t last_stream) {
+  const Flow& flow = side.client;
+  if (!flow.stream || flow.tls) return false;
+  const Stream& stream = *flow.stream;
+  if (stream.id == 0 || stream.id > last_stream) return false;
+  if (!is_window(stream.send_window) || !is_window(stream.receive_window) || !are_blocks(stream.heads.view())) return false;
+  if (side.exchange) return holds_together(side, *side.exchange);
+  return stream.refused_with != 0 || (stream.head_bytes != 0 && stream.head_bytes <= flow.unread.size());
+}
+
+bool holds_together(const Http2& http2) {
+  const Frames& frames = http2.frames;
+  std::uint32_t before = 0;
+  for (const auto& side : http2.streams) {
+    if (!holds_together(*side, frames.last_stream) || side->client.stream->id <= before) return false;
+    before = side->client.stream->id;
+  }
+  return is_window(frames.send_window) && is_window(frames.receive_window) && frames.stream_window <= window_max &&
+         frames.peer_stream_window <= window_max && frames.last_stream <= window_max &&
+         frames.block_stream <= window_max;
+}
+
 bool holds_together(const ConnectionState& state) {
+  if (state.client.stream) return false;
+  if (const Http2* const http2 = state.http2()) {
+    return !state.exchange && is_past_hello(state.client) && holds_together(*http2);
+  }
   if (std::holds_alternative<Arriving>(state.protocol)) return !state.exchange && !state.client.tls;
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   const auto* awaiting = http1 != nullptr ? std::get_if<AwaitingRequest>(&http1->phase) : nullptr;
@@ -61,7 +105,20 @@ bool holds_together(const ConnectionState& state) {
 
 bool has_keys(const Leg& leg) { return leg.tls && leg.tls->stage == TlsStage::records; }
 
-handoff::SecretBytes secrets_of(std::initializer_list<const Leg*> legs) {
+// The client's, then those to servers.
+std::vector<const Leg*> legs_of(const ConnectionState& state) {
+  std::vector<const Leg*> legs{&state.client};
+  const auto add = [&](const ClientSide& side) {
+    if (const UpstreamLeg* const leg = side.upstream()) legs.push_back(leg);
+  };
+  add(state);
+  if (const Http2* const http2 = state.http2()) {
+    for (const auto& side : http2->streams) add(*side);
+  }
+  return legs;
+}
+
+handoff::SecretBytes secrets_of(std::span<const Leg* const> legs) {
   constexpr std::size_t bytes_of_one = sizeof(TlsSecrets::traffic) + sizeof(TlsSecrets::key) + sizeof(TlsSecrets::iv);
   std::size_t count = 0;
   for (const Leg* leg : legs) count += leg != nullptr && has_keys(*leg) ? 2 : 0;
@@ -80,17 +137,28 @@ handoff::SecretBytes secrets_of(std::initializer_list<const Leg*> legs) {
 
 }  // namespace
 
+namespace {
+
+// What an answer of our own has not put into `unsent` yet.
+void append_rest(const ClientSide& side, auto& out) {
+  const auto* answering = side.exchange ? std::get_if<Answering>(&side.exchange->phase) : nullptr;
+  if (answering == nullptr) return;
+  out.mutable_client()->mutable_unsent()->append(answering->rest());
+  wire::Access& access = *out.mutable_http1()->mutable_access();
+  access.set_response_bytes(access.response_bytes() + answering->rest().size());
+}
+
+}  // namespace
+
 std::string encode(const ConnectionState& state) {
   google::protobuf::Arena arena;
   wire::Moved& moved = new_in(arena);
   write(state, *moved.mutable_connection());
-  if (state.exchange) {
-    if (const auto* answering = std::get_if<Answering>(&state.exchange->phase)) {
-      wire::Connection& connection = *moved.mutable_connection();
-      connection.mutable_client()->mutable_unsent()->append(answering->rest());
-      wire::Access& access = *connection.mutable_http1()->mutable_access();
-      access.set_response_bytes(access.response_bytes() + answering->rest().size());
-    }
+  wire::Connection& connection = *moved.mutable_connection();
+  append_rest(state, connection);
+  if (const Http2* const http2 = state.http2()) {
+    int at = 0;
+    for (const auto& side : http2->streams) append_rest(*side, *connection.mutable_http2()->mutable_streams(at++));
   }
   return finish(moved);
 }
@@ -103,13 +171,19 @@ std::string encode(const IdleUpstream& idle) {
 }
 
 handoff::SecretBytes encode_secrets(const ConnectionState& state) {
-  return secrets_of({&state.client, state.upstream()});
+  return secrets_of(legs_of(state));
 }
 
-handoff::SecretBytes encode_secrets(const IdleUpstream& idle) { return secrets_of({&idle.leg}); }
+handoff::SecretBytes encode_secrets(const IdleUpstream& idle) {
+  const Leg* const leg = &idle.leg;
+  return secrets_of({&leg, 1});
+}
+
+std::size_t upstream_legs(const ConnectionState& state) { return legs_of(state).size() - 1; }
 
 std::vector<std::string> required_features(const ConnectionState& state) {
   if (std::holds_alternative<Arriving>(state.protocol)) return {arriving_feature};
+  if (state.http2() != nullptr) return {http2_feature};
   if (state.client.tls || (state.upstream() != nullptr && state.upstream()->tls)) return {tls_feature};
   return {};
 }
@@ -141,6 +215,11 @@ std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, st
 
 std::string_view phase_name(const ConnectionState& state) {
   if (std::holds_alternative<Arriving>(state.protocol)) return state.client.unread.empty() ? "idle" : "head";
+  if (const Http2* const http2 = state.http2()) {
+    if (!http2->streams.empty()) return "exchange";
+    if (http2->frames.goaway_sent || http2->frames.has_failed) return "closing";
+    return state.client.unread.empty() && http2->frames.block_stream == 0 ? "idle" : "head";
+  }
   const auto* http1 = std::get_if<Http1>(&state.protocol);
   if (http1 == nullptr) return "tunnel";
   if (state.exchange) {

@@ -20,9 +20,11 @@ using Moved = std::variant<ConnectionState, IdleUpstream>;
 inline constexpr const char* tls_feature = "tls";
 // Required by a parcel of a connection that is Arriving.
 inline constexpr const char* arriving_feature = "arriving";
+// Required by a parcel of a connection that speaks HTTP/2.
+inline constexpr const char* http2_feature = "h2";
 // Everything our decoder understands.
 inline std::vector<std::string> features() {
-  return {tls_feature, arriving_feature};
+  return {tls_feature, arriving_feature, http2_feature};
 }
 
 // The clocks of the two processes differ between time namespaces: decoding adds `clock_offset_ms` to each time.
@@ -35,6 +37,9 @@ handoff::SecretBytes encode_secrets(const IdleUpstream& idle);
 // The features that a decoder must understand to serve it.
 std::vector<std::string> required_features(const ConnectionState& state);
 std::vector<std::string> required_features(const IdleUpstream& idle);
+
+// The number of its legs to servers.
+std::size_t upstream_legs(const ConnectionState& state);
 
 // Returns nothing if the bytes are not a whole valid state (cut short, unknown phase, number out of range), or the
 // secrets are not those of its legs.

@@ -48,7 +48,7 @@ struct ByChunks {
   bool operator==(const ByChunks&) const = default;
 };
 
-// The body ends with the connection; only a response can be framed this way.
+// The body ends with its flow: a response's with the connection, or anything on a stream of HTTP/2.
 struct UntilClose {
   bool operator==(const UntilClose&) const = default;
 };

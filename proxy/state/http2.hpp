@@ -35,7 +35,6 @@ struct Frames {
   std::uint32_t peer_stream_window = 65'535;  // SETTINGS_INITIAL_WINDOW_SIZE
   std::uint32_t stream_window = 65'535;       // the same of ours, as announced
   std::uint32_t last_stream = 0;        // the highest that the client has begun
-  std::uint32_t next_to_send = 0;       // the stream whose turn it is
   std::uint64_t requests = 0;           // begun on this connection
   std::int64_t idle_since_ms = 0;       // when the last stream ended
   std::int64_t block_since_ms = 0;      // when the preface or a header block began to come

@@ -14,13 +14,17 @@
 #include "proxy/state/boxed.hpp"
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/framing.hpp"
+#include "proxy/state/http2.hpp"
+#include "proxy/state/list.hpp"
+#include "proxy/state/stream.hpp"
 #include "proxy/state/string.hpp"
 #include "proxy/state/tls.hpp"
 
 namespace baton::state {
 
-// One side of an exchange: bytes in, bytes out, and how each direction ends. `tls` is the layer below, for a flow that
-// is a whole socket.
+// One side of an exchange: bytes in, bytes out, and how each direction ends. It is a whole socket, with `tls` as the
+// layer below, or a stream of HTTP/2. Then `unread` begins with a head as HTTP/1.1 text, behind which content follows,
+// and `unsent` is content alone; END_STREAM and RST_STREAM are its end and its reset.
 struct Flow {
   Buffer unread;                      // received (and decrypted) but not yet consumed
   Buffer unsent;                      // accepted for sending but not yet written (or encrypted)
@@ -30,10 +34,13 @@ struct Flow {
   std::int64_t read_at_ms = 0;        // when a byte last came in
   std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` became non-empty
   Boxed<Tls> tls;                     // none: plain bytes
+  Boxed<Stream> stream;               // none: a socket
 
   // Nothing waits to be written, and an end that was due has been sent.
   bool all_sent() const {
-    return unsent.empty() && (!tls || (tls->sealed.empty() && (!write_ended || tls->end == TlsEnd::shut)));
+    if (!unsent.empty()) return false;
+    if (stream) return stream->heads.empty() && (!write_ended || stream->end_sent);
+    return !tls || (tls->sealed.empty() && (!write_ended || tls->end == TlsEnd::shut));
   }
   // Both directions have ended cleanly, so closing truncates nothing.
   bool is_over() const { return read_ended && write_ended && !was_reset && all_sent(); }
@@ -43,6 +50,11 @@ struct Flow {
   void drop_unsent() {
     unsent.clear();
     write_ended = true;
+    if (stream) {
+      stream->heads.clear();
+      stream->trailers_out.reset();
+      stream->end_sent = true;
+    }
     if (!tls) return;
     tls->sealed.clear();
     tls->key_update_owed = tls->no_renegotiation_owed = false;
@@ -106,7 +118,7 @@ struct ResponseAwaited {
 // The response's head has been forwarded and its body follows (NoBody: it has ended).
 struct ResponseRelayed {
   BodyFraming body;
-  bool dechunk = false;               // the client gets only the content (RFC 9112 §7.1.3), and then a close
+  bool dechunk = false;               // the client gets only the content (RFC 9112 §7.1.3), and then the end
   bool upstream_keep_alive = false;   // the upstream connection can be reused afterwards
   bool may_be_quiet = false;          // an event stream, or gRPC: it may be silent for as long as a tunnel
   bool operator==(const ResponseRelayed&) const = default;
@@ -119,6 +131,7 @@ struct Relaying {
                                       // and are kept for another attempt; 0: there will be none
   std::uint8_t attempts = 0;
   bool upload_abandoned = false;      // the upstream takes no more of the body; the rest is discarded
+  bool adds_chunks = false;           // the body comes as content, and goes on in chunks (RFC 9112 §7.1)
   std::variant<ResponseAwaited, ResponseRelayed> response;
   bool operator==(const Relaying&) const = default;
 };
@@ -222,6 +235,13 @@ struct Raw {
   bool operator==(const Raw&) const = default;
 };
 
+// Its exchanges are those of its streams.
+struct Http2 {
+  Frames frames;
+  List<Boxed<ClientSide>> streams;    // open ones, by id; each flow has a `stream`
+  bool operator==(const Http2&) const = default;
+};
+
 // What comes before the connection's own protocol is arriving: a PROXY header, even before TLS; then the ClientHello
 // that decides on a tcp connection's upstream, and stays. All of it so far is in client.unread.
 struct Arriving {
@@ -238,8 +258,14 @@ struct ConnectionState : ClientSide {
   String listener;
   SocketAddress client_address;
   Boxed<String> proxy_fields;  // of its PROXY header, see arrival/proxy_header.hpp; none: it had no such fields
-  std::variant<Http1, Raw, Arriving> protocol;
+  std::variant<Http1, Raw, Arriving, Boxed<Http2>> protocol;
   bool operator==(const ConnectionState&) const = default;
+
+  // nullptr: another protocol.
+  Http2* http2() const {
+    const auto* box = std::get_if<Boxed<Http2>>(&protocol);
+    return box != nullptr ? box->get() : nullptr;
+  }
 };
 
 // Who sent the request, as far as anybody's word on it is believed: what routes, limits, logs and fields go by. `peer`

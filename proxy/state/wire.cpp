@@ -12,6 +12,8 @@ namespace {
 
 // ── Addresses and legs ────────────────────────────────────────────────────────────────────────────────────────────
 
+bool is_tunnelling(const Exchange& exchange) { return std::holds_alternative<Tunnelling>(exchange.phase); }
+
 constexpr std::size_t ip_bytes(Family family) {
   return family == Family::ipv4 ? 4 : family == Family::ipv6 ? 16 : 0;
 }
@@ -54,7 +56,25 @@ bool tls(auto io, auto& tls) {
   return tls.stage == TlsStage::hello || io.secrets(tls.read.secrets, tls.write.secrets);
 }
 
+bool stream(auto io, auto& stream) {
+  const bool is_whole =
+      io.number(FIELD(id), stream.id) && io.number(FIELD(send_window), stream.send_window) &&
+      io.number(FIELD(receive_window), stream.receive_window) &&
+      io.number(FIELD(declared_left), stream.declared_left) && io.number(FIELD(head_bytes), stream.head_bytes) &&
+      io.number(FIELD(is_declared), stream.is_declared) && io.number(FIELD(has_body), stream.has_body) &&
+      io.number(FIELD(end_sent), stream.end_sent) && io.number(FIELD(takes_connect), stream.takes_connect) &&
+      io.number(FIELD(refused_with), stream.refused_with) && io.number(FIELD(reset_code), stream.reset_code) &&
+      io.bytes(FIELD(heads), stream.heads);
+  if (!is_whole) return false;
+  const auto has_in = io.has_text(FIELD(trailers_in), static_cast<bool>(stream.trailers_in));
+  if (has_in && !io.bytes(FIELD(trailers_in), io.begun(stream.trailers_in))) return false;
+  const auto has_out = io.has_text(FIELD(trailers_out), static_cast<bool>(stream.trailers_out));
+  return !has_out || io.bytes(FIELD(trailers_out), io.begun(stream.trailers_out));
+}
+
 bool leg(auto io, auto& leg) {
+  const bool has_stream = io.has(MESSAGE(stream), static_cast<bool>(leg.stream));
+  if (has_stream && !stream(io.in(MESSAGE(stream)), io.begun(leg.stream))) return false;
   if (io.has(MESSAGE(tls), static_cast<bool>(leg.tls)) && !tls(io.in(MESSAGE(tls)), io.begun(leg.tls))) return false;
   return io.bytes(FIELD(unread), leg.unread) && io.bytes(FIELD(unsent), leg.unsent) &&
          io.number(FIELD(read_ended), leg.read_ended) && io.number(FIELD(write_ended), leg.write_ended) &&
@@ -104,7 +124,7 @@ bool framing(auto io, auto& framing) {
 // ── Exchanges ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool request(auto io, auto& request) {
-  return framing(io.in(MESSAGE(body)), request.body) && io.accepts(!std::holds_alternative<UntilClose>(request.body)) &&
+  return framing(io.in(MESSAGE(body)), request.body) &&
          io.number(FIELD(body_bytes), request.body_bytes) && io.number(FIELD(body_bytes_max), request.body_bytes_max) &&
          io.number(FIELD(head_only), request.head_only) && io.number(FIELD(idempotent), request.idempotent) &&
          io.number(FIELD(http10), request.http10) && io.number(FIELD(keep_alive), request.keep_alive) &&
@@ -140,6 +160,7 @@ bool relaying(auto io, auto& its_request, auto& relaying) {
          io.number(FIELD(head_bytes), relaying.head_bytes) && io.number(FIELD(held), relaying.held) &&
          io.number(FIELD(attempts), relaying.attempts) &&
          io.number(FIELD(upload_abandoned), relaying.upload_abandoned) &&
+         io.number(FIELD(adds_chunks), relaying.adds_chunks) &&
          (alternative<ResponseAwaited>(io, MESSAGE(awaited), relaying.response,
                                        [](auto in, auto& response) { return awaited(in, response); }) ||
           alternative<ResponseRelayed>(io, MESSAGE(relayed), relaying.response,
@@ -223,6 +244,40 @@ bool proxy_fields(auto io, auto& state) {
   return io.bytes(FIELD(proxy_fields), fields) && io.accepts(fields.size() <= proxy_fields_bytes_max);
 }
 
+bool frames(auto io, auto& frames) {
+  const bool is_whole =
+      io.value(frames.table, MESSAGE(table)) && io.bytes(FIELD(block), frames.block) &&
+      io.number(FIELD(block_stream), frames.block_stream) && io.number(FIELD(block_frames), frames.block_frames) &&
+      io.number(FIELD(block_ends_stream), frames.block_ends_stream) &&
+      io.number(FIELD(preface_came), frames.preface_came) && io.number(FIELD(settings_came), frames.settings_came) &&
+      io.number(FIELD(settings_acknowledged), frames.settings_acknowledged) &&
+      io.number(FIELD(has_small_table), frames.has_small_table) && io.number(FIELD(goaway_came), frames.goaway_came) &&
+      io.number(FIELD(goaway_sent), frames.goaway_sent) && io.number(FIELD(has_failed), frames.has_failed) &&
+      io.number(FIELD(send_window), frames.send_window) && io.number(FIELD(receive_window), frames.receive_window) &&
+      io.number(FIELD(peer_stream_window), frames.peer_stream_window) &&
+      io.number(FIELD(stream_window), frames.stream_window) && io.number(FIELD(last_stream), frames.last_stream) &&
+      io.number(FIELD(requests), frames.requests) && io.time(FIELD(idle_since_ms), frames.idle_since_ms) &&
+      io.time(FIELD(block_since_ms), frames.block_since_ms);
+  if (!is_whole || !io.has_some(REPEATED(ended), static_cast<bool>(frames.ended))) return is_whole;
+  auto& ended = io.begun(frames.ended);
+  return io.numbers(REPEATED(ended), ended.ids) && io.number(FIELD(ended_next), ended.next);
+}
+
+bool side(auto io, auto& side) {
+  if (!leg(io.in(MESSAGE(client)), side.client)) return false;
+  const bool is_tunnel = io.has(MESSAGE(tunnel), side.exchange && is_tunnelling(*side.exchange));
+  const bool is_request = !is_tunnel && io.has(MESSAGE(http1), static_cast<bool>(side.exchange));
+  if (is_tunnel && !tunnel(io.in(MESSAGE(tunnel)), side)) return false;
+  if (is_request && !exchange(io.in(MESSAGE(http1)), io.begun(side.exchange))) return false;
+  if (!io.has(MESSAGE(upstream), side.upstream() != nullptr)) return true;
+  return side.exchange && upstream(io.in(MESSAGE(upstream)), io.begun(side.exchange->upstream));
+}
+
+bool http2(auto io, auto& http2) {
+  return frames(io.in(MESSAGE(frames)), http2.frames) &&
+         io.each(REPEATED(streams), http2.streams, [](auto in, auto& one) { return side(in, one); });
+}
+
 bool connection(auto io, auto& state) {
   const bool is_whole =
       io.number(FIELD(id), state.id) && io.bytes(FIELD(listener), state.listener) &&
@@ -231,6 +286,8 @@ bool connection(auto io, auto& state) {
       leg(io.in(MESSAGE(client)), state.client) &&
       (alternative<Http1>(io, MESSAGE(http1), state.protocol,
                           [&](auto in, auto& protocol) { return http1(in, state, protocol); }) ||
+       alternative<Boxed<Http2>>(io, MESSAGE(http2), state.protocol,
+                                 [](auto in, auto& box) { return http2(in, in.content(box)); }) ||
        alternative<Raw>(io, MESSAGE(tunnel), state.protocol, [&](auto in, auto&) { return tunnel(in, state); }) ||
        alternative<Arriving>(io, MESSAGE(arriving), state.protocol, [](auto in, auto& arriving) {
          return in.time(FIELD(since_ms), arriving.since_ms) &&

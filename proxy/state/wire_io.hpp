@@ -14,6 +14,7 @@
 
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/hpack_wire.hpp"
+#include "proxy/state/hpack_wire.hpp"
 #include "proxy/state/string.hpp"
 #include "proxy/state/tls.hpp"
 
@@ -45,6 +46,18 @@ struct Mutable {};
     }                                                                                \
   }
 
+// The same for a repeated field, and for its number of elements, one of them, and a new one.
+#define REPEATED(name)                                                               \
+  [](auto access, auto& message, auto... at) -> decltype(auto) {                     \
+    if constexpr (std::is_same_v<decltype(access), access_of_message::Has>) {        \
+      return message.name##_size();                                                  \
+    } else if constexpr (std::is_same_v<decltype(access), access_of_message::Get>) { \
+      return message.name(at...);                                                    \
+    } else {                                                                         \
+      return message.add_##name(at...);                                              \
+    }                                                                                \
+  }
+
 template <class Message>
 class Writer {
  public:
@@ -63,6 +76,19 @@ class Writer {
     return true;
   }
   bool beginning(auto field, const auto& array, std::size_t count) const { return part(field, array, count); }
+  // All elements of a list of boxed values, each by `one`.
+  bool each(auto part, const auto& list, auto one) const {
+    return std::ranges::all_of(
+        list, [&](const auto& box) { return one(writer_of(*part(access_of_message::Mutable{}, message_)), *box); });
+  }
+  bool numbers(auto part, const auto& array) const {
+    for (const auto number : array) part(access_of_message::Mutable{}, message_, number);
+    return true;
+  }
+  bool value(const auto& value, auto field) const {
+    write(value, field(access_of_message::Mutable{}, message_));
+    return true;
+  }
   bool secrets(const TlsSecrets&, const TlsSecrets&) const { return true; }  // they travel beside the message
   bool table(auto part, const HpackTable& table) const {
     return write(table, part(access_of_message::Mutable{}, message_)), true;
@@ -72,10 +98,12 @@ class Writer {
   bool has(auto, bool state_has) const { return state_has; }
   bool has_text(auto, bool state_has) const { return state_has; }
   bool has_either(auto, auto) const { return true; }
+  bool has_some(auto, bool state_has) const { return state_has; }
   bool lacks(const auto& box) const { return !box; }
   // The part itself, of the message and of the state.
   auto in(auto part) const { return writer_of(part(access_of_message::Mutable{}, message_)); }
   auto& begun(auto& box) const { return *box; }
+  auto& content(auto& box) const { return *box; }
   template <class Alternative>
   const Alternative& begun_as(const auto& variant) const {
     return std::get<Alternative>(variant);
@@ -140,15 +168,31 @@ class Reader {
     count = static_cast<std::uint8_t>(std::min(there.size(), array.size()));
     return part(field, array, count);
   }
+  bool each(auto part, auto& list, auto one) const {
+    const int count = part(access_of_message::Has{}, message_);
+    for (int i = 0; i < count; ++i) {
+      if (!one(reader_of(part(access_of_message::Get{}, message_, i)), list.emplace_back().emplace())) return false;
+    }
+    return true;
+  }
+  bool numbers(auto part, auto& array) const {
+    if (static_cast<std::size_t>(part(access_of_message::Has{}, message_)) != array.size()) return false;
+    int at = 0;
+    for (auto& number : array) number = part(access_of_message::Get{}, message_, at++);
+    return true;
+  }
+  bool value(auto& value, auto field) const { return read(field(access_of_message::Get{}, message_), value); }
   bool secrets(TlsSecrets& reading, TlsSecrets& writing) const { return take(reading) && take(writing); }
   bool table(auto part, HpackTable& table) const { return read(part(access_of_message::Get{}, message_), table); }
 
   bool has(auto part, bool) const { return part(access_of_message::Has{}, message_); }
   bool has_text(auto field, bool) const { return !field(message_).empty(); }
   bool has_either(auto one, auto other) const { return has(one, false) || has(other, false); }
+  bool has_some(auto part, bool) const { return part(access_of_message::Has{}, message_) != 0; }
   bool lacks(const auto&) const { return false; }
   auto in(auto part) const { return reader_of(part(access_of_message::Get{}, message_)); }
   auto& begun(auto& box) const { return box.emplace(); }
+  auto& content(auto& box) const { return box.emplace(); }
   template <class Alternative>
   Alternative& begun_as(auto& variant) const {
     return variant.template emplace<Alternative>();

@@ -11,17 +11,21 @@ using engine::Action;
 using engine::Loss;
 
 Connection::Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client,
-                       handoff::UniqueFd upstream)
+                       std::vector<handoff::UniqueFd> upstreams)
     : worker_(worker),
       state_(std::move(state)),
       client_text_(state_.client_address.node_text()),
       client_(worker.loop(), std::move(client), *this),
       runner_(worker, *this, state_) {
-  if (upstream) {
-    runner_.upstream().adopt(std::move(upstream));
+  if (state_.http2() != nullptr) {
+    http2_ = std::make_unique<Http2Side>(worker, *this, state_, std::move(upstreams));
+  } else if (!upstreams.empty()) {
+    runner_.upstream().adopt(std::move(upstreams.front()));
   } else if (std::holds_alternative<state::Raw>(state_.protocol)) {
     runner_.upstream().promise();
   }
+  const auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  may_begin_http2_ = http1 != nullptr && http1->requests == 0 && !state_.exchange && !state_.client.tls;
   look_up_place();
 }
 
@@ -31,6 +35,7 @@ const routing::TrustedProxies& Connection::trusted_proxies() const {
 
 void Connection::look_up_place() {
   runner_.reconfigured();
+  if (http2_) http2_->reconfigured();
   listener_ = worker_.listener_rules(state_.listener);
   is_trusted_ = trusted_proxies().trusts(state_.client_address);
   // A handshake that has begun continues with the certificates it began with.
@@ -66,7 +71,7 @@ void Connection::reconfigured() {
     look_up_place();
     count_for_client();
     if (is_arriving()) return take_turn();  // perhaps it need not wait any longer
-    if (was_asking) return take_turn();
+    if (was_asking || http2_) return take_turn();
     if (!runner_.upstream().is_connecting()) return set_deadline();
     // A connect under way may be to a server that is gone, so it is started again.
     runner_.upstream().drop(false);
@@ -76,7 +81,8 @@ void Connection::reconfigured() {
 
 bool Connection::watch() {
   const tls::Stream* const upstream = runner_.upstream().connected();
-  return client_.watch() && (upstream == nullptr || runner_.upstream().connected()->watch());
+  return client_.watch() && (upstream == nullptr || runner_.upstream().connected()->watch()) &&
+         (!http2_ || http2_->watch());
 }
 
 bool Connection::at_boundary() const {
@@ -109,20 +115,38 @@ void Connection::end_if_idle() {
 void Connection::note_shared() {
   client_.socket().note_shared();
   if (tls::Stream* const upstream = runner_.upstream().connected()) upstream->socket().note_shared();
+  if (http2_) http2_->note_shared();
 }
 
 void Connection::freeze() {
   runner_.freeze();
+  if (http2_) http2_->freeze();
   client_.freeze();
   worker_.deadlines().clear(*this);
   frozen_ = true;
   frozen_at_us_ = runtime::monotonic_us();
 }
 
+void Connection::was_never_ours() {
+  runner_.upstream().let_go();
+  if (http2_) http2_->was_never_ours();
+}
+
+void Connection::append_descriptors(std::vector<int>& to) const {
+  to.push_back(client_descriptor());
+  if (const tls::Stream* const upstream = runner_.upstream().connected()) to.push_back(upstream->socket().descriptor());
+  if (http2_) http2_->append_descriptors(to);
+}
+
+std::size_t Connection::descriptors() const {
+  return 1 + (runner_.upstream().connected() != nullptr ? 1 : 0) + (http2_ ? http2_->descriptors() : 0);
+}
+
 void Connection::let_go() {
   client_.socket().release();
   if (tls::Stream* const upstream = runner_.upstream().connected()) upstream->socket().release();
   runner_.upstream().let_go();
+  if (http2_) http2_->let_go();
   closed_ = true;
   worker_.remove(*this);
 }
@@ -139,14 +163,21 @@ void Connection::on_ready(runtime::Socket&) {
   if (!awaits_turn_) run();  // else the socket remembers the event until then
 }
 
-void Connection::go_on(ExchangeRunner&) {
-  if (!frozen_ && !closed_ && !awaits_turn_) run();
+void Connection::go_on(ExchangeRunner& runner) {
+  if (frozen_ || closed_) return;
+  if (http2_) http2_->touch(runner);
+  if (!awaits_turn_) run();
 }
 
 void Connection::go_on(ExchangeRunner& runner, const std::function<Action(engine::Context&)>& step) {
   if (frozen_ || closed_) return;
   guarded([&] {
     engine::Context context = runner.context();
+    if (http2_) {
+      http2_->obey(runner, step(context), context);
+      if (!awaits_turn_) take_turn();
+      return;
+    }
     if (!obey(step(context), context)) return;
     if (runner.upstream().is_connecting()) return set_deadline();
     if (!awaits_turn_) take_turn();
@@ -169,6 +200,7 @@ void Connection::on_deadline() {
       return close(false);
     }
     if (looks_again_) return take_turn();
+    if (http2_) return expire_http2();
     engine::Context context = runner_.context();
     const Action action = runner_.expire(context);
     if (obey(action, context)) take_turn();
@@ -202,7 +234,10 @@ bool Connection::shake_hands() {
   server_context_.reset();
   state_.client.read_at_ms = worker_.now_ms();
   auto* http1 = std::get_if<state::Http1>(&state_.protocol);
-  if (http1 != nullptr) std::get<state::AwaitingRequest>(http1->phase).since_ms = worker_.now_ms();
+  const bool is_http2 = http1 != nullptr && state_.client.tls->facts.alpn == http2::alpn_name;
+  if (is_http2) {
+    begin_http2();
+  } else if (http1 != nullptr) std::get<state::AwaitingRequest>(http1->phase).since_ms = worker_.now_ms();
   return !worker_.boundary(*this);
 }
 
@@ -218,11 +253,14 @@ void Connection::run() {
 
 // ── What the engine asks for ──────────────────────────────────────────────────────────────────────────────────────
 
-Action Connection::advance(state::ClientSide&, const engine::Context& context) {
+Action Connection::advance(state::ClientSide& side, const engine::Context& context) {
+  if (http2_) return engine::advance_stream(side, context);
   return engine::advance(state_, context).action;
 }
 
-Action Connection::expire(state::ClientSide&, const engine::Context& context) { return engine::expire(state_, context); }
+Action Connection::expire(state::ClientSide& side, const engine::Context& context) {
+  return http2_ ? engine::expire_stream(side, context) : engine::expire(state_, context);
+}
 
 bool Connection::obey(Action action) {
   engine::Context context = runner_.context();
@@ -268,6 +306,7 @@ void Connection::close(bool with_reset) {
   const state::UpstreamLeg* const leg = state_.upstream();
   if (std::holds_alternative<state::Raw>(state_.protocol) && leg == nullptr) ++worker_.counters.tunnels_unreached;
   runner_.upstream().drop(leg == nullptr || !leg->is_over());
+  if (http2_) http2_->cut();
   if (with_reset) {
     client_.socket().close_with_reset();
   } else {

@@ -16,6 +16,7 @@
 #include "proxy/tls/server_context.hpp"
 #include "proxy/tls/stream.hpp"
 #include "proxy/worker/exchange_runner.hpp"
+#include "proxy/worker/http2_side.hpp"
 
 namespace baton::proxy {
 
@@ -28,8 +29,9 @@ class Connection final : public runtime::EventHandler,
                          public runtime::DeadlineEntry,
                          public state::Allocated {
  public:
-  // `upstream` is open if the state has an upstream leg. Touches no socket yet.
-  Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client, handoff::UniqueFd upstream = {});
+  // `upstreams` are the sockets of the state's legs to servers. Touches no socket yet.
+  Connection(Worker& worker, state::ConnectionState state, handoff::UniqueFd client,
+             std::vector<handoff::UniqueFd> upstreams = {});
 
   // Registers the sockets; false: the kernel has no room. Nothing is read before `run`.
   bool watch();
@@ -57,11 +59,9 @@ class Connection final : public runtime::EventHandler,
 
   const state::ConnectionState& state() const { return state_; }
   int client_descriptor() const { return client_.socket().descriptor(); }
-  // -1: there is no exchange, or it has no leg to a server.
-  int upstream_descriptor() const {
-    const tls::Stream* const upstream = runner_.upstream().connected();
-    return upstream != nullptr ? upstream->socket().descriptor() : -1;
-  }
+  // The client's, then those of the legs to servers.
+  void append_descriptors(std::vector<int>& to) const;
+  std::size_t descriptors() const;
 
   // Where a connection freezes first: between two requests, within a ClientHello, or at any time in a tunnel.
   bool at_boundary() const;
@@ -71,7 +71,7 @@ class Connection final : public runtime::EventHandler,
   bool is_kept() const;
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
   // It was prepared for a predecessor that keeps it.
-  void was_never_ours() { runner_.upstream().let_go(); }
+  void was_never_ours();
 
   // Refused by a successor: served here until it ends.
   bool stays = false;
@@ -83,6 +83,7 @@ class Connection final : public runtime::EventHandler,
   // ── For its runners ───────────────────────────────────────────────────────────────────────────────────────────
   // The client's identity, as forwarded.
   std::string_view client_text() const { return client_text_; }
+  bool is_without_listener() const { return listener_ == nullptr; }
   // As far as it does not depend on the exchange.
   engine::Context context(const engine::Rules& rules);
   engine::Action advance(state::ClientSide& side, const engine::Context& context);
@@ -98,6 +99,12 @@ class Connection final : public runtime::EventHandler,
   template <class Step>
   void guarded(Step step) noexcept;
   void take_turn();
+  void take_turn_of_http2();
+  // Whether the client begins with HTTP/2's preface. False: what came is too short to know, or HTTP/2 has begun.
+  bool begins_with_http1();
+  void begin_http2();
+  void expire_http2();
+  void receive_for_http2();
   void ask_for_another_turn();
   bool is_arriving() const { return std::holds_alternative<state::Arriving>(state_.protocol); }
   // Reads on in what comes before the connection's own protocol. True: that begins.
@@ -129,6 +136,7 @@ class Connection final : public runtime::EventHandler,
   bool can_move() const;
   bool read_client();
   bool write_legs();
+  bool write_client();
   bool is_delivering();
   // False: the connection is closed or frozen. `context` is that of the whole turn.
   bool obey(engine::Action action, engine::Context& context);
@@ -147,8 +155,10 @@ class Connection final : public runtime::EventHandler,
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   ExchangeRunner runner_;                // of its exchange
+  std::unique_ptr<Http2Side> http2_;     // nullptr: another protocol
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
+  bool may_begin_http2_ = false;  // its first bytes will tell
   bool looks_again_ = false;      // to be reset once everything is delivered
   bool frozen_ = true;            // until `run`
   bool closed_ = false;

@@ -92,6 +92,7 @@ void Connection::take_turn() {
   frozen_ = false;
   if (is_arriving() && !arrive()) return;
   if (shakes_hands() && !shake_hands()) return;
+  if (http2_) return take_turn_of_http2();
   turn_bytes_ = 0;
   looks_again_ = false;
   worker_.begin_turn();
@@ -103,6 +104,7 @@ void Connection::take_turn() {
     }
     const bool read = read_legs();
     if (closed_) return;
+    if (may_begin_http2_ && !begins_with_http1()) return http2_ ? take_turn_of_http2() : set_deadline();
     context.rules = &runner_.rules();  // those of the last pass may be gone
     const Action action = runner_.waits() ? Action::wait : engine::advance(state_, context).action;
     if (action == Action::reset && is_delivering()) {
@@ -191,6 +193,11 @@ bool Connection::read_client() {
 
 bool Connection::write_legs() {
   bool progress = runner_.write_upstream(turn_bytes_);
+  return write_client() || progress;
+}
+
+bool Connection::write_client() {
+  bool progress = false;
   if (client_.has_to_send(state_.client) && client_.socket().writable()) {
     const std::size_t before = state_.client.unsent.size();
     switch (client_.send(state_.client, worker_.now_ms())) {
@@ -232,6 +239,7 @@ void Connection::set_deadline() {
   if (shakes_hands()) {
     return worker_.deadlines().set(*this, state_.client.tls->since_ms + worker_.settings().handshake_ms);
   }
+  if (http2_) return worker_.deadlines().set(*this, http2_->deadline_ms());
   std::int64_t at = std::min(engine::deadline_ms(state_, runner_.rules()), runner_.upstream().deadline_ms());
   if (looks_again_) at = std::min(at, worker_.now_ms() + look_again_ms);
   worker_.deadlines().set(*this, at);

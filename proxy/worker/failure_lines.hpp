@@ -22,6 +22,7 @@ class FailureLines {
     tls,       // a client's
     arrival,   // the PROXY header or ClientHello of a client, or its access
     too_many,  // connections of one client
+    http2,     // a client breaks the protocol, or floods us
   };
   // The end of the line; nullopt: it is left out. Any thread.
   std::optional<std::string> next(Kind kind, std::string_view about, std::int64_t now_ms);
@@ -34,7 +35,7 @@ class FailureLines {
     std::uint64_t left_out = 0;
   };
   using Lines = std::map<std::string, Line, std::less<>>;
-  static constexpr std::size_t kinds = 5;
+  static constexpr std::size_t kinds = 6;
   handoff::Guarded<std::array<Lines, kinds>> lines_;
 };
 

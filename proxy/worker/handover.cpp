@@ -60,7 +60,7 @@ handoff::Remaining Worker::remaining() const {
   const auto add = [&](const Connection& connection) {
     if (connection.stays || connection.is_kept()) return;
     ++remaining.connections;
-    remaining.descriptors += connection.upstream_descriptor() >= 0 ? 2 : 1;
+    remaining.descriptors += connection.descriptors();
   };
   for (const Connection* one = first_; one != nullptr; one = one->next_) add(*one);
   for (const Connection* one : at_boundary_) add(*one);
@@ -76,8 +76,7 @@ void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& b
     parcel.payload = state::encode(connection.state());
     parcel.secrets = state::encode_secrets(connection.state());
     parcel.required_features = state::required_features(connection.state());
-    parcel.descriptors.push_back(connection.client_descriptor());
-    if (connection.upstream_descriptor() >= 0) parcel.descriptors.push_back(connection.upstream_descriptor());
+    connection.append_descriptors(parcel.descriptors);
     offered_.emplace(parcel.id, &connection);
   } catch (const std::bad_alloc&) {
     return stay(connection);
@@ -212,11 +211,11 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
   }
   auto& state = std::get<state::ConnectionState>(moved);
   if (is_from_successor(state.id)) state.id = next_id();
-  const bool has_upstream = state.upstream() != nullptr;
-  if (descriptors.size() != (has_upstream ? 2u : 1u)) return false;
-  handoff::UniqueFd upstream = has_upstream ? std::move(descriptors[1]) : handoff::UniqueFd{};
+  if (descriptors.size() != 1 + state::upstream_legs(state)) return false;
+  std::vector<handoff::UniqueFd> upstreams(std::make_move_iterator(descriptors.begin() + 1),
+                                           std::make_move_iterator(descriptors.end()));
   auto connection =
-      std::make_unique<Connection>(*this, std::move(state), std::move(descriptors[0]), std::move(upstream));
+      std::make_unique<Connection>(*this, std::move(state), std::move(descriptors[0]), std::move(upstreams));
   if (!connection->watch()) return false;
   return prepared_.emplace(id, std::move(connection)).second;
 }

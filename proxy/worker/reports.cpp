@@ -64,6 +64,12 @@ void Worker::note_tls_failure(const state::ConnectionState& state, std::string_v
   }
 }
 
+void Worker::note_http2_failure(const state::ConnectionState& state, std::string_view why) {
+  if (const auto more = shared_.failure_lines.next(Kind::http2, {}, now_ms())) {
+    log::info("HTTP/2 with {} on {} failed: {}{}", state.client_address.text(), state.listener, why, *more);
+  }
+}
+
 void Worker::note_arrival_failure(const state::ConnectionState& state, std::string_view why) {
   if (const auto more = shared_.failure_lines.next(Kind::arrival, {}, now_ms())) {
     log::info("the connection of {} on {} is closed: {}{}", state.client_address.text(), state.listener, why, *more);

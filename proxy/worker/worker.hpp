@@ -136,6 +136,8 @@ class Worker final : private http1::ServerNames {
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
   // A connection is closed before its own protocol began.
+  // It does not speak HTTP/2 as it must, or floods us.
+  void note_http2_failure(const state::ConnectionState& state, std::string_view why);
   void note_arrival_failure(const state::ConnectionState& state, std::string_view why);
   // A new connection is closed because its client has enough.
   void note_one_too_many(const state::ConnectionState& state);
@@ -149,6 +151,7 @@ class Worker final : private http1::ServerNames {
   std::string_view server_failure() const {
     return scratch_.refusal.is_servers() ? scratch_.refusal.why : std::string_view();
   }
+  http2::Scratch& http2_scratch() { return http2_scratch_; }
   http1::Answered take_answered() { return std::exchange(scratch_.answered, {}); }
   // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
@@ -266,6 +269,7 @@ class Worker final : private http1::ServerNames {
   std::map<std::string, routing::Turns, std::less<>> split_turns_;  // of the routes with a split, by name
   routing::RouteTally route_tally_;
   http1::Scratch scratch_;
+  http2::Scratch http2_scratch_;
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick
   runtime::AccessLog* access_log_;
   std::string access_lines_;

@@ -1,0 +1,347 @@
+#include "proxy/worker/http2_side.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "proxy/worker/worker.hpp"
+
+namespace baton::proxy {
+
+using engine::Action;
+using http2::Error;
+
+namespace {
+
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+// Limits what one stream does in a turn while others wait.
+constexpr int passes_max = 8;
+
+}  // namespace
+
+class Http2Side::Stream final : public runtime::DeadlineEntry, public runtime::Disposable {
+ public:
+  Stream(Http2Side& of, state::ClientSide& side) : runner(of.worker_, of.connection_, side), of_(of) {}
+
+  void on_deadline() override { of_.on_deadline(*this); }
+  state::ClientSide& side() const { return runner.side(); }
+  state::Flow& flow() const { return runner.side().client; }
+  std::uint32_t id() const { return flow().stream->id; }
+
+  ExchangeRunner runner;
+  bool is_touched = true;
+  bool is_finished = false;
+
+ private:
+  Http2Side& of_;
+};
+
+Http2Side::Http2Side(Worker& worker, Connection& connection, state::ConnectionState& state,
+                     std::vector<handoff::UniqueFd> upstreams)
+    : worker_(worker), connection_(connection), state_(state), http2_(*state.http2()) {
+  auto upstream = upstreams.begin();
+  for (const auto& side : http2_.streams) {
+    Stream& stream = *streams_.emplace_back(std::make_unique<Stream>(*this, *side));
+    if (side->upstream() != nullptr) stream.runner.upstream().adopt(std::move(*upstream++));
+    stream.runner.reconfigured();
+  }
+}
+
+Http2Side::~Http2Side() = default;
+
+http2::Terms Http2Side::terms() const {
+  const config::Limits& limits = worker_.settings().config.limits;
+  return {.streams_max = static_cast<std::uint32_t>(limits.http2_streams),
+          .stream_window = static_cast<std::uint32_t>(limits.http2_stream_window),
+          .connection_window = static_cast<std::uint32_t>(limits.http2_connection_window),
+          .list_bytes = worker_.rules().head_bytes,
+          .buffer_bytes = worker_.rules().buffer_bytes};
+}
+
+void Http2Side::begin() {
+  http2_.frames.idle_since_ms = http2_.frames.block_since_ms = worker_.now_ms();
+  http2::begin(http2_.frames, state_.client, terms());
+}
+
+// ── Freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+bool Http2Side::watch() {
+  return std::ranges::all_of(streams_, [](const auto& one) {
+    tls::Stream* const upstream = one->runner.upstream().connected();
+    return upstream == nullptr || upstream->watch();
+  });
+}
+
+void Http2Side::freeze() {
+  for (const auto& one : streams_) {
+    worker_.deadlines().clear(*one);
+    one->runner.freeze();
+    one->is_touched = true;
+  }
+}
+
+void Http2Side::note_shared() {
+  for (const auto& one : streams_) {
+    if (tls::Stream* const upstream = one->runner.upstream().connected()) upstream->socket().note_shared();
+  }
+}
+
+void Http2Side::let_go() {
+  for (const auto& one : streams_) {
+    if (tls::Stream* const upstream = one->runner.upstream().connected()) upstream->socket().release();
+    one->runner.upstream().let_go();
+  }
+}
+
+void Http2Side::was_never_ours() {
+  for (const auto& one : streams_) one->runner.upstream().let_go();
+}
+
+void Http2Side::append_descriptors(std::vector<int>& to) const {
+  for (const auto& one : streams_) {
+    if (tls::Stream* const upstream = one->runner.upstream().connected()) to.push_back(upstream->socket().descriptor());
+  }
+}
+
+std::size_t Http2Side::descriptors() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(streams_, [](const auto& one) { return one->runner.upstream().connected() != nullptr; }));
+}
+
+void Http2Side::reconfigured() {
+  for (const auto& one : streams_) {
+    one->runner.reconfigured();
+    one->is_touched = true;
+    // A connect under way may be to a server that is gone, so it is started again.
+    if (one->runner.upstream().is_connecting()) one->runner.upstream().drop(false);
+  }
+}
+
+// ── The streams, as the frames see them ───────────────────────────────────────────────────────────────────────────
+
+Http2Side::Stream* Http2Side::stream(std::uint32_t id) const {
+  const auto found = std::ranges::lower_bound(streams_, id, {}, [](const auto& one) { return one->id(); });
+  return found != streams_.end() && (*found)->id() == id && !(*found)->is_finished ? found->get() : nullptr;
+}
+
+state::Flow* Http2Side::find(std::uint32_t id) {
+  const Stream* const found = stream(id);
+  return found != nullptr ? &found->flow() : nullptr;
+}
+
+state::Flow& Http2Side::begin(std::uint32_t id) {
+  streams_.reserve(streams_.size() + 1);
+  state::Boxed<state::ClientSide>& side = http2_.streams.emplace_back();
+  side.emplace().client.stream.emplace().id = id;
+  Stream& begun = *streams_.emplace_back(std::make_unique<Stream>(*this, *side));
+  begun.runner.reconfigured();
+  return begun.flow();
+}
+
+void Http2Side::note_touched(std::uint32_t id) {
+  if (Stream* const found = stream(id)) found->is_touched = true;
+}
+
+void Http2Side::touch(const ExchangeRunner& runner) { note_touched(runner.side().client.stream->id); }
+
+void Http2Side::each(void (*visit)(state::Flow& flow, void* with), void* with) {
+  for (const auto& one : streams_) visit(one->flow(), with);
+}
+
+// ── A turn ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+std::size_t Http2Side::wanted() const {
+  // Answers to frames wait there too.
+  if (state_.client.read_ended || state_.client.unsent.size() >= worker_.rules().buffer_bytes) return 0;
+  const std::size_t most = std::max<std::size_t>(worker_.rules().buffer_bytes, state::Buffer::block_bytes);
+  return most > state_.client.unread.size() ? most - state_.client.unread.size() : 0;
+}
+
+bool Http2Side::advance(std::size_t& moved) {
+  state::Frames& frames = http2_.frames;
+  state::Flow& leg = state_.client;
+  const std::size_t unread = leg.unread.size();
+  const std::size_t unsent = leg.unsent.size();
+  const std::size_t moved_before = moved;
+  if (frames.has_failed) {
+    leg.unread.clear();
+  } else if (!leg.unread.empty() && !http2::open(frames, leg, *this, terms(), worker_.now_ms(), floods_, worker_.http2_scratch())) {
+    worker_.note_http2_failure(state_, worker_.http2_scratch().failure);
+    cut();
+  }
+  const http2::Terms terms = this->terms();
+  bool has_more = false;
+  const std::size_t open = streams_.size();
+  for (std::size_t i = 0; i < open; ++i) {
+    Stream& one = *streams_[(first_ + i) % open];
+    const bool can_go_on = one.is_touched || http2::can_seal(frames, leg, one.flow(), terms);
+    if (!one.is_finished && can_go_on && carry_on(one, moved)) has_more = true;
+  }
+  if (open != 0) first_ = (first_ + 1) % open;
+  remove_finished();
+  return_credit();
+  go_away_if_due();
+  return has_more || moved != moved_before || leg.unread.size() != unread || leg.unsent.size() != unsent;
+}
+
+bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
+  stream.is_touched = false;
+  state::Flow& flow = stream.flow();
+  if (flow.was_reset) {
+    drop(stream);
+    return true;
+  }
+  ExchangeRunner& runner = stream.runner;
+  engine::Context context = runner.context();
+  const http2::Terms terms = this->terms();
+  for (int pass = 0; pass < passes_max; ++pass) {
+    Action action = Action::wait;
+    const bool read = runner.read_upstream(moved, action);
+    context.rules = &runner.rules();  // those of the last pass may be gone
+    if (action == Action::wait && !runner.waits()) action = engine::advance_stream(stream.side(), context);
+    if (!obey(stream, action, context)) return true;
+    const bool wrote = runner.write_upstream(moved);
+    const bool sealed = http2::seal(http2_.frames, state_.client, flow, terms);
+    if (sealed) flow.write_at_ms = worker_.now_ms();
+    if (action == Action::wait && !read && !wrote && !sealed) {
+      set_deadline(stream);
+      return false;
+    }
+  }
+  return stream.is_touched = true;
+}
+
+void Http2Side::obey(ExchangeRunner& runner, Action action, engine::Context& context) {
+  Stream* const found = stream(runner.side().client.stream->id);
+  if (found == nullptr || !obey(*found, action, context)) return;
+  found->is_touched = true;
+}
+
+bool Http2Side::obey(Stream& stream, Action action, engine::Context& context) {
+  if (action == Action::wait && !worker_.has_something_to_take()) return true;
+  switch (stream.runner.obey(action, context)) {
+    case Action::exchange_ended:
+    case Action::exchange_ended_early:
+    case Action::close:
+      finish(stream, Error::cancel);
+      return false;
+    case Action::reset:
+      finish(stream, Error::internal_error);
+      return false;
+    case Action::end_client_writing:
+      stream.flow().write_ended = true;
+      return true;
+    default:
+      return true;
+  }
+}
+
+// ── The end of a stream ───────────────────────────────────────────────────────────────────────────────────────────
+
+void Http2Side::finish(Stream& stream, Error if_unfinished) {
+  const state::Flow& flow = stream.flow();
+  if (flow.read_ended && flow.stream->end_sent) {
+    http2::note_ended(http2_.frames, flow);
+  } else {
+    // Of a request that is answered, the rest is not needed (RFC 9113 §8.1).
+    http2::reset(http2_.frames, state_.client, flow, flow.stream->end_sent ? Error::no_error : if_unfinished);
+  }
+  drop(stream);
+}
+
+// The client knows already that it has ended.
+void Http2Side::drop(Stream& stream) {
+  ExchangeRunner& runner = stream.runner;
+  const state::UpstreamLeg* const leg = stream.side().upstream();
+  const bool with_reset = leg != nullptr && !leg->is_over();
+  runner.end_exchange();
+  runner.upstream().drop(with_reset);
+  worker_.deadlines().clear(stream);
+  stream.is_finished = true;
+  ++finished_;
+}
+
+void Http2Side::cut() {
+  for (const auto& one : streams_) {
+    if (!one->is_finished) drop(*one);
+  }
+}
+
+void Http2Side::remove_finished() {
+  if (finished_ == 0) return;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_[i]->is_finished) {
+      worker_.loop().dispose(std::move(streams_[i]));
+      continue;
+    }
+    if (kept != i) {
+      streams_[kept] = std::move(streams_[i]);
+      http2_.streams[kept] = std::move(http2_.streams[i]);
+    }
+    ++kept;
+  }
+  streams_.resize(kept);
+  http2_.streams.resize(kept);
+  finished_ = 0;
+  if (kept == 0) http2_.frames.idle_since_ms = worker_.now_ms();
+}
+
+// ── The connection ────────────────────────────────────────────────────────────────────────────────────────────────
+
+void Http2Side::return_credit() {
+  state::Frames& frames = http2_.frames;
+  if (!frames.preface_came || frames.has_failed) return;
+  const http2::Terms terms = this->terms();
+  std::uint64_t held = 0;
+  for (const auto& one : streams_) {
+    held += one->flow().unread.size();
+    http2::return_credit(frames, state_.client, one->flow(), terms);
+  }
+  http2::return_credit(frames, state_.client, held, terms);
+}
+
+void Http2Side::go_away() {
+  state::Frames& frames = http2_.frames;
+  if (!frames.goaway_sent) http2::go_away(frames, state_.client);
+  // A header block that is too late is not waited for.
+  frames.has_failed = frames.has_failed || frames.block_stream != 0 || !frames.preface_came;
+}
+
+void Http2Side::go_away_if_due() {
+  state::Frames& frames = http2_.frames;
+  if (frames.goaway_sent || !frames.preface_came) return;
+  const std::uint64_t most = worker_.rules().requests_per_connection;
+  const bool is_used_up = most != 0 && frames.requests >= most;
+  if (worker_.stopping() || connection_.is_without_listener() || is_used_up) http2::go_away(frames, state_.client);
+}
+
+bool Http2Side::is_over() const {
+  const state::Frames& frames = http2_.frames;
+  return streams_.empty() && (frames.goaway_sent || frames.has_failed || state_.client.read_ended);
+}
+
+std::int64_t Http2Side::deadline_ms() const {
+  const state::Frames& frames = http2_.frames;
+  const state::Flow& leg = state_.client;
+  const engine::Rules& rules = worker_.rules();
+  if (is_over()) return std::max(leg.write_at_ms, frames.idle_since_ms) + http1::linger_quiet_ms;
+  std::int64_t at = never;
+  if (!leg.all_sent()) at = leg.write_at_ms + rules.send_ms;
+  if (!frames.preface_came || frames.block_stream != 0) at = std::min(at, frames.block_since_ms + rules.head_ms);
+  if (streams_.empty()) at = std::min(at, frames.idle_since_ms + rules.idle_ms);
+  return at;
+}
+
+void Http2Side::set_deadline(Stream& stream) {
+  ExchangeRunner& runner = stream.runner;
+  const std::int64_t at = engine::stream_deadline_ms(stream.side(), runner.rules());
+  worker_.deadlines().set(stream, std::min(at, runner.upstream().deadline_ms()));
+}
+
+void Http2Side::on_deadline(Stream& stream) {
+  stream.is_touched = true;
+  connection_.go_on(stream.runner, [&](engine::Context& context) { return stream.runner.expire(context); });
+}
+
+}  // namespace baton::proxy
