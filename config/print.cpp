@@ -285,6 +285,9 @@ void print_limits(Printer& out, const Limits& limits) {
   out.line(1, "requests_per_connection: {}", limits.requests_per_connection);
   out.line(1, "connections: {}", or_auto(limits.connections));
   out.size("buffer_bytes", limits.buffer_bytes);
+  out.line(1, "http2_streams: {}", limits.http2_streams);
+  out.size("http2_stream_window", limits.http2_stream_window);
+  out.size("http2_connection_window", limits.http2_connection_window);
   if (limits.upstream_connections != 0) out.line(1, "upstream_connections: {}", limits.upstream_connections);
   if (limits.connections_per_client != 0) out.line(1, "connections_per_client: {}", limits.connections_per_client);
   if (limits.requests_per_second_per_client != 0) {

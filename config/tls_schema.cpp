@@ -42,16 +42,14 @@ void read_certificates(Reader& reader, const Node& node, ListenerTlsDraft& draft
   }
 }
 
-// An http listener speaks HTTP/1.1, and HTTP/1.0 to clients that ask for no more. The protocol inside a tcp listener is
-// up to both ends.
+// An http listener speaks HTTP/2 and HTTP/1.1, and HTTP/1.0 to clients that ask for no more. The protocol inside a tcp
+// listener is up to both ends.
 void check_alpn(Reader& reader, const Node& node, const std::string& name, std::optional<Protocol> protocol) {
   if (name.empty() || name.size() > alpn_bytes_max) {
     reader.refuse(node, fmt::format("{} must have 1 to {} bytes", quote(name), alpn_bytes_max));
-  } else if (protocol == Protocol::http && name == http2) {
-    reader.refuse_unsupported_value(node, http2);
-  } else if (protocol == Protocol::http && std::ranges::find(http1, name) == std::end(http1)) {
-    reader.refuse(node, fmt::format("{} is not a protocol of http listeners; write {} or {}", quote(name),
-                                    quote(http1[0]), quote(http1[1])));
+  } else if (protocol == Protocol::http && name != http2 && std::ranges::find(http1, name) == std::end(http1)) {
+    reader.refuse(node, fmt::format("{} is not a protocol of http listeners; write {}, {} or {}", quote(name),
+                                    quote(http2), quote(http1[0]), quote(http1[1])));
   }
 }
 

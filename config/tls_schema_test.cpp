@@ -307,11 +307,10 @@ INSTANTIATE_TEST_SUITE_P(OfListeners, TlsRefusals, testing::ValuesIn(of_listener
                          [](const auto& i) { return i.param.title; });
 
 const Refusal of_alpn[] = {
-    {"Http2", listener_with("alpn: [ h2, http/1.1 ]"), {"f:3:44: `alpn: h2` is not supported by this version yet"}},
     {"SomethingElseOnHttp",
      listener_with("alpn: [ http/0.9, http/1.0, spdy ]"),
-     {"f:3:44: `alpn`: `http/0.9` is not a protocol of http listeners; write `http/1.1` or `http/1.0`",
-      "f:3:64: `alpn`: `spdy` is not a protocol of http listeners; write `http/1.1` or `http/1.0`"}},
+     {"f:3:44: `alpn`: `http/0.9` is not a protocol of http listeners; write `h2`, `http/1.1` or `http/1.0`",
+      "f:3:64: `alpn`: `spdy` is not a protocol of http listeners; write `h2`, `http/1.1` or `http/1.0`"}},
     {"UnknownProtocolAndNothingBecauseOfIt",
      with_listeners(
          "  - { name: a, bind: \":80\", protocol: tpc, tls: { alpn: [ x ], certificates: [ { cert: /c, key: /k "
