@@ -77,13 +77,13 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
   }
   if (is_to_recognise(context)) {
     if (const HeadError doubt = recognise(exchange, context)) {
-      note_access(exchange, *context.rules, &scratch.request, ends.client.unread.view());
+      note_access(exchange, *context.rules, &scratch.request, ends.client);
       return answer_and_close(exchange, ends, context, doubt.status, doubt.text);
     }
   }
   const routing::Route* const route =
       context.routes != nullptr ? context.routes->find(asked(exchange, context), scratch.routing) : nullptr;
-  note_access(exchange, route != nullptr ? route->rules : *context.rules, &scratch.request, ends.client.unread.view());
+  note_access(exchange, route != nullptr ? route->rules : *context.rules, &scratch.request, ends.client);
   if (context.routes == nullptr) return apply_rules(exchange, ends, context, nullptr);
   if (context.maintenance && !context.routes->maintenance().allow.contains(state::client_of(exchange, *context.peer))) {
     return answer_with(exchange, ends, context, context.routes->maintenance().answer);

@@ -51,7 +51,7 @@ bool retries_instead_of(std::uint16_t status, state::Exchange& exchange, const C
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 // Keeps what the access log will need, if the rules say so. `head`: nullptr if it could not be parsed.
-void note_access(state::Exchange& exchange, const Rules& rules, const RequestHead* head, std::string_view first_line);
+void note_access(state::Exchange& exchange, const Rules& rules, const RequestHead* head, const state::Flow& client);
 
 // Parses the head at the front of client.unread into the scratch tables. The first `bytes` end with an empty line; the
 // head may be shorter.

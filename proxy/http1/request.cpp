@@ -25,13 +25,18 @@ HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std:
   return {};
 }
 
-void note_access(Exchange& exchange, const Rules& rules, const RequestHead* head, std::string_view first_line) {
+void note_access(Exchange& exchange, const Rules& rules, const RequestHead* head, const Flow& client) {
   if (!rules.keep_access) return exchange.access.reset();
   if (exchange.access) return;  // from an earlier attempt
-  const std::string_view line = first_line.substr(0, first_line.find_first_of("\r\n")).substr(0, 8192);
+  const std::string_view text = client.unread.view();
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n")).substr(0, 8192);
   if (line.empty()) return;
   AccessRecord& access = exchange.access.emplace();
   access.request_line = line;
+  constexpr std::string_view version = "HTTP/1.1";
+  if (client.stream && line.ends_with(version)) {
+    access.request_line = std::string(line.substr(0, line.size() - version.size())) + "HTTP/2.0";
+  }
   if (head == nullptr) return;
   for (const Field& field : head->fields) {
     if (field.id == FieldName::referer) access.referer = field.value;
@@ -63,7 +68,7 @@ Exchange& begin(ConnectionState& state, const Context& context) {
 // Refuses a head that will never be complete, whatever part of it has come.
 Action refuse(ConnectionState& state, const Context& context, std::uint16_t status, std::string_view why) {
   Exchange& exchange = begin(state, context);
-  note_access(exchange, *context.rules, nullptr, state.client.unread.view());
+  note_access(exchange, *context.rules, nullptr, state.client);
   return answer_and_close(exchange, {state.client}, context, status, why);
 }
 
@@ -79,7 +84,7 @@ Action take_head(Exchange& exchange, Flow& client, const Context& context, std::
   if (error) {
     std::uint32_t scanned = 0;
     if (find_head_within(client.unread, rules, scanned).found == HeadEnd::Found::malformed) error = bare_lf;
-    note_access(exchange, rules, nullptr, client.unread.view());
+    note_access(exchange, rules, nullptr, client);
     return answer_and_close(exchange, {client}, context, error.status, error.text);
   }
 

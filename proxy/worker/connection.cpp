@@ -103,8 +103,12 @@ void Connection::resume() {
   run();
 }
 
+void Connection::announce_end() {
+  if (http2_ && !frozen_ && !closed_ && !awaits_turn_) run();
+}
+
 void Connection::end_if_idle() {
-  if (closed_ || frozen_) return;
+  if (closed_ || frozen_ || http2_) return;
   client_.socket().note_readable();
   guarded([this] {
     take_turn();

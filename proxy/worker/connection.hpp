@@ -47,6 +47,8 @@ class Connection final : public runtime::EventHandler,
 
   // The configuration has changed: the connection finishes what it began and looks up its place again.
   void reconfigured();
+  // Tells a client of HTTP/2 that no further request is served, which it can be told at any time.
+  void announce_end();
   // Ends it unless a request has begun or waits unread in the socket.
   void end_if_idle();
   // Ends it now: `end` cleanly, `cut` with a reset. A leg to a server that has not ended is reset in both cases.

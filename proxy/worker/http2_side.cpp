@@ -313,7 +313,8 @@ void Http2Side::go_away_if_due() {
   if (frames.goaway_sent || !frames.preface_came) return;
   const std::uint64_t most = worker_.rules().requests_per_connection;
   const bool is_used_up = most != 0 && frames.requests >= most;
-  if (worker_.stopping() || connection_.is_without_listener() || is_used_up) http2::go_away(frames, state_.client);
+  const bool is_last = worker_.stopping() || connection_.stays || connection_.is_without_listener();
+  if (is_last || is_used_up) http2::go_away(frames, state_.client);
 }
 
 bool Http2Side::is_over() const {

@@ -363,6 +363,11 @@ void Worker::empty_queue(const ListeningSocket& socket) {
 void Worker::begin_drain() {
   stopping_ = true;
   pool_.expire(now_ms(), 0);
+  for (Connection* connection = first_; connection != nullptr;) {
+    Connection* next = connection->next_;
+    connection->announce_end();
+    connection = next;
+  }
 }
 
 void Worker::begin_stop() {

@@ -1,0 +1,200 @@
+// What clients of HTTP/2 get, over HTTP/1.1 to the servers.
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "harness/baton.hpp"
+#include "harness/http2_client.hpp"
+#include "harness/log_lines.hpp"
+#include "harness/origin.hpp"
+#include "harness/tls_client.hpp"
+
+namespace baton::harness {
+namespace {
+
+class Http2 : public testing::Test {
+ protected:
+  Settings settings(const std::string& limits = "") const {
+    Settings settings(origin.address());
+    settings.limits = limits;
+    return settings;
+  }
+
+  Origin origin;
+};
+
+TEST_F(Http2, GetsResponses) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const Http2Response response = client.get("/bytes/100000");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, pattern(100'000));
+  EXPECT_EQ(response.field("content-length"), "100000");
+  EXPECT_EQ(client.get("/chunked/5000").body, pattern(5'000));
+  EXPECT_EQ(client.get("/chunked/5000").field("transfer-encoding"), "");
+  EXPECT_EQ(client.get("/until-close/5000").body, pattern(5'000));
+  EXPECT_EQ(client.get("/status/404").status, 404);
+  EXPECT_EQ(client.get("/bytes/0").body, "");
+}
+
+TEST_F(Http2, GetsTrailersAndInterimResponses) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const Http2Response trailers = client.get("/trailers", {{"te", "trailers"}});
+  EXPECT_EQ(trailers.body, "hello");
+  ASSERT_EQ(trailers.trailers.size(), 1u);
+  EXPECT_EQ(trailers.trailers[0].first, "x-checksum");
+  const Http2Response interim = client.get("/interim");
+  EXPECT_EQ(interim.interim, std::vector<int>{103});
+  EXPECT_EQ(interim.status, 200);
+}
+
+TEST_F(Http2, SendsBodies) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  EXPECT_EQ(client.post("/count", pattern(300'000), {{"content-length", "300000"}}).body, "300000 as sent");
+  EXPECT_EQ(client.post("/count", pattern(300'000)).body, "300000 as sent") << "in chunks";
+  EXPECT_EQ(client.post("/count", "").body, "0 as sent");
+  const std::int32_t stream = client.begin_post("/echo");
+  client.send(stream, "content");
+  client.send_trailers(stream, {{"x-more", "yes"}});
+  const std::string echo = client.await_end(stream).body;
+  EXPECT_NE(echo.find("content"), std::string::npos) << echo;
+  EXPECT_NE(echo.find("trailer x-more: yes"), std::string::npos) << echo;
+}
+
+TEST_F(Http2, ForwardsFieldsAsHttp1Does) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const std::string echo = client.get("/echo", {{"cookie", "a=1"}, {"cookie", "b=2"}, {"x-forwarded-for", "9.9.9.9"}}).body;
+  EXPECT_NE(echo.find("GET /echo HTTP/1.1\r\nHost: test\r\n"), std::string::npos) << echo;
+  EXPECT_NE(echo.find("cookie: a=1; b=2"), std::string::npos) << echo;
+  EXPECT_NE(echo.find("X-Forwarded-For: 127.0.0.1"), std::string::npos) << echo;
+  EXPECT_EQ(echo.find("9.9.9.9"), std::string::npos) << echo;
+}
+
+TEST_F(Http2, ServesStreamsAtTheSameTime) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const std::int32_t held = client.begin_get("/held");
+  origin.gate().await_arrivals(1);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(client.get("/bytes/10").body, pattern(10));
+  EXPECT_EQ(client.response(held).status, 0);
+  origin.gate().open();
+  EXPECT_EQ(client.await_end(held).body, "held");
+}
+
+TEST_F(Http2, AStalledStreamHoldsUpNoOther) {
+  const Baton baton(settings());
+  Http2Client client(baton.address(), {.stream_window = 1'000});
+  Http2Client patient(baton.address(), {.stream_window = 1'000, .updates_windows = false});
+  const std::int32_t stalled = patient.begin_get("/bytes/100000");
+  patient.await_body(stalled, 1'000);
+  EXPECT_EQ(patient.get("/bytes/1000").body, pattern(1'000));
+  patient.ping();
+  EXPECT_EQ(patient.response(stalled).body.size(), 1'000u);
+  patient.update_window(0, 1'000'000);
+  patient.update_window(stalled, 1'000'000);
+  EXPECT_EQ(patient.await_end(stalled).body, pattern(100'000));
+  EXPECT_EQ(client.get("/bytes/100000").body, pattern(100'000));
+}
+
+TEST_F(Http2, AResetOfAStreamReachesItsServer) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const std::int32_t stream = client.begin_get("/half/100000");
+  client.await_body(stream, 1'000);
+  client.reset(stream);
+  client.ping();
+  origin.gate().open();
+  origin.await_open_connections(0);
+  EXPECT_EQ(client.get("/bytes/10").body, pattern(10));
+}
+
+TEST_F(Http2, AnAnswerEndsAnUploadThatNobodyNeeds) {
+  const Baton baton(settings("body_bytes: 100"));
+  Http2Client client(baton.address());
+  EXPECT_EQ(client.post("/count", pattern(50)).body, "50 as sent");
+  const std::int32_t declared = client.begin_post("/count", {{"content-length", "1000"}});
+  EXPECT_EQ(client.await_end(declared).status, 413);
+  const std::int32_t stream = client.begin_post("/count");
+  client.send(stream, pattern(60));
+  client.send(stream, pattern(60));
+  EXPECT_EQ(client.await_end(stream).status, 413);
+  EXPECT_EQ(client.get("/bytes/10").body, pattern(10)) << "the connection goes on";
+}
+
+TEST_F(Http2, IsOfferedByAlpn) {
+  const TempDir directory;
+  Authority authority{directory};
+  Settings settings = this->settings();
+  settings.tls = "certificates: [ " + authority.issue({"localhost"}).yaml() + " ], alpn: [ h2, http/1.1 ]";
+  settings.handoff += ", finish_timeout: 50ms";
+  Baton baton(settings);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Http2Client client(std::make_unique<TlsClient>(baton.address(), TlsOptions{.version = version, .alpn = "h2"}));
+    EXPECT_EQ(client.get("/bytes/100000").body, pattern(100'000));
+    const std::int32_t stream = client.begin_post("/count");
+    client.send(stream, pattern(40'000).substr(0, 20'000));
+    baton.upgrade();
+    client.send(stream, pattern(40'000).substr(20'000), true);
+    EXPECT_EQ(client.await_end(stream).body, "40000 as sent");
+    TlsClient other(baton.address(), TlsOptions{.version = version, .alpn = "http/1.1"});
+    EXPECT_EQ(other.get("/bytes/10").body, pattern(10));
+  }
+}
+
+TEST_F(Http2, CarriesWebSockets) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const std::int32_t stream = client.begin({{":method", "CONNECT"},
+                                            {":protocol", "websocket"},
+                                            {":scheme", "http"},
+                                            {":path", "/websocket"},
+                                            {":authority", "test"},
+                                            {"sec-websocket-version", "13"}},
+                                           false);
+  EXPECT_EQ(client.await_head(stream).status, 200);
+  client.send(stream, "ping");
+  EXPECT_EQ(client.await_body(stream, 4).body, "ping");
+  client.send(stream, "", true);
+  EXPECT_TRUE(client.await_end(stream).ended);
+  const std::int32_t refused = client.begin({{":method", "CONNECT"},
+                                             {":protocol", "websocket"},
+                                             {":scheme", "http"},
+                                             {":path", "/no-websocket"},
+                                             {":authority", "test"},
+                                             {"sec-websocket-version", "13"}},
+                                            false);
+  EXPECT_EQ(client.await_head(refused).status, 502);
+}
+
+TEST_F(Http2, RefusesConnect) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  EXPECT_EQ(client.await_end(client.begin({{":method", "CONNECT"}, {":authority", "a:1"}})).status, 405);
+}
+
+TEST_F(Http2, GoesAwayWhenBatonStops) {
+  Baton baton(settings());
+  Http2Client client(baton.address());
+  const std::int32_t held = client.begin_get("/held");
+  origin.gate().await_arrivals(1);
+  baton.signal(SIGTERM);
+  client.await_goaway();
+  origin.gate().open();
+  EXPECT_EQ(client.await_end(held).body, "held");
+  EXPECT_EQ(baton.await_exit().code, 0);
+}
+
+TEST_F(Http2, IsInTheAccessLog) {
+  Settings logged = settings();
+  logged.log = "access: { path: \"-\" }";
+  Baton baton(logged);
+  Http2Client client(baton.address());
+  client.get("/bytes/10");
+  baton.await_access_log(std::regex("\"GET /bytes/10 HTTP/2\\.0\" 200 10 "));
+}
+
+}  // namespace
+}  // namespace baton::harness
