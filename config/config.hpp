@@ -285,12 +285,12 @@ struct Limits {
   std::optional<std::uint64_t> connections;  // nothing: auto, from RLIMIT_NOFILE
   std::uint64_t buffer_bytes = 32 * 1024;
   std::uint64_t upstream_connections = 0;
+  std::uint64_t requests_per_second_per_client = 0;
+  std::uint64_t connections_per_client = 0;
   // Of each HTTP/2 connection: streams that are open at a time, and the windows for what clients send.
   std::uint64_t http2_streams = 100;
   std::uint64_t http2_stream_window = 256 * 1024;
   std::uint64_t http2_connection_window = 1024 * 1024;
-  std::uint64_t requests_per_second_per_client = 0;
-  std::uint64_t connections_per_client = 0;
   bool operator==(const Limits&) const = default;
 };
 

@@ -132,13 +132,15 @@ TEST(Codec, PassesOverWhatANewerVersionAdded) {
     const auto* http1 = std::get_if<Http1>(&state.protocol);
     std::string in_protocol = added;
     const bool is_arriving = std::holds_alternative<Arriving>(state.protocol);
-    const int phase = is_arriving       ? 0
+    const bool is_http2 = state.http2() != nullptr;
+    const int phase = is_arriving || is_http2 ? 0
                       : !state.exchange ? (std::holds_alternative<Lingering>(http1->phase) ? 5 : 1)
                                         : static_cast<int>(state.exchange->phase.index()) + 2;
     if (http1 != nullptr) in_protocol += message(phase, added);
     const std::string in_connection = added + message(wire::Connection::kClientFieldNumber, added) +
                                       message(wire::Connection::kClientAddressFieldNumber, added) +
                                       message(http1 != nullptr ? 6
+                                              : is_http2       ? 120
                                               : is_arriving    ? 70
                                                                : 7,
                                               in_protocol);

@@ -1,5 +1,6 @@
 #include "proxy/worker/connection.hpp"
 
+#include <algorithm>
 #include <exception>
 
 #include "proxy/rates/client_key.hpp"
@@ -95,7 +96,13 @@ bool Connection::is_movable() const {
 
 bool Connection::is_kept() const {
   const auto kept = [](const state::Leg& leg) { return leg.tls && leg.tls->stage == state::TlsStage::kept; };
-  return kept(state_.client) || (state_.upstream() != nullptr && kept(*state_.upstream()));
+  const auto has_kept_upstream = [&](const state::ClientSide& side) {
+    return side.upstream() != nullptr && kept(*side.upstream());
+  };
+  if (kept(state_.client) || has_kept_upstream(state_)) return true;
+  const state::Http2* const http2 = state_.http2();
+  return http2 != nullptr &&
+         std::ranges::any_of(http2->streams, [&](const auto& side) { return has_kept_upstream(*side); });
 }
 
 void Connection::resume() {

@@ -20,6 +20,7 @@ class EngineProbe {
     check_round_trip(original_);
     // Nor does it see one that is arriving.
     if (std::holds_alternative<state::Arriving>(original_.protocol)) return;
+    if (original_.http2() != nullptr) return run_streams();
     // The engine does not see a connection before its ClientHello is complete.
     if (original_.client.tls && original_.client.tls->stage == state::TlsStage::hello) return;
     static constexpr std::string_view inputs[] = {
@@ -83,6 +84,79 @@ class EngineProbe {
     }
     if (then == Then::time_is_over && deadline_ms(state_, rules_) != INT64_MAX) obey(expire(state_, context()));
     settle();
+  }
+
+  // Each stream by itself: nothing but its connection's frames depends on others.
+  void run_streams() {
+    static constexpr std::string_view inputs[] = {
+        "", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "5\r\nhello\r\n0\r\nA: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: 1\r\n\r\n",
+        "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"};
+    for (const auto& stream : original_.http2()->streams) {
+      for (const std::string_view from_upstream : inputs) {
+        for (const Then then : {Then::nothing, Then::both_end, Then::upstream_is_lost, Then::time_is_over}) {
+          play_stream(*stream, from_upstream, then);
+        }
+      }
+    }
+  }
+
+  void play_stream(const state::ClientSide& original, std::string_view from_upstream, Then then) {
+    scratch_ = {};
+    state::ClientSide side = original;
+    over_ = false;
+    settle(side);
+    if (over_) return;
+    if (wanted_from_upstream(side, rules_) != 0) side.upstream()->unread.append(from_upstream);
+    if (!side.client.read_ended) side.client.unread.append("content");
+    settle(side);
+    if (over_) return;
+    if (then == Then::both_end) {
+      side.client.read_ended = true;
+      if (side.upstream() != nullptr) side.upstream()->read_ended = true;
+    }
+    if (then == Then::upstream_is_lost && side.upstream() != nullptr) {
+      upstream_write_failed(side);
+      settle(side);
+      if (over_ || side.upstream() == nullptr) return;
+      obey(side, upstream_lost(side, Loss::reset, context()));
+    }
+    if (then == Then::time_is_over && stream_deadline_ms(side, rules_) != INT64_MAX) {
+      obey(side, expire_stream(side, context()));
+    }
+    settle(side);
+  }
+
+  void settle(state::ClientSide& side) {
+    for (int pass = 0; !over_; ++pass) {
+      require(pass < 1000, "the engine does not come to rest");
+      side.client.unsent.clear();
+      side.client.stream->heads.clear();
+      if (side.client.write_ended) side.client.stream->end_sent = true;
+      if (side.upstream() != nullptr) flush(*side.upstream());
+      scratch_.parsed_for = nullptr;
+      const Action action = advance_stream(side, context());
+      obey(side, action);
+      if (over_) return;
+      const bool sent = side.client.unsent.empty() && side.client.stream->heads.empty() &&
+                        (side.upstream() == nullptr || side.upstream()->unsent.empty());
+      if (action == Action::wait && sent) return;
+    }
+  }
+
+  void obey(state::ClientSide& side, Action action) {
+    if (action == Action::connect) {
+      side.exchange->upstream.emplace();
+      obey(side, advance_stream(side, context()));
+    } else if (action == Action::park || action == Action::close_upstream || action == Action::cut_upstream) {
+      side.exchange->upstream.reset();
+    } else if (action == Action::end_client_writing) {
+      side.client.write_ended = true;
+    } else if (action == Action::end_upstream_writing) {
+      side.upstream()->write_ended = true;
+    } else if (action != Action::wait && action != Action::authenticate) {
+      over_ = true;
+    }
   }
 
   void settle() {

@@ -22,6 +22,10 @@ class RandomState {
     if (below(4) == 0) state.proxy_fields = String("\x05" + text(30));
     state.client = leg();
     if (below(8) == 0) return in_hello(std::move(state));
+    if (below(6) == 0) {
+      make_http2(state);
+      return state;
+    }
     if (below(8) == 0) {
       state.client.tls.reset();
       state.protocol = Arriving{time(), coin()};
@@ -29,9 +33,7 @@ class RandomState {
     }
     if (below(5) == 0) {
       state.protocol = Raw{};
-      Exchange& exchange = begin(state);
-      exchange.phase = Tunnelling{.upstream = text(12), .attempts = static_cast<std::uint8_t>(random_())};
-      if (coin()) exchange.upstream = upstream();
+      make_tunnel(state);
     } else {
       make_http1(state);
     }
@@ -175,8 +177,8 @@ class RandomState {
             .is_counted = coin()};
   }
 
-  Exchange& begin(ConnectionState& state) {
-    Exchange& exchange = state.exchange.emplace();
+  Exchange& begin(ClientSide& side, bool is_tunnel = false) {
+    Exchange& exchange = side.exchange.emplace();
     exchange.route = text(30);
     if (coin()) exchange.split_to = text(10);
     if (coin()) {
@@ -186,7 +188,7 @@ class RandomState {
       if (coin()) extras.client = address();
       if (coin()) extras.failed = text(40);
     }
-    if (std::holds_alternative<Http1>(state.protocol)) exchange.sticky_cookie = text(60);
+    if (!is_tunnel) exchange.sticky_cookie = text(60);
     exchange.queued_since_ms = time();
     if (coin()) return exchange;
     exchange.started_ms = time();
@@ -203,31 +205,95 @@ class RandomState {
   void make_http1(ConnectionState& state) {
     Http1& http1 = std::get<Http1>(state.protocol);
     http1.requests = below(1000);
-    switch (below(5)) {
+    switch (below(3)) {
       case 0: http1.phase = AwaitingRequest{time(), up_to(state.client.unread.size())}; break;
-      case 1: {
-        if (state.client.unread.empty()) state.client.unread.append("G");
-        Exchange& exchange = begin(state);
-        exchange.request = request();
-        exchange.phase = Connecting{.head_bytes = 1 + up_to(state.client.unread.size() - 1),
-                                    .attempts = static_cast<std::uint8_t>(random_()),
-                                    .fresh = coin()};
-        break;
-      }
-      case 2: make_relaying(state, begin(state)); break;
-      case 3: {
-        Exchange& exchange = begin(state);
-        exchange.request = request();
-        exchange.phase = Answering{};
-        break;
-      }
-      default: http1.phase = Lingering{time()};
+      case 1: http1.phase = Lingering{time()}; break;
+      default: make_request(state);
     }
   }
 
-  void make_relaying(const ConnectionState& state, Exchange& exchange) {
+  void make_tunnel(ClientSide& side) {
+    Exchange& exchange = begin(side, true);
+    exchange.phase = Tunnelling{.upstream = text(12), .attempts = static_cast<std::uint8_t>(random_())};
+    if (coin()) exchange.upstream = upstream();
+  }
+
+  void make_request(ClientSide& side) {
+    Exchange& exchange = begin(side);
     exchange.request = request();
+    if (side.client.stream && coin()) exchange.request.body = UntilClose{};
+    switch (below(3)) {
+      case 0:
+        if (side.client.unread.empty()) side.client.unread.append("G");
+        exchange.phase = Connecting{.head_bytes = 1 + up_to(side.client.unread.size() - 1),
+                                    .attempts = static_cast<std::uint8_t>(random_()),
+                                    .fresh = coin()};
+        break;
+      case 1: make_relaying(side, exchange); break;
+      default: exchange.phase = Answering{};
+    }
+  }
+
+  void make_http2(ConnectionState& state) {
+    Http2& http2 = *state.protocol.emplace<Boxed<Http2>>(Http2{});
+    Frames& frames = http2.frames;
+    for (std::uint64_t i = below(4); i != 0; --i) frames.table.insert(text(20), text(20));
+    frames.block.append(text(30));
+    frames.block_stream = static_cast<std::uint32_t>(below(100));
+    frames.block_frames = static_cast<std::uint32_t>(below(64));
+    for (bool* const one : {&frames.block_ends_stream, &frames.preface_came, &frames.settings_came,
+                            &frames.settings_acknowledged, &frames.has_small_table, &frames.goaway_came,
+                            &frames.goaway_sent, &frames.has_failed}) {
+      *one = coin();
+    }
+    frames.send_window = window();
+    frames.receive_window = window();
+    frames.peer_stream_window = static_cast<std::uint32_t>(below(0x8000'0000));
+    frames.stream_window = static_cast<std::uint32_t>(below(0x8000'0000));
+    frames.requests = below(1000);
+    frames.idle_since_ms = time();
+    frames.block_since_ms = time();
+    if (coin()) {
+      EndedStreams& ended = frames.ended.emplace();
+      for (std::uint32_t& id : ended.ids) id = static_cast<std::uint32_t>(random_());
+      ended.next = static_cast<std::uint32_t>(random_());
+    }
+    for (std::uint64_t i = below(4); i != 0; --i) {
+      frames.last_stream += 2 + static_cast<std::uint32_t>(below(10));
+      make_stream(http2.streams.emplace_back().emplace(), frames.last_stream);
+    }
+  }
+
+  std::int64_t window() { return static_cast<std::int64_t>(below(0xffff'ffff)) - 0x7fff'ffff; }
+
+  void make_stream(ClientSide& side, std::uint32_t id) {
+    side.client = leg();
+    side.client.tls.reset();
+    if (side.client.unread.empty()) side.client.unread.append("G");
+    Stream& stream = side.client.stream.emplace();
+    stream.id = id;
+    stream.send_window = window();
+    stream.receive_window = window();
+    stream.declared_left = below(1000);
+    stream.head_bytes = 1 + up_to(side.client.unread.size() - 1);
+    for (bool* const one : {&stream.is_declared, &stream.has_body, &stream.end_sent, &stream.takes_connect}) *one = coin();
+    if (below(8) == 0) stream.refused_with = 431;
+    stream.reset_code = static_cast<std::uint32_t>(below(14));
+    if (coin()) stream.heads.append(std::string("\x80\0\0\4abcd", 8));
+    if (coin()) stream.trailers_in = Buffer(), stream.trailers_in->append("a: b\r\n\r\n");
+    if (coin()) stream.trailers_out = Buffer(), stream.trailers_out->append("\x88");
+    if (coin()) return;
+    if (below(4) == 0) {
+      make_tunnel(side);
+    } else {
+      make_request(side);
+    }
+  }
+
+  void make_relaying(const ClientSide& state, Exchange& exchange) {
+    exchange.request = state.client.stream ? exchange.request : request();
     Relaying& relaying = exchange.phase.emplace<Relaying>();
+    relaying.adds_chunks = coin();
     relaying.held = up_to(state.client.unread.size());
     relaying.head_bytes = relaying.held == 0 ? static_cast<std::uint32_t>(below(1000)) : 1 + up_to(relaying.held - 1);
     relaying.attempts = static_cast<std::uint8_t>(random_());
