@@ -48,6 +48,7 @@ struct RequestChanges {
   std::string_view target{};    // empty: as it came
   std::string_view host{};      // empty: as it came
   Edits edits{};
+  bool adds_chunks = false;     // the body, which came without a length, goes on in chunks
 };
 
 // The same in a response.

@@ -27,6 +27,12 @@ constexpr std::string_view server_ended = "the server ended the connection befor
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
 
+void add_chunks(RequestChanges& changes, ForwardedBy& by) {
+  if (by.changes == nullptr) changes = {};
+  changes.adds_chunks = true;
+  by.changes = &changes;
+}
+
 [[gnu::noinline]] Action connected(Exchange& exchange, const Ends& ends, const Context& context) {
   const Connecting connecting = std::get<Connecting>(exchange.phase);
   Scratch& scratch = context.scratch;
@@ -39,14 +45,15 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context);
   if (context.route != nullptr && context.route->rewrite && !rewrite(*context.route->rewrite, exchange, context, by)) {
     return answer(exchange, ends, context, 400, "path.replace: the new path would have a dot segment");
   }
-  const BodyFraming body = request_body(ends.client, scratch.meaning);
-  by.adds_chunks = std::holds_alternative<UntilClose>(body) && !ends.client.stream->is_declared;
+  if (ends.client.stream) scratch.meaning.body = request_body(ends.client, scratch.meaning);
+  const bool adds_chunks = std::holds_alternative<UntilClose>(scratch.meaning.body) && !ends.client.stream->is_declared;
+  if (adds_chunks) add_chunks(scratch.marks.request, by);
   write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
-  exchange.request.body = body;
+  exchange.request.body = scratch.meaning.body;
   exchange.request.body_bytes = 0;
   Relaying& relaying = exchange.phase.emplace<Relaying>();
-  relaying.adds_chunks = by.adds_chunks;
+  relaying.adds_chunks = adds_chunks;
   relaying.head_bytes = connecting.head_bytes;
   relaying.attempts = connecting.attempts;
   if (exchange.request.idempotent) {

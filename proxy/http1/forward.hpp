@@ -22,7 +22,6 @@ struct ForwardedBy {
   bool https = false;                // for X-Forwarded-Proto
   std::string_view client_subject{}; // of its verified certificate, for X-Forwarded-Client-Subject; empty: no such field
   bool underscores = false;          // forward fields with an underscore in their names, except those never forwarded
-  bool adds_chunks = false;          // the body, which came without a length, goes on in chunks
   const RequestChanges* changes = nullptr;  // null: none
 };
 

@@ -70,7 +70,6 @@ template <Changes may_have, typename Sink>
     sink.field("Host", meaning.host);
   }
   forward_fields(head.fields, rules, sink);
-  if (by.adds_chunks) sink.field("Transfer-Encoding", "chunked");
   if (meaning.takes_trailers) sink.field("TE", "trailers");
   if (meaning.takes_trailers && !meaning.upgrade.empty()) {
     sink.field("Connection", "TE, upgrade");
@@ -80,6 +79,7 @@ template <Changes may_have, typename Sink>
     sink.field("Connection", "upgrade");
   }
   const RequestChanges* const changes = may_have == Changes::some ? by.changes : nullptr;
+  if (changes != nullptr && changes->adds_chunks) sink.field("Transfer-Encoding", "chunked");
   const auto is_kept = [changes](std::string_view name) { return changes == nullptr || !changes->edits.drops(name); };
   if (changes == nullptr || changes->x_forwarded) {
     if (is_kept("X-Forwarded-For")) sink.field_from_outside("X-Forwarded-For", by.client_address);

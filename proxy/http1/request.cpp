@@ -49,7 +49,7 @@ namespace {
 constexpr HeadError bare_lf{400, "a line of the head does not end in CR LF"};
 
 // Begins an exchange for the request whose first byte came then.
-Exchange& begin_at(ClientSide& side, std::int64_t since_ms, const Context& context) {
+[[gnu::always_inline]] inline Exchange& begin_at(ClientSide& side, std::int64_t since_ms, const Context& context) {
   context.scratch.parsed_for = nullptr;
   Exchange& exchange = side.exchange.emplace();
   exchange.started_ms = since_ms;
@@ -74,7 +74,8 @@ Action refuse(ConnectionState& state, const Context& context, std::uint16_t stat
 
 // Reads the head of the exchange that has begun. `bytes`: of the head, or of more that ends with an empty line.
 // `is_last`: the connection serves no further request.
-Action take_head(Exchange& exchange, Flow& client, const Context& context, std::size_t bytes, bool is_last) {
+[[gnu::always_inline]] inline Action take_head(Exchange& exchange, Flow& client, const Context& context,
+                                               std::size_t bytes, bool is_last) {
   const Rules& rules = *context.rules;
   Scratch& scratch = context.scratch;
   HeadError error = read_request_head(exchange, client.unread, bytes, {rules.uri_bytes, rules.fields}, scratch);

@@ -183,7 +183,7 @@ void Connection::go_on(ExchangeRunner& runner) {
 void Connection::go_on(ExchangeRunner& runner, const std::function<Action(engine::Context&)>& step) {
   if (frozen_ || closed_) return;
   guarded([&] {
-    engine::Context context = runner.context();
+    engine::Context context = this->context(runner);
     if (http2_) {
       http2_->obey(runner, step(context), context);
       if (!awaits_turn_) take_turn();
@@ -212,7 +212,7 @@ void Connection::on_deadline() {
     }
     if (looks_again_) return take_turn();
     if (http2_) return expire_http2();
-    engine::Context context = runner_.context();
+    engine::Context context = this->context(runner_);
     const Action action = runner_.expire(context);
     if (obey(action, context)) take_turn();
   });
@@ -273,13 +273,23 @@ Action Connection::expire(state::ClientSide& side, const engine::Context& contex
   return http2_ ? engine::expire_stream(side, context) : engine::expire(state_, context);
 }
 
+namespace {
+
+bool concerns_client_alone(Action action) {
+  return action == Action::exchange_ended || action == Action::exchange_ended_early ||
+         action == Action::end_client_writing || action == Action::close || action == Action::reset;
+}
+
+}  // namespace
+
 bool Connection::obey(Action action) {
-  engine::Context context = runner_.context();
+  engine::Context context = this->context(runner_);
   return obey(action, context);
 }
 
 bool Connection::obey(Action action, engine::Context& context) {
-  switch (runner_.obey(action, context)) {
+  const bool is_for_runner = !concerns_client_alone(action) || worker_.has_something_to_take();
+  switch (is_for_runner ? runner_.obey(action, context) : action) {
     case Action::wait:
       return true;
     case Action::exchange_ended:

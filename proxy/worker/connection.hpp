@@ -86,8 +86,7 @@ class Connection final : public runtime::EventHandler,
   // The client's identity, as forwarded.
   std::string_view client_text() const { return client_text_; }
   bool is_without_listener() const { return listener_ == nullptr; }
-  // As far as it does not depend on the exchange.
-  engine::Context context(const engine::Rules& rules);
+  engine::Context context(ExchangeRunner& runner);
   engine::Action advance(state::ClientSide& side, const engine::Context& context);
   engine::Action expire(state::ClientSide& side, const engine::Context& context);
   // Something has happened to the exchange: takes a turn, unless it will have one. `step` comes first and returns the
@@ -138,6 +137,7 @@ class Connection final : public runtime::EventHandler,
   bool can_move() const;
   bool read_client();
   bool write_legs();
+  bool can_write_client() const { return client_.has_to_send(state_.client) && client_.socket().writable(); }
   bool write_client();
   bool is_delivering();
   // False: the connection is closed or frozen. `context` is that of the whole turn.

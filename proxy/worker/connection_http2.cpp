@@ -44,7 +44,7 @@ void Connection::take_turn_of_http2() {
     const bool had_streams = !state_.http2()->streams.empty();
     const bool moved = http2_->advance(turn_bytes_);
     if (had_streams && worker_.boundary(*this)) return;
-    const bool wrote = write_client();
+    const bool wrote = can_write_client() && write_client();
     if (closed_) return;
     if (http2_->is_over() && state_.client.all_sent()) {
       if (state_.client.read_ended) return close(false);

@@ -26,18 +26,9 @@ constexpr std::int64_t look_again_ms = 100;
 
 // ── Of an exchange ────────────────────────────────────────────────────────────────────────────────────────────────
 
-bool ExchangeRunner::can_move() const {
-  const tls::Stream* const stream = upstream_.connected();
-  if (stream == nullptr) return false;
-  const state::Leg& leg = *side_.upstream();
-  return stream->readable(leg) || (stream->has_to_send(leg) && stream->socket().writable());
-}
-
 bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
-  if (upstream_.connected() == nullptr) return false;
   state::UpstreamLeg& leg = *side_.upstream();
   tls::Stream& stream = *upstream_.connected();
-  if (!stream.readable(leg)) return false;
   const std::size_t bytes = engine::wanted_from_upstream(side_, rules());
   if (bytes == 0) {
     const bool is_tunnel = std::holds_alternative<state::Tunnelling>(side_.exchange->phase);
@@ -57,7 +48,7 @@ bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
       return true;
     case Io::failed: {
       if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
-      then = engine::upstream_lost(side_, Loss::reset, context());
+      then = engine::upstream_lost(side_, Loss::reset, connection_.context(*this));
       return true;
     }
     case Io::would_block:
@@ -68,9 +59,7 @@ bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
 
 bool ExchangeRunner::write_upstream(std::size_t& moved) {
   tls::Stream* const stream = upstream_.connected();
-  if (stream == nullptr) return false;
   state::UpstreamLeg& leg = *side_.upstream();
-  if (!stream->has_to_send(leg) || !stream->socket().writable()) return false;
   const std::size_t before = leg.unsent.size();
   switch (stream->send(leg, worker_.now_ms())) {
     case Io::done:
@@ -96,7 +85,7 @@ void Connection::take_turn() {
   turn_bytes_ = 0;
   looks_again_ = false;
   worker_.begin_turn();
-  engine::Context context = runner_.context();
+  engine::Context context = this->context(runner_);
   for (int pass = 0;; ++pass) {
     if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
       ask_for_another_turn();
@@ -146,7 +135,7 @@ bool Connection::read_legs() {
   const bool progress = client_.readable(state_.client) && read_client();
   if (closed_) return true;
   Action then = Action::wait;
-  if (!runner_.read_upstream(turn_bytes_, then)) return progress;
+  if (!runner_.can_read() || !runner_.read_upstream(turn_bytes_, then)) return progress;
   if (then != Action::wait) obey(then);
   return true;
 }
@@ -154,7 +143,7 @@ bool Connection::read_legs() {
 // One write may take only a part, and as long as the kernel takes everything it reports no event.
 bool Connection::can_move() const {
   const state::Leg& leg = state_.client;
-  return client_.readable(leg) || (client_.has_to_send(leg) && client_.socket().writable()) || runner_.can_move();
+  return client_.readable(leg) || can_write_client() || runner_.can_move();
 }
 
 bool Connection::read_client() {
@@ -192,32 +181,35 @@ bool Connection::read_client() {
 }
 
 bool Connection::write_legs() {
-  bool progress = runner_.write_upstream(turn_bytes_);
-  return write_client() || progress;
+  const bool progress = runner_.can_write() && runner_.write_upstream(turn_bytes_);
+  return (can_write_client() && write_client()) || progress;
 }
 
 bool Connection::write_client() {
-  bool progress = false;
-  if (client_.has_to_send(state_.client) && client_.socket().writable()) {
-    const std::size_t before = state_.client.unsent.size();
-    switch (client_.send(state_.client, worker_.now_ms())) {
-      case Io::done:
-        state_.client.write_at_ms = worker_.now_ms();
-        turn_bytes_ += before - state_.client.unsent.size();
-        progress = true;
-        break;
-      case Io::failed:
+  const std::size_t before = state_.client.unsent.size();
+  switch (client_.send(state_.client, worker_.now_ms())) {
+    case Io::done:
+      state_.client.write_at_ms = worker_.now_ms();
+      turn_bytes_ += before - state_.client.unsent.size();
+      return true;
+    case Io::failed:
+      if (http2_) {
+        close(true);
+      } else {
         obey(engine::client_write_failed(state_));
-        return true;
-      default:
-        break;
-    }
+      }
+      return true;
+    default:
+      return false;
   }
-  return progress;
 }
 
-engine::Context Connection::context(const engine::Rules& rules) {
-  engine::Context context = worker_.context(&rules, client_text_, 0, listener_ == nullptr);
+engine::Context Connection::context(ExchangeRunner& runner) {
+  UpstreamSide& upstream = runner.upstream();
+  engine::Context context = worker_.context(&runner.rules(), client_text_, upstream.servers(), listener_ == nullptr);
+  context.route = runner.route();
+  context.verdict = runner.verdict();
+  context.retry_budget = upstream.retry_budget();
   context.connection = &state_;
   context.peer = &state_.client_address;
   if (is_trusted_) context.trusted = &trusted_proxies();

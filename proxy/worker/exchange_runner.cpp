@@ -47,15 +47,6 @@ void ExchangeRunner::unstretch() {
   rules_ = &rules_of_route();
 }
 
-engine::Context ExchangeRunner::context() {
-  engine::Context context = connection_.context(rules());
-  context.servers = upstream_.servers();
-  context.route = route_;
-  context.verdict = verdict_;
-  context.retry_budget = upstream_.retry_budget();
-  return context;
-}
-
 std::string ExchangeRunner::client() const {
   const state::ConnectionState& connection = connection_.state();
   return side_.exchange ? state::client_of(*side_.exchange, connection.client_address).node_text()

@@ -36,7 +36,7 @@ class ExchangeRunner final : public runtime::SocketOwner {
       unstretch();
     return *rules_;
   }
-  engine::Context context();
+  http1::Verdict verdict() const { return verdict_; }
 
   // Something that the engine does not know of must come first.
   bool waits() const { return upstream_.is_connecting() || question_ != nullptr; }
@@ -48,11 +48,20 @@ class ExchangeRunner final : public runtime::SocketOwner {
   engine::Action after(UpstreamSide::Progress progress, engine::Context& context);
   engine::Action expire(engine::Context& context);
 
-  // True: there was progress. Both count the bytes that they move in `moved`. `then`: what the engine asks for because
-  // reading has failed.
+  // Whether the server's socket may have something to read, and takes something that is to be sent.
+  bool can_read() const {
+    const tls::Stream* const stream = upstream_.connected();
+    return stream != nullptr && stream->readable(*side_.upstream());
+  }
+  bool can_write() const {
+    const tls::Stream* const stream = upstream_.connected();
+    return stream != nullptr && stream->has_to_send(*side_.upstream()) && stream->socket().writable();
+  }
+  bool can_move() const { return can_read() || can_write(); }
+  // If it can. True: there was progress. Both count the bytes that they move in `moved`. `then`: what the engine asks
+  // for because reading has failed.
   bool read_upstream(std::size_t& moved, engine::Action& then);
   bool write_upstream(std::size_t& moved);
-  bool can_move() const;
   // Bytes from the client have come in.
   void note_received(std::size_t bytes) { received_since_ += bytes; }
 

@@ -192,15 +192,15 @@ bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
     return true;
   }
   ExchangeRunner& runner = stream.runner;
-  engine::Context context = runner.context();
+  engine::Context context = connection_.context(runner);
   const http2::Terms terms = this->terms();
   for (int pass = 0; pass < passes_max; ++pass) {
     Action action = Action::wait;
-    const bool read = runner.read_upstream(moved, action);
+    const bool read = runner.can_read() && runner.read_upstream(moved, action);
     context.rules = &runner.rules();  // those of the last pass may be gone
     if (action == Action::wait && !runner.waits()) action = engine::advance_stream(stream.side(), context);
     if (!obey(stream, action, context)) return true;
-    const bool wrote = runner.write_upstream(moved);
+    const bool wrote = runner.can_write() && runner.write_upstream(moved);
     const bool sealed = http2::seal(http2_.frames, state_.client, flow, terms);
     if (sealed) flow.write_at_ms = worker_.now_ms();
     if (action == Action::wait && !read && !wrote && !sealed) {

@@ -89,6 +89,7 @@ class Conversation final : private Streams {
         append_status(block, 200);
         append_number(flow.stream->heads, number_of({static_cast<std::uint32_t>(block.size()), false}));
         flow.stream->heads.append(block.view());
+        one->exchange.emplace().phase = state::Answering{};
         flow.unread.move_to(flow.unsent, flow.unread.size());
         if (flow.stream->trailers_in) flow.unsent.append(flow.stream->trailers_in->view());
         flow.write_ended = true;
