@@ -50,8 +50,9 @@ TEST(Example, LoadsWithItsCommentsTakenAway) {
   EXPECT_EQ(config.listeners[1].upstream, config.upstreams.front().name);
   EXPECT_TRUE(config.listeners[2].tls);
   EXPECT_EQ(config.request_id, RequestId{});
-  ASSERT_EQ(config.upstreams.size(), 2u);
+  ASSERT_EQ(config.upstreams.size(), 3u);
   EXPECT_TRUE(config.upstreams[1].tls);
+  EXPECT_EQ(config.upstreams[2].health->active->type, ProbeType::grpc);
 }
 
 TEST(Example, ItsValuesOfTlsAreTheDefaults) {

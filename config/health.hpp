@@ -17,7 +17,7 @@ struct StatusRange {
   bool operator==(const StatusRange&) const = default;
 };
 
-enum class ProbeType { http, tcp };
+enum class ProbeType { http, tcp, grpc };
 
 // Each server is asked again and again.
 struct ActiveHealth {
@@ -30,6 +30,7 @@ struct ActiveHealth {
   std::vector<StatusRange> status{{200, 399}};
   std::string host;        // in the request; empty: the server's
   std::uint16_t port = 0;  // 0: the server's
+  std::string service;     // that gRPC is asked about; empty: the server as a whole
   bool operator==(const ActiveHealth&) const = default;
 };
 

@@ -16,7 +16,8 @@ constexpr Bounds interval{.least = 100, .most = 24ULL * 3600 * 1000};
 constexpr Bounds in_a_row{.least = 1, .most = 100};
 constexpr std::size_t text_bytes_max = 1024;
 
-constexpr Name<ProbeType> probe_types[] = {{"http", ProbeType::http}, {"tcp", ProbeType::tcp}};
+constexpr Name<ProbeType> probe_types[] = {
+    {"http", ProbeType::http}, {"tcp", ProbeType::tcp}, {"grpc", ProbeType::grpc}};
 
 std::optional<StatusRange> parse_status(std::string_view text) {
   const std::size_t dash = text.find('-');
@@ -49,17 +50,19 @@ bool is_plain(std::string_view text) {
 }
 
 void read_type(Reader& reader, const Node& node, ActiveHealth& active) {
-  if (const auto text = reader.text(node); text && *text == "grpc") {
-    reader.refuse(node,
-                  "`grpc` needs HTTP/2, which this version does not speak yet; write `tcp`, or `http` with a path");
-    return;
-  }
   if (const auto type = reader.choice(node, probe_types)) active.type = *type;
 }
 
-void check_is_http(Reader& reader, const Node& node, const ActiveHealth& active) {
-  if (active.type != ProbeType::http)
+void check_has_request(Reader& reader, const Node& node, const ActiveHealth& active) {
+  if (active.type == ProbeType::tcp)
     reader.refuse(node, "means nothing to a probe of `type: tcp`, which only connects");
+}
+
+void check_is_http(Reader& reader, const Node& node, const ActiveHealth& active) {
+  check_has_request(reader, node, active);
+  if (active.type == ProbeType::grpc) {
+    reader.refuse(node, "means nothing to a probe of `type: grpc`, which calls grpc.health.v1.Health/Check");
+  }
 }
 
 void read_path(Reader& reader, const Node& node, ActiveHealth& active) {
@@ -75,7 +78,7 @@ void read_path(Reader& reader, const Node& node, ActiveHealth& active) {
 }
 
 void read_host(Reader& reader, const Node& node, ActiveHealth& active) {
-  check_is_http(reader, node, active);
+  check_has_request(reader, node, active);
   const auto text = reader.text(node);
   if (!text) return;
   if (text->empty() || !is_plain(*text) || text->find_first_of("/?#@\\\"") != std::string::npos) {
@@ -84,6 +87,17 @@ void read_host(Reader& reader, const Node& node, ActiveHealth& active) {
     return;
   }
   active.host = *text;
+}
+
+void read_service(Reader& reader, const Node& node, ActiveHealth& active) {
+  if (active.type != ProbeType::grpc) reader.refuse(node, "is for `type: grpc`");
+  const auto text = reader.text(node);
+  if (!text) return;
+  if (!is_plain(*text)) {
+    reader.refuse(node, fmt::format("{} is not the name of a service; write one like shop.Orders", quote(*text)));
+    return;
+  }
+  active.service = *text;
 }
 
 void read_active_status(Reader& reader, const Node& node, ActiveHealth& active) {
@@ -97,6 +111,7 @@ constexpr Key<ActiveHealth> active_keys[] = {
     {"path", read_path},
     {"host", read_host},
     {"status", read_active_status},
+    {"service", read_service},
     {"every", read_duration<&ActiveHealth::every, interval>},
     {"timeout", read_duration<&ActiveHealth::timeout, interval>},
     {"up", read_count<&ActiveHealth::up, in_a_row>},
@@ -169,13 +184,14 @@ void add_health_keys(std::vector<KnownKey>& known) {
 std::vector<std::string> health_lines(const Health& health) {
   std::vector<std::string> lines;
   if (const auto& active = health.active) {
-    std::string http;
+    std::string request;
     if (active->type == ProbeType::http) {
-      http = fmt::format("path: {}, status: {}, ", in_quotes(active->path), status_text(active->status));
-      if (!active->host.empty()) http += "host: " + in_quotes(active->host) + ", ";
+      request = fmt::format("path: {}, status: {}, ", in_quotes(active->path), status_text(active->status));
     }
+    if (!active->host.empty()) request += "host: " + in_quotes(active->host) + ", ";
+    if (!active->service.empty()) request += "service: " + in_quotes(active->service) + ", ";
     lines.push_back(fmt::format("active: {{ type: {}, {}every: {}, timeout: {}, up: {}, down: {}, port: {} }}",
-                                name_of(active->type, probe_types), http, duration_text(active->every),
+                                name_of(active->type, probe_types), request, duration_text(active->every),
                                 duration_text(active->timeout), active->up, active->down, active->port));
   }
   if (const auto& passive = health.passive) {

@@ -36,6 +36,10 @@ TEST(Health, LoadsAndPrints) {
   const Config tcp = config_of(with_health("{ active: { type: tcp } }"));
   EXPECT_EQ(tcp.upstreams[0].health->active->type, ProbeType::tcp);
   EXPECT_EQ(config_of(print(tcp)), tcp);
+  const Config grpc = config_of(with_health("{ active: { type: grpc, host: app.internal, service: shop.Orders } }"));
+  EXPECT_EQ(grpc.upstreams[0].health->active,
+            (ActiveHealth{.type = ProbeType::grpc, .host = "app.internal", .service = "shop.Orders"}));
+  EXPECT_EQ(config_of(print(grpc)), grpc);
 }
 
 class HealthRefusals : public testing::TestWithParam<Refusal> {};
@@ -48,9 +52,19 @@ const Refusal refusals[] = {
     {"Nothing",
      with_health("{}"),
      {"f:5:13: `health`: says nothing; write `active: { path: /healthz }`, `passive: {}`, or both"}},
-    {"Grpc",
-     with_health("{ active: { type: grpc } }"),
-     {"f:5:31: `type`: `grpc` needs HTTP/2, which this version does not speak yet"}},
+    {"GrpcWithAPath",
+     with_health("{ active: { type: grpc, path: /a } }"),
+     {"f:5:43: `path`: means nothing to a probe of `type: grpc`, which calls grpc.health.v1.Health/Check"}},
+    {"GrpcWithAStatus",
+     with_health("{ active: { status: 200, type: grpc } }"),
+     {"f:5:33: `status`: means nothing to a probe of `type: grpc`"}},
+    {"AService",
+     with_health("{ active: { type: grpc, service: \"a b\" } }"),
+     {"f:5:46: `service`: `a b` is not the name of a service; write one like shop.Orders"}},
+    {"AServiceOfHttp", with_health("{ active: { service: a } }"), {"f:5:34: `service`: is for `type: grpc`"}},
+    {"TcpWithAHost",
+     with_health("{ active: { type: tcp, host: a } }"),
+     {"f:5:42: `host`: means nothing to a probe of `type: tcp`"}},
     {"AType", with_health("{ active: { type: udp } }"), {"f:5:31: `type`: unknown value `udp`"}},
     {"TcpWithAPath",
      with_health("{ active: { type: tcp, path: /a } }"),

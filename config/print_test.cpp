@@ -37,7 +37,7 @@ Config unusual() {
   config.upstreams[0].health = {
       ActiveHealth{ProbeType::http, "/a?$\\\"", ms(100), ms(200), 3, 4, {{200, 200}, {300, 399}}, "x.example", 9},
       PassiveHealth{6, ms(7'000), ms(8'000), 9, {{500, 599}}}};
-  config.upstreams[1].health = {ActiveHealth{.type = ProbeType::tcp}, std::nullopt};
+  config.upstreams[1].health = {ActiveHealth{.type = ProbeType::grpc, .service = "a.B"}, std::nullopt};
   config.upstreams[0].resolve = {ms(61'000), NameFamily::ipv6, {{.host = "::1", .port = 53}}};
   config.upstreams[0].servers[0].max_connections = 3;
   config.upstreams[0].servers[0].backup = config.upstreams[0].servers[0].drain = true;

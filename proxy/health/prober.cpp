@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "handoff/result.hpp"
+#include "proxy/health/grpc_check.hpp"
 #include "proxy/http1/head.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/tls/stream.hpp"
@@ -22,6 +23,7 @@ namespace {
 // A head that is larger is no answer to a probe.
 constexpr std::size_t head_bytes_max = 32 * 1024;
 constexpr std::size_t read_bytes = 4 * 1024;
+constexpr unsigned char alpn_of_http2[] = {2, 'h', '2'};
 
 std::string request_of(const Target& target) {
   return fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: baton-health\r\nConnection: close\r\n\r\n",
@@ -103,6 +105,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
     step_ = Step::shaking;
     tls::SslPtr ssl = target_.tls->make(target_.host);
     if (!ssl) return end("TLS: the server has no name that a certificate could have");
+    if (is_grpc() && SSL_set_alpn_protos(ssl.get(), alpn_of_http2, sizeof alpn_of_http2) != 0) throw std::bad_alloc();
     stream_->connect(std::move(ssl), nullptr, nullptr);
     leg_.tls.emplace().since_ms = owner_.loop_.now_ms();
     leg_.tls->sealed.append(header());  // ahead of the ClientHello
@@ -116,6 +119,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
       case tls::Stream::Shake::failed:
         return end(fmt::format("TLS: {}", stream_->failure()));
       case tls::Stream::Shake::done:
+        if (is_grpc() && leg_.tls->facts.alpn.view() != "h2") return end("TLS: it does not agree on h2 (ALPN)");
         return reached();
     }
   }
@@ -128,30 +132,65 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
     if (target_.terms.type == config::ProbeType::tcp) return end({});
     step_ = Step::talking;
     if (!target_.tls) leg_.unsent.append(header());
-    leg_.unsent.append(request_of(target_));
+    if (is_grpc()) {
+      GrpcCheck::begin({.authority = target_.authority(),
+                        .service = target_.terms.service,
+                        .is_over_tls = target_.tls != nullptr,
+                        .timeout = target_.terms.timeout},
+                       leg_.unsent);
+      grpc_ = std::make_unique<GrpcCheck>();
+    } else {
+      leg_.unsent.append(request_of(target_));
+    }
     talk();
   }
+  bool is_grpc() const { return target_.terms.type == config::ProbeType::grpc; }
 
   void talk() {
+    send();
+    if (receive()) return;
+    send();  // what gRPC's answer is to be answered with
+    if (stream_->socket().broken()) end("it reset the connection");
+  }
+
+  void send() {
     while (stream_->has_to_send(leg_) && stream_->socket().writable()) {
-      if (stream_->send(leg_, owner_.loop_.now_ms()) == runtime::Io::failed) break;  // an answer may have come before
+      if (stream_->send(leg_, owner_.loop_.now_ms()) == runtime::Io::failed) return;  // an answer may have come before
     }
+  }
+
+  // True: the probe has ended.
+  bool receive() {
     while (stream_->readable(leg_)) {
       switch (stream_->receive(leg_, read_bytes)) {
         case runtime::Io::done:
-          if (judge()) return;
+          if (grpc_ ? judge_grpc() : judge()) return true;
           break;
         case runtime::Io::ended:
-          return end(leg_.unread.empty() ? "it closed the connection without an answer"
-                                         : "its answer ends in the head");
+          return end_unanswered(), true;
         case runtime::Io::failed:
-          return end("it reset the connection");
+          return end("it reset the connection"), true;
         case runtime::Io::would_block:
-          return;
+          return false;
       }
-      if (leg_.read_ended) return end("its answer ends in the head");
+      if (leg_.read_ended) return end_unanswered(), true;
     }
-    if (stream_->socket().broken()) end("it reset the connection");
+    return false;
+  }
+
+  void end_unanswered() {
+    const bool has_begun = grpc_ ? grpc_->has_begun() : !leg_.unread.empty();
+    end(!has_begun ? "it closed the connection without an answer"
+        : grpc_    ? "it closed the connection before its answer was complete"
+                   : "its answer ends in the head");
+  }
+
+  bool judge_grpc() {
+    auto verdict = grpc_->read(leg_.unread, leg_.unsent);
+    if (!verdict) return false;
+    if (grpc_->has_begun()) GrpcCheck::say_goodbye(leg_.unsent);
+    send();
+    return end(std::move(*verdict)), true;
   }
 
   // True: the answer has been judged.
@@ -190,6 +229,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
   bool is_over_ = false;
   std::uint32_t scanned_ = 0;
   unsigned interim_ = 0;
+  std::unique_ptr<GrpcCheck> grpc_;  // once the call was sent
 };
 
 Prober::Prober(Done done) : done_(std::move(done)) {
