@@ -193,6 +193,8 @@ TEST(GrpcCheck, MalformedAnswersAreFailures) {
            answer(std::string(4, '\0')),
            answer(serving + "x"),
            answer(serving + serving),
+           answer(serving + "\x08\x01"),
+           answer(std::string("\0\0\0\0\3\x08\x01", 7)),
            answer(message("\x08")),
            answer(message("\x12\x05"
                           "abc")),
