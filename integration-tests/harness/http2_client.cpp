@@ -25,10 +25,8 @@ void check(int result, std::string_view what) {
 }
 
 Http2Fields head_of(std::string_view method, std::string_view path, const Http2Fields& more) {
-  Http2Fields head{{":method", std::string(method)},
-                   {":scheme", "http"},
-                   {":path", std::string(path)},
-                   {":authority", "test"}};
+  Http2Fields head{
+      {":method", std::string(method)}, {":scheme", "http"}, {":path", std::string(path)}, {":authority", "test"}};
   head.insert(head.end(), more.begin(), more.end());
   return head;
 }
@@ -103,7 +101,9 @@ struct Http2Client::Callbacks {
   }
 };
 
-bool Http2Client::is_past_head(const Http2Response& response) const { return heads_.contains(&response); }
+bool Http2Client::is_past_head(const Http2Response& response) const {
+  return heads_.contains(&response);
+}
 
 Http2Client::Http2Client(std::unique_ptr<Client> connection, const Http2Options& options)
     : connection_(std::move(connection)) {
@@ -125,7 +125,9 @@ Http2Client::Http2Client(std::unique_ptr<Client> connection, const Http2Options&
   flush();
 }
 
-Http2Client::~Http2Client() { nghttp2_session_del(session_); }
+Http2Client::~Http2Client() {
+  nghttp2_session_del(session_);
+}
 
 std::int32_t Http2Client::begin(const Http2Fields& head, bool ends) {
   const auto pairs = pairs_of(head);

@@ -20,12 +20,12 @@ namespace baton::harness {
 using Http2Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct Http2Response {
-  int status = 0;                 // of the final response; 0: it has not come
-  std::vector<int> interim;       // the statuses before it
+  int status = 0;            // of the final response; 0: it has not come
+  std::vector<int> interim;  // the statuses before it
   Http2Fields fields;
   std::string body;
   Http2Fields trailers;
-  bool ended = false;             // with END_STREAM
+  bool ended = false;                  // with END_STREAM
   std::optional<std::uint32_t> reset;  // by the other side, with this code
 
   std::string field(std::string_view name) const;
@@ -33,7 +33,7 @@ struct Http2Response {
 
 struct Http2Options {
   std::uint32_t stream_window = 65'535;
-  bool updates_windows = true;    // false: only `update_window` does
+  bool updates_windows = true;  // false: only `update_window` does
 };
 
 class Http2Client {

@@ -80,8 +80,9 @@ TEST_F(Http2Moves, WithTheTableOfItsFields) {
 }
 
 std::string frame(int type, int flags, int stream, const std::string& payload) {
-  const std::string head{'\0', '\0', static_cast<char>(payload.size()), static_cast<char>(type), static_cast<char>(flags),
-                         '\0', '\0', '\0', static_cast<char>(stream)};
+  const std::string head{
+      '\0', '\0', static_cast<char>(payload.size()), static_cast<char>(type), static_cast<char>(flags), '\0',
+      '\0', '\0', static_cast<char>(stream)};
   return head + payload;
 }
 
@@ -89,7 +90,8 @@ std::string frame(int type, int flags, int stream, const std::string& payload) {
 TEST_F(Http2Moves, AtAnyByteOfARequest) {
   Baton baton(settings());
   const std::string head = frame(1, 1, 1, "\x82\x86\x84\x41");
-  const std::string request = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") + head + frame(9, 4, 1, "\x04test");
+  const std::string request =
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") + head + frame(9, 4, 1, "\x04test");
   for (const std::size_t cut : {5u, 24u, 30u, 33u, 40u, 44u, 46u, 50u, 56u}) {
     Client client(baton.address());
     client.send(request.substr(0, cut));

@@ -66,7 +66,8 @@ TEST_F(Http2, SendsBodies) {
 TEST_F(Http2, ForwardsFieldsAsHttp1Does) {
   const Baton baton(settings());
   Http2Client client(baton.address());
-  const std::string echo = client.get("/echo", {{"cookie", "a=1"}, {"cookie", "b=2"}, {"x-forwarded-for", "9.9.9.9"}}).body;
+  const std::string echo =
+      client.get("/echo", {{"cookie", "a=1"}, {"cookie", "b=2"}, {"x-forwarded-for", "9.9.9.9"}}).body;
   EXPECT_NE(echo.find("GET /echo HTTP/1.1\r\nHost: test\r\n"), std::string::npos) << echo;
   EXPECT_NE(echo.find("cookie: a=1; b=2"), std::string::npos) << echo;
   EXPECT_NE(echo.find("X-Forwarded-For: 127.0.0.1"), std::string::npos) << echo;

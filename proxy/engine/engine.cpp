@@ -13,10 +13,14 @@ namespace {
 
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
-Ends ends_of(ClientSide& side) { return {side.client, side.upstream()}; }
+Ends ends_of(ClientSide& side) {
+  return {side.client, side.upstream()};
+}
 
 bool is_tunnel(const ConnectionState& state) { return std::holds_alternative<Raw>(state.protocol); }
-bool is_tunnel(const Exchange& exchange) { return std::holds_alternative<Tunnelling>(exchange.phase); }
+bool is_tunnel(const Exchange& exchange) {
+  return std::holds_alternative<Tunnelling>(exchange.phase);
+}
 
 [[gnu::noinline]] Action linger(ConnectionState& state) {
   state.client.unread.clear();

@@ -116,7 +116,8 @@ Action begin_on_stream(ClientSide& side, const Context& context) {
   const Stream& stream = *side.client.stream;
   Exchange& exchange = begin_at(side, context.now_ms, context);
   if (stream.refused_with != 0) {
-    return answer_and_close(exchange, {side.client}, context, stream.refused_with, "limits.head_bytes: the head is longer");
+    return answer_and_close(exchange, {side.client}, context, stream.refused_with,
+                            "limits.head_bytes: the head is longer");
   }
   return take_head(exchange, side.client, context, stream.head_bytes, false);
 }

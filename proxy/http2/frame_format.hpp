@@ -10,7 +10,16 @@
 namespace baton::http2 {
 
 enum class FrameType : std::uint8_t {
-  data, headers, priority, rst_stream, settings, push_promise, ping, goaway, window_update, continuation
+  data,
+  headers,
+  priority,
+  rst_stream,
+  settings,
+  push_promise,
+  ping,
+  goaway,
+  window_update,
+  continuation
 };
 
 enum class Setting : std::uint16_t {
@@ -65,9 +74,9 @@ inline FrameHead read_frame_head(const char* at) {
 inline void append_frame_head(state::Buffer& out, const FrameHead& head) {
   const std::array<char, 4> bytes = bytes_of(head.bytes);
   const std::array<char, 4> stream = bytes_of(head.stream);
-  const std::array<char, frame_head_bytes> all{bytes[1],  bytes[2],  bytes[3],  static_cast<char>(head.type),
-                                               static_cast<char>(head.flags), stream[0], stream[1], stream[2],
-                                               stream[3]};
+  const std::array<char, frame_head_bytes> all{
+      bytes[1],  bytes[2],  bytes[3], static_cast<char>(head.type), static_cast<char>(head.flags), stream[0],
+      stream[1], stream[2], stream[3]};
   out.append({all.data(), all.size()});
 }
 
@@ -77,7 +86,9 @@ inline void append_reset(state::Buffer& out, std::uint32_t stream, Error error) 
 }
 
 // The stream that the priority at the front of `payload` depends on.
-inline std::uint32_t depends_on(std::string_view payload) { return read_number(payload.data()) & 0x7fff'ffff; }
+inline std::uint32_t depends_on(std::string_view payload) {
+  return read_number(payload.data()) & 0x7fff'ffff;
+}
 
 // ── Stream::heads ─────────────────────────────────────────────────────────────────────────────────────────────────
 

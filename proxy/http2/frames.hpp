@@ -18,16 +18,16 @@
 
 namespace baton::http2 {
 
-inline constexpr std::string_view alpn_name = "h2";                                // RFC 9113 §3.2
+inline constexpr std::string_view alpn_name = "h2";                              // RFC 9113 §3.2
 inline constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // RFC 9113 §3.4
 
 // What the configuration of now allows.
 struct Terms {
-  std::uint32_t streams_max = 100;             // open at a time
-  std::uint32_t stream_window = 256 * 1024;    // bytes
+  std::uint32_t streams_max = 100;           // open at a time
+  std::uint32_t stream_window = 256 * 1024;  // bytes
   std::uint32_t connection_window = 1024 * 1024;
-  std::uint64_t list_bytes = 32 * 1024;        // of a header list, as RFC 9113 §6.5.2 measures it
-  std::uint64_t buffer_bytes = 64 * 1024;      // how much may wait to be written
+  std::uint64_t list_bytes = 32 * 1024;    // of a header list, as RFC 9113 §6.5.2 measures it
+  std::uint64_t buffer_bytes = 64 * 1024;  // how much may wait to be written
 };
 
 // What a thread uses while it reads.
@@ -84,8 +84,11 @@ void return_credit(state::Frames& frames, state::Flow& leg, std::uint64_t held, 
 
 // Ends a stream that has not ended in both directions. The caller then drops it.
 void reset(state::Frames& frames, state::Flow& leg, const state::Flow& flow, Error error);
-// The stream has ended in both directions. The caller then drops it.
-void note_ended(state::Frames& frames, const state::Flow& flow);
+// A stream has ended, and its caller drops it. Frames for it may still come, and are judged by how it ended.
+enum class Ended { no, normally, by_our_reset };
+void note_ended(state::Frames& frames, std::uint32_t id, Ended how = Ended::normally);
+// `no`: it has not, or long ago.
+Ended how_ended(const state::Frames& frames, std::uint32_t id);
 // No further stream is served.
 void go_away(state::Frames& frames, state::Flow& leg, Error error = Error::no_error);
 

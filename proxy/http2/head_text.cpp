@@ -10,11 +10,11 @@ namespace baton::http2 {
 namespace {
 
 enum Characters : std::uint8_t {
-  of_name = 1,       // of a field name (RFC 9110 §5.6.2), in lower case (RFC 9113 §8.2.1)
-  of_token = 2,      // the same in any case
-  of_value = 4,      // anything but NUL, CR and LF
-  of_target = 8,     // visible; a blank would end the target
-  of_authority = 16, // no userinfo (§8.3.1) and nothing that begins a path
+  of_name = 1,        // of a field name (RFC 9110 §5.6.2), in lower case (RFC 9113 §8.2.1)
+  of_token = 2,       // the same in any case
+  of_value = 4,       // anything but NUL, CR and LF
+  of_target = 8,      // visible; a blank would end the target
+  of_authority = 16,  // no userinfo (§8.3.1) and nothing that begins a path
 };
 
 constexpr std::array<std::uint8_t, 256> characters = [] {
@@ -23,7 +23,8 @@ constexpr std::array<std::uint8_t, 256> characters = [] {
     const bool is_lower = c >= 'a' && c <= 'z';
     const bool is_upper = c >= 'A' && c <= 'Z';
     const bool is_digit = c >= '0' && c <= '9';
-    const bool is_mark = c != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+    const bool is_mark =
+        c != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
     if (is_lower || is_digit || is_mark) table[c] |= of_name;
     if (is_lower || is_upper || is_digit || is_mark) table[c] |= of_token;
     if (c != 0 && c != '\r' && c != '\n') table[c] |= of_value;
@@ -37,7 +38,9 @@ bool consists_of(std::string_view text, Characters kind) {
   return std::ranges::all_of(text, [kind](char c) { return (characters[static_cast<unsigned char>(c)] & kind) != 0; });
 }
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 bool is_value(std::string_view text) {
   if (text.empty()) return true;
@@ -53,12 +56,18 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 bool is_of_connection(const HeaderField& field) {
   const std::string_view name = field.name;
   switch (name.size()) {
-    case 2: return name == "te" && !equals_ignoring_case(field.value, "trailers");
-    case 7: return name == "upgrade";
-    case 10: return name == "connection" || name == "keep-alive";
-    case 16: return name == "proxy-connection";
-    case 17: return name == "transfer-encoding";
-    default: return false;
+    case 2:
+      return name == "te" && !equals_ignoring_case(field.value, "trailers");
+    case 7:
+      return name == "upgrade";
+    case 10:
+      return name == "connection" || name == "keep-alive";
+    case 16:
+      return name == "proxy-connection";
+    case 17:
+      return name == "transfer-encoding";
+    default:
+      return false;
   }
 }
 

@@ -36,8 +36,8 @@ std::string script() {
   all += frame(FrameType::settings, 0, 0, std::string("\0\4", 2) + number(100) + std::string("\0\1", 2) + number(0));
   all += frame(FrameType::settings, flag_ack, 0);
   all += frame(FrameType::headers, flag_end_headers, 1, post + remembered('a') + remembered('b'));
-  all += frame(FrameType::headers, 0, 3, post + "\xbe");        // the newest field
-  all += frame(FrameType::continuation, 0, 3, "\xbf");          // the one before
+  all += frame(FrameType::headers, 0, 3, post + "\xbe");  // the newest field
+  all += frame(FrameType::continuation, 0, 3, "\xbf");    // the one before
   all += frame(FrameType::continuation, flag_end_headers, 3, remembered('c'));
   all += frame(FrameType::data, 0, 1, std::string(150, 'x'));
   all += frame(FrameType::ping, 0, 0, "12345678");

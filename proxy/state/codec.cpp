@@ -63,14 +63,17 @@ bool are_blocks(std::string_view heads) {
 }
 
 constexpr std::int64_t window_max = 0x7fff'ffff;
-bool is_window(std::int64_t bytes) { return bytes >= -window_max && bytes <= window_max; }
+bool is_window(std::int64_t bytes) {
+  return bytes >= -window_max && bytes <= window_max;
+}
 
 bool holds_together(const ClientSide& side, std::uint32_t last_stream) {
   const Flow& flow = side.client;
   if (!flow.stream || flow.tls) return false;
   const Stream& stream = *flow.stream;
   if (stream.id == 0 || stream.id > last_stream) return false;
-  if (!is_window(stream.send_window) || !is_window(stream.receive_window) || !are_blocks(stream.heads.view())) return false;
+  if (!is_window(stream.send_window) || !is_window(stream.receive_window) || !are_blocks(stream.heads.view()))
+    return false;
   if (side.exchange) return holds_together(side, *side.exchange);
   return stream.refused_with != 0 || (stream.head_bytes != 0 && stream.head_bytes <= flow.unread.size());
 }
@@ -179,7 +182,9 @@ handoff::SecretBytes encode_secrets(const IdleUpstream& idle) {
   return secrets_of({&leg, 1});
 }
 
-std::size_t upstream_legs(const ConnectionState& state) { return legs_of(state).size() - 1; }
+std::size_t upstream_legs(const ConnectionState& state) {
+  return legs_of(state).size() - 1;
+}
 
 std::vector<std::string> required_features(const ConnectionState& state) {
   if (std::holds_alternative<Arriving>(state.protocol)) return {arriving_feature};

@@ -18,26 +18,26 @@ struct EndedStreams {
 };
 
 struct Frames {
-  HpackTable table;                     // of the peer's encoder
-  Buffer block;                         // a header block that is not whole: its fragments so far
-  std::uint32_t block_stream = 0;       // 0: there is none
+  HpackTable table;                // of the peer's encoder
+  Buffer block;                    // a header block that is not whole: its fragments so far
+  std::uint32_t block_stream = 0;  // 0: there is none
   std::uint32_t block_frames = 0;
   bool block_ends_stream = false;
-  bool preface_came = false;            // the client's
+  bool preface_came = false;  // the client's
   bool settings_came = false;
-  bool settings_acknowledged = false;   // ours
-  bool has_small_table = false;         // the peer's decoder allows less than 4,096 bytes
+  bool settings_acknowledged = false;  // ours
+  bool has_small_table = false;        // the peer's decoder allows less than 4,096 bytes
   bool goaway_came = false;
-  bool goaway_sent = false;             // no stream above `last_stream` is served
-  bool has_failed = false;              // a connection error: nothing more is read
-  std::int64_t send_window = 65'535;    // of the connection
+  bool goaway_sent = false;           // no stream above `last_stream` is served
+  bool has_failed = false;            // a connection error: nothing more is read
+  std::int64_t send_window = 65'535;  // of the connection
   std::int64_t receive_window = 65'535;
   std::uint32_t peer_stream_window = 65'535;  // SETTINGS_INITIAL_WINDOW_SIZE
   std::uint32_t stream_window = 65'535;       // the same of ours, as announced
-  std::uint32_t last_stream = 0;        // the highest that the client has begun
-  std::uint64_t requests = 0;           // begun on this connection
-  std::int64_t idle_since_ms = 0;       // when the last stream ended
-  std::int64_t block_since_ms = 0;      // when the preface or a header block began to come
+  std::uint32_t last_stream = 0;              // the highest that the client has begun
+  std::uint64_t requests = 0;                 // begun on this connection
+  std::int64_t idle_since_ms = 0;             // when the last stream ended
+  std::int64_t block_since_ms = 0;            // when the preface or a header block began to come
   Boxed<EndedStreams> ended;
   bool operator==(const Frames&) const = default;
 };

@@ -13,18 +13,18 @@ struct Stream {
   // RFC 9113 §5.2: how many bytes of DATA we may send (negative after SETTINGS have lowered it), and the peer.
   std::int64_t send_window = 0;
   std::int64_t receive_window = 0;
-  std::uint64_t declared_left = 0;    // content-length, less the content that came
-  std::uint32_t head_bytes = 0;       // of the head at the front of `unread`, when it came
+  std::uint64_t declared_left = 0;  // content-length, less the content that came
+  std::uint32_t head_bytes = 0;     // of the head at the front of `unread`, when it came
   bool is_declared = false;
-  bool has_body = false;              // its head came without END_STREAM
-  bool end_sent = false;              // END_STREAM is in a frame, or will be in the last of `heads`
-  bool takes_connect = false;         // it began with an extended CONNECT (RFC 8441)
-  std::uint16_t refused_with = 0;     // the status of our answer, because its head cannot be taken; 0: it can
-  std::uint32_t reset_code = 0;       // why the peer has reset it
+  bool has_body = false;           // its head came without END_STREAM
+  bool end_sent = false;           // END_STREAM is in a frame, or will be in the last of `heads`
+  bool takes_connect = false;      // it began with an extended CONNECT (RFC 8441)
+  std::uint16_t refused_with = 0;  // the status of our answer, because its head cannot be taken; 0: it can
+  std::uint32_t reset_code = 0;    // why the peer has reset it
   // Header blocks that go before the content, each a BlockMark and a block.
   Buffer heads;
-  Boxed<Buffer> trailers_in;          // a trailer section as text, behind `unread`
-  Boxed<Buffer> trailers_out;         // a header block, behind `unsent`
+  Boxed<Buffer> trailers_in;   // a trailer section as text, behind `unread`
+  Boxed<Buffer> trailers_out;  // a header block, behind `unsent`
   bool operator==(const Stream&) const = default;
 };
 

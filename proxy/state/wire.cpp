@@ -12,7 +12,9 @@ namespace {
 
 // ── Addresses and legs ────────────────────────────────────────────────────────────────────────────────────────────
 
-bool is_tunnelling(const Exchange& exchange) { return std::holds_alternative<Tunnelling>(exchange.phase); }
+bool is_tunnelling(const Exchange& exchange) {
+  return std::holds_alternative<Tunnelling>(exchange.phase);
+}
 
 constexpr std::size_t ip_bytes(Family family) {
   return family == Family::ipv4 ? 4 : family == Family::ipv6 ? 16 : 0;
@@ -124,10 +126,10 @@ bool framing(auto io, auto& framing) {
 // ── Exchanges ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool request(auto io, auto& request) {
-  return framing(io.in(MESSAGE(body)), request.body) &&
-         io.number(FIELD(body_bytes), request.body_bytes) && io.number(FIELD(body_bytes_max), request.body_bytes_max) &&
-         io.number(FIELD(head_only), request.head_only) && io.number(FIELD(idempotent), request.idempotent) &&
-         io.number(FIELD(http10), request.http10) && io.number(FIELD(keep_alive), request.keep_alive) &&
+  return framing(io.in(MESSAGE(body)), request.body) && io.number(FIELD(body_bytes), request.body_bytes) &&
+         io.number(FIELD(body_bytes_max), request.body_bytes_max) && io.number(FIELD(head_only), request.head_only) &&
+         io.number(FIELD(idempotent), request.idempotent) && io.number(FIELD(http10), request.http10) &&
+         io.number(FIELD(keep_alive), request.keep_alive) &&
          io.number(FIELD(expects_continue), request.expects_continue) &&
          io.number(FIELD(wants_upgrade), request.wants_upgrade) && io.number(FIELD(asked_close), request.asked_close) &&
          io.number(FIELD(is_counted), request.is_counted);
@@ -282,8 +284,7 @@ bool connection(auto io, auto& state) {
   const bool is_whole =
       io.number(FIELD(id), state.id) && io.bytes(FIELD(listener), state.listener) &&
       address(io.in(MESSAGE(client_address)), state.client_address) && proxy_fields(io, state) &&
-      io.has(MESSAGE(client), true) &&
-      leg(io.in(MESSAGE(client)), state.client) &&
+      io.has(MESSAGE(client), true) && leg(io.in(MESSAGE(client)), state.client) &&
       (alternative<Http1>(io, MESSAGE(http1), state.protocol,
                           [&](auto in, auto& protocol) { return http1(in, state, protocol); }) ||
        alternative<Boxed<Http2>>(io, MESSAGE(http2), state.protocol,

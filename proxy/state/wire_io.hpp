@@ -14,7 +14,6 @@
 
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/hpack_wire.hpp"
-#include "proxy/state/hpack_wire.hpp"
 #include "proxy/state/string.hpp"
 #include "proxy/state/tls.hpp"
 

@@ -248,7 +248,8 @@ bool Connection::shake_hands() {
   const bool is_http2 = http1 != nullptr && state_.client.tls->facts.alpn == http2::alpn_name;
   if (is_http2) {
     begin_http2();
-  } else if (http1 != nullptr) std::get<state::AwaitingRequest>(http1->phase).since_ms = worker_.now_ms();
+  } else if (http1 != nullptr)
+    std::get<state::AwaitingRequest>(http1->phase).since_ms = worker_.now_ms();
   return !worker_.boundary(*this);
 }
 

@@ -60,13 +60,19 @@ Action ExchangeRunner::after(UpstreamSide::Progress progress, engine::Context& c
   context.servers = upstream_.servers();
   context.retry_budget = upstream_.retry_budget();
   switch (progress) {
-    case waiting: return Action::wait;
+    case waiting:
+      return Action::wait;
     // Advance at once: the state must not be frozen with a leg that the request has not been put on yet.
-    case connected: return connection_.advance(side_, context);
-    case unavailable: return engine::upstream_lost(side_, Loss::unavailable, context);
-    case unreachable: return engine::upstream_lost(side_, Loss::unreachable, context);
-    case failed: return engine::upstream_lost(side_, Loss::connect_failed, context);
-    case timed_out: return engine::upstream_lost(side_, Loss::connect_timed_out, context);
+    case connected:
+      return connection_.advance(side_, context);
+    case unavailable:
+      return engine::upstream_lost(side_, Loss::unavailable, context);
+    case unreachable:
+      return engine::upstream_lost(side_, Loss::unreachable, context);
+    case failed:
+      return engine::upstream_lost(side_, Loss::connect_failed, context);
+    case timed_out:
+      return engine::upstream_lost(side_, Loss::connect_timed_out, context);
   }
   return Action::wait;
 }
@@ -177,7 +183,8 @@ void ExchangeRunner::log_exchange() {
 void ExchangeRunner::on_ready(runtime::Socket& socket) {
   const bool is_connecting = upstream_.is_connecting() && upstream_.owns(socket);
   if (!is_connecting) return connection_.go_on(*this);
-  connection_.go_on(*this, [this](engine::Context& context) { return after(upstream_.go_on(*side_.exchange), context); });
+  connection_.go_on(*this,
+                    [this](engine::Context& context) { return after(upstream_.go_on(*side_.exchange), context); });
 }
 
 void ExchangeRunner::on_place(upstream::Place place) {

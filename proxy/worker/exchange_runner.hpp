@@ -95,9 +95,9 @@ class ExchangeRunner final : public runtime::SocketOwner {
   Connection& connection_;
   state::ClientSide& side_;
   UpstreamSide upstream_;
-  std::shared_ptr<Verifier::Question> question_;    // while the exchange waits for its answer
+  std::shared_ptr<Verifier::Question> question_;  // while the exchange waits for its answer
   const routing::Route* route_ = nullptr;  // of its exchange, in the settings of now; nullptr: none, or it is gone
-  const engine::Rules* rules_ = nullptr;            // `stretched_rules_`, or the route's
+  const engine::Rules* rules_ = nullptr;   // `stretched_rules_`, or the route's
   std::unique_ptr<engine::Rules> stretched_rules_;  // for bytes that exceed the rules and arrived before them
   std::size_t received_since_ = 0;                  // bytes from the client since the rules last changed
   http1::Verdict verdict_ = http1::Verdict::none;   // on the exchange's request, under this configuration

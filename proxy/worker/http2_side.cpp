@@ -142,7 +142,9 @@ void Http2Side::note_touched(std::uint32_t id) {
   if (Stream* const found = stream(id)) found->is_touched = true;
 }
 
-void Http2Side::touch(const ExchangeRunner& runner) { note_touched(runner.side().client.stream->id); }
+void Http2Side::touch(const ExchangeRunner& runner) {
+  note_touched(runner.side().client.stream->id);
+}
 
 void Http2Side::each(void (*visit)(state::Flow& flow, void* with), void* with) {
   for (const auto& one : streams_) visit(one->flow(), with);
@@ -165,7 +167,8 @@ bool Http2Side::advance(std::size_t& moved) {
   const std::size_t moved_before = moved;
   if (frames.has_failed) {
     leg.unread.clear();
-  } else if (!leg.unread.empty() && !http2::open(frames, leg, *this, terms(), worker_.now_ms(), floods_, worker_.http2_scratch())) {
+  } else if (!leg.unread.empty() &&
+             !http2::open(frames, leg, *this, terms(), worker_.now_ms(), floods_, worker_.http2_scratch())) {
     worker_.note_http2_failure(state_, worker_.http2_scratch().failure);
     cut();
   }
@@ -241,7 +244,7 @@ bool Http2Side::obey(Stream& stream, Action action, engine::Context& context) {
 void Http2Side::finish(Stream& stream, Error if_unfinished) {
   const state::Flow& flow = stream.flow();
   if (flow.read_ended && flow.stream->end_sent) {
-    http2::note_ended(http2_.frames, flow);
+    http2::note_ended(http2_.frames, flow.stream->id);
   } else {
     // Of a request that is answered, the rest is not needed (RFC 9113 §8.1).
     http2::reset(http2_.frames, state_.client, flow, flow.stream->end_sent ? Error::no_error : if_unfinished);

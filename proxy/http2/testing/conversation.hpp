@@ -103,7 +103,7 @@ class Conversation final : private Streams {
     std::erase_if(streams(), [this](const auto& one) {
       const state::Flow& flow = one->client;
       const bool is_over = flow.was_reset || (flow.read_ended && flow.write_ended && flow.all_sent());
-      if (is_over && !flow.was_reset) note_ended(frames(), flow);
+      if (is_over && !flow.was_reset) note_ended(frames(), flow.stream->id);
       return is_over;
     });
   }

@@ -207,8 +207,11 @@ class RandomState {
     http1.requests = below(1000);
     switch (below(3)) {
       case 0: http1.phase = AwaitingRequest{time(), up_to(state.client.unread.size())}; break;
-      case 1: http1.phase = Lingering{time()}; break;
-      default: make_request(state);
+      case 1:
+        http1.phase = Lingering{time()};
+        break;
+      default:
+        make_request(state);
     }
   }
 
@@ -229,8 +232,11 @@ class RandomState {
                                     .attempts = static_cast<std::uint8_t>(random_()),
                                     .fresh = coin()};
         break;
-      case 1: make_relaying(side, exchange); break;
-      default: exchange.phase = Answering{};
+      case 1:
+        make_relaying(side, exchange);
+        break;
+      default:
+        exchange.phase = Answering{};
     }
   }
 
@@ -241,9 +247,9 @@ class RandomState {
     frames.block.append(text(30));
     frames.block_stream = static_cast<std::uint32_t>(below(100));
     frames.block_frames = static_cast<std::uint32_t>(below(64));
-    for (bool* const one : {&frames.block_ends_stream, &frames.preface_came, &frames.settings_came,
-                            &frames.settings_acknowledged, &frames.has_small_table, &frames.goaway_came,
-                            &frames.goaway_sent, &frames.has_failed}) {
+    for (bool* const one :
+         {&frames.block_ends_stream, &frames.preface_came, &frames.settings_came, &frames.settings_acknowledged,
+          &frames.has_small_table, &frames.goaway_came, &frames.goaway_sent, &frames.has_failed}) {
       *one = coin();
     }
     frames.send_window = window();
@@ -276,7 +282,8 @@ class RandomState {
     stream.receive_window = window();
     stream.declared_left = below(1000);
     stream.head_bytes = 1 + up_to(side.client.unread.size() - 1);
-    for (bool* const one : {&stream.is_declared, &stream.has_body, &stream.end_sent, &stream.takes_connect}) *one = coin();
+    for (bool* const one : {&stream.is_declared, &stream.has_body, &stream.end_sent, &stream.takes_connect})
+      *one = coin();
     if (below(8) == 0) stream.refused_with = 431;
     stream.reset_code = static_cast<std::uint32_t>(below(14));
     if (coin()) stream.heads.append(std::string("\x80\0\0\4abcd", 8));
