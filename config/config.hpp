@@ -290,7 +290,7 @@ struct Limits {
   // Of each HTTP/2 connection: streams that are open at a time, and the windows for what clients send.
   std::uint64_t http2_streams = 100;
   std::uint64_t http2_stream_window = 256 * 1024;
-  std::uint64_t http2_connection_window = 1024 * 1024;
+  std::uint64_t http2_connection_window = 4 * 1024 * 1024;
   bool operator==(const Limits&) const = default;
 };
 

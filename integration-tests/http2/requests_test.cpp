@@ -1,7 +1,9 @@
 // What clients of HTTP/2 get, over HTTP/1.1 to the servers.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <regex>
+#include <utility>
 
 #include "harness/baton.hpp"
 #include "harness/http2_client.hpp"
@@ -145,6 +147,52 @@ TEST_F(Http2, IsOfferedByAlpn) {
   }
 }
 
+TEST_F(Http2, AServerThatCannotBeReachedIs502) {
+  Origin gone;
+  gone.refuse();
+  Settings settings = this->settings();
+  settings.servers = {{gone.address()}};
+  const Baton baton(settings);
+  Http2Client client(baton.address());
+  EXPECT_EQ(client.get("/bytes/10").status, 502);
+  settings.servers = {{gone.address()}, {origin.address()}};
+  Baton both(settings);
+  Http2Client other(both.address());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(other.get("/bytes/10").status, 200) << "the next server is tried";
+}
+
+TEST_F(Http2, MayFollowAProxyHeader) {
+  Settings settings = this->settings();
+  settings.binds = {loopback(free_port())};
+  settings.topology =
+      "listeners:\n  - { name: web, bind: \"" + settings.binds[0].text() +
+      "\", proxy_protocol: require, trusted_proxies: [ 127.0.0.1 ] }\nupstreams:\n  - { name: app, servers: "
+      "[ { address: \"" +
+      origin.address().text() + "\" } ] }\n";
+  const Baton baton(settings);
+  auto connection = std::make_unique<Client>(baton.address());
+  connection->send("PROXY TCP4 192.0.2.9 192.0.2.1 1000 80\r\n");
+  Http2Client client(std::move(connection));
+  EXPECT_NE(client.get("/echo").body.find("X-Forwarded-For: 192.0.2.9"), std::string::npos);
+}
+
+TEST_F(Http2, TheEndOfTheConnectionEndsItsWebSockets) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const std::int32_t stream = client.begin({{":method", "CONNECT"},
+                                            {":protocol", "websocket"},
+                                            {":scheme", "http"},
+                                            {":path", "/websocket"},
+                                            {":authority", "test"},
+                                            {"sec-websocket-version", "13"}},
+                                           false);
+  EXPECT_EQ(client.await_head(stream).status, 200);
+  client.send(stream, "the last");
+  client.connection().half_close();
+  EXPECT_EQ(client.await_end(stream).body, "the last") << "it reached the server, and its answer came";
+  origin.await_open_connections(0);
+}
+
 TEST_F(Http2, CarriesWebSockets) {
   const Baton baton(settings());
   Http2Client client(baton.address());
@@ -167,7 +215,23 @@ TEST_F(Http2, CarriesWebSockets) {
                                              {":authority", "test"},
                                              {"sec-websocket-version", "13"}},
                                             false);
-  EXPECT_EQ(client.await_head(refused).status, 502);
+  EXPECT_EQ(client.await_head(refused).status, 501);
+}
+
+// What has come as a whole is still answered; what has not never will be.
+TEST_F(Http2, TheEndOfTheConnectionEndsWhatIsNotWhole) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  const std::int32_t held = client.begin_get("/held");
+  origin.gate().await_arrivals(1);
+  const std::int32_t upload = client.begin_post("/count");
+  client.send(upload, "a part");
+  client.ping();
+  client.connection().half_close();
+  origin.await_open_connections(1);
+  origin.gate().open();
+  EXPECT_EQ(client.await_end(held).body, "held");
+  client.connection().expect_fin();
 }
 
 TEST_F(Http2, RefusesConnect) {

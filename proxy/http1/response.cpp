@@ -149,7 +149,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     if (meaning.error) return answer(exchange, ends, context, 502, meaning.error.text);
     // It would mean that the protocol is switched (RFC 8441 §5).
     const bool seems_to_switch = client.stream && client.stream->takes_connect && head.status < 300;
-    if (seems_to_switch) return answer(exchange, ends, context, 502, "the server does not switch protocols");
+    if (seems_to_switch) return answer(exchange, ends, context, 501, "the server does not switch protocols");
     const bool is_chunked = std::holds_alternative<ByChunks>(meaning.body);
     const bool dechunk = (request.http10 || client.stream) && is_chunked;
     // After a final response, the rest of the request's body could not be told from a next request.

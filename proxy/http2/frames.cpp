@@ -67,6 +67,7 @@ void append_setting(state::Buffer& out, Setting id, std::uint32_t value) {
 void begin(Frames& frames, Flow& leg, const Terms& terms) {
   constexpr std::uint32_t settings = 4;
   frames.stream_window = terms.stream_window;
+  frames.streams_max = terms.streams_max;
   append_frame_head(leg.unsent, {settings * 6, FrameType::settings, 0, 0});
   append_setting(leg.unsent, Setting::max_concurrent_streams, terms.streams_max);
   append_setting(leg.unsent, Setting::initial_window_size, terms.stream_window);

@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (moves.take(piece) != goes_on) std::abort();
     if ((length & 0x80) != 0) moves.move();
     const std::size_t most = stays.terms.connection_window + stays.terms.streams_max * (stays.terms.list_bytes + 300) +
-                             stays.terms.list_bytes + 2 * frame_bytes_max;
+                             4 * stays.terms.list_bytes + 3 * frame_bytes_max;
     if (stays.bytes_held() > most) std::abort();
     if (!goes_on) break;
   }

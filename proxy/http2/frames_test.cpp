@@ -134,7 +134,7 @@ TEST(Floods, OfBlocksAreBounded) {
   Connection connection;
   connection.greet();
   connection.take(headers(1, get, 0));
-  EXPECT_TRUE(ends(connection, frame(FrameType::continuation, 0, 1, std::string(16'384, 'x')), 4));
+  EXPECT_TRUE(ends(connection, frame(FrameType::continuation, 0, 1, std::string(16'384, 'x')), 10));
 }
 
 // ── Streams and windows ───────────────────────────────────────────────────────────────────────────────────────────
@@ -142,7 +142,7 @@ TEST(Floods, OfBlocksAreBounded) {
 TEST(Streams, BeyondTheLimitAreRefused) {
   Connection connection;
   connection.greet();
-  connection.terms.streams_max = 1;
+  connection.frames.streams_max = 1;
   connection.take(headers(1, get) + headers(3, get));
   EXPECT_THAT(connection.errors(), ElementsAre("RST 3 7"));
   connection.take(frame(FrameType::data, 1, 3, "x"));  // was on its way

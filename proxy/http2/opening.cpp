@@ -187,8 +187,8 @@ class Opener {
 
   void take_continuation(const FrameHead& head, std::string_view payload) {
     if (frames_.block_stream == 0) return fail(Error::protocol_error, "CONTINUATION without HEADERS");
-    // A block is not longer than the list it stands for by more than its encoding takes.
-    const std::uint64_t most = terms_.list_bytes + frame_bytes_max;
+    // What is longer than any encoding of a list that is taken gets no 431.
+    const std::uint64_t most = 4 * terms_.list_bytes + frame_bytes_max;
     if (++frames_.block_frames > block_frames_max || frames_.block.size() + payload.size() > most) {
       return fail(Error::enhance_your_calm, "a header block is too long");
     }
@@ -215,7 +215,7 @@ class Opener {
     }
     if (frames_.goaway_sent) return;  // the client will ask elsewhere
     frames_.last_stream = id;
-    if (streams_.count() >= terms_.streams_max) return refuse_stream(id, Error::refused_stream);
+    if (streams_.count() >= frames_.streams_max) return refuse_stream(id, Error::refused_stream);
     begin_stream(id, ends, error);
   }
 

@@ -33,7 +33,9 @@ struct Frames {
   std::int64_t send_window = 65'535;  // of the connection
   std::int64_t receive_window = 65'535;
   std::uint32_t peer_stream_window = 65'535;  // SETTINGS_INITIAL_WINDOW_SIZE
-  std::uint32_t stream_window = 65'535;       // the same of ours, as announced
+  // Ours, as announced: the same, and SETTINGS_MAX_CONCURRENT_STREAMS.
+  std::uint32_t stream_window = 65'535;
+  std::uint32_t streams_max = 0;
   std::uint32_t last_stream = 0;              // the highest that the client has begun
   std::uint64_t requests = 0;                 // begun on this connection
   std::int64_t idle_since_ms = 0;             // when the last stream ended

@@ -14,6 +14,7 @@ void write(const ServerRecord& record, wire::ServerRecord& out) {
   out.set_address(record.address);
   out.set_requests_total(record.requests_total);
   out.set_failures_total(record.failures_total);
+  out.mutable_latencies()->Assign(record.latencies.begin(), record.latencies.end());
   out.set_order(static_cast<std::uint32_t>(facts.order));
   out.set_weight(facts.weight);
   out.set_ordered_ms(facts.ordered_ms);
@@ -48,7 +49,8 @@ ServerRecord read(const wire::ServerRecord& in) {
           .address = in.address(),
           .facts = std::move(facts),
           .requests_total = in.requests_total(),
-          .failures_total = in.failures_total()};
+          .failures_total = in.failures_total(),
+          .latencies = {in.latencies().begin(), in.latencies().end()}};
 }
 
 constexpr unsigned weight_max = 256;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace baton::state {
 
@@ -52,6 +53,7 @@ struct ServerRecord {
   ServerFacts facts;
   std::uint64_t requests_total = 0;  // over all generations
   std::uint64_t failures_total = 0;
+  std::vector<std::uint64_t> latencies;  // how many response times of the last one or two minutes lie in each step
   bool operator==(const ServerRecord&) const = default;
 };
 

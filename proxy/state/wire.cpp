@@ -257,9 +257,9 @@ bool frames(auto io, auto& frames) {
       io.number(FIELD(goaway_sent), frames.goaway_sent) && io.number(FIELD(has_failed), frames.has_failed) &&
       io.number(FIELD(send_window), frames.send_window) && io.number(FIELD(receive_window), frames.receive_window) &&
       io.number(FIELD(peer_stream_window), frames.peer_stream_window) &&
-      io.number(FIELD(stream_window), frames.stream_window) && io.number(FIELD(last_stream), frames.last_stream) &&
-      io.number(FIELD(requests), frames.requests) && io.time(FIELD(idle_since_ms), frames.idle_since_ms) &&
-      io.time(FIELD(block_since_ms), frames.block_since_ms);
+      io.number(FIELD(stream_window), frames.stream_window) && io.number(FIELD(streams_max), frames.streams_max) &&
+      io.number(FIELD(last_stream), frames.last_stream) && io.number(FIELD(requests), frames.requests) &&
+      io.time(FIELD(idle_since_ms), frames.idle_since_ms) && io.time(FIELD(block_since_ms), frames.block_since_ms);
   if (!is_whole || !io.has_some(REPEATED(ended), static_cast<bool>(frames.ended))) return is_whole;
   auto& ended = io.begun(frames.ended);
   return io.numbers(REPEATED(ended), ended.ids) && io.number(FIELD(ended_next), ended.next);

@@ -48,6 +48,11 @@ std::size_t Latencies::step_of(std::int64_t elapsed_ms) {
   return std::min(2 * log + (upper_half ? 1 : 0), steps - 1);
 }
 
+void Latencies::set_counts(std::span<const std::uint64_t> counts) {
+  counts_ = {};
+  if (counts.size() == counts_.size()) std::ranges::copy(counts, counts_.begin());
+}
+
 void Latencies::operator+=(const Latencies& more) {
   for (std::size_t i = 0; i < steps; ++i) counts_[i] += more.counts_[i];
 }
@@ -173,13 +178,16 @@ Standing::Totals Standing::totals(std::int64_t now_ms) {
   all.requests += known->requests_before;
   all.failures += known->failures_before;
   all.latencies += known->last_minute;
+  if (now_ms < known->before_ends_ms) all.latencies += known->latencies_before;
   return all;
 }
 
-void Standing::set_totals_before(std::uint64_t requests, std::uint64_t failures) {
+void Standing::set_totals_before(const state::ServerRecord& record, std::int64_t now_ms) {
   auto known = known_.lock();
-  known->requests_before = requests;
-  known->failures_before = failures;
+  known->requests_before = record.requests_total;
+  known->failures_before = record.failures_total;
+  known->latencies_before.set_counts(record.latencies);
+  known->before_ends_ms = now_ms + minute_ms;
 }
 
 // ── All servers ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -299,14 +307,15 @@ std::vector<state::ServerRecord> Registry::save(std::int64_t offset_ms, std::int
                        .address = standing->address,
                        .facts = standing->facts().shifted(offset_ms),
                        .requests_total = totals.requests,
-                       .failures_total = totals.failures});
+                       .failures_total = totals.failures,
+                       .latencies = {totals.latencies.counts().begin(), totals.latencies.counts().end()}});
   }
   return records;
 }
 
 void Registry::restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms) {
   auto servers = servers_.lock();
-  const std::int64_t until_ms = runtime::monotonic_ms() + orders_kept_ms;
+  const std::int64_t now_ms = runtime::monotonic_ms();
   for (const state::ServerRecord& record : records) {
     const Name name(record.upstream, record.address);
     const auto found = servers->by_name.find(name);
@@ -315,11 +324,11 @@ void Registry::restore(const std::vector<state::ServerRecord>& records, std::int
     if (is_absent && servers->absent.size() < orders_kept_max) {
       standing = std::make_shared<Standing>(record.upstream, record.address);
       servers->by_name[name] = standing;
-      servers->absent.insert_or_assign(name, Servers::Absent{standing, until_ms});
+      servers->absent.insert_or_assign(name, Servers::Absent{standing, now_ms + orders_kept_ms});
     }
     if (!standing) continue;
     standing->learn(record.facts.shifted(-offset_ms));
-    standing->set_totals_before(record.requests_total, record.failures_total);
+    standing->set_totals_before(record, now_ms);
   }
   if (!records.empty()) servers->are_known = true;
 }

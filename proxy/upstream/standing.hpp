@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,10 @@ class Latencies {
   std::uint64_t count() const;
   // The upper end of the step in which this share of all times ends; 0: there are none.
   std::uint64_t quantile_ms(double share) const;
+
+  // For another process; one with other steps gets none.
+  std::span<const std::uint64_t> counts() const { return counts_; }
+  void set_counts(std::span<const std::uint64_t> counts);
 
  private:
   static constexpr std::size_t steps = 40;
@@ -102,8 +107,8 @@ class Standing {
     Latencies latencies;  // of the last one or two minutes
   };
   Totals totals(std::int64_t now_ms);
-  // Counted by earlier generations.
-  void set_totals_before(std::uint64_t requests, std::uint64_t failures);
+  // Counted by earlier generations; the latencies count for another minute.
+  void set_totals_before(const state::ServerRecord& record, std::int64_t now_ms);
 
   Suspicion suspicion;  // for `health.passive`
 
@@ -120,6 +125,8 @@ class Standing {
     std::uint64_t failures_before = 0;
     Totals totals;  // of this process; its latencies are those of the current minute
     Latencies last_minute;
+    Latencies latencies_before;
+    std::int64_t before_ends_ms = 0;
     std::int64_t minute_ends_ms = 0;
   };
   // With the lock held.

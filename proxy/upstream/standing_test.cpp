@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/runtime/loop.hpp"
 #include "proxy/state/instance_record.hpp"
 #include "proxy/upstream/pool.hpp"
 
@@ -164,6 +165,7 @@ TEST(Registry, ASuccessorStartsWithAllThatIsKnown) {
   ServerCounts counts;
   counts.requests = 7;
   counts.failures = 1;
+  counts.latencies.add(40);
   before.find("app", "a")->add(counts, 2, 1'500);
   const state::InstanceRecord record{.servers = before.save(500'000, 2'000)};
   const auto decoded = state::decode_instance_record(state::encode(record));
@@ -177,6 +179,7 @@ TEST(Registry, ASuccessorStartsWithAllThatIsKnown) {
   EXPECT_EQ(after.find("app", "a")->facts(), facts.shifted(1'000));
   EXPECT_EQ(after.find("app", "a")->totals(3'100).requests, 7U);
   EXPECT_EQ(after.find("app", "a")->totals(3'100).failures, 1U);
+  EXPECT_EQ(after.find("app", "a")->totals(3'100).latencies.count(), 1U);
   EXPECT_EQ(after.find("app", "a")->totals(3'100).in_flight, 0) << "counted again as they are adopted";
   EXPECT_EQ(after.find("app", "b")->slow_since_ms(), 0);
   EXPECT_EQ(after.find("app", "new")->slow_since_ms(), 3'100);
@@ -187,6 +190,9 @@ TEST(Registry, ASuccessorStartsWithAllThatIsKnown) {
   after.restore(before.save(500'000, 2'400), 499'000);
   EXPECT_EQ(after.find("app", "b")->facts().order, Order::drain);
   EXPECT_EQ(after.find("app", "a")->totals(3'300).requests, 21U);
+  EXPECT_EQ(after.find("app", "a")->totals(3'300).latencies.count(), 3U);
+  const std::int64_t later_ms = runtime::monotonic_ms() + 60'000;
+  EXPECT_EQ(after.find("app", "a")->totals(later_ms).latencies.count(), 0U) << "they are of the last minutes";
 }
 
 // A name server may leave an address out of an answer.

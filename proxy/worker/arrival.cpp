@@ -126,6 +126,7 @@ void Connection::begin_protocol(std::string_view upstream) {
     runner_.upstream().promise();
   } else {
     state_.protocol = state::Http1{.phase = state::AwaitingRequest{.since_ms = worker_.now_ms()}};
+    may_begin_http2_ = !leg.tls;
   }
 }
 

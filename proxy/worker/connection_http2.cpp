@@ -42,7 +42,8 @@ void Connection::take_turn_of_http2() {
     if (client_.readable(state_.client)) receive_for_http2();
     if (closed_) return;
     const bool had_streams = !state_.http2()->streams.empty();
-    const bool moved = http2_->advance(turn_bytes_);
+    bool moved = http2_->advance(turn_bytes_);
+    if (state_.client.read_ended && http2_->note_client_ended()) moved = true;
     if (had_streams && worker_.boundary(*this)) return;
     const bool wrote = can_write_client() && write_client();
     if (closed_) return;

@@ -53,7 +53,8 @@ http2::Terms Http2Side::terms() const {
   const config::Limits& limits = worker_.settings().config.limits;
   return {.streams_max = static_cast<std::uint32_t>(limits.http2_streams),
           .stream_window = static_cast<std::uint32_t>(limits.http2_stream_window),
-          .connection_window = static_cast<std::uint32_t>(limits.http2_connection_window),
+          .connection_window =
+              static_cast<std::uint32_t>(std::max(limits.http2_connection_window, limits.http2_stream_window)),
           .list_bytes = worker_.rules().head_bytes,
           .buffer_bytes = worker_.rules().buffer_bytes};
 }
@@ -157,6 +158,21 @@ std::size_t Http2Side::wanted() const {
   if (state_.client.read_ended || state_.client.unsent.size() >= worker_.rules().buffer_bytes) return 0;
   const std::size_t most = std::max<std::size_t>(worker_.rules().buffer_bytes, state::Buffer::block_bytes);
   return most > state_.client.unread.size() ? most - state_.client.unread.size() : 0;
+}
+
+bool Http2Side::note_client_ended() {
+  bool has_some = false;
+  for (const auto& one : streams_) {
+    state::Flow& flow = one->flow();
+    if (flow.read_ended) continue;
+    has_some = flow.read_ended = one->is_touched = true;
+    // The server of a tunnel gets what came before, and then the end.
+    const state::Exchange* const exchange = one->side().exchange.get();
+    if (exchange != nullptr && std::holds_alternative<state::Tunnelling>(exchange->phase)) continue;
+    flow.was_reset = true;
+    flow.drop_unsent();
+  }
+  return has_some;
 }
 
 bool Http2Side::advance(std::size_t& moved) {
@@ -344,6 +360,14 @@ void Http2Side::set_deadline(Stream& stream) {
 }
 
 void Http2Side::on_deadline(Stream& stream) {
+  // While other streams have used up the connection's window, it is not the client's turn.
+  state::Flow& flow = stream.flow();
+  const bool is_shut = http2_.frames.receive_window <= 0 && !flow.read_ended;
+  if (is_shut) {
+    flow.read_at_ms = worker_.now_ms();
+    const std::int64_t at = engine::stream_deadline_ms(stream.side(), stream.runner.rules());
+    if (std::min(at, stream.runner.upstream().deadline_ms()) > worker_.now_ms()) return set_deadline(stream);
+  }
   stream.is_touched = true;
   connection_.go_on(stream.runner, [&](engine::Context& context) { return stream.runner.expire(context); });
 }

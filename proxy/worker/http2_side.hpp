@@ -38,6 +38,8 @@ class Http2Side final : private http2::Streams {
   void touch(const ExchangeRunner& runner);
   // The engine wishes this for the exchange.
   void obey(ExchangeRunner& runner, engine::Action action, engine::Context& context);
+  // The client sends no more: requests that are not whole will never be. True: there are some.
+  bool note_client_ended();
   // How many bytes may be read into the client's leg.
   std::size_t wanted() const;
   // No stream is open, and no other will be.

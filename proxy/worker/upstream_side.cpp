@@ -288,7 +288,7 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
 }
 
 UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) {
-  state::note_failed(*owner_.connection().state().exchange, server_->address);
+  state::note_failed(*owner_.side().exchange, server_->address);
   if (upstream_->ejections() == nullptr) server_->note_failure(worker_.now_ms());
   ++server_->counts.failures;
   note_unwell(why);

@@ -256,6 +256,7 @@ class RandomState {
     frames.receive_window = window();
     frames.peer_stream_window = static_cast<std::uint32_t>(below(0x8000'0000));
     frames.stream_window = static_cast<std::uint32_t>(below(0x8000'0000));
+    frames.streams_max = static_cast<std::uint32_t>(below(200));
     frames.requests = below(1000);
     frames.idle_since_ms = time();
     frames.block_since_ms = time();
