@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct Case {
   std::vector<std::string> frames;  // after the preface and SETTINGS
   std::vector<std::string> errors;
 };
+
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 
 class Broken : public testing::TestWithParam<Case> {};
 

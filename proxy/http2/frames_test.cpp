@@ -187,6 +187,20 @@ TEST(Windows, AreEnforced) {
   EXPECT_THAT(connection.errors(), ElementsAre("RST 1 3"));
 }
 
+TEST(Windows, OfTheConnectionAreEnforcedOverAllStreams) {
+  Connection connection;
+  connection.greet();
+  const std::string content(16'384, 'x');
+  std::size_t bytes = 0;
+  std::uint32_t id = 1;
+  for (; bytes + content.size() <= connection.terms.connection_window; id += 2, bytes += content.size()) {
+    ASSERT_TRUE(connection.take(headers(id, post, whole) + frame(FrameType::data, 0, id, content)));
+  }
+  EXPECT_THAT(connection.errors(), IsEmpty());
+  EXPECT_FALSE(connection.take(headers(id, post, whole) + frame(FrameType::data, 0, id, content)));
+  EXPECT_THAT(connection.errors(), ElementsAre("GOAWAY 3"));
+}
+
 TEST(Windows, HoldBackWhatIsSent) {
   Connection connection;
   connection.greet();
