@@ -8,8 +8,6 @@ namespace baton::config {
 
 // By the path of their section, as in KnownKey::path. Remove a key here when you implement it.
 inline constexpr std::string_view later_keys[] = {
-    "upstreams.protocol",
-
     "handoff.survive",
 };
 

@@ -161,6 +161,13 @@ void read_upstream_keepalive(Reader& reader, const Node& node, Upstream& upstrea
   read_keepalive(reader, node, upstream.tcp_keepalive);
 }
 
+constexpr Name<bool> upstream_protocols[] = {{"http1", true}};
+constexpr std::string_view later_upstream_protocols[] = {"http2", "auto"};
+
+void read_upstream_protocol(Reader& reader, const Node& node, Upstream&) {
+  reader.choice(node, upstream_protocols, later_upstream_protocols);
+}
+
 constexpr Key<Upstream> upstream_keys[] = {
     {"name", read_name<&Upstream::name>, true},
     {"balance", read_balance},
@@ -177,6 +184,7 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"tls", read_upstream_tls},
     {"tcp_keepalive", read_upstream_keepalive},
     {"proxy_protocol", read_choice<&Upstream::proxy_protocol, proxy_headers_sent>},
+    {"protocol", read_upstream_protocol},
     {"resolve", read_resolve},
     {"health", read_health},
 };
