@@ -132,6 +132,9 @@ class Donor {
   virtual std::string resign() = 0;
   // The successor failed after `Done`: become the instance again. False: another process is the instance.
   virtual bool reclaim() = 0;
+  // Of a successor that has given everything back: what it has counted meanwhile goes to the predecessor with
+  // `Returned`.
+  virtual std::string counted() { return {}; }
 
   // A reason to call the upgrade off, asked before anything was adopted. `wake_descriptor` turns readable with it.
   virtual std::optional<std::string> called_off() { return std::nullopt; }
@@ -168,6 +171,9 @@ class Adopter {
   // Become the instance: take the lock (waiting for it as long as the server's settings say), write the PID file,
   // answer on every path. `application` is the result of the predecessor's `resign`.
   virtual Result<void> take_over(const std::string& application, const Report& report) = 0;
+
+  // The successor has given everything back. `application` is the result of its `counted`, or empty.
+  virtual void returned(const std::string&) {}
 };
 
 }  // namespace baton::handoff

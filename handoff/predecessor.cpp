@@ -219,7 +219,11 @@ class Conversation {
     for (;;) {
       auto frame = channel_.receive(Clock::now() + terms_.return_timeout);
       if (!frame) return fail(frame.error().fault, *recalled_ + "; then " + frame.error().text + " (waiting for Returned)");
-      if (frame->kind == Kind::returned && is_returning_) return fail(Fault::refused, *recalled_);
+      if (frame->kind == Kind::returned && is_returning_) {
+        if (const auto returned = parse<wire::Returned>(*frame))
+          insist([&] { returns_->returned(returned->application()); });
+        return fail(Fault::refused, *recalled_);
+      }
       if (auto heard = hear_return(*frame); !heard) return heard;
     }
   }

@@ -198,7 +198,11 @@ class Conversation {
       return std::unexpected(unexpected_frame(frame, Kind::adopted));
     };
     auto offered = as_result([&] { return offering.run([] { return Result<void>(); }, ignore_earlier); });
-    if (offered) return send_record(channel_, Kind::returned, wire::Returned{}, no_deadline);
+    if (offered) {
+      wire::Returned returned;
+      insist([&] { returned.set_application(donor.counted()); });
+      return send_record(channel_, Kind::returned, returned, no_deadline);
+    }
     const std::vector<ParcelId> ours = insist([&] { return offering.give_up(); });
     insist([&] { donor.accept_again(); });
     insist([&] { donor.take_back(ours); });

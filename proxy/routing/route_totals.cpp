@@ -1,5 +1,7 @@
 #include "proxy/routing/route_totals.hpp"
 
+#include <algorithm>
+
 namespace baton::routing {
 
 void RouteTotals::take(const RouteTable& table, RouteTally& tally) {
@@ -40,6 +42,20 @@ void RouteTotals::restore(const std::vector<state::RouteRecord>& records) {
   for (auto& [name, counted] : *routes) counted.before = {};
   for (const state::RouteRecord& record : records) {
     (*routes)[record.name].before = {record.requests_total, record.failures_total};
+  }
+}
+
+void RouteTotals::add(const std::vector<state::RouteRecord>& records,
+                      const std::vector<state::RouteRecord>& inherited) {
+  std::map<std::string_view, const state::RouteRecord*> begun;
+  for (const state::RouteRecord& record : inherited) begun[record.name] = &record;
+  auto routes = routes_.lock();
+  for (const state::RouteRecord& record : records) {
+    const auto from = begun.find(record.name);
+    const state::RouteRecord began = from != begun.end() ? *from->second : state::RouteRecord{};
+    RouteCounts& before = (*routes)[record.name].before;
+    before.requests += record.requests_total - std::min(record.requests_total, began.requests_total);
+    before.failures += record.failures_total - std::min(record.failures_total, began.failures_total);
   }
 }
 

@@ -47,6 +47,8 @@ class RouteTotals {
   // To and from another process, whose totals replace those from before.
   std::vector<state::RouteRecord> save();
   void restore(const std::vector<state::RouteRecord>& records);
+  // From one that gives the service back: adds what it has counted since it began with `inherited`.
+  void add(const std::vector<state::RouteRecord>& records, const std::vector<state::RouteRecord>& inherited);
 
  private:
   struct Counted {

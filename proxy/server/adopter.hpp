@@ -12,7 +12,7 @@
 namespace baton::proxy {
 
 // What only the server itself can do, in the main thread or, where it is not an InMain, in the conversation's. Each
-// returns when it is done. A predecessor that takes connections back sets only `workers` and `expect`.
+// returns when it is done. A predecessor that takes connections back sets only `workers`, `expect` and `returned`.
 struct AdopterDuties {
   // Does everything that must precede service. Afterwards `workers` can be called.
   InMain<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
@@ -20,6 +20,7 @@ struct AdopterDuties {
   InMain<void()> accept;
   std::function<void(const handoff::Remaining&)> expect;
   std::function<handoff::Result<void>(const std::string& application, const handoff::Report& report)> take_over;
+  InMain<void(const std::string& application)> returned;
 };
 
 class WorkersAdopter final : public handoff::Adopter {
@@ -33,6 +34,7 @@ class WorkersAdopter final : public handoff::Adopter {
   void start(std::span<const handoff::ParcelId> ids) override;
   void drop(std::span<const handoff::ParcelId> ids) override;
   handoff::Result<void> take_over(const std::string& application, const handoff::Report& report) override;
+  void returned(const std::string& application) override { duties_.returned(application); }
 
  private:
   void no_longer_expect(const handoff::Remaining& here);

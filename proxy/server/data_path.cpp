@@ -66,6 +66,13 @@ void DataPath::learn(const state::InstanceRecord& record) {
   shared_.route_totals.keep_only(settings_->routes);
 }
 
+void DataPath::add_counted(const state::InstanceRecord& record, const state::InstanceRecord& inherited) {
+  settings_->servers->add_counted(record.servers, inherited.servers,
+                                  runtime::unix_us() / 1000 - runtime::monotonic_ms());
+  shared_.route_totals.add(record.routes, inherited.routes);
+  shared_.route_totals.keep_only(settings_->routes);
+}
+
 // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ListeningSocket DataPath::as_workers_see_it(const BoundSocket& socket) const {

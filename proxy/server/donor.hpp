@@ -26,6 +26,7 @@ struct DonorDuties {
   std::function<bool()> take_lock;
   InMain<void()> reclaim;
   std::function<handoff::LeftBehind()> left_behind;
+  InMain<std::string()> counted;
 };
 
 class WorkersDonor final : public handoff::Donor {
@@ -50,6 +51,7 @@ class WorkersDonor final : public handoff::Donor {
   void take_back(std::span<const handoff::ParcelId> ids) override;
   std::string resign() override;
   bool reclaim() override;
+  std::string counted() override { return duties_.counted(); }
   std::optional<std::string> called_off() override;
 
  private:

@@ -35,6 +35,15 @@ struct Generation {
     access_refusals_before = record.access_refusals_total;
   }
 
+  // Adds what a successor has counted that gives the service back. (It began with nothing.)
+  void count_more(const state::InstanceRecord& record) {
+    accepted_before += record.accepted_total;
+    requests_before += record.requests_total;
+    rate_refusals_before += record.rate_refusals_total;
+    connection_refusals_before += record.connection_refusals_total;
+    access_refusals_before += record.access_refusals_total;
+  }
+
   std::string version;
   std::vector<std::string> arguments;  // complete: a successor is started with the same
   std::string configuration_text;      // of the settings in force, with everything resolved

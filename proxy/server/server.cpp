@@ -72,6 +72,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                                        .role = role_,
                                        .data_path = data_path_,
                                        .instance = instance_,
+                                       .generation = generation_,
                                        .self = self_,
                                        .manager = manager_,
                                        .supervision = supervision_},

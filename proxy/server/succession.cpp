@@ -155,7 +155,8 @@ DonorDuties Succession::donor_duties() {
           .resign = {},
           .take_lock = {},
           .reclaim = {},
-          .left_behind = {}};
+          .left_behind = {},
+          .counted = {parts_.main, [this] { return parts_.self.totals({}); }}};
 }
 
 // ── In the main thread ────────────────────────────────────────────────────────────────────────────────────────────

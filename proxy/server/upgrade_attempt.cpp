@@ -76,11 +76,7 @@ void UpgradeAttempt::make_roles() {
       DonorDuties{.stop_accepting = {main, [this](const auto& taken) { stop_accepting(taken); }},
                   .begin_moving = {main, [this] { begin_moving(); }},
                   .accept_again = {main, accept},
-                  .estate = {main,
-                             [this] {
-                               parts_.data_path.settings()->servers->prepare_loads_for_successor();
-                               return parts_.self.estate();
-                             }},
+                  .estate = {main, [this] { return estate(); }},
                   .on_probation = {main, [this](const auto& conduct) { note_conduct(conduct); }},
                   .resign = {main, [this] { return resign(); }},
                   .take_lock =
@@ -92,13 +88,29 @@ void UpgradeAttempt::make_roles() {
                   .left_behind =
                       [&shared = data_path.shared(), at_most = handoff.drain_timeout] {
                         return handoff::LeftBehind{.connections = shared.connections, .at_most = at_most};
-                      }});
+                      },
+                  .counted = {}});
   returns_ = std::make_unique<WorkersAdopter>(
       AdopterDuties{.inherit = {},
                     .workers = [&data_path]() -> Workers& { return data_path.workers(); },
                     .accept = {},
                     .expect = [&shared = data_path.shared()](const auto& remaining) { shared.expect(remaining); },
-                    .take_over = {}});
+                    .take_over = {},
+                    .returned = {main, [this](const auto& application) { add_counted(application); }}});
+}
+
+handoff::Estate UpgradeAttempt::estate() {
+  parts_.data_path.settings()->servers->prepare_loads_for_successor();
+  handoff::Estate estate = parts_.self.estate();
+  inherited_ = state::decode_instance_record(estate.application);
+  return estate;
+}
+
+void UpgradeAttempt::add_counted(const std::string& application) {
+  const auto theirs = state::decode_instance_record(application);
+  if (!theirs || !inherited_) return;  // of a version that does not say
+  parts_.generation.count_more(*theirs);
+  parts_.data_path.add_counted(*theirs, *inherited_);
 }
 
 handoff::PredecessorTerms UpgradeAttempt::terms() const {

@@ -36,6 +36,7 @@ class UpgradeAttempt {
     Role& role;
     DataPath& data_path;
     Instance& instance;
+    Generation& generation;
     const SelfDescription& self;
     ServiceManager& manager;
     Supervision& supervision;
@@ -84,6 +85,9 @@ class UpgradeAttempt {
   void note_conduct(const handoff::Conduct& conduct);
   void begin_moving();
   std::string resign();
+  handoff::Estate estate();
+  // The successor has given everything back, and says what it has counted.
+  void add_counted(const std::string& application);
 
   const Parts parts_;
   UpgradeProgress progress_;
@@ -91,6 +95,7 @@ class UpgradeAttempt {
   Successor successor_;
   bool has_dropped_reload_ = false;
   std::vector<const BoundSocket*> not_taken_;
+  std::optional<state::InstanceRecord> inherited_;                       // what the successor began with
   std::optional<std::chrono::steady_clock::time_point> probation_ends_;  // set: the successor is on probation
   std::unique_ptr<WorkersDonor> donor_;
   std::unique_ptr<WorkersAdopter> returns_;                  // takes what the successor gives back

@@ -190,6 +190,12 @@ void Standing::set_totals_before(const state::ServerRecord& record, std::int64_t
   known->before_ends_ms = now_ms + minute_ms;
 }
 
+void Standing::add_to_totals(std::uint64_t requests, std::uint64_t failures) {
+  auto known = known_.lock();
+  known->requests_before += requests;
+  known->failures_before += failures;
+}
+
 // ── All servers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 std::shared_ptr<Standing> Registry::standing(std::string_view upstream, std::string_view address) {
@@ -331,6 +337,21 @@ void Registry::restore(const std::vector<state::ServerRecord>& records, std::int
     standing->set_totals_before(record, now_ms);
   }
   if (!records.empty()) servers->are_known = true;
+}
+
+void Registry::add_counted(const std::vector<state::ServerRecord>& records,
+                           const std::vector<state::ServerRecord>& inherited, std::int64_t offset_ms) {
+  std::map<Name, const state::ServerRecord*> begun;
+  for (const state::ServerRecord& record : inherited) begun[Name(record.upstream, record.address)] = &record;
+  for (const state::ServerRecord& record : records) {
+    const std::shared_ptr<Standing> standing = find(record.upstream, record.address);
+    if (!standing) continue;  // only the other configuration has it
+    const auto from = begun.find(Name(record.upstream, record.address));
+    const state::ServerRecord began = from != begun.end() ? *from->second : state::ServerRecord{};
+    standing->learn(record.facts.shifted(-offset_ms));
+    standing->add_to_totals(record.requests_total - std::min(record.requests_total, began.requests_total),
+                            record.failures_total - std::min(record.failures_total, began.failures_total));
+  }
 }
 
 }  // namespace baton::upstream

@@ -109,6 +109,7 @@ class Standing {
   Totals totals(std::int64_t now_ms);
   // Counted by earlier generations; the latencies count for another minute.
   void set_totals_before(const state::ServerRecord& record, std::int64_t now_ms);
+  void add_to_totals(std::uint64_t requests, std::uint64_t failures);
 
   Suspicion suspicion;  // for `health.passive`
 
@@ -162,6 +163,10 @@ class Registry {
   // process does not have are ignored, unless there is an order and `put_in_force` is still to come.
   std::vector<state::ServerRecord> save(std::int64_t offset_ms, std::int64_t now_ms);
   void restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms);
+  // From one that gives the service back: learns what it knows, and adds what it has counted since it began with
+  // `inherited`.
+  void add_counted(const std::vector<state::ServerRecord>& records, const std::vector<state::ServerRecord>& inherited,
+                   std::int64_t offset_ms);
 
   // For hashes that clients must not be able to aim: of sticky cookies, and of `balance: hash`. The same in all
   // generations of an instance. Set before any worker starts.
