@@ -84,7 +84,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"BadWatch", good + "watch: yes\n", 4, 8},
         BadFile{"ListenerTlsWithoutCertificates", with_listener_tls("{}"), 2, 56},
         BadFile{"RelativeCertificate", with_listener_tls("{ certificates: [ { cert: a, key: /k } ] }"), 2, 82},
-        BadFile{"Http2", with_listener_tls("{ certificates: [ { cert: /c, key: /k } ], alpn: h2 }"), 2, 105},
         BadFile{"EmptyUpstreamTls", with_upstream_tls(""), 3, 27},
         BadFile{"BadServerName", with_upstream_tls("{ server_name: 10.0.0.1 }"), 3, 47}),
     [](const auto& file) { return std::string(file.param.what); });
