@@ -26,4 +26,9 @@ void check_unique(Reader& reader, const Node& node, const std::string& name, Nam
   reader.report(here, fmt::format("the name `{}` is already taken in {}", name, other_place(seen->second, here)));
 }
 
+void check_name(Reader& reader, const Node& entry, const std::string& name, NamePlaces& places) {
+  const Node* const node = entry.find("name");
+  if (node != nullptr && !name.empty()) check_unique(reader, *node, name, places);
+}
+
 }  // namespace baton::config

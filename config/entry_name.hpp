@@ -22,5 +22,7 @@ using NamePlaces = std::map<std::string, Position>;
 
 // Reports, at its position, a name that an earlier entry of the list already has.
 void check_unique(Reader& reader, const Node& node, const std::string& name, NamePlaces& places);
+// The same for the `name` of an entry. A missing one has already been reported.
+void check_name(Reader& reader, const Node& entry, const std::string& name, NamePlaces& places);
 
 }  // namespace baton::config

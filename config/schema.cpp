@@ -19,15 +19,10 @@
 #include "config/tcp_route_schema.hpp"
 #include "config/text.hpp"
 #include "config/tls_schema.hpp"
+#include "config/upstream_schema.hpp"
 
 namespace baton::config {
 namespace {
-
-// A missing name has already been reported.
-void check_name(Reader& reader, const Node& entry, const std::string& name, NamePlaces& names) {
-  const Node* node = entry.find("name");
-  if (node && !name.empty()) check_unique(reader, *node, name, names);
-}
 
 // Listeners.
 
@@ -126,84 +121,8 @@ void read_listeners(Reader& reader, const Node& node, Draft& draft) {
   }
 }
 
-// Upstreams.
-
-void read_server_address(Reader& reader, const Node& node, Server& server) {
-  if (const auto text = reader.text(node)) {
-    reader.assign(server.address, node, parse_address(*text, AddressUse::connect));
-  }
-  server.address.where = reader.position(node);
-}
-
-constexpr Key<Server> server_keys[] = {
-    {"address", read_server_address, true},
-    {"weight", read_count<&Server::weight, Bounds{.least = 1, .most = 256}>},
-    {"max_connections", read_count<&Server::max_connections, Bounds{1, 1'000'000, true}>},
-    {"backup", read_choice<&Server::backup, flags>},
-    {"drain", read_choice<&Server::drain, flags>},
-};
-std::string server_of(std::string_view text) {
-  return fmt::format("{{ address: \"{}\" }}", parse_address(text, AddressUse::connect) ? text : "127.0.0.1:9000");
-}
-
-constexpr Section<Server> server_section{"upstreams.servers", "on a server", server_keys, server_of};
-
-void read_servers(Reader& reader, const Node& node, Upstream& upstream) {
-  const auto entries = reader.list(node, "`- address: 127.0.0.1:9000`");
-  if (!entries) return;
-  for (const Node& entry : *entries) read_section(reader, entry, server_section, upstream.servers.emplace_back());
-  if (!upstream.servers.empty() && std::ranges::all_of(upstream.servers, &Server::backup)) {
-    reader.refuse(node, "every server is a `backup`; at least one must not be");
-  }
-}
-
-void read_upstream_keepalive(Reader& reader, const Node& node, Upstream& upstream) {
-  read_keepalive(reader, node, upstream.tcp_keepalive);
-}
-
-constexpr Name<bool> upstream_protocols[] = {{"http1", true}};
-constexpr std::string_view later_upstream_protocols[] = {"http2", "auto"};
-
-void read_upstream_protocol(Reader& reader, const Node& node, Upstream&) {
-  reader.choice(node, upstream_protocols, later_upstream_protocols);
-}
-
-constexpr Key<Upstream> upstream_keys[] = {
-    {"name", read_name<&Upstream::name>, true},
-    {"balance", read_balance},
-    // Needs the balance.
-    {"hash", read_hash},
-    {"sticky", read_sticky},
-    {"servers", read_servers, true},
-    // Needs the servers.
-    {"queue", read_queue},
-    {"slow_start", read_slow_start},
-    {"keep_alive", read_keep_alive},
-    {"when_none_is_up", read_when_none_is_up},
-    // Needs the servers.
-    {"tls", read_upstream_tls},
-    {"tcp_keepalive", read_upstream_keepalive},
-    {"proxy_protocol", read_choice<&Upstream::proxy_protocol, proxy_headers_sent>},
-    {"protocol", read_upstream_protocol},
-    {"resolve", read_resolve},
-    {"health", read_health},
-};
-std::string upstream_of(std::string_view text) {
-  return fmt::format("{{ name: app, servers: [ {} ] }}", server_of(text));
-}
-
-constexpr Section<Upstream> upstream_section{"upstreams", "on an upstream", upstream_keys, upstream_of};
-
-void read_upstreams(Reader& reader, const Node& node, Draft& draft) {
-  const auto entries = reader.list(node, "`- { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] }`");
-  if (!entries) return;
-  NamePlaces names;
-  for (const Node& entry : *entries) {
-    Upstream& upstream = draft.config.upstreams.emplace_back();
-    read_section(reader, entry, upstream_section, upstream);
-    check_resolve(reader, upstream);
-    check_name(reader, entry, upstream.name, names);
-  }
+void read_all_upstreams(Reader& reader, const Node& node, Draft& draft) {
+  read_upstreams(reader, node, draft.config.upstreams);
 }
 
 // Settings.
@@ -352,7 +271,7 @@ constexpr Key<Draft> top_keys[] = {
     {"version", read_version, true},
     {"listeners", read_listeners, true},
     {"routes", read_all_routes},
-    {"upstreams", read_upstreams, true},
+    {"upstreams", read_all_upstreams, true},
     {"timeouts", read_member<&Config::timeouts, timeouts_section>},
     {"limits", read_member<&Config::limits, limits_section>},
     {"handoff", read_member<&Config::handoff, handoff_section>},
@@ -386,8 +305,8 @@ Draft read_draft(Reader& reader, const Node& root) {
 std::vector<KnownKey> known_keys() {
   std::vector<KnownKey> known;
   const auto add_all = [&known](const auto&... sections) { (add_keys(known, sections), ...); };
-  add_all(top_section, listener_section, upstream_section, server_section, timeouts_section, limits_section,
-          handoff_section, admin_section);
+  add_all(top_section, listener_section, timeouts_section, limits_section, handoff_section, admin_section);
+  add_upstream_keys(known);
   add_log_keys(known);
   add_client_keys(known);
   add_tcp_route_keys(known);

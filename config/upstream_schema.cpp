@@ -1,0 +1,106 @@
+#include "config/upstream_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "config/address.hpp"
+#include "config/balancing_schema.hpp"
+#include "config/client_schema.hpp"
+#include "config/entry_name.hpp"
+#include "config/health_schema.hpp"
+#include "config/resolve_schema.hpp"
+#include "config/text.hpp"
+#include "config/tls_schema.hpp"
+
+namespace baton::config {
+namespace {
+
+void read_server_address(Reader& reader, const Node& node, Server& server) {
+  if (const auto text = reader.text(node)) {
+    reader.assign(server.address, node, parse_address(*text, AddressUse::connect));
+  }
+  server.address.where = reader.position(node);
+}
+
+constexpr Key<Server> server_keys[] = {
+    {"address", read_server_address, true},
+    {"weight", read_count<&Server::weight, Bounds{.least = 1, .most = 256}>},
+    {"max_connections", read_count<&Server::max_connections, Bounds{1, 1'000'000, true}>},
+    {"backup", read_choice<&Server::backup, flags>},
+    {"drain", read_choice<&Server::drain, flags>},
+};
+std::string server_of(std::string_view text) {
+  return fmt::format("{{ address: \"{}\" }}", parse_address(text, AddressUse::connect) ? text : "127.0.0.1:9000");
+}
+
+constexpr Section<Server> server_section{"upstreams.servers", "on a server", server_keys, server_of};
+
+void read_servers(Reader& reader, const Node& node, Upstream& upstream) {
+  const auto entries = reader.list(node, "`- address: 127.0.0.1:9000`");
+  if (!entries) return;
+  for (const Node& entry : *entries) read_section(reader, entry, server_section, upstream.servers.emplace_back());
+  if (!upstream.servers.empty() && std::ranges::all_of(upstream.servers, &Server::backup)) {
+    reader.refuse(node, "every server is a `backup`; at least one must not be");
+  }
+}
+
+void read_upstream_keepalive(Reader& reader, const Node& node, Upstream& upstream) {
+  read_keepalive(reader, node, upstream.tcp_keepalive);
+}
+
+constexpr Name<bool> upstream_protocols[] = {{"http1", true}};
+constexpr std::string_view later_upstream_protocols[] = {"http2", "auto"};
+
+void read_upstream_protocol(Reader& reader, const Node& node, Upstream&) {
+  reader.choice(node, upstream_protocols, later_upstream_protocols);
+}
+
+constexpr Key<Upstream> upstream_keys[] = {
+    {"name", read_name<&Upstream::name>, true},
+    {"balance", read_balance},
+    // Needs the balance.
+    {"hash", read_hash},
+    {"sticky", read_sticky},
+    {"servers", read_servers, true},
+    // Needs the servers.
+    {"queue", read_queue},
+    {"slow_start", read_slow_start},
+    {"keep_alive", read_keep_alive},
+    {"when_none_is_up", read_when_none_is_up},
+    // Needs the servers.
+    {"tls", read_upstream_tls},
+    {"tcp_keepalive", read_upstream_keepalive},
+    {"proxy_protocol", read_choice<&Upstream::proxy_protocol, proxy_headers_sent>},
+    {"protocol", read_upstream_protocol},
+    {"resolve", read_resolve},
+    {"health", read_health},
+};
+std::string upstream_of(std::string_view text) {
+  return fmt::format("{{ name: app, servers: [ {} ] }}", server_of(text));
+}
+
+constexpr Section<Upstream> upstream_section{"upstreams", "on an upstream", upstream_keys, upstream_of};
+
+}  // namespace
+
+void read_upstreams(Reader& reader, const Node& node, std::vector<Upstream>& upstreams) {
+  const auto entries = reader.list(node, "`- { name: web, servers: [ { address: \"127.0.0.1:9000\" } ] }`");
+  if (!entries) return;
+  NamePlaces names;
+  for (const Node& entry : *entries) {
+    Upstream& upstream = upstreams.emplace_back();
+    read_section(reader, entry, upstream_section, upstream);
+    check_resolve(reader, upstream);
+    check_name(reader, entry, upstream.name, names);
+  }
+}
+
+void add_upstream_keys(std::vector<KnownKey>& known) {
+  add_keys(known, upstream_section);
+  add_keys(known, server_section);
+}
+
+}  // namespace baton::config
