@@ -202,7 +202,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   return addresses;
 }
 
-// A predecessor that counts nothing, or in another layout, has nothing for us: rates begin anew.
+// A predecessor that counts nothing, or in another layout, has nothing for us: we count from zero.
 void Succession::inherit_counts(const state::InstanceRecord& record, handoff::Inheritance& inheritance) {
   rates::Counts& counts = *parts_.data_path.settings()->counts;
   upstream::Loads& loads = parts_.data_path.settings()->servers->loads();
@@ -212,7 +212,7 @@ void Succession::inherit_counts(const state::InstanceRecord& record, handoff::In
         (socket.name == "@rates" && !counts.requests.adopt(std::move(socket.descriptor), clock_us)) ||
         (socket.name == "@connections" && !counts.connections.watch(std::move(socket.descriptor))) ||
         (socket.name == "@in_flight" && !loads.adopt(std::move(socket.descriptor)));
-    if (is_refused) log::warning("upgrade: {} of the predecessor cannot be read; counting begins anew", socket.name);
+    if (is_refused) log::warning("upgrade: {} of the predecessor cannot be read; it is counted from zero", socket.name);
   }
 }
 
