@@ -1,6 +1,7 @@
 #include "harness/http2_client.hpp"
 
 #include <nghttp2/nghttp2.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <cstring>
@@ -149,6 +150,12 @@ std::int32_t Http2Client::begin_post(std::string_view path, const Http2Fields& m
   return begin(head_of("POST", path, more), false);
 }
 
+std::int32_t Http2Client::begin_websocket(std::string_view path) {
+  Http2Fields head = head_of("CONNECT", path, {{"sec-websocket-version", "13"}});
+  head.insert(head.begin(), {":protocol", "websocket"});
+  return begin(head, false);
+}
+
 void Http2Client::send(std::int32_t stream, std::string_view content, bool ends) {
   Upload& upload = streams_[stream].upload;
   upload.content += content;
@@ -205,6 +212,10 @@ const Http2Response& Http2Client::await(std::int32_t stream, Condition condition
   return response;
 }
 
+const Http2Response& Http2Client::await_interim(std::int32_t stream) {
+  return await(stream, [](const Http2Response& one) { return !one.interim.empty(); });
+}
+
 const Http2Response& Http2Client::await_head(std::int32_t stream) {
   return await(stream, [](const Http2Response& one) { return one.status != 0; });
 }
@@ -219,6 +230,11 @@ const Http2Response& Http2Client::await_end(std::int32_t stream) {
 
 void Http2Client::await_goaway() {
   while (!goaway_) receive();
+}
+
+void Http2Client::settle(Milliseconds quiet) {
+  pollfd poll{.fd = connection_->fd(), .events = POLLIN, .revents = 0};
+  while (::poll(&poll, 1, static_cast<int>(quiet.count())) > 0) receive();
 }
 
 void Http2Client::ping() {

@@ -48,6 +48,8 @@ class Http2Client {
   std::int32_t begin(const Http2Fields& head, bool ends = true);
   std::int32_t begin_get(std::string_view path, const Http2Fields& more = {});
   std::int32_t begin_post(std::string_view path, const Http2Fields& more = {});
+  // An extended CONNECT (RFC 8441).
+  std::int32_t begin_websocket(std::string_view path);
   // As far as the windows allow; the rest follows while waiting.
   void send(std::int32_t stream, std::string_view content, bool ends = false);
   void send_trailers(std::int32_t stream, const Http2Fields& trailers);
@@ -55,10 +57,13 @@ class Http2Client {
   void update_window(std::int32_t stream, std::int32_t by);
 
   // These throw if the connection ends first; a reset of the stream ends the waiting.
+  const Http2Response& await_interim(std::int32_t stream);
   const Http2Response& await_head(std::int32_t stream);
   const Http2Response& await_body(std::int32_t stream, std::size_t bytes);
   const Http2Response& await_end(std::int32_t stream);
   void await_goaway();
+  // Until nothing has come for so long.
+  void settle(Milliseconds quiet);
   // A PING and its answer: everything sent before has been read.
   void ping();
 

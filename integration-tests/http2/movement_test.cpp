@@ -27,13 +27,7 @@ TEST_F(Http2Moves, WithEveryKindOfStream) {
   const std::int32_t stalled = client.begin_get("/bytes/50000");
   const std::int32_t upload = client.begin_post("/count");
   const std::int32_t counted = client.begin_post("/count", {{"content-length", "30000"}});
-  const std::int32_t socket = client.begin({{":method", "CONNECT"},
-                                            {":protocol", "websocket"},
-                                            {":scheme", "http"},
-                                            {":path", "/websocket"},
-                                            {":authority", "test"},
-                                            {"sec-websocket-version", "13"}},
-                                           false);
+  const std::int32_t socket = client.begin_websocket("/websocket");
   client.await_head(socket);
   std::string tunnelled;
   std::string uploaded;

@@ -1,6 +1,7 @@
 // What clients of HTTP/2 get, over HTTP/1.1 to the servers.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <regex>
 #include <utility>
@@ -102,6 +103,24 @@ TEST_F(Http2, AStalledStreamHoldsUpNoOther) {
   EXPECT_EQ(client.get("/bytes/100000").body, pattern(100'000));
 }
 
+// A server that does not read has used up the connection's window, so that the client cannot send.
+TEST_F(Http2, AnUploadThatAnotherHoldsUpIsNotLate) {
+  Settings narrow = settings("http2_stream_window: 65535, http2_connection_window: 65535");
+  narrow.timeouts = "body: 300ms";
+  const Baton baton(narrow);
+  Http2Client client(baton.address());
+  const std::int32_t stuck = client.begin_post("/held");
+  origin.gate().await_arrivals(1);
+  client.send(stuck, std::string(16 * 1024 * 1024, 'x'), true);
+  client.settle(std::chrono::milliseconds(500));
+  const std::int32_t waiting = client.begin_post("/count");
+  client.send(waiting, pattern(10), true);
+  client.settle(std::chrono::milliseconds(1'000));
+  EXPECT_EQ(client.response(waiting).status, 0);
+  origin.gate().open();
+  EXPECT_EQ(client.await_end(waiting).body, "10 as sent");
+}
+
 TEST_F(Http2, AResetOfAStreamReachesItsServer) {
   const Baton baton(settings());
   Http2Client client(baton.address());
@@ -179,13 +198,7 @@ TEST_F(Http2, MayFollowAProxyHeader) {
 TEST_F(Http2, TheEndOfTheConnectionEndsItsWebSockets) {
   const Baton baton(settings());
   Http2Client client(baton.address());
-  const std::int32_t stream = client.begin({{":method", "CONNECT"},
-                                            {":protocol", "websocket"},
-                                            {":scheme", "http"},
-                                            {":path", "/websocket"},
-                                            {":authority", "test"},
-                                            {"sec-websocket-version", "13"}},
-                                           false);
+  const std::int32_t stream = client.begin_websocket("/websocket");
   EXPECT_EQ(client.await_head(stream).status, 200);
   client.send(stream, "the last");
   client.connection().half_close();
@@ -196,25 +209,13 @@ TEST_F(Http2, TheEndOfTheConnectionEndsItsWebSockets) {
 TEST_F(Http2, CarriesWebSockets) {
   const Baton baton(settings());
   Http2Client client(baton.address());
-  const std::int32_t stream = client.begin({{":method", "CONNECT"},
-                                            {":protocol", "websocket"},
-                                            {":scheme", "http"},
-                                            {":path", "/websocket"},
-                                            {":authority", "test"},
-                                            {"sec-websocket-version", "13"}},
-                                           false);
+  const std::int32_t stream = client.begin_websocket("/websocket");
   EXPECT_EQ(client.await_head(stream).status, 200);
   client.send(stream, "ping");
   EXPECT_EQ(client.await_body(stream, 4).body, "ping");
   client.send(stream, "", true);
   EXPECT_TRUE(client.await_end(stream).ended);
-  const std::int32_t refused = client.begin({{":method", "CONNECT"},
-                                             {":protocol", "websocket"},
-                                             {":scheme", "http"},
-                                             {":path", "/no-websocket"},
-                                             {":authority", "test"},
-                                             {"sec-websocket-version", "13"}},
-                                            false);
+  const std::int32_t refused = client.begin_websocket("/no-websocket");
   EXPECT_EQ(client.await_head(refused).status, 501);
 }
 
@@ -232,6 +233,20 @@ TEST_F(Http2, TheEndOfTheConnectionEndsWhatIsNotWhole) {
   origin.gate().open();
   EXPECT_EQ(client.await_end(held).body, "held");
   client.connection().expect_fin();
+}
+
+TEST_F(Http2, WaitsWithTheBodyFor100) {
+  const Baton baton(settings());
+  Http2Client client(baton.address());
+  for (const Http2Fields& length : {Http2Fields{{"content-length", "5"}}, Http2Fields{}}) {
+    Http2Fields fields{{"expect", "100-continue"}};
+    fields.insert(fields.end(), length.begin(), length.end());
+    const std::int32_t stream = client.begin_post("/continue", fields);
+    client.await_interim(stream);
+    EXPECT_EQ(client.response(stream).interim, std::vector<int>{100});
+    client.send(stream, "hello", true);
+    EXPECT_EQ(client.await_end(stream).status, 200);
+  }
 }
 
 TEST_F(Http2, RefusesConnect) {

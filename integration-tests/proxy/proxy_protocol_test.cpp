@@ -265,7 +265,7 @@ TEST_P(ToServers, EachRequestNamesItsOwnClient) {
     EXPECT_EQ(seen_client(), address) << "no connection serves another client";
   }
   EXPECT_EQ(client.get("/echo", "X-Forwarded-For: unknown\r\n").status(), 200);
-  EXPECT_EQ(seen_client(), "127.0.0.1") << "a header that names nobody leaves the peer";
+  EXPECT_EQ(seen_client(), "127.0.0.1") << "a header without addresses leaves the peer";
   Client tunnel(front_raw);
   tunnel.send(get_request("/echo"));
   EXPECT_EQ(tunnel.response().status(), 200);

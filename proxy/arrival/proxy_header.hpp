@@ -33,7 +33,7 @@ struct ProxyHeader {
 
 ProxyHeader find_proxy_header(std::string_view received);
 
-// The same for a server of ours. If either address is no IP address, the header names nobody. `fields`: as above, at
+// The same for a server of ours. If either address is no IP address, the header carries none. `fields`: as above, at
 // most `proxy_header_bytes_max`; version 1 has none.
 enum class ProxyVersion { v1, v2 };
 std::string make_proxy_header(ProxyVersion version, const state::SocketAddress& client,

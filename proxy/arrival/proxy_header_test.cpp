@@ -139,7 +139,7 @@ TEST(ProxyHeader, KeepsItsFieldsButNotThoseOfTheHeaderItself) {
       << "version 1 has none";
   EXPECT_EQ(make_proxy_header(ProxyVersion::v2, {}, header.server, header.fields),
             make_proxy_header(ProxyVersion::v2, {}, header.server))
-      << "nobody has none";
+      << "a header without addresses has no fields";
 }
 
 // CRC-32C, worked out bit by bit over the header with zeros in its place.

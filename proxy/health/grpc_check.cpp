@@ -12,28 +12,12 @@
 
 namespace baton::health {
 
+using http2::FrameHead;
+using http2::FrameType;
+
 namespace {
 
-// ── Frames (RFC 9113 §4.1, §6) ────────────────────────────────────────────────────────────────────────────────────
-
-constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-constexpr std::size_t frame_head_bytes = 9;
-constexpr std::size_t frame_bytes_max = 16384;  // SETTINGS_MAX_FRAME_SIZE, which we leave as it is
 constexpr std::uint32_t stream_of_call = 1;
-
-enum class FrameType : std::uint8_t {
-  data,
-  headers,
-  priority,
-  rst_stream,
-  settings,
-  push_promise,
-  ping,
-  goaway,
-  window_update,
-  continuation,
-};
-constexpr std::uint8_t end_stream = 0x1, ack = 0x1, end_headers = 0x4, padded = 0x8, with_priority = 0x20;
 
 // A server that sends more than that has another purpose than to answer.
 constexpr unsigned frames_max = 1000;
@@ -45,27 +29,6 @@ constexpr const char* not_http2 = "it does not speak HTTP/2";
 constexpr const char* malformed = "its answer is malformed";
 constexpr const char* too_large = "its answer is too large";
 
-std::uint32_t number(std::string_view bytes, std::size_t at, std::size_t count) {
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum = sum << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return sum;
-}
-
-void append_number(state::Buffer& out, std::uint32_t value, std::size_t count) {
-  char bytes[4];
-  for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<char>(value >> (8 * (count - 1 - i)));
-  out.append({bytes, count});
-}
-
-void append_frame(state::Buffer& out, FrameType type, std::uint8_t flags, std::uint32_t stream,
-                  std::string_view content) {
-  append_number(out, static_cast<std::uint32_t>(content.size()), 3);
-  append_number(out, static_cast<std::uint32_t>(type), 1);
-  append_number(out, flags, 1);
-  append_number(out, stream, 4);
-  out.append(content);
-}
-
 // ── Messages (gRPC over HTTP/2; Protocol Buffers encoding) ────────────────────────────────────────────────────────
 
 constexpr std::size_t message_prefix_bytes = 5;  // a byte: whether it is compressed; four: its size
@@ -74,18 +37,23 @@ constexpr std::size_t message_prefix_bytes = 5;  // a byte: whether it is compre
 constexpr std::array serving_statuses{"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"};
 constexpr std::uint64_t serving = 1;
 
+void append_byte(state::Buffer& out, std::size_t value) {
+  const char byte = static_cast<char>(value);
+  out.append({&byte, 1});
+}
+
 // HealthCheckRequest { string service = 1; }
 void append_request(state::Buffer& out, std::string_view service) {
   state::Buffer message;
   if (!service.empty()) {
-    append_number(message, 0x0a, 1);
+    append_byte(message, 0x0a);
     std::size_t left = service.size();
-    for (; left >= 0x80; left >>= 7) append_number(message, static_cast<std::uint32_t>(0x80 | (left & 0x7f)), 1);
-    append_number(message, static_cast<std::uint32_t>(left), 1);
+    for (; left >= 0x80; left >>= 7) append_byte(message, 0x80 | (left & 0x7f));
+    append_byte(message, left);
     message.append(service);
   }
-  append_number(out, 0, 1);
-  append_number(out, static_cast<std::uint32_t>(message.size()), 4);
+  append_byte(out, 0);
+  http2::append_number(out, static_cast<std::uint32_t>(message.size()));
   out.append(message.view());
 }
 
@@ -165,9 +133,9 @@ std::optional<unsigned> count(std::string_view digits) {
 }  // namespace
 
 void GrpcCheck::begin(const Call& call, state::Buffer& out) {
-  out.append(preface);
+  out.append(http2::preface);
   constexpr std::string_view no_push("\0\2\0\0\0\0", 6);  // SETTINGS_ENABLE_PUSH = 0
-  append_frame(out, FrameType::settings, 0, 0, no_push);
+  http2::append_frame(out, FrameType::settings, 0, 0, no_push);
 
   state::Buffer block;
   http2::append_pseudo(block, http2::PseudoField::method, "POST");
@@ -178,85 +146,67 @@ void GrpcCheck::begin(const Call& call, state::Buffer& out) {
   http2::append_field(block, "content-type", "application/grpc");
   http2::append_field(block, "user-agent", "baton-health");
   http2::append_field(block, "grpc-timeout", fmt::format("{}m", call.timeout.count()));
-  append_frame(out, FrameType::headers, end_headers, stream_of_call, block.view());
+  http2::append_frame(out, FrameType::headers, http2::flag_end_headers, stream_of_call, block.view());
 
   state::Buffer message;
   append_request(message, call.service);
-  append_frame(out, FrameType::data, end_stream, stream_of_call, message.view());
+  http2::append_frame(out, FrameType::data, http2::flag_end_stream, stream_of_call, message.view());
 }
 
 void GrpcCheck::say_goodbye(state::Buffer& out) {
   constexpr std::string_view no_error_of_no_stream("\0\0\0\0\0\0\0\0", 8);
-  append_frame(out, FrameType::goaway, 0, 0, no_error_of_no_stream);
+  http2::append_frame(out, FrameType::goaway, 0, 0, no_error_of_no_stream);
 }
 
-struct GrpcCheck::Frame {
-  FrameType type;
-  std::uint8_t flags;
-  std::uint32_t stream;
-  std::string_view content;
-
-  bool has(std::uint8_t flag) const { return (flags & flag) != 0; }
-};
-
 std::optional<GrpcCheck::Verdict> GrpcCheck::read(state::Buffer& in, state::Buffer& out) {
-  while (in.size() >= frame_head_bytes) {
-    const std::string_view bytes = in.view();
-    const std::size_t content_bytes = number(bytes, 0, 3);
-    Frame frame{
-        static_cast<FrameType>(bytes[3]), static_cast<std::uint8_t>(bytes[4]), number(bytes, 5, 4) & 0x7fffffff, {}};
+  while (in.size() >= http2::frame_head_bytes) {
+    const FrameHead head = http2::read_frame_head(in.data());
     if (!has_settings_) {  // the server's preface (RFC 9113 §3.4)
-      const bool is_preface = frame.type == FrameType::settings && !frame.has(ack) && frame.stream == 0;
-      if (content_bytes > frame_bytes_max || !is_preface) return not_http2;
+      const bool is_preface = head.type == FrameType::settings && !head.has(http2::flag_ack) && head.stream == 0;
+      if (head.bytes > http2::frame_bytes_max || !is_preface) return not_http2;
     }
-    if (content_bytes > frame_bytes_max) return malformed;
-    if (bytes.size() < frame_head_bytes + content_bytes) return std::nullopt;
-    frame.content = bytes.substr(frame_head_bytes, content_bytes);
+    if (head.bytes > http2::frame_bytes_max) return malformed;
+    if (in.size() < http2::frame_head_bytes + head.bytes) return std::nullopt;
     if (++frames_ > frames_max) return "it sends too much beside its answer";
-    if (auto verdict = take(frame, out)) return verdict;
-    in.consume(frame_head_bytes + content_bytes);
+    if (auto verdict = take(head, in.view().substr(http2::frame_head_bytes, head.bytes), out)) return verdict;
+    in.consume(http2::frame_head_bytes + head.bytes);
   }
   return std::nullopt;
 }
 
-std::optional<GrpcCheck::Verdict> GrpcCheck::take(const Frame& frame, state::Buffer& out) {
-  if (is_in_block_ != (frame.type == FrameType::continuation)) return malformed;
-  const bool is_of_call = frame.stream == stream_of_call;
-  std::string_view content = frame.content;
-  if (frame.type == FrameType::data || frame.type == FrameType::headers) {
-    if (!is_of_call) return malformed;
-    if (frame.has(padded)) {
-      const std::size_t padding = content.empty() ? 0 : number(content, 0, 1);
-      if (padding + 1 > content.size()) return malformed;
-      content = content.substr(1, content.size() - 1 - padding);
-    }
+std::optional<GrpcCheck::Verdict> GrpcCheck::take(const FrameHead& head, std::string_view content, state::Buffer& out) {
+  if (is_in_block_ != (head.type == FrameType::continuation)) return malformed;
+  const bool is_of_call = head.stream == stream_of_call;
+  if (head.type == FrameType::data || head.type == FrameType::headers) {
+    if (!is_of_call || !http2::strip_padding(head, content)) return malformed;
   }
-  switch (frame.type) {
+  switch (head.type) {
     case FrameType::settings:
       has_settings_ = true;
-      if (!frame.has(ack)) append_frame(out, FrameType::settings, ack, 0, {});
+      if (!head.has(http2::flag_ack)) http2::append_frame(out, FrameType::settings, http2::flag_ack, 0, {});
       return std::nullopt;
     case FrameType::ping:
       if (content.size() != 8) return malformed;
-      if (!frame.has(ack)) append_frame(out, FrameType::ping, ack, 0, content);
+      if (!head.has(http2::flag_ack)) http2::append_frame(out, FrameType::ping, http2::flag_ack, 0, content);
       return std::nullopt;
     case FrameType::data:
-      return take_data(content, frame.has(end_stream));
+      return take_data(content, head.has(http2::flag_end_stream));
     case FrameType::headers:
-      return take_headers(frame, content);
+      return take_headers(head, content);
     case FrameType::continuation:
       if (!is_of_call) return malformed;
       if (block_.size() + content.size() > block_bytes_max) return too_large;
       block_.append(content);
-      if (!frame.has(end_headers)) return std::nullopt;
+      if (!head.has(http2::flag_end_headers)) return std::nullopt;
       return take_block();
     case FrameType::rst_stream:
       if (content.size() != 4) return malformed;
       if (!is_of_call) return std::nullopt;
-      return fmt::format("it reset the call, with error {}", number(content, 0, 4));
+      return fmt::format("it reset the call, with error {}", http2::read_number(content.data()));
     case FrameType::goaway: {
       if (content.size() < 8) return malformed;
-      const std::uint32_t last_stream = number(content, 0, 4) & 0x7fffffff, error = number(content, 4, 4);
+      const std::uint32_t last_stream = http2::read_number(content.data()) & 0x7fff'ffff;
+      const std::uint32_t error = http2::read_number(content.data() + 4);
       if (last_stream >= stream_of_call && error == 0) return std::nullopt;  // it still answers this call
       return fmt::format("it ended the connection, with error {}", error);
     }
@@ -267,16 +217,15 @@ std::optional<GrpcCheck::Verdict> GrpcCheck::take(const Frame& frame, state::Buf
   }
 }
 
-std::optional<GrpcCheck::Verdict> GrpcCheck::take_headers(const Frame& frame, std::string_view content) {
-  constexpr std::size_t priority_bytes = 5;
-  if (frame.has(with_priority)) {
-    if (content.size() < priority_bytes) return malformed;
-    content.remove_prefix(priority_bytes);
+std::optional<GrpcCheck::Verdict> GrpcCheck::take_headers(const FrameHead& head, std::string_view content) {
+  if (head.has(http2::flag_priority)) {
+    if (content.size() < http2::priority_bytes) return malformed;
+    content.remove_prefix(http2::priority_bytes);
   }
   block_.append(content);
-  block_is_last_ = frame.has(end_stream);
+  block_is_last_ = head.has(http2::flag_end_stream);
   is_in_block_ = true;
-  return frame.has(end_headers) ? take_block() : std::nullopt;
+  return head.has(http2::flag_end_headers) ? take_block() : std::nullopt;
 }
 
 // A head, an interim one, the trailers, or a head that is all three ("Trailers-Only").
@@ -311,7 +260,8 @@ std::optional<GrpcCheck::Verdict> GrpcCheck::take_data(std::string_view content,
 GrpcCheck::Verdict GrpcCheck::judge() const {
   if (!status_) return "its answer has no gRPC status";
   if (*status_ != 0) return text_of_status(*status_);
-  if (message_.size() < message_prefix_bytes || number(message_, 1, 4) != message_.size() - message_prefix_bytes) {
+  if (message_.size() < message_prefix_bytes ||
+      http2::read_number(message_.data() + 1) != message_.size() - message_prefix_bytes) {
     return malformed;
   }
   if (message_[0] != 0) return "its answer is compressed";

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/http2/frame_format.hpp"
 #include "proxy/http2/hpack_decoder.hpp"
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/hpack_table.hpp"
@@ -40,10 +41,8 @@ class GrpcCheck {
   bool has_begun() const { return has_settings_; }
 
  private:
-  struct Frame;
-
-  std::optional<Verdict> take(const Frame& frame, state::Buffer& out);
-  std::optional<Verdict> take_headers(const Frame& frame, std::string_view content);
+  std::optional<Verdict> take(const http2::FrameHead& head, std::string_view content, state::Buffer& out);
+  std::optional<Verdict> take_headers(const http2::FrameHead& head, std::string_view content);
   std::optional<Verdict> take_block();
   std::optional<Verdict> take_data(std::string_view content, bool is_last);
   Verdict judge() const;

@@ -45,12 +45,12 @@ void add_chunks(RequestChanges& changes, ForwardedBy& by) {
   if (context.route != nullptr && context.route->rewrite && !rewrite(*context.route->rewrite, exchange, context, by)) {
     return answer(exchange, ends, context, 400, "path.replace: the new path would have a dot segment");
   }
-  if (ends.client.stream) scratch.meaning.body = request_body(ends.client, scratch.meaning);
-  const bool adds_chunks = std::holds_alternative<UntilClose>(scratch.meaning.body) && !ends.client.stream->is_declared;
+  exchange.request.body = request_body(ends.client, scratch.meaning);
+  const bool adds_chunks =
+      std::holds_alternative<UntilClose>(exchange.request.body) && !ends.client.stream->is_declared;
   if (adds_chunks) add_chunks(scratch.marks.request, by);
   write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
   ends.upstream->write_at_ms = context.now_ms;
-  exchange.request.body = scratch.meaning.body;
   exchange.request.body_bytes = 0;
   Relaying& relaying = exchange.phase.emplace<Relaying>();
   relaying.adds_chunks = adds_chunks;

@@ -97,7 +97,8 @@ Action refuse(ConnectionState& state, const Context& context, std::uint16_t stat
   request.http10 = head.minor_version == 0;
   request.asked_close = !meaning.keep_alive;
   request.keep_alive = meaning.keep_alive && !context.closing && !is_last;
-  request.expects_continue = meaning.expects_continue;
+  const bool may_have_content = std::holds_alternative<UntilClose>(request.body);
+  request.expects_continue = meaning.expects_continue || (may_have_content && head.names.has(FieldName::expect));
   exchange.phase = Connecting{.head_bytes = static_cast<std::uint32_t>(head.bytes)};
   return advance(exchange, {client}, context);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/http2/testing/conversation.hpp"
 #include "proxy/http2/testing/frames.hpp"
 
 namespace baton::http2 {
@@ -31,6 +32,16 @@ TEST_P(Broken, IsAnswered) {
     if (!connection.take(one)) break;
   }
   EXPECT_EQ(connection.errors(), GetParam().errors) << connection.scratch.failure;
+}
+
+// And what has not been sent yet may still move.
+TEST_P(Broken, LeavesAStateThatMoves) {
+  Conversation conversation;
+  ASSERT_TRUE(conversation.take(std::string(preface) + frame(FrameType::settings, 0, 0)));
+  for (const std::string& one : GetParam().frames) {
+    if (!conversation.take(one)) break;
+  }
+  conversation.move();
 }
 
 // The same, byte by byte.

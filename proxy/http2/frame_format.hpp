@@ -3,11 +3,14 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "proxy/http2/error.hpp"
 #include "proxy/state/buffer.hpp"
 
 namespace baton::http2 {
+
+inline constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // §3.4
 
 enum class FrameType : std::uint8_t {
   data,
@@ -78,6 +81,22 @@ inline void append_frame_head(state::Buffer& out, const FrameHead& head) {
       bytes[1],  bytes[2],  bytes[3], static_cast<char>(head.type), static_cast<char>(head.flags), stream[0],
       stream[1], stream[2], stream[3]};
   out.append({all.data(), all.size()});
+}
+
+inline void append_frame(state::Buffer& out, FrameType type, std::uint8_t flags, std::uint32_t stream,
+                         std::string_view payload) {
+  append_frame_head(out, {static_cast<std::uint32_t>(payload.size()), type, flags, stream});
+  out.append(payload);
+}
+
+// Removes the padding of DATA and HEADERS (§6.1). False: it is longer than the frame.
+inline bool strip_padding(const FrameHead& head, std::string_view& payload) {
+  if (!head.has(flag_padded)) return true;
+  if (payload.empty()) return false;
+  const auto padding = static_cast<unsigned char>(payload.front());
+  if (padding >= payload.size()) return false;
+  payload = payload.substr(1, payload.size() - 1 - padding);
+  return true;
 }
 
 inline void append_reset(state::Buffer& out, std::uint32_t stream, Error error) {

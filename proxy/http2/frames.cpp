@@ -113,7 +113,7 @@ bool seal(Frames& frames, Flow& leg, Flow& flow, const Terms& terms) {
   return true;
 }
 
-void return_credit(Frames& frames, Flow& leg, Flow& flow, const Terms&) {
+void return_credit(Frames& frames, Flow& leg, Flow& flow) {
   if (flow.read_ended) return;
   Stream& stream = *flow.stream;
   const std::int64_t due =

@@ -12,14 +12,15 @@
 #include <string_view>
 
 #include "proxy/http2/error.hpp"
+#include "proxy/http2/floods.hpp"
+#include "proxy/http2/frame_format.hpp"
 #include "proxy/http2/hpack_decoder.hpp"
 #include "proxy/state/http2.hpp"
 #include "proxy/state/state.hpp"
 
 namespace baton::http2 {
 
-inline constexpr std::string_view alpn_name = "h2";                              // RFC 9113 §3.2
-inline constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // RFC 9113 §3.4
+inline constexpr std::string_view alpn_name = "h2";  // RFC 9113 §3.2
 
 // What the configuration of now allows.
 struct Terms {
@@ -35,17 +36,6 @@ struct Scratch {
   HeaderList list;
   // Since the last `open` of this connection. `failure`: why the connection is over, for the log; a literal.
   std::string_view failure;
-};
-
-// How many useless frames may come: a bucket that loses `refill` a second. It begins anew in another process.
-class Floods {
- public:
-  // False: there were too many.
-  bool note(std::int64_t now_ms, std::uint32_t weight = 1);
-
- private:
-  std::int64_t at_ms_ = 0;
-  std::uint64_t level_ = 0;  // thousandths
 };
 
 // The connection's streams, where they are kept.
@@ -79,7 +69,7 @@ bool seal(state::Frames& frames, state::Flow& leg, state::Flow& flow, const Term
 bool can_seal(const state::Frames& frames, const state::Flow& leg, const state::Flow& flow, const Terms& terms);
 
 // Lets the peer send as much as has been consumed since. `held`: the bytes in `unread` of all streams.
-void return_credit(state::Frames& frames, state::Flow& leg, state::Flow& flow, const Terms& terms);
+void return_credit(state::Frames& frames, state::Flow& leg, state::Flow& flow);
 void return_credit(state::Frames& frames, state::Flow& leg, std::uint64_t held, const Terms& terms);
 
 // Ends a stream that has not ended in both directions. The caller then drops it.

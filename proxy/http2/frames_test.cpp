@@ -112,6 +112,20 @@ TEST(Floods, OfResetsEndSooner) {
   EXPECT_TRUE(has_ended);
 }
 
+// The client makes us reset its requests, each of which costs its server as much.
+TEST(Floods, OfRequestsThatWeMustResetEndSooner) {
+  Connection connection;
+  connection.greet();
+  std::uint32_t id = 1;
+  bool has_ended = false;
+  for (int i = 0; i < 1'100 && !has_ended; ++i, id += 2) {
+    has_ended = !connection.take(headers(id, get) + frame(FrameType::window_update, 0, id, number(0)));
+    connection.flows.erase(id);
+    connection.leg.unsent.clear();
+  }
+  EXPECT_TRUE(has_ended);
+}
+
 TEST(Floods, AreNoneOverTime) {
   Connection connection;
   connection.greet();
@@ -147,6 +161,14 @@ TEST(Streams, BeyondTheLimitAreRefused) {
   EXPECT_THAT(connection.errors(), ElementsAre("RST 3 7"));
   connection.take(frame(FrameType::data, 1, 3, "x"));  // was on its way
   EXPECT_THAT(connection.errors(), IsEmpty());
+}
+
+TEST(Streams, AreResetOnce) {
+  Connection connection;
+  connection.greet();
+  const std::string bad = frame(FrameType::window_update, 0, 1, number(0));
+  connection.take(opened + bad + bad + frame(FrameType::data, 0, 1, "x") + headers(1, {{"a", "b"}}));
+  EXPECT_THAT(connection.errors(), ElementsAre("RST 1 1"));
 }
 
 TEST(Streams, AfterGoawayAreNotServed) {

@@ -195,7 +195,7 @@ std::optional<RequestFacts> append_request(std::span<const HeaderField> list, st
   if (facts.is_extended_connect) {
     text.line("Connection", "Upgrade");
     text.line("Upgrade", pseudo.protocol);
-    // Any 16 bytes: the server's answer is not checked by the client, who has none to compare it with.
+    // Any 16 bytes: a client of HTTP/2 sends no key, so it does not check the server's answer to this one.
     if (!has_key) text.line("Sec-WebSocket-Key", "QmF0b24gaXMgYSBwcm94eQ==");
   }
   text.add("\r\n");

@@ -18,6 +18,14 @@ namespace {
 constexpr std::int64_t window_max = 0x7fff'ffff;  // RFC 9113 §6.9.1
 constexpr std::uint32_t block_frames_max = 64;    // of one header block
 
+// False: it would be too large (RFC 9113 §6.9.1). It stays within its bounds, since it may still move.
+bool grow(std::int64_t& window, std::int64_t by) {
+  window += by;
+  if (window <= window_max) return true;
+  window = window_max;
+  return false;
+}
+
 class Opener {
  public:
   Opener(Frames& frames, Flow& leg, Streams& streams, const Terms& terms, std::int64_t now_ms, Floods& floods,
@@ -56,15 +64,23 @@ class Opener {
     scratch_.failure = why;
   }
 
+  // nullptr: there is none, or it has been reset and is about to be dropped.
+  Flow* find(std::uint32_t id) const {
+    Flow* const flow = streams_.find(id);
+    return flow != nullptr && !flow->was_reset ? flow : nullptr;
+  }
+
+  void end_by_reset(std::uint32_t id, Flow& flow) {
+    flow.was_reset = flow.read_ended = true;
+    flow.drop_unsent();
+    streams_.note_touched(id);
+  }
+
   void refuse_stream(std::uint32_t id, Error error) {
     append_reset(leg_.unsent, id, error);
-    note_useless();
-    if (Flow* const flow = streams_.find(id)) {
-      flow->was_reset = flow->read_ended = true;
-      flow->drop_unsent();
-      flow->stream->end_sent = true;  // our RST_STREAM ends it
-      streams_.note_touched(id);
-    }
+    Flow* const flow = find(id);
+    note_useless(flow != nullptr ? weight_of_a_request : 1);
+    if (flow != nullptr) end_by_reset(id, *flow);
     note_ended(frames_, id, Ended::by_our_reset);
   }
 
@@ -122,23 +138,13 @@ class Opener {
     note_useless();  // of an extension (RFC 9113 §5.5)
   }
 
-  // Removes the padding (§6.1). False: it is longer than the frame.
-  static bool strip_padding(const FrameHead& head, std::string_view& payload) {
-    if (!head.has(flag_padded)) return true;
-    if (payload.empty()) return false;
-    const auto padding = static_cast<unsigned char>(payload.front());
-    if (padding >= payload.size()) return false;
-    payload = payload.substr(1, payload.size() - 1 - padding);
-    return true;
-  }
-
   void take_data(const FrameHead& head, std::string_view payload) {
     if (!is_clients(head.stream)) return fail(Error::protocol_error, "DATA on a stream that no client opens");
     if (!strip_padding(head, payload)) return fail(Error::protocol_error, "padding is longer than its frame");
     if (head.bytes > frames_.receive_window)
       return fail(Error::flow_control_error, "the connection's window is exceeded");
     frames_.receive_window -= head.bytes;
-    Flow* const flow = streams_.find(head.stream);
+    Flow* const flow = find(head.stream);
     if (flow == nullptr) {
       if (is_idle(head.stream)) return fail(Error::protocol_error, "DATA on an idle stream");
       if (head.stream > frames_.last_stream || how_ended(frames_, head.stream) == Ended::by_our_reset) return;
@@ -202,7 +208,7 @@ class Opener {
   void take_block(std::uint32_t id, bool ends, std::string_view block) {
     const BlockError error = decode_block(block, frames_.table, terms_.list_bytes, scratch_.list);
     if (error == BlockError::compression) return fail(Error::compression_error, "a header block is invalid");
-    if (Flow* const flow = streams_.find(id)) return take_trailers(id, *flow, ends, error);
+    if (Flow* const flow = find(id)) return take_trailers(id, *flow, ends, error);
     if (id <= frames_.last_stream) {
       switch (how_ended(frames_, id)) {
         case Ended::by_our_reset:
@@ -270,16 +276,11 @@ class Opener {
     if (payload.size() != 4) return fail(Error::frame_size_error, "RST_STREAM with a wrong length");
     if (!is_clients(head.stream) || is_idle(head.stream))
       return fail(Error::protocol_error, "RST_STREAM of an idle stream");
-    constexpr std::uint32_t weight_of_a_request = 10;
-    Flow* const flow = streams_.find(head.stream);
+    Flow* const flow = find(head.stream);
     note_useless(flow != nullptr ? weight_of_a_request : 1);
     if (flow == nullptr) return;
-    flow->stream->reset_code = read_number(payload.data());
-    flow->was_reset = flow->read_ended = true;
-    flow->drop_unsent();
-    flow->stream->end_sent = true;  // nothing more is due
+    end_by_reset(head.stream, *flow);
     note_ended(frames_, head.stream, Ended::normally);
-    streams_.note_touched(head.stream);
   }
 
   void take_settings(const FrameHead& head, std::string_view payload) {
@@ -331,8 +332,7 @@ class Opener {
     streams_.each(
         [](Flow& flow, void* with) {
           auto& to = *static_cast<Change*>(with);
-          flow.stream->send_window += to.by;
-          to.is_too_much = to.is_too_much || flow.stream->send_window > window_max;
+          if (!grow(flow.stream->send_window, to.by)) to.is_too_much = true;
         },
         &change);
     if (change.is_too_much) fail(Error::flow_control_error, "a stream's window is out of range");
@@ -350,7 +350,6 @@ class Opener {
   void take_goaway(const FrameHead& head, std::string_view payload) {
     if (head.stream != 0) return fail(Error::protocol_error, "GOAWAY of a stream");
     if (payload.size() < 8) return fail(Error::frame_size_error, "GOAWAY with a wrong length");
-    frames_.goaway_came = true;
     note_useless();
   }
 
@@ -362,18 +361,18 @@ class Opener {
     if (increment < useful_bytes) note_useless();
     if (head.stream == 0) {
       if (increment == 0) return fail(Error::protocol_error, "WINDOW_UPDATE by 0");
-      frames_.send_window += increment;
-      if (frames_.send_window > window_max) fail(Error::flow_control_error, "the connection's window is out of range");
+      if (!grow(frames_.send_window, increment)) {
+        fail(Error::flow_control_error, "the connection's window is out of range");
+      }
       return;
     }
     if (!is_clients(head.stream) || is_idle(head.stream)) {
       return fail(Error::protocol_error, "WINDOW_UPDATE of an idle stream");
     }
-    Flow* const flow = streams_.find(head.stream);
+    Flow* const flow = find(head.stream);
     if (flow == nullptr) return;
     if (increment == 0) return refuse_stream(head.stream, Error::protocol_error);
-    flow->stream->send_window += increment;
-    if (flow->stream->send_window > window_max) return refuse_stream(head.stream, Error::flow_control_error);
+    if (!grow(flow->stream->send_window, increment)) return refuse_stream(head.stream, Error::flow_control_error);
     streams_.note_touched(head.stream);
   }
 
@@ -387,15 +386,6 @@ class Opener {
 };
 
 }  // namespace
-
-bool Floods::note(std::int64_t now_ms, std::uint32_t weight) {
-  constexpr std::uint64_t most = 10'000'000;
-  constexpr std::uint64_t refill = 330;  // thousandths a millisecond
-  const auto elapsed_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms - std::exchange(at_ms_, now_ms), 0));
-  const std::uint64_t drained = std::min(level_, std::min(elapsed_ms, most) * refill);
-  level_ += weight * std::uint64_t{1000} - drained;
-  return level_ <= most;
-}
 
 bool open(Frames& frames, Flow& leg, Streams& streams, const Terms& terms, std::int64_t now_ms, Floods& floods,
           Scratch& scratch) {

@@ -27,7 +27,6 @@ struct Frames {
   bool settings_came = false;
   bool settings_acknowledged = false;  // ours
   bool has_small_table = false;        // the peer's decoder allows less than 4,096 bytes
-  bool goaway_came = false;
   bool goaway_sent = false;           // no stream above `last_stream` is served
   bool has_failed = false;            // a connection error: nothing more is read
   std::int64_t send_window = 65'535;  // of the connection

@@ -20,7 +20,6 @@ struct Stream {
   bool end_sent = false;           // END_STREAM is in a frame, or will be in the last of `heads`
   bool takes_connect = false;      // it began with an extended CONNECT (RFC 8441)
   std::uint16_t refused_with = 0;  // the status of our answer, because its head cannot be taken; 0: it can
-  std::uint32_t reset_code = 0;    // why the peer has reset it
   // Header blocks that go before the content, each a BlockMark and a block.
   Buffer heads;
   Boxed<Buffer> trailers_in;   // a trailer section as text, behind `unread`

@@ -65,8 +65,7 @@ bool stream(auto io, auto& stream) {
       io.number(FIELD(declared_left), stream.declared_left) && io.number(FIELD(head_bytes), stream.head_bytes) &&
       io.number(FIELD(is_declared), stream.is_declared) && io.number(FIELD(has_body), stream.has_body) &&
       io.number(FIELD(end_sent), stream.end_sent) && io.number(FIELD(takes_connect), stream.takes_connect) &&
-      io.number(FIELD(refused_with), stream.refused_with) && io.number(FIELD(reset_code), stream.reset_code) &&
-      io.bytes(FIELD(heads), stream.heads);
+      io.number(FIELD(refused_with), stream.refused_with) && io.bytes(FIELD(heads), stream.heads);
   if (!is_whole) return false;
   const auto has_in = io.has_text(FIELD(trailers_in), static_cast<bool>(stream.trailers_in));
   if (has_in && !io.bytes(FIELD(trailers_in), io.begun(stream.trailers_in))) return false;
@@ -253,9 +252,9 @@ bool frames(auto io, auto& frames) {
       io.number(FIELD(block_ends_stream), frames.block_ends_stream) &&
       io.number(FIELD(preface_came), frames.preface_came) && io.number(FIELD(settings_came), frames.settings_came) &&
       io.number(FIELD(settings_acknowledged), frames.settings_acknowledged) &&
-      io.number(FIELD(has_small_table), frames.has_small_table) && io.number(FIELD(goaway_came), frames.goaway_came) &&
-      io.number(FIELD(goaway_sent), frames.goaway_sent) && io.number(FIELD(has_failed), frames.has_failed) &&
-      io.number(FIELD(send_window), frames.send_window) && io.number(FIELD(receive_window), frames.receive_window) &&
+      io.number(FIELD(has_small_table), frames.has_small_table) && io.number(FIELD(goaway_sent), frames.goaway_sent) &&
+      io.number(FIELD(has_failed), frames.has_failed) && io.number(FIELD(send_window), frames.send_window) &&
+      io.number(FIELD(receive_window), frames.receive_window) &&
       io.number(FIELD(peer_stream_window), frames.peer_stream_window) &&
       io.number(FIELD(stream_window), frames.stream_window) && io.number(FIELD(streams_max), frames.streams_max) &&
       io.number(FIELD(last_stream), frames.last_stream) && io.number(FIELD(requests), frames.requests) &&

@@ -42,6 +42,8 @@ class Connection final : public runtime::EventHandler,
   // Stops touching the sockets; the state is consistent and can be encoded. An unfinished connect is abandoned.
   void freeze();
   bool frozen() const { return frozen_; }
+  // Refused by a successor: served here until it ends.
+  bool stays() const { return stays_; }
   // Continues from the current state.
   void resume();
 
@@ -75,9 +77,6 @@ class Connection final : public runtime::EventHandler,
   // It was prepared for a predecessor that keeps it.
   void was_never_ours();
 
-  // Refused by a successor: served here until it ends.
-  bool stays = false;
-
   void on_ready(runtime::Socket& socket) override;
   void on_events(std::uint32_t events) override;
   void on_deadline() override;
@@ -96,6 +95,10 @@ class Connection final : public runtime::EventHandler,
 
  private:
   friend class Worker;            // links the worker's list
+
+  // Limits of a turn: its passes, and roughly the bytes it reads and writes.
+  static constexpr int passes_max = 32;
+  static constexpr std::size_t turn_bytes_max = 64 * 1024;
 
   template <class Step>
   void guarded(Step step) noexcept;
@@ -152,7 +155,6 @@ class Connection final : public runtime::EventHandler,
   state::ConnectionState state_;
   std::string client_text_;       // the client's identity, as forwarded
   const ListenerRules* listener_ = nullptr;  // none: not in this configuration, and the next response is the last
-  bool is_trusted_ = false;                  // what the client says of others' addresses is believed
   rates::Place place_;                       // among those of its client
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
@@ -160,6 +162,9 @@ class Connection final : public runtime::EventHandler,
   std::unique_ptr<Http2Side> http2_;     // nullptr: another protocol
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
+  bool is_trusted_ = false;  // what the client says of others' addresses is believed
+  bool stays_ = false;
+  bool listed_ = false;           // in the worker's list
   bool may_begin_http2_ = false;  // its first bytes will tell
   bool looks_again_ = false;      // to be reset once everything is delivered
   bool frozen_ = true;            // until `run`
@@ -168,7 +173,6 @@ class Connection final : public runtime::EventHandler,
 
   Connection* previous_ = nullptr;   // in the worker's list
   Connection* next_ = nullptr;
-  bool listed_ = false;
 };
 
 }  // namespace baton::proxy

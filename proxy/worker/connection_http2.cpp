@@ -6,14 +6,6 @@ namespace baton::proxy {
 
 using runtime::Io;
 
-namespace {
-
-// Limits of a turn, as in connection_turn.cpp.
-constexpr int passes_max = 32;
-constexpr std::size_t turn_bytes_max = 64 * 1024;
-
-}  // namespace
-
 bool Connection::begins_with_http1() {
   const std::string_view came = state_.client.unread.view().substr(0, http2::preface.size());
   if (came.empty()) return true;  // which waits for more

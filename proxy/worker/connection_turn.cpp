@@ -15,10 +15,6 @@ using runtime::Io;
 
 namespace {
 
-// Limits of a turn: its passes, and roughly the bytes it reads and writes.
-constexpr int passes_max = 32;
-constexpr std::size_t turn_bytes_max = 64 * 1024;
-
 // The kernel reports no event when the other side has acknowledged the last byte.
 constexpr std::int64_t look_again_ms = 100;
 

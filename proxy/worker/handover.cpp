@@ -47,7 +47,7 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     sweep_ = connection.next_;
     if (connection.is_kept()) stay_where_it_is(connection);
     // A connection in its handshake freezes by itself when that is over.
-    if (connection.stays || !connection.is_movable() || !(final_sweep_ || connection.at_boundary())) continue;
+    if (connection.stays_ || !connection.is_movable() || !(final_sweep_ || connection.at_boundary())) continue;
     connection.freeze();
     unlist(connection);
     give(connection, room, batch);
@@ -58,7 +58,7 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
 handoff::Remaining Worker::remaining() const {
   handoff::Remaining remaining{.connections = 0, .descriptors = pool_.idle()};
   const auto add = [&](const Connection& connection) {
-    if (connection.stays || connection.is_kept()) return;
+    if (connection.stays_ || connection.is_kept()) return;
     ++remaining.connections;
     remaining.descriptors += connection.descriptors();
   };
@@ -169,14 +169,14 @@ void Worker::end_handover() {
 }
 
 void Worker::stay(Connection& connection) {
-  connection.stays = true;
+  connection.stays_ = true;
   list(connection);
   connection.resume();
 }
 
 void Worker::stay_where_it_is(Connection& connection) {
-  if (connection.stays) return;
-  connection.stays = true;
+  if (connection.stays_) return;
+  connection.stays_ = true;
   if (connection.listed_) ++staying_;
   if (wake_ && listed_ == staying_) wake_();
 }

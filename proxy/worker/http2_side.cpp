@@ -315,7 +315,7 @@ void Http2Side::return_credit() {
   std::uint64_t held = 0;
   for (const auto& one : streams_) {
     held += one->flow().unread.size();
-    http2::return_credit(frames, state_.client, one->flow(), terms);
+    http2::return_credit(frames, state_.client, one->flow());
   }
   http2::return_credit(frames, state_.client, held, terms);
 }
@@ -332,7 +332,7 @@ void Http2Side::go_away_if_due() {
   if (frames.goaway_sent || !frames.preface_came) return;
   const std::uint64_t most = worker_.rules().requests_per_connection;
   const bool is_used_up = most != 0 && frames.requests >= most;
-  const bool is_last = worker_.stopping() || connection_.stays || connection_.is_without_listener();
+  const bool is_last = worker_.stopping() || connection_.stays() || connection_.is_without_listener();
   if (is_last || is_used_up) http2::go_away(frames, state_.client);
 }
 

@@ -239,7 +239,7 @@ void Worker::list(Connection& connection) {
   first_ = &connection;
   connection.listed_ = true;
   ++listed_;
-  if (connection.stays) ++staying_;
+  if (connection.stays_) ++staying_;
 }
 
 void Worker::unlist(Connection& connection) {
@@ -251,7 +251,7 @@ void Worker::unlist(Connection& connection) {
   connection.previous_ = connection.next_ = nullptr;
   connection.listed_ = false;
   --listed_;
-  if (connection.stays) --staying_;
+  if (connection.stays_) --staying_;
 }
 
 void Worker::remove(Connection& connection) {
@@ -264,7 +264,7 @@ void Worker::remove(Connection& connection) {
 }
 
 bool Worker::boundary(Connection& connection) {
-  if (!wake_ || connection.stays) return false;
+  if (!wake_ || connection.stays_) return false;
   if (connection.is_kept()) {
     stay_where_it_is(connection);
     return false;

@@ -97,7 +97,7 @@ class Conversation final : private Streams {
       while (!flow.was_reset && seal(frames(), state_.client, flow, terms)) {
       }
       held += flow.unread.size();
-      return_credit(frames(), state_.client, flow, terms);
+      return_credit(frames(), state_.client, flow);
     }
     return_credit(frames(), state_.client, held, terms);
     std::erase_if(streams(), [this](const auto& one) {

@@ -249,7 +249,7 @@ class RandomState {
     frames.block_frames = static_cast<std::uint32_t>(below(64));
     for (bool* const one :
          {&frames.block_ends_stream, &frames.preface_came, &frames.settings_came, &frames.settings_acknowledged,
-          &frames.has_small_table, &frames.goaway_came, &frames.goaway_sent, &frames.has_failed}) {
+          &frames.has_small_table, &frames.goaway_sent, &frames.has_failed}) {
       *one = coin();
     }
     frames.send_window = window();
@@ -286,7 +286,6 @@ class RandomState {
     for (bool* const one : {&stream.is_declared, &stream.has_body, &stream.end_sent, &stream.takes_connect})
       *one = coin();
     if (below(8) == 0) stream.refused_with = 431;
-    stream.reset_code = static_cast<std::uint32_t>(below(14));
     if (coin()) stream.heads.append(std::string("\x80\0\0\4abcd", 8));
     if (coin()) stream.trailers_in = Buffer(), stream.trailers_in->append("a: b\r\n\r\n");
     if (coin()) stream.trailers_out = Buffer(), stream.trailers_out->append("\x88");
