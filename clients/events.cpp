@@ -16,16 +16,21 @@ std::string EventStream::next() {
 }
 
 std::string EventJudge::take(std::string_view bytes) {
-  if (!chunks_.read(bytes, unread_)) return "broken chunks";
+  std::string data;
+  if (!chunks_.read(bytes, data)) return "broken chunks";
+  if (std::string wrong = take_data(data); !wrong.empty()) return wrong;
+  return chunks_.ended() && is_within_an_event() ? fmt::format("the end within event {}", serial_) : std::string();
+}
+
+std::string EventJudge::take_data(std::string_view bytes) {
+  unread_ += bytes;
   for (;;) {
     const std::string event = expected_event(target_, serial_);
     const std::string_view here(unread_);
     if (!here.starts_with(std::string_view(event).substr(0, here.size()))) {
       return fmt::format("something else than event {}", serial_);
     }
-    if (here.size() < event.size()) {
-      return chunks_.ended() && !here.empty() ? fmt::format("the end within event {}", serial_) : std::string();
-    }
+    if (here.size() < event.size()) return {};
     unread_.erase(0, event.size());
     ++serial_;
   }

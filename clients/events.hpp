@@ -1,4 +1,4 @@
-// A chunked stream of server-sent events (dialogue.hpp), from both sides.
+// A stream of server-sent events (dialogue.hpp), from both sides, chunked or not.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,10 @@ class EventJudge {
 
   // What is wrong with the body so far; empty: nothing.
   std::string take(std::string_view bytes);
+  // The same without the chunked coding, as in HTTP/2.
+  std::string take_data(std::string_view bytes);
 
+  bool is_within_an_event() const { return !unread_.empty(); }
   std::uint64_t events() const { return serial_ - 1; }  // that have arrived complete
   bool ended() const { return chunks_.ended(); }
 

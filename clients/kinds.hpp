@@ -23,6 +23,7 @@ enum class Kind : std::uint8_t {
   events,
   upload,
   websocket,
+  http2,
   raw_tcp,
   half_closed_by_client,
   half_closed_by_server,
@@ -31,7 +32,7 @@ enum class Kind : std::uint8_t {
   key_updates,
   newcomer,
 };
-inline constexpr std::size_t kinds = 17;
+inline constexpr std::size_t kinds = 18;
 
 // The listeners to which a kind applies.
 enum class Listener : std::uint8_t { http, tcp, either };
@@ -101,6 +102,11 @@ inline constexpr std::array<KindOfClient, kinds> catalogue{{
      .does = "messages to an echo after a 101",
      .checked = "each message comes back, in order",
      .unit = "messages"},
+    {.kind = Kind::http2,
+     .name = "HTTP/2",
+     .does = "several streams at a time: small requests, downloads (one of them stalled), an upload, events",
+     .checked = "what the kinds of the streams check, and that no stream or connection is reset",
+     .unit = "answers"},
     {.kind = Kind::raw_tcp,
      .name = "raw TCP",
      .does = "messages to an echo from the first byte on",

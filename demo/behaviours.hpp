@@ -7,12 +7,16 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "demo/wire.hpp"
 
 namespace baton::demo {
+
+struct Reply;  // origin.hpp
 
 inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
 
@@ -32,6 +36,10 @@ boost::asio::awaitable<void> take_upload(Wire& client, std::string target, std::
 
 // Accepts a WebSocket and echoes every frame.
 boost::asio::awaitable<void> echo_frames(Wire& client, std::string target, std::string begun);
+
+// HTTP/2: answers by `reply`, downloads, floods, events and uploads on as many streams as the client opens.
+boost::asio::awaitable<void> serve_http2(Wire client, const std::function<Reply(std::string_view)>& reply,
+                                         std::string begun);
 
 // Echoes every byte.
 boost::asio::awaitable<void> echo_bytes(Wire client);

@@ -31,6 +31,17 @@ void write_file(const std::string& path, const std::string& text, mode_t mode) {
   if (!written) throw std::system_error(error, std::generic_category(), "cannot write " + path);
 }
 
+int choose_h2(SSL*, const unsigned char** chosen, unsigned char* bytes, const unsigned char* offered,
+              unsigned offered_bytes, void*) {
+  static constexpr unsigned char h2[] = {2, 'h', '2'};
+  unsigned char* found = nullptr;
+  if (SSL_select_next_proto(&found, bytes, h2, sizeof h2, offered, offered_bytes) != OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  *chosen = found;
+  return SSL_TLSEXT_ERR_OK;
+}
+
 }  // namespace
 
 Certificate make_certificate(const std::string& host) {
@@ -50,6 +61,7 @@ TlsContext server_context(const Certificate& certificate) {
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   context->use_certificate(asio::buffer(certificate.certificate), ssl::context::pem);
   context->use_private_key(asio::buffer(certificate.key), ssl::context::pem);
+  SSL_CTX_set_alpn_select_cb(context->native_handle(), &choose_h2, nullptr);
   return context;
 }
 

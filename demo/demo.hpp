@@ -12,7 +12,7 @@ struct Options {
   // Live upgrades, one after another.
   unsigned upgrades = 5;
 
-  // Client connections, each opened once for the whole demo; at least 27, one of each kind over plain TCP, TLS 1.3 and
+  // Client connections, each opened once for the whole demo; at least 30, one of each kind over plain TCP, TLS 1.3 and
   // TLS 1.2.
   unsigned clients = 300;
 

@@ -126,6 +126,13 @@ void prepare_tls(Fake& fake) {
       SSL_CTX_use_PrivateKey_file(fake.server.get(), settings.key_path.c_str(), SSL_FILETYPE_PEM) != 1) {
     die("no certificate, or no key to it");
   }
+  const auto take_first = [](SSL*, const unsigned char** name, unsigned char* bytes, const unsigned char* offered,
+                             auto...) {
+    *bytes = offered[0];
+    *name = offered + 1;
+    return SSL_TLSEXT_ERR_OK;
+  };
+  SSL_CTX_set_alpn_select_cb(fake.server.get(), take_first, nullptr);
   for (SSL_CTX* const side : {fake.server.get(), fake.client.get()}) {
     SSL_CTX_set_mode(side, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   }
@@ -262,6 +269,7 @@ bool matches(const Fault& fault, const Connection& connection) {
 void spoil(Fake& fake, const Connection& connection, bool answer, std::string& bytes) {
   const bool verified = connection.kind.starts_with("/upload/") != answer;
   if (!fake.spoiling || !verified || !matches(fake.fault, connection)) return;
+  if (connection.kind == "*" && bytes.size() < 8000) return;  // "PRI * HTTP/2.0": frames are not all content
   fake.spoiling = false;
   const std::size_t at = bytes.size() - bytes.size() / 3 - 1;
   if (fake.fault.name == "corrupts") bytes[at] = static_cast<char>(bytes[at] ^ 1);
@@ -384,7 +392,6 @@ int main(int count, char** arguments) {
   std::signal(SIGUSR2, [](int) { upgrade_wanted = 1; });
   std::signal(SIGTERM, [](int) { stop_wanted = 1; });
   std::signal(SIGPIPE, SIG_IGN);
-
   prepare_tls(fake);
   listen_on(fake);
   write_pid_file(fake);

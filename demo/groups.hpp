@@ -25,6 +25,7 @@ constexpr bool is_played(Kind kind) {
     case Kind::events:
     case Kind::upload:
     case Kind::websocket:
+    case Kind::http2:
     case Kind::raw_tcp:
     case Kind::newcomer:
       return true;

@@ -43,10 +43,23 @@ std::optional<std::uint64_t> announced_length(const RequestParser& request) {
   return length ? std::optional<std::uint64_t>(*length) : std::nullopt;
 }
 
+// HTTP/2's preface begins with a method that nobody else uses.
+constexpr std::string_view preface_method = "PRI ";
+
 // One connection, until either side ends it. `reply` outlives the io_context that runs this.
 asio::awaitable<void> serve(Wire client, const Replier& reply) {
   boost::beast::flat_buffer received;
   for (;;) {
+    const auto begun = [&received] { return boost::beast::buffers_to_string(received.data()); };
+    if (received.size() == 0) {
+      do {
+        const auto [error, count] = co_await client.async_read_some(received.prepare(4096), as_result);
+        if (error) co_return;
+        received.commit(count);
+      } while (received.size() < preface_method.size() && preface_method.starts_with(begun()));
+    }
+    if (begun().starts_with(preface_method)) co_return co_await serve_http2(std::move(client), reply, begun());
+
     RequestParser request;
     request.body_limit(boost::none);
     const auto [read_error, read_bytes] = co_await http::async_read_header(client, received, request, as_result);

@@ -36,7 +36,7 @@ std::string configuration(const Endpoints& listen, const Endpoints& origin, cons
       "  - name: demo_tls\n"
       "    bind: 127.0.0.1:{}\n"
       "    protocol: http\n"
-      "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ] }}\n"
+      "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ], alpn: [ h2, http/1.1 ] }}\n"
       "  - name: tcp_tls\n"
       "    bind: 127.0.0.1:{}\n"
       "    protocol: tcp\n"

@@ -60,7 +60,6 @@ std::vector<std::string> kinds_now(const TotalsByGroup& clients) {
 
 std::vector<std::string> board_lines(const View& view) {
   std::vector<std::string> lines{
-      "",
       fmt::format("  now       {}", view.doing),
       fmt::format("  serving   PID {}, generation {}", view.pid, view.generation),
       fmt::format("  requests  {:.0f}/s, p50 {}, p99 {} in the last second", view.requests_per_second,

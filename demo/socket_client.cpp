@@ -18,7 +18,8 @@ SocketClient::SocketClient(asio::io_context& context, const Entrance& server, un
 void SocketClient::start() {
   account_.add_started();
   be_patient();
-  wire_.connect(server_, receive_buffer_bytes(), [this](const error_code& error) {
+  const Wire::Options options{.receive_buffer_bytes = receive_buffer_bytes(), .protocol = protocol()};
+  wire_.connect(server_, options, [this](const error_code& error) {
     if (error) return fail(Trouble::not_connected, error.message());
     opened();
   });
@@ -26,6 +27,9 @@ void SocketClient::start() {
 
 void SocketClient::opened() {
   account_.add_opened();
+  if (const auto agreed = wire_.agreed_protocol(); agreed && *agreed != protocol()) {
+    return fail(Trouble::wrong_answer, fmt::format("{} was not agreed on, but \"{}\"", protocol(), *agreed));
+  }
   connected_ = true;
   be_content();
   read_on();

@@ -45,6 +45,9 @@ class SocketClient : public Client {
   // Small kernel buffers, so that unread data stays in the proxy.
   virtual std::optional<int> receive_buffer_bytes() const { return std::nullopt; }
 
+  // Offered by ALPN where there is TLS, and insisted on; empty: none.
+  virtual std::string_view protocol() const { return {}; }
+
   virtual std::string describe() const;
 
   // Sends after any data already being sent.

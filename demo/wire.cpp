@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <string>
 
 namespace baton::demo {
 
@@ -49,13 +50,18 @@ Wire::executor_type Wire::get_executor() {
   return stream_->socket.get_executor();
 }
 
-void Wire::connect(const tcp::endpoint& server, std::optional<int> receive_buffer_bytes, Opened opened) {
+void Wire::connect(const tcp::endpoint& server, const Options& options, Opened opened) {
   tcp::socket& socket = stream_->socket;
   error_code error;
   socket.open(server.protocol(), error);
   if (!error) socket.set_option(tcp::no_delay(true), error);
-  if (!error && receive_buffer_bytes) {
-    socket.set_option(tcp::socket::receive_buffer_size(*receive_buffer_bytes), error);
+  if (!error && options.receive_buffer_bytes) {
+    socket.set_option(tcp::socket::receive_buffer_size(*options.receive_buffer_bytes), error);
+  }
+  if (stream_->tls && !options.protocol.empty()) {
+    const std::string list = static_cast<char>(options.protocol.size()) + std::string(options.protocol);
+    SSL_set_alpn_protos(stream_->tls->native_handle(), reinterpret_cast<const unsigned char*>(list.data()),
+                        static_cast<unsigned>(list.size()));
   }
   if (error) return opened(error);
   auto connected = [stream = stream_, opened = std::move(opened)](const error_code& refused) mutable {
@@ -63,6 +69,14 @@ void Wire::connect(const tcp::endpoint& server, std::optional<int> receive_buffe
     Stream::shake_hands(stream, ssl::stream_base::client, std::move(opened));
   };
   socket.async_connect(server, while_open(stream_, std::move(connected)));
+}
+
+std::optional<std::string_view> Wire::agreed_protocol() const {
+  if (!stream_->tls) return std::nullopt;
+  const unsigned char* name = nullptr;
+  unsigned bytes = 0;
+  SSL_get0_alpn_selected(stream_->tls->native_handle(), &name, &bytes);
+  return std::string_view(reinterpret_cast<const char*>(name), bytes);
 }
 
 void Wire::welcome(Opened opened) {

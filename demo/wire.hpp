@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "demo/entrances.hpp"
@@ -34,8 +35,15 @@ class Wire {
 
   executor_type get_executor();
 
-  // Connects and does the TLS handshake. With a `receive_buffer_bytes` the kernel holds at most that much unread data.
-  void connect(const boost::asio::ip::tcp::endpoint& server, std::optional<int> receive_buffer_bytes, Opened opened);
+  struct Options {
+    std::optional<int> receive_buffer_bytes;  // the kernel holds at most that much unread data
+    std::string_view protocol;                // offered by ALPN; empty: none is
+  };
+  // Connects and does the TLS handshake.
+  void connect(const boost::asio::ip::tcp::endpoint& server, const Options& options, Opened opened);
+
+  // The protocol that both sides of a TLS connection have agreed on by ALPN; nothing without TLS.
+  std::optional<std::string_view> agreed_protocol() const;
 
   // Does the TLS handshake as the server.
   template <class Token>

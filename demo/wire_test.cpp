@@ -31,7 +31,7 @@ class Wires : public testing::TestWithParam<Transport> {
     std::array<error_code, 2> errors;
     tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
     client_.emplace(context_, for_client);
-    client_->connect(acceptor.local_endpoint(), std::nullopt, [&](error_code error) { errors[0] = error; });
+    client_->connect(acceptor.local_endpoint(), {}, [&](error_code error) { errors[0] = error; });
     acceptor.async_accept([&](error_code, tcp::socket accepted) {
       raw_server_ = accepted.native_handle();
       server_.emplace(std::move(accepted), for_server);

@@ -287,6 +287,7 @@ std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
       return {comes_and_goes};
     // The slow reader's body is as long as a download; the TLS matrix plays the kinds that need TLS.
     case Kind::keep_alive:
+    case Kind::http2:
     case Kind::download:
     case Kind::half_record:
     case Kind::half_hello:

@@ -253,6 +253,7 @@ std::unique_ptr<Life> life_of(Kind kind, const Places& places, const TlsOptions&
     case Kind::large_bodies:
     case Kind::slow_reader:
     case Kind::events:
+    case Kind::http2:
     case Kind::half_closed_by_server:
     case Kind::newcomer:
       return nullptr;
