@@ -11,8 +11,9 @@ namespace baton::clients {
 namespace {
 
 bool is_echo_field(std::string_view name) {
-  return std::ranges::equal(name, echo_field,
-                            [](char one, char other) { return one == (other >= 'A' && other <= 'Z' ? other + 32 : other); });
+  return std::ranges::equal(name, echo_field, [](char one, char other) {
+    return one == (other >= 'A' && other <= 'Z' ? other + 32 : other);
+  });
 }
 
 }  // namespace

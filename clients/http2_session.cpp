@@ -50,8 +50,8 @@ struct Http2Session::Callbacks {
     return 0;
   }
 
-  static int data(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
-                  std::size_t count, void* self) {
+  static int data(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t count,
+                  void* self) {
     nghttp2_session_consume_connection(session, count);
     Stream* const stream = stream_of(self, id);
     if (stream == nullptr) return 0;
@@ -84,7 +84,8 @@ struct Http2Session::Callbacks {
   // nghttp2 ends a connection by itself when it finds an error in it.
   static int sent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     if (frame->hd.type == NGHTTP2_GOAWAY) {
-      of(self).complain(fmt::format("an error of the connection: {}", nghttp2_http2_strerror(frame->goaway.error_code)));
+      of(self).complain(
+          fmt::format("an error of the connection: {}", nghttp2_http2_strerror(frame->goaway.error_code)));
     }
     return 0;
   }
@@ -136,13 +137,15 @@ Http2Session::~Http2Session() {
 }
 
 std::int32_t Http2Session::begin(const Http2Request& request, std::shared_ptr<Http2Judge> judge) {
-  const nghttp2_nv pairs[] = {pair_of(":method", request.method), pair_of(":scheme", "http"),
-                              pair_of(":path", request.target), pair_of(":authority", request.host),
-                              pair_of("user-agent", "baton-demo")};
+  std::vector<nghttp2_nv> pairs{pair_of(":method", request.is_websocket ? "CONNECT" : request.method),
+                                pair_of(":scheme", "http"), pair_of(":path", request.target),
+                                pair_of(":authority", request.host)};
+  if (request.is_websocket) pairs.push_back(pair_of(":protocol", "websocket"));
+  pairs.push_back(pair_of("user-agent", "baton-demo"));
   nghttp2_data_provider body{};
   body.read_callback = &Callbacks::read;
-  const std::int32_t id = nghttp2_submit_request(session_, nullptr, pairs, std::size(pairs),
-                                                 request.has_body ? &body : nullptr, nullptr);
+  const std::int32_t id = nghttp2_submit_request(session_, nullptr, pairs.data(), pairs.size(),
+                                                 request.has_body || request.is_websocket ? &body : nullptr, nullptr);
   check(id);
   Stream& stream = streams_[id];
   stream.judge = std::move(judge);
@@ -162,6 +165,11 @@ void Http2Session::read_on(std::int32_t id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return;
   check(nghttp2_session_consume_stream(session_, id, std::exchange(found->second.unread_bytes, 0)));
+}
+
+void Http2Session::set_stream_window(std::uint32_t bytes) {
+  const nghttp2_settings_entry window{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, bytes};
+  check(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &window, 1));
 }
 
 void Http2Session::cancel(std::int32_t id) {

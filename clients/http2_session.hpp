@@ -1,5 +1,5 @@
-// The client's end of an HTTP/2 connection, without I/O, over nghttp2: many streams at a time, each with a judge of what
-// it receives.
+// The client's end of an HTTP/2 connection, without I/O, over nghttp2: many streams at a time, each with a judge of
+// what it receives.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,8 @@ struct Http2Request {
   std::string_view host;
   std::string_view method = "GET";
   bool has_body = false;
-  bool is_held = false;  // the stream's window opens only by `read_on`
+  bool is_held = false;       // the stream's window opens only by `read_on`
+  bool is_websocket = false;  // an extended CONNECT (RFC 8441)
 };
 
 class Http2Session {
@@ -47,6 +48,8 @@ class Http2Session {
   void send(std::int32_t stream, std::string_view bytes, bool ends = false);
   // Opens the window of a held stream by what it has received since the last time.
   void read_on(std::int32_t stream);
+  // Changes the windows of all streams.
+  void set_stream_window(std::uint32_t bytes);
   // Ends a stream whose rest is of no interest.
   void cancel(std::int32_t stream);
 

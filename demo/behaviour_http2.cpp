@@ -44,9 +44,7 @@ class Stream {
 
   void begin() { content_.emplace(target); }
   bool is(std::string_view prefix) const { return target.starts_with(prefix); }
-  bool lasts() const {
-    return is(clients::download_prefix) || is(clients::flood_prefix) || is(clients::events_prefix);
-  }
+  bool lasts() const { return is(clients::download_prefix) || is(clients::flood_prefix) || is(clients::events_prefix); }
 
   // A piece of an upload.
   void take(std::string_view bytes) {

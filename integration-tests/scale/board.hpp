@@ -47,4 +47,10 @@ struct Crowd {
   constexpr std::size_t connections() const { return idle + active + steady; }
 };
 
+// In a page that child processes share with this one.
+Board& new_board();
+
+// The number of descriptors that a process may hold, after it was raised as far as is permitted.
+std::size_t raised_descriptor_limit();
+
 }  // namespace baton::harness

@@ -4,13 +4,10 @@
 // A process may hold only so many descriptors, so the clients and the origin run in processes of their own.
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <iostream>
 #include <memory>
-#include <new>
 #include <numeric>
 #include <optional>
 
@@ -25,7 +22,7 @@ namespace {
 constexpr Crowd crowd{.idle = 12'000, .active = 3'000, .steady = 64};
 constexpr int upgrades = 2;
 // Baton needs one per client, one per upstream connection of the active and steady ones, and some for other files.
-constexpr rlim_t descriptors_needed = crowd.connections() + crowd.active + 2 * crowd.steady + 256;
+constexpr std::size_t descriptors_needed = crowd.connections() + crowd.active + 2 * crowd.steady + 256;
 // Generous: only a failing test ever uses it up.
 constexpr Milliseconds patience{120'000};
 
@@ -36,20 +33,6 @@ constexpr std::size_t resident_bytes_max = base_bytes_max + crowd.connections() 
 
 constexpr std::size_t batch_connections_max = 64;
 constexpr std::size_t connection_descriptors_max = 2;
-
-Board& new_board() {
-  void* page = ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) throw Failure("no shared memory");
-  return *new (page) Board;
-}
-
-rlim_t raised_descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
-}
 
 std::string in_mib(std::size_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
@@ -66,7 +49,7 @@ struct Move {
 class Scale : public testing::Test {
  protected:
   void SetUp() override {
-    if (const rlim_t limit = raised_descriptor_limit(); limit < descriptors_needed) {
+    if (const std::size_t limit = raised_descriptor_limit(); limit < descriptors_needed) {
       // CTest recognises a skipped test by this line (CMakeLists.txt), and so scripts/test reports it at its end.
       std::cout << "SKIPPED: " << crowd.connections() << " connections need " << descriptors_needed
                 << " descriptors for one process, and RLIMIT_NOFILE allows " << limit << std::endl;

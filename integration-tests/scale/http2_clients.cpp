@@ -1,0 +1,208 @@
+#include "scale/http2_clients.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clients/dialogue.hpp"
+#include "clients/http2_judges.hpp"
+#include "harness/client.hpp"
+#include "scale/loop.hpp"
+#include "scale/turns.hpp"
+
+namespace baton::harness {
+
+namespace {
+
+constexpr std::size_t at_once_max = 64;  // connections that are being opened
+constexpr std::uint32_t window_bytes = 20;
+constexpr std::uint32_t last_window_bytes = 65'535;
+constexpr std::size_t piece_bytes = 100;
+constexpr std::uint64_t bytes_to_move = 60;
+
+Fd connected(std::uint16_t port) {
+  Fd socket = connect_to(loopback(port));
+  const int on = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return socket;
+}
+
+class Http2Peer final : public Peer {
+ public:
+  Http2Peer(Board& board, std::uint32_t id, const Http2Streams& streams)
+      : Peer(connected(board.http_port)), board_(board), id_(id) {
+    ++board_.opened;
+    const std::string number = std::to_string(id);
+    for (std::size_t i = 0; i < streams.all(); ++i) begin(i, streams);
+    flush();
+  }
+
+  // Every stream has received what it was to receive, or this never will.
+  bool is_settled() const {
+    return is_lost_ || std::ranges::all_of(streams_, [](const Stream& one) {
+             return one.judge->has_ended() || one.judge->body_bytes() >= one.wanted;
+           });
+  }
+
+  void move_bytes() {
+    for (Stream& one : streams_) {
+      one.wanted = one.judge->body_bytes() + (one.kind == Kind::answer ? 1 : bytes_to_move);
+      if (one.kind == Kind::answer) session_.read_on(one.id);
+    }
+    flush();
+  }
+
+  // WebSockets get all of their echoes back; the origin ends the events.
+  void finish() {
+    is_finishing_ = true;
+    session_.set_stream_window(last_window_bytes);
+    for (Stream& one : streams_) {
+      one.wanted = one.kind == Kind::websocket ? one.said : UINT64_MAX;
+      if (one.kind == Kind::answer) session_.read_on(one.id);
+    }
+    flush();
+  }
+
+  // A WebSocket sends one more piece when the last one has come back.
+  void talk() {
+    if (is_finishing_ || has_ended()) return;
+    for (Stream& one : streams_) {
+      if (one.kind != Kind::websocket || !one.judge->has_head() || one.judge->body_bytes() < one.said) continue;
+      session_.send(one.id, one.content.at(one.said, piece_bytes));
+      one.said += piece_bytes;
+    }
+    flush();
+  }
+
+ private:
+  enum class Kind { events, websocket, answer };
+  struct Stream {
+    Kind kind;
+    std::int32_t id;
+    std::shared_ptr<clients::Http2ResponseJudge> judge;
+    clients::Content content;
+    std::uint64_t said = 0;    // by a WebSocket
+    std::uint64_t wanted = 1;  // bytes of its body; that it has ended is as good
+    bool is_counted = false;
+  };
+
+  void begin(std::size_t number, const Http2Streams& streams) {
+    const unsigned unique = id_ * static_cast<unsigned>(streams.all()) + static_cast<unsigned>(number);
+    if (number < streams.events) {
+      const std::string target = std::string(clients::events_prefix) + std::to_string(unique);
+      add(Kind::events, target, std::make_shared<clients::Http2EventsJudge>(target));
+    } else if (number < streams.with_server()) {
+      const std::string target = std::string(clients::websocket_prefix) + std::to_string(unique);
+      add(Kind::websocket, target, std::make_shared<clients::Http2DownloadJudge>(target));
+    } else {
+      // Each line of the answer names the target, so even one line outlasts the windows of several upgrades.
+      const std::string target = clients::request_target(id_, number) + std::string(3 * window_bytes, '/');
+      add(Kind::answer, target, std::make_shared<clients::Http2AnswerJudge>(target, [target] {
+            return clients::expected_body(target);
+          }));
+    }
+  }
+
+  void add(Kind kind, const std::string& target, std::shared_ptr<clients::Http2ResponseJudge> judge) {
+    const clients::Http2Request request{.target = target,
+                                        .host = "scale",
+                                        .is_held = kind == Kind::answer,
+                                        .is_websocket = kind == Kind::websocket};
+    streams_.push_back({kind, session_.begin(request, judge), judge, clients::Content(target)});
+    if (kind != Kind::websocket) return;
+    Stream& one = streams_.back();
+    session_.send(one.id, one.content.at(0, piece_bytes));
+    one.said = piece_bytes;
+  }
+
+  void on_bytes(std::string_view bytes) override {
+    if (const std::string wrong = session_.receive(bytes); !wrong.empty()) return lose(wrong);
+    for (Stream& one : streams_) {
+      if (one.judge->has_ended() && one.kind == Kind::answer && !std::exchange(one.is_counted, true)) {
+        ++board_.idle_answers;
+      }
+      if (one.judge->has_ended() && board_.task != Task::finish) return lose("a stream ended early: " + one.judge->target());
+      if (is_finishing_ && one.kind == Kind::answer) session_.read_on(one.id);
+    }
+    flush();
+  }
+
+  void on_end() override { lose("ended by the other side"); }
+
+  void flush() {
+    if (const std::string bytes = session_.take_unsent(); !bytes.empty()) send(bytes);
+  }
+
+  void lose(const std::string& why) {
+    if (std::exchange(is_lost_, true)) return;
+    if (board_.lost == 0) {
+      const std::string text = "connection " + std::to_string(id_) + ": " + why;
+      text.copy(board_.first_loss, sizeof board_.first_loss - 1);
+    }
+    ++board_.lost;
+  }
+
+  Board& board_;
+  const std::uint32_t id_;
+  clients::Http2Session session_{window_bytes};
+  std::vector<Stream> streams_;
+  bool is_finishing_ = false;
+  bool is_lost_ = false;
+};
+
+class Http2Clients {
+ public:
+  Http2Clients(Board& board, std::size_t connections, const Http2Streams& streams)
+      : board_(board), connections_(connections), streams_(streams) {}
+
+  void run() {
+    while (board_.task != Task::leave) {
+      loop_.run_once();
+      talkers_.tick([](Http2Peer& peer) { peer.talk(); });
+      if (board_.orders != board_.carried_out) carry_on();
+    }
+  }
+
+ private:
+  void carry_on() {
+    if (!std::exchange(under_way_, true) && board_.task != Task::open) {
+      for (Http2Peer* peer : all_) board_.task == Task::finish ? peer->finish() : peer->move_bytes();
+      unsettled_ = all_;
+    }
+    std::erase_if(unsettled_, [](const Http2Peer* peer) { return peer->is_settled(); });
+    while (board_.task == Task::open && all_.size() < connections_ && unsettled_.size() < at_once_max) open();
+    if (!unsettled_.empty()) return;
+    under_way_ = false;
+    ++board_.carried_out;
+  }
+
+  void open() {
+    const auto id = static_cast<std::uint32_t>(all_.size());
+    Http2Peer& peer = loop_.add(std::make_unique<Http2Peer>(board_, id, streams_));
+    all_.push_back(&peer);
+    unsettled_.push_back(&peer);
+    talkers_.add(peer);
+  }
+
+  Board& board_;
+  const std::size_t connections_;
+  const Http2Streams streams_;
+  Loop loop_;
+  std::vector<Http2Peer*> all_;
+  Turns<Http2Peer> talkers_;
+  std::vector<Http2Peer*> unsettled_;
+  bool under_way_ = false;
+};
+
+}  // namespace
+
+void run_http2_clients(Board& board, std::size_t connections, const Http2Streams& streams) {
+  Http2Clients(board, connections, streams).run();
+}
+
+}  // namespace baton::harness
