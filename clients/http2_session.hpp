@@ -59,6 +59,7 @@ class Http2Session {
   std::string take_unsent();
 
   std::size_t open_streams() const { return streams_.size(); }
+  bool is_open(std::int32_t stream) const { return streams_.contains(stream); }
   // Bytes of a request's body that the windows hold back.
   std::size_t held_back(std::int32_t stream) const;
 

@@ -80,7 +80,7 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
     settings.binds = {web_};
     settings.tcp_binds = {raw_};
     settings.more_listeners = "  - { name: web_tls, bind: \"" + web_tls_.text() + "\", tls: { certificates: [" +
-                              Authority(certificates_).issue({"localhost"}).yaml() + "] } }\n";
+                              Authority(certificates_).issue({"localhost"}).yaml() + "], alpn: [ h2, http/1.1 ] } }\n";
     settings.timeouts = "head: 10m, body: 10m, send: 10m, idle: 10m, response: 10m";
     settings.handoff += ", finish_timeout: 100ms";
     settings.limits = "uri_bytes: 4k";
@@ -103,6 +103,9 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
     add(2, Kind::upload, web_);
     add(3, Kind::events, web_);
     add(3, Kind::websocket, web_);
+    add(2, Kind::http2, web_);
+    add(2, Kind::http2, web_tls_, Transport::tls13);
+    add(1, Kind::http2, web_tls_, Transport::tls12);
     add(3, Kind::raw_tcp, raw_);
     add(1, Kind::half_closed_by_client, raw_);
     add(2, Kind::keep_alive, web_tls_, Transport::tls13);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "clients/events.hpp"
+#include "scale/http2_habit.hpp"
 
 namespace baton::harness::habits {
 
@@ -183,6 +184,12 @@ Habit keeps_asking_over(clients::Transport transport) {
   };
 }
 
+Habit has_many_streams_over(clients::Transport transport) {
+  if (transport == clients::Transport::plain) return has_many_streams();
+  return has_many_streams(
+      TlsOptions{.version = transport == clients::Transport::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION, .alpn = "h2"});
+}
+
 void reads_slowly(Life& life) {
   Client client = life.connect();
   client.send(get_request("/bytes/" + std::to_string(everything_bytes)));
@@ -260,6 +267,7 @@ void pours_with_the_other_side_closed(Life& life) {
 std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
   using clients::Kind;
   if (kind == Kind::keep_alive) return {keeps_asking_over(transport)};
+  if (kind == Kind::http2) return {has_many_streams_over(transport)};
   if (transport != clients::Transport::plain) return {};
   switch (kind) {
     case Kind::idle:
@@ -285,7 +293,8 @@ std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
       return {pours_with_the_other_side_closed};
     case Kind::newcomer:
       return {comes_and_goes};
-    // The slow reader's body is as long as a download; the TLS matrix plays the kinds that need TLS.
+    // The slow reader's body is as long as a download; the TLS matrix plays the kinds that need TLS; the others are
+    // dealt with above.
     case Kind::keep_alive:
     case Kind::http2:
     case Kind::download:

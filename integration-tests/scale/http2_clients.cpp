@@ -102,17 +102,14 @@ class Http2Peer final : public Peer {
     } else {
       // Each line of the answer names the target, so even one line outlasts the windows of several upgrades.
       const std::string target = clients::request_target(id_, number) + std::string(3 * window_bytes, '/');
-      add(Kind::answer, target, std::make_shared<clients::Http2AnswerJudge>(target, [target] {
-            return clients::expected_body(target);
-          }));
+      add(Kind::answer, target,
+          std::make_shared<clients::Http2AnswerJudge>(target, [target] { return clients::expected_body(target); }));
     }
   }
 
   void add(Kind kind, const std::string& target, std::shared_ptr<clients::Http2ResponseJudge> judge) {
-    const clients::Http2Request request{.target = target,
-                                        .host = "scale",
-                                        .is_held = kind == Kind::answer,
-                                        .is_websocket = kind == Kind::websocket};
+    const clients::Http2Request request{
+        .target = target, .host = "scale", .is_held = kind == Kind::answer, .is_websocket = kind == Kind::websocket};
     streams_.push_back({kind, session_.begin(request, judge), judge, clients::Content(target)});
     if (kind != Kind::websocket) return;
     Stream& one = streams_.back();
@@ -126,7 +123,8 @@ class Http2Peer final : public Peer {
       if (one.judge->has_ended() && one.kind == Kind::answer && !std::exchange(one.is_counted, true)) {
         ++board_.idle_answers;
       }
-      if (one.judge->has_ended() && board_.task != Task::finish) return lose("a stream ended early: " + one.judge->target());
+      if (one.judge->has_ended() && board_.task != Task::finish)
+        return lose("a stream ended early: " + one.judge->target());
       if (is_finishing_ && one.kind == Kind::answer) session_.read_on(one.id);
     }
     flush();

@@ -6,8 +6,8 @@
 
 namespace baton::harness {
 
-// What each connection has. Streams that wait for their server hold a connection to it, of which a process can have only
-// so many. An answer that has come whole holds none: it waits in the proxy for the client's window.
+// What each connection has. Streams that wait for their server hold a connection to it, of which a process can have
+// only so many. An answer that has come whole holds none: it waits in the proxy for the client's window.
 struct Http2Streams {
   std::size_t events = 2;
   std::size_t websockets = 2;

@@ -1,9 +1,9 @@
-// A thousand HTTP/2 connections with twenty open streams each are moved together, several times. None is lost, and every
-// stream goes on with the right bytes.
+// A thousand HTTP/2 connections with twenty open streams each are moved together, several times. None is lost, and
+// every stream goes on with the right bytes.
 //
 // Four streams of a connection wait for their servers, so each process holds 5,000 descriptors; twenty would be 21,000,
-// more than the usual limit of 20,000. The other sixteen have their answers, which the client's window of 20 bytes keeps
-// in the proxy: they hold no connection to a server, but all of a stream's state that moves.
+// more than the usual limit of 20,000. The other sixteen have their answers, which the client's window of 20 bytes
+// keeps in the proxy: they hold no connection to a server, but all of a stream's state that moves.
 #include <gmock/gmock.h>
 
 #include <iostream>
