@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t streams_max = 8;
 constexpr std::size_t small_bytes_max = 5'000;
-constexpr std::size_t much_bytes_max = 400'000;
+constexpr std::size_t much_bytes_max = 150'000;
 constexpr const char* events_target = "/events";
 
 // The bytes that were said on the stream, in their order.
@@ -44,6 +44,7 @@ class ManyStreams {
       if (streams_.size() < streams_max) begin_any();
       act_on(streams_[life_.any(streams_.size())]);
       exchange();
+      life_.linger_at_most(8);
     }
     for (Stream& stream : streams_) end(stream);
     while (session_.open_streams() != 0) {
@@ -65,7 +66,7 @@ class ManyStreams {
     std::uint64_t proven_bytes = 0;
   };
 
-  std::size_t any_size() { return life_.any(life_.one_in(4) ? much_bytes_max : small_bytes_max); }
+  std::size_t any_size() { return life_.any(life_.one_in(6) ? much_bytes_max : small_bytes_max); }
 
   void begin_any() {
     const std::size_t bytes = any_size();
@@ -93,9 +94,9 @@ class ManyStreams {
   }
 
   void begin_upload(std::size_t bytes) {
-    Stream& upload = begin({.target = "/count", .host = "a", .method = "POST", .has_body = true}, Kind::upload,
-                           std::make_shared<clients::Http2AnswerJudge>(
-                               "/count", [bytes] { return std::to_string(bytes) + " as sent"; }));
+    Stream& upload = begin(
+        {.target = "/count", .host = "a", .method = "POST", .has_body = true}, Kind::upload,
+        std::make_shared<clients::Http2AnswerJudge>("/count", [bytes] { return std::to_string(bytes) + " as sent"; }));
     upload.unsent = pattern(bytes);
   }
 

@@ -66,7 +66,7 @@ class RandomFreezes : public testing::Test {
     add(2, Kind::upload, http);
     add(3, Kind::events, http);
     add(3, Kind::websocket, http);
-    add(4, Kind::http2, http);
+    add(3, Kind::http2, http);
     add(1, Kind::half_closed_by_server, http);
     add(3, Kind::raw_tcp, tcp);
     add(2, Kind::half_closed_by_client, tcp);

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "http2_kind.hpp"
+
 namespace baton::versions {
 
 using namespace harness;
@@ -16,19 +20,34 @@ const std::string second_part = body.substr(400);
 const std::string upload = post_request("/upload", body);
 const std::string events_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
+std::vector<int> numbers_of(const std::string& version) {
+  std::vector<int> numbers;
+  std::istringstream in(version);
+  for (std::string part; std::getline(in, part, '.');) numbers.push_back(std::stoi(part));
+  return numbers;
+}
+
+bool is_before(const std::string& version, const std::string& other) {
+  if (version == unreleased || other == unreleased) return version != unreleased;
+  return numbers_of(version) < numbers_of(other);
+}
+
 std::vector<ConnectionKind> make_kinds() {
   std::vector<ConnectionKind> all;
   all.push_back({.kind = Kind::half_head, .said = "GET /bytes/30 HTTP/1.1\r\nHo", .go_on = [](Client& client) {
                    client.send("st: a\r\n\r\n");
                    EXPECT_EQ(client.response().body, pattern(30));
                  }});
-  all.push_back(
-      {.kind = Kind::upload, .said = upload.substr(0, upload.size() - second_part.size()), .go_on = [](Client& client) {
-         client.send(second_part);
-         EXPECT_EQ(client.response().body, "as sent");
-         EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
-       }});
+  all.push_back({.kind = Kind::upload,
+                 .arrivals = 1,
+                 .said = upload.substr(0, upload.size() - second_part.size()),
+                 .go_on = [](Client& client) {
+                   client.send(second_part);
+                   EXPECT_EQ(client.response().body, "as sent");
+                   EXPECT_EQ(client.get("/bytes/5").body, pattern(5));
+                 }});
   all.push_back({.kind = Kind::download,
+                 .arrivals = 1,
                  .said = get_request("/download"),
                  .heard_through = first_part.substr(300),
                  .go_on = [](Client& client) {
@@ -37,6 +56,7 @@ std::vector<ConnectionKind> make_kinds() {
                    EXPECT_EQ(client.get("/bytes/6").body, pattern(6));
                  }});
   all.push_back({.kind = Kind::events,
+                 .arrivals = 1,
                  .said = get_request("/events"),
                  .heard_through = "data: 1\n\n",
                  .go_on = [](Client& client) { EXPECT_EQ(client.read_to_fin(), "data: 2\n\n"); }});
@@ -54,12 +74,14 @@ std::vector<ConnectionKind> make_kinds() {
                  .heard_through = pattern(10),
                  .go_on = [](Client& client) { EXPECT_EQ(client.get("/bytes/7").body, pattern(7)); }});
   all.push_back({.kind = Kind::half_closed_by_client,
+                 .arrivals = 1,
                  .half_closed = true,
                  .said = get_request("/until-fin") + "last words",
                  .go_on = [](Client& client) {
                    EXPECT_EQ(client.response().body, "last words");
                    client.expect_fin();
                  }});
+  all.push_back(http2_kind(body, first_part.size()));
   // It comes last, so that its upstream connection stays in the pool.
   all.push_back(
       {.kind = Kind::idle, .said = get_request("/bytes/10"), .heard_through = pattern(10), .go_on = [](Client& client) {
@@ -98,12 +120,14 @@ void answer_after_fin(Exchange& exchange) {
 
 }  // namespace
 
-const std::vector<ConnectionKind>& kinds() {
-  static const std::vector<ConnectionKind> all = make_kinds();
-  return all;
+std::vector<ConnectionKind> kinds_of(const std::string& version) {
+  std::vector<ConnectionKind> known = make_kinds();
+  std::erase_if(known, [&](const ConnectionKind& one) { return is_before(version, one.since); });
+  return known;
 }
 
 Kind kind_of(const state::ConnectionState& state) {
+  if (state.http2() != nullptr) return Kind::http2;
   if (state.listener == "raw") return state.client.read_ended ? Kind::half_closed_by_client : Kind::raw_tcp;
   const auto* http1 = std::get_if<state::Http1>(&state.protocol);
   if (http1 == nullptr) return Kind::websocket;
@@ -146,20 +170,24 @@ Settings settings_for_every_kind(const Origin& origin, const Address& web, const
   return settings;
 }
 
-EveryKind::EveryKind(Origin& origin, const Address& web, const Address& raw, const Serve& serve) : origin_(origin) {
-  for (const ConnectionKind& kind : kinds()) {
+EveryKind::EveryKind(const std::string& version, Origin& origin, const Address& web, const Address& raw,
+                     const Serve& serve)
+    : kinds_(kinds_of(version)), origin_(origin) {
+  int arrivals = 0;
+  for (const ConnectionKind& kind : kinds_) {
     Client& client = clients_.emplace_back(kind.is_raw() ? raw : web);
     client.send(kind.said);
     if (kind.half_closed) client.half_close();
     if (serve) serve(kind, client);
     if (!kind.heard_through.empty()) client.read_through(kind.heard_through);
+    arrivals += kind.arrivals;
   }
-  origin.gate().await_arrivals(arrivals_at_gate);
+  origin.gate().await_arrivals(arrivals);
 }
 
 void EveryKind::go_on() {
   origin_.gate().open();
-  for (const ConnectionKind& kind : kinds()) {
+  for (const ConnectionKind& kind : kinds_) {
     SCOPED_TRACE(clients::name_of(kind.kind));
     kind.go_on(client(kind.kind));
   }
@@ -167,7 +195,7 @@ void EveryKind::go_on() {
 
 Client& EveryKind::client(Kind wanted) {
   auto at = clients_.begin();
-  for (const ConnectionKind& kind : kinds()) {
+  for (const ConnectionKind& kind : kinds_) {
     if (kind.kind == wanted) return *at;
     ++at;
   }

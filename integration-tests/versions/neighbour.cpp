@@ -37,7 +37,13 @@ const Shape relaying{.messages = {{1, &request}, {6, &response_awaited}, {7, &re
 const Shape http1{.messages = {{1, &awaiting}, {2, &connecting}, {3, &relaying}, {4, &plain}, {5, &plain}, {7, &plain}},
                   .optional = {6, 7}};
 const Shape tunnel{.messages = {{1, &plain}}, .optional = {1, 3}};
-const Shape connection{.messages = {{3, &plain}, {4, &plain}, {5, &upstream_leg}, {6, &http1}, {7, &tunnel}}};
+const Shape leg{.messages = {{120, &plain}}};
+const Shape side{.messages = {{1, &leg}, {2, &http1}, {3, &tunnel}, {4, &upstream_leg}}};
+const Shape hpack_table{.messages = {{3, &plain}}};
+const Shape frames{.messages = {{1, &hpack_table}}};
+const Shape http2{.messages = {{1, &frames}, {2, &side}}};
+const Shape connection{
+    .messages = {{3, &plain}, {4, &leg}, {5, &upstream_leg}, {6, &http1}, {7, &tunnel}, {120, &http2}}};
 const Shape idle_upstream{.messages = {{2, &plain}}};
 const Shape moved{.messages = {{1, &connection}, {2, &idle_upstream}}};
 

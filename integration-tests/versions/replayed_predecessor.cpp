@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "harness/baton.hpp"
 #include "proxy/state/codec.hpp"
@@ -24,8 +25,10 @@ void never_wait(int descriptor) {
 
 }  // namespace
 
-ReplayedPredecessor::ReplayedPredecessor(const std::vector<RecordedFrame>& recording, Origin& origin)
-    : frames_(frames_of(recording, From::predecessor)),
+ReplayedPredecessor::ReplayedPredecessor(const std::string& version, const std::vector<RecordedFrame>& recording,
+                                         Origin& origin)
+    : version_(version),
+      frames_(frames_of(recording, From::predecessor)),
       origin_(origin),
       web_listener_(listen_on(web_)),
       raw_listener_(listen_on(raw_)) {
@@ -39,22 +42,28 @@ ReplayedPredecessor::ReplayedPredecessor(const std::vector<RecordedFrame>& recor
 // ── Connections as they were when the recorded frames were written ────────────────────────────────────────────────
 
 void ReplayedPredecessor::open_clients() {
-  clients_ =
-      std::make_unique<EveryKind>(origin_, web_, raw_, [this](const ConnectionKind& kind, Client&) { serve(kind); });
+  clients_ = std::make_unique<EveryKind>(version_, origin_, web_, raw_,
+                                         [this](const ConnectionKind& kind, Client&) { serve(kind); });
 }
 
-// Plays the proxy by hand: forwards everything unchanged.
+// Plays the proxy by hand: forwards everything unchanged, or what the kind says to a server each.
 void ReplayedPredecessor::serve(const ConnectionKind& kind) {
   Stream client(
       Fd(::accept4(kind.is_raw() ? raw_listener_.get() : web_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
-  Stream upstream(connect_to_origin());
-  upstream.send(client.read_exactly(kind.said.size()));
-  if (kind.half_closed) {
-    client.read_to_fin();
-    upstream.half_close();
+  const std::string said = client.read_exactly(kind.said.size());
+  Legs& legs = legs_[kind.kind];
+  const std::vector<std::string> forwarded = kind.forwarded.empty() ? std::vector{said} : kind.forwarded;
+  for (std::size_t i = 0; i < forwarded.size(); ++i) {
+    Stream upstream(connect_to_origin());
+    upstream.send(forwarded[i]);
+    if (kind.half_closed) {
+      client.read_to_fin();
+      upstream.half_close();
+    }
+    if (i + 1 == forwarded.size() && !kind.heard_through.empty()) client.send(upstream.read_through(kind.heard_through));
+    legs.upstreams.emplace_back(::fcntl(upstream.fd(), F_DUPFD_CLOEXEC, 3));
   }
-  if (!kind.heard_through.empty()) client.send(upstream.read_through(kind.heard_through));
-  legs_[kind.kind] = {Fd(::fcntl(client.fd(), F_DUPFD_CLOEXEC, 3)), Fd(::fcntl(upstream.fd(), F_DUPFD_CLOEXEC, 3))};
+  legs.client = Fd(::fcntl(client.fd(), F_DUPFD_CLOEXEC, 3));
 }
 
 Fd ReplayedPredecessor::connect_to_origin() {
@@ -125,10 +134,11 @@ void ReplayedPredecessor::send_inherit(const RecordedFrame& frame) {
       socket.set_address((is_web ? web_ : raw_).text());
       never_wait(is_web ? web_listener_.get() : raw_listener_.get());
       descriptors.push_back(is_web ? web_listener_.get() : raw_listener_.get());
-    } else if (socket.name() == "@admin") {
-      Address admin = unix_socket(directory_ / "admin.sock");
-      socket.set_address(admin.text());
-      ours.push_back(listen_on(admin));
+    } else if (socket.name() == "@admin" || socket.name() == "@handoff") {
+      const bool is_admin = socket.name() == "@admin";
+      Address address = unix_socket(directory_ / (is_admin ? "admin.sock" : "handoff.sock"));
+      socket.set_address(is_admin ? address.text() : directory_ / "handoff.sock");
+      ours.push_back(listen_on(address));
       descriptors.push_back(ours.back().get());
     } else {
       throw Failure("a recorded socket of an unknown name: " + socket.name());
@@ -136,6 +146,10 @@ void ReplayedPredecessor::send_inherit(const RecordedFrame& frame) {
   }
   state::wire::Instance instance;
   if (!instance.ParseFromString(inherit.application())) throw Failure("the recorded instance cannot be read");
+  struct stat lock {};
+  if (::stat((directory_ / "handoff.sock.lock").c_str(), &lock) != 0) throw Failure("there is no lock");
+  if (instance.lock_inode() != 0) instance.set_lock_device(lock.st_dev);
+  if (instance.lock_inode() != 0) instance.set_lock_inode(lock.st_ino);
   instance.set_handoff_socket(directory_ / "handoff.sock");
   instance.set_pid_file(directory_ / "baton.pid");
   instance.set_admin("unix:" + directory_ / "admin.sock");
@@ -171,7 +185,8 @@ void ReplayedPredecessor::take_off(handoff::wire::Offer::Parcel& parcel) {
   if (const auto* connection = std::get_if<state::ConnectionState>(&*moved)) {
     Legs& legs = legs_.at(kind_of(*connection));
     in_flight_.push_back(std::move(legs.client));
-    if (connection->upstream() != nullptr) in_flight_.push_back(std::move(legs.upstream));
+    if (connection->upstream() == nullptr && connection->http2() == nullptr) return;
+    for (Fd& upstream : legs.upstreams) in_flight_.push_back(std::move(upstream));
     return;
   }
   state::wire::Moved payload;

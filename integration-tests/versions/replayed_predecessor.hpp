@@ -20,7 +20,7 @@ namespace baton::versions {
 class ReplayedPredecessor {
  public:
   // Connects a client of every kind to its own listening sockets and brings each to the point of its recorded state.
-  ReplayedPredecessor(const std::vector<RecordedFrame>& recording, harness::Origin& origin);
+  ReplayedPredecessor(const std::string& version, const std::vector<RecordedFrame>& recording, harness::Origin& origin);
 
   // From Hello to Bye; then nothing of the predecessor is left. Throws Failure if the successor departs from the
   // protocol.
@@ -35,7 +35,7 @@ class ReplayedPredecessor {
   // Our sockets of one connection.
   struct Legs {
     harness::Fd client;
-    harness::Fd upstream;
+    std::vector<harness::Fd> upstreams;
   };
 
   void open_clients();
@@ -51,6 +51,7 @@ class ReplayedPredecessor {
   handoff::Frame await(handoff::Kind kind);
   void expect_all_taken(const handoff::Frame& frame);
 
+  const std::string version_;
   std::vector<RecordedFrame> frames_;
   harness::Origin& origin_;  // outlives this
   harness::TempDir directory_;
