@@ -79,7 +79,7 @@ class Origin {
     bool idle = true;  // both guarded by the origin's mutex
     bool ended = false;
     std::thread thread;
-    explicit Connection(Fd socket) : stream(std::move(socket)) { stream.be_patient_in_sending(); }
+    explicit Connection(Fd socket) : stream(std::move(socket)) { stream.be_patient(); }
   };
 
   void accept_all();

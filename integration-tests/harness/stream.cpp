@@ -37,7 +37,7 @@ std::size_t Stream::send_what_goes(std::string_view bytes) {
       sent += static_cast<std::size_t>(n);
       bytes_sent_ += static_cast<std::size_t>(n);
     } else if (errno == EAGAIN) {
-      if (!wait_for(fd(), POLLOUT, Deadline(send_limit_)))
+      if (!wait_for(fd(), POLLOUT, Deadline(limit_)))
         throw Failure("the other side took no more bytes after " + std::to_string(sent));
     } else if (errno != EINTR) {
       break;
@@ -68,7 +68,7 @@ std::string Stream::read_to_fin() {
 
 End Stream::read_to_end(std::string& bytes) {
   while (true) {
-    const Got got = receive(Deadline());
+    const Got got = receive(Deadline(limit_));
     if (got == Got::bytes) continue;
     bytes = take(unread_.size());
     return got == Got::fin ? End::fin : End::reset;
@@ -119,7 +119,7 @@ Stream::Got Stream::receive_now(std::string& into) {
 }
 
 void Stream::await_more(const std::string& what) {
-  const Got got = receive(Deadline());
+  const Got got = receive(Deadline(limit_));
   if (got == Got::fin) throw ConnectionEnded("the connection ended before " + what + " came" + shown(unread_));
   if (got == Got::reset) throw ConnectionEnded("the connection was reset before " + what + " came" + shown(unread_));
 }

@@ -43,8 +43,8 @@ class Stream {
   std::string read_exactly(std::size_t bytes);
   std::string read_through(std::string_view mark);  // the result includes the mark
 
-  // For a server whose client may stop reading for any length of time.
-  void be_patient_in_sending() { send_limit_ = std::chrono::hours(1); }
+  // For a server whose client may stop reading or sending for any length of time.
+  void be_patient() { limit_ = std::chrono::hours(1); }
 
   // Everything until the other side's FIN; a reset throws.
   std::string read_to_fin();
@@ -80,7 +80,7 @@ class Stream {
   std::string take(std::size_t bytes);
 
   Fd socket_;
-  Milliseconds send_limit_ = wait_max;
+  Milliseconds limit_ = wait_max;
   std::string unread_;
   std::atomic<std::size_t> bytes_sent_ = 0;
 };
