@@ -1,4 +1,4 @@
-"""CPU time of both processes when SIGUSR2 makes a Baton hand idle connections to a successor."""
+"""CPU time of both processes when SIGUSR2 makes a Baton hand connections to a successor."""
 
 import os
 import re
@@ -9,9 +9,9 @@ import time
 from .load import BenchError
 from .proxies import Proxy, cpu_clock_ns, end
 
-# The report in Baton's log; `idle` counts client connections, not pooled upstream connections.
+# The report in Baton's log; `moved` counts client connections, not pooled upstream connections.
 REPORT = re.compile(r"upgrade: .*PID \d+ to (?P<successor>\d+).* (?P<duration_ms>[\d.]+) ms; "
-                    r"moved=\d+ \((?:none|.*?\bidle: (?P<idle>\d+)).*"
+                    r"moved=(?P<moved>\d+) \(.*"
                     r"pause p50=(?P<p50>\d+) us p99=(?P<p99>\d+) us max=(?P<max>\d+) us")
 
 
@@ -26,11 +26,11 @@ class Move:
 class Handover:
     """The cost of moving nothing (start, configuration, end) is subtracted."""
 
-    def __init__(self, kind, service, load, connections, rounds):
+    def __init__(self, kind, service, load, connections, rounds, speaks=None):
         empty, full = [], []
         for _ in range(rounds):
-            empty.append(_move(kind, service, load, 0))
-            full.append(_move(kind, service, load, connections))
+            empty.append(_move(kind, service, load, 0, speaks))
+            full.append(_move(kind, service, load, connections, speaks))
 
         def each_us(side):
             return (statistics.median(getattr(move, side) for move in full) -
@@ -44,16 +44,16 @@ class Handover:
         self.pause_us = [statistics.median(move.pause_us[i] for move in full) for i in range(3)]
 
 
-def _move(kind, service, load, connections):
+def _move(kind, service, load, connections, speaks):
     proxy = Proxy(kind, service, load.origin_port)
-    load.open("moving", proxy, connections)
+    load.open("moving", proxy, connections, speaks)
     before_ns = cpu_clock_ns(proxy.pid)
     os.kill(proxy.pid, signal.SIGUSR2)
     _, status, usage = os.wait4(proxy.pid, 0)
     proxy.process.returncode = os.waitstatus_to_exitcode(status)
     predecessor_ns = round((usage.ru_utime + usage.ru_stime) * 1e9) - before_ns
     report = REPORT.search(proxy.log_text())
-    if report is None or int(report["idle"] or 0) != connections:
+    if report is None or int(report["moved"]) != connections:
         raise BenchError(f"the handover of {connections} connections failed:\n{proxy.log_text()}")
     successor = int(report["successor"])
     successor_ns = cpu_when_quiet(successor)

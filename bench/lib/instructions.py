@@ -24,11 +24,16 @@ def instructions_per_request(kind, service, load, requests, connections=CONNECTI
         return instructions(kind, service, load, connections, within,
                             lambda proxy: load.ask(kind.name, count, *resource))
 
+    return per_request(ask, requests)
+
+
+def per_request(ask, requests):
+    """`ask(count)` returns the instructions of a process that gets so many requests, by its functions."""
     few = ask(EARLY_REQUESTS)
     many = ask(EARLY_REQUESTS + requests)
     many.subtract(few)
-    per_request = {function: count / requests for function, count in many.items()}
-    return sum(per_request.values()), per_request
+    each = {function: count / requests for function, count in many.items()}
+    return sum(each.values()), each
 
 
 def instructions(kind, service, load, connections, within, work):
@@ -38,9 +43,11 @@ def instructions(kind, service, load, connections, within, work):
     if within is not None:
         valgrind.append(f"--toggle-collect={within}")
     proxy = Proxy(kind, service, load.origin_port, valgrind)
-    load.open(kind.name, proxy, connections)
+    if connections != 0:
+        load.open(kind.name, proxy, connections)
     work(proxy)
-    load.close(kind.name)
+    if connections != 0:
+        load.close(kind.name)
     proxy.stop()
     functions = collections.Counter()
     for path in glob.glob(f"{out}/*"):

@@ -18,8 +18,8 @@ class Load:
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.origin_port = int(self._read("start")["origin"])
 
-    def open(self, group, proxy, count):
-        self._command(f"open {group} {proxy.port} {count} {proxy.speaks}", count)
+    def open(self, group, proxy, count, speaks=None):
+        self._command(f"open {group} {proxy.port} {count} {speaks or proxy.speaks}", count)
 
     def ask(self, group, count, path="/", host="127.0.0.1:8080"):
         """The longest time that one of the requests took, in microseconds."""

@@ -1,4 +1,4 @@
-"""Baton, nginx and HAProxy as processes: started from templates, observed through /proc, ended by PID."""
+"""The proxies as processes: started from templates, observed through /proc, ended by PID."""
 
 import ctypes
 import grp
@@ -15,7 +15,8 @@ import time
 
 from .load import BenchError
 
-PACKAGES = {"taskset": "util-linux", "callgrind_annotate": "valgrind"}      # others are named after their program
+PACKAGES = {"taskset": "util-linux", "callgrind_annotate": "valgrind", "nghttpx": "nghttp2-proxy",
+            "h2load": "nghttp2-client"}      # others are named after their program
 CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "configs")
 LOG_LINES_SHOWN = 15
 START_PATIENCE_S = 300      # under valgrind on a busy machine
@@ -30,12 +31,13 @@ def find_program(name):
 
 
 class Proxy:
-    """A running proxy. `service`: "plain" or "tls" for HTTP, or "tunnel". `prefix`: a command to run it under, such as
-    valgrind."""
+    """A running proxy. `service`: "plain", "tls" or "h2" (HTTP/2 over TLS), "h2c" or "tunnel". `prefix`: a command to
+    run it under, such as valgrind."""
 
     def __init__(self, kind, service, origin_port, prefix=()):
         self.name = kind.name
-        self.speaks = "tls" if service == "tls" else "plain"
+        self.scheme = "http" if service == "h2c" else "https"
+        self.speaks = service if service in ("tls", "h2") else "plain"
         self.port = free_port()
         self.directory = tempfile.mkdtemp(dir=kind.directory)
         self.log = os.path.join(self.directory, "log")
@@ -92,7 +94,7 @@ class Proxy:
 
 
 class Kind:
-    """How to start one of the three, or one of them with another configuration: `edit` changes the template's text. `cpu`
+    """How to start one of them, or one of them with another configuration: `edit` changes the template's text. `cpu`
     may be a list such as 0,1."""
 
     def __init__(self, name, template, command, directory, cpu, edit=lambda text: text):
@@ -105,18 +107,23 @@ class Kind:
 
 
 def write_config(service, template, path, values, edit):
-    """Keeps lines that end with "# only SERVICE" for that service only."""
+    """Keeps lines that end with "# only SERVICE…" for these services only."""
     folder = os.path.join(CONFIGS, "tunnel" if service == "tunnel" else "")
     with open(os.path.join(folder, template), encoding="utf-8") as source:
-        text = edit(re.sub(rf"^.* # only (?!{service}$)\w+\n", "", source.read(), flags=re.MULTILINE))
+        text = edit(_only(service, source.read()))
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     with open(path, "w", encoding="utf-8") as target:
         target.write(text)
 
 
+def _only(service, template):
+    kept = re.sub(rf"^.* # only (?!(?:\w+ )*{service}\b)[\w ]+\n", "", template, flags=re.MULTILINE)
+    return re.sub(r" *# only [\w ]+$", "", kept, flags=re.MULTILINE)    # nghttpx takes no comments behind a value
+
+
 def certificate_in(directory):
-    """Makes an ECDSA certificate on P-256 and its key once, in a single file that all three read."""
+    """Makes an ECDSA certificate on P-256 and its key once, in a single file that all of them read."""
     path = os.path.join(directory, "certificate.pem")
     if not os.path.exists(path):
         key = path + ".key"

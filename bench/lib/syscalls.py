@@ -8,8 +8,9 @@ from .load import BenchError
 from .proxies import find_program
 
 
-def syscalls_per_request(proxy, load, requests):
-    """By name. strace slows the proxy down, so it finds more events at each wake-up than without."""
+def syscalls_per_request(proxy, ask, requests):
+    """By name; `ask(proxy, count)` makes requests. strace slows the proxy down, so it finds more events at each wake-up
+    than without."""
     command = [find_program("strace"), "-f", "-c", "-U", "name,calls"]
     for pid in proxy.pids():
         command += ["-p", str(pid)]
@@ -19,7 +20,7 @@ def syscalls_per_request(proxy, load, requests):
         if "attached" not in attached:
             strace.wait()
             raise BenchError(f"strace cannot attach to {proxy.name}: {attached.strip()}")
-    load.ask(proxy.name, requests)
+    ask(proxy, requests)
     strace.send_signal(signal.SIGINT)
     table = strace.stderr.read()
     strace.wait()

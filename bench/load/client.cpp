@@ -6,11 +6,12 @@
 #include <cstring>
 #include <utility>
 
-void Client::ask(std::string_view request, bool close, Batch& batch) {
+void Client::ask(const Resource& resource, std::string_view request, bool close, Batch& batch) {
   since_ = std::chrono::steady_clock::now();
   batch_ = &batch;
   closes_ = close;
-  unsent_ = request;
+  if (http2_) frames_ = http2_->request(resource.path, resource.host);
+  unsent_ = http2_ ? frames_ : request;
   head_.clear();
   body_left_ = 0;
   done_ = false;
@@ -43,7 +44,9 @@ bool Client::receive() {
                       : tls_  ? tls_->receive(bytes, sizeof bytes)
                               : ::recv(fd(), bytes, sizeof bytes, at_once);
   if (got < 0 && errno == EAGAIN) return false;
-  if (batch_ == nullptr) {
+  if (http2_ && got > 0) {
+    take_frames({bytes, static_cast<std::size_t>(got)});
+  } else if (batch_ == nullptr) {
     end();  // idle: the proxy closed it, and the next request is lost
   } else if (got == 0 && done_ && closes_) {
     finish();
@@ -56,6 +59,18 @@ bool Client::receive() {
     look_at_head();
   }
   return true;
+}
+
+// Frames that answer nothing come at any time.
+void Client::take_frames(std::string_view bytes) {
+  std::string reply;
+  if (!http2_->take(bytes, reply)) return batch_ != nullptr ? batch_->lost(*this) : end();
+  if (!reply.empty()) {
+    frames_ = std::move(reply);
+    unsent_ = frames_;
+    send();
+  }
+  if (batch_ != nullptr && http2_->done()) finish();
 }
 
 void Client::look_at_head() {

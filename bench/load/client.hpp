@@ -7,8 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "http2.hpp"
 #include "loop.hpp"
 #include "tls.hpp"
+
+struct Resource {
+  std::string path = "/";
+  std::string host = "127.0.0.1:8080";
+};
 
 class Client;
 
@@ -23,11 +29,15 @@ class Batch {
 
 class Client final : public Peer {
  public:
-  // `tls`: nullptr for a plain connection.
-  Client(Loop& loop, int fd, std::unique_ptr<Tls> tls) : Peer(fd), tls_(std::move(tls)) { loop.add(*this); }
+  // `tls`: nullptr for a plain connection; `http2`: nullptr for HTTP/1.1.
+  Client(Loop& loop, int fd, std::unique_ptr<Tls> tls, std::unique_ptr<Http2> http2)
+      : Peer(fd), tls_(std::move(tls)), http2_(std::move(http2)) {
+    loop.add(*this);
+  }
 
-  // The request must outlive its answer. With `close` the proxy must end the connection, too.
-  void ask(std::string_view request, bool close, Batch& batch);
+  // `request`: the text of a request for this in HTTP/1.1. Both must outlive the answer. With `close` the proxy must
+  // end the connection, too.
+  void ask(const Resource& resource, std::string_view request, bool close, Batch& batch);
   // Since the last request was begun.
   std::chrono::steady_clock::duration elapsed() const { return std::chrono::steady_clock::now() - since_; }
   bool resumed() const { return tls_ && tls_->resumed(); }
@@ -37,12 +47,15 @@ class Client final : public Peer {
  private:
   void send();
   bool receive();  // false: nothing has arrived
+  void take_frames(std::string_view bytes);
   void look_at_head();
   ssize_t receive_body();
   void count_body(std::size_t bytes);
   void finish();
 
   std::unique_ptr<Tls> tls_;
+  std::unique_ptr<Http2> http2_;
+  std::string frames_;  // of HTTP/2, to be sent
   std::chrono::steady_clock::time_point since_;
   Batch* batch_ = nullptr;  // null: idle
   std::string_view unsent_;

@@ -7,9 +7,11 @@
 //   fresh PORT COUNT SPEAKS        COUNT requests, each on its own connection, which the proxy is asked to close
 //   close GROUP                    closes the group's connections
 //
-// SPEAKS is "plain", "tls" (full handshakes) or "resumed" (each handshake resumes the newest session from that port).
-// The answer is "answered=N lost=M slowest_us=T", where T is the longest time that one of the requests took; lost
-// requests got no complete 200 response or were not resumed. The first line written is "origin=PORT". If a command takes longer than `patience_s`, the proxy hangs, and the program ends.
+// SPEAKS is "plain", "tls" (full handshakes), "resumed" (each handshake resumes the newest session from that port),
+// "h2" (HTTP/2 over TLS) or "stalled" (the same with `stalled_streams` on each connection, of which `open` gets only
+// the heads, and the next `each` the bodies). The answer is "answered=N lost=M slowest_us=T", where T is the longest
+// time that one of the requests took; lost requests got no complete 200 response or were not resumed. The first line
+// written is "origin=PORT". If a command takes longer than `patience_s`, the proxy hangs, and the program ends.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -35,11 +37,7 @@ namespace {
 
 constexpr std::size_t in_flight_max = 64;
 constexpr unsigned patience_s = 300;
-
-struct Resource {
-  std::string path = "/";
-  std::string host = "127.0.0.1:8080";
-};
+constexpr std::size_t stalled_streams = 10;
 
 std::string request_text(const Resource& of, bool close) {
   return "GET " + of.path + " HTTP/1.1\r\nHost: " + of.host + "\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
@@ -53,13 +51,17 @@ struct Target {
   std::uint16_t port = 0;
   bool tls = false;
   bool resumes = false;
+  bool http2 = false;
+  bool stalls = false;
 };
 
 std::istream& operator>>(std::istream& words, Target& target) {
   std::string speaks;
   words >> speaks;
   target.resumes = speaks == "resumed";
-  target.tls = target.resumes || speaks == "tls";
+  target.stalls = speaks == "stalled";
+  target.http2 = target.stalls || speaks == "h2";
+  target.tls = target.resumes || target.http2 || speaks == "tls";
   if (!target.tls && speaks != "plain") words.setstate(std::ios::failbit);
   return words;
 }
@@ -76,6 +78,7 @@ class Requests final : public Batch {
     group_ = &group;
     target_ = target;
     count_ = count;
+    resource_ = resource;
     request_ = request_text(resource, on == On::new_connection);
     const std::size_t first = on_ == On::same_connection ? group.size() : in_flight_max;
     for (std::size_t i = 0; i < first && begun_ < count_; ++i) {
@@ -118,7 +121,7 @@ class Requests final : public Batch {
         group_->push_back(std::move(made));
       }
     }
-    client->ask(request_, on_ == On::new_connection, *this);
+    client->ask(resource_, request_, on_ == On::new_connection, *this);
   }
 
   std::unique_ptr<Client> connect() {
@@ -131,8 +134,9 @@ class Requests final : public Batch {
     if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) give_up("connect");
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    auto tls = target_.tls ? tls_clients_.make(fd, target_.port, target_.resumes) : nullptr;
-    return std::make_unique<Client>(loop_, fd, std::move(tls));
+    auto tls = target_.tls ? tls_clients_.make(fd, target_.port, target_.resumes, target_.http2) : nullptr;
+    auto http2 = target_.http2 ? std::make_unique<Http2>(target_.stalls ? stalled_streams : 0) : nullptr;
+    return std::make_unique<Client>(loop_, fd, std::move(tls), std::move(http2));
   }
 
   void drop(Client& client) { loop_.dispose(std::unique_ptr<Peer>(&client)); }
@@ -143,6 +147,7 @@ class Requests final : public Batch {
   Group* group_ = nullptr;
   Target target_;
   std::size_t count_ = 0;
+  Resource resource_;
   std::string request_;
   std::size_t begun_ = 0;
   std::size_t answered_ = 0;

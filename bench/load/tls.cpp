@@ -57,12 +57,13 @@ TlsClients::TlsClients() : context_(SSL_CTX_new(TLS_client_method())) {
   SSL_CTX_sess_set_new_cb(context, &TlsClients::on_session);
 }
 
-std::unique_ptr<Tls> TlsClients::make(int fd, std::uint16_t port, bool resumes) {
+std::unique_ptr<Tls> TlsClients::make(int fd, std::uint16_t port, bool resumes, bool http2) {
   SslPtr ssl(SSL_new(context_.get()));
   SessionPtr& session = sessions_[port];
   if (!ssl || ::fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || SSL_set_fd(ssl.get(), fd) != 1) give_up("a client of TLS");
   SSL_set_connect_state(ssl.get());
   SSL_set_app_data(ssl.get(), &session);
+  if (http2) SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>("\2h2"), 3);
   if (resumes && session) {
     // OpenSSL marks a TLS 1.3 session as used, but another handshake may need it before the next one arrives.
     const SessionPtr copy(SSL_SESSION_dup(session.get()));

@@ -47,8 +47,8 @@ class TlsClients {
  public:
   TlsClients();
 
-  // Resumes the newest session from that port, if asked to and if there is one.
-  std::unique_ptr<Tls> make(int fd, std::uint16_t port, bool resumes);
+  // Resumes the newest session from that port, if asked to and if there is one. `http2`: offers h2 by ALPN.
+  std::unique_ptr<Tls> make(int fd, std::uint16_t port, bool resumes, bool http2);
 
  private:
   static int on_session(SSL* ssl, SSL_SESSION* session);
