@@ -99,6 +99,16 @@ TEST(Floods, EndTheConnection) {
   }
 }
 
+// Each setting may change the windows of all streams.
+TEST(Floods, OfSettingsEndByTheirNumber) {
+  std::string settings;
+  for (std::uint32_t i = 0; i < 2'000; ++i) settings += setting(4, 256 + i % 2);
+  Connection connection;
+  connection.greet();
+  EXPECT_TRUE(ends(connection, frame(FrameType::settings, 0, 0, settings), 6));
+  EXPECT_EQ(connection.scratch.failure, "too many useless frames");
+}
+
 TEST(Floods, OfResetsEndSooner) {
   Connection connection;
   connection.greet();
@@ -152,6 +162,17 @@ TEST(Floods, OfBlocksAreBounded) {
 }
 
 // ── Streams and windows ───────────────────────────────────────────────────────────────────────────────────────────
+
+TEST(Streams, MakeRoomAtOnceWhenTheyAreReset) {
+  Connection connection;
+  connection.greet();
+  connection.frames.streams_max = 2;
+  connection.answers();
+  connection.take(headers(1, get) + headers(3, get) + frame(FrameType::rst_stream, 0, 1, number(8)) + headers(5, get) +
+                  headers(7, get));
+  EXPECT_EQ(connection.errors(), std::vector<std::string>{"RST 7 7"});
+  EXPECT_TRUE(connection.find(5) != nullptr);
+}
 
 TEST(Streams, BeyondTheLimitAreRefused) {
   Connection connection;

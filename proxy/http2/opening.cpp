@@ -221,8 +221,16 @@ class Opener {
     }
     if (frames_.goaway_sent) return;  // the client will ask elsewhere
     frames_.last_stream = id;
-    if (streams_.count() >= frames_.streams_max) return refuse_stream(id, Error::refused_stream);
+    if (!has_room()) return refuse_stream(id, Error::refused_stream);
     begin_stream(id, ends, error);
+  }
+
+  // For one more stream. Those that have been reset are closed (§5.1), even if they have not been dropped yet.
+  bool has_room() const {
+    if (streams_.count() < frames_.streams_max) return true;
+    std::size_t open = 0;
+    streams_.each([](Flow& flow, void* with) { *static_cast<std::size_t*>(with) += flow.was_reset ? 0 : 1; }, &open);
+    return open < frames_.streams_max;
   }
 
   void begin_stream(std::uint32_t id, bool ends, BlockError error) {
@@ -293,7 +301,8 @@ class Opener {
     }
     if (payload.size() % 6 != 0) return fail(Error::frame_size_error, "SETTINGS with a wrong length");
     frames_.settings_came = true;
-    note_useless();
+    // Each setting counts, since it may change the windows of all streams.
+    note_useless(static_cast<std::uint32_t>(std::max<std::size_t>(payload.size() / 6, 1)));
     for (; !payload.empty() && !frames_.has_failed; payload.remove_prefix(6)) {
       const auto id = static_cast<Setting>(read_short(payload.data()));
       apply(id, read_number(payload.data() + 2));
