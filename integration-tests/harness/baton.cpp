@@ -133,8 +133,13 @@ void Baton::begin_upgrade() const {
 
 std::string Baton::finish_upgrade(Milliseconds limit) {
   const std::string report = process_->await_line(Process::Stream::err, log_lines::upgrade_report, limit);
-  if (Ended ended = await_exit(limit); ended != Ended{0, 0})
-    throw Failure("the predecessor ended with " + to_string(ended) + "\n" + log());
+  Ended ended;
+  try {
+    ended = await_exit(limit);
+  } catch (const Failure& failure) {
+    throw Failure(std::string(failure.what()) + "\n" + log());
+  }
+  if (ended != Ended{0, 0}) throw Failure("the predecessor ended with " + to_string(ended) + "\n" + log());
   const pid_t before = pid_;
   pid_ = pid_in_file();
   if (pid_ == before || !is_alive(pid_)) throw Failure("the PID file names no successor\n" + log());

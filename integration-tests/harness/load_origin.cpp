@@ -22,8 +22,9 @@ void watch(const Fd& epoll, const Fd& fd) {
 
 }  // namespace
 
-LoadOrigin::LoadOrigin(std::string answer)
+LoadOrigin::LoadOrigin(std::string answer, std::function<void(std::uint64_t)> before_answer)
     : answer_(std::move(answer)),
+      before_answer_(std::move(before_answer)),
       listener_(listen_on(address_)),
       stop_(::eventfd(0, EFD_CLOEXEC)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
@@ -70,7 +71,8 @@ bool LoadOrigin::answer(Connection& connection) {
     connection.matched = byte == head_end[connection.matched] ? connection.matched + 1 : byte == '\r' ? 1 : 0;
     if (connection.matched < head_end.size()) continue;
     connection.matched = 0;
-    ++requests_;
+    const std::uint64_t request = ++requests_;
+    if (before_answer_) before_answer_(request);
     answers += answer_;
   }
   // A client that does not read would block all others, but a load has no such client.

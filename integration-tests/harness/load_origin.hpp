@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
@@ -15,8 +16,9 @@ namespace baton::harness {
 
 class LoadOrigin {
  public:
-  // `answer`: the bytes of a whole response. Requests must have no body.
-  explicit LoadOrigin(std::string answer);
+  // `answer`: the bytes of a whole response. Requests must have no body. `before_answer` is called in the origin's
+  // thread with the number of each request, from 1.
+  explicit LoadOrigin(std::string answer, std::function<void(std::uint64_t)> before_answer = {});
   ~LoadOrigin();
   LoadOrigin(const LoadOrigin&) = delete;
   LoadOrigin& operator=(const LoadOrigin&) = delete;
@@ -36,6 +38,7 @@ class LoadOrigin {
   bool answer(Connection& connection);
 
   const std::string answer_;
+  const std::function<void(std::uint64_t)> before_answer_;
   Address address_ = loopback(0);
   Fd listener_;
   Fd stop_;

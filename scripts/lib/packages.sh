@@ -13,9 +13,11 @@ packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   llvm-19)  # llvm-19 has the symbolizer for the sanitizers' stack traces.
 packages_peers=(nginx libnginx-mod-stream haproxy caddy dnsmasq-base curl wrk openssl valgrind nghttp2-client
   nghttp2-proxy strace procps iproute2 supervisor
-  python3 python3-grpcio python3-h11 python3-websockets gnutls-bin wget testssl.sh)
+  python3 python3-grpcio python3-h11 python3-h2 python3-websockets gnutls-bin wget testssl.sh)
 # Keep an npm that came from elsewhere: the distribution's would conflict with it.
 if ! command -v npm >/dev/null; then packages_peers+=(npm); fi
+# Ubuntu has Chromium only as a snap; there its test is skipped.
+if grep -qsx 'ID=debian' /etc/os-release; then packages_peers+=(chromium-headless-shell); fi
 # A Docker engine, for the test that starts a private one. Only root can run that test, so only root installs it. Keep
 # an engine that came from elsewhere: the distribution's would conflict with it.
 packages_containers=()
