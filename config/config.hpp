@@ -153,6 +153,13 @@ struct Resolve {
   bool operator==(const Resolve&) const = default;
 };
 
+// What requests are sent in.
+enum class ServerProtocol {
+  http1,
+  http2,
+  automatic,  // HTTP/2 where the server agrees on it by ALPN, which needs TLS
+};
+
 struct Upstream {
   std::string name;
   std::vector<Server> servers;
@@ -162,6 +169,7 @@ struct Upstream {
   std::optional<Resolve> resolve = {};  // nothing: names are looked up at the start and at a reload
   Balancing balancing = {};
   std::optional<Health> health = {};
+  ServerProtocol protocol = ServerProtocol::http1;
   bool operator==(const Upstream&) const = default;
 };
 

@@ -39,6 +39,9 @@ inline constexpr Name<ProxyProtocol> proxy_protocols[] = {
 inline constexpr Name<ProxyHeaderSent> proxy_headers_sent[] = {
     {"off", ProxyHeaderSent::off}, {"v1", ProxyHeaderSent::v1}, {"v2", ProxyHeaderSent::v2}};
 
+inline constexpr Name<ServerProtocol> server_protocols[] = {
+    {"http1", ServerProtocol::http1}, {"http2", ServerProtocol::http2}, {"auto", ServerProtocol::automatic}};
+
 inline constexpr Name<Tracing> tracings[] = {{"off", Tracing::off}, {"propagate", Tracing::propagate}};
 
 inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};

@@ -251,7 +251,7 @@ void print_services(Printer& out, const Config& config, RoutePlaces places) {
     }
     out.line(2, "tcp_keepalive: {}", duration_text(upstream.tcp_keepalive));
     out.line(2, "proxy_protocol: {}", in_quotes(name_of(upstream.proxy_protocol, proxy_headers_sent)));
-    out.line(2, "protocol: http1");
+    out.line(2, "protocol: {}", name_of(upstream.protocol, server_protocols));
     if (upstream.tls) print_tls(out, *upstream.tls);
     if (upstream.resolve) print_resolve(out, *upstream.resolve);
     if (upstream.health) {

@@ -23,9 +23,6 @@ const Refusal later[] = {
     {"HealthChecks",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], health_check: {} }\n"),
      {"f:3:51: unknown key `health_check` on an upstream"}},
-    {"Http2ToServers",
-     with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], protocol: http2 }\n"),
-     {"f:3:61: `protocol: http2` is not supported by this version yet"}},
     {"Via", minimal + "via: true\n", {"f:8:6: `via: true` is not supported by this version yet"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfLaterVersions, UnknownKeys, testing::ValuesIn(later),

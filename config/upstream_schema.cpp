@@ -11,6 +11,7 @@
 #include "config/client_schema.hpp"
 #include "config/entry_name.hpp"
 #include "config/health_schema.hpp"
+#include "config/names.hpp"
 #include "config/resolve_schema.hpp"
 #include "config/text.hpp"
 #include "config/tls_schema.hpp"
@@ -51,11 +52,11 @@ void read_upstream_keepalive(Reader& reader, const Node& node, Upstream& upstrea
   read_keepalive(reader, node, upstream.tcp_keepalive);
 }
 
-constexpr Name<bool> upstream_protocols[] = {{"http1", true}};
-constexpr std::string_view later_upstream_protocols[] = {"http2", "auto"};
-
-void read_upstream_protocol(Reader& reader, const Node& node, Upstream&) {
-  reader.choice(node, upstream_protocols, later_upstream_protocols);
+// Without TLS nothing says what a server speaks.
+void read_protocol(Reader& reader, const Node& node, Upstream& upstream) {
+  read_choice<&Upstream::protocol, server_protocols>(reader, node, upstream);
+  if (upstream.protocol != ServerProtocol::automatic || upstream.tls) return;
+  reader.refuse(node, "`auto` asks servers by ALPN, which needs `tls`; without it, say `http1` or `http2`");
 }
 
 constexpr Key<Upstream> upstream_keys[] = {
@@ -70,11 +71,11 @@ constexpr Key<Upstream> upstream_keys[] = {
     {"slow_start", read_slow_start},
     {"keep_alive", read_keep_alive},
     {"when_none_is_up", read_when_none_is_up},
-    // Needs the servers.
+    // Needs the servers; `protocol` needs to know whether it is there.
     {"tls", read_upstream_tls},
     {"tcp_keepalive", read_upstream_keepalive},
     {"proxy_protocol", read_choice<&Upstream::proxy_protocol, proxy_headers_sent>},
-    {"protocol", read_upstream_protocol},
+    {"protocol", read_protocol},
     {"resolve", read_resolve},
     {"health", read_health},
 };

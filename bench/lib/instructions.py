@@ -13,12 +13,14 @@ CONNECTIONS = 64
 EARLY_REQUESTS = 640      # every pool and cache of a proxy has been filled by then
 
 
-EVENTS_OF_SOCKETS = "baton::runtime::Socket::on_events(unsigned int)"
+# With the turns that connections take because of them.
+EVENTS_OF_SOCKETS = ("baton::runtime::Socket::on_events(unsigned int)",
+                     "baton::proxy::Connection::on_events(unsigned int)")
 
 
-def instructions_per_request(kind, service, load, requests, connections=CONNECTIONS, within=None, resource=()):
-    """The number, and how it is spread over the functions (exclusive). `within` is a function that is not recursive:
-    only what it and its callees do is counted. `resource` may be a path and a host."""
+def instructions_per_request(kind, service, load, requests, connections=CONNECTIONS, within=(), resource=()):
+    """The number, and how it is spread over the functions (exclusive). `within` are functions, none of which calls
+    one of them: only what they and their callees do is counted. `resource` may be a path and a host."""
 
     def ask(count):
         return instructions(kind, service, load, connections, within,
@@ -40,8 +42,7 @@ def instructions(kind, service, load, connections, within, work):
     """Those of a process by its functions, from its start to its end; `work(proxy)` is done with so many connections."""
     out = tempfile.mkdtemp(dir=kind.directory)
     valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}/%p"]
-    if within is not None:
-        valgrind.append(f"--toggle-collect={within}")
+    valgrind += [f"--toggle-collect={function}" for function in within]
     proxy = Proxy(kind, service, load.origin_port, valgrind)
     if connections != 0:
         load.open(kind.name, proxy, connections)

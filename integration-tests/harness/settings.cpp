@@ -27,7 +27,8 @@ std::string to_yaml(const Settings& settings, const TempDir& directory) {
       "upstreams:\n"
       "  - name: web\n"
       "    servers:\n" +
-      servers + (settings.upstream_tls.empty() ? "" : "    tls: " + settings.upstream_tls + "\n");
+      servers + (settings.upstream_tls.empty() ? "" : "    tls: " + settings.upstream_tls + "\n") +
+      (settings.protocol == "tcp" ? "" : "    protocol: " + settings.server_protocol + "\n");
   const std::string own_admin = "\"unix:" + directory / "admin.sock" + "\"";
   std::string yaml =
       "version: 1\n" + (settings.topology.empty() ? one_of_each : settings.topology) +

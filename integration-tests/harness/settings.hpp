@@ -22,6 +22,7 @@ struct Settings {
   std::string tls = {};             // of the listener: "certificates: [ … ], min_version: "1.3""; empty: plain
   std::string more_listeners = {};  // lines of YAML: "  - { name: raw, … }\n"
   std::string upstream_tls = {};    // of the upstream: "{ ca: /path }"; empty: plain
+  std::string server_protocol = "http1";  // of the upstream
   std::string more = {};            // lines of YAML at the end
   std::vector<Address> tcp_binds = {};  // a second listener, raw TCP, to the same servers; empty: none
   std::string topology = {};  // listeners and upstreams as YAML, replacing those made from the above

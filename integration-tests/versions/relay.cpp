@@ -4,6 +4,7 @@
 //   newer      each side sees a neighbour of a later version
 //   older      each side sees a neighbour of an earlier version
 //   before_tls the successor sees a predecessor that knows no TLS
+//   plain      the successor does not know what any of our own features needs
 //   demanding  WebSockets need a feature that the successor does not know
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,11 +50,12 @@ bool is_websocket(const std::string& payload) {
   return state != nullptr && state->listener == "web" && std::holds_alternative<baton::state::Raw>(state->protocol);
 }
 
-std::string demanding(const std::string& record) {
+template <class Condition>
+std::string demanding(const std::string& record, Condition condition) {
   wire::Offer offer;
   if (!offer.ParseFromString(record)) die("an Offer that cannot be read");
   for (auto& parcel : *offer.mutable_parcels()) {
-    if (is_websocket(parcel.payload())) parcel.add_required_features("time travel");
+    if (condition(parcel)) parcel.add_required_features("time travel");
   }
   return offer.SerializeAsString();
 }
@@ -107,7 +109,12 @@ class Relay {
     if (mode_ == "before_tls" && frame.kind == Kind::hello && from == From::predecessor) return before_tls(frame.record);
     if (mode_ == "newer") return baton::versions::as_newer(frame.kind, frame.record);
     if (mode_ == "older") return baton::versions::as_older(frame.kind, frame.record);
-    if (mode_ == "demanding" && frame.kind == Kind::offer) return demanding(frame.record);
+    if (mode_ == "demanding" && frame.kind == Kind::offer) {
+      return demanding(frame.record, [](const auto& parcel) { return is_websocket(parcel.payload()); });
+    }
+    if (mode_ == "plain" && frame.kind == Kind::offer) {
+      return demanding(frame.record, [](const auto& parcel) { return parcel.required_features_size() != 0; });
+    }
     return frame.record;
   }
 

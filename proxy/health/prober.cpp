@@ -11,6 +11,7 @@
 
 #include "handoff/result.hpp"
 #include "proxy/health/grpc_check.hpp"
+#include "proxy/health/http2_get.hpp"
 #include "proxy/http1/head.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/tls/stream.hpp"
@@ -23,7 +24,6 @@ namespace {
 // A head that is larger is no answer to a probe.
 constexpr std::size_t head_bytes_max = 32 * 1024;
 constexpr std::size_t read_bytes = 4 * 1024;
-constexpr unsigned char alpn_of_http2[] = {2, 'h', '2'};
 
 std::string request_of(const Target& target) {
   return fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: baton-health\r\nConnection: close\r\n\r\n",
@@ -105,7 +105,11 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
     step_ = Step::shaking;
     tls::SslPtr ssl = target_.tls->make(target_.host);
     if (!ssl) return end("TLS: the server has no name that a certificate could have");
-    if (is_grpc() && SSL_set_alpn_protos(ssl.get(), alpn_of_http2, sizeof alpn_of_http2) != 0) throw std::bad_alloc();
+    if (is_grpc() || (is_http() && target_.protocol == config::ServerProtocol::http2)) {
+      tls::ClientContext::offer(*ssl, {"h2"});
+    } else if (is_http() && target_.protocol == config::ServerProtocol::automatic) {
+      tls::ClientContext::offer(*ssl, {"h2", "http/1.1"});
+    }
     stream_->connect(std::move(ssl), nullptr, nullptr);
     leg_.tls.emplace().since_ms = owner_.loop_.now_ms();
     leg_.tls->sealed.append(header());  // ahead of the ClientHello
@@ -119,7 +123,9 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
       case tls::Stream::Shake::failed:
         return end(fmt::format("TLS: {}", stream_->failure()));
       case tls::Stream::Shake::done:
-        if (is_grpc() && leg_.tls->facts.alpn.view() != "h2") return end("TLS: it does not agree on h2 (ALPN)");
+        if ((is_grpc() || target_.protocol == config::ServerProtocol::http2) && !is_tcp() && !agrees_on_http2()) {
+          return end("TLS: it does not agree on h2 (ALPN)");
+        }
         return reached();
     }
   }
@@ -129,7 +135,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
   }
 
   void reached() {
-    if (target_.terms.type == config::ProbeType::tcp) return end({});
+    if (is_tcp()) return end({});
     step_ = Step::talking;
     if (!target_.tls) leg_.unsent.append(header());
     if (is_grpc()) {
@@ -139,17 +145,25 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
                         .timeout = target_.terms.timeout},
                        leg_.unsent);
       grpc_ = std::make_unique<GrpcCheck>();
+    } else if (target_.tls ? agrees_on_http2() : target_.protocol == config::ServerProtocol::http2) {
+      const std::string authority = target_.authority();
+      get_ = std::make_unique<Http2Get>(
+          Http2Get::Request{.authority = authority, .path = target_.terms.path, .is_over_tls = target_.tls != nullptr},
+          leg_);
     } else {
       leg_.unsent.append(request_of(target_));
     }
     talk();
   }
   bool is_grpc() const { return target_.terms.type == config::ProbeType::grpc; }
+  bool is_http() const { return target_.terms.type == config::ProbeType::http; }
+  bool is_tcp() const { return target_.terms.type == config::ProbeType::tcp; }
+  bool agrees_on_http2() const { return leg_.tls && leg_.tls->facts.alpn.view() == http2::alpn_name; }
 
   void talk() {
     send();
     if (receive()) return;
-    send();  // what gRPC's answer is to be answered with
+    send();  // what an answer in HTTP/2 is to be answered with
     if (stream_->socket().broken()) end("it reset the connection");
   }
 
@@ -164,7 +178,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
     while (stream_->readable(leg_)) {
       switch (stream_->receive(leg_, read_bytes)) {
         case runtime::Io::done:
-          if (grpc_ ? judge_grpc() : judge()) return true;
+          if (grpc_ ? judge_grpc() : get_ ? judge_get() : judge()) return true;
           break;
         case runtime::Io::ended:
           return end_unanswered(), true;
@@ -179,10 +193,19 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
   }
 
   void end_unanswered() {
-    const bool has_begun = grpc_ ? grpc_->has_begun() : !leg_.unread.empty();
-    end(!has_begun ? "it closed the connection without an answer"
-        : grpc_    ? "it closed the connection before its answer was complete"
-                   : "its answer ends in the head");
+    const bool has_begun = grpc_ ? grpc_->has_begun() : get_ ? leg_.frames->settings_came : !leg_.unread.empty();
+    end(!has_begun   ? "it closed the connection without an answer"
+        : !is_text() ? "it closed the connection before its answer was complete"
+                     : "its answer ends in the head");
+  }
+
+  bool is_text() const { return !grpc_ && !get_; }
+
+  bool judge_get() {
+    auto answer = get_->read(owner_.loop_.now_ms());
+    if (!answer) return false;
+    if (answer->status != 0) return judge(answer->status), true;
+    return end(std::move(answer->why)), true;
   }
 
   bool judge_grpc() {
@@ -230,6 +253,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
   std::uint32_t scanned_ = 0;
   unsigned interim_ = 0;
   std::unique_ptr<GrpcCheck> grpc_;  // once the call was sent
+  std::unique_ptr<Http2Get> get_;    // once the request was sent in HTTP/2
 };
 
 Prober::Prober(Done done) : done_(std::move(done)) {

@@ -23,6 +23,7 @@ struct Target {
   std::shared_ptr<const tls::ClientContext> tls{};      // none: plain
   std::optional<arrival::ProxyVersion> proxy_header{};  // sent first, and names no client
   config::ActiveHealth terms{};
+  config::ServerProtocol protocol = config::ServerProtocol::http1;  // of requests
 
   // The Host field of the request.
   std::string authority() const;

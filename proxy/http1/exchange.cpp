@@ -23,6 +23,8 @@ namespace {
 constexpr unsigned attempts_max = 255;
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::string_view no_answer = "timeouts.response: the server has not answered";
+constexpr unsigned unprocessed_max = 4;  // attempts at a request that servers of HTTP/2 do not process
+constexpr std::string_view stream_reset = "the server reset the stream before a response";
 constexpr std::string_view server_ended = "the server ended the connection before a response";
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
@@ -31,6 +33,20 @@ void add_chunks(RequestChanges& changes, ForwardedBy& by) {
   if (by.changes == nullptr) changes = {};
   changes.adds_chunks = true;
   by.changes = &changes;
+}
+
+// The request in the tables goes on a stream of HTTP/2.
+void send_to_stream(Exchange& exchange, const Ends& ends, const ForwardedBy& by, Scratch& scratch) {
+  Flow& upstream = *ends.upstream;
+  Stream& stream = *upstream.stream;
+  const bool switches = !scratch.meaning.upgrade.empty();
+  const bool ends_with_head = has_ended(exchange.request.body) && !switches;
+  stream.is_head_request = exchange.request.head_only;
+  stream.takes_connect = switches;
+  exchange.request.is_grpc = has_content_type<"application/grpc">(scratch.request.fields);
+  if (switches && !ends.client.stream) note_websocket(exchange, scratch.request);
+  write_request_block(scratch.request, scratch.meaning, by, ends_with_head, stream);
+  if (ends_with_head) upstream.write_ended = stream.end_sent = true;
 }
 
 [[gnu::noinline]] Action connected(Exchange& exchange, const Ends& ends, const Context& context) {
@@ -46,17 +62,23 @@ void add_chunks(RequestChanges& changes, ForwardedBy& by) {
     return answer(exchange, ends, context, 400, "path.replace: the new path would have a dot segment");
   }
   exchange.request.body = request_body(ends.client, scratch.meaning);
+  const bool is_to_stream = static_cast<bool>(ends.upstream->stream);
   const bool adds_chunks =
-      std::holds_alternative<UntilClose>(exchange.request.body) && !ends.client.stream->is_declared;
-  if (adds_chunks) add_chunks(scratch.marks.request, by);
-  write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
+      !is_to_stream && std::holds_alternative<UntilClose>(exchange.request.body) && !ends.client.stream->is_declared;
+  if (is_to_stream) {
+    send_to_stream(exchange, ends, by, scratch);
+  } else {
+    if (adds_chunks) add_chunks(scratch.marks.request, by);
+    write_request_head(scratch.request, scratch.meaning, by, ends.upstream->unsent);
+  }
   ends.upstream->write_at_ms = context.now_ms;
   exchange.request.body_bytes = 0;
   Relaying& relaying = exchange.phase.emplace<Relaying>();
   relaying.adds_chunks = adds_chunks;
   relaying.head_bytes = connecting.head_bytes;
   relaying.attempts = connecting.attempts;
-  if (exchange.request.idempotent) {
+  // What a server of HTTP/2 says it has not processed may go to another, whatever it is (RFC 9113 §8.7).
+  if (exchange.request.idempotent || is_to_stream) {
     relaying.held = connecting.head_bytes;
   } else {
     ends.client.unread.consume(connecting.head_bytes);
@@ -73,6 +95,7 @@ Action end_exchange(Exchange& exchange, const Ends& ends) {
   if (ends.upstream != nullptr) {
     const Flow& upstream = *ends.upstream;
     const bool is_whole = has_ended(request.body) && !relaying.upload_abandoned && upstream.all_sent();
+    if (upstream.stream) return is_whole && upstream.read_ended ? Action::park : Action::cut_upstream;
     const bool reusable = is_whole && response.upstream_keep_alive && !upstream.read_ended && !upstream.write_ended &&
                           upstream.unread.empty();
     return reusable ? Action::park : is_whole ? Action::close_upstream : Action::cut_upstream;
@@ -96,6 +119,9 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   Relaying& relaying = std::get<Relaying>(exchange.phase);
   const Request& request = exchange.request;
   const bool awaited = std::holds_alternative<ResponseAwaited>(relaying.response);
+  // The server takes no more of it (RFC 9113 §8.1).
+  const bool is_refused = ends.upstream != nullptr && ends.upstream->stream && ends.upstream->write_ended;
+  if (is_refused && !has_ended(request.body)) relaying.upload_abandoned = true;
   Upload upload = Upload::going_on;
   if (ends.upstream != nullptr || relaying.upload_abandoned) upload = relay_upload(exchange, ends, context);
   if (upload == Upload::malformed || upload == Upload::too_large) {
@@ -135,7 +161,7 @@ std::int64_t relaying_deadline(const Exchange& exchange, const Relaying& relayin
                                const Flow* upstream, const Rules& rules) {
   std::int64_t deadline = never;
   const auto* relayed = std::get_if<ResponseRelayed>(&relaying.response);
-  const bool may_be_quiet = relayed != nullptr && relayed->may_be_quiet;
+  const bool may_be_quiet = (relayed != nullptr && relayed->may_be_quiet) || exchange.request.is_grpc;
   if (!client.all_sent()) deadline = std::min(deadline, client.write_at_ms + rules.send_ms);
   const bool body_awaited = awaits_body(exchange, relaying, client, upstream);
   const bool continue_awaited = exchange.request.expects_continue;
@@ -149,9 +175,9 @@ std::int64_t relaying_deadline(const Exchange& exchange, const Relaying& relayin
   const bool client_is_slow = client.unsent.size() >= rules.buffer_bytes;
   if (upstream != nullptr && !response_ended && !client_is_slow && (!body_awaited || continue_awaited)) {
     const std::int64_t since = std::max(upstream->read_at_ms, upstream->write_at_ms);
-    deadline = std::min(deadline, since + (relayed == nullptr ? rules.response_ms
-                                           : may_be_quiet     ? rules.tunnel_idle_ms
-                                                              : rules.response_body_ms));
+    deadline = std::min(deadline, since + (may_be_quiet         ? rules.tunnel_idle_ms
+                                           : relayed == nullptr ? rules.response_ms
+                                                                : rules.response_body_ms));
   }
   return deadline;
 }
@@ -165,14 +191,20 @@ bool may_try_again(unsigned attempts, config::RetryOn cause, const Context& cont
 }
 
 // The request is at the front of client.unread, held. `attempts`: that have failed, if the last one counts with it.
-Action try_again(Exchange& exchange, unsigned attempts) {
-  const bool counts = attempts != std::get<Relaying>(exchange.phase).attempts;
-  if (counts && exchange.upstream) note_failed(exchange, exchange.upstream->server);
+Action try_again(Exchange& exchange, unsigned attempts, bool server_failed) {
+  if (server_failed && exchange.upstream) note_failed(exchange, exchange.upstream->server);
   exchange.phase = Connecting{.head_bytes = std::get<Relaying>(exchange.phase).head_bytes,
                               .attempts = static_cast<std::uint8_t>(std::min(attempts, attempts_max)),
                               .fresh = true};
   exchange.route.clear();  // the request is routed again
   return Action::cut_upstream;
+}
+
+// The server, or its connection, says that it has not looked at the request (RFC 9113 §8.7).
+bool is_unprocessed(const Flow& upstream) {
+  constexpr std::uint32_t refused_stream = 7;
+  return upstream.stream && upstream.was_reset &&
+         (upstream.stream->id == 0 || upstream.stream->reset_code == refused_stream);
 }
 
 Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t status, const Context& context) {
@@ -183,16 +215,24 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
     return answer(exchange, ends, context, status, "no server could be connected");
   }
   const Relaying& relaying = std::get<Relaying>(exchange.phase);
+  if (is_unprocessed(*ends.upstream) && relaying.held != 0 && relaying.attempts + 1u < unprocessed_max)
+    return try_again(exchange, relaying.attempts + 1u, false);
   const bool stale = exchange.upstream && exchange.upstream->reused;
   const unsigned attempts = relaying.attempts + (stale ? 0u : 1u);
   // On a reused connection, bytes that are not a response belong to an earlier exchange.
   const std::string_view came = ends.upstream->unread.view();
   const bool is_unanswered = came.empty() || (stale && !can_begin_a_response(came));
-  const bool again = relaying.held != 0 && is_unanswered &&
+  const bool again = relaying.held != 0 && exchange.request.idempotent && is_unanswered &&
                      (stale ? context.rules->sends_lost_again() : may_try_again(attempts, config::on_reset, context));
-  if (!again) return answer(exchange, ends, context, status, server_ended);
-  if (!stale) context.scratch.refusal = {0, server_ended};     // the next server may answer
-  return try_again(exchange, attempts);
+  const bool was_reset = ends.upstream->stream && ends.upstream->stream->reset_code != 0;
+  const std::string_view why = was_reset ? stream_reset : server_ended;
+  if (!again && exchange.request.is_grpc && ends.client.stream && was_reset) {
+    context.scratch.refusal = {0, why};
+    return Action::reset;  // with the same code, which means something to the client
+  }
+  if (!again) return answer(exchange, ends, context, status, why);
+  if (!stale) context.scratch.refusal = {0, why};  // the next server may answer
+  return try_again(exchange, attempts, !stale);
 }
 
 // If another server has failed already, that is what the client learns.
@@ -210,9 +250,10 @@ bool retries_instead_of(std::uint16_t status, Exchange& exchange, const Context&
   if (!context.rules->retries) return false;
   const Relaying& relaying = std::get<Relaying>(exchange.phase);
   const config::RetryOn cause = status == 502 ? config::on_502 : status == 503 ? config::on_503 : config::on_504;
-  const bool may_repeat = relaying.held != 0 && (status == 502 || status == 503 || status == 504);
+  const bool may_repeat =
+      relaying.held != 0 && exchange.request.idempotent && (status == 502 || status == 503 || status == 504);
   if (!may_repeat || !may_try_again(relaying.attempts + 1u, cause, context)) return false;
-  try_again(exchange, relaying.attempts + 1u);
+  try_again(exchange, relaying.attempts + 1u, true);
   return true;
 }
 

@@ -81,7 +81,12 @@ inline FieldRules request_rules(const RequestHead& head, const TargetParts& targ
   if (!by.underscores) rules.dropped.add(with_underscore);
   if (!target.authority.empty() || !head.names.has(host)) rules.dropped.add(host);
   if (head.minor_version == 0) rules.dropped.add(expect);
-  if (!meaning.upgrade.empty()) rules.dropped.remove(upgrade);
+  if (by.to_stream) {
+    rules.dropped = rules.dropped | FieldNames{host, transfer_encoding};
+    if (!meaning.upgrade.empty()) rules.dropped.add(sec_websocket_key);
+  } else if (!meaning.upgrade.empty()) {
+    rules.dropped.remove(upgrade);
+  }
   if (by.changes != nullptr) {
     rules.replaced = by.changes->replaced;
     rules.edits = &by.changes->edits;

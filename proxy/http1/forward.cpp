@@ -34,11 +34,19 @@ std::size_t bytes_of(const OwnField& field) {
 
 [[gnu::noinline]] void write_changed(const ResponseHead& head, const ResponseRules& rules, std::size_t bytes,
                                      state::Buffer& out) {
-  TextWriter writer(out, bytes + bytes_of(rules.changes->replacing) + rules.changes->edits.fields.size() +
-                             rules.changes->set_cookie.size());
+  if (const ResponseChanges* const changes = rules.changes) {
+    bytes += bytes_of(changes->replacing) + changes->edits.fields.size() + changes->set_cookie.size();
+  }
+  TextWriter writer(out, bytes);
   forward_response<Changes::some>(head, rules, writer);
   writer.literal("\r\n");
   writer.finish();
+}
+
+void append_block(const state::Buffer& block, bool ends, state::Stream& stream) {
+  const auto bytes = static_cast<std::uint32_t>(block.size());
+  http2::append_number(stream.heads, http2::number_of({bytes, ends}));
+  stream.heads.append(block.view());
 }
 
 }  // namespace
@@ -57,7 +65,7 @@ void write_request_head(const RequestHead& head, const RequestMeaning& meaning, 
 
 void write_response_head(const ResponseHead& head, const ResponseRules& rules, state::Buffer& out) {
   const std::size_t bytes = head.start_line.size() + bytes_of(head.fields);
-  if (rules.changes != nullptr) [[unlikely]]
+  if (rules.changes != nullptr || rules.adds_chunks || rules.adds_no_length) [[unlikely]]
     return write_changed(head, rules, bytes, out);
   TextWriter writer(out, bytes);
   forward_response<Changes::none>(head, rules, writer);
@@ -71,13 +79,21 @@ void write_response_block(const ResponseHead& head, ResponseRules rules, bool en
   state::Buffer block;
   BlockWriter writer(block);
   forward_response<Changes::some>(head, rules, writer);
-  const auto bytes = static_cast<std::uint32_t>(block.size());
-  http2::append_number(stream.heads, http2::number_of({bytes, ends}));
-  stream.heads.append(block.view());
+  append_block(block, ends, stream);
 }
 
-void write_trailers_block(const std::vector<Field>& fields, std::string_view removed, state::Stream& stream) {
-  FieldRules rules = trailer_rules(true);
+void write_request_block(const RequestHead& head, const RequestMeaning& meaning, ForwardedBy by, bool ends,
+                         state::Stream& stream) {
+  by.to_stream = true;
+  state::Buffer block;
+  BlockWriter writer(block);
+  forward_request<Changes::some>(head, meaning, by, writer);
+  append_block(block, ends, stream);
+}
+
+void write_trailers_block(const std::vector<Field>& fields, bool underscores, state::Stream& stream,
+                          std::string_view removed) {
+  FieldRules rules = trailer_rules(underscores);
   const Edits edits{.removed = removed, .fields = {}};
   if (!removed.empty()) rules.edits = &edits;
   state::Buffer block;

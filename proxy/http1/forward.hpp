@@ -22,6 +22,7 @@ struct ForwardedBy {
   bool https = false;                // for X-Forwarded-Proto
   std::string_view client_subject{}; // of its verified certificate, for X-Forwarded-Client-Subject; empty: no such field
   bool underscores = false;          // forward fields with an underscore in their names, except those never forwarded
+  bool to_stream = false;            // of HTTP/2: without the fields of a connection (RFC 9113 §8.2.2)
   const RequestChanges* changes = nullptr;  // null: none
 };
 
@@ -37,6 +38,11 @@ struct ForwardedBy {
 void write_request_head(const RequestHead& head, const RequestMeaning& meaning, const ForwardedBy& by,
                         state::Buffer& out);
 
+// The same for a stream of HTTP/2: appends to its `heads`, with the authority instead of Host. An upgrade becomes an
+// extended CONNECT (RFC 8441). `ends`: no content and no trailers follow.
+void write_request_block(const RequestHead& head, const RequestMeaning& meaning, ForwardedBy by, bool ends,
+                         state::Stream& stream);
+
 struct ResponseRules {
   bool client_http10 = false;     // the status line still says HTTP/1.1 (RFC 9110 §6.2); the body is dechunked, so
                                   // Transfer-Encoding and Trailer are removed
@@ -44,6 +50,8 @@ struct ResponseRules {
   bool announce_keep_alive = false; // write `Connection: keep-alive` (an HTTP/1.0 client that asked for it)
   bool switching_protocols = false; // a 101 that was asked for: keep Connection: upgrade and Upgrade
   bool to_stream = false;         // of HTTP/2, which has neither Transfer-Encoding nor Upgrade (RFC 9113 §8.2.2)
+  bool adds_chunks = false;       // the body, which came without a length, goes on in chunks
+  bool adds_no_length = false;    // there is no content, and the head does not say so: write `Content-Length: 0`
   const ResponseChanges* changes = nullptr;  // null: none
   std::int64_t unix_time_s = 0;   // for Date, if the upstream sent none; 0: there is no clock, and no Date is written
 };
@@ -56,8 +64,9 @@ void write_response_head(const ResponseHead& head, const ResponseRules& rules, s
 
 // The same for a stream of HTTP/2: appends to its `heads`. `ends`: no content and no trailers follow.
 void write_response_block(const ResponseHead& head, ResponseRules rules, bool ends, state::Stream& stream);
-// Sets `trailers_out`, if there is a field that may go on.
-void write_trailers_block(const std::vector<Field>& fields, std::string_view removed, state::Stream& stream);
+// Sets `trailers_out`, if there is a field that may go on. The rest is as in `write_trailers`.
+void write_trailers_block(const std::vector<Field>& fields, bool underscores, state::Stream& stream,
+                          std::string_view removed = {});
 
 // Appends a trailer section including its empty line, without the fields that frame, route, authenticate, identify the
 // client or change how the content is read (RFC 9110 §6.5.1). `underscores`: as in ForwardedBy.

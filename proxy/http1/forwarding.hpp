@@ -3,6 +3,9 @@
 //
 //   // The target is `before_path` and `path`; the former is empty, or what the path of an absolute-form target lacks.
 //   void request_line(const RequestHead& head, std::string_view before_path, std::string_view path);
+//   // The same for HTTP/2 instead, whose Host is the authority. `upgrade`: the protocol to switch to, or empty.
+//   void pseudo_fields(const RequestHead& head, std::string_view before_path, std::string_view path, bool https,
+//                      std::string_view authority, std::string_view upgrade);
 //   void status_line(const ResponseHead& head);
 //   // At least one field; they are adjacent and are forwarded unchanged.
 //   void lines(const Field* first, const Field* last);
@@ -58,28 +61,37 @@ template <Changes may_have, typename Sink>
     return may_have == Changes::some && by.changes != nullptr ? by.changes->*member : std::string_view();
   };
   const std::string_view new_target = change(&RequestChanges::target);
-  if (!new_target.empty()) {
-    sink.request_line(head, "", new_target);
-  } else {
-    sink.request_line(head, before_path, target.path);
-  }
   const std::string_view new_host = change(&RequestChanges::host);
-  if (!new_host.empty()) {
-    sink.field("Host", new_host);
-  } else if (rules.dropped.has(FieldName::host)) {
-    sink.field("Host", meaning.host);
+  constexpr bool is_block = requires { &Sink::pseudo_fields; };
+  if constexpr (is_block) {
+    const bool is_new = !new_target.empty();
+    sink.pseudo_fields(head, is_new ? "" : before_path, is_new ? new_target : target.path, by.https,
+                       new_host.empty() ? meaning.host : new_host, meaning.upgrade);
+  } else {
+    if (!new_target.empty()) {
+      sink.request_line(head, "", new_target);
+    } else {
+      sink.request_line(head, before_path, target.path);
+    }
+    if (!new_host.empty()) {
+      sink.field("Host", new_host);
+    } else if (rules.dropped.has(FieldName::host)) {
+      sink.field("Host", meaning.host);
+    }
   }
   forward_fields(head.fields, rules, sink);
   if (meaning.takes_trailers) sink.field("TE", "trailers");
-  if (meaning.takes_trailers && !meaning.upgrade.empty()) {
-    sink.field("Connection", "TE, upgrade");
-  } else if (meaning.takes_trailers) {
-    sink.field("Connection", "TE");
-  } else if (!meaning.upgrade.empty()) {
-    sink.field("Connection", "upgrade");
-  }
   const RequestChanges* const changes = may_have == Changes::some ? by.changes : nullptr;
-  if (changes != nullptr && changes->adds_chunks) sink.field("Transfer-Encoding", "chunked");
+  if constexpr (!is_block) {
+    if (meaning.takes_trailers && !meaning.upgrade.empty()) {
+      sink.field("Connection", "TE, upgrade");
+    } else if (meaning.takes_trailers) {
+      sink.field("Connection", "TE");
+    } else if (!meaning.upgrade.empty()) {
+      sink.field("Connection", "upgrade");
+    }
+    if (changes != nullptr && changes->adds_chunks) sink.field("Transfer-Encoding", "chunked");
+  }
   const auto is_kept = [changes](std::string_view name) { return changes == nullptr || !changes->edits.drops(name); };
   if (changes == nullptr || changes->x_forwarded) {
     if (is_kept("X-Forwarded-For")) sink.field_from_outside("X-Forwarded-For", by.client_address);
@@ -121,7 +133,10 @@ template <Changes may_have, typename Sink>
   if (lacks_date && how.unix_time_s != 0) sink.field("Date", http_date(how.unix_time_s));
   const std::string_view connection = connection_value(!rules.dropped.has(FieldName::upgrade), how);
   if (!connection.empty()) sink.field("Connection", connection);
-  if (may_have == Changes::none || how.changes == nullptr) return;
+  if (may_have == Changes::none) return;
+  if (how.adds_chunks) sink.field("Transfer-Encoding", "chunked");
+  if (how.adds_no_length) sink.field("Content-Length", "0");
+  if (how.changes == nullptr) return;
   const auto& [replacing, edits, set_cookie] = *how.changes;
   if (!replacing.name.empty() && !edits.drops(replacing.name)) sink.field(replacing.name, replacing.value);
   edits.each_field([&](std::string_view name, std::string_view value) { sink.field(name, value); });

@@ -39,6 +39,13 @@ inline bool is_token_char(char c) {
 inline bool is_host_char(char c) {
   return (char_classes[static_cast<unsigned char>(c)] & host_class) != 0;
 }
+// Behind a run of them.
+inline const char* skip_host_chars(const char* p, const char* end) {
+  const auto classes = [](char c) { return char_classes[static_cast<unsigned char>(c)]; };
+  while (end - p >= 4 && (classes(p[0]) & classes(p[1]) & classes(p[2]) & classes(p[3]) & host_class) != 0) p += 4;
+  while (p != end && is_host_char(*p)) ++p;
+  return p;
+}
 inline bool is_plain_char(char c) {
   return (char_classes[static_cast<unsigned char>(c)] & plain_class) != 0;
 }

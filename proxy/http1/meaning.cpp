@@ -210,7 +210,7 @@ bool is_host_and_port(std::string_view text) {
     p += bracket + 1;
   } else {
     for (;; p += 3) {
-      while (p != end && is_host_char(*p)) ++p;
+      p = skip_host_chars(p, end);
       if (p == end || *p != '%') break;
       if (end - p < 3 || hex_value(p[1]) < 0 || hex_value(p[2]) < 0) return false;
     }

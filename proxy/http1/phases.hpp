@@ -2,10 +2,22 @@
 // response.cpp, answers of our own in answer.cpp, and the transitions between phases in exchange.cpp.
 #pragma once
 
+#include <algorithm>
+
 #include "proxy/http1/exchange.hpp"
 #include "proxy/http1/forward.hpp"
+#include "proxy/http1/grammar.hpp"
 
 namespace baton::http1 {
+
+// The line before content that goes on in chunks (RFC 9112 §7.1); CR LF comes behind it.
+void append_chunk_size(std::size_t bytes, state::Buffer& out);
+
+template <Lowercase prefix>
+bool has_content_type(const std::vector<Field>& fields) {
+  const auto field = std::ranges::find(fields, FieldName::content_type, &Field::id);
+  return field != fields.end() && field->value.size() >= prefix.size && same_token<prefix>(field->value.data());
+}
 
 inline bool has_ended(const state::BodyFraming& body) { return std::holds_alternative<state::NoBody>(body); }
 
@@ -105,6 +117,14 @@ inline const ResponseChanges* response_changes(const state::Exchange& exchange, 
   const bool has_some = context.clients != nullptr || exchange.response_edits || !exchange.sticky_cookie.empty();
   return has_some ? &changes_of_response(exchange, context) : nullptr;
 }
+
+// ── websocket.cpp ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+// A server of HTTP/2 has taken the WebSocket (RFC 8441): the answer that a client of HTTP/1.1 waits for, in its terms.
+void write_switching_head(const state::Exchange& exchange, const ResponseHead& head, const ResponseRules& rules,
+                          state::Buffer& out);
+// Notes in the exchange what that answer will need of the request in the tables.
+void note_websocket(state::Exchange& exchange, const RequestHead& head);
 
 // ── response.cpp ──────────────────────────────────────────────────────────────────────────────────────────────────
 

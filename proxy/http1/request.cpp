@@ -168,9 +168,6 @@ void let_go_of_held(Flow& client, Relaying& relaying) {
   relaying.held = 0;
 }
 
-namespace {
-
-// A line of our own around content (RFC 9112 §7.1).
 void append_chunk_size(std::size_t bytes, Buffer& out) {
   std::array<char, 18> line;
   char* const end = std::to_chars(line.data(), line.data() + 16, bytes, 16).ptr;
@@ -178,6 +175,8 @@ void append_chunk_size(std::size_t bytes, Buffer& out) {
   end[1] = '\n';
   out.append({line.data(), static_cast<std::size_t>(end + 2 - line.data())});
 }
+
+namespace {
 
 // Forwards a piece of the body. Bytes held for another attempt are kept as long as they fit.
 void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, const Context& context) {
@@ -187,10 +186,11 @@ void pass_body(const Ends& ends, Relaying& relaying, const BodyPiece& piece, con
   if (relaying.held != 0 && relaying.held + piece.bytes > context.rules->buffer_bytes)
     let_go_of_held(ends.client, relaying);
   if (relaying.adds_chunks) append_chunk_size(piece.bytes, upstream.unsent);
+  const bool goes_on = upstream.stream ? piece.payload : !piece.dropped;
   if (relaying.held != 0) {
-    if (!piece.dropped) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
+    if (goes_on) upstream.unsent.append(unread.view().substr(relaying.held, piece.bytes));
     relaying.held += static_cast<std::uint32_t>(piece.bytes);
-  } else if (piece.dropped) {
+  } else if (!goes_on) {
     unread.consume(piece.bytes);
   } else {
     unread.move_to(upstream.unsent, piece.bytes);
@@ -210,15 +210,21 @@ Upload read_trailers(std::string_view input, const Context& context, std::size_t
   return Upload::ended;
 }
 
+// Those in the scratch memory, as the end of the body.
+void send_trailers(Flow& upstream, const Context& context) {
+  if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
+  const routing::Rewrite* const rewrite = context.route != nullptr ? context.route->rewrite.get() : nullptr;
+  const std::string_view removed = rewrite != nullptr ? std::string_view(rewrite->request.removed) : "";
+  const std::vector<Field>& trailers = context.scratch.trailers;
+  if (upstream.stream) return write_trailers_block(trailers, context.rules->underscores, *upstream.stream, removed);
+  write_trailers(trailers, context.rules->underscores, upstream.unsent, removed);
+}
+
 Upload pass_trailers(Exchange& exchange, const Ends& ends, Relaying& relaying, const Context& context) {
   std::size_t bytes = 0;
   const Upload upload = read_trailers(ends.client.unread.view().substr(relaying.held), context, bytes);
   if (upload != Upload::ended) return upload;
-  Flow& upstream = *ends.upstream;
-  if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
-  const routing::Rewrite* const rewrite = context.route != nullptr ? context.route->rewrite.get() : nullptr;
-  write_trailers(context.scratch.trailers, context.rules->underscores, upstream.unsent,
-                 rewrite != nullptr ? std::string_view(rewrite->request.removed) : std::string_view());
+  send_trailers(*ends.upstream, context);
   if (relaying.held == 0) {
     ends.client.unread.consume(bytes);
   } else {
@@ -236,14 +242,12 @@ Upload end_content(Exchange& exchange, const Ends& ends, const Relaying& relayin
   const HeadLimits limits{0, context.rules->fields};
   if (stream.trailers_in && parse_trailers(stream.trailers_in->view(), limits, Sender::client, trailers))
     return Upload::malformed;
+  Flow& upstream = *ends.upstream;
   if (relaying.adds_chunks) {
-    Flow& upstream = *ends.upstream;
     if (upstream.unsent.empty()) upstream.write_at_ms = context.now_ms;
     upstream.unsent.append("0\r\n");
-    const routing::Rewrite* const rewrite = context.route != nullptr ? context.route->rewrite.get() : nullptr;
-    write_trailers(trailers, context.rules->underscores, upstream.unsent,
-                   rewrite != nullptr ? std::string_view(rewrite->request.removed) : std::string_view());
   }
+  if (relaying.adds_chunks || upstream.stream) send_trailers(upstream, context);
   exchange.request.body = NoBody{};
   return Upload::ended;
 }
@@ -265,9 +269,7 @@ Step take_step(Request& request, std::string_view input) {
   return {piece, piece.status == BodyStatus::malformed ? Upload::malformed : Upload::going_on};
 }
 
-}  // namespace
-
-Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context) {
+Upload relay_rest(Exchange& exchange, const Ends& ends, const Context& context) {
   Request& request = exchange.request;
   Relaying& relaying = std::get<Relaying>(exchange.phase);
   const std::uint64_t buffer_bytes = context.rules->buffer_bytes;
@@ -290,6 +292,15 @@ Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context
     if (piece.status == BodyStatus::trailers) return pass_trailers(exchange, ends, relaying, context);
   }
   return Upload::ended;
+}
+
+}  // namespace
+
+Upload relay_upload(Exchange& exchange, const Ends& ends, const Context& context) {
+  const Upload upload = relay_rest(exchange, ends, context);
+  const bool is_whole = upload == Upload::ended && ends.upstream != nullptr && ends.upstream->stream;
+  if (is_whole && !ends.upstream->stream->takes_connect) ends.upstream->write_ended = true;
+  return upload;
 }
 
 Upload discard_upload(Request& request, Flow& client, const Context& context) {

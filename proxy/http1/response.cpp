@@ -1,5 +1,7 @@
 // The response: heads until the final one, then the body on its way to the client.
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "proxy/http1/body.hpp"
 #include "proxy/http1/forward.hpp"
@@ -27,10 +29,8 @@ bool is_too_much(const Exchange& exchange, std::int64_t now_ms) {
 // A content type whose messages come whenever there is something to send.
 bool is_stream(const ResponseHead& head) {
   if (!head.names.has(FieldName::content_type)) return false;
-  const auto field = std::ranges::find(head.fields, FieldName::content_type, &Field::id);
-  const std::string_view type = field->value;
-  constexpr std::size_t grpc_bytes = 16;                        // also -web, +proto and so on
-  if (type.size() >= grpc_bytes && same_token<"application/grpc">(type.data())) return true;
+  if (has_content_type<"application/grpc">(head.fields)) return true;  // also -web, +proto and so on
+  const std::string_view type = std::ranges::find(head.fields, FieldName::content_type, &Field::id)->value;
   constexpr std::size_t events_bytes = 17;
   if (type.size() < events_bytes || !same_token<"text/event-stream">(type.data())) return false;
   return type.size() == events_bytes || type[events_bytes] == ';' || is_blank(type[events_bytes]);
@@ -43,6 +43,35 @@ bool read_whole_head(Buffer& unread, const Rules& rules, ResponseHead& head) {
          head.bytes <= std::min<std::uint64_t>(unread.size(), rules.head_bytes);
 }
 
+// Those in the scratch memory, as the end of the body.
+void send_trailers(const Exchange& exchange, const ResponseRelayed& response, Flow& client, const Context& context) {
+  const std::vector<Field>& trailers = context.scratch.trailers;
+  const std::string_view removed =
+      exchange.response_edits ? exchange.response_edits->removed.view() : std::string_view();
+  if (client.stream) {
+    write_trailers_block(trailers, true, *client.stream, removed);
+  } else if (!response.dechunk) {
+    write_trailers(trailers, true, client.unsent, removed);
+  }
+}
+
+// The content of the server's stream has ended.
+Download end_content(const Exchange& exchange, const Ends& ends, ResponseRelayed& response, const Context& context) {
+  const Stream& stream = *ends.upstream->stream;
+  std::vector<Field>& trailers = context.scratch.trailers;
+  trailers.clear();
+  const HeadLimits limits{0, context.rules->fields};
+  if (stream.trailers_in && parse_trailers(stream.trailers_in->view(), limits, Sender::server, trailers))
+    return Download::malformed;
+  if (response.adds_chunks) {
+    if (ends.client.unsent.empty()) ends.client.write_at_ms = context.now_ms;
+    ends.client.unsent.append("0\r\n");
+  }
+  if (response.adds_chunks || ends.client.stream) send_trailers(exchange, response, ends.client, context);
+  response.body = NoBody{};
+  return Download::ended;
+}
+
 Download trailers_of_response(const Exchange& exchange, const Ends& ends, ResponseRelayed& response,
                               const Context& context) {
   Buffer& unread = ends.upstream->unread;
@@ -53,16 +82,29 @@ Download trailers_of_response(const Exchange& exchange, const Ends& ends, Respon
   auto& trailers = context.scratch.trailers;
   const std::string_view raw = unread.view().substr(0, bytes);
   if (parse_trailers(raw, {0, context.rules->fields}, Sender::server, trailers)) return Download::malformed;
-  const std::string_view removed =
-      exchange.response_edits ? exchange.response_edits->removed.view() : std::string_view();
-  if (ends.client.stream) {
-    write_trailers_block(trailers, removed, *ends.client.stream);
-  } else if (!response.dechunk) {
-    write_trailers(trailers, true, ends.client.unsent, removed);
-  }
+  send_trailers(exchange, response, ends.client, context);
   unread.consume(bytes);
   response.body = NoBody{};
   return Download::ended;
+}
+
+// RFC 8441 §5.
+bool is_switching(const Flow& upstream, unsigned status) {
+  return upstream.stream && upstream.stream->takes_connect && status / 100 == 2;
+}
+
+// How the response on a stream is framed, whose head is at the front of what has come of it: content lasts as long as
+// the stream. What a client of HTTP/1.1 needs besides, to know where it ends: chunks, or a length of 0.
+[[gnu::noinline]] std::pair<bool, bool> read_framing(const Request& request, const Ends& ends, const ResponseHead& head,
+                                                     std::size_t head_bytes, ResponseMeaning& meaning) {
+  const Flow& upstream = *ends.upstream;
+  const bool is_all = upstream.read_ended && !upstream.was_reset && upstream.unread.size() == head_bytes &&
+                      !upstream.stream->trailers_in;
+  const bool never_has_content = request.head_only || has_no_content(head.status);
+  const bool has_content = !is_all && !never_has_content;
+  meaning.body = has_content ? BodyFraming(UntilClose{}) : BodyFraming(NoBody{});
+  const bool lacks_length = !ends.client.stream && !head.names.has(FieldName::content_length);
+  return {lacks_length && has_content && !request.http10, lacks_length && is_all && !never_has_content};
 }
 
 // `ends`: neither content nor trailers follow.
@@ -74,6 +116,44 @@ void send_head(const ResponseHead& head, const ResponseRules& rules, bool ends, 
 
 std::size_t waiting_for(const Flow& client) {
   return client.unsent.size() + (client.stream ? client.stream->heads.size() : 0);
+}
+
+// The head in the tables, of so many bytes, says that another protocol follows.
+[[gnu::noinline]] Action switch_protocols(Exchange& exchange, const Ends& ends, const Context& context,
+                                          std::size_t bytes) {
+  Flow& client = ends.client;
+  Flow& upstream = *ends.upstream;
+  ResponseHead& head = context.scratch.response;
+  if (!exchange.request.wants_upgrade) return answer(exchange, ends, context, 502, "a 101 that was not requested");
+  // What still comes of it could not be told from the other protocol.
+  if (!has_ended(exchange.request.body)) {
+    return answer(exchange, ends, context, 502, "a 101 before the end of the request");
+  }
+  const ResponseRules rules{.switching_protocols = true, .changes = response_changes(exchange, context)};
+  if (upstream.stream && !client.stream) {
+    write_switching_head(exchange, head, rules, client.unsent);
+  } else {
+    if (client.stream) head.status = 200;  // RFC 8441 §5
+    send_head(head, rules, false, client);
+  }
+  exchange.response_edits.reset();  // a tunnel has no trailers
+  upstream.unread.consume(bytes);
+  exchange.status = 101;
+  exchange.request = {};  // no longer needed
+  exchange.phase = Tunnelling{.upstream = exchange.upstream ? exchange.upstream->upstream : String()};
+  return Action::wait;
+}
+
+// False: there are too many.
+[[gnu::noinline]] bool pass_interim(Exchange& exchange, const Ends& ends, const Context& context, std::size_t bytes) {
+  auto& awaited = std::get<ResponseAwaited>(std::get<Relaying>(exchange.phase).response);
+  awaited.interim_bytes += bytes;
+  if (is_too_much(exchange, context.now_ms)) return false;
+  if (!exchange.request.http10) send_head(context.scratch.response, {}, false, ends.client);
+  exchange.request.expects_continue = false;
+  ends.upstream->unread.consume(bytes);
+  awaited.scanned = 0;
+  return true;
 }
 
 }  // namespace
@@ -121,51 +201,44 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     }
     let_go_of_held(client, relaying);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
-    if (head.status == 101) {
-      if (!request.wants_upgrade) return answer(exchange, ends, context, 502, "a 101 that was not requested");
-      // What still comes of it could not be told from the other protocol.
-      if (!has_ended(request.body)) return answer(exchange, ends, context, 502, "a 101 before the end of the request");
-      if (client.stream) head.status = 200;  // RFC 8441 §5
-      send_head(head, {.switching_protocols = true, .changes = response_changes(exchange, context)}, false, client);
-      exchange.response_edits.reset();  // a tunnel has no trailers
-      unread.consume(end.bytes);
-      exchange.status = 101;
-      exchange.request = {};              // no longer needed
-      exchange.phase = Tunnelling{.upstream = exchange.upstream ? exchange.upstream->upstream : String()};
-      return Action::wait;
-    }
+    const bool switches_stream = request.wants_upgrade && is_switching(upstream, head.status);
+    if (head.status == 101 || switches_stream) return switch_protocols(exchange, ends, context, end.bytes);
     if (head.status < 200) {
-      awaited.interim_bytes += end.bytes;
-      if (is_too_much(exchange, context.now_ms)) {
+      if (!pass_interim(exchange, ends, context, end.bytes)) {
         return answer(exchange, ends, context, 502, "too many interim responses");
       }
-      if (!request.http10) send_head(head, {}, false, client);
-      request.expects_continue = false;
-      unread.consume(end.bytes);
-      awaited.scanned = 0;
       continue;
     }
-    const ResponseMeaning meaning = response_meaning(head, request.head_only ? Method::head : Method::other);
+    ResponseMeaning meaning = response_meaning(head, request.head_only ? Method::head : Method::other);
     if (meaning.error) return answer(exchange, ends, context, 502, meaning.error.text);
     // It would mean that the protocol is switched (RFC 8441 §5).
     const bool seems_to_switch = client.stream && client.stream->takes_connect && head.status < 300;
     if (seems_to_switch) return answer(exchange, ends, context, 501, "the server does not switch protocols");
-    const bool is_chunked = std::holds_alternative<ByChunks>(meaning.body);
-    const bool dechunk = (request.http10 || client.stream) && is_chunked;
+    bool adds_chunks = false;
+    bool adds_no_length = false;
+    if (upstream.stream) [[unlikely]] {
+      std::tie(adds_chunks, adds_no_length) = read_framing(request, ends, head, end.bytes, meaning);
+    }
+    const BodyFraming& body = meaning.body;
+    const bool ends_with_connection =
+        std::holds_alternative<UntilClose>(body) &&
+        (!upstream.stream || (request.http10 && !client.stream && !head.names.has(FieldName::content_length)));
+    const bool dechunk = (request.http10 || client.stream) && std::holds_alternative<ByChunks>(body);
     // After a final response, the rest of the request's body could not be told from a next request.
-    const bool ends_connection =
-        !has_ended(request.body) || dechunk || context.closing || std::holds_alternative<UntilClose>(meaning.body);
+    const bool ends_connection = !has_ended(request.body) || dechunk || context.closing || ends_with_connection;
     if (ends_connection && !client.stream) request.keep_alive = false;
     send_head(head,
               {.client_http10 = request.http10,
                .close = !request.keep_alive,
                .announce_keep_alive = request.http10 && request.keep_alive,
+               .adds_chunks = adds_chunks,
+               .adds_no_length = adds_no_length,
                .changes = response_changes(exchange, context),
                .unix_time_s = context.unix_us / 1'000'000},
-              has_ended(meaning.body), client);
+              has_ended(body), client);
     exchange.status = head.status;
     context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
-    relaying.response = ResponseRelayed{meaning.body, dechunk, meaning.keep_alive, is_stream(head)};
+    relaying.response = ResponseRelayed{body, dechunk, meaning.keep_alive, is_stream(head), adds_chunks};
     unread.consume(end.bytes);         // and with it the bytes that `head` views
     return Action::wait;
   }
@@ -180,6 +253,7 @@ Download relay_download(Exchange& exchange, const Ends& ends, const Context& con
       if (!upstream.read_ended) return Download::going_on;
       const bool is_whole = std::holds_alternative<UntilClose>(response.body) && !upstream.is_truncated();
       if (!is_whole) return Download::truncated;
+      if (upstream.stream) return end_content(exchange, ends, response, context);
       response.body = NoBody{};
       return Download::ended;
     }
@@ -190,11 +264,14 @@ Download relay_download(Exchange& exchange, const Ends& ends, const Context& con
     if (waiting == 0) client.write_at_ms = context.now_ms;
     const BodyPiece piece = consume_body(response.body, input, Sender::server);
     if (piece.payload) exchange.response_bytes += piece.bytes;
+    const bool is_chunk = response.adds_chunks && piece.payload && piece.bytes != 0;
+    if (is_chunk) append_chunk_size(piece.bytes, client.unsent);
     if (piece.dropped || (response.dechunk && !piece.payload)) {
       upstream.unread.consume(piece.bytes);
     } else if (piece.bytes != 0) {
       upstream.unread.move_to(client.unsent, piece.bytes);
     }
+    if (is_chunk) client.unsent.append("\r\n");
     if (piece.status == BodyStatus::malformed) return Download::malformed;
     if (piece.status == BodyStatus::trailers) return trailers_of_response(exchange, ends, response, context);
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 
 #include "proxy/http2/frame_format.hpp"
 
@@ -55,38 +56,64 @@ void append_window_update(state::Buffer& out, std::uint32_t stream, std::int64_t
   append_number(out, static_cast<std::uint32_t>(by));
 }
 
-void append_setting(state::Buffer& out, Setting id, std::uint32_t value) {
-  const auto number = static_cast<std::uint16_t>(id);
+struct OurSetting {
+  Setting id;
+  std::uint32_t value;
+};
+
+void append_setting(state::Buffer& out, const OurSetting& setting) {
+  const auto number = static_cast<std::uint16_t>(setting.id);
   const std::array<char, 2> bytes{static_cast<char>(number >> 8), static_cast<char>(number)};
   out.append({bytes.data(), bytes.size()});
-  append_number(out, value);
+  append_number(out, setting.value);
+}
+
+// The first SETTINGS, with those of one role, and the connection's window.
+void append_settings(Frames& frames, Flow& leg, const Terms& terms, std::same_as<OurSetting> auto... of_role) {
+  constexpr auto count = static_cast<std::uint32_t>(2 + sizeof...(of_role));
+  frames.stream_window = terms.stream_window;
+  append_frame_head(leg.unsent, {count * 6, FrameType::settings, 0, 0});
+  append_setting(leg.unsent, {Setting::initial_window_size, terms.stream_window});
+  append_setting(leg.unsent, {Setting::max_header_list_size, static_cast<std::uint32_t>(terms.list_bytes)});
+  (append_setting(leg.unsent, of_role), ...);
+  if (terms.connection_window <= frames.receive_window) return;
+  append_window_update(leg.unsent, 0, terms.connection_window - frames.receive_window);
+  frames.receive_window = terms.connection_window;
 }
 
 }  // namespace
 
 void begin(Frames& frames, Flow& leg, const Terms& terms) {
-  constexpr std::uint32_t settings = 4;
-  frames.stream_window = terms.stream_window;
   frames.streams_max = terms.streams_max;
-  append_frame_head(leg.unsent, {settings * 6, FrameType::settings, 0, 0});
-  append_setting(leg.unsent, Setting::max_concurrent_streams, terms.streams_max);
-  append_setting(leg.unsent, Setting::initial_window_size, terms.stream_window);
-  append_setting(leg.unsent, Setting::max_header_list_size, static_cast<std::uint32_t>(terms.list_bytes));
-  append_setting(leg.unsent, Setting::enable_connect_protocol, 1);
-  if (terms.connection_window > frames.receive_window) {
-    append_window_update(leg.unsent, 0, terms.connection_window - frames.receive_window);
-    frames.receive_window = terms.connection_window;
-  }
+  append_settings(frames, leg, terms, OurSetting{Setting::max_concurrent_streams, terms.streams_max},
+                  OurSetting{Setting::enable_connect_protocol, 1});
+}
+
+void begin_as_client(Frames& frames, Flow& leg, const Terms& terms) {
+  frames.is_client = true;
+  frames.streams_max = terms.streams_max;
+  leg.unsent.append(preface);
+  append_settings(frames, leg, terms, OurSetting{Setting::enable_push, 0});
+}
+
+void begin_stream(const Frames& frames, Flow& flow) {
+  Stream& stream = flow.stream.emplace();
+  stream.send_window = frames.peer_stream_window;
+  stream.receive_window = frames.stream_window;
 }
 
 bool can_seal(const Frames& frames, const Flow& leg, const Flow& flow, const Terms& terms) {
-  if (leg.unsent.size() >= terms.buffer_bytes) return false;
+  if (leg.unsent.size() >= terms.buffer_bytes || flow.was_reset) return false;
   return !flow.stream->heads.empty() || content_to_seal(frames, flow) != 0 || end_is_due(flow);
 }
 
 bool seal(Frames& frames, Flow& leg, Flow& flow, const Terms& terms) {
   if (!can_seal(frames, leg, flow, terms)) return false;
   Stream& stream = *flow.stream;
+  if (stream.id == 0) {
+    stream.id = frames.last_stream += frames.last_stream == 0 ? 1 : 2;
+    ++frames.requests;
+  }
   while (!stream.heads.empty()) {
     const BlockMark mark = read_block_mark(stream.heads.data());
     append_block(frames, leg.unsent, stream.id, mark.ends_stream,
@@ -132,6 +159,7 @@ void return_credit(Frames& frames, Flow& leg, std::uint64_t held, const Terms& t
 }
 
 void reset(Frames& frames, Flow& leg, const Flow& flow, Error error) {
+  if (flow.stream->id == 0) return;  // nobody knows of it
   append_reset(leg.unsent, flow.stream->id, error);
   note_ended(frames, flow.stream->id, Ended::by_our_reset);
 }

@@ -1,10 +1,11 @@
 // The frames of an HTTP/2 connection (RFC 9113 §4, §6), as a machine over its state, without I/O: `open` takes what has
-// come on the leg apart into its streams, `seal` puts what they send into it.
+// come on the leg apart into its streams, `seal` puts what they send into it. We are the connection's server, or its
+// client (`Frames::is_client`).
 //
 // A head that comes becomes HTTP/1.1 text at the front of its stream's `unread`, so that one tokeniser judges all
 // heads; what makes it malformed by RFC 9113 §8 is refused here. Content follows it, and a trailer section is
 // `Stream::trailers_in`. What the stream sends is a header block in `heads`, then content in `unsent`, then
-// `trailers_out`.
+// `trailers_out`. As a client, a stream gets its id when its head is sealed, so that ids go out in order.
 #pragma once
 
 #include <cstddef>
@@ -44,18 +45,19 @@ class Streams {
   virtual std::size_t count() const = 0;
   // nullptr: no such stream is open.
   virtual state::Flow* find(std::uint32_t id) = 0;
-  // A stream with this id, which is higher than all before it. Its flow has a `stream`.
+  // The client has begun a stream with this id, which is higher than all before it. Its flow has a `stream`.
   virtual state::Flow& begin(std::uint32_t id) = 0;
   // Something has come on it, or it can send more.
-  virtual void note_touched(std::uint32_t id) = 0;
+  virtual void note_touched(state::Flow& flow) = 0;
   virtual void each(void (*visit)(state::Flow& flow, void* with), void* with) = 0;
 
  protected:
   ~Streams() = default;
 };
 
-// Writes what a server begins with.
+// Writes what a server begins with, and a client. The latter does not ask for pushes.
 void begin(state::Frames& frames, state::Flow& leg, const Terms& terms);
+void begin_as_client(state::Frames& frames, state::Flow& leg, const Terms& terms);
 
 // Takes whole frames from `leg.unread`, and answers those that the connection answers by itself. False: the connection
 // has failed; GOAWAY has been written, and it ends as soon as that is sent.
@@ -71,6 +73,9 @@ bool can_seal(const state::Frames& frames, const state::Flow& leg, const state::
 // Lets the peer send as much as has been consumed since. `held`: the bytes in `unread` of all streams.
 void return_credit(state::Frames& frames, state::Flow& leg, state::Flow& flow);
 void return_credit(state::Frames& frames, state::Flow& leg, std::uint64_t held, const Terms& terms);
+
+// Makes the flow a stream that we begin as a client.
+void begin_stream(const state::Frames& frames, state::Flow& flow);
 
 // Ends a stream that has not ended in both directions. The caller then drops it.
 void reset(state::Frames& frames, state::Flow& leg, const state::Flow& flow, Error error);

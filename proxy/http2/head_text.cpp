@@ -203,6 +203,30 @@ std::optional<RequestFacts> append_request(std::span<const HeaderField> list, st
   return facts;
 }
 
+std::optional<ResponseFacts> append_response(std::span<const HeaderField> list, state::Buffer& out) {
+  if (list.empty() || list.front().name != ":status" || list.front().value.size() != 3) return std::nullopt;
+  const std::string_view digits = list.front().value;
+  const auto status = number_of(digits);
+  // No protocol is switched on a stream (§8.6).
+  if (!status || *status < 100 || *status == 101) return std::nullopt;
+  ResponseFacts facts{.status = static_cast<std::uint16_t>(*status), .content_length = std::nullopt};
+  const std::span<const HeaderField> fields = list.subspan(1);
+  for (const HeaderField& field : fields) {
+    if (field.name.starts_with(':') || !is_regular(field)) return std::nullopt;
+    if (field.name != "content-length") continue;
+    facts.content_length = number_of(field.value);
+    if (!facts.content_length) return std::nullopt;
+  }
+  Text text(out, bytes_of(list));
+  text.add("HTTP/1.1 ");
+  text.add(digits);
+  text.add(" \r\n");
+  for (const HeaderField& field : fields) text.line(field.name, field.value);
+  text.add("\r\n");
+  text.finish();
+  return facts;
+}
+
 bool append_trailers(std::span<const HeaderField> list, state::Buffer& out) {
   for (const HeaderField& field : list) {
     if (field.name.starts_with(':') || !is_regular(field)) return false;

@@ -20,6 +20,13 @@ struct RequestFacts {
 // malformed (§8.1.1), and nothing was appended.
 std::optional<RequestFacts> append_request(std::span<const HeaderField> list, state::Buffer& out);
 
+struct ResponseFacts {
+  std::uint16_t status = 0;
+  std::optional<std::uint64_t> content_length;  // if it is one number
+};
+// The same for a response.
+std::optional<ResponseFacts> append_response(std::span<const HeaderField> list, state::Buffer& out);
+
 // Appends a trailer section with its empty line. False: it is malformed.
 bool append_trailers(std::span<const HeaderField> list, state::Buffer& out);
 

@@ -39,7 +39,8 @@ void HealthWatch::watch() {
                                .host = server.host,
                                .tls = settings.upstreams[i].tls,
                                .proxy_header = settings.upstreams[i].proxy_header,
-                               .terms = *health->active},
+                               .terms = *health->active,
+                               .protocol = settings.upstreams[i].protocol},
                     .due = Clock::now()};
       // Probes continue as they were; a result under way still counts.
       if (const auto same = before.find(server.standing.get()); same != before.end()) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "proxy/state/wire.hpp"
 
@@ -67,15 +69,56 @@ bool is_window(std::int64_t bytes) {
   return bytes >= -window_max && bytes <= window_max;
 }
 
+bool holds_together(const Flow& flow, std::uint32_t last_stream) {
+  if (!flow.stream || flow.tls || flow.stream->id > last_stream) return false;
+  const Stream& stream = *flow.stream;
+  return is_window(stream.send_window) && is_window(stream.receive_window) && are_blocks(stream.heads.view());
+}
+
 bool holds_together(const ClientSide& side, std::uint32_t last_stream) {
   const Flow& flow = side.client;
-  if (!flow.stream || flow.tls) return false;
+  if (!holds_together(flow, last_stream) || flow.stream->id == 0) return false;
   const Stream& stream = *flow.stream;
-  if (stream.id == 0 || stream.id > last_stream) return false;
-  if (!is_window(stream.send_window) || !is_window(stream.receive_window) || !are_blocks(stream.heads.view()))
-    return false;
   if (side.exchange) return holds_together(side, *side.exchange);
   return stream.refused_with != 0 || (stream.head_bytes != 0 && stream.head_bytes <= flow.unread.size());
+}
+
+bool holds_together(const Frames& frames, bool is_client) {
+  return frames.is_client == is_client && is_window(frames.send_window) && is_window(frames.receive_window) &&
+         frames.stream_window <= window_max && frames.peer_stream_window <= window_max &&
+         frames.last_stream <= window_max && frames.block_stream <= window_max;
+}
+
+// Each leg with a stream has its carrier, on which no other has the same id.
+bool are_carried(const ConnectionState& state) {
+  static const Carriers none;
+  const Carriers& carriers = state.carriers ? *state.carriers : none;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ids;
+  const auto is_carried = [&](const UpstreamLeg& leg) {
+    if (leg.frames || (leg.carrier != 0) != static_cast<bool>(leg.stream)) return false;
+    if (!leg.stream) return true;
+    const auto carrier = std::ranges::find(carriers, leg.carrier, [](const auto& one) { return one->carrier; });
+    if (carrier == carriers.end() || !holds_together(leg, (*carrier)->frames->last_stream)) return false;
+    if (leg.stream->id != 0) ids.emplace_back(leg.carrier, leg.stream->id);
+    return true;
+  };
+  std::vector<std::uint32_t> numbers;
+  for (const auto& one : carriers) {
+    if (one->carrier == 0 || one->stream || !one->frames || !holds_together(*one->frames, true)) return false;
+    if (!is_past_hello(*one)) return false;
+    numbers.push_back(one->carrier);
+  }
+  if (state.upstream() != nullptr && !is_carried(*state.upstream())) return false;
+  if (const Http2* const http2 = state.http2()) {
+    for (const auto& side : http2->streams) {
+      if (side->upstream() != nullptr && !is_carried(*side->upstream())) return false;
+    }
+  }
+  const auto are_different = [](auto& all) {
+    std::ranges::sort(all);
+    return std::ranges::adjacent_find(all) == all.end();
+  };
+  return are_different(ids) && are_different(numbers);
 }
 
 bool holds_together(const Http2& http2) {
@@ -85,13 +128,11 @@ bool holds_together(const Http2& http2) {
     if (!holds_together(*side, frames.last_stream) || side->client.stream->id <= before) return false;
     before = side->client.stream->id;
   }
-  return is_window(frames.send_window) && is_window(frames.receive_window) && frames.stream_window <= window_max &&
-         frames.peer_stream_window <= window_max && frames.last_stream <= window_max &&
-         frames.block_stream <= window_max;
+  return holds_together(frames, false);
 }
 
 bool holds_together(const ConnectionState& state) {
-  if (state.client.stream) return false;
+  if (state.client.stream || !are_carried(state)) return false;
   if (const Http2* const http2 = state.http2()) {
     return !state.exchange && is_past_hello(state.client) && holds_together(*http2);
   }
@@ -108,15 +149,19 @@ bool holds_together(const ConnectionState& state) {
 
 bool has_keys(const Leg& leg) { return leg.tls && leg.tls->stage == TlsStage::records; }
 
-// The client's, then those to servers.
+// The client's, then those of its exchanges to servers, then the carriers.
 std::vector<const Leg*> legs_of(const ConnectionState& state) {
   std::vector<const Leg*> legs{&state.client};
   const auto add = [&](const ClientSide& side) {
-    if (const UpstreamLeg* const leg = side.upstream()) legs.push_back(leg);
+    const UpstreamLeg* const leg = side.upstream();
+    if (leg != nullptr && !leg->stream) legs.push_back(leg);
   };
   add(state);
   if (const Http2* const http2 = state.http2()) {
     for (const auto& side : http2->streams) add(*side);
+  }
+  if (state.carriers) {
+    for (const auto& carrier : *state.carriers) legs.push_back(carrier.get());
   }
   return legs;
 }
@@ -187,6 +232,7 @@ std::size_t upstream_legs(const ConnectionState& state) {
 }
 
 std::vector<std::string> required_features(const ConnectionState& state) {
+  if (state.carriers) return {http2_feature, carrier_feature};
   if (std::holds_alternative<Arriving>(state.protocol)) return {arriving_feature};
   if (state.http2() != nullptr) return {http2_feature};
   if (state.client.tls || (state.upstream() != nullptr && state.upstream()->tls)) return {tls_feature};
@@ -194,6 +240,7 @@ std::vector<std::string> required_features(const ConnectionState& state) {
 }
 
 std::vector<std::string> required_features(const IdleUpstream& idle) {
+  if (idle.frames) return {carrier_feature};
   if (idle.leg.tls) return {tls_feature};
   return {};
 }
@@ -213,7 +260,8 @@ std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, st
   if (moved.has_idle_upstream()) {
     IdleUpstream idle;
     const bool is_whole = read(moved.idle_upstream(), clock_offset_ms, secrets, idle) && secrets.empty();
-    if (is_whole && is_past_hello(idle.leg)) return idle;
+    const bool has_good_frames = !idle.frames || holds_together(*idle.frames, true);
+    if (is_whole && is_past_hello(idle.leg) && !idle.leg.stream && has_good_frames) return idle;
   }
   return std::nullopt;
 }

@@ -22,9 +22,11 @@ inline constexpr const char* tls_feature = "tls";
 inline constexpr const char* arriving_feature = "arriving";
 // Required by a parcel of a connection that speaks HTTP/2.
 inline constexpr const char* http2_feature = "h2";
+// Required by a parcel with a leg to a server that carries streams of HTTP/2.
+inline constexpr const char* carrier_feature = "h2-servers";
 // Everything our decoder understands.
 inline std::vector<std::string> features() {
-  return {tls_feature, arriving_feature, http2_feature};
+  return {tls_feature, arriving_feature, http2_feature, carrier_feature};
 }
 
 // The clocks of the two processes differ between time namespaces: decoding adds `clock_offset_ms` to each time.

@@ -23,8 +23,8 @@
 namespace baton::state {
 
 // One side of an exchange: bytes in, bytes out, and how each direction ends. It is a whole socket, with `tls` as the
-// layer below, or a stream of HTTP/2. Then `unread` begins with a head as HTTP/1.1 text, behind which content follows,
-// and `unsent` is content alone; END_STREAM and RST_STREAM are its end and its reset.
+// layer below, or a stream of HTTP/2. Then `unread` begins with a head as HTTP/1.1 text (of a server also several),
+// behind which content follows, and `unsent` is content alone; END_STREAM and RST_STREAM are its end and its reset.
 struct Flow {
   Buffer unread;                      // received (and decrypted) but not yet consumed
   Buffer unsent;                      // accepted for sending but not yet written (or encrypted)
@@ -71,13 +71,15 @@ inline std::string_view terms_of(const Leg& leg) {
   return leg.tls ? leg.tls->facts.terms.view() : std::string_view();
 }
 
-// The leg to one server of an upstream.
+// The leg to one server of an upstream: a socket, a stream on one, or a socket that carries streams (a carrier).
 struct UpstreamLeg : Leg {
   String upstream;                    // the upstream's name in the configuration
   SocketAddress server;
   bool reused = false;                // it has served an exchange before, so it may be stale
   std::uint32_t requests = 0;         // sent on it
   std::int64_t opened_ms = 0;
+  Boxed<Frames> frames;       // only of a carrier
+  std::uint32_t carrier = 0;  // which one it is, or has the stream; unique in its connection. 0: neither
   bool operator==(const UpstreamLeg&) const = default;
 };
 
@@ -94,6 +96,7 @@ struct Request {
   bool expects_continue = false;      // and neither a 1xx was forwarded nor has a body byte arrived since
   bool wants_upgrade = false;         // a 101 may answer it
   bool is_counted = false;            // against its rates
+  bool is_grpc = false;               // sent by HTTP/2 as gRPC: either side may be silent as long as in a tunnel
   bool operator==(const Request&) const = default;
 };
 
@@ -121,6 +124,7 @@ struct ResponseRelayed {
   bool dechunk = false;               // the client gets only the content (RFC 9112 §7.1.3), and then the end
   bool upstream_keep_alive = false;   // the upstream connection can be reused afterwards
   bool may_be_quiet = false;          // an event stream, or gRPC: it may be silent for as long as a tunnel
+  bool adds_chunks = false;           // the body comes as content, and goes on in chunks (RFC 9112 §7.1)
   bool operator==(const ResponseRelayed&) const = default;
 };
 
@@ -170,6 +174,7 @@ struct Extras {
   String traceparent;           // made here; empty: the request has its own, or none
   Boxed<SocketAddress> client;  // as trusted proxies report it; none: the connection's client
   String failed;                // servers that it has failed on: failed_servers.hpp
+  String websocket_accept;      // the Sec-WebSocket-Accept that a client waits for whose server gives none (RFC 8441)
   bool operator==(const Extras&) const = default;
 };
 
@@ -208,6 +213,9 @@ struct ClientSide {
   // The leg to the exchange's server, if there is one.
   UpstreamLeg* upstream() const { return exchange ? exchange->upstream.get() : nullptr; }
 };
+
+// Connections to servers that streams share. Each belongs to one client's connection as long as it has streams.
+using Carriers = List<Boxed<UpstreamLeg>>;
 
 // ── A connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -258,6 +266,7 @@ struct ConnectionState : ClientSide {
   String listener;
   SocketAddress client_address;
   Boxed<String> proxy_fields;  // of its PROXY header, see arrival/proxy_header.hpp; none: it had no such fields
+  Boxed<Carriers> carriers;    // that have streams of its exchanges; none: it has no such leg
   std::variant<Http1, Raw, Arriving, Boxed<Http2>> protocol;
   bool operator==(const ConnectionState&) const = default;
 
@@ -282,6 +291,7 @@ struct IdleUpstream {
   std::uint32_t requests = 0;  // as in UpstreamLeg
   std::int64_t opened_ms = 0;
   Leg leg;                            // with TLS, bytes may be waiting in it
+  Boxed<Frames> frames;               // of a carrier
   bool operator==(const IdleUpstream&) const = default;
 };
 

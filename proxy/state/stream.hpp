@@ -9,7 +9,7 @@
 namespace baton::state {
 
 struct Stream {
-  std::uint32_t id = 0;
+  std::uint32_t id = 0;  // 0: to a server, and its head has not been put into a frame
   // RFC 9113 §5.2: how many bytes of DATA we may send (negative after SETTINGS have lowered it), and the peer.
   std::int64_t send_window = 0;
   std::int64_t receive_window = 0;
@@ -18,8 +18,11 @@ struct Stream {
   bool is_declared = false;
   bool has_body = false;           // its head came without END_STREAM
   bool end_sent = false;           // END_STREAM is in a frame, or will be in the last of `heads`
+  bool head_came = false;          // to a server: the head of its final response
+  bool is_head_request = false;    // to a server: the response has no content, whatever length it names
   bool takes_connect = false;      // it began with an extended CONNECT (RFC 8441)
   std::uint16_t refused_with = 0;  // the status of our answer, because its head cannot be taken; 0: it can
+  std::uint32_t reset_code = 0;    // why the other side has reset it (RFC 9113 §7)
   // Header blocks that go before the content, each a BlockMark and a block.
   Buffer heads;
   Boxed<Buffer> trailers_in;   // a trailer section as text, behind `unread`

@@ -65,7 +65,9 @@ bool stream(auto io, auto& stream) {
       io.number(FIELD(declared_left), stream.declared_left) && io.number(FIELD(head_bytes), stream.head_bytes) &&
       io.number(FIELD(is_declared), stream.is_declared) && io.number(FIELD(has_body), stream.has_body) &&
       io.number(FIELD(end_sent), stream.end_sent) && io.number(FIELD(takes_connect), stream.takes_connect) &&
-      io.number(FIELD(refused_with), stream.refused_with) && io.bytes(FIELD(heads), stream.heads);
+      io.number(FIELD(refused_with), stream.refused_with) && io.bytes(FIELD(heads), stream.heads) &&
+      io.number(FIELD(head_came), stream.head_came) && io.number(FIELD(is_head_request), stream.is_head_request) &&
+      io.number(FIELD(reset_code), stream.reset_code);
   if (!is_whole) return false;
   const auto has_in = io.has_text(FIELD(trailers_in), static_cast<bool>(stream.trailers_in));
   if (has_in && !io.bytes(FIELD(trailers_in), io.begun(stream.trailers_in))) return false;
@@ -83,10 +85,39 @@ bool leg(auto io, auto& leg) {
          io.time(FIELD(write_at_ms), leg.write_at_ms);
 }
 
+bool frames(auto io, auto& frames) {
+  const bool is_whole =
+      io.value(frames.table, MESSAGE(table)) && io.bytes(FIELD(block), frames.block) &&
+      io.number(FIELD(block_stream), frames.block_stream) && io.number(FIELD(block_frames), frames.block_frames) &&
+      io.number(FIELD(block_ends_stream), frames.block_ends_stream) &&
+      io.number(FIELD(preface_came), frames.preface_came) && io.number(FIELD(settings_came), frames.settings_came) &&
+      io.number(FIELD(settings_acknowledged), frames.settings_acknowledged) &&
+      io.number(FIELD(has_small_table), frames.has_small_table) && io.number(FIELD(goaway_sent), frames.goaway_sent) &&
+      io.number(FIELD(has_failed), frames.has_failed) && io.number(FIELD(send_window), frames.send_window) &&
+      io.number(FIELD(receive_window), frames.receive_window) &&
+      io.number(FIELD(peer_stream_window), frames.peer_stream_window) &&
+      io.number(FIELD(stream_window), frames.stream_window) && io.number(FIELD(streams_max), frames.streams_max) &&
+      io.number(FIELD(last_stream), frames.last_stream) && io.number(FIELD(requests), frames.requests) &&
+      io.time(FIELD(idle_since_ms), frames.idle_since_ms) && io.time(FIELD(block_since_ms), frames.block_since_ms) &&
+      io.number(FIELD(is_client), frames.is_client) && io.number(FIELD(goaway_came), frames.goaway_came) &&
+      io.number(FIELD(takes_connect), frames.takes_connect) &&
+      (!frames.is_client || io.number(FIELD(peer_streams_max), frames.peer_streams_max));
+  if (!is_whole || !io.has_some(REPEATED(ended), static_cast<bool>(frames.ended))) return is_whole;
+  auto& ended = io.begun(frames.ended);
+  return io.numbers(REPEATED(ended), ended.ids) && io.number(FIELD(ended_next), ended.next);
+}
+
+// Those of a carrier.
+bool frames_of(auto io, auto& leg) {
+  return !io.has(MESSAGE(frames), static_cast<bool>(leg.frames)) ||
+         frames(io.in(MESSAGE(frames)), io.begun(leg.frames));
+}
+
 bool upstream(auto io, auto& upstream) {
   return leg(io.in(MESSAGE(leg)), upstream) && io.bytes(FIELD(name), upstream.upstream) &&
          address(io.in(MESSAGE(server)), upstream.server) && io.number(FIELD(reused), upstream.reused) &&
-         io.number(FIELD(requests), upstream.requests) && io.time(FIELD(opened_ms), upstream.opened_ms);
+         io.number(FIELD(requests), upstream.requests) && io.time(FIELD(opened_ms), upstream.opened_ms) &&
+         io.number(FIELD(carrier), upstream.carrier) && frames_of(io, upstream);
 }
 
 // ── Bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +162,7 @@ bool request(auto io, auto& request) {
          io.number(FIELD(keep_alive), request.keep_alive) &&
          io.number(FIELD(expects_continue), request.expects_continue) &&
          io.number(FIELD(wants_upgrade), request.wants_upgrade) && io.number(FIELD(asked_close), request.asked_close) &&
-         io.number(FIELD(is_counted), request.is_counted);
+         io.number(FIELD(is_counted), request.is_counted) && io.number(FIELD(is_grpc), request.is_grpc);
 }
 
 bool connecting(auto io, auto& its_request, auto& connecting) {
@@ -153,7 +184,7 @@ bool awaited(auto io, auto& awaited) {
 bool relayed(auto io, auto& relayed) {
   return framing(io.in(MESSAGE(body)), relayed.body) && io.number(FIELD(dechunk), relayed.dechunk) &&
          io.number(FIELD(upstream_keep_alive), relayed.upstream_keep_alive) &&
-         io.number(FIELD(may_be_quiet), relayed.may_be_quiet);
+         io.number(FIELD(may_be_quiet), relayed.may_be_quiet) && io.number(FIELD(adds_chunks), relayed.adds_chunks);
 }
 
 bool relaying(auto io, auto& its_request, auto& relaying) {
@@ -184,7 +215,7 @@ bool extras(auto io, auto& exchange) {
   auto& extras = io.begun(exchange.extras);
   const auto in = io.in(MESSAGE(extras));
   if (!in.bytes(FIELD(request_id), extras.request_id) || !in.bytes(FIELD(traceparent), extras.traceparent) ||
-      !in.bytes(FIELD(failed), extras.failed))
+      !in.bytes(FIELD(failed), extras.failed) || !in.bytes(FIELD(websocket_accept), extras.websocket_accept))
     return false;
   return !in.has(MESSAGE(client), static_cast<bool>(extras.client)) ||
          address(in.in(MESSAGE(client)), in.begun(extras.client));
@@ -245,25 +276,6 @@ bool proxy_fields(auto io, auto& state) {
   return io.bytes(FIELD(proxy_fields), fields) && io.accepts(fields.size() <= proxy_fields_bytes_max);
 }
 
-bool frames(auto io, auto& frames) {
-  const bool is_whole =
-      io.value(frames.table, MESSAGE(table)) && io.bytes(FIELD(block), frames.block) &&
-      io.number(FIELD(block_stream), frames.block_stream) && io.number(FIELD(block_frames), frames.block_frames) &&
-      io.number(FIELD(block_ends_stream), frames.block_ends_stream) &&
-      io.number(FIELD(preface_came), frames.preface_came) && io.number(FIELD(settings_came), frames.settings_came) &&
-      io.number(FIELD(settings_acknowledged), frames.settings_acknowledged) &&
-      io.number(FIELD(has_small_table), frames.has_small_table) && io.number(FIELD(goaway_sent), frames.goaway_sent) &&
-      io.number(FIELD(has_failed), frames.has_failed) && io.number(FIELD(send_window), frames.send_window) &&
-      io.number(FIELD(receive_window), frames.receive_window) &&
-      io.number(FIELD(peer_stream_window), frames.peer_stream_window) &&
-      io.number(FIELD(stream_window), frames.stream_window) && io.number(FIELD(streams_max), frames.streams_max) &&
-      io.number(FIELD(last_stream), frames.last_stream) && io.number(FIELD(requests), frames.requests) &&
-      io.time(FIELD(idle_since_ms), frames.idle_since_ms) && io.time(FIELD(block_since_ms), frames.block_since_ms);
-  if (!is_whole || !io.has_some(REPEATED(ended), static_cast<bool>(frames.ended))) return is_whole;
-  auto& ended = io.begun(frames.ended);
-  return io.numbers(REPEATED(ended), ended.ids) && io.number(FIELD(ended_next), ended.next);
-}
-
 bool side(auto io, auto& side) {
   if (!leg(io.in(MESSAGE(client)), side.client)) return false;
   const bool is_tunnel = io.has(MESSAGE(tunnel), side.exchange && is_tunnelling(*side.exchange));
@@ -277,6 +289,11 @@ bool side(auto io, auto& side) {
 bool http2(auto io, auto& http2) {
   return frames(io.in(MESSAGE(frames)), http2.frames) &&
          io.each(REPEATED(streams), http2.streams, [](auto in, auto& one) { return side(in, one); });
+}
+
+bool carriers(auto io, auto& state) {
+  if (!io.has_some(REPEATED(carriers), static_cast<bool>(state.carriers))) return true;
+  return io.each(REPEATED(carriers), io.begun(state.carriers), [](auto in, auto& one) { return upstream(in, one); });
 }
 
 bool connection(auto io, auto& state) {
@@ -293,15 +310,18 @@ bool connection(auto io, auto& state) {
          return in.time(FIELD(since_ms), arriving.since_ms) &&
                 in.number(FIELD(is_past_header), arriving.is_past_header);
        }));
-  if (!is_whole || !io.has(MESSAGE(upstream), state.upstream() != nullptr)) return is_whole;
-  return state.exchange && upstream(io.in(MESSAGE(upstream)), io.begun(state.exchange->upstream));
+  if (!is_whole) return false;
+  const bool has_upstream = io.has(MESSAGE(upstream), state.upstream() != nullptr);
+  if (has_upstream && !state.exchange) return false;
+  if (has_upstream && !upstream(io.in(MESSAGE(upstream)), io.begun(state.exchange->upstream))) return false;
+  return carriers(io, state);
 }
 
 bool idle_upstream(auto io, auto& idle) {
   return io.bytes(FIELD(upstream), idle.upstream) && address(io.in(MESSAGE(server)), idle.server) &&
          io.time(FIELD(idle_since_ms), idle.idle_since_ms) && io.number(FIELD(requests), idle.requests) &&
          io.time(FIELD(opened_ms), idle.opened_ms) &&
-         (!io.has(MESSAGE(leg), idle.leg != Leg{}) || leg(io.in(MESSAGE(leg)), idle.leg));
+         (!io.has(MESSAGE(leg), idle.leg != Leg{}) || leg(io.in(MESSAGE(leg)), idle.leg)) && frames_of(io, idle);
 }
 
 }  // namespace

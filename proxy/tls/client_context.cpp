@@ -75,4 +75,14 @@ SslPtr ClientContext::make(const std::string& host) const {
   return ssl;
 }
 
+void ClientContext::offer(SSL& ssl, std::initializer_list<std::string_view> protocols) {
+  std::string list;
+  for (const std::string_view one : protocols) {
+    list += static_cast<char>(one.size());
+    list += one;
+  }
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(list.data());
+  if (SSL_set_alpn_protos(&ssl, bytes, static_cast<unsigned>(list.size())) != 0) throw std::bad_alloc();
+}
+
 }  // namespace baton::tls

@@ -2,7 +2,9 @@
 // the workers.
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include "config/config.hpp"
 #include "proxy/tls/openssl.hpp"
@@ -16,6 +18,9 @@ class ClientContext {
 
   // A new client for the server at `host` (a name or an IP address), which its certificate must name.
   SslPtr make(const std::string& host) const;
+
+  // What the client offers by ALPN (RFC 7301), the most wanted first. It fails only for lack of memory.
+  static void offer(SSL& ssl, std::initializer_list<std::string_view> protocols);
 
   // A digest of the settings under which connections are made, including all files' contents. Connections and sessions
   // are used only under the same settings. (A resumption verifies nothing and presents no certificate.)

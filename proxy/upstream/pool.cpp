@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "proxy/upstream/greeting.hpp"
+
 namespace baton::upstream {
 
 namespace {
@@ -37,7 +39,8 @@ Server::Rank Server::rank_of(const ServerAddress& server, const UpstreamServers&
           .counts_together = of.counts_together(server),
           .max_connections = static_cast<std::int64_t>(server.max_connections),
           .idle_max = balancing.keep_alive.connections.value_or(idle_per_server_max),
-          .queue = of.queue};
+          .queue = of.queue,
+          .protocol = of.protocol};
 }
 
 void Server::take_rank(const Rank& rank) {
@@ -49,6 +52,7 @@ void Server::take_rank(const Rank& rank) {
   max_connections_ = rank.max_connections;
   idle_max_ = rank.idle_max;
   queue_ = rank.queue;
+  protocol_ = rank.protocol;
 }
 
 bool Server::may_begin() {
@@ -113,6 +117,7 @@ Upstream::Upstream(const UpstreamServers& from)
       tls_(from.tls),
       keepalive_s_(from.keepalive_s),
       proxy_header_(from.proxy_header),
+      protocol_(from.protocol),
       balancing_(from.balancing),
       queue_(from.queue),
       ejections_(from.ejections),
@@ -133,8 +138,8 @@ void Upstream::keep_from(Upstream& before) {
     expected = std::next(kept);
     std::swap(server, *kept);
     const Server& wanted = **kept;
-    server->take_rank(
-        {wanted.is_backup_, wanted.counts_together_, wanted.max_connections_, wanted.idle_max_, wanted.queue_});
+    server->take_rank({wanted.is_backup_, wanted.counts_together_, wanted.max_connections_, wanted.idle_max_,
+                       wanted.queue_, wanted.protocol_});
     server->turn_ = 0;
   }
 }
@@ -155,6 +160,11 @@ Server* Upstream::with(const Standing& standing) const {
 Server* Upstream::find(const state::SocketAddress& address, std::string_view terms) {
   const auto found = std::find_if(servers_.begin(), servers_.end(),
                                   [&](const auto& server) { return server->address == address && server->terms == terms; });
+  return found == servers_.end() ? nullptr : found->get();
+}
+
+const Server* Upstream::find_any(const state::SocketAddress& address) const {
+  const auto found = std::ranges::find(servers_, address, [](const auto& server) { return server->address; });
   return found == servers_.end() ? nullptr : found->get();
 }
 
@@ -201,12 +211,36 @@ void Pool::close(IdleConnection& idle) {
   --idle_;
 }
 
-IdleConnection Pool::take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms) {
+namespace {
+
+bool is_quiet(IdleConnection& idle, std::int64_t now_ms) {
+  return idle.leg->frames ? stays_idle(*idle.stream, *idle.leg, now_ms) : idle.stream->is_quiet(*idle.leg, now_ms);
+}
+
+// A reload may have changed what the server is spoken to in.
+bool speaks(const IdleConnection& idle, config::ServerProtocol protocol) {
+  return protocol != (idle.leg->frames ? config::ServerProtocol::http1 : config::ServerProtocol::http2);
+}
+
+}  // namespace
+
+// Puts the newest one of HTTP/1.1 at the end. False: there is none.
+bool Pool::put_last(Server& server) {
+  const auto found = std::ranges::find_if(server.idle_.rbegin(), server.idle_.rend(),
+                                          [](const IdleConnection& idle) { return !idle.leg->frames; });
+  if (found == server.idle_.rend()) return false;
+  std::rotate(std::prev(found.base()), found.base(), server.idle_.end());
+  return true;
+}
+
+IdleConnection Pool::take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms, bool may_carry) {
   while (!server.idle_.empty()) {
+    if (server.protocol_ == config::ServerProtocol::automatic && !may_carry && !put_last(server)) break;
     if (quiet_within_ms != 0 && server.idle_.back().since_ms + quiet_within_ms <= now_ms) break;
     IdleConnection idle = std::move(server.idle_.back());
     server.idle_.pop_back();
-    if (quiet_within_ms == 0 || idle.stream->is_quiet(*idle.leg, now_ms)) {
+    const bool is_good = speaks(idle, server.protocol_) && (quiet_within_ms == 0 || is_quiet(idle, now_ms));
+    if (is_good) {
       --idle_;
       return idle;
     }
@@ -289,7 +323,7 @@ bool Pool::leave_one(Leaving& leaving) {
 }
 
 // A server sends nothing on an idle connection: a readable one has EOF, an error or unsolicited bytes; with TLS, also
-// tickets and the like, which mean nothing here.
+// tickets and the like, which mean nothing here, and with HTTP/2, frames of the connection.
 void Pool::on_ready(runtime::Socket& socket) {
   if (!socket.readable()) return;
   for (auto& [name, upstream] : upstreams_) {
@@ -297,7 +331,8 @@ void Pool::on_ready(runtime::Socket& socket) {
       const auto found = std::find_if(server->idle_.begin(), server->idle_.end(),
                                       [&](const auto& idle) { return &idle.stream->socket() == &socket; });
       if (found == server->idle_.end()) continue;
-      if (found->leg->tls && found->stream->is_quiet(*found->leg, loop_.now_ms())) return;
+      const bool may_say_something = found->leg->tls || found->leg->frames;
+      if (may_say_something && is_quiet(*found, loop_.now_ms())) return;
       close(*found);
       server->idle_.erase(found);
       return;

@@ -43,6 +43,7 @@ struct UpstreamServers {
   int keepalive_s = 60;                              // of connections to its servers: runtime::keep_alive
   std::optional<arrival::ProxyVersion> proxy_header{};  // that connections begin with; they serve one exchange
   config::Balancing balancing{};
+  config::ServerProtocol protocol = config::ServerProtocol::http1;
   bool follows_names = false;                  // its names are looked up again and again
   std::shared_ptr<Queue> queue{};              // of the process; none: requests do not wait
   std::shared_ptr<const Registry> registry{};  // for its key; none: only in tests
@@ -74,6 +75,8 @@ class Server final : public tls::SessionSink {
   const std::string host;
   const std::string terms;             // connections made under other terms are not used (state::terms_of)
   const std::shared_ptr<Standing> standing;
+  // In the last handshake that could have agreed on HTTP/2.
+  enum class Agreed : std::uint8_t { unknown, http1, http2 } agrees_on = Agreed::unknown;
 
   // Its host and port as a Host field has them (RFC 9110 §7.2): without the default port of its scheme.
   void append_authority(std::string& out) const;
@@ -124,6 +127,7 @@ class Server final : public tls::SessionSink {
     std::int64_t max_connections = 0;
     std::size_t idle_max = 0;
     std::shared_ptr<Queue> queue{};
+    config::ServerProtocol protocol = config::ServerProtocol::http1;
   };
   static Rank rank_of(const ServerAddress& server, const UpstreamServers& of);
   void take_rank(const Rank& rank);
@@ -133,6 +137,7 @@ class Server final : public tls::SessionSink {
   std::int64_t max_connections_ = 0;
   std::size_t idle_max_ = 0;
   std::shared_ptr<Queue> queue_;  // none: requests do not wait
+  config::ServerProtocol protocol_ = config::ServerProtocol::http1;
   std::int64_t turn_ = 0;         // smooth weighted round robin: the highest goes next
   std::int64_t failed_until_ms_ = 0;
   std::int64_t in_flight_ = 0;
@@ -163,6 +168,13 @@ class Upstream {
   }
   int keepalive_s() const { return keepalive_s_; }
   const std::optional<arrival::ProxyVersion>& proxy_header() const { return proxy_header_; }
+  config::ServerProtocol protocol() const { return protocol_; }
+  // Its connection gets no further request.
+  bool is_worn_out(const state::UpstreamLeg& leg, std::int64_t now_ms) const {
+    const config::KeepAlive& keep_alive = balancing_.keep_alive;
+    return proxy_header_ || (keep_alive.requests != 0 && leg.requests >= keep_alive.requests) ||
+           (keep_alive.age.count() != 0 && leg.opened_ms + keep_alive.age.count() <= now_ms);
+  }
   // nullptr: requests do not wait.
   const std::shared_ptr<Queue>& queue() const { return queue_; }
   // Gives places that have become free without an exchange's end to those who wait.
@@ -194,6 +206,8 @@ class Upstream {
   const Server* find(const state::SocketAddress& address, std::string_view terms = {}) const {
     return const_cast<Upstream*>(this)->find(address, terms);
   }
+  // One with this address, under whatever terms.
+  const Server* find_any(const state::SocketAddress& address) const;
 
  private:
   friend class Pool;
@@ -220,6 +234,7 @@ class Upstream {
   unsigned available_ = 1;
   std::int64_t count_again_ms_ = 0;
   std::optional<arrival::ProxyVersion> proxy_header_;
+  config::ServerProtocol protocol_;
   config::Balancing balancing_;
   std::shared_ptr<Queue> queue_;
   std::shared_ptr<Ejections> ejections_;
@@ -249,8 +264,9 @@ class Pool final : public runtime::SocketOwner {
   const Upstream* find(std::string_view name) const { return const_cast<Pool*>(this)->find(name); }
 
   // An idle connection to the server, or none (no stream). With `quiet_within_ms`, only one that has been idle for less
-  // and has just been checked to be open: for requests that must not be sent twice.
-  IdleConnection take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms);
+  // and has just been checked to be open: for requests that must not be sent twice. `may_carry`: it may be one of
+  // HTTP/2.
+  IdleConnection take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms, bool may_carry = false);
   // Inserts it by `since_ms`: one from another process may be older than those here.
   void give(Server& server, IdleConnection idle);
 
@@ -278,6 +294,7 @@ class Pool final : public runtime::SocketOwner {
 
  private:
   void close(IdleConnection& idle);
+  static bool put_last(Server& server);
 
   runtime::Loop& loop_;                // outlives the pool
   std::map<std::string, Upstream, std::less<>> upstreams_;

@@ -18,8 +18,16 @@ Connection::Connection(Worker& worker, state::ConnectionState state, handoff::Un
       client_text_(state_.client_address.node_text()),
       client_(worker.loop(), std::move(client), *this),
       runner_(worker, *this, state_) {
+  if (state_.carriers) {
+    const auto first = upstreams.end() - static_cast<std::ptrdiff_t>(state_.carriers->size());
+    std::vector<handoff::UniqueFd> sockets(std::make_move_iterator(first), std::make_move_iterator(upstreams.end()));
+    upstreams.erase(first, upstreams.end());
+    carriers_ = std::make_unique<Carriers>(worker, *this, state_, std::move(sockets));
+  }
   if (state_.http2() != nullptr) {
     http2_ = std::make_unique<Http2Side>(worker, *this, state_, std::move(upstreams));
+  } else if (state_.upstream() != nullptr && state_.upstream()->stream) {
+    runner_.upstream().adopt_stream();
   } else if (!upstreams.empty()) {
     runner_.upstream().adopt(std::move(upstreams.front()));
   } else if (std::holds_alternative<state::Raw>(state_.protocol)) {
@@ -83,7 +91,7 @@ void Connection::reconfigured() {
 bool Connection::watch() {
   const tls::Stream* const upstream = runner_.upstream().connected();
   return client_.watch() && (upstream == nullptr || runner_.upstream().connected()->watch()) &&
-         (!http2_ || http2_->watch());
+         (!carriers_ || carriers_->watch()) && (!http2_ || http2_->watch());
 }
 
 bool Connection::at_boundary() const {
@@ -100,6 +108,8 @@ bool Connection::is_kept() const {
     return side.upstream() != nullptr && kept(*side.upstream());
   };
   if (kept(state_.client) || has_kept_upstream(state_)) return true;
+  const bool has_carriers = static_cast<bool>(state_.carriers);
+  if (has_carriers && std::ranges::any_of(*state_.carriers, [&](const auto& one) { return kept(*one); })) return true;
   const state::Http2* const http2 = state_.http2();
   return http2 != nullptr &&
          std::ranges::any_of(http2->streams, [&](const auto& side) { return has_kept_upstream(*side); });
@@ -126,12 +136,14 @@ void Connection::end_if_idle() {
 void Connection::note_shared() {
   client_.socket().note_shared();
   if (tls::Stream* const upstream = runner_.upstream().connected()) upstream->socket().note_shared();
+  if (carriers_) carriers_->note_shared();
   if (http2_) http2_->note_shared();
 }
 
 void Connection::freeze() {
   runner_.freeze();
   if (http2_) http2_->freeze();
+  if (carriers_) carriers_->freeze();
   client_.freeze();
   worker_.deadlines().clear(*this);
   frozen_ = true;
@@ -147,10 +159,12 @@ void Connection::append_descriptors(std::vector<int>& to) const {
   to.push_back(client_descriptor());
   if (const tls::Stream* const upstream = runner_.upstream().connected()) to.push_back(upstream->socket().descriptor());
   if (http2_) http2_->append_descriptors(to);
+  if (carriers_) carriers_->append_descriptors(to);
 }
 
 std::size_t Connection::descriptors() const {
-  return 1 + (runner_.upstream().connected() != nullptr ? 1 : 0) + (http2_ ? http2_->descriptors() : 0);
+  return 1 + (runner_.upstream().connected() != nullptr ? 1 : 0) + (http2_ ? http2_->descriptors() : 0) +
+         (carriers_ ? carriers_->descriptors() : 0);
 }
 
 void Connection::let_go() {
@@ -158,6 +172,7 @@ void Connection::let_go() {
   if (tls::Stream* const upstream = runner_.upstream().connected()) upstream->socket().release();
   runner_.upstream().let_go();
   if (http2_) http2_->let_go();
+  if (carriers_) carriers_->let_go();
   closed_ = true;
   worker_.remove(*this);
 }
@@ -170,14 +185,25 @@ void Connection::on_events(std::uint32_t) {
 }
 
 void Connection::on_ready(runtime::Socket&) {
-  if (frozen_ || closed_) return;
-  if (!awaits_turn_) run();  // else the socket remembers the event until then
+  go_on();  // the socket remembers the event
+}
+
+Carriers& Connection::carriers() {
+  if (!carriers_) carriers_ = std::make_unique<Carriers>(worker_, *this, state_, std::vector<handoff::UniqueFd>());
+  return *carriers_;
+}
+
+// With HTTP/2 the turn comes after the events that are pending, of which several may be its own: then what they bring
+// goes out together.
+void Connection::go_on() {
+  if (frozen_ || closed_ || awaits_turn_) return;
+  if (http2_) return ask_for_another_turn();
+  run();
 }
 
 void Connection::go_on(ExchangeRunner& runner) {
-  if (frozen_ || closed_) return;
-  if (http2_) http2_->touch(runner);
-  if (!awaits_turn_) run();
+  if (http2_ && !frozen_ && !closed_) http2_->touch(runner);
+  go_on();
 }
 
 void Connection::go_on(ExchangeRunner& runner, const std::function<Action(engine::Context&)>& step) {
@@ -186,8 +212,7 @@ void Connection::go_on(ExchangeRunner& runner, const std::function<Action(engine
     engine::Context context = this->context(runner);
     if (http2_) {
       http2_->obey(runner, step(context), context);
-      if (!awaits_turn_) take_turn();
-      return;
+      return go_on();
     }
     if (!obey(step(context), context)) return;
     if (runner.upstream().is_connecting()) return set_deadline();

@@ -15,6 +15,7 @@
 #include "proxy/state/state.hpp"
 #include "proxy/tls/server_context.hpp"
 #include "proxy/tls/stream.hpp"
+#include "proxy/worker/carriers.hpp"
 #include "proxy/worker/exchange_runner.hpp"
 #include "proxy/worker/http2_side.hpp"
 
@@ -88,6 +89,14 @@ class Connection final : public runtime::EventHandler,
   engine::Context context(ExchangeRunner& runner);
   engine::Action advance(state::ClientSide& side, const engine::Context& context);
   engine::Action expire(state::ClientSide& side, const engine::Context& context);
+  // Its carriers; made when first needed.
+  Carriers& carriers();
+  // The exchange can go on in this turn, or the next.
+  void touch(const ExchangeRunner& runner) {
+    if (http2_) http2_->touch(runner);
+  }
+  // Something has happened to a carrier: takes a turn, unless it will have one.
+  void go_on();
   // Something has happened to the exchange: takes a turn, unless it will have one. `step` comes first and returns the
   // engine's next wish.
   void go_on(ExchangeRunner& runner);
@@ -159,6 +168,7 @@ class Connection final : public runtime::EventHandler,
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake
   ExchangeRunner runner_;                // of its exchange
+  std::unique_ptr<Carriers> carriers_;   // nullptr: no server of HTTP/2 was needed yet
   std::unique_ptr<Http2Side> http2_;     // nullptr: another protocol
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;

@@ -34,7 +34,9 @@ void Connection::take_turn_of_http2() {
     if (client_.readable(state_.client)) receive_for_http2();
     if (closed_) return;
     const bool had_streams = !state_.http2()->streams.empty();
-    bool moved = http2_->advance(turn_bytes_);
+    bool moved = carriers_ && carriers_->read(turn_bytes_);
+    moved = http2_->advance(turn_bytes_) || moved;
+    moved = (carriers_ && carriers_->write(turn_bytes_)) || moved;
     if (state_.client.read_ended && http2_->note_client_ended()) moved = true;
     if (had_streams && worker_.boundary(*this)) return;
     const bool wrote = can_write_client() && write_client();

@@ -122,14 +122,17 @@ bool Connection::is_delivering() {
     return gone.read_ended && gone.unread.empty() && !to.was_reset && !socket.broken() && !is_late &&
            socket.unacknowledged() != 0;
   };
-  const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol);
+  const tls::Stream* const upstream = runner_.upstream().connected();
+  const bool is_tunnel = std::holds_alternative<state::Raw>(state_.protocol) && upstream != nullptr;
   return takes_all(*leg, state_.client, client_.socket()) ||
-         (is_tunnel && takes_all(state_.client, *leg, runner_.upstream().connected()->socket()));
+         (is_tunnel && takes_all(state_.client, *leg, upstream->socket()));
 }
 
 bool Connection::read_legs() {
-  const bool progress = client_.readable(state_.client) && read_client();
+  bool progress = client_.readable(state_.client) && read_client();
   if (closed_) return true;
+  if (carriers_) [[unlikely]]
+    progress = carriers_->read(turn_bytes_) || progress;
   Action then = Action::wait;
   if (!runner_.can_read() || !runner_.read_upstream(turn_bytes_, then)) return progress;
   if (then != Action::wait) obey(then);
@@ -139,7 +142,7 @@ bool Connection::read_legs() {
 // One write may take only a part, and as long as the kernel takes everything it reports no event.
 bool Connection::can_move() const {
   const state::Leg& leg = state_.client;
-  return client_.readable(leg) || can_write_client() || runner_.can_move();
+  return client_.readable(leg) || can_write_client() || runner_.can_move() || (carriers_ && carriers_->can_move());
 }
 
 bool Connection::read_client() {
@@ -177,7 +180,9 @@ bool Connection::read_client() {
 }
 
 bool Connection::write_legs() {
-  const bool progress = runner_.can_write() && runner_.write_upstream(turn_bytes_);
+  bool progress = runner_.can_write() && runner_.write_upstream(turn_bytes_);
+  if (carriers_) [[unlikely]]
+    progress = carriers_->write(turn_bytes_) || progress;
   return (can_write_client() && write_client()) || progress;
 }
 

@@ -105,11 +105,15 @@ Action ExchangeRunner::obey(Action action, engine::Context& context) {
       side_.exchange->upstream.reset();
       return Action::wait;
     case Action::cut_upstream:
-      side_.exchange->upstream.reset();
       upstream_.drop(true);
+      side_.exchange->upstream.reset();
       return Action::wait;
     case Action::end_upstream_writing:
-      upstream_.connected()->end_writing(*side_.upstream());
+      if (side_.upstream()->stream) {
+        side_.upstream()->write_ended = true;
+      } else {
+        upstream_.connected()->end_writing(*side_.upstream());
+      }
       return Action::wait;
     default:
       return action;

@@ -98,10 +98,10 @@ void Worker::give_idle_upstream(handoff::Room& room, handoff::Batch& batch) {
   parcel.id = next_id();
   parcel.frozen_at_us = runtime::monotonic_us();
   connection.stream->freeze();
-  FrozenUpstream frozen{
-      {std::move(leaving.upstream), std::move(leaving.server), connection.since_ms, connection.leg->requests,
-       connection.leg->opened_ms, std::move(static_cast<state::Leg&>(*connection.leg))},
-      std::move(connection.stream)};
+  FrozenUpstream frozen{{std::move(leaving.upstream), std::move(leaving.server), connection.since_ms,
+                         connection.leg->requests, connection.leg->opened_ms,
+                         std::move(static_cast<state::Leg&>(*connection.leg)), std::move(connection.leg->frames)},
+                        std::move(connection.stream)};
   try {
     parcel.label = state::upstream_idle_label;
     parcel.descriptors.push_back(frozen.stream->socket().descriptor());
@@ -179,26 +179,6 @@ void Worker::stay_where_it_is(Connection& connection) {
   connection.stays_ = true;
   if (connection.listed_) ++staying_;
   if (wake_ && listed_ == staying_) wake_();
-}
-
-void Worker::pool_idle_upstream(FrozenUpstream frozen) {
-  upstream::Upstream* upstream = pool_.find(frozen.idle.upstream);
-  upstream::Server* server =
-      upstream != nullptr ? upstream->find(frozen.idle.server, state::terms_of(frozen.idle.leg)) : nullptr;
-  const bool is_wanted = server != nullptr && !stopping_ && shared_.has_sockets_for_expected();
-  try {
-    if (is_wanted && frozen.stream->watch()) {
-      state::Boxed<state::UpstreamLeg> leg =
-          state::UpstreamLeg{std::move(frozen.idle.leg),    std::move(frozen.idle.upstream),
-                             std::move(frozen.idle.server), true,
-                             frozen.idle.requests,          frozen.idle.opened_ms};
-      return pool_.adopt(*server, {std::move(frozen.stream), std::move(leg), frozen.idle.idle_since_ms});
-    }
-  } catch (const std::bad_alloc&) {
-    // As above.
-  }
-  frozen.stream->socket().close();
-  loop_.dispose(std::move(frozen.stream));
 }
 
 // ── The successor's side ──────────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,10 @@ constexpr int passes_max = 8;
 
 class Http2Side::Stream final : public runtime::DeadlineEntry, public runtime::Disposable {
  public:
-  Stream(Http2Side& of, state::ClientSide& side) : runner(of.worker_, of.connection_, side), of_(of) {}
+  Stream(Http2Side& of, state::ClientSide& side) : runner(of.worker_, of.connection_, side), of_(of) {
+    of_.worker_.note_streams(1);
+  }
+  ~Stream() override { of_.worker_.note_streams(-1); }
 
   void on_deadline() override { of_.on_deadline(*this); }
   state::ClientSide& side() const { return runner.side(); }
@@ -42,26 +45,30 @@ Http2Side::Http2Side(Worker& worker, Connection& connection, state::ConnectionSt
   auto upstream = upstreams.begin();
   for (const auto& side : http2_.streams) {
     Stream& stream = *streams_.emplace_back(std::make_unique<Stream>(*this, *side));
-    if (side->upstream() != nullptr) stream.runner.upstream().adopt(std::move(*upstream++));
+    if (side->upstream() != nullptr && side->upstream()->stream) {
+      stream.runner.upstream().adopt_stream();
+    } else if (side->upstream() != nullptr) {
+      stream.runner.upstream().adopt(std::move(*upstream++));
+    }
     stream.runner.reconfigured();
   }
 }
 
 Http2Side::~Http2Side() = default;
 
-http2::Terms Http2Side::terms() const {
-  const config::Limits& limits = worker_.settings().config.limits;
+http2::Terms Worker::http2_terms() const {
+  const config::Limits& limits = settings_->config.limits;
   return {.streams_max = static_cast<std::uint32_t>(limits.http2_streams),
           .stream_window = static_cast<std::uint32_t>(limits.http2_stream_window),
           .connection_window =
               static_cast<std::uint32_t>(std::max(limits.http2_connection_window, limits.http2_stream_window)),
-          .list_bytes = worker_.rules().head_bytes,
-          .buffer_bytes = worker_.rules().buffer_bytes};
+          .list_bytes = rules().head_bytes,
+          .buffer_bytes = rules().buffer_bytes};
 }
 
 void Http2Side::begin() {
   http2_.frames.idle_since_ms = http2_.frames.block_since_ms = worker_.now_ms();
-  http2::begin(http2_.frames, state_.client, terms());
+  http2::begin(http2_.frames, state_.client, worker_.http2_terms());
 }
 
 // ── Freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,12 +146,15 @@ state::Flow& Http2Side::begin(std::uint32_t id) {
   return begun.flow();
 }
 
-void Http2Side::note_touched(std::uint32_t id) {
-  if (Stream* const found = stream(id)) found->is_touched = true;
+void Http2Side::note_touched(state::Flow& flow) {
+  Stream* const found = stream(flow.stream->id);
+  if (found == nullptr) return;
+  found->is_touched = true;
+  touched_again_ = true;
 }
 
 void Http2Side::touch(const ExchangeRunner& runner) {
-  note_touched(runner.side().client.stream->id);
+  note_touched(runner.side().client);
 }
 
 void Http2Side::each(void (*visit)(state::Flow& flow, void* with), void* with) {
@@ -183,12 +193,13 @@ bool Http2Side::advance(std::size_t& moved) {
   const std::size_t moved_before = moved;
   if (frames.has_failed) {
     leg.unread.clear();
-  } else if (!leg.unread.empty() &&
-             !http2::open(frames, leg, *this, terms(), worker_.now_ms(), floods_, worker_.http2_scratch())) {
+  } else if (!leg.unread.empty() && !http2::open(frames, leg, *this, worker_.http2_terms(), worker_.now_ms(), floods_,
+                                                 worker_.http2_scratch())) {
     worker_.note_http2_failure(state_, worker_.http2_scratch().failure);
     cut();
   }
-  const http2::Terms terms = this->terms();
+  const http2::Terms terms = worker_.http2_terms();
+  touched_again_ = false;
   bool has_more = false;
   const std::size_t open = streams_.size();
   for (std::size_t i = 0; i < open; ++i) {
@@ -200,7 +211,8 @@ bool Http2Side::advance(std::size_t& moved) {
   remove_finished();
   return_credit();
   go_away_if_due();
-  return has_more || moved != moved_before || leg.unread.size() != unread || leg.unsent.size() != unsent;
+  return has_more || touched_again_ || moved != moved_before || leg.unread.size() != unread ||
+         leg.unsent.size() != unsent;
 }
 
 bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
@@ -212,7 +224,7 @@ bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
   }
   ExchangeRunner& runner = stream.runner;
   engine::Context context = connection_.context(runner);
-  const http2::Terms terms = this->terms();
+  const http2::Terms terms = worker_.http2_terms();
   for (int pass = 0; pass < passes_max; ++pass) {
     Action action = Action::wait;
     const bool read = runner.can_read() && runner.read_upstream(moved, action);
@@ -236,6 +248,17 @@ void Http2Side::obey(ExchangeRunner& runner, Action action, engine::Context& con
   found->is_touched = true;
 }
 
+namespace {
+
+// Why a stream of the client ends early: for the reason that its server has given, if there is one.
+Error reset_code(const state::ClientSide& side) {
+  const state::UpstreamLeg* const leg = side.upstream();
+  const std::uint32_t code = leg != nullptr && leg->stream && leg->was_reset ? leg->stream->reset_code : 0;
+  return code != 0 ? static_cast<Error>(code) : Error::internal_error;
+}
+
+}  // namespace
+
 bool Http2Side::obey(Stream& stream, Action action, engine::Context& context) {
   if (action == Action::wait && !worker_.has_something_to_take()) return true;
   switch (stream.runner.obey(action, context)) {
@@ -245,7 +268,7 @@ bool Http2Side::obey(Stream& stream, Action action, engine::Context& context) {
       finish(stream, Error::cancel);
       return false;
     case Action::reset:
-      finish(stream, Error::internal_error);
+      finish(stream, reset_code(stream.side()));
       return false;
     case Action::end_client_writing:
       stream.flow().write_ended = true;
@@ -273,8 +296,8 @@ void Http2Side::drop(Stream& stream) {
   ExchangeRunner& runner = stream.runner;
   const state::UpstreamLeg* const leg = stream.side().upstream();
   const bool with_reset = leg != nullptr && !leg->is_over();
-  runner.end_exchange();
   runner.upstream().drop(with_reset);
+  runner.end_exchange();
   worker_.deadlines().clear(stream);
   stream.is_finished = true;
   ++finished_;
@@ -311,7 +334,7 @@ void Http2Side::remove_finished() {
 void Http2Side::return_credit() {
   state::Frames& frames = http2_.frames;
   if (!frames.preface_came || frames.has_failed) return;
-  const http2::Terms terms = this->terms();
+  const http2::Terms terms = worker_.http2_terms();
   std::uint64_t held = 0;
   for (const auto& one : streams_) {
     held += one->flow().unread.size();

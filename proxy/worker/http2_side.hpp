@@ -60,7 +60,7 @@ class Http2Side final : private http2::Streams {
   std::size_t count() const override { return streams_.size(); }
   state::Flow* find(std::uint32_t id) override;
   state::Flow& begin(std::uint32_t id) override;
-  void note_touched(std::uint32_t id) override;
+  void note_touched(state::Flow& flow) override;
   void each(void (*visit)(state::Flow& flow, void* with), void* with) override;
 
   Stream* stream(std::uint32_t id) const;
@@ -75,7 +75,6 @@ class Http2Side final : private http2::Streams {
   void remove_finished();
   void return_credit();
   void go_away_if_due();
-  http2::Terms terms() const;
 
   Worker& worker_;
   Connection& connection_;
@@ -85,6 +84,7 @@ class Http2Side final : private http2::Streams {
   std::vector<std::unique_ptr<Stream>> streams_;  // of http2_.streams, at the same places
   std::size_t finished_ = 0;                      // of the streams, and still there
   std::size_t first_ = 0;                         // whose turn it is first
+  bool touched_again_ = false;                    // a stream that may have had its turn in this pass
 };
 
 }  // namespace baton::proxy

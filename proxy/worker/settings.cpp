@@ -85,6 +85,7 @@ void read_certificates(Settings& settings) {
   for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
     const auto& upstream_tls = settings.config.upstreams[i].tls;
     settings.upstreams[i].keepalive_s = static_cast<int>(settings.config.upstreams[i].tcp_keepalive.count() / 1000);
+    settings.upstreams[i].protocol = settings.config.upstreams[i].protocol;
     settings.upstreams[i].proxy_header = version_of(settings.config.upstreams[i].proxy_protocol);
     settings.upstreams[i].tls = upstream_tls ? std::make_shared<tls::ClientContext>(*upstream_tls) : nullptr;
   }

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
+#include <utility>
 
 #include "proxy/state/failed_servers.hpp"
 #include "proxy/upstream/connector.hpp"
@@ -40,7 +42,11 @@ void UpstreamSide::promise() { stands_.emplace<Promised>(worker_.loop()); }
 
 void UpstreamSide::reconfigured(const state::UpstreamLeg* leg) {
   upstream_ = leg != nullptr ? worker_.pool().find(leg->upstream) : nullptr;
-  use(upstream_ != nullptr ? upstream_->find(leg->server, state::terms_of(*leg)) : nullptr);
+  const auto terms = [&] {
+    return leg->stream ? state::terms_of(owner_.connection().carriers().with(leg->carrier).leg())
+                       : state::terms_of(*leg);
+  };
+  use(upstream_ != nullptr ? upstream_->find(leg->server, terms()) : nullptr);
   if (connected() != nullptr) connected()->set_sessions(server_);
 }
 
@@ -55,6 +61,7 @@ tls::Stream* UpstreamSide::stream() const {
   if (const auto* one = std::get_if<Connected>(&stands_)) return one->stream.get();
   if (const auto* one = std::get_if<Connecting>(&stands_)) return one->stream.get();
   if (const auto* one = std::get_if<Handshaking>(&stands_)) return one->stream.get();
+  if (const auto* one = std::get_if<Greeting>(&stands_)) return one->stream.get();
   return nullptr;
 }
 
@@ -63,6 +70,8 @@ std::int64_t UpstreamSide::deadline_ms() const {
   if (const auto* one = std::get_if<AwaitingDescriptor>(&stands_)) return one->again_ms;
   if (const auto* one = std::get_if<Connecting>(&stands_)) return one->deadline_ms;
   if (const auto* one = std::get_if<Handshaking>(&stands_)) return one->deadline_ms;
+  if (const auto* one = std::get_if<Greeting>(&stands_)) return one->deadline_ms;
+  if (const auto* one = std::get_if<Following>(&stands_)) return one->deadline_ms;
   return std::numeric_limits<std::int64_t>::max();
 }
 
@@ -161,16 +170,26 @@ UpstreamSide::Progress UpstreamSide::reach(upstream::Server& server, const Askin
   // Recorded even if the server refuses: the log names the last server that the exchange went to.
   if (exchange.access) exchange.access->upstream = server.address.text();
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
+  const routing::Rules& rules = of.route != nullptr ? of.route->rules : worker_.rules();
+  const bool may_be_carried = this->may_be_carried(exchange);
+  if (may_be_carried && !upstream_->proxy_header()) {
+    Carriers& carriers = owner_.connection().carriers();
+    if (Carrier* const carrier = carriers.to(server, upstream_->name(), request->fresh))
+      return join(*carrier, exchange);
+  }
   if (request != nullptr && !request->fresh && !upstream_->proxy_header()) {
-    const routing::Rules& rules = of.route != nullptr ? of.route->rules : worker_.rules();
     const bool may_be_lost = exchange.request.idempotent && rules.sends_lost_again();
     const std::int64_t within_ms = may_be_lost ? 0 : quiet_within_ms;
-    upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), within_ms);
+    upstream::IdleConnection idle = worker_.pool().take(server, worker_.now_ms(), within_ms, may_be_carried);
+    if (idle.stream && idle.leg->frames) {
+      return join(owner_.connection().carriers().add(std::move(idle.stream), std::move(idle.leg)), exchange);
+    }
     if (idle.stream) {
       idle.stream->socket().set_owner(owner_);
       return attach(exchange, std::move(idle.stream), std::move(idle.leg));
     }
   }
+  if (may_be_carried && follows(server, rules.connect_ms)) return Progress::waiting;
   return connect_to(server, exchange, of.route);
 }
 
@@ -219,6 +238,7 @@ UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
 
 UpstreamSide::Progress UpstreamSide::go_on(state::Exchange& exchange) {
   if (is<Handshaking>()) return shake(exchange);
+  if (is<Greeting>()) return greet(exchange);
   auto& connecting = std::get<Connecting>(stands_);
   if (!connecting.stream->socket().writable()) return Progress::waiting;
   if (const int error = connecting.stream->socket().take_error(); error != 0) return failed(std::strerror(error));
@@ -231,6 +251,7 @@ UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> st
   const tls::ClientContext* const context = upstream_->tls();
   if (context == nullptr) {
     leg->unsent.append(header_for(exchange));
+    if (may_be_carried(exchange)) return begin_http2(std::move(stream), std::move(leg), exchange);
     server_->note_success();
     return attach(exchange, std::move(stream), std::move(leg));
   }
@@ -240,6 +261,12 @@ UpstreamSide::Progress UpstreamSide::established(std::unique_ptr<tls::Stream> st
   handshaking.deadline_ms = worker_.now_ms() + worker_.settings().handshake_ms;
   tls::SslPtr ssl = context->make(server_->host);
   if (!ssl) return failed("TLS: the server has no name that a certificate could have");
+  const bool may_be_carried = this->may_be_carried(exchange);
+  if (may_be_carried) {
+    tls::ClientContext::offer(*ssl, upstream_->protocol() == config::ServerProtocol::automatic
+                                        ? std::initializer_list<std::string_view>{http2::alpn_name, "http/1.1"}
+                                        : std::initializer_list<std::string_view>{http2::alpn_name});
+  }
   const tls::SessionPtr session = server_->take_session();
   handshaking.stream->connect(std::move(ssl), session.get(), server_);
   handshaking.leg->tls.emplace().since_ms = worker_.now_ms();
@@ -273,8 +300,16 @@ UpstreamSide::Progress UpstreamSide::shake(state::Exchange& exchange) {
     case tls::Stream::Shake::done:
       break;
   }
-  server_->note_success();
   handshaking.leg->tls->facts.terms = server_->terms;
+  if (may_be_carried(exchange)) {
+    const bool is_http2 = handshaking.leg->tls->facts.alpn == http2::alpn_name;
+    server_->agrees_on = is_http2 ? upstream::Server::Agreed::http2 : upstream::Server::Agreed::http1;
+    if (is_http2) return begin_http2(std::move(handshaking.stream), std::move(handshaking.leg), exchange);
+    if (upstream_->protocol() == config::ServerProtocol::http2) {
+      return failed("TLS: it does not agree on HTTP/2 (ALPN)");
+    }
+  }
+  server_->note_success();
   return attach(exchange, std::move(handshaking.stream), std::move(handshaking.leg));
 }
 
@@ -284,6 +319,11 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
     stands_ = Nothing{};
     return connect(of);
   }
+  if (is<Following>()) {
+    drop(false);
+    return Progress::timed_out;
+  }
+  if (is<Greeting>()) return failed("HTTP/2: its SETTINGS have not come", Progress::timed_out);
   return failed(is<Handshaking>() ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT), Progress::timed_out);
 }
 
@@ -304,6 +344,7 @@ void UpstreamSide::give_up(std::string_view why) {
 
 UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
   stands_ = Connected{std::move(stream)};
+  end_lead();
   ++server_->counts.requests;
   ++leg->requests;
   exchange.upstream = std::move(leg);
@@ -315,19 +356,15 @@ UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::uniq
   return Progress::connected;
 }
 
-bool UpstreamSide::is_worn_out(const config::KeepAlive& keep_alive, const state::UpstreamLeg& leg) const {
-  return (keep_alive.requests != 0 && leg.requests >= keep_alive.requests) ||
-         (keep_alive.age.count() != 0 && leg.opened_ms + keep_alive.age.count() <= worker_.now_ms());
-}
-
 // ── The end of its leg ────────────────────────────────────────────────────────────────────────────────────────────
 
 void UpstreamSide::park(state::Boxed<state::UpstreamLeg> leg) {
+  if (is<Carried>()) return leave(*leg);
   std::unique_ptr<tls::Stream>& stream = std::get<Connected>(stands_).stream;
   // A FIN may have arrived with the last bytes.
   const bool is_quiet = !stream->readable(*leg) || stream->is_quiet(*leg, worker_.now_ms());
-  const bool may_be_used_again = server_ != nullptr && upstream_ != nullptr && !upstream_->proxy_header() &&
-                                 !is_worn_out(upstream_->balancing().keep_alive, *leg);
+  const bool may_be_used_again =
+      server_ != nullptr && upstream_ != nullptr && !upstream_->is_worn_out(*leg, worker_.now_ms());
   if (!may_be_used_again || worker_.stopping() || !is_quiet) return close(*leg);
   leg->reused = true;
   worker_.pool().give(*server_, {std::move(stream), std::move(leg), worker_.now_ms()});
@@ -340,6 +377,8 @@ void UpstreamSide::close(state::UpstreamLeg& leg) {
 }
 
 void UpstreamSide::drop(bool with_reset) {
+  if (is<Carried>()) return leave(*owner_.side().upstream());
+  if (is<Following>()) owner_.connection().carriers().forget(owner_);
   use(nullptr);
   std::unique_ptr<tls::Stream> stream;
   std::visit(
@@ -348,6 +387,7 @@ void UpstreamSide::drop(bool with_reset) {
       },
       stands_);
   stands_ = Nothing{};
+  end_lead();
   if (!stream) return;
   if (with_reset) {
     stream->socket().close_with_reset();

@@ -17,6 +17,7 @@
 
 namespace baton::proxy {
 
+class Carrier;
 class ExchangeRunner;
 class Worker;
 
@@ -25,8 +26,9 @@ class UpstreamSide {
   // The owner receives the sockets' events; both outlive this.
   UpstreamSide(Worker& worker, ExchangeRunner& owner) : worker_(worker), owner_(owner) {}
 
-  // Continues with the socket of the exchange's existing leg.
+  // Continues with the socket of the exchange's existing leg, or with its stream.
   void adopt(handoff::UniqueFd socket);
+  void adopt_stream();
   // It will need a socket, but is not looking for a server yet.
   void promise();
   // Its exchange goes on in another process, or was never ours.
@@ -72,21 +74,24 @@ class UpstreamSide {
   Progress expire(const Asking& of);
 
   bool is_connecting() const {
-    return is<Queued>() || is<AwaitingDescriptor>() || is<Connecting>() || is<Handshaking>();
+    return is<Queued>() || is<AwaitingDescriptor>() || is<Following>() || is<Connecting>() || is<Handshaking>() ||
+           is<Greeting>();
   }
+  // Another exchange of its connection has connected to the server, or will not: it is to be asked to connect again.
+  void stop_waiting() { stands_ = Nothing{}; }
   // The attempt's deadline; INT64_MAX: there is no attempt.
   std::int64_t deadline_ms() const;
   bool owns(const runtime::Socket& socket) const { return stream() != nullptr && &stream()->socket() == &socket; }
 
-  // The connection of the exchange's leg; nullptr: there is none.
+  // The connection of the exchange's leg; nullptr: it has no leg, or a stream of a carrier.
   tls::Stream* connected() const {
     const auto* connected = std::get_if<Connected>(&stands_);
     return connected != nullptr ? connected->stream.get() : nullptr;
   }
 
-  // Returns the leg to the pool, or closes it cleanly if it cannot be used again.
+  // Returns the leg to the pool, or closes it cleanly if it cannot be used again. A stream ends.
   void park(state::Boxed<state::UpstreamLeg> leg);
-  // Cleanly, or with a reset if the server must not take a part for the whole.
+  // Cleanly, or with a reset if the server must not take a part for the whole. `drop`: the exchange still has its leg.
   void close(state::UpstreamLeg& leg);
   void drop(bool with_reset);
   // Ends an attempt to connect that is not late itself.
@@ -112,6 +117,10 @@ class UpstreamSide {
     std::shared_ptr<Turn> turn;
     std::int64_t deadline_ms;
   };
+  // Another exchange of the same client's connection is connecting to the server; what comes of it may carry both.
+  struct Following {
+    std::int64_t deadline_ms = 0;
+  };
   using Leg = state::Boxed<state::UpstreamLeg>;
   struct Connecting {
     std::unique_ptr<tls::Stream> stream;
@@ -123,9 +132,18 @@ class UpstreamSide {
     Leg leg;
     std::int64_t deadline_ms = 0;
   };
+  // The server's SETTINGS must come: before them nothing is sent on it (RFC 8441 §3 forbids it for WebSockets, and the
+  // server's limits would have to be guessed).
+  struct Greeting {
+    std::unique_ptr<tls::Stream> stream;
+    Leg leg;
+    std::int64_t deadline_ms = 0;
+  };
   struct Connected {
     std::unique_ptr<tls::Stream> stream;
   };
+  // The leg is a stream.
+  struct Carried {};
 
   template <class Stand>
   bool is() const {
@@ -146,10 +164,17 @@ class UpstreamSide {
   Progress reach(upstream::Server& server, const Asking& of);
   Progress connect_to(upstream::Server& server, state::Exchange& exchange, const routing::Route* route);
   Progress await_descriptor(std::int64_t connect_ms);
-  // Its connection gets no further request.
-  bool is_worn_out(const config::KeepAlive& keep_alive, const state::UpstreamLeg& leg) const;
+  // Whether the request is to be sent in HTTP/2, if the server speaks it.
+  bool may_be_carried(const state::Exchange& exchange) const;
+  // True: it waits for another exchange that is connecting. Else others may follow it.
+  bool follows(upstream::Server& server, std::int64_t connect_ms);
   Progress established(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
   Progress shake(state::Exchange& exchange);
+  Progress begin_http2(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
+  Progress greet(state::Exchange& exchange);
+  Progress join(Carrier& carrier, state::Exchange& exchange);
+  void end_lead();
+  void leave(const state::UpstreamLeg& leg);
   // What the connection to the server begins with; empty: nothing.
   std::string header_for(const state::Exchange& exchange) const;
   Progress failed(std::string_view why, Progress how = Progress::failed);
@@ -159,7 +184,10 @@ class UpstreamSide {
   ExchangeRunner& owner_;
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
-  std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Connecting, Handshaking, Connected> stands_;
+  bool leads_ = false;                       // others follow
+  std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Following, Connecting, Handshaking, Greeting, Connected,
+               Carried>
+      stands_;
 };
 
 }  // namespace baton::proxy

@@ -166,8 +166,9 @@ std::shared_ptr<Verifier::Question> Worker::ask_verifier(std::function<void(bool
 
 void Worker::append_name_of(const state::UpstreamLeg& leg, std::string& out) const {
   const upstream::Upstream* const upstream = pool_.find(leg.upstream);
-  const upstream::Server* const server =
-      upstream != nullptr ? upstream->find(leg.server, state::terms_of(leg)) : nullptr;
+  const upstream::Server* const server = upstream == nullptr ? nullptr
+                                         : leg.stream        ? upstream->find_any(leg.server)
+                                                             : upstream->find(leg.server, state::terms_of(leg));
   if (server != nullptr) server->append_authority(out);
 }
 
@@ -179,8 +180,9 @@ void Worker::tick(std::int64_t now_ms) {
     next_expiry_ms_ = now_ms + expiry_every_ms;
     if (settings_->ticket_keys) settings_->ticket_keys->rotate_if_due(now_ms);
     pool_.expire(now_ms, settings_->upstream_idle_ms);
-    // No more idle connections than clients can be used at once; a few are kept for the next burst.
-    pool_.trim(std::max<std::size_t>(count_, idle_upstreams_kept));
+    // No more idle connections than clients and their streams can be used at once; a few are kept for the next burst.
+    pool_.trim(std::max<std::size_t>(count_ + streams_peak_, idle_upstreams_kept));
+    streams_peak_ = streams_;
   }
   // Idle connections make room for expected ones and for clients.
   if (!shared_.has_sockets_for_expected()) {

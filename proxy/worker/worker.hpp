@@ -151,6 +151,14 @@ class Worker final : private http1::ServerNames {
   std::string_view server_failure() const {
     return scratch_.refusal.is_servers() ? scratch_.refusal.why : std::string_view();
   }
+  http2::Terms http2_terms() const;
+  // So many more streams of clients are open, or fewer.
+  void note_streams(std::ptrdiff_t more) {
+    streams_ += static_cast<std::size_t>(more);
+    streams_peak_ = std::max(streams_peak_, streams_);
+  }
+  // A carrier has no streams: it goes to the pool of its server, or ends.
+  void pool_or_close(std::unique_ptr<tls::Stream> stream, state::Boxed<state::UpstreamLeg> leg, bool may_be_used_again);
   http2::Scratch& http2_scratch() { return http2_scratch_; }
   http1::Answered take_answered() { return std::exchange(scratch_.answered, {}); }
   // The refusal will be found again.
@@ -286,6 +294,8 @@ class Worker final : private http1::ServerNames {
   std::size_t listed_ = 0;                   // in that list
   std::size_t staying_ = 0;                  // of those: refused by a successor, served here until they end
   std::size_t count_ = 0;                    // all of them
+  std::size_t streams_ = 0;                  // of HTTP/2 clients
+  std::size_t streams_peak_ = 0;             // the most since the pool was last trimmed
 
   // The predecessor's side of a handover.
   std::function<void()> wake_;               // empty: no handover

@@ -42,6 +42,8 @@ class EngineProbe {
   // Discards what the kernel would have taken.
   static void flush(state::Flow& leg) {
     leg.unsent.clear();
+    if (leg.stream) leg.stream->heads.clear();
+    if (leg.stream && leg.write_ended) leg.stream->end_sent = true;
     if (!leg.tls) return;
     leg.tls->sealed.clear();
     if (leg.write_ended) leg.tls->end = state::TlsEnd::shut;
@@ -130,9 +132,7 @@ class EngineProbe {
   void settle(state::ClientSide& side) {
     for (int pass = 0; !over_; ++pass) {
       require(pass < 1000, "the engine does not come to rest");
-      side.client.unsent.clear();
-      side.client.stream->heads.clear();
-      if (side.client.write_ended) side.client.stream->end_sent = true;
+      flush(side.client);
       if (side.upstream() != nullptr) flush(*side.upstream());
       scratch_.parsed_for = nullptr;
       const Action action = advance_stream(side, context());

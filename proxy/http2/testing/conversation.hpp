@@ -75,7 +75,7 @@ class Conversation final : private Streams {
     flow.stream.emplace().id = id;
     return flow;
   }
-  void note_touched(std::uint32_t) override {}
+  void note_touched(state::Flow&) override {}
   void each(void (*visit)(state::Flow& flow, void* with), void* with) override {
     for (const auto& one : streams()) visit(one->client, with);
   }

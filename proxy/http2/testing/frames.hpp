@@ -85,7 +85,7 @@ class Connection final : public Streams {
     flow.stream.emplace();
     return flow;
   }
-  void note_touched(std::uint32_t id) override { touched.push_back(id); }
+  void note_touched(state::Flow& flow) override { touched.push_back(flow.stream->id); }
   void each(void (*visit)(state::Flow& flow, void* with), void* with) override {
     for (auto& [id, flow] : flows) visit(flow, with);
   }

@@ -22,8 +22,9 @@ class RandomState {
     if (below(4) == 0) state.proxy_fields = String("\x05" + text(30));
     state.client = leg();
     if (below(8) == 0) return in_hello(std::move(state));
-    if (below(6) == 0) {
+    if (below(4) == 0) {
       make_http2(state);
+      for (auto& side : state.http2()->streams) carry(state, *side);
       return state;
     }
     if (below(8) == 0) {
@@ -37,16 +38,20 @@ class RandomState {
     } else {
       make_http1(state);
     }
+    carry(state, state);
     return state;
   }
 
   IdleUpstream idle_upstream() {
-    return {.upstream = text(12),
-            .server = address(),
-            .idle_since_ms = time(),
-            .requests = 7,
-            .opened_ms = time(),
-            .leg = leg()};
+    IdleUpstream idle{.upstream = text(12),
+                      .server = address(),
+                      .idle_since_ms = time(),
+                      .requests = 7,
+                      .opened_ms = time(),
+                      .leg = leg(),
+                      .frames = {}};
+    if (coin()) make_frames(idle.frames.emplace(), true);
+    return idle;
   }
 
   std::uint64_t below(std::uint64_t end) { return random_() % end; }
@@ -174,7 +179,8 @@ class RandomState {
             .keep_alive = coin(),
             .expects_continue = coin(),
             .wants_upgrade = coin(),
-            .is_counted = coin()};
+            .is_counted = coin(),
+            .is_grpc = coin()};
   }
 
   Exchange& begin(ClientSide& side, bool is_tunnel = false) {
@@ -187,6 +193,7 @@ class RandomState {
       extras.traceparent = text(60);
       if (coin()) extras.client = address();
       if (coin()) extras.failed = text(40);
+      if (coin() && !is_tunnel) extras.websocket_accept = text(28);
     }
     if (!is_tunnel) exchange.sticky_cookie = text(60);
     exchange.queued_since_ms = time();
@@ -243,6 +250,34 @@ class RandomState {
   void make_http2(ConnectionState& state) {
     Http2& http2 = *state.protocol.emplace<Boxed<Http2>>(Http2{});
     Frames& frames = http2.frames;
+    make_frames(frames, false);
+    for (std::uint64_t i = below(4); i != 0; --i) {
+      frames.last_stream += 2 + static_cast<std::uint32_t>(below(10));
+      make_stream(http2.streams.emplace_back().emplace(), frames.last_stream);
+    }
+  }
+
+  // Perhaps its leg becomes a stream of a carrier.
+  void carry(ConnectionState& state, ClientSide& side) {
+    UpstreamLeg* const leg = side.upstream();
+    if (leg == nullptr || coin()) return;
+    if (!state.carriers) state.carriers.emplace();
+    if (state.carriers->empty() || coin()) {
+      UpstreamLeg& carrier = *state.carriers->emplace_back(upstream());
+      carrier.carrier = static_cast<std::uint32_t>(state.carriers->size());
+      make_frames(carrier.frames.emplace(), true);
+    }
+    UpstreamLeg& carrier = *state.carriers->back();
+    leg->tls.reset();
+    leg->carrier = carrier.carrier;
+    fill(leg->stream.emplace(), carrier.frames->last_stream += 2);
+  }
+
+  void make_frames(Frames& frames, bool is_client) {
+    frames.is_client = is_client;
+    frames.goaway_came = coin();
+    frames.takes_connect = coin();
+    if (is_client) frames.peer_streams_max = static_cast<std::uint32_t>(below(200));
     for (std::uint64_t i = below(4); i != 0; --i) frames.table.insert(text(20), text(20));
     frames.block.append(text(30));
     frames.block_stream = static_cast<std::uint32_t>(below(100));
@@ -265,10 +300,6 @@ class RandomState {
       for (std::uint32_t& id : ended.ids) id = static_cast<std::uint32_t>(random_());
       ended.next = static_cast<std::uint32_t>(random_());
     }
-    for (std::uint64_t i = below(4); i != 0; --i) {
-      frames.last_stream += 2 + static_cast<std::uint32_t>(below(10));
-      make_stream(http2.streams.emplace_back().emplace(), frames.last_stream);
-    }
   }
 
   std::int64_t window() { return static_cast<std::int64_t>(below(0xffff'ffff)) - 0x7fff'ffff; }
@@ -278,23 +309,30 @@ class RandomState {
     side.client.tls.reset();
     if (side.client.unread.empty()) side.client.unread.append("G");
     Stream& stream = side.client.stream.emplace();
-    stream.id = id;
-    stream.send_window = window();
-    stream.receive_window = window();
-    stream.declared_left = below(1000);
     stream.head_bytes = 1 + up_to(side.client.unread.size() - 1);
-    for (bool* const one : {&stream.is_declared, &stream.has_body, &stream.end_sent, &stream.takes_connect})
-      *one = coin();
-    if (below(8) == 0) stream.refused_with = 431;
-    if (coin()) stream.heads.append(std::string("\x80\0\0\4abcd", 8));
-    if (coin()) stream.trailers_in = Buffer(), stream.trailers_in->append("a: b\r\n\r\n");
-    if (coin()) stream.trailers_out = Buffer(), stream.trailers_out->append("\x88");
+    fill(stream, id);
     if (coin()) return;
     if (below(4) == 0) {
       make_tunnel(side);
     } else {
       make_request(side);
     }
+  }
+
+  void fill(Stream& stream, std::uint32_t id) {
+    stream.id = id;
+    stream.reset_code = static_cast<std::uint32_t>(random_());
+    stream.send_window = window();
+    stream.receive_window = window();
+    stream.declared_left = below(1000);
+    for (bool* const one : {&stream.is_declared, &stream.has_body, &stream.end_sent, &stream.takes_connect,
+                            &stream.head_came, &stream.is_head_request}) {
+      *one = coin();
+    }
+    if (below(8) == 0) stream.refused_with = 431;
+    if (coin()) stream.heads.append(std::string("\x80\0\0\4abcd", 8));
+    if (coin()) stream.trailers_in = Buffer(), stream.trailers_in->append("a: b\r\n\r\n");
+    if (coin()) stream.trailers_out = Buffer(), stream.trailers_out->append("\x88");
   }
 
   void make_relaying(const ClientSide& state, Exchange& exchange) {
@@ -311,7 +349,7 @@ class RandomState {
     } else {
       const BodyFraming body = framing(false);
       if (std::holds_alternative<NoBody>(body) && coin()) exchange.upstream.reset();
-      relaying.response = ResponseRelayed{body, coin(), coin(), coin()};
+      relaying.response = ResponseRelayed{body, coin(), coin(), coin(), coin()};
     }
   }
 

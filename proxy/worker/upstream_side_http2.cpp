@@ -1,0 +1,98 @@
+// Legs that are streams of HTTP/2, on a connection that the exchanges of one client share.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "proxy/upstream/greeting.hpp"
+#include "proxy/worker/connection.hpp"
+#include "proxy/worker/upstream_side.hpp"
+#include "proxy/worker/worker.hpp"
+
+namespace baton::proxy {
+
+bool UpstreamSide::may_be_carried(const state::Exchange& exchange) const {
+  if (!std::holds_alternative<state::Connecting>(exchange.phase)) return false;
+  switch (upstream_->protocol()) {
+    case config::ServerProtocol::http1:
+      return false;
+    case config::ServerProtocol::http2:
+      return true;
+    case config::ServerProtocol::automatic:
+      return !exchange.request.wants_upgrade;  // every server knows that of HTTP/1.1
+  }
+  return false;
+}
+
+// Streams that come together share what the first one connects.
+bool UpstreamSide::follows(upstream::Server& server, std::int64_t connect_ms) {
+  if (upstream_->proxy_header() || server.agrees_on == upstream::Server::Agreed::http1) return false;
+  Carriers& carriers = owner_.connection().carriers();
+  const bool follows = carriers.is_led(server);
+  if (follows) {
+    carriers.await(server, owner_);
+    stands_ = Following{worker_.now_ms() + connect_ms};
+  } else {
+    carriers.lead(server, owner_);
+    leads_ = true;
+  }
+  return follows;
+}
+
+UpstreamSide::Progress UpstreamSide::begin_http2(std::unique_ptr<tls::Stream> stream, Leg leg,
+                                                 state::Exchange& exchange) {
+  http2::begin_as_client(leg->frames.emplace(), *leg, worker_.http2_terms());
+  stands_ = Greeting{std::move(stream), std::move(leg), worker_.now_ms() + worker_.settings().handshake_ms};
+  return greet(exchange);
+}
+
+UpstreamSide::Progress UpstreamSide::greet(state::Exchange& exchange) {
+  auto& [stream, leg, deadline_ms] = std::get<Greeting>(stands_);
+  switch (upstream::greet(*stream, *leg, worker_.now_ms(), worker_.http2_scratch())) {
+    case upstream::Greeted::waiting:
+      return Progress::waiting;
+    case upstream::Greeted::failed:
+      return failed(fmt::format("HTTP/2: {}", worker_.http2_scratch().failure));
+    case upstream::Greeted::done:
+      break;
+  }
+  server_->note_success();
+  Carrier& carrier = owner_.connection().carriers().add(std::move(stream), std::move(leg));
+  const Progress progress = join(carrier, exchange);
+  end_lead();
+  return progress;
+}
+
+UpstreamSide::Progress UpstreamSide::join(Carrier& carrier, state::Exchange& exchange) {
+  stands_ = Carried{};
+  state::UpstreamLeg& of = carrier.leg();
+  state::UpstreamLeg& leg = exchange.upstream.emplace();
+  leg.upstream = of.upstream;
+  leg.server = of.server;
+  leg.reused = of.requests != 0;
+  leg.requests = ++of.requests;
+  leg.opened_ms = of.opened_ms;
+  leg.carrier = of.carrier;
+  http2::begin_stream(*of.frames, leg);
+  leg.read_at_ms = leg.write_at_ms = worker_.now_ms();
+  ++server_->counts.requests;
+  carrier.join(owner_);
+  return Progress::connected;
+}
+
+void UpstreamSide::end_lead() {
+  if (std::exchange(leads_, false)) owner_.connection().carriers().end_lead(owner_);
+}
+
+void UpstreamSide::adopt_stream() {
+  stands_ = Carried{};
+  owner_.connection().carriers().with(owner_.side().upstream()->carrier).join(owner_);
+}
+
+// Not by `drop`: the exchange has no leg any more.
+void UpstreamSide::leave(const state::UpstreamLeg& leg) {
+  use(nullptr);
+  stands_ = Nothing{};
+  owner_.connection().carriers().leave(owner_, leg);
+}
+
+}  // namespace baton::proxy
