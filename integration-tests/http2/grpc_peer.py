@@ -5,6 +5,7 @@ client PORT          reads commands from standard input and prints a line for ea
   open N / say N TEXT / close N    a bidirectional stream: its echo, and its status
   unary TEXT / wait TEXT           its answer and its trailing metadata / the same without waiting: "waits"
   fail / deadline / cancel N       what the call ends with
+  chatter COUNT                    so many small messages on one stream, each after the echo of the one before
   done                             what `wait` has got
 """
 
@@ -144,6 +145,14 @@ def ask(port):
             size = int(words[1])
             answer = unary(b"x" * size)
             print("large %s" % (answer == b"x" * size), flush=True)
+        elif command == "chatter":
+            outgoing = Outgoing()
+            call = channel.stream_stream("/t/Echo", identity, identity)(outgoing)
+            for _ in range(int(words[1])):
+                outgoing.put(b"tick")
+                next(call)
+            call.cancel()
+            print("chattered", flush=True)
         elif command == "wait":
             waiting = channel.unary_unary("/t/Held", identity, identity).future(words[1].encode())
             print("waits", flush=True)

@@ -63,6 +63,12 @@ TEST_F(Grpc, CallsOfEachKindAreServed) {
   server.await("cancelled");
 }
 
+// The library confirms each message by small WINDOW_UPDATEs, which is no flood.
+TEST_F(Grpc, SmallMessagesAreNoFlood) {
+  EXPECT_EQ(client.ask("chatter 12000"), "chattered");
+  EXPECT_EQ(client.ask("states"), "states IDLE CONNECTING READY") << baton.log();
+}
+
 TEST_F(Grpc, StreamsLiveThroughFiftyUpgrades) {
   client.ask("open 1");
   client.ask("wait held");

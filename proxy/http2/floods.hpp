@@ -26,7 +26,17 @@ class Floods {
     return level_ <= most * 1'000;
   }
 
+  // We have sent something, which the peer may confirm by small WINDOW_UPDATEs: of its stream and of the connection.
+  void note_sent() { confirmations_ = std::min(confirmations_ + 2, most); }
+  // A small WINDOW_UPDATE. False: it confirms nothing.
+  bool confirms() {
+    if (confirmations_ == 0) return false;
+    --confirmations_;
+    return true;
+  }
+
  private:
+  std::uint64_t confirmations_ = 0;  // that may still come
   std::int64_t at_ms_ = 0;
   std::uint64_t level_ = 0;  // thousandths
 };

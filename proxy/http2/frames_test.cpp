@@ -109,6 +109,19 @@ TEST(Floods, OfSettingsEndByTheirNumber) {
   EXPECT_EQ(connection.scratch.failure, "too many useless frames");
 }
 
+// Each message of a gRPC stream is confirmed so.
+TEST(Floods, AreNotMadeOfConfirmations) {
+  Connection connection;
+  connection.greet();
+  const std::string confirmation =
+      frame(FrameType::window_update, 0, 0, number(5)) + frame(FrameType::window_update, 0, 0, number(5));
+  for (int i = 0; i < 20'000; ++i) {
+    connection.floods.note_sent();
+    ASSERT_TRUE(connection.take(confirmation)) << i;
+  }
+  EXPECT_TRUE(ends(connection, confirmation, 6'000)) << "nothing was sent";
+}
+
 TEST(Floods, OfResetsEndSooner) {
   Connection connection;
   connection.greet();

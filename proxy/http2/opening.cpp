@@ -268,9 +268,9 @@ void Opener::take_goaway(const FrameHead& head, std::string_view payload) {
 void Opener::take_window_update(const FrameHead& head, std::string_view payload) {
   if (payload.size() != 4) return fail(Error::frame_size_error, "WINDOW_UPDATE with a wrong length");
   const std::uint32_t increment = read_number(payload.data()) & 0x7fff'ffff;
-  // A window that is opened bit by bit is a flood of small frames.
+  // A window that is opened bit by bit is a flood of small frames, unless it is of small messages.
   constexpr std::uint32_t useful_bytes = 256;
-  if (increment < useful_bytes) note_useless();
+  if (increment < useful_bytes && !floods_.confirms()) note_useless();
   if (head.stream == 0) {
     if (increment == 0) return fail(Error::protocol_error, "WINDOW_UPDATE by 0");
     if (!grow(frames_.send_window, increment)) {

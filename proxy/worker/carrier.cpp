@@ -155,6 +155,7 @@ bool Carrier::seal(const http2::Terms& terms) {
       User& user = users_[(first_ + i) % open];
       state::UpstreamLeg& leg = leg_of(*user.runner);
       if (!http2::seal(frames_, leg_, leg, terms)) continue;
+      if (leg.unsent.empty()) floods_.note_sent();  // no window holds it back
       user.id = leg.stream->id;
       leg.write_at_ms = worker_.now_ms();
       connection_.touch(*user.runner);

@@ -49,6 +49,10 @@ void Carriers::leave(const ExchangeRunner& user, const state::UpstreamLeg& strea
   if (!carrier.has_streams()) release(stream.carrier);
 }
 
+void Carriers::release_if_unused(const Carrier& carrier) {
+  if (!carrier.has_streams()) release(carrier.leg().carrier);
+}
+
 // Whatever is still to be sent on it, such as the end of its last stream, goes out at once or never.
 void Carriers::release(std::uint32_t number) {
   const auto at = std::ranges::find(carriers_, number, [](const auto& one) { return one->leg().carrier; });

@@ -25,6 +25,9 @@ class Carriers {
   // The exchange's stream is about to go. The last one's carrier goes back to the pool of its server, or ends.
   void leave(const ExchangeRunner& user, const state::UpstreamLeg& stream);
 
+  // Its last exchange has not come about.
+  void release_if_unused(const Carrier& carrier);
+
   // One exchange connects to a server, while others wait for the carrier that comes of it.
   bool is_led(const upstream::Server& server) const;
   void lead(const upstream::Server& server, const ExchangeRunner& leader) { leaders_.push_back({&server, &leader}); }

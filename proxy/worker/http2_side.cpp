@@ -234,6 +234,7 @@ bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
     const bool wrote = runner.can_write() && runner.write_upstream(moved);
     const bool sealed = http2::seal(http2_.frames, state_.client, flow, terms);
     if (sealed) flow.write_at_ms = worker_.now_ms();
+    if (sealed && flow.unsent.empty()) floods_.note_sent();  // no window holds it back
     if (action == Action::wait && !read && !wrote && !sealed) {
       set_deadline(stream);
       return false;

@@ -63,6 +63,12 @@ UpstreamSide::Progress UpstreamSide::greet(state::Exchange& exchange) {
 }
 
 UpstreamSide::Progress UpstreamSide::join(Carrier& carrier, state::Exchange& exchange) {
+  if (exchange.request.wants_upgrade && !carrier.leg().frames->takes_connect) {
+    worker_.note_connect_failure(server_->address, "HTTP/2: it takes no WebSockets (SETTINGS_ENABLE_CONNECT_PROTOCOL)");
+    owner_.connection().carriers().release_if_unused(carrier);
+    drop(false);
+    return Progress::unreachable;
+  }
   stands_ = Carried{};
   state::UpstreamLeg& of = carrier.leg();
   state::UpstreamLeg& leg = exchange.upstream.emplace();

@@ -11,7 +11,7 @@ packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boos
 packages_test=(libgtest-dev libgmock-dev rapidjson-dev)
 packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   llvm-19)  # llvm-19 has the symbolizer for the sanitizers' stack traces.
-packages_peers=(nginx libnginx-mod-stream haproxy caddy dnsmasq-base curl wrk openssl valgrind nghttp2-client
+packages_peers=(nginx libnginx-mod-stream haproxy caddy dnsmasq-base curl wrk openssl valgrind nghttp2-client nghttp2-server
   nghttp2-proxy strace procps iproute2 supervisor
   python3 python3-grpcio python3-h11 python3-h2 python3-websockets gnutls-bin wget testssl.sh)
 # Keep an npm that came from elsewhere: the distribution's would conflict with it.
