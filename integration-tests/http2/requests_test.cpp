@@ -88,6 +88,23 @@ TEST_F(Http2, ServesStreamsAtTheSameTime) {
   EXPECT_EQ(client.await_end(held).body, "held");
 }
 
+// Its streams are over, and so is what they hold.
+TEST_F(Http2, AClientMayGoWhileItsServersThink) {
+  const Baton baton(settings());
+  for (int i = 1; i <= 3; ++i) {
+    auto client = std::make_unique<Http2Client>(baton.address());
+    client->begin_get("/held");
+    client->begin_post("/count");
+    origin.gate().await_arrivals(static_cast<std::size_t>(i));
+    client->connection().half_close();
+    client.reset();
+  }
+  origin.gate().open();
+  Http2Client next(baton.address());
+  EXPECT_EQ(next.get("/bytes/10").body, pattern(10));
+  baton.await_number("connections.total", 1);
+}
+
 TEST_F(Http2, AStalledStreamHoldsUpNoOther) {
   const Baton baton(settings());
   Http2Client client(baton.address(), {.stream_window = 1'000});

@@ -1,4 +1,5 @@
-// Others as servers of HTTP/2: nginx, HAProxy and nghttpd, for clients of HTTP/1.1 and of HTTP/2, through live upgrades.
+// Others as servers of HTTP/2: nginx, HAProxy and nghttpd, for clients of HTTP/1.1 and of HTTP/2, through live
+// upgrades.
 #include <gtest/gtest.h>
 
 #include "harness/http2_client.hpp"
@@ -73,14 +74,15 @@ TEST_F(PeersAsServers, Nghttpd) {
   const Address server = loopback(free_port());
   replace_file(directory / "small", pattern(10));
   replace_file(directory / "large", pattern(1'000'000));
-  const Process nghttpd({{"nghttpd", "--no-tls", "--address=127.0.0.1", "--htdocs=" + (directory / ""),
-                          std::to_string(server.port)}});
+  const Process nghttpd(
+      {{"nghttpd", "--no-tls", "--address=127.0.0.1", "--htdocs=" + (directory / ""), std::to_string(server.port)}});
   await([&] { return is_listening(server); }, "nghttpd to listen");
   begin_before(server);
   expect_served("/small", 10, "/large", 1'000'000);
   // RFC 8441 §3: a client must not send what the server has not announced.
   Client client(front->address());
-  EXPECT_EQ(client.get("/small", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n").status(), 502);
+  EXPECT_EQ(client.get("/small", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n").status(),
+            502);
   front->await_log(std::regex("HTTP/2: it takes no WebSockets"));
   EXPECT_EQ(client.get("/small").body, pattern(10));
 }

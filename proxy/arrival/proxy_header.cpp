@@ -218,8 +218,9 @@ void append_number(std::string& text, std::size_t value) {
 
 std::string make_second(const SocketAddress* client, const SocketAddress* server, std::string_view fields) {
   std::string header(second_signature);
+  // Without a client: LOCAL, as of a probe; some servers refuse PROXY without addresses.
+  if (client == nullptr) return header + '\x20' + std::string(3, '\0');
   header += '\x21';
-  if (client == nullptr) return header + std::string(3, '\0');  // UNSPEC, nothing follows
   const std::size_t bytes = client->family == Family::ipv4 ? 4 : 16;
   header += bytes == 4 ? '\x11' : '\x21';
   append_number(header, 2 * bytes + 4 + fields.size());

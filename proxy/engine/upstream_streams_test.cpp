@@ -127,9 +127,9 @@ TEST_F(ToAStream, ContentWithALengthEndsTheStream) {
 TEST_F(ToAStream, AResponseWithoutALengthComesInChunks) {
   begin(get + "\r\n");
   const std::string began = answer("HTTP/1.1 103 \r\nlink: x\r\n\r\nHTTP/1.1 200 \r\na: b\r\n\r\nhello", false);
-  EXPECT_EQ(
-      began,
-      "HTTP/1.1 103 \r\nlink: x\r\n\r\nHTTP/1.1 200 \r\na: b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  EXPECT_EQ(began,
+            "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\na: b\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n5\r\nhello\r\n");
   EXPECT_EQ(answer("", true, "sum: 1"), "0\r\nsum: 1\r\n\r\n");
   EXPECT_EQ(last, Action::park);
   state.exchange->upstream.reset();
@@ -139,25 +139,25 @@ TEST_F(ToAStream, AResponseWithoutALengthComesInChunks) {
 TEST_F(ToAStream, AResponseWithALengthComesAsItIs) {
   begin(get + "\r\n");
   EXPECT_EQ(answer("HTTP/1.1 200 \r\ncontent-length: 5\r\n\r\nhello", true),
-            "HTTP/1.1 200 \r\ncontent-length: 5\r\n\r\nhello");
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
   EXPECT_EQ(last, Action::park);
 }
 
 TEST_F(ToAStream, AnEmptyResponseSaysSo) {
   begin(get + "\r\n");
-  EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\n", true), "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\n", true), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(last, Action::park);
 }
 
 TEST_F(ToAStream, ResponsesThatNeverHaveContentNeedNoLength) {
   begin("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(stream().is_head_request);
-  EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\n", true), "HTTP/1.1 200 \r\n\r\n");
+  EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\n", true), "HTTP/1.1 200 OK\r\n\r\n");
 }
 
 TEST_F(ToAStream, AnHttp10ClientGetsContentUntilTheEnd) {
   begin("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-  EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\nhello", true, "sum: 1"), "HTTP/1.1 200 \r\nConnection: close\r\n\r\nhello");
+  EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\nhello", true, "sum: 1"), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");
   EXPECT_FALSE(state.exchange->request.keep_alive);
 }
 
@@ -195,7 +195,7 @@ TEST_F(ToAStream, TheRestOfAnUploadThatIsNotWantedIsDropped) {
   begin("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhello");
   upstream().drop_unsent();
   EXPECT_EQ(answer("HTTP/1.1 413 \r\ncontent-length: 2\r\n\r\nno", true),
-            "HTTP/1.1 413 \r\ncontent-length: 2\r\nConnection: close\r\n\r\nno");
+            "HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\nConnection: close\r\n\r\nno");
   EXPECT_EQ(last, Action::cut_upstream);
 }
 
@@ -223,7 +223,8 @@ TEST_F(ToAStream, AWebSocketIsAnExtendedConnect) {
 
 TEST_F(ToAStream, AWebSocketThatIsRefusedIsAnAnswer) {
   begin(get + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: k\r\n\r\n");
-  EXPECT_EQ(answer("HTTP/1.1 403 \r\ncontent-length: 0\r\n\r\n", true), "HTTP/1.1 403 \r\ncontent-length: 0\r\n\r\n");
+  EXPECT_EQ(answer("HTTP/1.1 403 \r\ncontent-length: 0\r\n\r\n", true),
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
 }
 
 TEST_F(ToAStream, GrpcMayBeSilentForAsLongAsATunnel) {

@@ -51,7 +51,6 @@ std::optional<Http2Get::Answer> Http2Get::read(std::int64_t now_ms) {
   }
   if (stream_.was_reset)
     return Answer{.why = fmt::format("it reset the stream (error {})", stream_.stream->reset_code)};
-  if (leg_.frames->goaway_came) return Answer{.why = "it takes no requests (GOAWAY)"};
   return std::nullopt;
 }
 

@@ -116,7 +116,7 @@ TEST(Probe, SaysThatItIsNobodysConnection) {
   Target probed = target(server);
   probed.proxy_header = arrival::ProxyVersion::v2;
   EXPECT_EQ(result_of(probed), "");
-  const std::string nobody("\r\n\r\n\0\r\nQUIT\n!\0\0\0", 16);  // UNSPEC
+  const std::string nobody("\r\n\r\n\0\r\nQUIT\n \0\0\0", 16);  // LOCAL
   EXPECT_EQ(server.request().substr(0, nobody.size()), nobody);
   probed.proxy_header = arrival::ProxyVersion::v1;
   EXPECT_EQ(result_of(probed), "");

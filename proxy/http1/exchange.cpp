@@ -28,6 +28,14 @@ constexpr std::string_view stream_reset = "the server reset the stream before a 
 constexpr std::string_view server_ended = "the server ended the connection before a response";
 
 Action relay(Exchange& exchange, const Ends& ends, const Context& context);
+Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t status, const Context& context);
+
+// The server, or its connection, says that it has not looked at the request (RFC 9113 §8.7).
+bool is_unprocessed(const Flow& upstream) {
+  constexpr std::uint32_t refused_stream = 7;
+  return upstream.stream && upstream.was_reset &&
+         (upstream.stream->id == 0 || upstream.stream->reset_code == refused_stream);
+}
 
 void add_chunks(RequestChanges& changes, ForwardedBy& by) {
   if (by.changes == nullptr) changes = {};
@@ -119,9 +127,11 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   Relaying& relaying = std::get<Relaying>(exchange.phase);
   const Request& request = exchange.request;
   const bool awaited = std::holds_alternative<ResponseAwaited>(relaying.response);
-  // The server takes no more of it (RFC 9113 §8.1).
-  const bool is_refused = ends.upstream != nullptr && ends.upstream->stream && ends.upstream->write_ended;
-  if (is_refused && !has_ended(request.body)) relaying.upload_abandoned = true;
+  if (ends.upstream != nullptr && ends.upstream->stream) [[unlikely]] {
+    if (awaited && is_unprocessed(*ends.upstream)) return retry_or_answer(exchange, ends, 502, context);
+    // The server takes no more of it (RFC 9113 §8.1).
+    if (ends.upstream->write_ended && !has_ended(request.body)) relaying.upload_abandoned = true;
+  }
   Upload upload = Upload::going_on;
   if (ends.upstream != nullptr || relaying.upload_abandoned) upload = relay_upload(exchange, ends, context);
   if (upload == Upload::malformed || upload == Upload::too_large) {
@@ -198,13 +208,6 @@ Action try_again(Exchange& exchange, unsigned attempts, bool server_failed) {
                               .fresh = true};
   exchange.route.clear();  // the request is routed again
   return Action::cut_upstream;
-}
-
-// The server, or its connection, says that it has not looked at the request (RFC 9113 §8.7).
-bool is_unprocessed(const Flow& upstream) {
-  constexpr std::uint32_t refused_stream = 7;
-  return upstream.stream && upstream.was_reset &&
-         (upstream.stream->id == 0 || upstream.stream->reset_code == refused_stream);
 }
 
 Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t status, const Context& context) {

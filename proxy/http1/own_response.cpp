@@ -59,6 +59,10 @@ std::size_t write_own_response(const OwnResponse& response, state::Buffer& out, 
 
 std::string_view reason_phrase(std::uint16_t status) {
   switch (status) {
+    case 102:
+      return "Processing";
+    case 103:
+      return "Early Hints";
     case 100:
       return "Continue";
     case 101:

@@ -199,6 +199,12 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
       context.scratch.answered = {head.status, context.now_ms - upstream.write_at_ms};
       return Action::cut_upstream;
     }
+    if (upstream.stream && !client.stream) [[unlikely]] {
+      // HTTP/2 has no reason phrases, and some clients miss them.
+      const std::string_view phrase = reason_phrase(head.status);
+      head.reason = phrase != "Unknown" ? phrase : std::string_view();
+      head.start_line = {};
+    }
     let_go_of_held(client, relaying);
     if (client.unsent.empty()) client.write_at_ms = context.now_ms;
     const bool switches_stream = request.wants_upgrade && is_switching(upstream, head.status);

@@ -140,11 +140,11 @@ bool seal(Frames& frames, Flow& leg, Flow& flow, const Terms& terms) {
   return true;
 }
 
-void return_credit(Frames& frames, Flow& leg, Flow& flow) {
+void return_credit(Frames& frames, Flow& leg, Flow& flow, std::size_t kept) {
   if (flow.read_ended) return;
   Stream& stream = *flow.stream;
   const std::int64_t due =
-      std::int64_t{frames.stream_window} - static_cast<std::int64_t>(flow.unread.size()) - stream.receive_window;
+      std::int64_t{frames.stream_window} - static_cast<std::int64_t>(flow.unread.size() - kept) - stream.receive_window;
   if (due < frames.stream_window / 2) return;
   append_window_update(leg.unsent, stream.id, due);
   stream.receive_window += due;

@@ -70,8 +70,9 @@ bool seal(state::Frames& frames, state::Flow& leg, state::Flow& flow, const Term
 // Whether it would.
 bool can_seal(const state::Frames& frames, const state::Flow& leg, const state::Flow& flow, const Terms& terms);
 
-// Lets the peer send as much as has been consumed since. `held`: the bytes in `unread` of all streams.
-void return_credit(state::Frames& frames, state::Flow& leg, state::Flow& flow);
+// Lets the peer send as much as has been consumed since. `kept`: bytes in `unread` that have been consumed all the
+// same. `held`: those of all streams that have not.
+void return_credit(state::Frames& frames, state::Flow& leg, state::Flow& flow, std::size_t kept = 0);
 void return_credit(state::Frames& frames, state::Flow& leg, std::uint64_t held, const Terms& terms);
 
 // Makes the flow a stream that we begin as a client.

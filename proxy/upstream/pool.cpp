@@ -224,21 +224,20 @@ bool speaks(const IdleConnection& idle, config::ServerProtocol protocol) {
 
 }  // namespace
 
-// Puts the newest one of HTTP/1.1 at the end. False: there is none.
-bool Pool::put_last(Server& server) {
-  const auto found = std::ranges::find_if(server.idle_.rbegin(), server.idle_.rend(),
-                                          [](const IdleConnection& idle) { return !idle.leg->frames; });
-  if (found == server.idle_.rend()) return false;
-  std::rotate(std::prev(found.base()), found.base(), server.idle_.end());
-  return true;
-}
-
 IdleConnection Pool::take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms, bool may_carry) {
   while (!server.idle_.empty()) {
-    if (server.protocol_ == config::ServerProtocol::automatic && !may_carry && !put_last(server)) break;
-    if (quiet_within_ms != 0 && server.idle_.back().since_ms + quiet_within_ms <= now_ms) break;
-    IdleConnection idle = std::move(server.idle_.back());
-    server.idle_.pop_back();
+    auto at = std::prev(server.idle_.end());
+    if (server.protocol_ == config::ServerProtocol::automatic && !may_carry) {
+      while (at != server.idle_.begin() && at->leg->frames) --at;
+      if (at->leg->frames) break;
+    }
+    if (quiet_within_ms != 0 && at->since_ms + quiet_within_ms <= now_ms) break;
+    IdleConnection idle = std::move(*at);
+    if (std::next(at) == server.idle_.end()) {
+      server.idle_.pop_back();
+    } else {
+      server.idle_.erase(at);
+    }
     const bool is_good = speaks(idle, server.protocol_) && (quiet_within_ms == 0 || is_quiet(idle, now_ms));
     if (is_good) {
       --idle_;

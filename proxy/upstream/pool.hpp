@@ -294,7 +294,6 @@ class Pool final : public runtime::SocketOwner {
 
  private:
   void close(IdleConnection& idle);
-  static bool put_last(Server& server);
 
   runtime::Loop& loop_;                // outlives the pool
   std::map<std::string, Upstream, std::less<>> upstreams_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 
 #include "proxy/worker/worker.hpp"
 
@@ -26,25 +27,47 @@ state::UpstreamLeg& leg_of(const ExchangeRunner& user) {
 Carrier::Carrier(Worker& worker, Connection& connection, state::UpstreamLeg& leg, std::unique_ptr<tls::Stream> stream)
     : worker_(worker), connection_(connection), leg_(leg), frames_(*leg.frames), stream_(std::move(stream)) {
   stream_->socket().set_owner(*this);
+  is_over_ = leg.read_ended || frames_.has_failed;
 }
 
 bool Carrier::has_room() const {
-  const bool takes_more = !is_over_ && !is_doubtful_ && !frames_.goaway_came && !frames_.has_failed;
+  const bool takes_more = !is_over_ && !takes_no_more_ && !is_doubtful_ && !frames_.goaway_came && !frames_.has_failed;
   return takes_more && users_.size() < std::min(frames_.peer_streams_max, frames_.streams_max) &&
          frames_.last_stream < last_id - 2 * users_.size() - 2;
 }
 
-bool Carrier::may_be_used_again() const {
-  return users_.empty() && has_room() && frames_.block_stream == 0 && !stream_->has_to_send(leg_);
+bool Carrier::finish() noexcept {
+  try {
+    std::size_t moved = 0;
+    write(moved);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return has_room() && frames_.block_stream == 0 && !stream_->has_to_send(leg_);
 }
 
-void Carrier::leave(const ExchangeRunner& user, const state::UpstreamLeg& stream) {
+bool Carrier::can_seal() const {
+  if (is_over_ || takes_no_more_) return false;
+  const http2::Terms terms = worker_.http2_terms();
+  return std::ranges::any_of(
+      users_, [&](const User& one) { return http2::can_seal(frames_, leg_, leg_of(*one.runner), terms); });
+}
+
+void Carrier::leave(const ExchangeRunner& user, const state::UpstreamLeg& stream) noexcept {
   std::erase_if(users_, [&](const User& one) { return one.runner == &user; });
+  try {
+    end(stream);
+  } catch (const std::bad_alloc&) {
+    is_over_ = true;  // the server would not learn of it
+  }
+}
+
+void Carrier::end(const state::UpstreamLeg& stream) {
   const std::uint32_t id = stream.stream->id;
   if (id == 0) return;
   if (stream.was_reset) {
-    is_doubtful_ =
-        is_doubtful_ || stream.stream->reset_code == static_cast<std::uint32_t>(http2::Error::refused_stream);
+    constexpr auto refused = static_cast<std::uint32_t>(http2::Error::refused_stream);
+    is_doubtful_ = is_doubtful_ || stream.stream->reset_code == refused;
     return;
   }
   if (stream.read_ended && stream.stream->end_sent) return http2::note_ended(frames_, id);
@@ -103,6 +126,7 @@ bool Carrier::read(std::size_t& moved) {
       return false;
   }
   moved += leg_.unread.size() - before;
+  leg_.reused = false;  // it is alive
   leg_.read_at_ms = worker_.now_ms();
   http2::Scratch& scratch = worker_.http2_scratch();
   if (!http2::open(frames_, leg_, *this, worker_.http2_terms(), worker_.now_ms(), floods_, scratch)) {
@@ -126,7 +150,7 @@ void Carrier::fail() {
 }
 
 bool Carrier::write(std::size_t& moved) {
-  if (is_over_) return false;
+  if (is_over_ || takes_no_more_) return false;
   const http2::Terms terms = worker_.http2_terms();
   return_credit(terms);
   bool progress = seal(terms);
@@ -138,7 +162,8 @@ bool Carrier::write(std::size_t& moved) {
       moved += before - std::min(before, leg_.unsent.size());
       return true;
     case Io::failed:
-      fail();
+      takes_no_more_ = true;
+      leg_.unsent.clear();
       return true;
     default:
       return progress;

@@ -29,16 +29,20 @@ class Carrier final : public runtime::SocketOwner, public runtime::Disposable, p
   // Another stream can begin.
   bool has_room() const;
   bool has_streams() const { return !users_.empty(); }
-  // No client's connection needs it, and it may serve another.
-  bool may_be_used_again() const;
+  // It has no streams. Sends what is still to be sent. True: it may serve another client's connection.
+  bool finish() noexcept;
 
   // Its exchange has got a leg with a stream: a new one, or one from another process.
   void join(ExchangeRunner& user);
+  void make_room() { users_.reserve(users_.size() + 1); }
   // Its leg is about to go; unless both directions have ended, the server learns that the stream is cancelled.
-  void leave(const ExchangeRunner& user, const state::UpstreamLeg& stream);
+  void leave(const ExchangeRunner& user, const state::UpstreamLeg& stream) noexcept;
 
   bool can_read() const { return !is_over_ && stream_->readable(leg_); }
-  bool can_write() const { return !is_over_ && stream_->has_to_send(leg_) && stream_->socket().writable(); }
+  bool can_write() const {
+    return !is_over_ && !takes_no_more_ && stream_->has_to_send(leg_) && stream_->socket().writable();
+  }
+  bool can_seal() const;
   // Both count the bytes that they move in `moved`. True: there was progress.
   bool read(std::size_t& moved);
   bool write(std::size_t& moved);
@@ -57,6 +61,7 @@ class Carrier final : public runtime::SocketOwner, public runtime::Disposable, p
     ExchangeRunner* runner;
   };
 
+  void end(const state::UpstreamLeg& stream);
   bool seal(const http2::Terms& terms);
   void return_credit(const http2::Terms& terms);
   // It can no longer be used: its streams are cut off.
@@ -72,7 +77,8 @@ class Carrier final : public runtime::SocketOwner, public runtime::Disposable, p
   std::size_t first_ = 0;     // whose turn it is first
   std::size_t found_ = 0;     // the last one that was found
   bool is_over_ = false;      // it has failed, or the server has ended it
-  bool is_doubtful_ = false;  // it gets no further stream
+  bool takes_no_more_ = false;  // writing has failed; what has come may still be read
+  bool is_doubtful_ = false;    // it gets no further stream
 };
 
 }  // namespace baton::proxy

@@ -43,10 +43,11 @@ Carrier* Carriers::to(const upstream::Server& server, std::string_view upstream,
   return found != carriers_.end() ? found->get() : nullptr;
 }
 
-void Carriers::leave(const ExchangeRunner& user, const state::UpstreamLeg& stream) {
-  Carrier& carrier = with(stream.carrier);
+void Carriers::leave(const ExchangeRunner& user, const state::UpstreamLeg& stream) noexcept {
+  const std::uint32_t number = stream.carrier;
+  Carrier& carrier = with(number);
   carrier.leave(user, stream);
-  if (!carrier.has_streams()) release(stream.carrier);
+  if (!carrier.has_streams()) release(number);
 }
 
 void Carriers::release_if_unused(const Carrier& carrier) {
@@ -54,18 +55,17 @@ void Carriers::release_if_unused(const Carrier& carrier) {
 }
 
 // Whatever is still to be sent on it, such as the end of its last stream, goes out at once or never.
-void Carriers::release(std::uint32_t number) {
+void Carriers::release(std::uint32_t number) noexcept {
   const auto at = std::ranges::find(carriers_, number, [](const auto& one) { return one->leg().carrier; });
   const auto place = at - carriers_.begin();
+  const bool may_be_used_again = (*at)->finish();
   std::unique_ptr<Carrier> carrier = std::move(*at);
-  std::size_t moved = 0;
-  carrier->write(moved);
   carriers_.erase(at);
   state::Carriers& legs = *state_.carriers;
   state::Boxed<state::UpstreamLeg> leg = std::move(legs[static_cast<std::size_t>(place)]);
   legs.erase(legs.begin() + place);
   if (legs.empty()) state_.carriers.reset();
-  worker_.pool_or_close(std::move(carrier->stream()), std::move(leg), carrier->may_be_used_again());
+  worker_.pool_or_close(std::move(carrier->stream()), std::move(leg), may_be_used_again);
   worker_.loop().dispose(std::move(carrier));
 }
 
@@ -75,19 +75,18 @@ bool Carriers::is_led(const upstream::Server& server) const {
   return std::ranges::find(leaders_, &server, &Leader::server) != leaders_.end();
 }
 
-void Carriers::end_lead(const ExchangeRunner& leader) {
-  const auto at = std::ranges::find(leaders_, &leader, &Leader::runner);
-  if (at == leaders_.end()) return;
-  const upstream::Server* const server = at->server;
-  leaders_.erase(at);
-  std::vector<ExchangeRunner*> woken;
-  std::erase_if(followers_, [&](const Follower& one) {
-    if (one.server == server) woken.push_back(one.runner);
-    return one.server == server;
-  });
-  for (ExchangeRunner* one : woken) {
-    one->upstream().stop_waiting();
-    connection_.touch(*one);
+void Carriers::end_lead(const ExchangeRunner& leader, bool is_connected) noexcept {
+  for (;;) {
+    const auto at = std::ranges::find(leaders_, &leader, &Leader::runner);
+    if (at == leaders_.end()) return;
+    const upstream::Server* const server = at->server;
+    leaders_.erase(at);
+    for (const Follower& one : followers_) {
+      if (one.server != server) continue;
+      one.runner->upstream().stop_following(is_connected);
+      connection_.touch(*one.runner);
+    }
+    std::erase_if(followers_, [&](const Follower& one) { return one.server == server; });
   }
 }
 
@@ -110,7 +109,8 @@ bool Carriers::write(std::size_t& moved) {
 }
 
 bool Carriers::can_move() const {
-  return std::ranges::any_of(carriers_, [](const auto& one) { return one->can_read() || one->can_write(); });
+  return std::ranges::any_of(carriers_,
+                             [](const auto& one) { return one->can_read() || one->can_write() || one->can_seal(); });
 }
 
 // ── Freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────

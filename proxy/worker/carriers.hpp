@@ -23,7 +23,7 @@ class Carriers {
   // One to this server with room for another stream; nullptr: none. `fresh`: none that may be stale.
   Carrier* to(const upstream::Server& server, std::string_view upstream, bool fresh) const;
   // The exchange's stream is about to go. The last one's carrier goes back to the pool of its server, or ends.
-  void leave(const ExchangeRunner& user, const state::UpstreamLeg& stream);
+  void leave(const ExchangeRunner& user, const state::UpstreamLeg& stream) noexcept;
 
   // Its last exchange has not come about.
   void release_if_unused(const Carrier& carrier);
@@ -32,7 +32,7 @@ class Carriers {
   bool is_led(const upstream::Server& server) const;
   void lead(const upstream::Server& server, const ExchangeRunner& leader) { leaders_.push_back({&server, &leader}); }
   // It has a carrier, or none will come: those that wait try again.
-  void end_lead(const ExchangeRunner& leader);
+  void end_lead(const ExchangeRunner& leader, bool is_connected) noexcept;
   void await(const upstream::Server& server, ExchangeRunner& follower) { followers_.push_back({&server, &follower}); }
   void forget(const ExchangeRunner& follower);
 
@@ -58,7 +58,7 @@ class Carriers {
     ExchangeRunner* runner;
   };
 
-  void release(std::uint32_t number);
+  void release(std::uint32_t number) noexcept;
 
   Worker& worker_;
   Connection& connection_;

@@ -21,10 +21,12 @@ constexpr int passes_max = 8;
 
 class Http2Side::Stream final : public runtime::DeadlineEntry, public runtime::Disposable {
  public:
-  Stream(Http2Side& of, state::ClientSide& side) : runner(of.worker_, of.connection_, side), of_(of) {
-    of_.worker_.note_streams(1);
+  Stream(Http2Side& of, state::ClientSide& side)
+      : runner(of.worker_, of.connection_, side), worker_(of.worker_), of_(of) {
+    worker_.note_streams(1);
   }
-  ~Stream() override { of_.worker_.note_streams(-1); }
+  // Its connection may be gone by then.
+  ~Stream() override { worker_.note_streams(-1); }
 
   void on_deadline() override { of_.on_deadline(*this); }
   state::ClientSide& side() const { return runner.side(); }
@@ -34,14 +36,16 @@ class Http2Side::Stream final : public runtime::DeadlineEntry, public runtime::D
   ExchangeRunner runner;
   bool is_touched = true;
   bool is_finished = false;
+  bool waits_for_room = true;  // something is to be sent
 
  private:
+  Worker& worker_;
   Http2Side& of_;
 };
 
 Http2Side::Http2Side(Worker& worker, Connection& connection, state::ConnectionState& state,
                      std::vector<handoff::UniqueFd> upstreams)
-    : worker_(worker), connection_(connection), state_(state), http2_(*state.http2()) {
+    : worker_(worker), connection_(connection), state_(state), http2_(*state.http2()), terms_(worker.http2_terms()) {
   auto upstream = upstreams.begin();
   for (const auto& side : http2_.streams) {
     Stream& stream = *streams_.emplace_back(std::make_unique<Stream>(*this, *side));
@@ -68,7 +72,7 @@ http2::Terms Worker::http2_terms() const {
 
 void Http2Side::begin() {
   http2_.frames.idle_since_ms = http2_.frames.block_since_ms = worker_.now_ms();
-  http2::begin(http2_.frames, state_.client, worker_.http2_terms());
+  http2::begin(http2_.frames, state_.client, terms_);
 }
 
 // ── Freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -81,6 +85,7 @@ bool Http2Side::watch() {
 }
 
 void Http2Side::freeze() {
+  remove_finished();
   for (const auto& one : streams_) {
     worker_.deadlines().clear(*one);
     one->runner.freeze();
@@ -117,6 +122,7 @@ std::size_t Http2Side::descriptors() const {
 }
 
 void Http2Side::reconfigured() {
+  terms_ = worker_.http2_terms();
   for (const auto& one : streams_) {
     one->runner.reconfigured();
     one->is_touched = true;
@@ -170,11 +176,24 @@ std::size_t Http2Side::wanted() const {
   return most > state_.client.unread.size() ? most - state_.client.unread.size() : 0;
 }
 
+namespace {
+
+// What its server may let wait for as long as a tunnel, although nobody is there any more.
+bool may_last(const state::ClientSide& side) {
+  const auto* relaying = side.exchange ? std::get_if<state::Relaying>(&side.exchange->phase) : nullptr;
+  if (relaying == nullptr) return false;
+  const auto* relayed = std::get_if<state::ResponseRelayed>(&relaying->response);
+  return side.exchange->request.is_grpc || (relayed != nullptr && relayed->may_be_quiet);
+}
+
+}  // namespace
+
 bool Http2Side::note_client_ended() {
   bool has_some = false;
   for (const auto& one : streams_) {
     state::Flow& flow = one->flow();
-    if (flow.read_ended) continue;
+    if (flow.read_ended && !may_last(one->side())) continue;
+    if (flow.was_reset) continue;
     has_some = flow.read_ended = one->is_touched = true;
     // The server of a tunnel gets what came before, and then the end.
     const state::Exchange* const exchange = one->side().exchange.get();
@@ -193,18 +212,17 @@ bool Http2Side::advance(std::size_t& moved) {
   const std::size_t moved_before = moved;
   if (frames.has_failed) {
     leg.unread.clear();
-  } else if (!leg.unread.empty() && !http2::open(frames, leg, *this, worker_.http2_terms(), worker_.now_ms(), floods_,
-                                                 worker_.http2_scratch())) {
+  } else if (!leg.unread.empty() &&
+             !http2::open(frames, leg, *this, terms_, worker_.now_ms(), floods_, worker_.http2_scratch())) {
     worker_.note_http2_failure(state_, worker_.http2_scratch().failure);
     cut();
   }
-  const http2::Terms terms = worker_.http2_terms();
   touched_again_ = false;
   bool has_more = false;
   const std::size_t open = streams_.size();
   for (std::size_t i = 0; i < open; ++i) {
     Stream& one = *streams_[(first_ + i) % open];
-    const bool can_go_on = one.is_touched || http2::can_seal(frames, leg, one.flow(), terms);
+    const bool can_go_on = one.is_touched || (one.waits_for_room && http2::can_seal(frames, leg, one.flow(), terms_));
     if (!one.is_finished && can_go_on && carry_on(one, moved)) has_more = true;
   }
   if (open != 0) first_ = (first_ + 1) % open;
@@ -215,7 +233,25 @@ bool Http2Side::advance(std::size_t& moved) {
          leg.unsent.size() != unsent;
 }
 
+namespace {
+
+// Bytes at the front of the client's `unread` that were forwarded, and stay for another attempt.
+std::size_t kept(const state::ClientSide& side) {
+  const auto* relaying = side.exchange ? std::get_if<state::Relaying>(&side.exchange->phase) : nullptr;
+  return relaying != nullptr ? relaying->held : 0;
+}
+
+}  // namespace
+
 bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
+  const bool has_more = take_turn(stream, moved);
+  if (stream.is_finished) return has_more;
+  stream.waits_for_room = !stream.flow().all_sent();
+  http2::return_credit(http2_.frames, state_.client, stream.flow(), kept(stream.side()));
+  return has_more;
+}
+
+bool Http2Side::take_turn(Stream& stream, std::size_t& moved) {
   stream.is_touched = false;
   state::Flow& flow = stream.flow();
   if (flow.was_reset) {
@@ -224,7 +260,6 @@ bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
   }
   ExchangeRunner& runner = stream.runner;
   engine::Context context = connection_.context(runner);
-  const http2::Terms terms = worker_.http2_terms();
   for (int pass = 0; pass < passes_max; ++pass) {
     Action action = Action::wait;
     const bool read = runner.can_read() && runner.read_upstream(moved, action);
@@ -232,7 +267,7 @@ bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
     if (action == Action::wait && !runner.waits()) action = engine::advance_stream(stream.side(), context);
     if (!obey(stream, action, context)) return true;
     const bool wrote = runner.can_write() && runner.write_upstream(moved);
-    const bool sealed = http2::seal(http2_.frames, state_.client, flow, terms);
+    const bool sealed = http2::seal(http2_.frames, state_.client, flow, terms_);
     if (sealed) flow.write_at_ms = worker_.now_ms();
     if (sealed && flow.unsent.empty()) floods_.note_sent();  // no window holds it back
     if (action == Action::wait && !read && !wrote && !sealed) {
@@ -255,7 +290,9 @@ namespace {
 Error reset_code(const state::ClientSide& side) {
   const state::UpstreamLeg* const leg = side.upstream();
   const std::uint32_t code = leg != nullptr && leg->stream && leg->was_reset ? leg->stream->reset_code : 0;
-  return code != 0 ? static_cast<Error>(code) : Error::internal_error;
+  // That nothing was processed is untrue once a response has begun.
+  const bool is_true = static_cast<Error>(code) != Error::refused_stream || side.exchange->status == 0;
+  return code != 0 && is_true ? static_cast<Error>(code) : Error::internal_error;
 }
 
 }  // namespace
@@ -334,14 +371,11 @@ void Http2Side::remove_finished() {
 
 void Http2Side::return_credit() {
   state::Frames& frames = http2_.frames;
-  if (!frames.preface_came || frames.has_failed) return;
-  const http2::Terms terms = worker_.http2_terms();
+  const bool is_due = frames.receive_window <= terms_.connection_window / 2;
+  if (!is_due || !frames.preface_came || frames.has_failed) return;
   std::uint64_t held = 0;
-  for (const auto& one : streams_) {
-    held += one->flow().unread.size();
-    http2::return_credit(frames, state_.client, one->flow());
-  }
-  http2::return_credit(frames, state_.client, held, terms);
+  for (const auto& one : streams_) held += one->flow().unread.size() - kept(one->side());
+  http2::return_credit(frames, state_.client, held, terms_);
 }
 
 void Http2Side::go_away() {

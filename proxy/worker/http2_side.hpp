@@ -67,6 +67,7 @@ class Http2Side final : private http2::Streams {
   void on_deadline(Stream& stream);
   // True: there may be more to do.
   bool carry_on(Stream& stream, std::size_t& moved);
+  bool take_turn(Stream& stream, std::size_t& moved);
   // False: it is over.
   bool obey(Stream& stream, engine::Action action, engine::Context& context);
   void finish(Stream& stream, http2::Error if_unfinished);
@@ -80,6 +81,7 @@ class Http2Side final : private http2::Streams {
   Connection& connection_;
   state::ConnectionState& state_;
   state::Http2& http2_;
+  http2::Terms terms_;  // of now
   http2::Floods floods_;
   std::vector<std::unique_ptr<Stream>> streams_;  // of http2_.streams, at the same places
   std::size_t finished_ = 0;                      // of the streams, and still there

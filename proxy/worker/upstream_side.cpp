@@ -108,6 +108,8 @@ unsigned UpstreamSide::count_servers() const {
 // ── The way to a server ───────────────────────────────────────────────────────────────────────────────────────────
 
 UpstreamSide::Progress UpstreamSide::connect(const Asking& of) {
+  end_lead();
+  if (std::exchange(keeps_place_, false)) return reach(*server_, of);
   use(nullptr);
   upstream_ = worker_.upstream_for(*of.state.exchange, of.route);
   return upstream_ != nullptr ? choose(of) : Progress::unreachable;
@@ -379,6 +381,7 @@ void UpstreamSide::close(state::UpstreamLeg& leg) {
 void UpstreamSide::drop(bool with_reset) {
   if (is<Carried>()) return leave(*owner_.side().upstream());
   if (is<Following>()) owner_.connection().carriers().forget(owner_);
+  keeps_place_ = false;
   use(nullptr);
   std::unique_ptr<tls::Stream> stream;
   std::visit(

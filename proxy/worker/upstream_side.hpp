@@ -78,7 +78,10 @@ class UpstreamSide {
            is<Greeting>();
   }
   // Another exchange of its connection has connected to the server, or will not: it is to be asked to connect again.
-  void stop_waiting() { stands_ = Nothing{}; }
+  void stop_following(bool is_connected) {
+    stands_ = Nothing{};
+    keeps_place_ = is_connected;
+  }
   // The attempt's deadline; INT64_MAX: there is no attempt.
   std::int64_t deadline_ms() const;
   bool owns(const runtime::Socket& socket) const { return stream() != nullptr && &stream()->socket() == &socket; }
@@ -173,7 +176,7 @@ class UpstreamSide {
   Progress begin_http2(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
   Progress greet(state::Exchange& exchange);
   Progress join(Carrier& carrier, state::Exchange& exchange);
-  void end_lead();
+  void end_lead(bool is_connected = false);
   void leave(const state::UpstreamLeg& leg);
   // What the connection to the server begins with; empty: nothing.
   std::string header_for(const state::Exchange& exchange) const;
@@ -185,6 +188,7 @@ class UpstreamSide {
   upstream::Upstream* upstream_ = nullptr;   // of the last attempt, if this configuration has it
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
   bool leads_ = false;                       // others follow
+  bool keeps_place_ = false;                 // the next attempt is at `server_`
   std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Following, Connecting, Handshaking, Greeting, Connected,
                Carried>
       stands_;

@@ -30,7 +30,8 @@ bool UpstreamSide::follows(upstream::Server& server, std::int64_t connect_ms) {
   const bool follows = carriers.is_led(server);
   if (follows) {
     carriers.await(server, owner_);
-    stands_ = Following{worker_.now_ms() + connect_ms};
+    const std::int64_t handshakes_ms = 2 * worker_.settings().handshake_ms;  // of TLS, and of HTTP/2
+    stands_ = Following{worker_.now_ms() + connect_ms + handshakes_ms};
   } else {
     carriers.lead(server, owner_);
     leads_ = true;
@@ -58,7 +59,7 @@ UpstreamSide::Progress UpstreamSide::greet(state::Exchange& exchange) {
   server_->note_success();
   Carrier& carrier = owner_.connection().carriers().add(std::move(stream), std::move(leg));
   const Progress progress = join(carrier, exchange);
-  end_lead();
+  end_lead(true);
   return progress;
 }
 
@@ -69,24 +70,28 @@ UpstreamSide::Progress UpstreamSide::join(Carrier& carrier, state::Exchange& exc
     drop(false);
     return Progress::unreachable;
   }
-  stands_ = Carried{};
   state::UpstreamLeg& of = carrier.leg();
-  state::UpstreamLeg& leg = exchange.upstream.emplace();
-  leg.upstream = of.upstream;
-  leg.server = of.server;
-  leg.reused = of.requests != 0;
-  leg.requests = ++of.requests;
-  leg.opened_ms = of.opened_ms;
-  leg.carrier = of.carrier;
-  http2::begin_stream(*of.frames, leg);
-  leg.read_at_ms = leg.write_at_ms = worker_.now_ms();
-  ++server_->counts.requests;
+  carrier.make_room();
+  Leg leg = state::UpstreamLeg{};
+  leg->upstream = of.upstream;
+  leg->server = of.server;
+  leg->reused = of.reused;
+  leg->requests = of.requests + 1;
+  leg->opened_ms = of.opened_ms;
+  leg->carrier = of.carrier;
+  http2::begin_stream(*of.frames, *leg);
+  leg->read_at_ms = leg->write_at_ms = worker_.now_ms();
+  // From here on nothing needs memory.
+  exchange.upstream = std::move(leg);
   carrier.join(owner_);
+  stands_ = Carried{};
+  ++of.requests;
+  ++server_->counts.requests;
   return Progress::connected;
 }
 
-void UpstreamSide::end_lead() {
-  if (std::exchange(leads_, false)) owner_.connection().carriers().end_lead(owner_);
+void UpstreamSide::end_lead(bool is_connected) {
+  if (std::exchange(leads_, false)) owner_.connection().carriers().end_lead(owner_, is_connected);
 }
 
 void UpstreamSide::adopt_stream() {
