@@ -18,6 +18,9 @@ const std::regex second_signal{"second signal"};
 // The program has started far enough that signals wait until they are read; before that, one kills it like any other.
 bool reads_its_signals(pid_t pid) {
   std::error_code gone;
+  // Until it executes the program, it has its parent's descriptors.
+  const std::filesystem::path executed = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", gone);
+  if (executed != std::filesystem::canonical(baton_binary())) return false;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone)) {
     if (std::filesystem::read_symlink(entry.path(), gone) == "anon_inode:[signalfd]") return true;
   }
