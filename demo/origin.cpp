@@ -43,7 +43,7 @@ std::optional<std::uint64_t> announced_length(const RequestParser& request) {
   return length ? std::optional<std::uint64_t>(*length) : std::nullopt;
 }
 
-// HTTP/2's preface begins with a method that nobody else uses.
+// No request of HTTP/1.1 begins like HTTP/2's preface.
 constexpr std::string_view preface_method = "PRI ";
 
 // One connection, until either side ends it. `reply` outlives the io_context that runs this.

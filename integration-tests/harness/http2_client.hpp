@@ -62,7 +62,7 @@ class Http2Client {
   const Http2Response& await_body(std::int32_t stream, std::size_t bytes);
   const Http2Response& await_end(std::int32_t stream);
   void await_goaway();
-  // Until nothing has come for so long.
+  // Reads until the connection has been silent for this long.
   void settle(Milliseconds quiet);
   // A PING and its answer: everything sent before has been read.
   void ping();

@@ -73,7 +73,7 @@ class Events {
     }
     exchange.stream.await_bytes_forever();
   }
-  // How often somebody has begun to listen.
+  // How many EventSources have connected.
   int listeners() const { return listeners_; }
 
   inline static const std::string last = "data: end\n\n";

@@ -4,6 +4,7 @@
 #include "harness/baton.hpp"
 #include "harness/http2_client.hpp"
 #include "harness/origin.hpp"
+#include "http2/every_kind_of_stream.hpp"
 
 namespace baton::harness {
 namespace {
@@ -21,42 +22,7 @@ class Http2Moves : public testing::Test {
 
 TEST_F(Http2Moves, WithEveryKindOfStream) {
   Baton baton(settings());
-  Http2Client client(baton.address(), {.stream_window = 10'000, .updates_windows = false});
-  const std::int32_t held = client.begin_get("/held");
-  origin.gate().await_arrivals(1);
-  const std::int32_t stalled = client.begin_get("/bytes/50000");
-  const std::int32_t upload = client.begin_post("/count");
-  const std::int32_t counted = client.begin_post("/count", {{"content-length", "30000"}});
-  const std::int32_t socket = client.begin_websocket("/websocket");
-  client.await_head(socket);
-  std::string tunnelled;
-  std::string uploaded;
-  std::string declared;
-  for (int i = 0; i < 3; ++i) {
-    const std::string piece = pattern(30'000).substr(static_cast<std::size_t>(i) * 10'000, 10'000);
-    uploaded += piece;
-    client.send(upload, piece);
-    client.send(counted, piece);
-    client.send(socket, "tick");
-    tunnelled += "tick";
-    EXPECT_EQ(client.await_body(socket, tunnelled.size()).body, tunnelled);
-    baton.upgrade();
-    client.update_window(stalled, 10'000);
-    client.update_window(0, 10'000);
-  }
-  EXPECT_EQ(client.await_body(stalled, 40'000).body.size(), 40'000u);
-  client.update_window(stalled, 10'000);
-  client.update_window(0, 10'000);
-  EXPECT_EQ(client.await_end(stalled).body, pattern(50'000));
-  client.send(upload, "", true);
-  client.send(counted, "", true);
-  EXPECT_EQ(client.await_end(upload).body, "30000 as sent");
-  EXPECT_EQ(client.await_end(counted).body, "30000 as sent");
-  origin.gate().open();
-  EXPECT_EQ(client.await_end(held).body, "held");
-  client.send(socket, "", true);
-  EXPECT_TRUE(client.await_end(socket).ended);
-  EXPECT_FALSE(client.goaway());
+  expect_every_kind_goes_on(baton.address(), origin, [&] { baton.upgrade(); });
 }
 
 // The decoder's table moves: the client's encoder goes on to refer to it.

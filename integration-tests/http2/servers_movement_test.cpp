@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "http2/chain.hpp"
+#include "http2/every_kind_of_stream.hpp"
 
 namespace baton::harness {
 namespace {
@@ -20,38 +21,7 @@ INSTANTIATE_TEST_SUITE_P(Which, MovesOfServers, testing::Values("front", "back",
 
 TEST_P(MovesOfServers, HaveEveryKindOfStream) {
   begin();
-  Http2Client client(front->address(), {.stream_window = 10'000, .updates_windows = false});
-  const std::int32_t held = client.begin_get("/held");
-  origin.gate().await_arrivals(1);
-  const std::int32_t stalled = client.begin_get("/bytes/50000");
-  const std::int32_t upload = client.begin_post("/count");
-  const std::int32_t counted = client.begin_post("/count", {{"content-length", "30000"}});
-  const std::int32_t socket = client.begin_websocket("/websocket");
-  client.await_head(socket);
-  std::string tunnelled;
-  for (int i = 0; i < 3; ++i) {
-    const std::string piece = pattern(30'000).substr(static_cast<std::size_t>(i) * 10'000, 10'000);
-    client.send(upload, piece);
-    client.send(counted, piece);
-    client.send(socket, "tick");
-    tunnelled += "tick";
-    EXPECT_EQ(client.await_body(socket, tunnelled.size()).body, tunnelled);
-    upgrade();
-    client.update_window(stalled, 10'000);
-    client.update_window(0, 10'000);
-  }
-  EXPECT_EQ(client.await_body(stalled, 40'000).body.size(), 40'000u);
-  client.update_window(stalled, 10'000);
-  client.update_window(0, 10'000);
-  EXPECT_EQ(client.await_end(stalled).body, pattern(50'000));
-  client.send(upload, "", true);
-  client.send(counted, "", true);
-  EXPECT_EQ(client.await_end(upload).body, "30000 as sent");
-  EXPECT_EQ(client.await_end(counted).body, "30000 as sent");
-  origin.gate().open();
-  EXPECT_EQ(client.await_end(held).body, "held");
-  client.send(socket, "", true);
-  EXPECT_TRUE(client.await_end(socket).ended);
+  expect_every_kind_goes_on(front->address(), origin, [&] { upgrade(); });
   EXPECT_EQ(carriers(), 1) << "all of them stayed on one connection";
 }
 

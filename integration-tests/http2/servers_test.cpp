@@ -156,6 +156,17 @@ TEST_F(ServersOfHttp2, LearnThatAClientHasCancelled) {
   EXPECT_EQ(carriers(), 1);
 }
 
+// A silent stream of gRPC would otherwise last for timeouts.tunnel_idle.
+TEST_F(ServersOfHttp2, LearnThatAClientOfGrpcHasGone) {
+  begin();
+  Http2Client client(front->address());
+  client.begin_get("/held", {{"content-type", "application/grpc"}});
+  origin.gate().await_arrivals(1);
+  client.connection().half_close();
+  back->await_number("requests_total", 1);
+  origin.gate().open();
+}
+
 // GOAWAY: what they have not begun goes to another connection.
 TEST_F(ServersOfHttp2, MayEndTheirConnectionsAtAnyTime) {
   begin("requests_per_connection: 3");
@@ -184,6 +195,27 @@ TEST_F(ServersOfHttp2, ThatCrashCostOnlyWhatTheyWereDoing) {
   origin.gate().open();
   back->start_again();
   EXPECT_EQ(client.get("/bytes/1").body, pattern(1));
+}
+
+// No descriptor may be used for the second client's connection until the first one's is idle.
+TEST_F(ServersOfHttp2, AreReachedOnceThereIsADescriptor) {
+  back.emplace(back_settings());
+  Settings settings = front_settings();
+  settings.workers = 1;
+  settings.limits = "upstream_connections: 1";
+  settings.timeouts += ", connect: 20s";
+  front.emplace(settings);
+  Client first(front->address());
+  first.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  Http2Client second(front->address());
+  const std::int32_t one = second.begin_get("/bytes/10");
+  const std::int32_t other = second.begin_get("/bytes/20");
+  front->await_number("connections.exchange", 2);
+  origin.gate().open();
+  EXPECT_EQ(first.response().body, "held");
+  EXPECT_EQ(second.await_end(one).body, pattern(10));
+  EXPECT_EQ(second.await_end(other).body, pattern(20));
 }
 
 TEST_F(ServersOfHttp2, ThatSpeakHttp1AreReported) {

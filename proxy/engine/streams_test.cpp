@@ -6,8 +6,7 @@
 #include <utility>
 
 #include "proxy/engine/engine.hpp"
-#include "proxy/http2/frame_format.hpp"
-#include "proxy/http2/hpack_decoder.hpp"
+#include "proxy/engine/testing/blocks.hpp"
 
 namespace baton::engine {
 namespace {
@@ -44,26 +43,8 @@ class OnAStream : public testing::Test {
     const std::string bytes = sent();
     return bytes.substr(bytes.find("\r\n\r\n") + 4);
   }
-  // The fields of a block in the client's stream.
-  static std::string fields_of(std::string_view block) {
-    state::HpackTable table;
-    http2::HeaderList list;
-    EXPECT_EQ(http2::decode_block(block, table, 16'384, list), http2::BlockError::none);
-    std::string text;
-    for (const http2::HeaderField& field : list.fields()) {
-      text.append(field.name).append("=").append(field.value).append(" ");
-    }
-    return text;
-  }
   // The next head that the client gets, and whether it ends the stream.
-  std::pair<std::string, bool> head() {
-    state::Buffer& heads = side.client.stream->heads;
-    if (heads.empty()) return {"", false};
-    const http2::BlockMark mark = http2::read_block_mark(heads.data());
-    const std::string fields = fields_of(heads.view().substr(http2::block_mark_bytes, mark.bytes));
-    heads.consume(http2::block_mark_bytes + mark.bytes);
-    return {fields, mark.ends_stream};
-  }
+  std::pair<std::string, bool> head() { return take_head(*side.client.stream); }
   void server_sends(std::string_view bytes) {
     side.upstream()->unread.append(bytes);
     EXPECT_EQ(advance(), Action::wait);

@@ -6,9 +6,8 @@
 #include <utility>
 
 #include "proxy/engine/engine.hpp"
-#include "proxy/http2/frame_format.hpp"
+#include "proxy/engine/testing/blocks.hpp"
 #include "proxy/http2/frames.hpp"
-#include "proxy/http2/hpack_decoder.hpp"
 
 namespace baton::engine {
 namespace {
@@ -40,25 +39,8 @@ class ToAStream : public testing::Test {
   Context context() { return {.rules = &rules, .scratch = scratch, .client_address = "192.0.2.1", .now_ms = now_ms}; }
   state::UpstreamLeg& upstream() { return *state.upstream(); }
   state::Stream& stream() { return *upstream().stream; }
-  static std::string fields_of(std::string_view block) {
-    state::HpackTable table;
-    http2::HeaderList list;
-    EXPECT_EQ(http2::decode_block(block, table, 16'384, list), http2::BlockError::none);
-    std::string text;
-    for (const http2::HeaderField& field : list.fields()) {
-      text.append(field.name).append("=").append(field.value).append(" ");
-    }
-    return text;
-  }
   // The head that the server gets, and whether it ends the stream.
-  std::pair<std::string, bool> head() {
-    state::Buffer& heads = stream().heads;
-    if (heads.empty()) return {"", false};
-    const http2::BlockMark mark = http2::read_block_mark(heads.data());
-    const std::string fields = fields_of(heads.view().substr(http2::block_mark_bytes, mark.bytes));
-    heads.consume(http2::block_mark_bytes + mark.bytes);
-    return {fields, mark.ends_stream};
-  }
+  std::pair<std::string, bool> head() { return take_head(stream()); }
   std::string sent() {
     std::string bytes(upstream().unsent.view());
     upstream().unsent.clear();
@@ -182,6 +164,18 @@ TEST_F(ToAStream, ARefusedRequestGoesAgainWithItsContent) {
   }
   reset_by_server(refused_stream);
   EXPECT_EQ(state.exchange->status, 502) << "not for ever";
+}
+
+// More of the content has come meanwhile, which must wait for the next attempt.
+TEST_F(ToAStream, ARefusedRequestKeepsWhatHasNotBeenSent) {
+  begin("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+  state.client.unread.append("world");
+  reset_by_server(refused_stream);
+  EXPECT_EQ(last, Action::cut_upstream);
+  state.exchange->upstream.reset();
+  EXPECT_EQ(advance(), Action::connect);
+  attach();
+  EXPECT_EQ(sent(), "helloworld");
 }
 
 TEST_F(ToAStream, AnyOtherResetOfAPostIs502) {

@@ -159,7 +159,7 @@ void return_credit(Frames& frames, Flow& leg, std::uint64_t held, const Terms& t
 }
 
 void reset(Frames& frames, Flow& leg, const Flow& flow, Error error) {
-  if (flow.stream->id == 0) return;  // nobody knows of it
+  if (flow.stream->id == 0) return;  // no frame has named it yet
   append_reset(leg.unsent, flow.stream->id, error);
   note_ended(frames, flow.stream->id, Ended::by_our_reset);
 }

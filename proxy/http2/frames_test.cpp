@@ -218,6 +218,22 @@ TEST(Streams, AfterGoawayAreNotServed) {
   EXPECT_THAT(connection.errors(), IsEmpty());
 }
 
+// What was forwarded, and stays for another attempt, is no reason to hold the client back.
+TEST(Windows, ComeBackForBytesThatAreKept) {
+  Connection connection;
+  connection.terms.stream_window = 65'535;
+  connection.frames.stream_window = 65'535;
+  connection.greet();
+  connection.take(opened);
+  state::Flow& flow = *connection.find(1);
+  for (int i = 0; i < 3; ++i) connection.take(frame(FrameType::data, 0, 1, std::string(16'000, 'x')));
+  const std::int64_t left = flow.stream->receive_window;
+  return_credit(connection.frames, connection.leg, flow);
+  EXPECT_EQ(flow.stream->receive_window, left);
+  return_credit(connection.frames, connection.leg, flow, flow.unread.size());
+  EXPECT_EQ(flow.stream->receive_window, 65'535);
+}
+
 TEST(Windows, OfTheConnectionComeBackForStreamsThatAreGone) {
   Connection connection;
   connection.greet();

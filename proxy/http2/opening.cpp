@@ -101,7 +101,7 @@ void Opener::take(const FrameHead& head, std::string_view payload) {
     case FrameType::settings:
       return take_settings(head, payload);
     case FrameType::push_promise:
-      return fail(Error::protocol_error, "PUSH_PROMISE, which nobody has enabled");
+      return fail(Error::protocol_error, "PUSH_PROMISE although pushes are disabled");
     case FrameType::ping:
       return take_ping(head, payload);
     case FrameType::goaway:

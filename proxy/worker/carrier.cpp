@@ -14,7 +14,7 @@ using runtime::Io;
 
 namespace {
 
-// One that has been silent so long, while a request waited, may be dead.
+// A server that stays silent this long while a request waits may be dead.
 constexpr std::int64_t silence_ms = 1'000;
 constexpr std::uint32_t last_id = 0x7fff'ffff;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "proxy/worker/http2_stream.hpp"
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
@@ -18,30 +19,6 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr int passes_max = 8;
 
 }  // namespace
-
-class Http2Side::Stream final : public runtime::DeadlineEntry, public runtime::Disposable {
- public:
-  Stream(Http2Side& of, state::ClientSide& side)
-      : runner(of.worker_, of.connection_, side), worker_(of.worker_), of_(of) {
-    worker_.note_streams(1);
-  }
-  // Its connection may be gone by then.
-  ~Stream() override { worker_.note_streams(-1); }
-
-  void on_deadline() override { of_.on_deadline(*this); }
-  state::ClientSide& side() const { return runner.side(); }
-  state::Flow& flow() const { return runner.side().client; }
-  std::uint32_t id() const { return flow().stream->id; }
-
-  ExchangeRunner runner;
-  bool is_touched = true;
-  bool is_finished = false;
-  bool waits_for_room = true;  // something is to be sent
-
- private:
-  Worker& worker_;
-  Http2Side& of_;
-};
 
 Http2Side::Http2Side(Worker& worker, Connection& connection, state::ConnectionState& state,
                      std::vector<handoff::UniqueFd> upstreams)
@@ -60,65 +37,9 @@ Http2Side::Http2Side(Worker& worker, Connection& connection, state::ConnectionSt
 
 Http2Side::~Http2Side() = default;
 
-http2::Terms Worker::http2_terms() const {
-  const config::Limits& limits = settings_->config.limits;
-  return {.streams_max = static_cast<std::uint32_t>(limits.http2_streams),
-          .stream_window = static_cast<std::uint32_t>(limits.http2_stream_window),
-          .connection_window =
-              static_cast<std::uint32_t>(std::max(limits.http2_connection_window, limits.http2_stream_window)),
-          .list_bytes = rules().head_bytes,
-          .buffer_bytes = rules().buffer_bytes};
-}
-
 void Http2Side::begin() {
   http2_.frames.idle_since_ms = http2_.frames.block_since_ms = worker_.now_ms();
   http2::begin(http2_.frames, state_.client, terms_);
-}
-
-// ── Freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-bool Http2Side::watch() {
-  return std::ranges::all_of(streams_, [](const auto& one) {
-    tls::Stream* const upstream = one->runner.upstream().connected();
-    return upstream == nullptr || upstream->watch();
-  });
-}
-
-void Http2Side::freeze() {
-  remove_finished();
-  for (const auto& one : streams_) {
-    worker_.deadlines().clear(*one);
-    one->runner.freeze();
-    one->is_touched = true;
-  }
-}
-
-void Http2Side::note_shared() {
-  for (const auto& one : streams_) {
-    if (tls::Stream* const upstream = one->runner.upstream().connected()) upstream->socket().note_shared();
-  }
-}
-
-void Http2Side::let_go() {
-  for (const auto& one : streams_) {
-    if (tls::Stream* const upstream = one->runner.upstream().connected()) upstream->socket().release();
-    one->runner.upstream().let_go();
-  }
-}
-
-void Http2Side::was_never_ours() {
-  for (const auto& one : streams_) one->runner.upstream().let_go();
-}
-
-void Http2Side::append_descriptors(std::vector<int>& to) const {
-  for (const auto& one : streams_) {
-    if (tls::Stream* const upstream = one->runner.upstream().connected()) to.push_back(upstream->socket().descriptor());
-  }
-}
-
-std::size_t Http2Side::descriptors() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(streams_, [](const auto& one) { return one->runner.upstream().connected() != nullptr; }));
 }
 
 void Http2Side::reconfigured() {
@@ -178,7 +99,7 @@ std::size_t Http2Side::wanted() const {
 
 namespace {
 
-// What its server may let wait for as long as a tunnel, although nobody is there any more.
+// Its server may stay silent for as long as in a tunnel. So its end must not be waited for once the client has gone.
 bool may_last(const state::ClientSide& side) {
   const auto* relaying = side.exchange ? std::get_if<state::Relaying>(&side.exchange->phase) : nullptr;
   if (relaying == nullptr) return false;

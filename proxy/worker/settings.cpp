@@ -105,6 +105,16 @@ void prepare_tls(const Settings& settings) {
 
 }  // namespace
 
+http2::Terms Settings::http2_terms() const {
+  const config::Limits& limits = config.limits;
+  return {.streams_max = static_cast<std::uint32_t>(limits.http2_streams),
+          .stream_window = static_cast<std::uint32_t>(limits.http2_stream_window),
+          .connection_window =
+              static_cast<std::uint32_t>(std::max(limits.http2_connection_window, limits.http2_stream_window)),
+          .list_bytes = rules.head_bytes,
+          .buffer_bytes = rules.buffer_bytes};
+}
+
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) {
   auto renewed = std::make_shared<Settings>(settings);
   read_certificates(*renewed);

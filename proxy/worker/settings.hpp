@@ -11,6 +11,7 @@
 
 #include "config/config.hpp"
 #include "proxy/engine/engine.hpp"
+#include "proxy/http2/frames.hpp"
 #include "proxy/process/file_stamps.hpp"
 #include "proxy/rates/counts.hpp"
 #include "proxy/routing/client_rules.hpp"
@@ -35,6 +36,8 @@ struct ListenerRules {
 };
 
 struct Settings {
+  // What HTTP/2 goes by, with clients and with servers.
+  http2::Terms http2_terms() const;
   // nullptr: no listener has that name.
   const config::Listener* find_listener(std::string_view name) const {
     const ListenerRules* const found = find_rules(name);

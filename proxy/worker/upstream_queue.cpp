@@ -1,5 +1,7 @@
-// Exchanges that wait for a server because each has its max_connections.
+// Exchanges that wait: for a server, because each has its max_connections, or for a descriptor.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -12,6 +14,9 @@ namespace {
 
 // How often a request that waits for one server looks whether that server is still there.
 constexpr std::int64_t look_at_server_ms = 1'000;
+
+// The kernel reports no event when a descriptor becomes free.
+constexpr std::int64_t look_again_ms = 100;
 
 }  // namespace
 
@@ -60,6 +65,23 @@ UpstreamSide::Progress UpstreamSide::take(upstream::Place place, const Asking& o
   const std::uint64_t sticky = affinity(of).sticky;
   server->begin_exchange(std::move(place));
   return with(*server, sticky, of);
+}
+
+// Retries for as long as a connect may take.
+UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
+  if (worker_.has_all_upstream_connections()) worker_.note_upstream_missed();
+  const auto* before = std::get_if<AwaitingDescriptor>(&stands_);
+  const std::int64_t now_ms = worker_.now_ms();
+  const std::int64_t until_ms = before != nullptr ? before->until_ms : now_ms + connect_ms;
+  if (now_ms < until_ms) {
+    stands_ = AwaitingDescriptor{until_ms, now_ms + look_again_ms};
+    return Progress::waiting;
+  }
+  const bool is_limit = worker_.has_all_upstream_connections();
+  worker_.note_connect_failure(server_->address,
+                               is_limit ? "limits.upstream_connections is reached" : std::strerror(EMFILE));
+  drop(false);
+  return is_limit ? Progress::unavailable : Progress::unreachable;
 }
 
 }  // namespace baton::proxy

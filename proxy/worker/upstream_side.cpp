@@ -25,9 +25,6 @@ constexpr std::int64_t quiet_within_ms = 1'000;
 
 constexpr int attempts_max = 8;
 
-// The kernel reports no event when a descriptor becomes free.
-constexpr std::int64_t look_again_ms = 100;
-
 bool lacks_descriptor(const upstream::Connecting& attempt) {
   return !attempt.socket && (attempt.error == EMFILE || attempt.error == ENFILE);
 }
@@ -219,23 +216,6 @@ UpstreamSide::Progress UpstreamSide::connect_to(upstream::Server& server, state:
   stream->socket().note_writable(false);
   stands_ = Connecting{std::move(stream), std::move(leg), worker_.now_ms() + connect_ms};
   return Progress::waiting;
-}
-
-// Retries for as long as a connect may take.
-UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
-  if (worker_.has_all_upstream_connections()) worker_.note_upstream_missed();
-  const auto* before = std::get_if<AwaitingDescriptor>(&stands_);
-  const std::int64_t now_ms = worker_.now_ms();
-  const std::int64_t until_ms = before != nullptr ? before->until_ms : now_ms + connect_ms;
-  if (now_ms < until_ms) {
-    stands_ = AwaitingDescriptor{until_ms, now_ms + look_again_ms};
-    return Progress::waiting;
-  }
-  const bool is_limit = worker_.has_all_upstream_connections();
-  worker_.note_connect_failure(server_->address,
-                               is_limit ? "limits.upstream_connections is reached" : std::strerror(EMFILE));
-  drop(false);
-  return is_limit ? Progress::unavailable : Progress::unreachable;
 }
 
 UpstreamSide::Progress UpstreamSide::go_on(state::Exchange& exchange) {

@@ -151,7 +151,7 @@ class Worker final : private http1::ServerNames {
   std::string_view server_failure() const {
     return scratch_.refusal.is_servers() ? scratch_.refusal.why : std::string_view();
   }
-  http2::Terms http2_terms() const;
+  http2::Terms http2_terms() const { return settings_->http2_terms(); }
   // So many more streams of clients are open, or fewer.
   void note_streams(std::ptrdiff_t more) {
     streams_ += static_cast<std::size_t>(more);
