@@ -43,4 +43,10 @@ void Buffer::grow(std::size_t bytes) {
   end_ = static_cast<std::uint32_t>(held);
 }
 
+void Buffer::prepare_exactly(std::size_t bytes) {
+  if (block_ != nullptr || bytes >= block_bytes) return;
+  block_ = static_cast<char*>(allocate(bytes));
+  capacity_ = static_cast<std::uint32_t>(bytes);
+}
+
 }  // namespace baton::state

@@ -62,6 +62,13 @@ class Buffer {
     end_ += static_cast<std::uint32_t>(bytes.size());
   }
 
+  // The same for an empty buffer, in hardly more memory than they need: they may stay for long.
+  void hold(std::string_view bytes) {
+    if (bytes.empty()) return;
+    prepare_exactly(bytes.size());
+    append(bytes);
+  }
+
   // Drops bytes from the front; at most size().
   void consume(std::size_t bytes) {
     begin_ += static_cast<std::uint32_t>(std::min(bytes, size()));
@@ -94,6 +101,7 @@ class Buffer {
 
  private:
   void grow(std::size_t bytes);
+  void prepare_exactly(std::size_t bytes);
   void let_go();
 
   char* block_ = nullptr;

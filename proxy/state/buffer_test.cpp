@@ -130,6 +130,27 @@ TEST(Buffer, MovesAPartBehindWhatIsThere) {
   EXPECT_TRUE(from.empty());
 }
 
+TEST(Buffer, HoldsInLittleMemoryWhatMayStay) {
+  Buffer buffer;
+  buffer.hold("");
+  EXPECT_EQ(buffer.room(), 0U);
+  buffer.hold("some bytes");
+  EXPECT_EQ(buffer.view(), "some bytes");
+  EXPECT_EQ(buffer.room(), 0U);
+  buffer.append(", and more");
+  EXPECT_EQ(buffer.view(), "some bytes, and more");
+  EXPECT_EQ(buffer.size() + buffer.room(), Buffer::block_bytes);
+  buffer.hold(", and the rest");
+  EXPECT_EQ(buffer.view(), "some bytes, and more, and the rest");
+}
+
+TEST(Buffer, HoldsMoreThanABlock) {
+  const std::string bytes(Buffer::block_bytes + 1, 'x');
+  Buffer buffer;
+  buffer.hold(bytes);
+  EXPECT_EQ(buffer.view(), bytes);
+}
+
 TEST(Buffer, RefusesMoreThanItCanCount) {
   Buffer buffer;
   buffer.append("abc");
@@ -163,7 +184,13 @@ TEST(Buffer, IsAStringUnderAnySequenceOfOperations) {
     const std::size_t which = below(2);
     Buffer& buffer = buffers[which];
     std::string& model = models[which];
-    switch (below(6)) {
+    switch (below(7)) {
+      case 6: {
+        const std::string piece(below(200), 'h');
+        buffer.hold(piece);
+        model += piece;
+        break;
+      }
       case 0: {
         const std::string piece(below(20'000), static_cast<char>('a' + step % 26));
         buffer.append(piece);

@@ -156,7 +156,7 @@ class Reader {
     return true;
   }
   bool bytes(auto field, String& value) const { return value = field(message_), true; }
-  bool bytes(auto field, Buffer& value) const { return value.append(field(message_)), true; }
+  bool bytes(auto field, Buffer& value) const { return value.hold(field(message_)), true; }
   bool part(auto field, auto& array, std::size_t count) const {
     const std::string& there = field(message_);
     std::copy_n(there.begin(), std::min(there.size(), array.size()), array.begin());

@@ -1,0 +1,150 @@
+// The client's end of an HTTP/2 connection, a carrier, without sockets or clients, for tests and the fuzz target: it
+// sends requests, takes the responses, and can move to another process at any byte.
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "proxy/http2/frame_format.hpp"
+#include "proxy/http2/frames.hpp"
+#include "proxy/http2/hpack_encoder.hpp"
+#include "proxy/state/codec.hpp"
+
+namespace baton::http2 {
+
+class ClientConversation final : private Streams {
+ public:
+  static constexpr std::size_t streams_max = 8;
+
+  // Its requests come from a client's connection of HTTP/2, since a connection with many exchanges is one.
+  ClientConversation() {
+    state_.protocol.emplace<state::Boxed<state::Http2>>(state::Http2{});
+    state::UpstreamLeg& carrier = *state_.carriers.emplace().emplace_back(state::UpstreamLeg{});
+    carrier.carrier = 1;
+    carrier.frames.emplace();
+    begin_as_client(*carrier.frames, carrier, terms);
+    flush();
+  }
+
+  // As many bytes of content, which come after the head. Nothing happens if the server takes no more.
+  void ask(std::size_t content = 0, bool is_head = false) {
+    const state::Frames& frames = *carrier().frames;
+    const std::size_t most = std::min<std::size_t>(streams_max, frames.peer_streams_max);
+    if (frames.has_failed || frames.goaway_came || count() >= most) return;
+    state::ClientSide& side = *streams().emplace_back(state::ClientSide{});
+    state::Frames& of_client = state_.http2()->frames;
+    of_client.last_stream += of_client.last_stream == 0 ? 1 : 2;
+    side.client.stream.emplace().id = of_client.last_stream;
+    side.exchange.emplace().phase = state::Relaying{};
+    state::UpstreamLeg& leg = side.exchange->upstream.emplace();
+    leg.carrier = 1;
+    begin_stream(frames, leg);
+    leg.stream->is_head_request = is_head;
+    state::Buffer block;
+    append_field(block, ":method", is_head ? "HEAD" : content == 0 ? "GET" : "POST");
+    append_field(block, ":path", "/");
+    append_number(leg.stream->heads, number_of({static_cast<std::uint32_t>(block.size()), content == 0}));
+    leg.stream->heads.append(block.view());
+    leg.unsent.append(std::string(content, 'x'));
+    leg.write_ended = true;
+    leg.stream->end_sent = content == 0;
+    carry_on();
+  }
+
+  // False: the connection has failed.
+  bool take(std::string_view bytes) {
+    state::UpstreamLeg& leg = carrier();
+    if (leg.frames->has_failed) return false;
+    leg.unread.append(bytes);
+    const bool goes_on = open(*leg.frames, leg, *this, terms, now_ms, floods_, scratch);
+    if (goes_on) carry_on();
+    flush();
+    return goes_on;
+  }
+
+  // As another process adopts it.
+  void move() {
+    const auto moved = state::decode(state::encode(state_), state::encode_secrets(state_).view(), 0);
+    require(moved.has_value(), "its state is refused");
+    require(std::get<state::ConnectionState>(*moved) == state_, "its state is not the same once decoded");
+    state_ = std::get<state::ConnectionState>(*moved);
+  }
+
+  // Everything that has been sent.
+  const std::string& sent() const { return sent_; }
+  // The responses, in the order of their ends.
+  const std::string& got() const { return got_; }
+  const state::ConnectionState& state() const { return state_; }
+  std::size_t bytes_held() const {
+    std::size_t bytes = carrier().unread.size() + carrier().frames->block.size();
+    for (const auto& side : streams()) bytes += side->upstream()->unread.size();
+    return bytes;
+  }
+
+  Terms terms;
+  std::int64_t now_ms = 1'000;
+  Scratch scratch;
+
+ private:
+  static void require(bool holds, const char* what) {
+    if (holds) return;
+    std::fprintf(stderr, "%s\n", what);
+    std::abort();
+  }
+
+  state::UpstreamLeg& carrier() const { return *state_.carriers->front(); }
+  decltype(state::Http2::streams)& streams() const { return state_.http2()->streams; }
+
+  std::size_t count() const override { return streams().size(); }
+  state::Flow* find(std::uint32_t id) override {
+    const auto found =
+        std::ranges::find_if(streams(), [id](const auto& one) { return one->upstream()->stream->id == id; });
+    return found != streams().end() ? (*found)->upstream() : nullptr;
+  }
+  state::Flow& begin(std::uint32_t) override {
+    require(false, "a server has begun a stream");
+    std::abort();
+  }
+  void note_touched(state::Flow&) override {}
+  void each(void (*visit)(state::Flow& flow, void* with), void* with) override {
+    for (const auto& one : streams()) visit(*one->upstream(), with);
+  }
+
+  // Sends what it can, and takes each response that has ended.
+  void carry_on() {
+    state::UpstreamLeg& leg = carrier();
+    state::Frames& frames = *leg.frames;
+    std::uint64_t held = 0;
+    std::erase_if(streams(), [&](const auto& one) {
+      state::Flow& flow = *one->upstream();
+      while (!flow.was_reset && seal(frames, leg, flow, terms)) {
+      }
+      if (flow.was_reset || flow.read_ended) {
+        got_ += flow.was_reset ? "reset" : flow.unread.view();
+        if (flow.stream->trailers_in) got_ += flow.stream->trailers_in->view();
+        if (!flow.was_reset && flow.stream->end_sent) note_ended(frames, flow.stream->id);
+        if (!flow.was_reset && !flow.stream->end_sent) reset(frames, leg, flow, Error::no_error);
+        return true;
+      }
+      return_credit(frames, leg, flow);
+      held += flow.unread.size();
+      return false;
+    });
+    return_credit(frames, leg, held, terms);
+  }
+
+  void flush() {
+    sent_ += carrier().unsent.view();
+    carrier().unsent.clear();
+  }
+
+  state::ConnectionState state_;
+  Floods floods_;
+  std::string sent_;
+  std::string got_;
+};
+
+}  // namespace baton::http2
