@@ -38,12 +38,12 @@ def per_request(ask, requests):
     return sum(each.values()), each
 
 
-def instructions(kind, service, load, connections, within, work):
+def instructions(kind, service, load, connections, within, work, origin_port=None):
     """Those of a process by its functions, from its start to its end; `work(proxy)` is done with so many connections."""
     out = tempfile.mkdtemp(dir=kind.directory)
     valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}/%p"]
     valgrind += [f"--toggle-collect={function}" for function in within]
-    proxy = Proxy(kind, service, load.origin_port, valgrind)
+    proxy = Proxy(kind, service, origin_port or load.origin_port, valgrind)
     if connections != 0:
         load.open(kind.name, proxy, connections)
     work(proxy)

@@ -16,7 +16,7 @@ import time
 from .load import BenchError
 
 PACKAGES = {"taskset": "util-linux", "callgrind_annotate": "valgrind", "nghttpx": "nghttp2-proxy",
-            "h2load": "nghttp2-client"}      # others are named after their program
+            "h2load": "nghttp2-client", "nghttpd": "nghttp2-server"}      # others are named after their program
 CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "configs")
 LOG_LINES_SHOWN = 15
 START_PATIENCE_S = 300      # under valgrind on a busy machine
@@ -31,12 +31,12 @@ def find_program(name):
 
 
 class Proxy:
-    """A running proxy. `service`: "plain", "tls" or "h2" (HTTP/2 over TLS), "h2c" or "tunnel". `prefix`: a command to
-    run it under, such as valgrind."""
+    """A running proxy. `service`: "plain", "tls" or "h2" (HTTP/2 over TLS), "h2c", "h2_to_h2", "h2c_to_h2" or "tunnel".
+    `prefix`: a command to run it under, such as valgrind."""
 
     def __init__(self, kind, service, origin_port, prefix=()):
         self.name = kind.name
-        self.scheme = "http" if service == "h2c" else "https"
+        self.scheme = "http" if service in ("h2c", "h2c_to_h2") else "https"
         self.speaks = service if service in ("tls", "h2") else "plain"
         self.port = free_port()
         self.directory = tempfile.mkdtemp(dir=kind.directory)
@@ -81,16 +81,23 @@ class Proxy:
         end(self.pid, self.process)
 
     def _wait_until_it_accepts(self):
-        deadline = time.monotonic() + START_PATIENCE_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=START_PATIENCE_S).close()
-                return
-            except ConnectionRefusedError:
-                time.sleep(0.02)
+        if wait_until_it_accepts(self.port, self.process):
+            return
         self.stop()
         last_lines = "\n".join(self.log_text().splitlines()[-LOG_LINES_SHOWN:])
         raise BenchError(f"{self.name} does not start:\n{last_lines}")
+
+
+def wait_until_it_accepts(port, process):
+    """False: it does not, or has ended."""
+    deadline = time.monotonic() + START_PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=START_PATIENCE_S).close()
+            return True
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+    return False
 
 
 class Kind:
