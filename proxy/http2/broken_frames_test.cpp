@@ -20,7 +20,9 @@ struct Case {
   std::vector<std::string> errors;
 };
 
-void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.name;
+}
 
 class Broken : public testing::TestWithParam<Case> {};
 
@@ -189,6 +191,26 @@ TEST(Frames, UpperCaseIsMalformed) {
                                                  "b",
                                                  5)));
   EXPECT_THAT(connection.errors(), ElementsAre("RST 1 1"));
+}
+
+// RFC 9113 §8.2.1.
+TEST(Frames, ForbiddenBytesOfValuesAreMalformedEverywhere) {
+  for (const std::size_t size : {1U, 7U, 8U, 9U, 17U}) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const int byte : {0x00, 0x01, 0x09, 0x0a, 0x0b, 0x0d, 0x0e, 0x20, 0x78, 0x7f, 0x80, 0x8a, 0x8d, 0xff}) {
+        std::string value(size, '\x0c');
+        value[at] = static_cast<char>(byte);
+        const bool is_at_an_end = at == 0 || at == size - 1;
+        const bool is_blank = byte == ' ' || byte == '\t';
+        const bool is_forbidden = byte == 0 || byte == '\r' || byte == '\n' || (is_blank && is_at_an_end);
+        Connection connection;
+        connection.greet();
+        connection.answers();
+        EXPECT_TRUE(connection.take(headers(1, with(get, "a", value))));
+        EXPECT_EQ(connection.errors().size(), is_forbidden ? 1U : 0U) << size << ' ' << at << ' ' << byte;
+      }
+    }
+  }
 }
 
 TEST(Frames, BeginWithThePreface) {

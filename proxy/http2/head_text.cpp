@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace baton::http2 {
@@ -34,17 +36,34 @@ constexpr std::array<std::uint8_t, 256> characters = [] {
   return table;
 }();
 
+// Each step takes four characters, which costs half of one at a time.
 bool consists_of(std::string_view text, Characters kind) {
-  return std::ranges::all_of(text, [kind](char c) { return (characters[static_cast<unsigned char>(c)] & kind) != 0; });
+  const auto of = [](char c) { return characters[static_cast<unsigned char>(c)]; };
+  unsigned all = kind;
+  for (; text.size() >= 4; text.remove_prefix(4)) all &= of(text[0]) & of(text[1]) & of(text[2]) & of(text[3]);
+  for (const char c : text) all &= of(c);
+  return all != 0;
 }
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
 
+// Bytes of `text` that are `c` have their highest bit set; so may others behind the first of them.
+constexpr std::uint64_t where(char c, std::uint64_t text) {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101, high_bits = 0x8080'8080'8080'8080;
+  const std::uint64_t differs = text ^ (ones * static_cast<unsigned char>(c));
+  return (differs - ones) & ~differs & high_bits;
+}
+
 bool is_value(std::string_view text) {
   if (text.empty()) return true;
-  return !is_blank(text.front()) && !is_blank(text.back()) && consists_of(text, of_value);
+  if (is_blank(text.front()) || is_blank(text.back())) return false;
+  for (std::uint64_t eight; text.size() >= sizeof eight; text.remove_prefix(sizeof eight)) {
+    std::memcpy(&eight, text.data(), sizeof eight);
+    if ((where('\0', eight) | where('\r', eight) | where('\n', eight)) != 0) return false;
+  }
+  return consists_of(text, of_value);
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/http2/huffman.hpp"
 
 namespace baton::http2 {
 namespace {

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "proxy/http2/hpack_static.hpp"
-#include "proxy/http2/huffman.hpp"
 
 namespace baton::http2 {
 
@@ -13,7 +12,7 @@ namespace {
 
 // ── Names of the static table ─────────────────────────────────────────────────────────────────────────────────────
 
-constexpr unsigned lower(char c) {
+constexpr unsigned as_lower(char c) {
   return static_cast<unsigned char>(c) | 0x20U;
 }
 
@@ -21,7 +20,8 @@ constexpr unsigned lower(char c) {
 constexpr std::size_t places_count = 128;
 constexpr std::size_t place_of(std::string_view name) {
   const std::size_t size = name.size();
-  return (size * 60 + lower(name[0]) * 16 + lower(name[size - 1]) * 45 + lower(name[size / 2]) * 17) % places_count;
+  return (size * 60 + as_lower(name[0]) * 16 + as_lower(name[size - 1]) * 45 + as_lower(name[size / 2]) * 17) %
+         places_count;
 }
 
 // The first index of the name that may have this place; 0: there is none.
@@ -54,7 +54,8 @@ bool same_name(std::string_view name, std::string_view known) {
     return same_letters<Number>(name.data() + at, known.data() + at);
   };
   if (size < sizeof(std::uint32_t)) {
-    return std::ranges::equal(name, known, [](char one, char other) { return static_cast<char>(lower(one)) == other; });
+    return std::ranges::equal(name, known,
+                              [](char one, char other) { return static_cast<char>(as_lower(one)) == other; });
   }
   if (size < sizeof(std::uint64_t)) return same(std::uint32_t{}, 0) && same(std::uint32_t{}, size - 4);
   for (std::size_t at = 0; at + 8 < size; at += 8) {
@@ -89,9 +90,7 @@ unsigned static_field(unsigned index, std::string_view value) {
 
 // ── Representations (RFC 7541 §5 and §6) ──────────────────────────────────────────────────────────────────────────
 
-constexpr unsigned char indexed = 0x80, without_indexing = 0x00, never_indexed = 0x10, huffman = 0x80;
-
-constexpr std::size_t integer_bytes_max = 11;
+constexpr unsigned char indexed = 0x80, without_indexing = 0x00, never_indexed = 0x10;
 
 // An integer with a prefix of so many bits; the bits above it are `pattern`.
 char* put_integer(char* at, unsigned char pattern, unsigned prefix_bits, std::size_t value) {
@@ -103,33 +102,32 @@ char* put_integer(char* at, unsigned char pattern, unsigned prefix_bits, std::si
   return at + 1;
 }
 
-char* copy_lower(std::string_view text, char* out) {
-  return std::ranges::transform(text, out,
-                                [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(lower(c)) : c; })
-      .out;
-}
-char* copy_as_is(std::string_view text, char* out) {
-  return std::ranges::copy(text, out).out;
-}
-
-using Encode = char*(std::string_view, char*);
-using Copy = char*(std::string_view, char*);
-
-// The code stays where it is written if its length takes one byte, as that of nearly every string does.
-template <Encode* encode, Copy* copy>
 char* put_string(char* at, std::string_view text) {
-  constexpr std::size_t short_max = 126;
-  char* const begin = at + 1;
-  char* const end = encode(text, begin);
-  if (end == nullptr) return copy(text, put_integer(at, 0, 7, text.size()));
-  const auto bytes = static_cast<std::size_t>(end - begin);
-  if (bytes <= short_max) [[likely]]
-    return *at = static_cast<char>(huffman | bytes), end;
-  char integer[integer_bytes_max];
-  const auto integer_bytes = static_cast<std::size_t>(put_integer(integer, huffman, 7, bytes) - integer);
-  std::memmove(at + integer_bytes, begin, bytes);
-  std::memcpy(at, integer, integer_bytes);
-  return at + integer_bytes + bytes;
+  at = put_integer(at, 0, 7, text.size());
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+// Eight bytes with their ASCII letters in lower case.
+constexpr std::uint64_t lower(std::uint64_t eight) {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+  const std::uint64_t low_bits = eight & (0x7f * ones);
+  const std::uint64_t from_a = low_bits + (0x80 - 'A') * ones;  // the highest bit of a byte: it is 'A' or above
+  const std::uint64_t beyond_z = low_bits + (0x7f - 'Z') * ones;
+  return eight | ((from_a & ~beyond_z & ~eight & (0x80 * ones)) >> 2);
+}
+
+char* put_lower(char* at, std::string_view text) {
+  at = put_integer(at, 0, 7, text.size());
+  for (std::uint64_t eight = 0; !text.empty();) {
+    const std::size_t bytes = std::min(text.size(), sizeof eight);
+    std::memcpy(&eight, text.data(), bytes);
+    eight = lower(eight);
+    std::memcpy(at, &eight, sizeof eight);  // what is too much is overwritten, or not committed
+    at += bytes;
+    text.remove_prefix(bytes);
+  }
+  return at;
 }
 
 void append(state::Buffer& out, unsigned name_index, std::string_view name, std::string_view value, bool sensitive) {
@@ -140,8 +138,8 @@ void append(state::Buffer& out, unsigned name_index, std::string_view name, std:
     *at++ = static_cast<char>(indexed | whole);
   } else {
     at = put_integer(at, sensitive ? never_indexed : without_indexing, 4, name_index);
-    if (name_index == 0) at = put_string<encode_huffman_lower, copy_lower>(at, name);
-    at = put_string<encode_huffman, copy_as_is>(at, value);
+    if (name_index == 0) at = put_lower(at, name);
+    at = put_string(at, value);
   }
   out.commit(static_cast<std::size_t>(at - begin));
 }

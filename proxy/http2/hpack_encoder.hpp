@@ -1,6 +1,7 @@
 // Writes header blocks (RFC 7541) that any peer can decode, whatever came before: nothing is ever inserted into the
 // peer's dynamic table, so the encoder has no state. It need not tell the peer so by a size update, which only lowers
-// what an encoder may use; an update is owed only if the peer lowers its limit while the table is in use (§4.2).
+// what an encoder may use; an update is owed only if the peer lowers its limit while the table is in use (§4.2). Strings
+// are never Huffman code.
 #pragma once
 
 #include <cstddef>

@@ -150,22 +150,6 @@ TEST(HpackJudge, EveryStatusIsThreeDigits) {
   }
 }
 
-// Each string is the shorter one of itself and its code.
-TEST(HpackJudge, WeNeedNoMoreBytesThanNghttp2) {
-  for (unsigned seed = 0; seed < 20; ++seed) {
-    RandomLists random(seed);
-    for (int i = 0; i < 60; ++i) {
-      judge::Deflater peer(0);  // no table either
-      peer.encode({});          // the size update
-      for (auto& [name, value, is_sensitive] : random.list()) {
-        state::Buffer block;
-        append_field(block, name, value, is_sensitive);
-        ASSERT_LE(block.size(), peer.encode({{lower(name), value, is_sensitive}}).size()) << name << ": " << value;
-      }
-    }
-  }
-}
-
 TEST(HpackJudge, NoMoreThanTwoSizeUpdates) {
   state::HpackTable table;
   HeaderList list;

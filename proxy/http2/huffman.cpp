@@ -87,15 +87,6 @@ constexpr Codes codes = [] {
   return made;
 }();
 
-constexpr Codes codes_lower = [] {
-  Codes made = codes;
-  for (unsigned letter = 'A'; letter <= 'Z'; ++letter) {
-    made.bits[letter] = codes.bits[letter + ('a' - 'A')];
-    made.lengths[letter] = codes.lengths[letter + ('a' - 'A')];
-  }
-  return made;
-}();
-
 // ── Decoding ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // What so many bits begin with: one symbol, or two if both fit.
@@ -166,90 +157,6 @@ std::uint64_t top_bytes(const char* at, std::size_t count) {
   return bits;
 }
 
-// ── Encoding ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-void put_big_endian(char* at, std::uint64_t number) {
-  if constexpr (std::endian::native == std::endian::little) number = std::byteswap(number);
-  std::memcpy(at, &number, sizeof number);
-}
-
-class Encoder {
- public:
-  // Of a code that is only of use if it has less than `bytes_max` bytes. May write 8 bytes more.
-  Encoder(const Codes& codes_in, char* out, std::size_t bytes_max)
-      : codes_(codes_in), at_(out), end_(out + bytes_max) {}
-
-  // Up to four characters.
-  template <int size>
-  void add(const char* text) {
-    const std::uint64_t bits_before = bits_;
-    const unsigned count_before = count_;
-    if constexpr (size > 0) add(text[0]);
-    if constexpr (size > 1) add(text[1]);
-    if constexpr (size > 2) add(text[2]);
-    if constexpr (size > 3) add(text[3]);
-    if (count_ <= 64) [[likely]]
-      return flush();
-    bits_ = bits_before;
-    count_ = count_before;
-    for (int i = 0; i < size; ++i) {
-      add(text[i]);
-      flush();
-    }
-  }
-  bool is_too_long() const { return at_ >= end_; }
-
-  // Pads with the beginning of EOS. Nullptr: the code is too long.
-  char* finish() {
-    if (is_too_long()) return nullptr;
-    if (count_ != 0) *at_++ = static_cast<char>(bits_ << (8 - count_) | (0xffU >> count_));
-    return is_too_long() ? nullptr : at_;
-  }
-
- private:
-  void add(char c) {
-    const auto symbol = static_cast<unsigned char>(c);
-    bits_ = bits_ << codes_.lengths[symbol] | codes_.bits[symbol];
-    count_ += codes_.lengths[symbol];
-  }
-  // All but a part of a byte.
-  void flush() {
-    put_big_endian(at_, bits_ << (64 - count_));
-    at_ += count_ / 8;
-    count_ %= 8;
-  }
-
-  const Codes& codes_;
-  char* at_;
-  char* const end_;
-  std::uint64_t bits_ = 0;  // the last `count_` are not written yet
-  unsigned count_ = 0;
-};
-
-char* encode(const Codes& of, std::string_view text, char* out) {
-  Encoder encoder(of, out, text.size());
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (; end - at >= 4; at += 4) {
-    encoder.add<4>(at);
-    if (encoder.is_too_long()) return nullptr;
-  }
-  switch (end - at) {
-    case 3:
-      encoder.add<3>(at);
-      break;
-    case 2:
-      encoder.add<2>(at);
-      break;
-    case 1:
-      encoder.add<1>(at);
-      break;
-    default:
-      break;
-  }
-  return encoder.finish();
-}
-
 }  // namespace
 
 char* decode_huffman(std::string_view code, char* out) {
@@ -289,13 +196,6 @@ char* decode_huffman(std::string_view code, char* out) {
     bits <<= symbol.bits;
     count -= symbol.bits;
   }
-}
-
-char* encode_huffman(std::string_view text, char* out) {
-  return encode(codes, text, out);
-}
-char* encode_huffman_lower(std::string_view text, char* out) {
-  return encode(codes_lower, text, out);
 }
 
 }  // namespace baton::http2

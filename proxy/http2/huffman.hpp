@@ -1,4 +1,4 @@
-// HPACK's Huffman code for strings (RFC 7541 §5.2 and appendix B).
+// HPACK's Huffman code for strings (RFC 7541 §5.2 and appendix B). We only read it.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,6 @@ constexpr std::size_t huffman_text_bytes_max(std::size_t code_bytes) {
 // padding is longer than 7 bits or not the beginning of EOS). `out` has room for huffman_text_bytes_max plus
 // `huffman_slack`.
 char* decode_huffman(std::string_view code, char* out);
-
-// Writes `text` as code, and returns its end; nullptr: the code would not be shorter than the text. `out` has room for
-// the text plus `huffman_slack`. `encode_huffman_lower` encodes letters as lower case.
-char* encode_huffman(std::string_view text, char* out);
-char* encode_huffman_lower(std::string_view text, char* out);
 
 inline constexpr std::size_t huffman_slack = 8;
 
