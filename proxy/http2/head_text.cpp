@@ -49,21 +49,23 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
 
-// Bytes of `text` that are `c` have their highest bit set; so may others behind the first of them.
-constexpr std::uint64_t where(char c, std::uint64_t text) {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101, high_bits = 0x8080'8080'8080'8080;
-  const std::uint64_t differs = text ^ (ones * static_cast<unsigned char>(c));
-  return (differs - ones) & ~differs & high_bits;
+// Whether one of eight bytes is below 0x0e, as the forbidden ones are.
+bool may_be_forbidden(const char* eight) {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+  std::uint64_t bytes;
+  std::memcpy(&bytes, eight, sizeof bytes);
+  return ((bytes - 0x0e * ones) & ~bytes & (0x80 * ones)) != 0;
 }
 
 bool is_value(std::string_view text) {
+  constexpr std::size_t step = 8;
   if (text.empty()) return true;
   if (is_blank(text.front()) || is_blank(text.back())) return false;
-  for (std::uint64_t eight; text.size() >= sizeof eight; text.remove_prefix(sizeof eight)) {
-    std::memcpy(&eight, text.data(), sizeof eight);
-    if ((where('\0', eight) | where('\r', eight) | where('\n', eight)) != 0) return false;
-  }
-  return consists_of(text, of_value);
+  if (text.size() < step) return consists_of(text, of_value);
+  const char* const last = text.data() + text.size() - step;
+  bool is_suspect = may_be_forbidden(last);
+  for (const char* at = text.data(); at < last; at += step) is_suspect |= may_be_forbidden(at);
+  return !is_suspect || consists_of(text, of_value);
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -119,14 +119,13 @@ constexpr std::uint64_t lower(std::uint64_t eight) {
 
 char* put_lower(char* at, std::string_view text) {
   at = put_integer(at, 0, 7, text.size());
-  for (std::uint64_t eight = 0; !text.empty();) {
-    const std::size_t bytes = std::min(text.size(), sizeof eight);
-    std::memcpy(&eight, text.data(), bytes);
+  std::uint64_t eight;
+  for (; text.size() >= sizeof eight; text.remove_prefix(sizeof eight), at += sizeof eight) {
+    std::memcpy(&eight, text.data(), sizeof eight);
     eight = lower(eight);
-    std::memcpy(at, &eight, sizeof eight);  // what is too much is overwritten, or not committed
-    at += bytes;
-    text.remove_prefix(bytes);
+    std::memcpy(at, &eight, sizeof eight);
   }
+  for (const char c : text) *at++ = c >= 'A' && c <= 'Z' ? static_cast<char>(as_lower(c)) : c;
   return at;
 }
 
