@@ -5,62 +5,66 @@
 #include <map>
 #include <set>
 
+#include "harness/http2_frames.hpp"
+
 namespace baton::versions {
 
 using namespace harness;
+using namespace http2;
 
 namespace {
 
-// The bytes are written by hand: a library may encode the same requests in another way tomorrow, and then the recorded
-// table of the decoder would not be that of its client.
-constexpr std::uint8_t data = 0, headers = 1, rst_stream = 3, settings = 4, goaway = 7;
-constexpr std::uint8_t ends_stream = 1, ends_headers = 4, acknowledges = 1;
-constexpr std::uint32_t upload = 1, download = 3, third = 5;
+constexpr std::uint32_t first = 1, second = 3, third = 5;
 
-std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, std::string_view payload) {
-  std::string out;
-  for (int shift = 16; shift >= 0; shift -= 8) out += static_cast<char>(payload.size() >> shift);
-  out += static_cast<char>(type);
-  out += static_cast<char>(flags);
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(stream >> shift);
-  return out + std::string(payload);
+const std::string& body() {
+  return body_of_kinds();
+}
+std::string passed() {
+  return body().substr(0, passed_bytes);
+}
+std::string rest() {
+  return body().substr(passed_bytes);
+}
+std::string greeting() {
+  return std::string(preface) + frame(settings_type, 0, 0, "");
 }
 
-std::string literal(std::string_view begin, std::string_view value) {
-  return std::string(begin) + static_cast<char>(value.size()) + std::string(value);
-}
-
-// RFC 7541: names and values from the static table; `:authority` is put into the dynamic table by the first request, and
-// taken from there by the others.
-constexpr std::string_view get = "\x82", post = "\x83", scheme_http = "\x86", path = "\x04", new_authority = "\x41",
-                           authority_again = "\xbe", content_length = "\x0f\x0d", status_200 = "\x88";
-
+// The authority is put into the dynamic table by the first request, and taken from there by the others.
 std::string get_block(std::string_view target) {
-  return std::string(get) + std::string(scheme_http) + literal(path, target) + std::string(authority_again);
+  return std::string(get) + std::string(scheme_http) + literal(path, target) + std::string(newest);
+}
+std::string first_get_block(std::string_view target) {
+  return std::string(get) + std::string(scheme_http) + literal(path, target) + literal(new_authority, "a");
+}
+std::string first_post_block(std::string_view target) {
+  return std::string(post) + std::string(scheme_http) + literal(path, target) + literal(new_authority, "a") +
+         literal(content_length, std::to_string(body().size()));
+}
+std::string post_block(std::string_view target) {
+  return std::string(post) + std::string(scheme_http) + literal(path, target) + std::string(newest) +
+         literal(content_length, std::to_string(body().size()));
 }
 
-// What streams have heard, until these three have ended.
+// The part of an upload that has passed, for a server of HTTP/1.1.
+std::string begun_upload(const std::string& target) {
+  const std::string whole = post_request(target, body());
+  return whole.substr(0, whole.size() - rest().size());
+}
+
+// What streams have heard, until so many have ended.
 class Heard {
  public:
-  explicit Heard(Client& client) {
-    while (ended_.size() < 3) take_frame(client);
+  Heard(Client& client, std::size_t streams) {
+    while (ended_.size() < streams) take(read_frame(client));
   }
   const std::string& body(std::uint32_t stream) { return bodies_[stream]; }
 
  private:
-  void take_frame(Client& client) {
-    const std::string head = client.read_exactly(9);
-    const auto number = [&head](std::size_t at, std::size_t bytes) {
-      std::uint32_t value = 0;
-      for (std::size_t i = at; i < at + bytes; ++i) value = value << 8 | static_cast<unsigned char>(head[i]);
-      return value;
-    };
-    const std::string payload = client.read_exactly(number(0, 3));
-    const std::uint32_t type = number(3, 1), flags = number(4, 1), stream = number(5, 4);
-    if (type == rst_stream || type == goaway) throw Failure("a stream or the connection has failed");
-    if (type == headers && !payload.starts_with(status_200)) throw Failure("another status");
-    if (type == data) bodies_[stream] += payload;
-    if (type <= headers && (flags & ends_stream) != 0) ended_.insert(stream);
+  void take(const Frame& frame) {
+    if (frame.type == rst_stream || frame.type == goaway) throw Failure("a stream or the connection has failed");
+    if (frame.type == headers && !frame.payload.starts_with(status_200)) throw Failure("another status");
+    if (frame.type == data) bodies_[frame.stream] += frame.payload;
+    if (frame.type <= headers && (frame.flags & ends_stream) != 0) ended_.insert(frame.stream);
   }
 
   std::map<std::uint32_t, std::string> bodies_;
@@ -69,29 +73,75 @@ class Heard {
 
 }  // namespace
 
-ConnectionKind http2_kind(const std::string& body, std::size_t passed) {
-  const std::string first = body.substr(0, passed), second = body.substr(passed);
-  const std::string upload_block = std::string(post) + std::string(scheme_http) + literal(path, "/upload") +
-                                   literal(new_authority, "a") + literal(content_length, std::to_string(body.size()));
+ConnectionKind http2_kind() {
   const std::string last = frame(headers, ends_stream | ends_headers, third, get_block("/bytes/20"));
   const std::size_t half = last.size() / 2;
   return {.kind = clients::Kind::http2,
           .since = unreleased,
           .arrivals = 2,
-          .said = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings, 0, 0, "") +
-                  frame(headers, ends_headers, upload, upload_block) + frame(data, 0, upload, first) +
-                  frame(headers, ends_stream | ends_headers, download, get_block("/download")) + last.substr(0, half),
-          .forwarded = {post_request("/upload", body).substr(0, post_request("/upload", body).size() - second.size()),
-                        get_request("/download")},
-          .heard_through = first.substr(first.size() - 100),
+          .said = greeting() + frame(headers, ends_headers, first, first_post_block("/upload")) +
+                  frame(data, 0, first, passed()) +
+                  frame(headers, ends_stream | ends_headers, second, get_block("/download")) + last.substr(0, half),
+          .forwarded = {{begun_upload("/upload")}, {get_request("/download")}},
+          .heard_through = end_of_passed(),
           .go_on = [=](Client& client) {
-            client.send(last.substr(half) + frame(settings, acknowledges, 0, "") +
-                        frame(data, ends_stream, upload, second));
-            Heard heard(client);
-            EXPECT_EQ(heard.body(upload), "as sent");
-            EXPECT_EQ(heard.body(download), second);
+            client.send(last.substr(half) + frame(settings_type, acknowledges, 0, "") +
+                        frame(data, ends_stream, first, rest()));
+            Heard heard(client, 3);
+            EXPECT_EQ(heard.body(first), "as sent");
+            EXPECT_EQ(heard.body(second), rest());
             EXPECT_EQ(heard.body(third), pattern(20));
           }};
+}
+
+ConnectionKind http2_to_http2_kind() {
+  const std::string begun = frame(data, 0, second, passed());
+  return {
+      .kind = clients::Kind::http2,
+      .to_http2 = true,
+      .since = unreleased,
+      .arrivals = 2,
+      .said = greeting() + frame(headers, ends_headers, first, first_post_block("/upload")) +
+              frame(data, 0, first, passed()) + frame(headers, ends_headers, second, post_block("/streams/upload")) +
+              begun + frame(headers, ends_stream | ends_headers, third, get_block("/streams/download-with-upload")),
+      .forwarded = {{begun_upload("/upload")},
+                    {.said = greeting() + frame(headers, ends_headers, 1, first_post_block("/streams/upload")) +
+                             frame(data, 0, 1, passed()) +
+                             frame(headers, ends_stream | ends_headers, 3, get_block("/streams/download-with-upload")),
+                     .to_http2 = true}},
+      .heard_through = end_of_passed(),
+      .go_on = [](Client& client) {
+        client.send(frame(settings_type, acknowledges, 0, "") + frame(data, ends_stream, first, rest()) +
+                    frame(data, ends_stream, second, rest()));
+        Heard heard(client, 3);
+        EXPECT_EQ(heard.body(first), "as sent");
+        EXPECT_EQ(heard.body(second), "as sent");
+        EXPECT_EQ(heard.body(third), rest());
+      }};
+}
+
+ConnectionKind http1_to_http2_kind() {
+  return {.kind = clients::Kind::download,
+          .to_http2 = true,
+          .since = unreleased,
+          .arrivals = 1,
+          .said = get_request("/pooled/bytes/10") + get_request("/streams/download"),
+          .forwarded = {{.said = greeting() +
+                                 frame(headers, ends_stream | ends_headers, 1, first_get_block("/streams/download")),
+                         .to_http2 = true}},
+          .heard_through = end_of_passed(),
+          .go_on = [](Client& client) {
+            EXPECT_EQ(client.read_exactly(rest().size()), rest());
+            EXPECT_EQ(client.get("/streams/bytes/6").body, pattern(6));
+          }};
+}
+
+std::string pooled_request() {
+  return greeting() + frame(headers, ends_stream | ends_headers, 1, first_get_block("/pooled/bytes/10"));
+}
+
+std::string end_of_pooled_answer() {
+  return pattern(10);
 }
 
 }  // namespace baton::versions

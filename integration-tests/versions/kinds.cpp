@@ -13,10 +13,9 @@ using clients::Kind;
 
 namespace {
 
-// A body of which 400 bytes have passed.
-const std::string body = pattern(1000);
-const std::string first_part = body.substr(0, 400);
-const std::string second_part = body.substr(400);
+const std::string body = body_of_kinds();
+const std::string first_part = body.substr(0, passed_bytes);
+const std::string second_part = body.substr(passed_bytes);
 const std::string upload = post_request("/upload", body);
 const std::string events_head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
@@ -49,7 +48,7 @@ std::vector<ConnectionKind> make_kinds() {
   all.push_back({.kind = Kind::download,
                  .arrivals = 1,
                  .said = get_request("/download"),
-                 .heard_through = first_part.substr(300),
+                 .heard_through = end_of_passed(),
                  .go_on = [](Client& client) {
                    const std::string rest = second_part + "\r\n" + std::string(last_chunk);
                    EXPECT_EQ(client.read_exactly(rest.size()), rest);
@@ -81,7 +80,9 @@ std::vector<ConnectionKind> make_kinds() {
                    EXPECT_EQ(client.response().body, "last words");
                    client.expect_fin();
                  }});
-  all.push_back(http2_kind(body, first_part.size()));
+  all.push_back(http2_kind());
+  all.push_back(http2_to_http2_kind());
+  all.push_back(http1_to_http2_kind());
   // It comes last, so that its upstream connection stays in the pool.
   all.push_back(
       {.kind = Kind::idle, .said = get_request("/bytes/10"), .heard_through = pattern(10), .go_on = [](Client& client) {
@@ -118,14 +119,6 @@ void answer_after_fin(Exchange& exchange) {
   exchange.close = true;
 }
 
-}  // namespace
-
-std::vector<ConnectionKind> kinds_of(const std::string& version) {
-  std::vector<ConnectionKind> known = make_kinds();
-  std::erase_if(known, [&](const ConnectionKind& one) { return is_before(version, one.since); });
-  return known;
-}
-
 Kind kind_of(const state::ConnectionState& state) {
   if (state.http2() != nullptr) return Kind::http2;
   if (state.listener == "raw") return state.client.read_ended ? Kind::half_closed_by_client : Kind::raw_tcp;
@@ -139,18 +132,51 @@ Kind kind_of(const state::ConnectionState& state) {
   if (!std::holds_alternative<state::NoBody>(state.exchange->request.body)) return Kind::upload;
   const auto* relayed = std::get_if<state::ResponseRelayed>(&relaying->response);
   if (relayed == nullptr) throw Failure("an exchange of no kind");
-  return std::holds_alternative<state::UntilClose>(relayed->body) ? Kind::events : Kind::download;
+  // What comes by HTTP/2 ends with its stream, whatever its length.
+  return std::holds_alternative<state::UntilClose>(relayed->body) && !state.carriers ? Kind::events : Kind::download;
 }
 
-void answer_every_kind(Origin& origin) {
+std::string name_of(Kind kind, bool to_http2) {
+  return clients::name_of(kind) + (to_http2 ? " to a server of HTTP/2" : "");
+}
+
+}  // namespace
+
+const std::string& body_of_kinds() {
+  static const std::string bytes = pattern(1000);
+  return bytes;
+}
+
+std::string end_of_passed() {
+  return body_of_kinds().substr(passed_bytes - 100, 100);
+}
+
+std::string ConnectionKind::name() const {
+  return name_of(kind, to_http2);
+}
+
+std::string name_of(const state::ConnectionState& state) {
+  return name_of(kind_of(state), static_cast<bool>(state.carriers));
+}
+
+std::vector<ConnectionKind> kinds_of(const std::string& version) {
+  std::vector<ConnectionKind> known = make_kinds();
+  std::erase_if(known, [&](const ConnectionKind& one) { return is_before(version, one.since); });
+  return known;
+}
+
+Servers::Servers() {
   origin.on("/upload", take_upload);
   origin.on("/download", give_download);
   origin.on("/events", give_events);
   origin.on("/until-fin", answer_after_fin);
 }
 
-Settings settings_for_every_kind(const Origin& origin, const Address& web, const Address& raw) {
-  Settings settings(origin.address());
+Settings settings_for_every_kind(const Servers& servers, const Address& web, const Address& raw) {
+  const auto upstream = [](const std::string& name, const Address& server, const std::string& more = "") {
+    return "  - { name: " + name + more + ", servers: [ { address: \"" + server.text() + "\" } ] }\n";
+  };
+  Settings settings(servers.origin.address());
   settings.binds = {web};
   settings.topology =
       "listeners:\n"
@@ -160,9 +186,13 @@ Settings settings_for_every_kind(const Origin& origin, const Address& web, const
       "  - { name: raw, bind: \"" +
       raw.text() +
       "\", protocol: tcp, upstream: app }\n"
-      "upstreams:\n"
-      "  - { name: app, servers: [ { address: \"" +
-      origin.address().text() + "\" } ] }\n";
+      "upstreams:\n" +
+      upstream("app", servers.origin.address()) + upstream("streams", servers.http2.address(), ", protocol: http2") +
+      upstream("pooled", servers.http2.address(), ", protocol: http2") +
+      "routes:\n"
+      "  - { match: { path_prefix: /streams }, upstream: streams }\n"
+      "  - { match: { path_prefix: /pooled }, upstream: pooled }\n"
+      "  - { upstream: app }\n";
   settings.own_binary = true;
   settings.log = "access: { path: \"-\", format: json }";  // the record of a connection moves too
   settings.workers = 1;
@@ -188,18 +218,18 @@ EveryKind::EveryKind(const std::string& version, Origin& origin, const Address& 
 void EveryKind::go_on() {
   origin_.gate().open();
   for (const ConnectionKind& kind : kinds_) {
-    SCOPED_TRACE(clients::name_of(kind.kind));
-    kind.go_on(client(kind.kind));
+    SCOPED_TRACE(kind.name());
+    kind.go_on(client(kind.name()));
   }
 }
 
-Client& EveryKind::client(Kind wanted) {
+Client& EveryKind::client(const std::string& name) {
   auto at = clients_.begin();
   for (const ConnectionKind& kind : kinds_) {
-    if (kind.kind == wanted) return *at;
+    if (kind.name() == name) return *at;
     ++at;
   }
-  throw Failure("there is no client of the kind " + clients::name_of(wanted));
+  throw Failure("there is no client of the kind " + name);
 }
 
 }  // namespace baton::versions

@@ -47,7 +47,7 @@ TEST_F(EarlierNeighbour, IsUnderstood) {
 
 // A predecessor that sends no clock is assumed to have ours; otherwise the successor's deadlines would never come.
 TEST_F(EarlierNeighbour, WithoutAClockHasItsTimesUnderstoodAllTheSame) {
-  Settings impatient = settings_for_every_kind(serving.origin, serving.web, serving.raw);
+  Settings impatient = settings_for_every_kind(serving.servers, serving.web, serving.raw);
   impatient.timeouts = "idle: 300ms";
   replace_file(serving.baton.config_path(), to_yaml(impatient, serving.baton.directory()));
   upgrade_past("older");
@@ -59,20 +59,20 @@ TEST_F(Neighbour, ThatLacksAFeatureRefusesOnlyWhatNeedsIt) {
   serving.put_in_place(RELAY, "relay", "demanding");
   serving.baton.begin_upgrade();
   const std::string report = serving.baton.await_log(log_lines::upgrade_report);
-  EXPECT_NE(report.find("moved=8 (exchange: 4, head: 1, idle: 1, tunnel: 2), taken_back=0, refused=1 "
+  EXPECT_NE(report.find("moved=10 (exchange: 6, head: 1, idle: 1, tunnel: 2), taken_back=0, refused=1 "
                         "(the successor does not know the feature time travel: 1)"),
             std::string::npos)
       << report;
-  serving.origin.gate().open();
+  serving.servers.origin.gate().open();
   for (const ConnectionKind& kind : kinds_of(version)) {
-    SCOPED_TRACE(clients::name_of(kind.kind));
+    SCOPED_TRACE(kind.name());
     if (kind.kind == clients::Kind::websocket) continue;
-    kind.go_on(serving.clients.client(kind.kind));
+    kind.go_on(serving.clients.client(kind.name()));
   }
   EXPECT_TRUE(is_alive(predecessor)) << "it serves what was refused";
   EXPECT_NE(serving.baton.pid_in_file(), predecessor);
   for (const ConnectionKind& kind : kinds_of(version)) {
-    if (kind.kind == clients::Kind::websocket) kind.go_on(serving.clients.client(kind.kind));
+    if (kind.kind == clients::Kind::websocket) kind.go_on(serving.clients.client(kind.name()));
   }
   EXPECT_EQ(serving.baton.await_exit(), (Ended{0, 0}));
 }

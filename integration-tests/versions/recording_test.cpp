@@ -32,6 +32,10 @@ std::vector<std::string> payloads_of(const std::vector<RecordedFrame>& recording
   return payloads;
 }
 
+std::string idle_name_of(const state::IdleUpstream& idle) {
+  return idle.frames ? "idle upstream of HTTP/2" : "idle upstream";
+}
+
 std::multiset<std::string> kinds_in(const std::vector<RecordedFrame>& recording) {
   std::multiset<std::string> names;
   for (const std::string& payload : payloads_of(recording)) {
@@ -41,14 +45,22 @@ std::multiset<std::string> kinds_in(const std::vector<RecordedFrame>& recording)
       continue;
     }
     const auto* connection = std::get_if<state::ConnectionState>(&*moved);
-    names.insert(connection == nullptr ? "idle upstream" : clients::name_of(kind_of(*connection)));
+    if (connection != nullptr && connection->carriers) {
+      for (const auto& carrier : *connection->carriers) EXPECT_EQ(carrier->unread.size(), cut_frame_bytes);
+    }
+    names.insert(connection == nullptr ? idle_name_of(std::get<state::IdleUpstream>(*moved)) : name_of(*connection));
   }
   return names;
 }
 
+bool knows_http2_servers(const std::string& version) {
+  return std::ranges::any_of(kinds_of(version), &ConnectionKind::to_http2);
+}
+
 std::multiset<std::string> every_kind_of(const std::string& version) {
   std::multiset<std::string> names{"idle upstream"};
-  for (const ConnectionKind& kind : kinds_of(version)) names.insert(clients::name_of(kind.kind));
+  for (const ConnectionKind& kind : kinds_of(version)) names.insert(kind.name());
+  if (knows_http2_servers(version)) names.insert("idle upstream of HTTP/2");
   return names;
 }
 
@@ -173,15 +185,20 @@ TEST_P(Recorded, PayloadsLoseNothingByBeingDecodedAndEncodedAgain) {
 }
 
 TEST_P(Recorded, PredecessorIsSucceededAndEveryConnectionGoesOn) {
-  Origin origin;
-  answer_every_kind(origin);
-  ReplayedPredecessor predecessor(GetParam(), recording, origin);
+  Servers servers;
+  ReplayedPredecessor predecessor(GetParam(), recording, servers);
   predecessor.hand_over();
   const std::string named = std::to_string(predecessor.successor().pid()) + "\n";
   EXPECT_EQ(read_file(predecessor.pid_file()), named) << predecessor.successor().err();
-  const std::size_t accepted = origin.accepted();
-  EXPECT_EQ(predecessor.clients().client(clients::Kind::idle).get("/bytes/8").body, pattern(8));
-  EXPECT_EQ(origin.accepted(), accepted) << "the idle upstream connection is used";
+  const std::size_t accepted = servers.origin.accepted();
+  Client& idle = predecessor.clients().client(clients::Kind::idle);
+  EXPECT_EQ(idle.get("/bytes/8").body, pattern(8));
+  EXPECT_EQ(servers.origin.accepted(), accepted) << "the idle upstream connection is used";
+  if (knows_http2_servers(GetParam())) {
+    const std::size_t carriers = servers.http2.accepted();
+    EXPECT_EQ(idle.get("/pooled/bytes/8").body, pattern(8));
+    EXPECT_EQ(servers.http2.accepted(), carriers) << "so is that of HTTP/2";
+  }
   predecessor.clients().go_on();
   EXPECT_EQ(Client(predecessor.web()).get("/bytes/9").body, pattern(9)) << "it accepts on what it inherited";
 }

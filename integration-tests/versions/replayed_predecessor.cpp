@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "harness/baton.hpp"
+#include "http2_kind.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/state/state.pb.h"
 
@@ -26,13 +27,13 @@ void never_wait(int descriptor) {
 }  // namespace
 
 ReplayedPredecessor::ReplayedPredecessor(const std::string& version, const std::vector<RecordedFrame>& recording,
-                                         Origin& origin)
+                                         Servers& servers)
     : version_(version),
       frames_(frames_of(recording, From::predecessor)),
-      origin_(origin),
+      servers_(servers),
       web_listener_(listen_on(web_)),
       raw_listener_(listen_on(raw_)) {
-  replace_file(directory_ / "baton.yaml", to_yaml(settings_for_every_kind(origin, web_, raw_), directory_));
+  replace_file(directory_ / "baton.yaml", to_yaml(settings_for_every_kind(servers, web_, raw_), directory_));
   lock_ = std::move(*handoff::InstanceLock::on_file(directory_ / "handoff.sock.lock"));
   if (!lock_.try_take()) throw Failure("the lock is not free");
   open_clients();
@@ -42,7 +43,7 @@ ReplayedPredecessor::ReplayedPredecessor(const std::string& version, const std::
 // ── Connections as they were when the recorded frames were written ────────────────────────────────────────────────
 
 void ReplayedPredecessor::open_clients() {
-  clients_ = std::make_unique<EveryKind>(version_, origin_, web_, raw_,
+  clients_ = std::make_unique<EveryKind>(version_, servers_.origin, web_, raw_,
                                          [this](const ConnectionKind& kind, Client&) { serve(kind); });
 }
 
@@ -51,26 +52,42 @@ void ReplayedPredecessor::serve(const ConnectionKind& kind) {
   Stream client(
       Fd(::accept4(kind.is_raw() ? raw_listener_.get() : web_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
   const std::string said = client.read_exactly(kind.said.size());
-  Legs& legs = legs_[kind.kind];
-  const std::vector<std::string> forwarded = kind.forwarded.empty() ? std::vector{said} : kind.forwarded;
+  Legs& legs = legs_[kind.name()];
+  const std::vector<Forwarded> forwarded = kind.forwarded.empty() ? std::vector{Forwarded{said}} : kind.forwarded;
   for (std::size_t i = 0; i < forwarded.size(); ++i) {
-    Stream upstream(connect_to_origin());
-    upstream.send(forwarded[i]);
+    Stream upstream(forwarded[i].to_http2 ? connect_to_http2() : connect_to_origin());
+    upstream.send(forwarded[i].said);
     if (kind.half_closed) {
       client.read_to_fin();
       upstream.half_close();
     }
     if (i + 1 == forwarded.size() && !kind.heard_through.empty()) client.send(upstream.read_through(kind.heard_through));
+    if (forwarded[i].to_http2) upstream.read_exactly(cut_frame_bytes);
     legs.upstreams.emplace_back(::fcntl(upstream.fd(), F_DUPFD_CLOEXEC, 3));
   }
   legs.client = Fd(::fcntl(client.fd(), F_DUPFD_CLOEXEC, 3));
 }
 
 Fd ReplayedPredecessor::connect_to_origin() {
-  Fd upstream = connect_to(origin_.address());
+  Fd upstream = connect_to(servers_.origin.address());
   ++connected_;
-  harness::await([this] { return origin_.accepted() == connected_; }, "the origin to accept");
+  harness::await([this] { return servers_.origin.accepted() == connected_; }, "the origin to accept");
   return upstream;
+}
+
+Fd ReplayedPredecessor::connect_to_http2() {
+  Fd upstream = connect_to(servers_.http2.address());
+  ++connected_to_http2_;
+  harness::await([this] { return servers_.http2.accepted() == connected_to_http2_; }, "the server to accept");
+  return upstream;
+}
+
+// It has had one stream.
+Fd ReplayedPredecessor::pooled_carrier() {
+  Stream upstream(connect_to_http2());
+  upstream.send(pooled_request());
+  upstream.read_through(end_of_pooled_answer());
+  return Fd(::fcntl(upstream.fd(), F_DUPFD_CLOEXEC, 3));
 }
 
 void ReplayedPredecessor::start_successor() {
@@ -183,7 +200,7 @@ void ReplayedPredecessor::take_off(handoff::wire::Offer::Parcel& parcel) {
   const auto moved = state::decode(parcel.payload(), {}, 0);
   if (!moved) throw Failure("a recorded payload cannot be decoded");
   if (const auto* connection = std::get_if<state::ConnectionState>(&*moved)) {
-    Legs& legs = legs_.at(kind_of(*connection));
+    Legs& legs = legs_.at(name_of(*connection));
     in_flight_.push_back(std::move(legs.client));
     if (connection->upstream() == nullptr && connection->http2() == nullptr) return;
     for (Fd& upstream : legs.upstreams) in_flight_.push_back(std::move(upstream));
@@ -191,9 +208,11 @@ void ReplayedPredecessor::take_off(handoff::wire::Offer::Parcel& parcel) {
   }
   state::wire::Moved payload;
   payload.ParseFromString(parcel.payload());
-  payload.mutable_idle_upstream()->mutable_server()->set_port(origin_.address().port);
+  const bool is_carrier = static_cast<bool>(std::get<state::IdleUpstream>(*moved).frames);
+  payload.mutable_idle_upstream()->mutable_server()->set_port(
+      (is_carrier ? servers_.http2.address() : servers_.origin.address()).port);
   parcel.set_payload(payload.SerializeAsString());
-  in_flight_.push_back(connect_to_origin());
+  in_flight_.push_back(is_carrier ? pooled_carrier() : connect_to_origin());
 }
 
 handoff::Frame ReplayedPredecessor::await(Kind kind) {

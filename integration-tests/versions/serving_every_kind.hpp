@@ -8,7 +8,7 @@ namespace baton::versions {
 
 struct ServingEveryKind {
   // With the connections that this version knows.
-  explicit ServingEveryKind(const std::string& version = unreleased) : clients(version, origin, web, raw) {
+  explicit ServingEveryKind(const std::string& version = unreleased) : clients(version, servers.origin, web, raw) {
     baton.await_number("connections.head", 1);
     baton.await_number("connections.idle", 1);
   }
@@ -26,15 +26,10 @@ struct ServingEveryKind {
            ", head: 1, idle: 1, tunnel: 3), taken_back=0, refused=0";
   }
 
-  static harness::Origin& ready(harness::Origin& origin) {
-    answer_every_kind(origin);
-    return origin;
-  }
-
-  harness::Origin origin;
+  Servers servers;
   harness::Address web = harness::loopback(harness::free_port());
   harness::Address raw = harness::loopback(harness::free_port());
-  harness::Baton baton{settings_for_every_kind(ready(origin), web, raw)};
+  harness::Baton baton{settings_for_every_kind(servers, web, raw)};
   EveryKind clients;
 };
 
