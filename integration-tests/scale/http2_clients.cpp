@@ -1,9 +1,5 @@
 #include "scale/http2_clients.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -13,43 +9,26 @@
 #include "clients/http2_judges.hpp"
 #include "harness/client.hpp"
 #include "scale/loop.hpp"
+#include "scale/scale_client.hpp"
 #include "scale/turns.hpp"
 
 namespace baton::harness {
 
 namespace {
 
-constexpr std::size_t at_once_max = 64;  // connections that are being opened
 constexpr std::uint32_t window_bytes = 20;
 constexpr std::uint32_t last_window_bytes = 65'535;
 constexpr std::size_t piece_bytes = 100;
 constexpr std::uint64_t bytes_to_move = 60;
 
-Fd connected(std::uint16_t port) {
-  Fd socket = connect_to(loopback(port));
-  const int on = 1;
-  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return socket;
-}
-
-class Http2Peer final : public Peer {
+class Http2Peer final : public ScaleClient {
  public:
-  Http2Peer(Board& board, std::uint32_t id, const Http2Streams& streams)
-      : Peer(connected(board.http_port)), board_(board), id_(id) {
-    ++board_.opened;
-    const std::string number = std::to_string(id);
+  Http2Peer(Board& board, std::uint32_t id, const Http2Streams& streams) : ScaleClient(board.http_port, board, id) {
     for (std::size_t i = 0; i < streams.all(); ++i) begin(i, streams);
     flush();
   }
 
-  // Every stream has received what it was to receive, or this never will.
-  bool is_settled() const {
-    return is_lost_ || std::ranges::all_of(streams_, [](const Stream& one) {
-             return one.judge->has_ended() || one.judge->body_bytes() >= one.wanted;
-           });
-  }
-
-  void move_bytes() {
+  void move_bytes() override {
     for (Stream& one : streams_) {
       one.wanted = one.judge->body_bytes() + (one.kind == Kind::answer ? 1 : bytes_to_move);
       if (one.kind == Kind::answer) session_.read_on(one.id);
@@ -58,7 +37,7 @@ class Http2Peer final : public Peer {
   }
 
   // WebSockets get all of their echoes back; the origin ends the events.
-  void finish() {
+  void finish() override {
     is_finishing_ = true;
     session_.set_stream_window(last_window_bytes);
     for (Stream& one : streams_) {
@@ -80,6 +59,12 @@ class Http2Peer final : public Peer {
   }
 
  private:
+  // Every stream has received what it was to receive.
+  bool has_what_it_wants() const override {
+    return std::ranges::all_of(
+        streams_, [](const Stream& one) { return one.judge->has_ended() || one.judge->body_bytes() >= one.wanted; });
+  }
+
   enum class Kind { events, websocket, answer };
   struct Stream {
     Kind kind;
@@ -130,27 +115,13 @@ class Http2Peer final : public Peer {
     flush();
   }
 
-  void on_end() override { lose("ended by the other side"); }
-
   void flush() {
     if (const std::string bytes = session_.take_unsent(); !bytes.empty()) send(bytes);
   }
 
-  void lose(const std::string& why) {
-    if (std::exchange(is_lost_, true)) return;
-    if (board_.lost == 0) {
-      const std::string text = "connection " + std::to_string(id_) + ": " + why;
-      text.copy(board_.first_loss, sizeof board_.first_loss - 1);
-    }
-    ++board_.lost;
-  }
-
-  Board& board_;
-  const std::uint32_t id_;
   clients::Http2Session session_{window_bytes};
   std::vector<Stream> streams_;
   bool is_finishing_ = false;
-  bool is_lost_ = false;
 };
 
 class Http2Clients {

@@ -1,9 +1,5 @@
 #include "scale/scale_clients.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <iterator>
 #include <string>
@@ -15,6 +11,7 @@
 #include "clients/kinds.hpp"
 #include "harness/client.hpp"
 #include "scale/loop.hpp"
+#include "scale/scale_client.hpp"
 #include "scale/turns.hpp"
 
 namespace baton::harness {
@@ -23,49 +20,8 @@ namespace {
 
 using clients::Kind;
 
-constexpr std::size_t at_once_max = 64;  // connections that are being opened, or idle ones that are asking
 constexpr std::size_t piece_bytes = 100;
 constexpr std::uint64_t bytes_to_move = 140;
-
-Fd connected(std::uint16_t port) {
-  Fd socket = connect_to(loopback(port));
-  const int on = 1;
-  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return socket;
-}
-
-class ScaleClient : public Peer {
- public:
-  ScaleClient(std::uint16_t port, Board& board, std::uint32_t id) : Peer(connected(port)), id_(id), board_(board) {
-    ++board_.opened;
-  }
-
-  // The client has done what was asked of it, or never will.
-  bool is_settled() const { return is_lost_ || has_what_it_wants(); }
-
-  virtual void move_bytes() {}
-  virtual void finish() {}
-
- protected:
-  virtual bool has_what_it_wants() const = 0;
-
-  void lose(const std::string& why) {
-    if (std::exchange(is_lost_, true)) return;
-    if (board_.lost == 0) {
-      const std::string text = "connection " + std::to_string(id_) + ": " + why;
-      text.copy(board_.first_loss, sizeof board_.first_loss - 1);
-    }
-    ++board_.lost;
-  }
-
-  void on_end() override { lose("ended by the other side"); }
-
-  const std::uint32_t id_;
-  Board& board_;
-
- private:
-  bool is_lost_ = false;
-};
 
 // Sends one request after another on a keep-alive connection and checks that each answer belongs to its request.
 class Asker final : public ScaleClient {
