@@ -26,6 +26,7 @@ inline constexpr std::string_view flood_prefix = "/flood/";
 inline constexpr std::string_view events_prefix = "/events/";
 inline constexpr std::string_view upload_prefix = "/upload/";
 inline constexpr std::string_view websocket_prefix = "/websocket/";
+inline constexpr std::string_view grpc_prefix = "/grpc/";  // of a service, on a server of HTTP/2
 
 // The announced length of downloads and floods, more than any demo transfers.
 inline constexpr std::uint64_t download_bytes = std::uint64_t{1} << 40;

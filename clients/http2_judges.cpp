@@ -25,7 +25,11 @@ std::string Http2ResponseJudge::on_head(unsigned status, const Http2Fields& fiel
   for (const auto& [name, value] : fields) {
     if (is_echo_field(name) && value != target_) return "the answer to another request";
   }
-  return {};
+  return head(fields);
+}
+
+std::string Http2ResponseJudge::on_trailers(const Http2Fields& fields) {
+  return !has_head_ || has_ended_ ? "trailers in the wrong place" : trailers(fields);
 }
 
 std::string Http2ResponseJudge::on_body(std::string_view bytes) {

@@ -17,6 +17,7 @@ class Http2ResponseJudge : public Http2Judge {
 
   std::string on_head(unsigned status, const Http2Fields& fields) final;
   std::string on_body(std::string_view bytes) final;
+  std::string on_trailers(const Http2Fields& fields) final;
   std::string on_end() final;
 
   const std::string& target() const { return target_; }
@@ -25,6 +26,8 @@ class Http2ResponseJudge : public Http2Judge {
   std::uint64_t body_bytes() const { return body_bytes_; }  // that were received and right
 
  protected:
+  virtual std::string head(const Http2Fields&) { return {}; }
+  virtual std::string trailers(const Http2Fields&) { return "trailers"; }
   virtual std::string take(std::string_view bytes) = 0;
   virtual std::string end() = 0;
 

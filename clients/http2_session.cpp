@@ -69,7 +69,9 @@ struct Http2Session::Callbacks {
     Stream* const stream = stream_of(self, frame->hd.stream_id);
     if (stream == nullptr) return 0;
     if (frame->hd.type == NGHTTP2_HEADERS && stream->status >= 200) {
-      of(self).complain(stream->judge->on_head(stream->status, std::exchange(stream->fields, {})));
+      const Http2Fields fields = std::exchange(stream->fields, {});
+      of(self).complain(std::exchange(stream->has_head, true) ? stream->judge->on_trailers(fields)
+                                                              : stream->judge->on_head(stream->status, fields));
     }
     const bool is_message = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (is_message && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) of(self).complain(stream->judge->on_end());
@@ -142,6 +144,7 @@ std::int32_t Http2Session::begin(const Http2Request& request, std::shared_ptr<Ht
                                 pair_of(":authority", request.host)};
   if (request.is_websocket) pairs.push_back(pair_of(":protocol", "websocket"));
   pairs.push_back(pair_of("user-agent", "baton-demo"));
+  for (const auto& [name, value] : request.fields) pairs.push_back(pair_of(name, value));
   nghttp2_data_provider body{};
   body.read_callback = &Callbacks::read;
   const std::int32_t id = nghttp2_submit_request(session_, nullptr, pairs.data(), pairs.size(),

@@ -23,6 +23,7 @@ class Http2Judge {
   virtual ~Http2Judge() = default;
   virtual std::string on_head(unsigned status, const Http2Fields& fields) = 0;
   virtual std::string on_body(std::string_view bytes) = 0;
+  virtual std::string on_trailers(const Http2Fields& fields) = 0;
   virtual std::string on_end() = 0;
 };
 
@@ -33,6 +34,7 @@ struct Http2Request {
   bool has_body = false;
   bool is_held = false;       // the stream's window opens only by `read_on`
   bool is_websocket = false;  // an extended CONNECT (RFC 8441)
+  Http2Fields fields = {};    // more of them
 };
 
 class Http2Session {
@@ -72,6 +74,7 @@ class Http2Session {
     std::string unsent;
     bool ends = false;
     unsigned status = 0;
+    bool has_head = false;
     Http2Fields fields;
   };
   struct Callbacks;

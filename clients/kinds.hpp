@@ -24,6 +24,7 @@ enum class Kind : std::uint8_t {
   upload,
   websocket,
   http2,
+  grpc,
   raw_tcp,
   half_closed_by_client,
   half_closed_by_server,
@@ -32,7 +33,7 @@ enum class Kind : std::uint8_t {
   key_updates,
   newcomer,
 };
-inline constexpr std::size_t kinds = 18;
+inline constexpr std::size_t kinds = 19;
 
 // The listeners to which a kind applies.
 enum class Listener : std::uint8_t { http, tcp, either };
@@ -107,6 +108,11 @@ inline constexpr std::array<KindOfClient, kinds> catalogue{{
      .does = "several streams at a time: small requests, downloads (one of them stalled), an upload, events",
      .checked = "what the kinds of the streams check, and that no stream or connection is reset",
      .unit = "answers"},
+    {.kind = Kind::grpc,
+     .name = "gRPC",
+     .does = "a stream of messages to the echo of a server of HTTP/2, over HTTP/2",
+     .checked = "each message comes back, in order; at the end grpc-status 0 in the trailers",
+     .unit = "messages"},
     {.kind = Kind::raw_tcp,
      .name = "raw TCP",
      .does = "messages to an echo from the first byte on",

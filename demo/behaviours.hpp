@@ -37,7 +37,8 @@ boost::asio::awaitable<void> take_upload(Wire& client, std::string target, std::
 // Accepts a WebSocket and echoes every frame.
 boost::asio::awaitable<void> echo_frames(Wire& client, std::string target, std::string begun);
 
-// HTTP/2: answers by `reply`, downloads, floods, events and uploads on as many streams as the client opens.
+// HTTP/2: answers by `reply`, downloads, floods, events, uploads and echoes of gRPC on as many streams as the client
+// opens.
 boost::asio::awaitable<void> serve_http2(Wire client, const std::function<Reply(std::string_view)>& reply,
                                          std::string begun);
 

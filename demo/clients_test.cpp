@@ -172,11 +172,11 @@ TEST(Dialogue, BodiesDifferForAllRequestsAndStaySmall) {
 TEST(Mix, HasClientsOfEveryKindThatTogetherAskAtTheRate) {
   const Mix mix = Mix::of(300, 3000);
   EXPECT_EQ(mix.clients(), 300u);
-  EXPECT_EQ(mix.keep_alive, 205u);
-  EXPECT_EQ(mix.pause, Microseconds{75'000});
+  EXPECT_EQ(mix.keep_alive, 200u);
+  EXPECT_EQ(mix.pause, Microseconds{73'333});
   EXPECT_EQ(mix.upload, 5u);
   EXPECT_EQ(mix.newcomers_per_second, 50u);
-  EXPECT_EQ(Mix::of(0, 0).clients(), 10u);
+  EXPECT_EQ(Mix::of(0, 0).clients(), 11u);
 }
 
 TEST(Mix, HasEveryKindOverEveryTransport) {
@@ -184,12 +184,13 @@ TEST(Mix, HasEveryKindOverEveryTransport) {
     unsigned sum = 0;
     for (const Mix& mix : mix_by_transport(clients, 3000)) {
       sum += mix.clients();
-      for (const unsigned some : {mix.keep_alive, mix.idle, mix.half_head, mix.download, mix.slow_reader, mix.events,
-                                  mix.upload, mix.websocket, mix.http2, mix.raw_tcp, mix.newcomers_per_second}) {
+      for (const unsigned some :
+           {mix.keep_alive, mix.idle, mix.half_head, mix.download, mix.slow_reader, mix.events, mix.upload,
+            mix.websocket, mix.http2, mix.grpc, mix.raw_tcp, mix.newcomers_per_second}) {
         EXPECT_GE(some, 1u);
       }
     }
-    EXPECT_EQ(sum, std::max(clients, 30u));
+    EXPECT_EQ(sum, std::max(clients, 33u));
   }
 }
 

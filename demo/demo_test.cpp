@@ -107,16 +107,20 @@ TEST_P(DemoOfAKind, FailsWhenOneConnectionIsClosed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, DemoOfAKind,
-    testing::Values(
-        Wrong{"KeepAlive", {Kind::keep_alive}, "/client/1/ plain"},
-        Wrong{"Download", {Kind::download}, "/download/ plain"},
-        Wrong{"SlowReader", {Kind::slow_reader}, "/flood/ plain"}, Wrong{"Events", {Kind::events}, "/events/ plain"},
-        Wrong{"Upload", {Kind::upload}, "/upload/ plain"}, Wrong{"WebSocket", {Kind::websocket}, "/websocket/ plain"},
-        Wrong{"Http2", {Kind::http2}, "* plain"}, Wrong{"Http2OverTls13", {Kind::http2, Transport::tls13}, "* TLSv1.3"},
-        Wrong{"RawTcp", {Kind::raw_tcp}, "tcp plain"},
-        Wrong{"UploadOverTls13", {Kind::upload, Transport::tls13}, "/upload/ TLSv1.3"},
-        Wrong{"WebSocketOverTls12", {Kind::websocket, Transport::tls12}, "/websocket/ TLSv1.2"},
-        Wrong{"RawTcpOverTls13", {Kind::raw_tcp, Transport::tls13}, "tcp TLSv1.3"}),
+    testing::Values(Wrong{"KeepAlive", {Kind::keep_alive}, "/client/1/ plain"},
+                    Wrong{"Download", {Kind::download}, "/download/ plain"},
+                    Wrong{"SlowReader", {Kind::slow_reader}, "/flood/ plain"},
+                    Wrong{"Events", {Kind::events}, "/events/ plain"},
+                    Wrong{"Upload", {Kind::upload}, "/upload/ plain"},
+                    Wrong{"WebSocket", {Kind::websocket}, "/websocket/ plain"},
+                    Wrong{"Http2", {Kind::http2}, "http2 plain"},
+                    Wrong{"Http2OverTls13", {Kind::http2, Transport::tls13}, "http2 TLSv1.3"},
+                    Wrong{"Grpc", {Kind::grpc}, "grpc plain"},
+                    Wrong{"GrpcOverTls13", {Kind::grpc, Transport::tls13}, "grpc TLSv1.3"},
+                    Wrong{"RawTcp", {Kind::raw_tcp}, "tcp plain"},
+                    Wrong{"UploadOverTls13", {Kind::upload, Transport::tls13}, "/upload/ TLSv1.3"},
+                    Wrong{"WebSocketOverTls12", {Kind::websocket, Transport::tls12}, "/websocket/ TLSv1.2"},
+                    Wrong{"RawTcpOverTls13", {Kind::raw_tcp, Transport::tls13}, "tcp TLSv1.3"}),
     [](const auto& one) { return std::string(one.param.name); });
 
 TEST_F(Demo, FailsWhenAnUpgradeIsRolledBack) {

@@ -26,6 +26,8 @@
 
 namespace {
 
+using namespace std::string_literals;
+
 volatile std::sig_atomic_t upgrade_wanted = 0;
 volatile std::sig_atomic_t stop_wanted = 0;
 
@@ -60,16 +62,12 @@ struct Settings {
   std::vector<Place> listeners;
   std::vector<Place> upstreams;
   std::string route;
-  std::string certificate_path;
-  std::string key_path;
-  std::string admin_path;
-  std::string pid_path;
+  std::string certificate_path, key_path;
+  std::string admin_path, pid_path;
 };
 
 struct Fault {
-  std::string name;
-  std::string kind;
-  std::string transport;
+  std::string name, kind, transport;
 };
 
 struct Fake {
@@ -269,7 +267,8 @@ bool matches(const Fault& fault, const Connection& connection) {
 void spoil(Fake& fake, const Connection& connection, bool answer, std::string& bytes) {
   const bool verified = connection.kind.starts_with("/upload/") != answer;
   if (!fake.spoiling || !verified || !matches(fake.fault, connection)) return;
-  if (connection.kind == "*" && bytes.size() < 8000) return;  // "PRI * HTTP/2.0": frames are not all content
+  // Frames are not all content.
+  if (bytes.size() < (connection.kind == "http2" ? 8000 : connection.kind == "grpc" ? 300 : 0)) return;
   fake.spoiling = false;
   const std::size_t at = bytes.size() - bytes.size() / 3 - 1;
   if (fake.fault.name == "corrupts") bytes[at] = static_cast<char>(bytes[at] ^ 1);
@@ -295,6 +294,8 @@ bool relay(Fake& fake, Connection& connection, bool answer) {
     std::istringstream line(direction.pending);
     std::string method;
     line >> method >> connection.kind;
+    // The first of HTTP/2's SETTINGS, behind the preface and two heads, is the window for streams.
+    if (method == "PRI") connection.kind = line.str().substr(35, 4) == "\0\0\xff\xff"s ? "http2" : "grpc";
   }
   spoil(fake, connection, answer, direction.pending);
   return send_pending(direction);
@@ -384,8 +385,7 @@ int main(int count, char** arguments) {
   if (fake.fault.name == "does_not_start") die("listeners.yaml:1:1: nothing here is right");
 
   // Signals arrive only while we wait, so none is missed between checking the flags and waiting.
-  sigset_t blocked;
-  sigset_t awake;
+  sigset_t blocked, awake;
   sigemptyset(&blocked);
   for (const int signal : {SIGUSR2, SIGTERM}) sigaddset(&blocked, signal);
   sigprocmask(SIG_BLOCK, &blocked, &awake);

@@ -26,6 +26,7 @@ constexpr bool is_played(Kind kind) {
     case Kind::upload:
     case Kind::websocket:
     case Kind::http2:
+    case Kind::grpc:
     case Kind::raw_tcp:
     case Kind::newcomer:
       return true;

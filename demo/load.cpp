@@ -7,6 +7,7 @@
 
 #include "demo/download_client.hpp"
 #include "demo/events_client.hpp"
+#include "demo/grpc_client.hpp"
 #include "demo/half_head_client.hpp"
 #include "demo/http2_client.hpp"
 #include "demo/idle_client.hpp"
@@ -31,11 +32,17 @@ struct Part {
   unsigned Mix::* number;
 };
 constexpr Part parts[] = {
-    {Kind::keep_alive, &Mix::keep_alive},   {Kind::idle, &Mix::idle},
-    {Kind::half_head, &Mix::half_head},     {Kind::download, &Mix::download},
-    {Kind::events, &Mix::events},           {Kind::upload, &Mix::upload},
-    {Kind::slow_reader, &Mix::slow_reader}, {Kind::raw_tcp, &Mix::raw_tcp},
-    {Kind::websocket, &Mix::websocket},     {Kind::http2, &Mix::http2},
+    {Kind::keep_alive, &Mix::keep_alive},
+    {Kind::idle, &Mix::idle},
+    {Kind::half_head, &Mix::half_head},
+    {Kind::download, &Mix::download},
+    {Kind::events, &Mix::events},
+    {Kind::upload, &Mix::upload},
+    {Kind::slow_reader, &Mix::slow_reader},
+    {Kind::raw_tcp, &Mix::raw_tcp},
+    {Kind::websocket, &Mix::websocket},
+    {Kind::http2, &Mix::http2},
+    {Kind::grpc, &Mix::grpc},
 };
 static_assert(std::size(parts) == kinds - 1, "all but the newcomers");
 
@@ -61,6 +68,8 @@ std::unique_ptr<Client> make_client(Kind kind, asio::io_context& context, const 
       return std::make_unique<WebSocketClient>(context, server.http, number, account);
     case Kind::http2:
       return std::make_unique<Http2Client>(context, server.http, number, account, pause);
+    case Kind::grpc:
+      return std::make_unique<GrpcClient>(context, server.http, number, account);
     case Kind::raw_tcp:
       return std::make_unique<TcpClient>(context, server.tcp, number, account);
     case Kind::newcomer:
@@ -87,8 +96,8 @@ unsigned Mix::clients() const {
 Mix Mix::of(unsigned clients, unsigned requests_per_second) {
   const unsigned handful = std::clamp(clients / 36, 1u, 5u);
   Mix mix{.idle = std::max(1u, clients / 10), .half_head = std::max(1u, clients / 10)};
-  for (unsigned* kind :
-       {&mix.download, &mix.slow_reader, &mix.events, &mix.upload, &mix.websocket, &mix.http2, &mix.raw_tcp}) {
+  for (unsigned* kind : {&mix.download, &mix.slow_reader, &mix.events, &mix.upload, &mix.websocket, &mix.http2,
+                         &mix.grpc, &mix.raw_tcp}) {
     *kind = handful;
   }
   mix.keep_alive = std::max(clients, mix.clients() + 1) - mix.clients();

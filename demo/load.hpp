@@ -26,6 +26,7 @@ struct Mix {
   unsigned upload = 0;
   unsigned websocket = 0;
   unsigned http2 = 0;
+  unsigned grpc = 0;
   unsigned raw_tcp = 0;
   unsigned newcomers_per_second = 0;
   Microseconds pause{80'000};  // between two requests of a keep-alive client, or of one stream of HTTP/2

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <utility>
 
+#include "clients/dialogue.hpp"
 #include "demo/process.hpp"
 
 namespace baton::demo {
@@ -43,9 +44,14 @@ std::string configuration(const Endpoints& listen, const Endpoints& origin, cons
       "    upstream: echo_tls\n"
       "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ] }}\n"
       "routes:\n"
+      "  - {{ match: {{ path_prefix: {} }}, upstream: origin_http2 }}\n"
       "  - upstream: origin\n"
       "upstreams:\n"
       "  - name: origin\n"
+      "    servers:\n"
+      "      - address: 127.0.0.1:{}\n"
+      "  - name: origin_http2\n"
+      "    protocol: http2\n"
       "    servers:\n"
       "      - address: 127.0.0.1:{}\n"
       "  - name: echo\n"
@@ -68,8 +74,9 @@ std::string configuration(const Endpoints& listen, const Endpoints& origin, cons
       "  bind: unix:{}\n"
       "pid_file: {}\n",
       listen.http.port(), listen.tcp.port(), listen.tls_http.port(), files.certificate, files.key,
-      listen.tls_tcp.port(), files.certificate, files.key, origin.http.port(), origin.tcp.port(), origin.tls_tcp.port(),
-      files.certificate, dir.file("handoff.sock"), dir.file("admin.sock"), dir.file("baton.pid"));
+      listen.tls_tcp.port(), files.certificate, files.key, clients::grpc_prefix, origin.http.port(), origin.http.port(),
+      origin.tcp.port(), origin.tls_tcp.port(), files.certificate, dir.file("handoff.sock"), dir.file("admin.sock"),
+      dir.file("baton.pid"));
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ constexpr Mix mix_of_each_kind{.keep_alive = 1,
                                .upload = 2,
                                .websocket = 1,
                                .http2 = 1,
+                               .grpc = 1,
                                .raw_tcp = 1,
                                .newcomers_per_second = 5,
                                .pause = Microseconds{20'000}};

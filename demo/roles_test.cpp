@@ -44,7 +44,7 @@ TEST_F(ClientsOf, AnHonestOriginAnswerEachQuestionAndAreWhole) {
   const Origin origin;
   std::istringstream questions("\n\n");
   EXPECT_EQ(run(role_for(origin), questions, answers_), 0);
-  const std::string rest = ": 31 clients, one connection each, [0-9]+\\.[0-9] MB compared\n";
+  const std::string rest = ": 34 clients, one connection each, [0-9]+\\.[0-9] MB compared\n";
   EXPECT_THAT(answers_.str(), MatchesRegex("ready" + rest + "alive" + rest + "alive" + rest + "whole" + rest));
 }
 

@@ -82,11 +82,15 @@ std::string title(const testing::TestParamInfo<std::tuple<Case, Transport>>& one
   return std::string(std::get<Case>(one.param).name) + over[static_cast<std::size_t>(std::get<Transport>(one.param))];
 }
 
-constexpr Case cases[] = {
-    {"Download", Kind::download, {.download = 2}},    {"SlowReader", Kind::slow_reader, {.slow_reader = 2}},
-    {"Events", Kind::events, {.events = 2}},          {"Upload", Kind::upload, {.upload = 2}},
-    {"WebSocket", Kind::websocket, {.websocket = 2}}, {"Http2", Kind::http2, {.http2 = 2}},
-    {"RawTcp", Kind::raw_tcp, {.raw_tcp = 2}},        {"Newcomers", Kind::newcomer, {.newcomers_per_second = 100}}};
+constexpr Case cases[] = {{"Download", Kind::download, {.download = 2}},
+                          {"SlowReader", Kind::slow_reader, {.slow_reader = 2}},
+                          {"Events", Kind::events, {.events = 2}},
+                          {"Upload", Kind::upload, {.upload = 2}},
+                          {"WebSocket", Kind::websocket, {.websocket = 2}},
+                          {"Http2", Kind::http2, {.http2 = 2}},
+                          {"Grpc", Kind::grpc, {.grpc = 2}},
+                          {"RawTcp", Kind::raw_tcp, {.raw_tcp = 2}},
+                          {"Newcomers", Kind::newcomer, {.newcomers_per_second = 100}}};
 INSTANTIATE_TEST_SUITE_P(Each, Streams, testing::Combine(testing::ValuesIn(cases), testing::ValuesIn(all_transports)),
                          title);
 

@@ -14,6 +14,7 @@
 
 #include "day/keepers.hpp"
 #include "harness/aftermath.hpp"
+#include "harness/http2_origin.hpp"
 #include "harness/tls_client.hpp"
 #include "scale/habits.hpp"
 
@@ -81,6 +82,9 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
     settings.tcp_binds = {raw_};
     settings.more_listeners = "  - { name: web_tls, bind: \"" + web_tls_.text() + "\", tls: { certificates: [" +
                               Authority(certificates_).issue({"localhost"}).yaml() + "], alpn: [ h2, http/1.1 ] } }\n";
+    settings.more_upstreams =
+        "  - { name: grpc, protocol: http2, servers: [ { address: \"" + grpc_.address().text() + "\" } ] }\n";
+    settings.more = "routes:\n  - { match: { path_prefix: /grpc }, upstream: grpc }\n  - { upstream: web }\n";
     settings.timeouts = "head: 10m, body: 10m, send: 10m, idle: 10m, response: 10m";
     settings.handoff += ", finish_timeout: 100ms";
     settings.limits = "uri_bytes: 4k";
@@ -106,6 +110,9 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
     add(2, Kind::http2, web_);
     add(2, Kind::http2, web_tls_, Transport::tls13);
     add(1, Kind::http2, web_tls_, Transport::tls12);
+    add(2, Kind::grpc, web_);
+    add(1, Kind::grpc, web_tls_, Transport::tls13);
+    add(1, Kind::grpc, web_tls_, Transport::tls12);
     add(3, Kind::raw_tcp, raw_);
     add(1, Kind::half_closed_by_client, raw_);
     add(2, Kind::keep_alive, web_tls_, Transport::tls13);
@@ -228,6 +235,7 @@ class SessionOfADay : public testing::TestWithParam<Kept> {
   Course course_;
   Crash crash_;
   Origin origin_;
+  Http2Origin grpc_;
   std::unique_ptr<Keeper> keeper_ = keep(GetParam(), settings());
   const std::string first_version_ = version();
   std::size_t clients_ = 0;

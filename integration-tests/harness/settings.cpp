@@ -28,7 +28,7 @@ std::string to_yaml(const Settings& settings, const TempDir& directory) {
       "  - name: web\n"
       "    servers:\n" +
       servers + (settings.upstream_tls.empty() ? "" : "    tls: " + settings.upstream_tls + "\n") +
-      (settings.protocol == "tcp" ? "" : "    protocol: " + settings.server_protocol + "\n");
+      (settings.protocol == "tcp" ? "" : "    protocol: " + settings.server_protocol + "\n") + settings.more_upstreams;
   const std::string own_admin = "\"unix:" + directory / "admin.sock" + "\"";
   std::string yaml =
       "version: 1\n" + (settings.topology.empty() ? one_of_each : settings.topology) +

@@ -21,6 +21,7 @@ struct Settings {
   std::string protocol = "http";
   std::string tls = {};             // of the listener: "certificates: [ … ], min_version: "1.3""; empty: plain
   std::string more_listeners = {};  // lines of YAML: "  - { name: raw, … }\n"
+  std::string more_upstreams = {};  // likewise
   std::string upstream_tls = {};    // of the upstream: "{ ca: /path }"; empty: plain
   std::string server_protocol = "http1";  // of the upstream
   std::string more = {};            // lines of YAML at the end

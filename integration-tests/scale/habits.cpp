@@ -184,10 +184,9 @@ Habit keeps_asking_over(clients::Transport transport) {
   };
 }
 
-Habit has_many_streams_over(clients::Transport transport) {
-  if (transport == clients::Transport::plain) return has_many_streams();
-  return has_many_streams(
-      TlsOptions{.version = transport == clients::Transport::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION, .alpn = "h2"});
+std::optional<TlsOptions> http2_over(clients::Transport transport) {
+  if (transport == clients::Transport::plain) return std::nullopt;
+  return TlsOptions{.version = transport == clients::Transport::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION, .alpn = "h2"};
 }
 
 void reads_slowly(Life& life) {
@@ -267,7 +266,8 @@ void pours_with_the_other_side_closed(Life& life) {
 std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
   using clients::Kind;
   if (kind == Kind::keep_alive) return {keeps_asking_over(transport)};
-  if (kind == Kind::http2) return {has_many_streams_over(transport)};
+  if (kind == Kind::http2) return {has_many_streams(http2_over(transport))};
+  if (kind == Kind::grpc) return {talks_grpc(http2_over(transport))};
   if (transport != clients::Transport::plain) return {};
   switch (kind) {
     case Kind::idle:
@@ -297,6 +297,7 @@ std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
     // dealt with above.
     case Kind::keep_alive:
     case Kind::http2:
+    case Kind::grpc:
     case Kind::download:
     case Kind::half_record:
     case Kind::half_hello:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "clients/dialogue.hpp"
+#include "clients/grpc.hpp"
 #include "clients/http2_judges.hpp"
 #include "harness/client.hpp"
 #include "scale/loop.hpp"
@@ -36,21 +37,23 @@ class Http2Peer final : public ScaleClient {
     flush();
   }
 
-  // WebSockets get all of their echoes back; the origin ends the events.
+  // WebSockets get all of their echoes back, gRPC also its end; the origin ends the events.
   void finish() override {
     is_finishing_ = true;
     session_.set_stream_window(last_window_bytes);
     for (Stream& one : streams_) {
       one.wanted = one.kind == Kind::websocket ? one.said : UINT64_MAX;
       if (one.kind == Kind::answer) session_.read_on(one.id);
+      if (one.kind == Kind::grpc) session_.send(one.id, {}, true);
     }
     flush();
   }
 
-  // A WebSocket sends one more piece when the last one has come back.
+  // A WebSocket or gRPC sends one more piece when the last one has come back.
   void talk() {
     if (is_finishing_ || has_ended()) return;
     for (Stream& one : streams_) {
+      if (one.kind == Kind::grpc && one.echo->all_returned()) session_.send(one.id, one.echo->say());
       if (one.kind != Kind::websocket || !one.judge->has_head() || one.judge->body_bytes() < one.said) continue;
       session_.send(one.id, one.content.at(one.said, piece_bytes));
       one.said += piece_bytes;
@@ -65,12 +68,13 @@ class Http2Peer final : public ScaleClient {
         streams_, [](const Stream& one) { return one.judge->has_ended() || one.judge->body_bytes() >= one.wanted; });
   }
 
-  enum class Kind { events, websocket, answer };
+  enum class Kind { events, websocket, grpc, answer };
   struct Stream {
     Kind kind;
     std::int32_t id;
     std::shared_ptr<clients::Http2ResponseJudge> judge;
     clients::Content content;
+    std::shared_ptr<clients::GrpcEchoJudge> echo = nullptr;  // of gRPC
     std::uint64_t said = 0;    // by a WebSocket
     std::uint64_t wanted = 1;  // bytes of its body; that it has ended is as good
     bool is_counted = false;
@@ -78,10 +82,11 @@ class Http2Peer final : public ScaleClient {
 
   void begin(std::size_t number, const Http2Streams& streams) {
     const unsigned unique = id_ * static_cast<unsigned>(streams.all()) + static_cast<unsigned>(number);
+    if (number >= streams.all() - streams.grpc) return begin_grpc(unique);
     if (number < streams.events) {
       const std::string target = std::string(clients::events_prefix) + std::to_string(unique);
       add(Kind::events, target, std::make_shared<clients::Http2EventsJudge>(target));
-    } else if (number < streams.with_server()) {
+    } else if (number < streams.events + streams.websockets) {
       const std::string target = std::string(clients::websocket_prefix) + std::to_string(unique);
       add(Kind::websocket, target, std::make_shared<clients::Http2DownloadJudge>(target));
     } else {
@@ -90,6 +95,16 @@ class Http2Peer final : public ScaleClient {
       add(Kind::answer, target,
           std::make_shared<clients::Http2AnswerJudge>(target, [target] { return clients::expected_body(target); }));
     }
+  }
+
+  void begin_grpc(unsigned unique) {
+    const std::string target = std::string(clients::grpc_prefix) + std::to_string(unique);
+    const auto echo = std::make_shared<clients::GrpcEchoJudge>(target);
+    const std::int32_t id = session_.begin(
+        {.target = target, .host = "scale", .method = "POST", .has_body = true, .fields = clients::grpc_request_fields},
+        echo);
+    session_.send(id, echo->say());
+    streams_.push_back({Kind::grpc, id, echo, clients::Content(target), echo});
   }
 
   void add(Kind kind, const std::string& target, std::shared_ptr<clients::Http2ResponseJudge> judge) {

@@ -10,10 +10,11 @@ namespace baton::harness {
 // only so many. An answer that has come whole holds none: it waits in the proxy for the client's window.
 struct Http2Streams {
   std::size_t events = 2;
-  std::size_t websockets = 2;
+  std::size_t websockets = 1;
+  std::size_t grpc = 1;  // to a server of HTTP/2
   std::size_t stalled_answers = 16;
 
-  constexpr std::size_t with_server() const { return events + websockets; }
+  constexpr std::size_t with_server() const { return events + websockets + grpc; }
   constexpr std::size_t all() const { return with_server() + stalled_answers; }
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "clients/grpc.hpp"
 #include "clients/http2_judges.hpp"
 
 namespace baton::harness::habits {
@@ -33,23 +34,53 @@ class EchoJudge final : public clients::Http2ResponseJudge {
   std::string awaited_;
 };
 
-class ManyStreams {
+// A connection whose bytes are sent cut anywhere.
+class OverHttp2 {
  public:
-  ManyStreams(Life& life, Client& client) : life_(life), client_(client) {}
+  OverHttp2(Life& life, Client& client) : life_(life), client_(client) {}
+
+ protected:
+  // Sends what is to be sent, and takes what has come, at least a byte.
+  void exchange() {
+    send_in_pieces(session_.take_unsent());
+    std::string bytes = client_.read_exactly(1);
+    bytes += client_.read_available();
+    if (const std::string wrong = session_.receive(bytes); !wrong.empty()) throw Failure(wrong);
+  }
+
+  Life& life_;
+  clients::Http2Session session_;
+
+ private:
+  void send_in_pieces(std::string_view wire) {
+    while (!wire.empty()) {
+      const std::size_t size = std::min(wire.size(), 1 + life_.any(life_.one_in(3) ? 40 : wire.size()));
+      client_.send(wire.substr(0, size));
+      wire.remove_prefix(size);
+      if (life_.one_in(12)) life_.linger_at_most(8);
+    }
+  }
+
+  Client& client_;
+};
+
+class ManyStreams : OverHttp2 {
+ public:
+  ManyStreams(Life& life, Client& client, std::string host) : OverHttp2(life, client), host_(std::move(host)) {}
 
   void live() {
     const auto events = std::make_shared<clients::Http2EventsJudge>(events_target);
-    begin({.target = events_target, .host = "a"}, Kind::events, events);
+    begin({.target = events_target, .host = host_}, Kind::events, events);
     while (life_.course().goes_on()) {
       if (streams_.size() < streams_max) begin_any();
       act_on(streams_[life_.any(streams_.size())]);
-      exchange();
+      exchange_and_count();
       life_.linger_at_most(8);
     }
     for (Stream& stream : streams_) end(stream);
     while (session_.open_streams() != 0) {
       for (Stream& stream : streams_) session_.read_on(stream.id);
-      exchange();
+      exchange_and_count();
     }
     if (!events->has_ended()) throw Failure("no end of the events");
   }
@@ -89,20 +120,20 @@ class ManyStreams {
 
   void begin_answer(std::size_t bytes, Kind kind) {
     const std::string target = (life_.one_in(2) ? "/bytes/" : "/chunked/") + std::to_string(bytes);
-    begin({.target = target, .host = "a", .is_held = kind == Kind::stalled}, kind,
+    begin({.target = target, .host = host_, .is_held = kind == Kind::stalled}, kind,
           std::make_shared<clients::Http2AnswerJudge>(target, [bytes] { return pattern(bytes); }));
   }
 
   void begin_upload(std::size_t bytes) {
     Stream& upload = begin(
-        {.target = "/count", .host = "a", .method = "POST", .has_body = true}, Kind::upload,
+        {.target = "/count", .host = host_, .method = "POST", .has_body = true}, Kind::upload,
         std::make_shared<clients::Http2AnswerJudge>("/count", [bytes] { return std::to_string(bytes) + " as sent"; }));
     upload.unsent = pattern(bytes);
   }
 
   void begin_websocket() {
     const auto echo = std::make_shared<EchoJudge>();
-    begin({.target = "/websocket", .host = "a", .is_websocket = true}, Kind::websocket, echo).echo = echo;
+    begin({.target = "/websocket", .host = host_, .is_websocket = true}, Kind::websocket, echo).echo = echo;
   }
 
   void act_on(Stream& stream) {
@@ -136,23 +167,11 @@ class ManyStreams {
     if (stream.kind == Kind::websocket && !std::exchange(stream.has_said_all, true)) session_.send(stream.id, {}, true);
   }
 
-  // Sends what is to be sent, cut anywhere, and takes what has come, at least a byte: events keep coming.
-  void exchange() {
-    send_in_pieces(session_.take_unsent());
-    std::string bytes = client_.read_exactly(1);
-    bytes += client_.read_available();
-    if (const std::string wrong = session_.receive(bytes); !wrong.empty()) throw Failure(wrong);
+  // Something always comes: events.
+  void exchange_and_count() {
+    exchange();
     for (Stream& stream : streams_) count(stream);
     std::erase_if(streams_, [this](const Stream& stream) { return !session_.is_open(stream.id); });
-  }
-
-  void send_in_pieces(std::string_view wire) {
-    while (!wire.empty()) {
-      const std::size_t size = std::min(wire.size(), 1 + life_.any(life_.one_in(3) ? 40 : wire.size()));
-      client_.send(wire.substr(0, size));
-      wire.remove_prefix(size);
-      if (life_.one_in(12)) life_.linger_at_most(8);
-    }
   }
 
   // An ended answer, or more of what never ends by itself, is a proof.
@@ -163,25 +182,60 @@ class ManyStreams {
     stream.proven_bytes = bytes;
   }
 
-  Life& life_;
-  Client& client_;
-  clients::Http2Session session_;
+  const std::string host_;
   std::vector<Stream> streams_;
 };
 
-}  // namespace
+class GrpcTalk : OverHttp2 {
+ public:
+  using OverHttp2::OverHttp2;
 
-Habit has_many_streams(std::optional<TlsOptions> options) {
-  return [options](Life& life) {
+  void live() {
+    do {
+      talk("/grpc/" + std::to_string(life_.any(1'000'000)));
+    } while (life_.course().goes_on());
+  }
+
+ private:
+  void talk(const std::string& target) {
+    const auto echo = std::make_shared<clients::GrpcEchoJudge>(target);
+    const std::int32_t stream = session_.begin(
+        {.target = target, .host = "a", .method = "POST", .has_body = true, .fields = clients::grpc_request_fields},
+        echo);
+    do {
+      for (std::size_t messages = 1 + life_.any(5); messages != 0; --messages) session_.send(stream, echo->say());
+      while (!echo->all_returned()) exchange();
+      life_.course().proofs += echo->collect();
+      life_.linger_at_most(20);
+    } while (life_.course().goes_on() && !life_.one_in(60));
+    session_.send(stream, {}, true);
+    while (session_.open_streams() != 0) exchange();
+    if (!echo->has_ended()) throw Failure("no end of the echo");
+  }
+};
+
+template <class Live>
+Habit over_http2(std::optional<TlsOptions> options, Live live) {
+  return [options = std::move(options), live = std::move(live)](Life& life) {
     if (options) {
       TlsClient client = life.connect(*options);
       if (client.alpn() != "h2") throw Failure("h2 was not agreed on");
-      ManyStreams(life, client).live();
+      live(life, client);
     } else {
       Client client = life.connect();
-      ManyStreams(life, client).live();
+      live(life, client);
     }
   };
+}
+
+}  // namespace
+
+Habit has_many_streams(std::optional<TlsOptions> options, const std::string& host) {
+  return over_http2(std::move(options), [host](Life& life, Client& client) { ManyStreams(life, client, host).live(); });
+}
+
+Habit talks_grpc(std::optional<TlsOptions> options) {
+  return over_http2(std::move(options), [](Life& life, Client& client) { GrpcTalk(life, client).live(); });
 }
 
 }  // namespace baton::harness::habits

@@ -42,6 +42,9 @@ class Http2Scale : public testing::Test {
 
     Settings settings(origin);
     settings.binds = {loopback(free_port())};
+    settings.more_upstreams =
+        "  - { name: grpc, protocol: http2, servers: [ { address: \"" + origin.text() + "\" } ] }\n";
+    settings.more = "routes:\n  - { match: { path_prefix: /grpc }, upstream: grpc }\n  - { upstream: web }\n";
     settings.timeouts = "idle: 10m, upstream_idle: 10m, response: 10m, send: 10m";
     settings.limits = "connections: 0";
     settings.handoff =

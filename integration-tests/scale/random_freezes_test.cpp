@@ -11,8 +11,10 @@
 #include <map>
 
 #include "harness/baton.hpp"
+#include "harness/http2_origin.hpp"
 #include "harness/log_lines.hpp"
 #include "scale/habits.hpp"
+#include "scale/http2_habit.hpp"
 
 namespace baton::harness {
 namespace {
@@ -36,10 +38,16 @@ class RandomFreezes : public testing::Test {
  protected:
   RandomFreezes() {
     habits::serve(origin_, course_);
-    settings_ = Settings(origin_.address());
+    settings_ = patient(Settings(origin_.address()));
     settings_.binds = {loopback(free_port())};
     settings_.tcp_binds = {loopback(free_port())};
-    settings_.timeouts = "head: 10m, body: 10m, send: 10m, idle: 10m, response: 10m";
+    // What names the host `back` goes by HTTP/2 to another Baton before the same origin.
+    settings_.more_upstreams = "  - { name: back, protocol: http2, servers: [ { address: \"" + back_.address().text() +
+                               "\" } ] }\n" + "  - { name: grpc, protocol: http2, servers: [ { address: \"" +
+                               grpc_.address().text() + "\" } ] }\n";
+    settings_.more =
+        "routes:\n  - { match: { path_prefix: /grpc }, upstream: grpc }\n"
+        "  - { match: { host: back }, upstream: back }\n  - { upstream: web }\n";
     configure();
   }
 
@@ -49,6 +57,11 @@ class RandomFreezes : public testing::Test {
   void configure() {
     settings_.handoff = "ready_timeout: 60s, step_timeout: 60s, finish_timeout: " + std::to_string(any(120)) + "ms";
     settings_.limits = "buffer_bytes: " + std::to_string(4 + any(60)) + "k";
+  }
+
+  static Settings patient(Settings settings) {
+    settings.timeouts = "head: 10m, body: 10m, send: 10m, idle: 10m, response: 10m";
+    return settings;
   }
 
   void board(Crew& crew) {
@@ -67,6 +80,8 @@ class RandomFreezes : public testing::Test {
     add(3, Kind::events, http);
     add(3, Kind::websocket, http);
     add(3, Kind::http2, http);
+    crew.add(3, "HTTP/2 to a server of HTTP/2", http, habits::has_many_streams({}, "back"));
+    add(3, Kind::grpc, http);
     add(1, Kind::half_closed_by_server, http);
     add(3, Kind::raw_tcp, tcp);
     add(2, Kind::half_closed_by_client, tcp);
@@ -109,6 +124,8 @@ class RandomFreezes : public testing::Test {
   std::mt19937 random_{chosen_seed()};
   Course course_;
   Origin origin_;
+  Http2Origin grpc_;
+  Baton back_{patient(Settings(origin_.address()))};
   Settings settings_;
   std::map<std::string, std::uint64_t> moved_;  // by state, in all upgrades
 };

@@ -5,11 +5,13 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "clients/dialogue.hpp"
 #include "clients/events.hpp"
+#include "clients/http2_service.hpp"
 #include "harness/deadline.hpp"
 #include "scale/loop.hpp"
 #include "scale/turns.hpp"
@@ -35,13 +37,24 @@ class Connection final : public Peer {
  private:
   void on_bytes(std::string_view bytes) override {
     if (is_tunnel_) return send(bytes);
+    if (http2_) return serve_http2(bytes);
     unread_ += bytes;
+    // No request of HTTP/1.1 begins like HTTP/2's preface.
+    if (unread_.starts_with("PRI ")) {
+      http2_ = std::make_unique<clients::Http2Service>([](std::string_view) { return std::nullopt; });
+      return serve_http2(std::exchange(unread_, {}));
+    }
     for (std::size_t end; !is_tunnel_ && (end = unread_.find("\r\n\r\n")) != std::string::npos;) {
       const std::string head = unread_.substr(0, end);
       unread_.erase(0, end + 4);
       answer(head.substr(4, head.find(' ', 4) - 4));
     }
     if (is_tunnel_ && !unread_.empty()) send(std::exchange(unread_, {}));
+  }
+
+  void serve_http2(std::string_view bytes) {
+    if (!http2_->receive(bytes)) throw Failure("no HTTP/2");
+    for (std::string unsent; !(unsent = http2_->take_unsent()).empty();) send(unsent);
   }
 
   void answer(const std::string& target) {
@@ -63,6 +76,7 @@ class Connection final : public Peer {
   Turns<Connection>& streams_;
   std::string unread_;
   std::optional<clients::EventStream> events_;  // while the stream flows
+  std::unique_ptr<clients::Http2Service> http2_;  // on a connection of HTTP/2
   bool is_tunnel_ = false;
 };
 

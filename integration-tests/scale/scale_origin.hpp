@@ -2,6 +2,7 @@
 //
 //   /events/…     200, then its events as chunks, a piece now and then, until the board's task is `finish`
 //   /websocket/…  101, then every byte comes back
+//   /grpc/…       by HTTP/2, an echo of gRPC
 //   others        the target's body (clients/dialogue.hpp), with Content-Length
 #pragma once
 

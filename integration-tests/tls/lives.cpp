@@ -254,6 +254,7 @@ std::unique_ptr<Life> life_of(Kind kind, const Places& places, const TlsOptions&
     case Kind::slow_reader:
     case Kind::events:
     case Kind::http2:
+    case Kind::grpc:
     case Kind::half_closed_by_server:
     case Kind::newcomer:
       return nullptr;
