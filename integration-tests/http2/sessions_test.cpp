@@ -11,10 +11,13 @@ namespace {
 class Http2Sessions : public Http2Peers {
  protected:
   // It upgrades Baton itself, and says "held" when only what the origin holds back is missing, and "ok" at its end.
-  void expect_ok(std::vector<std::string> program, const std::vector<std::string>& environment = {}) {
+  // `more`: arguments behind the common ones.
+  void expect_ok(std::vector<std::string> program, const std::vector<std::string>& more,
+                 const std::vector<std::string>& environment = {}) {
     Origin origin;
     Baton baton(settings_for(origin.address()));
     program.insert(program.end(), {std::to_string(baton.address().port), authority.path(), baton.pid_file_path()});
+    program.insert(program.end(), more.begin(), more.end());
     Process script({.argv = std::move(program), .environment = environment});
     script.await_line(Process::Stream::out, std::regex("^held$"), std::chrono::minutes(1));
     origin.gate().open();
@@ -27,12 +30,19 @@ class Http2Sessions : public Http2Peers {
 };
 
 TEST_F(Http2Sessions, OfHyperH2LiveThroughTenUpgrades) {
-  expect_ok({"/usr/bin/python3", "-B", HTTP2_PEERS "/python/streams.py"}, {"PYTHONPATH=" HTTP2_PEERS "/../tls/python"});
+  expect_ok({"/usr/bin/python3", "-B", HTTP2_PEERS "/python/streams.py"}, {},
+            {"PYTHONPATH=" HTTP2_PEERS "/../tls/python"});
 }
 
-TEST_F(Http2Sessions, OfNodeLiveThroughTenUpgrades) {
-  expect_ok({"node", HTTP2_PEERS "/node/session.mjs"});
+class Http2SessionsOfNode : public Http2Sessions, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Http2SessionsOfNode, LiveThroughTenUpgrades) {
+  expect_ok({"node", HTTP2_PEERS "/node/session.mjs"}, {GetParam()});
 }
+
+INSTANTIATE_TEST_SUITE_P(Over, Http2SessionsOfNode, testing::Values("TLSv1.2", "TLSv1.3"), [](const auto& one) {
+  return std::string(one.param).substr(0, 5) + std::string(one.param).substr(6);
+});
 
 }  // namespace
 }  // namespace baton::harness

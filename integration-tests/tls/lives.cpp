@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tls/http2_life.hpp"
+
 namespace baton::harness {
 
 namespace {
@@ -246,6 +248,8 @@ std::unique_ptr<Life> life_of(Kind kind, const Places& places, const TlsOptions&
       return std::make_unique<HalfHello>(places, options);
     case Kind::key_updates:
       return std::make_unique<KeyUpdates>(places, options);
+    case Kind::http2:
+      return http2_life(places, options);
     // These concern only HTTP; a half record is a half head, and the download is read slowly.
     case Kind::keep_alive:
     case Kind::half_head:
@@ -253,7 +257,6 @@ std::unique_ptr<Life> life_of(Kind kind, const Places& places, const TlsOptions&
     case Kind::large_bodies:
     case Kind::slow_reader:
     case Kind::events:
-    case Kind::http2:
     case Kind::grpc:
     case Kind::half_closed_by_server:
     case Kind::newcomer:

@@ -23,7 +23,7 @@ class TlsMatrix : public testing::TestWithParam<TlsOptions> {
  protected:
   Settings settings() {
     Settings settings(origin.address());
-    settings.tls = tls;
+    settings.tls = tls + ", alpn: [ h2, http/1.1 ]";
     settings.more_listeners =
         "  - { name: raw, bind: \"" + raw.text() + "\", protocol: tcp, upstream: web, tls: { " + tls + " } }\n";
     settings.handoff += ", finish_timeout: 50ms";  // so all of them move mid-stream

@@ -1,14 +1,16 @@
 // Node's http2 as a client: one session through ten upgrades, with many streams at a time.
-// session.mjs PORT CA PID_FILE
+// session.mjs PORT CA PID_FILE TLS_VERSION
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import { once } from 'node:events';
 import { check, upgrade } from '../../tls/node/upgrades.mjs';
 
-const [port, ca, pidFile] = process.argv.slice(2);
+const [port, ca, pidFile, version] = process.argv.slice(2);
 const rounds = 10;
 const session = http2.connect(`https://localhost:${port}`, {
   ca: fs.readFileSync(ca),
+  minVersion: version,
+  maxVersion: version,
   settings: { enablePush: false, initialWindowSize: 20_000 },
 });
 let isOver = false;
