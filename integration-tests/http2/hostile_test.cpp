@@ -154,7 +154,7 @@ TEST_F(Hostile, WhatNeverEndsIsEnded) {
   EXPECT_EQ(script.out(),
             "half\n"
             "an upload that never ends: 408\n"
-            "a window that stays shut: reset 2\n"
+            "a window that stays shut: reset 8\n"
             "a header block that never ends: goaway 0\n");
   EXPECT_FALSE(decent->goaway());
 }

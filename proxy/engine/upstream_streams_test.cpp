@@ -137,6 +137,37 @@ TEST_F(ToAStream, ResponsesThatNeverHaveContentNeedNoLength) {
   EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\n", true), "HTTP/1.1 200 OK\r\n\r\n");
 }
 
+// Its head says all; the empty frame that ends the stream may come later, or never.
+TEST_F(ToAStream, AResponseThatNeverHasContentMayEndLater) {
+  const std::string head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const std::string old = get + "If-None-Match: x\r\n\r\n";
+  const std::pair<std::string, std::string> cases[] = {
+      {head, "200 \r\ncontent-length: 9"}, {head, "200 "}, {old, "304 \r\netag: x"}, {get + "\r\n", "204 "}};
+  for (const auto& [request, response] : cases) {
+    for (const std::string how : {"ended", "reset", "late"}) {
+      state = {};
+      begin(request);
+      const std::string got = answer("HTTP/1.1 " + response + "\r\n\r\n", false);
+      EXPECT_TRUE(got.ends_with("\r\n\r\n")) << got;
+      EXPECT_EQ(got.find("ransfer-"), std::string::npos) << got;
+      EXPECT_EQ(got.find("close"), std::string::npos) << got;
+      EXPECT_EQ(last, Action::wait) << "not cancelled";
+      if (how == "ended") {
+        EXPECT_EQ(answer("", true), "");
+      } else if (how == "reset") {
+        reset_by_server(cancel);
+      } else {
+        now_ms = deadline_ms(state, rules);
+        last = expire(state, context());
+      }
+      EXPECT_EQ(last, how == "late" ? Action::cut_upstream : Action::park) << how;
+      state.exchange->upstream.reset();
+      EXPECT_EQ(advance(), Action::exchange_ended);
+      EXPECT_EQ(state.client.unsent.view(), "");
+    }
+  }
+}
+
 TEST_F(ToAStream, AnHttp10ClientGetsContentUntilTheEnd) {
   begin("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\nhello", true, "sum: 1"), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello");

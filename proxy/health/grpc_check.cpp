@@ -5,27 +5,19 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <span>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "proxy/http2/hpack_encoder.hpp"
 
 namespace baton::health {
 
-using http2::FrameHead;
-using http2::FrameType;
-
 namespace {
 
-constexpr std::uint32_t stream_of_call = 1;
-
 // A server that sends more than that has another purpose than to answer.
-constexpr unsigned frames_max = 1000;
-constexpr std::size_t block_bytes_max = 16 * 1024;
-constexpr std::size_t list_bytes_max = 16 * 1024;
 constexpr std::size_t message_bytes_max = 1024;
 
-constexpr const char* not_http2 = "it does not speak HTTP/2";
 constexpr const char* malformed = "its answer is malformed";
 constexpr const char* too_large = "its answer is too large";
 
@@ -118,8 +110,8 @@ std::string text_of_status(unsigned status) {
   return text;
 }
 
-std::string_view value_of(std::span<const http2::HeaderField> fields, std::string_view name) {
-  const auto field = std::ranges::find(fields, name, &http2::HeaderField::name);
+std::string_view value_of(const std::vector<http1::Field>& fields, std::string_view name) {
+  const auto field = std::ranges::find(fields, name, &http1::Field::name);
   return field == fields.end() ? std::string_view() : field->value;
 }
 
@@ -132,11 +124,7 @@ std::optional<unsigned> count(std::string_view digits) {
 
 }  // namespace
 
-void GrpcCheck::begin(const Call& call, state::Buffer& out) {
-  out.append(http2::preface);
-  constexpr std::string_view no_push("\0\2\0\0\0\0", 6);  // SETTINGS_ENABLE_PUSH = 0
-  http2::append_frame(out, FrameType::settings, 0, 0, no_push);
-
+GrpcCheck::GrpcCheck(const Call& call, state::UpstreamLeg& leg) : call_(leg) {
   state::Buffer block;
   http2::append_pseudo(block, http2::PseudoField::method, "POST");
   http2::append_pseudo(block, http2::PseudoField::scheme, call.is_over_tls ? "https" : "http");
@@ -146,126 +134,60 @@ void GrpcCheck::begin(const Call& call, state::Buffer& out) {
   http2::append_field(block, "content-type", "application/grpc");
   http2::append_field(block, "user-agent", "baton-health");
   http2::append_field(block, "grpc-timeout", fmt::format("{}m", call.timeout.count()));
-  http2::append_frame(out, FrameType::headers, http2::flag_end_headers, stream_of_call, block.view());
-
   state::Buffer message;
   append_request(message, call.service);
-  http2::append_frame(out, FrameType::data, http2::flag_end_stream, stream_of_call, message.view());
+  call_.send(block.view(), message.view());
 }
 
 void GrpcCheck::say_goodbye(state::Buffer& out) {
   constexpr std::string_view no_error_of_no_stream("\0\0\0\0\0\0\0\0", 8);
-  http2::append_frame(out, FrameType::goaway, 0, 0, no_error_of_no_stream);
+  http2::append_frame(out, http2::FrameType::goaway, 0, 0, no_error_of_no_stream);
 }
 
-std::optional<GrpcCheck::Verdict> GrpcCheck::read(state::Buffer& in, state::Buffer& out) {
-  while (in.size() >= http2::frame_head_bytes) {
-    const FrameHead head = http2::read_frame_head(in.data());
-    if (!has_settings_) {  // the server's preface (RFC 9113 §3.4)
-      const bool is_preface = head.type == FrameType::settings && !head.has(http2::flag_ack) && head.stream == 0;
-      if (head.bytes > http2::frame_bytes_max || !is_preface) return not_http2;
+std::optional<GrpcCheck::Verdict> GrpcCheck::read(std::int64_t now_ms) {
+  std::string failure = call_.read(now_ms);
+  const auto unless_failed = [&] { return failure.empty() ? std::nullopt : std::optional(std::move(failure)); };
+  if (!has_head_) {
+    http1::ResponseHead head;
+    switch (call_.take_head(head)) {
+      case Http2Call::Head::incomplete:
+        return unless_failed();
+      case Http2Call::Head::malformed:
+        return malformed;
+      case Http2Call::Head::whole:
+        if (auto verdict = judge_head(head)) return verdict;
     }
-    if (head.bytes > http2::frame_bytes_max) return malformed;
-    if (in.size() < http2::frame_head_bytes + head.bytes) return std::nullopt;
-    if (++frames_ > frames_max) return "it sends too much beside its answer";
-    if (auto verdict = take(head, in.view().substr(http2::frame_head_bytes, head.bytes), out)) return verdict;
-    in.consume(http2::frame_head_bytes + head.bytes);
   }
+  if (call_.content().size() > message_bytes_max) return too_large;
+  return call_.is_whole() ? judge() : unless_failed();
+}
+
+// It may be all that comes ("Trailers-Only"), and then has the status.
+std::optional<GrpcCheck::Verdict> GrpcCheck::judge_head(const http1::ResponseHead& head) {
+  if (head.status != 200) return fmt::format("status {}", head.status);
+  if (!value_of(head.fields, "content-type").starts_with("application/grpc")) return "its answer is not gRPC";
+  has_head_ = true;
+  status_ = count(value_of(head.fields, "grpc-status"));
   return std::nullopt;
 }
 
-std::optional<GrpcCheck::Verdict> GrpcCheck::take(const FrameHead& head, std::string_view content, state::Buffer& out) {
-  if (is_in_block_ != (head.type == FrameType::continuation)) return malformed;
-  const bool is_of_call = head.stream == stream_of_call;
-  if (head.type == FrameType::data || head.type == FrameType::headers) {
-    if (!is_of_call || !http2::strip_padding(head, content)) return malformed;
+GrpcCheck::Verdict GrpcCheck::judge() {
+  const std::string_view message = call_.content();
+  if (!call_.trailers().empty()) {
+    std::vector<http1::Field> trailers;
+    if (http1::parse_trailers(call_.trailers(), {}, http1::Sender::server, trailers)) return malformed;
+    status_ = count(value_of(trailers, "grpc-status"));
+  } else if (!message.empty()) {
+    status_.reset();
   }
-  switch (head.type) {
-    case FrameType::settings:
-      has_settings_ = true;
-      if (!head.has(http2::flag_ack)) http2::append_frame(out, FrameType::settings, http2::flag_ack, 0, {});
-      return std::nullopt;
-    case FrameType::ping:
-      if (content.size() != 8) return malformed;
-      if (!head.has(http2::flag_ack)) http2::append_frame(out, FrameType::ping, http2::flag_ack, 0, content);
-      return std::nullopt;
-    case FrameType::data:
-      return take_data(content, head.has(http2::flag_end_stream));
-    case FrameType::headers:
-      return take_headers(head, content);
-    case FrameType::continuation:
-      if (!is_of_call) return malformed;
-      if (block_.size() + content.size() > block_bytes_max) return too_large;
-      block_.append(content);
-      if (!head.has(http2::flag_end_headers)) return std::nullopt;
-      return take_block();
-    case FrameType::rst_stream:
-      if (content.size() != 4) return malformed;
-      if (!is_of_call) return std::nullopt;
-      return fmt::format("it reset the call, with error {}", http2::read_number(content.data()));
-    case FrameType::goaway: {
-      if (content.size() < 8) return malformed;
-      const std::uint32_t last_stream = http2::read_number(content.data()) & 0x7fff'ffff;
-      const std::uint32_t error = http2::read_number(content.data() + 4);
-      if (last_stream >= stream_of_call && error == 0) return std::nullopt;  // it still answers this call
-      return fmt::format("it ended the connection, with error {}", error);
-    }
-    case FrameType::push_promise:
-      return malformed;
-    default:
-      return std::nullopt;  // of no use here, or of a later RFC
-  }
-}
-
-std::optional<GrpcCheck::Verdict> GrpcCheck::take_headers(const FrameHead& head, std::string_view content) {
-  if (head.has(http2::flag_priority)) {
-    if (content.size() < http2::priority_bytes) return malformed;
-    content.remove_prefix(http2::priority_bytes);
-  }
-  block_.append(content);
-  block_is_last_ = head.has(http2::flag_end_stream);
-  is_in_block_ = true;
-  return head.has(http2::flag_end_headers) ? take_block() : std::nullopt;
-}
-
-// A head, an interim one, the trailers, or a head that is all three ("Trailers-Only").
-std::optional<GrpcCheck::Verdict> GrpcCheck::take_block() {
-  is_in_block_ = false;
-  const http2::BlockError error = http2::decode_block(block_.view(), table_, list_bytes_max, list_);
-  block_.clear();
-  if (error != http2::BlockError::none) return error == http2::BlockError::too_large ? too_large : malformed;
-  const auto fields = list_.fields();
-  if (!has_head_) {
-    const auto http_status = count(value_of(fields, ":status"));
-    if (!http_status) return malformed;
-    if (*http_status < 200 && !block_is_last_) return std::nullopt;
-    if (*http_status != 200) return fmt::format("status {}", *http_status);
-    if (!value_of(fields, "content-type").starts_with("application/grpc")) return "its answer is not gRPC";
-    has_head_ = true;
-  } else if (!block_is_last_) {
-    return malformed;
-  }
-  if (!block_is_last_) return std::nullopt;
-  status_ = count(value_of(fields, "grpc-status"));
-  return judge();
-}
-
-std::optional<GrpcCheck::Verdict> GrpcCheck::take_data(std::string_view content, bool is_last) {
-  if (!has_head_) return malformed;
-  if (message_.size() + content.size() > message_bytes_max) return too_large;
-  message_ += content;
-  return is_last ? std::optional(judge()) : std::nullopt;
-}
-
-GrpcCheck::Verdict GrpcCheck::judge() const {
   if (!status_) return "its answer has no gRPC status";
   if (*status_ != 0) return text_of_status(*status_);
-  if (message_.size() < message_prefix_bytes ||
-      http2::read_number(message_.data() + 1) != message_.size() - message_prefix_bytes) {
+  if (message.size() < message_prefix_bytes ||
+      http2::read_number(message.data() + 1) != message.size() - message_prefix_bytes) {
     return malformed;
   }
-  if (message_[0] != 0) return "its answer is compressed";
-  const auto status = serving_status(std::string_view(message_).substr(message_prefix_bytes));
+  if (message[0] != 0) return "its answer is compressed";
+  const auto status = serving_status(message.substr(message_prefix_bytes));
   if (!status) return malformed;
   if (*status == serving) return {};
   return fmt::format("it is {}", *status < serving_statuses.size() ? serving_statuses[*status] : "UNKNOWN");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/http2/hpack_encoder.hpp"
+#include "proxy/state/hpack_table.hpp"
 
 namespace baton::health {
 namespace {
@@ -57,13 +58,14 @@ struct Heard {
   std::string said;
 };
 Heard hear(const std::string& bytes, std::size_t piece) {
-  GrpcCheck check;
-  state::Buffer in, out;
+  state::UpstreamLeg leg;
+  GrpcCheck check({.authority = "a"}, leg);
+  leg.unsent.clear();
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
-    in.append(std::string_view(bytes).substr(at, piece));
-    if (auto verdict = check.read(in, out)) return {std::move(verdict), std::string(out.view())};
+    leg.unread.append(std::string_view(bytes).substr(at, piece));
+    if (auto verdict = check.read(1'000)) return {std::move(verdict), std::string(leg.unsent.view())};
   }
-  return {std::nullopt, std::string(out.view())};
+  return {std::nullopt, std::string(leg.unsent.view())};
 }
 
 // The same in pieces of any size.
@@ -78,12 +80,15 @@ Verdict verdict_on(const std::string& bytes) {
 }
 
 TEST(GrpcCheck, CallsTheHealthService) {
-  state::Buffer out;
-  GrpcCheck::begin({.authority = "app.test:50051", .service = "shop.Orders", .timeout = std::chrono::seconds(2)}, out);
-  std::string_view said = out.view();
-  const std::string begin = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings, 0, 0, number(2, 2) + number(0, 4));
-  ASSERT_TRUE(said.starts_with(begin));
-  said.remove_prefix(begin.size());
+  state::UpstreamLeg leg;
+  GrpcCheck({.authority = "app.test:50051", .service = "shop.Orders", .timeout = std::chrono::seconds(2)}, leg);
+  std::string_view said = leg.unsent.view();
+  ASSERT_TRUE(said.starts_with(http2::preface));
+  said.remove_prefix(http2::preface.size());
+  const auto type = [&] { return http2::read_frame_head(said.data()).type; };
+  ASSERT_EQ(type(), http2::FrameType::settings);
+  while (type() != http2::FrameType::headers)
+    said.remove_prefix(http2::frame_head_bytes + http2::read_frame_head(said.data()).bytes);
 
   const std::size_t block_bytes = static_cast<unsigned char>(said[2]);
   EXPECT_EQ(said.substr(0, 9), frame(headers, end_headers, 1, std::string(block_bytes, ' ')).substr(0, 9));
@@ -100,12 +105,12 @@ TEST(GrpcCheck, CallsTheHealthService) {
 }
 
 TEST(GrpcCheck, TheServerAsAWholeIsAnEmptyMessageAndALongNameHasALongLength) {
-  state::Buffer out;
-  GrpcCheck::begin({.authority = "a", .is_over_tls = true}, out);
-  EXPECT_TRUE(out.view().ends_with(frame(data, end_stream, 1, message(""))));
+  state::UpstreamLeg leg;
+  GrpcCheck({.authority = "a", .is_over_tls = true}, leg);
+  EXPECT_TRUE(leg.unsent.view().ends_with(frame(data, end_stream, 1, message(""))));
   const std::string name(300, 'n');
-  GrpcCheck::begin({.authority = "a", .service = name}, out);
-  EXPECT_TRUE(out.view().ends_with(frame(data, end_stream, 1, message("\x0a\xac\x02" + name))));
+  GrpcCheck({.authority = "a", .service = name}, leg);
+  EXPECT_TRUE(leg.unsent.view().ends_with(frame(data, end_stream, 1, message("\x0a\xac\x02" + name))));
 }
 
 TEST(GrpcCheck, AServingServerIsWell) {
@@ -135,7 +140,6 @@ TEST(GrpcCheck, OtherHttpIsNoAnswer) {
   EXPECT_EQ(verdict_on(frame(ping, 0, 0, "12345678")), "it does not speak HTTP/2") << "SETTINGS comes first";
   EXPECT_EQ(verdict_on(frame(settings, ack, 0)), "it does not speak HTTP/2");
   EXPECT_EQ(verdict_on(preface + frame(headers, end_headers, 1, head("503"))), "status 503");
-  EXPECT_EQ(verdict_on(preface + frame(headers, end_headers | end_stream, 1, head("100"))), "status 100");
   EXPECT_EQ(
       verdict_on(preface + frame(headers, end_headers, 1, block({{":status", "200"}, {"content-type", "text/html"}}))),
       "its answer is not gRPC");
@@ -164,31 +168,20 @@ TEST(GrpcCheck, SettingsAndPingsAreAnswered) {
 }
 
 TEST(GrpcCheck, ARefusalIsNamed) {
-  EXPECT_EQ(verdict_on(preface + frame(rst_stream, 0, 1, number(7, 4))), "it reset the call, with error 7");
-  EXPECT_EQ(verdict_on(preface + frame(goaway, 0, 0, number(0, 4) + number(0, 4))),
-            "it ended the connection, with error 0");
-  EXPECT_EQ(verdict_on(preface + frame(goaway, 0, 0, number(1, 4) + number(11, 4))),
-            "it ended the connection, with error 11");
+  EXPECT_EQ(verdict_on(preface + frame(rst_stream, 0, 1, number(7, 4))), "it reset the stream (error 7)");
+  EXPECT_EQ(verdict_on(preface + frame(goaway, 0, 0, number(0, 4) + number(0, 4))), "it ended the connection (GOAWAY)");
+  EXPECT_EQ(verdict_on(preface + frame(goaway, 0, 0, number(1, 4) + number(11, 4))), std::nullopt)
+      << "it still answers this call";
+  EXPECT_EQ(verdict_on(frame(settings, 0, 0, number(3, 2) + number(0, 4)) + answer(serving).substr(9)),
+            "it allows no streams (SETTINGS_MAX_CONCURRENT_STREAMS)");
 }
 
 TEST(GrpcCheck, MalformedAnswersAreFailures) {
   const std::string begun = preface + frame(headers, end_headers, 1, head());
   for (const std::string& bytes : {
-           preface + frame(headers, end_headers, 3, head()),
            preface + frame(data, end_stream, 1, serving),
-           preface + frame(headers, end_headers, 1, "\xff\xff\xff\xff\xff\x0f"),
+           preface + frame(headers, end_headers | end_stream, 1, head("100")),
            preface + frame(headers, end_headers, 1, block({{"content-type", "application/grpc"}})),
-           preface + frame(headers, end_headers | padded, 1, ""),
-           preface + frame(headers, end_headers | padded, 1, "\x05pad"),
-           preface + frame(headers, end_headers | with_priority, 1, "1234"),
-           preface + frame(headers, 0, 1, head()) + frame(data, 0, 1, serving),
-           preface + frame(headers, 0, 1, head()) + frame(continuation, end_headers, 3, ""),
-           preface + frame(continuation, end_headers, 1, head()),
-           preface + frame(push_promise, end_headers, 1, number(2, 4)),
-           preface + frame(ping, 0, 0, "1234567"),
-           preface + frame(rst_stream, 0, 1, "123"),
-           preface + frame(goaway, 0, 0, "1234567"),
-           preface + number(16385, 3) + std::string(6, '\0'),
            begun + frame(headers, end_headers, 1, trailers),
            answer(std::string(4, '\0')),
            answer(serving + "x"),
@@ -207,16 +200,36 @@ TEST(GrpcCheck, MalformedAnswersAreFailures) {
   EXPECT_EQ(verdict_on(begun + frame(data, end_stream, 1, serving)), "its answer has no gRPC status");
 }
 
+TEST(GrpcCheck, ABrokenConnectionIsAFailure) {
+  for (const std::string& bytes : {
+           preface + frame(headers, end_headers, 3, head()),
+           preface + frame(headers, end_headers, 1, "\xff\xff\xff\xff\xff\x0f"),
+           preface + frame(headers, end_headers | padded, 1, ""),
+           preface + frame(headers, end_headers | padded, 1, "\x05pad"),
+           preface + frame(headers, end_headers | with_priority, 1, "1234"),
+           preface + frame(headers, 0, 1, head()) + frame(data, 0, 1, serving),
+           preface + frame(headers, 0, 1, head()) + frame(continuation, end_headers, 3, ""),
+           preface + frame(continuation, end_headers, 1, head()),
+           preface + frame(push_promise, end_headers, 1, number(2, 4)),
+           preface + frame(ping, 0, 0, "1234567"),
+           preface + frame(rst_stream, 0, 1, "123"),
+           preface + frame(goaway, 0, 0, "1234567"),
+           preface + number(16385, 3) + std::string(6, '\0'),
+       }) {
+    EXPECT_THAT(verdict_on(bytes).value_or(""), testing::StartsWith("HTTP/2: ")) << testing::PrintToString(bytes);
+  }
+}
+
 TEST(GrpcCheck, AnswersAreBounded) {
   EXPECT_EQ(verdict_on(preface + frame(headers, end_headers, 1, head()) + frame(data, 0, 1, std::string(1025, 'x'))),
             "its answer is too large");
+  EXPECT_EQ(verdict_on(preface + frame(headers, end_headers, 1, std::string(1000, '\x88'))), "its answer is malformed");
   std::string bytes = preface + frame(headers, 0, 1, head());
-  for (int i = 0; i < 20; ++i) bytes += frame(continuation, 0, 1, std::string(1000, '\x88'));
-  EXPECT_EQ(verdict_on(bytes), "its answer is too large");
-  EXPECT_EQ(verdict_on(preface + frame(headers, end_headers, 1, std::string(1000, '\x88'))), "its answer is too large");
+  for (int i = 0; i < 200; ++i) bytes += frame(continuation, 0, 1, std::string(1000, '\x88'));
+  EXPECT_EQ(hear(bytes, 1'000).verdict, "HTTP/2: a header block is too long");
   bytes = preface;
-  for (int i = 0; i < 1000; ++i) bytes += frame(ping, 0, 0, "12345678");
-  EXPECT_EQ(verdict_on(bytes), "it sends too much beside its answer");
+  for (int i = 0; i < 11'000; ++i) bytes += frame(ping, 0, 0, "12345678");
+  EXPECT_EQ(hear(bytes, 1'000).verdict, "HTTP/2: too many useless frames");
 }
 
 TEST(GrpcCheck, AnAnswerThatIsCutShortIsNone) {

@@ -6,11 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/http2/frames.hpp"
+#include "proxy/health/http2_call.hpp"
 
 namespace baton::health {
 
-class Http2Get final : private http2::Streams {
+class Http2Get {
  public:
   struct Request {
     std::string_view authority;
@@ -29,16 +29,7 @@ class Http2Get final : private http2::Streams {
   std::optional<Answer> read(std::int64_t now_ms);
 
  private:
-  std::size_t count() const override { return 1; }
-  state::Flow* find(std::uint32_t id) override { return stream_.stream->id == id ? &stream_ : nullptr; }
-  state::Flow& begin(std::uint32_t id) override;
-  void note_touched(state::Flow&) override {}
-  void each(void (*visit)(state::Flow& flow, void* with), void* with) override { visit(stream_, with); }
-
-  state::UpstreamLeg& leg_;
-  state::Flow stream_;
-  http2::Floods floods_;
-  http2::Scratch scratch_;
+  Http2Call call_;
 };
 
 }  // namespace baton::health

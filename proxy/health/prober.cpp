@@ -139,12 +139,12 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
     step_ = Step::talking;
     if (!target_.tls) leg_.unsent.append(header());
     if (is_grpc()) {
-      GrpcCheck::begin({.authority = target_.authority(),
-                        .service = target_.terms.service,
-                        .is_over_tls = target_.tls != nullptr,
-                        .timeout = target_.terms.timeout},
-                       leg_.unsent);
-      grpc_ = std::make_unique<GrpcCheck>();
+      const std::string authority = target_.authority();
+      grpc_ = std::make_unique<GrpcCheck>(GrpcCheck::Call{.authority = authority,
+                                                          .service = target_.terms.service,
+                                                          .is_over_tls = target_.tls != nullptr,
+                                                          .timeout = target_.terms.timeout},
+                                          leg_);
     } else if (target_.tls ? agrees_on_http2() : target_.protocol == config::ServerProtocol::http2) {
       const std::string authority = target_.authority();
       get_ = std::make_unique<Http2Get>(
@@ -193,7 +193,7 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
   }
 
   void end_unanswered() {
-    const bool has_begun = grpc_ ? grpc_->has_begun() : get_ ? leg_.frames->settings_came : !leg_.unread.empty();
+    const bool has_begun = is_text() ? !leg_.unread.empty() : leg_.frames->settings_came;
     end(!has_begun   ? "it closed the connection without an answer"
         : !is_text() ? "it closed the connection before its answer was complete"
                      : "its answer ends in the head");
@@ -209,9 +209,9 @@ class Prober::Probe final : public runtime::SocketOwner, public runtime::Disposa
   }
 
   bool judge_grpc() {
-    auto verdict = grpc_->read(leg_.unread, leg_.unsent);
+    auto verdict = grpc_->read(owner_.loop_.now_ms());
     if (!verdict) return false;
-    if (grpc_->has_begun()) GrpcCheck::say_goodbye(leg_.unsent);
+    if (leg_.frames->settings_came && !leg_.frames->has_failed) GrpcCheck::say_goodbye(leg_.unsent);
     send();
     return end(std::move(*verdict)), true;
   }

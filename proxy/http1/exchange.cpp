@@ -301,14 +301,18 @@ void upstream_write_failed(Exchange& exchange, const Ends& ends) {
 
 Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
   if (std::holds_alternative<Connecting>(exchange.phase)) return answer(exchange, ends, context, 504, took_too_long);
-  const auto* relaying = std::get_if<Relaying>(&exchange.phase);
+  auto* relaying = std::get_if<Relaying>(&exchange.phase);
   if (relaying == nullptr) return ends.client.all_sent() ? Action::close : Action::reset;
   const bool client_is_late =
       awaits_body(exchange, *relaying, ends.client, ends.upstream) && !exchange.request.expects_continue;
   const bool is_all_late = total_deadline_ms(exchange.started_ms, *context.rules) <= context.now_ms;
-  if (const auto* relayed = std::get_if<ResponseRelayed>(&relaying->response)) {
+  if (auto* relayed = std::get_if<ResponseRelayed>(&relaying->response)) {
     const bool server_is_late =
         ends.upstream != nullptr && !has_ended(relayed->body) && ends.client.all_sent() && !client_is_late;
+    if (server_is_late && lacks_content(exchange.request, exchange.status)) {  // all but its end has come
+      relayed->body = NoBody{};
+      return Action::cut_upstream;
+    }
     if (server_is_late) {
       context.scratch.refusal = {0, is_all_late             ? took_too_long
                                     : relayed->may_be_quiet ? "timeouts.tunnel_idle: no more of the response arrived"

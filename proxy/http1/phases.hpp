@@ -21,6 +21,11 @@ bool has_content_type(const std::vector<Field>& fields) {
 
 inline bool has_ended(const state::BodyFraming& body) { return std::holds_alternative<state::NoBody>(body); }
 
+// Of a response with this status to the request; a server of HTTP/2 may still end its stream later.
+inline bool lacks_content(const state::Request& request, std::uint16_t status) {
+  return request.head_only || has_no_content(status);
+}
+
 inline constexpr std::string_view body_too_large = "limits.body_bytes: the body is longer";
 inline constexpr std::string_view took_too_long = "timeouts.total: the exchange takes too long";
 

@@ -100,9 +100,10 @@ bool is_switching(const Flow& upstream, unsigned status) {
   const Flow& upstream = *ends.upstream;
   const bool is_all = upstream.read_ended && !upstream.was_reset && upstream.unread.size() == head_bytes &&
                       !upstream.stream->trailers_in;
-  const bool never_has_content = request.head_only || has_no_content(head.status);
+  const bool never_has_content = lacks_content(request, head.status);
   const bool has_content = !is_all && !never_has_content;
-  meaning.body = has_content ? BodyFraming(UntilClose{}) : BodyFraming(NoBody{});
+  // Even without content, the end of the stream may come later.
+  meaning.body = upstream.read_ended && !has_content ? BodyFraming(NoBody{}) : BodyFraming(UntilClose{});
   const bool lacks_length = !ends.client.stream && !head.names.has(FieldName::content_length);
   return {lacks_length && has_content && !request.http10, lacks_length && is_all && !never_has_content};
 }
@@ -227,7 +228,7 @@ Action relay_response_head(Exchange& exchange, const Ends& ends, const Context& 
     }
     const BodyFraming& body = meaning.body;
     const bool ends_with_connection =
-        std::holds_alternative<UntilClose>(body) &&
+        std::holds_alternative<UntilClose>(body) && !(upstream.stream && lacks_content(request, head.status)) &&
         (!upstream.stream || (request.http10 && !client.stream && !head.names.has(FieldName::content_length)));
     const bool dechunk = (request.http10 || client.stream) && std::holds_alternative<ByChunks>(body);
     // After a final response, the rest of the request's body could not be told from a next request.
@@ -257,7 +258,8 @@ Download relay_download(Exchange& exchange, const Ends& ends, const Context& con
     Flow& upstream = *ends.upstream;
     if (upstream.unread.empty()) {
       if (!upstream.read_ended) return Download::going_on;
-      const bool is_whole = std::holds_alternative<UntilClose>(response.body) && !upstream.is_truncated();
+      const bool is_whole = std::holds_alternative<UntilClose>(response.body) &&
+                            (!upstream.is_truncated() || lacks_content(exchange.request, exchange.status));
       if (!is_whole) return Download::truncated;
       if (upstream.stream) return end_content(exchange, ends, response, context);
       response.body = NoBody{};

@@ -205,6 +205,22 @@ TEST(Client, KeepsAWholeResponseWhenTheRestIsNotWanted) {
   EXPECT_TRUE(flow.read_ended && flow.write_ended && flow.unsent.empty());
 }
 
+// All of it may come at once, before anybody has looked at the response.
+TEST(Client, KeepsAWholeResponseWhateverFollowsOnItsStream) {
+  const std::vector<std::string> strays{frame(FrameType::data, 0, 1, "x"), frame(FrameType::data, flag_end_stream, 1),
+                                        headers(1, {{"a", "b"}}), frame(FrameType::window_update, 0, 1, number(0)),
+                                        frame(FrameType::rst_stream, 0, 1, number(2))};
+  for (const std::string& stray : strays) {
+    Client client;
+    client.greet();
+    const state::Flow& flow = client.asked();
+    EXPECT_TRUE(client.take(headers(1, ok, whole) + frame(FrameType::data, flag_end_stream, 1, "hello") + stray));
+    EXPECT_TRUE(flow.read_ended && !flow.was_reset) << testing::PrintToString(stray);
+    EXPECT_TRUE(flow.unread.view().ends_with("hello"));
+    EXPECT_FALSE(flow.stream->trailers_in);
+  }
+}
+
 // Its server may not be the fastest to learn of a reset.
 TEST(Client, IgnoresWhatComesForStreamsThatItHasReset) {
   Client client;

@@ -104,6 +104,11 @@ inline void append_reset(state::Buffer& out, std::uint32_t stream, Error error) 
   append_number(out, static_cast<std::uint32_t>(error));
 }
 
+inline void append_window_update(state::Buffer& out, std::uint32_t stream, std::int64_t by) {
+  append_frame_head(out, {4, FrameType::window_update, 0, stream});
+  append_number(out, static_cast<std::uint32_t>(by));
+}
+
 // The stream that the priority at the front of `payload` depends on.
 inline std::uint32_t depends_on(std::string_view payload) {
   return read_number(payload.data()) & 0x7fff'ffff;

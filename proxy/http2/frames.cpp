@@ -51,11 +51,6 @@ bool end_is_due(const Flow& flow) {
   return flow.write_ended && !flow.stream->end_sent && flow.unsent.empty();
 }
 
-void append_window_update(state::Buffer& out, std::uint32_t stream, std::int64_t by) {
-  append_frame_head(out, {4, FrameType::window_update, 0, stream});
-  append_number(out, static_cast<std::uint32_t>(by));
-}
-
 struct OurSetting {
   Setting id;
   std::uint32_t value;
@@ -138,24 +133,6 @@ bool seal(Frames& frames, Flow& leg, Flow& flow, const Terms& terms) {
   }
   stream.end_sent = true;
   return true;
-}
-
-void return_credit(Frames& frames, Flow& leg, Flow& flow, std::size_t kept) {
-  if (flow.read_ended) return;
-  Stream& stream = *flow.stream;
-  const std::int64_t due =
-      std::int64_t{frames.stream_window} - static_cast<std::int64_t>(flow.unread.size() - kept) - stream.receive_window;
-  if (due < frames.stream_window / 2) return;
-  append_window_update(leg.unsent, stream.id, due);
-  stream.receive_window += due;
-}
-
-void return_credit(Frames& frames, Flow& leg, std::uint64_t held, const Terms& terms) {
-  const std::int64_t due =
-      std::int64_t{terms.connection_window} - static_cast<std::int64_t>(held) - frames.receive_window;
-  if (due < terms.connection_window / 2) return;
-  append_window_update(leg.unsent, 0, due);
-  frames.receive_window += due;
 }
 
 void reset(Frames& frames, Flow& leg, const Flow& flow, Error error) {

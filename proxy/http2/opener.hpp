@@ -43,6 +43,9 @@ class Opener {
   bool take_preface();
   void take(const FrameHead& head, std::string_view payload);
   void take_data(const FrameHead& head, std::string_view payload);
+  // So much content is about to be taken of a stream.
+  void watch_edge(state::Flow& flow, std::uint32_t bytes);
+  std::uint32_t window_max_of(const state::Stream& stream) const;
   // END_STREAM has come.
   void end(std::uint32_t id, state::Flow& flow);
   void take_priority(const FrameHead& head, std::string_view payload);

@@ -50,6 +50,11 @@ void Opener::fail(Error error, std::string_view why) {
 }
 
 void Opener::end_by_reset(Flow& flow, Error error) {
+  const bool is_whole_response = frames_.is_client && flow.read_ended;
+  if (is_whole_response) {  // the server takes no more of the request (§8.1)
+    flow.drop_unsent();
+    return streams_.note_touched(flow);
+  }
   flow.was_reset = flow.read_ended = true;
   flow.stream->reset_code = static_cast<std::uint32_t>(error);
   flow.drop_unsent();
@@ -130,6 +135,7 @@ void Opener::take_data(const FrameHead& head, std::string_view payload) {
   if (flow->read_ended) return refuse_stream(head.stream, Error::stream_closed);
   if (frames_.is_client && !stream.head_came) return refuse_stream(head.stream, Error::protocol_error);
   if (head.bytes > stream.receive_window) return refuse_stream(head.stream, Error::flow_control_error);
+  if (stream.edge_ms != 0) watch_edge(*flow, head.bytes);
   stream.receive_window -= head.bytes;
   if (stream.is_declared && payload.size() > stream.declared_left) {
     return refuse_stream(head.stream, Error::protocol_error);
@@ -169,10 +175,7 @@ void Opener::take_reset(const FrameHead& head, std::string_view payload) {
   if (flow == nullptr) return note_useless();
   note_ended(frames_, head.stream, Ended::normally);
   if (!frames_.is_client) note_useless(weight_of_a_request);
-  if (!frames_.is_client || !flow->read_ended) return end_by_reset(*flow, error);
-  // The response is whole; the server takes no more of the request (§8.1).
-  flow->drop_unsent();
-  streams_.note_touched(*flow);
+  end_by_reset(*flow, error);
 }
 
 void Opener::take_settings(const FrameHead& head, std::string_view payload) {

@@ -72,7 +72,8 @@ bool is_window(std::int64_t bytes) {
 bool holds_together(const Flow& flow, std::uint32_t last_stream) {
   if (!flow.stream || flow.tls || flow.stream->id > last_stream) return false;
   const Stream& stream = *flow.stream;
-  return is_window(stream.send_window) && is_window(stream.receive_window) && are_blocks(stream.heads.view());
+  return is_window(stream.send_window) && is_window(stream.receive_window) && stream.window <= window_max &&
+         stream.wanted <= window_max && are_blocks(stream.heads.view());
 }
 
 bool holds_together(const ClientSide& side, std::uint32_t last_stream) {

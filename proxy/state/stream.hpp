@@ -23,6 +23,13 @@ struct Stream {
   bool takes_connect = false;      // it began with an extended CONNECT (RFC 8441)
   std::uint16_t refused_with = 0;  // the status of our answer, because its head cannot be taken; 0: it can
   std::uint32_t reset_code = 0;    // why the other side has reset it (RFC 9113 §7)
+  // How the peer's window grows (http2/windows.cpp). `window`: its size; 0: as announced. `wanted`: its next size, if
+  // the content that has come can be passed on; 0: none.
+  std::uint32_t window = 0;
+  std::uint32_t wanted = 0;
+  // Since `edge_ms` (0: not measured), the peer has been allowed more than the next `until_edge` bytes.
+  std::uint32_t until_edge = 0;
+  std::int64_t edge_ms = 0;
   // Header blocks that go before the content, each a BlockMark and a block.
   Buffer heads;
   Boxed<Buffer> trailers_in;   // a trailer section as text, behind `unread`

@@ -67,7 +67,9 @@ bool stream(auto io, auto& stream) {
       io.number(FIELD(end_sent), stream.end_sent) && io.number(FIELD(takes_connect), stream.takes_connect) &&
       io.number(FIELD(refused_with), stream.refused_with) && io.bytes(FIELD(heads), stream.heads) &&
       io.number(FIELD(head_came), stream.head_came) && io.number(FIELD(is_head_request), stream.is_head_request) &&
-      io.number(FIELD(reset_code), stream.reset_code);
+      io.number(FIELD(reset_code), stream.reset_code) && io.number(FIELD(window), stream.window) &&
+      io.number(FIELD(wanted), stream.wanted) && io.number(FIELD(until_edge), stream.until_edge) &&
+      io.time(FIELD(edge_ms), stream.edge_ms);
   if (!is_whole) return false;
   const auto has_in = io.has_text(FIELD(trailers_in), static_cast<bool>(stream.trailers_in));
   if (has_in && !io.bytes(FIELD(trailers_in), io.begun(stream.trailers_in))) return false;

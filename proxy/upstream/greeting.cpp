@@ -58,19 +58,16 @@ Greeted greet(tls::Stream& stream, state::UpstreamLeg& leg, std::int64_t now_ms,
   scratch.failure = "it has reset the connection";
   if (!send(stream, leg, now_ms) || !take(stream, leg, now_ms, floods, scratch)) return Greeted::failed;
   if (!leg.frames->settings_came) return Greeted::waiting;
-  if (leg.frames->peer_streams_max == 0) {
-    scratch.failure = "it allows no streams (SETTINGS_MAX_CONCURRENT_STREAMS)";
-    return Greeted::failed;
-  }
-  return Greeted::done;
+  return leg.frames->peer_streams_max == 0 ? Greeted::full : Greeted::done;
 }
 
 bool stays_idle(tls::Stream& stream, state::UpstreamLeg& leg, std::int64_t now_ms) noexcept {
   try {
     http2::Floods floods;
     http2::Scratch scratch;
-    // A server that does not read its answers is not idle.
-    return take(stream, leg, now_ms, floods, scratch) && send(stream, leg, now_ms) && !stream.has_to_send(leg);
+    // A server that does not read its answers is not idle; one that allows no streams would be asked for one.
+    return take(stream, leg, now_ms, floods, scratch) && leg.frames->peer_streams_max != 0 &&
+           send(stream, leg, now_ms) && !stream.has_to_send(leg);
   } catch (const std::bad_alloc&) {
     return false;
   }

@@ -9,8 +9,8 @@
 namespace baton::upstream {
 
 // Sends what a client begins with, and waits for the server's SETTINGS.
-enum class Greeted { waiting, done, failed };
-// `failed`: see `scratch.failure`.
+enum class Greeted { waiting, full, done, failed };
+// `full`: it allows no streams, yet. `failed`: see `scratch.failure`.
 Greeted greet(tls::Stream& stream, state::UpstreamLeg& leg, std::int64_t now_ms, http2::Scratch& scratch);
 
 // Answers what the server sends meanwhile. False: the connection cannot be used any longer.

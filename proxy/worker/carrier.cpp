@@ -118,7 +118,7 @@ bool Carrier::read(std::size_t& moved) {
       break;
     case Io::failed:
       if (!stream_->failure().empty()) {
-        worker_.note_connect_failure(leg_.server, fmt::format("TLS: {}", stream_->failure()));
+        worker_.note_connection_failure(leg_, fmt::format("TLS: {}", stream_->failure()));
       }
       fail();
       return true;
@@ -130,7 +130,7 @@ bool Carrier::read(std::size_t& moved) {
   leg_.read_at_ms = worker_.now_ms();
   http2::Scratch& scratch = worker_.http2_scratch();
   if (!http2::open(frames_, leg_, *this, worker_.http2_terms(), worker_.now_ms(), floods_, scratch)) {
-    worker_.note_connect_failure(leg_.server, fmt::format("HTTP/2: {}", scratch.failure));
+    worker_.note_connection_failure(leg_, fmt::format("HTTP/2: {}", scratch.failure));
     fail();
   } else if (leg_.read_ended) {
     fail();

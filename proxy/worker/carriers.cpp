@@ -33,11 +33,12 @@ Carrier& Carriers::with(std::uint32_t number) const {
   return **std::ranges::find(carriers_, number, [](const auto& one) { return one->leg().carrier; });
 }
 
-Carrier* Carriers::to(const upstream::Server& server, std::string_view upstream, bool fresh) const {
+Carrier* Carriers::to(const upstream::Server& server, const upstream::Upstream& upstream, bool fresh) const {
   const auto fits = [&](const auto& one) {
     const state::UpstreamLeg& leg = one->leg();
-    return leg.upstream == upstream && leg.server == server.address && state::terms_of(leg) == server.terms &&
-           one->has_room() && !(fresh && leg.reused);
+    return leg.upstream == upstream.name() && !upstream.is_worn_out(leg, worker_.now_ms()) &&
+           leg.server == server.address && state::terms_of(leg) == server.terms && one->has_room() &&
+           !(fresh && leg.reused);
   };
   const auto found = std::ranges::find_if(carriers_, fits);
   return found != carriers_.end() ? found->get() : nullptr;

@@ -20,8 +20,8 @@ class Carriers {
   // From the pool, or just connected.
   Carrier& add(std::unique_ptr<tls::Stream> stream, state::Boxed<state::UpstreamLeg> leg);
   Carrier& with(std::uint32_t number) const;
-  // One to this server with room for another stream; nullptr: none. `fresh`: none that may be stale.
-  Carrier* to(const upstream::Server& server, std::string_view upstream, bool fresh) const;
+  // One to this server that may have another stream; nullptr: none. `fresh`: none that may be stale.
+  Carrier* to(const upstream::Server& server, const upstream::Upstream& upstream, bool fresh) const;
   // The exchange's stream is about to go. The last one's carrier goes back to the pool of its server, or ends.
   void leave(const ExchangeRunner& user, const state::UpstreamLeg& stream) noexcept;
 

@@ -43,7 +43,7 @@ bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
       leg.read_ended = true;
       return true;
     case Io::failed: {
-      if (!stream.failure().empty()) worker_.note_connect_failure(leg.server, fmt::format("TLS: {}", stream.failure()));
+      if (!stream.failure().empty()) worker_.note_connection_failure(leg, fmt::format("TLS: {}", stream.failure()));
       then = engine::upstream_lost(side_, Loss::reset, connection_.context(*this));
       return true;
     }

@@ -17,12 +17,13 @@ namespace baton::proxy {
 class FailureLines {
  public:
   enum class Kind {
-    connect,   // to a server: by its address
-    server,    // a request failed on it: the same
-    tls,       // a client's
-    arrival,   // the PROXY header or ClientHello of a client, or its access
-    too_many,  // connections of one client
-    http2,     // a client breaks the protocol, or floods us
+    connect,     // to a server: by its address
+    server,      // a request failed on it: the same
+    tls,         // a client's
+    arrival,     // the PROXY header or ClientHello of a client, or its access
+    too_many,    // connections of one client
+    http2,       // a client breaks the protocol, or floods us
+    connection,  // to a server, once it is established: by its address
   };
   // The end of the line; nullopt: it is left out. Any thread.
   std::optional<std::string> next(Kind kind, std::string_view about, std::int64_t now_ms);
@@ -35,7 +36,7 @@ class FailureLines {
     std::uint64_t left_out = 0;
   };
   using Lines = std::map<std::string, Line, std::less<>>;
-  static constexpr std::size_t kinds = 6;
+  static constexpr std::size_t kinds = 7;
   handoff::Guarded<std::array<Lines, kinds>> lines_;
 };
 

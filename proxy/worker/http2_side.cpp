@@ -99,6 +99,10 @@ std::size_t Http2Side::wanted() const {
 
 namespace {
 
+bool is_tunnel(const state::ClientSide& side) {
+  return side.exchange && std::holds_alternative<state::Tunnelling>(side.exchange->phase);
+}
+
 // Its server may stay silent for as long as in a tunnel. So its end must not be waited for once the client has gone.
 bool may_last(const state::ClientSide& side) {
   const auto* relaying = side.exchange ? std::get_if<state::Relaying>(&side.exchange->phase) : nullptr;
@@ -113,14 +117,13 @@ bool Http2Side::note_client_ended() {
   bool has_some = false;
   for (const auto& one : streams_) {
     state::Flow& flow = one->flow();
-    if (flow.read_ended && !may_last(one->side())) continue;
-    if (flow.was_reset) continue;
+    const bool is_tunnel = proxy::is_tunnel(one->side());
+    if (flow.read_ended && !may_last(one->side()) && !is_tunnel) continue;
+    if (flow.was_reset || (is_tunnel && flow.read_ended && flow.write_ended)) continue;
     has_some = flow.read_ended = one->is_touched = true;
-    // The server of a tunnel gets what came before, and then the end.
-    const state::Exchange* const exchange = one->side().exchange.get();
-    if (exchange != nullptr && std::holds_alternative<state::Tunnelling>(exchange->phase)) continue;
-    flow.was_reset = true;
     flow.drop_unsent();
+    // The server of a tunnel gets what came before, and then the end.
+    flow.was_reset = !is_tunnel;
   }
   return has_some;
 }
@@ -207,16 +210,23 @@ void Http2Side::obey(ExchangeRunner& runner, Action action, engine::Context& con
 
 namespace {
 
-// Why a stream of the client ends early: for the reason that its server has given, if there is one.
-Error reset_code(const state::ClientSide& side) {
+// Why a stream of the client ends early: for the reason that its server has given, if there is one. `is_stalled`: the
+// client does not read (RFC 9113 §7: CANCEL, since the stream is not needed any more).
+Error reset_code(const state::ClientSide& side, bool is_stalled) {
   const state::UpstreamLeg* const leg = side.upstream();
   const std::uint32_t code = leg != nullptr && leg->stream && leg->was_reset ? leg->stream->reset_code : 0;
   // That nothing was processed is untrue once a response has begun.
   const bool is_true = static_cast<Error>(code) != Error::refused_stream || side.exchange->status == 0;
-  return code != 0 && is_true ? static_cast<Error>(code) : Error::internal_error;
+  if (code != 0 && is_true) return static_cast<Error>(code);
+  return is_stalled ? Error::cancel : Error::internal_error;
 }
 
 }  // namespace
+
+// As of timeouts.send.
+bool Http2Side::is_stalled(Stream& stream) const {
+  return !stream.flow().all_sent() && stream.flow().write_at_ms + stream.runner.rules().send_ms <= worker_.now_ms();
+}
 
 bool Http2Side::obey(Stream& stream, Action action, engine::Context& context) {
   if (action == Action::wait && !worker_.has_something_to_take()) return true;
@@ -227,7 +237,7 @@ bool Http2Side::obey(Stream& stream, Action action, engine::Context& context) {
       finish(stream, Error::cancel);
       return false;
     case Action::reset:
-      finish(stream, reset_code(stream.side()));
+      finish(stream, reset_code(stream.side(), is_stalled(stream)));
       return false;
     case Action::end_client_writing:
       stream.flow().write_ended = true;
@@ -254,7 +264,10 @@ void Http2Side::finish(Stream& stream, Error if_unfinished) {
 void Http2Side::drop(Stream& stream) {
   ExchangeRunner& runner = stream.runner;
   const state::UpstreamLeg* const leg = stream.side().upstream();
-  const bool with_reset = leg != nullptr && !leg->is_over();
+  // A tunnel whose client has gone: a reset could overtake what the server is still to get.
+  const bool is_left = state_.client.read_ended && is_tunnel(stream.side()) && !stream.flow().was_reset;
+  const bool is_told = is_left && leg != nullptr && leg->write_ended && leg->all_sent();
+  const bool with_reset = leg != nullptr && !leg->is_over() && !is_told;
   runner.upstream().drop(with_reset);
   runner.end_exchange();
   worker_.deadlines().clear(stream);

@@ -70,6 +70,7 @@ class Http2Side final : private http2::Streams {
   bool take_turn(Stream& stream, std::size_t& moved);
   // False: it is over.
   bool obey(Stream& stream, engine::Action action, engine::Context& context);
+  bool is_stalled(Stream& stream) const;
   void finish(Stream& stream, http2::Error if_unfinished);
   void drop(Stream& stream);
   void set_deadline(Stream& stream);

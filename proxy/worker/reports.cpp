@@ -47,6 +47,13 @@ void Worker::note_connect_failure(const state::SocketAddress& server, std::strin
   }
 }
 
+void Worker::note_connection_failure(const state::UpstreamLeg& leg, std::string_view why) {
+  const std::string name = leg.server.text();
+  if (const auto more = shared_.failure_lines.next(Kind::connection, name, now_ms())) {
+    log::warning("a connection to server {} of {} failed: {}{}", name, leg.upstream, why, *more);
+  }
+}
+
 // If the server could not be connected, other lines already report that.
 void Worker::note_server_failure(const state::ConnectionState& state, const state::ClientSide& side,
                                  std::string_view why) {

@@ -173,8 +173,7 @@ UpstreamSide::Progress UpstreamSide::reach(upstream::Server& server, const Askin
   const bool may_be_carried = this->may_be_carried(exchange);
   if (may_be_carried && !upstream_->proxy_header()) {
     Carriers& carriers = owner_.connection().carriers();
-    if (Carrier* const carrier = carriers.to(server, upstream_->name(), request->fresh))
-      return join(*carrier, exchange);
+    if (Carrier* const carrier = carriers.to(server, *upstream_, request->fresh)) return join(*carrier, exchange);
   }
   if (request != nullptr && !request->fresh && !upstream_->proxy_header()) {
     const bool may_be_lost = exchange.request.idempotent && rules.sends_lost_again();
@@ -305,7 +304,7 @@ UpstreamSide::Progress UpstreamSide::expire(const Asking& of) {
     drop(false);
     return Progress::timed_out;
   }
-  if (is<Greeting>()) return failed("HTTP/2: its SETTINGS have not come", Progress::timed_out);
+  if (is<Greeting>()) return expire_greeting();
   return failed(is<Handshaking>() ? "TLS: the handshake took too long" : std::strerror(ETIMEDOUT), Progress::timed_out);
 }
 
@@ -327,6 +326,7 @@ void UpstreamSide::give_up(std::string_view why) {
 UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
   stands_ = Connected{std::move(stream)};
   end_lead();
+  following_until_ms_ = 0;
   ++server_->counts.requests;
   ++leg->requests;
   exchange.upstream = std::move(leg);
@@ -362,6 +362,7 @@ void UpstreamSide::drop(bool with_reset) {
   if (is<Carried>()) return leave(*owner_.side().upstream());
   if (is<Following>()) owner_.connection().carriers().forget(owner_);
   keeps_place_ = false;
+  following_until_ms_ = 0;
   use(nullptr);
   std::unique_ptr<tls::Stream> stream;
   std::visit(

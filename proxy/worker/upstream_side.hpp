@@ -175,6 +175,8 @@ class UpstreamSide {
   Progress shake(state::Exchange& exchange);
   Progress begin_http2(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
   Progress greet(state::Exchange& exchange);
+  Progress expire_greeting();
+  bool has_another_server(const state::Exchange& exchange) const;
   Progress join(Carrier& carrier, state::Exchange& exchange);
   void end_lead(bool is_connected = false);
   void leave(const state::UpstreamLeg& leg);
@@ -189,6 +191,7 @@ class UpstreamSide {
   upstream::Server* server_ = nullptr;       // the exchange's, if this configuration has it; the pool outlives us
   bool leads_ = false;                       // others follow
   bool keeps_place_ = false;                 // the next attempt is at `server_`
+  std::int64_t following_until_ms_ = 0;      // whomever it follows; 0: it has followed nobody
   std::variant<Nothing, Promised, Queued, AwaitingDescriptor, Following, Connecting, Handshaking, Greeting, Connected,
                Carried>
       stands_;

@@ -1,6 +1,7 @@
 // Legs that are streams of HTTP/2, on a connection that the exchanges of one client share.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/upstream/greeting.hpp"
@@ -9,6 +10,12 @@
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
+
+namespace {
+
+constexpr std::string_view allows_no_streams = "HTTP/2: it allows no streams (SETTINGS_MAX_CONCURRENT_STREAMS)";
+
+}  // namespace
 
 bool UpstreamSide::may_be_carried(const state::Exchange& exchange) const {
   if (!std::holds_alternative<state::Connecting>(exchange.phase)) return false;
@@ -31,7 +38,9 @@ bool UpstreamSide::follows(upstream::Server& server, std::int64_t connect_ms) {
   if (follows) {
     carriers.await(server, owner_);
     const std::int64_t handshakes_ms = 2 * worker_.settings().handshake_ms;  // of TLS, and of HTTP/2
-    stands_ = Following{worker_.now_ms() + connect_ms + handshakes_ms};
+    // Of those whose first server fails, each leads in turn.
+    if (following_until_ms_ == 0) following_until_ms_ = worker_.now_ms() + connect_ms + handshakes_ms;
+    stands_ = Following{following_until_ms_};
   } else {
     carriers.lead(server, owner_);
     leads_ = true;
@@ -53,6 +62,9 @@ UpstreamSide::Progress UpstreamSide::greet(state::Exchange& exchange) {
       return Progress::waiting;
     case upstream::Greeted::failed:
       return failed(fmt::format("HTTP/2: {}", worker_.http2_scratch().failure));
+    // For a short time, as RFC 9113 §6.5.2 has it; but another server may take the request at once.
+    case upstream::Greeted::full:
+      return has_another_server(exchange) ? failed(allows_no_streams) : Progress::waiting;
     case upstream::Greeted::done:
       break;
   }
@@ -61,6 +73,20 @@ UpstreamSide::Progress UpstreamSide::greet(state::Exchange& exchange) {
   const Progress progress = join(carrier, exchange);
   end_lead(true);
   return progress;
+}
+
+// If the one that it is connecting to fails.
+bool UpstreamSide::has_another_server(const state::Exchange& exchange) const {
+  const auto* request = std::get_if<state::Connecting>(&exchange.phase);
+  const auto& retries = owner_.rules().retries;
+  const unsigned most = retries && (retries->on & config::on_connect) == 0 ? 1 : servers();
+  return request != nullptr && request->attempts + 1u < (retries ? std::min<unsigned>(retries->attempts, most) : most);
+}
+
+UpstreamSide::Progress UpstreamSide::expire_greeting() {
+  const state::UpstreamLeg& leg = *std::get<Greeting>(stands_).leg;
+  if (leg.frames->settings_came) return failed(allows_no_streams, Progress::unavailable);
+  return failed("HTTP/2: its SETTINGS have not come", Progress::timed_out);
 }
 
 UpstreamSide::Progress UpstreamSide::join(Carrier& carrier, state::Exchange& exchange) {
@@ -85,6 +111,7 @@ UpstreamSide::Progress UpstreamSide::join(Carrier& carrier, state::Exchange& exc
   exchange.upstream = std::move(leg);
   carrier.join(owner_);
   stands_ = Carried{};
+  following_until_ms_ = 0;
   ++of.requests;
   ++server_->counts.requests;
   return Progress::connected;

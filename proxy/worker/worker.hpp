@@ -134,6 +134,8 @@ class Worker final : private http1::ServerNames {
   void log_access(const state::ConnectionState& state, const state::Exchange& exchange,
                   std::string_view upstream) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
+  // The server has broken the protocol on an established connection.
+  void note_connection_failure(const state::UpstreamLeg& leg, std::string_view why);
   void note_tls_failure(const state::ConnectionState& state, std::string_view why);
   // A connection is closed before its own protocol began.
   // It does not speak HTTP/2 as it must, or floods us.

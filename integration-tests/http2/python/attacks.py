@@ -194,8 +194,8 @@ def ignored_windows(wire):
     wire.await_end()
 
 
-port, ca, name = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-try:
-    globals()[name](Wire(port, ca))
-except Ended as ended:
-    print(ended.said)
+if __name__ == "__main__":
+    try:
+        globals()[sys.argv[3]](Wire(int(sys.argv[1]), sys.argv[2]))
+    except Ended as ended:
+        print(ended.said)

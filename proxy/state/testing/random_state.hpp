@@ -324,6 +324,10 @@ class RandomState {
     stream.reset_code = static_cast<std::uint32_t>(random_());
     stream.send_window = window();
     stream.receive_window = window();
+    stream.window = static_cast<std::uint32_t>(below(0x8000'0000));
+    stream.wanted = static_cast<std::uint32_t>(below(0x8000'0000));
+    stream.until_edge = static_cast<std::uint32_t>(random_());
+    stream.edge_ms = time();
     stream.declared_left = below(1000);
     for (bool* const one : {&stream.is_declared, &stream.has_body, &stream.end_sent, &stream.takes_connect,
                             &stream.head_came, &stream.is_head_request}) {
