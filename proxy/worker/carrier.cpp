@@ -183,7 +183,7 @@ bool Carrier::seal(const http2::Terms& terms) {
       if (leg.unsent.empty()) floods_.note_sent();  // no window holds it back
       user.id = leg.stream->id;
       leg.write_at_ms = worker_.now_ms();
-      connection_.touch(*user.runner);
+      connection_.note_sealed(*user.runner);
       goes_on = progress = true;
     }
   }

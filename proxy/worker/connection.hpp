@@ -95,6 +95,10 @@ class Connection final : public runtime::EventHandler,
   void touch(const ExchangeRunner& runner) {
     if (http2_) http2_->touch(runner);
   }
+  // The same for one whose request has been put into a frame, as far as it was there.
+  void note_sealed(const ExchangeRunner& runner) {
+    if (http2_) http2_->note_sealed(runner);
+  }
   // Something has happened to a carrier: takes a turn, unless it will have one.
   void go_on();
   // Something has happened to the exchange: takes a turn, unless it will have one. `step` comes first and returns the

@@ -84,6 +84,26 @@ void Http2Side::touch(const ExchangeRunner& runner) {
   note_touched(runner.side().client);
 }
 
+namespace {
+
+// Bytes at the front of the client's `unread` that were forwarded, and stay for another attempt.
+std::size_t kept(const state::ClientSide& side) {
+  const auto* relaying = side.exchange ? std::get_if<state::Relaying>(&side.exchange->phase) : nullptr;
+  return relaying != nullptr ? relaying->held : 0;
+}
+
+}  // namespace
+
+void Http2Side::note_sealed(const ExchangeRunner& runner) {
+  const state::ClientSide& side = runner.side();
+  const state::UpstreamLeg& leg = *side.upstream();
+  // Of a request that is whole, only the deadline changes.
+  const bool is_whole = leg.write_ended && leg.unsent.empty() && side.client.unread.size() == kept(side);
+  Stream* const found = is_whole && !leg.read_ended ? stream(side.client.stream->id) : nullptr;
+  if (found == nullptr) return touch(runner);
+  if (!found->is_touched) set_deadline(*found);
+}
+
 void Http2Side::each(void (*visit)(state::Flow& flow, void* with), void* with) {
   for (const auto& one : streams_) visit(one->flow(), with);
 }
@@ -156,16 +176,6 @@ bool Http2Side::advance(std::size_t& moved) {
   return has_more || touched_again_ || moved != moved_before || leg.unread.size() != unread ||
          leg.unsent.size() != unsent;
 }
-
-namespace {
-
-// Bytes at the front of the client's `unread` that were forwarded, and stay for another attempt.
-std::size_t kept(const state::ClientSide& side) {
-  const auto* relaying = side.exchange ? std::get_if<state::Relaying>(&side.exchange->phase) : nullptr;
-  return relaying != nullptr ? relaying->held : 0;
-}
-
-}  // namespace
 
 bool Http2Side::carry_on(Stream& stream, std::size_t& moved) {
   const bool has_more = take_turn(stream, moved);

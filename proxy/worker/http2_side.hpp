@@ -36,6 +36,8 @@ class Http2Side final : private http2::Streams {
   bool advance(std::size_t& moved);
   // Something has happened to its exchange, so that it can go on.
   void touch(const ExchangeRunner& runner);
+  // Something of its request has been put into a frame.
+  void note_sealed(const ExchangeRunner& runner);
   // The engine wishes this for the exchange.
   void obey(ExchangeRunner& runner, engine::Action action, engine::Context& context);
   // The client sends no more: requests that are not whole will never be. True: there are some.

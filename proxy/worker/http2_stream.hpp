@@ -6,7 +6,7 @@
 
 namespace baton::proxy {
 
-class Http2Side::Stream final : public runtime::DeadlineEntry, public runtime::Disposable {
+class Http2Side::Stream final : public runtime::DeadlineEntry, public runtime::Disposable, public state::Allocated {
  public:
   Stream(Http2Side& of, state::ClientSide& side)
       : runner(of.worker_, of.connection_, side), worker_(of.worker_), of_(of) {
