@@ -155,7 +155,7 @@ TEST(Print, ShowsTheDefaultsOfTls) {
                                         "        - { cert: \"/c\", key: \"/k\" }\n"
                                         "      min_version: \"1.2\"\n"
                                         "      max_version: \"1.3\"\n"
-                                        "      alpn: [\"http/1.1\", \"http/1.0\"]\n"
+                                        "      alpn: [\"h2\", \"http/1.1\", \"http/1.0\"]\n"
                                         "      client_auth: \"off\"\n"
                                         "      session_tickets: true\n"
                                         "routes:\n"));

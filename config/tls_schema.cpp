@@ -26,8 +26,8 @@ constexpr Section<Certificate> upstream_certificate_section{"upstreams.tls.certi
 
 // Listeners.
 
-constexpr std::string_view http1[] = {"http/1.1", "http/1.0"};  // RFC 7301 §6
-constexpr std::string_view http2 = "h2";        // RFC 9113 §3.2
+// What an http listener speaks, in the default order of preference: RFC 9113 §3.2, RFC 7301 §6.
+constexpr std::string_view http_protocols[] = {"h2", "http/1.1", "http/1.0"};
 constexpr std::size_t alpn_bytes_max = 255;     // RFC 7301 §3.1
 
 struct ListenerTlsDraft : ListenerTls {
@@ -47,9 +47,9 @@ void read_certificates(Reader& reader, const Node& node, ListenerTlsDraft& draft
 void check_alpn(Reader& reader, const Node& node, const std::string& name, std::optional<Protocol> protocol) {
   if (name.empty() || name.size() > alpn_bytes_max) {
     reader.refuse(node, fmt::format("{} must have 1 to {} bytes", quote(name), alpn_bytes_max));
-  } else if (protocol == Protocol::http && name != http2 && std::ranges::find(http1, name) == std::end(http1)) {
+  } else if (protocol == Protocol::http && std::ranges::find(http_protocols, name) == std::end(http_protocols)) {
     reader.refuse(node, fmt::format("{} is not a protocol of http listeners; write {}, {} or {}", quote(name),
-                                    quote(http2), quote(http1[0]), quote(http1[1])));
+                                    quote(http_protocols[0]), quote(http_protocols[1]), quote(http_protocols[2])));
   }
 }
 
@@ -220,7 +220,7 @@ bool is_map(Reader& reader, const Node& node, std::string_view example) {
 std::optional<ListenerTls> read_listener_tls(Reader& reader, const Node& node, std::optional<Protocol> protocol) {
   if (!is_map(reader, node, "`tls: { certificates: [ { cert: /PATH, key: /PATH } ] }`")) return std::nullopt;
   ListenerTlsDraft draft{{}, protocol};
-  if (protocol == Protocol::http) draft.alpn.assign(std::begin(http1), std::end(http1));
+  if (protocol == Protocol::http) draft.alpn.assign(std::begin(http_protocols), std::end(http_protocols));
   if (!read_section(reader, node, listener_tls_section, draft)) return std::nullopt;
   check_client_ca(reader, node, draft);
   check_versions(reader, node, draft);

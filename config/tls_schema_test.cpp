@@ -41,7 +41,7 @@ TEST(ListenerTls, NeedsOneCertificateAndHasADefaultForEverythingElse) {
       with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cert: /c, key: /k } ] } }\n");
   EXPECT_EQ(listener_tls_of(yaml), (ListenerTls{.certificates = {{{"/c"}, {"/k"}}},
                                                 .min_version = TlsMinimum::tls12,
-                                                .alpn = {"http/1.1", "http/1.0"},
+                                                .alpn = {"h2", "http/1.1", "http/1.0"},
                                                 .client_auth = ClientAuth::off,
                                                 .client_ca = std::nullopt,
                                                 .session_tickets = true}));
