@@ -120,15 +120,16 @@ TEST_F(Http2, AStalledStreamHoldsUpNoOther) {
   EXPECT_EQ(client.get("/bytes/100000").body, pattern(100'000));
 }
 
-// A server that does not read has used up the connection's window, so that the client cannot send.
+// Servers that do not read have used up the connection's window, so that the client cannot send.
 TEST_F(Http2, AnUploadThatAnotherHoldsUpIsNotLate) {
   Settings narrow = settings("http2_stream_window: 65535, http2_connection_window: 65535");
   narrow.timeouts = "body: 300ms";
   const Baton baton(narrow);
   Http2Client client(baton.address());
-  const std::int32_t stuck = client.begin_post("/held");
-  origin.gate().await_arrivals(1);
-  client.send(stuck, std::string(16 * 1024 * 1024, 'x'), true);
+  // Two, since the window of one stream ends before that of the connection.
+  const std::int32_t stuck[] = {client.begin_post("/held"), client.begin_post("/held")};
+  origin.gate().await_arrivals(2);
+  for (const std::int32_t one : stuck) client.send(one, std::string(16 * 1024 * 1024, 'x'), true);
   client.settle(std::chrono::milliseconds(500));
   const std::int32_t waiting = client.begin_post("/count");
   client.send(waiting, pattern(10), true);
@@ -221,6 +222,37 @@ TEST_F(Http2, TheEndOfTheConnectionEndsItsWebSockets) {
   client.connection().half_close();
   EXPECT_EQ(client.await_end(stream).body, "the last") << "it reached the server, and its answer came";
   origin.await_open_connections(0);
+}
+
+// The client is gone, and the server says nothing that would find it out.
+TEST_F(Http2, TheEndOfTheClientEndsItsWebSocketsAtOnce) {
+  std::string got;
+  origin.on("/deaf", [&](Exchange& exchange) {
+    exchange.close = true;
+    exchange.stream.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    while (exchange.stream.await_bytes_forever()) got += exchange.stream.read_available();
+    exchange.origin.gate().pass();
+  });
+  Settings settings = this->settings();
+  settings.handoff += ", finish_timeout: 50ms";
+  Baton baton(settings);
+  int arrivals = 0;
+  for (const bool is_ended_before : {false, true}) {
+    for (const bool is_moved : {false, true}) {
+      auto client = std::make_unique<Http2Client>(baton.address());
+      const std::int32_t stream = client->begin_websocket("/deaf");
+      client->await_head(stream);
+      client->send(stream, "the last", is_ended_before);
+      if (is_moved) client->ping();
+      if (is_moved) baton.upgrade();
+      client.reset();
+      origin.gate().await_arrivals(++arrivals);
+      EXPECT_EQ(got, "the last");
+      got.clear();
+      baton.await_number("connections.total", 0);
+    }
+  }
+  origin.gate().open();
 }
 
 TEST_F(Http2, CarriesWebSockets) {

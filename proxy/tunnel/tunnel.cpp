@@ -40,8 +40,6 @@ bool must_reset(const state::Flow& from, const state::Flow& to) {
 // One side has ended and takes no more bytes, so what the other side still sends is discarded. The other side has got
 // the earlier bytes and the FIN.
 bool is_alone(const state::Flow& gone, const state::Flow& other) {
-  // On a stream, a reset would overtake both, so its server has until `deadline_ms` to end it.
-  if (gone.stream && other.stream) return false;
   return gone.read_ended && gone.write_ended && gone.unread.empty() && other.write_ended && !other.read_ended &&
          other.all_sent();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "proxy/worker/http2_stream.hpp"
 #include "proxy/worker/worker.hpp"
@@ -137,15 +138,24 @@ bool Http2Side::note_client_ended() {
   bool has_some = false;
   for (const auto& one : streams_) {
     state::Flow& flow = one->flow();
-    const bool is_tunnel = proxy::is_tunnel(one->side());
-    if (flow.read_ended && !may_last(one->side()) && !is_tunnel) continue;
-    if (flow.was_reset || (is_tunnel && flow.read_ended && flow.write_ended)) continue;
+    if (is_tunnel(one->side())) ask_whether_it_reads();
+    if (flow.read_ended && !may_last(one->side())) continue;
+    if (flow.was_reset) continue;
     has_some = flow.read_ended = one->is_touched = true;
-    flow.drop_unsent();
     // The server of a tunnel gets what came before, and then the end.
-    flow.was_reset = !is_tunnel;
+    if (is_tunnel(one->side())) continue;
+    flow.was_reset = true;
+    flow.drop_unsent();
   }
   return has_some;
+}
+
+// The server of a tunnel may have nothing to say to a client that has gone altogether; its kernel then answers this by
+// a reset. One that still reads need not answer it, and perhaps cannot.
+void Http2Side::ask_whether_it_reads() {
+  if (std::exchange(is_asked_, true)) return;
+  http2::append_window_update(state_.client.unsent, 0, 1);
+  ++http2_.frames.receive_window;
 }
 
 bool Http2Side::advance(std::size_t& moved) {
@@ -274,7 +284,7 @@ void Http2Side::finish(Stream& stream, Error if_unfinished) {
 void Http2Side::drop(Stream& stream) {
   ExchangeRunner& runner = stream.runner;
   const state::UpstreamLeg* const leg = stream.side().upstream();
-  // A tunnel whose client has gone: a reset could overtake what the server is still to get.
+  // A tunnel whose client has gone after its end: a reset could overtake what the server is still to get.
   const bool is_left = state_.client.read_ended && is_tunnel(stream.side()) && !stream.flow().was_reset;
   const bool is_told = is_left && leg != nullptr && leg->write_ended && leg->all_sent();
   const bool with_reset = leg != nullptr && !leg->is_over() && !is_told;
