@@ -1,0 +1,193 @@
+/* The predecessor's side: handoff/predecessor.cpp with handoff/offering.cpp. `me` hands over to `s`. Ends at the label
+   rolled_back or completed of the including process. */
+
+/* WorkersDonor::reclaim: waits for the lock, for at most step_timeout. */
+inline reclaim() {
+  if
+  :: !resigned
+#ifdef RECLAIMS_WITHOUT_THE_LOCK
+  :: resigned -> d_step { resigned = false; hopeful = hopeful & ~BIT(me); is_instance = is_instance | BIT(me) }
+     pid_file = me
+#else
+  :: d_step { resigned && lock == NOBODY && NAMED(s) -> lock = me; hopeful = hopeful & ~BIT(me) }
+#ifndef RECLAIMS_WITHOUT_THE_PID_FILE
+     pid_file = me;
+#endif
+     d_step { become(me); resigned = false }
+     announce()
+  :: d_step { resigned && (lock != NOBODY || !NAMED(s)) -> assert(lock == s || heir != s); hopeful = hopeful & ~BIT(me) }
+#endif
+  fi
+}
+
+/* Offering::hear_adopted */
+inline hear_adopted(kind, c) {
+  frozen[me] = frozen[me] & ~c;
+  if
+  :: kind == Adopted -> moved = true
+  :: else -> running[me] = running[me] | c; refused[me] = refused[me] | c
+  fi;
+  check()
+}
+
+/* Conversation::begin_returns. The successor answers no more Offers. */
+inline begin_returns() {
+  is_returning = true;
+  accepting = accepting | BIT(me);
+  running[me] = running[me] | frozen[me];
+  frozen[me] = 0;
+  check()
+}
+
+/* Adopting::answer, here for what comes back. */
+inline adopt_returned(s, c) {
+  prepared[me] = prepared[me] | c;
+  atomic {
+    d_step {
+      say(s, Adopted, c);
+      if
+      :: sent -> owned[s] = owned[s] & ~c; owned[me] = owned[me] | c
+      :: else -> prepared[me] = prepared[me] & ~c
+      fi;
+      check()
+    }
+    if :: !sent -> goto gives_up :: else fi
+  };
+  d_step { prepared[me] = prepared[me] & ~c; running[me] = running[me] | c; refused[me] = refused[me] & ~c; check() }
+}
+
+inline hand_over(s) {
+  /* ── Inherit, Ready ── */
+  d_step { say(s, Inherit, FROM_WORKER) }
+  if
+  :: to_predecessor[s]?Ready,_
+  :: ENDED(to_predecessor, s) -> goto gives_up
+  :: TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); goto gives_up             /* ready_timeout */
+  :: d_step { cancels > 0 -> cancels--; say(s, Abort, 0); hopeful = hopeful & ~BIT(s) } goto gives_up
+  fi;
+
+  /* ── Listen, Listening ── */
+  d_step { listen_said = true; accepting = accepting & ~BIT(me) }
+  if
+  :: true -> d_step { say(s, Listen, 0) }
+#ifndef NO_PROBATION
+  :: true -> d_step { say(s, Listen, 1); on_probation = true }
+#endif
+  fi;
+  if :: !sent -> goto gives_up :: else fi;
+  if
+  :: to_predecessor[s]?Listening,_ -> serves = true
+  :: ENDED(to_predecessor, s) -> goto gives_up
+  :: TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); goto gives_up             /* step_timeout, as each one below */
+  fi;
+#ifdef RESIGNS_BEFORE_ADOPTED
+  d_step { is_instance = is_instance & ~BIT(me); lock = NOBODY; resigned = true; hopeful = hopeful | BIT(me) }
+#endif
+
+  /* ── Trial ── */
+  do
+  :: !on_probation -> break
+  :: on_probation && to_predecessor[s]?[Trial] -> to_predecessor[s]?Trial,_
+  :: on_probation && to_predecessor[s]?[Passed] -> to_predecessor[s]?Passed,_; break
+  :: d_step { on_probation && to_predecessor[s]?[Returning] -> to_predecessor[s]?Returning,_; begin_returns() } goto takes_returns
+  :: on_probation && ENDED(to_predecessor, s) -> goto gives_up
+  :: on_probation && TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); serves = false; goto gives_up
+  :: d_step { on_probation && cancels > 0 -> cancels--; say(s, Recall, 0) } goto recalled
+  od;
+
+  /* ── Offer, Adopted: Offering::run ── */
+  do
+  :: atomic {
+       d_step {
+         (running[me] & ~refused[me]) != 0 && (frozen[me] & (frozen[me] - 1)) == 0;
+         c = LOWEST(running[me] & ~refused[me]);
+         frozen[me] = frozen[me] | c;
+         running[me] = running[me] & ~c;
+         say(s, Offer, c)
+       }
+       if :: !sent -> goto gives_up :: else fi
+     }
+#ifdef CONSUMES_BEFORE_RECORDING
+  :: to_predecessor[s]?Adopted,c -> d_step { hear_adopted(Adopted, c) }
+#else
+  :: d_step { to_predecessor[s]?Adopted,c; hear_adopted(Adopted, c) }
+#endif
+  :: d_step { to_predecessor[s]?Refused,c; hear_adopted(Refused, c) }
+  :: d_step { to_predecessor[s]?Returning,_; begin_returns() } goto takes_returns
+  :: ENDED(to_predecessor, s) -> goto gives_up
+  :: TOO_LATE(to_predecessor, s) && frozen[me] != 0 -> slow = slow | BIT(s); serves = false; goto gives_up
+  :: d_step { !moved && cancels > 0 -> cancels--; say(s, Recall, 0) } goto recalled
+  :: (running[me] & ~refused[me]) == 0 && frozen[me] == 0 -> break
+  od;
+  true;
+
+  /* ── Done, Bye: Conversation::say_done, UpgradeAttempt::resign ── */
+#ifndef RESIGNS_BEFORE_ADOPTED
+  d_step { is_instance = is_instance & ~BIT(me); lock = NOBODY; resigned = true; hopeful = hopeful | BIT(me) }
+#endif
+  atomic { d_step { say(s, Done, 0) } if :: !sent -> goto gives_up :: else fi };
+  if
+  :: to_predecessor[s]?Bye,_ -> goto completed
+  :: to_predecessor[s]?[Returning] ->
+     reclaim();
+     if :: resigned -> goto gives_up :: else fi;
+     d_step { to_predecessor[s]?Returning,_; begin_returns() }
+     goto takes_returns
+  :: ENDED(to_predecessor, s) -> goto gives_up
+  :: TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); goto gives_up
+  fi;
+
+  /* ── Recall, Returning, Offer, Returned: Conversation::take_returns ── */
+recalled:
+#ifdef KILLS_INSTEAD_OF_RECALL
+  serves = false;
+  goto gives_up;
+#endif
+takes_returns:
+  do
+  :: to_predecessor[s]?Returned,_ -> goto gives_up
+#ifdef CONSUMES_BEFORE_RECORDING
+  :: to_predecessor[s]?Adopted,c -> d_step { hear_adopted(Adopted, c) }
+#else
+  :: d_step { to_predecessor[s]?Adopted,c; hear_adopted(Adopted, c) }
+#endif
+  :: d_step { to_predecessor[s]?Refused,c; hear_adopted(Refused, c) }
+  :: to_predecessor[s]?Trial,_
+  :: to_predecessor[s]?Passed,_
+  :: d_step { to_predecessor[s]?Returning,_; begin_returns() }
+  :: is_returning && to_predecessor[s]?[Offer] -> to_predecessor[s]?Offer,c; adopt_returned(s, c)
+  :: ENDED(to_predecessor, s) -> goto gives_up
+  :: TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); serves = false; goto gives_up   /* return_timeout */
+  od;
+
+  /* ── The one way to give up: Conversation::give_up, Offering::give_up ── */
+gives_up:
+  true;
+  d_step {
+#ifndef TAKES_BACK_WITHOUT_SHUTDOWN
+    shut[s] = true;
+#endif
+    do
+    :: to_predecessor[s]?kind,c ->
+#if !defined(TAKES_BACK_WITHOUT_READING) && !defined(TAKES_BACK_WITHOUT_SHUTDOWN)
+       if
+       :: kind == Adopted || kind == Refused -> hear_adopted(kind, c)
+       :: else
+       fi
+#endif
+    :: empty(to_predecessor[s]) -> break
+    od;
+    kind = 0;
+#ifdef KILLS_WHAT_HAS_ADOPTED
+    serves = false
+#else
+    if :: moved -> serves = true :: else fi
+#endif
+  }
+  reclaim();
+  if :: resigned -> goto superseded :: else fi;
+  if :: listen_said && !is_returning -> accepting = accepting | BIT(me) :: else fi;
+  d_step { running[me] = running[me] | frozen[me]; frozen[me] = 0; check(); shut[s] = true; successor[me] = NOBODY }
+
+  goto rolled_back
+}
