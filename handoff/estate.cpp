@@ -24,6 +24,7 @@ Result<void> send_estate(Channel& channel, const Estate& estate, Deadline deadli
       inherit.set_last(true);
       inherit.set_application(estate.application);
       inherit.set_configuration(estate.configuration);
+      inherit.set_heir(estate.heir);
       if (estate.executable >= 0) {
         inherit.set_executable(true);
         descriptors.push_back(estate.executable);
@@ -60,6 +61,7 @@ Result<bool> take_inherit(Frame& frame, Inheritance& inheritance) {
   inheritance.application = record->application();
   inheritance.secrets = std::move(frame.secrets);
   inheritance.configuration = record->configuration();
+  inheritance.heir = record->heir();
   return true;
 }
 

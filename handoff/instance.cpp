@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,18 +51,46 @@ Result<InstanceLock> InstanceLock::reopened(UniqueFd passed) {
 }
 
 InstanceLock::InstanceLock(InstanceLock&& other) noexcept
-    : fd_(std::move(other.fd_)), to_pass_on_(std::move(other.to_pass_on_)), held_(other.held_.exchange(false)) {}
+    : fd_(std::move(other.fd_)),
+      to_pass_on_(std::move(other.to_pass_on_)),
+      held_(other.held_.exchange(false)),
+      name_(other.name_.exchange(0)) {}
 
 InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
   fd_ = std::move(other.fd_);
   to_pass_on_ = std::move(other.to_pass_on_);
   held_ = other.held_.exchange(false);
+  name_ = other.name_.exchange(0);
   return *this;
 }
 
 bool InstanceLock::try_take() {
-  if (!held_) held_ = fd_ && ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0;
-  return held_;
+  if (held_) return true;
+  if (!fd_ || ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  if (is_for_another()) {
+    ::flock(fd_.get(), LOCK_UN);
+    return false;
+  }
+  held_ = true;
+  return true;
+}
+
+std::uint64_t InstanceLock::name_heir() {
+  std::uint64_t name = 0;
+  while (name == 0) {
+    if (::getrandom(&name, sizeof name, 0) != sizeof name) return 0;
+  }
+  // Whatever else is written there names nobody.
+  if (::pwrite(fd_.get(), &name, sizeof name, 0) != sizeof name) {
+    [[maybe_unused]] const int emptied = ::ftruncate(fd_.get(), 0);
+    return 0;
+  }
+  return name_ = name;
+}
+
+bool InstanceLock::is_for_another() const {
+  std::uint64_t heir = 0;
+  return name_ != 0 && ::pread(fd_.get(), &heir, sizeof heir, 0) == sizeof heir && heir != name_;
 }
 
 bool InstanceLock::take_within(std::chrono::milliseconds limit) {
@@ -126,7 +155,13 @@ Result<void> PidFile::publish() {
     if (pid_ == 0 || named_in(path_) == pid_) return {};
     if (auto written = write_temporary(); !written) return written;
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("cannot write the PID file " + path_);
+  int renamed = ::rename(temporary_.c_str(), path_.c_str());
+  if (renamed != 0 && errno == ENOENT) {
+    // Another process took us for one that has failed, and removed it.
+    if (auto written = write_temporary(); !written) return written;
+    renamed = ::rename(temporary_.c_str(), path_.c_str());
+  }
+  if (renamed != 0) return failed("cannot write the PID file " + path_);
   temporary_.clear();
   discard_temporaries_beside(path_);
   return {};

@@ -36,12 +36,18 @@ class InstanceLock {
   // Opens the same file again through a descriptor that was passed to us, so that the lock is ours.
   static Result<InstanceLock> reopened(UniqueFd passed);
 
-  // True: we hold it. These may be called from several threads at once.
+  // True: we hold it. These may be called from several threads at once. If it names an heir, and we are another's, it
+  // is not for us.
   bool try_take();
   // Waits for it for at most `limit`.
   bool take_within(std::chrono::milliseconds limit);
   void release();
   bool held() const { return held_; }
+  // Writes a new name into the file, which its holder passes on to the successor that may take the lock next: a
+  // successor of an attempt that failed may still be waiting for it. 0: it could not be written, and anybody may.
+  std::uint64_t name_heir();
+  // We got this name.
+  void be_heir(std::uint64_t name) { name_ = name; }
   // Whether `path` is the file that this lock is on.
   bool is_at(const std::string& path) const;
   FileIdentity identity() const;
@@ -50,10 +56,12 @@ class InstanceLock {
 
  private:
   explicit InstanceLock(UniqueFd fd, UniqueFd to_pass_on = {}) : fd_(std::move(fd)), to_pass_on_(std::move(to_pass_on)) {}
+  bool is_for_another() const;
 
   UniqueFd fd_;
   UniqueFd to_pass_on_;
   std::atomic<bool> held_ = false;
+  std::atomic<std::uint64_t> name_ = 0;  // that we go by; 0: none
 };
 
 // Prepared in advance, so that publishing it is one rename, which cannot fail on a full disk.

@@ -155,6 +155,73 @@ TEST(InstanceLock, OnMemoryThatWasPassedOnWithItsLockIsNotKept) {
   EXPECT_TRUE(successor->try_take());
 }
 
+// Each successor has opened the lock itself, as each process does.
+struct Heir {
+  Heir(InstanceLock opened, std::uint64_t name) : lock(std::move(opened)) { lock.be_heir(name); }
+  InstanceLock lock;
+};
+
+TEST(InstanceLock, GoesToTheSuccessorOfTheLastAttempt) {
+  const Directory directory;
+  const auto opened = [&] { return std::move(InstanceLock::on_file(directory / "lock").value()); };
+  InstanceLock predecessor = opened();
+  ASSERT_TRUE(predecessor.try_take());
+  Heir failed(opened(), predecessor.name_heir());
+  Heir next(opened(), predecessor.name_heir());
+  predecessor.release();
+  EXPECT_FALSE(failed.lock.try_take()) << "its attempt is over";
+  EXPECT_FALSE(failed.lock.take_within(std::chrono::milliseconds(5)));
+  EXPECT_TRUE(next.lock.try_take()) << "the other has not kept it";
+  // A predecessor takes it back as long as its successor has not begun an upgrade of its own.
+  next.lock.release();
+  EXPECT_TRUE(predecessor.try_take());
+  predecessor.release();
+  ASSERT_TRUE(next.lock.try_take());
+  Heir after_next(opened(), next.lock.name_heir());
+  next.lock.release();
+  EXPECT_FALSE(predecessor.try_take());
+  EXPECT_TRUE(after_next.lock.try_take());
+}
+
+TEST(InstanceLock, OnMemoryHasAnHeirToo) {
+  auto predecessor = InstanceLock::on_memory();
+  ASSERT_TRUE(predecessor && predecessor->try_take());
+  const auto reopened = [&] {
+    return std::move(InstanceLock::reopened(UniqueFd(::dup(predecessor->to_pass_on()))).value());
+  };
+  Heir failed(reopened(), predecessor->name_heir());
+  Heir next(reopened(), predecessor->name_heir());
+  predecessor->release();
+  EXPECT_FALSE(failed.lock.try_take());
+  EXPECT_TRUE(next.lock.try_take());
+}
+
+// Such as one that starts by itself, or the successor of a predecessor that names nobody.
+TEST(InstanceLock, GoesToAnybodyWithoutAName) {
+  const Directory directory;
+  auto predecessor = InstanceLock::on_file(directory / "lock");
+  ASSERT_TRUE(predecessor && predecessor->try_take());
+  EXPECT_NE(predecessor->name_heir(), 0U);
+  predecessor->release();
+  EXPECT_TRUE(InstanceLock::on_file(directory / "lock")->try_take());
+  // What an operator has written there names nobody either.
+  std::ofstream(directory / "lock") << "1234\n";
+  auto named = InstanceLock::on_file(directory / "lock");
+  named->be_heir(1);
+  EXPECT_TRUE(named->try_take());
+}
+
+TEST(PidFile, IsPublishedAlthoughItsTemporaryWasRemoved) {
+  const Directory directory;
+  auto file = PidFile::prepare(directory / "pid", 1234);
+  ASSERT_TRUE(file);
+  discard_temporaries_beside(directory / "pid", ::getpid());
+  ASSERT_EQ(directory.files(), 0U);
+  ASSERT_TRUE(file->publish());
+  EXPECT_EQ(content(directory / "pid"), "1234\n");
+  EXPECT_EQ(directory.files(), 1U);
+}
+
 TEST(PidFile, NamesNobodyUntilItIsPublished) {
   const Directory directory;
   auto file = PidFile::prepare(directory / "pid", 1234);

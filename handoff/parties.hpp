@@ -35,6 +35,7 @@ struct Estate {
   SecretBytes secrets;            // the server's own secret bytes: ticket keys
   std::string configuration;      // the text it runs with, for a rollback
   int executable = -1;            // a descriptor of the running executable, or -1; stays the donor's
+  std::uint64_t heir = 0;         // InstanceLock::name_heir
 };
 struct Inheritance {
   std::vector<InheritedSocket> sockets;
@@ -42,6 +43,7 @@ struct Inheritance {
   SecretBytes secrets;
   std::string configuration;
   UniqueFd executable;
+  std::uint64_t heir = 0;         // for InstanceLock::be_heir
   std::uint64_t generation = 0;   // this and the next two: the predecessor's
   std::string version;
   std::vector<std::string> features;

@@ -143,6 +143,7 @@ void Upgradable::begin_succession(UniqueFd channel) {
     }
     lock_ = or_throw(!terms_.lock.empty() ? InstanceLock::on_file(terms_.lock)
                                           : lock ? InstanceLock::reopened(std::move(lock)) : InstanceLock::on_memory());
+    lock_.be_heir(inheritance.heir);
     if (!terms_.pid_file.empty()) pid_file_ = or_throw(PidFile::prepare(terms_.pid_file, ::getpid()));
   } catch (const std::exception& error) {
     refuse(describe(error));

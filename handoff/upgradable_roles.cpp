@@ -40,6 +40,7 @@ Estate Upgradable::Roles::estate() {
     Estate estate;
     for (const auto& [name, socket] : process_.listeners_) estate.sockets.push_back({name, name, socket.get()});
     if (process_.terms_.lock.empty()) estate.sockets.push_back({"@lock", "", process_.lock_.to_pass_on()});
+    estate.heir = process_.lock_.name_heir();
     return estate;
   });
 }

@@ -92,6 +92,8 @@ class Instance {
   std::vector<BoundSocket> replace_sockets(std::vector<BoundSocket> sockets);
   std::vector<std::string> admin_addresses() const { return admin_.addresses(); }
 
+  // The name of the successor that may take the lock next.
+  std::uint64_t name_heir() { return lock_.name_heir(); }
   // Adds the sockets, and the lock if there is no file, to what a successor gets.
   void offer(handoff::Estate& estate) const;
   // The instance's part of the record.

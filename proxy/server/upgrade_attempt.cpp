@@ -102,6 +102,7 @@ void UpgradeAttempt::make_roles() {
 handoff::Estate UpgradeAttempt::estate() {
   parts_.data_path.settings()->servers->prepare_loads_for_successor();
   handoff::Estate estate = parts_.self.estate();
+  estate.heir = parts_.instance.name_heir();
   inherited_ = state::decode_instance_record(estate.application);
   return estate;
 }
