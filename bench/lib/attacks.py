@@ -22,6 +22,7 @@ BYTES_MAX = 16_000_000      # of an attack that only the proxy ends
 CONNECTIONS = 8     # of the other client
 BATCH = 200     # requests, some milliseconds
 PATIENCE_S = 60
+SILENCE_S = 1      # after an attack that may not have been one, since the origin answered
 
 
 def recordings():
@@ -69,20 +70,21 @@ def connect(port):
 
 
 def attack(port, data):
-    """Until the proxy ends the connection. Returns how many bytes it took, about."""
+    """Until the proxy ends the connection, or has taken everything and is silent. Returns how many bytes it took, about,
+    and whether it has ended it."""
     made = connect(port)
     made.setblocking(False)
     sent, view = 0, memoryview(data)
     try:
         while True:
             wants = [made] if sent < len(data) else []
-            readable, writable, _ = select.select([made], wants, [], PATIENCE_S)
+            readable, writable, _ = select.select([made], wants, [], PATIENCE_S if wants else SILENCE_S)
             if not readable and not writable:
-                raise RuntimeError("the proxy does not end the attack")
+                return sent, False
             try:
                 while made.recv(65536):
                     pass
-                return sent
+                return sent, True
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 pass
             try:
@@ -91,7 +93,7 @@ def attack(port, data):
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 pass
     except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
-        return sent
+        return sent, True
     finally:
         made.close()
 
@@ -114,7 +116,7 @@ class Attack:
         costs = []
         for _ in range(rounds):
             before_ns = cpu_when_quiet(proxy.pid)
-            self.sent_bytes = attack(proxy.port, data)
+            self.sent_bytes, self.is_ended = attack(proxy.port, data)
             costs.append(cpu_when_quiet(proxy.pid) - before_ns)
         self.cpu_ms = statistics.median(costs) / 1e6
         with tempfile.NamedTemporaryFile() as file:

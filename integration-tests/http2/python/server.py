@@ -210,6 +210,7 @@ class ReadsLate(Connection):
 def main():
     kind = globals()[sys.argv[2]]
     listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)  # so that bytes wait in the proxy
     say("ready")
 
     def accept():
