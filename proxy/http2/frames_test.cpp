@@ -122,6 +122,21 @@ TEST(Floods, AreNotMadeOfConfirmations) {
   EXPECT_TRUE(ends(connection, confirmation, 6'000)) << "nothing was sent";
 }
 
+// Which we have reset, as a request that is answered before its end.
+TEST(Floods, OfStreamsThatAreOverEndTheConnection) {
+  for (const std::string& one :
+       {frame(FrameType::data, 0, 1), frame(FrameType::data, flag_padded, 1, std::string(9, 8)), headers(1, get),
+        frame(FrameType::window_update, 0, 1, number(1'000))}) {
+    Connection connection;
+    connection.greet();
+    connection.take(opened);
+    reset(connection.frames, connection.leg, *connection.find(1), Error::no_error);
+    connection.flows.erase(1);
+    EXPECT_TRUE(ends(connection, one, 11'000)) << testing::PrintToString(one);
+    EXPECT_EQ(connection.scratch.failure, "too many useless frames");
+  }
+}
+
 TEST(Floods, OfResetsEndSooner) {
   Connection connection;
   connection.greet();

@@ -128,7 +128,10 @@ void Opener::take_data(const FrameHead& head, std::string_view payload) {
   Flow* const flow = find(head.stream);
   if (flow == nullptr) {
     if (is_idle(head.stream)) return fail(Error::protocol_error, "DATA on an idle stream");
-    if (head.stream > frames_.last_stream || how_ended(frames_, head.stream) == Ended::by_our_reset) return;
+    if (head.stream > frames_.last_stream || how_ended(frames_, head.stream) == Ended::by_our_reset) {
+      if (payload.empty()) note_useless();
+      return;
+    }
     return refuse_stream(head.stream, Error::stream_closed);
   }
   Stream& stream = *flow->stream;
@@ -285,7 +288,10 @@ void Opener::take_window_update(const FrameHead& head, std::string_view payload)
     return fail(Error::protocol_error, "WINDOW_UPDATE of an idle stream");
   }
   Flow* const flow = find(head.stream);
-  if (flow == nullptr) return;
+  if (flow == nullptr) {
+    if (increment >= useful_bytes && !floods_.confirms()) note_useless();
+    return;
+  }
   if (increment == 0) return refuse_stream(head.stream, Error::protocol_error);
   if (!grow(flow->stream->send_window, increment)) return refuse_stream(head.stream, Error::flow_control_error);
   streams_.note_touched(*flow);

@@ -57,7 +57,7 @@ void Opener::take_block(std::uint32_t id, bool ends, std::string_view block) {
   if (id <= frames_.last_stream) {
     switch (how_ended(frames_, id)) {
       case Ended::by_our_reset:
-        return;
+        return note_useless();
       case Ended::normally:
         return fail(Error::stream_closed, "HEADERS on a stream that has ended");
       case Ended::no:

@@ -193,7 +193,7 @@ class ReadsLate(Connection):
 
     def begin(self):
         super().begin()
-        self.send(frame.WindowUpdateFrame(0, window_increment=1 << 24))
+        self.send(frame.WindowUpdateFrame(0, window_increment=1 << 30))
 
     def asked(self, stream, fields):
         self.total = 0
