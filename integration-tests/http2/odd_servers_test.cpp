@@ -124,13 +124,11 @@ TEST_F(OddServers, ThatEndWhileTheyAreSentMoreHaveAnswered) {
   EXPECT_EQ(response.body, std::string(40'000, 'x') + "end");
 }
 
-// Part of the body waits for the room that the connection to the server has only after it has sent: then no event
-// comes.
 TEST_F(OddServers, ThatReadLateGetTheWholeRequest) {
   begin("ReadsLate");
   Client client(baton->address());
   const auto await_a_turn = [&] { EXPECT_EQ(Client(baton->address()).post("/", "", "Host: b\r\n").status(), 400); };
-  // One of these sizes leaves just the part that waits.
+  // What the kernel does not take waits here, in several places.
   for (std::size_t bytes = 50'000; bytes < 1'000'000; bytes += 15'000) {
     client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n");
     const std::string body(bytes, 'x');
