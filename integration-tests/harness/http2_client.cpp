@@ -232,6 +232,10 @@ void Http2Client::await_goaway() {
   while (!goaway_) receive();
 }
 
+std::int32_t Http2Client::send_window() const {
+  return nghttp2_session_get_remote_window_size(session_);
+}
+
 void Http2Client::settle(Milliseconds quiet) {
   pollfd poll{.fd = connection_->fd(), .events = POLLIN, .revents = 0};
   while (::poll(&poll, 1, static_cast<int>(quiet.count())) > 0) receive();

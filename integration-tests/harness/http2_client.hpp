@@ -73,6 +73,8 @@ class Http2Client {
   const Http2Response& response(std::int32_t stream) { return streams_[stream].response; }
   // The error code of a GOAWAY.
   std::optional<std::uint32_t> goaway() const { return goaway_; }
+  // What may be sent now of bodies, for the connection's window.
+  std::int32_t send_window() const;
   Client& connection() { return *connection_; }
 
  private:
