@@ -172,7 +172,7 @@ TEST_F(Check, RunRefusesABadFileWithTheSameWords) {
 TEST(CommandLine, VersionNamesItselfAndTheProtocol) {
   Outcome outcome = run_baton({"version"});
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_NE(outcome.out.find("0.1.0"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("0.2.0"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("handoff"), std::string::npos) << outcome.out;
 }
 

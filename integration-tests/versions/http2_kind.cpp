@@ -77,7 +77,7 @@ ConnectionKind http2_kind() {
   const std::string last = frame(headers, ends_stream | ends_headers, third, get_block("/bytes/20"));
   const std::size_t half = last.size() / 2;
   return {.kind = clients::Kind::http2,
-          .since = unreleased,
+          .since = "0.2.0",
           .arrivals = 2,
           .said = greeting() + frame(headers, ends_headers, first, first_post_block("/upload")) +
                   frame(data, 0, first, passed()) +
@@ -99,7 +99,7 @@ ConnectionKind http2_to_http2_kind() {
   return {
       .kind = clients::Kind::http2,
       .to_http2 = true,
-      .since = unreleased,
+      .since = "0.2.0",
       .arrivals = 2,
       .said = greeting() + frame(headers, ends_headers, first, first_post_block("/upload")) +
               frame(data, 0, first, passed()) + frame(headers, ends_headers, second, post_block("/streams/upload")) +
@@ -123,7 +123,7 @@ ConnectionKind http2_to_http2_kind() {
 ConnectionKind http1_to_http2_kind() {
   return {.kind = clients::Kind::download,
           .to_http2 = true,
-          .since = unreleased,
+          .since = "0.2.0",
           .arrivals = 1,
           .said = get_request("/pooled/bytes/10") + get_request("/streams/download"),
           .forwarded = {{.said = greeting() +
