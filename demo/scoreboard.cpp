@@ -67,7 +67,6 @@ std::vector<std::string> board_lines(const View& view) {
       fmt::format("  clients   {}", clients_line(view)),
   };
   for (std::string& row : kinds_now(view.clients)) lines.push_back(std::move(row));
-  if (!view.upgrades.empty()) lines.emplace_back();
   for (std::string& row : upgrade_table(view.upgrades)) lines.push_back(std::move(row));
   return lines;
 }

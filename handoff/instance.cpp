@@ -66,7 +66,8 @@ InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
 
 bool InstanceLock::try_take() {
   if (held_) return true;
-  if (!fd_ || ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  // Before it too: who only looks must not be in the way of others.
+  if (!fd_ || is_for_another() || ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) return false;
   if (is_for_another()) {
     ::flock(fd_.get(), LOCK_UN);
     return false;
@@ -78,14 +79,11 @@ bool InstanceLock::try_take() {
 std::uint64_t InstanceLock::name_heir() {
   std::uint64_t name = 0;
   while (name == 0) {
-    if (::getrandom(&name, sizeof name, 0) != sizeof name) return 0;
+    if (::getrandom(&name, sizeof name, 0) != sizeof name) break;
   }
-  // Whatever else is written there names nobody.
-  if (::pwrite(fd_.get(), &name, sizeof name, 0) != sizeof name) {
-    [[maybe_unused]] const int emptied = ::ftruncate(fd_.get(), 0);
-    return 0;
-  }
-  return name_ = name;
+  if (name != 0 && ::pwrite(fd_.get(), &name, sizeof name, 0) == sizeof name) return name_ = name;
+  [[maybe_unused]] const int emptied = ::ftruncate(fd_.get(), 0);  // it names nobody
+  return 0;
 }
 
 bool InstanceLock::is_for_another() const {

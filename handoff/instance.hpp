@@ -29,7 +29,7 @@ class InstanceLock {
   InstanceLock(InstanceLock&& other) noexcept;
   InstanceLock& operator=(InstanceLock&& other) noexcept;
 
-  // Opens the file (mode 0600, created if needed) without taking the lock.
+  // Opens the file (mode 0600, created if needed) without taking the lock. It may be empty; its first 8 bytes are ours.
   static Result<InstanceLock> on_file(const std::string& path);
   // For when no directory is writable: a lock on a memory file, which others open through `to_pass_on()`.
   static Result<InstanceLock> on_memory();

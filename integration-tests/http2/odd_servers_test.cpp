@@ -104,7 +104,7 @@ TEST_F(OddServers, MayAllowNoStreamsAtFirst) {
 }
 
 TEST_F(OddServers, ThatAllowNoStreamsTakeNoRequests) {
-  begin("NoStreams", "handshake: 300ms");
+  begin("NoStreams", "handshake: 2s");
   EXPECT_EQ(Client(baton->address()).get("/").status(), 503);
   baton->await_log(std::regex("allows no streams"));
 }

@@ -233,37 +233,6 @@ TEST_F(Http2, TheEndOfTheConnectionEndsItsWebSockets) {
   origin.await_open_connections(0);
 }
 
-// The client is gone, and the server says nothing that would find it out.
-TEST_F(Http2, TheEndOfTheClientEndsItsWebSocketsAtOnce) {
-  std::string got;
-  origin.on("/deaf", [&](Exchange& exchange) {
-    exchange.close = true;
-    exchange.stream.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-    while (exchange.stream.await_bytes_forever()) got += exchange.stream.read_available();
-    exchange.origin.gate().pass();
-  });
-  Settings settings = this->settings();
-  settings.handoff += ", finish_timeout: 50ms";
-  Baton baton(settings);
-  int arrivals = 0;
-  for (const bool is_ended_before : {false, true}) {
-    for (const bool is_moved : {false, true}) {
-      auto client = std::make_unique<Http2Client>(baton.address());
-      const std::int32_t stream = client->begin_websocket("/deaf");
-      client->await_head(stream);
-      client->send(stream, "the last", is_ended_before);
-      if (is_moved) client->ping();
-      if (is_moved) baton.upgrade();
-      client.reset();
-      origin.gate().await_arrivals(++arrivals);
-      EXPECT_EQ(got, "the last");
-      got.clear();
-      baton.await_number("connections.total", 0);
-    }
-  }
-  origin.gate().open();
-}
-
 TEST_F(Http2, CarriesWebSockets) {
   const Baton baton(settings());
   Http2Client client(baton.address());

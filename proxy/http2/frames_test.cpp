@@ -125,8 +125,7 @@ TEST(Floods, AreNotMadeOfConfirmations) {
 // Which we have reset, as a request that is answered before its end.
 TEST(Floods, OfStreamsThatAreOverEndTheConnection) {
   for (const std::string& one :
-       {frame(FrameType::data, 0, 1), frame(FrameType::data, flag_padded, 1, std::string(9, 8)), headers(1, get),
-        frame(FrameType::window_update, 0, 1, number(1'000))}) {
+       {frame(FrameType::data, 0, 1), frame(FrameType::data, flag_padded, 1, std::string(9, 8)), headers(1, get)}) {
     Connection connection;
     connection.greet();
     connection.take(opened);
@@ -135,6 +134,15 @@ TEST(Floods, OfStreamsThatAreOverEndTheConnection) {
     EXPECT_TRUE(ends(connection, one, 11'000)) << testing::PrintToString(one);
     EXPECT_EQ(connection.scratch.failure, "too many useless frames");
   }
+}
+
+// As a client sends them that reads what was on its way when its stream ended.
+TEST(Floods, AreNotMadeOfCreditForStreamsThatAreOver) {
+  Connection connection;
+  connection.greet();
+  connection.take(headers(1, get));
+  connection.end(1);
+  EXPECT_FALSE(ends(connection, frame(FrameType::window_update, 0, 1, number(4'096)), 30'000));
 }
 
 TEST(Floods, OfResetsEndSooner) {

@@ -104,8 +104,7 @@ char* put_integer(char* at, unsigned char pattern, unsigned prefix_bits, std::si
 
 char* put_string(char* at, std::string_view text) {
   at = put_integer(at, 0, 7, text.size());
-  std::memcpy(at, text.data(), text.size());
-  return at + text.size();
+  return std::ranges::copy(text, at).out;
 }
 
 // Eight bytes with their ASCII letters in lower case.

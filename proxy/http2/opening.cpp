@@ -288,10 +288,8 @@ void Opener::take_window_update(const FrameHead& head, std::string_view payload)
     return fail(Error::protocol_error, "WINDOW_UPDATE of an idle stream");
   }
   Flow* const flow = find(head.stream);
-  if (flow == nullptr) {
-    if (increment >= useful_bytes && !floods_.confirms()) note_useless();
-    return;
-  }
+  // Of a stream that has ended: its client has just read what we had sent before the end, so this is no flood.
+  if (flow == nullptr) return;
   if (increment == 0) return refuse_stream(head.stream, Error::protocol_error);
   if (!grow(flow->stream->send_window, increment)) return refuse_stream(head.stream, Error::flow_control_error);
   streams_.note_touched(*flow);

@@ -46,7 +46,8 @@ std::uint32_t Opener::window_max_of(const Stream& stream) const {
   streams_.each(
       [](Flow& flow, void* with) {
         auto& to = *static_cast<Others*>(with);
-        to.growth += growth_of(to.frames, *flow.stream);
+        const bool is_open = !flow.read_ended && !flow.was_reset;
+        if (is_open) to.growth += growth_of(to.frames, *flow.stream);
       },
       &others);
   const std::int64_t most = std::int64_t{terms_.connection_window} / 2 - others.growth;

@@ -72,8 +72,10 @@ void Carriers::release(std::uint32_t number) noexcept {
 
 // ── Those that wait ───────────────────────────────────────────────────────────────────────────────────────────────
 
-bool Carriers::is_led(const upstream::Server& server) const {
-  return std::ranges::find(leaders_, &server, &Leader::server) != leaders_.end();
+bool Carriers::may_follow(const upstream::Server& server, std::uint64_t streams_each) const {
+  const auto leaders = static_cast<std::uint64_t>(std::ranges::count(leaders_, &server, &Leader::server));
+  const auto followers = static_cast<std::uint64_t>(std::ranges::count(followers_, &server, &Follower::server));
+  return leaders != 0 && (streams_each == 0 || leaders + followers < leaders * streams_each);
 }
 
 void Carriers::end_lead(const ExchangeRunner& leader, bool is_connected) noexcept {

@@ -29,7 +29,8 @@ class Carriers {
   void release_if_unused(const Carrier& carrier);
 
   // One exchange connects to a server, while others wait for the carrier that comes of it.
-  bool is_led(const upstream::Server& server) const;
+  // Whether another one should wait for those that connect, if each carrier takes so many streams (0: any number).
+  bool may_follow(const upstream::Server& server, std::uint64_t streams_each) const;
   void lead(const upstream::Server& server, const ExchangeRunner& leader) { leaders_.push_back({&server, &leader}); }
   // It has a carrier, or none will come: those that wait try again.
   void end_lead(const ExchangeRunner& leader, bool is_connected) noexcept;

@@ -54,7 +54,7 @@ void Connection::receive_for_http2() {
   state::Leg& leg = state_.client;
   const std::size_t bytes = http2_->wanted();
   if (bytes == 0) {
-    if (client_.socket().broken()) close(true);
+    if (client_.socket().broken() && !leg.read_ended) close(true);
     return;
   }
   const std::size_t before = leg.unread.size();

@@ -138,7 +138,6 @@ bool Http2Side::note_client_ended() {
   bool has_some = false;
   for (const auto& one : streams_) {
     state::Flow& flow = one->flow();
-    if (is_tunnel(one->side())) ask_whether_it_reads();
     if (flow.read_ended && !may_last(one->side())) continue;
     if (flow.was_reset) continue;
     has_some = flow.read_ended = one->is_touched = true;
@@ -148,14 +147,6 @@ bool Http2Side::note_client_ended() {
     flow.drop_unsent();
   }
   return has_some;
-}
-
-// The server of a tunnel may have nothing to say to a client that has gone altogether; its kernel then answers this by
-// a reset. One that still reads need not answer it, and perhaps cannot.
-void Http2Side::ask_whether_it_reads() {
-  if (std::exchange(is_asked_, true)) return;
-  http2::append_window_update(state_.client.unsent, 0, 1);
-  ++http2_.frames.receive_window;
 }
 
 bool Http2Side::advance(std::size_t& moved) {

@@ -75,7 +75,6 @@ class Http2Side final : private http2::Streams {
   bool is_stalled(Stream& stream) const;
   void finish(Stream& stream, http2::Error if_unfinished);
   void drop(Stream& stream);
-  void ask_whether_it_reads();
   void set_deadline(Stream& stream);
   void remove_finished();
   void return_credit();
@@ -90,7 +89,6 @@ class Http2Side final : private http2::Streams {
   std::vector<std::unique_ptr<Stream>> streams_;  // of http2_.streams, at the same places
   std::size_t finished_ = 0;                      // of the streams, and still there
   std::size_t first_ = 0;                         // whose turn it is first
-  bool is_asked_ = false;                         // whether it still reads
   bool touched_again_ = false;                    // a stream that may have had its turn in this pass
 };
 

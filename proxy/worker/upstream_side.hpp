@@ -81,6 +81,7 @@ class UpstreamSide {
   void stop_following(bool is_connected) {
     stands_ = Nothing{};
     keeps_place_ = is_connected;
+    if (is_connected) following_until_ms_ = 0;  // the next one's turn has not come yet
   }
   // The attempt's deadline; INT64_MAX: there is no attempt.
   std::int64_t deadline_ms() const;

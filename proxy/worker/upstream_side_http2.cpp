@@ -34,11 +34,11 @@ bool UpstreamSide::may_be_carried(const state::Exchange& exchange) const {
 bool UpstreamSide::follows(upstream::Server& server, std::int64_t connect_ms) {
   if (upstream_->proxy_header() || server.agrees_on == upstream::Server::Agreed::http1) return false;
   Carriers& carriers = owner_.connection().carriers();
-  const bool follows = carriers.is_led(server);
+  const bool follows = carriers.may_follow(server, upstream_->requests_per_connection());
   if (follows) {
     carriers.await(server, owner_);
     const std::int64_t handshakes_ms = 2 * worker_.settings().handshake_ms;  // of TLS, and of HTTP/2
-    // Of those whose first server fails, each leads in turn.
+    // As long as leaders fail, each follower leads in turn, but none waits longer than for one of them.
     if (following_until_ms_ == 0) following_until_ms_ = worker_.now_ms() + connect_ms + handshakes_ms;
     stands_ = Following{following_until_ms_};
   } else {
