@@ -135,11 +135,9 @@ void Upgradable::begin_succession(UniqueFd channel) {
     generation_ = inheritance.generation + 1;
     UniqueFd lock;
     for (auto& socket : inheritance.sockets) {
-      if (socket.name == "@lock") {
-        lock = std::move(socket.descriptor);
-      } else if (!socket.name.starts_with('@')) {
-        inherited_.push_back({std::move(socket.name), std::move(socket.descriptor)});
-      }
+      if (socket.name == "@lock") lock = std::move(socket.descriptor);
+      if (socket.name.starts_with('@')) continue;
+      inherited_.push_back({std::move(socket.name), std::move(socket.descriptor)});
     }
     lock_ = or_throw(!terms_.lock.empty() ? InstanceLock::on_file(terms_.lock)
                                           : lock ? InstanceLock::reopened(std::move(lock)) : InstanceLock::on_memory());

@@ -130,6 +130,26 @@ TEST_F(AccessLine, JsonSaysWhetherTheResponseWasCut) {
   EXPECT_FALSE(is_cut()) << "a tunnel has no end that it should reach";
 }
 
+// The connection may have frames of other streams to send.
+TEST_F(AccessLine, JsonSaysWhetherTheResponseOnAStreamWasCut) {
+  state::Http2& http2 = connection.protocol.emplace<state::Boxed<state::Http2>>().emplace();
+  connection.client.unsent.append("frames");
+  state::ClientSide& side = http2.streams.emplace_back().emplace();
+  side.client.stream.emplace();
+  side.client.write_ended = true;
+  state::Exchange& on_stream = side.exchange.emplace();
+  on_stream = exchange;
+  on_stream.phase.emplace<state::Relaying>().response = state::ResponseRelayed{.body = state::NoBody{}};
+  const auto is_cut = [&] {
+    std::string lines;
+    append_access_line(AccessFormat::json, connection, on_stream, "web", 5246, lines);
+    return lines.ends_with(",\"cut\":true}\n");
+  };
+  EXPECT_TRUE(is_cut()) << "END_STREAM is still to be sent";
+  side.client.stream->end_sent = true;
+  EXPECT_FALSE(is_cut());
+}
+
 TEST_F(AccessLine, LinesAreAppended) {
   std::string lines = "before\n";
   append_access_line(AccessFormat::combined, connection, exchange, "web", 5246, lines);

@@ -121,9 +121,19 @@ void append_json_text(std::string& line, std::string_view key, std::string_view 
   }
 }
 
+// The client's end of the exchange: the connection, or a stream.
+const state::Flow& client_flow_of(const ConnectionState& connection, const Exchange& exchange) {
+  if (const state::Http2* const http2 = connection.http2()) {
+    for (const auto& side : http2->streams) {
+      if (side->exchange.get() == &exchange) return side->client;
+    }
+  }
+  return connection.client;
+}
+
 // The client has received the beginning of a response and will get no more of it.
 bool is_cut(const ConnectionState& connection, const Exchange& exchange) {
-  const bool all_sent = connection.client.all_sent();
+  const bool all_sent = client_flow_of(connection, exchange).all_sent();
   const auto* relaying = std::get_if<state::Relaying>(&exchange.phase);
   if (relaying == nullptr) return std::holds_alternative<state::Answering>(exchange.phase) && !all_sent;
   const auto* response = std::get_if<state::ResponseRelayed>(&relaying->response);
