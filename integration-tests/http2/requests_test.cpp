@@ -233,6 +233,18 @@ TEST_F(Http2, TheEndOfTheConnectionEndsItsWebSockets) {
   origin.await_open_connections(0);
 }
 
+TEST_F(Http2, AStreamThatIsResetHasALineAtDebug) {
+  Settings settings = this->settings();
+  settings.log = "level: debug";
+  Baton baton(settings);
+  Client client(baton.address());
+  const std::string block("\x82\x86\x84\x41\x01\x61\x00\x01\x41\x01\x62", 11);  // GET http://a/, A: b
+  client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9) +
+              std::string("\0\0\x0b\1\5\0\0\0\1", 9) + block);
+  baton.await_log(
+      std::regex(R"( debug .* HTTP/2 with 127\.0\.0\.1:\d+ on web: a stream is reset: its head is malformed$)"));
+}
+
 TEST_F(Http2, CarriesWebSockets) {
   const Baton baton(settings());
   Http2Client client(baton.address());

@@ -190,6 +190,7 @@ TEST(Frames, UpperCaseIsMalformed) {
                                                  "A\x01"
                                                  "b",
                                                  5)));
+  EXPECT_EQ(connection.scratch.refusal, "its head is malformed");
   EXPECT_THAT(connection.errors(), ElementsAre("RST 1 1"));
 }
 

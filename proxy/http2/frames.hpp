@@ -35,8 +35,10 @@ struct Terms {
 // What a thread uses while it reads.
 struct Scratch {
   HeaderList list;
-  // Since the last `open` of this connection. `failure`: why the connection is over, for the log; a literal.
+  // Since the last `open` of this connection, for the log: why it is over, and why a stream has been reset (the last of
+  // several). Literals.
   std::string_view failure;
+  std::string_view refusal;
 };
 
 // The connection's streams, where they are kept.

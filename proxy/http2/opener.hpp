@@ -25,7 +25,7 @@ class Opener {
   void fail(Error error, std::string_view why);
   // `error` has come, or goes out.
   void end_by_reset(state::Flow& flow, Error error);
-  void refuse_stream(std::uint32_t id, Error error);
+  void refuse_stream(std::uint32_t id, Error error, std::string_view why);
   void note_useless(std::uint32_t weight = 1);
 
   // nullptr: there is none, or it has been reset and is about to be dropped.

@@ -61,7 +61,8 @@ void Opener::end_by_reset(Flow& flow, Error error) {
   streams_.note_touched(flow);
 }
 
-void Opener::refuse_stream(std::uint32_t id, Error error) {
+void Opener::refuse_stream(std::uint32_t id, Error error, std::string_view why) {
+  scratch_.refusal = why;
   append_reset(leg_.unsent, id, error);
   Flow* const flow = find(id);
   note_useless(flow != nullptr ? weight_of_a_request : 1);
@@ -132,16 +133,20 @@ void Opener::take_data(const FrameHead& head, std::string_view payload) {
       if (payload.empty()) note_useless();
       return;
     }
-    return refuse_stream(head.stream, Error::stream_closed);
+    return refuse_stream(head.stream, Error::stream_closed, "DATA behind its end");
   }
   Stream& stream = *flow->stream;
-  if (flow->read_ended) return refuse_stream(head.stream, Error::stream_closed);
-  if (frames_.is_client && !stream.head_came) return refuse_stream(head.stream, Error::protocol_error);
-  if (head.bytes > stream.receive_window) return refuse_stream(head.stream, Error::flow_control_error);
+  if (flow->read_ended) return refuse_stream(head.stream, Error::stream_closed, "DATA behind its end");
+  if (frames_.is_client && !stream.head_came) {
+    return refuse_stream(head.stream, Error::protocol_error, "DATA before its head");
+  }
+  if (head.bytes > stream.receive_window) {
+    return refuse_stream(head.stream, Error::flow_control_error, "its window is exceeded");
+  }
   if (stream.edge_ms != 0) watch_edge(*flow, head.bytes);
   stream.receive_window -= head.bytes;
   if (stream.is_declared && payload.size() > stream.declared_left) {
-    return refuse_stream(head.stream, Error::protocol_error);
+    return refuse_stream(head.stream, Error::protocol_error, "more content than its content-length");
   }
   stream.declared_left -= stream.is_declared ? payload.size() : 0;
   const bool ends = head.has(flag_end_stream);
@@ -154,7 +159,9 @@ void Opener::take_data(const FrameHead& head, std::string_view payload) {
 
 void Opener::end(std::uint32_t id, Flow& flow) {
   const Stream& stream = *flow.stream;
-  if (stream.is_declared && stream.declared_left != 0) return refuse_stream(id, Error::protocol_error);
+  if (stream.is_declared && stream.declared_left != 0) {
+    return refuse_stream(id, Error::protocol_error, "less content than its content-length");
+  }
   flow.read_ended = true;
   streams_.note_touched(flow);
 }
@@ -163,7 +170,7 @@ void Opener::take_priority(const FrameHead& head, std::string_view payload) {
   if (!is_clients(head.stream)) return fail(Error::protocol_error, "PRIORITY of a stream that no client opens");
   if (payload.size() != priority_bytes) {
     return is_idle(head.stream) ? fail(Error::frame_size_error, "PRIORITY with a wrong length")
-                                : refuse_stream(head.stream, Error::frame_size_error);
+                                : refuse_stream(head.stream, Error::frame_size_error, "PRIORITY with a wrong length");
   }
   if (depends_on(payload) == head.stream) return fail(Error::protocol_error, "a stream depends on itself");
   note_useless();
@@ -290,14 +297,16 @@ void Opener::take_window_update(const FrameHead& head, std::string_view payload)
   Flow* const flow = find(head.stream);
   // Of a stream that has ended: its client has just read what we had sent before the end, so this is no flood.
   if (flow == nullptr) return;
-  if (increment == 0) return refuse_stream(head.stream, Error::protocol_error);
-  if (!grow(flow->stream->send_window, increment)) return refuse_stream(head.stream, Error::flow_control_error);
+  if (increment == 0) return refuse_stream(head.stream, Error::protocol_error, "WINDOW_UPDATE by 0");
+  if (!grow(flow->stream->send_window, increment)) {
+    return refuse_stream(head.stream, Error::flow_control_error, "its window is out of range");
+  }
   streams_.note_touched(*flow);
 }
 
 bool open(Frames& frames, Flow& leg, Streams& streams, const Terms& terms, std::int64_t now_ms, Floods& floods,
           Scratch& scratch) {
-  scratch.failure = {};
+  scratch.failure = scratch.refusal = {};
   return Opener(frames, leg, streams, terms, now_ms, floods, scratch).run();
 }
 

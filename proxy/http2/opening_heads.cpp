@@ -67,7 +67,7 @@ void Opener::take_block(std::uint32_t id, bool ends, std::string_view block) {
   }
   if (frames_.goaway_sent) return;  // the client will ask elsewhere
   frames_.last_stream = id;
-  if (!has_room()) return refuse_stream(id, Error::refused_stream);
+  if (!has_room()) return refuse_stream(id, Error::refused_stream, "too many are open");
   begin_stream(id, ends, error);
 }
 
@@ -83,7 +83,10 @@ void Opener::begin_stream(std::uint32_t id, bool ends, BlockError error) {
   const auto facts = append_request(scratch_.list.fields(), text);
   const bool is_too_large = error == BlockError::too_large;
   const bool contradicts = facts && ends && facts->content_length.value_or(0) != 0;
-  if (!is_too_large && (!facts || contradicts)) return refuse_stream(id, Error::protocol_error);
+  if (!is_too_large && !facts) return refuse_stream(id, Error::protocol_error, "its head is malformed");
+  if (!is_too_large && contradicts) {
+    return refuse_stream(id, Error::protocol_error, "less content than its content-length");
+  }
   ++frames_.requests;
   Flow& flow = streams_.begin(id);
   Stream& stream = *flow.stream;
@@ -106,14 +109,16 @@ void Opener::begin_stream(std::uint32_t id, bool ends, BlockError error) {
 }
 
 void Opener::take_response(std::uint32_t id, Flow& flow, bool ends, BlockError error) {
-  if (flow.read_ended) return refuse_stream(id, Error::stream_closed);
+  if (flow.read_ended) return refuse_stream(id, Error::stream_closed, "HEADERS behind its end");
   // Nothing else bounds how many interim responses wait here.
-  if (flow.unread.size() > terms_.list_bytes) return refuse_stream(id, Error::enhance_your_calm);
+  if (flow.unread.size() > terms_.list_bytes) {
+    return refuse_stream(id, Error::enhance_your_calm, "too many interim responses");
+  }
   const auto facts = error == BlockError::none ? append_response(scratch_.list.fields(), flow.unread) : std::nullopt;
-  if (!facts) return refuse_stream(id, Error::protocol_error);
+  if (!facts) return refuse_stream(id, Error::protocol_error, "its head is malformed");
   flow.read_at_ms = now_ms_;
   const bool is_interim = facts->status < 200;
-  if (is_interim && ends) return refuse_stream(id, Error::protocol_error);
+  if (is_interim && ends) return refuse_stream(id, Error::protocol_error, "an interim response that ends it");
   streams_.note_touched(flow);
   if (is_interim) return;
   Stream& stream = *flow.stream;
@@ -127,10 +132,10 @@ void Opener::take_response(std::uint32_t id, Flow& flow, bool ends, BlockError e
 }
 
 void Opener::take_trailers(std::uint32_t id, Flow& flow, bool ends, BlockError error) {
-  if (flow.read_ended) return refuse_stream(id, Error::stream_closed);
+  if (flow.read_ended) return refuse_stream(id, Error::stream_closed, "HEADERS behind its end");
   state::Buffer text;
   const bool is_good = ends && error == BlockError::none && append_trailers(scratch_.list.fields(), text);
-  if (!is_good) return refuse_stream(id, Error::protocol_error);
+  if (!is_good) return refuse_stream(id, Error::protocol_error, "its trailers are malformed");
   flow.stream->trailers_in = std::move(text);
   flow.read_at_ms = now_ms_;
   end(id, flow);

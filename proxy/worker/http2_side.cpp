@@ -157,10 +157,14 @@ bool Http2Side::advance(std::size_t& moved) {
   const std::size_t moved_before = moved;
   if (frames.has_failed) {
     leg.unread.clear();
-  } else if (!leg.unread.empty() &&
-             !http2::open(frames, leg, *this, terms_, worker_.now_ms(), floods_, worker_.http2_scratch())) {
-    worker_.note_http2_failure(state_, worker_.http2_scratch().failure);
-    cut();
+  } else if (!leg.unread.empty()) {
+    http2::Scratch& scratch = worker_.http2_scratch();
+    const bool goes_on = http2::open(frames, leg, *this, terms_, worker_.now_ms(), floods_, scratch);
+    if (!scratch.refusal.empty()) worker_.note_http2_refusal(state_, scratch.refusal);
+    if (!goes_on) {
+      worker_.note_http2_failure(state_, scratch.failure);
+      cut();
+    }
   }
   touched_again_ = false;
   bool has_more = false;

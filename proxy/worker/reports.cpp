@@ -77,6 +77,10 @@ void Worker::note_http2_failure(const state::ConnectionState& state, std::string
   }
 }
 
+void Worker::note_http2_refusal(const state::ConnectionState& state, std::string_view why) {
+  log::debug("HTTP/2 with {} on {}: a stream is reset: {}", state.client_address.text(), state.listener, why);
+}
+
 void Worker::note_arrival_failure(const state::ConnectionState& state, std::string_view why) {
   if (const auto more = shared_.failure_lines.next(Kind::arrival, {}, now_ms())) {
     log::info("the connection of {} on {} is closed: {}{}", state.client_address.text(), state.listener, why, *more);

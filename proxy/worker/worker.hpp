@@ -140,6 +140,7 @@ class Worker final : private http1::ServerNames {
   // A connection is closed before its own protocol began.
   // It does not speak HTTP/2 as it must, or floods us.
   void note_http2_failure(const state::ConnectionState& state, std::string_view why);
+  void note_http2_refusal(const state::ConnectionState& state, std::string_view why);
   void note_arrival_failure(const state::ConnectionState& state, std::string_view why);
   // A new connection is closed because its client has enough.
   void note_one_too_many(const state::ConnectionState& state);
