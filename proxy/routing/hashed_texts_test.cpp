@@ -70,7 +70,8 @@ TEST(TextHash, CannotBeAimedWithoutItsKey) {
     slots_of_the_other.insert(slot(other, text));
   }
   EXPECT_GT(colliding, 400u);
-  EXPECT_GT(slots_of_the_other.size(), 200u);
+  // Usually 244, but such similar texts may get fewer with some keys. If they could be aimed, it would be 1.
+  EXPECT_GT(slots_of_the_other.size(), 64u);
 }
 
 }  // namespace
