@@ -66,7 +66,7 @@ InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
 
 bool InstanceLock::try_take() {
   if (held_) return true;
-  // Before it too: who only looks must not be in the way of others.
+  // Read the file first: another successor's lock must not be held, not even for a moment.
   if (!fd_ || is_for_another() || ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) return false;
   if (is_for_another()) {
     ::flock(fd_.get(), LOCK_UN);
@@ -82,7 +82,7 @@ std::uint64_t InstanceLock::name_heir() {
     if (::getrandom(&name, sizeof name, 0) != sizeof name) break;
   }
   if (name != 0 && ::pwrite(fd_.get(), &name, sizeof name, 0) == sizeof name) return name_ = name;
-  [[maybe_unused]] const int emptied = ::ftruncate(fd_.get(), 0);  // it names nobody
+  [[maybe_unused]] const int emptied = ::ftruncate(fd_.get(), 0);  // an empty file names no heir
   return 0;
 }
 

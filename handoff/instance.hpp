@@ -36,17 +36,18 @@ class InstanceLock {
   // Opens the same file again through a descriptor that was passed to us, so that the lock is ours.
   static Result<InstanceLock> reopened(UniqueFd passed);
 
-  // True: we hold it. These may be called from several threads at once. If it names an heir, and we are another's, it
-  // is not for us.
+  // True: we hold it. A lock whose file names another heir is never taken. These may be called from several threads at
+  // once.
   bool try_take();
   // Waits for it for at most `limit`.
   bool take_within(std::chrono::milliseconds limit);
   void release();
   bool held() const { return held_; }
-  // Writes a new name into the file, which its holder passes on to the successor that may take the lock next: a
-  // successor of an attempt that failed may still be waiting for it. 0: it could not be written, and anybody may.
+  // Only the holder calls this. Writes a new name into the file; the holder sends it to the one successor that may take
+  // the lock next. A successor of a failed attempt may still be waiting for the lock. 0: the file could not be written,
+  // and any process may take the lock.
   std::uint64_t name_heir();
-  // We got this name.
+  // Our predecessor has sent us this name.
   void be_heir(std::uint64_t name) { name_ = name; }
   // Whether `path` is the file that this lock is on.
   bool is_at(const std::string& path) const;
@@ -61,7 +62,7 @@ class InstanceLock {
   UniqueFd fd_;
   UniqueFd to_pass_on_;
   std::atomic<bool> held_ = false;
-  std::atomic<std::uint64_t> name_ = 0;  // that we go by; 0: none
+  std::atomic<std::uint64_t> name_ = 0;  // ours; 0: we have none
 };
 
 // Prepared in advance, so that publishing it is one rename, which cannot fail on a full disk.

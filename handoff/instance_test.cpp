@@ -196,7 +196,7 @@ TEST(InstanceLock, OnMemoryHasAnHeirToo) {
   EXPECT_TRUE(next.lock.try_take());
 }
 
-// Such as one that starts by itself, or the successor of a predecessor that names nobody.
+// A process that starts by itself has no name; neither has the successor of a predecessor that writes none.
 TEST(InstanceLock, GoesToAnybodyWithoutAName) {
   const Directory directory;
   auto predecessor = InstanceLock::on_file(directory / "lock");
@@ -204,7 +204,7 @@ TEST(InstanceLock, GoesToAnybodyWithoutAName) {
   EXPECT_NE(predecessor->name_heir(), 0U);
   predecessor->release();
   EXPECT_TRUE(InstanceLock::on_file(directory / "lock")->try_take());
-  // What an operator has written there names nobody either.
+  // A file that an operator has written names no heir.
   std::ofstream(directory / "lock") << "1234\n";
   auto named = InstanceLock::on_file(directory / "lock");
   named->be_heir(1);

@@ -14,11 +14,14 @@ namespace {
 
 class Hostile : public Http2Peers {
  protected:
-  // One thread serves everybody.
+  // One thread serves everybody. Below /busy one request is served at a time, and the others wait.
   Settings settings(const std::string& limits = "") const {
     Settings settings = settings_for(origin.address());
     settings.workers = 1;
     settings.limits = limits;
+    settings.more_upstreams = "  - { name: busy, servers: [ { address: \"" + origin.address().text() +
+                              "\", max_connections: 1 } ], queue: { wait: 10m } }\n";
+    settings.more = "routes:\n  - { match: { path_prefix: /busy }, upstream: busy }\n  - { upstream: web }\n";
     return settings;
   }
   Command script(const std::string& name, const Baton& baton, const std::vector<std::string>& more = {}) const {
@@ -57,9 +60,10 @@ class Attacks : public Hostile, public testing::WithParamInterface<Attack> {};
 constexpr std::size_t memory_of_an_attack = 32 * 1024 * 1024;
 
 TEST_P(Attacks, EndTheirConnectionAndNoOther) {
+  origin.on("/busy", built_in_answers().at("/held"));
   Baton baton(settings(GetParam().limits));
   const std::unique_ptr<Http2Client> decent = decent_client(baton);
-  const std::int32_t held = decent->begin_get("/held");
+  const std::int32_t held = decent->begin_get("/busy");
   origin.gate().await_arrivals(1);
   Process attacker(script("attacks.py", baton, {GetParam().name}));
   attacker.await_line(Process::Stream::out, std::regex("^half$"));

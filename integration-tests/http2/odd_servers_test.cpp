@@ -15,7 +15,8 @@ namespace {
 
 class OddServers : public testing::Test {
  protected:
-  void begin(const std::string& what, const std::string& timeouts = "") {
+  // `of_upstream`: more keys, as YAML.
+  void begin(const std::string& what, const std::string& timeouts = "", const std::string& of_upstream = "") {
     server.emplace(
         Command{.argv = {"/usr/bin/python3", "-B", HTTP2_PEERS "/python/server.py", std::to_string(at.port), what},
                 .has_input = true});
@@ -24,6 +25,12 @@ class OddServers : public testing::Test {
     settings.server_protocol = "http2";
     settings.workers = 1;
     if (!timeouts.empty()) settings.timeouts = timeouts;
+    if (!of_upstream.empty()) {
+      settings.binds = {loopback(free_port())};
+      settings.topology = "listeners: [ { name: web, bind: \"" + settings.binds[0].text() +
+                          "\" } ]\nupstreams: [ { name: web, protocol: http2, servers: [ { address: \"" + at.text() +
+                          "\" } ], " + of_upstream + " } ]\n";
+    }
     baton.emplace(settings);
   }
   // The server has said so.
@@ -33,6 +40,15 @@ class OddServers : public testing::Test {
     const std::string said = server->out();
     const std::regex wanted("(^|\n)" + line + "(?=\n)");
     return static_cast<std::size_t>(std::distance(std::sregex_iterator(said.begin(), said.end(), wanted), {}));
+  }
+
+  void expect_answers_to_both_kinds_of_clients() const {
+    Client client(baton->address());
+    Http2Client second(baton->address());
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(client.get("/").body, "hello");
+      EXPECT_EQ(second.get("/").body, "hello");
+    }
   }
 
   const Address at = loopback(free_port());
@@ -60,22 +76,12 @@ TEST_F(OddServers, MayEndAResponseToHeadLater) {
 
 TEST_F(OddServers, MaySendAStrayFrameBehindAResponse) {
   begin("StrayFrame");
-  Client client(baton->address());
-  Http2Client second(baton->address());
-  for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(client.get("/").body, "hello");
-    EXPECT_EQ(second.get("/").body, "hello");
-  }
+  expect_answers_to_both_kinds_of_clients();
 }
 
 TEST_F(OddServers, MayBreakTheirConnectionBehindAResponse) {
   begin("BrokenFrame");
-  Client client(baton->address());
-  Http2Client second(baton->address());
-  for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(client.get("/").body, "hello");
-    EXPECT_EQ(second.get("/").body, "hello");
-  }
+  expect_answers_to_both_kinds_of_clients();
   baton->await_log(std::regex("a connection to server " + at.text() + " of [a-z]+ failed: HTTP/2: WINDOW_UPDATE by 0"));
   EXPECT_EQ(baton->count_log_lines(std::regex("cannot be connected")), 0u) << baton->log();
 }
@@ -93,6 +99,29 @@ TEST_F(OddServers, GetNoMoreStreamsThanTheyAllow) {
   EXPECT_EQ(count("too many"), 0u) << server->out();
 }
 
+// Each stream needs a connection of its own, so none waits for another's.
+TEST_F(OddServers, AreConnectedAtOnceForStreamsThatCannotShare) {
+  begin("LateSettings", "", "keep_alive: { requests: 1 }");
+  Http2Client client(baton->address());
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 3; ++i) streams.push_back(client.begin_get("/"));
+  harness::await([&] { return count("connected") == 3; }, "three connections");
+  for (int i = 0; i < 3; ++i) go_on();
+  for (const std::int32_t one : streams) EXPECT_EQ(client.await_end(one).body, "hello");
+}
+
+TEST_F(OddServers, ThatAreSharedAreConnectedOnce) {
+  begin("LateSettings");
+  Http2Client client(baton->address());
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 3; ++i) streams.push_back(client.begin_get("/"));
+  await("connected");
+  client.ping();
+  go_on();
+  for (const std::int32_t one : streams) EXPECT_EQ(client.await_end(one).body, "hello");
+  EXPECT_EQ(count("connected"), 1u);
+}
+
 TEST_F(OddServers, MayAllowNoStreamsAtFirst) {
   begin("NoStreams");
   Client client(baton->address());
@@ -107,6 +136,21 @@ TEST_F(OddServers, ThatAllowNoStreamsTakeNoRequests) {
   begin("NoStreams", "handshake: 2s");
   EXPECT_EQ(Client(baton->address()).get("/").status(), 503);
   baton->await_log(std::regex("allows no streams"));
+}
+
+TEST_F(OddServers, ThatAreSilentAreWaitedForAsLongAsForAnyOther) {
+  begin("Silent", "response: 300ms");
+  Http2Client client(baton->address());
+  EXPECT_EQ(client.get("/").status, 504);
+}
+
+// No frame of the server tells when more of the body may go.
+TEST_F(OddServers, ThatGiveNoCreditGetTheWholeRequest) {
+  begin("GivesNoCredit");
+  Http2Client client(baton->address());
+  const std::int32_t stream = client.begin_post("/");
+  client.send(stream, std::string(1'000'000, 'x'), true);
+  EXPECT_EQ(client.await_end(stream).body, "1000000");
 }
 
 TEST_F(OddServers, ThatEndWhileTheyAreSentMoreHaveAnswered) {

@@ -130,7 +130,7 @@ TEST_F(Http2, AnUploadThatAnotherHoldsUpIsNotLate) {
   const std::int32_t stuck[] = {client.begin_post("/held"), client.begin_post("/held")};
   origin.gate().await_arrivals(2);
   for (const std::int32_t one : stuck) client.send(one, std::string(16 * 1024 * 1024, 'x'), true);
-  // Whoever answers a PING has also had its turn to pass on what its server takes.
+  // Baton answers a PING in the turn in which it also passes on what the server takes.
   for (int at_rest = 0; at_rest < 3; at_rest = client.send_window() == 0 ? at_rest + 1 : 0) {
     client.settle(std::chrono::milliseconds(200));
     client.ping();

@@ -24,27 +24,26 @@ bool take(ClientConversation& one, unsigned length, std::string_view piece) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace baton::http2;
   std::string_view input(reinterpret_cast<const char*>(data), size);
-  ClientConversation stays;
-  ClientConversation moves;
-  for (ClientConversation* const one : {&stays, &moves}) {
-    one->terms.list_bytes = 4096;
-    one->ask();
-  }
+  Twins<ClientConversation> twins;
+  twins.both([](ClientConversation& one) {
+    one.terms.list_bytes = 4096;
+    one.ask();
+    return true;
+  });
   while (!input.empty()) {
     const auto first = static_cast<unsigned char>(input.front());
     const unsigned length = first & 0x7fU;
     input.remove_prefix(1);
     const std::string_view piece = input.substr(0, length == 127 ? input.size() : length > 123 ? 0 : length);
     input.remove_prefix(piece.size());
-    const bool goes_on = take(stays, length, piece);
-    if (take(moves, length, piece) != goes_on) std::abort();
-    if ((first & 0x80) != 0) moves.move();
-    const std::size_t most = stays.terms.connection_window +
-                             ClientConversation::streams_max * 2 * (stays.terms.list_bytes + 300) +
-                             4 * stays.terms.list_bytes + 3 * frame_bytes_max;
-    if (stays.bytes_held() > most) std::abort();
+    const bool goes_on = twins.both([&](ClientConversation& one) { return take(one, length, piece); });
+    if ((first & 0x80) != 0) twins.moves.move();
+    const Terms& terms = twins.stays.terms;
+    const std::size_t most = terms.connection_window + ClientConversation::streams_max * 2 * (terms.list_bytes + 300) +
+                             4 * terms.list_bytes + 3 * frame_bytes_max;
+    if (twins.stays.bytes_held() > most) std::abort();
     if (!goes_on) break;
   }
-  if (stays.sent() != moves.sent() || stays.got() != moves.got() || stays.state() != moves.state()) std::abort();
+  if (!twins.are_alike() || twins.stays.got() != twins.moves.got()) std::abort();
   return 0;
 }

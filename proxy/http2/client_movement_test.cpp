@@ -4,15 +4,10 @@
 #include <string>
 
 #include "proxy/http2/testing/client_conversation.hpp"
-#include "proxy/http2/testing/frames.hpp"
+#include "proxy/http2/testing/movement.hpp"
 
 namespace baton::http2 {
 namespace {
-
-// With fields that the decoder has to remember: literals with indexing, then their indices (RFC 7541 §6.2.1, §6.1).
-std::string remembered(char name) {
-  return std::string("\x40\x01") + name + "\x05value";
-}
 
 std::string script() {
   const std::string ok = "\x88";
@@ -47,38 +42,19 @@ void ask_all(ClientConversation& one) {
   one.ask();
 }
 
-TEST(ClientMovement, AtNoByteChangesAnything) {
-  const std::string input = script();
-  for (std::size_t at = 0; at <= input.size(); ++at) {
-    ClientConversation stays;
-    ClientConversation moves;
-    for (ClientConversation* const one : {&stays, &moves}) {
-      ask_all(*one);
-      ASSERT_TRUE(one->take(input.substr(0, at))) << at;
-      if (one == &moves) moves.move();
-      ASSERT_TRUE(one->take(input.substr(at))) << at << ": " << one->scratch.failure;
-    }
-    ASSERT_EQ(moves.sent(), stays.sent()) << at;
-    ASSERT_EQ(moves.got(), stays.got()) << at;
-    ASSERT_EQ(moves.state(), stays.state()) << at;
-    ASSERT_TRUE(stays.state().http2()->streams.empty());
-  }
-}
-
-TEST(ClientMovement, AtEveryByteChangesNothing) {
-  const std::string input = script();
-  ClientConversation stays;
-  ClientConversation moves;
-  ask_all(stays);
-  ask_all(moves);
-  for (const char& c : input) {
-    ASSERT_TRUE(stays.take({&c, 1}));
-    ASSERT_TRUE(moves.take({&c, 1})) << moves.scratch.failure;
-    moves.move();
-  }
+void expect_same(const ClientConversation& stays, const ClientConversation& moves) {
   EXPECT_EQ(moves.sent(), stays.sent());
   EXPECT_EQ(moves.got(), stays.got());
   EXPECT_EQ(moves.state(), stays.state());
+  EXPECT_TRUE(stays.state().http2()->streams.empty());
+}
+
+TEST(ClientMovement, AtNoByteChangesAnything) {
+  expect_same_if_moved_at_each_byte<ClientConversation>(script(), ask_all, expect_same);
+}
+
+TEST(ClientMovement, AtEveryByteChangesNothing) {
+  expect_same_if_moved_at_all_bytes<ClientConversation>(script(), ask_all, expect_same);
 }
 
 }  // namespace

@@ -10,25 +10,24 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace baton::http2;
   std::string_view input(reinterpret_cast<const char*>(data), size);
-  Conversation stays;
-  Conversation moves;
-  for (Conversation* const one : {&stays, &moves}) {
-    one->terms.list_bytes = 4096;
-    one->take(preface);
-  }
+  Twins<Conversation> twins;
+  twins.both([](Conversation& one) {
+    one.terms.list_bytes = 4096;
+    return one.take(preface);
+  });
   while (!input.empty()) {
     const auto length = static_cast<unsigned char>(input.front());
     input.remove_prefix(1);
     const std::string_view piece = input.substr(0, length == 255 ? input.size() : length & 0x7f);
     input.remove_prefix(piece.size());
-    const bool goes_on = stays.take(piece);
-    if (moves.take(piece) != goes_on) std::abort();
-    if ((length & 0x80) != 0) moves.move();
-    const std::size_t most = stays.terms.connection_window + stays.terms.streams_max * (stays.terms.list_bytes + 300) +
-                             4 * stays.terms.list_bytes + 3 * frame_bytes_max;
-    if (stays.bytes_held() > most) std::abort();
+    const bool goes_on = twins.both([&](Conversation& one) { return one.take(piece); });
+    if ((length & 0x80) != 0) twins.moves.move();
+    const Terms& terms = twins.stays.terms;
+    const std::size_t most = terms.connection_window + terms.streams_max * (terms.list_bytes + 300) +
+                             4 * terms.list_bytes + 3 * frame_bytes_max;
+    if (twins.stays.bytes_held() > most) std::abort();
     if (!goes_on) break;
   }
-  if (stays.sent() != moves.sent() || stays.state() != moves.state()) std::abort();
+  if (!twins.are_alike()) std::abort();
   return 0;
 }

@@ -31,6 +31,12 @@ class LongPath {
     connection.take(headers(id, post, whole));
     windows_[id] = initial;
   }
+  // The request is whole; its response is still to come.
+  void finish(std::uint32_t id) {
+    windows_.erase(id);
+    run(one_way_ms_ + 1);
+    connection.take(frame(FrameType::data, flag_end_stream, id));
+  }
   // What its server takes of it; by default all.
   std::function<void(std::uint32_t id, state::Flow& flow)> consume = [](std::uint32_t, state::Flow& flow) {
     flow.unread.clear();
@@ -89,7 +95,8 @@ class LongPath {
         const FrameHead head = read_frame_head(rest.data());
         ASSERT_EQ(head.type, FrameType::window_update);
         const std::int64_t by = read_number(rest.data() + frame_head_bytes);
-        (head.stream == 0 ? connection_window_ : windows_[head.stream]) += by;
+        if (head.stream == 0) connection_window_ += by;
+        if (const auto window = windows_.find(head.stream); window != windows_.end()) window->second += by;
         rest.remove_prefix(frame_head_bytes + head.bytes);
       }
     }
@@ -244,6 +251,17 @@ TEST(GrowingWindows, OfStalledStreamsDoNotStopTheOthers) {
   const std::int64_t before = path.sent;
   path.run(2'000);
   EXPECT_GT(path.sent - before, 10 * initial);
+}
+
+TEST(GrowingWindows, MayGrowBesideAnUploadThatIsOver) {
+  LongPath path(100);
+  path.open(1);
+  path.run(1'500);
+  EXPECT_EQ(path.window(1), 2 << 20);
+  path.finish(1);
+  path.open(3);
+  path.run(2'000);
+  EXPECT_EQ(path.window(3), 2 << 20);
 }
 
 TEST(GrowingWindows, MoveInTheMiddleOfTheirGrowth) {

@@ -57,21 +57,25 @@ TEST(TextHash, DependsOnEachByteAndOnTheSize) {
   }
 }
 
-// Who chooses texts that collide in one process cannot know which collide in another.
+// Who chooses texts that collide in one process cannot know which collide in another. One pair of keys in 400 spreads
+// these similar texts over fewer slots, so five pairs decide.
 TEST(TextHash, CannotBeAimedWithoutItsKey) {
-  const TextHash other = TextHash::random();
   const auto slot = [](const TextHash& hash, const std::string& text) { return hash.of(text) % 256; };
-  std::size_t colliding = 0;
-  std::set<std::uint32_t> slots_of_the_other;
-  for (int i = 0; i < 200'000; ++i) {
-    const std::string text = "host-" + std::to_string(i) + ".example.com";
-    if (slot(any_hash, text) != 0) continue;
-    ++colliding;
-    slots_of_the_other.insert(slot(other, text));
+  int spread = 0;
+  for (int pair = 0; pair < 5; ++pair) {
+    const TextHash one = TextHash::random();
+    const TextHash other = TextHash::random();
+    std::size_t colliding = 0;
+    std::set<std::uint32_t> slots_of_the_other;
+    for (int i = 0; i < 200'000; ++i) {
+      const std::string text = "host-" + std::to_string(i) + ".example.com";
+      if (slot(one, text) != 0) continue;
+      ++colliding;
+      slots_of_the_other.insert(slot(other, text));
+    }
+    if (colliding > 400 && slots_of_the_other.size() > 200) ++spread;
   }
-  EXPECT_GT(colliding, 400u);
-  // Usually 244, but such similar texts may get fewer with some keys. If they could be aimed, it would be 1.
-  EXPECT_GT(slots_of_the_other.size(), 64u);
+  EXPECT_GE(spread, 3);
 }
 
 }  // namespace

@@ -169,9 +169,9 @@ class Upstream {
   int keepalive_s() const { return keepalive_s_; }
   const std::optional<arrival::ProxyVersion>& proxy_header() const { return proxy_header_; }
   config::ServerProtocol protocol() const { return protocol_; }
-  // Its connection gets no further request.
   // 0: any number.
   std::uint32_t requests_per_connection() const { return balancing_.keep_alive.requests; }
+  // Its connection gets no further request.
   bool is_worn_out(const state::UpstreamLeg& leg, std::int64_t now_ms) const {
     const config::KeepAlive& keep_alive = balancing_.keep_alive;
     return proxy_header_ || (keep_alive.requests != 0 && leg.requests >= keep_alive.requests) ||

@@ -184,13 +184,10 @@ def windows_out_of_range(wire):
 
 
 def ignored_windows(wire):
-    """More than what the proxy, and the sockets behind it, may hold."""
-    wire.send(wire.request(1, "/held"))
-    wire.send(frame.DataFrame(1, data=b"x" * 16384))
+    """Two requests wait for a server that is busy, so no content is passed on. Each stays within its stream's window."""
+    wire.send(wire.request(1, "/busy"), *[frame.DataFrame(1, data=b"x" * 16384)] * 3)
     half()
-    for _ in range(20_000):
-        wire.send(frame.DataFrame(1, data=b"x" * 16384))
-        wire.receive_now()
+    wire.send(wire.request(3, "/busy"), *[frame.DataFrame(3, data=b"x" * 16384)] * 3)
     wire.await_end()
 
 

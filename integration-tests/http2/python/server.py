@@ -102,6 +102,18 @@ class Connection:
         pass
 
 
+class LateSettings(Connection):
+    """Each connection waits for the test."""
+
+    def begin(self):
+        say("connected")
+
+    def serve(self):
+        go_on()
+        super().begin()
+        super().serve()
+
+
 class LateEnd(Connection):
     """What has no content ends in another frame, and later."""
 
@@ -185,8 +197,15 @@ class EndsWhileItIsSentMore(Connection):
         say("closed")
 
 
-class ReadsLate(Connection):
-    """It allows all of a body, and reads only its head until the test says so."""
+class Silent(Connection):
+    """It never answers."""
+
+    def ended(self, stream):
+        say("asked")
+
+
+class GivesNoCredit(Connection):
+    """It allows all of a body at once, and says nothing before its answer, which is how long the body was."""
 
     settings = {4: 1 << 24}
     total = 0
@@ -197,7 +216,6 @@ class ReadsLate(Connection):
 
     def asked(self, stream, fields):
         self.total = 0
-        go_on()
 
     def content(self, stream, data):
         self.total += len(data)
@@ -205,6 +223,14 @@ class ReadsLate(Connection):
     def ended(self, stream):
         text = str(self.total).encode()
         self.send(self.head(stream), frame.DataFrame(stream, data=text, flags=["END_STREAM"]))
+
+
+class ReadsLate(GivesNoCredit):
+    """Of a request it reads only the head until the test says so."""
+
+    def asked(self, stream, fields):
+        super().asked(stream, fields)
+        go_on()
 
 
 def main():

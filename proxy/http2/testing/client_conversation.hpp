@@ -3,19 +3,16 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "proxy/http2/frame_format.hpp"
-#include "proxy/http2/frames.hpp"
 #include "proxy/http2/hpack_encoder.hpp"
-#include "proxy/state/codec.hpp"
+#include "proxy/http2/testing/movable.hpp"
 
 namespace baton::http2 {
 
-class ClientConversation final : private Streams {
+class ClientConversation final : public Movable {
  public:
   static constexpr std::size_t streams_max = 8;
 
@@ -54,47 +51,17 @@ class ClientConversation final : private Streams {
     carry_on();
   }
 
-  // False: the connection has failed.
-  bool take(std::string_view bytes) {
-    state::UpstreamLeg& leg = carrier();
-    if (leg.frames->has_failed) return false;
-    leg.unread.append(bytes);
-    const bool goes_on = open(*leg.frames, leg, *this, terms, now_ms, floods_, scratch);
-    if (goes_on) carry_on();
-    flush();
-    return goes_on;
-  }
-
-  // As another process adopts it.
-  void move() {
-    const auto moved = state::decode(state::encode(state_), state::encode_secrets(state_).view(), 0);
-    require(moved.has_value(), "its state is refused");
-    require(std::get<state::ConnectionState>(*moved) == state_, "its state is not the same once decoded");
-    state_ = std::get<state::ConnectionState>(*moved);
-  }
-
-  // Everything that has been sent.
-  const std::string& sent() const { return sent_; }
   // The responses, in the order of their ends.
   const std::string& got() const { return got_; }
-  const state::ConnectionState& state() const { return state_; }
   std::size_t bytes_held() const {
     std::size_t bytes = carrier().unread.size() + carrier().frames->block.size();
     for (const auto& side : streams()) bytes += side->upstream()->unread.size();
     return bytes;
   }
 
-  Terms terms;
-  std::int64_t now_ms = 1'000;
-  Scratch scratch;
-
  private:
-  static void require(bool holds, const char* what) {
-    if (holds) return;
-    std::fprintf(stderr, "%s\n", what);
-    std::abort();
-  }
-
+  state::Leg& leg() override { return carrier(); }
+  state::Frames& frames() override { return *carrier().frames; }
   state::UpstreamLeg& carrier() const { return *state_.carriers->front(); }
   decltype(state::Http2::streams)& streams() const { return state_.http2()->streams; }
 
@@ -108,13 +75,12 @@ class ClientConversation final : private Streams {
     require(false, "a server has begun a stream");
     std::abort();
   }
-  void note_touched(state::Flow&) override {}
   void each(void (*visit)(state::Flow& flow, void* with), void* with) override {
     for (const auto& one : streams()) visit(*one->upstream(), with);
   }
 
   // Sends what it can, and takes each response that has ended.
-  void carry_on() {
+  void carry_on() override {
     state::UpstreamLeg& leg = carrier();
     state::Frames& frames = *leg.frames;
     std::uint64_t held = 0;
@@ -136,14 +102,6 @@ class ClientConversation final : private Streams {
     return_credit(frames, leg, held, terms);
   }
 
-  void flush() {
-    sent_ += carrier().unsent.view();
-    carrier().unsent.clear();
-  }
-
-  state::ConnectionState state_;
-  Floods floods_;
-  std::string sent_;
   std::string got_;
 };
 

@@ -3,47 +3,22 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "proxy/http2/frame_format.hpp"
-#include "proxy/http2/frames.hpp"
 #include "proxy/http2/hpack_encoder.hpp"
-#include "proxy/state/codec.hpp"
+#include "proxy/http2/testing/movable.hpp"
 
 namespace baton::http2 {
 
-class Conversation final : private Streams {
+class Conversation final : public Movable {
  public:
   Conversation() {
     state_.protocol.emplace<state::Boxed<state::Http2>>(state::Http2{});
-    http2::begin(frames(), state_.client, terms);
+    http2::begin(frames(), leg(), terms);
   }
 
-  // False: the connection has failed.
-  bool take(std::string_view bytes) {
-    if (frames().has_failed) return false;
-    state_.client.unread.append(bytes);
-    const bool goes_on = open(frames(), state_.client, *this, terms, now_ms, floods_, scratch);
-    if (goes_on) answer();
-    sent_ += state_.client.unsent.view();
-    state_.client.unsent.clear();
-    return goes_on;
-  }
-
-  // As another process adopts it.
-  void move() {
-    const auto moved = state::decode(state::encode(state_), state::encode_secrets(state_).view(), 0);
-    require(moved.has_value(), "its state is refused");
-    require(std::get<state::ConnectionState>(*moved) == state_, "its state is not the same once decoded");
-    state_ = std::get<state::ConnectionState>(*moved);
-  }
-
-  // Everything that has been sent.
-  const std::string& sent() const { return sent_; }
-  const state::ConnectionState& state() const { return state_; }
   // More than a connection may hold.
   std::size_t bytes_held() const {
     std::size_t bytes = state_.client.unread.size() + state_.http2()->frames.block.size();
@@ -51,18 +26,9 @@ class Conversation final : private Streams {
     return bytes;
   }
 
-  Terms terms;
-  std::int64_t now_ms = 1'000;
-  Scratch scratch;
-
  private:
-  static void require(bool holds, const char* what) {
-    if (holds) return;
-    std::fprintf(stderr, "%s\n", what);
-    std::abort();
-  }
-
-  state::Frames& frames() { return state_.http2()->frames; }
+  state::Leg& leg() override { return state_.client; }
+  state::Frames& frames() override { return state_.http2()->frames; }
   auto& streams() { return state_.http2()->streams; }
 
   std::size_t count() const override { return state_.http2()->streams.size(); }
@@ -75,12 +41,11 @@ class Conversation final : private Streams {
     flow.stream.emplace().id = id;
     return flow;
   }
-  void note_touched(state::Flow&) override {}
   void each(void (*visit)(state::Flow& flow, void* with), void* with) override {
     for (const auto& one : streams()) visit(one->client, with);
   }
 
-  void answer() {
+  void carry_on() override {
     std::uint64_t held = 0;
     for (const auto& one : streams()) {
       state::Flow& flow = one->client;
@@ -107,10 +72,6 @@ class Conversation final : private Streams {
       return is_over;
     });
   }
-
-  state::ConnectionState state_;
-  Floods floods_;
-  std::string sent_;
 };
 
 }  // namespace baton::http2
