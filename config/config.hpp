@@ -302,6 +302,9 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+// What goes on after a crash of the worker: all connections, or only idle ones.
+enum class Survive { all, idle, off };
+
 struct Handoff {
   std::optional<std::string> socket;  // nothing: <runtime directory>/handoff.sock
   Milliseconds ready_timeout{10'000};
@@ -309,6 +312,7 @@ struct Handoff {
   Milliseconds finish_timeout{2'000};
   Milliseconds drain_timeout{30'000};
   Milliseconds probation{0};
+  Survive survive = Survive::off;
   bool operator==(const Handoff&) const = default;
 };
 

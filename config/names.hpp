@@ -22,6 +22,8 @@ inline constexpr Name<TlsMinimum> tls_minimums[] = {{"1.2", TlsMinimum::tls12}, 
 inline constexpr Name<ClientAuth> client_auths[] = {
     {"off", ClientAuth::off}, {"optional", ClientAuth::optional}, {"required", ClientAuth::required}};
 
+inline constexpr Name<Survive> survivals[] = {{"all", Survive::all}, {"idle", Survive::idle}, {"off", Survive::off}};
+
 inline constexpr Name<LogLevel> log_levels[] = {
     {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
 

@@ -304,6 +304,7 @@ void print_handoff(Printer& out, const Handoff& handoff) {
   out.duration("finish_timeout", handoff.finish_timeout);
   out.duration("drain_timeout", handoff.drain_timeout);
   out.duration("probation", handoff.probation);
+  out.line(1, "survive: {}", in_quotes(name_of(handoff.survive, survivals)));
 }
 
 void print_log(Printer& out, const Log& log) {

@@ -172,6 +172,7 @@ constexpr Key<Handoff> handoff_keys[] = {
     {"finish_timeout", read_duration<&Handoff::finish_timeout, any_time>},
     {"drain_timeout", read_duration<&Handoff::drain_timeout, any_time>},
     {"probation", read_duration<&Handoff::probation, any_time>},
+    {"survive", read_choice<&Handoff::survive, survivals>},
 };
 constexpr Section<Handoff> handoff_section{"handoff", "in `handoff`", handoff_keys};
 

@@ -64,6 +64,12 @@ InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
   return *this;
 }
 
+InstanceLock InstanceLock::held_through(UniqueFd descriptor) {
+  InstanceLock lock(std::move(descriptor));
+  lock.held_ = true;
+  return lock;
+}
+
 bool InstanceLock::try_take() {
   if (held_) return true;
   // Read the file first: another successor's lock must not be held, not even for a moment.

@@ -33,6 +33,8 @@ class InstanceLock {
   static Result<InstanceLock> on_file(const std::string& path);
   // For when no directory is writable: a lock on a memory file, which others open through `to_pass_on()`.
   static Result<InstanceLock> on_memory();
+  // One that this process holds already, through this descriptor.
+  static InstanceLock held_through(UniqueFd descriptor);
   // Opens the same file again through a descriptor that was passed to us, so that the lock is ours.
   static Result<InstanceLock> reopened(UniqueFd passed);
 
@@ -52,6 +54,8 @@ class InstanceLock {
   // Whether `path` is the file that this lock is on.
   bool is_at(const std::string& path) const;
   FileIdentity identity() const;
+  // Ours; -1: none is open. Whoever has it holds the lock as long as we do.
+  int descriptor() const { return fd_.get(); }
   // For a lock on memory: a descriptor through which it can be opened, and which never holds it.
   int to_pass_on() const { return to_pass_on_.get(); }
 

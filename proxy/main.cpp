@@ -26,6 +26,7 @@
 #include "proxy/ctl/command_line.hpp"
 #include "proxy/ctl/ctl.hpp"
 #include "proxy/demo_program.hpp"
+#include "proxy/keeper/keeper.hpp"
 #include "proxy/process/paths.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
@@ -213,9 +214,22 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
       return cannot_start(BATON_VERSION, what + loaded.error(), std::move(predecessor), told);
     }
 
+    // Before there is another thread, and before anything is allocated for a connection.
+    std::unique_ptr<baton::keeper::Keeper> keeper;
+    std::string without_keeper;
+    if (line && loaded->config.handoff.survive != baton::config::Survive::off) {
+      try {
+        keeper = baton::keeper::Keeper::begin(
+            {.arguments = arguments, .door = line->door().descriptor, .line = line->descriptor()});
+      } catch (const std::exception& error) {
+        without_keeper = baton::handoff::describe(error);
+      }
+    }
+
     told = Told::in_the_log;
     log::start(baton::proxy::log_level(loaded->config));
     log::set_tag("g? " + std::to_string(::getpid()));
+    if (!without_keeper.empty()) log::warning("a crash will end all connections: {}", without_keeper);
     if (is_external_successor(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
     auto ready = make_ready(std::move(loaded->config), predecessor.channel || !meeting_socket.empty());
     if (!meeting_socket.empty()) predecessor = meet_predecessor(std::exchange(meeting_socket, {}));
@@ -227,7 +241,8 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                                             .passed = std::move(passed),
                                                             .listeners = std::move(ready.listeners),
                                                             .admin = std::move(ready.admin),
-                                                            .supervisor = std::move(line)});
+                                                            .supervisor = std::move(line),
+                                                            .keeper = std::move(keeper)});
     const int code =
         predecessor.channel ? server.run_as_successor(predecessor.channel, predecessor.is_met) : server.run();
     log::stop();

@@ -15,7 +15,10 @@ namespace {
 
 class SupervisedCrash : public Supervised {
  protected:
-  SupervisedCrash() : Supervised([](Settings& settings) { settings.limits = "uri_bytes: 4k"; }) {}
+  SupervisedCrash() : Supervised([](Settings& settings) {
+      settings.limits = "uri_bytes: 4k";
+      settings.handoff += ", survive: \"off\"";
+    }) {}
 
   // By limits.uri_bytes of the first configuration.
   bool takes_a_long_uri() { return baton.connect().get("/bytes/1?" + std::string(2000, 'x')).status() == 200; }

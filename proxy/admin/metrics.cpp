@@ -152,6 +152,12 @@ std::string to_metrics(const Status& status) {
   add_connections(out, status);
   add_servers(out, status.servers);
   if (status.last_upgrade) add_last_upgrade(out, *status.last_upgrade);
+  out.only("crashes_total", "counter", "Crashes of workers, over all generations.", status.crashes.total);
+  out.family("crash_connections_total", "counter", "Client connections at crashes: whole ones went on.");
+  out.sample("state", "whole", status.crashes.whole_total);
+  out.sample("state", "lost", status.crashes.lost_total);
+  out.only("last_crash_stall_seconds", "gauge", "How long connections stood still at the last crash.",
+           seconds(status.crashes.last.stall_us));
   return out.take();
 }
 

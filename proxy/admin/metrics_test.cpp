@@ -31,6 +31,10 @@ Status after_an_upgrade() {
   report.pauses = {1'000, 2'000, 3'000, {}};
   report.duration_us = 12'500;
   status.last_upgrade = LastUpgrade{"completed", "", report};
+  status.crashes.total = 2;
+  status.crashes.whole_total = 30;
+  status.crashes.lost_total = 1;
+  status.crashes.last.stall_us = 9'000;
   return status;
 }
 
@@ -57,6 +61,10 @@ TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
                            "baton_requests_refused_total{reason=\"rate\"} 11",
                            "baton_connections_refused_total{reason=\"connections_per_client\"} 12",
                            "baton_connections_refused_total{reason=\"access\"} 13",
+                           "baton_crashes_total 2",
+                           "baton_crash_connections_total{state=\"whole\"} 30",
+                           "baton_crash_connections_total{state=\"lost\"} 1",
+                           "baton_last_crash_stall_seconds 0.009",
                            "baton_last_upgrade_success 1",
                            "baton_last_upgrade_duration_seconds 0.0125",
                            "baton_last_upgrade_moved_connections{state=\"idle\"} 3",

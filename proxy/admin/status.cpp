@@ -105,6 +105,29 @@ std::string what_stayed(const handoff::Report& report) {
                      report.from.pid, (report.left_behind_ms + 999) / 1000);
 }
 
+namespace {
+
+json::object crashes_of(const state::Crashes& crashes) {
+  json::object object{{"total", crashes.total},
+                      {"whole_total", crashes.whole_total},
+                      {"lost_total", crashes.lost_total},
+                      {"last", nullptr}};
+  if (crashes.total == 0) return object;
+  const state::Crash& last = crashes.last;
+  json::array running;
+  for (const std::string& one : last.running) running.push_back(text_of(one));
+  object["last"] = {{"pid", last.pid},
+                    {"signal", last.signal},
+                    {"at_us", last.at_unix_us},
+                    {"whole", last.whole},
+                    {"lost", last.lost},
+                    {"stall_us", last.stall_us},
+                    {"running", std::move(running)}};
+  return object;
+}
+
+}  // namespace
+
 std::string to_json(const Status& status) {
   json::object object{{"generation", status.generation},
                       {"pid", status.pid},
@@ -122,6 +145,7 @@ std::string to_json(const Status& status) {
                       {"access_refusals_total", status.access_refusals_total},
                       {"aborted_total", status.aborted_total},
                       {"last_upgrade", nullptr},
+                      {"crashes", crashes_of(status.crashes)},
                       {"rollback", nullptr}};
   if (status.supervisor) object["supervisor"] = *status.supervisor;
   if (status.last_upgrade) object["last_upgrade"] = upgrade_of(*status.last_upgrade);

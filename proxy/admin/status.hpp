@@ -10,6 +10,7 @@
 #include "handoff/report.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/servers.hpp"
+#include "proxy/state/crashes.hpp"
 
 namespace baton::admin {
 
@@ -69,6 +70,7 @@ struct Status {
   std::uint64_t fields_dropped = 0;   // from requests, for underscores in their names; by this process
   std::uint64_t aborted_total = 0;    // by this process: connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;
+  state::Crashes crashes;             // of workers, over all generations
   std::vector<ServerStatus> servers;
   std::vector<RouteStatus> routes;
   std::optional<Rollback> rollback;   // none: no previous program is known

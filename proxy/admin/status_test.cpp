@@ -37,6 +37,10 @@ Status with_upgrade() {
   report.duration_us = 12'500;
   status.last_upgrade = LastUpgrade{"completed", "", report};
   status.rollback = Rollback{"0.0.9", 2};
+  status.crashes.total = 2;
+  status.crashes.whole_total = 30;
+  status.crashes.lost_total = 1;
+  status.crashes.last = {4700, 11, 1'700'000'000'000'000, 20, 1, 9'000, {"TCP of 192.0.2.1:4000"}};
   return status;
 }
 
@@ -52,7 +56,10 @@ TEST(Status, HoldsEveryKeyInOneLine) {
       R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
       R"("to_version":"0.1.0","duration_ms":13,"moved":{"idle":3,"tunnel":1},"moved_total":4,"upstream_idle_moved":5,)"
       R"("taken_back":9,"refused":3,"refused_by_reason":{"too large":2,"unknown":1},"left_behind":4,)"
-      R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]}},"rollback":{"version":"0.0.9","unknown":2}})");
+      R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]}},)"
+      R"("crashes":{"total":2,"whole_total":30,"lost_total":1,"last":{"pid":4700,"signal":11,)"
+      R"("at_us":1700000000000000,"whole":20,"lost":1,"stall_us":9000,)"
+      R"("running":["TCP of 192.0.2.1:4000"]}},"rollback":{"version":"0.0.9","unknown":2}})");
 }
 
 TEST(Status, SaysInWordsWhatDidNotMove) {

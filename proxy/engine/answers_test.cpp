@@ -20,7 +20,7 @@ config::Config with(config::Gate gate) {
   return config;
 }
 
-const routing::Files files{.contents = {{"/large", std::make_shared<const std::string>(content)}}};
+const routing::Files files{.contents = {{"/large", state::share(content)}}};
 
 routing::RouteTable large() {
   return routing::RouteTable(with({.respond = config::Respond{.file = config::File{"/large", {}}}}), files);
@@ -161,8 +161,8 @@ TEST(Answers, DoNotLimitTheMethod) {
 TEST(Answers, HaveTheErrorPageOfTheirStatus) {
   config::Config config = with({.respond = config::Respond{.status = 502}});
   config.error_pages = {{404, {"/404.html", {}}}, {502, {"/502.html", {}}}};
-  const routing::RouteTable table(config, {.contents = {{"/404.html", std::make_shared<const std::string>("<none>")},
-                                                        {"/502.html", std::make_shared<const std::string>("<down>")}}});
+  const routing::RouteTable table(config, {.contents = {{"/404.html", state::share("<none>")},
+                                                        {"/502.html", state::share("<down>")}}});
   const std::string fields = "Content-Type: text/html; charset=utf-8\r\nContent-Length: 6\r\n";
   Dialogue dialogue;
   dialogue.routes = &table;
@@ -175,7 +175,7 @@ TEST(Answers, HaveTheErrorPageOfTheirStatus) {
 TEST(Answers, AServersErrorKeepsItsOwnPage) {
   config::Config config = with({});
   config.error_pages = {{502, {"/502.html", {}}}};
-  const routing::RouteTable table(config, {.contents = {{"/502.html", std::make_shared<const std::string>("<down>")}}});
+  const routing::RouteTable table(config, {.contents = {{"/502.html", state::share("<down>")}}});
   Dialogue dialogue;
   dialogue.routes = &table;
   dialogue.take(client(ask));
@@ -369,7 +369,7 @@ TEST(Answers, ARequestForAHostThatTheCertificateDoesNotCoverIsMisdirected) {
 TEST(Answers, InMaintenanceAreOnePage) {
   config::Config config = with({});
   config.maintenance = {.file = config::File{"/m.txt", {}}, .retry_after = std::chrono::minutes(5)};
-  const routing::RouteTable table(config, {.contents = {{"/m.txt", std::make_shared<const std::string>("soon")}}});
+  const routing::RouteTable table(config, {.contents = {{"/m.txt", state::share("soon")}}});
   Dialogue dialogue;
   dialogue.routes = &table;
   dialogue.maintenance = true;

@@ -89,14 +89,14 @@ TEST_P(Rates, SayWhenAnotherRequestMayCome) {
 TEST_P(Rates, HaveAnErrorPageAndHeadersWithoutContent) {
   config::Config config = with(1);
   config.error_pages[429] = {"/429.txt"};
-  const auto page = std::make_shared<const std::string>("Slow down, please.\n");
+  const auto page = state::share("Slow down, please.\n");
   const auto routes = routes_of(config, {.contents = {{"/429.txt", page}}});
   dialogue.routes = &routes;
   play(dialogue, {ask, ask, request("HEAD / HTTP/1.1")});
   const std::string head =
       "HTTP/1.1 429 Too Many Requests\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nRetry-After: 3600\r\n"
       "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 19\r\n\r\n";
-  EXPECT_EQ(dialogue.seen().client, ok + head + *page + head);
+  EXPECT_EQ(dialogue.seen().client, ok + head + std::string(page->view()) + head);
 }
 
 TEST_P(Rates, CountByHeaderAndWithoutItByClient) {

@@ -33,9 +33,9 @@ constexpr std::pair<std::string_view, std::string_view> media_types[] = {
     {"xml", "application/xml"},
 };
 
-std::shared_ptr<const std::string> content_of(const config::File& file, const Files& files) {
+state::SharedText content_of(const config::File& file, const Files& files) {
   const auto found = files.contents.find(file.path);
-  return found != files.contents.end() ? found->second : std::make_shared<const std::string>();
+  return found != files.contents.end() ? found->second : state::share("");
 }
 
 Answer answer_of(const config::Respond& respond, const Files& files) {
@@ -44,7 +44,7 @@ Answer answer_of(const config::Respond& respond, const Files& files) {
     answer.body = content_of(*respond.file, files);
     answer.content_type = media_type_of(respond.file->path);
   } else if (respond.body) {
-    answer.body = std::make_shared<const std::string>(*respond.body);
+    answer.body = state::share(*respond.body);
     answer.content_type = "text/plain; charset=utf-8";
   }
   if (!respond.content_type.empty()) answer.content_type = respond.content_type;

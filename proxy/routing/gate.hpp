@@ -12,6 +12,7 @@
 #include "proxy/routing/access.hpp"
 #include "proxy/routing/passwords.hpp"
 #include "proxy/routing/rate_limit.hpp"
+#include "proxy/state/shared_text.hpp"
 
 namespace baton::routing {
 
@@ -20,12 +21,12 @@ struct Answer {
   std::uint16_t status = 200;
   std::string fields{};  // whole lines
   std::string content_type = "text/plain";
-  std::shared_ptr<const std::string> body{};  // null: the error page of the status, or a line that names it
+  state::SharedText body{};  // null: the error page of the status, or a line that names it
 };
 
 // The files that answers consist of, and those of passwords, by path.
 struct Files {
-  std::map<std::string, std::shared_ptr<const std::string>, std::less<>> contents{};
+  std::map<std::string, state::SharedText, std::less<>> contents{};
   std::map<std::string, std::shared_ptr<const Passwords>, std::less<>> passwords{};
 };
 

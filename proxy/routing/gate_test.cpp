@@ -36,7 +36,7 @@ TEST(Gate, AdmitsEveryoneElseIfItOnlyDenies) {
 }
 
 TEST(Gate, AnswersWithAFileByItsType) {
-  const Files files{.contents = {{"/a/page.HTML", std::make_shared<const std::string>("<p>")}}};
+  const Files files{.contents = {{"/a/page.HTML", state::share("<p>")}}};
   const auto gate =
       make_gate({.respond = config::Respond{.status = 503, .file = config::File{"/a/page.HTML", {}}}}, files);
   ASSERT_TRUE(gate->answer);

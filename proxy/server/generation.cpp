@@ -32,6 +32,7 @@ state::InstanceRecord SelfDescription::record() const {
   record.rates_clock_us = data_path_.settings()->counts->requests.clock_us();
   record.names = recurring_names(data_path_.config(), data_path_.settings()->names);
   record.trust = trust_of_listeners(*data_path_.settings());
+  record.crashes = generation_.crashes;
   return record;
 }
 
@@ -80,6 +81,7 @@ supervisor::Announcement SelfDescription::announcement() const {
   add_totals(said);
   // A supervisor passes the record on unchanged and need not understand it.
   said.after_crash = true;
+  said.keeper = generation_.keeper;
   handoff::Estate known = estate();
   if (const auto& previous = generation_.previous; previous && previous->executable) {
     said.previous = previous->program;
@@ -89,7 +91,6 @@ supervisor::Announcement SelfDescription::announcement() const {
   std::erase_if(known.sockets,
                 [](const auto& socket) { return socket.name == "@connections" || socket.name == "@in_flight"; });
   known.application = state::encode(said);
-  known.secrets = {};  // a supervisor holds no keys
   return {side(), state::features(), std::move(known)};
 }
 

@@ -54,6 +54,8 @@ struct Generation {
   std::uint64_t rate_refusals_before = 0;
   std::uint64_t connection_refusals_before = 0;
   std::uint64_t access_refusals_before = 0;
+  state::Crashes crashes = {};    // of this and earlier generations
+  pid_t keeper = 0;               // 0: there is none
   bool replaces_crashed = false;  // the predecessor is gone and cannot be asked
   bool is_draining = false;       // by command: load balancers send traffic elsewhere; inherited by the next
   std::optional<admin::LastUpgrade> last_upgrade;  // that created this process, or failed to replace it

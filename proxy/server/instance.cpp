@@ -116,7 +116,7 @@ handoff::Result<void> Instance::inherit(const state::InstanceRecord& record, han
   if (auto opened = open_inherited_lock(record, std::move(lock)); !opened) return opened;
   lock_.be_heir(inheritance.heir);
   // No predecessor holds the lock for us: if it is taken, another process is the instance, and we must not accept.
-  if (record.after_crash && !lock_.take_within(lock_patience)) {
+  if (record.after_crash && !record.holds_lock && !lock_.take_within(lock_patience)) {
     return refuse("another process holds the instance lock");
   }
   if (paths_.pid_file) {

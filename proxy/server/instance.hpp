@@ -73,6 +73,7 @@ class Instance {
 
   // ── The lock, and what only its holder may do. These also in a conversation's thread. ─────────────────────────
   bool has_lock() const { return lock_.held(); }
+  int lock_descriptor() const { return lock_.descriptor(); }
   bool take_lock_within(std::chrono::milliseconds patience) { return lock_.take_within(patience); }
   // The PID file names us from now on.
   handoff::Result<void> publish_pid() { return pid_file_.lock()->publish(); }

@@ -24,11 +24,15 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                   .configuration_text = std::move(options.configuration_text),
                   .executable = handoff::own_executable(),
                   .previous = {},
+                  .keeper = options.keeper ? options.keeper->pid() : 0,
                   .last_upgrade = {}},
       data_path_(std::move(settings), background_),
       manager_(context_, std::move(options.notifier), options.supervisor != nullptr),
-      supervision_(context_, std::move(options.supervisor),
-                   {.role = role_, .data_path = data_path_, .describe = [this] { return self_.announcement(); }}),
+      supervision_(context_, std::move(options.supervisor), std::move(options.keeper),
+                   {.role = role_,
+                    .data_path = data_path_,
+                    .describe = [this] { return self_.announcement(); },
+                    .lock = [this] { return instance_.lock_descriptor(); }}),
       instance_(
           context_,
           {.paths = process::resolve_paths(data_path_.config()),
@@ -97,7 +101,11 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                  .upgrades = upgrades_,
                  .status = status_,
                  .on_signal = [this](int signal) { on_signal(signal); },
-                 .settle = [this] { settle_succession(); }}) {}
+                 .settle = [this] { settle_succession(); }}) {
+  if (supervision_.keeper() == nullptr) return;
+  data_path_.shared().roster = &supervision_.keeper()->roster();
+  children_.add(generation_.keeper);
+}
 
 // ── Start and end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,7 +207,10 @@ void Server::exit_with(int code) {
 // ── Signals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Server::on_signal(int signal) {
-  if (signal == SIGCHLD) return children_.reap();
+  if (signal == SIGCHLD) {
+    children_.reap();
+    return look_after_keeper();
+  }
   if (succession_) return on_signal_in_succession(signal);
   if (UpgradeAttempt* attempt = upgrades_.current()) return on_signal_in_upgrade(signal, *attempt);
   switch (signal) {
@@ -224,6 +235,15 @@ void Server::on_signal(int signal) {
     default:
       return;
   }
+}
+
+// The supervisor must not wait for a keeper that is not there.
+void Server::look_after_keeper() {
+  if (generation_.keeper == 0 || !children_.status_of(generation_.keeper)) return;
+  log::warning("the keeper has ended: a crash will end all connections until the next upgrade");
+  generation_.keeper = 0;
+  supervision_.keeper()->note_gone();
+  supervision_.announce();
 }
 
 // Until it is settled which process serves, a successor obeys no signal: a stop may have been sent to the whole process

@@ -51,6 +51,7 @@ struct LaunchOptions {
   std::vector<WantedSocket> listeners;                 // those of the settings, with names looked up
   std::vector<WantedSocket> admin;                     // the same for admin.bind
   std::unique_ptr<supervisor::WorkerLine> supervisor;  // empty: no supervisor
+  std::unique_ptr<keeper::Keeper> keeper;              // may be empty
 };
 
 class Server {
@@ -76,6 +77,7 @@ class Server {
   void on_signal_in_upgrade(int signal, UpgradeAttempt& attempt);
   void end_at_once_in_upgrade(UpgradeAttempt& attempt);
   void supervisor_gone();
+  void look_after_keeper();
 
   // Once this process is the instance, only the end of the conversation is outstanding: handles it without waiting for
   // the event.

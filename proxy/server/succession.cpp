@@ -173,6 +173,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   generation.is_draining = record->draining;
   data_path.set_maintenance(record->maintenance);
   generation.replaces_crashed = record->after_crash;
+  generation.crashes = record->crashes;
   generation.count_before(*record);
   inherit_counts(*record, inheritance);
   // A successor that runs as root never runs the program of another user that it took over from.
@@ -217,6 +218,7 @@ void Succession::inherit_counts(const state::InstanceRecord& record, handoff::In
 }
 
 void Succession::become_instance() {
+  if (parts_.generation.replaces_crashed && !is_crash_noted_) note_crash({});
   parts_.role.become_instance();
   parts_.data_path.settings()->counts->connections.forget_predecessor();
   parts_.data_path.settings()->servers->loads().be_alone();
@@ -243,18 +245,29 @@ void Succession::take_over(const std::string& application, const handoff::Report
     parts_.data_path.learn(*record);
   }
   if (upgrade) generation.last_upgrade = std::move(upgrade);
+  if (generation.replaces_crashed) note_crash(record);
   become_instance();
   // The predecessor reports it too, but it may die first, and then no other process would.
   tell_that_we_serve();
   if (generation.replaces_crashed) {
-    log::info("serving: baton {}, generation {}, PID {}, in place of a crashed process", generation.version,
-              parts_.data_path.generation(), ::getpid());
+    log::info("serving: baton {}, generation {}, PID {}, in place of a crashed process, {} connections adopted",
+              generation.version, parts_.data_path.generation(), ::getpid(), generation.crashes.last.whole);
   } else {
     log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", generation.version,
               parts_.data_path.generation(), ::getpid(), admin::moved_of(report).clients_total);
     if (report.left_behind != 0) log::warning("upgrade: {}", generation.last_upgrade->reason);
   }
   if (record) signals_.append(record->signals);
+}
+
+// A supervisor knows nothing of the crash, and then nothing has survived it.
+void Succession::note_crash(const std::optional<state::InstanceRecord>& told) {
+  state::Crash crash = told ? told->crashes.last : state::Crash();
+  if (crash.at_unix_us == 0) crash.at_unix_us = runtime::unix_us();
+  state::Crashes crashes = parts_.generation.crashes;
+  crashes.add(crash);
+  parts_.generation.crashes = std::move(crashes);
+  is_crash_noted_ = true;
 }
 
 void Succession::tell_that_we_serve() {

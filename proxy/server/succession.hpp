@@ -56,6 +56,7 @@ class Succession {
 
   // The lock is ours already: there is no way back.
   void become_instance();
+  void note_crash(const std::optional<state::InstanceRecord>& told);
   void tell_that_we_serve();  // if another process was the main one before
 
  private:
@@ -76,6 +77,7 @@ class Succession {
 
   const Parts parts_;
   const bool is_external_;
+  bool is_crash_noted_ = false;
   const config::Handoff limits_;  // the conversation's thread reads no settings
   bool predecessor_is_trusted_ = false;
   RememberedSignals signals_;

@@ -19,10 +19,23 @@ namespace {
 // The longest wait for a supervisor that hangs; shorter while the predecessor is waiting for us.
 constexpr std::chrono::milliseconds telling_limit{1000};
 
+keeper::Survive survival(const config::Handoff& handoff) {
+  switch (handoff.survive) {
+    case config::Survive::all:
+      return keeper::Survive::all;
+    case config::Survive::idle:
+      return keeper::Survive::idle_ones;
+    case config::Survive::off:
+      break;
+  }
+  return keeper::Survive::none;
+}
+
 }  // namespace
 
-Supervision::Supervision(asio::io_context& context, std::unique_ptr<supervisor::WorkerLine> line, Parts parts)
-    : line_(std::move(line)), parts_(std::move(parts)), watched_(context) {}
+Supervision::Supervision(asio::io_context& context, std::unique_ptr<supervisor::WorkerLine> line,
+                         std::unique_ptr<keeper::Keeper> keeper, Parts parts)
+    : line_(std::move(line)), keeper_(std::move(keeper)), parts_(std::move(parts)), watched_(context) {}
 
 pid_t Supervision::lasting_pid() const {
   return line_ ? line_->supervisor() : ::getpid();
@@ -58,7 +71,19 @@ void Supervision::heir_is_known() {
 
 void Supervision::announce() {
   if (!line_ || !parts_.role.is_instance()) return;
-  handoff::insist([this] { line_->announce(parts_.describe()); });
+  handoff::insist([this] {
+    supervisor::Announcement said = parts_.describe();
+    if (keeper_) {
+      const config::Handoff& handoff = parts_.data_path.handoff();
+      const handoff::PredecessorTerms terms{.self = said.self,
+                                            .features = said.features,
+                                            .ready_timeout = handoff.ready_timeout,
+                                            .step_timeout = handoff.step_timeout};
+      keeper_->remember(terms, said.estate, parts_.lock(), survival(handoff));
+    }
+    said.estate.secrets = {};  // a supervisor holds no keys
+    line_->announce(std::move(said));
+  });
   await_telling();
 }
 
@@ -69,16 +94,19 @@ void Supervision::leave() {
 }
 
 void Supervision::leave_unserved() {
+  if (keeper_) keeper_->note_end();
   if (line_) handoff::insist([this] { line_->leave(); });
 }
 
 void Supervision::succeeded_by(pid_t successor, bool foreign) {
   if (!line_) return;
+  if (keeper_) keeper_->note_end();
   handoff::insist([&] { line_->succeeded_by(successor, foreign); });
   if (!foreign && !is_gone_) heir_ = successor;
 }
 
 void Supervision::end() {
+  if (keeper_) keeper_->end();
   if (line_) line_->end();
 }
 

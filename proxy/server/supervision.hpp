@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "handoff/start.hpp"
+#include "proxy/keeper/keeper.hpp"
 #include "proxy/server/data_path.hpp"
 #include "proxy/server/role.hpp"
 #include "proxy/supervisor/worker_line.hpp"
@@ -24,9 +25,11 @@ class Supervision {
     const Role& role;  // these two outlive it
     const DataPath& data_path;
     std::function<supervisor::Announcement()> describe;
+    std::function<int()> lock;  // the descriptor of the instance's lock
   };
-  // `line` is empty without a supervisor.
-  Supervision(boost::asio::io_context& context, std::unique_ptr<supervisor::WorkerLine> line, Parts parts);
+  // `line` is empty without a supervisor. `keeper` may be.
+  Supervision(boost::asio::io_context& context, std::unique_ptr<supervisor::WorkerLine> line,
+              std::unique_ptr<keeper::Keeper> keeper, Parts parts);
 
   pid_t lasting_pid() const;  // the one that the PID file names
   std::optional<pid_t> supervisor() const;
@@ -35,6 +38,13 @@ class Supervision {
   // `hear_signals` obeys the signals that have arrived so far; `gone` stops this process once the supervisor is gone.
   void watch(std::function<void()> hear_signals, std::function<void()> gone);
   bool is_gone() const { return is_gone_; }
+
+  // Null: there is none.
+  keeper::Keeper* keeper() const { return keeper_.get(); }
+  // From here to the end of an upgrade, a successor may have connections.
+  void note_upgrade(bool is_under_way) {
+    if (keeper_) keeper_->note_upgrade(is_under_way);
+  }
 
   // As the instance: sends what a replacement would need, after each change. The supervisor has it when this returns.
   // Call it before the change is visible to others, since anyone who sees it may kill this process.
@@ -56,6 +66,7 @@ class Supervision {
   void await_telling();
 
   std::unique_ptr<supervisor::WorkerLine> line_;
+  std::unique_ptr<keeper::Keeper> keeper_;
   Parts parts_;
   boost::asio::posix::stream_descriptor watched_;  // readable when the supervisor is gone or knows our successor
   std::function<void()> hear_signals_;

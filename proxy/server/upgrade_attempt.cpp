@@ -49,6 +49,7 @@ std::string UpgradeAttempt::external() const {
 
 handoff::Result<void> UpgradeAttempt::begin(handoff::Channel& channel, Successor successor, Ended ended) {
   successor_ = std::move(successor);
+  parts_.supervision.note_upgrade(true);
   const auto lent = std::make_shared<handoff::Channel>(std::move(channel));
   // Everything that needs memory is made here: an exception in that thread outside the conversation ends the process.
   auto begun = handoff::as_result([&]() -> handoff::Result<void> {

@@ -54,7 +54,10 @@ class UpgradeAttempt {
 
   UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client);
   // Waits for the end of the conversation.
-  ~UpgradeAttempt() = default;
+  ~UpgradeAttempt() {
+    conversation_.reset();
+    parts_.supervision.note_upgrade(false);
+  }
 
   // Starts the conversation. After an error the caller still owns the channel, and the attempt is unusable.
   handoff::Result<void> begin(handoff::Channel& channel, Successor successor, Ended ended);

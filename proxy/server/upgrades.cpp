@@ -107,8 +107,10 @@ void Upgrades::start(std::unique_ptr<UpgradeAttempt> attempt, handoff::Program p
 }
 
 handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Program program) {
+  const int lock = parts_.attempt.instance.lock_descriptor();
   if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
-  if (parts_.attempt.instance.put_sockets_back()) parts_.attempt.supervision.announce();
+  const bool has_other_lock = parts_.attempt.instance.lock_descriptor() != lock;
+  if (parts_.attempt.instance.put_sockets_back() || has_other_lock) parts_.attempt.supervision.announce();
   if (const auto door = parts_.attempt.supervision.door()) program.descriptors.push_back(*door);
   auto started = handoff::start_successor(program);
   if (!started) return std::unexpected(started.error());

@@ -151,19 +151,25 @@ bool holds_together(const ConnectionState& state) {
 bool has_keys(const Leg& leg) { return leg.tls && leg.tls->stage == TlsStage::records; }
 
 // The client's, then those of its exchanges to servers, then the carriers.
-std::vector<const Leg*> legs_of(const ConnectionState& state) {
-  std::vector<const Leg*> legs{&state.client};
-  const auto add = [&](const ClientSide& side) {
-    const UpstreamLeg* const leg = side.upstream();
-    if (leg != nullptr && !leg->stream) legs.push_back(leg);
+template <class State, class Visit>
+void each_leg(State& state, Visit visit) {
+  visit(state.client);
+  const auto visit_upstream = [&](const ClientSide& side) {
+    UpstreamLeg* const leg = side.upstream();
+    if (leg != nullptr && !leg->stream) visit(*leg);
   };
-  add(state);
+  visit_upstream(state);
   if (const Http2* const http2 = state.http2()) {
-    for (const auto& side : http2->streams) add(*side);
+    for (const auto& side : http2->streams) visit_upstream(*side);
   }
   if (state.carriers) {
-    for (const auto& carrier : *state.carriers) legs.push_back(carrier.get());
+    for (const auto& carrier : *state.carriers) visit(*carrier);
   }
+}
+
+std::vector<const Leg*> legs_of(const ConnectionState& state) {
+  std::vector<const Leg*> legs;
+  each_leg(state, [&](const Leg& leg) { legs.push_back(&leg); });
   return legs;
 }
 
@@ -228,8 +234,29 @@ handoff::SecretBytes encode_secrets(const IdleUpstream& idle) {
   return secrets_of({&leg, 1});
 }
 
-std::size_t upstream_legs(const ConnectionState& state) {
-  return legs_of(state).size() - 1;
+bool is_movable(const ConnectionState& state) {
+  return (!state.client.tls || state.client.tls->stage != TlsStage::handshake) && !is_kept(state);
+}
+
+bool is_kept(const ConnectionState& state) {
+  bool found = false;
+  each_leg(state, [&](const Leg& leg) { found = found || (leg.tls && leg.tls->stage == TlsStage::kept); });
+  return found;
+}
+
+std::size_t descriptors(const ConnectionState& state) {
+  std::size_t count = 0;
+  each_leg(state, [&](const Leg&) { ++count; });
+  return count;
+}
+
+void append_descriptors(const ConnectionState& state, std::vector<int>& to) {
+  each_leg(state, [&](const Leg& leg) { to.push_back(leg.descriptor.number); });
+}
+
+void set_descriptors(ConnectionState& state, std::span<const handoff::UniqueFd> sockets) {
+  auto socket = sockets.begin();
+  each_leg(state, [&](Leg& leg) { leg.descriptor.number = (socket++)->get(); });
 }
 
 std::vector<std::string> required_features(const ConnectionState& state) {

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "handoff/secret_bytes.hpp"
+#include "handoff/unique_fd.hpp"
 #include "proxy/state/state.hpp"
 
 namespace baton::state {
@@ -40,8 +42,15 @@ handoff::SecretBytes encode_secrets(const IdleUpstream& idle);
 std::vector<std::string> required_features(const ConnectionState& state);
 std::vector<std::string> required_features(const IdleUpstream& idle);
 
-// The number of its legs to servers.
-std::size_t upstream_legs(const ConnectionState& state);
+// Not in the middle of a handshake, and not `is_kept`.
+bool is_movable(const ConnectionState& state);
+// OpenSSL keeps the TLS of a leg (tls/self_test.hpp), so the connection can never move.
+bool is_kept(const ConnectionState& state);
+// The sockets of its legs, in the order in which they move with it.
+std::size_t descriptors(const ConnectionState& state);
+void append_descriptors(const ConnectionState& state, std::vector<int>& to);
+// `sockets`: as many as it has.
+void set_descriptors(ConnectionState& state, std::span<const handoff::UniqueFd> sockets);
 
 // Returns nothing if the bytes are not a whole valid state (cut short, unknown phase, number out of range), or the
 // secrets are not those of its legs.

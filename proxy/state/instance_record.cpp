@@ -79,6 +79,41 @@ bool read(const wire::NamedServer& in, NamedServer& out) {
 
 }  // namespace
 
+namespace {
+
+void write(const Crashes& crashes, wire::Crashes& out) {
+  out.set_total(crashes.total);
+  out.set_in_a_row(crashes.in_a_row);
+  out.set_whole_total(crashes.whole_total);
+  out.set_lost_total(crashes.lost_total);
+  const Crash& last = crashes.last;
+  wire::Crash& one = *out.mutable_last();
+  one.set_pid(last.pid);
+  one.set_signal(last.signal);
+  one.set_at_unix_us(last.at_unix_us);
+  one.set_whole(last.whole);
+  one.set_lost(last.lost);
+  one.set_stall_us(last.stall_us);
+  for (const std::string& running : last.running) one.add_running(running);
+}
+
+Crashes read(const wire::Crashes& in) {
+  const wire::Crash& last = in.last();
+  return {.total = in.total(),
+          .in_a_row = in.in_a_row(),
+          .whole_total = in.whole_total(),
+          .lost_total = in.lost_total(),
+          .last = {.pid = last.pid(),
+                   .signal = last.signal(),
+                   .at_unix_us = last.at_unix_us(),
+                   .whole = last.whole(),
+                   .lost = last.lost(),
+                   .stall_us = last.stall_us(),
+                   .running = {last.running().begin(), last.running().end()}}};
+}
+
+}  // namespace
+
 std::string encode(const InstanceRecord& record) {
   wire::Instance out;
   out.set_handoff_socket(record.handoff_socket);
@@ -112,6 +147,9 @@ std::string encode(const InstanceRecord& record) {
   out.set_rate_refusals_total(record.rate_refusals_total);
   out.set_connection_refusals_total(record.connection_refusals_total);
   out.set_access_refusals_total(record.access_refusals_total);
+  out.set_keeper(record.keeper);
+  if (record.crashes != Crashes()) write(record.crashes, *out.mutable_crashes());
+  out.set_holds_lock(record.holds_lock);
   for (const auto& [question, servers] : record.names) {
     wire::KnownName& name = *out.add_names();
     name.set_question(question);
@@ -149,7 +187,10 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .rates_clock_us = in.rates_clock_us(),
                         .rate_refusals_total = in.rate_refusals_total(),
                         .connection_refusals_total = in.connection_refusals_total(),
-                        .access_refusals_total = in.access_refusals_total()};
+                        .access_refusals_total = in.access_refusals_total(),
+                        .keeper = in.keeper(),
+                        .crashes = read(in.crashes()),
+                        .holds_lock = in.holds_lock()};
   for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
   for (const wire::RouteRecord& route : in.routes()) {
     record.routes.push_back({route.name(), route.requests_total(), route.failures_total()});

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/state/address.hpp"
+#include "proxy/state/crashes.hpp"
 #include "proxy/state/listener_trust.hpp"
 #include "proxy/state/route_record.hpp"
 #include "proxy/state/server_facts.hpp"
@@ -58,6 +59,9 @@ struct InstanceRecord {
   std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
   std::vector<RouteRecord> routes{};            // of those that have had requests
   std::vector<ListenerTrust> trust{};           // of listeners that have connections
+  std::int64_t keeper = 0;                      // the PID of the sender's keeper; 0: it has none
+  Crashes crashes{};                            // in Done: only what a keeper tells of the last one
+  bool holds_lock = false;                      // with after_crash: the sender does, until its Done
   bool operator==(const InstanceRecord&) const = default;
 };
 

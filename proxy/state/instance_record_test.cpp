@@ -26,6 +26,17 @@ TEST(KnownNames, ReachTheSuccessor) {
   EXPECT_EQ(decoded->names, record.names);
 }
 
+TEST(Crashes, ReachTheSuccessor) {
+  InstanceRecord record;
+  record.keeper = 4711;
+  record.holds_lock = true;
+  record.crashes = {
+      .total = 3, .in_a_row = 2, .whole_total = 40, .lost_total = 2, .last = {1, 11, 5, 20, 1, 9, {"one", "other"}}};
+  const auto decoded = decode_instance_record(encode(record));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, record);
+}
+
 TEST(ListenerTrust, ReachesTheSuccessor) {
   InstanceRecord record;
   record.trust = {{"web", {"10.0.0.0/8", "fd00::/8"}, false}, {"path", {}, true}, {"none", {}, false}};

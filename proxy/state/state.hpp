@@ -16,11 +16,18 @@
 #include "proxy/state/framing.hpp"
 #include "proxy/state/http2.hpp"
 #include "proxy/state/list.hpp"
+#include "proxy/state/shared_text.hpp"
 #include "proxy/state/stream.hpp"
 #include "proxy/state/string.hpp"
 #include "proxy/state/tls.hpp"
 
 namespace baton::state {
+
+// The number of a leg's socket in this process, which is no part of the value: it is not sent, and not compared.
+struct Descriptor {
+  int number = -1;  // -1: a stream, or not known
+  bool operator==(const Descriptor&) const { return true; }
+};
 
 // One side of an exchange: bytes in, bytes out, and how each direction ends. It is a whole socket, with `tls` as the
 // layer below, or a stream of HTTP/2. Then `unread` begins with a head as HTTP/1.1 text (of a server also several),
@@ -31,6 +38,7 @@ struct Flow {
   bool read_ended = false;            // the other side has sent its FIN
   bool write_ended = false;           // we have sent our FIN, or the other side takes no more
   bool was_reset = false;             // by the other side: EOF after it means truncation
+  Descriptor descriptor;
   std::int64_t read_at_ms = 0;        // when a byte last came in
   std::int64_t write_at_ms = 0;       // when a byte last went out, or `unsent` became non-empty
   Boxed<Tls> tls;                     // none: plain bytes
@@ -143,10 +151,10 @@ struct Relaying {
 // A response of our own is in client.unsent, as much of it as the buffers may hold. What is left of the request's body
 // is read and discarded; then the connection serves another request, or a lingering close follows.
 struct Answering {
-  std::shared_ptr<const std::string> body;  // of a response that is longer; its connections share it. In a parcel the
-  std::uint32_t taken = 0;                  // bytes behind `taken` are a part of client.unsent
+  SharedText body;          // of a response that is longer; its connections share it. In a parcel the bytes behind
+  std::uint32_t taken = 0;  // `taken` are a part of client.unsent
 
-  std::string_view rest() const { return body ? std::string_view(*body).substr(taken) : std::string_view(); }
+  std::string_view rest() const { return body ? body->view().substr(taken) : std::string_view(); }
   bool operator==(const Answering&) const = default;
 };
 

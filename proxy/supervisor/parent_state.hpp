@@ -25,8 +25,9 @@ struct Worker {
   bool resigned = false;                     // another process is the instance
   bool leaving = false;                      // it is ending of its own accord
   bool served = false;                       // it is or was the instance
+  std::optional<int> crashed = {};           // how it ended; its line is open, since its keeper hands over what it had
 
-  bool may_become_instance() const { return line && !resigned && !leaving; }
+  bool may_become_instance() const { return line && !resigned && !leaving && !crashed; }
 };
 
 struct ParentState {

@@ -11,16 +11,29 @@
 
 namespace baton::supervisor {
 
-handoff::Result<handoff::Started> start_again(const Heritage& heritage, const std::vector<std::string>& arguments, int door) {
+handoff::Result<handoff::Started> start_again(const handoff::Estate& estate, const std::vector<std::string>& arguments,
+                                              int door) {
   handoff::Program program{.arguments = arguments,
-                           .executable = heritage.executable.get(),
-                           .configuration = heritage.configuration,
+                           .executable = estate.executable,
+                           .configuration = estate.configuration,
                            .descriptors = {{handoff::supervisor_variable, door}},
                            .own_group = true};
   // The crashed worker's own command line: an upgrade may have named another path.
-  const auto record = state::decode_instance_record(heritage.application);
+  const auto record = state::decode_instance_record(estate.application);
   if (record && !record->arguments.empty()) program.arguments = record->arguments;
   return handoff::start_successor(std::move(program));
+}
+
+handoff::Estate estate_of(const Heritage& heritage) {
+  handoff::Estate estate{.sockets = {},
+                         .application = heritage.application,
+                         .secrets = {},
+                         .configuration = heritage.configuration,
+                         .executable = heritage.executable.get()};
+  for (const handoff::InheritedSocket& socket : heritage.sockets) {
+    estate.sockets.push_back({socket.name, socket.address, socket.descriptor.get()});
+  }
+  return estate;
 }
 
 Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage)
@@ -51,17 +64,7 @@ void Replacement::call_off(const std::string& why) {
   ::eventfd_write(wake_.get(), 1);
 }
 
-handoff::Estate Replacement::estate() {
-  handoff::Estate estate{.sockets = {},
-                         .application = heritage_->application,
-                         .secrets = {},
-                         .configuration = heritage_->configuration,
-                         .executable = heritage_->executable.get()};
-  for (const handoff::InheritedSocket& socket : heritage_->sockets) {
-    estate.sockets.push_back({socket.name, socket.address, socket.descriptor.get()});
-  }
-  return estate;
-}
+handoff::Estate Replacement::estate() { return estate_of(*heritage_); }
 
 std::string Replacement::resign() { return state::encode(state::InstanceRecord{}); }
 

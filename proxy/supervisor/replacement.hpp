@@ -20,8 +20,12 @@ namespace baton::supervisor {
 // What is known of an instance: its complete announcement.
 using Heritage = handoff::Inheritance;
 
-// Starts the program that the instance ran, with its configuration; it inherits `door`.
-handoff::Result<handoff::Started> start_again(const Heritage& heritage, const std::vector<std::string>& arguments, int door);
+// Starts the program that the instance ran, with its configuration; it inherits `door`. `arguments` are for an instance
+// that has not told its own.
+handoff::Result<handoff::Started> start_again(const handoff::Estate& estate, const std::vector<std::string>& arguments,
+                                              int door);
+// The sockets and the executable stay the heritage's.
+handoff::Estate estate_of(const Heritage& heritage);
 
 class Replacement final : private handoff::Donor {
  public:

@@ -125,6 +125,7 @@ void Supervisor::watch_once() {
   if (replace_at_ && !replacement_) until = *replace_at_;
   if (dry_run_) until = std::min(until, dry_run_->deadline());
   if (kill_at_) until = std::min(until, *kill_at_);
+  if (keeper_until_) until = std::min(until, *keeper_until_);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
   ::poll(polled.data(), polled.size(), until == Clock::time_point::max() ? -1 : static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
 
@@ -137,9 +138,16 @@ void Supervisor::watch_once() {
   if (dry_run_ && Clock::now() >= dry_run_->deadline()) ::kill(dry_run_->pid(), SIGKILL);
   if (kill_at_ && Clock::now() >= *kill_at_) {
     log::error("supervisor: told to stop twice; kills the workers that are left");
-    for (const Worker& worker : state_.workers) ::kill(worker.pid, SIGKILL);
+    const Worker* const instance = find(state_.instance);
+    const bool has_keeper = instance != nullptr && instance->line && !instance->leaving && keeper() != 0;
+    if (has_keeper) ::kill(keeper(), SIGKILL);  // first: it must not take this for a crash
+    for (Worker& worker : state_.workers) {
+      worker.leaving = true;
+      send(worker, SIGKILL);
+    }
     kill_at_.reset();
   }
+  if (keeper_until_ && Clock::now() >= *keeper_until_) give_up_keeper();
   settle();
   renew_if_quiet();
 }
@@ -177,7 +185,7 @@ void Supervisor::stop(int signal) {
   }
   // No remaining worker may become the instance: each serves what it has to its end.
   if (exit_code_ || foreign_) {
-    for (const Worker& worker : state_.workers) ::kill(worker.pid, signal);
+    for (const Worker& worker : state_.workers) send(worker, signal);
     return;
   }
   if (replacement_) replacement_->call_off("told to stop by a signal");
@@ -267,6 +275,10 @@ void Supervisor::announced(Worker& worker) {
   worker.served = true;
   state_.instance = worker.pid;
   replace_at_.reset();
+  if (std::exchange(keeper_until_, std::nullopt)) {
+    state_.streak.add();
+    state_.streak.service_begins(now_ms());
+  }
   if (replacement_ && replacement_->pid() != worker.pid) replacement_->call_off("another process is the instance");
   if (is_new) log::info("supervisor: PID {} is the instance, generation {}", worker.pid, state_.heritage->generation);
   for (const int signal : std::exchange(state_.signals, {})) forward(signal);
@@ -294,8 +306,13 @@ void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
 void Supervisor::worker_ended(pid_t pid, std::optional<int> status) {
   const auto found = std::ranges::find(state_.workers, pid, &Worker::pid);
   if (found == state_.workers.end()) return;           // an orphan, or unknown
+  if (pid == state_.instance && leave_to_keeper(*found, status)) return;
   const Worker worker = std::move(*found);
   state_.workers.erase(found);
+  if (worker.crashed) {
+    keeper_ended(worker);
+    return;
+  }
   if (pid != state_.instance) {
     if (!somebody_may_become_instance() && replace_at_) replace_at_ = replace_at_once_;
     return;
@@ -308,9 +325,14 @@ void Supervisor::finish(int code) {
   if (!exit_code_) exit_code_ = code;
   // Those that only serve what they have to its end were not told.
   if (state_.is_stopping() && state_.stop_signal != SIGQUIT) {
-    for (const Worker& worker : state_.workers) ::kill(worker.pid, state_.stop_signal);
+    for (const Worker& worker : state_.workers) send(worker, state_.stop_signal);
   }
   replace_at_.reset();
+}
+
+// The PID of one that has crashed may be another process's by now.
+void Supervisor::send(const Worker& worker, int signal) const {
+  if (!worker.crashed) ::kill(worker.pid, signal);
 }
 
 Worker* Supervisor::find(pid_t pid) {
@@ -354,7 +376,7 @@ void Supervisor::dry_run_ended(int status) {
 void Supervisor::renew_if_quiet() {
   if (!may_renew_ || state_.instance == 0 || replacement_ || exit_code_) return;
   for (const Worker& worker : state_.workers) {
-    if (worker.line && !worker.line->is_between_frames()) return;
+    if (worker.crashed || (worker.line && !worker.line->is_between_frames())) return;
   }
   may_renew_ = false;
   log::info("supervisor: becomes baton {}", state_.heritage->version);

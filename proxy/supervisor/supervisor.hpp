@@ -55,8 +55,14 @@ class Supervisor {
   void succeeded(Worker& worker, const handoff::Frame& frame);
   void worker_ended(pid_t pid, std::optional<int> status);
 
+  void send(const Worker& worker, int signal) const;
+
   // ── Without an instance (supervisor_recovery.cpp) ─────────────────────────────────────────────────────────────────
   void instance_lost(const Worker& worker, std::optional<int> status);
+  bool leave_to_keeper(Worker& worker, std::optional<int> status);
+  void give_up_keeper();
+  void keeper_ended(const Worker& worker);
+  pid_t keeper() const;
   void plan_replacement();
   void settle();
   void replace();
@@ -86,6 +92,9 @@ class Supervisor {
   std::unique_ptr<Replacement> replacement_;
   std::optional<Clock::time_point> replace_at_;    // there is no instance; a replacement starts then
   Clock::time_point replace_at_once_;              // the same if no candidate is left
+  std::optional<Clock::time_point> keeper_until_;  // a keeper starts the next instance; it may take so long
+  int keeper_rounds_ = 0;                          // how often that is put off
+  bool is_keeper_killed_ = false;
   std::optional<Clock::time_point> kill_at_;       // told to stop twice: workers still running then are killed
   bool foreign_ = false;                           // the instance is no descendant of ours
   std::optional<int> exit_code_;                   // set: only waiting for the last workers to end

@@ -60,7 +60,11 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
     return finish(exit_code_of(status));
   }
   state_.streak.service_ends(now_ms());
-  log::error("supervisor: the instance, PID {}, {}", worker.pid, in_words(status));
+  if (worker.crashed) {
+    log::error("supervisor: the keeper of PID {} has brought no instance", worker.pid);
+  } else {
+    log::error("supervisor: the instance, PID {}, {}", worker.pid, in_words(status));
+  }
   if ((state_.is_stopping() || worker.leaving) && !somebody_may_become_instance()) {
     remove_what_it_left();
     return finish(exit_failed);
@@ -68,6 +72,55 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
   // The signal that it got last was lost with it.
   if (state_.is_stopping()) handoff::insist([this] { state_.signals.push_back(state_.stop_signal); });
   plan_replacement();
+}
+
+pid_t Supervisor::keeper() const {
+  if (!state_.heritage) return 0;
+  const auto record = handoff::insist([this] { return state::decode_instance_record(state_.heritage->application); });
+  return record ? static_cast<pid_t>(record->keeper) : 0;
+}
+
+// The instance has crashed, and its keeper has its line, too. True: it starts the next instance.
+bool Supervisor::leave_to_keeper(Worker& worker, std::optional<int> status) {
+  const bool is_crash = status && !ended_well(status) && !worker.leaving && worker.served;
+  if (!is_crash || !worker.line || keeper() == 0) return false;
+  log::error("supervisor: the instance, PID {}, {}; its keeper, PID {}, hands over what it had", worker.pid,
+             in_words(status), keeper());
+  state_.instance = 0;
+  worker.crashed = status;
+  if (state_.is_stopping()) handoff::insist([this] { state_.signals.push_back(state_.stop_signal); });
+  state_.streak.service_ends(now_ms());
+  keeper_until_ = Clock::now() + keeper_patience;
+  keeper_rounds_ = keeper_rounds_max;
+  is_keeper_killed_ = false;
+  if (state_.streak.crashes + 1 >= crashes_in_a_row_max) give_up_keeper();
+  return true;
+}
+
+// It may take its time as long as a successor of its own lives. Its end is that of the line; one that cannot even be
+// killed is waited for no longer.
+void Supervisor::give_up_keeper() {
+  if (somebody_may_become_instance() && keeper_rounds_-- > 0) {
+    keeper_until_ = Clock::now() + keeper_patience;
+    return;
+  }
+  if (std::exchange(is_keeper_killed_, true)) {
+    const auto found = std::ranges::find_if(state_.workers, [](const Worker& worker) { return worker.crashed.has_value(); });
+    if (found != state_.workers.end()) worker_ended(found->pid, std::nullopt);
+    return;
+  }
+  log::error("supervisor: ends the keeper, PID {}", keeper());
+  ::kill(keeper(), SIGKILL);
+  keeper_until_ = Clock::now() + keeper_patience;
+}
+
+// Before that, its successor has announced itself.
+void Supervisor::keeper_ended(const Worker& worker) {
+  let_newcomers_in();
+  std::vector<pid_t> lines;
+  for (const Worker& one : state_.workers) lines.push_back(one.pid);
+  for (const pid_t pid : lines) read_line(pid);
+  if (std::exchange(keeper_until_, std::nullopt) && state_.instance == 0) instance_lost(worker, worker.crashed);
 }
 
 void Supervisor::plan_replacement() {
@@ -84,7 +137,7 @@ void Supervisor::plan_replacement() {
 }
 
 void Supervisor::settle() {
-  if (exit_code_ || state_.instance != 0 || replacement_) return;
+  if (exit_code_ || state_.instance != 0 || replacement_ || keeper_until_) return;
   if (foreign_) {
     if (state_.workers.empty()) finish(0);
     return;
@@ -109,7 +162,7 @@ handoff::Result<void> Supervisor::start_replacement() {
     start_first();
     return {};
   }
-  auto started = start_again(*state_.heritage, arguments_, state_.door.theirs.get());
+  auto started = start_again(estate_of(*state_.heritage), arguments_, state_.door.theirs.get());
   if (!started) return std::unexpected(started.error());
   log::info("supervisor: PID {} replaces the crashed worker, baton {}", started->pid, state_.heritage->version);
   const pid_t pid = started->pid;

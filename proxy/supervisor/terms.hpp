@@ -17,6 +17,11 @@ inline constexpr std::chrono::milliseconds first_pause{1000};
 // back.
 inline constexpr std::chrono::milliseconds candidate_grace{3000};
 
+// A keeper that has not brought another instance by then is ended, and the instance is replaced without it.
+// As long as a successor of its own lives, it gets more such rounds.
+inline constexpr std::chrono::seconds keeper_patience{10};
+inline constexpr int keeper_rounds_max = 11;
+
 // Told to stop a second time, a worker ends at once; one that has not ended after this is killed.
 inline constexpr std::chrono::seconds last_patience{5};
 

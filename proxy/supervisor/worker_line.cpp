@@ -35,9 +35,7 @@ std::unique_ptr<WorkerLine> WorkerLine::from_environment() {
 }
 
 WorkerLine::WorkerLine(handoff::UniqueFd door, handoff::UniqueFd line, pid_t supervisor)
-    : door_(std::move(door)), line_(std::move(line)), supervisor_(supervisor) {
-  sender_ = std::thread([this] { send_all(); });
-}
+    : door_(std::move(door)), line_(std::move(line)), supervisor_(supervisor) {}
 
 WorkerLine::~WorkerLine() { end(); }
 
@@ -81,6 +79,7 @@ void WorkerLine::queue(Message message) {
   {
     auto outbox = outbox_.lock();
     if (outbox->is_ending) return;
+    if (!sender_.joinable()) sender_ = std::thread([this] { send_all(); });
     if (std::holds_alternative<Sending>(message)) {
       std::erase_if(outbox->queue, [](const Message& waiting) { return std::holds_alternative<Sending>(waiting); });
     }

@@ -31,8 +31,8 @@ struct Announcement {
 
 class WorkerLine {
  public:
-  // Arrives through the door that we inherited, if any. Call it once, before there is another thread. Nothing: there is
-  // no supervisor.
+  // Arrives through the door that we inherited, if any. Call it once, before there is another thread; it makes its own
+  // when there is something to send. Nothing: there is no supervisor.
   static std::unique_ptr<WorkerLine> from_environment();
   WorkerLine(handoff::UniqueFd door, handoff::UniqueFd line, pid_t supervisor);
   ~WorkerLine();

@@ -4,8 +4,8 @@
 
 namespace baton::proxy {
 
-std::shared_ptr<const std::string> read_answer_file(const config::File& file) {
-  return std::make_shared<const std::string>(tls::read_file(file, config::answer_bytes_max).view());
+state::SharedText read_answer_file(const config::File& file) {
+  return state::share(tls::read_file(file, config::answer_bytes_max).view());
 }
 
 std::shared_ptr<const routing::Passwords> read_passwords(const config::File& file) {

@@ -7,7 +7,7 @@
 namespace baton::proxy {
 
 // A regular file of at most `config::answer_bytes_max`. Throws std::runtime_error that begins with the key's position.
-std::shared_ptr<const std::string> read_answer_file(const config::File& file);
+state::SharedText read_answer_file(const config::File& file);
 
 // An htpasswd file. Throws the same, with the line.
 std::shared_ptr<const routing::Passwords> read_passwords(const config::File& file);

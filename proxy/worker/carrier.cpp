@@ -26,6 +26,7 @@ state::UpstreamLeg& leg_of(const ExchangeRunner& user) {
 
 Carrier::Carrier(Worker& worker, Connection& connection, state::UpstreamLeg& leg, std::unique_ptr<tls::Stream> stream)
     : worker_(worker), connection_(connection), leg_(leg), frames_(*leg.frames), stream_(std::move(stream)) {
+  leg_.descriptor.number = stream_->socket().descriptor();
   stream_->socket().set_owner(*this);
   is_over_ = leg.read_ended || frames_.has_failed;
 }

@@ -134,8 +134,4 @@ void Carriers::let_go() {
   for (const auto& one : carriers_) one->stream()->socket().release();
 }
 
-void Carriers::append_descriptors(std::vector<int>& to) const {
-  for (const auto& one : carriers_) to.push_back(one->stream()->socket().descriptor());
-}
-
 }  // namespace baton::proxy

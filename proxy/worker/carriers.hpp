@@ -46,8 +46,6 @@ class Carriers {
   void freeze();
   void note_shared();
   void let_go();
-  void append_descriptors(std::vector<int>& to) const;
-  std::size_t descriptors() const { return carriers_.size(); }
 
  private:
   struct Leader {

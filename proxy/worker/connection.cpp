@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "proxy/rates/client_key.hpp"
+#include "proxy/worker/connection_step.hpp"
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
@@ -62,18 +63,6 @@ bool Connection::count_for_client() {
   return count > most;
 }
 
-// Half-way through a step the state is inconsistent, so the connection can only be ended.
-template <class Step>
-void Connection::guarded(Step step) noexcept {
-  try {
-    step();
-  } catch (const std::exception& error) {
-    worker_.forget_refusal();
-    worker_.note_failure(error, &state_);
-    if (!closed_) close(true);
-  }
-}
-
 void Connection::reconfigured() {
   guarded([this] {
     const bool was_asking = runner_.awaits_verdict();
@@ -96,23 +85,6 @@ bool Connection::watch() {
 
 bool Connection::at_boundary() const {
   return std::holds_alternative<state::Raw>(state_.protocol) || is_arriving() || engine::at_boundary(state_);
-}
-
-bool Connection::is_movable() const {
-  return (!state_.client.tls || state_.client.tls->stage != state::TlsStage::handshake) && !is_kept();
-}
-
-bool Connection::is_kept() const {
-  const auto kept = [](const state::Leg& leg) { return leg.tls && leg.tls->stage == state::TlsStage::kept; };
-  const auto has_kept_upstream = [&](const state::ClientSide& side) {
-    return side.upstream() != nullptr && kept(*side.upstream());
-  };
-  if (kept(state_.client) || has_kept_upstream(state_)) return true;
-  const bool has_carriers = static_cast<bool>(state_.carriers);
-  if (has_carriers && std::ranges::any_of(*state_.carriers, [&](const auto& one) { return kept(*one); })) return true;
-  const state::Http2* const http2 = state_.http2();
-  return http2 != nullptr &&
-         std::ranges::any_of(http2->streams, [&](const auto& side) { return has_kept_upstream(*side); });
 }
 
 void Connection::resume() {
@@ -141,6 +113,7 @@ void Connection::note_shared() {
 }
 
 void Connection::freeze() {
+  const keeper::Mark mark(worker_.running(), client_descriptor());
   runner_.freeze();
   if (http2_) http2_->freeze();
   if (carriers_) carriers_->freeze();
@@ -155,19 +128,8 @@ void Connection::was_never_ours() {
   if (http2_) http2_->was_never_ours();
 }
 
-void Connection::append_descriptors(std::vector<int>& to) const {
-  to.push_back(client_descriptor());
-  if (const tls::Stream* const upstream = runner_.upstream().connected()) to.push_back(upstream->socket().descriptor());
-  if (http2_) http2_->append_descriptors(to);
-  if (carriers_) carriers_->append_descriptors(to);
-}
-
-std::size_t Connection::descriptors() const {
-  return 1 + (runner_.upstream().connected() != nullptr ? 1 : 0) + (http2_ ? http2_->descriptors() : 0) +
-         (carriers_ ? carriers_->descriptors() : 0);
-}
-
 void Connection::let_go() {
+  worker_.forget(*this);
   client_.socket().release();
   if (tls::Stream* const upstream = runner_.upstream().connected()) upstream->socket().release();
   runner_.upstream().let_go();
@@ -284,10 +246,6 @@ bool Connection::shows_certificate_for(std::string_view host) const {
   return !context || context->covers(state_.client.tls->facts.server_name, host);
 }
 
-void Connection::run() {
-  guarded([this] { take_turn(); });
-}
-
 // ── What the engine asks for ──────────────────────────────────────────────────────────────────────────────────────
 
 Action Connection::advance(state::ClientSide& side, const engine::Context& context) {
@@ -347,6 +305,8 @@ bool Connection::end_exchange() {
 // ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Connection::close(bool with_reset) {
+  const keeper::Mark mark(worker_.running(), client_descriptor());
+  worker_.forget(*this);
   place_.leave();  // not only at the end of the round: who sees the end, here or in the status, may connect at once
   runner_.forget_password();
   runner_.log_exchange();

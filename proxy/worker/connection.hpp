@@ -12,6 +12,7 @@
 #include "proxy/rates/occupancy.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/socket.hpp"
+#include "proxy/state/codec.hpp"
 #include "proxy/state/state.hpp"
 #include "proxy/tls/server_context.hpp"
 #include "proxy/tls/stream.hpp"
@@ -64,16 +65,11 @@ class Connection final : public runtime::EventHandler,
 
   const state::ConnectionState& state() const { return state_; }
   int client_descriptor() const { return client_.socket().descriptor(); }
-  // The client's, then those of the legs to servers.
-  void append_descriptors(std::vector<int>& to) const;
-  std::size_t descriptors() const;
 
   // Where a connection freezes first: between two requests, within a ClientHello, or at any time in a tunnel.
   bool at_boundary() const;
-  // Not in the middle of a handshake, and not `is_kept`.
-  bool is_movable() const;
-  // OpenSSL keeps the TLS of a leg (tls/self_test.hpp), so the connection can never move.
-  bool is_kept() const;
+  bool is_movable() const { return state::is_movable(state_); }
+  bool is_kept() const { return state::is_kept(state_); }
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
   // It was prepared for a predecessor that keeps it.
   void was_never_ours();
@@ -116,6 +112,7 @@ class Connection final : public runtime::EventHandler,
   template <class Step>
   void guarded(Step step) noexcept;
   void take_turn();
+  void turn();
   void take_turn_of_http2();
   // Whether the client begins with HTTP/2's preface. False: what came is too short to know, or HTTP/2 has begun.
   bool begins_with_http1();

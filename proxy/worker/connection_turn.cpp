@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "proxy/worker/connection.hpp"
+#include "proxy/worker/connection_step.hpp"
 #include "proxy/worker/worker.hpp"
 
 namespace baton::proxy {
@@ -72,7 +73,14 @@ bool ExchangeRunner::write_upstream(std::size_t& moved) {
 
 // ── Of a connection ───────────────────────────────────────────────────────────────────────────────────────────────
 
-void Connection::take_turn() {
+// It is where nearly all steps come from.
+void Connection::run() {
+  guarded([this] { turn(); });
+}
+
+void Connection::take_turn() { turn(); }
+
+[[gnu::always_inline]] inline void Connection::turn() {
   if (closed_) return;
   frozen_ = false;
   if (is_arriving() && !arrive()) return;

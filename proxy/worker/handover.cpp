@@ -60,7 +60,7 @@ handoff::Remaining Worker::remaining() const {
   const auto add = [&](const Connection& connection) {
     if (connection.stays_ || connection.is_kept()) return;
     ++remaining.connections;
-    remaining.descriptors += connection.descriptors();
+    remaining.descriptors += state::descriptors(connection.state());
   };
   for (const Connection* one = first_; one != nullptr; one = one->next_) add(*one);
   for (const Connection* one : at_boundary_) add(*one);
@@ -76,7 +76,7 @@ void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& b
     parcel.payload = state::encode(connection.state());
     parcel.secrets = state::encode_secrets(connection.state());
     parcel.required_features = state::required_features(connection.state());
-    connection.append_descriptors(parcel.descriptors);
+    state::append_descriptors(connection.state(), parcel.descriptors);
     offered_.emplace(parcel.id, &connection);
   } catch (const std::bad_alloc&) {
     return stay(connection);
@@ -191,7 +191,8 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
   }
   auto& state = std::get<state::ConnectionState>(moved);
   if (is_from_successor(state.id)) state.id = next_id();
-  if (descriptors.size() != 1 + state::upstream_legs(state)) return false;
+  if (descriptors.size() != state::descriptors(state)) return false;
+  state::set_descriptors(state, descriptors);
   std::vector<handoff::UniqueFd> upstreams(std::make_move_iterator(descriptors.begin() + 1),
                                            std::make_move_iterator(descriptors.end()));
   auto connection =
@@ -213,6 +214,7 @@ void Worker::start(handoff::ParcelId id) {
     shared_.adopted.fetch_add(1, std::memory_order_relaxed);
     ++count_;
     list(*owned.release());
+    remember(connection);
     connection.count_for_client();  // the predecessor does not any more, or only for a moment
     connection.note_shared();       // until the predecessor has read Adopted and closed its copies
     connection.run();

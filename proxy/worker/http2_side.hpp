@@ -53,9 +53,6 @@ class Http2Side final : private http2::Streams {
   // Of the connection; the streams have their own.
   std::int64_t deadline_ms() const;
 
-  void append_descriptors(std::vector<int>& to) const;
-  std::size_t descriptors() const;
-
  private:
   class Stream;
 

@@ -38,15 +38,4 @@ void Http2Side::was_never_ours() {
   for (const auto& one : streams_) one->runner.upstream().let_go();
 }
 
-void Http2Side::append_descriptors(std::vector<int>& to) const {
-  for (const auto& one : streams_) {
-    if (tls::Stream* const upstream = one->runner.upstream().connected()) to.push_back(upstream->socket().descriptor());
-  }
-}
-
-std::size_t Http2Side::descriptors() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(streams_, [](const auto& one) { return one->runner.upstream().connected() != nullptr; }));
-}
-
 }  // namespace baton::proxy

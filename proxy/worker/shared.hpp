@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "handoff/parties.hpp"
+#include "proxy/keeper/roster.hpp"
 #include "proxy/routing/route_totals.hpp"
 #include "proxy/worker/failure_lines.hpp"
 #include "proxy/worker/verifier.hpp"
@@ -20,6 +21,7 @@ struct Shared {
   std::atomic<std::uint64_t> upstream_sockets_max{0};  // of those, connections to servers; 0: no limit
   std::atomic<std::int64_t> upstream_missed_ms{0};     // when a request last found that limit reached
   std::uint64_t generation = 1;
+  keeper::Roster* roster = nullptr;  // null: there is no keeper
   std::atomic<bool> maintenance{false};  // switched on by command
   Verifier verifier;
   FailureLines failure_lines;  // in the event log

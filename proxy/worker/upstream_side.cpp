@@ -324,6 +324,7 @@ void UpstreamSide::give_up(std::string_view why) {
 }
 
 UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
+  leg->descriptor.number = stream->socket().descriptor();
   stands_ = Connected{std::move(stream)};
   end_lead();
   following_until_ms_ = 0;

@@ -106,6 +106,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime
     : settings_(std::move(settings)),
       clients_(settings_->special_clients()),
       shared_(shared),
+      running_(shared.roster != nullptr ? shared.roster->running(number) : own_running_),
       deadlines_(loop_.now_ms()),
       pool_(loop_, settings_->upstreams),
       upstreams_(upstreams_of(pool_, *settings_)),
@@ -214,6 +215,7 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   state.id = next_id();
   state.listener = from.listener;
   state.client_address = client;
+  state.client.descriptor.number = socket.get();
   if (from.is_arriving) {
     state.protocol = state::Arriving{.since_ms = now_ms()};
   } else if (from.tunnel_to.empty()) {
@@ -231,7 +233,16 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   shared_.connections.fetch_add(1, std::memory_order_relaxed);
   ++count_;
   list(added);
+  remember(added);
   added.run();
+}
+
+void Worker::remember(const Connection& connection) {
+  if (shared_.roster != nullptr) shared_.roster->enter(connection.client_descriptor(), connection.state());
+}
+
+void Worker::forget(const Connection& connection) {
+  if (shared_.roster != nullptr) shared_.roster->leave(connection.client_descriptor());
 }
 
 void Worker::list(Connection& connection) {

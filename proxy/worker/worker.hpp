@@ -174,6 +174,10 @@ class Worker final : private http1::ServerNames {
   // An exception was thrown: counts and logs it, frees spare memory, and pauses accepting for a moment. `state` is that
   // of the connection that ends because of it.
   void note_failure(const std::exception& error, const state::ConnectionState* state = nullptr) noexcept;
+  // The connections that this thread is running, for a keeper.
+  keeper::Running& running() { return running_; }
+  // The connection ends, or is another process's: a keeper must not find it. Before its descriptor is closed.
+  void forget(const Connection& connection);
   // For new handshakes on the listener; null: it has no TLS (any more).
   std::shared_ptr<const tls::ServerContext> server_context(std::string_view listener) const;
   // The connection is closed: removes it from the list, and frees it after this round of events.
@@ -258,6 +262,7 @@ class Worker final : private http1::ServerNames {
   void note_server_failure(const state::ConnectionState& state, const state::ClientSide& side, std::string_view why);
 
   upstream::Upstream* share_for(state::Exchange& exchange, const routing::Route& route);
+  void remember(const Connection& connection);
   void list(Connection& connection);
   void unlist(Connection& connection);
   // Puts a frozen connection into the batch; one that cannot move, or that there is no memory for, continues here.
@@ -272,6 +277,8 @@ class Worker final : private http1::ServerNames {
   std::shared_ptr<const Settings> settings_;
   const routing::ClientRules* clients_;      // of the settings; nullptr: all by default
   Shared& shared_;                           // outlives the workers
+  keeper::Running own_running_;  // without a keeper
+  keeper::Running& running_;
   runtime::Loop loop_;
   std::shared_ptr<LoopAddress> loop_address_ = std::make_shared<LoopAddress>(loop_);
   runtime::Deadlines deadlines_;

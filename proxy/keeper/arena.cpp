@@ -1,0 +1,64 @@
+#include "proxy/keeper/arena.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+
+namespace baton::keeper {
+
+namespace {
+
+// Addresses cost nothing until their pages are used. States never need as much.
+constexpr std::size_t slabs_bytes = std::size_t{128} << 30;
+constexpr std::size_t large_bytes = std::size_t{256} << 30;
+constexpr std::size_t slab_alignment = 64 * 1024;
+constexpr std::size_t page_bytes = 4096;
+
+constexpr std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+Arena* source = nullptr;  // of this process
+
+}  // namespace
+
+Arena::Arena(std::size_t descriptors) {
+  const std::size_t head_bytes = rounded_up(rounded_up(sizeof(Control), 64) + Roster::bytes_for(descriptors), slab_alignment);
+  bytes_ = head_bytes + slabs_bytes + large_bytes + slab_alignment;
+  void* const mapped = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "no memory to share with a keeper");
+  begin_ = static_cast<char*>(mapped);
+  ::madvise(begin_, bytes_, MADV_DONTDUMP);
+  char* const aligned = reinterpret_cast<char*>(rounded_up(reinterpret_cast<std::uintptr_t>(begin_), slab_alignment));
+  control_ = new (aligned) Control;
+  roster_ = new (aligned + rounded_up(sizeof(Control), 64)) Roster(descriptors);
+  slabs_ = std::make_unique<PageRuns>(aligned + head_bytes, slabs_bytes, slab_alignment);
+  large_begin_ = aligned + head_bytes + slabs_bytes;
+  large_ = std::make_unique<PageRuns>(large_begin_, large_bytes, page_bytes);
+  source = this;
+  state::memory::set_source({take, give, false});
+}
+
+void Arena::only_read() {
+  source = nullptr;
+}
+
+void Arena::keep_from_children() const {
+  ::madvise(begin_, bytes_, MADV_DONTFORK);
+}
+
+void* Arena::take(std::size_t bytes, std::size_t alignment) {
+  if (source == nullptr) return ::operator new(bytes, std::align_val_t(alignment));
+  return (alignment == slab_alignment ? source->slabs_ : source->large_)->take(bytes);
+}
+
+void Arena::give(void* memory, std::size_t bytes) noexcept {
+  if (source == nullptr) return;
+  const bool is_slab = static_cast<char*>(memory) < source->large_begin_;
+  (is_slab ? source->slabs_ : source->large_)->give(memory, bytes);
+}
+
+}  // namespace baton::keeper

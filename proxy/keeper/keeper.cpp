@@ -1,0 +1,113 @@
+#include "proxy/keeper/keeper.hpp"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include "proxy/keeper/survivors.hpp"
+#include "proxy/runtime/log.hpp"
+
+namespace baton::keeper {
+
+namespace {
+
+// As many descriptors as the process may ever have.
+std::size_t descriptors_max() {
+  constexpr rlim_t most = 4 * 1024 * 1024;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<std::size_t>(std::min(limit.rlim_max, most));
+}
+
+// Until the process is dead, with all of its threads. False: that cannot be told.
+bool await_end_of(pid_t worker) {
+  const int process = static_cast<int>(::syscall(SYS_pidfd_open, worker, 0));
+  if (process < 0) return ::getppid() != worker;
+  pollfd polled{process, POLLIN, 0};
+  while (::poll(&polled, 1, -1) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return (polled.revents & POLLIN) != 0;
+}
+
+// Nobody would supervise the next instance.
+bool is_supervisor_gone(int line) {
+  pollfd polled{line, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0 && (polled.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+[[noreturn]] void be_keeper(Arena& arena, pid_t worker, const Origin& origin) {
+  ::prctl(PR_SET_NAME, "baton-keeper");
+  arena.only_read();
+  if (!await_end_of(worker)) ::_exit(1);
+  const Control& control = arena.control();
+  if (control.is_over || control.testament == nullptr || is_supervisor_gone(origin.line)) ::_exit(0);
+  runtime::log::start(runtime::log::Level::info);
+  runtime::log::set_tag("keeper " + std::to_string(::getpid()));
+  const bool is_done = hand_over_survivors(control, arena.roster(), origin);
+  runtime::log::stop();
+  ::_exit(is_done ? 0 : 1);
+}
+
+Control* of_this_worker = nullptr;
+
+// The keeper reads it. The default action follows: of a fault, when its instruction is repeated.
+void note_fatal(int signal, siginfo_t* info, void*) {
+  of_this_worker->signal.store(signal, std::memory_order_relaxed);
+  const bool is_fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE;
+  const bool comes_again = is_fault && info->si_code > 0 && info->si_code != BUS_MCEERR_AO;
+  if (!comes_again) ::raise(signal);
+}
+
+void watch_fatal_signals() {
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP}) {
+    struct sigaction now{};
+    ::sigaction(signal, nullptr, &now);
+    if (now.sa_handler != SIG_DFL) continue;  // of a sanitizer
+    struct sigaction action{};
+    action.sa_sigaction = note_fatal;
+    action.sa_flags = SA_SIGINFO | SA_RESETHAND | SA_NODEFER;
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Keeper> Keeper::begin(const Origin& origin) {
+  auto* const arena = new Arena(descriptors_max());
+  const pid_t worker = ::getpid();
+  const long pid = ::syscall(SYS_clone, CLONE_FILES | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (pid < 0) throw std::system_error(errno, std::generic_category(), "no keeper can be started");
+  if (pid == 0) be_keeper(*arena, worker, origin);
+  arena->keep_from_children();
+  of_this_worker = &arena->control();
+  watch_fatal_signals();
+  return std::unique_ptr<Keeper>(new Keeper(*arena, static_cast<pid_t>(pid)));
+}
+
+void Keeper::end() {
+  note_end();
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void Keeper::remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock,
+                      Survive survive) {
+  auto testament = std::make_unique<const Testament>(terms, estate);
+  arena_.control().lock_descriptor = lock;
+  arena_.control().survive = survive;
+  arena_.control().testament = testament.get();
+  testament_ = std::move(testament);
+}
+
+}  // namespace baton::keeper
