@@ -10,6 +10,7 @@
 #include "clients/content.hpp"
 #include "clients/dialogue.hpp"
 #include "clients/grpc.hpp"
+#include "clients/nghttp2_text.hpp"
 
 namespace baton::clients {
 
@@ -17,17 +18,6 @@ namespace {
 
 constexpr std::size_t download_bytes_per_tick = 32 * 1024;
 constexpr std::size_t unsent_bytes_max = 64 * 1024;
-
-std::string_view text_of(const std::uint8_t* bytes, std::size_t count) {
-  return {reinterpret_cast<const char*>(bytes), count};
-}
-
-nghttp2_nv pair_of(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
 
 }  // namespace
 

@@ -8,23 +8,14 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "clients/nghttp2_text.hpp"
+
 namespace baton::clients {
 
 namespace {
 
 void check(long result) {
   if (result < 0) throw std::runtime_error(fmt::format("nghttp2: {}", nghttp2_strerror(static_cast<int>(result))));
-}
-
-nghttp2_nv pair_of(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-std::string_view text_of(const std::uint8_t* bytes, std::size_t count) {
-  return {reinterpret_cast<const char*>(bytes), count};
 }
 
 }  // namespace

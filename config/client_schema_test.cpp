@@ -58,7 +58,7 @@ TEST_P(ClientKeys, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-const Refusal refusals[] = {
+const Refusal client_refusals[] = {
     {"NoNetwork",
      minimal + "trusted_proxies: [ 10.0.0.0/8, lb.example ]\n",
      {"f:8:32: `trusted_proxies`: `lb.example` is not an IP address or a range such as"}},
@@ -96,7 +96,8 @@ const Refusal refusals[] = {
     {"IdAsText", minimal + "request_id: X-Trace\n", {"f:8:13: `request_id`: expected keys with values"}},
     {"Tracing", minimal + "tracing: on\n", {"f:8:10: `tracing`: unknown value `on`"}},
 };
-INSTANTIATE_TEST_SUITE_P(Refused, ClientKeys, testing::ValuesIn(refusals), [](const auto& i) { return i.param.title; });
+INSTANTIATE_TEST_SUITE_P(Refused, ClientKeys, testing::ValuesIn(client_refusals),
+                         [](const auto& i) { return i.param.title; });
 
 }  // namespace
 }  // namespace baton::config

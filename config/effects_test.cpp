@@ -21,7 +21,7 @@ std::string beside_tcp(const std::string& entries) {
          "listeners: [ { name: raw, bind: \":81\", protocol: tcp, upstream: raw } ]\n";
 }
 
-const Refusal refusals[] = {
+const Refusal effects_refusals[] = {
     {"OnARouteThatResponds",
      minimal + "routes:\n  - respond: { status: 204 }\n    path: { strip_prefix: /a }\n    host: upstream\n"
                "    request_headers: { remove: a }\n    retries: { attempts: 3 }\n    upgrades: []\n",
@@ -45,7 +45,8 @@ const Refusal refusals[] = {
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], sticky: { same_site: none } }\n"),
      {"f:3:72: browsers refuse a cookie with `same_site: none` that is not secure, and no client uses TLS here"}},
 };
-INSTANTIATE_TEST_SUITE_P(Keys, WithoutEffect, testing::ValuesIn(refusals), [](const auto& i) { return i.param.title; });
+INSTANTIATE_TEST_SUITE_P(Keys, WithoutEffect, testing::ValuesIn(effects_refusals),
+                         [](const auto& i) { return i.param.title; });
 
 std::vector<std::string> problems_with(const std::string& upstreams, const std::string& listeners,
                                        const std::string& more = "") {

@@ -48,7 +48,7 @@ TEST_P(HealthRefusals, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-const Refusal refusals[] = {
+const Refusal health_refusals[] = {
     {"Nothing",
      with_health("{}"),
      {"f:5:13: `health`: says nothing; write `active: { path: /healthz }`, `passive: {}`, or both"}},
@@ -84,7 +84,8 @@ const Refusal refusals[] = {
     {"NoFailures", with_health("{ passive: { failures: 0 } }"), {"f:5:36: `failures`: `0` must be from 1 to 1000"}},
     {"TooOften", with_health("{ active: { every: 1ms } }"), {"f:5:32: `every`: `1ms` must be from 100ms to 24h"}},
 };
-INSTANTIATE_TEST_SUITE_P(Of, HealthRefusals, testing::ValuesIn(refusals), [](const auto& i) { return i.param.title; });
+INSTANTIATE_TEST_SUITE_P(Of, HealthRefusals, testing::ValuesIn(health_refusals),
+                         [](const auto& i) { return i.param.title; });
 
 }  // namespace
 }  // namespace baton::config

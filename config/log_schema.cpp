@@ -11,18 +11,18 @@ void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
   if (auto text = reader.text(node)) access.path = *std::move(text);
 }
 
-constexpr Key<AccessLog> access_keys[] = {{"path", read_access_path},
-                                          {"format", read_choice<&AccessLog::format, access_formats>}};
-std::string access_of(std::string_view text) {
+constexpr Key<AccessLog> access_log_keys[] = {{"path", read_access_path},
+                                              {"format", read_choice<&AccessLog::format, access_formats>}};
+std::string access_log_of(std::string_view text) {
   const bool is_path = text == "-" || text.starts_with('/');
   return fmt::format("{{ path: \"{}\" }}", is_path ? text : "");
 }
 
-constexpr Section<AccessLog> access_section{"log.access", "in `access`", access_keys, access_of};
+constexpr Section<AccessLog> access_log_section{"log.access", "in `access`", access_log_keys, access_log_of};
 
 void read_access(Reader& reader, const Node& node, Log& log) {
   AccessLog access;
-  read_section(reader, node, access_section, access);
+  read_section(reader, node, access_log_section, access);
   if (!access.path.empty()) log.access = std::move(access);
 }
 
@@ -37,7 +37,7 @@ void read_log(Reader& reader, const Node& node, Log& log) {
 
 void add_log_keys(std::vector<KnownKey>& known) {
   add_keys(known, log_section);
-  add_keys(known, access_section);
+  add_keys(known, access_log_section);
 }
 
 }  // namespace baton::config

@@ -81,7 +81,7 @@ std::string twice(const std::string& one, const std::string& other) {
 }
 const std::vector<std::string> same{"f:10:14: the route in line 9 has the same `match`"};
 
-const Refusal refusals[] = {
+const Refusal match_conditions_refusals[] = {
     {"SameMethods", twice("method: [ GET, HEAD ]", "method: [ HEAD, GET ]"), same},
     {"SameHeaders", twice("header: { A: \"1\", b: \"*\" }", "header: { B: \"*\", a: \"1\" }"), same},
     {"SameQueries", twice("query: { a: \"1\", b: \"!\" }", "query: { b: \"!\", a: \"1\" }"), same},
@@ -127,7 +127,7 @@ const Refusal refusals[] = {
      with_match("path_regex: " + std::string(1025, 'a')),
      {"f:9:28: `path_regex`: a regular expression must not be longer than 1024"}},
 };
-INSTANTIATE_TEST_SUITE_P(Of, RefusedConditions, testing::ValuesIn(refusals),
+INSTANTIATE_TEST_SUITE_P(Of, RefusedConditions, testing::ValuesIn(match_conditions_refusals),
                          [](const auto& i) { return i.param.title; });
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_P(ResolveRefusals, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-const Refusal refusals[] = {
+const Refusal resolve_refusals[] = {
     {"TooOften",
      with_upstreams("  - { name: app, servers: [ { address: \"a:1\" } ], resolve: { every: 10ms } }\n"),
      {"f:3:69: `every`: `10ms` must be from 1s to 24h"}},
@@ -68,7 +68,8 @@ const Refusal refusals[] = {
      with_listeners("  - { name: a, bind: \"srv:_http._tcp.a\" }\n"),
      {"f:3:22: `bind`: `srv:_http._tcp.a` names servers; an address to listen on is needed"}},
 };
-INSTANTIATE_TEST_SUITE_P(Of, ResolveRefusals, testing::ValuesIn(refusals), [](const auto& i) { return i.param.title; });
+INSTANTIATE_TEST_SUITE_P(Of, ResolveRefusals, testing::ValuesIn(resolve_refusals),
+                         [](const auto& i) { return i.param.title; });
 
 TEST(SrvNames, NeedAServiceAProtocolAndAName) {
   for (const std::string_view name : {"_a._tcp.b", "_http._tcp.app.internal", "_x-y._udp.a.b.c"}) {

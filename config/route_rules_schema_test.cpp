@@ -14,14 +14,14 @@ std::string with_route(const std::string& keys) {
   return minimal + "routes:\n  - { upstream: app, " + keys + " }\n";
 }
 
-Route route_of(const std::string& keys) {
+Route route_having(const std::string& keys) {
   const Config config = config_of(with_route(keys));
   EXPECT_EQ(config_of(print(config)), config) << print(config);
   return config.routes.empty() ? Route{} : config.routes.front();
 }
 
 TEST(RouteRules, AreThoseOfAllRoutesUnlessItSaysSo) {
-  const Route plain = route_of("name: a");
+  const Route plain = route_having("name: a");
   EXPECT_EQ(plain.timeouts, RouteTimeouts{});
   EXPECT_EQ(plain.limits, RouteLimits{});
   EXPECT_EQ(plain.upgrades, std::vector<std::string>{"websocket"});
@@ -30,7 +30,7 @@ TEST(RouteRules, AreThoseOfAllRoutesUnlessItSaysSo) {
 
 TEST(RouteRules, MayBeItsOwn) {
   using std::chrono_literals::operator""ms;
-  const Route route = route_of(
+  const Route route = route_having(
       "timeouts: { body: 1ms, send: 2ms, connect: 3ms, response: 4ms, response_body: 5ms, total: 6ms, tunnel_idle: 7ms "
       "}, "
       "limits: { body_bytes: 10m, buffer_bytes: 4k }, access_log: false");
@@ -40,15 +40,15 @@ TEST(RouteRules, MayBeItsOwn) {
 }
 
 TEST(RouteRules, ALimitMayBeLiftedForIt) {
-  const Route route = route_of("timeouts: { total: 0 }, limits: { body_bytes: 0 }");
+  const Route route = route_having("timeouts: { total: 0 }, limits: { body_bytes: 0 }");
   EXPECT_EQ(route.timeouts.total, Milliseconds(0));
   EXPECT_EQ(route.limits.body_bytes, 0u);
 }
 
 TEST(RouteRules, UpgradesAreAListOrOneAndMayBeNone) {
-  EXPECT_TRUE(route_of("upgrades: []").upgrades.empty());
-  EXPECT_EQ(route_of("upgrades: WebSocket").upgrades, std::vector<std::string>{"websocket"});
-  EXPECT_EQ(route_of("upgrades: [ websocket, SPDY/3.1, tcp ]").upgrades,
+  EXPECT_TRUE(route_having("upgrades: []").upgrades.empty());
+  EXPECT_EQ(route_having("upgrades: WebSocket").upgrades, std::vector<std::string>{"websocket"});
+  EXPECT_EQ(route_having("upgrades: [ websocket, SPDY/3.1, tcp ]").upgrades,
             (std::vector<std::string>{"websocket", "spdy/3.1", "tcp"}));
 }
 
@@ -58,7 +58,7 @@ TEST_P(RefusedRouteRules, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-const Refusal refusals[] = {
+const Refusal route_rules_refusals[] = {
     {"GlobalTimeouts",
      with_route("timeouts: { head: 1s, shutdown: 1s }"),
      {"f:9:34: `head` cannot stand in `timeouts` of a route: a request has no route before its head is whole; set it "
@@ -85,7 +85,7 @@ const Refusal refusals[] = {
       "f:9:70: `upgrades`: `websocket` appears twice"}},
     {"AccessLog", with_route("access_log: off"), {"f:9:34: `access_log`: unknown value `off`"}},
 };
-INSTANTIATE_TEST_SUITE_P(Of, RefusedRouteRules, testing::ValuesIn(refusals),
+INSTANTIATE_TEST_SUITE_P(Of, RefusedRouteRules, testing::ValuesIn(route_rules_refusals),
                          [](const auto& i) { return i.param.title; });
 
 }  // namespace

@@ -27,7 +27,7 @@ TEST_P(RefusedSplits, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-const Refusal refusals[] = {
+const Refusal split_refusals[] = {
     {"Beside",
      with_split("[ { upstream: app, weight: 1 } ]", ", upstream: api"),
      {"f:10:14: `split`: a route has only one of `upstream`, `split`, `redirect` and `respond`"}},
@@ -44,7 +44,8 @@ const Refusal refusals[] = {
      with_split("[ app ]"),
      {"f:10:16: `split`: expected keys with values, as in `{ upstream: app, weight: 1 }`"}},
 };
-INSTANTIATE_TEST_SUITE_P(Of, RefusedSplits, testing::ValuesIn(refusals), [](const auto& i) { return i.param.title; });
+INSTANTIATE_TEST_SUITE_P(Of, RefusedSplits, testing::ValuesIn(split_refusals),
+                         [](const auto& i) { return i.param.title; });
 
 }  // namespace
 }  // namespace baton::config

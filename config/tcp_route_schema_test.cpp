@@ -43,7 +43,7 @@ TEST_P(TcpRouteKeys, NamePlaceAndReason) {
   expect_refused(GetParam());
 }
 
-const Refusal refusals[] = {
+const Refusal tcp_route_refusals[] = {
     {"AccessOnAnHttpListener",
      tcp_with("access: { deny: 10.0.0.1 }"),
      {"f:3:37: `access` of a listener is for tcp; for http listeners write `access` on routes"}},
@@ -79,7 +79,7 @@ const Refusal refusals[] = {
      tcp_with("protocol: tcp, routes: [ { match: { host: a }, upstream: app } ]"),
      {"f:3:65: unknown key `host` in `match` of a tcp route"}},
 };
-INSTANTIATE_TEST_SUITE_P(Refused, TcpRouteKeys, testing::ValuesIn(refusals),
+INSTANTIATE_TEST_SUITE_P(Refused, TcpRouteKeys, testing::ValuesIn(tcp_route_refusals),
                          [](const auto& i) { return i.param.title; });
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::milliseconds beat{20};
+constexpr std::chrono::milliseconds stream_beat{20};
 
 // One connection. It is owned by the two coroutines that read and write.
 class Service {
@@ -39,7 +39,7 @@ class Service {
     while (!self->has_ended_) {
       if (std::chrono::steady_clock::now() >= next_beat) {
         self->service_.tick();
-        next_beat += beat;
+        next_beat += stream_beat;
       }
       const std::string bytes = self->service_.take_unsent();
       if (bytes.empty()) {

@@ -16,7 +16,7 @@
 namespace baton::demo {
 namespace {
 
-constexpr auto limit = 3 * hung_after;  // a client that gets no answer reports it after `hung_after`
+constexpr auto answer_limit = 3 * hung_after;  // a client that gets no answer reports it after `hung_after`
 
 struct Case {
   const char* name;
@@ -33,7 +33,8 @@ class Streams : public testing::TestWithParam<std::tuple<Case, Transport>> {
   Totals totals() const { return tally_.totals({kind(), transport()}); }
 
   bool flows(std::uint64_t pieces) {
-    return patience_.wait_until([&] { return totals().answered >= pieces || totals().bytes >= 8192 * pieces; }, limit);
+    return patience_.wait_until([&] { return totals().answered >= pieces || totals().bytes >= 8192 * pieces; },
+                                answer_limit);
   }
 
   Patience patience_;
@@ -46,7 +47,7 @@ TEST_P(Streams, FlowUntilTheyAreAskedToFinish) {
   ASSERT_TRUE(flows(10)) << testing::PrintToString(tally_.complaints());
   EXPECT_NE(load.unfinished(), 0u);
   load.finish();
-  ASSERT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, limit));
+  ASSERT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, answer_limit));
   EXPECT_EQ(totals().started, totals().opened);
   EXPECT_EQ(totals().proven, totals().opened) << testing::PrintToString(tally_.complaints());
   EXPECT_EQ(totals().errors() + totals().closes(), 0u);
@@ -56,7 +57,7 @@ TEST_P(Streams, FinishAlsoWhenAskedAtOnce) {
   Origin origin;
   Load load({crowd(origin)}, tally_);
   load.finish();
-  ASSERT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, limit));
+  ASSERT_TRUE(patience_.wait_until([&] { return load.unfinished() == 0; }, answer_limit));
   EXPECT_GE(totals().proven, 1u) << testing::PrintToString(tally_.complaints());
   EXPECT_EQ(totals().proven, totals().started);
 }
@@ -67,13 +68,13 @@ TEST_P(Streams, NoticeThatTheOriginIsGone) {
   ASSERT_TRUE(flows(3));
   origin.reset();
   if (kind() == Kind::slow_reader) load.finish();  // or it would read slowly what is still in flight
-  EXPECT_TRUE(patience_.wait_until([&] { return totals().closes() + totals().errors() != 0; }, limit));
+  EXPECT_TRUE(patience_.wait_until([&] { return totals().closes() + totals().errors() != 0; }, answer_limit));
 }
 
 TEST_P(Streams, NoticeThatNobodyListens) {
   const auto nobody = make_entrances(free_endpoints(), make_certificate());
   Load load({crowd(of(nobody, transport()))}, tally_);
-  EXPECT_TRUE(patience_.wait_until([&] { return totals().of(Trouble::not_connected) != 0; }, limit));
+  EXPECT_TRUE(patience_.wait_until([&] { return totals().of(Trouble::not_connected) != 0; }, answer_limit));
   EXPECT_EQ(totals().opened, 0u);
 }
 

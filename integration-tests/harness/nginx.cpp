@@ -8,7 +8,7 @@ namespace baton::harness {
 
 namespace {
 
-constexpr const char* program = "/usr/sbin/nginx";
+constexpr const char* nginx_program = "/usr/sbin/nginx";
 
 }  // namespace
 
@@ -30,7 +30,8 @@ Nginx::Nginx(const std::string& listen_options, const std::string& lines) {
                                               "  server { listen " +
                                               address_.text() + " " + listen_options + "; root " + dir + "; " + lines +
                                               " } }\n");
-  process_ = std::make_unique<Process>(Command{{program, "-p", dir, "-e", "stderr", "-c", directory_ / "nginx.conf"}});
+  process_ =
+      std::make_unique<Process>(Command{{nginx_program, "-p", dir, "-e", "stderr", "-c", directory_ / "nginx.conf"}});
   try {
     await([this] { return is_alive(process_->pid()) && is_listening(address_); }, "nginx to listen");
   } catch (const Failure& failure) {
@@ -39,7 +40,7 @@ Nginx::Nginx(const std::string& listen_options, const std::string& lines) {
 }
 
 bool Nginx::installed() {
-  return ::access(program, X_OK) == 0;
+  return ::access(nginx_program, X_OK) == 0;
 }
 
 }  // namespace baton::harness

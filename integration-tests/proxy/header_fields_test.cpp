@@ -13,7 +13,8 @@ namespace {
 
 using namespace std::string_literals;
 
-const std::string second = "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc6\x33\x64\x07\x0a\x00\x00\x01\x12\x34\x00\x50"s;
+const std::string second_version =
+    "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc6\x33\x64\x07\x0a\x00\x00\x01\x12\x34\x00\x50"s;
 
 class HeaderFields : public testing::Test {
  protected:
@@ -48,9 +49,9 @@ class HeaderFields : public testing::Test {
   // An authority, SSL with a client's name, one of a vendor; between them what is only of this header.
   const std::string kept =
       "\x02\x00\x09"s + "a.example" + "\x20\x00\x0b\x07\0\0\0\0\x22\x00\x03"s + "ann" + "\xea\x00\x04\x01vpc"s;
-  const std::string with_fields = second.substr(0, 14) + static_cast<char>(0) +
-                                  static_cast<char>(12 + kept.size() + 4) + second.substr(16) + kept.substr(0, 12) +
-                                  "\x04\x00\x01."s + kept.substr(12);
+  const std::string with_fields = second_version.substr(0, 14) + static_cast<char>(0) +
+                                  static_cast<char>(12 + kept.size() + 4) + second_version.substr(16) +
+                                  kept.substr(0, 12) + "\x04\x00\x01."s + kept.substr(12);
   std::string client_;
   const Address web = loopback(free_port());
   const Address raw = loopback(free_port());
@@ -84,7 +85,7 @@ TEST_F(HeaderFields, GoOnToTheServerFromEachProcess) {
   half.send(with_fields.substr(40) + get_request("/"));
   EXPECT_EQ(fields_at_server(), kept);
   Client without(web);
-  without.send(second + get_request("/"));
+  without.send(second_version + get_request("/"));
   EXPECT_EQ(fields_at_server(), "");
 }
 

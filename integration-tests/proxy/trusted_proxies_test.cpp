@@ -18,7 +18,7 @@ Settings settings_for(const Origin& origin, const std::string& more) {
   return settings;
 }
 
-std::regex line_of(const std::string& client, const std::string& path) {
+std::regex json_line_of(const std::string& client, const std::string& path) {
   return std::regex(R"(^\{"time":"[^"]*","client":")" + client + R"(","listener":"[^"]*","request":"GET )" + path +
                     " ");
 }
@@ -38,10 +38,10 @@ TEST(TrustedProxies, AreBelievedAndThePeerIsAdded) {
   EXPECT_EQ(seen.field("X-Forwarded-Host"), "test.example");
   EXPECT_EQ(seen.field("Forwarded"), "for=198.51.100.7;host=\"test.example\";proto=https, for=10.1.1.1, for=127.0.0.1");
   EXPECT_EQ(seen.field("X-Real-IP"), "198.51.100.7");
-  baton.await_access_log(line_of("198\\.51\\.100\\.7", "/echo"));
+  baton.await_access_log(json_line_of("198\\.51\\.100\\.7", "/echo"));
   EXPECT_EQ(client.get("/direct").status(), 404);
   EXPECT_EQ(origin.last_request().field("X-Forwarded-For"), "127.0.0.1");
-  baton.await_access_log(line_of("127\\.0\\.0\\.1", "/direct"));
+  baton.await_access_log(json_line_of("127\\.0\\.0\\.1", "/direct"));
 }
 
 // Else a proxy's own address would pass where its clients' do not.
@@ -170,12 +170,12 @@ TEST(TrustedProxies, TheClientAndTheIdSurviveAnUpgrade) {
   const Response late = waiting.response();
   EXPECT_EQ(late.body, "late");
   EXPECT_EQ(late.field("X-Request-Id"), "mine-1");
-  const std::string line = baton.await_access_log(line_of("198\\.51\\.100\\.7", "/late"));
+  const std::string line = baton.await_access_log(json_line_of("198\\.51\\.100\\.7", "/late"));
   EXPECT_NE(line.find("\"request_id\":\"mine-1\""), std::string::npos) << line;
   half.send("100.8\r\n\r\n");
   EXPECT_EQ(half.response().status(), 200);
   EXPECT_EQ(origin.last_request().field("X-Forwarded-For"), "198.51.100.8, 127.0.0.1");
-  baton.await_access_log(line_of("198\\.51\\.100\\.8", "/echo"));
+  baton.await_access_log(json_line_of("198\\.51\\.100\\.8", "/echo"));
 }
 
 TEST(TrustedProxies, AReloadChangesThemForLiveConnections) {

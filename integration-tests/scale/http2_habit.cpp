@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t streams_max = 8;
 constexpr std::size_t small_bytes_max = 5'000;
 constexpr std::size_t much_bytes_max = 150'000;
-constexpr const char* events_target = "/events";
+constexpr const char* stream_events_target = "/events";
 
 // The bytes that were said on the stream, in their order.
 class EchoJudge final : public clients::Http2ResponseJudge {
@@ -69,8 +69,8 @@ class ManyStreams : OverHttp2 {
   ManyStreams(Life& life, Client& client, std::string host) : OverHttp2(life, client), host_(std::move(host)) {}
 
   void live() {
-    const auto events = std::make_shared<clients::Http2EventsJudge>(events_target);
-    begin({.target = events_target, .host = host_}, Kind::events, events);
+    const auto events = std::make_shared<clients::Http2EventsJudge>(stream_events_target);
+    begin({.target = stream_events_target, .host = host_}, Kind::events, events);
     while (life_.course().goes_on()) {
       if (streams_.size() < streams_max) begin_any();
       act_on(streams_[life_.any(streams_.size())]);

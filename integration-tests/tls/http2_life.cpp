@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t piece_bytes = 30'000;
 constexpr std::size_t cut_bytes = 9;  // of a record: in its tag
 
-void check(bool holds, const std::string& what) {
+void ensure(bool holds, const std::string& what) {
   if (!holds) throw Failure(what);
 }
 
@@ -39,7 +39,7 @@ class CuttingClient : public TlsClient {
 std::unique_ptr<CuttingClient> connected(const Address& to, TlsOptions options) {
   options.alpn = "h2";
   auto client = std::make_unique<CuttingClient>(to, options);
-  check(client->alpn() == "h2", "h2 was not agreed on");
+  ensure(client->alpn() == "h2", "h2 was not agreed on");
   return client;
 }
 
@@ -59,11 +59,11 @@ class Http2Life : public Life {
   void step(int number) override {
     client_.send(upload_, next_piece());
     say("number " + std::to_string(number));
-    check(client_.await_body(socket_, said_.size()).body == said_, "another echo");
+    ensure(client_.await_body(socket_, said_.size()).body == said_, "another echo");
     client_.await_body(stalled_, piece_bytes * static_cast<std::size_t>(number + 1));
     update_window(stalled_, piece_bytes);
     const Http2Response small = client_.get("/bytes/1000");
-    check(small.status == 200 && small.body == pattern(1'000), "another body");
+    ensure(small.status == 200 && small.body == pattern(1'000), "another body");
     update_window(0, small.body.size());
     connection_.cut_next();
     say("cut");
@@ -71,11 +71,11 @@ class Http2Life : public Life {
 
   void finish() override {
     client_.send(upload_, next_piece(), true);
-    check(client_.await_end(upload_).body == std::to_string(uploaded_.size()) + " as sent", "the upload was changed");
-    check(client_.await_end(stalled_).body == pattern(download_bytes_), "another download");
+    ensure(client_.await_end(upload_).body == std::to_string(uploaded_.size()) + " as sent", "the upload was changed");
+    ensure(client_.await_end(stalled_).body == pattern(download_bytes_), "another download");
     client_.send(socket_, "", true);
-    check(client_.await_end(socket_).body == said_, "another echo");
-    check(!client_.goaway(), "the end was announced");
+    ensure(client_.await_end(socket_).body == said_, "another echo");
+    ensure(!client_.goaway(), "the end was announced");
   }
 
  private:

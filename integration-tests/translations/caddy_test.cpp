@@ -6,9 +6,9 @@
 namespace baton::harness {
 namespace {
 
-const char* const page = "coming-from-caddy.md";
+const char* const caddy_page = "coming-from-caddy.md";
 
-const std::vector<Case> cases{
+const std::vector<Case> caddy_cases{
     {"reverse_proxy", times(10, {}), By::shares},
     {"Sites by host",
      {{"/", "Host: shop.example.com\r\n"},
@@ -65,14 +65,14 @@ class TranslatedFromCaddy : public testing::TestWithParam<Pair> {};
 
 TEST_P(TranslatedFromCaddy, DoesTheSame) {
   if (!is_installed("/usr/bin/caddy")) GTEST_SKIP() << "caddy is not installed";
-  expect_same(start_caddy, GetParam(), cases);
+  expect_same(start_caddy, GetParam(), caddy_cases);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pairs, TranslatedFromCaddy, testing::ValuesIn(pairs_on(page)),
+INSTANTIATE_TEST_SUITE_P(Pairs, TranslatedFromCaddy, testing::ValuesIn(pairs_on(caddy_page)),
                          [](const auto& i) { return "Number" + std::to_string(i.index + 1); });
 
 TEST(TranslationsFromCaddy, AllHaveRequests) {
-  expect_complete(pairs_on(page), cases);
+  expect_complete(pairs_on(caddy_page), caddy_cases);
 }
 
 }  // namespace

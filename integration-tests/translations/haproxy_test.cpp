@@ -6,9 +6,9 @@
 namespace baton::harness {
 namespace {
 
-const char* const page = "coming-from-haproxy.md";
+const char* const haproxy_page = "coming-from-haproxy.md";
 
-const std::vector<Case> cases{
+const std::vector<Case> haproxy_cases{
     {"use_backend by host",
      {{"/", "Host: shop.example.com\r\n"},
       {"/", "Host: SHOP.example.com:8080\r\n"},
@@ -59,14 +59,14 @@ class TranslatedFromHaproxy : public testing::TestWithParam<Pair> {};
 
 TEST_P(TranslatedFromHaproxy, DoesTheSame) {
   if (!is_installed("/usr/sbin/haproxy")) GTEST_SKIP() << "haproxy is not installed";
-  expect_same(start_haproxy, GetParam(), cases);
+  expect_same(start_haproxy, GetParam(), haproxy_cases);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pairs, TranslatedFromHaproxy, testing::ValuesIn(pairs_on(page)),
+INSTANTIATE_TEST_SUITE_P(Pairs, TranslatedFromHaproxy, testing::ValuesIn(pairs_on(haproxy_page)),
                          [](const auto& i) { return "Number" + std::to_string(i.index + 1); });
 
 TEST(TranslationsFromHaproxy, AllHaveRequests) {
-  expect_complete(pairs_on(page), cases);
+  expect_complete(pairs_on(haproxy_page), haproxy_cases);
 }
 
 }  // namespace

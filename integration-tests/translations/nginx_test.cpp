@@ -6,9 +6,9 @@
 namespace baton::harness {
 namespace {
 
-const char* const page = "coming-from-nginx.md";
+const char* const nginx_page = "coming-from-nginx.md";
 
-const std::vector<Case> cases{
+const std::vector<Case> nginx_cases{
     {"server_name",
      {{"/", "Host: shop.example.com\r\n"},
       {"/", "Host: SHOP.example.com:8080\r\n"},
@@ -95,14 +95,14 @@ class TranslatedFromNginx : public testing::TestWithParam<Pair> {};
 
 TEST_P(TranslatedFromNginx, DoesTheSame) {
   if (!is_installed("/usr/sbin/nginx")) GTEST_SKIP() << "nginx is not installed";
-  expect_same(start_nginx, GetParam(), cases);
+  expect_same(start_nginx, GetParam(), nginx_cases);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pairs, TranslatedFromNginx, testing::ValuesIn(pairs_on(page)),
+INSTANTIATE_TEST_SUITE_P(Pairs, TranslatedFromNginx, testing::ValuesIn(pairs_on(nginx_page)),
                          [](const auto& i) { return "Number" + std::to_string(i.index + 1); });
 
 TEST(TranslationsFromNginx, AllHaveRequests) {
-  expect_complete(pairs_on(page), cases);
+  expect_complete(pairs_on(nginx_page), nginx_cases);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@ namespace baton::arrival {
 namespace {
 
 using namespace std::string_literals;
-using Found = ClientHello::Found;
 using testing::ElementsAre;
 
 std::string number(std::size_t value, int bytes) {
@@ -50,7 +49,7 @@ const std::string usual = message(grease + name_extension("A.Example.") + extens
 
 TEST(ClientHello, NamesTheServerAndTheProtocols) {
   const ClientHello hello = find_client_hello(records(usual));
-  ASSERT_EQ(hello.found, Found::whole);
+  ASSERT_EQ(hello.found, ClientHello::Found::whole);
   EXPECT_EQ(hello.server_name, "a.example");
   EXPECT_THAT(hello.alpn, ElementsAre("h2", "http/1.1"));
 }
@@ -58,7 +57,7 @@ TEST(ClientHello, NamesTheServerAndTheProtocols) {
 TEST(ClientHello, LiesInAnyNumberOfRecords) {
   for (const std::size_t bytes : {1, 2, 3, 4, 5, 100}) {
     const ClientHello hello = find_client_hello(records(usual, bytes) + "\x14\x03\x03");
-    ASSERT_EQ(hello.found, Found::whole) << bytes;
+    ASSERT_EQ(hello.found, ClientHello::Found::whole) << bytes;
     EXPECT_EQ(hello.server_name, "a.example");
   }
 }
@@ -67,7 +66,7 @@ TEST(ClientHello, IsIncompleteAtEveryTruncation) {
   for (const std::size_t bytes : {16384, 7}) {
     const std::string whole = records(usual, bytes);
     for (std::size_t length = 0; length < whole.size(); ++length) {
-      EXPECT_EQ(find_client_hello(whole.substr(0, length)).found, Found::incomplete) << length;
+      EXPECT_EQ(find_client_hello(whole.substr(0, length)).found, ClientHello::Found::incomplete) << length;
     }
   }
 }
@@ -76,13 +75,13 @@ TEST(ClientHello, MayNameNothing) {
   for (const std::string& extensions :
        {""s, grease, name_extension(""), extension(0, with_length("\x05"s + with_length("x", 2), 2))}) {
     const ClientHello hello = find_client_hello(records(message(extensions)));
-    EXPECT_EQ(hello.found, Found::whole);
+    EXPECT_EQ(hello.found, ClientHello::Found::whole);
     EXPECT_EQ(hello.server_name, "");
     EXPECT_TRUE(hello.alpn.empty());
   }
   const std::string without =
       "\x03\x03"s + std::string(32, 'r') + "\0"s + with_length("\x13\x01"s, 2) + with_length("\0"s, 1);
-  EXPECT_EQ(find_client_hello(records("\x01"s + with_length(without, 3))).found, Found::whole);
+  EXPECT_EQ(find_client_hello(records("\x01"s + with_length(without, 3))).found, ClientHello::Found::whole);
 }
 
 TEST(ClientHello, IsNoneWhereItIsSomethingElseOrMalformed) {
@@ -94,14 +93,14 @@ TEST(ClientHello, IsNoneWhereItIsSomethingElseOrMalformed) {
         records(message(extension(0, with_length("\0"s + with_length("a", 2), 2) + "x"))),
         records(message(extension(16, "\0\x01\x05"s))), records(message("\0\0\0"s)),
         records(message("\0\0\0\x09z"s))}) {
-    EXPECT_EQ(find_client_hello(bytes).found, Found::none) << testing::PrintToString(bytes);
+    EXPECT_EQ(find_client_hello(bytes).found, ClientHello::Found::none) << testing::PrintToString(bytes);
   }
 }
 
 TEST(ClientHello, IsNotAwaitedBeyondItsBound) {
   const std::string longest = records("\x01"s + number(16'000, 3) + std::string(16'000, 'x'), 100);
-  EXPECT_EQ(find_client_hello(longest.substr(0, client_hello_bytes_max - 1)).found, Found::incomplete);
-  EXPECT_EQ(find_client_hello(longest).found, Found::none);
+  EXPECT_EQ(find_client_hello(longest.substr(0, client_hello_bytes_max - 1)).found, ClientHello::Found::incomplete);
+  EXPECT_EQ(find_client_hello(longest).found, ClientHello::Found::none);
 }
 
 }  // namespace

@@ -12,7 +12,6 @@ namespace baton::arrival {
 
 using state::Family;
 using state::SocketAddress;
-using Found = ProxyHeader::Found;
 
 namespace {
 
@@ -53,12 +52,12 @@ ProxyHeader read_first(std::string_view received) {
   constexpr std::size_t line_bytes_max = 107;
   const std::size_t end = received.substr(0, line_bytes_max).find('\n');
   if (end == std::string_view::npos) {
-    return {.found = received.size() < line_bytes_max ? Found::incomplete : Found::malformed};
+    return {.found = received.size() < line_bytes_max ? ProxyHeader::Found::incomplete : ProxyHeader::Found::malformed};
   }
-  const ProxyHeader malformed{.found = Found::malformed};
+  const ProxyHeader malformed{.found = ProxyHeader::Found::malformed};
   if (received[end - 1] != '\r') return malformed;
   std::string_view line = received.substr(first_signature.size(), end - 1 - first_signature.size());
-  ProxyHeader header{.found = Found::whole, .bytes = end + 1};
+  ProxyHeader header{.found = ProxyHeader::Found::whole, .bytes = end + 1};
   const std::string_view protocol = take_word(line);
   if (protocol == "UNKNOWN") return header;  // whatever follows
   if (protocol != "TCP4" && protocol != "TCP6") return malformed;
@@ -144,7 +143,7 @@ SocketAddress unix_address(std::string_view path) {
 
 ProxyHeader read_second(std::string_view received) {
   constexpr std::size_t fixed_bytes = 16;
-  const ProxyHeader malformed{.found = Found::malformed};
+  const ProxyHeader malformed{.found = ProxyHeader::Found::malformed};
   if (received.size() > second_signature.size() && byte_at(received, 12) != 0x20 && byte_at(received, 12) != 0x21) {
     return malformed;
   }
@@ -153,7 +152,7 @@ ProxyHeader read_second(std::string_view received) {
   if (bytes > proxy_header_bytes_max) return malformed;
   if (received.size() < bytes) return {};
   const std::string_view whole = received.substr(0, bytes);
-  ProxyHeader header{.found = Found::whole, .bytes = bytes};
+  ProxyHeader header{.found = ProxyHeader::Found::whole, .bytes = bytes};
   if (byte_at(received, 12) == 0x20) return header;  // LOCAL: a health check; the rest means nothing
   const unsigned family = byte_at(received, 13) >> 4;
   const unsigned transport = byte_at(received, 13) & 15;
@@ -183,7 +182,7 @@ ProxyHeader find_proxy_header(std::string_view received) {
   if (can_begin(received, first_signature))
     return received.size() < first_signature.size() ? ProxyHeader{} : read_first(received);
   if (can_begin(received, second_signature)) return read_second(received);
-  return {.found = Found::none};
+  return {.found = ProxyHeader::Found::none};
 }
 
 // ── Writing ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,6 @@ namespace baton::arrival {
 namespace {
 
 using namespace std::string_literals;
-using Found = ProxyHeader::Found;
 
 const std::string signature = "\r\n\r\n\0\r\nQUIT\n"s;
 
@@ -21,7 +20,7 @@ const std::string v4_addresses = "\xC0\x00\x02\x01\x0A\x00\x00\x01\x12\x34\x00\x
 TEST(ProxyHeader, OfVersion1NamesBothEnds) {
   const std::string text = "PROXY TCP4 192.0.2.1 10.0.0.1 4660 80\r\n";
   const ProxyHeader header = find_proxy_header(text + "GET / HTTP/1.1\r\n");
-  ASSERT_EQ(header.found, Found::whole);
+  ASSERT_EQ(header.found, ProxyHeader::Found::whole);
   EXPECT_EQ(header.bytes, text.size());
   EXPECT_TRUE(header.names_client);
   EXPECT_EQ(header.client.text(), "192.0.2.1:4660");
@@ -32,7 +31,7 @@ TEST(ProxyHeader, OfVersion1NamesBothEnds) {
 TEST(ProxyHeader, OfVersion2NamesBothEnds) {
   const std::string bytes = second('\x21', '\x11', v4_addresses);
   const ProxyHeader header = find_proxy_header(bytes + "more");
-  ASSERT_EQ(header.found, Found::whole);
+  ASSERT_EQ(header.found, ProxyHeader::Found::whole);
   EXPECT_EQ(header.bytes, bytes.size());
   EXPECT_EQ(header.client.text(), "192.0.2.1:4660");
   EXPECT_EQ(header.server.text(), "10.0.0.1:80");
@@ -48,7 +47,7 @@ TEST(ProxyHeader, MayNameNobody) {
        {"PROXY UNKNOWN\r\n"s, "PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n"s, second('\x20', '\0', ""),
         second('\x20', '\x11', v4_addresses), second('\x20', '\x55', "anything"), second('\x21', '\0', "xyz")}) {
     const ProxyHeader header = find_proxy_header(bytes);
-    EXPECT_EQ(header.found, Found::whole) << bytes;
+    EXPECT_EQ(header.found, ProxyHeader::Found::whole) << bytes;
     EXPECT_EQ(header.bytes, bytes.size());
     EXPECT_FALSE(header.names_client) << bytes;
   }
@@ -58,7 +57,8 @@ TEST(ProxyHeader, IsIncompleteAtEveryTruncation) {
   for (const std::string& bytes : {"PROXY TCP4 192.0.2.1 10.0.0.1 4660 80\r\n"s, "PROXY UNKNOWN\r\n"s,
                                    second('\x21', '\x11', v4_addresses + "\x04\0\x02zz"s), second('\x20', '\0', "")}) {
     for (std::size_t length = 0; length < bytes.size(); ++length) {
-      EXPECT_EQ(find_proxy_header(bytes.substr(0, length)).found, Found::incomplete) << length << " of " << bytes;
+      EXPECT_EQ(find_proxy_header(bytes.substr(0, length)).found, ProxyHeader::Found::incomplete)
+          << length << " of " << bytes;
     }
   }
 }
@@ -66,7 +66,7 @@ TEST(ProxyHeader, IsIncompleteAtEveryTruncation) {
 TEST(ProxyHeader, IsNoneWhereTheFirstBytesAreOthers) {
   for (const std::string& bytes :
        {"G"s, "PO"s, "PROPFIND / HTTP/1.1\r\n"s, "\r\nGET"s, "\r\n\r\nGET"s, "\x16\x03\x01"s, "proxy "s, "PROXY\t"s}) {
-    EXPECT_EQ(find_proxy_header(bytes).found, Found::none) << bytes;
+    EXPECT_EQ(find_proxy_header(bytes).found, ProxyHeader::Found::none) << bytes;
   }
 }
 
@@ -95,7 +95,7 @@ TEST(ProxyHeader, IsRefusedWhereItIsMalformed) {
                                    second('\x21', '\x11', v4_addresses + "\x03\x00\x04\0\0\0\0"s),
                                    second('\x21', '\x11', v4_addresses + "\x03\x00\x01\0"s),
                                    second('\x21', '\x11', v4_addresses + std::string(4096, '\0'))}) {
-    EXPECT_EQ(find_proxy_header(bytes).found, Found::malformed) << bytes;
+    EXPECT_EQ(find_proxy_header(bytes).found, ProxyHeader::Found::malformed) << bytes;
   }
 }
 
@@ -105,7 +105,7 @@ TEST(ProxyHeader, IsReadAsItWasWritten) {
   for (const ProxyVersion version : {ProxyVersion::v1, ProxyVersion::v2}) {
     for (const auto& [client, server] : {std::pair{v4.client, v4.server}, {v6.client, v6.server}}) {
       const ProxyHeader header = find_proxy_header(make_proxy_header(version, client, server));
-      EXPECT_EQ(header.found, Found::whole);
+      EXPECT_EQ(header.found, ProxyHeader::Found::whole);
       EXPECT_EQ(header.client, client);
       EXPECT_EQ(header.server, server);
     }
@@ -113,7 +113,7 @@ TEST(ProxyHeader, IsReadAsItWasWritten) {
     EXPECT_EQ(mixed.client.family, state::Family::ipv6);
     EXPECT_EQ(mixed.client.text(), "192.0.2.1:4660") << "as ::ffff:192.0.2.1";
     const ProxyHeader unknown = find_proxy_header(make_proxy_header(version, state::SocketAddress{}, v4.server));
-    EXPECT_EQ(unknown.found, Found::whole);
+    EXPECT_EQ(unknown.found, ProxyHeader::Found::whole);
     EXPECT_FALSE(unknown.names_client);
   }
 }
@@ -126,7 +126,7 @@ TEST(ProxyHeader, KeepsItsFieldsButNotThoseOfTheHeaderItself) {
   const std::string padding = "\x04\x00\x05....."s;
   const ProxyHeader header =
       find_proxy_header(second('\x21', '\x11', v4_addresses + padding + authority + empty + padding + of_a_vendor));
-  ASSERT_EQ(header.found, Found::whole);
+  ASSERT_EQ(header.found, ProxyHeader::Found::whole);
   EXPECT_EQ(header.fields, authority + empty + of_a_vendor);
   EXPECT_EQ(find_proxy_header(second('\x20', '\x11', v4_addresses + authority)).fields, "") << "of a health check";
   EXPECT_EQ(make_proxy_header(ProxyVersion::v2, header.client, header.server, header.fields),
@@ -153,10 +153,10 @@ TEST(ProxyHeader, ItsChecksumMustBeRight) {
   crc = ~crc;
   for (int i = 0; i < 4; ++i)
     bytes[bytes.size() - 4 + static_cast<std::size_t>(i)] = static_cast<char>(crc >> (24 - 8 * i));
-  EXPECT_EQ(find_proxy_header(bytes).found, Found::whole);
+  EXPECT_EQ(find_proxy_header(bytes).found, ProxyHeader::Found::whole);
   EXPECT_EQ(find_proxy_header(bytes).fields, "") << "it is not for the next header";
   bytes[30] = static_cast<char>(bytes[30] ^ 1);
-  EXPECT_EQ(find_proxy_header(bytes).found, Found::malformed);
+  EXPECT_EQ(find_proxy_header(bytes).found, ProxyHeader::Found::malformed);
 }
 
 }  // namespace

@@ -154,8 +154,8 @@ TEST(Answers, DoNotLimitTheMethod) {
   Dialogue dialogue;
   dialogue.routes = &table;
   dialogue.take(client(request("PUT /own HTTP/1.1", "Content-Length: 3\r\n") + "abc" + ask));
-  const std::string ok = head("200 OK", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n") + "ok";
-  EXPECT_EQ(dialogue.seen().client, ok + ok);
+  const std::string answer = head("200 OK", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n") + "ok";
+  EXPECT_EQ(dialogue.seen().client, answer + answer);
 }
 
 TEST(Answers, HaveTheErrorPageOfTheirStatus) {
@@ -196,7 +196,6 @@ TEST(Answers, AClientThatMayNotAskGets403AndKeepsItsConnection) {
     Dialogue dialogue(freezing);
     dialogue.routes = &table;
     dialogue.take(client(ask + request("GET / HTTP/1.1")));
-    const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     dialogue.take(upstream(ok));
     EXPECT_EQ(dialogue.seen().client, kept(403) + ok);
     EXPECT_EQ(dialogue.seen().upstreams.size(), 1U);
@@ -247,8 +246,6 @@ std::string challenge() {
               "Content-Length: 17\r\n") +
          "401 Unauthorized\n";
 }
-
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 TEST(Answers, AClientWithoutAPasswordIsAskedForOne) {
   const Guarded office;

@@ -11,8 +11,6 @@
 namespace baton::engine {
 namespace {
 
-const std::string answered = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-
 routing::RouteTable one_route() {
   config::Config config;
   config.upstreams.push_back({.name = "app", .servers = {}, .tls = {}});
@@ -66,7 +64,7 @@ TEST_P(Clients, ProxiesThatAreTrustedAreBelieved) {
               ElementsAre("for=198.51.100.7;host=\"shop.test\";proto=https, for=192.0.2.9, for=192.0.2.1"));
   EXPECT_THAT(sent("X-Real-IP"), ElementsAre("198.51.100.7"));
   EXPECT_THAT(sent("X_Forwarded_For"), IsEmpty());
-  dialogue.take(upstream(answered));
+  dialogue.take(upstream(ok_empty));
   ASSERT_TRUE(dialogue.logged().back().extras);
   EXPECT_EQ(dialogue.logged().back().extras->client->host_text(), "198.51.100.7") << "the log's client";
 }
@@ -81,7 +79,7 @@ TEST_P(Clients, OthersAreNot) {
   EXPECT_THAT(sent("X-Forwarded-Host"), ElementsAre("a.test"));
   EXPECT_THAT(sent("Forwarded"), ElementsAre("for=192.0.2.1;host=\"a.test\";proto=http"));
   EXPECT_THAT(sent("X-Real-IP"), ElementsAre("192.0.2.1"));
-  dialogue.take(upstream(answered));
+  dialogue.take(upstream(ok_empty));
   EXPECT_FALSE(dialogue.logged().back().extras);
 }
 
@@ -132,7 +130,7 @@ TEST_P(Clients, AnIdOfTheClientIsKeptWhereItIsTrustedAndWellFormed) {
   const auto id_for = [&](const std::string& fields) {
     dialogue.take(client(get(fields)));
     const auto ids = sent("X-Request-Id");
-    dialogue.take(upstream(answered));
+    dialogue.take(upstream(ok_empty));
     return ids.size() == 1 ? ids[0].substr(0, 9) : "not once";
   };
   EXPECT_EQ(id_for("x-request-id: mine-1\r\n"), "mine-1");
@@ -171,7 +169,7 @@ TEST_P(Clients, ATraceparentIsMadeOnlyWhereThereIsNone) {
   rules.propagates_traces = true;
   dialogue.take(client(get("Traceparent: 00-anything\r\ntracestate: a=b\r\n")));
   EXPECT_THAT(sent("traceparent"), ElementsAre("00-anything"));
-  dialogue.take(upstream(answered));
+  dialogue.take(upstream(ok_empty));
   dialogue.take(client(get()));
   ASSERT_EQ(sent("traceparent").size(), 1u);
   EXPECT_TRUE(std::regex_match(sent("traceparent")[0], std::regex("00-[0-9a-f]{32}-[0-9a-f]{16}-01")));

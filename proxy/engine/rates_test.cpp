@@ -9,7 +9,6 @@
 namespace baton::engine {
 namespace {
 
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const std::string ask = request("GET / HTTP/1.1");
 
 std::string refused(const std::string& wait) {
@@ -43,7 +42,7 @@ class Rates : public testing::TestWithParam<Freezing> {
     for (const std::string& one : requests) {
       const std::size_t before = dialogue.seen().statuses.size();
       dialogue.take(client(one));
-      if (dialogue.seen().statuses.size() == before) dialogue.take(upstream(ok));
+      if (dialogue.seen().statuses.size() == before) dialogue.take(upstream(ok_empty));
     }
     return dialogue.seen().statuses;
   }
@@ -67,7 +66,7 @@ TEST_P(Rates, AnswerWhatIsTooMuchAndTheConnectionGoesOn) {
   dialogue.routes = &routes;
   const std::string upload = request("POST / HTTP/1.1", "Content-Length: 3\r\n") + "abc";
   EXPECT_EQ(play(dialogue, {ask, ask, upload, ask}), (Statuses{200, 200, 429, 429}));
-  EXPECT_EQ(dialogue.seen().client, ok + ok + refused("1800") + refused("1800"));
+  EXPECT_EQ(dialogue.seen().client, ok_empty + ok_empty + refused("1800") + refused("1800"));
   EXPECT_EQ(dialogue.seen().upstreams.size(), 2U);
   EXPECT_EQ(dialogue.seen().end, Seen::End::open);
   EXPECT_EQ(dialogue.logged().at(3).access->request_line.view(), "GET / HTTP/1.1");
@@ -96,7 +95,7 @@ TEST_P(Rates, HaveAnErrorPageAndHeadersWithoutContent) {
   const std::string head =
       "HTTP/1.1 429 Too Many Requests\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nRetry-After: 3600\r\n"
       "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 19\r\n\r\n";
-  EXPECT_EQ(dialogue.seen().client, ok + head + std::string(page->view()) + head);
+  EXPECT_EQ(dialogue.seen().client, ok_empty + head + std::string(page->view()) + head);
 }
 
 TEST_P(Rates, CountByHeaderAndWithoutItByClient) {
@@ -165,7 +164,7 @@ TEST_P(Rates, CountARequestOnceHoweverOftenItIsLookedAt) {
   dialogue.reconfigure(after);
   dialogue.take(connected);
   dialogue.take(upstream_ends);
-  dialogue.take(upstream(ok));
+  dialogue.take(upstream(ok_empty));
   EXPECT_EQ(dialogue.seen().upstreams.size(), 2U) << "it was sent again";
   EXPECT_EQ(play(dialogue, {ask, ask}), (Statuses{200, 200, 429}));
 }
@@ -200,7 +199,7 @@ TEST_P(Rates, CountGuessedPasswordsBeforeTheyAreVerified) {
   dialogue.verified(http1::Verdict::bad);
   dialogue.take(client(guess));
   dialogue.verified(http1::Verdict::good);
-  dialogue.take(upstream(ok));
+  dialogue.take(upstream(ok_empty));
   dialogue.take(client(guess));
   EXPECT_EQ(dialogue.seen().statuses, (Statuses{401, 200, 429}));
   EXPECT_EQ(dialogue.questions().size(), 2U);

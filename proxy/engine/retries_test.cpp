@@ -9,9 +9,6 @@
 namespace baton::engine {
 namespace {
 
-const std::string get = request("GET / HTTP/1.1");
-const std::string get_forwarded = forwarded("GET / HTTP/1.1");
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const std::string unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nlate";
 
 class RetriesTest : public testing::TestWithParam<Freezing> {

@@ -16,23 +16,23 @@ config::Route plain() {
   return {.name = "shop", .match = {}, .upstream = "app", .where = {}};
 }
 
-routing::RouteTable table_of(const config::Route& route) {
+routing::RouteTable table_with(const config::Route& route) {
   config::Config config;
   config.upstreams.push_back({.name = "app", .servers = {}, .tls = {}});
   config.routes.push_back(route);
   return routing::RouteTable(config);
 }
 
-const std::string answered = "HTTP/1.1 200 OK\r\nServer: origin/1\r\nContent-Length: 2\r\n\r\nhi";
+const std::string answered_hi = "HTTP/1.1 200 OK\r\nServer: origin/1\r\nContent-Length: 2\r\n\r\nhi";
 
 // What the server got, and what the client got for `answer`, whether frozen or not.
 struct Both {
   std::string server;
   std::string client;
 };
-Both played(const config::Route& route, const std::string& request, const std::string& answer = answered) {
+Both played(const config::Route& route, const std::string& request, const std::string& answer = answered_hi) {
   Both both[2];
-  const auto table = table_of(route);
+  const auto table = table_with(route);
   for (const Freezing freezing : {Freezing::never, Freezing::always}) {
     Dialogue dialogue(freezing);
     dialogue.routes = &table;
@@ -44,7 +44,7 @@ Both played(const config::Route& route, const std::string& request, const std::s
   return both[0];
 }
 
-std::string get(const std::string& target, const std::string& fields = "") {
+std::string get_target(const std::string& target, const std::string& fields = "") {
   return "GET " + target + " HTTP/1.1\r\nHost: Shop.Test:81\r\n" + fields + "\r\n";
 }
 
@@ -64,12 +64,12 @@ TEST(Rewriting, EditsTheFieldsOfARequest) {
       .add = {{"Via-Route", text("{route}/{upstream}")}, {"Via-Route", text("2")}},
       .remove = {"x-debug", "COOKIE"}};
   const Both both =
-      played(route, get("/", "X-Debug: 1\r\nAccept: one\r\nCookie: a=b\r\nAccept: two\r\nVia-Route: 0\r\n"));
+      played(route, get_target("/", "X-Debug: 1\r\nAccept: one\r\nCookie: a=b\r\nAccept: two\r\nVia-Route: 0\r\n"));
   EXPECT_EQ(both.server,
             "GET / HTTP/1.1\r\nHost: Shop.Test:81\r\nVia-Route: 0\r\nX-Forwarded-For: 192.0.2.1\r\n"
             "X-Forwarded-Proto: http\r\nX-Forwarded-Host: Shop.Test:81\r\n"
             "X-Who: 192.0.2.1 http Shop.Test 81 GET\r\nAccept: all\r\nVia-Route: shop/\r\nVia-Route: 2\r\n\r\n");
-  EXPECT_EQ(both.client, answered);
+  EXPECT_EQ(both.client, answered_hi);
 }
 
 TEST(Rewriting, KnowsWhatTheRequestSays) {
@@ -77,8 +77,8 @@ TEST(Rewriting, KnowsWhatTheRequestSays) {
   route.request_headers.set = {{"X-A", text("{uri}|{path}|{query}")},
                                {"X-B", text("{header.accept}|{header.cookie}|{header.none}")},
                                {"X-Empty", text("{header.none}")}};
-  const Both both =
-      played(route, get("/a%20b?c=d?e", "Accept: x\r\nCookie: a=1\r\naccept: y\r\nCookie: b=2\r\nX-Empty: 1\r\n"));
+  const Both both = played(
+      route, get_target("/a%20b?c=d?e", "Accept: x\r\nCookie: a=1\r\naccept: y\r\nCookie: b=2\r\nX-Empty: 1\r\n"));
   EXPECT_EQ(line_of(both.server, "X-A"), "X-A: /a%20b?c=d?e|/a%20b|c=d?e");
   EXPECT_EQ(line_of(both.server, "X-B"), "X-B: x, y|a=1; b=2|");
   EXPECT_EQ(line_of(both.server, "X-Empty"), "none") << "a field without a value is not written";
@@ -87,7 +87,7 @@ TEST(Rewriting, KnowsWhatTheRequestSays) {
 TEST(Rewriting, ReplacesWhatBatonWritesItself) {
   config::Route route = plain();
   route.request_headers = {.set = {{"X-Forwarded-Proto", text("https")}}, .add = {}, .remove = {"X-Forwarded-Host"}};
-  const Both both = played(route, get("/"));
+  const Both both = played(route, get_target("/"));
   EXPECT_EQ(line_of(both.server, "X-Forwarded-Proto"), "X-Forwarded-Proto: https");
   EXPECT_EQ(line_of(both.server, "X-Forwarded-Host"), "none");
   EXPECT_EQ(both.server.find("http\r\n"), std::string::npos);
@@ -98,7 +98,7 @@ TEST(Rewriting, EditsTheFieldsOfAResponse) {
   route.response_headers = {
       .set = {{"X-Path", text("{path}")}}, .add = {{"Set-Cookie", text("a=b")}}, .remove = {"server"}};
   const Both both =
-      played(route, get("/x?y"), "HTTP/1.1 200 OK\r\nServer: o\r\nX-Path: 1\r\nContent-Length: 0\r\n\r\n");
+      played(route, get_target("/x?y"), "HTTP/1.1 200 OK\r\nServer: o\r\nX-Path: 1\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(both.client, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Path: /x\r\nSet-Cookie: a=b\r\n\r\n");
 }
 
@@ -106,7 +106,7 @@ TEST(Rewriting, LeavesInterimResponsesAlone) {
   config::Route route = plain();
   route.response_headers.remove = {"Link"};
   const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
-  EXPECT_EQ(played(route, get("/"), hints + "HTTP/1.1 204 No Content\r\nLink: </b>\r\n\r\n").client,
+  EXPECT_EQ(played(route, get_target("/"), hints + "HTTP/1.1 204 No Content\r\nLink: </b>\r\n\r\n").client,
             hints + "HTTP/1.1 204 No Content\r\n\r\n");
 }
 
@@ -116,18 +116,18 @@ TEST(Rewriting, HoldsToTheEndOfAnExchange) {
   before.response_headers.set = {{"X-Route", text("before {path}")}};
   config::Route after = plain();
   after.response_headers.set = {{"X-Route", text("after")}};
-  const auto old_table = table_of(before);
-  const auto new_table = table_of(after);
+  const auto old_table = table_with(before);
+  const auto new_table = table_with(after);
   for (const Freezing freezing : {Freezing::never, Freezing::always}) {
     Dialogue dialogue(freezing);
     dialogue.routes = &old_table;
-    dialogue.take(client(get("/1")));
+    dialogue.take(client(get_target("/1")));
     dialogue.reconfigure(new_table);
-    dialogue.take(upstream(answered));
+    dialogue.take(upstream(answered_hi));
     EXPECT_EQ(line_of(dialogue.seen().client, "X-Route"), "X-Route: before /1");
-    dialogue.take(client(get("/2")));
-    dialogue.take(upstream(answered));
-    EXPECT_EQ(line_of(dialogue.seen().client.substr(answered.size()), "X-Route"), "X-Route: after");
+    dialogue.take(client(get_target("/2")));
+    dialogue.take(upstream(answered_hi));
+    EXPECT_EQ(line_of(dialogue.seen().client.substr(answered_hi.size()), "X-Route"), "X-Route: after");
   }
 }
 
@@ -136,12 +136,12 @@ TEST(Rewriting, IsDoneOnceForEachAttempt) {
   config::Route route = plain();
   route.request_headers.add = {{"X-Once", text("1")}};
   route.path.strip_prefix = "/a";
-  const auto table = table_of(route);
+  const auto table = table_with(route);
   Dialogue dialogue;
   dialogue.routes = &table;
   dialogue.servers = 2;
   dialogue.attempts = {Attempt::pooled, Attempt::fresh};
-  const Seen seen = dialogue.play({client(get("/a/b")), upstream_resets, connected, upstream(answered)});
+  const Seen seen = dialogue.play({client(get_target("/a/b")), upstream_resets, connected, upstream(answered_hi)});
   ASSERT_EQ(seen.upstreams.size(), 2u);
   EXPECT_EQ(seen.upstreams[0].received, seen.upstreams[1].received);
   EXPECT_EQ(target_of(seen.upstreams[1].received), "/b");
@@ -150,7 +150,7 @@ TEST(Rewriting, IsDoneOnceForEachAttempt) {
 TEST(Rewriting, ChangesThePath) {
   config::Route route = plain();
   route.path = {.strip_prefix = "/v1", .add_prefix = "/api", .replace = {}, .regex = {}};
-  const auto sent = [&](const std::string& target) { return target_of(played(route, get(target)).server); };
+  const auto sent = [&](const std::string& target) { return target_of(played(route, get_target(target)).server); };
   EXPECT_EQ(sent("/v1/a?b=/../c"), "/api/a?b=/../c");
   EXPECT_EQ(sent("/v1"), "/api/");
   EXPECT_EQ(sent("/v1?x"), "/api/?x");
@@ -164,7 +164,7 @@ TEST(Rewriting, ReplacesThePath) {
   config::Route route = plain();
   const auto sent = [&](const char* replace, const std::string& target) {
     route.path.replace = text(replace);
-    return target_of(played(route, get(target, "X-F: a/b?c d\r\n")).server);
+    return target_of(played(route, get_target(target, "X-F: a/b?c d\r\n")).server);
   };
   EXPECT_EQ(sent("/fixed", "/a?b"), "/fixed?b");
   EXPECT_EQ(sent("/fixed?x=1", "/a?b"), "/fixed?x=1");
@@ -177,7 +177,7 @@ TEST(Rewriting, ReplacesThePath) {
 TEST(Rewriting, SubstitutesInThePath) {
   config::Route route = plain();
   route.path.regex = {.match = "^/old/(.*)$", .replace = "/new/$1"};
-  const auto sent = [&](const std::string& target) { return target_of(played(route, get(target)).server); };
+  const auto sent = [&](const std::string& target) { return target_of(played(route, get_target(target)).server); };
   EXPECT_EQ(sent("/old/a%20b?c=/old/"), "/new/a%20b?c=/old/");
   EXPECT_EQ(sent("/x/../%6fld//a?"), "/new/a?");
   EXPECT_EQ(sent("/other?/old/"), "/other?/old/");
@@ -188,7 +188,7 @@ TEST(Rewriting, SubstitutesInThePath) {
 TEST(Rewriting, NothingClimbsOutOfAPath) {
   config::Route route = plain();
   route.path.regex = {.match = "^/x(.*)$", .replace = "/files/$1"};
-  const Both climbing = played(route, get("/x../secret"));
+  const Both climbing = played(route, get_target("/x../secret"));
   EXPECT_EQ(climbing.server, "");
   EXPECT_TRUE(climbing.client.starts_with("HTTP/1.1 400 Bad Request\r\n")) << climbing.client;
   route.path.regex.reset();
@@ -202,9 +202,9 @@ TEST(Rewriting, NothingClimbsOutOfAPath) {
     EXPECT_EQ(both.server, "");
     EXPECT_TRUE(both.client.starts_with("HTTP/1.1 400 Bad Request\r\n")) << both.client;
   }
-  EXPECT_EQ(answered_by("/f/{header.x}/e", get("/", "X: ..\r\n")).server, "");
-  EXPECT_EQ(answered_by("/f/{query}", get("/a?/../../etc?x")).server, "") << "it may decode %2F";
-  EXPECT_EQ(target_of(answered_by("/f/{query}", get("/a?b/c?x")).server), "/f/b%2Fc%3Fx?b/c?x");
+  EXPECT_EQ(answered_by("/f/{header.x}/e", get_target("/", "X: ..\r\n")).server, "");
+  EXPECT_EQ(answered_by("/f/{query}", get_target("/a?/../../etc?x")).server, "") << "it may decode %2F";
+  EXPECT_EQ(target_of(answered_by("/f/{query}", get_target("/a?b/c?x")).server), "/f/b%2Fc%3Fx?b/c?x");
 }
 
 TEST(Rewriting, EditsTrailersToo) {
@@ -221,7 +221,8 @@ TEST(Rewriting, EditsTrailersToo) {
 TEST(Rewriting, BelievesNoClientWhoItIs) {
   config::Route route = plain();
   route.request_headers.set = {{"X-Real-IP", text("{header.x-real-ip}{header.x-forwarded-for}{header.x_under}")}};
-  const Both both = played(route, get("/", "X-Real-IP: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX_Under: 6.6.6.6\r\n"));
+  const Both both =
+      played(route, get_target("/", "X-Real-IP: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX_Under: 6.6.6.6\r\n"));
   EXPECT_EQ(both.server.find("6.6.6.6"), std::string::npos) << both.server;
 }
 
@@ -229,10 +230,10 @@ TEST(Rewriting, OfDateLeavesOne) {
   config::Route route = plain();
   route.response_headers.set = {{"Date", text("now")}};
   Dialogue dialogue;
-  const auto table = table_of(route);
+  const auto table = table_with(route);
   dialogue.routes = &table;
   dialogue.unix_us = 1'000'000;
-  const std::string seen = dialogue.play({client(get("/")), upstream(answered)}).client;
+  const std::string seen = dialogue.play({client(get_target("/")), upstream(answered_hi)}).client;
   EXPECT_EQ(line_of(seen, "Date"), "Date: now");
   EXPECT_EQ(seen.find("Date", seen.find("Date") + 1), std::string::npos) << seen;
 }
@@ -240,7 +241,7 @@ TEST(Rewriting, OfDateLeavesOne) {
 TEST(Rewriting, ChangesTheHost) {
   config::Route route = plain();
   route.host = {config::HostRewrite::To::literal, text("{host}.internal:8080")};
-  const Both both = played(route, get("/"));
+  const Both both = played(route, get_target("/"));
   EXPECT_EQ(both.server.substr(0, both.server.find("X-Forwarded-For")),
             "GET / HTTP/1.1\r\nHost: Shop.Test.internal:8080\r\n");
   EXPECT_EQ(line_of(both.server, "X-Forwarded-Host"), "X-Forwarded-Host: Shop.Test:81") << "what the client asked for";
@@ -251,7 +252,7 @@ TEST(Rewriting, AValueCannotEndALine) {
   config::Route route = plain();
   route.request_headers.set = {{"X-Tab", text("{header.a}")}};
   route.response_headers.set = {{"X-Tab", text("{header.a}")}};
-  const Both both = played(route, get("/", "A: x\ty\xff\r\n"));
+  const Both both = played(route, get_target("/", "A: x\ty\xff\r\n"));
   EXPECT_EQ(line_of(both.server, "X-Tab"), "X-Tab: x\ty\xff");
   EXPECT_EQ(line_of(both.client, "X-Tab"), "X-Tab: x\ty\xff");
 }
@@ -260,7 +261,7 @@ TEST(Rewriting, EditsWhatSwitchesToAWebSocket) {
   config::Route route = plain();
   route.response_headers.set = {{"X-Socket", text("{path}")}};
   const Both both =
-      played(route, get("/ws", "Connection: upgrade\r\nUpgrade: websocket\r\n"),
+      played(route, get_target("/ws", "Connection: upgrade\r\nUpgrade: websocket\r\n"),
              "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nframes");
   EXPECT_EQ(line_of(both.client, "X-Socket"), "X-Socket: /ws");
   EXPECT_TRUE(both.client.ends_with("\r\n\r\nframes"));

@@ -39,8 +39,6 @@ std::string upgrade(const std::string& path, const std::string& protocol, const 
   return method + " " + path + " HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: " + protocol + "\r\n\r\n";
 }
 
-const std::string answered = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-
 config::Route slow_route() {
   config::Route own;
   own.timeouts.response = 11ms;
@@ -70,7 +68,7 @@ TEST(RouteRules, TimeoutsHoldForItsExchangesOnly) {
     EXPECT_EQ(left(), dialogue.rules.idle_ms) << "between two requests";
     dialogue.take(client(put("/else", 0)));
     EXPECT_EQ(left(), dialogue.rules.response_ms);
-    dialogue.take(upstream(answered));
+    dialogue.take(upstream(ok_empty));
     dialogue.take(client(put("/own", 0)));
     dialogue.take(deadline);
     EXPECT_EQ(dialogue.seen().statuses, (std::vector<std::uint16_t>{200, 200, 504}));
@@ -124,7 +122,7 @@ TEST(RouteRules, ABodyMayBeShorterOrLonger) {
     dialogue.routes = &table;
     dialogue.rules = routing::rules_of(config);
     dialogue.take(client(request));
-    dialogue.take(upstream(answered));
+    dialogue.take(upstream(ok_empty));
     return dialogue.seen().statuses.empty() ? 0 : dialogue.seen().statuses.front();
   };
   const std::string chunked = " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -146,7 +144,7 @@ TEST(RouteRules, AnUploadKeepsTheLimitItBeganWith) {
   dialogue.take(client(put("/own", 4) + "ab"));
   dialogue.reconfigure(after);
   dialogue.take(client("cd"));
-  dialogue.take(upstream(answered));
+  dialogue.take(upstream(ok_empty));
   EXPECT_EQ(dialogue.seen().statuses, std::vector<std::uint16_t>{200});
 }
 
@@ -161,11 +159,11 @@ TEST(RouteRules, ItsRequestsNeedNotBeLogged) {
   dialogue.attempts = {Attempt::fresh, Attempt::fresh, Attempt::late};
   for (const char* path : {"/own", "/else"}) {
     dialogue.take(client(put(path, 0)));
-    dialogue.take(upstream(answered));
+    dialogue.take(upstream(ok_empty));
   }
   dialogue.take(client(put("/own", 0)));
   dialogue.reconfigure(loud);
-  dialogue.take(upstream(answered));
+  dialogue.take(upstream(ok_empty));
   ASSERT_EQ(dialogue.logged().size(), 3u);
   EXPECT_FALSE(dialogue.logged()[0].access);
   ASSERT_TRUE(dialogue.logged()[1].access);

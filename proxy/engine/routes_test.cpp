@@ -24,7 +24,7 @@ routing::RouteTable table_of(const std::vector<Rule>& rules) {
   return routing::RouteTable(config);
 }
 
-std::string get(const std::string& host, const std::string& path) {
+std::string get_from(const std::string& host, const std::string& path) {
   return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
 }
 
@@ -36,19 +36,17 @@ std::vector<std::string> routes_of(const Seen& seen) {
 
 using Names = std::vector<std::string>;
 
-const std::string answered = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-
 TEST(Routes, AreChosenForEachRequestOfAConnection) {
   const auto table = table_of({{"api", {.hosts = {"api.test"}}}, {"docs", {.path_prefix = "/docs"}}, {"rest", {}}});
   for (const Freezing freezing : {Freezing::never, Freezing::always}) {
     Dialogue dialogue(freezing);
     dialogue.routes = &table;
     for (const auto& [host, path] : {std::pair{"web.test", "/"}, {"API.test:80", "/docs"}, {"web.test", "/docs/x"}}) {
-      dialogue.take(client(get(host, path)));
-      dialogue.take(upstream(answered));
+      dialogue.take(client(get_from(host, path)));
+      dialogue.take(upstream(ok_empty));
     }
     EXPECT_EQ(routes_of(dialogue.seen()), (Names{"rest", "api", "docs"}));
-    EXPECT_EQ(dialogue.seen().client, answered + answered + answered);
+    EXPECT_EQ(dialogue.seen().client, ok_empty + ok_empty + ok_empty);
   }
 }
 
@@ -56,7 +54,7 @@ TEST(Routes, WhatNoneTakesIsNotFound) {
   const auto table = table_of({{"api", {.hosts = {"api.test"}}}});
   Dialogue dialogue;
   dialogue.routes = &table;
-  dialogue.take(client(get("web.test", "/")));
+  dialogue.take(client(get_from("web.test", "/")));
   EXPECT_EQ(dialogue.seen().client, kept(404));
   EXPECT_TRUE(dialogue.seen().upstreams.empty());
   EXPECT_EQ(dialogue.seen().statuses, std::vector<std::uint16_t>{404});
@@ -92,7 +90,7 @@ TEST(Routes, AChangedRouteHoldsForWhatHasNotBeenSent) {
       if (step == script.size()) dialogue.reconfigure(after);
       EXPECT_EQ(routes_of(dialogue.seen()), Names{step < steps_until_sent ? "after" : "before"});
       EXPECT_EQ(dialogue.seen().client, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
-      dialogue.take(client(get("a", "/")));
+      dialogue.take(client(get_from("a", "/")));
       dialogue.take(connected);
       EXPECT_EQ(dialogue.seen().upstreams.back().route, "after") << "the next request of the connection";
     }
@@ -105,7 +103,7 @@ TEST(Routes, ARouteThatIsGoneBeforeTheRequestIsSentIsNotFound) {
   Dialogue dialogue;
   dialogue.routes = &before;
   dialogue.attempts = {Attempt::late};
-  dialogue.take(client(get("a", "/")));
+  dialogue.take(client(get_from("a", "/")));
   dialogue.reconfigure(after);
   EXPECT_EQ(dialogue.seen().client, kept(404));
 }
@@ -116,12 +114,12 @@ TEST(Routes, AnotherAttemptTakesTheRouteOfNow) {
   Dialogue dialogue;
   dialogue.routes = &before;
   dialogue.attempts = {Attempt::pooled};
-  dialogue.take(client(get("a", "/")));
+  dialogue.take(client(get_from("a", "/")));
   dialogue.reconfigure(after);
   dialogue.take(upstream_resets);
-  dialogue.take(upstream(answered));
+  dialogue.take(upstream(ok_empty));
   EXPECT_EQ(routes_of(dialogue.seen()), (Names{"before", "after"}));
-  EXPECT_EQ(dialogue.seen().client, answered);
+  EXPECT_EQ(dialogue.seen().client, ok_empty);
 }
 
 TEST(Routes, ATunnelStaysWhereItIs) {

@@ -71,10 +71,11 @@ class ToAStream : public testing::Test {
   Action last = Action::wait;
 };
 
-const std::string get = "GET /a?b HTTP/1.1\r\nHost: a.example\r\n";
+const std::string get_lines = "GET /a?b HTTP/1.1\r\nHost: a.example\r\n";
 
 TEST_F(ToAStream, AHeadIsABlock) {
-  begin(get + "Connection: close, X\r\nX: y\r\nUpgrade: h2c\r\nTE: trailers, gzip\r\nConnection: te\r\nB: C\r\n\r\n");
+  begin(get_lines +
+        "Connection: close, X\r\nX: y\r\nUpgrade: h2c\r\nTE: trailers, gzip\r\nConnection: te\r\nB: C\r\n\r\n");
   EXPECT_EQ(head(), (std::pair<std::string, bool>(":method=GET :scheme=http :authority=a.example :path=/a?b b=C "
                                                   "te=trailers x-forwarded-for=192.0.2.1 x-forwarded-proto=http "
                                                   "x-forwarded-host=a.example ",
@@ -107,7 +108,7 @@ TEST_F(ToAStream, ContentWithALengthEndsTheStream) {
 }
 
 TEST_F(ToAStream, AResponseWithoutALengthComesInChunks) {
-  begin(get + "\r\n");
+  begin(get_lines + "\r\n");
   const std::string began = answer("HTTP/1.1 103 \r\nlink: x\r\n\r\nHTTP/1.1 200 \r\na: b\r\n\r\nhello", false);
   EXPECT_EQ(began,
             "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\na: b\r\nTransfer-Encoding: "
@@ -119,14 +120,14 @@ TEST_F(ToAStream, AResponseWithoutALengthComesInChunks) {
 }
 
 TEST_F(ToAStream, AResponseWithALengthComesAsItIs) {
-  begin(get + "\r\n");
+  begin(get_lines + "\r\n");
   EXPECT_EQ(answer("HTTP/1.1 200 \r\ncontent-length: 5\r\n\r\nhello", true),
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
   EXPECT_EQ(last, Action::park);
 }
 
 TEST_F(ToAStream, AnEmptyResponseSaysSo) {
-  begin(get + "\r\n");
+  begin(get_lines + "\r\n");
   EXPECT_EQ(answer("HTTP/1.1 200 \r\n\r\n", true), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(last, Action::park);
 }
@@ -140,9 +141,9 @@ TEST_F(ToAStream, ResponsesThatNeverHaveContentNeedNoLength) {
 // Its head says all; the empty frame that ends the stream may come later, or never.
 TEST_F(ToAStream, AResponseThatNeverHasContentMayEndLater) {
   const std::string head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
-  const std::string old = get + "If-None-Match: x\r\n\r\n";
+  const std::string old = get_lines + "If-None-Match: x\r\n\r\n";
   const std::pair<std::string, std::string> cases[] = {
-      {head, "200 \r\ncontent-length: 9"}, {head, "200 "}, {old, "304 \r\netag: x"}, {get + "\r\n", "204 "}};
+      {head, "200 \r\ncontent-length: 9"}, {head, "200 "}, {old, "304 \r\netag: x"}, {get_lines + "\r\n", "204 "}};
   for (const auto& [request, response] : cases) {
     for (const std::string how : {"ended", "reset", "late"}) {
       state = {};
@@ -175,7 +176,7 @@ TEST_F(ToAStream, AnHttp10ClientGetsContentUntilTheEnd) {
 }
 
 TEST_F(ToAStream, AResponseThatIsCutOffIsReset) {
-  begin(get + "\r\n");
+  begin(get_lines + "\r\n");
   answer("HTTP/1.1 200 \r\ncontent-length: 9\r\n\r\nhello", false);
   reset_by_server(cancel);
   EXPECT_EQ(last, Action::reset);
@@ -225,7 +226,7 @@ TEST_F(ToAStream, TheRestOfAnUploadThatIsNotWantedIsDropped) {
 }
 
 TEST_F(ToAStream, AWebSocketIsAnExtendedConnect) {
-  begin(get +
+  begin(get_lines +
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
   const auto [fields, ends] = head();
@@ -247,7 +248,8 @@ TEST_F(ToAStream, AWebSocketIsAnExtendedConnect) {
 }
 
 TEST_F(ToAStream, AWebSocketThatIsRefusedIsAnAnswer) {
-  begin(get + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: k\r\n\r\n");
+  begin(get_lines +
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: k\r\n\r\n");
   EXPECT_EQ(answer("HTTP/1.1 403 \r\ncontent-length: 0\r\n\r\n", true),
             "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
 }

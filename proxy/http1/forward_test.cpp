@@ -33,7 +33,7 @@ std::string get_forwarded(const std::string& lines) {
   return get(lines) + forwarded + "X-Forwarded-Host: a\r\n\r\n";
 }
 
-std::string trailers(const std::string& raw) {
+std::string trailers_of(const std::string& raw) {
   std::vector<Field> fields;
   EXPECT_FALSE(parse_trailers(raw, {}, Sender::server, fields));
   state::Buffer out;
@@ -109,7 +109,7 @@ TEST(WriteRequestHead, DropsEverySpellingOfWhoTheClientIs) {
         for (char& c : spelled) c = static_cast<char>(std::toupper(c));
         EXPECT_EQ(request(get("A: 1\r\n" + spelled + ": 6.6.6.6\r\n"), by), get_forwarded("A: 1\r\n")) << spelled;
       }
-      EXPECT_EQ(trailers(spelled + ": 6.6.6.6\r\nA: 1\r\n\r\n"), "A: 1\r\n\r\n") << spelled;
+      EXPECT_EQ(trailers_of(spelled + ": 6.6.6.6\r\nA: 1\r\n\r\n"), "A: 1\r\n\r\n") << spelled;
     }
   }
   const std::string others =

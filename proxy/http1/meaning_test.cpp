@@ -42,7 +42,7 @@ std::uint16_t refused_host(const std::string& host) {
   return refused_with("GET / HTTP/1.1\r\nHost: " + host);
 }
 
-ResponseMeaning response(const std::string& lines, Method method = Method::get) {
+ResponseMeaning meaning_of_response(const std::string& lines, Method method = Method::get) {
   ResponseHead head;
   const std::string raw = lines + "\r\n\r\n";
   EXPECT_FALSE(parse_response_head(raw, {}, head)) << raw;
@@ -319,22 +319,22 @@ TEST(RequestMeaning, KnowsWhatIsIdempotent) {
 }
 
 TEST(ResponseMeaning, FramesTheBody) {
-  EXPECT_EQ(response("HTTP/1.1 200 OK\r\nContent-Length: 5").body, BodyFraming{ByLength{5}});
-  EXPECT_EQ(response("HTTP/1.1 200 OK\r\nContent-Length: 0").body, BodyFraming{NoBody{}});
-  EXPECT_EQ(response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked").body, BodyFraming{ByChunks{}});
-  EXPECT_EQ(response("HTTP/1.1 200 OK").body, BodyFraming{UntilClose{}});
+  EXPECT_EQ(meaning_of_response("HTTP/1.1 200 OK\r\nContent-Length: 5").body, BodyFraming{ByLength{5}});
+  EXPECT_EQ(meaning_of_response("HTTP/1.1 200 OK\r\nContent-Length: 0").body, BodyFraming{NoBody{}});
+  EXPECT_EQ(meaning_of_response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked").body, BodyFraming{ByChunks{}});
+  EXPECT_EQ(meaning_of_response("HTTP/1.1 200 OK").body, BodyFraming{UntilClose{}});
 }
 
 TEST(ResponseMeaning, HasNoBodyWhereNoneCanBe) {
   for (const char* line : {"HTTP/1.1 100 C", "HTTP/1.1 103 E", "HTTP/1.1 204 N", "HTTP/1.1 304 N"}) {
-    EXPECT_EQ(response(line).body, BodyFraming{NoBody{}}) << line;
-    EXPECT_EQ(response(line + "\r\nContent-Length: 5"s).body, BodyFraming{NoBody{}}) << line;
-    EXPECT_EQ(response(line + "\r\nTransfer-Encoding: chunked"s).body, BodyFraming{NoBody{}}) << line;
+    EXPECT_EQ(meaning_of_response(line).body, BodyFraming{NoBody{}}) << line;
+    EXPECT_EQ(meaning_of_response(line + "\r\nContent-Length: 5"s).body, BodyFraming{NoBody{}}) << line;
+    EXPECT_EQ(meaning_of_response(line + "\r\nTransfer-Encoding: chunked"s).body, BodyFraming{NoBody{}}) << line;
   }
-  const ResponseMeaning to_head = response("HTTP/1.1 200 OK\r\nContent-Length: 5", Method::head);
+  const ResponseMeaning to_head = meaning_of_response("HTTP/1.1 200 OK\r\nContent-Length: 5", Method::head);
   EXPECT_EQ(to_head.body, BodyFraming{NoBody{}});
   EXPECT_TRUE(to_head.keep_alive);
-  EXPECT_TRUE(response("HTTP/1.1 200 OK", Method::head).keep_alive);
+  EXPECT_TRUE(meaning_of_response("HTTP/1.1 200 OK", Method::head).keep_alive);
 }
 
 TEST(ResponseMeaning, RefusesAnAmbiguousBody) {
@@ -344,29 +344,29 @@ TEST(ResponseMeaning, RefusesAnAmbiguousBody) {
         "Transfer-Encoding: gzip", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked, chunked",
         "Transfer-Encoding: identity", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: ", "Connection: a b"}) {
-    EXPECT_EQ(response("HTTP/1.1 200 OK\r\n"s + fields).error.status, 502) << fields;
-    EXPECT_EQ(response("HTTP/1.1 304 N\r\n"s + fields, Method::head).error.status, 502) << fields;
+    EXPECT_EQ(meaning_of_response("HTTP/1.1 200 OK\r\n"s + fields).error.status, 502) << fields;
+    EXPECT_EQ(meaning_of_response("HTTP/1.1 304 N\r\n"s + fields, Method::head).error.status, 502) << fields;
   }
-  EXPECT_EQ(response("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked").error.status, 502);
+  EXPECT_EQ(meaning_of_response("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked").error.status, 502);
 }
 
 TEST(ResponseMeaning, KeepsTheConnectionAsItsVersionSays) {
-  EXPECT_TRUE(response("HTTP/1.1 200 OK\r\nContent-Length: 1").keep_alive);
-  EXPECT_FALSE(response("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: Close").keep_alive);
-  EXPECT_FALSE(response("HTTP/1.0 200 OK\r\nContent-Length: 1").keep_alive);
-  EXPECT_TRUE(response("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive").keep_alive);
+  EXPECT_TRUE(meaning_of_response("HTTP/1.1 200 OK\r\nContent-Length: 1").keep_alive);
+  EXPECT_FALSE(meaning_of_response("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: Close").keep_alive);
+  EXPECT_FALSE(meaning_of_response("HTTP/1.0 200 OK\r\nContent-Length: 1").keep_alive);
+  EXPECT_TRUE(meaning_of_response("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive").keep_alive);
 }
 
 TEST(ResponseMeaning, DoesNotKeepAConnectionThatEndsTheBody) {
-  EXPECT_FALSE(response("HTTP/1.1 200 OK").keep_alive);
-  EXPECT_FALSE(response("HTTP/1.0 200 OK\r\nConnection: keep-alive").keep_alive);
+  EXPECT_FALSE(meaning_of_response("HTTP/1.1 200 OK").keep_alive);
+  EXPECT_FALSE(meaning_of_response("HTTP/1.0 200 OK\r\nConnection: keep-alive").keep_alive);
 }
 
 TEST(ResponseMeaning, DoesNotKeepAConnectionOnWhichAnImpossibleBodyIsAnnounced) {
-  EXPECT_FALSE(response("HTTP/1.1 204 N\r\nContent-Length: 5").keep_alive);
-  EXPECT_FALSE(response("HTTP/1.1 204 N\r\nTransfer-Encoding: chunked").keep_alive);
-  EXPECT_TRUE(response("HTTP/1.1 204 N\r\nContent-Length: 0").keep_alive);
-  EXPECT_TRUE(response("HTTP/1.1 304 N\r\nContent-Length: 5").keep_alive);
+  EXPECT_FALSE(meaning_of_response("HTTP/1.1 204 N\r\nContent-Length: 5").keep_alive);
+  EXPECT_FALSE(meaning_of_response("HTTP/1.1 204 N\r\nTransfer-Encoding: chunked").keep_alive);
+  EXPECT_TRUE(meaning_of_response("HTTP/1.1 204 N\r\nContent-Length: 0").keep_alive);
+  EXPECT_TRUE(meaning_of_response("HTTP/1.1 304 N\r\nContent-Length: 5").keep_alive);
 }
 
 }  // namespace

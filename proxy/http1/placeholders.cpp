@@ -14,7 +14,7 @@ std::string_view port_of(std::string_view authority) {
   return colon == std::string_view::npos || authority.ends_with(']') ? "" : authority.substr(colon + 1);
 }
 
-std::string_view host_of(std::string_view authority) {
+std::string_view host_in(std::string_view authority) {
   const std::string_view port = port_of(authority);
   const bool has_colon = !authority.empty() && (authority.ends_with(':') || !port.empty());
   return authority.substr(0, authority.size() - port.size() - (has_colon ? 1 : 0));
@@ -55,7 +55,7 @@ void Placeholders::append(const config::Template::Part& part, std::string& out) 
       out += is_https() ? "https" : "http";
       return;
     case host:
-      out += host_of(meaning.host);
+      out += host_in(meaning.host);
       return;
     case port: {
       const std::string_view named = port_of(meaning.host);

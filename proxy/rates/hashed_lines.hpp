@@ -20,6 +20,8 @@ using Word = std::atomic_ref<std::uint64_t>;
 static_assert(Word::is_always_lock_free);
 
 inline constexpr std::size_t words_per_line = 8;
+// As much as other processes contend for one word; a bound, so that nobody can keep a worker busy.
+inline constexpr int attempts_max = 1000;
 
 class HashedLines {
  public:

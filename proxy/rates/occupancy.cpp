@@ -6,15 +6,14 @@ namespace baton::rates {
 
 namespace {
 
-constexpr std::size_t lines = 32 * 1024;
-constexpr std::uint64_t layout = 0x4261746f6e430001;
-constexpr int attempts_max = 1000;
+constexpr std::size_t occupancy_lines = 32 * 1024;
+constexpr std::uint64_t occupancy_layout = 0x4261746f6e430001;
 
 // A word: 40 bits of tag above 24 of count. With a count of 0 it is free, whatever its tag.
 constexpr int count_bits = 24;
 constexpr std::uint64_t count_mask = (std::uint64_t{1} << count_bits) - 1;
 
-std::uint64_t tag_of(std::uint64_t hash) {
+std::uint64_t occupancy_tag_of(std::uint64_t hash) {
   return hash >> count_bits;
 }
 
@@ -55,7 +54,7 @@ void Place::leave() {
 void Occupancy::make_room() {
   const std::lock_guard lock(mutex_);
   if (owned_) return;
-  owned_ = std::make_unique<HashedLines>(HashedLines::create("baton-connections", layout, lines));
+  owned_ = std::make_unique<HashedLines>(HashedLines::create("baton-connections", occupancy_layout, occupancy_lines));
   memory_.store(owned_.get(), std::memory_order_release);
 }
 
@@ -65,7 +64,7 @@ int Occupancy::to_pass_on() const {
 }
 
 bool Occupancy::watch(handoff::UniqueFd memory) {
-  auto attached = HashedLines::attach(std::move(memory), layout, lines);
+  auto attached = HashedLines::attach(std::move(memory), occupancy_layout, occupancy_lines);
   if (!attached) return false;
   const std::lock_guard lock(mutex_);
   watched_ = std::move(attached);
@@ -79,10 +78,10 @@ Occupancy::Entered Occupancy::enter(std::string_view client) const {
   std::uint64_t elsewhere = 0;
   if (const HashedLines* const before = predecessor_.load(std::memory_order_acquire)) {
     const std::uint64_t hash = before->hash(client);
-    elsewhere = look_up(before->line(hash), tag_of(hash)).count;
+    elsewhere = look_up(before->line(hash), occupancy_tag_of(hash)).count;
   }
   const std::uint64_t hash = memory->hash(client);
-  const std::uint64_t tag = tag_of(hash);
+  const std::uint64_t tag = occupancy_tag_of(hash);
   for (int attempt = 0; attempt < attempts_max; ++attempt) {
     Counted here = look_up(memory->line(hash), tag);
     if (here.word == nullptr || here.count == count_mask) break;

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::size_t lines = 64 * 1024;
 constexpr std::uint64_t layout = 0x4261746f6e520001;
-// As much as other processes contend for one bucket; a bound, so that nobody can keep a worker busy.
-constexpr int attempts_max = 1000;
 
 // A word: 20 bits of tag, never 0, above 44 of time in microseconds, which is taken modulo 2^44 (203 days).
 constexpr int time_bits = 44;

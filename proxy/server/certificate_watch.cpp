@@ -13,7 +13,7 @@ namespace log = runtime::log;
 
 namespace {
 
-constexpr std::chrono::seconds look_every(1);
+constexpr std::chrono::seconds look_at_files_every(1);
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void CertificateWatch::watch() {
 }
 
 void CertificateWatch::look_later() {
-  call_after(timer_, look_every, [this] {
+  call_after(timer_, look_at_files_every, [this] {
     look_later();
     look();
   });

@@ -11,7 +11,7 @@ namespace baton::proxy {
 
 namespace {
 
-constexpr std::chrono::milliseconds look_every{200};
+constexpr std::chrono::milliseconds look_for_exits_every{200};
 
 }  // namespace
 
@@ -65,7 +65,7 @@ void Children::kill_left_ones() const {
 }
 
 void Children::watch_left_ones() {
-  call_after(timer_, look_every, [this] {
+  call_after(timer_, look_for_exits_every, [this] {
     reap();
     for (const Child& child : children_) {
       if (child.deadline && std::chrono::steady_clock::now() >= *child.deadline) ::kill(child.pid, SIGKILL);

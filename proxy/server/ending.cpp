@@ -10,7 +10,7 @@ namespace log = runtime::log;
 
 namespace {
 
-constexpr std::chrono::milliseconds look_every{20};
+constexpr std::chrono::milliseconds look_for_the_end_every{20};
 // How long a slow reader on the admin interface gets for its answer once everything else has ended.
 constexpr std::chrono::seconds last_answers{5};
 
@@ -71,7 +71,7 @@ void Ending::serve_what_stays(int exit_code) {
 
 void Ending::watch() {
   // Rearm first, so that the timer survives whatever fails below.
-  call_after(timer_, look_every, [this] { watch(); });
+  call_after(timer_, look_for_the_end_every, [this] { watch(); });
   parts_.children.reap();
   const auto now = std::chrono::steady_clock::now();
   const std::uint64_t connections = parts_.data_path.connections();
@@ -93,7 +93,7 @@ void Ending::watch() {
 // A client may be waiting for the report of the upgrade that ends us, and a supervisor that does not know of the
 // upgrade yet may send us signals meant for the instance.
 void Ending::exit_when_answered(std::chrono::steady_clock::time_point deadline) {
-  call_after(timer_, look_every, [this, deadline] { exit_when_answered(deadline); });
+  call_after(timer_, look_for_the_end_every, [this, deadline] { exit_when_answered(deadline); });
   parts_.instance.pause_admin();
   const bool has_heir = parts_.supervision.heir().has_value();
   const bool is_needed = parts_.instance.is_answering() || has_heir;

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds look_every(100);
+constexpr milliseconds look_at_health_every(100);
 // A service of thousands of servers must not use up descriptors for its checks.
 constexpr std::size_t probes_max = 128;
 
@@ -57,7 +57,7 @@ void HealthWatch::watch() {
 }
 
 void HealthWatch::look_later() {
-  call_after(timer_, look_every, [this] {
+  call_after(timer_, look_at_health_every, [this] {
     look_later();
     look();
   });

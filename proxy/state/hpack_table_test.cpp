@@ -151,7 +151,7 @@ TEST(HpackTable, HoldsTheLargestEntry) {
 
 // ── From another process ──────────────────────────────────────────────────────────────────────────────────────────
 
-wire::HpackTable message(std::uint32_t limit, std::uint32_t maximum, std::size_t entry_bytes = 0) {
+wire::HpackTable table_message(std::uint32_t limit, std::uint32_t maximum, std::size_t entry_bytes = 0) {
   wire::HpackTable made;
   made.set_limit(limit);
   made.set_maximum(maximum);
@@ -161,16 +161,16 @@ wire::HpackTable message(std::uint32_t limit, std::uint32_t maximum, std::size_t
 
 TEST(HpackTableOnTheWire, WhatExceedsItsLimitsIsRefused) {
   HpackTable table;
-  EXPECT_TRUE(read(message(4096, 4096, 4096), table));
+  EXPECT_TRUE(read(table_message(4096, 4096, 4096), table));
   EXPECT_EQ(table.size(), 4096U);
-  EXPECT_TRUE(read(message(65536, 0), table));
+  EXPECT_TRUE(read(table_message(65536, 0), table));
   EXPECT_EQ(table.count(), 0U);
-  EXPECT_FALSE(read(message(4096, 4097), table));
-  EXPECT_FALSE(read(message(65537, 4096), table));
-  EXPECT_FALSE(read(message(4095, 4095), table)) << "less than every connection begins with";
-  EXPECT_FALSE(read(message(4096, 4096, 4097), table));
-  EXPECT_FALSE(read(message(4096, 99, 100), table));
-  wire::HpackTable two = message(4096, 4096, 4096);
+  EXPECT_FALSE(read(table_message(4096, 4097), table));
+  EXPECT_FALSE(read(table_message(65537, 4096), table));
+  EXPECT_FALSE(read(table_message(4095, 4095), table)) << "less than every connection begins with";
+  EXPECT_FALSE(read(table_message(4096, 4096, 4097), table));
+  EXPECT_FALSE(read(table_message(4096, 99, 100), table));
+  wire::HpackTable two = table_message(4096, 4096, 4096);
   two.add_entries();
   EXPECT_FALSE(read(two, table)) << "it would evict the other";
 }

@@ -15,7 +15,7 @@ namespace {
 using test::Ours;
 using test::Peer;
 
-const test::Issued& identity(const Suite& suite) {
+const test::Issued& identity_for(const Suite& suite) {
   static const test::Issued ecdsa = test::issue({.names = "DNS:a.example"});
   static const test::Issued rsa = test::issue({.names = "DNS:a.example", .key = test::KeyType::rsa});
   return suite.name.find("RSA") != std::string_view::npos ? rsa : ecdsa;
@@ -33,7 +33,7 @@ class SelfTest : public testing::TestWithParam<std::tuple<Suite, bool>> {
       const std::string name(suite.name);
       suite.version == tls13 ? SSL_CTX_set_ciphersuites(context, name.c_str()) : SSL_CTX_set_cipher_list(context, name.c_str());
     }
-    test::identify(is_client ? theirs.get() : ours.get(), identity(suite));
+    test::identify(is_client ? theirs.get() : ours.get(), identity_for(suite));
   }
   ~SelfTest() override { run_self_test(); }
 
@@ -131,7 +131,7 @@ TEST(SelfTestAtAReload, ASuiteThatFailedIsNeverTrustedMeanwhile) {
   const SslCtxPtr server = make_context(TLS_server_method(), config::TlsMinimum::tls13);
   const SslCtxPtr client = test::context_of(TLS_client_method(), TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(client.get(), std::string(suite.name).c_str());
-  test::identify(server.get(), identity(suite));
+  test::identify(server.get(), identity_for(suite));
   // The self-test's own end is taken over, proved or not.
   Ours trial(server.get());
   trial.handshake.prove();

@@ -13,7 +13,7 @@
 namespace baton::tls {
 namespace {
 
-std::vector<unsigned char> unhex(std::string_view text) {
+std::vector<unsigned char> unhex_bytes(std::string_view text) {
   std::vector<unsigned char> bytes;
   for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
     bytes.push_back(static_cast<unsigned char>(std::stoi(std::string{text.substr(i, 2)}, nullptr, 16)));
@@ -32,7 +32,7 @@ std::string hex(std::span<const unsigned char> bytes) {
 
 state::TlsSecrets secrets_of(std::string_view traffic) {
   state::TlsSecrets secrets;
-  std::ranges::copy(unhex(traffic), secrets.traffic.begin());
+  std::ranges::copy(unhex_bytes(traffic), secrets.traffic.begin());
   return secrets;
 }
 

@@ -9,8 +9,6 @@
 namespace baton::proxy {
 namespace {
 
-constexpr int tls13 = TLS1_3_VERSION;
-
 // Undisturbed, and with a move after each event, so that the reset comes before, during and after the freeze.
 void at_any_event(const Play& play, const std::function<void(const Witnessed&)>& check) {
   for (const Legs legs : {Legs{0, 0}, Legs{tls13, tls13}}) {
@@ -29,8 +27,8 @@ void at_any_event(const Play& play, const std::function<void(const Witnessed&)>&
   }
 }
 
-const std::string upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
-const std::string switching = "HTTP/1.1 101 Switching Protocols\r\n" + upgrade + "\r\n";
+const std::string upgrade_fields = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+const std::string switching = "HTTP/1.1 101 Switching Protocols\r\n" + upgrade_fields + "\r\n";
 
 TEST(LoopbackResets, OfAClientInARawTunnelReachTheServer) {
   const Play play{.name = "raw",
@@ -61,7 +59,7 @@ TEST(LoopbackResets, OfAServerInARawTunnelReachTheClient) {
 
 TEST(LoopbackResets, OfAClientInAWebSocketReachTheServer) {
   const Play play{.name = "websocket",
-                  .client = {{.until = "", .send = request("GET /ws", upgrade)},
+                  .client = {{.until = "", .send = request("GET /ws", upgrade_fields)},
                              {.until = "\r\n\r\n", .send = "last words", .then_reset = true}},
                   .origin = {{"\r\n\r\n", switching}},
                   .breaks_origin = true};

@@ -12,9 +12,6 @@
 namespace baton::proxy {
 namespace {
 
-constexpr int tls12 = TLS1_2_VERSION;
-constexpr int tls13 = TLS1_3_VERSION;
-
 std::shared_ptr<const Settings> with_upstream_tls(const Settings& from, std::shared_ptr<const tls::ClientContext> tls) {
   auto settings = std::make_shared<Settings>(from);
   settings->upstreams.front().tls = std::move(tls);

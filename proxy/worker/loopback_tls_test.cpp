@@ -11,9 +11,7 @@
 namespace baton::proxy {
 namespace {
 
-constexpr std::size_t body_bytes = 30'000;
-constexpr int tls12 = TLS1_2_VERSION;
-constexpr int tls13 = TLS1_3_VERSION;
+constexpr std::size_t tls_body_bytes = 30'000;
 
 std::string name_of(const testing::TestParamInfo<Legs>& from) {
   const auto name = [](int version) { return version == 0 ? "plain" : version == tls12 ? "tls12" : "tls13"; };
@@ -22,20 +20,21 @@ std::string name_of(const testing::TestParamInfo<Legs>& from) {
 
 // Specific to TLS: key updates in the middle of bodies.
 std::vector<Play> tls_plays() {
-  std::vector<Play> all = plays(body_bytes);
-  const std::string body = numbered(body_bytes);
+  std::vector<Play> all = plays(tls_body_bytes);
+  const std::string body = numbered(tls_body_bytes);
   const std::string half = body.substr(0, body.size() / 2);
   const std::string upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
-  all.push_back({.name = "keys that change in the middle of bodies",
-                 .client = {{"", request("PUT /", "Content-Length: " + std::to_string(body.size()) + "\r\n") + half},
-                            {.until = "", .send = body.substr(half.size()), .keys = KeyUpdate::mutual},
-                            {.until = body.substr(body.size() - 30), .send = request("GET /2"), .keys = KeyUpdate::alone},
-                            {"two", "", true}},
-                 .origin = {{body.substr(body.size() - 30), response(body).substr(0, body_bytes / 2)},
-                            {.until = "", .send = response(body).substr(body_bytes / 2), .keys = KeyUpdate::alone},
-                            {.until = "\r\n\r\n", .send = response("two"), .keys = KeyUpdate::mutual}},
-                 .client_reads = 8 * 1024,
-                 .origin_reads = 8 * 1024});
+  all.push_back(
+      {.name = "keys that change in the middle of bodies",
+       .client = {{"", request("PUT /", "Content-Length: " + std::to_string(body.size()) + "\r\n") + half},
+                  {.until = "", .send = body.substr(half.size()), .keys = KeyUpdate::mutual},
+                  {.until = body.substr(body.size() - 30), .send = request("GET /2"), .keys = KeyUpdate::alone},
+                  {"two", "", true}},
+       .origin = {{body.substr(body.size() - 30), response(body).substr(0, tls_body_bytes / 2)},
+                  {.until = "", .send = response(body).substr(tls_body_bytes / 2), .keys = KeyUpdate::alone},
+                  {.until = "\r\n\r\n", .send = response("two"), .keys = KeyUpdate::mutual}},
+       .client_reads = 8 * 1024,
+       .origin_reads = 8 * 1024});
   all.push_back({.name = "keys that change in a tunnel",
                  .client = {{"", request("GET /ws", upgrade)},
                             {.until = "101", .send = "ping", .keys = KeyUpdate::mutual},

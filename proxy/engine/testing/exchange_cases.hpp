@@ -38,4 +38,11 @@ std::string forwarded(const std::string& line, const std::string& fields = "");
 std::string own(std::uint16_t status, bool head_only = false);
 std::string kept(std::uint16_t status, bool head_only = false, bool announced = false);
 
+// What most conversations begin with.
+inline const std::string get = request("GET / HTTP/1.1");
+inline const std::string get_forwarded = forwarded("GET / HTTP/1.1");
+inline const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+inline const std::string ok_empty = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+inline const std::string chunked_fields = "Transfer-Encoding: chunked\r\n";
+
 }  // namespace baton::engine

@@ -8,11 +8,8 @@ using Fate = Seen::Upstream::Fate;
 
 namespace {
 
-const std::string get = request("GET / HTTP/1.1");
 const Seen::Upstream got{forwarded("GET / HTTP/1.1"), Fate::parked};
 const Seen::Upstream got_by_route{forwarded("GET / HTTP/1.1"), Fate::parked, "app"};
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const std::string chunked_fields = "Transfer-Encoding: chunked\r\n";
 
 // Only "/" has a route.
 const routing::RouteTable& only_the_root() {

@@ -8,10 +8,6 @@ using Fate = Seen::Upstream::Fate;
 
 namespace {
 
-const std::string get = request("GET / HTTP/1.1");
-const std::string get_forwarded = forwarded("GET / HTTP/1.1");
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 // Refused before any server is contacted.
 Case refused(std::string name, std::string raw, std::uint16_t status, bool head_only = false) {
   return {std::move(name),

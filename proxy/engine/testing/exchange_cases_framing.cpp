@@ -31,10 +31,6 @@ std::string kept(std::uint16_t status, bool head_only, bool announced) {
 
 namespace {
 
-const std::string get = request("GET / HTTP/1.1");
-const std::string get_forwarded = forwarded("GET / HTTP/1.1");
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const std::string chunked_fields = "Transfer-Encoding: chunked\r\n";
 const std::string plain_chunks = "5\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\n";
 const std::string chunks = "5;ext=1\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\n";
 

@@ -8,9 +8,6 @@ using Fate = Seen::Upstream::Fate;
 
 namespace {
 
-const std::string get = request("GET / HTTP/1.1");
-const std::string get_forwarded = forwarded("GET / HTTP/1.1");
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const std::string ok_and_close = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 const std::string upgrade = request("GET / HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n");
 const std::string upgrade_forwarded =

@@ -10,6 +10,9 @@
 
 namespace baton::proxy {
 
+inline constexpr int tls12 = TLS1_2_VERSION;
+inline constexpr int tls13 = TLS1_3_VERSION;
+
 // Which legs of a connection have TLS, and which version the peer there speaks; 0: the leg is plain.
 struct Legs {
   int client = 0;
