@@ -8,7 +8,7 @@ namespace baton::config {
 
 // By the path of their section, as in KnownKey::path. Remove a key here when you implement it.
 inline constexpr std::string_view later_keys[] = {
-    "handoff.survive",
+    "handoff.canary",
 };
 
 }  // namespace baton::config
