@@ -20,7 +20,7 @@ namespace ssl = boost::asio::ssl;
 
 namespace {
 
-constexpr const char* name = "baton demo";
+constexpr const char* certificate_name = "baton demo";
 constexpr long hour_s = 3600;
 
 void write_file(const std::string& path, const std::string& text, mode_t mode) {
@@ -46,7 +46,7 @@ int choose_h2(SSL*, const unsigned char** chosen, unsigned char* bytes, const un
 
 Certificate make_certificate(const std::string& host) {
   const certificates::Issued made = certificates::issue(
-      {.common_name = name, .names = certificates::alternative_names({host}), .until_s = 24 * hour_s});
+      {.common_name = certificate_name, .names = certificates::alternative_names({host}), .until_s = 24 * hour_s});
   return {.certificate = made.certificate_pem(), .key = made.key_pem(), .host = host};
 }
 
