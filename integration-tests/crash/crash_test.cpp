@@ -71,7 +71,8 @@ TEST_F(Crash, IsSeenByOperators) {
   EXPECT_EQ(last.at("pid"), before);
   EXPECT_EQ(last.at("signal"), SIGSEGV);
   EXPECT_GT(last.at("stall_us").to_number<std::uint64_t>(), 0u);
-  EXPECT_EQ(baton.count_log_lines(std::regex("PID " + std::to_string(before) + ", was killed by signal 11")), 1u);
+  const std::regex line("PID " + std::to_string(before) + ", was killed by signal 11");
+  await([&] { return baton.count_log_lines(line) == 1; }, "the parent to say so\n" + baton.log());
   upgrade();
   EXPECT_EQ(baton.status().at("crashes").at("total"), 1) << "later generations know of it";
 }
