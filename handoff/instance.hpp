@@ -54,7 +54,7 @@ class InstanceLock {
   // Whether `path` is the file that this lock is on.
   bool is_at(const std::string& path) const;
   FileIdentity identity() const;
-  // Ours; -1: none is open. Whoever has it holds the lock as long as we do.
+  // Stays this object's; -1: no file is open. A process that shares it holds the lock, too.
   int descriptor() const { return fd_.get(); }
   // For a lock on memory: a descriptor through which it can be opened, and which never holds it.
   int to_pass_on() const { return to_pass_on_.get(); }

@@ -77,7 +77,7 @@ TEST_F(Crash, IsSeenByOperators) {
   EXPECT_EQ(baton.status().at("crashes").at("total"), 1) << "later generations know of it";
 }
 
-// What kills each worker anew may be an exchange that moves with it.
+// An exchange that kills its worker would move, and kill the next one, too.
 TEST_F(Crash, ComingAgainAndAgainSparesOnlyIdleConnectionsAndThenNone) {
   Client busy = baton.connect(), idle = baton.connect();
   busy.send(get_request("/held"));

@@ -36,7 +36,7 @@ std::uint32_t chosen_seed() {
   return seed;
 }
 
-// A connection may be lost by a reset. Then the client begins anew.
+// The client connects again if its connection ends by a reset.
 Habit begins_again(std::atomic<int>& lost, Habit habit) {
   return [&lost, habit = std::move(habit)](Life& life) {
     for (;;) {

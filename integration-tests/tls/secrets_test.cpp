@@ -150,14 +150,16 @@ constexpr const char* nobody = "65534";
 // Baton as an ordinary user's process, unlike under root.
 class ProcessOfAUser : public testing::Test {
  protected:
-  void start() {
+  void start(std::vector<std::string> options = {}, const std::string& more = "") {
     Settings settings(origin.address());
+    settings.handoff += more;
     settings.tls = "certificates: [ " + site.yaml() + " ]";
     settings.binds = {address};
     replace_file(config, to_yaml(settings, directory));
     for (const auto& file : fs::directory_iterator(directory.path())) make_theirs(file.path());
     make_theirs(directory.path());
-    process = std::make_unique<Process>(as_nobody({baton_binary_for_everyone(), "run", "-c", config}));
+    options.insert(options.begin(), {baton_binary_for_everyone(), "run", "-c", config});
+    process = std::make_unique<Process>(as_nobody(std::move(options)));
     process->await_line(Process::Stream::err, std::regex("serving: "));
     pid = process->pid();
   }
@@ -191,6 +193,25 @@ class ProcessOfAUser : public testing::Test {
   std::unique_ptr<Process> process;
   pid_t pid = -1;
 };
+
+// It sees all keys that its worker has.
+TEST_F(ProcessOfAUser, HasAKeeperThatCannotBeReadEither) {
+  start({"--supervise"}, ", survive: all");
+  TlsClient client(address);
+  EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
+  for (int crashes = 0; crashes < 2; ++crashes) {
+    std::vector<pid_t> workers;
+    await([&] { return (workers = children_of(process->pid())).size() == 1; }, "the one worker");
+    const std::vector<pid_t> keepers = children_of(workers.front());
+    ASSERT_EQ(keepers.size(), 1u);
+    EXPECT_FALSE(is_dumpable(keepers.front()));
+    ::kill(workers.front(), SIGKILL);
+    process->await_line(Process::Stream::err, std::regex("1 connections go on, 0 were lost"));
+    EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
+  }
+  process->signal(SIGTERM);
+  EXPECT_EQ(process->await_exit(), (Ended{0, 0})) << process->err();
+}
 
 TEST_F(ProcessOfAUser, CannotBeReadByOthersOfThatUserNorDumped) {
   Process sleeper(as_nobody({"sleep", "60"}));

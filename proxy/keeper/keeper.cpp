@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "proxy/keeper/survivors.hpp"
+#include "proxy/process/secrecy.hpp"
 #include "proxy/runtime/log.hpp"
 
 namespace baton::keeper {
@@ -38,7 +39,7 @@ bool await_end_of(pid_t worker) {
   return (polled.revents & POLLIN) != 0;
 }
 
-// Nobody would supervise the next instance.
+// Then no further instance must start: a supervised worker does not outlive its supervisor.
 bool is_supervisor_gone(int line) {
   pollfd polled{line, POLLIN, 0};
   return ::poll(&polled, 1, 0) > 0 && (polled.revents & (POLLHUP | POLLERR)) != 0;
@@ -46,6 +47,7 @@ bool is_supervisor_gone(int line) {
 
 [[noreturn]] void be_keeper(Arena& arena, pid_t worker, const Origin& origin) {
   ::prctl(PR_SET_NAME, "baton-keeper");
+  process::keep_memory_private();  // the worker may have keys later
   arena.only_read();
   if (!await_end_of(worker)) ::_exit(1);
   const Control& control = arena.control();

@@ -237,14 +237,6 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   added.run();
 }
 
-void Worker::remember(const Connection& connection) {
-  if (shared_.roster != nullptr) shared_.roster->enter(connection.client_descriptor(), connection.state());
-}
-
-void Worker::forget(const Connection& connection) {
-  if (shared_.roster != nullptr) shared_.roster->leave(connection.client_descriptor());
-}
-
 void Worker::list(Connection& connection) {
   connection.next_ = first_;
   connection.previous_ = nullptr;

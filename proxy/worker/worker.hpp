@@ -177,7 +177,9 @@ class Worker final : private http1::ServerNames {
   // The connections that this thread is running, for a keeper.
   keeper::Running& running() { return running_; }
   // The connection ends, or is another process's: a keeper must not find it. Before its descriptor is closed.
-  void forget(const Connection& connection);
+  void forget(const Connection& connection) {
+    if (shared_.roster != nullptr) shared_.roster->leave(connection.client_descriptor());
+  }
   // For new handshakes on the listener; null: it has no TLS (any more).
   std::shared_ptr<const tls::ServerContext> server_context(std::string_view listener) const;
   // The connection is closed: removes it from the list, and frees it after this round of events.
@@ -262,7 +264,9 @@ class Worker final : private http1::ServerNames {
   void note_server_failure(const state::ConnectionState& state, const state::ClientSide& side, std::string_view why);
 
   upstream::Upstream* share_for(state::Exchange& exchange, const routing::Route& route);
-  void remember(const Connection& connection);
+  void remember(const Connection& connection) {
+    if (shared_.roster != nullptr) shared_.roster->enter(connection.client_descriptor(), connection.state());
+  }
   void list(Connection& connection);
   void unlist(Connection& connection);
   // Puts a frozen connection into the batch; one that cannot move, or that there is no memory for, continues here.
