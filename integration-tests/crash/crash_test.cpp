@@ -39,6 +39,7 @@ TEST(CrashWithEveryKind, EndsNone) {
   for (const int signal : {SIGKILL, SIGSEGV}) {
     const auto worker = static_cast<pid_t>(baton.number("pid"));
     baton.await_log(std::regex("supervisor: PID " + std::to_string(worker) + " is the instance"));
+    await_rest(worker);
     ::kill(worker, signal);
     ++crashes;
     await([&] { return baton.count_log_lines(std::regex(crash_line(all, 0))) == crashes; }, "all to go on\n" + baton.log());

@@ -91,6 +91,18 @@ std::vector<pid_t> living_in_group(pid_t group) {
   return living;
 }
 
+void await_rest(pid_t pid) {
+  const auto rests = [](const fs::path& thread) {
+    const std::string stat = read_file(thread / "stat");
+    return stat.compare(stat.rfind(')') + 2, 1, "S") == 0;
+  };
+  const auto all_rest = [&] {
+    const fs::directory_iterator threads(proc(pid, "task"));
+    return std::all_of(begin(threads), end(threads), rests);
+  };
+  await(all_rest, "all threads to rest");
+}
+
 void stop_and_await(pid_t pid) {
   ::kill(pid, SIGSTOP);
   await([pid] { return status_field(pid, "State").starts_with('T'); }, "process " + std::to_string(pid) + " to stop");

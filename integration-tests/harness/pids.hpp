@@ -31,6 +31,8 @@ bool is_alive(pid_t pid);
 std::vector<pid_t> children_of(pid_t pid);
 // The living descendants of the test in that process group, which a predecessor and its successors share.
 std::vector<pid_t> living_in_group(pid_t group);
+// Waits until all of its threads wait for something: then no connection is being run.
+void await_rest(pid_t pid);
 // Sends SIGSTOP and waits until the process has stopped.
 void stop_and_await(pid_t pid);
 std::size_t descriptor_count(pid_t pid);

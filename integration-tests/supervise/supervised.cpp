@@ -55,6 +55,7 @@ std::string Supervised::upgrade() {
 pid_t Supervised::crash(int signal) {
   const pid_t before = worker();
   await_known(before);
+  await_rest(before);
   ::kill(before, signal);
   return await_another_worker(before);
 }
