@@ -35,8 +35,13 @@ Result<void> Adopting::answer(Frame& frame) {
   std::vector<ParcelId> ids;
   for (const auto& parcel : *parcels) ids.push_back(parcel.id);
   std::vector<ParcelId> taken = ids;  // on an exception from here on, everything prepared is dropped
-  auto judged = as_result([&] { return judge(std::move(*parcels), ids, answer); });
+  auto judged = as_result([&] {
+    auto accepted = judge(std::move(*parcels), ids, answer);
+    own(*accepted);
+    return accepted;
+  });
   if (!judged) {
+    disown(taken);
     insist([&] { adopter_.drop(taken); });
     return std::unexpected(judged.error());
   }
@@ -47,6 +52,7 @@ Result<void> Adopting::answer(Frame& frame) {
                        answer_timeout_ ? Clock::now() + *answer_timeout_ : no_deadline);
   });
   if (!sent) {
+    disown(taken);
     insist([&] { adopter_.drop(taken); });
     return sent;
   }
@@ -70,7 +76,8 @@ Result<std::vector<ParcelId>> Adopting::judge(std::vector<ReceivedParcel> parcel
   return taken;
 }
 
-// Returns the parcels that arrived whole; the others are refused in `answer` and their descriptors closed.
+// Returns the parcels that arrived whole and are not ours already; the others are answered, and their descriptors
+// closed.
 Result<std::vector<ReceivedParcel>> Adopting::unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const {
   std::vector<ReceivedParcel> parcels;
   const std::size_t descriptors_sent = frame.descriptors.size() + frame.descriptors_lost;
@@ -97,7 +104,9 @@ Result<std::vector<ReceivedParcel>> Adopting::unpack(wire::Offer& offer, Frame& 
     if (in.secret_bytes() != 0) parcel.secrets = SecretBytes(frame.secrets.view().substr(secret, in.secret_bytes()));
     secret += in.secret_bytes();
     parcel.payload = std::move(*in.mutable_payload());
-    if (const std::string* unknown = first_unknown(in); unknown != nullptr) {
+    if (owned_.contains(in.id())) {
+      answer.add_taken(in.id());
+    } else if (const std::string* unknown = first_unknown(in); unknown != nullptr) {
       refuse(answer, in.id(), "the successor does not know the feature " + *unknown);
     } else if (!has_room) {
       refuse(answer, in.id(), "too few descriptors are free in the successor (ulimit -n)");

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -24,6 +25,13 @@ class Adopting {
   // written whole.
   Result<void> answer(Frame& offer);
 
+  // These are ours: if they are offered again, the answer is that they are taken, and nothing else happens. So are all
+  // that have been taken here, until `disown`.
+  void own(std::span<const ParcelId> ids) { owned_.insert(ids.begin(), ids.end()); }
+  void disown(std::span<const ParcelId> ids) {
+    for (const ParcelId id : ids) owned_.erase(id);
+  }
+
  private:
   Result<std::vector<ReceivedParcel>> unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const;
   Result<std::vector<ParcelId>> judge(std::vector<ReceivedParcel> parcels, const std::vector<ParcelId>& ids,
@@ -34,6 +42,7 @@ class Adopting {
   Adopter& adopter_;
   const std::unordered_set<std::string> known_features_;
   const std::optional<std::chrono::milliseconds> answer_timeout_;
+  std::unordered_set<ParcelId> owned_;
 };
 
 }  // namespace baton::handoff

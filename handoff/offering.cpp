@@ -184,6 +184,7 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
     refused.reserve(in_flight_.size());
     const std::size_t pauses = pauses_us_.size() + in_flight_.size();
     if (pauses_us_.capacity() < pauses) pauses_us_.reserve(2 * pauses);
+    if (taken_.capacity() < pauses) taken_.reserve(2 * pauses);
   });
   // An empty answer would only extend the deadline while the clients in flight wait.
   bool lied = record->taken().empty() && record->refused().empty();
@@ -194,7 +195,7 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
       continue;
     }
     insist([&] { ++moved_[found->second.label]; });
-    ++moved_total_;
+    taken_.push_back(id);
     pauses_us_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - found->second.frozen_at_us)));
     land(found);
     taken.push_back(id);
@@ -221,6 +222,11 @@ void Offering::land(std::unordered_map<ParcelId, InFlight>::iterator found) {
 }
 
 std::vector<ParcelId> Offering::give_up() {
+  hear_to_the_end();
+  return let_go();
+}
+
+void Offering::hear_to_the_end() {
   channel_.shut_down();
   for (;;) {
     auto frame = channel_.receive(no_deadline);
@@ -228,7 +234,6 @@ std::vector<ParcelId> Offering::give_up() {
     if (frame->kind == Kind::adopted) (void)hear_adopted(*frame);
     if (frame->kind == Kind::abort) last_words_ = unexpected_frame(*frame, Kind::adopted).text;
   }
-  return let_go();
 }
 
 std::vector<ParcelId> Offering::let_go() {

@@ -34,6 +34,8 @@ class Offering {
   // The one way to give up: no more Adopted can enter the channel, and those already in it are handled. The donor must
   // take back the rest, which is returned.
   std::vector<ParcelId> give_up();
+  // Its first half: what is in flight afterwards was not adopted, and never will be.
+  void hear_to_the_end();
   // Why the other side gave up, if give_up found an Abort in the channel; else empty.
   const std::string& last_words() const { return last_words_; }
   // The other side has said that it will answer no more Offers. The donor must take back the rest, which is returned.
@@ -41,7 +43,8 @@ class Offering {
 
   // Frozen but not offered yet.
   Remaining waiting() const;
-  std::uint64_t moved_total() const { return moved_total_; }
+  // What the other side has taken.
+  const std::vector<ParcelId>& taken() const { return taken_; }
   void write_into(Report& report);
 
  private:
@@ -68,7 +71,7 @@ class Offering {
   std::vector<Parcel> waiting_;                       // frozen but not offered yet
   std::unordered_map<ParcelId, InFlight> in_flight_;  // offered or about to be, and not answered
   Deadline answer_deadline_ = no_deadline;
-  std::uint64_t moved_total_ = 0;
+  std::vector<ParcelId> taken_;
   std::map<std::string, std::uint64_t> moved_;         // by label
   std::map<std::string, std::uint64_t> refused_;       // by reason
   std::vector<std::uint64_t> pauses_us_;

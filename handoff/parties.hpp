@@ -101,6 +101,9 @@ class Donor {
 
   virtual Estate estate() = 0;
 
+  // The conversation's channel and its spare from before anything can move; -1 and -1 once they may be closed.
+  virtual void converses(int channel, int spare) { (void)channel, (void)spare; }
+
   // Returns when no thread accepts on any listening socket and every accepted connection has an owner. `taken` are the
   // addresses that the successor keeps; the donor must empty and close the others.
   virtual void stop_accepting(const std::vector<std::string>& taken) = 0;
@@ -153,6 +156,9 @@ class Adopter {
   // Does everything that can fail before serving: configuration, threads, new addresses. Returns the addresses of the
   // sockets it takes. The predecessor's operator reads the text of an error.
   virtual Result<std::vector<std::string>> inherit(Inheritance inheritance) = 0;
+
+  // As for a Donor.
+  virtual void converses(int channel, int spare) { (void)channel, (void)spare; }
 
   // Keep room for this much, which is still to come: new connections must not take these places. Called before
   // `accept`, and again when the donor has less. Excludes what was already prepared; the adopter subtracts what it then

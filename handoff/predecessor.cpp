@@ -1,7 +1,10 @@
 #include "handoff/predecessor.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -35,12 +38,27 @@ class Conversation {
         started_us_(monotonic_us()) {}
 
   HandoverOutcome run() {
-    auto finished = as_result([this]() -> Result<void> {
+    return run([this] { return talk(); });
+  }
+  // In place of a predecessor that is dead: our channel is the spare of that one, `channel`.
+  HandoverOutcome resume(int channel) {
+    return run([this, channel] { return talk_in_its_place(channel); });
+  }
+
+ private:
+  template <class Talk>
+  HandoverOutcome run(Talk talk) {
+    auto finished = as_result([&]() -> Result<void> {
       auto talked = talk();
       is_talk_over_ = true;
       return talked;
     });
+    if (!finished && is_spare_in_use()) {
+      finished = as_result([this] { return hear_its_keeper(); });
+    }
     note_time();
+    insist([this] { donor_.converses(-1, -1); });
+    spare_.reset();
     if (finished) {
       outcome_.ending = Ending::completed;
     } else {
@@ -52,7 +70,6 @@ class Conversation {
     return std::move(outcome_);
   }
 
- private:
   Deadline in_step() const { return Clock::now() + terms_.step_timeout; }
   void note_time() { outcome_.report.duration_us = static_cast<std::uint64_t>(monotonic_us() - started_us_); }
 
@@ -63,14 +80,14 @@ class Conversation {
     outcome_.report.from = terms_.self;
     if (returns_ != nullptr) adopting_.emplace(channel_, *returns_, terms_.features, terms_.step_timeout);
     if (auto met = say_hello(); !met) return met;
-    const Estate estate = donor_.estate();
+    Estate estate = donor_.estate();
     if (estate.sockets.size() > successor_sockets_max_) {
       const std::string text = "the successor takes at most " + std::to_string(successor_sockets_max_) +
                                " listening sockets, and there are " + std::to_string(estate.sockets.size());
       tell_abort(text);
       return fail(Fault::refused, text);
     }
-    if (auto sent = send_estate(channel_, estate, ready_deadline_); !sent) return sent;
+    if (auto sent = send_with_spare(estate); !sent) return sent;
     auto ready = await(Kind::ready, ready_deadline_);
     if (!ready) return std::unexpected(ready.error());
     auto record = parse<wire::Ready>(*ready);
@@ -79,22 +96,28 @@ class Conversation {
     const bool on_probation = can_return_ && terms_.probation.count() > 0;
     listen_said_ = true;
     donor_.stop_accepting({record->addresses().begin(), record->addresses().end()});
-    wire::Listen listen;
-    if (on_probation) listen.set_probation_ms(static_cast<std::uint64_t>(terms_.probation.count()));
-    told_ = donor_.remaining();
-    next_told_ = Clock::now() + remaining_every;
-    *listen.mutable_remaining() = to_wire(told_);
-    if (auto sent = send_record(channel_, Kind::listen, listen, in_step()); !sent) return sent;
+    if (auto sent = say_listen(on_probation ? terms_.probation : std::chrono::milliseconds(0)); !sent) return sent;
     if (auto listening = await(Kind::listening, in_step()); !listening) return std::unexpected(listening.error());
     outcome_.successor_serves = true;
 
     auto moved = on_probation ? watch_trial() : Result<void>();
-    if (moved) {
-      moved = offering_.run([this] { return go_on(); }, [this](const Frame& frame) { return hear_other(frame); });
-    }
+    if (moved) moved = offer_all();
     if (!moved && recalled_) return take_returns();
     if (!moved) return moved;
     return say_done();
+  }
+
+  Result<void> say_listen(std::chrono::milliseconds probation) {
+    wire::Listen listen;
+    listen.set_probation_ms(static_cast<std::uint64_t>(probation.count()));
+    told_ = donor_.remaining();
+    next_told_ = Clock::now() + remaining_every;
+    *listen.mutable_remaining() = to_wire(told_);
+    return send_record(channel_, Kind::listen, listen, in_step());
+  }
+
+  Result<void> offer_all() {
+    return offering_.run([this] { return go_on(); }, [this](const Frame& frame) { return hear_other(frame); });
   }
 
   Result<void> say_hello() {
@@ -162,6 +185,58 @@ class Conversation {
     }
   }
 
+  // ── When a process dies, and its keeper goes on in the spare ────────────────────────────────────────────────────
+
+  // Nothing can move before the other side has its end.
+  Result<void> send_with_spare(Estate& estate) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+      return fail(Fault::system, std::string("socketpair: ") + std::strerror(errno));
+    }
+    spare_.emplace(UniqueFd(ends[0]));
+    {
+      const UniqueFd theirs(ends[1]);
+      estate.sockets.push_back({spare_name, {}, theirs.get()});
+      if (auto sent = send_estate(channel_, estate, ready_deadline_); !sent) return sent;
+    }
+    donor_.converses(channel_.descriptor(), spare_->descriptor());
+    return {};
+  }
+
+  // The successor may be anywhere between its inheritance and its last word, and knows which parcels it has taken.
+  Result<void> talk_in_its_place(int channel) {
+    ready_deadline_ = Clock::now() + terms_.ready_timeout;
+    outcome_.report.from = terms_.self;
+    listen_said_ = true;
+    if (auto sent = say_listen({}); !sent) return sent;
+    ::shutdown(channel, SHUT_RDWR);       // not before: an end with nothing in the spare is the end
+    if (auto listening = await(Kind::listening, ready_deadline_); !listening) return std::unexpected(listening.error());
+    outcome_.successor_serves = true;
+    if (auto moved = offer_all(); !moved) return moved;
+    return say_done();
+  }
+
+  bool is_spare_in_use() {
+    if (!spare_ || !can_return_ || !listen_said_) return false;
+    const auto said = spare_->look();
+    return said && *said != nullptr && (*said)->kind == Kind::returning;
+  }
+
+  // The successor's keeper gives back what the successor had. Always an error, as take_returns.
+  Result<void> hear_its_keeper() {
+    insist([this] { offering_.hear_to_the_end(); });
+    insist([this] { donor_.converses(-1, -1); });
+    channel_ = std::move(*spare_);
+    spare_.reset();
+    if (resigned_ && !insist([this] { return donor_.reclaim(); })) {
+      return fail(Fault::closed, "the successor crashed, and another process is the instance");
+    }
+    resigned_ = false;
+    may_return_ = true;
+    if (!recalled_) recalled_ = "the successor crashed";
+    return take_returns();
+  }
+
   // ── Probation, and giving back ──────────────────────────────────────────────────────────────────────────────────
 
   // The successor reports several times a second how it serves; silence means failure.
@@ -203,7 +278,7 @@ class Conversation {
   // back what it has. Once connections have moved it is too late.
   Result<void> heed_call() {
     const auto reason = donor_.called_off();
-    if (!reason || recalled_ || offering_.moved_total() != 0) return {};
+    if (!reason || recalled_ || !offering_.taken().empty()) return {};
     if (can_return_ && listen_said_) {
       if (!outcome_.successor_serves) return {};      // in a moment
       recalled_ = *reason;
@@ -231,7 +306,7 @@ class Conversation {
   Result<void> hear_return(Frame& frame) {
     if (frame.kind == Kind::adopted) return offering_.hear_adopted(frame);     // for Offers sent before the Recall
     if (frame.kind == Kind::trial) return {};
-    if (frame.kind == Kind::returning && !is_returning_) return begin_returns(frame);
+    if (frame.kind == Kind::returning && may_return_) return begin_returns(frame);
     if (frame.kind == Kind::offer && is_returning_) return adopting_->answer(frame);
     return std::unexpected(unexpected_frame(frame, Kind::returned));
   }
@@ -240,11 +315,13 @@ class Conversation {
     auto returning = parse<wire::Returning>(frame);
     if (!returning) return std::unexpected(returning.error());
     if (!recalled_) recalled_ = "the successor gave back what it had: " + returning->text().substr(0, limits::text_bytes_max);
-    is_returning_ = true;
+    may_return_ = false;
     returns_->expect(from_wire(returning->remaining()));
     // These must not be skipped when memory is short: no later step repeats them.
-    insist([this] { donor_.accept_again(); });
+    if (!std::exchange(is_returning_, true)) insist([this] { donor_.accept_again(); });
     const std::vector<ParcelId> ours = insist([this] { return offering_.let_go(); });  // it will answer no more Offers
+    // A keeper cannot know whether its process's last answer was sent, and then offers these, too.
+    insist([&] { adopting_->own(ours); });
     outcome_.report.taken_back += ours.size();
     insist([&] { donor_.take_back(ours); });
     return {};
@@ -275,7 +352,7 @@ class Conversation {
     // on our side ended the conversation, the successor is not at fault.
     const bool is_sane = error.fault == Fault::closed || error.fault == Fault::refused || !is_talk_over_;
     outcome_.successor_serves = outcome_.successor_serves && is_sane;
-    if (offering_.moved_total() != 0) outcome_.successor_serves = true;
+    if (!offering_.taken().empty()) outcome_.successor_serves = true;
 
     outcome_.ending = Ending::rolled_back;
     outcome_.report.left_behind = outcome_.report.left_behind_ms = 0;      // set for a Done that failed
@@ -288,6 +365,7 @@ class Conversation {
   }
 
   Channel channel_;
+  std::optional<Channel> spare_;  // silent as long as both sides live
   Donor& donor_;                  // outlives the conversation
   const PredecessorTerms& terms_;
   Offering offering_;
@@ -304,6 +382,7 @@ class Conversation {
   Deadline next_told_ = Clock::now();     // send no Remaining before
   bool listen_said_ = false;      // we have stopped accepting
   bool is_returning_ = false;     // except for what comes back
+  bool may_return_ = true;        // a Returning may come
   std::optional<std::string> recalled_;   // why everything comes back
   bool resigned_ = false;
 };
@@ -312,6 +391,10 @@ class Conversation {
 
 HandoverOutcome hand_over(Channel channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns) {
   return Conversation(std::move(channel), donor, terms, returns).run();
+}
+
+HandoverOutcome resume_handover(Channel spare, int channel, Donor& donor, const PredecessorTerms& terms) {
+  return Conversation(std::move(spare), donor, terms, nullptr).resume(channel);
 }
 
 }  // namespace baton::handoff

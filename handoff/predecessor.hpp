@@ -41,4 +41,9 @@ struct HandoverOutcome {
 // it fails its probation or the upgrade is called off; without `returns` there is no probation.
 HandoverOutcome hand_over(Channel channel, Donor& donor, const PredecessorTerms& terms, Adopter* returns = nullptr);
 
+// Finishes the conversation of a predecessor that is dead, in the process that keeps what it had. `channel` and `spare`
+// are those of `Donor::converses`; `channel` stays the caller's. The donor may offer what the successor has taken
+// already: the answer is that it is taken.
+HandoverOutcome resume_handover(Channel spare, int channel, Donor& donor, const PredecessorTerms& terms);
+
 }  // namespace baton::handoff

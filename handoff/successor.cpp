@@ -1,8 +1,11 @@
 #include "handoff/successor.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "handoff/adopting.hpp"
 #include "handoff/estate.hpp"
@@ -18,6 +21,34 @@ namespace {
 // How often a successor on probation reports.
 constexpr std::chrono::milliseconds trial_every{100};
 
+Result<void> say_returning(Channel& channel, Donor& donor, const std::string& why) {
+  wire::Returning returning;
+  returning.set_text(why.substr(0, limits::text_bytes_max));
+  *returning.mutable_remaining() = to_wire(donor.remaining());
+  return send_record(channel, Kind::returning, returning, no_deadline);
+}
+
+// Gives everything back by the same two messages. After an error the donor has back what was not taken.
+Result<void> offer_all(Channel& channel, Donor& donor, Offering& offering, std::vector<ParcelId>& left) {
+  // Skip what the predecessor sent before it read Returning: anything it offered stays its own.
+  const auto ignore_earlier = [](const Frame& frame) -> Result<void> {
+    const bool is_earlier = frame.kind == Kind::offer || frame.kind == Kind::remaining || frame.kind == Kind::recall ||
+                            frame.kind == Kind::done;
+    if (is_earlier) return {};
+    return std::unexpected(unexpected_frame(frame, Kind::adopted));
+  };
+  auto offered = as_result([&] { return offering.run([] { return Result<void>(); }, ignore_earlier); });
+  if (offered) {
+    wire::Returned returned;
+    insist([&] { returned.set_application(donor.counted()); });
+    return send_record(channel, Kind::returned, returned, no_deadline);
+  }
+  left = insist([&] { return offering.give_up(); });
+  insist([&] { donor.accept_again(); });
+  insist([&] { donor.take_back(left); });
+  return offered;
+}
+
 class Conversation {
  public:
   Conversation(UniqueFd socket, Adopter& adopter, const SuccessorTerms& terms, const Probation* probation)
@@ -28,6 +59,7 @@ class Conversation {
 
   SuccessionOutcome run() {
     auto outcome = talk();
+    insist([this] { adopter_.converses(-1, -1); });
     adopter_.expect({});
     return outcome;
   }
@@ -54,9 +86,12 @@ class Conversation {
       return {frame ? Succession::failed : Succession::orphaned, error.text};
     }
     auto finished = as_result([&] { return serve(*frame); });
-    if (finished && !returning_because_) return {Succession::completed, {}};
-    if (finished) finished = as_result([this] { return give_back(); });
-    if (finished) return {Succession::returned, *returning_because_};
+    if (finished && returning_because_) {
+      finished = as_result([this] { return give_back(); });
+      if (finished) return {Succession::returned, *returning_because_};
+      if (goes_on_in_spare()) finished = as_result([this] { return serve_on(); });
+    }
+    if (finished) return {Succession::completed, {}};
     tell_abort(finished.error());
     return {Succession::orphaned, finished.error().text};
   }
@@ -85,13 +120,39 @@ class Conversation {
     const std::int64_t offset_us = hello->monotonic_us() == 0 ? 0 : monotonic_us() - hello->monotonic_us();
     inheritance.clock_offset_us = offset_us >= 0 && offset_us < 5'000'000 ? 0 : offset_us;
     if (auto received = receive_estate(channel_, inheritance, deadline); !received) return received;
+    take_spare(inheritance);
 
     auto addresses = adopter_.inherit(std::move(inheritance));
     if (!addresses) return std::unexpected(addresses.error());
     shared_addresses_ = std::move(*addresses);
     wire::Ready ready;
     for (const auto& address : shared_addresses_) ready.add_addresses(address);
-    return send_record(channel_, Kind::ready, ready, Clock::now() + terms_.hello_timeout);
+    auto sent = send_record(channel_, Kind::ready, ready, Clock::now() + terms_.hello_timeout);
+    if (!sent && goes_on_in_spare()) return {};
+    return sent;
+  }
+
+  // ── The spare: the predecessor has died, and its keeper goes on there ───────────────────────────────────────────
+
+  void take_spare(Inheritance& inheritance) {
+    const auto found = std::ranges::find(inheritance.sockets, spare_name, &InheritedSocket::name);
+    if (found == inheritance.sockets.end()) return;
+    spare_.emplace(std::move(found->descriptor));
+    inheritance.sockets.erase(found);
+    adopter_.converses(channel_.descriptor(), spare_->descriptor());
+  }
+
+  // Called when the channel has ended. What was in it has been read, so we know what we have taken.
+  bool goes_on_in_spare() {
+    if (!spare_) return false;
+    const auto said = spare_->look();
+    if (!said || *said == nullptr || (*said)->kind != Kind::listen) return false;
+    insist([this] { adopter_.converses(-1, -1); });
+    channel_ = std::move(*spare_);
+    spare_.reset();
+    predecessor_takes_back_ = false;
+    returning_because_.reset();
+    return true;
   }
 
   Result<void> say_hello(std::uint64_t generation, Deadline deadline) {
@@ -107,26 +168,43 @@ class Conversation {
     if (listen) adopter_.expect(from_wire(listen->remaining()));
     adopter_.accept();
     if (!listen) return std::unexpected(listen.error());
-    if (auto sent = send_record(channel_, Kind::listening, wire::Listening{}, no_deadline); !sent) return sent;
-    if (listen->probation_ms() != 0 && probation_ != nullptr) {
-      if (auto tried = be_tried(std::chrono::milliseconds(listen->probation_ms())); !tried) return tried;
+    auto sent = send_record(channel_, Kind::listening, wire::Listening{}, no_deadline);
+    if (!sent && !goes_on_in_spare()) return sent;
+    if (sent && listen->probation_ms() != 0 && probation_ != nullptr) {
+      auto tried = be_tried(std::chrono::milliseconds(listen->probation_ms()));
+      if (!tried && !goes_on_in_spare()) return tried;
     }
+    return serve_on();
+  }
+
+  Result<void> serve_on() {
     while (!returning_because_) {
       auto frame = next_frame();
       if (returning_because_) break;
       if (!frame) return std::unexpected(frame.error());
       if (frame->kind == Kind::done) return take_over(*frame);
+      if (frame->kind == Kind::listen && !spare_) {
+        if (auto heard = hear_listen_again(*frame); !heard) return heard;
+        continue;
+      }
       if (frame->kind == Kind::recall && probation_ != nullptr) {
         returning_because_ = "the predecessor cancelled it";
       } else if (frame->kind == Kind::remaining) {
         if (auto heard = hear_remaining(*frame); !heard) return heard;
       } else if (frame->kind != Kind::offer) {
         return std::unexpected(unexpected_frame(*frame, Kind::offer));
-      } else if (auto adopted = adopting_->answer(*frame); !adopted) {
+      } else if (auto adopted = adopting_->answer(*frame); !adopted && !goes_on_in_spare()) {
         return adopted;
       }
     }
     return {};
+  }
+
+  Result<void> hear_listen_again(const Frame& frame) {
+    auto listen = parse<wire::Listen>(frame);
+    if (!listen) return std::unexpected(listen.error());
+    adopter_.expect(from_wire(listen->remaining()));
+    return send_record(channel_, Kind::listening, wire::Listening{}, no_deadline);
   }
 
   Result<void> hear_remaining(const Frame& frame) {
@@ -140,6 +218,7 @@ class Conversation {
   Result<Frame> next_frame() {
     for (;;) {
       auto frame = channel_.try_receive();
+      if (!frame && goes_on_in_spare()) continue;
       if (!frame) return std::unexpected(frame.error());
       if (*frame) return std::move(**frame);
       if (probation_ != nullptr && predecessor_takes_back_) returning_because_ = probation_->called_off();
@@ -180,33 +259,20 @@ class Conversation {
     }
   }
 
-  // Gives everything back by the same two messages; what the predecessor refuses stays here.
+  // What the predecessor refuses stays here.
   Result<void> give_back() {
-    wire::Returning returning;
-    returning.set_text(returning_because_->substr(0, limits::text_bytes_max));
     Donor& donor = probation_->donor();
     adopter_.expect({});          // nothing more will come: new connections may use its places
     donor.stop_accepting(shared_addresses_);
-    *returning.mutable_remaining() = to_wire(donor.remaining());
-    if (auto sent = send_record(channel_, Kind::returning, returning, no_deadline); !sent) return sent;
+    if (auto sent = say_returning(channel_, donor, *returning_because_); !sent) return sent;
     Offering offering(channel_, donor, terms_.step_timeout);
-    // Skip what the predecessor sent before it read this: anything it offered stays its own.
-    const auto ignore_earlier = [](const Frame& frame) -> Result<void> {
-      const bool is_earlier = frame.kind == Kind::offer || frame.kind == Kind::remaining ||
-                              frame.kind == Kind::recall || frame.kind == Kind::done;
-      if (is_earlier) return {};
-      return std::unexpected(unexpected_frame(frame, Kind::adopted));
-    };
-    auto offered = as_result([&] { return offering.run([] { return Result<void>(); }, ignore_earlier); });
-    if (offered) {
-      wire::Returned returned;
-      insist([&] { returned.set_application(donor.counted()); });
-      return send_record(channel_, Kind::returned, returned, no_deadline);
+    std::vector<ParcelId> left;
+    auto given = offer_all(channel_, donor, offering, left);
+    if (!given) {
+      insist([&] { adopting_->disown(offering.taken()); });
+      insist([&] { adopting_->own(left); });
     }
-    const std::vector<ParcelId> ours = insist([&] { return offering.give_up(); });
-    insist([&] { donor.accept_again(); });
-    insist([&] { donor.take_back(ours); });
-    return offered;
+    return given;
   }
 
   Result<void> take_over(const Frame& frame) {
@@ -230,6 +296,7 @@ class Conversation {
   }
 
   Channel channel_;
+  std::optional<Channel> spare_;  // empty: there is none, or we are in it
   Adopter& adopter_;              // outlives the conversation
   const SuccessorTerms& terms_;
   const Probation* probation_;    // the same; may be null
@@ -240,6 +307,17 @@ class Conversation {
 };
 
 }  // namespace
+
+Result<void> give_back_for(Channel spare, int channel, Donor& donor, const std::string& why,
+                           std::chrono::milliseconds step_timeout) {
+  return as_result([&]() -> Result<void> {
+    if (auto sent = say_returning(spare, donor, why); !sent) return sent;
+    ::shutdown(channel, SHUT_RDWR);       // not before: an end with nothing in the spare is the end
+    Offering offering(spare, donor, step_timeout);
+    std::vector<ParcelId> left;
+    return offer_all(spare, donor, offering, left);
+  });
+}
 
 SuccessionOutcome succeed(UniqueFd channel, Adopter& adopter, const SuccessorTerms& terms, const Probation* probation) {
   return Conversation(std::move(channel), adopter, terms, probation).run();

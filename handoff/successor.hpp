@@ -47,4 +47,9 @@ struct SuccessionOutcome {
 // error. Without `probation` there is no probation and nothing is given back.
 SuccessionOutcome succeed(UniqueFd channel, Adopter& adopter, const SuccessorTerms& terms, const Probation* probation = nullptr);
 
+// Gives back what a successor that is dead had, in the process that keeps it. `channel` and `spare` are those of
+// `Adopter::converses`; `channel` stays the caller's. The donor may offer what the successor had not taken for certain.
+Result<void> give_back_for(Channel spare, int channel, Donor& donor, const std::string& why,
+                           std::chrono::milliseconds step_timeout);
+
 }  // namespace baton::handoff

@@ -24,8 +24,12 @@ enum class Survive { all, idle_ones, none };
 // What the keeper must know besides the connections.
 struct Control {
   std::atomic<bool> is_over{false};        // the worker ends of its own accord, or is the instance no longer
-  std::atomic<bool> is_upgrading{false};   // a successor may have connections
   std::atomic<const Testament*> testament{nullptr};  // null: it has not been the instance
+  // Of the conversation with a successor or, before it has been the instance, with a predecessor; -1: there is none, or
+  // nothing can have moved in it.
+  std::atomic<int> channel{-1};
+  std::atomic<int> spare{-1};
+  std::atomic<bool> has_resigned{false};   // the lock may be the successor's
   std::atomic<int> lock_descriptor{-1};
   std::atomic<Survive> survive{Survive::all};
   std::atomic<int> signal{0};              // the fatal one, if the worker could tell

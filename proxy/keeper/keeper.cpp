@@ -12,7 +12,7 @@
 #include <csignal>
 #include <system_error>
 
-#include "proxy/keeper/survivors.hpp"
+#include "proxy/keeper/recovery.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/runtime/log.hpp"
 
@@ -51,10 +51,12 @@ bool is_supervisor_gone(int line) {
   arena.only_read();
   if (!await_end_of(worker)) ::_exit(1);
   const Control& control = arena.control();
-  if (control.is_over || control.testament == nullptr || is_supervisor_gone(origin.line)) ::_exit(0);
+  const bool has_owned = control.testament != nullptr || control.spare >= 0;
+  if (control.is_over || !has_owned || is_supervisor_gone(origin.line)) ::_exit(0);
   runtime::log::start(runtime::log::Level::info);
   runtime::log::set_tag("keeper " + std::to_string(::getpid()));
-  const bool is_done = hand_over_survivors(control, arena.roster(), origin);
+  const bool is_done = control.testament != nullptr ? hand_over_survivors(control, arena.roster(), origin)
+                                                    : give_back_survivors(control, arena.roster(), worker);
   runtime::log::stop();
   ::_exit(is_done ? 0 : 1);
 }
@@ -103,9 +105,22 @@ void Keeper::end() {
   }
 }
 
+void Keeper::note_prepared(int lock, Survive survive) {
+  arena_.control().lock_descriptor = lock;
+  arena_.control().survive = survive;
+}
+
+void Keeper::note_conversation(int channel, int spare) {
+  // In this order: with a spare there is a channel.
+  if (spare < 0) arena_.control().spare = -1;
+  arena_.control().channel = channel;
+  arena_.control().spare = spare;
+}
+
 void Keeper::remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock,
                       Survive survive) {
   auto testament = std::make_unique<const Testament>(terms, estate);
+  if (testament_ == nullptr) note_conversation(-1, -1);  // nobody will take anything back
   arena_.control().lock_descriptor = lock;
   arena_.control().survive = survive;
   arena_.control().testament = testament.get();

@@ -40,8 +40,12 @@ class Keeper {
   // It is the instance, and this is what its successor needs besides connections. `lock`: the descriptor of its lock.
   // `survive`: which connections are to go on. `terms`: of the handover to it.
   void remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock, Survive survive);
-  // From here to the end of an upgrade, a successor may have connections.
-  void note_upgrade(bool is_under_way) { arena_.control().is_upgrading = is_under_way; }
+  // It is not the instance yet, and may have connections from here on. The rest as for `remember`.
+  void note_prepared(int lock, Survive survive);
+  // The channels of a conversation in which something may move; -1 and -1: it is over.
+  void note_conversation(int channel, int spare);
+  // It lets its successor have the lock, or has it again.
+  void note_resigned(bool is_it) { arena_.control().has_resigned = is_it; }
   // It is not the instance any more, or ends of its own accord.
   void note_end() { arena_.control().is_over = true; }
   // It has ended.

@@ -88,10 +88,12 @@ class Roster {
 
   Running& running(std::size_t thread) { return threads_[thread]; }
 
-  // The connection is whole from now on, except within its marks.
-  void enter(int client, const state::ConnectionState& state) { entry(client, &state); }
+  // The connection is whole from now on, except within its marks. `in_transit`: another process may own it, and knows.
+  void enter(int client, const state::ConnectionState& state, bool in_transit = false) {
+    entry(client, reinterpret_cast<std::uintptr_t>(&state) | (in_transit ? transit_bit : 0));
+  }
   // It ends, or is another process's. Call it before its descriptor is closed.
-  void leave(int client) { entry(client, nullptr); }
+  void leave(int client) { entry(client, 0); }
 
   // ── In the keeper ─────────────────────────────────────────────────────────────────────────────────────────────────
   bool is_running(int client) const {
@@ -99,17 +101,23 @@ class Roster {
   }
   // Null: none.
   const state::ConnectionState* find(int client) const {
-    if (static_cast<std::size_t>(client) >= descriptors_) return nullptr;
-    return entries()[client].load(std::memory_order_relaxed);
+    return reinterpret_cast<const state::ConnectionState*>(entry(client) & ~transit_bit);
   }
+  bool is_in_transit(int client) const { return (entry(client) & transit_bit) != 0; }
 
  private:
-  using Entry = std::atomic<const state::ConnectionState*>;
+  // The address of the state, and a bit.
+  using Entry = std::atomic<std::uintptr_t>;
+  static constexpr std::uintptr_t transit_bit = 1;
+  static_assert(alignof(state::ConnectionState) > transit_bit);
 
   Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
   const Entry* entries() const { return reinterpret_cast<const Entry*>(this + 1); }
-  void entry(int client, const state::ConnectionState* state) {
-    if (static_cast<std::size_t>(client) < descriptors_) entries()[client].store(state, std::memory_order_relaxed);
+  void entry(int client, std::uintptr_t entry) {
+    if (static_cast<std::size_t>(client) < descriptors_) entries()[client].store(entry, std::memory_order_relaxed);
+  }
+  std::uintptr_t entry(int client) const {
+    return static_cast<std::size_t>(client) < descriptors_ ? entries()[client].load(std::memory_order_relaxed) : 0;
   }
 
   const std::size_t descriptors_;

@@ -1,12 +1,88 @@
-// The connections of a worker that has crashed, as its keeper finds and hands them over.
+// The connections of a worker that has crashed, as the donor of a handover: its keeper offers each one that no thread
+// was running.
 #pragma once
 
-#include "proxy/keeper/keeper.hpp"
+#include <deque>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "handoff/instance.hpp"
+#include "handoff/parties.hpp"
+#include "proxy/keeper/arena.hpp"
+#include "proxy/keeper/testament.hpp"
+#include "proxy/state/crashes.hpp"
+#include "proxy/state/instance_record.hpp"
+#include "proxy/state/state.hpp"
 
 namespace baton::keeper {
 
-// Starts a successor with what the worker has left, and offers it each connection that no thread was running; resets
-// the others. Logs what became of them. False: no process serves them.
-bool hand_over_survivors(const Control& control, const Roster& roster, const Origin& origin);
+// Our descriptors of a kind, by what their links in /proc begin with.
+std::vector<int> descriptors_like(std::string_view kind);
+
+class Survivors final : public handoff::Donor {
+ public:
+  // `worker`: the dead one's PID. Throws std::system_error.
+  Survivors(const Control& control, std::int64_t worker);
+
+  // Which ones are whole and can move. The others end.
+  void sort_out(const Roster& roster, Survive survive);
+  bool is_empty() const { return waiting_.empty(); }
+  // Those that another process may own, which cannot be asked any more, are lost.
+  void drop_those_in_transit();
+
+  handoff::Estate estate() override;
+  void stop_accepting(const std::vector<std::string>&) override {}
+  void accept_again() override {}
+  handoff::Remaining remaining() override;
+  handoff::Batch freeze_next(const handoff::Room& room) override;
+  int wake_descriptor() override { return wake_.get(); }
+  void adopted(std::span<const handoff::ParcelId> ids) override;
+  void refused(std::span<const handoff::ParcelId> ids) override;
+  // The successor may have died of one of these; of one that was offered alone, it has.
+  void take_back(std::span<const handoff::ParcelId> ids) override;
+  std::string resign() override;
+  bool reclaim() override { return take_lock(); }
+  std::string counted() override;
+
+  bool take_lock() { return lock_.try_take(); }
+  void release_lock() { lock_.release(); }
+  // The successor has died, and what it had adopted is lost. False: nothing was being offered, and another successor
+  // would fare no better.
+  bool may_try_again();
+  // No one else will adopt any.
+  void give_up();
+  // Some of what is left may be another process's.
+  bool may_be_shared() const { return !in_transit_.empty(); }
+
+  // The worker's; empty if it has never been the instance.
+  const state::InstanceRecord& record() const { return record_; }
+  state::Crash& crash() { return crash_; }
+  // What ends with the worker, as far as it is known: of a connection that was being run, only the client's.
+  const std::vector<int>& ending() const { return ending_; }
+
+ private:
+  void offer(std::deque<const state::ConnectionState*>& from, handoff::Batch& batch);
+  handoff::Parcel parcel_of(const state::ConnectionState& state) const;
+  void end(const state::ConnectionState& state);
+  std::string told_of_crash(state::InstanceRecord record);
+  void wake();
+
+  const Testament* const testament_;
+  state::InstanceRecord record_;
+  handoff::InstanceLock lock_;
+  handoff::UniqueFd wake_;
+  std::int64_t frozen_at_us_ = 0;
+  // Each connection is in one of these, or counted in `crash_`.
+  std::deque<const state::ConnectionState*> waiting_;
+  std::deque<const state::ConnectionState*> suspects_;  // offered one at a time
+  std::unordered_map<handoff::ParcelId, const state::ConnectionState*> offered_;
+  std::unordered_set<const state::ConnectionState*> in_transit_;  // beside one of these
+  bool is_alone_ = false;      // what is offered
+  bool has_suspects_ = false;  // of the successor that has just failed
+  state::Crash crash_;
+  std::vector<int> ending_;
+};
 
 }  // namespace baton::keeper

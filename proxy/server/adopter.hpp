@@ -16,6 +16,7 @@ namespace baton::proxy {
 struct AdopterDuties {
   // Does everything that must precede service. Afterwards `workers` can be called.
   InMain<handoff::Result<std::vector<std::string>>(handoff::Inheritance)> inherit;
+  std::function<void(int channel, int spare)> converses;
   std::function<Workers&()> workers;
   InMain<void()> accept;
   std::function<void(const handoff::Remaining&)> expect;
@@ -28,6 +29,7 @@ class WorkersAdopter final : public handoff::Adopter {
   explicit WorkersAdopter(AdopterDuties duties) : duties_(std::move(duties)) {}
 
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance) override;
+  void converses(int channel, int spare) override { duties_.converses(channel, spare); }
   void accept() override { duties_.accept(); }
   void expect(const handoff::Remaining& remaining) override;
   std::vector<handoff::Verdict> prepare(std::vector<handoff::ReceivedParcel> parcels) override;

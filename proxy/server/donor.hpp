@@ -20,6 +20,7 @@ struct DonorDuties {
   InMain<void()> begin_moving;
   InMain<void()> accept_again;
   InMain<handoff::Estate()> estate;
+  std::function<void(int channel, int spare)> converses;
   InMain<void(const handoff::Conduct&)> on_probation;
   InMain<std::string()> resign;
   // Waits for the lock.
@@ -39,6 +40,7 @@ class WorkersDonor final : public handoff::Donor {
   void call_off(const char* reason);
 
   handoff::Estate estate() override { return duties_.estate(); }
+  void converses(int channel, int spare) override { duties_.converses(channel, spare); }
   void stop_accepting(const std::vector<std::string>& taken) override;
   void accept_again() override;
   handoff::Remaining remaining() override;

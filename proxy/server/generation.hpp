@@ -36,6 +36,13 @@ struct Generation {
   }
 
   // Adds what a successor has counted that gives the service back. (It began with nothing.)
+  // Of a worker. `crash` may say nothing but how it ended, or nothing at all.
+  void note_crash(state::Crash crash) {
+    if (crash.at_unix_us == 0) crash.at_unix_us = runtime::unix_us();
+    state::Crashes now = crashes;
+    now.add(crash);
+    crashes = std::move(now);
+  }
   void count_more(const state::InstanceRecord& record) {
     accepted_before += record.accepted_total;
     requests_before += record.requests_total;

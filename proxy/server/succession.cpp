@@ -108,6 +108,7 @@ AdopterDuties Succession::adopter_duties() {
       main, [this](const auto& application, const auto& report) { take_over(application, report); });
   return {
       .inherit = {main, [this](handoff::Inheritance inheritance) { return inherit(std::move(inheritance)); }},
+      .converses = parts_.supervision.for_conversation(),
       .workers = [&data_path]() -> Workers& { return data_path.workers(); },
       .accept = {main, [this] { parts_.data_path.accept_on(parts_.instance.sockets()); }},
       .expect = [&shared = data_path.shared()](const auto& remaining) { shared.expect(remaining); },
@@ -151,6 +152,7 @@ DonorDuties Succession::donor_duties() {
           .begin_moving = {},
           .accept_again = {},
           .estate = {},
+          .converses = {},
           .on_probation = {},
           .resign = {},
           .take_lock = {},
@@ -170,6 +172,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   if (auto inherited = instance.inherit(*record, inheritance, limits_.step_timeout); !inherited) {
     return std::unexpected(inherited.error());
   }
+  parts_.supervision.note_prepared();
   generation.is_draining = record->draining;
   data_path.set_maintenance(record->maintenance);
   generation.replaces_crashed = record->after_crash;
@@ -234,6 +237,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
   Generation& generation = parts_.generation;
   const auto record = state::decode_instance_record(application);
   if (record) signals_.reserve(record->signals.size());
+  const bool has_crashed = record && record->after_crash;  // the predecessor, in this upgrade or before it
   std::optional<admin::LastUpgrade> upgrade;
   if (!generation.replaces_crashed) upgrade = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
   // Everything that may fail is done by now; the caller repeats this function until it succeeds. A process that
@@ -245,11 +249,11 @@ void Succession::take_over(const std::string& application, const handoff::Report
     parts_.data_path.learn(*record);
   }
   if (upgrade) generation.last_upgrade = std::move(upgrade);
-  if (generation.replaces_crashed) note_crash(record);
+  if (generation.replaces_crashed || has_crashed) note_crash(record);
   become_instance();
   // The predecessor reports it too, but it may die first, and then no other process would.
   tell_that_we_serve();
-  if (generation.replaces_crashed) {
+  if (generation.replaces_crashed || has_crashed) {
     log::info("serving: baton {}, generation {}, PID {}, in place of a crashed process, {} connections adopted",
               generation.version, parts_.data_path.generation(), ::getpid(), generation.crashes.last.whole);
   } else {
@@ -262,11 +266,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
 
 // A supervisor knows nothing of the crash, and then nothing has survived it.
 void Succession::note_crash(const std::optional<state::InstanceRecord>& told) {
-  state::Crash crash = told ? told->crashes.last : state::Crash();
-  if (crash.at_unix_us == 0) crash.at_unix_us = runtime::unix_us();
-  state::Crashes crashes = parts_.generation.crashes;
-  crashes.add(crash);
-  parts_.generation.crashes = std::move(crashes);
+  parts_.generation.note_crash(told ? told->crashes.last : state::Crash());
   is_crash_noted_ = true;
 }
 

@@ -49,6 +49,16 @@ std::optional<handoff::LeftDescriptor> Supervision::door() const {
   return line_ ? std::optional(line_->door()) : std::nullopt;
 }
 
+std::function<void(int channel, int spare)> Supervision::for_conversation() const {
+  return [keeper = keeper_.get()](int channel, int spare) {
+    if (keeper != nullptr) keeper->note_conversation(channel, spare);
+  };
+}
+
+void Supervision::note_prepared() {
+  if (keeper_) keeper_->note_prepared(parts_.lock(), survival(parts_.data_path.handoff()));
+}
+
 void Supervision::watch(std::function<void()> hear_signals, std::function<void()> gone) {
   if (!line_) return;
   hear_signals_ = std::move(hear_signals);

@@ -41,10 +41,13 @@ class Supervision {
 
   // Null: there is none.
   keeper::Keeper* keeper() const { return keeper_.get(); }
-  // From here to the end of an upgrade, a successor may have connections.
-  void note_upgrade(bool is_under_way) {
-    if (keeper_) keeper_->note_upgrade(is_under_way);
+  // What a keeper must know in a conversation: its channels (handoff::Donor::converses); that the lock may be another's;
+  // of a successor, what is to survive before it is the instance.
+  std::function<void(int channel, int spare)> for_conversation() const;
+  void note_resigned(bool is_it) {
+    if (keeper_) keeper_->note_resigned(is_it);
   }
+  void note_prepared();
 
   // As the instance: sends what a replacement would need, after each change. The supervisor has it when this returns.
   // Call it before the change is visible to others, since anyone who sees it may kill this process.

@@ -49,7 +49,6 @@ std::string UpgradeAttempt::external() const {
 
 handoff::Result<void> UpgradeAttempt::begin(handoff::Channel& channel, Successor successor, Ended ended) {
   successor_ = std::move(successor);
-  parts_.supervision.note_upgrade(true);
   const auto lent = std::make_shared<handoff::Channel>(std::move(channel));
   // Everything that needs memory is made here: an exception in that thread outside the conversation ends the process.
   auto begun = handoff::as_result([&]() -> handoff::Result<void> {
@@ -78,6 +77,7 @@ void UpgradeAttempt::make_roles() {
                   .begin_moving = {main, [this] { begin_moving(); }},
                   .accept_again = {main, accept},
                   .estate = {main, [this] { return estate(); }},
+                  .converses = parts_.supervision.for_conversation(),
                   .on_probation = {main, [this](const auto& conduct) { note_conduct(conduct); }},
                   .resign = {main, [this] { return resign(); }},
                   .take_lock =
@@ -93,6 +93,7 @@ void UpgradeAttempt::make_roles() {
                   .counted = {}});
   returns_ = std::make_unique<WorkersAdopter>(
       AdopterDuties{.inherit = {},
+                    .converses = {},
                     .workers = [&data_path]() -> Workers& { return data_path.workers(); },
                     .accept = {},
                     .expect = [&shared = data_path.shared()](const auto& remaining) { shared.expect(remaining); },
@@ -111,6 +112,10 @@ handoff::Estate UpgradeAttempt::estate() {
 void UpgradeAttempt::add_counted(const std::string& application) {
   const auto theirs = state::decode_instance_record(application);
   if (!theirs || !inherited_) return;  // of a version that does not say
+  if (theirs->after_crash) {
+    parts_.generation.note_crash(theirs->crashes.last);
+    return parts_.supervision.announce();
+  }
   parts_.generation.count_more(*theirs);
   parts_.data_path.add_counted(*theirs, *inherited_);
 }
@@ -161,12 +166,14 @@ std::string UpgradeAttempt::resign() {
   signals_.note_sent();
   parts_.manager.rest();
   parts_.role.resign();
+  parts_.supervision.note_resigned(true);
   parts_.instance.give_up();
   return totals;
 }
 
 void UpgradeAttempt::reclaim() {
   parts_.role.reclaim();
+  parts_.supervision.note_resigned(false);
   parts_.supervision.announce();
   // The successor may already have reported itself as the main process.
   handoff::insist([this] { parts_.manager.serving(parts_.data_path.workers(), parts_.self.serving(), ::getpid()); });

@@ -54,10 +54,7 @@ class UpgradeAttempt {
 
   UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client);
   // Waits for the end of the conversation.
-  ~UpgradeAttempt() {
-    conversation_.reset();
-    parts_.supervision.note_upgrade(false);
-  }
+  ~UpgradeAttempt() { conversation_.reset(); }
 
   // Starts the conversation. After an error the caller still owns the channel, and the attempt is unusable.
   handoff::Result<void> begin(handoff::Channel& channel, Successor successor, Ended ended);

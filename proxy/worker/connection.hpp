@@ -64,6 +64,7 @@ class Connection final : public runtime::EventHandler,
   void note_shared();
 
   const state::ConnectionState& state() const { return state_; }
+  void renew_id(std::uint64_t id) { state_.id = id; }
   int client_descriptor() const { return client_.socket().descriptor(); }
 
   // Where a connection freezes first: between two requests, within a ClientHello, or at any time in a tunnel.

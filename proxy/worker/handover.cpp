@@ -81,6 +81,7 @@ void Worker::give(Connection& connection, handoff::Room& room, handoff::Batch& b
   } catch (const std::bad_alloc&) {
     return stay(connection);
   }
+  remember(connection, true);
   room.take(parcel);
   batch.parcels.push_back(std::move(parcel));
 }
@@ -135,6 +136,7 @@ void Worker::refused(handoff::ParcelId id) {
   if (const auto found = offered_.find(id); found != offered_.end()) {
     Connection& connection = *found->second;
     offered_.erase(found);
+    remember(connection);
     connection.note_shared();
     stay(connection);
   } else {
@@ -146,6 +148,7 @@ void Worker::take_back(handoff::ParcelId id) {
   if (const auto found = offered_.find(id); found != offered_.end()) {
     Connection& connection = *found->second;
     offered_.erase(found);
+    remember(connection);
     connection.note_shared();
     list(connection);
     connection.resume();
@@ -190,7 +193,6 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
     return prepared_upstreams_.emplace(id, FrozenUpstream{std::move(*idle), std::move(stream)}).second;
   }
   auto& state = std::get<state::ConnectionState>(moved);
-  if (is_from_successor(state.id)) state.id = next_id();
   if (descriptors.size() != state::descriptors(state)) return false;
   state::set_descriptors(state, descriptors);
   std::vector<handoff::UniqueFd> upstreams(std::make_move_iterator(descriptors.begin() + 1),
@@ -198,7 +200,10 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
   auto connection =
       std::make_unique<Connection>(*this, std::move(state), std::move(descriptors[0]), std::move(upstreams));
   if (!connection->watch()) return false;
-  return prepared_.emplace(id, std::move(connection)).second;
+  const auto [prepared, is_new] = prepared_.emplace(id, std::move(connection));
+  // If we die, a keeper does not know whether our Adopted was sent; the other side does.
+  if (is_new) remember(*prepared->second, true);
+  return is_new;
 }
 
 // True for connections that a failed successor gives back. The next successor will be of the same generation and assign
@@ -215,6 +220,7 @@ void Worker::start(handoff::ParcelId id) {
     ++count_;
     list(*owned.release());
     remember(connection);
+    if (is_from_successor(connection.state().id)) connection.renew_id(next_id());
     connection.count_for_client();  // the predecessor does not any more, or only for a moment
     connection.note_shared();       // until the predecessor has read Adopted and closed its copies
     connection.run();
@@ -230,6 +236,7 @@ void Worker::drop(handoff::ParcelId id) {
   // Destroying them deregisters and closes the descriptors but ends no connection: the predecessor continues with these
   // sockets.
   if (const auto found = prepared_.find(id); found != prepared_.end()) {
+    forget(*found->second);
     found->second->was_never_ours();
     loop_.dispose(std::move(found->second));
     prepared_.erase(found);

@@ -264,8 +264,9 @@ class Worker final : private http1::ServerNames {
   void note_server_failure(const state::ConnectionState& state, const state::ClientSide& side, std::string_view why);
 
   upstream::Upstream* share_for(state::Exchange& exchange, const routing::Route& route);
-  void remember(const Connection& connection) {
-    if (shared_.roster != nullptr) shared_.roster->enter(connection.client_descriptor(), connection.state());
+  void remember(const Connection& connection, bool in_transit = false) {
+    if (shared_.roster == nullptr) return;
+    shared_.roster->enter(connection.client_descriptor(), connection.state(), in_transit);
   }
   void list(Connection& connection);
   void unlist(Connection& connection);

@@ -1,0 +1,20 @@
+// When a process dies: at one of its system calls, counted from now. In memory of a file that the test and Baton share.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+
+namespace baton::harness {
+
+struct Death {
+  enum class Call { sendmsg, recvmsg };
+
+  std::atomic<pid_t> pid{0};  // 0: nobody does
+  std::atomic<Call> call{Call::sendmsg};
+  std::atomic<int> at{0};         // its number, from 1
+  std::atomic<bool> after{false};  // it has happened; else it does not
+  std::atomic<int> count{0};
+};
+
+}  // namespace baton::harness

@@ -1,0 +1,55 @@
+// Preloaded into Baton: a process dies at a call, as the file that DEATH names says. DEATH_IS_OURS: it is this one.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "crash/death.hpp"
+
+using baton::harness::Death;
+
+namespace {
+
+Death* death = nullptr;
+
+__attribute__((constructor)) void read_death() {
+  const char* path = std::getenv("DEATH");
+  const int file = path != nullptr ? ::open(path, O_RDWR | O_CLOEXEC) : -1;
+  if (file < 0) return;
+  void* const shared = ::mmap(nullptr, sizeof(Death), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  ::close(file);
+  if (shared == MAP_FAILED) return;
+  death = static_cast<Death*>(shared);
+  if (std::getenv("DEATH_IS_OURS") == nullptr) return;
+  ::unsetenv("DEATH_IS_OURS");
+  death->pid = ::getpid();
+}
+
+template <class Make>
+ssize_t make(Death::Call call, Make make) {
+  if (death == nullptr || death->pid != ::getpid() || death->call != call || ++death->count != death->at) return make();
+  if (death->after) make();
+  ::kill(::getpid(), SIGKILL);
+  return -1;
+}
+
+template <class Function>
+Function* real(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+extern "C" ssize_t sendmsg(int socket, const msghdr* message, int flags) {
+  static auto* const real_one = real<decltype(sendmsg)>("sendmsg");
+  return make(Death::Call::sendmsg, [&] { return real_one(socket, message, flags); });
+}
+
+extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
+  static auto* const real_one = real<decltype(recvmsg)>("recvmsg");
+  return make(Death::Call::recvmsg, [&] { return real_one(socket, message, flags); });
+}

@@ -1,0 +1,174 @@
+#include "proxy/keeper/recovery.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include "handoff/predecessor.hpp"
+#include "handoff/successor.hpp"
+#include "proxy/keeper/survivors.hpp"
+#include "proxy/runtime/log.hpp"
+#include "proxy/supervisor/replacement.hpp"
+
+namespace baton::keeper {
+
+namespace log = runtime::log;
+
+namespace {
+
+// Nobody waits in the worker's epolls any more.
+void close_epolls() {
+  for (const int one : descriptors_like("anon_inode:[eventpoll]")) ::close(one);
+}
+
+// When it is closed, the other side sees a reset.
+void end_by_reset(int descriptor) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+// What still is connected belongs to no connection that is whole: for the other side an end must not look like that of
+// a message. Listening sockets have other owners, too.
+void reset_all_that_is_connected() {
+  for (const int one : descriptors_like("socket:")) {
+    int is_listening = 1;
+    socklen_t bytes = sizeof is_listening;
+    if (::getsockopt(one, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &bytes) == 0 && is_listening == 0) end_by_reset(one);
+  }
+}
+
+constexpr std::uint64_t crashes_with_all = 2;   // in a row, after which only idle connections go on
+constexpr std::uint64_t crashes_with_idle = 3;  // and after which none does: an exchange may be what kills us
+constexpr int successors_max = 8;
+constexpr std::chrono::milliseconds patience{10'000};  // with a predecessor, for each answer
+
+Survive what_survives(const Control& control, const state::Crashes& before, std::int64_t now_us) {
+  const std::uint64_t in_a_row = before.in_a_row_at(now_us);
+  if (in_a_row <= crashes_with_all) return control.survive;
+  if (in_a_row <= crashes_with_idle) return control.survive == Survive::all ? Survive::idle_ones : control.survive.load();
+  return Survive::none;
+}
+
+std::string how_it_died(const state::Crash& crash) {
+  return crash.signal != 0 ? fmt::format("died of signal {}", crash.signal) : "was killed";
+}
+
+void log_running(const state::Crash& crash) {
+  for (const std::string& running : crash.running) {
+    log::error("PID {} {} while it ran {}", crash.pid, how_it_died(crash), running);
+  }
+}
+
+void log_result(const state::Crash& crash) {
+  log::info("PID {} crashed: {} connections go on, {} were lost", crash.pid, crash.whole, crash.lost);
+}
+
+// What another process may share is only closed.
+void end_the_rest(Survivors& survivors, bool may_be_shared) {
+  survivors.give_up();
+  if (!may_be_shared) return reset_all_that_is_connected();
+  for (const int one : survivors.ending()) end_by_reset(one);
+}
+
+enum class Heir { serves, is_gone, has_lock };
+
+// The worker died in an upgrade, and its successor may have some of the connections.
+Heir go_on_with_its_successor(Survivors& survivors, const Testament& testament, const Control& control) {
+  const handoff::HandoverOutcome outcome =
+      handoff::resume_handover(handoff::UniqueFd(control.spare), control.channel, survivors, testament.terms());
+  if (outcome.ending == handoff::Ending::completed) return Heir::serves;
+  if (outcome.ending == handoff::Ending::superseded || !survivors.take_lock()) return Heir::has_lock;
+  log::error("its successor does not go on: {}", outcome.reason);
+  // What it had taken, it may have changed.
+  (void)survivors.may_try_again();
+  survivors.drop_those_in_transit();
+  return Heir::is_gone;
+}
+
+bool start_another(Survivors& survivors, const Testament& testament, const Origin& origin) {
+  for (int successor = 0; successor < successors_max; ++successor) {
+    auto started = supervisor::start_again(testament.estate(), origin.arguments, origin.door);
+    if (!started) {
+      log::error("no successor starts: {}", started.error().text);
+      return false;
+    }
+    const handoff::HandoverOutcome outcome = handoff::hand_over(std::move(started->channel), survivors, testament.terms());
+    if (outcome.ending != handoff::Ending::rolled_back) return true;
+    log::error("the successor, PID {}, failed: {}", started->pid, outcome.reason);
+    // It may live, and serve what it has: then it is the instance once this process is gone.
+    if (outcome.successor_serves && ::waitpid(started->pid, nullptr, WNOHANG) == 0) return false;
+    ::kill(started->pid, SIGKILL);
+    if (!survivors.may_try_again()) return false;
+  }
+  return false;
+}
+
+// True: a process serves.
+bool hand_over(Survivors& survivors, const Testament& testament, const Control& control, const Origin& origin) {
+  if (control.spare >= 0) {
+    log::warning("PID {} {} during an upgrade", survivors.crash().pid, how_it_died(survivors.crash()));
+    const Heir heir = go_on_with_its_successor(survivors, testament, control);
+    if (heir != Heir::is_gone) return true;
+  } else if (!survivors.take_lock()) {
+    return true;  // its successor is the instance
+  } else {
+    survivors.drop_those_in_transit();
+  }
+  return start_another(survivors, testament, origin);
+}
+
+}  // namespace
+
+bool hand_over_survivors(const Control& control, const Roster& roster, const Origin& origin) try {
+  const Testament& testament = *control.testament.load();
+  Survivors survivors(control, testament.pid());
+  const state::Crash& crash = survivors.crash();
+  const bool is_upgrading = control.spare >= 0;
+  Survive survive = what_survives(control, survivors.record().crashes, crash.at_unix_us);
+  // Some of the others may be the successor's already.
+  if (is_upgrading && survive == Survive::idle_ones) survive = Survive::all;
+  survivors.sort_out(roster, survive);
+  const bool may_be_shared = is_upgrading || survivors.may_be_shared();
+  log_running(crash);
+  bool is_done = false;
+  if (survive == Survive::none) {
+    log::error("PID {} {}: no connection goes on, because {}", crash.pid, how_it_died(crash),
+               control.survive == Survive::none ? "handoff.survive is off" : "it is one crash of many in a row");
+  } else {
+    close_epolls();
+    is_done = hand_over(survivors, testament, control, origin);
+  }
+  end_the_rest(survivors, may_be_shared);
+  log_result(crash);
+  return is_done;
+} catch (const std::exception& error) {
+  log::error("no connection goes on: {}", handoff::describe(error));
+  if (control.spare < 0) reset_all_that_is_connected();
+  return false;
+}
+
+bool give_back_survivors(const Control& control, const Roster& roster, pid_t worker) try {
+  Survivors survivors(control, worker);
+  const state::Crash& crash = survivors.crash();
+  survivors.release_lock();  // its predecessor may be waiting for it
+  survivors.sort_out(roster, Survive::all);
+  if (control.survive == Survive::none || survivors.is_empty()) return false;
+  log_running(crash);
+  close_epolls();
+  const auto given = handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors,
+                                            fmt::format("PID {} {}", crash.pid, how_it_died(crash)), patience);
+  if (!given) log::error("its predecessor does not take back what it had: {}", given.error().text);
+  end_the_rest(survivors, true);
+  log_result(crash);
+  return given.has_value();
+} catch (const std::exception& error) {
+  log::error("no connection goes on: {}", handoff::describe(error));
+  return false;
+}
+
+}  // namespace baton::keeper
