@@ -232,7 +232,7 @@ class Conversation {
       return fail(Fault::closed, "the successor crashed, and another process is the instance");
     }
     resigned_ = false;
-    may_return_ = true;
+    is_with_keeper_ = may_return_ = true;
     if (!recalled_) recalled_ = "the successor crashed";
     return take_returns();
   }
@@ -321,7 +321,7 @@ class Conversation {
     if (!std::exchange(is_returning_, true)) insist([this] { donor_.accept_again(); });
     const std::vector<ParcelId> ours = insist([this] { return offering_.let_go(); });  // it will answer no more Offers
     // A keeper cannot know whether its process's last answer was sent, and then offers these, too.
-    insist([&] { adopting_->own(ours); });
+    if (is_with_keeper_) insist([&] { adopting_->own(ours); });
     outcome_.report.taken_back += ours.size();
     insist([&] { donor_.take_back(ours); });
     return {};
@@ -383,6 +383,7 @@ class Conversation {
   bool listen_said_ = false;      // we have stopped accepting
   bool is_returning_ = false;     // except for what comes back
   bool may_return_ = true;        // a Returning may come
+  bool is_with_keeper_ = false;   // the successor is dead
   std::optional<std::string> recalled_;   // why everything comes back
   bool resigned_ = false;
 };

@@ -150,6 +150,7 @@ class Conversation {
     insist([this] { adopter_.converses(-1, -1); });
     channel_ = std::move(*spare_);
     spare_.reset();
+    is_told_again_ = has_listened_;
     predecessor_takes_back_ = false;
     returning_because_.reset();
     return true;
@@ -168,6 +169,7 @@ class Conversation {
     if (listen) adopter_.expect(from_wire(listen->remaining()));
     adopter_.accept();
     if (!listen) return std::unexpected(listen.error());
+    has_listened_ = true;
     auto sent = send_record(channel_, Kind::listening, wire::Listening{}, no_deadline);
     if (!sent && !goes_on_in_spare()) return sent;
     if (sent && listen->probation_ms() != 0 && probation_ != nullptr) {
@@ -183,7 +185,7 @@ class Conversation {
       if (returning_because_) break;
       if (!frame) return std::unexpected(frame.error());
       if (frame->kind == Kind::done) return take_over(*frame);
-      if (frame->kind == Kind::listen && !spare_) {
+      if (frame->kind == Kind::listen && std::exchange(is_told_again_, false)) {
         if (auto heard = hear_listen_again(*frame); !heard) return heard;
         continue;
       }
@@ -303,6 +305,8 @@ class Conversation {
   std::optional<Adopting> adopting_;
   std::vector<std::string> shared_addresses_;          // the predecessor listens there too
   bool predecessor_takes_back_ = false;
+  bool has_listened_ = false;      // Listen has come
+  bool is_told_again_ = false;     // and comes once more, in the spare
   std::optional<std::string> returning_because_;
 };
 

@@ -219,7 +219,12 @@ class FakeAdopter : public Adopter {
   Inheritance inherited;
   std::string application;  // that came with Done
   Report report;
+  int channel = -1, spare = -1;  // of the conversation, as long as it lasts
 
+  void converses(int now_channel, int now_spare) override {
+    channel = now_channel;
+    spare = now_spare;
+  }
   int count(std::string_view call) const { return static_cast<int>(std::count(calls.begin(), calls.end(), call)); }
   std::set<ParcelId> with(int Fate::* fate) const {
     std::set<ParcelId> ids;

@@ -1,4 +1,4 @@
-// Preloaded into Baton: a process dies at a call, as the file that DEATH names says. DEATH_IS_OURS: it is this one.
+// Preloaded into Baton: a process dies at a call, as the file that DEATH names says.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -24,9 +24,7 @@ __attribute__((constructor)) void read_death() {
   ::close(file);
   if (shared == MAP_FAILED) return;
   death = static_cast<Death*>(shared);
-  if (std::getenv("DEATH_IS_OURS") == nullptr) return;
-  ::unsetenv("DEATH_IS_OURS");
-  death->pid = ::getpid();
+  if (death->is_for_next.exchange(false)) death->pid = ::getpid();
 }
 
 template <class Make>

@@ -45,6 +45,7 @@ void reset_all_that_is_connected() {
 constexpr std::uint64_t crashes_with_all = 2;   // in a row, after which only idle connections go on
 constexpr std::uint64_t crashes_with_idle = 3;  // and after which none does: an exchange may be what kills us
 constexpr int successors_max = 8;
+constexpr int failures_max = 2;                 // of those to which nothing has been offered
 constexpr std::chrono::milliseconds patience{10'000};  // with a predecessor, for each answer
 
 Survive what_survives(const Control& control, const state::Crashes& before, std::int64_t now_us) {
@@ -97,13 +98,14 @@ bool start_another(Survivors& survivors, const Testament& testament, const Origi
       log::error("no successor starts: {}", started.error().text);
       return false;
     }
-    const handoff::HandoverOutcome outcome = handoff::hand_over(std::move(started->channel), survivors, testament.terms());
+    const handoff::HandoverOutcome outcome =
+        handoff::hand_over(std::move(started->channel), survivors, testament.terms(), &survivors);
     if (outcome.ending != handoff::Ending::rolled_back) return true;
     log::error("the successor, PID {}, failed: {}", started->pid, outcome.reason);
     // It may live, and serve what it has: then it is the instance once this process is gone.
     if (outcome.successor_serves && ::waitpid(started->pid, nullptr, WNOHANG) == 0) return false;
     ::kill(started->pid, SIGKILL);
-    if (!survivors.may_try_again()) return false;
+    if (!survivors.may_try_again() && successor >= failures_max) return false;
   }
   return false;
 }
@@ -144,7 +146,7 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
     is_done = hand_over(survivors, testament, control, origin);
   }
   end_the_rest(survivors, may_be_shared);
-  log_result(crash);
+  log_result(survivors.crash());
   return is_done;
 } catch (const std::exception& error) {
   log::error("no connection goes on: {}", handoff::describe(error));
@@ -164,7 +166,7 @@ bool give_back_survivors(const Control& control, const Roster& roster, pid_t wor
                                             fmt::format("PID {} {}", crash.pid, how_it_died(crash)), patience);
   if (!given) log::error("its predecessor does not take back what it had: {}", given.error().text);
   end_the_rest(survivors, true);
-  log_result(crash);
+  log_result(survivors.crash());
   return given.has_value();
 } catch (const std::exception& error) {
   log::error("no connection goes on: {}", handoff::describe(error));

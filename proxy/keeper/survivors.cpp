@@ -39,9 +39,10 @@ handoff::InstanceLock lock_of(const Control& control) {
   return lock;
 }
 
-std::vector<int> descriptors_of(const state::ConnectionState& state) {
+std::vector<int> descriptors_of(const Survivor& one) {
   std::vector<int> descriptors;
-  state::append_descriptors(state, descriptors);
+  if (one.state != nullptr) state::append_descriptors(*one.state, descriptors);
+  for (const handoff::UniqueFd& descriptor : one.returned.descriptors) descriptors.push_back(descriptor.get());
   return descriptors;
 }
 
@@ -83,9 +84,9 @@ void Survivors::sort_out(const Roster& roster, Survive survive) {
       ending_.push_back(client);
       ++crash_.lost;
     } else if (!state::is_movable(*state) || (survive == Survive::idle_ones && !engine::is_idle(*state))) {
-      end(*state);
+      end({.state = state});
     } else {
-      waiting_.push_back(state);
+      waiting_.push_back({.state = state});
       if (roster.is_in_transit(client)) in_transit_.insert(state);
     }
   }
@@ -93,7 +94,7 @@ void Survivors::sort_out(const Roster& roster, Survive survive) {
 
 void Survivors::drop_those_in_transit() {
   for (auto* const states : {&suspects_, &waiting_}) {
-    crash_.lost += std::erase_if(*states, [this](const state::ConnectionState* one) { return in_transit_.contains(one); });
+    crash_.lost += std::erase_if(*states, [this](const Survivor& one) { return in_transit_.contains(one.state); });
   }
 }
 
@@ -109,8 +110,8 @@ handoff::Estate Survivors::estate() {
 
 handoff::Remaining Survivors::remaining() {
   handoff::Remaining remaining{.connections = suspects_.size() + waiting_.size(), .descriptors = 0};
-  for (const auto* states : {&suspects_, &waiting_}) {
-    for (const state::ConnectionState* one : *states) remaining.descriptors += state::descriptors(*one);
+  for (const auto* some : {&suspects_, &waiting_}) {
+    for (const Survivor& one : *some) remaining.descriptors += descriptors_of(one).size();
   }
   return remaining;
 }
@@ -136,33 +137,57 @@ handoff::Batch Survivors::freeze_next(const handoff::Room& room) {
 void Survivors::adopted(std::span<const handoff::ParcelId> ids) {
   for (const handoff::ParcelId id : ids) {
     const auto found = offered_.find(id);
-    for (const int descriptor : descriptors_of(*found->second)) ::close(descriptor);
+    if (found->second.state != nullptr) {
+      for (const int descriptor : descriptors_of(found->second)) ::close(descriptor);
+    }
     offered_.erase(found);
-    ++crash_.whole;
+    adopted_.insert(id);
   }
   wake();
 }
 
 void Survivors::refused(std::span<const handoff::ParcelId> ids) {
-  for (const handoff::ParcelId id : ids) {
-    const auto found = offered_.find(id);
-    end(*found->second);
-    offered_.erase(found);
-  }
+  for (const handoff::ParcelId id : ids) end(std::move(offered_.extract(id).mapped()));
   wake();
 }
 
 void Survivors::take_back(std::span<const handoff::ParcelId> ids) {
   has_suspects_ = !ids.empty();
   for (const handoff::ParcelId id : ids) {
-    const auto found = offered_.find(id);
+    Survivor one = std::move(offered_.extract(id).mapped());
     if (is_alone_) {
-      end(*found->second);
+      end(std::move(one));
     } else {
-      suspects_.push_back(found->second);
+      suspects_.push_back(std::move(one));
     }
-    offered_.erase(found);
   }
+}
+
+handoff::Result<std::vector<std::string>> Survivors::inherit(handoff::Inheritance) {
+  return handoff::fail(handoff::Fault::refused, "a keeper does not serve");
+}
+
+handoff::Result<void> Survivors::take_over(const std::string&, const handoff::Report&) {
+  return handoff::fail(handoff::Fault::refused, "a keeper does not serve");
+}
+
+std::vector<handoff::Verdict> Survivors::prepare(std::vector<handoff::ReceivedParcel> parcels) {
+  for (handoff::ReceivedParcel& parcel : parcels) {
+    const handoff::ParcelId id = parcel.id;
+    prepared_.insert_or_assign(id, std::move(parcel));
+  }
+  return std::vector<handoff::Verdict>(parcels.size());
+}
+
+void Survivors::start(std::span<const handoff::ParcelId> ids) {
+  for (const handoff::ParcelId id : ids) {
+    adopted_.erase(id);
+    waiting_.push_back({.returned = std::move(prepared_.extract(id).mapped())});
+  }
+}
+
+void Survivors::drop(std::span<const handoff::ParcelId> ids) {
+  for (const handoff::ParcelId id : ids) prepared_.erase(id);
 }
 
 std::string Survivors::resign() {
@@ -176,42 +201,55 @@ std::string Survivors::counted() { return told_of_crash({}); }
 std::string Survivors::told_of_crash(state::InstanceRecord record) {
   crash_.stall_us = static_cast<std::uint64_t>(runtime::monotonic_us() - frozen_at_us_);
   record.after_crash = true;
-  record.crashes.last = crash_;
+  record.crashes.last = crash();
   return state::encode(record);
 }
 
+const state::Crash& Survivors::crash() {
+  crash_.whole = adopted_.size();
+  return crash_;
+}
+
 bool Survivors::may_try_again() {
-  crash_.lost += std::exchange(crash_.whole, 0);
+  crash_.lost += adopted_.size();
+  adopted_.clear();
   return std::exchange(has_suspects_, false);
 }
 
 void Survivors::give_up() {
-  for (auto* const states : {&suspects_, &waiting_}) {
-    for (const state::ConnectionState* one : *states) end(*one);
-    states->clear();
+  for (auto* const some : {&suspects_, &waiting_}) {
+    for (Survivor& one : *some) end(std::move(one));
+    some->clear();
   }
 }
 
-void Survivors::end(const state::ConnectionState& state) {
+void Survivors::end(Survivor one) {
   ++crash_.lost;
-  state::append_descriptors(state, ending_);
+  if (one.state != nullptr) state::append_descriptors(*one.state, ending_);
+  for (handoff::UniqueFd& descriptor : one.returned.descriptors) ending_.push_back(descriptor.release());
 }
 
-void Survivors::offer(std::deque<const state::ConnectionState*>& from, handoff::Batch& batch) {
-  const state::ConnectionState& state = *from.front();
-  batch.parcels.push_back(parcel_of(state));
-  offered_[state.id] = &state;
+void Survivors::offer(std::deque<Survivor>& from, handoff::Batch& batch) {
+  batch.parcels.push_back(parcel_of(from.front()));
+  offered_.insert_or_assign(batch.parcels.back().id, std::move(from.front()));
   from.pop_front();
 }
 
-handoff::Parcel Survivors::parcel_of(const state::ConnectionState& state) const {
-  return {.id = state.id,
-          .label = std::string(state::phase_name(state)),
+handoff::Parcel Survivors::parcel_of(const Survivor& one) const {
+  if (one.state == nullptr) {
+    return {.id = one.returned.id,
+            .frozen_at_us = frozen_at_us_,
+            .descriptors = descriptors_of(one),
+            .payload = one.returned.payload,
+            .secrets = handoff::SecretBytes(one.returned.secrets.view())};
+  }
+  return {.id = one.state->id,
+          .label = std::string(state::phase_name(*one.state)),
           .frozen_at_us = frozen_at_us_,
-          .required_features = state::required_features(state),
-          .descriptors = descriptors_of(state),
-          .payload = state::encode(state),
-          .secrets = state::encode_secrets(state)};
+          .required_features = state::required_features(*one.state),
+          .descriptors = descriptors_of(one),
+          .payload = state::encode(*one.state),
+          .secrets = state::encode_secrets(*one.state)};
 }
 
 void Survivors::wake() {

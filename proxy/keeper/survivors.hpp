@@ -21,7 +21,13 @@ namespace baton::keeper {
 // Our descriptors of a kind, by what their links in /proc begin with.
 std::vector<int> descriptors_like(std::string_view kind);
 
-class Survivors final : public handoff::Donor {
+// One of them: a state of the worker, or what a successor that has crashed gave back, as it came.
+struct Survivor {
+  const state::ConnectionState* state = nullptr;
+  handoff::ReceivedParcel returned = {};
+};
+
+class Survivors final : public handoff::Donor, public handoff::Adopter {
  public:
   // `worker`: the dead one's PID. Throws std::system_error.
   Survivors(const Control& control, std::int64_t worker);
@@ -46,10 +52,19 @@ class Survivors final : public handoff::Donor {
   bool reclaim() override { return take_lock(); }
   std::string counted() override;
 
+  // ── What a successor gives back that has crashed: only kept here ────────────────────────────────────────────────
+  handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance) override;
+  void accept() override {}
+  void converses(int, int) override {}
+  std::vector<handoff::Verdict> prepare(std::vector<handoff::ReceivedParcel> parcels) override;
+  void start(std::span<const handoff::ParcelId> ids) override;
+  void drop(std::span<const handoff::ParcelId> ids) override;
+  handoff::Result<void> take_over(const std::string& application, const handoff::Report& report) override;
+
   bool take_lock() { return lock_.try_take(); }
   void release_lock() { lock_.release(); }
-  // The successor has died, and what it had adopted is lost. False: nothing was being offered, and another successor
-  // would fare no better.
+  // The successor has failed, and what it has not given back is lost. False: nothing was being offered, and another one
+  // may fare no better.
   bool may_try_again();
   // No one else will adopt any.
   void give_up();
@@ -58,14 +73,15 @@ class Survivors final : public handoff::Donor {
 
   // The worker's; empty if it has never been the instance.
   const state::InstanceRecord& record() const { return record_; }
-  state::Crash& crash() { return crash_; }
+  // Counts what has been adopted up to now.
+  const state::Crash& crash();
   // What ends with the worker, as far as it is known: of a connection that was being run, only the client's.
   const std::vector<int>& ending() const { return ending_; }
 
  private:
-  void offer(std::deque<const state::ConnectionState*>& from, handoff::Batch& batch);
-  handoff::Parcel parcel_of(const state::ConnectionState& state) const;
-  void end(const state::ConnectionState& state);
+  void offer(std::deque<Survivor>& from, handoff::Batch& batch);
+  handoff::Parcel parcel_of(const Survivor& one) const;
+  void end(Survivor one);
   std::string told_of_crash(state::InstanceRecord record);
   void wake();
 
@@ -75,9 +91,11 @@ class Survivors final : public handoff::Donor {
   handoff::UniqueFd wake_;
   std::int64_t frozen_at_us_ = 0;
   // Each connection is in one of these, or counted in `crash_`.
-  std::deque<const state::ConnectionState*> waiting_;
-  std::deque<const state::ConnectionState*> suspects_;  // offered one at a time
-  std::unordered_map<handoff::ParcelId, const state::ConnectionState*> offered_;
+  std::deque<Survivor> waiting_;
+  std::deque<Survivor> suspects_;  // offered one at a time
+  std::unordered_map<handoff::ParcelId, Survivor> offered_;
+  std::unordered_set<handoff::ParcelId> adopted_;
+  std::unordered_map<handoff::ParcelId, handoff::ReceivedParcel> prepared_;  // given back in a moment
   std::unordered_set<const state::ConnectionState*> in_transit_;  // beside one of these
   bool is_alone_ = false;      // what is offered
   bool has_suspects_ = false;  // of the successor that has just failed

@@ -206,9 +206,11 @@ bool Worker::prepare(handoff::ParcelId id, state::Moved moved, std::vector<hando
   return is_new;
 }
 
-// True for connections that a failed successor gives back. The next successor will be of the same generation and assign
-// the same ids.
-bool Worker::is_from_successor(std::uint64_t id) const { return id >> 48 == ((shared_.generation + 1) & 0xffff); }
+// True for connections that a failed successor gives back: the next successor will be of the same generation and assign
+// the same ids. If that is what we are, they are of our own generation.
+bool Worker::may_be_assigned_again(std::uint64_t id) const {
+  return id >> 48 == (shared_.generation & 0xffff) || id >> 48 == ((shared_.generation + 1) & 0xffff);
+}
 
 void Worker::start(handoff::ParcelId id) {
   if (const auto found = prepared_.find(id); found != prepared_.end()) {
@@ -220,7 +222,7 @@ void Worker::start(handoff::ParcelId id) {
     ++count_;
     list(*owned.release());
     remember(connection);
-    if (is_from_successor(connection.state().id)) connection.renew_id(next_id());
+    if (may_be_assigned_again(connection.state().id)) connection.renew_id(next_id());
     connection.count_for_client();  // the predecessor does not any more, or only for a moment
     connection.note_shared();       // until the predecessor has read Adopted and closed its copies
     connection.run();

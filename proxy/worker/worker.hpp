@@ -258,7 +258,7 @@ class Worker final : private http1::ServerNames {
   void pause_accepting(Pause pause);
   void accepting_may_go_on();
   std::uint64_t next_id() { return id_base_ | ++last_id_; }
-  bool is_from_successor(std::uint64_t id) const;
+  bool may_be_assigned_again(std::uint64_t id) const;
   void flush_access();
   void log_refusal(const state::ConnectionState& state, const state::ClientSide& side);
   void note_server_failure(const state::ConnectionState& state, const state::ClientSide& side, std::string_view why);

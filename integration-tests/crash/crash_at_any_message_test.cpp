@@ -1,10 +1,11 @@
-// One side of an upgrade dies at its first message, then at its second, its third, until the upgrade passes unharmed:
-// before the call that sends or receives it, and after it. No client notices.
+// One side of an upgrade, or of what follows a crash, dies at its first message, then at its second, its third, until
+// all passes unharmed: before the call that sends or receives it, and after it. No client notices.
 #include <fcntl.h>
 #include <sys/mman.h>
 
 #include <list>
 #include <new>
+#include <optional>
 #include <regex>
 
 #include "crash/death.hpp"
@@ -15,7 +16,7 @@
 namespace baton::harness {
 namespace {
 
-enum class Side { predecessor, successor };
+enum class Side { predecessor, successor, replacement, keeper };
 
 struct Row {
   const char* name;
@@ -88,53 +89,94 @@ class Scene {
     EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
   }
 
+  // With its keeper, a worker may take any of them down, but none goes on with other bytes.
+  void expect_nothing_wrong() {
+    for (Client& client : idle_) {
+      client.send_what_goes(get_request("/bytes/7"));
+      expect_answer_or_end(client, pattern(7));
+    }
+    head_.send_what_goes("Host: a\r\n\r\n");
+    expect_answer_or_end(head_, pattern(3));
+    EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
+  }
+
   SharedDeath death;
   Baton baton;
 
  private:
+  void expect_answer_or_end(Client& client, const std::string& body) {
+    std::optional<std::string> got;
+    try {
+      got = client.response().body;
+    } catch (const Failure&) {
+    }
+    if (got) {
+      EXPECT_EQ(*got, body) << baton.log();
+    }
+  }
+
   std::list<Client> idle_;
   Client head_ = baton.connect(), tunnel_ = baton.connect(), upload_ = baton.connect();
 };
+
+// In an upgrade, or after the worker has died.
+bool is_upgrade(Side side) { return side == Side::predecessor || side == Side::successor; }
 
 class CrashInAnUpgrade : public testing::TestWithParam<Row> {
  protected:
   Origin origin;
 };
 
-// The upgrade has ended, or one of its sides has; a process serves.
+class CrashAtAnyMessage : public testing::TestWithParam<Row> {
+ protected:
+  Origin origin;
+};
+
+// Whoever dies is known, and dies when this returns or not at all.
+void begin(Scene& scene, Side side) {
+  const auto worker = static_cast<pid_t>(scene.baton.number("pid"));
+  scene.baton.await_log(std::regex("supervisor: PID " + std::to_string(worker) + " is the instance"));
+  await_rest(worker);
+  const std::vector<pid_t> children = children_of(worker);
+  if (children.size() != 1) throw Failure("no keeper");
+  if (side == Side::predecessor) scene.death->pid = worker;
+  if (side == Side::keeper) scene.death->pid = children.front();
+  if (side == Side::successor || side == Side::replacement) scene.death->is_for_next = true;
+  if (is_upgrade(side)) {
+    scene.baton.begin_upgrade();
+  } else {
+    ::kill(worker, SIGKILL);
+  }
+}
+
+// All is over, or somebody has died; and a process serves.
 void await_end(Scene& scene, Side side) {
-  await([&] { return scene.death.has_come() || scene.baton.count_log_lines(log_lines::upgrade_report) != 0; }, "an end");
-  if (!scene.death.has_come()) return;
-  const std::regex next(side == Side::successor ? "upgrade: failed|serving: .* generation 3" : "serving: .* generation 2");
+  const std::regex over = is_upgrade(side) ? log_lines::upgrade_report : std::regex("connections go on");
+  await([&] { return scene.death.has_come() || scene.baton.count_log_lines(over) != 0; }, "an end\n" + scene.baton.log());
+  const std::regex next(side == Side::successor && scene.death.has_come() ? "upgrade: failed|serving: .* generation 3"
+                                                                          : "serving: .* generation [23]|the instance now, generation 2");
   scene.baton.await_log(next);
 }
 
-TEST_P(CrashInAnUpgrade, AtAnyMessageIsNothingThatAClientSees) {
+TEST_P(CrashAtAnyMessage, IsNothingThatAClientSees) {
   const Row& row = GetParam();
   int deaths = 0;
   for (bool passed = false; !passed && deaths < 60; ++deaths) {
     SCOPED_TRACE("death " + std::to_string(deaths + 1));
     Scene scene(origin);
-    const auto worker = static_cast<pid_t>(scene.baton.number("pid"));
-    await_rest(worker);
     scene.death->call = row.call;
     scene.death->after = row.after;
     scene.death->at = deaths + 1;
-    if (row.side == Side::predecessor) {
-      scene.death->pid = worker;
-    } else {
-      replace_file(scene.baton.binary_path(),
-                   "#!/bin/sh\nDEATH_IS_OURS=1 exec " + baton_in_shell() + " \"$@\"\n", true);
-    }
-    scene.baton.begin_upgrade();
+    begin(scene, row.side);
     await_end(scene, row.side);
     passed = !scene.death.has_come();
     if (passed) --deaths;
-    scene.expect_all_to_go_on();
-    if (testing::Test::HasFailure()) {
-      std::fprintf(stderr, "%s\n", scene.baton.log().c_str());
-      break;
+    if (row.side == Side::keeper) {
+      scene.expect_nothing_wrong();
+    } else {
+      scene.expect_all_to_go_on();
     }
+    if (HasFailure()) break;
   }
   EXPECT_GE(deaths, messages_at_least);
 }
@@ -148,9 +190,16 @@ constexpr Row rows[] = {
     {"SuccessorAfterItHasSent", Side::successor, Death::Call::sendmsg, true},
     {"SuccessorBeforeItReceives", Side::successor, Death::Call::recvmsg, false},
     {"SuccessorAfterItHasReceived", Side::successor, Death::Call::recvmsg, true},
+    {"ReplacementBeforeItSends", Side::replacement, Death::Call::sendmsg, false},
+    {"ReplacementAfterItHasSent", Side::replacement, Death::Call::sendmsg, true},
+    {"ReplacementBeforeItReceives", Side::replacement, Death::Call::recvmsg, false},
+    {"ReplacementAfterItHasReceived", Side::replacement, Death::Call::recvmsg, true},
+    {"KeeperBeforeItSends", Side::keeper, Death::Call::sendmsg, false},
+    {"KeeperAfterItHasSent", Side::keeper, Death::Call::sendmsg, true},
+    {"KeeperAfterItHasReceived", Side::keeper, Death::Call::recvmsg, true},
 };
 
-INSTANTIATE_TEST_SUITE_P(Of, CrashInAnUpgrade, testing::ValuesIn(rows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Of, CrashAtAnyMessage, testing::ValuesIn(rows), [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace baton::harness
