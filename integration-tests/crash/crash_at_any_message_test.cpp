@@ -1,14 +1,10 @@
 // One side of an upgrade, or of what follows a crash, dies at its first message, then at its second, its third, until
 // all passes unharmed: before the call that sends or receives it, and after it. No client notices.
-#include <fcntl.h>
-#include <sys/mman.h>
-
 #include <list>
-#include <new>
 #include <optional>
 #include <regex>
 
-#include "crash/death.hpp"
+#include "crash/shared_death.hpp"
 #include "harness/aftermath.hpp"
 #include "harness/log_lines.hpp"
 #include "supervise/supervised.hpp"
@@ -28,30 +24,6 @@ struct Row {
 // The messages that each side sends at least: Hello, Ready, Listening, Adopted, Bye; Hello, Inherit, Listen, Offer,
 // Done.
 constexpr int messages_at_least = 5;
-
-// The file is made before Baton starts, which maps it.
-class SharedDeath {
- public:
-  SharedDeath() {
-    replace_file(path(), std::string(sizeof(Death), '\0'));
-    const int file = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
-    void* const shared = ::mmap(nullptr, sizeof(Death), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    ::close(file);
-    if (shared == MAP_FAILED) throw Failure("mmap");
-    death_ = new (shared) Death;
-  }
-  ~SharedDeath() { ::munmap(death_, sizeof(Death)); }
-  SharedDeath(const SharedDeath&) = delete;
-  SharedDeath& operator=(const SharedDeath&) = delete;
-
-  std::string path() const { return directory_ / "death"; }
-  Death* operator->() { return death_; }
-  bool has_come() const { return death_->count >= death_->at; }
-
- private:
-  TempDir directory_;
-  Death* death_;
-};
 
 // Parts of a connection's life in which bytes are under way.
 class Scene {
@@ -74,7 +46,7 @@ class Scene {
     settings.own_binary = true;
     settings.arguments = {"--supervise"};
     settings.handoff = "ready_timeout: 15s, step_timeout: 15s, finish_timeout: 50ms, survive: all";
-    settings.shell = "export LD_PRELOAD=" + in_shell(SUDDEN_DEATH) + " DEATH=" + in_shell(death.path());
+    settings.shell = death.in_shell();
     return settings;
   }
 

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <regex>
 
+#include "crash/shared_death.hpp"
+#include "harness/log_lines.hpp"
 #include "harness/strace.hpp"
 #include "kinds.hpp"
 #include "supervise/supervised.hpp"
@@ -46,6 +48,40 @@ TEST(CrashWithEveryKind, EndsNone) {
   }
   clients.go_on();
 }
+
+enum class Side { predecessor, successor };
+
+class CrashInAnUpgradeWithEveryKind : public testing::TestWithParam<std::pair<Side, int>> {};
+
+// It dies when it has sent so many messages: among them are several Offers, or the answers.
+TEST_P(CrashInAnUpgradeWithEveryKind, EndsNone) {
+  const auto [side, messages] = GetParam();
+  Servers servers;
+  const Address web = loopback(free_port()), raw = loopback(free_port());
+  SharedDeath death;
+  Settings settings = supervised(versions::settings_for_every_kind(servers, web, raw));
+  settings.shell = death.in_shell();
+  Baton baton(settings);
+  EveryKind clients(versions::unreleased, servers.origin, web, raw);
+  baton.await_number("connections.head", 1);
+  baton.await_number("connections.idle", 1);
+  const auto worker = static_cast<pid_t>(baton.number("pid"));
+  baton.await_log(std::regex("supervisor: PID " + std::to_string(worker) + " is the instance"));
+  await_rest(worker);
+  death->after = true;
+  death->at = messages;
+  if (side == Side::predecessor) death->pid = worker;
+  if (side == Side::successor) death->is_for_next = true;
+  baton.begin_upgrade();
+  await([&] { return death.has_come(); }, "its death\n" + baton.log());
+  baton.await_log(std::regex(side == Side::predecessor ? "serving: .* generation 2" : "upgrade: failed"));
+  clients.go_on();
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, CrashInAnUpgradeWithEveryKind,
+                         testing::Values(std::pair(Side::predecessor, 4), std::pair(Side::predecessor, 5),
+                                         std::pair(Side::predecessor, 6), std::pair(Side::successor, 4),
+                                         std::pair(Side::successor, 5)));
 
 class Crash : public Supervised {
  protected:
