@@ -16,6 +16,7 @@ struct Death {
   std::atomic<int> at{0};         // its number, from 1
   std::atomic<bool> after{false};  // it has happened; else it does not
   std::atomic<int> count{0};
+  std::atomic<pid_t> victim{0};
 };
 
 }  // namespace baton::harness
