@@ -25,6 +25,9 @@ proctype Baton(byte me; byte p) {
   byte c;
   mtype kind;
   byte from;
+#ifdef KEEPER
+  byte on = me;                                       /* the channel on which it is the successor */
+#endif
   bool sent, on_probation, listen_said, is_returning, resigned, serves, moved;
   {
     if
@@ -36,19 +39,25 @@ proctype Baton(byte me; byte p) {
 serving:
 end_serving:
     do
-    :: d_step {
-         born < N && upgrades > 0;
-         assert(lock == me && pid_file == me && is_instance == BIT(me) && (accepting & BIT(me)) != 0);
-         upgrades--;
-         s = born;
-         born++;
-         successor[me] = s;
-         heir = s;
-         hopeful = 0;
-         succeeding = succeeding | BIT(s);
-         forget()
+    :: atomic {
+         d_step {
+           born < N && upgrades > 0;
+           assert(lock == me && pid_file == me && is_instance == BIT(me) && (accepting & BIT(me)) != 0);
+           upgrades--;
+           s = born;
+           born++;
+           successor[me] = s;
+           heir = s;
+           hopeful = 0;
+           succeeding = succeeding | BIT(s);
+#ifdef KEEPER
+           spare_of = s;
+           known[me] = 0;
+#endif
+           forget()
+         }
+         run Baton(s, me)
        }
-       run Baton(s, me);
        hand_over(s);
 
 rolled_back:
@@ -64,6 +73,7 @@ completed:
     true;
     d_step {
       shut[s] = true;
+      close_spare(me);
       successor[me] = NOBODY;
       hopeful = hopeful & ~BIT(me);
       running[me] = running[me] | frozen[me];
@@ -84,6 +94,7 @@ draining:
       hopeful = hopeful & ~BIT(me);
       shut[me] = true;
       unread(to_successor[me]);
+      close_spare(me);
       if :: !resigned -> tell(Leaving, 0) :: else fi;
       forget()
     }
@@ -96,6 +107,9 @@ exits:
     d_step {
       ((dead | stuck) & BIT(me)) != 0;
       s = 0;
+#ifdef KEEPER
+      on = me;
+#endif
       forget()
     }
   }
@@ -104,7 +118,7 @@ exits:
 /* New clients: any process that accepts may get one. */
 inline accept(p) {
   p < N && queued != 0 && (accepting & BIT(p)) != 0;
-  owned[p] = owned[p] | queued; running[p] = running[p] | queued; queued = 0;
+  owned[p] = owned[p] | queued; running[p] = running[p] | queued; KNOW(p, queued); queued = 0;
   check()
 }
 proctype Clients() {
@@ -132,8 +146,12 @@ inline die(p, marked) {
   deaths--;
 #ifdef KEEPER
   if
-  :: lock == p && (dead & BIT(p)) == 0 && born < N -> be_kept(p, marked)
-  :: else -> bury(p)
+  :: (dead & BIT(p)) == 0 && HAS_WORK(p) -> be_kept(p, marked)
+#ifdef LOSES_NOTHING
+  :: !HAS_WORK(p) -> bury(p)
+#else
+  :: true -> bury(p)                                  /* with its keeper, or the keeper */
+#endif
   fi;
 #else
   bury(p);
@@ -163,6 +181,7 @@ end_fate:
 #ifdef KEEPER
   :: d_step { die(0, FIRST) }                         /* while it runs that connection */
   :: d_step { die(0, NEWCOMER) }
+  :: d_step { die(1, FIRST) }
   :: d_step { die(1, SECOND) }
   :: d_step { die(1, NEWCOMER) }
 #endif
@@ -177,18 +196,25 @@ proctype Rest() {
   byte found;
   timeout;
   d_step {
-    assert(is_instance == 0 -> is_service_lost : lock < N && is_instance == BIT(lock));
+    assert(is_instance == 0 -> is_service_lost || kept != 0 : lock < N && is_instance == BIT(lock));
     assert(is_instance == 0 || (pid_file == lock && (accepting & ~stuck) == is_instance && queued == 0));
     found = lost | queued;
     i = 0;
     do
     :: i < N ->
-       assert((stuck & BIT(i)) != 0 || (frozen[i] == 0 && prepared[i] == 0 && running[i] == owned[i]));
+       assert(((stuck | kept) & BIT(i)) != 0 || (frozen[i] == 0 && prepared[i] == 0 && running[i] == owned[i]));
        found = found | owned[i];
        i++
     :: else -> break
     od;
     i = 0;
+#ifdef KEEPER
+    assert(kept == 0 || (lock < N && kept == BIT(lock)));
+#ifdef LOSES_NOTHING
+    assert((lost & ~torn) == 0);
+    assert(lock < N && (is_instance | kept) == BIT(lock) && (found & ~(lost | queued)) == owned[lock]);
+#endif
+#endif
     assert(found == EVERY);
     check()
   }
@@ -197,7 +223,7 @@ proctype Rest() {
 init {
   atomic {
     lock = 0; pid_file = 0; is_instance = 1; accepting = 1;
-    owned[0] = FIRST | SECOND; running[0] = FIRST | SECOND;
+    owned[0] = LIVE; running[0] = LIVE;
     run Baton(0, NOBODY); run Clients(); run Fate(); run Rest();
     start_others()
   }

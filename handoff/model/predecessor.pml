@@ -24,7 +24,7 @@ inline reclaim() {
 inline hear_adopted(kind, c) {
   frozen[me] = frozen[me] & ~c;
   if
-  :: kind == Adopted -> moved = true
+  :: kind == Adopted -> moved = true; FORGET(me, c)
   :: else -> running[me] = running[me] | c; refused[me] = refused[me] | c
   fi;
   check()
@@ -34,27 +34,57 @@ inline hear_adopted(kind, c) {
 inline begin_returns() {
   is_returning = true;
   accepting = accepting | BIT(me);
+  KNOW(me, frozen[me]);
   running[me] = running[me] | frozen[me];
   frozen[me] = 0;
   check()
 }
 
-/* Adopting::answer, here for what comes back. */
-inline adopt_returned(s, c) {
+/* Adopting::answer, here for what comes back, from the successor or its keeper. */
+inline adopt_returned(at, giver, c, broken) {
   prepared[me] = prepared[me] | c;
   atomic {
     d_step {
-      say(s, Adopted, c);
+      say(at, Adopted, c);
       if
-      :: sent -> owned[s] = owned[s] & ~c; owned[me] = owned[me] | c
+      :: sent -> assert((owned[giver] & c) != 0); KNOW(me, c); owned[giver] = owned[giver] & ~c; owned[me] = owned[me] | c
       :: else -> prepared[me] = prepared[me] & ~c
       fi;
       check()
     }
-    if :: !sent -> goto gives_up :: else fi
+    if :: !sent -> goto broken :: else fi
   };
   d_step { prepared[me] = prepared[me] & ~c; running[me] = running[me] | c; refused[me] = refused[me] & ~c; check() }
 }
+
+#ifdef KEEPER
+/* Conversation::continue_on_spare: if there is something in it, the successor has died, and its keeper gives back there. */
+inline take_returns_on_spare(s) {
+  if
+#ifndef GOES_TO_AN_EMPTY_SPARE
+  :: empty(to_predecessor[SPARE]) -> goto spare_over
+#else
+  :: ENDED(to_predecessor, SPARE) -> goto spare_over
+#endif
+  :: to_predecessor[SPARE]?Returning,_
+  fi;
+  do
+  :: to_predecessor[SPARE]?[Offer] ->
+     to_predecessor[SPARE]?Offer,c;
+#ifndef ADOPTS_WHAT_IT_TOOK_BACK
+     if
+     :: (known[me] & c) != 0 -> d_step { say(SPARE, Adopted, c) } if :: !sent -> goto spare_over :: else fi
+     :: else -> adopt_returned(SPARE, s, c, spare_over)
+     fi
+#else
+     adopt_returned(SPARE, s, c, spare_over)
+#endif
+  :: to_predecessor[SPARE]?Returned,_ -> goto spare_over
+  :: ENDED(to_predecessor, SPARE) -> goto spare_over
+  :: TOO_LATE(to_predecessor, SPARE) -> goto spare_over
+  od
+}
+#endif
 
 inline hand_over(s) {
   /* ── Inherit, Ready ── */
@@ -107,7 +137,7 @@ inline hand_over(s) {
        }
        if :: !sent -> goto gives_up :: else fi
      }
-#ifdef CONSUMES_BEFORE_RECORDING
+#ifdef KEEPER
   :: to_predecessor[s]?Adopted,c -> d_step { hear_adopted(Adopted, c) }
 #else
   :: d_step { to_predecessor[s]?Adopted,c; hear_adopted(Adopted, c) }
@@ -146,7 +176,7 @@ recalled:
 takes_returns:
   do
   :: to_predecessor[s]?Returned,_ -> goto gives_up
-#ifdef CONSUMES_BEFORE_RECORDING
+#ifdef KEEPER
   :: to_predecessor[s]?Adopted,c -> d_step { hear_adopted(Adopted, c) }
 #else
   :: d_step { to_predecessor[s]?Adopted,c; hear_adopted(Adopted, c) }
@@ -155,7 +185,7 @@ takes_returns:
   :: to_predecessor[s]?Trial,_
   :: to_predecessor[s]?Passed,_
   :: d_step { to_predecessor[s]?Returning,_; begin_returns() }
-  :: is_returning && to_predecessor[s]?[Offer] -> to_predecessor[s]?Offer,c; adopt_returned(s, c)
+  :: is_returning && to_predecessor[s]?[Offer] -> to_predecessor[s]?Offer,c; adopt_returned(s, s, c, gives_up)
   :: ENDED(to_predecessor, s) -> goto gives_up
   :: TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); serves = false; goto gives_up   /* return_timeout */
   od;
@@ -187,7 +217,22 @@ gives_up:
   reclaim();
   if :: resigned -> goto superseded :: else fi;
   if :: listen_said && !is_returning -> accepting = accepting | BIT(me) :: else fi;
-  d_step { running[me] = running[me] | frozen[me]; frozen[me] = 0; check(); shut[s] = true; successor[me] = NOBODY }
+  d_step {
+    KNOW(me, frozen[me]);
+    running[me] = running[me] | frozen[me];
+    frozen[me] = 0;
+    check();
+    shut[s] = true;
+#ifdef KEEPER
+  }
+  take_returns_on_spare(s);
+spare_over:
+  true;
+  d_step {
+    close_spare(me);
+#endif
+    successor[me] = NOBODY
+  }
 
   goto rolled_back
 }

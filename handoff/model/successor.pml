@@ -1,6 +1,48 @@
 /* The successor's side: handoff/successor.cpp with handoff/adopting.cpp, and what Succession::talk
    (proxy/server/succession.cpp) does after it. Ends at the label serving, draining or exits of the including process. */
 
+#ifdef KEEPER
+#define MAY_LEAVE (from == FROM_WORKER && on == me)
+#ifdef REMEMBERS_WHAT_IT_GAVE_BACK
+#define GIVEN(c) skip
+#else
+#define GIVEN(c) FORGET(me, c)
+#endif
+
+/* Its end of the spare came with Inherit. An older version closes it. */
+inline take_spare() {
+  if
+  :: from == FROM_WORKER -> spared = spared | BIT(me)
+#ifdef OLDER
+  :: from == FROM_WORKER -> d_step { close_spare(me) }
+#endif
+  :: from != FROM_WORKER
+  fi
+}
+
+/* Conversation::continue_on_spare: if there is something in it, the predecessor has died, and its keeper goes on there. */
+inline continue_on_spare() {
+  if
+#ifdef GOES_TO_AN_EMPTY_SPARE
+  :: on == me && (spared & BIT(me)) != 0 -> on = SPARE; goto listens
+#else
+  :: d_step {
+       on == me && (spared & BIT(me)) != 0 && nempty(to_successor[SPARE]);
+       on = SPARE;
+       hopeful = hopeful | BIT(me)
+     }
+     goto listens
+  :: on == me && (spared & BIT(me)) != 0 && empty(to_successor[SPARE]) -> d_step { close_spare(me) }
+#endif
+  :: on == SPARE || (spared & BIT(me)) == 0 -> d_step { close_spare(me); on = me }
+  fi
+}
+#else
+#define on me
+#define MAY_LEAVE (from == FROM_WORKER)
+#define GIVEN(c) skip
+#endif
+
 /* Adopting::answer. prepare touches nothing; an Adopted moves ownership when it is whole in the channel. */
 inline adopt(c) {
   d_step { prepared[me] = prepared[me] | c }
@@ -10,9 +52,9 @@ inline adopt(c) {
   if
   :: true ->
      d_step {
-       answer(me, Adopted, c);
+       answer(on, Adopted, c);
        if
-       :: sent -> owned[p] = owned[p] & ~c; owned[me] = owned[me] | c
+       :: sent -> assert((owned[p] & c) != 0); KNOW(me, c); owned[p] = owned[p] & ~c; owned[me] = owned[me] | c
 #ifdef KEEPS_WHAT_IT_COULD_NOT_ADOPT
        :: else -> sent = true
 #else
@@ -26,7 +68,7 @@ inline adopt(c) {
      :: else
      fi
   :: d_step {
-       refusals > 0 && c == SECOND -> refusals--; prepared[me] = prepared[me] & ~c; answer(me, Refused, c) }
+       refusals > 0 && c == SECOND -> refusals--; prepared[me] = prepared[me] & ~c; answer(on, Refused, c) }
   fi;
   if :: !sent -> goto orphaned :: else fi
 }
@@ -34,10 +76,13 @@ inline adopt(c) {
 inline succeed(p) {
   /* ── Inherit, Ready. Until here a failure is the end: Succession::failed ── */
   if
-  :: to_successor[me]?Inherit,from
-  :: to_successor[me]?Abort,_ -> goto exits
-  :: ENDED(to_successor, me) -> goto exits
+  :: to_successor[on]?Inherit,from
+  :: to_successor[on]?Abort,_ -> goto exits
+  :: ENDED(to_successor, on) -> goto exits
   fi;
+#ifdef KEEPER
+  take_spare();
+#endif
 #ifdef CANDIDATE_LISTENS_BEFORE_THE_LOCK
   skip;
 #else
@@ -50,48 +95,57 @@ inline succeed(p) {
 #endif
   atomic {
     d_step {
-      answer(me, Ready, 0);
+      answer(on, Ready, 0);
       if
-      :: sent && empty(to_successor[me]) -> hopeful = hopeful | BIT(me)
-      :: !sent || nempty(to_successor[me])              /* an Abort */
+      :: sent && empty(to_successor[on]) -> hopeful = hopeful | BIT(me)
+      :: !sent || nempty(to_successor[on])              /* an Abort */
       fi
     }
     if :: !sent -> goto exits :: else fi
   };
 
   /* ── Listen, Listening: Conversation::talk. No time limit from here on ── */
+listens:
   if
-  :: to_successor[me]?Listen,on_probation
-  :: to_successor[me]?Abort,_ -> goto exits
-  :: ENDED(to_successor, me) -> goto orphaned
-  :: d_step { SILENT(to_successor, me) && cancels > 0 && from == FROM_WORKER -> cancels--; hopeful = hopeful & ~BIT(me) } goto exits
+  :: to_successor[on]?Listen,on_probation
+  :: to_successor[on]?Abort,_ -> goto exits
+  :: ENDED(to_successor, on) -> goto orphaned
+  :: d_step { SILENT(to_successor, on) && cancels > 0 && MAY_LEAVE -> cancels--; hopeful = hopeful & ~BIT(me) } goto exits
   fi;
   accepting = accepting | BIT(me);
-  atomic { d_step { answer(me, Listening, 0) } if :: !sent -> goto orphaned :: else fi };
+  atomic { d_step { answer(on, Listening, 0) } if :: !sent -> goto orphaned :: else fi };
 
   /* ── Trial: be_tried ── */
   if
   :: !on_probation
   :: on_probation ->
      if
-     :: true -> d_step { answer(me, Trial, 0) } if :: !sent -> goto orphaned :: else fi
+     :: true -> d_step { answer(on, Trial, 0) } if :: !sent -> goto orphaned :: else fi
      :: skip
      fi;
      if
-     :: nempty(to_successor[me]) -> assert(to_successor[me]?[Recall,0]); to_successor[me]?Recall,_; goto gives_back
-     :: ENDED(to_successor, me) -> goto orphaned
-     :: SILENT(to_successor, me) -> d_step { answer(me, Passed, 0) } if :: !sent -> goto orphaned :: else fi
-     :: d_step { SILENT(to_successor, me) && cancels > 0 -> cancels-- } goto gives_back
+     :: nempty(to_successor[on]) -> assert(to_successor[on]?[Recall,0]); to_successor[on]?Recall,_; goto gives_back
+     :: ENDED(to_successor, on) -> goto orphaned
+     :: SILENT(to_successor, on) -> d_step { answer(on, Passed, 0) } if :: !sent -> goto orphaned :: else fi
+     :: d_step { SILENT(to_successor, on) && cancels > 0 -> cancels-- } goto gives_back
      fi
   fi;
 
   /* ── Offer, Adopted, Recall, Done: serve ── */
   do
-  :: to_successor[me]?[Offer] -> to_successor[me]?Offer,c; adopt(c)
-  :: to_successor[me]?Recall,_ -> goto gives_back
-  :: to_successor[me]?Done,_ -> break
-  :: ENDED(to_successor, me) -> goto orphaned
-  :: d_step { SILENT(to_successor, me) && cancels > 0 && from == FROM_WORKER -> cancels-- } goto gives_back
+  :: to_successor[on]?[Offer] -> to_successor[on]?Offer,c
+#if defined(KEEPER) && !defined(FORGETS_WHAT_IT_TOOK)
+     if
+     :: (known[me] & c) != 0 -> d_step { answer(on, Adopted, c) } if :: !sent -> goto orphaned :: else fi
+     :: else -> adopt(c)
+     fi
+#else
+     adopt(c)
+#endif
+  :: to_successor[on]?Recall,_ -> goto gives_back
+  :: to_successor[on]?Done,_ -> break
+  :: ENDED(to_successor, on) -> goto orphaned
+  :: d_step { SILENT(to_successor, on) && cancels > 0 && MAY_LEAVE -> cancels-- } goto gives_back
   od;
 
   /* ── The lock, Bye: take_over; the PID file comes after the announcement, before Bye ── */
@@ -103,13 +157,13 @@ inline succeed(p) {
   d_step { become(me); hopeful = hopeful & ~BIT(me); succeeding = succeeding & ~BIT(me) }
   announce();
   pid_file = me;
-  d_step { answer(me, Bye, 0); hopeful = hopeful & ~BIT(p); shut[me] = true; unread(to_successor[me]); forget() }
+  d_step { answer(on, Bye, 0); hopeful = hopeful & ~BIT(p); shut[on] = true; unread(to_successor[on]); close_spare(me); forget() }
   goto serving;
 
   /* ── Returning, Offer, Returned: give_back ── */
 gives_back:
   true;
-  atomic { d_step { accepting = accepting & ~BIT(me); answer(me, Returning, 0) } if :: !sent -> goto orphaned :: else fi };
+  atomic { d_step { accepting = accepting & ~BIT(me); answer(on, Returning, 0) } if :: !sent -> goto orphaned :: else fi };
   do
   :: atomic {
        d_step {
@@ -117,40 +171,52 @@ gives_back:
          c = LOWEST(running[me]);
          frozen[me] = frozen[me] | c;
          running[me] = running[me] & ~c;
-         answer(me, Offer, c)
+         answer(on, Offer, c)
        }
        if :: !sent -> break :: else fi
      }
-  :: d_step { to_successor[me]?Adopted,c; frozen[me] = frozen[me] & ~c; check() }
-#ifdef ADOPTS_AFTER_RETURNING
-  :: to_successor[me]?Offer,c -> adopt(c)
+#ifdef KEEPER
+  :: to_successor[on]?Adopted,c -> d_step { frozen[me] = frozen[me] & ~c; GIVEN(c); check() }
 #else
-  :: to_successor[me]?Offer,_                                    /* sent earlier: it stays the predecessor's */
+  :: d_step { to_successor[on]?Adopted,c; frozen[me] = frozen[me] & ~c; check() }
 #endif
-  :: to_successor[me]?Recall,_
-  :: to_successor[me]?Done,_
-  :: ENDED(to_successor, me) -> break
-  :: SILENT(to_successor, me) && frozen[me] != 0 -> break        /* step_timeout */
+#ifdef ADOPTS_AFTER_RETURNING
+  :: to_successor[on]?Offer,c -> adopt(c)
+#else
+  :: to_successor[on]?Offer,_                                    /* sent earlier: it stays the predecessor's */
+#endif
+  :: to_successor[on]?Recall,_
+  :: to_successor[on]?Done,_
+  :: ENDED(to_successor, on) -> break
+  :: TOO_LATE(to_successor, on) && frozen[me] != 0 -> break        /* step_timeout */
   :: d_step {
        running[me] == 0 && frozen[me] == 0;
-       answer(me, Returned, 0);
+       answer(on, Returned, 0);
        if
-       :: sent -> shut[me] = true; hopeful = hopeful & ~BIT(me)
+#if !defined(KEEPER) || defined(LEAVES_WITH_RETURNED)
+       :: sent -> shut[on] = true; hopeful = hopeful & ~BIT(me)
+#else
+       :: sent -> hopeful = hopeful & ~BIT(me)
+#endif
        :: else
        fi
      }
+#if !defined(KEEPER) || defined(LEAVES_WITH_RETURNED)
      if :: sent -> goto draining :: else -> goto orphaned fi
+#else
+     if :: sent -> goto returned :: else -> goto orphaned fi
+#endif
   od;
   true;
   d_step {
-    shut[me] = true;
+    shut[on] = true;
     do
-    :: to_successor[me]?kind,c ->
+    :: to_successor[on]?kind,c ->
        if
-       :: kind == Adopted -> frozen[me] = frozen[me] & ~c
+       :: kind == Adopted -> frozen[me] = frozen[me] & ~c; GIVEN(c)
        :: else
        fi
-    :: empty(to_successor[me]) -> break
+    :: empty(to_successor[on]) -> break
     od;
     kind = 0;
     running[me] = running[me] | frozen[me];
@@ -158,10 +224,27 @@ gives_back:
     check()
   }
 
+#ifdef KEEPER
+  goto orphaned;
+
+  /* ── The predecessor closes the channel when it has read Returned; its keeper, when it may not have ── */
+returned:
+  do
+  :: to_successor[on]?_,_
+  :: ENDED(to_successor, on) -> break
+  od;
+  continue_on_spare();
+  d_step { forget() }
+  goto draining;
+#endif
+
   /* ── The conversation broke. Whoever gets the lock is the instance: Succession::talk, Server::succession_ended ── */
 orphaned:
   true;
-  d_step { shut[me] = true; unread(to_successor[me]); forget() }
+  d_step { shut[on] = true; unread(to_successor[on]); forget() }
+#ifdef KEEPER
+  continue_on_spare();
+#endif
   if :: lock != me -> accepting = accepting & ~BIT(me) :: else fi;
   if
   :: lock == me
@@ -176,6 +259,6 @@ orphaned:
   pid_file = me;
   d_step { become(me); hopeful = hopeful & ~BIT(me); succeeding = succeeding & ~BIT(me) }
   announce();
-  d_step { accepting = accepting | BIT(me); unread(to_successor[me]); forget() }
+  d_step { accepting = accepting | BIT(me); unread(to_successor[on]); forget() }
   goto serving
 }

@@ -14,7 +14,10 @@
 #ifndef NEWCOMERS
 #define NEWCOMERS NEWCOMER
 #endif
-#define EVERY (FIRST | SECOND | NEWCOMERS)
+#ifndef LIVE
+#define LIVE (FIRST | SECOND)
+#endif
+#define EVERY (LIVE | NEWCOMERS)
 #define LOWEST(set) ((set) & (~(set) + 1))
 
 /* Frames, as in PROTOCOL.md. Hello is part of Inherit. An Offer has one parcel, so an Adopted that refuses it is Refused.
@@ -22,9 +25,16 @@
 mtype = { Inherit, Ready, Listen, Listening, Trial, Passed, Recall, Offer, Adopted, Refused, Done, Bye,
           Returning, Returned, Abort };
 
-chan to_successor[N] = [5] of { mtype, byte };    /* of the conversation whose successor is n */
-chan to_predecessor[N] = [6] of { mtype, byte };
-bool shut[N];               /* either side has closed or shut it down: nothing can be written, what is there can be read */
+/* The channel n is of the conversation whose successor is n. With KEEPER there is one more, the spare of the upgrade. */
+#ifdef KEEPER
+#define SPARE N
+#define CHANNELS (N + 1)
+#else
+#define CHANNELS N
+#endif
+chan to_successor[CHANNELS] = [5] of { mtype, byte };
+chan to_predecessor[CHANNELS] = [6] of { mtype, byte };
+bool shut[CHANNELS];        /* either side has closed or shut it down: nothing can be written, what is there can be read */
 byte successor[N] = NOBODY; /* in whose conversation n is the predecessor */
 
 byte lock = NOBODY;         /* the flock's holder */
@@ -47,6 +57,10 @@ byte succeeding;            /* in a conversation as the successor */
 byte hopeful;               /* may yet become the instance if the other side dies */
 byte slow;                  /* a predecessor has waited in vain for it */
 byte kept;                  /* dead, and its keeper lives */
+#ifdef KEEPER
+byte spare_of = NOBODY;     /* the upgrade's successor */
+byte spared;                /* has its end of the spare, and may yet need it */
+#endif
 byte born = 1;              /* the number started so far */
 #define PARENT 7            /* as a predecessor */
 
@@ -55,6 +69,12 @@ byte running[N];
 byte frozen[N];
 byte prepared[N];
 byte refused[N];            /* served there to their end, and not offered again */
+#ifdef KEEPER
+/* Of the conversation: what came here by an Offer or as a client, or was taken back, and has not gone again. It outlives the
+   connection itself. */
+byte known[N];
+byte in_doubt[N];           /* of a dead process: its neighbour may have it */
+#endif
 
 /* Ghosts: no process reads them. */
 byte owned[N];              /* whose a connection is, by the rule of PROTOCOL.md */
@@ -121,6 +141,26 @@ inline unread(channel) {
   od
 }
 
+/* Its end of the spare. */
+inline close_spare(p) {
+#ifdef KEEPER
+  if
+  :: p == spare_of || (spare_of != NOBODY && successor[p] == spare_of) -> shut[SPARE] = true
+  :: else
+  fi;
+  spared = spared & ~BIT(p)
+#else
+  skip
+#endif
+}
+#ifdef KEEPER
+#define KNOW(p, what) known[p] = known[p] | (what)
+#define FORGET(p, what) known[p] = known[p] & ~(what)
+#else
+#define KNOW(p, what) skip
+#define FORGET(p, what) skip
+#endif
+
 /* The kernel's part of a death. */
 inline bury(p) {
   lost = lost | owned[p];
@@ -134,6 +174,7 @@ inline bury(p) {
   slow = slow & ~BIT(p);
   if :: lock == p -> lock = NOBODY :: else fi;
   shut[p] = true;
+  close_spare(p);
   if :: successor[p] != NOBODY -> shut[successor[p]] = true; successor[p] = NOBODY :: else fi
 }
 
@@ -142,11 +183,12 @@ inline note_loss() {
 #ifdef SUPERVISED
   :: true
 #else
-#ifdef KEEPER
-  :: born == N -> is_service_lost = true              /* the model has no more processes */
-#endif
+#ifdef LOSES_NOTHING
+  :: true
+#else
   :: lock == NOBODY && (hopeful & ~(dead | stuck)) == 0 -> is_service_lost = true
   :: else
+#endif
 #endif
   fi
 }
