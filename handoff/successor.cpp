@@ -87,9 +87,13 @@ class Conversation {
     }
     auto finished = as_result([&] { return serve(*frame); });
     if (finished && returning_because_) {
+      const std::string why = *returning_because_;
       finished = as_result([this] { return give_back(); });
-      if (finished) return {Succession::returned, *returning_because_};
-      if (goes_on_in_spare()) finished = as_result([this] { return serve_on(); });
+      if (goes_on_in_spare()) {
+        finished = as_result([this] { return serve_on(); });
+      } else if (finished) {
+        return {Succession::returned, why};
+      }
     }
     if (finished) return {Succession::completed, {}};
     tell_abort(finished.error());
@@ -270,9 +274,10 @@ class Conversation {
     Offering offering(channel_, donor, terms_.step_timeout);
     std::vector<ParcelId> left;
     auto given = offer_all(channel_, donor, offering, left);
-    if (!given) {
-      insist([&] { adopting_->disown(offering.taken()); });
-      insist([&] { adopting_->own(left); });
+    adopting_->disown(offering.taken());
+    insist([&] { adopting_->own(left); });
+    // Until the predecessor ends the channel, it may die without having read this, and its keeper needs us.
+    while (given && spare_ && channel_.receive(no_deadline)) {
     }
     return given;
   }

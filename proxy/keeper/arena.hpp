@@ -25,8 +25,8 @@ enum class Survive { all, idle_ones, none };
 struct Control {
   std::atomic<bool> is_over{false};        // the worker ends of its own accord, or is the instance no longer
   std::atomic<const Testament*> testament{nullptr};  // null: it has not been the instance
-  // Of the conversation with a successor or, before it has been the instance, with a predecessor; -1: there is none, or
-  // nothing can have moved in it.
+  // Of the conversation with a successor or, before it has been the instance, with a predecessor; -1: there is none. Only
+  // with a spare, something can move in it.
   std::atomic<int> channel{-1};
   std::atomic<int> spare{-1};
   std::atomic<bool> has_resigned{false};   // the lock may be the successor's

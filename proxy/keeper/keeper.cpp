@@ -120,7 +120,7 @@ void Keeper::note_conversation(int channel, int spare) {
 void Keeper::remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock,
                       Survive survive) {
   auto testament = std::make_unique<const Testament>(terms, estate);
-  if (testament_ == nullptr) note_conversation(-1, -1);  // nobody will take anything back
+  if (testament_ == nullptr) arena_.control().spare = -1;  // nobody will take anything back
   arena_.control().lock_descriptor = lock;
   arena_.control().survive = survive;
   arena_.control().testament = testament.get();

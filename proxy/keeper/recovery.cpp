@@ -119,6 +119,8 @@ bool hand_over(Survivors& survivors, const Testament& testament, const Control& 
   } else if (!survivors.take_lock()) {
     return true;  // its successor is the instance
   } else {
+    // The other side of a conversation that was all but over would wait for its last word.
+    if (control.channel >= 0) ::shutdown(control.channel, SHUT_RDWR);
     survivors.drop_those_in_transit();
   }
   return start_another(survivors, testament, origin);
