@@ -160,12 +160,24 @@ class FakeDonor : public Donor {
   }
   std::optional<std::string> called_off() override { return call_off(); }
 
+  // As if nothing had been frozen yet; the sockets stay.
+  void thaw() {
+    frozen_ = 0;
+    unanswered_ = 0;
+    fates.clear();
+  }
+
  private:
   Parcel freeze(ParcelId id) {
     ++frozen_;
     fates[id];
-    Pair pair = socket_pair();
-    far_ends[id] = std::move(pair.other);
+    Pair pair;
+    if (near_ends_.contains(id)) {
+      pair.one = std::move(near_ends_[id]);
+    } else {
+      pair = socket_pair();
+      far_ends[id] = std::move(pair.other);
+    }
     Parcel parcel;
     parcel.id = id;
     parcel.label = id % 2 == 0 ? "idle" : "tunnel";
