@@ -66,6 +66,7 @@ struct Scratch {
   // before each turn, because by then another exchange may have the same address.
   const state::Exchange* parsed_for = nullptr;
   const char* parsed_at = nullptr;
+  std::string last_good_host;
   routing::Scratch routing;
   // Of the exchange that was given a route in the engine's last step; the reader clears it. Lives as long as
   // Context::routes.

@@ -112,7 +112,7 @@ bool is_port(std::string_view text) {
   return port < 65'536;
 }
 
-bool is_ipv6(std::string_view text) {
+[[gnu::noinline]] bool is_ipv6(std::string_view text) {
   char terminated[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof terminated || text.find('\0') != std::string_view::npos) return false;
   std::memcpy(terminated, text.data(), text.size());
@@ -120,6 +120,9 @@ bool is_ipv6(std::string_view text) {
   in6_addr address;
   return inet_pton(AF_INET6, terminated, &address) == 1;
 }
+
+// Longer ones are checked each time.
+constexpr std::size_t host_bytes_kept = 255;
 
 // A set of what a request asks for in fields that few requests have.
 enum Asked : unsigned {
@@ -152,6 +155,14 @@ bool can_upgrade(std::string_view protocol, bool is_plain_get) {
   if (is_token<"websocket">(protocol)) return is_plain_get;
   return std::ranges::all_of(protocol, [](char c) { return is_token_char(c) || c == '/'; }) &&
          !config::is_http_protocol(protocol);
+}
+
+// Most requests name the host of the one before.
+bool is_good_host(std::string_view host, std::string& last_good) {
+  if (host == last_good) return true;
+  if (!is_host_and_port(host)) return false;
+  if (host.size() <= host_bytes_kept) last_good = host;
+  return true;
 }
 
 // The target's form (RFC 9112 §3.2); an absolute-form one names the host.
@@ -219,13 +230,11 @@ bool is_host_and_port(std::string_view text) {
   return p == end || (*p == ':' && is_port({p + 1, static_cast<std::size_t>(end - p - 1)}));
 }
 
-RequestMeaning request_meaning(const RequestHead& head) {
-  RequestMeaning meaning;
-  const auto refuse = [&meaning](HeadError error) -> RequestMeaning& {
-    meaning.error = error;
-    return meaning;
-  };
+namespace {
 
+// Into a fresh `meaning`, in place, because it is long.
+[[gnu::always_inline]] inline HeadError read(const RequestHead& head, std::string& last_good_host,
+                                             RequestMeaning& meaning) {
   FramingFields framing;
   ConnectionOptions options;
   ConnectionOptions ignored;
@@ -263,16 +272,16 @@ RequestMeaning request_meaning(const RequestHead& head) {
     }
   }
 
-  if (head.method == Method::connect) return refuse({405, "CONNECT to a reverse proxy"});
-  if (hosts > 1) return refuse({400, "several Host fields"});
-  if (hosts == 0 && head.minor_version != 0) return refuse({400, "no Host field"});
-  if (!meaning.host.empty() && !is_host_and_port(meaning.host)) return refuse({400, "malformed Host"});
-  if (const HeadError error = read_target(head, meaning.host)) return refuse(error);
-  if (options.malformed || ignored.malformed) return refuse({400, "malformed Connection field"});
-  if ((asked & misspelt_framing) != 0) return refuse({400, "another spelling of Content-Length or Transfer-Encoding"});
-  if (const HeadError error = frame(framing, head.minor_version, state::NoBody{}, meaning.body)) return refuse(error);
+  if (head.method == Method::connect) return {405, "CONNECT to a reverse proxy"};
+  if (hosts > 1) return {400, "several Host fields"};
+  if (hosts == 0 && head.minor_version != 0) return {400, "no Host field"};
+  if (!meaning.host.empty() && !is_good_host(meaning.host, last_good_host)) return {400, "malformed Host"};
+  if (const HeadError error = read_target(head, meaning.host)) return error;
+  if (options.malformed || ignored.malformed) return {400, "malformed Connection field"};
+  if ((asked & misspelt_framing) != 0) return {400, "another spelling of Content-Length or Transfer-Encoding"};
+  if (const HeadError error = frame(framing, head.minor_version, state::NoBody{}, meaning.body)) return error;
   if (head.minor_version == 0) asked = 0;       // HTTP/1.0 cannot ask for later features (RFC 9110 §10.1.1, §7.8)
-  if ((asked & other_expectation) != 0) return refuse({417, "an expectation other than 100-continue"});
+  if ((asked & other_expectation) != 0) return {417, "an expectation other than 100-continue"};
 
   const bool body = !std::holds_alternative<state::NoBody>(meaning.body);
   meaning.keep_alive = !options.close && (head.minor_version != 0 || options.keep_alive);
@@ -283,6 +292,20 @@ RequestMeaning request_meaning(const RequestHead& head) {
     meaning.takes_trailers = (asked & trailers) != 0;
   }
   meaning.idempotent = is_idempotent(head.method);
+  return {};
+}
+
+}  // namespace
+
+void read_meaning(const RequestHead& head, std::string& last_good_host, RequestMeaning& meaning) {
+  meaning = {};
+  meaning.error = read(head, last_good_host, meaning);
+}
+
+RequestMeaning request_meaning(const RequestHead& head) {
+  RequestMeaning meaning;
+  std::string no_host;
+  read_meaning(head, no_host, meaning);
   return meaning;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "proxy/http1/head.hpp"
@@ -58,6 +59,9 @@ struct RequestMeaning {
 // none in HTTP/1.1, or an invalid one (an empty one is valid, RFC 9112 §3.2); a Connection field that is not a list of
 // tokens; another spelling of a framing field's name; CONNECT (405); and a target that is not in origin-form,
 // absolute-form (http, https) or `*` with OPTIONS.
+//
+// `last_good_host` is kept from one request to the next, so that a Host that was found good is not checked again.
+void read_meaning(const RequestHead& head, std::string& last_good_host, RequestMeaning& meaning);
 RequestMeaning request_meaning(const RequestHead& head);
 
 struct ResponseMeaning {

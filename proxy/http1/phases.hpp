@@ -14,9 +14,13 @@ namespace baton::http1 {
 void append_chunk_size(std::size_t bytes, state::Buffer& out);
 
 template <Lowercase prefix>
+bool begins_with(std::string_view type) {
+  return type.size() >= prefix.size && same_token<prefix>(type.data());
+}
+template <Lowercase prefix>
 bool has_content_type(const std::vector<Field>& fields) {
   const auto field = std::ranges::find(fields, FieldName::content_type, &Field::id);
-  return field != fields.end() && field->value.size() >= prefix.size && same_token<prefix>(field->value.data());
+  return field != fields.end() && begins_with<prefix>(field->value);
 }
 
 inline bool has_ended(const state::BodyFraming& body) { return std::holds_alternative<state::NoBody>(body); }

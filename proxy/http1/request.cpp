@@ -18,7 +18,7 @@ HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std:
   scratch.request.method = Method::other;      // whatever was parsed before
   const HeadError error = parse_first_request_head(unread.view().substr(0, bytes), limits, scratch.request);
   if (error) return error;
-  scratch.meaning = request_meaning(scratch.request);
+  read_meaning(scratch.request, scratch.last_good_host, scratch.meaning);
   if (scratch.meaning.error) return scratch.meaning.error;
   scratch.parsed_for = &exchange;
   scratch.parsed_at = unread.data();

@@ -29,8 +29,8 @@ bool is_too_much(const Exchange& exchange, std::int64_t now_ms) {
 // A content type whose messages come whenever there is something to send.
 bool is_stream(const ResponseHead& head) {
   if (!head.names.has(FieldName::content_type)) return false;
-  if (has_content_type<"application/grpc">(head.fields)) return true;  // also -web, +proto and so on
   const std::string_view type = std::ranges::find(head.fields, FieldName::content_type, &Field::id)->value;
+  if (begins_with<"application/grpc">(type)) return true;  // also -web, +proto and so on
   constexpr std::size_t events_bytes = 17;
   if (type.size() < events_bytes || !same_token<"text/event-stream">(type.data())) return false;
   return type.size() == events_bytes || type[events_bytes] == ';' || is_blank(type[events_bytes]);

@@ -21,6 +21,11 @@ void Buffer::grow(std::size_t bytes) {
     capacity_ = block_bytes;
     return;
   }
+  grow_on(bytes);
+}
+
+// Apart, so that the first block, which nearly every buffer is content with, costs no more than taking it.
+void Buffer::grow_on(std::size_t bytes) {
   const std::size_t held = size();
   // There is room once the front is reused. Often moving many bytes for little room would cost more than memory.
   const bool is_worth_it = capacity_ <= block_bytes || begin_ >= held / 5;

@@ -101,6 +101,7 @@ class Buffer {
 
  private:
   void grow(std::size_t bytes);
+  [[gnu::noinline]] void grow_on(std::size_t bytes);
   void prepare_exactly(std::size_t bytes);
   void let_go();
 

@@ -262,20 +262,19 @@ void Pool::adopt(Server& server, IdleConnection idle) {
   close(idle);
 }
 
-void Pool::give(Server& server, IdleConnection idle) {
+void Pool::give(Server& server, IdleConnection&& idle) {
   idle.stream->socket().set_owner(*this);
   ++idle_;
   if (server.idle_.size() >= server.idle_max_) return close(idle);
   try {
-    server.idle_.emplace_back();
+    server.idle_.push_back(std::move(idle));
   } catch (const std::bad_alloc&) {
     return close(idle);
   }
-  auto place = std::prev(server.idle_.end());
-  for (; place != server.idle_.begin() && std::prev(place)->since_ms > idle.since_ms; --place) {
-    *place = std::move(*std::prev(place));
+  for (auto place = std::prev(server.idle_.end());
+       place != server.idle_.begin() && std::prev(place)->since_ms > place->since_ms; --place) {
+    std::iter_swap(place, std::prev(place));
   }
-  *place = std::move(idle);
 }
 
 void Pool::expire(std::int64_t now_ms, std::int64_t idle_ms) {

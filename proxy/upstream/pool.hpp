@@ -270,7 +270,7 @@ class Pool final : public runtime::SocketOwner {
   // HTTP/2.
   IdleConnection take(Server& server, std::int64_t now_ms, std::int64_t quiet_within_ms, bool may_carry = false);
   // Inserts it by `since_ms`: one from another process may be older than those here.
-  void give(Server& server, IdleConnection idle);
+  void give(Server& server, IdleConnection&& idle);
 
   // Adopts one from another process. If a connection was requested since `begin_adopting` and there was none, a new one
   // had to be made, so the adopted one is surplus and is closed.

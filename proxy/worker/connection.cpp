@@ -207,9 +207,9 @@ void Connection::on_deadline() {
 
 // ── The handshake ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-bool Connection::shakes_hands() const {
-  const auto* tls = state_.client.tls.get();
-  return tls != nullptr && (tls->stage == state::TlsStage::hello || tls->stage == state::TlsStage::handshake);
+bool Connection::is_in_handshake() const {
+  const state::TlsStage stage = state_.client.tls->stage;
+  return stage == state::TlsStage::hello || stage == state::TlsStage::handshake;
 }
 
 bool Connection::shake_hands() {

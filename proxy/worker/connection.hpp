@@ -112,6 +112,7 @@ class Connection final : public runtime::EventHandler,
 
   template <class Step>
   void guarded(Step step) noexcept;
+  engine::Context make_context(ExchangeRunner& runner);
   void take_turn();
   void turn();
   void take_turn_of_http2();
@@ -138,7 +139,8 @@ class Connection final : public runtime::EventHandler,
   bool receive_arrival(std::size_t bytes);
   bool refuse_arrival(std::string_view why);
   bool refuse_for_client();
-  bool shakes_hands() const;
+  bool shakes_hands() const { return state_.client.tls && is_in_handshake(); }
+  bool is_in_handshake() const;
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();
   void look_up_place();

@@ -73,6 +73,26 @@ bool ExchangeRunner::write_upstream(std::size_t& moved) {
 
 // ── Of a connection ───────────────────────────────────────────────────────────────────────────────────────────────
 
+[[gnu::always_inline]] inline engine::Context Connection::make_context(ExchangeRunner& runner) {
+  UpstreamSide& upstream = runner.upstream();
+  engine::Context context = worker_.context(&runner.rules(), client_text_, upstream.servers(), listener_ == nullptr);
+  context.route = runner.route();
+  context.verdict = runner.verdict();
+  context.retry_budget = upstream.retry_budget();
+  context.connection = &state_;
+  context.peer = &state_.client_address;
+  if (is_trusted_) context.trusted = &trusted_proxies();
+  if (const auto* tls = state_.client.tls.get()) {
+    context.https = true;
+    context.client_subject = tls->facts.client_subject;
+    context.client = this;
+    context.certificate_covers = [](const void* client, std::string_view host) {
+      return static_cast<const Connection*>(client)->shows_certificate_for(host);
+    };
+  }
+  return context;
+}
+
 // It is where nearly all steps come from.
 void Connection::run() {
   guarded([this] { turn(); });
@@ -89,7 +109,7 @@ void Connection::take_turn() { turn(); }
   turn_bytes_ = 0;
   looks_again_ = false;
   worker_.begin_turn();
-  engine::Context context = this->context(runner_);
+  engine::Context context = make_context(runner_);
   for (int pass = 0;; ++pass) {
     if (pass == passes_max || turn_bytes_ >= turn_bytes_max) {
       ask_for_another_turn();
@@ -214,23 +234,7 @@ bool Connection::write_client() {
 }
 
 engine::Context Connection::context(ExchangeRunner& runner) {
-  UpstreamSide& upstream = runner.upstream();
-  engine::Context context = worker_.context(&runner.rules(), client_text_, upstream.servers(), listener_ == nullptr);
-  context.route = runner.route();
-  context.verdict = runner.verdict();
-  context.retry_budget = upstream.retry_budget();
-  context.connection = &state_;
-  context.peer = &state_.client_address;
-  if (is_trusted_) context.trusted = &trusted_proxies();
-  if (const auto* tls = state_.client.tls.get()) {
-    context.https = true;
-    context.client_subject = tls->facts.client_subject;
-    context.client = this;
-    context.certificate_covers = [](const void* client, std::string_view host) {
-      return static_cast<const Connection*>(client)->shows_certificate_for(host);
-    };
-  }
-  return context;
+  return make_context(runner);
 }
 
 void Connection::set_deadline() {

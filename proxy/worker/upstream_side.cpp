@@ -124,12 +124,13 @@ upstream::Affinity UpstreamSide::affinity(const Asking& of) {
 
 UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
   state::Exchange& exchange = *of.state.exchange;
-  std::vector<const upstream::Server*> failed;
-  if (state::has_failed(exchange)) failed = upstream_->failed_of(exchange);
-  if (upstream_->is_single() && failed.empty()) {
+  const bool has_failed = state::has_failed(exchange);
+  if (upstream_->is_single() && !has_failed) {
     upstream::Server* const only = upstream_->only_one(worker_.now_ms());
     if (only != nullptr && only->may_begin()) return with(*only, 0, of);
   }
+  std::vector<const upstream::Server*> failed;
+  if (has_failed) failed = upstream_->failed_of(exchange);
   const upstream::Affinity affinity = this->affinity(of);
   const std::shared_ptr<upstream::Queue>& queue = upstream_->queue();
   upstream::Upstream::Choice choice;
@@ -323,15 +324,17 @@ void UpstreamSide::give_up(std::string_view why) {
   drop(false);
 }
 
-UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg) {
+// Both may be parts of `stands_`.
+UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::unique_ptr<tls::Stream>&& stream,
+                                            Leg&& leg) {
   leg->descriptor.number = stream->socket().descriptor();
+  ++leg->requests;
+  leg->write_at_ms = worker_.now_ms();
+  exchange.upstream = std::move(leg);
   stands_ = Connected{std::move(stream)};
   end_lead();
   following_until_ms_ = 0;
   ++server_->counts.requests;
-  ++leg->requests;
-  exchange.upstream = std::move(leg);
-  exchange.upstream->write_at_ms = worker_.now_ms();
   if (std::holds_alternative<state::Tunnelling>(exchange.phase)) {
     ++worker_.counters.tunnels;
     note_well();
@@ -351,7 +354,7 @@ void UpstreamSide::park(state::Boxed<state::UpstreamLeg> leg) {
   if (!may_be_used_again || worker_.stopping() || !is_quiet) return close(*leg);
   leg->reused = true;
   worker_.pool().give(*server_, {std::move(stream), std::move(leg), worker_.now_ms()});
-  drop(false);
+  forget_server();
 }
 
 void UpstreamSide::close(state::UpstreamLeg& leg) {
@@ -359,20 +362,25 @@ void UpstreamSide::close(state::UpstreamLeg& leg) {
   drop(false);
 }
 
-void UpstreamSide::drop(bool with_reset) {
-  if (is<Carried>()) return leave(*owner_.side().upstream());
-  if (is<Following>()) owner_.connection().carriers().forget(owner_);
+// What is left once its stream has been taken.
+void UpstreamSide::forget_server() {
   keeps_place_ = false;
   following_until_ms_ = 0;
   use(nullptr);
+  stands_ = Nothing{};
+  end_lead();
+}
+
+void UpstreamSide::drop(bool with_reset) {
+  if (is<Carried>()) return leave(*owner_.side().upstream());
+  if (is<Following>()) owner_.connection().carriers().forget(owner_);
   std::unique_ptr<tls::Stream> stream;
   std::visit(
       [&]<class Stand>(Stand& stand) {
         if constexpr (requires { stand.stream; }) stream = std::move(stand.stream);
       },
       stands_);
-  stands_ = Nothing{};
-  end_lead();
+  forget_server();
   if (!stream) return;
   if (with_reset) {
     stream->socket().close_with_reset();

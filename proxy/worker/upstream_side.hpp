@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "proxy/engine/action.hpp"
@@ -169,7 +170,10 @@ class UpstreamSide {
   Progress connect_to(upstream::Server& server, state::Exchange& exchange, const routing::Route* route);
   Progress await_descriptor(std::int64_t connect_ms);
   // Whether the request is to be sent in HTTP/2, if the server speaks it.
-  bool may_be_carried(const state::Exchange& exchange) const;
+  bool may_be_carried(const state::Exchange& exchange) const {
+    return upstream_->protocol() != config::ServerProtocol::http1 && may_be_carried_now(exchange);
+  }
+  bool may_be_carried_now(const state::Exchange& exchange) const;
   // True: it waits for another exchange that is connecting. Else others may follow it.
   bool follows(upstream::Server& server, std::int64_t connect_ms);
   Progress established(std::unique_ptr<tls::Stream> stream, Leg leg, state::Exchange& exchange);
@@ -179,12 +183,16 @@ class UpstreamSide {
   Progress expire_greeting();
   bool has_another_server(const state::Exchange& exchange) const;
   Progress join(Carrier& carrier, state::Exchange& exchange);
-  void end_lead(bool is_connected = false);
+  void forget_server();
+  void end_lead(bool is_connected = false) {
+    if (std::exchange(leads_, false)) pass_lead(is_connected);
+  }
+  void pass_lead(bool is_connected);
   void leave(const state::UpstreamLeg& leg);
   // What the connection to the server begins with; empty: nothing.
   std::string header_for(const state::Exchange& exchange) const;
   Progress failed(std::string_view why, Progress how = Progress::failed);
-  Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream> stream, Leg leg);
+  Progress attach(state::Exchange& exchange, std::unique_ptr<tls::Stream>&& stream, Leg&& leg);
 
   Worker& worker_;
   ExchangeRunner& owner_;

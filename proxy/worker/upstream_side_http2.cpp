@@ -17,17 +17,11 @@ constexpr std::string_view allows_no_streams = "HTTP/2: it allows no streams (SE
 
 }  // namespace
 
-bool UpstreamSide::may_be_carried(const state::Exchange& exchange) const {
+// By a server that may speak it.
+bool UpstreamSide::may_be_carried_now(const state::Exchange& exchange) const {
   if (!std::holds_alternative<state::Connecting>(exchange.phase)) return false;
-  switch (upstream_->protocol()) {
-    case config::ServerProtocol::http1:
-      return false;
-    case config::ServerProtocol::http2:
-      return true;
-    case config::ServerProtocol::automatic:
-      return !exchange.request.wants_upgrade;  // every server knows that of HTTP/1.1
-  }
-  return false;
+  // Every server knows an upgrade of HTTP/1.1.
+  return upstream_->protocol() == config::ServerProtocol::http2 || !exchange.request.wants_upgrade;
 }
 
 // Streams that come together share what the first one connects.
@@ -117,8 +111,8 @@ UpstreamSide::Progress UpstreamSide::join(Carrier& carrier, state::Exchange& exc
   return Progress::connected;
 }
 
-void UpstreamSide::end_lead(bool is_connected) {
-  if (std::exchange(leads_, false)) owner_.connection().carriers().end_lead(owner_, is_connected);
+void UpstreamSide::pass_lead(bool is_connected) {
+  owner_.connection().carriers().end_lead(owner_, is_connected);
 }
 
 void UpstreamSide::adopt_stream() {
