@@ -312,7 +312,7 @@ struct Handoff {
   Milliseconds finish_timeout{2'000};
   Milliseconds drain_timeout{30'000};
   Milliseconds probation{0};
-  Survive survive = Survive::off;
+  Survive survive = Survive::all;
   bool operator==(const Handoff&) const = default;
 };
 

@@ -1,5 +1,8 @@
 // One side of an upgrade, or of what follows a crash, dies at its first message, then at its second, its third, until
 // all passes unharmed: before the call that sends or receives it, and after it. No client notices.
+#include <unistd.h>
+
+#include <algorithm>
 #include <list>
 #include <optional>
 #include <regex>
@@ -12,7 +15,7 @@
 namespace baton::harness {
 namespace {
 
-enum class Side { predecessor, successor, replacement, keeper };
+enum class Side { predecessor, successor, replacement, keeper, parent };
 
 struct Row {
   const char* name;
@@ -77,6 +80,17 @@ class Scene {
     EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
   }
 
+  // No worker outlives the parent.
+  void expect_the_end() {
+    await(
+        [] {
+          const auto children = children_of(::getpid());
+          return std::ranges::none_of(children, is_alive);
+        },
+        "every process to end\n" + baton.log());
+    EXPECT_EQ(paths_of_an_instance(baton), std::vector<std::string>{}) << baton.log();
+  }
+
   SharedDeath death;
   Baton baton;
 
@@ -97,7 +111,7 @@ class Scene {
 };
 
 // In an upgrade, or after the worker has died.
-bool is_upgrade(Side side) { return side == Side::predecessor || side == Side::successor; }
+bool is_upgrade(Side side) { return side != Side::replacement && side != Side::keeper; }
 
 class CrashInAnUpgrade : public testing::TestWithParam<Row> {
  protected:
@@ -118,6 +132,7 @@ void begin(Scene& scene, Side side) {
   if (children.size() != 1) throw Failure("no keeper");
   if (side == Side::predecessor) scene.death->pid = worker;
   if (side == Side::keeper) scene.death->pid = children.front();
+  if (side == Side::parent) scene.death->pid = scene.baton.pid();
   if (side == Side::successor || side == Side::replacement) scene.death->is_for_next = true;
   if (is_upgrade(side)) {
     scene.baton.begin_upgrade();
@@ -130,6 +145,7 @@ void begin(Scene& scene, Side side) {
 void await_end(Scene& scene, Side side) {
   const std::regex over = is_upgrade(side) ? log_lines::upgrade_report : std::regex("connections go on");
   await([&] { return scene.death.has_come() || scene.baton.count_log_lines(over) != 0; }, "an end\n" + scene.baton.log());
+  if (side == Side::parent && scene.death.has_come()) return;
   await(
       [&] {
         try {
@@ -156,7 +172,9 @@ TEST_P(CrashAtAnyMessage, IsNothingThatAClientSees) {
     await_end(scene, row.side);
     passed = !scene.death.has_come();
     if (passed) --deaths;
-    if (row.side == Side::keeper) {
+    if (row.side == Side::parent && !passed) {
+      scene.expect_the_end();
+    } else if (row.side == Side::keeper) {
       scene.expect_nothing_wrong();
     } else {
       scene.expect_all_to_go_on();
@@ -182,6 +200,8 @@ constexpr Row rows[] = {
     {"KeeperBeforeItSends", Side::keeper, Death::Call::sendmsg, false},
     {"KeeperAfterItHasSent", Side::keeper, Death::Call::sendmsg, true},
     {"KeeperAfterItHasReceived", Side::keeper, Death::Call::recvmsg, true},
+    {"ParentBeforeItReceives", Side::parent, Death::Call::recvmsg, false},
+    {"ParentAfterItHasReceived", Side::parent, Death::Call::recvmsg, true},
 };
 
 INSTANTIATE_TEST_SUITE_P(Of, CrashAtAnyMessage, testing::ValuesIn(rows), [](const auto& row) { return row.param.name; });
