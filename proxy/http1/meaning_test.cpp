@@ -60,6 +60,27 @@ TEST(RequestMeaning, IsGoodForAPlainRequest) {
   EXPECT_EQ(request.meaning.host, "example.com:8080");
 }
 
+TEST(RequestMeaning, KeepsTheLastGoodHostAndChecksEachOther) {
+  std::string last_good;
+  const auto refused = [&](const std::string& host) {
+    const std::string raw = "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+    RequestHead head;
+    RequestMeaning meaning;
+    EXPECT_FALSE(parse_request_head(raw, {}, head));
+    read_meaning(head, last_good, meaning);
+    return meaning.error.status;
+  };
+  for (const std::string host : {"a.example:80", "a.example:80", "b.example"}) {
+    EXPECT_EQ(refused(host), 0);
+    EXPECT_EQ(last_good, host);
+  }
+  EXPECT_EQ(refused("b.example,"), 400);
+  EXPECT_EQ(refused("b.examp/e"), 400) << "as long as the good one";
+  EXPECT_EQ(last_good, "b.example");
+  EXPECT_EQ(refused(std::string(300, 'c')), 0);
+  EXPECT_EQ(last_good, "b.example") << "a long one is not kept";
+}
+
 TEST(RequestMeaning, RefusesLengthTogetherWithTransferEncoding) {
   EXPECT_EQ(refused_with_field("Content-Length: 5\r\nTransfer-Encoding: chunked"), 400);
   EXPECT_EQ(refused_with_field("Transfer-Encoding: chunked\r\nContent-Length: 5"), 400);

@@ -3,6 +3,8 @@
 #include <google/protobuf/arena.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <limits>
 #include <span>
 #include <utility>
@@ -16,11 +18,31 @@ namespace {
 
 constexpr std::uint32_t whole_mark = 0x4e544142;   // "BATN"
 
-// Allocates everything in one arena: a message by itself that runs out of memory midway cannot be destroyed (a oneof
-// names its member before the member exists).
-wire::Moved& new_in(google::protobuf::Arena& arena) {
-  return *google::protobuf::Arena::CreateMessage<wire::Moved>(&arena);
-}
+// Where a message lies, all of it in one arena: a message by itself that runs out of memory midway cannot be destroyed
+// (a oneof names its member before the member exists). Most need only the first block, which costs nothing.
+class MovedMessage {
+ public:
+  MovedMessage() : arena_(options(first_)), moved_(*google::protobuf::Arena::CreateMessage<wire::Moved>(&arena_)) {}
+  MovedMessage(const MovedMessage&) = delete;
+  MovedMessage& operator=(const MovedMessage&) = delete;
+
+  wire::Moved& operator*() { return moved_; }
+
+ private:
+  using Block = std::array<char, 16 * 1024>;
+
+  static google::protobuf::ArenaOptions options(Block& first) {
+    google::protobuf::ArenaOptions options;
+    options.initial_block = first.data();
+    options.initial_block_size = first.size();
+    options.max_block_size = 2 * first.size();
+    return options;
+  }
+
+  alignas(std::max_align_t) Block first_;
+  google::protobuf::Arena arena_;
+  wire::Moved& moved_;
+};
 
 std::string finish(wire::Moved& moved) {
   moved.set_whole(whole_mark);
@@ -206,8 +228,8 @@ void append_rest(const ClientSide& side, auto& out) {
 }  // namespace
 
 std::string encode(const ConnectionState& state) {
-  google::protobuf::Arena arena;
-  wire::Moved& moved = new_in(arena);
+  MovedMessage message;
+  wire::Moved& moved = *message;
   write(state, *moved.mutable_connection());
   wire::Connection& connection = *moved.mutable_connection();
   append_rest(state, connection);
@@ -219,8 +241,8 @@ std::string encode(const ConnectionState& state) {
 }
 
 std::string encode(const IdleUpstream& idle) {
-  google::protobuf::Arena arena;
-  wire::Moved& moved = new_in(arena);
+  MovedMessage message;
+  wire::Moved& moved = *message;
   write(idle, *moved.mutable_idle_upstream());
   return finish(moved);
 }
@@ -274,8 +296,8 @@ std::vector<std::string> required_features(const IdleUpstream& idle) {
 }
 
 std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, std::int64_t clock_offset_ms) {
-  google::protobuf::Arena arena;
-  wire::Moved& moved = new_in(arena);
+  MovedMessage message;
+  wire::Moved& moved = *message;
   if (bytes.size() > std::numeric_limits<int>::max()) return std::nullopt;
   if (!moved.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || moved.whole() != whole_mark) {
     return std::nullopt;

@@ -68,7 +68,11 @@ class Writer {
   bool choice(auto field, Enum value, Enum) const {
     return field(message_, static_cast<std::uint32_t>(value)), true;
   }
-  bool bytes(auto field, const auto& value) const { return field(message_, value.data(), value.size()), true; }
+  // An empty field is not written anyway, and setting it would make an empty text.
+  bool bytes(auto field, const auto& value) const {
+    if (value.size() != 0) field(message_, value.data(), value.size());
+    return true;
+  }
   // From the front of an array: `part` is exactly `count` bytes, `beginning` as many as there are.
   bool part(auto field, const auto& array, std::size_t count) const {
     if (count != 0) field(message_, array.data(), count);
