@@ -49,6 +49,7 @@ class Scene {
     settings.own_binary = true;
     settings.arguments = {"--supervise"};
     settings.handoff = "ready_timeout: 15s, step_timeout: 15s, finish_timeout: 50ms, survive: all";
+    settings.timeouts += ", shutdown: 100ms";
     settings.shell = death.in_shell();
     return settings;
   }

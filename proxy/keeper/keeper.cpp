@@ -12,6 +12,8 @@
 #include <csignal>
 #include <system_error>
 
+#include "handoff/insist.hpp"
+#include "handoff/result.hpp"
 #include "proxy/keeper/recovery.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/runtime/log.hpp"
@@ -53,8 +55,14 @@ bool is_supervisor_gone(int line) {
   const Control& control = arena.control();
   const bool has_owned = control.testament != nullptr || control.spare >= 0;
   if (control.is_over || !has_owned || is_supervisor_gone(origin.line)) ::_exit(0);
-  runtime::log::start(runtime::log::Level::info);
-  runtime::log::set_tag("keeper " + std::to_string(::getpid()));
+  // Without a log (no thread, no descriptor) it works all the same.
+  (void)handoff::as_result([]() -> handoff::Result<void> {
+    handoff::insist([] {
+      runtime::log::start(runtime::log::Level::info);
+      runtime::log::set_tag("keeper " + std::to_string(::getpid()));
+    });
+    return {};
+  });
   const bool is_done = control.testament != nullptr ? hand_over_survivors(control, arena.roster(), origin)
                                                     : give_back_survivors(control, arena.roster(), worker);
   runtime::log::stop();

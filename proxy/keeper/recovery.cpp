@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/successor.hpp"
 #include "proxy/keeper/survivors.hpp"
@@ -55,14 +56,15 @@ Survive what_survives(const Control& control, const state::Crashes& before, std:
   return Survive::none;
 }
 
+// Memory may be short, which may be what the worker died of: what is done once is tried until it works.
+using handoff::insist;
+
 std::string how_it_died(const state::Crash& crash) {
   return crash.signal != 0 ? fmt::format("died of signal {}", crash.signal) : "was killed";
 }
 
-void log_running(const state::Crash& crash) {
-  for (const std::string& running : crash.running) {
-    log::error("PID {} {} while it ran {}", crash.pid, how_it_died(crash), running);
-  }
+void log_running(const state::Crash& crash, const std::string& died) {
+  for (const std::string& running : crash.running) log::error("PID {} {} while it ran {}", crash.pid, died, running);
 }
 
 void log_result(const state::Crash& crash) {
@@ -71,17 +73,17 @@ void log_result(const state::Crash& crash) {
 
 // What another process may share is only closed.
 void end_the_rest(Survivors& survivors, bool may_be_shared) {
-  survivors.give_up();
-  if (!may_be_shared) return reset_all_that_is_connected();
+  insist([&] { survivors.give_up(); });
+  if (!may_be_shared) return insist(reset_all_that_is_connected);
   for (const int one : survivors.ending()) end_by_reset(one);
 }
 
 enum class Heir { serves, is_gone, has_lock };
 
 // The worker died in an upgrade, and its successor may have some of the connections.
-Heir go_on_with_its_successor(Survivors& survivors, const Testament& testament, const Control& control) {
+Heir go_on_with_its_successor(Survivors& survivors, const handoff::PredecessorTerms& terms, const Control& control) {
   const handoff::HandoverOutcome outcome =
-      handoff::resume_handover(handoff::UniqueFd(control.spare), control.channel, survivors, testament.terms());
+      handoff::resume_handover(handoff::UniqueFd(control.spare), control.channel, survivors, terms);
   if (outcome.ending == handoff::Ending::completed) return Heir::serves;
   if (outcome.ending == handoff::Ending::superseded || !survivors.take_lock()) return Heir::has_lock;
   log::error("its successor does not go on: {}", outcome.reason);
@@ -91,15 +93,18 @@ Heir go_on_with_its_successor(Survivors& survivors, const Testament& testament, 
   return Heir::is_gone;
 }
 
-bool start_another(Survivors& survivors, const Testament& testament, const Origin& origin) {
+bool start_another(Survivors& survivors, const Testament& testament, const handoff::PredecessorTerms& terms,
+                   const Origin& origin) {
   for (int successor = 0; successor < successors_max; ++successor) {
-    auto started = supervisor::start_again(testament.estate(), origin.arguments, origin.door);
+    auto started = handoff::as_result(
+        [&] { return supervisor::start_again(testament.estate(), origin.arguments, origin.door); });
     if (!started) {
       log::error("no successor starts: {}", started.error().text);
-      return false;
+      if (successor >= failures_max) return false;
+      continue;
     }
     const handoff::HandoverOutcome outcome =
-        handoff::hand_over(std::move(started->channel), survivors, testament.terms(), &survivors);
+        handoff::hand_over(std::move(started->channel), survivors, terms, &survivors);
     if (outcome.ending != handoff::Ending::rolled_back) return true;
     log::error("the successor, PID {}, failed: {}", started->pid, outcome.reason);
     // It may live, and serve what it has: then it is the instance once this process is gone.
@@ -112,9 +117,10 @@ bool start_another(Survivors& survivors, const Testament& testament, const Origi
 
 // True: a process serves.
 bool hand_over(Survivors& survivors, const Testament& testament, const Control& control, const Origin& origin) {
+  const handoff::PredecessorTerms terms = insist([&] { return testament.terms(); });
   if (control.spare >= 0) {
-    log::warning("PID {} {} during an upgrade", survivors.crash().pid, how_it_died(survivors.crash()));
-    const Heir heir = go_on_with_its_successor(survivors, testament, control);
+    log::warning("PID {} died during an upgrade", survivors.crash().pid);
+    const Heir heir = go_on_with_its_successor(survivors, terms, control);
     if (heir != Heir::is_gone) return true;
   } else if (!survivors.take_lock()) {
     return true;  // its successor is the instance
@@ -123,7 +129,7 @@ bool hand_over(Survivors& survivors, const Testament& testament, const Control& 
     if (control.channel >= 0) ::shutdown(control.channel, SHUT_RDWR);
     survivors.drop_those_in_transit();
   }
-  return start_another(survivors, testament, origin);
+  return start_another(survivors, testament, terms, origin);
 }
 
 }  // namespace
@@ -136,15 +142,16 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
   Survive survive = what_survives(control, survivors.record().crashes, crash.at_unix_us);
   // Some of the others may be the successor's already.
   if (is_upgrading && survive == Survive::idle_ones) survive = Survive::all;
-  survivors.sort_out(roster, survive);
+  insist([&] { survivors.sort_out(roster, survive); });
   const bool may_be_shared = is_upgrading || survivors.may_be_shared();
-  log_running(crash);
+  const std::string died = insist([&] { return how_it_died(crash); });
+  log_running(crash, died);
   bool is_done = false;
   if (survive == Survive::none) {
-    log::error("PID {} {}: no connection goes on, because {}", crash.pid, how_it_died(crash),
+    log::error("PID {} {}: no connection goes on, because {}", crash.pid, died,
                control.survive == Survive::none ? "handoff.survive is off" : "it is one crash of many in a row");
   } else {
-    close_epolls();
+    insist(close_epolls);
     is_done = hand_over(survivors, testament, control, origin);
   }
   end_the_rest(survivors, may_be_shared);
@@ -160,12 +167,12 @@ bool give_back_survivors(const Control& control, const Roster& roster, pid_t wor
   Survivors survivors(control, worker);
   const state::Crash& crash = survivors.crash();
   survivors.release_lock();  // its predecessor may be waiting for it
-  survivors.sort_out(roster, Survive::all);
+  insist([&] { survivors.sort_out(roster, Survive::all); });
   if (control.survive == Survive::none || survivors.is_empty()) return false;
-  log_running(crash);
-  close_epolls();
-  const auto given = handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors,
-                                            fmt::format("PID {} {}", crash.pid, how_it_died(crash)), patience);
+  const std::string died = insist([&] { return fmt::format("PID {} {}", crash.pid, how_it_died(crash)); });
+  log_running(crash, insist([&] { return how_it_died(crash); }));
+  insist(close_epolls);
+  const auto given = handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors, died, patience);
   if (!given) log::error("its predecessor does not take back what it had: {}", given.error().text);
   end_the_rest(survivors, true);
   log_result(survivors.crash());

@@ -8,10 +8,13 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/state/codec.hpp"
@@ -51,7 +54,11 @@ std::vector<int> descriptors_of(const Survivor& one) {
 std::vector<int> descriptors_like(std::string_view kind) {
   std::vector<int> found;
   DIR* const directory = ::opendir("/proc/self/fd");
-  if (directory == nullptr) return found;
+  if (directory == nullptr) {
+    if (errno == ENOMEM) throw std::bad_alloc();
+    throw std::system_error(errno, std::generic_category(), "/proc/self/fd");
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> closing(directory, ::closedir);
   while (const dirent* const entry = ::readdir(directory)) {
     char target[32];
     const ssize_t bytes = ::readlinkat(::dirfd(directory), entry->d_name, target, sizeof target);
@@ -59,15 +66,16 @@ std::vector<int> descriptors_like(std::string_view kind) {
       found.push_back(std::atoi(entry->d_name));
     }
   }
-  ::closedir(directory);
   return found;
 }
 
 Survivors::Survivors(const Control& control, std::int64_t worker)
-    : testament_(control.testament), lock_(lock_of(control)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : testament_(control.testament), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), lock_(lock_of(control)) {
   if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
   if (testament_ != nullptr) {
-    if (auto record = state::decode_instance_record(testament_->estate().application)) record_ = std::move(*record);
+    handoff::insist([this] {
+      if (auto record = state::decode_instance_record(testament_->estate().application)) record_ = std::move(*record);
+    });
   }
   frozen_at_us_ = runtime::monotonic_us();
   crash_.pid = worker;
@@ -76,6 +84,11 @@ Survivors::Survivors(const Control& control, std::int64_t worker)
 }
 
 void Survivors::sort_out(const Roster& roster, Survive survive) {
+  crash_.lost = 0;
+  crash_.running.clear();
+  ending_.clear();
+  waiting_.clear();
+  in_transit_.clear();
   for (const int client : descriptors_like("socket:")) {
     const state::ConnectionState* const state = roster.find(client);
     if (state == nullptr) continue;
@@ -84,7 +97,8 @@ void Survivors::sort_out(const Roster& roster, Survive survive) {
       ending_.push_back(client);
       ++crash_.lost;
     } else if (!state::is_movable(*state) || (survive == Survive::idle_ones && !engine::is_idle(*state))) {
-      end({.state = state});
+      Survivor one{.state = state};
+      end(one);
     } else {
       waiting_.push_back({.state = state});
       if (roster.is_in_transit(client)) in_transit_.insert(state);
@@ -120,46 +134,68 @@ handoff::Batch Survivors::freeze_next(const handoff::Room& room) {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
   handoff::Batch batch;
-  if (!suspects_.empty()) {
-    if (offered_.empty()) offer(suspects_, batch);
-    is_alone_ = true;
-    return batch;
-  }
-  is_alone_ = false;
-  for (handoff::Room left = room; !waiting_.empty() && !left.is_used_up();) {
-    offer(waiting_, batch);
-    left.take(batch.parcels.back());
+  try {
+    if (!suspects_.empty()) {
+      if (offered_.empty()) offer(suspects_, batch);
+      is_alone_ = true;
+      return batch;
+    }
+    is_alone_ = false;
+    for (handoff::Room left = room; !waiting_.empty() && !left.is_used_up();) {
+      offer(waiting_, batch);
+      left.take(batch.parcels.back());
+    }
+  } catch (...) {
+    // These have not been offered yet.
+    handoff::insist([&] {
+      for (const handoff::Parcel& parcel : batch.parcels) {
+        const auto found = offered_.find(parcel.id);
+        if (found == offered_.end()) continue;
+        waiting_.emplace_front() = std::move(found->second);
+        offered_.erase(found);
+      }
+    });
+    throw;
   }
   batch.finished = waiting_.empty();
   return batch;
 }
 
+// These may be called again when memory is short, so each is done with one connection before the next.
 void Survivors::adopted(std::span<const handoff::ParcelId> ids) {
   for (const handoff::ParcelId id : ids) {
     const auto found = offered_.find(id);
+    if (found == offered_.end()) continue;
+    adopted_.insert(id);
     if (found->second.state != nullptr) {
       for (const int descriptor : descriptors_of(found->second)) ::close(descriptor);
     }
     offered_.erase(found);
-    adopted_.insert(id);
   }
   wake();
 }
 
 void Survivors::refused(std::span<const handoff::ParcelId> ids) {
-  for (const handoff::ParcelId id : ids) end(std::move(offered_.extract(id).mapped()));
+  for (const handoff::ParcelId id : ids) {
+    const auto found = offered_.find(id);
+    if (found == offered_.end()) continue;
+    end(found->second);
+    offered_.erase(found);
+  }
   wake();
 }
 
 void Survivors::take_back(std::span<const handoff::ParcelId> ids) {
-  has_suspects_ = !ids.empty();
+  if (!ids.empty()) has_suspects_ = true;
   for (const handoff::ParcelId id : ids) {
-    Survivor one = std::move(offered_.extract(id).mapped());
+    const auto found = offered_.find(id);
+    if (found == offered_.end()) continue;
     if (is_alone_) {
-      end(std::move(one));
+      end(found->second);
     } else {
-      suspects_.push_back(std::move(one));
+      suspects_.emplace_back() = std::move(found->second);
     }
+    offered_.erase(found);
   }
 }
 
@@ -181,8 +217,11 @@ std::vector<handoff::Verdict> Survivors::prepare(std::vector<handoff::ReceivedPa
 
 void Survivors::start(std::span<const handoff::ParcelId> ids) {
   for (const handoff::ParcelId id : ids) {
+    const auto found = prepared_.find(id);
+    if (found == prepared_.end()) continue;
+    waiting_.emplace_back().returned = std::move(found->second);
+    prepared_.erase(found);
     adopted_.erase(id);
-    waiting_.push_back({.returned = std::move(prepared_.extract(id).mapped())});
   }
 }
 
@@ -218,21 +257,24 @@ bool Survivors::may_try_again() {
 
 void Survivors::give_up() {
   for (auto* const some : {&suspects_, &waiting_}) {
-    for (Survivor& one : *some) end(std::move(one));
-    some->clear();
+    for (; !some->empty(); some->pop_front()) end(some->front());
   }
 }
 
-void Survivors::end(Survivor one) {
+void Survivors::end(Survivor& one) {
+  const std::vector<int> descriptors = descriptors_of(one);
+  ending_.reserve(ending_.size() + descriptors.size());
+  ending_.insert(ending_.end(), descriptors.begin(), descriptors.end());
+  for (handoff::UniqueFd& descriptor : one.returned.descriptors) (void)descriptor.release();
   ++crash_.lost;
-  if (one.state != nullptr) state::append_descriptors(*one.state, ending_);
-  for (handoff::UniqueFd& descriptor : one.returned.descriptors) ending_.push_back(descriptor.release());
 }
 
-void Survivors::offer(std::deque<Survivor>& from, handoff::Batch& batch) {
-  batch.parcels.push_back(parcel_of(from.front()));
-  offered_.insert_or_assign(batch.parcels.back().id, std::move(from.front()));
+void Survivors::offer(std::list<Survivor>& from, handoff::Batch& batch) {
+  handoff::Parcel parcel = parcel_of(from.front());
+  batch.parcels.reserve(batch.parcels.size() + 1);
+  offered_[parcel.id] = std::move(from.front());
   from.pop_front();
+  batch.parcels.push_back(std::move(parcel));
 }
 
 handoff::Parcel Survivors::parcel_of(const Survivor& one) const {

@@ -2,7 +2,7 @@
 // was running.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -79,20 +79,20 @@ class Survivors final : public handoff::Donor, public handoff::Adopter {
   const std::vector<int>& ending() const { return ending_; }
 
  private:
-  void offer(std::deque<Survivor>& from, handoff::Batch& batch);
+  void offer(std::list<Survivor>& from, handoff::Batch& batch);
   handoff::Parcel parcel_of(const Survivor& one) const;
-  void end(Survivor one);
+  void end(Survivor& one);
   std::string told_of_crash(state::InstanceRecord record);
   void wake();
 
   const Testament* const testament_;
   state::InstanceRecord record_;
-  handoff::InstanceLock lock_;
   handoff::UniqueFd wake_;
+  handoff::InstanceLock lock_;
   std::int64_t frozen_at_us_ = 0;
-  // Each connection is in one of these, or counted in `crash_`.
-  std::deque<Survivor> waiting_;
-  std::deque<Survivor> suspects_;  // offered one at a time
+  // Each connection is in one of these, or counted in `crash_`. (An empty list needs no memory.)
+  std::list<Survivor> waiting_;
+  std::list<Survivor> suspects_;  // offered one at a time
   std::unordered_map<handoff::ParcelId, Survivor> offered_;
   std::unordered_set<handoff::ParcelId> adopted_;
   std::unordered_map<handoff::ParcelId, handoff::ReceivedParcel> prepared_;  // given back in a moment
