@@ -107,8 +107,10 @@ bool start_another(Survivors& survivors, const Testament& testament, const hando
         handoff::hand_over(std::move(started->channel), survivors, terms, &survivors);
     if (outcome.ending != handoff::Ending::rolled_back) return true;
     log::error("the successor, PID {}, failed: {}", started->pid, outcome.reason);
-    // It may live, and serve what it has: then it is the instance once this process is gone.
-    if (outcome.successor_serves && ::waitpid(started->pid, nullptr, WNOHANG) == 0) return false;
+    // It may live, and serve what it has: then it is the instance once this process is gone. What it has only accepted
+    // counts less than what has not moved.
+    const bool has_some = outcome.successor_serves && survivors.crash().whole != 0;
+    if (has_some && ::waitpid(started->pid, nullptr, WNOHANG) == 0) return false;
     ::kill(started->pid, SIGKILL);
     if (!survivors.may_try_again() && successor >= failures_max) return false;
   }
