@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "handoff/result.hpp"
+
 namespace baton::handoff {
 
 namespace {
@@ -159,21 +161,27 @@ void Kept::keep_from_children() const {
 
 // ── In the process ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-Kept::Place Kept::take_place() {
+Kept::Place Kept::take_place() noexcept {
   Place place = head_->places.load(std::memory_order_relaxed);
   if (!free_places_.empty()) {
     place = free_places_.back();
     free_places_.pop_back();
-  } else if (place == places_max) {
+  } else if (place == places_max || !has_room_to_leave(place)) {
     return no_place;
   } else {
-    if (free_places_.capacity() <= place)
-      free_places_.reserve(2 * std::size_t{place} + 64);  // so that `leave` needs no memory
     new (&shelves_[place]) Shelf;
     head_->places.store(place + 1, std::memory_order_release);
   }
   shelves_[place].is_taken.store(true, std::memory_order_release);
   return place;
+}
+
+// `leave` needs no memory then.
+bool Kept::has_room_to_leave(Place place) noexcept {
+  return free_places_.capacity() > place || as_result([&]() -> Result<void> {
+                                              free_places_.reserve(2 * std::size_t{place} + 64);
+                                              return {};
+                                            }).has_value();
 }
 
 void Kept::leave(Place place) noexcept {

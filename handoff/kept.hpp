@@ -56,7 +56,7 @@ class Kept {
   using Place = std::uint32_t;
   static constexpr Place no_place = ~Place{0};
 
-  Place take_place();  // no_place: too many connections
+  Place take_place() noexcept;  // no_place: too many connections, or no memory
   void leave(Place place) noexcept;
   // From here on a crash takes the connection with it, until the next `publish`.
   void withdraw(Place place) noexcept;
@@ -104,6 +104,7 @@ class Kept {
     PageRuns runs_;
   };
 
+  bool has_room_to_leave(Place place) noexcept;
   void write(Shelf& shelf, const Parcel& parcel);
   void empty(Shelf& shelf) noexcept;
   std::optional<Parcel> read(const Shelf& shelf) const;

@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "handoff/fleet.hpp"
 
@@ -97,6 +100,37 @@ TEST_F(KeptTest, APlaceIsUsedAgain) {
   }
   EXPECT_THAT(kept.find().whole, IsEmpty());
   EXPECT_EQ(kept.find().lost, 0u);
+}
+
+// How often the bytes are in the first 64 MiB of a shared mapping of ours.
+std::size_t times_in_shared_memory(const std::string& bytes) {
+  constexpr std::size_t page = 4096;
+  std::size_t times = 0;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(" rw-s ") == std::string::npos) continue;
+    char* const begin = reinterpret_cast<char*>(std::stoull(line, nullptr, 16));
+    std::vector<unsigned char> is_there(64 * 1024 * 1024 / page);
+    if (::mincore(begin, is_there.size() * page, is_there.data()) != 0) continue;
+    for (std::size_t i = 0; i < is_there.size(); ++i) {
+      if ((is_there[i] & 1) != 0 && std::string_view(begin + i * page, page).find(bytes) != std::string_view::npos)
+        ++times;
+    }
+  }
+  return times;
+}
+
+TEST_F(KeptTest, SecretsAreWipedWhenTheyAreReplacedAndWhenTheirConnectionEnds) {
+  const std::string secret = "a key that is nowhere else";
+  const auto with_secret = [&] { return Parcel{.secrets = SecretBytes(std::string_view(secret))}; };
+  const Kept::Place place = kept.take_place();
+  kept.publish(place, with_secret());
+  EXPECT_EQ(times_in_shared_memory(secret), 1u);
+  kept.publish(place, {.payload = "x"});
+  EXPECT_EQ(times_in_shared_memory(secret), 0u);
+  kept.publish(place, with_secret());
+  kept.leave(place);
+  EXPECT_EQ(times_in_shared_memory(secret), 0u);
 }
 
 TEST_F(KeptTest, AClosedDescriptorOrOneOfTwoConnectionsIsNotHandedOver) {
