@@ -95,8 +95,11 @@ class Survivors final : public Donor {
   }
   bool reclaim() override { return lock_.try_take(); }
 
-  // The next successor gets none: the last one may have died of them.
-  void keep_connections() { waiting_.clear(); }
+  // A successor has died: of what it was given, perhaps, so the next one gets no connections. What it had is lost.
+  void begin_again_without_connections() {
+    waiting_.clear();
+    whole_ = 0;
+  }
 
   std::size_t whole() const { return whole_; }
   const std::set<ino_t>& adopted() const { return adopted_; }
@@ -178,7 +181,7 @@ bool rescue(Kept& kept, pid_t dead, const UpgradableTerms& terms, int executable
     Survivors survivors(control, std::move(*listeners), std::move(found.whole), crashes);
     Attempt attempt = hand_over_once(survivors, control, dead, terms, executable);
     if (attempt == Attempt::failed) {
-      survivors.keep_connections();
+      survivors.begin_again_without_connections();
       attempt = hand_over_once(survivors, control, dead, terms, executable);
     }
     adopted = survivors.adopted();
