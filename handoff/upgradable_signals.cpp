@@ -1,5 +1,7 @@
 #include "handoff/upgradable_signals.hpp"
 
+#include <initializer_list>
+
 namespace baton::handoff {
 
 sigset_t obeyed_signals() {
