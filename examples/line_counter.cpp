@@ -1,11 +1,13 @@
 // A plain epoll server that is upgraded while clients are connected.
 //
 // It returns each line a client sends with its number: "7 hello". The number is the connection's state, so a client
-// would notice at once if a server had lost it. SIGUSR2 replaces the program, and no client notices.
+// would notice at once if a server had lost it. SIGUSR2 replaces the program, and no client notices. Nor does any
+// notice a crash, except for the client that was being served at that moment: its connection is reset.
 //
 //   line_counter PORT [FILE_FOR_THE_PID]
 //
-// Code that live upgrades need is marked with (handover). The rest is an ordinary server.
+// Code that live upgrades need is marked with (handover), and what a crash needs besides with (crash). The rest is an
+// ordinary server.
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -66,6 +68,7 @@ class Connection final : public handoff::Movable {
   // Before this returns, everything received has been answered and everything that can be sent has been. So between two
   // events the socket and the State are the whole connection, and it can be frozen at any time.
   void on_events() {
+    const handoff::Step step(fleet_, *this);  // (crash) until this ends, the State is not what the client has
     if (!read() || !write()) return end();
     watch();
   }
@@ -74,6 +77,11 @@ class Connection final : public handoff::Movable {
   // descriptor, and would keep reporting events after we close ours.
   std::optional<handoff::Parcel> freeze() override {
     poller_.forget(socket_.get());
+    return parcel();
+  }
+
+  // (handover) All that a successor needs. (crash) The fleet keeps it after each Step.
+  std::optional<handoff::Parcel> parcel() const override {
     return handoff::Parcel{.label = "client",
                            .descriptors = {socket_.get()},
                            .payload = std::to_string(state_.lines) + ' ' + std::to_string(state_.unread.size()) + ' ' +
@@ -84,7 +92,7 @@ class Connection final : public handoff::Movable {
   // arrived in the meantime.
   void resume() override { watch(); }
 
-  // (handover) The inverse of freeze. Nothing: this is not our payload.
+  // (handover) The inverse of parcel. Nothing: this is not our payload.
   static std::optional<State> decode(const std::string& payload) {
     unsigned long long lines = 0;
     std::size_t unread = 0;
@@ -187,7 +195,8 @@ int main(int argc, char** argv) try {
   // (handover) First of all: from here on SIGUSR2 does not kill us, and a successor has its inheritance.
   handoff::Upgradable process({.arguments = {argv, argv + argc},
                                .version = VERSION,
-                               .pid_file = argc > 2 ? argv[2] : ""});
+                               .pid_file = argc > 2 ? argv[2] : "",
+                               .survive_crashes = true});  // (crash)
   const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   const Poller poller;
   LineCounter service(process.listener("lines", [port] { return listen_on(port); }), poller, process.fleet());

@@ -20,6 +20,12 @@ class Movable {
   // Nothing: the connection cannot be frozen at the moment. It keeps running and calls `Fleet::look_again` when it can.
   virtual std::optional<Parcel> freeze() = 0;
 
+  // For servers whose connections survive a crash (UpgradableTerms::survive_crashes): what `freeze` would return now,
+  // and nothing else is done. The Fleet calls it after each Step, so that there is always a parcel that a process can
+  // go on with when this one is dead. A connection that has not changed gives the same parcel again. Nothing: the
+  // connection would not survive a crash now.
+  virtual std::optional<Parcel> parcel() const { return std::nullopt; }
+
   // Begins to read and write, as an adopted connection or as one that stays here as if it had never been frozen.
   virtual void resume() = 0;
 };

@@ -26,7 +26,7 @@ class Service {
   virtual Result<std::shared_ptr<Movable>> adopt(ReceivedParcel parcel) = 0;
 
   // State of the server as a whole, such as totals. The successor gets it at the very end, when it becomes the
-  // instance.
+  // instance. After a crash there is none, and `restore` is not called, as with an empty state.
   virtual std::string state() { return {}; }
   virtual void restore(const std::string& state) { (void)state; }
 

@@ -24,7 +24,7 @@ namespace {
 constexpr std::string_view ours_alone[] = {channel_variable, configuration_variable, supervisor_variable, "LISTEN_PID",
                                            "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"};
 
-std::unexpected<Error> failed(const std::string& what, int error) {
+std::unexpected<Error> not_started(const std::string& what, int error) {
   return fail(Fault::system, what + ": " + std::strerror(error));
 }
 
@@ -73,7 +73,7 @@ Result<pid_t> start(const Program& program) {
   UniqueFd configuration;
   if (program.configuration) {
     configuration = in_memory(*program.configuration);
-    if (!configuration) return failed("no memory for the configuration of " + program.arguments[0], errno);
+    if (!configuration) return not_started("no memory for the configuration of " + program.arguments[0], errno);
     descriptors.push_back({configuration_variable, configuration.get()});
   }
   std::vector<std::string> arguments = program.arguments;
@@ -107,7 +107,7 @@ Result<pid_t> start(const Program& program) {
   }
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return failed("cannot start " + program.arguments[0], error);
+  if (error != 0) return not_started("cannot start " + program.arguments[0], error);
   return pid;
 }
 
@@ -120,13 +120,13 @@ Error become(const Program& program) {
   ::execvpe(path_of(program).c_str(), as_pointers(arguments).data(), as_pointers(environment).data());
   const int error = errno;
   for (const int descriptor : surviving) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-  return failed("cannot become " + program.arguments[0], error).error();
+  return not_started("cannot become " + program.arguments[0], error).error();
 }
 
 Result<Started> start_successor(Program program) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    return failed("no channel for the successor", errno);
+    return not_started("no channel for the successor", errno);
   }
   Started started{.channel = UniqueFd(ends[0])};
   const UniqueFd theirs(ends[1]);

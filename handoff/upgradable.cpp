@@ -19,8 +19,10 @@
 
 #include "handoff/insist.hpp"
 #include "handoff/start.hpp"
+#include "handoff/survival.hpp"
 #include "handoff/temporary.hpp"
 #include "handoff/upgradable_roles.hpp"
+#include "handoff/upgradable_signals.hpp"
 
 namespace baton::handoff {
 
@@ -32,25 +34,6 @@ using Clock = std::chrono::steady_clock;
 constexpr long look_every_ns = 50'000'000;
 // How long a successor that owns nothing gets to exit by itself: its exit code says more than our SIGKILL.
 constexpr std::chrono::milliseconds last_words{100};
-
-sigset_t obeyed_signals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  for (const int one : {SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) ::sigaddset(&signals, one);
-  return signals;
-}
-
-// Undoes ignored signals inherited from our parent: an ignored signal never reaches the descriptor, and with
-// SIGCHLD ignored the kernel reaps children without telling how they ended. The server's own handlers stay.
-void own_signals() {
-  const sigset_t signals = obeyed_signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  for (const int obeyed : {SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) ::signal(obeyed, SIG_DFL);
-  struct sigaction of_children {};
-  ::sigaction(SIGCHLD, nullptr, &of_children);
-  if (of_children.sa_handler == SIG_IGN || (of_children.sa_flags & SA_NOCLDWAIT) != 0) ::signal(SIGCHLD, SIG_DFL);
-  ::signal(SIGPIPE, SIG_IGN);
-}
 
 UniqueFd checked(int descriptor, const char* what) {
   if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -92,6 +75,7 @@ Upgradable::Upgradable(UpgradableTerms terms) : terms_(std::move(terms)) {
   ticks_ = checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd");
   watch(poller_, posted_);
   watch(poller_, ticks_);
+  if (terms_.survive_crashes) begin_to_survive();
   UniqueFd channel = take_channel();
   is_successor_ = static_cast<bool>(channel);
   if (is_successor_) {
@@ -103,6 +87,8 @@ Upgradable::Upgradable(UpgradableTerms terms) : terms_(std::move(terms)) {
 
 Upgradable::~Upgradable() {
   refuse("the successor ended before it was ready");
+  fleet_.keep_in(nullptr);
+  survival_.reset();
   if (lock_.held()) pid_file_.withdraw();
 }
 
@@ -133,6 +119,7 @@ void Upgradable::begin_succession(UniqueFd channel) {
   try {
     auto inheritance = or_throw(roles_->await_inheritance());
     generation_ = inheritance.generation + 1;
+    if (survival_) survival_->kept().control().before = CrashesInARow::from(inheritance.application);
     UniqueFd lock;
     for (auto& socket : inheritance.sockets) {
       if (socket.name == "@lock") lock = std::move(socket.descriptor);
@@ -157,6 +144,7 @@ int Upgradable::listener(const std::string& name, const std::function<UniqueFd()
     listeners_.push_back(std::move(*found));
     inherited_.erase(found);
   }
+  if (state_ == State::serving) remember();
   return listeners_.back().socket.get();
 }
 
@@ -208,7 +196,7 @@ void Upgradable::succession_ended(const SuccessionOutcome& outcome) {
 
 // Until now signals stayed pending: a successor obeys none before it is settled which process serves.
 void Upgradable::serve_from_now_on() {
-  state_ = State::serving;
+  enter(State::serving);
   watch(poller_, signals_);
 }
 
@@ -227,6 +215,7 @@ void Upgradable::attend() {
   }
   obey_signals();
   tick();
+  if (survival_ && survival_->is_keeper_dead()) survive_no_more();
 }
 
 void Upgradable::attend_to_the_end() {
@@ -256,8 +245,10 @@ void Upgradable::obey(int signal) {
     case State::serving:
       if (!is_stop) {
         // Running out of a resource fails only this attempt.
+        enter(State::upgrading);
         const auto tried = as_result([this]() -> Result<void> { return begin_upgrade(), Result<void>(); });
         if (!tried) say("upgrade: failed: " + tried.error().text + "; this process continues");
+        if (!attempt_) enter(State::serving);
         return;
       }
       say("stopping");
@@ -312,7 +303,6 @@ Result<void> Upgradable::converse(Started& started) {
                             .step_timeout = terms_.step_timeout});
         },
         by_post(), [this](const HandoverOutcome& outcome) { upgrade_ended(outcome); });
-    state_ = State::upgrading;
     attempt_.emplace(Attempt{started.pid, {}});
     return {};
   });
@@ -337,14 +327,14 @@ void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
   const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;
   leave_to_its_end({successor, outcome.successor_serves, Clock::now() + patience});
   if (!terms_.pid_file.empty()) discard_temporaries_beside(terms_.pid_file, successor);
-  state_ = State::serving;
+  enter(State::serving);
   for (const int signal : signals) obey(signal);
 }
 
 // ── Its end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Upgradable::drain(std::chrono::milliseconds limit) {
-  state_ = State::draining;
+  enter(State::draining);
   drain_deadline_ = Clock::now() + limit;
   listeners_.clear();
   service_->stop();
@@ -355,7 +345,7 @@ void Upgradable::drain(std::chrono::milliseconds limit) {
 }
 
 void Upgradable::end(int exit_code) {
-  state_ = State::ended;
+  enter(State::ended);
   exit_code_ = exit_code;
   for (const Leftover& leftover : leftovers_) {
     if (!leftover.owns_connections) ::kill(leftover.pid, SIGKILL);
@@ -392,8 +382,7 @@ void Upgradable::publish_pid() {
 }
 
 void Upgradable::say(const std::string& line) const {
-  if (terms_.log) return terms_.log(line);
-  std::fprintf(stderr, "%s\n", line.c_str());
+  handoff::say(terms_, line);
 }
 
 }  // namespace baton::handoff

@@ -27,6 +27,8 @@
 
 namespace baton::handoff {
 
+class Survival;
+
 struct UpgradableTerms {
   std::vector<std::string> arguments = {};       // all of ours: a successor is started with them
   std::string version = {};                      // for humans
@@ -42,6 +44,10 @@ struct UpgradableTerms {
   std::chrono::milliseconds stop_timeout{10'000};    // how long connections may take to end on a stop
 
   std::function<void(const std::string& line)> log = {};   // for the operator; empty: to standard error
+
+  // If this process crashes, another one goes on with the listening sockets and with every connection whose `parcel`
+  // says how, except for those that were in a Step. A second process, the keeper, sees to that; it calls `log`, too.
+  bool survive_crashes = false;
 };
 
 class Upgradable {
@@ -50,7 +56,8 @@ class Upgradable {
   // PIPE. If one of those four or CHLD was inherited as ignored, it no longer is; other signals keep their inherited
   // settings and are the server's to change. A successor starts with a clean mask and none of our descriptors but the
   // standard ones. In a successor, the constructor waits for the inheritance. Throws std::runtime_error if another
-  // process holds the lock, a path cannot be written or the predecessor is gone.
+  // process holds the lock, a path cannot be written or the predecessor is gone. With `survive_crashes`, the process
+  // must have no other thread yet; if there can be no keeper, `log` says why, and a crash is not survived.
   explicit Upgradable(UpgradableTerms terms);
   // Only before `serve` or once `has_ended`.
   ~Upgradable();
@@ -86,7 +93,7 @@ class Upgradable {
   int exit_code() const { return exit_code_; }
 
   bool is_successor() const { return is_successor_; }
-  std::uint64_t generation() const { return generation_; }   // 1, plus one with each upgrade
+  std::uint64_t generation() const { return generation_; }  // 1, plus one with each upgrade or crash
 
  private:
   enum class State { preparing, succeeding, serving, upgrading, draining, ended };
@@ -105,6 +112,7 @@ class Upgradable {
     std::chrono::steady_clock::time_point deadline;
   };
 
+  void enter(State state);
   void become_first();
   void begin_succession(UniqueFd channel);
   void succession_ended(const SuccessionOutcome& outcome);
@@ -124,6 +132,9 @@ class Upgradable {
   void tick();
   void end(int exit_code);
   void publish_pid();
+  void begin_to_survive();
+  void survive_no_more();
+  void remember();  // what a crash must not take down, besides connections
   void say(const std::string& line) const;
 
   UpgradableTerms terms_;
@@ -131,6 +142,7 @@ class Upgradable {
   int exit_code_ = 0;
   bool is_successor_ = false;
   std::uint64_t generation_ = 1;
+  std::unique_ptr<Survival> survival_;  // outlives the fleet
   Fleet fleet_;
   Service* service_ = nullptr;       // outlives the conversations
   InstanceLock lock_;

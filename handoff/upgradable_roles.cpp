@@ -7,6 +7,8 @@
 #include <exception>
 #include <system_error>
 
+#include "handoff/survival.hpp"
+
 namespace baton::handoff {
 
 Upgradable::Roles::Roles(Upgradable& process)
@@ -41,6 +43,7 @@ Estate Upgradable::Roles::estate() {
     for (const auto& [name, socket] : process_.listeners_) estate.sockets.push_back({name, name, socket.get()});
     if (process_.terms_.lock.empty()) estate.sockets.push_back({"@lock", "", process_.lock_.to_pass_on()});
     estate.heir = process_.lock_.name_heir();
+    if (process_.survival_) estate.application = process_.survival_->kept().control().before.text();
     return estate;
   });
 }
@@ -157,7 +160,7 @@ void Upgradable::Roles::drop(std::span<const ParcelId> ids) {
 Result<void> Upgradable::Roles::take_over(const std::string& application, const Report&) {
   if (auto taken = take_lock(); !taken) return taken;
   publish_pid();
-  in_server([&] { process_.service_->restore(application); });
+  if (!application.empty()) in_server([&] { process_.service_->restore(application); });
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <ranges>
 #include <regex>
 
 namespace baton::harness {
@@ -19,6 +20,42 @@ Example::Example(const std::string& program)
 }
 
 pid_t Example::pid() const { return static_cast<pid_t>(std::stol(read_file(directory_ / "pid"))); }
+
+pid_t Example::keeper() const {
+  std::optional<pid_t> found;
+  await([&] { return (found = find_keeper()).has_value(); }, "a keeper");
+  return *found;
+}
+
+std::optional<pid_t> Example::find_keeper() const {
+  for (const pid_t child : children_of(pid())) {
+    if (read_file("/proc/" + std::to_string(child) + "/comm") == "handoff-keeper\n") return child;
+  }
+  return std::nullopt;
+}
+
+void Example::await_alone() {
+  await(
+      [this] {
+        return std::ranges::all_of(living_in_group(process_.pid()),
+                                   [&](pid_t one) { return one == pid() || one == find_keeper(); });
+      },
+      "one process to be left");
+}
+
+void Example::await_nobody() {
+  await([this] { return living_in_group(process_.pid()).empty(); }, "no process to be left");
+}
+
+void Example::crash(int signal) {
+  const auto times = [this] {
+    return std::ranges::distance(std::views::split(process_.err(), std::string_view("\nserving: ")));
+  };
+  const pid_t before = pid();
+  const auto said = times();
+  ::kill(before, signal);
+  await([&] { return pid() != before && times() != said; }, "another process to serve");
+}
 
 std::string Example::upgrade_to(const std::string& program) {
   begin_upgrade_to(program);

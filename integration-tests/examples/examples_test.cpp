@@ -59,7 +59,7 @@ TEST_P(ExampleServer, MovesItsClientsToANewerBuildAndBackAgain) {
   }
   EXPECT_EQ(pids.size(), 7u);
   EXPECT_EQ(server.process().await_exit(), (Ended{0, 0}));
-  await([&] { return living_in_group(server.process().pid()) == std::vector{server.pid()}; }, "one process to be left");
+  server.await_alone();
 }
 
 // Each client runs at its own pace, so upgrades come at any moment of it.
@@ -108,7 +108,7 @@ TEST_P(ExampleServer, KeepsItsClientsWhenTheSuccessorFails) {
   for (auto& talk : GetParam().talk(server.address())) talks.push_back(std::move(talk));
   expect_moved(take_turns_around([&] { return server.upgrade_to(GetParam().newer); }));
   EXPECT_NE(server.pid(), pid);
-  await([&] { return living_in_group(server.process().pid()) == std::vector{server.pid()}; }, "one process to be left");
+  server.await_alone();
 }
 
 TEST_P(ExampleServer, EndsWithItsClientsWhenItIsToldTo) {

@@ -35,9 +35,9 @@ Arena::Arena(std::size_t descriptors) {
   char* const aligned = reinterpret_cast<char*>(rounded_up(reinterpret_cast<std::uintptr_t>(begin_), slab_alignment));
   control_ = new (aligned) Control;
   roster_ = new (aligned + rounded_up(sizeof(Control), 64)) Roster(descriptors);
-  slabs_ = std::make_unique<PageRuns>(aligned + head_bytes, slabs_bytes, slab_alignment);
+  slabs_ = std::make_unique<handoff::PageRuns>(aligned + head_bytes, slabs_bytes, slab_alignment);
   large_begin_ = aligned + head_bytes + slabs_bytes;
-  large_ = std::make_unique<PageRuns>(large_begin_, large_bytes, page_bytes);
+  large_ = std::make_unique<handoff::PageRuns>(large_begin_, large_bytes, page_bytes);
   source = this;
   state::memory::set_source({take, give, false});
 }

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "proxy/keeper/page_runs.hpp"
+#include "handoff/page_runs.hpp"
 #include "proxy/keeper/roster.hpp"
 #include "proxy/state/memory.hpp"
 
@@ -64,8 +64,8 @@ class Arena {
   Control* control_ = nullptr;
   Roster* roster_ = nullptr;
   char* large_begin_ = nullptr;
-  std::unique_ptr<PageRuns> slabs_;
-  std::unique_ptr<PageRuns> large_;
+  std::unique_ptr<handoff::PageRuns> slabs_;
+  std::unique_ptr<handoff::PageRuns> large_;
 };
 
 }  // namespace baton::keeper

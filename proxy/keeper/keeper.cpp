@@ -1,10 +1,8 @@
 #include "proxy/keeper/keeper.hpp"
 
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 #include <csignal>
 #include <system_error>
 
+#include "handoff/after_death.hpp"
 #include "handoff/insist.hpp"
 #include "handoff/result.hpp"
 #include "proxy/keeper/recovery.hpp"
@@ -30,17 +29,6 @@ std::size_t descriptors_max() {
   return static_cast<std::size_t>(std::min(limit.rlim_max, most));
 }
 
-// Until the process is dead, with all of its threads. False: that cannot be told.
-bool await_end_of(pid_t worker) {
-  const int process = static_cast<int>(::syscall(SYS_pidfd_open, worker, 0));
-  if (process < 0) return ::getppid() != worker;
-  pollfd polled{process, POLLIN, 0};
-  while (::poll(&polled, 1, -1) < 0) {
-    if (errno != EINTR) return false;
-  }
-  return (polled.revents & POLLIN) != 0;
-}
-
 // Then no further instance must start: a supervised worker does not outlive its supervisor.
 bool is_supervisor_gone(int line) {
   pollfd polled{line, POLLIN, 0};
@@ -51,7 +39,7 @@ bool is_supervisor_gone(int line) {
   ::prctl(PR_SET_NAME, "baton-keeper");
   process::keep_memory_private();  // the worker may have keys later
   arena.only_read();
-  if (!await_end_of(worker)) ::_exit(1);
+  if (!handoff::await_end_of(worker)) ::_exit(1);
   const Control& control = arena.control();
   const bool has_owned = control.testament != nullptr || control.spare >= 0;
   if (control.is_over || !has_owned || is_supervisor_gone(origin.line)) ::_exit(0);
@@ -69,40 +57,17 @@ bool is_supervisor_gone(int line) {
   ::_exit(is_done ? 0 : 1);
 }
 
-Control* of_this_worker = nullptr;
-
-// The keeper reads it. The default action follows: of a fault, when its instruction is repeated.
-void note_fatal(int signal, siginfo_t* info, void*) {
-  of_this_worker->signal.store(signal, std::memory_order_relaxed);
-  const bool is_fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE;
-  const bool comes_again = is_fault && info->si_code > 0 && info->si_code != BUS_MCEERR_AO;
-  if (!comes_again) ::raise(signal);
-}
-
-void watch_fatal_signals() {
-  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP}) {
-    struct sigaction now{};
-    ::sigaction(signal, nullptr, &now);
-    if (now.sa_handler != SIG_DFL) continue;  // of a sanitizer
-    struct sigaction action{};
-    action.sa_sigaction = note_fatal;
-    action.sa_flags = SA_SIGINFO | SA_RESETHAND | SA_NODEFER;
-    ::sigaction(signal, &action, nullptr);
-  }
-}
-
 }  // namespace
 
 std::unique_ptr<Keeper> Keeper::begin(const Origin& origin) {
   auto* const arena = new Arena(descriptors_max());
   const pid_t worker = ::getpid();
-  const long pid = ::syscall(SYS_clone, CLONE_FILES | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  const pid_t pid = handoff::clone_with_our_descriptors();
   if (pid < 0) throw std::system_error(errno, std::generic_category(), "no keeper can be started");
   if (pid == 0) be_keeper(*arena, worker, origin);
   arena->keep_from_children();
-  of_this_worker = &arena->control();
-  watch_fatal_signals();
-  return std::unique_ptr<Keeper>(new Keeper(*arena, static_cast<pid_t>(pid)));
+  handoff::note_fatal_signals(arena->control().signal);
+  return std::unique_ptr<Keeper>(new Keeper(*arena, pid));
 }
 
 void Keeper::end() {

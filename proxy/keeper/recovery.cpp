@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "handoff/after_death.hpp"
 #include "handoff/insist.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/successor.hpp"
@@ -21,27 +22,6 @@ namespace baton::keeper {
 namespace log = runtime::log;
 
 namespace {
-
-// Nobody waits in the worker's epolls any more.
-void close_epolls() {
-  for (const int one : descriptors_like("anon_inode:[eventpoll]")) ::close(one);
-}
-
-// When it is closed, the other side sees a reset.
-void end_by_reset(int descriptor) {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
-// What still is connected belongs to no connection that is whole: for the other side an end must not look like that of
-// a message. Listening sockets have other owners, too.
-void reset_all_that_is_connected() {
-  for (const int one : descriptors_like("socket:")) {
-    int is_listening = 1;
-    socklen_t bytes = sizeof is_listening;
-    if (::getsockopt(one, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &bytes) == 0 && is_listening == 0) end_by_reset(one);
-  }
-}
 
 constexpr std::uint64_t crashes_with_all = 2;   // in a row, after which only idle connections go on
 constexpr std::uint64_t crashes_with_idle = 3;  // and after which none does: an exchange may be what kills us
@@ -74,8 +54,8 @@ void log_result(const state::Crash& crash) {
 // What another process may share is only closed.
 void end_the_rest(Survivors& survivors, bool may_be_shared) {
   insist([&] { survivors.give_up(); });
-  if (!may_be_shared) return insist(reset_all_that_is_connected);
-  for (const int one : survivors.ending()) end_by_reset(one);
+  if (!may_be_shared) return insist([] { handoff::reset_all_that_is_connected(); });
+  for (const int one : survivors.ending()) handoff::end_by_reset(one);
 }
 
 enum class Heir { serves, is_gone, has_lock };
@@ -153,7 +133,7 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
     log::error("PID {} {}: no connection goes on, because {}", crash.pid, died,
                control.survive == Survive::none ? "handoff.survive is off" : "it is one crash of many in a row");
   } else {
-    insist(close_epolls);
+    insist(handoff::close_epolls);
     is_done = hand_over(survivors, testament, control, origin);
   }
   end_the_rest(survivors, may_be_shared);
@@ -161,7 +141,7 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
   return is_done;
 } catch (const std::exception& error) {
   log::error("no connection goes on: {}", handoff::describe(error));
-  if (control.spare < 0) reset_all_that_is_connected();
+  if (control.spare < 0) handoff::reset_all_that_is_connected();
   return false;
 }
 
@@ -173,7 +153,7 @@ bool give_back_survivors(const Control& control, const Roster& roster, pid_t wor
   if (control.survive == Survive::none || survivors.is_empty()) return false;
   const std::string died = insist([&] { return fmt::format("PID {} {}", crash.pid, how_it_died(crash)); });
   log_running(crash, insist([&] { return how_it_died(crash); }));
-  insist(close_epolls);
+  insist(handoff::close_epolls);
   const auto given = handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors, died, patience);
   if (!given) log::error("its predecessor does not take back what it had: {}", given.error().text);
   end_the_rest(survivors, true);

@@ -1,19 +1,16 @@
 #include "proxy/keeper/survivors.hpp"
 
-#include <dirent.h>
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "handoff/after_death.hpp"
 #include "handoff/insist.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/runtime/loop.hpp"
@@ -51,24 +48,6 @@ std::vector<int> descriptors_of(const Survivor& one) {
 
 }  // namespace
 
-std::vector<int> descriptors_like(std::string_view kind) {
-  std::vector<int> found;
-  DIR* const directory = ::opendir("/proc/self/fd");
-  if (directory == nullptr) {
-    if (errno == ENOMEM) throw std::bad_alloc();
-    throw std::system_error(errno, std::generic_category(), "/proc/self/fd");
-  }
-  const std::unique_ptr<DIR, int (*)(DIR*)> closing(directory, ::closedir);
-  while (const dirent* const entry = ::readdir(directory)) {
-    char target[32];
-    const ssize_t bytes = ::readlinkat(::dirfd(directory), entry->d_name, target, sizeof target);
-    if (bytes > 0 && std::string_view(target, static_cast<std::size_t>(bytes)).starts_with(kind)) {
-      found.push_back(std::atoi(entry->d_name));
-    }
-  }
-  return found;
-}
-
 Survivors::Survivors(const Control& control, std::int64_t worker)
     : testament_(control.testament), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), lock_(lock_of(control)) {
   if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -89,7 +68,7 @@ void Survivors::sort_out(const Roster& roster, Survive survive) {
   ending_.clear();
   waiting_.clear();
   in_transit_.clear();
-  for (const int client : descriptors_like("socket:")) {
+  for (const int client : handoff::descriptors_like("socket:")) {
     const state::ConnectionState* const state = roster.find(client);
     if (state == nullptr) continue;
     if (roster.is_running(client)) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <list>
-#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -17,9 +16,6 @@
 #include "proxy/state/state.hpp"
 
 namespace baton::keeper {
-
-// Our descriptors of a kind, by what their links in /proc begin with.
-std::vector<int> descriptors_like(std::string_view kind);
 
 // One of them: a state of the worker, or what a successor that has crashed gave back, as it came.
 struct Survivor {

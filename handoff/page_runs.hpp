@@ -8,7 +8,7 @@
 #include <map>
 #include <mutex>
 
-namespace baton::keeper {
+namespace baton::handoff {
 
 class PageRuns {
  public:
@@ -52,4 +52,4 @@ class PageRuns {
   std::size_t kept_ = 0;
 };
 
-}  // namespace baton::keeper
+}  // namespace baton::handoff

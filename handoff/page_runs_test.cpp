@@ -1,4 +1,4 @@
-#include "proxy/keeper/page_runs.hpp"
+#include "handoff/page_runs.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-namespace baton::keeper {
+namespace baton::handoff {
 namespace {
 
 constexpr std::size_t page = 4096;
@@ -111,4 +111,4 @@ TEST_F(PageRunsTest, MayHaveUnitsOfAnySize) {
 }
 
 }  // namespace
-}  // namespace baton::keeper
+}  // namespace baton::handoff

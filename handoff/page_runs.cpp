@@ -1,4 +1,4 @@
-#include "proxy/keeper/page_runs.hpp"
+#include "handoff/page_runs.hpp"
 
 #include <sys/mman.h>
 
@@ -7,7 +7,7 @@
 #include <iterator>
 #include <utility>
 
-namespace baton::keeper {
+namespace baton::handoff {
 
 namespace {
 
@@ -131,4 +131,4 @@ std::size_t PageRuns::kept() const {
   return kept_;
 }
 
-}  // namespace baton::keeper
+}  // namespace baton::handoff
