@@ -29,7 +29,7 @@ class CrewServers {
  private:
   Settings patient() const {
     Settings settings(origin_.address());
-    settings.timeouts = "connect: 10m, head: 10m, body: 10m, send: 10m, idle: 10m, response: 10m";
+    settings.timeouts = "handshake: 10m, connect: 10m, head: 10m, body: 10m, send: 10m, idle: 10m, response: 10m";
     return settings;
   }
 
