@@ -21,6 +21,10 @@ class Client {
   // A live upgrade has just ended.
   virtual void upgrade_passed() {}
 
+  // Those that open one connection after another open none until they are told to go on. `rests`: they have none.
+  virtual void rest(bool) {}
+  virtual bool rests() const { return false; }
+
   // Show that the connection is alive: a client that rests sends a request now.
   virtual void show_life() {}
 

@@ -45,6 +45,7 @@ class Demo {
   void play();
   std::vector<Crowd> crowds() const;
   void upgrade_once(unsigned number);
+  void kill_once();
   void finish();
   void contrast();
   int judge();
@@ -82,8 +83,8 @@ Demo::Demo(const Options& options, std::ostream& out, bool in_place)
 int Demo::run() {
   scoreboard_.say(fmt::format("baton demo: {} clients of {} kinds, plain and over TLS, none ever reconnects;",
                               clients(), kinds - 1));
-  scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades of", newcomers_per_second(),
-                              options_.upgrades));
+  scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades and one SIGKILL of",
+                              newcomers_per_second(), options_.upgrades));
   scoreboard_.say(fmt::format("  {}", options_.binary));
   try {
     play();
@@ -118,6 +119,7 @@ void Demo::play() {
     doing_ = fmt::format("{} of {} upgrades done", number, options_.upgrades);
     patience_.wait(from_seconds(options_.seconds_between_upgrades));
   }
+  if (evidence_.upgrades.empty() || evidence_.upgrades.back().failure.empty()) kill_once();
   finish();
 }
 
@@ -139,13 +141,28 @@ void Demo::upgrade_once(unsigned number) {
   evidence_.upgrades.push_back(std::move(upgrade));
 }
 
+// A handshake under way would be lost, so nobody comes meanwhile.
+void Demo::kill_once() {
+  doing_ = "the serving process is killed by SIGKILL";
+  load_->rest(true);
+  patience_.wait_until([this] { return load_->at_rest(); }, hung_after);
+  tally_.note_crash(true);
+  evidence_.crash = proxy_->kill(from_seconds(options_.upgrade_timeout_seconds));
+  load_->ask();
+  patience_.wait_until([this] { return load_->silent() == 0; }, 2 * hung_after);
+  tally_.note_crash(false);
+  load_->rest(false);
+  doing_ = "its successor serves";
+  patience_.wait(from_seconds(options_.seconds_between_upgrades));
+}
+
 void Demo::finish() {
   doing_ = "every client asks once more";
   load_->finish();
   // Clients that get no answer report it after `hung_after`.
   patience_.wait_until([this] { return load_->unfinished() == 0; }, 2 * hung_after);
   doing_ = "every client has ended";
-  if (!evidence_.upgrades.empty() && !evidence_.upgrades.back().failure.empty()) return;
+  if (!evidence_.crash || !evidence_.crash->failure.empty()) return;
   proxy_->status();
   evidence_.bad_end = proxy_->stop(hung_after);
 }
@@ -156,10 +173,18 @@ int Demo::judge() {
   scoreboard_.say("");
   const auto against = objections(evidence_);
   if (against.empty()) {
-    scoreboard_.say_good("PASSED: no client saw an error, a close or a reconnect.");
+    const Totals all = sum(evidence_.clients);
+    const std::uint64_t reset = all.of(Trouble::reset_by_crash);
     const std::uint64_t newcomers = sum(evidence_.clients, Kind::newcomer).proven;
+    const std::uint64_t lasting = all.started - newcomers;
+    scoreboard_.say_good("PASSED: in the upgrades, no client saw an error, a close or a reconnect.");
     scoreboard_.say(fmt::format("  {} live upgrades; {} connections lived through all of them, {} came meanwhile.",
-                                evidence_.upgrades.size(), sum(evidence_.clients).proven - newcomers, newcomers));
+                                evidence_.upgrades.size(), lasting, newcomers));
+    const Crash& crash = *evidence_.crash;
+    scoreboard_.say(fmt::format("  PID {} was killed by SIGKILL: {} of {} connections went on, {} noticed (at",
+                                crash.from_pid, lasting - reset, lasting, reset));
+    scoreboard_.say(
+        fmt::format("  most one for each of its {} threads is lost); pause {:.0f} ms.", crash.threads, crash.stall_ms));
     for (const std::string& row : kinds_table(evidence_.clients)) scoreboard_.say(row);
     return 0;
   }

@@ -66,6 +66,34 @@ TEST_F(Demo, PassesWhenNothingGoesWrong) {
   EXPECT_THAT(output_.str(), HasSubstr("2 -> 3"));
 }
 
+TEST_F(Demo, PassesWhenACrashCostsEachThreadAConnection) {
+  EXPECT_EQ(run("resets 2"), 0) << output_.str();
+  EXPECT_THAT(output_.str(), HasSubstr("38 of 40 connections went on, 2 noticed"));
+  EXPECT_THAT(output_.str(), HasSubstr("; pause 2 ms"));
+}
+
+TEST_F(Demo, FailsWhenACrashCostsMore) {
+  EXPECT_EQ(run("resets 3"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("The death of a process with 2 threads cost 3 connections."));
+}
+
+TEST_F(Demo, FailsWhenACrashEndsAConnectionLikeAMessage) {
+  EXPECT_EQ(run("ends_in_crash"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr(" clients saw their connection "));
+}
+
+TEST_F(Demo, FailsWhenNothingSucceedsAKilledProcess) {
+  options_.upgrades = 0;
+  options_.upgrade_timeout_seconds = 1;
+  EXPECT_EQ(run("stays_dead"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("was killed: no successor answers on the admin socket"));
+}
+
+TEST_F(Demo, FailsWhenTheSuccessorDoesNotReportTheCrash) {
+  EXPECT_EQ(run("forgets_the_dead"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("the successor does not report the death of"));
+}
+
 TEST_F(Demo, FailsWhenMoreConnectionsWereAcceptedThanOpened) {
   EXPECT_EQ(run("miscounts"), 1);
   EXPECT_THAT(output_.str(), HasSubstr("The proxy accepted "));
@@ -135,18 +163,13 @@ TEST_F(Demo, FailsWhenTheOldProcessLingers) {
   EXPECT_THAT(output_.str(), HasSubstr("the old process did not end within 1 s"));
 }
 
-TEST_F(Demo, FailsWhenTheOldProcessEndsBadly) {
-  EXPECT_EQ(run("ends_with_3"), 1);
-  EXPECT_THAT(output_.str(), HasSubstr("the old process ended with exit code 3"));
-}
-
 TEST_F(Demo, FailsWhenTheGenerationStays) {
   EXPECT_EQ(run("keeps_generation"), 1);
   EXPECT_THAT(output_.str(), HasSubstr("the generation is 1 after 1"));
 }
 
-TEST_F(Demo, FailsWhenThePidFileNamesTheOldProcess) {
-  EXPECT_EQ(run("keeps_pid_file"), 1);
+TEST_F(Demo, FailsWhenThePidFileNamesAnotherProcess) {
+  EXPECT_EQ(run("changes_pid_file"), 1);
   EXPECT_THAT(output_.str(), HasSubstr("the PID file names"));
 }
 

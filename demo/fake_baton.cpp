@@ -1,8 +1,8 @@
-// A stand-in for baton in the demo's tests: a byte relay with baton's files and admin socket. Its live upgrade is a
-// fork, which leaves every connection to the successor, with all that OpenSSL knows of it. FAKE_BATON_FAULT names one
+// A stand-in for a supervised baton in the demo's tests: a byte relay with baton's files and admin socket. It relays as
+// the parent; its worker is a child that only waits, so that it can be replaced or killed. FAKE_BATON_FAULT names one
 // thing that it does wrong; "corrupts", "loses", "doubles" (a byte) and "drops" (a connection) are followed by the
 // connection's kind, which is the beginning of its first request's target, or "tcp", and by its transport: "plain", or
-// TLS's version as OpenSSL writes it.
+// TLS's version as OpenSSL writes it; "resets" (in the crash, so many connections) by their number.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,12 +25,17 @@
 #include <string>
 #include <vector>
 
+#include "demo/fake_settings.hpp"
+
 namespace {
+
+using namespace baton::demo;
 
 using namespace std::string_literals;
 
 volatile std::sig_atomic_t upgrade_wanted = 0;
 volatile std::sig_atomic_t stop_wanted = 0;
+volatile std::sig_atomic_t child_ended = 0;
 
 struct Socket {
   int fd = -1;
@@ -50,22 +56,6 @@ struct Connection {
   std::string transport;
 };
 
-// A listener or an upstream.
-struct Place {
-  std::string name;
-  std::uint16_t port = 0;
-  std::string upstream;  // of a tcp listener
-  bool has_tls = false;
-};
-
-struct Settings {
-  std::vector<Place> listeners;
-  std::vector<Place> upstreams;
-  std::string route;
-  std::string certificate_path, key_path;
-  std::string admin_path, pid_path;
-};
-
 struct Fault {
   std::string name, kind, transport;
 };
@@ -81,40 +71,10 @@ struct Fake {
   unsigned generation = 1;
   unsigned accepted = 0;
   bool spoiling = false;
+  pid_t worker = 0;
   std::string last_upgrade = "null";
+  std::string last_crash = "null";
 };
-
-[[noreturn]] void die(const std::string& why) {
-  std::cerr << "fake baton: " << why << '\n';
-  std::_Exit(1);
-}
-
-// Reads only the lines that the demo writes.
-Settings read_settings(const std::string& path) {
-  Settings settings;
-  std::vector<Place>* places = &settings.listeners;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const auto after = [&line](const std::string& key) {
-      const auto at = line.find(key);
-      return at == std::string::npos ? std::string() : line.substr(at + key.size());
-    };
-    const auto first_word = [](const std::string& text) { return text.substr(0, text.find_first_of(", ")); };
-    const auto port = [](const std::string& text) { return static_cast<std::uint16_t>(std::stoi(text)); };
-    if (line == "upstreams:") places = &settings.upstreams;
-    if (const auto text = after("  - name: "); !text.empty()) places->push_back({.name = text});
-    if (const auto text = after("bind: 127.0.0.1:"); !text.empty()) places->back().port = port(text);
-    if (const auto text = after("address: 127.0.0.1:"); !text.empty()) places->back().port = port(text);
-    if (const auto text = after("    upstream: "); !text.empty()) places->back().upstream = text;
-    if (line.starts_with("    tls:")) places->back().has_tls = true;
-    if (const auto text = after("cert: "); !text.empty()) settings.certificate_path = first_word(text);
-    if (const auto text = after("key: "); !text.empty()) settings.key_path = first_word(text);
-    if (const auto text = after("  - upstream: "); !text.empty()) settings.route = text;
-    if (const auto text = after("bind: unix:"); !text.empty()) settings.admin_path = text;
-    if (const auto text = after("pid_file: "); !text.empty()) settings.pid_path = text;
-  }
-  return settings;
-}
 
 void prepare_tls(Fake& fake) {
   fake.server = {SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
@@ -183,16 +143,16 @@ void listen_on(Fake& fake) {
   ::listen(fake.admin, 16);
 }
 
-void write_pid_file(const Fake& fake) {
-  std::ofstream(fake.settings.pid_path) << ::getpid() << '\n';
+void write_pid_file(const Fake& fake, pid_t pid) {
+  std::ofstream(fake.settings.pid_path) << pid << '\n';
 }
 
 std::string status_json(const Fake& fake) {
   std::ostringstream json;
-  json << R"({"generation":)" << fake.generation << R"(,"pid":)" << ::getpid()
+  json << R"({"generation":)" << fake.generation << R"(,"pid":)" << fake.worker
        << R"(,"version":"0.1.0","connections":{"idle":0,"total":)" << fake.connections.size()
        << R"(},"accepted_total":)" << fake.accepted << R"(,"requests_total":0,"last_upgrade":)" << fake.last_upgrade
-       << "}";
+       << R"(,"crashes":{"total":)" << (fake.last_crash == "null" ? 0 : 1) << R"(,"last":)" << fake.last_crash << "}}";
   return json.str();
 }
 
@@ -301,32 +261,64 @@ bool relay(Fake& fake, Connection& connection, bool answer) {
   return send_pending(direction);
 }
 
-void succeed(Fake& fake, pid_t predecessor) {
-  ++fake.generation;
-  if (fake.fault.name == "miscounts") ++fake.accepted;
-  if (fake.fault.name == "keeps_generation") --fake.generation;
-  if (fake.fault.name != "keeps_pid_file") write_pid_file(fake);
-  fake.last_upgrade = report_json("completed", predecessor, ::getpid(), fake.connections.size());
-  fake.spoiling = true;
-  if (fake.fault.name != "drops") return;
-  const auto dropped = std::ranges::find_if(fake.connections, [&](const auto& c) { return matches(fake.fault, c); });
-  if (dropped == fake.connections.end()) return;
-  close_connection(*dropped);
-  fake.connections.erase(dropped);
+void begin_worker(Fake& fake) {
+  fake.worker = ::fork();
+  if (fake.worker == 0) ::close_range(3, ~0u, 0);  // what we close must end
+  while (fake.worker == 0) ::pause();
+  std::cerr << "fake baton: supervisor: PID " << fake.worker << " is the instance\n";
+}
+
+void end_worker(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+}
+
+std::vector<Connection>::iterator find_faulty(Fake& fake) {
+  return std::ranges::find_if(fake.connections, [&](const auto& one) { return matches(fake.fault, one); });
 }
 
 void upgrade(Fake& fake) {
   upgrade_wanted = 0;
-  const pid_t predecessor = ::getpid();
+  const pid_t predecessor = fake.worker;
   std::cerr << "fake baton: upgrading " << predecessor << '\n';
   if (fake.fault.name == "rolls_back") {
     fake.last_upgrade = report_json("rolled_back", predecessor, 0, 0);
     return;
   }
-  const pid_t successor = ::fork();
-  if (successor == 0) return succeed(fake, predecessor);
-  while (fake.fault.name == "lingers") ::pause();
-  std::_Exit(fake.fault.name == "ends_with_3" ? 3 : 0);
+  begin_worker(fake);
+  ++fake.generation;
+  if (fake.fault.name == "miscounts") ++fake.accepted;
+  if (fake.fault.name == "keeps_generation") --fake.generation;
+  if (fake.fault.name == "changes_pid_file") write_pid_file(fake, fake.worker);
+  fake.last_upgrade = report_json("completed", predecessor, fake.worker, fake.connections.size());
+  fake.spoiling = true;
+  if (fake.fault.name != "lingers") end_worker(predecessor);
+  if (const auto dropped = find_faulty(fake); fake.fault.name == "drops" && dropped != fake.connections.end()) {
+    close_connection(*dropped);
+    fake.connections.erase(dropped);
+  }
+}
+
+// What is counted since the last upgrade is forgotten.
+void crash(Fake& fake) {
+  child_ended = 0;
+  if (::waitpid(fake.worker, nullptr, WNOHANG) != fake.worker || fake.fault.name == "stays_dead") return;
+  const pid_t killed = fake.worker;
+  begin_worker(fake);
+  ++fake.generation;
+  fake.accepted = 0;
+  fake.last_crash =
+      R"({"pid":)" + std::to_string(fake.fault.name == "forgets_the_dead" ? 0 : killed) + R"(,"stall_us":2500})";
+  if (fake.fault.name == "ends_in_crash") {
+    ::shutdown(fake.connections.front().up.from.fd, SHUT_WR);
+    fake.connections.erase(fake.connections.begin());
+  }
+  for (int left = fake.fault.name == "resets" ? std::stoi(fake.fault.kind) : 0; left > 0; --left) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fake.connections.front().up.from.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close_connection(fake.connections.front());
+    fake.connections.erase(fake.connections.begin());
+  }
 }
 
 // Waits for a socket to become readable only when its bytes have somewhere to go.
@@ -345,7 +337,12 @@ bool serve_connection(Fake& fake, Connection& connection, short client, short up
 
 void serve(Fake& fake, const sigset_t& awake) {
   while (stop_wanted == 0) {
+    // As long as something is ready, ppoll lets no signal in.
+    sigset_t blocked;
+    sigprocmask(SIG_SETMASK, &awake, &blocked);
+    sigprocmask(SIG_SETMASK, &blocked, nullptr);
     if (upgrade_wanted != 0) upgrade(fake);
+    if (child_ended != 0) crash(fake);
     std::vector<pollfd> polled{{fake.admin, POLLIN, 0}};
     for (const int listener : fake.listeners) polled.push_back({listener, POLLIN, 0});
     const std::size_t first = polled.size();
@@ -380,21 +377,24 @@ Fault read_fault() {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 4) die("usage: fake_baton run -c FILE");
-  Fake fake{.fault = read_fault(), .settings = read_settings(arguments[3])};
+  if (count != 5) die("usage: fake_baton run --supervise -c FILE");
+  Fake fake{.fault = read_fault(), .settings = read_settings(arguments[4])};
   if (fake.fault.name == "does_not_start") die("listeners.yaml:1:1: nothing here is right");
 
   // Signals arrive only while we wait, so none is missed between checking the flags and waiting.
   sigset_t blocked, awake;
   sigemptyset(&blocked);
-  for (const int signal : {SIGUSR2, SIGTERM}) sigaddset(&blocked, signal);
+  for (const int signal : {SIGUSR2, SIGTERM, SIGCHLD}) sigaddset(&blocked, signal);
   sigprocmask(SIG_BLOCK, &blocked, &awake);
   std::signal(SIGUSR2, [](int) { upgrade_wanted = 1; });
   std::signal(SIGTERM, [](int) { stop_wanted = 1; });
+  std::signal(SIGCHLD, [](int) { child_ended = 1; });
   std::signal(SIGPIPE, SIG_IGN);
   prepare_tls(fake);
   listen_on(fake);
-  write_pid_file(fake);
+  write_pid_file(fake, ::getpid());
+  begin_worker(fake);
   serve(fake, awake);
+  end_worker(fake.worker);
   return 0;
 }

@@ -142,6 +142,7 @@ void Load::add(const Crowd& crowd, Tally& tally) {
     }
   }
   if (mix.newcomers_per_second == 0) return;
+  ++newcomers_;
   const unsigned begin = newcomers_begin * (1 + static_cast<unsigned>(transport));
   Account& account = tally.account({Kind::newcomer, transport});
   clients_.push_back(std::make_unique<Newcomers>(context_, server.http, begin, account, mix.newcomers_per_second));
@@ -156,6 +157,12 @@ void Load::upgrade_passed() {
 void Load::finish() {
   asio::post(context_, [this] {
     for (const auto& client : clients_) client->finish();
+  });
+}
+
+void Load::rest(bool begins) {
+  asio::post(context_, [this, begins] {
+    for (const auto& client : clients_) client->rest(begins);
   });
 }
 
@@ -176,6 +183,7 @@ void Load::ask() {
 void Load::watch() {
   const auto now = Clock::now();
   std::size_t unfinished = 0;
+  std::size_t resting = 0;
   std::size_t silent = 0;
   std::uint64_t moved_bytes = 0;
   for (std::size_t i = 0; i < clients_.size(); ++i) {
@@ -184,9 +192,14 @@ void Load::watch() {
     moved_bytes += client.moved_bytes();
     if (client.over()) continue;
     ++unfinished;
+    if (client.rests()) {
+      ++resting;
+      continue;
+    }
     if (i < moved_before_.size() && client.moved_bytes() == moved_before_[i]) ++silent;
   }
   unfinished_ = unfinished;
+  resting_ = resting;
   silent_ = silent;
   moved_bytes_ = moved_bytes;
   watch_timer_.expires_after(watch_interval);

@@ -67,8 +67,12 @@ class Load {
   // `hung_after`.
   void finish();
 
-  // Asks every client to show that its connection is alive. `silent` falls to 0 as each receives something more, or
-  // ends.
+  // Newcomers rest, or come again. `at_rest` becomes true once none has a connection.
+  void rest(bool begins);
+  bool at_rest() const { return resting_ == newcomers_; }
+
+  // Asks every client to show that its connection is alive. `silent` falls to 0 as each receives something more, ends,
+  // or rests.
   void ask();
   std::size_t silent() const { return silent_; }
   std::uint64_t moved_bytes() const { return moved_bytes_; }
@@ -83,8 +87,10 @@ class Load {
   boost::asio::io_context context_{1};
   boost::asio::steady_timer watch_timer_{context_};
   std::vector<std::unique_ptr<Client>> clients_;
+  std::size_t newcomers_ = 0;                // clients of this kind
   std::vector<std::uint64_t> moved_before_;  // of each client, when it was asked to show that it is alive
   std::atomic<std::size_t> unfinished_ = 0;
+  std::atomic<std::size_t> resting_ = 0;
   std::atomic<std::size_t> silent_ = 0;
   std::atomic<std::uint64_t> moved_bytes_ = 0;
   std::thread thread_;

@@ -32,6 +32,7 @@ void Newcomers::start() {
 }
 
 void Newcomers::welcome() {
+  if (is_told_to_rest_) return;
   // Its number is unique, which, as for every client, makes its requests unlike all others.
   here_.push_back(std::make_unique<Newcomer>(context_, server_, ++number_, account_));
   here_.back()->start();

@@ -18,6 +18,8 @@ class Newcomers final : public Client {
 
   void start() override;
   void check(Clock::time_point now) override;
+  void rest(bool begins) override { is_told_to_rest_ = begins; }
+  bool rests() const override { return is_told_to_rest_ && here_.empty(); }
   void finish() override;
   bool over() const override { return finished_ && here_.empty(); }
   std::uint64_t moved_bytes() const override { return moved_bytes_; }
@@ -31,6 +33,7 @@ class Newcomers final : public Client {
   Account& account_;  // outlives it
   Microseconds interval_;
   Ticker ticker_;
+  bool is_told_to_rest_ = false;
   bool finished_ = false;
   std::vector<std::unique_ptr<HttpClient>> here_;
   std::uint64_t moved_bytes_ = 0;  // of clients that have ended

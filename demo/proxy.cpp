@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <utility>
@@ -18,6 +20,11 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto admin_limit = 1s;
+constexpr unsigned threads = 2;
+
+bool has_ended(pid_t pid) {
+  return ::kill(pid, 0) != 0 && errno == ESRCH;
+}
 
 std::string configuration(const Endpoints& listen, const Endpoints& origin, const CertificateFiles& files,
                           const TempDir& dir) {
@@ -26,6 +33,7 @@ std::string configuration(const Endpoints& listen, const Endpoints& origin, cons
   // origin.
   return fmt::format(
       "version: 1\n"
+      "workers: {}\n"
       "listeners:\n"
       "  - name: demo\n"
       "    bind: 127.0.0.1:{}\n"
@@ -70,10 +78,11 @@ std::string configuration(const Endpoints& listen, const Endpoints& origin, cons
       "handoff:\n"
       "  socket: {}\n"
       "  finish_timeout: 300ms\n"
+      "  survive: all\n"
       "admin:\n"
       "  bind: unix:{}\n"
       "pid_file: {}\n",
-      listen.http.port(), listen.tcp.port(), listen.tls_http.port(), files.certificate, files.key,
+      threads, listen.http.port(), listen.tcp.port(), listen.tls_http.port(), files.certificate, files.key,
       listen.tls_tcp.port(), files.certificate, files.key, clients::grpc_prefix, origin.http.port(), origin.http.port(),
       origin.tcp.port(), origin.tls_tcp.port(), files.certificate, dir.file("handoff.sock"), dir.file("admin.sock"),
       dir.file("baton.pid"));
@@ -95,13 +104,13 @@ Proxy::Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patie
     : dir_(dir), patience_(patience), endpoints_(free_endpoints()) {
   const std::string file = dir.file("baton.yaml");
   std::ofstream(file) << configuration(endpoints_, origin.endpoints(), store(origin.certificate(), dir.file("tls")), dir);
-  pid_ = start_process({std::move(binary), "run", "-c", file}, log());
+  parent_ = start_process({std::move(binary), "run", "--supervise", "-c", file}, log());
 }
 
 void Proxy::await_ready(std::chrono::milliseconds limit) {
   const bool ready = patience_.wait_until(
       [this] {
-        if (const auto ended = reap(pid_)) {
+        if (const auto ended = reap(parent_)) {
           throw ProxyFailed("the proxy ended before it was ready: " + describe_end(*ended));
         }
         const auto answer = admin_get(dir_.file("admin.sock"), "/readyz", admin_limit);
@@ -109,9 +118,7 @@ void Proxy::await_ready(std::chrono::milliseconds limit) {
       },
       limit);
   if (!ready) throw ProxyFailed("the proxy is not ready: no 200 from /readyz on its admin socket");
-  if (const auto named = read_pid_file(); named != pid_) {
-    throw ProxyFailed(fmt::format("the PID file names {}, but {} was started", named.value_or(0), pid_));
-  }
+  if (const std::string wrong = complaint_about_parent(); !wrong.empty()) throw ProxyFailed(wrong);
   status();
 }
 
@@ -126,18 +133,11 @@ Status Proxy::status() {
 Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
   const Status before = status();
   Upgrade upgrade{.from_generation = before.generation, .from_pid = before.pid};
-  if (const auto named = read_pid_file(); named != before.pid || before.pid != pid_) {
-    upgrade.failure =
-        fmt::format("the PID file names {} and /status {}, but {} should serve", named.value_or(0), before.pid, pid_);
-    return upgrade;
-  }
-
-  ::kill(pid_, SIGUSR2);
+  ::kill(parent_, SIGUSR2);
   std::string missing = "the old process did not end";
-  std::optional<int> end;
+  bool end = false;
   const auto settled = [&] {
-    if (!end) end = reap(upgrade.from_pid);
-    if (end && *end != 0) return true;
+    end = end || has_ended(upgrade.from_pid);
     const std::optional<Status> now = try_status();
     if (!end) {
       // The old process reports its own upgrade only if it failed.
@@ -157,20 +157,57 @@ Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
     upgrade.failure = missing + fmt::format(" within {} s", std::chrono::duration<double>(limit).count());
   } else if (!end) {
     upgrade.failure = "the old process reports: " + upgrade.report.result;
-  } else if (*end != 0) {
-    upgrade.failure = "the old process ended with " + describe_end(*end);
   } else {
     // The old process ends last, so its successor has finished everything by now.
     upgrade.failure = complaint_about_successor(upgrade);
+    if (upgrade.failure.empty()) upgrade.failure = complaint_about_parent();
   }
   return upgrade;
 }
 
+Crash Proxy::kill(std::chrono::milliseconds limit) {
+  const Status before = status();
+  Crash crash{.from_pid = before.pid, .connections = before.connections, .threads = threads};
+  const std::uint64_t accepted_before = accepted_;
+  if (!patience_.wait_until([&] { return is_instance_for_its_parent(before.pid); }, limit)) {
+    crash.failure = fmt::format("the log does not say that {} is the instance", before.pid);
+    return crash;
+  }
+  ::kill(before.pid, SIGKILL);
+  const auto settled = [&] {
+    const std::optional<Status> now = try_status();
+    if (!now || now->pid == before.pid) return false;
+    note(*now);
+    accepted_untold_ = accepted_before - std::min(accepted_before, now->accepted_total);
+    crash.to_pid = now->pid;
+    crash.stall_ms = now->crashes.stall_us / 1000;
+    if (now->generation != before.generation + 1) {
+      crash.failure = fmt::format("the generation is {} after {}", now->generation, before.generation);
+    } else if (now->crashes.pid != before.pid) {
+      crash.failure = fmt::format("the successor does not report the death of {}", before.pid);
+    }
+    return true;
+  };
+  if (!patience_.wait_until(settled, limit)) crash.failure = "no successor answers on the admin socket";
+  if (crash.failure.empty()) crash.failure = complaint_about_parent();
+  return crash;
+}
+
+bool Proxy::is_instance_for_its_parent(pid_t pid) const {
+  const std::string line = fmt::format("supervisor: PID {} is the instance", pid);
+  return std::ranges::any_of(tail(log(), 100), [&](const std::string& one) { return one.contains(line); });
+}
+
+std::string Proxy::complaint_about_parent() {
+  if (const auto end = reap(parent_)) return "the proxy ended with " + describe_end(*end);
+  if (const auto named = read_pid_file(); named != parent_) {
+    return fmt::format("the PID file names {}, but {} was started", named.value_or(0), parent_);
+  }
+  return {};
+}
+
 std::string Proxy::complaint_about_successor(const Upgrade& upgrade) const {
   if (upgrade.to_pid == upgrade.from_pid) return "the admin socket still names the old process";
-  if (const auto named = read_pid_file(); named != upgrade.to_pid) {
-    return fmt::format("the PID file names {}, but {} serves", named.value_or(0), upgrade.to_pid);
-  }
   if (generation_ != upgrade.from_generation + 1) {
     return fmt::format("the generation is {} after {}", generation_, upgrade.from_generation);
   }
@@ -183,9 +220,9 @@ std::string Proxy::complaint_about_successor(const Upgrade& upgrade) const {
 }
 
 std::string Proxy::stop(std::chrono::milliseconds limit) {
-  ::kill(pid_, SIGTERM);
+  ::kill(parent_, SIGTERM);
   std::optional<int> end;
-  if (!patience_.wait_until([&] { return (end = reap(pid_)).has_value(); }, limit)) {
+  if (!patience_.wait_until([&] { return (end = reap(parent_)).has_value(); }, limit)) {
     return "the proxy did not end after SIGTERM";
   }
   return *end == 0 ? std::string() : "the proxy ended after SIGTERM with " + describe_end(*end);
@@ -211,7 +248,7 @@ std::optional<pid_t> Proxy::read_pid_file() const {
 void Proxy::note(const Status& status) {
   pid_ = status.pid;
   generation_ = status.generation;
-  accepted_ = status.accepted_total;
+  accepted_ = status.accepted_total + accepted_untold_;
 }
 
 }  // namespace baton::demo

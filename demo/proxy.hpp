@@ -1,5 +1,6 @@
-// The proxy under test: a baton with its own configuration, started as a child and upgraded as an operator would do it,
-// by SIGUSR2 to the process in the PID file. The demo knows only its files and its admin socket.
+// The proxy under test: a supervised baton with its own configuration, started as a child and upgraded as an operator
+// would do it, by SIGUSR2 to the process in the PID file, its parent. The demo knows only its files, its log and its
+// admin socket.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "demo/certificate.hpp"
+#include "demo/crash.hpp"
 #include "demo/entrances.hpp"
 #include "demo/origin.hpp"
 #include "demo/patience.hpp"
@@ -42,7 +44,10 @@ class Proxy {
   // One live upgrade. The result reports a failure: no successor, or a wrong one.
   Upgrade upgrade(std::chrono::milliseconds limit);
 
-  // Stops the running process by SIGTERM; returns what was wrong with its exit, or an empty string.
+  // Kills the serving process by SIGKILL. The result reports a failure: no successor, or a wrong one.
+  Crash kill(std::chrono::milliseconds limit);
+
+  // Stops it by SIGTERM; returns what was wrong with its exit, or an empty string.
   std::string stop(std::chrono::milliseconds limit);
 
   // The process that served last, as far as we know, and its generation.
@@ -50,21 +55,25 @@ class Proxy {
   std::uint64_t generation() const { return generation_; }
 
   // Connections accepted by all processes together, as of the last query: each process continues its predecessor's
-  // count.
+  // count. What a killed one had not told anybody is added.
   std::uint64_t accepted() const { return accepted_; }
 
  private:
   std::optional<Status> try_status() const;
   std::optional<pid_t> read_pid_file() const;
   std::string complaint_about_successor(const Upgrade& upgrade) const;
+  std::string complaint_about_parent();
+  bool is_instance_for_its_parent(pid_t pid) const;
   void note(const Status& status);
 
   const TempDir& dir_;  // outlives the proxy
   Patience& patience_;  // outlives the proxy
   Endpoints endpoints_;
+  pid_t parent_ = 0;
   pid_t pid_ = 0;
   std::uint64_t generation_ = 0;
   std::uint64_t accepted_ = 0;
+  std::uint64_t accepted_untold_ = 0;
 };
 
 // Loopback ports that are free at the moment.

@@ -73,6 +73,7 @@ void SocketClient::send_more() {
                            sent_ += bytes;
                            taken_bytes_ += bytes;
                            if (error) return fail(trouble_of(error), error.message());
+                           if (end_) return fail(trouble_of(*end_), "closed by the server");
                            send_more();
                          });
 }
@@ -83,6 +84,11 @@ void SocketClient::receive(std::size_t bytes_max) {
     if (bytes != 0) on_bytes({received_.data(), bytes});
     arrived_bytes_ += bytes;
     if (over_) return;
+    // The kernel reports a reset once, maybe to the write that is under way, and an end to all others.
+    if (is_end(error) && !sending_.empty()) {
+      end_ = error;
+      return;
+    }
     if (error) return fail(trouble_of(error), is_end(error) ? "closed by the server" : error.message());
     read_on();
   });
@@ -90,6 +96,7 @@ void SocketClient::receive(std::size_t bytes_max) {
 
 Trouble SocketClient::trouble_of(const error_code& error) const {
   if (is_forged(error)) return Trouble::wrong_answer;
+  if (account_.crash_goes_on() && is_reset(error)) return Trouble::reset_by_crash;
   return under_way() || !sending_.empty() ? Trouble::closed_in_request : Trouble::closed_between;
 }
 

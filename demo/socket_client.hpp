@@ -91,6 +91,7 @@ class SocketClient : public Client {
   bool over_ = false;
   std::optional<Clock::time_point> waiting_since_;
 
+  std::optional<boost::system::error_code> end_;  // to be judged when the write under way is over
   std::string sending_;   // untouched while a write is pending
   std::size_t sent_ = 0;  // of these
   std::string queued_;

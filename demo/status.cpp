@@ -70,6 +70,15 @@ UpgradeReport parse_report(const json::object& object) {
   return report;
 }
 
+CrashReport parse_crashes(const json::object& object) {
+  CrashReport report{.total = number_at<std::uint64_t>(object, "total")};
+  if (const json::value* last = object.if_contains("last"); last != nullptr && last->is_object()) {
+    report.pid = number_at<pid_t>(last->get_object(), "pid");
+    report.stall_us = number_at<double>(last->get_object(), "stall_us");
+  }
+  return report;
+}
+
 asio::awaitable<void> get(std::string socket_path, std::string target, std::optional<AdminAnswer>& answer) {
   asio::local::stream_protocol::socket socket(co_await asio::this_coro::executor);
   co_await socket.async_connect(socket_path, asio::use_awaitable);
@@ -103,6 +112,7 @@ Status parse_status(std::string_view text) {
   if (const json::value* report = object.if_contains("last_upgrade"); report != nullptr && report->is_object()) {
     status.last_upgrade = parse_report(report->get_object());
   }
+  status.crashes = parse_crashes(object_at(object, "crashes"));
   return status;
 }
 

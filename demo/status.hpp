@@ -33,6 +33,13 @@ struct UpgradeReport {
   PauseUs pause_us;
 };
 
+// The last crash, if there was one.
+struct CrashReport {
+  std::uint64_t total = 0;  // crashes
+  pid_t pid = 0;
+  double stall_us = 0;  // from the death until all connections were served again
+};
+
 struct Status {
   std::uint64_t generation = 0;
   pid_t pid = 0;
@@ -41,6 +48,7 @@ struct Status {
   std::uint64_t accepted_total = 0;
   std::uint64_t requests_total = 0;
   std::optional<UpgradeReport> last_upgrade;
+  CrashReport crashes;
 };
 
 // Reads the body of `GET /status`. Throws std::runtime_error that names what is missing or of another type.

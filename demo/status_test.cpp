@@ -13,7 +13,8 @@ constexpr std::string_view whole = R"({"generation":2,"pid":123,"version":"0.1.0
   "last_upgrade":{"result":"completed","from_pid":100,"to_pid":123,"duration_ms":41,
     "moved":{"idle":3,"head":1},"moved_total":4,"upstream_idle_moved":5,"taken_back":1,"refused":2,
     "refused_by_reason":{"too old":2},
-    "pause_us":{"p50":10,"p99":20.5,"max":30}}})";
+    "pause_us":{"p50":10,"p99":20.5,"max":30}},
+  "crashes":{"total":1,"whole_total":9,"lost_total":1,"last":{"pid":99,"signal":0,"stall_us":2500}}})";
 
 TEST(Status, ReadsEveryKey) {
   const Status status = parse_status(whole);
@@ -35,11 +36,14 @@ TEST(Status, ReadsEveryKey) {
   EXPECT_EQ(status.last_upgrade->refused_by_reason.at("too old"), 2u);
   EXPECT_EQ(status.last_upgrade->upstream_idle_moved, 5u);
   EXPECT_EQ(status.last_upgrade->pause_us.p99, 20.5);
+  EXPECT_EQ(status.crashes.total, 1u);
+  EXPECT_EQ(status.crashes.pid, 99);
+  EXPECT_EQ(status.crashes.stall_us, 2500);
 }
 
 TEST(Status, HasNoReportBeforeTheFirstUpgrade) {
   EXPECT_FALSE(parse_status(R"({"generation":1,"pid":1,"version":"","connections":{"total":0},"accepted_total":0,
-    "requests_total":0,"last_upgrade":null})")
+    "requests_total":0,"last_upgrade":null,"crashes":{"total":0,"last":null}})")
                    .last_upgrade);
 }
 

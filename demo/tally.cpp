@@ -50,6 +50,10 @@ void Account::add_trouble(Trouble trouble, std::string_view what) {
   if (complaints.size() < complaints_kept) complaints.push_back(fmt::format("{} {}", name_of(group_), what));
 }
 
+bool Account::crash_goes_on() const {
+  return tally_.crash_goes_on_;
+}
+
 Totals Account::totals() const {
   Totals totals{.started = started_, .opened = opened_, .answered = answered_, .bytes = bytes_, .proven = proven_};
   for (std::size_t i = 0; i < troubles; ++i) totals.trouble[i] = trouble_[i];

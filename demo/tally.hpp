@@ -21,8 +21,9 @@ enum class Trouble : std::uint8_t {
   closed_in_request,  // closed by the server during a request, half of one, a stream or a tunnel
   wrong_answer,       // not byte for byte as expected, or unsolicited bytes
   no_answer,          // none within the client's time limit
+  reset_by_crash,     // reset while a crash could be the reason
 };
-inline constexpr std::size_t troubles = 5;
+inline constexpr std::size_t troubles = 6;
 
 // A copy of the counters at one moment.
 struct Totals {
@@ -34,7 +35,9 @@ struct Totals {
   std::array<std::uint64_t, troubles> trouble{};
 
   std::uint64_t of(Trouble kind) const { return trouble[static_cast<std::size_t>(kind)]; }
-  std::uint64_t closes() const { return of(Trouble::closed_between) + of(Trouble::closed_in_request); }
+  std::uint64_t closes() const {
+    return of(Trouble::closed_between) + of(Trouble::closed_in_request) + of(Trouble::reset_by_crash);
+  }
   std::uint64_t errors() const {
     return of(Trouble::not_connected) + of(Trouble::wrong_answer) + of(Trouble::no_answer);
   }
@@ -68,6 +71,9 @@ class Account {
   // `what` is one line for humans; only the first few are kept.
   void add_trouble(Trouble trouble, std::string_view what);
 
+  // A connection may be reset now.
+  bool crash_goes_on() const;
+
   Totals totals() const;
 
  private:
@@ -95,6 +101,9 @@ class Tally {
   std::uint64_t lasting_opened() const;
   Totals totals(Group group) const { return accounts_[index_of(group)].totals(); }
 
+  // From before a crash until every client has shown that it is alive, or has ended.
+  void note_crash(bool goes_on) { crash_goes_on_ = goes_on; }
+
   // Of requests that are answered at once.
   LatencySpread latency() const { return latency_.spread(); }
   std::vector<std::string> complaints() const;
@@ -103,6 +112,7 @@ class Tally {
   friend class Account;
   std::array<Account, groups> accounts_;
   LatencyRecorder latency_;
+  std::atomic<bool> crash_goes_on_ = false;
   mutable std::mutex complaints_mutex_;
   std::vector<std::string> complaints_;
 };

@@ -17,6 +17,8 @@ const char* sentence(Trouble kind) {
       return "saw a wrong byte or answer";
     case Trouble::no_answer:
       return "got no answer in time";
+    case Trouble::reset_by_crash:
+      break;  // judged for all groups together
   }
   return "";
 }
@@ -25,7 +27,7 @@ void object_to_group(Group group, const Totals& totals, std::vector<std::string>
   const std::string name = name_of(group);
   if (totals.started == 0) found.push_back(fmt::format("No {} client took part.", name));
   for (std::size_t i = 0; i < troubles; ++i) {
-    if (totals.trouble[i] != 0) {
+    if (totals.trouble[i] != 0 && static_cast<Trouble>(i) != Trouble::reset_by_crash) {
       found.push_back(fmt::format("{} of {} {} clients {}.", totals.trouble[i], totals.started, name,
                                   sentence(static_cast<Trouble>(i))));
     }
@@ -33,8 +35,19 @@ void object_to_group(Group group, const Totals& totals, std::vector<std::string>
   if (totals.opened != totals.started) {
     found.push_back(fmt::format("{} of {} {} clients connected.", totals.opened, totals.started, name));
   }
-  if (totals.proven != totals.started) {
+  if (totals.proven + totals.of(Trouble::reset_by_crash) != totals.started) {
     found.push_back(fmt::format("{} of {} {} connections were alive to the end.", totals.proven, totals.started, name));
+  }
+}
+
+// What a thread was running is torn, and nothing else may be.
+void object_to_crash(const Evidence& evidence, std::vector<std::string>& found) {
+  if (!evidence.crash) return found.push_back("No process was killed.");
+  const Crash& crash = *evidence.crash;
+  if (!crash.failure.empty())
+    return found.push_back(fmt::format("PID {} was killed: {}.", crash.from_pid, crash.failure));
+  if (const auto reset = sum(evidence.clients).of(Trouble::reset_by_crash); reset > crash.threads) {
+    found.push_back(fmt::format("The death of a process with {} threads cost {} connections.", crash.threads, reset));
   }
 }
 
@@ -61,6 +74,7 @@ std::vector<std::string> objections(const Evidence& evidence) {
   if (completed != evidence.upgrades_wanted) {
     found.push_back(fmt::format("{} of {} upgrades completed.", completed, evidence.upgrades_wanted));
   }
+  if (completed == evidence.upgrades.size() && evidence.broken_off.empty()) object_to_crash(evidence, found);
   if (evidence.upgrades_wanted == 0) found.push_back("Without an upgrade nothing is shown.");
 
   for (std::size_t i = 0; i < groups; ++i) object_to_group(group_at(i), evidence.clients[i], found);

@@ -13,6 +13,7 @@ using testing::SizeIs;
 Evidence good() {
   Evidence evidence{.upgrades_wanted = 2, .accepted = groups * 30};
   evidence.upgrades.resize(2);
+  evidence.crash = {.from_pid = 7, .to_pid = 8, .threads = 2};
   evidence.clients.fill({.started = 30, .opened = 30, .answered = 9000, .proven = 30});
   return evidence;
 }
@@ -24,6 +25,7 @@ TEST(Verdict, HasNoObjectionWhenAllIsWell) {
 TEST(Verdict, ObjectsToEveryKindOfTrouble) {
   for (std::size_t group = 0; group < groups; ++group) {
     for (std::size_t trouble = 0; trouble < troubles; ++trouble) {
+      if (static_cast<Trouble>(trouble) == Trouble::reset_by_crash) continue;
       Evidence evidence = good();
       evidence.clients[group].trouble[trouble] = 1;
       const std::string who = fmt::format("1 of 30 {} clients", name_of(group_at(group)));
@@ -63,7 +65,23 @@ TEST(Verdict, ObjectsToEachThingAlone) {
   EXPECT_TRUE(objects_to([](Evidence& e) { ++e.accepted; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { --e.accepted; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.broken_off = "The proxy is gone."; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { e.crash.reset(); }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { e.crash->failure = "no successor answers"; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.bad_end = "The proxy did not end."; }));
+}
+
+Evidence with_resets(unsigned resets) {
+  Evidence evidence = good();
+  for (unsigned i = 0; i < resets; ++i) {
+    evidence.clients[i].trouble[static_cast<std::size_t>(Trouble::reset_by_crash)] = 1;
+    --evidence.clients[i].proven;
+  }
+  return evidence;
+}
+
+TEST(Verdict, LetsACrashCostEachThreadAConnection) {
+  EXPECT_THAT(objections(with_resets(2)), SizeIs(0));
+  EXPECT_THAT(objections(with_resets(3)), ElementsAre("The death of a process with 2 threads cost 3 connections."));
 }
 
 TEST(Verdict, NamesTheUpgradeThatFailed) {

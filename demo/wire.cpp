@@ -120,4 +120,8 @@ bool is_end(const error_code& error) {
   return error == asio::error::eof || error == ssl::error::stream_truncated;
 }
 
+bool is_reset(const error_code& error) {
+  return error == asio::error::connection_reset || error == asio::error::broken_pipe;
+}
+
 }  // namespace baton::demo

@@ -94,4 +94,7 @@ bool is_forged(const boost::system::error_code& error);
 // Whether the other side has ended the connection, with or without a close_notify.
 bool is_end(const boost::system::error_code& error);
 
+// Whether it was reset, which no complete message looks like.
+bool is_reset(const boost::system::error_code& error);
+
 }  // namespace baton::demo

@@ -26,7 +26,7 @@ Address unix_socket(std::string path);
 std::uint16_t free_port();
 
 // Port 0 is replaced by the one the kernel chose.
-Fd listen_on(Address& address, int backlog = 511);
+Fd listen_on(Address& address, int backlog = 4096);
 
 // Connects, or throws Failure with the reason.
 Fd connect_to(const Address& address);

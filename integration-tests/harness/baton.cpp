@@ -160,9 +160,14 @@ void Baton::reload(const Settings& settings) {
   await_log(log_lines::reload_done);
 }
 
+// On a starved machine it answers that its threads have not told it in time.
 boost::json::object Baton::status() const {
-  Client admin(unix_socket(directory_ / "admin.sock"));
-  return boost::json::parse(admin.get("/status").body).as_object();
+  for (const Deadline deadline;;) {
+    Client admin(unix_socket(directory_ / "admin.sock"));
+    const Response response = admin.get("/status");
+    if (response.status() == 200) return boost::json::parse(response.body).as_object();
+    if (deadline.passed()) throw Failure("/status: " + response.body);
+  }
 }
 
 std::int64_t Baton::number(const std::string& path) const {

@@ -44,7 +44,8 @@ class Stream {
   std::string read_through(std::string_view mark);  // the result includes the mark
 
   // For a server whose client may stop reading or sending for any length of time.
-  void be_patient() { limit_ = std::chrono::hours(1); }
+  void be_patient() { wait_at_most(std::chrono::hours(1)); }
+  void wait_at_most(Milliseconds limit) { limit_ = limit; }
 
   // Everything until the other side's FIN; a reset throws.
   std::string read_to_fin();

@@ -9,10 +9,18 @@
 #include <cstdint>
 #include <mutex>
 
+#include "harness/deadline.hpp"
+
 namespace baton::harness {
 
 class Course {
  public:
+  // All pauses are `slowness` times as long: where many take part, each does less.
+  explicit Course(int slowness = 1) : slowness_(slowness) {}
+
+  // Only a failing test waits this long.
+  Milliseconds patience() const { return 3 * wait_max * slowness_; }
+
   // The test's side.
   void upgrade_passed() {
     std::lock_guard lock(mutex_);
@@ -33,7 +41,7 @@ class Course {
   // The interval of a stream, or a pause between two pieces; cut short by the end of the run.
   bool linger(std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
-    return !changed_.wait_for(lock, time, [this] { return ended_; });
+    return !changed_.wait_for(lock, time * slowness_, [this] { return ended_; });
   }
   // Waits until more than `seen` upgrades have passed and notes their number.
   bool await_upgrade(std::size_t& seen) {
@@ -51,6 +59,7 @@ class Course {
   std::atomic<std::uint64_t> arrived = 0;
 
  private:
+  const int slowness_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t upgrades_ = 0;

@@ -8,7 +8,7 @@ void Crew::add(std::size_t count, const std::string& name, const Address& addres
   for (std::size_t i = 1; i <= count; ++i) {
     threads_.emplace_back(
         [this, name = name + " " + std::to_string(i), address, habit, seed = static_cast<std::uint32_t>(seeds_())] {
-          Life life(course_, address, opened_, seed);
+          Life life(course_, address, connections_, seed);
           try {
             habit(life);
           } catch (const Failure& failure) {

@@ -16,21 +16,28 @@
 
 namespace baton::harness {
 
+struct Connections {
+  std::atomic<std::size_t> opened = 0;
+  std::atomic<std::size_t> established = 0;  // on both sides, for all that clients can know
+};
+
 // One client's view: its random choices, and the run it takes part in.
 class Life {
  public:
-  Life(Course& course, Address address, std::atomic<std::size_t>& opened, std::uint32_t seed)
-      : course_(course), address_(std::move(address)), opened_(opened), random_(seed) {}
+  Life(Course& course, Address address, Connections& connections, std::uint32_t seed)
+      : course_(course), address_(std::move(address)), connections_(connections), random_(seed) {}
 
-  // A new connection, which is counted.
+  // A new connection, which is counted; with TLS, its handshake is to be done.
   Client connect() {
-    ++opened_;
+    ++connections_.opened;
     return Client(address_);
   }
   TlsClient connect(const TlsOptions& options) {
-    ++opened_;
-    return TlsClient(address_, options);
+    ++connections_.opened;
+    return TlsClient(address_, options, TlsClient::Handshake::later);
   }
+  // With TLS, the other side's handshake is over once it has answered.
+  void note_established() { ++connections_.established; }
 
   // From 0 to `below` - 1, with equal probability.
   std::size_t any(std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_); }
@@ -43,7 +50,7 @@ class Life {
  private:
   Course& course_;  // outlives the client
   Address address_;
-  std::atomic<std::size_t>& opened_;
+  Connections& connections_;
   std::mt19937 random_;
   std::size_t upgrades_seen_ = 0;
 };
@@ -66,12 +73,14 @@ class Crew {
   // Ends the run and waits for all clients; returns what was wrong, one line each.
   std::vector<std::string> finish();
 
-  std::size_t opened() const { return opened_; }
+  std::size_t size() const { return threads_.size(); }
+  std::size_t opened() const { return connections_.opened; }
+  std::size_t established() const { return connections_.established; }
 
  private:
   Course& course_;  // outlives the crew
   std::mt19937 seeds_;
-  std::atomic<std::size_t> opened_ = 0;
+  Connections connections_;
   std::mutex mutex_;  // guards complaints_
   std::vector<std::string> complaints_;
   std::list<std::thread> threads_;

@@ -116,14 +116,12 @@ void read_events(Client& client, Life& life) {
   }
 }
 
-void asks_between_upgrades(Life& life) {
-  Client client = life.connect();
+void asks_between_upgrades(Life& life, Client& client) {
   while (life.await_upgrade()) ask(client, life);
   ask(client, life);
 }
 
-void halts_in_the_head(Life& life) {
-  Client client = life.connect();
+void halts_in_the_head(Life& life, Client& client) {
   for (bool goes_on = true; goes_on;) {
     const std::size_t bytes = life.any(3'000);
     const std::string wire = get_request("/bytes/" + std::to_string(bytes));
@@ -135,8 +133,7 @@ void halts_in_the_head(Life& life) {
   }
 }
 
-void pipelines(Life& life) {
-  Client client = life.connect();
+void pipelines(Life& life, Client& client) {
   for (bool goes_on = true; goes_on; goes_on = life.course().goes_on()) {
     std::vector<Question> questions(1 + life.any(6));
     std::string wire;
@@ -146,8 +143,7 @@ void pipelines(Life& life) {
   }
 }
 
-void asks_for_much(Life& life) {
-  Client client = life.connect();
+void asks_for_much(Life& life, Client& client) {
   for (bool goes_on = true; goes_on; goes_on = life.course().goes_on()) {
     const Question question = any_question(life, much(life));
     client.send(question.wire);
@@ -171,16 +167,23 @@ void keeps_asking(Life& life, Client& client) {
   }
 }
 
-Habit keeps_asking_over(clients::Transport transport) {
+// On one connection for its whole life.
+Habit on_one_connection(void (*habit)(Life&, Client&), clients::Transport transport) {
   if (transport == clients::Transport::plain) {
-    return [](Life& life) {
+    return [habit](Life& life) {
       Client client = life.connect();
-      keeps_asking(life, client);
+      client.wait_at_most(life.course().patience());
+      life.note_established();
+      habit(life, client);
     };
   }
-  return [version = transport == clients::Transport::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION](Life& life) {
+  return [habit, version = transport == clients::Transport::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION](Life& life) {
     TlsClient client = life.connect({.version = version});
-    keeps_asking(life, client);
+    client.wait_at_most(life.course().patience());
+    client.shake_hands();
+    ask(client, life);
+    life.note_established();
+    habit(life, client);
   };
 }
 
@@ -189,8 +192,7 @@ std::optional<TlsOptions> http2_over(clients::Transport transport) {
   return TlsOptions{.version = transport == clients::Transport::tls13 ? TLS1_3_VERSION : TLS1_2_VERSION, .alpn = "h2"};
 }
 
-void reads_slowly(Life& life) {
-  Client client = life.connect();
+void reads_slowly(Life& life, Client& client) {
   client.send(get_request("/bytes/" + std::to_string(everything_bytes)));
   read_head(client);
   std::string_view wanted = everything();
@@ -203,31 +205,27 @@ void reads_slowly(Life& life) {
   ask(client, life);
 }
 
-void uploads_by_length(Life& life) {
-  Client client = life.connect();
+void uploads_by_length(Life& life, Client& client) {
   const std::size_t bytes = much(life);
   send_over_all_upgrades(client, post_request("/count", beginning(bytes)), life);
   expect_answer(client, std::to_string(bytes) + " as sent", life);
   ask(client, life);
 }
 
-void uploads_in_chunks(Life& life) {
-  Client client = life.connect();
+void uploads_in_chunks(Life& life, Client& client) {
   const std::size_t bytes = much(life);
   send_over_all_upgrades(client, chunked_upload(beginning(bytes), life), life);
   expect_answer(client, std::to_string(bytes) + " as sent", life);
   ask(client, life);
 }
 
-void listens_to_events(Life& life) {
-  Client client = life.connect();
+void listens_to_events(Life& life, Client& client) {
   client.send(get_request(events_target));
   read_events(client, life);
   ask(client, life);
 }
 
-void talks_to_an_echo(Life& life) {
-  Client client = life.connect();
+void talks_to_an_echo(Life& life, Client& client) {
   if (client.get("/websocket", upgrade_fields).status() != 101) throw Failure("no tunnel");
   for (bool goes_on = true; goes_on; goes_on = life.course().goes_on()) {
     const std::string_view said = std::string_view(everything()).substr(life.any(1'000'000), 1 + life.any(30'000));
@@ -238,16 +236,14 @@ void talks_to_an_echo(Life& life) {
   client.expect_fin();
 }
 
-void listens_with_its_own_side_closed(Life& life) {
-  Client client = life.connect();
+void listens_with_its_own_side_closed(Life& life, Client& client) {
   client.send(get_request(events_target));
   client.half_close();
   read_events(client, life);
   client.expect_fin();
 }
 
-void pours_with_the_other_side_closed(Life& life) {
-  Client client = life.connect();
+void pours_with_the_other_side_closed(Life& life, Client& client) {
   client.send(get_request("/pour", upgrade_fields));
   if (const std::string head = read_head(client).start_line; !head.starts_with("HTTP/1.1 101 ")) throw Failure(head);
   client.expect_fin();
@@ -265,39 +261,38 @@ void pours_with_the_other_side_closed(Life& life) {
 
 std::vector<Habit> of(clients::Kind kind, clients::Transport transport) {
   using clients::Kind;
-  if (kind == Kind::keep_alive) return {keeps_asking_over(transport)};
-  if (kind == Kind::http2) return {has_many_streams(http2_over(transport))};
-  if (kind == Kind::grpc) return {talks_grpc(http2_over(transport))};
-  if (transport != clients::Transport::plain) return {};
+  const auto on_one = [transport](void (*habit)(Life&, Client&)) { return on_one_connection(habit, transport); };
   switch (kind) {
+    case Kind::keep_alive:
+      return {on_one(keeps_asking)};
+    case Kind::http2:
+      return {has_many_streams(http2_over(transport))};
+    case Kind::grpc:
+      return {talks_grpc(http2_over(transport))};
     case Kind::idle:
-      return {asks_between_upgrades};
+      return {on_one(asks_between_upgrades)};
     case Kind::half_head:
-      return {halts_in_the_head};
+      return {on_one(halts_in_the_head)};
     case Kind::pipelined:
-      return {pipelines};
+      return {on_one(pipelines)};
     case Kind::large_bodies:
-      return {asks_for_much};
+      return {on_one(asks_for_much)};
     case Kind::slow_reader:
-      return {reads_slowly};
+      return {on_one(reads_slowly)};
     case Kind::events:
-      return {listens_to_events};
+      return {on_one(listens_to_events)};
     case Kind::upload:
-      return {uploads_by_length, uploads_in_chunks};
+      return {on_one(uploads_by_length), on_one(uploads_in_chunks)};
     case Kind::websocket:
     case Kind::raw_tcp:
-      return {talks_to_an_echo};
+      return {on_one(talks_to_an_echo)};
     case Kind::half_closed_by_client:
-      return {listens_with_its_own_side_closed};
+      return {on_one(listens_with_its_own_side_closed)};
     case Kind::half_closed_by_server:
-      return {pours_with_the_other_side_closed};
+      return {on_one(pours_with_the_other_side_closed)};
     case Kind::newcomer:
-      return {comes_and_goes};
-    // The slow reader's body is as long as a download; the TLS matrix plays the kinds that need TLS; the others are
-    // dealt with above.
-    case Kind::keep_alive:
-    case Kind::http2:
-    case Kind::grpc:
+      return transport == clients::Transport::plain ? std::vector<Habit>{comes_and_goes} : std::vector<Habit>{};
+    // The slow reader's body is as long as a download; the TLS matrix plays the kinds that need TLS.
     case Kind::download:
     case Kind::half_record:
     case Kind::half_hello:

@@ -46,6 +46,7 @@ class OverHttp2 {
     std::string bytes = client_.read_exactly(1);
     bytes += client_.read_available();
     if (const std::string wrong = session_.receive(bytes); !wrong.empty()) throw Failure(wrong);
+    if (!std::exchange(is_established_, true)) life_.note_established();
   }
 
   Life& life_;
@@ -62,6 +63,7 @@ class OverHttp2 {
   }
 
   Client& client_;
+  bool is_established_ = false;
 };
 
 class ManyStreams : OverHttp2 {
@@ -219,10 +221,13 @@ Habit over_http2(std::optional<TlsOptions> options, Live live) {
   return [options = std::move(options), live = std::move(live)](Life& life) {
     if (options) {
       TlsClient client = life.connect(*options);
+      client.wait_at_most(life.course().patience());
+      client.shake_hands();
       if (client.alpn() != "h2") throw Failure("h2 was not agreed on");
       live(life, client);
     } else {
       Client client = life.connect();
+      client.wait_at_most(life.course().patience());
       live(life, client);
     }
   };

@@ -2,18 +2,16 @@
 // for the whole run and compare every byte. Runs in Release, and under the sanitizers, where any report from any
 // generation is a failure.
 //
-// The seed is printed; BATON_SEED=N repeats the test's choices, but not the scheduler's.
+// BATON_SEED=N repeats the test's choices, but not the scheduler's.
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <map>
 
-#include "harness/baton.hpp"
-#include "harness/http2_origin.hpp"
 #include "harness/log_lines.hpp"
-#include "scale/habits.hpp"
+#include "scale/choices.hpp"
+#include "scale/crew_servers.hpp"
 #include "scale/http2_habit.hpp"
 
 namespace baton::harness {
@@ -26,42 +24,15 @@ constexpr std::size_t proofs_between_upgrades_max = 1'500;
 // Generous: only a failing test ever uses it up.
 constexpr Milliseconds patience{60'000};
 
-std::uint32_t chosen_seed() {
-  const char* given = std::getenv("BATON_SEED");
-  const std::uint32_t seed =
-      given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device()();
-  std::cout << "BATON_SEED=" << seed << std::endl;
-  return seed;
-}
-
 class RandomFreezes : public testing::Test {
  protected:
-  RandomFreezes() {
-    habits::serve(origin_, course_);
-    settings_ = patient(Settings(origin_.address()));
-    settings_.binds = {loopback(free_port())};
-    settings_.tcp_binds = {loopback(free_port())};
-    // What names the host `back` goes by HTTP/2 to another Baton before the same origin.
-    settings_.more_upstreams = "  - { name: back, protocol: http2, servers: [ { address: \"" + back_.address().text() +
-                               "\" } ] }\n" + "  - { name: grpc, protocol: http2, servers: [ { address: \"" +
-                               grpc_.address().text() + "\" } ] }\n";
-    settings_.more =
-        "routes:\n  - { match: { path_prefix: /grpc }, upstream: grpc }\n"
-        "  - { match: { host: back }, upstream: back }\n  - { upstream: web }\n";
-    configure();
-  }
-
-  std::size_t any(std::size_t below) { return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_); }
+  RandomFreezes() { configure(); }
 
   // Settings that change for each reload and each successor.
   void configure() {
-    settings_.handoff = "ready_timeout: 60s, step_timeout: 60s, finish_timeout: " + std::to_string(any(120)) + "ms";
-    settings_.limits = "buffer_bytes: " + std::to_string(4 + any(60)) + "k";
-  }
-
-  static Settings patient(Settings settings) {
-    settings.timeouts = "head: 10m, body: 10m, send: 10m, idle: 10m, response: 10m";
-    return settings;
+    settings_.handoff =
+        "ready_timeout: 60s, step_timeout: 60s, finish_timeout: " + std::to_string(choices_.any(120)) + "ms";
+    settings_.limits = "buffer_bytes: " + std::to_string(4 + choices_.any(60)) + "k";
   }
 
   void board(Crew& crew) {
@@ -96,17 +67,17 @@ class RandomFreezes : public testing::Test {
     };
     for (int number = 1; number <= upgrades && crew.is_content(); ++number) {
       SCOPED_TRACE("upgrade " + std::to_string(number));
-      const std::uint64_t proofs = course_.proofs + any(proofs_between_upgrades_max);
+      const std::uint64_t proofs = course_.proofs + choices_.any(proofs_between_upgrades_max);
       await([&] { return course_.proofs >= proofs; }, "the clients to go on");
       rewrite();
-      if (any(2) == 0) {
+      if (choices_.any(2) == 0) {
         const std::size_t reloads = baton.count_log_lines(log_lines::reload_done);
         baton.signal(SIGHUP);
-        if (any(2) == 0) rewrite();  // the reload reads either of the two files
+        if (choices_.any(2) == 0) rewrite();  // the reload reads either of the two files
         await([&] { return baton.count_log_lines(log_lines::reload_done) > reloads; }, "the reload");
       }
       // A reload that coincides with the upgrade is handled by either process, before or after it.
-      if (any(3) == 0) baton.signal(SIGHUP);
+      if (choices_.any(3) == 0) baton.signal(SIGHUP);
       baton.begin_upgrade();
       const std::string report = baton.finish_upgrade(patience);
       EXPECT_THAT(report, testing::HasSubstr("taken_back=0, refused=0,"));
@@ -121,18 +92,16 @@ class RandomFreezes : public testing::Test {
     for (const char* state : {"idle", "head", "exchange", "tunnel"}) EXPECT_GT(moved_[state], 0u) << state;
   }
 
-  std::mt19937 random_{chosen_seed()};
+  Choices choices_;
   Course course_;
-  Origin origin_;
-  Http2Origin grpc_;
-  Baton back_{patient(Settings(origin_.address()))};
-  Settings settings_;
+  const CrewServers servers_{course_};
+  Settings settings_ = servers_.settings();
   std::map<std::string, std::uint64_t> moved_;  // by state, in all upgrades
 };
 
 TEST_F(RandomFreezes, ChangeNoByteAndEndNoConnection) {
   Baton baton(settings_);
-  Crew crew(course_, static_cast<std::uint32_t>(random_()));
+  Crew crew(course_, choices_.seed());
   board(crew);
   try {
     play(baton, crew);
