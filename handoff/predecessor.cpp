@@ -209,7 +209,7 @@ class Conversation {
     outcome_.report.from = terms_.self;
     listen_said_ = true;
     if (auto sent = say_listen({}); !sent) return sent;
-    ::shutdown(channel, SHUT_RDWR);       // not before: an end with nothing in the spare is the end
+    ::shutdown(channel, SHUT_RDWR);  // not before: an end with nothing in the spare is the end
     if (auto listening = await(Kind::listening, ready_deadline_); !listening) return std::unexpected(listening.error());
     outcome_.successor_serves = true;
     if (auto moved = offer_all(); !moved) return moved;

@@ -1,5 +1,5 @@
-// A side of a conversation dies, and another process that has its descriptors goes on for it in the spare. Nothing is lost
-// or there twice, wherever it died.
+// A side of a conversation dies, and another process that has its descriptors goes on for it in the spare. Nothing is
+// lost or there twice, wherever it died.
 #include <thread>
 
 #include "handoff/estate.hpp"
@@ -43,7 +43,14 @@ wire::Offer offer_of(Channel& channel, const Batch& batch) {
 // ── A predecessor that dies ───────────────────────────────────────────────────────────────────────────────────────
 
 // How far the predecessor has come.
-enum class Death { after_inherit, after_listen, after_an_offer, within_an_offer, with_an_answer_unread, after_an_answer };
+enum class Death {
+  after_inherit,
+  after_listen,
+  after_an_offer,
+  within_an_offer,
+  with_an_answer_unread,
+  after_an_answer
+};
 constexpr Death deaths[] = {Death::after_inherit,   Death::after_listen,          Death::after_an_offer,
                             Death::within_an_offer, Death::with_an_answer_unread, Death::after_an_answer};
 
@@ -85,11 +92,12 @@ TEST_P(SpareOfAPredecessor, BringsTheSuccessorAllOfIt) {
   Pair pair = socket_pair();
   Channel channel(std::move(pair.one));
   SuccessionOutcome succession;
-  std::jthread successor([&] { succession = succeed(std::move(pair.other), adopter, {.version = "2", .features = {}}); });
+  std::jthread successor(
+      [&] { succession = succeed(std::move(pair.other), adopter, {.version = "2", .features = {}}); });
   play(GetParam(), channel);
-  const HandoverOutcome outcome = resume_handover(
-      std::move(spare), channel.descriptor(), donor,
-      {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = patient});
+  const HandoverOutcome outcome =
+      resume_handover(std::move(spare), channel.descriptor(), donor,
+                      {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = patient});
   successor.join();
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
   EXPECT_EQ(succession.ending, Succession::completed) << succession.reason;
@@ -109,7 +117,8 @@ TEST(Spare, WithNothingInItIsTheEnd) {
   FakeAdopter adopter;
   SuccessionOutcome succession;
   {
-    std::jthread successor([&] { succession = succeed(std::move(pair.other), adopter, {.version = "2", .features = {}}); });
+    std::jthread successor(
+        [&] { succession = succeed(std::move(pair.other), adopter, {.version = "2", .features = {}}); });
     Channel channel(std::move(pair.one));
     ASSERT_TRUE(send_record(channel, Kind::hello, make_hello({7, 1, "1"}, {}), soon()));
     expect_frame(channel, Kind::hello);
@@ -145,10 +154,13 @@ class SpareOfASuccessor : public testing::Test {
       from_there(script);
       given = give_back_for(std::move(spare), script.channel.descriptor(), theirs, "it died", patient);
     });
-    outcome = hand_over(
-        std::move(pair.one), ours,
-        {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = patient, .return_timeout = patient},
-        &returns);
+    outcome = hand_over(std::move(pair.one), ours,
+                        {.self = {7, 1, "1"},
+                         .features = {},
+                         .ready_timeout = patient,
+                         .step_timeout = patient,
+                         .return_timeout = patient},
+                        &returns);
     successor.join();
     EXPECT_EQ(outcome.ending, Ending::rolled_back);
     EXPECT_TRUE(given) << given.error().text;
@@ -192,7 +204,8 @@ TEST_F(SpareOfASuccessor, GivesNothingTwiceThatWasOnlyPrepared) {
 TEST_F(SpareOfASuccessor, IsHeardAfterHalfAnAnswer) {
   run([](SuccessorScript& script) {
     script.offer();
-    write_raw(script.channel.descriptor(), RawFrame::honest(Kind::adopted, std::string(100, 'x')).bytes().substr(0, 60));
+    write_raw(script.channel.descriptor(),
+              RawFrame::honest(Kind::adopted, std::string(100, 'x')).bytes().substr(0, 60));
   });
   EXPECT_EQ(ours.with(&FakeDonor::Fate::taken_back), all());
   EXPECT_TRUE(returns.fates.empty());

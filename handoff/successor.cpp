@@ -310,8 +310,8 @@ class Conversation {
   std::optional<Adopting> adopting_;
   std::vector<std::string> shared_addresses_;          // the predecessor listens there too
   bool predecessor_takes_back_ = false;
-  bool has_listened_ = false;      // Listen has come
-  bool is_told_again_ = false;     // and comes once more, in the spare
+  bool has_listened_ = false;   // Listen has come
+  bool is_told_again_ = false;  // and comes once more, in the spare
   std::optional<std::string> returning_because_;
 };
 
@@ -321,7 +321,7 @@ Result<void> give_back_for(Channel spare, int channel, Donor& donor, const std::
                            std::chrono::milliseconds step_timeout) {
   return as_result([&]() -> Result<void> {
     if (auto sent = say_returning(spare, donor, why); !sent) return sent;
-    ::shutdown(channel, SHUT_RDWR);       // not before: an end with nothing in the spare is the end
+    ::shutdown(channel, SHUT_RDWR);  // not before: an end with nothing in the spare is the end
     Offering offering(spare, donor, step_timeout);
     std::vector<ParcelId> left;
     return offer_all(spare, donor, offering, left);

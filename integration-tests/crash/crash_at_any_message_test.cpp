@@ -40,9 +40,7 @@ class Scene {
     baton.await_number("connections.exchange", 1);
     baton.await_number("connections.idle", 3);
   }
-  ~Scene() {
-    ::kill(baton.pid(), SIGKILL);
-  }
+  ~Scene() { ::kill(baton.pid(), SIGKILL); }
 
   static Settings settings(Origin& origin, const SharedDeath& death) {
     Settings settings(origin.address());
@@ -112,7 +110,9 @@ class Scene {
 };
 
 // In an upgrade, or after the worker has died.
-bool is_upgrade(Side side) { return side != Side::replacement && side != Side::keeper; }
+bool is_upgrade(Side side) {
+  return side != Side::replacement && side != Side::keeper;
+}
 
 class CrashInAnUpgrade : public testing::TestWithParam<Row> {
  protected:
@@ -145,7 +145,8 @@ void begin(Scene& scene, Side side) {
 // All is over, or somebody has died; and a process serves.
 void await_end(Scene& scene, Side side) {
   const std::regex over = is_upgrade(side) ? log_lines::upgrade_report : std::regex("connections go on");
-  await([&] { return scene.death.has_come() || scene.baton.count_log_lines(over) != 0; }, "an end\n" + scene.baton.log());
+  await([&] { return scene.death.has_come() || scene.baton.count_log_lines(over) != 0; },
+        "an end\n" + scene.baton.log());
   if (side == Side::parent && scene.death.has_come()) return;
   await(
       [&] {
@@ -205,7 +206,8 @@ constexpr Row rows[] = {
     {"ParentAfterItHasReceived", Side::parent, Death::Call::recvmsg, true},
 };
 
-INSTANTIATE_TEST_SUITE_P(Of, CrashAtAnyMessage, testing::ValuesIn(rows), [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(Of, CrashAtAnyMessage, testing::ValuesIn(rows),
+                         [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace baton::harness

@@ -10,10 +10,10 @@ namespace baton::harness {
 struct Death {
   enum class Call { sendmsg, recvmsg };
 
-  std::atomic<pid_t> pid{0};  // 0: nobody does
+  std::atomic<pid_t> pid{0};             // 0: nobody does
   std::atomic<bool> is_for_next{false};  // the next process that starts takes it
   std::atomic<Call> call{Call::sendmsg};
-  std::atomic<int> at{0};         // its number, from 1
+  std::atomic<int> at{0};          // its number, from 1
   std::atomic<bool> after{false};  // it has happened; else it does not
   std::atomic<int> count{0};
   std::atomic<pid_t> victim{0};

@@ -113,13 +113,47 @@ class RandomCrashes : public testing::Test {
       if (!await(all_are_here, "all connections")) return;
       const std::uint64_t proofs = course.proofs + choices_.any(proofs_between_crashes_max);
       if (!await([&] { return course.proofs >= proofs; }, "the clients to go on")) return;
-      ::kill(before, choices_.any(3) == 0 ? SIGSEGV : SIGKILL);
-      const auto crashes = static_cast<std::size_t>(crash);
-      if (!await([&] { return baton.count_log_lines(crashed_) == crashes; }, "the keeper to hand over")) return;
+      const bool is_in_upgrade = choices_.any(2) == 0;
+      if (is_in_upgrade) {
+        if (!kill_one_of_an_upgrade(baton, before, await)) return;
+      } else {
+        const std::size_t crashes = baton.count_log_lines(crashed_);
+        ::kill(before, choices_.any(3) == 0 ? SIGSEGV : SIGKILL);
+        if (!await([&] { return baton.count_log_lines(crashed_) > crashes; }, "the keeper to hand over")) return;
+        stalls_us_.push_back(baton.number("crashes.last.stall_us"));
+      }
       lost_most_ = std::max(lost_most_, baton.number("crashes.last.lost"));
-      stalls_us_.push_back(baton.number("crashes.last.stall_us"));
       course.upgrade_passed();
     }
+  }
+
+  // At any moment: before the successor has anything, or when it is the instance already.
+  template <class Await>
+  bool kill_one_of_an_upgrade(const Baton& baton, pid_t worker, Await await) {
+    const std::size_t ends = ends_of_upgrades(baton);
+    const std::vector<pid_t> keepers = children_of(worker);
+    baton.begin_upgrade();
+    std::this_thread::sleep_for(std::chrono::microseconds(choices_.any(150'000)));
+    pid_t victim = worker;
+    for (const pid_t child : children_of(worker)) {
+      const bool is_keeper = std::ranges::find(keepers, child) != keepers.end();
+      if (!is_keeper && choices_.any(2) == 0) victim = child;
+    }
+    ::kill(victim, SIGKILL);
+    ++killed_in_upgrades_;
+    const auto is_over = [&] {
+      if (ends_of_upgrades(baton) == ends && is_alive(victim)) return false;
+      try {
+        const boost::json::object status = baton.status();
+        return status.at("pid").to_number<pid_t>() != victim && status.at("state") == "serving";
+      } catch (const Failure&) {
+        return false;
+      }
+    };
+    return await(is_over, "the end of the upgrade");
+  }
+  std::size_t ends_of_upgrades(const Baton& baton) const {
+    return baton.count_log_lines(log_lines::upgrade_report) + baton.count_log_lines(crashed_);
   }
 
   int slowness() const { return static_cast<int>(std::max<std::size_t>(1, clients_min_ / 50)); }
@@ -145,10 +179,10 @@ class RandomCrashes : public testing::Test {
   void describe() {
     if (stalls_us_.empty()) return;
     std::ranges::sort(stalls_us_);
-    std::cout << stalls_us_.size() << " crashes under " << clients_ << " clients: " << lost_ << " connections lost, "
-              << proofs_ << " answers, messages and pieces compared; stalls: median "
-              << stalls_us_[stalls_us_.size() / 2] / 1000 << " ms, longest " << stalls_us_.back() / 1000 << " ms"
-              << std::endl;
+    std::cout << stalls_us_.size() << " crashes, and " << killed_in_upgrades_ << " in upgrades, under " << clients_
+              << " clients: " << lost_ << " connections lost, " << proofs_
+              << " answers, messages and pieces compared; stalls: median " << stalls_us_[stalls_us_.size() / 2] / 1000
+              << " ms, longest " << stalls_us_.back() / 1000 << " ms" << std::endl;
   }
 
   Choices choices_;
@@ -165,6 +199,7 @@ class RandomCrashes : public testing::Test {
   std::int64_t lost_most_ = 0;  // by one crash of the round
   std::uint64_t proofs_ = 0;
   std::vector<std::int64_t> stalls_us_;
+  int killed_in_upgrades_ = 0;
 };
 
 TEST_F(RandomCrashes, CostEachThreadAtMostOneConnection) {

@@ -26,13 +26,14 @@ namespace {
 constexpr std::uint64_t crashes_with_all = 2;   // in a row, after which only idle connections go on
 constexpr std::uint64_t crashes_with_idle = 3;  // and after which none does: an exchange may be what kills us
 constexpr int successors_max = 8;
-constexpr int failures_max = 2;                 // of those to which nothing has been offered
+constexpr int failures_max = 2;                        // of those to which nothing has been offered
 constexpr std::chrono::milliseconds patience{10'000};  // with a predecessor, for each answer
 
 Survive what_survives(const Control& control, const state::Crashes& before, std::int64_t now_us) {
   const std::uint64_t in_a_row = before.in_a_row_at(now_us);
   if (in_a_row <= crashes_with_all) return control.survive;
-  if (in_a_row <= crashes_with_idle) return control.survive == Survive::all ? Survive::idle_ones : control.survive.load();
+  if (in_a_row <= crashes_with_idle)
+    return control.survive == Survive::all ? Survive::idle_ones : control.survive.load();
   return Survive::none;
 }
 
@@ -76,8 +77,8 @@ Heir go_on_with_its_successor(Survivors& survivors, const handoff::PredecessorTe
 bool start_another(Survivors& survivors, const Testament& testament, const handoff::PredecessorTerms& terms,
                    const Origin& origin) {
   for (int successor = 0; successor < successors_max; ++successor) {
-    auto started = handoff::as_result(
-        [&] { return supervisor::start_again(testament.estate(), origin.arguments, origin.door); });
+    auto started =
+        handoff::as_result([&] { return supervisor::start_again(testament.estate(), origin.arguments, origin.door); });
     if (!started) {
       log::error("no successor starts: {}", started.error().text);
       if (successor >= failures_max) return false;
@@ -154,7 +155,8 @@ bool give_back_survivors(const Control& control, const Roster& roster, pid_t wor
   const std::string died = insist([&] { return fmt::format("PID {} {}", crash.pid, how_it_died(crash)); });
   log_running(crash, insist([&] { return how_it_died(crash); }));
   insist(handoff::close_epolls);
-  const auto given = handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors, died, patience);
+  const auto given =
+      handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors, died, patience);
   if (!given) log::error("its predecessor does not take back what it had: {}", given.error().text);
   end_the_rest(survivors, true);
   log_result(survivors.crash());

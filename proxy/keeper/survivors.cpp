@@ -214,7 +214,9 @@ std::string Survivors::resign() {
   return told;
 }
 
-std::string Survivors::counted() { return told_of_crash({}); }
+std::string Survivors::counted() {
+  return told_of_crash({});
+}
 
 std::string Survivors::told_of_crash(state::InstanceRecord record) {
   crash_.stall_us = static_cast<std::uint64_t>(runtime::monotonic_us() - frozen_at_us_);

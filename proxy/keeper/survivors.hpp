@@ -92,9 +92,9 @@ class Survivors final : public handoff::Donor, public handoff::Adopter {
   std::unordered_map<handoff::ParcelId, Survivor> offered_;
   std::unordered_set<handoff::ParcelId> adopted_;
   std::unordered_map<handoff::ParcelId, handoff::ReceivedParcel> prepared_;  // given back in a moment
-  std::unordered_set<const state::ConnectionState*> in_transit_;  // beside one of these
-  bool is_alone_ = false;      // what is offered
-  bool has_suspects_ = false;  // of the successor that has just failed
+  std::unordered_set<const state::ConnectionState*> in_transit_;             // beside one of these
+  bool is_alone_ = false;                                                    // what is offered
+  bool has_suspects_ = false;                                                // of the successor that has just failed
   state::Crash crash_;
   std::vector<int> ending_;
 };
