@@ -101,7 +101,8 @@ class Donor {
 
   virtual Estate estate() = 0;
 
-  // The conversation's channel and its spare from before anything can move; -1 and -1 once they may be closed.
+  // The conversation's channel and its spare, from before anything can move. -1 for the spare: it is not used any more;
+  // for both: they may be closed.
   virtual void converses(int channel, int spare) { (void)channel, (void)spare; }
 
   // Returns when no thread accepts on any listening socket and every accepted connection has an owner. `taken` are the

@@ -3,8 +3,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -40,7 +38,7 @@ class Conversation {
   HandoverOutcome run() {
     return run([this] { return talk(); });
   }
-  // In place of a predecessor that is dead: our channel is the spare of that one, `channel`.
+  // In place of a dead predecessor, in the spare. `channel` is what that one used; it is shut down here.
   HandoverOutcome resume(int channel) {
     return run([this, channel] { return talk_in_its_place(channel); });
   }
@@ -57,13 +55,14 @@ class Conversation {
       finished = as_result([this] { return hear_its_keeper(); });
     }
     note_time();
-    insist([this] { donor_.converses(-1, -1); });
+    insist([this] { donor_.converses(channel_.descriptor(), -1); });
     spare_.reset();
     if (finished) {
       outcome_.ending = Ending::completed;
     } else {
       insist([&] { give_up(finished.error()); });
     }
+    insist([this] { donor_.converses(-1, -1); });
     if (returns_ != nullptr) returns_->expect({});
     insist([this] { offering_.write_into(outcome_.report); });
     note_time();
@@ -187,11 +186,13 @@ class Conversation {
 
   // ── When a process dies, and its keeper goes on in the spare ────────────────────────────────────────────────────
 
-  // Nothing can move before the other side has its end.
+  // Nothing can move before the other side has its end. Without descriptors for it, a death costs what it would without
+  // a keeper.
   Result<void> send_with_spare(Estate& estate) {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-      return fail(Fault::system, std::string("socketpair: ") + std::strerror(errno));
+    int ends[2] = {-1, -1};
+    const bool has_room = estate.sockets.size() < successor_sockets_max_;
+    if (!has_room || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+      return send_estate(channel_, estate, ready_deadline_);
     }
     spare_.emplace(UniqueFd(ends[0]));
     {
@@ -225,11 +226,12 @@ class Conversation {
   // The successor's keeper gives back what the successor had. Always an error, as take_returns.
   Result<void> hear_its_keeper() {
     insist([this] { offering_.hear_to_the_end(); });
-    insist([this] { donor_.converses(-1, -1); });
+    insist([this] { donor_.converses(spare_->descriptor(), -1); });
     channel_ = std::move(*spare_);
     spare_.reset();
-    if (resigned_ && !insist([this] { return donor_.reclaim(); })) {
-      return fail(Fault::closed, "the successor crashed, and another process is the instance");
+    if (resigned_) {
+      has_reclaimed_ = insist([this] { return donor_.reclaim(); });
+      if (!*has_reclaimed_) return fail(Fault::closed, "the successor crashed, and another process is the instance");
     }
     resigned_ = false;
     is_with_keeper_ = may_return_ = true;
@@ -356,7 +358,8 @@ class Conversation {
 
     outcome_.ending = Ending::rolled_back;
     outcome_.report.left_behind = outcome_.report.left_behind_ms = 0;      // set for a Done that failed
-    if (resigned_ && !insist([this] { return donor_.reclaim(); })) {
+    if (resigned_ && !has_reclaimed_) has_reclaimed_ = insist([this] { return donor_.reclaim(); });
+    if (resigned_ && !*has_reclaimed_) {
       outcome_.ending = Ending::superseded;
     } else if (listen_said_ && !is_returning_) {
       insist([this] { donor_.accept_again(); });
@@ -386,6 +389,7 @@ class Conversation {
   bool is_with_keeper_ = false;   // the successor is dead
   std::optional<std::string> recalled_;   // why everything comes back
   bool resigned_ = false;
+  std::optional<bool> has_reclaimed_;     // after that; empty: not tried
 };
 
 }  // namespace

@@ -74,13 +74,16 @@ class Survivors final : public Donor {
   }
   int wake_descriptor() override { return wake_.get(); }
   void adopted(std::span<const ParcelId> ids) override {
+    // It may be called again when memory is short.
     for (const ParcelId id : ids) {
-      for (const int descriptor : offered_[id]) {
+      const auto found = offered_.find(id);
+      if (found == offered_.end()) continue;
+      for (const int descriptor : found->second) {
         struct stat file{};
         if (::fstat(descriptor, &file) == 0) adopted_.insert(file.st_ino);
-        ::close(descriptor);
       }
-      offered_.erase(id);
+      for (const int descriptor : found->second) ::close(descriptor);
+      offered_.erase(found);
       ++whole_;
     }
   }

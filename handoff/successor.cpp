@@ -90,7 +90,7 @@ class Conversation {
       const std::string why = *returning_because_;
       finished = as_result([this] { return give_back(); });
       if (goes_on_in_spare()) {
-        finished = as_result([this] { return serve_on(); });
+        finished = as_result([this] { return serve_again(); });
       } else if (finished) {
         return {Succession::returned, why};
       }
@@ -204,6 +204,13 @@ class Conversation {
       }
     }
     return {};
+  }
+
+  // What was being given back is ours again, whatever of it is still here.
+  Result<void> serve_again() {
+    probation_->donor().accept_again();
+    adopter_.accept();
+    return serve_on();
   }
 
   Result<void> hear_listen_again(const Frame& frame) {

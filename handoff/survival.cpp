@@ -40,7 +40,8 @@ bool is_told_to_stop() {
          ::sigismember(&pending, SIGQUIT) == 1;
 }
 
-[[noreturn]] void be_keeper(Kept& kept, pid_t process, const UpgradableTerms& terms, int executable) {
+// An exception must not go on as if this were the process: it ends the keeper.
+[[noreturn]] void be_keeper(Kept& kept, pid_t process, const UpgradableTerms& terms, int executable) noexcept {
   ::prctl(PR_SET_NAME, "handoff-keeper");
   ::prctl(PR_SET_DUMPABLE, 0);  // the process may have secrets later
   const bool is_known = await_end_of(process);

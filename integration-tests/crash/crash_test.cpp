@@ -1,8 +1,10 @@
 // A worker with a keeper crashes: connections go on in the process that replaces it, with every byte.
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <list>
 #include <regex>
 
 #include "crash/shared_death.hpp"
@@ -228,6 +230,44 @@ TEST_F(Crash, SparesWhatIsReadSlowlyOfALongAnswerOfOurOwn) {
   crash();
   EXPECT_EQ(slow.response().body, page);
   EXPECT_EQ(stop(), (Ended{0, 0})) << baton.log();
+}
+
+TEST_F(Crash, LeavesADrainAsItWas) {
+  Client idle = baton.connect();
+  idle.get("/bytes/1");
+  EXPECT_EQ(ctl({"drain"}).code, 0);
+  EXPECT_EQ(baton.readyz(), 503);
+  crash();
+  EXPECT_EQ(idle.get("/bytes/7").body, pattern(7));
+  EXPECT_EQ(baton.readyz(), 503);
+  EXPECT_EQ(ctl({"drain", "--undo"}).code, 0);
+  EXPECT_EQ(baton.readyz(), 200);
+}
+
+// Whether the old configuration or the new one is in force then. A thread that gives it to its connections runs them.
+TEST_F(Crash, DuringAReloadCostsAtMostAConnectionOfEachThread) {
+  constexpr int all = 10, threads = 2;
+  std::list<Client> idle;
+  for (int i = 0; i < all; ++i) idle.emplace_back(baton.address()).get("/bytes/1");
+  int lost = 0;
+  for (const useconds_t microseconds : {2'000, 8'000}) {
+    const pid_t before = worker();
+    await_known(before);
+    baton.signal(SIGHUP);
+    ::usleep(microseconds);
+    ::kill(before, SIGKILL);
+    await_another_worker(before);
+    lost += threads;
+  }
+  int here = 0;
+  for (Client& client : idle) {
+    try {
+      EXPECT_EQ(client.get("/bytes/7").body, pattern(7)) << baton.log();
+      ++here;
+    } catch (const ConnectionEnded&) {
+    }
+  }
+  EXPECT_GE(here, all - lost) << baton.log();
 }
 
 TEST_F(Crash, KnowsALockThatWasMadeAgain) {

@@ -241,6 +241,9 @@ TEST_F(SupervisedStop, IsNotForgottenWithTheWorkerThatWasTold) {
   ::kill(parent, SIGTERM);
   await([&] { return baton.status().at("state") == "stopping"; }, "the worker to have been told\n" + baton.log());
   ::kill(before, SIGKILL);
+  // Its keeper finishes the upgrade, so that the successor is told, and serves what was held to its end.
+  origin.gate().open();
+  EXPECT_EQ(client.response().body, "held");
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
   expect_nothing_left();
 }

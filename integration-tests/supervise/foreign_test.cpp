@@ -64,7 +64,7 @@ TEST_F(SupervisedProbation, AWorkerThatDiesMeanwhileLeavesTheServiceToTheTaker) 
   Taker taker(baton);
   baton.await_log(std::regex("on probation"));
   ::kill(before, SIGKILL);
-  taker.await_log(std::regex("this process is the instance now"));
+  taker.await_log(std::regex("serving: .*in place of a crashed process"));
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
   EXPECT_EQ(baton.log().find("in place of a crashed process"), std::string::npos) << "no other process ever listened";
   EXPECT_EQ(baton.connect().get("/bytes/9").body, pattern(9));

@@ -1,6 +1,7 @@
 #include "proxy/keeper/arena.hpp"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <new>
@@ -24,6 +25,15 @@ constexpr std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
 Arena* source = nullptr;  // of this process
 
 }  // namespace
+
+void Control::set_lock(int descriptor) {
+  struct stat file{};
+  if (::fstat(descriptor, &file) != 0) descriptor = -1;
+  lock_descriptor = -1;
+  lock_device = file.st_dev;
+  lock_inode = file.st_ino;
+  lock_descriptor = descriptor;
+}
 
 Arena::Arena(std::size_t descriptors) {
   const std::size_t head_bytes = rounded_up(rounded_up(sizeof(Control), 64) + Roster::bytes_for(descriptors), slab_alignment);

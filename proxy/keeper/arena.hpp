@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "handoff/page_runs.hpp"
+#include "handoff/instance.hpp"
 #include "proxy/keeper/roster.hpp"
 #include "proxy/state/memory.hpp"
 
@@ -29,10 +30,17 @@ struct Control {
   // with a spare, something can move in it.
   std::atomic<int> channel{-1};
   std::atomic<int> spare{-1};
+  std::atomic<bool> is_with_foreigner{false};  // the successor is not our child, so our parent does not know it
   std::atomic<bool> has_resigned{false};   // the lock may be the successor's
+  std::atomic<bool> is_prepared{false};    // it may have connections, as the instance or before
   std::atomic<int> lock_descriptor{-1};
+  std::atomic<std::uint64_t> lock_device{0};  // its file, since the descriptor's number may be used again
+  std::atomic<std::uint64_t> lock_inode{0};
   std::atomic<Survive> survive{Survive::all};
   std::atomic<int> signal{0};              // the fatal one, if the worker could tell
+
+  handoff::FileIdentity lock_file() const { return {lock_device, lock_inode}; }
+  void set_lock(int descriptor);
 };
 
 // It is never destroyed: what it has given may be freed until the process ends.

@@ -35,14 +35,14 @@ bool is_supervisor_gone(int line) {
   return ::poll(&polled, 1, 0) > 0 && (polled.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-[[noreturn]] void be_keeper(Arena& arena, pid_t worker, const Origin& origin) {
+// An exception must not go on as if this were the worker: it ends the process.
+[[noreturn]] void be_keeper(Arena& arena, pid_t worker, const Origin& origin) noexcept {
   ::prctl(PR_SET_NAME, "baton-keeper");
   process::keep_memory_private();  // the worker may have keys later
   arena.only_read();
   if (!handoff::await_end_of(worker)) ::_exit(1);
   const Control& control = arena.control();
-  const bool has_owned = control.testament != nullptr || control.spare >= 0;
-  if (control.is_over || !has_owned || is_supervisor_gone(origin.line)) ::_exit(0);
+  if (control.is_over || !control.is_prepared || is_supervisor_gone(origin.line)) ::_exit(0);
   // Without a log (no thread, no descriptor) it works all the same.
   (void)handoff::as_result([]() -> handoff::Result<void> {
     handoff::insist([] {
@@ -79,8 +79,9 @@ void Keeper::end() {
 }
 
 void Keeper::note_prepared(int lock, Survive survive) {
-  arena_.control().lock_descriptor = lock;
+  arena_.control().set_lock(lock);
   arena_.control().survive = survive;
+  arena_.control().is_prepared = true;
 }
 
 void Keeper::note_conversation(int channel, int spare) {
@@ -93,10 +94,12 @@ void Keeper::note_conversation(int channel, int spare) {
 void Keeper::remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock,
                       Survive survive) {
   auto testament = std::make_unique<const Testament>(terms, estate);
-  if (testament_ == nullptr) arena_.control().spare = -1;  // nobody will take anything back
-  arena_.control().lock_descriptor = lock;
+  // From here on nobody takes anything back. Between the two, a death ends all: it is the instance for nobody yet.
+  if (testament_ == nullptr) arena_.control().spare = -1;
+  arena_.control().set_lock(lock);
   arena_.control().survive = survive;
   arena_.control().testament = testament.get();
+  arena_.control().is_prepared = true;
   testament_ = std::move(testament);
 }
 

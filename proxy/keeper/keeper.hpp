@@ -44,6 +44,8 @@ class Keeper {
   void note_prepared(int lock, Survive survive);
   // The channels of a conversation in which something may move; -1 and -1: it is over.
   void note_conversation(int channel, int spare);
+  // The successor of that conversation is not our child.
+  void note_foreigner(bool is_it) { arena_.control().is_with_foreigner = is_it; }
   // It lets its successor have the lock, or has it again.
   void note_resigned(bool is_it) { arena_.control().has_resigned = is_it; }
   // It is not the instance any more, or ends of its own accord.

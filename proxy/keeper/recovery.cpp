@@ -13,6 +13,7 @@
 #include "handoff/insist.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/successor.hpp"
+#include "handoff/supervision.hpp"
 #include "proxy/keeper/survivors.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/supervisor/replacement.hpp"
@@ -68,10 +69,19 @@ Heir go_on_with_its_successor(Survivors& survivors, const handoff::PredecessorTe
   if (outcome.ending == handoff::Ending::completed) return Heir::serves;
   if (outcome.ending == handoff::Ending::superseded || !survivors.take_lock()) return Heir::has_lock;
   log::error("its successor does not go on: {}", outcome.reason);
+  ::shutdown(control.channel, SHUT_RDWR);  // one of an older version has not looked into the spare
   // What it had taken, it may have changed.
   (void)survivors.may_try_again();
   survivors.drop_those_in_transit();
   return Heir::is_gone;
+}
+
+// Of a successor that it does not know, and which it must not replace.
+void tell_parent(const Origin& origin) {
+  handoff::Channel line{handoff::UniqueFd(origin.line)};
+  (void)handoff::as_result([&] {
+    return handoff::tell_succession(line, {.pid = 0, .foreign = true}, handoff::Clock::now() + patience);
+  });
 }
 
 bool start_another(Survivors& survivors, const Testament& testament, const handoff::PredecessorTerms& terms,
@@ -104,6 +114,7 @@ bool hand_over(Survivors& survivors, const Testament& testament, const Control& 
   if (control.spare >= 0) {
     log::warning("PID {} died during an upgrade", survivors.crash().pid);
     const Heir heir = go_on_with_its_successor(survivors, terms, control);
+    if (heir != Heir::is_gone && control.is_with_foreigner) tell_parent(origin);
     if (heir != Heir::is_gone) return true;
   } else if (!survivors.take_lock()) {
     return true;  // its successor is the instance
@@ -141,8 +152,10 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
   log_result(survivors.crash());
   return is_done;
 } catch (const std::exception& error) {
-  log::error("no connection goes on: {}", handoff::describe(error));
-  if (control.spare < 0) handoff::reset_all_that_is_connected();
+  log::error("no connection goes on: {}", error.what());
+  if (control.spare < 0) (void)handoff::as_result([]() -> handoff::Result<void> {
+      return handoff::reset_all_that_is_connected(), handoff::Result<void>();
+    });
   return false;
 }
 
@@ -151,18 +164,25 @@ bool give_back_survivors(const Control& control, const Roster& roster, pid_t wor
   const state::Crash& crash = survivors.crash();
   survivors.release_lock();  // its predecessor may be waiting for it
   insist([&] { survivors.sort_out(roster, Survive::all); });
-  if (control.survive == Survive::none || survivors.is_empty()) return false;
+  if (control.spare < 0 || control.survive == Survive::none || survivors.is_empty()) {
+    survivors.drop_those_in_transit();
+    end_the_rest(survivors, true);
+    return false;
+  }
   const std::string died = insist([&] { return fmt::format("PID {} {}", crash.pid, how_it_died(crash)); });
   log_running(crash, insist([&] { return how_it_died(crash); }));
   insist(handoff::close_epolls);
   const auto given =
       handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors, died, patience);
-  if (!given) log::error("its predecessor does not take back what it had: {}", given.error().text);
+  if (!given) {
+    log::error("its predecessor does not take back what it had: {}", given.error().text);
+    survivors.drop_those_in_transit();  // they are the predecessor's, or its keeper's
+  }
   end_the_rest(survivors, true);
   log_result(survivors.crash());
   return given.has_value();
 } catch (const std::exception& error) {
-  log::error("no connection goes on: {}", handoff::describe(error));
+  log::error("no connection goes on: {}", error.what());
   return false;
 }
 

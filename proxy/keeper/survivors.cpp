@@ -33,8 +33,10 @@ std::string running_text(const state::ConnectionState& state) {
 handoff::InstanceLock lock_of(const Control& control) {
   struct stat file{};
   const int descriptor = control.lock_descriptor;
-  const bool is_lock = ::fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode);
-  auto lock = handoff::InstanceLock::held_through(handoff::UniqueFd(is_lock ? descriptor : -1));
+  const bool is_lock = ::fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) &&
+                       handoff::FileIdentity{file.st_dev, file.st_ino} == control.lock_file();
+  if (!is_lock) return {};
+  auto lock = handoff::InstanceLock::held_through(handoff::UniqueFd(descriptor));
   if (control.has_resigned) lock.release();
   return lock;
 }

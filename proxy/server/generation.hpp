@@ -35,7 +35,6 @@ struct Generation {
     access_refusals_before = record.access_refusals_total;
   }
 
-  // Adds what a successor has counted that gives the service back. (It began with nothing.)
   // Of a worker. `crash` may say nothing but how it ended, or nothing at all.
   void note_crash(state::Crash crash) {
     if (crash.at_unix_us == 0) crash.at_unix_us = runtime::unix_us();
@@ -43,6 +42,7 @@ struct Generation {
     now.add(crash);
     crashes = std::move(now);
   }
+  // Adds what a successor has counted that gives the service back. (It began with nothing.)
   void count_more(const state::InstanceRecord& record) {
     accepted_before += record.accepted_total;
     requests_before += record.requests_total;

@@ -239,13 +239,19 @@ void Succession::take_over(const std::string& application, const handoff::Report
   if (record) signals_.reserve(record->signals.size());
   const bool has_crashed = record && record->after_crash;  // the predecessor, in this upgrade or before it
   std::optional<admin::LastUpgrade> upgrade;
-  if (!generation.replaces_crashed) upgrade = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
+  if (!generation.replaces_crashed) {
+    upgrade = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
+    upgrade->report.to = parts_.self.side();  // a keeper does not know us
+  }
   // Everything that may fail is done by now; the caller repeats this function until it succeeds. A process that
   // replaces a crashed one got all that is known with its inheritance.
   if (record && !generation.replaces_crashed) {
-    generation.count_before(*record);
     generation.is_draining = record->draining;  // both may have changed since they were inherited
     parts_.data_path.set_maintenance(record->maintenance);
+  }
+  // After a crash they are older than what was inherited.
+  if (record && !generation.replaces_crashed && !has_crashed) {
+    generation.count_before(*record);
     parts_.data_path.learn(*record);
   }
   if (upgrade) generation.last_upgrade = std::move(upgrade);

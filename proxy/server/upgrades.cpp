@@ -136,7 +136,9 @@ void Upgrades::taken_over_by(ExternalSuccessor successor) {
   }
   const auto begun = handoff::as_result([&]() -> handoff::Result<void> {
     auto attempt = make_attempt({});
+    const int lock = parts_.attempt.instance.lock_descriptor();
     if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
+    if (parts_.attempt.instance.lock_descriptor() != lock) parts_.attempt.supervision.announce();
     log::info("upgrade begins: {} takes over", successor.who.text());
     return converse(attempt, successor.channel, UpgradeAttempt::External{successor.who.text()});
   });

@@ -289,10 +289,11 @@ void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
   const auto succession = handoff::hear_succession(frame);
   worker.resigned = true;
   ::shutdown(worker.line->descriptor(), SHUT_WR);      // it must get no more signals for the instance
-  if (state_.instance != worker.pid) return;           // the successor has announced itself
+  if (state_.instance != worker.pid && !worker.crashed) return;  // the successor has announced itself
   if (!succession || succession->foreign || succession->pid <= 0) {
     log::info("supervisor: an external successor is the instance; this process exits with its last worker");
     state_.instance = 0;
+    keeper_until_.reset();
     foreign_ = true;
     return;
   }

@@ -230,7 +230,8 @@ void Supervisor::remove_paths() const {
   if (!record) return;
   handoff::Result<handoff::InstanceLock> lock = handoff::InstanceLock::on_memory();
   if (!record->handoff_socket.empty()) lock = handoff::InstanceLock::on_file(record->handoff_socket + ".lock");
-  if (!lock || !lock->try_take()) return;
+  // A keeper has it until it has seen its worker's end.
+  if (!lock || !lock->take_within(lock_patience)) return;
   if (!record->pid_file.empty()) {
     handoff::PidFile::remove_if_it_names(record->pid_file, ::getpid());
     handoff::discard_temporaries_beside(record->pid_file);

@@ -21,6 +21,8 @@ inline constexpr std::chrono::milliseconds candidate_grace{3000};
 // As long as a successor of its own lives, it gets more such rounds.
 inline constexpr std::chrono::seconds keeper_patience{10};
 inline constexpr int keeper_rounds_max = 11;
+// What the last worker has left is removed by whoever has the lock.
+inline constexpr std::chrono::milliseconds lock_patience{1000};
 
 // Told to stop a second time, a worker ends at once; one that has not ended after this is killed.
 inline constexpr std::chrono::seconds last_patience{5};
