@@ -1,5 +1,5 @@
-// Preloaded under valgrind, which knows no clone() with CLONE_FILES alone: without that flag it is a fork. Old ones know
-// no pidfd_open(): the clone gets a descriptor that stays silent, so it waits until it is killed.
+// Preloaded under valgrind, which knows no clone() with CLONE_FILES alone: without that flag it is a fork. Where it knows
+// no pidfd_open(), the clone gets a descriptor that stays silent, so it waits until it is killed.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sched.h>

@@ -71,7 +71,8 @@ class Crash:
         self.cpu_of_none_ms = statistics.median(one.keeper_ns + one.successor_ns for one in empty) / 1e6
         self.whole, self.lost = sum(one.whole for one in full), sum(one.lost for one in full)
         gaps_us = sorted(gap for one in full for gap in one.gaps_us)
-        self.gaps_ms = [gaps_us[min(len(gaps_us) - 1, len(gaps_us) * percent // 100)] / 1000 for percent in (50, 99, 100)]
+        last = len(gaps_us) - 1
+        self.gaps_ms = [gaps_us[min(last, len(gaps_us) * percent // 100)] / 1000 for percent in (50, 99, 100)]
 
 
 class _Round:
