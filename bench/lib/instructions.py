@@ -38,11 +38,14 @@ def per_request(ask, requests):
     return sum(each.values()), each
 
 
-def instructions(kind, service, load, connections, within, work, origin_port=None):
-    """Those of a process by its functions, from its start to its end; `work(proxy)` is done with so many connections."""
+def instructions(kind, service, load, connections, within, work, origin_port=None, preload=None):
+    """Those of a process by its functions, from its start to its end; `work(proxy)` is done with so many connections.
+    With `preload`, a library, its children are counted, too."""
     out = tempfile.mkdtemp(dir=kind.directory)
     valgrind = [find_program("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out}/%p"]
     valgrind += [f"--toggle-collect={function}" for function in within]
+    if preload is not None:
+        valgrind = [find_program("env"), f"LD_PRELOAD={preload}", *valgrind, "--trace-children=yes"]
     proxy = Proxy(kind, service, origin_port or load.origin_port, valgrind)
     if connections != 0:
         load.open(kind.name, proxy, connections)
@@ -57,6 +60,9 @@ def instructions(kind, service, load, connections, within, work, origin_port=Non
 
 
 def _functions(path):
+    with open(path, encoding="utf-8") as file:
+        if re.search(r"^(?:totals|summary): 0$", file.read(), re.MULTILINE):
+            return collections.Counter()
     annotate = [find_program("callgrind_annotate"), "--threshold=100", "--show-percs=no", "--auto=no", path]
     text = subprocess.run(annotate, check=True, text=True, capture_output=True).stdout
     found = collections.Counter()

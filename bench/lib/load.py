@@ -25,8 +25,14 @@ class Load:
         """The longest time that one of the requests took, in microseconds."""
         return self._command(f"ask {group} {count} {path} {host}", count)
 
-    def each(self, group, count):
-        self._command(f"each {group}", count)
+    def each(self, group, count, lost=0):
+        """So many of them may be lost."""
+        self._command(f"each {group}", count, lost)
+
+    def when(self, group, count):
+        """As `each`. When each answer was complete, in microseconds of the monotonic clock."""
+        answer = self._answer(f"when {group}", count, 0)
+        return [int(at) for at in answer["at_us"].split(",")]
 
     def fresh(self, proxy, count):
         self._command(f"fresh {proxy.port} {count} {proxy.speaks}", count)
@@ -43,12 +49,15 @@ class Load:
         self._process.wait()
 
     # Every request needs a complete response: a proxy that drops some would look cheap.
-    def _command(self, line, answers):
+    def _command(self, line, answers, lost=0):
+        return int(self._answer(line, answers, lost)["slowest_us"])
+
+    def _answer(self, line, answers, lost):
         self._process.stdin.write(line + "\n")
         answer = self._read(line)
-        if int(answer["answered"]) != answers:
+        if not answers - lost <= int(answer["answered"]) <= answers:
             raise BenchError(f"'{line}': {answer['answered']} answered, {answer['lost']} lost")
-        return int(answer["slowest_us"])
+        return answer
 
     def _read(self, command):
         answer = self._process.stdout.readline()

@@ -206,5 +206,6 @@ def adopt_orphans():
 
 
 def end_all_children():
-    for pid in children(os.getpid()):
-        end(pid)
+    while ours := children(os.getpid()):      # when one has ended, its children may be ours
+        for pid in ours:
+            end(pid)

@@ -4,6 +4,8 @@
 //   open GROUP PORT COUNT SPEAKS   opens COUNT connections, each for one request; they stay open and idle
 //   ask GROUP COUNT PATH HOST      COUNT requests on the group's connections, without pauses
 //   each GROUP                     one request on every connection of the group, `in_flight_max` at a time
+//   when GROUP                     the same; its answer ends with " at_us=T,T,…", the times of the monotonic clock at
+//                                  which the requests were answered
 //   fresh PORT COUNT SPEAKS        COUNT requests, each on its own connection, which the proxy is asked to close
 //   close GROUP                    closes the group's connections
 //
@@ -23,6 +25,7 @@
 #include <iostream>
 #include <map>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "client.hpp"
@@ -86,13 +89,22 @@ class Requests final : public Batch {
     }
     while (answered_ + lost_ < begun_) loop_.run_once();
     std::cout << "answered=" << answered_ << " lost=" << lost_ + (count_ - begun_)
-              << " slowest_us=" << std::chrono::duration_cast<std::chrono::microseconds>(slowest_).count() << std::endl;
+              << " slowest_us=" << std::chrono::duration_cast<std::chrono::microseconds>(slowest_).count();
+  }
+
+  void say_when() const {
+    const char* separator = " at_us=";
+    for (const auto at : answered_at_) {
+      std::cout << std::exchange(separator, ",")
+                << std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
+    }
   }
 
   void answered(Client& client) override {
     if (target_.resumes && !client.resumed()) return lost(client);
     ++answered_;
     slowest_ = std::max(slowest_, client.elapsed());
+    if (on_ == On::next_connection) answered_at_.push_back(std::chrono::steady_clock::now());
     if (on_ == On::new_connection) drop(client);
     if (begun_ < count_) begin(on_ == On::same_connection ? &client : nullptr);
   }
@@ -153,6 +165,7 @@ class Requests final : public Batch {
   std::size_t answered_ = 0;
   std::size_t lost_ = 0;
   std::chrono::steady_clock::duration slowest_{};
+  std::vector<std::chrono::steady_clock::time_point> answered_at_;  // on the next connection each
 };
 
 // Standard input. Between commands the loop keeps running, to close what the proxies close.
@@ -198,17 +211,19 @@ int main() {
       requests.run(On::new_kept_connection, groups[name], target, count);
     } else if (command == "ask" && words >> name >> count >> resource.path >> resource.host) {
       requests.run(On::same_connection, groups[name], target, count, resource);
-    } else if (command == "each" && words >> name) {
+    } else if ((command == "each" || command == "when") && words >> name) {
       requests.run(On::next_connection, groups[name], target, groups[name].size());
+      if (command == "when") requests.say_when();
     } else if (command == "fresh" && words >> target.port >> count >> target) {
       requests.run(On::new_connection, groups[name], target, count);
     } else if (command == "close" && words >> name) {
       groups.erase(name);
-      std::cout << "answered=0 lost=0 slowest_us=0" << std::endl;
+      std::cout << "answered=0 lost=0 slowest_us=0";
     } else {
       std::cerr << "load: what is '" << line << "'?\n";
       return 2;
     }
+    std::cout << std::endl;
     ::alarm(0);
   }
 }

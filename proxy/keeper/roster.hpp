@@ -99,6 +99,8 @@ class Roster {
   bool is_running(int client) const {
     return std::ranges::any_of(threads_, [&](const Running& running) { return running.is(client); });
   }
+  // Clients' descriptors are below this.
+  std::size_t size() const { return descriptors_; }
   // Null: none.
   const state::ConnectionState* find(int client) const {
     return reinterpret_cast<const state::ConnectionState*>(entry(client) & ~transit_bit);

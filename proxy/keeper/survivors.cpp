@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
 #include <utility>
 
-#include "handoff/after_death.hpp"
 #include "handoff/insist.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/runtime/loop.hpp"
@@ -70,7 +71,9 @@ void Survivors::sort_out(const Roster& roster, Survive survive) {
   ending_.clear();
   waiting_.clear();
   in_transit_.clear();
-  for (const int client : handoff::descriptors_like("socket:")) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  for (int client = 0; client < static_cast<int>(std::min<rlim_t>(limit.rlim_cur, roster.size())); ++client) {
     const state::ConnectionState* const state = roster.find(client);
     if (state == nullptr) continue;
     if (roster.is_running(client)) {
