@@ -28,9 +28,10 @@ constexpr bool has_address_sanitizer = false;
 // ── The system ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // A slab is slightly smaller than its alignment. The heap puts a header before it, which places slabs side by side, and
-// the request stays below the 128 KiB at which the heap would map each one by itself, with pages around it.
+// the request stays below the 128 KiB at which the heap would map each one by itself, with pages around it: 16 bytes
+// more would reach them.
 constexpr std::size_t slab_alignment = 64 * 1024;
-constexpr std::size_t slab_bytes = slab_alignment - 128;
+constexpr std::size_t slab_bytes = slab_alignment - 80;
 constexpr std::size_t block_alignment = step_bytes;
 
 void* take_from_heap(std::size_t bytes, std::size_t alignment) {

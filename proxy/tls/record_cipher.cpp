@@ -6,6 +6,8 @@
 
 #include <new>
 
+#include "proxy/tls/lasting.hpp"
+
 namespace baton::tls {
 
 namespace {
@@ -35,11 +37,12 @@ const EVP_CIPHER* find_cipher(Aead aead) {
   return nullptr;
 }
 
-RecordCipher::RecordCipher(const Suite& suite, Use use, const state::TlsSecrets& secrets)
-    : context_(EVP_CIPHER_CTX_new()) {
+RecordCipher::RecordCipher(const Suite& suite, Use use, const state::TlsSecrets& secrets) {
+  const EVP_CIPHER* const cipher = find_cipher(suite.aead);  // which stays with the process
+  const Lasting lasting;
+  context_.reset(EVP_CIPHER_CTX_new());
   require(context_ != nullptr);
-  require(EVP_CipherInit_ex2(context_.get(), find_cipher(suite.aead), secrets.key.data(), nullptr,
-                             static_cast<int>(use), nullptr) == 1);
+  require(EVP_CipherInit_ex2(context_.get(), cipher, secrets.key.data(), nullptr, static_cast<int>(use), nullptr) == 1);
 }
 
 void RecordCipher::set_key(const state::TlsSecrets& secrets) {

@@ -1,6 +1,7 @@
 // Keys leave nothing behind: while a test watches, each freed block of memory is searched for them.
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,8 @@
 #include <optional>
 
 #include "proxy/state/codec.hpp"
+#include "proxy/state/memory.hpp"
+#include "proxy/tls/record_layer.hpp"
 #include "proxy/tls/self_test.hpp"
 #include "proxy/tls/testing/leg.hpp"
 
@@ -17,8 +20,6 @@ namespace {
 std::array<unsigned char, 16> watched;           // the beginning of a key
 bool watching = false;
 int found = 0;
-
-[[maybe_unused]] const bool is_source = (baton::state::memory::set_source(baton::state::memory::each_block_by_new()), true);
 
 void give_back(void* block) {
   if (watching && block != nullptr) {
@@ -30,6 +31,19 @@ void give_back(void* block) {
   }
   std::free(block);
 }
+
+int blocks = 0;  // of states, in use
+
+void* take_block(std::size_t bytes, std::size_t) {
+  ++blocks;
+  return std::malloc(bytes);
+}
+void give_block(void* block, std::size_t) noexcept {
+  --blocks;
+  give_back(block);
+}
+
+[[maybe_unused]] const bool is_source = (baton::state::memory::set_source({take_block, give_block, true}), true);
 
 }  // namespace
 
@@ -99,6 +113,28 @@ TEST(Secrets, NothingOfAConnectionIsFoundAfterItsHandshakeItsMoveAndItsEnd) {
       connection = {};
       EXPECT_EQ(stop_watching(), 0) << (is_client ? "as a client, " : "as a server, ") << version;
     }
+  }
+}
+
+// Two for each cipher: what OpenSSL gives its callers, and what its provider has.
+TEST(Ciphers, LieInTheMemoryOfStates) {
+  run_self_test();
+  for (const Suite& suite : suites()) {
+    SCOPED_TRACE(suite.name);
+    state::Tls tls;
+    tls.stage = state::TlsStage::records;
+    tls.version = suite.version;
+    tls.suite = suite.id;
+    ASSERT_TRUE(RecordLayer::can_speak(tls));
+    const int before = blocks;
+    auto records = RecordLayer::make(tls);
+    ASSERT_TRUE(records);
+    EXPECT_EQ(blocks - before, 1 + 4);
+    void* const other = OPENSSL_malloc(100);  // does not last
+    EXPECT_EQ(blocks - before, 1 + 4);
+    OPENSSL_free(other);
+    records.reset();
+    EXPECT_EQ(blocks, before);
   }
 }
 
