@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <csignal>
 
 namespace baton::harness {
 
@@ -14,6 +15,7 @@ struct Death {
   std::atomic<bool> is_for_next{false};  // the next process that starts takes it
   std::atomic<Call> call{Call::sendmsg};
   std::atomic<int> at{0};          // its number, from 1
+  std::atomic<int> signal{SIGKILL};
   std::atomic<bool> after{false};  // it has happened; else it does not
   std::atomic<int> count{0};
   std::atomic<pid_t> victim{0};
