@@ -39,22 +39,27 @@ class CrashInAnUpgrade : public testing::Test {
 };
 
 TEST_F(CrashInAnUpgrade, OfAPredecessorThatHasCancelledItLeavesASuccessorThatAccepts) {
-  settings.handoff += ", probation: 60s";
+  settings.handoff += ", probation: 60s, finish_timeout: 60s";
   Baton baton(settings);
   Client idle = baton.connect();
   idle.get("/bytes/1");
   const pid_t before = known_worker(baton);
   baton.begin_upgrade();
   baton.await_log(std::regex("on probation"));
-  Client newcomer = baton.connect();
+  Client newcomer = baton.connect(), held = baton.connect();
   newcomer.get("/bytes/2");
-  dies(before, 1, true);  // by its Recall
+  held.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
   Client admin(unix_socket(baton.directory() / "admin.sock"));
   admin.send("POST /rollback HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+  baton.await_number("connections.total", 2);  // one has come back, and the successor waits for the other
+  ::kill(before, SIGKILL);
   baton.await_log(std::regex("serving: .* generation 2"));
   EXPECT_EQ(idle.get("/bytes/7").body, pattern(7)) << baton.log();
   EXPECT_EQ(newcomer.get("/bytes/8").body, pattern(8)) << baton.log();
   for (int i = 0; i < 4; ++i) EXPECT_EQ(baton.connect().get("/bytes/9").body, pattern(9)) << baton.log();
+  origin.gate().open();
+  EXPECT_EQ(held.response().body, "held");
   EXPECT_GE(baton.number("requests_total"), 2) << "counters do not go back";
   EXPECT_EQ(baton.number("last_upgrade.to_pid"), baton.number("pid"));
 }
@@ -67,7 +72,7 @@ TEST_F(CrashInAnUpgrade, OfASuccessorThatWasGivenUpTouchesNothing) {
   slow.send(get_request("/bytes/30000000", "Connection: close\r\n"));
   baton.await_number("connections.exchange", 1);
   const pid_t worker = known_worker(baton);
-  dies(0, 4, false, SIGSTOP);  // before its Adopted
+  dies(0, 5, false, SIGSTOP);  // before its Adopted
   death->is_for_next = true;
   baton.begin_upgrade();
   baton.await_log(std::regex("upgrade: failed"));

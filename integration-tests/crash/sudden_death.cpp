@@ -32,7 +32,7 @@ ssize_t make(Death::Call call, Make make) {
   if (death == nullptr || death->pid != ::getpid() || death->call != call || ++death->count != death->at) return make();
   if (death->after) make();
   death->victim = ::getpid();
-  ::kill(::getpid(), death->signal);
+  ::tgkill(::getpid(), ::gettid(), death->signal);  // no further instruction of this thread
   return -1;
 }
 

@@ -72,7 +72,7 @@ Heir go_on_with_its_successor(Survivors& survivors, const handoff::PredecessorTe
   ::shutdown(control.channel, SHUT_RDWR);  // one of an older version has not looked into the spare
   // What it had taken, it may have changed.
   (void)survivors.may_try_again();
-  survivors.drop_those_in_transit();
+  survivors.drop_those_in_transit(true);
   return Heir::is_gone;
 }
 
@@ -121,7 +121,7 @@ bool hand_over(Survivors& survivors, const Testament& testament, const Control& 
   } else {
     // The other side of a conversation that was all but over would wait for its last word.
     if (control.channel >= 0) ::shutdown(control.channel, SHUT_RDWR);
-    survivors.drop_those_in_transit();
+    survivors.drop_those_in_transit(true);
   }
   return start_another(survivors, testament, terms, origin);
 }
@@ -165,7 +165,7 @@ bool give_back_survivors(const Control& control, const Roster& roster, pid_t wor
   survivors.release_lock();  // its predecessor may be waiting for it
   insist([&] { survivors.sort_out(roster, Survive::all); });
   if (control.spare < 0 || control.survive == Survive::none || survivors.is_empty()) {
-    survivors.drop_those_in_transit();
+    survivors.drop_those_in_transit(false);
     end_the_rest(survivors, true);
     return false;
   }
@@ -176,7 +176,7 @@ bool give_back_survivors(const Control& control, const Roster& roster, pid_t wor
       handoff::give_back_for(handoff::UniqueFd(control.spare), control.channel, survivors, died, patience);
   if (!given) {
     log::error("its predecessor does not take back what it had: {}", given.error().text);
-    survivors.drop_those_in_transit();  // they are the predecessor's, or its keeper's
+    survivors.drop_those_in_transit(false);  // they are the predecessor's, or its keeper's
   }
   end_the_rest(survivors, true);
   log_result(survivors.crash());

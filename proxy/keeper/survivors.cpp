@@ -90,9 +90,10 @@ void Survivors::sort_out(const Roster& roster, Survive survive) {
   }
 }
 
-void Survivors::drop_those_in_transit() {
+void Survivors::drop_those_in_transit(bool are_lost) {
   for (auto* const states : {&suspects_, &waiting_}) {
-    crash_.lost += std::erase_if(*states, [this](const Survivor& one) { return in_transit_.contains(one.state); });
+    const auto dropped = std::erase_if(*states, [this](const Survivor& one) { return in_transit_.contains(one.state); });
+    if (are_lost) crash_.lost += dropped;
   }
 }
 

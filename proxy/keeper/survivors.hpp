@@ -31,8 +31,8 @@ class Survivors final : public handoff::Donor, public handoff::Adopter {
   // Which ones are whole and can move. The others end.
   void sort_out(const Roster& roster, Survive survive);
   bool is_empty() const { return waiting_.empty(); }
-  // Those that another process may own, which cannot be asked any more, are lost.
-  void drop_those_in_transit();
+  // Those that another process may own, which cannot be asked any more. `are_lost`: unless it does own them.
+  void drop_those_in_transit(bool are_lost);
 
   handoff::Estate estate() override;
   void stop_accepting(const std::vector<std::string>&) override {}
