@@ -58,8 +58,7 @@ void Fleet::look_again(const Movable& connection) {
   wake_();
 }
 
-// ── For a crash
-// ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── For a crash ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // Whatever goes wrong here costs only what a crash would: it may be better after the next step.
 void Fleet::publish(Running& running) noexcept {

@@ -191,17 +191,16 @@ class Conversation {
   Result<void> send_with_spare(Estate& estate) {
     int ends[2] = {-1, -1};
     const bool has_room = estate.sockets.size() < successor_sockets_max_;
-    if (!has_room || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-      return send_estate(channel_, estate, ready_deadline_);
-    }
-    spare_.emplace(UniqueFd(ends[0]));
-    {
-      const UniqueFd theirs(ends[1]);
+    UniqueFd theirs;
+    if (has_room && ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0) {
+      spare_.emplace(UniqueFd(ends[0]));
+      theirs = UniqueFd(ends[1]);
       estate.sockets.push_back({spare_name, {}, theirs.get()});
-      if (auto sent = send_estate(channel_, estate, ready_deadline_); !sent) return sent;
     }
-    donor_.converses(channel_.descriptor(), spare_->descriptor());
-    return {};
+    auto sent = send_estate(channel_, estate, ready_deadline_);
+    theirs.reset();  // before a keeper may wait for its end
+    donor_.converses(channel_.descriptor(), spare_ ? spare_->descriptor() : -1);
+    return sent;
   }
 
   // The successor may be anywhere between its inheritance and its last word, and knows which parcels it has taken.
