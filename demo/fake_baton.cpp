@@ -299,7 +299,7 @@ void upgrade(Fake& fake) {
   }
 }
 
-// What is counted since the last upgrade is forgotten.
+// What was counted is forgotten.
 void crash(Fake& fake) {
   child_ended = 0;
   if (::waitpid(fake.worker, nullptr, WNOHANG) != fake.worker || fake.fault.name == "stays_dead") return;
@@ -336,11 +336,11 @@ bool serve_connection(Fake& fake, Connection& connection, short client, short up
 }
 
 void serve(Fake& fake, const sigset_t& awake) {
-  while (stop_wanted == 0) {
+  for (;;) {
     // As long as something is ready, ppoll lets no signal in.
     sigset_t blocked;
-    sigprocmask(SIG_SETMASK, &awake, &blocked);
-    sigprocmask(SIG_SETMASK, &blocked, nullptr);
+    sigprocmask(SIG_SETMASK, &awake, &blocked), sigprocmask(SIG_SETMASK, &blocked, nullptr);
+    if (stop_wanted != 0) return;
     if (upgrade_wanted != 0) upgrade(fake);
     if (child_ended != 0) crash(fake);
     std::vector<pollfd> polled{{fake.admin, POLLIN, 0}};

@@ -82,9 +82,9 @@ class Scene {
   // No worker outlives the parent.
   void expect_the_end() {
     await(
-        [] {
+        [this] {
           const auto children = children_of(::getpid());
-          return std::ranges::none_of(children, is_alive);
+          return !baton.lock_is_held() && std::ranges::none_of(children, is_alive);
         },
         "every process to end\n" + baton.log());
     EXPECT_EQ(paths_of_an_instance(baton), std::vector<std::string>{}) << baton.log();

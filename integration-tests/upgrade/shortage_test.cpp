@@ -175,6 +175,7 @@ class SupervisedShortage : public Supervised {
   SupervisedShortage()
       : Supervised([](Settings& settings) {
           if (::geteuid() == 0) settings.user = lonely_user();
+          settings.handoff += ", survive: \"off\"";  // a keeper is a task, too
         }) {}
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can be a user with no other process";
