@@ -67,6 +67,7 @@ class Supervising : public Keeper {
  private:
   static Settings with_a_parent(Settings settings) {
     settings.arguments = {"--supervise"};
+    settings.handoff += ", survive: \"off\"";  // the crash of this day is one that clients notice
     return settings;
   }
 
