@@ -27,7 +27,8 @@ struct Worker {
   bool served = false;                       // it is or was the instance
   std::optional<int> crashed = {};           // how it ended; its line is open, since its keeper hands over what it had
 
-  bool may_become_instance() const { return line && !resigned && !leaving && !crashed; }
+  // One that crashed before it could announce itself may have a keeper, which starts the next instance.
+  bool may_become_instance() const { return line && !resigned && !leaving && (!crashed || !served); }
 };
 
 struct ParentState {

@@ -308,9 +308,13 @@ void Supervisor::worker_ended(pid_t pid, std::optional<int> status) {
   const auto found = std::ranges::find(state_.workers, pid, &Worker::pid);
   if (found == state_.workers.end()) return;           // an orphan, or unknown
   if (pid == state_.instance && leave_to_keeper(*found, status)) return;
+  if (pid != state_.instance && found->may_become_instance() && status && !found->crashed) {
+    found->crashed = status;  // until its line ends, too
+    return;
+  }
   const Worker worker = std::move(*found);
   state_.workers.erase(found);
-  if (worker.crashed) {
+  if (worker.crashed && worker.served) {
     keeper_ended(worker);
     return;
   }
