@@ -7,9 +7,6 @@
 
 namespace baton::handoff {
 
-// The successor's end of the spare channel (PROTOCOL.md), among the sockets that it inherits.
-inline constexpr const char* spare_name = "@spare";
-
 Result<void> send_estate(Channel& channel, const Estate& estate, Deadline deadline);
 
 // Fault::malformed: the descriptors do not match the record; Fault::system: this process had too few free descriptors.

@@ -12,6 +12,7 @@
 #include "handoff/limits.hpp"
 #include "handoff/offering.hpp"
 #include "handoff/records.hpp"
+#include "handoff/spare.hpp"
 
 namespace baton::handoff {
 
@@ -51,12 +52,13 @@ class Conversation {
       is_talk_over_ = true;
       return talked;
     });
-    if (!finished && is_spare_in_use()) {
+    const bool may_have_connections = can_return_ && listen_said_;
+    if (!finished && may_have_connections && spare_.begins_with(Kind::returning)) {
       finished = as_result([this] { return hear_its_keeper(); });
     }
     note_time();
     insist([this] { donor_.converses(channel_.descriptor(), -1); });
-    spare_.reset();
+    spare_.close();
     if (finished) {
       outcome_.ending = Ending::completed;
     } else {
@@ -186,20 +188,13 @@ class Conversation {
 
   // ── When a process dies, and its keeper goes on in the spare ────────────────────────────────────────────────────
 
-  // Nothing can move before the other side has its end. Without descriptors for it, a death costs what it would without
-  // a keeper.
+  // Nothing moves before the successor has its end of the spare.
   Result<void> send_with_spare(Estate& estate) {
-    int ends[2] = {-1, -1};
     const bool has_room = estate.sockets.size() < successor_sockets_max_;
-    UniqueFd theirs;
-    if (has_room && ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0) {
-      spare_.emplace(UniqueFd(ends[0]));
-      theirs = UniqueFd(ends[1]);
-      estate.sockets.push_back({spare_name, {}, theirs.get()});
-    }
+    UniqueFd theirs = has_room ? spare_.open(estate) : UniqueFd();
     auto sent = send_estate(channel_, estate, ready_deadline_);
-    theirs.reset();  // before a keeper may wait for its end
-    donor_.converses(channel_.descriptor(), spare_ ? spare_->descriptor() : -1);
+    theirs.reset();
+    donor_.converses(channel_.descriptor(), spare_.descriptor());
     return sent;
   }
 
@@ -216,18 +211,11 @@ class Conversation {
     return say_done();
   }
 
-  bool is_spare_in_use() {
-    if (!spare_ || !can_return_ || !listen_said_) return false;
-    const auto said = spare_->look();
-    return said && *said != nullptr && (*said)->kind == Kind::returning;
-  }
-
   // The successor's keeper gives back what the successor had. Always an error, as take_returns.
   Result<void> hear_its_keeper() {
     insist([this] { offering_.hear_to_the_end(); });
-    insist([this] { donor_.converses(spare_->descriptor(), -1); });
-    channel_ = std::move(*spare_);
-    spare_.reset();
+    insist([this] { donor_.converses(spare_.descriptor(), -1); });
+    channel_ = spare_.take();
     if (resigned_) {
       has_reclaimed_ = insist([this] { return donor_.reclaim(); });
       if (!*has_reclaimed_) return fail(Fault::closed, "the successor crashed, and another process is the instance");
@@ -367,7 +355,7 @@ class Conversation {
   }
 
   Channel channel_;
-  std::optional<Channel> spare_;  // silent as long as both sides live
+  Spare spare_;
   Donor& donor_;                  // outlives the conversation
   const PredecessorTerms& terms_;
   Offering offering_;

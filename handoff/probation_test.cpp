@@ -286,10 +286,7 @@ TEST(TriedSuccessor, MayNotOfferBeforeItSaysThatItReturns) {
   Pair pair = socket_pair();
   std::jthread successor([&] {
     SuccessorScript script(std::move(pair.other));
-    expect_frame(script.channel, Kind::hello);
-    wire::Hello hello = make_hello({8, 4711, "script"}, {});
-    hello.set_returns(true);
-    script.send(Kind::hello, hello);
+    script.hello(true);
     script.ready();
     script.listening();
     script.send(Kind::offer, wire::Offer{});

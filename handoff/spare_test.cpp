@@ -23,23 +23,6 @@ std::set<ParcelId> all() {
   return ids;
 }
 
-wire::Offer offer_of(Channel& channel, const Batch& batch) {
-  wire::Offer offer;
-  std::vector<int> descriptors;
-  std::string secrets;
-  for (const Parcel& parcel : batch.parcels) {
-    wire::Offer::Parcel& one = *offer.add_parcels();
-    one.set_id(parcel.id);
-    one.set_payload(parcel.payload);
-    one.set_descriptors(static_cast<std::uint32_t>(parcel.descriptors.size()));
-    one.set_secret_bytes(static_cast<std::uint32_t>(parcel.secrets.size()));
-    descriptors.insert(descriptors.end(), parcel.descriptors.begin(), parcel.descriptors.end());
-    secrets += parcel.secrets.view();
-  }
-  EXPECT_TRUE(send_record(channel, Kind::offer, offer, soon(), descriptors, SecretBytes(secrets)));
-  return offer;
-}
-
 // ── A predecessor that dies ───────────────────────────────────────────────────────────────────────────────────────
 
 // How far the predecessor has come.
@@ -63,7 +46,7 @@ class SpareOfAPredecessor : public testing::TestWithParam<Death> {
     Pair pair = socket_pair();
     spare = std::move(pair.one);
     Estate estate;
-    estate.sockets.push_back({spare_name, "", pair.other.get()});
+    estate.sockets.push_back({"@spare", "", pair.other.get()});
     ASSERT_TRUE(send_estate(channel, estate, soon()));
     pair.other.reset();
     if (death == Death::after_inherit) return;
@@ -75,7 +58,7 @@ class SpareOfAPredecessor : public testing::TestWithParam<Death> {
       write_raw(channel.descriptor(), RawFrame::honest(Kind::offer, std::string(100, 'x')).bytes().substr(0, 60));
       return;
     }
-    offer_of(channel, donor.freeze_next({.connections = 4, .descriptors = 100, .bytes = 1 << 20}));
+    send_offer(channel, donor.freeze_next({.connections = 4, .descriptors = 100, .bytes = 1 << 20}));
     donor.thaw();
     if (death == Death::after_an_offer) return;
     // It is in the channel, whether or not it is read.
@@ -124,7 +107,7 @@ TEST(Spare, WithNothingInItIsTheEnd) {
     expect_frame(channel, Kind::hello);
     Pair spare = socket_pair();
     Estate estate;
-    estate.sockets.push_back({spare_name, "", spare.other.get()});
+    estate.sockets.push_back({"@spare", "", spare.other.get()});
     ASSERT_TRUE(send_estate(channel, estate, soon()));
     expect_frame(channel, Kind::ready);
     ASSERT_TRUE(send_record(channel, Kind::listen, wire::Listen{}, soon()));
@@ -144,10 +127,7 @@ class SpareOfASuccessor : public testing::Test {
     Pair pair = socket_pair();
     std::jthread successor([&] {
       SuccessorScript script(std::move(pair.other));
-      expect_frame(script.channel, Kind::hello);
-      wire::Hello hello = make_hello({8, 4711, "script"}, {});
-      hello.set_returns(true);
-      script.send(Kind::hello, hello);
+      script.hello(true);
       UniqueFd spare = inherit_spare(script.channel);
       script.send(Kind::ready, wire::Ready{});
       script.listening();
@@ -175,7 +155,7 @@ class SpareOfASuccessor : public testing::Test {
       const auto inherit = parse<wire::Inherit>(frame);
       last = !inherit || inherit->last();
       for (int i = 0; inherit && i < inherit->sockets_size(); ++i) {
-        if (inherit->sockets(i).name() == spare_name) spare = std::move(frame.descriptors[static_cast<std::size_t>(i)]);
+        if (inherit->sockets(i).name() == "@spare") spare = std::move(frame.descriptors[static_cast<std::size_t>(i)]);
       }
     }
     return spare;

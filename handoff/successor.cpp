@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "handoff/limits.hpp"
 #include "handoff/offering.hpp"
 #include "handoff/records.hpp"
+#include "handoff/spare.hpp"
 
 namespace baton::handoff {
 
@@ -124,7 +124,8 @@ class Conversation {
     const std::int64_t offset_us = hello->monotonic_us() == 0 ? 0 : monotonic_us() - hello->monotonic_us();
     inheritance.clock_offset_us = offset_us >= 0 && offset_us < 5'000'000 ? 0 : offset_us;
     if (auto received = receive_estate(channel_, inheritance, deadline); !received) return received;
-    take_spare(inheritance);
+    spare_.take_from(inheritance);
+    if (spare_.is_open()) adopter_.converses(channel_.descriptor(), spare_.descriptor());
 
     auto addresses = adopter_.inherit(std::move(inheritance));
     if (!addresses) return std::unexpected(addresses.error());
@@ -138,22 +139,11 @@ class Conversation {
 
   // ── The spare: the predecessor has died, and its keeper goes on there ───────────────────────────────────────────
 
-  void take_spare(Inheritance& inheritance) {
-    const auto found = std::ranges::find(inheritance.sockets, spare_name, &InheritedSocket::name);
-    if (found == inheritance.sockets.end()) return;
-    spare_.emplace(std::move(found->descriptor));
-    inheritance.sockets.erase(found);
-    adopter_.converses(channel_.descriptor(), spare_->descriptor());
-  }
-
   // Called when the channel has ended. What was in it has been read, so we know what we have taken.
   bool goes_on_in_spare() {
-    if (!spare_) return false;
-    const auto said = spare_->look();
-    if (!said || *said == nullptr || (*said)->kind != Kind::listen) return false;
+    if (!spare_.begins_with(Kind::listen)) return false;
     insist([this] { adopter_.converses(-1, -1); });
-    channel_ = std::move(*spare_);
-    spare_.reset();
+    channel_ = spare_.take();
     is_told_again_ = has_listened_;
     predecessor_takes_back_ = false;
     returning_because_.reset();
@@ -284,7 +274,7 @@ class Conversation {
     adopting_->disown(offering.taken());
     insist([&] { adopting_->own(left); });
     // Until the predecessor ends the channel, it may die without having read this, and its keeper needs us.
-    while (given && spare_ && channel_.receive(no_deadline)) {
+    while (given && spare_.is_open() && channel_.receive(no_deadline)) {
     }
     return given;
   }
@@ -310,7 +300,7 @@ class Conversation {
   }
 
   Channel channel_;
-  std::optional<Channel> spare_;  // empty: there is none, or we are in it
+  Spare spare_;  // until we are in it
   Adopter& adopter_;              // outlives the conversation
   const SuccessorTerms& terms_;
   const Probation* probation_;    // the same; may be null

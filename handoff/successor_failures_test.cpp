@@ -37,20 +37,7 @@ class Script {
   }
   // Offers three more parcels without waiting for the answer.
   void offer() {
-    Batch batch = donor.freeze_next({3, limits::batch_descriptors_max, limits::parcel_bytes_max});
-    wire::Offer offer;
-    std::vector<int> descriptors;
-    std::string secrets;
-    for (Parcel& parcel : batch.parcels) {
-      auto& one = *offer.add_parcels();
-      one.set_id(parcel.id);
-      one.set_payload(parcel.payload);
-      one.set_descriptors(static_cast<std::uint32_t>(parcel.descriptors.size()));
-      one.set_secret_bytes(static_cast<std::uint32_t>(parcel.secrets.size()));
-      descriptors.insert(descriptors.end(), parcel.descriptors.begin(), parcel.descriptors.end());
-      secrets += parcel.secrets.view();
-    }
-    (void)send_record(channel, Kind::offer, offer, soon(), descriptors, SecretBytes(secrets));
+    send_offer(channel, donor.freeze_next({3, limits::batch_descriptors_max, limits::parcel_bytes_max}));
   }
   void done() {
     wire::Done done;

@@ -118,14 +118,33 @@ Record expect_record(Channel& channel, Kind kind) {
   return record ? std::move(*record) : Record{};
 }
 
+// Offers a batch that a FakeDonor has frozen.
+inline void send_offer(Channel& channel, const Batch& batch) {
+  wire::Offer offer;
+  std::vector<int> descriptors;
+  std::string secrets;
+  for (const Parcel& parcel : batch.parcels) {
+    auto& one = *offer.add_parcels();
+    one.set_id(parcel.id);
+    one.set_payload(parcel.payload);
+    one.set_descriptors(static_cast<std::uint32_t>(parcel.descriptors.size()));
+    one.set_secret_bytes(static_cast<std::uint32_t>(parcel.secrets.size()));
+    descriptors.insert(descriptors.end(), parcel.descriptors.begin(), parcel.descriptors.end());
+    secrets += parcel.secrets.view();
+  }
+  (void)send_record(channel, Kind::offer, offer, soon(), descriptors, SecretBytes(secrets));
+}
+
 // The successor as a script that behaves correctly up to a step.
 class SuccessorScript {
  public:
   explicit SuccessorScript(UniqueFd socket) : channel(std::move(socket)) {}
 
-  void hello() {
+  void hello(bool returns = false) {
     expect_frame(channel, Kind::hello);
-    send(Kind::hello, make_hello({8, 4711, "script"}, {}));
+    wire::Hello hello = make_hello({8, 4711, "script"}, {});
+    hello.set_returns(returns);
+    send(Kind::hello, hello);
   }
   void ready() {
     while (!expect_record<wire::Inherit>(channel, Kind::inherit).last()) {
