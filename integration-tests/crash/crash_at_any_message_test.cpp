@@ -126,9 +126,7 @@ class CrashAtAnyMessage : public testing::TestWithParam<Row> {
 
 // Whoever dies is known, and dies when this returns or not at all.
 void begin(Scene& scene, Side side) {
-  const auto worker = static_cast<pid_t>(scene.baton.number("pid"));
-  scene.baton.await_log(std::regex("supervisor: PID " + std::to_string(worker) + " is the instance"));
-  await_rest(worker);
+  const pid_t worker = worker_at_rest(scene.baton);
   const std::vector<pid_t> children = children_of(worker);
   if (children.size() != 1) throw Failure("no keeper");
   if (side == Side::predecessor) scene.death->pid = worker;
@@ -148,15 +146,7 @@ void await_end(Scene& scene, Side side) {
   await([&] { return scene.death.has_come() || scene.baton.count_log_lines(over) != 0; },
         "an end\n" + scene.baton.log());
   if (side == Side::parent && scene.death.has_come()) return;
-  await(
-      [&] {
-        try {
-          return static_cast<pid_t>(scene.baton.number("pid")) != scene.death->victim;
-        } catch (const Failure&) {
-          return false;
-        }
-      },
-      "a process that serves\n" + scene.baton.log());
+  await_another_worker(scene.baton, scene.death->victim);
 }
 
 TEST_P(CrashAtAnyMessage, IsNothingThatAClientSees) {

@@ -1,12 +1,11 @@
 // What an upgrade that loses one of its sides must leave behind besides the connections that it had.
-#include <gtest/gtest.h>
 #include <signal.h>
 
 #include <regex>
 
 #include "crash/shared_death.hpp"
 #include "harness/origin.hpp"
-#include "harness/pids.hpp"
+#include "supervise/supervised.hpp"
 
 namespace baton::harness {
 namespace {
@@ -19,12 +18,6 @@ class CrashInAnUpgrade : public testing::Test {
     settings.shell = death.in_shell();
   }
 
-  static pid_t known_worker(const Baton& baton) {
-    const auto worker = static_cast<pid_t>(baton.number("pid"));
-    const std::regex known("supervisor: PID " + std::to_string(worker) + " is the instance");
-    await([&] { return baton.count_log_lines(known) != 0; }, "the parent to know its worker\n" + baton.log());
-    return worker;
-  }
   void dies(pid_t pid, int at, bool after, int signal = SIGKILL) {
     death->call = Death::Call::sendmsg;
     death->signal = signal;
@@ -43,7 +36,7 @@ TEST_F(CrashInAnUpgrade, OfAPredecessorThatHasCancelledItLeavesASuccessorThatAcc
   Baton baton(settings);
   Client idle = baton.connect();
   idle.get("/bytes/1");
-  const pid_t before = known_worker(baton);
+  const pid_t before = worker_at_rest(baton);
   baton.begin_upgrade();
   baton.await_log(std::regex("on probation"));
   Client newcomer = baton.connect(), held = baton.connect();
@@ -71,7 +64,7 @@ TEST_F(CrashInAnUpgrade, OfASuccessorThatWasGivenUpTouchesNothing) {
   Client slow = baton.connect();
   slow.send(get_request("/bytes/30000000", "Connection: close\r\n"));
   baton.await_number("connections.exchange", 1);
-  const pid_t worker = known_worker(baton);
+  const pid_t worker = worker_at_rest(baton);
   dies(0, 5, false, SIGSTOP);  // before its Adopted
   death->is_for_next = true;
   baton.begin_upgrade();

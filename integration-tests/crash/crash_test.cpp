@@ -41,9 +41,7 @@ TEST(CrashWithEveryKind, EndsNone) {
   const int all = static_cast<int>(versions::kinds_of(versions::unreleased).size());
   std::size_t crashes = 0;
   for (const int signal : {SIGKILL, SIGSEGV}) {
-    const auto worker = static_cast<pid_t>(baton.number("pid"));
-    baton.await_log(std::regex("supervisor: PID " + std::to_string(worker) + " is the instance"));
-    await_rest(worker);
+    const pid_t worker = worker_at_rest(baton);
     ::kill(worker, signal);
     ++crashes;
     await([&] { return baton.count_log_lines(std::regex(crash_line(all, 0))) == crashes; }, "all to go on\n" + baton.log());
@@ -67,9 +65,7 @@ TEST_P(CrashInAnUpgradeWithEveryKind, EndsNone) {
   EveryKind clients(versions::unreleased, servers.origin, web, raw);
   baton.await_number("connections.head", 1);
   baton.await_number("connections.idle", 1);
-  const auto worker = static_cast<pid_t>(baton.number("pid"));
-  baton.await_log(std::regex("supervisor: PID " + std::to_string(worker) + " is the instance"));
-  await_rest(worker);
+  const pid_t worker = worker_at_rest(baton);
   death->after = true;
   death->at = messages;
   if (side == Side::predecessor) death->pid = worker;

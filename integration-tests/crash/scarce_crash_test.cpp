@@ -1,18 +1,15 @@
 // A worker crashes while something has run out: its descriptors, or its keeper's memory.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mman.h>
 
 #include <filesystem>
 #include <list>
-#include <new>
 #include <regex>
 
-#include "harness/baton.hpp"
 #include "harness/origin.hpp"
-#include "harness/pids.hpp"
+#include "harness/shared_memory.hpp"
 #include "memory/scarcity.hpp"
+#include "supervise/supervised.hpp"
 
 namespace baton::harness {
 namespace {
@@ -23,25 +20,6 @@ class ScarceCrash : public testing::Test {
     settings.own_binary = true;
     settings.arguments = {"--supervise"};
     settings.handoff += ", survive: all";
-  }
-
-  static pid_t worker_at_rest(const Baton& baton) {
-    const auto worker = static_cast<pid_t>(baton.number("pid"));
-    const std::regex known("supervisor: PID " + std::to_string(worker) + " is the instance");
-    await([&] { return baton.count_log_lines(known) != 0; }, "the parent to know its worker\n" + baton.log());
-    await_rest(worker);
-    return worker;
-  }
-  static void await_another(const Baton& baton, pid_t before) {
-    await(
-        [&] {
-          try {
-            return baton.number("pid") != before;
-          } catch (const Failure&) {
-            return false;
-          }
-        },
-        "another worker to serve\n" + baton.log());
   }
 
   Origin origin;
@@ -62,7 +40,7 @@ TEST_F(ScarceCrash, OfAWorkerWithAllTheDescriptorsThatItMayHaveEndsNone) {
   origin.gate().await_arrivals(full);
   const pid_t worker = worker_at_rest(baton);
   ::kill(worker, SIGKILL);
-  await_another(baton, worker);
+  await_another_worker(baton, worker);
   baton.await_log(std::regex("crashed: " + std::to_string(full) + " connections go on, 0 were lost"));
   origin.gate().open();
   for (Client& client : busy) EXPECT_EQ(client.response().body, "held");
@@ -74,11 +52,7 @@ TEST_F(ScarceCrash, WhoseKeeperLacksMemoryOnceEndsNone) {
   const std::string path = directory / "scarcity";
   const std::string module = directory / "scarce_memory.so";
   std::filesystem::copy_file(SCARCE_MEMORY, module);
-  const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  ASSERT_EQ(::ftruncate(file.get(), sizeof(Scarcity)), 0);
-  void* const shared = ::mmap(nullptr, sizeof(Scarcity), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-  ASSERT_NE(shared, MAP_FAILED);
-  auto* const scarcity = new (shared) Scarcity();
+  const SharedWithModule<Scarcity> scarcity(path);
   settings.shell = "export LD_PRELOAD=" + module + " SCARCITY=" + path;
   long made = 1;
   int crashes = 0;
@@ -95,7 +69,7 @@ TEST_F(ScarceCrash, WhoseKeeperLacksMemoryOnceEndsNone) {
     scarcity->count = 0;
     scarcity->in = ScarceIn::main_thread;
     ::kill(worker, SIGKILL);
-    await_another(baton, worker);
+    await_another_worker(baton, worker);
     scarcity->in = ScarceIn::nothing;
     made = scarcity->count;
     try {
@@ -109,7 +83,6 @@ TEST_F(ScarceCrash, WhoseKeeperLacksMemoryOnceEndsNone) {
     if (HasFailure()) break;
   }
   EXPECT_GT(crashes, 10);
-  ::munmap(shared, sizeof(Scarcity));
 }
 
 }  // namespace

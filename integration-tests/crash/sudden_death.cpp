@@ -1,14 +1,12 @@
 // Preloaded into Baton: a process dies at a call, as the file that DEATH names says.
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 
 #include "crash/death.hpp"
+#include "harness/shared_memory.hpp"
 
 using baton::harness::Death;
 
@@ -17,14 +15,8 @@ namespace {
 Death* death = nullptr;
 
 __attribute__((constructor)) void read_death() {
-  const char* path = std::getenv("DEATH");
-  const int file = path != nullptr ? ::open(path, O_RDWR | O_CLOEXEC) : -1;
-  if (file < 0) return;
-  void* const shared = ::mmap(nullptr, sizeof(Death), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  ::close(file);
-  if (shared == MAP_FAILED) return;
-  death = static_cast<Death*>(shared);
-  if (death->is_for_next.exchange(false)) death->pid = ::getpid();
+  death = baton::harness::shared_by_test<Death>("DEATH");
+  if (death != nullptr && death->is_for_next.exchange(false)) death->pid = ::getpid();
 }
 
 template <class Make>

@@ -1,17 +1,15 @@
 // Memory is short: each allocation of a reload, a status, an upgrade, a TLS connection fails once. The operation may
 // fail, and that connection may be lost. Afterwards there is one instance, which serves and can do all of it.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mman.h>
 
 #include <filesystem>
 #include <memory>
-#include <new>
 
 #include "harness/baton.hpp"
 #include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
+#include "harness/shared_memory.hpp"
 #include "harness/tls_client.hpp"
 #include "memory/scarcity.hpp"
 
@@ -22,11 +20,7 @@ class ShortOfMemory : public testing::Test {
  protected:
   void SetUp() override {
     const std::string path = directory_ / "scarcity";
-    const Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    ASSERT_EQ(::ftruncate(file.get(), sizeof(Scarcity)), 0);
-    void* const shared = ::mmap(nullptr, sizeof(Scarcity), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-    ASSERT_NE(shared, MAP_FAILED);
-    scarcity_ = new (shared) Scarcity();
+    scarcity_ = std::make_unique<SharedWithModule<Scarcity>>(path);
     settings_.own_binary = true;
     // How long an orphan waits for the lock.
     settings_.handoff = "ready_timeout: 15s, step_timeout: 2s";
@@ -36,7 +30,6 @@ class ShortOfMemory : public testing::Test {
     settings_.shell = "export LD_PRELOAD=" + module + " SCARCITY=" + path;
     baton_ = std::make_unique<Baton>(settings_);
   }
-  void TearDown() override { ::munmap(scarcity_, sizeof(Scarcity)); }
 
   Address admin() const { return unix_socket(baton_->directory() / "admin.sock"); }
 
@@ -60,17 +53,17 @@ class ShortOfMemory : public testing::Test {
     for (long made = 0; made >= first && !testing::Test::HasFailure();) {
       first += one_of;
       SCOPED_TRACE(testing::Message() << "allocation " << first << " fails");
-      scarcity_->pid = baton_->pid();
-      scarcity_->failing = first;
-      scarcity_->count = 0;
-      scarcity_->in = in;
+      (*scarcity_)->pid = baton_->pid();
+      (*scarcity_)->failing = first;
+      (*scarcity_)->count = 0;
+      (*scarcity_)->in = in;
       try {
         step();
       } catch (const std::exception& failure) {
         ADD_FAILURE() << failure.what();
       }
-      scarcity_->in = ScarceIn::nothing;
-      made = scarcity_->count;
+      (*scarcity_)->in = ScarceIn::nothing;
+      made = (*scarcity_)->count;
       if (!testing::Test::HasFailure()) expect_sound();
       if (testing::Test::HasFailure())
         ADD_FAILURE() << baton_->log().substr(baton_->log().size() > 5000 ? baton_->log().size() - 5000 : 0);
@@ -88,7 +81,7 @@ class ShortOfMemory : public testing::Test {
   virtual void expect_service() { EXPECT_EQ(baton_->connect().get("/bytes/7").body, pattern(7)); }
 
   const TempDir directory_;
-  Scarcity* scarcity_ = nullptr;
+  std::unique_ptr<SharedWithModule<Scarcity>> scarcity_;
   const Origin origin_;
   Settings settings_{origin_.address()};
   std::unique_ptr<Baton> baton_;
@@ -116,7 +109,7 @@ TEST_F(ShortOfMemory, AReloadIsDoneOrFails) {
 TEST_F(ShortOfMemory, ADrainIsDoneOrFails) {
   with_each_failing(ScarceIn::main_thread, [this] {
     ask("POST", "/drain");
-    scarcity_->in = ScarceIn::nothing;
+    (*scarcity_)->in = ScarceIn::nothing;
     EXPECT_NE(ask("DELETE", "/drain").find("200"), std::string::npos);
   });
 }
@@ -126,7 +119,7 @@ class ShortOfMemoryInAnUpgrade : public ShortOfMemory {
   // It may fail. Then its predecessor is the instance; either way there is only one in the end.
   void upgrade() {
     ask("POST", "/upgrade");
-    scarcity_->in = ScarceIn::nothing;
+    (*scarcity_)->in = ScarceIn::nothing;
     await([this] { return living_in_group(group_).size() == 1; }, "one process to be left");
     baton_->follow_pid_file();
     EXPECT_EQ(living_in_group(group_), std::vector{baton_->pid()});
@@ -153,14 +146,14 @@ TEST_F(ShortOfMemoryInAnUpgrade, ThePredecessorsConversation) {
 }
 
 TEST_F(ShortOfMemoryInAnUpgrade, TheSuccessorsMainThreadOnceItHasTheLock) {
-  scarcity_->is_of_others = true;
-  scarcity_->begins_with_lock = true;
+  (*scarcity_)->is_of_others = true;
+  (*scarcity_)->begins_with_lock = true;
   expect_each_to_leave_one_instance(ScarceIn::main_thread);
 }
 
 TEST_F(ShortOfMemoryInAnUpgrade, TheSuccessorsConversationOnceItHasTheLock) {
-  scarcity_->is_of_others = true;
-  scarcity_->begins_with_lock = true;
+  (*scarcity_)->is_of_others = true;
+  (*scarcity_)->begins_with_lock = true;
   expect_each_to_leave_one_instance(ScarceIn::conversation);
 }
 
@@ -193,7 +186,7 @@ TEST_F(ShortOfMemoryForTls, OnlyTheConnectionThatNeedsItIsLost) {
     other.get("/bytes/1");
     with_each_failing(ScarceIn::workers, [&] {
       (void)lost([&] { TlsClient(baton_->address(), {.version = version}).get("/bytes/70000"); });
-      scarcity_->in = ScarceIn::nothing;
+      (*scarcity_)->in = ScarceIn::nothing;
       EXPECT_EQ(other.get("/bytes/5").body, pattern(5));
     });
   }
@@ -201,16 +194,16 @@ TEST_F(ShortOfMemoryForTls, OnlyTheConnectionThatNeedsItIsLost) {
 
 TEST_F(ShortOfMemoryForTls, OneConnectionAtMostIsLostByAnUpgrade) {
   for (const bool in_successor : {false, true}) {
-    scarcity_->is_of_others = in_successor;
+    (*scarcity_)->is_of_others = in_successor;
     with_each_failing(ScarceIn::workers, [&] {
-      scarcity_->in = ScarceIn::nothing;
+      (*scarcity_)->in = ScarceIn::nothing;
       TlsClient one(baton_->address(), {.version = TLS1_3_VERSION});
       TlsClient other(baton_->address(), {.version = TLS1_2_VERSION});
       one.get("/bytes/1");
       other.get("/bytes/1");
-      scarcity_->in = ScarceIn::workers;
+      (*scarcity_)->in = ScarceIn::workers;
       ask("POST", "/upgrade");
-      scarcity_->in = ScarceIn::nothing;
+      (*scarcity_)->in = ScarceIn::nothing;
       baton_->follow_pid_file();
       EXPECT_LE(lost([&] { EXPECT_EQ(one.get("/bytes/5").body, pattern(5)); }) +
                     lost([&] { EXPECT_EQ(other.get("/bytes/5").body, pattern(5)); }),

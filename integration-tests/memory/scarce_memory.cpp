@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "harness/shared_memory.hpp"
 #include "memory/scarcity.hpp"
 
 using baton::harness::ScarceIn;
@@ -28,12 +29,7 @@ Scarcity* scarcity = nullptr;
 std::atomic<bool> has_lock = false;
 
 __attribute__((constructor)) void read_scarcity() {
-  const char* path = std::getenv("SCARCITY");
-  const int file = path != nullptr ? ::open(path, O_RDWR | O_CLOEXEC) : -1;
-  if (file < 0) return;
-  void* const shared = ::mmap(nullptr, sizeof(Scarcity), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  ::close(file);
-  if (shared != MAP_FAILED) scarcity = static_cast<Scarcity*>(shared);
+  scarcity = baton::harness::shared_by_test<Scarcity>("SCARCITY");
 }
 
 ScarceIn this_thread() {

@@ -60,25 +60,34 @@ pid_t Supervised::crash(int signal) {
   return await_another_worker(before);
 }
 
-pid_t Supervised::await_another_worker(pid_t before) {
+pid_t await_another_worker(const Baton& baton, pid_t before) {
   pid_t after = 0;
   await(
       [&] {
-        if (!is_alive(parent)) throw Failure("the parent has ended\n" + baton.log());
+        if (!is_alive(baton.pid())) throw Failure("the parent has ended\n" + baton.log());
         try {
-          after = worker();
+          after = static_cast<pid_t>(baton.number("pid"));
         } catch (const Failure&) {
           return false;
         }
         return after != before;
       },
-      "another worker to serve");
+      "another worker to serve\n" + baton.log());
   return after;
 }
 
-void Supervised::await_known(pid_t worker) {
+static void await_known(const Baton& baton, pid_t worker) {
   const std::regex line("supervisor: PID " + std::to_string(worker) + " is the instance");
   await([&] { return baton.count_log_lines(line) != 0; }, "the parent to know its worker\n" + baton.log());
+}
+
+void Supervised::await_known(pid_t worker) const { harness::await_known(baton, worker); }
+
+pid_t worker_at_rest(const Baton& baton) {
+  const auto worker = static_cast<pid_t>(baton.number("pid"));
+  await_known(baton, worker);
+  await_rest(worker);
+  return worker;
 }
 
 Ended Supervised::stop(int signal) {

@@ -13,6 +13,12 @@
 
 namespace baton::harness {
 
+// Waits until the parent knows its worker, and with it all that it needs for a crash, and until no thread of that runs a
+// connection. Returns its PID.
+pid_t worker_at_rest(const Baton& baton);
+// Waits until another worker than this one serves. Returns its PID.
+pid_t await_another_worker(const Baton& baton, pid_t before);
+
 class Supervised : public testing::Test {
  protected:
   explicit Supervised(void (*change)(Settings&) = [](Settings&) {});
@@ -28,14 +34,14 @@ class Supervised : public testing::Test {
   std::string upgrade();
   // Ends the worker with this signal, and waits until another one serves. Returns the new PID.
   pid_t crash(int signal = SIGKILL);
-  pid_t await_another_worker(pid_t before);
+  pid_t await_another_worker(pid_t before) const { return harness::await_another_worker(baton, before); }
   // Waits for the end of the parent and all that it started.
   Ended stop(int signal = SIGTERM);
   // Nothing is left: no process, no path, no listener.
   void expect_nothing_left() const;
   Outcome ctl(std::vector<std::string> words) const;
   // The parent knows the serving worker, and from then on all that it needs for a crash.
-  void await_known(pid_t worker);
+  void await_known(pid_t worker) const;
 
   Origin origin;
   Baton baton;

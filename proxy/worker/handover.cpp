@@ -55,6 +55,29 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
   return listed_ > staying_;
 }
 
+bool Worker::boundary(Connection& connection) {
+  if (!wake_ || connection.stays_) return false;
+  if (connection.is_kept()) {
+    stay_where_it_is(connection);
+    return false;
+  }
+  if (!connection.at_boundary()) return false;
+  if (!put_at_boundary(connection)) return false;      // it continues, and a sweep finds it
+  connection.freeze();
+  unlist(connection);
+  wake_();
+  return true;
+}
+
+bool Worker::put_at_boundary(Connection& connection) noexcept {
+  try {
+    at_boundary_.push_back(&connection);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 handoff::Remaining Worker::remaining() const {
   handoff::Remaining remaining{.connections = 0, .descriptors = pool_.idle()};
   const auto add = [&](const Connection& connection) {

@@ -268,29 +268,6 @@ void Worker::remove(Connection& connection) {
   if (accepting_paused_ == Pause::until_room) accepting_may_go_on();
 }
 
-bool Worker::boundary(Connection& connection) {
-  if (!wake_ || connection.stays_) return false;
-  if (connection.is_kept()) {
-    stay_where_it_is(connection);
-    return false;
-  }
-  if (!connection.at_boundary()) return false;
-  if (!put_at_boundary(connection)) return false;      // it continues, and a sweep finds it
-  connection.freeze();
-  unlist(connection);
-  wake_();
-  return true;
-}
-
-bool Worker::put_at_boundary(Connection& connection) noexcept {
-  try {
-    at_boundary_.push_back(&connection);
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-}
-
 std::shared_ptr<const tls::ServerContext> Worker::server_context(std::string_view listener) const {
   const auto found = settings_->tls.find(listener);
   return found == settings_->tls.end() ? nullptr : found->second;
