@@ -141,7 +141,7 @@ void Demo::upgrade_once(unsigned number) {
   evidence_.upgrades.push_back(std::move(upgrade));
 }
 
-// A handshake under way would be lost, so nobody comes meanwhile.
+// A crash ends TLS handshakes that are under way, so no newcomer connects during the kill.
 void Demo::kill_once() {
   doing_ = "the serving process is killed by SIGKILL";
   load_->rest(true);

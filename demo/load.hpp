@@ -67,7 +67,7 @@ class Load {
   // `hung_after`.
   void finish();
 
-  // Newcomers rest, or come again. `at_rest` becomes true once none has a connection.
+  // Pauses the newcomers, or lets them connect again. `at_rest` becomes true when none has a connection.
   void rest(bool begins);
   bool at_rest() const { return resting_ == newcomers_; }
 

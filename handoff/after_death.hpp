@@ -1,5 +1,5 @@
 // What a process needs that outlives another one and keeps its sockets: a clone that shares the table of descriptors,
-// the news of the death, and what to do with descriptors that nobody uses any more.
+// how it learns of the death, and how it ends descriptors that have no user left.
 #pragma once
 
 #include <sys/types.h>
@@ -28,14 +28,14 @@ void note_fatal_signals(std::atomic<int>& noted);
 // std::bad_alloc, and std::system_error if there is no descriptor for it.
 std::vector<int> descriptors_like(std::string_view kind);
 
-// Those of a dead process: nobody waits in them any more.
+// Closes the epolls of a dead process.
 void close_epolls();
 
 // When it is closed, the other side sees a reset.
 void end_by_reset(int descriptor);
 
-// Sockets that are in nobody's hands: for the other side, their end must not look like that of a message. Listening
-// sockets have other owners, too, and so have the sockets whose inodes are in `adopted`.
+// Sockets that have no owner left end by a reset: their peers must not take the end for the end of a message. Skips
+// listening sockets and those whose inodes are in `adopted`, which have other owners.
 void reset_all_that_is_connected(const std::set<ino_t>& adopted = {});
 
 }  // namespace baton::handoff

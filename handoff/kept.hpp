@@ -34,7 +34,7 @@ class Kept {
   // Of the process as a whole.
   struct Control {
     std::atomic<bool> is_serving{false};  // it is the instance, does not end, and no successor has anything
-    std::atomic<bool> is_wrong{false};    // a parcel here has been found not to be what it should be
+    std::atomic<bool> is_wrong{false};    // a published parcel was found to be out of date
     std::atomic<int> signal{0};           // the fatal one, if the process could tell
     std::uint64_t generation = 0;
     int lock = -1;  // the descriptor
@@ -63,7 +63,7 @@ class Kept {
   // Throws std::bad_alloc, withdrawn then.
   void publish(Place place, const Parcel& parcel);
   // A connection that is not as it was published has been run without a Step: says so, and gives up, since after a
-  // crash its bytes would be wrong. Does nothing to what is withdrawn.
+  // crash its bytes would be wrong. A withdrawn parcel stays withdrawn.
   void check(Place place, const std::optional<Parcel>& parcel);
 
   // The listening sockets: names and descriptors.

@@ -196,7 +196,7 @@ class Conversation {
     return {};
   }
 
-  // What was being given back is ours again, whatever of it is still here.
+  // The predecessor died while we gave back. We serve what is still here, and accept.
   Result<void> serve_again() {
     probation_->donor().accept_again();
     adopter_.accept();
@@ -308,7 +308,7 @@ class Conversation {
   std::vector<std::string> shared_addresses_;          // the predecessor listens there too
   bool predecessor_takes_back_ = false;
   bool has_listened_ = false;   // Listen has come
-  bool is_told_again_ = false;  // and comes once more, in the spare
+  bool is_told_again_ = false;  // a second one will come, in the spare
   std::optional<std::string> returning_because_;
 };
 

@@ -1,5 +1,5 @@
-// An Upgradable whose process ends in some way, with one connection: what its other end receives until nobody has that
-// connection any more. The process that goes on is this program, with one test that is no test.
+// The process of an Upgradable ends in some way. Each test reads what the peer of its one connection receives until that
+// is closed. The successor is this program, run with a test that is disabled otherwise.
 //
 // Servers that survive crashes under load are tested in integration-tests/examples/.
 #include <gmock/gmock.h>
@@ -68,7 +68,7 @@ UpgradableTerms terms_in(const std::string& directory) {
       .survive_crashes = true};
 }
 
-// The process that goes on: once it is the instance, it stops.
+// What the successor runs: it stops when it is the instance.
 TEST(Successor, DISABLED_GoesOn) {
   UpgradableTerms terms = terms_in(std::getenv(directory_variable));
   bool is_instance = false;

@@ -1,4 +1,4 @@
-"""What it costs that the connections of a killed worker go on in another one, and how long they stand still."""
+"""What a crash costs when the connections of the killed worker move to another one, and how long they pause."""
 
 import json
 import os

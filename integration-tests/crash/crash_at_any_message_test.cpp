@@ -68,7 +68,7 @@ class Scene {
     EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
   }
 
-  // With its keeper, a worker may take any of them down, but none goes on with other bytes.
+  // If its keeper dies, too, a worker may take every connection with it. No answer has wrong bytes.
   void expect_nothing_wrong() {
     for (Client& client : idle_) {
       client.send_what_goes(get_request("/bytes/7"));
@@ -124,7 +124,7 @@ class CrashAtAnyMessage : public testing::TestWithParam<Row> {
   Origin origin;
 };
 
-// Whoever dies is known, and dies when this returns or not at all.
+// Names the process that dies, and begins the upgrade or kills the worker.
 void begin(Scene& scene, Side side) {
   const pid_t worker = worker_at_rest(scene.baton);
   const std::vector<pid_t> children = children_of(worker);

@@ -11,7 +11,7 @@ namespace baton::harness {
 struct Death {
   enum class Call { sendmsg, recvmsg };
 
-  std::atomic<pid_t> pid{0};             // 0: nobody does
+  std::atomic<pid_t> pid{0};             // 0: none
   std::atomic<bool> is_for_next{false};  // the next process that starts takes it
   std::atomic<Call> call{Call::sendmsg};
   std::atomic<int> at{0};          // its number, from 1

@@ -103,7 +103,7 @@ class RandomCrashes : public testing::Test {
       const pid_t before = static_cast<pid_t>(baton.number("pid"));
       const std::regex serves("supervisor: PID " + std::to_string(before) + " is the instance");
       if (!await([&] { return baton.count_log_lines(serves) != 0; }, "the supervisor's line")) return;
-      // What is not accepted, or in its handshake, would be lost.
+      // A crash ends connections that are not accepted yet or in their handshake.
       if (!await([&] { return crew.established() == crew.size() + losses.noticed; }, "every client to begin")) return;
       // Who does not read notices a loss only after the next crash.
       const auto all_are_here = [&] {

@@ -26,7 +26,7 @@ class ScarceCrash : public testing::Test {
   Settings settings{origin.address()};
 };
 
-// Those that clients may not take are enough for a keeper and what it starts.
+// The descriptors that are reserved from clients are enough for a keeper and the successor that it starts.
 TEST_F(ScarceCrash, OfAWorkerWithAllTheDescriptorsThatItMayHaveEndsNone) {
   constexpr std::int64_t full = 40;  // each with a server, beside what is reserved
   settings.descriptors_max = 160;
@@ -46,7 +46,7 @@ TEST_F(ScarceCrash, OfAWorkerWithAllTheDescriptorsThatItMayHaveEndsNone) {
   for (Client& client : busy) EXPECT_EQ(client.response().body, "held");
 }
 
-// Each of its allocations fails once, or some of them; it goes on all the same.
+// One allocation of the keeper fails: the first, then a later one. No connection is lost.
 TEST_F(ScarceCrash, WhoseKeeperLacksMemoryOnceEndsNone) {
   const TempDir directory;
   const std::string path = directory / "scarcity";

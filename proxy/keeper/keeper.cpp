@@ -43,7 +43,7 @@ bool is_supervisor_gone(int line) {
   if (!handoff::await_end_of(worker)) ::_exit(1);
   const Control& control = arena.control();
   if (control.is_over || !control.is_prepared || is_supervisor_gone(origin.line)) ::_exit(0);
-  // Without a log (no thread, no descriptor) it works all the same.
+  // The keeper needs no log. There is none without a thread or a descriptor for it.
   (void)handoff::as_result([]() -> handoff::Result<void> {
     handoff::insist([] {
       runtime::log::start(runtime::log::Level::info);
@@ -94,7 +94,7 @@ void Keeper::note_conversation(int channel, int spare) {
 void Keeper::remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock,
                       Survive survive) {
   auto testament = std::make_unique<const Testament>(terms, estate);
-  // From here on nobody takes anything back. Between the two, a death ends all: it is the instance for nobody yet.
+  // The predecessor takes nothing back from here on. A death between this line and the testament loses every connection.
   if (testament_ == nullptr) arena_.control().spare = -1;
   arena_.control().set_lock(lock);
   arena_.control().survive = survive;

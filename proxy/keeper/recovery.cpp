@@ -38,7 +38,7 @@ Survive what_survives(const Control& control, const state::Crashes& before, std:
   return Survive::none;
 }
 
-// Memory may be short, which may be what the worker died of: what is done once is tried until it works.
+// Memory may be short: perhaps the worker died of that. Each step that cannot be repeated is retried until it succeeds.
 using handoff::insist;
 
 std::string how_it_died(const state::Crash& crash) {
@@ -98,8 +98,8 @@ bool start_another(Survivors& survivors, const Testament& testament, const hando
         handoff::hand_over(std::move(started->channel), survivors, terms, &survivors);
     if (outcome.ending != handoff::Ending::rolled_back) return true;
     log::error("the successor, PID {}, failed: {}", started->pid, outcome.reason);
-    // It may live, and serve what it has: then it is the instance once this process is gone. What it has only accepted
-    // counts less than what has not moved.
+    // If it lives and has adopted some, it becomes the instance when this process ends. If it has only accepted, it is
+    // killed: more connections are still here.
     const bool has_some = outcome.successor_serves && survivors.crash().whole != 0;
     if (has_some && ::waitpid(started->pid, nullptr, WNOHANG) == 0) return false;
     ::kill(started->pid, SIGKILL);
