@@ -22,15 +22,17 @@ class Testament;
 // Which connections go on after a crash.
 enum class Survive { all, idle_ones, none };
 
+// Whom a worker converses with. Its parent does not know a foreigner, which is no child of the worker's.
+enum class Partner { predecessor, child, foreigner };
+
 // What the keeper must know besides the connections.
 struct Control {
   std::atomic<bool> is_over{false};        // the worker ends of its own accord, or is the instance no longer
   std::atomic<const Testament*> testament{nullptr};  // null: it has not been the instance
-  // Of the conversation with a successor or, before it has been the instance, with a predecessor; -1: there is none. Only
-  // with a spare, something can move in it.
+  // The channels of a conversation; -1: there is none. Connections can move only while there is a spare.
   std::atomic<int> channel{-1};
   std::atomic<int> spare{-1};
-  std::atomic<bool> is_with_foreigner{false};  // the successor is not our child, so our parent does not know it
+  std::atomic<Partner> partner{Partner::predecessor};
   std::atomic<bool> has_resigned{false};   // the lock may be the successor's
   std::atomic<bool> is_prepared{false};    // it may have connections, as the instance or before
   std::atomic<int> lock_descriptor{-1};
@@ -39,6 +41,8 @@ struct Control {
   std::atomic<Survive> survive{Survive::all};
   std::atomic<int> signal{0};              // the fatal one, if the worker could tell
 
+  // As the predecessor.
+  bool is_upgrading() const { return spare >= 0 && partner != Partner::predecessor; }
   handoff::FileIdentity lock_file() const { return {lock_device, lock_inode}; }
   void set_lock(int descriptor);
 };

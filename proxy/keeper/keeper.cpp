@@ -84,9 +84,10 @@ void Keeper::note_prepared(int lock, Survive survive) {
   arena_.control().is_prepared = true;
 }
 
-void Keeper::note_conversation(int channel, int spare) {
-  // In this order: with a spare there is a channel.
-  if (spare < 0) arena_.control().spare = -1;
+void Keeper::note_conversation(Partner partner, int channel, int spare) {
+  // In this order: while there is a spare, the others belong to it.
+  arena_.control().spare = -1;
+  arena_.control().partner = partner;
   arena_.control().channel = channel;
   arena_.control().spare = spare;
 }
@@ -94,8 +95,6 @@ void Keeper::note_conversation(int channel, int spare) {
 void Keeper::remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock,
                       Survive survive) {
   auto testament = std::make_unique<const Testament>(terms, estate);
-  // The predecessor takes nothing back from here on. A death between this line and the testament loses every connection.
-  if (testament_ == nullptr) arena_.control().spare = -1;
   arena_.control().set_lock(lock);
   arena_.control().survive = survive;
   arena_.control().testament = testament.get();

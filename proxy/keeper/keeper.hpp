@@ -42,10 +42,8 @@ class Keeper {
   void remember(const handoff::PredecessorTerms& terms, const handoff::Estate& estate, int lock, Survive survive);
   // It is not the instance yet, and may have connections from here on. The rest as for `remember`.
   void note_prepared(int lock, Survive survive);
-  // The channels of a conversation in which something may move; -1 and -1: it is over.
-  void note_conversation(int channel, int spare);
-  // The successor of that conversation is not our child.
-  void note_foreigner(bool is_it) { arena_.control().is_with_foreigner = is_it; }
+  // The channels of a conversation; -1 and -1: it is over.
+  void note_conversation(Partner partner, int channel, int spare);
   // It lets its successor have the lock, or has it again.
   void note_resigned(bool is_it) { arena_.control().has_resigned = is_it; }
   // It is not the instance any more, or ends of its own accord.

@@ -111,10 +111,10 @@ bool start_another(Survivors& survivors, const Testament& testament, const hando
 // True: a process serves.
 bool hand_over(Survivors& survivors, const Testament& testament, const Control& control, const Origin& origin) {
   const handoff::PredecessorTerms terms = insist([&] { return testament.terms(); });
-  if (control.spare >= 0) {
+  if (control.is_upgrading()) {
     log::warning("PID {} died during an upgrade", survivors.crash().pid);
     const Heir heir = go_on_with_its_successor(survivors, terms, control);
-    if (heir != Heir::is_gone && control.is_with_foreigner) tell_parent(origin);
+    if (heir != Heir::is_gone && control.partner == Partner::foreigner) tell_parent(origin);
     if (heir != Heir::is_gone) return true;
   } else if (!survivors.take_lock()) {
     return true;  // its successor is the instance
@@ -132,7 +132,7 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
   const Testament& testament = *control.testament.load();
   Survivors survivors(control, testament.pid());
   const state::Crash& crash = survivors.crash();
-  const bool is_upgrading = control.spare >= 0;
+  const bool is_upgrading = control.is_upgrading();
   Survive survive = what_survives(control, survivors.record().crashes, crash.at_unix_us);
   // Some of the others may be the successor's already.
   if (is_upgrading && survive == Survive::idle_ones) survive = Survive::all;
@@ -153,9 +153,12 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
   return is_done;
 } catch (const std::exception& error) {
   log::error("no connection goes on: {}", error.what());
-  if (control.spare < 0) (void)handoff::as_result([]() -> handoff::Result<void> {
-      return handoff::reset_all_that_is_connected(), handoff::Result<void>();
+  if (!control.is_upgrading()) {
+    (void)handoff::as_result([]() -> handoff::Result<void> {
+      handoff::reset_all_that_is_connected();
+      return {};
     });
+  }
   return false;
 }
 

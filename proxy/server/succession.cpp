@@ -108,7 +108,7 @@ AdopterDuties Succession::adopter_duties() {
       main, [this](const auto& application, const auto& report) { take_over(application, report); });
   return {
       .inherit = {main, [this](handoff::Inheritance inheritance) { return inherit(std::move(inheritance)); }},
-      .converses = parts_.supervision.for_conversation(),
+      .converses = parts_.supervision.for_conversation(keeper::Partner::predecessor),
       .workers = [&data_path]() -> Workers& { return data_path.workers(); },
       .accept = {main, [this] { parts_.data_path.accept_on(parts_.instance.sockets()); }},
       .expect = [&shared = data_path.shared()](const auto& remaining) { shared.expect(remaining); },

@@ -49,11 +49,9 @@ std::optional<handoff::LeftDescriptor> Supervision::door() const {
   return line_ ? std::optional(line_->door()) : std::nullopt;
 }
 
-std::function<void(int channel, int spare)> Supervision::for_conversation(bool is_foreign) const {
-  return [keeper = keeper_.get(), is_foreign](int channel, int spare) {
-    if (keeper == nullptr) return;
-    keeper->note_foreigner(is_foreign);
-    keeper->note_conversation(channel, spare);
+std::function<void(int channel, int spare)> Supervision::for_conversation(keeper::Partner partner) const {
+  return [keeper = keeper_.get(), partner](int channel, int spare) {
+    if (keeper != nullptr) keeper->note_conversation(partner, channel, spare);
   };
 }
 

@@ -43,7 +43,7 @@ class Supervision {
   keeper::Keeper* keeper() const { return keeper_.get(); }
   // What a keeper must know in a conversation: its channels (handoff::Donor::converses); that the lock may be another's;
   // of a successor, what is to survive before it is the instance.
-  std::function<void(int channel, int spare)> for_conversation(bool is_foreign = false) const;
+  std::function<void(int channel, int spare)> for_conversation(keeper::Partner partner) const;
   void note_resigned(bool is_it) {
     if (keeper_) keeper_->note_resigned(is_it);
   }

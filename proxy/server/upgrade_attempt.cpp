@@ -77,7 +77,8 @@ void UpgradeAttempt::make_roles() {
                   .begin_moving = {main, [this] { begin_moving(); }},
                   .accept_again = {main, accept},
                   .estate = {main, [this] { return estate(); }},
-                  .converses = parts_.supervision.for_conversation(child() == 0),
+                  .converses = parts_.supervision.for_conversation(child() != 0 ? keeper::Partner::child
+                                                                                : keeper::Partner::foreigner),
                   .on_probation = {main, [this](const auto& conduct) { note_conduct(conduct); }},
                   .resign = {main, [this] { return resign(); }},
                   .take_lock =
