@@ -118,6 +118,45 @@ TEST(Spare, WithNothingInItIsTheEnd) {
   EXPECT_EQ(succession.ending, Succession::orphaned);
 }
 
+// The predecessor has offers under way, and dies before it reads that everything has come back.
+TEST(Spare, IsHeardByASuccessorThatHasGivenEverythingBack) {
+  FakeDonor ours{parcels}, theirs{0};
+  FakeAdopter adopter;
+  const Probation probation{.donor = [&]() -> Donor& { return theirs; },
+                            .conduct = [](bool) { return Conduct(); },
+                            .called_off = [] { return std::nullopt; }};
+  Pair pair = socket_pair(), spare = socket_pair();
+  Channel channel(std::move(pair.one));
+  SuccessionOutcome succession;
+  std::jthread successor(
+      [&] { succession = succeed(std::move(pair.other), adopter, {.version = "2", .features = {}}, &probation); });
+  wire::Hello hello = make_hello({7, 1, "1"}, {});
+  hello.set_returns(true);
+  ASSERT_TRUE(send_record(channel, Kind::hello, hello, soon()));
+  expect_frame(channel, Kind::hello);
+  Estate estate;
+  estate.sockets.push_back({"@spare", "", spare.other.get()});
+  ASSERT_TRUE(send_estate(channel, estate, soon()));
+  spare.other.reset();
+  expect_frame(channel, Kind::ready);
+  ASSERT_TRUE(send_record(channel, Kind::listen, wire::Listen{}, soon()));
+  expect_frame(channel, Kind::listening);
+  ASSERT_TRUE(send_record(channel, Kind::recall, wire::Recall{}, soon()));
+  expect_frame(channel, Kind::returning);
+  send_offer(channel, ours.freeze_next({.connections = 4, .descriptors = 100, .bytes = 1 << 20}));
+  ours.thaw();
+  expect_frame(channel, Kind::returned);
+  const HandoverOutcome outcome = resume_handover(
+      std::move(spare.one), channel.descriptor(), ours,
+      {.self = {7, 1, "1"}, .features = {}, .ready_timeout = patient, .step_timeout = patient});
+  successor.join();
+  EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
+  EXPECT_EQ(succession.ending, Succession::completed) << succession.reason;
+  EXPECT_EQ(adopter.with(&FakeAdopter::Fate::started), all());
+  EXPECT_EQ(theirs.count("accept_again"), 1);
+  EXPECT_EQ(adopter.count("accept"), 2) << "it had stopped";
+}
+
 // ── A successor that dies ─────────────────────────────────────────────────────────────────────────────────────────
 
 class SpareOfASuccessor : public testing::Test {

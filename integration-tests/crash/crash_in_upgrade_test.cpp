@@ -57,6 +57,26 @@ TEST_F(CrashInAnUpgrade, OfAPredecessorThatHasCancelledItLeavesASuccessorThatAcc
   EXPECT_EQ(baton.number("last_upgrade.to_pid"), baton.number("pid"));
 }
 
+// It may have taken the connection that it was offered, and then our copy of that may be old.
+TEST_F(CrashInAnUpgrade, OfAPredecessorWhoseSuccessorHangsEndsWhatIsInDoubt) {
+  settings.handoff = "ready_timeout: 1s, step_timeout: 15s, finish_timeout: 0s";
+  Baton baton(settings);
+  Client offered = baton.connect();
+  offered.get("/bytes/1");
+  const pid_t before = worker_at_rest(baton);
+  dies(0, 5, false, SIGSTOP);  // before its Adopted
+  death->is_for_next = true;
+  baton.begin_upgrade();
+  await([&] { return death->victim != 0; }, "it to hang\n" + baton.log());
+  ::kill(before, SIGKILL);
+  await_another_worker(baton, before);
+  ::kill(death->victim, SIGKILL);
+  EXPECT_EQ(baton.connect().get("/bytes/7").body, pattern(7)) << baton.log();
+  std::string rest;
+  (void)offered.read_to_end(rest);
+  EXPECT_EQ(rest, "");
+}
+
 // It hangs with prepared connections, so that its predecessor takes them back and kills it.
 TEST_F(CrashInAnUpgrade, OfASuccessorThatWasGivenUpTouchesNothing) {
   settings.handoff = "ready_timeout: 15s, step_timeout: 500ms, finish_timeout: 0s";
