@@ -67,6 +67,7 @@ TEST_F(SupervisedProbation, AWorkerThatDiesMeanwhileLeavesTheServiceToTheTaker) 
   taker.await_log(std::regex("serving: .*in place of a crashed process"));
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
   EXPECT_EQ(baton.log().find("in place of a crashed process"), std::string::npos) << "no other process ever listened";
+  EXPECT_EQ(baton.log().find("replaces the crashed worker"), std::string::npos) << "its keeper has told the parent";
   EXPECT_EQ(baton.connect().get("/bytes/9").body, pattern(9));
   ::kill(taker.pid(), SIGTERM);
   EXPECT_EQ(taker.await_exit(), (Ended{0, 0}));

@@ -58,7 +58,7 @@ handoff::Estate SelfDescription::estate() const {
     estate.sockets.push_back({"@in_flight", "", memory});
   }
   state::InstanceRecord inherited = record();
-  data_path_.describe(inherited);
+  add_totals(inherited);
   estate.application = state::encode(inherited);
   const Settings& settings = *data_path_.settings();
   if (!settings.tls.empty()) estate.secrets = settings.ticket_keys->save(runtime::monotonic_ms());

@@ -42,13 +42,13 @@ struct Generation {
     now.add(crash);
     crashes = std::move(now);
   }
-  // Adds what a successor has counted that gives the service back. (It began with nothing.)
-  void count_more(const state::InstanceRecord& record) {
-    accepted_before += record.accepted_total;
-    requests_before += record.requests_total;
-    rate_refusals_before += record.rate_refusals_total;
-    connection_refusals_before += record.connection_refusals_total;
-    access_refusals_before += record.access_refusals_total;
+  // Adds what a successor has counted that gives the service back, beyond what it began with.
+  void count_more(const state::InstanceRecord& record, const state::InstanceRecord& inherited) {
+    accepted_before += record.accepted_total - inherited.accepted_total;
+    requests_before += record.requests_total - inherited.requests_total;
+    rate_refusals_before += record.rate_refusals_total - inherited.rate_refusals_total;
+    connection_refusals_before += record.connection_refusals_total - inherited.connection_refusals_total;
+    access_refusals_before += record.access_refusals_total - inherited.access_refusals_total;
   }
 
   std::string version;
