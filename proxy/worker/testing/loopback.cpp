@@ -115,9 +115,14 @@ handoff::UniqueFd TestListener::accept() const {
 
 void move_all(Worker& from, Worker& to, Outcome outcome) { move_all(from, to, outcome, here); }
 
+bool adopt_copy(Worker& worker, const handoff::Parcel& parcel) {
+  if (!prepare_copy(worker, here, parcel)) return false;
+  worker.start(parcel.id);
+  return true;
+}
+
 bool move_one(Worker& from, Worker& to, const handoff::Parcel& parcel) {
-  if (!prepare_copy(to, here, parcel)) return false;
-  to.start(parcel.id);
+  if (!adopt_copy(to, parcel)) return false;
   from.adopted(parcel.id);
   return true;
 }
@@ -132,7 +137,7 @@ bool wait_readable(int descriptor, int timeout_ms) {
 }
 
 Stage::Stage(const Play& play, const Scene& scene)
-    : play_(play), scene_(scene), first_(scene.settings, 1), second_(scene.settings, 2) {
+    : play_(play), scene_(scene), first_(scene.settings, 1, scene.roster), second_(scene.settings, 2) {
   client_.wire = Wire(scene.front.connect(), peer_context(scene.legs, true));
   const ListeningSocket from{.listener = "web", .tunnel_to = play.raw ? "app" : "", .tls = scene.legs.client != 0};
   first_.worker.take(scene.front.accept(), from, {});
@@ -145,7 +150,7 @@ Witnessed Stage::run(const std::function<void(std::size_t, Stage&)>& after_event
   for (int idle_turns = 0; idle_turns < idle_turns_max && events < events_max && !witnessed_.finished;) {
     const bool client_moved = turn_client();
     const bool origin_moved = turn_origin();
-    other_->loop().run_one(0);
+    if (other_ != nullptr) other_->loop().run_one(0);
     const bool is_idle = idle_turns != 0 && !client_moved && !origin_moved;
     if (run_one(serving_->loop(), is_idle ? 1 : 0)) {
       idle_turns = 0;
@@ -165,6 +170,11 @@ bool Stage::move(Outcome outcome) {
   if (is_there && other_->connections() == 0) return false;      // it does not move during its handshake
   std::swap(serving_, other_);
   return true;
+}
+
+Worker& Stage::lose_serving() {
+  serving_ = std::exchange(other_, nullptr);
+  return *serving_;
 }
 
 std::size_t Stage::idle_upstreams() const { return serving_->pool().idle(); }

@@ -73,15 +73,19 @@ struct Scene {
   const TestListener front;
   const TestListener origin;
   std::shared_ptr<const Settings> settings;
+  keeper::Roster* roster = nullptr;  // of the workers, if a keeper may look
 };
 
 // One of the two workers of a move, as if in a process of its own.
 struct Process {
   struct SharedOf : Shared {
-    explicit SharedOf(std::uint64_t number) { generation = number; }
+    SharedOf(std::uint64_t number, keeper::Roster* entries) {
+      generation = number;
+      roster = entries;
+    }
   };
-  Process(std::shared_ptr<const Settings> settings, std::uint64_t generation)
-      : shared(generation), worker(std::move(settings), shared, nullptr, 0) {}
+  Process(std::shared_ptr<const Settings> settings, std::uint64_t generation, keeper::Roster* roster = nullptr)
+      : shared(generation, roster), worker(std::move(settings), shared, nullptr, 0) {}
   SharedOf shared;
   Worker worker;
 };
@@ -97,7 +101,10 @@ enum class Outcome {
 // Descriptors are copied and states encoded, as when they go through a channel.
 void move_all(Worker& from, Worker& to, Outcome outcome);
 
-// Adopts one parcel. False: it was refused.
+// Adopts a copy of one parcel. False: it was refused.
+bool adopt_copy(Worker& worker, const handoff::Parcel& parcel);
+
+// The same, and `from` is told.
 bool move_one(Worker& from, Worker& to, const handoff::Parcel& parcel);
 
 // Like `move_all`, for workers that run in threads.
@@ -116,6 +123,8 @@ class Stage {
 
   // Moves the connection from the worker that serves to the other one. False: the connection could not move.
   bool move(Outcome outcome);
+  // Nothing runs the worker that serves any more, as if its process were dead; the other one serves instead.
+  Worker& lose_serving();
   std::size_t idle_upstreams() const;
 
   Worker& serving() { return *serving_; }
