@@ -156,7 +156,7 @@ class RandomCrashes : public testing::Test {
     return baton.count_log_lines(log_lines::upgrade_report) + baton.count_log_lines(crashed_);
   }
 
-  int slowness() const { return static_cast<int>(std::max<std::size_t>(1, clients_min_ / 50)); }
+  int slowness() const { return static_cast<int>(std::max<std::size_t>(1, clients_min_ / 10)); }
 
   void board(Crew& crew, const Settings& settings, Losses& losses) {
     const auto add = [&](std::size_t count, Kind kind, const Address& address, Transport transport) {
