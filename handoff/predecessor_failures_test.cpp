@@ -59,7 +59,7 @@ void fail_at(Row row, UniqueFd socket) {
 
 PredecessorTerms terms_for(Row row) {
   const bool hangs = row.way == Way::hangs;
-  const milliseconds patient(20'000), impatient(300);
+  const milliseconds patient(20'000), impatient(1'000);
   return {.self = {7, 1, "p"},
           .features = {},
           .ready_timeout = hangs && row.step <= Step::ready ? impatient : patient,

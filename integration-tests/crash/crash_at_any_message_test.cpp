@@ -143,8 +143,12 @@ void begin(Scene& scene, Side side) {
 // All is over, or somebody has died; and a process serves.
 void await_end(Scene& scene, Side side) {
   const std::regex over = is_upgrade(side) ? log_lines::upgrade_report : std::regex("connections go on");
-  await([&] { return scene.death.has_come() || scene.baton.count_log_lines(over) != 0; },
-        "an end\n" + scene.baton.log());
+  const std::regex known("supervisor: PID [0-9]+ is the instance, generation 2");
+  const auto is_over = [&] {
+    // The parent hears of it when it likes.
+    return scene.baton.count_log_lines(over) != 0 && (side != Side::parent || scene.baton.count_log_lines(known) != 0);
+  };
+  await([&] { return scene.death.has_come() || is_over(); }, "an end\n" + scene.baton.log());
   if (side == Side::parent && scene.death.has_come()) return;
   await_another_worker(scene.baton, scene.death->victim);
 }

@@ -44,7 +44,7 @@ void expect_nothing_left(const Baton& baton, pid_t group) {
   }
   EXPECT_EQ(paths_of_an_instance(baton), std::vector<std::string>{}) << baton.log();
   EXPECT_FALSE(baton.lock_is_held());
-  EXPECT_FALSE(is_listening(baton.address()));
+  EXPECT_EQ(listeners_on(baton.address().port), "");
 }
 
 std::vector<std::string> temporaries_of(const Baton& baton, pid_t writer) {

@@ -9,7 +9,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
+#include <iterator>
 #include <ostream>
+#include <set>
 #include <sstream>
 
 #include "harness/fd.hpp"
@@ -115,6 +118,35 @@ std::size_t descriptor_count(pid_t pid) {
   if (failed)
     throw Failure("the descriptors of process " + std::to_string(pid) + " cannot be counted: " + failed.message());
   return count;
+}
+
+std::string listeners_on(std::uint16_t port) {
+  constexpr std::size_t inode_column = 9;
+  std::ostringstream ending;
+  ending << ':' << std::uppercase << std::hex << std::setw(4) << std::setfill('0') << port;
+  std::set<std::string> wanted;  // as the links of descriptors name sockets
+  for (const char* const table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::istringstream lines(read_file(table));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      const std::vector<std::string> column(std::istream_iterator<std::string>(words), {});
+      const bool listens = column.size() > inode_column && column[1].ends_with(ending.str()) && column[3] == "0A";
+      if (listens) wanted.insert("socket:[" + column[inode_column] + "]");
+    }
+  }
+  std::string found;
+  std::error_code gone;
+  for (const auto& process : fs::directory_iterator("/proc", gone)) {
+    const std::string pid = process.path().filename();
+    if (wanted.empty() || pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    for (auto at = fs::directory_iterator(process.path() / "fd", gone); at != fs::directory_iterator();
+         at.increment(gone)) {
+      if (!wanted.contains(fs::read_symlink(at->path(), gone).string())) continue;
+      found += pid + " " + read_file(process.path() / "comm");
+      break;
+    }
+  }
+  return !wanted.empty() && found.empty() ? "a process that nobody can see" : found;
 }
 
 void await_descriptors_at_most(std::size_t most, pid_t pid) {

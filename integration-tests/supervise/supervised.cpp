@@ -97,7 +97,7 @@ Ended Supervised::stop(int signal) {
 
 void Supervised::expect_nothing_left() const {
   EXPECT_EQ(paths_of_an_instance(baton), std::vector<std::string>{}) << baton.log();
-  EXPECT_FALSE(is_listening(baton.address()));
+  EXPECT_EQ(listeners_on(baton.address().port), "") << baton.log();
   EXPECT_FALSE(baton.lock_is_held());
 }
 

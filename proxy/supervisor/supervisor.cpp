@@ -33,6 +33,19 @@ constexpr int first_passed_descriptor = 3;
 
 constexpr int pause_after_failure_ms = 100;
 
+// A worker's line ends shortly before the kernel has closed its sockets, and whoever starts the service again at once
+// needs their addresses. Descendants that are none of Baton's may live on.
+void await_last_children() {
+  constexpr std::chrono::seconds patience{1};
+  constexpr int look_again_ms = 5;
+  const auto until = std::chrono::steady_clock::now() + patience;
+  siginfo_t dead{};
+  while (::waitid(P_ALL, 0, &dead, WEXITED | WNOHANG) == 0) {
+    if (dead.si_pid == 0 && std::chrono::steady_clock::now() >= until) return;
+    if (std::exchange(dead.si_pid, 0) == 0) ::poll(nullptr, 0, look_again_ms);
+  }
+}
+
 bool is_stop(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT; }
 
 // A supervisor holds as many listening sockets as its workers.
@@ -107,6 +120,7 @@ int Supervisor::run() {
     }
   }
   replacement_.reset();
+  await_last_children();
   return *exit_code_;
 }
 
