@@ -18,6 +18,12 @@ Result<void> tell_succession(Channel& line, const SucceededBy& successor, Deadli
   return send_record(line, Kind::done, done, deadline);
 }
 
+Result<void> tell_no_heir(Channel& line, const std::string& application, Deadline deadline) {
+  wire::Returned returned;
+  returned.set_application(application);
+  return send_record(line, Kind::returned, returned, deadline);
+}
+
 Result<void> tell_end(Channel& line, Deadline deadline) { return send_record(line, Kind::bye, wire::Bye{}, deadline); }
 
 Result<bool> hear_estate(Frame& frame, Inheritance& inheritance) {
@@ -35,6 +41,12 @@ Result<SucceededBy> hear_succession(const Frame& frame) {
   auto done = parse<wire::Done>(frame);
   if (!done) return std::unexpected(done.error());
   return SucceededBy{done->report().to_pid(), done->foreign()};
+}
+
+Result<std::string> hear_no_heir(const Frame& frame) {
+  auto returned = parse<wire::Returned>(frame);
+  if (!returned) return std::unexpected(returned.error());
+  return std::move(*returned->mutable_application());
 }
 
 }  // namespace baton::handoff

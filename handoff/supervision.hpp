@@ -22,11 +22,15 @@ struct SucceededBy {
 };
 Result<void> tell_succession(Channel& line, const SucceededBy& successor, Deadline deadline);
 
+// From a keeper that brings no instance. `application` says what it knows of the crash.
+Result<void> tell_no_heir(Channel& line, const std::string& application, Deadline deadline);
+
 // We are stopping deliberately or will never be the instance: our exit is not a crash.
 Result<void> tell_end(Channel& line, Deadline deadline);
 
 // The parent's side, one function per kind of frame. Hello begins an estate, Inherit adds to it; true: it is complete.
 Result<bool> hear_estate(Frame& frame, Inheritance& inheritance);
 Result<SucceededBy> hear_succession(const Frame& frame);      // Done
+Result<std::string> hear_no_heir(const Frame& frame);         // Returned
 
 }  // namespace baton::handoff

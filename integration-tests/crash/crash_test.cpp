@@ -126,8 +126,15 @@ TEST_F(Crash, ComingAgainAndAgainSparesOnlyIdleConnectionsAndThenNone) {
   std::string left;
   EXPECT_EQ(busy.read_to_end(left), End::reset);
   EXPECT_EQ(idle.get("/bytes/7").body, pattern(7));
+  const pid_t fourth = worker();
+  EXPECT_EQ(baton.number("crashes.lost_total"), 1);
   crash();
   baton.await_log(std::regex("one crash of many in a row"));
+  EXPECT_EQ(baton.number("crashes.total"), 4);
+  EXPECT_EQ(baton.number("crashes.lost_total"), 2);
+  EXPECT_EQ(baton.number("crashes.last.pid"), fourth);
+  EXPECT_EQ(baton.number("crashes.last.lost"), 1);
+  EXPECT_GT(baton.number("crashes.last.stall_us"), 0);
   const pid_t fifth = worker();
   await_known(fifth);
   ::kill(fifth, SIGKILL);
@@ -140,9 +147,13 @@ TEST_F(Crash, WithoutAKeeperIsReplacedAsEver) {
   Client idle = baton.connect();
   idle.get("/bytes/1");
   await_known(worker());
+  EXPECT_EQ(baton.number("keeper"), keeper());
   ::kill(keeper(), SIGKILL);
   baton.await_log(std::regex("the keeper has ended"));
+  EXPECT_TRUE(baton.status().at("keeper").is_null());
+  const pid_t first = worker();
   crash();
+  EXPECT_EQ(baton.number("crashes.last.pid"), first);
   std::string left;
   EXPECT_EQ(idle.read_to_end(left), End::fin);
   EXPECT_EQ(baton.connect().get("/bytes/7").body, pattern(7));
@@ -178,7 +189,7 @@ TEST_F(Crash, WhileToldToStopStillEndsInOrder) {
   const pid_t keeper = this->keeper();
   stop_and_await(keeper);
   ::kill(before, SIGKILL);
-  baton.await_log(std::regex("hands over what it had"));
+  baton.await_log(std::regex("waits for its keeper"));
   baton.signal(SIGTERM);
   ::kill(keeper, SIGCONT);
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();

@@ -105,6 +105,14 @@ TEST_F(Http2, AClientMayGoWhileItsServersThink) {
   baton.await_number("connections.total", 1);
 }
 
+TEST_F(Http2, AClientThatHasGoneWithoutOpeningItsWindowIsNotWaitedFor) {
+  const Baton baton(settings());
+  Http2Client client(baton.address(), {.stream_window = 1'000, .updates_windows = false});
+  client.await_body(client.begin_get("/bytes/100000"), 1'000);
+  client.connection().half_close();
+  baton.await_number("connections.total", 0);
+}
+
 TEST_F(Http2, AStalledStreamHoldsUpNoOther) {
   const Baton baton(settings());
   Http2Client client(baton.address(), {.stream_window = 1'000});

@@ -152,6 +152,7 @@ std::string to_metrics(const Status& status) {
   add_connections(out, status);
   add_servers(out, status.servers);
   if (status.last_upgrade) add_last_upgrade(out, *status.last_upgrade);
+  out.only("keeper", "gauge", "1 if connections go on after a crash.", status.keeper ? 1 : 0);
   out.only("crashes_total", "counter", "Crashes of workers, over all generations.", status.crashes.total);
   out.family("crash_connections_total", "counter", "Client connections at crashes: whole ones went on.");
   out.sample("state", "whole", status.crashes.whole_total);

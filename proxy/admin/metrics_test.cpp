@@ -31,6 +31,7 @@ Status after_an_upgrade() {
   report.pauses = {1'000, 2'000, 3'000, {}};
   report.duration_us = 12'500;
   status.last_upgrade = LastUpgrade{"completed", "", report};
+  status.keeper = 4713;
   status.crashes.total = 2;
   status.crashes.whole_total = 30;
   status.crashes.lost_total = 1;
@@ -61,6 +62,7 @@ TEST(Metrics, AreTheNumbersOfTheStatusInBaseUnits) {
                            "baton_requests_refused_total{reason=\"rate\"} 11",
                            "baton_connections_refused_total{reason=\"connections_per_client\"} 12",
                            "baton_connections_refused_total{reason=\"access\"} 13",
+                           "baton_keeper 1",
                            "baton_crashes_total 2",
                            "baton_crash_connections_total{state=\"whole\"} 30",
                            "baton_crash_connections_total{state=\"lost\"} 1",

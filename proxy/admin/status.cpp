@@ -132,6 +132,7 @@ std::string to_json(const Status& status) {
   json::object object{{"generation", status.generation},
                       {"pid", status.pid},
                       {"supervisor", nullptr},
+                      {"keeper", nullptr},
                       {"version", text_of(status.version)},
                       {"state", name_of(status.state)},
                       {"maintenance", status.maintenance},
@@ -148,6 +149,7 @@ std::string to_json(const Status& status) {
                       {"crashes", crashes_of(status.crashes)},
                       {"rollback", nullptr}};
   if (status.supervisor) object["supervisor"] = *status.supervisor;
+  if (status.keeper) object["keeper"] = *status.keeper;
   if (status.last_upgrade) object["last_upgrade"] = upgrade_of(*status.last_upgrade);
   if (status.rollback) {
     object["rollback"] = {{"version", text_of(status.rollback->version)}, {"unknown", status.rollback->unknown}};

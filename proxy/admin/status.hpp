@@ -53,6 +53,7 @@ struct Status {
   std::uint64_t generation = 1;
   std::int64_t pid = 0;
   std::optional<std::int64_t> supervisor;   // the PID that stays the same
+  std::optional<std::int64_t> keeper;       // the PID of the process that a crash leaves
   std::string version;
   State state = State::serving;
   bool ready = true;                  // as /readyz says

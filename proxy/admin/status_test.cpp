@@ -16,6 +16,7 @@ Status with_upgrade() {
   status.generation = 2;
   status.pid = 4712;
   status.supervisor = 4700;
+  status.keeper = 4713;
   status.version = "0.1.0";
   status.state = State::draining;
   status.listening = {{"web", "127.0.0.1:8080"}, {"@admin", "unix:/a"}};
@@ -47,7 +48,7 @@ Status with_upgrade() {
 TEST(Status, HoldsEveryKeyInOneLine) {
   EXPECT_EQ(
       to_json(with_upgrade()),
-      R"({"generation":2,"pid":4712,"supervisor":4700,"version":"0.1.0","state":"draining","maintenance":false,)"
+      R"({"generation":2,"pid":4712,"supervisor":4700,"keeper":4713,"version":"0.1.0","state":"draining","maintenance":false,)"
       R"("listening":[{"listener":"web","address":"127.0.0.1:8080"},{"listener":"@admin","address":"unix:/a"}],)"
       R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
       R"("accepted_total":7,"requests_total":8,"rate_refusals_total":11,"connection_refusals_total":12,)"
@@ -75,6 +76,7 @@ TEST(Status, WithoutAnUpgradeIsNull) {
   const json::object object = json::parse(to_json(Status{})).as_object();
   EXPECT_TRUE(object.at("last_upgrade").is_null());
   EXPECT_TRUE(object.at("supervisor").is_null());
+  EXPECT_TRUE(object.at("keeper").is_null());
   EXPECT_EQ(object.at("state").as_string(), "serving");
 }
 

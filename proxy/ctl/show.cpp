@@ -60,6 +60,11 @@ std::string lines(const json::object& object, std::string_view key) {
   return out;
 }
 
+std::string crashes_text(const json::object& crashes) {
+  return fmt::format("{} ({} connections went on, {} were lost)", number(crashes, "total"),
+                     number(crashes, "whole_total"), number(crashes, "lost_total"));
+}
+
 void add(std::string& table, std::string_view name, const std::string& value) {
   table += fmt::format("{:<{}} {}\n", name, name_width, value);
 }
@@ -94,6 +99,9 @@ std::string status_table(const json::object& status) {
   // An older version reports neither this nor what a rollback would do.
   const json::value* supervisor = status.if_contains("supervisor");
   if (supervisor != nullptr && !supervisor->is_null()) add(table, "supervisor", "PID " + std::to_string(number(status, "supervisor")));
+  const json::value* crashes = status.if_contains("crashes");
+  if (crashes != nullptr && number(crashes->as_object(), "total") != 0)
+    add(table, "crashes", crashes_text(crashes->as_object()));
   add(table, "connections", std::to_string(number(connections, "total")) + in_parentheses(connections));
   add(table, "upstream idle", std::to_string(number(status, "upstream_idle")));
   add(table, "accepted", std::to_string(number(status, "accepted_total")));

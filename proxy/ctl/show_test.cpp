@@ -37,6 +37,13 @@ TEST(Show, AStatusIsATable) {
             "last upgrade   none\n");
 }
 
+TEST(Show, CrashesAreShownIfThereWereAny) {
+  json::object crashed = status("null");
+  crashed["crashes"] = json::parse(R"({"total":2,"whole_total":30,"lost_total":1,"last":null})");
+  EXPECT_NE(status_table(crashed).find("\ncrashes        2 (30 connections went on, 1 were lost)\n"),
+            std::string::npos);
+}
+
 TEST(Show, AReportHasALineForEachQuestion) {
   EXPECT_EQ(upgrade_report(json::parse(upgrade).as_object()),
             "result         completed\n"

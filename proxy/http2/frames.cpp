@@ -97,6 +97,10 @@ void begin_stream(const Frames& frames, Flow& flow) {
   stream.receive_window = frames.stream_window;
 }
 
+bool awaits_window(const Frames& frames, const Flow& flow) {
+  return flow.stream->heads.empty() && !flow.unsent.empty() && content_to_seal(frames, flow) == 0;
+}
+
 bool can_seal(const Frames& frames, const Flow& leg, const Flow& flow, const Terms& terms) {
   if (leg.unsent.size() >= terms.buffer_bytes || flow.was_reset) return false;
   return !flow.stream->heads.empty() || content_to_seal(frames, flow) != 0 || end_is_due(flow);

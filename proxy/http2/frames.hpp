@@ -66,6 +66,9 @@ void begin_as_client(state::Frames& frames, state::Flow& leg, const Terms& terms
 bool open(state::Frames& frames, state::Flow& leg, Streams& streams, const Terms& terms, std::int64_t now_ms,
           Floods& floods, Scratch& scratch);
 
+// The stream has content, and a window that the peer has not opened holds it back.
+bool awaits_window(const state::Frames& frames, const state::Flow& flow);
+
 // Puts what the stream sends into `leg.unsent`, as far as there is room and the windows allow, at most one frame of
 // content. True: it did something.
 bool seal(state::Frames& frames, state::Flow& leg, state::Flow& flow, const Terms& terms);

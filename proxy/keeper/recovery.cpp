@@ -76,12 +76,11 @@ Heir go_on_with_its_successor(Survivors& survivors, const handoff::PredecessorTe
   return Heir::is_gone;
 }
 
-// Of a successor that it does not know, and which it must not replace.
-void tell_parent(const Origin& origin) {
+// It is the last thing that the parent hears.
+template <class Tell>
+void tell_parent(const Origin& origin, Tell tell) {
   handoff::Channel line{handoff::UniqueFd(origin.line)};
-  (void)handoff::as_result([&] {
-    return handoff::tell_succession(line, {.pid = 0, .foreign = true}, handoff::Clock::now() + patience);
-  });
+  (void)handoff::as_result([&] { return tell(line, handoff::Clock::now() + patience); });
 }
 
 bool start_another(Survivors& survivors, const Testament& testament, const handoff::PredecessorTerms& terms,
@@ -114,7 +113,12 @@ bool hand_over(Survivors& survivors, const Testament& testament, const Control& 
   if (control.is_upgrading()) {
     log::warning("PID {} died during an upgrade", survivors.crash().pid);
     const Heir heir = go_on_with_its_successor(survivors, terms, control);
-    if (heir != Heir::is_gone && control.partner == Partner::foreigner) tell_parent(origin);
+    if (heir != Heir::is_gone && control.partner == Partner::foreigner) {
+      // The parent does not know it, and must not replace it.
+      tell_parent(origin, [](handoff::Channel& line, handoff::Deadline deadline) {
+        return handoff::tell_succession(line, {.pid = 0, .foreign = true}, deadline);
+      });
+    }
     if (heir != Heir::is_gone) return true;
   } else if (!survivors.take_lock()) {
     return true;  // its successor is the instance
@@ -150,6 +154,11 @@ bool hand_over_survivors(const Control& control, const Roster& roster, const Ori
   }
   end_the_rest(survivors, may_be_shared);
   log_result(survivors.crash());
+  if (!is_done) {
+    tell_parent(origin, [&](handoff::Channel& line, handoff::Deadline deadline) {
+      return handoff::tell_no_heir(line, survivors.counted(), deadline);
+    });
+  }
   return is_done;
 } catch (const std::exception& error) {
   log::error("no connection goes on: {}", error.what());

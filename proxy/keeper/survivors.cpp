@@ -14,6 +14,7 @@
 
 #include "handoff/insist.hpp"
 #include "proxy/engine/engine.hpp"
+#include "proxy/runtime/log.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/state/codec.hpp"
 
@@ -28,6 +29,13 @@ std::string running_text(const state::ConnectionState& state) {
   const std::size_t protocol = state.protocol.index();
   return fmt::format("{} of {} (connection {:x})", protocol < std::size(protocols) ? protocols[protocol] : "nothing known",
                      is_ip ? state.client_address.text() : "a client on a Unix socket", state.id);
+}
+
+// Each process that got this one, and no other, has died.
+void log_culprit(const Survivor& one) {
+  const std::string what =
+      one.state != nullptr ? running_text(*one.state) : fmt::format("connection {:x}", one.returned.id);
+  runtime::log::error("drops {}: a successor died of it", what);
 }
 
 // The worker's; nothing if the descriptor is something else by now.
@@ -176,6 +184,7 @@ void Survivors::take_back(std::span<const handoff::ParcelId> ids) {
     const auto found = offered_.find(id);
     if (found == offered_.end()) continue;
     if (is_alone_) {
+      log_culprit(found->second);
       end(found->second);
     } else {
       suspects_.emplace_back() = std::move(found->second);

@@ -260,7 +260,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
   // The predecessor reports it too, but it may die first, and then no other process would.
   tell_that_we_serve();
   if (generation.replaces_crashed || has_crashed) {
-    log::info("serving: baton {}, generation {}, PID {}, in place of a crashed process, {} connections adopted",
+    log::info("serving: baton {}, generation {}, PID {}, in place of a crashed process, {} connections from its keeper",
               generation.version, parts_.data_path.generation(), ::getpid(), generation.crashes.last.whole);
   } else {
     log::info("serving: baton {}, generation {}, PID {}, {} connections adopted", generation.version,

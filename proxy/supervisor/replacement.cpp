@@ -3,10 +3,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
 #include "handoff/start.hpp"
+#include "proxy/runtime/loop.hpp"
 #include "proxy/state/instance_record.hpp"
 
 namespace baton::supervisor {
@@ -36,8 +38,9 @@ handoff::Estate estate_of(const Heritage& heritage) {
   return estate;
 }
 
-Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage)
+Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage, state::Crash crash)
     : heritage_(std::move(heritage)),
+      crash_(std::move(crash)),
       pid_(started.pid),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       over_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -66,7 +69,13 @@ void Replacement::call_off(const std::string& why) {
 
 handoff::Estate Replacement::estate() { return estate_of(*heritage_); }
 
-std::string Replacement::resign() { return state::encode(state::InstanceRecord{}); }
+std::string Replacement::resign() {
+  state::InstanceRecord record;
+  record.crashes.last = crash_;
+  record.crashes.last.stall_us =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, runtime::unix_us() - crash_.at_unix_us));
+  return state::encode(record);
+}
 
 std::optional<std::string> Replacement::called_off() {
   return *called_off_.lock();

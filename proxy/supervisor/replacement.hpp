@@ -14,6 +14,7 @@
 #include "handoff/parties.hpp"
 #include "handoff/predecessor.hpp"
 #include "handoff/start.hpp"
+#include "proxy/state/crashes.hpp"
 
 namespace baton::supervisor {
 
@@ -29,7 +30,7 @@ handoff::Estate estate_of(const Heritage& heritage);
 
 class Replacement final : private handoff::Donor {
  public:
-  Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage);
+  Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage, state::Crash crash);
   ~Replacement() override;
 
   pid_t pid() const { return pid_; }
@@ -54,6 +55,7 @@ class Replacement final : private handoff::Donor {
   std::optional<std::string> called_off() override;
 
   std::shared_ptr<const Heritage> heritage_;
+  const state::Crash crash_;
   pid_t pid_ = 0;
   handoff::UniqueFd wake_;
   handoff::UniqueFd over_;

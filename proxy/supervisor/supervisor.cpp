@@ -276,6 +276,8 @@ void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
     case handoff::Kind::bye:
       worker.leaving = true;
       return;
+    case handoff::Kind::returned:
+      return hear_of_crash(frame);
     default:
       return;                                // of a later version
   }

@@ -13,6 +13,7 @@
 #include "handoff/result.hpp"
 #include "handoff/temporary.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/runtime/loop.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/state/instance_record.hpp"
 #include "proxy/supervisor/supervisor.hpp"
@@ -32,6 +33,12 @@ bool ended_well(std::optional<int> status) { return status && WIFEXITED(*status)
 int exit_code_of(std::optional<int> status) {
   if (!status) return 0;
   return WIFEXITED(*status) ? WEXITSTATUS(*status) : exit_failed;
+}
+
+// Its connections, if there were any, are nobody's.
+state::Crash crash_of(pid_t pid, std::optional<int> status) {
+  const bool has_signal = status && WIFSIGNALED(*status) && WTERMSIG(*status) != SIGKILL;
+  return {.pid = pid, .signal = has_signal ? WTERMSIG(*status) : 0, .at_unix_us = runtime::unix_us()};
 }
 
 std::string in_words(std::optional<int> status) { return status ? handoff::describe_exit(*status) : "is gone"; }
@@ -60,12 +67,14 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
     return finish(exit_code_of(status));
   }
   state_.streak.service_ends(now_ms());
+  if (!worker.crashed) crash_ = crash_of(worker.pid, status);
   if (worker.crashed) {
-    log::error("supervisor: the keeper of PID {} has brought no instance", worker.pid);
+    log::warning("supervisor: the keeper of PID {} has brought no instance", worker.pid);
   } else {
     log::error("supervisor: the instance, PID {}, {}", worker.pid, in_words(status));
   }
   if ((state_.is_stopping() || worker.leaving) && !somebody_may_become_instance()) {
+    log::error("supervisor: it was stopping, so nothing replaces it; its connections are lost");
     remove_what_it_left();
     return finish(exit_failed);
   }
@@ -84,9 +93,10 @@ pid_t Supervisor::keeper() const {
 bool Supervisor::leave_to_keeper(Worker& worker, std::optional<int> status) {
   const bool is_crash = status && !ended_well(status) && !worker.leaving && worker.served;
   if (!is_crash || !worker.line || keeper() == 0) return false;
-  log::error("supervisor: the instance, PID {}, {}; its keeper, PID {}, hands over what it had", worker.pid,
-             in_words(status), keeper());
+  log::error("supervisor: the instance, PID {}, {}; waits for its keeper, PID {}", worker.pid, in_words(status),
+             keeper());
   state_.instance = 0;
+  crash_ = crash_of(worker.pid, status);
   worker.crashed = status;
   if (state_.is_stopping()) handoff::insist([this] { state_.signals.push_back(state_.stop_signal); });
   state_.streak.service_ends(now_ms());
@@ -109,7 +119,7 @@ void Supervisor::give_up_keeper() {
     if (found != state_.workers.end()) worker_ended(found->pid, std::nullopt);
     return;
   }
-  log::error("supervisor: ends the keeper, PID {}", keeper());
+  log::error("supervisor: ends the keeper, PID {}; its connections are lost", keeper());
   ::kill(keeper(), SIGKILL);
   keeper_until_ = Clock::now() + keeper_patience;
 }
@@ -121,6 +131,13 @@ void Supervisor::keeper_ended(const Worker& worker) {
   for (const Worker& one : state_.workers) lines.push_back(one.pid);
   for (const pid_t pid : lines) read_line(pid);
   if (std::exchange(keeper_until_, std::nullopt) && state_.instance == 0) instance_lost(worker, worker.crashed);
+}
+
+// From its keeper, which brings no instance.
+void Supervisor::hear_of_crash(const handoff::Frame& frame) {
+  const auto application = handoff::hear_no_heir(frame);
+  const auto record = application ? state::decode_instance_record(*application) : std::nullopt;
+  if (record) crash_ = record->crashes.last;
 }
 
 void Supervisor::plan_replacement() {
@@ -169,7 +186,7 @@ handoff::Result<void> Supervisor::start_replacement() {
   known(pid);
   state_.streak.service_begins(now_ms());
   try {
-    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage);
+    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage, crash_);
   } catch (const std::exception& error) {
     give_up_candidate(pid);
     return handoff::fail(handoff::Fault::system, handoff::describe(error));  // no thread or no descriptor is free

@@ -138,7 +138,9 @@ bool Http2Side::note_client_ended() {
   bool has_some = false;
   for (const auto& one : streams_) {
     state::Flow& flow = one->flow();
-    if (flow.read_ended && !may_last(one->side())) continue;
+    // No window will open any more.
+    const bool is_stuck = http2::awaits_window(http2_.frames, flow);
+    if (flow.read_ended && !may_last(one->side()) && !is_stuck) continue;
     if (flow.was_reset) continue;
     has_some = flow.read_ended = one->is_touched = true;
     // The server of a tunnel gets what came before, and then the end.
