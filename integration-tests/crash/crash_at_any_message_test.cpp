@@ -66,6 +66,8 @@ class Scene {
     upload_.send(pattern(20).substr(10));
     EXPECT_NE(upload_.response().body.find("20 as sent"), std::string::npos) << baton.log();
     EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
+    EXPECT_TRUE(baton.lock_is_held()) << baton.log();
+    EXPECT_EQ(baton.pid_in_file(), baton.pid()) << baton.log();
   }
 
   // If its keeper dies, too, a worker may take every connection with it. No answer has wrong bytes.

@@ -41,6 +41,22 @@ TEST_F(SupervisedNotify, NamesNoMainProcessAndItsWorkersFeedTheWatchdogOfThePare
   EXPECT_EQ(said_by(worker()).find("MAINPID"), std::string::npos);
 }
 
+TEST_F(SupervisedNotify, IsKeptUpByWhoeverServesAfterACrash) {
+  const auto expect_ready = [this] {
+    const std::string said = said_by(worker());
+    EXPECT_NE(said.find("READY=1"), std::string::npos) << said;
+    EXPECT_EQ(said.find("MAINPID"), std::string::npos) << said;
+  };
+  crash();
+  expect_ready();
+  const pid_t before = worker();
+  await_known(before);
+  baton.begin_upgrade();
+  ::kill(before, SIGKILL);
+  harness::await_another_worker(baton, before);
+  expect_ready();
+}
+
 Address& passed() {
   static Address address = loopback(free_port());
   return address;
