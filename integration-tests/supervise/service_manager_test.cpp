@@ -47,6 +47,7 @@ TEST_F(SupervisedNotify, IsKeptUpByWhoeverServesAfterACrash) {
     EXPECT_NE(said.find("READY=1"), std::string::npos) << said;
     EXPECT_EQ(said.find("MAINPID"), std::string::npos) << said;
   };
+  expect_ready();
   crash();
   expect_ready();
   const pid_t before = worker();

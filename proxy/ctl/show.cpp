@@ -61,8 +61,8 @@ std::string lines(const json::object& object, std::string_view key) {
 }
 
 std::string crashes_text(const json::object& crashes) {
-  return fmt::format("{} ({} connections went on, {} were lost)", number(crashes, "total"),
-                     number(crashes, "whole_total"), number(crashes, "lost_total"));
+  return fmt::format("{} ({} connections went on, {} lost)", number(crashes, "total"), number(crashes, "whole_total"),
+                     number(crashes, "lost_total"));
 }
 
 void add(std::string& table, std::string_view name, const std::string& value) {

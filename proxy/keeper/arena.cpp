@@ -34,7 +34,7 @@ Arena* source = nullptr;  // of this process
 void Control::set_lock(int descriptor) {
   struct stat file{};
   if (::fstat(descriptor, &file) != 0) descriptor = -1;
-  // At no moment it has none while there is one.
+  // There must be no moment without a lock while it stays the same.
   if (descriptor == lock_descriptor && lock_file() == handoff::FileIdentity{file.st_dev, file.st_ino}) return;
   lock_descriptor = -1;
   lock_device = file.st_dev;

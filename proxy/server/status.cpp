@@ -112,7 +112,8 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   status.generation = parts_.data_path.generation();
   status.pid = ::getpid();
   if (const auto supervisor = parts_.supervision.supervisor()) status.supervisor = *supervisor;
-  if (generation.keeper != 0) status.keeper = generation.keeper;
+  const bool is_spared = parts_.data_path.handoff().survive != config::Survive::off;
+  if (generation.keeper != 0 && is_spared) status.keeper = generation.keeper;
   status.version = generation.version;
   status.state = role.is_stopping()       ? admin::State::stopping
                  : generation.is_draining ? admin::State::draining

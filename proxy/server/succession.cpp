@@ -270,7 +270,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
   if (record) signals_.append(record->signals);
 }
 
-// A supervisor knows nothing of the crash, and then nothing has survived it.
+// A supervisor of an older version tells nothing.
 void Succession::note_crash(const std::optional<state::InstanceRecord>& told) {
   parts_.generation.note_crash(told ? told->crashes.last : state::Crash());
   is_crash_noted_ = true;

@@ -60,7 +60,7 @@ struct InstanceRecord {
   std::vector<RouteRecord> routes{};            // of those that have had requests
   std::vector<ListenerTrust> trust{};           // of listeners that have connections
   std::int64_t keeper = 0;                      // the PID of the sender's keeper; 0: it has none
-  Crashes crashes{};                            // in Done: only what a keeper tells of the last one
+  Crashes crashes{};                            // in Done and Returned: only the last one, of a keeper or a parent
   bool holds_lock = false;                      // with after_crash: the sender does, until its Done
   bool operator==(const InstanceRecord&) const = default;
 };

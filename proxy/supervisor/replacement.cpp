@@ -3,7 +3,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -38,9 +37,11 @@ handoff::Estate estate_of(const Heritage& heritage) {
   return estate;
 }
 
-Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage, state::Crash crash)
+Replacement::Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage, state::Crash crash,
+                         std::int64_t crashed_at_us)
     : heritage_(std::move(heritage)),
       crash_(std::move(crash)),
+      crashed_at_us_(crashed_at_us),
       pid_(started.pid),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       over_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -72,8 +73,7 @@ handoff::Estate Replacement::estate() { return estate_of(*heritage_); }
 std::string Replacement::resign() {
   state::InstanceRecord record;
   record.crashes.last = crash_;
-  record.crashes.last.stall_us =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(0, runtime::unix_us() - crash_.at_unix_us));
+  record.crashes.last.stall_us = static_cast<std::uint64_t>(runtime::monotonic_us() - crashed_at_us_);
   return state::encode(record);
 }
 

@@ -30,7 +30,8 @@ handoff::Estate estate_of(const Heritage& heritage);
 
 class Replacement final : private handoff::Donor {
  public:
-  Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage, state::Crash crash);
+  Replacement(handoff::Started started, std::shared_ptr<const Heritage> heritage, state::Crash crash,
+              std::int64_t crashed_at_us);
   ~Replacement() override;
 
   pid_t pid() const { return pid_; }
@@ -56,6 +57,7 @@ class Replacement final : private handoff::Donor {
 
   std::shared_ptr<const Heritage> heritage_;
   const state::Crash crash_;
+  const std::int64_t crashed_at_us_;  // on the monotonic clock
   pid_t pid_ = 0;
   handoff::UniqueFd wake_;
   handoff::UniqueFd over_;

@@ -252,6 +252,8 @@ void Supervisor::read_line(pid_t pid) {
     worker->line.reset();
     if (frame.error().fault != handoff::Fault::closed) {
       log::error("supervisor: the line of PID {} broke: {}", pid, frame.error().text);
+      // Its keeper has spoken behind half a frame of the worker's, and that was its last word.
+      if (worker->crashed) worker_ended(pid, std::nullopt);
       return;
     }
     // While its predecessor lives it is that one's child. Ours is reaped once the kernel is done with it.

@@ -62,6 +62,7 @@ class Supervisor {
   bool leave_to_keeper(Worker& worker, std::optional<int> status);
   void give_up_keeper();
   void keeper_ended(const Worker& worker);
+  void note_crash(pid_t pid, std::optional<int> status);
   void hear_of_crash(const handoff::Frame& frame);
   pid_t keeper() const;
   void plan_replacement();
@@ -94,7 +95,9 @@ class Supervisor {
   std::optional<Clock::time_point> replace_at_;    // there is no instance; a replacement starts then
   Clock::time_point replace_at_once_;              // the same if no candidate is left
   std::optional<Clock::time_point> keeper_until_;  // a keeper starts the next instance; it may take so long
-  state::Crash crash_;                             // for the replacement: the last one, as far as it is known
+  state::Crash crash_;                             // for the replacement: the last one, as far as it is known here
+  std::int64_t crashed_at_us_ = 0;                 // on the monotonic clock
+  std::optional<state::Crash> told_crash_;         // as a keeper knows it
   int keeper_rounds_ = 0;                          // how often that is put off
   bool is_keeper_killed_ = false;
   std::optional<Clock::time_point> kill_at_;       // told to stop twice: workers still running then are killed

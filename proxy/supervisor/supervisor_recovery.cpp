@@ -35,12 +35,6 @@ int exit_code_of(std::optional<int> status) {
   return WIFEXITED(*status) ? WEXITSTATUS(*status) : exit_failed;
 }
 
-// Its connections, if there were any, are nobody's.
-state::Crash crash_of(pid_t pid, std::optional<int> status) {
-  const bool has_signal = status && WIFSIGNALED(*status) && WTERMSIG(*status) != SIGKILL;
-  return {.pid = pid, .signal = has_signal ? WTERMSIG(*status) : 0, .at_unix_us = runtime::unix_us()};
-}
-
 std::string in_words(std::optional<int> status) { return status ? handoff::describe_exit(*status) : "is gone"; }
 
 }  // namespace
@@ -67,7 +61,7 @@ void Supervisor::instance_lost(const Worker& worker, std::optional<int> status) 
     return finish(exit_code_of(status));
   }
   state_.streak.service_ends(now_ms());
-  if (!worker.crashed) crash_ = crash_of(worker.pid, status);
+  if (!worker.crashed) note_crash(worker.pid, status);
   if (worker.crashed) {
     log::warning("supervisor: the keeper of PID {} has brought no instance", worker.pid);
   } else {
@@ -96,7 +90,7 @@ bool Supervisor::leave_to_keeper(Worker& worker, std::optional<int> status) {
   log::error("supervisor: the instance, PID {}, {}; waits for its keeper, PID {}", worker.pid, in_words(status),
              keeper());
   state_.instance = 0;
-  crash_ = crash_of(worker.pid, status);
+  note_crash(worker.pid, status);
   worker.crashed = status;
   if (state_.is_stopping()) handoff::insist([this] { state_.signals.push_back(state_.stop_signal); });
   state_.streak.service_ends(now_ms());
@@ -119,7 +113,7 @@ void Supervisor::give_up_keeper() {
     if (found != state_.workers.end()) worker_ended(found->pid, std::nullopt);
     return;
   }
-  log::error("supervisor: ends the keeper, PID {}; its connections are lost", keeper());
+  log::error("supervisor: ends the keeper, PID {}; what it still has is lost", keeper());
   ::kill(keeper(), SIGKILL);
   keeper_until_ = Clock::now() + keeper_patience;
 }
@@ -133,11 +127,19 @@ void Supervisor::keeper_ended(const Worker& worker) {
   if (std::exchange(keeper_until_, std::nullopt) && state_.instance == 0) instance_lost(worker, worker.crashed);
 }
 
-// From its keeper, which brings no instance.
+void Supervisor::note_crash(pid_t pid, std::optional<int> status) {
+  const bool has_signal = status && WIFSIGNALED(*status) && WTERMSIG(*status) != SIGKILL;
+  crash_ = {.pid = pid, .signal = has_signal ? WTERMSIG(*status) : 0, .at_unix_us = runtime::unix_us()};
+  crashed_at_us_ = runtime::monotonic_us();
+}
+
+// From a keeper that brings no instance, perhaps before we know that its worker is dead.
 void Supervisor::hear_of_crash(const handoff::Frame& frame) {
   const auto application = handoff::hear_no_heir(frame);
   const auto record = application ? state::decode_instance_record(*application) : std::nullopt;
-  if (record) crash_ = record->crashes.last;
+  if (!record) return;
+  told_crash_ = record->crashes.last;
+  told_crash_->lost += std::exchange(told_crash_->whole, 0);  // if whoever has these does not become the instance
 }
 
 void Supervisor::plan_replacement() {
@@ -186,7 +188,9 @@ handoff::Result<void> Supervisor::start_replacement() {
   known(pid);
   state_.streak.service_begins(now_ms());
   try {
-    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage, crash_);
+    const bool is_told = told_crash_ && told_crash_->pid == crash_.pid;
+    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage, is_told ? *told_crash_ : crash_,
+                                                 crashed_at_us_);
   } catch (const std::exception& error) {
     give_up_candidate(pid);
     return handoff::fail(handoff::Fault::system, handoff::describe(error));  // no thread or no descriptor is free

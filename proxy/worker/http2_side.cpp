@@ -138,8 +138,8 @@ bool Http2Side::note_client_ended() {
   bool has_some = false;
   for (const auto& one : streams_) {
     state::Flow& flow = one->flow();
-    // No window will open any more.
-    const bool is_stuck = http2::awaits_window(http2_.frames, flow);
+    // No window will open any more. What a tunnel's server is still to get goes on.
+    const bool is_stuck = !is_tunnel(one->side()) && http2::awaits_window(http2_.frames, flow);
     if (flow.read_ended && !may_last(one->side()) && !is_stuck) continue;
     if (flow.was_reset) continue;
     has_some = flow.read_ended = one->is_touched = true;
