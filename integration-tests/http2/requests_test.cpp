@@ -10,6 +10,7 @@
 #include "harness/http2_client.hpp"
 #include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
+#include "harness/pids.hpp"
 #include "harness/tls_client.hpp"
 
 namespace baton::harness {
@@ -239,6 +240,18 @@ TEST_F(Http2, TheEndOfTheConnectionEndsItsWebSockets) {
   client.connection().half_close();
   EXPECT_EQ(client.await_end(stream).body, "the last") << "it reached the server, and its answer came";
   origin.await_open_connections(0);
+}
+
+TEST_F(Http2, AWebSocketWhoseClientHasGoneBehindAShutWindowRests) {
+  const Baton baton(settings());
+  Http2Client client(baton.address(), {.stream_window = 4, .updates_windows = false});
+  const std::int32_t stream = client.begin_websocket("/websocket");
+  EXPECT_EQ(client.await_head(stream).status, 200);
+  client.send(stream, "more than four");
+  EXPECT_EQ(client.await_body(stream, 4).body, "more");
+  client.connection().half_close();
+  origin.await_open_connections(0);
+  await_rest(baton.pid());
 }
 
 TEST_F(Http2, AStreamThatIsResetHasALineAtDebug) {
