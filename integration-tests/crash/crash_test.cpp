@@ -221,6 +221,27 @@ TEST_F(Crash, MayCostAllIfTheConfigurationSaysSo) {
   EXPECT_EQ(children_of(worker()).size(), 0u) << "the next one has no keeper";
 }
 
+// The parent reads the last word of the keeper before it knows that the worker is dead.
+TEST_F(Crash, ThatEndsAllIsCountedAlsoByAParentThatHearsLate) {
+  const std::string before = read_file(baton.config_path());
+  replace_file(baton.config_path(), std::regex_replace(before, std::regex("survive: all"), "survive: \"off\""));
+  Client idle = baton.connect();
+  idle.get("/bytes/1");
+  baton.signal(SIGHUP);
+  baton.await_log(std::regex("reload: done"));
+  EXPECT_TRUE(baton.status().at("keeper").is_null()) << "it would save nothing";
+  const pid_t crashed = worker();
+  const pid_t keeper = children_of(crashed).front();
+  await_rest(crashed);
+  stop_and_await(parent);
+  ::kill(crashed, SIGKILL);
+  await([&] { return !is_alive(keeper); }, "the keeper to end");
+  ::kill(parent, SIGCONT);
+  await_another_worker(crashed);
+  EXPECT_EQ(baton.number("crashes.last.pid"), crashed);
+  EXPECT_EQ(baton.number("crashes.lost_total"), 1);
+}
+
 TEST_F(Crash, SparesWhatIsReadSlowlyOfALongAnswerOfOurOwn) {
   const std::string page = pattern(1'000'000);
   replace_file(baton.directory() / "page.txt", page);

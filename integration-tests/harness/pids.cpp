@@ -146,7 +146,7 @@ std::string listeners_on(std::uint16_t port) {
       break;
     }
   }
-  return !wanted.empty() && found.empty() ? "a process that nobody can see" : found;
+  return !wanted.empty() && found.empty() ? "a process without descriptors" : found;
 }
 
 void await_descriptors_at_most(std::size_t most, pid_t pid) {

@@ -36,7 +36,7 @@ std::vector<pid_t> living_in_group(pid_t group);
 void await_rest(pid_t pid);
 // Sends SIGSTOP and waits until the process has stopped.
 void stop_and_await(pid_t pid);
-// Who listens on that TCP port: "PID NAME" for each, and nothing if nobody does.
+// A line "PID NAME" for each process that listens on that TCP port. One that is exiting has no descriptors to be seen.
 std::string listeners_on(std::uint16_t port);
 std::size_t descriptor_count(pid_t pid);
 // Waits until it holds at most that many: an upgrade's descriptors are closed shortly after its report.

@@ -33,8 +33,8 @@ constexpr int first_passed_descriptor = 3;
 
 constexpr int pause_after_failure_ms = 100;
 
-// A worker's line ends shortly before the kernel has closed its sockets, and whoever starts the service again at once
-// needs their addresses. Descendants that are none of Baton's may live on.
+// The kernel closes a worker's line before its other sockets, and an immediate restart needs their addresses. A
+// descendant that is no part of Baton may live longer, so the wait is bounded.
 void await_last_children() {
   constexpr std::chrono::seconds patience{1};
   constexpr int look_again_ms = 5;
@@ -226,98 +226,6 @@ void Supervisor::reap() {
     if (!worker.line && ::kill(worker.pid, 0) != 0 && errno == ESRCH) gone.push_back(worker.pid);
   }
   for (const pid_t pid : gone) worker_ended(pid, std::nullopt);
-}
-
-// ── Lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-void Supervisor::let_newcomers_in() {
-  while (auto newcomer = let_in(state_.door.ours.get())) {
-    if (newcomer->pid <= 0) continue;
-    Worker& worker = known(newcomer->pid);
-    worker.line = std::make_unique<handoff::Channel>(std::move(newcomer->line));
-    if (worker.pid == state_.instance) {
-      for (const int signal : std::exchange(state_.signals, {})) forward(signal);
-    }
-  }
-}
-
-void Supervisor::read_line(pid_t pid) {
-  for (Worker* worker; (worker = find(pid)) != nullptr && worker->line;) {
-    auto frame = worker->line->try_receive();
-    if (frame && !*frame) return;
-    if (frame) {
-      hear(*worker, **frame);
-      continue;
-    }
-    worker->line.reset();
-    if (frame.error().fault != handoff::Fault::closed) {
-      log::error("supervisor: the line of PID {} broke: {}", pid, frame.error().text);
-      // Its keeper has spoken behind half a frame of the worker's, and that was its last word.
-      if (worker->crashed) worker_ended(pid, std::nullopt);
-      return;
-    }
-    // While its predecessor lives it is that one's child. Ours is reaped once the kernel is done with it.
-    int status = 0;
-    const pid_t reaped = ::waitpid(pid, &status, WNOHANG);
-    if (reaped == pid) worker_ended(pid, status);
-    if (reaped < 0) worker_ended(pid, std::nullopt);
-  }
-}
-
-void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
-  switch (frame.kind) {
-    case handoff::Kind::hello:
-    case handoff::Kind::inherit: {
-      const auto last = handoff::hear_estate(frame, worker.arriving);
-      if (!last) log::error("supervisor: the announcement of PID {} is unusable: {}", worker.pid, last.error().text);
-      if (last && *last) announced(worker);
-      return;
-    }
-    case handoff::Kind::done:
-      return succeeded(worker, frame);
-    case handoff::Kind::bye:
-      worker.leaving = true;
-      return;
-    case handoff::Kind::returned:
-      return hear_of_crash(frame);
-    default:
-      return;                                // of a later version
-  }
-}
-
-void Supervisor::announced(Worker& worker) {
-  const bool is_new = !state_.heritage || state_.heritage->generation != worker.arriving.generation;
-  const auto heritage = handoff::insist([] { return std::make_shared<Heritage>(); });  // it is announced only once
-  *heritage = std::exchange(worker.arriving, {});
-  state_.heritage = heritage;
-  worker.served = true;
-  state_.instance = worker.pid;
-  replace_at_.reset();
-  if (std::exchange(keeper_until_, std::nullopt)) {
-    state_.streak.add();
-    state_.streak.service_begins(now_ms());
-  }
-  if (replacement_ && replacement_->pid() != worker.pid) replacement_->call_off("another process is the instance");
-  if (is_new) log::info("supervisor: PID {} is the instance, generation {}", worker.pid, state_.heritage->generation);
-  for (const int signal : std::exchange(state_.signals, {})) forward(signal);
-  consider_renewal();
-}
-
-void Supervisor::succeeded(Worker& worker, const handoff::Frame& frame) {
-  const auto succession = handoff::hear_succession(frame);
-  worker.resigned = true;
-  ::shutdown(worker.line->descriptor(), SHUT_WR);      // it must get no more signals for the instance
-  if (state_.instance != worker.pid && !worker.crashed) return;  // the successor has announced itself
-  if (!succession || succession->foreign || succession->pid <= 0) {
-    log::info("supervisor: an external successor is the instance; this process exits with its last worker");
-    state_.instance = 0;
-    keeper_until_.reset();
-    foreign_ = true;
-    return;
-  }
-  Worker& successor = known(static_cast<pid_t>(succession->pid));
-  successor.served = true;
-  state_.instance = successor.pid;
 }
 
 // ── Ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────

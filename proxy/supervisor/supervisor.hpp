@@ -48,14 +48,16 @@ class Supervisor {
   void forward(int signal);
   void stop(int signal);
   void reap();
+  void worker_ended(pid_t pid, std::optional<int> status);
+  void send(const Worker& worker, int signal) const;
+
+  // ── Lines (supervisor_lines.cpp) ──────────────────────────────────────────────────────────────────────────────────
   void let_newcomers_in();
   void read_line(pid_t pid);
   void hear(Worker& worker, handoff::Frame& frame);
   void announced(Worker& worker);
   void succeeded(Worker& worker, const handoff::Frame& frame);
-  void worker_ended(pid_t pid, std::optional<int> status);
-
-  void send(const Worker& worker, int signal) const;
+  void hear_of_crash(const handoff::Frame& frame);
 
   // ── Without an instance (supervisor_recovery.cpp) ─────────────────────────────────────────────────────────────────
   void instance_lost(const Worker& worker, std::optional<int> status);
@@ -63,7 +65,6 @@ class Supervisor {
   void give_up_keeper();
   void keeper_ended(const Worker& worker);
   void note_crash(pid_t pid, std::optional<int> status);
-  void hear_of_crash(const handoff::Frame& frame);
   pid_t keeper() const;
   void plan_replacement();
   void settle();
@@ -95,9 +96,8 @@ class Supervisor {
   std::optional<Clock::time_point> replace_at_;    // there is no instance; a replacement starts then
   Clock::time_point replace_at_once_;              // the same if no candidate is left
   std::optional<Clock::time_point> keeper_until_;  // a keeper starts the next instance; it may take so long
-  state::Crash crash_;                             // for the replacement: the last one, as far as it is known here
+  state::Crash crash_;                             // for the replacement, as far as it is known; there is no instance
   std::int64_t crashed_at_us_ = 0;                 // on the monotonic clock
-  std::optional<state::Crash> told_crash_;         // as a keeper knows it
   int keeper_rounds_ = 0;                          // how often that is put off
   bool is_keeper_killed_ = false;
   std::optional<Clock::time_point> kill_at_;       // told to stop twice: workers still running then are killed

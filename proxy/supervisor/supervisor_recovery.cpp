@@ -128,18 +128,10 @@ void Supervisor::keeper_ended(const Worker& worker) {
 }
 
 void Supervisor::note_crash(pid_t pid, std::optional<int> status) {
+  crashed_at_us_ = runtime::monotonic_us();
+  if (crash_.pid == pid) return;  // its keeper has told more
   const bool has_signal = status && WIFSIGNALED(*status) && WTERMSIG(*status) != SIGKILL;
   crash_ = {.pid = pid, .signal = has_signal ? WTERMSIG(*status) : 0, .at_unix_us = runtime::unix_us()};
-  crashed_at_us_ = runtime::monotonic_us();
-}
-
-// From a keeper that brings no instance, perhaps before we know that its worker is dead.
-void Supervisor::hear_of_crash(const handoff::Frame& frame) {
-  const auto application = handoff::hear_no_heir(frame);
-  const auto record = application ? state::decode_instance_record(*application) : std::nullopt;
-  if (!record) return;
-  told_crash_ = record->crashes.last;
-  told_crash_->lost += std::exchange(told_crash_->whole, 0);  // if whoever has these does not become the instance
 }
 
 void Supervisor::plan_replacement() {
@@ -188,9 +180,7 @@ handoff::Result<void> Supervisor::start_replacement() {
   known(pid);
   state_.streak.service_begins(now_ms());
   try {
-    const bool is_told = told_crash_ && told_crash_->pid == crash_.pid;
-    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage, is_told ? *told_crash_ : crash_,
-                                                 crashed_at_us_);
+    replacement_ = std::make_unique<Replacement>(std::move(*started), state_.heritage, crash_, crashed_at_us_);
   } catch (const std::exception& error) {
     give_up_candidate(pid);
     return handoff::fail(handoff::Fault::system, handoff::describe(error));  // no thread or no descriptor is free

@@ -13,11 +13,6 @@ namespace {
 
 constexpr std::size_t tls_body_bytes = 30'000;
 
-std::string name_of(const testing::TestParamInfo<Legs>& from) {
-  const auto name = [](int version) { return version == 0 ? "plain" : version == tls12 ? "tls12" : "tls13"; };
-  return std::string(name(from.param.client)) + "_to_" + name(from.param.origin);
-}
-
 // Specific to TLS: key updates in the middle of bodies.
 std::vector<Play> tls_plays() {
   std::vector<Play> all = plays(tls_body_bytes);
@@ -71,9 +66,9 @@ class LoopbackTls : public testing::TestWithParam<Legs> {
   }
 };
 INSTANTIATE_TEST_SUITE_P(Legs, LoopbackTls,
-                         testing::Values(Legs{tls13, 0}, Legs{tls12, 0}, Legs{0, tls13}, Legs{0, tls12}, Legs{tls13, tls12},
-                                         Legs{tls12, tls13}),
-                         name_of);
+                         testing::Values(Legs{tls13, 0}, Legs{tls12, 0}, Legs{0, tls13}, Legs{0, tls12},
+                                         Legs{tls13, tls12}, Legs{tls12, tls13}),
+                         [](const auto& legs) { return name_of(legs.param); });
 
 TEST_P(LoopbackTls, MovedAfterAnyEventNothingIsLost) {
   // With TLS on one leg, every event; with TLS on both, every other event.

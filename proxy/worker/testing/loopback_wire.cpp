@@ -40,7 +40,15 @@ tls::SslCtxPtr make_peer_context(bool is_client, int version) {
   return context;
 }
 
+std::string version_name(int version) {
+  return version == 0 ? "plain" : version == tls12 ? "tls12" : "tls13";
+}
+
 }  // namespace
+
+std::string name_of(Legs legs) {
+  return version_name(legs.client) + "_to_" + version_name(legs.origin);
+}
 
 std::shared_ptr<const Settings> loopback_settings(const state::SocketAddress& server, Legs legs) {
   auto settings = std::make_shared<Settings>();

@@ -18,6 +18,7 @@ struct Legs {
   int client = 0;
   int origin = 0;
 };
+std::string name_of(Legs legs);  // of a test with them
 
 // Two workers' configuration: an upstream with one server. With TLS on the legs that have it: the proxy and its server
 // have certificates of one authority, and the client none.
