@@ -27,6 +27,7 @@
 #include "proxy/ctl/ctl.hpp"
 #include "proxy/demo_program.hpp"
 #include "proxy/keeper/keeper.hpp"
+#include "proxy/process/oom_score.hpp"
 #include "proxy/process/paths.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
@@ -197,6 +198,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   }
   const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
   if (is_parent) return supervise(options, std::move(arguments), state);
+  if (line) baton::process::take_oom_score_of(line->supervisor());  // and not what a keeper passes on
 
   Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
   std::string meeting_socket;  // where we have yet to meet our predecessor

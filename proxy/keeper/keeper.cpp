@@ -14,6 +14,7 @@
 #include "handoff/insist.hpp"
 #include "handoff/result.hpp"
 #include "proxy/keeper/recovery.hpp"
+#include "proxy/process/oom_score.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/runtime/log.hpp"
 
@@ -38,11 +39,15 @@ bool is_supervisor_gone(int line) {
 // An exception must not go on as if this were the worker: it ends the process.
 [[noreturn]] void be_keeper(Arena& arena, pid_t worker, const Origin& origin) noexcept {
   ::prctl(PR_SET_NAME, "baton-keeper");
+  const int oom_score = process::open_oom_score();
   process::keep_memory_private();  // the worker may have keys later
   arena.only_read();
   if (!handoff::await_end_of(worker)) ::_exit(1);
   const Control& control = arena.control();
   if (control.is_over || !control.is_prepared || is_supervisor_gone(origin.line)) ::_exit(0);
+  // What the dead worker has left is freed with this process. Without that memory, the service may have no room to go
+  // on.
+  process::be_killed_first(oom_score);
   // The keeper needs no log. There is none without a thread or a descriptor for it.
   (void)handoff::as_result([]() -> handoff::Result<void> {
     handoff::insist([] {
