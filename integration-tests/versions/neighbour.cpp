@@ -111,8 +111,7 @@ void put_message(std::string& out, int number, std::string_view content) {
   out += content;
 }
 
-// One field of each wire type, under numbers that no version will use soon. Groups are an old protobuf feature, and
-// legal.
+// One field of each wire type of proto3, under numbers that no version will use soon.
 std::string unknown_fields() {
   std::string out;
   put_varint(out, WireFormatLite::MakeTag(4001, WireFormatLite::WIRETYPE_VARINT));
@@ -120,8 +119,6 @@ std::string unknown_fields() {
   put_varint(out, WireFormatLite::MakeTag(4002, WireFormatLite::WIRETYPE_FIXED64));
   out += "12345678";
   put_message(out, 4003, "what only the future understands");
-  put_varint(out, WireFormatLite::MakeTag(4004, WireFormatLite::WIRETYPE_START_GROUP));
-  put_varint(out, WireFormatLite::MakeTag(4004, WireFormatLite::WIRETYPE_END_GROUP));
   put_varint(out, WireFormatLite::MakeTag(4005, WireFormatLite::WIRETYPE_FIXED32));
   out += "1234";
   return out;

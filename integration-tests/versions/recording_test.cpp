@@ -164,10 +164,15 @@ TEST_P(Recorded, RecordsMeanToUsWhatTheyMeantThen) {
   EXPECT_EQ(instance->accepted_total, kinds_of(GetParam()).size());
 }
 
+state::wire::Moved read_by_protobuf(const std::string& payload) {
+  state::wire::Moved moved;
+  if (!moved.ParseFromString(payload)) throw Failure("a payload that protobuf cannot read");
+  return moved;
+}
+
 // Version 0.1.0 left the last exchange's record in a connection without an exchange; it is never read.
 std::string without_ended_exchange(const std::string& payload) {
-  state::wire::Moved moved;
-  if (!moved.ParseFromString(payload)) throw Failure("a recorded payload cannot be read");
+  state::wire::Moved moved = read_by_protobuf(payload);
   const bool is_awaiting = moved.has_connection() && moved.connection().http1().has_awaiting();
   if (is_awaiting) moved.mutable_connection()->mutable_http1()->clear_access();
   return moved.SerializeAsString();
@@ -180,7 +185,7 @@ TEST_P(Recorded, PayloadsLoseNothingByBeingDecodedAndEncodedAgain) {
     ASSERT_TRUE(moved);
     const std::string again = std::visit([](const auto& one) { return state::encode(one); }, *moved);
     EXPECT_EQ(state::decode(again, {}, 0), moved);
-    EXPECT_EQ(again, without_ended_exchange(payload));
+    EXPECT_EQ(read_by_protobuf(again).SerializeAsString(), without_ended_exchange(payload));
   }
 }
 

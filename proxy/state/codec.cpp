@@ -1,11 +1,6 @@
 #include "proxy/state/codec.hpp"
 
-#include <google/protobuf/arena.h>
-
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -15,39 +10,6 @@
 namespace baton::state {
 
 namespace {
-
-constexpr std::uint32_t whole_mark = 0x4e544142;   // "BATN"
-
-// Where a message lies, all of it in one arena: a message by itself that runs out of memory midway cannot be destroyed
-// (a oneof names its member before the member exists). Most need only the first block, which costs nothing.
-class MovedMessage {
- public:
-  MovedMessage() : arena_(options(first_)), moved_(*google::protobuf::Arena::CreateMessage<wire::Moved>(&arena_)) {}
-  MovedMessage(const MovedMessage&) = delete;
-  MovedMessage& operator=(const MovedMessage&) = delete;
-
-  wire::Moved& operator*() { return moved_; }
-
- private:
-  using Block = std::array<char, 16 * 1024>;
-
-  static google::protobuf::ArenaOptions options(Block& first) {
-    google::protobuf::ArenaOptions options;
-    options.initial_block = first.data();
-    options.initial_block_size = first.size();
-    options.max_block_size = 2 * first.size();
-    return options;
-  }
-
-  alignas(std::max_align_t) Block first_;
-  google::protobuf::Arena arena_;
-  wire::Moved& moved_;
-};
-
-std::string finish(wire::Moved& moved) {
-  moved.set_whole(whole_mark);
-  return moved.SerializeAsString();
-}
 
 // What the engines assume about a state, checked for states that come from outside.
 bool is_past_hello(const Leg& leg) { return !leg.tls || leg.tls->stage == TlsStage::records; }
@@ -170,6 +132,10 @@ bool holds_together(const ConnectionState& state) {
   return awaiting == nullptr || awaiting->scanned <= state.client.unread.size();
 }
 
+bool holds_together(const IdleUpstream& idle) {
+  return is_past_hello(idle.leg) && !idle.leg.stream && (!idle.frames || holds_together(*idle.frames, true));
+}
+
 bool has_keys(const Leg& leg) { return leg.tls && leg.tls->stage == TlsStage::records; }
 
 // The client's, then those of its exchanges to servers, then the carriers.
@@ -213,39 +179,6 @@ handoff::SecretBytes secrets_of(std::span<const Leg* const> legs) {
 }
 
 }  // namespace
-
-namespace {
-
-// What an answer of our own has not put into `unsent` yet.
-void append_rest(const ClientSide& side, auto& out) {
-  const auto* answering = side.exchange ? std::get_if<Answering>(&side.exchange->phase) : nullptr;
-  if (answering == nullptr) return;
-  out.mutable_client()->mutable_unsent()->append(answering->rest());
-  wire::Access& access = *out.mutable_http1()->mutable_access();
-  access.set_response_bytes(access.response_bytes() + answering->rest().size());
-}
-
-}  // namespace
-
-std::string encode(const ConnectionState& state) {
-  MovedMessage message;
-  wire::Moved& moved = *message;
-  write(state, *moved.mutable_connection());
-  wire::Connection& connection = *moved.mutable_connection();
-  append_rest(state, connection);
-  if (const Http2* const http2 = state.http2()) {
-    int at = 0;
-    for (const auto& side : http2->streams) append_rest(*side, *connection.mutable_http2()->mutable_streams(at++));
-  }
-  return finish(moved);
-}
-
-std::string encode(const IdleUpstream& idle) {
-  MovedMessage message;
-  wire::Moved& moved = *message;
-  write(idle, *moved.mutable_idle_upstream());
-  return finish(moved);
-}
 
 handoff::SecretBytes encode_secrets(const ConnectionState& state) {
   return secrets_of(legs_of(state));
@@ -296,24 +229,11 @@ std::vector<std::string> required_features(const IdleUpstream& idle) {
 }
 
 std::optional<Moved> decode(std::string_view bytes, std::string_view secrets, std::int64_t clock_offset_ms) {
-  MovedMessage message;
-  wire::Moved& moved = *message;
-  if (bytes.size() > std::numeric_limits<int>::max()) return std::nullopt;
-  if (!moved.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || moved.whole() != whole_mark) {
-    return std::nullopt;
-  }
-  if (moved.has_connection()) {
-    ConnectionState state;
-    const bool is_whole = read(moved.connection(), clock_offset_ms, secrets, state) && secrets.empty();
-    if (is_whole && holds_together(state)) return state;
-  }
-  if (moved.has_idle_upstream()) {
-    IdleUpstream idle;
-    const bool is_whole = read(moved.idle_upstream(), clock_offset_ms, secrets, idle) && secrets.empty();
-    const bool has_good_frames = !idle.frames || holds_together(*idle.frames, true);
-    if (is_whole && is_past_hello(idle.leg) && !idle.leg.stream && has_good_frames) return idle;
-  }
-  return std::nullopt;
+  std::optional<Moved> moved = read(bytes, clock_offset_ms, secrets);
+  if (!moved || !secrets.empty()) return std::nullopt;
+  const bool is_sound = std::visit([](const auto& state) { return holds_together(state); }, *moved);
+  if (!is_sound) moved.reset();
+  return moved;
 }
 
 std::string_view phase_name(const ConnectionState& state) {

@@ -4,8 +4,11 @@
 
 #include <functional>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/state/testing/random_state.hpp"
@@ -13,6 +16,8 @@
 
 namespace baton::state {
 namespace {
+
+using namespace std::string_view_literals;
 
 constexpr int states = 300;
 
@@ -22,9 +27,8 @@ std::optional<Moved> again(const Value& value, std::int64_t clock_offset_ms = 0)
   return decode(encode(value), encode_secrets(value).view(), clock_offset_ms);
 }
 
-// The encoded state followed by `added`.
-ConnectionState decoded(const ConnectionState& there, std::int64_t clock_offset_ms = 0, const std::string& added = {}) {
-  auto moved = decode(encode(there) + added, encode_secrets(there).view(), clock_offset_ms);
+ConnectionState decoded(const ConnectionState& there, std::int64_t clock_offset_ms = 0) {
+  auto moved = again(there, clock_offset_ms);
   if (!moved || !std::holds_alternative<ConnectionState>(*moved)) {
     ADD_FAILURE() << "no connection was decoded";
     return {};
@@ -116,36 +120,73 @@ TEST(Codec, AFlippedByteIsRefusedOrIsAnotherWholeState) {
   }
 }
 
-// A wire field that contains other fields. A message that occurs twice is merged.
-std::string message(int field, const std::string& content) {
-  const int tag = field << 3 | 2;  // a number of base 128, the lowest digit first
-  std::string text(1, static_cast<char>(tag < 128 ? tag : tag % 128 + 128));
-  if (tag >= 128) text += static_cast<char>(tag / 128);
-  return text + static_cast<char>(content.size()) + content;
+// The messages of state.proto by protobuf's own code.
+wire::Moved judged(const ConnectionState& state) {
+  wire::Moved moved;
+  if (!moved.ParseFromString(encode(state))) throw std::logic_error("protobuf does not read what was encoded");
+  return moved;
+}
+
+std::optional<Moved> read_back(const wire::Moved& moved, const ConnectionState& like) {
+  return decode(moved.SerializeAsString(), encode_secrets(like).view(), 0);
+}
+
+TEST(Codec, WritesAndReadsWhatProtobufDoes) {
+  RandomState random(5);
+  for (int i = 0; i < states; ++i) {
+    const ConnectionState state = random.connection();
+    const wire::Moved moved = judged(state);
+    ASSERT_EQ(moved.ByteSizeLong(), encode(state).size()) << "state " << i;
+    ASSERT_EQ(read_back(moved, state), Moved(state)) << "state " << i;
+  }
+}
+
+TEST(Codec, WritesWhatStandsBehindTheEndOfAnAnswerToo) {
+  ConnectionState state = in_phase(Answering{}, false);
+  state.exchange->response_bytes = 3;
+  auto& answering = std::get<Answering>(state.exchange->phase);
+  answering.body = std::allocate_shared<const String>(ListMemory<String>(), "0123456789");
+  answering.taken = 4;
+  const ConnectionState there = decoded(state);
+  EXPECT_EQ(there.client.unsent.view(), "abc456789");
+  EXPECT_EQ(there.exchange->response_bytes, 9U);
 }
 
 TEST(Codec, PassesOverWhatANewerVersionAdded) {
   const std::string added = "\xc2\x3e\x04more";      // field 1000
+  const std::string other = "\xda\x0b\x02\x08\x01";  // field 187
   RandomState random(4);
   for (int i = 0; i < states; ++i) {
     const ConnectionState state = random.connection();
-    const auto* http1 = std::get_if<Http1>(&state.protocol);
-    std::string in_protocol = added;
-    const bool is_arriving = std::holds_alternative<Arriving>(state.protocol);
-    const bool is_http2 = state.http2() != nullptr;
-    const int phase = is_arriving || is_http2 ? 0
-                      : !state.exchange ? (std::holds_alternative<Lingering>(http1->phase) ? 5 : 1)
-                                        : static_cast<int>(state.exchange->phase.index()) + 2;
-    if (http1 != nullptr) in_protocol += message(phase, added);
-    const std::string in_connection = added + message(wire::Connection::kClientFieldNumber, added) +
-                                      message(wire::Connection::kClientAddressFieldNumber, added) +
-                                      message(http1 != nullptr ? 6
-                                              : is_http2       ? 120
-                                              : is_arriving    ? 70
-                                                               : 7,
-                                              in_protocol);
-    ASSERT_EQ(decoded(state, 0, added + message(1, in_connection)), state) << "state " << i;
+    wire::Moved moved = judged(state);
+    wire::Connection& connection = *moved.mutable_connection();
+    const auto add_to = [&](auto& message) { EXPECT_TRUE(message.MergeFromString(added + other)); };
+    add_to(connection);
+    add_to(*connection.mutable_client());
+    add_to(*connection.mutable_client_address());
+    if (connection.has_http1()) add_to(*connection.mutable_http1());
+    if (connection.has_tunnel()) add_to(*connection.mutable_tunnel());
+    if (connection.has_upstream()) add_to(*connection.mutable_upstream()->mutable_leg());
+    if (connection.has_http2()) {
+      for (wire::Side& side : *connection.mutable_http2()->mutable_streams()) add_to(side);
+    }
+    ASSERT_EQ(read_back(moved, state), Moved(state)) << "state " << i;
   }
+}
+
+TEST(Codec, RefusesAFieldOfAnotherType) {
+  const std::string whole = encode(with_bytes());
+  const auto replaced = [&](std::string_view field, std::string_view by) {
+    std::string bytes = whole;
+    const std::size_t at = bytes.find(field);
+    if (at == std::string::npos) throw std::logic_error("no such field");
+    bytes.replace(at, field.size(), by);
+    return bytes;
+  };
+  EXPECT_TRUE(decode(replaced("\x08\x07", "\x08\x08"), {}, 0)) << "another id";
+  EXPECT_FALSE(decode(replaced("\x08\x07", "\x0a\x00"sv), {}, 0)) << "an id of bytes";
+  EXPECT_FALSE(decode(replaced("\x08\x07", "\x0b\x0c"), {}, 0)) << "a group";
+  EXPECT_FALSE(decode(replaced("\x12\x03web", "\x10\xff\xff\xff\x01"), {}, 0)) << "a listener that is a number";
 }
 
 TEST(Codec, AddsTheClocksDifferenceToEveryTimeButNever) {
@@ -212,10 +253,9 @@ TEST(Codec, RefusesPositionsBeyondWhatIsThere) {
 
 // The state with an upstream leg that exists only on the wire.
 bool holds_together_with_upstream(const ConnectionState& state) {
-  wire::Moved moved;
-  if (!moved.ParseFromString(encode(state))) throw std::logic_error("not what was encoded");
+  wire::Moved moved = judged(state);
   moved.mutable_connection()->mutable_upstream()->mutable_leg();
-  return decode(moved.SerializeAsString(), {}, 0).has_value();
+  return read_back(moved, state).has_value();
 }
 
 TEST(Codec, RefusesAnUpstreamLegTooManyOrTooFew) {
@@ -239,7 +279,7 @@ TEST(Codec, RefusesFramingsThatCannotBe) {
 
 // Values that the wire format allows and the state does not.
 TEST(Codec, RefusesNumbersOutOfTheirRange) {
-  const std::string whole = encode(in_phase(Connecting{.head_bytes = 1}, false));
+  const ConnectionState whole = in_phase(Connecting{.head_bytes = 1}, false);
   const std::vector<std::function<void(wire::Connection&)>> changes{
       [](wire::Connection& in) { in.mutable_http1()->mutable_connecting()->set_attempts(256); },
       [](wire::Connection& in) { in.mutable_http1()->mutable_connecting()->clear_request(); },
@@ -253,10 +293,9 @@ TEST(Codec, RefusesNumbersOutOfTheirRange) {
       [](wire::Connection& in) { in.clear_protocol(); },
   };
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    wire::Moved moved;
-    ASSERT_TRUE(moved.ParseFromString(whole));
+    wire::Moved moved = judged(whole);
     changes[i](*moved.mutable_connection());
-    EXPECT_FALSE(decode(moved.SerializeAsString(), {}, 0)) << "change " << i;
+    EXPECT_FALSE(read_back(moved, whole)) << "change " << i;
   }
 }
 

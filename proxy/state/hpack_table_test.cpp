@@ -9,24 +9,14 @@
 #include <utility>
 
 #include "proxy/state/hpack_wire.hpp"
+#include "proxy/state/state.pb.h"
 
 namespace baton::state {
 namespace {
 
-std::string encoded(const HpackTable& table) {
-  wire::HpackTable message;
-  write(table, message);
-  return message.SerializeAsString();
-}
-
-bool decode(const std::string& bytes, HpackTable& out) {
-  wire::HpackTable message;
-  return message.ParseFromString(bytes) && read(message, out);
-}
-
 HpackTable moved_to_another_process(const HpackTable& table) {
   HpackTable moved;
-  EXPECT_TRUE(decode(encoded(table), moved));
+  EXPECT_TRUE(decode(encode(table), moved));
   return moved;
 }
 
@@ -159,6 +149,10 @@ wire::HpackTable table_message(std::uint32_t limit, std::uint32_t maximum, std::
   return made;
 }
 
+bool read(const wire::HpackTable& message, HpackTable& out) {
+  return decode(message.SerializeAsString(), out);
+}
+
 TEST(HpackTableOnTheWire, WhatExceedsItsLimitsIsRefused) {
   HpackTable table;
   EXPECT_TRUE(read(table_message(4096, 4096, 4096), table));
@@ -179,7 +173,7 @@ TEST(HpackTableOnTheWire, AnyFlippedByteIsRefusedOrASoundTable) {
   HpackTable table;
   Random random(5);
   for (int i = 0; i < 20; ++i) table.insert(random.text(20), random.text(40));
-  const std::string whole = encoded(table);
+  const std::string whole = encode(table);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string flipped = whole;

@@ -1,31 +1,53 @@
 #include "proxy/state/hpack_wire.hpp"
 
+#include "proxy/state/wire_io.hpp"
+
 namespace baton::state {
 
-void write(const HpackTable& table, wire::HpackTable& out) {
-  out.set_limit(table.limit());
-  out.set_maximum(table.maximum());
-  for (std::uint32_t i = table.count(); i != 0; --i) {
-    const HpackTable::Entry entry = table.at(i - 1);
-    wire::HpackEntry& written = *out.add_entries();
-    written.set_name(entry.name.data(), entry.name.size());
-    written.set_value(entry.value.data(), entry.value.size());
+namespace {
+
+constexpr unsigned limit_field = 1, maximum_field = 2, entries_field = 3;
+constexpr unsigned name_field = 1, value_field = 2;
+
+}  // namespace
+
+void write(const HpackTable& table, Writer& out) {
+  for (std::uint32_t i = 0; i != table.count(); ++i) {  // the oldest is written last, and comes first
+    const HpackTable::Entry entry = table.at(i);
+    out.within(entries_field, [&](Writer& written) {
+      written.part(name_field, entry.name, entry.name.size());
+      written.part(value_field, entry.value, entry.value.size());
+    });
   }
+  out.number(maximum_field, table.maximum());
+  out.number(limit_field, table.limit());
 }
 
-bool read(const wire::HpackTable& in, HpackTable& out) {
-  if (in.limit() < HpackTable::limit_default || in.limit() > HpackTable::limit_max) return false;
-  if (in.maximum() > in.limit()) return false;
+bool read(Reader& in, HpackTable& out) {
+  std::uint32_t limit = 0, maximum = 0;
+  if (!in.number(limit_field, limit) || !in.number(maximum_field, maximum)) return false;
+  if (limit < HpackTable::limit_default || limit > HpackTable::limit_max || maximum > limit) return false;
   out = {};
-  out.raise_limit(in.limit());
-  out.set_maximum(in.maximum());
-  for (const wire::HpackEntry& entry : in.entries()) {
+  out.raise_limit(limit);
+  out.set_maximum(maximum);
+  return in.each_record(entries_field, [&](Reader& entry) {
+    const std::string_view name = entry.text(name_field), value = entry.text(value_field);
     const std::size_t room = out.maximum() - out.size();
-    const std::size_t bytes = entry.name().size() + entry.value().size() + HpackTable::entry_overhead;
-    if (bytes > room) return false;  // which would evict another
-    out.insert(entry.name(), entry.value());
-  }
-  return true;
+    if (name.size() + value.size() + HpackTable::entry_overhead > room) return false;  // it would evict another
+    out.insert(name, value);
+    return true;
+  });
+}
+
+std::string encode(const HpackTable& table) {
+  Writer out;
+  write(table, out);
+  return std::string(out.written());
+}
+
+bool decode(std::string_view record, HpackTable& out) {
+  std::string_view no_secrets;
+  return Reader::read(record, {0, no_secrets}, [&](Reader& in) { return state::read(in, out); });
 }
 
 }  // namespace baton::state

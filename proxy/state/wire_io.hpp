@@ -1,110 +1,99 @@
-// The two directions between a state and a message of state.proto. Both take a field (FIELD), or a nested message
-// (MESSAGE), and the member that it carries. Included by wire.cpp alone.
+// The two directions between a state and a record in protobuf's wire format: each field is a tag (its number and its
+// type), then a varint, 4 or 8 bytes, or a length and as many bytes (https://protobuf.dev/programming-guides/encoding).
+// Both take a field's number and the member that it carries: a signed one as sint64, an unsigned one as uint64. A
+// record's fields are a function of a Writer or Reader and the state.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <string>
+#include <memory>
+#include <ranges>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "proxy/state/buffer.hpp"
 #include "proxy/state/hpack_wire.hpp"
+#include "proxy/state/list.hpp"
 #include "proxy/state/string.hpp"
 #include "proxy/state/tls.hpp"
 
 namespace baton::state {
 
-namespace access_of_message {
-struct Has {};
-struct Get {};
-struct Mutable {};
-}  // namespace access_of_message
+// Of a field, in the lowest three bits of its tag.
+enum class WireType : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-// protobuf's functions for one field: reads it without a value, sets it with one.
-#define FIELD(name)                                    \
-  [](auto& message, auto... value) -> decltype(auto) { \
-    if constexpr (sizeof...(value) == 0) {             \
-      return message.name();                           \
-    } else {                                           \
-      message.set_##name(value...);                    \
-    }                                                  \
-  }
-#define MESSAGE(name)                                                                \
-  [](auto access, auto& message) -> decltype(auto) {                                 \
-    if constexpr (std::is_same_v<decltype(access), access_of_message::Has>) {        \
-      return message.has_##name();                                                   \
-    } else if constexpr (std::is_same_v<decltype(access), access_of_message::Get>) { \
-      return message.name();                                                         \
-    } else {                                                                         \
-      return *message.mutable_##name();                                              \
-    }                                                                                \
-  }
-
-// The same for a repeated field, and for its number of elements, one of them, and a new one.
-#define REPEATED(name)                                                               \
-  [](auto access, auto& message, auto... at) -> decltype(auto) {                     \
-    if constexpr (std::is_same_v<decltype(access), access_of_message::Has>) {        \
-      return message.name##_size();                                                  \
-    } else if constexpr (std::is_same_v<decltype(access), access_of_message::Get>) { \
-      return message.name(at...);                                                    \
-    } else {                                                                         \
-      return message.add_##name(at...);                                              \
-    }                                                                                \
-  }
-
-template <class Message>
+// Writes from the back to the front, so that the length of a record within another is known when it is due. A member
+// with its initial zero is not written. Its functions return true.
 class Writer {
  public:
-  explicit Writer(Message& message) : message_(message) {}
+  std::string_view written() const { return {at_, size()}; }
+  void end_with(std::string_view bytes) { put(bytes); }
 
-  bool number(auto field, auto value) const { return field(message_, value), true; }
-  bool time(auto field, std::int64_t value) const { return field(message_, value), true; }
-  template <class Enum>
-  bool choice(auto field, Enum value, Enum) const {
-    return field(message_, static_cast<std::uint32_t>(value)), true;
+  template <class Number>
+  bool number(unsigned field, Number value, std::uint64_t more = 0) {
+    if constexpr (std::is_signed_v<Number>) {
+      const auto wide = static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
+      put_number(field, wide << 1 ^ (value < 0 ? ~std::uint64_t{0} : 0));
+    } else {
+      put_number(field, value + more);
+    }
+    return true;
   }
-  // An empty field is not written anyway, and setting it would make an empty text.
-  bool bytes(auto field, const auto& value) const {
-    if (value.size() != 0) field(message_, value.data(), value.size());
+  bool fixed(unsigned field, std::uint64_t value) {
+    if (value != 0) put_fixed(field, value);
+    return true;
+  }
+  bool time(unsigned field, std::int64_t value) { return number(field, value); }
+  template <class Enum>
+  bool choice(unsigned field, Enum value, Enum) {
+    return number(field, static_cast<std::uint32_t>(value));
+  }
+  // `more`: what follows the value's bytes.
+  bool bytes(unsigned field, const auto& value, std::string_view more = {}) {
+    if (const std::string_view there = value.view(); !there.empty() || !more.empty()) put_bytes(field, there, more);
     return true;
   }
   // From the front of an array: `part` is exactly `count` bytes, `beginning` as many as there are.
-  bool part(auto field, const auto& array, std::size_t count) const {
-    if (count != 0) field(message_, array.data(), count);
+  bool part(unsigned field, const auto& array, std::size_t count) {
+    if (count != 0) put_bytes(field, {reinterpret_cast<const char*>(array.data()), count}, {});
     return true;
   }
-  bool beginning(auto field, const auto& array, std::size_t count) const { return part(field, array, count); }
-  // All elements of a list of boxed values, each by `one`.
-  bool each(auto part, const auto& list, auto one) const {
-    return std::ranges::all_of(
-        list, [&](const auto& box) { return one(writer_of(*part(access_of_message::Mutable{}, message_)), *box); });
-  }
-  bool numbers(auto part, const auto& array) const {
-    for (const auto number : array) part(access_of_message::Mutable{}, message_, number);
+  bool beginning(unsigned field, const auto& array, std::size_t count) { return part(field, array, count); }
+  bool numbers(unsigned field, const auto& array) {
+    const std::size_t behind = size();
+    for (const std::uint32_t number : array | std::views::reverse) put_word(number);
+    put_length(field, size() - behind);
     return true;
   }
-  bool value(const auto& value, auto field) const {
-    write(value, field(access_of_message::Mutable{}, message_));
-    return true;
-  }
-  bool secrets(const TlsSecrets&, const TlsSecrets&) const { return true; }  // they travel beside the message
-  bool table(auto part, const HpackTable& table) const {
-    return write(table, part(access_of_message::Mutable{}, message_)), true;
+  bool secrets(const TlsSecrets&, const TlsSecrets&) { return true; }  // they travel beside the record
+  bool table(unsigned field, const HpackTable& table) {
+    return within(field, [&](Writer& out) { write(table, out); });
   }
 
-  // Whether the message has this part, which it has if the state does.
-  bool has(auto, bool state_has) const { return state_has; }
-  bool has_text(auto, bool state_has) const { return state_has; }
-  bool has_either(auto, auto) const { return true; }
-  bool has_some(auto, bool state_has) const { return state_has; }
+  // A record within this one.
+  bool within(unsigned field, const auto& fields, auto&&... state) {
+    const std::size_t behind = size();
+    fields(*this, state...);
+    put_length(field, size() - behind);
+    return true;
+  }
+  // The same for each element of a list of boxed values.
+  bool each(unsigned field, const auto& list, const auto& fields) {
+    for (const auto& box : list | std::views::reverse) within(field, fields, *box);
+    return true;
+  }
+
+  // Whether the record has this part, which it has if the state does.
+  bool has(unsigned, bool state_has) const { return state_has; }
+  bool has_text(unsigned, bool state_has) const { return state_has; }
+  bool has_either(unsigned, unsigned) const { return true; }
   bool lacks(const auto& box) const { return !box; }
-  // The part itself, of the message and of the state.
-  auto in(auto part) const { return writer_of(part(access_of_message::Mutable{}, message_)); }
   auto& begun(auto& box) const { return *box; }
   auto& content(auto& box) const { return *box; }
   template <class Alternative>
@@ -112,7 +101,7 @@ class Writer {
     return std::get<Alternative>(variant);
   }
   template <class Alternative>
-  const Alternative* find_as(auto, const auto& variant) const {
+  const Alternative* find_as(unsigned, const auto& variant) const {
     return std::get_if<Alternative>(&variant);
   }
 
@@ -121,79 +110,133 @@ class Writer {
   void set(const auto&, auto) const {}
 
  private:
-  template <class Part>
-  static Writer<Part> writer_of(Part& part) {
-    return Writer<Part>(part);
+  std::size_t size() const { return static_cast<std::size_t>(end_ - at_); }
+  // `bytes` more at the front.
+  char* room(std::size_t bytes) {
+    if (static_cast<std::size_t>(at_ - begin_) < bytes) grow(bytes);
+    return at_ -= bytes;
+  }
+  void put_number(unsigned field, std::uint64_t value) {
+    if (value == 0) return;
+    put_varint(value);
+    put_varint(tag(field, WireType::varint));
+  }
+  void put_varint(std::uint64_t value) {
+    if (value < 0x80) {
+      *room(1) = static_cast<char>(value);
+    } else {
+      put_long_varint(value);
+    }
+  }
+  void put_length(unsigned field, std::size_t bytes) {
+    put_varint(bytes);
+    put_varint(tag(field, WireType::bytes));
+  }
+  static constexpr std::uint32_t tag(unsigned field, WireType type) {
+    return field << 3 | static_cast<std::uint32_t>(type);
   }
 
-  Message& message_;
+  void grow(std::size_t bytes);
+  void put_long_varint(std::uint64_t value);
+  void put_word(std::uint32_t value);
+  void put_fixed(unsigned field, std::uint64_t value);
+  void put(std::string_view bytes);
+  void put_bytes(unsigned field, std::string_view bytes, std::string_view more);
+
+  std::array<char, 8192> first_;  // enough for most
+  std::unique_ptr<char[]> larger_;
+  char* begin_ = first_.data();
+  char* end_ = begin_ + first_.size();
+  char* at_ = end_;
 };
 
-template <class Message>
+// Looks first where each field lies, of those that states have; passes over others. A number that its member cannot
+// hold refuses the record; so does a field of another type.
 class Reader {
  public:
-  // Takes the keys of TLS legs from the front of `secrets`.
-  Reader(const Message& message, std::int64_t clock_offset_ms, std::string_view& secrets)
-      : message_(message), clock_offset_ms_(clock_offset_ms), secrets_(secrets) {}
+  struct Terms {
+    std::int64_t clock_offset_ms;  // added to times
+    std::string_view& secrets;     // the keys of TLS legs are taken from its front
+  };
+  // False: the record is refused, by itself or by `fields`.
+  static bool read(std::string_view record, const Terms& terms, const auto& fields, auto&&... state) {
+    Reader in(record, terms);
+    return in.is_sound_ && fields(in, state...) && in.is_sound_;
+  }
 
-  bool number(auto field, auto& value) const {
-    const auto there = field(message_);
-    if constexpr (sizeof value < sizeof there) {
-      if (there > std::numeric_limits<std::remove_reference_t<decltype(value)>>::max()) return false;
+  template <class Number>
+  bool number(unsigned field, Number& value, std::uint64_t = 0) {
+    const std::uint64_t there = varint(field);
+    if constexpr (std::is_signed_v<Number>) {
+      static_assert(sizeof(Number) == sizeof there);
+      value = static_cast<Number>(there >> 1 ^ (~(there & 1) + 1));
+    } else {
+      if (there > std::numeric_limits<Number>::max()) return false;
+      value = static_cast<Number>(there);
     }
-    value = static_cast<std::remove_reference_t<decltype(value)>>(there);
     return true;
   }
+  bool fixed(unsigned field, std::uint64_t& value);
   // 0 means "never" and stays 0. No real clock is so far along that adding a timeout could overflow.
-  bool time(auto field, std::int64_t& value) const {
+  bool time(unsigned field, std::int64_t& value) {
     constexpr std::int64_t time_max = std::int64_t{1} << 53;
-    const std::int64_t there = field(message_);
-    if (there < -time_max || there > time_max) return false;
-    value = there == 0 ? 0 : there + clock_offset_ms_;
+    std::int64_t there = 0;
+    if (!number(field, there) || there < -time_max || there > time_max) return false;
+    value = there == 0 ? 0 : there + terms_.clock_offset_ms;
     return true;
   }
   template <class Enum>
-  bool choice(auto field, Enum& value, Enum last) const {
-    const std::uint32_t there = field(message_);
-    if (there > static_cast<std::uint32_t>(last)) return false;
+  bool choice(unsigned field, Enum& value, Enum last) {
+    const std::uint64_t there = varint(field);
+    if (there > static_cast<std::uint64_t>(last)) return false;
     value = static_cast<Enum>(there);
     return true;
   }
-  bool bytes(auto field, String& value) const { return value = field(message_), true; }
-  bool bytes(auto field, Buffer& value) const { return value.hold(field(message_)), true; }
-  bool part(auto field, auto& array, std::size_t count) const {
-    const std::string& there = field(message_);
+  bool bytes(unsigned field, String& value, std::string_view = {}) { return value = text(field), true; }
+  bool bytes(unsigned field, Buffer& value, std::string_view = {}) { return value.hold(text(field)), true; }
+  bool part(unsigned field, auto& array, std::size_t count) {
+    const std::string_view there = text(field);
     std::copy_n(there.begin(), std::min(there.size(), array.size()), array.begin());
     return there.size() == count;
   }
-  bool beginning(auto field, auto& array, std::uint8_t& count) const {
-    const std::string& there = field(message_);
-    count = static_cast<std::uint8_t>(std::min(there.size(), array.size()));
+  bool beginning(unsigned field, auto& array, std::uint8_t& count) {
+    count = static_cast<std::uint8_t>(std::min(text(field).size(), array.size()));
     return part(field, array, count);
   }
-  bool each(auto part, auto& list, auto one) const {
-    const int count = part(access_of_message::Has{}, message_);
-    for (int i = 0; i < count; ++i) {
-      if (!one(reader_of(part(access_of_message::Get{}, message_, i)), list.emplace_back().emplace())) return false;
-    }
+  bool numbers(unsigned field, auto& array) {
+    const std::string_view there = text(field);
+    if (there.size() != array.size() * sizeof array[0]) return false;
+    static_assert(std::endian::native == std::endian::little);
+    std::memcpy(array.data(), there.data(), there.size());
     return true;
   }
-  bool numbers(auto part, auto& array) const {
-    if (static_cast<std::size_t>(part(access_of_message::Has{}, message_)) != array.size()) return false;
-    int at = 0;
-    for (auto& number : array) number = part(access_of_message::Get{}, message_, at++);
-    return true;
+  bool secrets(TlsSecrets& reading, TlsSecrets& writing) { return take(reading) && take(writing); }
+  bool table(unsigned field, HpackTable& table) {
+    return within(field, [&](Reader& in) { return state::read(in, table); });
   }
-  bool value(auto& value, auto field) const { return read(field(access_of_message::Get{}, message_), value); }
-  bool secrets(TlsSecrets& reading, TlsSecrets& writing) const { return take(reading) && take(writing); }
-  bool table(auto part, HpackTable& table) const { return read(part(access_of_message::Get{}, message_), table); }
 
-  bool has(auto part, bool) const { return part(access_of_message::Has{}, message_); }
-  bool has_text(auto field, bool) const { return !field(message_).empty(); }
-  bool has_either(auto one, auto other) const { return has(one, false) || has(other, false); }
-  bool has_some(auto part, bool) const { return part(access_of_message::Has{}, message_) != 0; }
+  // One that is not there reads as an empty one.
+  bool within(unsigned field, const auto& fields, auto&&... state) {
+    return read(text(field), terms_, fields, state...);
+  }
+  bool each(unsigned field, auto& list, const auto& fields) {
+    list.reserve(count(field));
+    return each_record(field, [&](Reader& in) { return fields(in, list.emplace_back().emplace()); });
+  }
+  bool each_record(unsigned field, const auto& fields) {
+    const char* at = record_.data();
+    for (std::string_view one; next(field, at, one);) {
+      if (!read(one, terms_, fields)) return false;
+    }
+    return is_sound_;
+  }
+  // Empty if it is not there.
+  std::string_view text(unsigned field);
+
+  bool has(unsigned field, bool = false) const { return (there_[field / 64] >> field % 64 & 1) != 0; }
+  bool has_text(unsigned field, bool) { return !text(field).empty(); }
+  bool has_either(unsigned one, unsigned other) const { return has(one) || has(other); }
   bool lacks(const auto&) const { return false; }
-  auto in(auto part) const { return reader_of(part(access_of_message::Get{}, message_)); }
   auto& begun(auto& box) const { return box.emplace(); }
   auto& content(auto& box) const { return box.emplace(); }
   template <class Alternative>
@@ -201,37 +244,63 @@ class Reader {
     return variant.template emplace<Alternative>();
   }
   template <class Alternative>
-  Alternative* find_as(auto part, auto& variant) const {
-    return has(part, false) ? &begun_as<Alternative>(variant) : nullptr;
+  Alternative* find_as(unsigned field, auto& variant) const {
+    return has(field) ? &begun_as<Alternative>(variant) : nullptr;
   }
 
   bool accepts(bool is_sound) const { return is_sound; }
   void set(auto& value, auto to) const { value = to; }
 
  private:
-  template <class Part>
-  Reader<Part> reader_of(const Part& part) const {
-    return {part, clock_offset_ms_, secrets_};
+  static constexpr unsigned fields_end = 192;  // numbers are less
+  static constexpr std::size_t record_bytes_max = std::size_t{1} << 28;
+
+  Reader(std::string_view record, const Terms& terms);
+  // The content of a field; nullptr: it is not there, or is of another type.
+  const char* find(unsigned field, WireType type) {
+    if (!has(field)) return nullptr;
+    if ((places_[field] & 7) == static_cast<std::uint32_t>(type)) return record_.data() + (places_[field] >> 3);
+    is_sound_ = false;
+    return nullptr;
   }
-  bool take(TlsSecrets& out) const { return take(out.traffic) && take(out.key) && take(out.iv); }
+  std::uint64_t varint(unsigned field) {
+    const char* at = find(field, WireType::varint);
+    if (at == nullptr) return 0;
+    return static_cast<signed char>(*at) >= 0 ? static_cast<std::uint64_t>(*at) : long_varint(at);
+  }
+  static std::uint64_t long_varint(const char* at);
+  bool find_fields();
+  // The fields of this number; `next` finds that behind `at`.
+  std::size_t count(unsigned field);
+  bool next(unsigned field, const char*& at, std::string_view& content);
+
+  bool take(TlsSecrets& out) { return take(out.traffic) && take(out.key) && take(out.iv); }
   template <std::size_t count>
-  bool take(std::array<unsigned char, count>& out) const {
-    if (secrets_.size() < count) return false;
-    std::memcpy(out.data(), secrets_.data(), count);
-    secrets_.remove_prefix(count);
+  bool take(std::array<unsigned char, count>& out) {
+    if (terms_.secrets.size() < count) return false;
+    std::memcpy(out.data(), terms_.secrets.data(), count);
+    terms_.secrets.remove_prefix(count);
     return true;
   }
 
-  const Message& message_;
-  std::int64_t clock_offset_ms_;
-  std::string_view& secrets_;
+  std::string_view record_;
+  const Terms& terms_;
+  std::array<std::uint64_t, fields_end / 64> there_{};  // a bit for each field
+  // Of a field that is there: where its content begins, and in the lowest three bits its type.
+  std::array<std::uint32_t, fields_end> places_;
+  bool is_sound_;
 };
+
+// A part that the state may lack.
+bool boxed(auto& io, unsigned field, auto& box, const auto& fields) {
+  return !io.has(field, static_cast<bool>(box)) || io.within(field, fields, io.begun(box));
+}
 
 // A member of a oneof, and the variant's alternative that it carries. False: it is another one, or it is refused.
 template <class Alternative>
-bool alternative(auto io, auto part, auto& variant, auto fields) {
-  auto* const one = io.template find_as<Alternative>(part, variant);
-  return one != nullptr && fields(io.in(part), *one);
+bool alternative(auto& io, unsigned field, auto& variant, const auto& fields, auto&... beside) {
+  auto* const one = io.template find_as<Alternative>(field, variant);
+  return one != nullptr && io.within(field, fields, beside..., *one);
 }
 
 }  // namespace baton::state

@@ -85,8 +85,8 @@ TEST(Loopback, ReloadedWhileMoreIsHereThanAHeadMayHaveNothingIsLost) {
   const std::string put = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\nConnection: close\r\n\r\n";
   const Play play{.name = "a request, many empty lines, and another",
                   .client = {{.until = "", .send = before + put + std::string(900, 'z')}},
-                  .origin = {{.until = "\r\n\r\n", .send = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"},
-                             {.until = std::string(900, 'z'), .send = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond"}},
+                  .origin = {{.until = "\r\n\r\n", .send = ok + "Content-Length: 5\r\n\r\nfirst"},
+                             {.until = std::string(900, 'z'), .send = ok + "Content-Length: 6\r\n\r\nsecond"}},
                   .closes = true};
   std::size_t events = 0;
   const Witnessed expected = Stage(play, scene).run([&](std::size_t count, Stage&) { events = count; });
