@@ -26,11 +26,11 @@ class Move:
 class Handover:
     """The cost of moving nothing (start, configuration, end) is subtracted."""
 
-    def __init__(self, kind, service, load, connections, rounds, speaks=None):
+    def __init__(self, kind, service, load, connections, rounds, speaks=None, origin_port=None):
         empty, full = [], []
         for _ in range(rounds):
-            empty.append(_move(kind, service, load, 0, speaks))
-            full.append(_move(kind, service, load, connections, speaks))
+            empty.append(_move(kind, service, load, 0, speaks, origin_port))
+            full.append(_move(kind, service, load, connections, speaks, origin_port))
 
         def each_us(side):
             return (statistics.median(getattr(move, side) for move in full) -
@@ -44,8 +44,8 @@ class Handover:
         self.pause_us = [statistics.median(move.pause_us[i] for move in full) for i in range(3)]
 
 
-def _move(kind, service, load, connections, speaks):
-    proxy = Proxy(kind, service, load.origin_port)
+def _move(kind, service, load, connections, speaks, origin_port):
+    proxy = Proxy(kind, service, origin_port or load.origin_port)
     load.open("moving", proxy, connections, speaks)
     before_ns = cpu_clock_ns(proxy.pid)
     os.kill(proxy.pid, signal.SIGUSR2)
