@@ -236,6 +236,8 @@ struct Share {
 };
 
 // Where requests from http listeners go.
+inline constexpr std::uint16_t access_log_all = 10'000;
+
 struct Route {
   std::string name;  // empty: named by its match
   Match match;
@@ -245,7 +247,7 @@ struct Route {
   RouteLimits limits = {};
   std::optional<Retries> retries = {};  // nothing: once on each server, if it could not be connected or was lost
   std::vector<std::string> upgrades{"websocket"};  // protocols of Upgrade that pass, in lowercase; never HTTP
-  bool access_log = true;
+  std::uint16_t access_log = access_log_all;       // which share of its requests is logged, in hundredths of a percent
   std::vector<Share> split = {};  // empty, unless `upstream` is; not every weight is 0
   PathRewrite path = {};
   HostRewrite host = {};
@@ -317,11 +319,13 @@ struct Handoff {
 };
 
 enum class LogLevel { debug, info, warning, error };
-enum class AccessFormat { combined, json };
+enum class AccessFormat { combined, json, logfmt, text };
 
 struct AccessLog {
-  std::string path;  // "-" is standard output
+  std::string path;                    // "-" is standard output; empty: `syslog`
+  std::optional<Address> syslog = {};  // UDP, or a Unix socket of datagrams
   AccessFormat format = AccessFormat::combined;
+  Template text = {};  // of the format `text`
   bool operator==(const AccessLog&) const = default;
 };
 

@@ -40,7 +40,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
   EXPECT_EQ(config.admin, (std::vector<std::optional<Address>>{Address{.unix_path = "/run/a.sock"}}));
   EXPECT_EQ(config.pid_file, "/run/b.pid");
   EXPECT_EQ(config.workers, 3u);
-  EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{"-", AccessFormat::json}}));
+  EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{.path = "-", .format = AccessFormat::json}}));
   EXPECT_EQ(config.underscores, Underscores::pass);
   EXPECT_TRUE(config.watch);
 }

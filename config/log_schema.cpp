@@ -1,7 +1,13 @@
 #include "config/log_schema.hpp"
 
+#include "config/address.hpp"
+#include "config/names.hpp"
+#include "config/scalars.hpp"
+#include "config/text.hpp"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 
 namespace baton::config {
@@ -11,8 +17,33 @@ void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
   if (auto text = reader.text(node)) access.path = *std::move(text);
 }
 
-constexpr Key<AccessLog> access_log_keys[] = {{"path", read_access_path},
-                                              {"format", read_choice<&AccessLog::format, access_formats>}};
+void read_access_syslog(Reader& reader, const Node& node, AccessLog& access) {
+  const auto text = reader.text(node);
+  if (!text || text->empty()) return;
+  auto address = parse_address(*text, AddressUse::connect);
+  if (!address) return reader.refuse(node, address.error());
+  if (!address->srv.empty() || (address->unix_path.empty() && !is_ip_address(address->host))) {
+    return reader.refuse(node, quote(*text) + " is neither like 192.0.2.7:514 nor like unix:/dev/log");
+  }
+  access.syslog = *std::move(address);
+}
+
+// A text with a placeholder, or the name of a format.
+void read_access_format(Reader& reader, const Node& node, AccessLog& access) {
+  const auto* text = std::get_if<std::string>(&node.value);
+  if (text == nullptr || text->find('{') == std::string::npos || text->starts_with("${")) {
+    return read_choice<&AccessLog::format, access_formats>(reader, node, access);
+  }
+  const auto expanded = reader.text(node);
+  if (!expanded) return;
+  auto parsed = Template::parse(*expanded, TextFor::access_log);
+  if (!parsed) return reader.refuse(node, parsed.error());
+  access.format = AccessFormat::text;
+  access.text = *std::move(parsed);
+}
+
+constexpr Key<AccessLog> access_log_keys[] = {
+    {"path", read_access_path}, {"syslog", read_access_syslog}, {"format", read_access_format}};
 std::string access_log_of(std::string_view text) {
   const bool is_path = text == "-" || text.starts_with('/');
   return fmt::format("{{ path: \"{}\" }}", is_path ? text : "");
@@ -23,13 +54,44 @@ constexpr Section<AccessLog> access_log_section{"log.access", "in `access`", acc
 void read_access(Reader& reader, const Node& node, Log& log) {
   AccessLog access;
   read_section(reader, node, access_log_section, access);
-  if (!access.path.empty()) log.access = std::move(access);
+  if (!access.path.empty() && access.syslog) {
+    reader.refuse(node, "either `path` or `syslog`: the log goes to one place");
+  }
+  if (!access.path.empty() || access.syslog) log.access = std::move(access);
 }
 
 constexpr Key<Log> log_keys[] = {{"level", read_choice<&Log::level, log_levels>}, {"access", read_access}};
 constexpr Section<Log> log_section{"log", "in `log`", log_keys};
 
 }  // namespace
+
+// `true`, `false` or a percentage with up to two decimals.
+void read_share_logged(Reader& reader, const Node& node, Route& route) {
+  const auto* text = std::get_if<std::string>(&node.value);
+  if (text == nullptr || !text->ends_with('%')) {
+    bool is_logged = true;
+    if (const auto chosen = reader.choice(node, flags)) is_logged = *chosen;
+    route.access_log = is_logged ? access_log_all : 0;
+    return;
+  }
+  const std::string_view number = std::string_view(*text).substr(0, text->size() - 1);
+  const std::size_t point = std::min(number.find('.'), number.size());
+  std::string decimals(number.substr(std::min(point + 1, number.size())));
+  const bool is_written_well = decimals.size() <= 2 && (point == number.size() || !decimals.empty());
+  decimals.resize(2, '0');
+  const auto hundredths =
+      parse_count(is_written_well ? std::string(number.substr(0, point)) + decimals : "", {0, access_log_all});
+  if (!hundredths) {
+    return reader.refuse(node,
+                         fmt::format("{} is not a share from 0% to 100%; write it like 5% or 0.25%", quote(*text)));
+  }
+  route.access_log = static_cast<std::uint16_t>(*hundredths);
+}
+
+std::string share_logged_text(std::uint16_t share) {
+  if (share == 0 || share == access_log_all) return share == 0 ? "false" : "true";
+  return fmt::format("{:g}%", share / 100.0);
+}
 
 void read_log(Reader& reader, const Node& node, Log& log) {
   read_section(reader, node, log_section, log);

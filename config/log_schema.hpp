@@ -1,6 +1,8 @@
 // The keys of `log`.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "config/config.hpp"
@@ -10,6 +12,10 @@
 namespace baton::config {
 
 void read_log(Reader& reader, const Node& node, Log& log);
+
+// `access_log` of routes.
+void read_share_logged(Reader& reader, const Node& node, Route& route);
+std::string share_logged_text(std::uint16_t share);
 
 void add_log_keys(std::vector<KnownKey>& known);
 

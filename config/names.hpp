@@ -27,8 +27,8 @@ inline constexpr Name<Survive> survivals[] = {{"all", Survive::all}, {"idle", Su
 inline constexpr Name<LogLevel> log_levels[] = {
     {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
 
-inline constexpr Name<AccessFormat> access_formats[] = {{"combined", AccessFormat::combined},
-                                                        {"json", AccessFormat::json}};
+inline constexpr Name<AccessFormat> access_formats[] = {
+    {"combined", AccessFormat::combined}, {"json", AccessFormat::json}, {"logfmt", AccessFormat::logfmt}};
 
 inline constexpr Name<Underscores> underscore_rules[] = {{"drop", Underscores::drop}, {"pass", Underscores::pass}};
 

@@ -5,6 +5,7 @@
 #include "config/gate_schema.hpp"
 #include "config/health_schema.hpp"
 #include "config/load.hpp"
+#include "config/log_schema.hpp"
 #include "config/names.hpp"
 #include "config/place_comment.hpp"
 #include "config/rate_schema.hpp"
@@ -183,7 +184,7 @@ void print_route(Printer& out, const Route& route) {
   if (!limits.empty()) keys.push_back("limits: {" + limits + " }");
   if (route.retries) keys.push_back("retries: " + retries_text(*route.retries));
   if (route.upgrades != Route{}.upgrades) keys.push_back("upgrades: " + list_of(route.upgrades));
-  if (!route.access_log) keys.push_back("access_log: false");
+  if (route.access_log != access_log_all) keys.push_back("access_log: " + share_logged_text(route.access_log));
   if (route.path != PathRewrite{}) keys.push_back("path: " + written(route.path));
   if (route.host != HostRewrite{}) keys.push_back("host: " + written(route.host));
   if (!route.request_headers.empty()) keys.push_back("request_headers: " + written(route.request_headers));
@@ -313,7 +314,10 @@ void print_log(Printer& out, const Log& log) {
   out.line(1, "level: {}", name_of(log.level, log_levels));
   out.line(1, "access:");
   out.line(2, "path: {}", in_quotes(access.path));
-  out.line(2, "format: {}", name_of(access.format, access_formats));
+  out.line(2, "syslog: {}", in_quotes(access.syslog ? access.syslog->text() : ""));
+  const bool is_text = access.format == AccessFormat::text;
+  out.line(2, "format: {}",
+           is_text ? in_quotes(access.text.text()) : std::string(name_of(access.format, access_formats)));
 }
 
 void print_clients(Printer& out, const Config& config) {

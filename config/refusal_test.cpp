@@ -178,7 +178,7 @@ const Refusal values[] = {
      {"f:8:15: `level`: unknown value `warn`; did you mean `warning`? (expected: debug, info, warning, error)"}},
     {"UnknownFormat",
      minimal + "log: { access: { path: \"-\", format: xml } }\n",
-     {"f:8:37: `format`: unknown value `xml` (expected: combined, json)"}},
+     {"f:8:37: `format`: unknown value `xml` (expected: combined, json, logfmt)"}},
     {"AccessIsOff",
      minimal + "log: { access: off }\n",
      {"f:8:16: `access`: expected keys with values, as in `{ path: \"\" }`"}},

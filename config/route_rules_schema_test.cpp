@@ -25,7 +25,7 @@ TEST(RouteRules, AreThoseOfAllRoutesUnlessItSaysSo) {
   EXPECT_EQ(plain.timeouts, RouteTimeouts{});
   EXPECT_EQ(plain.limits, RouteLimits{});
   EXPECT_EQ(plain.upgrades, std::vector<std::string>{"websocket"});
-  EXPECT_TRUE(plain.access_log);
+  EXPECT_EQ(plain.access_log, access_log_all);
 }
 
 TEST(RouteRules, MayBeItsOwn) {
@@ -36,7 +36,15 @@ TEST(RouteRules, MayBeItsOwn) {
       "limits: { body_bytes: 10m, buffer_bytes: 4k }, access_log: false");
   EXPECT_EQ(route.timeouts, (RouteTimeouts{1ms, 2ms, 3ms, 4ms, 5ms, 6ms, 7ms}));
   EXPECT_EQ(route.limits, (RouteLimits{10 * mebi, 4 * kibi}));
-  EXPECT_FALSE(route.access_log);
+  EXPECT_EQ(route.access_log, 0);
+}
+
+TEST(RouteRules, AShareOfItsRequestsMayBeLogged) {
+  EXPECT_EQ(route_having("access_log: 5%").access_log, 500);
+  EXPECT_EQ(route_having("access_log: 0.25%").access_log, 25);
+  EXPECT_EQ(route_having("access_log: 12.5%").access_log, 1250);
+  EXPECT_EQ(route_having("access_log: 0%").access_log, 0);
+  EXPECT_EQ(route_having("access_log: 100%").access_log, access_log_all);
 }
 
 TEST(RouteRules, ALimitMayBeLiftedForIt) {
@@ -83,6 +91,18 @@ const Refusal route_rules_refusals[] = {
      {"f:9:34: `upgrades`: `` is not the name of a protocol, as in `websocket` or `SPDY/3.1`",
       "f:9:38: `upgrades`: `a/b/c` is not the name", "f:9:45: `upgrades`: `web socket` is not the name",
       "f:9:70: `upgrades`: `websocket` appears twice"}},
+    {"AccessLogShare0",
+     with_route("access_log: 101%"),
+     {"f:9:34: `access_log`: `101%` is not a share from 0% to 100%; write it like 5% or 0.25%"}},
+    {"AccessLogShare1",
+     with_route("access_log: 0.125%"),
+     {"f:9:34: `access_log`: `0.125%` is not a share from 0% to 100%; write it like 5% or 0.25%"}},
+    {"AccessLogShare2",
+     with_route("access_log: 5.%"),
+     {"f:9:34: `access_log`: `5.%` is not a share from 0% to 100%; write it like 5% or 0.25%"}},
+    {"AccessLogShare4",
+     with_route("access_log: -1%"),
+     {"f:9:34: `access_log`: `-1%` is not a share from 0% to 100%; write it like 5% or 0.25%"}},
     {"AccessLog", with_route("access_log: off"), {"f:9:34: `access_log`: unknown value `off`"}},
 };
 INSTANTIATE_TEST_SUITE_P(Of, RefusedRouteRules, testing::ValuesIn(route_rules_refusals),

@@ -7,6 +7,7 @@
 #include "config/entry_name.hpp"
 #include "config/file_order.hpp"
 #include "config/gate_schema.hpp"
+#include "config/log_schema.hpp"
 #include "config/match.hpp"
 #include "config/match_conditions_schema.hpp"
 #include "config/path_regex.hpp"
@@ -99,7 +100,7 @@ constexpr Key<Route> route_keys[] = {
     {"limits", read_route_limits},
     {"retries", read_retries},
     {"upgrades", read_upgrades},
-    {"access_log", read_choice<&Route::access_log, flags>},
+    {"access_log", read_share_logged},
     {"path", read_path_rewrite},
     {"host", read_host_rewrite},
     {"request_headers", read_request_headers},

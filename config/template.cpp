@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "config/suggest.hpp"
 #include "config/text.hpp"
@@ -35,38 +38,64 @@ constexpr std::array named{
     Named{"server", server},
     Named{"tls.version", tls_version},
     Named{"tls.subject", tls_subject},
+    Named{"time", time},
+    Named{"time_local", time_local},
+    Named{"request", request},
+    Named{"status", status},
+    Named{"bytes_in", bytes_in},
+    Named{"bytes_out", bytes_out},
+    Named{"duration_ms", duration_ms},
+    Named{"queue_ms", queue_ms},
+    Named{"connect_ms", connect_ms},
+    Named{"first_byte_ms", first_byte_ms},
+    Named{"retries", retries},
+    Named{"generation", generation},
+    Named{"protocol", protocol},
+    Named{"user", user},
+    Named{"ended", ended},
 };
+constexpr auto first_of_access_log = std::ranges::find(named, time, &Named::placeholder);
+
+// Those that may stand in such a text.
+std::span<const Named> named_for(TextFor use) {
+  return {named.begin(), use == TextFor::access_log ? named.end() : first_of_access_log};
+}
+
 constexpr std::string_view of_field = "header.";
 
-std::string unknown(std::string_view name) {
-  std::array<std::string_view, named.size()> names;
-  std::ranges::transform(named, names.begin(), &Named::name);
+std::string unknown(std::string_view name, TextFor use) {
+  std::vector<std::string_view> names;
+  std::ranges::transform(named_for(use), std::back_inserter(names), &Named::name);
+  if (std::ranges::find(named, name, &Named::name) != named.end()) {
+    return fmt::format("`{{{}}}` is known only when the request has ended: for `log.access.format` alone", name);
+  }
   if (const auto meant = suggest(name, names)) {
     return fmt::format("there is no placeholder `{{{}}}`; did you mean `{{{}}}`?", name, *meant);
   }
   return fmt::format("there is no placeholder `{{{}}}`; for a brace write `{{{{`", name);
 }
 
-std::expected<Template::Part, std::string> parse_placeholder(std::string_view name) {
+std::expected<Template::Part, std::string> parse_placeholder(std::string_view name, TextFor use) {
   if (name.starts_with(of_field)) {
     const std::string_view field = name.substr(of_field.size());
     if (is_token(field)) return Template::Part{.placeholder = header, .field = lowercase(field)};
     return std::unexpected(fmt::format("`{{{}}}` must name a field, as in `{{header.User-Agent}}`", name));
   }
-  const auto found = std::ranges::find(named, name, &Named::name);
-  if (found == named.end()) return std::unexpected(unknown(name));
+  const auto known = named_for(use);
+  const auto found = std::ranges::find(known, name, &Named::name);
+  if (found == known.end()) return std::unexpected(unknown(name, use));
   return Template::Part{.placeholder = found->placeholder};
 }
 
-std::string written(const Template::Part& part) {
+}  // namespace
+
+std::string Template::name_of(const Part& part) {
   if (part.placeholder == none) return "";
   if (part.placeholder == header) return fmt::format("{{{}{}}}", of_field, part.field);
   return fmt::format("{{{}}}", std::ranges::find(named, part.placeholder, &Named::placeholder)->name);
 }
 
-}  // namespace
-
-std::expected<Template, std::string> Template::parse(std::string_view text) {
+std::expected<Template, std::string> Template::parse(std::string_view text, TextFor use) {
   Template result;
   std::string before;
   while (!text.empty()) {
@@ -81,7 +110,7 @@ std::expected<Template, std::string> Template::parse(std::string_view text) {
       if (end == std::string_view::npos) {
         return std::unexpected(quote(text) + ": the placeholder has no `}`; for a brace write `{{`");
       }
-      auto part = parse_placeholder(text.substr(1, end - 1));
+      auto part = parse_placeholder(text.substr(1, end - 1), use);
       if (!part) return std::unexpected(part.error());
       part->text = std::exchange(before, {});
       result.parts_.push_back(*std::move(part));
@@ -104,7 +133,7 @@ std::string Template::text() const {
   std::string text;
   for (const Part& part : parts_) {
     for (const char c : part.text) text.append(c == '{' ? 2 : 1, c);
-    text += written(part);
+    text += name_of(part);
   }
   return text;
 }

@@ -27,7 +27,26 @@ enum class Placeholder : std::uint8_t {
   tls_version,
   tls_subject,  // of the client's verified certificate
   header,       // a field of the request
+  // Known only when the exchange has ended, so for the access log alone.
+  time,        // of the end, ISO 8601
+  time_local,  // the same as nginx writes it
+  request,     // the request line
+  status,
+  bytes_in,   // of content, from the client
+  bytes_out,  // to the client
+  duration_ms,
+  queue_ms,       // waiting for a server
+  connect_ms,     // until a connection to one stood
+  first_byte_ms,  // until the head of its response came
+  retries,
+  generation,
+  protocol,  // HTTP/1.1, HTTP/2.0 or TCP
+  user,      // whose password was verified
+  ended,     // why: state/ending.hpp
 };
+
+// What a text with placeholders is for.
+enum class TextFor { message, access_log };
 
 class Template {
  public:
@@ -42,7 +61,9 @@ class Template {
   Template() = default;  // empty
 
   // `{name}` is a placeholder, `{{` is a brace.
-  static std::expected<Template, std::string> parse(std::string_view text);
+  static std::expected<Template, std::string> parse(std::string_view text, TextFor use = TextFor::message);
+  // As the operator writes it.
+  static std::string name_of(const Part& part);
 
   const std::vector<Part>& parts() const { return parts_; }
   bool empty() const { return parts_.empty(); }

@@ -39,6 +39,7 @@ TEST(Template, ABraceIsWrittenTwice) {
 TEST(Template, RefusesWhatIsNoPlaceholder) {
   EXPECT_EQ(text_of("{clinet}"), "there is no placeholder `{clinet}`; did you mean `{client}`?");
   EXPECT_EQ(text_of("{\"a\": 1}"), "there is no placeholder `{\"a\": 1}`; for a brace write `{{`");
+  EXPECT_EQ(text_of("{status}"), "`{status}` is known only when the request has ended: for `log.access.format` alone");
   EXPECT_EQ(text_of("a {host"), "`{host`: the placeholder has no `}`; for a brace write `{{`");
   EXPECT_EQ(text_of("{header.}"), "`{header.}` must name a field, as in `{header.User-Agent}`");
   EXPECT_EQ(text_of("{header.a b}"), "`{header.a b}` must name a field, as in `{header.User-Agent}`");

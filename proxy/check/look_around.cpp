@@ -71,7 +71,7 @@ void check_paths(Findings& findings, const config::Config& config) {
   };
   folder(config.places.handoff_socket, "`handoff.socket`", config.handoff.socket);
   folder(config.places.pid_file, "`pid_file`", config.pid_file);
-  if (config.log.access)
+  if (config.log.access && !config.log.access->syslog)
     findings.add(config.places.access_log, "`log.access.path`", unusable_log(config.log.access->path));
 }
 

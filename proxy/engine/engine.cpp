@@ -68,7 +68,8 @@ Action advance_stream(ClientSide& side, const Context& context) {
 }
 
 Action expire_stream(ClientSide& side, const Context& context) {
-  if (!side.exchange || is_tunnel(*side.exchange)) return Action::reset;
+  if (!side.exchange) return Action::reset;
+  if (is_tunnel(*side.exchange)) return tunnel::expire(*side.exchange);
   return http1::expire(*side.exchange, ends_of(side), context);
 }
 
@@ -107,7 +108,7 @@ Action client_write_failed(ConnectionState& state) {
 }
 
 Action expire(ConnectionState& state, const Context& context) {
-  if (is_tunnel(state)) return Action::reset;      // neither side has said that it has ended
+  if (is_tunnel(state)) return tunnel::expire(*state.exchange);
   if (state.exchange) return http1::expire(*state.exchange, ends_of(state), context);
   if (std::holds_alternative<Lingering>(std::get<Http1>(state.protocol).phase)) return Action::close;
   return http1::expire_awaiting(state, context);

@@ -54,7 +54,7 @@ bool is_misdirected(const Context& context, std::string_view host) {
 Action answer_by_itself(Exchange& exchange, const Ends& ends, const Context& context, const routing::Route& route) {
   const routing::Gate& gate = *route.gate;
   const bool adds_fields = route.rewrite && !route.rewrite->response.edits.empty();
-  if (!gate.location && !adds_fields) return answer_with(exchange, ends, context, *gate.answer);
+  if (!gate.location && !adds_fields) return answer_with(exchange, ends, context, *gate.answer, Ending::answered);
   routing::Answer own = *gate.answer;
   if (gate.location) {
     own.fields = "Location: ";
@@ -64,7 +64,7 @@ Action answer_by_itself(Exchange& exchange, const Ends& ends, const Context& con
     own.fields += "\r\n";
   }
   if (adds_fields) append_response_fields(*route.rewrite, exchange, context, own.fields);
-  return answer_with(exchange, ends, context, own);
+  return answer_with(exchange, ends, context, own, Ending::answered);
 }
 
 }  // namespace
@@ -77,16 +77,16 @@ Action admit(Exchange& exchange, const Ends& ends, const Context& context) {
   }
   if (is_to_recognise(context)) {
     if (const HeadError doubt = recognise(exchange, context)) {
-      note_access(exchange, *context.rules, &scratch.request, ends.client);
+      note_access(exchange, *context.rules, true, ends.client, context);
       return answer_and_close(exchange, ends, context, doubt.status, doubt.text);
     }
   }
   const routing::Route* const route =
       context.routes != nullptr ? context.routes->find(asked(exchange, context), scratch.routing) : nullptr;
-  note_access(exchange, route != nullptr ? route->rules : *context.rules, &scratch.request, ends.client);
+  note_access(exchange, route != nullptr ? route->rules : *context.rules, true, ends.client, context);
   if (context.routes == nullptr) return apply_rules(exchange, ends, context, nullptr);
   if (context.maintenance && !context.routes->maintenance().allow.contains(state::client_of(exchange, *context.peer))) {
-    return answer_with(exchange, ends, context, context.routes->maintenance().answer);
+    return answer_with(exchange, ends, context, context.routes->maintenance().answer, Ending::maintenance);
   }
   if (route == nullptr) {
     const routing::RateLimits& rates = context.routes->rates_of_all();

@@ -137,6 +137,31 @@ void begin_answer(Exchange& exchange, const Ends& ends, const Context& context, 
   answering.taken = static_cast<std::uint32_t>(exchange.response_bytes);
 }
 
+// What a status of our own says unless there is more to say.
+Ending ending_by(std::uint16_t status) {
+  switch (status) {
+    case 403:
+      return Ending::denied;
+    case 404:
+    case 421:
+      return Ending::no_route;
+    case 408:
+      return Ending::client_slow;
+    case 413:
+    case 414:
+    case 431:
+      return Ending::too_large;
+    case 502:
+      return Ending::bad_response;
+    case 503:
+      return Ending::no_server;
+    case 504:
+      return Ending::server_slow;
+    default:
+      return Ending::bad_request;
+  }
+}
+
 void send_on(Exchange& exchange, Answering& answering, Flow& client, const Context& context) {
   const std::string_view piece = answering.rest().substr(0, context.rules->buffer_bytes);
   if (piece.empty() || !client.unsent.empty()) return;
@@ -148,23 +173,27 @@ void send_on(Exchange& exchange, Answering& answering, Flow& client, const Conte
 
 }  // namespace
 
-Action answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
-              std::string_view why) {
+Action answer(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status, std::string_view why,
+              Ending ending) {
   context.scratch.refusal = {status, why};
+  note_ending(exchange, ending != Ending::done ? ending : ending_by(status));
   if (!pass_over_request(exchange, ends, context.scratch)) close_after(exchange.request);
   begin_answer(exchange, ends, context, status);
   return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
 }
 
 Action answer_and_close(Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
-                        std::string_view why) {
+                        std::string_view why, Ending ending) {
   context.scratch.refusal = {status, why};
+  note_ending(exchange, ending != Ending::done ? ending : ending_by(status));
   close_after(exchange.request);
   begin_answer(exchange, ends, context, status);
   return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
 }
 
-Action answer_with(Exchange& exchange, const Ends& ends, const Context& context, const routing::Answer& answer) {
+Action answer_with(Exchange& exchange, const Ends& ends, const Context& context, const routing::Answer& answer,
+                   Ending ending) {
+  note_ending(exchange, ending);
   if (!pass_over_request(exchange, ends, context.scratch)) close_after(exchange.request);
   begin_answer(exchange, ends, context, answer.status, &answer);
   return ends.upstream != nullptr ? Action::cut_upstream : Action::wait;
@@ -188,7 +217,8 @@ Action authenticate(Exchange& exchange, const Ends& ends, const Context& context
   Scratch& scratch = context.scratch;
   const auto value = authorization_of(scratch.request);
   auto credentials = value ? routing::basic_credentials(*value) : std::nullopt;
-  if (!credentials || context.verdict == Verdict::bad) return answer_with(exchange, ends, context, gate.challenge);
+  if (!credentials || context.verdict == Verdict::bad)
+    return answer_with(exchange, ends, context, gate.challenge, Ending::unauthorized);
   if (context.verdict == Verdict::good || gate.passwords->remembers(*credentials)) {
     if (exchange.access) exchange.access->user = routing::user_of(*credentials);
     return Action::connect;
@@ -196,7 +226,7 @@ Action authenticate(Exchange& exchange, const Ends& ends, const Context& context
   if (context.verdict == Verdict::busy) {
     static const routing::Answer later{.status = 503, .fields = "Retry-After: 1\r\n"};
     scratch.refusal = {503, "basic_auth: too many passwords wait to be verified"};
-    return answer_with(exchange, ends, context, later);
+    return answer_with(exchange, ends, context, later, Ending::busy);
   }
   exchange.route.clear();  // not before it is admitted
   scratch.route = nullptr;

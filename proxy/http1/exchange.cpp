@@ -117,9 +117,15 @@ Action end_exchange(Exchange& exchange, const Ends& ends) {
 }
 
 // The rest of the response will not come. The client still gets what came before.
-Action cut(const Ends& ends, const Context& context, std::string_view why) {
+Action cut(Exchange& exchange, const Ends& ends, const Context& context, std::string_view why, Ending ending) {
+  note_ending(exchange, ending);
   if (!ends.client.all_sent()) return Action::wait;
   context.scratch.refusal = {0, why};
+  return Action::reset;
+}
+
+Action reset(Exchange& exchange, Ending ending) {
+  note_ending(exchange, ending);
   return Action::reset;
 }
 
@@ -135,14 +141,14 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   Upload upload = Upload::going_on;
   if (ends.upstream != nullptr || relaying.upload_abandoned) upload = relay_upload(exchange, ends, context);
   if (upload == Upload::malformed || upload == Upload::too_large) {
-    if (!awaited) return Action::reset;
+    if (!awaited) return reset(exchange, upload == Upload::too_large ? Ending::too_large : Ending::bad_request);
     if (upload == Upload::too_large) return answer_and_close(exchange, ends, context, 413, body_too_large);
     return answer_and_close(exchange, ends, context, 400, "malformed chunks or trailers");
   }
   const bool cut_short = upload == Upload::going_on && !has_ended(request.body) && ends.client.read_ended &&
                          (ends.upstream == nullptr || ends.upstream->unsent.empty());
   if (awaited) {
-    if (cut_short) return answer_and_close(exchange, ends, context, 400, "the body is truncated");
+    if (cut_short) return answer_and_close(exchange, ends, context, 400, "the body is truncated", Ending::client_gone);
     if (const Action action = relay_response_head(exchange, ends, context); action != Action::wait) return action;
     // Our own answer, a tunnel, or no response yet: nothing to relay.
     const auto* still = std::get_if<Relaying>(&exchange.phase);
@@ -150,11 +156,11 @@ Action relay(Exchange& exchange, const Ends& ends, const Context& context) {
   }
   switch (relay_download(exchange, ends, context)) {
     case Download::truncated:
-      return cut(ends, context, "the response is truncated");
+      return cut(exchange, ends, context, "the response is truncated", Ending::server_gone);
     case Download::malformed:
-      return cut(ends, context, "the response has malformed chunks or trailers");
+      return cut(exchange, ends, context, "the response has malformed chunks or trailers", Ending::bad_response);
     case Download::going_on:
-      return cut_short ? Action::reset : Action::wait;
+      return cut_short ? reset(exchange, Ending::client_gone) : Action::wait;
     case Download::ended:
       break;
   }
@@ -215,7 +221,8 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
     const bool can_go_on = connecting->attempts < attempts_max;
     if (can_go_on) ++connecting->attempts;
     if (can_go_on && may_try_again(connecting->attempts, config::on_connect, context)) return Action::connect;
-    return answer(exchange, ends, context, status, "no server could be connected");
+    return answer(exchange, ends, context, status, "no server could be connected",
+                  status == 504 ? Ending::connect_slow : Ending::connect);
   }
   const Relaying& relaying = std::get<Relaying>(exchange.phase);
   if (is_unprocessed(*ends.upstream) && relaying.held != 0 && relaying.attempts + 1u < unprocessed_max)
@@ -231,9 +238,9 @@ Action retry_or_answer(Exchange& exchange, const Ends& ends, std::uint16_t statu
   const std::string_view why = was_reset ? stream_reset : server_ended;
   if (!again && exchange.request.is_grpc && ends.client.stream && was_reset) {
     context.scratch.refusal = {0, why};
-    return Action::reset;  // with the same code, which means something to the client
+    return reset(exchange, Ending::server_gone);  // with the same code, which means something to the client
   }
-  if (!again) return answer(exchange, ends, context, status, why);
+  if (!again) return answer(exchange, ends, context, status, why, Ending::server_gone);
   if (!stale) context.scratch.refusal = {0, why};  // the next server may answer
   return try_again(exchange, attempts, !stale);
 }
@@ -243,8 +250,10 @@ Action answer_unavailable(Exchange& exchange, const Ends& ends, const Context& c
   const auto* connecting = std::get_if<Connecting>(&exchange.phase);
   const bool has_failed = connecting != nullptr && connecting->attempts != 0;
   if (has_failed)
-    return answer(exchange, ends, context, 502, "no server could be connected, and no other takes requests");
-  return answer(exchange, ends, context, 503, "no server takes requests now");
+    return answer(exchange, ends, context, 502, "no server could be connected, and no other takes requests",
+                  Ending::connect);
+  const Ending ending = exchange.queued_since_ms != 0 ? Ending::queue : Ending::no_server;
+  return answer(exchange, ends, context, 503, "no server takes requests now", ending);
 }
 
 }  // namespace
@@ -288,7 +297,7 @@ Action upstream_lost(Exchange& exchange, const Ends& ends, Loss loss, const Cont
   if (relaying == nullptr) return Action::close;
   if (std::holds_alternative<ResponseAwaited>(relaying->response)) return retry_or_answer(exchange, ends, 502, context);
   // The part of the response that has arrived is forwarded before the client is reset; it may even be complete.
-  if (ends.upstream == nullptr) return Action::reset;
+  if (ends.upstream == nullptr) return reset(exchange, Ending::server_gone);
   ends.upstream->read_ended = ends.upstream->was_reset = true;
   upstream_write_failed(exchange, ends);
   return Action::wait;
@@ -300,9 +309,10 @@ void upstream_write_failed(Exchange& exchange, const Ends& ends) {
 }
 
 Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
-  if (std::holds_alternative<Connecting>(exchange.phase)) return answer(exchange, ends, context, 504, took_too_long);
+  if (std::holds_alternative<Connecting>(exchange.phase))
+    return answer(exchange, ends, context, 504, took_too_long, Ending::total);
   auto* relaying = std::get_if<Relaying>(&exchange.phase);
-  if (relaying == nullptr) return ends.client.all_sent() ? Action::close : Action::reset;
+  if (relaying == nullptr) return ends.client.all_sent() ? Action::close : reset(exchange, Ending::client_slow);
   const bool client_is_late =
       awaits_body(exchange, *relaying, ends.client, ends.upstream) && !exchange.request.expects_continue;
   const bool is_all_late = total_deadline_ms(exchange.started_ms, *context.rules) <= context.now_ms;
@@ -318,11 +328,11 @@ Action expire(Exchange& exchange, const Ends& ends, const Context& context) {
                                     : relayed->may_be_quiet ? "timeouts.tunnel_idle: no more of the response arrived"
                                                             : "timeouts.response_body: no more of it arrived"};
     }
-    return Action::reset;
+    return reset(exchange, is_all_late ? Ending::total : server_is_late ? Ending::server_slow : Ending::client_slow);
   }
   if (is_all_late) {
-    return client_is_late ? answer_and_close(exchange, ends, context, 408, took_too_long)
-                          : answer(exchange, ends, context, 504, took_too_long);
+    return client_is_late ? answer_and_close(exchange, ends, context, 408, took_too_long, Ending::total)
+                          : answer(exchange, ends, context, 504, took_too_long, Ending::total);
   }
   if (client_is_late)
     return answer_and_close(exchange, ends, context, 408, "timeouts.body: no more of the body arrived");

@@ -40,14 +40,20 @@ HeadEnd find_head_within(const state::Buffer& unread, const Rules& rules, std::u
 // ── answer.cpp ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // Begins an answer of our own; only before a byte of the final response has been forwarded. The connection serves
-// another request afterwards if the end of this one can be found. `why` is a literal, for the log.
+// another request afterwards if the end of this one can be found. `why` is a literal, for the log, and so is `ending`;
+// `done`: as the status says.
 Action answer(state::Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
-              std::string_view why);
+              std::string_view why, state::Ending ending = state::Ending::done);
 // The same, as the last on its connection: where the request ends is not known, or too far.
 Action answer_and_close(state::Exchange& exchange, const Ends& ends, const Context& context, std::uint16_t status,
-                        std::string_view why);
+                        std::string_view why, state::Ending ending = state::Ending::done);
 // The same as `answer` with a prepared response.
-Action answer_with(state::Exchange& exchange, const Ends& ends, const Context& context, const routing::Answer& answer);
+Action answer_with(state::Exchange& exchange, const Ends& ends, const Context& context, const routing::Answer& answer,
+                   state::Ending ending);
+// The exchange will not be whole. Of several reasons the first counts.
+inline void note_ending(state::Exchange& exchange, state::Ending ending) {
+  if (exchange.ending == state::Ending::done) exchange.ending = ending;
+}
 // The request is at its route's gate, its head in the tables: `connect`, `authenticate`, or an answer.
 Action pass_gate(state::Exchange& exchange, const Ends& ends, const Context& context, const routing::Gate& gate);
 // Counts the request, once in its life: `connect`, or an answer.
@@ -71,8 +77,9 @@ bool retries_instead_of(std::uint16_t status, state::Exchange& exchange, const C
 
 // ── request.cpp ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Keeps what the access log will need, if the rules say so. `head`: nullptr if it could not be parsed.
-void note_access(state::Exchange& exchange, const Rules& rules, const RequestHead* head, const state::Flow& client);
+// Keeps what the access log will need, if the rules say so. `has_head`: it is in the tables.
+void note_access(state::Exchange& exchange, const Rules& rules, bool has_head, const state::Flow& client,
+                 const Context& context);
 
 // Parses the head at the front of client.unread into the scratch tables. The first `bytes` end with an empty line; the
 // head may be shorter.

@@ -98,6 +98,8 @@ void Placeholders::append(const config::Template::Part& part, std::string& out) 
       return;
     case header:
       return append_field(part.field, out);
+    default:
+      return;  // for the access log alone: not known before the end
   }
 }
 

@@ -41,7 +41,8 @@ Action refuse(Exchange& exchange, const Ends& ends, const Context& context, cons
   context.scratch.refusal = {429, limit.why};
   ++context.scratch.rate_refusals;
   const std::int64_t seconds = std::max<std::int64_t>((wait_us + second_us - 1) / second_us, 1);
-  return answer_with(exchange, ends, context, {.status = 429, .fields = fmt::format("Retry-After: {}\r\n", seconds)});
+  return answer_with(exchange, ends, context, {.status = 429, .fields = fmt::format("Retry-After: {}\r\n", seconds)},
+                     Ending::rate);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include "proxy/http1/body.hpp"
 #include "proxy/http1/forward.hpp"
 #include "proxy/http1/phases.hpp"
+#include "proxy/http1/placeholders.hpp"
+#include "proxy/state/captured.hpp"
 
 namespace baton::http1 {
 
@@ -25,7 +27,23 @@ HeadError read_request_head(const Exchange& exchange, const Buffer& unread, std:
   return {};
 }
 
-void note_access(Exchange& exchange, const Rules& rules, const RequestHead* head, const Flow& client) {
+namespace {
+
+std::string captured(const std::vector<config::Template::Part>& parts, const Exchange& exchange,
+                     const Context& context) {
+  const Placeholders placeholders(exchange, context);
+  std::string lines, value;
+  for (const config::Template::Part& part : parts) {
+    value.clear();
+    placeholders.append(part, value);
+    append_captured(lines, config::Template::name_of(part), value);
+  }
+  return lines;
+}
+
+}  // namespace
+
+void note_access(Exchange& exchange, const Rules& rules, bool has_head, const Flow& client, const Context& context) {
   if (!rules.keep_access) return exchange.access.reset();
   if (exchange.access) return;  // from an earlier attempt
   const std::string_view text = client.unread.view();
@@ -37,11 +55,13 @@ void note_access(Exchange& exchange, const Rules& rules, const RequestHead* head
   if (client.stream && line.ends_with(version)) {
     access.request_line = std::string(line.substr(0, line.size() - version.size())) + "HTTP/2.0";
   }
-  if (head == nullptr) return;
-  for (const Field& field : head->fields) {
+  if (!has_head) return;
+  for (const Field& field : context.scratch.request.fields) {
     if (field.id == FieldName::referer) access.referer = field.value;
     if (field.id == FieldName::user_agent) access.user_agent = field.value;
   }
+  if (rules.captured) [[unlikely]]
+    access.fields = captured(*rules.captured, exchange, context);
 }
 
 namespace {
@@ -66,10 +86,11 @@ Exchange& begin(ConnectionState& state, const Context& context) {
 }
 
 // Refuses a head that will never be complete, whatever part of it has come.
-Action refuse(ConnectionState& state, const Context& context, std::uint16_t status, std::string_view why) {
+Action refuse(ConnectionState& state, const Context& context, std::uint16_t status, std::string_view why,
+              Ending ending = Ending::done) {
   Exchange& exchange = begin(state, context);
-  note_access(exchange, *context.rules, nullptr, state.client);
-  return answer_and_close(exchange, {state.client}, context, status, why);
+  note_access(exchange, *context.rules, false, state.client, context);
+  return answer_and_close(exchange, {state.client}, context, status, why, ending);
 }
 
 // Reads the head of the exchange that has begun. `bytes`: of the head, or of more that ends with an empty line.
@@ -85,7 +106,7 @@ Action refuse(ConnectionState& state, const Context& context, std::uint16_t stat
   if (error) {
     std::uint32_t scanned = 0;
     if (find_head_within(client.unread, rules, scanned).found == HeadEnd::Found::malformed) error = bare_lf;
-    note_access(exchange, rules, nullptr, client);
+    note_access(exchange, rules, false, client, context);
     return answer_and_close(exchange, {client}, context, error.status, error.text);
   }
 
@@ -157,7 +178,8 @@ Action expire_awaiting(ConnectionState& state, const Context& context) {
   if (state.client.unread.empty()) return Action::close;
   const std::int64_t since_ms = std::get<AwaitingRequest>(std::get<Http1>(state.protocol).phase).since_ms;
   const bool in_all = total_deadline_ms(since_ms, *context.rules) <= context.now_ms;
-  return refuse(state, context, 408, in_all ? took_too_long : "timeouts.head: the head is incomplete");
+  if (in_all) return refuse(state, context, 408, took_too_long, Ending::total);
+  return refuse(state, context, 408, "timeouts.head: the head is incomplete");
 }
 
 // ── The body ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -140,6 +140,7 @@ std::size_t waiting_for(const Flow& client) {
   exchange.response_edits.reset();  // a tunnel has no trailers
   upstream.unread.consume(bytes);
   exchange.status = 101;
+  if (exchange.access) exchange.access->answered_ms = context.now_ms;
   exchange.request = {};  // no longer needed
   exchange.phase = Tunnelling{.upstream = exchange.upstream ? exchange.upstream->upstream : String()};
   return Action::wait;

@@ -1,8 +1,26 @@
 #include "proxy/routing/rules.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace baton::routing {
+
+namespace {
+
+std::shared_ptr<const std::vector<config::Template::Part>> captured_for(const config::Log& log) {
+  if (!log.access) return nullptr;
+  std::vector<config::Template::Part> parts;
+  for (const config::Template::Part& part : log.access->text.parts()) {
+    using enum config::Placeholder;
+    const bool is_of_head = part.placeholder == header || part.placeholder == host || part.placeholder == port ||
+                            part.placeholder == scheme;
+    if (is_of_head) parts.push_back(part);
+  }
+  if (parts.empty()) return nullptr;
+  return std::make_shared<const std::vector<config::Template::Part>>(std::move(parts));
+}
+
+}  // namespace
 
 Rules rules_of(const config::Config& config) {
   const config::Limits& limits = config.limits;
@@ -24,6 +42,7 @@ Rules rules_of(const config::Config& config) {
       .total_ms = timeouts.total.count(),
       .tunnel_idle_ms = timeouts.tunnel_idle.count(),
       .keep_access = config.log.access.has_value(),
+      .captured = captured_for(config.log),
       .underscores = config.underscores == config::Underscores::pass,
   };
 }
@@ -43,7 +62,8 @@ Rules rules_of(const config::Route& route, const Rules& global) {
   rules.body_bytes = route.limits.body_bytes.value_or(global.body_bytes);
   rules.buffer_bytes = route.limits.buffer_bytes.value_or(global.buffer_bytes);
   rules.retries = route.retries;
-  rules.keep_access = global.keep_access && route.access_log;
+  rules.keep_access = global.keep_access && route.access_log != 0;
+  rules.access_share = route.access_log;
   return rules;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "config/config.hpp"
 
@@ -27,6 +29,9 @@ struct Rules {
   std::int64_t tunnel_idle_ms = 3'600'000;
   std::optional<config::Retries> retries{};  // nothing: once on each server, and no budget
   bool keep_access = false;                  // fill in AccessRecord
+  std::uint16_t access_share = config::access_log_all;  // of its lines, those that are written
+  // What the access log's format asks of the request's head; nullptr: nothing.
+  std::shared_ptr<const std::vector<config::Template::Part>> captured{};
   bool underscores = false;                  // forward request fields with an underscore in their names
   bool operator==(const Rules&) const = default;
 

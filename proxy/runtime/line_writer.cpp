@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,6 +63,8 @@ class LineWriter::Queue {
  private:
   bool take(std::string& piece);
   void put(std::string_view piece);
+  void send_lines(std::string_view piece);
+  int send_line(std::string_view line);
   std::size_t atomic_part(std::string_view piece) const;
   bool await_room() const;
   void fail(int error, std::string_view lost);
@@ -210,7 +213,37 @@ bool LineWriter::Queue::take(std::string& piece) {
   return true;
 }
 
+// One datagram. Returns 0, or the errno.
+int LineWriter::Queue::send_line(std::string_view line) {
+  for (;;) {
+    if (!descriptor_) return ENOTCONN;
+    if (::send(descriptor_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return 0;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN || !await_room()) return errno;
+  }
+}
+
+// The receiver may have begun anew since the last line.
+void LineWriter::Queue::send_lines(std::string_view piece) {
+  while (!piece.empty()) {
+    const std::string_view line = piece.substr(0, piece.find('\n'));
+    piece.remove_prefix(std::min(line.size() + 1, piece.size()));
+    if (line.empty()) continue;
+    int error = send_line(line);
+    if (error != 0 && error != EMSGSIZE && !abandoned_) {
+      descriptor_ = options_.reconnect();
+      error = send_line(line);
+    }
+    if (error == 0) {
+      failing_ = false;
+    } else {
+      fail(error, "\n");
+    }
+  }
+}
+
 void LineWriter::Queue::put(std::string_view piece) {
+  if (options_.reconnect) return send_lines(piece);
   while (!piece.empty()) {
     const ssize_t written = ::write(descriptor_.get(), piece.data(), atomic_part(piece));
     if (written > 0) {

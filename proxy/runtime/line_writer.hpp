@@ -1,6 +1,7 @@
 // Lines on their way to a file, pipe or terminal: a bounded queue and a thread that writes, so that the source of the
 // lines never waits. The descriptor may be shared with other processes (a predecessor logs to the same pipe), so its
-// flags, even a blocking one, are left as they are. Whole lines go to a pipe in atomic pieces, so that lines never mix.
+// flags, even a blocking one, are left as they are. Whole lines go to a pipe in atomic pieces, so that lines never mix,
+// and to a socket of datagrams one by one, without their line ends.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,9 @@ class LineWriter {
     std::function<std::string(std::uint64_t lines)> on_gap;
     // A write failed with this errno and its lines are dropped; reported once until a write succeeds again.
     std::function<void(int error)> on_failure;
+    // Set: the descriptor is a socket of datagrams, or none. This gets another when it is of no use any more; also in
+    // the thread.
+    std::function<handoff::UniqueFd()> reconnect;
   };
 
   LineWriter(handoff::UniqueFd descriptor, Options options);

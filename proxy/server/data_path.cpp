@@ -29,7 +29,7 @@ std::uint64_t raise_descriptor_limit() {
 DataPath::DataPath(std::shared_ptr<const Settings> settings, Background& background)
     : settings_(std::move(settings)), background_(background) {
   set_connection_limit();
-  if (const auto& access = config().log.access) access_log_ = std::make_shared<runtime::AccessLog>(access->path);
+  if (const auto& access = config().log.access) access_log_ = std::make_shared<access_log::AccessLog>(*access);
 }
 
 void DataPath::set_connection_limit() {
@@ -125,7 +125,7 @@ void DataPath::empty_queues(const std::vector<BoundSocket>& sockets) {
 
 // ── Changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log) {
+void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr<access_log::AccessLog> access_log) {
   replaced_ = {std::exchange(settings_, std::move(settings)), std::exchange(access_log_, std::move(access_log))};
   put_servers_in_force();
   set_connection_limit();

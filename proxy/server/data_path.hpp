@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "proxy/runtime/access_log.hpp"
+#include "proxy/access_log/access_log.hpp"
 #include "proxy/server/background.hpp"
 #include "proxy/server/listener.hpp"
 #include "proxy/server/workers.hpp"
@@ -58,7 +58,7 @@ class DataPath {
 
   // ── Changing ──────────────────────────────────────────────────────────────────────────────────────────────────
   // Takes both; the workers have them after `reconfigure`.
-  void replace(std::shared_ptr<const Settings> settings, std::shared_ptr<runtime::AccessLog> access_log);
+  void replace(std::shared_ptr<const Settings> settings, std::shared_ptr<access_log::AccessLog> access_log);
   // The same configuration with other certificates or servers' addresses, also for the workers.
   void refresh(std::shared_ptr<const Settings> settings);
   // Before the start: adds servers whose names are not known yet, by `known` or else by asking. Throws
@@ -77,7 +77,7 @@ class DataPath {
   // What the workers may still have after a change.
   struct Replaced {
     std::shared_ptr<const Settings> settings;
-    std::shared_ptr<runtime::AccessLog> access_log;
+    std::shared_ptr<access_log::AccessLog> access_log;
   };
   void let_go(Replaced replaced);
   ListeningSocket as_workers_see_it(const BoundSocket& socket) const;
@@ -86,7 +86,7 @@ class DataPath {
   std::shared_ptr<const Settings> settings_;
   Background& background_;
   Shared shared_;
-  std::shared_ptr<runtime::AccessLog> access_log_;
+  std::shared_ptr<access_log::AccessLog> access_log_;
   Replaced replaced_;
   std::unique_ptr<Workers> workers_;
 };

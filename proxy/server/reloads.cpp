@@ -63,7 +63,7 @@ std::expected<Reloads::Prepared, std::string> Reloads::prepare(const LoadConfigu
                       .text = std::move(loaded->text)};
     prepared.listeners = look_up_listeners(prepared.settings->config);
     if (const auto& access = prepared.settings->config.log.access) {
-      prepared.access_log = std::make_shared<runtime::AccessLog>(access->path);
+      prepared.access_log = std::make_shared<access_log::AccessLog>(*access);
     }
     return prepared;
   } catch (const std::exception& error) {

@@ -74,7 +74,7 @@ class Reloads {
   struct Prepared {
     std::shared_ptr<const Settings> settings;
     std::vector<WantedSocket> listeners;
-    std::shared_ptr<runtime::AccessLog> access_log;
+    std::shared_ptr<access_log::AccessLog> access_log;
     std::string text;
   };
   static std::expected<Prepared, std::string> prepare(const LoadConfiguration& load, const Settings& now);

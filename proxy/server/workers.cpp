@@ -12,7 +12,7 @@
 
 namespace baton::proxy {
 
-Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
+Workers::Workers(std::shared_ptr<const Settings> settings, Shared& shared, access_log::AccessLog* access_log,
                  unsigned number) {
   // When memory is short, the spare blocks that a thread keeps for later use are freed first.
   std::set_new_handler([] {

@@ -12,7 +12,7 @@ namespace baton::proxy {
 
 class Workers {
  public:
-  Workers(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log, unsigned number);
+  Workers(std::shared_ptr<const Settings> settings, Shared& shared, access_log::AccessLog* access_log, unsigned number);
   ~Workers();                                // ends the threads and closes what is still open
 
   std::size_t size() const { return workers_.size(); }

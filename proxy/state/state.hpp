@@ -13,6 +13,7 @@
 #include "proxy/state/address.hpp"
 #include "proxy/state/boxed.hpp"
 #include "proxy/state/buffer.hpp"
+#include "proxy/state/ending.hpp"
 #include "proxy/state/framing.hpp"
 #include "proxy/state/http2.hpp"
 #include "proxy/state/list.hpp"
@@ -172,7 +173,13 @@ struct AccessRecord {
   String referer;
   String user_agent;
   String upstream;                    // the address of the server it was last sent to
+  String upstream_name;
   String user;                        // whose password was verified
+  String fields;                      // what the log's format asks of the request: access_log/captured.hpp
+  std::int64_t queued_ms = 0;         // how long it waited for a server
+  std::int64_t connected_ms = 0;      // when it got a connection to one; 0: never
+  std::int64_t answered_ms = 0;       // when the head of the response came; 0: never
+  std::uint8_t retries = 0;           // attempts before the last
   bool operator==(const AccessRecord&) const = default;
 };
 
@@ -205,6 +212,7 @@ struct Exchange {
   std::int64_t started_ms = 0;        // 0: not counted or logged
   std::int64_t started_unix_us = 0;
   std::uint16_t status = 0;           // 0: no response has begun
+  Ending ending = Ending::done;       // what has gone wrong
   std::uint64_t response_bytes = 0;   // of content, as forwarded to the client
   Boxed<AccessRecord> access;
   Boxed<Extras> extras;

@@ -176,14 +176,25 @@ constexpr auto relaying_fields = [](auto& io, auto& its_request, auto& relaying)
           alternative<ResponseRelayed>(io, 7, relaying.response, relayed_fields));
 };
 
+// A later version may know more.
+bool ending(auto& io, auto& exchange) {
+  auto number = static_cast<std::uint8_t>(exchange.ending);
+  if (!io.number(150, number)) return false;
+  io.set(exchange.ending,
+         number <= static_cast<std::uint8_t>(last_ending) ? static_cast<Ending>(number) : Ending::done);
+  return true;
+}
+
 constexpr auto access_fields = [](auto& io, auto& exchange) -> bool {
   const bool is_whole = io.time(1, exchange.started_ms) && io.number(2, exchange.started_unix_us) &&
                         io.number(6, exchange.status) &&
-                        io.number(7, exchange.response_bytes, rest_of(exchange).size());
+                        io.number(7, exchange.response_bytes, rest_of(exchange).size()) && ending(io, exchange);
   if (!is_whole || !io.has_text(3, static_cast<bool>(exchange.access))) return is_whole;
   auto& record = io.begun(exchange.access);
   return io.bytes(3, record.request_line) && io.bytes(4, record.referer) && io.bytes(5, record.user_agent) &&
-         io.bytes(8, record.upstream) && io.bytes(65, record.user);
+         io.bytes(8, record.upstream) && io.bytes(65, record.user) && io.bytes(151, record.upstream_name) &&
+         io.bytes(152, record.fields) && io.number(153, record.queued_ms) && io.time(154, record.connected_ms) &&
+         io.time(155, record.answered_ms) && io.number(156, record.retries);
 };
 
 constexpr auto extras_fields = [](auto& io, auto& extras) -> bool {
@@ -233,7 +244,8 @@ constexpr auto tunnel_fields = [](auto& io, auto& state) -> bool {
   auto& phase = io.template begun_as<Tunnelling>(exchange.phase);
   return io.within(1, access_fields, exchange) && io.bytes(2, phase.upstream) && io.number(3, phase.attempts) &&
          io.bytes(50, exchange.route) && io.bytes(60, exchange.split_to) &&
-         boxed(io, 70, exchange.extras, extras_fields) && io.time(81, exchange.queued_since_ms);
+         boxed(io, 70, exchange.extras, extras_fields) && io.time(81, exchange.queued_since_ms) &&
+         io.number(150, exchange.request.body_bytes);
 };
 
 constexpr auto proxy_fields = [](auto& io, auto& state) -> bool {

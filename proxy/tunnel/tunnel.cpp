@@ -27,6 +27,11 @@ std::size_t pass(state::Flow& from, state::Flow& to, std::uint64_t buffer_bytes,
   return bytes;
 }
 
+Action end(state::Exchange& exchange, state::Ending why) {
+  exchange.ending = why;
+  return Action::reset;
+}
+
 // The source has ended, and everything it sent has been forwarded.
 bool must_end(const state::Flow& from, const state::Flow& to) {
   return from.read_ended && !from.was_reset && from.unread.empty() && to.unsent.empty() && !to.write_ended;
@@ -50,12 +55,14 @@ Action advance(state::Exchange& exchange, const engine::Ends& ends, std::uint64_
   if (ends.upstream == nullptr) return Action::connect;
   state::Flow& client = ends.client;
   state::Flow& upstream = *ends.upstream;
-  pass(client, upstream, buffer_bytes, now_ms);
+  exchange.request.body_bytes += pass(client, upstream, buffer_bytes, now_ms);
   exchange.response_bytes += pass(upstream, client, buffer_bytes, now_ms);
-  if (must_reset(upstream, client) || must_reset(client, upstream)) return Action::reset;
+  if (must_reset(upstream, client)) return end(exchange, state::Ending::server_gone);
+  if (must_reset(client, upstream)) return end(exchange, state::Ending::client_gone);
   if (must_end(upstream, client)) return Action::end_client_writing;
   if (must_end(client, upstream)) return Action::end_upstream_writing;
-  if (is_alone(upstream, client) || is_alone(client, upstream)) return Action::reset;
+  if (is_alone(upstream, client)) return end(exchange, state::Ending::server_gone);
+  if (is_alone(client, upstream)) return end(exchange, state::Ending::client_gone);
   const bool both_ended = client.write_ended && upstream.write_ended && client.read_ended && upstream.read_ended;
   return both_ended && client.all_sent() && upstream.all_sent() ? Action::close : Action::wait;
 }
@@ -66,9 +73,18 @@ Action upstream_lost(state::Exchange& exchange, const engine::Ends& ends, engine
     return Action::wait;
   }
   auto& tunnelling = std::get<state::Tunnelling>(exchange.phase);
-  if (loss == engine::Loss::unreachable || loss == engine::Loss::unavailable) return Action::reset;
+  using enum engine::Loss;
+  if (loss == unavailable) {
+    return end(exchange, exchange.queued_since_ms != 0 ? state::Ending::queue : state::Ending::no_server);
+  }
+  if (loss == unreachable) return end(exchange, state::Ending::connect);
   if (tunnelling.attempts < attempts_max) ++tunnelling.attempts;
-  return tunnelling.attempts < std::min(servers, attempts_max) ? Action::connect : Action::reset;
+  if (tunnelling.attempts < std::min(servers, attempts_max)) return Action::connect;
+  return end(exchange, loss == connect_timed_out ? state::Ending::connect_slow : state::Ending::connect);
+}
+
+Action expire(state::Exchange& exchange) {
+  return end(exchange, state::Ending::idle);
 }
 
 void note_lost(state::Flow& leg) {

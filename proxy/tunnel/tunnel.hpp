@@ -14,6 +14,9 @@ engine::Action advance(state::Exchange& exchange, const engine::Ends& ends, std:
 // The upstream's flow can no longer be read; or, without one, no server was reached. `servers`: how many can be tried.
 engine::Action upstream_lost(state::Exchange& exchange, const engine::Ends& ends, engine::Loss loss, unsigned servers);
 
+// Neither side has said that it has ended.
+engine::Action expire(state::Exchange& exchange);
+
 // The flow is broken: it was reset and cannot be read any more, or only nothing more can be sent on it. What it sent
 // before is still forwarded; what waits for it is discarded.
 void note_lost(state::Flow& flow);

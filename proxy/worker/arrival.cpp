@@ -121,8 +121,7 @@ void Connection::begin_protocol(std::string_view upstream) {
     server_context_ = worker_.server_context(state_.listener);
   }
   if (listener.protocol == config::Protocol::tcp) {
-    state_.protocol = state::Raw{};
-    state_.exchange.emplace().phase = state::Tunnelling{.upstream = upstream, .attempts = 0};
+    worker_.begin_tunnel(state_, upstream);
     runner_.upstream().promise();
   } else {
     state_.protocol = state::Http1{.phase = state::AwaitingRequest{.since_ms = worker_.now_ms()}};

@@ -304,6 +304,17 @@ bool Connection::end_exchange() {
 
 // ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+// Of those that have none yet.
+void Connection::note_ending(state::Ending ending) {
+  const auto note = [&](const state::ClientSide& side) {
+    if (side.exchange && side.exchange->ending == state::Ending::done) side.exchange->ending = ending;
+  };
+  note(state_);
+  if (const state::Http2* const http2 = state_.http2()) {
+    for (const auto& side : http2->streams) note(*side);
+  }
+}
+
 void Connection::close(bool with_reset) {
   const keeper::Mark mark(worker_.running(), client_descriptor());
   worker_.forget(*this);

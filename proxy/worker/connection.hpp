@@ -57,7 +57,10 @@ class Connection final : public runtime::EventHandler,
   void end_if_idle();
   // Ends it now: `end` cleanly, `cut` with a reset. A leg to a server that has not ended is reset in both cases.
   void end() { close(false); }
-  void cut() { close(true); }
+  void cut() {
+    note_ending(state::Ending::stopped);
+    close(true);
+  }
   // Another process owns the connection now: closes our descriptors without ending it.
   void let_go();
   // Another process may hold copies of the descriptors.
@@ -161,6 +164,7 @@ class Connection final : public runtime::EventHandler,
   bool obey(engine::Action action);
   bool shows_certificate_for(std::string_view host) const;
   bool end_exchange();
+  void note_ending(state::Ending ending);
   void close(bool with_reset);
   void set_deadline();
 

@@ -17,7 +17,9 @@ void Connection::guarded(Step step) noexcept {
   } catch (const std::exception& error) {
     worker_.forget_refusal();
     worker_.note_failure(error, &state_);
-    if (!closed_) close(true);
+    if (closed_) return;
+    note_ending(state::Ending::memory);
+    close(true);
   }
 }
 

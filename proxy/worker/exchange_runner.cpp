@@ -79,7 +79,10 @@ Action ExchangeRunner::after(UpstreamSide::Progress progress, engine::Context& c
 
 void ExchangeRunner::note_step() {
   const http1::Answered answered = worker_.take_answered();
-  if (answered.status != 0) upstream_.note_answered(answered.status, answered.elapsed_ms);
+  if (answered.status != 0) {
+    upstream_.note_answered(answered.status, answered.elapsed_ms);
+    if (side_.exchange && side_.exchange->access) side_.exchange->access->answered_ms = worker_.now_ms();
+  }
   if (const std::string_view why = worker_.server_failure(); !why.empty()) upstream_.note_failed(why);
   worker_.note_refusal(connection_.state(), side_);
 }
@@ -160,6 +163,15 @@ void ExchangeRunner::end_exchange() {
   follow(nullptr);
 }
 
+namespace {
+
+// Of a tcp listener: its tunnel did not begin as a request.
+bool is_tcp(const state::Exchange& exchange) {
+  return std::holds_alternative<state::Tunnelling>(exchange.phase) && exchange.status == 0;
+}
+
+}  // namespace
+
 // As it was decided when it got its route.
 bool ExchangeRunner::is_logged(const state::Exchange& exchange) {
   if (exchange.access) return true;
@@ -170,15 +182,13 @@ bool ExchangeRunner::is_logged(const state::Exchange& exchange) {
 void ExchangeRunner::log_exchange() {
   state::Exchange* const exchange = side_.exchange.get();
   if (exchange == nullptr || exchange->started_ms == 0) return;
-  ++worker_.counters.requests;
-  worker_.count_noticed();
-  if (exchange->status >= 500) ++worker_.counters.failures;
-  if (route_ != nullptr) worker_.count_request(*route_, exchange->status >= 500);
-  if (is_logged(*exchange)) {
-    const bool is_split = !exchange->split_to.empty() && (route_ == nullptr || !route_->split.empty());
-    const std::string_view of_route = route_ != nullptr ? std::string_view(route_->upstream) : std::string_view();
-    worker_.log_access(connection_.state(), *exchange, is_split ? exchange->split_to.view() : of_route);
+  if (!is_tcp(*exchange)) {
+    ++worker_.counters.requests;
+    worker_.count_noticed();
+    if (exchange->status >= 500) ++worker_.counters.failures;
+    if (route_ != nullptr) worker_.count_request(*route_, exchange->status >= 500);
   }
+  if (is_logged(*exchange)) worker_.log_access(connection_.state(), side_.client, *exchange, rules().access_share);
   exchange->started_ms = 0;
 }
 

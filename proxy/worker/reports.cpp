@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "proxy/access_log/line.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/worker/worker.hpp"
@@ -21,14 +22,29 @@ constexpr std::int64_t abort_line_every_ms = 1'000;
 
 using Kind = FailureLines::Kind;
 
+bool ended_well(const access_log::Entry& entry) {
+  const state::Ending ending = entry.ending();
+  return entry.status() < 500 && (ending == state::Ending::done || ending == state::Ending::answered);
+}
+
+// By which the access log, the client and the server know it.
+std::string request_of(const state::ClientSide& side) {
+  const bool has_id = side.exchange && side.exchange->extras && !side.exchange->extras->request_id.empty();
+  return has_id ? fmt::format(", request {}", side.exchange->extras->request_id) : std::string();
+}
+
 }  // namespace
 
-void Worker::log_access(const state::ConnectionState& state, const state::Exchange& exchange,
-                        std::string_view upstream) noexcept {
+void Worker::log_access(const state::ConnectionState& state, const state::Flow& client, const state::Exchange& exchange,
+                        unsigned share) noexcept {
   if (!settings_->access_format || access_log_ == nullptr) return;
+  const access_log::Entry entry(state, client, exchange, now_ms(), shared_.generation);
+  const bool is_left_out =
+      share != config::access_log_all && ended_well(entry) && sampling_() % config::access_log_all >= share;
+  if (is_left_out) return;
   const std::size_t before = access_lines_.size();
   try {
-    runtime::append_access_line(*settings_->access_format, state, exchange, upstream, now_ms(), access_lines_);
+    access_log::append_line(*settings_->access_format, entry, access_lines_);
   } catch (const std::bad_alloc&) {
     access_lines_.resize(before);  // the line is lost
   }
@@ -61,7 +77,8 @@ void Worker::note_server_failure(const state::ConnectionState& state, const stat
   if (leg == nullptr) return;
   const std::string name = leg->server.text();
   if (const auto more = shared_.failure_lines.next(Kind::server, name, now_ms())) {
-    log::warning("server {} of {} failed on {}: {}{}", name, leg->upstream, state.listener, why, *more);
+    log::warning("server {} of {} failed on {}: {}{}{}", name, leg->upstream, state.listener, why, request_of(side),
+                 *more);
   }
 }
 
@@ -101,7 +118,7 @@ void Worker::log_refusal(const state::ConnectionState& state, const state::Clien
   if (refusal.status == 0 || !log::enabled(log::Level::debug)) return;
   const state::SocketAddress& client =
       side.exchange ? state::client_of(*side.exchange, state.client_address) : state.client_address;
-  log::debug("{} on {} gets {}: {}", client.text(), state.listener, refusal.status, refusal.why);
+  log::debug("{} on {} gets {}: {}{}", client.text(), state.listener, refusal.status, refusal.why, request_of(side));
 }
 
 void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {

@@ -167,10 +167,7 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
     settings->clients.request_id_header = config.request_id->header;
     settings->clients.trusts_request_ids = config.request_id->trust;
   }
-  if (config.log.access) {
-    settings->access_format = config.log.access->format == config::AccessFormat::json ? runtime::AccessFormat::json
-                                                                                      : runtime::AccessFormat::combined;
-  }
+  if (config.log.access) settings->access_format = access_log::format_of(*config.log.access);
   settings->names = learn_names(config, known, unknown);
   for (const config::Upstream& upstream : config.upstreams) {
     settings->upstreams.push_back({.name = upstream.name,

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "proxy/access_log/access_log.hpp"
+#include "proxy/access_log/format.hpp"
 #include "proxy/engine/engine.hpp"
 #include "proxy/http2/frames.hpp"
 #include "proxy/process/file_stamps.hpp"
@@ -17,7 +19,6 @@
 #include "proxy/routing/client_rules.hpp"
 #include "proxy/routing/route_table.hpp"
 #include "proxy/routing/tcp_routes.hpp"
-#include "proxy/runtime/access_log.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/tls/server_context.hpp"
 #include "proxy/upstream/pool.hpp"
@@ -72,7 +73,7 @@ struct Settings {
   std::shared_ptr<rates::Counts> counts;             // the same
   std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners with TLS
   std::vector<process::FileStamp> tls_files;         // certificates, keys and CAs as they were when read
-  std::optional<runtime::AccessFormat> access_format;
+  std::optional<access_log::Format> access_format;
 };
 
 // Looks up the servers' names and reads certificates. Throws std::runtime_error naming the file, or the server that has

@@ -151,6 +151,8 @@ UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
 UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_t sticky, const Asking& of) {
   server_ = &server;
   state::Exchange& exchange = *of.state.exchange;
+  if (exchange.access && exchange.queued_since_ms != 0)
+    exchange.access->queued_ms += worker_.now_ms() - exchange.queued_since_ms;
   exchange.queued_since_ms = 0;
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   const bool is_first = request != nullptr && request->attempts == 0 && !request->fresh;
@@ -163,12 +165,22 @@ UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_
   return reach(server, of);
 }
 
+void UpstreamSide::note_server(state::Exchange& exchange, const upstream::Server& server) const {
+  state::AccessRecord& record = *exchange.access;
+  record.upstream = server.address.text();
+  record.upstream_name = upstream_->name();
+  const auto* request = std::get_if<state::Connecting>(&exchange.phase);
+  const auto* tunnel = std::get_if<state::Tunnelling>(&exchange.phase);
+  if (request != nullptr) record.retries = request->attempts;
+  if (tunnel != nullptr) record.retries = tunnel->attempts;
+}
+
 // ── To a server ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 UpstreamSide::Progress UpstreamSide::reach(upstream::Server& server, const Asking& of) {
   state::Exchange& exchange = *of.state.exchange;
   // Recorded even if the server refuses: the log names the last server that the exchange went to.
-  if (exchange.access) exchange.access->upstream = server.address.text();
+  if (exchange.access) note_server(exchange, server);
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   const routing::Rules& rules = of.route != nullptr ? of.route->rules : worker_.rules();
   const bool may_be_carried = this->may_be_carried(exchange);
@@ -331,6 +343,7 @@ UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::uniq
   ++leg->requests;
   leg->write_at_ms = worker_.now_ms();
   exchange.upstream = std::move(leg);
+  if (exchange.access) exchange.access->connected_ms = worker_.now_ms();
   stands_ = Connected{std::move(stream)};
   end_lead();
   following_until_ms_ = 0;

@@ -167,6 +167,8 @@ class UpstreamSide {
   // The exchange is counted with it already.
   Progress with(upstream::Server& server, std::uint64_t sticky, const Asking& of);
   Progress reach(upstream::Server& server, const Asking& of);
+  // For the access log.
+  void note_server(state::Exchange& exchange, const upstream::Server& server) const;
   Progress connect_to(upstream::Server& server, state::Exchange& exchange, const routing::Route* route);
   Progress await_descriptor(std::int64_t connect_ms);
   // Whether the request is to be sent in HTTP/2, if the server speaks it.

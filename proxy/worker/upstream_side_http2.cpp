@@ -103,6 +103,7 @@ UpstreamSide::Progress UpstreamSide::join(Carrier& carrier, state::Exchange& exc
   leg->read_at_ms = leg->write_at_ms = worker_.now_ms();
   // From here on nothing needs memory.
   exchange.upstream = std::move(leg);
+  if (exchange.access) exchange.access->connected_ms = worker_.now_ms();
   carrier.join(owner_);
   stands_ = Carried{};
   following_until_ms_ = 0;

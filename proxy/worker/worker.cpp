@@ -101,7 +101,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
   bool watching_ = false;
 };
 
-Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log,
+Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, access_log::AccessLog* access_log,
                unsigned number)
     : settings_(std::move(settings)),
       clients_(settings_->special_clients()),
@@ -222,8 +222,7 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
     auto& http1 = std::get<state::Http1>(state.protocol);
     std::get<state::AwaitingRequest>(http1.phase).since_ms = now_ms();
   } else {
-    state.protocol = state::Raw{};
-    state.exchange.emplace().phase = state::Tunnelling{.upstream = from.tunnel_to, .attempts = 0};
+    begin_tunnel(state, from.tunnel_to);
   }
   if (from.tls && !from.is_arriving) state.client.tls.emplace().since_ms = now_ms();
   auto connection = std::make_unique<Connection>(*this, std::move(state), std::move(socket));
@@ -235,6 +234,15 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   list(added);
   remember(added);
   added.run();
+}
+
+void Worker::begin_tunnel(state::ConnectionState& state, std::string_view upstream) const {
+  state.protocol = state::Raw{};
+  state::Exchange& exchange = state.exchange.emplace();
+  exchange.phase = state::Tunnelling{.upstream = upstream, .attempts = 0};
+  exchange.started_ms = now_ms();
+  exchange.started_unix_us = now_ms() * 1000 + unix_offset_us_;
+  if (rules().keep_access) exchange.access.emplace().request_line = "TCP";
 }
 
 void Worker::list(Connection& connection) {
@@ -311,7 +319,7 @@ void Worker::settle() {
   shared_.route_totals.take(settings_->routes, route_tally_);
 }
 
-void Worker::reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log) {
+void Worker::reconfigure(std::shared_ptr<const Settings> settings, access_log::AccessLog* access_log) {
   std::vector<upstream::Upstream*> upstreams(settings->upstreams.size());
   shared_.route_totals.take(settings_->routes, route_tally_);
   routing::RouteTally tally;

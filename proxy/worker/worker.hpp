@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -78,7 +79,7 @@ struct ConnectionCounts {
 class Worker final : private http1::ServerNames {
  public:
   // `access_log` may be null; it outlives the worker, or lasts until `reconfigure` replaces it.
-  Worker(std::shared_ptr<const Settings> settings, Shared& shared, runtime::AccessLog* access_log, unsigned number);
+  Worker(std::shared_ptr<const Settings> settings, Shared& shared, access_log::AccessLog* access_log, unsigned number);
   ~Worker();
 
   void run();                                // until loop().stop()
@@ -119,6 +120,8 @@ class Worker final : private http1::ServerNames {
   const http1::RequestHead* unsent_head(const state::Exchange& exchange, const state::Buffer& unread) {
     return http1::unsent_head(exchange, unread, scratch_);
   }
+  // The connection is one of a tcp listener.
+  void begin_tunnel(state::ConnectionState& state, std::string_view upstream) const;
   // An exchange, or the client's handshake, has ended. True: the connection has been frozen for a handover.
   bool boundary(Connection& connection);
   // Forgets the head parsed in an earlier turn.
@@ -130,9 +133,9 @@ class Worker final : private http1::ServerNames {
   bool has_something_to_take() const { return scratch_.route != nullptr || has_news(); }
   // The route that the engine's last step has chosen; nullptr: none.
   const routing::Route* take_route() { return std::exchange(scratch_.route, nullptr); }
-  // `upstream`: the name of the one that it was last sent to.
-  void log_access(const state::ConnectionState& state, const state::Exchange& exchange,
-                  std::string_view upstream) noexcept;
+  // `client`: its end of the exchange. `share`: how many of those that ended well are logged, as access_log of routes.
+  void log_access(const state::ConnectionState& state, const state::Flow& client, const state::Exchange& exchange,
+                  unsigned share) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   // The server has broken the protocol on an established connection.
   void note_connection_failure(const state::UpstreamLeg& leg, std::string_view why);
@@ -187,7 +190,7 @@ class Worker final : private http1::ServerNames {
 
   // ── Reloading ─────────────────────────────────────────────────────────────────────────────────────────────────
   // Uses this configuration from now on; exchanges under way continue. Not during a handover.
-  void reconfigure(std::shared_ptr<const Settings> settings, runtime::AccessLog* access_log);
+  void reconfigure(std::shared_ptr<const Settings> settings, access_log::AccessLog* access_log);
 
   // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────
   void accept_on(const std::vector<ListeningSocket>& sockets);
@@ -294,8 +297,9 @@ class Worker final : private http1::ServerNames {
   http1::Scratch scratch_;
   http2::Scratch http2_scratch_;
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick
-  runtime::AccessLog* access_log_;
+  access_log::AccessLog* access_log_;
   std::string access_lines_;
+  std::minstd_rand sampling_{std::random_device{}()};
   std::int64_t next_expiry_ms_ = 0;
   const std::uint64_t id_base_;
   std::uint64_t last_id_ = 0;

@@ -202,7 +202,8 @@ class RandomState {
     exchange.started_unix_us = static_cast<std::int64_t>(below(std::uint64_t{1} << 50));
     exchange.status = static_cast<std::uint16_t>(below(1000));
     exchange.response_bytes = random_();
-    if (coin()) exchange.access = AccessRecord{"G" + text(40), text(10), text(10), text(20), text(5)};
+    exchange.ending = static_cast<Ending>(below(static_cast<std::uint64_t>(last_ending) + 1));
+    if (coin()) exchange.access = access_record();
     return exchange;
   }
 
@@ -222,8 +223,23 @@ class RandomState {
     }
   }
 
+  AccessRecord access_record() {
+    return {.request_line = "G" + text(40),
+            .referer = text(10),
+            .user_agent = text(10),
+            .upstream = text(20),
+            .upstream_name = text(9),
+            .user = text(5),
+            .fields = text(20),
+            .queued_ms = time(),
+            .connected_ms = time(),
+            .answered_ms = time(),
+            .retries = static_cast<std::uint8_t>(random_())};
+  }
+
   void make_tunnel(ClientSide& side) {
     Exchange& exchange = begin(side, true);
+    exchange.request.body_bytes = random_();
     exchange.phase = Tunnelling{.upstream = text(12), .attempts = static_cast<std::uint8_t>(random_())};
     if (coin()) exchange.upstream = upstream();
   }

@@ -1,0 +1,222 @@
+#include "proxy/access_log/entry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proxy/access_log/local_time.hpp"
+#include "proxy/state/captured.hpp"
+
+namespace baton::access_log {
+
+using config::Placeholder;
+using state::Ending;
+
+namespace {
+
+// An exchange that began before there was an access log has no record.
+const state::AccessRecord& record_of(const state::Exchange& exchange) {
+  static const state::AccessRecord none;
+  return exchange.access ? *exchange.access : none;
+}
+
+void append_number(std::string& out, std::uint64_t number) {
+  const fmt::format_int text(number);
+  out.append(text.data(), text.size());
+}
+
+std::string_view method_in(std::string_view request_line) {
+  return request_line.substr(0, std::min(request_line.find(' '), request_line.size()));
+}
+
+std::string_view protocol_in(std::string_view request_line) {
+  return request_line.substr(request_line.rfind(' ') + 1);
+}
+
+unsigned status_of_tunnel(Ending ending) {
+  switch (ending) {
+    case Ending::connect:
+    case Ending::connect_slow:
+      return 502;
+    case Ending::no_server:
+    case Ending::queue:
+      return 503;
+    default:
+      return 200;
+  }
+}
+
+}  // namespace
+
+Entry::Entry(const state::ConnectionState& connection, const state::Flow& client, const state::Exchange& exchange,
+             std::int64_t now_ms, std::uint64_t generation)
+    : connection_(connection),
+      client_(client),
+      exchange_(exchange),
+      record_(record_of(exchange)),
+      generation_(generation),
+      duration_ms_(std::max<std::int64_t>(now_ms - exchange.started_ms, 0)),
+      unix_ms_(std::max<std::int64_t>(exchange.started_unix_us / 1000 + duration_ms_, 0)) {}
+
+bool Entry::is_whole() const {
+  if (std::holds_alternative<state::Tunnelling>(exchange_.phase)) return client_.is_over();
+  if (std::holds_alternative<state::Answering>(exchange_.phase)) return client_.all_sent();
+  const auto* relaying = std::get_if<state::Relaying>(&exchange_.phase);
+  const auto* response = relaying != nullptr ? std::get_if<state::ResponseRelayed>(&relaying->response) : nullptr;
+  return response != nullptr && std::holds_alternative<state::NoBody>(response->body) && client_.all_sent();
+}
+
+Ending Entry::ending() const {
+  const bool is_as_configured = exchange_.ending == Ending::done || exchange_.ending == Ending::answered;
+  return is_as_configured && !is_whole() ? Ending::client_gone : exchange_.ending;
+}
+
+unsigned Entry::status() const {
+  if (exchange_.status != 0) return exchange_.status;
+  if (std::holds_alternative<state::Tunnelling>(exchange_.phase)) return status_of_tunnel(ending());
+  constexpr unsigned client_closed_request = 499;
+  return ending() == Ending::client_gone ? client_closed_request : 0;
+}
+
+bool Entry::is_cut() const {
+  const bool has_begun = exchange_.status != 0 && !std::holds_alternative<state::Tunnelling>(exchange_.phase);
+  return has_begun && !is_whole();
+}
+
+const state::SocketAddress& Entry::client() const {
+  return state::client_of(exchange_, connection_.client_address);
+}
+
+std::string_view Entry::request_id() const {
+  return exchange_.extras ? exchange_.extras->request_id.view() : std::string_view();
+}
+
+// In origin-form.
+std::string_view Entry::target() const {
+  std::string_view target = record_.request_line.view();
+  target.remove_prefix(std::min(method_in(target).size() + 1, target.size()));
+  target = target.substr(0, std::min(target.rfind(' '), target.size()));
+  if (target.starts_with('/') || target.find("://") == std::string_view::npos) return target;
+  target.remove_prefix(target.find("://") + 3);
+  const std::size_t path = std::min(target.find_first_of("/?"), target.size());
+  return target.substr(path);
+}
+
+void Entry::append_since_start(std::int64_t then_ms, std::string& out) const {
+  if (then_ms != 0)
+    append_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(then_ms - exchange_.started_ms, 0)));
+}
+
+void Entry::append(const config::Template::Part& part, std::string& out) const {
+  const std::string_view line = record_.request_line.view();
+  const auto mark = [&] { return std::min(target().find('?'), target().size()); };
+  switch (part.placeholder) {
+    using enum Placeholder;
+    case none:
+      return;
+    case client:
+      out += this->client().node_text();
+      return;
+    case scheme:
+    case host:
+    case port:
+    case header:
+      out += state::captured(record_.fields.view(), config::Template::name_of(part));
+      return;
+    case method:
+      out += method_in(line);
+      return;
+    case uri:
+      out += target();
+      return;
+    case path:
+      out += target().substr(0, mark());
+      return;
+    case query:
+      out += target().substr(std::min(mark() + 1, target().size()));
+      return;
+    case request_id:
+      out += this->request_id();
+      return;
+    case listener:
+      out += connection_.listener.view();
+      return;
+    case route:
+      out += exchange_.route.view();
+      return;
+    case upstream:
+      out += record_.upstream_name.view();
+      return;
+    case server:
+      out += record_.upstream.view();
+      return;
+    case tls_version:
+      if (connection_.client.tls) out += connection_.client.tls->version == 0x0304 ? "1.3" : "1.2";
+      return;
+    case tls_subject:
+      if (connection_.client.tls) out += connection_.client.tls->facts.client_subject.view();
+      return;
+    case time:
+      return append_iso_time(out, unix_ms_);
+    case time_local:
+      out += local_second(unix_ms_ / 1000).common;
+      return;
+    case request:
+      out += line;
+      return;
+    case status:
+      append_number(out, this->status());
+      return;
+    case bytes_in:
+      append_number(out, exchange_.request.body_bytes);
+      return;
+    case bytes_out:
+      append_number(out, exchange_.response_bytes);
+      return;
+    case duration_ms:
+      append_number(out, static_cast<std::uint64_t>(duration_ms_));
+      return;
+    case queue_ms:
+      append_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(record_.queued_ms, 0)));
+      return;
+    case connect_ms:
+      return append_since_start(record_.connected_ms, out);
+    case first_byte_ms:
+      return append_since_start(record_.answered_ms, out);
+    case retries:
+      append_number(out, record_.retries);
+      return;
+    case generation:
+      append_number(out, generation_);
+      return;
+    case protocol:
+      out += protocol_in(line);
+      return;
+    case user:
+      out += record_.user.view();
+      return;
+    case ended:
+      out += state::word_of(ending());
+      return;
+  }
+}
+
+bool is_number(Placeholder placeholder) {
+  switch (placeholder) {
+    using enum Placeholder;
+    case status:
+    case bytes_in:
+    case bytes_out:
+    case duration_ms:
+    case queue_ms:
+    case connect_ms:
+    case first_byte_ms:
+    case retries:
+    case generation:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace baton::access_log

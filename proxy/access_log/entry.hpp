@@ -1,0 +1,51 @@
+// An exchange that has ended, as the access log sees it, and the value of each placeholder for it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/template.hpp"
+#include "proxy/state/state.hpp"
+
+namespace baton::access_log {
+
+class Entry {
+ public:
+  // All outlive it. `client`: the client's end of the exchange, the connection or a stream.
+  Entry(const state::ConnectionState& connection, const state::Flow& client, const state::Exchange& exchange,
+        std::int64_t now_ms, std::uint64_t generation);
+
+  // Of the end, as with nginx: the start plus the time elapsed on the monotonic clock.
+  std::int64_t unix_ms() const { return unix_ms_; }
+  state::Ending ending() const;
+  // That of the response; without one 499 if the client has gone, as with nginx. Of a tcp tunnel: 200, or that of an
+  // HTTP request which ends so. 0: none.
+  unsigned status() const;
+  // The client has received the beginning of a response and gets no more of it.
+  bool is_cut() const;
+  const state::SocketAddress& client() const;
+  const state::AccessRecord& record() const { return record_; }
+  std::string_view request_id() const;
+
+  // The value as it is, whatever bytes it has; nothing: there is none.
+  void append(const config::Template::Part& part, std::string& out) const;
+
+ private:
+  bool is_whole() const;
+  std::string_view target() const;
+  void append_since_start(std::int64_t then_ms, std::string& out) const;
+
+  const state::ConnectionState& connection_;
+  const state::Flow& client_;
+  const state::Exchange& exchange_;
+  const state::AccessRecord& record_;
+  std::uint64_t generation_;
+  std::int64_t duration_ms_;
+  std::int64_t unix_ms_;
+};
+
+// Whether its values are numbers.
+bool is_number(config::Placeholder placeholder);
+
+}  // namespace baton::access_log
