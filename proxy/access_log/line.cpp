@@ -76,14 +76,29 @@ struct Key {
 };
 using P = Placeholder;
 constexpr Key keys[] = {
-    {"time", P::time},         {"client", P::client},          {"listener", P::listener},
-    {"route", P::route},       {"request", P::request},        {"protocol", P::protocol},
-    {"tls", P::tls_version},   {"status", P::status},          {"ended", P::ended},
-    {"bytes", P::bytes_out},   {"bytes_in", P::bytes_in},      {"duration_ms", P::duration_ms},
-    {"queue_ms", P::queue_ms}, {"connect_ms", P::connect_ms},  {"first_byte_ms", P::first_byte_ms},
-    {"retries", P::retries},   {"referer", P::none},           {"user_agent", P::none},
-    {"upstream", P::server},   {"upstream_name", P::upstream}, {"request_id", P::request_id, true},
-    {"user", P::user, true},   {"generation", P::generation},
+    {"time", P::time},
+    {"client", P::client},
+    {"listener", P::listener},
+    {"request", P::request},
+    {"status", P::status},
+    {"bytes", P::bytes_out},
+    {"duration_ms", P::duration_ms},
+    {"referer", P::none},
+    {"user_agent", P::none},
+    {"upstream", P::server},
+    {"upstream_name", P::upstream},
+    {"request_id", P::request_id, true},
+    {"user", P::user, true},
+    {"ended", P::ended},
+    {"route", P::route},
+    {"protocol", P::protocol},
+    {"tls", P::tls_version},
+    {"bytes_in", P::bytes_in},
+    {"queue_ms", P::queue_ms},
+    {"connect_ms", P::connect_ms},
+    {"first_byte_ms", P::first_byte_ms},
+    {"retries", P::retries},
+    {"generation", P::generation},
 };
 
 std::string_view value_of(const Key& key, const Entry& entry) {
