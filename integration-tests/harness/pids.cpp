@@ -97,6 +97,7 @@ std::vector<pid_t> living_in_group(pid_t group) {
 void await_rest(pid_t pid) {
   const auto rests = [](const fs::path& thread) {
     const std::string stat = read_file(thread / "stat");
+    if (stat.empty()) return true;  // it has ended since it was listed
     return stat.compare(stat.rfind(')') + 2, 1, "S") == 0;
   };
   const auto all_rest = [&] {
