@@ -83,6 +83,7 @@ class Inclusion {
   Inclusion(Reader& reader, Node& root, std::size_t nodes, std::vector<Source>& sources)
       : reader_(reader), root_(root), nodes_(nodes), sources_(sources), bytes_(sources.front().text.size()) {
     struct stat status{};
+    if (!sources.front().beside.empty()) return;
     if (stat(sources.front().name.c_str(), &status) == 0) seen_.emplace(status.st_dev, status.st_ino);
   }
 
@@ -245,7 +246,8 @@ void add_included(Reader& reader, Node& root, std::size_t nodes, std::vector<Sou
   if (!include) return;
   // The list of the whole configuration may move while files are added.
   const Node patterns = *include;
-  const std::string from = sources.front().name;
+  const Source& first = sources.front();
+  const std::string from = first.beside.empty() ? first.name : first.beside;
   Inclusion(reader, root, nodes, sources).follow(patterns, from);
 }
 

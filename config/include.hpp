@@ -18,6 +18,7 @@ inline constexpr std::size_t all_files_bytes_max = 4 * 1024 * 1024;
 struct Source {
   std::string name;
   std::string text;
+  std::string beside = {};  // the file whose folder relative paths begin in; empty: `name` is it
 };
 
 // At most one byte more than a configuration may have. The error is why it cannot be read.

@@ -309,5 +309,25 @@ TEST(IncludeInText, IsRefused) {
   EXPECT_THAT(problems_of(minimal + "include: []\n"), ElementsAre());
 }
 
+// What a client applies has no file, but the folder of the one that it replaces.
+TEST_F(Include, OfAnAppliedConfigurationBeginsBesideTheFile) {
+  write("conf.d/a.yaml", "listeners: [ { name: a, bind: 127.0.0.1:1 } ]\n");
+  write("baton.yaml", "listeners: [ { name: main, bind: 127.0.0.1:2 } ]\n");
+  const auto apply = [&](const std::string& include, const std::string& beside) {
+    auto loaded = load_applied(minimal + "include: " + include + "\n", beside, test_environment);
+    std::vector<std::string> said;
+    if (const auto* config = std::get_if<Config>(&loaded)) {
+      for (const Listener& listener : config->listeners) said.push_back(listener.name);
+    } else {
+      for (const Problem& problem : std::get<Problems>(loaded)) said.push_back(problem.text());
+    }
+    return said;
+  };
+  EXPECT_THAT(apply("conf.d/*.yaml", folder_ / "baton.yaml"), ElementsAre("web", "a"));
+  EXPECT_THAT(apply("baton.yaml", folder_ / "baton.yaml"), ElementsAre("web", "main")) << "a file like any other";
+  EXPECT_THAT(apply("conf.d/b.yaml", folder_ / "baton.yaml"), ElementsAre(StartsWith("applied:8:10: `include`: ")));
+  EXPECT_THAT(apply("conf.d/*.yaml", "/dev/stdin"), ElementsAre(StartsWith("applied:8:10: `include`: ")));
+}
+
 }  // namespace
 }  // namespace baton::config

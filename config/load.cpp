@@ -270,4 +270,9 @@ std::variant<Config, Problems> load_text(std::string_view yaml, const std::strin
   return load({name, std::string(yaml)}, environment, bytes_max, Includes::are_refused);
 }
 
+std::variant<Config, Problems> load_applied(std::string_view yaml, const std::string& beside, Environment environment) {
+  return load({std::string(applied_name), std::string(yaml), beside}, environment, written_bytes_max,
+              Includes::are_read);
+}
+
 }  // namespace baton::config

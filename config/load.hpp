@@ -34,6 +34,11 @@ inline constexpr std::string_view too_large = "is larger than 1 MiB, too large f
 std::variant<Config, Problems> load_text(std::string_view yaml, const std::string& name, Environment environment,
                                          std::size_t bytes_max = file_bytes_max);
 
+// A whole configuration that a client gives instead of the file `beside`, in whose folder relative paths begin. It has
+// `applied_name` for a file name in problems, and may be as long as output of `print`.
+inline constexpr std::string_view applied_name = "applied";
+std::variant<Config, Problems> load_applied(std::string_view yaml, const std::string& beside, Environment environment);
+
 // The whole effective configuration as YAML that load_text reads back to an equal Config.
 std::string print(const Config& config);
 
