@@ -16,6 +16,7 @@
 #include <map>
 
 #include "config/load.hpp"
+#include "config/provenance.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/meeting_point.hpp"
 #include "handoff/result.hpp"
@@ -31,6 +32,7 @@
 #include "proxy/process/paths.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/runtime/loop.hpp"
 #include "proxy/server/server.hpp"
 #include "proxy/supervisor/renewal.hpp"
 #include "proxy/supervisor/supervisor.hpp"
@@ -98,20 +100,43 @@ std::string in_lines(const baton::config::Problems& problems) {
   return text;
 }
 
-// The file, or `given` in its place, with the overrides of the command line.
-std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options,
-                                                                   const std::optional<std::string>& given = {}) {
-  const auto path = find_config(options.config);
-  if (!given && !path) return std::unexpected(no_config());
-  auto loaded = given ? baton::config::load_text(*given, "the previous configuration", environment,
-                                                 baton::config::written_bytes_max)
-                      : baton::config::load_file(*path, environment);
+// With the overrides of the command line.
+std::expected<baton::proxy::LoadedConfiguration, std::string> take(
+    const RunOptions& options, std::variant<baton::config::Config, baton::config::Problems> loaded,
+    const baton::config::Provenance& provenance) {
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
   if (!options.log_level.empty()) config.log.level = log_levels.at(options.log_level);
-  std::string text = baton::config::print_with_places(config);
-  return baton::proxy::LoadedConfiguration{std::move(config), std::move(text)};
+  std::string text = baton::config::provenance_line(provenance) + baton::config::print_with_places(config);
+  return baton::proxy::LoadedConfiguration{std::move(config), provenance, std::move(text)};
+}
+
+baton::config::Provenance now(bool is_applied) {
+  return {.is_applied = is_applied, .at_ms = baton::runtime::unix_us() / 1000};
+}
+
+// The file; or `given` in its place, which another process handed over.
+std::expected<baton::proxy::LoadedConfiguration, std::string> load(const RunOptions& options,
+                                                                   std::optional<std::string> given = {}) {
+  if (given) {
+    const auto provenance = baton::config::take_provenance(*given).value_or(now(false));
+    const char* name = provenance.is_applied ? "the applied configuration" : "the previous configuration";
+    return take(options, baton::config::load_text(*given, name, environment, baton::config::written_bytes_max),
+                provenance);
+  }
+  const auto path = find_config(options.config);
+  if (!path) return std::unexpected(no_config());
+  const auto read_at = now(false);
+  return take(options, baton::config::load_file(*path, environment), read_at);
+}
+
+// For a running process: the file again, or what a client applies in its place.
+std::expected<baton::proxy::LoadedConfiguration, std::string> load_again(const RunOptions& options,
+                                                                         const std::optional<std::string>& applied) {
+  if (!applied) return load(options);
+  const std::string beside = find_config(options.config).value_or(default_configs[0]);
+  return take(options, baton::config::load_applied(*applied, beside, environment), now(true));
 }
 
 std::string handoff_socket(const RunOptions& options, const baton::config::Config& config) {
@@ -235,16 +260,18 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     if (is_external_successor(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
     auto ready = make_ready(std::move(loaded->config), predecessor.channel || !meeting_socket.empty());
     if (!meeting_socket.empty()) predecessor = meet_predecessor(std::exchange(meeting_socket, {}));
-    baton::proxy::Server server(std::move(ready.settings), {.arguments = std::move(arguments),
-                                                            .configuration_text = std::move(loaded->text),
-                                                            .version = BATON_VERSION,
-                                                            .load = [&options] { return load(options); },
-                                                            .notifier = baton::process::Notifier::from_environment(),
-                                                            .passed = std::move(passed),
-                                                            .listeners = std::move(ready.listeners),
-                                                            .admin = std::move(ready.admin),
-                                                            .supervisor = std::move(line),
-                                                            .keeper = std::move(keeper)});
+    baton::proxy::Server server(std::move(ready.settings),
+                                {.arguments = std::move(arguments),
+                                 .configuration_text = std::move(loaded->text),
+                                 .provenance = loaded->provenance,
+                                 .version = BATON_VERSION,
+                                 .load = [&options](const auto& applied) { return load_again(options, applied); },
+                                 .notifier = baton::process::Notifier::from_environment(),
+                                 .passed = std::move(passed),
+                                 .listeners = std::move(ready.listeners),
+                                 .admin = std::move(ready.admin),
+                                 .supervisor = std::move(line),
+                                 .keeper = std::move(keeper)});
     const int code =
         predecessor.channel ? server.run_as_successor(predecessor.channel, predecessor.is_met) : server.run();
     log::stop();

@@ -53,8 +53,8 @@ class RawAdmin {
   std::thread thread_;
 };
 
-const std::vector<std::string> commands{"status", "upgrade", "reload",      "rollback",
-                                        "drain",  "stop",    "reopen-logs", "healthcheck"};
+const std::vector<std::string> commands{"status", "upgrade", "reload",      "rollback",    "drain",
+                                        "stop",   "config",  "reopen-logs", "healthcheck", "apply"};
 
 std::string answer(const std::string& body, const std::string& type, const std::string& status = "200 OK") {
   return "HTTP/1.1 " + status + "\r\nContent-Type: " + type + "\r\nContent-Length: " + std::to_string(body.size()) +
@@ -81,13 +81,18 @@ class HostileAdmin : public testing::TestWithParam<Bad> {};
 
 TEST_P(HostileAdmin, IsNoSuccessForAnyCommand) {
   const RawAdmin admin(GetParam().bytes);
+  const TempDir directory;
+  replace_file(directory / "baton.yaml", "version: 1\n");
   for (const auto& command : commands) {
-    const Outcome outcome = admin.ctl({command});
+    std::vector<std::string> words{command};
+    if (command == "apply") words.push_back(directory / "baton.yaml");
+    const Outcome outcome = admin.ctl(words);
     EXPECT_EQ(outcome.code, 1) << command << outcome.out << outcome.err;
     EXPECT_NE(outcome.err, "") << command;
     EXPECT_TRUE(is_printable(outcome.out + outcome.err)) << command << outcome.out << outcome.err;
     EXPECT_LT(outcome.err.size() + outcome.out.size(), 4000u) << command;
-    const Outcome programs = admin.ctl({command, "--json"});
+    words.push_back("--json");
+    const Outcome programs = admin.ctl(words);
     EXPECT_EQ(programs.code, 1) << command;
     EXPECT_EQ(boost::json::parse(programs.out).at("result").as_string(), "failed") << command << programs.out;
   }

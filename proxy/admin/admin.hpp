@@ -6,6 +6,8 @@
 //              /metrics  the same numbers in Prometheus' text format
 //              /servers  200 with servers.hpp's JSON, or 503 as above
 //              /routes   200 with routes.hpp's JSON, or 503 as above
+//              /config   200 with the configuration in force as YAML; over TCP 403
+//   PUT        /config   a reply: the body takes the place of the file; ?dry_run only says what that would change
 //   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
 //   DELETE     /drain /maintenance: the same
 //              /upgrade  the lines of upgrade_events.hpp during the upgrade; {"binary": "/path"} names what to start
@@ -25,16 +27,18 @@
 #include <string>
 
 #include "handoff/unique_fd.hpp"
+#include "proxy/admin/configuration.hpp"
 #include "proxy/admin/status.hpp"
 
 namespace baton::admin {
 
 enum class Command { reload, drain, undo_drain, maintenance, end_maintenance, stop, reopen_logs };
 
-// The outcome of a command: an HTTP status and a text for people.
+// The outcome of a command: an HTTP status and a text, for people unless a program asked for JSON.
 struct Reply {
   unsigned status = 200;
   std::string text;
+  bool is_json = false;
 };
 
 // Takes the reply, in the io_context's thread; the client may be gone.
@@ -42,6 +46,7 @@ using ReplySink = std::function<void(Reply)>;
 
 struct UpgradeCommand {
   std::string binary;            // empty: what the server itself was started from
+  bool from_file = false;        // leave an applied configuration for the file's
   bool rollback = false;         // to the program that ran before, unchanged
 };
 
@@ -56,6 +61,8 @@ struct Source {
   // A reply says why the upgrade does not begin; otherwise the lines follow, perhaps at once.
   std::function<std::optional<Reply>(const UpgradeCommand& command, LineSink lines)> upgrade;
   std::function<Reply(const ServerCommand&)> server;
+  std::function<std::string()> configuration;                      // the one in force, as YAML
+  std::function<void(ConfigurationCommand, ReplySink)> configure;  // answers as `command` does
 };
 
 struct Limits {
@@ -69,6 +76,7 @@ struct Limits {
   std::chrono::milliseconds exchange{5'000};  // from then the whole request; then each of status, response, close
   std::uint32_t head_bytes = 8 * 1024;        // more is a 431
   std::uint64_t body_bytes = 16 * 1024;       // more is a 413
+  std::uint64_t configuration_bytes = config::written_bytes_max;  // the same of a PUT on a Unix socket
 };
 
 class Admin {

@@ -34,26 +34,40 @@ constexpr std::size_t linger_bytes_max = 256 * 1024;
 // Lines of an upgrade kept for a client that reads slowly; further ones are dropped, except for the last.
 constexpr std::size_t lines_bytes_max = 64 * 1024;
 
+constexpr std::string_view no_commands_here =
+    "commands are accepted only on a Unix socket (admin.bind); this address is read-only";
+
 struct Resource {
   std::string_view path;
   std::string_view allowed;
 };
 constexpr std::string_view reading = "GET, HEAD";
-constexpr Resource resources[] = {{"/healthz", reading},      {"/readyz", reading},
-                                  {"/status", reading},       {"/metrics", reading},
-                                  {"/servers", reading},      {"/routes", reading},
-                                  {"/server", "POST"},        {"/upgrade", "POST"},
-                                  {"/reload", "POST"},        {"/rollback", "POST"},
-                                  {"/stop", "POST"},          {"/reopen-logs", "POST"},
-                                  {"/drain", "POST, DELETE"}, {"/maintenance", "POST, DELETE"}};
+constexpr std::string_view configuration_path = "/config";
+constexpr Resource resources[] = {{"/healthz", reading},
+                                  {"/readyz", reading},
+                                  {"/status", reading},
+                                  {"/metrics", reading},
+                                  {"/servers", reading},
+                                  {"/routes", reading},
+                                  {configuration_path, "GET, HEAD, PUT"},
+                                  {"/server", "POST"},
+                                  {"/upgrade", "POST"},
+                                  {"/reload", "POST"},
+                                  {"/rollback", "POST"},
+                                  {"/stop", "POST"},
+                                  {"/reopen-logs", "POST"},
+                                  {"/drain", "POST, DELETE"},
+                                  {"/maintenance", "POST, DELETE"}};
 
 bool is_allowed(const Resource& resource, http::verb method) {
   switch (method) {
     case http::verb::get:
     case http::verb::head:
-      return resource.allowed == reading;
+      return resource.allowed.starts_with(reading);
+    case http::verb::put:
+      return resource.allowed.ends_with("PUT");
     case http::verb::post:
-      return resource.allowed != reading;
+      return resource.allowed.starts_with("POST");
     case http::verb::delete_:
       return resource.allowed.ends_with("DELETE");
     default:
@@ -70,19 +84,25 @@ Command command_of(std::string_view path, http::verb method) {
   return ends ? Command::undo_drain : Command::drain;
 }
 
-// The path in an upgrade's request; empty: it names none. Nothing: the body is something else.
-std::optional<std::string> binary_of(const std::string& body) {
-  if (body.empty()) return "";
+// What the body of an upgrade's request asks for. Nothing: it is something else.
+std::optional<UpgradeCommand> upgrade_command_of(const std::string& body) {
+  UpgradeCommand command;
+  if (body.empty()) return command;
   boost::system::error_code error;
   const boost::json::value parsed = boost::json::parse(body, error);
   const auto* object = error ? nullptr : parsed.if_object();
   if (object == nullptr) return std::nullopt;
-  if (object->empty()) return "";
-  const auto* binary = object->if_contains("binary");
-  if (object->size() != 1 || binary == nullptr || !binary->is_string()) return std::nullopt;
-  std::string path(binary->as_string());
-  if (!path.starts_with('/') || path.find('\0') != std::string::npos) return std::nullopt;
-  return path;
+  for (const auto& [key, value] : *object) {
+    if (key == "binary" && value.is_string()) {
+      command.binary = value.as_string();
+      if (!command.binary.starts_with('/') || command.binary.find('\0') != std::string::npos) return std::nullopt;
+    } else if (key == "from_file" && value.is_bool()) {
+      command.from_file = value.as_bool();
+    } else {
+      return std::nullopt;
+    }
+  }
+  return command;
 }
 
 // How to refuse what was received; nothing if the client is gone.
@@ -135,7 +155,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
       break;
     }
     session->answering_ = true;
-    const Request request = parser.release();
+    Request request = parser.release();
     Response response = co_await session->answer(request);
     response.version(request.version());
     response.keep_alive(request.keep_alive() && !session->service_->pausing);
@@ -183,16 +203,25 @@ asio::awaitable<bool> Session::receive_first_byte() {
 }
 
 asio::awaitable<beast::error_code> Session::receive(Parser& parser) {
-  parser.header_limit(service_->limits.head_bytes);
-  parser.body_limit(service_->limits.body_bytes);
-  stream_.expires_after(service_->limits.exchange);
+  const Limits& limits = service_->limits;
+  parser.header_limit(limits.head_bytes);
+  parser.body_limit(std::max(limits.body_bytes, limits.configuration_bytes));
+  stream_.expires_after(limits.exchange);
+  const auto [head_error, head_bytes] = co_await http::async_read_header(stream_, received_, parser, as_result);
+  if (head_error) co_return head_error;
+  if (!takes_commands_ || parser.get().method() != http::verb::put) {
+    const auto length = parser.content_length();
+    if (length && *length > limits.body_bytes) co_return http::error::body_limit;
+    parser.body_limit(limits.body_bytes);
+  }
   const auto [error, bytes] = co_await http::async_read(stream_, received_, parser, as_result);
   co_return error;
 }
 
-asio::awaitable<Session::Response> Session::answer(const Request& request) {
+asio::awaitable<Session::Response> Session::answer(Request& request) {
   const std::string_view target(request.target().data(), request.target().size());
-  const std::string_view path = target.substr(0, target.find('?'));
+  const std::size_t path_end = std::min(target.find('?'), target.size());
+  const std::string_view path = target.substr(0, path_end);
   Response response;
   response.set(http::field::cache_control, "no-store");
   const auto* resource = std::ranges::find(resources, path, &Resource::path);
@@ -201,6 +230,8 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
   } else if (!is_allowed(*resource, request.method())) {
     set_text(response, http::status::method_not_allowed, "method not allowed");
     response.set(http::field::allow, beast::string_view(resource->allowed.data(), resource->allowed.size()));
+  } else if (path == configuration_path) {
+    co_await answer_configuration(response, request, target.substr(std::min(path_end + 1, target.size())));
   } else if (resource->allowed != reading) {
     co_await answer_command(response, request, path);
   } else if (path == "/status") {
@@ -225,8 +256,7 @@ asio::awaitable<Session::Response> Session::answer(const Request& request) {
 
 asio::awaitable<void> Session::answer_command(Response& response, const Request& request, std::string_view path) {
   if (!takes_commands_) {
-    set_text(response, http::status::forbidden,
-             "commands are accepted only on a Unix socket (admin.bind); this address is read-only");
+    set_text(response, http::status::forbidden, no_commands_here);
   } else if (path == "/upgrade") {
     answer_upgrade(response, request);
   } else if (path == "/server") {
@@ -236,16 +266,41 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
   } else if (path == "/rollback") {
     begin_upgrade(response, request, {.binary = "", .rollback = true});
   } else {
-    co_await answer_with_reply(response, command_of(path, request.method()));
+    const std::function<void(ReplySink)> ask = [this, command = command_of(path, request.method())](ReplySink sink) {
+      service_->source.command(command, std::move(sink));
+    };
+    co_await answer_with_reply(response, ask);
+  }
+}
+
+asio::awaitable<void> Session::answer_configuration(Response& response, Request& request, std::string_view query) {
+  const bool is_put = request.method() == http::verb::put;
+  if (!takes_commands_) {
+    // It may have passwords for servers, in the fields that routes set.
+    set_text(response, http::status::forbidden,
+             is_put ? no_commands_here : "the configuration is shown only on a Unix socket (admin.bind)");
+  } else if (!is_put) {
+    response.set(http::field::content_type, "application/yaml");
+    response.body() = service_->source.configuration();
+  } else if (auto command = read_configuration_command(query); !command) {
+    set_text(response, http::status::bad_request, "the query of a PUT may be `dry_run`, `json` or both");
+  } else if (request.body().empty()) {
+    set_text(response, http::status::bad_request, "the body must be the whole configuration, as YAML");
+  } else {
+    command->yaml = std::move(request.body());
+    const std::function<void(ReplySink)> ask = [this, &command](ReplySink sink) {
+      service_->source.configure(*std::move(command), std::move(sink));
+    };
+    co_await answer_with_reply(response, ask);
   }
 }
 
 // However long it takes: a reload waits for DNS and disks.
-asio::awaitable<void> Session::answer_with_reply(Response& response, Command command) {
+asio::awaitable<void> Session::answer_with_reply(Response& response, const std::function<void(ReplySink)>& ask) {
   const auto pending =
       std::make_shared<PendingReply>(asio::steady_timer(stream_.get_executor(), Clock::time_point::max()));
   pending_reply_ = pending;
-  service_->source.command(command, [weak = std::weak_ptr(pending)](Reply reply) {
+  ask([weak = std::weak_ptr(pending)](Reply reply) {
     const auto waiting = weak.lock();
     if (!waiting) return;
     waiting->reply = std::move(reply);
@@ -255,15 +310,17 @@ asio::awaitable<void> Session::answer_with_reply(Response& response, Command com
   pending_reply_ = nullptr;
   const Reply reply = pending->reply.value_or(Reply{503, "no answer"});
   set_text(response, http::int_to_status(reply.status), reply.text);
+  if (reply.is_json) response.set(http::field::content_type, "application/json");
 }
 
 void Session::answer_upgrade(Response& response, const Request& request) {
-  const auto binary = binary_of(request.body());
-  if (!binary) {
-    set_text(response, http::status::bad_request, "the body must be empty or {\"binary\": \"/absolute/path\"}");
+  const auto command = upgrade_command_of(request.body());
+  if (!command) {
+    set_text(response, http::status::bad_request,
+             "the body must be empty or {\"binary\": \"/absolute/path\", \"from_file\": true}, both optional");
     return;
   }
-  begin_upgrade(response, request, {.binary = *binary});
+  begin_upgrade(response, request, *command);
 }
 
 // The lines, if any, are sent afterwards.

@@ -11,6 +11,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,11 +62,14 @@ class Session {
 
   boost::asio::awaitable<bool> receive_first_byte();
   boost::asio::awaitable<boost::beast::error_code> receive(Parser& parser);
-  boost::asio::awaitable<Response> answer(const Request& request);
+  boost::asio::awaitable<Response> answer(Request& request);
   boost::asio::awaitable<void> answer_with_status(Response& response, std::string (*write)(const Status&),
                                                   std::string_view content_type);
   boost::asio::awaitable<void> answer_command(Response& response, const Request& request, std::string_view path);
-  boost::asio::awaitable<void> answer_with_reply(Response& response, Command command);
+  boost::asio::awaitable<void> answer_configuration(Response& response, Request& request, std::string_view query);
+  // Calls `ask` with what takes the reply, and waits for that. `ask` outlives the wait; it must be no temporary, which
+  // g++ 12 destroys twice in a co_await.
+  boost::asio::awaitable<void> answer_with_reply(Response& response, const std::function<void(ReplySink)>& ask);
   void answer_upgrade(Response& response, const Request& request);
   void begin_upgrade(Response& response, const Request& request, const UpgradeCommand& command);
   boost::asio::awaitable<bool> send(Response& response, bool head_only);

@@ -75,6 +75,10 @@ json::array listening_of(const std::vector<Listening>& sockets) {
   return array;
 }
 
+json::object configuration_of(const config::Provenance& provenance) {
+  return {{"from", provenance.is_applied ? "api" : "file"}, {"at_ms", provenance.at_ms}};
+}
+
 const char* name_of(State state) {
   switch (state) {
     case State::serving: return "serving";
@@ -136,6 +140,7 @@ std::string to_json(const Status& status) {
                       {"version", text_of(status.version)},
                       {"state", name_of(status.state)},
                       {"maintenance", status.maintenance},
+                      {"configuration", configuration_of(status.configuration)},
                       {"listening", listening_of(status.listening)},
                       {"connections", connections_of(status.connections)},
                       {"upstream_idle", status.connections.upstream_idle},

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/provenance.hpp"
 #include "handoff/report.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/servers.hpp"
@@ -58,6 +59,7 @@ struct Status {
   State state = State::serving;
   bool ready = true;                  // as /readyz says
   bool maintenance = false;           // switched on by command
+  config::Provenance configuration;   // of the one in force
   std::int64_t started_at_us = 0;     // of the process, microseconds since 1970
   std::uint64_t connections_max = 0;  // 0: no limit
   bool last_reload_ok = true;         // in this process; true if there was none

@@ -19,6 +19,7 @@ Status with_upgrade() {
   status.keeper = 4713;
   status.version = "0.1.0";
   status.state = State::draining;
+  status.configuration = {true, 1'700'000'000'001};
   status.listening = {{"web", "127.0.0.1:8080"}, {"@admin", "unix:/a"}};
   status.connections = {.idle = 1, .head = 2, .exchange = 3, .tunnel = 4, .closing = 5, .upstream_idle = 6};
   status.accepted_total = 7;
@@ -49,6 +50,7 @@ TEST(Status, HoldsEveryKeyInOneLine) {
   EXPECT_EQ(
       to_json(with_upgrade()),
       R"({"generation":2,"pid":4712,"supervisor":4700,"keeper":4713,"version":"0.1.0","state":"draining","maintenance":false,)"
+      R"("configuration":{"from":"api","at_ms":1700000000001},)"
       R"("listening":[{"listener":"web","address":"127.0.0.1:8080"},{"listener":"@admin","address":"unix:/a"}],)"
       R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"
       R"("accepted_total":7,"requests_total":8,"rate_refusals_total":11,"connection_refusals_total":12,)"

@@ -20,10 +20,18 @@ CLI::App& add_command(CLI::App& program, Options& options) {
     return &command;
   };
   add("status", "show its state and numbers");
-  add("upgrade", "live upgrade to the binary and configuration on disk")
-      ->add_option("--binary", options.binary, "start this program instead of what the running one was started from")
+  CLI::App& upgrade = *add("upgrade", "live upgrade to the binary and configuration on disk");
+  upgrade.add_option("--binary", options.binary, "start this program instead of what the running one was started from")
       ->option_text("FILE");
-  add("reload", "reload the configuration and the certificates");
+  upgrade.add_flag("--from-file", options.from_file,
+                   "read the configuration file even if another configuration is applied");
+  add("reload", "reload the configuration and the certificates from their files");
+  CLI::App& apply = *add("apply", "use this configuration instead of the file's, until the next reload or start");
+  apply.add_option("configuration", options.file, "the whole configuration; - for standard input")
+      ->option_text("FILE")
+      ->required();
+  apply.add_flag("--dry-run", options.dry_run, "say what would change and what would be refused, and change nothing");
+  add("config", "print the configuration in force, defaults included");
   add("rollback", "return live to what ran before the last upgrade");
   add("drain", "report not ready (/readyz), so that load balancers send new traffic elsewhere; service continues")
       ->add_flag("--undo", options.undo, "report ready again");

@@ -27,7 +27,7 @@ using handoff::UniqueFd;
 namespace {
 
 constexpr std::uint32_t head_bytes_max = 16 * 1024;
-constexpr std::uint64_t body_bytes_max = 1024 * 1024;
+constexpr std::size_t line_bytes_max = 1024 * 1024;
 
 std::string nobody_at(const config::Address& address, int error) {
   std::string text = "cannot reach the admin interface at " + address.text() + ": " + std::strerror(error);
@@ -69,7 +69,7 @@ int connect_to(const state::SocketAddress& address, Clock::time_point deadline, 
 
 std::string head_of(const Request& request) {
   std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: baton\r\nConnection: close\r\n";
-  if (!request.body.empty()) head += "Content-Type: application/json\r\n";
+  if (!request.body.empty()) head += "Content-Type: " + std::string(request.content_type) + "\r\n";
   if (request.method != "GET") head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
   return head + "\r\n" + request.body;
 }
@@ -79,7 +79,7 @@ class Exchange {
   Exchange(UniqueFd socket, const config::Address& address, const Request& request, Clock::time_point deadline)
       : socket_(std::move(socket)), address_(address), request_(request), deadline_(deadline) {
     parser_.header_limit(head_bytes_max);
-    parser_.body_limit(request.on_line ? boost::optional<std::uint64_t>() : body_bytes_max);
+    parser_.body_limit(request.on_line ? boost::optional<std::uint64_t>() : request.answer_bytes_max);
     parser_.eager(true);
   }
 
@@ -152,7 +152,7 @@ class Exchange {
         request_.on_line(std::string_view(body).substr(0, end));
       }
     }
-    if (body.size() > body_bytes_max) return no_http("a line without an end");
+    if (body.size() > line_bytes_max) return no_http("a line without an end");
     return {};
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <string>
@@ -16,6 +17,8 @@ struct Request {
   std::string method = "GET";
   std::string target = "/";
   std::string body = {};
+  const char* content_type = "application/json";  // of the body
+  std::uint64_t answer_bytes_max = 1024 * 1024;
   // For the whole exchange; for lines, between one byte and the next.
   std::chrono::milliseconds patience{10'000};
   // Called once, if nothing has come for this long.

@@ -1,11 +1,14 @@
 #include "proxy/ctl/ctl.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <exception>
 #include <expected>
 #include <filesystem>
@@ -14,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "handoff/unique_fd.hpp"
 #include "proxy/ctl/admin_address.hpp"
 #include "proxy/ctl/conversation.hpp"
 #include "proxy/ctl/show.hpp"
@@ -34,6 +38,8 @@ constexpr std::chrono::milliseconds healthcheck_patience = 5s;
 constexpr std::chrono::milliseconds reload_patience = 120s;
 constexpr std::chrono::milliseconds reload_silence = 3s;
 constexpr std::chrono::milliseconds upgrade_patience = 30s;
+// An answer may have the whole configuration, or a line for each of its entries.
+constexpr std::uint64_t configuration_answer_max = 2 * config::written_bytes_max;
 
 const std::string nonsense = "the admin interface sent something that is not an answer from Baton";
 
@@ -178,9 +184,10 @@ class UpgradeShow {
 
 int upgrade(const Options& options, const Addresses& admin) {
   Request request{.method = "POST", .target = "/" + options.command, .patience = upgrade_patience};
-  if (!options.binary.empty()) {
-    request.body = json::serialize(json::object{{"binary", std::filesystem::absolute(options.binary).string()}});
-  }
+  json::object asked;
+  if (!options.binary.empty()) asked["binary"] = std::filesystem::absolute(options.binary).string();
+  if (options.from_file) asked["from_file"] = true;
+  if (!asked.empty()) request.body = json::serialize(asked);
   UpgradeShow show(options);
   request.on_line = [&](std::string_view line) { show.take(line); };
   const auto answer = ask_one(admin, request);
@@ -202,6 +209,71 @@ int upgrade(const Options& options, const Addresses& admin) {
               << ": the running process continues\n";
   }
   return completed ? 0 : exit_failed;
+}
+
+void be_patient(const Options& options, Request& request) {
+  request.patience = reload_patience;
+  request.silence = reload_silence;
+  request.on_silence = [&options] {
+    std::cerr << "baton ctl " << options.command << ": still waiting; files or names take long" << std::endl;
+  };
+}
+
+// At most one byte more than a configuration may have. The error is why it cannot be read.
+std::expected<std::string, std::string> read_configuration(const std::string& path) {
+  const handoff::UniqueFd file(path == "-" ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  ssize_t got = file ? 1 : -1;
+  while (got > 0 && text.size() <= config::written_bytes_max) {
+    char part[16 * 1024];
+    do {
+      got = ::read(file.get(), part, sizeof part);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) text.append(part, static_cast<std::size_t>(got));
+  }
+  if (got < 0) return std::unexpected("cannot be read: " + std::string(std::strerror(errno)));
+  if (text.empty()) return std::unexpected("is empty");
+  if (text.size() > config::written_bytes_max)
+    return std::unexpected("is larger than 8 MiB, too large for a configuration");
+  return text;
+}
+
+int apply(const Options& options, const Addresses& admin) {
+  auto yaml = read_configuration(options.file);
+  const std::string name = options.file == "-" ? "standard input" : options.file;
+  if (!yaml) return fail(options, name + ": " + yaml.error());
+  Request request{.method = "PUT",
+                  .target = "/config" + std::string(options.dry_run ? options.json ? "?dry_run&json" : "?dry_run"
+                                                    : options.json  ? "?json"
+                                                                    : ""),
+                  .body = *std::move(yaml),
+                  .content_type = "application/yaml",
+                  .answer_bytes_max = configuration_answer_max};
+  be_patient(options, request);
+  const auto answer = ask_one(admin, request);
+  if (!answer) return fail(options, answer.error().text);
+  const bool done = answer->status == 200;
+  if (options.json && answer->content_type.starts_with("application/json")) {
+    boost::system::error_code error;
+    const json::value said = json::parse(answer->body, error);
+    const json::value* result = said.is_object() ? said.get_object().if_contains("result") : nullptr;
+    if (error || result == nullptr || *result != (done ? "ok" : "failed")) return fail(options, nonsense);
+    std::cout << answer->body << "\n";
+    return done ? 0 : exit_failed;
+  }
+  if (!done) return fail(options, with_file_name(refusal(options, *answer), name));
+  if (options.json || !answer->content_type.starts_with("text/plain")) return fail(options, nonsense);
+  return succeed(options, answer->body);
+}
+
+int show_configuration(const Options& options, const Addresses& admin) {
+  const auto answer = ask_one(admin, {.target = "/config", .answer_bytes_max = configuration_answer_max});
+  if (!answer) return fail(options, answer.error().text);
+  if (answer->status != 200) return fail(options, refusal(options, *answer));
+  if (!answer->content_type.starts_with("application/yaml")) return fail(options, nonsense);
+  if (options.json) return succeed(options, answer->body);
+  std::cout << printable(answer->body, true) << std::flush;
+  return 0;
 }
 
 int command(const Options& options, const Addresses& admin, const Request& request) {
@@ -231,6 +303,8 @@ int run(const Options& options, const std::string& default_config, config::Envir
     return command(options, for_questions(*admin), {.target = "/healthz", .patience = healthcheck_patience});
   }
   const Addresses commanded = for_commands(*admin);
+  if (options.command == "apply") return apply(options, commanded);
+  if (options.command == "config") return show_configuration(options, commanded);
   if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
   const bool is_undo =
       (options.command == "drain" && options.undo) || (options.command == "maintenance" && !options.on);
@@ -244,11 +318,7 @@ int run(const Options& options, const std::string& default_config, config::Envir
     }
     request.body = json::serialize(body);
   }
-  if (options.command == "reload") {
-    request.patience = reload_patience;
-    request.silence = reload_silence;
-    request.on_silence = [] { std::cerr << "baton ctl reload: still waiting; files or names take long" << std::endl; };
-  }
+  if (options.command == "reload") be_patient(options, request);
   return command(options, commanded, request);
 }
 

@@ -8,11 +8,14 @@
 namespace baton::ctl {
 
 struct Options {
-  std::string command;  // status, upgrade, reload, rollback, drain, maintenance, stop, servers, server,
+  std::string command;  // status, upgrade, reload, apply, config, rollback, drain, maintenance, stop, servers, server,
                         // reopen-logs or healthcheck
   std::string admin;    // empty: admin_address.hpp finds it
   std::string config;
   std::string binary;  // for upgrade: what to start; empty: what the running one was started from
+  bool from_file = false;  // for upgrade: leave an applied configuration
+  std::string file;        // for apply: the configuration; "-": standard input
+  bool dry_run = false;    // for apply
   bool undo = false;   // for drain
   bool on = false;     // for maintenance
   std::string server;  // for server: UPSTREAM/ADDRESS

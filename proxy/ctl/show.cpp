@@ -65,6 +65,21 @@ std::string crashes_text(const json::object& crashes) {
                      number(crashes, "lost_total"));
 }
 
+// A time in milliseconds since 1970; empty: not known.
+std::string utc(std::int64_t ms) {
+  const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm time{};
+  if (ms <= 0 || ::gmtime_r(&seconds, &time) == nullptr) return {};
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", time.tm_year + 1900, time.tm_mon + 1, time.tm_mday,
+                     time.tm_hour, time.tm_min, time.tm_sec);
+}
+
+std::string configuration_text(const json::object& configuration) {
+  const bool is_applied = text(configuration, "from") == "api";
+  const std::string since = utc(configuration.at("at_ms").to_number<std::int64_t>());
+  return (is_applied ? "applied over this interface" : "of the file, read") + (since.empty() ? "" : " at " + since);
+}
+
 void add(std::string& table, std::string_view name, const std::string& value) {
   table += fmt::format("{:<{}} {}\n", name, name_width, value);
 }
@@ -89,6 +104,24 @@ std::string printable(std::string_view text, bool lines) {
   return out;
 }
 
+std::string with_file_name(const std::string& text, const std::string& name) {
+  std::string result;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size() - 1) + 1;
+    const std::string_view line = std::string_view(text).substr(begin, end - begin);
+    std::size_t at = 0;
+    const auto skip_number = [&] {
+      const std::size_t first = at;
+      while (at < line.size() && line[at] >= '0' && line[at] <= '9') ++at;
+      return at > first && at < line.size() && line[at++] == ':';
+    };
+    if (skip_number() && skip_number()) result += name + ":";
+    result += line;
+    begin = end;
+  }
+  return result;
+}
+
 std::string status_table(const json::object& status) {
   const json::object& connections = status.at("connections").as_object();
   std::string table;
@@ -106,6 +139,8 @@ std::string status_table(const json::object& status) {
   add(table, "upstream idle", std::to_string(number(status, "upstream_idle")));
   add(table, "accepted", std::to_string(number(status, "accepted_total")));
   add(table, "requests", std::to_string(number(status, "requests_total")));
+  const json::value* configuration = status.if_contains("configuration");
+  if (configuration != nullptr) add(table, "configuration", configuration_text(configuration->as_object()));
   const json::value* rollback = status.if_contains("rollback");
   if (rollback != nullptr && !rollback->is_null()) add(table, "rollback", rollback_text(rollback->as_object()));
   const json::value& upgrade = status.at("last_upgrade");
@@ -143,14 +178,8 @@ std::string servers_table(const json::object& servers) {
     const json::value* backup = server.if_contains("backup");  // an older version does not say it
     std::string why = backup != nullptr && backup->as_bool() ? "backup" : "";
     if (const std::string said = text(server, "why"); !said.empty()) why += (why.empty() ? "" : ", ") + said;
-    if (const auto since_ms = server.at("since_ms").to_number<std::int64_t>(); since_ms > 0) {
-      const std::time_t since = static_cast<std::time_t>(since_ms / 1000);
-      std::tm utc{};
-      if (::gmtime_r(&since, &utc) != nullptr) {
-        why += fmt::format("{}since {:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", why.empty() ? "" : ", ", utc.tm_year + 1900,
-                           utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
-      }
-    }
+    const std::string since = utc(server.at("since_ms").to_number<std::int64_t>());
+    if (!since.empty()) why += (why.empty() ? "since " : ", since ") + since;
     table += fmt::format("{:<40} {:<8} {:>6} {:>11} {:>12} {:>9} {:>8} {:>8}  {}\n",
                          text(server, "upstream") + "/" + text(server, "address"), text(server, "state"),
                          number(server, "weight"), server.at("connections").to_number<std::int64_t>(),

@@ -14,6 +14,9 @@ namespace baton::ctl {
 // The same text with control characters and invalid UTF-8 replaced; line ends stay if `lines`.
 std::string printable(std::string_view text, bool lines = false);
 
+// The same text with `name:` before each line that begins with LINE:COLUMN:, a place in that file.
+std::string with_file_name(const std::string& text, const std::string& name);
+
 // The contents of /status as a table.
 std::string status_table(const boost::json::object& status);
 

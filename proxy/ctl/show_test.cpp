@@ -43,6 +43,22 @@ TEST(Show, CrashesAreShownIfThereWereAny) {
   EXPECT_NE(status_table(crashed).find("\ncrashes        2 (30 connections went on, 1 lost)\n"), std::string::npos);
 }
 
+TEST(Show, TheStatusSaysWhereTheConfigurationComesFrom) {
+  json::object said = status("null");
+  said["configuration"] = {{"from", "api"}, {"at_ms", 1'700'000'000'999}};
+  EXPECT_NE(status_table(said).find("\nconfiguration  applied over this interface at 2023-11-14T22:13:20Z\n"),
+            std::string::npos);
+  said["configuration"] = {{"from", "file"}, {"at_ms", 1'700'000'000'000}};
+  EXPECT_NE(status_table(said).find("\nconfiguration  of the file, read at 2023-11-14T22:13:20Z\n"), std::string::npos);
+}
+
+TEST(Show, PlacesInAnAppliedFileGetItsName) {
+  EXPECT_EQ(with_file_name("3:14: a\nb 1:2: c\n4: d\n:5:6: e\n7:8:", "f"),
+            "f:3:14: a\nb 1:2: c\n4: d\n:5:6: e\nf:7:8:");
+  EXPECT_EQ(with_file_name("", "f"), "");
+  EXPECT_EQ(with_file_name("1:\n2:\n", "f"), "1:\n2:\n");
+}
+
 TEST(Show, AReportHasALineForEachQuestion) {
   EXPECT_EQ(upgrade_report(json::parse(upgrade).as_object()),
             "result         completed\n"

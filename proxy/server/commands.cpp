@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "config/load.hpp"
 #include "handoff/result.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/runtime/log.hpp"
@@ -18,6 +19,7 @@ constexpr unsigned ok = 200;
 constexpr unsigned conflict = 409;
 constexpr unsigned cannot_be_done = 422;
 constexpr unsigned not_implemented = 501;
+constexpr const char* not_the_instance = "another process is the instance now; try again";
 
 }  // namespace
 
@@ -27,12 +29,15 @@ admin::Source Commands::source() {
           .command = [this](admin::Command command, admin::ReplySink answer) { obey(command, std::move(answer)); },
           .upgrade = [this](const admin::UpgradeCommand& command,
                             admin::LineSink lines) { return upgrade(command, std::move(lines)); },
-          .server = [this](const admin::ServerCommand& command) { return server(command); }};
+          .server = [this](const admin::ServerCommand& command) { return server(command); },
+          .configuration = [this] { return config::print(parts_.data_path.config()); },
+          .configure = [this](admin::ConfigurationCommand command,
+                              admin::ReplySink answer) { configure(std::move(command), std::move(answer)); }};
 }
 
 void Commands::obey(admin::Command command, admin::ReplySink answer) {
   // The connection was opened before the successor became the instance.
-  if (!parts_.role.is_instance()) return answer({conflict, "another process is the instance now; try again"});
+  if (!parts_.role.is_instance()) return answer({conflict, not_the_instance});
   switch (command) {
     case admin::Command::reload:
       return reload(std::move(answer));
@@ -52,13 +57,36 @@ void Commands::obey(admin::Command command, admin::ReplySink answer) {
   answer({not_implemented, "unknown command"});
 }
 
+std::optional<std::string> Commands::why_no_reload() const {
+  if (parts_.role.is_upgrading()) return "an upgrade is in progress; try again when it has ended";
+  if (parts_.role.is_stopping()) return "this process is stopping";
+  return std::nullopt;
+}
+
+// It may have been given up for something that has begun since.
+unsigned Commands::status_of(const Reloads::Outcome& outcome) const {
+  return outcome ? ok : why_no_reload() ? conflict : cannot_be_done;
+}
+
 void Commands::reload(admin::ReplySink answer) {
-  if (parts_.role.is_upgrading()) return answer({conflict, "an upgrade is in progress; try again when it has ended"});
-  if (parts_.role.is_stopping()) return answer({conflict, "this process is stopping"});
+  if (const auto why = why_no_reload()) return answer({conflict, *why});
   parts_.reloads.begin([this, answer = std::move(answer)](const Reloads::Outcome& outcome) {
-    const unsigned why_not = parts_.role.is_upgrading() || parts_.role.is_stopping() ? conflict : cannot_be_done;
-    answer(outcome ? admin::Reply{ok, *outcome} : admin::Reply{why_not, outcome.error()});
+    answer({status_of(outcome), outcome ? *outcome : outcome.error()});
   });
+}
+
+void Commands::configure(admin::ConfigurationCommand command, admin::ReplySink answer) {
+  const auto write = command.json ? admin::configuration_json : admin::configuration_text;
+  auto why = why_no_reload();
+  if (!parts_.role.is_instance()) why = not_the_instance;
+  if (!why && !parts_.reloads.has_room()) why = "too many others wait for their turn; try again later";
+  if (why) return answer({conflict, write(false, *why, {}), command.json});
+  parts_.reloads.apply(std::move(command.yaml), command.dry_run,
+                       [this, write, is_json = command.json, answer = std::move(answer)](
+                           const Reloads::Outcome& outcome, const std::vector<config::Change>& changes) {
+                         const std::string& text = outcome ? *outcome : outcome.error();
+                         answer({status_of(outcome), write(outcome.has_value(), text, changes), is_json});
+                       });
 }
 
 admin::Reply Commands::stop() {
@@ -88,7 +116,7 @@ admin::Reply Commands::maintenance(bool on) {
 
 admin::Reply Commands::server(const admin::ServerCommand& command) {
   using What = admin::ServerCommand::What;
-  if (!parts_.role.is_instance()) return {conflict, "another process is the instance now; try again"};
+  if (!parts_.role.is_instance()) return {conflict, not_the_instance};
   const auto standing = parts_.data_path.settings()->servers->find(command.upstream, command.address);
   const std::string name = command.upstream + "/" + command.address;
   if (!standing) return {cannot_be_done, "there is no server " + name + "; `baton ctl servers` shows them"};
@@ -132,7 +160,7 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
   std::optional<std::string> why_not;
   try {
     why_not = command.rollback ? parts_.upgrades.roll_back(std::move(lines))
-                               : parts_.upgrades.begin(command.binary, std::move(lines));
+                               : parts_.upgrades.begin(command.binary, command.from_file, std::move(lines));
   } catch (const std::exception& error) {
     why_not = handoff::describe(error);
   }

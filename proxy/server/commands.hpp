@@ -36,7 +36,11 @@ class Commands {
  private:
   bool is_ready() const { return !parts_.generation.is_draining && parts_.role.is_ready(); }
   void obey(admin::Command command, admin::ReplySink answer);
+  // Nor can a configuration be applied then.
+  std::optional<std::string> why_no_reload() const;
+  unsigned status_of(const Reloads::Outcome& outcome) const;
   void reload(admin::ReplySink answer);
+  void configure(admin::ConfigurationCommand command, admin::ReplySink answer);
   admin::Reply stop();
   admin::Reply drain(bool on);
   admin::Reply maintenance(bool on);

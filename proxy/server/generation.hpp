@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "config/provenance.hpp"
 #include "handoff/parties.hpp"
 #include "handoff/report.hpp"
 #include "handoff/unique_fd.hpp"
@@ -53,7 +54,8 @@ struct Generation {
 
   std::string version;
   std::vector<std::string> arguments;  // complete: a successor is started with the same
-  std::string configuration_text;      // of the settings in force, with everything resolved
+  std::string configuration_text;      // of the settings in force, with everything resolved and its provenance
+  config::Provenance provenance;
   handoff::UniqueFd executable;        // of this process
   std::optional<Previous> previous;
   std::uint64_t accepted_before = 0;  // by earlier generations

@@ -1,17 +1,22 @@
-// SIGHUP and `ctl reload`: the configuration is replaced whole or not at all. Everything that can fail is done before
-// anything changes. Runs in the main thread; names are looked up and disks read off that thread.
+// SIGHUP, `ctl reload` and `ctl apply`: the configuration is replaced whole or not at all, by the file's or by one that
+// a client gives. Everything that can fail is done before anything changes. Runs in the main thread; names are looked
+// up and disks read off that thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <deque>
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "config/changes.hpp"
+#include "config/provenance.hpp"
 #include "proxy/server/background.hpp"
 #include "proxy/server/certificate_watch.hpp"
 #include "proxy/server/data_path.hpp"
@@ -25,14 +30,17 @@
 
 namespace baton::proxy {
 
-// A configuration as read: checked, and as a single text with everything resolved.
+// A configuration as read: checked, and as a single text with everything resolved and its provenance.
 struct LoadedConfiguration {
   config::Config config;
+  config::Provenance provenance;
   std::string text;
 };
 
-// Reads the configuration again; an error is a text for people, one line per problem.
-using LoadConfiguration = std::function<std::expected<LoadedConfiguration, std::string>()>;
+// Reads the file again, or if it is given, the text that a client applies; an error is a text for people, one line per
+// problem.
+using LoadConfiguration =
+    std::function<std::expected<LoadedConfiguration, std::string>(const std::optional<std::string>& applied)>;
 
 class Reloads {
  public:
@@ -51,43 +59,68 @@ class Reloads {
   // What was done, or why nothing was done: a text for people, which is also logged.
   using Outcome = std::expected<std::string, std::string>;
   using Answer = std::function<void(const Outcome&)>;
+  // The same with what an applied configuration changes, as far as it could be read.
+  using AnswerWithChanges = std::function<void(const Outcome&, const std::vector<config::Change>&)>;
 
   Reloads(boost::asio::io_context& context, Parts parts, LoadConfiguration load)
       : parts_(parts), load_(std::move(load)), slow_(context) {}
 
+  // From the file.
   void begin(Answer answer = [](const Outcome&) {});
-  // Called when something else decides what is served, and by whom. Returns true if a reload was under way.
-  bool drop(const std::string& why);
+  // Takes `yaml` in its place. With `dry_run` nothing changes, and the outcome says whether it could. Only if it has
+  // room.
+  void apply(std::string yaml, bool dry_run, AnswerWithChanges answer);
+  bool has_room() const;
+  // Called when something else decides what is served, and by whom. `and_the_file` says what that means for the file.
+  void drop(const std::string& why, const std::string& and_the_file = "");
   bool is_under_way() const { return under_way_ != nullptr; }
+  // Whether the file is to be read again, now or next.
+  bool is_file_wanted() const;
+  // Of the file.
   bool has_last_succeeded() const { return has_last_succeeded_; }
 
  private:
-  // The clients that asked for it, and those that asked later, when the file may already have been read.
   struct Reload {
-    std::vector<Answer> asked;
-    std::vector<Answer> asked_since;
+    std::optional<std::string> applied = {};  // nothing: the file
+    bool is_dry_run = false;
+    std::vector<AnswerWithChanges> asked = {};  // by clients; for a file that is yet to be read there may be several
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 
+    const char* name() const { return applied ? "apply" : "reload"; }
     std::int64_t seconds() const;
+    // Tells all that asked, and nobody twice.
+    void answer(const Outcome& outcome, const std::vector<config::Change>& changes = {});
   };
   // The parts of it that may take long.
   struct Prepared {
     std::shared_ptr<const Settings> settings;
     std::vector<WantedSocket> listeners;
     std::shared_ptr<access_log::AccessLog> access_log;
+    config::Provenance provenance;
     std::string text;
   };
-  static std::expected<Prepared, std::string> prepare(const LoadConfiguration& load, const Settings& now);
+  struct Result {
+    std::expected<Prepared, std::string> prepared;
+    std::vector<config::Change> changes = {};  // of an applied one that is valid
+  };
+  static Result prepare(const LoadConfiguration& load, const Reload& reload, const Settings& now);
+  static Prepared make_ready(LoadedConfiguration loaded, const Settings& now);
+  static Prepared make_ready_on_trial(LoadedConfiguration loaded);
 
+  // Why none can begin now.
+  std::optional<std::string> why_not() const;
+  void add(std::shared_ptr<Reload> reload);
+  void warn_of_wait(const Reload& reload) const;
   void carry_out(std::shared_ptr<Reload> reload);
   void tell_when_slow();
-  void end(std::expected<Prepared, std::string> prepared);
+  void end(Result result);
   Outcome take(Prepared prepared);
-  void apply(Prepared prepared, std::vector<BoundSocket> sockets);
+  void replace(Prepared prepared, std::vector<BoundSocket> sockets);
 
   const Parts parts_;
   const LoadConfiguration load_;
   std::shared_ptr<Reload> under_way_;
+  std::deque<std::shared_ptr<Reload>> next_;
   boost::asio::steady_timer slow_;  // runs as long as that does
   bool has_last_succeeded_ = true;
 };

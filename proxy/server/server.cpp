@@ -22,6 +22,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       generation_{.version = std::move(options.version),
                   .arguments = std::move(options.arguments),
                   .configuration_text = std::move(options.configuration_text),
+                  .provenance = options.provenance,
                   .executable = handoff::own_executable(),
                   .previous = {},
                   .keeper = options.keeper ? options.keeper->pid() : 0,

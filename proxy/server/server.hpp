@@ -44,6 +44,7 @@ namespace baton::proxy {
 struct LaunchOptions {
   std::vector<std::string> arguments;  // our own, complete: a successor is started with the same
   std::string configuration_text;
+  config::Provenance provenance;
   std::string version;
   LoadConfiguration load;
   process::Notifier notifier;  // to the service manager

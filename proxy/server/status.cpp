@@ -115,6 +115,7 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   const bool is_spared = parts_.data_path.handoff().survive != config::Survive::off;
   if (generation.keeper != 0 && is_spared) status.keeper = generation.keeper;
   status.version = generation.version;
+  status.configuration = generation.provenance;
   status.state = role.is_stopping()       ? admin::State::stopping
                  : generation.is_draining ? admin::State::draining
                                           : admin::State::serving;

@@ -172,6 +172,11 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   if (auto inherited = instance.inherit(*record, inheritance, limits_.step_timeout); !inherited) {
     return std::unexpected(inherited.error());
   }
+  const auto theirs = config::provenance_of(inheritance.configuration);
+  if (theirs && theirs->is_applied && !record->after_crash && !generation.provenance.is_applied) {
+    log::warning(
+        "the running instance's configuration was applied to its admin interface; this process has the file's");
+  }
   parts_.supervision.note_prepared();
   generation.is_draining = record->draining;
   data_path.set_maintenance(record->maintenance);

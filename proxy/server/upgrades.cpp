@@ -63,9 +63,12 @@ std::unique_ptr<UpgradeAttempt> Upgrades::make_attempt(admin::LineSink client) {
   return std::make_unique<UpgradeAttempt>(context_, parts_.attempt, std::move(client));
 }
 
-std::optional<std::string> Upgrades::begin(const std::string& binary, admin::LineSink client) {
+std::optional<std::string> Upgrades::begin(const std::string& binary, bool from_file, admin::LineSink client) {
   if (auto reason = why_not()) return reason;
-  handoff::Program program{.arguments = parts_.generation.arguments, .configuration = {}, .descriptors = {}};
+  const Generation& generation = parts_.generation;
+  handoff::Program program{.arguments = generation.arguments, .configuration = {}, .descriptors = {}};
+  // Otherwise the successor reads the file.
+  if (generation.provenance.is_applied && !from_file) program.configuration = generation.configuration_text;
   // A successor keeps the path that it is started from and starts its own successor from there.
   if (!binary.empty()) program.arguments[0] = binary;
   start(make_attempt(std::move(client)), std::move(program));
@@ -86,9 +89,25 @@ std::optional<std::string> Upgrades::roll_back(admin::LineSink client) {
   attempt->progress().tell(admin::rollback_event(before.version, unknown));
   start(std::move(attempt), {.arguments = before.arguments,
                              .executable = previous.executable.get(),
-                             .configuration = before.configuration,
+                             .configuration = configuration_to_roll_back_to(),
                              .descriptors = {}});
   return std::nullopt;
+}
+
+// What was applied since goes on: who applied it does not expect an older one. Of one that both had, the previous
+// program's own text, which it can read for certain.
+const std::string& Upgrades::configuration_to_roll_back_to() const {
+  const Generation& generation = parts_.generation;
+  const std::string& before = generation.previous->program.configuration;
+  if (!generation.provenance.is_applied) {
+    if (const auto theirs = config::provenance_of(before); theirs && theirs->is_applied) {
+      log::warning("rollback: the configuration becomes the one that was applied to the admin interface before");
+    }
+    return before;
+  }
+  if (config::provenance_of(before) == generation.provenance) return before;
+  log::info("rollback: the configuration that was applied to the admin interface stays");
+  return generation.configuration_text;
 }
 
 // The number of connections that the previous program could not serve, and that would stay here until they end.
@@ -140,6 +159,9 @@ void Upgrades::taken_over_by(ExternalSuccessor successor) {
     if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
     if (parts_.attempt.instance.lock_descriptor() != lock) parts_.attempt.supervision.announce();
     log::info("upgrade begins: {} takes over", successor.who.text());
+    if (parts_.generation.provenance.is_applied) {
+      log::warning("takeover: its own configuration replaces the one that was applied to the admin interface here");
+    }
     return converse(attempt, successor.channel, UpgradeAttempt::External{successor.who.text()});
   });
   if (begun) return;
@@ -155,9 +177,15 @@ handoff::Result<void> Upgrades::converse(std::unique_ptr<UpgradeAttempt>& attemp
   // Nothing fails from here on. Requests of the conversation to this thread are handled later.
   parts_.attempt.role.upgrade();
   attempt_ = std::move(attempt);
-  if (parts_.reloads.is_under_way()) attempt_->note_dropped_reload();
-  const auto dropped = handoff::as_result([this]() -> handoff::Result<void> {
-    return parts_.reloads.drop("an upgrade has begun, which rereads the configuration"), handoff::Result<void>();
+  const bool is_applied = parts_.generation.provenance.is_applied;
+  if (parts_.reloads.is_file_wanted()) {
+    // The successor has an applied configuration, and reads the file only when told to.
+    is_applied ? attempt_->signals().remember(SIGHUP) : attempt_->note_dropped_reload();
+  }
+  const auto dropped = handoff::as_result([&]() -> handoff::Result<void> {
+    return parts_.reloads.drop("an upgrade has begun",
+                               is_applied ? ", after which the file is read" : ", which rereads the configuration"),
+           handoff::Result<void>();
   });
   if (!dropped) log::error("reload: {}", dropped.error().text);
   (void)handoff::as_result(

@@ -34,9 +34,10 @@ class Upgrades {
 
   // Each returns the reason if no upgrade is possible now; otherwise the upgrade has begun, or has already failed.
   //
-  // Starts `binary` from disk, or if that is empty, what this process was started from.
-  std::optional<std::string> begin(const std::string& binary = {}, admin::LineSink client = {});
-  // The same with the program that ran before, unchanged.
+  // Starts `binary` from disk, or if that is empty, what this process was started from. An applied configuration stays
+  // in force, unless it is to be `from_file`.
+  std::optional<std::string> begin(const std::string& binary = {}, bool from_file = false, admin::LineSink client = {});
+  // The same with the program that ran before, and its configuration unless one has been applied since.
   std::optional<std::string> roll_back(admin::LineSink client);
   void taken_over_by(ExternalSuccessor successor);
 
@@ -47,6 +48,7 @@ class Upgrades {
   std::optional<std::string> why_not() const;
   std::unique_ptr<UpgradeAttempt> make_attempt(admin::LineSink client);
   std::uint64_t unknown_to_previous();
+  const std::string& configuration_to_roll_back_to() const;
   void start(std::unique_ptr<UpgradeAttempt> attempt, handoff::Program program);
   handoff::Result<void> start_successor(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Program program);
   handoff::Result<void> converse(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Channel& channel,
