@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "config/matching_paths.hpp"
 #include "config/schema.hpp"
 #include "config/text.hpp"
 
@@ -28,26 +28,9 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
-// Why a folder on the way to the matches of a pattern could not be read; glob(3) passes no context to its callback.
-thread_local std::string unreadable;
-
-int on_unreadable(const char* folder, int error) {
-  if (error == ENOENT || error == ENOTDIR) return 0;
-  unreadable = fmt::format("the folder {} cannot be read: {}", quote(folder), reason(error));
-  return 1;
-}
-
-// The files that a pattern names, sorted by name.
-std::expected<std::vector<std::string>, std::string> matches_of(const std::string& pattern) {
-  glob_t found{};
-  const std::unique_ptr<glob_t, decltype(&globfree)> owner(&found, &globfree);
-  const int outcome = glob(pattern.c_str(), GLOB_NOSORT, on_unreadable, &found);
-  if (outcome == GLOB_NOMATCH) return {};
-  if (outcome == GLOB_ABORTED) return std::unexpected(std::exchange(unreadable, {}));
-  if (outcome != 0) return std::unexpected(fmt::format("{} matches too much", quote(pattern)));
-  std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  std::ranges::sort(paths);
-  return paths;
+std::string why_unreadable(const std::string& pattern, const UnreadableFolder& unreadable) {
+  if (unreadable.folder.empty()) return fmt::format("{} matches too much", quote(pattern));
+  return fmt::format("the folder {} cannot be read: {}", quote(unreadable.folder), reason(unreadable.error));
 }
 
 // A folder as a part of a pattern.
@@ -58,10 +41,6 @@ std::string escaped(const std::string& folder) {
     pattern += c;
   }
   return pattern;
-}
-
-bool is_pattern(std::string_view text) {
-  return text.find_first_of("*?[") != std::string_view::npos;
 }
 
 // Whether a configuration is read from a stream, which has no folder, even if it now leads to a file.
@@ -101,10 +80,10 @@ class Inclusion {
       const std::filesystem::path folder = std::filesystem::path(from).parent_path();
       const bool names_a_file = ::access((folder / *text).c_str(), F_OK) == 0;
       const auto paths = is_pattern(*text) && !names_a_file
-                             ? matches_of((std::filesystem::path(escaped(folder)) / *text).string())
+                             ? matching_paths((std::filesystem::path(escaped(folder)) / *text).string())
                              : std::vector{(folder / *text).string()};
       if (!paths) {
-        refuse(item, paths.error());
+        refuse(item, why_unreadable(*text, paths.error()));
         continue;
       }
       for (const std::string& one : *paths) {
