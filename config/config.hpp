@@ -61,11 +61,15 @@ struct Certificate {
   bool operator==(const Certificate&) const = default;
 };
 
+// Which certificates are read again when their files change.
+enum class Watch { folders, all, none };
+
 enum class TlsMinimum { tls12, tls13 };
 enum class ClientAuth { off, optional, required };
 
 struct ListenerTls {
-  std::vector<Certificate> certificates;  // at least one; the first is for clients that name no host or an unknown one
+  // At least one of these or of `folders`; the first is for clients that name no host or an unknown one.
+  std::vector<Certificate> certificates;
   TlsMinimum min_version = TlsMinimum::tls12;
   std::vector<std::string> alpn;  // in order of preference; empty: no ALPN
   ClientAuth client_auth = ClientAuth::off;
@@ -76,6 +80,8 @@ struct ListenerTls {
   std::vector<std::string> ciphers = {};       // of TLS 1.2
   std::vector<std::string> ciphersuites = {};  // of TLS 1.3
   std::vector<std::string> curves = {};
+  // Patterns of glob(3) without a slash at the end. What is found in these folders comes after `certificates`.
+  std::vector<File> folders = {};
   bool operator==(const ListenerTls&) const = default;
 };
 
@@ -366,7 +372,7 @@ struct Config {
   ForwardedFields forwarded;
   std::optional<RequestId> request_id;  // nothing: requests get no id
   Tracing tracing = Tracing::off;
-  bool watch = false;  // reload certificates when their files change
+  Watch watch = Watch::folders;
   std::map<std::uint16_t, File> error_pages;  // of answers of our own, by status
   Maintenance maintenance;
   Places places;

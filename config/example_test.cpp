@@ -63,6 +63,7 @@ TEST(Example, ItsValuesOfTlsAreTheDefaults) {
       "upstreams: [ { name: b, servers: [ { address: \"a:1\" } ], tls: {} } ]\n");
   ListenerTls& client = config.listeners.at(2).tls.value();
   client.certificates = {{{"/c"}, {"/k"}}};
+  client.folders.clear();
   EXPECT_EQ(client, least.listeners.at(0).tls);
   EXPECT_EQ(config.upstreams.at(1).tls, least.upstreams.at(0).tls);
 }

@@ -42,7 +42,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
   EXPECT_EQ(config.workers, 3u);
   EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{.path = "-", .format = AccessFormat::json}}));
   EXPECT_EQ(config.underscores, Underscores::pass);
-  EXPECT_TRUE(config.watch);
+  EXPECT_EQ(config.watch, Watch::all);
 }
 
 TEST(Load, AListenerBindsOneAddressOrAList) {

@@ -46,6 +46,8 @@ inline constexpr Name<ServerProtocol> server_protocols[] = {
 
 inline constexpr Name<Tracing> tracings[] = {{"off", Tracing::off}, {"propagate", Tracing::propagate}};
 
+inline constexpr Name<Watch> watches[] = {{"auto", Watch::folders}, {"true", Watch::all}, {"false", Watch::none}};
+
 inline constexpr Name<bool> flags[] = {{"false", false}, {"true", true}};
 
 // `value` must be in the table, as every value of these types is.

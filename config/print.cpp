@@ -67,6 +67,7 @@ void print_tls(Printer& out, const ListenerTls& tls) {
   out.line(2, "tls:");
   out.line(3, "certificates:");
   for (const Certificate& certificate : tls.certificates) out.line(4, "- {}", certificate_text(certificate));
+  for (const File& folder : tls.folders) out.line(4, "- {{ folder: {} }}", in_quotes(folder.path));
   out.line(3, "min_version: {}", in_quotes(name_of(tls.min_version, tls_minimums)));
   out.line(3, "max_version: {}", in_quotes(name_of(tls.max_version, tls_minimums)));
   if (!tls.ciphers.empty()) out.line(3, "ciphers: {}", list_of(tls.ciphers));
@@ -352,7 +353,7 @@ std::string print(const Config& config, RoutePlaces places) {
   for (const auto& [status, file] : config.error_pages) out.line(1, "{}: {}", status, in_quotes(file.path));
   out.line(0, "underscores: {}", name_of(config.underscores, underscore_rules));
   print_clients(out, config);
-  out.line(0, "watch: {}", name_of(config.watch, flags));
+  out.line(0, "watch: {}", name_of(config.watch, watches));
   out.line(0, "via: false");
   out.line(0, "include: []");
   return out.take();

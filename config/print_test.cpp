@@ -25,6 +25,7 @@ Config unusual() {
   config.listeners[2].tls->client_auth = ClientAuth::required;
   config.listeners[2].tls->ciphers = {"ECDHE-RSA-AES128-GCM-SHA256"};
   config.listeners[2].tls->ciphersuites = {"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"};
+  config.listeners[2].tls->folders = {File{"/live/* {"}, File{"/$1"}};
   config.listeners[2].tls->curves = {"P-256", "X25519"};
   config.listeners[2].tls->client_ca = File{"/null"};
   config.upstreams = {{"null", {{{.host = "x.example", .port = 1}, 7}, {{.unix_path = "/u"}, 1}}},
@@ -120,7 +121,7 @@ Config unusual() {
   config.forwarded = {.x_forwarded = false, .forwarded = true, .x_real_ip = true};
   config.request_id = {"X-Trace", true};
   config.tracing = Tracing::propagate;
-  config.watch = true;
+  config.watch = Watch::all;
   return config;
 }
 

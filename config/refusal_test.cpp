@@ -199,7 +199,7 @@ const Refusal values[] = {
     {"UnderscoresAreNeither",
      minimal + "underscores: allow\n",
      {"f:8:14: `underscores`: unknown value `allow` (expected: drop, pass)"}},
-    {"WatchIsNotAFlag", minimal + "watch: on\n", {"f:8:8: `watch`: unknown value `on` (expected: false, true)"}},
+    {"WatchIsNotAFlag", minimal + "watch: on\n", {"f:8:8: `watch`: unknown value `on` (expected: auto, true, false)"}},
 };
 INSTANTIATE_TEST_SUITE_P(OfValues, Refusals, testing::ValuesIn(values), [](const auto& i) { return i.param.title; });
 

@@ -253,7 +253,7 @@ void read_underscores(Reader& reader, const Node& node, Draft& draft) {
 }
 
 void read_watch(Reader& reader, const Node& node, Draft& draft) {
-  read_choice<&Config::watch, flags>(reader, node, draft.config);
+  read_choice<&Config::watch, watches>(reader, node, draft.config);
 }
 
 template <auto member, auto read>

@@ -19,8 +19,6 @@ constexpr Key<Certificate> certificate_keys[] = {
     {"cert", read_file<&Certificate::cert>, true},
     {"key", read_file<&Certificate::key>, true},
 };
-constexpr Section<Certificate> listener_certificate_section{"listeners.tls.certificates", "on a certificate",
-                                                            certificate_keys};
 constexpr Section<Certificate> upstream_certificate_section{"upstreams.tls.certificate", "in `certificate`",
                                                             certificate_keys};
 
@@ -34,11 +32,66 @@ struct ListenerTlsDraft : ListenerTls {
   std::optional<Protocol> protocol;  // of the listener
 };
 
+// An entry of `certificates`: a pair, or a folder.
+struct CertificatesDraft {
+  Certificate pair;
+  std::optional<File> folder;
+};
+
+void read_folder(Reader& reader, const Node& node, CertificatesDraft& draft) {
+  const auto text = reader.text(node);
+  if (!text) return;
+  std::string path = *text;
+  while (path.ends_with('/')) path.pop_back();
+  if (!path.starts_with('/')) {
+    return reader.refuse(node, quote(*text) + " must be the absolute path of a folder, or a pattern of such paths");
+  }
+  draft.folder = File{std::move(path), reader.position(node)};
+}
+
+template <auto member>
+void read_file_of_pair(Reader& reader, const Node& node, CertificatesDraft& draft) {
+  if (auto file = reader.file(node)) draft.pair.*member = *std::move(file);
+}
+
+constexpr Key<CertificatesDraft> listener_certificate_keys[] = {
+    {"cert", read_file_of_pair<&Certificate::cert>},
+    {"key", read_file_of_pair<&Certificate::key>},
+    {"folder", read_folder},
+};
+std::string folder_meant_by(std::string_view text) {
+  return text.starts_with('/') ? fmt::format("{{ folder: {} }}", text) : "";
+}
+
+constexpr Section<CertificatesDraft> listener_certificate_section{"listeners.tls.certificates", "on a certificate",
+                                                                  listener_certificate_keys, folder_meant_by};
+
+// A misspelt key has been reported.
+void check_keys_of_entry(Reader& reader, const Node& entry, const CertificatesDraft& draft) {
+  const bool has_cert = entry.find("cert") != nullptr || !draft.pair.cert.path.empty();
+  const bool has_key = entry.find("key") != nullptr || !draft.pair.key.path.empty();
+  if (entry.find("folder") != nullptr || draft.folder) {
+    if (has_cert || has_key) {
+      reader.report(reader.position(entry), "`folder` stands alone; write `cert` and `key` in an entry of their own");
+    }
+    return;
+  }
+  if (!has_cert) reader.refuse_missing_key(entry, listener_certificate_section.place, "cert");
+  if (!has_key) reader.refuse_missing_key(entry, listener_certificate_section.place, "key");
+}
+
 void read_certificates(Reader& reader, const Node& node, ListenerTlsDraft& draft) {
   const auto entries = reader.list(node, "`- { cert: /etc/baton/tls/site.pem, key: /etc/baton/tls/site.key }`");
   if (!entries) return;
   for (const Node& entry : *entries) {
-    read_section(reader, entry, listener_certificate_section, draft.certificates.emplace_back());
+    CertificatesDraft one;
+    read_section(reader, entry, listener_certificate_section, one);
+    if (as_map(entry) != nullptr) check_keys_of_entry(reader, entry, one);
+    if (one.folder) {
+      draft.folders.push_back(*std::move(one.folder));
+    } else {
+      draft.certificates.push_back(std::move(one.pair));
+    }
   }
 }
 

@@ -74,6 +74,19 @@ TEST(ListenerTls, FilesKnowWhereTheyWereNamed) {
   EXPECT_EQ(tls.certificates.at(0).key.where, (Position{"f", 3, 108}));
 }
 
+TEST(ListenerTls, CertificatesMayBeFolders) {
+  const auto with = [](const std::string& entries) {
+    return with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ " + entries + " ] } }\n");
+  };
+  const ListenerTls tls = listener_tls_of(
+      with("{ folder: /etc/letsencrypt/live/*/ }, { cert: /c, key: /k }, { folder: \"/${NONE:-certs}\" }"));
+  EXPECT_EQ(tls.certificates, (std::vector<Certificate>{{{"/c"}, {"/k"}}}));
+  EXPECT_EQ(tls.folders, (std::vector<File>{{"/etc/letsencrypt/live/*"}, {"/certs"}}));
+  EXPECT_EQ(tls.folders.front().where, (Position{"f", 3, 62}));
+  const Config config = config_of(with("{ folder: /a/* }"));
+  EXPECT_EQ(config_of(print(config)), config);
+}
+
 TEST(ListenerTls, WhatHandshakesMayUseHasOpensslsOrIanasNames) {
   const ListenerTls tls = listener_tls_of(
       listener_with("ciphers: [ ECDHE-RSA-AES128-GCM-SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 ], "
@@ -226,10 +239,11 @@ TEST(UpstreamTls, AnIpAddressNeedsNoName) {
   EXPECT_TRUE(upstream_tls_of(upstream_with("verify: true", "[::1]:443")).verify);
 }
 
-TEST(Watch, IsOffUnlessItIsAskedFor) {
-  EXPECT_FALSE(config_of(minimal).watch);
-  EXPECT_FALSE(config_of(minimal + "watch: false\n").watch);
-  EXPECT_TRUE(config_of(minimal + "watch: \"${WATCH:-true}\"\n").watch);
+TEST(Watch, IsForFoldersUnlessMoreOrLessIsAskedFor) {
+  EXPECT_EQ(config_of(minimal).watch, Watch::folders);
+  EXPECT_EQ(config_of(minimal + "watch: auto\n").watch, Watch::folders);
+  EXPECT_EQ(config_of(minimal + "watch: false\n").watch, Watch::none);
+  EXPECT_EQ(config_of(minimal + "watch: \"${WATCH:-true}\"\n").watch, Watch::all);
 }
 
 class TlsRefusals : public testing::TestWithParam<Refusal> {};
@@ -267,7 +281,17 @@ const Refusal of_listeners[] = {
       "min_version, max_version, ciphers, ciphersuites, curves, alpn, client_auth, client_ca, session_tickets)"}},
     {"UnknownKeyOfACertificate",
      with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cret: /c, key: /k } ] } }\n"),
-     {"f:3:54: unknown key `cret` on a certificate; did you mean `cert`? (expected: cert, key)"}},
+     {"f:3:54: unknown key `cret` on a certificate; did you mean `cert`? (expected: cert, key, folder)"}},
+    {"RelativeFolder",
+     with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { folder: live/* }, { folder: / } ] } }\n"),
+     {"f:3:62: `folder`: `live/*` must be the absolute path of a folder, or a pattern of such paths",
+      "f:3:82: `folder`: `/` must be the absolute path of a folder, or a pattern of such paths"}},
+    {"FolderBesideAFile",
+     with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { folder: /live, cert: /c } ] } }\n"),
+     {"f:3:52: `folder` stands alone; write `cert` and `key` in an entry of their own"}},
+    {"FolderWithoutItsKey",
+     with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ /etc/letsencrypt/live/*/ ] } }\n"),
+     {"f:3:52: `certificates`: expected keys with values, as in `{ folder: /etc/letsencrypt/live/*/ }`"}},
     {"RelativeFiles",
      with_listeners("  - { name: a, bind: \":80\", tls: { certificates: [ { cert: site.pem, key: /tls/ } ] } }\n"),
      {"f:3:60: `cert`: `site.pem` must be the absolute path of a file",

@@ -173,12 +173,16 @@ struct Ready {
   std::vector<baton::proxy::WantedSocket> admin;
 };
 
-Ready make_ready(baton::config::Config config, bool has_predecessor) {
+// `is_given`: the configuration comes from another process, which served with it. Then one that has taken the place of
+// a crashed one, or goes back to an older program, does not fail because of one folder of certificates.
+Ready make_ready(baton::config::Config config, bool has_predecessor, bool is_given) {
   const baton::process::StopsEndUs meanwhile;
   // A predecessor knows most names, and passes them on.
   const auto unknown = has_predecessor ? baton::proxy::Unknown::leave : baton::proxy::Unknown::ask;
-  Ready ready{.settings = baton::proxy::make_settings(std::move(config), std::make_shared<baton::tls::TicketKeys>(),
-                                                      std::make_shared<baton::upstream::Registry>(), {}, unknown),
+  Ready ready{.settings = baton::proxy::make_settings(
+                  std::move(config), std::make_shared<baton::tls::TicketKeys>(),
+                  std::make_shared<baton::upstream::Registry>(), {}, unknown, std::make_shared<baton::rates::Counts>(),
+                  {}, is_given ? baton::proxy::Unusable::leave_out : baton::proxy::Unusable::refuse),
               .listeners = {},
               .admin = {}};
   ready.listeners = baton::proxy::look_up_listeners(ready.settings->config);
@@ -258,7 +262,8 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     log::set_tag("g? " + std::to_string(::getpid()));
     if (!without_keeper.empty()) log::warning("a crash will end all connections: {}", without_keeper);
     if (is_external_successor(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
-    auto ready = make_ready(std::move(loaded->config), predecessor.channel || !meeting_socket.empty());
+    auto ready =
+        make_ready(std::move(loaded->config), predecessor.channel || !meeting_socket.empty(), given.has_value());
     if (!meeting_socket.empty()) predecessor = meet_predecessor(std::exchange(meeting_socket, {}));
     baton::proxy::Server server(std::move(ready.settings),
                                 {.arguments = std::move(arguments),

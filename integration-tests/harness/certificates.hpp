@@ -30,6 +30,8 @@ class Authority {
   // For these hosts (names, wildcards, IPv4 addresses); the first is the common name and the file name.
   Certificate issue(const std::vector<std::string>& hosts, KeyType type = KeyType::ecdsa);
   Certificate issue_expired(const std::string& host);
+  // It is 80 days old and has this long to live.
+  Certificate issue_until(const std::string& host, long until_s);
   // For a client, which has no host name.
   Certificate issue_to(const std::string& common_name);
 

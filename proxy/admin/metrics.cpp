@@ -52,6 +52,11 @@ class Exposition {
     text_ += fmt::format("baton_{}{{upstream=\"{}\",server=\"{}\"}} {}\n", name_, escaped(server.upstream),
                          escaped(server.address), number);
   }
+  template <class Number>
+  void sample(const CertificateStatus& certificate, Number number) {
+    text_ += fmt::format("baton_{}{{listener=\"{}\",certificate=\"{}\"}} {}\n", name_, escaped(certificate.listener),
+                         escaped(certificate.path), number);
+  }
   // Two values may become equal when invalid bytes are replaced, and a series must not appear twice.
   void samples(std::string_view label, const std::map<std::string, std::uint64_t>& numbers) {
     std::map<std::string, std::uint64_t> sums;
@@ -115,6 +120,13 @@ void add_servers(Exposition& out, const std::vector<ServerStatus>& servers) {
   for (const ServerStatus& server : servers) out.sample(server, server.failures_total);
 }
 
+// As many labels as the status lists certificates.
+void add_certificates(Exposition& out, const std::vector<CertificateStatus>& certificates) {
+  if (certificates.empty()) return;
+  out.family("certificate_expiry_timestamp_seconds", "gauge", "When the certificate expires, since 1970.");
+  for (const CertificateStatus& one : certificates) out.sample(one, one.until_s);
+}
+
 void add_last_upgrade(Exposition& out, const LastUpgrade& upgrade) {
   const handoff::Report& report = upgrade.report;
   const Moved moved = moved_of(report);
@@ -151,6 +163,7 @@ std::string to_metrics(const Status& status) {
            status.last_reload_ok ? 1 : 0);
   add_connections(out, status);
   add_servers(out, status.servers);
+  add_certificates(out, status.certificates);
   if (status.last_upgrade) add_last_upgrade(out, *status.last_upgrade);
   out.only("keeper", "gauge", "1 if connections go on after a crash.", status.keeper ? 1 : 0);
   out.only("crashes_total", "counter", "Crashes of workers, over all generations.", status.crashes.total);

@@ -152,6 +152,7 @@ std::string to_json(const Status& status) {
                       {"aborted_total", status.aborted_total},
                       {"last_upgrade", nullptr},
                       {"crashes", crashes_of(status.crashes)},
+                      {"certificates", certificates_json(status.certificates)},
                       {"rollback", nullptr}};
   if (status.supervisor) object["supervisor"] = *status.supervisor;
   if (status.keeper) object["keeper"] = *status.keeper;

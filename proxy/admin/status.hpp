@@ -9,6 +9,7 @@
 
 #include "config/provenance.hpp"
 #include "handoff/report.hpp"
+#include "proxy/admin/certificates.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/servers.hpp"
 #include "proxy/state/crashes.hpp"
@@ -76,6 +77,7 @@ struct Status {
   state::Crashes crashes;             // of workers, over all generations
   std::vector<ServerStatus> servers;
   std::vector<RouteStatus> routes;
+  std::vector<CertificateStatus> certificates;  // as `listed`
   std::optional<Rollback> rollback;   // none: no previous program is known
 };
 

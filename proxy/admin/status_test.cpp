@@ -62,7 +62,7 @@ TEST(Status, HoldsEveryKeyInOneLine) {
       R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]}},)"
       R"("crashes":{"total":2,"whole_total":30,"lost_total":1,"last":{"pid":4700,"signal":11,)"
       R"("at_us":1700000000000000,"whole":20,"lost":1,"stall_us":9000,)"
-      R"("running":["TCP of 192.0.2.1:4000"]}},"rollback":{"version":"0.0.9","unknown":2}})");
+      R"("running":["TCP of 192.0.2.1:4000"]}},"certificates":[],"rollback":{"version":"0.0.9","unknown":2}})");
 }
 
 TEST(Status, SaysInWordsWhatDidNotMove) {

@@ -5,10 +5,12 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <optional>
 
+#include "proxy/tls/certificate_folders.hpp"
 #include "proxy/tls/client_context.hpp"
 #include "proxy/tls/files.hpp"
 #include "proxy/tls/openssl.hpp"
@@ -77,6 +79,7 @@ void each_pair(const config::Config& config, const std::function<void(const conf
   for (const auto& listener : config.listeners) {
     if (!listener.tls) continue;
     for (const auto& certificate : listener.tls->certificates) visit(certificate);
+    for (const auto& certificate : tls::find_pairs(listener.tls->folders).pairs) visit(certificate);
   }
   for (const auto& upstream : config.upstreams) {
     if (upstream.tls && upstream.tls->certificate) visit(*upstream.tls->certificate);
@@ -112,11 +115,16 @@ std::vector<std::string> refused_certificates(const config::Config& config) {
   const tls::TicketKeys tickets;
   for (const auto& listener : config.listeners) {
     if (!listener.tls) continue;
+    const tls::FoundPairs found = tls::find_pairs(listener.tls->folders);
+    for (const auto& one : found.unreadable) attempt([&] { tls::refuse(one.folder, std::strerror(one.error)); });
+    std::vector<config::Certificate> pairs = listener.tls->certificates;
+    pairs.insert(pairs.end(), found.pairs.begin(), found.pairs.end());
     // Each on its own, without the other keys of `tls`.
-    for (const auto& certificate : listener.tls->certificates) {
+    for (const auto& certificate : pairs) {
       if (!files_are_there(certificate)) continue;
       config::ListenerTls alone = *listener.tls;
       alone.certificates = {certificate};
+      alone.folders.clear();
       alone.client_auth = config::ClientAuth::off;
       alone.ciphers.clear();
       attempt([&] { tls::ServerContext(alone, listener.name, tickets); });
@@ -146,6 +154,17 @@ std::vector<std::string> refused_certificates(const config::Config& config) {
     }
   }
   return refused;
+}
+
+std::vector<std::pair<config::File, std::string>> folders_without_certificate(const config::Config& config) {
+  std::vector<std::pair<config::File, std::string>> found;
+  for (const auto& listener : config.listeners) {
+    if (!listener.tls) continue;
+    for (const config::File& folder : tls::find_pairs(listener.tls->folders).without) {
+      found.emplace_back(folder, "there is no pair of certificate and key");
+    }
+  }
+  return found;
 }
 
 std::vector<std::pair<config::File, std::string>> dated_certificates(const config::Config& config) {

@@ -13,6 +13,9 @@ namespace baton::check {
 // these.
 std::vector<std::string> refused_certificates(const config::Config& config);
 
+// Folders in which there is no certificate, and patterns that match no folder. Baton starts with them.
+std::vector<std::pair<config::File, std::string>> folders_without_certificate(const config::Config& config);
+
 // What is wrong with the dates in a file, for each place that names it. One valid CA is enough.
 std::vector<std::pair<config::File, std::string>> dated_certificates(const config::Config& config);
 

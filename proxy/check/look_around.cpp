@@ -179,6 +179,9 @@ config::Problems look_around(const config::Config& config, const Options& option
     }
     if (use.listens) findings.add(address.where, use.key, occupants.in_the_way_of(address));
   }
+  for (const auto& [folder, what] : folders_without_certificate(config)) {
+    findings.add(folder.where, "`" + folder.path + "`", what);
+  }
   for (const auto& [file, what] : dated_certificates(config)) findings.add(file.where, "`" + file.path + "`", what);
   return findings.in_order(config.places.files);
 }

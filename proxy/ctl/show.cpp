@@ -80,6 +80,21 @@ std::string configuration_text(const json::object& configuration) {
   return (is_applied ? "applied over this interface" : "of the file, read") + (since.empty() ? "" : " at " + since);
 }
 
+// The one that expires first, if that is in under 30 days; nothing otherwise.
+std::string expiry_text(const json::array& certificates) {
+  constexpr std::int64_t shown_below_days = 30;
+  if (certificates.empty()) return {};
+  const json::object& first = certificates.front().as_object();
+  const auto days = first.at("days_left").to_number<std::int64_t>();
+  if (days >= shown_below_days) return {};
+  const json::array& names = first.at("names").as_array();
+  const std::string name = names.empty() ? "no name" : printable(names.front().as_string());
+  const std::string when = days < 0    ? "expired"
+                           : days == 0 ? "expires within a day"
+                                       : fmt::format("expires in {} day{}", days, days == 1 ? "" : "s");
+  return fmt::format("{} {}, at {}: {}", name, when, text(first, "not_after"), text(first, "path"));
+}
+
 void add(std::string& table, std::string_view name, const std::string& value) {
   table += fmt::format("{:<{}} {}\n", name, name_width, value);
 }
@@ -141,6 +156,11 @@ std::string status_table(const json::object& status) {
   add(table, "requests", std::to_string(number(status, "requests_total")));
   const json::value* configuration = status.if_contains("configuration");
   if (configuration != nullptr) add(table, "configuration", configuration_text(configuration->as_object()));
+  const json::value* certificates = status.if_contains("certificates");
+  if (certificates != nullptr) {
+    const std::string expiry = expiry_text(certificates->as_array());
+    if (!expiry.empty()) add(table, "certificate", expiry);
+  }
   const json::value* rollback = status.if_contains("rollback");
   if (rollback != nullptr && !rollback->is_null()) add(table, "rollback", rollback_text(rollback->as_object()));
   const json::value& upgrade = status.at("last_upgrade");

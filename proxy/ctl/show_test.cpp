@@ -59,6 +59,25 @@ TEST(Show, PlacesInAnAppliedFileGetItsName) {
   EXPECT_EQ(with_file_name("1:\n2:\n", "f"), "1:\n2:\n");
 }
 
+TEST(Show, TheCertificateThatExpiresFirstIsShownIfThatIsSoon) {
+  json::object with = status("null");
+  const auto shown = [&](int days_left, const std::string& names = R"(["a.example","b.example"])") {
+    const std::string certificates = R"([{"listener":"web","path":"/a","names":)" + names +
+                                     R"(,"not_after":"2026-12-05T04:00:00Z","days_left":)" + std::to_string(days_left) +
+                                     R"(},{"listener":"web","path":"/b","names":[],"not_after":"","days_left":99}])";
+    with["certificates"] = json::parse(certificates);
+    return status_table(with);
+  };
+  EXPECT_NE(shown(29).find("\ncertificate    a.example expires in 29 days, at 2026-12-05T04:00:00Z: /a\n"),
+            std::string::npos);
+  EXPECT_NE(shown(1).find("a.example expires in 1 day, at"), std::string::npos);
+  EXPECT_NE(shown(0).find("a.example expires within a day, at"), std::string::npos);
+  EXPECT_NE(shown(-1, "[]").find("\ncertificate    no name expired, at "), std::string::npos);
+  EXPECT_EQ(shown(30).find("certificate"), std::string::npos);
+  with["certificates"] = json::array();
+  EXPECT_EQ(status_table(with).find("certificate"), std::string::npos);
+}
+
 TEST(Show, AReportHasALineForEachQuestion) {
   EXPECT_EQ(upgrade_report(json::parse(upgrade).as_object()),
             "result         completed\n"

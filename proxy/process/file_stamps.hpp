@@ -15,6 +15,9 @@ struct FileStamp {
   ino_t inode = 0;
   off_t bytes = 0;
   std::int64_t modified_ns = 0;
+  mode_t mode = 0;  // who may read it
+  uid_t owner = 0;
+  gid_t group = 0;
   bool operator==(const FileStamp&) const = default;
 };
 

@@ -134,10 +134,12 @@ void Server::begin_to_serve() {
   log::info("{}", serving);
   manager_.serving(data_path_.workers(), serving);
   watch();
+  certificates_.remind_daily(false);
 }
 
 int Server::run_as_successor(handoff::UniqueFd& channel, bool speaks_first) {
   watch();
+  certificates_.remind_daily(true);
   succession_ = std::make_unique<Succession>(Succession::Parts{.main = main_,
                                                                .role = role_,
                                                                .data_path = data_path_,

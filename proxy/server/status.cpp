@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "handoff/insist.hpp"
+#include "proxy/tls/certificate_expiry.hpp"
 
 namespace baton::proxy {
 
@@ -103,6 +104,21 @@ std::vector<admin::RouteStatus> routes_of(const config::Config& config, routing:
   return routes;
 }
 
+std::vector<admin::CertificateStatus> certificates_of(const Settings& settings) {
+  const std::int64_t now_s = runtime::unix_us() / 1'000'000;
+  std::vector<admin::CertificateStatus> certificates;
+  for (const auto& [listener, context] : settings.tls) {
+    for (const auto& identity : context->identities()) {
+      certificates.push_back({.listener = listener,
+                              .path = identity->files.cert.path,
+                              .names = identity->names,
+                              .until_s = identity->valid_until_s,
+                              .days_left = tls::days_left(identity->valid_until_s, now_s)});
+    }
+  }
+  return admin::listed(std::move(certificates));
+}
+
 }  // namespace
 
 admin::Status StatusReporter::own_part(bool is_ready) const {
@@ -173,6 +189,7 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
           if (--gathering->unanswered != 0) return;
           sum.servers = servers_of(*gathering->settings->servers, runtime::monotonic_ms());
           sum.routes = routes_of(gathering->settings->config, totals);
+          sum.certificates = certificates_of(*gathering->settings);
           gathering->answer(std::move(sum));
         });
       });

@@ -13,10 +13,14 @@
 
 namespace baton::tls {
 
-void refuse(const config::File& file, const std::string& why) {
+std::string complaint(const config::File& file, const std::string& why) {
   const std::string place =
       file.where.line == 0 ? "" : fmt::format("{}:{}:{}: ", file.where.file, file.where.line, file.where.column);
-  throw std::runtime_error(fmt::format("{}{}: {}", place, file.path, why));
+  return fmt::format("{}{}: {}", place, file.path, why);
+}
+
+void refuse(const config::File& file, const std::string& why) {
+  throw std::runtime_error(complaint(file, why));
 }
 
 handoff::SecretBytes read_file(const config::File& file, std::size_t bytes_max) {

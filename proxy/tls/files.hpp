@@ -9,7 +9,9 @@
 
 namespace baton::tls {
 
-// Throws std::runtime_error: "FILE:LINE:COLUMN: /path: why", with the position of the key.
+// "FILE:LINE:COLUMN: /path: why", with the position of the key.
+std::string complaint(const config::File& file, const std::string& why);
+// Throws that as std::runtime_error.
 [[noreturn]] void refuse(const config::File& file, const std::string& why);
 
 // Reads the whole file, which must be a regular one, or a symbolic link to one: opening anything else might block

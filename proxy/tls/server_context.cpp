@@ -7,8 +7,13 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
 #include <stdexcept>
+#include <tuple>
 
+#include "proxy/tls/certificate_folders.hpp"
 #include "proxy/tls/files.hpp"
 #include "proxy/tls/handshake.hpp"
 
@@ -46,6 +51,11 @@ std::vector<std::string> names_of(X509* certificate) {
       X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, common, sizeof common);
   if (bytes > 0) names.push_back(lower({common, static_cast<std::size_t>(bytes)}));
   return names;
+}
+
+std::int64_t seconds_of(const ASN1_TIME* time) {
+  std::tm utc{};
+  return ASN1_TIME_to_tm(time, &utc) == 1 ? std::int64_t{::timegm(&utc)} : 0;
 }
 
 bool use(SSL* ssl, const Identity& identity) {
@@ -95,6 +105,9 @@ Identity load_identity(const config::Certificate& certificate) {
     refuse(certificate.key, "this key does not belong to the certificate in " + certificate.cert.path);
   }
   identity.names = names_of(identity.certificate.get());
+  identity.files = certificate;
+  identity.valid_from_s = seconds_of(X509_get0_notBefore(identity.certificate.get()));
+  identity.valid_until_s = seconds_of(X509_get0_notAfter(identity.certificate.get()));
   return identity;
 }
 
@@ -119,6 +132,10 @@ SslCtxPtr make_context(const SSL_METHOD* method, config::TlsMinimum minimum) {
 }
 
 namespace {
+
+// How notes begin.
+constexpr std::string_view previous_stays = "certificates have changed but cannot be used, the previous ones stay";
+constexpr std::string_view left_out = "a certificate cannot be used and is left out";
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -154,37 +171,25 @@ bool has_cipher(const config::ListenerTls& tls, const Identity& identity) {
 
 }  // namespace
 
-ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& listener, const TicketKeys& tickets)
+ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& listener, const TicketKeys& tickets,
+                             const Reading& reading)
     : context_(make_context(TLS_server_method(), tls.min_version)), tickets_(tickets) {
   SSL_CTX* const ctx = context_.get();
   limit(ctx, tls);
-  identities_.reserve(tls.certificates.size());
-  for (const auto& certificate : tls.certificates) {
-    identities_.push_back(load_identity(certificate));
-    // Fails now rather than in each handshake.
-    const SslPtr trial(SSL_new(ctx));
-    if (!trial || !use(trial.get(), identities_.back())) refuse(certificate.cert, "cannot be used: " + last_error());
+  read_identities(tls, reading);
+  check_ciphers(tls, reading);
+  if (identities_.empty()) {
+    notes_.push_back({.text = fmt::format("listener `{}` has no certificate yet: its TLS handshakes fail", listener)});
   }
-  const auto is_usable = [&](const Identity& identity) { return has_cipher(tls, identity); };
-  // Another certificate may stand for the same names.
-  const auto has_substitute = [&](const Identity& identity) {
-    return std::ranges::any_of(identities_, [&](const Identity& other) {
-      return is_usable(other) && std::ranges::all_of(identity.names, [&](const std::string& name) {
-               return std::ranges::find(other.names, name) != other.names.end();
-             });
-    });
-  };
-  for (std::size_t i = 0; tls.max_version == config::TlsMinimum::tls12 && i < identities_.size(); ++i) {
-    if (is_usable(identities_[i]) || has_substitute(identities_[i])) continue;
-    refuse(tls.certificates[i].cert, "none of the listener's `ciphers` can be used with its key");
+  for (const auto& identity : identities_) {
+    for (const std::string& name : identity->names) add_unless_type_is_there(by_name_[name], *identity);
   }
-  for (const Identity& identity : identities_) {
-    for (const std::string& name : identity.names) add_unless_type_is_there(by_name_[name], identity);
-  }
-  const Identity& first = identities_.front();
-  default_.push_back(&first);
-  if (!first.names.empty()) {
-    for (const Identity* identity : by_name_[first.names.front()]) add_unless_type_is_there(default_, *identity);
+  if (!identities_.empty()) {
+    const Identity& first = *identities_.front();
+    default_.push_back(&first);
+    if (!first.names.empty()) {
+      for (const Identity* identity : by_name_[first.names.front()]) add_unless_type_is_there(default_, *identity);
+    }
   }
 
   SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
@@ -200,13 +205,96 @@ ServerContext::ServerContext(const config::ListenerTls& tls, const std::string& 
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(ctx, 0);
   }
-  if (tls.client_auth != config::ClientAuth::off) load_client_ca(tls);
+  if (tls.client_auth != config::ClientAuth::off) load_client_ca(tls, reading);
   set_session_context(tls, listener);
 }
 
-void ServerContext::load_client_ca(const config::ListenerTls& tls) {
-  const handoff::SecretBytes pem = read_file(*tls.client_ca);
-  const BioPtr in = over(pem);
+// Those named one by one come first, so that what appears in a folder takes no name from them.
+void ServerContext::read_identities(const config::ListenerTls& tls, const Reading& reading) {
+  for (const auto& certificate : tls.certificates) add(certificate, false, reading);
+  if (tls.folders.empty()) return;
+  const auto named = static_cast<std::ptrdiff_t>(identities_.size());
+  const FoundPairs found = find_pairs(tls.folders);
+  for (const auto& pair : found.pairs) add(pair, true, reading);
+  for (const auto& [folder, error] : found.unreadable) leave_out_unreadable(folder, error, reading);
+  for (const config::File& folder : found.without) {
+    notes_.push_back({.text = complaint(folder, "there is no pair of certificate and key")});
+  }
+  // Those of an unreadable folder have their places, too.
+  std::ranges::sort(identities_.begin() + named, identities_.end(), {}, [](const auto& one) {
+    const config::File& file = one->files.cert;
+    const std::filesystem::path path(file.path);  // compared folder by folder
+    return std::tuple(file.where.line, file.where.column, path.parent_path(), path.filename());
+  });
+}
+
+std::shared_ptr<const Identity> ServerContext::find(const config::Certificate& files) const {
+  const auto found = std::ranges::find_if(identities_, [&](const auto& one) { return one->files == files; });
+  return found == identities_.end() ? nullptr : *found;
+}
+
+void ServerContext::add(const config::Certificate& files, bool is_of_folder, const Reading& reading) {
+  const std::shared_ptr<const Identity> before = reading.before ? reading.before->find(files) : nullptr;
+  if (before && !reading.has_changed(files.cert.path) && !reading.has_changed(files.key.path)) {
+    return identities_.push_back(before);
+  }
+  try {
+    auto identity = std::make_shared<const Identity>(load_identity(files));
+    // Fails now rather than in each handshake.
+    const SslPtr trial(SSL_new(context_.get()));
+    if (!trial || !use(trial.get(), *identity)) refuse(files.cert, "cannot be used: " + last_error());
+    identities_.push_back(std::move(identity));
+  } catch (const std::runtime_error& error) {
+    if (!before && !(is_of_folder && reading.leaves_out_unusable)) throw;
+    notes_.push_back({true, fmt::format("{}: {}", before ? previous_stays : left_out, error.what())});
+    if (before) identities_.push_back(before);
+  }
+}
+
+// What was found in it before stays: a folder is unreadable by mistake, not in order to be served no more.
+void ServerContext::leave_out_unreadable(const config::File& folder, int error, const Reading& reading) {
+  const std::string why = complaint(folder, std::strerror(error));
+  if (!reading.leaves_out_unusable) throw std::runtime_error(why);
+  bool has_some = false;
+  for (const auto& one : reading.before ? reading.before->identities_ : identities_) {
+    if (reading.before == nullptr || !one->files.cert.path.starts_with(folder.path + "/") || find(one->files)) continue;
+    identities_.push_back(one);
+    has_some = true;
+  }
+  notes_.push_back({true, fmt::format("{}: {}", has_some ? previous_stays : left_out, why)});
+}
+
+void ServerContext::check_ciphers(const config::ListenerTls& tls, const Reading& reading) {
+  if (tls.max_version != config::TlsMinimum::tls12) return;
+  // Another certificate may stand for the same names.
+  const auto has_substitute = [&](const Identity& identity) {
+    return std::ranges::any_of(identities_, [&](const auto& other) {
+      return has_cipher(tls, *other) && std::ranges::all_of(identity.names, [&](const std::string& name) {
+               return std::ranges::find(other->names, name) != other->names.end();
+             });
+    });
+  };
+  std::vector<std::shared_ptr<const Identity>> usable;
+  for (const auto& identity : identities_) {
+    if (has_cipher(tls, *identity) || has_substitute(*identity)) {
+      usable.push_back(identity);
+      continue;
+    }
+    const std::string why =
+        complaint(identity->files.cert, "none of the listener's `ciphers` can be used with its key");
+    if (!reading.leaves_out_unusable) throw std::runtime_error(why);
+    const auto before = reading.before ? reading.before->find(identity->files) : nullptr;
+    notes_.push_back({true, fmt::format("{}: {}", before ? previous_stays : left_out, why)});
+    if (before) usable.push_back(before);
+  }
+  identities_ = std::move(usable);
+}
+
+void ServerContext::load_client_ca(const config::ListenerTls& tls, const Reading& reading) {
+  const bool is_kept = reading.before && reading.before->client_ca_ && !reading.has_changed(tls.client_ca->path);
+  client_ca_ =
+      is_kept ? reading.before->client_ca_ : std::make_shared<const handoff::SecretBytes>(read_file(*tls.client_ca));
+  const BioPtr in = over(*client_ca_);
   X509_STORE* const store = SSL_CTX_get_cert_store(context_.get());
   int count = 0;
   while (true) {
@@ -227,7 +315,7 @@ void ServerContext::load_client_ca(const config::ListenerTls& tls) {
 // clients allowed. It survives an upgrade, since nothing in it belongs to a process.
 void ServerContext::set_session_context(const config::ListenerTls& tls, const std::string& listener) {
   std::string terms = listener + '\n' + std::to_string(static_cast<int>(tls.client_auth)) + '\n';
-  if (tls.client_auth != config::ClientAuth::off) terms += read_file(*tls.client_ca).view();
+  if (tls.client_auth != config::ClientAuth::off) terms += client_ca_->view();
   // A resumption would keep a cipher that is no longer allowed.
   if (!tls.ciphers.empty()) terms += "\nciphers " + joined(sorted(tls.ciphers));
   if (!tls.ciphersuites.empty()) terms += "\nciphersuites " + joined(sorted(tls.ciphersuites));
@@ -248,7 +336,9 @@ const std::vector<const Identity*>& ServerContext::choose(std::string_view serve
 }
 
 bool ServerContext::covers(std::string_view server_name, std::string_view host) const {
-  X509* const certificate = choose(server_name).front()->certificate.get();
+  const std::vector<const Identity*>& chosen = choose(server_name);
+  if (chosen.empty()) return false;
+  X509* const certificate = chosen.front()->certificate.get();
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const std::string name(host);
   return X509_check_host(certificate, name.data(), name.size(), 0, nullptr) == 1 ||

@@ -4,9 +4,12 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "handoff/limits.hpp"
 #include "proxy/process/secrecy.hpp"
+#include "proxy/tls/certificate_folders.hpp"
 #include "proxy/tls/self_test.hpp"
 #include "proxy/worker/answer_files.hpp"
 
@@ -41,21 +44,32 @@ runtime::log::Level log_level(const config::Config& config) {
 
 namespace {
 
-std::vector<std::string> files_of_tls(const config::Config& config) {
+std::vector<std::string> files_of(const config::UpstreamTls& tls) {
   std::vector<std::string> paths;
-  const auto add = [&](const config::Certificate& certificate) {
-    paths.push_back(certificate.cert.path);
-    paths.push_back(certificate.key.path);
+  if (tls.certificate) paths = {tls.certificate->cert.path, tls.certificate->key.path};
+  if (tls.ca) paths.push_back(tls.ca->path);
+  return paths;
+}
+
+std::vector<std::string> watched_files(const config::Config& config) {
+  std::vector<std::string> paths;
+  const auto add = [&](const std::vector<config::Certificate>& certificates) {
+    for (const config::Certificate& one : certificates) paths.insert(paths.end(), {one.cert.path, one.key.path});
   };
+  if (config.watch == config::Watch::none) return paths;
   for (const auto& listener : config.listeners) {
     if (!listener.tls) continue;
-    for (const auto& certificate : listener.tls->certificates) add(certificate);
+    const tls::FoundPairs found = tls::find_pairs(listener.tls->folders);
+    add(found.pairs);
+    for (const config::File& folder : found.without) paths.push_back(folder.path);
+    for (const auto& one : found.unreadable) paths.push_back(one.folder.path);
+    if (config.watch != config::Watch::all) continue;
+    add(listener.tls->certificates);
     if (listener.tls->client_ca) paths.push_back(listener.tls->client_ca->path);
   }
   for (const auto& upstream : config.upstreams) {
-    if (!upstream.tls) continue;
-    if (upstream.tls->certificate) add(*upstream.tls->certificate);
-    if (upstream.tls->ca) paths.push_back(upstream.tls->ca->path);
+    if (config.watch == config::Watch::all && upstream.tls)
+      std::ranges::copy(files_of(*upstream.tls), std::back_inserter(paths));
   }
   return paths;
 }
@@ -73,14 +87,14 @@ std::optional<arrival::ProxyVersion> version_of(config::ProxyHeaderSent sent) {
 }
 
 // Reads those of all listeners and upstreams of `settings.config`; `settings.upstreams` are in the same order.
-void read_certificates(Settings& settings) {
+void read_certificates(Settings& settings, Unusable unusable) {
   // Taken before the files are read, so that a change meanwhile is noticed.
-  settings.tls_files = process::stamps_of(files_of_tls(settings.config));
-  settings.tls.clear();
+  settings.tls_files = stamps_of_tls(settings.config);
   for (const config::Listener& listener : settings.config.listeners) {
     if (!listener.tls) continue;
     settings.tls[listener.name] =
-        std::make_shared<tls::ServerContext>(*listener.tls, listener.name, *settings.ticket_keys);
+        std::make_shared<tls::ServerContext>(*listener.tls, listener.name, *settings.ticket_keys,
+                                             tls::Reading{.leaves_out_unusable = unusable == Unusable::leave_out});
   }
   for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
     const auto& upstream_tls = settings.config.upstreams[i].tls;
@@ -89,6 +103,19 @@ void read_certificates(Settings& settings) {
     settings.upstreams[i].proxy_header = version_of(settings.config.upstreams[i].proxy_protocol);
     settings.upstreams[i].tls = upstream_tls ? std::make_shared<tls::ClientContext>(*upstream_tls) : nullptr;
   }
+}
+
+// Paths whose stamps differ; what is watched in only one of them counts as changed.
+std::set<std::string> changed_between(const std::vector<process::FileStamp>& before,
+                                      const std::vector<process::FileStamp>& now) {
+  std::map<std::string_view, const process::FileStamp*> known;
+  for (const process::FileStamp& stamp : before) known.emplace(stamp.path, &stamp);
+  std::set<std::string> changed;
+  for (const process::FileStamp& stamp : now) {
+    const auto found = known.find(stamp.path);
+    if (found == known.end() || *found->second != stamp) changed.insert(stamp.path);
+  }
+  return changed;
 }
 
 // Must run before anything is served with TLS. (A reload may add the first listener that has it.)
@@ -117,8 +144,65 @@ http2::Terms Settings::http2_terms() const {
 
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings) {
   auto renewed = std::make_shared<Settings>(settings);
-  read_certificates(*renewed);
+  renewed->tls_files = stamps_of_tls(settings.config);
+  const std::set<std::string> changed = changed_between(settings.tls_files, renewed->tls_files);
+  const auto has_changed = [&](const std::string& path) { return changed.contains(path); };
+  for (const config::Listener& listener : settings.config.listeners) {
+    if (!listener.tls) continue;
+    const auto& before = settings.tls.at(listener.name);
+    const tls::Reading reading{.leaves_out_unusable = true, .before = before.get(), .has_changed = has_changed};
+    auto context = std::make_shared<tls::ServerContext>(*listener.tls, listener.name, *settings.ticket_keys, reading);
+    renewed->tls[listener.name] = std::move(context);
+  }
+  for (std::size_t i = 0; i < renewed->upstreams.size(); ++i) {
+    const auto& upstream_tls = settings.config.upstreams[i].tls;
+    if (!upstream_tls || !std::ranges::any_of(files_of(*upstream_tls), has_changed)) continue;
+    renewed->upstreams[i].tls = std::make_shared<tls::ClientContext>(*upstream_tls);
+  }
   return renewed;
+}
+
+bool have_same_certificates(const Settings& one, const Settings& other) {
+  return std::ranges::equal(one.tls, other.tls,
+                            [](const auto& a, const auto& b) { return a.second->is_as(*b.second); }) &&
+         std::ranges::equal(one.upstreams, other.upstreams, {}, &upstream::UpstreamServers::tls,
+                            &upstream::UpstreamServers::tls);
+}
+
+void log_notes(const Settings& settings, const Settings* before) {
+  using runtime::log::Level;
+  std::vector<tls::Note> known;
+  const auto is_news = [&](const tls::Note& note) { return std::ranges::find(known, note) == known.end(); };
+  const auto each = [](const Settings& of, const auto& visit) {
+    for (const auto& [listener, context] : of.tls) std::ranges::for_each(context->notes(), visit);
+  };
+  if (before) each(*before, [&](const tls::Note& note) { known.push_back(note); });
+  each(settings, [&](const tls::Note& note) {
+    if (!is_news(note)) return;
+    known.push_back(note);  // listeners may share a folder
+    const Level level = note.is_error ? Level::error : Level::warning;
+    runtime::log::format_and_write(level, "{}", note.text);
+  });
+}
+
+bool watches_certificates(const config::Config& config) {
+  const auto has_folders = [](const config::Listener& listener) {
+    return listener.tls && !listener.tls->folders.empty();
+  };
+  const auto has_tls = [](const auto& one) { return one.tls.has_value(); };
+  switch (config.watch) {
+    case config::Watch::none:
+      return false;
+    case config::Watch::folders:
+      return std::ranges::any_of(config.listeners, has_folders);
+    case config::Watch::all:
+      return std::ranges::any_of(config.listeners, has_tls) || std::ranges::any_of(config.upstreams, has_tls);
+  }
+  return false;
+}
+
+std::vector<process::FileStamp> stamps_of_tls(const config::Config& config) {
+  return process::stamps_of(watched_files(config));
 }
 
 namespace {
@@ -155,7 +239,8 @@ std::shared_ptr<const Settings> with_former_listeners(const Settings& settings,
 std::shared_ptr<const Settings> make_settings(config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys,
                                               std::shared_ptr<upstream::Registry> registry,
                                               const state::KnownNames& known, Unknown unknown,
-                                              std::shared_ptr<rates::Counts> counts, FormerListeners former) {
+                                              std::shared_ptr<rates::Counts> counts, FormerListeners former,
+                                              Unusable unusable) {
   auto settings = std::make_shared<Settings>();
   settings->former_listeners = std::move(former);
   settings->rules = routing::rules_of(config);
@@ -198,7 +283,8 @@ std::shared_ptr<const Settings> make_settings(config::Config config, std::shared
                       .tcp_routes = routing::TcpRoutes(listener.routes),
                       .access = routing::Access(listener.access)});
   }
-  read_certificates(*settings);
+  read_certificates(*settings, unusable);
+  log_notes(*settings, nullptr);
   prepare_tls(*settings);
   return settings;
 }

@@ -72,7 +72,7 @@ struct Settings {
   std::shared_ptr<upstream::Registry> servers;       // the same
   std::shared_ptr<rates::Counts> counts;             // the same
   std::map<std::string, std::shared_ptr<const tls::ServerContext>, std::less<>> tls;   // of the listeners with TLS
-  std::vector<process::FileStamp> tls_files;         // certificates, keys and CAs as they were when read
+  std::vector<process::FileStamp> tls_files;  // those watched, as they were when read: see `stamps_of_tls`
   std::optional<access_log::Format> access_format;
 };
 
@@ -80,19 +80,32 @@ struct Settings {
 // no address. A running process passes its ticket keys, its counts, and what it knows of servers and names to a new
 // configuration, and the former listeners; with Unknown::leave, servers whose names are looked up again and again are
 // missing until `with_names` adds them.
+//
+// `unusable`: what becomes of pairs in folders that cannot be used, which are logged.
+enum class Unusable { refuse, leave_out };
 std::shared_ptr<const Settings> make_settings(
     config::Config config, std::shared_ptr<tls::TicketKeys> ticket_keys = std::make_shared<tls::TicketKeys>(),
     std::shared_ptr<upstream::Registry> servers = std::make_shared<upstream::Registry>(),
     const state::KnownNames& known = {}, Unknown unknown = Unknown::ask,
-    std::shared_ptr<rates::Counts> counts = std::make_shared<rates::Counts>(), FormerListeners former = {});
+    std::shared_ptr<rates::Counts> counts = std::make_shared<rates::Counts>(), FormerListeners former = {},
+    Unusable unusable = Unusable::refuse);
 // The same settings with the servers that these names have.
 std::shared_ptr<const Settings> with_names(const Settings& settings, state::KnownNames names);
 
 // The same settings with what a predecessor says of its listeners.
 std::shared_ptr<const Settings> with_former_listeners(const Settings& settings,
                                                       const std::vector<state::ListenerTrust>& inherited);
-// The same settings with certificates, keys and CAs read again. Throws as above.
+// The same settings with those certificates, keys and CAs read again that are watched and have changed. A pair that
+// cannot be used, or no longer, is left out or stays as it is, and `log_notes` says so. Throws as above.
 std::shared_ptr<const Settings> with_new_certificates(const Settings& settings);
+// Whether they have the same certificates and CAs.
+bool have_same_certificates(const Settings& one, const Settings& other);
+// Logs what an operator should know about the listeners' certificates, unless it was already so before.
+void log_notes(const Settings& settings, const Settings* before);
+
+// The files that are watched for changes, and folders in which there is nothing to watch yet.
+bool watches_certificates(const config::Config& config);
+std::vector<process::FileStamp> stamps_of_tls(const config::Config& config);
 
 // The number of workers that the configuration asks for; by default one per CPU that this process may use.
 unsigned worker_count(const config::Config& config);
