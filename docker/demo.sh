@@ -64,7 +64,7 @@ have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
 build() {
   say "  building $1"
-  logged env DOCKER_BUILDKIT=1 docker build -f Dockerfile -t "$@" ..
+  logged env DOCKER_BUILDKIT=1 docker build -t "$@" ..
 }
 
 # play TITLE SCENE: runs the scene on a clean stage.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Usage, as root: docker/test.sh BATON OTHER
-# Runs docker/demo.sh and kubernetes/play.sh on a private Docker engine (engine.sh), with images of two given programs
-# of different versions; baton-demo stands beside BATON. Exit code 77: no engine can run here; the output says why.
+# Tests the images, ../compose.yaml and kubernetes/ on a private Docker engine (engine.sh), and runs demo.sh there, with
+# images of two given programs of different versions; baton-demo stands beside BATON. Exit code 77: no engine can run
+# here; the output says why.
 #
 # The base image comes from the cache in build/, else from the registry, else from debootstrap.
 set -euo pipefail
@@ -22,7 +23,8 @@ main() {
   local demo
   demo=$(dirname "$2")/baton-demo
   build blue "$2" "$demo"
-  build green "$3" "$demo"
+  build green "$3" "$demo" --build-arg VERSION="$("$3" --version | sed -n '1s/^baton //p')"
+  "$docker/images_test.sh" build/containers/blue build/containers/green
   "$docker/kubernetes/play.sh"
   BATON_HOSTS="127.0.0.1 $(ip -4 -br address show dev tap0 | awk '{ sub("/.*", "", $3); print $3 }')" "$docker/demo.sh"
 }
@@ -45,12 +47,12 @@ base_image() {
   docker import "$made" "$DEBIAN"
 }
 
-# build COLOUR PROGRAM DEMO. Without debug information, which is half of a program.
+# build COLOUR PROGRAM DEMO [ARGUMENTS...]. Without debug information, which is most of a program.
 build() {
   install --strip "$2" "$cache/$1"
   install --strip "$3" "$cache/$1-demo"
-  DOCKER_BUILDKIT=1 docker build -q -f "$docker/Dockerfile" -t "baton:$1" --build-arg BINARY=provided \
-    --build-arg BATON="build/containers/$1" "$root"
+  DOCKER_BUILDKIT=1 docker build -q -t "baton:$1" --build-arg BINARY=provided \
+    --build-arg BATON="build/containers/$1" "${@:4}" "$root"
 }
 
 main "$@"
