@@ -39,6 +39,7 @@ pod_to_pod() {
   create old baton:blue
   await "the old Pod is ready" is_ready old
   expect_service 1 baton:blue "The first Pod serves."
+  expect_scrapes
 
   create new baton:green sleep infinity
   if probe new startup; then fail "a container counts as started before it has taken over"; fi
@@ -90,6 +91,7 @@ container_to_container() {
   create green baton:blue
   expect_succession blue green
   expect_service 2 baton:blue "Of two that start, the second serves, and the first idles."
+  expect_scrapes
 
   create blue baton:green
   expect_succession green blue
@@ -147,6 +149,9 @@ for part in ("command", "startupProbe", "readinessProbe", "livenessProbe"):
     values = [each[part] if part == "command" else each[part]["exec"]["command"] for each in containers]
     assert all(value == values[0] for value in values), part
     (folder / part).write_text("\n".join(values[0]) + "\n")
+annotations = workload["spec"]["template"]["metadata"]["annotations"]
+for part in ("port", "path"):
+    (folder / part).write_text(annotations[f"prometheus.io/{part}"] + "\n")
 PYTHON
   cp "$configuration/baton.yaml" "$work/baton.yaml"
   docker run -d --name baton-play-network --network none --entrypoint sleep baton:blue infinity >/dev/null
@@ -229,6 +234,20 @@ expect_service() {
   got=$(python3 -c 'import json, sys; print("generation {generation}, baton {version}".format(**json.loads(sys.argv[1])))' "$got")
   [[ $got == "$wanted" ]] || fail "$3 Not so: $got instead of $wanted"
   echo "  $3 ($got)"
+}
+
+# The metrics are where the annotations say, and no command is taken there.
+expect_scrapes() {
+  [[ $(ask GET "$(<"$configuration/path")") == *$'\n'"baton_ready 1"* ]] || fail "there are no metrics to scrape"
+  [[ $(ask POST /stop) == "HTTP/1.1 403 "* ]] || fail "a command is taken where metrics are scraped"
+  echo "  Its metrics are where the annotations say."
+}
+# ask METHOD PATH: to the annotated port, from another container.
+ask() {
+  # shellcheck disable=SC2016  # the inner shell expands
+  docker run --rm --network container:baton-play-network --entrypoint bash baton:blue -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+    printf "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" "$2" "$3" >&3 && cat <&3' \
+    bash "$(<"$configuration/port")" "$@"
 }
 
 # await WHAT CONDITION...
