@@ -25,6 +25,7 @@ main() {
   build blue "$2" "$demo"
   build green "$3" "$demo" --build-arg VERSION="$("$3" --version | sed -n '1s/^baton //p')"
   "$docker/images_test.sh" build/containers/blue build/containers/green
+  python3 "$docker/welcome/compose_test.py"
   "$docker/kubernetes/play.sh"
   BATON_HOSTS="127.0.0.1 $(ip -4 -br address show dev tap0 | awk '{ sub("/.*", "", $3); print $3 }')" "$docker/demo.sh"
 }
