@@ -115,7 +115,7 @@ void Entry::append(const config::Template::Part& part, std::string& out) const {
     case none:
       return;
     case client:
-      out += this->client().node_text();
+      out += this->client().host_text();
       return;
     case scheme:
     case host:
