@@ -13,7 +13,7 @@ namespace baton {
 std::string become_demo(std::span<const std::string> options) {
   const auto own = std::filesystem::read_symlink("/proc/self/exe");
   const auto beside = own.parent_path() / "baton-demo";
-  const auto installed = own.parent_path().parent_path() / "libexec/baton/baton-demo";
+  const auto installed = (own.parent_path() / BATON_LIBEXEC_FROM_BIN / "baton/baton-demo").lexically_normal();
   // Options given twice count as they were given last.
   std::vector<std::string> arguments{"baton-demo", "--binary", own};
   arguments.insert(arguments.end(), options.begin(), options.end());

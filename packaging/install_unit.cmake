@@ -1,0 +1,15 @@
+# Installs baton.service (UNIT) as a unit of the program in CMAKE_INSTALL_PREFIX. A part of `cmake --install`.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_BINDIR}")
+  set(programs ${CMAKE_INSTALL_BINDIR})
+else()
+  set(programs ${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR})
+endif()
+# systemd looks into lib, whatever the libraries' folder is called.
+set(installed ${CMAKE_INSTALL_PREFIX}/lib/systemd/system/baton.service)
+message(STATUS "Installing: $ENV{DESTDIR}${installed}")
+file(READ ${UNIT} text)
+string(REPLACE "=/usr/bin/baton " "=${programs}/baton " text "${text}")
+string(REPLACE "# /usr/lib/systemd/system/baton.service" "# ${installed}" text "${text}")
+file(WRITE $ENV{DESTDIR}${installed} "${text}")
+file(CHMOD $ENV{DESTDIR}${installed} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+list(APPEND CMAKE_INSTALL_MANIFEST_FILES ${installed})
