@@ -9,6 +9,8 @@ packages_build=(g++ cmake ninja-build ccache git pkg-config ca-certificates boos
   libprotobuf-dev protobuf-compiler libcli11-dev libfmt-dev libre2-dev libssl-dev libc-ares-dev libcrypt-dev
   libnghttp2-dev)
 packages_test=(libgtest-dev libgmock-dev rapidjson-dev spin)
+# What builds and judges the Debian package, and what is in it.
+packages_deb=(debhelper lintian mandoc zsh logrotate)
 packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   llvm-19)  # llvm-19 has the symbolizer for the sanitizers' stack traces.
 packages_peers=(nginx libnginx-mod-stream haproxy caddy dnsmasq-base curl wrk openssl valgrind nghttp2-client nghttp2-server
