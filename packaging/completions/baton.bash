@@ -37,10 +37,18 @@ _baton() {
       local options="--json --admin -c --config --help"
       case $control in
         "")
-          _baton_words "status upgrade reload rollback drain maintenance stop reopen-logs routes servers server \
+          _baton_words "status upgrade reload apply config rollback drain maintenance stop reopen-logs routes servers server \
             healthcheck $options"
           ;;
-        upgrade) _baton_words "--binary $options" ;;
+        upgrade) _baton_words "--binary --from-file $options" ;;
+        apply)
+          if [[ $word == -* ]]; then
+            _baton_words "--dry-run $options"
+          else
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+          fi
+          ;;
         drain) _baton_words "--undo $options" ;;
         maintenance) _baton_words "on off $options" ;;
         server)
