@@ -29,20 +29,28 @@ std::string_view method_in(std::string_view request_line) {
   return request_line.substr(0, std::min(request_line.find(' '), request_line.size()));
 }
 
+// Empty: the line is malformed.
 std::string_view protocol_in(std::string_view request_line) {
-  return request_line.substr(request_line.rfind(' ') + 1);
+  const std::string_view last = request_line.substr(request_line.rfind(' ') + 1);
+  return last.starts_with("HTTP/") || last == "TCP" ? last : std::string_view();
 }
 
+constexpr unsigned client_closed_request = 499;
+
+// Before it had a server.
 unsigned status_of_tunnel(Ending ending) {
   switch (ending) {
     case Ending::connect:
-    case Ending::connect_slow:
       return 502;
+    case Ending::connect_slow:
+      return 504;
     case Ending::no_server:
     case Ending::queue:
       return 503;
+    case Ending::client_gone:
+      return client_closed_request;
     default:
-      return 200;
+      return 0;
   }
 }
 
@@ -55,6 +63,7 @@ Entry::Entry(const state::ConnectionState& connection, const state::Flow& client
       exchange_(exchange),
       record_(record_of(exchange)),
       generation_(generation),
+      queue_ms_(record_.queued_ms + (exchange.queued_since_ms != 0 ? now_ms - exchange.queued_since_ms : 0)),
       duration_ms_(std::max<std::int64_t>(now_ms - exchange.started_ms, 0)),
       unix_ms_(std::max<std::int64_t>(exchange.started_unix_us / 1000 + duration_ms_, 0)) {}
 
@@ -73,8 +82,9 @@ Ending Entry::ending() const {
 
 unsigned Entry::status() const {
   if (exchange_.status != 0) return exchange_.status;
-  if (std::holds_alternative<state::Tunnelling>(exchange_.phase)) return status_of_tunnel(ending());
-  constexpr unsigned client_closed_request = 499;
+  if (std::holds_alternative<state::Tunnelling>(exchange_.phase)) {
+    return record_.connected_ms != 0 ? 200 : status_of_tunnel(ending());
+  }
   return ending() == Ending::client_gone ? client_closed_request : 0;
 }
 
@@ -177,7 +187,7 @@ void Entry::append(const config::Template::Part& part, std::string& out) const {
       append_number(out, static_cast<std::uint64_t>(duration_ms_));
       return;
     case queue_ms:
-      append_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(record_.queued_ms, 0)));
+      append_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(queue_ms_, 0)));
       return;
     case connect_ms:
       return append_since_start(record_.connected_ms, out);

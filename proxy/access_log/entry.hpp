@@ -19,8 +19,8 @@ class Entry {
   // Of the end, as with nginx: the start plus the time elapsed on the monotonic clock.
   std::int64_t unix_ms() const { return unix_ms_; }
   state::Ending ending() const;
-  // That of the response; without one 499 if the client has gone, as with nginx. Of a tcp tunnel: 200, or that of an
-  // HTTP request which ends so. 0: none.
+  // That of the response; without one 499 if the client has gone, as with nginx. Of a tcp tunnel: 200 once it had a
+  // server, and before that the status of an HTTP request which ends so. 0: none.
   unsigned status() const;
   // The client has received the beginning of a response and gets no more of it.
   bool is_cut() const;
@@ -41,6 +41,7 @@ class Entry {
   const state::Exchange& exchange_;
   const state::AccessRecord& record_;
   std::uint64_t generation_;
+  std::int64_t queue_ms_;
   std::int64_t duration_ms_;
   std::int64_t unix_ms_;
 };

@@ -164,6 +164,23 @@ TEST_F(AccessLine, OfATextNoClientEndsAFieldOrALine) {
   }
 }
 
+TEST_F(AccessLine, CapturedTextThatIsCutIsReadNoFurther) {
+  const std::string fields = "{host}=even.test";  // as no process of ours sends it: without a line feed
+  EXPECT_EQ(state::captured(fields, "{port}"), "");
+  EXPECT_EQ(state::captured(fields, "{host}"), "even.test");
+}
+
+TEST_F(AccessLine, AMalformedRequestLineHasNoProtocol) {
+  record.request_line = "GET / HTT";
+  EXPECT_EQ(text("{protocol}"), "-\n");
+}
+
+TEST_F(AccessLine, WaitingThatGoesOnCountsToo) {
+  record.queued_ms = 10;
+  exchange.queued_since_ms = 5046;
+  EXPECT_EQ(text("{queue_ms}"), "210\n");
+}
+
 TEST_F(AccessLine, AnAbsoluteTargetIsShownInOriginForm) {
   record.request_line = "GET http://even.test/a?b HTTP/1.1";
   EXPECT_EQ(text("{uri} {path} {query}"), "/a?b /a b\n");
@@ -201,11 +218,16 @@ TEST_F(AccessLine, OfATunnelSaysWhetherBothDirectionsHaveEnded) {
   record.request_line = "TCP";
   exchange.phase = state::Tunnelling{};
   exchange.status = 0;
+  EXPECT_EQ(text("{protocol} {status} {ended}"), "TCP 499 client_gone\n") << "before it had a server";
+  record.connected_ms = 5010;
   EXPECT_EQ(text("{protocol} {status} {ended}"), "TCP 200 client_gone\n");
   connection.client.read_ended = connection.client.write_ended = true;
   EXPECT_EQ(text("{protocol} {status} {ended}"), "TCP 200 done\n");
+  record.connected_ms = 0;
   exchange.ending = state::Ending::connect;
   EXPECT_EQ(text("{status}"), "502\n");
+  exchange.ending = state::Ending::connect_slow;
+  EXPECT_EQ(text("{status}"), "504\n");
   exchange.ending = state::Ending::queue;
   EXPECT_EQ(text("{status}"), "503\n");
 }

@@ -1,6 +1,7 @@
 // What the access log's format asks of a request, kept until the exchange ends: lines of a placeholder and its value.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,7 @@ inline std::string_view captured(std::string_view lines, std::string_view placeh
     if (line.starts_with(placeholder) && line.substr(placeholder.size()).starts_with('=')) {
       return line.substr(placeholder.size() + 1);
     }
-    lines.remove_prefix(line.size() + 1);
+    lines.remove_prefix(std::min(line.size() + 1, lines.size()));
   }
   return {};
 }

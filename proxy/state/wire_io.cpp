@@ -105,9 +105,9 @@ bool Reader::find_fields() {
 }
 
 // Its end was found before.
-std::uint64_t Reader::long_varint(const char* at) {
+std::uint64_t Reader::long_varint(const char* at) const {
   std::uint64_t value = 0;
-  take_varint(at, at + 10, value);
+  take_varint(at, record_.data() + record_.size(), value);
   return value;
 }
 
@@ -122,7 +122,7 @@ std::string_view Reader::text(unsigned field) {
   const char* at = find(field, WireType::bytes);
   if (at == nullptr) return {};
   std::uint64_t bytes = 0;
-  take_varint(at, at + 10, bytes);
+  take_varint(at, record_.data() + record_.size(), bytes);
   return {at, bytes};
 }
 

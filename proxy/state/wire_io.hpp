@@ -268,7 +268,7 @@ class Reader {
     if (at == nullptr) return 0;
     return static_cast<signed char>(*at) >= 0 ? static_cast<std::uint64_t>(*at) : long_varint(at);
   }
-  static std::uint64_t long_varint(const char* at);
+  std::uint64_t long_varint(const char* at) const;
   bool find_fields();
   // The fields of this number; `next` finds that behind `at`.
   std::size_t count(unsigned field);

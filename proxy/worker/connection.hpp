@@ -57,6 +57,8 @@ class Connection final : public runtime::EventHandler,
   void end_if_idle();
   // Ends it now: `end` cleanly, `cut` with a reset. A leg to a server that has not ended is reset in both cases.
   void end() { close(false); }
+  // Its own handshake with the client is not over.
+  bool shakes_hands() const { return state_.client.tls && is_in_handshake(); }
   void cut() {
     note_ending(state::Ending::stopped);
     close(true);
@@ -142,7 +144,6 @@ class Connection final : public runtime::EventHandler,
   bool receive_arrival(std::size_t bytes);
   bool refuse_arrival(std::string_view why);
   bool refuse_for_client();
-  bool shakes_hands() const { return state_.client.tls && is_in_handshake(); }
   bool is_in_handshake() const;
   // Continues the client's handshake. True: it is complete, and the connection can be served.
   bool shake_hands();

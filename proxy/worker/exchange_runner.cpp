@@ -182,13 +182,17 @@ bool ExchangeRunner::is_logged(const state::Exchange& exchange) {
 void ExchangeRunner::log_exchange() {
   state::Exchange* const exchange = side_.exchange.get();
   if (exchange == nullptr || exchange->started_ms == 0) return;
-  if (!is_tcp(*exchange)) {
+  const bool is_request = !is_tcp(*exchange);
+  if (is_request) {
     ++worker_.counters.requests;
     worker_.count_noticed();
     if (exchange->status >= 500) ++worker_.counters.failures;
     if (route_ != nullptr) worker_.count_request(*route_, exchange->status >= 500);
   }
-  if (is_logged(*exchange)) worker_.log_access(connection_.state(), side_.client, *exchange, rules().access_share);
+  // A connection that never finished its handshake has no line, whatever its listener is for.
+  const bool has_begun = is_request || !connection_.shakes_hands();
+  if (has_begun && is_logged(*exchange))
+    worker_.log_access(connection_.state(), side_.client, *exchange, rules().access_share);
   exchange->started_ms = 0;
 }
 

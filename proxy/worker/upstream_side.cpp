@@ -169,6 +169,7 @@ void UpstreamSide::note_server(state::Exchange& exchange, const upstream::Server
   state::AccessRecord& record = *exchange.access;
   record.upstream = server.address.text();
   record.upstream_name = upstream_->name();
+  record.connected_ms = record.answered_ms = 0;  // of the last one
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   const auto* tunnel = std::get_if<state::Tunnelling>(&exchange.phase);
   if (request != nullptr) record.retries = request->attempts;
