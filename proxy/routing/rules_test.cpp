@@ -42,6 +42,7 @@ TEST(Rules, OfARouteAreTheGlobalOnesWhereItHasNone) {
   own.body_bytes = 17;
   own.buffer_bytes = 18;
   own.keep_access = false;
+  own.access_share = 0;
   EXPECT_EQ(table.find("", "/b")->rules, own);
 }
 
