@@ -9,6 +9,7 @@
 # kernel translate all others.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
+. ./await.sh
 export BATON_BLUE=${BATON_BLUE:-baton:blue} BATON_GREEN=${BATON_GREEN:-baton:green}
 export BATON_PEERS=${BATON_PEERS:-baton:peers}
 export COMPOSE_PROJECT_NAME=baton-demo
@@ -91,7 +92,7 @@ within_one_container() {
 
   put_binary_of "$BATON_GREEN" "$container"
   docker kill --signal USR2 "$container" >/dev/null
-  wait_until "the successor serves" serves "$container" 2
+  await "the successor serves" serves "$container" 2
   expect_process "$container" "$pid"
   say "  USR2: $(version_in "$container") now serves in the same container, under the same PID 1"
   ask_clients
@@ -99,7 +100,7 @@ within_one_container() {
 
   worker=$(status_in "$container" pid)
   docker exec -u 0 "$container" sh -c "kill -KILL $worker"
-  wait_until "another worker serves" served_by_another "$container" "$worker"
+  await "another worker serves" served_by_another "$container" "$worker"
   expect_process "$container" "$pid"
   say "  the worker was killed: the container continues with a new one"
   start_clients
@@ -108,7 +109,7 @@ within_one_container() {
 
 begin_with() {
   logged compose up -d "$1"
-  wait_until "$1 is healthy" healthy "$(container_of "$1")"
+  await "$1 is healthy" healthy "$(container_of "$1")"
   docker cp "$(container_of certificate):/etc/baton-tls/site.pem" "$work/ca.pem" >/dev/null
   chmod a+r "$work/ca.pem"  # the clients run as another user
   say "  $1 serves: $(version_in "$(container_of "$1")")"
@@ -123,7 +124,7 @@ succeed_in_another_container() {
   new=$(container_of "$2")
   code=$(timeout "$limit_s" docker wait "$old") || fail "$1 did not end"
   [[ $code == 0 ]] || fail "$1 ended with $code"
-  wait_until "$2 serves" serves "$new" $((generation + 1))
+  await "$2 serves" serves "$new" $((generation + 1))
   say "  $2 has taken over: $(version_in "$new"); $1 ended with 0"
   ask_clients
   begun=$(begin_of "$old")
@@ -202,16 +203,6 @@ status_in() {
 serves() { [[ $(status_in "$1" generation) == "$2" ]]; }
 served_by_another() { [[ $(status_in "$1" pid) != "$2" ]] && healthy "$1"; }
 version_in() { printf 'version %s, generation %s' "$(status_in "$1" version)" "$(status_in "$1" generation)"; }
-
-# wait_until WHAT CONDITION...
-wait_until() {
-  local what=$1 end=$((SECONDS + limit_s))
-  shift
-  until "$@"; do
-    ((SECONDS < end)) || fail "$what: not within $limit_s s"
-    sleep 0.2
-  done
-}
 
 say() { printf '%s\n' "$@"; }
 fail() { say "  $*" && exit 1; }

@@ -4,6 +4,7 @@
 # in the repository. That one must be small, become healthy, find names and CAs, and upgrade to the program GREEN.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
+. docker/await.sh
 blue=$1 green=$2
 bytes_max=40000000
 limit_s=60  # for each wait
@@ -148,16 +149,6 @@ healthy() { [[ $(docker inspect -f '{{.State.Health.Status}}' "baton-images-$1")
 get() {
   python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=60).read().decode())' \
     "http://$(docker port "baton-images-$1" 8080/tcp)$2"
-}
-
-# await WHAT CONDITION...
-await() {
-  local what=$1 end=$((SECONDS + limit_s))
-  shift
-  until "$@"; do
-    ((SECONDS < end)) || fail "$what: not within $limit_s s"
-    sleep 0.1
-  done
 }
 
 say() { echo "  $*"; }

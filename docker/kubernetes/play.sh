@@ -9,6 +9,7 @@
 # interruptions.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
+. ../await.sh
 umask 022   # the containers' user reads what is mounted
 limit_s=60  # for each wait
 work=$(mktemp -d)
@@ -248,16 +249,6 @@ ask() {
   docker run --rm --network container:baton-play-network --entrypoint bash baton:blue -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" &&
     printf "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" "$2" "$3" >&3 && cat <&3' \
     bash "$(<"$configuration/port")" "$@"
-}
-
-# await WHAT CONDITION...
-await() {
-  local what=$1 end=$((SECONDS + limit_s))
-  shift
-  until "$@"; do
-    ((SECONDS < end)) || fail "$what: not within $limit_s s"
-    sleep 0.1
-  done
 }
 
 fail() {

@@ -1,5 +1,5 @@
 // `baton ctl apply`: a configuration that a client gives takes the place of the file's, and stays in force until
-// somebody asks for the file.
+// a reload reads the file.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -367,7 +367,7 @@ TEST_F(CtlApplyBesideAReload, IsOvertakenByAnUpgradeWhichReadsTheFile) {
   EXPECT_EQ(from(), "file");
 }
 
-// The successor has the applied configuration, but somebody has asked for the file.
+// The successor has the applied configuration, but a reload of the file is due.
 TEST_F(CtlApplyBesideAReload, LeavesTheReloadToTheSuccessorIfAnotherWasInForce) {
   expect_applied("api");
   begin_slow_reload();

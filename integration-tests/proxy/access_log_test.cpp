@@ -9,9 +9,11 @@
 #include <boost/json.hpp>
 
 #include "harness/baton.hpp"
+#include "harness/certificates.hpp"
 #include "harness/deadline.hpp"
 #include "harness/fd.hpp"
 #include "harness/origin.hpp"
+#include "harness/tls_client.hpp"
 
 namespace baton::harness {
 namespace {
@@ -215,6 +217,50 @@ TEST_F(AccessLog, ATextMayAskForFieldsOfTheRequest) {
   origin.gate().open();
   EXPECT_EQ(client.response().body, "held");
   EXPECT_EQ(baton.await_access_log(std::regex("even")), "GET even.test \"a \\x22b\\x22\" 200 2");
+}
+
+// A port scan of a tcp listener with TLS is no tunnel.
+TEST_F(AccessLog, HasNoLineForAHandshakeThatNeverEnds) {
+  const TempDir directory;
+  Authority authority(directory);
+  Settings settings = with("access: { path: \"-\", format: json }");
+  settings.protocol = "tcp";
+  settings.tls = "certificates: [ " + authority.issue({"localhost"}).yaml() + " ]";
+  Baton baton(settings);
+  {
+    const Client scan = baton.connect();
+  }
+  {
+    Client confused = baton.connect();
+    confused.send("hello there");
+    confused.read_to_fin();
+  }
+  {
+    TlsClient client(baton.address());
+    EXPECT_EQ(client.get("/bytes/4").body, pattern(4));
+  }
+  EXPECT_EQ(line_of(baton, "TCP").at("tls").as_string(), "1.3");
+  baton.signal(SIGTERM);
+  baton.await_exit();
+  EXPECT_EQ(baton.access_log().find('\n'), baton.access_log().size() - 1) << baton.access_log();
+}
+
+// One server answers 503, the next one refuses: what the first did is not said of the second.
+TEST_F(AccessLog, TheTimesAreThoseOfTheLastServer) {
+  Settings settings = with("access: { path: \"-\", format: json }");
+  settings.binds = {address};
+  settings.topology = "listeners:\n  - { name: web, bind: \"" + address.text() + "\" }\n" +
+                      "routes:\n  - { retries: { attempts: 2, on: [ connect, 503 ] }, upstream: app }\n"
+                      "upstreams:\n  - { name: app, servers: [ { address: \"" +
+                      origin.address().text() + "\" }, { address: \"" + loopback(free_port()).text() +
+                      "\", backup: true } ] }\n";
+  Baton baton(settings);
+  EXPECT_EQ(baton.connect().get("/status/503").status(), 502);
+  const auto line = line_of(baton, "status/503");
+  EXPECT_NE(line.at("upstream").as_string(), origin.address().text());
+  EXPECT_EQ(line.at("retries").as_int64(), 1);
+  EXPECT_TRUE(line.at("connect_ms").is_null());
+  EXPECT_TRUE(line.at("first_byte_ms").is_null());
 }
 
 TEST_F(AccessLog, GoesToSyslog) {

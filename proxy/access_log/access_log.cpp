@@ -31,7 +31,7 @@ handoff::UniqueFd open_log(const std::string& path) {
   return handoff::UniqueFd(descriptor);
 }
 
-// A socket of datagrams, connected; none if nobody is there.
+// A datagram socket that is connected to the receiver. There is none if the receiver is not running.
 handoff::UniqueFd reach_syslog(const config::Address& address) {
   const auto connected = [](int family, const void* name, socklen_t length) {
     handoff::UniqueFd socket(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));

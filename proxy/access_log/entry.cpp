@@ -83,7 +83,7 @@ Ending Entry::ending() const {
 unsigned Entry::status() const {
   if (exchange_.status != 0) return exchange_.status;
   if (std::holds_alternative<state::Tunnelling>(exchange_.phase)) {
-    return record_.connected_ms != 0 ? 200 : status_of_tunnel(ending());
+    return exchange_.upstream ? 200 : status_of_tunnel(ending());
   }
   return ending() == Ending::client_gone ? client_closed_request : 0;
 }
@@ -95,10 +95,6 @@ bool Entry::is_cut() const {
 
 const state::SocketAddress& Entry::client() const {
   return state::client_of(exchange_, connection_.client_address);
-}
-
-std::string_view Entry::request_id() const {
-  return exchange_.extras ? exchange_.extras->request_id.view() : std::string_view();
 }
 
 // In origin-form.
@@ -146,7 +142,7 @@ void Entry::append(const config::Template::Part& part, std::string& out) const {
       out += target().substr(std::min(mark() + 1, target().size()));
       return;
     case request_id:
-      out += this->request_id();
+      if (exchange_.extras) out += exchange_.extras->request_id.view();
       return;
     case listener:
       out += connection_.listener.view();

@@ -26,7 +26,6 @@ class Entry {
   bool is_cut() const;
   const state::SocketAddress& client() const;
   const state::AccessRecord& record() const { return record_; }
-  std::string_view request_id() const;
 
   // The value as it is, whatever bytes it has; nothing: there is none.
   void append(const config::Template::Part& part, std::string& out) const;

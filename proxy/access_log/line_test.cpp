@@ -219,11 +219,11 @@ TEST_F(AccessLine, OfATunnelSaysWhetherBothDirectionsHaveEnded) {
   exchange.phase = state::Tunnelling{};
   exchange.status = 0;
   EXPECT_EQ(text("{protocol} {status} {ended}"), "TCP 499 client_gone\n") << "before it had a server";
-  record.connected_ms = 5010;
+  exchange.upstream.emplace();
   EXPECT_EQ(text("{protocol} {status} {ended}"), "TCP 200 client_gone\n");
   connection.client.read_ended = connection.client.write_ended = true;
   EXPECT_EQ(text("{protocol} {status} {ended}"), "TCP 200 done\n");
-  record.connected_ms = 0;
+  exchange.upstream.reset();
   exchange.ending = state::Ending::connect;
   EXPECT_EQ(text("{status}"), "502\n");
   exchange.ending = state::Ending::connect_slow;

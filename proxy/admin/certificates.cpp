@@ -1,10 +1,8 @@
 #include "proxy/admin/certificates.hpp"
 
-#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -19,15 +17,6 @@ namespace {
 
 json::string shown(const std::string& text) {
   return json::string(runtime::valid_utf8(text));
-}
-
-// As in RFC 3339.
-std::string date_of(std::int64_t time_s) {
-  const std::time_t time = time_s;
-  std::tm utc{};
-  if (::gmtime_r(&time, &utc) == nullptr) return {};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 }  // namespace
@@ -55,7 +44,7 @@ json::array certificates_json(const std::vector<CertificateStatus>& certificates
     array.push_back({{"listener", shown(one.listener)},
                      {"path", shown(one.path)},
                      {"names", std::move(names)},
-                     {"not_after", date_of(one.until_s)},
+                     {"not_after", runtime::utc_text(one.until_s)},
                      {"days_left", one.days_left}});
   }
   return array;

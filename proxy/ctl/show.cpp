@@ -4,7 +4,6 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
-#include <ctime>
 
 #include "proxy/runtime/text.hpp"
 
@@ -67,11 +66,7 @@ std::string crashes_text(const json::object& crashes) {
 
 // A time in milliseconds since 1970; empty: not known.
 std::string utc(std::int64_t ms) {
-  const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm time{};
-  if (ms <= 0 || ::gmtime_r(&seconds, &time) == nullptr) return {};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", time.tm_year + 1900, time.tm_mon + 1, time.tm_mday,
-                     time.tm_hour, time.tm_min, time.tm_sec);
+  return ms > 0 ? runtime::utc_text(ms / 1000) : std::string();
 }
 
 std::string configuration_text(const json::object& configuration) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <ctime>
 
 namespace baton::runtime {
 
@@ -66,6 +67,14 @@ void append_json_string(std::string& out, std::string_view bytes) {
     }
   });
   out += '"';
+}
+
+std::string utc_text(std::int64_t unix_s) {
+  const std::time_t time = unix_s;
+  std::tm utc{};
+  if (::gmtime_r(&time, &utc) == nullptr) return {};
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 }  // namespace baton::runtime

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,9 @@ std::size_t utf8_character_bytes(std::string_view bytes);
 
 // The same text with U+FFFD in place of each byte that is not part of a UTF-8 character.
 std::string valid_utf8(std::string_view bytes);
+
+// A second since 1970 in the form of RFC 3339: 2026-11-22T09:21:34Z. Empty: the calendar has no such year.
+std::string utc_text(std::int64_t unix_s);
 
 // Appends a JSON string (RFC 8259 §7) including quotes; what is not UTF-8 becomes U+FFFD. Control characters of any
 // kind, and characters that some readers take for a line end (U+0085, U+2028, U+2029), are escaped.
