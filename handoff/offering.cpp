@@ -1,11 +1,11 @@
 #include "handoff/offering.hpp"
 
 #include <sys/resource.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "handoff/insist.hpp"
@@ -38,6 +38,7 @@ Pauses summarise(std::vector<std::uint64_t>& pauses) {
     return pauses[static_cast<std::size_t>(share * static_cast<double>(pauses.size() - 1))];
   };
   Pauses summary{at(0.5), at(0.99), pauses.back(), {}};
+  summary.sum_us = std::accumulate(pauses.begin(), pauses.end(), std::uint64_t{0});
   summary.by_log2.resize(static_cast<std::size_t>(std::bit_width(pauses.back())) + 1);
   for (const std::uint64_t pause : pauses) ++summary.by_log2[static_cast<std::size_t>(std::bit_width(pause))];
   return summary;

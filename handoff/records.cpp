@@ -96,6 +96,7 @@ wire::Report to_wire(const Report& report) {
   record.set_pause_p99_us(report.pauses.p99_us);
   record.set_pause_max_us(report.pauses.max_us);
   for (const std::uint64_t number : report.pauses.by_log2) record.add_pause_us_log2(number);
+  record.set_pause_sum_us(report.pauses.sum_us);
   record.set_duration_us(report.duration_us);
   record.set_from_generation(report.from.generation);
   record.set_from_pid(report.from.pid);
@@ -117,7 +118,8 @@ Report from_wire(const wire::Report& record) {
   report.pauses = {record.pause_p50_us(),
                    record.pause_p99_us(),
                    record.pause_max_us(),
-                   {by_log2.begin(), by_log2.begin() + std::min(by_log2.size(), limits::pause_magnitudes_max)}};
+                   {by_log2.begin(), by_log2.begin() + std::min(by_log2.size(), limits::pause_magnitudes_max)},
+                   record.pause_sum_us()};
   report.duration_us = record.duration_us();
   report.from = {record.from_generation(), record.from_pid(), record.from_version()};
   report.to = {record.to_generation(), record.to_pid(), record.to_version()};

@@ -14,6 +14,7 @@ struct Pauses {
   std::uint64_t max_us = 0;
   // A histogram: [i] counts pauses of 2^(i-1) to 2^i - 1 µs, [0] those below 1 µs.
   std::vector<std::uint64_t> by_log2;
+  std::uint64_t sum_us = 0;  // 0: a predecessor of an earlier version does not say it
 };
 
 struct Side {

@@ -68,7 +68,7 @@ Entry::Entry(const state::ConnectionState& connection, const state::Flow& client
       unix_ms_(std::max<std::int64_t>(exchange.started_unix_us / 1000 + duration_ms_, 0)) {}
 
 bool Entry::is_whole() const {
-  if (std::holds_alternative<state::Tunnelling>(exchange_.phase)) return client_.is_over();
+  if (is_tunnel()) return client_.is_over();
   if (std::holds_alternative<state::Answering>(exchange_.phase)) return client_.all_sent();
   const auto* relaying = std::get_if<state::Relaying>(&exchange_.phase);
   const auto* response = relaying != nullptr ? std::get_if<state::ResponseRelayed>(&relaying->response) : nullptr;
@@ -82,14 +82,14 @@ Ending Entry::ending() const {
 
 unsigned Entry::status() const {
   if (exchange_.status != 0) return exchange_.status;
-  if (std::holds_alternative<state::Tunnelling>(exchange_.phase)) {
+  if (is_tunnel()) {
     return exchange_.upstream ? 200 : status_of_tunnel(ending());
   }
   return ending() == Ending::client_gone ? client_closed_request : 0;
 }
 
 bool Entry::is_cut() const {
-  const bool has_begun = exchange_.status != 0 && !std::holds_alternative<state::Tunnelling>(exchange_.phase);
+  const bool has_begun = exchange_.status != 0 && !is_tunnel();
   return has_begun && !is_whole();
 }
 
@@ -174,13 +174,13 @@ void Entry::append(const config::Template::Part& part, std::string& out) const {
       append_number(out, this->status());
       return;
     case bytes_in:
-      append_number(out, exchange_.request.body_bytes);
+      append_number(out, this->bytes_in());
       return;
     case bytes_out:
-      append_number(out, exchange_.response_bytes);
+      append_number(out, this->bytes_out());
       return;
     case duration_ms:
-      append_number(out, static_cast<std::uint64_t>(duration_ms_));
+      append_number(out, static_cast<std::uint64_t>(this->duration_ms()));
       return;
     case queue_ms:
       append_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(queue_ms_, 0)));

@@ -26,6 +26,13 @@ class Entry {
   bool is_cut() const;
   const state::SocketAddress& client() const;
   const state::AccessRecord& record() const { return record_; }
+  std::int64_t duration_ms() const { return duration_ms_; }
+  std::uint64_t bytes_in() const { return exchange_.request.body_bytes; }  // content
+  std::uint64_t bytes_out() const { return exchange_.response_bytes; }
+  bool is_tunnel() const { return std::holds_alternative<state::Tunnelling>(exchange_.phase); }
+  bool is_http2() const { return connection_.http2() != nullptr; }
+  // On the wire; 0: none.
+  std::uint16_t tls_version() const { return connection_.client.tls ? connection_.client.tls->version : 0; }
 
   // The value as it is, whatever bytes it has; nothing: there is none.
   void append(const config::Template::Part& part, std::string& out) const;

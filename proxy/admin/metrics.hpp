@@ -1,15 +1,14 @@
-// The body of `GET /metrics`: the numbers of a Status in Prometheus' text exposition format, version 0.0.4.
+// The body of `GET /metrics`: the counters of the ledger, and the other numbers of a Status.
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "proxy/admin/status.hpp"
+#include "proxy/metrics/exposition.hpp"
 
 namespace baton::admin {
 
-inline constexpr std::string_view metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
-
-std::string to_metrics(const Status& status);
+// Series of listeners, routes, upstreams and servers that the configuration does not have (any more) are left out.
+std::string to_metrics(const Status& status, metrics::Format format = metrics::Format::prometheus);
 
 }  // namespace baton::admin

@@ -237,7 +237,11 @@ asio::awaitable<Session::Response> Session::answer(Request& request) {
   } else if (path == "/status") {
     co_await answer_with_status(response, to_json, "application/json");
   } else if (path == "/metrics") {
-    co_await answer_with_status(response, to_metrics, metrics_content_type);
+    const metrics::Format format = metrics::format_for(request[http::field::accept]);
+    const auto write = format == metrics::Format::openmetrics
+                           ? [](const Status& status) { return to_metrics(status, metrics::Format::openmetrics); }
+                           : [](const Status& status) { return to_metrics(status); };
+    co_await answer_with_status(response, write, metrics::content_type(format));
   } else if (path == "/servers") {
     co_await answer_with_status(
         response, [](const Status& status) { return servers_json(status.servers); }, "application/json");

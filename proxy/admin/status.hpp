@@ -12,6 +12,8 @@
 #include "proxy/admin/certificates.hpp"
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/servers.hpp"
+#include "proxy/metrics/families.hpp"
+#include "proxy/process/usage.hpp"
 #include "proxy/state/crashes.hpp"
 
 namespace baton::admin {
@@ -31,6 +33,20 @@ struct LastUpgrade {
   std::string result;            // completed, rolled_back, failed
   std::string reason;            // why it did not complete, or what did not move
   handoff::Report report;
+};
+
+// Those of one listener that speak the same.
+struct OpenConnections {
+  std::string listener;
+  std::string protocol;  // http/1, http/2, tcp
+  std::string tls;       // none, 1.2, 1.3
+  std::uint64_t connections = 0;
+  std::uint64_t exchanges = 0;
+};
+
+struct QueueStatus {
+  std::string upstream;
+  std::uint64_t waiting = 0;
 };
 
 // What a rollback would go back to.
@@ -66,13 +82,17 @@ struct Status {
   bool last_reload_ok = true;         // in this process; true if there was none
   std::vector<Listening> listening;
   Connections connections;
-  std::uint64_t accepted_total = 0;   // over all generations
+  std::vector<OpenConnections> open;
+  std::vector<std::string> listeners, upstreams;  // names in the configuration
+  std::vector<QueueStatus> queues;
+  metrics::Totals totals;  // the counters of all generations; some of them are here by themselves:
+  std::uint64_t accepted_total = 0;
   std::uint64_t requests_total = 0;
-  std::uint64_t rate_refusals_total = 0;        // the same: requests over their rates,
+  std::uint64_t rate_refusals_total = 0;        // requests over their rates,
   std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have,
   std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
-  std::uint64_t fields_dropped = 0;   // from requests, for underscores in their names; by this process
-  std::uint64_t aborted_total = 0;    // by this process: connections reset because serving them failed
+  std::uint64_t aborted_total = 0;              // and connections reset because serving them failed
+  process::Usage usage;
   std::optional<LastUpgrade> last_upgrade;
   state::Crashes crashes;             // of workers, over all generations
   std::vector<ServerStatus> servers;

@@ -78,8 +78,7 @@ struct Scratch {
     std::string host;
     std::string fields;
   } written;
-  std::uint64_t fields_dropped = 0;    // total, because of underscores in their names
-  std::uint64_t rate_refusals = 0;     // total
+  std::uint64_t fields_dropped = 0;  // total, because of underscores in their names
   PasswordQuestion question;
   Refusal refusal;                     // of the engine's last step; the reader clears it
   Answered answered;                   // the same

@@ -39,7 +39,6 @@ Action refuse(Exchange& exchange, const Ends& ends, const Context& context, cons
               std::int64_t wait_us) {
   constexpr std::int64_t second_us = 1'000'000;
   context.scratch.refusal = {429, limit.why};
-  ++context.scratch.rate_refusals;
   const std::int64_t seconds = std::max<std::int64_t>((wait_us + second_us - 1) / second_us, 1);
   return answer_with(exchange, ends, context, {.status = 429, .fields = fmt::format("Retry-After: {}\r\n", seconds)},
                      Ending::rate);

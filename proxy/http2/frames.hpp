@@ -39,6 +39,8 @@ struct Scratch {
   // several). Literals.
   std::string_view failure;
   std::string_view refusal;
+  std::uint32_t refusals = 0;     // how many streams have been reset
+  Error error = Error::no_error;  // of either
 };
 
 // The connection's streams, where they are kept.

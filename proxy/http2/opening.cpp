@@ -47,6 +47,7 @@ void Opener::fail(Error error, std::string_view why) {
   go_away(frames_, leg_, error);
   frames_.has_failed = true;
   scratch_.failure = why;
+  scratch_.error = error;
 }
 
 void Opener::end_by_reset(Flow& flow, Error error) {
@@ -63,6 +64,8 @@ void Opener::end_by_reset(Flow& flow, Error error) {
 
 void Opener::refuse_stream(std::uint32_t id, Error error, std::string_view why) {
   scratch_.refusal = why;
+  ++scratch_.refusals;
+  scratch_.error = error;
   append_reset(leg_.unsent, id, error);
   Flow* const flow = find(id);
   note_useless(flow != nullptr ? weight_of_a_request : 1);
@@ -307,6 +310,7 @@ void Opener::take_window_update(const FrameHead& head, std::string_view payload)
 bool open(Frames& frames, Flow& leg, Streams& streams, const Terms& terms, std::int64_t now_ms, Floods& floods,
           Scratch& scratch) {
   scratch.failure = scratch.refusal = {};
+  scratch.refusals = 0;
   return Opener(frames, leg, streams, terms, now_ms, floods, scratch).run();
 }
 

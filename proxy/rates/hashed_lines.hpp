@@ -11,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
-#include "proxy/rates/shared_memory.hpp"
 #include "proxy/runtime/keyed_hash.hpp"
+#include "proxy/runtime/shared_memory.hpp"
 
 namespace baton::rates {
 
@@ -27,7 +27,7 @@ class HashedLines {
  public:
   // `layout` names everything that processes must agree on. Throws std::system_error.
   static HashedLines create(const char* name, std::uint64_t layout, std::size_t lines) {
-    HashedLines made(SharedMemory::create(name, bytes_of(lines)), lines);
+    HashedLines made(runtime::SharedMemory::create(name, bytes_of(lines)), lines);
     const Header header{layout, runtime::HashKey::random().bytes};
     std::memcpy(made.memory_.data(), &header, sizeof header);
     made.key_.bytes = header.key;
@@ -35,7 +35,7 @@ class HashedLines {
   }
   // nullptr: it is none with that layout and size.
   static std::unique_ptr<HashedLines> attach(handoff::UniqueFd descriptor, std::uint64_t layout, std::size_t lines) {
-    auto memory = SharedMemory::attach(std::move(descriptor), bytes_of(lines));
+    auto memory = runtime::SharedMemory::attach(std::move(descriptor), bytes_of(lines));
     if (!memory) return nullptr;
     Header header;
     std::memcpy(&header, memory->data(), sizeof header);
@@ -69,9 +69,9 @@ class HashedLines {
     std::array<std::uint8_t, 16> key;
   };
 
-  HashedLines(SharedMemory memory, std::size_t lines) : memory_(std::move(memory)), lines_(lines) {}
+  HashedLines(runtime::SharedMemory memory, std::size_t lines) : memory_(std::move(memory)), lines_(lines) {}
 
-  SharedMemory memory_;
+  runtime::SharedMemory memory_;
   std::size_t lines_;
   runtime::HashKey key_;
 };

@@ -61,7 +61,7 @@ TEST_F(Occupancies, OfAPredecessorCountUntilItIsForgotten) {
 
 TEST_F(Occupancies, WatchNothingButTheirOwnKind) {
   EXPECT_FALSE(occupancy.watch({}));
-  const auto strange = SharedMemory::create("strange", HashedLines::bytes_of(32 * 1024));
+  const auto strange = runtime::SharedMemory::create("strange", HashedLines::bytes_of(32 * 1024));
   EXPECT_FALSE(occupancy.watch(handoff::UniqueFd(::fcntl(strange.descriptor(), F_DUPFD_CLOEXEC, 3))));
   EXPECT_EQ(occupancy.enter("a").count, 1u);
 }
@@ -82,7 +82,7 @@ TEST_F(Occupancies, HaveRoomForManyClients) {
 
 // Whatever a neighbour writes there.
 TEST_F(Occupancies, NeverCountBelowZero) {
-  const auto memory = SharedMemory::attach(copy(), HashedLines::bytes_of(32 * 1024));
+  const auto memory = runtime::SharedMemory::attach(copy(), HashedLines::bytes_of(32 * 1024));
   ASSERT_TRUE(memory);
   Occupancy::Entered one = occupancy.enter("a");
   std::fill_n(memory->data() + HashedLines::header_bytes, 2 * 1024 * 1024, std::byte{0});

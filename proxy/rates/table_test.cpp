@@ -73,7 +73,7 @@ TEST_F(Tables, CountByOneClockWhateverTheProcesssIs) {
 
 TEST_F(Tables, TakeNoMemoryButTheirOwnKind) {
   EXPECT_EQ(count(table, "a", 20, now), 10);
-  const auto strange = SharedMemory::create("strange", 4096 + 4 * 1024 * 1024);
+  const auto strange = runtime::SharedMemory::create("strange", 4096 + 4 * 1024 * 1024);
   EXPECT_FALSE(table.adopt(handoff::UniqueFd(::fcntl(strange.descriptor(), F_DUPFD_CLOEXEC, 3)), 5)) << "no header";
   EXPECT_FALSE(table.adopt(handoff::UniqueFd(::memfd_create("empty", MFD_CLOEXEC)), 5));
   EXPECT_FALSE(table.adopt({}, 5));
@@ -83,7 +83,7 @@ TEST_F(Tables, TakeNoMemoryButTheirOwnKind) {
 
 // A neighbour may write anything at any time.
 TEST_F(Tables, RefuseForNoLongerThanTheRateMeansWhateverTheyHold) {
-  const auto memory = SharedMemory::attach(copy(), 4096 + 4 * 1024 * 1024);
+  const auto memory = runtime::SharedMemory::attach(copy(), 4096 + 4 * 1024 * 1024);
   ASSERT_TRUE(memory);
   for (const int filling : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
     std::fill_n(memory->data() + 4096, 4 * 1024 * 1024, std::byte(filling));

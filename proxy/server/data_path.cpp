@@ -44,6 +44,7 @@ void DataPath::start(std::uint64_t generation) {
   shared_.generation = generation;
   settings_->servers->loads().set_generation(generation);
   put_servers_in_force();
+  metrics::begin_series(metrics::ledger());
   workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(config()));
   log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
 }
@@ -53,24 +54,31 @@ void DataPath::end() {
   access_log_.reset();
 }
 
-void DataPath::describe(state::InstanceRecord& record) {
-  const std::int64_t now_ms = runtime::monotonic_ms();
+metrics::Totals DataPath::totals() {
   if (workers_) workers_->each([](Worker& worker) { worker.settle(); });
-  record.servers = settings_->servers->save(runtime::unix_us() / 1000 - now_ms, now_ms);
-  record.routes = shared_.route_totals.save();
+  return metrics::Totals(metrics::ledger().read());
+}
+
+void DataPath::describe(const metrics::Totals& totals, state::InstanceRecord& record) {
+  const std::int64_t now_ms = runtime::monotonic_ms();
+  record.servers = settings_->servers->save(totals, runtime::unix_us() / 1000 - now_ms, now_ms);
+  const auto requests = metrics::requests_by_route(totals);
+  for (const routing::Route& route : settings_->routes.routes()) {
+    const auto found = requests.find(metrics::label_value(route.name));
+    if (found == requests.end()) continue;
+    const metrics::Requests& counts = found->second;
+    record.routes.push_back({.name = route.name, .requests_total = counts.all, .failures_total = counts.failed});
+  }
 }
 
 void DataPath::learn(const state::InstanceRecord& record) {
-  settings_->servers->restore(record.servers, runtime::unix_us() / 1000 - runtime::monotonic_ms());
-  shared_.route_totals.restore(record.routes);
-  shared_.route_totals.keep_only(settings_->routes);
+  settings_->servers->restore(record.servers, !metrics::ledger().is_adopted(),
+                              runtime::unix_us() / 1000 - runtime::monotonic_ms());
 }
 
 void DataPath::add_counted(const state::InstanceRecord& record, const state::InstanceRecord& inherited) {
-  settings_->servers->add_counted(record.servers, inherited.servers,
+  settings_->servers->add_counted(record.servers, inherited.servers, !record.shares_ledger,
                                   runtime::unix_us() / 1000 - runtime::monotonic_ms());
-  shared_.route_totals.add(record.routes, inherited.routes);
-  shared_.route_totals.keep_only(settings_->routes);
 }
 
 // ── Accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +172,6 @@ void DataPath::reconfigure(const std::vector<BoundSocket>& sockets) {
       worker.accept_on(listening);
     });
   });
-  shared_.route_totals.keep_only(settings_->routes);
   let_go(std::exchange(replaced_, {}));
 }
 

@@ -39,11 +39,13 @@ class DataPath {
   // Once they have started.
   Workers& workers() { return *workers_; }
   // Writes what is known of servers and routes into the record, for another process; and reads it from one's.
-  void describe(state::InstanceRecord& record);
+  void describe(const metrics::Totals& totals, state::InstanceRecord& record);
   void learn(const state::InstanceRecord& record);
   // The successor gives the service back: learns what it knows of servers, and adds what it has counted since it began
   // with `inherited`.
   void add_counted(const state::InstanceRecord& record, const state::InstanceRecord& inherited);
+  // All counters, with what the workers have counted so far.
+  metrics::Totals totals();
   // Ends the threads, closes what is still open and writes what is still to be logged.
   void end();
 

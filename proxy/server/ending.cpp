@@ -81,7 +81,7 @@ void Ending::watch() {
     ConnectionCounts kinds;
     parts_.data_path.workers().each([&](Worker& worker) {
       worker.begin_stop();
-      worker.count(kinds);
+      kinds += worker.count();
       cut += worker.cut_all();
     });
     if (cut != 0) log_cut(cut, kinds, parts_.role.is_retired());

@@ -37,13 +37,10 @@ state::InstanceRecord SelfDescription::record() const {
 }
 
 void SelfDescription::add_totals(state::InstanceRecord& record) const {
-  const Counters counters = data_path_.workers().counters();
-  record.accepted_total = generation_.accepted_before + counters.accepted;
-  record.requests_total = generation_.requests_before + counters.requests;
-  record.rate_refusals_total = generation_.rate_refusals_before + counters.rate_refusals;
-  record.connection_refusals_total = generation_.connection_refusals_before + counters.connection_refusals;
-  record.access_refusals_total = generation_.access_refusals_before + counters.access_refusals;
-  data_path_.describe(record);
+  const metrics::Totals totals = data_path_.totals();
+  describe_counts(totals, record);
+  record.shares_ledger = metrics::ledger().is_adopted();
+  data_path_.describe(totals, record);
 }
 
 handoff::Estate SelfDescription::estate() const {
@@ -57,6 +54,8 @@ handoff::Estate SelfDescription::estate() const {
   if (const int memory = data_path_.settings()->servers->loads().to_pass_on(); memory >= 0) {
     estate.sockets.push_back({"@in_flight", "", memory});
   }
+  if (const int memory = metrics::ledger().to_pass_on(); memory >= 0)
+    estate.sockets.push_back({"@metrics", "", memory});
   state::InstanceRecord inherited = record();
   add_totals(inherited);
   estate.application = state::encode(inherited);

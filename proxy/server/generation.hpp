@@ -12,6 +12,7 @@
 #include "handoff/report.hpp"
 #include "handoff/unique_fd.hpp"
 #include "proxy/admin/status.hpp"
+#include "proxy/server/foreign_counts.hpp"
 #include "proxy/state/instance_record.hpp"
 #include "proxy/supervisor/worker_line.hpp"
 
@@ -27,29 +28,12 @@ struct Previous {
 };
 
 struct Generation {
-  // Takes the totals of a predecessor.
-  void count_before(const state::InstanceRecord& record) {
-    accepted_before = record.accepted_total;
-    requests_before = record.requests_total;
-    rate_refusals_before = record.rate_refusals_total;
-    connection_refusals_before = record.connection_refusals_total;
-    access_refusals_before = record.access_refusals_total;
-  }
-
   // Of a worker. `crash` may say nothing but how it ended, or nothing at all.
   void note_crash(state::Crash crash) {
     if (crash.at_unix_us == 0) crash.at_unix_us = runtime::unix_us();
     state::Crashes now = crashes;
     now.add(crash);
     crashes = std::move(now);
-  }
-  // Adds what a successor has counted that gives the service back, beyond what it began with.
-  void count_more(const state::InstanceRecord& record, const state::InstanceRecord& inherited) {
-    accepted_before += record.accepted_total - inherited.accepted_total;
-    requests_before += record.requests_total - inherited.requests_total;
-    rate_refusals_before += record.rate_refusals_total - inherited.rate_refusals_total;
-    connection_refusals_before += record.connection_refusals_total - inherited.connection_refusals_total;
-    access_refusals_before += record.access_refusals_total - inherited.access_refusals_total;
   }
 
   std::string version;
@@ -58,11 +42,7 @@ struct Generation {
   config::Provenance provenance;
   handoff::UniqueFd executable;        // of this process
   std::optional<Previous> previous;
-  std::uint64_t accepted_before = 0;  // by earlier generations
-  std::uint64_t requests_before = 0;
-  std::uint64_t rate_refusals_before = 0;
-  std::uint64_t connection_refusals_before = 0;
-  std::uint64_t access_refusals_before = 0;
+  ForeignCounts foreign;
   state::Crashes crashes = {};    // of this and earlier generations
   pid_t keeper = 0;               // 0: there is none
   bool replaces_crashed = false;  // the predecessor is gone and cannot be asked

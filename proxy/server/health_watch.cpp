@@ -161,6 +161,10 @@ void HealthWatch::probed(std::uint64_t id, const health::Prober::Result& result)
   std::uniform_int_distribution<std::int64_t> around(terms.every.count() * 9 / 10, terms.every.count() * 11 / 10);
   probed.due = Clock::now() + milliseconds(around(random_));
   if (!parts_.role.is_serving()) return;
+  metrics::ledger().add(
+      metrics::series_name("server_health_checks_total", {{"upstream", probed.standing->upstream},
+                                                          {"server", probed.standing->address},
+                                                          {"result", result.empty() ? "passed" : "failed"}}));
   const Health now = probed.standing->facts().health;
   const auto verdict = probed.run.note(result.empty(), now, {.up = terms.up, .down = terms.down});
   if (verdict) apply(probed, *verdict, result);

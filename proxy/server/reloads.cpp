@@ -227,6 +227,9 @@ void Reloads::end(Result result) {
                           : over->is_dry_run ? Outcome("")
                                              : take(*std::move(prepared));
   if (!over->applied) has_last_succeeded_ = outcome.has_value();
+  if (!over->is_dry_run) {
+    metrics::ledger().add(outcome ? R"(reloads_total{result="succeeded"})" : R"(reloads_total{result="failed"})");
+  }
   if (over->is_dry_run) {
     // Its client alone is concerned.
   } else if (outcome) {

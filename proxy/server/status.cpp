@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "handoff/insist.hpp"
@@ -14,6 +15,7 @@ namespace {
 // A status that is being collected, and the number of answers still missing.
 struct Gathering {
   admin::Status status;
+  ConnectionCounts connections;
   std::size_t unanswered = 0;
   std::shared_ptr<const Settings> settings;
   std::function<void(admin::Status)> answer;
@@ -21,19 +23,9 @@ struct Gathering {
 
 // One worker's part of the status.
 struct Share {
-  Counters counters;
   ConnectionCounts connections;
   std::uint64_t unknown = 0;
 };
-
-void operator+=(admin::Connections& sum, const ConnectionCounts& more) {
-  sum.idle += more.idle;
-  sum.head += more.head;
-  sum.exchange += more.exchange;
-  sum.tunnel += more.tunnel;
-  sum.closing += more.closing;
-  sum.upstream_idle += more.upstream_idle;
-}
 
 // Whether the server is otherwise than configured because an operator said so.
 bool is_by_command(const state::ServerFacts& facts, const upstream::Terms& terms) {
@@ -44,10 +36,12 @@ bool is_by_command(const state::ServerFacts& facts, const upstream::Terms& terms
   return !is_order_in_file || !is_weight_in_file;
 }
 
-admin::ServerStatus status_of(upstream::Standing& standing, std::int64_t now_ms, std::int64_t unix_offset_ms) {
+admin::ServerStatus status_of(upstream::Standing& standing, const metrics::Totals& counted, std::int64_t now_ms,
+                              std::int64_t unix_offset_ms) {
   const state::ServerFacts facts = standing.facts();
   const upstream::Terms terms = standing.terms();
   const upstream::Standing::Totals totals = standing.totals(now_ms);
+  const metrics::Labels labels{{"upstream", standing.upstream}, {"server", standing.address}};
   admin::ServerStatus status{.upstream = standing.upstream,
                              .address = standing.address,
                              .state = "up",
@@ -56,8 +50,8 @@ admin::ServerStatus status_of(upstream::Standing& standing, std::int64_t now_ms,
                              .weight = standing.weight(),
                              .is_backup = terms.backup,
                              .in_flight = totals.in_flight,
-                             .requests_total = totals.requests,
-                             .failures_total = totals.failures,
+                             .requests_total = counted.value(metrics::series_name("server_requests_total", labels)),
+                             .failures_total = counted.value(metrics::series_name("server_failures_total", labels)),
                              .p50_ms = totals.latencies.quantile_ms(0.5),
                              .p99_ms = totals.latencies.quantile_ms(0.99)};
   if (facts.order == state::Order::down) {
@@ -81,25 +75,28 @@ admin::ServerStatus status_of(upstream::Standing& standing, std::int64_t now_ms,
   return status;
 }
 
-std::vector<admin::ServerStatus> servers_of(const upstream::Registry& registry, std::int64_t now_ms) {
+std::vector<admin::ServerStatus> servers_of(const upstream::Registry& registry, const metrics::Totals& totals,
+                                            std::int64_t now_ms) {
   const std::int64_t unix_offset_ms = runtime::unix_us() / 1000 - now_ms;
   std::vector<admin::ServerStatus> servers;
-  for (const auto& standing : registry.all()) servers.push_back(status_of(*standing, now_ms, unix_offset_ms));
+  for (const auto& standing : registry.all()) servers.push_back(status_of(*standing, totals, now_ms, unix_offset_ms));
   return servers;
 }
 
-std::vector<admin::RouteStatus> routes_of(const config::Config& config, routing::RouteTotals& totals) {
+std::vector<admin::RouteStatus> routes_of(const config::Config& config, const metrics::Totals& totals) {
   std::vector<admin::RouteStatus> routes;
+  const auto requests = metrics::requests_by_route(totals);
   for (const config::Route& route : config.routes) {
     std::string name = route.label();
-    const routing::RouteCounts counts = totals.of(name);
+    const auto found = requests.find(metrics::label_value(name));
+    const metrics::Requests counts = found == requests.end() ? metrics::Requests() : found->second;
     routes.push_back({.name = std::move(name),
                       .match = route.match.text(),
                       .action = route.action_text(),
                       .file = route.where.file,
                       .line = route.where.line,
-                      .requests_total = counts.requests,
-                      .failures_total = counts.failures});
+                      .requests_total = counts.all,
+                      .failures_total = counts.failed});
   }
   return routes;
 }
@@ -117,6 +114,43 @@ std::vector<admin::CertificateStatus> certificates_of(const Settings& settings) 
     }
   }
   return admin::listed(std::move(certificates));
+}
+
+void take_connections(admin::Status& status, const ConnectionCounts& counts) {
+  status.connections = {.idle = counts.idle,
+                        .head = counts.head,
+                        .exchange = counts.exchange,
+                        .tunnel = counts.tunnel,
+                        .closing = counts.closing,
+                        .upstream_idle = counts.upstream_idle};
+  for (const auto& [of, open] : counts.open) {
+    const auto& [listener, protocol, tls] = of;
+    status.open.push_back({.listener = listener,
+                           .protocol = std::string(metrics::protocol_words[static_cast<std::size_t>(protocol)]),
+                           .tls = std::string(metrics::tls_words[static_cast<std::size_t>(tls)]),
+                           .connections = open.connections,
+                           .exchanges = open.exchanges});
+  }
+}
+
+void count(admin::Status& status, metrics::Totals totals) {
+  status.accepted_total = totals.sum("connections_accepted_total");
+  status.requests_total = totals.sum("requests_total");
+  status.rate_refusals_total = totals.sum("requests_ended_total", "ended", "rate");
+  status.connection_refusals_total = totals.sum("connections_refused_total", "reason", "connections_per_client");
+  status.access_refusals_total = totals.sum("connections_refused_total", "reason", "access");
+  status.aborted_total = totals.sum("connections_aborted_total");
+  status.totals = std::move(totals);
+}
+
+// The names in the configuration, and who waits there.
+void name_parts(admin::Status& status, const Settings& settings) {
+  for (const config::Listener& listener : settings.config.listeners) status.listeners.push_back(listener.name);
+  for (const config::Upstream& upstream : settings.config.upstreams) {
+    status.upstreams.push_back(upstream.name);
+    if (!upstream.balancing.queue) continue;
+    status.queues.push_back({.upstream = upstream.name, .waiting = settings.servers->queue(upstream.name)->waiting()});
+  }
 }
 
 }  // namespace
@@ -142,15 +176,11 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   }
   for (const std::string& address : parts_.instance.admin_addresses()) status.listening.push_back({"@admin", address});
   status.started_at_us = started_at_us_;
+  status.usage = process::usage();
   status.connections_max = parts_.data_path.shared().connections_max.load();
   status.last_reload_ok = parts_.reloads.has_last_succeeded();
   status.last_upgrade = generation.last_upgrade;
   status.crashes = generation.crashes;
-  status.accepted_total = generation.accepted_before;
-  status.requests_total = generation.requests_before;
-  status.rate_refusals_total = generation.rate_refusals_before;
-  status.connection_refusals_total = generation.connection_refusals_before;
-  status.access_refusals_total = generation.access_refusals_before;
   if (generation.previous) status.rollback = admin::Rollback{generation.previous->program.version, 0};
   return status;
 }
@@ -165,30 +195,25 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
   gathering->settings = parts_.data_path.settings();
   gathering->answer = std::move(answer);
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    workers.at(i).loop().post([&main = parts_.main, &totals = parts_.data_path.shared().route_totals, gathering,
-                               previous_features, &worker = workers.at(i)] {
-      handoff::insist([&] { worker.settle(); });
-      Share share{.counters = worker.counters, .connections = {}, .unknown = 0};
-      worker.count(share.connections);
+    workers.at(i).loop().post([&main = parts_.main, gathering, previous_features, &worker = workers.at(i)] {
+      worker.settle();
+      Share share;
+      handoff::insist([&] { share.connections = worker.count(); });
       if (previous_features) {
         share.unknown = handoff::insist([&] { return worker.count_unknown_to(*previous_features); });
       }
       // Without this share the answer would never be complete.
       handoff::insist([&] {
-        main.post([&totals, gathering, share] {
+        main.post([gathering, share] {
           admin::Status& sum = gathering->status;
-          sum.accepted_total += share.counters.accepted;
-          sum.requests_total += share.counters.requests;
-          sum.aborted_total += share.counters.aborted;
-          sum.fields_dropped += share.counters.fields_dropped;
-          sum.rate_refusals_total += share.counters.rate_refusals;
-          sum.connection_refusals_total += share.counters.connection_refusals;
-          sum.access_refusals_total += share.counters.access_refusals;
-          sum.connections += share.connections;
+          gathering->connections += share.connections;
           if (sum.rollback) sum.rollback->unknown += share.unknown;
           if (--gathering->unanswered != 0) return;
-          sum.servers = servers_of(*gathering->settings->servers, runtime::monotonic_ms());
-          sum.routes = routes_of(gathering->settings->config, totals);
+          take_connections(sum, gathering->connections);
+          count(sum, metrics::Totals(metrics::ledger().read()));
+          sum.servers = servers_of(*gathering->settings->servers, sum.totals, runtime::monotonic_ms());
+          sum.routes = routes_of(gathering->settings->config, sum.totals);
+          name_parts(sum, *gathering->settings);
           sum.certificates = certificates_of(*gathering->settings);
           gathering->answer(std::move(sum));
         });

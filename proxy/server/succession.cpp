@@ -14,6 +14,7 @@
 #include "handoff/meeting_point.hpp"
 #include "handoff/result.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/server/upgrade_counts.hpp"
 #include "proxy/state/codec.hpp"
 
 namespace baton::proxy {
@@ -182,8 +183,8 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   data_path.set_maintenance(record->maintenance);
   generation.replaces_crashed = record->after_crash;
   generation.crashes = record->crashes;
-  generation.count_before(*record);
   inherit_counts(*record, inheritance);
+  generation.foreign.count_before(*record);
   // A successor that runs as root never runs the program of another user that it took over from.
   if (predecessor_is_trusted_) generation.previous = what_ran_before(*record, inheritance, generation.arguments);
   // A predecessor that knows no TLS has none.
@@ -220,6 +221,7 @@ void Succession::inherit_counts(const state::InstanceRecord& record, handoff::In
     const bool is_refused =
         (socket.name == "@rates" && !counts.requests.adopt(std::move(socket.descriptor), clock_us)) ||
         (socket.name == "@connections" && !counts.connections.watch(std::move(socket.descriptor))) ||
+        (socket.name == "@metrics" && !metrics::ledger().adopt(std::move(socket.descriptor))) ||
         (socket.name == "@in_flight" && !loads.adopt(std::move(socket.descriptor)));
     if (is_refused) log::warning("upgrade: {} of the predecessor cannot be read; it is counted from zero", socket.name);
   }
@@ -256,10 +258,13 @@ void Succession::take_over(const std::string& application, const handoff::Report
   }
   // After a crash they are older than what was inherited.
   if (record && !generation.replaces_crashed && !has_crashed) {
-    generation.count_before(*record);
+    generation.foreign.count_before(*record);
     parts_.data_path.learn(*record);
   }
-  if (upgrade) generation.last_upgrade = std::move(upgrade);
+  if (upgrade) {
+    if (!std::exchange(is_counted_, true)) count_completed(upgrade->report);
+    generation.last_upgrade = std::move(upgrade);
+  }
   if (generation.replaces_crashed || has_crashed) note_crash(record);
   become_instance();
   // The predecessor reports it too, but it may die first, and then no other process would.

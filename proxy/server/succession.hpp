@@ -78,6 +78,7 @@ class Succession {
   const Parts parts_;
   const bool is_external_;
   bool is_crash_noted_ = false;
+  bool is_counted_ = false;       // the upgrade
   const config::Handoff limits_;  // the conversation's thread reads no settings
   bool predecessor_is_trusted_ = false;
   RememberedSignals signals_;

@@ -117,7 +117,7 @@ void UpgradeAttempt::add_counted(const std::string& application) {
     parts_.generation.note_crash(theirs->crashes.last);
     return parts_.supervision.announce();
   }
-  parts_.generation.count_more(*theirs, *inherited_);
+  ForeignCounts::count_more(*theirs, *inherited_);
   parts_.data_path.add_counted(*theirs, *inherited_);
 }
 

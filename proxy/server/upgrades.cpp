@@ -9,6 +9,7 @@
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/process/signals.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/server/upgrade_counts.hpp"
 
 namespace baton::proxy {
 
@@ -197,6 +198,7 @@ void Upgrades::note_failed_start(const std::string& why) {
   handoff::Report report;
   report.from = parts_.attempt.self.side();
   parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, std::move(report)};
+  count_failed(parts_.generation.last_upgrade->result, parts_.generation.last_upgrade->report, false);
   log::error("upgrade: failed: {}; this process continues", why);
 }
 
@@ -286,6 +288,7 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
 void Upgrades::note_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
   const std::string why = explain_failure(outcome.reason, child);
   parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, outcome.report};
+  count_failed(parts_.generation.last_upgrade->result, outcome.report, true);
   // A process of ours has logged the lines of its reason; an external successor has a log of its own.
   const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
   log::error("upgrade: failed: {}; this process continues; {}", logged, report_line(outcome.report));

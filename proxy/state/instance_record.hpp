@@ -61,6 +61,7 @@ struct InstanceRecord {
   std::vector<ListenerTrust> trust{};           // of listeners that have connections
   std::int64_t keeper = 0;                      // the PID of the sender's keeper; 0: it has none
   Crashes crashes{};                            // in Done and Returned: only the last one, of a keeper or a parent
+  bool shares_ledger = false;                   // it has adopted its predecessor's ledger of counters
   bool holds_lock = false;                      // with after_crash: the sender does, until its Done
   bool operator==(const InstanceRecord&) const = default;
 };

@@ -29,6 +29,7 @@ TEST(KnownNames, ReachTheSuccessor) {
 TEST(Crashes, ReachTheSuccessor) {
   InstanceRecord record;
   record.keeper = 4711;
+  record.shares_ledger = true;
   record.holds_lock = true;
   record.crashes = {
       .total = 3, .in_a_row = 2, .whole_total = 40, .lost_total = 2, .last = {1, 11, 5, 20, 1, 9, {"one", "other"}}};

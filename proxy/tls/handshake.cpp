@@ -196,9 +196,37 @@ void Handshake::drain(state::Buffer& sealed) {
   (void)BIO_reset(out_);
 }
 
+namespace {
+
+// `code`: of OpenSSL's error queue. Reasons above the offset are alerts that have come.
+FailureKind kind_of(unsigned long code) {
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return FailureKind::protocol;
+  const int reason = ERR_GET_REASON(code);
+  if (reason >= SSL_AD_REASON_OFFSET) return FailureKind::alert;
+  switch (reason) {
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SHARED_GROUPS:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_GROUPS:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+      return FailureKind::refused;
+    default:
+      return FailureKind::protocol;
+  }
+}
+
+}  // namespace
+
 Handshake::Progress Handshake::fail() {
   const bool verifies = (SSL_get_verify_mode(ssl_.get()) & SSL_VERIFY_PEER) != 0;
   const long verdict = verifies ? SSL_get_verify_result(ssl_.get()) : X509_V_OK;
+  failure_kind_ = kind_of(ERR_peek_error());
   failure_ = last_error();
   if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) {
     failure_ += ": the subject of the certificate is longer than 8 KiB";

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "proxy/state/state.hpp"
+#include "proxy/tls/failure_kind.hpp"
 #include "proxy/tls/openssl.hpp"
 #include "proxy/tls/record_layer.hpp"
 #include "proxy/tls/suites.hpp"
@@ -49,6 +50,7 @@ class Handshake final : public EarlyRecords {
   Progress advance(state::Tls& tls);
   // The reason for a failure, for the log.
   const std::string& failure() const { return failure_; }
+  FailureKind failure_kind() const { return failure_kind_; }
 
   // For a server's leg: the whole ClientHello is in `received`, or the bytes there cannot be part of one. Until then
   // nothing is fed to OpenSSL, and the leg moves as bytes.
@@ -92,6 +94,7 @@ class Handshake final : public EarlyRecords {
   std::array<unsigned char, 8> last_nonce_{};   // the first bytes of the last record we sent
   SessionSink* sessions_ = nullptr;
   std::string failure_;
+  FailureKind failure_kind_ = FailureKind::protocol;
 };
 
 }  // namespace baton::tls

@@ -37,7 +37,10 @@ Stream::Shake Stream::shake(state::Leg& leg, SSL_CTX* context) {
     if (handshake_) {
       const Handshake::Progress progress = handshake_->advance(tls);
       flush(leg);
-      if (progress == Handshake::Progress::failed) failure_ = handshake_->failure();
+      if (progress == Handshake::Progress::failed) {
+        failure_ = handshake_->failure();
+        failure_kind_ = handshake_->failure_kind();
+      }
       if (progress == Handshake::Progress::done && tls.stage == TlsStage::records && !tls.is_client) handshake_.reset();
       if (progress != Handshake::Progress::waiting) {
         return progress == Handshake::Progress::done ? Shake::done : Shake::failed;
@@ -53,6 +56,7 @@ Stream::Shake Stream::shake(state::Leg& leg, SSL_CTX* context) {
       case Io::ended:
       case Io::failed:
         failure_ = std::string("the other side has closed the connection");
+        failure_kind_ = FailureKind::closed;
         return Shake::failed;
     }
   }
@@ -84,7 +88,10 @@ Opened Stream::open(state::Leg& leg, std::size_t bytes) {
     return opened;
   }
   const Opened opened = records(leg).open(leg, bytes);
-  if (opened == Opened::failed) failure_ = std::string(records_->failure());
+  if (opened == Opened::failed) {
+    failure_ = std::string(records_->failure());
+    failure_kind_ = leg.tls->alert == 0 ? FailureKind::alert : FailureKind::protocol;  // theirs, or ours
+  }
   if (handshake_ && handshake_->is_over()) handshake_.reset();
   return opened;
 }

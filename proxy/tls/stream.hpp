@@ -8,6 +8,7 @@
 
 #include "proxy/runtime/socket.hpp"
 #include "proxy/state/state.hpp"
+#include "proxy/tls/failure_kind.hpp"
 #include "proxy/tls/handshake.hpp"
 #include "proxy/tls/record_layer.hpp"
 
@@ -33,6 +34,7 @@ class Stream final : public runtime::Disposable {
   Shake shake(state::Leg& leg, SSL_CTX* context);
   // Why the handshake, or receiving, failed; empty: not because of TLS.
   std::string_view failure() const { return failure_ ? std::string_view(*failure_) : std::string_view(); }
+  FailureKind failure_kind() const { return failure_kind_; }
 
   // ── Plain bytes ───────────────────────────────────────────────────────────────────────────────────────────────────
   bool readable(const state::Leg& leg) const { return socket_.readable() || (unopened_ && leg.tls); }
@@ -68,6 +70,7 @@ class Stream final : public runtime::Disposable {
   runtime::Socket socket_;
   std::unique_ptr<Handshake> handshake_;    // during it; for a client until its first data; for a kept leg always
   std::unique_ptr<RecordLayer> records_;    // made from the state when needed
+  FailureKind failure_kind_ = FailureKind::protocol;
   bool frozen_ = false;
   bool unopened_ = true;                    // `received` may hold a whole record
   state::Boxed<std::string> failure_;

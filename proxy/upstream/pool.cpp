@@ -85,7 +85,7 @@ void Server::end_exchange() {
 
 void Server::settle(std::int64_t now_ms) {
   const std::int64_t begun = in_flight_ - std::exchange(in_flight_settled_, in_flight_);
-  standing->add(std::exchange(counts, {}), begun, now_ms);
+  if (begun != 0 || !counts.is_empty()) standing->add(std::exchange(counts, {}), begun, now_ms);
 }
 
 void Server::note_failure(std::int64_t now_ms) { failed_until_ms_ = now_ms + failure_ms; }
@@ -193,9 +193,14 @@ void Pool::fill_places(std::int64_t now_ms) {
   for (auto& [name, upstream] : upstreams_) upstream.fill_places(now_ms);
 }
 
-void Pool::settle(std::int64_t now_ms) {
-  for (auto& [name, upstream] : upstreams_) {
-    for (const auto& server : upstream.servers_) server->settle(now_ms);
+void Pool::settle(std::int64_t now_ms) noexcept {
+  try {
+    for (auto& [name, upstream] : upstreams_) {
+      for (const auto& server : upstream.servers_) server->settle(now_ms);
+      upstream.counts.settle(name);
+    }
+  } catch (const std::bad_alloc&) {
+    return;
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "config/balancing.hpp"
 #include "proxy/arrival/proxy_header.hpp"
+#include "proxy/metrics/upstream_counts.hpp"
 #include "proxy/routing/retry_budget.hpp"
 #include "proxy/state/address.hpp"
 #include "proxy/tls/client_context.hpp"
@@ -185,6 +186,8 @@ class Upstream {
   Server* with(const Standing& standing) const;
   routing::RetryBudget& retry_budget() { return retry_budget_; }
   const config::Balancing& balancing() const { return balancing_; }
+  // Of this worker.
+  metrics::UpstreamCounts counts;
   // nullptr: failures of its servers do not eject them.
   Ejections* ejections() const { return ejections_.get(); }
   // Keys of hashes that clients must not be able to aim.
@@ -259,8 +262,8 @@ class Pool final : public runtime::SocketOwner {
   void forget_replaced() { replaced_.clear(); }
 
   void fill_places(std::int64_t now_ms);
-  // Adds the counts of all servers to those of the process.
-  void settle(std::int64_t now_ms);
+  // Adds what was counted to the totals of the process. Without memory, some of it waits for the next time.
+  void settle(std::int64_t now_ms) noexcept;
 
   Upstream* find(std::string_view name);
   const Upstream* find(std::string_view name) const { return const_cast<Pool*>(this)->find(name); }

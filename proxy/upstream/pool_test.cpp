@@ -189,15 +189,20 @@ TEST_F(PoolTest, SettlesWhatWasCountedOnce) {
   server.begin_exchange();
   server.end_exchange();
   server.counts.requests = 2;
+  pool.find("app")->counts.retries.add(3);
+  const std::string name =
+      metrics::series_name("server_requests_total", {{"upstream", "app"}, {"server", server.address.text()}});
+  const auto counted = [](std::string_view series) { return metrics::Totals(metrics::ledger().read()).value(series); };
+  const std::uint64_t before = counted(name);
   pool.settle(0);
   pool.settle(0);
-  EXPECT_EQ(server.standing->totals(0).requests, 2U);
+  EXPECT_EQ(counted(name), before + 2);
+  EXPECT_EQ(counted(R"(upstream_retries_total{upstream="app"})"), 3U);
   EXPECT_EQ(server.standing->totals(0).in_flight, 1);
   const auto standing = server.standing;
   pool.update({});
   pool.forget_replaced();
   EXPECT_EQ(standing->totals(0).in_flight, 0) << "a server that is gone counts nothing any more";
-  EXPECT_EQ(standing->totals(0).requests, 2U);
 }
 
 TEST(Connector, SaysAtOnceWhatCannotBeConnected) {

@@ -55,6 +55,7 @@ class Queue : public std::enable_shared_from_this<Queue> {
  public:
   // Somebody waits. Any thread; cheap.
   bool is_used() const { return waiting_.load(std::memory_order_relaxed) != 0; }
+  std::uint64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   // False: the queue is full.
   bool enter(const std::shared_ptr<Waiter>& waiter, std::uint64_t at_most);
   // A place that is on its way to it becomes free when it arrives.

@@ -51,10 +51,12 @@ std::size_t Latencies::step_of(std::int64_t elapsed_ms) {
 void Latencies::set_counts(std::span<const std::uint64_t> counts) {
   counts_ = {};
   if (counts.size() == counts_.size()) std::ranges::copy(counts, counts_.begin());
+  is_empty_ = count() == 0;
 }
 
 void Latencies::operator+=(const Latencies& more) {
   for (std::size_t i = 0; i < steps; ++i) counts_[i] += more.counts_[i];
+  is_empty_ = is_empty_ && more.is_empty_;
 }
 
 std::uint64_t Latencies::count() const {
@@ -165,8 +167,7 @@ void Standing::add(const ServerCounts& counts, std::int64_t begun, std::int64_t 
     known->totals.latencies = {};
     known->minute_ends_ms = now_ms + minute_ms;
   }
-  known->totals.requests += counts.requests;
-  known->totals.failures += counts.failures;
+  count(*known, counts.requests, counts.failures);
   known->totals.latencies += counts.latencies;
   known->totals.in_flight += begun;
 }
@@ -175,25 +176,37 @@ Standing::Totals Standing::totals(std::int64_t now_ms) {
   add({}, 0, now_ms);
   auto known = known_.lock();
   Totals all = known->totals;
-  all.requests += known->requests_before;
-  all.failures += known->failures_before;
   all.latencies += known->last_minute;
   if (now_ms < known->before_ends_ms) all.latencies += known->latencies_before;
   return all;
 }
 
-void Standing::set_totals_before(const state::ServerRecord& record, std::int64_t now_ms) {
+void Standing::count(Known& known, std::uint64_t requests, std::uint64_t failures) const {
+  const auto name = [this](std::string_view family) {
+    return [this, family] { return metrics::series_name(family, {{"upstream", upstream}, {"server", address}}); };
+  };
+  known.requests.add(requests);
+  known.requests.settle(name("server_requests_total"));
+  known.failures.add(failures);
+  known.failures.settle(name("server_failures_total"));
+}
+
+void Standing::set_latencies_before(const state::ServerRecord& record, std::int64_t now_ms) {
   auto known = known_.lock();
-  known->requests_before = record.requests_total;
-  known->failures_before = record.failures_total;
   known->latencies_before.set_counts(record.latencies);
   known->before_ends_ms = now_ms + minute_ms;
 }
 
-void Standing::add_to_totals(std::uint64_t requests, std::uint64_t failures) {
+void Standing::count_before(std::uint64_t requests, std::uint64_t failures) {
   auto known = known_.lock();
-  known->requests_before += requests;
-  known->failures_before += failures;
+  const std::uint64_t requests_before = std::exchange(known->requests_before, requests);
+  const std::uint64_t failures_before = std::exchange(known->failures_before, failures);
+  count(*known, requests - std::min(requests, requests_before), failures - std::min(failures, failures_before));
+}
+
+void Standing::count_more(std::uint64_t requests, std::uint64_t failures) {
+  auto known = known_.lock();
+  count(*known, requests, failures);
 }
 
 // ── All servers ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -303,23 +316,25 @@ void Registry::keep_orders(Servers& servers, const std::vector<UpstreamServers>&
   });
 }
 
-std::vector<state::ServerRecord> Registry::save(std::int64_t offset_ms, std::int64_t now_ms) {
+std::vector<state::ServerRecord> Registry::save(const metrics::Totals& totals, std::int64_t offset_ms,
+                                                std::int64_t now_ms) {
   std::vector<state::ServerRecord> records;
   std::vector<std::shared_ptr<Standing>> known = all();
   for (const auto& [name, absent] : servers_.lock()->absent) known.push_back(absent.standing);
   for (const auto& standing : known) {
-    const Standing::Totals totals = standing->totals(now_ms);
+    const Standing::Totals now = standing->totals(now_ms);
+    const metrics::Labels labels{{"upstream", standing->upstream}, {"server", standing->address}};
     records.push_back({.upstream = standing->upstream,
                        .address = standing->address,
                        .facts = standing->facts().shifted(offset_ms),
-                       .requests_total = totals.requests,
-                       .failures_total = totals.failures,
-                       .latencies = {totals.latencies.counts().begin(), totals.latencies.counts().end()}});
+                       .requests_total = totals.value(metrics::series_name("server_requests_total", labels)),
+                       .failures_total = totals.value(metrics::series_name("server_failures_total", labels)),
+                       .latencies = {now.latencies.counts().begin(), now.latencies.counts().end()}});
   }
   return records;
 }
 
-void Registry::restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms) {
+void Registry::restore(const std::vector<state::ServerRecord>& records, bool counts, std::int64_t offset_ms) {
   auto servers = servers_.lock();
   const std::int64_t now_ms = runtime::monotonic_ms();
   for (const state::ServerRecord& record : records) {
@@ -334,13 +349,14 @@ void Registry::restore(const std::vector<state::ServerRecord>& records, std::int
     }
     if (!standing) continue;
     standing->learn(record.facts.shifted(-offset_ms));
-    standing->set_totals_before(record, now_ms);
+    standing->set_latencies_before(record, now_ms);
+    if (counts) standing->count_before(record.requests_total, record.failures_total);
   }
   if (!records.empty()) servers->are_known = true;
 }
 
 void Registry::add_counted(const std::vector<state::ServerRecord>& records,
-                           const std::vector<state::ServerRecord>& inherited, std::int64_t offset_ms) {
+                           const std::vector<state::ServerRecord>& inherited, bool counts, std::int64_t offset_ms) {
   std::map<Name, const state::ServerRecord*> begun;
   for (const state::ServerRecord& record : inherited) begun[Name(record.upstream, record.address)] = &record;
   for (const state::ServerRecord& record : records) {
@@ -349,8 +365,9 @@ void Registry::add_counted(const std::vector<state::ServerRecord>& records,
     const auto from = begun.find(Name(record.upstream, record.address));
     const state::ServerRecord began = from != begun.end() ? *from->second : state::ServerRecord{};
     standing->learn(record.facts.shifted(-offset_ms));
-    standing->add_to_totals(record.requests_total - std::min(record.requests_total, began.requests_total),
-                            record.failures_total - std::min(record.failures_total, began.failures_total));
+    if (!counts) continue;
+    standing->count_more(record.requests_total - std::min(record.requests_total, began.requests_total),
+                         record.failures_total - std::min(record.failures_total, began.failures_total));
   }
 }
 

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "handoff/guarded.hpp"
+#include "proxy/metrics/families.hpp"
+#include "proxy/metrics/tally.hpp"
 #include "proxy/runtime/keyed_hash.hpp"
 #include "proxy/state/server_facts.hpp"
 #include "proxy/upstream/loads.hpp"
@@ -40,9 +42,13 @@ struct Terms {
 // Response times in steps of about a half, in milliseconds.
 class Latencies {
  public:
-  void add(std::int64_t elapsed_ms) { ++counts_[step_of(elapsed_ms)]; }
+  void add(std::int64_t elapsed_ms) {
+    ++counts_[step_of(elapsed_ms)];
+    is_empty_ = false;
+  }
   void operator+=(const Latencies& more);
   std::uint64_t count() const;
+  bool is_empty() const { return is_empty_; }
   // The upper end of the step in which this share of all times ends; 0: there are none.
   std::uint64_t quantile_ms(double share) const;
 
@@ -56,6 +62,7 @@ class Latencies {
   static std::uint64_t end_of(std::size_t step);
 
   std::array<std::uint64_t, steps> counts_{};
+  bool is_empty_ = true;
 };
 
 // What one worker counts of a server, for itself.
@@ -63,6 +70,7 @@ struct ServerCounts {
   std::uint64_t requests = 0;  // sent to it
   std::uint64_t failures = 0;  // that did not get a response, and connects that failed
   Latencies latencies;         // from the request's last byte to the response's head
+  bool is_empty() const { return requests == 0 && failures == 0 && latencies.is_empty(); }
 };
 
 class Standing {
@@ -101,15 +109,16 @@ class Standing {
   // A worker's counts, and how many of its exchanges have begun or ended since it last said so.
   void add(const ServerCounts& counts, std::int64_t begun, std::int64_t now_ms);
   struct Totals {
-    std::uint64_t requests = 0;  // over all generations
-    std::uint64_t failures = 0;
     std::int64_t in_flight = 0;
     Latencies latencies;  // of the last one or two minutes
   };
   Totals totals(std::int64_t now_ms);
-  // Counted by earlier generations; the latencies count for another minute.
-  void set_totals_before(const state::ServerRecord& record, std::int64_t now_ms);
-  void add_to_totals(std::uint64_t requests, std::uint64_t failures);
+  // Of earlier generations; they count for another minute.
+  void set_latencies_before(const state::ServerRecord& record, std::int64_t now_ms);
+  // What a process with another ledger has counted, over all generations. What it said before is not counted again.
+  void count_before(std::uint64_t requests, std::uint64_t failures);
+  // The same, what it has counted since.
+  void count_more(std::uint64_t requests, std::uint64_t failures);
 
   Suspicion suspicion;  // for `health.passive`
 
@@ -122,7 +131,8 @@ class Standing {
     Terms terms;
     bool is_known = false;  // from an earlier configuration or process
     bool is_configured = false;
-    std::uint64_t requests_before = 0;
+    metrics::Counter requests, failures;
+    std::uint64_t requests_before = 0;  // as a process with another ledger has said
     std::uint64_t failures_before = 0;
     Totals totals;  // of this process; its latencies are those of the current minute
     Latencies last_minute;
@@ -132,6 +142,7 @@ class Standing {
   };
   // With the lock held.
   void publish(Known& known);
+  void count(Known& known, std::uint64_t requests, std::uint64_t failures) const;
 
   // Read for each request and seldom written.
   alignas(64) std::atomic<std::int64_t> closed_until_ms_{0};
@@ -161,12 +172,13 @@ class Registry {
 
   // To and from another process; `offset_ms` is CLOCK_REALTIME minus CLOCK_MONOTONIC. Records of servers that this
   // process does not have are ignored, unless there is an order and `put_in_force` is still to come.
-  std::vector<state::ServerRecord> save(std::int64_t offset_ms, std::int64_t now_ms);
-  void restore(const std::vector<state::ServerRecord>& records, std::int64_t offset_ms);
+  // `counts`: the ledger that both share does not have the records' totals. `totals`: of the ledger.
+  std::vector<state::ServerRecord> save(const metrics::Totals& totals, std::int64_t offset_ms, std::int64_t now_ms);
+  void restore(const std::vector<state::ServerRecord>& records, bool counts, std::int64_t offset_ms);
   // From one that gives the service back: learns what it knows, and adds what it has counted since it began with
   // `inherited`.
   void add_counted(const std::vector<state::ServerRecord>& records, const std::vector<state::ServerRecord>& inherited,
-                   std::int64_t offset_ms);
+                   bool counts, std::int64_t offset_ms);
 
   // For hashes that clients must not be able to aim: of sticky cookies, and of `balance: hash`. The same in all
   // generations of an instance. Set before any worker starts.

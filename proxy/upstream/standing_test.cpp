@@ -146,6 +146,15 @@ TEST(Registry, AServerThatJoinsARunningProcessStartsSlowly) {
   EXPECT_EQ(registry.find("app", "b")->slow_since_ms(), 2'000) << "it does not begin again";
 }
 
+metrics::Totals counted() {
+  return metrics::Totals(metrics::ledger().read());
+}
+
+// Of the server "a" of "app", in the ledger of this process.
+std::uint64_t requests() {
+  return counted().value(metrics::series_name("server_requests_total", {{"upstream", "app"}, {"server", "a"}}));
+}
+
 // Two processes whose clocks differ, with an encoded record between them.
 TEST(Registry, ASuccessorStartsWithAllThatIsKnown) {
   Registry before;
@@ -167,18 +176,16 @@ TEST(Registry, ASuccessorStartsWithAllThatIsKnown) {
   counts.failures = 1;
   counts.latencies.add(40);
   before.find("app", "a")->add(counts, 2, 1'500);
-  const state::InstanceRecord record{.servers = before.save(500'000, 2'000)};
+  const state::InstanceRecord record{.servers = before.save(counted(), 500'000, 2'000)};
   const auto decoded = state::decode_instance_record(state::encode(record));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(*decoded, record);
 
   Registry after;
   auto theirs = one_upstream(after, {"a", "b", "new"});
-  after.restore(decoded->servers, 499'000);
+  after.restore(decoded->servers, false, 499'000);
   after.put_in_force(theirs, 3'100);
   EXPECT_EQ(after.find("app", "a")->facts(), facts.shifted(1'000));
-  EXPECT_EQ(after.find("app", "a")->totals(3'100).requests, 7U);
-  EXPECT_EQ(after.find("app", "a")->totals(3'100).failures, 1U);
   EXPECT_EQ(after.find("app", "a")->totals(3'100).latencies.count(), 1U);
   EXPECT_EQ(after.find("app", "a")->totals(3'100).in_flight, 0) << "counted again as they are adopted";
   EXPECT_EQ(after.find("app", "b")->slow_since_ms(), 0);
@@ -187,12 +194,33 @@ TEST(Registry, ASuccessorStartsWithAllThatIsKnown) {
   after.find("app", "b")->change([](ServerFacts& now) { now = ordered(Order::drain, 3'200); });
   after.find("app", "a")->add(counts, 0, 3'200);
   before.find("app", "a")->add(counts, 0, 2'300);
-  after.restore(before.save(500'000, 2'400), 499'000);
+  after.restore(before.save(counted(), 500'000, 2'400), false, 499'000);
   EXPECT_EQ(after.find("app", "b")->facts().order, Order::drain);
-  EXPECT_EQ(after.find("app", "a")->totals(3'300).requests, 21U);
   EXPECT_EQ(after.find("app", "a")->totals(3'300).latencies.count(), 3U);
   const std::int64_t later_ms = runtime::monotonic_ms() + 60'000;
   EXPECT_EQ(after.find("app", "a")->totals(later_ms).latencies.count(), 0U) << "they are of the last minutes";
+}
+
+TEST(Registry, CountsWhatAProcessWithAnotherLedgerSays) {
+  Registry after;
+  auto upstreams = one_upstream(after, {"a"});
+  after.put_in_force(upstreams, 1'000);
+  const std::uint64_t before = requests();
+  state::ServerRecord said{
+      .upstream = "app", .address = "a", .facts = {}, .requests_total = 7, .failures_total = 1, .latencies = {}};
+  after.restore({said}, true, 0);
+  EXPECT_EQ(requests(), before + 7);
+  said.requests_total = 10;
+  after.restore({said}, true, 0);
+  EXPECT_EQ(requests(), before + 10) << "only what came since";
+  after.restore({said}, false, 0);
+  EXPECT_EQ(requests(), before + 10);
+  state::ServerRecord returned = said;
+  returned.requests_total = 14;
+  after.add_counted({returned}, {said}, true, 0);
+  EXPECT_EQ(requests(), before + 14);
+  after.add_counted({returned}, {said}, false, 0);
+  EXPECT_EQ(requests(), before + 14) << "it has counted in our ledger";
 }
 
 // A name server may leave an address out of an answer.
@@ -227,7 +255,7 @@ TEST(Registry, AnOrderSurvivesThatItsServerIsAbsentForAWhile) {
   Process before, after;
   before.begin();
   EXPECT_EQ(before.at(2'000, {"b"}), Order::up);
-  after.registry.restore(before.registry.save(0, 2'000), 0);
+  after.registry.restore(before.registry.save({}, 0, 2'000), false, 0);
   EXPECT_EQ(after.at(3'000, {"b"}), Order::up);
   EXPECT_EQ(after.at(4'000, {"a", "b"}), Order::down) << "also if an upgrade comes in between";
 

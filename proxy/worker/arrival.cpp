@@ -13,14 +13,19 @@ using config::ProxyProtocol;
 using runtime::Io;
 
 bool Connection::refuse_arrival(std::string_view why) {
+  counts_->bad_arrival.add();
+  return end_arrival(why);
+}
+
+bool Connection::end_arrival(std::string_view why) {
   worker_.note_arrival_failure(state_, why);
   close(false);
   return false;
 }
 
 bool Connection::deny_arrival() {
-  ++worker_.counters.access_refusals;
-  return refuse_arrival("its address has no access");
+  counts_->no_access.add();
+  return end_arrival("its address has no access");
 }
 
 bool Connection::refuse_for_client() {

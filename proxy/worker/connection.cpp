@@ -47,6 +47,7 @@ void Connection::look_up_place() {
   runner_.reconfigured();
   if (http2_) http2_->reconfigured();
   listener_ = worker_.listener_rules(state_.listener);
+  counts_ = &worker_.listener_counts(listener_);
   is_trusted_ = trusted_proxies().trusts(state_.client_address);
   // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
@@ -195,6 +196,7 @@ void Connection::on_deadline() {
     }
     if (shakes_hands()) {
       worker_.note_tls_failure(state_, "the handshake took too long");
+      counts_->tls_failures[static_cast<std::size_t>(metrics::TlsFailure::slow)].add();
       return close(false);
     }
     if (looks_again_) return take_turn();
@@ -223,12 +225,13 @@ bool Connection::shake_hands() {
       set_deadline();
       return false;
     case tls::Stream::Shake::failed:
-      worker_.note_tls_failure(state_, client_.failure());
+      note_tls_failure();
       close(false);
       return false;
     case tls::Stream::Shake::done:
       break;
   }
+  note_handshake();
   server_context_.reset();
   state_.client.read_at_ms = worker_.now_ms();
   auto* http1 = std::get_if<state::Http1>(&state_.protocol);
@@ -238,6 +241,31 @@ bool Connection::shake_hands() {
   } else if (http1 != nullptr)
     std::get<state::AwaitingRequest>(http1->phase).since_ms = worker_.now_ms();
   return !worker_.boundary(*this);
+}
+
+void Connection::note_handshake() {
+  const state::Tls& tls = *state_.client.tls;
+  counts_->handshakes[static_cast<std::size_t>(metrics::tls_version(true, tls.version))][tls.facts.resumed ? 1 : 0]
+      .add();
+}
+
+void Connection::note_tls_failure() {
+  using metrics::TlsFailure;
+  const auto kind = [this] {
+    switch (client_.failure_kind()) {
+      case tls::FailureKind::closed:
+        return TlsFailure::closed;
+      case tls::FailureKind::alert:
+        return TlsFailure::alert;
+      case tls::FailureKind::refused:
+        return TlsFailure::refused;
+      case tls::FailureKind::protocol:
+        break;
+    }
+    return TlsFailure::protocol;
+  };
+  counts_->tls_failures[static_cast<std::size_t>(kind())].add();
+  worker_.note_tls_failure(state_, client_.failure());
 }
 
 // By the certificates of now; the client has seen those of its handshake. Without any, the listener is gone.
@@ -318,6 +346,8 @@ void Connection::note_ending(state::Ending ending) {
 void Connection::close(bool with_reset) {
   const keeper::Mark mark(worker_.running(), client_descriptor());
   worker_.forget(*this);
+  if (with_reset)
+    counts_->resets[static_cast<std::size_t>(state_.exchange ? state_.exchange->ending : state::Ending::done)].add();
   place_.leave();  // not only at the end of the round: who sees the end, here or in the status, may connect at once
   runner_.forget_password();
   runner_.log_exchange();

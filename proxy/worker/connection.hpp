@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/engine/engine.hpp"
+#include "proxy/metrics/tally.hpp"
 #include "proxy/rates/occupancy.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/socket.hpp"
@@ -88,6 +89,8 @@ class Connection final : public runtime::EventHandler,
   // The client's identity, as forwarded.
   std::string_view client_text() const { return client_text_; }
   bool is_without_listener() const { return listener_ == nullptr; }
+  const ListenerRules* listener() const { return listener_; }
+  metrics::ListenerCounts& counts() const { return *counts_; }
   engine::Context context(ExchangeRunner& runner);
   engine::Action advance(state::ClientSide& side, const engine::Context& context);
   engine::Action expire(state::ClientSide& side, const engine::Context& context);
@@ -143,6 +146,7 @@ class Connection final : public runtime::EventHandler,
   // Reads at most so many bytes. False: nothing has come, or the connection is closed.
   bool receive_arrival(std::size_t bytes);
   bool refuse_arrival(std::string_view why);
+  bool end_arrival(std::string_view why);
   bool refuse_for_client();
   bool is_in_handshake() const;
   // Continues the client's handshake. True: it is complete, and the connection can be served.
@@ -167,12 +171,16 @@ class Connection final : public runtime::EventHandler,
   bool end_exchange();
   void note_ending(state::Ending ending);
   void close(bool with_reset);
+  // TLS has failed, in the handshake or later.
+  void note_tls_failure();
+  void note_handshake();
   void set_deadline();
 
   Worker& worker_;                // outlives its connections
   state::ConnectionState state_;
   std::string client_text_;       // the client's identity, as forwarded
   const ListenerRules* listener_ = nullptr;  // none: not in this configuration, and the next response is the last
+  metrics::ListenerCounts* counts_ = nullptr;  // of its listener, in this configuration
   rates::Place place_;                       // among those of its client
   tls::Stream client_;
   std::shared_ptr<const tls::ServerContext> server_context_;   // during the client's handshake

@@ -62,13 +62,14 @@ void Connection::receive_for_http2() {
     case Io::done:
       leg.read_at_ms = worker_.now_ms();
       turn_bytes_ += leg.unread.size() - before;
+      counts_->received.add(leg.unread.size() - before);
       return;
     case Io::ended:
       leg.read_ended = true;
       ++turn_bytes_;
       return;
     case Io::failed:
-      if (!client_.failure().empty()) worker_.note_tls_failure(state_, client_.failure());
+      client_.failure().empty() ? counts_->resets_by_client.add() : note_tls_failure();
       return close(client_.failure().empty());  // not by a reset, which could overtake the alert
     case Io::would_block:
       return;

@@ -188,6 +188,7 @@ bool Connection::read_client() {
     case Io::done:
       leg.read_at_ms = worker_.now_ms();
       runner_.note_received(leg.unread.size() - before);
+      counts_->received.add(leg.unread.size() - before);
       turn_bytes_ += leg.unread.size() - before;
       return true;
     case Io::ended:
@@ -195,9 +196,10 @@ bool Connection::read_client() {
       return true;
     case Io::failed:
       if (client_.failure().empty()) {
+        counts_->resets_by_client.add();
         obey(engine::client_lost(state_));
       } else {
-        worker_.note_tls_failure(state_, client_.failure());
+        note_tls_failure();
         close(false);  // not by a reset, which could overtake the alert
       }
       return true;
@@ -220,6 +222,7 @@ bool Connection::write_client() {
     case Io::done:
       state_.client.write_at_ms = worker_.now_ms();
       turn_bytes_ += before - state_.client.unsent.size();
+      counts_->sent.add(before - state_.client.unsent.size());
       return true;
     case Io::failed:
       if (http2_) {

@@ -69,6 +69,7 @@ state::Flow& Http2Side::begin(std::uint32_t id) {
   streams_.reserve(streams_.size() + 1);
   state::Boxed<state::ClientSide>& side = http2_.streams.emplace_back();
   side.emplace().client.stream.emplace().id = id;
+  connection_.counts().streams.add();
   Stream& begun = *streams_.emplace_back(std::make_unique<Stream>(*this, *side));
   begun.runner.reconfigured();
   return begun.flow();
@@ -162,9 +163,13 @@ bool Http2Side::advance(std::size_t& moved) {
   } else if (!leg.unread.empty()) {
     http2::Scratch& scratch = worker_.http2_scratch();
     const bool goes_on = http2::open(frames, leg, *this, terms_, worker_.now_ms(), floods_, scratch);
-    if (!scratch.refusal.empty()) worker_.note_http2_refusal(state_, scratch.refusal);
+    if (!scratch.refusal.empty()) {
+      worker_.note_http2_refusal(state_, scratch.refusal);
+      connection_.counts().note_stream_reset(static_cast<std::uint32_t>(scratch.error), scratch.refusals);
+    }
     if (!goes_on) {
       worker_.note_http2_failure(state_, scratch.failure);
+      connection_.counts().http2_errors[static_cast<std::size_t>(scratch.error)].add();
       cut();
     }
   }
@@ -272,7 +277,9 @@ void Http2Side::finish(Stream& stream, Error if_unfinished) {
     http2::note_ended(http2_.frames, flow.stream->id);
   } else {
     // Of a request that is answered, the rest is not needed (RFC 9113 §8.1).
-    http2::reset(http2_.frames, state_.client, flow, flow.stream->end_sent ? Error::no_error : if_unfinished);
+    const Error error = flow.stream->end_sent ? Error::no_error : if_unfinished;
+    http2::reset(http2_.frames, state_.client, flow, error);
+    connection_.counts().note_stream_reset(static_cast<std::uint32_t>(error));
   }
   drop(stream);
 }

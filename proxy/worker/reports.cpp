@@ -35,10 +35,21 @@ std::string request_of(const state::ClientSide& side) {
 
 }  // namespace
 
-void Worker::log_access(const state::ConnectionState& state, const state::Flow& client, const state::Exchange& exchange,
-                        unsigned share) noexcept {
+void Worker::count_request(const access_log::Entry& entry, const ListenerRules* listener, const routing::Route* route) {
+  tally_.count({.listener = listener != nullptr ? listener->index : no_index,
+                .route = route != nullptr ? settings_->routes.index_of(*route) : no_index,
+                .protocol = entry.is_http2() ? metrics::Protocol::http2 : metrics::Protocol::http1,
+                .tls = metrics::tls_version(entry.tls_version() != 0, entry.tls_version()),
+                .status = entry.status(),
+                .ending = entry.ending(),
+                .duration_ms = entry.duration_ms(),
+                .bytes_in = entry.bytes_in(),
+                .bytes_out = entry.bytes_out(),
+                .is_tunnel = entry.is_tunnel()});
+}
+
+void Worker::log_access(const access_log::Entry& entry, unsigned share) noexcept {
   if (!settings_->access_format || access_log_ == nullptr) return;
-  const access_log::Entry entry(state, client, exchange, now_ms(), shared_.generation);
   const bool is_left_out =
       share != config::access_log_all && ended_well(entry) && sampling_() % config::access_log_all >= share;
   if (is_left_out) return;
@@ -105,7 +116,7 @@ void Worker::note_arrival_failure(const state::ConnectionState& state, std::stri
 }
 
 void Worker::note_one_too_many(const state::ConnectionState& state) {
-  ++counters.connection_refusals;
+  listener_counts(listener_rules(state.listener)).too_many.add();
   if (const auto more = shared_.failure_lines.next(Kind::too_many, {}, now_ms())) {
     log::warning("limits.connections_per_client: a connection of {} on {} is closed; it has {} already{}",
                  state.client_address.text(), state.listener, settings_->config.limits.connections_per_client, *more);
@@ -122,7 +133,7 @@ void Worker::log_refusal(const state::ConnectionState& state, const state::Clien
 }
 
 void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {
-  ++counters.aborted;
+  aborted_.add();
   short_of_memory_ = true;
   state::free_spare_memory();
   pause_accepting(Pause::a_moment);
@@ -137,17 +148,34 @@ void Worker::note_failure(const std::exception& error, const state::ConnectionSt
   }
 }
 
-void Worker::count(ConnectionCounts& into) const {
-  const auto note = [&](const Connection& connection) {
-    const std::string_view name = state::phase_name(connection.state());
-    ++(name == "idle"       ? into.idle
-       : name == "head"     ? into.head
-       : name == "exchange" ? into.exchange
-       : name == "tunnel"   ? into.tunnel
-                            : into.closing);
+ConnectionCounts Worker::count() const {
+  ConnectionCounts counts;
+  std::map<std::tuple<std::string_view, metrics::Protocol, metrics::TlsVersion>, OpenCounts> open_of;
+  const auto note = [&](const state::ConnectionState& state) {
+    const std::string_view name = state::phase_name(state);
+    ++(name == "idle"       ? counts.idle
+       : name == "head"     ? counts.head
+       : name == "exchange" ? counts.exchange
+       : name == "tunnel"   ? counts.tunnel
+                            : counts.closing);
+    const state::Http2* const http2 = state.http2();
+    const bool is_raw = std::holds_alternative<state::Raw>(state.protocol);
+    const bool has_tls = static_cast<bool>(state.client.tls);
+    OpenCounts& open = open_of[{state.listener.view(),
+                                http2 != nullptr ? metrics::Protocol::http2
+                                : is_raw         ? metrics::Protocol::tcp
+                                                 : metrics::Protocol::http1,
+                                metrics::tls_version(has_tls, has_tls ? state.client.tls->version : 0)}];
+    ++open.connections;
+    open.exchanges += http2 != nullptr ? http2->streams.size() : state.exchange ? 1 : 0;
   };
-  for (const Connection* one = first_; one != nullptr; one = one->next_) note(*one);
-  into.upstream_idle += pool_.idle();
+  for (const Connection* one = first_; one != nullptr; one = one->next_) note(one->state());
+  for (const auto& [of, open] : open_of) {
+    const auto& [listener, protocol, tls] = of;
+    counts.open.emplace(std::tuple(std::string(listener), protocol, tls), open);
+  }
+  counts.upstream_idle += pool_.idle();
+  return counts;
 }
 
 std::uint64_t Worker::count_unknown_to(const std::vector<std::string>& features) const {

@@ -7,7 +7,6 @@
 
 #include "handoff/parties.hpp"
 #include "proxy/keeper/roster.hpp"
-#include "proxy/routing/route_totals.hpp"
 #include "proxy/worker/failure_lines.hpp"
 #include "proxy/worker/verifier.hpp"
 
@@ -26,7 +25,6 @@ struct Shared {
   Verifier verifier;
   FailureLines failure_lines;  // in the event log
   LineGate pause_line, abort_line;
-  routing::RouteTotals route_totals;
 
   std::atomic<std::uint64_t> adopted{0};           // connections, in the current handover
 

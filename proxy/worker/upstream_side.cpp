@@ -92,6 +92,7 @@ void UpstreamSide::note_well() {
 void UpstreamSide::note_answered(std::uint16_t status, std::int64_t elapsed_ms) {
   if (server_ == nullptr) return;
   server_->counts.latencies.add(elapsed_ms);
+  if (upstream_ != nullptr) upstream_->counts.first_byte.add(elapsed_ms);
   const upstream::Ejections* const ejections = upstream_->ejections();
   if (ejections == nullptr) return;
   if (ejections->is_failure(status)) return note_unwell(fmt::format("status {}", status));
@@ -151,9 +152,7 @@ UpstreamSide::Progress UpstreamSide::choose(const Asking& of) {
 UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_t sticky, const Asking& of) {
   server_ = &server;
   state::Exchange& exchange = *of.state.exchange;
-  if (exchange.access && exchange.queued_since_ms != 0)
-    exchange.access->queued_ms += worker_.now_ms() - exchange.queued_since_ms;
-  exchange.queued_since_ms = 0;
+  if (exchange.queued_since_ms != 0) note_queued(exchange);
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
   const bool is_first = request != nullptr && request->attempts == 0 && !request->fresh;
   if (is_first && of.route != nullptr && of.route->rules.retries)
@@ -163,6 +162,12 @@ UpstreamSide::Progress UpstreamSide::with(upstream::Server& server, std::uint64_
   const bool needs_cookie = sticks && sticky != server.tag && request != nullptr;
   if (needs_cookie) exchange.sticky_cookie = sticky_cookie(*sticks, server.tag, static_cast<bool>(owner_.connection().state().client.tls));
   return reach(server, of);
+}
+
+void UpstreamSide::note_queued(state::Exchange& exchange) const {
+  const std::int64_t waited_ms = worker_.now_ms() - std::exchange(exchange.queued_since_ms, 0);
+  upstream_->counts.queue.add(waited_ms);
+  if (exchange.access) exchange.access->queued_ms += waited_ms;
 }
 
 void UpstreamSide::note_server(state::Exchange& exchange, const upstream::Server& server) const {
@@ -183,6 +188,7 @@ UpstreamSide::Progress UpstreamSide::reach(upstream::Server& server, const Askin
   // Recorded even if the server refuses: the log names the last server that the exchange went to.
   if (exchange.access) note_server(exchange, server);
   const auto* request = std::get_if<state::Connecting>(&exchange.phase);
+  if (request != nullptr && request->attempts != 0) upstream_->counts.retries.add();
   const routing::Rules& rules = of.route != nullptr ? of.route->rules : worker_.rules();
   const bool may_be_carried = this->may_be_carried(exchange);
   if (may_be_carried && !upstream_->proxy_header()) {
@@ -326,6 +332,10 @@ UpstreamSide::Progress UpstreamSide::failed(std::string_view why, Progress how) 
   state::note_failed(*owner_.side().exchange, server_->address);
   if (upstream_->ejections() == nullptr) server_->note_failure(worker_.now_ms());
   ++server_->counts.failures;
+  const auto kind = how == Progress::timed_out ? metrics::ConnectFailure::slow
+                    : is<Handshaking>()        ? metrics::ConnectFailure::tls
+                                               : metrics::ConnectFailure::connect;
+  upstream_->counts.connect_failures[static_cast<std::size_t>(kind)].add();
   note_unwell(why);
   worker_.note_connect_failure(server_->address, why);
   drop(false);
@@ -343,6 +353,7 @@ UpstreamSide::Progress UpstreamSide::attach(state::Exchange& exchange, std::uniq
   leg->descriptor.number = stream->socket().descriptor();
   ++leg->requests;
   leg->write_at_ms = worker_.now_ms();
+  if (!leg->reused && upstream_ != nullptr) upstream_->counts.connect.add(worker_.now_ms() - leg->opened_ms);
   exchange.upstream = std::move(leg);
   if (exchange.access) exchange.access->connected_ms = worker_.now_ms();
   stands_ = Connected{std::move(stream)};

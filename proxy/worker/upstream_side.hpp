@@ -39,6 +39,7 @@ class UpstreamSide {
   // The server has not answered the request that was sent to it, or only in part.
   void note_failed(std::string_view why) {
     if (server_ != nullptr) ++server_->counts.failures;
+    if (upstream_ != nullptr) upstream_->counts.resets.add();
     note_unwell(why);
   }
   // The server has failed: for `health.passive`.
@@ -168,6 +169,8 @@ class UpstreamSide {
   Progress with(upstream::Server& server, std::uint64_t sticky, const Asking& of);
   Progress reach(upstream::Server& server, const Asking& of);
   // For the access log.
+  // Its wait in a queue is over.
+  void note_queued(state::Exchange& exchange) const;
   void note_server(state::Exchange& exchange, const upstream::Server& server) const;
   Progress connect_to(upstream::Server& server, state::Exchange& exchange, const routing::Route* route);
   Progress await_descriptor(std::int64_t connect_ms);

@@ -63,6 +63,7 @@ UpstreamSide::Progress UpstreamSide::greet(state::Exchange& exchange) {
       break;
   }
   server_->note_success();
+  upstream_->counts.connect.add(worker_.now_ms() - leg->opened_ms);
   Carrier& carrier = owner_.connection().carriers().add(std::move(stream), std::move(leg));
   const Progress progress = join(carrier, exchange);
   end_lead(true);

@@ -12,6 +12,7 @@
 #include <new>
 #include <utility>
 
+#include "handoff/insist.hpp"
 #include "proxy/runtime/log.hpp"
 
 namespace baton::proxy {
@@ -83,6 +84,7 @@ class Worker::Acceptor final : public runtime::EventHandler {
       ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     ++worker_.counters.accepted;
+    worker_.listener_counts(worker_.listener_rules(socket_.listener)).accepted.add();
     worker_.take(std::move(socket), socket_, state::SocketAddress::from_sockaddr(address, length));
     return true;
   }
@@ -112,7 +114,7 @@ Worker::Worker(std::shared_ptr<const Settings> settings, Shared& shared, access_
       upstreams_(upstreams_of(pool_, *settings_)),
       access_log_(access_log),
       id_base_((shared.generation & 0xffff) << 48 | static_cast<std::uint64_t>(number & 0xff) << 40) {
-  route_tally_.begin(settings_->routes);
+  begin_counting(*settings_);
   unix_offset_us_ = runtime::unix_us() - runtime::monotonic_us();
   loop_.count_sockets_in(shared_.sockets);
   loop_.on_tick = [this](std::int64_t now_ms) { tick(now_ms); };
@@ -135,12 +137,14 @@ Worker::~Worker() {
     connection = next;
   }
   flush_access();
+  settle();
   for (auto& [id, connection] : offered_) delete connection;
 }
 
 void Worker::run() {
   loop_.run();
   flush_access();
+  settle();
 }
 
 // A request keeps what a split has given it as long as the split has it.
@@ -199,6 +203,7 @@ void Worker::tick(std::int64_t now_ms) {
   const std::uint64_t open = shared_.sockets.load(std::memory_order_relaxed);
   if (most != 0 && open > allowed) pool_.trim(pool_.idle() - std::min<std::size_t>(pool_.idle(), open - allowed));
   flush_access();
+  settle();
   // Idle connections are worth less than active ones.
   if (std::exchange(short_of_memory_, false)) pool_.trim(pool_.idle() / 2);
   if (accepting_paused_) accepting_may_go_on();
@@ -314,18 +319,26 @@ void Worker::accepting_may_go_on() {
   }
 }
 
-void Worker::settle() {
+void Worker::settle() noexcept {
   pool_.settle(now_ms());
-  shared_.route_totals.take(settings_->routes, route_tally_);
+  tally_.settle();
+  fields_dropped_.add(std::exchange(scratch_.fields_dropped, 0));
+  fields_dropped_.settle([] { return "request_fields_dropped_total"; });
+  aborted_.settle([] { return "connections_aborted_total"; });
+}
+
+void Worker::begin_counting(const Settings& settings) {
+  std::vector<std::string> listeners;
+  for (const config::Listener& listener : settings.config.listeners) listeners.push_back(listener.name);
+  std::vector<std::string> routes;
+  for (const routing::Route& route : settings.routes.routes()) routes.push_back(route.name);
+  tally_.begin(std::move(listeners), std::move(routes));
 }
 
 void Worker::reconfigure(std::shared_ptr<const Settings> settings, access_log::AccessLog* access_log) {
   std::vector<upstream::Upstream*> upstreams(settings->upstreams.size());
-  shared_.route_totals.take(settings_->routes, route_tally_);
-  routing::RouteTally tally;
-  tally.begin(settings->routes);
-  pool_.update(settings->upstreams);         // may throw, and then nothing has changed
-  route_tally_ = std::move(tally);
+  settle();
+  pool_.update(settings->upstreams);  // may throw, and then nothing has changed
   for (std::size_t i = 0; i < upstreams.size(); ++i) upstreams[i] = pool_.find(settings->upstreams[i].name);
   upstreams_ = std::move(upstreams);
   split_turns_.clear();  // their weights may have changed
@@ -333,6 +346,7 @@ void Worker::reconfigure(std::shared_ptr<const Settings> settings, access_log::A
   access_log_ = access_log;
   settings_ = std::move(settings);
   clients_ = settings_->special_clients();
+  handoff::insist([this] { begin_counting(*settings_); });
   shared_.failure_lines.forget();
   for (Connection* connection = first_; connection != nullptr;) {
     Connection* next = connection->next_;

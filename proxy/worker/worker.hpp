@@ -6,17 +6,20 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "handoff/parties.hpp"
-#include "proxy/routing/route_totals.hpp"
+#include "proxy/access_log/entry.hpp"
+#include "proxy/metrics/tally.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/state/codec.hpp"
@@ -39,17 +42,13 @@ struct ListeningSocket {
   bool unix_path = false;
 };
 
+// Of this process, for those who judge it; what operators see is in metrics::ledger().
 struct Counters {
   std::uint64_t accepted = 0;
   std::uint64_t requests = 0;
   std::uint64_t failures = 0;               // of the requests: ended with a 5xx
   std::uint64_t tunnels = 0;                // of tcp listeners, that reached a server
   std::uint64_t tunnels_unreached = 0;      // and those that ended without one
-  std::uint64_t fields_dropped = 0;         // from requests, for underscores in their names
-  std::uint64_t rate_refusals = 0;          // requests over their rates
-  std::uint64_t connection_refusals = 0;    // connections beyond those that a client may have
-  std::uint64_t access_refusals = 0;        // connections to tcp listeners of clients without access
-  std::uint64_t aborted = 0;                // connections reset because serving them failed for lack of memory
 
   Counters& operator+=(const Counters& other) {
     accepted += other.accepted;
@@ -57,14 +56,16 @@ struct Counters {
     failures += other.failures;
     tunnels += other.tunnels;
     tunnels_unreached += other.tunnels_unreached;
-    fields_dropped += other.fields_dropped;
-    rate_refusals += other.rate_refusals;
-    connection_refusals += other.connection_refusals;
-    access_refusals += other.access_refusals;
-    aborted += other.aborted;
     return *this;
   }
 };
+
+// By what they speak: listener, protocol, TLS.
+struct OpenCounts {
+  std::uint64_t connections = 0;
+  std::uint64_t exchanges = 0;
+};
+using OpenConnections = std::map<std::tuple<std::string, metrics::Protocol, metrics::TlsVersion>, OpenCounts>;
 
 // By state, under the names of state::phase_name.
 struct ConnectionCounts {
@@ -74,6 +75,21 @@ struct ConnectionCounts {
   std::uint64_t tunnel = 0;
   std::uint64_t closing = 0;
   std::uint64_t upstream_idle = 0;          // connections to servers
+  OpenConnections open;
+
+  ConnectionCounts& operator+=(const ConnectionCounts& more) {
+    idle += more.idle;
+    head += more.head;
+    exchange += more.exchange;
+    tunnel += more.tunnel;
+    closing += more.closing;
+    upstream_idle += more.upstream_idle;
+    for (const auto& [of, counts] : more.open) {
+      open[of].connections += counts.connections;
+      open[of].exchanges += counts.exchanges;
+    }
+    return *this;
+  }
 };
 
 class Worker final : private http1::ServerNames {
@@ -133,9 +149,8 @@ class Worker final : private http1::ServerNames {
   bool has_something_to_take() const { return scratch_.route != nullptr || has_news(); }
   // The route that the engine's last step has chosen; nullptr: none.
   const routing::Route* take_route() { return std::exchange(scratch_.route, nullptr); }
-  // `client`: its end of the exchange. `share`: how many of those that ended well are logged, as access_log of routes.
-  void log_access(const state::ConnectionState& state, const state::Flow& client, const state::Exchange& exchange,
-                  unsigned share) noexcept;
+  // `share`: how many of the exchanges that ended well are logged, as access_log of routes.
+  void log_access(const access_log::Entry& entry, unsigned share) noexcept;
   void note_connect_failure(const state::SocketAddress& server, std::string_view why);
   // The server has broken the protocol on an established connection.
   void note_connection_failure(const state::UpstreamLeg& leg, std::string_view why);
@@ -169,11 +184,6 @@ class Worker final : private http1::ServerNames {
   http1::Answered take_answered() { return std::exchange(scratch_.answered, {}); }
   // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
-  // After each exchange: adds what the engine has counted since.
-  void count_noticed() {
-    counters.fields_dropped += std::exchange(scratch_.fields_dropped, 0);
-    counters.rate_refusals += std::exchange(scratch_.rate_refusals, 0);
-  }
   // An exception was thrown: counts and logs it, frees spare memory, and pauses accepting for a moment. `state` is that
   // of the connection that ends because of it.
   void note_failure(const std::exception& error, const state::ConnectionState* state = nullptr) noexcept;
@@ -233,13 +243,16 @@ class Worker final : private http1::ServerNames {
 
   // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────
   Counters counters;
-  // `route`: of the configuration in force.
-  void count_request(const routing::Route& route, bool has_failed) {
-    route_tally_.count(settings_->routes, route, has_failed);
+  // Those of the listener's connections; valid until the worker is reconfigured.
+  metrics::ListenerCounts& listener_counts(const ListenerRules* listener) {
+    return tally_.listener(listener != nullptr ? listener->index : no_index);
   }
-  // Adds to those of the process what this worker has counted of servers and routes.
-  void settle();
-  void count(ConnectionCounts& into) const;
+  // An exchange that began as a request has ended. `route`: of the configuration in force.
+  void count_request(const access_log::Entry& entry, const ListenerRules* listener, const routing::Route* route);
+  std::uint64_t generation() const { return shared_.generation; }
+  // Adds what this worker has counted to the ledger.
+  void settle() noexcept;
+  ConnectionCounts count() const;
   // What a handover has yet to offer.
   handoff::Remaining remaining() const;
   // The connections that require more than `features`.
@@ -293,7 +306,11 @@ class Worker final : private http1::ServerNames {
   upstream::Pool pool_;
   std::vector<upstream::Upstream*> upstreams_;  // in configuration order
   std::map<std::string, routing::Turns, std::less<>> split_turns_;  // of the routes with a split, by name
-  routing::RouteTally route_tally_;
+  static constexpr std::size_t no_index = std::numeric_limits<std::size_t>::max();
+  void begin_counting(const Settings& settings);
+
+  metrics::Tally tally_;
+  metrics::Counter fields_dropped_, aborted_;
   http1::Scratch scratch_;
   http2::Scratch http2_scratch_;
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick

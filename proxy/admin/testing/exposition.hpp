@@ -27,6 +27,7 @@ inline std::vector<std::string> complaints_about(const std::string& exposition) 
   std::string family;
   std::set<std::string> parts_of_summaries;
   std::set<std::string> summaries;
+  std::map<std::string, double> last_bucket;  // of histograms
   std::istringstream lines(exposition);
   for (std::string line; std::getline(lines, line);) {
     const auto complain = [&](const std::string& what) { complaints.push_back(what + ": " + line); };
@@ -41,7 +42,7 @@ inline std::vector<std::string> complaints_about(const std::string& exposition) 
       if (!type_of.emplace(found[1], found[2]).second) complain("a second TYPE, or one after its samples");
       const bool is_counter = found[2] == "counter";
       if (is_counter != family.ends_with("_total")) complain("`_total` is for counters, and for all of them");
-      if (!family.starts_with("baton_")) complain("a name without its prefix");
+      if (!family.starts_with("baton_") && !family.starts_with("process_")) complain("a name without its prefix");
       if (std::regex_search(family, no_base_unit)) complain("no base unit");
       continue;
     }
@@ -52,8 +53,15 @@ inline std::vector<std::string> complaints_about(const std::string& exposition) 
     const std::string name = found[1];
     const std::string kind = type_of[family];
     const bool is_part = name == family + "_sum" || name == family + "_count";
-    if (name != family && !(kind == "summary" && is_part)) complain("not of the family above it (" + family + ")");
+    const bool is_bucket = kind == "histogram" && name == family + "_bucket";
+    const bool may_have_parts = kind == "summary" || kind == "histogram";
+    const bool is_its = kind == "histogram" ? is_part || is_bucket : name == family || (may_have_parts && is_part);
+    if (!is_its) complain("not of the family above it (" + family + ")");
     if (kind == "summary") (is_part ? parts_of_summaries : summaries).insert(name);
+    if (is_bucket) last_bucket[family] = std::stod(found[3]);
+    if (kind == "histogram" && name == family + "_count" && last_bucket[family] != std::stod(found[3])) {
+      complain("a count that is not that of the last bucket");
+    }
     std::string rest = found[2];
     std::set<std::string> names;
     for (std::smatch one; !rest.empty(); rest = one.suffix()) {
@@ -63,7 +71,7 @@ inline std::vector<std::string> complaints_about(const std::string& exposition) 
       }
       if (!names.insert(one[1]).second) complain("a label twice");
       if (one[1] == "quantile" && kind != "summary") complain("`quantile` on what is no summary");
-      if (one[1] == "le") complain("`le` on what is no histogram");
+      if (one[1] == "le" && !is_bucket) complain("`le` on what is no bucket");
     }
     if (!series.insert(line.substr(0, line.rfind(' '))).second) complain("a series twice");
   }

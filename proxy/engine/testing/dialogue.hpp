@@ -89,7 +89,6 @@ class Dialogue {
   const state::ConnectionState& state() const { return state_; }
   const std::vector<state::Exchange>& logged() const { return logged_; }
   std::uint64_t fields_dropped() const { return scratch_.fields_dropped; }
-  std::uint64_t rate_refusals() const { return scratch_.rate_refusals; }
   std::int64_t deadline_ms() const { return engine::deadline_ms(state_, rules_now()); }
   // Of the exchange's route, or `rules`.
   const Rules& rules_now() const { return route_ != nullptr ? route_->rules : rules; }

@@ -8,7 +8,7 @@
 
 #include "handoff/unique_fd.hpp"
 
-namespace baton::rates {
+namespace baton::runtime {
 
 class SharedMemory {
  public:
@@ -31,4 +31,4 @@ class SharedMemory {
   std::span<std::byte> bytes_;
 };
 
-}  // namespace baton::rates
+}  // namespace baton::runtime

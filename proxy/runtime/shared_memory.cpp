@@ -1,4 +1,4 @@
-#include "proxy/rates/shared_memory.hpp"
+#include "proxy/runtime/shared_memory.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace baton::rates {
+namespace baton::runtime {
 
 namespace {
 
@@ -65,4 +65,4 @@ SharedMemory::~SharedMemory() {
   if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
 }
 
-}  // namespace baton::rates
+}  // namespace baton::runtime

@@ -1,4 +1,4 @@
-#include "proxy/rates/shared_memory.hpp"
+#include "proxy/runtime/shared_memory.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <span>
 
-namespace baton::rates {
+namespace baton::runtime {
 namespace {
 
 constexpr std::size_t bytes = 8192;
@@ -46,4 +46,4 @@ TEST(SharedMemory, IsNotTakenUnlessItsSizeIsFixedAndRight) {
 }
 
 }  // namespace
-}  // namespace baton::rates
+}  // namespace baton::runtime

@@ -1,0 +1,57 @@
+#include "proxy/server/upgrade_counts.hpp"
+
+#include <algorithm>
+
+#include "proxy/metrics/histogram.hpp"
+#include "proxy/metrics/ledger.hpp"
+
+namespace baton::proxy {
+
+namespace {
+
+using metrics::ledger;
+using metrics::series_name;
+
+void count_result(std::string_view result) {
+  ledger().add(series_name("upgrades_total", {{"result", result}}));
+}
+
+void count_pauses(const handoff::Pauses& pauses) {
+  const metrics::Series series = ledger().series("handover_pause_seconds", metrics::pause_numbers);
+  for (std::size_t i = 0; i < pauses.by_log2.size(); ++i) {
+    const std::size_t bucket = i - std::min(i, metrics::pause_log2_first);
+    series.add(pauses.by_log2[i], std::min(bucket, metrics::pause_bounds_us.size()));
+  }
+  series.add(pauses.sum_us, metrics::pause_numbers - 1);
+}
+
+// Which step it did not get over.
+std::string_view step_of(const handoff::Report& report, bool was_started) {
+  if (!was_started) return "start";
+  if (report.to.pid == 0) return "hello";
+  const bool has_moved = report.taken_back != 0 || report.moved_total() != 0 || !report.refused.empty();
+  return has_moved ? "moving" : "ready";
+}
+
+}  // namespace
+
+void count_completed(const handoff::Report& report) {
+  count_result("completed");
+  const admin::Moved moved = admin::moved_of(report);
+  for (const auto& [state, number] : moved.clients) {
+    ledger().add(series_name("handover_connections_total", {{"state", state}}), number);
+  }
+  for (const auto& [reason, number] : report.refused) {
+    ledger().add(series_name("handover_refused_connections_total", {{"reason", reason}}), number);
+  }
+  ledger().add("handover_taken_back_connections_total", report.taken_back);
+  count_pauses(report.pauses);
+}
+
+void count_failed(std::string_view result, const handoff::Report& report, bool was_started) {
+  count_result(result);
+  ledger().add(series_name("upgrade_failures_total", {{"step", step_of(report, was_started)}}));
+  ledger().add("handover_taken_back_connections_total", report.taken_back);
+}
+
+}  // namespace baton::proxy
