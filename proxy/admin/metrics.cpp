@@ -105,10 +105,9 @@ bool is_shown(std::string_view labels, const Known& known) {
 void add_totals(Exposition& out, const Status& status) {
   const Known known = known_to(status);
   for (const metrics::Family& family : metrics::ledger_families()) {
-    bool has_any = false;
+    out.family(family);
     status.totals.each(family.name, [&](std::string_view labels, const metrics::Ledger::Numbers& numbers) {
       if (!is_shown(labels, known)) return;
-      if (!std::exchange(has_any, true)) out.family(family);
       family.type == Type::histogram ? out.histogram(labels, numbers) : out.sample(labels, numbers.front());
     });
   }
@@ -131,7 +130,6 @@ void add_connections(Exposition& out, const Status& status) {
   out.sample(Labels{{"state", "closing"}}, now.closing);
   only(out, "connections_max", Type::gauge, "The limit of client connections; 0: none.", status.connections_max);
   only(out, "upstream_idle_connections", Type::gauge, "Idle connections to servers.", now.upstream_idle);
-  if (status.open.empty()) return;
   out.family("open_connections", Type::gauge, "Client connections, by what they speak.");
   for (const OpenConnections& one : status.open) {
     out.sample(Labels{{"listener", one.listener}, {"protocol", one.protocol}, {"tls", one.tls}}, one.connections);
@@ -148,7 +146,6 @@ void add_connections(Exposition& out, const Status& status) {
 void add_servers(Exposition& out, const Status& status) {
   const std::vector<ServerStatus>& servers = status.servers;
   const auto gauge = [&](std::string_view name, std::string_view help, auto value) {
-    if (servers.empty()) return;
     out.family(name, Type::gauge, help);
     for (const ServerStatus& server : servers) {
       out.sample(Labels{{"upstream", server.upstream}, {"server", server.address}}, value(server));
@@ -159,23 +156,19 @@ void add_servers(Exposition& out, const Status& status) {
   gauge("server_connections", "Exchanges in flight with the server.", [](const ServerStatus& server) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(server.in_flight, 0));
   });
-  if (!servers.empty()) {
-    out.family("server_state", Type::gauge, "1 for the state that the server is in.");
-    for (const ServerStatus& server : servers) {
-      for (const std::string_view state : {"up", "drained", "down", "ejected"}) {
-        const Labels labels{{"upstream", server.upstream}, {"server", server.address}, {"state", state}};
-        out.sample(labels, number(server.state == state));
-      }
+  out.family("server_state", Type::gauge, "1 for the state that the server is in.");
+  for (const ServerStatus& server : servers) {
+    for (const std::string_view state : {"up", "drained", "down", "ejected"}) {
+      const Labels labels{{"upstream", server.upstream}, {"server", server.address}, {"state", state}};
+      out.sample(labels, number(server.state == state));
     }
   }
-  if (status.queues.empty()) return;
   out.family("upstream_queue_length", Type::gauge, "Requests that wait for a server that is not full.");
   for (const QueueStatus& queue : status.queues) out.sample(Labels{{"upstream", queue.upstream}}, queue.waiting);
 }
 
 // As many labels as the status lists certificates.
 void add_certificates(Exposition& out, const std::vector<CertificateStatus>& certificates) {
-  if (certificates.empty()) return;
   out.family("certificate_expiry_timestamp_seconds", Type::gauge, "When the certificate expires, since 1970.");
   for (const CertificateStatus& one : certificates) {
     out.sample(Labels{{"listener", one.listener}, {"certificate", one.path}}, static_cast<double>(one.until_s));
