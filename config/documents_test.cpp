@@ -35,7 +35,7 @@ Config loaded(const std::string& yaml) {
 
 TEST(Documents, TheirConfigurationsLoad) {
   std::size_t documents_with_one = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(BATON_DOCUMENTS)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(BATON_DOCUMENTS)) {
     if (entry.path().extension() != ".md") continue;
     const auto configurations = configurations_in(entry.path());
     for (const std::string& yaml : configurations) {

@@ -14,7 +14,7 @@ packages_deb=(debhelper lintian mandoc zsh logrotate)
 packages_clang=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev
   llvm-19)  # llvm-19 has the symbolizer for the sanitizers' stack traces.
 packages_peers=(nginx libnginx-mod-stream haproxy caddy dnsmasq-base curl wrk openssl valgrind nghttp2-client nghttp2-server
-  nghttp2-proxy strace procps iproute2 supervisor prometheus
+  nghttp2-proxy strace procps iproute2 supervisor prometheus libcap2-bin
   python3 python3-grpcio python3-h11 python3-h2 python3-websockets python3-yaml gnutls-bin wget testssl.sh)
 # Keep an npm that came from elsewhere: the distribution's would conflict with it.
 if ! command -v npm >/dev/null; then packages_peers+=(npm); fi
