@@ -30,6 +30,10 @@ EXCEPTED = {
          "mkdir -p /var/lib/acme"),
         "it needs a certificate authority",
         "tls_folders_test runs these commands with the real certbot, up to the authority, and the hook"),
+    "prometheus": (
+        (),
+        "it is a configuration of Prometheus",
+        "monitoring_test gives it to promtool"),
     "htpasswd": (
         ("htpasswd ",),
         "it is in a package of Apache's",
