@@ -13,9 +13,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
-#include <map>
 
 #include "config/load.hpp"
+#include "config/log_schema.hpp"
 #include "config/provenance.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/meeting_point.hpp"
@@ -65,15 +65,10 @@ constexpr std::chrono::seconds meeting_timeout{10};
 
 const char* environment(const char* name) { return std::getenv(name); }
 
-const std::map<std::string, baton::config::LogLevel> log_levels{{"debug", baton::config::LogLevel::debug},
-                                                                {"info", baton::config::LogLevel::info},
-                                                                {"warning", baton::config::LogLevel::warning},
-                                                                {"error", baton::config::LogLevel::error}};
-
 struct RunOptions {
   std::string config;
   std::string pid_file;
-  std::string log_level;
+  std::optional<baton::config::LogLevel> log_level;
   std::string takeover;                  // the path of a handoff socket; takeover_auto: the configuration's; empty: none
   bool supervise = false;
 };
@@ -107,7 +102,7 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> take(
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
-  if (!options.log_level.empty()) config.log.level = log_levels.at(options.log_level);
+  if (options.log_level) config.log.level = *options.log_level;
   std::string text = baton::config::provenance_line(provenance) + baton::config::print_with_places(config);
   return baton::proxy::LoadedConfiguration{std::move(config), provenance, std::move(text)};
 }
@@ -198,7 +193,7 @@ bool is_external_successor(const RunOptions& options, const Predecessor& predece
 // `state` is what the previous version left in this process; without it, starts the first worker.
 int supervise(const RunOptions& options, std::vector<std::string> arguments, const std::optional<std::string>& state) {
   baton::config::Config own;
-  if (!options.log_level.empty()) own.log.level = log_levels.at(options.log_level);
+  if (options.log_level) own.log.level = *options.log_level;
   log::start(baton::proxy::log_level(own));
   log::set_tag(std::to_string(::getpid()));
   (void)baton::process::Notifier::from_environment();      // unsets a watchdog meant for another process
@@ -342,10 +337,14 @@ static int act(int argc, char** argv) {
                 "take over live from the instance at this handoff socket (default: handoff.socket of the "
                 "configuration); if there is none, start as usual")
       ->option_text("[=SOCKET]");
-  run_command.add_option("--log-level", run_options.log_level, "debug, info, warning or error, instead of log.level in "
-                         "the configuration")
+  run_command
+      .add_option_function<std::string>(
+          "--log-level", [&](const std::string& name) { run_options.log_level = baton::config::log_level_of(name); },
+          "debug, info, warn or error, instead of log.level in the configuration")
       ->option_text("LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+      ->check([](const std::string& name) {
+        return baton::config::log_level_of(name) ? std::string() : name + " is none of debug, info, warn and error";
+      });
   run_command.add_flag("--supervise", run_options.supervise,
                        "keep the PID in a small parent that replaces crashed workers (implied as PID 1)");
 

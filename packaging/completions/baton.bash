@@ -22,7 +22,7 @@ _baton() {
 
   case $previous in
     -c | --config | --pid-file | --binary) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-    --log-level) _baton_words "debug info warning error"; return ;;
+    --log-level) _baton_words "debug info warn error"; return ;;
     --method) _baton_words "GET HEAD POST PUT DELETE OPTIONS PATCH"; return ;;
     --explain | --header | --client | --admin | --upgrades | --clients | --rate | --between) return ;;
   esac
