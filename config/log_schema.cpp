@@ -14,6 +14,12 @@
 namespace baton::config {
 namespace {
 
+template <class Value, std::size_t size>
+std::optional<Value> value_of(std::string_view name, const Name<Value> (&names)[size]) {
+  const auto* const found = std::ranges::find(names, name, &Name<Value>::text);
+  return found != std::end(names) ? std::optional(found->value) : std::nullopt;
+}
+
 void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
   if (auto text = reader.text(node)) access.path = *std::move(text);
 }
@@ -71,7 +77,8 @@ void read_level(Reader& reader, const Node& node, Log& log) {
   }
 }
 
-constexpr Key<Log> log_keys[] = {{"level", read_level}, {"access", read_access}};
+constexpr Key<Log> log_keys[] = {
+    {"level", read_level}, {"format", read_choice<&Log::format, log_formats>}, {"access", read_access}};
 constexpr Section<Log> log_section{"log", "in `log`", log_keys};
 
 }  // namespace
@@ -105,9 +112,11 @@ std::string share_logged_text(std::uint16_t share) {
 }
 
 std::optional<LogLevel> log_level_of(std::string_view name) {
-  if (name == "warning") name = "warn";
-  const auto* const found = std::ranges::find(log_levels, name, &Name<LogLevel>::text);
-  return found != std::end(log_levels) ? std::optional(found->value) : std::nullopt;
+  return value_of(name == "warning" ? "warn" : name, log_levels);
+}
+
+std::optional<LogFormat> log_format_of(std::string_view name) {
+  return value_of(name, log_formats);
 }
 
 void read_log(Reader& reader, const Node& node, Log& log) {

@@ -69,6 +69,7 @@ struct RunOptions {
   std::string config;
   std::string pid_file;
   std::optional<baton::config::LogLevel> log_level;
+  std::optional<baton::config::LogFormat> log_format;
   std::string takeover;                  // the path of a handoff socket; takeover_auto: the configuration's; empty: none
   bool supervise = false;
 };
@@ -103,6 +104,7 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> take(
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
   if (options.log_level) config.log.level = *options.log_level;
+  if (options.log_format) config.log.format = *options.log_format;
   std::string text = baton::config::provenance_line(provenance) + baton::config::print_with_places(config);
   return baton::proxy::LoadedConfiguration{std::move(config), provenance, std::move(text)};
 }
@@ -195,7 +197,7 @@ int supervise(const RunOptions& options, std::vector<std::string> arguments, con
   baton::config::Config own;
   if (options.log_level) own.log.level = *options.log_level;
   log::start(baton::proxy::log_level(own));
-  log::set_tag(std::to_string(::getpid()));
+  log::set_writer({std::to_string(::getpid()), {}});
   (void)baton::process::Notifier::from_environment();      // unsets a watchdog meant for another process
   int code = exit_failed;
   try {
@@ -209,7 +211,17 @@ int supervise(const RunOptions& options, std::vector<std::string> arguments, con
   return code;
 }
 
+// Until the configuration is read: as the process that started this one, or as the command line says.
+void begin_log_format(const RunOptions& options) {
+  log::take_format_from_environment();
+  if (!options.log_format) return;
+  baton::config::Config own;
+  own.log.format = *options.log_format;
+  log::set_format(baton::proxy::log_format(own));
+}
+
 int run(const RunOptions& options, std::vector<std::string> arguments) {
+  begin_log_format(options);
   const auto state = baton::supervisor::take_state();
   if (const auto code = baton::supervisor::answer_dry_run(state)) return *code;
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
@@ -224,7 +236,8 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
   if (is_parent) return supervise(options, std::move(arguments), state);
   if (line) baton::process::take_oom_score_of(line->supervisor());  // and not what a keeper passes on
 
-  Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
+  const bool is_json_wanted = log::format() == log::Format::json;
+  Told told = line || predecessor.channel || is_json_wanted ? Told::in_the_log : Told::in_plain_lines;
   std::string meeting_socket;  // where we have yet to meet our predecessor
   try {
     const auto given = baton::handoff::take_configuration();
@@ -253,8 +266,9 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     }
 
     told = Told::in_the_log;
+    log::set_format(baton::proxy::log_format(loaded->config));
     log::start(baton::proxy::log_level(loaded->config));
-    log::set_tag("g? " + std::to_string(::getpid()));
+    log::set_writer({"g? " + std::to_string(::getpid()), {}});
     if (!without_keeper.empty()) log::warning("a crash will end all connections: {}", without_keeper);
     if (is_external_successor(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
     auto ready =
@@ -344,6 +358,14 @@ static int act(int argc, char** argv) {
       ->option_text("LEVEL")
       ->check([](const std::string& name) {
         return baton::config::log_level_of(name) ? std::string() : name + " is none of debug, info, warn and error";
+      });
+  run_command
+      .add_option_function<std::string>(
+          "--log-format", [&](const std::string& name) { run_options.log_format = baton::config::log_format_of(name); },
+          "text or json, instead of log.format in the configuration")
+      ->option_text("FORMAT")
+      ->check([](const std::string& name) {
+        return baton::config::log_format_of(name) ? std::string() : name + " is neither text nor json";
       });
   run_command.add_flag("--supervise", run_options.supervise,
                        "keep the PID in a small parent that replaces crashed workers (implied as PID 1)");

@@ -45,7 +45,7 @@ void DataPath::start(std::uint64_t generation) {
   settings_->servers->loads().set_generation(generation);
   put_servers_in_force();
   workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(config()));
-  log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
+  log::set_writer({"g" + std::to_string(generation) + " " + std::to_string(::getpid()), generation});
 }
 
 void DataPath::end() {
@@ -130,6 +130,7 @@ void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr
   put_servers_in_force();
   set_connection_limit();
   log::set_level(log_level(config()));
+  log::set_format(log_format(config()));
 }
 
 void DataPath::complete_names(const state::KnownNames& known) {

@@ -131,6 +131,7 @@ handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>&
   const bool has_other_lock = parts_.attempt.instance.lock_descriptor() != lock;
   if (parts_.attempt.instance.put_sockets_back() || has_other_lock) parts_.attempt.supervision.announce();
   if (const auto door = parts_.attempt.supervision.door()) program.descriptors.push_back(*door);
+  program.environment = log::environment();
   auto started = handoff::start_successor(program);
   if (!started) return std::unexpected(started.error());
   const pid_t child = started->pid;

@@ -62,6 +62,7 @@ struct InstanceRecord {
   std::int64_t keeper = 0;                      // the PID of the sender's keeper; 0: it has none
   Crashes crashes{};                            // in Done and Returned: only the last one, of a keeper or a parent
   bool holds_lock = false;                      // with after_crash: the sender does, until its Done
+  bool logs_json = false;  // for those who log beside the sender, and do not read its configuration
   bool operator==(const InstanceRecord&) const = default;
 };
 
