@@ -37,6 +37,7 @@
 #include "proxy/supervisor/renewal.hpp"
 #include "proxy/supervisor/supervisor.hpp"
 #include "proxy/usage.hpp"
+#include "proxy/version.hpp"
 
 namespace {
 
@@ -230,7 +231,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     line = baton::supervisor::WorkerLine::from_environment();
   } catch (const std::exception& error) {
     const Told told = predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-    return cannot_start(BATON_VERSION, baton::handoff::describe(error), std::move(predecessor), told);
+    return cannot_start(baton::version(), baton::handoff::describe(error), std::move(predecessor), told);
   }
   const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
   if (is_parent) return supervise(options, std::move(arguments), state);
@@ -250,7 +251,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
       if (is_external_successor(options, predecessor)) predecessor = meet_predecessor_if_named(options);
       const bool is_missing = !given && !find_config(options.config);
       const std::string what = is_missing ? "" : "the configuration is invalid:\n";
-      return cannot_start(BATON_VERSION, what + loaded.error(), std::move(predecessor), told);
+      return cannot_start(baton::version(), what + loaded.error(), std::move(predecessor), told);
     }
 
     // Before there is another thread, and before anything is allocated for a connection.
@@ -278,7 +279,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                 {.arguments = std::move(arguments),
                                  .configuration_text = std::move(loaded->text),
                                  .provenance = loaded->provenance,
-                                 .version = BATON_VERSION,
+                                 .version = baton::version(),
                                  .load = [&options](const auto& applied) { return load_again(options, applied); },
                                  .notifier = baton::process::Notifier::from_environment(),
                                  .passed = std::move(passed),
@@ -292,7 +293,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     return code;
   } catch (const std::exception& error) {
     if (!meeting_socket.empty()) predecessor = meet_to_refuse(meeting_socket);
-    return cannot_start(BATON_VERSION, baton::handoff::describe(error), std::move(predecessor), told);
+    return cannot_start(baton::version(), baton::handoff::describe(error), std::move(predecessor), told);
   }
 }
 
@@ -301,13 +302,13 @@ int refuse_command_line(const std::string& why) {
   const auto line = baton::supervisor::WorkerLine::from_environment();
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
   const Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-  cannot_start(BATON_VERSION, (told == Told::in_plain_lines ? "baton: " : "") + why, std::move(predecessor), told);
+  cannot_start(baton::version(), (told == Told::in_plain_lines ? "baton: " : "") + why, std::move(predecessor), told);
   return exit_usage;
 }
 
 std::string versions() {
   std::ostringstream text;
-  text << "baton " << BATON_VERSION << "\nhandoff protocol " << baton::handoff::limits::protocol_min << " to "
+  text << "baton " << baton::version() << "\nhandoff protocol " << baton::handoff::limits::protocol_min << " to "
        << baton::handoff::limits::protocol_max << "\n"
        << "Boost " << BOOST_VERSION / 100000 << "." << BOOST_VERSION / 100 % 1000 << "." << BOOST_VERSION % 100
        << "\nprotobuf " << google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION) << "\n"
