@@ -325,6 +325,7 @@ struct Handoff {
 };
 
 enum class LogLevel { debug, info, warning, error };
+enum class LogFormat { text, json };
 enum class AccessFormat { combined, json, logfmt, text };
 
 struct AccessLog {
@@ -337,6 +338,7 @@ struct AccessLog {
 
 struct Log {
   LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
   std::optional<AccessLog> access;  // nothing: off
   bool operator==(const Log&) const = default;
 };

@@ -284,8 +284,8 @@ TEST_F(Include, ValuesOfAllFilesCountTogether) {
   std::string many = "routes:\n";
   for (int i = 0; i < 100'000; ++i) many += "- a\n";
   for (const char* name : {"1", "2", "3", "4", "5"}) write("conf.d/" + std::string(name) + ".yaml", many);
-  EXPECT_THAT(problems(), testing::Contains(StartsWith("conf.d/5.yaml:")));
-  const auto found = problems();
+  const auto found = problems();  // once: it takes seconds
+  EXPECT_THAT(found, testing::Contains(StartsWith("conf.d/5.yaml:")));
   EXPECT_THAT(found, testing::Contains(testing::HasSubstr("more than 500000 values")));
 }
 

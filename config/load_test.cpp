@@ -17,21 +17,22 @@ TEST(Load, TheMinimalFileHasADefaultForEverythingElse) {
 }
 
 TEST(Load, EverySettingArrivesWhereItBelongs) {
-  const Config config = config_of(minimal +
-                                  "timeouts: { handshake: 1s, head: 2s, body: 3s, send: 4s, idle: 5s, connect: 6s,\n"
-                                  "  response: 7s, response_body: 10s, total: 11s, upstream_idle: 8s, tunnel_idle: 9s,\n"
-                                  "  shutdown: 0 }\n"
-                                  "limits: { head_bytes: 16k, uri_bytes: 4k, fields: 10, body_bytes: 1g,\n"
-                                  "  requests_per_connection: 7, connections: 500, buffer_bytes: 4k }\n"
-                                  "handoff: { socket: /run/h.sock, ready_timeout: 1s, step_timeout: 2s,\n"
-                                  "  finish_timeout: 0, drain_timeout: 4s, probation: 5s }\n"
-                                  "admin: { bind: unix:/run/a.sock }\n"
-                                  "pid_file: /run/b.pid\n"
-                                  "workers: 3\n"
-                                  "log: { level: error, access: { path: \"-\", format: json } }\n"
-                                  "underscores: pass\n"
-                                  "watch: true\n"
-                                  "via: false\n");
+  const Config config =
+      config_of(minimal +
+                "timeouts: { handshake: 1s, head: 2s, body: 3s, send: 4s, idle: 5s, connect: 6s,\n"
+                "  response: 7s, response_body: 10s, total: 11s, upstream_idle: 8s, tunnel_idle: 9s,\n"
+                "  shutdown: 0 }\n"
+                "limits: { head_bytes: 16k, uri_bytes: 4k, fields: 10, body_bytes: 1g,\n"
+                "  requests_per_connection: 7, connections: 500, buffer_bytes: 4k }\n"
+                "handoff: { socket: /run/h.sock, ready_timeout: 1s, step_timeout: 2s,\n"
+                "  finish_timeout: 0, drain_timeout: 4s, probation: 5s }\n"
+                "admin: { bind: unix:/run/a.sock }\n"
+                "pid_file: /run/b.pid\n"
+                "workers: 3\n"
+                "log: { level: error, format: json, access: { path: \"-\", format: json } }\n"
+                "underscores: pass\n"
+                "watch: true\n"
+                "via: false\n");
   const auto seconds = [](int count) { return Milliseconds(1000 * count); };
   EXPECT_EQ(config.timeouts, (Timeouts{seconds(1), seconds(2), seconds(3), seconds(4), seconds(5), seconds(6),
                                        seconds(7), seconds(10), seconds(11), seconds(8), seconds(9), seconds(0)}));
@@ -40,7 +41,7 @@ TEST(Load, EverySettingArrivesWhereItBelongs) {
   EXPECT_EQ(config.admin, (std::vector<std::optional<Address>>{Address{.unix_path = "/run/a.sock"}}));
   EXPECT_EQ(config.pid_file, "/run/b.pid");
   EXPECT_EQ(config.workers, 3u);
-  EXPECT_EQ(config.log, (Log{LogLevel::error, AccessLog{.path = "-", .format = AccessFormat::json}}));
+  EXPECT_EQ(config.log, (Log{LogLevel::error, LogFormat::json, AccessLog{.path = "-", .format = AccessFormat::json}}));
   EXPECT_EQ(config.underscores, Underscores::pass);
   EXPECT_EQ(config.watch, Watch::all);
 }

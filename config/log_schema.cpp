@@ -8,10 +8,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 namespace baton::config {
 namespace {
+
+template <class Value, std::size_t size>
+std::optional<Value> value_of(std::string_view name, const Name<Value> (&names)[size]) {
+  const auto* const found = std::ranges::find(names, name, &Name<Value>::text);
+  return found != std::end(names) ? std::optional(found->value) : std::nullopt;
+}
 
 void read_access_path(Reader& reader, const Node& node, AccessLog& access) {
   if (auto text = reader.text(node)) access.path = *std::move(text);
@@ -60,7 +67,18 @@ void read_access(Reader& reader, const Node& node, Log& log) {
   if (!access.path.empty() || access.syslog) log.access = std::move(access);
 }
 
-constexpr Key<Log> log_keys[] = {{"level", read_choice<&Log::level, log_levels>}, {"access", read_access}};
+void read_level(Reader& reader, const Node& node, Log& log) {
+  const auto name = reader.text(node);
+  if (!name) return;
+  if (const auto level = log_level_of(*name)) {
+    log.level = *level;
+  } else {
+    read_choice<&Log::level, log_levels>(reader, node, log);  // says what is wrong
+  }
+}
+
+constexpr Key<Log> log_keys[] = {
+    {"level", read_level}, {"format", read_choice<&Log::format, log_formats>}, {"access", read_access}};
 constexpr Section<Log> log_section{"log", "in `log`", log_keys};
 
 }  // namespace
@@ -91,6 +109,14 @@ void read_share_logged(Reader& reader, const Node& node, Route& route) {
 std::string share_logged_text(std::uint16_t share) {
   if (share == 0 || share == access_log_all) return share == 0 ? "false" : "true";
   return fmt::format("{:g}%", share / 100.0);
+}
+
+std::optional<LogLevel> log_level_of(std::string_view name) {
+  return value_of(name == "warning" ? "warn" : name, log_levels);
+}
+
+std::optional<LogFormat> log_format_of(std::string_view name) {
+  return value_of(name, log_formats);
 }
 
 void read_log(Reader& reader, const Node& node, Log& log) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
@@ -12,6 +14,10 @@
 namespace baton::config {
 
 void read_log(Reader& reader, const Node& node, Log& log);
+
+// The level of this name. `warning` is another name of `warn`.
+std::optional<LogLevel> log_level_of(std::string_view name);
+std::optional<LogFormat> log_format_of(std::string_view name);
 
 // `access_log` of routes.
 void read_share_logged(Reader& reader, const Node& node, Route& route);

@@ -1,4 +1,4 @@
-// Where the access log goes, and how its lines look.
+// The event log, where the access log goes, and how its lines look.
 #include "config/log_schema.hpp"
 
 #include <gmock/gmock.h>
@@ -33,6 +33,17 @@ TEST(AccessLogKeys, HaveAFormatByNameOrAsAText) {
   const AccessLog access = access_having("path: /a, format: '{client} \"{request}\" {header.X-A} {{ {ended}'");
   EXPECT_EQ(access.format, AccessFormat::text);
   EXPECT_EQ(access.text.text(), "{client} \"{request}\" {header.x-a} {{ {ended}");
+}
+
+TEST(EventLogKeys, HaveOneNameForALevelAndAcceptAnother) {
+  for (const char* name : {"warn", "warning", "${LEVEL:-warning}"}) {
+    const Config config = config_of(minimal + "log: { level: \"" + name + "\" }\n");
+    EXPECT_EQ(config.log.level, LogLevel::warning) << name;
+    EXPECT_NE(print(config).find("level: warn\n"), std::string::npos) << print(config);
+  }
+  EXPECT_EQ(log_level_of("warning"), LogLevel::warning);
+  EXPECT_EQ(log_level_of("debug"), LogLevel::debug);
+  EXPECT_EQ(log_level_of("loud"), std::nullopt);
 }
 
 class RefusedAccessLog : public testing::TestWithParam<Refusal> {};

@@ -25,7 +25,9 @@ inline constexpr Name<ClientAuth> client_auths[] = {
 inline constexpr Name<Survive> survivals[] = {{"all", Survive::all}, {"idle", Survive::idle}, {"off", Survive::off}};
 
 inline constexpr Name<LogLevel> log_levels[] = {
-    {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
+    {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warn", LogLevel::warning}, {"error", LogLevel::error}};
+
+inline constexpr Name<LogFormat> log_formats[] = {{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 inline constexpr Name<AccessFormat> access_formats[] = {
     {"combined", AccessFormat::combined}, {"json", AccessFormat::json}, {"logfmt", AccessFormat::logfmt}};

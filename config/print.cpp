@@ -313,6 +313,7 @@ void print_log(Printer& out, const Log& log) {
   const AccessLog access = log.access.value_or(AccessLog{});
   out.line(0, "log:");
   out.line(1, "level: {}", name_of(log.level, log_levels));
+  out.line(1, "format: {}", name_of(log.format, log_formats));
   out.line(1, "access:");
   out.line(2, "path: {}", in_quotes(access.path));
   out.line(2, "syslog: {}", in_quotes(access.syslog ? access.syslog->text() : ""));

@@ -98,7 +98,7 @@ Config unusual() {
   config.admin = {Address{.host = "fe80::1%eth0", .port = 9901}, std::nullopt, Address{.unix_path = "/run/$a"}};
   config.pid_file = "/run/'b'.pid # no comment";
   config.workers = 256;
-  config.log = {LogLevel::debug, AccessLog{.path = "access: {log}", .format = AccessFormat::json}};
+  config.log = {LogLevel::debug, LogFormat::json, AccessLog{.path = "access: {log}", .format = AccessFormat::json}};
   config.underscores = Underscores::pass;
   config.listeners[2].trusted_proxies = TrustedProxies{{parse_network("10.1.2.3").value()}, false};
   config.listeners[2].proxy_protocol = ProxyProtocol::require;

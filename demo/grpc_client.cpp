@@ -6,10 +6,6 @@
 
 namespace baton::demo {
 
-namespace {
-constexpr Microseconds message_interval{10'000};
-}
-
 GrpcClient::GrpcClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account)
     : SocketClient(context, server, number, account),
       target_(fmt::format("{}{}", clients::grpc_prefix, number)),

@@ -4,10 +4,6 @@
 
 namespace baton::demo {
 
-namespace {
-constexpr Microseconds message_interval{10'000};
-}
-
 TcpClient::TcpClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account)
     : SocketClient(context, server, number, account), talk_(fmt::format("tcp client {}", number)), ticker_(context) {}
 

@@ -9,6 +9,9 @@
 
 namespace baton::demo {
 
+// Of clients that talk all the time.
+inline constexpr Microseconds message_interval{10'000};
+
 class Ticker {
  public:
   explicit Ticker(boost::asio::io_context& context) : timer_(context) {}

@@ -8,7 +8,6 @@ namespace baton::demo {
 
 namespace {
 
-constexpr Microseconds message_interval{10'000};
 constexpr std::string_view normal_closure = "\x03\xe8";  // 1000
 
 }  // namespace

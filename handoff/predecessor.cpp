@@ -57,6 +57,7 @@ class Conversation {
       finished = as_result([this] { return hear_its_keeper(); });
     }
     note_time();
+    outcome_.had_begun_to_move = listen_said_;
     insist([this] { donor_.converses(channel_.descriptor(), -1); });
     spare_.close();
     if (finished) {

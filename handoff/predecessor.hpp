@@ -31,6 +31,9 @@ enum class Ending {
 struct HandoverOutcome {
   Ending ending = Ending::rolled_back;
   std::string reason;             // why it did not complete
+  // The successor was ready, and was told to serve: from then on, what does not complete is rolled back. Before, it has
+  // failed, and nothing had changed.
+  bool had_begun_to_move = false;
   // The successor may own connections and is alive as far as is known: it must not be killed at once.
   bool successor_serves = false;
   Report report;

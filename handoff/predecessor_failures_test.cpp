@@ -97,6 +97,7 @@ TEST_P(SuccessorThat, LeavesThePredecessorWithAllThatWasNotAdopted) {
 
     const int stopped = row.step > Step::ready ? 1 : 0;
     const int resigned = row.step == Step::bye ? 1 : 0;
+    EXPECT_EQ(outcome.had_begun_to_move, stopped == 1);
     EXPECT_EQ(donor.count("stop_accepting"), stopped);
     EXPECT_EQ(donor.count("accept_again"), lock_is_free ? stopped : 0);
     EXPECT_EQ(donor.count("resign"), resigned);

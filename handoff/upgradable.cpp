@@ -321,7 +321,8 @@ void Upgradable::upgrade_ended(const HandoverOutcome& outcome) {
     for (const int signal : signals) ::kill(successor, signal);
     return drain(terms_.drain_timeout);
   }
-  say("upgrade: failed: " + outcome.reason + "; this process continues; " + in_words(outcome.report));
+  say("upgrade: " + std::string(outcome.had_begun_to_move ? "rolled back: " : "failed: ") + outcome.reason +
+      "; this process continues; " + in_words(outcome.report));
   // A successor that has adopted connections serves them and then exits by itself; if it hangs, it is killed once that
   // time is up.
   const auto patience = outcome.successor_serves ? terms_.drain_timeout + 2 * terms_.step_timeout : last_words;

@@ -45,7 +45,7 @@ class Refuser final : public handoff::Adopter {
 void log_why(const std::string& what, const std::string& why) {
   try {
     log::start(log::Level::info);
-    if (log::tag().empty()) log::set_tag("g? " + std::to_string(::getpid()));
+    if (!log::has_writer()) log::set_writer({"g? " + std::to_string(::getpid()), {}});
     std::istringstream lines(why);
     for (std::string line; std::getline(lines, line);) log::error("{}: {}", what, line);
     log::stop();

@@ -13,9 +13,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
-#include <map>
 
 #include "config/load.hpp"
+#include "config/log_schema.hpp"
 #include "config/provenance.hpp"
 #include "handoff/limits.hpp"
 #include "handoff/meeting_point.hpp"
@@ -37,6 +37,7 @@
 #include "proxy/supervisor/renewal.hpp"
 #include "proxy/supervisor/supervisor.hpp"
 #include "proxy/usage.hpp"
+#include "proxy/version.hpp"
 
 namespace {
 
@@ -65,15 +66,11 @@ constexpr std::chrono::seconds meeting_timeout{10};
 
 const char* environment(const char* name) { return std::getenv(name); }
 
-const std::map<std::string, baton::config::LogLevel> log_levels{{"debug", baton::config::LogLevel::debug},
-                                                                {"info", baton::config::LogLevel::info},
-                                                                {"warning", baton::config::LogLevel::warning},
-                                                                {"error", baton::config::LogLevel::error}};
-
 struct RunOptions {
   std::string config;
   std::string pid_file;
-  std::string log_level;
+  std::optional<baton::config::LogLevel> log_level;
+  std::optional<baton::config::LogFormat> log_format;
   std::string takeover;                  // the path of a handoff socket; takeover_auto: the configuration's; empty: none
   bool supervise = false;
 };
@@ -107,7 +104,8 @@ std::expected<baton::proxy::LoadedConfiguration, std::string> take(
   if (const auto* problems = std::get_if<baton::config::Problems>(&loaded)) return std::unexpected(in_lines(*problems));
   auto& config = std::get<baton::config::Config>(loaded);
   if (!options.pid_file.empty()) config.pid_file = options.pid_file;
-  if (!options.log_level.empty()) config.log.level = log_levels.at(options.log_level);
+  if (options.log_level) config.log.level = *options.log_level;
+  if (options.log_format) config.log.format = *options.log_format;
   std::string text = baton::config::provenance_line(provenance) + baton::config::print_with_places(config);
   return baton::proxy::LoadedConfiguration{std::move(config), provenance, std::move(text)};
 }
@@ -198,9 +196,9 @@ bool is_external_successor(const RunOptions& options, const Predecessor& predece
 // `state` is what the previous version left in this process; without it, starts the first worker.
 int supervise(const RunOptions& options, std::vector<std::string> arguments, const std::optional<std::string>& state) {
   baton::config::Config own;
-  if (!options.log_level.empty()) own.log.level = log_levels.at(options.log_level);
+  if (options.log_level) own.log.level = *options.log_level;
   log::start(baton::proxy::log_level(own));
-  log::set_tag(std::to_string(::getpid()));
+  log::set_writer({std::to_string(::getpid()), {}});
   (void)baton::process::Notifier::from_environment();      // unsets a watchdog meant for another process
   int code = exit_failed;
   try {
@@ -214,7 +212,17 @@ int supervise(const RunOptions& options, std::vector<std::string> arguments, con
   return code;
 }
 
+// Until the configuration is read: as the process that started this one, or as the command line says.
+void begin_log_format(const RunOptions& options) {
+  log::take_format_from_environment();
+  if (!options.log_format) return;
+  baton::config::Config own;
+  own.log.format = *options.log_format;
+  log::set_format(baton::proxy::log_format(own));
+}
+
 int run(const RunOptions& options, std::vector<std::string> arguments) {
+  begin_log_format(options);
   const auto state = baton::supervisor::take_state();
   if (const auto code = baton::supervisor::answer_dry_run(state)) return *code;
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
@@ -223,13 +231,14 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     line = baton::supervisor::WorkerLine::from_environment();
   } catch (const std::exception& error) {
     const Told told = predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-    return cannot_start(BATON_VERSION, baton::handoff::describe(error), std::move(predecessor), told);
+    return cannot_start(baton::version(), baton::handoff::describe(error), std::move(predecessor), told);
   }
   const bool is_parent = state || ((options.supervise || ::getpid() == 1) && !line && !predecessor.channel);
   if (is_parent) return supervise(options, std::move(arguments), state);
   if (line) baton::process::take_oom_score_of(line->supervisor());  // and not what a keeper passes on
 
-  Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
+  const bool is_json_wanted = log::format() == log::Format::json;
+  Told told = line || predecessor.channel || is_json_wanted ? Told::in_the_log : Told::in_plain_lines;
   std::string meeting_socket;  // where we have yet to meet our predecessor
   try {
     const auto given = baton::handoff::take_configuration();
@@ -242,7 +251,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
       if (is_external_successor(options, predecessor)) predecessor = meet_predecessor_if_named(options);
       const bool is_missing = !given && !find_config(options.config);
       const std::string what = is_missing ? "" : "the configuration is invalid:\n";
-      return cannot_start(BATON_VERSION, what + loaded.error(), std::move(predecessor), told);
+      return cannot_start(baton::version(), what + loaded.error(), std::move(predecessor), told);
     }
 
     // Before there is another thread, and before anything is allocated for a connection.
@@ -258,8 +267,9 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     }
 
     told = Told::in_the_log;
+    log::set_format(baton::proxy::log_format(loaded->config));
     log::start(baton::proxy::log_level(loaded->config));
-    log::set_tag("g? " + std::to_string(::getpid()));
+    log::set_writer({"g? " + std::to_string(::getpid()), {}});
     if (!without_keeper.empty()) log::warning("a crash will end all connections: {}", without_keeper);
     if (is_external_successor(options, predecessor)) meeting_socket = handoff_socket(options, loaded->config);
     auto ready =
@@ -269,7 +279,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
                                 {.arguments = std::move(arguments),
                                  .configuration_text = std::move(loaded->text),
                                  .provenance = loaded->provenance,
-                                 .version = BATON_VERSION,
+                                 .version = baton::version(),
                                  .load = [&options](const auto& applied) { return load_again(options, applied); },
                                  .notifier = baton::process::Notifier::from_environment(),
                                  .passed = std::move(passed),
@@ -283,7 +293,7 @@ int run(const RunOptions& options, std::vector<std::string> arguments) {
     return code;
   } catch (const std::exception& error) {
     if (!meeting_socket.empty()) predecessor = meet_to_refuse(meeting_socket);
-    return cannot_start(BATON_VERSION, baton::handoff::describe(error), std::move(predecessor), told);
+    return cannot_start(baton::version(), baton::handoff::describe(error), std::move(predecessor), told);
   }
 }
 
@@ -292,13 +302,13 @@ int refuse_command_line(const std::string& why) {
   const auto line = baton::supervisor::WorkerLine::from_environment();
   Predecessor predecessor{.channel = baton::handoff::take_channel()};
   const Told told = line || predecessor.channel ? Told::in_the_log : Told::in_plain_lines;
-  cannot_start(BATON_VERSION, (told == Told::in_plain_lines ? "baton: " : "") + why, std::move(predecessor), told);
+  cannot_start(baton::version(), (told == Told::in_plain_lines ? "baton: " : "") + why, std::move(predecessor), told);
   return exit_usage;
 }
 
 std::string versions() {
   std::ostringstream text;
-  text << "baton " << BATON_VERSION << "\nhandoff protocol " << baton::handoff::limits::protocol_min << " to "
+  text << "baton " << baton::version() << "\nhandoff protocol " << baton::handoff::limits::protocol_min << " to "
        << baton::handoff::limits::protocol_max << "\n"
        << "Boost " << BOOST_VERSION / 100000 << "." << BOOST_VERSION / 100 % 1000 << "." << BOOST_VERSION % 100
        << "\nprotobuf " << google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION) << "\n"
@@ -342,10 +352,22 @@ static int act(int argc, char** argv) {
                 "take over live from the instance at this handoff socket (default: handoff.socket of the "
                 "configuration); if there is none, start as usual")
       ->option_text("[=SOCKET]");
-  run_command.add_option("--log-level", run_options.log_level, "debug, info, warning or error, instead of log.level in "
-                         "the configuration")
+  run_command
+      .add_option_function<std::string>(
+          "--log-level", [&](const std::string& name) { run_options.log_level = baton::config::log_level_of(name); },
+          "debug, info, warn or error, instead of log.level in the configuration")
       ->option_text("LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+      ->check([](const std::string& name) {
+        return baton::config::log_level_of(name) ? std::string() : name + " is none of debug, info, warn and error";
+      });
+  run_command
+      .add_option_function<std::string>(
+          "--log-format", [&](const std::string& name) { run_options.log_format = baton::config::log_format_of(name); },
+          "text or json, instead of log.format in the configuration")
+      ->option_text("FORMAT")
+      ->check([](const std::string& name) {
+        return baton::config::log_format_of(name) ? std::string() : name + " is neither text nor json";
+      });
   run_command.add_flag("--supervise", run_options.supervise,
                        "keep the PID in a small parent that replaces crashed workers (implied as PID 1)");
 

@@ -89,7 +89,7 @@ TEST_F(CrashInAnUpgrade, OfASuccessorThatWasGivenUpTouchesNothing) {
   dies(0, 5, false, SIGSTOP);  // before its Adopted
   death->is_for_next = true;
   baton.begin_upgrade();
-  baton.await_log(std::regex("upgrade: failed"));
+  baton.await_log(std::regex("upgrade: rolled back"));
   await([&] { return !is_alive(death->victim); }, "it to be killed\n" + baton.log());
   const auto is_alone = [&] { return children_of(baton.pid()).size() == 1 && children_of(worker).size() == 1; };
   await(is_alone, "its keeper to end");

@@ -26,7 +26,7 @@ class CtlUpgrade : public Ctl {
   void expect_still_serving(const std::string& why) {
     EXPECT_EQ(baton.number("generation"), 1);
     const json::object upgrade = baton.status().at("last_upgrade").as_object();
-    EXPECT_EQ(upgrade.at("result").as_string(), "rolled_back");
+    EXPECT_EQ(upgrade.at("result").as_string(), "failed");
     EXPECT_TRUE(contains(std::string(upgrade.at("reason").as_string()), why)) << json::serialize(upgrade);
     EXPECT_EQ(baton.connect().get("/bytes/2").body, pattern(2));
   }
@@ -154,7 +154,8 @@ TEST_F(CtlUpgrade, ToABadConfigurationShowsEachProblemInALineOfItsOwn) {
   const auto problem = [&](int line, const char* key) {
     return "               " + baton.config_path() + ":" + std::to_string(line) + ":1: unknown key `" + key + "` at the top level";
   };
-  EXPECT_TRUE(contains(outcome.out, "result         rolled_back: the configuration is invalid:\n" + problem(lines + 1, "no_such_key")))
+  EXPECT_TRUE(contains(outcome.out,
+                       "result         failed: the configuration is invalid:\n" + problem(lines + 1, "no_such_key")))
       << outcome.out;
   EXPECT_TRUE(contains(outcome.out, "\n" + problem(lines + 2, "nor_this"))) << outcome.out;
   EXPECT_TRUE(contains(outcome.out, "\n               the successor exited with code 1\ngeneration     1 to ")) << outcome.out;
@@ -181,11 +182,11 @@ TEST_F(CtlUpgrade, ToAProgramThatDoesNotKnowTheCommandLineSaysSo) {
   expect_only_log_lines(baton);
 }
 
-TEST_F(CtlUpgrade, ToABinaryThatIsNotThereIsRolledBackAndTheNextWorks) {
+TEST_F(CtlUpgrade, ToABinaryThatIsNotThereFailsAndTheNextWorks) {
   const Outcome outcome = ctl({"upgrade", "--binary", "/no/such/binary"});
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_TRUE(contains(outcome.out, "rolled_back: cannot start /no/such/binary: No such file")) << outcome.out;
-  EXPECT_TRUE(contains(outcome.err, "rolled back")) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "failed: cannot start /no/such/binary: No such file")) << outcome.out;
+  EXPECT_TRUE(contains(outcome.err, "it failed: the running process continues")) << outcome.err;
   expect_still_serving("cannot start /no/such/binary");
   EXPECT_EQ(ctl({"upgrade"}).code, 0) << "and it starts from its own path again";
   baton.finish_upgrade();
@@ -203,7 +204,7 @@ TEST_F(CtlUpgrade, WithABadConfigurationSaysWhereItIsWrong) {
   EXPECT_EQ(client.get("/bytes/3").body, pattern(3));
 }
 
-TEST_F(CtlUpgrade, ToAProgramThatDiesIsRolledBackWithItsExitCode) {
+TEST_F(CtlUpgrade, ToAProgramThatDiesFailsWithItsExitCode) {
   install("#!/bin/sh\nexit 7\n");
   const Outcome outcome = ctl({"upgrade"});
   EXPECT_EQ(outcome.code, 1);
@@ -245,6 +246,8 @@ TEST_F(CtlUpgrade, IsCalledOffByAStopAndSaysSo) {
   EXPECT_EQ(ctl({"stop"}).code, 0);
   upgrade.await_line(Process::Stream::out, std::regex("rolled_back: told to stop by a signal"));
   EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0}));
+  EXPECT_TRUE(contains(upgrade.err(), "it was rolled back: the running process continues")) << upgrade.err();
+  baton.await_log(std::regex("upgrade: rolled back: told to stop by a signal"));
   origin.gate().open();
   EXPECT_EQ(held.response().body, "held");
   EXPECT_EQ(baton.await_exit(), (Ended{0, 0}));

@@ -9,7 +9,7 @@ namespace baton::harness {
 
 namespace {
 
-const std::regex outcome{"upgrade: (generation|failed)"};
+const std::regex outcome{"upgrade: (generation|failed|rolled back)"};
 
 }  // namespace
 

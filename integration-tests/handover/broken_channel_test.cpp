@@ -13,7 +13,7 @@
 namespace baton::harness {
 namespace {
 
-const std::regex upgrade_over{R"(upgrade: (failed|generation|the successor is the instance))"};
+const std::regex upgrade_over{R"(upgrade: (failed|rolled back|generation|the successor is the instance))"};
 
 // More than one Offer can hold.
 constexpr int clients = 70;

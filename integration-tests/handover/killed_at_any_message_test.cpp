@@ -11,7 +11,7 @@
 namespace baton::harness {
 namespace {
 
-const std::regex upgrade_over{R"(upgrade: (failed|generation))"};
+const std::regex upgrade_over{R"(upgrade: (failed|rolled back|generation))"};
 
 // The messages that each side sends at least: Hello, Ready, Listening, Adopted, Bye; Hello, Inherit, Listen, Offer,
 // Done.

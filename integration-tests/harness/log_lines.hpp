@@ -7,8 +7,8 @@ namespace baton::harness::log_lines {
 
 // The report of a finished upgrade.
 inline const std::regex upgrade_report{R"(upgrade: .*moved=\d+)"};
-// A failed upgrade; the old process keeps serving.
-inline const std::regex upgrade_failed{R"(upgrade: .*(failed|rolled back|rolled_back))"};
+// An upgrade that did not complete; the old process keeps serving.
+inline const std::regex upgrade_failed{R"(upgrade: (failed|rolled back): )"};
 // A signal for an upgrade during an upgrade.
 inline const std::regex upgrade_refused{R"(upgrade: .*(refused|already))"};
 // Why a second process on the same configuration does not start.

@@ -68,7 +68,7 @@ TEST_F(ShortOfAddressSpace, AReloadIsDoneOrFails) {
 TEST_F(ShortOfAddressSpace, AnUpgradeIsCompletedOrFails) {
   replace_file(baton_->binary_path(), "#!/bin/sh\nulimit -S -v unlimited\nexec " + baton_in_shell() + " \"$@\"\n",
                true);
-  with_each_little(std::regex("upgrade: (failed|generation)"), [this] { baton_->begin_upgrade(); });
+  with_each_little(std::regex("upgrade: (failed|rolled back|generation)"), [this] { baton_->begin_upgrade(); });
 }
 
 }  // namespace

@@ -187,7 +187,7 @@ TEST_P(SupervisedUpgrade, WhoseSuccessorIsKilledLeavesAnInstance) {
                    baton_in_shell() + " \"$@\"\n",
                true);
   baton.begin_upgrade();
-  baton.await_log(std::regex("upgrade: (failed|generation)"));
+  baton.await_log(std::regex("upgrade: (failed|rolled back|generation)"));
   install(baton_binary());
   await([&] { return baton.readyz() == 200; }, "somebody to serve");
   const pid_t now = worker();

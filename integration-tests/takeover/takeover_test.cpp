@@ -284,7 +284,7 @@ TEST_F(TakeoverOnProbation, ATakerThatIsStoppedGivesTheServiceBack) {
   EXPECT_EQ(fresh.get("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n").status(), 101);
   ::kill(taker.pid(), SIGTERM);
   EXPECT_EQ(taker.await_exit(), (Ended{0, 0})) << "to stop was what it was told";
-  baton->await_log(std::regex("upgrade: failed: the successor gave back what it had: told to stop by a signal"));
+  baton->await_log(std::regex("upgrade: rolled back: the successor gave back what it had: told to stop by a signal"));
   fresh.send("still here");
   EXPECT_EQ(fresh.read_exactly(10), "still here");
   EXPECT_EQ(baton->connect().get("/bytes/9").body, pattern(9));

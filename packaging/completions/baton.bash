@@ -22,14 +22,15 @@ _baton() {
 
   case $previous in
     -c | --config | --pid-file | --binary) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-    --log-level) _baton_words "debug info warning error"; return ;;
+    --log-level) _baton_words "debug info warn error"; return ;;
+    --log-format) _baton_words "text json"; return ;;
     --method) _baton_words "GET HEAD POST PUT DELETE OPTIONS PATCH"; return ;;
     --explain | --header | --client | --admin | --upgrades | --clients | --rate | --between) return ;;
   esac
 
   case $command in
     "") _baton_words "run check demo ctl version --help --version" ;;
-    run) _baton_words "-c --config --pid-file --takeover --log-level --supervise --help" ;;
+    run) _baton_words "-c --config --pid-file --takeover --log-level --log-format --supervise --help" ;;
     check) _baton_words "-c --config --print --strict --explain --method --header --client --json --help" ;;
     demo) _baton_words "--upgrades --clients --rate --between --binary --no-nginx --plain --help" ;;
     version) _baton_words "--help" ;;

@@ -30,7 +30,7 @@ struct Connections {
 };
 
 struct LastUpgrade {
-  std::string result;            // completed, rolled_back, failed
+  std::string result;            // completed; rolled_back: the service had begun to move; failed: it had not
   std::string reason;            // why it did not complete, or what did not move
   handoff::Report report;
 };

@@ -204,8 +204,8 @@ int upgrade(const Options& options, const Addresses& admin) {
   const bool completed = result.at("result").as_string() == "completed" || (options.command == "rollback" && show.was_recalled());
   std::cout << (options.json ? json::serialize(result) + "\n" : upgrade_report(result)) << std::flush;
   if (!completed) {
-    std::cerr << "baton ctl " << options.command << ": "
-              << (options.command == "upgrade" ? "it was rolled back" : "it failed")
+    const bool is_rolled_back = options.command == "upgrade" && result.at("result").as_string() == "rolled_back";
+    std::cerr << "baton ctl " << options.command << ": " << (is_rolled_back ? "it was rolled back" : "it failed")
               << ": the running process continues\n";
   }
   return completed ? 0 : exit_failed;

@@ -110,12 +110,13 @@ TEST(Show, WhatASuccessorNeverSaidOfItselfIsUnknown) {
 
 TEST(Show, AReasonOfSeveralLinesKeepsThem) {
   json::object failed = json::parse(upgrade).as_object();
-  failed["result"] = "rolled_back";
+  failed["result"] = "failed";
   failed["reason"] = "the configuration is invalid:\n./b.yaml:3:5: one\n./b.yaml:4:1: two\x1b[2J";
-  EXPECT_TRUE(upgrade_report(failed).starts_with("result         rolled_back: the configuration is invalid:\n"
-                                                 "               ./b.yaml:3:5: one\n"
-                                                 "               ./b.yaml:4:1: two\uFFFD[2J\n"
-                                                 "generation     1 to 2\n"))
+  EXPECT_TRUE(
+      upgrade_report(failed).starts_with("result         failed: the configuration is invalid:\n"
+                                         "               ./b.yaml:3:5: one\n"
+                                         "               ./b.yaml:4:1: two\uFFFD[2J\n"
+                                         "generation     1 to 2\n"))
       << upgrade_report(failed);
 }
 

@@ -17,6 +17,7 @@
 #include "proxy/process/oom_score.hpp"
 #include "proxy/process/secrecy.hpp"
 #include "proxy/runtime/log.hpp"
+#include "proxy/supervisor/replacement.hpp"
 
 namespace baton::keeper {
 
@@ -49,10 +50,11 @@ bool is_supervisor_gone(int line) {
   // on.
   process::be_killed_first(oom_score);
   // The keeper needs no log. There is none without a thread or a descriptor for it.
-  (void)handoff::as_result([]() -> handoff::Result<void> {
-    handoff::insist([] {
+  (void)handoff::as_result([&control]() -> handoff::Result<void> {
+    handoff::insist([&control] {
+      if (control.testament != nullptr) supervisor::log_like(control.testament.load()->estate().application);
       runtime::log::start(runtime::log::Level::info);
-      runtime::log::set_tag("keeper " + std::to_string(::getpid()));
+      runtime::log::set_writer({"keeper " + std::to_string(::getpid()), {}});
     });
     return {};
   });

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 
 #include "handoff/guarded.hpp"
@@ -23,11 +24,16 @@ constexpr std::size_t queue_bytes_max = 1024 * 1024;
 constexpr int off = static_cast<int>(Level::error) + 1;
 
 struct Log {
-  std::string tag;
+  Writer who;
   std::unique_ptr<LineWriter> writer;  // null: not started, or stopped
 };
 
 std::atomic<int> threshold = off;
+std::atomic<Format> chosen_format = Format::text;
+
+// Between neighbour versions: name and values never change.
+constexpr const char* format_variable = "BATON_LOG_FORMAT";
+constexpr std::string_view json_name = "json";
 
 // Never destroyed: a thread may still log while the process exits.
 handoff::Guarded<Log>::Lock the_log() {
@@ -40,9 +46,9 @@ std::string_view name_of(Level level) {
     case Level::debug:
       return "debug";
     case Level::info:
-      return "info ";
+      return "info";
     case Level::warning:
-      return "warn ";
+      return "warn";
     case Level::error:
       return "error";
   }
@@ -85,21 +91,40 @@ void append_escaped(std::string& line, std::string_view text, std::size_t bytes_
   }
 }
 
-std::string make_line(Level level, std::string_view tag, std::string_view text) {
+std::string text_line(Level level, const Writer& who, std::string_view text) {
   std::string line;
   append_time(line);
-  line += ' ';
-  line += name_of(level);
-  line += ' ';
-  if (!tag.empty()) line += fmt::format("[{}] ", tag);
+  line += fmt::format(" {:<5} ", name_of(level));
+  if (!who.tag.empty()) line += fmt::format("[{}] ", who.tag);
   append_escaped(line, text, PIPE_BUF - 1);
   line += '\n';
   return line;
 }
 
+// The message comes last, because it is what a line that is too long lacks.
+std::string json_line(Level level, const Writer& who, std::string_view text, std::string_view request_id) {
+  constexpr std::string_view end = "}\n";
+  std::string line = R"({"time":")";
+  append_time(line);
+  line += fmt::format(R"(","level":"{}","pid":{})", name_of(level), ::getpid());
+  if (who.generation) line += fmt::format(R"(,"generation":{})", *who.generation);
+  if (!request_id.empty()) {
+    line += R"(,"request_id":)";
+    append_json_string(line, request_id, PIPE_BUF / 2);
+  }
+  line += R"(,"message":)";
+  append_json_string(line, text, PIPE_BUF - end.size());
+  line += end;
+  return line;
+}
+
+std::string make_line(Level level, const Writer& who, std::string_view text, std::string_view request_id) {
+  return format() == Format::json ? json_line(level, who, text, request_id) : text_line(level, who, text);
+}
+
 std::string gap_line(std::uint64_t lines) {
-  return make_line(Level::warning, the_log()->tag,
-                   fmt::format("log: {} lines lost, standard error was too slow", lines));
+  return make_line(Level::warning, the_log()->who,
+                   fmt::format("log: {} lines lost, standard error was too slow", lines), {});
 }
 
 }  // namespace
@@ -118,12 +143,31 @@ void set_level(Level level) {
   if (threshold != off) threshold = static_cast<int>(level);
 }
 
-void set_tag(const std::string& tag) {
-  the_log()->tag = tag;
+void set_writer(const Writer& writer) {
+  the_log()->who = writer;
 }
 
-std::string tag() {
-  return the_log()->tag;
+bool has_writer() {
+  return !the_log()->who.tag.empty();
+}
+
+void set_format(Format format) {
+  chosen_format.store(format, std::memory_order_relaxed);
+}
+
+Format format() {
+  return chosen_format.load(std::memory_order_relaxed);
+}
+
+std::vector<std::string> environment() {
+  if (format() == Format::text) return {};
+  return {std::string(format_variable) + "=" + std::string(json_name)};
+}
+
+void take_format_from_environment() {
+  const char* const given = std::getenv(format_variable);
+  if (given != nullptr && given == json_name) set_format(Format::json);
+  ::unsetenv(format_variable);
 }
 
 void stop() {
@@ -136,10 +180,10 @@ bool enabled(Level level) {
   return static_cast<int>(level) >= threshold.load(std::memory_order_relaxed);
 }
 
-void write(Level level, std::string_view text) {
+void write(Level level, std::string_view text, std::string_view request_id) {
   if (!enabled(level)) return;
   auto log = the_log();
-  if (log->writer) log->writer->write(make_line(level, log->tag, text));
+  if (log->writer) log->writer->write(make_line(level, log->who, text, request_id));
 }
 
 }  // namespace baton::runtime::log

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <future>
 #include <regex>
 #include <sstream>
@@ -20,7 +21,8 @@ class EventLog : public testing::Test {
   ~EventLog() override {
     restore();
     log::stop();
-    log::set_tag("");
+    log::set_writer({});
+    log::set_format(log::Format::text);
   }
 
   void restore() { ::dup2(saved_.get(), STDERR_FILENO); }
@@ -39,7 +41,7 @@ class EventLog : public testing::Test {
 
 TEST_F(EventLog, ALineIsTimeLevelTagAndText) {
   log::start(log::Level::debug);
-  log::set_tag("g1 4711");
+  log::set_writer({"g1 4711", 1});
   log::debug("one {}", 1);
   log::info("two");
   log::warning("three");
@@ -84,6 +86,51 @@ TEST_F(EventLog, AVeryLongTextIsCutSoThatLinesOfTwoProcessesNeverMix) {
   EXPECT_TRUE(written.substr(0, end).ends_with("\u20ac..."));
   EXPECT_LE(written.size() - end - 1, 4096u);
   EXPECT_TRUE(written.ends_with("\\n...\n"));
+}
+
+TEST_F(EventLog, AsJsonALineIsAnObject) {
+  log::set_format(log::Format::json);
+  log::start(log::Level::debug);
+  log::warning("before it has a {}", "generation");
+  log::set_writer({"g1 4711", 1});
+  log::of_request("id \"7\"", log::Level::debug, "of a request");
+  log::info("a\nb\r\x1b[31m\x7F\xFF\xC2\x9Bz \"\u00e4\u20ac\\");
+  const std::string time = R"(\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",)";
+  const std::string pid = R"("pid":)" + std::to_string(::getpid());
+  const std::regex lines(time + R"("level":"warn",)" + pid + R"(,"message":"before it has a generation"\}\n)" + time +
+                         R"("level":"debug",)" + pid +
+                         R"(,"generation":1,"request_id":"id \\"7\\"","message":"of a request"\}\n)" + time +
+                         R"("level":"info",)" + pid + R"(,"generation":1,"message":.*\}\n)");
+  const std::string written = text();
+  EXPECT_TRUE(std::regex_match(written, lines)) << written;
+  EXPECT_TRUE(
+      written.ends_with("\"message\":\"a\\u000ab\\u000d\\u001b[31m\\u007f\uFFFD\\u009bz \\\"\u00e4\u20ac\\\\\"}\n"))
+      << written;
+}
+
+TEST_F(EventLog, AsJsonALongLineIsCutAndStillAnObject) {
+  log::set_format(log::Format::json);
+  log::start(log::Level::info);
+  log::of_request(std::string(10'000, '"'), log::Level::info, "{}", std::string(10'000, '\n'));
+  const std::string written = text();
+  EXPECT_LE(written.size(), 4096u);
+  EXPECT_GT(written.size(), 4000u);
+  EXPECT_THAT(written, testing::HasSubstr("\\\"...\",\"message\":\"\\u000a"));
+  EXPECT_TRUE(written.ends_with("\\u000a...\"}\n")) << written;
+}
+
+TEST_F(EventLog, ItsFormatGoesToAProcessThatWeStart) {
+  EXPECT_EQ(log::environment(), std::vector<std::string>());
+  log::set_format(log::Format::json);
+  const std::vector<std::string> variables = log::environment();
+  ASSERT_EQ(variables.size(), 1u);
+  log::set_format(log::Format::text);
+  const std::size_t equals = variables[0].find('=');
+  const std::string name = variables[0].substr(0, equals);
+  ::setenv(name.c_str(), variables[0].substr(equals + 1).c_str(), 1);
+  log::take_format_from_environment();
+  EXPECT_EQ(log::format(), log::Format::json);
+  EXPECT_EQ(std::getenv(name.c_str()), nullptr) << "it is for this process alone";
 }
 
 TEST_F(EventLog, KeepsTheOrderOfAThread) {

@@ -21,6 +21,23 @@ void for_each_character(std::string_view bytes, OnCharacter on_character) {
   }
 }
 
+void append_json_character(std::string& out, std::string_view character) {
+  const auto first = static_cast<std::uint8_t>(character.front());
+  const auto second = static_cast<std::uint8_t>(character.size() > 1 ? character[1] : 0);
+  if (first == '"' || first == '\\') {
+    out += '\\';
+    out += character;
+  } else if (first < 0x20 || first == 0x7F) {
+    out += fmt::format("\\u{:04x}", first);
+  } else if (first == 0xC2 && second < 0xA0) {
+    out += fmt::format("\\u{:04x}", second);
+  } else if (character == "\u2028" || character == "\u2029") {
+    out += character == "\u2028" ? "\\u2028" : "\\u2029";
+  } else {
+    out += character;
+  }
+}
+
 }  // namespace
 
 std::size_t utf8_character_bytes(std::string_view bytes) {
@@ -50,23 +67,26 @@ std::string valid_utf8(std::string_view bytes) {
 
 void append_json_string(std::string& out, std::string_view bytes) {
   out += '"';
-  for_each_character(bytes, [&](std::string_view character) {
-    const auto first = static_cast<std::uint8_t>(character.front());
-    const auto second = static_cast<std::uint8_t>(character.size() > 1 ? character[1] : 0);
-    if (first == '"' || first == '\\') {
-      out += '\\';
-      out += character;
-    } else if (first < 0x20 || first == 0x7F) {
-      out += fmt::format("\\u{:04x}", first);
-    } else if (first == 0xC2 && second < 0xA0) {
-      out += fmt::format("\\u{:04x}", second);
-    } else if (character == "\u2028" || character == "\u2029") {
-      out += character == "\u2028" ? "\\u2028" : "\\u2029";
-    } else {
-      out += character;
-    }
-  });
+  for_each_character(bytes, [&](std::string_view character) { append_json_character(out, character); });
   out += '"';
+}
+
+void append_json_string(std::string& out, std::string_view bytes, std::size_t out_bytes_max) {
+  static constexpr std::string_view cut = "...\"";
+  const std::size_t begin = out.size();
+  append_json_string(out, bytes);
+  if (out.size() <= out_bytes_max) return;
+  out.resize(begin);
+  out += '"';
+  for (std::size_t whole = out.size(); !bytes.empty(); whole = out.size()) {
+    const std::size_t length = utf8_character_bytes(bytes);
+    append_json_character(out, length == 0 ? replacement_character : bytes.substr(0, length));
+    bytes.remove_prefix(length == 0 ? 1 : length);
+    if (out.size() + cut.size() <= out_bytes_max) continue;
+    out.resize(whole);
+    break;
+  }
+  out += cut;
 }
 
 std::string utc_text(std::int64_t unix_s) {

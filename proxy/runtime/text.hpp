@@ -20,5 +20,7 @@ std::string utc_text(std::int64_t unix_s);
 // Appends a JSON string (RFC 8259 §7) including quotes; what is not UTF-8 becomes U+FFFD. Control characters of any
 // kind, and characters that some readers take for a line end (U+0085, U+2028, U+2029), are escaped.
 void append_json_string(std::string& out, std::string_view bytes);
+// The same, cut so that `out` has at most `out_bytes_max` bytes; it then ends with `..."`. There must be room for that.
+void append_json_string(std::string& out, std::string_view bytes, std::size_t out_bytes_max);
 
 }  // namespace baton::runtime

@@ -39,5 +39,23 @@ TEST(Text, JsonStringsEscapeWhatJsonWants) {
   EXPECT_EQ(out, "\"\\u0080\\u0085\\u009f\xC2\xA0\u2027\\u2028\\u2029\u202a\"");
 }
 
+TEST(Text, JsonStringsAreCutBetweenCharacters) {
+  const std::string bytes = "a\n\u20ac\xFF";
+  std::string whole;
+  append_json_string(whole, bytes);
+  for (std::size_t most = 5; most < whole.size(); ++most) {
+    std::string out;
+    append_json_string(out, bytes, most);
+    EXPECT_LE(out.size(), most);
+    ASSERT_TRUE(out.ends_with("...\"")) << out;
+    out.resize(out.size() - 4);
+    EXPECT_TRUE(whole.starts_with(out));
+    EXPECT_TRUE(out == "\"" || out == "\"a" || out == "\"a\\u000a" || out == "\"a\\u000a\u20ac") << out;
+  }
+  std::string out;
+  append_json_string(out, bytes, whole.size());
+  EXPECT_EQ(out, whole);
+}
+
 }  // namespace
 }  // namespace baton::runtime

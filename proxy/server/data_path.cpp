@@ -46,7 +46,7 @@ void DataPath::start(std::uint64_t generation) {
   put_servers_in_force();
   metrics::begin_series(metrics::ledger());
   workers_ = std::make_unique<Workers>(settings_, shared_, access_log_.get(), worker_count(config()));
-  log::set_tag("g" + std::to_string(generation) + " " + std::to_string(::getpid()));
+  log::set_writer({"g" + std::to_string(generation) + " " + std::to_string(::getpid()), generation});
 }
 
 void DataPath::end() {
@@ -138,6 +138,7 @@ void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr
   put_servers_in_force();
   set_connection_limit();
   log::set_level(log_level(config()));
+  log::set_format(log_format(config()));
 }
 
 void DataPath::complete_names(const state::KnownNames& known) {

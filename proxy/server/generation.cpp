@@ -80,6 +80,7 @@ supervisor::Announcement SelfDescription::announcement() const {
   add_totals(said);
   // A supervisor passes the record on unchanged and need not understand it.
   said.after_crash = true;
+  said.logs_json = runtime::log::format() == runtime::log::Format::json;
   said.keeper = generation_.keeper;
   handoff::Estate known = estate();
   if (const auto& previous = generation_.previous; previous && previous->executable) {

@@ -132,6 +132,7 @@ handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>&
   const bool has_other_lock = parts_.attempt.instance.lock_descriptor() != lock;
   if (parts_.attempt.instance.put_sockets_back() || has_other_lock) parts_.attempt.supervision.announce();
   if (const auto door = parts_.attempt.supervision.door()) program.descriptors.push_back(*door);
+  program.environment = log::environment();
   auto started = handoff::start_successor(program);
   if (!started) return std::unexpected(started.error());
   const pid_t child = started->pid;
@@ -197,7 +198,7 @@ handoff::Result<void> Upgrades::converse(std::unique_ptr<UpgradeAttempt>& attemp
 void Upgrades::note_failed_start(const std::string& why) {
   handoff::Report report;
   report.from = parts_.attempt.self.side();
-  parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, std::move(report)};
+  parts_.generation.last_upgrade = admin::LastUpgrade{"failed", why, std::move(report)};
   count_failed(parts_.generation.last_upgrade->result, parts_.generation.last_upgrade->report, false);
   log::error("upgrade: failed: {}; this process continues", why);
 }
@@ -287,11 +288,13 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
 
 void Upgrades::note_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
   const std::string why = explain_failure(outcome.reason, child);
-  parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, outcome.report};
+  const bool is_rolled_back = outcome.had_begun_to_move;
+  parts_.generation.last_upgrade = admin::LastUpgrade{is_rolled_back ? "rolled_back" : "failed", why, outcome.report};
   count_failed(parts_.generation.last_upgrade->result, outcome.report, true);
   // A process of ours has logged the lines of its reason; an external successor has a log of its own.
   const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
-  log::error("upgrade: failed: {}; this process continues; {}", logged, report_line(outcome.report));
+  log::error("upgrade: {}: {}; this process continues; {}", is_rolled_back ? "rolled back" : "failed", logged,
+             report_line(outcome.report));
 }
 
 std::string Upgrades::explain_failure(const std::string& reason, pid_t child) {

@@ -151,6 +151,7 @@ std::string encode(const InstanceRecord& record) {
   if (record.crashes != Crashes()) write(record.crashes, *out.mutable_crashes());
   out.set_holds_lock(record.holds_lock);
   out.set_shares_ledger(record.shares_ledger);
+  out.set_logs_json(record.logs_json);
   for (const auto& [question, servers] : record.names) {
     wire::KnownName& name = *out.add_names();
     name.set_question(question);
@@ -192,7 +193,8 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .keeper = in.keeper(),
                         .crashes = read(in.crashes()),
                         .shares_ledger = in.shares_ledger(),
-                        .holds_lock = in.holds_lock()};
+                        .holds_lock = in.holds_lock(),
+                        .logs_json = in.logs_json()};
   for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
   for (const wire::RouteRecord& route : in.routes()) {
     record.routes.push_back({route.name(), route.requests_total(), route.failures_total()});

@@ -63,6 +63,7 @@ struct InstanceRecord {
   Crashes crashes{};                            // in Done and Returned: only the last one, of a keeper or a parent
   bool shares_ledger = false;                   // it has adopted its predecessor's ledger of counters
   bool holds_lock = false;                      // with after_crash: the sender does, until its Done
+  bool logs_json = false;  // for those who log beside the sender, and do not read its configuration
   bool operator==(const InstanceRecord&) const = default;
 };
 

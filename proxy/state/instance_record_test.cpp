@@ -31,6 +31,7 @@ TEST(Crashes, ReachTheSuccessor) {
   record.keeper = 4711;
   record.shares_ledger = true;
   record.holds_lock = true;
+  record.logs_json = true;
   record.crashes = {
       .total = 3, .in_a_row = 2, .whole_total = 40, .lost_total = 2, .last = {1, 11, 5, 20, 1, 9, {"one", "other"}}};
   const auto decoded = decode_instance_record(encode(record));

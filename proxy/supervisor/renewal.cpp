@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "handoff/start.hpp"
+#include "proxy/runtime/log.hpp"
 
 namespace baton::supervisor {
 
@@ -82,7 +83,8 @@ handoff::Error become(const ParentState& state, const std::vector<std::string>& 
                           .executable = state.heritage->executable.get(),
                           .configuration = {},
                           .descriptors = {{state_variable, file->get()}},
-                          .kept = descriptors_of(state)});
+                          .kept = descriptors_of(state),
+                          .environment = runtime::log::environment()});
 }
 
 std::optional<std::string> take_state() {

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "handoff/start.hpp"
+#include "proxy/runtime/log.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/state/instance_record.hpp"
 
@@ -18,11 +19,19 @@ handoff::Result<handoff::Started> start_again(const handoff::Estate& estate, con
                            .executable = estate.executable,
                            .configuration = estate.configuration,
                            .descriptors = {{handoff::supervisor_variable, door}},
+                           .environment = runtime::log::environment(),
                            .own_group = true};
   // The crashed worker's own command line: an upgrade may have named another path.
   const auto record = state::decode_instance_record(estate.application);
   if (record && !record->arguments.empty()) program.arguments = record->arguments;
   return handoff::start_successor(std::move(program));
+}
+
+void log_like(const std::string& application) {
+  using runtime::log::Format;
+  if (const auto record = state::decode_instance_record(application)) {
+    runtime::log::set_format(record->logs_json ? Format::json : Format::text);
+  }
 }
 
 handoff::Estate estate_of(const Heritage& heritage) {

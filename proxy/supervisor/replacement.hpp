@@ -25,6 +25,8 @@ using Heritage = handoff::Inheritance;
 // that has not told its own.
 handoff::Result<handoff::Started> start_again(const handoff::Estate& estate, const std::vector<std::string>& arguments,
                                               int door);
+// From now on this process logs in the format of the instance whose record this is.
+void log_like(const std::string& application);
 // The sockets and the executable stay the heritage's.
 handoff::Estate estate_of(const Heritage& heritage);
 

@@ -95,11 +95,13 @@ Supervisor::Supervisor(std::vector<std::string> arguments, const std::string& st
 }
 
 void Supervisor::start_first() {
+  std::vector<std::string> environment = log::environment();
+  std::ranges::move(passed_on_.environment, std::back_inserter(environment));
   const auto pid = handoff::start({.arguments = arguments_,
                                    .configuration = {},
                                    .descriptors = {{handoff::supervisor_variable, state_.door.theirs.get()}},
                                    .kept = passed_on_.descriptors,
-                                   .environment = passed_on_.environment,
+                                   .environment = std::move(environment),
                                    .own_group = true});
   for (const int passed : passed_on_.descriptors) ::close(passed);
   passed_on_ = {};

@@ -74,6 +74,7 @@ void Supervisor::announced(Worker& worker) {
   const auto heritage = handoff::insist([] { return std::make_shared<Heritage>(); });  // it is announced only once
   *heritage = std::exchange(worker.arriving, {});
   state_.heritage = heritage;
+  log_like(heritage->application);
   worker.served = true;
   state_.instance = worker.pid;
   crash_ = {};

@@ -27,10 +27,14 @@ bool ended_well(const access_log::Entry& entry) {
   return entry.status() < 500 && (ending == state::Ending::done || ending == state::Ending::answered);
 }
 
-// By which the access log, the client and the server know it.
-std::string request_of(const state::ClientSide& side) {
-  const bool has_id = side.exchange && side.exchange->extras && !side.exchange->extras->request_id.empty();
-  return has_id ? fmt::format(", request {}", side.exchange->extras->request_id) : std::string();
+// By which the access log, the client and the server know the request; empty: it has none.
+std::string_view id_of(const state::ClientSide& side) {
+  if (!side.exchange || !side.exchange->extras) return {};
+  return side.exchange->extras->request_id;
+}
+
+std::string in_words(std::string_view request_id) {
+  return request_id.empty() ? std::string() : fmt::format(", request {}", request_id);
 }
 
 }  // namespace
@@ -88,8 +92,8 @@ void Worker::note_server_failure(const state::ConnectionState& state, const stat
   if (leg == nullptr) return;
   const std::string name = leg->server.text();
   if (const auto more = shared_.failure_lines.next(Kind::server, name, now_ms())) {
-    log::warning("server {} of {} failed on {}: {}{}{}", name, leg->upstream, state.listener, why, request_of(side),
-                 *more);
+    log::of_request(id_of(side), log::Level::warning, "server {} of {} failed on {}: {}{}{}", name, leg->upstream,
+                    state.listener, why, in_words(id_of(side)), *more);
   }
 }
 
@@ -129,7 +133,8 @@ void Worker::log_refusal(const state::ConnectionState& state, const state::Clien
   if (refusal.status == 0 || !log::enabled(log::Level::debug)) return;
   const state::SocketAddress& client =
       side.exchange ? state::client_of(*side.exchange, state.client_address) : state.client_address;
-  log::debug("{} on {} gets {}: {}{}", client.text(), state.listener, refusal.status, refusal.why, request_of(side));
+  log::of_request(id_of(side), log::Level::debug, "{} on {} gets {}: {}{}", client.text(), state.listener,
+                  refusal.status, refusal.why, in_words(id_of(side)));
 }
 
 void Worker::note_failure(const std::exception& error, const state::ConnectionState* state) noexcept {

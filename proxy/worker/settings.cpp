@@ -42,6 +42,11 @@ runtime::log::Level log_level(const config::Config& config) {
   return Level::info;
 }
 
+runtime::log::Format log_format(const config::Config& config) {
+  using runtime::log::Format;
+  return config.log.format == config::LogFormat::json ? Format::json : Format::text;
+}
+
 namespace {
 
 std::vector<std::string> files_of(const config::UpstreamTls& tls) {
