@@ -83,6 +83,10 @@ std::optional<std::string> find_nginx() {
   return std::nullopt;
 }
 
+std::string no_nginx_found() {
+  return "nginx is not installed, so its reload is not shown beside this. To get it: apt-get install nginx-light";
+}
+
 Contrast reload_nginx(const std::string& nginx, tcp::endpoint origin, const Mix& mix, const TempDir& dir,
                       Patience& patience, std::chrono::milliseconds watched) {
   Contrast contrast{.version = ask_version(nginx, dir, patience), .before = {}, .after = {}, .watched = watched};

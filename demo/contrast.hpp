@@ -23,6 +23,9 @@ struct Contrast {
 // The nginx in PATH or the usual places.
 std::optional<std::string> find_nginx();
 
+// What to say if there is none.
+std::string no_nginx_found();
+
 // Starts nginx in front of `origin`, runs the request-response clients of `mix` against it, reloads it once by SIGHUP
 // and stops it. Throws std::runtime_error if nginx cannot be made to serve; the demo then shows no comparison.
 Contrast reload_nginx(const std::string& nginx, boost::asio::ip::tcp::endpoint origin, const Mix& mix,

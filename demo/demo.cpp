@@ -10,6 +10,7 @@
 #include <iostream>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "demo/origin.hpp"
 #include "demo/patience.hpp"
 #include "demo/process.hpp"
+#include "demo/promise.hpp"
 #include "demo/proxy.hpp"
 #include "demo/scoreboard.hpp"
 #include "demo/socket_client.hpp"
@@ -38,7 +40,7 @@ std::chrono::milliseconds from_seconds(double seconds) {
 // The whole demo. Members are destroyed last to first: clients, origin, every process, every file.
 class Demo {
  public:
-  Demo(const Options& options, std::ostream& out, bool in_place);
+  Demo(const Options& options, std::ostream& out, Display display);
   int run();
 
  private:
@@ -68,15 +70,23 @@ class Demo {
   Evidence evidence_;
   std::string doing_ = "starting";
   LastSecond last_second_;
+  MeanRate mean_rate_;
+  std::string few_files_;  // how the clients fall short of the promised ones
+  std::optional<View> last_frame_;
   Clock::time_point next_show_{};
 };
 
-Demo::Demo(const Options& options, std::ostream& out, bool in_place)
+Demo::Demo(const Options& options, std::ostream& out, Display display)
     : options_(options),
       mix_(mix_by_transport(options.clients, options.requests_per_second)),
-      scoreboard_(out, in_place) {
-  // We may hold both ends of each client's connection to nginx or to the origin.
-  allow_open_files(4 * (std::size_t{clients()} + newcomers_per_second()) + 256);
+      scoreboard_(out, display) {
+  const std::size_t files = allow_open_files(files_wanted(clients(), newcomers_per_second()));
+  if (const unsigned possible = clients_possible(clients(), newcomers_per_second(), files); possible < clients()) {
+    few_files_ = fmt::format("note: this machine allows {} open files (ulimit -Hn), enough for {} of the {} clients",
+                             files, possible, clients());
+    options_.clients = possible;
+    mix_ = mix_by_transport(possible, options.requests_per_second);
+  }
   evidence_.upgrades_wanted = options.upgrades;
 }
 
@@ -86,6 +96,7 @@ int Demo::run() {
   scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades and one SIGKILL of",
                               newcomers_per_second(), options_.upgrades));
   scoreboard_.say(fmt::format("  {}", options_.binary));
+  if (!few_files_.empty()) scoreboard_.say(few_files_);
   try {
     play();
   } catch (const ProxyFailed& failure) {
@@ -111,6 +122,7 @@ void Demo::play() {
   patience_.while_waiting([this] { refresh(); });
   doing_ = "warming up";
   patience_.wait_until([this] { return tally_.lasting_opened() >= clients(); }, hung_after);
+  mean_rate_.begin(Clock::now(), tally_.latency().count());
   patience_.wait(std::min(from_seconds(options_.seconds_between_upgrades), 1000ms));
 
   for (unsigned number = 1; number <= options_.upgrades; ++number) {
@@ -157,6 +169,7 @@ void Demo::kill_once() {
 }
 
 void Demo::finish() {
+  last_frame_ = view();
   doing_ = "every client asks once more";
   load_->finish();
   // Clients that get no answer report it after `hung_after`.
@@ -169,7 +182,7 @@ void Demo::finish() {
 
 int Demo::judge() {
   patience_.while_waiting({});
-  if (load_) scoreboard_.settle(view());
+  if (load_) scoreboard_.settle(last_frame_ ? *last_frame_ : view());
   scoreboard_.say("");
   const auto against = objections(evidence_);
   if (against.empty()) {
@@ -185,6 +198,7 @@ int Demo::judge() {
                                 crash.from_pid, lasting - reset, lasting, reset));
     scoreboard_.say(
         fmt::format("  most one for each of its {} threads is lost); pause {:.0f} ms.", crash.threads, crash.stall_ms));
+    if (last_frame_ && !last_frame_->shortfall.empty()) scoreboard_.say("  But " + last_frame_->shortfall + ".");
     for (const std::string& row : kinds_table(evidence_.clients)) scoreboard_.say(row);
     return 0;
   }
@@ -201,10 +215,10 @@ int Demo::judge() {
 }
 
 void Demo::contrast() {
-  const auto nginx = find_nginx();
-  if (!nginx) return;
   load_.reset();
   scoreboard_.say("");
+  const auto nginx = find_nginx();
+  if (!nginx) return scoreboard_.say(no_nginx_found());
   const Mix mix = Mix::of(options_.clients, options_.requests_per_second);
   try {
     const Contrast contrast = reload_nginx(*nginx, origin_.endpoints().http, mix, dir_, patience_, 1500ms);
@@ -240,26 +254,28 @@ View Demo::view() const {
   view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), opened);
   view.requests_per_second = last_second_.requests_per_second();
   view.latency = last_second_.latency();
+  view.shortfall = shortfall(mean_rate_.at(Clock::now(), tally_.latency().count()), options_.requests_per_second);
   view.upgrades = evidence_.upgrades;
   return view;
 }
 
-bool wants_plain_lines(const Options& options) {
+Display display_of(const Options& options) {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
-  return options.plain || ::isatty(STDOUT_FILENO) == 0 || (no_colour != nullptr && *no_colour != '\0') ||
-         terminal == nullptr || std::string_view(terminal) == "dumb";
+  const bool in_place =
+      !options.plain && ::isatty(STDOUT_FILENO) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
+  return {.in_place = in_place, .colour = in_place && (no_colour == nullptr || *no_colour == '\0')};
 }
 
 }  // namespace
 
 int run(const Options& options) {
-  return run(options, std::cout, !wants_plain_lines(options));
+  return run(options, std::cout, display_of(options));
 }
 
-int run(const Options& options, std::ostream& out, bool in_place) {
+int run(const Options& options, std::ostream& out, Display display) {
   try {
-    return Demo(options, out, in_place).run();
+    return Demo(options, out, display).run();
   } catch (const Interrupted& interrupted) {
     out << "\nEnded by a signal; every process and file of the demo is gone.\n" << std::flush;
     return 128 + interrupted.signal;

@@ -41,7 +41,7 @@ int demo(Arguments arguments) {
   app.add_option("--binary", options.binary, "the baton to start and upgrade to (default: this one)")
       ->option_text("FILE")
       ->take_last();  // the first argument is the name of `baton demo`
-  app.add_flag("--no-nginx", options.no_nginx, "leave out the comparison with nginx (shown where it is installed)");
+  app.add_flag("--no-nginx", options.no_nginx, "leave out the comparison with nginx");
   app.add_flag("--plain", options.plain, "plain lines even on a terminal");
   app.footer(baton::usage::exit_codes);
   if (const auto code = parse(app, std::move(arguments), baton::usage::explain)) return *code;

@@ -109,11 +109,12 @@ std::vector<std::string> tail(const std::string& path, std::size_t lines) {
   return {last.begin(), last.end()};
 }
 
-void allow_open_files(std::size_t files) {
+std::size_t allow_open_files(std::size_t files) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= files) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= files) return limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 }  // namespace baton::demo

@@ -32,7 +32,7 @@ std::string describe_end(int wait_status);
 // The last `lines` lines of a file, fewer if it has fewer; empty when it cannot be read.
 std::vector<std::string> tail(const std::string& path, std::size_t lines);
 
-// Raises the soft limit of open files to the hard one if it is lower than `files`.
-void allow_open_files(std::size_t files);
+// Raises the soft limit of open files to the hard one if it is lower than `files`. Returns the limit.
+std::size_t allow_open_files(std::size_t files);
 
 }  // namespace baton::demo
