@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <system_error>
 #include <vector>
@@ -17,7 +16,9 @@
 #include "demo/certificate.hpp"
 #include "demo/contrast.hpp"
 #include "demo/load.hpp"
+#include "demo/nginx.hpp"
 #include "demo/origin.hpp"
+#include "demo/page_demo.hpp"
 #include "demo/patience.hpp"
 #include "demo/process.hpp"
 #include "demo/promise.hpp"
@@ -45,7 +46,6 @@ class Demo {
 
  private:
   void play();
-  std::vector<Crowd> crowds() const;
   void upgrade_once(unsigned number);
   void kill_once();
   void finish();
@@ -53,8 +53,9 @@ class Demo {
   int judge();
   void refresh();
   View view() const;
-  unsigned clients() const;
-  unsigned newcomers_per_second() const;
+  Plan& plan() { return *evidence_.plan; }
+  unsigned clients() const { return demo::clients(mix_); }
+  unsigned newcomers_per_second() const { return demo::newcomers_per_second(mix_); }
 
   Options options_;
   std::array<Mix, transports> mix_;
@@ -67,7 +68,7 @@ class Demo {
   std::unique_ptr<Proxy> proxy_;
   std::unique_ptr<Load> load_;
 
-  Evidence evidence_;
+  Evidence evidence_{.plan = Plan{}};
   std::string doing_ = "starting";
   LastSecond last_second_;
   MeanRate mean_rate_;
@@ -87,7 +88,7 @@ Demo::Demo(const Options& options, std::ostream& out, Display display)
     options_.clients = possible;
     mix_ = mix_by_transport(possible, options.requests_per_second);
   }
-  evidence_.upgrades_wanted = options.upgrades;
+  plan().upgrades_wanted = options.upgrades;
 }
 
 int Demo::run() {
@@ -103,7 +104,7 @@ int Demo::run() {
     evidence_.broken_off = std::string("The demo was broken off: ") + failure.what() + ".";
   }
   evidence_.clients = tally_.by_group();
-  if (proxy_) evidence_.accepted = proxy_->accepted();
+  if (proxy_) plan().accepted = proxy_->accepted();
   const int code = judge();
   if (code == 0 && !options_.no_nginx) contrast();
   return code;
@@ -116,7 +117,7 @@ void Demo::play() {
   scoreboard_.say(fmt::format("127.0.0.1:{} (HTTP), :{} (TCP), and with TLS :{} (HTTP), :{} (TCP) lead to a",
                               doors.http.port(), doors.tcp.port(), doors.tls_http.port(), doors.tls_tcp.port()));
   scoreboard_.say("built-in origin; every byte is verified");
-  load_ = std::make_unique<Load>(crowds(), tally_);
+  load_ = std::make_unique<Load>(crowds(mix_, make_entrances(proxy_->endpoints(), origin_.certificate())), tally_);
   last_second_.sample(Clock::now(), {});
   next_show_ = Clock::now() + scoreboard_.interval();
   patience_.while_waiting([this] { refresh(); });
@@ -135,15 +136,6 @@ void Demo::play() {
   finish();
 }
 
-std::vector<Crowd> Demo::crowds() const {
-  const auto entrances = make_entrances(proxy_->endpoints(), origin_.certificate());
-  std::vector<Crowd> crowds;
-  for (const Transport transport : all_transports) {
-    crowds.push_back({transport, of(entrances, transport), mix_[static_cast<std::size_t>(transport)]});
-  }
-  return crowds;
-}
-
 void Demo::upgrade_once(unsigned number) {
   doing_ = fmt::format("upgrade {} of {} is running", number, options_.upgrades);
   const LatencySpread before = tally_.latency();
@@ -159,7 +151,7 @@ void Demo::kill_once() {
   load_->rest(true);
   patience_.wait_until([this] { return load_->at_rest(); }, hung_after);
   tally_.note_crash(true);
-  evidence_.crash = proxy_->kill(from_seconds(options_.upgrade_timeout_seconds));
+  plan().crash = proxy_->kill(from_seconds(options_.upgrade_timeout_seconds));
   load_->ask();
   patience_.wait_until([this] { return load_->silent() == 0; }, 2 * hung_after);
   tally_.note_crash(false);
@@ -175,7 +167,7 @@ void Demo::finish() {
   // Clients that get no answer report it after `hung_after`.
   patience_.wait_until([this] { return load_->unfinished() == 0; }, 2 * hung_after);
   doing_ = "every client has ended";
-  if (!evidence_.crash || !evidence_.crash->failure.empty()) return;
+  if (!plan().crash || !plan().crash->failure.empty()) return;
   proxy_->status();
   evidence_.bad_end = proxy_->stop(hung_after);
 }
@@ -193,7 +185,7 @@ int Demo::judge() {
     scoreboard_.say_good("PASSED: in the upgrades, no client saw an error, a close or a reconnect.");
     scoreboard_.say(fmt::format("  {} live upgrades; {} connections lived through all of them, {} came meanwhile.",
                                 evidence_.upgrades.size(), lasting, newcomers));
-    const Crash& crash = *evidence_.crash;
+    const Crash& crash = *plan().crash;
     scoreboard_.say(fmt::format("  PID {} was killed by SIGKILL: {} of {} connections went on, {} noticed (at",
                                 crash.from_pid, lasting - reset, lasting, reset));
     scoreboard_.say(
@@ -236,16 +228,6 @@ void Demo::refresh() {
   scoreboard_.show(view());
 }
 
-unsigned Demo::clients() const {
-  return std::accumulate(mix_.begin(), mix_.end(), 0u,
-                         [](unsigned sum, const Mix& mix) { return sum + mix.clients(); });
-}
-
-unsigned Demo::newcomers_per_second() const {
-  return std::accumulate(mix_.begin(), mix_.end(), 0u,
-                         [](unsigned sum, const Mix& mix) { return sum + mix.newcomers_per_second; });
-}
-
 View Demo::view() const {
   View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation()};
   view.clients = tally_.by_group();
@@ -275,7 +257,7 @@ int run(const Options& options) {
 
 int run(const Options& options, std::ostream& out, Display display) {
   try {
-    return Demo(options, out, display).run();
+    return options.page ? run_page(options, out) : Demo(options, out, display).run();
   } catch (const Interrupted& interrupted) {
     out << "\nEnded by a signal; every process and file of the demo is gone.\n" << std::flush;
     return 128 + interrupted.signal;

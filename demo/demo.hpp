@@ -4,6 +4,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "demo/scoreboard.hpp"
@@ -26,6 +27,12 @@ struct Options {
 
   // Seconds that one upgrade may take before the demo calls it failed.
   double upgrade_timeout_seconds = 20.0;
+
+  // Serve a page at this address (page_demo.hpp) while upgrades run, until a signal.
+  std::optional<std::string> page;
+
+  // With the page: end after so many seconds.
+  std::optional<double> page_seconds;
 
   // The baton binary to start and upgrade to.
   std::string binary;

@@ -12,6 +12,7 @@
 
 #include "demo/contrast.hpp"
 #include "demo/groups.hpp"
+#include "demo/nginx.hpp"
 #include "demo/origin.hpp"
 #include "demo/process.hpp"
 #include "demo/temp_dir.hpp"

@@ -18,18 +18,6 @@
 namespace baton::demo {
 namespace {
 
-std::vector<pid_t> children_of(pid_t parent) {
-  std::vector<pid_t> children;
-  std::error_code error;  // a process that ends meanwhile has no children left to find
-  const auto tasks = fmt::format("/proc/{}/task", parent);
-  for (auto task = std::filesystem::directory_iterator(tasks, error); !error && task != end(task);
-       task.increment(error)) {
-    std::ifstream list(task->path() / "children");
-    for (pid_t child = 0; list >> child;) children.push_back(child);
-  }
-  return children;
-}
-
 void kill_descendants(pid_t parent) {
   for (const pid_t child : children_of(parent)) {
     kill_descendants(child);
@@ -58,6 +46,18 @@ void kill_descendants(pid_t parent) {
 }
 
 }  // namespace
+
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> children;
+  std::error_code error;  // a process that ends meanwhile has no children left to find
+  const auto tasks = fmt::format("/proc/{}/task", parent);
+  for (auto task = std::filesystem::directory_iterator(tasks, error); !error && task != end(task);
+       task.increment(error)) {
+    std::ifstream list(task->path() / "children");
+    for (pid_t child = 0; list >> child;) children.push_back(child);
+  }
+  return children;
+}
 
 Household::Household() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);

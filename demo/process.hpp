@@ -19,6 +19,8 @@ class Household {
   Household& operator=(const Household&) = delete;
 };
 
+std::vector<pid_t> children_of(pid_t parent);
+
 // Starts `arguments[0]`, a path, in its own session (a terminal's Ctrl-C is for us alone), with its output appended to
 // the file `log`. It gets SIGTERM if the calling thread dies. Throws std::system_error if it cannot be started.
 pid_t start_process(const std::vector<std::string>& arguments, const std::string& log);
