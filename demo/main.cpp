@@ -52,7 +52,7 @@ int demo(Arguments arguments) {
           ->excludes(upgrades);
   app.add_option("--for", options.page_seconds, "with --page: end it after this time")
       ->option_text("TIME (such as 60s or 5m)")
-      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
                                         CLI::AsNumberWithUnit::UNIT_OPTIONAL, "TIME"))
       ->needs(with_page);
   app.add_option("--binary", options.binary, "the baton to start and upgrade to (default: this one)")

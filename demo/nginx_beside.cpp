@@ -21,11 +21,18 @@ void NginxBeside::begin_round() {
   round.load = std::make_unique<Load>(
       std::vector<Crowd>{{.server = {.http = {nginx_.endpoint(), nullptr}, .tcp = {}}, .mix = mix}}, round.tally);
   if (rounds_.size() <= rounds_max) return;
-  cut_before_ += rounds_.front()->tally.totals().closes();
+  cut_before_ += rounds_.front()->cut();
   rounds_.pop_front();
 }
 
+std::uint64_t NginxBeside::Round::cut() const {
+  return closed_before_reload ? tally.totals().closes() - *closed_before_reload : 0;
+}
+
 void NginxBeside::reload() {
+  for (const auto& round : rounds_) {
+    if (!round->closed_before_reload) round->closed_before_reload = round->tally.totals().closes();
+  }
   nginx_.reload();
   ++reloads_;
   reloaded_ = Clock::now();
@@ -41,9 +48,8 @@ BesideView NginxBeside::view() const {
   BesideView view{
       .version = nginx_.version(), .cut = cut_before_, .reloads = reloads_, .old_workers = nginx_.old_workers()};
   for (const auto& round : rounds_) {
-    const Totals totals = round->tally.totals();
-    view.live += totals.live();
-    view.cut += totals.closes();
+    view.live += round->tally.totals().live();
+    view.cut += round->cut();
   }
   return view;
 }

@@ -39,6 +39,10 @@ class NginxBeside {
   struct Round {
     Tally tally;
     std::unique_ptr<Load> load;
+    std::optional<std::uint64_t> closed_before_reload;
+
+    // What was closed earlier was closed by a timeout.
+    std::uint64_t cut() const;
   };
   void begin_round();
 

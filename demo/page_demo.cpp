@@ -124,6 +124,9 @@ PageDemo::PageDemo(const Options& options, std::ostream& out)
   }
   view_.clients_wanted = options.clients;
   view_.requests_per_second_wanted = options.requests_per_second;
+  view_.colour = versions_[serving_].colour;
+  view_.doing = "starting";
+  server_.publish(to_json(view()));  // a page may be there already, of another demo
 }
 
 int PageDemo::run() {

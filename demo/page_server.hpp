@@ -29,7 +29,7 @@ class PageServer {
 
   const boost::asio::ip::tcp::endpoint& endpoint() const { return endpoint_; }
 
-  // What pages are to show from now on.
+  // What pages are to show from now on. At first before there is a way to the server.
   void publish(std::string state);
 
   // The last that they are to show. Then the WebSockets and downloads end.

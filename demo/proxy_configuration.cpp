@@ -29,6 +29,9 @@ std::string page_routes(const PageDoors& page) {
   return "  - { match: { path: / }, " + rest + "  - { match: { path_prefix: /page }, " + rest;
 }
 
+// A page may be in a tab that sleeps, and takes nothing.
+constexpr const char* page_timeouts = "  shutdown: 2s\n";
+
 std::string page_upstream(const PageDoors& page) {
   return fmt::format(
       "  - name: page\n"
@@ -93,6 +96,7 @@ std::string configuration(const ProxySettings& settings) {
       "  send: 60m\n"
       "  idle: 60m\n"
       "  response: 60m\n"
+      "{}"
       "handoff:\n"
       "  socket: {}\n"
       "  finish_timeout: 300ms\n"
@@ -103,8 +107,8 @@ std::string configuration(const ProxySettings& settings) {
       proxy_threads, listen.http.port(), listen.tcp.port(), listen.tls_http.port(), files.certificate, files.key,
       listen.tls_tcp.port(), files.certificate, files.key, page ? page_listener(*page) : "", one_more,
       page ? page_routes(*page) : "", clients::grpc_prefix, page ? page_upstream(*page) : "", origin.http.port(),
-      origin.http.port(), origin.tcp.port(), origin.tls_tcp.port(), files.certificate, handoff_socket, admin_socket,
-      pid_file);
+      origin.http.port(), origin.tcp.port(), origin.tls_tcp.port(), files.certificate, page ? page_timeouts : "",
+      handoff_socket, admin_socket, pid_file);
 }
 
 }  // namespace baton::demo
