@@ -82,7 +82,7 @@ std::optional<std::string> find_nginx() {
 }
 
 std::string no_nginx_found() {
-  return "nginx is not installed, so its reload is not shown beside this. To get it: apt-get install nginx-light";
+  return "No nginx here, so its reload is not shown. To get it: apt-get install nginx";
 }
 
 Nginx::Nginx(const std::string& program, const tcp::endpoint& origin, const TempDir& dir, Patience& patience)

@@ -3,7 +3,7 @@
 namespace baton::demo {
 namespace {
 
-constexpr std::chrono::milliseconds until_new_clients{2500};
+constexpr std::chrono::milliseconds until_new_clients{1500};
 constexpr std::size_t rounds_max = 5;
 constexpr Mix mix{.keep_alive = 40, .idle = 8, .websocket = 2, .pause = Microseconds{400'000}};
 

@@ -25,12 +25,12 @@ class Browser {
  public:
   // The protocol's pipes are its descriptors 3 and 4.
   explicit Browser(const std::string& program)
-      : process_({.argv = {"/bin/sh", "-c", "exec \"$@\" 3<&0 4>&1", "sh", program, "--headless", "--no-sandbox",
-                           "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-                           "--no-first-run", "--no-proxy-server", "--remote-debugging-pipe",
-                           "--user-data-dir=" + directory_ / "profile"},
-                  .environment = {"HOME=" + directory_.path()},
-                  .has_input = true}) {}
+      : process_(
+            {.argv = {"/bin/sh", "-c", "exec \"$@\" 3<&0 4>&1", "sh", program, "--headless", "--no-sandbox",
+                      "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--no-first-run",
+                      "--no-proxy-server", "--remote-debugging-pipe", "--user-data-dir=" + directory_ / "profile"},
+             .environment = {"HOME=" + directory_.path()},
+             .has_input = true}) {}
 
   void open(const std::string& url) {
     const value target = call("Target.createTarget", {{"url", url}}).at("targetId");

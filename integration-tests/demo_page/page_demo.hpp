@@ -20,9 +20,7 @@ class PageDemo {
   Process& process() { return process_; }
 
   // As the page's button does it.
-  int press(const std::string& command) {
-    return post(command, "", origin());
-  }
+  int press(const std::string& command) { return post(command, "", origin()); }
   int post(const std::string& command, const std::string& body, const std::string& by) {
     Client client(address_);
     client.send("POST /page/" + command + " HTTP/1.1\r\nHost: " + address_.text() +
@@ -39,8 +37,8 @@ class PageDemo {
 
  private:
   static Command command(std::vector<std::string> options, std::uint16_t port) {
-    std::vector<std::string> arguments{baton_binary(), "demo",   "--page=127.0.0.1:" + std::to_string(port),
-                                       "--clients",    "40",     "--rate",
+    std::vector<std::string> arguments{baton_binary(), "demo",      "--page=127.0.0.1:" + std::to_string(port),
+                                       "--clients",    "40",        "--rate",
                                        "100",          "--between", "10000"};
     arguments.insert(arguments.end(), options.begin(), options.end());
     return {.argv = std::move(arguments)};

@@ -15,7 +15,9 @@ using testing::StartsWith;
 
 constexpr const char* nginx_program = "/usr/sbin/nginx";
 
-std::string text(const boost::json::value& value) { return std::string(value.as_string()); }
+std::string text(const boost::json::value& value) {
+  return std::string(value.as_string());
+}
 
 bool has_all(const object& state) {
   return !state.at("load").at("clients").is_null() && state.at("load").at("clients").to_number<int>() >= 40 &&
@@ -79,7 +81,8 @@ TEST(DemoPage, StaysWholeThroughUpgradesAndAFailingOneWhileNginxBreaks) {
   EXPECT_EQ(visitor.get("/page/serving").field("Baton-Demo-Colour"), "green") << "on the same connection";
   const auto& upgraded = green.at("events").at(0);
   EXPECT_EQ(text(upgraded.at("kind")), "upgrade");
-  EXPECT_THAT(text(upgraded.at("detail")), StartsWith("PID " + std::to_string(pid) + " to " + std::to_string(green_pid)));
+  EXPECT_THAT(text(upgraded.at("detail")),
+              StartsWith("PID " + std::to_string(pid) + " to " + std::to_string(green_pid)));
   download.read(1000);
 
   // A failing one comes back.
@@ -102,7 +105,8 @@ TEST(DemoPage, StaysWholeThroughUpgradesAndAFailingOneWhileNginxBreaks) {
 
   if (::access(nginx_program, X_OK) == 0) {
     // Of its 50 clients, 40 are always asking and 8 are idle. Meanwhile others have connected anew.
-    const object cut = ticks.await([](const object& state) { return state.at("nginx").at("cut").to_number<int>() >= 40; });
+    const object cut =
+        ticks.await([](const object& state) { return state.at("nginx").at("cut").to_number<int>() >= 40; });
     EXPECT_EQ(cut.at("nginx").at("reloads"), 2);
     EXPECT_THAT(text(cut.at("nginx").at("version")), StartsWith("nginx/"));
     ticks.await([](const object& state) { return state.at("nginx").at("live").to_number<int>() >= 40; });
@@ -116,8 +120,9 @@ TEST(DemoPage, StaysWholeThroughUpgradesAndAFailingOneWhileNginxBreaks) {
   EXPECT_EQ(ticks.closing_code(), 1001u);
   EXPECT_FALSE(download.read(1'000'000));
   EXPECT_EQ(demo.process().await_exit(3 * wait_max).code, 0) << demo.process().out();
-  EXPECT_THAT(demo.process().out(), HasSubstr("PASSED: nothing was dropped.\n  2 upgrades, and 1 meant to fail; 40 connections "
-                                              "lived through all of them"));
+  EXPECT_THAT(demo.process().out(),
+              HasSubstr("PASSED: nothing was dropped.\n  2 upgrades, and 1 meant to fail; 40 connections "
+                        "lived through all of them"));
 }
 
 TEST(DemoPage, FailsIfAPageHasLostSomething) {
