@@ -50,8 +50,8 @@ int demo(Arguments arguments) {
           ->expected(0, 1)
           ->option_text("[ADDRESS]")
           ->excludes(upgrades);
-  app.add_option("--for", options.page_seconds, "with --page: end it after this time")
-      ->option_text("TIME (such as 60s or 5m)")
+  app.add_option("--for", options.page_seconds, "with --page: end it after this time, such as 60s or 5m")
+      ->option_text("TIME")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
                                         CLI::AsNumberWithUnit::UNIT_OPTIONAL, "TIME"))
       ->needs(with_page);
@@ -60,6 +60,7 @@ int demo(Arguments arguments) {
       ->take_last();  // the first argument is the name of `baton demo`
   app.add_flag("--no-nginx", options.no_nginx, "leave out the comparison with nginx");
   app.add_flag("--plain", options.plain, "plain lines even on a terminal");
+  upgrades->option_text("UINT=" + upgrades->get_default_str());  // without what it excludes
   app.footer(baton::usage::exit_codes);
   if (const auto code = parse(app, std::move(arguments), baton::usage::explain)) return *code;
   if (*with_page) {
