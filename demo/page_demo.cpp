@@ -77,6 +77,7 @@ class PageDemo {
   void play();
   void upgrade();
   void failing_upgrade();
+  void ignore_repetition();
   void finish();
   int judge();
   void refresh();
@@ -138,6 +139,7 @@ int PageDemo::run() {
   } catch (const Interrupted& interrupted) {
     const bool is_usual_end = interrupted.signal == SIGINT || interrupted.signal == SIGTERM;
     if (!is_usual_end || !load_) throw;
+    ignore_repetition();
     out_ << std::endl;
   }
   finish();
@@ -255,6 +257,14 @@ void PageDemo::failing_upgrade() {
           .colour = view_.colour,
           .heading = "A failing upgrade went wrong",
           .detail = failed.failure});
+  }
+}
+
+// `timeout` signals a process and then its group.
+void PageDemo::ignore_repetition() {
+  try {
+    patience_.wait(300ms);
+  } catch (const Interrupted&) {
   }
 }
 

@@ -144,6 +144,13 @@ TEST(DemoPage, EndsByItselfAfterItsTime) {
   EXPECT_THAT(demo.process().out(), HasSubstr("PASSED"));
 }
 
+TEST(DemoPage, TakesASignalThatIsRepeatedAtOnceForOne) {
+  PageDemo demo({"--no-nginx"});
+  Ticks(demo).await(has_all);
+  demo.process().signal(SIGINT);
+  EXPECT_EQ(demo.stop(), 0) << demo.process().out();
+}
+
 TEST(DemoPage, ObeysNoOtherSite) {
   PageDemo demo({"--no-nginx"});
   EXPECT_EQ(demo.post("upgrade", "", "http://evil.example"), 403);
