@@ -1,9 +1,8 @@
-// What the same clients see when nginx reloads. The demo starts it with a configuration of its own.
+// What the same clients see when nginx reloads.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,12 +19,10 @@ struct Contrast {
   std::chrono::milliseconds watched{};
 };
 
-// The nginx in PATH or the usual places.
-std::optional<std::string> find_nginx();
-
-// Starts nginx in front of `origin`, runs the request-response clients of `mix` against it, reloads it once by SIGHUP
-// and stops it. Throws std::runtime_error if nginx cannot be made to serve; the demo then shows no comparison.
-Contrast reload_nginx(const std::string& nginx, boost::asio::ip::tcp::endpoint origin, const Mix& mix,
+// Starts the nginx `program` in front of `origin`, runs the request-response clients of `mix` against it, reloads it
+// once by SIGHUP and stops it. Throws std::runtime_error if nginx cannot be made to serve; the demo then shows no
+// comparison.
+Contrast reload_nginx(const std::string& program, boost::asio::ip::tcp::endpoint origin, const Mix& mix,
                       const TempDir& dir, Patience& patience, std::chrono::milliseconds watched);
 
 // The comparison in plain words, one line each.

@@ -9,16 +9,19 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <numeric>
+#include <optional>
 #include <system_error>
 #include <vector>
 
 #include "demo/certificate.hpp"
 #include "demo/contrast.hpp"
 #include "demo/load.hpp"
+#include "demo/nginx.hpp"
 #include "demo/origin.hpp"
+#include "demo/page_demo.hpp"
 #include "demo/patience.hpp"
 #include "demo/process.hpp"
+#include "demo/promise.hpp"
 #include "demo/proxy.hpp"
 #include "demo/scoreboard.hpp"
 #include "demo/socket_client.hpp"
@@ -38,12 +41,11 @@ std::chrono::milliseconds from_seconds(double seconds) {
 // The whole demo. Members are destroyed last to first: clients, origin, every process, every file.
 class Demo {
  public:
-  Demo(const Options& options, std::ostream& out, bool in_place);
+  Demo(const Options& options, std::ostream& out, Display display);
   int run();
 
  private:
   void play();
-  std::vector<Crowd> crowds() const;
   void upgrade_once(unsigned number);
   void kill_once();
   void finish();
@@ -51,8 +53,9 @@ class Demo {
   int judge();
   void refresh();
   View view() const;
-  unsigned clients() const;
-  unsigned newcomers_per_second() const;
+  Plan& plan() { return *evidence_.plan; }
+  unsigned clients() const { return demo::clients(mix_); }
+  unsigned newcomers_per_second() const { return demo::newcomers_per_second(mix_); }
 
   Options options_;
   std::array<Mix, transports> mix_;
@@ -65,19 +68,27 @@ class Demo {
   std::unique_ptr<Proxy> proxy_;
   std::unique_ptr<Load> load_;
 
-  Evidence evidence_;
+  Evidence evidence_{.plan = Plan{}};
   std::string doing_ = "starting";
   LastSecond last_second_;
+  MeanRate mean_rate_;
+  std::string few_files_;  // how the clients fall short of the promised ones
+  std::optional<View> last_frame_;
   Clock::time_point next_show_{};
 };
 
-Demo::Demo(const Options& options, std::ostream& out, bool in_place)
+Demo::Demo(const Options& options, std::ostream& out, Display display)
     : options_(options),
       mix_(mix_by_transport(options.clients, options.requests_per_second)),
-      scoreboard_(out, in_place) {
-  // We may hold both ends of each client's connection to nginx or to the origin.
-  allow_open_files(4 * (std::size_t{clients()} + newcomers_per_second()) + 256);
-  evidence_.upgrades_wanted = options.upgrades;
+      scoreboard_(out, display) {
+  const std::size_t files = allow_open_files(files_wanted(clients(), newcomers_per_second()));
+  if (const unsigned possible = clients_possible(clients(), newcomers_per_second(), files); possible < clients()) {
+    few_files_ = fmt::format("note: this machine allows {} open files (ulimit -Hn), enough for {} of the {} clients",
+                             files, possible, clients());
+    options_.clients = possible;
+    mix_ = mix_by_transport(possible, options.requests_per_second);
+  }
+  plan().upgrades_wanted = options.upgrades;
 }
 
 int Demo::run() {
@@ -86,13 +97,14 @@ int Demo::run() {
   scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades and one SIGKILL of",
                               newcomers_per_second(), options_.upgrades));
   scoreboard_.say(fmt::format("  {}", options_.binary));
+  if (!few_files_.empty()) scoreboard_.say(few_files_);
   try {
     play();
   } catch (const ProxyFailed& failure) {
     evidence_.broken_off = std::string("The demo was broken off: ") + failure.what() + ".";
   }
   evidence_.clients = tally_.by_group();
-  if (proxy_) evidence_.accepted = proxy_->accepted();
+  if (proxy_) plan().accepted = proxy_->accepted();
   const int code = judge();
   if (code == 0 && !options_.no_nginx) contrast();
   return code;
@@ -105,12 +117,13 @@ void Demo::play() {
   scoreboard_.say(fmt::format("127.0.0.1:{} (HTTP), :{} (TCP), and with TLS :{} (HTTP), :{} (TCP) lead to a",
                               doors.http.port(), doors.tcp.port(), doors.tls_http.port(), doors.tls_tcp.port()));
   scoreboard_.say("built-in origin; every byte is verified");
-  load_ = std::make_unique<Load>(crowds(), tally_);
+  load_ = std::make_unique<Load>(crowds(mix_, make_entrances(proxy_->endpoints(), origin_.certificate())), tally_);
   last_second_.sample(Clock::now(), {});
   next_show_ = Clock::now() + scoreboard_.interval();
   patience_.while_waiting([this] { refresh(); });
   doing_ = "warming up";
   patience_.wait_until([this] { return tally_.lasting_opened() >= clients(); }, hung_after);
+  mean_rate_.begin(Clock::now(), tally_.latency().count());
   patience_.wait(std::min(from_seconds(options_.seconds_between_upgrades), 1000ms));
 
   for (unsigned number = 1; number <= options_.upgrades; ++number) {
@@ -121,15 +134,6 @@ void Demo::play() {
   }
   if (evidence_.upgrades.empty() || evidence_.upgrades.back().failure.empty()) kill_once();
   finish();
-}
-
-std::vector<Crowd> Demo::crowds() const {
-  const auto entrances = make_entrances(proxy_->endpoints(), origin_.certificate());
-  std::vector<Crowd> crowds;
-  for (const Transport transport : all_transports) {
-    crowds.push_back({transport, of(entrances, transport), mix_[static_cast<std::size_t>(transport)]});
-  }
-  return crowds;
 }
 
 void Demo::upgrade_once(unsigned number) {
@@ -147,7 +151,7 @@ void Demo::kill_once() {
   load_->rest(true);
   patience_.wait_until([this] { return load_->at_rest(); }, hung_after);
   tally_.note_crash(true);
-  evidence_.crash = proxy_->kill(from_seconds(options_.upgrade_timeout_seconds));
+  plan().crash = proxy_->kill(from_seconds(options_.upgrade_timeout_seconds));
   load_->ask();
   patience_.wait_until([this] { return load_->silent() == 0; }, 2 * hung_after);
   tally_.note_crash(false);
@@ -157,19 +161,20 @@ void Demo::kill_once() {
 }
 
 void Demo::finish() {
+  last_frame_ = view();
   doing_ = "every client asks once more";
   load_->finish();
   // Clients that get no answer report it after `hung_after`.
   patience_.wait_until([this] { return load_->unfinished() == 0; }, 2 * hung_after);
   doing_ = "every client has ended";
-  if (!evidence_.crash || !evidence_.crash->failure.empty()) return;
+  if (!plan().crash || !plan().crash->failure.empty()) return;
   proxy_->status();
   evidence_.bad_end = proxy_->stop(hung_after);
 }
 
 int Demo::judge() {
   patience_.while_waiting({});
-  if (load_) scoreboard_.settle(view());
+  if (load_) scoreboard_.settle(last_frame_ ? *last_frame_ : view());
   scoreboard_.say("");
   const auto against = objections(evidence_);
   if (against.empty()) {
@@ -180,11 +185,12 @@ int Demo::judge() {
     scoreboard_.say_good("PASSED: in the upgrades, no client saw an error, a close or a reconnect.");
     scoreboard_.say(fmt::format("  {} live upgrades; {} connections lived through all of them, {} came meanwhile.",
                                 evidence_.upgrades.size(), lasting, newcomers));
-    const Crash& crash = *evidence_.crash;
+    const Crash& crash = *plan().crash;
     scoreboard_.say(fmt::format("  PID {} was killed by SIGKILL: {} of {} connections went on, {} noticed (at",
                                 crash.from_pid, lasting - reset, lasting, reset));
     scoreboard_.say(
         fmt::format("  most one for each of its {} threads is lost); pause {:.0f} ms.", crash.threads, crash.stall_ms));
+    if (last_frame_ && !last_frame_->shortfall.empty()) scoreboard_.say("  But " + last_frame_->shortfall + ".");
     for (const std::string& row : kinds_table(evidence_.clients)) scoreboard_.say(row);
     return 0;
   }
@@ -201,10 +207,10 @@ int Demo::judge() {
 }
 
 void Demo::contrast() {
-  const auto nginx = find_nginx();
-  if (!nginx) return;
   load_.reset();
   scoreboard_.say("");
+  const auto nginx = find_nginx();
+  if (!nginx) return scoreboard_.say(no_nginx_found());
   const Mix mix = Mix::of(options_.clients, options_.requests_per_second);
   try {
     const Contrast contrast = reload_nginx(*nginx, origin_.endpoints().http, mix, dir_, patience_, 1500ms);
@@ -222,16 +228,6 @@ void Demo::refresh() {
   scoreboard_.show(view());
 }
 
-unsigned Demo::clients() const {
-  return std::accumulate(mix_.begin(), mix_.end(), 0u,
-                         [](unsigned sum, const Mix& mix) { return sum + mix.clients(); });
-}
-
-unsigned Demo::newcomers_per_second() const {
-  return std::accumulate(mix_.begin(), mix_.end(), 0u,
-                         [](unsigned sum, const Mix& mix) { return sum + mix.newcomers_per_second; });
-}
-
 View Demo::view() const {
   View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation()};
   view.clients = tally_.by_group();
@@ -240,26 +236,28 @@ View Demo::view() const {
   view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), opened);
   view.requests_per_second = last_second_.requests_per_second();
   view.latency = last_second_.latency();
+  view.shortfall = shortfall(mean_rate_.at(Clock::now(), tally_.latency().count()), options_.requests_per_second);
   view.upgrades = evidence_.upgrades;
   return view;
 }
 
-bool wants_plain_lines(const Options& options) {
+Display display_of(const Options& options) {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
-  return options.plain || ::isatty(STDOUT_FILENO) == 0 || (no_colour != nullptr && *no_colour != '\0') ||
-         terminal == nullptr || std::string_view(terminal) == "dumb";
+  const bool in_place =
+      !options.plain && ::isatty(STDOUT_FILENO) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
+  return {.in_place = in_place, .colour = in_place && (no_colour == nullptr || *no_colour == '\0')};
 }
 
 }  // namespace
 
 int run(const Options& options) {
-  return run(options, std::cout, !wants_plain_lines(options));
+  return run(options, std::cout, display_of(options));
 }
 
-int run(const Options& options, std::ostream& out, bool in_place) {
+int run(const Options& options, std::ostream& out, Display display) {
   try {
-    return Demo(options, out, in_place).run();
+    return options.page ? run_page(options, out) : Demo(options, out, display).run();
   } catch (const Interrupted& interrupted) {
     out << "\nEnded by a signal; every process and file of the demo is gone.\n" << std::flush;
     return 128 + interrupted.signal;

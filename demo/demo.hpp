@@ -4,7 +4,10 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
+
+#include "demo/scoreboard.hpp"
 
 namespace baton::demo {
 
@@ -25,13 +28,19 @@ struct Options {
   // Seconds that one upgrade may take before the demo calls it failed.
   double upgrade_timeout_seconds = 20.0;
 
+  // Serve a page at this address (page_demo.hpp) while upgrades run, until a signal.
+  std::optional<std::string> page;
+
+  // With the page: end after so many seconds.
+  std::optional<double> page_seconds;
+
   // The baton binary to start and upgrade to.
   std::string binary;
 
-  // Do not show how a reload of nginx affects the same clients, even if nginx is installed.
+  // Do not show how a reload of nginx affects the same clients.
   bool no_nginx = false;
 
-  // Plain lines even on a terminal (the default if stdout is not one, or NO_COLOR or TERM=dumb is set).
+  // Plain lines even on a terminal (the default if stdout is not one, or if TERM is unset or "dumb").
   bool plain = false;
 };
 
@@ -41,7 +50,7 @@ struct Options {
 // Leaves no process and no file behind. Call it before starting other threads: it blocks those signals while it runs.
 int run(const Options& options);
 
-// The same on a stream. `in_place` redraws one scoreboard instead of writing line after line.
-int run(const Options& options, std::ostream& out, bool in_place);
+// The same on a stream.
+int run(const Options& options, std::ostream& out, Display display);
 
 }  // namespace baton::demo

@@ -12,6 +12,7 @@
 
 #include "demo/contrast.hpp"
 #include "demo/groups.hpp"
+#include "demo/nginx.hpp"
 #include "demo/origin.hpp"
 #include "demo/process.hpp"
 #include "demo/temp_dir.hpp"
@@ -42,7 +43,7 @@ class Demo : public testing::Test {
 
   int run(const char* fault) {
     ::setenv("FAKE_BATON_FAULT", fault, 1);
-    const int code = demo::run(options_, output_, false);
+    const int code = demo::run(options_, output_, {});
     EXPECT_EQ(code == 0, output_.str().find("PASSED") != std::string::npos) << output_.str();
     return code;
   }

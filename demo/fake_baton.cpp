@@ -159,7 +159,7 @@ std::string status_json(const Fake& fake) {
 std::string report_json(const std::string& result, pid_t from, pid_t to, std::size_t moved) {
   std::ostringstream json;
   json
-      << R"({"result":")" << result << R"(","from_pid":)" << from << R"(,"to_pid":)" << to
+      << R"({"result":")" << result << R"(","reason":"","from_pid":)" << from << R"(,"to_pid":)" << to
       << R"(,"duration_ms":1.5,"moved":{"idle":)" << moved << R"(},"moved_total":)" << moved
       << R"(,"upstream_idle_moved":0,"taken_back":0,"refused":0,"refused_by_reason":{},"pause_us":{"p50":1,"p99":2,"max":3}})";
   return json.str();

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <future>
 #include <iterator>
+#include <numeric>
 
 #include "demo/download_client.hpp"
 #include "demo/events_client.hpp"
@@ -118,6 +119,23 @@ std::array<Mix, transports> mix_by_transport(unsigned clients, unsigned requests
   const Mix plain = Mix::of(std::max(clients, with_tls) - with_tls,
                             requests_per_second - requests_per_second / 4 - requests_per_second / 8);
   return {plain, tls13, tls12};
+}
+
+unsigned clients(const std::array<Mix, transports>& mix) {
+  return std::accumulate(mix.begin(), mix.end(), 0u, [](unsigned sum, const Mix& one) { return sum + one.clients(); });
+}
+
+unsigned newcomers_per_second(const std::array<Mix, transports>& mix) {
+  return std::accumulate(mix.begin(), mix.end(), 0u,
+                         [](unsigned sum, const Mix& one) { return sum + one.newcomers_per_second; });
+}
+
+std::vector<Crowd> crowds(const std::array<Mix, transports>& mix, const EntrancesByTransport& servers) {
+  std::vector<Crowd> all;
+  for (const Transport transport : all_transports) {
+    all.push_back({transport, of(servers, transport), mix[static_cast<std::size_t>(transport)]});
+  }
+  return all;
 }
 
 Load::Load(const std::vector<Crowd>& crowds, Tally& tally) {

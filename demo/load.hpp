@@ -52,6 +52,11 @@ struct Crowd {
 // A quarter of the clients over TLS 1.3, an eighth over TLS 1.2, the rest plain; clients of every kind in each.
 std::array<Mix, transports> mix_by_transport(unsigned clients, unsigned requests_per_second);
 
+unsigned clients(const std::array<Mix, transports>& mix);
+unsigned newcomers_per_second(const std::array<Mix, transports>& mix);
+
+std::vector<Crowd> crowds(const std::array<Mix, transports>& mix, const EntrancesByTransport& servers);
+
 class Load {
  public:
   // Opens all connections at once. `tally` must outlive it.

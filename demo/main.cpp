@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 #include <optional>
 
 #include "demo/demo.hpp"
@@ -34,17 +35,39 @@ std::optional<int> parse(CLI::App& app, Arguments arguments, decltype(baton::usa
 int demo(Arguments arguments) {
   baton::demo::Options options;
   CLI::App app("live upgrades under load on this machine, and a verdict", "demo");
-  app.add_option("--upgrades", options.upgrades, "live upgrades, one after another")->capture_default_str();
+  CLI::Option* const upgrades =
+      app.add_option("--upgrades", options.upgrades, "live upgrades, one after another")->capture_default_str();
   app.add_option("--clients", options.clients, "client connections, each opened once")->capture_default_str();
-  app.add_option("--rate", options.requests_per_second, "requests per second in all")->capture_default_str();
-  app.add_option("--between", options.seconds_between_upgrades, "seconds between upgrades")->capture_default_str();
+  CLI::Option* const rate =
+      app.add_option("--rate", options.requests_per_second, "requests per second in all; with --page by default 1000")
+          ->capture_default_str();
+  CLI::Option* const between = app.add_option("--between", options.seconds_between_upgrades,
+                                              "seconds between upgrades; with --page by default 10")
+                                   ->capture_default_str();
+  std::string page;
+  CLI::Option* const with_page =
+      app.add_option("--page", page, "serve a page that shows upgrades, until Ctrl-C (by default on 127.0.0.1:8088)")
+          ->expected(0, 1)
+          ->option_text("[ADDRESS]")
+          ->excludes(upgrades);
+  app.add_option("--for", options.page_seconds, "with --page: end it after this time, such as 60s or 5m")
+      ->option_text("TIME")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
+                                        CLI::AsNumberWithUnit::UNIT_OPTIONAL, "TIME"))
+      ->needs(with_page);
   app.add_option("--binary", options.binary, "the baton to start and upgrade to (default: this one)")
       ->option_text("FILE")
       ->take_last();  // the first argument is the name of `baton demo`
-  app.add_flag("--no-nginx", options.no_nginx, "leave out the comparison with nginx (shown where it is installed)");
+  app.add_flag("--no-nginx", options.no_nginx, "leave out the comparison with nginx");
   app.add_flag("--plain", options.plain, "plain lines even on a terminal");
+  upgrades->option_text("UINT=" + upgrades->get_default_str());  // without what it excludes
   app.footer(baton::usage::exit_codes);
   if (const auto code = parse(app, std::move(arguments), baton::usage::explain)) return *code;
+  if (*with_page) {
+    options.page = page;
+    if (!*rate) options.requests_per_second = 1000;
+    if (!*between) options.seconds_between_upgrades = 10;
+  }
   if (options.binary.empty()) {
     std::cerr << "baton-demo: run `baton demo`, or say with --binary FILE which baton is meant" << std::endl;
     return exit_usage;

@@ -18,18 +18,6 @@
 namespace baton::demo {
 namespace {
 
-std::vector<pid_t> children_of(pid_t parent) {
-  std::vector<pid_t> children;
-  std::error_code error;  // a process that ends meanwhile has no children left to find
-  const auto tasks = fmt::format("/proc/{}/task", parent);
-  for (auto task = std::filesystem::directory_iterator(tasks, error); !error && task != end(task);
-       task.increment(error)) {
-    std::ifstream list(task->path() / "children");
-    for (pid_t child = 0; list >> child;) children.push_back(child);
-  }
-  return children;
-}
-
 void kill_descendants(pid_t parent) {
   for (const pid_t child : children_of(parent)) {
     kill_descendants(child);
@@ -58,6 +46,18 @@ void kill_descendants(pid_t parent) {
 }
 
 }  // namespace
+
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> children;
+  std::error_code error;  // a process that ends meanwhile has no children left to find
+  const auto tasks = fmt::format("/proc/{}/task", parent);
+  for (auto task = std::filesystem::directory_iterator(tasks, error); !error && task != end(task);
+       task.increment(error)) {
+    std::ifstream list(task->path() / "children");
+    for (pid_t child = 0; list >> child;) children.push_back(child);
+  }
+  return children;
+}
 
 Household::Household() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -109,11 +109,12 @@ std::vector<std::string> tail(const std::string& path, std::size_t lines) {
   return {last.begin(), last.end()};
 }
 
-void allow_open_files(std::size_t files) {
+std::size_t allow_open_files(std::size_t files) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= files) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= files) return limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 }  // namespace baton::demo

@@ -9,8 +9,8 @@
 #include <fstream>
 #include <utility>
 
-#include "clients/dialogue.hpp"
 #include "demo/process.hpp"
+#include "demo/proxy_configuration.hpp"
 
 namespace baton::demo {
 
@@ -20,72 +20,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto admin_limit = 1s;
-constexpr unsigned threads = 2;
 
 bool has_ended(pid_t pid) {
   return ::kill(pid, 0) != 0 && errno == ESRCH;
-}
-
-std::string configuration(const Endpoints& listen, const Endpoints& origin, const CertificateFiles& files,
-                          const TempDir& dir) {
-  // The timeouts leave idle clients, half heads and streams alone for as long as any demo lasts; streams and tunnels
-  // are moved mid-stream, soon after the signal. Raw TCP with TLS has it on both sides, HTTP with TLS before a plain
-  // origin.
-  return fmt::format(
-      "version: 1\n"
-      "workers: {}\n"
-      "listeners:\n"
-      "  - name: demo\n"
-      "    bind: 127.0.0.1:{}\n"
-      "    protocol: http\n"
-      "  - name: tcp\n"
-      "    bind: 127.0.0.1:{}\n"
-      "    protocol: tcp\n"
-      "    upstream: echo\n"
-      "  - name: demo_tls\n"
-      "    bind: 127.0.0.1:{}\n"
-      "    protocol: http\n"
-      "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ], alpn: [ h2, http/1.1 ] }}\n"
-      "  - name: tcp_tls\n"
-      "    bind: 127.0.0.1:{}\n"
-      "    protocol: tcp\n"
-      "    upstream: echo_tls\n"
-      "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ] }}\n"
-      "routes:\n"
-      "  - {{ match: {{ path_prefix: {} }}, upstream: origin_http2 }}\n"
-      "  - upstream: origin\n"
-      "upstreams:\n"
-      "  - name: origin\n"
-      "    servers:\n"
-      "      - address: 127.0.0.1:{}\n"
-      "  - name: origin_http2\n"
-      "    protocol: http2\n"
-      "    servers:\n"
-      "      - address: 127.0.0.1:{}\n"
-      "  - name: echo\n"
-      "    servers:\n"
-      "      - address: 127.0.0.1:{}\n"
-      "  - name: echo_tls\n"
-      "    servers:\n"
-      "      - address: 127.0.0.1:{}\n"
-      "    tls: {{ ca: {} }}\n"
-      "timeouts:\n"
-      "  head: 60m\n"
-      "  body: 60m\n"
-      "  send: 60m\n"
-      "  idle: 60m\n"
-      "  response: 60m\n"
-      "handoff:\n"
-      "  socket: {}\n"
-      "  finish_timeout: 300ms\n"
-      "  survive: all\n"
-      "admin:\n"
-      "  bind: unix:{}\n"
-      "pid_file: {}\n",
-      threads, listen.http.port(), listen.tcp.port(), listen.tls_http.port(), files.certificate, files.key,
-      listen.tls_tcp.port(), files.certificate, files.key, clients::grpc_prefix, origin.http.port(), origin.http.port(),
-      origin.tcp.port(), origin.tls_tcp.port(), files.certificate, dir.file("handoff.sock"), dir.file("admin.sock"),
-      dir.file("baton.pid"));
 }
 
 }  // namespace
@@ -100,11 +37,24 @@ Endpoints free_endpoints() {
   return {http.local_endpoint(), raw.local_endpoint(), tls_http.local_endpoint(), tls_raw.local_endpoint()};
 }
 
-Proxy::Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience)
-    : dir_(dir), patience_(patience), endpoints_(free_endpoints()) {
-  const std::string file = dir.file("baton.yaml");
-  std::ofstream(file) << configuration(endpoints_, origin.endpoints(), store(origin.certificate(), dir.file("tls")), dir);
-  parent_ = start_process({std::move(binary), "run", "--supervise", "-c", file}, log());
+Proxy::Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience,
+             const std::optional<PageDoors>& page)
+    : dir_(dir),
+      patience_(patience),
+      settings_{.listen = free_endpoints(),
+                .origin = origin.endpoints(),
+                .certificate = store(origin.certificate(), dir.file("tls")),
+                .handoff_socket = dir.file("handoff.sock"),
+                .admin_socket = dir.file("admin.sock"),
+                .pid_file = dir.file("baton.pid"),
+                .page = page},
+      binary_(std::move(binary)) {
+  write_configuration();
+  parent_ = start_process({binary_, "run", "--supervise", "-c", dir.file("baton.yaml")}, log());
+}
+
+void Proxy::write_configuration() const {
+  std::ofstream(dir_.file("baton.yaml")) << configuration(settings_);
 }
 
 void Proxy::await_ready(std::chrono::milliseconds limit) {
@@ -132,8 +82,64 @@ Status Proxy::status() {
 
 Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
   const Status before = status();
-  Upgrade upgrade{.from_generation = before.generation, .from_pid = before.pid};
   ::kill(parent_, SIGUSR2);
+  return watch_upgrade(before, limit);
+}
+
+Upgrade Proxy::upgrade_to(const Version& version, std::chrono::milliseconds limit) {
+  const Status before = status();
+  const ProxySettings running = settings_;
+  settings_.page.value().colour = version.colour;
+  write_configuration();
+  if (ctl_upgrade(version, limit)) return watch_upgrade(before, limit);
+  settings_ = running;
+  write_configuration();
+  Upgrade failed{.from_generation = before.generation, .from_pid = before.pid};
+  failed.report = status().last_upgrade.value_or(UpgradeReport{});
+  failed.failure = failed.report.reason.empty() ? "`baton ctl upgrade` failed" : failed.report.reason;
+  return failed;
+}
+
+FailedUpgrade Proxy::fail_upgrade_to(const Version& version, std::chrono::milliseconds limit) {
+  const Status before = status();
+  boost::asio::io_context context{1};
+  const tcp::acceptor taken(context, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+  const ProxySettings running = settings_;
+  settings_.page.value().colour = version.colour;
+  settings_.unusable = taken.local_endpoint();
+  write_configuration();
+  const bool completed = ctl_upgrade(version, limit);
+  settings_ = running;
+  write_configuration();
+
+  const Status now = status();
+  FailedUpgrade failed{.pid = now.pid, .connections = now.connections};
+  failed.report = now.last_upgrade.value_or(UpgradeReport{});
+  if (completed) {
+    failed.failure = "it completed, although it had to fail";
+  } else if (now.pid != before.pid || now.generation != before.generation) {
+    failed.failure = fmt::format("PID {} serves now, not {}", now.pid, before.pid);
+  } else if (failed.report.from_pid != before.pid || failed.report.result == "completed") {
+    failed.failure = fmt::format("PID {} does not report it", before.pid);
+  } else {
+    failed.failure = complaint_about_parent();
+  }
+  return failed;
+}
+
+bool Proxy::ctl_upgrade(const Version& version, std::chrono::milliseconds limit) {
+  const pid_t ctl = start_process(
+      {binary_, "ctl", "upgrade", "--binary", version.binary, "-c", dir_.file("baton.yaml")}, dir_.file("ctl.log"));
+  std::optional<int> end;
+  if (!patience_.wait_until([&] { return (end = reap(ctl)).has_value(); }, limit)) {
+    throw ProxyFailed(
+        fmt::format("`baton ctl upgrade` did not end within {} s", std::chrono::duration<double>(limit).count()));
+  }
+  return *end == 0;
+}
+
+Upgrade Proxy::watch_upgrade(const Status& before, std::chrono::milliseconds limit) {
+  Upgrade upgrade{.from_generation = before.generation, .from_pid = before.pid};
   std::string missing = "the old process did not end";
   bool end = false;
   const auto settled = [&] {
@@ -167,7 +173,7 @@ Upgrade Proxy::upgrade(std::chrono::milliseconds limit) {
 
 Crash Proxy::kill(std::chrono::milliseconds limit) {
   const Status before = status();
-  Crash crash{.from_pid = before.pid, .connections = before.connections, .threads = threads};
+  Crash crash{.from_pid = before.pid, .connections = before.connections, .threads = proxy_threads};
   const std::uint64_t accepted_before = accepted_;
   if (!patience_.wait_until([&] { return is_instance_for_its_parent(before.pid); }, limit)) {
     crash.failure = fmt::format("the log does not say that {} is the instance", before.pid);

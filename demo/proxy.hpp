@@ -14,6 +14,7 @@
 #include "demo/entrances.hpp"
 #include "demo/origin.hpp"
 #include "demo/patience.hpp"
+#include "demo/proxy_configuration.hpp"
 #include "demo/status.hpp"
 #include "demo/temp_dir.hpp"
 #include "demo/upgrade.hpp"
@@ -26,13 +27,20 @@ class ProxyFailed : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What an upgrade leads to: a program, and the name by which its answers to the page are known.
+struct Version {
+  std::string colour;
+  std::string binary;
+};
+
 class Proxy {
  public:
   // Writes the configuration and the origin's certificate, which the proxy also uses, into `dir` and starts `binary`.
   // `dir` and `patience` must outlive it.
-  Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience);
+  Proxy(std::string binary, const Origin& origin, const TempDir& dir, Patience& patience,
+        const std::optional<PageDoors>& page = std::nullopt);
 
-  const Endpoints& endpoints() const { return endpoints_; }
+  const Endpoints& endpoints() const { return settings_.listen; }
   std::string log() const { return dir_.file("baton.log"); }
 
   // Returns when the proxy reports that it is ready; throws ProxyFailed.
@@ -43,6 +51,12 @@ class Proxy {
 
   // One live upgrade. The result reports a failure: no successor, or a wrong one.
   Upgrade upgrade(std::chrono::milliseconds limit);
+
+  // The same to another version, by `baton ctl upgrade`. Only for a proxy with a page.
+  Upgrade upgrade_to(const Version& version, std::chrono::milliseconds limit);
+
+  // An upgrade whose new process cannot listen on all of its addresses.
+  FailedUpgrade fail_upgrade_to(const Version& version, std::chrono::milliseconds limit);
 
   // Kills the serving process by SIGKILL. The result reports a failure: no successor, or a wrong one.
   Crash kill(std::chrono::milliseconds limit);
@@ -59,6 +73,10 @@ class Proxy {
   std::uint64_t accepted() const { return accepted_; }
 
  private:
+  void write_configuration() const;
+  // Returns whether it succeeded. Throws ProxyFailed if it does not end.
+  bool ctl_upgrade(const Version& version, std::chrono::milliseconds limit);
+  Upgrade watch_upgrade(const Status& before, std::chrono::milliseconds limit);
   std::optional<Status> try_status() const;
   std::optional<pid_t> read_pid_file() const;
   std::string complaint_about_successor(const Upgrade& upgrade) const;
@@ -68,7 +86,8 @@ class Proxy {
 
   const TempDir& dir_;  // outlives the proxy
   Patience& patience_;  // outlives the proxy
-  Endpoints endpoints_;
+  ProxySettings settings_;
+  std::string binary_;
   pid_t parent_ = 0;
   pid_t pid_ = 0;
   std::uint64_t generation_ = 0;

@@ -5,14 +5,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <ostream>
 
 namespace baton::demo {
 namespace {
 
-std::size_t terminal_columns() {
+Size terminal_size() {
   winsize size{};
-  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return {};
+  return {.rows = size.ws_row, .columns = size.ws_col};
 }
 
 std::string milliseconds(double microseconds) {
@@ -25,18 +27,13 @@ std::string milliseconds(const LatencySpread& latency, double quantile) {
 
 std::string clients_line(const View& view) {
   const Totals totals = sum(view.clients);
-  return fmt::format("{} connected, {} errors, {} closed, {} reconnects", totals.opened, totals.errors(),
+  return fmt::format("{} connected now, {} errors, {} closed, {} reconnects", totals.live(), totals.errors(),
                      totals.closes(), view.reconnects);
 }
 
 std::string verified(const Totals& totals, Kind kind) {
   if (const auto unit = clients::entry(kind).unit; !unit.empty()) return fmt::format("{} {}", totals.answered, unit);
   return fmt::format("{:.1f} MB", static_cast<double>(totals.bytes) / 1e6);
-}
-
-// Connections that are open, or were proven alive at their end.
-std::uint64_t intact(const Totals& totals) {
-  return totals.opened - std::min(totals.opened, totals.errors() + totals.closes());
 }
 
 // "  keep-alive       125    41234 answers       52       31    20123 answers"
@@ -50,15 +47,13 @@ std::vector<std::string> kinds_now(const TotalsByGroup& clients) {
     const Totals& tls12 = of(clients, {kind, Transport::tls12});
     Totals tls = tls13;
     tls += tls12;
-    lines.push_back(fmt::format(row, name_of(kind), intact(plain), verified(plain, kind), intact(tls13), intact(tls12),
+    lines.push_back(fmt::format(row, name_of(kind), plain.live(), verified(plain, kind), tls13.live(), tls12.live(),
                                 verified(tls, kind)));
   }
   return lines;
 }
 
-}  // namespace
-
-std::vector<std::string> board_lines(const View& view) {
+std::vector<std::string> lines_above_upgrades(const View& view) {
   std::vector<std::string> lines{
       fmt::format("  now       {}", view.doing),
       fmt::format("  serving   PID {}, generation {}", view.pid, view.generation),
@@ -66,8 +61,34 @@ std::vector<std::string> board_lines(const View& view) {
                   milliseconds(view.latency, 0.5), milliseconds(view.latency, 0.99)),
       fmt::format("  clients   {}", clients_line(view)),
   };
+  if (!view.shortfall.empty()) lines.push_back("  note      " + view.shortfall);
   for (std::string& row : kinds_now(view.clients)) lines.push_back(std::move(row));
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> board_lines(const View& view) {
+  std::vector<std::string> lines = lines_above_upgrades(view);
   for (std::string& row : upgrade_table(view.upgrades)) lines.push_back(std::move(row));
+  return lines;
+}
+
+std::vector<std::string> frame_lines(const View& view, Size size) {
+  std::vector<std::string> lines = lines_above_upgrades(view);
+  std::vector<std::string> rows = upgrade_table(view.upgrades);
+  // The lowest line and the rightmost column stay free: a cursor beyond them would scroll the screen.
+  const std::size_t lines_max = size.rows - std::min<std::size_t>(size.rows, 1);
+  const std::size_t space = lines_max - std::min(lines_max, lines.size());
+  if (rows.size() > space) {
+    const std::size_t heading = std::min<std::size_t>(space, 1);
+    rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(heading),
+               rows.end() - static_cast<std::ptrdiff_t>(space - heading));
+  }
+  std::ranges::move(rows, std::back_inserter(lines));
+  if (lines.size() > lines_max) lines.resize(lines_max);
+  for (std::string& line : lines)
+    line.resize(std::min(line.size(), size.columns - std::min<std::size_t>(size.columns, 1)));
   return lines;
 }
 
@@ -147,47 +168,52 @@ LatencySpread LastSecond::latency() const {
 }
 
 void Scoreboard::show(const View& view) {
-  if (!in_place_) {
-    out_ << fmt::format("PID {} generation {}: {:.0f} requests/s, p99 {}, {}\n", view.pid, view.generation,
-                        view.requests_per_second, milliseconds(view.latency, 0.99), clients_line(view))
+  if (!display_.in_place) {
+    out_ << fmt::format("PID {} generation {}: {:.0f} requests/s, p99 {}, {}{}{}\n", view.pid, view.generation,
+                        view.requests_per_second, milliseconds(view.latency, 0.99), clients_line(view),
+                        view.shortfall.empty() ? "" : "; ", view.shortfall)
          << std::flush;
     return;
   }
-  erase();
-  const std::size_t columns = terminal_columns();
-  for (const std::string& line : board_lines(view)) {
-    out_ << std::string_view(line).substr(0, columns - 1) << '\n';  // a wrapped line would spoil the redrawing
-    ++drawn_;
-  }
-  out_ << std::flush;
+  enter_screen();
+  std::string frame = "\x1b[H";
+  for (const std::string& line : frame_lines(view, terminal_size())) frame += line + "\x1b[K\n";
+  out_ << frame << "\x1b[J" << std::flush;
 }
 
 void Scoreboard::settle(const View& view) {
-  show(view);
-  if (!in_place_) {
+  leave_screen();
+  if (display_.in_place) {
+    for (const std::string& line : board_lines(view)) say(line);
+  } else {
+    show(view);
     for (const std::string& row : upgrade_table(view.upgrades)) say(row);
   }
-  drawn_ = 0;
   if (!view.upgrades.empty()) say("");
   for (const std::string& row : moved_table(view.upgrades)) say(row);
 }
 
 void Scoreboard::say(std::string_view line) {
-  erase();
+  leave_screen();
   out_ << line << '\n' << std::flush;
 }
 
 void Scoreboard::say_in(std::string_view line, std::string_view colour) {
-  if (in_place_) {
+  if (display_.colour) {
     say(fmt::format("{}{}\x1b[0m", colour, line));
   } else {
     say(line);
   }
 }
 
-void Scoreboard::erase() {
-  if (drawn_ != 0) out_ << "\x1b[" << drawn_ << "A\x1b[J";
-  drawn_ = 0;
+void Scoreboard::enter_screen() {
+  if (!on_screen_) out_ << "\x1b[?1049h\x1b[?25l";
+  on_screen_ = true;
+}
+
+void Scoreboard::leave_screen() {
+  if (on_screen_) out_ << "\x1b[?25h\x1b[?1049l" << std::flush;
+  on_screen_ = false;
 }
 
 }  // namespace baton::demo

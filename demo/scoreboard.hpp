@@ -1,4 +1,5 @@
-// The display while the demo runs: one board redrawn in place on a terminal, line after line elsewhere.
+// The display while the demo runs: on a terminal one board on the alternate screen, so that the scrollback gets only
+// what is said before and after; line after line elsewhere.
 #pragma once
 
 #include <chrono>
@@ -23,11 +24,22 @@ struct View {
   std::uint64_t reconnects = 0;
   double requests_per_second = 0;
   LatencySpread latency;  // of the last second
+  std::string shortfall;  // how the load falls short of the promised one; empty: it does not
   std::vector<Upgrade> upgrades;
+};
+
+// A terminal's.
+struct Size {
+  std::size_t rows = 24;
+  std::size_t columns = 80;
 };
 
 // The board's lines without colour. The tables have a row per upgrade and are absent before the first.
 std::vector<std::string> board_lines(const View& view);
+
+// The board as it fits on a terminal: only the last upgrades, and the beginnings of lines.
+std::vector<std::string> frame_lines(const View& view, Size size);
+
 std::vector<std::string> upgrade_table(const std::vector<Upgrade>& upgrades);
 
 // How many connections moved, by state.
@@ -51,36 +63,46 @@ class LastSecond {
   std::deque<Sample> samples_;
 };
 
+// What the output can show.
+struct Display {
+  bool in_place = false;  // one board on a terminal, instead of line after line
+  bool colour = false;
+};
+
 class Scoreboard {
  public:
   // `out` must outlive it.
-  Scoreboard(std::ostream& out, bool in_place) : out_(out), in_place_(in_place) {}
+  Scoreboard(std::ostream& out, Display display) : out_(out), display_(display) {}
+  ~Scoreboard() { leave_screen(); }
+  Scoreboard(const Scoreboard&) = delete;
+  Scoreboard& operator=(const Scoreboard&) = delete;
 
   // Shows the view: redrawn in place, or as one line of progress.
   void show(const View& view);
 
   // The useful interval between calls of `show`.
   std::chrono::milliseconds interval() const {
-    return in_place_ ? std::chrono::milliseconds{200} : std::chrono::milliseconds{1000};
+    return display_.in_place ? std::chrono::milliseconds{200} : std::chrono::milliseconds{1000};
   }
 
-  // One permanent line above the board, which is redrawn below it.
+  // One permanent line, before the board is first shown or after it is settled.
   void say(std::string_view line);
 
-  // An important line: green or red on a terminal.
+  // An important line, in green or red where there are colours.
   void say_good(std::string_view line) { say_in(line, "\x1b[1;32m"); }
   void say_bad(std::string_view line) { say_in(line, "\x1b[1;31m"); }
 
-  // Shows the view for the last time, with all tables; later lines go below.
+  // Writes the view where it stays, with all tables; later lines go below.
   void settle(const View& view);
 
  private:
-  void erase();
+  void enter_screen();
+  void leave_screen();
   void say_in(std::string_view line, std::string_view colour);
 
   std::ostream& out_;  // outlives the scoreboard
-  bool in_place_;
-  std::size_t drawn_ = 0;  // lines of the board on the screen
+  Display display_;
+  bool on_screen_ = false;  // the alternate one
 };
 
 }  // namespace baton::demo

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
-#include <algorithm>
+#include <limits>
 #include <sstream>
+
+#include "demo/promise.hpp"
 
 namespace baton::demo {
 namespace {
@@ -28,7 +30,7 @@ View some_view() {
 
 TEST(Scoreboard, WritesPlainLinesWithoutControlCharacters) {
   std::ostringstream out;
-  Scoreboard scoreboard(out, false);
+  Scoreboard scoreboard(out, {});
   scoreboard.show(some_view());
   scoreboard.say_bad("FAILED");
   scoreboard.settle(some_view());
@@ -37,23 +39,48 @@ TEST(Scoreboard, WritesPlainLinesWithoutControlCharacters) {
   EXPECT_THAT(out.str(), HasSubstr("1 -> 2     4000 -> 4321"));
 }
 
-TEST(Scoreboard, RedrawsExactlyTheLinesThatItDrew) {
-  std::ostringstream out;
-  Scoreboard scoreboard(out, true);
-  scoreboard.show(some_view());
-  EXPECT_THAT(out.str(), Not(HasSubstr("\x1b[")));
-  const auto lines = std::ranges::count(out.str(), '\n');
-  scoreboard.show(some_view());
-  EXPECT_THAT(out.str(), HasSubstr("\x1b[" + std::to_string(lines) + "A"));
+// What a terminal keeps of an output: everything but what was written on the alternate screen.
+std::string kept_by_a_terminal(std::string text) {
+  const std::string enter = "\x1b[?1049h", leave = "\x1b[?1049l";
+  for (std::size_t from = 0; (from = text.find(enter)) != std::string::npos;) {
+    const std::size_t to = text.find(leave, from);
+    if (to == std::string::npos) return "the alternate screen is never left";
+    text.erase(from, to + leave.size() - from);
+  }
+  return text;
 }
 
-TEST(Scoreboard, LeavesTheSettledBoardAlone) {
+TEST(Scoreboard, LeavesNoCopiesInTheScrollback) {
   std::ostringstream out;
-  Scoreboard scoreboard(out, true);
+  Scoreboard scoreboard(out, {.in_place = true});
+  scoreboard.say("above");
+  for (int i = 0; i < 100; ++i) scoreboard.show(some_view());
   scoreboard.settle(some_view());
-  out.str("");
   scoreboard.say("below");
-  EXPECT_EQ(out.str(), "below\n");
+  std::string lines = "above\n";
+  for (const std::string& line : board_lines(some_view())) lines += line + "\n";
+  lines += "\n";
+  for (const std::string& line : moved_table(some_view().upgrades)) lines += line + "\n";
+  EXPECT_EQ(kept_by_a_terminal(out.str()), lines + "below\n");
+}
+
+TEST(Scoreboard, LeavesTheAlternateScreenWhenItIsBrokenOff) {
+  std::ostringstream out;
+  {
+    Scoreboard scoreboard(out, {.in_place = true});
+    scoreboard.show(some_view());
+  }
+  EXPECT_EQ(kept_by_a_terminal(out.str()), "");
+  EXPECT_THAT(out.str(), HasSubstr("\x1b[?25h")) << "the cursor is back";
+}
+
+TEST(Scoreboard, UsesColoursOnlyWhereItMay) {
+  std::ostringstream out;
+  Scoreboard(out, {.in_place = true}).say_good("PASSED");
+  EXPECT_EQ(out.str(), "PASSED\n");
+  out.str("");
+  Scoreboard(out, {.in_place = true, .colour = true}).say_good("PASSED");
+  EXPECT_EQ(out.str(), "\x1b[1;32mPASSED\x1b[0m\n");
 }
 
 TEST(Scoreboard, TellsWhatCouldNotBeMoved) {
@@ -70,10 +97,65 @@ TEST(Scoreboard, FitsIntoEightyColumns) {
   }
 }
 
-TEST(Scoreboard, FitsIntoTwentyFourLinesWithFiveUpgrades) {
+// The cursor is on the line below, and in the column after the last character.
+void expect_fits(const View& view, Size size) {
+  const auto lines = frame_lines(view, size);
+  EXPECT_LT(lines.size(), size.rows);
+  for (const std::string& line : lines) EXPECT_LT(line.size(), size.columns) << line;
+}
+
+TEST(Scoreboard, FitsOnATerminalWhateverTheNumbers) {
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
   View view = some_view();
-  view.upgrades.resize(5, view.upgrades[0]);
-  EXPECT_LT(board_lines(view).size(), 24u);
+  for (const std::size_t upgrades : {0, 1, 4, 5, 6, 100}) {
+    view.upgrades.assign(upgrades, some_view().upgrades[0]);
+    expect_fits(view, {});
+  }
+  view.doing = std::string(1000, 'x');
+  view.shortfall = std::string(1000, 'y');
+  view.generation = view.reconnects = most;
+  view.requests_per_second = 1e300;
+  for (Totals& totals : view.clients) {
+    totals = {.started = most, .opened = most, .answered = most, .bytes = most, .proven = 0};
+  }
+  for (Upgrade& upgrade : view.upgrades) {
+    upgrade.from_generation = upgrade.report.refused = upgrade.report.moved_total = most;
+    upgrade.report.refused_by_reason = {{std::string(500, 'z'), most}};
+  }
+  for (const std::size_t rows : {1, 2, 10, 23, 24, 25, 60}) {
+    for (const std::size_t columns : {1, 40, 80, 200}) expect_fits(view, {rows, columns});
+  }
+}
+
+TEST(Scoreboard, ShowsTheLastUpgradesWhereThereIsNoRoomForAll) {
+  View view = some_view();
+  view.upgrades.assign(9, view.upgrades[0]);
+  view.upgrades[8].from_generation = 9;
+  const auto lines = frame_lines(view, {});
+  EXPECT_EQ(lines.size(), 23u);
+  EXPECT_THAT(lines.back(), HasSubstr("  9 -> 10 "));
+  EXPECT_THAT(lines, testing::Contains(HasSubstr("client p99"))) << "the heading";
+}
+
+TEST(Scoreboard, ShowsConnectionsThatAreOpenNow) {
+  View view{.upgrades = {}};
+  view.clients[index_of({Kind::keep_alive})] = {.started = 10, .opened = 10};
+  Totals& newcomers = view.clients[index_of({Kind::newcomer})];
+  newcomers = {.started = 1000, .opened = 999, .proven = 995};
+  newcomers.trouble[static_cast<std::size_t>(Trouble::not_connected)] = 1;
+  newcomers.trouble[static_cast<std::size_t>(Trouble::closed_between)] = 1;
+  newcomers.trouble[static_cast<std::size_t>(Trouble::wrong_answer)] = 1;
+  EXPECT_THAT(board_lines(view), testing::Contains(HasSubstr("  12 connected now, 2 errors, 1 closed")));
+}
+
+TEST(Scoreboard, SaysThatTheLoadIsLessThanPromised) {
+  View view = some_view();
+  view.shortfall = shortfall(1200, 3000);
+  const std::string said = "this machine reaches 1200 of the 3000 requests/s asked for";
+  EXPECT_THAT(frame_lines(view, {}), testing::Contains("  note      " + said));
+  std::ostringstream out;
+  Scoreboard(out, {}).show(view);
+  EXPECT_THAT(out.str(), HasSubstr("; " + said));
 }
 
 TEST(Scoreboard, TellsWhatMovedInWhichState) {

@@ -56,6 +56,7 @@ std::map<std::string, std::uint64_t> counts_at(const json::object& object, std::
 UpgradeReport parse_report(const json::object& object) {
   UpgradeReport report;
   report.result = text_at(object, "result");
+  report.reason = text_at(object, "reason");
   report.from_pid = number_at<pid_t>(object, "from_pid");
   report.to_pid = number_at<pid_t>(object, "to_pid");
   report.duration_ms = number_at<double>(object, "duration_ms");

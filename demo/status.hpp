@@ -21,6 +21,7 @@ struct PauseUs {
 
 struct UpgradeReport {
   std::string result;  // "completed", "rolled_back" or "failed"
+  std::string reason;  // of a failure
   pid_t from_pid = 0;
   pid_t to_pid = 0;
   double duration_ms = 0;

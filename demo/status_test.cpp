@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view whole = R"({"generation":2,"pid":123,"version":"0.1.0",
   "connections":{"idle":3,"head":1,"exchange":2,"tunnel":0,"closing":0,"total":6},
   "accepted_total":7,"requests_total":99,
-  "last_upgrade":{"result":"completed","from_pid":100,"to_pid":123,"duration_ms":41,
+  "last_upgrade":{"result":"completed","reason":"","from_pid":100,"to_pid":123,"duration_ms":41,
     "moved":{"idle":3,"head":1},"moved_total":4,"upstream_idle_moved":5,"taken_back":1,"refused":2,
     "refused_by_reason":{"too old":2},
     "pause_us":{"p50":10,"p99":20.5,"max":30}},

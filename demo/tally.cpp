@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace baton::demo {
@@ -15,6 +16,11 @@ std::array<Account, groups> open_accounts(Tally& tally, std::index_sequence<inde
 }
 
 }  // namespace
+
+std::uint64_t Totals::live() const {
+  const std::uint64_t ended = proven + closes() + errors() - of(Trouble::not_connected);
+  return opened - std::min(opened, ended);
+}
 
 Totals& Totals::operator+=(const Totals& other) {
   started += other.started;

@@ -41,6 +41,8 @@ struct Totals {
   std::uint64_t errors() const {
     return of(Trouble::not_connected) + of(Trouble::wrong_answer) + of(Trouble::no_answer);
   }
+  // Connections that are open now.
+  std::uint64_t live() const;
 
   Totals& operator+=(const Totals& other);
 };

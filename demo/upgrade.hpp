@@ -1,4 +1,4 @@
-// One live upgrade as seen from outside, with the successor's report.
+// A live upgrade as seen from outside, with the successor's report.
 #pragma once
 
 #include <sys/types.h>
@@ -18,6 +18,14 @@ struct Upgrade {
   UpgradeReport report;   // meaningless after a failure
   LatencySpread latency;  // of the clients, from the signal until the old process exited
   std::string failure;    // empty: the old process ended with 0 and the successor serves
+};
+
+// One that was meant to fail.
+struct FailedUpgrade {
+  pid_t pid = 0;                  // of the process that goes on
+  std::uint64_t connections = 0;  // that it has afterwards
+  UpgradeReport report;           // its own, with the reason
+  std::string failure;            // empty: it failed as it was meant to, and the same process serves
 };
 
 }  // namespace baton::demo

@@ -41,13 +41,26 @@ void object_to_group(Group group, const Totals& totals, std::vector<std::string>
 }
 
 // What a thread was running is torn, and nothing else may be.
-void object_to_crash(const Evidence& evidence, std::vector<std::string>& found) {
-  if (!evidence.crash) return found.push_back("No process was killed.");
-  const Crash& crash = *evidence.crash;
-  if (!crash.failure.empty())
-    return found.push_back(fmt::format("PID {} was killed: {}.", crash.from_pid, crash.failure));
-  if (const auto reset = sum(evidence.clients).of(Trouble::reset_by_crash); reset > crash.threads) {
-    found.push_back(fmt::format("The death of a process with {} threads cost {} connections.", crash.threads, reset));
+void object_to_crash(const std::optional<Crash>& crash, const Totals& clients, std::vector<std::string>& found) {
+  if (!crash) return found.push_back("No process was killed.");
+  if (!crash->failure.empty())
+    return found.push_back(fmt::format("PID {} was killed: {}.", crash->from_pid, crash->failure));
+  if (const auto reset = clients.of(Trouble::reset_by_crash); reset > crash->threads) {
+    found.push_back(fmt::format("The death of a process with {} threads cost {} connections.", crash->threads, reset));
+  }
+}
+
+void object_to_plan(const Plan& plan, const Evidence& evidence, std::size_t completed,
+                    std::vector<std::string>& found) {
+  if (completed != plan.upgrades_wanted) {
+    found.push_back(fmt::format("{} of {} upgrades completed.", completed, plan.upgrades_wanted));
+  }
+  const Totals clients = sum(evidence.clients);
+  if (completed == evidence.upgrades.size() && evidence.broken_off.empty()) object_to_crash(plan.crash, clients, found);
+  if (plan.upgrades_wanted == 0) found.push_back("Without an upgrade nothing is shown.");
+  if (plan.accepted != clients.opened) {
+    found.push_back(
+        fmt::format("The proxy accepted {} connections, but the clients opened {}.", plan.accepted, clients.opened));
   }
 }
 
@@ -71,18 +84,11 @@ std::vector<std::string> objections(const Evidence& evidence) {
           fmt::format("The upgrade from generation {} failed: {}.", upgrade.from_generation, upgrade.failure));
     }
   }
-  if (completed != evidence.upgrades_wanted) {
-    found.push_back(fmt::format("{} of {} upgrades completed.", completed, evidence.upgrades_wanted));
-  }
-  if (completed == evidence.upgrades.size() && evidence.broken_off.empty()) object_to_crash(evidence, found);
-  if (evidence.upgrades_wanted == 0) found.push_back("Without an upgrade nothing is shown.");
+  if (evidence.plan) object_to_plan(*evidence.plan, evidence, completed, found);
 
   for (std::size_t i = 0; i < groups; ++i) object_to_group(group_at(i), evidence.clients[i], found);
-  if (const auto opened = sum(evidence.clients).opened; evidence.accepted != opened) {
-    found.push_back(
-        fmt::format("The proxy accepted {} connections, but the clients opened {}.", evidence.accepted, opened));
-  }
   if (!evidence.bad_end.empty()) found.push_back(evidence.bad_end);
+  found.insert(found.end(), evidence.other.begin(), evidence.other.end());
   return found;
 }
 

@@ -11,14 +11,20 @@
 
 namespace baton::demo {
 
-struct Evidence {
+// What only a demo with a plan must have: so many upgrades, a crash, and no connections but its own.
+struct Plan {
   unsigned upgrades_wanted = 0;
-  std::vector<Upgrade> upgrades;
   std::optional<Crash> crash;
-  TotalsByGroup clients;       // after every client has ended
   std::uint64_t accepted = 0;  // connections, by all the proxy's processes together
-  std::string broken_off;      // why the demo ended early; empty: it did not
-  std::string bad_end;         // what was wrong with the proxy's exit; empty: nothing
+};
+
+struct Evidence {
+  std::optional<Plan> plan;  // nothing: visitors of the page decide
+  std::vector<Upgrade> upgrades;
+  TotalsByGroup clients;           // after every client has ended
+  std::string broken_off;          // why the demo ended early; empty: it did not
+  std::string bad_end;             // what was wrong with the proxy's exit; empty: nothing
+  std::vector<std::string> other;  // what else is held against the proxy, one sentence each
 };
 
 // All evidence against the proxy, one sentence each. Empty: it has passed.

@@ -11,9 +11,9 @@ using testing::HasSubstr;
 using testing::SizeIs;
 
 Evidence good() {
-  Evidence evidence{.upgrades_wanted = 2, .accepted = groups * 30};
+  Evidence evidence{.plan = Plan{.upgrades_wanted = 2, .accepted = groups * 30}};
   evidence.upgrades.resize(2);
-  evidence.crash = {.from_pid = 7, .to_pid = 8, .threads = 2};
+  evidence.plan->crash = Crash{.from_pid = 7, .to_pid = 8, .threads = 2};
   evidence.clients.fill({.started = 30, .opened = 30, .answered = 9000, .proven = 30});
   return evidence;
 }
@@ -38,9 +38,18 @@ TEST(Verdict, ObjectsToAGroupThatIsMissing) {
   for (std::size_t group = 0; group < groups; ++group) {
     Evidence evidence = good();
     evidence.clients[group] = {};
-    evidence.accepted -= 30;
+    evidence.plan->accepted -= 30;
     EXPECT_THAT(objections(evidence), SizeIs(1));
   }
+}
+
+TEST(Verdict, NeedsNoPlanWhereVisitorsDecide) {
+  Evidence evidence = good();
+  evidence.plan.reset();
+  evidence.upgrades.clear();
+  EXPECT_THAT(objections(evidence), SizeIs(0));
+  evidence.other = {"A page lost its WebSocket."};
+  EXPECT_THAT(objections(evidence), ElementsAre("A page lost its WebSocket."));
 }
 
 TEST(Verdict, ObjectsToEachThingAlone) {
@@ -55,18 +64,18 @@ TEST(Verdict, ObjectsToEachThingAlone) {
   EXPECT_TRUE(objects_to([](Evidence& e) { e.upgrades[0].report.taken_back = 1; }));
   EXPECT_TRUE(objects_to([](Evidence& e) {
     e.upgrades.clear();
-    e.upgrades_wanted = 0;
+    e.plan->upgrades_wanted = 0;
   }));
   EXPECT_TRUE(objects_to([](Evidence& e) {
     --e.clients[0].opened;
-    --e.accepted;
+    --e.plan->accepted;
   }));
   EXPECT_TRUE(objects_to([](Evidence& e) { --e.clients[0].proven; }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { ++e.accepted; }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { --e.accepted; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { ++e.plan->accepted; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { --e.plan->accepted; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.broken_off = "The proxy is gone."; }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { e.crash.reset(); }));
-  EXPECT_TRUE(objects_to([](Evidence& e) { e.crash->failure = "no successor answers"; }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { e.plan->crash.reset(); }));
+  EXPECT_TRUE(objects_to([](Evidence& e) { e.plan->crash->failure = "no successor answers"; }));
   EXPECT_TRUE(objects_to([](Evidence& e) { e.bad_end = "The proxy did not end."; }));
 }
 

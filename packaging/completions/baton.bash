@@ -25,14 +25,14 @@ _baton() {
     --log-level) _baton_words "debug info warn error"; return ;;
     --log-format) _baton_words "text json"; return ;;
     --method) _baton_words "GET HEAD POST PUT DELETE OPTIONS PATCH"; return ;;
-    --explain | --header | --client | --admin | --upgrades | --clients | --rate | --between) return ;;
+    --explain | --header | --client | --admin | --upgrades | --clients | --rate | --between | --for) return ;;
   esac
 
   case $command in
     "") _baton_words "run check demo ctl version --help --version" ;;
     run) _baton_words "-c --config --pid-file --takeover --log-level --log-format --supervise --help" ;;
     check) _baton_words "-c --config --print --strict --explain --method --header --client --json --help" ;;
-    demo) _baton_words "--upgrades --clients --rate --between --binary --no-nginx --plain --help" ;;
+    demo) _baton_words "--upgrades --clients --rate --between --page --for --binary --no-nginx --plain --help" ;;
     version) _baton_words "--help" ;;
     ctl)
       local options="--json --admin -c --config --help"
