@@ -1,6 +1,7 @@
 // The admin interface: a small HTTP server on the main thread, apart from the data path.
 //
-//   GET, HEAD  /healthz  200 "ok"
+//   GET, HEAD  /         200 with the page: page.hpp; 503 as for /status
+//              /healthz  200 "ok"
 //              /readyz   200 "ready", or 503 "draining"
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
 //              /metrics  the same numbers in Prometheus' text format

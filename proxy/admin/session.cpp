@@ -10,15 +10,13 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include <boost/json.hpp>
-
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <string_view>
 #include <utility>
 
 #include "proxy/admin/metrics.hpp"
+#include "proxy/admin/page.hpp"
 
 namespace baton::admin {
 
@@ -36,74 +34,6 @@ constexpr std::size_t lines_bytes_max = 64 * 1024;
 
 constexpr std::string_view no_commands_here =
     "commands are accepted only on a Unix socket (admin.bind); this address is read-only";
-
-struct Resource {
-  std::string_view path;
-  std::string_view allowed;
-};
-constexpr std::string_view reading = "GET, HEAD";
-constexpr std::string_view configuration_path = "/config";
-constexpr Resource resources[] = {{"/healthz", reading},
-                                  {"/readyz", reading},
-                                  {"/status", reading},
-                                  {"/metrics", reading},
-                                  {"/servers", reading},
-                                  {"/routes", reading},
-                                  {configuration_path, "GET, HEAD, PUT"},
-                                  {"/server", "POST"},
-                                  {"/upgrade", "POST"},
-                                  {"/reload", "POST"},
-                                  {"/rollback", "POST"},
-                                  {"/stop", "POST"},
-                                  {"/reopen-logs", "POST"},
-                                  {"/drain", "POST, DELETE"},
-                                  {"/maintenance", "POST, DELETE"}};
-
-bool is_allowed(const Resource& resource, http::verb method) {
-  switch (method) {
-    case http::verb::get:
-    case http::verb::head:
-      return resource.allowed.starts_with(reading);
-    case http::verb::put:
-      return resource.allowed.ends_with("PUT");
-    case http::verb::post:
-      return resource.allowed.starts_with("POST");
-    case http::verb::delete_:
-      return resource.allowed.ends_with("DELETE");
-    default:
-      return false;
-  }
-}
-
-Command command_of(std::string_view path, http::verb method) {
-  if (path == "/reload") return Command::reload;
-  if (path == "/stop") return Command::stop;
-  if (path == "/reopen-logs") return Command::reopen_logs;
-  const bool ends = method == http::verb::delete_;
-  if (path == "/maintenance") return ends ? Command::end_maintenance : Command::maintenance;
-  return ends ? Command::undo_drain : Command::drain;
-}
-
-// What the body of an upgrade's request asks for. Nothing: it is something else.
-std::optional<UpgradeCommand> upgrade_command_of(const std::string& body) {
-  UpgradeCommand command;
-  if (body.empty()) return command;
-  boost::system::error_code error;
-  const boost::json::value parsed = boost::json::parse(body, error);
-  const auto* object = error ? nullptr : parsed.if_object();
-  if (object == nullptr) return std::nullopt;
-  for (const auto& [key, value] : *object) {
-    if (key == "binary" && value.is_string()) {
-      command.binary = value.as_string();
-      if (!command.binary.starts_with('/') || command.binary.find('\0') != std::string::npos) return std::nullopt;
-    } else if (key == "from_file" && value.is_bool()) {
-      command.from_file = value.as_bool();
-    } else {
-      return std::nullopt;
-    }
-  }
-  return command;
-}
 
 // How to refuse what was received; nothing if the client is gone.
 std::optional<http::status> refusal_of(const beast::error_code& error) {
@@ -224,49 +154,68 @@ asio::awaitable<Session::Response> Session::answer(Request& request) {
   const std::string_view path = target.substr(0, path_end);
   Response response;
   response.set(http::field::cache_control, "no-store");
-  const auto* resource = std::ranges::find(resources, path, &Resource::path);
-  if (resource == std::end(resources)) {
+  const Resource* resource = find_resource(path);
+  if (resource == nullptr) {
     set_text(response, http::status::not_found, "not found");
-  } else if (!is_allowed(*resource, request.method())) {
+  } else if (!resource->allows(request.method())) {
     set_text(response, http::status::method_not_allowed, "method not allowed");
     response.set(http::field::allow, beast::string_view(resource->allowed.data(), resource->allowed.size()));
-  } else if (path == configuration_path) {
+  } else if (resource->what == Resource::What::configuration) {
     co_await answer_configuration(response, request, target.substr(std::min(path_end + 1, target.size())));
-  } else if (resource->allowed != reading) {
-    co_await answer_command(response, request, path);
-  } else if (path == "/status") {
-    co_await answer_with_status(response, to_json, "application/json");
-  } else if (path == "/metrics") {
-    co_await answer_with_status(response, to_metrics, metrics_content_type);
-  } else if (path == "/servers") {
-    co_await answer_with_status(
-        response, [](const Status& status) { return servers_json(status.servers); }, "application/json");
-  } else if (path == "/routes") {
-    co_await answer_with_status(
-        response, [](const Status& status) { return routes_json(status.routes); }, "application/json");
-  } else if (path == "/healthz") {
-    set_text(response, http::status::ok, "ok");
-  } else if (service_->source.ready()) {
-    set_text(response, http::status::ok, "ready");
+  } else if (resource->is_read_only()) {
+    co_await answer_reading(response, resource->what);
   } else {
-    set_text(response, http::status::service_unavailable, "draining");
+    co_await answer_command(response, request, *resource);
   }
   co_return response;
 }
 
-asio::awaitable<void> Session::answer_command(Response& response, const Request& request, std::string_view path) {
+asio::awaitable<void> Session::answer_reading(Response& response, Resource::What what) {
+  switch (what) {
+    case Resource::What::status:
+      co_await answer_with_status(response, to_json, "application/json");
+      break;
+    case Resource::What::metrics:
+      co_await answer_with_status(response, to_metrics, metrics_content_type);
+      break;
+    case Resource::What::servers:
+      co_await answer_with_status(
+          response, [](const Status& status) { return servers_json(status.servers); }, "application/json");
+      break;
+    case Resource::What::routes:
+      co_await answer_with_status(
+          response, [](const Status& status) { return routes_json(status.routes); }, "application/json");
+      break;
+    case Resource::What::page:
+      co_await answer_with_status(response, page, page_content_type);
+      for (const auto& [name, value] : page_fields()) response.set(name, value);
+      break;
+    case Resource::What::healthz:
+      set_text(response, http::status::ok, "ok");
+      break;
+    default:
+      if (service_->source.ready()) {
+        set_text(response, http::status::ok, "ready");
+      } else {
+        set_text(response, http::status::service_unavailable, "draining");
+      }
+  }
+}
+
+asio::awaitable<void> Session::answer_command(Response& response, const Request& request, const Resource& resource) {
   if (!takes_commands_) {
     set_text(response, http::status::forbidden, no_commands_here);
-  } else if (path == "/upgrade") {
+  } else if (resource.what == Resource::What::upgrade) {
     answer_upgrade(response, request);
-  } else if (path == "/server") {
+  } else if (resource.what == Resource::What::server) {
     const auto command = read_server_command(request.body());
     const Reply reply = command ? service_->source.server(*command) : Reply{400, command.error()};
     set_text(response, http::int_to_status(reply.status), reply.text);
-  } else if (path == "/rollback") {
+  } else if (resource.what == Resource::What::rollback) {
     begin_upgrade(response, request, {.binary = "", .rollback = true});
   } else {
-    const std::function<void(ReplySink)> ask = [this, command = command_of(path, request.method())](ReplySink sink) {
+    const std::function<void(ReplySink)> ask = [this,
+                                                command = command_of(resource.path, request.method())](ReplySink sink) {
       service_->source.command(command, std::move(sink));
     };
     co_await answer_with_reply(response, ask);

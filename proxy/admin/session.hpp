@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "proxy/admin/admin.hpp"
+#include "proxy/admin/resources.hpp"
 
 namespace baton::admin {
 
@@ -65,7 +66,8 @@ class Session {
   boost::asio::awaitable<Response> answer(Request& request);
   boost::asio::awaitable<void> answer_with_status(Response& response, std::string (*write)(const Status&),
                                                   std::string_view content_type);
-  boost::asio::awaitable<void> answer_command(Response& response, const Request& request, std::string_view path);
+  boost::asio::awaitable<void> answer_command(Response& response, const Request& request, const Resource& resource);
+  boost::asio::awaitable<void> answer_reading(Response& response, Resource::What what);
   boost::asio::awaitable<void> answer_configuration(Response& response, Request& request, std::string_view query);
   // Calls `ask` with what takes the reply, and waits for that. `ask` outlives the wait; it must be no temporary, which
   // g++ 12 destroys twice in a co_await.

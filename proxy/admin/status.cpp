@@ -79,6 +79,8 @@ json::object configuration_of(const config::Provenance& provenance) {
   return {{"from", provenance.is_applied ? "api" : "file"}, {"at_ms", provenance.at_ms}};
 }
 
+}  // namespace
+
 const char* name_of(State state) {
   switch (state) {
     case State::serving: return "serving";
@@ -87,8 +89,6 @@ const char* name_of(State state) {
   }
   return "";
 }
-
-}  // namespace
 
 Moved moved_of(const handoff::Report& report) {
   Moved moved;

@@ -50,6 +50,7 @@ enum class State {
   draining,    // load balancers are told to go elsewhere, but everything is still served
   stopping,
 };
+const char* name_of(State state);
 
 struct Status {
   std::uint64_t generation = 1;
