@@ -11,9 +11,11 @@
 
 #include "proxy/state/address.hpp"
 #include "proxy/state/crashes.hpp"
+#include "proxy/state/history.hpp"
 #include "proxy/state/listener_trust.hpp"
 #include "proxy/state/route_record.hpp"
 #include "proxy/state/server_facts.hpp"
+#include "proxy/state/upgrade_record.hpp"
 
 namespace baton::state {
 
@@ -62,6 +64,9 @@ struct InstanceRecord {
   std::int64_t keeper = 0;                      // the PID of the sender's keeper; 0: it has none
   Crashes crashes{};                            // in Done and Returned: only the last one, of a keeper or a parent
   bool holds_lock = false;                      // with after_crash: the sender does, until its Done
+  UpgradeRecords upgrades{};
+  std::optional<UpgradeRecord> upgrade{};       // in Done: the one that ends with it, as far as it had come
+  History history{};
   bool operator==(const InstanceRecord&) const = default;
 };
 
