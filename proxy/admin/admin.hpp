@@ -7,6 +7,8 @@
 //              /metrics  the same numbers in Prometheus' text format
 //              /servers  200 with servers.hpp's JSON, or 503 as above
 //              /routes   200 with routes.hpp's JSON, or 503 as above
+//              /history  200 with history.hpp's JSON
+//              /events   200 with the events of event_streams.hpp, without end; 503 if there are too many such clients
 //              /config   200 with the configuration in force as YAML; over TCP 403
 //   PUT        /config   a reply: the body takes the place of the file; ?dry_run only says what that would change
 //   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
@@ -29,6 +31,7 @@
 
 #include "handoff/unique_fd.hpp"
 #include "proxy/admin/configuration.hpp"
+#include "proxy/admin/event_streams.hpp"
 #include "proxy/admin/status.hpp"
 
 namespace baton::admin {
@@ -64,6 +67,8 @@ struct Source {
   std::function<Reply(const ServerCommand&)> server;
   std::function<std::string()> configuration;                      // the one in force, as YAML
   std::function<void(ConfigurationCommand, ReplySink)> configure;  // answers as `command` does
+  std::function<std::string()> history;                            // as JSON, one line
+  EventStreams* events = nullptr;                                  // outlives the Admin
 };
 
 struct Limits {

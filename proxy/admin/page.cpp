@@ -108,12 +108,15 @@ void add_routes(std::string& html, const std::vector<RouteStatus>& routes) {
   }
 }
 
-void add_upgrades(std::string& html, const std::optional<LastUpgrade>& last) {
-  Table table(html, "upgrades", "Upgrades", {"result", "from", "to", "ms", "moved", "longest pause, us", "reason"});
-  if (!last) return;
-  const handoff::Report& report = last->report;
-  table.add({last->result, report.from.version, report.to.version, std::to_string((report.duration_us + 500) / 1000),
-             std::to_string(moved_of(report).clients_total), std::to_string(report.pauses.max_us), last->reason});
+void add_upgrades(std::string& html, const std::vector<LastUpgrade>& upgrades) {
+  Table table(html, "upgrades", "Upgrades",
+              {"begun", "result", "from", "to", "ms", "moved", "longest pause, us", "reason"});
+  for (const LastUpgrade& upgrade : upgrades) {
+    const handoff::Report& report = upgrade.report;
+    table.add({runtime::utc_text(upgrade.at_ms / 1000), upgrade.result, report.from.version, report.to.version,
+               std::to_string((report.duration_us + 500) / 1000), std::to_string(moved_of(report).clients_total),
+               std::to_string(report.pauses.max_us), upgrade.reason});
+  }
 }
 
 std::string base64_of_sha256(std::string_view bytes) {
@@ -132,7 +135,7 @@ std::string status_tables(const Status& status) {
   add_connections(html, status.connections);
   add_servers(html, status.servers);
   add_routes(html, status.routes);
-  add_upgrades(html, status.last_upgrade);
+  add_upgrades(html, status.upgrades);
   return html;
 }
 

@@ -16,7 +16,7 @@ TEST(Page, HasTheStatusInPlaceOfTheMarker) {
   status.version = "1.2.3";
   status.servers.push_back({.upstream = "app", .address = "127.0.0.1:9000", .state = "ejected", .why = "5 failures"});
   status.routes.push_back({.name = "api", .match = "path /", .action = "app"});
-  status.last_upgrade = LastUpgrade{"rolled_back", "the successor died", {}};
+  status.upgrades.push_back({"rolled_back", "the successor died", {}});
   EXPECT_THAT(std::string(page_html()), HasSubstr("<!--status-->"));
   const std::string html = page(status);
   EXPECT_THAT(html, Not(HasSubstr("<!--status-->")));
@@ -33,9 +33,9 @@ TEST(Page, EscapesWhatComesFromOutside) {
   status.listening.push_back({hostile, hostile});
   status.servers.push_back({.upstream = hostile, .address = hostile, .state = "down", .why = hostile});
   status.routes.push_back({.name = hostile, .match = hostile, .action = hostile});
-  status.last_upgrade = LastUpgrade{hostile, hostile, {}};
-  status.last_upgrade->report.from.version = hostile;
-  status.last_upgrade->report.to.version = hostile;
+  status.upgrades.push_back({hostile, hostile, {}});
+  status.upgrades[0].report.from.version = hostile;
+  status.upgrades[0].report.to.version = hostile;
   const std::string html = status_tables(status);
   EXPECT_THAT(html, Not(HasSubstr("<script>")));
   EXPECT_THAT(html, Not(HasSubstr("\xff")));

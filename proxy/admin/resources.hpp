@@ -20,6 +20,8 @@ struct Resource {
     servers,
     routes,
     page,
+    history,
+    events,
     configuration,
     server,
     upgrade,

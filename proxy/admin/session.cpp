@@ -93,6 +93,10 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
       co_await session->send_lines(response);
       break;
     }
+    if (session->becomes_stream_) {
+      co_await session->become_stream(response);
+      break;
+    }
     const bool goes_on = co_await session->send(response, request.method() == http::verb::head);
     session->answering_ = false;
     session->waits_since_ = Clock::now();
@@ -163,14 +167,14 @@ asio::awaitable<Session::Response> Session::answer(Request& request) {
   } else if (resource->what == Resource::What::configuration) {
     co_await answer_configuration(response, request, target.substr(std::min(path_end + 1, target.size())));
   } else if (resource->is_read_only()) {
-    co_await answer_reading(response, resource->what);
+    co_await answer_reading(response, resource->what, request.method() == http::verb::head);
   } else {
     co_await answer_command(response, request, *resource);
   }
   co_return response;
 }
 
-asio::awaitable<void> Session::answer_reading(Response& response, Resource::What what) {
+asio::awaitable<void> Session::answer_reading(Response& response, Resource::What what, bool is_head) {
   switch (what) {
     case Resource::What::status:
       co_await answer_with_status(response, to_json, "application/json");
@@ -189,6 +193,13 @@ asio::awaitable<void> Session::answer_reading(Response& response, Resource::What
     case Resource::What::page:
       co_await answer_with_status(response, page, page_content_type);
       for (const auto& [name, value] : page_fields()) response.set(name, value);
+      break;
+    case Resource::What::history:
+      response.set(http::field::content_type, "application/json");
+      response.body() = service_->source.history();
+      break;
+    case Resource::What::events:
+      answer_events(response, is_head);
       break;
     case Resource::What::healthz:
       set_text(response, http::status::ok, "ok");
@@ -362,6 +373,30 @@ asio::awaitable<void> Session::send_lines(Response& head) {
     if (is_last) break;
   }
   co_await asio::async_write(stream_, http::make_chunk_last(), as_result);
+}
+
+void Session::answer_events(Response& response, bool is_head) {
+  if (!service_->source.events->has_room(takes_commands_)) {
+    return set_text(response, http::status::service_unavailable, "too many clients follow the events already");
+  }
+  response.set(http::field::content_type, "text/event-stream");
+  response.set("X-Accel-Buffering", "no");
+  becomes_stream_ = !is_head;
+}
+
+// Not chunked: the body ends with the connection, and each event can be written by another process.
+asio::awaitable<void> Session::become_stream(Response& head) {
+  head.keep_alive(false);
+  http::response_serializer<http::string_body> serializer(head);
+  stream_.expires_after(service_->limits.exchange);
+  writing_since_ = Clock::now();
+  const auto [failure, bytes] = co_await http::async_write_header(stream_, serializer, as_result);
+  writing_since_.reset();
+  if (failure || !stream_.socket().is_open()) co_return;
+  beast::error_code error;
+  auto socket = stream_.release_socket();
+  handoff::UniqueFd client(socket.release(error));
+  if (client) service_->source.events->add(std::move(client));
 }
 
 asio::awaitable<void> Session::refuse(http::status status) {

@@ -67,7 +67,8 @@ class Session {
   boost::asio::awaitable<void> answer_with_status(Response& response, std::string (*write)(const Status&),
                                                   std::string_view content_type);
   boost::asio::awaitable<void> answer_command(Response& response, const Request& request, const Resource& resource);
-  boost::asio::awaitable<void> answer_reading(Response& response, Resource::What what);
+  boost::asio::awaitable<void> answer_reading(Response& response, Resource::What what, bool is_head);
+  void answer_events(Response& response, bool is_head);
   boost::asio::awaitable<void> answer_configuration(Response& response, Request& request, std::string_view query);
   // Calls `ask` with what takes the reply, and waits for that. `ask` outlives the wait; it must be no temporary, which
   // g++ 12 destroys twice in a co_await.
@@ -76,6 +77,8 @@ class Session {
   void begin_upgrade(Response& response, const Request& request, const UpgradeCommand& command);
   boost::asio::awaitable<bool> send(Response& response, bool head_only);
   boost::asio::awaitable<void> send_lines(Response& head);
+  // Sends the head, and gives the connection to the events.
+  boost::asio::awaitable<void> become_stream(Response& head);
   boost::asio::awaitable<void> refuse(boost::beast::http::status status);
   boost::asio::awaitable<void> linger();
 
@@ -85,6 +88,7 @@ class Session {
   const bool takes_commands_;
   Clock::time_point waits_since_ = Clock::now();
   bool answering_ = false;
+  bool becomes_stream_ = false;
   std::optional<Clock::time_point> writing_since_;
   std::optional<Clock::time_point> expected_since_ = Clock::now();  // of a request that is not here or not complete
   std::shared_ptr<PendingStatus> pending_status_;

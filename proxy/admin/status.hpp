@@ -13,6 +13,7 @@
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/servers.hpp"
 #include "proxy/state/crashes.hpp"
+#include "proxy/state/upgrade_record.hpp"
 
 namespace baton::admin {
 
@@ -27,11 +28,7 @@ struct Connections {
   std::uint64_t total() const { return idle + head + exchange + tunnel + closing; }
 };
 
-struct LastUpgrade {
-  std::string result;            // completed, rolled_back, failed
-  std::string reason;            // why it did not complete, or what did not move
-  handoff::Report report;
-};
+using LastUpgrade = state::UpgradeRecord;
 
 // What a rollback would go back to.
 struct Rollback {
@@ -74,7 +71,8 @@ struct Status {
   std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
   std::uint64_t fields_dropped = 0;   // from requests, for underscores in their names; by this process
   std::uint64_t aborted_total = 0;    // by this process: connections reset because serving them failed
-  std::optional<LastUpgrade> last_upgrade;
+  std::optional<LastUpgrade> last_upgrade;  // that created this process, or failed to replace it
+  std::vector<LastUpgrade> upgrades;        // of any process before, too; the newest first
   state::Crashes crashes;             // of workers, over all generations
   std::vector<ServerStatus> servers;
   std::vector<RouteStatus> routes;

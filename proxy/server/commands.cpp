@@ -6,6 +6,7 @@
 
 #include "config/load.hpp"
 #include "handoff/result.hpp"
+#include "proxy/admin/history.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/runtime/log.hpp"
 
@@ -32,7 +33,8 @@ admin::Source Commands::source() {
           .server = [this](const admin::ServerCommand& command) { return server(command); },
           .configuration = [this] { return config::print(parts_.data_path.config()); },
           .configure = [this](admin::ConfigurationCommand command,
-                              admin::ReplySink answer) { configure(std::move(command), std::move(answer)); }};
+                              admin::ReplySink answer) { configure(std::move(command), std::move(answer)); },
+          .history = [this] { return admin::history_json(parts_.generation.history); }};
 }
 
 void Commands::obey(admin::Command command, admin::ReplySink answer) {

@@ -43,6 +43,8 @@ void SelfDescription::add_totals(state::InstanceRecord& record) const {
   record.rate_refusals_total = generation_.rate_refusals_before + counters.rate_refusals;
   record.connection_refusals_total = generation_.connection_refusals_before + counters.connection_refusals;
   record.access_refusals_total = generation_.access_refusals_before + counters.access_refusals;
+  record.upgrades = generation_.upgrades;
+  record.history = generation_.history;
   data_path_.describe(record);
 }
 
@@ -67,10 +69,11 @@ handoff::Estate SelfDescription::estate() const {
   return estate;
 }
 
-std::string SelfDescription::totals(std::vector<int> signals) const {
+std::string SelfDescription::totals(std::vector<int> signals, std::optional<state::UpgradeRecord> upgrade) const {
   state::InstanceRecord record;
   add_totals(record);
   record.signals = std::move(signals);
+  record.upgrade = std::move(upgrade);
   record.draining = generation_.is_draining;
   record.maintenance = data_path_.is_in_maintenance();
   return state::encode(record);

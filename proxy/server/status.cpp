@@ -145,6 +145,7 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   status.connections_max = parts_.data_path.shared().connections_max.load();
   status.last_reload_ok = parts_.reloads.has_last_succeeded();
   status.last_upgrade = generation.last_upgrade;
+  status.upgrades = generation.upgrades.all();
   status.crashes = generation.crashes;
   status.accepted_total = generation.accepted_before;
   status.requests_total = generation.requests_before;

@@ -121,8 +121,7 @@ std::uint64_t Upgrades::unknown_to_previous() {
 void Upgrades::start(std::unique_ptr<UpgradeAttempt> attempt, handoff::Program program) {
   const auto begun = handoff::as_result([&] { return start_successor(attempt, std::move(program)); });
   if (begun) return;
-  note_failed_start(begun.error().text);
-  attempt->progress().tell_result(*parts_.generation.last_upgrade);
+  note_failed_start(attempt->progress(), begun.error().text);
 }
 
 handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Program program) {
@@ -153,8 +152,9 @@ void Upgrades::taken_over_by(ExternalSuccessor successor) {
     log::warning("takeover: {} is refused: {}", successor.who.text(), *reason);
     return ExternalSuccessors::refuse(std::move(successor), *reason);
   }
+  std::unique_ptr<UpgradeAttempt> attempt;
   const auto begun = handoff::as_result([&]() -> handoff::Result<void> {
-    auto attempt = make_attempt({});
+    attempt = make_attempt({});
     const int lock = parts_.attempt.instance.lock_descriptor();
     if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
     if (parts_.attempt.instance.lock_descriptor() != lock) parts_.attempt.supervision.announce();
@@ -165,7 +165,7 @@ void Upgrades::taken_over_by(ExternalSuccessor successor) {
     return converse(attempt, successor.channel, UpgradeAttempt::External{successor.who.text()});
   });
   if (begun) return;
-  note_failed_start(begun.error().text);
+  if (attempt) note_failed_start(attempt->progress(), begun.error().text);
   ExternalSuccessors::refuse(std::move(successor), begun.error().text);
 }
 
@@ -193,11 +193,14 @@ handoff::Result<void> Upgrades::converse(std::unique_ptr<UpgradeAttempt>& attemp
   return {};
 }
 
-void Upgrades::note_failed_start(const std::string& why) {
+void Upgrades::note_failed_start(UpgradeProgress& progress, const std::string& why) {
   handoff::Report report;
   report.from = parts_.attempt.self.side();
-  parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, std::move(report)};
+  progress.reach("failed");
+  parts_.generation.note_upgrade(progress.recorded("rolled_back", why, std::move(report)));
+  parts_.attempt.supervision.announce();
   log::error("upgrade: failed: {}; this process continues", why);
+  progress.tell_result(*parts_.generation.last_upgrade);
 }
 
 // ── How it ends ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,7 +227,8 @@ void Upgrades::completed(const handoff::HandoverOutcome& outcome) {
     } else {
       log::info("upgrade: {}", report_line(outcome.report));
     }
-    attempt->progress().tell_result({"completed", reason, outcome.report});
+    attempt->progress().reach("done");
+    attempt->progress().tell_result(attempt->progress().recorded("completed", reason, outcome.report));
   });
   tell_who_is_instance(*attempt, outcome.report);
   const std::uint64_t left = data_path.connections();
@@ -260,7 +264,9 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   std::unique_ptr<UpgradeAttempt> attempt = std::move(attempt_);
   parts_.attempt.role.upgrade_failed();
   const pid_t child = attempt->child();
-  handoff::insist([&] { note_failure(outcome, child); });
+  handoff::insist([&] { note_failure(attempt->progress(), outcome, child); });
+  parts_.attempt.instance.events().withdraw_offer();
+  parts_.attempt.supervision.announce();
   // A child that owns nothing is useless and is killed. One that may own connections serves them to their end. An
   // external successor is not ours to kill.
   if (outcome.successor_serves) {
@@ -283,9 +289,10 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   for (const int signal : signals.to_obey()) parts_.obey(signal);
 }
 
-void Upgrades::note_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
+void Upgrades::note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child) {
   const std::string why = explain_failure(outcome.reason, child);
-  parts_.generation.last_upgrade = admin::LastUpgrade{"rolled_back", why, outcome.report};
+  progress.reach("failed");
+  parts_.generation.note_upgrade(progress.recorded("rolled_back", why, outcome.report));
   // A process of ours has logged the lines of its reason; an external successor has a log of its own.
   const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
   log::error("upgrade: failed: {}; this process continues; {}", logged, report_line(outcome.report));

@@ -10,10 +10,10 @@ namespace baton::state {
 struct Sample {
   std::uint64_t requests = 0;  // that ended in this sample's time
   std::uint64_t failures = 0;  // of these, with a 5xx
-  std::uint64_t p50_ms = 0;    // of response times of servers; 0: there were none
+  std::uint64_t p50_ms = 0;    // of what is known of response times then; 0: nothing
   std::uint64_t p99_ms = 0;
   std::uint64_t connections = 0;  // of clients, at its end
-  bool is_known = false;       // otherwise no process has taken it
+  bool is_known = false;          // otherwise no process has taken it
   bool operator==(const Sample&) const = default;
 };
 
@@ -38,7 +38,7 @@ class History {
   // places.
   void add(std::int64_t slot_ms, const Sample& sample, const SampledTotals& totals);
 
-  std::int64_t until_ms() const { return until_ms_; }             // of the last sample; 0: there is none
+  std::int64_t until_ms() const { return until_ms_; }              // of the last sample; 0: there is none
   const std::vector<Sample>& samples() const { return samples_; }  // the oldest first
 
   const SampledTotals& totals() const { return totals_; }

@@ -65,7 +65,7 @@ struct InstanceRecord {
   Crashes crashes{};                            // in Done and Returned: only the last one, of a keeper or a parent
   bool holds_lock = false;                      // with after_crash: the sender does, until its Done
   UpgradeRecords upgrades{};
-  std::optional<UpgradeRecord> upgrade{};       // in Done: the one that ends with it, as far as it had come
+  std::optional<UpgradeRecord> upgrade{};  // in Done: the one that ends with it, as far as it had come
   History history{};
   bool operator==(const InstanceRecord&) const = default;
 };

@@ -20,10 +20,10 @@ struct UpgradeStep {
 };
 
 struct UpgradeRecord {
-  std::string result;        // completed, rolled_back, failed
-  std::string reason;        // why it did not complete, or what did not move
+  std::string result;  // completed, rolled_back, failed
+  std::string reason;  // why it did not complete, or what did not move
   handoff::Report report;
-  std::int64_t at_ms = 0;    // its beginning, milliseconds since 1970; 0: not known
+  std::int64_t at_ms = 0;  // its beginning, milliseconds since 1970; 0: not known
   std::vector<UpgradeStep> steps = {};
   bool operator==(const UpgradeRecord&) const = default;
 };

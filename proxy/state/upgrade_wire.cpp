@@ -30,7 +30,8 @@ void write_counts(const std::map<std::string, std::uint64_t>& counts, Counts& ou
 template <class Counts>
 std::map<std::string, std::uint64_t> read_counts(const Counts& in) {
   std::map<std::string, std::uint64_t> counts;
-  for (int i = 0; i < std::min(in.size(), counts_max); ++i) counts[cut(in[i].label(), label_bytes_max)] += in[i].number();
+  for (int i = 0; i < std::min(in.size(), counts_max); ++i)
+    counts[cut(in[i].label(), label_bytes_max)] += in[i].number();
   return counts;
 }
 
