@@ -9,7 +9,7 @@
 //              /routes   200 with routes.hpp's JSON, or 503 as above
 //              /history  200 with history.hpp's JSON
 //              /events   200 with the events of event_streams.hpp, without end; 503 if there are too many such clients
-//              /config   200 with the configuration in force as YAML; over TCP 403
+//              /config   200 with the configuration in force as YAML; a command as below
 //   PUT        /config   a reply: the body takes the place of the file; ?dry_run only says what that would change
 //   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
 //   DELETE     /drain /maintenance: the same
@@ -17,7 +17,8 @@
 //              /server   a reply; the body is a command of servers.hpp
 //              /rollback the same, back to the program that ran before
 //
-// Commands are for clients that can open a Unix socket, which has an owner and a mode. Over TCP each gets 403.
+// Commands are for clients that can open a Unix socket, which has an owner and a mode. Over TCP each gets 403, or, if
+// the configuration has a token, 401 unless it comes with that.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -67,6 +68,7 @@ struct Source {
   std::function<Reply(const ServerCommand&)> server;
   std::function<std::string()> configuration;                      // the one in force, as YAML
   std::function<void(ConfigurationCommand, ReplySink)> configure;  // answers as `command` does
+  std::function<std::string()> token;                              // for commands over TCP; empty: they are refused
   std::function<std::string()> history;                            // as JSON, one line
   EventStreams* events = nullptr;                                  // outlives the Admin
 };
@@ -82,7 +84,7 @@ struct Limits {
   std::chrono::milliseconds exchange{5'000};  // from then the whole request; then each of status, response, close
   std::uint32_t head_bytes = 8 * 1024;        // more is a 431
   std::uint64_t body_bytes = 16 * 1024;       // more is a 413
-  std::uint64_t configuration_bytes = config::written_bytes_max;  // the same of a PUT on a Unix socket
+  std::uint64_t configuration_bytes = config::written_bytes_max;  // the same of a PUT by whom commands are taken from
 };
 
 class Admin {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/admin/authorization.hpp"
 #include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
 
@@ -33,7 +34,7 @@ constexpr std::size_t linger_bytes_max = 256 * 1024;
 constexpr std::size_t lines_bytes_max = 64 * 1024;
 
 constexpr std::string_view no_commands_here =
-    "commands are accepted only on a Unix socket (admin.bind); this address is read-only";
+    "commands are accepted only on a Unix socket (admin.bind); without admin.token this address is read-only";
 
 // How to refuse what was received; nothing if the client is gone.
 std::optional<http::status> refusal_of(const beast::error_code& error) {
@@ -70,11 +71,11 @@ struct Session::PendingLines {
   bool ended = false;
 };
 
-Session::Session(Socket socket, std::shared_ptr<Service> service, bool takes_commands)
+Session::Session(Socket socket, std::shared_ptr<Service> service, bool is_unix)
     : stream_(std::move(socket)),
       received_(service->limits.head_bytes + service->limits.body_bytes),
       service_(std::move(service)),
-      takes_commands_(takes_commands) {}
+      is_unix_(is_unix) {}
 
 asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
   // g++ 12 awaits a co_await on the right of && whatever the left side is.
@@ -123,6 +124,18 @@ void Session::close() {
   if (const auto lines = std::exchange(pending_lines_, nullptr)) lines->timer.cancel();
 }
 
+bool Session::may_command(const Request& request) const {
+  return is_unix_ || (service_->source.token && carries_token(request, service_->source.token()));
+}
+
+void Session::refuse_command(Response& response, std::string_view why) const {
+  if (!service_->source.token || service_->source.token().empty()) {
+    return set_text(response, http::status::forbidden, why);
+  }
+  set_text(response, http::status::unauthorized, "admin.token is missing or wrong (Authorization: Bearer TOKEN)");
+  response.set(http::field::www_authenticate, "Bearer realm=\"baton\"");
+}
+
 // A pipelined request may have arrived with the previous one.
 asio::awaitable<bool> Session::receive_first_byte() {
   if (received_.size() > 0) {
@@ -143,7 +156,7 @@ asio::awaitable<beast::error_code> Session::receive(Parser& parser) {
   stream_.expires_after(limits.exchange);
   const auto [head_error, head_bytes] = co_await http::async_read_header(stream_, received_, parser, as_result);
   if (head_error) co_return head_error;
-  if (!takes_commands_ || parser.get().method() != http::verb::put) {
+  if (parser.get().method() != http::verb::put || !may_command(parser.get())) {
     const auto length = parser.content_length();
     if (length && *length > limits.body_bytes) co_return http::error::body_limit;
     parser.body_limit(limits.body_bytes);
@@ -214,8 +227,8 @@ asio::awaitable<void> Session::answer_reading(Response& response, Resource::What
 }
 
 asio::awaitable<void> Session::answer_command(Response& response, const Request& request, const Resource& resource) {
-  if (!takes_commands_) {
-    set_text(response, http::status::forbidden, no_commands_here);
+  if (!may_command(request)) {
+    refuse_command(response, no_commands_here);
   } else if (resource.what == Resource::What::upgrade) {
     answer_upgrade(response, request);
   } else if (resource.what == Resource::What::server) {
@@ -235,10 +248,11 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
 
 asio::awaitable<void> Session::answer_configuration(Response& response, Request& request, std::string_view query) {
   const bool is_put = request.method() == http::verb::put;
-  if (!takes_commands_) {
+  if (!may_command(request)) {
     // It may have passwords for servers, in the fields that routes set.
-    set_text(response, http::status::forbidden,
-             is_put ? no_commands_here : "the configuration is shown only on a Unix socket (admin.bind)");
+    refuse_command(response,
+                   is_put ? no_commands_here
+                          : "the configuration is shown only on a Unix socket (admin.bind), or with admin.token");
   } else if (!is_put) {
     response.set(http::field::content_type, "application/yaml");
     response.body() = service_->source.configuration();
@@ -376,7 +390,7 @@ asio::awaitable<void> Session::send_lines(Response& head) {
 }
 
 void Session::answer_events(Response& response, bool is_head) {
-  if (!service_->source.events->has_room(takes_commands_)) {
+  if (!service_->source.events->has_room(is_unix_)) {
     return set_text(response, http::status::service_unavailable, "too many clients follow the events already");
   }
   response.set(http::field::content_type, "text/event-stream");

@@ -34,7 +34,7 @@ class Session {
   using Clock = std::chrono::steady_clock;
   using Socket = boost::asio::generic::stream_protocol::socket;
 
-  Session(Socket socket, std::shared_ptr<Service> service, bool takes_commands);
+  Session(Socket socket, std::shared_ptr<Service> service, bool is_unix);
 
   // Answers one request after another. Ends when the connection ends or is closed by `close`.
   static boost::asio::awaitable<void> serve(std::shared_ptr<Session> session);
@@ -43,8 +43,7 @@ class Session {
   // Since when we have been waiting for the client: no whole request is here, whatever has arrived, or the client has
   // left its answer unread longer than needed. Empty while it waits for us.
   std::optional<Clock::time_point> waits_since() const;
-  // Only on a Unix socket.
-  bool takes_commands() const { return takes_commands_; }
+  bool is_unix() const { return is_unix_; }
   // A request is here whose answer has not been written completely. An incomplete request counts for as long as it is
   // expected (Limits), from when the client connected or from its first byte.
   bool owes_answer() const;
@@ -61,6 +60,9 @@ class Session {
   // The lines of an upgrade that have not been written yet. The timer ends the wait for more in the same way.
   struct PendingLines;
 
+  // Whether a command of this client is taken.
+  bool may_command(const Request& request) const;
+  void refuse_command(Response& response, std::string_view why) const;
   boost::asio::awaitable<bool> receive_first_byte();
   boost::asio::awaitable<boost::beast::error_code> receive(Parser& parser);
   boost::asio::awaitable<Response> answer(Request& request);
@@ -85,7 +87,7 @@ class Session {
   boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream_;
   boost::beast::flat_buffer received_;
   std::shared_ptr<Service> service_;
-  const bool takes_commands_;
+  const bool is_unix_;
   Clock::time_point waits_since_ = Clock::now();
   bool answering_ = false;
   bool becomes_stream_ = false;
