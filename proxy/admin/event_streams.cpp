@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "handoff/insist.hpp"
@@ -95,11 +96,21 @@ void EventStreams::add(UniqueFd client) {
 }
 
 void EventStreams::tell_upgrade(std::string_view line) {
-  if (is_our_turn_ && !streams_.empty()) tell_all(event("upgrade", line));
+  tell_if_possible([&] { tell_all(event("upgrade", line)); });
 }
 
 void EventStreams::tell_history() {
-  if (is_our_turn_ && !streams_.empty()) tell_all(event("history", feed_.history()));
+  tell_if_possible([&] { tell_all(event("history", feed_.history())); });
+}
+
+// An event that there is no memory for is lost, as on a slow client.
+template <class Tell>
+void EventStreams::tell_if_possible(Tell tell) {
+  if (!is_our_turn_ || streams_.empty()) return;
+  try {
+    tell();
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 // ── The status ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,8 +195,10 @@ void EventStreams::await_room(const std::shared_ptr<Stream>& stream) {
 }
 
 void EventStreams::tell_all(const std::string& text) {
-  const std::vector<std::shared_ptr<Stream>> all(streams_.begin(), streams_.end());  // one that ends leaves the list
-  for (const auto& stream : all) send(stream, text);
+  for (auto next = streams_.begin(); next != streams_.end();) {
+    const std::shared_ptr<Stream> stream = *next++;
+    send(stream, text);
+  }
 }
 
 // Whole or not at all: if there is no memory, nothing of it has been sent.
@@ -278,8 +291,8 @@ void EventStreams::inherit(std::vector<handoff::InheritedSocket>& sockets) {
 
 void EventStreams::put_token() {
   if (!is_our_turn_) return;
-  const std::vector<std::shared_ptr<Stream>> all(streams_.begin(), streams_.end());
-  for (const auto& stream : all) {
+  for (auto next = streams_.begin(); next != streams_.end();) {
+    const std::shared_ptr<Stream> stream = *next++;  // one that ends leaves the list
     if (!flush(*stream)) continue;
     if (!stream->is_offered || !token_ || !stream->is_between_events()) {
       end(*stream);
@@ -306,11 +319,13 @@ void EventStreams::begin_turn() {
   withdraw_offer();
   is_our_turn_ = true;
   may_be_ours_ = false;
-  const std::vector<std::shared_ptr<Stream>> all(streams_.begin(), streams_.end());
-  for (const auto& stream : all) watch(stream);
+  for (auto next = streams_.begin(); next != streams_.end();) {
+    const std::shared_ptr<Stream> stream = *next++;
+    watch(stream);
+  }
   last_status_.clear();  // of before
   collected_ = {};
-  collect();
+  tell_if_possible([this] { collect(); });
   tell_history();
 }
 

@@ -71,7 +71,8 @@ class EventStreams {
   void withdraw_offer();
   // Of a successor: takes those of its predecessor out of `sockets`. It touches none of them before its turn.
   void inherit(std::vector<handoff::InheritedSocket>& sockets);
-  // Ends our turn, with each stream between two events; a stream that is not, or was not offered, ends.
+  // These two insist on what they do. Ends our turn, with each stream between two events; a stream that is not, or was
+  // not offered, ends.
   void put_token();
   // Begins our turn. Without the token, streams from before end.
   void begin_turn();
@@ -86,6 +87,8 @@ class EventStreams {
   void unwatch(Stream& stream);
   void await_end(const std::shared_ptr<Stream>& stream);
   void await_room(const std::shared_ptr<Stream>& stream);
+  template <class Tell>
+  void tell_if_possible(Tell tell);
   void tell_all(const std::string& text);
   void send(const std::shared_ptr<Stream>& stream, const std::string& text);
   // False: it has ended.

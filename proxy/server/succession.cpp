@@ -258,9 +258,12 @@ void Succession::become_instance() {
   });
   parts_.supervision.announce();
   parts_.instance.resume_inherited();
-  if (parts_.generation.last_upgrade) {
-    parts_.instance.events().tell_upgrade(admin::result_event(*parts_.generation.last_upgrade));
-  }
+  (void)handoff::as_result([this]() -> handoff::Result<void> {
+    if (const auto& last = parts_.generation.last_upgrade) {
+      parts_.instance.events().tell_upgrade(admin::result_event(*last));
+    }
+    return {};
+  });
 }
 
 void Succession::take_over(const std::string& application, const handoff::Report& report) {

@@ -264,7 +264,8 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   std::unique_ptr<UpgradeAttempt> attempt = std::move(attempt_);
   parts_.attempt.role.upgrade_failed();
   const pid_t child = attempt->child();
-  handoff::insist([&] { note_failure(attempt->progress(), outcome, child); });
+  const std::string line = handoff::insist([&] { return note_failure(attempt->progress(), outcome, child); });
+  handoff::insist([&] { log::error("{}", line); });
   parts_.attempt.instance.events().withdraw_offer();
   parts_.attempt.supervision.announce();
   // A child that owns nothing is useless and is killed. One that may own connections serves them to their end. An
@@ -289,13 +290,16 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   for (const int signal : signals.to_obey()) parts_.obey(signal);
 }
 
-void Upgrades::note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child) {
+// Returns the line for the log.
+std::string Upgrades::note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child) {
   const std::string why = explain_failure(outcome.reason, child);
-  progress.reach("failed");
-  parts_.generation.note_upgrade(progress.recorded("rolled_back", why, outcome.report));
   // A process of ours has logged the lines of its reason; an external successor has a log of its own.
   const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
-  log::error("upgrade: failed: {}; this process continues; {}", logged, report_line(outcome.report));
+  std::string line =
+      fmt::format("upgrade: failed: {}; this process continues; {}", logged, report_line(outcome.report));
+  progress.reach("failed");
+  parts_.generation.note_upgrade(progress.recorded("rolled_back", why, outcome.report));
+  return line;
 }
 
 std::string Upgrades::explain_failure(const std::string& reason, pid_t child) {

@@ -58,7 +58,7 @@ class Upgrades {
   void ended(const handoff::HandoverOutcome& outcome);
   void completed(const handoff::HandoverOutcome& outcome);
   void failed(const handoff::HandoverOutcome& outcome);
-  void note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child);
+  std::string note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child);
   std::string explain_failure(const std::string& reason, pid_t child);
   void tell_who_is_instance(UpgradeAttempt& attempt, const handoff::Report& report);
 
