@@ -19,6 +19,7 @@ TEST(Example, LoadsAndItsValuesAreTheDefaults) {
   EXPECT_EQ(config.limits, defaults.limits);
   EXPECT_EQ(config.handoff, defaults.handoff);
   EXPECT_EQ(config.admin, defaults.admin);
+  EXPECT_EQ(config.admin_token, defaults.admin_token);
   EXPECT_EQ(config.pid_file, defaults.pid_file);
   EXPECT_EQ(config.workers, defaults.workers);
   EXPECT_EQ(config.log, defaults.log);

@@ -42,7 +42,11 @@ std::variant<Config, Problems> load_applied(std::string_view yaml, const std::st
 // The whole effective configuration as YAML that load_text reads back to an equal Config.
 std::string print(const Config& config);
 
-// The same with comments that say where the routes were, which load_text reads back.
+// The same for people: with `***` in place of `admin.token`, which no configuration may have, so that it cannot be
+// applied by mistake.
+std::string print_without_secrets(Config config);
+
+// The same as `print` with comments that say where the routes were, which load_text reads back.
 std::string print_with_places(const Config& config);
 
 // Sorts by file, in the order in which `files` were read, then by place.

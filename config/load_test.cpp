@@ -57,6 +57,27 @@ TEST(Load, AListenerBindsOneAddressOrAList) {
   EXPECT_EQ(config.upstreams[0].servers, (std::vector<Server>{{{.unix_path = "/app"}, 256}}));
 }
 
+const char* with_token(const char* name) {
+  return std::string_view(name) == "TOKEN" ? "of-the-environment-0" : nullptr;
+}
+
+TEST(Load, AdminMayHaveATokenFromTheEnvironment) {
+  EXPECT_EQ(config_of(minimal).admin_token, "");
+  EXPECT_EQ(config_of(minimal + "admin: { token: 0123456789abcdef }\n").admin_token, "0123456789abcdef");
+  const auto loaded = load_text(minimal + "admin: { token: \"${TOKEN}\" }\n", "f", with_token);
+  ASSERT_TRUE(std::holds_alternative<Config>(loaded));
+  EXPECT_EQ(std::get<Config>(loaded).admin_token, "of-the-environment-0");
+}
+
+TEST(Load, PeopleAreNotShownTheToken) {
+  const Config config = config_of(minimal + "admin: { token: 0123456789abcdef }\n");
+  EXPECT_NE(print(config).find("0123456789abcdef"), std::string::npos);
+  const std::string shown = print_without_secrets(config);
+  EXPECT_EQ(shown.find("0123456789abcdef"), std::string::npos);
+  EXPECT_NE(shown.find("  token: \"***\"\n"), std::string::npos) << shown;
+  EXPECT_TRUE(std::holds_alternative<Problems>(load_text(shown, "f", with_token)));
+}
+
 TEST(Load, AdminBindsOneAddressOrAList) {
   using Addresses = std::vector<std::optional<Address>>;
   const auto admin = [](const std::string& bind) { return config_of(minimal + "admin: { bind: " + bind + " }\n").admin; };

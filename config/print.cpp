@@ -340,6 +340,7 @@ std::string print(const Config& config, RoutePlaces places) {
   print_handoff(out, config.handoff);
   out.line(0, "admin:");
   out.line(1, "bind: {}", admin_text(config.admin));
+  if (!config.admin_token.empty()) out.line(1, "token: {}", in_quotes(config.admin_token));
   out.line(0, "pid_file: {}", or_auto(config.pid_file));
   out.line(0, "workers: {}", or_auto(config.workers));
   print_log(out, config.log);
@@ -364,6 +365,11 @@ std::string print(const Config& config, RoutePlaces places) {
 
 std::string print(const Config& config) {
   return print(config, RoutePlaces::are_left_out);
+}
+
+std::string print_without_secrets(Config config) {
+  if (!config.admin_token.empty()) config.admin_token = "***";
+  return print(config);
 }
 
 std::string print_with_places(const Config& config) {

@@ -96,6 +96,7 @@ Config unusual() {
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024, 17, 18, 19};
   config.handoff = {"/run/h$$.sock", ms(1), ms(2), ms(0), ms(4)};
   config.admin = {Address{.host = "fe80::1%eth0", .port = 9901}, std::nullopt, Address{.unix_path = "/run/$a"}};
+  config.admin_token = "0123456789abcdef+/=";
   config.pid_file = "/run/'b'.pid # no comment";
   config.workers = 256;
   config.log = {LogLevel::debug, LogFormat::json, AccessLog{.path = "access: {log}", .format = AccessFormat::json}};

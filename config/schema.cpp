@@ -208,7 +208,27 @@ void read_admin_bind(Reader& reader, const Node& node, Config& config) {
   }
 }
 
-constexpr Key<Config> admin_keys[] = {{"bind", read_admin_bind}};
+// As in a field `Authorization: Bearer` (RFC 6750 §2.1).
+constexpr std::string_view token_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/=";
+constexpr std::size_t token_characters_min = 16;
+constexpr std::size_t token_characters_max = 1024;
+
+// A message must not repeat it.
+void read_admin_token(Reader& reader, const Node& node, Config& config) {
+  auto text = reader.text(node);
+  if (!text) return;
+  if (text->size() < token_characters_min || text->size() > token_characters_max) {
+    return reader.refuse(node, fmt::format("a token has {} to {} characters; `openssl rand -hex 32` makes one",
+                                           token_characters_min, token_characters_max));
+  }
+  if (text->find_first_not_of(token_characters) != std::string::npos) {
+    return reader.refuse(node,
+                         "a token consists of letters, digits and - . _ ~ + / =; `openssl rand -hex 32` makes one");
+  }
+  config.admin_token = *std::move(text);
+}
+
+constexpr Key<Config> admin_keys[] = {{"bind", read_admin_bind}, {"token", read_admin_token}};
 std::string admin_of(std::string_view text) {
   return fmt::format("{{ bind: \"{}\" }}", parse_address(text) ? text : "127.0.0.1:9901");
 }

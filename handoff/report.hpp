@@ -15,12 +15,14 @@ struct Pauses {
   // A histogram: [i] counts pauses of 2^(i-1) to 2^i - 1 µs, [0] those below 1 µs.
   std::vector<std::uint64_t> by_log2;
   std::uint64_t sum_us = 0;  // 0: a predecessor of an earlier version does not say it
+  bool operator==(const Pauses&) const = default;
 };
 
 struct Side {
   std::uint64_t generation = 0;
   std::int64_t pid = 0;
   std::string version;
+  bool operator==(const Side&) const = default;
 };
 
 struct Report {
@@ -39,6 +41,7 @@ struct Report {
     for (const auto& [label, number] : moved) total += number;
     return total;
   }
+  bool operator==(const Report&) const = default;
 };
 
 }  // namespace baton::handoff

@@ -253,7 +253,7 @@ void Admin::Impl::end(const std::shared_ptr<Session>& session) {
 
 // Clients that crowd a TCP address do not take places of the Unix socket, or the other way round.
 bool Admin::Impl::is_of_our_kind(const Session& session) const {
-  return session.takes_commands() == is_unix_;
+  return session.is_unix() == is_unix_;
 }
 
 std::size_t Admin::Impl::places_taken() const {

@@ -1,12 +1,15 @@
 // The admin interface: a small HTTP server on the main thread, apart from the data path.
 //
-//   GET, HEAD  /healthz  200 "ok"
+//   GET, HEAD  /         200 with the page: page.hpp; 503 as for /status
+//              /healthz  200 "ok"
 //              /readyz   200 "ready", or 503 "draining"
 //              /status   200 with status.hpp's JSON, or 503 if it does not come within the exchange limit
 //              /metrics  the same numbers in Prometheus' text format
 //              /servers  200 with servers.hpp's JSON, or 503 as above
 //              /routes   200 with routes.hpp's JSON, or 503 as above
-//              /config   200 with the configuration in force as YAML; over TCP 403
+//              /history  200 with history.hpp's JSON
+//              /events   200 with the events of event_streams.hpp, without end; 503 if there are too many such clients
+//              /config   200 with the configuration in force as YAML; a command as below
 //   PUT        /config   a reply: the body takes the place of the file; ?dry_run only says what that would change
 //   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
 //   DELETE     /drain /maintenance: the same
@@ -14,7 +17,8 @@
 //              /server   a reply; the body is a command of servers.hpp
 //              /rollback the same, back to the program that ran before
 //
-// Commands are for clients that can open a Unix socket, which has an owner and a mode. Over TCP each gets 403.
+// Commands are for clients that can open a Unix socket, which has an owner and a mode. Over TCP each gets 403, or, if
+// the configuration has a token, 401 unless it comes with that.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -28,6 +32,7 @@
 
 #include "handoff/unique_fd.hpp"
 #include "proxy/admin/configuration.hpp"
+#include "proxy/admin/event_streams.hpp"
 #include "proxy/admin/status.hpp"
 
 namespace baton::admin {
@@ -63,6 +68,9 @@ struct Source {
   std::function<Reply(const ServerCommand&)> server;
   std::function<std::string()> configuration;                      // the one in force, as YAML
   std::function<void(ConfigurationCommand, ReplySink)> configure;  // answers as `command` does
+  std::function<std::string()> token;                              // for commands over TCP; empty: they are refused
+  std::function<std::string()> history;                            // as JSON, one line
+  EventStreams* events = nullptr;                                  // outlives the Admin
 };
 
 struct Limits {
@@ -76,7 +84,7 @@ struct Limits {
   std::chrono::milliseconds exchange{5'000};  // from then the whole request; then each of status, response, close
   std::uint32_t head_bytes = 8 * 1024;        // more is a 431
   std::uint64_t body_bytes = 16 * 1024;       // more is a 413
-  std::uint64_t configuration_bytes = config::written_bytes_max;  // the same of a PUT on a Unix socket
+  std::uint64_t configuration_bytes = config::written_bytes_max;  // the same of a PUT by whom commands are taken from
 };
 
 class Admin {

@@ -73,6 +73,15 @@ TEST_P(Clients, LearnItsHealthAndReadiness) {
   EXPECT_EQ(client.get("/healthz").result_int(), 200u);
 }
 
+TEST_P(Clients, GetThePageWithTheStatusInIt) {
+  const auto response = connect().get("/");
+  EXPECT_EQ(response.result_int(), 200u);
+  EXPECT_EQ(response[http::field::content_type], "text/html; charset=utf-8");
+  EXPECT_TRUE(response["Content-Security-Policy"].starts_with("default-src 'none'; "));
+  EXPECT_EQ(response["X-Content-Type-Options"], "nosniff");
+  EXPECT_NE(response.body().find("<td>Generation</td><td>3</td>"), std::string::npos);
+}
+
 TEST_P(Clients, GetTheStatusAsJson) {
   const auto response = connect().get("/status");
   EXPECT_EQ(response.result_int(), 200u);
@@ -93,7 +102,6 @@ TEST_P(Clients, GetTheSameHeadWithoutABodyForHead) {
 
 TEST_P(Clients, LearnWhatIsNotThereAndWhatIsNotAllowed) {
   Client client = connect();
-  EXPECT_EQ(client.get("/").result_int(), 404u);
   EXPECT_EQ(client.get("/status/").result_int(), 404u);
   EXPECT_EQ(client.ask("POST", "/downgrade").result_int(), 404u);
   EXPECT_EQ(client.ask("DELETE", "*").result_int(), 404u);

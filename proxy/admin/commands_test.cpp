@@ -42,7 +42,8 @@ class Commands : public testing::Test {
                            if (reply.status != 200) return reply;
                            lines = std::move(sink);
                            return std::nullopt;
-                         }},
+                         },
+                         .token = [this] { return token; }},
                   limits);
     admin->listen(make_listener(family));
   }
@@ -91,6 +92,7 @@ class Commands : public testing::Test {
   }
 
   Reply reply{200, "done"};
+  std::string token;
   std::vector<Command> obeyed;
   bool answers_later = false;
   std::vector<ReplySink> waiting;
@@ -172,6 +174,33 @@ TEST_F(Commands, AreForbiddenOverTcpWhereOnlyReadingIsAllowed) {
   EXPECT_EQ(ask("DELETE", "/drain").result_int(), 403u);
   EXPECT_TRUE(obeyed.empty() && upgrades.empty());
   EXPECT_EQ(ask("GET", "/status").result_int(), 200u);
+}
+
+TEST_F(Commands, AreTakenOverTcpFromWhoeverHasTheToken) {
+  token = "0123456789abcdef";
+  replace_admin({}, AF_INET);
+  const auto ask_with = [this](const std::string& fields) {
+    Client client = connect();
+    client.send("POST /drain HTTP/1.1\r\nHost: a\r\n" + fields + "Content-Length: 0\r\n\r\n");
+    return receive(client);
+  };
+  for (const std::string fields :
+       {"", "Authorization: Bearer\r\n", "Authorization: Bearer 0123456789abcdee\r\n",
+        "Authorization: Bearer 0123456789abcde\r\n", "Authorization: Bearer 0123456789abcdef0\r\n",
+        "Authorization: Basic 0123456789abcdef\r\n", "Authorization: 0123456789abcdef\r\n",
+        "Authorization: Bearer 0123456789abcdef\r\nAuthorization: Bearer no\r\n", "X-Token: 0123456789abcdef\r\n"}) {
+    const auto response = ask_with(fields);
+    EXPECT_EQ(response.result_int(), 401u) << fields;
+    EXPECT_EQ(response[http::field::www_authenticate], "Bearer realm=\"baton\"");
+    EXPECT_EQ(response.body().find(token), std::string::npos);
+  }
+  EXPECT_TRUE(obeyed.empty());
+  EXPECT_EQ(ask_with("Authorization: Bearer 0123456789abcdef\r\n").result_int(), 200u);
+  EXPECT_EQ(ask_with("authorization: bearer 0123456789abcdef\r\n").result_int(), 200u);
+  EXPECT_EQ(obeyed.size(), 2u);
+  EXPECT_EQ(ask("GET", "/status").result_int(), 200u) << "reading is free";
+  token.clear();
+  EXPECT_EQ(ask_with("Authorization: Bearer \r\n").result_int(), 403u);
 }
 
 TEST_F(Commands, AnUpgradeTellsItsLinesAsTheyComeAndEndsTheConnection) {

@@ -117,10 +117,11 @@ TEST_F(Configuration, IsNeitherShownNorTakenOverTcp) {
   replace_admin(AF_INET);
   const auto shown = ask("GET", "/config");
   EXPECT_EQ(shown.result_int(), 403u);
-  EXPECT_EQ(shown.body(), "the configuration is shown only on a Unix socket (admin.bind)");
+  EXPECT_EQ(shown.body(), "the configuration is shown only on a Unix socket (admin.bind), or with admin.token");
   const auto taken = ask("PUT", "/config", "version: 1");
   EXPECT_EQ(taken.result_int(), 403u);
-  EXPECT_EQ(taken.body(), "commands are accepted only on a Unix socket (admin.bind); this address is read-only");
+  EXPECT_EQ(taken.body(),
+            "commands are accepted only on a Unix socket (admin.bind); without admin.token this address is read-only");
   EXPECT_EQ(ask("PUT", "/config", std::string(11, 'x')).result_int(), 413u)
       << "and no more is read than of any request";
   EXPECT_TRUE(asked.empty());

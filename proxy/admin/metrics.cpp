@@ -48,12 +48,11 @@ void samples(Exposition& out, std::string_view label, const std::map<std::string
 
 // ── The process ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-void add_process(Exposition& out, const Status& status) {
+void add_process(Exposition& out, const Status& status, const process::Usage& usage) {
   const auto one = [&](std::string_view name, Type type, std::string_view help, auto value) {
     out.family({name, type, help}, "");
     out.sample(Labels{}, value);
   };
-  const process::Usage& usage = status.usage;
   one("process_cpu_seconds_total", Type::counter, "CPU time of this process.", usage.cpu_s);
   one("process_resident_memory_bytes", Type::gauge, "Resident memory of this process.", usage.resident_bytes);
   one("process_virtual_memory_bytes", Type::gauge, "Virtual memory of this process.", usage.virtual_bytes);
@@ -212,7 +211,7 @@ void add_crashes(Exposition& out, const Status& status) {
 
 }  // namespace
 
-std::string to_metrics(const Status& status, metrics::Format format) {
+std::string to_metrics(const Status& status, const process::Usage& usage, metrics::Format format) {
   Exposition out(format);
   add_instance(out, status);
   add_connections(out, status);
@@ -221,7 +220,7 @@ std::string to_metrics(const Status& status, metrics::Format format) {
   add_certificates(out, status.certificates);
   if (status.last_upgrade) add_last_upgrade(out, *status.last_upgrade);
   add_crashes(out, status);
-  add_process(out, status);
+  add_process(out, status, usage);
   return std::move(out).take();
 }
 

@@ -9,6 +9,12 @@
 namespace baton::admin {
 namespace {
 
+std::string to_metrics(const Status& status, metrics::Format format = metrics::Format::prometheus) {
+  const process::Usage usage{.cpu_s = 1.5, .resident_bytes = 1, .virtual_bytes = 2, .open_descriptors = 3,
+                             .descriptors_max = 4, .threads = 5};
+  return admin::to_metrics(status, usage, format);
+}
+
 Status after_an_upgrade() {
   Status status;
   status.generation = 2;
@@ -22,8 +28,6 @@ Status after_an_upgrade() {
   status.upstreams = {"app"};
   status.servers = {{.upstream = "app", .address = "10.0.0.1:80", .state = "ejected", .in_flight = 3}};
   status.queues = {{.upstream = "app", .waiting = 4}};
-  status.usage = {
-      .cpu_s = 1.5, .resident_bytes = 1, .virtual_bytes = 2, .open_descriptors = 3, .descriptors_max = 4, .threads = 5};
   status.totals = metrics::Totals(
       {{R"(connections_accepted_total{listener="web"})", {7}},
        {R"(connections_accepted_total{listener="gone"})", {70}},

@@ -10,15 +10,14 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include <boost/json.hpp>
-
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <string_view>
 #include <utility>
 
+#include "proxy/admin/authorization.hpp"
 #include "proxy/admin/metrics.hpp"
+#include "proxy/admin/page.hpp"
 
 namespace baton::admin {
 
@@ -35,75 +34,7 @@ constexpr std::size_t linger_bytes_max = 256 * 1024;
 constexpr std::size_t lines_bytes_max = 64 * 1024;
 
 constexpr std::string_view no_commands_here =
-    "commands are accepted only on a Unix socket (admin.bind); this address is read-only";
-
-struct Resource {
-  std::string_view path;
-  std::string_view allowed;
-};
-constexpr std::string_view reading = "GET, HEAD";
-constexpr std::string_view configuration_path = "/config";
-constexpr Resource resources[] = {{"/healthz", reading},
-                                  {"/readyz", reading},
-                                  {"/status", reading},
-                                  {"/metrics", reading},
-                                  {"/servers", reading},
-                                  {"/routes", reading},
-                                  {configuration_path, "GET, HEAD, PUT"},
-                                  {"/server", "POST"},
-                                  {"/upgrade", "POST"},
-                                  {"/reload", "POST"},
-                                  {"/rollback", "POST"},
-                                  {"/stop", "POST"},
-                                  {"/reopen-logs", "POST"},
-                                  {"/drain", "POST, DELETE"},
-                                  {"/maintenance", "POST, DELETE"}};
-
-bool is_allowed(const Resource& resource, http::verb method) {
-  switch (method) {
-    case http::verb::get:
-    case http::verb::head:
-      return resource.allowed.starts_with(reading);
-    case http::verb::put:
-      return resource.allowed.ends_with("PUT");
-    case http::verb::post:
-      return resource.allowed.starts_with("POST");
-    case http::verb::delete_:
-      return resource.allowed.ends_with("DELETE");
-    default:
-      return false;
-  }
-}
-
-Command command_of(std::string_view path, http::verb method) {
-  if (path == "/reload") return Command::reload;
-  if (path == "/stop") return Command::stop;
-  if (path == "/reopen-logs") return Command::reopen_logs;
-  const bool ends = method == http::verb::delete_;
-  if (path == "/maintenance") return ends ? Command::end_maintenance : Command::maintenance;
-  return ends ? Command::undo_drain : Command::drain;
-}
-
-// What the body of an upgrade's request asks for. Nothing: it is something else.
-std::optional<UpgradeCommand> upgrade_command_of(const std::string& body) {
-  UpgradeCommand command;
-  if (body.empty()) return command;
-  boost::system::error_code error;
-  const boost::json::value parsed = boost::json::parse(body, error);
-  const auto* object = error ? nullptr : parsed.if_object();
-  if (object == nullptr) return std::nullopt;
-  for (const auto& [key, value] : *object) {
-    if (key == "binary" && value.is_string()) {
-      command.binary = value.as_string();
-      if (!command.binary.starts_with('/') || command.binary.find('\0') != std::string::npos) return std::nullopt;
-    } else if (key == "from_file" && value.is_bool()) {
-      command.from_file = value.as_bool();
-    } else {
-      return std::nullopt;
-    }
-  }
-  return command;
-}
+    "commands are accepted only on a Unix socket (admin.bind); without admin.token this address is read-only";
 
 // How to refuse what was received; nothing if the client is gone.
 std::optional<http::status> refusal_of(const beast::error_code& error) {
@@ -140,11 +71,11 @@ struct Session::PendingLines {
   bool ended = false;
 };
 
-Session::Session(Socket socket, std::shared_ptr<Service> service, bool takes_commands)
+Session::Session(Socket socket, std::shared_ptr<Service> service, bool is_unix)
     : stream_(std::move(socket)),
       received_(service->limits.head_bytes + service->limits.body_bytes),
       service_(std::move(service)),
-      takes_commands_(takes_commands) {}
+      is_unix_(is_unix) {}
 
 asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
   // g++ 12 awaits a co_await on the right of && whatever the left side is.
@@ -161,6 +92,10 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Session> session) {
     response.keep_alive(request.keep_alive() && !session->service_->pausing);
     if (session->pending_lines_) {
       co_await session->send_lines(response);
+      break;
+    }
+    if (session->becomes_stream_) {
+      co_await session->become_stream(response);
       break;
     }
     const bool goes_on = co_await session->send(response, request.method() == http::verb::head);
@@ -189,6 +124,18 @@ void Session::close() {
   if (const auto lines = std::exchange(pending_lines_, nullptr)) lines->timer.cancel();
 }
 
+bool Session::may_command(const Request& request) const {
+  return is_unix_ || (service_->source.token && carries_token(request, service_->source.token()));
+}
+
+void Session::refuse_command(Response& response, std::string_view why) const {
+  if (!service_->source.token || service_->source.token().empty()) {
+    return set_text(response, http::status::forbidden, why);
+  }
+  set_text(response, http::status::unauthorized, "admin.token is missing or wrong (Authorization: Bearer TOKEN)");
+  response.set(http::field::www_authenticate, "Bearer realm=\"baton\"");
+}
+
 // A pipelined request may have arrived with the previous one.
 asio::awaitable<bool> Session::receive_first_byte() {
   if (received_.size() > 0) {
@@ -209,7 +156,7 @@ asio::awaitable<beast::error_code> Session::receive(Parser& parser) {
   stream_.expires_after(limits.exchange);
   const auto [head_error, head_bytes] = co_await http::async_read_header(stream_, received_, parser, as_result);
   if (head_error) co_return head_error;
-  if (!takes_commands_ || parser.get().method() != http::verb::put) {
+  if (parser.get().method() != http::verb::put || !may_command(parser.get())) {
     const auto length = parser.content_length();
     if (length && *length > limits.body_bytes) co_return http::error::body_limit;
     parser.body_limit(limits.body_bytes);
@@ -224,53 +171,82 @@ asio::awaitable<Session::Response> Session::answer(Request& request) {
   const std::string_view path = target.substr(0, path_end);
   Response response;
   response.set(http::field::cache_control, "no-store");
-  const auto* resource = std::ranges::find(resources, path, &Resource::path);
-  if (resource == std::end(resources)) {
+  const Resource* resource = find_resource(path);
+  if (resource == nullptr) {
     set_text(response, http::status::not_found, "not found");
-  } else if (!is_allowed(*resource, request.method())) {
+  } else if (!resource->allows(request.method())) {
     set_text(response, http::status::method_not_allowed, "method not allowed");
     response.set(http::field::allow, beast::string_view(resource->allowed.data(), resource->allowed.size()));
-  } else if (path == configuration_path) {
+  } else if (resource->what == Resource::What::configuration) {
     co_await answer_configuration(response, request, target.substr(std::min(path_end + 1, target.size())));
-  } else if (resource->allowed != reading) {
-    co_await answer_command(response, request, path);
-  } else if (path == "/status") {
-    co_await answer_with_status(response, to_json, "application/json");
-  } else if (path == "/metrics") {
-    const metrics::Format format = metrics::format_for(request[http::field::accept]);
-    const auto write = format == metrics::Format::openmetrics
-                           ? [](const Status& status) { return to_metrics(status, metrics::Format::openmetrics); }
-                           : [](const Status& status) { return to_metrics(status); };
-    co_await answer_with_status(response, write, metrics::content_type(format));
-  } else if (path == "/servers") {
-    co_await answer_with_status(
-        response, [](const Status& status) { return servers_json(status.servers); }, "application/json");
-  } else if (path == "/routes") {
-    co_await answer_with_status(
-        response, [](const Status& status) { return routes_json(status.routes); }, "application/json");
-  } else if (path == "/healthz") {
-    set_text(response, http::status::ok, "ok");
-  } else if (service_->source.ready()) {
-    set_text(response, http::status::ok, "ready");
+  } else if (resource->is_read_only()) {
+    co_await answer_reading(response, request, resource->what);
   } else {
-    set_text(response, http::status::service_unavailable, "draining");
+    co_await answer_command(response, request, *resource);
   }
   co_return response;
 }
 
-asio::awaitable<void> Session::answer_command(Response& response, const Request& request, std::string_view path) {
-  if (!takes_commands_) {
-    set_text(response, http::status::forbidden, no_commands_here);
-  } else if (path == "/upgrade") {
+asio::awaitable<void> Session::answer_reading(Response& response, const Request& request, Resource::What what) {
+  switch (what) {
+    case Resource::What::status:
+      co_await answer_with_status(response, to_json, "application/json");
+      break;
+    case Resource::What::metrics:
+      co_await answer_with_metrics(response, metrics::format_for(request[http::field::accept]));
+      break;
+    case Resource::What::servers:
+      co_await answer_with_status(
+          response, [](const Status& status) { return servers_json(status.servers); }, "application/json");
+      break;
+    case Resource::What::routes:
+      co_await answer_with_status(
+          response, [](const Status& status) { return routes_json(status.routes); }, "application/json");
+      break;
+    case Resource::What::page:
+      co_await answer_with_status(response, page, page_content_type);
+      for (const auto& [name, value] : page_fields()) response.set(name, value);
+      break;
+    case Resource::What::history:
+      response.set(http::field::content_type, "application/json");
+      response.body() = service_->source.history();
+      break;
+    case Resource::What::events:
+      answer_events(response, request.method() == http::verb::head);
+      break;
+    case Resource::What::healthz:
+      set_text(response, http::status::ok, "ok");
+      break;
+    default:
+      if (service_->source.ready()) {
+        set_text(response, http::status::ok, "ready");
+      } else {
+        set_text(response, http::status::service_unavailable, "draining");
+      }
+  }
+}
+
+asio::awaitable<void> Session::answer_with_metrics(Response& response, metrics::Format format) {
+  const auto write = format == metrics::Format::openmetrics
+                         ? [](const Status& s) { return to_metrics(s, process::usage(), metrics::Format::openmetrics); }
+                         : [](const Status& s) { return to_metrics(s, process::usage()); };
+  co_await answer_with_status(response, write, metrics::content_type(format));
+}
+
+asio::awaitable<void> Session::answer_command(Response& response, const Request& request, const Resource& resource) {
+  if (!may_command(request)) {
+    refuse_command(response, no_commands_here);
+  } else if (resource.what == Resource::What::upgrade) {
     answer_upgrade(response, request);
-  } else if (path == "/server") {
+  } else if (resource.what == Resource::What::server) {
     const auto command = read_server_command(request.body());
     const Reply reply = command ? service_->source.server(*command) : Reply{400, command.error()};
     set_text(response, http::int_to_status(reply.status), reply.text);
-  } else if (path == "/rollback") {
+  } else if (resource.what == Resource::What::rollback) {
     begin_upgrade(response, request, {.binary = "", .rollback = true});
   } else {
-    const std::function<void(ReplySink)> ask = [this, command = command_of(path, request.method())](ReplySink sink) {
+    const std::function<void(ReplySink)> ask = [this,
+                                                command = command_of(resource.path, request.method())](ReplySink sink) {
       service_->source.command(command, std::move(sink));
     };
     co_await answer_with_reply(response, ask);
@@ -279,10 +255,11 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
 
 asio::awaitable<void> Session::answer_configuration(Response& response, Request& request, std::string_view query) {
   const bool is_put = request.method() == http::verb::put;
-  if (!takes_commands_) {
+  if (!may_command(request)) {
     // It may have passwords for servers, in the fields that routes set.
-    set_text(response, http::status::forbidden,
-             is_put ? no_commands_here : "the configuration is shown only on a Unix socket (admin.bind)");
+    refuse_command(response,
+                   is_put ? no_commands_here
+                          : "the configuration is shown only on a Unix socket (admin.bind), or with admin.token");
   } else if (!is_put) {
     response.set(http::field::content_type, "application/yaml");
     response.body() = service_->source.configuration();
@@ -417,6 +394,30 @@ asio::awaitable<void> Session::send_lines(Response& head) {
     if (is_last) break;
   }
   co_await asio::async_write(stream_, http::make_chunk_last(), as_result);
+}
+
+void Session::answer_events(Response& response, bool is_head) {
+  if (!service_->source.events->has_room(is_unix_)) {
+    return set_text(response, http::status::service_unavailable, "too many clients follow the events already");
+  }
+  response.set(http::field::content_type, "text/event-stream");
+  response.set("X-Accel-Buffering", "no");
+  becomes_stream_ = !is_head;
+}
+
+// Not chunked: the body ends with the connection, and each event can be written by another process.
+asio::awaitable<void> Session::become_stream(Response& head) {
+  head.keep_alive(false);
+  http::response_serializer<http::string_body> serializer(head);
+  stream_.expires_after(service_->limits.exchange);
+  writing_since_ = Clock::now();
+  const auto [failure, bytes] = co_await http::async_write_header(stream_, serializer, as_result);
+  writing_since_.reset();
+  if (failure || !stream_.socket().is_open()) co_return;
+  beast::error_code error;
+  auto socket = stream_.release_socket();
+  handoff::UniqueFd client(socket.release(error));
+  if (client) service_->source.events->add(std::move(client));
 }
 
 asio::awaitable<void> Session::refuse(http::status status) {

@@ -47,6 +47,12 @@ json::object pauses_of(const handoff::Pauses& pauses) {
           {"log2", json::array(pauses.by_log2.begin(), pauses.by_log2.end())}};
 }
 
+json::array steps_of(const std::vector<state::UpgradeStep>& steps) {
+  json::array array;
+  for (const state::UpgradeStep& one : steps) array.push_back({{"step", text_of(one.step)}, {"ms", one.ms}});
+  return array;
+}
+
 json::object upgrade_of(const LastUpgrade& upgrade) {
   const handoff::Report& report = upgrade.report;
   const Moved moved = moved_of(report);
@@ -66,7 +72,15 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
           {"refused", total_of(report.refused)},
           {"refused_by_reason", counts_of(report.refused)},
           {"left_behind", report.left_behind},
-          {"pause_us", pauses_of(report.pauses)}};
+          {"pause_us", pauses_of(report.pauses)},
+          {"at_ms", upgrade.at_ms},
+          {"steps", steps_of(upgrade.steps)}};
+}
+
+json::array upgrades_of(const std::vector<LastUpgrade>& upgrades) {
+  json::array array;
+  for (const LastUpgrade& one : upgrades) array.push_back(upgrade_of(one));
+  return array;
 }
 
 json::array listening_of(const std::vector<Listening>& sockets) {
@@ -79,6 +93,8 @@ json::object configuration_of(const config::Provenance& provenance) {
   return {{"from", provenance.is_applied ? "api" : "file"}, {"at_ms", provenance.at_ms}};
 }
 
+}  // namespace
+
 const char* name_of(State state) {
   switch (state) {
     case State::serving: return "serving";
@@ -87,8 +103,6 @@ const char* name_of(State state) {
   }
   return "";
 }
-
-}  // namespace
 
 Moved moved_of(const handoff::Report& report) {
   Moved moved;
@@ -151,6 +165,7 @@ std::string to_json(const Status& status) {
                       {"access_refusals_total", status.access_refusals_total},
                       {"aborted_total", status.aborted_total},
                       {"last_upgrade", nullptr},
+                      {"upgrades", upgrades_of(status.upgrades)},
                       {"crashes", crashes_of(status.crashes)},
                       {"certificates", certificates_json(status.certificates)},
                       {"rollback", nullptr}};

@@ -13,8 +13,8 @@
 #include "proxy/admin/routes.hpp"
 #include "proxy/admin/servers.hpp"
 #include "proxy/metrics/families.hpp"
-#include "proxy/process/usage.hpp"
 #include "proxy/state/crashes.hpp"
+#include "proxy/state/upgrade_record.hpp"
 
 namespace baton::admin {
 
@@ -29,11 +29,7 @@ struct Connections {
   std::uint64_t total() const { return idle + head + exchange + tunnel + closing; }
 };
 
-struct LastUpgrade {
-  std::string result;            // completed; rolled_back: the service had begun to move; failed: it had not
-  std::string reason;            // why it did not complete, or what did not move
-  handoff::Report report;
-};
+using LastUpgrade = state::UpgradeRecord;
 
 // Those of one listener that speak the same.
 struct OpenConnections {
@@ -66,6 +62,7 @@ enum class State {
   draining,    // load balancers are told to go elsewhere, but everything is still served
   stopping,
 };
+const char* name_of(State state);
 
 struct Status {
   std::uint64_t generation = 1;
@@ -92,8 +89,8 @@ struct Status {
   std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have,
   std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
   std::uint64_t aborted_total = 0;              // and connections reset because serving them failed
-  process::Usage usage;
-  std::optional<LastUpgrade> last_upgrade;
+  std::optional<LastUpgrade> last_upgrade;  // that created this process, or failed to replace it
+  std::vector<LastUpgrade> upgrades;        // of any process before, too; the newest first
   state::Crashes crashes;             // of workers, over all generations
   std::vector<ServerStatus> servers;
   std::vector<RouteStatus> routes;

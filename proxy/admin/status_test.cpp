@@ -37,7 +37,8 @@ Status with_upgrade() {
   report.left_behind = 4;
   report.pauses = {10, 20, 30, {0, 0, 0, 0, 1, 3}};
   report.duration_us = 12'500;
-  status.last_upgrade = LastUpgrade{"completed", "", report};
+  status.last_upgrade = LastUpgrade{"completed", "", report, 1'700'000'000'002, {{"started", 0}, {"done", 13}}};
+  status.upgrades.push_back({"rolled_back", "it died", {}, 1'600'000'000'000, {{"started", 0}, {"failed", 5}}});
   status.rollback = Rollback{"0.0.9", 2};
   status.crashes.total = 2;
   status.crashes.whole_total = 30;
@@ -59,7 +60,14 @@ TEST(Status, HoldsEveryKeyInOneLine) {
       R"("from_generation":1,"to_generation":2,"from_pid":4711,"to_pid":4712,"from_version":"0.0.9",)"
       R"("to_version":"0.1.0","duration_ms":13,"moved":{"idle":3,"tunnel":1},"moved_total":4,"upstream_idle_moved":5,)"
       R"("taken_back":9,"refused":3,"refused_by_reason":{"too large":2,"unknown":1},"left_behind":4,)"
-      R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]}},)"
+      R"("pause_us":{"p50":10,"p99":20,"max":30,"log2":[0,0,0,0,1,3]},)"
+      R"("at_ms":1700000000002,"steps":[{"step":"started","ms":0},{"step":"done","ms":13}]},)"
+      R"("upgrades":[{"result":"rolled_back","reason":"it died",)"
+      R"("from_generation":0,"to_generation":0,"from_pid":0,"to_pid":0,"from_version":"",)"
+      R"("to_version":"","duration_ms":0,"moved":{},"moved_total":0,"upstream_idle_moved":0,)"
+      R"("taken_back":0,"refused":0,"refused_by_reason":{},"left_behind":0,)"
+      R"("pause_us":{"p50":0,"p99":0,"max":0,"log2":[]},)"
+      R"("at_ms":1600000000000,"steps":[{"step":"started","ms":0},{"step":"failed","ms":5}]}],)"
       R"("crashes":{"total":2,"whole_total":30,"lost_total":1,"last":{"pid":4700,"signal":11,)"
       R"("at_us":1700000000000000,"whole":20,"lost":1,"stall_us":9000,)"
       R"("running":["TCP of 192.0.2.1:4000"]}},"certificates":[],"rollback":{"version":"0.0.9","unknown":2}})");

@@ -1,5 +1,5 @@
-// What `POST /upgrade` and `POST /rollback` report during the upgrade: one JSON object per line, with the kind of event
-// as `event`. Readers skip events that they do not know. `waiting` and `moving` repeat every 200 ms.
+// What `POST /upgrade`, `POST /rollback` and `GET /events` report during the upgrade: one JSON object per line, with
+// the kind of event as `event`. Readers skip events that they do not know. `waiting` and `moving` repeat every 200 ms.
 //
 //   {"event":"rollback","version":"0.1.0","unknown":3}    the version it goes back to, and connections that it
 //                                                         cannot serve: these stay here until they end, for
@@ -7,7 +7,8 @@
 //   {"event":"started","pid":4712,"binary":"/usr/bin/baton"}
 //   {"event":"waiting"}                                   the successor is getting ready
 //   {"event":"ready"}                                     the successor can serve; connections begin to move
-//   {"event":"probation","left_ms":9500,"accepted":12,"served":40,"failed":0}   how the successor serves new connections
+//   {"event":"probation","left_ms":9500,"accepted":12,"served":40,"failed":0}   how the successor serves new
+//   connections
 //   {"event":"recalled"}                                  the upgrade is cancelled; the successor gives everything back
 //   {"event":"moving","left":12,"of":300}                 connections still here, and here at the beginning
 //   {"event":"result","upgrade":{…}}                      always the last: `last_upgrade` as /status shows it

@@ -63,7 +63,7 @@ int run(const std::string& path, const Command& command, config::Environment env
   std::vector<std::string> refused = refused_certificates(config);
   std::ranges::move(refused_answer_files(config), std::back_inserter(refused));
   if (!refused.empty()) return refuse(refused);
-  if (command.print) std::cout << config::print(config) << std::flush;
+  if (command.print) std::cout << config::print_without_secrets(config) << std::flush;
   if (command.print && !command.strict) return 0;
 
   Options options;

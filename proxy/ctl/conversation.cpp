@@ -67,8 +67,9 @@ int connect_to(const state::SocketAddress& address, Clock::time_point deadline, 
   return error;
 }
 
-std::string head_of(const Request& request) {
+std::string head_of(const Request& request, bool is_unix) {
   std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: baton\r\nConnection: close\r\n";
+  if (!request.token.empty() && !is_unix) head += "Authorization: Bearer " + request.token + "\r\n";
   if (!request.body.empty()) head += "Content-Type: " + std::string(request.content_type) + "\r\n";
   if (request.method != "GET") head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
   return head + "\r\n" + request.body;
@@ -113,7 +114,7 @@ class Exchange {
   }
 
   void send() {
-    const std::string bytes = head_of(request_);
+    const std::string bytes = head_of(request_, !address_.unix_path.empty());
     for (std::size_t sent = 0; sent < bytes.size();) {
       const ssize_t count = ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
       if (count > 0) {

@@ -18,6 +18,7 @@ struct Request {
   std::string target = "/";
   std::string body = {};
   const char* content_type = "application/json";  // of the body
+  std::string token = {};                         // sent over TCP only; empty: none
   std::uint64_t answer_bytes_max = 1024 * 1024;
   // For the whole exchange; for lines, between one byte and the next.
   std::chrono::milliseconds patience{10'000};

@@ -183,7 +183,8 @@ class UpgradeShow {
 };
 
 int upgrade(const Options& options, const Addresses& admin) {
-  Request request{.method = "POST", .target = "/" + options.command, .patience = upgrade_patience};
+  Request request{
+      .method = "POST", .target = "/" + options.command, .token = options.token, .patience = upgrade_patience};
   json::object asked;
   if (!options.binary.empty()) asked["binary"] = std::filesystem::absolute(options.binary).string();
   if (options.from_file) asked["from_file"] = true;
@@ -248,6 +249,7 @@ int apply(const Options& options, const Addresses& admin) {
                                                                     : ""),
                   .body = *std::move(yaml),
                   .content_type = "application/yaml",
+                  .token = options.token,
                   .answer_bytes_max = configuration_answer_max};
   be_patient(options, request);
   const auto answer = ask_one(admin, request);
@@ -267,7 +269,8 @@ int apply(const Options& options, const Addresses& admin) {
 }
 
 int show_configuration(const Options& options, const Addresses& admin) {
-  const auto answer = ask_one(admin, {.target = "/config", .answer_bytes_max = configuration_answer_max});
+  const auto answer =
+      ask_one(admin, {.target = "/config", .token = options.token, .answer_bytes_max = configuration_answer_max});
   if (!answer) return fail(options, answer.error().text);
   if (answer->status != 200) return fail(options, refusal(options, *answer));
   if (!answer->content_type.starts_with("application/yaml")) return fail(options, nonsense);
@@ -284,9 +287,15 @@ int command(const Options& options, const Addresses& admin, const Request& reque
   return succeed(options, answer->body);
 }
 
+Options with_token(Options options, config::Environment environment) {
+  if (const char* token = environment("BATON_ADMIN_TOKEN")) options.token = token;
+  return options;
+}
+
 }  // namespace
 
-int run(const Options& options, const std::string& default_config, config::Environment environment) {
+int run(const Options& given, const std::string& default_config, config::Environment environment) {
+  const Options options = with_token(given, environment);
   const auto admin = find_admin({options.admin, options.config, default_config}, environment);
   if (!admin) {
     const int failed = fail(options, admin.error());
@@ -308,7 +317,10 @@ int run(const Options& options, const std::string& default_config, config::Envir
   if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
   const bool is_undo =
       (options.command == "drain" && options.undo) || (options.command == "maintenance" && !options.on);
-  Request request{.method = is_undo ? "DELETE" : "POST", .target = "/" + options.command, .patience = usual_patience};
+  Request request{.method = is_undo ? "DELETE" : "POST",
+                  .target = "/" + options.command,
+                  .token = options.token,
+                  .patience = usual_patience};
   if (options.command == "server") {
     json::object body{{"server", options.server}};
     if (options.order == "weight") {

@@ -22,10 +22,11 @@ struct Options {
   std::string order;   // and what to do: up, drain, down or weight
   unsigned weight = 0;
   bool json = false;
+  std::string token = {};  // for commands over TCP; `run` takes it from the environment
 };
 
 // Results go to standard output, reasons for failures to standard error. Returns 0: done; 1: failed, unhealthy or
 // rolled back; 2: invalid address.
-int run(const Options& options, const std::string& default_config, config::Environment environment);
+int run(const Options& given, const std::string& default_config, config::Environment environment);
 
 }  // namespace baton::ctl

@@ -6,6 +6,7 @@
 
 #include "config/load.hpp"
 #include "handoff/result.hpp"
+#include "proxy/admin/history.hpp"
 #include "proxy/admin/upgrade_events.hpp"
 #include "proxy/runtime/log.hpp"
 
@@ -30,9 +31,11 @@ admin::Source Commands::source() {
           .upgrade = [this](const admin::UpgradeCommand& command,
                             admin::LineSink lines) { return upgrade(command, std::move(lines)); },
           .server = [this](const admin::ServerCommand& command) { return server(command); },
-          .configuration = [this] { return config::print(parts_.data_path.config()); },
+          .configuration = [this] { return config::print_without_secrets(parts_.data_path.config()); },
           .configure = [this](admin::ConfigurationCommand command,
-                              admin::ReplySink answer) { configure(std::move(command), std::move(answer)); }};
+                              admin::ReplySink answer) { configure(std::move(command), std::move(answer)); },
+          .token = [this] { return parts_.data_path.config().admin_token; },
+          .history = [this] { return admin::history_json(parts_.generation.history); }};
 }
 
 void Commands::obey(admin::Command command, admin::ReplySink answer) {

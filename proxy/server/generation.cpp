@@ -40,6 +40,8 @@ void SelfDescription::add_totals(state::InstanceRecord& record) const {
   const metrics::Totals totals = data_path_.totals();
   describe_counts(totals, record);
   record.shares_ledger = metrics::ledger().is_adopted();
+  record.upgrades = generation_.upgrades;
+  record.history = generation_.history;
   data_path_.describe(totals, record);
 }
 
@@ -66,10 +68,11 @@ handoff::Estate SelfDescription::estate() const {
   return estate;
 }
 
-std::string SelfDescription::totals(std::vector<int> signals) const {
+std::string SelfDescription::totals(std::vector<int> signals, std::optional<state::UpgradeRecord> upgrade) const {
   state::InstanceRecord record;
   add_totals(record);
   record.signals = std::move(signals);
+  record.upgrade = std::move(upgrade);
   record.draining = generation_.is_draining;
   record.maintenance = data_path_.is_in_maintenance();
   return state::encode(record);

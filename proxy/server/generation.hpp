@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/provenance.hpp"
@@ -36,6 +37,12 @@ struct Generation {
     crashes = std::move(now);
   }
 
+  // That has ended.
+  void note_upgrade(admin::LastUpgrade upgrade) {
+    upgrades.add(upgrade);
+    last_upgrade = std::move(upgrade);
+  }
+
   std::string version;
   std::vector<std::string> arguments;  // complete: a successor is started with the same
   std::string configuration_text;      // of the settings in force, with everything resolved and its provenance
@@ -48,6 +55,8 @@ struct Generation {
   bool replaces_crashed = false;  // the predecessor is gone and cannot be asked
   bool is_draining = false;       // by command: load balancers send traffic elsewhere; inherited by the next
   std::optional<admin::LastUpgrade> last_upgrade;  // that created this process, or failed to replace it
+  state::UpgradeRecords upgrades = {};             // of this and earlier generations
+  state::History history = {};                     // the same
 };
 
 // Describes a process from what its parts know. All three outlive it.
@@ -60,7 +69,8 @@ class SelfDescription {
   handoff::Side side() const;                          // in a report
   std::string serving() const;                         // in a line for people
   handoff::Estate estate() const;                      // to a successor
-  std::string totals(std::vector<int> signals) const;  // to a successor, at the very end
+  // To a successor, at the very end; `upgrade`: the one that ends.
+  std::string totals(std::vector<int> signals, std::optional<state::UpgradeRecord> upgrade) const;
   supervisor::Announcement announcement() const;       // to a supervisor
 
  private:

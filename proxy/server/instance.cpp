@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "handoff/limits.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/service_manager.hpp"
 
@@ -61,6 +62,12 @@ std::optional<std::string> other_lock(const state::InstanceRecord& theirs, const
          "handoff.socket, under the same path";
 }
 
+// The source is asked for later: what it consists of may not be there yet.
+admin::EventStreams::Feed feed_of(const std::function<admin::Source()>& source) {
+  return {.status = [source](auto answer) { source().status(std::move(answer)); },
+          .history = [source] { return source().history(); }};
+}
+
 }  // namespace
 
 Instance::Instance(boost::asio::io_context& context, InstancePlan plan, std::function<admin::Source()> admin_source,
@@ -70,7 +77,13 @@ Instance::Instance(boost::asio::io_context& context, InstancePlan plan, std::fun
       wanted_admin_(std::move(plan.admin)),
       passed_(std::move(plan.passed)),
       named_(plan.named),
-      admin_(context, std::move(admin_source)),
+      events_(context, feed_of(admin_source)),
+      admin_(context,
+             [this, admin_source] {
+               admin::Source source = admin_source();
+               source.events = &events_;
+               return source;
+             }),
       successors_(context, std::move(begin_takeover)) {
   if (!paths_.warning.empty()) log::warning("{}", paths_.warning);
 }
@@ -165,9 +178,15 @@ handoff::Result<void> Instance::open_meeting_point() {
   return {};
 }
 
+void Instance::resume_inherited() {
+  admin_.become_instance();
+  events_.begin_turn();
+}
+
 // ── Giving it up ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 void Instance::give_up() {
+  events_.put_token();
   admin_.pause();
   successors_.pause();
   lock_.release();
@@ -181,10 +200,12 @@ bool Instance::take_back_within(std::chrono::milliseconds patience) {
 
 void Instance::reclaim() {
   admin_.resume();
+  events_.begin_turn();
   successors_.resume();
 }
 
 void Instance::leave_to_others() {
+  events_.leave();
   successors_.close();
   sockets_.clear();
 }
@@ -260,6 +281,12 @@ void Instance::offer(handoff::Estate& estate) const {
   if (successors_.has_meeting_point())
     estate.sockets.push_back({"@handoff", *paths_.handoff_socket, successors_.descriptor()});
   if (!paths_.lock) estate.sockets.push_back({"@lock", "", lock_.to_pass_on()});
+}
+
+void Instance::offer_events(handoff::Estate& estate) {
+  const std::size_t taken = std::min(estate.sockets.size(), handoff::limits::sockets_inherited_of_old - 1);
+  std::ranges::move(events_.offer(handoff::limits::sockets_inherited_of_old - 1 - taken),
+                    std::back_inserter(estate.sockets));
 }
 
 void Instance::describe(state::InstanceRecord& record) const {

@@ -51,7 +51,7 @@ class Instance {
   // As the holder of the lock: admits external successors.
   handoff::Result<void> open_meeting_point();
   // Answers as the instance on what was inherited.
-  void resume_inherited() { admin_.become_instance(); }
+  void resume_inherited();
 
   // ── Giving it up ──────────────────────────────────────────────────────────────────────────────────────────────
   // To a successor: stops answering and frees the lock.
@@ -70,6 +70,12 @@ class Instance {
   void pause_admin() { admin_.pause(); }
   bool is_answering() const { return admin_.is_answering(); }
   void close_admin() { admin_.close(); }
+
+  // ── Event streams ─────────────────────────────────────────────────────────────────────────────────────────────
+  admin::EventStreams& events() { return events_; }
+  // To a successor; of a predecessor.
+  void offer_events(handoff::Estate& estate);
+  void inherit_events(std::vector<handoff::InheritedSocket>& sockets) { events_.inherit(sockets); }
 
   // ── The lock, and what only its holder may do. These also in a conversation's thread. ─────────────────────────
   bool has_lock() const { return lock_.held(); }
@@ -111,6 +117,7 @@ class Instance {
   handoff::InstanceLock lock_;
   handoff::Guarded<handoff::PidFile> pid_file_;
   std::vector<BoundSocket> sockets_;
+  admin::EventStreams events_;
   AdminSockets admin_;
   std::string admin_known_as_;  // the admin address by which a successor identifies this instance
   ExternalSuccessors successors_;

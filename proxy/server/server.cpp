@@ -94,6 +94,12 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                .instance = instance_,
                .reloads = reloads_,
                .supervision = supervision_}),
+      history_(context_, {.role = role_,
+                          .generation = generation_,
+                          .data_path = data_path_,
+                          .instance = instance_,
+                          .status = status_,
+                          .supervision = supervision_}),
       commands_({.role = role_,
                  .generation = generation_,
                  .data_path = data_path_,
@@ -117,6 +123,7 @@ int Server::run() {
   instance_.open_admin();
   if (auto opened = instance_.open_meeting_point(); !opened) throw std::runtime_error(opened.error().text);
   role_.become_instance();
+  instance_.events().begin_turn();
   supervision_.announce();
   try {
     begin_to_serve();
@@ -162,6 +169,7 @@ void Server::watch() {
   certificates_.watch();
   names_.watch();
   health_.watch();
+  history_.watch();
 }
 
 // An exception from a handler (no memory, no thread, no descriptor) ends only what that handler was doing. It must

@@ -26,6 +26,7 @@
 #include "proxy/server/ending.hpp"
 #include "proxy/server/generation.hpp"
 #include "proxy/server/health_watch.hpp"
+#include "proxy/server/history_watch.hpp"
 #include "proxy/server/instance.hpp"
 #include "proxy/server/main_thread.hpp"
 #include "proxy/server/name_watch.hpp"
@@ -106,6 +107,7 @@ class Server {
   Ending ending_;
   Upgrades upgrades_;
   StatusReporter status_;
+  HistoryWatch history_;
   Commands commands_;
   std::unique_ptr<Succession> succession_;  // during the conversation with a predecessor
 };

@@ -176,10 +176,10 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   }
   for (const std::string& address : parts_.instance.admin_addresses()) status.listening.push_back({"@admin", address});
   status.started_at_us = started_at_us_;
-  status.usage = process::usage();
   status.connections_max = parts_.data_path.shared().connections_max.load();
   status.last_reload_ok = parts_.reloads.has_last_succeeded();
   status.last_upgrade = generation.last_upgrade;
+  status.upgrades = generation.upgrades.all();
   status.crashes = generation.crashes;
   if (generation.previous) status.rollback = admin::Rollback{generation.previous->program.version, 0};
   return status;

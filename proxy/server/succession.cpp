@@ -13,6 +13,7 @@
 #include "handoff/insist.hpp"
 #include "handoff/meeting_point.hpp"
 #include "handoff/result.hpp"
+#include "proxy/admin/upgrade_events.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/server/upgrade_counts.hpp"
 #include "proxy/state/codec.hpp"
@@ -44,6 +45,24 @@ std::optional<Previous> what_ran_before(const state::InstanceRecord& record, han
                               .version = inheritance.version,
                               .features = inheritance.features},
                   .executable = handoff::keep_executable(std::move(inheritance.executable))};
+}
+
+// As this side knows it: the predecessor says when it began and how far it had come, unless it is of an older version.
+admin::LastUpgrade completed_upgrade(const std::optional<state::InstanceRecord>& record,
+                                     const handoff::Report& report) {
+  const std::uint64_t duration_ms = report.duration_us / 1000;
+  admin::LastUpgrade upgrade{.result = "completed",
+                             .reason = admin::what_stayed(report),
+                             .report = report,
+                             .at_ms = runtime::unix_us() / 1000 - static_cast<std::int64_t>(duration_ms),
+                             .steps = {{"started", 0}}};
+  if (record && record->upgrade) {
+    upgrade.at_ms = record->upgrade->at_ms;
+    upgrade.steps = record->upgrade->steps;
+  }
+  const std::uint64_t last_ms = upgrade.steps.empty() ? 0 : upgrade.steps.back().ms;
+  upgrade.steps.push_back({"done", std::max(last_ms, duration_ms)});
+  return upgrade;
 }
 
 }  // namespace
@@ -159,7 +178,7 @@ DonorDuties Succession::donor_duties() {
           .take_lock = {},
           .reclaim = {},
           .left_behind = {},
-          .counted = {parts_.main, [this] { return parts_.self.totals({}); }}};
+          .counted = {parts_.main, [this] { return parts_.self.totals({}, std::nullopt); }}};
 }
 
 // ── In the main thread ────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,6 +202,9 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   data_path.set_maintenance(record->maintenance);
   generation.replaces_crashed = record->after_crash;
   generation.crashes = record->crashes;
+  generation.upgrades = record->upgrades;
+  generation.history = record->history;
+  instance.inherit_events(inheritance.sockets);
   inherit_counts(*record, inheritance);
   generation.foreign.count_before(*record);
   // A successor that runs as root never runs the program of another user that it took over from.
@@ -238,6 +260,12 @@ void Succession::become_instance() {
   });
   parts_.supervision.announce();
   parts_.instance.resume_inherited();
+  (void)handoff::as_result([this]() -> handoff::Result<void> {
+    if (const auto& last = parts_.generation.last_upgrade) {
+      parts_.instance.events().tell_upgrade(admin::result_event(*last));
+    }
+    return {};
+  });
 }
 
 void Succession::take_over(const std::string& application, const handoff::Report& report) {
@@ -247,7 +275,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
   const bool has_crashed = record && record->after_crash;  // the predecessor, in this upgrade or before it
   std::optional<admin::LastUpgrade> upgrade;
   if (!generation.replaces_crashed) {
-    upgrade = admin::LastUpgrade{"completed", admin::what_stayed(report), report};
+    upgrade = completed_upgrade(record, report);
     upgrade->report.to = parts_.self.side();  // a keeper does not know us
   }
   // Everything that may fail is done by now; the caller repeats this function until it succeeds. A process that
@@ -259,11 +287,13 @@ void Succession::take_over(const std::string& application, const handoff::Report
   // After a crash they are older than what was inherited.
   if (record && !generation.replaces_crashed && !has_crashed) {
     generation.foreign.count_before(*record);
+    generation.upgrades = record->upgrades;
+    generation.history = record->history;
     parts_.data_path.learn(*record);
   }
   if (upgrade) {
     if (!std::exchange(is_counted_, true)) count_completed(upgrade->report);
-    generation.last_upgrade = std::move(upgrade);
+    generation.note_upgrade(*std::move(upgrade));
   }
   if (generation.replaces_crashed || has_crashed) note_crash(record);
   become_instance();

@@ -35,7 +35,10 @@ void await_last_words(pid_t child) {
 }  // namespace
 
 UpgradeAttempt::UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client)
-    : parts_(parts), progress_(context, [&data_path = parts.data_path] { return data_path.connections(); }, std::move(client)) {}
+    : parts_(parts),
+      progress_(
+          context, [&data_path = parts.data_path] { return data_path.connections(); }, std::move(client),
+          [&instance = parts.instance](const std::string& line) { instance.events().tell_upgrade(line); }) {}
 
 pid_t UpgradeAttempt::child() const {
   const auto* child = std::get_if<Child>(&successor_);
@@ -105,6 +108,7 @@ void UpgradeAttempt::make_roles() {
 handoff::Estate UpgradeAttempt::estate() {
   parts_.data_path.settings()->servers->prepare_loads_for_successor();
   handoff::Estate estate = parts_.self.estate();
+  parts_.instance.offer_events(estate);
   estate.heir = parts_.instance.name_heir();
   inherited_ = state::decode_instance_record(estate.application);
   return estate;
@@ -132,6 +136,7 @@ handoff::PredecessorTerms UpgradeAttempt::terms() const {
 }
 
 void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
+  progress_.reach("ready");
   progress_.tell(admin::ready_event());
   // Listeners that the successor does not take are served here as long as live connections stay.
   not_taken_.clear();
@@ -144,6 +149,7 @@ void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
   const config::Handoff& handoff = parts_.data_path.handoff();
   if (handoff.probation.count() == 0) return;
   probation_ends_ = std::chrono::steady_clock::now() + handoff.probation;
+  progress_.reach("probation");
   log::info("upgrade: the successor is on probation for {} ms", handoff.probation.count());
 }
 
@@ -156,6 +162,7 @@ void UpgradeAttempt::note_conduct(const handoff::Conduct& conduct) {
 
 void UpgradeAttempt::begin_moving() {
   probation_ends_.reset();
+  progress_.reach("moving");
   progress_.begin_moving();
   parts_.data_path.workers().each([](Worker& worker) { worker.stop_accepting(); });
   // The accept queues are emptied here, and again at the end, when the sockets close with this process.
@@ -163,7 +170,8 @@ void UpgradeAttempt::begin_moving() {
 }
 
 std::string UpgradeAttempt::resign() {
-  std::string totals = parts_.self.totals(signals_.all());
+  progress_.reach("adopted");
+  std::string totals = parts_.self.totals(signals_.all(), progress_.recorded("", "", {}));
   signals_.note_sent();
   parts_.manager.rest();
   parts_.role.resign();

@@ -122,8 +122,7 @@ std::uint64_t Upgrades::unknown_to_previous() {
 void Upgrades::start(std::unique_ptr<UpgradeAttempt> attempt, handoff::Program program) {
   const auto begun = handoff::as_result([&] { return start_successor(attempt, std::move(program)); });
   if (begun) return;
-  note_failed_start(begun.error().text);
-  attempt->progress().tell_result(*parts_.generation.last_upgrade);
+  note_failed_start(attempt->progress(), begun.error().text);
 }
 
 handoff::Result<void> Upgrades::start_successor(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Program program) {
@@ -155,8 +154,9 @@ void Upgrades::taken_over_by(ExternalSuccessor successor) {
     log::warning("takeover: {} is refused: {}", successor.who.text(), *reason);
     return ExternalSuccessors::refuse(std::move(successor), *reason);
   }
+  std::unique_ptr<UpgradeAttempt> attempt;
   const auto begun = handoff::as_result([&]() -> handoff::Result<void> {
-    auto attempt = make_attempt({});
+    attempt = make_attempt({});
     const int lock = parts_.attempt.instance.lock_descriptor();
     if (auto ours = parts_.attempt.instance.check_lock_path(); !ours) return ours;
     if (parts_.attempt.instance.lock_descriptor() != lock) parts_.attempt.supervision.announce();
@@ -167,7 +167,7 @@ void Upgrades::taken_over_by(ExternalSuccessor successor) {
     return converse(attempt, successor.channel, UpgradeAttempt::External{successor.who.text()});
   });
   if (begun) return;
-  note_failed_start(begun.error().text);
+  if (attempt) note_failed_start(attempt->progress(), begun.error().text);
   ExternalSuccessors::refuse(std::move(successor), begun.error().text);
 }
 
@@ -195,12 +195,15 @@ handoff::Result<void> Upgrades::converse(std::unique_ptr<UpgradeAttempt>& attemp
   return {};
 }
 
-void Upgrades::note_failed_start(const std::string& why) {
+void Upgrades::note_failed_start(UpgradeProgress& progress, const std::string& why) {
   handoff::Report report;
   report.from = parts_.attempt.self.side();
-  parts_.generation.last_upgrade = admin::LastUpgrade{"failed", why, std::move(report)};
+  progress.reach("failed");
+  parts_.generation.note_upgrade(progress.recorded("failed", why, std::move(report)));
   count_failed(parts_.generation.last_upgrade->result, parts_.generation.last_upgrade->report, false);
+  parts_.attempt.supervision.announce();
   log::error("upgrade: failed: {}; this process continues", why);
+  progress.tell_result(*parts_.generation.last_upgrade);
 }
 
 // ── How it ends ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,7 +230,8 @@ void Upgrades::completed(const handoff::HandoverOutcome& outcome) {
     } else {
       log::info("upgrade: {}", report_line(outcome.report));
     }
-    attempt->progress().tell_result({"completed", reason, outcome.report});
+    attempt->progress().reach("done");
+    attempt->progress().tell_result(attempt->progress().recorded("completed", reason, outcome.report));
   });
   tell_who_is_instance(*attempt, outcome.report);
   const std::uint64_t left = data_path.connections();
@@ -263,7 +267,10 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   std::unique_ptr<UpgradeAttempt> attempt = std::move(attempt_);
   parts_.attempt.role.upgrade_failed();
   const pid_t child = attempt->child();
-  handoff::insist([&] { note_failure(outcome, child); });
+  const std::string line = handoff::insist([&] { return note_failure(attempt->progress(), outcome, child); });
+  handoff::insist([&] { log::error("{}", line); });
+  parts_.attempt.instance.events().withdraw_offer();
+  parts_.attempt.supervision.announce();
   // A child that owns nothing is useless and is killed. One that may own connections serves them to their end. An
   // external successor is not ours to kill.
   if (outcome.successor_serves) {
@@ -286,15 +293,19 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   for (const int signal : signals.to_obey()) parts_.obey(signal);
 }
 
-void Upgrades::note_failure(const handoff::HandoverOutcome& outcome, pid_t child) {
+// Returns the line for the log.
+std::string Upgrades::note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child) {
   const std::string why = explain_failure(outcome.reason, child);
   const bool is_rolled_back = outcome.had_begun_to_move;
-  parts_.generation.last_upgrade = admin::LastUpgrade{is_rolled_back ? "rolled_back" : "failed", why, outcome.report};
-  count_failed(parts_.generation.last_upgrade->result, outcome.report, true);
   // A process of ours has logged the lines of its reason; an external successor has a log of its own.
   const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
-  log::error("upgrade: {}: {}; this process continues; {}", is_rolled_back ? "rolled back" : "failed", logged,
-             report_line(outcome.report));
+  std::string line =
+      fmt::format("upgrade: {}: {}; this process continues; {}", is_rolled_back ? "rolled back" : "failed", logged,
+                  report_line(outcome.report));
+  progress.reach("failed");
+  parts_.generation.note_upgrade(progress.recorded(is_rolled_back ? "rolled_back" : "failed", why, outcome.report));
+  count_failed(parts_.generation.last_upgrade->result, outcome.report, true);
+  return line;
 }
 
 std::string Upgrades::explain_failure(const std::string& reason, pid_t child) {

@@ -53,12 +53,12 @@ class Upgrades {
   handoff::Result<void> start_successor(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Program program);
   handoff::Result<void> converse(std::unique_ptr<UpgradeAttempt>& attempt, handoff::Channel& channel,
                                  UpgradeAttempt::Successor successor);
-  void note_failed_start(const std::string& why);
+  void note_failed_start(UpgradeProgress& progress, const std::string& why);
 
   void ended(const handoff::HandoverOutcome& outcome);
   void completed(const handoff::HandoverOutcome& outcome);
   void failed(const handoff::HandoverOutcome& outcome);
-  void note_failure(const handoff::HandoverOutcome& outcome, pid_t child);
+  std::string note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child);
   std::string explain_failure(const std::string& reason, pid_t child);
   void tell_who_is_instance(UpgradeAttempt& attempt, const handoff::Report& report);
 

@@ -1,8 +1,10 @@
 #include "proxy/state/instance_record.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/state/state.pb.h"
+#include "proxy/state/upgrade_wire.hpp"
 
 namespace baton::state {
 
@@ -112,6 +114,39 @@ Crashes read(const wire::Crashes& in) {
                    .running = {last.running().begin(), last.running().end()}}};
 }
 
+void write(const History& history, wire::History& out) {
+  out.set_until_ms(history.until_ms());
+  for (const Sample& sample : history.samples()) {
+    out.add_requests(sample.requests);
+    out.add_failures(sample.failures);
+    out.add_p50_ms(sample.p50_ms);
+    out.add_p99_ms(sample.p99_ms);
+    out.add_connections(sample.connections);
+    out.add_known(sample.is_known);
+  }
+  out.set_requests_total(history.totals().requests);
+  out.set_failures_total(history.totals().failures);
+}
+
+// Of another shape, it is as good as none.
+History read(const wire::History& in) {
+  const int size = in.requests_size();
+  for (const int other :
+       {in.failures_size(), in.p50_ms_size(), in.p99_ms_size(), in.connections_size(), in.known_size()}) {
+    if (other != size) return {};
+  }
+  std::vector<Sample> samples;
+  for (int i = 0; i < size; ++i) {
+    samples.push_back({.requests = in.requests(i),
+                       .failures = in.failures(i),
+                       .p50_ms = in.p50_ms(i),
+                       .p99_ms = in.p99_ms(i),
+                       .connections = in.connections(i),
+                       .is_known = in.known(i)});
+  }
+  return History::of(in.until_ms(), std::move(samples), {in.requests_total(), in.failures_total()});
+}
+
 }  // namespace
 
 std::string encode(const InstanceRecord& record) {
@@ -152,6 +187,9 @@ std::string encode(const InstanceRecord& record) {
   out.set_holds_lock(record.holds_lock);
   out.set_shares_ledger(record.shares_ledger);
   out.set_logs_json(record.logs_json);
+  for (const UpgradeRecord& upgrade : record.upgrades.all()) write(upgrade, *out.add_upgrades());
+  if (record.upgrade) write(*record.upgrade, *out.mutable_upgrade());
+  if (record.history != History()) write(record.history, *out.mutable_history());
   for (const auto& [question, servers] : record.names) {
     wire::KnownName& name = *out.add_names();
     name.set_question(question);
@@ -194,7 +232,13 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .crashes = read(in.crashes()),
                         .shares_ledger = in.shares_ledger(),
                         .holds_lock = in.holds_lock(),
-                        .logs_json = in.logs_json()};
+                        .logs_json = in.logs_json(),
+                        .history = read(in.history())};
+  // They are added from the oldest on.
+  for (int i = std::min(in.upgrades_size(), static_cast<int>(upgrades_kept)); i-- > 0;) {
+    record.upgrades.add(read(in.upgrades(i)));
+  }
+  if (in.has_upgrade()) record.upgrade = read(in.upgrade());
   for (const wire::ServerRecord& server : in.servers()) record.servers.push_back(read(server));
   for (const wire::RouteRecord& route : in.routes()) {
     record.routes.push_back({route.name(), route.requests_total(), route.failures_total()});

@@ -11,9 +11,11 @@
 
 #include "proxy/state/address.hpp"
 #include "proxy/state/crashes.hpp"
+#include "proxy/state/history.hpp"
 #include "proxy/state/listener_trust.hpp"
 #include "proxy/state/route_record.hpp"
 #include "proxy/state/server_facts.hpp"
+#include "proxy/state/upgrade_record.hpp"
 
 namespace baton::state {
 
@@ -64,6 +66,9 @@ struct InstanceRecord {
   bool shares_ledger = false;                   // it has adopted its predecessor's ledger of counters
   bool holds_lock = false;                      // with after_crash: the sender does, until its Done
   bool logs_json = false;  // for those who log beside the sender, and do not read its configuration
+  UpgradeRecords upgrades{};
+  std::optional<UpgradeRecord> upgrade{};  // in Done: the one that ends with it, as far as it had come
+  History history{};
   bool operator==(const InstanceRecord&) const = default;
 };
 

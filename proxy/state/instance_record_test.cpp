@@ -39,6 +39,79 @@ TEST(Crashes, ReachTheSuccessor) {
   EXPECT_EQ(*decoded, record);
 }
 
+UpgradeRecord upgrade(std::int64_t number) {
+  return {.result = "rolled_back",
+          .reason = "the successor died",
+          .report = {.from = {1, 2, "0.1.0"},
+                     .to = {2, number, "0.2.0"},
+                     .moved = {{"idle", 3}, {"exchange", 4}},
+                     .refused = {{"too old", 1}},
+                     .taken_back = 5,
+                     .left_behind = 6,
+                     .left_behind_ms = 7,
+                     .pauses = {1, 2, 3, {0, 1, 5}},
+                     .duration_us = 9},
+          .at_ms = 1'700'000'000'000,
+          .steps = {{"started", 0}, {"failed", 41}}};
+}
+
+TEST(Upgrades, ReachTheSuccessor) {
+  InstanceRecord record;
+  for (std::int64_t i = 0; i < 3; ++i) record.upgrades.add(upgrade(i));
+  record.upgrade = upgrade(7);
+  const auto decoded = decode_instance_record(encode(record));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, record);
+  EXPECT_EQ(decoded->upgrades.all()[0].report.to.pid, 2) << "the newest first";
+}
+
+TEST(Upgrades, AreTheLastTen) {
+  wire::Instance instance;
+  for (int i = 0; i < 12; ++i) instance.add_upgrades()->set_at_ms(i);
+  const auto decoded = decode_instance_record(instance.SerializeAsString());
+  ASSERT_TRUE(decoded);
+  ASSERT_EQ(decoded->upgrades.all().size(), upgrades_kept);
+  EXPECT_EQ(decoded->upgrades.all().front().at_ms, 0);
+  EXPECT_EQ(decoded->upgrades.all().back().at_ms, 9);
+}
+
+// However long a reason is, and however many there are, the record stays small.
+TEST(Upgrades, AreBoundInSize) {
+  UpgradeRecord large = upgrade(1);
+  large.reason.assign(1'000'000, 'x');
+  large.report.to.version.assign(1'000'000, 'x');
+  for (int i = 0; i < 1000; ++i) {
+    large.report.refused[std::string(10'000, 'x') + std::to_string(i)] = 1;
+    large.steps.push_back({std::string(1000, 'x'), 1});
+    large.report.pauses.by_log2.push_back(1);
+  }
+  InstanceRecord record;
+  for (int i = 0; i < 20; ++i) record.upgrades.add(large);
+  const std::string bytes = encode(record);
+  EXPECT_LT(bytes.size(), 600'000u);
+  const auto decoded = decode_instance_record(bytes);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->upgrades.all().size(), upgrades_kept);
+}
+
+TEST(History, ReachesTheSuccessor) {
+  InstanceRecord record;
+  record.history.add(10'000, {.requests = 5, .failures = 1, .p50_ms = 2, .p99_ms = 30, .connections = 7}, {50, 10});
+  record.history.add(40'000, {.requests = 6}, {56, 10});
+  const auto decoded = decode_instance_record(encode(record));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->history, record.history);
+}
+
+TEST(History, OfAnotherShapeIsNone) {
+  wire::Instance instance;
+  instance.mutable_history()->set_until_ms(10'000);
+  instance.mutable_history()->add_requests(1);
+  const auto decoded = decode_instance_record(instance.SerializeAsString());
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->history, History());
+}
+
 TEST(ListenerTrust, ReachesTheSuccessor) {
   InstanceRecord record;
   record.trust = {{"web", {"10.0.0.0/8", "fd00::/8"}, false}, {"path", {}, true}, {"none", {}, false}};
