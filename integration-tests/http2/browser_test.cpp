@@ -12,6 +12,7 @@
 #include <future>
 #include <mutex>
 
+#include "harness/chromium.hpp"
 #include "harness/process.hpp"
 #include "http2/peers.hpp"
 
@@ -20,20 +21,6 @@ namespace {
 
 constexpr std::size_t resources = 200;
 constexpr std::size_t upgrades = 10;
-
-// How Debian calls it, and others. Empty: it is not installed.
-std::string chromium() {
-  for (const std::string name : {"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"}) {
-    const Outcome found = run({{"/bin/sh", "-c", "command -v " + name}});
-    if (found.code == 0) return found.out.substr(0, found.out.find('\n'));
-  }
-  return "";
-}
-
-// Ubuntu has it only as a snap, which tests do not install. Debian's package comes with scripts/test.
-bool may_be_missing() {
-  return read_file("/etc/os-release").find("\nID=debian\n") == std::string::npos;
-}
 
 // The hash of its public key, by which Chromium trusts it.
 std::string key_hash(const std::string& path) {
@@ -156,7 +143,7 @@ class Browser : public Http2Peers {
 TEST_F(Browser, LoadsAPageAndHearsAllEventsThroughTenUpgrades) {
   const std::string program = chromium();
   if (program.empty()) {
-    ASSERT_TRUE(may_be_missing()) << "Chromium is not installed: Debian's package chromium-headless-shell";
+    ASSERT_TRUE(chromium_may_be_missing()) << "Chromium is not installed: Debian's package chromium-headless-shell";
     GTEST_SKIP() << "Chromium is not installed";
   }
   Baton baton(settings_for(origin.address()));

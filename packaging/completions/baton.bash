@@ -39,7 +39,7 @@ _baton() {
       case $control in
         "")
           _baton_words "status upgrade reload apply config rollback drain maintenance stop reopen-logs routes servers server \
-            healthcheck $options"
+            top healthcheck $options"
           ;;
         upgrade) _baton_words "--binary --from-file $options" ;;
         apply)
@@ -51,6 +51,7 @@ _baton() {
           fi
           ;;
         drain) _baton_words "--undo $options" ;;
+        top) _baton_words "--once $options" ;;
         maintenance) _baton_words "on off $options" ;;
         server)
           if [[ $previous == server && $word != -* ]]; then return; fi

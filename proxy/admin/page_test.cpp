@@ -26,6 +26,13 @@ TEST(Page, HasTheStatusInPlaceOfTheMarker) {
   }
 }
 
+TEST(Page, PutsNothingInAsHtml) {
+  for (const char* way : {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function",
+                          " onclick=", " onload=", "<script src", "@import", "url("}) {
+    EXPECT_THAT(std::string(page_html()), Not(HasSubstr(way)));
+  }
+}
+
 TEST(Page, EscapesWhatComesFromOutside) {
   const std::string hostile = "<script>alert('1' & \"2\")</script>\xff";
   Status status;

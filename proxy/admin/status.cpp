@@ -152,6 +152,8 @@ std::string to_json(const Status& status) {
                       {"supervisor", nullptr},
                       {"keeper", nullptr},
                       {"version", text_of(status.version)},
+                      {"started_at_ms", status.started_at_us / 1000},
+                      {"admin_token", status.admin_token},
                       {"state", name_of(status.state)},
                       {"maintenance", status.maintenance},
                       {"configuration", configuration_of(status.configuration)},

@@ -28,6 +28,8 @@ Status with_upgrade() {
   status.rate_refusals_total = 11;
   status.connection_refusals_total = 12;
   status.access_refusals_total = 13;
+  status.started_at_us = 1'700'000'000'000'500;
+  status.admin_token = true;
   handoff::Report report;
   report.from = {1, 4711, "0.0.9"};
   report.to = {2, 4712, "0.1.0"};
@@ -50,7 +52,8 @@ Status with_upgrade() {
 TEST(Status, HoldsEveryKeyInOneLine) {
   EXPECT_EQ(
       to_json(with_upgrade()),
-      R"({"generation":2,"pid":4712,"supervisor":4700,"keeper":4713,"version":"0.1.0","state":"draining","maintenance":false,)"
+      R"({"generation":2,"pid":4712,"supervisor":4700,"keeper":4713,"version":"0.1.0","started_at_ms":1700000000000,)"
+      R"("admin_token":true,"state":"draining","maintenance":false,)"
       R"("configuration":{"from":"api","at_ms":1700000000001},)"
       R"("listening":[{"listener":"web","address":"127.0.0.1:8080"},{"listener":"@admin","address":"unix:/a"}],)"
       R"("connections":{"idle":1,"head":2,"exchange":3,"tunnel":4,"closing":5,"total":15},"upstream_idle":6,)"

@@ -54,6 +54,8 @@ CLI::App& add_command(CLI::App& program, Options& options) {
       ->required()
       ->check(CLI::IsMember({"up", "drain", "down", "weight"}));
   server.add_option("weight", options.weight, "with `weight`: 1 to 256")->option_text("N")->check(CLI::Range(1, 256));
+  add("top", "show what happens, each second, until q is pressed")
+      ->add_flag("--once", options.once, "print it once, as plain text; so does top without a terminal");
   add("healthcheck", "exit with 0 if it is alive");
   return ctl;
 }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -134,7 +135,8 @@ class Exchange {
           !await(socket_.get(), POLLIN, std::min(deadline_, Clock::now() + request_.silence))) {
         request_.on_silence();
       }
-      if (!await(socket_.get(), POLLIN, deadline_)) return broken("no answer in time");
+      if (!await_answer()) return broken("no answer in time");
+      if (is_ended_by_us_) return broken("it is not waited for");
       const ssize_t count = ::recv(socket_.get(), piece, sizeof piece, 0);
       if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (count < 0 && errno != ECONNRESET) return broken(std::strerror(errno));
@@ -142,6 +144,20 @@ class Exchange {
       if (count > 0) into.append(piece, static_cast<std::size_t>(count));
       if (request_.on_line) deadline_ = Clock::now() + request_.patience;
       return {};
+    }
+  }
+
+  // False: the time is up.
+  bool await_answer() {
+    if (request_.wake_fd < 0) return await(socket_.get(), POLLIN, deadline_);
+    for (;;) {
+      is_ended_by_us_ = !request_.on_wake();
+      if (is_ended_by_us_) return true;
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
+      pollfd polled[] = {{socket_.get(), POLLIN, 0}, {request_.wake_fd, POLLIN, 0}};
+      const int ready = ::poll(polled, std::size(polled), static_cast<int>(std::max<long long>(left, 0)));
+      if (ready == 0) return false;
+      if (ready > 0 && polled[0].revents != 0) return true;
     }
   }
 
@@ -163,6 +179,7 @@ class Exchange {
   Clock::time_point deadline_;
   http::response_parser<http::string_body> parser_;
   bool ended_ = false;
+  bool is_ended_by_us_ = false;
   bool has_told_silence_ = false;
 };
 

@@ -25,6 +25,10 @@ struct Request {
   // Called once, if nothing has come for this long.
   std::chrono::milliseconds silence{0};
   std::function<void()> on_silence = {};
+  // If it is not -1: `on_wake` is called before each wait for the answer, and when this can be read. False ends the
+  // exchange.
+  int wake_fd = -1;
+  std::function<bool()> on_wake = {};
   // Gets each line of a 200's body as it arrives, without its line end.
   std::function<void(std::string_view line)> on_line = {};
 };

@@ -21,6 +21,7 @@
 #include "proxy/ctl/admin_address.hpp"
 #include "proxy/ctl/conversation.hpp"
 #include "proxy/ctl/show.hpp"
+#include "proxy/ctl/top.hpp"
 
 namespace baton::ctl {
 
@@ -304,6 +305,11 @@ int run(const Options& given, const std::string& default_config, config::Environ
   if (options.command == "status") return show(options, for_questions(*admin), "/status", status_table);
   if (options.command == "servers") return show(options, for_questions(*admin), "/servers", servers_table);
   if (options.command == "routes") return show(options, for_questions(*admin), "/routes", routes_table);
+  if (options.command == "top") {
+    if (options.json) return show(options, for_questions(*admin), "/status", status_table);
+    const auto ended = top(for_questions(*admin), options.once);
+    return ended ? 0 : fail(options, ended.error());
+  }
   if (options.command == "server" && (options.order == "weight") != (options.weight != 0)) {
     fail(options, "`weight` needs a number from 1 to 256, and nothing else has one");
     return exit_usage;

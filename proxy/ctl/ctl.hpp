@@ -9,7 +9,7 @@ namespace baton::ctl {
 
 struct Options {
   std::string command;  // status, upgrade, reload, apply, config, rollback, drain, maintenance, stop, servers, server,
-                        // reopen-logs or healthcheck
+                        // top, reopen-logs or healthcheck
   std::string admin;    // empty: admin_address.hpp finds it
   std::string config;
   std::string binary;  // for upgrade: what to start; empty: what the running one was started from
@@ -21,6 +21,7 @@ struct Options {
   std::string server;  // for server: UPSTREAM/ADDRESS
   std::string order;   // and what to do: up, drain, down or weight
   unsigned weight = 0;
+  bool once = false;  // for top
   bool json = false;
   std::string token = {};  // for commands over TCP; `run` takes it from the environment
 };

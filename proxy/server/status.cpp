@@ -175,6 +175,7 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
     status.listening.push_back({socket.listener, socket.address.text()});
   }
   for (const std::string& address : parts_.instance.admin_addresses()) status.listening.push_back({"@admin", address});
+  status.admin_token = !parts_.data_path.config().admin_token.empty();
   status.started_at_us = started_at_us_;
   status.connections_max = parts_.data_path.shared().connections_max.load();
   status.last_reload_ok = parts_.reloads.has_last_succeeded();
