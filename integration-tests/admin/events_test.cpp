@@ -189,14 +189,14 @@ TEST_F(Events, AnUpgradeIsListedWithItsSteps) {
   ASSERT_EQ(upgrades.size(), 3u);
   EXPECT_EQ(upgrades[0], status.at("last_upgrade"));
   EXPECT_EQ(upgrades[0].at("to_generation"), 3) << "the newest first";
-  EXPECT_EQ(upgrades[1].at("result"), "rolled_back");
+  EXPECT_EQ(upgrades[1].at("result"), "failed");
   EXPECT_EQ(upgrades[2].at("result"), "completed");
   EXPECT_THAT(steps_of(upgrades[0]), ElementsAre("started", "ready", "moving", "adopted", "done"));
   EXPECT_THAT(steps_of(upgrades[1]), ElementsAre("started", "failed"));
   EXPECT_GE(upgrades[0].at("at_ms").to_number<std::int64_t>(), upgrades[1].at("at_ms").to_number<std::int64_t>());
   EXPECT_GE(upgrades[1].at("at_ms").to_number<std::int64_t>(), upgrades[2].at("at_ms").to_number<std::int64_t>());
   const std::string page = Client(tcp_admin()).get("/").body;
-  EXPECT_TRUE(contains(page, "<td>rolled_back</td>")) << page;
+  EXPECT_TRUE(contains(page, "<td>failed</td>")) << page;
 }
 
 class EventsOnProbation : public Ctl {

@@ -193,7 +193,7 @@ TEST_F(CtlCommands, MetricsCountOverGenerations) {
   EXPECT_EQ(metrics().field("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
   Client client = baton.connect();
   client.get("/bytes/1");
-  EXPECT_TRUE(contains(metrics().body, "baton_connections_accepted_total 1\n")) << metrics().body;
+  EXPECT_TRUE(contains(metrics().body, R"(baton_connections_accepted_total{listener="web"} 1)")) << metrics().body;
   baton.upgrade();
   client.get("/bytes/1");
   const std::string after = metrics().body;

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <list>
 
-#include "harness/aftermath.hpp"
+#include "harness//aftermath.hpp"
+#include "harness/log_lines.hpp"
 #include "harness/origin.hpp"
 #include "harness/strace.hpp"
 
@@ -48,7 +49,7 @@ class BrokenChannel : public testing::Test {
 
     void await_ending() {
       line = baton.await_log(upgrade_over);
-      ending = line.find("failed") != std::string::npos            ? Ending::failed
+      ending = std::regex_search(line, log_lines::upgrade_failed)  ? Ending::failed
                : line.find("is the instance") != std::string::npos ? Ending::superseded
                                                                    : Ending::completed;
       if (ending == Ending::failed) return;

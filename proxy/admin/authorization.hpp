@@ -11,4 +11,8 @@ namespace baton::admin {
 // differs. An empty token is nobody's.
 bool carries_token(const boost::beast::http::fields& fields, std::string_view token);
 
+// A browser sends it on behalf of another site, or of a name that may be anybody's: the address of a Unix socket that
+// is forwarded to a port must not obey every page that its user opens. What is no browser sends no such fields.
+bool is_of_another_site(const boost::beast::http::fields& fields);
+
 }  // namespace baton::admin

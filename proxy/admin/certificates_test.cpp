@@ -39,9 +39,9 @@ TEST(Certificates, HaveTheirDatesInTheStatus) {
 
 TEST(Certificates, AreAMetricEach) {
   Status status;
-  EXPECT_EQ(to_metrics(status).find("certificate"), std::string::npos);
+  EXPECT_EQ(to_metrics(status, {}).find("certificate_expiry_timestamp_seconds{"), std::string::npos);
   status.certificates = listed({one("web", "/a\"\xff", 1'700'000'000), one("web", "/a\"\xfe", 1'700'000'001)});
-  const std::string text = to_metrics(status);
+  const std::string text = to_metrics(status, {});
   EXPECT_NE(text.find("\nbaton_certificate_expiry_timestamp_seconds{listener=\"web\",certificate=\"/a\\\"\uFFFD\"} "
                       "1700000000\n"),
             std::string::npos)

@@ -71,6 +71,7 @@ void add_instance(Exposition& out, const Status& status) {
   only(out, "maintenance", Type::gauge, "1 while maintenance is switched on.", number(status.maintenance));
   only(out, "last_reload_success", Type::gauge, "0 if the last reload of this process failed.",
        number(status.last_reload_ok));
+  only(out, "metrics_memory_used_ratio", Type::gauge, "How much of the room for counters is used.", status.ledger_used);
   only(out, "configuration_applied", Type::gauge,
        "1 if the configuration was applied by command and is not the file's.", number(status.configuration.is_applied));
 }

@@ -10,8 +10,8 @@ namespace baton::admin {
 namespace {
 
 std::string to_metrics(const Status& status, metrics::Format format = metrics::Format::prometheus) {
-  const process::Usage usage{.cpu_s = 1.5, .resident_bytes = 1, .virtual_bytes = 2, .open_descriptors = 3,
-                             .descriptors_max = 4, .threads = 5};
+  const process::Usage usage{
+      .cpu_s = 1.5, .resident_bytes = 1, .virtual_bytes = 2, .open_descriptors = 3, .descriptors_max = 4, .threads = 5};
   return admin::to_metrics(status, usage, format);
 }
 

@@ -125,7 +125,8 @@ void Session::close() {
 }
 
 bool Session::may_command(const Request& request) const {
-  return is_unix_ || (service_->source.token && carries_token(request, service_->source.token()));
+  return (is_unix_ && !is_of_another_site(request)) ||
+         (service_->source.token && carries_token(request, service_->source.token()));
 }
 
 void Session::refuse_command(Response& response, std::string_view why) const {

@@ -83,6 +83,7 @@ struct Status {
   std::vector<OpenConnections> open;
   std::vector<std::string> listeners, upstreams;  // names in the configuration
   std::vector<QueueStatus> queues;
+  double ledger_used = 0;  // of the memory for counters, from 0 to 1
   metrics::Totals totals;  // the counters of all generations; some of them are here by themselves:
   std::uint64_t accepted_total = 0;
   std::uint64_t requests_total = 0;
@@ -90,8 +91,8 @@ struct Status {
   std::uint64_t connection_refusals_total = 0;  // and connections beyond those that a client may have,
   std::uint64_t access_refusals_total = 0;      // and connections to tcp listeners of clients without access
   std::uint64_t aborted_total = 0;              // and connections reset because serving them failed
-  std::optional<LastUpgrade> last_upgrade;  // that created this process, or failed to replace it
-  std::vector<LastUpgrade> upgrades;        // of any process before, too; the newest first
+  std::optional<LastUpgrade> last_upgrade;      // that created this process, or failed to replace it
+  std::vector<LastUpgrade> upgrades;            // of any process before, too; the newest first
   state::Crashes crashes;             // of workers, over all generations
   std::vector<ServerStatus> servers;
   std::vector<RouteStatus> routes;

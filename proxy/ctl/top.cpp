@@ -118,7 +118,8 @@ class Top {
     for (const config::Address& address : addresses_) {
       const auto answer = ask(address, request);
       if (is_over_) return;
-      if (answer && answer->status == 404) has_events_ = false;
+      // It has none, or all places are taken.
+      if (answer && answer->status != 200) has_events_ = false;
       if (answer || answer.error().asked) break;
     }
     if (!has_events_) return;

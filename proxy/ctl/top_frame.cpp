@@ -260,7 +260,7 @@ class Frame {
     head.add(fmt::format("  generation {}", whole(status, "generation")), Style::strong);
     head.add(fmt::format("  PID {}", whole(status, "pid")));
     if (const auto started = number(status, "started_at_ms")) {
-      head.add("  up " + span(heard_.now_ms - static_cast<std::int64_t>(*started)));
+      head.add("  up " + span(elapsed_ms(*started)));
     }
     if (!heard_.problem.empty()) {
       head.end_with(printable(heard_.problem), Style::warn);
@@ -439,7 +439,7 @@ class Frame {
       const bool is_done = result == "completed";
       Line row = line();
       const auto at = number(one, "at_ms");
-      const std::string when = at ? span(heard_.now_ms - static_cast<std::int64_t>(*at)) + " ago" : "";
+      const std::string when = at ? span(elapsed_ms(*at)) + " ago" : "";
       row.add(left(when, 15)).add(left(result, 13), is_done ? Style::good : Style::bad);
       if (is_done) {
         const json::object& pause = object_of(one, "pause_us");
@@ -460,6 +460,12 @@ class Frame {
     const json::object& only = object_of(heard_.status, "last_upgrade");  // of an older version
     if (last.empty() && !only.empty()) add_one(only);
     return section;
+  }
+
+  // Since a time that the other side says, which may be anything.
+  std::int64_t elapsed_ms(double unix_ms) const {
+    const auto now = static_cast<double>(heard_.now_ms);
+    return static_cast<std::int64_t>(now - std::clamp(unix_ms, 0.0, now));
   }
 
   const Heard& heard_;

@@ -39,8 +39,9 @@ struct Scratch {
   // several). Literals.
   std::string_view failure;
   std::string_view refusal;
-  std::uint32_t refusals = 0;     // how many streams have been reset
-  Error error = Error::no_error;  // of either
+  std::uint32_t refusals = 0;             // how many streams have been reset
+  Error error = Error::no_error;          // of `failure`,
+  Error refusal_error = Error::no_error;  // and of `refusal`
 };
 
 // The connection's streams, where they are kept.

@@ -65,7 +65,7 @@ void Opener::end_by_reset(Flow& flow, Error error) {
 void Opener::refuse_stream(std::uint32_t id, Error error, std::string_view why) {
   scratch_.refusal = why;
   ++scratch_.refusals;
-  scratch_.error = error;
+  scratch_.refusal_error = error;
   append_reset(leg_.unsent, id, error);
   Flow* const flow = find(id);
   note_useless(flow != nullptr ? weight_of_a_request : 1);

@@ -180,6 +180,13 @@ std::map<std::string, Ledger::Numbers, std::less<>> Ledger::read() {
   }
 }
 
+double Ledger::used() {
+  auto pages = pages_.lock();
+  if (pages->data() == nullptr) return 0;
+  pages->read_on();
+  return static_cast<double>(pages->end) / static_cast<double>(bytes);
+}
+
 int Ledger::to_pass_on() {
   auto pages = pages_.lock();
   return pages->memory.empty() ? -1 : pages->memory.back().descriptor();

@@ -67,6 +67,8 @@ class Ledger {
   using Numbers = std::vector<std::uint64_t>;
   std::map<std::string, Numbers, std::less<>> read();
 
+  // How much of the memory is used, from 0 to 1.
+  double used();
   // For another process; -1: there is no memory. Stays ours.
   int to_pass_on();
   // Goes on in the memory of a predecessor, with what was counted here so far. False: it is nothing of the kind. While

@@ -24,13 +24,17 @@ class Counter {
   template <class Name>
   void settle(Name name) {
     if (here_ == 0) return;
-    if (!series_) series_ = ledger().series(name());
+    if (!series_ && waits_++ % settles_between_tries == 0) series_ = ledger().series(name());
     if (series_) series_.add(std::exchange(here_, 0));
   }
 
  private:
+  // When the ledger is full, or there is no memory.
+  static constexpr std::uint8_t settles_between_tries = 128;
+
   std::uint64_t here_ = 0;
   Series series_;
+  std::uint8_t waits_ = 0;
 };
 
 // How long something takes.

@@ -54,8 +54,9 @@ void add_difference(const state::InstanceRecord& now, const state::InstanceRecor
 
 void ForeignCounts::count_before(const state::InstanceRecord& record) {
   if (metrics::ledger().is_adopted()) return;
+  state::InstanceRecord said = record;  // may throw, and then nothing is counted
   add_difference(record, said_);
-  said_ = record;
+  said_ = std::move(said);
 }
 
 void ForeignCounts::count_more(const state::InstanceRecord& record, const state::InstanceRecord& inherited) {

@@ -31,23 +31,20 @@ void HistoryWatch::watch() {
 void HistoryWatch::look() {
   watch();  // first, so that the timer survives whatever fails below
   const std::int64_t slot_ms = History::slot_of(unix_ms());
-  if (is_collecting_ || !parts_.role.is_instance() || !parts_.generation.history.is_due(slot_ms)) return;
-  parts_.status.answer(true, [this, slot_ms](const admin::Status& status) {
-    is_collecting_ = false;
-    // The successor takes it otherwise.
-    if (parts_.role.is_instance() && parts_.generation.history.is_due(slot_ms)) take(slot_ms, status);
-  });
-  is_collecting_ = true;
+  if (!parts_.role.is_instance() || !parts_.generation.history.is_due(slot_ms)) return;
+  // Workers add what they have counted at each of their ticks, so none needs to be asked.
+  take(slot_ms, metrics::Totals(metrics::ledger().read()));
 }
 
-void HistoryWatch::take(std::int64_t slot_ms, const admin::Status& status) {
+void HistoryWatch::take(std::int64_t slot_ms, const metrics::Totals& totals) {
   History& history = parts_.generation.history;
-  const state::SampledTotals now{.requests = status.requests_total, .failures = status.totals.sum("requests_total", "code", "5xx")};
+  const state::SampledTotals now{.requests = totals.sum("requests_total"),
+                                 .failures = totals.sum("requests_total", "code", "5xx")};
   // What a predecessor has counted that keeps no history does not belong to the first sample.
   const bool is_first = history.samples().empty();
-  const state::SampledTotals before = !is_first                ? history.totals()
-                                      : status.generation == 1 ? state::SampledTotals{}
-                                                               : now;
+  const state::SampledTotals before = !is_first                            ? history.totals()
+                                      : parts_.data_path.generation() == 1 ? state::SampledTotals{}
+                                                                           : now;
   upstream::Latencies latencies;
   const std::int64_t now_ms = runtime::monotonic_ms();
   for (const auto& standing : parts_.data_path.settings()->servers->all()) {
@@ -58,7 +55,7 @@ void HistoryWatch::take(std::int64_t slot_ms, const admin::Status& status) {
                .failures = now.failures - std::min(now.failures, before.failures),
                .p50_ms = latencies.quantile_ms(0.5),
                .p99_ms = latencies.quantile_ms(0.99),
-               .connections = status.connections.total()},
+               .connections = parts_.data_path.connections()},
               now);
   parts_.instance.events().tell_history();
   if (is_first || slot_ms % announce_every_ms == 0) parts_.supervision.announce();

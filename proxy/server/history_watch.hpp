@@ -10,7 +10,6 @@
 #include "proxy/server/generation.hpp"
 #include "proxy/server/instance.hpp"
 #include "proxy/server/role.hpp"
-#include "proxy/server/status.hpp"
 #include "proxy/server/supervision.hpp"
 
 namespace baton::proxy {
@@ -22,7 +21,6 @@ class HistoryWatch {
     Generation& generation;
     DataPath& data_path;
     Instance& instance;
-    StatusReporter& status;
     Supervision& supervision;
   };
   HistoryWatch(boost::asio::io_context& context, Parts parts) : parts_(parts), timer_(context) {}
@@ -31,11 +29,10 @@ class HistoryWatch {
 
  private:
   void look();
-  void take(std::int64_t slot_ms, const admin::Status& status);
+  void take(std::int64_t slot_ms, const metrics::Totals& totals);
 
   const Parts parts_;
   boost::asio::steady_timer timer_;
-  bool is_collecting_ = false;
 };
 
 }  // namespace baton::proxy

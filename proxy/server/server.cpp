@@ -98,7 +98,6 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                           .generation = generation_,
                           .data_path = data_path_,
                           .instance = instance_,
-                          .status = status_,
                           .supervision = supervision_}),
       commands_({.role = role_,
                  .generation = generation_,
@@ -327,6 +326,7 @@ void Server::succession_ended(const handoff::SuccessionOutcome& outcome) {
     if (outcome.ending != handoff::Succession::failed) data_path_.stop_accepting();
     if (outcome.ending == handoff::Succession::orphaned && !role_.is_instance() && instance_.has_lock()) {
       succession->become_instance();
+      succession->note_orphaned(outcome.reason);
       log::warning("the predecessor is gone ({}); this process is the instance now, generation {}", outcome.reason,
                    data_path_.generation());
     }

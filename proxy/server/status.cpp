@@ -153,6 +153,19 @@ void name_parts(admin::Status& status, const Settings& settings) {
   }
 }
 
+admin::Status complete(const Gathering& gathering) {
+  admin::Status status = gathering.status;
+  const Settings& settings = *gathering.settings;
+  take_connections(status, gathering.connections);
+  count(status, metrics::Totals(metrics::ledger().read()));
+  status.ledger_used = metrics::ledger().used();
+  status.servers = servers_of(*settings.servers, status.totals, runtime::monotonic_ms());
+  status.routes = routes_of(settings.config, status.totals);
+  name_parts(status, settings);
+  status.certificates = certificates_of(settings);
+  return status;
+}
+
 }  // namespace
 
 admin::Status StatusReporter::own_part(bool is_ready) const {
@@ -210,13 +223,8 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
           gathering->connections += share.connections;
           if (sum.rollback) sum.rollback->unknown += share.unknown;
           if (--gathering->unanswered != 0) return;
-          take_connections(sum, gathering->connections);
-          count(sum, metrics::Totals(metrics::ledger().read()));
-          sum.servers = servers_of(*gathering->settings->servers, sum.totals, runtime::monotonic_ms());
-          sum.routes = routes_of(gathering->settings->config, sum.totals);
-          name_parts(sum, *gathering->settings);
-          sum.certificates = certificates_of(*gathering->settings);
-          gathering->answer(std::move(sum));
+          // Whoever asked waits for it.
+          gathering->answer(handoff::insist([&] { return complete(*gathering); }));
         });
       });
     });

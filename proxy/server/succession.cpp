@@ -245,7 +245,7 @@ void Succession::inherit_counts(const state::InstanceRecord& record, handoff::In
         (socket.name == "@connections" && !counts.connections.watch(std::move(socket.descriptor))) ||
         (socket.name == "@metrics" && !metrics::ledger().adopt(std::move(socket.descriptor))) ||
         (socket.name == "@in_flight" && !loads.adopt(std::move(socket.descriptor)));
-    if (is_refused) log::warning("upgrade: {} of the predecessor cannot be read; it is counted from zero", socket.name);
+    if (is_refused) log::warning("upgrade: {} of the predecessor cannot be read; it is counted anew", socket.name);
   }
 }
 
@@ -264,6 +264,17 @@ void Succession::become_instance() {
     if (const auto& last = parts_.generation.last_upgrade) {
       parts_.instance.events().tell_upgrade(admin::result_event(*last));
     }
+    return {};
+  });
+}
+
+void Succession::note_orphaned(const std::string& reason) {
+  if (parts_.generation.replaces_crashed || std::exchange(is_counted_, true)) return;
+  handoff::Report report;
+  report.to = parts_.self.side();
+  count_completed(report);
+  (void)handoff::as_result([&]() -> handoff::Result<void> {
+    parts_.generation.note_upgrade({"completed", reason, report});
     return {};
   });
 }

@@ -56,6 +56,8 @@ class Succession {
 
   // The lock is ours already: there is no way back.
   void become_instance();
+  // The predecessor has gone without its report, and this process is the instance.
+  void note_orphaned(const std::string& reason);
   void note_crash(const std::optional<state::InstanceRecord>& told);
   void tell_that_we_serve();  // if another process was the main one before
 

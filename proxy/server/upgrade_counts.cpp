@@ -1,6 +1,7 @@
 #include "proxy/server/upgrade_counts.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "proxy/metrics/histogram.hpp"
 #include "proxy/metrics/ledger.hpp"
@@ -35,7 +36,7 @@ std::string_view step_of(const handoff::Report& report, bool was_started) {
 
 }  // namespace
 
-void count_completed(const handoff::Report& report) {
+void count_completed(const handoff::Report& report) noexcept try {
   count_result("completed");
   const admin::Moved moved = admin::moved_of(report);
   for (const auto& [state, number] : moved.clients) {
@@ -46,12 +47,14 @@ void count_completed(const handoff::Report& report) {
   }
   ledger().add("handover_taken_back_connections_total", report.taken_back);
   count_pauses(report.pauses);
+} catch (const std::bad_alloc&) {
 }
 
-void count_failed(std::string_view result, const handoff::Report& report, bool was_started) {
+void count_failed(std::string_view result, const handoff::Report& report, bool was_started) noexcept try {
   count_result(result);
   ledger().add(series_name("upgrade_failures_total", {{"step", step_of(report, was_started)}}));
   ledger().add("handover_taken_back_connections_total", report.taken_back);
+} catch (const std::bad_alloc&) {
 }
 
 }  // namespace baton::proxy

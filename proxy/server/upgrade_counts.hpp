@@ -8,8 +8,9 @@
 
 namespace baton::proxy {
 
-void count_completed(const handoff::Report& report);
+// Without memory some of it is not counted.
+void count_completed(const handoff::Report& report) noexcept;
 // `result`: as `last_upgrade` in the status says. It could not even be started: no report is needed.
-void count_failed(std::string_view result, const handoff::Report& report, bool was_started);
+void count_failed(std::string_view result, const handoff::Report& report, bool was_started) noexcept;
 
 }  // namespace baton::proxy

@@ -299,9 +299,8 @@ std::string Upgrades::note_failure(UpgradeProgress& progress, const handoff::Han
   const bool is_rolled_back = outcome.had_begun_to_move;
   // A process of ours has logged the lines of its reason; an external successor has a log of its own.
   const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
-  std::string line =
-      fmt::format("upgrade: {}: {}; this process continues; {}", is_rolled_back ? "rolled back" : "failed", logged,
-                  report_line(outcome.report));
+  std::string line = fmt::format("upgrade: {}: {}; this process continues; {}",
+                                 is_rolled_back ? "rolled back" : "failed", logged, report_line(outcome.report));
   progress.reach("failed");
   parts_.generation.note_upgrade(progress.recorded(is_rolled_back ? "rolled_back" : "failed", why, outcome.report));
   count_failed(parts_.generation.last_upgrade->result, outcome.report, true);

@@ -167,9 +167,9 @@ void Standing::add(const ServerCounts& counts, std::int64_t begun, std::int64_t 
     known->totals.latencies = {};
     known->minute_ends_ms = now_ms + minute_ms;
   }
-  count(*known, counts.requests, counts.failures);
   known->totals.latencies += counts.latencies;
   known->totals.in_flight += begun;
+  count(*known, counts.requests, counts.failures);  // may throw, and then they wait
 }
 
 Standing::Totals Standing::totals(std::int64_t now_ms) {
@@ -186,8 +186,8 @@ void Standing::count(Known& known, std::uint64_t requests, std::uint64_t failure
     return [this, family] { return metrics::series_name(family, {{"upstream", upstream}, {"server", address}}); };
   };
   known.requests.add(requests);
-  known.requests.settle(name("server_requests_total"));
   known.failures.add(failures);
+  known.requests.settle(name("server_requests_total"));
   known.failures.settle(name("server_failures_total"));
 }
 

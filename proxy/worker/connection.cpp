@@ -44,10 +44,11 @@ const routing::TrustedProxies& Connection::trusted_proxies() const {
 }
 
 void Connection::look_up_place() {
-  runner_.reconfigured();
-  if (http2_) http2_->reconfigured();
+  // First what needs no memory: if that is short, the connection ends, which is counted.
   listener_ = worker_.listener_rules(state_.listener);
   counts_ = &worker_.listener_counts(listener_);
+  runner_.reconfigured();
+  if (http2_) http2_->reconfigured();
   is_trusted_ = trusted_proxies().trusts(state_.client_address);
   // A handshake that has begun continues with the certificates it began with.
   if (state_.client.tls && state_.client.tls->stage == state::TlsStage::hello) {
@@ -334,6 +335,7 @@ bool Connection::end_exchange() {
 
 // Of those that have none yet.
 void Connection::note_ending(state::Ending ending) {
+  ending_ = ending;
   const auto note = [&](const state::ClientSide& side) {
     if (side.exchange && side.exchange->ending == state::Ending::done) side.exchange->ending = ending;
   };
@@ -343,11 +345,18 @@ void Connection::note_ending(state::Ending ending) {
   }
 }
 
+void Connection::count_reset() {
+  if (is_reset_by_client_ || state_.client.was_reset || client_.socket().broken()) {
+    return counts_->resets_by_client.add();
+  }
+  const state::Ending ending = state_.exchange ? state_.exchange->ending : ending_;
+  counts_->resets[static_cast<std::size_t>(ending)].add();
+}
+
 void Connection::close(bool with_reset) {
   const keeper::Mark mark(worker_.running(), client_descriptor());
   worker_.forget(*this);
-  if (with_reset)
-    counts_->resets[static_cast<std::size_t>(state_.exchange ? state_.exchange->ending : state::Ending::done)].add();
+  if (with_reset) count_reset();
   place_.leave();  // not only at the end of the round: who sees the end, here or in the status, may connect at once
   runner_.forget_password();
   runner_.log_exchange();

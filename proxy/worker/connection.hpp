@@ -170,6 +170,7 @@ class Connection final : public runtime::EventHandler,
   bool shows_certificate_for(std::string_view host) const;
   bool end_exchange();
   void note_ending(state::Ending ending);
+  void count_reset();
   void close(bool with_reset);
   // TLS has failed, in the handshake or later.
   void note_tls_failure();
@@ -190,12 +191,14 @@ class Connection final : public runtime::EventHandler,
   std::size_t turn_bytes_ = 0;           // read and written in this turn
   std::int64_t frozen_at_us_ = 0;
   bool is_trusted_ = false;  // what the client says of others' addresses is believed
+  bool is_reset_by_client_ = false;
   bool stays_ = false;
   bool listed_ = false;           // in the worker's list
   bool may_begin_http2_ = false;  // its first bytes will tell
   bool looks_again_ = false;      // to be reset once everything is delivered
   bool frozen_ = true;            // until `run`
   bool closed_ = false;
+  state::Ending ending_ = state::Ending::done;  // of all that it has, if `note_ending` says so
   bool awaits_turn_ = false;      // its turn is used up; the loop will call it again
 
   Connection* previous_ = nullptr;   // in the worker's list

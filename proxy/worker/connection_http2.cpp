@@ -69,7 +69,8 @@ void Connection::receive_for_http2() {
       ++turn_bytes_;
       return;
     case Io::failed:
-      client_.failure().empty() ? counts_->resets_by_client.add() : note_tls_failure();
+      is_reset_by_client_ = client_.failure().empty();
+      if (!is_reset_by_client_) note_tls_failure();
       return close(client_.failure().empty());  // not by a reset, which could overtake the alert
     case Io::would_block:
       return;

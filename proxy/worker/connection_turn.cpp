@@ -196,7 +196,7 @@ bool Connection::read_client() {
       return true;
     case Io::failed:
       if (client_.failure().empty()) {
-        counts_->resets_by_client.add();
+        is_reset_by_client_ = true;
         obey(engine::client_lost(state_));
       } else {
         note_tls_failure();

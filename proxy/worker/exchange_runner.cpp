@@ -183,15 +183,17 @@ void ExchangeRunner::log_exchange() {
   state::Exchange* const exchange = side_.exchange.get();
   if (exchange == nullptr || exchange->started_ms == 0) return;
   const access_log::Entry entry(connection_.state(), side_.client, *exchange, worker_.now_ms(), worker_.generation());
+  const state::Ending ending = entry.ending();
   const bool is_request = !is_tcp(*exchange);
   // A connection that never finished its handshake has no line and no count, whatever its listener is for.
   const bool has_begun = is_request || !connection_.shakes_hands();
   if (is_request) {
     ++worker_.counters.requests;
     if (exchange->status >= 500) ++worker_.counters.failures;
-    worker_.count_request(entry, connection_.listener(), route_);
+    worker_.count_request(entry, ending, connection_.listener(), route_);
+    upstream_.note_ended(ending);
   } else if (has_begun) {
-    connection_.counts().tunnels[static_cast<std::size_t>(entry.ending())].add();
+    connection_.counts().tunnels[static_cast<std::size_t>(ending)].add();
   }
   if (has_begun && is_logged(*exchange)) worker_.log_access(entry, rules().access_share);
   exchange->started_ms = 0;

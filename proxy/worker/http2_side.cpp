@@ -165,7 +165,7 @@ bool Http2Side::advance(std::size_t& moved) {
     const bool goes_on = http2::open(frames, leg, *this, terms_, worker_.now_ms(), floods_, scratch);
     if (!scratch.refusal.empty()) {
       worker_.note_http2_refusal(state_, scratch.refusal);
-      connection_.counts().note_stream_reset(static_cast<std::uint32_t>(scratch.error), scratch.refusals);
+      connection_.counts().note_stream_reset(static_cast<std::uint32_t>(scratch.refusal_error), scratch.refusals);
     }
     if (!goes_on) {
       worker_.note_http2_failure(state_, scratch.failure);

@@ -39,13 +39,14 @@ std::string in_words(std::string_view request_id) {
 
 }  // namespace
 
-void Worker::count_request(const access_log::Entry& entry, const ListenerRules* listener, const routing::Route* route) {
+void Worker::count_request(const access_log::Entry& entry, state::Ending ending, const ListenerRules* listener,
+                           const routing::Route* route) {
   tally_.count({.listener = listener != nullptr ? listener->index : no_index,
                 .route = route != nullptr ? settings_->routes.index_of(*route) : no_index,
                 .protocol = entry.is_http2() ? metrics::Protocol::http2 : metrics::Protocol::http1,
                 .tls = metrics::tls_version(entry.tls_version() != 0, entry.tls_version()),
                 .status = entry.status(),
-                .ending = entry.ending(),
+                .ending = ending,
                 .duration_ms = entry.duration_ms(),
                 .bytes_in = entry.bytes_in(),
                 .bytes_out = entry.bytes_out(),

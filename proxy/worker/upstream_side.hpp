@@ -39,8 +39,11 @@ class UpstreamSide {
   // The server has not answered the request that was sent to it, or only in part.
   void note_failed(std::string_view why) {
     if (server_ != nullptr) ++server_->counts.failures;
-    if (upstream_ != nullptr) upstream_->counts.resets.add();
     note_unwell(why);
+  }
+  // The exchange has ended.
+  void note_ended(state::Ending ending) {
+    if (ending == state::Ending::server_gone && upstream_ != nullptr) upstream_->counts.resets.add();
   }
   // The server has failed: for `health.passive`.
   void note_unwell(std::string_view why);

@@ -248,7 +248,8 @@ class Worker final : private http1::ServerNames {
     return tally_.listener(listener != nullptr ? listener->index : no_index);
   }
   // An exchange that began as a request has ended. `route`: of the configuration in force.
-  void count_request(const access_log::Entry& entry, const ListenerRules* listener, const routing::Route* route);
+  void count_request(const access_log::Entry& entry, state::Ending ending, const ListenerRules* listener,
+                     const routing::Route* route);
   std::uint64_t generation() const { return shared_.generation; }
   // Adds what this worker has counted to the ledger.
   void settle() noexcept;
