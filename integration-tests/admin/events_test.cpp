@@ -145,7 +145,7 @@ TEST_P(EventsOf, GoOnThroughUpgradesAFailureAndARollback) {
   }
   install("/bin/false");
   baton.failed_upgrade();
-  EXPECT_EQ(follower.upgrade().back(), "rolled_back");
+  EXPECT_EQ(follower.upgrade().back(), "failed");
   follower.await_generation(4);
   EXPECT_EQ(ctl({"rollback"}).code, 0);
   baton.finish_upgrade();

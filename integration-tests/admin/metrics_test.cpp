@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <sstream>
+
 #include "ctl/ctl.hpp"
+#include "harness/deadline.hpp"
 #include "proxy/admin/testing/exposition.hpp"
 #include "supervise/supervised.hpp"
 
@@ -62,6 +66,70 @@ TEST_F(MetricsOfAWorker, AreAcceptedAfterACrash) {
   await_known(worker());
   crash();
   expect_accepted(metrics_of(baton));
+}
+
+// The sum of the family's series whose labels have all of these texts.
+std::uint64_t sum_of(const std::string& metrics, const std::string& family, std::initializer_list<const char*> labels = {}) {
+  std::uint64_t sum = 0;
+  std::istringstream lines(metrics);
+  for (std::string line; std::getline(lines, line);) {
+    const bool is_its = line.starts_with(family + "{") || line.starts_with(family + " ");
+    const auto has = [&](const char* label) { return line.find(label) != std::string::npos; };
+    if (is_its && std::ranges::all_of(labels, has)) sum += std::stoull(line.substr(line.rfind(' ') + 1));
+  }
+  return sum;
+}
+
+TEST_F(MetricsOfAWorker, GoOnThroughUpgradesRollbacksAndCrashes) {
+  std::uint64_t sent = 0;
+  Client kept = baton.connect();
+  const auto expect_all = [&](const char* when) {
+    SCOPED_TRACE(when);
+    kept.get("/bytes/1");
+    baton.connect().get("/bytes/1");
+    sent += 2;
+    await([&] { return sum_of(metrics_of(baton), "baton_requests_total") >= sent; }, "all requests are counted");
+    const std::string metrics = metrics_of(baton);
+    EXPECT_EQ(sum_of(metrics, "baton_requests_total"), sent);
+    EXPECT_EQ(sum_of(metrics, "baton_requests_total", {R"(route="*")", R"(code="2xx")", R"(tls="none")"}), sent);
+    EXPECT_EQ(sum_of(metrics, "baton_requests_ended_total", {R"(ended="done")"}), sent);
+    EXPECT_EQ(sum_of(metrics, "baton_request_duration_seconds_count"), sent);
+    EXPECT_EQ(sum_of(metrics, "baton_response_body_bytes_total"), sent);
+    EXPECT_EQ(sum_of(metrics, "baton_server_requests_total"), sent);
+    EXPECT_EQ(sum_of(metrics, "baton_upstream_first_byte_duration_seconds_count"), sent);
+    EXPECT_EQ(baton.number("requests_total"), static_cast<std::int64_t>(sent));
+  };
+  expect_all("first");
+  upgrade();
+  expect_all("after an upgrade");
+  await_known(worker());
+  crash();
+  expect_all("after a crash");
+  ASSERT_EQ(ctl({"rollback"}).code, 0);
+  expect_all("after a rollback");
+  install("/bin/false");
+  ctl({"upgrade"});
+  expect_all("after a failure");
+  const std::string metrics = metrics_of(baton);
+  EXPECT_EQ(sum_of(metrics, "baton_connections_accepted_total", {R"(listener="web")"}), 6U);
+  EXPECT_EQ(sum_of(metrics, "baton_upgrades_total", {R"(result="completed")"}), 2U);
+  EXPECT_EQ(sum_of(metrics, "baton_upgrades_total", {R"(result="failed")"}), 1U);
+  EXPECT_EQ(sum_of(metrics, "baton_upgrade_failures_total", {R"(step="hello")"}), 1U);
+  EXPECT_EQ(sum_of(metrics, "baton_handover_connections_total"), 2U);
+  EXPECT_GE(sum_of(metrics, "baton_handover_pause_seconds_count"), 2U) << "idle connections to servers stand still, too";
+  EXPECT_EQ(sum_of(metrics, "baton_crashes_total"), 1U);
+}
+
+TEST_F(Metrics, AResetIsCountedOnceAndForWhoeverMadeIt) {
+  {
+    Client client = baton.connect();
+    client.get("/bytes/1");
+    client.reset();
+  }
+  const auto resets = [&](const char* by) { return sum_of(metrics_of(baton), "baton_connection_resets_total", {by}); };
+  await([&] { return resets(R"(by="client")") == 1; }, "the reset is counted");
+  EXPECT_EQ(resets(R"(by="baton")"), 0U);
+  EXPECT_EQ(sum_of(metrics_of(baton), "baton_upstream_resets_total"), 0U);
 }
 
 }  // namespace

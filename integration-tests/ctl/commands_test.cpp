@@ -197,7 +197,7 @@ TEST_F(CtlCommands, MetricsCountOverGenerations) {
   baton.upgrade();
   client.get("/bytes/1");
   const std::string after = metrics().body;
-  for (const auto* line : {"baton_connections_accepted_total 1\n", "baton_requests_total 2\n", "baton_generation 2\n",
+  for (const auto* line : {R"(baton_connections_accepted_total{listener="web"} 1)", R"(code="2xx"} 2)", "baton_generation 2\n",
                            "baton_connections{state=\"idle\"} 1\n", "baton_last_upgrade_success 1\n",
                            "baton_last_upgrade_moved_connections{state=\"idle\"} 1\n"})
     EXPECT_TRUE(contains(after, line)) << line << after;
