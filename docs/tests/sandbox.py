@@ -187,8 +187,10 @@ def check_configuration(block, failures):
         if not pathlib.Path(path).exists():
             pathlib.Path(path).write_text(content)
     (folder / "baton.yaml").write_text(whole)
+    # Names of the environment that the configuration uses have some value.
+    named = dict.fromkeys(re.findall(r"\$\{([A-Z_]+)\}", whole), "0123456789abcdef")
     checked = subprocess.run(["baton", "check", "-c", folder / "baton.yaml"], stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, timeout=HUNG_AFTER_S)
+                             stderr=subprocess.STDOUT, text=True, timeout=HUNG_AFTER_S, env={**named, **os.environ})
     if checked.returncode != 0:
         failures.add(block, "`baton check` refuses this", checked.stdout)
     if block.given:
