@@ -9,16 +9,12 @@
 
 namespace baton::access_log {
 
+const state::AccessRecord Entry::no_record;
+
 using config::Placeholder;
 using state::Ending;
 
 namespace {
-
-// An exchange that began before there was an access log has no record.
-const state::AccessRecord& record_of(const state::Exchange& exchange) {
-  static const state::AccessRecord none;
-  return exchange.access ? *exchange.access : none;
-}
 
 void append_number(std::string& out, std::uint64_t number) {
   const fmt::format_int text(number);
@@ -56,35 +52,8 @@ unsigned status_of_tunnel(Ending ending) {
 
 }  // namespace
 
-Entry::Entry(const state::ConnectionState& connection, const state::Flow& client, const state::Exchange& exchange,
-             std::int64_t now_ms, std::uint64_t generation)
-    : connection_(connection),
-      client_(client),
-      exchange_(exchange),
-      record_(record_of(exchange)),
-      generation_(generation),
-      queue_ms_(record_.queued_ms + (exchange.queued_since_ms != 0 ? now_ms - exchange.queued_since_ms : 0)),
-      duration_ms_(std::max<std::int64_t>(now_ms - exchange.started_ms, 0)),
-      unix_ms_(std::max<std::int64_t>(exchange.started_unix_us / 1000 + duration_ms_, 0)) {}
-
-bool Entry::is_whole() const {
-  if (is_tunnel()) return client_.is_over();
-  if (std::holds_alternative<state::Answering>(exchange_.phase)) return client_.all_sent();
-  const auto* relaying = std::get_if<state::Relaying>(&exchange_.phase);
-  const auto* response = relaying != nullptr ? std::get_if<state::ResponseRelayed>(&relaying->response) : nullptr;
-  return response != nullptr && std::holds_alternative<state::NoBody>(response->body) && client_.all_sent();
-}
-
-Ending Entry::ending() const {
-  const bool is_as_configured = exchange_.ending == Ending::done || exchange_.ending == Ending::answered;
-  return is_as_configured && !is_whole() ? Ending::client_gone : exchange_.ending;
-}
-
-unsigned Entry::status() const {
-  if (exchange_.status != 0) return exchange_.status;
-  if (is_tunnel()) {
-    return exchange_.upstream ? 200 : status_of_tunnel(ending());
-  }
+unsigned Entry::status_without_response() const {
+  if (is_tunnel()) return exchange_.upstream ? 200 : status_of_tunnel(ending());
   return ending() == Ending::client_gone ? client_closed_request : 0;
 }
 
@@ -163,9 +132,9 @@ void Entry::append(const config::Template::Part& part, std::string& out) const {
       if (connection_.client.tls) out += connection_.client.tls->facts.client_subject.view();
       return;
     case time:
-      return append_iso_time(out, unix_ms_);
+      return append_iso_time(out, unix_ms());
     case time_local:
-      out += local_second(unix_ms_ / 1000).common;
+      out += local_second(unix_ms() / 1000).common;
       return;
     case request:
       out += line;
@@ -183,7 +152,7 @@ void Entry::append(const config::Template::Part& part, std::string& out) const {
       append_number(out, static_cast<std::uint64_t>(this->duration_ms()));
       return;
     case queue_ms:
-      append_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(queue_ms_, 0)));
+      append_number(out, static_cast<std::uint64_t>(std::max<std::int64_t>(this->queue_ms(), 0)));
       return;
     case connect_ms:
       return append_since_start(record_.connected_ms, out);

@@ -7,7 +7,7 @@ namespace baton::metrics {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> class_words{"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr std::array<std::string_view, code_classes> class_words{"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
 std::string_view name_of(const std::vector<std::string>& names, std::size_t index) {
   return index < names.size() ? std::string_view(names[index]) : std::string_view();
@@ -28,33 +28,19 @@ void Tally::begin(std::vector<std::string> listeners, std::vector<std::string> r
   counted_ = std::move(counted);
 }
 
-Tally::RouteCounts& Tally::route(std::size_t index) {
-  std::unique_ptr<RouteCounts>& counts = counts_[index];
-  if (!counts) counts = std::make_unique<RouteCounts>();
-  if (!std::exchange(counts->is_counted, true)) counted_.push_back(index);
-  return *counts;
-}
-
-void Tally::count(const Exchange& exchange) noexcept {
+Tally::RouteCounts* Tally::prepare(std::size_t index, const Exchange& exchange) noexcept {
   try {
-    RouteCounts& counts = route(std::min(exchange.route, routes_.size()));
-    auto same = counts.by_transport.begin();
-    const auto is_other = [&](const ByTransport& one) {
-      return one.listener != exchange.listener || one.protocol != exchange.protocol || one.tls != exchange.tls;
-    };
-    while (same != counts.by_transport.end() && is_other(*same)) ++same;
-    if (same == counts.by_transport.end()) {
-      counts.by_transport.push_back({exchange.listener, exchange.protocol, exchange.tls, {}});
-      same = std::prev(counts.by_transport.end());
-    }
-    const std::size_t code_class = exchange.status / 100;
-    same->by_class[code_class < class_words.size() ? code_class : 0].add();
-    counts.by_ending[static_cast<std::size_t>(exchange.ending)].add();
-    if (!exchange.is_tunnel) counts.duration.add(exchange.duration_ms);
-    counts.bytes_in.add(exchange.bytes_in);
-    counts.bytes_out.add(exchange.bytes_out);
+    std::unique_ptr<RouteCounts>& counts = counts_[index];
+    if (!counts) counts = std::make_unique<RouteCounts>();
+    if (!counts->is_counted) counted_.push_back(index);
+    counts->is_counted = true;
+    std::vector<ByTransport>& all = counts->by_transport;
+    const auto same = std::ranges::find_if(all, [&](const ByTransport& one) { return one.is_of(exchange); });
+    counts->last = static_cast<std::size_t>(same - all.begin());
+    if (same == all.end()) all.push_back({exchange.listener, exchange.protocol, exchange.tls, {}});
+    return counts.get();
   } catch (const std::exception&) {
-    // There is no memory for a first count.
+    return nullptr;
   }
 }
 

@@ -1,6 +1,7 @@
 // What one worker counts, for itself, until it adds it to the ledger.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -122,6 +123,9 @@ struct ListenerCounts {
   }
 };
 
+// 1xx to 5xx, and first those without a status.
+inline constexpr std::size_t code_classes = 6;
+
 class Tally {
  public:
   struct Exchange {
@@ -139,7 +143,19 @@ class Tally {
   // it throws, nothing has changed.
   void begin(std::vector<std::string> listeners, std::vector<std::string> routes);
   // Not counted if there is no memory.
-  void count(const Exchange& exchange) noexcept;
+  void count(const Exchange& exchange) noexcept {
+    const std::size_t index = std::min(exchange.route, routes_.size());
+    RouteCounts* counts = counts_[index].get();
+    const bool is_ready = counts != nullptr && counts->is_counted && counts->by_transport[counts->last].is_of(exchange);
+    if (!is_ready) counts = prepare(index, exchange);
+    if (counts == nullptr) return;
+    const std::size_t code_class = exchange.status / 100;
+    counts->by_transport[counts->last].by_class[code_class < code_classes ? code_class : 0].add();
+    counts->by_ending[static_cast<std::size_t>(exchange.ending)].add();
+    if (!exchange.is_tunnel) counts->duration.add(exchange.duration_ms);
+    counts->bytes_in.add(exchange.bytes_in);
+    counts->bytes_out.add(exchange.bytes_out);
+  }
   ListenerCounts& listener(std::size_t index) { return *listeners_[index < names_.size() ? index : names_.size()]; }
   // Adds everything to the ledger. Without memory some of it waits for the next time.
   void settle() noexcept;
@@ -149,16 +165,22 @@ class Tally {
     std::size_t listener;
     Protocol protocol;
     TlsVersion tls;
-    std::array<Counter, 6> by_class;
+    std::array<Counter, code_classes> by_class;
+
+    bool is_of(const Exchange& exchange) const {
+      return listener == exchange.listener && protocol == exchange.protocol && tls == exchange.tls;
+    }
   };
   struct RouteCounts {
     std::vector<ByTransport> by_transport;
+    std::size_t last = 0;  // the one that was counted last
     ByEnding by_ending;
     Durations duration;
     Counter bytes_in, bytes_out;
     bool is_counted = false;
   };
-  RouteCounts& route(std::size_t index);
+  // The route's counts, with `last` as the exchange has it. nullptr: there is no memory.
+  RouteCounts* prepare(std::size_t index, const Exchange& exchange) noexcept;
   void settle(RouteCounts& counts, std::string_view name);
   void settle_listener(ListenerCounts& counts, std::string_view name);
 
