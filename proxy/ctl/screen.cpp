@@ -13,8 +13,8 @@ namespace baton::ctl {
 
 namespace {
 
-constexpr std::string_view begin = "\x1b[?1049h\x1b[?25l";  // alternate screen, no cursor
-constexpr std::string_view end = "\x1b[?25h\x1b[?1049l";
+constexpr std::string_view enter_screen = "\x1b[?1049h\x1b[?25l";  // alternate screen, no cursor
+constexpr std::string_view leave_screen = "\x1b[?25h\x1b[?1049l";
 
 sigset_t signals() {
   sigset_t set;
@@ -71,11 +71,11 @@ void Screen::enter() const {
     modes.c_cc[VTIME] = 0;
     ::tcsetattr(STDIN_FILENO, TCSANOW, &modes);
   }
-  write_all(begin);
+  write_all(enter_screen);
 }
 
 void Screen::leave() const {
-  write_all(end);
+  write_all(leave_screen);
   if (has_keys_) ::tcsetattr(STDIN_FILENO, TCSANOW, &modes_before_);
 }
 
