@@ -105,6 +105,7 @@ TEST_F(MetricsOfAWorker, GoOnThroughUpgradesRollbacksAndCrashes) {
   await_known(worker());
   crash();
   expect_all("after a crash");
+  EXPECT_EQ(sum_of(metrics_of(baton), "baton_last_upgrade_success"), 1U) << "a crash is no upgrade";
   ASSERT_EQ(ctl({"rollback"}).code, 0);
   expect_all("after a rollback");
   install("/bin/false");

@@ -40,6 +40,14 @@ std::string text(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? printable(value->get_string()) : std::string();
 }
+// The same of a text that may have lines.
+std::string on_one_line(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_string()) return {};
+  std::string text(value->get_string());
+  std::ranges::replace(text, '\n', ' ');
+  return printable(text);
+}
 const json::object& object_of(const json::object& object, std::string_view key) {
   static const json::object none;
   const json::value* value = object.if_contains(key);
@@ -450,7 +458,7 @@ class Frame {
                             whole(one, "to_generation"), count(static_cast<double>(whole(one, "moved_total"))),
                             stood("p99"), stood("max")));
       } else {
-        std::string reason = text(one, "reason");
+        std::string reason = on_one_line(one, "reason");
         row.add(fmt::format("{} stays: {}", whole(one, "from_generation"), reason));
       }
       section.rows.push_back(row);
@@ -535,7 +543,7 @@ std::string upgrade_in_words(const json::object& event) {
   }
   if (name == "result") {
     const json::object& upgrade = object_of(event, "upgrade");
-    const std::string reason = text(upgrade, "reason");
+    const std::string reason = on_one_line(upgrade, "reason");
     return "upgrade: " + text(upgrade, "result") + (reason.empty() ? "" : ": " + reason);
   }
   return {};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <utility>
 
 namespace baton::metrics {
@@ -26,6 +27,18 @@ std::string_view suffix_of(Type type) {
   return type == Type::counter ? "_total" : type == Type::info ? "_info" : "";
 }
 
+// Of a media type in an Accept field; 0: it is not listed.
+double quality_of(std::string_view accept, std::string_view type) {
+  const std::size_t at = accept.find(type);
+  if (at == std::string_view::npos) return 0;
+  const std::string_view parameters = accept.substr(at, accept.find(',', at) - at);
+  const std::size_t q = parameters.find("q=");
+  if (q == std::string_view::npos) return 1;
+  double quality = 0;
+  (void)std::from_chars(parameters.data() + q + 2, parameters.data() + parameters.size(), quality);
+  return quality;
+}
+
 }  // namespace
 
 std::string_view content_type(Format format) {
@@ -33,10 +46,11 @@ std::string_view content_type(Format format) {
                                        : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-// Prometheus lists OpenMetrics only where it can read it, and prefers it then.
+// Prometheus lists OpenMetrics only where it can read it, and says by `q` what it prefers (RFC 9110 §12.5.1).
 Format format_for(std::string_view accept) {
-  return accept.find("application/openmetrics-text") != std::string_view::npos ? Format::openmetrics
-                                                                               : Format::prometheus;
+  const double openmetrics = quality_of(accept, "application/openmetrics-text");
+  const double text = quality_of(accept, "text/plain");
+  return openmetrics > 0 && openmetrics >= text ? Format::openmetrics : Format::prometheus;
 }
 
 void Exposition::family(const Family& family, std::string_view prefix) {
@@ -63,7 +77,7 @@ void Exposition::sample(std::string_view labels, double number) {
 
 // OpenMetrics wants to see that it is no integer.
 std::string Exposition::bound_text(double bound) const {
-  std::string text = fmt::format("{:.6g}", bound);
+  std::string text = fmt::format("{:.10g}", bound);
   if (format_ == Format::openmetrics && text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
 }

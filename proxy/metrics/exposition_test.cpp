@@ -80,6 +80,8 @@ TEST(Exposition, HasTheFormatThatARequestWants) {
   EXPECT_EQ(format_for("*/*"), Format::prometheus);
   EXPECT_EQ(format_for("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"),
             Format::openmetrics);
+  EXPECT_EQ(format_for("application/openmetrics-text;q=0"), Format::prometheus);
+  EXPECT_EQ(format_for("text/plain;q=0.9,application/openmetrics-text;q=0.1"), Format::prometheus);
   EXPECT_EQ(content_type(Format::prometheus), "text/plain; version=0.0.4; charset=utf-8");
 }
 

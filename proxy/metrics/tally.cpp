@@ -32,12 +32,13 @@ Tally::RouteCounts* Tally::prepare(std::size_t index, const Exchange& exchange) 
   try {
     std::unique_ptr<RouteCounts>& counts = counts_[index];
     if (!counts) counts = std::make_unique<RouteCounts>();
-    if (!counts->is_counted) counted_.push_back(index);
-    counts->is_counted = true;
     std::vector<ByTransport>& all = counts->by_transport;
     const auto same = std::ranges::find_if(all, [&](const ByTransport& one) { return one.is_of(exchange); });
-    counts->last = static_cast<std::size_t>(same - all.begin());
+    const auto at = static_cast<std::size_t>(same - all.begin());
     if (same == all.end()) all.push_back({exchange.listener, exchange.protocol, exchange.tls, {}});
+    if (!counts->is_counted) counted_.push_back(index);  // for which there is room
+    counts->is_counted = true;
+    counts->last = at;
     return counts.get();
   } catch (const std::exception&) {
     return nullptr;

@@ -203,6 +203,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
   generation.replaces_crashed = record->after_crash;
   generation.crashes = record->crashes;
   generation.upgrades = record->upgrades;
+  if (!generation.upgrades.all().empty()) generation.last_upgrade = generation.upgrades.all().front();
   generation.history = record->history;
   instance.inherit_events(inheritance.sockets);
   inherit_counts(*record, inheritance);

@@ -27,11 +27,15 @@ void count_pauses(const handoff::Pauses& pauses) {
 }
 
 // Which step it did not get over.
-std::string_view step_of(const handoff::Report& report, bool was_started) {
-  if (!was_started) return "start";
-  if (report.to.pid == 0) return "hello";
-  const bool has_moved = report.taken_back != 0 || report.moved_total() != 0 || !report.refused.empty();
-  return has_moved ? "moving" : "ready";
+std::string_view step_of(const admin::LastUpgrade& upgrade) {
+  const auto has_reached = [&](std::string_view name) {
+    return std::ranges::any_of(upgrade.steps, [name](const auto& one) { return one.step == name; });
+  };
+  if (has_reached("moving")) return "moving";
+  if (has_reached("probation")) return "probation";
+  if (has_reached("ready")) return "moving";
+  if (upgrade.report.to.pid != 0) return "ready";
+  return has_reached("started") ? "hello" : "start";
 }
 
 }  // namespace
@@ -50,10 +54,10 @@ void count_completed(const handoff::Report& report) noexcept try {
 } catch (const std::bad_alloc&) {
 }
 
-void count_failed(std::string_view result, const handoff::Report& report, bool was_started) noexcept try {
-  count_result(result);
-  ledger().add(series_name("upgrade_failures_total", {{"step", step_of(report, was_started)}}));
-  ledger().add("handover_taken_back_connections_total", report.taken_back);
+void count_failed(const admin::LastUpgrade& upgrade) noexcept try {
+  count_result(upgrade.result);
+  ledger().add(series_name("upgrade_failures_total", {{"step", step_of(upgrade)}}));
+  ledger().add("handover_taken_back_connections_total", upgrade.report.taken_back);
 } catch (const std::bad_alloc&) {
 }
 

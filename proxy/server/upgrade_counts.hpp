@@ -10,7 +10,6 @@ namespace baton::proxy {
 
 // Without memory some of it is not counted.
 void count_completed(const handoff::Report& report) noexcept;
-// `result`: as `last_upgrade` in the status says. It could not even be started: no report is needed.
-void count_failed(std::string_view result, const handoff::Report& report, bool was_started) noexcept;
+void count_failed(const admin::LastUpgrade& upgrade) noexcept;
 
 }  // namespace baton::proxy
