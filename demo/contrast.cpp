@@ -33,12 +33,13 @@ std::vector<std::string> describe(const Contrast& contrast) {
   const auto lost = contrast.after.closes() - contrast.before.closes();
   const auto cut = contrast.after.of(Trouble::closed_in_request) - contrast.before.of(Trouble::closed_in_request);
   return {
-      fmt::format("For contrast, one reload (SIGHUP) of {} under as many plain clients, streams and tunnels left out:",
-                  contrast.version),
-      fmt::format("  {} of {} connections closed within {:g} s, {} of them with a request under way.", lost,
+      fmt::format("For contrast, one reload (SIGHUP) of {} under as many", contrast.version),
+      "plain clients, streams and tunnels left out:",
+      fmt::format("  {} of {} connections closed within {:g} s, {} of them with a request under", lost,
                   contrast.before.opened, std::chrono::duration<double>(contrast.watched).count(), cut),
-      "  nginx ran with its defaults and worked as designed: it goes on accepting, and a browser connects again. But",
-      "  live connections stay with its old worker, which closes idle ones at once and others after their next answer.",
+      "  way. nginx ran with its defaults and worked as designed: it goes on accepting,",
+      "  and a browser connects again. But live connections stay with its old worker,",
+      "  which closes idle ones at once and others after their next answer.",
   };
 }
 

@@ -86,7 +86,9 @@ std::vector<std::string> objections(const Evidence& evidence) {
   }
   if (evidence.plan) object_to_plan(*evidence.plan, evidence, completed, found);
 
-  for (std::size_t i = 0; i < groups; ++i) object_to_group(group_at(i), evidence.clients[i], found);
+  // If it was broken off before any client began, that is all there is to say.
+  const bool has_begun = evidence.broken_off.empty() || sum(evidence.clients).started != 0;
+  for (std::size_t i = 0; has_begun && i < groups; ++i) object_to_group(group_at(i), evidence.clients[i], found);
   if (!evidence.bad_end.empty()) found.push_back(evidence.bad_end);
   found.insert(found.end(), evidence.other.begin(), evidence.other.end());
   return found;

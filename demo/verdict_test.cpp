@@ -100,5 +100,11 @@ TEST(Verdict, NamesTheUpgradeThatFailed) {
               ElementsAre("The upgrade from generation 2 failed: the old process did not end.", HasSubstr("1 of 2")));
 }
 
+TEST(Verdict, OfWhatWasBrokenOffBeforeItBeganIsTheReasonAlone) {
+  Evidence evidence;
+  evidence.broken_off = "The address is in use.";
+  EXPECT_THAT(objections(evidence), testing::ElementsAre("The address is in use."));
+}
+
 }  // namespace
 }  // namespace baton::demo
