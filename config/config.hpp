@@ -366,7 +366,7 @@ struct Config {
   Limits limits;
   Handoff handoff;
   std::vector<std::optional<Address>> admin{std::nullopt};  // nothing: unix:<runtime directory>/admin.sock
-  std::string admin_token;                                  // whoever has it may command over TCP; empty: nobody
+  std::string admin_token;              // a client needs it to send commands over TCP; empty: none may
   std::optional<std::string> pid_file;  // nothing: <runtime directory>/baton.pid
   std::optional<unsigned> workers;      // nothing: auto, one per CPU available to us
   Log log;

@@ -34,7 +34,7 @@ namespace {
 constexpr std::uint16_t usual_port = 8088;
 constexpr auto publish_pause = 150ms;
 constexpr double first_upgrade_after = 0.4;   // of the time between two
-constexpr unsigned one_of_so_many_fails = 3;  // of the upgrades that nobody asks for
+constexpr unsigned one_of_so_many_fails = 3;  // of the upgrades that run by themselves
 constexpr std::size_t events_max = 5;
 
 std::chrono::milliseconds from_seconds(double seconds) {
@@ -108,7 +108,7 @@ class PageDemo {
   Clock::time_point next_upgrade_{};
   Clock::time_point next_publish_{};
   std::optional<std::uint64_t> live_before_end_;  // connections
-  unsigned unasked_ = 0;                          // upgrades that nobody asked for
+  unsigned unasked_ = 0;                          // upgrades that ran by themselves
 };
 
 PageDemo::PageDemo(const Options& options, std::ostream& out)

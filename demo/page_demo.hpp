@@ -1,4 +1,4 @@
-// `baton demo --page`: the load, and a page that is fetched through the proxy, until somebody ends it.
+// `baton demo --page`: the load, and a page that is fetched through the proxy, until it is interrupted.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

@@ -111,7 +111,7 @@ TEST(PageEndpoint, ReadsWhatIsWritten) {
 
 TEST(PageEndpoint, TakesAnotherPortIfTheUsualOneIsTaken) {
   boost::asio::io_context context;
-  boost::system::error_code error;  // somebody else may have it
+  boost::system::error_code error;  // another program may have it
   tcp::acceptor usual(context, tcp::v4());
   usual.bind({boost::asio::ip::address_v4::loopback(), 8088}, error);
   if (!error) usual.listen(1, error);

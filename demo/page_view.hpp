@@ -24,7 +24,7 @@ struct PageEvent {
 struct PageView {
   std::string doing;
   bool busy = false;                // an upgrade is running
-  double next_upgrade_seconds = 0;  // unless somebody wants one earlier
+  double next_upgrade_seconds = 0;  // unless the Upgrade button starts one earlier
   std::string colour;               // of the version that serves
   std::string version;
   pid_t pid = 0;

@@ -1,6 +1,7 @@
 #include "handoff/offering.hpp"
 
 #include <sys/resource.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>

@@ -6,7 +6,9 @@
 #include <sstream>
 
 #include "ctl/ctl.hpp"
+#include "harness/certificates.hpp"
 #include "harness/deadline.hpp"
+#include "harness/tls_client.hpp"
 #include "proxy/admin/testing/exposition.hpp"
 #include "supervise/supervised.hpp"
 
@@ -131,6 +133,99 @@ TEST_F(Metrics, AResetIsCountedOnceAndForWhoeverMadeIt) {
   await([&] { return resets(R"(by="client")") == 1; }, "the reset is counted");
   EXPECT_EQ(resets(R"(by="baton")"), 0U);
   EXPECT_EQ(sum_of(metrics_of(baton), "baton_upstream_resets_total"), 0U);
+}
+
+TEST_F(Metrics, AServerThatResetsIsNamedAsTheCause) {
+  Client client = baton.connect();
+  client.send(get_request("/reset/1000"));
+  origin.gate().await_arrivals(1);
+  origin.gate().open();
+  std::string received;
+  EXPECT_EQ(client.read_to_end(received), End::reset);
+  await([&] { return sum_of(metrics_of(baton), "baton_upstream_resets_total", {R"(upstream="web")"}) == 1; },
+        "it is counted");
+  await([&] { return sum_of(metrics_of(baton), "baton_connection_resets_total") == 1; }, "so is the client's reset");
+  EXPECT_EQ(sum_of(metrics_of(baton), "baton_connection_resets_total", {R"(by="baton",cause="server_gone")"}), 1U);
+}
+
+TEST_F(Metrics, HaveTheErrorsOfHttp2) {
+  Client client = baton.connect();
+  client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\x08\6\0\0\0\0\1", 9) + std::string(8, '\0'));
+  const auto errors = [&] {
+    return sum_of(metrics_of(baton), "baton_http2_connection_errors_total",
+                  {R"(listener="web",error="protocol_error")"});
+  };
+  await([&] { return errors() == 1; }, "the error is counted");
+}
+
+// A step that could not even begin.
+TEST_F(Metrics, SayThatAProgramCouldNotBeStarted) {
+  replace_file(baton.binary_path(), "not a program", true);
+  EXPECT_EQ(ctl({"upgrade"}).code, 1);
+  EXPECT_EQ(sum_of(metrics_of(baton), "baton_upgrade_failures_total", {R"(step="start")"}), 1U);
+  EXPECT_EQ(sum_of(metrics_of(baton), "baton_upgrade_failures_total"), 1U);
+}
+
+TEST(MetricsOfTls, CountHandshakesAndWhyTheyFail) {
+  Origin origin;
+  TempDir directory;
+  Authority authority(directory);
+  Settings settings(origin.address());
+  settings.tls = "certificates: [ " + authority.issue({"localhost"}).yaml() + " ]";
+  Baton baton(settings);
+  {
+    TlsClient(baton.address()).get("/bytes/1");
+  }
+  await([&] { return sum_of(metrics_of(baton), "baton_requests_total", {R"(tls="1.3")"}) == 1; },
+        "the request is counted");
+  EXPECT_EQ(
+      sum_of(metrics_of(baton), "baton_tls_handshakes_total", {R"(listener="web",version="1.3",resumed="false")"}), 1U);
+
+  const auto failures = [&](const char* reason) {
+    return sum_of(metrics_of(baton), "baton_tls_failures_total", {reason});
+  };
+  const auto shake = [&](const std::string& options) {
+    run({{"/bin/sh", "-c", "openssl s_client -connect " + baton.address().text() + " " + options + " </dev/null"}});
+  };
+  Client(baton.address()).send(get_request("/"));
+  await([&] { return failures(R"(reason="protocol")") == 1; }, "plain HTTP is counted");
+  {
+    Client gone(baton.address());
+  }
+  await([&] { return failures(R"(reason="closed")") >= 1; }, "who leaves is counted");
+  shake("-tls1_2 -cipher AES128-SHA@SECLEVEL=0");
+  await([&] { return failures(R"(reason="refused")") == 1; }, "a cipher that we do not have is counted");
+  shake("-tls1_2 -verify_return_error");
+  await([&] { return failures(R"(reason="alert")") == 1; }, "a client that does not trust us is counted");
+}
+
+TEST(MetricsOfServers, CountChecksFailuresRetriesAndEjections) {
+  Origin origin;
+  Settings settings;
+  settings.binds = {loopback(free_port())};
+  const std::string servers = "    servers: [ { address: \"" + loopback(free_port()).text() + "\" }, { address: \"" +
+                              origin.address().text() + "\" } ]\n";
+  settings.topology = "listeners: [ { name: web, bind: \"" + settings.binds.front().text() +
+                      "\" } ]\nroutes: [ { upstream: web } ]\nupstreams:\n"
+                      "  - name: web\n    health: { passive: { failures: 1, eject: 1h } }\n" +
+                      servers +
+                      "  - name: checked\n    health: { active: { type: tcp, every: 100ms, timeout: 5s } }\n" + servers;
+  Baton baton(settings);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(baton.connect().get("/bytes/3").body, pattern(3));
+  const auto count = [&](const char* family, std::initializer_list<const char*> labels) {
+    return sum_of(metrics_of(baton), family, labels);
+  };
+  const char* const web = R"(upstream="web")";
+  await([&] { return count("baton_server_failures_total", {web}) == 1; }, "the failure is counted");
+  EXPECT_EQ(count("baton_upstream_connect_failures_total", {web, R"(reason="connect")"}), 1U);
+  EXPECT_EQ(count("baton_upstream_retries_total", {web}), 1U);
+  EXPECT_EQ(count("baton_server_ejections_total", {web}), 1U);
+  EXPECT_EQ(count("baton_server_state", {web, R"(state="ejected")"}), 1U);
+  EXPECT_EQ(count("baton_server_up", {web}), 1U);
+  const char* const checked = R"(upstream="checked")";
+  const auto checks = [&](const char* result) { return count("baton_server_health_checks_total", {checked, result}); };
+  await([&] { return checks(R"(result="passed")") != 0 && checks(R"(result="failed")") != 0; }, "both are checked");
+  await([&] { return count("baton_server_state", {checked, R"(state="down")"}) == 1; }, "one is down");
 }
 
 }  // namespace

@@ -40,8 +40,12 @@ class Browser {
     if (answer.contains("error")) throw Failure(json::serialize(what) + ": " + json::serialize(answer));
     return answer.at("value");
   }
-  void open(bool javascript = true) {
-    order({{"do", "open"}, {"url", "http://" + page_address().text() + "/"}, {"javascript", javascript}});
+  void open(bool javascript = true) { open("http://" + page_address().text() + "/", javascript); }
+  void open(const std::string& url, bool javascript) {
+    order({{"do", "open"}, {"url", url}, {"javascript", javascript}});
+  }
+  std::int64_t forward(const std::string& path) {
+    return order({{"do", "forward"}, {"to", path}}).to_number<std::int64_t>();
   }
   std::string await(const char* of, const std::string& text) {
     return std::string(order({{"do", "text"}, {"of", of}, {"matches", text}}).as_string());
@@ -193,6 +197,17 @@ TEST_F(Page, SendsCommandsOnlyWithTheToken) {
   browser->await("#ask_title", "token");
   EXPECT_EQ(server_state(), "up");
   EXPECT_EQ(browser->seen().at("streams"), 1);
+}
+
+TEST_F(Page, SendsCommandsWithoutATokenThroughAForwardedUnixSocket) {
+  take_token();
+  const std::int64_t port = browser->forward(baton.directory() / "admin.sock");
+  browser->open("http://localhost:" + std::to_string(port) + "/", true);
+  browser->await_enabled("#servers button", true);
+  browser->click("#servers button");
+  browser->await("#servers tbody td", "drained.*by command");
+  EXPECT_EQ(server_state(), "drained");
+  EXPECT_EQ(browser->seen().at("errors"), json::array());
 }
 
 TEST_F(Page, SaysThatItReconnectsAndKeepsWhatItShows) {

@@ -84,7 +84,7 @@ struct Limits {
   std::chrono::milliseconds exchange{5'000};  // from then the whole request; then each of status, response, close
   std::uint32_t head_bytes = 8 * 1024;        // more is a 431
   std::uint64_t body_bytes = 16 * 1024;       // more is a 413
-  std::uint64_t configuration_bytes = config::written_bytes_max;  // the same of a PUT by whom commands are taken from
+  std::uint64_t configuration_bytes = config::written_bytes_max;  // the same of a PUT that may command
 };
 
 class Admin {

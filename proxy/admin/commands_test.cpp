@@ -176,6 +176,24 @@ TEST_F(Commands, AreForbiddenOverTcpWhereOnlyReadingIsAllowed) {
   EXPECT_EQ(ask("GET", "/status").result_int(), 200u);
 }
 
+TEST_F(Commands, AreForbiddenToABrowserThatActsForAnotherSite) {
+  const auto ask_with = [this](const std::string& line, const std::string& fields) {
+    Client client = connect();
+    client.send(line + " HTTP/1.1\r\nContent-Length: 0\r\n" + fields + "\r\n");
+    return receive(client).result_int();
+  };
+  for (const std::string foreign :
+       {"Host: localhost:9901\r\nOrigin: https://evil.example\r\n", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n",
+        "Host: evil.example\r\nOrigin: http://evil.example\r\n"}) {
+    EXPECT_EQ(ask_with("POST /stop", foreign), 403U) << foreign;
+    EXPECT_EQ(ask_with("GET /config", foreign), 403U) << foreign;
+    EXPECT_EQ(ask_with("GET /status", foreign), 200U) << "reading changes nothing";
+  }
+  EXPECT_TRUE(obeyed.empty());
+  EXPECT_EQ(ask_with("POST /stop", "Host: localhost:9901\r\nOrigin: http://localhost:9901\r\n"), 200U);
+  EXPECT_EQ(obeyed.size(), 1U);
+}
+
 TEST_F(Commands, AreTakenOverTcpFromWhoeverHasTheToken) {
   token = "0123456789abcdef";
   replace_admin({}, AF_INET);

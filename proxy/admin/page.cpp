@@ -15,6 +15,7 @@ namespace baton::admin {
 namespace {
 
 constexpr std::string_view marker = "<!--status-->";
+constexpr std::string_view root = "<html lang=\"en\">";
 
 std::string html_of(std::string_view text) {
   std::string out;
@@ -139,8 +140,11 @@ std::string status_tables(const Status& status) {
   return html;
 }
 
-std::string page(const Status& status) {
+std::string page(const Status& status, bool takes_commands) {
   std::string html(page_html());
+  if (const std::size_t at = html.find(root); takes_commands && at != std::string::npos) {
+    html.insert(at + root.size() - 1, " data-commands");
+  }
   if (const std::size_t at = html.find(marker); at != std::string::npos) {
     html.replace(at, marker.size(), status_tables(status));
   }

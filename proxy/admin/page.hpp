@@ -12,8 +12,9 @@ namespace baton::admin {
 
 constexpr std::string_view page_content_type = "text/html; charset=utf-8";
 
-// page/html.hpp, with its first `<!--status-->` replaced by the tables.
-std::string page(const Status& status);
+// page/html.hpp, with its first `<!--status-->` replaced by the tables. `takes_commands`: this address takes commands
+// without a token, which the page shows.
+std::string page(const Status& status, bool takes_commands);
 // The tables alone. What comes from outside is escaped.
 std::string status_tables(const Status& status);
 

@@ -18,12 +18,17 @@ TEST(Page, HasTheStatusInPlaceOfTheMarker) {
   status.routes.push_back({.name = "api", .match = "path /", .action = "app"});
   status.upgrades.push_back({"rolled_back", "the successor died", {}});
   EXPECT_THAT(std::string(page_html()), HasSubstr("<!--status-->"));
-  const std::string html = page(status);
+  const std::string html = page(status, false);
   EXPECT_THAT(html, Not(HasSubstr("<!--status-->")));
   for (const char* text : {"<!DOCTYPE html>", "<td>4711</td>", "<td>1.2.3</td>", "<td>ejected</td>",
                            "<td>5 failures</td>", "<td>api</td>", "<td>the successor died</td>", "</html>"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }
+}
+
+TEST(Page, SaysWhetherItsAddressTakesCommandsWithoutAToken) {
+  EXPECT_THAT(page(Status{}, true), HasSubstr("<html lang=\"en\" data-commands>"));
+  EXPECT_THAT(page(Status{}, false), HasSubstr("<html lang=\"en\">"));
 }
 
 TEST(Page, PutsNothingInAsHtml) {

@@ -70,6 +70,7 @@ class Session {
   boost::asio::awaitable<void> answer_with_status(Response& response, std::string (*write)(const Status&),
                                                   std::string_view content_type);
   boost::asio::awaitable<void> answer_command(Response& response, const Request& request, const Resource& resource);
+  boost::asio::awaitable<void> answer_with_page(Response& response);
   boost::asio::awaitable<void> answer_with_metrics(Response& response, metrics::Format format);
   boost::asio::awaitable<void> answer_reading(Response& response, const Request& request, Resource::What what);
   void answer_events(Response& response, bool is_head);

@@ -74,7 +74,7 @@ struct Status {
   bool ready = true;                  // as /readyz says
   bool maintenance = false;           // switched on by command
   config::Provenance configuration;   // of the one in force
-  bool admin_token = false;           // commands over TCP are taken from whoever has the token
+  bool admin_token = false;           // a client that has the token may send commands over TCP
   std::int64_t started_at_us = 0;     // of the process, microseconds since 1970
   std::uint64_t connections_max = 0;  // 0: no limit
   bool last_reload_ok = true;         // in this process; true if there was none

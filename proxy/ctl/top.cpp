@@ -50,7 +50,7 @@ class Top {
   }
 
   std::expected<void, std::string> go_on() {
-    // Before the terminal is changed: whether anybody is there.
+    // Before the terminal is changed: whether Baton answers.
     if (auto first = ask_for_status(); !first) return first;
     Screen screen;
     screen_ = &screen;

@@ -31,7 +31,7 @@ constexpr Family families[] = {
      {},
      1,
      no_labels},
-    {"connection_resets_total", Type::counter, "Client connections that were reset, by whom and why."},
+    {"connection_resets_total", Type::counter, "Client connections that were reset, by which side and why."},
     {"received_bytes_total", Type::counter, "Bytes received from clients, as they come; without those of TLS."},
     {"sent_bytes_total", Type::counter, "Bytes sent to clients, as they go; without those of TLS."},
     {"tunnels_ended_total", Type::counter, "Connections to tcp listeners that have ended, by why."},

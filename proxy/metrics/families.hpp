@@ -43,6 +43,9 @@ class Totals {
   std::uint64_t sum(std::string_view family, std::string_view label, std::string_view value) const;
   // The first number of the series with that name.
   std::uint64_t value(std::string_view name) const;
+  std::uint64_t of_server(std::string_view family, std::string_view upstream, std::string_view server) const {
+    return value(server_series(family, upstream, server));
+  }
   // Calls `visit` for each series of the family, with its labels as text (`{route="x"}`, or nothing) and its numbers.
   template <class Visit>
   void each(std::string_view family, Visit visit) const {

@@ -18,7 +18,7 @@ constexpr std::uint64_t mark = 0x31'73'72'65'74'6e'75'63;
 // Before the numbers and then the name of a series. All of it is a multiple of eight bytes long.
 struct Head {
   std::uint32_t size;         // of the whole series; 0: the list ends here
-  std::uint16_t name_length;  // 0: somebody is writing it, or died while writing
+  std::uint16_t name_length;  // 0: a process is writing it, or died while writing
   std::uint16_t numbers;
 };
 static_assert(sizeof(Head) == 8);
@@ -104,31 +104,30 @@ std::string series_name(std::string_view family, Labels labels) {
   return name;
 }
 
+std::string server_series(std::string_view family, std::string_view upstream, std::string_view server) {
+  return series_name(family, {{"upstream", upstream}, {"server", server}});
+}
+
 Ledger::Ledger() {
   auto pages = pages_.lock();
   if (auto memory = make_memory()) pages->memory.push_back(std::move(*memory));
   pages->end = sizeof mark;
 }
 
-// Takes up what this and other processes have appended.
+// Takes up what this and other processes have appended. A series that another one is still writing is passed over; if
+// this process needs it, it appends one of the same name.
 void Ledger::Pages::read_on() {
   std::byte* const data = this->data();
-  const auto take = [&](std::size_t at, std::size_t size) {
-    const auto found = find_at(data, at, size);
-    if (found) by_name.try_emplace(std::string(found->name), found->numbers);
-    return found.has_value();
-  };
-  std::erase_if(unfinished, [&](std::size_t at) { return take(at, size_at(data, at).value_or(0)); });
   for (;;) {
     const auto size = size_at(data, end);
     if (!size || *size == 0) return;
-    unfinished.reserve(unfinished.size() + 1);
-    if (!take(end, *size)) unfinished.push_back(end);
+    if (const auto found = find_at(data, end, *size)) by_name.try_emplace(std::string(found->name), found->numbers);
     end += *size;
   }
 }
 
-// Writing the size reserves the place. Two processes may append the same series at the same time; then both count.
+// Writing the size reserves the place. Where two series have the same name, because two processes appended them at the
+// same time, both count: `read` adds them up.
 Series Ledger::Pages::append(std::string_view name, std::size_t numbers) {
   std::byte* const data = this->data();
   const std::size_t size = size_of(name.size(), numbers);
@@ -201,7 +200,6 @@ bool Ledger::adopt(handoff::UniqueFd memory) {
     pages->memory.push_back(std::move(*theirs));
     pages->is_adopted = true;
     pages->end = sizeof mark;
-    pages->unfinished.clear();
     pages->by_name.clear();
   }
   for (const auto& [name, numbers] : ours) {

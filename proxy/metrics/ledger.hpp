@@ -47,6 +47,9 @@ using Labels = std::initializer_list<std::pair<std::string_view, std::string_vie
 // `family{label="value",…}`.
 std::string series_name(std::string_view family, Labels labels);
 
+// The series of one server of an upstream.
+std::string server_series(std::string_view family, std::string_view upstream, std::string_view server);
+
 class Ledger {
  public:
   // A part of the format: processes of other versions map the same memory.
@@ -86,8 +89,7 @@ class Ledger {
     std::vector<runtime::SharedMemory> memory;  // the last one is used; series of earlier ones may still be held
     bool is_adopted = false;
     bool is_full_told = false;
-    std::size_t end = 0;                  // up to here the list has been read
-    std::vector<std::size_t> unfinished;  // of those, series that another process was still writing
+    std::size_t end = 0;  // up to here the list has been read
     std::unordered_map<std::string, Series, Hash, std::equal_to<>> by_name;
 
     std::byte* data() const { return memory.empty() ? nullptr : memory.back().data(); }

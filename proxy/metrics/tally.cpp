@@ -45,7 +45,7 @@ Tally::RouteCounts* Tally::prepare(std::size_t index, const Exchange& exchange) 
   }
 }
 
-void Tally::settle(RouteCounts& counts, std::string_view name) {
+void Tally::settle(RouteCounts& counts, std::string_view name) noexcept {
   for (ByTransport& one : counts.by_transport) {
     for (std::size_t i = 0; i < one.by_class.size(); ++i) {
       one.by_class[i].settle([&] {
@@ -69,7 +69,7 @@ void Tally::settle(RouteCounts& counts, std::string_view name) {
   counts.bytes_out.settle(of_route("response_body_bytes_total"));
 }
 
-void Tally::settle_listener(ListenerCounts& counts, std::string_view name) {
+void Tally::settle_listener(ListenerCounts& counts, std::string_view name) noexcept {
   const auto settle = [&](Counter& counter, std::string_view family) {
     counter.settle([&] { return series_name(family, {{"listener", name}}); });
   };
@@ -113,17 +113,13 @@ void Tally::settle_listener(ListenerCounts& counts, std::string_view name) {
 }
 
 void Tally::settle() noexcept {
-  try {
-    for (std::size_t i = 0; i < listeners_.size(); ++i) settle_listener(*listeners_[i], name_of(names_, i));
-    while (!counted_.empty()) {
-      const std::size_t index = counted_.back();
-      settle(*counts_[index], name_of(routes_, index));
-      counts_[index]->is_counted = false;
-      counted_.pop_back();
-    }
-  } catch (const std::exception&) {
-    // There is no memory for a name.
+  for (std::size_t i = 0; i < listeners_.size(); ++i) settle_listener(*listeners_[i], name_of(names_, i));
+  // One that has no series yet is counted on, and settled when it is counted again.
+  for (const std::size_t index : counted_) {
+    settle(*counts_[index], name_of(routes_, index));
+    counts_[index]->is_counted = false;
   }
+  counted_.clear();
 }
 
 }  // namespace baton::metrics

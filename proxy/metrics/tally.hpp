@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,25 +18,42 @@
 
 namespace baton::metrics {
 
+// A series that exists from its first count on. Until there is memory for it, and room in the ledger, it is asked for
+// again now and then.
+class LateSeries {
+ public:
+  // `name` makes its name. Empty: not yet.
+  template <class Name>
+  const Series& get(Name name, std::size_t numbers) noexcept {
+    if (series_ || waits_++ % settles_between_tries != 0) return series_;
+    try {
+      series_ = ledger().series(name(), numbers);
+    } catch (const std::bad_alloc&) {
+    }
+    return series_;
+  }
+
+ private:
+  static constexpr std::uint8_t settles_between_tries = 128;
+
+  Series series_;
+  std::uint8_t waits_ = 0;
+};
+
 // One number.
 class Counter {
  public:
   void add(std::uint64_t number = 1) { here_ += number; }
-  // `name` makes the name of its series, which exists from the first count on.
+  // Adds it to its series, as soon as there is one.
   template <class Name>
-  void settle(Name name) {
+  void settle(Name name) noexcept {
     if (here_ == 0) return;
-    if (!series_ && waits_++ % settles_between_tries == 0) series_ = ledger().series(name());
-    if (series_) series_.add(std::exchange(here_, 0));
+    if (const Series& series = series_.get(name, 1)) series.add(std::exchange(here_, 0));
   }
 
  private:
-  // When the ledger is full, or there is no memory.
-  static constexpr std::uint8_t settles_between_tries = 128;
-
   std::uint64_t here_ = 0;
-  Series series_;
-  std::uint8_t waits_ = 0;
+  LateSeries series_;
 };
 
 // How long something takes.
@@ -48,12 +66,12 @@ class Durations {
     is_counted_ = true;
   }
   template <class Name>
-  void settle(Name name) {
+  void settle(Name name) noexcept {
     if (!is_counted_) return;
-    if (!series_) series_ = ledger().series(name(), duration_numbers);
-    if (!series_) return;
+    const Series& series = series_.get(name, duration_numbers);
+    if (!series) return;
     for (std::size_t i = 0; i < here_.size(); ++i) {
-      if (here_[i] != 0) series_.add(std::exchange(here_[i], 0), i);
+      if (here_[i] != 0) series.add(std::exchange(here_[i], 0), i);
     }
     is_counted_ = false;
   }
@@ -61,7 +79,7 @@ class Durations {
  private:
   std::array<std::uint64_t, duration_numbers> here_{};
   bool is_counted_ = false;
-  Series series_;
+  LateSeries series_;
 };
 
 // What an exchange, or its client's connection, is carried by.
@@ -157,7 +175,7 @@ class Tally {
     counts->bytes_out.add(exchange.bytes_out);
   }
   ListenerCounts& listener(std::size_t index) { return *listeners_[index < names_.size() ? index : names_.size()]; }
-  // Adds everything to the ledger. Without memory some of it waits for the next time.
+  // Adds everything to the ledger, as far as there is memory and room for it.
   void settle() noexcept;
 
  private:
@@ -181,8 +199,8 @@ class Tally {
   };
   // The route's counts, with `last` as the exchange has it. nullptr: there is no memory.
   RouteCounts* prepare(std::size_t index, const Exchange& exchange) noexcept;
-  void settle(RouteCounts& counts, std::string_view name);
-  void settle_listener(ListenerCounts& counts, std::string_view name);
+  void settle(RouteCounts& counts, std::string_view name) noexcept;
+  void settle_listener(ListenerCounts& counts, std::string_view name) noexcept;
 
   std::vector<std::string> names_;                          // of the listeners
   std::vector<std::string> routes_;                         // their names

@@ -2,7 +2,7 @@
 
 namespace baton::metrics {
 
-void UpstreamCounts::settle(std::string_view upstream) {
+void UpstreamCounts::settle(std::string_view upstream) noexcept {
   const auto name = [&](std::string_view family) {
     return [upstream, family] { return series_name(family, {{"upstream", upstream}}); };
   };

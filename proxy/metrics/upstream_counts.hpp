@@ -17,8 +17,8 @@ struct UpstreamCounts {
   Counter retries, resets;
   std::array<Counter, connect_failure_words.size()> connect_failures;
 
-  // Adds everything to the ledger. Throws std::bad_alloc if there is no memory for a name; the rest waits.
-  void settle(std::string_view upstream);
+  // Adds everything to the ledger, as far as there is memory and room for it.
+  void settle(std::string_view upstream) noexcept;
 };
 
 }  // namespace baton::metrics

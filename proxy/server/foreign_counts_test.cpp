@@ -67,14 +67,15 @@ TEST(UpgradeCounts, SayHowUpgradesEnded) {
   report.pauses.by_log2[29] = 1;
   report.pauses.sum_us = 123;
   count_completed(report);
-  const auto failed = [](const char* result, const handoff::Report& of, std::initializer_list<const char*> steps) {
+  const auto failed = [](const char* result, const handoff::Report& of, std::initializer_list<const char*> steps,
+                         bool was_started = true) {
     admin::LastUpgrade upgrade{result, "", of};
     for (const char* const step : steps) upgrade.steps.push_back({step, 0});
-    count_failed(upgrade);
+    count_failed(upgrade, was_started);
   };
   failed("rolled_back", report, {"started", "ready", "moving", "failed"});
   handoff::Report early;
-  failed("failed", early, {"failed"});
+  failed("failed", early, {"started", "failed"}, false);
   failed("failed", early, {"started", "failed"});
   early.to.pid = 8;
   failed("failed", early, {"started", "failed"});

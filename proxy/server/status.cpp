@@ -41,19 +41,19 @@ admin::ServerStatus status_of(upstream::Standing& standing, const metrics::Total
   const state::ServerFacts facts = standing.facts();
   const upstream::Terms terms = standing.terms();
   const upstream::Standing::Totals totals = standing.totals(now_ms);
-  const metrics::Labels labels{{"upstream", standing.upstream}, {"server", standing.address}};
-  admin::ServerStatus status{.upstream = standing.upstream,
-                             .address = standing.address,
-                             .state = "up",
-                             .why = is_by_command(facts, terms) ? "by command" : "",
-                             .since_ms = is_by_command(facts, terms) ? facts.ordered_ms : 0,
-                             .weight = standing.weight(),
-                             .is_backup = terms.backup,
-                             .in_flight = totals.in_flight,
-                             .requests_total = counted.value(metrics::series_name("server_requests_total", labels)),
-                             .failures_total = counted.value(metrics::series_name("server_failures_total", labels)),
-                             .p50_ms = totals.latencies.quantile_ms(0.5),
-                             .p99_ms = totals.latencies.quantile_ms(0.99)};
+  admin::ServerStatus status{
+      .upstream = standing.upstream,
+      .address = standing.address,
+      .state = "up",
+      .why = is_by_command(facts, terms) ? "by command" : "",
+      .since_ms = is_by_command(facts, terms) ? facts.ordered_ms : 0,
+      .weight = standing.weight(),
+      .is_backup = terms.backup,
+      .in_flight = totals.in_flight,
+      .requests_total = counted.of_server("server_requests_total", standing.upstream, standing.address),
+      .failures_total = counted.of_server("server_failures_total", standing.upstream, standing.address),
+      .p50_ms = totals.latencies.quantile_ms(0.5),
+      .p99_ms = totals.latencies.quantile_ms(0.99)};
   if (facts.order == state::Order::down) {
     status.state = "down";
   } else if (facts.health == state::Health::down) {
@@ -223,7 +223,7 @@ void StatusReporter::answer(bool is_ready, std::function<void(admin::Status)> an
           gathering->connections += share.connections;
           if (sum.rollback) sum.rollback->unknown += share.unknown;
           if (--gathering->unanswered != 0) return;
-          // Whoever asked waits for it.
+          // The client waits for it.
           gathering->answer(handoff::insist([&] { return complete(*gathering); }));
         });
       });

@@ -27,15 +27,15 @@ void count_pauses(const handoff::Pauses& pauses) {
 }
 
 // Which step it did not get over.
-std::string_view step_of(const admin::LastUpgrade& upgrade) {
+std::string_view step_of(const admin::LastUpgrade& upgrade, bool was_started) {
+  if (!was_started) return "start";
   const auto has_reached = [&](std::string_view name) {
     return std::ranges::any_of(upgrade.steps, [name](const auto& one) { return one.step == name; });
   };
   if (has_reached("moving")) return "moving";
   if (has_reached("probation")) return "probation";
   if (has_reached("ready")) return "moving";
-  if (upgrade.report.to.pid != 0) return "ready";
-  return has_reached("started") ? "hello" : "start";
+  return upgrade.report.to.pid != 0 ? "ready" : "hello";
 }
 
 }  // namespace
@@ -54,9 +54,9 @@ void count_completed(const handoff::Report& report) noexcept try {
 } catch (const std::bad_alloc&) {
 }
 
-void count_failed(const admin::LastUpgrade& upgrade) noexcept try {
+void count_failed(const admin::LastUpgrade& upgrade, bool was_started) noexcept try {
   count_result(upgrade.result);
-  ledger().add(series_name("upgrade_failures_total", {{"step", step_of(upgrade)}}));
+  ledger().add(series_name("upgrade_failures_total", {{"step", step_of(upgrade, was_started)}}));
   ledger().add("handover_taken_back_connections_total", upgrade.report.taken_back);
 } catch (const std::bad_alloc&) {
 }

@@ -1,6 +1,6 @@
 // How far an upgrade has come: the steps that it has reached, and what is told of it, as lines, some periodic, and then
-// the result. They go to the clients that requested the upgrade or its cancellation, if any, and to whoever watches
-// whatever happens. Runs in the main thread.
+// the result. They go to the clients that requested the upgrade or its cancellation, if any, and to the event streams.
+// Runs in the main thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

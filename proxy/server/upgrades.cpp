@@ -200,7 +200,7 @@ void Upgrades::note_failed_start(UpgradeProgress& progress, const std::string& w
   report.from = parts_.attempt.self.side();
   progress.reach("failed");
   parts_.generation.note_upgrade(progress.recorded("failed", why, std::move(report)));
-  count_failed(*parts_.generation.last_upgrade);
+  count_failed(*parts_.generation.last_upgrade, false);
   parts_.attempt.supervision.announce();
   log::error("upgrade: failed: {}; this process continues", why);
   progress.tell_result(*parts_.generation.last_upgrade);
@@ -303,7 +303,7 @@ std::string Upgrades::note_failure(UpgradeProgress& progress, const handoff::Han
                                  is_rolled_back ? "rolled back" : "failed", logged, report_line(outcome.report));
   progress.reach("failed");
   parts_.generation.note_upgrade(progress.recorded(is_rolled_back ? "rolled_back" : "failed", why, outcome.report));
-  count_failed(*parts_.generation.last_upgrade);
+  count_failed(*parts_.generation.last_upgrade, true);
   return line;
 }
 

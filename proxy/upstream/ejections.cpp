@@ -78,8 +78,7 @@ void Ejections::note_failure(Standing& server, std::uint64_t client, std::int64_
     facts.ejected_why = why;
     facts.slow_since_ms = facts.ejected_until_ms;
   });
-  metrics::ledger().add(
-      metrics::series_name("server_ejections_total", {{"upstream", upstream_}, {"server", server.address}}));
+  metrics::ledger().add(metrics::server_series("server_ejections_total", upstream_, server.address));
   log::warning("upstream {}: server {} is ejected for {}: {} failures within {}, the last: {}", upstream_,
                server.address, config::duration_text(config::Milliseconds(ejection.ms)), terms_.failures,
                config::duration_text(terms_.within), why);

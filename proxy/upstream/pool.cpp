@@ -194,13 +194,9 @@ void Pool::fill_places(std::int64_t now_ms) {
 }
 
 void Pool::settle(std::int64_t now_ms) noexcept {
-  try {
-    for (auto& [name, upstream] : upstreams_) {
-      for (const auto& server : upstream.servers_) server->settle(now_ms);
-      upstream.counts.settle(name);
-    }
-  } catch (const std::bad_alloc&) {
-    return;
+  for (auto& [name, upstream] : upstreams_) {
+    for (const auto& server : upstream.servers_) server->settle(now_ms);
+    upstream.counts.settle(name);
   }
 }
 

@@ -262,7 +262,7 @@ class Pool final : public runtime::SocketOwner {
   void forget_replaced() { replaced_.clear(); }
 
   void fill_places(std::int64_t now_ms);
-  // Adds what was counted to the totals of the process. Without memory, some of it waits for the next time.
+  // Adds what was counted to the totals of the process.
   void settle(std::int64_t now_ms) noexcept;
 
   Upstream* find(std::string_view name);

@@ -169,7 +169,7 @@ void Standing::add(const ServerCounts& counts, std::int64_t begun, std::int64_t 
   }
   known->totals.latencies += counts.latencies;
   known->totals.in_flight += begun;
-  count(*known, counts.requests, counts.failures);  // may throw, and then they wait
+  count(*known, counts.requests, counts.failures);
 }
 
 Standing::Totals Standing::totals(std::int64_t now_ms) {
@@ -181,9 +181,9 @@ Standing::Totals Standing::totals(std::int64_t now_ms) {
   return all;
 }
 
-void Standing::count(Known& known, std::uint64_t requests, std::uint64_t failures) const {
+void Standing::count(Known& known, std::uint64_t requests, std::uint64_t failures) const noexcept {
   const auto name = [this](std::string_view family) {
-    return [this, family] { return metrics::series_name(family, {{"upstream", upstream}, {"server", address}}); };
+    return [this, family] { return metrics::server_series(family, upstream, address); };
   };
   known.requests.add(requests);
   known.failures.add(failures);
@@ -323,13 +323,13 @@ std::vector<state::ServerRecord> Registry::save(const metrics::Totals& totals, s
   for (const auto& [name, absent] : servers_.lock()->absent) known.push_back(absent.standing);
   for (const auto& standing : known) {
     const Standing::Totals now = standing->totals(now_ms);
-    const metrics::Labels labels{{"upstream", standing->upstream}, {"server", standing->address}};
-    records.push_back({.upstream = standing->upstream,
-                       .address = standing->address,
-                       .facts = standing->facts().shifted(offset_ms),
-                       .requests_total = totals.value(metrics::series_name("server_requests_total", labels)),
-                       .failures_total = totals.value(metrics::series_name("server_failures_total", labels)),
-                       .latencies = {now.latencies.counts().begin(), now.latencies.counts().end()}});
+    records.push_back(
+        {.upstream = standing->upstream,
+         .address = standing->address,
+         .facts = standing->facts().shifted(offset_ms),
+         .requests_total = totals.of_server("server_requests_total", standing->upstream, standing->address),
+         .failures_total = totals.of_server("server_failures_total", standing->upstream, standing->address),
+         .latencies = {now.latencies.counts().begin(), now.latencies.counts().end()}});
   }
   return records;
 }

@@ -142,7 +142,7 @@ class Standing {
   };
   // With the lock held.
   void publish(Known& known);
-  void count(Known& known, std::uint64_t requests, std::uint64_t failures) const;
+  void count(Known& known, std::uint64_t requests, std::uint64_t failures) const noexcept;
 
   // Read for each request and seldom written.
   alignas(64) std::atomic<std::int64_t> closed_until_ms_{0};

@@ -171,9 +171,9 @@ class UpstreamSide {
   // The exchange is counted with it already.
   Progress with(upstream::Server& server, std::uint64_t sticky, const Asking& of);
   Progress reach(upstream::Server& server, const Asking& of);
-  // For the access log.
   // Its wait in a queue is over.
   void note_queued(state::Exchange& exchange) const;
+  // For the access log.
   void note_server(state::Exchange& exchange, const upstream::Server& server) const;
   Progress connect_to(upstream::Server& server, state::Exchange& exchange, const routing::Route* route);
   Progress await_descriptor(std::int64_t connect_ms);

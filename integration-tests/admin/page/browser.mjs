@@ -2,6 +2,7 @@
 // A Chromium that does what page_test.cpp says: a JSON object per line of standard input, and for each one an answer,
 // {"value":…} or {"error":"…"}.
 import { createRequire } from 'node:module';
+import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
 const { chromium } = createRequire(`${process.cwd()}/`)('playwright-core');
@@ -53,6 +54,16 @@ const orders = {
     }));
   },
   seen: async () => seen,
+  // A port that leads to a Unix socket, as `ssh -L` makes one.
+  forward: ({ to }) =>
+    new Promise((resolve) => {
+      const server = createServer((client) => {
+        const other = connect(to);
+        client.pipe(other).pipe(client);
+        for (const one of [client, other]) one.on('error', () => [client, other].forEach((each) => each.destroy()));
+      });
+      server.listen(0, '127.0.0.1', () => resolve(server.address().port));
+    }),
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -64,3 +75,4 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
 }
 await browser.close();
+process.exit();
