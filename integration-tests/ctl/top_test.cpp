@@ -18,7 +18,7 @@ class CtlTop : public Ctl {
     std::ofstream(script()) << "trap : INT\nstty rows 24 cols 80\ntty\nstty -g\n"
                             << before << baton_in_shell() << " ctl top -c " << in_shell(baton.config_path())
                             << "\necho \"ended $?\"\nstty -g\n";
-    return {.argv = {"script", "-qfec", "sh " + in_shell(script()), "/dev/null"},
+    return {.argv = {"script", "-qfec", "exec sh " + in_shell(script()), "/dev/null"},
             .environment = {"TERM=xterm"},
             .has_input = true};
   }

@@ -164,6 +164,28 @@ TEST(Ledger, ReadsWhateverAnotherProcessWrote) {
   }
 }
 
+TEST(Ledger, ASeriesThatWouldReachBeyondTheMemoryIsNotRead) {
+  Ledger before;
+  before.add("one_total");
+  auto* const data = static_cast<std::byte*>(
+      ::mmap(nullptr, Ledger::bytes, PROT_READ | PROT_WRITE, MAP_SHARED, before.to_pass_on(), 0));
+  ASSERT_NE(data, MAP_FAILED);
+  const auto write = [data](std::size_t at, std::uint32_t size, std::uint16_t name_length, std::uint16_t numbers) {
+    std::memcpy(data + at, &size, 4);
+    std::memcpy(data + at + 4, &name_length, 2);
+    std::memcpy(data + at + 6, &numbers, 2);
+  };
+  const std::size_t last = Ledger::bytes - 24;
+  write(8, static_cast<std::uint32_t>(last - 8), 0, 0);  // passed over
+  write(last, 24, 3, 1);
+  EXPECT_EQ(before.read().size(), 1U) << "it ends with the memory";
+  write(last, 32, 3, 1);
+  EXPECT_EQ(before.read().size(), 0U);
+  write(last, 24, 60'000, 1);
+  EXPECT_EQ(before.read().size(), 0U);
+  ::munmap(data, Ledger::bytes);
+}
+
 TEST(Ledger, AdoptsNothingElse) {
   Ledger ledger;
   EXPECT_FALSE(ledger.adopt({}));
