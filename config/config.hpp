@@ -313,6 +313,15 @@ struct Limits {
 // What goes on after a crash of the worker: all connections, or only idle ones.
 enum class Survive { all, idle, off };
 
+// Some of the clients try a successor first.
+struct Canary {
+  std::uint16_t share = 0;    // of the clients, in hundredths of a percent, at most half of them
+  Milliseconds bake{30'000};  // until it may be trusted
+  Milliseconds max{300'000};  // until it must have been; not less
+  bool operator==(const Canary&) const = default;
+};
+inline constexpr std::uint16_t canary_share_max = 5'000;
+
 struct Handoff {
   std::optional<std::string> socket;  // nothing: <runtime directory>/handoff.sock
   Milliseconds ready_timeout{10'000};
@@ -320,6 +329,7 @@ struct Handoff {
   Milliseconds finish_timeout{2'000};
   Milliseconds drain_timeout{30'000};
   Milliseconds probation{0};
+  std::optional<Canary> canary;  // nothing: all clients move at once
   Survive survive = Survive::all;
   bool operator==(const Handoff&) const = default;
 };

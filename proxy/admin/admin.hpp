@@ -50,9 +50,15 @@ struct Reply {
 using ReplySink = std::function<void(Reply)>;
 
 struct UpgradeCommand {
+  // What is asked for: a successor, its promotion while it is a canary, or the program that ran before, unchanged.
+  enum class What { upgrade, promote, rollback };
+  What what = What::upgrade;
   std::string binary;            // empty: what the server itself was started from
   bool from_file = false;        // leave an applied configuration for the file's
-  bool rollback = false;         // to the program that ran before, unchanged
+  bool reload = false;           // the running program itself, with the configuration from its file
+  // Nothing: as `handoff.canary` says.
+  std::optional<config::Canary> canary;
+  bool without_canary = false;  // whatever that says
 };
 
 // Takes the lines of an upgrade, in the io_context's thread; the last one ends the answer. The client may be gone.

@@ -38,7 +38,8 @@ class Commands : public testing::Test {
                                }
                              },
                          .upgrade = [this](const UpgradeCommand& command, LineSink sink) -> std::optional<Reply> {
-                           upgrades.push_back(command.rollback ? "what ran before" : command.binary);
+                           upgrades.push_back(command.what == UpgradeCommand::What::rollback ? "what ran before"
+                                                                                             : command.binary);
                            if (reply.status != 200) return reply;
                            lines = std::move(sink);
                            return std::nullopt;

@@ -118,7 +118,7 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
     const Reply reply = command ? service_->source.server(*command) : Reply{400, command.error()};
     set_text(response, http::int_to_status(reply.status), reply.text);
   } else if (resource.what == Resource::What::rollback) {
-    begin_upgrade(response, request, {.binary = "", .rollback = true});
+    begin_upgrade(response, request, {.what = UpgradeCommand::What::rollback});
   } else {
     const std::function<void(ReplySink)> ask = [this,
                                                 command = command_of(resource.path, request.method())](ReplySink sink) {

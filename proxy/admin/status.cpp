@@ -53,28 +53,44 @@ json::array steps_of(const std::vector<state::UpgradeStep>& steps) {
   return array;
 }
 
+json::object canary_of(const state::CanaryRecord& canary) {
+  const auto side_of = [](const state::CanarySide& side) {
+    return json::object{
+        {"exchanges", side.exchanges}, {"exposures", side.exposures}, {"clients_failed", side.clients_failed}};
+  };
+  return {{"share", canary.share / 100.0},
+          {"verdict", text_of(canary.verdict)},
+          {"decided_by", text_of(canary.decided_by)},
+          {"text", text_of(canary.text)},
+          {"evidence", canary.evidence},
+          {"canary", side_of(canary.canary)},
+          {"others", side_of(canary.others)}};
+}
+
 json::object upgrade_of(const LastUpgrade& upgrade) {
   const handoff::Report& report = upgrade.report;
   const Moved moved = moved_of(report);
-  return {{"result", text_of(upgrade.result)},
-          {"reason", text_of(upgrade.reason)},
-          {"from_generation", report.from.generation},
-          {"to_generation", report.to.generation},
-          {"from_pid", report.from.pid},
-          {"to_pid", report.to.pid},
-          {"from_version", text_of(report.from.version)},
-          {"to_version", text_of(report.to.version)},
-          {"duration_ms", (report.duration_us + 500) / 1000},
-          {"moved", counts_of(moved.clients)},
-          {"moved_total", moved.clients_total},
-          {"upstream_idle_moved", moved.upstream_idle},
-          {"taken_back", report.taken_back},
-          {"refused", total_of(report.refused)},
-          {"refused_by_reason", counts_of(report.refused)},
-          {"left_behind", report.left_behind},
-          {"pause_us", pauses_of(report.pauses)},
-          {"at_ms", upgrade.at_ms},
-          {"steps", steps_of(upgrade.steps)}};
+  json::object object{{"result", text_of(upgrade.result)},
+                      {"reason", text_of(upgrade.reason)},
+                      {"from_generation", report.from.generation},
+                      {"to_generation", report.to.generation},
+                      {"from_pid", report.from.pid},
+                      {"to_pid", report.to.pid},
+                      {"from_version", text_of(report.from.version)},
+                      {"to_version", text_of(report.to.version)},
+                      {"duration_ms", (report.duration_us + 500) / 1000},
+                      {"moved", counts_of(moved.clients)},
+                      {"moved_total", moved.clients_total},
+                      {"upstream_idle_moved", moved.upstream_idle},
+                      {"taken_back", report.taken_back},
+                      {"refused", total_of(report.refused)},
+                      {"refused_by_reason", counts_of(report.refused)},
+                      {"left_behind", report.left_behind},
+                      {"pause_us", pauses_of(report.pauses)},
+                      {"at_ms", upgrade.at_ms},
+                      {"steps", steps_of(upgrade.steps)}};
+  if (upgrade.canary) object["canary"] = canary_of(*upgrade.canary);
+  return object;
 }
 
 json::array upgrades_of(const std::vector<LastUpgrade>& upgrades) {
@@ -178,6 +194,10 @@ std::string to_json(const Status& status) {
     object["rollback"] = {{"version", text_of(status.rollback->version)}, {"unknown", status.rollback->unknown}};
   }
   return json::serialize(object);
+}
+
+std::string to_json(const state::CanaryRecord& canary) {
+  return json::serialize(canary_of(canary));
 }
 
 std::string to_json(const LastUpgrade& upgrade) {

@@ -114,5 +114,6 @@ std::string what_stayed(const handoff::Report& report);
 // As JSON, one line.
 std::string to_json(const Status& status);
 std::string to_json(const LastUpgrade& upgrade);
+std::string to_json(const state::CanaryRecord& canary);
 
 }  // namespace baton::admin

@@ -31,6 +31,10 @@ std::string probation_event(std::uint64_t left_ms, const handoff::Conduct& condu
                      conduct.served, conduct.failed);
 }
 
+std::string canary_event(std::uint64_t left_ms, const state::CanaryRecord& canary) {
+  return fmt::format(R"({{"event":"canary","left_ms":{},"canary":{}}})", left_ms, to_json(canary));
+}
+
 std::string recalled_event() {
   return R"({"event":"recalled"})";
 }

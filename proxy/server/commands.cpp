@@ -155,20 +155,21 @@ void Commands::reopen_logs(admin::ReplySink answer) {
 }
 
 std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& command, admin::LineSink lines) {
+  const bool is_rollback = command.what == admin::UpgradeCommand::What::rollback;
   parts_.settle();
   if (UpgradeAttempt* attempt = parts_.upgrades.current()) {
-    if (command.rollback && attempt->is_on_probation()) return call_off(*attempt, std::move(lines));
+    if (is_rollback && attempt->is_on_probation()) return call_off(*attempt, std::move(lines));
     return admin::Reply{conflict, "an upgrade is in progress already; try again when it has ended"};
   }
   std::optional<std::string> why_not;
   try {
-    why_not = command.rollback ? parts_.upgrades.roll_back(std::move(lines))
-                               : parts_.upgrades.begin(command.binary, command.from_file, std::move(lines));
+    why_not = is_rollback ? parts_.upgrades.roll_back(std::move(lines))
+                          : parts_.upgrades.begin(command.binary, command.from_file, std::move(lines));
   } catch (const std::exception& error) {
     why_not = handoff::describe(error);
   }
   if (!why_not) return std::nullopt;
-  log::warning("{}: refused: {}", command.rollback ? "rollback" : "upgrade", *why_not);
+  log::warning("{}: refused: {}", is_rollback ? "rollback" : "upgrade", *why_not);
   return admin::Reply{conflict, *why_not};
 }
 

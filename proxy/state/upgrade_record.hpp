@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,31 @@ struct UpgradeStep {
   bool operator==(const UpgradeStep&) const = default;
 };
 
+// What one side has served while a canary was compared with the others.
+struct CanarySide {
+  std::uint64_t exchanges = 0;
+  std::uint64_t exposures = 0;       // of clients: each is counted once in a tenth of a second, until it has a failure
+  std::uint64_t clients_failed = 0;  // each counts once
+  bool operator==(const CanarySide&) const = default;
+};
+
+struct CanaryRecord {
+  std::uint16_t share = 0;  // of the clients, in hundredths of a percent
+  std::string verdict;      // wait, doubt, go_on, back
+  std::string decided_by;   // comparison, command, failure; empty: nothing is decided
+  std::string text;         // the verdict in words, with the numbers it rests on
+  double evidence = 1;      // that the canary is worse: how much likelier what was seen is then
+  CanarySide canary, others;
+  bool operator==(const CanaryRecord&) const = default;
+};
+
 struct UpgradeRecord {
   std::string result;  // completed, rolled_back, failed
   std::string reason;  // why it did not complete, or what did not move
   handoff::Report report;
   std::int64_t at_ms = 0;  // its beginning, milliseconds since 1970; 0: not known
   std::vector<UpgradeStep> steps = {};
+  std::optional<CanaryRecord> canary = {};
   bool operator==(const UpgradeRecord&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "proxy/state/upgrade_wire.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "handoff/limits.hpp"
@@ -12,6 +13,7 @@ namespace {
 constexpr std::size_t label_bytes_max = 256;
 constexpr int counts_max = 64;
 constexpr int steps_max = 32;
+constexpr std::uint32_t share_of_all = 10'000;
 
 std::string cut(const std::string& text, std::size_t bytes_max = handoff::limits::text_bytes_max) {
   return text.substr(0, bytes_max);
@@ -45,6 +47,36 @@ handoff::Side read_side(const wire::UpgradeSide& in) {
   return {.generation = in.generation(), .pid = in.pid(), .version = cut(in.version())};
 }
 
+void write_side(const CanarySide& side, wire::CanarySide& out) {
+  out.set_exchanges(side.exchanges);
+  out.set_exposures(side.exposures);
+  out.set_clients_failed(side.clients_failed);
+}
+
+CanarySide read_side(const wire::CanarySide& in) {
+  return {.exchanges = in.exchanges(), .exposures = in.exposures(), .clients_failed = in.clients_failed()};
+}
+
+void write_canary(const CanaryRecord& canary, wire::CanaryRecord& out) {
+  out.set_share(canary.share);
+  out.set_verdict(cut(canary.verdict, label_bytes_max));
+  out.set_decided_by(cut(canary.decided_by, label_bytes_max));
+  out.set_text(cut(canary.text));
+  out.set_evidence(canary.evidence);
+  write_side(canary.canary, *out.mutable_canary());
+  write_side(canary.others, *out.mutable_others());
+}
+
+CanaryRecord read_canary(const wire::CanaryRecord& in) {
+  return {.share = static_cast<std::uint16_t>(std::min<std::uint32_t>(in.share(), share_of_all)),
+          .verdict = cut(in.verdict(), label_bytes_max),
+          .decided_by = cut(in.decided_by(), label_bytes_max),
+          .text = cut(in.text()),
+          .evidence = std::isfinite(in.evidence()) ? in.evidence() : 1,
+          .canary = read_side(in.canary()),
+          .others = read_side(in.others())};
+}
+
 }  // namespace
 
 void write(const UpgradeRecord& record, wire::UpgradeRecord& out) {
@@ -70,6 +102,7 @@ void write(const UpgradeRecord& record, wire::UpgradeRecord& out) {
   out.set_pause_max_us(report.pauses.max_us);
   out.mutable_pause_us_log2()->Assign(report.pauses.by_log2.begin(), report.pauses.by_log2.end());
   out.set_duration_us(report.duration_us);
+  if (record.canary) write_canary(*record.canary, *out.mutable_canary());
 }
 
 UpgradeRecord read(const wire::UpgradeRecord& in) {
@@ -91,6 +124,7 @@ UpgradeRecord read(const wire::UpgradeRecord& in) {
                               .max_us = in.pause_max_us(),
                               .by_log2 = {by_log2.begin(), by_log2.begin() + magnitudes}},
                    .duration_us = in.duration_us()};
+  if (in.has_canary()) record.canary = read_canary(in.canary());
   return record;
 }
 
