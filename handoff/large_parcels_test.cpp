@@ -175,16 +175,16 @@ TEST(LargeParcels, ThatWaitAreStillToCome) {
     adopted.add_taken(id);
     EXPECT_TRUE(send_record(successor, Kind::adopted, adopted, soon()));
   };
-  const auto answer_when_it_waits = [&]() -> Result<void> {
+  const auto answer_when_it_waits = [&]() -> Result<Deadline> {
     waiting.push_back(offering.waiting());
-    if (waiting.size() > 1) return {};
+    if (waiting.size() > 1) return no_deadline;
     expect_frame(successor, Kind::offer);
     adopt(100);
     reading = std::jthread([&] {
       expect_frame(successor, Kind::offer);
       adopt(101);
     });
-    return {};
+    return no_deadline;
   };
   const auto finished = offering.run(answer_when_it_waits, [](const Frame&) { return Result<void>(); });
   EXPECT_TRUE(finished) << finished.error().text;

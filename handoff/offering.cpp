@@ -54,7 +54,7 @@ std::chrono::milliseconds step_time(std::chrono::milliseconds step_timeout, std:
 Offering::Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout)
     : channel_(channel), donor_(donor), step_timeout_(step_timeout), window_(descriptors_in_flight_max()) {}
 
-Result<void> Offering::run(const std::function<Result<void>()>& go_on,
+Result<void> Offering::run(const std::function<Result<Deadline>()>& go_on,
                            const std::function<Result<void>(const Frame&)>& other) {
   bool finished = false;
   while (!finished || !waiting_.empty() || !in_flight_.empty()) {
@@ -78,12 +78,13 @@ Result<void> Offering::run(const std::function<Result<void>()>& go_on,
       continue;
     }
     if (has_advanced || (finished && waiting_.empty() && in_flight_.empty())) continue;
-    if (auto goes_on = go_on(); !goes_on) return goes_on;
+    const auto again = go_on();
+    if (!again) return std::unexpected(again.error());
     const int wake = donor_.wake_descriptor();
     const bool await_donor = !finished && waiting_.empty() && has_room();
     const Deadline deadline = in_flight_.empty() ? no_deadline : answer_deadline_;
     if (Clock::now() >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Adopted)");
-    channel_.wait(await_donor ? std::span(&wake, 1) : std::span<const int>{}, deadline);
+    channel_.wait(await_donor ? std::span(&wake, 1) : std::span<const int>{}, std::min(deadline, *again));
   }
   return {};
 }

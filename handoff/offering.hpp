@@ -24,9 +24,10 @@ class Offering {
   Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout);
 
   // Runs until the donor has nothing left and everything has been answered. Calls `go_on` when there is nothing to do
-  // but wait, and `other` with every frame that is not an answer; an error from either ends the run, and what is in
-  // flight stays in flight.
-  Result<void> run(const std::function<Result<void>()>& go_on, const std::function<Result<void>(const Frame&)>& other);
+  // but wait, which returns when it must be called again, and `other` with every frame that is not an answer; an error
+  // from either ends the run, and what is in flight stays in flight.
+  Result<void> run(const std::function<Result<Deadline>()>& go_on,
+                   const std::function<Result<void>(const Frame&)>& other);
 
   // Handles an answer. Fault::malformed: it names a parcel that was not offered, or none at all.
   Result<void> hear_adopted(const Frame& frame);

@@ -86,12 +86,13 @@ struct LeftBehind {
   std::chrono::milliseconds at_most{0};
 };
 
-// How a successor on probation has served so far.
+// How a successor on probation, or a canary, has served so far.
 struct Conduct {
   std::uint64_t accepted = 0;     // connections
   std::uint64_t served = 0;       // requests, tunnels: what the server counts
   std::uint64_t failed = 0;       // of those
   std::optional<std::string> failing;   // why it should give back what it has; nothing: all is well
+  std::string application = {};         // of a canary: the server's own bytes, by which the donor judges it
 };
 
 // Played by the predecessor's server, and by the successor's when it gives back what it has.
@@ -110,8 +111,16 @@ class Donor {
   virtual void stop_accepting(const std::vector<std::string>& taken) = 0;
   virtual void accept_again() = 0;
 
-  // The successor serves new connections on probation; called several times a second.
+  // The successor serves new connections on probation, or a part of the clients as a canary; called several times a
+  // second.
   virtual void on_probation(const Conduct&) {}
+
+  // The successor is a canary: from now on `freeze_next` freezes connections of its clients only, and the donor accepts
+  // on. Once the canary is promoted, `freeze_next` says `finished`; the next call is after `stop_accepting`, and then
+  // all others move. `called_off` is asked meanwhile, too.
+  virtual void begin_canary() {}
+  // The canary is silent. Kill it, if it is ours: then its keeper gives back what it had. False: it is not ours.
+  virtual bool kill_canary() { return false; }
 
   // The adopter keeps places for this. Called once accepting has stopped, then about once a second.
   virtual Remaining remaining() { return {}; }
@@ -168,6 +177,8 @@ class Adopter {
 
   // The predecessor has stopped accepting: begin.
   virtual void accept() = 0;
+  // We are a canary, and the predecessor accepts on: begin on the sockets that it does not have.
+  virtual void accept_on_own() {}
 
   // Does everything that can fail for each parcel, without touching a socket. Returns one verdict per parcel.
   virtual std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) = 0;

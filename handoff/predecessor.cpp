@@ -53,6 +53,8 @@ class Conversation {
       return talked;
     });
     const bool may_have_connections = can_return_ && listen_said_;
+    const bool is_hung_canary = !finished && is_canary_ && finished.error().fault == Fault::timed_out;
+    if (is_hung_canary) end_hung_canary();
     if (!finished && may_have_connections && spare_.begins_with(Kind::returning)) {
       finished = as_result([this] { return hear_its_keeper(); });
     }
@@ -95,12 +97,16 @@ class Conversation {
     auto record = parse<wire::Ready>(*ready);
     if (!record) return std::unexpected(record.error());
 
-    const bool on_probation = can_return_ && terms_.probation.count() > 0;
+    const bool on_probation = can_return_ && terms_.probation.count() > 0 && !terms_.canary;
     listen_said_ = true;
+    if (terms_.canary) {
+      auto proved = prove_canary();
+      if (!proved && recalled_) return take_returns();
+      if (!proved) return proved;
+    }
     donor_.stop_accepting({record->addresses().begin(), record->addresses().end()});
     if (auto sent = say_listen(on_probation ? terms_.probation : std::chrono::milliseconds(0)); !sent) return sent;
-    if (auto listening = await(Kind::listening, in_step()); !listening) return std::unexpected(listening.error());
-    outcome_.successor_serves = true;
+    if (auto listening = await_listening(); !listening) return listening;
 
     auto moved = on_probation ? watch_trial() : Result<void>();
     if (moved) moved = offer_all();
@@ -109,13 +115,26 @@ class Conversation {
     return say_done();
   }
 
-  Result<void> say_listen(std::chrono::milliseconds probation) {
+  Result<void> say_listen(std::chrono::milliseconds probation, bool canary = false) {
     wire::Listen listen;
     listen.set_probation_ms(static_cast<std::uint64_t>(probation.count()));
+    listen.set_canary(canary);
     told_ = donor_.remaining();
     next_told_ = Clock::now() + remaining_every;
     *listen.mutable_remaining() = to_wire(told_);
     return send_record(channel_, Kind::listen, listen, in_step());
+  }
+
+  // What a canary has said before it read Listen is passed over.
+  Result<void> await_listening() {
+    for (const Deadline deadline = in_step();;) {
+      auto frame = next_frame(Kind::listening, deadline);
+      if (!frame) return std::unexpected(frame.error());
+      if (frame->kind == Kind::trial && terms_.canary) continue;
+      if (frame->kind != Kind::listening) return std::unexpected(unexpected_frame(*frame, Kind::listening));
+      outcome_.successor_serves = true;
+      return {};
+    }
   }
 
   Result<void> offer_all() {
@@ -135,7 +154,11 @@ class Conversation {
     can_return_ = adopting_ && hello->returns();
     successor_keeps_places_ = hello->keeps_places();
     if (hello->sockets_max() != 0) successor_sockets_max_ = hello->sockets_max();
-    return check_hello(*hello);
+    if (auto common = check_hello(*hello); !common) return common;
+    if (!terms_.canary || (hello->canary() && can_return_)) return {};
+    const std::string text = "its version cannot be a canary; upgrade to it without one";
+    tell_abort(text);
+    return fail(Fault::refused, text);
   }
 
   Result<void> say_done() {
@@ -247,9 +270,46 @@ class Conversation {
     }
   }
 
-  Result<void> go_on() {
-    if (auto goes_on = heed_call(); !goes_on) return goes_on;
-    return tell_remaining();
+  // Returns when it must be called again.
+  Result<Deadline> go_on() {
+    if (auto goes_on = heed_call(); !goes_on) return std::unexpected(goes_on.error());
+    if (auto told = tell_remaining(); !told) return std::unexpected(told.error());
+    if (!is_canary_) return no_deadline;
+    if (Clock::now() >= trial_deadline_) return fail(Fault::timed_out, "no answer in time (waiting for Trial)");
+    return trial_deadline_;
+  }
+
+  // ── A canary ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  // Until the donor promotes it. After an error with `recalled_`, it gives back what it has.
+  Result<void> prove_canary() {
+    is_canary_ = true;
+    donor_.begin_canary();
+    if (auto sent = say_listen({}, true); !sent) return sent;
+    if (auto listening = await_listening(); !listening) return listening;
+    trial_deadline_ = in_step();
+    auto proved = offer_all();
+    if (proved) is_canary_ = false;
+    return proved;
+  }
+
+  Result<void> hear_trial_of_canary(const Frame& frame) {
+    auto trial = parse<wire::Trial>(frame);
+    if (!trial) return std::unexpected(trial.error());
+    trial_deadline_ = in_step();
+    donor_.on_probation({trial->accepted(), trial->served(), trial->failed(), {}, trial->application()});
+    return {};
+  }
+
+  // It is silent: its keeper gives back what it had, once it is dead. If it has none, the channel ends.
+  void end_hung_canary() {
+    if (!insist([this] { return donor_.kill_canary(); })) return;
+    for (const Deadline deadline = in_step(); Clock::now() < deadline && !spare_.begins_with(Kind::returning);) {
+      pollfd polled[] = {{channel_.descriptor(), 0, 0}, {spare_.descriptor(), POLLIN, 0}};
+      ::poll(polled, std::size(polled), 10);
+      const bool is_over = (polled[0].revents & POLLHUP) != 0;
+      if (is_over && !spare_.begins_with(Kind::returning)) return;
+    }
   }
 
   // Connections that end here no longer need the places kept for them.
@@ -265,10 +325,10 @@ class Conversation {
   }
 
   // Handles a call-off. Before the successor serves, it ends the upgrade. After that, the successor is asked to give
-  // back what it has. Once connections have moved it is too late.
+  // back what it has. Once connections have moved it is too late, unless it is a canary.
   Result<void> heed_call() {
     const auto reason = donor_.called_off();
-    if (!reason || recalled_ || !offering_.taken().empty()) return {};
+    if (!reason || recalled_ || (!offering_.taken().empty() && !is_canary_)) return {};
     if (can_return_ && listen_said_) {
       if (!outcome_.successor_serves) return {};      // in a moment
       recalled_ = *reason;
@@ -319,6 +379,7 @@ class Conversation {
 
   // The successor may give everything back at any time while connections move.
   Result<void> hear_other(const Frame& frame) {
+    if (frame.kind == Kind::trial && is_canary_) return hear_trial_of_canary(frame);
     if (frame.kind != Kind::returning || !can_return_) return std::unexpected(unexpected_frame(frame, Kind::adopted));
     if (auto begun = begin_returns(frame); !begun) return begun;
     return fail(Fault::refused, *recalled_);
@@ -371,7 +432,9 @@ class Conversation {
   std::size_t successor_sockets_max_ = limits::sockets_inherited_of_old;
   Remaining told_;                // the last one sent
   Deadline next_told_ = Clock::now();     // send no Remaining before
-  bool listen_said_ = false;      // we have stopped accepting
+  bool listen_said_ = false;              // we have stopped accepting, or move a part of the clients
+  bool is_canary_ = false;                // a part of the clients is the successor's, and we accept on
+  Deadline trial_deadline_ = no_deadline;  // for a canary's next word
   bool is_returning_ = false;     // except for what comes back
   bool may_return_ = true;        // a Returning may come
   bool is_with_keeper_ = false;   // the successor is dead

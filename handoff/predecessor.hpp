@@ -18,6 +18,7 @@ struct PredecessorTerms {
   std::chrono::milliseconds ready_timeout{10'000};
   std::chrono::milliseconds step_timeout{2'000};
   std::chrono::milliseconds probation{0};        // how long new connections are served before live ones move
+  bool canary = false;  // the donor chooses what moves first, and judges; then there is no probation
   // Between two messages of a successor that gives back, which meanwhile waits for its requests to end.
   std::chrono::milliseconds return_timeout{10'000};
 };

@@ -37,7 +37,7 @@ Result<void> offer_all(Channel& channel, Donor& donor, Offering& offering, std::
     if (is_earlier) return {};
     return std::unexpected(unexpected_frame(frame, Kind::adopted));
   };
-  auto offered = as_result([&] { return offering.run([] { return Result<void>(); }, ignore_earlier); });
+  auto offered = as_result([&] { return offering.run([] { return Result<Deadline>(no_deadline); }, ignore_earlier); });
   if (offered) {
     wire::Returned returned;
     insist([&] { returned.set_application(donor.counted()); });
@@ -154,6 +154,7 @@ class Conversation {
     wire::Hello hello = make_hello({generation, ::getpid(), terms_.version}, terms_.features);
     hello.set_returns(probation_ != nullptr);
     hello.set_keeps_places(true);
+    hello.set_canary(probation_ != nullptr);
     return send_record(channel_, Kind::hello, hello, deadline);
   }
 
@@ -161,12 +162,15 @@ class Conversation {
   Result<void> serve(const Frame& said) {
     auto listen = parse<wire::Listen>(said);
     if (listen) adopter_.expect(from_wire(listen->remaining()));
-    adopter_.accept();
+    const bool is_canary = listen && listen->canary() && probation_ != nullptr;
+    is_canary ? adopter_.accept_on_own() : adopter_.accept();
     if (!listen) return std::unexpected(listen.error());
     has_listened_ = true;
     auto sent = send_record(channel_, Kind::listening, wire::Listening{}, no_deadline);
     if (!sent && !goes_on_in_spare()) return sent;
-    if (sent && listen->probation_ms() != 0 && probation_ != nullptr) {
+    if (is_canary) {
+      if (auto promoted = be_canary(); !promoted) return promoted;
+    } else if (sent && listen->probation_ms() != 0 && probation_ != nullptr) {
       auto tried = be_tried(std::chrono::milliseconds(listen->probation_ms()));
       if (!tried && !goes_on_in_spare()) return tried;
     }
@@ -183,15 +187,20 @@ class Conversation {
         if (auto heard = hear_listen_again(*frame); !heard) return heard;
         continue;
       }
-      if (frame->kind == Kind::recall && probation_ != nullptr) {
-        returning_because_ = "the predecessor cancelled it";
-      } else if (frame->kind == Kind::remaining) {
-        if (auto heard = hear_remaining(*frame); !heard) return heard;
-      } else if (frame->kind != Kind::offer) {
-        return std::unexpected(unexpected_frame(*frame, Kind::offer));
-      } else if (auto adopted = adopting_->answer(*frame); !adopted && !goes_on_in_spare()) {
-        return adopted;
-      }
+      if (auto heard = hear_in_service(*frame); !heard) return heard;
+    }
+    return {};
+  }
+
+  Result<void> hear_in_service(Frame& frame) {
+    if (frame.kind == Kind::recall && probation_ != nullptr) {
+      returning_because_ = "the predecessor cancelled it";
+    } else if (frame.kind == Kind::remaining) {
+      return hear_remaining(frame);
+    } else if (frame.kind != Kind::offer) {
+      return std::unexpected(unexpected_frame(frame, Kind::offer));
+    } else if (auto adopted = adopting_->answer(frame); !adopted && !goes_on_in_spare()) {
+      return adopted;
     }
     return {};
   }
@@ -224,11 +233,20 @@ class Conversation {
       if (!frame && goes_on_in_spare()) continue;
       if (!frame) return std::unexpected(frame.error());
       if (*frame) return std::move(**frame);
-      if (probation_ != nullptr && predecessor_takes_back_) returning_because_ = probation_->called_off();
+      returning_because_ = await_more(no_deadline);
       if (returning_because_) return fail(Fault::refused, *returning_because_);
-      const int wake = probation_ != nullptr && predecessor_takes_back_ ? probation_->wake_descriptor : -1;
-      channel_.wait(wake >= 0 ? std::span(&wake, 1) : std::span<const int>{}, no_deadline);
     }
+  }
+
+  // Waits for the predecessor, or until it is called off: then the result is why.
+  std::optional<std::string> await_more(Deadline deadline) {
+    const bool can_return = probation_ != nullptr && predecessor_takes_back_;
+    if (can_return) {
+      if (auto called_off = probation_->called_off()) return called_off;
+    }
+    const int wake = can_return ? probation_->wake_descriptor : -1;
+    channel_.wait(wake >= 0 ? std::span(&wake, 1) : std::span<const int>{}, deadline);
+    return std::nullopt;
   }
 
   // ── Probation ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,6 +278,51 @@ class Conversation {
       returning_because_ = "the predecessor cancelled it";
       return {};
     }
+  }
+
+  // Serves what is offered and says how it fares, until it is told to accept, or has a reason to give back what it has.
+  Result<void> be_canary() {
+    Deadline next_trial = Clock::now();
+    while (!returning_because_) {
+      // A keeper does not judge.
+      if (predecessor_takes_back_ && Clock::now() >= next_trial) {
+        if (auto said = say_trial(); !said && !goes_on_in_spare()) return said;
+        next_trial = Clock::now() + trial_every;
+      }
+      auto frame = channel_.try_receive();
+      if (!frame && goes_on_in_spare()) continue;
+      if (!frame) return std::unexpected(frame.error());
+      if (!*frame) {
+        if (auto called_off = await_more(next_trial)) returning_because_ = std::move(called_off);
+        continue;
+      }
+      if ((*frame)->kind == Kind::listen) return be_promoted(**frame);
+      if (auto heard = hear_in_service(**frame); !heard) return heard;
+    }
+    return {};
+  }
+
+  Result<void> say_trial() {
+    const Conduct conduct = probation_->conduct(false);
+    wire::Trial trial;
+    trial.set_accepted(conduct.accepted);
+    trial.set_served(conduct.served);
+    trial.set_failed(conduct.failed);
+    trial.set_application(conduct.application);
+    return send_record(channel_, Kind::trial, trial, no_deadline);
+  }
+
+  // By the predecessor, or by the keeper of one that is dead.
+  Result<void> be_promoted(const Frame& frame) {
+    is_told_again_ = false;
+    auto listen = parse<wire::Listen>(frame);
+    if (!listen) return std::unexpected(listen.error());
+    if (listen->canary()) return std::unexpected(unexpected_frame(frame, Kind::offer));
+    adopter_.expect(from_wire(listen->remaining()));
+    adopter_.accept();
+    auto sent = send_record(channel_, Kind::listening, wire::Listening{}, no_deadline);
+    if (!sent && goes_on_in_spare()) return {};
+    return sent;
   }
 
   // What the predecessor refuses stays here.

@@ -19,6 +19,7 @@ struct AdopterDuties {
   std::function<void(int channel, int spare)> converses;
   std::function<Workers&()> workers;
   InMain<void()> accept;
+  InMain<void()> accept_on_own;
   std::function<void(const handoff::Remaining&)> expect;
   std::function<handoff::Result<void>(const std::string& application, const handoff::Report& report)> take_over;
   InMain<void(const std::string& application)> returned;
@@ -31,6 +32,7 @@ class WorkersAdopter final : public handoff::Adopter {
   handoff::Result<std::vector<std::string>> inherit(handoff::Inheritance inheritance) override;
   void converses(int channel, int spare) override { duties_.converses(channel, spare); }
   void accept() override { duties_.accept(); }
+  void accept_on_own() override { duties_.accept_on_own(); }
   void expect(const handoff::Remaining& remaining) override;
   std::vector<handoff::Verdict> prepare(std::vector<handoff::ReceivedParcel> parcels) override;
   void start(std::span<const handoff::ParcelId> ids) override;

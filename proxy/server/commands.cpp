@@ -155,16 +155,18 @@ void Commands::reopen_logs(admin::ReplySink answer) {
 }
 
 std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& command, admin::LineSink lines) {
-  const bool is_rollback = command.what == admin::UpgradeCommand::What::rollback;
+  using What = admin::UpgradeCommand::What;
+  const bool is_rollback = command.what == What::rollback;
   parts_.settle();
   if (UpgradeAttempt* attempt = parts_.upgrades.current()) {
-    if (is_rollback && attempt->is_on_probation()) return call_off(*attempt, std::move(lines));
-    return admin::Reply{conflict, "an upgrade is in progress already; try again when it has ended"};
+    if (is_rollback && attempt->is_being_tried()) return call_off(*attempt, std::move(lines));
+    if (command.what == What::promote && attempt->is_undecided_canary()) return promote(*attempt, std::move(lines));
   }
+  if (command.what == What::promote) return admin::Reply{conflict, "no canary is waiting to be promoted"};
   std::optional<std::string> why_not;
   try {
-    why_not = is_rollback ? parts_.upgrades.roll_back(std::move(lines))
-                          : parts_.upgrades.begin(command.binary, command.from_file, std::move(lines));
+    why_not =
+        is_rollback ? parts_.upgrades.roll_back(std::move(lines)) : parts_.upgrades.begin(command, std::move(lines));
   } catch (const std::exception& error) {
     why_not = handoff::describe(error);
   }
@@ -173,7 +175,14 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
   return admin::Reply{conflict, *why_not};
 }
 
-// While the successor is on probation, a rollback means cancelling the upgrade.
+std::optional<admin::Reply> Commands::promote(UpgradeAttempt& attempt, admin::LineSink lines) {
+  attempt.progress().add(std::move(lines));
+  log::info("upgrade: the canary is promoted by command");
+  attempt.promote();
+  return std::nullopt;
+}
+
+// While the successor is on probation or a canary, a rollback means cancelling the upgrade.
 std::optional<admin::Reply> Commands::call_off(UpgradeAttempt& attempt, admin::LineSink lines) {
   attempt.progress().add(std::move(lines));
   log::info("upgrade: cancelled by command");

@@ -20,12 +20,22 @@ WorkersDonor::WorkersDonor(Workers& workers, std::chrono::milliseconds finish_ti
 }
 
 WorkersDonor::~WorkersDonor() {
-  if (!handing_over_) return;
-  handoff::insist([this] { workers_.each([](Worker& worker) { worker.end_handover(); }); });
+  handoff::insist([this] { end_handover(); });
+}
+
+void WorkersDonor::end_handover() {
+  if (handover_ == Handover::none) return;
+  workers_.each([](Worker& worker) { worker.end_handover(); });
+  handover_ = Handover::none;
 }
 
 void WorkersDonor::call_off(const char* reason) {
   called_off_ = reason;
+  wake();
+}
+
+void WorkersDonor::promote() {
+  promoted_ = true;
   wake();
 }
 
@@ -45,14 +55,19 @@ void WorkersDonor::stop_accepting(const std::vector<std::string>& taken) {
 
 void WorkersDonor::begin_handover() {
   duties_.begin_moving();
-  handing_over_ = true;
+  handover_ = Handover::all;
   const std::int64_t finish_at_ms = runtime::monotonic_ms() + finish_timeout_.count();
   workers_.each([&](Worker& worker) { worker.begin_handover(finish_at_ms, [this] { wake(); }); });
 }
 
+void WorkersDonor::begin_canary() {
+  duties_.begin_canary();
+  handover_ = Handover::canary;
+  workers_.each([&](Worker& worker) { worker.begin_canary(duties_.experiment, [this] { wake(); }); });
+}
+
 void WorkersDonor::accept_again() {
-  if (handing_over_) workers_.each([](Worker& worker) { worker.end_handover(); });
-  handing_over_ = false;
+  end_handover();
   duties_.accept_again();
 }
 
@@ -67,7 +82,11 @@ handoff::Remaining WorkersDonor::remaining() {
 }
 
 handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
-  if (!handing_over_) begin_handover();
+  if (handover_ == Handover::canary && promoted_) {
+    end_handover();
+    return {.parcels = {}, .finished = true};
+  }
+  if (handover_ == Handover::none) begin_handover();
   // Clear the wake-up first: a later one announces something that this call may miss.
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
@@ -91,7 +110,7 @@ handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
     }
     empty_[index] = !more;
   }
-  batch.finished = true;
+  batch.finished = handover_ == Handover::all;
   for (const bool empty : empty_) batch.finished = batch.finished && empty;
   return batch;
 }
@@ -128,8 +147,7 @@ void WorkersDonor::take_back(std::span<const handoff::ParcelId> ids) {
 
 std::string WorkersDonor::resign() {
   // Connections that stay continue outside the handover.
-  workers_.each([](Worker& worker) { worker.end_handover(); });
-  handing_over_ = false;
+  end_handover();
   return duties_.resign();
 }
 

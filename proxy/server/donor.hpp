@@ -7,6 +7,7 @@
 
 #include "handoff/parties.hpp"
 #include "handoff/unique_fd.hpp"
+#include "proxy/canary/experiment.hpp"
 #include "proxy/server/main_thread.hpp"
 #include "proxy/server/workers.hpp"
 
@@ -16,6 +17,10 @@ namespace baton::proxy {
 // returns when it is done. A successor that gives connections back sets only the first few.
 struct DonorDuties {
   InMain<void(const std::vector<std::string>& taken)> stop_accepting;
+  // The successor is a canary, whose clients `experiment` selects; null: it is none.
+  std::shared_ptr<canary::Experiment> experiment;
+  InMain<void()> begin_canary;
+  std::function<bool()> kill_canary;
   // Live connections start to move.
   InMain<void()> begin_moving;
   InMain<void()> accept_again;
@@ -38,6 +43,8 @@ class WorkersDonor final : public handoff::Donor {
 
   // From any thread: cancels the upgrade and says why.
   void call_off(const char* reason);
+  // The same: the canary has proved itself, so all others move.
+  void promote();
 
   handoff::Estate estate() override { return duties_.estate(); }
   void converses(int channel, int spare) override { duties_.converses(channel, spare); }
@@ -46,6 +53,8 @@ class WorkersDonor final : public handoff::Donor {
   handoff::Remaining remaining() override;
   handoff::LeftBehind left_behind() override { return duties_.left_behind(); }
   void on_probation(const handoff::Conduct& conduct) override { duties_.on_probation(conduct); }
+  void begin_canary() override;
+  bool kill_canary() override { return duties_.kill_canary(); }
   handoff::Batch freeze_next(const handoff::Room& room) override;
   int wake_descriptor() override { return wake_.get(); }
   void adopted(std::span<const handoff::ParcelId> ids) override;
@@ -58,6 +67,7 @@ class WorkersDonor final : public handoff::Donor {
 
  private:
   void begin_handover();
+  void end_handover();
   void wake();
   // Groups the ids by the worker they came from, and calls `task(worker, id)` for each in its thread.
   template <class Task>
@@ -71,7 +81,9 @@ class WorkersDonor final : public handoff::Donor {
   std::size_t turn_ = 0;             // the worker to ask next
   std::vector<bool> empty_;          // workers with nothing movable left
   std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;
-  bool handing_over_ = false;
+  std::atomic<bool> promoted_{false};
+  enum class Handover { none, canary, all };
+  Handover handover_ = Handover::none;  // what the workers do
 };
 
 }  // namespace baton::proxy

@@ -45,7 +45,7 @@ void SelfDescription::add_totals(state::InstanceRecord& record) const {
   data_path_.describe(totals, record);
 }
 
-handoff::Estate SelfDescription::estate() const {
+handoff::Estate SelfDescription::estate(std::optional<state::CanaryClients> canary) const {
   handoff::Estate estate;
   instance_.offer(estate);
   const rates::Counts& counts = *data_path_.settings()->counts;
@@ -60,6 +60,7 @@ handoff::Estate SelfDescription::estate() const {
     estate.sockets.push_back({"@metrics", "", memory});
   state::InstanceRecord inherited = record();
   add_totals(inherited);
+  inherited.canary = std::move(canary);
   estate.application = state::encode(inherited);
   const Settings& settings = *data_path_.settings();
   if (!settings.tls.empty()) estate.secrets = settings.ticket_keys->save(runtime::monotonic_ms());

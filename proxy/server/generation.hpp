@@ -68,7 +68,8 @@ class SelfDescription {
   const std::string& version() const { return generation_.version; }
   handoff::Side side() const;                          // in a report
   std::string serving() const;                         // in a line for people
-  handoff::Estate estate() const;                      // to a successor
+  // To a successor, which may be a canary.
+  handoff::Estate estate(std::optional<state::CanaryClients> canary = {}) const;
   // To a successor, at the very end; `upgrade`: the one that ends.
   std::string totals(std::vector<int> signals, std::optional<state::UpgradeRecord> upgrade) const;
   supervisor::Announcement announcement() const;       // to a supervisor

@@ -27,7 +27,7 @@ namespace {
 // On probation, this many failures are enough to judge before the time is over.
 constexpr std::uint64_t failures_enough = 3;
 
-std::unexpected<handoff::Error> refuse(std::string text) {
+std::unexpected<handoff::Error> cannot_succeed(std::string text) {
   return handoff::fail(handoff::Fault::refused, std::move(text));
 }
 
@@ -59,6 +59,7 @@ admin::LastUpgrade completed_upgrade(const std::optional<state::InstanceRecord>&
   if (record && record->upgrade) {
     upgrade.at_ms = record->upgrade->at_ms;
     upgrade.steps = record->upgrade->steps;
+    upgrade.canary = record->upgrade->canary;
   }
   const std::uint64_t last_ms = upgrade.steps.empty() ? 0 : upgrade.steps.back().ms;
   upgrade.steps.push_back({"done", std::max(last_ms, duration_ms)});
@@ -130,7 +131,8 @@ AdopterDuties Succession::adopter_duties() {
       .inherit = {main, [this](handoff::Inheritance inheritance) { return inherit(std::move(inheritance)); }},
       .converses = parts_.supervision.for_conversation(keeper::Partner::predecessor),
       .workers = [&data_path]() -> Workers& { return data_path.workers(); },
-      .accept = {main, [this] { parts_.data_path.accept_on(parts_.instance.sockets()); }},
+      .accept = {main, [this] { accept(); }},
+      .accept_on_own = {main, [this] { accept_on_own(); }},
       .expect = [&shared = data_path.shared()](const auto& remaining) { shared.expect(remaining); },
       .take_over = [this, take_over_in_main](const std::string& application,
                                              const handoff::Report& report) -> handoff::Result<void> {
@@ -151,6 +153,10 @@ handoff::Conduct Succession::conduct(bool at_end) {
                            .served = counters.requests + counters.tunnels + counters.tunnels_unreached,
                            .failed = counters.failures + counters.tunnels_unreached,
                            .failing = {}};
+  if (const auto experiment = experiment_) {
+    conduct.application = state::encode(experiment->tally.counts());
+    return conduct;  // the predecessor judges
+  }
   // A few exchanges may fail whichever process serves them; if more than half do, the fault is ours or our
   // configuration's.
   const bool enough_seen = at_end || conduct.failed >= failures_enough;
@@ -185,7 +191,7 @@ DonorDuties Succession::donor_duties() {
 
 handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritance inheritance) {
   const auto record = state::decode_instance_record(inheritance.application);
-  if (!record) return refuse("the predecessor's application record cannot be read");
+  if (!record) return cannot_succeed("the predecessor's application record cannot be read");
   Generation& generation = parts_.generation;
   DataPath& data_path = parts_.data_path;
   Instance& instance = parts_.instance;
@@ -222,17 +228,37 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
     data_path.learn(*record);
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);
+    if (record->canary) {
+      experiment_ = std::make_shared<canary::Experiment>(*record->canary);
+      data_path.workers().each([this](Worker& worker) { worker.count_in(experiment_); });
+    }
     data_path.settings()->servers->loads().join_predecessor();
     instance.open_admin();
     instance.pause_admin();
   } catch (const std::exception& error) {
-    return refuse(handoff::describe(error));
+    return cannot_succeed(handoff::describe(error));
   }
   std::vector<std::string> addresses;
   for (const BoundSocket& socket : instance.sockets()) {
     if (!socket.bound_here) addresses.push_back(socket.address.text());
   }
   return addresses;
+}
+
+// A canary leaves the predecessor's sockets to it.
+void Succession::accept_on_own() {
+  std::vector<const BoundSocket*> own;
+  for (const BoundSocket& socket : parts_.instance.sockets()) {
+    if (socket.bound_here) own.push_back(&socket);
+  }
+  handoff::insist([&] { parts_.data_path.accept_only_on(own); });
+}
+
+void Succession::accept() {
+  if (experiment_) {
+    handoff::insist([this] { parts_.data_path.workers().each([](Worker& worker) { worker.count_in(nullptr); }); });
+  }
+  parts_.data_path.accept_on(parts_.instance.sockets());
 }
 
 // A predecessor that counts nothing, or in another layout, has nothing for us: we count from zero.

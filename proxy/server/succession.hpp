@@ -75,6 +75,8 @@ class Succession {
   handoff::SuccessionOutcome talk(handoff::UniqueFd channel, const handoff::SuccessorTerms& terms);
   void publish_pid();
   handoff::Conduct conduct(bool at_end);
+  void accept_on_own();
+  void accept();
   handoff::Donor& returning_donor();
 
   const Parts parts_;
@@ -84,6 +86,7 @@ class Succession {
   const config::Handoff limits_;  // the conversation's thread reads no settings
   bool predecessor_is_trusted_ = false;
   RememberedSignals signals_;
+  std::shared_ptr<canary::Experiment> experiment_;  // null: we are no canary, or no longer
   std::atomic<const char*> cancelled_because_{nullptr};
   handoff::UniqueFd cancel_wake_;                            // eventfd
   std::unique_ptr<WorkersDonor> donor_;                      // while it gives back; the conversation's

@@ -32,13 +32,29 @@ void await_last_words(pid_t child) {
   }
 }
 
+// False: it is another's child, or has been reaped.
+bool kill_if_ours(pid_t child) {
+  siginfo_t state{};
+  if (child == 0 || ::waitid(P_PID, static_cast<id_t>(child), &state, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
+  log::error("upgrade: the canary, PID {}, does not answer and is killed", child);
+  return ::kill(child, SIGKILL) == 0;
+}
+
 }  // namespace
 
-UpgradeAttempt::UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client)
+UpgradeAttempt::UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client,
+                               const std::optional<config::Canary>& canary)
     : parts_(parts),
       progress_(
           context, [&data_path = parts.data_path] { return data_path.connections(); }, std::move(client),
-          [&instance = parts.instance](const std::string& line) { instance.events().tell_upgrade(line); }) {}
+          [&instance = parts.instance](const std::string& line) { instance.events().tell_upgrade(line); }) {
+  if (canary) canary_ = std::make_unique<CanaryWatch>(*canary, parts.data_path.workers());
+}
+
+UpgradeAttempt::~UpgradeAttempt() {
+  conversation_.reset();
+  end_canary();
+}
 
 pid_t UpgradeAttempt::child() const {
   const auto* child = std::get_if<Child>(&successor_);
@@ -74,9 +90,14 @@ void UpgradeAttempt::make_roles() {
   const MainThread& main = parts_.main;
   DataPath& data_path = parts_.data_path;
   const auto accept = [this] { parts_.data_path.accept_on(parts_.instance.sockets()); };
+  InMain<void()> begin_canary;
+  if (canary_) begin_canary = {main, [this] { this->begin_canary(); }};
   donor_ = std::make_unique<WorkersDonor>(
       data_path.workers(), handoff.finish_timeout,
       DonorDuties{.stop_accepting = {main, [this](const auto& taken) { stop_accepting(taken); }},
+                  .experiment = canary_ ? canary_->experiment() : nullptr,
+                  .begin_canary = std::move(begin_canary),
+                  .kill_canary = [child = child()] { return kill_if_ours(child); },
                   .begin_moving = {main, [this] { begin_moving(); }},
                   .accept_again = {main, accept},
                   .estate = {main, [this] { return estate(); }},
@@ -107,7 +128,7 @@ void UpgradeAttempt::make_roles() {
 
 handoff::Estate UpgradeAttempt::estate() {
   parts_.data_path.settings()->servers->prepare_loads_for_successor();
-  handoff::Estate estate = parts_.self.estate();
+  handoff::Estate estate = parts_.self.estate(canary_ ? std::optional(canary_->clients()) : std::nullopt);
   parts_.instance.offer_events(estate);
   estate.heir = parts_.instance.name_heir();
   inherited_ = state::decode_instance_record(estate.application);
@@ -132,12 +153,70 @@ handoff::PredecessorTerms UpgradeAttempt::terms() const {
           .ready_timeout = handoff.ready_timeout,
           .step_timeout = handoff.step_timeout,
           .probation = handoff.probation,
+          .canary = canary_ != nullptr,
           .return_timeout = handoff.finish_timeout + 2 * handoff.step_timeout};
 }
 
-void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
+void UpgradeAttempt::note_ready() {
   progress_.reach("ready");
   progress_.tell(admin::ready_event());
+}
+
+// ── A canary ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void UpgradeAttempt::begin_canary() {
+  note_ready();
+  progress_.reach("canary");
+  parts_.data_path.settings()->servers->loads().join_successor();
+  canary_->begin();
+}
+
+void UpgradeAttempt::judge_canary(const handoff::Conduct& conduct) {
+  using Decision = CanaryWatch::Decision;
+  const auto theirs = state::decode_canary_side(conduct.application);
+  if (!theirs || canary_->is_decided()) return;
+  const Decision decision = canary_->look(*theirs);
+  progress_.tell(admin::canary_event(canary_->left_ms(), canary_->record()));
+  if (decision == Decision::go_on) donor_->promote();
+  if (decision == Decision::back) {
+    called_back_because_ = "the canary was called back: " + canary_->record().text;
+    progress_.tell(admin::recalled_event());
+    donor_->call_off(called_back_because_.c_str());
+  }
+}
+
+void UpgradeAttempt::promote() {
+  canary_->decide(CanaryWatch::Decision::go_on);
+  progress_.tell(admin::canary_event(0, canary_->record()));
+  donor_->promote();
+}
+
+void UpgradeAttempt::call_off(const char* reason) {
+  if (canary_) canary_->decide(CanaryWatch::Decision::back);
+  donor_->call_off(reason);
+}
+
+void UpgradeAttempt::note_failure(const std::string& why) {
+  if (canary_) canary_->note_failure(why);
+}
+
+admin::LastUpgrade UpgradeAttempt::recorded(std::string result, std::string reason, handoff::Report report) const {
+  auto upgrade = progress_.recorded(std::move(result), std::move(reason), std::move(report));
+  if (canary_ && canary_->has_begun()) upgrade.canary = canary_->record();
+  return upgrade;
+}
+
+// It is compared no longer.
+void UpgradeAttempt::end_canary() {
+  if (!canary_) return;
+  handoff::insist([this] { parts_.data_path.workers().each([](Worker& worker) { worker.count_in(nullptr); }); });
+}
+
+// ── All of them ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
+  end_canary();
+  if (!canary_) note_ready();
   // Listeners that the successor does not take are served here as long as live connections stay.
   not_taken_.clear();
   const std::unordered_set<std::string> goes_on(taken.begin(), taken.end());
@@ -147,13 +226,14 @@ void UpgradeAttempt::stop_accepting(const std::vector<std::string>& taken) {
   parts_.data_path.accept_only_on(not_taken_);
   parts_.data_path.settings()->servers->loads().join_successor();
   const config::Handoff& handoff = parts_.data_path.handoff();
-  if (handoff.probation.count() == 0) return;
+  if (handoff.probation.count() == 0 || canary_) return;
   probation_ends_ = std::chrono::steady_clock::now() + handoff.probation;
   progress_.reach("probation");
   log::info("upgrade: the successor is on probation for {} ms", handoff.probation.count());
 }
 
 void UpgradeAttempt::note_conduct(const handoff::Conduct& conduct) {
+  if (canary_) return judge_canary(conduct);
   if (!probation_ends_) return;
   using std::chrono::milliseconds;
   const auto left = std::chrono::duration_cast<milliseconds>(*probation_ends_ - std::chrono::steady_clock::now());
@@ -171,7 +251,7 @@ void UpgradeAttempt::begin_moving() {
 
 std::string UpgradeAttempt::resign() {
   progress_.reach("adopted");
-  std::string totals = parts_.self.totals(signals_.all(), progress_.recorded("", "", {}));
+  std::string totals = parts_.self.totals(signals_.all(), recorded("", "", {}));
   signals_.note_sent();
   parts_.manager.rest();
   parts_.role.resign();

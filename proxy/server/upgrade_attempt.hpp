@@ -16,6 +16,7 @@
 #include "handoff/conversation_thread.hpp"
 #include "handoff/predecessor.hpp"
 #include "proxy/server/adopter.hpp"
+#include "proxy/server/canary_watch.hpp"
 #include "proxy/server/data_path.hpp"
 #include "proxy/server/donor.hpp"
 #include "proxy/server/generation.hpp"
@@ -52,21 +53,31 @@ class UpgradeAttempt {
   // Called in the main thread. The conversation is over, and nothing in it uses the attempt any more.
   using Ended = std::function<void(const handoff::HandoverOutcome&)>;
 
-  UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client);
+  // `canary`: some of the clients try the successor first.
+  UpgradeAttempt(boost::asio::io_context& context, Parts parts, admin::LineSink client,
+                 const std::optional<config::Canary>& canary);
   // Waits for the end of the conversation.
-  ~UpgradeAttempt() { conversation_.reset(); }
+  ~UpgradeAttempt();
 
   // Starts the conversation. After an error the caller still owns the channel, and the attempt is unusable.
   handoff::Result<void> begin(handoff::Channel& channel, Successor successor, Ended ended);
 
   UpgradeProgress& progress() { return progress_; }
   RememberedSignals& signals() { return signals_; }
-  bool is_on_probation() const { return probation_ends_.has_value(); }
+  // The successor is on probation, or a canary that is not decided.
+  bool is_being_tried() const { return probation_ends_.has_value() || is_undecided_canary(); }
+  bool is_undecided_canary() const { return canary_ && canary_->has_begun() && !canary_->is_decided(); }
+  // Of an undecided canary: all others move now.
+  void promote();
   // The reload is left to the successor, which reads the configuration anyway; if the upgrade fails, we reload.
   void note_dropped_reload() { has_dropped_reload_ = true; }
   bool has_dropped_reload() const { return has_dropped_reload_; }
   // While nothing has been adopted, or the successor is on probation, this ends the upgrade.
-  void call_off(const char* reason) { donor_->call_off(reason); }
+  void call_off(const char* reason);
+  // The conversation has failed with this reason.
+  void note_failure(const std::string& why);
+  // What is known of it, with the steps up to now.
+  admin::LastUpgrade recorded(std::string result, std::string reason, handoff::Report report) const;
   // 0: the successor is not our child.
   pid_t child() const;
   // Empty: the successor is our child.
@@ -82,6 +93,10 @@ class UpgradeAttempt {
 
   // ── What the conversation asks of the main thread ─────────────────────────────────────────────────────────────
   void stop_accepting(const std::vector<std::string>& taken);
+  void note_ready();
+  void begin_canary();
+  void judge_canary(const handoff::Conduct& conduct);
+  void end_canary();
   void note_conduct(const handoff::Conduct& conduct);
   void begin_moving();
   std::string resign();
@@ -97,6 +112,8 @@ class UpgradeAttempt {
   std::vector<const BoundSocket*> not_taken_;
   std::optional<state::InstanceRecord> inherited_;                       // what the successor began with
   std::optional<std::chrono::steady_clock::time_point> probation_ends_;  // set: the successor is on probation
+  std::unique_ptr<CanaryWatch> canary_;                                  // null: there is none
+  std::string called_back_because_;                                      // what the donor has been told
   std::unique_ptr<WorkersDonor> donor_;
   std::unique_ptr<WorkersAdopter> returns_;                  // takes what the successor gives back
   std::optional<handoff::ConversationThread> conversation_;  // last: it uses the others

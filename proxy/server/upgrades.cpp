@@ -54,25 +54,34 @@ std::string report_line(const handoff::Report& report) {
 
 std::optional<std::string> Upgrades::why_not() const {
   const Role& role = parts_.attempt.role;
-  if (role.is_upgrading()) return "one is in progress already; try again when it has ended";
+  if (role.is_upgrading()) {
+    return attempt_ && attempt_->is_undecided_canary()
+               ? "one is in progress already, with a canary; `baton ctl promote` or `baton ctl rollback` decides it"
+               : "one is in progress already; try again when it has ended";
+  }
   if (role.is_stopping()) return "this process is stopping";
   if (!role.is_instance()) return "this process is not the instance";
   return std::nullopt;
 }
 
-std::unique_ptr<UpgradeAttempt> Upgrades::make_attempt(admin::LineSink client) {
-  return std::make_unique<UpgradeAttempt>(context_, parts_.attempt, std::move(client));
+std::unique_ptr<UpgradeAttempt> Upgrades::make_attempt(admin::LineSink client,
+                                                       const std::optional<config::Canary>& canary) {
+  return std::make_unique<UpgradeAttempt>(context_, parts_.attempt, std::move(client), canary);
 }
 
-std::optional<std::string> Upgrades::begin(const std::string& binary, bool from_file, admin::LineSink client) {
+std::optional<std::string> Upgrades::begin(const admin::UpgradeCommand& command, admin::LineSink client) {
   if (auto reason = why_not()) return reason;
   const Generation& generation = parts_.generation;
   handoff::Program program{.arguments = generation.arguments, .configuration = {}, .descriptors = {}};
   // Otherwise the successor reads the file.
-  if (generation.provenance.is_applied && !from_file) program.configuration = generation.configuration_text;
+  const bool is_from_file = command.from_file || command.reload;
+  if (generation.provenance.is_applied && !is_from_file) program.configuration = generation.configuration_text;
   // A successor keeps the path that it is started from and starts its own successor from there.
-  if (!binary.empty()) program.arguments[0] = binary;
-  start(make_attempt(std::move(client)), std::move(program));
+  if (!command.binary.empty()) program.arguments[0] = command.binary;
+  if (command.reload) program.executable = generation.executable.get();
+  std::optional<config::Canary> canary = command.canary;
+  if (!canary && !command.without_canary) canary = parts_.attempt.data_path.handoff().canary;
+  start(make_attempt(std::move(client), canary), std::move(program));
   return std::nullopt;
 }
 
@@ -231,7 +240,7 @@ void Upgrades::completed(const handoff::HandoverOutcome& outcome) {
       log::info("upgrade: {}", report_line(outcome.report));
     }
     attempt->progress().reach("done");
-    attempt->progress().tell_result(attempt->progress().recorded("completed", reason, outcome.report));
+    attempt->progress().tell_result(attempt->recorded("completed", reason, outcome.report));
   });
   tell_who_is_instance(*attempt, outcome.report);
   const std::uint64_t left = data_path.connections();
@@ -267,7 +276,7 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
   std::unique_ptr<UpgradeAttempt> attempt = std::move(attempt_);
   parts_.attempt.role.upgrade_failed();
   const pid_t child = attempt->child();
-  const std::string line = handoff::insist([&] { return note_failure(attempt->progress(), outcome, child); });
+  const std::string line = handoff::insist([&] { return note_failure(*attempt, outcome, child); });
   handoff::insist([&] { log::error("{}", line); });
   parts_.attempt.instance.events().withdraw_offer();
   parts_.attempt.supervision.announce();
@@ -294,15 +303,16 @@ void Upgrades::failed(const handoff::HandoverOutcome& outcome) {
 }
 
 // Returns the line for the log.
-std::string Upgrades::note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child) {
+std::string Upgrades::note_failure(UpgradeAttempt& attempt, const handoff::HandoverOutcome& outcome, pid_t child) {
   const std::string why = explain_failure(outcome.reason, child);
   const bool is_rolled_back = outcome.had_begun_to_move;
   // A process of ours has logged the lines of its reason; an external successor has a log of its own.
   const std::string logged = child != 0 ? explain_failure(without_lines(outcome.reason), child) : why;
   std::string line = fmt::format("upgrade: {}: {}; this process continues; {}",
                                  is_rolled_back ? "rolled back" : "failed", logged, report_line(outcome.report));
-  progress.reach("failed");
-  parts_.generation.note_upgrade(progress.recorded(is_rolled_back ? "rolled_back" : "failed", why, outcome.report));
+  attempt.note_failure(why);
+  attempt.progress().reach("failed");
+  parts_.generation.note_upgrade(attempt.recorded(is_rolled_back ? "rolled_back" : "failed", why, outcome.report));
   count_failed(*parts_.generation.last_upgrade, true);
   return line;
 }

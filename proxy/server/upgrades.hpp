@@ -34,9 +34,9 @@ class Upgrades {
 
   // Each returns the reason if no upgrade is possible now; otherwise the upgrade has begun, or has already failed.
   //
-  // Starts `binary` from disk, or if that is empty, what this process was started from. An applied configuration stays
-  // in force, unless it is to be `from_file`.
-  std::optional<std::string> begin(const std::string& binary = {}, bool from_file = false, admin::LineSink client = {});
+  // Starts `binary` from disk, or if that is empty, what this process was started from; or, for a reload, the program
+  // that runs. An applied configuration stays in force, unless that of the file is asked for.
+  std::optional<std::string> begin(const admin::UpgradeCommand& command = {}, admin::LineSink client = {});
   // The same with the program that ran before, and its configuration unless one has been applied since.
   std::optional<std::string> roll_back(admin::LineSink client);
   void taken_over_by(ExternalSuccessor successor);
@@ -46,7 +46,8 @@ class Upgrades {
 
  private:
   std::optional<std::string> why_not() const;
-  std::unique_ptr<UpgradeAttempt> make_attempt(admin::LineSink client);
+  std::unique_ptr<UpgradeAttempt> make_attempt(admin::LineSink client,
+                                               const std::optional<config::Canary>& canary = {});
   std::uint64_t unknown_to_previous();
   const std::string& configuration_to_roll_back_to() const;
   void start(std::unique_ptr<UpgradeAttempt> attempt, handoff::Program program);
@@ -58,7 +59,7 @@ class Upgrades {
   void ended(const handoff::HandoverOutcome& outcome);
   void completed(const handoff::HandoverOutcome& outcome);
   void failed(const handoff::HandoverOutcome& outcome);
-  std::string note_failure(UpgradeProgress& progress, const handoff::HandoverOutcome& outcome, pid_t child);
+  std::string note_failure(UpgradeAttempt& attempt, const handoff::HandoverOutcome& outcome, pid_t child);
   std::string explain_failure(const std::string& reason, pid_t child);
   void tell_who_is_instance(UpgradeAttempt& attempt, const handoff::Report& report);
 

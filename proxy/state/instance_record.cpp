@@ -114,6 +114,19 @@ Crashes read(const wire::Crashes& in) {
                    .running = {last.running().begin(), last.running().end()}}};
 }
 
+void write(const CanaryClients& clients, wire::CanaryClients& out) {
+  out.set_key(clients.key);
+  out.set_share(clients.share);
+  for (const std::string& one : clients.divided) out.add_divided(one);
+}
+
+std::optional<CanaryClients> read_canary(const wire::Instance& in) {
+  if (!in.has_canary()) return std::nullopt;
+  return CanaryClients{.key = in.canary().key(),
+                       .share = static_cast<std::uint16_t>(in.canary().share()),
+                       .divided = {in.canary().divided().begin(), in.canary().divided().end()}};
+}
+
 void write(const History& history, wire::History& out) {
   out.set_until_ms(history.until_ms());
   for (const Sample& sample : history.samples()) {
@@ -190,6 +203,7 @@ std::string encode(const InstanceRecord& record) {
   for (const UpgradeRecord& upgrade : record.upgrades.all()) write(upgrade, *out.add_upgrades());
   if (record.upgrade) write(*record.upgrade, *out.mutable_upgrade());
   if (record.history != History()) write(record.history, *out.mutable_history());
+  if (record.canary) write(*record.canary, *out.mutable_canary());
   for (const auto& [question, servers] : record.names) {
     wire::KnownName& name = *out.add_names();
     name.set_question(question);
@@ -233,7 +247,8 @@ std::optional<InstanceRecord> decode_instance_record(std::string_view bytes) {
                         .shares_ledger = in.shares_ledger(),
                         .holds_lock = in.holds_lock(),
                         .logs_json = in.logs_json(),
-                        .history = read(in.history())};
+                        .history = read(in.history()),
+                        .canary = read_canary(in)};
   // They are added from the oldest on.
   for (int i = std::min(in.upgrades_size(), static_cast<int>(upgrades_kept)); i-- > 0;) {
     record.upgrades.add(read(in.upgrades(i)));

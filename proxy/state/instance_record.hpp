@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/state/address.hpp"
+#include "proxy/state/canary_clients.hpp"
 #include "proxy/state/crashes.hpp"
 #include "proxy/state/history.hpp"
 #include "proxy/state/listener_trust.hpp"
@@ -69,6 +70,7 @@ struct InstanceRecord {
   UpgradeRecords upgrades{};
   std::optional<UpgradeRecord> upgrade{};  // in Done: the one that ends with it, as far as it had come
   History history{};
+  std::optional<CanaryClients> canary{};  // the receiver is one
   bool operator==(const InstanceRecord&) const = default;
 };
 

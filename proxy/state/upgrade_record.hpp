@@ -28,6 +28,10 @@ struct CanarySide {
   bool operator==(const CanarySide&) const = default;
 };
 
+// From a canary to its predecessor. Nothing: they cannot be read.
+std::string encode(const CanarySide& side);
+std::optional<CanarySide> decode_canary_side(const std::string& bytes);
+
 struct CanaryRecord {
   std::uint16_t share = 0;  // of the clients, in hundredths of a percent
   std::string verdict;      // wait, doubt, go_on, back

@@ -105,6 +105,18 @@ void write(const UpgradeRecord& record, wire::UpgradeRecord& out) {
   if (record.canary) write_canary(*record.canary, *out.mutable_canary());
 }
 
+std::string encode(const CanarySide& side) {
+  wire::CanarySide out;
+  write_side(side, out);
+  return out.SerializeAsString();
+}
+
+std::optional<CanarySide> decode_canary_side(const std::string& bytes) {
+  wire::CanarySide in;
+  if (!in.ParseFromString(bytes)) return std::nullopt;
+  return read_side(in);
+}
+
 UpgradeRecord read(const wire::UpgradeRecord& in) {
   UpgradeRecord record{.result = cut(in.result()), .reason = cut(in.reason()), .report = {}, .at_ms = in.at_ms()};
   for (int i = 0; i < std::min(in.steps_size(), steps_max); ++i) {

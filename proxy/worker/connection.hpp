@@ -76,6 +76,8 @@ class Connection final : public runtime::EventHandler,
   // Where a connection freezes first: between two requests, within a ClientHello, or at any time in a tunnel.
   bool at_boundary() const;
   bool is_movable() const { return state::is_movable(state_); }
+  // The other side is a trusted proxy, which stands for many clients.
+  bool is_trusted() const { return is_trusted_; }
   bool is_kept() const { return state::is_kept(state_); }
   std::int64_t frozen_at_us() const { return frozen_at_us_; }
   // It was prepared for a predecessor that keeps it.

@@ -103,7 +103,7 @@ void Connection::take_turn() { turn(); }
 [[gnu::always_inline]] inline void Connection::turn() {
   if (closed_) return;
   frozen_ = false;
-  if (is_arriving() && !arrive()) return;
+  if (is_arriving() && (!arrive() || (!shakes_hands() && worker_.boundary(*this)))) return;
   if (shakes_hands() && !shake_hands()) return;
   if (http2_) return take_turn_of_http2();
   turn_bytes_ = 0;

@@ -196,6 +196,7 @@ void ExchangeRunner::log_exchange() {
     connection_.counts().tunnels[static_cast<std::size_t>(ending)].add();
   }
   if (has_begun && is_logged(*exchange)) worker_.log_access(entry, rules().access_share);
+  if (has_begun) worker_.note_for_canary(connection_, exchange->status, ending);
   exchange->started_ms = 0;
 }
 

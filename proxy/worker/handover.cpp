@@ -20,12 +20,28 @@ void Worker::begin_handover(std::int64_t finish_at_ms, std::function<void()> wak
   sweep_ = first_;
 }
 
+void Worker::begin_canary(std::shared_ptr<canary::Experiment> experiment, std::function<void()> wake) {
+  count_in(std::move(experiment));
+  only_canary_ = true;
+  begin_handover(std::numeric_limits<std::int64_t>::max(), std::move(wake));
+}
+
+// One that still arrives or shakes hands is looked at afterwards. One that OpenSSL keeps cannot move.
+bool Worker::is_of_canary(const Connection& connection) const {
+  const state::ConnectionState& state = connection.state();
+  if (std::holds_alternative<state::Arriving>(state.protocol) || !connection.is_movable() || connection.is_kept()) {
+    return false;
+  }
+  const canary::Selection& selection = experiment_->selection;
+  return selection.picks(selection.client_of(state, connection.is_trusted()));
+}
+
 bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
   // Reserve first: a frozen connection must find room in the batch.
   batch.parcels.reserve(batch.parcels.size() + room.connections);
   // No new exchange begins here, so idle upstream connections move first, including that of an exchange that has just
   // ended: the clients find them in the successor.
-  while (pool_.idle() != 0) {
+  while (pool_.idle() != 0 && !only_canary_) {
     if (room.is_used_up()) return true;
     give_idle_upstream(room, batch);
   }
@@ -45,6 +61,7 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
     if (room.is_used_up()) return true;
     Connection& connection = *sweep_;
     sweep_ = connection.next_;
+    if (only_canary_ && !is_of_canary(connection)) continue;
     if (connection.is_kept()) stay_where_it_is(connection);
     // A connection in its handshake freezes by itself when that is over.
     if (connection.stays_ || !connection.is_movable() || !(final_sweep_ || connection.at_boundary())) continue;
@@ -56,7 +73,7 @@ bool Worker::freeze_next(handoff::Room& room, handoff::Batch& batch) {
 }
 
 bool Worker::boundary(Connection& connection) {
-  if (!wake_ || connection.stays_) return false;
+  if (!wake_ || connection.stays_ || (only_canary_ && !is_of_canary(connection))) return false;
   if (connection.is_kept()) {
     stay_where_it_is(connection);
     return false;
@@ -185,6 +202,7 @@ void Worker::take_back(handoff::ParcelId id) {
 
 void Worker::end_handover() {
   wake_ = nullptr;
+  only_canary_ = false;
   sweep_ = nullptr;
   while (!at_boundary_.empty()) {
     Connection& connection = *at_boundary_.front();

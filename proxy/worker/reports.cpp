@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/access_log/line.hpp"
+#include "proxy/canary/failure.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/worker/worker.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t access_bytes_max = 64 * 1024;
 constexpr std::int64_t abort_line_every_ms = 1'000;
+constexpr std::int64_t open_counted_every_ms = 1'000;
 
 using Kind = FailureLines::Kind;
 
@@ -51,6 +53,22 @@ void Worker::count_request(const access_log::Entry& entry, state::Ending ending,
                 .bytes_in = entry.bytes_in(),
                 .bytes_out = entry.bytes_out(),
                 .is_tunnel = entry.is_tunnel()});
+}
+
+void Worker::count_in_experiment(const Connection& connection, unsigned status, state::Ending ending) {
+  const std::uint64_t client = experiment_->selection.client_of(connection.state(), connection.is_trusted());
+  experiment_->tally.note(client, canary::is_failure(status, ending), now_ms());
+}
+
+// A long tunnel or download may end too late to count for the process that serves it well.
+void Worker::count_open_exchanges(std::int64_t now_ms) {
+  next_count_open_ms_ = now_ms + open_counted_every_ms;
+  for (const Connection* one = first_; one != nullptr; one = one->next_) {
+    const state::ConnectionState& state = one->state();
+    const state::Http2* const http2 = state.http2();
+    if (!state.exchange && (http2 == nullptr || http2->streams.empty())) continue;
+    experiment_->tally.note_open(experiment_->selection.client_of(state, one->is_trusted()), now_ms);
+  }
 }
 
 void Worker::log_access(const access_log::Entry& entry, unsigned share) noexcept {

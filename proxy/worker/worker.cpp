@@ -202,6 +202,7 @@ void Worker::tick(std::int64_t now_ms) {
   const std::uint64_t allowed = most + shared_.connections.load(std::memory_order_relaxed);
   const std::uint64_t open = shared_.sockets.load(std::memory_order_relaxed);
   if (most != 0 && open > allowed) pool_.trim(pool_.idle() - std::min<std::size_t>(pool_.idle(), open - allowed));
+  if (experiment_ != nullptr && now_ms >= next_count_open_ms_) count_open_exchanges(now_ms);
   flush_access();
   settle();
   // Idle connections are worth less than active ones.
@@ -238,6 +239,7 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   ++count_;
   list(added);
   remember(added);
+  if (only_canary_ && boundary(added)) return;
   added.run();
 }
 

@@ -19,6 +19,7 @@
 
 #include "handoff/parties.hpp"
 #include "proxy/access_log/entry.hpp"
+#include "proxy/canary/experiment.hpp"
 #include "proxy/metrics/tally.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
@@ -227,6 +228,11 @@ class Worker final : private http1::ServerNames {
   // From now on connections freeze at their boundaries, and after `finish_at_ms` wherever they are. `wake` is called
   // when `freeze_next` may have more to give.
   void begin_handover(std::int64_t finish_at_ms, std::function<void()> wake);
+  // The same, but only of the canary's clients, from now on and until `end_handover`: new ones as well, which go before
+  // they are read, and without idle connections to servers.
+  void begin_canary(std::shared_ptr<canary::Experiment> experiment, std::function<void()> wake);
+  // Counts in it what befalls clients; null: no longer.
+  void count_in(std::shared_ptr<canary::Experiment> experiment) { experiment_ = std::move(experiment); }
   // Adds to `batch` what fits; false: nothing movable is left.
   bool freeze_next(handoff::Room& room, handoff::Batch& batch);
   void adopted(handoff::ParcelId id);
@@ -250,6 +256,10 @@ class Worker final : private http1::ServerNames {
   // An exchange that began as a request has ended. `route`: of the configuration in force.
   void count_request(const access_log::Entry& entry, state::Ending ending, const ListenerRules* listener,
                      const routing::Route* route);
+  // An exchange has ended that counts for or against this process.
+  void note_for_canary(const Connection& connection, unsigned status, state::Ending ending) {
+    if (experiment_ != nullptr) count_in_experiment(connection, status, ending);
+  }
   std::uint64_t generation() const { return shared_.generation; }
   // Adds what this worker has counted to the ledger.
   void settle() noexcept;
@@ -291,6 +301,9 @@ class Worker final : private http1::ServerNames {
   void give(Connection& connection, handoff::Room& room, handoff::Batch& batch);
   void give_idle_upstream(handoff::Room& room, handoff::Batch& batch);
   bool put_at_boundary(Connection& connection) noexcept;
+  bool is_of_canary(const Connection& connection) const;
+  void count_in_experiment(const Connection& connection, unsigned status, state::Ending ending);
+  void count_open_exchanges(std::int64_t now_ms);
   void stay(Connection& connection);
   // OpenSSL keeps its TLS, so it cannot move.
   void stay_where_it_is(Connection& connection);
@@ -340,6 +353,9 @@ class Worker final : private http1::ServerNames {
   bool finish_announced_ = false;
   bool final_sweep_ = false;
   Connection* sweep_ = nullptr;              // the next one in the list to look at
+  bool only_canary_ = false;                 // only connections of its clients move
+  std::shared_ptr<canary::Experiment> experiment_;  // null: there is no canary; on either side
+  std::int64_t next_count_open_ms_ = 0;
   std::deque<Connection*> at_boundary_;      // frozen there and not yet offered
   std::unordered_map<handoff::ParcelId, Connection*> offered_;
   std::unordered_map<handoff::ParcelId, FrozenUpstream> offered_upstreams_;

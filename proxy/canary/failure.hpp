@@ -1,0 +1,46 @@
+// Which exchanges count against a process that is compared with another.
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/state/ending.hpp"
+
+namespace baton::canary {
+
+// What a client would blame on the service: answers 5xx, whoever gave them, responses that were cut short, and refusals
+// of our own. What a client does to itself is none: going away, being slow. Nor is a 401, with which each client
+// begins, and a 4xx of a server, which is an answer.
+constexpr bool is_failure(unsigned status, state::Ending ending) {
+  using state::Ending;
+  switch (ending) {
+    case Ending::bad_request:
+    case Ending::too_large:
+    case Ending::denied:
+    case Ending::rate:
+    case Ending::no_route:
+    case Ending::no_server:
+    case Ending::queue:
+    case Ending::busy:
+    case Ending::connect:
+    case Ending::connect_slow:
+    case Ending::server_gone:
+    case Ending::server_slow:
+    case Ending::bad_response:
+    case Ending::total:
+    case Ending::memory:
+      return true;
+    case Ending::maintenance:
+    case Ending::client_gone:
+    case Ending::client_slow:
+    case Ending::stopped:
+      return false;
+    case Ending::done:
+    case Ending::answered:
+    case Ending::unauthorized:
+    case Ending::idle:
+      break;
+  }
+  return status >= 500;
+}
+
+}  // namespace baton::canary

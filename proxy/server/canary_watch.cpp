@@ -1,0 +1,99 @@
+#include "proxy/server/canary_watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/rates/client_key.hpp"
+#include "proxy/runtime/log.hpp"
+
+namespace baton::proxy {
+
+namespace log = runtime::log;
+
+namespace {
+
+using canary::Verdict;
+using std::chrono::milliseconds;
+
+state::CanaryClients choose(const config::Canary& terms, Workers& workers) {
+  canary::ConnectionsByClient connections;
+  workers.each([&](Worker& worker) {
+    worker.each([&](const state::ConnectionState& state) {
+      ++connections[std::string(rates::ClientKey(state.client_address).bytes())];
+    });
+  });
+  const runtime::HashKey key = runtime::HashKey::random();
+  return {.key = {key.bytes.begin(), key.bytes.end()},
+          .share = terms.share,
+          .divided = canary::shared_addresses(connections)};
+}
+
+}  // namespace
+
+CanaryWatch::CanaryWatch(const config::Canary& terms, Workers& workers)
+    : terms_(terms),
+      clients_(choose(terms, workers)),
+      experiment_(std::make_shared<canary::Experiment>(clients_)),
+      comparison_(canary::Share(terms.share)),
+      record_{.share = terms.share, .verdict = "wait", .decided_by = {}, .text = {}, .canary = {}, .others = {}} {}
+
+void CanaryWatch::begin() {
+  began_ = std::chrono::steady_clock::now();
+  log::info("upgrade: {}% of the clients try the successor, for {} s at least", terms_.share / 100.0,
+            std::chrono::ceil<std::chrono::seconds>(terms_.bake).count());
+}
+
+CanaryWatch::Decision CanaryWatch::look(const state::CanarySide& theirs) {
+  if (!began_ || is_decided()) return Decision::none;
+  record_.canary = theirs;
+  record_.others = experiment_->tally.counts();
+  comparison_.look(record_.canary, record_.others);
+  record_.evidence = comparison_.evidence();
+  const auto passed = std::chrono::steady_clock::now() - *began_;
+  const Verdict verdict = comparison_.judge(passed >= terms_.bake);
+  const bool is_over = passed >= terms_.max;
+  const bool is_back = verdict == Verdict::back || (verdict == Verdict::doubt && is_over);
+  const bool is_new = record_.verdict != canary::name_of(verdict);
+  note(verdict, is_back || verdict == Verdict::go_on ? "comparison" : "");
+  if (verdict == Verdict::go_on) {
+    log::info("upgrade: the canary goes on: {}", record_.text);
+    return Decision::go_on;
+  }
+  if (is_back) {
+    log::warning("upgrade: the canary is called back: {}", record_.text);
+    return Decision::back;
+  }
+  if (verdict == Verdict::doubt && is_new) {
+    log::warning("upgrade: the canary is in doubt, and is watched for {} s more: {}", (left_ms() + 999) / 1000,
+                 record_.text);
+  }
+  return Decision::none;
+}
+
+void CanaryWatch::note(Verdict verdict, std::string decided_by) {
+  record_.verdict = canary::name_of(verdict);
+  record_.decided_by = std::move(decided_by);
+  record_.text = comparison_.text(verdict);
+}
+
+void CanaryWatch::decide(Decision decision) {
+  if (is_decided()) return;
+  record_.verdict = decision == Decision::go_on ? "go_on" : "back";
+  record_.decided_by = "command";
+}
+
+void CanaryWatch::note_failure(const std::string& why) {
+  if (is_decided()) return;
+  record_.verdict = "back";
+  record_.decided_by = "failure";
+  record_.text = why;
+}
+
+std::uint64_t CanaryWatch::left_ms() const {
+  if (!began_) return static_cast<std::uint64_t>(terms_.bake.count());
+  const auto passed = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *began_);
+  const milliseconds until = passed < terms_.bake ? terms_.bake : terms_.max;
+  return static_cast<std::uint64_t>(std::max(until - passed, milliseconds(0)).count());
+}
+
+}  // namespace baton::proxy
