@@ -75,6 +75,7 @@ class FakeDonor : public Donor {
   std::function<Shape(ParcelId)> shape = small;
   bool lock_is_free = true;  // what reclaim finds
   bool ever_finished = true;
+  std::size_t frozen_max = SIZE_MAX;
   Remaining still_there;
   LeftBehind stays;
   std::function<std::optional<std::string>()> call_off = [] { return std::nullopt; };
@@ -130,7 +131,7 @@ class FakeDonor : public Donor {
     Batch batch;
     Room left = room;
     left.connections = std::min(left.connections, per_batch_);
-    while (frozen_ < parcels_ && !left.is_used_up()) {
+    while (frozen_ < std::min(parcels_, frozen_max) && !left.is_used_up()) {
       batch.parcels.push_back(freeze(100 + frozen_));
       left.take(batch.parcels.back());
       unanswered_ += batch.parcels.back().descriptors.size();
@@ -271,6 +272,7 @@ class FakeAdopter : public Adopter {
     calls.push_back("accept");
     when_accepting();
   }
+  void accept_on_own() override { calls.push_back("accept_on_own"); }
   std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) override {
     std::vector<Verdict> verdicts;
     for (ReceivedParcel& parcel : parcels) {
