@@ -53,14 +53,15 @@ class Canary : public testing::Test {
   }
   static std::string address(int client) { return "127.0.3." + std::to_string(client + 1); }
   Client connect(int client) const { return Client(web, address(client)); }
-  static std::string served_by(Client& client) { return client.get("/bytes/3").field("X-Served-By"); }
+  static std::string served_by(Client& client) {
+    return client.get("/bytes/3").field("X-Served-By").value_or("nobody");
+  }
 
   // A client for each of so many addresses, with one answer each.
   std::deque<Client> clients(int number) const {
     std::deque<Client> all;
     for (int i = 0; i < number; ++i) {
-      all.push_back(connect(i));
-      all.back().get("/bytes/1");
+      all.emplace_back(web, address(i)).get("/bytes/1");
     }
     return all;
   }
@@ -159,12 +160,14 @@ TEST_F(Canary, ThatFaresBadlyGivesBackAllThatItHas) {
   make_it_bad(waits);
   // Those that have their servers already fare well in the canary, too.
   struct Long {
+    Long(const Address& web, const Address& raw, const std::string& from)
+        : websocket(web, from), upload(web, from), download(web, from), tunnel(raw, from) {}
     Client websocket, upload, download, tunnel;
   };
   std::deque<Long> long_ones;
   const std::string uploaded = post_request("/count", pattern(300'000));
   for (int i = 0; i < 6; ++i) {
-    Long& one = long_ones.emplace_back(connect(i), connect(i), connect(i), Client(raw, address(i)));
+    Long& one = long_ones.emplace_back(web, raw, address(i));
     EXPECT_EQ(one.websocket.get("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n").status(), 101);
     one.tunnel.get("/bytes/5");
     one.upload.send(uploaded.substr(0, 100'000));
@@ -311,7 +314,9 @@ class CanaryThat : public Canary, public testing::WithParamInterface<int> {
         EXPECT_EQ(rest, "");
       }
     }
-    if (supervised) EXPECT_EQ(held.response().body, "held");
+    if (supervised) {
+      EXPECT_EQ(held.response().body, "held");
+    }
     for (int i = 0; i < 5; ++i) EXPECT_EQ(of_new_connection(i), "old");
     EXPECT_EQ(baton->status().at("last_upgrade").at("canary").at("decided_by"), "failure");
   }
@@ -336,7 +341,9 @@ TEST_F(Canary, WhosePredecessorDiesGoesOnAlone) {
   baton->await_log(std::regex("this process is the instance now, generation 2"));
   baton->follow_pid_file();
   for (const auto& [one, name] : served) {
-    if (name == "new") EXPECT_EQ(served_by(all[static_cast<std::size_t>(one)]), "new");
+    if (name == "new") {
+      EXPECT_EQ(served_by(all[static_cast<std::size_t>(one)]), "new");
+    }
   }
   for (int i = 0; i < 20; ++i) EXPECT_EQ(of_new_connection(i), "new");
   baton->upgrade();

@@ -330,7 +330,10 @@ void Succession::take_over(const std::string& application, const handoff::Report
     parts_.data_path.learn(*record);
   }
   if (upgrade) {
-    if (!std::exchange(is_counted_, true)) count_completed(upgrade->report);
+    if (!std::exchange(is_counted_, true)) {
+      count_completed(upgrade->report);
+      if (upgrade->canary) count_canary(*upgrade->canary);
+    }
     generation.note_upgrade(*std::move(upgrade));
   }
   if (generation.replaces_crashed || has_crashed) note_crash(record);

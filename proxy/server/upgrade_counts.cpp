@@ -34,6 +34,7 @@ std::string_view step_of(const admin::LastUpgrade& upgrade, bool was_started) {
   };
   if (has_reached("moving")) return "moving";
   if (has_reached("probation")) return "probation";
+  if (has_reached("canary")) return "canary";
   if (has_reached("ready")) return "moving";
   return upgrade.report.to.pid != 0 ? "ready" : "hello";
 }
@@ -54,8 +55,20 @@ void count_completed(const handoff::Report& report) noexcept try {
 } catch (const std::bad_alloc&) {
 }
 
+void count_canary(const state::CanaryRecord& canary) noexcept try {
+  ledger().add(series_name("canaries_total", {{"verdict", canary.verdict}, {"decided_by", canary.decided_by}}));
+  const auto count = [](std::string_view side, const state::CanarySide& served) {
+    ledger().add(series_name("canary_exchanges_total", {{"side", side}}), served.exchanges);
+    ledger().add(series_name("canary_failed_clients_total", {{"side", side}}), served.clients_failed);
+  };
+  count("canary", canary.canary);
+  count("others", canary.others);
+} catch (const std::bad_alloc&) {
+}
+
 void count_failed(const admin::LastUpgrade& upgrade, bool was_started) noexcept try {
   count_result(upgrade.result);
+  if (upgrade.canary) count_canary(*upgrade.canary);
   ledger().add(series_name("upgrade_failures_total", {{"step", step_of(upgrade, was_started)}}));
   ledger().add("handover_taken_back_connections_total", upgrade.report.taken_back);
 } catch (const std::bad_alloc&) {

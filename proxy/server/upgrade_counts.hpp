@@ -10,6 +10,8 @@ namespace baton::proxy {
 
 // Without memory some of it is not counted.
 void count_completed(const handoff::Report& report) noexcept;
+void count_canary(const state::CanaryRecord& canary) noexcept;
+// With its canary.
 void count_failed(const admin::LastUpgrade& upgrade, bool was_started) noexcept;
 
 }  // namespace baton::proxy
