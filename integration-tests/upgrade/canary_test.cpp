@@ -136,7 +136,7 @@ TEST_F(Canary, ServesAShareOfTheClientsAndAlwaysTheSameUntilItIsPromoted) {
   const boost::json::value canary = baton->status().at("last_upgrade").at("canary");
   EXPECT_EQ(canary.at("decided_by"), "command");
   EXPECT_EQ(canary.at("verdict"), "go_on");
-  EXPECT_GE(canary.at("canary").at("exchanges").to_number<int>(), static_cast<int>(of_canary));
+  EXPECT_GE(canary.at("others").at("exchanges").to_number<int>(), 40 - static_cast<int>(of_canary));
 }
 
 TEST_F(Canary, ThatFaresWellGoesOnByItself) {
@@ -346,7 +346,8 @@ TEST_F(Canary, WhosePredecessorDiesGoesOnAlone) {
     }
   }
   for (int i = 0; i < 20; ++i) EXPECT_EQ(of_new_connection(i), "new");
-  baton->upgrade();
+  const Outcome next = ctl({"upgrade", "--canary", "off"});
+  EXPECT_EQ(next.code, 0) << next.out << next.err;
 }
 
 TEST_F(Canary, WhosePredecessorDiesHasAllThatItsKeeperKept) {
@@ -358,7 +359,16 @@ TEST_F(Canary, WhosePredecessorDiesHasAllThatItsKeeperKept) {
   (void)who_serves(all);
   ::kill(before, SIGKILL);
   baton->await_log(std::regex("serving: .* generation 2"));
-  for (Client& one : all) EXPECT_EQ(served_by(one), "new") << baton->log();
+  constexpr int threads = 2;  // each may be running a connection, which is lost
+  int lost = 0;
+  for (Client& one : all) {
+    try {
+      EXPECT_EQ(served_by(one), "new") << baton->log();
+    } catch (const Failure&) {
+      ++lost;
+    }
+  }
+  EXPECT_LE(lost, threads) << baton->log();
   for (int i = 0; i < 20; ++i) EXPECT_EQ(of_new_connection(i), "new");
 }
 
@@ -384,7 +394,7 @@ TEST_F(Canary, OfAConfigurationIsTheSameProgram) {
   EXPECT_NE(good.out.find("doubt"), std::string::npos) << good.out;
   Process again({{baton_binary(), "ctl", "reload", "--canary", "50%", "--bake", "10m", "--max", "20m", "--admin",
                   "unix:" + (baton->directory() / "admin.sock")}});
-  baton->await_log(has_begun);
+  again.await_line(Process::Stream::out, std::regex("^canary 50%"));
   EXPECT_EQ(ctl({"promote"}).code, 0);
   EXPECT_EQ(again.await_exit(), (Ended{0, 0}));
   for (Client& one : all) EXPECT_EQ(served_by(one), "new");

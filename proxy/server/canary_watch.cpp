@@ -37,14 +37,13 @@ CanaryWatch::CanaryWatch(const config::Canary& terms, Workers& workers)
       comparison_(canary::Share(terms.share)),
       record_{.share = terms.share, .verdict = "wait", .decided_by = {}, .text = {}, .canary = {}, .others = {}} {}
 
-void CanaryWatch::begin() {
-  began_ = std::chrono::steady_clock::now();
-  log::info("upgrade: {}% of the clients try the successor, for {} s at least", terms_.share / 100.0,
-            std::chrono::ceil<std::chrono::seconds>(terms_.bake).count());
-}
-
 CanaryWatch::Decision CanaryWatch::look(const state::CanarySide& theirs) {
-  if (!began_ || is_decided()) return Decision::none;
+  if (is_decided()) return Decision::none;
+  if (!began_) {
+    began_ = std::chrono::steady_clock::now();
+    log::info("upgrade: {}% of the clients try the successor, for {} s at least", terms_.share / 100.0,
+              std::chrono::ceil<std::chrono::seconds>(terms_.bake).count());
+  }
   record_.canary = theirs;
   record_.others = experiment_->tally.counts();
   comparison_.look(record_.canary, record_.others);
@@ -78,6 +77,7 @@ void CanaryWatch::note(Verdict verdict, std::string decided_by) {
 
 void CanaryWatch::decide(Decision decision) {
   if (is_decided()) return;
+  record_.others = experiment_->tally.counts();
   record_.verdict = decision == Decision::go_on ? "go_on" : "back";
   record_.decided_by = "command";
 }

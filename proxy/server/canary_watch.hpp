@@ -24,8 +24,7 @@ class CanaryWatch {
   const state::CanaryClients& clients() const { return clients_; }
   const std::shared_ptr<canary::Experiment>& experiment() const { return experiment_; }
 
-  // It serves from now on.
-  void begin();
+  // It serves: it has been looked at.
   bool has_begun() const { return began_.has_value(); }
   bool is_decided() const { return !record_.decided_by.empty(); }
   enum class Decision { none, go_on, back };

@@ -168,7 +168,6 @@ void UpgradeAttempt::begin_canary() {
   note_ready();
   progress_.reach("canary");
   parts_.data_path.settings()->servers->loads().join_successor();
-  canary_->begin();
 }
 
 void UpgradeAttempt::judge_canary(const handoff::Conduct& conduct) {
