@@ -172,9 +172,10 @@ Verdict Comparison::judge(bool baked) const {
 }
 
 std::string Comparison::seen() const {
-  const auto in = [](const state::CanarySide& side) { return counted(side.exchanges, "exchange"); };
   return fmt::format("{} failed in {} on the canary, {} in {} on the others", counted(canary_.clients_failed, "client"),
-                     in(canary_), others_.clients_failed == 0 ? "none" : grouped(others_.clients_failed), in(others_));
+                     counted(canary_.exchanges, "exchange"),
+                     others_.clients_failed == 0 ? "none" : grouped(others_.clients_failed),
+                     others_.exchanges == 0 ? "none" : grouped(others_.exchanges));
 }
 
 std::string Comparison::text(Verdict verdict) const {
