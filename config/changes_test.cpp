@@ -75,6 +75,14 @@ TEST(Changes, NameTheKeysOfWhatIsChanged) {
                           Change{What::setting, "workers"}, Change{What::setting, "error_pages"}));
 }
 
+TEST(Changes, NameTheKeyOfTheCanaryOrAllOfIt) {
+  const std::string with_canary = larger + "handoff: { canary: { share: 5% } }\n";
+  const auto is_setting = [](const char* name) { return ElementsAre(Change{What::setting, name}); };
+  EXPECT_THAT(to(with_canary), ElementsAre(Change{What::setting, "handoff.canary"}));
+  EXPECT_THAT(changes(config_of(with_canary), config_of(with(with_canary, "5%", "6%"))),
+              is_setting("handoff.canary.share"));
+}
+
 TEST(Changes, SayThatTheOrderOfRoutesIsAnother) {
   const std::string last = "  - { upstream: app }\n";
   EXPECT_THAT(to(with(with(larger, last, ""), "routes:\n", "routes:\n" + last)),

@@ -2,13 +2,12 @@
 // the key is unknown.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 namespace baton::config {
 
 // By the path of their section, as in KnownKey::path. Remove a key here when you implement it.
-inline constexpr std::string_view later_keys[] = {
-    "handoff.canary",
-};
+inline constexpr std::array<std::string_view, 0> later_keys{};
 
 }  // namespace baton::config

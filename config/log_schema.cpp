@@ -92,23 +92,12 @@ void read_share_logged(Reader& reader, const Node& node, Route& route) {
     route.access_log = is_logged ? access_log_all : 0;
     return;
   }
-  const std::string_view number = std::string_view(*text).substr(0, text->size() - 1);
-  const std::size_t point = std::min(number.find('.'), number.size());
-  std::string decimals(number.substr(std::min(point + 1, number.size())));
-  const bool is_written_well = decimals.size() <= 2 && (point == number.size() || !decimals.empty());
-  decimals.resize(2, '0');
-  const auto hundredths =
-      parse_count(is_written_well ? std::string(number.substr(0, point)) + decimals : "", {0, access_log_all});
-  if (!hundredths) {
-    return reader.refuse(node,
-                         fmt::format("{} is not a share from 0% to 100%; write it like 5% or 0.25%", quote(*text)));
-  }
-  route.access_log = static_cast<std::uint16_t>(*hundredths);
+  reader.assign(route.access_log, node, parse_share(*text, {0, access_log_all}));
 }
 
 std::string share_logged_text(std::uint16_t share) {
   if (share == 0 || share == access_log_all) return share == 0 ? "false" : "true";
-  return fmt::format("{:g}%", share / 100.0);
+  return share_text(share);
 }
 
 std::optional<LogLevel> log_level_of(std::string_view name) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "config/balancing_schema.hpp"
+#include "config/canary_schema.hpp"
 #include "config/client_schema.hpp"
 #include "config/gate_schema.hpp"
 #include "config/health_schema.hpp"
@@ -306,6 +307,7 @@ void print_handoff(Printer& out, const Handoff& handoff) {
   out.duration("finish_timeout", handoff.finish_timeout);
   out.duration("drain_timeout", handoff.drain_timeout);
   out.duration("probation", handoff.probation);
+  if (handoff.canary) out.line(1, "canary: {}", canary_text(*handoff.canary));
   out.line(1, "survive: {}", in_quotes(name_of(handoff.survive, survivals)));
 }
 

@@ -95,6 +95,7 @@ Config unusual() {
                      ms(7), ms(10),   ms(0),       ms(8),       ms(9),        ms(0)};
   config.limits = {1024, 0, 9999, 123'456'789, 11, 0, 4 * 1024 * 1024, 17, 18, 19};
   config.handoff = {"/run/h$$.sock", ms(1), ms(2), ms(0), ms(4)};
+  config.handoff.canary = Canary{25, ms(1'500), ms(61'000)};
   config.admin = {Address{.host = "fe80::1%eth0", .port = 9901}, std::nullopt, Address{.unix_path = "/run/$a"}};
   config.admin_token = "0123456789abcdef+/=";
   config.pid_file = "/run/'b'.pid # no comment";

@@ -78,6 +78,19 @@ Parsed<std::uint64_t> parse_count(std::string_view text, Bounds bounds) {
   return within(text, number->value, 1, bounds, [](std::uint64_t value) { return std::to_string(value); });
 }
 
+Parsed<std::uint16_t> parse_share(std::string_view text, Bounds bounds) {
+  const std::string_view number = text.substr(0, text.size() - (text.ends_with('%') ? 1 : 0));
+  const std::size_t point = std::min(number.find('.'), number.size());
+  std::string decimals(number.substr(std::min(point + 1, number.size())));
+  const bool is_written_well =
+      text.ends_with('%') && point > 0 && decimals.size() <= 2 && (point == number.size() || !decimals.empty());
+  decimals.resize(2, '0');
+  const auto hundredths = parse_count(is_written_well ? std::string(number.substr(0, point)) + decimals : "", bounds);
+  if (hundredths) return static_cast<std::uint16_t>(*hundredths);
+  return std::unexpected(fmt::format("{} is not a share from {} to {}; write it like 5% or 0.25%", quote(text),
+                                     share_text(bounds.least), share_text(bounds.most)));
+}
+
 Parsed<std::uint64_t> parse_size(std::string_view text, Bounds bounds) {
   const auto number = split(text);
   if (!number) return std::unexpected(number.error());
@@ -105,6 +118,10 @@ Parsed<Milliseconds> parse_duration(std::string_view text, Bounds bounds) {
   const auto milliseconds = within(text, number->value, factor, bounds, milliseconds_text);
   if (!milliseconds) return std::unexpected(milliseconds.error());
   return Milliseconds(*milliseconds);
+}
+
+std::string share_text(std::uint64_t hundredths) {
+  return fmt::format("{:g}%", static_cast<double>(hundredths) / 100.0);
 }
 
 std::string size_text(std::uint64_t bytes) {

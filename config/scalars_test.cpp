@@ -14,6 +14,20 @@ TEST(Scalars, ReadsCounts) {
   EXPECT_EQ(parse_count("18446744073709551615", any), std::numeric_limits<std::uint64_t>::max());
 }
 
+TEST(Scalars, ReadsSharesInHundredthsOfAPercent) {
+  constexpr Bounds all{.least = 1, .most = 10'000};
+  EXPECT_EQ(parse_share("5%", all), 500u);
+  EXPECT_EQ(parse_share("0.5%", all), 50u);
+  EXPECT_EQ(parse_share("0.01%", all), 1u);
+  EXPECT_EQ(parse_share("100.00%", all), 10'000u);
+  for (const char* text : {"", "%", "5", ".5%", "5.%", "0%", "0.001%", "100.01%", "-1%", "5 %", "5%%", "x%"}) {
+    EXPECT_FALSE(parse_share(text, all)) << text;
+  }
+  for (const int share : {1, 25, 50, 500, 1'250, 9'999, 10'000}) {
+    EXPECT_EQ(parse_share(share_text(static_cast<std::uint64_t>(share)), all), share);
+  }
+}
+
 TEST(Scalars, ReadsSizesInBytesAndUnitsOf1024) {
   EXPECT_EQ(parse_size("512", any), 512u);
   EXPECT_EQ(parse_size("64k", any), 65536u);

@@ -8,6 +8,7 @@
 
 #include "config/address.hpp"
 #include "config/balancing_schema.hpp"
+#include "config/canary_schema.hpp"
 #include "config/client_schema.hpp"
 #include "config/entry_name.hpp"
 #include "config/gate_schema.hpp"
@@ -172,6 +173,7 @@ constexpr Key<Handoff> handoff_keys[] = {
     {"finish_timeout", read_duration<&Handoff::finish_timeout, any_time>},
     {"drain_timeout", read_duration<&Handoff::drain_timeout, any_time>},
     {"probation", read_duration<&Handoff::probation, any_time>},
+    {"canary", read_canary},
     {"survive", read_choice<&Handoff::survive, survivals>},
 };
 constexpr Section<Handoff> handoff_section{"handoff", "in `handoff`", handoff_keys};
@@ -327,6 +329,7 @@ std::vector<KnownKey> known_keys() {
   std::vector<KnownKey> known;
   const auto add_all = [&known](const auto&... sections) { (add_keys(known, sections), ...); };
   add_all(top_section, listener_section, timeouts_section, limits_section, handoff_section, admin_section);
+  add_canary_keys(known);
   add_upstream_keys(known);
   add_log_keys(known);
   add_client_keys(known);

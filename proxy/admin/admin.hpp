@@ -13,9 +13,11 @@
 //   PUT        /config   a reply: the body takes the place of the file; ?dry_run only says what that would change
 //   POST       /reload /stop /reopen-logs /drain /maintenance: a reply, as text for people
 //   DELETE     /drain /maintenance: the same
-//              /upgrade  the lines of upgrade_events.hpp during the upgrade; {"binary": "/path"} names what to start
-//              /server   a reply; the body is a command of servers.hpp
+//   POST       /upgrade  the lines of upgrade_events.hpp during the upgrade; the body, if any, says to what and how:
+//                        upgrade_command.hpp
+//              /promote  the same of an upgrade that is a canary, which goes on at once
 //              /rollback the same, back to the program that ran before
+//              /server   a reply; the body is a command of servers.hpp
 //
 // Commands are for clients that can open a Unix socket, which has an owner and a mode. Over TCP each gets 403, or, if
 // the configuration has a token, 401 unless it comes with that.

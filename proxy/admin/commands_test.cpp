@@ -38,8 +38,10 @@ class Commands : public testing::Test {
                                }
                              },
                          .upgrade = [this](const UpgradeCommand& command, LineSink sink) -> std::optional<Reply> {
-                           upgrades.push_back(command.what == UpgradeCommand::What::rollback ? "what ran before"
-                                                                                             : command.binary);
+                           using What = UpgradeCommand::What;
+                           upgrades.push_back(command.what == What::rollback  ? "what ran before"
+                                              : command.what == What::promote ? "the canary"
+                                                                              : command.binary);
                            if (reply.status != 200) return reply;
                            lines = std::move(sink);
                            return std::nullopt;
@@ -122,6 +124,15 @@ TEST_F(Commands, ARollbackIsAnUpgradeToWhatRanBefore) {
   EXPECT_EQ(upgrades, std::vector<std::string>{"what ran before"});
 }
 
+TEST_F(Commands, APromotionIsAnsweredWithTheLinesOfTheUpgrade) {
+  EXPECT_EQ(ask_upgrade("", "/promote").body(), "done\n");
+  EXPECT_EQ(upgrades, std::vector<std::string>{"the canary"});
+  reply = {409, "no upgrade is a canary now"};
+  const auto response = ask("POST", "/promote");
+  EXPECT_EQ(response.result_int(), 409u);
+  EXPECT_EQ(response.body(), reply.text);
+}
+
 TEST_F(Commands, ThatTakeLongKeepNobodyElseWaiting) {
   answers_later = true;
   Client asking = connect();
@@ -152,7 +163,7 @@ TEST_F(Commands, TheStatusAndTextOfARefusalGoThrough) {
 }
 
 TEST_F(Commands, AreReachedByNoOtherMethod) {
-  for (const auto* target : {"/reload", "/rollback", "/stop", "/reopen-logs", "/upgrade"}) {
+  for (const auto* target : {"/reload", "/rollback", "/promote", "/stop", "/reopen-logs", "/upgrade"}) {
     for (const auto* method : {"GET", "PUT", "DELETE", "PATCH"}) {
       const auto response = ask(method, target);
       EXPECT_EQ(response.result_int(), 405u) << method << target;
@@ -167,7 +178,7 @@ TEST_F(Commands, AreReachedByNoOtherMethod) {
 
 TEST_F(Commands, AreForbiddenOverTcpWhereOnlyReadingIsAllowed) {
   replace_admin({}, AF_INET);
-  for (const auto* target : {"/reload", "/rollback", "/drain", "/stop", "/reopen-logs", "/upgrade"}) {
+  for (const auto* target : {"/reload", "/rollback", "/promote", "/drain", "/stop", "/reopen-logs", "/upgrade"}) {
     const auto response = ask("POST", target);
     EXPECT_EQ(response.result_int(), 403u) << target;
     EXPECT_NE(response.body().find("Unix socket"), std::string::npos);
@@ -262,6 +273,8 @@ TEST_F(Commands, AnUpgradeNamesTheBinaryInItsBody) {
         "{\"binary\": \"/a\\u0000b\"}", "{\"other\": \"/a\"}", "{\"binary\": \"/a\", \"other\": 1}"}) {
     EXPECT_EQ(ask_upgrade(body).result_int(), 400u) << body;
   }
+  EXPECT_EQ(ask_upgrade(R"({"canary": {"share": "60%"}})").body(),
+            "`canary.share`: `60%` is not a share from 0.01% to 50%; write it like 5% or 0.25%");
   EXPECT_EQ(upgrades.size(), begun);
 }
 

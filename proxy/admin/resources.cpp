@@ -1,7 +1,5 @@
 #include "proxy/admin/resources.hpp"
 
-#include <boost/json.hpp>
-
 #include <algorithm>
 #include <iterator>
 
@@ -26,6 +24,7 @@ constexpr Resource resources[] = {{"/", What::page, reading},
                                   {"/config", What::configuration, "GET, HEAD, PUT"},
                                   {"/server", What::server, "POST"},
                                   {"/upgrade", What::upgrade, "POST"},
+                                  {"/promote", What::promote, "POST"},
                                   {"/rollback", What::rollback, "POST"},
                                   {"/reload", What::command, "POST"},
                                   {"/stop", What::command, "POST"},
@@ -67,26 +66,6 @@ Command command_of(std::string_view path, http::verb method) {
   const bool ends = method == http::verb::delete_;
   if (path == "/maintenance") return ends ? Command::end_maintenance : Command::maintenance;
   return ends ? Command::undo_drain : Command::drain;
-}
-
-std::optional<UpgradeCommand> upgrade_command_of(const std::string& body) {
-  UpgradeCommand command;
-  if (body.empty()) return command;
-  boost::system::error_code error;
-  const boost::json::value parsed = boost::json::parse(body, error);
-  const auto* object = error ? nullptr : parsed.if_object();
-  if (object == nullptr) return std::nullopt;
-  for (const auto& [key, value] : *object) {
-    if (key == "binary" && value.is_string()) {
-      command.binary = value.as_string();
-      if (!command.binary.starts_with('/') || command.binary.find('\0') != std::string::npos) return std::nullopt;
-    } else if (key == "from_file" && value.is_bool()) {
-      command.from_file = value.as_bool();
-    } else {
-      return std::nullopt;
-    }
-  }
-  return command;
 }
 
 }  // namespace baton::admin

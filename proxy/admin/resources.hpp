@@ -3,8 +3,6 @@
 
 #include <boost/beast/http/verb.hpp>
 
-#include <optional>
-#include <string>
 #include <string_view>
 
 #include "proxy/admin/admin.hpp"
@@ -25,6 +23,7 @@ struct Resource {
     configuration,
     server,
     upgrade,
+    promote,
     rollback,
     command
   };
@@ -43,8 +42,5 @@ const Resource* find_resource(std::string_view path);
 
 // Of a Resource::What::command.
 Command command_of(std::string_view path, boost::beast::http::verb method);
-
-// What the body of an upgrade's request asks for. Nothing: it is something else.
-std::optional<UpgradeCommand> upgrade_command_of(const std::string& body);
 
 }  // namespace baton::admin

@@ -7,6 +7,7 @@
 #include "proxy/admin/metrics.hpp"
 #include "proxy/admin/page.hpp"
 #include "proxy/admin/session_parts.hpp"
+#include "proxy/admin/upgrade_command.hpp"
 
 namespace baton::admin {
 
@@ -117,6 +118,8 @@ asio::awaitable<void> Session::answer_command(Response& response, const Request&
     const auto command = read_server_command(request.body());
     const Reply reply = command ? service_->source.server(*command) : Reply{400, command.error()};
     set_text(response, http::int_to_status(reply.status), reply.text);
+  } else if (resource.what == Resource::What::promote) {
+    begin_upgrade(response, request, {.what = UpgradeCommand::What::promote});
   } else if (resource.what == Resource::What::rollback) {
     begin_upgrade(response, request, {.what = UpgradeCommand::What::rollback});
   } else {
@@ -170,12 +173,8 @@ asio::awaitable<void> Session::answer_with_reply(Response& response, const std::
 }
 
 void Session::answer_upgrade(Response& response, const Request& request) {
-  const auto command = upgrade_command_of(request.body());
-  if (!command) {
-    set_text(response, http::status::bad_request,
-             "the body must be empty or {\"binary\": \"/absolute/path\", \"from_file\": true}, both optional");
-    return;
-  }
+  const auto command = read_upgrade_command(request.body());
+  if (!command) return set_text(response, http::status::bad_request, command.error());
   begin_upgrade(response, request, *command);
 }
 
