@@ -22,6 +22,7 @@
 #include "proxy/ctl/conversation.hpp"
 #include "proxy/ctl/show.hpp"
 #include "proxy/ctl/top.hpp"
+#include "proxy/ctl/upgrade_show.hpp"
 
 namespace baton::ctl {
 
@@ -101,88 +102,6 @@ int show(const Options& options, const Addresses& admin, const char* target,
   }
 }
 
-// Shows what `POST /upgrade` reports, as it comes.
-class UpgradeShow {
- public:
-  explicit UpgradeShow(const Options& options)
-      : quiet_(options.json), in_place_(!options.json && ::isatty(STDOUT_FILENO) == 1) {}
-
-  void take(std::string_view line) {
-    if (result_ || broken_) return;
-    try {
-      show(json::parse({line.data(), line.size()}).as_object());
-    } catch (const std::exception&) {
-      broken_ = true;
-    }
-  }
-  void end_bar() {
-    if (std::exchange(bar_is_open_, false)) std::cout << "\n";
-    shown_.clear();
-    std::cout << std::flush;
-  }
-
-  const std::optional<json::object>& result() const { return result_; }
-  bool is_broken() const { return broken_; }
-  bool was_recalled() const { return recalled_; }
-
- private:
-  void show(const json::object& event) {
-    const json::string& name = event.at("event").as_string();
-    if (name == "result") {
-      result_ = event.at("upgrade").as_object();
-      (void)upgrade_report(*result_);  // throws if it is not a report
-    } else if (name == "rollback") {
-      say("rollback " + rollback_text(event));
-    } else if (name == "started") {
-      say(fmt::format("started {} as PID {}", printable(event.at("binary").as_string()),
-                      event.at("pid").to_number<std::int64_t>()));
-    } else if (name == "ready") {
-      say("the successor is ready");
-    } else if (name == "probation") {
-      show_probation(event);
-    } else if (name == "recalled") {
-      end_bar();
-      say("the successor gives back what it has");
-      recalled_ = true;
-    } else if (name == "moving") {
-      move(event.at("left").to_number<std::uint64_t>(), event.at("of").to_number<std::uint64_t>());
-    }
-  }
-  void say(const std::string& text) const {
-    if (!quiet_) std::cout << text << std::endl;
-  }
-  void show_probation(const json::object& event) {
-    const auto number = [&](const char* key) { return event.at(key).to_number<std::uint64_t>(); };
-    const std::uint64_t seconds = (number("left_ms") + 999) / 1000;
-    show_in_place(fmt::format("on probation for {} s more: {} new connections, {} requests, {} of them failed", seconds,
-                              number("accepted"), number("served"), number("failed")));
-  }
-  void move(std::uint64_t left, std::uint64_t of) {
-    if (std::exchange(moves_, true) == false) {
-      end_bar();
-      say("connections move");
-    }
-    show_in_place(progress_bar(of - std::min(left, of), of));
-  }
-  // On a terminal each line replaces the previous one, all of its characters included.
-  void show_in_place(const std::string& text) {
-    if (quiet_ || text == shown_) return;
-    const std::string blanks(shown_.size() > text.size() ? shown_.size() - text.size() : 0, ' ');
-    shown_ = text;
-    bar_is_open_ = in_place_;
-    std::cout << (in_place_ ? "\r" + text + blanks : text + "\n") << std::flush;
-  }
-
-  const bool quiet_;
-  const bool in_place_;
-  std::string shown_;
-  bool bar_is_open_ = false;
-  bool moves_ = false;
-  bool recalled_ = false;
-  bool broken_ = false;
-  std::optional<json::object> result_;
-};
-
 int upgrade(const Options& options, const Addresses& admin) {
   Request request{
       .method = "POST", .target = "/" + options.command, .token = options.token, .patience = upgrade_patience};
@@ -190,7 +109,7 @@ int upgrade(const Options& options, const Addresses& admin) {
   if (!options.binary.empty()) asked["binary"] = std::filesystem::absolute(options.binary).string();
   if (options.from_file) asked["from_file"] = true;
   if (!asked.empty()) request.body = json::serialize(asked);
-  UpgradeShow show(options);
+  UpgradeShow show(options.json);
   request.on_line = [&](std::string_view line) { show.take(line); };
   const auto answer = ask_one(admin, request);
   show.end_bar();
