@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/canary_schema.hpp"
 #include "handoff/unique_fd.hpp"
 #include "proxy/ctl/admin_address.hpp"
 #include "proxy/ctl/conversation.hpp"
@@ -51,9 +52,19 @@ int fail(const Options& options, const std::string& why) {
   return exit_failed;
 }
 
+// Whether the answer is one of a version without canaries, whose text on the body of an upgrade names none.
+bool knows_no_canaries(const Options& options, const Answer& answer) {
+  if (!options.canary && options.command != "promote") return false;
+  return answer.status == 404 || answer.status == 405 ||
+         (answer.status == 400 && answer.body.find("canary") == std::string::npos);
+}
+
 // What an answer other than 200 means.
 std::string refusal(const Options& options, const Answer& answer) {
   if (!answer.content_type.starts_with("text/plain")) return nonsense;
+  if (knows_no_canaries(options, answer)) {
+    return "the running version is older and knows no canaries; upgrade it without --canary first";
+  }
   if (answer.status == 404 || answer.status == 405) {
     std::string text = "the running version is older and has no command " + options.command;
     if (options.command == "upgrade") text += "; send it SIGUSR2";
@@ -102,10 +113,32 @@ int show(const Options& options, const Addresses& admin, const char* target,
   }
 }
 
+json::value canary_asked_for(const Options& options) {
+  if (options.canary == "off") return "off";
+  json::object asked{{"share", *options.canary}};
+  if (options.bake) asked["bake"] = *options.bake;
+  if (options.max) asked["max"] = *options.max;
+  return asked;
+}
+
+// How an upgrade that did not complete ended, in words.
+std::string failure(const Options& options, const json::object& result) {
+  if (options.command == "rollback" || result.at("result").as_string() != "rolled_back") return "it failed";
+  const json::value* canary = result.if_contains("canary");
+  if (canary == nullptr || canary->at("verdict") == "go_on") return "it was rolled back";
+  const std::string text = printable(canary->at("text").as_string(), true);
+  return "it was rolled back: the canary came back" + (text.empty() ? "" : ": " + text);
+}
+
 int upgrade(const Options& options, const Addresses& admin) {
-  Request request{
-      .method = "POST", .target = "/" + options.command, .token = options.token, .patience = upgrade_patience};
+  const bool is_reload = options.command == "reload";
+  Request request{.method = "POST",
+                  .target = is_reload ? "/upgrade" : "/" + options.command,
+                  .token = options.token,
+                  .patience = upgrade_patience};
   json::object asked;
+  if (is_reload) asked["reload"] = true;
+  if (options.canary) asked["canary"] = canary_asked_for(options);
   if (!options.binary.empty()) asked["binary"] = std::filesystem::absolute(options.binary).string();
   if (options.from_file) asked["from_file"] = true;
   if (!asked.empty()) request.body = json::serialize(asked);
@@ -121,12 +154,12 @@ int upgrade(const Options& options, const Addresses& admin) {
                              " ended is unknown: look at `baton ctl status`");
   }
   const json::object& result = *show.result();
-  // A rollback during probation ends that upgrade, as asked.
-  const bool completed = result.at("result").as_string() == "completed" || (options.command == "rollback" && show.was_recalled());
+  // A rollback during probation, or of a canary, ends that upgrade, as asked.
+  const bool completed =
+      result.at("result").as_string() == "completed" || (options.command == "rollback" && show.was_recalled());
   std::cout << (options.json ? json::serialize(result) + "\n" : upgrade_report(result)) << std::flush;
   if (!completed) {
-    const bool is_rolled_back = options.command == "upgrade" && result.at("result").as_string() == "rolled_back";
-    std::cerr << "baton ctl " << options.command << ": " << (is_rolled_back ? "it was rolled back" : "it failed")
+    std::cerr << "baton ctl " << options.command << ": " << failure(options, result)
               << ": the running process continues\n";
   }
   return completed ? 0 : exit_failed;
@@ -207,6 +240,23 @@ int command(const Options& options, const Addresses& admin, const Request& reque
   return succeed(options, answer->body);
 }
 
+// Why the options mean nothing together, or by themselves; empty: they do.
+std::string mistake_in(const Options& options) {
+  if (options.command == "server" && (options.order == "weight") != (options.weight != 0)) {
+    return "`weight` needs a number from 1 to 256, and nothing else has one";
+  }
+  if (!options.canary) return options.bake || options.max ? "--bake and --max need --canary" : "";
+  if (options.canary == "off") {
+    if (options.command == "reload") return "--canary: a reload has none unless it is asked for";
+    return options.bake || options.max ? "--canary off has no --bake and no --max" : "";
+  }
+  const auto canary = config::parse_canary(*options.canary, options.bake, options.max);
+  if (canary) return "";
+  const bool is_share = canary.error().key == "share" && options.command == "upgrade";
+  return fmt::format("--{}: {}{}", canary.error().key == "share" ? "canary" : canary.error().key, canary.error().text,
+                     is_share ? "; or off" : "");
+}
+
 Options with_token(Options options, config::Environment environment) {
   if (const char* token = environment("BATON_ADMIN_TOKEN")) options.token = token;
   return options;
@@ -216,6 +266,10 @@ Options with_token(Options options, config::Environment environment) {
 
 int run(const Options& given, const std::string& default_config, config::Environment environment) {
   const Options options = with_token(given, environment);
+  if (const std::string mistake = mistake_in(options); !mistake.empty()) {
+    fail(options, mistake);
+    return exit_usage;
+  }
   const auto admin = find_admin({options.admin, options.config, default_config}, environment);
   if (!admin) {
     const int failed = fail(options, admin.error());
@@ -229,17 +283,16 @@ int run(const Options& given, const std::string& default_config, config::Environ
     const auto ended = top(for_questions(*admin), options.once);
     return ended ? 0 : fail(options, ended.error());
   }
-  if (options.command == "server" && (options.order == "weight") != (options.weight != 0)) {
-    fail(options, "`weight` needs a number from 1 to 256, and nothing else has one");
-    return exit_usage;
-  }
   if (options.command == "healthcheck") {
     return command(options, for_questions(*admin), {.target = "/healthz", .patience = healthcheck_patience});
   }
   const Addresses commanded = for_commands(*admin);
   if (options.command == "apply") return apply(options, commanded);
   if (options.command == "config") return show_configuration(options, commanded);
-  if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
+  if (options.command == "upgrade" || options.command == "promote" || options.command == "rollback" ||
+      (options.command == "reload" && options.canary)) {
+    return upgrade(options, commanded);
+  }
   const bool is_undo =
       (options.command == "drain" && options.undo) || (options.command == "maintenance" && !options.on);
   Request request{.method = is_undo ? "DELETE" : "POST",

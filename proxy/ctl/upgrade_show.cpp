@@ -10,7 +10,9 @@
 #include <iostream>
 #include <utility>
 
+#include "proxy/ctl/screen.hpp"
 #include "proxy/ctl/show.hpp"
+#include "proxy/ctl/terminal_text.hpp"
 
 namespace baton::ctl {
 
@@ -47,6 +49,8 @@ void UpgradeShow::show(const json::object& event) {
     say("the successor is ready");
   } else if (name == "probation") {
     show_probation(event);
+  } else if (name == "canary") {
+    show_in_place(canary_line(event));
   } else if (name == "recalled") {
     end_bar();
     say("the successor gives back what it has");
@@ -75,8 +79,10 @@ void UpgradeShow::move(std::uint64_t left, std::uint64_t of) {
   show_in_place(progress_bar(of - std::min(left, of), of));
 }
 
-// On a terminal each line replaces the previous one, all of its characters included.
-void UpgradeShow::show_in_place(const std::string& text) {
+// On a terminal each line replaces the previous one, all of its characters included, and is no wider than that.
+void UpgradeShow::show_in_place(const std::string& whole) {
+  const std::string text =
+      in_place_ ? Line(std::max<std::size_t>(Screen::window().columns, 2) - 1, false).add(whole).take() : whole;
   if (quiet_ || text == shown_) return;
   const std::string blanks(shown_.size() > text.size() ? shown_.size() - text.size() : 0, ' ');
   shown_ = text;

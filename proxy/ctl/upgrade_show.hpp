@@ -1,4 +1,4 @@
-// Shows what `POST /upgrade` and `/rollback` report, as it comes.
+// Shows what `POST /upgrade`, `/promote` and `/rollback` report, as it comes.
 #pragma once
 
 #include <boost/json/object.hpp>
