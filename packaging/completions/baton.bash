@@ -25,7 +25,7 @@ _baton() {
     --log-level) _baton_words "debug info warn error"; return ;;
     --log-format) _baton_words "text json"; return ;;
     --method) _baton_words "GET HEAD POST PUT DELETE OPTIONS PATCH"; return ;;
-    --explain | --header | --client | --admin | --upgrades | --clients | --rate | --between | --for) return ;;
+    --explain | --header | --client | --admin | --canary | --bake | --max | --upgrades | --clients | --rate | --between | --for) return ;;
   esac
 
   case $command in
@@ -38,10 +38,11 @@ _baton() {
       local options="--json --admin -c --config --help"
       case $control in
         "")
-          _baton_words "status upgrade reload apply config rollback drain maintenance stop reopen-logs routes servers server \
-            top healthcheck $options"
+          _baton_words "status upgrade reload apply config promote rollback drain maintenance stop reopen-logs routes servers \
+            server top healthcheck $options"
           ;;
-        upgrade) _baton_words "--binary --from-file $options" ;;
+        upgrade) _baton_words "--binary --from-file --canary --bake --max $options" ;;
+        reload) _baton_words "--canary --bake --max $options" ;;
         apply)
           if [[ $word == -* ]]; then
             _baton_words "--dry-run $options"

@@ -12,14 +12,14 @@
 //
 // **Go on.** Not before the canary has baked, and only if one of these holds:
 // - the failure rate of the canary is at most 1 % per exposure, by an upper bound of 95 % (Clopper and Pearson);
-// - that it is three times worse is excluded at 20 to 1, twice: by shares of clients, as above, and by exposures, since
-// a
-//   canary whose clients have not come, or by chance are seldom active, has few failures for that reason. For
-//   exposures, time is cut into blocks. In a block, the failures that fall to the canary are hypergeometric if both are
-//   alike, and Fisher's noncentral hypergeometric if the odds of failure are three times as high. An outage in which
-//   everything fails says nothing then. A block begins when the canary has exposures: those of the others before that
-//   have nothing to be compared with. It ends when both sides have had some; failures have no part in that rule. No
-//   more than 400 to 1 is remembered, so that an outage that hits both does not outweigh what comes after it.
+// - that it is three times worse is excluded at 20 to 1, both by shares of clients, as above, and by exposures: a
+//   canary whose clients have not come, or are seldom active, has few failures for that reason only.
+//
+// For exposures, time is cut into blocks. In a block, the failures that fall to the canary are hypergeometric if both
+// are alike, and Fisher's noncentral hypergeometric if the odds of failure are three times as high; so an outage in
+// which everything fails says nothing. A block begins when the canary has exposures: those of the others before that
+// have nothing to be compared with. It ends when both sides have had four; failures have no part in that rule. No more
+// than 400 to 1 is remembered, so that an outage that hits both does not outweigh what comes after it.
 #pragma once
 
 #include <array>

@@ -35,7 +35,7 @@ struct Results {
 // `scenario` makes one for each run.
 Results simulate_made(const char* name, int runs, const std::function<Scenario(Random&)>& scenario) {
   Random random(20240607);
-  Results results{.runs = is_sanitized ? runs / 10 : runs};
+  Results results{.runs = is_sanitized ? 1 + runs / 5 : runs};
   std::vector<double> found_s;
   for (int i = 0; i < results.runs; ++i) {
     const Run run = simulate(scenario(random), random);
@@ -75,7 +75,7 @@ TEST(SimulatedCanary, IsSeldomAccusedIfBothAreAlike) {
   for (const double fails : {0.001, 0.01, 0.05}) {
     const std::string rate = std::to_string(fails * 100).substr(0, 3) + " %";
     expect_few_false_alarms(simulate_runs(("alike, " + rate + ", 30 s").c_str(), 3000, failing_alike(fails, 30)));
-    expect_few_false_alarms(simulate_runs(("alike, " + rate + ", 5 min").c_str(), 600, failing_alike(fails, 300)));
+    expect_few_false_alarms(simulate_runs(("alike, " + rate + ", 5 min").c_str(), 500, failing_alike(fails, 300)));
     Scenario kept = failing_alike(fails, 30);
     kept.clients = alike_clients(2000, 600);
     expect_few_false_alarms(simulate_runs(("alike, " + rate + ", 2,000 clients, 30 s").c_str(), 500, kept));
@@ -128,7 +128,7 @@ TEST(SimulatedCanary, IsSeldomAccusedOfAnOutageOfServers) {
                       clients.empty()         ? "new clients"
                       : clients.size() > 1000 ? "2,000 clients"
                                               : "40 clients");
-        expect_few_false_alarms(simulate_runs(name, clients.empty() ? 1000 : 150, scenario));
+        expect_few_false_alarms(simulate_runs(name, clients.empty() ? 500 : 100, scenario));
       }
     }
   }
@@ -139,7 +139,7 @@ TEST(SimulatedCanary, IsSeldomAccusedOfWhatBusyClientsDoThatAreItsByChance) {
     for (const double fails : {0.001, 0.02}) {
       char name[100];
       std::snprintf(name, sizeof name, "%d clients (Pareto), %.1f %%, an outage of 50 %%", count, 100 * fails);
-      expect_few_false_alarms(simulate_made(name, 300, [&](Random& random) {
+      expect_few_false_alarms(simulate_made(name, 200, [&](Random& random) {
         Scenario scenario = failing_alike(fails, 30);
         scenario.clients = pareto_clients(count, 600, random);
         scenario.ramp_s = 5;
@@ -155,7 +155,7 @@ TEST(SimulatedCanary, IsSeldomAccusedOfHavingNoneOfTheBusyClientsThatNeverFail) 
   Scenario scenario = failing_alike(0.01, 300);
   scenario.clients = alike_clients(3000, 100);
   scenario.clients.insert(scenario.clients.end(), 20, {.exchanges_per_s = 20, .fails = 0});
-  expect_few_false_alarms(simulate_runs("20 pollers that never fail, others 1 %, 5 min", 300, scenario));
+  expect_few_false_alarms(simulate_runs("20 pollers that never fail, others 1 %, 5 min", 200, scenario));
 }
 
 // More clients than slots: the others' share slots as often as the canary's.
@@ -198,10 +198,10 @@ TEST(SimulatedCanary, GoesOnIfItIsHealthyAndHasHadEnoughToDo) {
 TEST(SimulatedCanary, GoesOnIfBothAreEquallyBad) {
   Scenario scenario = failing_alike(0.05, 30);
   Results results = simulate_runs("alike, 5 %, 900 canary exchanges", 1000, scenario);
-  EXPECT_GE(results.part(results.go_on), 0.9);
+  EXPECT_GE(results.part(results.go_on), 0.8);
   scenario.clients = alike_clients(2000, 600);
   results = simulate_runs("alike, 5 %, 2,000 clients", 300, scenario);
-  EXPECT_GE(results.part(results.go_on), 0.9);
+  EXPECT_GE(results.part(results.go_on), 0.8);
 }
 
 TEST(SimulatedCanary, SeldomGoesOnIfItIsThreeTimesWorse) {

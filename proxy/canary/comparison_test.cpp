@@ -168,9 +168,14 @@ TEST_F(Comparing, DoesNotTakeACanaryThatHasNothingToDoForAGoodOne) {
   EXPECT_EQ(comparison.judge(true), Verdict::doubt);
 }
 
+TEST_F(Comparing, DoesNotTakeACanaryWithBusyClientsThatNeverFailForAGoodOne) {
+  for (int i = 0; i < 5; ++i) look(100, 2, 190, 14);
+  EXPECT_EQ(comparison.judge(true), Verdict::doubt) << "2 of 16 clients, though the canary has 1 in 20";
+}
+
 TEST_F(Comparing, LeavesOutWhatTheOthersDidBeforeTheCanarysClientsCame) {
   look(0, 0, 1000, 500);
-  for (int i = 0; i < 10; ++i) look(20, 3, 380, 19);
+  for (int i = 0; i < 2; ++i) look(20, 3, 380, 19);
   EXPECT_EQ(comparison.judge(true), Verdict::doubt) << "three times worse since they came";
 }
 

@@ -25,13 +25,27 @@ CLI::App& add_command(CLI::App& program, Options& options) {
       ->option_text("FILE");
   upgrade.add_flag("--from-file", options.from_file,
                    "read the configuration file even if another configuration is applied");
-  add("reload", "reload the configuration and the certificates from their files");
+  const auto add_canary = [&options](CLI::App& command, const char* text, const char* what) {
+    CLI::Option* const canary = command.add_option("--canary", options.canary, what)->option_text(text);
+    command.add_option("--bake", options.bake, "with --canary: how long to compare before all follow (default: 30s)")
+        ->option_text("TIME")
+        ->needs(canary);
+    command
+        .add_option("--max", options.max, "with --canary: how long at most, if in doubt (default: 5m, or as --bake)")
+        ->option_text("TIME")
+        ->needs(canary);
+  };
+  add_canary(upgrade, "SHARE|off",
+             "let this share of the clients try it first, as in 5%, whatever handoff.canary says; off: all at once");
+  add_canary(*add("reload", "reload the configuration and the certificates from their files"), "SHARE",
+             "upgrade the running program to them, and let this share of the clients try it first, as in 5%");
   CLI::App& apply = *add("apply", "use this configuration instead of the file's, until the next reload or start");
   apply.add_option("configuration", options.file, "the whole configuration; - for standard input")
       ->option_text("FILE")
       ->required();
   apply.add_flag("--dry-run", options.dry_run, "say what would change and what would be refused, and change nothing");
   add("config", "print the configuration in force, defaults included");
+  add("promote", "let all clients follow the canary now");
   add("rollback", "return live to what ran before the last upgrade");
   add("drain", "report not ready (/readyz), so that load balancers send new traffic elsewhere; service continues")
       ->add_flag("--undo", options.undo, "report ready again");

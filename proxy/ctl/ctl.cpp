@@ -17,11 +17,13 @@
 #include <utility>
 #include <vector>
 
+#include "config/canary_schema.hpp"
 #include "handoff/unique_fd.hpp"
 #include "proxy/ctl/admin_address.hpp"
 #include "proxy/ctl/conversation.hpp"
 #include "proxy/ctl/show.hpp"
 #include "proxy/ctl/top.hpp"
+#include "proxy/ctl/upgrade_show.hpp"
 
 namespace baton::ctl {
 
@@ -50,9 +52,19 @@ int fail(const Options& options, const std::string& why) {
   return exit_failed;
 }
 
+// Whether the answer is one of a version without canaries, whose text on the body of an upgrade names none.
+bool knows_no_canaries(const Options& options, const Answer& answer) {
+  if (!options.canary && options.command != "promote") return false;
+  return answer.status == 404 || answer.status == 405 ||
+         (answer.status == 400 && answer.body.find("canary") == std::string::npos);
+}
+
 // What an answer other than 200 means.
 std::string refusal(const Options& options, const Answer& answer) {
   if (!answer.content_type.starts_with("text/plain")) return nonsense;
+  if (knows_no_canaries(options, answer)) {
+    return "the running version is older and knows no canaries; upgrade it without --canary first";
+  }
   if (answer.status == 404 || answer.status == 405) {
     std::string text = "the running version is older and has no command " + options.command;
     if (options.command == "upgrade") text += "; send it SIGUSR2";
@@ -101,96 +113,36 @@ int show(const Options& options, const Addresses& admin, const char* target,
   }
 }
 
-// Shows what `POST /upgrade` reports, as it comes.
-class UpgradeShow {
- public:
-  explicit UpgradeShow(const Options& options)
-      : quiet_(options.json), in_place_(!options.json && ::isatty(STDOUT_FILENO) == 1) {}
+json::value canary_asked_for(const Options& options) {
+  if (options.canary == "off") return "off";
+  json::object asked{{"share", *options.canary}};
+  if (options.bake) asked["bake"] = *options.bake;
+  if (options.max) asked["max"] = *options.max;
+  return asked;
+}
 
-  void take(std::string_view line) {
-    if (result_ || broken_) return;
-    try {
-      show(json::parse({line.data(), line.size()}).as_object());
-    } catch (const std::exception&) {
-      broken_ = true;
-    }
-  }
-  void end_bar() {
-    if (std::exchange(bar_is_open_, false)) std::cout << "\n";
-    shown_.clear();
-    std::cout << std::flush;
-  }
-
-  const std::optional<json::object>& result() const { return result_; }
-  bool is_broken() const { return broken_; }
-  bool was_recalled() const { return recalled_; }
-
- private:
-  void show(const json::object& event) {
-    const json::string& name = event.at("event").as_string();
-    if (name == "result") {
-      result_ = event.at("upgrade").as_object();
-      (void)upgrade_report(*result_);  // throws if it is not a report
-    } else if (name == "rollback") {
-      say("rollback " + rollback_text(event));
-    } else if (name == "started") {
-      say(fmt::format("started {} as PID {}", printable(event.at("binary").as_string()),
-                      event.at("pid").to_number<std::int64_t>()));
-    } else if (name == "ready") {
-      say("the successor is ready");
-    } else if (name == "probation") {
-      show_probation(event);
-    } else if (name == "recalled") {
-      end_bar();
-      say("the successor gives back what it has");
-      recalled_ = true;
-    } else if (name == "moving") {
-      move(event.at("left").to_number<std::uint64_t>(), event.at("of").to_number<std::uint64_t>());
-    }
-  }
-  void say(const std::string& text) const {
-    if (!quiet_) std::cout << text << std::endl;
-  }
-  void show_probation(const json::object& event) {
-    const auto number = [&](const char* key) { return event.at(key).to_number<std::uint64_t>(); };
-    const std::uint64_t seconds = (number("left_ms") + 999) / 1000;
-    show_in_place(fmt::format("on probation for {} s more: {} new connections, {} requests, {} of them failed", seconds,
-                              number("accepted"), number("served"), number("failed")));
-  }
-  void move(std::uint64_t left, std::uint64_t of) {
-    if (std::exchange(moves_, true) == false) {
-      end_bar();
-      say("connections move");
-    }
-    show_in_place(progress_bar(of - std::min(left, of), of));
-  }
-  // On a terminal each line replaces the previous one, all of its characters included.
-  void show_in_place(const std::string& text) {
-    if (quiet_ || text == shown_) return;
-    const std::string blanks(shown_.size() > text.size() ? shown_.size() - text.size() : 0, ' ');
-    shown_ = text;
-    bar_is_open_ = in_place_;
-    std::cout << (in_place_ ? "\r" + text + blanks : text + "\n") << std::flush;
-  }
-
-  const bool quiet_;
-  const bool in_place_;
-  std::string shown_;
-  bool bar_is_open_ = false;
-  bool moves_ = false;
-  bool recalled_ = false;
-  bool broken_ = false;
-  std::optional<json::object> result_;
-};
+// How an upgrade that did not complete ended, in words.
+std::string failure(const Options& options, const json::object& result) {
+  if (options.command == "rollback" || result.at("result").as_string() != "rolled_back") return "it failed";
+  const json::value* canary = result.if_contains("canary");
+  if (canary == nullptr || canary->at("verdict") == "go_on") return "it was rolled back";
+  const std::string text = printable(canary->at("text").as_string(), true);
+  return "it was rolled back: the canary came back" + (text.empty() ? "" : ": " + text);
+}
 
 int upgrade(const Options& options, const Addresses& admin) {
-  Request request{
-      .method = "POST", .target = "/" + options.command, .token = options.token, .patience = upgrade_patience};
+  const bool is_reload = options.command == "reload";
+  Request request{.method = "POST",
+                  .target = is_reload ? "/upgrade" : "/" + options.command,
+                  .token = options.token,
+                  .patience = upgrade_patience};
   json::object asked;
+  if (is_reload) asked["reload"] = true;
+  if (options.canary) asked["canary"] = canary_asked_for(options);
   if (!options.binary.empty()) asked["binary"] = std::filesystem::absolute(options.binary).string();
   if (options.from_file) asked["from_file"] = true;
   if (!asked.empty()) request.body = json::serialize(asked);
-  UpgradeShow show(options);
+  UpgradeShow show(options.json);
   request.on_line = [&](std::string_view line) { show.take(line); };
   const auto answer = ask_one(admin, request);
   show.end_bar();
@@ -202,12 +154,12 @@ int upgrade(const Options& options, const Addresses& admin) {
                              " ended is unknown: look at `baton ctl status`");
   }
   const json::object& result = *show.result();
-  // A rollback during probation ends that upgrade, as asked.
-  const bool completed = result.at("result").as_string() == "completed" || (options.command == "rollback" && show.was_recalled());
+  // A rollback during probation, or of a canary, ends that upgrade, as asked.
+  const bool completed =
+      result.at("result").as_string() == "completed" || (options.command == "rollback" && show.was_recalled());
   std::cout << (options.json ? json::serialize(result) + "\n" : upgrade_report(result)) << std::flush;
   if (!completed) {
-    const bool is_rolled_back = options.command == "upgrade" && result.at("result").as_string() == "rolled_back";
-    std::cerr << "baton ctl " << options.command << ": " << (is_rolled_back ? "it was rolled back" : "it failed")
+    std::cerr << "baton ctl " << options.command << ": " << failure(options, result)
               << ": the running process continues\n";
   }
   return completed ? 0 : exit_failed;
@@ -288,6 +240,23 @@ int command(const Options& options, const Addresses& admin, const Request& reque
   return succeed(options, answer->body);
 }
 
+// Why the options mean nothing together, or by themselves; empty: they do.
+std::string mistake_in(const Options& options) {
+  if (options.command == "server" && (options.order == "weight") != (options.weight != 0)) {
+    return "`weight` needs a number from 1 to 256, and nothing else has one";
+  }
+  if (!options.canary) return options.bake || options.max ? "--bake and --max need --canary" : "";
+  if (options.canary == "off") {
+    if (options.command == "reload") return "--canary: a reload has none unless it is asked for";
+    return options.bake || options.max ? "--canary off has no --bake and no --max" : "";
+  }
+  const auto canary = config::parse_canary(*options.canary, options.bake, options.max);
+  if (canary) return "";
+  const bool is_share = canary.error().key == "share" && options.command == "upgrade";
+  return fmt::format("--{}: {}{}", canary.error().key == "share" ? "canary" : canary.error().key, canary.error().text,
+                     is_share ? "; or off" : "");
+}
+
 Options with_token(Options options, config::Environment environment) {
   if (const char* token = environment("BATON_ADMIN_TOKEN")) options.token = token;
   return options;
@@ -297,6 +266,10 @@ Options with_token(Options options, config::Environment environment) {
 
 int run(const Options& given, const std::string& default_config, config::Environment environment) {
   const Options options = with_token(given, environment);
+  if (const std::string mistake = mistake_in(options); !mistake.empty()) {
+    fail(options, mistake);
+    return exit_usage;
+  }
   const auto admin = find_admin({options.admin, options.config, default_config}, environment);
   if (!admin) {
     const int failed = fail(options, admin.error());
@@ -310,17 +283,16 @@ int run(const Options& given, const std::string& default_config, config::Environ
     const auto ended = top(for_questions(*admin), options.once);
     return ended ? 0 : fail(options, ended.error());
   }
-  if (options.command == "server" && (options.order == "weight") != (options.weight != 0)) {
-    fail(options, "`weight` needs a number from 1 to 256, and nothing else has one");
-    return exit_usage;
-  }
   if (options.command == "healthcheck") {
     return command(options, for_questions(*admin), {.target = "/healthz", .patience = healthcheck_patience});
   }
   const Addresses commanded = for_commands(*admin);
   if (options.command == "apply") return apply(options, commanded);
   if (options.command == "config") return show_configuration(options, commanded);
-  if (options.command == "upgrade" || options.command == "rollback") return upgrade(options, commanded);
+  if (options.command == "upgrade" || options.command == "promote" || options.command == "rollback" ||
+      (options.command == "reload" && options.canary)) {
+    return upgrade(options, commanded);
+  }
   const bool is_undo =
       (options.command == "drain" && options.undo) || (options.command == "maintenance" && !options.on);
   Request request{.method = is_undo ? "DELETE" : "POST",

@@ -86,7 +86,7 @@ void Screen::suspend() const {
   enter();
 }
 
-Window Screen::window() const {
+Window Screen::window() {
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return {};
   return {size.ws_row, size.ws_col};

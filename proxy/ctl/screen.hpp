@@ -15,13 +15,14 @@ class Screen {
  public:
   // Whether standard output is a terminal that can be drawn on.
   static bool is_there();
+  // How large it is; the usual, if that is not known.
+  static Window window();
 
   Screen();
   ~Screen();  // everything is as it was before
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
-  Window window() const;
   void draw(const std::string& frame) const;
 
   // Can be read when there is something for `act`.

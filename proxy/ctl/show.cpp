@@ -44,6 +44,22 @@ std::string from_to(const json::object& upgrade, const std::string& what) {
   return known("from_" + what) + " to " + known("to_" + what);
 }
 
+// At most four characters below 10 billion.
+std::string short_number(std::uint64_t number) {
+  if (number < 10'000) return std::to_string(number);
+  return number < 1'000'000 ? fmt::format("{}k", number / 1'000) : fmt::format("{}M", number / 1'000'000);
+}
+
+// "5%", "go on": of a canary.
+std::string share_of(const json::object& canary) {
+  return fmt::format("{:g}%", canary.at("share").to_number<double>());
+}
+std::string verdict_of(const json::object& canary) {
+  std::string verdict = text(canary, "verdict");
+  std::ranges::replace(verdict, '_', ' ');
+  return verdict;
+}
+
 std::string milliseconds(std::uint64_t microseconds) {
   return fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000.0);
 }
@@ -92,6 +108,20 @@ std::string expiry_text(const json::array& certificates) {
 
 void add(std::string& table, std::string_view name, const std::string& value) {
   table += fmt::format("{:<{}} {}\n", name, name_width, value);
+}
+
+void add_canary(std::string& table, const json::object& canary) {
+  const auto served = [&](std::string_view side) {
+    const json::object& numbers = canary.at(side).as_object();
+    return fmt::format("{} requests, {} clients failed", number(numbers, "exchanges"),
+                       number(numbers, "clients_failed"));
+  };
+  const std::string by = text(canary, "decided_by");
+  const std::string why = lines(canary, "text");
+  add(table, "canary", share_of(canary) + " of the clients");
+  add(table, "verdict", verdict_of(canary) + (by.empty() ? "" : ", by " + by) + (why.empty() ? "" : ": " + why));
+  add(table, "of the canary", served("canary"));
+  add(table, "of the others", served("others"));
 }
 
 bool is_control(std::string_view character) {
@@ -222,6 +252,8 @@ std::string upgrade_report(const json::object& upgrade) {
   add(table, "PID", from_to(upgrade, "pid"));
   add(table, "version", from_to(upgrade, "version"));
   add(table, "duration", fmt::format("{} ms", number(upgrade, "duration_ms")));
+  const json::value* canary = upgrade.if_contains("canary");
+  if (canary != nullptr) add_canary(table, canary->as_object());
   add(table, "moved",
       std::to_string(number(upgrade, "moved_total")) + in_parentheses(upgrade.at("moved").as_object()) +
           fmt::format(", and {} idle upstream connections", number(upgrade, "upstream_idle_moved")));
@@ -232,6 +264,16 @@ std::string upgrade_report(const json::object& upgrade) {
       fmt::format("p50 {}, p99 {}, max {}", milliseconds(number(pause, "p50")), milliseconds(number(pause, "p99")),
                   milliseconds(number(pause, "max"))));
   return table;
+}
+
+std::string canary_line(const json::object& event) {
+  const json::object& canary = event.at("canary").as_object();
+  const json::object& tried = canary.at("canary").as_object();
+  const json::object& others = canary.at("others").as_object();
+  return fmt::format("canary {}, {}, {} s left: {} requests, {} clients failed; others {}, {}", share_of(canary),
+                     verdict_of(canary), (number(event, "left_ms") + 999) / 1000,
+                     short_number(number(tried, "exchanges")), short_number(number(tried, "clients_failed")),
+                     short_number(number(others, "exchanges")), short_number(number(others, "clients_failed")));
 }
 
 std::string progress_bar(std::uint64_t done, std::uint64_t of) {

@@ -30,6 +30,9 @@ std::string upgrade_report(const boost::json::object& upgrade);
 // "to baton 0.1.0, with all connections": for `rollback` in the status, and in an upgrade's events.
 std::string rollback_text(const boost::json::object& rollback);
 
+// "canary 5%, wait, 12 s left: 900 requests, 2 clients failed; others 17k, 3": for an upgrade's event `canary`.
+std::string canary_line(const boost::json::object& event);
+
 // "[######------] 6 of 12 connections have left", `done` of `of`.
 std::string progress_bar(std::uint64_t done, std::uint64_t of);
 

@@ -96,6 +96,53 @@ TEST(Show, AReportHasALineForEachQuestion) {
   EXPECT_NE(status_table(status(upgrade)).find("\nlast upgrade\nresult         completed\n"), std::string::npos);
 }
 
+// As in an upgrade's result and, while nothing is decided, in its events.
+json::object canary(const std::string& verdict, const std::string& decided_by, const std::string& text) {
+  return json::parse(R"({"share":5.0,"verdict":")" + verdict + R"(","decided_by":")" + decided_by + R"(","text":")" +
+                     text +
+                     R"(","evidence":0.7,"canary":{"exchanges":900,"exposures":300,"clients_failed":2},)"
+                     R"("others":{"exchanges":17100,"exposures":5700,"clients_failed":3}})")
+      .as_object();
+}
+
+TEST(Show, AReportSaysHowTheCanaryFared) {
+  json::object with_canary = json::parse(upgrade).as_object();
+  with_canary["canary"] = canary("go_on", "comparison", "it is as good");
+  EXPECT_NE(upgrade_report(with_canary)
+                .find("\nduration       12 ms\n"
+                      "canary         5% of the clients\n"
+                      "verdict        go on, by comparison: it is as good\n"
+                      "of the canary  900 requests, 2 clients failed\n"
+                      "of the others  17100 requests, 3 clients failed\n"
+                      "moved          4 "),
+            std::string::npos)
+      << upgrade_report(with_canary);
+  with_canary["canary"] = canary("wait", "", "");
+  EXPECT_NE(upgrade_report(with_canary).find("\nverdict        wait\n"), std::string::npos);
+  with_canary["canary"] = canary("back", "failure", "one\\ntwo\\u001b[2J");
+  EXPECT_NE(upgrade_report(with_canary)
+                .find("\nverdict        back, by failure: one\n"
+                      "               two\uFFFD[2J\n"),
+            std::string::npos)
+      << upgrade_report(with_canary);
+  with_canary["canary"] = json::object();
+  EXPECT_THROW(upgrade_report(with_canary), std::exception);
+}
+
+TEST(Show, ARunningCanaryIsOneLineThatFitsATerminal) {
+  json::object event{{"event", "canary"}, {"left_ms", 11'001}, {"canary", canary("wait", "", "")}};
+  EXPECT_EQ(canary_line(event), "canary 5%, wait, 12 s left: 900 requests, 2 clients failed; others 17k, 3");
+  json::object& much = event["canary"].as_object();
+  much["share"] = 0.25;
+  much["verdict"] = "doubt\x1b";
+  much["canary"] = json::parse(R"({"exchanges":9999,"clients_failed":17})");
+  much["others"] = json::parse(R"({"exchanges":12345678,"clients_failed":250})");
+  EXPECT_EQ(canary_line(event),
+            "canary 0.25%, doubt\uFFFD, 12 s left: 9999 requests, 17 clients failed; others 12M, 250");
+  much.erase("others");
+  EXPECT_THROW(canary_line(event), std::exception);
+}
+
 TEST(Show, WhatASuccessorNeverSaidOfItselfIsUnknown) {
   json::object failed = json::parse(upgrade).as_object();
   failed["to_generation"] = failed["to_pid"] = 0;

@@ -173,7 +173,7 @@ class Top {
   void draw() const {
     if (screen_ == nullptr || is_over_) return;
     const char* plain = std::getenv("NO_COLOR");
-    screen_->draw(top_frame(heard_, screen_->window(), plain == nullptr || *plain == '\0'));
+    screen_->draw(top_frame(heard_, Screen::window(), plain == nullptr || *plain == '\0'));
   }
 
   const std::vector<config::Address>& addresses_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <exception>
 #include <string_view>
 #include <vector>
 
@@ -91,6 +92,15 @@ std::string span(std::int64_t ms) {
   if (s < 3600) return fmt::format("{} min", s / 60);
   if (s < 86'400) return fmt::format("{} h {} min", s / 3600, s / 60 % 60);
   return fmt::format("{} d {} h", s / 86'400, s / 3600 % 24);
+}
+
+// ", canary 5% go on": of an upgrade; empty: it had none.
+std::string canary_in_words(const json::object& upgrade) {
+  const json::object& canary = object_of(upgrade, "canary");
+  if (canary.empty()) return {};
+  std::string verdict = text(canary, "verdict");
+  std::ranges::replace(verdict, '_', ' ');
+  return fmt::format(", canary {:g}% {}", number(canary, "share").value_or(0), verdict);
 }
 
 // --- What a history has ---
@@ -322,12 +332,12 @@ class Frame {
         const auto stood = [&](std::string_view key) {
           return fmt::format("{:.1f} ms", number(pause, key).value_or(0) / 1000);
         };
-        row.add(fmt::format("{} to {}, {} moved, pause p99 {}, max {}", whole(one, "from_generation"),
-                            whole(one, "to_generation"), count(static_cast<double>(whole(one, "moved_total"))),
-                            stood("p99"), stood("max")));
+        row.add(fmt::format("{} to {}{}, {} moved, pause p99 {}, max {}", whole(one, "from_generation"),
+                            whole(one, "to_generation"), canary_in_words(one),
+                            count(static_cast<double>(whole(one, "moved_total"))), stood("p99"), stood("max")));
       } else {
         std::string reason = on_one_line(one, "reason");
-        row.add(fmt::format("{} stays: {}", whole(one, "from_generation"), reason));
+        row.add(fmt::format("{} stays{}: {}", whole(one, "from_generation"), canary_in_words(one), reason));
       }
       section.rows.push_back(row);
     };
@@ -408,6 +418,13 @@ std::string upgrade_in_words(const json::object& event) {
   if (name == "probation") {
     return fmt::format("upgrade: on probation for {} s more: {} requests, {} of them failed",
                        (whole(event, "left_ms") + 999) / 1000, whole(event, "served"), whole(event, "failed"));
+  }
+  if (name == "canary") {
+    try {
+      return canary_line(event);
+    } catch (const std::exception&) {
+      return {};
+    }
   }
   if (name == "result") {
     const json::object& upgrade = object_of(event, "upgrade");

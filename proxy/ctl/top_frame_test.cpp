@@ -164,6 +164,18 @@ TEST(TopFrame, TakesAnythingAndLetsNoControlCharacterThrough) {
   }
 }
 
+TEST(TopFrame, AnUpgradeSaysItsCanaryAndTheVerdict) {
+  Heard with_canary = heard();
+  json::array& upgrades = with_canary.status["upgrades"].as_array();
+  upgrades[0].as_object()["canary"] = parsed(R"({"share":5.0,"verdict":"go_on"})");
+  upgrades[1].as_object()["canary"] = parsed(R"({"share":0.25,"verdict":"back"})");
+  const std::string frame = top_frame(with_canary, {}, false);
+  EXPECT_NE(frame.find("6 to 7, canary 5% go on, 276 moved"), std::string::npos) << frame;
+  EXPECT_NE(frame.find("6 stays, canary 0.25% back: the configuration is inv"), std::string::npos) << frame;
+  upgrades[0].as_object()["canary"] = parsed(R"({"share":"x"})");
+  EXPECT_NE(top_frame(with_canary, {}, false).find("6 to 7, canary 0%"), std::string::npos);
+}
+
 TEST(TopFrame, TheLastUpgradeOfAnOlderVersionIsShown) {
   Heard older = heard();
   older.status.erase("upgrades");
@@ -191,6 +203,10 @@ TEST(UpgradeInWords, HasAStateForEachEvent) {
             "upgrade: [#######-----------------------] 1 of 4 connections have left");
   EXPECT_EQ(words(R"({"event":"probation","left_ms":9500,"accepted":12,"served":40,"failed":1})"),
             "upgrade: on probation for 10 s more: 40 requests, 1 of them failed");
+  EXPECT_EQ(words(R"({"event":"canary","left_ms":12000,"canary":{"share":5,"verdict":"wait",)"
+                  R"("canary":{"exchanges":9,"clients_failed":2},"others":{"exchanges":99,"clients_failed":3}}})"),
+            "canary 5%, wait, 12 s left: 9 requests, 2 clients failed; others 99, 3");
+  EXPECT_EQ(words(R"({"event":"canary","left_ms":12000,"canary":{"share":5}})"), "");
   EXPECT_EQ(words(R"({"event":"result","upgrade":{"result":"rolled_back","reason":"it died"}})"),
             "upgrade: rolled_back: it died");
   EXPECT_EQ(words(R"({"event":7})"), "");
