@@ -33,7 +33,7 @@ state::CanaryClients choose(const config::Canary& terms, Workers& workers) {
 CanaryWatch::CanaryWatch(const config::Canary& terms, Workers& workers)
     : terms_(terms),
       clients_(choose(terms, workers)),
-      experiment_(std::make_shared<canary::Experiment>(clients_)),
+      experiment_(std::make_shared<canary::Experiment>(clients_, canary::Experiment::Side::others)),
       comparison_(canary::Share(terms.share)),
       record_{.share = terms.share, .verdict = "wait", .decided_by = {}, .text = {}, .canary = {}, .others = {}} {}
 

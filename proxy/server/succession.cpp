@@ -229,7 +229,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);
     if (record->canary) {
-      experiment_ = std::make_shared<canary::Experiment>(*record->canary);
+      experiment_ = std::make_shared<canary::Experiment>(*record->canary, canary::Experiment::Side::canary);
       data_path.workers().each([this](Worker& worker) { worker.count_in(experiment_); });
     }
     data_path.settings()->servers->loads().join_predecessor();

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t access_bytes_max = 64 * 1024;
 constexpr std::int64_t abort_line_every_ms = 1'000;
-constexpr std::int64_t open_counted_every_ms = 1'000;
+constexpr std::int64_t open_counted_every_ms = 10'000;
 
 using Kind = FailureLines::Kind;
 
@@ -57,17 +57,19 @@ void Worker::count_request(const access_log::Entry& entry, state::Ending ending,
 
 void Worker::count_in_experiment(const Connection& connection, unsigned status, state::Ending ending) {
   const std::uint64_t client = experiment_->selection.client_of(connection.state(), connection.is_trusted());
-  experiment_->tally.note(client, canary::is_failure(status, ending), now_ms());
+  if (experiment_->counts(client)) experiment_->tally.note(client, canary::is_failure(status, ending), now_ms());
 }
 
-// A long tunnel or download may end too late to count for the process that serves it well.
+// A long tunnel or download may end too late to count for the process that serves it well. Seldom, since one that is
+// silent proves little.
 void Worker::count_open_exchanges(std::int64_t now_ms) {
   next_count_open_ms_ = now_ms + open_counted_every_ms;
   for (const Connection* one = first_; one != nullptr; one = one->next_) {
     const state::ConnectionState& state = one->state();
     const state::Http2* const http2 = state.http2();
     if (!state.exchange && (http2 == nullptr || http2->streams.empty())) continue;
-    experiment_->tally.note_open(experiment_->selection.client_of(state, one->is_trusted()), now_ms);
+    const std::uint64_t client = experiment_->selection.client_of(state, one->is_trusted());
+    if (experiment_->counts(client)) experiment_->tally.note_open(client, now_ms);
   }
 }
 
