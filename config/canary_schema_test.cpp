@@ -90,8 +90,8 @@ TEST(ParseCanary, TakesWhatAFileMayHave) {
 
 TEST(ParseCanary, SaysWhichValueIsWrong) {
   const auto mistake = [](std::string_view share, std::optional<std::string> bake, std::optional<std::string> max) {
-    const CanaryMistake one = parse_canary(share, bake, max).error();
-    return std::string(one.key) + ": " + one.text;
+    const auto parsed = parse_canary(share, bake, max);
+    return parsed ? std::string() : std::string(parsed.error().key) + ": " + parsed.error().text;
   };
   EXPECT_EQ(mistake("51%", {}, {}), "share: `51%` is not a share from 0.01% to 50%; write it like 5% or 0.25%");
   EXPECT_EQ(mistake("5%", "0", {}), "bake: `0` must be from 1s to 24h");
