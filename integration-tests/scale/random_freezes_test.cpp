@@ -1,6 +1,6 @@
-// Upgrades and reloads at random moments, one after another, under clients of every kind that keep their one connection
-// for the whole run and compare every byte. Runs in Release, and under the sanitizers, where any report from any
-// generation is a failure.
+// Upgrades, canaries that are promoted or called back, and reloads at random moments, one after another, under clients
+// of every kind that keep their one connection for the whole run and compare every byte. Runs in Release, and under the
+// sanitizers, where any report from any generation is a failure.
 //
 // BATON_SEED=N repeats the test's choices, but not the scheduler's.
 #include <gmock/gmock.h>
@@ -59,6 +59,20 @@ class RandomFreezes : public testing::Test {
     add(2, Kind::half_closed_by_server, tcp);
   }
 
+  // Half of the connections are a canary's, for a while.
+  std::unique_ptr<Process> begin_canary(const Baton& baton) {
+    auto upgrade = std::make_unique<Process>(Command{{baton_binary(), "ctl", "upgrade", "--canary", "50%", "--bake",
+                                                      "1h", "--max", "1h", "-c", baton.config_path()}});
+    upgrade->await_line(Process::Stream::out, std::regex("^canary 50%"));
+    const std::uint64_t proofs = course_.proofs + choices_.any(proofs_between_upgrades_max);
+    await([&] { return course_.proofs >= proofs; }, "the clients to go on beside a canary");
+    return upgrade;
+  }
+  static void decide(const Baton& baton, const std::string& command) {
+    const Outcome decided = run_baton({"ctl", command, "-c", baton.config_path()});
+    EXPECT_EQ(decided.code, 0) << decided.out << decided.err;
+  }
+
   // Runs until a client complains: what follows a complaint proves nothing more.
   void play(Baton& baton, Crew& crew) {
     const auto rewrite = [&] {
@@ -78,8 +92,23 @@ class RandomFreezes : public testing::Test {
       }
       // A reload that coincides with the upgrade is handled by either process, before or after it.
       if (choices_.any(3) == 0) baton.signal(SIGHUP);
-      baton.begin_upgrade();
+      const std::size_t way = choices_.any(3);
+      if (way == 0) {
+        const auto called_back = begin_canary(baton);
+        decide(baton, "rollback");
+        called_back->await_exit(patience);
+        EXPECT_THAT(called_back->out(), testing::ContainsRegex("rolled_back: cancelled by command"));
+        continue;
+      }
+      std::unique_ptr<Process> promoted;
+      if (way == 1) {
+        promoted = begin_canary(baton);
+        decide(baton, "promote");
+      } else {
+        baton.begin_upgrade();
+      }
       const std::string report = baton.finish_upgrade(patience);
+      ++completed_;
       EXPECT_THAT(report, testing::HasSubstr("taken_back=0, refused=0,"));
       const boost::json::object status = baton.status();
       for (const auto& [state, moved] : status.at("last_upgrade").at("moved").as_object())
@@ -88,7 +117,7 @@ class RandomFreezes : public testing::Test {
     }
     if (!crew.is_content()) return;
     EXPECT_EQ(baton.count_log_lines(log_lines::reload_failed), 0u);
-    EXPECT_EQ(baton.number("generation"), upgrades + 1);
+    EXPECT_EQ(baton.number("generation"), completed_ + 1);
     for (const char* state : {"idle", "head", "exchange", "tunnel"}) EXPECT_GT(moved_[state], 0u) << state;
   }
 
@@ -97,6 +126,7 @@ class RandomFreezes : public testing::Test {
   const CrewServers servers_{course_};
   Settings settings_ = servers_.settings();
   std::map<std::string, std::uint64_t> moved_;  // by state, in all upgrades
+  std::int64_t completed_ = 0;                  // upgrades
 };
 
 TEST_F(RandomFreezes, ChangeNoByteAndEndNoConnection) {

@@ -190,6 +190,7 @@ std::string to_json(const Status& status) {
   if (status.supervisor) object["supervisor"] = *status.supervisor;
   if (status.keeper) object["keeper"] = *status.keeper;
   if (status.last_upgrade) object["last_upgrade"] = upgrade_of(*status.last_upgrade);
+  if (status.canary) object["canary"] = canary_of(*status.canary);
   if (status.rollback) {
     object["rollback"] = {{"version", text_of(status.rollback->version)}, {"unknown", status.rollback->unknown}};
   }

@@ -93,6 +93,7 @@ struct Status {
   std::uint64_t aborted_total = 0;              // and connections reset because serving them failed
   std::optional<LastUpgrade> last_upgrade;      // that created this process, or failed to replace it
   std::vector<LastUpgrade> upgrades;            // of any process before, too; the newest first
+  std::optional<state::CanaryRecord> canary;    // of an upgrade under way
   state::Crashes crashes;             // of workers, over all generations
   std::vector<ServerStatus> servers;
   std::vector<RouteStatus> routes;

@@ -188,6 +188,7 @@ std::string status_table(const json::object& status) {
   }
   const json::value* rollback = status.if_contains("rollback");
   if (rollback != nullptr && !rollback->is_null()) add(table, "rollback", rollback_text(rollback->as_object()));
+  if (const json::value* canary = status.if_contains("canary")) add_canary(table, canary->as_object());
   const json::value& upgrade = status.at("last_upgrade");
   if (upgrade.is_null()) {
     add(table, "last upgrade", "none");

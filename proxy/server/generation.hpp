@@ -57,6 +57,7 @@ struct Generation {
   std::optional<admin::LastUpgrade> last_upgrade;  // that created this process, or failed to replace it
   state::UpgradeRecords upgrades = {};             // of this and earlier generations
   state::History history = {};                     // the same
+  std::optional<state::CanaryRecord> canary;       // of an upgrade under way, as it stands
 };
 
 // Describes a process from what its parts know. All three outlive it.

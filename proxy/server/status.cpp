@@ -194,6 +194,7 @@ admin::Status StatusReporter::own_part(bool is_ready) const {
   status.last_reload_ok = parts_.reloads.has_last_succeeded();
   status.last_upgrade = generation.last_upgrade;
   status.upgrades = generation.upgrades.all();
+  status.canary = generation.canary;
   status.crashes = generation.crashes;
   if (generation.previous) status.rollback = admin::Rollback{generation.previous->program.version, 0};
   return status;

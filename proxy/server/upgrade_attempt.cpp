@@ -175,6 +175,7 @@ void UpgradeAttempt::judge_canary(const handoff::Conduct& conduct) {
   const auto theirs = state::decode_canary_side(conduct.application);
   if (!theirs || canary_->is_decided()) return;
   const Decision decision = canary_->look(*theirs);
+  parts_.generation.canary = canary_->record();
   progress_.tell(admin::canary_event(canary_->left_ms(), canary_->record()));
   if (decision == Decision::go_on) donor_->promote();
   if (decision == Decision::back) {
@@ -208,6 +209,7 @@ admin::LastUpgrade UpgradeAttempt::recorded(std::string result, std::string reas
 // It is compared no longer.
 void UpgradeAttempt::end_canary() {
   if (!canary_) return;
+  parts_.generation.canary.reset();
   handoff::insist([this] { parts_.data_path.workers().each([](Worker& worker) { worker.count_in(nullptr); }); });
 }
 
