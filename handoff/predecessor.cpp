@@ -115,10 +115,9 @@ class Conversation {
     return say_done();
   }
 
-  Result<void> say_listen(std::chrono::milliseconds probation, bool canary = false) {
+  Result<void> say_listen(std::chrono::milliseconds probation) {
     wire::Listen listen;
     listen.set_probation_ms(static_cast<std::uint64_t>(probation.count()));
-    listen.set_canary(canary);
     told_ = donor_.remaining();
     next_told_ = Clock::now() + remaining_every;
     *listen.mutable_remaining() = to_wire(told_);
@@ -273,8 +272,10 @@ class Conversation {
   // Returns when it must be called again.
   Result<Deadline> go_on() {
     if (auto goes_on = heed_call(); !goes_on) return std::unexpected(goes_on.error());
-    if (auto told = tell_remaining(); !told) return std::unexpected(told.error());
-    if (!is_canary_) return no_deadline;
+    if (!is_canary_) {
+      if (auto told = tell_remaining(); !told) return std::unexpected(told.error());
+      return no_deadline;
+    }
     if (Clock::now() >= trial_deadline_) return fail(Fault::timed_out, "no answer in time (waiting for Trial)");
     return trial_deadline_;
   }
@@ -285,7 +286,9 @@ class Conversation {
   Result<void> prove_canary() {
     is_canary_ = true;
     donor_.begin_canary();
-    if (auto sent = say_listen({}, true); !sent) return sent;
+    wire::Listen listen;
+    listen.set_canary(true);
+    if (auto sent = send_record(channel_, Kind::listen, listen, in_step()); !sent) return sent;
     if (auto listening = await_listening(); !listening) return listening;
     trial_deadline_ = in_step();
     auto proved = offer_all();

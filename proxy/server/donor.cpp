@@ -50,6 +50,7 @@ void WorkersDonor::wake() {
 }
 
 void WorkersDonor::stop_accepting(const std::vector<std::string>& taken) {
+  has_stopped_accepting_ = true;
   duties_.stop_accepting(taken);
 }
 
@@ -68,7 +69,9 @@ void WorkersDonor::begin_canary() {
 
 void WorkersDonor::accept_again() {
   end_handover();
+  if (!has_stopped_accepting_) return;  // for a canary we accept on
   duties_.accept_again();
+  has_stopped_accepting_ = false;
 }
 
 handoff::Remaining WorkersDonor::remaining() {

@@ -84,6 +84,7 @@ class WorkersDonor final : public handoff::Donor {
   std::atomic<bool> promoted_{false};
   enum class Handover { none, canary, all };
   Handover handover_ = Handover::none;  // what the workers do
+  bool has_stopped_accepting_ = false;
 };
 
 }  // namespace baton::proxy
