@@ -16,8 +16,11 @@
 /* The variables of a conversation that is over. */
 inline forget() {
   c = 0; kind = 0;
-  sent = false; from = 0; on_probation = false; listen_said = false; is_returning = false;
+  sent = false; from = 0; mode = PLAIN; listen_said = false; is_returning = false;
   resigned = false; serves = false; moved = false
+#ifdef CANARY
+  ; has_told = false
+#endif
 }
 
 proctype Baton(byte me; byte p) {
@@ -25,10 +28,14 @@ proctype Baton(byte me; byte p) {
   byte c;
   mtype kind;
   byte from;
+  byte mode;                                          /* of Listen */
 #ifdef KEEPER
   byte on = me;                                       /* the channel on which it is the successor */
 #endif
-  bool sent, on_probation, listen_said, is_returning, resigned, serves, moved;
+  bool sent, listen_said, is_returning, resigned, serves, moved;
+#ifdef CANARY
+  bool has_told;                                      /* Trial */
+#endif
   {
     if
     :: p == NOBODY -> goto serving

@@ -9,9 +9,6 @@
 #define start_keepers() skip
 #else
 
-/* Only processes 0 and 1 have one. It leaves at once unless its process was the instance or had a spare. */
-#define HAS_WORK(p) (p < 2 && (lock == p || successor[p] != NOBODY || (spared & BIT(p)) != 0))
-
 /* A worker dies, in the middle of running `marked` or between two connections. Descriptors, lock and connections stay with
    its keeper, and its channels stay open. */
 inline be_kept(p, marked) {

@@ -86,6 +86,69 @@ inline take_returns_on_spare(s) {
 }
 #endif
 
+#ifdef CANARY
+/* The limit is for the next Trial, so it may pass whatever else is expected. */
+#define CANARY_IS_SILENT(s) (mode == AS_CANARY && SILENT(to_predecessor, s))
+#define IS_LATE(s) (mode != AS_CANARY && TOO_LATE(to_predecessor, s))
+
+/* WorkersDonor::kill_canary. Perhaps it hangs while it runs a connection. Without a keeper this cuts what it has. One of
+   the deaths. */
+inline kill_canary(s) {
+  assert(((slow | dead) & BIT(s)) != 0);
+  if :: (dead & BIT(s)) == 0 && deaths > 0 -> deaths-- :: else fi;
+#ifdef KEEPER
+  if
+  :: (dead & BIT(s)) == 0 && HAS_WORK(s) -> d_step { be_kept(s, 0) }
+  :: (dead & BIT(s)) == 0 && HAS_WORK(s) && (running[s] & FIRST) != 0 -> d_step { be_kept(s, FIRST) }
+#ifndef LOSES_NOTHING
+  :: (dead & BIT(s)) == 0 -> d_step { bury(s) }
+#endif
+  :: (dead & BIT(s)) != 0
+  fi
+#else
+  if :: (dead & BIT(s)) == 0 -> d_step { bury(s) } :: else fi
+#endif
+}
+
+/* Conversation::prove_canary: Listen, Listening, then Offer and Adopted for some clients. P accepts on. */
+inline prove_canary(s) {
+  d_step { listen_said = true; mode = AS_CANARY; say(s, Listen, AS_CANARY) }
+  if :: !sent -> goto gives_up :: else fi;
+  if
+  :: to_predecessor[s]?Listening,_ -> serves = true
+  :: ENDED(to_predecessor, s) -> goto gives_up
+  :: CANARY_IS_SILENT(s) -> slow = slow | BIT(s); goto hung
+  fi;
+  do
+  :: atomic {
+       d_step {
+         (running[me] & OF_CANARY & ~refused[me]) != 0 && (frozen[me] & (frozen[me] - 1)) == 0;
+         c = LOWEST(running[me] & OF_CANARY & ~refused[me]);
+         frozen[me] = frozen[me] | c;
+         running[me] = running[me] & ~c;
+         say(s, Offer, c)
+       }
+       if :: !sent -> goto gives_up :: else fi
+     }
+#ifdef KEEPER
+  :: to_predecessor[s]?Adopted,c -> d_step { hear_adopted(Adopted, c) }
+#else
+  :: d_step { to_predecessor[s]?Adopted,c; hear_adopted(Adopted, c) }
+#endif
+  :: d_step { to_predecessor[s]?Refused,c; hear_adopted(Refused, c) }
+  :: to_predecessor[s]?Trial,_
+  :: d_step { to_predecessor[s]?Returning,_; begin_returns() } goto takes_returns
+  :: ENDED(to_predecessor, s) -> goto gives_up
+  :: CANARY_IS_SILENT(s) -> slow = slow | BIT(s); goto hung
+  :: d_step { cancels > 0 -> cancels--; say(s, Recall, 0) } goto recalled
+  :: frozen[me] == 0 -> mode = PLAIN; break                              /* promoted */
+  od;
+  true
+}
+#else
+#define IS_LATE(s) TOO_LATE(to_predecessor, s)
+#endif
+
 inline hand_over(s) {
   /* ── Inherit, Ready ── */
   d_step { say(s, Inherit, FROM_WORKER) }
@@ -97,16 +160,38 @@ inline hand_over(s) {
   fi;
 
   /* ── Listen, Listening ── */
-  d_step { listen_said = true; accepting = accepting & ~BIT(me) }
+#ifdef CANARY
+  prove_canary(s);
+#endif
+  d_step {
+    listen_said = true;
+#ifndef PROMOTES_AND_ACCEPTS_ON
+    accepting = accepting & ~BIT(me)
+#endif
+  }
   if
-  :: true -> d_step { say(s, Listen, 0) }
+  :: true -> d_step { say(s, Listen, PLAIN) }
 #ifndef NO_PROBATION
-  :: true -> d_step { say(s, Listen, 1); on_probation = true }
+  :: true -> d_step { say(s, Listen, ON_PROBATION); mode = ON_PROBATION }
 #endif
   fi;
   if :: !sent -> goto gives_up :: else fi;
+#ifdef CANARY
+listens_too:
+#endif
   if
   :: to_predecessor[s]?Listening,_ -> serves = true
+#ifdef CANARY
+  :: to_predecessor[s]?Trial,_ -> goto listens_too                                 /* said before it read Listen */
+#ifdef PROMOTES_WHAT_RETURNS
+  :: to_predecessor[s]?Returning,_ -> goto gives_up
+#else
+  :: d_step { to_predecessor[s]?Returning,_; begin_returns() } goto takes_returns
+#endif
+#ifdef RECALLS_WHAT_IT_PROMOTES
+  :: d_step { !moved && cancels > 0 -> cancels--; say(s, Recall, 0) } goto gives_up
+#endif
+#endif
   :: ENDED(to_predecessor, s) -> goto gives_up
   :: TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); goto gives_up             /* step_timeout, as each one below */
   fi;
@@ -116,13 +201,13 @@ inline hand_over(s) {
 
   /* ── Trial ── */
   do
-  :: !on_probation -> break
-  :: on_probation && to_predecessor[s]?[Trial] -> to_predecessor[s]?Trial,_
-  :: on_probation && to_predecessor[s]?[Passed] -> to_predecessor[s]?Passed,_; break
-  :: d_step { on_probation && to_predecessor[s]?[Returning] -> to_predecessor[s]?Returning,_; begin_returns() } goto takes_returns
-  :: on_probation && ENDED(to_predecessor, s) -> goto gives_up
-  :: on_probation && TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); serves = false; goto gives_up
-  :: d_step { on_probation && cancels > 0 -> cancels--; say(s, Recall, 0) } goto recalled
+  :: mode != ON_PROBATION -> break
+  :: mode == ON_PROBATION && to_predecessor[s]?[Trial] -> to_predecessor[s]?Trial,_
+  :: mode == ON_PROBATION && to_predecessor[s]?[Passed] -> to_predecessor[s]?Passed,_; break
+  :: d_step { mode == ON_PROBATION && to_predecessor[s]?[Returning] -> to_predecessor[s]?Returning,_; begin_returns() } goto takes_returns
+  :: mode == ON_PROBATION && ENDED(to_predecessor, s) -> goto gives_up
+  :: mode == ON_PROBATION && TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); serves = false; goto gives_up
+  :: d_step { mode == ON_PROBATION && cancels > 0 -> cancels--; say(s, Recall, 0) } goto recalled
   od;
 
   /* ── Offer, Adopted: Offering::run ── */
@@ -173,6 +258,9 @@ recalled:
   serves = false;
   goto gives_up;
 #endif
+#ifdef TAKES_NOTHING_AFTER_RECALL
+  goto gives_up;
+#endif
 takes_returns:
   do
   :: to_predecessor[s]?Returned,_ -> goto gives_up
@@ -187,8 +275,31 @@ takes_returns:
   :: d_step { to_predecessor[s]?Returning,_; begin_returns() }
   :: is_returning && to_predecessor[s]?[Offer] -> to_predecessor[s]?Offer,c; adopt_returned(s, s, c, gives_up)
   :: ENDED(to_predecessor, s) -> goto gives_up
-  :: TOO_LATE(to_predecessor, s) -> slow = slow | BIT(s); serves = false; goto gives_up   /* return_timeout */
+  :: IS_LATE(s) -> slow = slow | BIT(s); serves = false; goto gives_up             /* return_timeout */
+#ifdef CANARY
+  :: CANARY_IS_SILENT(s) -> slow = slow | BIT(s); serves = false; goto hung
+#endif
   od;
+
+#ifdef CANARY
+  /* ── A canary that is silent, if it is a child: Conversation::end_hung_canary ── */
+hung:
+#ifndef LEAVES_WHAT_HANGS
+  if
+  :: atomic { true -> kill_canary(s) }
+#ifndef LOSES_NOTHING
+  :: true -> goto gives_up                                                         /* it is not a child */
+#endif
+  fi;
+#if defined(KEEPER) && !defined(KILLS_AND_LOOKS_AT_ONCE)
+  if
+  :: nempty(to_predecessor[SPARE])
+  :: shut[s] || shut[SPARE]
+  :: TOO_LATE(to_predecessor, SPARE)
+  fi;
+#endif
+#endif
+#endif
 
   /* ── The one way to give up: Conversation::give_up, Offering::give_up ── */
 gives_up:

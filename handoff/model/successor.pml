@@ -43,6 +43,19 @@ inline continue_on_spare() {
 #define GIVEN(c) skip
 #endif
 
+/* Of a successor that is told to. Nobody else accepts, unless the predecessor has given up. */
+inline begin_accepting(p) {
+  assert((accepting & BIT(p)) == 0 || shut[on]);
+  accepting = accepting | BIT(me)
+}
+#ifdef CANARY_ACCEPTS_AT_ONCE
+#define MAY_ACCEPT true
+#elif defined(PROMOTED_BY_A_KEEPER_DOES_NOT_ACCEPT)
+#define MAY_ACCEPT (mode != AS_CANARY && on == me)
+#else
+#define MAY_ACCEPT (mode != AS_CANARY)
+#endif
+
 /* Adopting::answer. prepare touches nothing; an Adopted moves ownership when it is whole in the channel. */
 inline adopt(c) {
   d_step { prepared[me] = prepared[me] | c }
@@ -107,18 +120,18 @@ inline succeed(p) {
   /* ── Listen, Listening: Conversation::talk. No time limit from here on ── */
 listens:
   if
-  :: to_successor[on]?Listen,on_probation
+  :: to_successor[on]?Listen,mode
   :: to_successor[on]?Abort,_ -> goto exits
   :: ENDED(to_successor, on) -> goto orphaned
   :: d_step { SILENT(to_successor, on) && cancels > 0 && MAY_LEAVE -> cancels--; hopeful = hopeful & ~BIT(me) } goto exits
   fi;
-  accepting = accepting | BIT(me);
+  d_step { if :: MAY_ACCEPT -> begin_accepting(p) :: else fi };
   atomic { d_step { answer(on, Listening, 0) } if :: !sent -> goto orphaned :: else fi };
 
   /* ── Trial: be_tried ── */
   if
-  :: !on_probation
-  :: on_probation ->
+  :: mode != ON_PROBATION
+  :: mode == ON_PROBATION ->
      if
      :: true -> d_step { answer(on, Trial, 0) } if :: !sent -> goto orphaned :: else fi
      :: skip
@@ -131,7 +144,7 @@ listens:
      fi
   fi;
 
-  /* ── Offer, Adopted, Recall, Done: serve ── */
+  /* ── Offer, Adopted, Recall, Done: serve; and until the second Listen: be_canary ── */
   do
   :: to_successor[on]?[Offer] -> to_successor[on]?Offer,c
 #if defined(KEEPER) && !defined(FORGETS_WHAT_IT_TOOK)
@@ -141,6 +154,13 @@ listens:
      fi
 #else
      adopt(c)
+#endif
+#ifdef CANARY
+  :: to_successor[on]?[Listen] ->                                    /* be_promoted */
+     d_step { assert(mode == AS_CANARY); to_successor[on]?Listen,mode; begin_accepting(p) }
+     atomic { d_step { answer(on, Listening, 0) } if :: !sent -> goto orphaned :: else fi }
+  :: d_step { mode == AS_CANARY && !has_told -> has_told = true; answer(on, Trial, 0) }
+     if :: !sent -> goto orphaned :: else fi
 #endif
   :: to_successor[on]?Recall,_ -> goto gives_back
   :: to_successor[on]?Done,_ -> break
@@ -187,6 +207,11 @@ gives_back:
 #endif
   :: to_successor[on]?Recall,_
   :: to_successor[on]?Done,_
+#if defined(CANARY) && !defined(RETURNS_AND_KNOWS_NO_LISTEN)
+  :: to_successor[on]?Listen,_
+#elif defined(CANARY)
+  :: to_successor[on]?Listen,_ -> break
+#endif
   :: ENDED(to_successor, on) -> break
   :: TOO_LATE(to_successor, on) && frozen[me] != 0 -> break        /* step_timeout */
   :: d_step {

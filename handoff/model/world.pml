@@ -18,12 +18,18 @@
 #define LIVE (FIRST | SECOND)
 #endif
 #define EVERY (LIVE | NEWCOMERS)
+#ifndef OF_CANARY
+#define OF_CANARY EVERY         /* the clients that it may get before it is promoted */
+#endif
 #define LOWEST(set) ((set) & (~(set) + 1))
 
 /* Frames, as in PROTOCOL.md. Hello is part of Inherit. An Offer has one parcel, so an Adopted that refuses it is Refused.
-   Passed is a Trial with `passed`. */
+   Passed is a Trial with `passed`. Listen says how S begins. */
 mtype = { Inherit, Ready, Listen, Listening, Trial, Passed, Recall, Offer, Adopted, Refused, Done, Bye,
           Returning, Returned, Abort };
+#define PLAIN 0
+#define ON_PROBATION 1
+#define AS_CANARY 2
 
 /* The channel n is of the conversation whose successor is n. With KEEPER there is one more, the spare of the upgrade. */
 #ifdef KEEPER
@@ -60,6 +66,8 @@ byte kept;                  /* dead, and its keeper lives */
 #ifdef KEEPER
 byte spare_of = NOBODY;     /* the upgrade's successor */
 byte spared;                /* has its end of the spare, and may yet need it */
+/* Only processes 0 and 1 have a keeper. It leaves at once unless its process was the instance or had a spare. */
+#define HAS_WORK(p) (p < 2 && (lock == p || successor[p] != NOBODY || (spared & BIT(p)) != 0))
 #endif
 byte born = 1;              /* the number started so far */
 #define PARENT 7            /* as a predecessor */
