@@ -27,7 +27,7 @@ class CanaryDonor : public FakeDonor {
   Batch freeze_next(const Room& room) override {
     if (is_canary_ && promoted) {
       is_canary_ = false;
-      frozen_max = SIZE_MAX;
+      if (ever_finished) frozen_max = SIZE_MAX;
       return {.parcels = {}, .finished = true};
     }
     return FakeDonor::freeze_next(room);
@@ -38,12 +38,17 @@ class CanaryDonor : public FakeDonor {
     decide(*this);
     ::eventfd_write(wake.get(), 1);
   }
+  void stop_accepting(const std::vector<std::string>& taken) override {
+    FakeDonor::stop_accepting(taken);
+    when_stopping();
+  }
   bool kill_canary() override {
     calls.push_back("kill_canary");
     return false;
   }
 
   std::function<void(CanaryDonor&)> decide = [](CanaryDonor&) {};
+  std::function<void()> when_stopping = [] {};
   bool promoted = false;
   std::vector<Conduct> seen;
   std::size_t adopted_when_seen = 0;
@@ -81,9 +86,18 @@ class CanaryTest : public ::testing::Test {
     EXPECT_EQ(returns.with(&FakeAdopter::Fate::started).size(), 70u);
   }
 
+  struct ReturningDonor : FakeDonor {
+    using FakeDonor::FakeDonor;
+    void stop_accepting(const std::vector<std::string>& taken) override {
+      when_stopping();
+      FakeDonor::stop_accepting(taken);
+    }
+    std::function<void()> when_stopping = [] {};
+  };
+
   CanaryDonor ours{30};
   FakeAdopter adopter;
-  FakeDonor theirs{70, 30};  // what the successor has by then
+  ReturningDonor theirs{70, 30};  // what the successor has by then
   FakeAdopter returns;
   std::function<std::optional<std::string>()> called_off = [] { return std::nullopt; };
   bool can_return = true;
@@ -154,6 +168,48 @@ TEST_F(CanaryTest, ThatIsToldToStopGivesBackAllThatItHas) {
   called_off = [&] { return has_adopted ? std::optional<std::string>("told to stop by a signal") : std::nullopt; };
   run();
   expect_returned("the successor gave back what it had: told to stop by a signal");
+}
+
+// Returning and the second Listen meet.
+TEST_F(CanaryTest, ThatIsToldToStopWhileItIsPromotedGivesBackAllThatItHas) {
+  std::atomic<bool> is_promoted = false;
+  std::atomic<bool> is_returning = false;
+  ours.decide = [](CanaryDonor& donor) { donor.promoted = donor.adopted_when_seen == 30; };
+  ours.when_stopping = [&] {
+    is_promoted = true;
+    while (!is_returning) std::this_thread::yield();
+  };
+  theirs.when_stopping = [&] { is_returning = true; };
+  called_off = [&] { return is_promoted ? std::optional<std::string>("told to stop by a signal") : std::nullopt; };
+  run();
+  EXPECT_EQ(handover.ending, Ending::rolled_back);
+  EXPECT_EQ(handover.reason, "the successor gave back what it had: told to stop by a signal");
+  EXPECT_EQ(succession.ending, Succession::returned) << succession.reason;
+  EXPECT_EQ(ours.calls, (std::vector<std::string>{"begin_canary", "stop_accepting", "accept_again"}));
+  EXPECT_EQ(returns.with(&FakeAdopter::Fate::started).size(), 70u);
+}
+
+TEST(CanaryWithoutConnections, ThatIsCalledBackBeforeItAcceptsGivesBackWhatItHasAcceptedThen) {
+  CanaryDonor ours(0);
+  ours.ever_finished = false;  // and nothing to move
+  ours.decide = [](CanaryDonor& donor) { donor.promoted = true; };
+  ours.call_off = [&] { return ours.count("stop_accepting") != 0 ? std::optional<std::string>("stop") : std::nullopt; };
+  FakeAdopter adopter;
+  FakeAdopter returns;
+  FakeDonor theirs(20);
+  Pair pair = socket_pair();
+  SuccessionOutcome succession;
+  HandoverOutcome handover;
+  {
+    const Probation probation{.donor = [&]() -> Donor& { return theirs; }, .conduct = [](bool) { return Conduct{}; }};
+    std::jthread successor(
+        [&] { succession = succeed(std::move(pair.other), adopter, {.version = "2", .features = {}}, &probation); });
+    handover = hand_over(std::move(pair.one), ours, {.self = {7, 1, "p"}, .features = {}, .canary = true}, &returns);
+  }
+  EXPECT_EQ(handover.reason, "stop");
+  EXPECT_EQ(succession.ending, Succession::returned) << succession.reason;
+  EXPECT_EQ(adopter.count("accept"), 1);
+  EXPECT_EQ(returns.with(&FakeAdopter::Fate::started).size(), 20u);
 }
 
 TEST_F(CanaryTest, IsNotJudgedByItself) {

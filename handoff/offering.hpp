@@ -42,6 +42,8 @@ class Offering {
   // The other side has said that it will answer no more Offers. The donor must take back the rest, which is returned.
   std::vector<ParcelId> let_go();
 
+  // When the next answer is late, or would have been if more had been offered.
+  Deadline answer_deadline() const { return answer_deadline_; }
   // Frozen but not offered yet.
   Remaining waiting() const;
   // What the other side has taken.
@@ -71,7 +73,7 @@ class Offering {
   std::size_t window_used_ = 0;                       // a parcel that goes alone uses all of it
   std::vector<Parcel> waiting_;                       // frozen but not offered yet
   std::unordered_map<ParcelId, InFlight> in_flight_;  // offered or about to be, and not answered
-  Deadline answer_deadline_ = no_deadline;
+  Deadline answer_deadline_ = Deadline::min();
   std::vector<ParcelId> taken_;
   std::map<std::string, std::uint64_t> moved_;         // by label
   std::map<std::string, std::uint64_t> refused_;       // by reason

@@ -119,7 +119,8 @@ class Donor {
   // on. Once the canary is promoted, `freeze_next` says `finished`; the next call is after `stop_accepting`, and then
   // all others move. `called_off` is asked meanwhile, too.
   virtual void begin_canary() {}
-  // The canary is silent. Kill it, if it is ours: then its keeper gives back what it had. False: it is not ours.
+  // The canary is silent. If it is a child that has a keeper, kill it: then the keeper gives back what it had. False:
+  // it may still serve what it has.
   virtual bool kill_canary() { return false; }
 
   // The adopter keeps places for this. Called once accepting has stopped, then about once a second.

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -106,7 +107,7 @@ class Conversation {
     }
     donor_.stop_accepting({record->addresses().begin(), record->addresses().end()});
     if (auto sent = say_listen(on_probation ? terms_.probation : std::chrono::milliseconds(0)); !sent) return sent;
-    if (auto listening = await_listening(); !listening) return listening;
+    if (auto listening = await_listening(); !listening) return recalled_ ? take_returns() : listening;
 
     auto moved = on_probation ? watch_trial() : Result<void>();
     if (moved) moved = offer_all();
@@ -124,14 +125,17 @@ class Conversation {
     return send_record(channel_, Kind::listen, listen, in_step());
   }
 
-  // What a canary has said before it read Listen is passed over.
+  // What a canary has said before it read Listen is passed over; but it may give back what it has. A call-off waits.
   Result<void> await_listening() {
+    is_listening_awaited_ = true;
     for (const Deadline deadline = in_step();;) {
       auto frame = next_frame(Kind::listening, deadline);
       if (!frame) return std::unexpected(frame.error());
       if (frame->kind == Kind::trial && terms_.canary) continue;
+      if (frame->kind == Kind::returning && terms_.canary) return hear_other(*frame);
       if (frame->kind != Kind::listening) return std::unexpected(unexpected_frame(*frame, Kind::listening));
       outcome_.successor_serves = true;
+      is_listening_awaited_ = false;
       return {};
     }
   }
@@ -276,8 +280,10 @@ class Conversation {
       if (auto told = tell_remaining(); !told) return std::unexpected(told.error());
       return no_deadline;
     }
-    if (Clock::now() >= trial_deadline_) return fail(Fault::timed_out, "no answer in time (waiting for Trial)");
-    return trial_deadline_;
+    // It says nothing else while it adopts.
+    const Deadline deadline = std::max(trial_deadline_, offering_.answer_deadline());
+    if (Clock::now() >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Trial)");
+    return deadline;
   }
 
   // ── A canary ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -333,7 +339,7 @@ class Conversation {
     const auto reason = donor_.called_off();
     if (!reason || recalled_ || (!offering_.taken().empty() && !is_canary_)) return {};
     if (can_return_ && listen_said_) {
-      if (!outcome_.successor_serves) return {};      // in a moment
+      if (is_listening_awaited_) return {};  // in a moment
       recalled_ = *reason;
       if (auto sent = send_record(channel_, Kind::recall, wire::Recall{}, in_step()); !sent) return sent;
     } else {
@@ -436,7 +442,8 @@ class Conversation {
   Remaining told_;                // the last one sent
   Deadline next_told_ = Clock::now();     // send no Remaining before
   bool listen_said_ = false;              // we have stopped accepting, or move a part of the clients
-  bool is_canary_ = false;                // a part of the clients is the successor's, and we accept on
+  bool is_listening_awaited_ = false;
+  bool is_canary_ = false;                 // a part of the clients is the successor's, and we accept on
   Deadline trial_deadline_ = no_deadline;  // for a canary's next word
   bool is_returning_ = false;     // except for what comes back
   bool may_return_ = true;        // a Returning may come

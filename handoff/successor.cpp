@@ -32,8 +32,8 @@ Result<void> say_returning(Channel& channel, Donor& donor, const std::string& wh
 Result<void> offer_all(Channel& channel, Donor& donor, Offering& offering, std::vector<ParcelId>& left) {
   // Skip what the predecessor sent before it read Returning: anything it offered stays its own.
   const auto ignore_earlier = [](const Frame& frame) -> Result<void> {
-    const bool is_earlier = frame.kind == Kind::offer || frame.kind == Kind::remaining || frame.kind == Kind::recall ||
-                            frame.kind == Kind::done;
+    const bool is_earlier = frame.kind == Kind::offer || frame.kind == Kind::remaining || frame.kind == Kind::listen ||
+                            frame.kind == Kind::recall || frame.kind == Kind::done;
     if (is_earlier) return {};
     return std::unexpected(unexpected_frame(frame, Kind::adopted));
   };

@@ -91,12 +91,11 @@ inline take_returns_on_spare(s) {
 #define CANARY_IS_SILENT(s) (mode == AS_CANARY && SILENT(to_predecessor, s))
 #define IS_LATE(s) (mode != AS_CANARY && TOO_LATE(to_predecessor, s))
 
-/* WorkersDonor::kill_canary. Perhaps it hangs while it runs a connection. Without a keeper this cuts what it has. One of
-   the deaths. */
+#ifdef KEEPER
+/* WorkersDonor::kill_canary. Perhaps it hangs while it runs a connection. One of the deaths. */
 inline kill_canary(s) {
   assert(((slow | dead) & BIT(s)) != 0);
   if :: (dead & BIT(s)) == 0 && deaths > 0 -> deaths-- :: else fi;
-#ifdef KEEPER
   if
   :: (dead & BIT(s)) == 0 && HAS_WORK(s) -> d_step { be_kept(s, 0) }
   :: (dead & BIT(s)) == 0 && HAS_WORK(s) && (running[s] & FIRST) != 0 -> d_step { be_kept(s, FIRST) }
@@ -105,10 +104,8 @@ inline kill_canary(s) {
 #endif
   :: (dead & BIT(s)) != 0
   fi
-#else
-  if :: (dead & BIT(s)) == 0 -> d_step { bury(s) } :: else fi
-#endif
 }
+#endif
 
 /* Conversation::prove_canary: Listen, Listening, then Offer and Adopted for some clients. P accepts on. */
 inline prove_canary(s) {
@@ -282,16 +279,16 @@ takes_returns:
   od;
 
 #ifdef CANARY
-  /* ── A canary that is silent, if it is a child: Conversation::end_hung_canary ── */
+  /* ── A canary that is silent, if it is a child with a keeper: Conversation::end_hung_canary ── */
 hung:
-#ifndef LEAVES_WHAT_HANGS
+#if defined(KEEPER) && !defined(LEAVES_WHAT_HANGS)
   if
   :: atomic { true -> kill_canary(s) }
 #ifndef LOSES_NOTHING
-  :: true -> goto gives_up                                                         /* it is not a child */
+  :: true -> goto gives_up                                                         /* it is no such child */
 #endif
   fi;
-#if defined(KEEPER) && !defined(KILLS_AND_LOOKS_AT_ONCE)
+#ifndef KILLS_AND_LOOKS_AT_ONCE
   if
   :: nempty(to_predecessor[SPARE])
   :: shut[s] || shut[SPARE]

@@ -300,7 +300,8 @@ class CanaryThat : public Canary, public testing::WithParamInterface<int> {
   void dies_or_hangs(bool supervised) {
     if (supervised) arguments = {"--supervise"};
     Settings impatient = with("old", waits, origin.address());
-    impatient.handoff = "ready_timeout: 15s, step_timeout: 3s, finish_timeout: 100ms, canary: " + waits;
+    impatient.handoff =
+        "ready_timeout: 15s, step_timeout: 3s, finish_timeout: 100ms, drain_timeout: 0s, canary: " + waits;
     baton = std::make_unique<Baton>(impatient);
     impatient.topology = with("new", waits, origin.address()).topology;
     configure(impatient);

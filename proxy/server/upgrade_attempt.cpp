@@ -32,10 +32,10 @@ void await_last_words(pid_t child) {
   }
 }
 
-// False: it is another's child, or has been reaped.
-bool kill_if_ours(pid_t child) {
+// Its keeper gives back what it has. False: it has been reaped.
+bool kill_child(pid_t child) {
   siginfo_t state{};
-  if (child == 0 || ::waitid(P_PID, static_cast<id_t>(child), &state, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
+  if (::waitid(P_PID, static_cast<id_t>(child), &state, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
   log::error("upgrade: the canary, PID {}, does not answer and is killed", child);
   return ::kill(child, SIGKILL) == 0;
 }
@@ -97,7 +97,11 @@ void UpgradeAttempt::make_roles() {
       DonorDuties{.stop_accepting = {main, [this](const auto& taken) { stop_accepting(taken); }},
                   .experiment = canary_ ? canary_->experiment() : nullptr,
                   .begin_canary = std::move(begin_canary),
-                  .kill_canary = [child = child()] { return kill_if_ours(child); },
+                  .kill_canary =
+                      [child = child(), has_keeper = parts_.supervision.supervisor().has_value()] {
+                        // Without one that would cut what it has: it may be slow only.
+                        return child != 0 && has_keeper && kill_child(child);
+                      },
                   .begin_moving = {main, [this] { begin_moving(); }},
                   .accept_again = {main, accept},
                   .estate = {main, [this] { return estate(); }},
