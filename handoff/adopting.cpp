@@ -25,6 +25,20 @@ Adopting::Adopting(Channel& channel, Adopter& adopter, const std::vector<std::st
       known_features_(features.begin(), features.end()),
       answer_timeout_(answer_timeout) {}
 
+void Adopting::disown(std::span<const ParcelId> ids) {
+  for (const ParcelId id : ids) {
+    owned_.erase(id);
+    lately_owned_.erase(id);
+  }
+}
+
+void Adopting::own_lately(std::span<const ParcelId> ids) {
+  constexpr std::size_t kept = 4 * limits::descriptors_in_flight_max;
+  lately_owned_.insert(ids.begin(), ids.end());
+  lately_.insert(lately_.end(), ids.begin(), ids.end());
+  for (; lately_.size() > kept; lately_.pop_front()) lately_owned_.erase(lately_.front());
+}
+
 Result<void> Adopting::answer(Frame& frame) {
   auto offer = parse<wire::Offer>(frame);
   if (!offer) return std::unexpected(offer.error());
@@ -37,7 +51,7 @@ Result<void> Adopting::answer(Frame& frame) {
   std::vector<ParcelId> taken = ids;  // on an exception from here on, everything prepared is dropped
   auto judged = as_result([&] {
     auto accepted = judge(std::move(*parcels), ids, answer);
-    own(*accepted);
+    own_lately(*accepted);
     return accepted;
   });
   if (!judged) {
@@ -104,7 +118,7 @@ Result<std::vector<ReceivedParcel>> Adopting::unpack(wire::Offer& offer, Frame& 
     if (in.secret_bytes() != 0) parcel.secrets = SecretBytes(frame.secrets.view().substr(secret, in.secret_bytes()));
     secret += in.secret_bytes();
     parcel.payload = std::move(*in.mutable_payload());
-    if (owned_.contains(in.id())) {
+    if (owns(in.id())) {
       answer.add_taken(in.id());
     } else if (const std::string* unknown = first_unknown(in); unknown != nullptr) {
       refuse(answer, in.id(), "the successor does not know the feature " + *unknown);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,12 +26,11 @@ class Adopting {
   // written whole.
   Result<void> answer(Frame& offer);
 
-  // These are ours: if they are offered again, the answer is that they are taken, and nothing else happens. So are all
-  // that have been taken here, until `disown`.
+  // These are ours: if they are offered again, the answer is that they are taken, and nothing else happens. So are those
+  // that have been taken here last, until `disown`: before the other side offers more, it has handled the answers to all
+  // but `limits::descriptors_in_flight_max`.
   void own(std::span<const ParcelId> ids) { owned_.insert(ids.begin(), ids.end()); }
-  void disown(std::span<const ParcelId> ids) {
-    for (const ParcelId id : ids) owned_.erase(id);
-  }
+  void disown(std::span<const ParcelId> ids);
 
  private:
   Result<std::vector<ReceivedParcel>> unpack(wire::Offer& offer, Frame& frame, wire::Adopted& answer) const;
@@ -42,7 +42,12 @@ class Adopting {
   Adopter& adopter_;
   const std::unordered_set<std::string> known_features_;
   const std::optional<std::chrono::milliseconds> answer_timeout_;
+  void own_lately(std::span<const ParcelId> ids);
+  bool owns(ParcelId id) const { return owned_.contains(id) || lately_owned_.contains(id); }
+
   std::unordered_set<ParcelId> owned_;
+  std::unordered_set<ParcelId> lately_owned_;
+  std::deque<ParcelId> lately_;  // the same and perhaps some that are disowned, the oldest first
 };
 
 }  // namespace baton::handoff

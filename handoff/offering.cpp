@@ -26,6 +26,13 @@ std::size_t descriptors_in_flight_max() {
   return std::min<std::size_t>(limits::descriptors_in_flight_max, limit.rlim_cur / 2);
 }
 
+constexpr std::size_t pauses_max = 1'000'000;
+
+template <class Value>
+void make_room(std::vector<Value>& values, std::size_t more) {
+  if (values.capacity() < values.size() + more) values.reserve(2 * (values.size() + more));
+}
+
 bool fits_into_a_frame(const Parcel& parcel) {
   return parcel.descriptors.size() <= limits::descriptors_per_frame_max &&
          parcel.payload.size() <= limits::parcel_bytes_max && parcel.secrets.size() <= limits::secret_bytes_max;
@@ -51,8 +58,12 @@ std::chrono::milliseconds step_time(std::chrono::milliseconds step_timeout, std:
   return step_timeout * static_cast<std::int64_t>(1 + bytes / limits::step_bytes);
 }
 
-Offering::Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout)
-    : channel_(channel), donor_(donor), step_timeout_(step_timeout), window_(descriptors_in_flight_max()) {}
+Offering::Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout, std::vector<ParcelId>* taken)
+    : channel_(channel),
+      donor_(donor),
+      step_timeout_(step_timeout),
+      window_(descriptors_in_flight_max()),
+      taken_(taken) {}
 
 Result<void> Offering::run(const std::function<Result<Deadline>()>& go_on,
                            const std::function<Result<void>(const Frame&)>& other) {
@@ -185,9 +196,8 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
   insist([&] {
     taken.reserve(in_flight_.size());
     refused.reserve(in_flight_.size());
-    const std::size_t pauses = pauses_us_.size() + in_flight_.size();
-    if (pauses_us_.capacity() < pauses) pauses_us_.reserve(2 * pauses);
-    if (taken_.capacity() < pauses) taken_.reserve(2 * pauses);
+    make_room(pauses_us_, in_flight_.size());
+    if (taken_ != nullptr) make_room(*taken_, in_flight_.size());
   });
   // An empty answer would only extend the deadline while the clients in flight wait.
   bool lied = record->taken().empty() && record->refused().empty();
@@ -198,8 +208,8 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
       continue;
     }
     insist([&] { ++moved_[found->second.label]; });
-    taken_.push_back(id);
-    pauses_us_.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - found->second.frozen_at_us)));
+    if (taken_ != nullptr) taken_->push_back(id);
+    note_pause(static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_us - found->second.frozen_at_us)));
     land(found);
     taken.push_back(id);
   }
@@ -217,6 +227,12 @@ Result<void> Offering::hear_adopted(const Frame& frame) {
   if (!refused.empty()) insist([&] { donor_.refused(refused); });
   if (lied) return fail(Fault::malformed, "the other side answered for a connection that was not offered");
   return {};
+}
+
+// A canary may take newcomers for hours.
+void Offering::note_pause(std::uint64_t pause_us) {
+  if (pauses_us_.size() < pauses_max) return pauses_us_.push_back(pause_us);
+  pauses_us_[next_pause_++ % pauses_max] = pause_us;
 }
 
 void Offering::land(std::unordered_map<ParcelId, InFlight>::iterator found) {

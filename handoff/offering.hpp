@@ -20,8 +20,10 @@ std::chrono::milliseconds step_time(std::chrono::milliseconds step_timeout, std:
 
 class Offering {
  public:
-  // `channel` and `donor` must outlive it.
-  Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout);
+  // `channel` and `donor` must outlive it, and so must `taken`, to which what the other side has taken is added; null: to
+  // nothing.
+  Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout,
+           std::vector<ParcelId>* taken = nullptr);
 
   // Runs until the donor has nothing left and everything has been answered. Calls `go_on` when there is nothing to do
   // but wait, which returns when it must be called again, and `other` with every frame that is not an answer; an error
@@ -46,8 +48,8 @@ class Offering {
   Deadline answer_deadline() const { return answer_deadline_; }
   // Frozen but not offered yet.
   Remaining waiting() const;
-  // What the other side has taken.
-  const std::vector<ParcelId>& taken() const { return taken_; }
+  // The other side has taken something.
+  bool has_taken() const { return !moved_.empty(); }
   void write_into(Report& report);
 
  private:
@@ -64,6 +66,7 @@ class Offering {
   Result<void> offer(std::size_t count);
   std::vector<Parcel> take_waiting(std::size_t count);
   void refuse_what_no_frame_carries();
+  void note_pause(std::uint64_t pause_us);
   void land(std::unordered_map<ParcelId, InFlight>::iterator found);
 
   Channel& channel_;
@@ -74,10 +77,11 @@ class Offering {
   std::vector<Parcel> waiting_;                       // frozen but not offered yet
   std::unordered_map<ParcelId, InFlight> in_flight_;  // offered or about to be, and not answered
   Deadline answer_deadline_ = Deadline::min();
-  std::vector<ParcelId> taken_;
+  std::vector<ParcelId>* const taken_;
   std::map<std::string, std::uint64_t> moved_;         // by label
   std::map<std::string, std::uint64_t> refused_;       // by reason
-  std::vector<std::uint64_t> pauses_us_;
+  std::vector<std::uint64_t> pauses_us_;               // the last ones, if there are very many
+  std::size_t next_pause_ = 0;
   std::string last_words_;
 };
 

@@ -337,7 +337,7 @@ class Conversation {
   // back what it has. Once connections have moved it is too late, unless it is a canary.
   Result<void> heed_call() {
     const auto reason = donor_.called_off();
-    if (!reason || recalled_ || (!offering_.taken().empty() && !is_canary_)) return {};
+    if (!reason || recalled_ || (offering_.has_taken() && !is_canary_)) return {};
     if (can_return_ && listen_said_) {
       if (is_listening_awaited_) return {};  // in a moment
       recalled_ = *reason;
@@ -412,7 +412,7 @@ class Conversation {
     // on our side ended the conversation, the successor is not at fault.
     const bool is_sane = error.fault == Fault::closed || error.fault == Fault::refused || !is_talk_over_;
     outcome_.successor_serves = outcome_.successor_serves && is_sane;
-    if (!offering_.taken().empty()) outcome_.successor_serves = true;
+    if (offering_.has_taken()) outcome_.successor_serves = true;
 
     outcome_.ending = Ending::rolled_back;
     outcome_.report.left_behind = outcome_.report.left_behind_ms = 0;      // set for a Done that failed

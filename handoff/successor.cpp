@@ -331,10 +331,11 @@ class Conversation {
     adopter_.expect({});          // nothing more will come: new connections may use its places
     donor.stop_accepting(shared_addresses_);
     if (auto sent = say_returning(channel_, donor, *returning_because_); !sent) return sent;
-    Offering offering(channel_, donor, terms_.step_timeout);
+    std::vector<ParcelId> given_back;
+    Offering offering(channel_, donor, terms_.step_timeout, &given_back);
     std::vector<ParcelId> left;
     auto given = offer_all(channel_, donor, offering, left);
-    adopting_->disown(offering.taken());
+    adopting_->disown(given_back);
     insist([&] { adopting_->own(left); });
     // Until the predecessor ends the channel, it may die without having read this, and its keeper needs us.
     while (given && spare_.is_open() && channel_.receive(no_deadline)) {
