@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 // Of its connections, the first few are of clients of the canary.
 class CanaryDonor : public FakeDonor {
  public:
-  explicit CanaryDonor(std::size_t of_canary) : FakeDonor(100), of_canary_(of_canary) {}
+  explicit CanaryDonor(std::size_t of_canary, std::size_t all = 100) : FakeDonor(all), of_canary_(of_canary) {}
 
   void begin_canary() override {
     calls.push_back("begin_canary");
@@ -25,6 +25,7 @@ class CanaryDonor : public FakeDonor {
     is_canary_ = true;
   }
   Batch freeze_next(const Room& room) override {
+    if (always_has_more && is_canary_) ++frozen_max;
     if (is_canary_ && promoted) {
       is_canary_ = false;
       if (ever_finished) frozen_max = SIZE_MAX;
@@ -42,6 +43,10 @@ class CanaryDonor : public FakeDonor {
     FakeDonor::stop_accepting(taken);
     when_stopping();
   }
+  void end_canary() override {
+    is_canary_ = false;
+    frozen_max = 0;
+  }
   bool kill_canary() override {
     calls.push_back("kill_canary");
     return false;
@@ -49,6 +54,7 @@ class CanaryDonor : public FakeDonor {
 
   std::function<void(CanaryDonor&)> decide = [](CanaryDonor&) {};
   std::function<void()> when_stopping = [] {};
+  bool always_has_more = false;
   bool promoted = false;
   std::vector<Conduct> seen;
   std::size_t adopted_when_seen = 0;
@@ -212,6 +218,54 @@ TEST(CanaryWithoutConnections, ThatIsCalledBackBeforeItAcceptsGivesBackWhatItHas
   EXPECT_EQ(returns.with(&FakeAdopter::Fate::started).size(), 20u);
 }
 
+TEST(BusyCanary, IsCalledBackAlthoughTheDonorAlwaysHasMore) {
+  raise_descriptor_limit();
+  CanaryDonor ours(0, 5'000);
+  ours.always_has_more = true;
+  ours.call_off = [&] { return ours.seen.empty() ? std::nullopt : std::optional<std::string>("stop"); };
+  FakeAdopter adopter;
+  FakeAdopter returns;
+  FakeDonor theirs(0);
+  Pair pair = socket_pair();
+  HandoverOutcome handover;
+  {
+    const Probation probation{.donor = [&]() -> Donor& { return theirs; }, .conduct = [](bool) { return Conduct{}; }};
+    std::jthread successor(
+        [&] { (void)succeed(std::move(pair.other), adopter, {.version = "2", .features = {}}, &probation); });
+    handover = hand_over(std::move(pair.one), ours, {.self = {7, 1, "p"}, .features = {}, .canary = true}, &returns);
+  }
+  EXPECT_EQ(handover.reason, "stop");
+  EXPECT_LT(ours.fates.size(), 5'000u);
+}
+
+// A Trial that was sent before the second Listen was read.
+TEST(PromotedCanary, MayHaveSaidMoreBeforeItHeardOfIt) {
+  CanaryDonor ours(0);
+  ours.decide = [](CanaryDonor& donor) { donor.promoted = true; };
+  FakeAdopter returns;
+  Pair pair = socket_pair();
+  std::jthread successor([&] {
+    SuccessorScript script(std::move(pair.other));
+    expect_frame(script.channel, Kind::hello);
+    wire::Hello hello = make_hello({8, 4711, "script"}, {});
+    hello.set_returns(true);
+    hello.set_canary(true);
+    script.send(Kind::hello, hello);
+    script.ready();
+    script.listening();
+    script.send(Kind::trial, wire::Trial{});
+    expect_frame(script.channel, Kind::listen);
+    for (int i = 0; i < 3; ++i) script.send(Kind::trial, wire::Trial{});
+    script.send(Kind::listening, wire::Listening{});
+    script.adopt(100);
+    expect_frame(script.channel, Kind::done);
+    script.send(Kind::bye, wire::Bye{});
+  });
+  const auto outcome =
+      hand_over(std::move(pair.one), ours, {.self = {7, 1, "p"}, .features = {}, .canary = true}, &returns);
+  EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
+}
+
 TEST_F(CanaryTest, IsNotJudgedByItself) {
   ours.decide = [](CanaryDonor& donor) { donor.promoted = donor.seen.size() > 3; };
   run();
@@ -256,7 +310,7 @@ TEST_P(CanaryThat, LeavesThePredecessorWithAllThatItDidNotAdopt) {
     script.send(Kind::adopted, adopted);
     misbehave(std::move(script.channel), Kind::trial, way);
   });
-  const milliseconds patience(way == Way::hangs ? 300 : 20'000);
+  const milliseconds patience(way == Way::hangs ? 1'000 : 20'000);
   const HandoverOutcome outcome = hand_over(
       std::move(pair.one), ours,
       {.self = {7, 1, "p"}, .features = {}, .step_timeout = patience, .canary = true, .return_timeout = patience},

@@ -26,6 +26,9 @@ std::size_t descriptors_in_flight_max() {
   return std::min<std::size_t>(limits::descriptors_in_flight_max, limit.rlim_cur / 2);
 }
 
+// A donor that always has more, as one with a canary may, must not keep us from looking up.
+constexpr std::chrono::milliseconds look_every{100};
+
 constexpr std::size_t pauses_max = 1'000'000;
 
 template <class Value>
@@ -68,8 +71,13 @@ Offering::Offering(Channel& channel, Donor& donor, std::chrono::milliseconds ste
 Result<void> Offering::run(const std::function<Result<Deadline>()>& go_on,
                            const std::function<Result<void>(const Frame&)>& other) {
   bool finished = false;
+  Deadline look_at = Clock::now() + look_every;
   while (!finished || !waiting_.empty() || !in_flight_.empty()) {
     bool has_advanced = false;
+    if (Clock::now() >= look_at) {
+      if (const auto goes_on = go_on(); !goes_on) return std::unexpected(goes_on.error());
+      look_at = Clock::now() + look_every;
+    }
     if (!finished && waiting_.empty() && has_room()) {
       Batch batch = donor_.freeze_next(room());
       finished = batch.finished;

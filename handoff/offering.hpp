@@ -26,7 +26,7 @@ class Offering {
            std::vector<ParcelId>* taken = nullptr);
 
   // Runs until the donor has nothing left and everything has been answered. Calls `go_on` when there is nothing to do
-  // but wait, which returns when it must be called again, and `other` with every frame that is not an answer; an error
+  // but wait, and ten times a second at least; it returns when it must be called again. Calls `other` with every frame that is not an answer; an error
   // from either ends the run, and what is in flight stays in flight.
   Result<void> run(const std::function<Result<Deadline>()>& go_on,
                    const std::function<Result<void>(const Frame&)>& other);

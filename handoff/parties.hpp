@@ -119,6 +119,8 @@ class Donor {
   // on. Once the canary is promoted, `freeze_next` says `finished`; the next call is after `stop_accepting`, and then
   // all others move. `called_off` is asked meanwhile, too.
   virtual void begin_canary() {}
+  // It is called back: freeze nothing more. `accept_again` follows.
+  virtual void end_canary() {}
   // The canary is silent. If it is a child that has a keeper, kill it: then the keeper gives back what it had. False:
   // it may still serve what it has.
   virtual bool kill_canary() { return false; }
@@ -152,7 +154,8 @@ class Donor {
   // `Returned`.
   virtual std::string counted() { return {}; }
 
-  // A reason to call the upgrade off, asked before anything was adopted. `wake_descriptor` turns readable with it.
+  // A reason to call the upgrade off, asked before anything was adopted, and as long as the successor is a canary.
+  // `wake_descriptor` turns readable with it.
   virtual std::optional<std::string> called_off() { return std::nullopt; }
 };
 

@@ -21,6 +21,9 @@ namespace {
 
 // How often a changed Remaining is sent.
 constexpr std::chrono::seconds remaining_every{1};
+// Beside a canary, how long a wait may last, and by how much longer it did if this process did not run.
+constexpr std::chrono::milliseconds canary_looks_every{250};
+constexpr std::chrono::milliseconds slept_at_least{500};
 
 bool is_readable(int descriptor) {
   pollfd polled{descriptor, POLLIN, 0};
@@ -55,7 +58,7 @@ class Conversation {
     });
     const bool may_have_connections = can_return_ && listen_said_;
     const bool is_hung_canary = !finished && is_canary_ && finished.error().fault == Fault::timed_out;
-    if (is_hung_canary) end_hung_canary();
+    if (is_hung_canary) end_hung_canary(finished.error().text);
     if (!finished && may_have_connections && spare_.begins_with(Kind::returning)) {
       finished = as_result([this] { return hear_its_keeper(); });
     }
@@ -280,10 +283,14 @@ class Conversation {
       if (auto told = tell_remaining(); !told) return std::unexpected(told.error());
       return no_deadline;
     }
+    // If we did not run either, the whole machine may have stood still.
+    const Deadline now = Clock::now();
+    if (now > looks_again_at_ + slept_at_least) trial_deadline_ = in_step();
     // It says nothing else while it adopts.
     const Deadline deadline = std::max(trial_deadline_, offering_.answer_deadline());
-    if (Clock::now() >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Trial)");
-    return deadline;
+    if (now >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Trial)");
+    looks_again_at_ = std::min(deadline, now + canary_looks_every);
+    return looks_again_at_;
   }
 
   // ── A canary ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -291,12 +298,12 @@ class Conversation {
   // Until the donor promotes it. After an error with `recalled_`, it gives back what it has.
   Result<void> prove_canary() {
     is_canary_ = true;
-    donor_.begin_canary();
     wire::Listen listen;
     listen.set_canary(true);
     if (auto sent = send_record(channel_, Kind::listen, listen, in_step()); !sent) return sent;
     if (auto listening = await_listening(); !listening) return listening;
     trial_deadline_ = in_step();
+    donor_.begin_canary();
     auto proved = offer_all();
     if (proved) is_canary_ = false;
     return proved;
@@ -311,8 +318,10 @@ class Conversation {
   }
 
   // It is silent: its keeper gives back what it had, once it is dead. If it has none, the channel ends.
-  void end_hung_canary() {
+  void end_hung_canary(const std::string& why) {
+    insist([this] { donor_.end_canary(); });
     if (!insist([this] { return donor_.kill_canary(); })) return;
+    if (!recalled_) insist([&] { recalled_ = why; });
     for (const Deadline deadline = in_step(); Clock::now() < deadline && !spare_.begins_with(Kind::returning);) {
       pollfd polled[] = {{channel_.descriptor(), 0, 0}, {spare_.descriptor(), POLLIN, 0}};
       ::poll(polled, std::size(polled), 10);
@@ -341,6 +350,7 @@ class Conversation {
     if (can_return_ && listen_said_) {
       if (is_listening_awaited_) return {};  // in a moment
       recalled_ = *reason;
+      if (is_canary_) insist([this] { donor_.end_canary(); });
       if (auto sent = send_record(channel_, Kind::recall, wire::Recall{}, in_step()); !sent) return sent;
     } else {
       tell_abort(*reason);
@@ -445,6 +455,7 @@ class Conversation {
   bool is_listening_awaited_ = false;
   bool is_canary_ = false;                 // a part of the clients is the successor's, and we accept on
   Deadline trial_deadline_ = no_deadline;  // for a canary's next word
+  Deadline looks_again_at_ = no_deadline;
   bool is_returning_ = false;     // except for what comes back
   bool may_return_ = true;        // a Returning may come
   bool is_with_keeper_ = false;   // the successor is dead
