@@ -26,9 +26,9 @@ class Adopting {
   // written whole.
   Result<void> answer(Frame& offer);
 
-  // These are ours: if they are offered again, the answer is that they are taken, and nothing else happens. So are those
-  // that have been taken here last, until `disown`: before the other side offers more, it has handled the answers to all
-  // but `limits::descriptors_in_flight_max`.
+  // These are ours: if they are offered again, the answer is that they are taken, and nothing else happens. So are
+  // those that have been taken here last, until `disown`: before the other side offers more, it has handled the answers
+  // to all but `limits::descriptors_in_flight_max`.
   void own(std::span<const ParcelId> ids) { owned_.insert(ids.begin(), ids.end()); }
   void disown(std::span<const ParcelId> ids);
 

@@ -20,14 +20,14 @@ std::chrono::milliseconds step_time(std::chrono::milliseconds step_timeout, std:
 
 class Offering {
  public:
-  // `channel` and `donor` must outlive it, and so must `taken`, to which what the other side has taken is added; null: to
-  // nothing.
+  // `channel` and `donor` must outlive it, and so must `taken`, to which what the other side has taken is added; null:
+  // to nothing.
   Offering(Channel& channel, Donor& donor, std::chrono::milliseconds step_timeout,
            std::vector<ParcelId>* taken = nullptr);
 
   // Runs until the donor has nothing left and everything has been answered. Calls `go_on` when there is nothing to do
-  // but wait, and ten times a second at least; it returns when it must be called again. Calls `other` with every frame that is not an answer; an error
-  // from either ends the run, and what is in flight stays in flight.
+  // but wait, and ten times a second at least; it returns when it must be called again. Calls `other` with every frame
+  // that is not an answer; an error from either ends the run, and what is in flight stays in flight.
   Result<void> run(const std::function<Result<Deadline>()>& go_on,
                    const std::function<Result<void>(const Frame&)>& other);
 

@@ -93,6 +93,7 @@ struct Conduct {
   std::uint64_t failed = 0;       // of those
   std::optional<std::string> failing;   // why it should give back what it has; nothing: all is well
   std::string application = {};         // of a canary: the server's own bytes, by which the donor judges it
+  Remaining held = {};                  // of a canary: what it would give back now
 };
 
 // Played by the predecessor's server, and by the successor's when it gives back what it has.

@@ -313,7 +313,8 @@ class Conversation {
     auto trial = parse<wire::Trial>(frame);
     if (!trial) return std::unexpected(trial.error());
     trial_deadline_ = in_step();
-    donor_.on_probation({trial->accepted(), trial->served(), trial->failed(), {}, trial->application()});
+    donor_.on_probation(
+        {trial->accepted(), trial->served(), trial->failed(), {}, trial->application(), from_wire(trial->remaining())});
     return {};
   }
 

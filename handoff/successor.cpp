@@ -309,6 +309,7 @@ class Conversation {
     trial.set_served(conduct.served);
     trial.set_failed(conduct.failed);
     trial.set_application(conduct.application);
+    *trial.mutable_remaining() = to_wire(conduct.held);
     return send_record(channel_, Kind::trial, trial, no_deadline);
   }
 

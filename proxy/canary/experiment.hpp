@@ -7,15 +7,9 @@
 namespace baton::canary {
 
 struct Experiment {
-  enum class Side { canary, others };
-  Experiment(const state::CanaryClients& clients, Side side) : selection(clients), is_canary(side == Side::canary) {}
-
-  // A canary may have clients that it was not given, of a listener that only it has: chance has not sent them, so they
-  // say nothing.
-  bool counts(std::uint64_t client) const { return !is_canary || selection.picks(client); }
+  explicit Experiment(const state::CanaryClients& clients) : selection(clients) {}
 
   const Selection selection;
-  const bool is_canary;
   Tally tally;  // all threads count in it
 };
 

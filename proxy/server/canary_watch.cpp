@@ -33,12 +33,11 @@ state::CanaryClients choose(const config::Canary& terms, Workers& workers) {
 CanaryWatch::CanaryWatch(const config::Canary& terms, Workers& workers)
     : terms_(terms),
       clients_(choose(terms, workers)),
-      experiment_(std::make_shared<canary::Experiment>(clients_, canary::Experiment::Side::others)),
+      experiment_(std::make_shared<canary::Experiment>(clients_)),
       comparison_(canary::Share(terms.share)),
       record_{.share = terms.share, .verdict = "wait", .decided_by = {}, .text = {}, .canary = {}, .others = {}} {}
 
 CanaryWatch::Decision CanaryWatch::look(const state::CanarySide& theirs) {
-  if (is_decided()) return Decision::none;
   if (!began_) {
     began_ = std::chrono::steady_clock::now();
     log::info("upgrade: {}% of the clients try the successor, for {} s at least", terms_.share / 100.0,
@@ -50,18 +49,11 @@ CanaryWatch::Decision CanaryWatch::look(const state::CanarySide& theirs) {
   record_.evidence = comparison_.evidence();
   const auto passed = std::chrono::steady_clock::now() - *began_;
   const Verdict verdict = comparison_.judge(passed >= terms_.bake);
-  const bool is_over = passed >= terms_.max;
-  const bool is_back = verdict == Verdict::back || (verdict == Verdict::doubt && is_over);
   const bool is_new = record_.verdict != canary::name_of(verdict);
-  note(verdict, is_back || verdict == Verdict::go_on ? "comparison" : "");
-  if (verdict == Verdict::go_on) {
-    log::info("upgrade: the canary goes on: {}", record_.text);
-    return Decision::go_on;
-  }
-  if (is_back) {
-    log::warning("upgrade: the canary is called back: {}", record_.text);
-    return Decision::back;
-  }
+  record_.text = comparison_.text(verdict);
+  record_.verdict = canary::name_of(verdict);
+  if (verdict == Verdict::go_on) return Decision::go_on;
+  if (verdict == Verdict::back || (verdict == Verdict::doubt && passed >= terms_.max)) return Decision::back;
   if (verdict == Verdict::doubt && is_new) {
     log::warning("upgrade: the canary is in doubt, and is watched for {} s more: {}", (left_ms() + 999) / 1000,
                  record_.text);
@@ -69,24 +61,21 @@ CanaryWatch::Decision CanaryWatch::look(const state::CanarySide& theirs) {
   return Decision::none;
 }
 
-void CanaryWatch::note(Verdict verdict, std::string decided_by) {
-  record_.verdict = canary::name_of(verdict);
-  record_.decided_by = std::move(decided_by);
-  record_.text = comparison_.text(verdict);
-}
-
-void CanaryWatch::decide(Decision decision) {
+// The words are short enough to need no memory.
+void CanaryWatch::decide(Decision decision, By by) noexcept {
   if (is_decided()) return;
-  record_.others = experiment_->tally.counts();
-  record_.verdict = decision == Decision::go_on ? "go_on" : "back";
-  record_.decided_by = "command";
+  if (by == By::command) {
+    record_.others = experiment_->tally.counts();
+    record_.verdict = decision == Decision::go_on ? "go_on" : "back";
+  }
+  record_.decided_by = by == By::comparison ? "comparison" : by == By::command ? "command" : "failure";
 }
 
 void CanaryWatch::note_failure(const std::string& why) {
   if (is_decided()) return;
-  record_.verdict = "back";
-  record_.decided_by = "failure";
   record_.text = why;
+  record_.verdict = "back";
+  decide(Decision::back, By::failure);
 }
 
 std::uint64_t CanaryWatch::left_ms() const {

@@ -28,10 +28,10 @@ class CanaryWatch {
   bool has_begun() const { return began_.has_value(); }
   bool is_decided() const { return !record_.decided_by.empty(); }
   enum class Decision { none, go_on, back };
-  // Compares. `theirs`: what the canary has counted. What is decided stays so.
+  // Compares, while nothing is decided; the caller then decides. `theirs`: what the canary has counted.
   Decision look(const state::CanarySide& theirs);
-  // By command.
-  void decide(Decision decision);
+  enum class By { comparison, command, failure };
+  void decide(Decision decision, By by) noexcept;
   // It has crashed, hangs, or gives back what it has. Nothing changes if it was decided before.
   void note_failure(const std::string& why);
 
@@ -40,8 +40,6 @@ class CanaryWatch {
   const state::CanaryRecord& record() const { return record_; }
 
  private:
-  void note(canary::Verdict verdict, std::string decided_by);
-
   const config::Canary terms_;
   const state::CanaryClients clients_;
   const std::shared_ptr<canary::Experiment> experiment_;

@@ -109,7 +109,16 @@ admin::Reply Commands::drain(bool on) {
   return {ok, text};
 }
 
+// It reaches this process alone.
+std::optional<admin::Reply> Commands::refusal_beside_canary() const {
+  if (!parts_.role.has_canary()) return std::nullopt;
+  return admin::Reply{conflict,
+                      "an upgrade has a canary, which would not learn of it; first `baton ctl promote` or "
+                      "`baton ctl rollback`"};
+}
+
 admin::Reply Commands::maintenance(bool on) {
+  if (auto refusal = refusal_beside_canary()) return *std::move(refusal);
   parts_.data_path.set_maintenance(on);
   parts_.supervision.announce();
   const char* text = on ? "maintenance is on: clients get the page of `maintenance`" : "maintenance is off";
@@ -119,6 +128,7 @@ admin::Reply Commands::maintenance(bool on) {
 
 admin::Reply Commands::server(const admin::ServerCommand& command) {
   using What = admin::ServerCommand::What;
+  if (auto refusal = refusal_beside_canary()) return *std::move(refusal);
   if (!parts_.role.is_instance()) return {conflict, not_the_instance};
   const auto standing = parts_.data_path.settings()->servers->find(command.upstream, command.address);
   const std::string name = command.upstream + "/" + command.address;

@@ -41,6 +41,7 @@ class Commands {
   unsigned status_of(const Reloads::Outcome& outcome) const;
   void reload(admin::ReplySink answer);
   void configure(admin::ConfigurationCommand command, admin::ReplySink answer);
+  std::optional<admin::Reply> refusal_beside_canary() const;
   admin::Reply stop();
   admin::Reply drain(bool on);
   admin::Reply maintenance(bool on);

@@ -15,7 +15,8 @@ WorkersDonor::WorkersDonor(Workers& workers, std::chrono::milliseconds finish_ti
       finish_timeout_(finish_timeout),
       duties_(std::move(duties)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      empty_(workers.size(), false) {
+      empty_(workers.size(), false),
+      has_more_(workers.size()) {
   if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
@@ -64,7 +65,16 @@ void WorkersDonor::begin_handover() {
 void WorkersDonor::begin_canary() {
   duties_.begin_canary();
   handover_ = Handover::canary;
-  workers_.each([&](Worker& worker) { worker.begin_canary(duties_.experiment, [this] { wake(); }); });
+  for (std::size_t index = 0; index < workers_.size(); ++index) {
+    has_more_[index] = true;
+    Worker& worker = workers_.at(index);
+    worker.loop().call([&] {
+      worker.begin_canary(duties_.experiment, [this, index] {
+        has_more_[index] = true;
+        wake();
+      });
+    });
+  }
 }
 
 void WorkersDonor::accept_again() {
@@ -97,6 +107,8 @@ handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
   handoff::Room left = room;
   for (std::size_t asked = 0; asked < workers_.size() && batch.parcels.empty(); ++asked) {
     const std::size_t index = turn_++ % workers_.size();
+    // Newcomers come all the time: only those workers are interrupted that have one.
+    if (handover_ == Handover::canary && !has_more_[index].exchange(false)) continue;
     Worker& worker = workers_.at(index);
     bool more = false;
     try {
@@ -112,6 +124,7 @@ handoff::Batch WorkersDonor::freeze_next(const handoff::Room& room) {
       throw;
     }
     empty_[index] = !more;
+    if (!batch.parcels.empty()) has_more_[index] = true;  // and perhaps more
   }
   batch.finished = handover_ == Handover::all;
   for (const bool empty : empty_) batch.finished = batch.finished && empty;

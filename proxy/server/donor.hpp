@@ -54,6 +54,7 @@ class WorkersDonor final : public handoff::Donor {
   handoff::LeftBehind left_behind() override { return duties_.left_behind(); }
   void on_probation(const handoff::Conduct& conduct) override { duties_.on_probation(conduct); }
   void begin_canary() override;
+  void end_canary() override { end_handover(); }
   bool kill_canary() override { return duties_.kill_canary(); }
   handoff::Batch freeze_next(const handoff::Room& room) override;
   int wake_descriptor() override { return wake_.get(); }
@@ -80,6 +81,7 @@ class WorkersDonor final : public handoff::Donor {
   std::atomic<const char*> called_off_{nullptr};
   std::size_t turn_ = 0;             // the worker to ask next
   std::vector<bool> empty_;          // workers with nothing movable left
+  std::vector<std::atomic<bool>> has_more_;  // workers that may have a connection for a canary
   std::unordered_map<handoff::ParcelId, std::size_t> worker_of_;
   std::atomic<bool> promoted_{false};
   enum class Handover { none, canary, all };

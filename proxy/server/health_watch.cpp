@@ -51,7 +51,7 @@ void HealthWatch::watch() {
       probed_.emplace(server.standing.get(), std::move(probed));
     }
   }
-  if (parts_.role.is_serving()) drop_verdicts();
+  if (probes()) drop_verdicts();
   watched_ = now;
   look_later();
 }
@@ -63,9 +63,13 @@ void HealthWatch::look_later() {
   });
 }
 
-// Another process is the instance, or will be: then it probes.
+// Otherwise another process is the instance, or will be: then it probes.
+bool HealthWatch::probes() const {
+  return parts_.role.is_serving() || parts_.role.has_canary();
+}
+
 void HealthWatch::look() {
-  const bool was_serving = std::exchange(was_serving_, parts_.role.is_serving());
+  const bool was_serving = std::exchange(was_serving_, probes());
   if (!was_serving_) return;
   // A changed certificate or name is a new configuration, too.
   if (parts_.data_path.settings() != watched_) watch();
@@ -160,7 +164,7 @@ void HealthWatch::probed(std::uint64_t id, const health::Prober::Result& result)
   // Many servers, and many processes, are started together: each spreads its probes by a tenth either way.
   std::uniform_int_distribution<std::int64_t> around(terms.every.count() * 9 / 10, terms.every.count() * 11 / 10);
   probed.due = Clock::now() + milliseconds(around(random_));
-  if (!parts_.role.is_serving()) return;
+  if (!probes()) return;
   metrics::ledger().add(
       metrics::series_name("server_health_checks_total", {{"upstream", probed.standing->upstream},
                                                           {"server", probed.standing->address},

@@ -47,6 +47,7 @@ class HealthWatch {
     health::ProbeRun run;
   };
 
+  bool probes() const;
   void look_later();
   void look();
   // What the configuration does not ask for must not count any more.

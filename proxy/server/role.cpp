@@ -28,6 +28,25 @@ bool Role::is_told_to_stop() const {
   return retired != nullptr && retired->is_told_to_stop;
 }
 
+bool Role::has_canary() const {
+  if (const auto* upgrading = std::get_if<Upgrading>(&state_)) return upgrading->has_canary;
+  const auto* succeeding = std::get_if<Succeeding>(&state_);
+  return succeeding != nullptr && succeeding->has_canary;
+}
+
+void Role::begin_canary() {
+  if (auto* succeeding = std::get_if<Succeeding>(&state_)) {
+    succeeding->has_canary = true;
+  } else {
+    std::get<Upgrading>(state_).has_canary = true;
+  }
+}
+
+void Role::end_canary() {
+  if (auto* succeeding = std::get_if<Succeeding>(&state_)) succeeding->has_canary = false;
+  if (auto* upgrading = std::get_if<Upgrading>(&state_)) upgrading->has_canary = false;
+}
+
 void Role::succeed() {
   assert(is<Starting>());
   state_ = Succeeding();

@@ -13,6 +13,7 @@ class Role {
   // In conversation with its predecessor.
   struct Succeeding {
     bool is_instance = false;  // settled, but the conversation is not over yet
+    bool has_canary = false;   // it is one
   };
   // It is the instance.
   struct Serving {};
@@ -20,6 +21,7 @@ class Role {
   struct Upgrading {
     bool has_resigned = false;     // the successor is, or soon will be, the instance
     bool is_told_to_stop = false;  // it stops unless the successor stops instead
+    bool has_canary = false;       // the successor is one
   };
   // It is the instance until it exits, and drains its connections.
   struct Stopping {
@@ -46,6 +48,9 @@ class Role {
   // The instance, with nothing else under way that decides what is served and by whom.
   bool is_serving() const { return is<Serving>(); }
 
+  // A canary and its predecessor serve beside each other, perhaps for long, and each looks after its servers.
+  bool has_canary() const;
+
   // ── Transitions. Each asserts the states it starts from. ──────────────────────────────────────────────────────
   void succeed();          // Starting → Succeeding
   void become_instance();  // Starting → Serving; in Succeeding: settled
@@ -53,6 +58,8 @@ class Role {
   void upgrade();          // Serving → Upgrading
   void resign();           // in Upgrading
   void reclaim();          // in Upgrading: resigned no longer
+  void begin_canary();     // in Upgrading or Succeeding
+  void end_canary();       // the same; does nothing elsewhere
   void upgrade_failed();   // Upgrading → Serving
   void upgrade_done();     // Upgrading → Retired
   void stop();             // Serving → Stopping; does nothing in Stopping

@@ -71,6 +71,26 @@ TEST(Role, AFailedUpgradeLeavesTheInstanceAsItWas) {
   EXPECT_TRUE(role.is_serving());
 }
 
+TEST(Role, ACanaryIsOnEitherSideForATime) {
+  Role predecessor = upgrading();
+  EXPECT_FALSE(predecessor.has_canary());
+  predecessor.begin_canary();
+  EXPECT_TRUE(predecessor.has_canary());
+  EXPECT_TRUE(predecessor.is_instance());
+  predecessor.end_canary();
+  EXPECT_FALSE(predecessor.has_canary());
+  predecessor.begin_canary();
+  predecessor.upgrade_failed();
+  EXPECT_FALSE(predecessor.has_canary());
+  predecessor.end_canary();
+  Role canary;
+  canary.succeed();
+  canary.begin_canary();
+  EXPECT_TRUE(canary.has_canary());
+  canary.end_canary();
+  EXPECT_FALSE(canary.has_canary());
+}
+
 TEST(Role, AStopDuringAnUpgradeIsForgottenWithIt) {
   Role role = upgrading();
   role.tell_to_stop();

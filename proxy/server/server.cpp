@@ -261,7 +261,10 @@ void Server::look_after_keeper() {
 void Server::on_signal_in_succession(int signal) {
   const bool is_stop = signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
   if (is_stop && !data_path_.has_started()) return exit_with(1);
-  if (is_stop && succession_->is_external()) succession_->cancel("told to stop by a signal");
+  if (is_stop && (succession_->is_external() || succession_->is_canary())) {
+    succession_->cancel("told to stop by a signal");
+  }
+  if (signal == SIGUSR1 && succession_->is_canary()) return data_path_.reopen_logs({});
   succession_->signals().remember(signal);
 }
 
@@ -272,9 +275,13 @@ void Server::on_signal_in_upgrade(int signal, UpgradeAttempt& attempt) {
       return;
     case SIGUSR1:
       data_path_.reopen_logs({});
+      if (attempt.is_undecided_canary() && attempt.child() != 0) ::kill(attempt.child(), signal);
       return attempt.signals().remember(signal);
-    case SIGHUP:
     case SIGQUIT:
+      attempt.signals().remember(signal);
+      if (attempt.is_undecided_canary()) attempt.call_off("told to stop by a signal");
+      return;
+    case SIGHUP:
       return attempt.signals().remember(signal);
     case SIGTERM:
     case SIGINT:
@@ -307,6 +314,9 @@ void Server::supervisor_gone() {
   if (succession_ && !data_path_.has_started()) return exit_with(1);
   if (succession_ && succession_->is_external()) succession_->cancel("the supervisor is gone");
   // During an upgrade both processes have seen it: the one that is the instance afterwards stops.
+  if (UpgradeAttempt* attempt = upgrades_.current(); attempt != nullptr && attempt->is_undecided_canary()) {
+    attempt->call_off("the supervisor is gone");
+  }
   if (role_.is_conversing() || role_.is_stopping()) return;
   log::error("the supervisor, PID {}, is gone", supervision_.lasting_pid());
   ending_.stop("the supervisor is gone", data_path_.config().timeouts.shutdown);

@@ -154,7 +154,9 @@ handoff::Conduct Succession::conduct(bool at_end) {
                            .failed = counters.failures + counters.tunnels_unreached,
                            .failing = {}};
   if (const auto experiment = experiment_) {
+    const Shared& shared = parts_.data_path.shared();
     conduct.application = state::encode(experiment->tally.counts());
+    conduct.held = {.connections = shared.connections, .descriptors = shared.sockets};
     return conduct;  // the predecessor judges
   }
   // A few exchanges may fail whichever process serves them; if more than half do, the fault is ours or our
@@ -229,7 +231,9 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
     instance.take_sockets(*record, std::move(inheritance.sockets));
     data_path.start(inheritance.generation + 1);
     if (record->canary) {
-      experiment_ = std::make_shared<canary::Experiment>(*record->canary, canary::Experiment::Side::canary);
+      experiment_ = std::make_shared<canary::Experiment>(*record->canary);
+      parts_.role.begin_canary();
+      is_canary_ = true;
       data_path.workers().each([this](Worker& worker) { worker.count_in(experiment_); });
     }
     data_path.settings()->servers->loads().join_predecessor();
@@ -255,10 +259,15 @@ void Succession::accept_on_own() {
 }
 
 void Succession::accept() {
-  if (experiment_) {
-    handoff::insist([this] { parts_.data_path.workers().each([](Worker& worker) { worker.count_in(nullptr); }); });
-  }
+  end_canary();
   parts_.data_path.accept_on(parts_.instance.sockets());
+}
+
+// It is promoted, or has outlived its predecessor.
+void Succession::end_canary() {
+  if (!std::exchange(is_canary_, false)) return;
+  parts_.role.end_canary();
+  handoff::insist([this] { parts_.data_path.workers().each([](Worker& worker) { worker.count_in(nullptr); }); });
 }
 
 // A predecessor that counts nothing, or in another layout, has nothing for us: we count from zero.
@@ -278,6 +287,7 @@ void Succession::inherit_counts(const state::InstanceRecord& record, handoff::In
 
 void Succession::become_instance() {
   if (parts_.generation.replaces_crashed && !is_crash_noted_) note_crash({});
+  end_canary();
   parts_.role.become_instance();
   parts_.data_path.settings()->counts->connections.forget_predecessor();
   parts_.data_path.settings()->servers->loads().be_alone();

@@ -49,6 +49,7 @@ class Succession {
 
   // A stop is meant for us alone.
   bool is_external() const { return is_external_; }
+  bool is_canary() const { return is_canary_; }
   // Before we own the service: gives everything back.
   void cancel(const char* why);
   bool is_cancelled() const { return cancelled_because_ != nullptr; }
@@ -77,6 +78,7 @@ class Succession {
   handoff::Conduct conduct(bool at_end);
   void accept_on_own();
   void accept();
+  void end_canary();
   handoff::Donor& returning_donor();
 
   const Parts parts_;
@@ -86,7 +88,8 @@ class Succession {
   const config::Handoff limits_;  // the conversation's thread reads no settings
   bool predecessor_is_trusted_ = false;
   RememberedSignals signals_;
-  std::shared_ptr<canary::Experiment> experiment_;  // null: we are no canary, or no longer
+  std::shared_ptr<canary::Experiment> experiment_;  // null: we never were a canary
+  bool is_canary_ = false;                          // in the main thread: until we are promoted
   std::atomic<const char*> cancelled_because_{nullptr};
   handoff::UniqueFd cancel_wake_;                            // eventfd
   std::unique_ptr<WorkersDonor> donor_;                      // while it gives back; the conversation's

@@ -36,6 +36,7 @@ void await_last_words(pid_t child) {
 bool kill_child(pid_t child) {
   siginfo_t state{};
   if (::waitid(P_PID, static_cast<id_t>(child), &state, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
+  if (state.si_pid == child) return true;  // it has ended
   log::error("upgrade: the canary, PID {}, does not answer and is killed", child);
   return ::kill(child, SIGKILL) == 0;
 }
@@ -53,6 +54,7 @@ UpgradeAttempt::UpgradeAttempt(boost::asio::io_context& context, Parts parts, ad
 
 UpgradeAttempt::~UpgradeAttempt() {
   conversation_.reset();
+  donor_.reset();
   end_canary();
 }
 
@@ -125,7 +127,11 @@ void UpgradeAttempt::make_roles() {
                     .converses = {},
                     .workers = [&data_path]() -> Workers& { return data_path.workers(); },
                     .accept = {},
-                    .expect = [&shared = data_path.shared()](const auto& remaining) { shared.expect(remaining); },
+                    .expect =
+                        [&shared = data_path.shared()](const auto& remaining) {
+                          shared.lend({});
+                          shared.expect(remaining);
+                        },
                     .take_over = {},
                     .returned = {main, [this](const auto& application) { add_counted(application); }}});
 }
@@ -171,33 +177,52 @@ void UpgradeAttempt::note_ready() {
 void UpgradeAttempt::begin_canary() {
   note_ready();
   progress_.reach("canary");
+  parts_.role.begin_canary();
   parts_.data_path.settings()->servers->loads().join_successor();
 }
 
+// Several times a second, perhaps for hours: a look that lacks memory is left out. People are told last.
 void UpgradeAttempt::judge_canary(const handoff::Conduct& conduct) {
+  (void)handoff::as_result([&]() -> handoff::Result<void> { return look_at_canary(conduct), handoff::Result<void>(); });
+}
+
+void UpgradeAttempt::look_at_canary(const handoff::Conduct& conduct) {
   using Decision = CanaryWatch::Decision;
+  if (canary_->is_decided()) return;
+  parts_.data_path.shared().lend(conduct.held);
   const auto theirs = state::decode_canary_side(conduct.application);
-  if (!theirs || canary_->is_decided()) return;
-  const Decision decision = canary_->look(*theirs);
+  const Decision decision = theirs ? canary_->look(*theirs) : Decision::back;
+  const std::string text = theirs ? canary_->record().text : "what it has counted cannot be read";
+  if (decision == Decision::go_on) {
+    canary_->decide(decision, CanaryWatch::By::comparison);
+    donor_->promote();
+    log::info("upgrade: the canary goes on: {}", text);
+  } else if (decision == Decision::back) {
+    called_back_because_ = "the canary was called back: " + text;
+    canary_->decide(decision, theirs ? CanaryWatch::By::comparison : CanaryWatch::By::failure);
+    donor_->call_off(called_back_because_.c_str());
+    log::warning("upgrade: the canary is called back: {}", text);
+  }
+  show_canary();
+  if (decision == Decision::back) progress_.tell(admin::recalled_event());
+}
+
+void UpgradeAttempt::show_canary() {
   parts_.generation.canary = canary_->record();
   progress_.tell(admin::canary_event(canary_->left_ms(), canary_->record()));
-  if (decision == Decision::go_on) donor_->promote();
-  if (decision == Decision::back) {
-    called_back_because_ = "the canary was called back: " + canary_->record().text;
-    progress_.tell(admin::recalled_event());
-    donor_->call_off(called_back_because_.c_str());
-  }
 }
 
 void UpgradeAttempt::promote() {
-  canary_->decide(CanaryWatch::Decision::go_on);
-  progress_.tell(admin::canary_event(0, canary_->record()));
+  canary_->decide(CanaryWatch::Decision::go_on, CanaryWatch::By::command);
   donor_->promote();
+  show_canary();
 }
 
 void UpgradeAttempt::call_off(const char* reason) {
-  if (canary_) canary_->decide(CanaryWatch::Decision::back);
+  const bool is_canary = is_undecided_canary();
+  if (is_canary) canary_->decide(CanaryWatch::Decision::back, CanaryWatch::By::command);
   donor_->call_off(reason);
+  if (is_canary) show_canary();
 }
 
 void UpgradeAttempt::note_failure(const std::string& why) {
@@ -213,6 +238,8 @@ admin::LastUpgrade UpgradeAttempt::recorded(std::string result, std::string reas
 // It is compared no longer.
 void UpgradeAttempt::end_canary() {
   if (!canary_) return;
+  parts_.role.end_canary();
+  parts_.data_path.shared().lend({});
   parts_.generation.canary.reset();
   handoff::insist([this] { parts_.data_path.workers().each([](Worker& worker) { worker.count_in(nullptr); }); });
 }

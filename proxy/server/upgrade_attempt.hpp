@@ -72,7 +72,7 @@ class UpgradeAttempt {
   // The reload is left to the successor, which reads the configuration anyway; if the upgrade fails, we reload.
   void note_dropped_reload() { has_dropped_reload_ = true; }
   bool has_dropped_reload() const { return has_dropped_reload_; }
-  // While nothing has been adopted, or the successor is on probation, this ends the upgrade.
+  // While nothing has been adopted, or the successor is on probation or a canary, this ends the upgrade.
   void call_off(const char* reason);
   // The conversation has failed with this reason.
   void note_failure(const std::string& why);
@@ -96,6 +96,8 @@ class UpgradeAttempt {
   void note_ready();
   void begin_canary();
   void judge_canary(const handoff::Conduct& conduct);
+  void look_at_canary(const handoff::Conduct& conduct);
+  void show_canary();
   void end_canary();
   void note_conduct(const handoff::Conduct& conduct);
   void begin_moving();

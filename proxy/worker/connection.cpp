@@ -89,6 +89,13 @@ bool Connection::at_boundary() const {
   return std::holds_alternative<state::Raw>(state_.protocol) || is_arriving() || engine::at_boundary(state_);
 }
 
+bool Connection::is_new() const {
+  if (!state_.client.unread.empty() || state_.client.tls) return false;
+  const auto* http1 = std::get_if<state::Http1>(&state_.protocol);
+  if (http1 != nullptr) return http1->requests == 0 && engine::is_idle(state_);
+  return std::holds_alternative<state::Raw>(state_.protocol) && state_.upstream() == nullptr;
+}
+
 void Connection::resume() {
   if (!watch()) return close(true);
   run();

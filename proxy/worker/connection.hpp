@@ -75,6 +75,8 @@ class Connection final : public runtime::EventHandler,
 
   // Where a connection freezes first: between two requests, within a ClientHello, or at any time in a tunnel.
   bool at_boundary() const;
+  // It has not been read yet.
+  bool is_new() const;
   bool is_movable() const { return state::is_movable(state_); }
   // The other side is a trusted proxy, which stands for many clients.
   bool is_trusted() const { return is_trusted_; }

@@ -55,9 +55,17 @@ void Worker::count_request(const access_log::Entry& entry, state::Ending ending,
                 .is_tunnel = entry.is_tunnel()});
 }
 
+// A canary's listeners of its own have clients that chance has not sent, and the others have none like them.
+std::optional<std::uint64_t> Worker::client_in_experiment(const Connection& connection) const {
+  const state::ConnectionState& state = connection.state();
+  const bool was_accepted_here = state.id >> 48 == (shared_.generation & 0xffff);
+  if (!only_canary_ && was_accepted_here) return std::nullopt;
+  return experiment_->selection.client_of(state, connection.is_trusted());
+}
+
 void Worker::count_in_experiment(const Connection& connection, unsigned status, state::Ending ending) {
-  const std::uint64_t client = experiment_->selection.client_of(connection.state(), connection.is_trusted());
-  if (experiment_->counts(client)) experiment_->tally.note(client, canary::is_failure(status, ending), now_ms());
+  const auto client = client_in_experiment(connection);
+  if (client) experiment_->tally.note(*client, canary::is_failure(status, ending), now_ms());
 }
 
 // A long tunnel or download may end too late to count for the process that serves it well. Seldom, since one that is
@@ -68,8 +76,7 @@ void Worker::count_open_exchanges(std::int64_t now_ms) {
     const state::ConnectionState& state = one->state();
     const state::Http2* const http2 = state.http2();
     if (!state.exchange && (http2 == nullptr || http2->streams.empty())) continue;
-    const std::uint64_t client = experiment_->selection.client_of(state, one->is_trusted());
-    if (experiment_->counts(client)) experiment_->tally.note_open(client, now_ms);
+    if (const auto client = client_in_experiment(*one)) experiment_->tally.note_open(*client, now_ms);
   }
 }
 

@@ -34,6 +34,11 @@ struct Shared {
     expected_connections_ = remaining.connections;
     expected_sockets_ = remaining.descriptors;
   }
+  // A canary has these, which may come back; none: there is no canary, or it gives them back already.
+  void lend(const handoff::Remaining& lent) {
+    lent_connections_ = lent.connections;
+    lent_sockets_ = lent.descriptors;
+  }
   bool is_full() const { return has_all_connections() || !has_sockets_for_newcomer(); }
   const char* why_full() const {
     if (has_all_connections()) return "the limit of connections is reached";
@@ -90,13 +95,17 @@ struct Shared {
     const std::uint64_t here = connections.load(std::memory_order_relaxed);
     const std::uint64_t expected = expected_sockets_.load(std::memory_order_relaxed);
     const std::uint64_t adopted_here = expected == 0 ? here : std::min(here, adopted.load(std::memory_order_relaxed));
-    const std::uint64_t needed = std::max(open, here + (here - adopted_here)) + expected;
-    const std::uint64_t clients = here + expected_connections_.load(std::memory_order_relaxed);
+    const std::uint64_t needed =
+        std::max(open, here + (here - adopted_here)) + expected + lent_sockets_.load(std::memory_order_relaxed);
+    const std::uint64_t clients = here + expected_connections_.load(std::memory_order_relaxed) +
+                                  lent_connections_.load(std::memory_order_relaxed);
     return {clients, needed - std::min(needed, clients)};
   }
 
   std::atomic<std::uint64_t> expected_connections_{0};
   std::atomic<std::uint64_t> expected_sockets_{0};
+  std::atomic<std::uint64_t> lent_connections_{0};
+  std::atomic<std::uint64_t> lent_sockets_{0};
 };
 
 }  // namespace baton::proxy

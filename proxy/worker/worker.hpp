@@ -302,6 +302,8 @@ class Worker final : private http1::ServerNames {
   void give_idle_upstream(handoff::Room& room, handoff::Batch& batch);
   bool put_at_boundary(Connection& connection) noexcept;
   bool is_of_canary(const Connection& connection) const;
+  // Nothing: it does not count.
+  std::optional<std::uint64_t> client_in_experiment(const Connection& connection) const;
   void count_in_experiment(const Connection& connection, unsigned status, state::Ending ending);
   void count_open_exchanges(std::int64_t now_ms);
   void stay(Connection& connection);
