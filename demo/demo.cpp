@@ -13,6 +13,8 @@
 #include <system_error>
 #include <vector>
 
+#include "demo/canary.hpp"
+#include "demo/canary_marks.hpp"
 #include "demo/certificate.hpp"
 #include "demo/contrast.hpp"
 #include "demo/load.hpp"
@@ -48,12 +50,14 @@ class Demo {
   void play();
   void upgrade_once(unsigned number);
   void kill_once();
+  void try_canary();
   void finish();
   void contrast();
   int judge();
   void refresh();
   View view() const;
   Plan& plan() { return *evidence_.plan; }
+  std::uint64_t lasting() const;
   unsigned clients() const { return demo::clients(mix_); }
   unsigned newcomers_per_second() const { return demo::newcomers_per_second(mix_); }
 
@@ -67,6 +71,7 @@ class Demo {
   Tally tally_;
   std::unique_ptr<Proxy> proxy_;
   std::unique_ptr<Load> load_;
+  std::unique_ptr<Askers> askers_;
 
   Evidence evidence_{.plan = Plan{}};
   std::string doing_ = "starting";
@@ -94,8 +99,9 @@ Demo::Demo(const Options& options, std::ostream& out, Display display)
 int Demo::run() {
   scoreboard_.say(fmt::format("baton demo: {} clients of {} kinds, plain and over TLS, none ever reconnects;",
                               clients(), kinds - 1));
-  scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades and one SIGKILL of",
+  scoreboard_.say(fmt::format("{} more every second, each for one request; {} live upgrades, one SIGKILL",
                               newcomers_per_second(), options_.upgrades));
+  scoreboard_.say("and a faulty successor that a share of the clients tries; the proxy is");
   scoreboard_.say(fmt::format("  {}", options_.binary));
   if (!few_files_.empty()) scoreboard_.say(few_files_);
   try {
@@ -104,6 +110,7 @@ int Demo::run() {
     evidence_.broken_off = std::string("The demo was broken off: ") + failure.what() + ".";
   }
   evidence_.clients = tally_.by_group();
+  if (askers_) plan().canary->asked = askers_->seen();
   if (proxy_) plan().accepted = proxy_->accepted();
   const int code = judge();
   if (code == 0 && !options_.no_nginx) contrast();
@@ -133,6 +140,7 @@ void Demo::play() {
     patience_.wait(from_seconds(options_.seconds_between_upgrades));
   }
   if (evidence_.upgrades.empty() || evidence_.upgrades.back().failure.empty()) kill_once();
+  if (plan().crash && plan().crash->failure.empty()) try_canary();
   finish();
 }
 
@@ -160,12 +168,39 @@ void Demo::kill_once() {
   patience_.wait(from_seconds(options_.seconds_between_upgrades));
 }
 
+void Demo::try_canary() {
+  Canary& canary = plan().canary.emplace();
+  doing_ = fmt::format("{} more clients connect, each from an address of its own", Askers::number);
+  askers_ = std::make_unique<Askers>(Entrance{proxy_->endpoints().http, nullptr});
+  patience_.wait_until([this] { return askers_->seen().totals.answered >= Askers::number; }, hung_after);
+  doing_ = fmt::format("a canary: {}% of clients try a successor that fails 1 request in {}",
+                       Proxy::canary_share_percent, asked_for_each_failure);
+  canary.upgrade = proxy_->try_canary(from_seconds(options_.upgrade_timeout_seconds));
+  doing_ = "the canary is over";
+  // Those that have come back are counted soon.
+  patience_.wait_until(
+      [&] {
+        canary.lasting = lasting();
+        canary.upgrade.connections = proxy_->status().connections;
+        return canary.upgrade.connections >= canary.lasting;
+      },
+      from_seconds(options_.upgrade_timeout_seconds));
+  patience_.wait(std::min(from_seconds(options_.seconds_between_upgrades), 1000ms));
+}
+
+std::uint64_t Demo::lasting() const {
+  const TotalsByGroup clients = tally_.by_group();
+  return sum(clients).live() - sum(clients, Kind::newcomer).live() + askers_->seen().totals.live();
+}
+
 void Demo::finish() {
   last_frame_ = view();
   doing_ = "every client asks once more";
   load_->finish();
+  if (askers_) askers_->finish();
   // Clients that get no answer report it after `hung_after`.
-  patience_.wait_until([this] { return load_->unfinished() == 0; }, 2 * hung_after);
+  patience_.wait_until([this] { return load_->unfinished() + (askers_ ? askers_->unfinished() : 0) == 0; },
+                       2 * hung_after);
   doing_ = "every client has ended";
   if (!plan().crash || !plan().crash->failure.empty()) return;
   proxy_->status();
@@ -190,6 +225,7 @@ int Demo::judge() {
                                 crash.from_pid, lasting - reset, lasting, reset));
     scoreboard_.say(
         fmt::format("  most one for each of its {} threads is lost); pause {:.0f} ms.", crash.threads, crash.stall_ms));
+    for (const std::string& line : describe(*plan().canary)) scoreboard_.say(line);
     if (last_frame_ && !last_frame_->shortfall.empty()) scoreboard_.say("  But " + last_frame_->shortfall + ".");
     for (const std::string& row : kinds_table(evidence_.clients)) scoreboard_.say(row);
     return 0;
@@ -197,6 +233,9 @@ int Demo::judge() {
   scoreboard_.say_bad("FAILED:");
   for (const std::string& objection : against) scoreboard_.say("  " + objection);
   for (const std::string& complaint : tally_.complaints()) scoreboard_.say("    " + complaint);
+  if (askers_) {
+    for (const std::string& complaint : askers_->complaints()) scoreboard_.say("    asking " + complaint);
+  }
   for (const std::string& row : kinds_table(evidence_.clients)) scoreboard_.say(row);
   if (proxy_) {
     scoreboard_.say("");
@@ -208,6 +247,7 @@ int Demo::judge() {
 
 void Demo::contrast() {
   load_.reset();
+  askers_.reset();
   scoreboard_.say("");
   const auto nginx = find_nginx();
   if (!nginx) return scoreboard_.say(no_nginx_found());
@@ -232,12 +272,13 @@ View Demo::view() const {
   View view{.doing = doing_, .pid = proxy_->pid(), .generation = proxy_->generation()};
   view.clients = tally_.by_group();
   // A client cannot reconnect; if the proxy accepted more connections than the clients opened, one did.
-  const std::uint64_t opened = sum(view.clients).opened;
+  const std::uint64_t opened = sum(view.clients).opened + (askers_ ? askers_->seen().totals.opened : 0);
   view.reconnects = proxy_->accepted() - std::min(proxy_->accepted(), opened);
   view.requests_per_second = last_second_.requests_per_second();
   view.latency = last_second_.latency();
   view.shortfall = shortfall(mean_rate_.at(Clock::now(), tally_.latency().count()), options_.requests_per_second);
   view.upgrades = evidence_.upgrades;
+  if (askers_) view.canary = in_short(askers_->seen());
   return view;
 }
 

@@ -1,6 +1,7 @@
 // `baton demo`: live upgrades under load on this machine only, and a verdict. It starts a built-in origin, the same
 // baton binary that users run in front of it, and a few hundred clients of all kinds, plain and over TLS, that verify
-// every byte and never reconnect.
+// every byte and never reconnect. After the upgrades the serving process is killed, and a share of the clients tries a
+// faulty successor, which must be called back.
 #pragma once
 
 #include <iosfwd>
@@ -45,9 +46,10 @@ struct Options {
 };
 
 // Runs the demo on standard output. Returns 0 if no client saw an error, a close or a reconnect, every upgrade
-// completed, and the proxy accepted exactly the connections that clients opened; 1 otherwise, with an explanation and
-// the proxy's last log lines; 128 + N if ended by signal N (SIGINT, SIGTERM, SIGHUP, or SIGPIPE from its output).
-// Leaves no process and no file behind. Call it before starting other threads: it blocks those signals while it runs.
+// completed, the canary was called back, and the proxy accepted exactly the connections that clients opened; 1
+// otherwise, with an explanation and the proxy's last log lines; 128 + N if ended by signal N (SIGINT, SIGTERM, SIGHUP,
+// or SIGPIPE from its output). Leaves no process and no file behind. Call it before starting other threads: it blocks
+// those signals while it runs.
 int run(const Options& options);
 
 // The same on a stream.

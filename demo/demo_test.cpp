@@ -100,6 +100,43 @@ TEST_F(Demo, FailsWhenMoreConnectionsWereAcceptedThanOpened) {
   EXPECT_THAT(output_.str(), HasSubstr("The proxy accepted "));
 }
 
+TEST_F(Demo, EndsWithACanaryThatIsCalledBack) {
+  EXPECT_EQ(run(""), 0) << output_.str();
+  EXPECT_THAT(output_.str(),
+              testing::ContainsRegex("A successor that failed 1 request in 50 was tried by [0-9]+ of 80 clients"));
+}
+
+TEST_F(Demo, FailsWhenTheCanaryGoesOn) {
+  EXPECT_EQ(run("promotes"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("The canary was not called back: it completed, although it had to fail."));
+}
+
+TEST_F(Demo, FailsWhenTheComparisonDidNotDecide) {
+  EXPECT_EQ(run("called_back_by_command"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("The canary was not called back by the comparison"));
+}
+
+TEST_F(Demo, FailsWhenAnotherThanTheCanaryFails) {
+  EXPECT_EQ(run("fails_others"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("1 asking clients saw a failure that was not the canary's."));
+}
+
+TEST_F(Demo, FailsWhenConnectionsDoNotComeBackFromTheCanary) {
+  options_.upgrade_timeout_seconds = 1;
+  EXPECT_EQ(run("keeps_some"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr(" connections did not come back from the canary."));
+}
+
+TEST_F(Demo, FailsWhenAnAskingClientIsDroppedOnTheWayBack) {
+  EXPECT_EQ(run("drops_on_the_way_back /asked/ plain"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("1 of 80 asking clients saw "));
+}
+
+TEST_F(Demo, FailsWhenAnOrdinaryClientIsDroppedOnTheWayBack) {
+  EXPECT_EQ(run("drops_on_the_way_back /websocket/ TLSv1.2"), 1);
+  EXPECT_THAT(output_.str(), HasSubstr("1 of 1 " + name_of({Kind::websocket, Transport::tls12}) + " clients saw "));
+}
+
 // A stand-in's fault on one connection of a kind, right after the upgrade.
 struct Wrong {
   const char* name;

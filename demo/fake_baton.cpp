@@ -2,7 +2,9 @@
 // the parent; its worker is a child that only waits, so that it can be replaced or killed. FAKE_BATON_FAULT names one
 // thing that it does wrong; "corrupts", "loses", "doubles" (a byte) and "drops" (a connection) are followed by the
 // connection's kind, which is the beginning of its first request's target, or "tcp", and by its transport: "plain", or
-// TLS's version as OpenSSL writes it; "resets" (in the crash, so many connections) by their number.
+// TLS's version as OpenSSL writes it, and so is "drops_on_the_way_back"; "resets" (in the crash, so many connections)
+// by their number. `ctl upgrade --canary` has every fifth of the connections that ask below /asked/ answered as the
+// demo's canary would, until four of its answers were failures.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -23,8 +25,11 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "demo/canary_marks.hpp"
 #include "demo/fake_settings.hpp"
 
 namespace {
@@ -54,6 +59,8 @@ struct Connection {
   Direction down;  // to the client
   std::string kind;
   std::string transport;
+  unsigned number = 0;
+  bool names_canary = false;  // its next answer
 };
 
 struct Fault {
@@ -74,6 +81,10 @@ struct Fake {
   pid_t worker = 0;
   std::string last_upgrade = "null";
   std::string last_crash = "null";
+  int ctl = -1;  // whoever waits for the end of the canary; none: there is none
+  unsigned asked_of_canary = 0;
+  unsigned failed = 0;
+  unsigned missing = 0;  // connections that the status leaves out
 };
 
 void prepare_tls(Fake& fake) {
@@ -150,7 +161,7 @@ void write_pid_file(const Fake& fake, pid_t pid) {
 std::string status_json(const Fake& fake) {
   std::ostringstream json;
   json << R"({"generation":)" << fake.generation << R"(,"pid":)" << fake.worker
-       << R"(,"version":"0.1.0","connections":{"idle":0,"total":)" << fake.connections.size()
+       << R"(,"version":"0.1.0","connections":{"idle":0,"total":)" << fake.connections.size() - fake.missing
        << R"(},"accepted_total":)" << fake.accepted << R"(,"requests_total":0,"last_upgrade":)" << fake.last_upgrade
        << R"(,"crashes":{"total":)" << (fake.last_crash == "null" ? 0 : 1) << R"(,"last":)" << fake.last_crash << "}}";
   return json.str();
@@ -165,7 +176,22 @@ std::string report_json(const std::string& result, pid_t from, pid_t to, std::si
   return json.str();
 }
 
-void answer_admin(const Fake& fake) {
+std::string canary_json(const Fake& fake, const std::string& verdict) {
+  const std::string by = fake.fault.name == "called_back_by_command" ? "command" : "comparison";
+  std::ostringstream json;
+  json << R"({"share":2E1,"verdict":")" << verdict << R"(","decided_by":")" << by
+       << R"(","text":"4 clients failed","canary":{"exchanges":)" << fake.asked_of_canary << R"(,"clients_failed":)"
+       << fake.failed << R"(},"others":{"exchanges":1,"clients_failed":0}})";
+  return json.str();
+}
+
+void answer_ctl(int& socket, const char* status) {
+  const std::string answer = "HTTP/1.1 "s + status + "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  ::send(socket, answer.data(), answer.size(), MSG_NOSIGNAL);
+  ::close(std::exchange(socket, -1));
+}
+
+void answer_admin(Fake& fake) {
   const int socket = ::accept(fake.admin, nullptr, nullptr);
   std::string request;
   char bytes[1024];
@@ -173,6 +199,10 @@ void answer_admin(const Fake& fake) {
     const ssize_t count = ::recv(socket, bytes, sizeof bytes, 0);
     if (count <= 0) break;
     request.append(bytes, static_cast<std::size_t>(count));
+  }
+  if (request.starts_with("POST /upgrade ")) {
+    fake.ctl = socket;
+    return;
   }
   const std::string body = request.starts_with("GET /status ") ? status_json(fake) : "ready\n";
   const std::string answer =
@@ -210,8 +240,8 @@ void accept_client(Fake& fake, std::size_t entrance) {
   fake.connections.push_back({.up = {client, server, {}},
                               .down = {server, client, {}},
                               .kind = is_tcp ? "tcp" : "",
-                              .transport = client.tls ? SSL_get_version(client.tls.get()) : "plain"});
-  ++fake.accepted;
+                              .transport = client.tls ? SSL_get_version(client.tls.get()) : "plain",
+                              .number = fake.accepted++});
 }
 
 void close_connection(const Connection& connection) {
@@ -244,6 +274,24 @@ bool send_pending(Direction& direction) {
   return true;
 }
 
+// Answers one of ten requests itself, which is then empty, and marks the answers to all others.
+bool pass_canary(Fake& fake, Connection& connection, bool answer, std::string& bytes) {
+  if (answer && std::exchange(connection.names_canary, false)) {
+    bytes.insert(bytes.find("\r\n"), "\r\n"s + canary_field + ": here");
+  }
+  if (answer || fake.ctl < 0 || !connection.kind.starts_with(asked_prefix)) return true;
+  const bool is_other = connection.number % 5 != 0;
+  if (is_other && (fake.fault.name != "fails_others" || fake.failed != 0)) return true;
+  connection.names_canary = ++fake.asked_of_canary % 10 != 0 && !is_other;
+  if (connection.names_canary) return true;
+  ++fake.failed;
+  bytes.clear();
+  const std::string body(is_other ? "" : canary_page);
+  connection.down.pending +=
+      "HTTP/1.1 502 Bad Gateway\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return send_pending(connection.down);
+}
+
 bool relay(Fake& fake, Connection& connection, bool answer) {
   Direction& direction = answer ? connection.down : connection.up;
   char bytes[16384];
@@ -258,6 +306,7 @@ bool relay(Fake& fake, Connection& connection, bool answer) {
     if (method == "PRI") connection.kind = line.str().substr(35, 4) == "\0\0\xff\xff"s ? "http2" : "grpc";
   }
   spoil(fake, connection, answer, direction.pending);
+  if (!pass_canary(fake, connection, answer, direction.pending)) return false;
   return send_pending(direction);
 }
 
@@ -277,6 +326,13 @@ std::vector<Connection>::iterator find_faulty(Fake& fake) {
   return std::ranges::find_if(fake.connections, [&](const auto& one) { return matches(fake.fault, one); });
 }
 
+void drop(Fake& fake) {
+  const auto dropped = find_faulty(fake);
+  if (dropped == fake.connections.end()) return;
+  close_connection(*dropped);
+  fake.connections.erase(dropped);
+}
+
 void upgrade(Fake& fake) {
   upgrade_wanted = 0;
   const pid_t predecessor = fake.worker;
@@ -293,10 +349,18 @@ void upgrade(Fake& fake) {
   fake.last_upgrade = report_json("completed", predecessor, fake.worker, fake.connections.size());
   fake.spoiling = true;
   if (fake.fault.name != "lingers") end_worker(predecessor);
-  if (const auto dropped = find_faulty(fake); fake.fault.name == "drops" && dropped != fake.connections.end()) {
-    close_connection(*dropped);
-    fake.connections.erase(dropped);
-  }
+  if (fake.fault.name == "drops") drop(fake);
+}
+
+void call_back(Fake& fake) {
+  const bool goes_on = fake.fault.name == "promotes";
+  std::string report = report_json(goes_on ? "completed" : "rolled_back", fake.worker, 0, 16);
+  report.pop_back();
+  fake.last_upgrade = report + R"(,"canary":)" + canary_json(fake, goes_on ? "go_on" : "back") + "}";
+  if (fake.fault.name == "keeps_some") fake.missing = 100;
+  if (fake.fault.name == "drops_on_the_way_back") drop(fake);
+  fake.failed = 0;
+  answer_ctl(fake.ctl, goes_on ? "200 OK" : "409 Conflict");
 }
 
 // What was counted is forgotten.
@@ -343,6 +407,7 @@ void serve(Fake& fake, const sigset_t& awake) {
     if (stop_wanted != 0) return;
     if (upgrade_wanted != 0) upgrade(fake);
     if (child_ended != 0) crash(fake);
+    if (fake.failed >= 4) call_back(fake);
     std::vector<pollfd> polled{{fake.admin, POLLIN, 0}};
     for (const int listener : fake.listeners) polled.push_back({listener, POLLIN, 0});
     const std::size_t first = polled.size();
@@ -374,10 +439,25 @@ Fault read_fault() {
   return fault;
 }
 
+int ctl_upgrade(const std::string& configuration) {
+  sockaddr_un admin{};
+  admin.sun_family = AF_UNIX;
+  const Settings settings = read_settings(configuration);
+  settings.admin_path.copy(admin.sun_path, sizeof admin.sun_path - 1);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&admin), sizeof admin) != 0) die("connect to admin");
+  constexpr std::string_view request = "POST /upgrade HTTP/1.1\r\n\r\n";
+  ::send(socket, request.data(), request.size(), MSG_NOSIGNAL);
+  char answer[1024];
+  const ssize_t count = ::recv(socket, answer, sizeof answer, 0);
+  return count > 0 && std::string_view(answer, static_cast<std::size_t>(count)).starts_with("HTTP/1.1 200") ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 5) die("usage: fake_baton run --supervise -c FILE");
+  if (count > 5 && arguments[1] == "ctl"s && arguments[2] == "upgrade"s) return ctl_upgrade(arguments[4]);
+  if (count != 5) die("usage: fake_baton run --supervise -c FILE, or ctl upgrade -c FILE --canary SHARE");
   Fake fake{.fault = read_fault(), .settings = read_settings(arguments[4])};
   if (fake.fault.name == "does_not_start") die("listeners.yaml:1:1: nothing here is right");
 

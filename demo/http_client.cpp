@@ -42,7 +42,7 @@ void HttpClient::ask_rest() {
 }
 
 void HttpClient::prepare_request() {
-  target_ = clients::request_target(number(), ++serial_);
+  target_ = target_of(++serial_);
   request_ = clients::request_head(target_, host());
   answer_.emplace();
   answer_->eager(true);
@@ -60,12 +60,19 @@ void HttpClient::on_bytes(std::string_view bytes) {
   verify();
 }
 
+std::string HttpClient::target_of(std::uint64_t serial) const {
+  return clients::request_target(number(), serial);
+}
+
+std::string HttpClient::judge(const Answer& answer, const std::string& target) {
+  if (answer.result_int() != 200) return fmt::format("status {}", answer.result_int());
+  if (answer[std::string(clients::echo_field)] != target) return "the answer to another request";
+  return answer.body() == clients::expected_body(target) ? "" : "a body with other bytes";
+}
+
 void HttpClient::verify() {
-  const auto& answer = answer_->get();
-  if (answer.result_int() != 200) return fail(Trouble::wrong_answer, fmt::format("status {}", answer.result_int()));
-  if (answer[std::string(clients::echo_field)] != target_)
-    return fail(Trouble::wrong_answer, "the answer to another request");
-  if (answer.body() != clients::expected_body(target_)) return fail(Trouble::wrong_answer, "a body with other bytes");
+  const Answer& answer = answer_->get();
+  if (const std::string wrong = judge(answer, target_); !wrong.empty()) return fail(Trouble::wrong_answer, wrong);
 
   phase_ = Phase::waiting;
   be_content();

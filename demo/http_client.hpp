@@ -22,6 +22,14 @@ class HttpClient : public SocketClient {
   // Called after each verified answer, but not after `finish`.
   virtual void on_answer() = 0;
 
+  using Answer = boost::beast::http::response<boost::beast::http::string_body>;
+
+  // What the request of this number asks for.
+  virtual std::string target_of(std::uint64_t serial) const;
+
+  // What is wrong with the answer to `target`; empty: nothing.
+  virtual std::string judge(const Answer& answer, const std::string& target);
+
   // Sends the next request whole, or its first half only. The connection must be waiting.
   void ask();
   void ask_half();

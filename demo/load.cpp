@@ -140,6 +140,14 @@ std::vector<Crowd> crowds(const std::array<Mix, transports>& mix, const Entrance
 
 Load::Load(const std::vector<Crowd>& crowds, Tally& tally) {
   for (const Crowd& crowd : crowds) add(crowd, tally);
+  begin();
+}
+
+Load::Load(const Maker& make) : clients_(make(context_)) {
+  begin();
+}
+
+void Load::begin() {
   for (const auto& client : clients_) client->start();
   watch();
   thread_ = std::thread([this] { context_.run(); });

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -61,6 +62,10 @@ class Load {
  public:
   // Opens all connections at once. `tally` must outlive it.
   Load(const std::vector<Crowd>& crowds, Tally& tally);
+
+  // The same of other clients, which `make` makes.
+  using Maker = std::function<std::vector<std::unique_ptr<Client>>(boost::asio::io_context&)>;
+  explicit Load(const Maker& make);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
@@ -86,6 +91,7 @@ class Load {
   std::size_t unfinished() const { return unfinished_; }
 
  private:
+  void begin();
   void add(const Crowd& crowd, Tally& tally);
   void watch();
 

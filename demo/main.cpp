@@ -34,7 +34,7 @@ std::optional<int> parse(CLI::App& app, Arguments arguments, decltype(baton::usa
 
 int demo(Arguments arguments) {
   baton::demo::Options options;
-  CLI::App app("live upgrades under load on this machine, and a verdict", "demo");
+  CLI::App app("live upgrades, a crash and a canary under load here, and a verdict", "demo");
   CLI::Option* const upgrades =
       app.add_option("--upgrades", options.upgrades, "live upgrades, one after another")->capture_default_str();
   app.add_option("--clients", options.clients, "client connections, each opened once")->capture_default_str();

@@ -8,7 +8,7 @@ namespace baton::demo {
 namespace {
 
 constexpr std::size_t files_for_each = 4;
-constexpr std::size_t other_files = 256;
+constexpr std::size_t other_files = 512;  // clients of the canary among them
 constexpr double tolerance = 0.9;
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <utility>
 
+#include "demo/canary_marks.hpp"
 #include "demo/process.hpp"
 #include "demo/proxy_configuration.hpp"
 
@@ -91,7 +92,7 @@ Upgrade Proxy::upgrade_to(const Version& version, std::chrono::milliseconds limi
   const ProxySettings running = settings_;
   settings_.page.value().colour = version.colour;
   write_configuration();
-  if (ctl_upgrade(version, limit)) return watch_upgrade(before, limit);
+  if (ctl_upgrade({"--binary", version.binary}, limit)) return watch_upgrade(before, limit);
   settings_ = running;
   write_configuration();
   Upgrade failed{.from_generation = before.generation, .from_pid = before.pid};
@@ -108,10 +109,31 @@ FailedUpgrade Proxy::fail_upgrade_to(const Version& version, std::chrono::millis
   settings_.page.value().colour = version.colour;
   settings_.unusable = taken.local_endpoint();
   write_configuration();
-  const bool completed = ctl_upgrade(version, limit);
+  const bool completed = ctl_upgrade({"--binary", version.binary}, limit);
   settings_ = running;
   write_configuration();
+  return failed_as_meant(before, completed);
+}
 
+FailedUpgrade Proxy::try_canary(std::chrono::milliseconds limit) {
+  const Status before = status();
+  // Bound, it is nobody else's; nothing listens there.
+  boost::asio::io_context context{1};
+  const tcp::socket absent(context, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+  const ProxySettings running = settings_;
+  settings_.faulty = Faulty{.absent = absent.local_endpoint(), .page_path = dir_.file("canary.txt")};
+  std::ofstream(settings_.faulty->page_path) << canary_page;
+  write_configuration();
+  const std::string at_most = fmt::format("{}s", canary_decided_within.count());
+  const bool completed =
+      ctl_upgrade({"--canary", fmt::format("{}%", canary_share_percent), "--bake", at_most, "--max", at_most},
+                  canary_decided_within + limit);
+  settings_ = running;
+  write_configuration();
+  return failed_as_meant(before, completed);
+}
+
+FailedUpgrade Proxy::failed_as_meant(const Status& before, bool completed) {
   const Status now = status();
   FailedUpgrade failed{.pid = now.pid, .connections = now.connections};
   failed.report = now.last_upgrade.value_or(UpgradeReport{});
@@ -127,9 +149,10 @@ FailedUpgrade Proxy::fail_upgrade_to(const Version& version, std::chrono::millis
   return failed;
 }
 
-bool Proxy::ctl_upgrade(const Version& version, std::chrono::milliseconds limit) {
-  const pid_t ctl = start_process(
-      {binary_, "ctl", "upgrade", "--binary", version.binary, "-c", dir_.file("baton.yaml")}, dir_.file("ctl.log"));
+bool Proxy::ctl_upgrade(const std::vector<std::string>& options, std::chrono::milliseconds limit) {
+  std::vector<std::string> arguments{binary_, "ctl", "upgrade", "-c", dir_.file("baton.yaml")};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  const pid_t ctl = start_process(arguments, dir_.file("ctl.log"));
   std::optional<int> end;
   if (!patience_.wait_until([&] { return (end = reap(ctl)).has_value(); }, limit)) {
     throw ProxyFailed(

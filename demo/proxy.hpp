@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "demo/certificate.hpp"
 #include "demo/crash.hpp"
@@ -58,6 +59,12 @@ class Proxy {
   // An upgrade whose new process cannot listen on all of its addresses.
   FailedUpgrade fail_upgrade_to(const Version& version, std::chrono::milliseconds limit);
 
+  // An upgrade that a share of the clients tries first: its new process fails some requests (Faulty), and must be
+  // called back. That is decided within `canary_decided_within`; all else has `limit`.
+  FailedUpgrade try_canary(std::chrono::milliseconds limit);
+  static constexpr unsigned canary_share_percent = 20;
+  static constexpr std::chrono::seconds canary_decided_within{60};
+
   // Kills the serving process by SIGKILL. The result reports a failure: no successor, or a wrong one.
   Crash kill(std::chrono::milliseconds limit);
 
@@ -75,7 +82,8 @@ class Proxy {
  private:
   void write_configuration() const;
   // Returns whether it succeeded. Throws ProxyFailed if it does not end.
-  bool ctl_upgrade(const Version& version, std::chrono::milliseconds limit);
+  bool ctl_upgrade(const std::vector<std::string>& options, std::chrono::milliseconds limit);
+  FailedUpgrade failed_as_meant(const Status& before, bool completed);
   Upgrade watch_upgrade(const Status& before, std::chrono::milliseconds limit);
   std::optional<Status> try_status() const;
   std::optional<pid_t> read_pid_file() const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "clients/dialogue.hpp"
+#include "demo/canary_marks.hpp"
 
 namespace baton::demo {
 
@@ -29,6 +30,25 @@ std::string page_routes(const PageDoors& page) {
   return "  - { match: { path: / }, " + rest + "  - { match: { path_prefix: /page }, " + rest;
 }
 
+std::string faulty_route() {
+  return fmt::format(
+      "  - {{ match: {{ path_prefix: {} }}, response_headers: {{ set: {{ {}: here }} }},\n"
+      "      split: [ {{ upstream: origin, weight: {} }}, {{ upstream: absent, weight: 1 }} ] }}\n",
+      asked_prefix, canary_field, asked_for_each_failure - 1);
+}
+
+std::string faulty_upstream(const Faulty& faulty) {
+  return fmt::format(
+      "  - name: absent\n"
+      "    servers:\n"
+      "      - address: {}\n",
+      text_of(faulty.absent));
+}
+
+std::string faulty_pages(const Faulty& faulty) {
+  return fmt::format("error_pages: {{ 502: {0}, 503: {0} }}\n", faulty.page_path);
+}
+
 // A page may be in a tab that sleeps, and takes nothing.
 constexpr const char* page_timeouts = "  shutdown: 2s\n";
 
@@ -43,7 +63,7 @@ std::string page_upstream(const PageDoors& page) {
 }  // namespace
 
 std::string configuration(const ProxySettings& settings) {
-  const auto& [listen, origin, files, handoff_socket, admin_socket, pid_file, page, unusable] = settings;
+  const auto& [listen, origin, files, handoff_socket, admin_socket, pid_file, page, unusable, faulty] = settings;
   const std::string one_more =
       unusable ? fmt::format("  - name: unusable\n    bind: {}\n    protocol: http\n", text_of(*unusable)) : "";
   // The timeouts leave idle clients, half heads and streams alone for as long as any demo lasts; streams and tunnels
@@ -71,11 +91,11 @@ std::string configuration(const ProxySettings& settings) {
       "    tls: {{ certificates: [ {{ cert: {}, key: {} }} ] }}\n"
       "{}{}"
       "routes:\n"
-      "{}"
+      "{}{}"
       "  - {{ match: {{ path_prefix: {} }}, upstream: origin_http2 }}\n"
       "  - upstream: origin\n"
       "upstreams:\n"
-      "{}"
+      "{}{}"
       "  - name: origin\n"
       "    servers:\n"
       "      - address: 127.0.0.1:{}\n"
@@ -97,6 +117,7 @@ std::string configuration(const ProxySettings& settings) {
       "  idle: 60m\n"
       "  response: 60m\n"
       "{}"
+      "{}"
       "handoff:\n"
       "  socket: {}\n"
       "  finish_timeout: 300ms\n"
@@ -106,9 +127,10 @@ std::string configuration(const ProxySettings& settings) {
       "pid_file: {}\n",
       proxy_threads, listen.http.port(), listen.tcp.port(), listen.tls_http.port(), files.certificate, files.key,
       listen.tls_tcp.port(), files.certificate, files.key, page ? page_listener(*page) : "", one_more,
-      page ? page_routes(*page) : "", clients::grpc_prefix, page ? page_upstream(*page) : "", origin.http.port(),
-      origin.http.port(), origin.tcp.port(), origin.tls_tcp.port(), files.certificate, page ? page_timeouts : "",
-      handoff_socket, admin_socket, pid_file);
+      page ? page_routes(*page) : "", faulty ? faulty_route() : "", clients::grpc_prefix,
+      page ? page_upstream(*page) : "", faulty ? faulty_upstream(*faulty) : "", origin.http.port(), origin.http.port(),
+      origin.tcp.port(), origin.tls_tcp.port(), files.certificate, page ? page_timeouts : "",
+      faulty ? faulty_pages(*faulty) : "", handoff_socket, admin_socket, pid_file);
 }
 
 }  // namespace baton::demo

@@ -15,6 +15,12 @@ inline constexpr unsigned proxy_threads = 2;
 // The field of each answer to the page that names the version that gave it. The proxy adds it.
 inline constexpr const char* colour_field = "Baton-Demo-Colour";
 
+// Of a canary (canary_marks.hpp).
+struct Faulty {
+  boost::asio::ip::tcp::endpoint absent;  // nothing listens there
+  std::string page_path;
+};
+
 struct PageDoors {
   boost::asio::ip::tcp::endpoint listen;
   boost::asio::ip::tcp::endpoint server;
@@ -28,6 +34,7 @@ struct ProxySettings {
   std::string handoff_socket, admin_socket, pid_file;
   std::optional<PageDoors> page;
   std::optional<boost::asio::ip::tcp::endpoint> unusable;  // one more address to listen on, which is taken
+  std::optional<Faulty> faulty;
 };
 
 std::string configuration(const ProxySettings& settings);

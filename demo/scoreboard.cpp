@@ -61,6 +61,7 @@ std::vector<std::string> lines_above_upgrades(const View& view) {
                   milliseconds(view.latency, 0.5), milliseconds(view.latency, 0.99)),
       fmt::format("  clients   {}", clients_line(view)),
   };
+  if (!view.canary.empty()) lines.push_back("  canary    " + view.canary);
   if (!view.shortfall.empty()) lines.push_back("  note      " + view.shortfall);
   for (std::string& row : kinds_now(view.clients)) lines.push_back(std::move(row));
   return lines;
@@ -169,9 +170,10 @@ LatencySpread LastSecond::latency() const {
 
 void Scoreboard::show(const View& view) {
   if (!display_.in_place) {
-    out_ << fmt::format("PID {} generation {}: {:.0f} requests/s, p99 {}, {}{}{}\n", view.pid, view.generation,
+    out_ << fmt::format("PID {} generation {}: {:.0f} requests/s, p99 {}, {}{}{}{}{}\n", view.pid, view.generation,
                         view.requests_per_second, milliseconds(view.latency, 0.99), clients_line(view),
-                        view.shortfall.empty() ? "" : "; ", view.shortfall)
+                        view.shortfall.empty() ? "" : "; ", view.shortfall,
+                        view.canary.empty() ? "" : "; canary: ", view.canary)
          << std::flush;
     return;
   }

@@ -26,6 +26,7 @@ struct View {
   LatencySpread latency;  // of the last second
   std::string shortfall;  // how the load falls short of the promised one; empty: it does not
   std::vector<Upgrade> upgrades;
+  std::string canary;  // what it has done so far; empty: there is none
 };
 
 // A terminal's.

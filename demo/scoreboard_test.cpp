@@ -113,6 +113,7 @@ TEST(Scoreboard, FitsOnATerminalWhateverTheNumbers) {
   }
   view.doing = std::string(1000, 'x');
   view.shortfall = std::string(1000, 'y');
+  view.canary = std::string(1000, 'z');
   view.generation = view.reconnects = most;
   view.requests_per_second = 1e300;
   for (Totals& totals : view.clients) {
@@ -156,6 +157,15 @@ TEST(Scoreboard, SaysThatTheLoadIsLessThanPromised) {
   std::ostringstream out;
   Scoreboard(out, {}).show(view);
   EXPECT_THAT(out.str(), HasSubstr("; " + said));
+}
+
+TEST(Scoreboard, SaysWhatACanaryDoes) {
+  View view = some_view();
+  view.canary = "it has served";
+  EXPECT_THAT(frame_lines(view, {}), testing::Contains("  canary    it has served"));
+  std::ostringstream out;
+  Scoreboard(out, {}).show(view);
+  EXPECT_THAT(out.str(), HasSubstr("; canary: it has served\n"));
 }
 
 TEST(Scoreboard, TellsWhatMovedInWhichState) {

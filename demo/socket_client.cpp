@@ -18,7 +18,7 @@ SocketClient::SocketClient(asio::io_context& context, const Entrance& server, un
 void SocketClient::start() {
   account_.add_started();
   be_patient();
-  const Wire::Options options{.receive_buffer_bytes = receive_buffer_bytes(), .protocol = protocol()};
+  const Wire::Options options{.receive_buffer_bytes = receive_buffer_bytes(), .protocol = protocol(), .from = from()};
   wire_.connect(server_, options, [this](const error_code& error) {
     if (error) return fail(Trouble::not_connected, error.message());
     opened();

@@ -48,6 +48,9 @@ class SocketClient : public Client {
   // Offered by ALPN where there is TLS, and insisted on; empty: none.
   virtual std::string_view protocol() const { return {}; }
 
+  // The address that it connects from; none: whichever the system chooses.
+  virtual std::optional<boost::asio::ip::address> from() const { return std::nullopt; }
+
   virtual std::string describe() const;
 
   // Sends after any data already being sent.

@@ -53,6 +53,20 @@ std::map<std::string, std::uint64_t> counts_at(const json::object& object, std::
   return counts;
 }
 
+CanarySide side_at(const json::object& canary, std::string_view key) {
+  const json::object& side = object_at(canary, key);
+  return {.exchanges = number_at<std::uint64_t>(side, "exchanges"),
+          .clients_failed = number_at<std::uint64_t>(side, "clients_failed")};
+}
+
+CanaryReport parse_canary(const json::object& canary) {
+  return {.verdict = text_at(canary, "verdict"),
+          .decided_by = text_at(canary, "decided_by"),
+          .text = text_at(canary, "text"),
+          .canary = side_at(canary, "canary"),
+          .others = side_at(canary, "others")};
+}
+
 UpgradeReport parse_report(const json::object& object) {
   UpgradeReport report;
   report.result = text_at(object, "result");
@@ -68,6 +82,7 @@ UpgradeReport parse_report(const json::object& object) {
   report.refused_by_reason = counts_at(object, "refused_by_reason");
   const json::object& pause = object_at(object, "pause_us");
   report.pause_us = {number_at<double>(pause, "p50"), number_at<double>(pause, "p99"), number_at<double>(pause, "max")};
+  if (object.contains("canary")) report.canary = parse_canary(object_at(object, "canary"));
   return report;
 }
 

@@ -19,6 +19,21 @@ struct PauseUs {
   double max = 0;
 };
 
+// What one side served while a canary was compared with the others.
+struct CanarySide {
+  std::uint64_t exchanges = 0;
+  std::uint64_t clients_failed = 0;
+};
+
+// How a share of the clients fared in a successor that they tried first.
+struct CanaryReport {
+  std::string verdict;     // "go_on", "back", "doubt" or "wait"
+  std::string decided_by;  // "comparison", "command" or "failure"; empty: nothing is decided
+  std::string text;        // the verdict in words
+  CanarySide canary;
+  CanarySide others;
+};
+
 struct UpgradeReport {
   std::string result;  // "completed", "rolled_back" or "failed"
   std::string reason;  // of a failure
@@ -32,6 +47,7 @@ struct UpgradeReport {
   std::uint64_t refused = 0;
   std::map<std::string, std::uint64_t> refused_by_reason;
   PauseUs pause_us;
+  std::optional<CanaryReport> canary;  // nothing: all clients moved at once
 };
 
 // The last crash, if there was one.

@@ -7,15 +7,15 @@
 
 namespace baton::demo {
 
-class SteadyClient final : public HttpClient {
+class SteadyClient : public HttpClient {
  public:
   // `pause`: from an answer to the next request, plus or minus half of it.
   SteadyClient(boost::asio::io_context& context, const Entrance& server, unsigned number, Account& account,
                Microseconds pause);
 
  private:
-  void on_open() override;
-  void on_answer() override;
+  void on_open() final;
+  void on_answer() final;
   void ask_later(Microseconds wait);
 
   Microseconds pause_;

@@ -23,8 +23,7 @@ const char* sentence(Trouble kind) {
   return "";
 }
 
-void object_to_group(Group group, const Totals& totals, std::vector<std::string>& found) {
-  const std::string name = name_of(group);
+void object_to(const std::string& name, const Totals& totals, std::vector<std::string>& found) {
   if (totals.started == 0) found.push_back(fmt::format("No {} client took part.", name));
   for (std::size_t i = 0; i < troubles; ++i) {
     if (totals.trouble[i] != 0 && static_cast<Trouble>(i) != Trouble::reset_by_crash) {
@@ -50,17 +49,42 @@ void object_to_crash(const std::optional<Crash>& crash, const Totals& clients, s
   }
 }
 
+void object_to_canary(const std::optional<Canary>& canary, std::vector<std::string>& found) {
+  if (!canary) return found.push_back("No canary was tried.");
+  object_to("asking", canary->asked.totals, found);
+  if (const auto number = canary->asked.failed_outside; number != 0) {
+    found.push_back(fmt::format("{} asking clients saw a failure that was not the canary's.", number));
+  }
+  const FailedUpgrade& upgrade = canary->upgrade;
+  if (!upgrade.failure.empty()) {
+    return found.push_back(fmt::format("The canary was not called back: {}.", upgrade.failure));
+  }
+  const auto& report = upgrade.report.canary;
+  if (!report || report->verdict != "back" || report->decided_by != "comparison") {
+    found.push_back(fmt::format("The canary was not called back by the comparison: {}.", upgrade.report.reason));
+  }
+  if (canary->asked.failed == 0) found.push_back("No client saw a failure of the canary.");
+  if (upgrade.connections < canary->lasting) {
+    found.push_back(
+        fmt::format("{} connections did not come back from the canary.", canary->lasting - upgrade.connections));
+  }
+}
+
 void object_to_plan(const Plan& plan, const Evidence& evidence, std::size_t completed,
                     std::vector<std::string>& found) {
   if (completed != plan.upgrades_wanted) {
     found.push_back(fmt::format("{} of {} upgrades completed.", completed, plan.upgrades_wanted));
   }
   const Totals clients = sum(evidence.clients);
-  if (completed == evidence.upgrades.size() && evidence.broken_off.empty()) object_to_crash(plan.crash, clients, found);
+  if (completed == evidence.upgrades.size() && evidence.broken_off.empty()) {
+    object_to_crash(plan.crash, clients, found);
+    if (plan.crash && plan.crash->failure.empty()) object_to_canary(plan.canary, found);
+  }
   if (plan.upgrades_wanted == 0) found.push_back("Without an upgrade nothing is shown.");
-  if (plan.accepted != clients.opened) {
+  const std::uint64_t opened = clients.opened + (plan.canary ? plan.canary->asked.totals.opened : 0);
+  if (plan.accepted != opened) {
     found.push_back(
-        fmt::format("The proxy accepted {} connections, but the clients opened {}.", plan.accepted, clients.opened));
+        fmt::format("The proxy accepted {} connections, but the clients opened {}.", plan.accepted, opened));
   }
 }
 
@@ -88,7 +112,7 @@ std::vector<std::string> objections(const Evidence& evidence) {
 
   // If it was broken off before any client began, that is all there is to say.
   const bool has_begun = evidence.broken_off.empty() || sum(evidence.clients).started != 0;
-  for (std::size_t i = 0; has_begun && i < groups; ++i) object_to_group(group_at(i), evidence.clients[i], found);
+  for (std::size_t i = 0; has_begun && i < groups; ++i) object_to(name_of(group_at(i)), evidence.clients[i], found);
   if (!evidence.bad_end.empty()) found.push_back(evidence.bad_end);
   found.insert(found.end(), evidence.other.begin(), evidence.other.end());
   return found;

@@ -5,16 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "demo/canary.hpp"
 #include "demo/crash.hpp"
 #include "demo/tally.hpp"
 #include "demo/upgrade.hpp"
 
 namespace baton::demo {
 
-// What only a demo with a plan must have: so many upgrades, a crash, and no connections but its own.
+// What only a demo with a plan must have: so many upgrades, a crash, a canary, and no connections but its own.
 struct Plan {
   unsigned upgrades_wanted = 0;
   std::optional<Crash> crash;
+  std::optional<Canary> canary;
   std::uint64_t accepted = 0;  // connections, by all the proxy's processes together
 };
 

@@ -58,6 +58,7 @@ void Wire::connect(const tcp::endpoint& server, const Options& options, Opened o
   if (!error && options.receive_buffer_bytes) {
     socket.set_option(tcp::socket::receive_buffer_size(*options.receive_buffer_bytes), error);
   }
+  if (!error && options.from) socket.bind({*options.from, 0}, error);
   if (stream_->tls && !options.protocol.empty()) {
     const std::string list = static_cast<char>(options.protocol.size()) + std::string(options.protocol);
     SSL_set_alpn_protos(stream_->tls->native_handle(), reinterpret_cast<const unsigned char*>(list.data()),

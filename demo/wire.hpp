@@ -38,6 +38,7 @@ class Wire {
   struct Options {
     std::optional<int> receive_buffer_bytes;  // the kernel holds at most that much unread data
     std::string_view protocol;                // offered by ALPN; empty: none is
+    std::optional<boost::asio::ip::address> from = {};
   };
   // Connects and does the TLS handshake.
   void connect(const boost::asio::ip::tcp::endpoint& server, const Options& options, Opened opened);

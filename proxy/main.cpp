@@ -395,7 +395,7 @@ static int act(int argc, char** argv) {
   with_explain("--client", check.asked.client, "with --explain: its client's IP address")->option_text("IP");
   check_command.add_flag("--json", check.asked.json, "with --explain: answer with one JSON object")->needs("--explain");
 
-  app.add_subcommand("demo", "live upgrades under load on this machine, and a verdict");
+  app.add_subcommand("demo", "live upgrades, a crash and a canary under load here, and a verdict");
 
   baton::ctl::Options ctl;
   CLI::App& ctl_command = baton::ctl::add_command(app, ctl);
