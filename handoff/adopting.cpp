@@ -70,6 +70,7 @@ Result<void> Adopting::answer(Frame& frame) {
     insist([&] { adopter_.drop(taken); });
     return sent;
   }
+  taken_ += taken.size();
   insist([&] { adopter_.start(taken); });
   return {};
 }

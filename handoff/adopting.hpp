@@ -26,6 +26,9 @@ class Adopting {
   // written whole.
   Result<void> answer(Frame& offer);
 
+  // How many have been taken here.
+  std::uint64_t taken() const { return taken_; }
+
   // These are ours: if they are offered again, the answer is that they are taken, and nothing else happens. So are
   // those that have been taken here last, until `disown`: before the other side offers more, it has handled the answers
   // to all but `limits::descriptors_in_flight_max`.
@@ -45,6 +48,7 @@ class Adopting {
   void own_lately(std::span<const ParcelId> ids);
   bool owns(ParcelId id) const { return owned_.contains(id) || lately_owned_.contains(id); }
 
+  std::uint64_t taken_ = 0;
   std::unordered_set<ParcelId> owned_;
   std::unordered_set<ParcelId> lately_owned_;
   std::deque<ParcelId> lately_;  // the same and perhaps some that are disowned, the oldest first

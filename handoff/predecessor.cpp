@@ -74,6 +74,7 @@ class Conversation {
     insist([this] { donor_.converses(-1, -1); });
     if (returns_ != nullptr) returns_->expect({});
     insist([this] { offering_.write_into(outcome_.report); });
+    if (adopting_) outcome_.report.returned = adopting_->taken();
     note_time();
     return std::move(outcome_);
   }

@@ -90,6 +90,7 @@ wire::Report to_wire(const Report& report) {
     count.set_number(number);
   }
   record.set_taken_back(report.taken_back);
+  record.set_returned(report.returned);
   record.set_left_behind(report.left_behind);
   record.set_left_behind_ms(report.left_behind_ms);
   record.set_pause_p50_us(report.pauses.p50_us);
@@ -112,6 +113,7 @@ Report from_wire(const wire::Report& record) {
   for (const auto& count : record.moved()) report.moved[count.label()] += count.number();
   for (const auto& count : record.refused()) report.refused[count.label()] += count.number();
   report.taken_back = record.taken_back();
+  report.returned = record.returned();
   report.left_behind = record.left_behind();
   report.left_behind_ms = record.left_behind_ms();
   const auto& by_log2 = record.pause_us_log2();

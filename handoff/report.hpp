@@ -31,6 +31,7 @@ struct Report {
   std::map<std::string, std::uint64_t> moved;    // by the parcels' labels
   std::map<std::string, std::uint64_t> refused;  // by reason; these stayed
   std::uint64_t taken_back = 0;
+  std::uint64_t returned = 0;                    // that a successor had, and gave back
   std::uint64_t left_behind = 0;                 // connections that stay with the predecessor, refused or not offered
   std::uint64_t left_behind_ms = 0;              // for at most this long
   Pauses pauses;                                 // from freeze to resume, as seen by the predecessor

@@ -65,8 +65,10 @@ int cannot_start(const std::string& version, const std::string& why, Predecessor
   }
   if (predecessor.channel) {
     Refuser refuser(text);
+    // It is able to do all that this version can: that is not the reason. Nothing of it is called before it refuses.
+    const handoff::Probation probation;
     handoff::succeed(std::move(predecessor.channel), refuser,
-                     {.version = version, .features = {}, .speaks_first = predecessor.is_met});
+                     {.version = version, .features = {}, .speaks_first = predecessor.is_met}, &probation);
   }
   return exit_failed;
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <deque>
+#include <filesystem>
 #include <map>
 
 #include "ctl/ctl.hpp"
@@ -280,6 +281,107 @@ TEST_F(Canary, OutlastsAReloadAndASecondUpgradeWhichComeToo) {
   for (Client& one : all) EXPECT_EQ(served_by(one), "newer");
 }
 
+// A stop that is meant for the canary alone, by its own PID.
+TEST_F(Canary, ThatIsToldToStopGivesBackAllThatItHas) {
+  start(waits);
+  auto all = clients(20);
+  const pid_t canary = begin();
+  const int client = one_of(who_serves(all), "new");
+  Client held = connect(client);
+  held.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  ::kill(canary, SIGTERM);
+  expect_that_the_old_one_serves_all(all, "told to stop by a signal");
+  origin.gate().open();
+  EXPECT_EQ(held.response().body, "held");
+  EXPECT_EQ(baton->status().at("last_upgrade").at("canary").at("decided_by"), "failure");
+}
+
+// Else they would concern only some of the clients, or have to wait for hours.
+TEST_F(Canary, IsNoTimeForCommandsThatItWouldNotLearnOf) {
+  start(waits);
+  auto all = clients(10);
+  begin();
+  (void)who_serves(all);
+  EXPECT_EQ(ctl({"maintenance", "on"}).code, 1);
+  EXPECT_EQ(ctl({"server", "app/" + origin.address().text(), "down"}).code, 1);
+  for (Client& one : all) EXPECT_EQ(one.get("/bytes/1").status(), 200);
+  EXPECT_EQ(ctl({"rollback"}).code, 0);
+  baton->await_log(log_lines::upgrade_failed);
+  const Outcome again = ctl({"rollback"});
+  EXPECT_EQ(again.code, 1) << "it was meant for the canary";
+  EXPECT_NE(again.err.find("has come back already"), std::string::npos) << again.err;
+  EXPECT_EQ(ctl({"maintenance", "on"}).code, 0);
+}
+
+TEST_F(Canary, CanBeCalledOffBeforeItServes) {
+  baton = std::make_unique<Baton>(with("old", "", origin.address()));
+  replace_file(baton->binary_path(), "#!/bin/sh\nexec sleep 600\n");
+  std::filesystem::permissions(baton->binary_path(), std::filesystem::perms::owner_all);
+  Process upgrade({{baton_binary(), "ctl", "upgrade", "--canary", "50%", "--admin",
+                    "unix:" + (baton->directory() / "admin.sock")}});
+  upgrade.await_line(Process::Stream::out, std::regex("^started"));
+  const Outcome early = ctl({"promote"});
+  EXPECT_NE(early.err.find("has not begun"), std::string::npos) << early.err;
+  EXPECT_EQ(ctl({"rollback"}).code, 0);
+  EXPECT_EQ(upgrade.await_exit(), (Ended{1, 0}));
+  EXPECT_EQ(of_new_connection(0), "old");
+}
+
+// Whatever is wrong with it is said, and not that it knows no canaries.
+TEST_F(Canary, WithAnInvalidConfigurationIsRefusedForThat) {
+  start("");
+  replace_file(baton->config_path(), "nonsense: true\n");
+  const Outcome outcome = ctl({"reload", "--canary", "50%"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.out.find("unknown key `nonsense`"), std::string::npos) << outcome.out;
+}
+
+TEST_F(Canary, KeepsTheLimitOfConnectionsPerClient) {
+  Settings settings = with("old", waits, origin.address());
+  settings.limits = "connections_per_client: 3";
+  baton = std::make_unique<Baton>(settings);
+  settings.topology = with("new", waits, origin.address()).topology;
+  configure(settings);
+  auto all = clients(20);
+  begin();
+  const auto served = who_serves(all);
+  for (const std::string name : {"old", "new"}) {
+    const int client = one_of(served, name);
+    Client second = connect(client);
+    EXPECT_EQ(served_by(second), name);
+    Client third = connect(client);
+    EXPECT_EQ(served_by(third), name);
+    Client fourth = connect(client);
+    std::string rest;
+    fourth.read_to_end(rest);
+    EXPECT_EQ(rest, "") << name;
+  }
+}
+
+// Servers that nobody would find down for hours.
+TEST_F(Canary, ProbesServersOnBothSides) {
+  const Address unwell = loopback(free_port());
+  const auto probed = [&](const std::string& name) {
+    Settings settings = with(name, waits, origin.address());
+    const std::string plain = "{ address: \"" + origin.address().text() + "\" } ] }";
+    const std::size_t at = settings.topology.find(plain);
+    settings.topology.replace(at, plain.size(),
+                              "{ address: \"" + origin.address().text() + "\" }, { address: \"" + unwell.text() +
+                                  "\" } ], health: { active: { path: /bytes/1, every: 100ms, down: 1 } } }");
+    return settings;
+  };
+  baton = std::make_unique<Baton>(probed("old"));
+  configure(probed("new"));
+  const std::regex is_up("server " + unwell.text() + " is up");
+  baton->await_log(std::regex("server " + unwell.text() + " is down"));
+  auto all = clients(20);
+  begin();
+  (void)who_serves(all);
+  Origin recovers(unwell);
+  await([&] { return baton->count_log_lines(is_up) == 2; }, "both processes to find it well\n" + baton->log());
+}
+
 // A new listener is the canary's alone, and its connections come back as well.
 TEST_F(Canary, AcceptsOnTheListenerThatOnlyItHas) {
   start(waits);
@@ -361,6 +463,8 @@ TEST_F(Canary, WhosePredecessorDiesGoesOnAlone) {
     }
   }
   for (int i = 0; i < 20; ++i) EXPECT_EQ(of_new_connection(i), "new");
+  const boost::json::value canary = baton->status().at("last_upgrade").at("canary");
+  EXPECT_EQ(canary.at("decided_by"), "failure") << "it serves, unproven";
   const Outcome next = ctl({"upgrade", "--canary", "off"});
   EXPECT_EQ(next.code, 0) << next.out << next.err;
 }

@@ -83,6 +83,7 @@ json::object upgrade_of(const LastUpgrade& upgrade) {
                       {"moved_total", moved.clients_total},
                       {"upstream_idle_moved", moved.upstream_idle},
                       {"taken_back", report.taken_back},
+                      {"came_back", report.returned},
                       {"refused", total_of(report.refused)},
                       {"refused_by_reason", counts_of(report.refused)},
                       {"left_behind", report.left_behind},

@@ -1,6 +1,6 @@
 // What `POST /upgrade`, `/promote` and `/rollback` and `GET /events` report during the upgrade: one JSON object per
 // line, with the kind of event as `event`. Readers skip events that they do not know. `waiting` and `moving` repeat
-// every 200 ms.
+// every 200 ms, `probation` and `canary` every 100 ms.
 //
 //   {"event":"rollback","version":"0.1.0","unknown":3}    the version it goes back to, and connections that it
 //                                                         cannot serve: these stay here until they end, for

@@ -191,6 +191,10 @@ std::string Comparison::text(Verdict verdict) const {
                            : fmt::format("{}: that it is three times worse is excluded", seen());
     case Verdict::doubt:
       if (has_nobody) return fmt::format("no client of the canary's share has come; {}", what_to_do);
+      if (canary_.clients_failed != 0 && evidence_ <= 1) {
+        return fmt::format("{}: both sides have failures, and too little else to tell them apart; {}", seen(),
+                           what_to_do);
+      }
       return fmt::format("{}: a failure rate of up to {} is still possible; {}", seen(),
                          percent(upper_bound(canary_.clients_failed, canary_.exposures)), what_to_do);
   }

@@ -22,7 +22,9 @@ TEST(Failure, IsNotWhatAClientDoesToItself) {
   EXPECT_FALSE(is_failure(200, Ending::done));
   EXPECT_FALSE(is_failure(404, Ending::done)) << "the server's answer";
   EXPECT_FALSE(is_failure(401, Ending::unauthorized)) << "each client begins with it";
-  EXPECT_FALSE(is_failure(502, Ending::client_gone));
+  EXPECT_FALSE(is_failure(200, Ending::client_gone));
+  EXPECT_FALSE(is_failure(0, Ending::client_gone, gives_up_ms - 1)) << "it has changed its mind";
+  EXPECT_TRUE(is_failure(0, Ending::client_gone, gives_up_ms)) << "it has waited for an answer";
   EXPECT_FALSE(is_failure(408, Ending::client_slow));
   EXPECT_FALSE(is_failure(503, Ending::maintenance)) << "an operator has switched it on";
   EXPECT_FALSE(is_failure(0, Ending::idle));

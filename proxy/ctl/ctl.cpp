@@ -126,6 +126,7 @@ std::string failure(const Options& options, const json::object& result) {
   if (options.command == "rollback" || result.at("result").as_string() != "rolled_back") return "it failed";
   const json::value* canary = result.if_contains("canary");
   if (canary == nullptr || canary->at("verdict") == "go_on") return "it was rolled back";
+  if (canary->at("decided_by") == "command") return "it was called back";
   const std::string text = printable(canary->at("text").as_string(), true);
   return "it was rolled back: the canary came back" + (text.empty() ? "" : ": " + text);
 }

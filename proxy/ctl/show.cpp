@@ -258,6 +258,11 @@ std::string upgrade_report(const json::object& upgrade) {
   add(table, "moved",
       std::to_string(number(upgrade, "moved_total")) + in_parentheses(upgrade.at("moved").as_object()) +
           fmt::format(", and {} idle upstream connections", number(upgrade, "upstream_idle_moved")));
+  const json::value* came_back = upgrade.if_contains("came_back");
+  if (came_back != nullptr && came_back->to_number<std::uint64_t>() != 0) {
+    add(table, "came back",
+        std::to_string(came_back->to_number<std::uint64_t>()) + ", idle upstream connections among them");
+  }
   add(table, "taken back", std::to_string(number(upgrade, "taken_back")));
   add(table, "refused",
       std::to_string(number(upgrade, "refused")) + in_parentheses(upgrade.at("refused_by_reason").as_object()));

@@ -50,7 +50,7 @@ void UpgradeShow::show(const json::object& event) {
   } else if (name == "probation") {
     show_probation(event);
   } else if (name == "canary") {
-    show_in_place(canary_line(event));
+    show_canary(event);
   } else if (name == "recalled") {
     end_bar();
     say("the successor gives back what it has");
@@ -58,6 +58,18 @@ void UpgradeShow::show(const json::object& event) {
   } else if (name == "moving") {
     move(event.at("left").to_number<std::uint64_t>(), event.at("of").to_number<std::uint64_t>());
   }
+}
+
+// Not in place only now and then, and when the verdict changes: the lines go into some log.
+void UpgradeShow::show_canary(const json::object& event) {
+  constexpr std::uint64_t lines_every_ms = 10'000;
+  const std::uint64_t left_ms = event.at("left_ms").to_number<std::uint64_t>();
+  const std::string verdict(event.at("canary").at("verdict").as_string());
+  const bool is_due = canary_left_ms_ - std::min(canary_left_ms_, left_ms) >= lines_every_ms;
+  if (!in_place_ && verdict == canary_verdict_ && !is_due) return;
+  canary_verdict_ = verdict;
+  canary_left_ms_ = left_ms;
+  show_in_place(canary_line(event));
 }
 
 void UpgradeShow::say(const std::string& text) const {

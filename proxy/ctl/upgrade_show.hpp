@@ -25,12 +25,15 @@ class UpgradeShow {
   void show(const boost::json::object& event);
   void say(const std::string& text) const;
   void show_probation(const boost::json::object& event);
+  void show_canary(const boost::json::object& event);
   void move(std::uint64_t left, std::uint64_t of);
   void show_in_place(const std::string& text);
 
   const bool quiet_;
   const bool in_place_;
   std::string shown_;
+  std::string canary_verdict_;
+  std::uint64_t canary_left_ms_ = 0;  // at the last line
   bool bar_is_open_ = false;
   bool moves_ = false;
   bool recalled_ = false;

@@ -40,8 +40,8 @@ CanaryWatch::CanaryWatch(const config::Canary& terms, Workers& workers)
 CanaryWatch::Decision CanaryWatch::look(const state::CanarySide& theirs) {
   if (!began_) {
     began_ = std::chrono::steady_clock::now();
-    log::info("upgrade: {}% of the clients try the successor, for {} s at least", terms_.share / 100.0,
-              std::chrono::ceil<std::chrono::seconds>(terms_.bake).count());
+    log::info("upgrade: {}% of the clients try the successor; after {} s they have fared well enough, or not",
+              terms_.share / 100.0, std::chrono::ceil<std::chrono::seconds>(terms_.bake).count());
   }
   record_.canary = theirs;
   record_.others = experiment_->tally.counts();
@@ -61,11 +61,17 @@ CanaryWatch::Decision CanaryWatch::look(const state::CanarySide& theirs) {
   return Decision::none;
 }
 
+void CanaryWatch::refresh() {
+  if (!began_) return;
+  record_.others = experiment_->tally.counts();
+  comparison_.look(record_.canary, record_.others);
+  record_.text = comparison_.text(Verdict::wait);
+}
+
 // The words are short enough to need no memory.
 void CanaryWatch::decide(Decision decision, By by) noexcept {
   if (is_decided()) return;
   if (by == By::command) {
-    record_.others = experiment_->tally.counts();
     record_.verdict = decision == Decision::go_on ? "go_on" : "back";
   }
   record_.decided_by = by == By::comparison ? "comparison" : by == By::command ? "command" : "failure";
@@ -79,6 +85,7 @@ void CanaryWatch::note_failure(const std::string& why) {
 }
 
 std::uint64_t CanaryWatch::left_ms() const {
+  if (is_decided()) return 0;
   if (!began_) return static_cast<std::uint64_t>(terms_.bake.count());
   const auto passed = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *began_);
   const milliseconds until = passed < terms_.bake ? terms_.bake : terms_.max;

@@ -30,6 +30,8 @@ class CanaryWatch {
   enum class Decision { none, go_on, back };
   // Compares, while nothing is decided; the caller then decides. `theirs`: what the canary has counted.
   Decision look(const state::CanarySide& theirs);
+  // The numbers of now, for a command that decides.
+  void refresh();
   enum class By { comparison, command, failure };
   void decide(Decision decision, By by) noexcept;
   // It has crashed, hangs, or gives back what it has. Nothing changes if it was decided before.

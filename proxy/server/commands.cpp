@@ -161,7 +161,7 @@ admin::Reply Commands::server(const admin::ServerCommand& command) {
 
 void Commands::reopen_logs(admin::ReplySink answer) {
   parts_.data_path.reopen_logs([answer = std::move(answer)] { answer({ok, "log files reopened"}); });
-  if (UpgradeAttempt* attempt = parts_.upgrades.current()) attempt->signals().remember(SIGUSR1);
+  if (UpgradeAttempt* attempt = parts_.upgrades.current()) attempt->note_logs_reopened();
 }
 
 std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& command, admin::LineSink lines) {
@@ -172,7 +172,17 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
     if (is_rollback && attempt->is_being_tried()) return call_off(*attempt, std::move(lines));
     if (command.what == What::promote && attempt->is_undecided_canary()) return promote(*attempt, std::move(lines));
   }
-  if (command.what == What::promote) return admin::Reply{conflict, "no canary is waiting to be promoted"};
+  if (command.what == What::promote) {
+    const UpgradeAttempt* const attempt = parts_.upgrades.current();
+    const bool is_early = attempt != nullptr && attempt->will_be_canary();
+    return admin::Reply{conflict, is_early ? "the canary has not begun to serve yet; try again in a moment"
+                                           : "no canary is waiting to be promoted"};
+  }
+  if (is_rollback && has_just_come_back()) {
+    return admin::Reply{conflict,
+                        "the canary has come back already; to go back to what ran before this process, too, "
+                        "repeat the command in ten seconds"};
+  }
   std::optional<std::string> why_not;
   try {
     why_not =
@@ -183,6 +193,15 @@ std::optional<admin::Reply> Commands::upgrade(const admin::UpgradeCommand& comma
   if (!why_not) return std::nullopt;
   log::warning("{}: refused: {}", is_rollback ? "rollback" : "upgrade", *why_not);
   return admin::Reply{conflict, *why_not};
+}
+
+// Who wants to call a canary back may be late by a moment, and does not mean what ran before.
+bool Commands::has_just_come_back() const {
+  constexpr std::int64_t moment_ms = 10'000;
+  const auto& last = parts_.generation.last_upgrade;
+  if (!last || !last->canary || last->result == "completed") return false;
+  const auto took_ms = static_cast<std::int64_t>(last->report.duration_us / 1000);
+  return runtime::unix_us() / 1000 < last->at_ms + took_ms + moment_ms;
 }
 
 std::optional<admin::Reply> Commands::promote(UpgradeAttempt& attempt, admin::LineSink lines) {

@@ -48,6 +48,7 @@ class Commands {
   admin::Reply server(const admin::ServerCommand& command);
   void reopen_logs(admin::ReplySink answer);
   std::optional<admin::Reply> upgrade(const admin::UpgradeCommand& command, admin::LineSink lines);
+  bool has_just_come_back() const;
   std::optional<admin::Reply> promote(UpgradeAttempt& attempt, admin::LineSink lines);
   std::optional<admin::Reply> call_off(UpgradeAttempt& attempt, admin::LineSink lines);
 

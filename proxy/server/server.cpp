@@ -275,8 +275,7 @@ void Server::on_signal_in_upgrade(int signal, UpgradeAttempt& attempt) {
       return;
     case SIGUSR1:
       data_path_.reopen_logs({});
-      if (attempt.is_undecided_canary() && attempt.child() != 0) ::kill(attempt.child(), signal);
-      return attempt.signals().remember(signal);
+      return attempt.note_logs_reopened();
     case SIGQUIT:
       attempt.signals().remember(signal);
       if (attempt.is_undecided_canary()) attempt.call_off("told to stop by a signal");

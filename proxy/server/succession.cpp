@@ -234,6 +234,7 @@ handoff::Result<std::vector<std::string>> Succession::inherit(handoff::Inheritan
       experiment_ = std::make_shared<canary::Experiment>(*record->canary);
       parts_.role.begin_canary();
       is_canary_ = true;
+      canary_share_ = record->canary->share;
       data_path.workers().each([this](Worker& worker) { worker.count_in(experiment_); });
     }
     data_path.settings()->servers->loads().join_predecessor();
@@ -268,6 +269,17 @@ void Succession::end_canary() {
   if (!std::exchange(is_canary_, false)) return;
   parts_.role.end_canary();
   handoff::insist([this] { parts_.data_path.workers().each([](Worker& worker) { worker.count_in(nullptr); }); });
+}
+
+std::optional<state::CanaryRecord> Succession::undecided_canary() const {
+  if (!experiment_) return std::nullopt;
+  log::warning("upgrade: the predecessor died while this process was its canary: it serves all clients now, unproven");
+  return state::CanaryRecord{.share = canary_share_,
+                             .verdict = "wait",
+                             .decided_by = "failure",
+                             .text = "the predecessor died; what it had decided, if anything, is not known",
+                             .canary = experiment_->tally.counts(),
+                             .others = {}};
 }
 
 // A predecessor that counts nothing, or in another layout, has nothing for us: we count from zero.
@@ -311,7 +323,10 @@ void Succession::note_orphaned(const std::string& reason) {
   report.to = parts_.self.side();
   count_completed(report);
   (void)handoff::as_result([&]() -> handoff::Result<void> {
-    parts_.generation.note_upgrade({"completed", reason, report});
+    admin::LastUpgrade upgrade{.result = "completed", .reason = reason, .report = report};
+    upgrade.canary = undecided_canary();
+    if (upgrade.canary) count_canary(*upgrade.canary);
+    parts_.generation.note_upgrade(std::move(upgrade));
     return {};
   });
 }
@@ -325,6 +340,7 @@ void Succession::take_over(const std::string& application, const handoff::Report
   if (!generation.replaces_crashed) {
     upgrade = completed_upgrade(record, report);
     upgrade->report.to = parts_.self.side();  // a keeper does not know us
+    if (has_crashed && !upgrade->canary) upgrade->canary = undecided_canary();
   }
   // Everything that may fail is done by now; the caller repeats this function until it succeeds. A process that
   // replaces a crashed one got all that is known with its inheritance.

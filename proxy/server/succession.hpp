@@ -79,6 +79,8 @@ class Succession {
   void accept_on_own();
   void accept();
   void end_canary();
+  // The predecessor died, and we were one: nothing more is known.
+  std::optional<state::CanaryRecord> undecided_canary() const;
   handoff::Donor& returning_donor();
 
   const Parts parts_;
@@ -90,6 +92,7 @@ class Succession {
   RememberedSignals signals_;
   std::shared_ptr<canary::Experiment> experiment_;  // null: we never were a canary
   bool is_canary_ = false;                          // in the main thread: until we are promoted
+  std::uint16_t canary_share_ = 0;
   std::atomic<const char*> cancelled_because_{nullptr};
   handoff::UniqueFd cancel_wake_;                            // eventfd
   std::unique_ptr<WorkersDonor> donor_;                      // while it gives back; the conversation's

@@ -207,20 +207,33 @@ void UpgradeAttempt::look_at_canary(const handoff::Conduct& conduct) {
   if (decision == Decision::back) progress_.tell(admin::recalled_event());
 }
 
+void UpgradeAttempt::refresh_canary() {
+  (void)handoff::as_result([this]() -> handoff::Result<void> { return canary_->refresh(), handoff::Result<void>(); });
+}
+
 void UpgradeAttempt::show_canary() {
   parts_.generation.canary = canary_->record();
   progress_.tell(admin::canary_event(canary_->left_ms(), canary_->record()));
 }
 
 void UpgradeAttempt::promote() {
+  refresh_canary();
   canary_->decide(CanaryWatch::Decision::go_on, CanaryWatch::By::command);
   donor_->promote();
   show_canary();
 }
 
+void UpgradeAttempt::note_logs_reopened() {
+  signals_.remember(SIGUSR1);
+  if (is_undecided_canary() && child() != 0) ::kill(child(), SIGUSR1);
+}
+
 void UpgradeAttempt::call_off(const char* reason) {
-  const bool is_canary = is_undecided_canary();
-  if (is_canary) canary_->decide(CanaryWatch::Decision::back, CanaryWatch::By::command);
+  const bool is_canary = canary_ && !canary_->is_decided();
+  if (is_canary) {
+    refresh_canary();
+    canary_->decide(CanaryWatch::Decision::back, CanaryWatch::By::command);
+  }
   donor_->call_off(reason);
   if (is_canary) show_canary();
 }

@@ -64,13 +64,16 @@ class UpgradeAttempt {
 
   UpgradeProgress& progress() { return progress_; }
   RememberedSignals& signals() { return signals_; }
-  // The successor is on probation, or a canary that is not decided.
-  bool is_being_tried() const { return probation_ends_.has_value() || is_undecided_canary(); }
+  // The successor is on probation, or is or will be a canary that is not decided.
+  bool is_being_tried() const { return probation_ends_.has_value() || (canary_ && !canary_->is_decided()); }
+  bool will_be_canary() const { return canary_ && !canary_->has_begun() && !canary_->is_decided(); }
   bool is_undecided_canary() const { return canary_ && canary_->has_begun() && !canary_->is_decided(); }
   // Of an undecided canary: all others move now.
   void promote();
   // The reload is left to the successor, which reads the configuration anyway; if the upgrade fails, we reload.
   void note_dropped_reload() { has_dropped_reload_ = true; }
+  // A canary writes to the same files, perhaps for long.
+  void note_logs_reopened();
   bool has_dropped_reload() const { return has_dropped_reload_; }
   // While nothing has been adopted, or the successor is on probation or a canary, this ends the upgrade.
   void call_off(const char* reason);
@@ -97,6 +100,7 @@ class UpgradeAttempt {
   void begin_canary();
   void judge_canary(const handoff::Conduct& conduct);
   void look_at_canary(const handoff::Conduct& conduct);
+  void refresh_canary();
   void show_canary();
   void end_canary();
   void note_conduct(const handoff::Conduct& conduct);

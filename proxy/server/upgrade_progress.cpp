@@ -54,8 +54,8 @@ void UpgradeProgress::tell_periodically() {
   });
   if (connections_to_move_) {
     tell(admin::moving_event(std::min(connections_(), *connections_to_move_), *connections_to_move_));
-  } else {
-    tell(admin::waiting_event());
+  } else if (std::ranges::find(steps_, "canary", &state::UpgradeStep::step) == steps_.end()) {
+    tell(admin::waiting_event());  // a canary has events of its own
   }
 }
 

@@ -38,13 +38,14 @@ std::string report_line(const handoff::Report& report) {
   for (const auto& [reason, number] : report.refused) refused += number;
   return fmt::format(
       "generation {} to {}, PID {} to {}, version {} to {}, {:.1f} ms; moved={} ({}), taken_back={}, "
-      "refused={}{}{}, upstream_idle={}; "
+      "refused={}{}{}{}, upstream_idle={}; "
       "pause p50={} us p99={} us max={} us",
       report.from.generation, known(report.to.generation), report.from.pid, known(report.to.pid), report.from.version,
       report.to.version.empty() ? "unknown" : report.to.version, static_cast<double>(report.duration_us) / 1000.0,
       moved.clients_total, counts(moved.clients), report.taken_back, refused,
       refused != 0 ? " (" + counts(report.refused) + ")" : "",
-      report.left_behind != 0 ? fmt::format(", left_behind={}", report.left_behind) : "", moved.upstream_idle,
+      report.left_behind != 0 ? fmt::format(", left_behind={}", report.left_behind) : "",
+      report.returned != 0 ? fmt::format(", came_back={}", report.returned) : "", moved.upstream_idle,
       report.pauses.p50_us, report.pauses.p99_us, report.pauses.max_us);
 }
 

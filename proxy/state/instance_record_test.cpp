@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "proxy/state/state.pb.h"
 
 namespace baton::state {
@@ -47,6 +49,7 @@ UpgradeRecord upgrade(std::int64_t number) {
                      .moved = {{"idle", 3}, {"exchange", 4}},
                      .refused = {{"too old", 1}},
                      .taken_back = 5,
+                     .returned = 8,
                      .left_behind = 6,
                      .left_behind_ms = 7,
                      .pauses = {1, 2, 3, {0, 1, 5}},
@@ -63,6 +66,37 @@ TEST(Upgrades, ReachTheSuccessor) {
   ASSERT_TRUE(decoded);
   EXPECT_EQ(*decoded, record);
   EXPECT_EQ(decoded->upgrades.all()[0].report.to.pid, 2) << "the newest first";
+}
+
+CanaryRecord canary() {
+  return {.share = 500,
+          .verdict = "back",
+          .decided_by = "comparison",
+          .text = "it is worse",
+          .evidence = 123.5,
+          .canary = {.exchanges = 1, .exposures = 2, .clients_failed = 3},
+          .others = {.exchanges = 4, .exposures = 5, .clients_failed = 6}};
+}
+
+TEST(Canaries, AreInTheRecordOfTheirUpgrade) {
+  InstanceRecord record;
+  record.upgrade = upgrade(1);
+  record.upgrade->canary = canary();
+  record.canary = CanaryClients{.key = std::string(16, 'k'), .share = 5'000, .divided = {"1234", "5678"}};
+  EXPECT_EQ(decode_instance_record(encode(record)), record);
+}
+
+TEST(Canaries, AreReadWithWhateverNumbers) {
+  wire::Instance instance;
+  instance.mutable_upgrade()->mutable_canary()->set_share(70'000);
+  instance.mutable_upgrade()->mutable_canary()->set_evidence(std::nan(""));
+  const auto decoded = decode_instance_record(instance.SerializeAsString());
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->upgrade->canary->share, 10'000);
+  EXPECT_EQ(decoded->upgrade->canary->evidence, 1);
+  const CanarySide side{.exchanges = 1, .exposures = UINT64_MAX, .clients_failed = 0};
+  EXPECT_EQ(decode_canary_side(encode(side)), side);
+  EXPECT_FALSE(decode_canary_side("\xff"));
 }
 
 TEST(Upgrades, AreTheLastTen) {

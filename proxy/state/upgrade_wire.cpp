@@ -95,6 +95,7 @@ void write(const UpgradeRecord& record, wire::UpgradeRecord& out) {
   write_counts(report.moved, *out.mutable_moved());
   write_counts(report.refused, *out.mutable_refused());
   out.set_taken_back(report.taken_back);
+  out.set_returned(report.returned);
   out.set_left_behind(report.left_behind);
   out.set_left_behind_ms(report.left_behind_ms);
   out.set_pause_p50_us(report.pauses.p50_us);
@@ -129,6 +130,7 @@ UpgradeRecord read(const wire::UpgradeRecord& in) {
                    .moved = read_counts(in.moved()),
                    .refused = read_counts(in.refused()),
                    .taken_back = in.taken_back(),
+                   .returned = in.returned(),
                    .left_behind = in.left_behind(),
                    .left_behind_ms = in.left_behind_ms(),
                    .pauses = {.p50_us = in.pause_p50_us(),

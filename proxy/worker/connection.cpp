@@ -272,7 +272,9 @@ void Connection::note_tls_failure() {
     }
     return TlsFailure::protocol;
   };
-  counts_->tls_failures[static_cast<std::size_t>(kind())].add();
+  const TlsFailure failure = kind();
+  counts_->tls_failures[static_cast<std::size_t>(failure)].add();
+  if (failure != TlsFailure::closed) worker_.note_for_canary(*this, 0, state::Ending::bad_request);
   worker_.note_tls_failure(state_, client_.failure());
 }
 

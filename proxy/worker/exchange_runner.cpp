@@ -196,7 +196,9 @@ void ExchangeRunner::log_exchange() {
     connection_.counts().tunnels[static_cast<std::size_t>(ending)].add();
   }
   if (has_begun && is_logged(*exchange)) worker_.log_access(entry, rules().access_share);
-  if (has_begun) worker_.note_for_canary(connection_, exchange->status, ending);
+  const bool is_unanswered = is_request && exchange->status == 0;
+  const std::int64_t waited_ms = is_unanswered ? worker_.now_ms() - exchange->started_ms : 0;
+  if (has_begun) worker_.note_for_canary(connection_, exchange->status, ending, waited_ms);
   exchange->started_ms = 0;
 }
 

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "proxy/access_log/line.hpp"
-#include "proxy/canary/failure.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/worker/worker.hpp"
@@ -20,7 +19,7 @@ namespace {
 
 constexpr std::size_t access_bytes_max = 64 * 1024;
 constexpr std::int64_t abort_line_every_ms = 1'000;
-constexpr std::int64_t open_counted_every_ms = 10'000;
+constexpr std::int64_t open_counted_every_ms = 5'000;
 
 using Kind = FailureLines::Kind;
 
@@ -63,20 +62,36 @@ std::optional<std::uint64_t> Worker::client_in_experiment(const Connection& conn
   return experiment_->selection.client_of(state, connection.is_trusted());
 }
 
-void Worker::count_in_experiment(const Connection& connection, unsigned status, state::Ending ending) {
-  const auto client = client_in_experiment(connection);
-  if (client) experiment_->tally.note(*client, canary::is_failure(status, ending), now_ms());
+void Worker::count_in_experiment(const Connection& connection, bool has_failed) {
+  if (const auto client = client_in_experiment(connection)) experiment_->tally.note(*client, has_failed, now_ms());
 }
 
-// A long tunnel or download may end too late to count for the process that serves it well. Seldom, since one that is
-// silent proves little.
+namespace {
+
+bool is_unanswered(const state::Exchange& exchange, std::int64_t now_ms) {
+  const auto* relaying = std::get_if<state::Relaying>(&exchange.phase);
+  return relaying != nullptr && std::holds_alternative<state::ResponseAwaited>(relaying->response) &&
+         exchange.upstream && now_ms - exchange.upstream->write_at_ms >= canary::unanswered_ms;
+}
+
+}  // namespace
+
+// An exchange may end too late to count: a tunnel or a long download for the process that serves it well, one that the
+// server does not answer against it.
 void Worker::count_open_exchanges(std::int64_t now_ms) {
   next_count_open_ms_ = now_ms + open_counted_every_ms;
   for (const Connection* one = first_; one != nullptr; one = one->next_) {
     const state::ConnectionState& state = one->state();
     const state::Http2* const http2 = state.http2();
     if (!state.exchange && (http2 == nullptr || http2->streams.empty())) continue;
-    if (const auto client = client_in_experiment(*one)) experiment_->tally.note_open(*client, now_ms);
+    const auto client = client_in_experiment(*one);
+    if (!client) continue;
+    bool waits = state.exchange && is_unanswered(*state.exchange, now_ms);
+    if (http2 != nullptr) {
+      for (const auto& side : http2->streams)
+        waits = waits || (side->exchange && is_unanswered(*side->exchange, now_ms));
+    }
+    waits ? experiment_->tally.note(*client, true, now_ms) : experiment_->tally.note_open(*client, now_ms);
   }
 }
 

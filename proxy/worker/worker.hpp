@@ -20,6 +20,7 @@
 #include "handoff/parties.hpp"
 #include "proxy/access_log/entry.hpp"
 #include "proxy/canary/experiment.hpp"
+#include "proxy/canary/failure.hpp"
 #include "proxy/metrics/tally.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
@@ -257,8 +258,9 @@ class Worker final : private http1::ServerNames {
   void count_request(const access_log::Entry& entry, state::Ending ending, const ListenerRules* listener,
                      const routing::Route* route);
   // An exchange has ended that counts for or against this process.
-  void note_for_canary(const Connection& connection, unsigned status, state::Ending ending) {
-    if (experiment_ != nullptr) count_in_experiment(connection, status, ending);
+  void note_for_canary(const Connection& connection, unsigned status, state::Ending ending,
+                       std::int64_t waited_ms = 0) {
+    if (experiment_ != nullptr) count_in_experiment(connection, canary::is_failure(status, ending, waited_ms));
   }
   std::uint64_t generation() const { return shared_.generation; }
   // Adds what this worker has counted to the ledger.
@@ -304,7 +306,7 @@ class Worker final : private http1::ServerNames {
   bool is_of_canary(const Connection& connection) const;
   // Nothing: it does not count.
   std::optional<std::uint64_t> client_in_experiment(const Connection& connection) const;
-  void count_in_experiment(const Connection& connection, unsigned status, state::Ending ending);
+  void count_in_experiment(const Connection& connection, bool has_failed);
   void count_open_exchanges(std::int64_t now_ms);
   void stay(Connection& connection);
   // OpenSSL keeps its TLS, so it cannot move.
