@@ -286,7 +286,7 @@ class Conversation {
     }
     // If we did not run either, the whole machine may have stood still.
     const Deadline now = Clock::now();
-    if (now > looks_again_at_ + slept_at_least) trial_deadline_ = in_step();
+    if (now - looks_again_at_ > slept_at_least) trial_deadline_ = in_step();
     // It says nothing else while it adopts.
     const Deadline deadline = std::max(trial_deadline_, offering_.answer_deadline());
     if (now >= deadline) return fail(Fault::timed_out, "no answer in time (waiting for Trial)");
@@ -304,6 +304,7 @@ class Conversation {
     if (auto sent = send_record(channel_, Kind::listen, listen, in_step()); !sent) return sent;
     if (auto listening = await_listening(); !listening) return listening;
     trial_deadline_ = in_step();
+    looks_again_at_ = trial_deadline_;
     donor_.begin_canary();
     auto proved = offer_all();
     if (proved) is_canary_ = false;
@@ -457,7 +458,7 @@ class Conversation {
   bool is_listening_awaited_ = false;
   bool is_canary_ = false;                 // a part of the clients is the successor's, and we accept on
   Deadline trial_deadline_ = no_deadline;  // for a canary's next word
-  Deadline looks_again_at_ = no_deadline;
+  Deadline looks_again_at_;
   bool is_returning_ = false;     // except for what comes back
   bool may_return_ = true;        // a Returning may come
   bool is_with_keeper_ = false;   // the successor is dead
