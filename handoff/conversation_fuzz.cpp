@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "handoff/limits.hpp"
 #include "handoff/predecessor.hpp"
@@ -66,14 +68,33 @@ class CountingAdopter final : public Adopter {
   std::map<ParcelId, Held> held_;
 };
 
+// Beside a canary it offers some, and decides with the first Trial.
 class CountingDonor final : public Donor {
  public:
+  CountingDonor(bool has_canary, bool calls_back) : has_canary_(has_canary), calls_back_(calls_back) {}
   ~CountingDonor() override { require(in_flight_.empty(), "a parcel was neither adopted, refused nor taken back"); }
   Estate estate() override { return {}; }
-  void stop_accepting(const std::vector<std::string>&) override { ++stopped_; }
-  void accept_again() override { require(--stopped_ == 0, "accepts again without having stopped"); }
+  void stop_accepting(const std::vector<std::string>&) override {
+    require(!is_stopped_ && !is_canary_, "stops twice, or beside a canary");
+    is_stopped_ = true;
+  }
+  void accept_again() override {
+    require(is_stopped_ || has_canary_, "accepts again without having stopped");
+    require(!std::exchange(has_accepted_again_, true), "accepts again twice");
+  }
+  void begin_canary() override { is_canary_ = true; }
+  void on_probation(const Conduct&) override { is_decided_ = true; }
+  std::optional<std::string> called_off() override {
+    return is_decided_ && calls_back_ ? std::optional<std::string>("stop") : std::nullopt;
+  }
   Batch freeze_next(const Room&) override {
     Batch batch;
+    if (is_canary_ && is_decided_) {
+      is_canary_ = false;
+      batch.finished = true;
+      return batch;
+    }
+    if (is_canary_ && next_ > 3) return batch;
     for (int i = 0; i < 3; ++i, ++next_) {
       in_flight_[next_] = true;
       Parcel parcel;
@@ -97,7 +118,12 @@ class CountingDonor final : public Donor {
   }
   ParcelId next_ = 1;
   std::map<ParcelId, bool> in_flight_;
-  int stopped_ = 0;
+  const bool has_canary_;
+  const bool calls_back_;
+  bool is_canary_ = false;
+  bool is_decided_ = false;
+  bool is_stopped_ = false;
+  bool has_accepted_again_ = false;
   UniqueFd wake_{::eventfd(0, EFD_CLOEXEC)};
 };
 
@@ -127,12 +153,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no socket pair");
   Channel script{UniqueFd(ends[0])};
   write_frames(script, {reinterpret_cast<const char*>(data) + 1, size - 1});
-  if (data[0] % 2 == 0) {
-    CountingAdopter adopter;
-    (void)succeed(UniqueFd(ends[1]), adopter, {.version = "s", .features = {"known"}});
+  // Which side is ours; whether it can be, or has, a canary; whether it calls that back.
+  const bool is_successor = (data[0] & 1) == 0;
+  const bool has_canary = (data[0] & 2) != 0;
+  CountingDonor donor(has_canary, (data[0] & 4) != 0);
+  CountingAdopter adopter;
+  if (is_successor) {
+    const Probation probation{.donor = [&]() -> Donor& { return donor; }, .conduct = [](bool) { return Conduct{}; }};
+    (void)succeed(UniqueFd(ends[1]), adopter, {.version = "s", .features = {"known"}},
+                  has_canary ? &probation : nullptr);
   } else {
-    CountingDonor donor;
-    (void)hand_over(UniqueFd(ends[1]), donor, {.self = {1, 1, "p"}, .features = {}});
+    (void)hand_over(UniqueFd(ends[1]), donor, {.self = {1, 1, "p"}, .features = {}, .canary = has_canary},
+                    has_canary ? &adopter : nullptr);
   }
   return 0;
 }

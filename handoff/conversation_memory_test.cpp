@@ -4,12 +4,14 @@
 
 #include <cstdlib>
 #include <new>
+#include <optional>
+#include <set>
 #include <system_error>
 #include <thread>
 
 #include "handoff/predecessor.hpp"
 #include "handoff/successor.hpp"
-#include "handoff/testing/parties.hpp"
+#include "handoff/testing/canary_donor.hpp"
 
 namespace {
 
@@ -61,21 +63,44 @@ class Spared {
 };
 
 template <class Task>
-auto with_memory(Task task) {
+decltype(auto) with_memory(Task task) {
   const Spared spared;
   return task();
 }
 
-class SparedDonor final : public FakeDonor {
+class SparedDonor final : public CanaryDonor {
  public:
-  using FakeDonor::FakeDonor;
+  using CanaryDonor::CanaryDonor;
   Estate estate() override { return with_memory([&] { return FakeDonor::estate(); }); }
   void stop_accepting(const std::vector<std::string>& taken) override {
-    with_memory([&] { FakeDonor::stop_accepting(taken); });
+    with_memory([&] { CanaryDonor::stop_accepting(taken); });
+  }
+  void begin_canary() override {
+    with_memory([&] { CanaryDonor::begin_canary(); });
+  }
+  void end_canary() override {
+    with_memory([&] { CanaryDonor::end_canary(); });
+  }
+  bool kill_canary() override {
+    return with_memory([&] { return CanaryDonor::kill_canary(); });
+  }
+  void on_probation(const Conduct& conduct) override {
+    with_memory([&] { CanaryDonor::on_probation(conduct); });
+  }
+  std::optional<std::string> called_off() override {
+    return with_memory([&] { return FakeDonor::called_off(); });
   }
   void accept_again() override { with_memory([&] { FakeDonor::accept_again(); }); }
-  Batch freeze_next(const Room& room) override { return with_memory([&] { return FakeDonor::freeze_next(room); }); }
-  void adopted(std::span<const ParcelId> ids) override { with_memory([&] { FakeDonor::adopted(ids); }); }
+  Batch freeze_next(const Room& room) override {
+    return with_memory([&] { return CanaryDonor::freeze_next(room); });
+  }
+  // At once, and not with the next Trial.
+  void adopted(std::span<const ParcelId> ids) override {
+    with_memory([&] {
+      FakeDonor::adopted(ids);
+      decide(*this);
+    });
+  }
   void refused(std::span<const ParcelId> ids) override { with_memory([&] { FakeDonor::refused(ids); }); }
   void take_back(std::span<const ParcelId> ids) override { with_memory([&] { FakeDonor::take_back(ids); }); }
   std::string resign() override { return with_memory([&] { return FakeDonor::resign(); }); }
@@ -89,6 +114,9 @@ class SparedAdopter final : public FakeAdopter {
   }
   void expect(const Remaining& remaining) override { with_memory([&] { FakeAdopter::expect(remaining); }); }
   void accept() override { with_memory([&] { FakeAdopter::accept(); }); }
+  void accept_on_own() override {
+    with_memory([&] { FakeAdopter::accept_on_own(); });
+  }
   std::vector<Verdict> prepare(std::vector<ReceivedParcel> parcels) override {
     return with_memory([&] { return FakeAdopter::prepare(std::move(parcels)); });
   }
@@ -100,23 +128,88 @@ class SparedAdopter final : public FakeAdopter {
 };
 
 enum class Side { predecessor, successor };
+// The conversation, when nothing fails.
+enum class Course { everything_at_once, promoted_canary, called_back_canary };
+
+constexpr std::size_t everything = 12;
+constexpr std::size_t of_canary = 8;
+constexpr std::size_t per_batch = 4;
+
+// One is larger than a batch and waits until it goes alone.
+Shape shape_of(ParcelId id) {
+  return id == 106 ? Shape{.descriptors = 9, .payload_bytes_min = limits::batch_bytes + 1} : small(id);
+}
+
+// Both servers. What a canary gives back is what it has adopted.
+struct Servers {
+  explicit Servers(Course course) : donor(of_canary, everything, per_batch) {
+    donor.shape = adopter.shape = returns.shape = shape_of;
+    const auto has_proved = [](const FakeDonor& one) {
+      return one.with(&FakeDonor::Fate::adopted).size() >= of_canary;
+    };
+    if (course == Course::promoted_canary) {
+      donor.decide = [=](CanaryDonor& one) { one.promoted = has_proved(one); };
+    }
+    if (course == Course::called_back_canary) {
+      donor.call_off = [=, this] { return has_proved(donor) ? std::optional<std::string>("stop") : std::nullopt; };
+    }
+  }
+
+  Donor& to_give_back() {
+    return with_memory([this]() -> Donor& {
+      if (!returner) {
+        returner.emplace(0, adopter.with(&FakeAdopter::Fate::started).size(), per_batch);
+        returner->shape = shape_of;
+      }
+      return *returner;
+    });
+  }
+
+  std::set<ParcelId> given_back() const {
+    return returner ? returner->with(&FakeDonor::Fate::adopted) : std::set<ParcelId>{};
+  }
+  // Each connection is served by one of both, and touched by nobody else.
+  void expect_one_owner_each() const {
+    donor.expect_one_answer_each();
+    adopter.expect_one_end_each();
+    returns.expect_one_end_each();
+    EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
+    for (const auto& [id, fate] : donor.fates) expect_on_far_end(donor, id, fate.adopted == 1);
+    EXPECT_EQ(given_back(), returns.with(&FakeAdopter::Fate::started));
+    if (!returner) return;
+    returner->expect_one_answer_each();
+    for (const auto& [id, fate] : returner->fates) {
+      EXPECT_EQ(adopter.with(&FakeAdopter::Fate::started).count(id), 1U) << "parcel " << id << " was not its own";
+      expect_on_far_end(*returner, id, fate.adopted == 1);
+    }
+  }
+  // Those that are the successor's.
+  std::size_t moved() const { return adopter.with(&FakeAdopter::Fate::started).size() - given_back().size(); }
+
+  SparedDonor donor;
+  SparedAdopter adopter;
+  std::optional<SparedDonor> returner;
+  SparedAdopter returns;
+};
 
 // The number of allocations that side has made.
-long talk_with_shortage(Side side, long first, long many) {
-  SparedDonor donor(12, 4);
-  SparedAdopter adopter;
-  // One is larger than a batch and waits until it goes alone.
-  donor.shape = adopter.shape = [](ParcelId id) {
-    return id == 106 ? Shape{.descriptors = 9, .payload_bytes_min = limits::batch_bytes + 1} : small(id);
-  };
+long talk_with_shortage(Side side, long first, long many, Course course) {
+  Servers servers(course);
+  const bool has_canary = course != Course::everything_at_once;
   Pair pair = socket_pair();
   const PredecessorTerms predecessor_terms{.self = {7, 4242, "a version that is long enough to need memory"},
                                            .features = {"a feature that is long enough to need memory"},
                                            .ready_timeout = milliseconds(60'000),
-                                           .step_timeout = milliseconds(60'000)};
+                                           .step_timeout = milliseconds(60'000),
+                                           .canary = has_canary,
+                                           .return_timeout = milliseconds(60'000)};
   const SuccessorTerms successor_terms{.version = "another version that is long enough to need memory",
                                        .features = {"known", "a feature that is long enough to need memory"},
-                                       .hello_timeout = milliseconds(60'000)};
+                                       .hello_timeout = milliseconds(60'000),
+                                       .step_timeout = milliseconds(60'000)};
+  const Probation probation{
+      .donor = [&]() -> Donor& { return servers.to_give_back(); },
+      .conduct = [](bool) { return Conduct{.application = "counts that are long enough to need memory"}; }};
   const auto with_shortage = [&](Side of, auto task) {
     if (of == side) shortage = {.on = true, .first = first, .many = many, .count = 0};
     task();
@@ -127,39 +220,56 @@ long talk_with_shortage(Side side, long first, long many) {
   long predecessor_made = 0;
   {
     std::jthread successor([&] {
-      successor_made = with_shortage(Side::successor, [&] { succeed(std::move(pair.other), adopter, successor_terms); });
+      successor_made = with_shortage(Side::successor, [&] {
+        succeed(std::move(pair.other), servers.adopter, successor_terms, has_canary ? &probation : nullptr);
+      });
     });
     Channel channel(std::move(pair.one));
-    predecessor_made =
-        with_shortage(Side::predecessor, [&] { hand_over(std::move(channel), donor, predecessor_terms); });
+    predecessor_made = with_shortage(Side::predecessor, [&] {
+      hand_over(std::move(channel), servers.donor, predecessor_terms, has_canary ? &servers.returns : nullptr);
+    });
   }
-  donor.expect_one_answer_each();
-  adopter.expect_one_end_each();
-  EXPECT_EQ(donor.with(&FakeDonor::Fate::adopted), adopter.with(&FakeAdopter::Fate::started));
-  for (const auto& [id, fate] : donor.fates) expect_on_far_end(donor, id, fate.adopted == 1);
-  return std::max(successor_made, predecessor_made);
+  servers.expect_one_owner_each();
+  const long made = std::max(successor_made, predecessor_made);
+  if (made < first) {
+    EXPECT_EQ(servers.moved(), course == Course::called_back_canary ? 0 : everything);
+  }
+  return made;
 }
 
-void try_every_allocation(Side side) {
+struct Row {
+  const char* name;
+  Side side;
+  Course course;
+};
+
+class ConversationMemory : public testing::TestWithParam<Row> {};
+
+TEST_P(ConversationMemory, MayRunOutAtAnyAllocation) {
+  const auto& [name, side, course] = GetParam();
   for (const long many : {1, 3}) {
     long first = 0;
     for (long made = 0; made >= first && !testing::Test::HasFailure();) {
       SCOPED_TRACE(testing::Message() << many << " from allocation " << ++first << " on");
-      made = talk_with_shortage(side, first, many);
+      made = talk_with_shortage(side, first, many, course);
     }
     EXPECT_GT(first, 100) << "the shortage has not come to the conversation";
   }
 }
 
-TEST(ConversationMemory, AnyAllocationOfThePredecessorMayFail) {
-  try_every_allocation(Side::predecessor);
-}
+constexpr Row rows[] = {
+    {"OfThePredecessor", Side::predecessor, Course::everything_at_once},
+    {"OfTheSuccessor", Side::successor, Course::everything_at_once},
+    {"OfThePredecessorOfAPromotedCanary", Side::predecessor, Course::promoted_canary},
+    {"OfAPromotedCanary", Side::successor, Course::promoted_canary},
+    {"OfThePredecessorOfACalledBackCanary", Side::predecessor, Course::called_back_canary},
+    {"OfACalledBackCanary", Side::successor, Course::called_back_canary},
+};
 
-TEST(ConversationMemory, AnyAllocationOfTheSuccessorMayFail) {
-  try_every_allocation(Side::successor);
-}
+INSTANTIATE_TEST_SUITE_P(Each, ConversationMemory, testing::ValuesIn(rows),
+                         [](const auto& row) { return row.param.name; });
 
-TEST(ConversationMemory, AnErrorIsToldWithoutMemory) {
+TEST(Shortage, IsToldWithoutMemory) {
   const std::system_error no_thread(std::make_error_code(std::errc::resource_unavailable_try_again));
   const auto outcome = as_result([&]() -> Result<void> {
     shortage = {.on = true, .first = 1, .many = 1'000'000};

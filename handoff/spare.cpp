@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "handoff/insist.hpp"
 
 namespace baton::handoff {
 
@@ -30,8 +33,11 @@ void Spare::take_from(Inheritance& inheritance) {
 
 bool Spare::begins_with(Kind kind) {
   if (!channel_) return false;
-  const auto said = channel_->look();
-  return said && *said != nullptr && (*said)->kind == kind;
+  // Nobody who asks can do without the answer.
+  return insist([&] {
+    const auto said = channel_->look();
+    return said && *said != nullptr && (*said)->kind == kind;
+  });
 }
 
 }  // namespace baton::handoff

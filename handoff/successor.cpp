@@ -65,39 +65,39 @@ class Conversation {
   }
 
  private:
+  // Nothing here may need memory outside of `as_result` and `insist`: the server would end with all that it serves.
   SuccessionOutcome talk() {
     auto begun = as_result([this] { return begin(); });
     if (!begun) {
       tell_abort(begun.error());
-      return {Succession::failed, begun.error().text};
+      return {Succession::failed, std::move(begun.error().text)};
     }
     // No time limit from here on: while the predecessor lives it is the instance, however long it waits for requests to
     // finish, and if it dies the channel ends.
     auto frame = as_result([this] { return next_frame(); });
     if (returning_because_) {
-      tell_abort({Fault::refused, *returning_because_});
-      return {Succession::failed, *returning_because_};
+      Error error{Fault::refused, std::move(*returning_because_)};
+      tell_abort(error);
+      return {Succession::failed, std::move(error.text)};
     }
-    if (frame && frame->kind == Kind::abort) return {Succession::failed, unexpected_frame(*frame, Kind::listen).text};
     if (!frame || frame->kind != Kind::listen) {
       // The predecessor may have died before it sent Listen, but we have the listening sockets.
-      const Error error = frame ? unexpected_frame(*frame, Kind::listen) : frame.error();
-      if (frame) tell_abort(error);
-      return {frame ? Succession::failed : Succession::orphaned, error.text};
+      Error error = frame ? insist([&] { return unexpected_frame(*frame, Kind::listen); }) : std::move(frame.error());
+      if (frame && frame->kind != Kind::abort) tell_abort(error);
+      return {frame ? Succession::failed : Succession::orphaned, std::move(error.text)};
     }
     auto finished = as_result([&] { return serve(*frame); });
     if (finished && returning_because_) {
-      const std::string why = *returning_because_;
       finished = as_result([this] { return give_back(); });
       if (goes_on_in_spare()) {
         finished = as_result([this] { return serve_again(); });
       } else if (finished) {
-        return {Succession::returned, why};
+        return {Succession::returned, std::move(*returning_because_)};
       }
     }
     if (finished) return {Succession::completed, {}};
     tell_abort(finished.error());
-    return {Succession::orphaned, finished.error().text};
+    return {Succession::orphaned, std::move(finished.error().text)};
   }
 
   // Hello, Inherit, Ready.

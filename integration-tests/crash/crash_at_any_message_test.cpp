@@ -3,10 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <list>
-#include <optional>
 #include <regex>
 
+#include "crash/busy_connections.hpp"
 #include "crash/shared_death.hpp"
 #include "harness/aftermath.hpp"
 #include "harness/log_lines.hpp"
@@ -28,18 +27,9 @@ struct Row {
 // Done.
 constexpr int messages_at_least = 5;
 
-// Parts of a connection's life in which bytes are under way.
 class Scene {
  public:
-  explicit Scene(Origin& origin) : baton(settings(origin, death)) {
-    for (int i = 0; i < 3; ++i) idle_.emplace_back(baton.address()).get("/bytes/1");
-    head_.send("GET /bytes/3 HTTP/1.1\r\n");
-    tunnel_.send(get_request("/websocket", "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-    EXPECT_EQ(read_head(tunnel_).start_line, "HTTP/1.1 101 Switching Protocols");
-    upload_.send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n" + pattern(20).substr(0, 10));
-    baton.await_number("connections.exchange", 1);
-    baton.await_number("connections.idle", 3);
-  }
+  explicit Scene(Origin& origin) : baton(settings(origin, death)) {}
   ~Scene() { ::kill(baton.pid(), SIGKILL); }
 
   static Settings settings(Origin& origin, const SharedDeath& death) {
@@ -54,17 +44,8 @@ class Scene {
 
   void expect_all_to_go_on() {
     // Each is served by one process, and there once.
-    baton.await_number("connections.idle", 3);
-    baton.await_number("connections.head", 1);
-    baton.await_number("connections.exchange", 1);
-    baton.await_number("connections.tunnel", 1);
-    for (Client& client : idle_) EXPECT_EQ(client.get("/bytes/7").body, pattern(7)) << baton.log();
-    head_.send("Host: a\r\n\r\n");
-    EXPECT_EQ(head_.response().body, pattern(3)) << baton.log();
-    tunnel_.send("still there");
-    EXPECT_EQ(tunnel_.read_exactly(11), "still there") << baton.log();
-    upload_.send(pattern(20).substr(10));
-    EXPECT_NE(upload_.response().body.find("20 as sent"), std::string::npos) << baton.log();
+    connections_.await_that_one_process_has_all(baton);
+    EXPECT_EQ(connections_.lost(), std::set<int>{}) << baton.log();
     EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
     EXPECT_TRUE(baton.lock_is_held()) << baton.log();
     EXPECT_EQ(baton.pid_in_file(), baton.pid()) << baton.log();
@@ -72,12 +53,7 @@ class Scene {
 
   // If its keeper dies, too, a worker may take every connection with it. No answer has wrong bytes.
   void expect_nothing_wrong() {
-    for (Client& client : idle_) {
-      client.send_what_goes(get_request("/bytes/7"));
-      expect_answer_or_end(client, pattern(7));
-    }
-    head_.send_what_goes("Host: a\r\n\r\n");
-    expect_answer_or_end(head_, pattern(3));
+    (void)connections_.lost();
     EXPECT_EQ(baton.connect().get("/bytes/4").body, pattern(4)) << baton.log();
   }
 
@@ -96,19 +72,7 @@ class Scene {
   Baton baton;
 
  private:
-  void expect_answer_or_end(Client& client, const std::string& body) {
-    std::optional<std::string> got;
-    try {
-      got = client.response().body;
-    } catch (const Failure&) {
-    }
-    if (got) {
-      EXPECT_EQ(*got, body) << baton.log();
-    }
-  }
-
-  std::list<Client> idle_;
-  Client head_ = baton.connect(), tunnel_ = baton.connect(), upload_ = baton.connect();
+  BusyConnections connections_{baton};
 };
 
 // In an upgrade, or after the worker has died.

@@ -9,7 +9,7 @@
 namespace baton::harness {
 
 struct Death {
-  enum class Call { sendmsg, recvmsg };
+  enum class Call { sendmsg, recvmsg, sendmsg_of_a_frame };  // the last: that begins a frame of a handover
 
   std::atomic<pid_t> pid{0};             // 0: none
   std::atomic<bool> is_for_next{false};  // the next process that starts takes it

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <string_view>
 
 #include "crash/death.hpp"
 #include "harness/shared_memory.hpp"
@@ -33,11 +34,19 @@ Function* real(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
+bool begins_a_frame(const msghdr& message) {
+  constexpr std::string_view magic = "BATN";
+  return message.msg_iovlen != 0 && message.msg_iov->iov_len >= magic.size() &&
+         std::string_view(static_cast<const char*>(message.msg_iov->iov_base), magic.size()) == magic;
+}
+
 }  // namespace
 
 extern "C" ssize_t sendmsg(int socket, const msghdr* message, int flags) {
   static auto* const real_one = real<decltype(sendmsg)>("sendmsg");
-  return make(Death::Call::sendmsg, [&] { return real_one(socket, message, flags); });
+  const bool is_frame = death != nullptr && death->call == Death::Call::sendmsg_of_a_frame && begins_a_frame(*message);
+  return make(is_frame ? Death::Call::sendmsg_of_a_frame : Death::Call::sendmsg,
+              [&] { return real_one(socket, message, flags); });
 }
 
 extern "C" ssize_t recvmsg(int socket, msghdr* message, int flags) {
