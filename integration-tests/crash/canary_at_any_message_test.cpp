@@ -102,10 +102,12 @@ class Scene {
     baton.follow_pid_file();
     return true;
   }
-  // A predecessor that dies before the successor is ready, and a successor that dies as the instance.
+  // A predecessor dies before the successor is ready, or has everything back; or a successor dies as the instance.
   void expect_that_nobody_could_go_on() {
-    const bool was_alone = row.side == Side::predecessor ? baton.count_log_lines(has_begun) == 0
-                                                         : baton.count_log_lines(log_lines::upgrade_failed) == 0;
+    const std::regex has_it_back("the predecessor has everything back");
+    const bool was_alone = row.side == Side::successor ? baton.count_log_lines(log_lines::upgrade_failed) == 0
+                           : is_recalled()             ? baton.count_log_lines(has_it_back) != 0
+                                                       : baton.count_log_lines(has_begun) == 0;
     EXPECT_TRUE(was_alone) << baton.log();
   }
 
