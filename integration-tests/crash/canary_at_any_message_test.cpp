@@ -211,8 +211,9 @@ TEST_P(CanaryAtAnyMessage, CostsWhatTheDeadOneHadAndNothingElse) {
     Scene scene(origin, GetParam());
     scene.name_the_dead(deaths + 1);
     scene.run();
-    passed = !scene.death.has_come();
-    deaths += passed ? 0 : 1;
+    // Chance may choose no client, and then there are fewer messages: that is no end.
+    passed = !scene.death.has_come() && scene.of_canary && !scene.of_canary->empty();
+    deaths += scene.death.has_come() ? 1 : 0;
     if (!scene.await_instance()) {
       scene.expect_that_nobody_could_go_on();
       continue;
