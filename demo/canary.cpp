@@ -17,7 +17,7 @@ std::vector<std::string> describe(const Canary& canary) {
       fmt::format("  A successor that failed 1 request in {} was tried by {} of {} clients, and {}",
                   asked_for_each_failure, asked.served, asked.totals.started, asked.failed),
       fmt::format("  of these saw a failure, until the comparison called it back after {:.1f} s:", asked.seconds),
-      fmt::format("  {} connections moved there, all came back, and nobody else saw anything.",
+      fmt::format("  {} connections moved there, all came back, and no other client saw it.",
                   canary.upgrade.report.moved_total),
   };
 }

@@ -117,7 +117,7 @@ FailedUpgrade Proxy::fail_upgrade_to(const Version& version, std::chrono::millis
 
 FailedUpgrade Proxy::try_canary(std::chrono::milliseconds limit) {
   const Status before = status();
-  // Bound, it is nobody else's; nothing listens there.
+  // No other process can bind it, and nothing listens there.
   boost::asio::io_context context{1};
   const tcp::socket absent(context, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
   const ProxySettings running = settings_;

@@ -14,6 +14,19 @@ namespace {
 using namespace test;
 using std::chrono::milliseconds;
 
+// A script's part up to its first Trial.
+void become_canary(SuccessorScript& script) {
+  expect_frame(script.channel, Kind::hello);
+  wire::Hello hello = make_hello({8, 4711, "script"}, {});
+  hello.set_returns(true);
+  hello.set_canary(true);
+  script.send(Kind::hello, hello);
+  script.ready();
+  EXPECT_TRUE(expect_record<wire::Listen>(script.channel, Kind::listen).canary());
+  script.send(Kind::listening, wire::Listening{});
+  script.send(Kind::trial, wire::Trial{});
+}
+
 class CanaryTest : public ::testing::Test {
  protected:
   void run() {
@@ -196,14 +209,7 @@ TEST(PromotedCanary, MayHaveSaidMoreBeforeItHeardOfIt) {
   Pair pair = socket_pair();
   std::jthread successor([&] {
     SuccessorScript script(std::move(pair.other));
-    expect_frame(script.channel, Kind::hello);
-    wire::Hello hello = make_hello({8, 4711, "script"}, {});
-    hello.set_returns(true);
-    hello.set_canary(true);
-    script.send(Kind::hello, hello);
-    script.ready();
-    script.listening();
-    script.send(Kind::trial, wire::Trial{});
+    become_canary(script);
     expect_frame(script.channel, Kind::listen);
     for (int i = 0; i < 3; ++i) script.send(Kind::trial, wire::Trial{});
     script.send(Kind::listening, wire::Listening{});
@@ -244,15 +250,7 @@ TEST_P(CanaryThat, LeavesThePredecessorWithAllThatItDidNotAdopt) {
   Pair pair = socket_pair();
   std::jthread successor([&] {
     SuccessorScript script(std::move(pair.other));
-    expect_frame(script.channel, Kind::hello);
-    wire::Hello hello = make_hello({8, 4711, "script"}, {});
-    hello.set_returns(true);
-    hello.set_canary(true);
-    script.send(Kind::hello, hello);
-    script.ready();
-    EXPECT_TRUE(expect_record<wire::Listen>(script.channel, Kind::listen).canary());
-    script.send(Kind::listening, wire::Listening{});
-    script.send(Kind::trial, wire::Trial{});
+    become_canary(script);
     const auto offer = expect_record<wire::Offer>(script.channel, Kind::offer);
     EXPECT_EQ(offer.parcels_size(), 30);
     wire::Adopted adopted;

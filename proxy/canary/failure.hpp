@@ -12,7 +12,7 @@ inline constexpr std::int64_t gives_up_ms = 3'000;
 // A server that has had the whole request for so long, and has not begun to answer.
 inline constexpr std::int64_t unanswered_ms = 10'000;
 
-// What a client would blame on the service: answers 5xx, whoever gave them, responses that were cut short, refusals of
+// What a client would blame on the service: answers 5xx, ours or a server's, responses that were cut short, refusals of
 // our own, and no answer. What a client does to itself is none: going away, being slow. Nor is a 401, with which each
 // client begins, and a 4xx of a server, which is an answer. `waited_ms`: for the response, which has not begun; else 0.
 constexpr bool is_failure(unsigned status, state::Ending ending, std::int64_t waited_ms = 0) {

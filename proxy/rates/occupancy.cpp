@@ -87,7 +87,7 @@ Occupancy::Entered Occupancy::enter(std::string_view client) const {
     if (here.word == nullptr || here.count == count_mask) break;
     const std::uint64_t more = here.count != 0 ? here.value + 1 : tag << count_bits | 1;
     if (Word(*here.word).compare_exchange_strong(here.value, more, std::memory_order_relaxed)) {
-      return {Place(here.word), here.count + elsewhere + 1};
+      return {Place(here.word), here.count + elsewhere + 1, here.count + 1};
     }
   }
   return {};

@@ -55,6 +55,7 @@ class Occupancy {
   struct Entered {
     Place place;
     std::uint64_t count = 0;  // with this one
+    std::uint64_t here = 0;   // of these, without the predecessor's
   };
   // One more connection of the client. Any thread; never waits.
   Entered enter(std::string_view client) const;

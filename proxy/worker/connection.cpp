@@ -57,12 +57,12 @@ void Connection::look_up_place() {
 }
 
 // A trusted proxy stands for many clients. Those that it names in a PROXY header are counted once that has come.
-bool Connection::count_for_client() {
+bool Connection::count_for_client(bool only_here) {
   const std::uint64_t most = worker_.settings().config.limits.connections_per_client;
   if (most == 0 || place_ || is_trusted_) return false;
-  auto [place, count] = worker_.settings().counts->connections.enter(rates::ClientKey(state_.client_address).bytes());
+  auto [place, count, here] = worker_.settings().counts->connections.enter(rates::ClientKey(state_.client_address).bytes());
   place_ = std::move(place);
-  return count > most;
+  return (only_here ? here : count) > most;
 }
 
 void Connection::reconfigured() {

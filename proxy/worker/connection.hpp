@@ -158,8 +158,9 @@ class Connection final : public runtime::EventHandler,
   void look_up_place();
   // Those of its listener, also if that is gone.
   const routing::TrustedProxies& trusted_proxies() const;
-  // Counts it for its client, if clients are counted and it has not been. True: its client has more than it may have.
-  bool count_for_client();
+  // Counts it for its client, if clients are counted and it has not been. True: its client has more than it may have, in
+  // this process alone if `only_here`.
+  bool count_for_client(bool only_here = false);
   // True: there was progress. Both count the bytes they moved in `turn_bytes_`.
   bool read_legs();
   bool can_move() const;

@@ -264,13 +264,14 @@ void Worker::start(handoff::ParcelId id) {
     list(*owned.release());
     remember(connection);
     if (may_be_assigned_again(connection.state().id)) connection.renew_id(next_id());
-    // The predecessor does not any more, or only for a moment. It could not count those of a canary.
-    const bool is_one_too_many = connection.count_for_client() && experiment_ != nullptr;
+    // The predecessor does not any more, or only for a moment. It cannot count a canary's connections, but counts this one
+    // until it has read Adopted: so the canary goes by its own count.
+    const bool is_one_too_many = connection.count_for_client(true) && experiment_ != nullptr;
+    connection.note_shared();  // until the predecessor has read Adopted and closed its copies
     if (is_one_too_many && connection.is_new()) {
       note_one_too_many(connection.state());
       return connection.end();
     }
-    connection.note_shared();       // until the predecessor has read Adopted and closed its copies
     connection.run();
   } else if (const auto upstream = prepared_upstreams_.find(id); upstream != prepared_upstreams_.end()) {
     FrozenUpstream frozen = std::move(upstream->second);
