@@ -8,7 +8,7 @@
 namespace baton::config {
 namespace {
 
-constexpr Key<RouteTimeouts> timeout_keys[] = {
+constexpr Key<RouteTimeouts> route_timeout_keys[] = {
     {"body", read_duration<&RouteTimeouts::body, some_time>},
     {"send", read_duration<&RouteTimeouts::send, some_time>},
     {"connect", read_duration<&RouteTimeouts::connect, some_time>},
@@ -24,10 +24,10 @@ constexpr GlobalKey global_timeouts[] = {
     {"upstream_idle", "an idle connection to a server may next serve another route"},
     {"shutdown", "it is the time of the whole process"},
 };
-constexpr Section<RouteTimeouts> timeouts_section{"routes.timeouts", "in `timeouts` of a route", timeout_keys, nullptr,
-                                                  global_timeouts};
+constexpr Section<RouteTimeouts> route_timeouts_section{"routes.timeouts", "in `timeouts` of a route",
+                                                        route_timeout_keys, nullptr, global_timeouts};
 
-constexpr Key<RouteLimits> limit_keys[] = {
+constexpr Key<RouteLimits> route_limit_keys[] = {
     {"body_bytes", read_size<&RouteLimits::body_bytes, body_bytes_bounds>},
     {"buffer_bytes", read_size<&RouteLimits::buffer_bytes, buffer_bytes_bounds>},
 };
@@ -44,17 +44,17 @@ constexpr GlobalKey global_limits[] = {
     {"connections_per_client", "a connection has no route"},
     {"requests_per_second_per_client", "it counts the requests of all routes; `rate_limit` counts those of one"},
 };
-constexpr Section<RouteLimits> limits_section{"routes.limits", "in `limits` of a route", limit_keys, nullptr,
-                                              global_limits};
+constexpr Section<RouteLimits> route_limits_section{"routes.limits", "in `limits` of a route", route_limit_keys,
+                                                    nullptr, global_limits};
 
 }  // namespace
 
 void read_route_timeouts(Reader& reader, const Node& node, Route& route) {
-  read_section(reader, node, timeouts_section, route.timeouts);
+  read_section(reader, node, route_timeouts_section, route.timeouts);
 }
 
 void read_route_limits(Reader& reader, const Node& node, Route& route) {
-  read_section(reader, node, limits_section, route.limits);
+  read_section(reader, node, route_limits_section, route.limits);
 }
 
 void read_upgrades(Reader& reader, const Node& node, Route& route) {
@@ -74,8 +74,8 @@ void read_upgrades(Reader& reader, const Node& node, Route& route) {
 }
 
 void add_route_rule_keys(std::vector<KnownKey>& known) {
-  add_keys(known, timeouts_section);
-  add_keys(known, limits_section);
+  add_keys(known, route_timeouts_section);
+  add_keys(known, route_limits_section);
 }
 
 }  // namespace baton::config
