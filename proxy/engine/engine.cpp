@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "proxy/http1/body.hpp"
 #include "proxy/tunnel/tunnel.hpp"
 
 namespace baton::engine {
@@ -38,6 +39,16 @@ Action after(ConnectionState& state, Action action, std::int64_t now_ms) {
   if (action == Action::exchange_ended) http1.phase = AwaitingRequest{.since_ms = now_ms};
   if (action == Action::exchange_ended_early) http1.phase = Lingering{now_ms};
   return action;
+}
+
+// Both are bare sockets, and what one receives next is what the other sends next.
+bool is_straight(const Flow& from, const Flow& to) {
+  return !from.tls && !to.tls && !from.stream && !to.stream && from.unread.empty() && to.unsent.empty() &&
+         !from.read_ended && !to.write_ended;
+}
+
+void note_unseen(Flow& from, Flow& to, std::int64_t now_ms) {
+  from.read_at_ms = to.write_at_ms = now_ms;
 }
 
 }  // namespace
@@ -149,6 +160,44 @@ std::size_t wanted_from_upstream(const ClientSide& side, const Rules& rules) {
   const std::uint64_t most = std::max(rules.buffer_bytes, rules.head_bytes);
   const std::size_t held = upstream->unread.size();
   return most > held ? static_cast<std::size_t>(most - held) : 0;
+}
+
+std::uint64_t unseen_download(const ClientSide& side) {
+  const UpstreamLeg* const upstream = side.upstream();
+  if (upstream == nullptr || !is_straight(*upstream, side.client)) return 0;
+  if (is_tunnel(*side.exchange)) return std::numeric_limits<std::uint64_t>::max();
+  const auto* const relaying = std::get_if<Relaying>(&side.exchange->phase);
+  const auto* const relayed = relaying != nullptr ? std::get_if<ResponseRelayed>(&relaying->response) : nullptr;
+  return relayed != nullptr && !relayed->adds_chunks ? http1::content_ahead(relayed->body) : 0;
+}
+
+std::uint64_t unseen_upload(const ClientSide& side) {
+  const UpstreamLeg* const upstream = side.upstream();
+  if (upstream == nullptr || !is_straight(side.client, *upstream)) return 0;
+  if (is_tunnel(*side.exchange)) return std::numeric_limits<std::uint64_t>::max();
+  const auto* const relaying = std::get_if<Relaying>(&side.exchange->phase);
+  if (relaying == nullptr || relaying->upload_abandoned || relaying->adds_chunks) return 0;
+  const Request& request = side.exchange->request;
+  const std::uint64_t ahead = http1::content_ahead(request.body);
+  if (request.body_bytes_max == 0) return ahead;
+  return std::min(ahead, request.body_bytes_max - std::min(request.body_bytes, request.body_bytes_max));
+}
+
+void note_unseen_download(ClientSide& side, std::uint64_t bytes, std::int64_t now_ms) {
+  note_unseen(*side.upstream(), side.client, now_ms);
+  side.exchange->response_bytes += bytes;
+  if (auto* const relaying = std::get_if<Relaying>(&side.exchange->phase)) {
+    http1::skip_content(std::get<ResponseRelayed>(relaying->response).body, bytes);
+  }
+}
+
+void note_unseen_upload(ClientSide& side, std::uint64_t bytes, std::int64_t now_ms) {
+  note_unseen(side.client, *side.upstream(), now_ms);
+  Request& request = side.exchange->request;
+  request.body_bytes += bytes;
+  if (!std::holds_alternative<Relaying>(side.exchange->phase)) return;
+  request.expects_continue = false;
+  http1::skip_content(request.body, bytes);
 }
 
 bool waits_for_bytes(const ConnectionState& state) {

@@ -60,6 +60,13 @@ std::int64_t deadline_ms(const state::ConnectionState& state, const Rules& rules
 std::size_t wanted_from_client(const state::ConnectionState& state, const Rules& rules);
 std::size_t wanted_from_upstream(const state::ClientSide& side, const Rules& rules);
 
+// How many bytes of content, or of a tunnel, may go from the server's socket to the client's without being looked at,
+// or the other way: nothing stands before them in either flow. 0: none. `note_unseen_*`: so many of them have.
+std::uint64_t unseen_download(const state::ClientSide& side);
+std::uint64_t unseen_upload(const state::ClientSide& side);
+void note_unseen_download(state::ClientSide& side, std::uint64_t bytes, std::int64_t now_ms);
+void note_unseen_upload(state::ClientSide& side, std::uint64_t bytes, std::int64_t now_ms);
+
 // True: until a byte or an end is received, or the deadline comes, `advance` would change nothing and return `wait`.
 // False if this is not obvious.
 bool waits_for_bytes(const state::ConnectionState& state);

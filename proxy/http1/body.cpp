@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <variant>
 
 #include "proxy/http1/grammar.hpp"
@@ -188,6 +189,24 @@ BodyPiece consume_body(BodyFraming& framing, std::string_view input, Sender send
   }
   if (std::holds_alternative<UntilClose>(framing)) return {input.size(), true, BodyStatus::more};
   return {0, false, BodyStatus::ended};
+}
+
+std::uint64_t content_ahead(const BodyFraming& framing) {
+  if (const auto* const chunk = std::get_if<ByChunks>(&framing)) {
+    return chunk->position == ChunkPosition::data ? chunk->remaining : 0;
+  }
+  if (const auto* const length = std::get_if<ByLength>(&framing)) return length->remaining;
+  return std::holds_alternative<UntilClose>(framing) ? std::numeric_limits<std::uint64_t>::max() : 0;
+}
+
+void skip_content(BodyFraming& framing, std::uint64_t bytes) {
+  if (auto* const chunk = std::get_if<ByChunks>(&framing)) {
+    chunk->remaining -= bytes;
+    if (chunk->remaining == 0) chunk->position = ChunkPosition::data_cr;
+  } else if (auto* const length = std::get_if<ByLength>(&framing)) {
+    length->remaining -= bytes;
+    if (length->remaining == 0) framing = NoBody{};
+  }
 }
 
 std::size_t find_trailers_end(std::string_view input) {

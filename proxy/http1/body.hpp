@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "proxy/http1/sender.hpp"
@@ -32,6 +33,11 @@ struct BodyPiece {
 // Advances `framing` over the next run in `input`. An empty piece with `more` means that the input is used up. With
 // NoBody it returns {0, false, ended}; with UntilClose everything is payload and the body never ends by itself.
 BodyPiece consume_body(state::BodyFraming& framing, std::string_view input, Sender sender);
+
+// How many bytes of content come next, whatever they are: 0 where framing does, and UINT64_MAX where the content ends
+// with its flow. `skip_content` advances over so many of them at most.
+std::uint64_t content_ahead(const state::BodyFraming& framing);
+void skip_content(state::BodyFraming& framing, std::uint64_t bytes);
 
 // The length of a whole trailer section at the front of `input`, including its empty line: 2 if it has no fields. 0: it
 // is still incomplete. npos: malformed (a bare LF or CR, see head.hpp).

@@ -1,5 +1,7 @@
 #include "proxy/runtime/socket.hpp"
 
+#include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace baton::runtime {
@@ -87,13 +90,18 @@ Io Socket::receive(state::Buffer& into, std::size_t bytes) {
   } while (got < 0 && errno == EINTR);
   into.commit(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   if (got > 0) {
-    // A short read has emptied the socket, and a later byte is a new event; but a FIN may already have arrived.
-    if (static_cast<std::size_t>(got) < room && !peer_ended_ && !hung_up_) readable_ = false;
+    note_read(static_cast<std::size_t>(got), room);
     return Io::done;
   }
   readable_ = false;
   if (got == 0) return Io::ended;
   return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
+}
+
+// A short read has emptied the socket, and a later byte is a new event; but a FIN may already have arrived.
+inline void Socket::note_read(std::size_t got, std::size_t room) {
+  if (got < room && !peer_ended_ && !hung_up_) readable_ = false;
+  bulky_ = got >= bulk_bytes;
 }
 
 Io Socket::send(state::Buffer& from) {
@@ -104,16 +112,55 @@ Io Socket::send(state::Buffer& from) {
   } while (put < 0 && errno == EINTR);
   if (put < 0) {
     writable_ = false;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return Io::would_block;
-    // The kernel reports a reset only once, and has done so here: a later read will see EOF. Bytes that arrived before
-    // the reset can still be read, and must be read now.
-    was_reset_ = was_reset_ || errno != EPIPE;
-    readable_ = true;
-    return Io::failed;
+    return cannot_send();
   }
   if (static_cast<std::size_t>(put) < bytes) writable_ = false;
   from.consume(static_cast<std::size_t>(put));
   return Io::done;
+}
+
+// The kernel reports a reset only once, and has done so here: a later read will see EOF. Bytes that arrived before the
+// reset can still be read, and must be read now.
+Io Socket::cannot_send() {
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return Io::would_block;
+  was_reset_ = was_reset_ || errno != EPIPE;
+  readable_ = true;
+  return Io::failed;
+}
+
+// A pipe takes whole pages and has room for only so many pieces, so a short read does not mean that nothing is left.
+Io Socket::splice_to(int pipe, std::size_t bytes, std::size_t& moved) {
+  ssize_t got;
+  do {
+    got = ::splice(fd_.get(), nullptr, pipe, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  } while (got < 0 && errno == EINTR);
+  if (got > 0) {
+    moved = static_cast<std::size_t>(got);
+    bulky_ = moved >= bulk_bytes;
+    return Io::done;
+  }
+  if (got == 0) return Io::ended;
+  readable_ = false;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
+}
+
+std::size_t Socket::splice_from(int pipe, std::size_t bytes) {
+  ssize_t put;
+  do {
+    put = ::splice(pipe, nullptr, fd_.get(), nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  } while (put < 0 && errno == EINTR);
+  if (put > 0) return static_cast<std::size_t>(put);
+  writable_ = cannot_send() == Io::failed;  // what is left is sent with `send`, which fails too
+  return 0;
+}
+
+std::size_t Socket::room() const {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t length = sizeof memory;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) return 0;
+  const std::uint32_t used = memory[SK_MEMINFO_WMEM_QUEUED];
+  const std::uint32_t most = memory[SK_MEMINFO_SNDBUF];
+  return most > used ? most - used : 0;
 }
 
 int Socket::take_error() {

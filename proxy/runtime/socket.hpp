@@ -68,11 +68,21 @@ class Socket final : public EventHandler {
 
   // The most that one read or write moves, however large the buffers are.
   static constexpr std::size_t io_bytes_max = 64 * 1024;
+  // What a read must find for `is_bulky`.
+  static constexpr std::size_t bulk_bytes = 16 * 1024;
 
   // Reads once, at most `bytes`.
   Io receive(state::Buffer& into, std::size_t bytes);
   // Writes once.
   Io send(state::Buffer& from);
+  // The same without copying, to and from a pipe (splice(2)); see Pipe. `ended` is to be confirmed by `receive`.
+  // `splice_from` returns how many bytes were sent; 0 also if sending fails, which the next `send` reports.
+  Io splice_to(int pipe, std::size_t bytes, std::size_t& moved);
+  std::size_t splice_from(int pipe, std::size_t bytes);
+  // About how many bytes can be sent before the kernel takes no more.
+  std::size_t room() const;
+  // The last read has found much at once, so more is likely to follow, and a pipe pays.
+  bool is_bulky() const { return bulky_; }
   // Sending found the connection broken, by a reset or a timeout, so EOF here means truncation. (EPIPE alone does not
   // mean that: then the other side had sent its FIN before it reset the connection.)
   bool was_reset() const { return was_reset_; }
@@ -88,6 +98,9 @@ class Socket final : public EventHandler {
   void on_events(std::uint32_t events) override;
 
  private:
+  void note_read(std::size_t got, std::size_t room);
+  Io cannot_send();
+
   Loop& loop_;                 // outlives every socket in it
   handoff::UniqueFd fd_;
   SocketOwner* owner_;         // outlives the socket, or passes it on (set_owner)
@@ -99,6 +112,7 @@ class Socket final : public EventHandler {
   bool broken_ = false;
   bool shared_ = false;
   bool was_reset_ = false;
+  bool bulky_ = false;
 };
 
 }  // namespace baton::runtime

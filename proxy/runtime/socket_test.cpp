@@ -10,26 +10,15 @@
 #include <memory>
 #include <string>
 
+#include "proxy/runtime/testing/tcp_pair.hpp"
+
 namespace baton::runtime {
 namespace {
 
 // A TCP connection over loopback: our end in a loop, and the other side's descriptor.
 class Connected : public testing::Test, public SocketOwner {
  protected:
-  Connected() {
-    const handoff::UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(::bind(listener.get(), any, length), 0);
-    EXPECT_EQ(::listen(listener.get(), 1), 0);
-    EXPECT_EQ(::getsockname(listener.get(), any, &length), 0);
-    peer = handoff::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(::connect(peer.get(), any, length), 0);
-    socket = std::make_unique<Socket>(
-        loop, handoff::UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)), *this);
+  Connected() : socket(std::make_unique<Socket>(loop, std::move(pair.ours), *this)) {
     EXPECT_TRUE(socket->watch());
     run_events();
   }
@@ -45,9 +34,7 @@ class Connected : public testing::Test, public SocketOwner {
     run_events();
   }
   void peer_resets() {
-    const linger at_once{1, 0};
-    ::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    peer.reset();
+    pair.reset_peer();
     run_events();
   }
   // The result of the other side's next read: bytes, 0 for EOF, or -1 and errno.
@@ -58,7 +45,8 @@ class Connected : public testing::Test, public SocketOwner {
   handoff::UniqueFd copy() const { return handoff::UniqueFd(::fcntl(socket->descriptor(), F_DUPFD_CLOEXEC, 3)); }
 
   Loop loop;
-  handoff::UniqueFd peer;
+  TcpPair pair;
+  handoff::UniqueFd& peer = pair.peer;
   std::unique_ptr<Socket> socket;
   state::Buffer received;
   int ready = 0;

@@ -90,6 +90,7 @@ class Connection final : public runtime::EventHandler,
   void on_deadline() override;
 
   // ── For its runners ───────────────────────────────────────────────────────────────────────────────────────────
+  runtime::Socket& client_socket() { return client_.socket(); }
   // The client's identity, as forwarded.
   std::string_view client_text() const { return client_text_; }
   bool is_without_listener() const { return listener_ == nullptr; }

@@ -62,6 +62,9 @@ class ExchangeRunner final : public runtime::SocketOwner {
   // for because reading has failed.
   bool read_upstream(std::size_t& moved, engine::Action& then);
   bool write_upstream(std::size_t& moved);
+  // Bytes that may pass without being looked at go from the client's socket to the server's. `ended`: none may, or only
+  // a read can tell what is there.
+  runtime::Io pass_upload(std::size_t& moved);
   // Bytes from the client have come in.
   void note_received(std::size_t bytes) { received_since_ += bytes; }
 
@@ -79,6 +82,7 @@ class ExchangeRunner final : public runtime::SocketOwner {
   std::string client() const;
 
  private:
+  runtime::Io pass_download(std::size_t& moved);
   // The exchange's route; nullptr: none. Its rules hold from now on.
   void follow(const routing::Route* route);
   const engine::Rules& rules_of_route() const;

@@ -68,10 +68,23 @@ class LoopbackCrash : public testing::TestWithParam<Legs> {
     return static_cast<Fate>(worst);
   }
 
+  void at_every_event(const std::vector<Play>& plays) {
+    for (const Play& play : plays) {
+      std::map<Fate, int> fates;
+      for (std::size_t at = 1; fates[Fate::past_the_end] + fates[Fate::other] == 0; ++at) ++fates[fate_after(play, at)];
+      EXPECT_EQ(fates[Fate::other], 0) << play.name;
+      EXPECT_GT(fates[Fate::same_bytes], 0) << play.name;
+      EXPECT_LE(fates[Fate::lost_in_handshake], GetParam().client == 0 ? 0 : 2) << play.name;
+      if (HasFailure()) return;
+    }
+  }
+
+  KernelRoom room = KernelRoom::scarce;
+
  private:
   Fate play_with_a_crash(const Play& play, std::size_t at) {
     const Arena& arena = *new Arena(descriptors_max);
-    Scene scene(GetParam());
+    Scene scene(GetParam(), room);
     scene.roster = &arena.roster();
     std::size_t events = 0;
     const Witnessed expected = Stage(play, scene).run([&](std::size_t count, Stage&) { events = count; });
@@ -92,15 +105,19 @@ class LoopbackCrash : public testing::TestWithParam<Legs> {
 };
 
 TEST_P(LoopbackCrash, AfterAnyEventCostsNothing) {
-  for (const Play& play : plays(body_bytes)) {
-    std::map<Fate, int> fates;
-    for (std::size_t at = 1; fates[Fate::past_the_end] + fates[Fate::other] == 0; ++at) ++fates[fate_after(play, at)];
-    EXPECT_EQ(fates[Fate::other], 0) << play.name;
-    EXPECT_GT(fates[Fate::same_bytes], 0) << play.name;
-    EXPECT_LE(fates[Fate::lost_in_handshake], GetParam().client == 0 ? 0 : 2) << play.name;
-    if (HasFailure()) return;
-  }
+  at_every_event(plays(body_bytes));
 }
+
+class CrashWhileBytesPassUnseen : public LoopbackCrash {
+ protected:
+  CrashWhileBytesPassUnseen() { room = KernelRoom::ample; }
+};
+
+TEST_P(CrashWhileBytesPassUnseen, AfterAnyEventCostsNothing) {
+  at_every_event(bulky_plays(400'000));
+}
+
+INSTANTIATE_TEST_SUITE_P(Plain, CrashWhileBytesPassUnseen, testing::Values(Legs{}));
 
 INSTANTIATE_TEST_SUITE_P(Legs, LoopbackCrash,
                          testing::Values(Legs{}, Legs{tls13, 0}, Legs{0, tls13}, Legs{tls12, tls12}),

@@ -79,8 +79,8 @@ class Bystander {
 };
 
 // `many` allocations in a row fail, starting with the first, then with the second, and so on until a play has no more.
-void at_every_allocation(Play play, Legs legs, long many) {
-  const Scene scene(legs);
+void at_every_allocation(Play play, Legs legs, long many, KernelRoom room = KernelRoom::scarce) {
+  const Scene scene(legs, room);
   const Witnessed expected = Stage(play, scene).run([](std::size_t, Stage&) {});
   ASSERT_TRUE(expected.finished) << play.name;
   play.breaks = true;                      // it may
@@ -117,6 +117,10 @@ TEST(Memory, AnAllocationThatFailsCostsOneConnection) {
 
 TEST(Memory, ManyThatFailInARowCostOneConnection) {
   for (const Play& play : plays(body_bytes)) at_every_allocation(play, {}, 1000);
+}
+
+TEST(Memory, WhileBytesPassUnseenToo) {
+  for (const Play& play : bulky_plays(400'000)) at_every_allocation(play, {}, 1, KernelRoom::ample);
 }
 
 TEST(Memory, WithTlsToo) {

@@ -24,6 +24,7 @@
 #include "proxy/metrics/tally.hpp"
 #include "proxy/runtime/deadlines.hpp"
 #include "proxy/runtime/loop.hpp"
+#include "proxy/runtime/pipe.hpp"
 #include "proxy/state/codec.hpp"
 #include "proxy/upstream/pool.hpp"
 #include "proxy/worker/connection.hpp"
@@ -183,6 +184,11 @@ class Worker final : private http1::ServerNames {
   // A carrier has no streams: it goes to the pool of its server, or ends.
   void pool_or_close(std::unique_ptr<tls::Stream> stream, state::Boxed<state::UpstreamLeg> leg, bool may_be_used_again);
   http2::Scratch& http2_scratch() { return http2_scratch_; }
+  // For bytes that pass unseen; nullptr: there can be none now.
+  runtime::Pipe* pipe() {
+    if (!pipe_) pipe_ = runtime::Pipe::open();
+    return pipe_ ? &*pipe_ : nullptr;
+  }
   http1::Answered take_answered() { return std::exchange(scratch_.answered, {}); }
   // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
@@ -331,6 +337,7 @@ class Worker final : private http1::ServerNames {
   metrics::Counter fields_dropped_, aborted_;
   http1::Scratch scratch_;
   http2::Scratch http2_scratch_;
+  std::optional<runtime::Pipe> pipe_;        // made when first needed
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick
   access_log::AccessLog* access_log_;
   std::string access_lines_;

@@ -70,6 +70,9 @@ class EngineProbe {
     over_ = false;
     settle();
     if (over_) return;
+    pass_unseen();
+    settle();
+    if (over_) return;
     if (wanted_from_client(state_, rules_) != 0) state_.client.unread.append(from_client);
     if (wanted_from_upstream(state_, rules_) != 0) state_.upstream()->unread.append(from_upstream);
     settle();
@@ -86,6 +89,13 @@ class EngineProbe {
     }
     if (then == Then::time_is_over && deadline_ms(state_, rules_) != INT64_MAX) obey(expire(state_, context()));
     settle();
+  }
+
+  // As much as a pipe would pass, if anything may.
+  void pass_unseen() {
+    constexpr std::uint64_t most = 100;
+    if (const auto bytes = std::min(unseen_download(state_), most)) note_unseen_download(state_, bytes, 1000);
+    if (const auto bytes = std::min(unseen_upload(state_), most)) note_unseen_upload(state_, bytes, 1000);
   }
 
   // Each stream by itself: nothing but its connection's frames depends on others.

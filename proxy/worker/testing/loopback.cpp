@@ -74,23 +74,25 @@ void move_all(Worker& from, Worker& to, Outcome outcome, const InWorker& in) {
   in(from, [&] { from.end_handover(); });
 }
 
-// For a listening socket, and so for those that it accepts, or for a socket before it is connected. Segments are small,
-// so that small windows advance at once.
-void make_room_scarce(int socket) {
-  const int room = 8 * 1024;
+// For a listening socket, and so for those that it accepts, or for a socket before it is connected. Where room is
+// scarce, segments are small, so that small windows advance at once.
+void set_room(int socket, KernelRoom room) {
+  const int bytes = room == KernelRoom::scarce ? 8 * 1024 : 128 * 1024;
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  if (room == KernelRoom::ample) return;
   const int segment = 1024;
-  ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-  ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   ::setsockopt(socket, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
 }
 
 }  // namespace
 
-TestListener::TestListener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+TestListener::TestListener(KernelRoom room)
+    : room_(room), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
   sockaddr_in any{};
   any.sin_family = AF_INET;
   any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  make_room_scarce(socket_.get());
+  set_room(socket_.get(), room_);
   require(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0, "bind");
   require(::listen(socket_.get(), 64) == 0, "listen");
   sockaddr_storage bound{};
@@ -101,7 +103,7 @@ TestListener::TestListener() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONB
 
 handoff::UniqueFd TestListener::connect() const {
   handoff::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  make_room_scarce(socket.get());
+  set_room(socket.get(), room_);
   sockaddr_storage storage;
   const socklen_t length = address_.to_sockaddr(storage);
   require(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0, "connect");

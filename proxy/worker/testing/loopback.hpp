@@ -52,23 +52,29 @@ struct Witnessed {
   bool operator==(const Witnessed&) const = default;
 };
 
-// TCP on a free port of 127.0.0.1, with little room in the kernel, so that bytes wait in the proxy's own buffers.
+// In the kernel, for the bytes of each connection: little, so that they wait in the proxy's own buffers; or so much
+// that a read finds many at once.
+enum class KernelRoom { scarce, ample };
+
+// TCP on a free port of 127.0.0.1.
 class TestListener {
  public:
-  TestListener();
+  explicit TestListener(KernelRoom room = KernelRoom::scarce);
   const state::SocketAddress& address() const { return address_; }
   handoff::UniqueFd connect() const;       // non-blocking afterwards
   handoff::UniqueFd accept() const;        // empty: no connection is waiting
   int descriptor() const { return socket_.get(); }
 
  private:
+  KernelRoom room_;
   handoff::UniqueFd socket_;
   state::SocketAddress address_;
 };
 
 // Where plays are staged.
 struct Scene {
-  explicit Scene(Legs with = {}) : legs(with), settings(loopback_settings(origin.address(), legs)) {}
+  explicit Scene(Legs with = {}, KernelRoom room = KernelRoom::scarce)
+      : legs(with), front(room), origin(room), settings(loopback_settings(origin.address(), legs)) {}
   const Legs legs;
   const TestListener front;
   const TestListener origin;

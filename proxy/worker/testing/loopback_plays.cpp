@@ -90,4 +90,51 @@ std::vector<Play> plays(std::size_t body_bytes) {
   return plays;
 }
 
+std::vector<Play> bulky_plays(std::size_t body_bytes) {
+  const std::string large = numbered(body_bytes);
+  const std::string end = large.substr(large.size() - 30);
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  const std::string upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+  const std::string length = "Content-Length: " + std::to_string(large.size()) + "\r\n";
+  std::vector<Play> plays;
+  plays.push_back({.name = "responses by length",
+                   .client = {{"", request("GET /")}, {end, request("GET /2")}, {end, "", true}},
+                   .origin = {{"\r\n\r\n", response(large)}, {"\r\n\r\n", response(large)}}});
+  plays.push_back({.name = "a response and a slow reader",
+                   .client = {{"", request("GET /")}, {end, request("GET /2")}, {"two", "", true}},
+                   .origin = {{"\r\n\r\n", response(large)}, {"\r\n\r\n", response("two")}},
+                   .client_reads = 20 * 1024});
+  plays.push_back({.name = "a response until close",
+                   .client = {{"", request("GET /")}, {"the end", "", true}},
+                   .origin = {{"\r\n\r\n", ok + "\r\n" + large + "the end", true}},
+                   .closes = true});
+  plays.push_back({.name = "a response that a client of HTTP/1.0 gets without chunks",
+                   .client = {{"", "GET / HTTP/1.0\r\nHost: a\r\n\r\n"}, {end, "", true}},
+                   .origin = {{"\r\n\r\n", ok + chunked + "\r\n" + in_chunks(large, 150'001)}},
+                   .closes = true});
+  plays.push_back(
+      {.name = "bodies in large chunks, both ways",
+       .client = {{"", request("POST /", chunked) + in_chunks(large, 150'001)}, {"X-Sum: 1\r\n\r\n", "", true}},
+       .origin = {{"X-Sum: 1\r\n\r\n", ok + chunked + "\r\n" + in_chunks(large, 150'001)}}});
+  plays.push_back({.name = "an upload, and a slow origin",
+                   .client = {{"", request("PUT /", length) + large}, {"done", request("GET /2")}, {"two", "", true}},
+                   .origin = {{end, response("done")}, {"\r\n\r\n", response("two")}},
+                   .origin_reads = 20 * 1024});
+  plays.push_back({.name = "a WebSocket, both ways",
+                   .client = {{"", request("GET /ws", upgrade)},
+                              {"101", ""},
+                              {"\r\n\r\n", "ping"},
+                              {"pong", large + "last words", true}},
+                   .origin = {{"\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n" + upgrade + "\r\n"},
+                              {"ping", "pong" + large},
+                              {"last words", "goodbye", true}},
+                   .client_reads = 50 * 1024});
+  plays.push_back({.name = "a raw tunnel, both ways",
+                   .client = {{"hello", large + "question", true}},
+                   .origin = {{"", "hello"}, {"question", large + "answer", true}},
+                   .origin_reads = 50 * 1024,
+                   .raw = true});
+  return plays;
+}
+
 }  // namespace baton::proxy

@@ -17,5 +17,7 @@ std::string response(const std::string& body, const std::string& fields = "");
 
 // Plays of every kind, with bodies of about this many bytes.
 std::vector<Play> plays(std::size_t body_bytes);
+// Plays whose bodies and tunnels may pass unseen, where there is ample room.
+std::vector<Play> bulky_plays(std::size_t body_bytes);
 
 }  // namespace baton::proxy
