@@ -9,11 +9,22 @@ class BenchError(Exception):
     """Ends the run; the message is for the user."""
 
 
+def compiled(program, sources, *libraries):
+    if not os.path.exists(program):
+        subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", program, *sources, *libraries],
+                       check=True)
+    return program
+
+
+def built_reference(name, directory):
+    """A program of reference/, which does the least that is possible."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "reference")
+    return compiled(os.path.join(directory, name), [os.path.join(folder, f"{name}.cpp")])
+
+
 class Load:
     def __init__(self, sources, directory, cpu):
-        program = os.path.join(directory, "load")
-        subprocess.run([os.environ.get("CXX", "g++"), "-std=c++20", "-O2", "-o", program,
-                        *glob.glob(os.path.join(sources, "*.cpp")), "-lssl", "-lcrypto"], check=True)
+        program = compiled(os.path.join(directory, "load"), glob.glob(os.path.join(sources, "*.cpp")), "-lssl", "-lcrypto")
         self._process = subprocess.Popen(["taskset", "-c", str(cpu), program], text=True, bufsize=1,
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.origin_port = int(self._read("start")["origin"])
@@ -34,12 +45,12 @@ class Load:
         answer = self._answer(f"when {group}", count, 0)
         return [int(at) for at in answer["at_us"].split(",")]
 
-    def fresh(self, proxy, count):
-        self._command(f"fresh {proxy.port} {count} {proxy.speaks}", count)
+    def fresh(self, proxy, count, path="/"):
+        self._command(f"fresh {proxy.port} {count} {proxy.speaks} {path}", count)
 
     def resumed(self, proxy, count):
         """Like `fresh`, but each handshake resumes the newest session from this proxy, which must exist."""
-        self._command(f"fresh {proxy.port} {count} resumed", count)
+        self._command(f"fresh {proxy.port} {count} resumed /", count)
 
     def close(self, group):
         self._command(f"close {group}", 0)

@@ -4,7 +4,7 @@ import sys
 
 
 def others(rows):
-    return [name for name in ("nginx", "HAProxy") if name in rows]
+    return [name for name in ("nginx", "HAProxy", "bare-relay") if name in rows]
 
 
 def ratio(value, other):

@@ -22,13 +22,19 @@ void Client::send() {
   const ssize_t put = tls_ ? tls_->send(unsent_) : ::send(fd(), unsent_.data(), unsent_.size(), at_once);
   if (put == static_cast<ssize_t>(unsent_.size())) {
     unsent_ = {};
-  } else if (!tls_ || put >= 0 || errno != EAGAIN) {
-    batch_->lost(*this);
+  } else if (tls_ && (put >= 0 || errno != EAGAIN)) {
+    return batch_->lost(*this);
+  } else if (!tls_) {
+    if (put < 0 && errno != EAGAIN) return batch_->lost(*this);
+    unsent_.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(put, 0)));
   }
+  const bool waits_for_room = !tls_ && !unsent_.empty();
+  if (waits_for_room != waits_for_room_) loop_.watch(*this, waits_for_room ? EPOLLOUT : EPOLLIN);
+  waits_for_room_ = waits_for_room;
 }
 
 void Client::on_events(std::uint32_t) {
-  if (!unsent_.empty()) {  // in the middle of a handshake
+  if (!unsent_.empty()) {  // in the middle of a handshake, or of an upload
     send();
   } else if (!receive()) {
     return;
@@ -77,10 +83,9 @@ void Client::look_at_head() {
   const std::size_t end = head_.find("\r\n\r\n");
   if (end == head_.npos) return;
   const char* length = ::strcasestr(head_.c_str(), "\r\ncontent-length:");
-  if (!head_.starts_with("HTTP/1.1 200 ") || length == nullptr || length > head_.c_str() + end) {
-    return batch_->lost(*this);
-  }
-  body_left_ = std::strtoul(length + 17, nullptr, 10);
+  const bool is_declared = length != nullptr && length < head_.c_str() + end;
+  if (!head_.starts_with("HTTP/1.1 200 ") || (!is_declared && !closes_)) return batch_->lost(*this);
+  body_left_ = is_declared ? std::strtoul(length + 17, nullptr, 10) : large_bytes;
   count_body(head_.size() - end - 4);
 }
 

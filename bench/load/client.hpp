@@ -16,6 +16,9 @@ struct Resource {
   std::string host = "127.0.0.1:8080";
 };
 
+// Of /large, of /until-close, which has no Content-Length, and of the request for /upload.
+inline constexpr std::size_t large_bytes = 1024 * 1024;
+
 class Client;
 
 // The requests that a command waits for.
@@ -31,8 +34,8 @@ class Client final : public Peer {
  public:
   // `tls`: nullptr for a plain connection; `http2`: nullptr for HTTP/1.1.
   Client(Loop& loop, int fd, std::unique_ptr<Tls> tls, std::unique_ptr<Http2> http2)
-      : Peer(fd), tls_(std::move(tls)), http2_(std::move(http2)) {
-    loop.add(*this);
+      : Peer(fd), loop_(loop), tls_(std::move(tls)), http2_(std::move(http2)) {
+    loop_.add(*this);
   }
 
   // `request`: the text of a request for this in HTTP/1.1. Both must outlive the answer. With `close` the proxy must
@@ -53,6 +56,7 @@ class Client final : public Peer {
   void count_body(std::size_t bytes);
   void finish();
 
+  Loop& loop_;
   std::unique_ptr<Tls> tls_;
   std::unique_ptr<Http2> http2_;
   std::string frames_;  // of HTTP/2, to be sent
@@ -61,6 +65,7 @@ class Client final : public Peer {
   std::string_view unsent_;
   std::string head_;
   std::size_t body_left_ = 0;
+  bool waits_for_room_ = false;  // in its socket
   bool closes_ = false;  // the response is complete only when the connection has ended, too
   bool done_ = false;
 };

@@ -6,7 +6,7 @@
 //   each GROUP                     one request on every connection of the group, `in_flight_max` at a time
 //   when GROUP                     the same; its answer ends with " at_us=T,T,…", the times of the monotonic clock at
 //                                  which the requests were answered
-//   fresh PORT COUNT SPEAKS        COUNT requests, each on its own connection, which the proxy is asked to close
+//   fresh PORT COUNT SPEAKS PATH   COUNT requests, each on its own connection, which the proxy is asked to close
 //   close GROUP                    closes the group's connections
 //
 // SPEAKS is "plain", "tls" (full handshakes), "resumed" (each handshake resumes the newest session from that port),
@@ -43,8 +43,12 @@ constexpr unsigned patience_s = 300;
 constexpr std::size_t stalled_streams = 10;
 
 std::string request_text(const Resource& of, bool close) {
-  return "GET " + of.path + " HTTP/1.1\r\nHost: " + of.host + "\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
-         (close ? "Connection: close\r\n" : "") + "\r\n";
+  const bool is_upload = of.path == "/upload";
+  const bool is_until_close = of.path == "/until-close";  // nginx would send chunks to a client of HTTP/1.1
+  return (is_upload ? "PUT " : "GET ") + of.path + " HTTP/" + (is_until_close ? "1.0" : "1.1") + "\r\nHost: " + of.host + "\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
+         (close ? "Connection: close\r\n" : "") +
+         (is_upload ? "Content-Length: " + std::to_string(large_bytes) + "\r\n\r\n" + std::string(large_bytes, 'x')
+                    : "\r\n");
 }
 
 using Group = std::vector<std::unique_ptr<Client>>;
@@ -214,8 +218,8 @@ int main() {
     } else if ((command == "each" || command == "when") && words >> name) {
       requests.run(On::next_connection, groups[name], target, groups[name].size());
       if (command == "when") requests.say_when();
-    } else if (command == "fresh" && words >> target.port >> count >> target) {
-      requests.run(On::new_connection, groups[name], target, count);
+    } else if (command == "fresh" && words >> target.port >> count >> target >> resource.path) {
+      requests.run(On::new_connection, groups[name], target, count, resource);
     } else if (command == "close" && words >> name) {
       groups.erase(name);
       std::cout << "answered=0 lost=0 slowest_us=0";

@@ -1,4 +1,5 @@
-// The origin behind the proxies: answers /large with 1 MiB and everything else with 13 bytes.
+// The origin behind the proxies: answers /large and /until-close with 1 MiB, everything else with
+// 13 bytes, and that for /upload after its 1 MiB.
 #pragma once
 
 #include <cstdint>

@@ -65,6 +65,28 @@ TEST_F(SupervisedLife, AQuitWaitsForWhatIsInFlight) {
   expect_nothing_left();
 }
 
+TEST_F(SupervisedLife, ClientsThatComeDuringAStopAreRefusedAndDoNotWait) {
+  Client waiting = baton.connect();
+  waiting.send(get_request("/held"));
+  origin.gate().await_arrivals(1);
+  baton.signal(SIGTERM);
+  await(
+      [&] {
+        try {
+          baton.connect();
+          return false;
+        } catch (const Failure& failure) {
+          return std::string_view(failure.what()).ends_with("Connection refused");
+        }
+      },
+      "a client to be refused");
+  origin.gate().open();
+  EXPECT_EQ(waiting.response().body, "held");
+  waiting.close();
+  EXPECT_EQ(baton.await_exit(), (Ended{0, 0})) << baton.log();
+  expect_nothing_left();
+}
+
 TEST_F(SupervisedLife, AFirstTermAfterAQuitStillWaitsForWhatIsInFlight) {
   Client waiting = baton.connect();
   waiting.send(get_request("/held"));

@@ -52,7 +52,7 @@ void write_down(const Heritage& heritage, wire::Heritage& out) {
   for (const auto& feature : heritage.features) out.add_features(feature);
 }
 
-std::shared_ptr<const Heritage> read_back(const wire::Heritage& in) {
+std::shared_ptr<Heritage> read_back(const wire::Heritage& in) {
   auto heritage = std::make_shared<Heritage>();
   for (const auto& from : in.sockets()) {
     heritage->sockets.push_back({from.name(), from.address(), taken(from.descriptor())});

@@ -55,6 +55,7 @@ class Supervisor {
   void let_newcomers_in();
   void read_line(pid_t pid);
   void hear(Worker& worker, handoff::Frame& frame);
+  void stop_listening();
   void announced(Worker& worker);
   void succeeded(Worker& worker, const handoff::Frame& frame);
   void hear_of_crash(const handoff::Frame& frame);

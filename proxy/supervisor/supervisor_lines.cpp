@@ -61,12 +61,25 @@ void Supervisor::hear(Worker& worker, handoff::Frame& frame) {
       return succeeded(worker, frame);
     case handoff::Kind::bye:
       worker.leaving = true;
+      if (worker.pid == state_.instance) stop_listening();
       return;
     case handoff::Kind::returned:
       return hear_of_crash(frame);
     default:
       return;  // of a later version
   }
+}
+
+// No process will be started with its sockets: clients that come now must be refused, not wait. Those with a path are
+// what `remove_what_it_left` goes by; the worker removes the paths itself.
+void Supervisor::stop_listening() {
+  if (!state_.heritage) return;
+  std::erase_if(state_.heritage->sockets, [](const handoff::InheritedSocket& socket) {
+    sockaddr_storage name{};
+    socklen_t length = sizeof name;
+    const int named = ::getsockname(socket.descriptor.get(), reinterpret_cast<sockaddr*>(&name), &length);
+    return named == 0 && name.ss_family != AF_UNIX;
+  });
 }
 
 void Supervisor::announced(Worker& worker) {
