@@ -45,7 +45,8 @@ constexpr std::size_t stalled_streams = 10;
 std::string request_text(const Resource& of, bool close) {
   const bool is_upload = of.path == "/upload";
   const bool is_until_close = of.path == "/until-close";  // nginx would send chunks to a client of HTTP/1.1
-  return (is_upload ? "PUT " : "GET ") + of.path + " HTTP/" + (is_until_close ? "1.0" : "1.1") + "\r\nHost: " + of.host + "\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
+  return (is_upload ? "PUT " : "GET ") + of.path + " HTTP/" + (is_until_close ? "1.0" : "1.1") +
+         "\r\nHost: " + of.host + "\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n" +
          (close ? "Connection: close\r\n" : "") +
          (is_upload ? "Content-Length: " + std::to_string(large_bytes) + "\r\n\r\n" + std::string(large_bytes, 'x')
                     : "\r\n");

@@ -91,7 +91,8 @@ int main(int, char** arguments) {
   const pid_t clients = require(::fork(), "fork");
   if (clients == 0) {
     for (std::size_t i = 0; i < count; ++i) {
-      require(::connect(require(::socket(AF_INET, SOCK_STREAM, 0), "socket"), reinterpret_cast<sockaddr*>(&address), length),
+      require(::connect(require(::socket(AF_INET, SOCK_STREAM, 0), "socket"), reinterpret_cast<sockaddr*>(&address),
+                        length),
               "connect");
     }
     ::pause();

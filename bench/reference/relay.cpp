@@ -1,5 +1,6 @@
 // The least that a relay does for a message: waits, reads and sends. What Baton's tunnels are compared with; it knows
-// nothing of slow receivers, of ends in one direction, or of limits. Its argument is a file: our port, and the origin's.
+// nothing of slow receivers, of ends in one direction, or of limits. Its argument is a file: our port, and the
+// origin's.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>

@@ -13,27 +13,33 @@ namespace baton::runtime {
 
 class Pipe {
  public:
-  // The kernel has no room for one, or no descriptors are left: nothing.
+  // Nothing: no descriptors are left, or this user's pipes have so much memory already that a new one would be too
+  // small.
   static std::optional<Pipe> open();
 
   // The most that one call moves.
   static constexpr std::size_t bytes_max = 256 * 1024;
 
   struct Passed {
-    Io io = Io::would_block;  // of reading; `ended` is to be confirmed by a `receive`
-    std::size_t bytes = 0;    // read; `rest` has those of them that were not sent
+    std::size_t bytes = 0;  // taken from the sender; `rest` has those of them that were not sent
+    bool failed = false;    // the sender's connection is broken. Without this and without bytes: only a read can tell
   };
   // Moves at most `bytes`, as far as `to` has room. If sending fails, the next send on `to` fails too and reports it.
   // Throws std::bad_alloc; then the bytes are lost, and the connection cannot go on.
   Passed pass(Socket& from, Socket& to, std::size_t bytes, state::Buffer& rest);
 
+  // False: this process may not splice, or the kernel cannot.
+  bool is_usable() const { return usable_; }
+
  private:
-  Pipe(handoff::UniqueFd out, handoff::UniqueFd in) : out_(std::move(out)), in_(std::move(in)) {}
+  Pipe(handoff::UniqueFd read_end, handoff::UniqueFd write_end)
+      : read_end_(std::move(read_end)), write_end_(std::move(write_end)) {}
   void read_back(std::size_t bytes, state::Buffer& rest);
   void take(char* to, std::size_t bytes);
 
-  handoff::UniqueFd out_;  // to read from
-  handoff::UniqueFd in_;   // to write to
+  handoff::UniqueFd read_end_;
+  handoff::UniqueFd write_end_;
+  bool usable_ = true;
 };
 
 }  // namespace baton::runtime

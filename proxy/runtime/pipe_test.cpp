@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -26,6 +27,7 @@ bool is_memory_short = false;
 
 class Passing : public testing::Test, public SocketOwner {
  protected:
+  Passing() { ::signal(SIGPIPE, SIG_IGN); }  // as a process does that splices
   void on_ready(Socket&) override {}
 
   void run_events() {
@@ -72,18 +74,32 @@ TEST_F(Passing, MovesWhatIsThereAndNoMoreThanItIsTold) {
   EXPECT_EQ(pass(20'000).bytes, 20'000U);
   EXPECT_EQ(receiver_gets(), text(50'000).substr(0, 20'000));
   const Pipe::Passed passed = pass(100'000);
-  EXPECT_EQ(passed.io, Io::done);
   EXPECT_EQ(passed.bytes, 30'000U);
   EXPECT_EQ(receiver_gets(), text(50'000).substr(20'000));
   EXPECT_TRUE(rest.empty());
 }
 
-TEST_F(Passing, NothingThereIsNoEnd) {
+TEST_F(Passing, NothingThereIsLeftToReceive) {
   from->note_readable();
   const Pipe::Passed passed = pass(100);
-  EXPECT_EQ(passed.io, Io::would_block);
   EXPECT_EQ(passed.bytes, 0U);
-  EXPECT_FALSE(from->readable());
+  EXPECT_FALSE(passed.failed);
+  EXPECT_TRUE(from->readable());
+  state::Buffer read;
+  EXPECT_EQ(from->receive(read, 100), Io::would_block);
+}
+
+// At an urgent byte splice moves nothing, as if nothing were there.
+TEST_F(Passing, BytesBehindAnUrgentOneAreLeftToReceive) {
+  sender_sends("before");
+  ASSERT_EQ(::send(sender.peer.get(), "!", 1, MSG_OOB), 1);
+  sender_sends("behind");
+  EXPECT_EQ(pass(100).bytes, 6U);
+  EXPECT_EQ(pass(100).bytes, 0U);
+  EXPECT_TRUE(from->readable());
+  state::Buffer read;
+  EXPECT_EQ(from->receive(read, 100), Io::done);
+  EXPECT_EQ(read.view(), "behind");
 }
 
 TEST_F(Passing, WhatTheReceiverDoesNotTakeIsReadBack) {
@@ -117,7 +133,8 @@ TEST_F(Passing, AnEndIsLeftToReceive) {
   ::shutdown(sender.peer.get(), SHUT_WR);
   run_events();
   EXPECT_EQ(pass(100).bytes, 10U);
-  EXPECT_EQ(pass(100).io, Io::ended);
+  EXPECT_EQ(pass(100).bytes, 0U);
+  EXPECT_TRUE(from->readable());
   state::Buffer read;
   EXPECT_EQ(from->receive(read, 100), Io::ended);
 }
@@ -125,7 +142,7 @@ TEST_F(Passing, AnEndIsLeftToReceive) {
 TEST_F(Passing, AResetIsAFailure) {
   sender.reset_peer();
   run_events();
-  EXPECT_EQ(pass(100).io, Io::failed);
+  EXPECT_TRUE(pass(100).failed);
 }
 
 TEST_F(Passing, WhatCannotBeSentIsKeptAndTheNextSendSaysWhy) {
@@ -133,12 +150,28 @@ TEST_F(Passing, WhatCannotBeSentIsKeptAndTheNextSendSaysWhy) {
   receiver.reset_peer();
   run_events();
   const Pipe::Passed passed = pass(20'000);
-  EXPECT_EQ(passed.io, Io::done);
   EXPECT_EQ(passed.bytes, 20'000U);
   EXPECT_EQ(rest.size(), 20'000U);
   EXPECT_TRUE(to->writable());
   EXPECT_EQ(to->send(rest), Io::failed);
   EXPECT_TRUE(to->was_reset());
+}
+
+TEST_F(Passing, ASocketIsBulkyWhileAReadFindsMoreThanItTakes) {
+  sender_sends(text(200'000));
+  state::Buffer read;
+  EXPECT_EQ(from->receive(read, 20'000), Io::done);
+  EXPECT_TRUE(from->is_bulky());
+  EXPECT_EQ(pass(100'000).bytes, 100'000U);
+  EXPECT_TRUE(from->is_bulky());
+  EXPECT_EQ(pass(20'000).bytes, 20'000U);
+  EXPECT_TRUE(from->is_bulky());
+  while (pass(100'000).bytes != 0) {
+  }
+  EXPECT_FALSE(from->is_bulky());
+  sender_sends(text(20'000));
+  EXPECT_EQ(from->receive(read, 100'000), Io::done);
+  EXPECT_FALSE(from->is_bulky()) << "it found all that was there";
 }
 
 TEST_F(Passing, WithoutMemoryForTheRestTheBytesAreLostAndNobodyElseGetsThem) {

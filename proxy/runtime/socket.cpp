@@ -28,6 +28,14 @@ ssize_t send_to(int descriptor, const char* from, std::size_t bytes) {
   return ::syscall(SYS_sendto, descriptor, from, bytes, MSG_NOSIGNAL, nullptr, 0);
 }
 
+// Errors of splice(2) that say nothing about the connection.
+bool is_for_now(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == ENOMEM || error == ENOBUFS;
+}
+bool is_impossible(int error) {
+  return error == EPERM || error == EACCES || error == ENOSYS || error == EINVAL || error == EOPNOTSUPP;
+}
+
 }  // namespace
 
 void keep_alive(int descriptor, int idle_s) {
@@ -101,7 +109,7 @@ Io Socket::receive(state::Buffer& into, std::size_t bytes) {
 // A short read has emptied the socket, and a later byte is a new event; but a FIN may already have arrived.
 inline void Socket::note_read(std::size_t got, std::size_t room) {
   if (got < room && !peer_ended_ && !hung_up_) readable_ = false;
-  bulky_ = got >= bulk_bytes;
+  bulky_ = got >= bulk_bytes && got == room;
 }
 
 Io Socket::send(state::Buffer& from) {
@@ -128,39 +136,47 @@ Io Socket::cannot_send() {
   return Io::failed;
 }
 
-// A pipe takes whole pages and has room for only so many pieces, so a short read does not mean that nothing is left.
-Io Socket::splice_to(int pipe, std::size_t bytes, std::size_t& moved) {
+// A pipe has room for so many pages, however full they are: a short splice does not mean that nothing is left. Nor does
+// EAGAIN.
+Socket::Spliced Socket::splice_to(int write_end, std::size_t bytes) {
   ssize_t got;
   do {
-    got = ::splice(fd_.get(), nullptr, pipe, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    got = ::splice(fd_.get(), nullptr, write_end, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   } while (got < 0 && errno == EINTR);
-  if (got > 0) {
-    moved = static_cast<std::size_t>(got);
-    bulky_ = moved >= bulk_bytes;
-    return Io::done;
-  }
-  if (got == 0) return Io::ended;
+  bulky_ = got >= static_cast<ssize_t>(std::min(bytes, spliced_bulk_bytes));
+  if (got > 0) return {.bytes = static_cast<std::size_t>(got)};
+  if (got == 0 || is_for_now(errno)) return {};
+  if (is_impossible(errno)) return {.possible = false};
   readable_ = false;
-  return errno == EAGAIN || errno == EWOULDBLOCK ? Io::would_block : Io::failed;
+  return {.failed = true};
 }
 
-std::size_t Socket::splice_from(int pipe, std::size_t bytes) {
+Socket::Spliced Socket::splice_from(int read_end, std::size_t bytes) {
   ssize_t put;
   do {
-    put = ::splice(pipe, nullptr, fd_.get(), nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    put = ::splice(read_end, nullptr, fd_.get(), nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   } while (put < 0 && errno == EINTR);
-  if (put > 0) return static_cast<std::size_t>(put);
-  writable_ = cannot_send() == Io::failed;  // what is left is sent with `send`, which fails too
-  return 0;
+  if (put > 0) return {.bytes = static_cast<std::size_t>(put)};
+  if (put < 0 && is_impossible(errno)) return {.possible = false};
+  if (put < 0 && is_for_now(errno)) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) writable_ = false;
+    return {};
+  }
+  if (put < 0) (void)cannot_send();
+  return {};
 }
 
-std::size_t Socket::room() const {
+std::size_t Socket::send_room() const {
   std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
   socklen_t length = sizeof memory;
   if (::getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &length) != 0) return 0;
-  const std::uint32_t used = memory[SK_MEMINFO_WMEM_QUEUED];
+  int not_sent = 0;
+  (void)::ioctl(fd_.get(), SIOCOUTQNSD, &not_sent);
+  // The one is TCP's, the other a Unix socket's.
+  const std::uint32_t used = std::max(memory[SK_MEMINFO_WMEM_QUEUED], memory[SK_MEMINFO_WMEM_ALLOC]);
   const std::uint32_t most = memory[SK_MEMINFO_SNDBUF];
-  return most > used ? most - used : 0;
+  const int may_wait = std::max(unsent_bytes - not_sent, 0);
+  return std::min(most > used ? most - used : 0U, static_cast<std::uint32_t>(may_wait));
 }
 
 int Socket::take_error() {

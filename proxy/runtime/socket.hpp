@@ -68,21 +68,32 @@ class Socket final : public EventHandler {
 
   // The most that one read or write moves, however large the buffers are.
   static constexpr std::size_t io_bytes_max = 64 * 1024;
-  // What a read must find for `is_bulky`.
+  // TCP_NOTSENT_LOWAT of clients' sockets: by default the kernel would buffer megabytes for each slow reader.
+  static constexpr int unsent_bytes = 256 * 1024;
+  // What a read must find for `is_bulky`, and what a pipe must.
   static constexpr std::size_t bulk_bytes = 16 * 1024;
+  static constexpr std::size_t spliced_bulk_bytes = 64 * 1024;
 
   // Reads once, at most `bytes`.
   Io receive(state::Buffer& into, std::size_t bytes);
   // Writes once.
   Io send(state::Buffer& from);
-  // The same without copying, to and from a pipe (splice(2)); see Pipe. `ended` is to be confirmed by `receive`.
-  // `splice_from` returns how many bytes were sent; 0 also if sending fails, which the next `send` reports.
-  Io splice_to(int pipe, std::size_t bytes, std::size_t& moved);
-  std::size_t splice_from(int pipe, std::size_t bytes);
-  // About how many bytes can be sent before the kernel takes no more.
-  std::size_t room() const;
-  // The last read has found much at once, so more is likely to follow, and a pipe pays.
+  // Without copying, to and from the ends of a pipe (splice(2)); see Pipe. Whether a socket has nothing to read, has
+  // ended or waits at an urgent byte looks the same to splice, so only `receive` can tell. What keeps a socket from
+  // being sent on, the next `send` reports.
+  struct Spliced {
+    std::size_t bytes = 0;
+    bool failed = false;   // reading: the connection is broken
+    bool possible = true;  // false: not permitted, or not for such descriptors
+  };
+  Spliced splice_to(int write_end, std::size_t bytes);
+  Spliced splice_from(int read_end, std::size_t bytes);
+  // About how many bytes the kernel takes before it reports no room. Where the system has a lower tcp_notsent_lowat
+  // than ours, it takes fewer.
+  std::size_t send_room() const;
+  // The last read has found more than it could take, and much, so a pipe pays.
   bool is_bulky() const { return bulky_; }
+  void note_no_bulk() { bulky_ = false; }
   // Sending found the connection broken, by a reset or a timeout, so EOF here means truncation. (EPIPE alone does not
   // mean that: then the other side had sent its FIN before it reset the connection.)
   bool was_reset() const { return was_reset_; }

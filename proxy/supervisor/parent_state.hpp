@@ -35,7 +35,7 @@ struct ParentState {
   Door door;
   std::vector<Worker> workers;
   pid_t instance = 0;                        // the first worker even before it serves; 0: there is none
-  std::shared_ptr<Heritage> heritage;  // of the last instance that announced itself; empty: none did
+  std::shared_ptr<Heritage> heritage;        // of the last instance that announced itself; empty: none did
   CrashStreak streak;
   int stop_signal = 0;                       // the signal that told us to stop; TERM and INT take precedence over QUIT
   std::vector<int> signals;                  // waiting for an instance

@@ -35,9 +35,11 @@ bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
     return true;
   }
   const std::size_t before = leg.unread.size();
-  Io io = stream.socket().is_bulky() ? pass_download(moved) : Io::ended;
-  if (io == Io::ended) io = stream.receive(leg, bytes);
-  switch (io) {
+  std::optional<Io> io;
+  if (stream.socket().is_bulky()) [[unlikely]]
+    io = pass_download(moved);
+  if (!io) io = stream.receive(leg, bytes);
+  switch (*io) {
     case Io::done:
       moved += leg.unread.size() - before;
       leg.read_at_ms = worker_.now_ms();
@@ -56,32 +58,32 @@ bool ExchangeRunner::read_upstream(std::size_t& moved, Action& then) {
   return false;
 }
 
-Io ExchangeRunner::pass_download(std::size_t& moved) {
+std::optional<Io> ExchangeRunner::pass_download(std::size_t& moved) {
   const std::uint64_t most = engine::unseen_download(side_);
   runtime::Pipe* const pipe = most >= runtime::Socket::bulk_bytes ? worker_.pipe() : nullptr;
-  if (pipe == nullptr) return Io::ended;
-  const auto [io, bytes] =
+  if (pipe == nullptr) return std::nullopt;
+  const auto [bytes, failed] =
       pipe->pass(upstream_.connected()->socket(), connection_.client_socket(), most, side_.client.unsent);
-  if (bytes == 0) return io;
+  if (bytes == 0) return failed ? std::optional(Io::failed) : std::nullopt;
   engine::note_unseen_download(side_, bytes, worker_.now_ms());
   connection_.counts().sent.add(bytes - side_.client.unsent.size());
   moved += bytes;
-  return io;
+  return Io::done;
 }
 
-Io ExchangeRunner::pass_upload(std::size_t& moved) {
+std::optional<Io> ExchangeRunner::pass_upload(std::size_t& moved) {
   const std::uint64_t most = engine::unseen_upload(side_);
-  runtime::Pipe* const pipe =
-      most >= runtime::Socket::bulk_bytes && upstream_.connected() != nullptr ? worker_.pipe() : nullptr;
-  if (pipe == nullptr) return Io::ended;
-  const auto [io, bytes] =
+  const bool is_connected = upstream_.connected() != nullptr;
+  runtime::Pipe* const pipe = most >= runtime::Socket::bulk_bytes && is_connected ? worker_.pipe() : nullptr;
+  if (pipe == nullptr) return std::nullopt;
+  const auto [bytes, failed] =
       pipe->pass(connection_.client_socket(), upstream_.connected()->socket(), most, side_.upstream()->unsent);
-  if (bytes == 0) return io;
+  if (bytes == 0) return failed ? std::optional(Io::failed) : std::nullopt;
   engine::note_unseen_upload(side_, bytes, worker_.now_ms());
   note_received(bytes);
   connection_.counts().received.add(bytes);
   moved += bytes;
-  return io;
+  return Io::done;
 }
 
 bool ExchangeRunner::write_upstream(std::size_t& moved) {
@@ -214,9 +216,11 @@ bool Connection::read_client() {
     return true;
   }
   const std::size_t before = leg.unread.size();
-  Io io = client_.socket().is_bulky() ? runner_.pass_upload(turn_bytes_) : Io::ended;
-  if (io == Io::ended) io = client_.receive(leg, bytes);
-  switch (io) {
+  std::optional<Io> io;
+  if (client_.socket().is_bulky()) [[unlikely]]
+    io = runner_.pass_upload(turn_bytes_);
+  if (!io) io = client_.receive(leg, bytes);
+  switch (*io) {
     case Io::done:
       leg.read_at_ms = worker_.now_ms();
       runner_.note_received(leg.unread.size() - before);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/engine/engine.hpp"
@@ -62,9 +63,9 @@ class ExchangeRunner final : public runtime::SocketOwner {
   // for because reading has failed.
   bool read_upstream(std::size_t& moved, engine::Action& then);
   bool write_upstream(std::size_t& moved);
-  // Bytes that may pass without being looked at go from the client's socket to the server's. `ended`: none may, or only
-  // a read can tell what is there.
-  runtime::Io pass_upload(std::size_t& moved);
+  // Bytes that may pass unseen go from the client's socket to the server's. Nothing: none may, or only a read can tell
+  // what is there.
+  std::optional<runtime::Io> pass_upload(std::size_t& moved);
   // Bytes from the client have come in.
   void note_received(std::size_t bytes) { received_since_ += bytes; }
 
@@ -82,7 +83,7 @@ class ExchangeRunner final : public runtime::SocketOwner {
   std::string client() const;
 
  private:
-  runtime::Io pass_download(std::size_t& moved);
+  std::optional<runtime::Io> pass_download(std::size_t& moved);
   // The exchange's route; nullptr: none. Its rules hold from now on.
   void follow(const routing::Route* route);
   const engine::Rules& rules_of_route() const;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <functional>
 #include <string>
 
@@ -18,6 +19,8 @@ namespace {
 struct Splices {
   std::atomic<std::uint64_t> bytes = 0;      // that a socket has taken
   std::atomic<std::size_t> most = SIZE_MAX;  // that a socket takes at once
+  std::atomic<int> error = 0;                // in place of bytes from a socket, once
+  std::atomic<int> refusal = 0;              // of each call
 };
 Splices splices;
 
@@ -31,6 +34,11 @@ bool is_pipe(int descriptor) {
 // In place of libc's: counts, and may send fewer bytes than asked for, as the kernel may.
 extern "C" ssize_t splice(int in, off64_t* in_at, int out, off64_t* out_at, std::size_t bytes, unsigned flags) {
   const bool sends = is_pipe(in);
+  const int error = sends ? splices.refusal.load() : splices.refusal.load() | splices.error.exchange(0);
+  if (error != 0) {
+    errno = error;
+    return -1;
+  }
   if (sends) bytes = std::min(bytes, splices.most.load());
   const ssize_t moved = ::syscall(SYS_splice, in, in_at, out, out_at, bytes, flags);
   if (sends && moved > 0) splices.bytes += static_cast<std::uint64_t>(moved);
@@ -63,26 +71,49 @@ void after_every_event(const Scene& scene, const std::function<void(Stage&)>& ac
   }
 }
 
-class Splice : public testing::TestWithParam<std::size_t> {
+class Splice : public testing::Test {
  protected:
-  void SetUp() override { splices.most = GetParam(); }
-  void TearDown() override { splices.most = SIZE_MAX; }
   const Scene scene{{}, KernelRoom::ample};
 };
 
-TEST_P(Splice, MovedAfterAnyEventNothingIsLost) {
+class SpliceAtMost : public Splice, public testing::WithParamInterface<std::size_t> {
+ protected:
+  void SetUp() override { splices.most = GetParam(); }
+  void TearDown() override { splices.most = SIZE_MAX; }
+};
+
+TEST_P(SpliceAtMost, MovedAfterAnyEventNothingIsLost) {
   after_every_event(scene, [](Stage& stage) { stage.move(Outcome::adopted); });
 }
 
-TEST_P(Splice, TakenBackAfterAnyEventNothingIsLost) {
+TEST_P(SpliceAtMost, TakenBackAfterAnyEventNothingIsLost) {
   after_every_event(scene, [](Stage& stage) { stage.move(Outcome::taken_back); });
 }
 
-TEST_P(Splice, ReloadedAfterAnyEventNothingIsLost) {
+TEST_P(SpliceAtMost, ReloadedAfterAnyEventNothingIsLost) {
   after_every_event(scene, [](Stage& stage) { stage.serving().reconfigure(stage.settings(), nullptr); });
 }
 
-INSTANTIATE_TEST_SUITE_P(AtMost, Splice, testing::Values(SIZE_MAX, std::size_t{4'099}));
+INSTANTIATE_TEST_SUITE_P(AtMost, SpliceAtMost, testing::Values(SIZE_MAX, std::size_t{4'099}));
+
+// The kernel says so at an urgent byte, or for want of a page.
+TEST_F(Splice, NothingToSpliceThoughBytesAreThereDelaysNothing) {
+  for (const int error : {EAGAIN, ENOMEM}) {
+    after_every_event(scene, [&](Stage&) { splices.error = error; });
+    splices.error = 0;
+  }
+}
+
+TEST_F(Splice, WhereItIsNotPossibleBytesAreCopied) {
+  for (const int error : {EPERM, ENOSYS, EINVAL}) {
+    splices.refusal = error;
+    for (const Play& play : bulky_plays(bulk_bytes)) {
+      EXPECT_TRUE(Stage(play, scene).run([](std::size_t, Stage&) {}).client_saw_end)
+          << play.name << ", error " << error;
+    }
+    splices.refusal = 0;
+  }
+}
 
 TEST(SpliceOnly, WhereNothingMustBeLookedAt) {
   const std::string large = numbered(bulk_bytes);

@@ -26,7 +26,7 @@ constexpr std::int64_t expiry_every_ms = 250;
 constexpr std::int64_t pause_line_every_ms = 10'000;
 constexpr std::size_t idle_upstreams_kept = 64;
 constexpr std::int64_t missed_lately_ms = 500;
-constexpr int unsent_bytes = 256 * 1024;
+constexpr std::int64_t without_pipe_ms = 1'000;
 
 std::vector<upstream::Upstream*> upstreams_of(upstream::Pool& pool, const Settings& settings) {
   std::vector<upstream::Upstream*> upstreams;
@@ -41,8 +41,8 @@ class Worker::Acceptor final : public runtime::EventHandler {
  public:
   Acceptor(Worker& worker, ListeningSocket socket) : worker_(worker), socket_(std::move(socket)) {
     // Accepted sockets inherit these options. The kernel then holds little more for a client than is in flight to it.
-    // By default it would buffer megabytes for each slow reader.
     if (!socket_.unix_path) {
+      const int unsent_bytes = runtime::Socket::unsent_bytes;
       ::setsockopt(socket_.descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof unsent_bytes);
       runtime::keep_alive(socket_.descriptor, socket_.keepalive_s);
     }
@@ -241,6 +241,18 @@ void Worker::take(handoff::UniqueFd socket, const ListeningSocket& from, const s
   remember(added);
   if (only_canary_ && boundary(added)) return;
   added.run();
+}
+
+runtime::Pipe* Worker::pipe() {
+  if (pipe_ && !pipe_->is_usable()) {
+    pipe_.reset();
+    no_pipe_before_ms_ = std::numeric_limits<std::int64_t>::max();
+  }
+  if (!pipe_ && now_ms() >= no_pipe_before_ms_) {
+    pipe_ = runtime::Pipe::open();
+    if (!pipe_) no_pipe_before_ms_ = now_ms() + without_pipe_ms;
+  }
+  return pipe_ ? &*pipe_ : nullptr;
 }
 
 void Worker::begin_tunnel(state::ConnectionState& state, std::string_view upstream) const {

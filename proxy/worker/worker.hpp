@@ -185,10 +185,7 @@ class Worker final : private http1::ServerNames {
   void pool_or_close(std::unique_ptr<tls::Stream> stream, state::Boxed<state::UpstreamLeg> leg, bool may_be_used_again);
   http2::Scratch& http2_scratch() { return http2_scratch_; }
   // For bytes that pass unseen; nullptr: there can be none now.
-  runtime::Pipe* pipe() {
-    if (!pipe_) pipe_ = runtime::Pipe::open();
-    return pipe_ ? &*pipe_ : nullptr;
-  }
+  runtime::Pipe* pipe();
   http1::Answered take_answered() { return std::exchange(scratch_.answered, {}); }
   // The refusal will be found again.
   void forget_refusal() { scratch_.refusal = {}; }
@@ -338,6 +335,8 @@ class Worker final : private http1::ServerNames {
   http1::Scratch scratch_;
   http2::Scratch http2_scratch_;
   std::optional<runtime::Pipe> pipe_;        // made when first needed
+  std::int64_t no_pipe_before_ms_ = 0;       // trying again would fail again
+  std::int64_t no_pipe_before_ms_ = 0;       // trying again would fail again
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick
   access_log::AccessLog* access_log_;
   std::string access_lines_;
