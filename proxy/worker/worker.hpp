@@ -336,7 +336,6 @@ class Worker final : private http1::ServerNames {
   http2::Scratch http2_scratch_;
   std::optional<runtime::Pipe> pipe_;        // made when first needed
   std::int64_t no_pipe_before_ms_ = 0;       // trying again would fail again
-  std::int64_t no_pipe_before_ms_ = 0;       // trying again would fail again
   std::int64_t unix_offset_us_ = 0;          // CLOCK_REALTIME minus CLOCK_MONOTONIC, updated at each tick
   access_log::AccessLog* access_log_;
   std::string access_lines_;
