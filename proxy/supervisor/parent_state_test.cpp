@@ -41,7 +41,7 @@ ParentState whole_state() {
   heritage.generation = 7;
   heritage.version = "1.2";
   heritage.features = {"tls"};
-  state.heritage = std::make_shared<const Heritage>(std::move(heritage));
+  state.heritage = std::make_shared<Heritage>(std::move(heritage));
   return state;
 }
 
@@ -52,7 +52,7 @@ void let_go(ParentState state) {
   for (Worker& worker : state.workers) {
     if (worker.line) worker.line->release().release();
   }
-  auto& heritage = const_cast<Heritage&>(*state.heritage);
+  auto& heritage = *state.heritage;
   for (auto& socket : heritage.sockets) socket.descriptor.release();
   heritage.executable.release();
 }
