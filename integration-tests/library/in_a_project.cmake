@@ -27,7 +27,7 @@ foreach(way IN ITEMS add_subdirectory FetchContent)
   set(build ${WORK}/${way}/build)
   # installed.cmake compiles each source by itself.
   run(${CMAKE_COMMAND} -S ${WORK}/${way} -B ${build} -G Ninja -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_COMPILER=${COMPILER}
-    "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" -D CMAKE_UNITY_BUILD=ON)
+    -D CMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} -D CMAKE_UNITY_BUILD=ON)
   run(${CMAKE_COMMAND} --build ${build})
   file(READ ${build}/seen seen)
   if(NOT seen STREQUAL "${SOURCE}/handoff/..")

@@ -11,7 +11,7 @@ endfunction()
 
 set(prefix ${WORK}/prefix)
 file(REMOVE_RECURSE ${WORK})
-set(options -G Ninja -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
+set(options -G Ninja -D CMAKE_BUILD_TYPE=Debug -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER})
 
 run(${CMAKE_COMMAND} -S ${SOURCE}/handoff -B ${WORK}/handoff ${options})
 run(${CMAKE_COMMAND} --build ${WORK}/handoff)
