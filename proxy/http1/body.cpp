@@ -152,11 +152,15 @@ bool step(ByChunks& chunk, char c, Sender sender) {
   return true;
 }
 
+void skip_data(ByChunks& chunk, std::uint64_t bytes) {
+  chunk.remaining -= bytes;
+  if (chunk.remaining == 0) chunk.position = ChunkPosition::data_cr;
+}
+
 BodyPiece consume_chunks(ByChunks& chunk, std::string_view input, Sender sender) {
   if (chunk.position == ChunkPosition::data) {
     const std::size_t bytes = std::min<std::uint64_t>(chunk.remaining, input.size());
-    chunk.remaining -= bytes;
-    if (chunk.remaining == 0) chunk.position = ChunkPosition::data_cr;
+    skip_data(chunk, bytes);
     return {bytes, true, BodyStatus::more};
   }
   BodyPiece piece;
@@ -201,11 +205,10 @@ std::uint64_t content_ahead(const BodyFraming& framing) {
 
 void skip_content(BodyFraming& framing, std::uint64_t bytes) {
   if (auto* const chunk = std::get_if<ByChunks>(&framing)) {
-    chunk->remaining -= bytes;
-    if (chunk->remaining == 0) chunk->position = ChunkPosition::data_cr;
+    skip_data(*chunk, bytes);
   } else if (auto* const length = std::get_if<ByLength>(&framing)) {
     length->remaining -= bytes;
-    if (length->remaining == 0) framing = NoBody{};
+    if (length->remaining == 0) framing.emplace<NoBody>();  // the body has ended
   }
 }
 
