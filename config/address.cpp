@@ -28,11 +28,6 @@ bool is_port(std::string_view text) {
   return parse_count(text, {.least = 1, .most = 65535}).has_value();
 }
 
-bool is_v4(const std::string& host) {
-  in_addr address{};
-  return inet_pton(AF_INET, host.c_str(), &address) == 1;
-}
-
 // With an optional zone: `fe80::1%eth0`.
 bool is_v6(const std::string& host) {
   const std::size_t percent = host.find('%');
@@ -54,7 +49,7 @@ bool is_host(const std::string& host) {
     if (label.empty() || label.size() > label_bytes_max || !std::ranges::all_of(label, is_host_character)) return false;
     if (label.front() == '-' || label.back() == '-') return false;
   }
-  return !std::ranges::all_of(label, is_digit) || is_v4(host);
+  return !std::ranges::all_of(label, is_digit) || is_ipv4(host);
 }
 
 Parsed<Address> parse_unix(std::string_view path) {
@@ -159,13 +154,18 @@ std::string what_was_meant(std::string_view text, AddressUse use) {
 
 }  // namespace
 
+bool is_ipv4(const std::string& host) {
+  in_addr address{};
+  return inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
 bool is_ip_address(const std::string& host) {
-  return is_v4(host) || is_v6(host);
+  return is_ipv4(host) || is_v6(host);
 }
 
 Parsed<std::string> parse_host_name(std::string_view text) {
   std::string name(text);
-  if (is_v4(name) || is_v6(name)) return std::unexpected(quote(text) + " is an IP address, not the name of a host");
+  if (is_ipv4(name) || is_v6(name)) return std::unexpected(quote(text) + " is an IP address, not the name of a host");
   if (!is_host(name)) return std::unexpected(quote(text) + " is not a host name; write it like api.example.com");
   return name;
 }

@@ -22,6 +22,7 @@ enum class AddressUse { listen, connect };
 // nothing.
 Parsed<Address> parse_address(std::string_view text, AddressUse use = AddressUse::listen);
 
+bool is_ipv4(const std::string& host);
 // IPv4, or IPv6 with an optional zone.
 bool is_ip_address(const std::string& host);
 

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "config/address.hpp"
+
 namespace baton::config {
 namespace {
 
@@ -15,11 +17,6 @@ struct Place {
   char family;
   std::string host;  // "*" is every host of the family
 };
-
-bool is_v4_literal(const std::string& host) {
-  in_addr address{};
-  return inet_pton(AF_INET, host.c_str(), &address) == 1;
-}
 
 std::string lower(std::string text) {
   for (char& c : text) {
@@ -47,7 +44,7 @@ std::vector<Place> places_of(const Address& address) {
   if (address.host.empty()) return {{'4', "*"}, {'6', "*"}};
   if (address.host.find(':') != std::string::npos) return {v6_place(address.host)};
   if (address.host == "0.0.0.0") return {{'4', "*"}};
-  if (is_v4_literal(address.host)) return {{'4', address.host}};
+  if (is_ipv4(address.host)) return {{'4', address.host}};
   if (lower(address.host) == "localhost") return {{'4', "127.0.0.1"}, {'6', "::1"}};
   return {{'n', lower(address.host)}};
 }

@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::string_view below = "*.";
 
-bool is_v4(const std::string& host) {
-  in_addr address{};
-  return inet_pton(AF_INET, host.c_str(), &address) == 1;
-}
-
 // In brackets, in the canonical form (RFC 5952).
 std::optional<std::string> v6_text(const std::string& host) {
   in6_addr address{};
@@ -38,7 +33,7 @@ Parsed<std::string> parse_bracketed(std::string_view text, std::string_view inne
 Parsed<std::string> parse_one_host(std::string_view text) {
   std::string host = lowercase(text);
   if (host.ends_with('.')) host.pop_back();
-  if (is_v4(host)) return host;
+  if (is_ipv4(host)) return host;
   const bool is_ascii = std::ranges::all_of(host, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   if (!is_ascii) return std::unexpected(quote(text) + " must be in ASCII, as in DNS: `xn--...`");
   return parse_host_name(host);
@@ -60,7 +55,7 @@ Parsed<std::string> parse_written_host(std::string_view text) {
   }
   auto host = parse_one_host(rest);
   if (!host || !is_wildcard) return host;
-  if (is_v4(*host)) return std::unexpected(quote(rest) + " is an IP address, which has no hosts below it");
+  if (is_ipv4(*host)) return std::unexpected(quote(rest) + " is an IP address, which has no hosts below it");
   return fmt::format("{}{}", below, *host);
 }
 

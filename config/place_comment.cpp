@@ -12,7 +12,7 @@
 namespace baton::config {
 namespace {
 
-constexpr std::string_view mark = "# at ";
+constexpr std::string_view place_mark = "# at ";
 
 // Takes `:NUMBER` from the end.
 std::optional<int> take_number(std::string_view& text) {
@@ -28,8 +28,8 @@ std::optional<int> take_number(std::string_view& text) {
 
 std::optional<Position> place_in(std::string_view line) {
   const std::size_t begin = line.find_first_not_of(' ');
-  if (begin == std::string_view::npos || !line.substr(begin).starts_with(mark)) return std::nullopt;
-  line.remove_prefix(begin + mark.size());
+  if (begin == std::string_view::npos || !line.substr(begin).starts_with(place_mark)) return std::nullopt;
+  line.remove_prefix(begin + place_mark.size());
   const auto column = take_number(line);
   const auto number = column ? take_number(line) : std::nullopt;
   if (!number || line.empty()) return std::nullopt;
@@ -40,7 +40,7 @@ std::optional<Position> place_in(std::string_view line) {
 
 std::string place_comment(const Position& where) {
   if (where.line == 0 || where.file.empty() || find_unprintable(where.file, true) != std::string::npos) return {};
-  return fmt::format("{}{}:{}:{}", mark, where.file, where.line, where.column);
+  return fmt::format("{}{}:{}:{}", place_mark, where.file, where.line, where.column);
 }
 
 void restore_places(std::string_view text, std::vector<Route>& routes) {

@@ -34,7 +34,7 @@ void read_values(Reader& reader, const Node& node, std::vector<Value>& values, P
   }
 }
 
-void read_sni(Reader& reader, const Node& node, TcpMatch& match) {
+void read_tcp_sni(Reader& reader, const Node& node, TcpMatch& match) {
   read_values(reader, node, match.sni, [](std::string_view text) { return parse_match_host(text); });
 }
 
@@ -44,37 +44,39 @@ Parsed<std::string> parse_alpn_name(std::string_view text) {
   return std::unexpected(fmt::format("{} must have 1 to {} bytes", quote(text), bytes_max));
 }
 
-void read_alpn(Reader& reader, const Node& node, TcpMatch& match) {
+void read_tcp_alpn(Reader& reader, const Node& node, TcpMatch& match) {
   read_values(reader, node, match.alpn, parse_alpn_name);
 }
 
-void read_client(Reader& reader, const Node& node, TcpMatch& match) {
+void read_tcp_client(Reader& reader, const Node& node, TcpMatch& match) {
   read_values(reader, node, match.client, parse_network);
 }
 
-constexpr Key<TcpMatch> match_keys[] = {{"sni", read_sni}, {"alpn", read_alpn}, {"client", read_client}};
-std::string match_of(std::string_view text) {
+constexpr Key<TcpMatch> tcp_match_keys[] = {
+    {"sni", read_tcp_sni}, {"alpn", read_tcp_alpn}, {"client", read_tcp_client}};
+std::string tcp_match_of(std::string_view text) {
   return fmt::format("{{ sni: \"{}\" }}", parse_match_host(text) ? text : "a.example.com");
 }
-constexpr Section<TcpMatch> match_section{"listeners.routes.match", "in `match` of a tcp route", match_keys, match_of};
+constexpr Section<TcpMatch> tcp_match_section{"listeners.routes.match", "in `match` of a tcp route", tcp_match_keys,
+                                              tcp_match_of};
 
-void read_match(Reader& reader, const Node& node, TcpRoute& route) {
+void read_tcp_match(Reader& reader, const Node& node, TcpRoute& route) {
   const Node::Map* map = as_map(node);
   if (map && map->empty()) {
     return reader.refuse(node,
                          "expected conditions, as in `match: { sni: a.example.com }`; what no route takes goes to "
                          "the listener's `upstream`");
   }
-  read_section(reader, node, match_section, route.match);
+  read_section(reader, node, tcp_match_section, route.match);
 }
 
-void read_access(Reader& reader, const Node& node, TcpRoute& route) {
+void read_tcp_access(Reader& reader, const Node& node, TcpRoute& route) {
   read_tcp_route_access(reader, node, route.access);
 }
 
-constexpr Key<TcpRoute> route_keys[] = {
-    {"match", read_match, true}, {"upstream", read_name<&TcpRoute::upstream>, true}, {"access", read_access}};
-constexpr Section<TcpRoute> route_section{"listeners.routes", "on a tcp route", route_keys};
+constexpr Key<TcpRoute> tcp_route_keys[] = {
+    {"match", read_tcp_match, true}, {"upstream", read_name<&TcpRoute::upstream>, true}, {"access", read_tcp_access}};
+constexpr Section<TcpRoute> tcp_route_section{"listeners.routes", "on a tcp route", tcp_route_keys};
 
 // One text for all matches that take the same connections.
 std::string text_of_any_order(TcpMatch match) {
@@ -98,7 +100,7 @@ void read_tcp_routes(Reader& reader, const Node& node, std::vector<TcpRoute>& ro
   for (const Node& entry : *entries) {
     TcpRoute& route = routes.emplace_back();
     route.where = reader.position(entry);
-    if (!read_section(reader, entry, route_section, route)) continue;
+    if (!read_section(reader, entry, tcp_route_section, route)) continue;
     const auto [seen, is_new] = matches.emplace(text_of_any_order(route.match), route.where);
     if (is_new) continue;
     reader.report(route.where,
@@ -107,8 +109,8 @@ void read_tcp_routes(Reader& reader, const Node& node, std::vector<TcpRoute>& ro
 }
 
 void add_tcp_route_keys(std::vector<KnownKey>& known) {
-  add_keys(known, route_section);
-  add_keys(known, match_section);
+  add_keys(known, tcp_route_section);
+  add_keys(known, tcp_match_section);
 }
 
 }  // namespace baton::config

@@ -36,10 +36,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::chrono::milliseconds from_seconds(double seconds) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(std::max(0.0, seconds)));
-}
-
 // The whole demo. Members are destroyed last to first: clients, origin, every process, every file.
 class Demo {
  public:

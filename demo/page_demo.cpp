@@ -37,10 +37,6 @@ constexpr double first_upgrade_after = 0.4;   // of the time between two
 constexpr unsigned one_of_so_many_fails = 3;  // of the upgrades that run by themselves
 constexpr std::size_t events_max = 5;
 
-std::chrono::milliseconds from_seconds(double seconds) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(std::max(0.0, seconds)));
-}
-
 bool is_free(const tcp::endpoint& endpoint) {
   boost::asio::io_context context{1};
   tcp::acceptor acceptor(context);

@@ -2,9 +2,15 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 namespace baton::demo {
 namespace {
 constexpr timespec nap_time{.tv_sec = 0, .tv_nsec = 20'000'000};
+}
+
+std::chrono::milliseconds from_seconds(double seconds) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(std::max(0.0, seconds)));
 }
 
 Patience::Patience() {

@@ -10,6 +10,9 @@ namespace baton::demo {
 // Anything slower is considered hung. Generous, since the machine may be busy: only a failing demo waits for this long.
 inline constexpr std::chrono::seconds hung_after{20};
 
+// As options are given; no time if negative.
+std::chrono::milliseconds from_seconds(double seconds);
+
 // The user, a terminal or a supervisor wants the demo to end.
 struct Interrupted {
   int signal;

@@ -8,14 +8,19 @@ namespace baton::http1 {
 
 namespace {
 
-using enum FieldName;
-constexpr FieldNames never_removed_by_name{host, content_length, transfer_encoding, upgrade, expect, date};
-constexpr FieldNames harmless_in_trailers{other, date, server, user_agent, referer, via};
+constexpr FieldNames never_removed_by_name = [] {
+  using enum FieldName;
+  return FieldNames{host, content_length, transfer_encoding, upgrade, expect, date};
+}();
+constexpr FieldNames harmless_in_trailers = [] {
+  using enum FieldName;
+  return FieldNames{other, date, server, user_agent, referer, via};
+}();
 
 // Few heads name fields in Connection, so their options are simply read again for each field.
 bool named_by_connection(const std::vector<Field>& fields, std::string_view name) {
   for (const Field& field : fields) {
-    if (field.id != connection) continue;
+    if (field.id != FieldName::connection) continue;
     std::string_view options = field.value;
     std::string_view option;
     while (next_token(options, option)) {
@@ -35,21 +40,21 @@ bool is_read_as(std::string_view name, std::string_view wanted) {
 
 FieldRules trailer_rules(bool underscores) {
   FieldRules rules{.dropped = FieldNames::all() - harmless_in_trailers};
-  if (underscores) rules.dropped.remove(with_underscore);
+  if (underscores) rules.dropped.remove(FieldName::with_underscore);
   return rules;
 }
 
 bool names_fields(const std::vector<Field>& fields) {
   ConnectionOptions options;
   for (const Field& field : fields) {
-    if (field.id == connection) add_connection_options(field.value, options);
+    if (field.id == FieldName::connection) add_connection_options(field.value, options);
   }
   return options.names_fields;
 }
 
 bool names_upgrade(const std::vector<Field>& fields) {
-  return std::ranges::any_of(fields,
-                             [](const Field& field) { return field.id == upgrade && !canonical_value(field).empty(); });
+  return std::ranges::any_of(
+      fields, [](const Field& field) { return field.id == FieldName::upgrade && !canonical_value(field).empty(); });
 }
 
 std::string_view canonical_list(const Field& field) {
@@ -57,11 +62,11 @@ std::string_view canonical_list(const Field& field) {
   std::string_view list = field.value;
   std::string_view element;
   switch (field.id) {
-    case transfer_encoding:
+    case FieldName::transfer_encoding:
       return equals_ignoring_case(field.value, "chunked") ? own_or("chunked") : field.value;
-    case expect:
+    case FieldName::expect:
       return next_element(list, element) ? own_or("100-continue") : "";
-    case upgrade:
+    case FieldName::upgrade:
       if (!next_element(list, element)) return "";
       if (std::string_view more; next_element(list, more)) return field.value;
       return is_token<"websocket">(element) ? own_or("websocket") : element;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "handoff/insist.hpp"
+#include "proxy/process/log_settings.hpp"
 #include "proxy/runtime/log.hpp"
 #include "proxy/worker/descriptors.hpp"
 
@@ -137,8 +138,8 @@ void DataPath::replace(std::shared_ptr<const Settings> settings, std::shared_ptr
   replaced_ = {std::exchange(settings_, std::move(settings)), std::exchange(access_log_, std::move(access_log))};
   put_servers_in_force();
   set_connection_limit();
-  log::set_level(log_level(config()));
-  log::set_format(log_format(config()));
+  log::set_level(process::log_level(config().log.level));
+  log::set_format(process::log_format(config().log.format));
 }
 
 void DataPath::complete_names(const state::KnownNames& known) {

@@ -16,31 +16,19 @@
 #include <vector>
 
 #include "config/changes.hpp"
-#include "config/provenance.hpp"
 #include "proxy/server/background.hpp"
 #include "proxy/server/certificate_watch.hpp"
 #include "proxy/server/data_path.hpp"
 #include "proxy/server/generation.hpp"
 #include "proxy/server/health_watch.hpp"
 #include "proxy/server/instance.hpp"
+#include "proxy/server/launch.hpp"
 #include "proxy/server/name_watch.hpp"
 #include "proxy/server/role.hpp"
 #include "proxy/server/service_manager.hpp"
 #include "proxy/server/supervision.hpp"
 
 namespace baton::proxy {
-
-// A configuration as read: checked, and as a single text with everything resolved and its provenance.
-struct LoadedConfiguration {
-  config::Config config;
-  config::Provenance provenance;
-  std::string text;
-};
-
-// Reads the file again, or if it is given, the text that a client applies; an error is a text for people, one line per
-// problem.
-using LoadConfiguration =
-    std::function<std::expected<LoadedConfiguration, std::string>(const std::optional<std::string>& applied)>;
 
 class Reloads {
  public:

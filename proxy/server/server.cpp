@@ -15,7 +15,7 @@ namespace baton::proxy {
 
 namespace log = runtime::log;
 
-Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
+Server::Server(LaunchOptions options)
     : context_(1),
       main_(context_),
       background_(context_),
@@ -27,7 +27,7 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
                   .previous = {},
                   .keeper = options.keeper ? options.keeper->pid() : 0,
                   .last_upgrade = {}},
-      data_path_(std::move(settings), background_),
+      data_path_(std::move(options.prepared.settings), background_),
       manager_(context_, std::move(options.notifier), options.supervisor != nullptr),
       supervision_(context_, std::move(options.supervisor), std::move(options.keeper),
                    {.role = role_,
@@ -37,8 +37,8 @@ Server::Server(std::shared_ptr<const Settings> settings, LaunchOptions options)
       instance_(
           context_,
           {.paths = process::resolve_paths(data_path_.config()),
-           .listeners = std::move(options.listeners),
-           .admin = std::move(options.admin),
+           .listeners = std::move(options.prepared.listeners),
+           .admin = std::move(options.prepared.admin),
            .passed = std::move(options.passed),
            .named = supervision_.lasting_pid()},
           [this] { return commands_.source(); },

@@ -16,8 +16,6 @@
 
 #include "handoff/successor.hpp"
 #include "handoff/unique_fd.hpp"
-#include "proxy/process/activation.hpp"
-#include "proxy/process/notify.hpp"
 #include "proxy/server/background.hpp"
 #include "proxy/server/certificate_watch.hpp"
 #include "proxy/server/children.hpp"
@@ -28,6 +26,7 @@
 #include "proxy/server/health_watch.hpp"
 #include "proxy/server/history_watch.hpp"
 #include "proxy/server/instance.hpp"
+#include "proxy/server/launch.hpp"
 #include "proxy/server/main_thread.hpp"
 #include "proxy/server/name_watch.hpp"
 #include "proxy/server/reloads.hpp"
@@ -38,28 +37,13 @@
 #include "proxy/server/succession.hpp"
 #include "proxy/server/supervision.hpp"
 #include "proxy/server/upgrades.hpp"
-#include "proxy/supervisor/worker_line.hpp"
 
 namespace baton::proxy {
-
-struct LaunchOptions {
-  std::vector<std::string> arguments;  // our own, complete: a successor is started with the same
-  std::string configuration_text;
-  config::Provenance provenance;
-  std::string version;
-  LoadConfiguration load;
-  process::Notifier notifier;  // to the service manager
-  process::PassedSockets passed;
-  std::vector<WantedSocket> listeners;                 // those of the settings, with names looked up
-  std::vector<WantedSocket> admin;                     // the same for admin.bind
-  std::unique_ptr<supervisor::WorkerLine> supervisor;  // empty: no supervisor
-  std::unique_ptr<keeper::Keeper> keeper;              // may be empty
-};
 
 class Server {
  public:
   // Throws std::runtime_error for problems that the operator must fix.
-  Server(std::shared_ptr<const Settings> settings, LaunchOptions options);
+  explicit Server(LaunchOptions options);
 
   // Serves as the first generation until a signal ends it. Returns the exit code.
   int run();

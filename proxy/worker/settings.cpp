@@ -31,22 +31,6 @@ unsigned worker_count(const config::Config& config) {
   return std::max(1u, static_cast<unsigned>(CPU_COUNT(&cpus)));
 }
 
-runtime::log::Level log_level(const config::Config& config) {
-  using runtime::log::Level;
-  switch (config.log.level) {
-    case config::LogLevel::debug: return Level::debug;
-    case config::LogLevel::info: return Level::info;
-    case config::LogLevel::warning: return Level::warning;
-    case config::LogLevel::error: return Level::error;
-  }
-  return Level::info;
-}
-
-runtime::log::Format log_format(const config::Config& config) {
-  using runtime::log::Format;
-  return config.log.format == config::LogFormat::json ? Format::json : Format::text;
-}
-
 namespace {
 
 std::vector<std::string> files_of(const config::UpstreamTls& tls) {

@@ -110,8 +110,4 @@ std::vector<process::FileStamp> stamps_of_tls(const config::Config& config);
 // The number of workers that the configuration asks for; by default one per CPU that this process may use.
 unsigned worker_count(const config::Config& config);
 
-// The configured log level, and the format of the event log.
-runtime::log::Level log_level(const config::Config& config);
-runtime::log::Format log_format(const config::Config& config);
-
 }  // namespace baton::proxy
