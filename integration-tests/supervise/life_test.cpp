@@ -69,17 +69,20 @@ TEST_F(SupervisedLife, ClientsThatComeDuringAStopAreRefusedAndDoNotWait) {
   Client waiting = baton.connect();
   waiting.send(get_request("/held"));
   origin.gate().await_arrivals(1);
+  const pid_t serving = worker();
+  const std::uint16_t port = baton.address().port;
+  const auto listens = [port](pid_t pid) {
+    return ("\n" + listeners_on(port)).find("\n" + std::to_string(pid) + " ") != std::string::npos;
+  };
+  EXPECT_TRUE(listens(serving));
+  EXPECT_TRUE(listens(parent));
   baton.signal(SIGTERM);
-  await(
-      [&] {
-        try {
-          baton.connect();
-          return false;
-        } catch (const Failure& failure) {
-          return std::string_view(failure.what()).ends_with("Connection refused");
-        }
-      },
-      "a client to be refused");
+  await([&] { return !listens(serving); }, "the worker to stop listening");
+  // It says nothing more from now on; its next announcement would have no sockets.
+  stop_and_await(serving);
+  await([&] { return listeners_on(port).empty(); }, "the parent to stop listening");
+  EXPECT_THROW(baton.connect(), Failure);
+  ::kill(serving, SIGCONT);
   origin.gate().open();
   EXPECT_EQ(waiting.response().body, "held");
   waiting.close();
