@@ -1,5 +1,5 @@
 // Every limit of the wire format. Later versions may raise them but never lower them: a neighbour of another version
-// must be able to read what this one sends.
+// must be able to read what this one sends. Only those of batches and of what is in flight are the sender's own choice.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +18,10 @@ inline constexpr std::size_t secret_bytes_max = 1u << 20;
 inline constexpr std::size_t parcel_bytes_max = 24u << 20;    // one connection with all of its buffers
 inline constexpr std::size_t frames_waiting_max = 1024;       // received but not yet handled
 
-inline constexpr std::size_t batch_connections_max = 64;      // a batch ends at the first limit it reaches
+inline constexpr std::size_t batch_connections_max = 32;  // a batch ends at the first limit it reaches
 inline constexpr std::size_t batch_descriptors_max = descriptors_per_frame_max;
 inline constexpr std::size_t batch_bytes = 256u << 10;        // payloads and secrets; a larger parcel goes alone
+inline constexpr std::size_t connections_in_flight_max = 96;  // a connection's pause is the time for so many
 inline constexpr std::size_t descriptors_in_flight_max = 512; // but at most half of RLIMIT_NOFILE
 inline constexpr std::size_t descriptors_spared = 16;         // kept free if a batch found too few (adopting.cpp)
 inline constexpr std::size_t step_bytes = 4u << 20;  // an Offer gets one more step_timeout per this much

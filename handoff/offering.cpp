@@ -108,9 +108,11 @@ Result<void> Offering::run(const std::function<Result<Deadline>()>& go_on,
   return {};
 }
 
-// Wait until a quarter of the window is free, so that batches do not shrink to single connections.
+// Wait for a whole batch of connections, and for a quarter of the window of descriptors, so that batches do not shrink
+// to single connections.
 bool Offering::has_room() const {
-  return window_used_ + window_ / 4 <= window_;
+  return in_flight_.size() + limits::batch_connections_max <= limits::connections_in_flight_max &&
+         window_used_ + window_ / 4 <= window_;
 }
 
 Room Offering::room() const {

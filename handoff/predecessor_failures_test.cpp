@@ -307,11 +307,16 @@ TEST_F(LyingSuccessor, SpeaksNoProtocolThatWeSpeak) {
 
 // ── The window ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-class WindowOf : public ::testing::TestWithParam<std::pair<rlim_t, std::size_t>> {};
+struct Window {
+  rlim_t descriptor_limit;
+  std::size_t parcels;
+  std::size_t descriptors_each;
+};
 
-TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
-  const rlim_t descriptor_limit = GetParam().first;
-  const std::size_t parcels = GetParam().second;
+class WindowOf : public ::testing::TestWithParam<Window> {};
+
+TEST_P(WindowOf, WhatIsUnderWayIsFilledAndNeverExceeded) {
+  const auto [descriptor_limit, parcels, descriptors_each] = GetParam();
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
   const rlimit changed{std::min(descriptor_limit, before.rlim_max), before.rlim_max};
@@ -319,31 +324,42 @@ TEST_P(WindowOf, DescriptorsUnderWayIsFilledAndNeverExceeded) {
   const std::size_t most = std::min<std::size_t>(limits::descriptors_in_flight_max, changed.rlim_cur / 2);
 
   FakeDonor donor(parcels);
+  donor.shape = [each = descriptors_each](ParcelId) { return Shape{.descriptors = each}; };
   const milliseconds patient(20'000);
   const PredecessorTerms patient_terms{.self = {}, .features = {}, .ready_timeout = patient, .step_timeout = patient};
+  std::size_t most_under_way = 0;
   const auto outcome = hand_over_to(donor, patient_terms, [&](SuccessorScript& script) {
-    // Answers nothing while Offers come: they stop when less than a quarter of the window is free.
+    // Answers nothing while Offers come: they stop when no whole batch of connections is free, or less than a quarter
+    // of the descriptors.
     std::vector<wire::Offer> offers;
-    std::size_t under_way = 0;
+    std::size_t connections = 0;
     for (std::size_t offered = 0; offered < parcels;) {
       offers.push_back(script.offer());
-      for (const auto& parcel : offers.back().parcels()) under_way += parcel.descriptors();
-      offered += static_cast<std::size_t>(offers.back().parcels_size());
+      const auto count = static_cast<std::size_t>(offers.back().parcels_size());
+      EXPECT_LE(count, limits::batch_connections_max);
+      connections += count;
+      offered += count;
       if (offered < parcels && script.channel.wait({}, Clock::now() + milliseconds(200))) continue;
       for (const wire::Offer& offer : offers) script.adopt(offer);
-      EXPECT_LE(under_way, most);
-      EXPECT_TRUE(offered == parcels || under_way + most / 4 > most) << under_way << " of " << most;
+      const std::size_t descriptors = connections * descriptors_each;
+      EXPECT_LE(connections, limits::connections_in_flight_max);
+      EXPECT_LE(descriptors, most);
+      EXPECT_TRUE(offered == parcels || descriptors + most / 4 > most ||
+                  connections + limits::batch_connections_max > limits::connections_in_flight_max)
+          << connections << " with " << descriptors << " descriptors";
+      most_under_way = std::max(most_under_way, connections);
       offers.clear();
-      under_way = 0;
+      connections = 0;
     }
     script.finish();
   });
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(outcome.ending, Ending::completed) << outcome.reason;
-  EXPECT_GT(donor.most_frozen, most / 2);
+  EXPECT_GT(most_under_way, std::min(limits::connections_in_flight_max, most / descriptors_each) / 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, WindowOf, ::testing::Values(std::pair{rlim_t{560}, 200}, std::pair{rlim_t{4000}, 800}));
+INSTANTIATE_TEST_SUITE_P(Each, WindowOf,
+                         ::testing::Values(Window{560, 200, 8}, Window{4000, 800, 8}, Window{4000, 800, 1}));
 
 }  // namespace
 }  // namespace baton::handoff

@@ -31,7 +31,7 @@ constexpr std::size_t base_bytes_max = 16u << 20;
 constexpr std::size_t connection_bytes_max = 2u << 10;
 constexpr std::size_t resident_bytes_max = base_bytes_max + crowd.connections() * connection_bytes_max;
 
-constexpr std::size_t batch_connections_max = 64;
+constexpr std::size_t batch_connections_max = 32;
 constexpr std::size_t connection_descriptors_max = 2;
 
 std::string in_mib(std::size_t bytes) {
