@@ -206,6 +206,8 @@ bool Socket::is_quiet() {
 
 void Socket::on_events(std::uint32_t events) {
   if (!fd_ || !watched_) return;       // closed, or frozen, by an earlier event of this round
+  // It is taken for writable until a write finds otherwise, so this, mostly a socket's first event, says nothing new.
+  if (events == EPOLLOUT && writable_) return;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) readable_ = true;
   if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable_ = true;
   if ((events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) {

@@ -114,6 +114,18 @@ TEST_F(Connected, KnowsFromAPartialWriteThatThereIsNoRoom) {
   EXPECT_TRUE(socket->writable());
 }
 
+TEST_F(Connected, IsNotToldOfRoomThatItTakesForGranted) {
+  EXPECT_EQ(ready, 0) << "its first event says that there is room";
+  socket->unwatch();
+  ASSERT_TRUE(socket->watch());
+  socket->note_writable(false);  // as for one that still connects
+  run_events();
+  EXPECT_EQ(ready, 1);
+  EXPECT_TRUE(socket->writable());
+  peer_sends("x");
+  EXPECT_EQ(ready, 2) << "with bytes it says something new";
+}
+
 TEST_F(Connected, ClosingEndsNothingWhileAnotherProcessHoldsACopy) {
   const handoff::UniqueFd elsewhere = copy();
   socket->close();
