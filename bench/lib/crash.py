@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import threading
@@ -14,7 +13,6 @@ from .handover import cpu_when_quiet
 from .instructions import EVENTS_OF_SOCKETS, instructions, per_request
 from .load import BenchError
 from .proxies import Kind, Proxy, children, cpu_clock_ns
-from .table import table
 
 ACTIVE = 16     # clients that send a request as soon as the worker is dead
 PLACES = 8      # among the idle connections, where some of those are
@@ -22,8 +20,8 @@ PATIENCE_S = 60
 CLONE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "clone.c")
 
 
-def measure(kind, service, load, quick):
-    """Prints what it has measured."""
+def measure(kind, service, load, quick, table):
+    """Gives what it has measured to `table` (Results.table)."""
     streams, connections, rounds = service == "h2", 2_000 if quick else 10_000, 3 if quick else 9
     if streams:
         connections //= 10      # each has ten connections to the origin
@@ -165,9 +163,4 @@ def _await(proxy, pattern):
 
 
 def _status(proxy):
-    with socket.socket(socket.AF_UNIX) as admin:
-        admin.settimeout(PATIENCE_S)
-        admin.connect(os.path.join(proxy.directory, "admin.sock"))
-        admin.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        text = b"".join(iter(lambda: admin.recv(65536), b""))
-    return json.loads(text.partition(b"\r\n\r\n")[2])
+    return json.loads(proxy.ask_admin("/status"))

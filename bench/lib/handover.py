@@ -15,12 +15,17 @@ REPORT = re.compile(r"upgrade: .*PID \d+ to (?P<successor>\d+).* (?P<duration_ms
                     r"pause p50=(?P<p50>\d+) us p99=(?P<p99>\d+) us max=(?P<max>\d+) us")
 
 
+# A bucket of the histogram in the metrics: its upper bound in seconds and the count up to there.
+BUCKET = re.compile(r'^baton_handover_pause_seconds_bucket\{.*le="(?P<bound>[^"]+)".*\} (?P<count>\d+)', re.MULTILINE)
+
+
 class Move:
-    def __init__(self, report, predecessor_ns, successor_ns):
+    def __init__(self, report, predecessor_ns, successor_ns, metrics):
         self.duration_ms = float(report["duration_ms"])
         self.pause_us = [int(report[name]) for name in ("p50", "p99", "max")]
         self.predecessor_ns = predecessor_ns
         self.successor_ns = successor_ns
+        self.pauses = [(bucket["bound"], int(bucket["count"])) for bucket in BUCKET.finditer(metrics)]
 
 
 class Handover:
@@ -42,6 +47,17 @@ class Handover:
         self.start_ms = statistics.median(move.predecessor_ns + move.successor_ns for move in empty) / 1e6
         self.duration_ms = statistics.median(move.duration_ms for move in full)
         self.pause_us = [statistics.median(move.pause_us[i] for move in full) for i in range(3)]
+        self.pauses = _histogram([move.pauses for move in full])
+
+
+def _histogram(moves):
+    """How many are in each bucket, in all of them: pairs of its upper bound, None for the last, and their number."""
+    found, below = [], 0
+    for bounds in zip(*moves):
+        upper, count = bounds[0][0], sum(one for _, one in bounds)
+        found.append((None if upper == "+Inf" else float(upper), count - below))
+        below = count
+    return found
 
 
 def _move(kind, service, load, connections, speaks, origin_port):
@@ -57,10 +73,11 @@ def _move(kind, service, load, connections, speaks, origin_port):
         raise BenchError(f"the handover of {connections} connections failed:\n{proxy.log_text()}")
     successor = int(report["successor"])
     successor_ns = cpu_when_quiet(successor)
+    metrics = proxy.ask_admin("/metrics")
     load.each("moving", connections)      # all of them are alive in the new process
     load.close("moving")
     end(successor)
-    return Move(report, predecessor_ns, successor_ns)
+    return Move(report, predecessor_ns, successor_ns, metrics)
 
 
 def cpu_when_quiet(pid):

@@ -77,6 +77,15 @@ class Proxy:
         with open(self.log, encoding="utf-8", errors="replace") as log:
             return log.read()
 
+    def ask_admin(self, path):
+        """Baton's answer on its admin socket, or that of its successor."""
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.settimeout(START_PATIENCE_S)
+            admin.connect(os.path.join(self.directory, "admin.sock"))
+            admin.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: admin.recv(65536), b""))
+        return answer.partition(b"\r\n\r\n")[2].decode()
+
     def stop(self):
         end(self.pid, self.process)
 

@@ -11,7 +11,7 @@ def ratio(value, other):
     return f"{value / other:.2f}"
 
 
-def table(title, columns, rows):
+def print_table(title, columns, rows):
     lines = [[name, *values] for name, values in rows.items()]
     numbers = [all(line[i][:1].isdigit() for line in lines) for i in range(len(lines[0]))]
     if columns:
