@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-# What we aim at (README.md, "Where we stand").
+# What we aim at (docs/performance.md).
 TARGETS = {
     "requests": {"nginx": 0.75}, "tls": {"nginx": 0.65}, "tls-bodies": {"nginx": 0.65},
     "bodies": {"nginx": 0.60, "HAProxy": 1.0}, "uploads": {"nginx": 0.60, "HAProxy": 1.0},
