@@ -5,6 +5,10 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <exception>
+#include <expected>
+#include <memory>
+#include <stdexcept>
 #include <utility>
 #include <variant>
 

@@ -95,6 +95,12 @@ def _ratios(rows, top):
     return out, bottom
 
 
+def _up_to(bound_s):
+    if bound_s is None:
+        return "more"
+    return f"up to {bound_s * 1000:.2g} ms" if bound_s < 0.1 else f"up to {bound_s:.2g} s"
+
+
 def _pauses(rows, top):
     out = []
     for name, row in rows.items():
@@ -110,7 +116,7 @@ def _pauses(rows, top):
         most = max(count for _, count in shown)
         for bound, count in shown:
             width = (RIGHT - LEFT) * count / most
-            label = f"up to {bound * 1000:.2g} ms" if bound is not None else "more"
+            label = _up_to(bound)
             out += [_text(LEFT - 12, top + 14, label, "small", "end"),
                     f'<rect x="{LEFT}" y="{top + 4}" width="{width:.1f}" height="{LINE - 6}" class="bar"/>',
                     _text(LEFT + width + 8, top + 14, f"{count / total:.1%}", "small")]

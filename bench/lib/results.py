@@ -30,7 +30,7 @@ class Results:
                  "lines": {name: dict(zip(columns, cells)) if columns else cells for name, cells in lines.items()}}
         if values:
             ours = next(iter(values.values()))
-            found["ratios"] = {name: round(ours / value, 3) for name, value in list(values.items())[1:]}
+            found["ratios"] = {name: round(ours / value, 3) for name, value in list(values.items())[1:] if value > 0}
         loud = [f"{name} {share:.0%}" for name, share in (noise or {}).items() if share > NOISE_MAX]
         found["too_noisy"] = bool(loud)
         if loud:
@@ -40,11 +40,14 @@ class Results:
     def too_noisy(self):
         return [name for name, tables in self.rows.items() if any(table["too_noisy"] for table in tables)]
 
-    def finish(self, folder, commands):
-        """Writes results.json and results.svg there, and says what to think of the run."""
+    def finish(self, folder, commands, is_complete=True):
+        """Writes results.json and results.svg there, and says what to think of the run. False: a row failed, or the user
+        has ended it."""
+        if not self.rows:
+            return
         stolen = _stolen_since(self._ticks)
         everything = {"at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                      "quick": self._quick, "stolen": round(stolen, 3), "machine": _machine(),
+                      "complete": is_complete, "quick": self._quick, "stolen": round(stolen, 3), "machine": _machine(),
                       "versions": {name: _first_line(command) for name, command in commands.items()}, "rows": self.rows}
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "results.json"), "w", encoding="utf-8") as file:
@@ -56,6 +59,8 @@ class Results:
         if loud := self.too_noisy():
             again = " ".join(f"--only {name}" for name in loud)
             print(f"{len(loud)} of {len(self.rows)} rows were too noisy to judge. On a quieter machine: bench/run {again}")
+        if not is_complete:
+            print("This run is not complete.")
         print(f"Written: {os.path.join(folder, 'results.json')} and results.svg beside it")
 
 

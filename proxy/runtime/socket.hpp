@@ -38,7 +38,8 @@ class Socket final : public EventHandler {
   }
   ~Socket() override { close(); }
 
-  // Registers it, edge-triggered for all events; false: the kernel has no room.
+  // Registers it, edge-triggered for all events; false: the kernel has no room. While it is taken for writable, its owner
+  // is not told of room alone: who waits for that, as for a connect, calls note_writable(false) first.
   bool watch();
   bool watched() const { return watched_; }
   // Removes it from the loop; it stays open. What was known of its readiness is forgotten.

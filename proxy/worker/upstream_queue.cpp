@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t look_at_server_ms = 1'000;
 
 // The kernel reports no event when a descriptor becomes free.
-constexpr std::int64_t look_again_ms = 100;
+constexpr std::int64_t try_again_ms = 100;
 
 }  // namespace
 
@@ -74,7 +74,7 @@ UpstreamSide::Progress UpstreamSide::await_descriptor(std::int64_t connect_ms) {
   const std::int64_t now_ms = worker_.now_ms();
   const std::int64_t until_ms = before != nullptr ? before->until_ms : now_ms + connect_ms;
   if (now_ms < until_ms) {
-    stands_ = AwaitingDescriptor{until_ms, now_ms + look_again_ms};
+    stands_ = AwaitingDescriptor{until_ms, now_ms + try_again_ms};
     return Progress::waiting;
   }
   const bool is_limit = worker_.has_all_upstream_connections();
