@@ -16,8 +16,8 @@ namespace {
 
 const std::regex upgrade_over{R"(upgrade: (failed|rolled back|generation|the successor is the instance))"};
 
-// More than one Offer can hold.
-constexpr int clients = 70;
+// More than one Offer can hold, and no more than two.
+constexpr int clients = 38;
 // Hello, Ready, Listening, Adopted, Adopted, Bye; Hello, Inherit, Listen, Offer, Offer, Done.
 constexpr int messages = 6;
 
