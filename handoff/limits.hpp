@@ -28,6 +28,7 @@ inline constexpr std::size_t step_bytes = 4u << 20;  // an Offer gets one more s
 
 inline constexpr std::size_t sockets_inherited_max = 65'536;
 inline constexpr std::size_t sockets_inherited_of_old = 4096; // by a version whose Hello names no maximum
+inline constexpr std::uint64_t probation_ms_max = 315'360'000'000;  // ten years; a longer one is taken for this
 inline constexpr std::size_t text_bytes_max = 4096;           // of a reason, a name, a version
 inline constexpr int pause_magnitudes_max = 65;               // of a report: powers of two of a 64-bit number, and 0
 

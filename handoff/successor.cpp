@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -171,7 +172,8 @@ class Conversation {
     if (is_canary) {
       if (auto promoted = be_canary(); !promoted) return promoted;
     } else if (sent && listen->probation_ms() != 0 && probation_ != nullptr) {
-      auto tried = be_tried(std::chrono::milliseconds(listen->probation_ms()));
+      const auto probation_ms = std::min<std::uint64_t>(listen->probation_ms(), limits::probation_ms_max);
+      auto tried = be_tried(std::chrono::milliseconds(probation_ms));
       if (!tried && !goes_on_in_spare()) return tried;
     }
     return serve_on();
