@@ -147,9 +147,7 @@ bool is_external_successor(const RunOptions& options, const Predecessor& predece
 
 // `state` is what the previous version left in this process; without it, starts the first worker.
 int supervise(const RunOptions& options, std::vector<std::string> arguments, const std::optional<std::string>& state) {
-  config::Config own;
-  if (options.log_level) own.log.level = *options.log_level;
-  log::start(process::log_level(own.log.level));
+  log::start(process::log_level(options.log_level.value_or(config::LogLevel::info)));
   log::set_writer({std::to_string(::getpid()), {}});
   (void)process::Notifier::from_environment();  // unsets a watchdog meant for another process
   int code = exit_failed;
@@ -167,10 +165,7 @@ int supervise(const RunOptions& options, std::vector<std::string> arguments, con
 // Until the configuration is read: as the process that started this one, or as the command line says.
 void begin_log_format(const RunOptions& options) {
   log::take_format_from_environment();
-  if (!options.log_format) return;
-  config::Config own;
-  own.log.format = *options.log_format;
-  log::set_format(process::log_format(own.log.format));
+  if (options.log_format) log::set_format(process::log_format(*options.log_format));
 }
 
 }  // namespace
